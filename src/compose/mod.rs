@@ -1,0 +1,1 @@
+//! Base and overlay folders with their kustomizations and computed patches.

@@ -1,0 +1,1 @@
+//! Intents to Flux or Argo CD objects; one file an engine.

@@ -1,0 +1,197 @@
+//! What is wrong, where, and what to do about it: plain data. How it looks is `report`'s.
+
+mod nearest;
+mod source;
+
+pub use nearest::nearest;
+pub use source::{Position, Source, Span};
+
+use std::borrow::Cow;
+
+/// One fault, or one thing worth saying.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Stable name that reads after "allow": `unknown-claim-field`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What was found and what was expected: lower case, no full stop.
+    pub message: String,
+    /// The place in a file that a person wrote.
+    pub span: Option<Span>,
+    /// A few words at the place itself.
+    pub label: Cow<'static, str>,
+    /// Other places that have a part in it, with words each.
+    pub related: Vec<(Span, String)>,
+    /// How to mend it, or what else to know; each one line.
+    pub help: Vec<String>,
+}
+
+/// How bad a diagnostic is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth saying; nothing fails.
+    Note,
+    /// Probably not meant; `--strict` makes it an error.
+    Warning,
+    /// The result can't be had, or must not be used.
+    Error,
+}
+
+impl Diagnostic {
+    /// An error.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            span: None,
+            label: Cow::Borrowed(""),
+            related: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// A warning.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Warning,
+            ..Diagnostic::error(code, message)
+        }
+    }
+
+    /// Points at the place.
+    #[must_use]
+    pub fn at(mut self, span: impl Into<Span>) -> Diagnostic {
+        self.span = Some(span.into());
+        self
+    }
+
+    /// Says a few words at the place itself.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<Cow<'static, str>>) -> Diagnostic {
+        self.label = label.into();
+        self
+    }
+
+    /// Points at another place that has a part in it.
+    #[must_use]
+    pub fn related(mut self, span: impl Into<Span>, words: impl Into<String>) -> Diagnostic {
+        self.related.push((span.into(), words.into()));
+        self
+    }
+
+    /// Says how to mend it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Offers the nearest of the known names, if one is near.
+    #[must_use]
+    pub fn did_you_mean<'a>(
+        self,
+        wrong: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Diagnostic {
+        match nearest(wrong, known) {
+            Some(name) => self.help(format!("did you mean `{name}`?")),
+            None => self,
+        }
+    }
+}
+
+/// All that was found in a run, in the order of finding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.list.push(diagnostic);
+    }
+
+    /// Gives the value on and keeps the fault: one bad item never hides the next one's faults.
+    pub fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
+        result.map_err(|diagnostic| self.push(diagnostic)).ok()
+    }
+
+    /// Whether anything is an error.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|it| it.severity == Severity::Error)
+    }
+
+    /// How many of them are errors.
+    pub fn errors(&self) -> usize {
+        self.list
+            .iter()
+            .filter(|it| it.severity == Severity::Error)
+            .count()
+    }
+
+    /// All, in the order of finding.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Sorts by place and drops what is said twice (a fault of a shared file is found once for each environment).
+    pub fn tidy(&mut self) {
+        let place = |it: &Diagnostic| {
+            it.span
+                .as_ref()
+                .map(|span| (span.source.path.clone(), span.start))
+        };
+        self.list.sort_by(|a, b| place(a).cmp(&place(b)));
+        let mut kept: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
+        for diagnostic in self.list.drain(..) {
+            let same_place = kept
+                .iter()
+                .rev()
+                .take_while(|it| place(it) == place(&diagnostic));
+            if !same_place.into_iter().any(|it| *it == diagnostic) {
+                kept.push(diagnostic);
+            }
+        }
+        self.list = kept;
+    }
+}
+
+impl Extend<Diagnostic> for Diagnostics {
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, more: T) {
+        self.list.extend(more);
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Diagnostics {
+        Diagnostics {
+            list: vec![diagnostic],
+        }
+    }
+}

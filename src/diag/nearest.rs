@@ -1,0 +1,51 @@
+//! The nearest of some known names, for "did you mean".
+
+/// The known name with the fewest edits from `wrong`, if they are few enough to be a slip of the pen.
+pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (wrong.chars().count() / 3).max(1) + usize::from(wrong.len() > 3);
+    let scored = known.into_iter().map(|name| (distance(wrong, name), name));
+    scored
+        .filter(|(edits, name)| *edits <= limit && *edits < name.len())
+        .min_by_key(|(edits, _)| *edits)
+        .map(|it| it.1)
+}
+
+/// Edits (insert, delete, replace, swap two neighbours) between two names; case counts for half an edit at most.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (
+        a.to_lowercase().chars().collect(),
+        b.to_lowercase().chars().collect(),
+    );
+    if a.len().abs_diff(b.len()) > 8 {
+        return usize::MAX;
+    }
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut next = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let replaced = row[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            next[j] = replaced.min(row[j] + 1).min(next[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                next[j] = next[j].min(before[j - 2] + 1);
+            }
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn slips_of_the_pen() {
+        assert_eq!(nearest("replica", ["replicas", "shards"]), Some("replicas"));
+        assert_eq!(
+            nearest("diskSzie", ["diskSize", "version"]),
+            Some("diskSize")
+        );
+        assert_eq!(nearest("colour", ["replicas", "shards"]), None);
+    }
+}

@@ -1,0 +1,137 @@
+//! Places in files.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::tree::TreePath;
+
+/// A file's path and text. Spans hold on to it, so a diagnostic carries its own excerpt and needs no global table.
+#[derive(PartialEq, Eq)]
+pub struct Source {
+    /// Where the file stands.
+    pub path: TreePath,
+    /// What it says.
+    pub text: String,
+}
+
+impl Source {
+    /// A file's text with its path.
+    pub fn new(path: TreePath, text: impl Into<String>) -> Arc<Source> {
+        Arc::new(Source {
+            path,
+            text: text.into(),
+        })
+    }
+
+    /// Text that stands in no file: what the program made itself.
+    pub fn internal(name: &str, text: impl Into<String>) -> Arc<Source> {
+        let path = TreePath::new(name).unwrap_or_else(TreePath::root);
+        Source::new(path, text)
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({})", self.path)
+    }
+}
+
+/// A byte range of a source. Cheap to clone.
+#[derive(Clone)]
+pub struct Span {
+    /// The file.
+    pub source: Arc<Source>,
+    /// The first byte.
+    pub start: u32,
+    /// The byte after the last.
+    pub end: u32,
+}
+
+/// Line and column, both counted from 1; the column in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+impl Span {
+    /// A range of a source.
+    pub fn new(source: &Arc<Source>, range: Range<usize>) -> Span {
+        let clip = |at: usize| u32::try_from(at.min(source.text.len())).unwrap_or(u32::MAX);
+        Span {
+            source: source.clone(),
+            start: clip(range.start),
+            end: clip(range.end),
+        }
+    }
+
+    /// The path of the file.
+    pub fn path(&self) -> &TreePath {
+        &self.source.path
+    }
+
+    /// The bytes as a range.
+    pub fn range(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// The text that the span covers; empty where it does not lie on characters.
+    pub fn text(&self) -> &str {
+        self.source.text.get(self.range()).unwrap_or("")
+    }
+
+    /// Line and column of the first byte.
+    pub fn position(&self) -> Position {
+        let before = self
+            .source
+            .text
+            .get(..self.start as usize)
+            .unwrap_or(&self.source.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Position {
+            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// The empty span at the start of this one.
+    pub fn start(&self) -> Span {
+        Span {
+            end: self.start,
+            ..self.clone()
+        }
+    }
+}
+
+impl PartialEq for Span {
+    fn eq(&self, other: &Span) -> bool {
+        self.start == other.start
+            && self.end == other.end
+            && (Arc::ptr_eq(&self.source, &other.source) || self.source.path == other.source.path)
+    }
+}
+
+impl Eq for Span {}
+
+impl From<&Span> for Span {
+    fn from(span: &Span) -> Span {
+        span.clone()
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}..{}", self.source.path, self.start, self.end)
+    }
+}
+
+/// `path:line:column`.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { line, column } = self.position();
+        write!(f, "{}:{line}:{column}", self.source.path)
+    }
+}

@@ -1,0 +1,1 @@
+//! Reads a folder and carries out a plan; alone touches files.

@@ -1,0 +1,1 @@
+//! The product's way out: a tree against the tree that stands.

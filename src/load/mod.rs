@@ -1,0 +1,1 @@
+//! Bytes to claims, claim kinds and environments.

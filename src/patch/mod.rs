@@ -1,0 +1,1 @@
+//! Strategic merge and JSON 6902 as kustomize applies them, and the patch between two objects.

@@ -1,0 +1,1 @@
+//! An instance to objects, by its kind's templates.

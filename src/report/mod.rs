@@ -1,0 +1,1 @@
+//! Diagnostics and plans to text; one file a format.

@@ -1,0 +1,1 @@
+//! Claim × environment: defaults, schema, rules, references, order.

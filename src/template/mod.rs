@@ -1,0 +1,1 @@
+//! minijinja and our filters; values enter as placeholders.

@@ -1,0 +1,185 @@
+//! Reading: the interface, what can go wrong with it, and the record of what was read.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Tree, TreePath};
+
+/// Where input comes from: a [`Tree`] in memory, a folder on disk, a Git revision. Confined to one root.
+pub trait Files: Sync {
+    /// The bytes of a file.
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError>;
+
+    /// What a folder holds, in the order of the names. Dot files are listed like any other.
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError>;
+
+    /// What stands at a path; `None` for nothing.
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        let Some(parent) = path.parent() else {
+            return Ok(Some(EntryKind::Folder));
+        };
+        match self.list(&parent) {
+            Ok(entries) => Ok(entries
+                .into_iter()
+                .find(|it| *it.name == *path.name())
+                .map(|it| it.kind)),
+            Err(FilesError::NotFound | FilesError::NotAFolder) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// One name in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name, without the folder.
+    pub name: Box<str>,
+    /// File or folder; links are followed.
+    pub kind: EntryKind,
+}
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Bytes.
+    File,
+    /// Names.
+    Folder,
+}
+
+/// Why something could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilesError {
+    /// There is nothing at the path.
+    NotFound,
+    /// A file was asked for and a folder stands there.
+    NotAFile,
+    /// A folder was asked for and a file stands there.
+    NotAFolder,
+    /// A link leads out of the root.
+    Outside,
+    /// The system's words.
+    Other(String),
+}
+
+impl fmt::Display for FilesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FilesError::NotFound => "there is no such file or folder",
+            FilesError::NotAFile => "this is a folder, not a file",
+            FilesError::NotAFolder => "this is a file, not a folder",
+            FilesError::Outside => "a link leads out of the root folder",
+            FilesError::Other(words) => words,
+        })
+    }
+}
+
+impl std::error::Error for FilesError {}
+
+impl Files for Tree {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        match self.files.get(path) {
+            Some(bytes) => Ok(bytes.clone()),
+            None if self.has_folder(path) => Err(FilesError::NotAFile),
+            None => Err(FilesError::NotFound),
+        }
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        if self.files.contains_key(folder) {
+            return Err(FilesError::NotAFolder);
+        }
+        let mut entries: Vec<Entry> = Vec::new();
+        for path in self.files.keys().filter_map(|path| path.below(folder)) {
+            let (name, kind) = match path.as_str().split_once('/') {
+                Some((name, _)) => (name, EntryKind::Folder),
+                None => (path.as_str(), EntryKind::File),
+            };
+            entries.push(Entry {
+                name: name.into(),
+                kind,
+            });
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries.dedup();
+        if entries.is_empty() && *folder != TreePath::root() {
+            return Err(FilesError::NotFound);
+        }
+        Ok(entries)
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        if self.files.contains_key(path) {
+            return Ok(Some(EntryKind::File));
+        }
+        Ok(self.has_folder(path).then_some(EntryKind::Folder))
+    }
+}
+
+impl Tree {
+    fn has_folder(&self, path: &TreePath) -> bool {
+        // The first path after "folder/" in the order is below the folder, if any is.
+        *path == TreePath::root()
+            || self
+                .files
+                .range(path.child("\0")..)
+                .next()
+                .is_some_and(|(first, _)| first.below(path).is_some())
+    }
+}
+
+/// The files that were read and the folders that were listed.
+///
+/// It answers "does this change touch that result" exactly: a result can only depend on what stands here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadSet {
+    /// Files whose bytes were read, or looked for and missed.
+    pub files: BTreeSet<TreePath>,
+    /// Folders whose names were listed.
+    pub folders: BTreeSet<TreePath>,
+}
+
+/// Passes reads on and notes them down.
+pub struct Recorded<'a> {
+    files: &'a dyn Files,
+    read_set: Mutex<ReadSet>,
+}
+
+impl<'a> Recorded<'a> {
+    /// Begins a record.
+    pub fn new(files: &'a dyn Files) -> Recorded<'a> {
+        Recorded {
+            files,
+            read_set: Mutex::default(),
+        }
+    }
+
+    /// Ends it.
+    pub fn finish(self) -> ReadSet {
+        self.read_set
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, note: impl FnOnce(&mut ReadSet)) {
+        note(&mut self.read_set.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Files for Recorded<'_> {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        self.note(|set| _ = set.files.insert(path.clone()));
+        self.files.read(path)
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        self.note(|set| _ = set.folders.insert(folder.clone()));
+        self.files.list(folder)
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        self.note(|set| _ = set.files.insert(path.clone()));
+        self.files.kind(path)
+    }
+}

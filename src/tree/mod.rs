@@ -1,0 +1,101 @@
+//! The one product, a map from path to bytes, and the one way in, a small read interface.
+//!
+//! A [`Tree`] in memory is also a form of [`Files`]: a test's repository is a string literal, and a bug report is a tree
+//! printed as text.
+
+mod files;
+mod path;
+mod text;
+
+pub use files::{Entry, EntryKind, Files, FilesError, ReadSet, Recorded};
+pub use path::TreePath;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+use std::sync::Arc;
+
+/// An ordered map from path to bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    files: BTreeMap<TreePath, Arc<[u8]>>,
+}
+
+impl Tree {
+    /// An empty tree.
+    pub fn new() -> Tree {
+        Tree::default()
+    }
+
+    /// Puts a file in, and gives back what stood at the path before.
+    pub fn insert(&mut self, path: TreePath, bytes: impl Into<Arc<[u8]>>) -> Option<Arc<[u8]>> {
+        self.files.insert(path, bytes.into())
+    }
+
+    /// The bytes of one file.
+    pub fn get(&self, path: &TreePath) -> Option<&Arc<[u8]>> {
+        self.files.get(path)
+    }
+
+    /// All files in the order of their paths.
+    pub fn iter(&self) -> btree_map::Iter<'_, TreePath, Arc<[u8]>> {
+        self.files.iter()
+    }
+
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there is no file.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Lays another tree over this one: its files win.
+    pub fn overlay(&mut self, other: &Tree) {
+        self.files.extend(
+            other
+                .files
+                .iter()
+                .map(|(path, bytes)| (path.clone(), bytes.clone())),
+        );
+    }
+
+    /// The files below a folder, their paths relative to it.
+    pub fn folder(&self, folder: &TreePath) -> Tree {
+        let files = self.files.iter();
+        Tree {
+            files: files
+                .filter_map(|(path, bytes)| Some((path.below(folder)?, bytes.clone())))
+                .collect(),
+        }
+    }
+
+    /// The same files below `folder`.
+    pub fn under(&self, folder: &TreePath) -> Tree {
+        Tree {
+            files: self
+                .files
+                .iter()
+                .map(|(path, bytes)| (folder.join(path), bytes.clone()))
+                .collect(),
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Tree {
+    type Item = (&'a TreePath, &'a Arc<[u8]>);
+    type IntoIter = btree_map::Iter<'a, TreePath, Arc<[u8]>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl FromIterator<(TreePath, Arc<[u8]>)> for Tree {
+    fn from_iter<T: IntoIterator<Item = (TreePath, Arc<[u8]>)>>(files: T) -> Tree {
+        Tree {
+            files: files.into_iter().collect(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Paths inside a tree: relative, with `/` between the parts, never with `.` or `..`.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A path relative to a tree's root: parts joined by `/`, none of them empty, `.` or `..`. The root itself is the empty path.
+///
+/// Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TreePath(Arc<str>);
+
+impl TreePath {
+    /// The root.
+    pub fn root() -> TreePath {
+        TreePath(Arc::from(""))
+    }
+
+    /// Reads a path as written: `./` and `//` are dropped, `..` goes up. `None` when it leads out of the root or is absolute.
+    pub fn new(path: &str) -> Option<TreePath> {
+        TreePath::root().resolve(path)
+    }
+
+    /// Follows a relative path from this folder. `None` when it leads out of the root or is absolute.
+    pub fn resolve(&self, relative: &str) -> Option<TreePath> {
+        if relative.starts_with('/') {
+            return None;
+        }
+        let mut parts: Vec<&str> = self.parts().collect();
+        for part in relative.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop()?;
+                }
+                part => parts.push(part),
+            }
+        }
+        Some(TreePath(parts.join("/").into()))
+    }
+
+    /// This path followed by another.
+    pub fn join(&self, other: &TreePath) -> TreePath {
+        match (self.0.is_empty(), other.0.is_empty()) {
+            (true, _) => other.clone(),
+            (_, true) => self.clone(),
+            _ => TreePath(format!("{}/{}", self.0, other.0).into()),
+        }
+    }
+
+    /// This folder's child of that name; the name must be one plain part.
+    pub fn child(&self, name: &str) -> TreePath {
+        debug_assert!(!name.is_empty() && !name.contains('/') && name != "." && name != "..");
+        if self.0.is_empty() {
+            TreePath(name.into())
+        } else {
+            TreePath(format!("{}/{name}", self.0).into())
+        }
+    }
+
+    /// The folder that holds this path; `None` for the root.
+    pub fn parent(&self) -> Option<TreePath> {
+        if self.0.is_empty() {
+            return None;
+        }
+        Some(TreePath(
+            self.0
+                .rsplit_once('/')
+                .map_or("", |(parent, _)| parent)
+                .into(),
+        ))
+    }
+
+    /// The last part; empty for the root.
+    pub fn name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&*self.0, |(_, name)| name)
+    }
+
+    /// The parts, from the root down.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter(|part| !part.is_empty())
+    }
+
+    /// This path relative to a folder above it.
+    pub fn below(&self, folder: &TreePath) -> Option<TreePath> {
+        if folder.0.is_empty() {
+            return Some(self.clone());
+        }
+        let rest = self.0.strip_prefix(&*folder.0)?.strip_prefix('/')?;
+        Some(TreePath(rest.into()))
+    }
+
+    /// The relative path, with `..` where needed, that leads from this folder to `target`.
+    pub fn relative(&self, target: &TreePath) -> String {
+        let (from, to): (Vec<_>, Vec<_>) = (self.parts().collect(), target.parts().collect());
+        let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+        let mut parts = vec![".."; from.len() - shared];
+        parts.extend(&to[shared..]);
+        if parts.is_empty() {
+            ".".to_string()
+        } else {
+            parts.join("/")
+        }
+    }
+
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TreePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for TreePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolving_stays_inside() {
+        let folder = TreePath::new("a/b").unwrap();
+        assert_eq!(folder.resolve("../c/./d//e").unwrap().as_str(), "a/c/d/e");
+        assert_eq!(folder.resolve("../.."), Some(TreePath::root()));
+        assert_eq!(folder.resolve("../../.."), None);
+        assert_eq!(folder.resolve("/etc"), None);
+    }
+
+    #[test]
+    fn relative_is_the_way_back() {
+        let check = |from: &str, to: &str, expected: &str| {
+            let (from, to) = (TreePath::new(from).unwrap(), TreePath::new(to).unwrap());
+            assert_eq!(from.relative(&to), expected);
+            assert_eq!(from.resolve(expected), Some(to));
+        };
+        check("apps/prod/x", "apps/base/x", "../../base/x");
+        check("", "a/b", "a/b");
+        check("a", "a", ".");
+    }
+}

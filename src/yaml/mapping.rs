@@ -1,0 +1,165 @@
+//! Keys and values in the order they were written.
+
+use super::Node;
+
+/// An ordered map. A key stands once in it; keys are scalars.
+#[derive(Clone, Debug, Default)]
+pub struct Mapping {
+    entries: Vec<Entry>,
+}
+
+/// A key and its value.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key, a scalar.
+    pub key: Node,
+    /// The value.
+    pub value: Node,
+}
+
+impl Mapping {
+    /// A map without entries.
+    pub fn new() -> Mapping {
+        Mapping::default()
+    }
+
+    /// A map of these entries; the caller knows that no key stands twice.
+    pub fn from_entries(entries: Vec<Entry>) -> Mapping {
+        Mapping { entries }
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|it| &it.value)
+    }
+
+    /// The entry of a key.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|it| it.key.as_str() == Some(key))
+    }
+
+    /// The value of a key, to change.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        self.entries
+            .iter_mut()
+            .find(|it| it.key.as_str() == Some(key))
+            .map(|it| &mut it.value)
+    }
+
+    /// The value of a key; where it is missing, what `make` gives is appended first.
+    pub fn get_or_insert_with(&mut self, key: &str, make: impl FnOnce() -> Node) -> &mut Node {
+        let at = match self.position(key) {
+            Some(at) => at,
+            None => {
+                self.entries.push(Entry {
+                    key: Node::string(key),
+                    value: make(),
+                });
+                self.entries.len() - 1
+            }
+        };
+        &mut self.entries[at].value
+    }
+
+    /// Whether the key is there.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Where the key stands.
+    pub fn position(&self, key: &str) -> Option<usize> {
+        self.entries
+            .iter()
+            .position(|it| it.key.as_str() == Some(key))
+    }
+
+    /// Sets a value: in the key's place if it is there, else at the end. Gives back the old value.
+    pub fn insert(&mut self, key: impl Into<Node>, value: impl Into<Node>) -> Option<Node> {
+        let (key, value) = (key.into(), value.into());
+        match key.as_str().and_then(|key| self.position(key)) {
+            Some(at) => Some(std::mem::replace(&mut self.entries[at].value, value)),
+            None => {
+                self.entries.push(Entry { key, value });
+                None
+            }
+        }
+    }
+
+    /// Takes an entry out; the others keep their order.
+    pub fn remove(&mut self, key: &str) -> Option<Entry> {
+        self.position(key).map(|at| self.entries.remove(at))
+    }
+
+    /// Keeps the entries that `keep` wants.
+    pub fn retain(&mut self, keep: impl FnMut(&Entry) -> bool) {
+        self.entries.retain(keep);
+    }
+
+    /// Keys and values in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Entry> {
+        self.entries.iter()
+    }
+
+    /// Keys and values in order, to change.
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Entry> {
+        self.entries.iter_mut()
+    }
+
+    /// The keys' texts in order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|it| it.key.as_str().unwrap_or(""))
+    }
+
+    /// All entries, to reorder.
+    pub fn entries_mut(&mut self) -> &mut Vec<Entry> {
+        &mut self.entries
+    }
+}
+
+impl IntoIterator for Mapping {
+    type Item = Entry;
+    type IntoIter = std::vec::IntoIter<Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Mapping {
+    type Item = &'a Entry;
+    type IntoIter = std::slice::Iter<'a, Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.iter()
+    }
+}
+
+impl FromIterator<Entry> for Mapping {
+    fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Mapping {
+        Mapping {
+            entries: entries.into_iter().collect(),
+        }
+    }
+}
+
+impl<const N: usize> From<[(&'static str, Node); N]> for Mapping {
+    fn from(entries: [(&'static str, Node); N]) -> Mapping {
+        entries
+            .into_iter()
+            .map(|(key, value)| Entry {
+                key: Node::constant(key),
+                value,
+            })
+            .collect()
+    }
+}

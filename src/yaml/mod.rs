@@ -1,0 +1,19 @@
+//! YAML: ordered nodes with byte spans, the reader, the writers, and paths into nodes.
+//!
+//! The reader reads as libyaml does in Go's hands, because that is what Flux, Argo CD and kustomize read with. There are two
+//! writers on one scalar core: the claims form (the committed tree: keys in the given order, never folded) and the build
+//! form (what `kustomize build` prints). Which form is written is no part of a node.
+
+mod claims;
+mod mapping;
+mod node;
+mod path;
+mod read;
+mod scalar;
+
+pub use claims::to_claims_form;
+pub use mapping::{Entry, Mapping};
+pub use node::{Node, Style, Tag, View};
+pub use path::{FieldPath, Step};
+pub use read::{parse, parse_one};
+pub use scalar::{Kind, resolve};

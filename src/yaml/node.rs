@@ -1,0 +1,483 @@
+//! One value with its place.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{Entry, FieldPath, Kind, Mapping, Step, resolve};
+use crate::diag::{Source, Span};
+
+/// A YAML value: a scalar, a sequence or a mapping, with the span of the text it came from.
+///
+/// The span stays with the value through merging and patching, so that a fault found late points at the line a person wrote.
+/// Text that stands in the source just as it is meant is borrowed from it: no allocation per scalar.
+#[derive(Clone)]
+pub struct Node {
+    span: Span,
+    value: Value,
+    style: Style,
+    tag: Tag,
+}
+
+#[derive(Clone)]
+enum Value {
+    /// Text that stands in the source of the node's own span.
+    Slice {
+        start: u32,
+        end: u32,
+    },
+    Static(&'static str),
+    Owned(Arc<str>),
+    Sequence(Vec<Node>),
+    Mapping(Mapping),
+}
+
+/// How a value is written. A wish for the writers, and a part of what kustomize's merge looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Style {
+    /// A scalar without quotes; a collection in block form.
+    #[default]
+    Plain,
+    /// `'…'`
+    SingleQuoted,
+    /// `"…"`
+    DoubleQuoted,
+    /// `|`
+    Literal,
+    /// `>`
+    Folded,
+    /// A collection in `[…]` or `{…}`.
+    Flow,
+}
+
+/// The type that the source states, or that the value was made with; `None` leaves it to the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Tag {
+    /// Resolved from the text: a plain scalar by YAML's rules, every other a string.
+    #[default]
+    None,
+    /// `!!str`
+    Str,
+    /// `!!null`
+    Null,
+    /// `!!bool`
+    Bool,
+    /// `!!int`
+    Int,
+    /// `!!float`
+    Float,
+    /// `!!timestamp`
+    Timestamp,
+    /// `!!binary`
+    Binary,
+    /// Any other.
+    Other,
+}
+
+/// A node's value for matching.
+#[derive(Clone, Copy, Debug)]
+pub enum View<'a> {
+    /// The text of a scalar, quotes and escapes undone.
+    Scalar(&'a str),
+    /// The items.
+    Sequence(&'a [Node]),
+    /// The entries.
+    Mapping(&'a Mapping),
+}
+
+impl Node {
+    /// A scalar whose text stands in the span's source at `start..end`; the text must lie on characters.
+    pub(super) fn slice(span: Span, text: std::ops::Range<usize>, style: Style, tag: Tag) -> Node {
+        let clip = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Node {
+            span,
+            value: Value::Slice {
+                start: clip(text.start),
+                end: clip(text.end),
+            },
+            style,
+            tag,
+        }
+    }
+
+    /// A scalar with a text of its own.
+    pub fn scalar(text: impl Into<Arc<str>>, style: Style, tag: Tag) -> Node {
+        Node {
+            span: nowhere(),
+            value: Value::Owned(text.into()),
+            style,
+            tag,
+        }
+    }
+
+    /// A string, whatever its text looks like.
+    pub fn string(text: impl Into<Arc<str>>) -> Node {
+        Node::scalar(text, Style::Plain, Tag::Str)
+    }
+
+    /// A string constant.
+    pub fn constant(text: &'static str) -> Node {
+        Node {
+            span: nowhere(),
+            value: Value::Static(text),
+            style: Style::Plain,
+            tag: Tag::Str,
+        }
+    }
+
+    /// `null`.
+    pub fn null() -> Node {
+        Node {
+            span: nowhere(),
+            value: Value::Static("null"),
+            style: Style::Plain,
+            tag: Tag::Null,
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn bool(value: bool) -> Node {
+        let text = if value { "true" } else { "false" };
+        Node {
+            span: nowhere(),
+            value: Value::Static(text),
+            style: Style::Plain,
+            tag: Tag::Bool,
+        }
+    }
+
+    /// A whole number.
+    pub fn int(value: i64) -> Node {
+        Node::scalar(value.to_string(), Style::Plain, Tag::Int)
+    }
+
+    /// A sequence.
+    pub fn sequence(items: impl IntoIterator<Item = Node>) -> Node {
+        let value = Value::Sequence(items.into_iter().collect());
+        Node {
+            span: nowhere(),
+            value,
+            style: Style::Plain,
+            tag: Tag::None,
+        }
+    }
+
+    /// A mapping.
+    pub fn mapping(mapping: impl Into<Mapping>) -> Node {
+        Node {
+            span: nowhere(),
+            value: Value::Mapping(mapping.into()),
+            style: Style::Plain,
+            tag: Tag::None,
+        }
+    }
+
+    /// The same value with another origin.
+    #[must_use]
+    pub fn at(mut self, span: impl Into<Span>) -> Node {
+        if let Value::Slice { .. } = self.value {
+            self.value = Value::Owned(self.as_str().unwrap_or("").into());
+        }
+        self.span = span.into();
+        self
+    }
+
+    /// The same value, written in another style.
+    #[must_use]
+    pub fn styled(mut self, style: Style) -> Node {
+        self.style = style;
+        self
+    }
+
+    /// The same value with another stated type.
+    #[must_use]
+    pub fn tagged(mut self, tag: Tag) -> Node {
+        self.tag = tag;
+        self
+    }
+
+    /// Where it was written.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// Whether it has a place in a file that somebody wrote.
+    pub fn has_origin(&self) -> bool {
+        !Arc::ptr_eq(&self.span.source, nowhere_source())
+    }
+
+    /// How it was written.
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
+    /// The stated type.
+    pub fn tag(&self) -> Tag {
+        self.tag
+    }
+
+    /// The value for matching.
+    pub fn view(&self) -> View<'_> {
+        match &self.value {
+            Value::Sequence(items) => View::Sequence(items),
+            Value::Mapping(mapping) => View::Mapping(mapping),
+            _ => View::Scalar(self.as_str().unwrap_or("")),
+        }
+    }
+
+    /// What the value is: the kind of a scalar is found as go-yaml v3 finds it.
+    pub fn kind(&self) -> Kind {
+        match &self.value {
+            Value::Sequence(_) => Kind::Sequence,
+            Value::Mapping(_) => Kind::Mapping,
+            _ => match self.tag {
+                Tag::Str | Tag::Other => Kind::String,
+                Tag::Null => Kind::Null,
+                Tag::Bool => Kind::Bool,
+                Tag::Int => Kind::Int,
+                Tag::Float => Kind::Float,
+                Tag::Timestamp => Kind::Timestamp,
+                Tag::Binary => Kind::Binary,
+                Tag::None if self.style == Style::Plain => resolve(self.as_str().unwrap_or("")),
+                Tag::None => Kind::String,
+            },
+        }
+    }
+
+    /// The text of a scalar, whatever its kind.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::Slice { start, end } => Some(
+                self.span
+                    .source
+                    .text
+                    .get(*start as usize..*end as usize)
+                    .unwrap_or(""),
+            ),
+            Value::Static(text) => Some(text),
+            Value::Owned(text) => Some(text),
+            Value::Sequence(_) | Value::Mapping(_) => None,
+        }
+    }
+
+    /// The text of a scalar that is a string.
+    pub fn as_string(&self) -> Option<&str> {
+        self.as_str().filter(|_| self.kind() == Kind::String)
+    }
+
+    /// The value of a bool.
+    pub fn as_bool(&self) -> Option<bool> {
+        (self.kind() == Kind::Bool).then(|| matches!(self.as_str(), Some("true" | "True" | "TRUE")))
+    }
+
+    /// The value of a whole number within 64 bits.
+    pub fn as_int(&self) -> Option<i64> {
+        if self.kind() != Kind::Int {
+            None
+        } else {
+            self.as_str().and_then(super::scalar::int_value)
+        }
+    }
+
+    /// Whether the value is null.
+    pub fn is_null(&self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// Whether it is a scalar.
+    pub fn is_scalar(&self) -> bool {
+        !matches!(self.value, Value::Sequence(_) | Value::Mapping(_))
+    }
+
+    /// Whether it is a mapping or a sequence without content.
+    pub fn is_empty_collection(&self) -> bool {
+        match self.view() {
+            View::Scalar(_) => false,
+            View::Sequence(items) => items.is_empty(),
+            View::Mapping(mapping) => mapping.is_empty(),
+        }
+    }
+
+    /// The items of a sequence.
+    pub fn as_sequence(&self) -> Option<&[Node]> {
+        if let Value::Sequence(items) = &self.value {
+            Some(items)
+        } else {
+            None
+        }
+    }
+
+    /// The items of a sequence, to change.
+    pub fn as_sequence_mut(&mut self) -> Option<&mut Vec<Node>> {
+        if let Value::Sequence(items) = &mut self.value {
+            Some(items)
+        } else {
+            None
+        }
+    }
+
+    /// The entries of a mapping.
+    pub fn as_mapping(&self) -> Option<&Mapping> {
+        if let Value::Mapping(mapping) = &self.value {
+            Some(mapping)
+        } else {
+            None
+        }
+    }
+
+    /// The entries of a mapping, to change.
+    pub fn as_mapping_mut(&mut self) -> Option<&mut Mapping> {
+        if let Value::Mapping(mapping) = &mut self.value {
+            Some(mapping)
+        } else {
+            None
+        }
+    }
+
+    /// Takes a mapping apart.
+    pub fn into_mapping(self) -> Option<Mapping> {
+        if let Value::Mapping(mapping) = self.value {
+            Some(mapping)
+        } else {
+            None
+        }
+    }
+
+    /// Takes a sequence apart.
+    pub fn into_sequence(self) -> Option<Vec<Node>> {
+        if let Value::Sequence(items) = self.value {
+            Some(items)
+        } else {
+            None
+        }
+    }
+
+    /// A mapping's value by its key.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.as_mapping()?.get(key)
+    }
+
+    /// A mapping's value by its key, to change.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        self.as_mapping_mut()?.get_mut(key)
+    }
+
+    /// Follows keys down through mappings.
+    pub fn at_keys(&self, keys: &[&str]) -> Option<&Node> {
+        keys.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// Follows keys down through mappings, to change.
+    pub fn at_keys_mut(&mut self, keys: &[&str]) -> Option<&mut Node> {
+        keys.iter().try_fold(self, |node, key| node.get_mut(key))
+    }
+
+    /// Follows a path.
+    pub fn at_path(&self, path: &FieldPath) -> Option<&Node> {
+        path.steps().iter().try_fold(self, |node, step| match step {
+            Step::Key(key) => node.get(key),
+            Step::Index(index) => node.as_sequence()?.get(*index),
+        })
+    }
+
+    /// The deepest node on a path that is there: where to point when something below it is missing.
+    pub fn nearest_on_path(&self, path: &FieldPath) -> &Node {
+        let mut node = self;
+        for step in path.steps() {
+            let next = match step {
+                Step::Key(key) => node.get(key),
+                Step::Index(index) => node.as_sequence().and_then(|items| items.get(*index)),
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        node
+    }
+
+    /// Whether two values are the same data: spans, styles and the order of keys have no part in it.
+    ///
+    /// Numbers are the same when they are written the same: `1` and `1.0` differ.
+    pub fn same_data(&self, other: &Node) -> bool {
+        match (self.view(), other.view()) {
+            (View::Scalar(a), View::Scalar(b)) => {
+                let kind = self.kind();
+                kind == other.kind()
+                    && (kind == Kind::Null
+                        || a == b
+                        || kind == Kind::Bool && self.as_bool() == other.as_bool())
+            }
+            (View::Sequence(a), View::Sequence(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_data(b))
+            }
+            (View::Mapping(a), View::Mapping(b)) => {
+                let mut entries = a.iter();
+                a.len() == b.len()
+                    && entries.all(|Entry { key, value }| {
+                        b.get(key.as_str().unwrap_or(""))
+                            .is_some_and(|it| it.same_data(value))
+                    })
+            }
+            _ => false,
+        }
+    }
+}
+
+fn nowhere_source() -> &'static Arc<Source> {
+    static SOURCE: OnceLock<Arc<Source>> = OnceLock::new();
+    SOURCE.get_or_init(|| Source::internal("", ""))
+}
+
+/// The span of what the program made itself.
+fn nowhere() -> Span {
+    Span::new(nowhere_source(), 0..0)
+}
+
+impl From<&Node> for Span {
+    fn from(node: &Node) -> Span {
+        node.span.clone()
+    }
+}
+
+impl From<&str> for Node {
+    fn from(text: &str) -> Node {
+        Node::string(text)
+    }
+}
+
+impl From<String> for Node {
+    fn from(text: String) -> Node {
+        Node::string(text)
+    }
+}
+
+impl From<bool> for Node {
+    fn from(value: bool) -> Node {
+        Node::bool(value)
+    }
+}
+
+impl From<i64> for Node {
+    fn from(value: i64) -> Node {
+        Node::int(value)
+    }
+}
+
+impl From<Mapping> for Node {
+    fn from(mapping: Mapping) -> Node {
+        Node::mapping(mapping)
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.view() {
+            View::Scalar(text) if self.kind() == Kind::String => write!(f, "{text:?}"),
+            View::Scalar(text) => f.write_str(text),
+            View::Sequence(items) => f.debug_list().entries(items).finish(),
+            View::Mapping(mapping) => f
+                .debug_map()
+                .entries(mapping.iter().map(|it| (&it.key, &it.value)))
+                .finish(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Addresses of fields: `spec.containers[0].image`.
+
+use std::fmt;
+
+/// The way from a root to a field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FieldPath {
+    steps: Vec<Step>,
+}
+
+/// One step down.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Into a mapping.
+    Key(Box<str>),
+    /// Into a sequence.
+    Index(usize),
+}
+
+impl FieldPath {
+    /// The root itself.
+    pub fn root() -> FieldPath {
+        FieldPath::default()
+    }
+
+    /// A path of keys, written with dots. Keys that hold a dot can't be said this way.
+    pub fn dotted(path: &str) -> FieldPath {
+        FieldPath {
+            steps: path
+                .split('.')
+                .filter(|key| !key.is_empty())
+                .map(|key| Step::Key(key.into()))
+                .collect(),
+        }
+    }
+
+    /// This path and one key more.
+    #[must_use]
+    pub fn key(&self, key: &str) -> FieldPath {
+        let mut path = self.clone();
+        path.push(Step::Key(key.into()));
+        path
+    }
+
+    /// This path and one index more.
+    #[must_use]
+    pub fn index(&self, index: usize) -> FieldPath {
+        let mut path = self.clone();
+        path.push(Step::Index(index));
+        path
+    }
+
+    /// Goes one step down.
+    pub fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Goes one step up.
+    pub fn pop(&mut self) -> Option<Step> {
+        self.steps.pop()
+    }
+
+    /// The steps from the root.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Whether it is the root.
+    pub fn is_root(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The path as a JSON Pointer (RFC 6901).
+    pub fn to_json_pointer(&self) -> String {
+        let mut text = String::new();
+        for step in &self.steps {
+            text.push('/');
+            match step {
+                Step::Key(key) => text.push_str(&key.replace('~', "~0").replace('/', "~1")),
+                Step::Index(index) => text.push_str(&index.to_string()),
+            }
+        }
+        text
+    }
+}
+
+/// `spec.containers[0].image`; a key that is no plain word stands in brackets and quotes.
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.steps.iter().enumerate() {
+            match step {
+                Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Key(key)
+                    if key
+                        .chars()
+                        .all(|c| c.is_alphanumeric() || c == '-' || c == '_' || c == '$')
+                        && !key.is_empty() =>
+                {
+                    write!(f, "{}{key}", if at == 0 { "" } else { "." })?;
+                }
+                Step::Key(key) => write!(f, "[{key:?}]")?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,251 @@
+//! The scalar core: what an unquoted scalar is, and what its number is worth.
+//!
+//! The rules are go-yaml v3's, which reads for Flux, Argo CD and kustomize. YAML 1.1's `yes`, `no`, `on`, `off` are strings here;
+//! the writers quote them all the same, since other readers take them for booleans.
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`, `~`, nothing.
+    Null,
+    /// `true`, `false`.
+    Bool,
+    /// A whole number within 64 bits, signed or unsigned.
+    Int,
+    /// Any other number.
+    Float,
+    /// A date, with or without a time.
+    Timestamp,
+    /// Base64 that was tagged `!!binary`.
+    Binary,
+    /// Text.
+    String,
+    /// A list.
+    Sequence,
+    /// A map.
+    Mapping,
+}
+
+impl Kind {
+    /// The kind in a message's words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Kind::Null => "null",
+            Kind::Bool => "a boolean",
+            Kind::Int => "a whole number",
+            Kind::Float => "a number",
+            Kind::Timestamp => "a date",
+            Kind::Binary => "binary data",
+            Kind::String => "a string",
+            Kind::Sequence => "a list",
+            Kind::Mapping => "a map",
+        }
+    }
+}
+
+/// What an unquoted scalar is.
+///
+/// Only the first byte decides whether anything but a string is tried; then fixed words, dates, whole numbers and
+/// fractions, in this order.
+pub fn resolve(text: &str) -> Kind {
+    let Some(first) = text.bytes().next() else {
+        return Kind::Null;
+    };
+    match first {
+        b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' => match text {
+            "~" | "null" | "Null" | "NULL" => Kind::Null,
+            "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Kind::Bool,
+            _ => Kind::String,
+        },
+        b'.' | b'+' | b'-' | b'0'..=b'9' => resolve_number(text),
+        _ => Kind::String,
+    }
+}
+
+fn resolve_number(text: &str) -> Kind {
+    match text.trim_start_matches(['+', '-']) {
+        ".inf" | ".Inf" | ".INF" if text.len() <= 5 => return Kind::Float,
+        _ if matches!(text, ".nan" | ".NaN" | ".NAN") => return Kind::Float,
+        _ => {}
+    }
+    if is_timestamp(text) {
+        return Kind::Timestamp;
+    }
+    if int_value_wide(text).is_some() {
+        return Kind::Int;
+    }
+    if float_value(text).is_some() {
+        Kind::Float
+    } else {
+        Kind::String
+    }
+}
+
+/// The value of a whole number that fits 64 signed bits.
+pub(super) fn int_value(text: &str) -> Option<i64> {
+    int_value_wide(text).and_then(|value| i64::try_from(value).ok())
+}
+
+/// The value of a whole number from −2^63 to 2^64−1: underscores dropped, then Go's base-0 syntax.
+pub(super) fn int_value_wide(text: &str) -> Option<i128> {
+    let plain: std::borrow::Cow<'_, str> = if text.contains('_') {
+        text.replace('_', "").into()
+    } else {
+        text.into()
+    };
+    if text.starts_with('_') {
+        return None;
+    }
+    let (negative, digits) = match plain.as_bytes().first()? {
+        b'-' => (true, &plain[1..]),
+        b'+' => (false, &plain[1..]),
+        _ => (false, &*plain),
+    };
+    let bytes = digits.as_bytes();
+    let (radix, digits) = match bytes {
+        [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
+        [b'0', b'b' | b'B', ..] => (2, &digits[2..]),
+        [b'0', b'o' | b'O', ..] => (8, &digits[2..]),
+        [b'0', _, ..] => (8, &digits[1..]),
+        _ => (10, digits),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let magnitude = i128::from_str_radix(digits, radix).ok()?;
+    let value = if negative { -magnitude } else { magnitude };
+    (i128::from(i64::MIN)..=i128::from(u64::MAX))
+        .contains(&value)
+        .then_some(value)
+}
+
+/// The value of a fraction or of a whole number beyond 64 bits; `None` where the text is none or too large for a float.
+pub(super) fn float_value(text: &str) -> Option<f64> {
+    let plain: std::borrow::Cow<'_, str> = if text.contains('_') {
+        text.replace('_', "").into()
+    } else {
+        text.into()
+    };
+    let unsigned = plain.strip_prefix(['+', '-']).unwrap_or(&plain);
+    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
+        Some(at) => (&unsigned[..at], Some(unsigned.get(at + 1..)?)),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || whole.len() + fraction.len() == 0 {
+        return None;
+    }
+    if let Some(exponent) = exponent {
+        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        if exponent.is_empty() || !digits(exponent) {
+            return None;
+        }
+    }
+    plain.parse::<f64>().ok().filter(|value| value.is_finite())
+}
+
+/// Whether the text is a date as go-yaml takes it: `Y-M-D`, alone, with `T` and a zone, or with a space and no zone.
+fn is_timestamp(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    if bytes.len() < 8 || !bytes[..4].iter().all(u8::is_ascii_digit) || bytes[4] != b'-' {
+        return false;
+    }
+    parse_timestamp(text).is_some()
+}
+
+fn parse_timestamp(text: &str) -> Option<()> {
+    let (year, rest) = (text.get(..4)?, text.get(5..)?);
+    let (month, rest) = rest.split_once('-')?;
+    let day_len = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (day, time) = (rest.get(..day_len)?, rest.get(day_len..)?);
+    let number = |text: &str| {
+        ((1..=2).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_digit()))
+            .then(|| text.parse::<u32>().ok())?
+    };
+    let (month, day) = (number(month)?, number(day)?);
+    let year: u32 = year.parse().ok()?;
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = [
+        31,
+        if leap { 29 } else { 28 },
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
+    if !(1..=12).contains(&month) || day == 0 || day > days[month as usize - 1] {
+        return None;
+    }
+    if time.is_empty() {
+        return Some(());
+    }
+    let (zoned, clock) = match time.as_bytes()[0] {
+        b'T' | b't' => (true, &time[1..]),
+        b' ' => (false, &time[1..]),
+        _ => return None,
+    };
+    let clock = if zoned { strip_zone(clock)? } else { clock };
+    let (clock, fraction) = clock
+        .split_once('.')
+        .map_or((clock, None), |(clock, fraction)| (clock, Some(fraction)));
+    if fraction.is_some_and(|it| it.is_empty() || !it.bytes().all(|byte| byte.is_ascii_digit())) {
+        return None;
+    }
+    let mut parts = clock.split(':');
+    let (hour, minute, second) = (number(parts.next()?)?, parts.next()?, parts.next()?);
+    let two = |text: &str| (text.len() == 2).then(|| number(text))?;
+    (parts.next().is_none() && hour < 24 && two(minute)? < 60 && two(second)? < 60).then_some(())
+}
+
+fn strip_zone(clock: &str) -> Option<&str> {
+    if let Some(clock) = clock.strip_suffix('Z') {
+        return Some(clock);
+    }
+    let at = clock.rfind(['+', '-'])?;
+    let zone = clock.get(at + 1..)?;
+    let (hours, minutes) = zone.split_once(':')?;
+    let two = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    (two(hours) && two(minutes)).then(|| &clock[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds() {
+        for (text, kind) in [
+            ("", Kind::Null),
+            ("~", Kind::Null),
+            ("nULL", Kind::String),
+            ("yes", Kind::String),
+            ("True", Kind::Bool),
+            ("08", Kind::Float),
+            ("010", Kind::Int),
+            ("0o8", Kind::String),
+            ("1_000", Kind::Int),
+            ("1e400", Kind::String),
+            ("18446744073709551616", Kind::Float),
+            ("1.", Kind::Float),
+            (".", Kind::String),
+            ("0x1p3", Kind::String),
+            ("2001-01-01", Kind::Timestamp),
+            ("2001-13-01", Kind::String),
+            ("2001-12-14t21:59:43.10-05:00", Kind::Timestamp),
+            ("2001-12-14 21:59:43.10 -5", Kind::String),
+            ("12:30", Kind::String),
+            ("1Gi", Kind::String),
+            ("-", Kind::String),
+            ("+.inf", Kind::Float),
+        ] {
+            assert_eq!(resolve(text), kind, "{text:?}");
+        }
+    }
+}
