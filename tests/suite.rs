@@ -1,1 +1,4 @@
 //! All integration tests, one binary.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stderr)]
+
+mod patch;
