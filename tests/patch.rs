@@ -90,6 +90,10 @@ fn plain_case(case: &Path) -> Option<(Node, Vec<Node>, Option<String>)> {
     let object = <[Node; 1]>::try_from(documents(&text)).ok()?;
     let mut patches = Vec::new();
     for patch in settings.get("patches")?.as_sequence()? {
+        // What a target and options do is the engine's.
+        if patch.get("target").or(patch.get("options")).is_some() {
+            return None;
+        }
         let text = match patch.get("path") {
             Some(path) => fs::read_to_string(input.join(path.as_str()?)).ok()?,
             None => patch.get("patch")?.as_str()?.to_string(),
