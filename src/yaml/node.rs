@@ -309,6 +309,16 @@ impl Node {
         }
     }
 
+    /// The value of any number that is finite, rounded to a float.
+    pub fn as_float(&self) -> Option<f64> {
+        let text = self.as_str()?;
+        match self.kind() {
+            Kind::Int => super::scalar::int_value_wide(text).map(|it| it as f64),
+            Kind::Float => super::scalar::float_value(text),
+            _ => None,
+        }
+    }
+
     /// Whether the value is null.
     pub fn is_null(&self) -> bool {
         self.kind() == Kind::Null
