@@ -1,1 +1,11 @@
 //! All integration tests, one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests read case files, say why they are skipped, and fail by panic"
+)]
+
+mod patch;
+mod yaml_peers;

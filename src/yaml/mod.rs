@@ -11,9 +11,9 @@ mod path;
 mod read;
 mod scalar;
 
-pub use claims::to_claims_form;
+pub use claims::{is_block_text, is_plain, to_claims_form};
 pub use mapping::{Entry, Mapping};
 pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};
-pub use read::{parse, parse_one};
+pub use read::{Parsed, parse, parse_one, parse_with_comments};
 pub use scalar::{Kind, resolve};
