@@ -30,9 +30,12 @@ fn write_data(node: &Node, out: &mut String, depth: usize, texts: bool) {
             Kind::Null if texts => out.push_str("\"null\""),
             Kind::Null => out.push_str("null"),
             Kind::Bool if !texts => write!(out, "{}", node.as_bool().unwrap()).unwrap(),
-            Kind::Int | Kind::Float if !texts => {
-                write!(out, "{}", text.replace('_', "").parse::<f64>().unwrap_or(f64::NAN)).unwrap()
-            }
+            Kind::Int | Kind::Float if !texts => write!(
+                out,
+                "{}",
+                text.replace('_', "").parse::<f64>().unwrap_or(f64::NAN)
+            )
+            .unwrap(),
             _ => write!(out, "{text:?}").unwrap(),
         },
         View::Sequence(items) => {
@@ -60,7 +63,9 @@ fn write_data(node: &Node, out: &mut String, depth: usize, texts: bool) {
 }
 
 fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared")
+        .join(path);
     if !path.exists() {
         eprintln!("skipped: {} is not there", path.display());
         return None;
@@ -69,7 +74,10 @@ fn shared(path: &str) -> Option<PathBuf> {
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(path).unwrap().map(|it| it.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(path)
+        .unwrap()
+        .map(|it| it.unwrap().path())
+        .collect();
     paths.retain(|it| it.is_dir());
     paths.sort();
     paths
@@ -80,7 +88,10 @@ fn plain_case(case: &Path) -> Option<(Node, Vec<Node>, Option<String>)> {
     let input = case.join("in");
     let settings = documents(&fs::read_to_string(input.join("kustomization.yaml")).ok()?).pop()?;
     let keys: Vec<&str> = settings.as_mapping()?.keys().collect();
-    if !keys.iter().all(|key| matches!(*key, "resources" | "patches" | "apiVersion" | "kind")) {
+    if !keys
+        .iter()
+        .all(|key| matches!(*key, "resources" | "patches" | "apiVersion" | "kind"))
+    {
         return None;
     }
     let [resource] = settings.get("resources")?.as_sequence()? else {
@@ -120,12 +131,20 @@ fn merges_as_kustomize_merges() {
         let Some((object, patches, expected)) = plain_case(&case) else {
             continue;
         };
-        let (result, expected) = (merge_all(object, &patches), expected.map(|it| documents(&it)));
+        let (result, expected) = (
+            merge_all(object, &patches),
+            expected.map(|it| documents(&it)),
+        );
         let expected = expected.map(|it| it.iter().map(data).collect::<String>());
         if result.as_ref().ok() == expected.as_ref() {
             right += 1;
         } else {
-            writeln!(wrong, "{}\n  got {result:?}\n  not {expected:?}", case.display()).unwrap();
+            writeln!(
+                wrong,
+                "{}\n  got {result:?}\n  not {expected:?}",
+                case.display()
+            )
+            .unwrap();
         }
     }
     assert!(wrong.is_empty(), "{right} right; wrong:\n{wrong}");

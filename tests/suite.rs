@@ -8,4 +8,8 @@
 )]
 
 mod patch;
+mod cases;
+mod disk;
+mod emit;
+mod report;
 mod yaml_peers;
