@@ -180,7 +180,11 @@ impl<'a> Lists<'a> {
     /// The first item with these values; a key without a value is left out of account where another has one.
     fn find(&self, list: &[usize], keys: &[&str], values: &[String]) -> Option<usize> {
         let all = values.iter().all(String::is_empty);
-        let pairs = || keys.iter().zip(values).filter(|(_, it)| all || !it.is_empty());
+        let pairs = || {
+            keys.iter()
+                .zip(values)
+                .filter(|(_, it)| all || !it.is_empty())
+        };
         let found = list.iter().find(|at| {
             let node = &self.pool[**at];
             if keys == [""] {
@@ -303,7 +307,11 @@ fn is_empty(node: &Node) -> bool {
 
 /// The keys that any item has, and their places; all where no item has one.
 fn used_keys<'k>(keys: &[&'k str], wanted: &[Values]) -> (Keys<'k>, Vec<usize>) {
-    let is_used = |at: &usize| wanted.iter().any(|it| it.get(*at).is_some_and(|it| !it.is_empty()));
+    let is_used = |at: &usize| {
+        wanted
+            .iter()
+            .any(|it| it.get(*at).is_some_and(|it| !it.is_empty()))
+    };
     let mut used: Vec<usize> = (0..keys.len()).filter(is_used).collect();
     if used.is_empty() {
         used = (0..keys.len()).collect();
@@ -334,14 +342,20 @@ fn united(a: &[String], b: &[String]) -> Option<Values> {
 
 fn not_a_map(node: &Node) -> Diagnostic {
     let is = node.kind().words();
-    Diagnostic::error("patch-wrong-kind", format!("expected a map in a list that merges by a key, found {is}"))
-        .at(node)
-        .help("write the item as a map with the list's key")
+    Diagnostic::error(
+        "patch-wrong-kind",
+        format!("expected a map in a list that merges by a key, found {is}"),
+    )
+    .at(node)
+    .help("write the item as a map with the list's key")
 }
 
 fn wrong_item(node: &Node) -> Diagnostic {
     let is = node.kind().words();
-    Diagnostic::error("patch-wrong-kind", format!("expected a scalar in this list, found {is}"))
-        .at(node)
-        .help("write the item as a plain value")
+    Diagnostic::error(
+        "patch-wrong-kind",
+        format!("expected a scalar in this list, found {is}"),
+    )
+    .at(node)
+    .help("write the item as a plain value")
 }

@@ -138,7 +138,9 @@ impl Merge<'_> {
     ) -> Result<bool, Diagnostic> {
         match patch.map(directive).transpose()?.flatten() {
             Some(Directive::Delete) => return Ok(false),
-            Some(Directive::Replace) => return patch.map_or(Ok(true), |it| self.put(target, it, of)),
+            Some(Directive::Replace) => {
+                return patch.map_or(Ok(true), |it| self.put(target, it, of));
+            }
             _ => {}
         }
         let of = self.type_of(of, [Some(&*target), patch]);
@@ -160,10 +162,11 @@ impl Merge<'_> {
             let key = entry.key.as_str().unwrap_or("");
             let of = of.and_then(|of| self.schemas.field(of, key));
             let patch = pending.remove(key);
-            self.merge(&mut entry.value, patch, of).unwrap_or_else(|it| {
-                fault.get_or_insert(it);
-                true
-            })
+            self.merge(&mut entry.value, patch, of)
+                .unwrap_or_else(|it| {
+                    fault.get_or_insert(it);
+                    true
+                })
         });
         if let Some(fault) = fault {
             return Err(fault);
@@ -381,13 +384,19 @@ fn shape(node: &Node) -> u8 {
 
 pub(super) fn wrong_kind(target: &Node, patch: &Node) -> Diagnostic {
     let (is, wants) = (target.kind().words(), patch.kind().words());
-    Diagnostic::error("patch-wrong-kind", format!("the patch has {wants} where the object has {is}"))
-        .at(patch)
-        .related(target.span(), "the object's value")
-        .help("a strategic merge can't change one into the other: use a JSON 6902 patch")
+    Diagnostic::error(
+        "patch-wrong-kind",
+        format!("the patch has {wants} where the object has {is}"),
+    )
+    .at(patch)
+    .related(target.span(), "the object's value")
+    .help("a strategic merge can't change one into the other: use a JSON 6902 patch")
 }
 
 fn empty_key() -> Diagnostic {
-    Diagnostic::error("patch-empty-key", "a strategic merge can't pass a map with an empty key")
-        .help("use a JSON 6902 patch")
+    Diagnostic::error(
+        "patch-empty-key",
+        "a strategic merge can't pass a map with an empty key",
+    )
+    .help("use a JSON 6902 patch")
 }
