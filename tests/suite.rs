@@ -7,9 +7,12 @@
     reason = "tests read case files, say why they are skipped, and fail by panic"
 )]
 
-mod patch;
 mod cases;
+mod claims;
 mod disk;
 mod emit;
+mod golden;
+mod layers;
+mod patch;
 mod report;
 mod yaml_peers;

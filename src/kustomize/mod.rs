@@ -81,6 +81,8 @@ pub struct Options {
     pub reorder: Reorder,
     /// Adds the label `app.kubernetes.io/managed-by`.
     pub managed_by_label: bool,
+    /// Passes over a strategic-merge patch that names a resource which is not there, instead of refusing it.
+    pub pass_over_unmatched: bool,
     /// Fields of the outermost kustomization that are left out, as if they had not been written.
     pub without: Vec<String>,
 }

@@ -97,7 +97,7 @@ fn apply_entry(
         (Patch::Strategic(patches), None) => {
             for patch in &patches {
                 warn_of_directives(stage, patch.node());
-                let at = places.find(patch, entry, stage, resources)?;
+                let Some(at) = places.find(patch, entry, stage, resources)? else { continue };
                 merge(stage, at, patch, allow, resources)?;
                 if allow.any() {
                     places.index = None;
@@ -186,7 +186,7 @@ fn merge_all(stage: &mut Stage<'_, '_>, entries: &[Node], resources: &mut Resour
     }
     for (entry, patch) in &patches {
         warn_of_directives(stage, patch.node());
-        let at = places.find(patch, entry, stage, resources)?;
+        let Some(at) = places.find(patch, entry, stage, resources)? else { continue };
         merge(stage, at, patch, Allow::default(), resources)?;
     }
     Ok(())
@@ -322,21 +322,22 @@ fn selected(
 }
 
 impl Places {
-    /// Where the one resource is that a patch names.
+    /// Where the one resource is that a patch names; `None` only where a patch may name none.
     fn find(
         &mut self,
         patch: &Resource,
         entry: &Node,
         stage: &Stage<'_, '_>,
         resources: &Resources,
-    ) -> Result<usize, Diagnostic> {
+    ) -> Result<Option<usize>, Diagnostic> {
         let schemas = &stage.context.schemas;
         let index = self.index.get_or_insert_with(|| resources.any_index(schemas));
         let found = index.get(&id_of(patch, schemas)).map(Vec::as_slice).unwrap_or_default();
         let mut found = found.iter().copied().filter(|at| resources.get(*at).is_some_and(|it| !it.deleted));
         let id = patch.object.id();
         match (found.next(), found.next()) {
-            (Some(at), None) => Ok(at),
+            (Some(at), None) => Ok(Some(at)),
+            (None, _) if stage.context.loader.options.pass_over_unmatched => Ok(None),
             (None, _) => {
                 let names = resources.iter().filter(|it| it.object.kind() == &*id.kind).map(|it| it.object.name());
                 Err(Diagnostic::error("unmatched-patch", format!("there is no {id} to patch"))
