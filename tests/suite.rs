@@ -6,4 +6,5 @@
     reason = "tests read case files, say why they are skipped, and fail by panic"
 )]
 
+mod yaml_conformance;
 mod yaml_peers;
