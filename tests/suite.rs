@@ -15,4 +15,5 @@ mod golden;
 mod layers;
 mod patch;
 mod report;
+mod yaml_conformance;
 mod yaml_peers;

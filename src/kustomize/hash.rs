@@ -77,7 +77,9 @@ fn content(object: &Node) -> String {
             field("data", object.get("data"), true);
             json.push_str("\"kind\":\"Secret\",\"name\":\"\",");
             let mut field = |name: &str, always: bool| {
-                let value = object.get(name).filter(|it| always || it.as_mapping().is_some());
+                let value = object
+                    .get(name)
+                    .filter(|it| always || it.as_mapping().is_some());
                 if let Some(value) = value {
                     string(&mut json, name);
                     json.push(':');
@@ -104,7 +106,9 @@ fn write(json: &mut String, node: &Node) {
     match node.view() {
         View::Scalar(text) => match node.kind() {
             crate::yaml::Kind::Null => json.push_str("null"),
-            crate::yaml::Kind::Bool | crate::yaml::Kind::Int | crate::yaml::Kind::Float => json.push_str(text),
+            crate::yaml::Kind::Bool | crate::yaml::Kind::Int | crate::yaml::Kind::Float => {
+                json.push_str(text)
+            }
             _ => string(json, text),
         },
         View::Sequence(items) => {
@@ -118,7 +122,10 @@ fn write(json: &mut String, node: &Node) {
             json.push(']');
         }
         View::Mapping(mapping) => {
-            let mut entries: Vec<_> = mapping.iter().map(|it| (it.key.as_str().unwrap_or(""), &it.value)).collect();
+            let mut entries: Vec<_> = mapping
+                .iter()
+                .map(|it| (it.key.as_str().unwrap_or(""), &it.value))
+                .collect();
             entries.sort_by_key(|it| it.0);
             json.push('{');
             for (at, (key, value)) in entries.into_iter().enumerate() {

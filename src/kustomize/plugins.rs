@@ -3,7 +3,12 @@
 use super::accumulate::{Accumulated, Context, Failed, Level};
 use super::generate::Absorber;
 
-pub(super) fn generate(_context: &mut Context<'_>, _level: &Level<'_>, _absorber: &mut Absorber<'_>) {}
+pub(super) fn generate(
+    _context: &mut Context<'_>,
+    _level: &Level<'_>,
+    _absorber: &mut Absorber<'_>,
+) {
+}
 
 pub(super) fn transform(
     _context: &mut Context<'_>,
@@ -14,6 +19,10 @@ pub(super) fn transform(
     Ok(())
 }
 
-pub(super) fn validate(_context: &mut Context<'_>, _level: &Level<'_>, _sum: &mut Accumulated) -> Result<(), Failed> {
+pub(super) fn validate(
+    _context: &mut Context<'_>,
+    _level: &Level<'_>,
+    _sum: &mut Accumulated,
+) -> Result<(), Failed> {
     Ok(())
 }

@@ -48,6 +48,8 @@ impl Default for Templates {
         environment.set_auto_escape_callback(|_| AutoEscape::Custom("placeholder".into()));
         environment.set_fuel(Some(FUEL));
         environment.set_debug(true);
+        // A block text at the end keeps its last line break only if the file does.
+        environment.set_keep_trailing_newline(true);
         environment.set_syntax(whole_line_blocks());
         filters::register(&mut environment);
         Templates {

@@ -1,8 +1,8 @@
 //! `replacements`.
 
+use super::super::kustomization::REPLACEMENT;
 use super::super::resources::Resources;
 use super::super::shape::Shape;
-use super::super::kustomization::REPLACEMENT;
 use super::{Stage, Transform};
 use crate::diag::Diagnostic;
 
