@@ -27,7 +27,8 @@ pub struct Summary {
     pub removed: usize,
 }
 
-/// Keeps a second run out until it is dropped, or its process ends.
+/// Keeps a second run out until it is dropped, or its process ends. Held from before the output folder is read until the plan
+/// is carried out.
 pub struct Lock {
     _file: Option<File>,
 }
