@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pleach::diag::Source;
 use pleach::object::Object;
-use pleach::patch::{Applied, strategic};
+use pleach::patch::{Applied, json6902, parse_json6902, strategic};
 use pleach::schema::Schemas;
 use pleach::tree::TreePath;
 use pleach::yaml::{Kind, Node, View, parse};
@@ -148,7 +148,7 @@ fn merges_as_kustomize_merges() {
         }
     }
     assert!(wrong.is_empty(), "{right} right; wrong:\n{wrong}");
-    assert!(right > 100, "only {right} cases were found");
+    assert!(right > 60, "only {right} cases were found");
 }
 
 fn merge_all(object: Node, patches: &[Node]) -> Result<String, String> {
@@ -164,4 +164,43 @@ fn merge_all(object: Node, patches: &[Node]) -> Result<String, String> {
         *node.at_keys_mut(&["metadata", "name"]).unwrap() = name.clone();
     }
     Ok(data(&node))
+}
+
+/// The recorded cases of one object and one patch: what they make of the object, or that they refuse.
+#[test]
+fn operates_as_kustomize_operates() {
+    let Some(path) = shared("conformance/yaml/json6902.json") else {
+        return;
+    };
+    let cases = documents(&fs::read_to_string(path).unwrap()).pop().unwrap();
+    let mut wrong = String::new();
+    for case in cases.as_sequence().unwrap() {
+        let text = |keys: &[&str]| case.at_keys(keys).and_then(Node::as_str).unwrap();
+        let settings = documents(text(&["files", "kustomization.yaml"]))
+            .pop()
+            .unwrap();
+        let Some(patches) = settings.get("patches").and_then(Node::as_sequence) else {
+            continue;
+        };
+        let mut object = documents(text(&["files", "r.yaml"])).pop().unwrap();
+        let result = patches.iter().try_for_each(|patch| {
+            let text = patch.get("patch").and_then(Node::as_str).unwrap();
+            let source = Source::new(TreePath::new("patch.yaml").unwrap(), text);
+            json6902(&mut object, &parse_json6902(&source)?)
+        });
+        let identity = [&["kind"][..], &["metadata", "name"]];
+        let named = identity.iter().all(|keys| object.at_keys(keys).is_some());
+        let got = match result {
+            Ok(()) if named => data(&object),
+            _ => "refused".to_string(),
+        };
+        let expected = match text(&["build"]) {
+            error if error.starts_with("ERR:") => "refused".to_string(),
+            build => data(&documents(build).pop().unwrap()),
+        };
+        if got != expected {
+            writeln!(wrong, "{}\n  got {got}\n  not {expected}", text(&["name"])).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }

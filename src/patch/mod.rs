@@ -1,6 +1,8 @@
 //! Strategic merge and JSON 6902 as kustomize applies them, and the patch between two objects.
 
+mod json6902;
 mod lists;
 mod strategic;
 
+pub use json6902::{PatchText, json6902, parse_json6902, parse_patch};
 pub use strategic::{Applied, strategic};
