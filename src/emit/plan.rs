@@ -142,8 +142,8 @@ impl Plan {
     fn abandon(&mut self, path: &TreePath, bytes: &Arc<[u8]>, force: bool) -> Option<Step> {
         match ownership(path, bytes) {
             Ownership::Foreign => return None,
-            Ownership::Edited | Ownership::Conflicted if !force => {
-                self.keep(path, ownership(path, bytes), bytes);
+            changed if changed != Ownership::Ours && !force => {
+                self.keep(path, changed, bytes);
                 return None;
             }
             _ => {}
