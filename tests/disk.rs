@@ -260,7 +260,7 @@ fn a_killed_run_leaves_every_file_old_or_new() {
             .spawn()
             .unwrap();
         // Wait for its first file, so that the kill comes in the middle of writing.
-        while !root.path().join("folder0").exists() {
+        while !root.path().join("folder0").exists() && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
         std::thread::sleep(Duration::from_millis(pause));
