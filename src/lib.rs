@@ -64,21 +64,48 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
     let (tree, output) = match load::load(&files, &builtin, &mut diagnostics) {
-        Some(repository) => (run(&files, &repository, options, &mut diagnostics), Some(repository.workspace.output)),
+        Some(repository) => (
+            run(&files, &repository, options, &mut diagnostics),
+            Some(repository.workspace.output),
+        ),
         None => (Tree::new(), None),
     };
     diagnostics.tidy();
-    Compiled { tree: if diagnostics.has_errors() { Tree::new() } else { tree }, output, read_set: files.finish(), diagnostics }
+    Compiled {
+        tree: if diagnostics.has_errors() {
+            Tree::new()
+        } else {
+            tree
+        },
+        output,
+        read_set: files.finish(),
+        diagnostics,
+    }
 }
 
-fn run(files: &dyn Files, repository: &load::Repository, options: &Options, diagnostics: &mut Diagnostics) -> Tree {
+fn run(
+    files: &dyn Files,
+    repository: &load::Repository,
+    options: &Options,
+    diagnostics: &mut Diagnostics,
+) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
     let base = deliver(repository, &resolution.base, diagnostics);
-    let environments = resolution.environments.iter().map(|it| deliver(repository, it, diagnostics)).collect();
+    let environments = resolution
+        .environments
+        .iter()
+        .map(|it| deliver(repository, it, diagnostics))
+        .collect();
     if diagnostics.has_errors() {
         return Tree::new();
     }
-    let composition = compose::compose(files, &repository.workspace, base, environments, diagnostics);
+    let composition = compose::compose(
+        files,
+        &repository.workspace,
+        base,
+        environments,
+        diagnostics,
+    );
     let tree = sign(&composition);
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition.expected, diagnostics);
@@ -86,15 +113,33 @@ fn run(files: &dyn Files, repository: &load::Repository, options: &Options, diag
     tree
 }
 
-fn deliver<'a>(repository: &load::Repository, resolved: &resolve::Resolved<'a>, diagnostics: &mut Diagnostics) -> Delivered<'a> {
+fn deliver<'a>(
+    repository: &load::Repository,
+    resolved: &resolve::Resolved<'a>,
+    diagnostics: &mut Diagnostics,
+) -> Delivered<'a> {
     let environment = resolved.environment;
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
-    let deliveries = manifests.iter().map(|it| delivery::lower(it, environment.engine, &repository.workspace, diagnostics));
-    Delivered { environment, deliveries: deliveries.collect() }
+    let deliveries = manifests
+        .iter()
+        .map(|it| delivery::lower(it, environment.engine, &repository.workspace, diagnostics));
+    Delivered {
+        environment,
+        deliveries: deliveries.collect(),
+    }
 }
 
 /// Puts the ownership line into each file.
 fn sign(composition: &Composition) -> Tree {
     let files = composition.files.iter();
-    files.map(|(path, file)| (path.clone(), emit::sign(path, &file.title, &file.body).into_bytes().into())).collect()
+    files
+        .map(|(path, file)| {
+            (
+                path.clone(),
+                emit::sign(path, &file.title, &file.body)
+                    .into_bytes()
+                    .into(),
+            )
+        })
+        .collect()
 }

@@ -11,8 +11,14 @@ fn claims() {
         let mut input = workspace();
         input.overlay(tree);
         let compiled = compile(&input, &Options::default());
-        let view = View { display: &TreePath::to_string, color: false };
-        tree.insert(report_path.clone(), human(&compiled.diagnostics, &view).into_bytes());
+        let view = View {
+            display: &TreePath::to_string,
+            color: false,
+        };
+        tree.insert(
+            report_path.clone(),
+            human(&compiled.diagnostics, &view).into_bytes(),
+        );
     });
 }
 

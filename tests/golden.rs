@@ -12,9 +12,20 @@ use pleach::{Options, compile};
 fn golden() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut wrong = Vec::new();
-    let mut cases = vec![("starter".to_string(), root.to_path_buf(), root.join("golden/starter"))];
-    for folder in folders(&root.join("golden")).into_iter().filter(|it| it.join("input").is_dir()) {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut cases = vec![(
+        "starter".to_string(),
+        root.to_path_buf(),
+        root.join("golden/starter"),
+    )];
+    for folder in folders(&root.join("golden"))
+        .into_iter()
+        .filter(|it| it.join("input").is_dir())
+    {
+        let name = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         cases.push((name, folder.join("input"), folder.join("output")));
     }
     for (name, input, output) in cases {
@@ -22,7 +33,11 @@ fn golden() {
             wrong.push(format!("{name}: {difference}"));
         }
     }
-    assert!(wrong.is_empty(), "{}\n`GOLDEN=update cargo test golden` accepts the new output", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{}\n`GOLDEN=update cargo test golden` accepts the new output",
+        wrong.join("\n")
+    );
 }
 
 fn check(input: &Path, output: &Path) -> Result<(), String> {
@@ -32,7 +47,11 @@ fn check(input: &Path, output: &Path) -> Result<(), String> {
     if compiled.tree != again.tree {
         return Err("two runs give two trees".to_string());
     }
-    let said: Vec<String> = compiled.diagnostics.iter().map(|it| format!("[{}] {}", it.code, it.message)).collect();
+    let said: Vec<String> = compiled
+        .diagnostics
+        .iter()
+        .map(|it| format!("[{}] {}", it.code, it.message))
+        .collect();
     if !said.is_empty() {
         return Err(said.join("\n"));
     }
@@ -44,11 +63,22 @@ fn check(input: &Path, output: &Path) -> Result<(), String> {
 }
 
 fn first_difference(wanted: &Tree, standing: &Tree) -> Option<String> {
-    let paths = wanted.iter().map(|it| it.0).chain(standing.iter().map(|it| it.0));
+    let paths = wanted
+        .iter()
+        .map(|it| it.0)
+        .chain(standing.iter().map(|it| it.0));
     let differs = |path: &&TreePath| wanted.get(path) != standing.get(path);
     paths.into_iter().find(differs).map(|path| {
-        let text = |tree: &Tree| tree.get(path).map_or("(no file)".to_string(), |it| String::from_utf8_lossy(it).into_owned());
-        format!("{path}\n--- rendered\n{}--- committed\n{}", text(wanted), text(standing))
+        let text = |tree: &Tree| {
+            tree.get(path).map_or("(no file)".to_string(), |it| {
+                String::from_utf8_lossy(it).into_owned()
+            })
+        };
+        format!(
+            "{path}\n--- rendered\n{}--- committed\n{}",
+            text(wanted),
+            text(standing)
+        )
     })
 }
 
@@ -56,13 +86,18 @@ fn write(tree: &Tree, output: &Path) {
     let _ = std::fs::remove_dir_all(output);
     for (path, bytes) in tree {
         let file = output.join(path.as_str());
-        std::fs::create_dir_all(file.parent().expect("a file stands in a folder")).expect("the folder can be made");
+        std::fs::create_dir_all(file.parent().expect("a file stands in a folder"))
+            .expect("the folder can be made");
         std::fs::write(file, bytes).expect("the file can be written");
     }
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|it| it.path());
+    let entries = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .map(|it| it.path());
     let mut folders: Vec<PathBuf> = entries.filter(|it| it.is_dir()).collect();
     folders.sort();
     folders

@@ -20,23 +20,43 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let Selection { environments, out } = &arguments.selection;
-    let compiled = compile(&session.files, &Options { environments: environments.clone() });
+    let compiled = compile(
+        &session.files,
+        &Options {
+            environments: environments.clone(),
+        },
+    );
     let Some(output_path) = compiled.output else {
         session.report(&compiled.diagnostics);
         return Ok(Outcome::Findings);
     };
-    let found = if compiled.diagnostics.is_empty() { Outcome::Clean } else { session.report(&compiled.diagnostics) };
+    let found = if compiled.diagnostics.is_empty() {
+        Outcome::Clean
+    } else {
+        session.report(&compiled.diagnostics)
+    };
     if found == Outcome::Findings {
         return Ok(found);
     }
     let folder = session.output(out.as_deref(), &output_path);
-    let plan = plan(&compiled.tree, &arguments.selection.of(read_output(&folder)?), false);
+    let plan = plan(
+        &compiled.tree,
+        &arguments.selection.of(read_output(&folder)?),
+        false,
+    );
     if plan.is_clean() {
         return Ok(Outcome::Clean);
     }
     if global.format == Format::Human {
-        let display = |path: &_| session.display(&output_path.join(path));
-        output::text(&unified(&plan, &View { display: &display, color: true }))?;
+        let display = |path: &_| session.display(path);
+        output::text(&unified(
+            &plan,
+            &output_path,
+            &View {
+                display: &display,
+                color: true,
+            },
+        ))?;
         session.report(&plan.faults(&output_path));
         output::error("the tree is not what the claims render to: run `pleach render`");
     } else {

@@ -17,7 +17,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::Format;
 
-const EXIT_CODES: &str = "Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it.";
 
 /// Short claims in, the tree of YAML that Flux syncs out.
 #[derive(Debug, Parser)]

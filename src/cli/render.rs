@@ -39,8 +39,16 @@ impl Selection {
         if self.environments.is_empty() {
             return standing;
         }
-        let selected = |path: &TreePath| path.parts().nth(1).is_some_and(|it| it == "base" || self.environments.iter().any(|env| env == it));
-        standing.iter().filter(|(path, _)| selected(path)).map(|(path, bytes)| (path.clone(), bytes.clone())).collect()
+        let selected = |path: &TreePath| {
+            path.parts()
+                .nth(1)
+                .is_some_and(|it| it == "base" || self.environments.iter().any(|env| env == it))
+        };
+        standing
+            .iter()
+            .filter(|(path, _)| selected(path))
+            .map(|(path, bytes)| (path.clone(), bytes.clone()))
+            .collect()
     }
 }
 
@@ -48,11 +56,22 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = Lock::take(&session.workspace_file())?;
     let Selection { environments, out } = &arguments.selection;
-    let compiled = compile(&session.files, &Options { environments: environments.clone() });
+    let compiled = compile(
+        &session.files,
+        &Options {
+            environments: environments.clone(),
+        },
+    );
     let found = session.report(&compiled.diagnostics);
-    let Some(output_path) = compiled.output.filter(|_| found == Outcome::Clean) else { return Ok(Outcome::Findings) };
+    let Some(output_path) = compiled.output.filter(|_| found == Outcome::Clean) else {
+        return Ok(Outcome::Findings);
+    };
     let folder = session.output(out.as_deref(), &output_path);
-    let plan = plan(&compiled.tree, &arguments.selection.of(read_output(&folder)?), arguments.force);
+    let plan = plan(
+        &compiled.tree,
+        &arguments.selection.of(read_output(&folder)?),
+        arguments.force,
+    );
     let kept = session.report(&plan.faults(&output_path));
     if plan.is_blocked() {
         return Ok(Outcome::Findings);

@@ -1,4 +1,7 @@
-#![allow(clippy::disallowed_methods, reason = "the working directory is where the user stands; the rest of the program gets paths")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the working directory is where the user stands; the rest of the program gets paths"
+)]
 //! A run on a workspace: where it is, and how its paths are shown to the user.
 
 use std::path::{Path, PathBuf};
@@ -42,10 +45,18 @@ impl Session<'_> {
     pub(super) fn open(global: &Global) -> Result<Session<'_>> {
         let start = directory(global)?;
         let Some(root) = find_upwards(&start, WORKSPACE) else {
-            bail!("there is no `{WORKSPACE}` in `{}` or a folder above; `pleach init` makes a workspace", start.display());
+            bail!(
+                "there is no `{WORKSPACE}` in `{}` or a folder above; `pleach init` makes a workspace",
+                start.display()
+            );
         };
         let files = Folder::open(&root)?;
-        Ok(Session { global, root, files, current: std::env::current_dir().unwrap_or_default() })
+        Ok(Session {
+            global,
+            root,
+            files,
+            current: std::env::current_dir().unwrap_or_default(),
+        })
     }
 
     /// `pleach.yaml`, which runs lock.
@@ -78,19 +89,48 @@ pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
     if path.as_str().starts_with('<') {
         return path.to_string();
     }
-    file.strip_prefix(current).unwrap_or(file).display().to_string()
+    file.strip_prefix(current)
+        .unwrap_or(file)
+        .display()
+        .to_string()
 }
 
 /// Prints diagnostics to standard error; with `--strict`, warnings as errors.
-pub(super) fn report(diagnostics: &Diagnostics, global: &Global, display: &dyn Fn(&TreePath) -> String) -> Outcome {
-    let raised: Diagnostics = diagnostics.iter().cloned().map(|it| if global.strict { raise(it) } else { it }).collect();
+pub(super) fn report(
+    diagnostics: &Diagnostics,
+    global: &Global,
+    display: &dyn Fn(&TreePath) -> String,
+) -> Outcome {
+    let raised: Diagnostics = diagnostics
+        .iter()
+        .cloned()
+        .map(|it| if global.strict { raise(it) } else { it })
+        .collect();
     if !raised.is_empty() || global.format == report::Format::Json {
-        output::note(&report::report(&raised, global.format, &View { display, color: true }));
+        output::note(&report::report(
+            &raised,
+            global.format,
+            &View {
+                display,
+                color: true,
+            },
+        ));
     }
-    if raised.has_errors() { Outcome::Findings } else { Outcome::Clean }
+    if raised.has_errors() {
+        Outcome::Findings
+    } else {
+        Outcome::Clean
+    }
 }
 
 fn raise(diagnostic: Diagnostic) -> Diagnostic {
-    let severity = if diagnostic.severity == Severity::Warning { Severity::Error } else { diagnostic.severity };
-    Diagnostic { severity, ..diagnostic }
+    let severity = if diagnostic.severity == Severity::Warning {
+        Severity::Error
+    } else {
+        diagnostic.severity
+    };
+    Diagnostic {
+        severity,
+        ..diagnostic
+    }
 }

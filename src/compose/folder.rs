@@ -1,6 +1,5 @@
 //! A claim's folder: a kustomization, and its objects or what differs from base.
 
-
 use super::{Composed, Composition, Expected, form, overlay};
 use crate::delivery::{Delivered as DeliveredFile, Delivery};
 use crate::diag::Diagnostics;
@@ -42,27 +41,57 @@ impl Common {
 
 /// `<group>/<environment>/<claim>`.
 pub(super) fn path(delivery: &Delivery, environment: &str) -> TreePath {
-    TreePath::root().child(delivery.group.folder()).child(environment).child(&delivery.name)
+    TreePath::root()
+        .child(delivery.group.folder())
+        .child(environment)
+        .child(&delivery.name)
 }
 
 /// A folder that holds the objects themselves.
-pub(super) fn plain(composition: &mut Composition, folder: &TreePath, delivery: &Delivery, common: &Common, diagnostics: &mut Diagnostics) {
-    let mut writer = Writer { composition, folder, delivery, resources: Vec::new(), patches: Vec::new() };
+pub(super) fn plain(
+    composition: &mut Composition,
+    folder: &TreePath,
+    delivery: &Delivery,
+    common: &Common,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut writer = Writer {
+        composition,
+        folder,
+        delivery,
+        resources: Vec::new(),
+        patches: Vec::new(),
+    };
     delivery.files.iter().for_each(|file| writer.add(file));
     writer.finish(common, diagnostics);
 }
 
 /// A folder that builds on base's folder.
-pub(super) fn overlay(composition: &mut Composition, folder: &TreePath, delivery: &Delivery, base: &Delivery, common: &Common, diagnostics: &mut Diagnostics) {
+pub(super) fn overlay(
+    composition: &mut Composition,
+    folder: &TreePath,
+    delivery: &Delivery,
+    base: &Delivery,
+    common: &Common,
+    diagnostics: &mut Diagnostics,
+) {
     let base_folder = path(base, "base");
-    let mut writer = Writer { composition, folder, delivery, resources: vec![Node::string(folder.relative(&base_folder))], patches: Vec::new() };
-    let find = |files: &[DeliveredFile], id: &ObjectId| files.iter().position(|it| it.object.id() == *id);
+    let mut writer = Writer {
+        composition,
+        folder,
+        delivery,
+        resources: vec![Node::string(folder.relative(&base_folder))],
+        patches: Vec::new(),
+    };
+    let find =
+        |files: &[DeliveredFile], id: &ObjectId| files.iter().position(|it| it.object.id() == *id);
     for before in &base.files {
         match find(&delivery.files, &before.object.id()).and_then(|at| delivery.files.get(at)) {
             None => writer.delete(before),
             Some(after) => match between(&before.object, &after.object, Schemas::builtin()) {
                 Ok(patch) => writer.patch(&before.name, &after.object, patch),
-                Err(fault) => diagnostics.push(fault.related(&delivery.span, format!("for {}", delivery.title))),
+                Err(fault) => diagnostics
+                    .push(fault.related(&delivery.span, format!("for {}", delivery.title))),
             },
         }
     }
@@ -115,41 +144,76 @@ impl Writer<'_> {
             ("metadata", Node::mapping(metadata)),
             ("$patch", Node::constant("delete")),
         ]);
-        self.patches.push(Node::mapping(Mapping::from([("path", Node::string(name.as_str()))])));
+        self.patches.push(Node::mapping(Mapping::from([(
+            "path",
+            Node::string(name.as_str()),
+        )])));
         self.write(&name, form::object(&Node::mapping(node)));
     }
 
     fn write(&mut self, name: &str, body: String) {
-        let composed = Composed { title: self.delivery.title.clone(), body };
-        self.composition.files.insert(self.folder.child(name), composed);
+        let composed = Composed {
+            title: self.delivery.title.clone(),
+            body,
+        };
+        self.composition
+            .files
+            .insert(self.folder.child(name), composed);
     }
 
     fn finish(mut self, common: &Common, diagnostics: &mut Diagnostics) {
         let mut kustomization = kustomization();
-        kustomization.insert("resources", Node::sequence(std::mem::take(&mut self.resources)));
+        kustomization.insert(
+            "resources",
+            Node::sequence(std::mem::take(&mut self.resources)),
+        );
         if !self.patches.is_empty() {
             kustomization.insert("patches", Node::sequence(std::mem::take(&mut self.patches)));
         }
         for entry in common.fields() {
             kustomization.insert(entry.key, entry.value);
         }
-        self.write(KUSTOMIZATION, crate::yaml::to_claims_form(&Node::mapping(kustomization)));
-        let objects = self.delivery.files.iter().map(|it| it.object.clone()).collect();
-        let expected = Expected { folder: self.folder.clone(), objects: overlay::with_common(objects, common, diagnostics), title: self.delivery.title.clone() };
+        self.write(
+            KUSTOMIZATION,
+            crate::yaml::to_claims_form(&Node::mapping(kustomization)),
+        );
+        let objects = self
+            .delivery
+            .files
+            .iter()
+            .map(|it| it.object.clone())
+            .collect();
+        let expected = Expected {
+            folder: self.folder.clone(),
+            objects: overlay::with_common(objects, common, diagnostics),
+            title: self.delivery.title.clone(),
+        };
         self.composition.expected.push(expected);
     }
 }
 
 /// A kustomization without content.
 pub(super) fn kustomization() -> Mapping {
-    Mapping::from([("apiVersion", Node::constant("kustomize.config.k8s.io/v1beta1")), ("kind", Node::constant("Kustomization"))])
+    Mapping::from([
+        (
+            "apiVersion",
+            Node::constant("kustomize.config.k8s.io/v1beta1"),
+        ),
+        ("kind", Node::constant("Kustomization")),
+    ])
 }
 
 /// A JSON 6902 patch names the one object it is for.
 fn target(object: &Object) -> Mapping {
     let gvk = object.gvk();
     let mut target = Mapping::new();
-    for (key, value) in [("group", &*gvk.group), ("version", &*gvk.version), ("kind", &*gvk.kind), ("name", object.name()), ("namespace", object.namespace())] {
+    for (key, value) in [
+        ("group", &*gvk.group),
+        ("version", &*gvk.version),
+        ("kind", &*gvk.kind),
+        ("name", object.name()),
+        ("namespace", object.namespace()),
+    ] {
         if !value.is_empty() {
             target.insert(key, exactly(key, value));
         }
@@ -159,7 +223,11 @@ fn target(object: &Object) -> Mapping {
 
 /// kustomize takes a target's name and namespace for regular expressions: a dot is written so that it is one.
 fn exactly(key: &str, value: &str) -> String {
-    if matches!(key, "name" | "namespace") { value.replace('.', "\\.") } else { value.to_string() }
+    if matches!(key, "name" | "namespace") {
+        value.replace('.', "\\.")
+    } else {
+        value.to_string()
+    }
 }
 
 fn stem(file: &str) -> &str {

@@ -16,5 +16,7 @@ pub(super) fn object(node: &Node) -> String {
 
 fn put_first(mapping: &mut Mapping, keys: &[&str]) {
     let rank = |key: &str| keys.iter().position(|it| *it == key).unwrap_or(keys.len());
-    mapping.entries_mut().sort_by_key(|it| rank(it.key.as_str().unwrap_or("")));
+    mapping
+        .entries_mut()
+        .sort_by_key(|it| rank(it.key.as_str().unwrap_or("")));
 }

@@ -56,19 +56,42 @@ pub struct Expected {
 }
 
 /// Composes the tree. `files` is where `overlays/` is read from.
-pub fn compose(files: &dyn Files, workspace: &Workspace, base: Delivered<'_>, environments: Vec<Delivered<'_>>, diagnostics: &mut Diagnostics) -> Composition {
+pub fn compose(
+    files: &dyn Files,
+    workspace: &Workspace,
+    base: Delivered<'_>,
+    environments: Vec<Delivered<'_>>,
+    diagnostics: &mut Diagnostics,
+) -> Composition {
     let mut composition = Composition::default();
     let base_overlay = overlay::read(files, "base", diagnostics);
     let laid_base = overlay::lay(files, base, &[&base_overlay], diagnostics);
     owners::check(&laid_base, diagnostics);
     for delivery in &laid_base.deliveries {
         let place = folder::path(delivery, "base");
-        folder::plain(&mut composition, &place, delivery, &laid_base.common, diagnostics);
+        folder::plain(
+            &mut composition,
+            &place,
+            delivery,
+            &laid_base.common,
+            diagnostics,
+        );
     }
     for environment in environments {
         let own_overlay = overlay::read(files, &environment.environment.name, diagnostics);
-        let laid = overlay::lay(files, environment, &[&base_overlay, &own_overlay], diagnostics);
-        compose_environment(&mut composition, workspace, &laid, &laid_base.deliveries, diagnostics);
+        let laid = overlay::lay(
+            files,
+            environment,
+            &[&base_overlay, &own_overlay],
+            diagnostics,
+        );
+        compose_environment(
+            &mut composition,
+            workspace,
+            &laid,
+            &laid_base.deliveries,
+            diagnostics,
+        );
     }
     composition
 }
@@ -80,16 +103,38 @@ struct Laid<'a> {
     common: Common,
 }
 
-fn compose_environment(composition: &mut Composition, workspace: &Workspace, laid: &Laid<'_>, base: &[Delivery], diagnostics: &mut Diagnostics) {
+fn compose_environment(
+    composition: &mut Composition,
+    workspace: &Workspace,
+    laid: &Laid<'_>,
+    base: &[Delivery],
+    diagnostics: &mut Diagnostics,
+) {
     owners::check(laid, diagnostics);
     let order = order::order(laid.environment, &laid.deliveries, diagnostics);
     let name = &laid.environment.name;
     for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
         let place = folder::path(delivery, name);
-        match base.iter().find(|it| it.name == delivery.name && !it.files.is_empty()) {
-            Some(base) => folder::overlay(composition, &place, delivery, base, &laid.common, diagnostics),
+        match base
+            .iter()
+            .find(|it| it.name == delivery.name && !it.files.is_empty())
+        {
+            Some(base) => folder::overlay(
+                composition,
+                &place,
+                delivery,
+                base,
+                &laid.common,
+                diagnostics,
+            ),
             None => folder::plain(composition, &place, delivery, &laid.common, diagnostics),
         }
     }
-    cluster::write(composition, workspace, laid.environment, &laid.deliveries, &order);
+    cluster::write(
+        composition,
+        workspace,
+        laid.environment,
+        &laid.deliveries,
+        &order,
+    );
 }

@@ -13,7 +13,11 @@ use crate::load::Environment;
 pub(super) type Order = BTreeMap<String, BTreeSet<String>>;
 
 /// Works out the order. Errors: `dependency-cycle`. Warnings: `crd-not-provided`.
-pub(super) fn order(environment: &Environment, deliveries: &[Delivery], diagnostics: &mut Diagnostics) -> Order {
+pub(super) fn order(
+    environment: &Environment,
+    deliveries: &[Delivery],
+    diagnostics: &mut Diagnostics,
+) -> Order {
     let mut order = Order::new();
     let (providers, namespaces) = (providers(deliveries), namespaces(deliveries));
     for delivery in deliveries.iter().filter(|it| !it.files.is_empty()) {
@@ -21,14 +25,25 @@ pub(super) fn order(environment: &Environment, deliveries: &[Delivery], diagnost
         for crd in &delivery.requires {
             match providers.get(crd.as_str()) {
                 Some(claims) => first.extend(claims.iter().map(|it| it.to_string())),
-                None if environment.provides.iter().any(|it| it.as_str() == Some(crd)) => {}
+                None if environment
+                    .provides
+                    .iter()
+                    .any(|it| it.as_str() == Some(crd)) => {}
                 None => diagnostics.push(not_provided(environment, delivery, crd)),
             }
         }
         let used = delivery.files.iter().map(|it| it.object.namespace());
-        first.extend(used.filter_map(|it| namespaces.get(it)).map(|it| it.to_string()));
+        first.extend(
+            used.filter_map(|it| namespaces.get(it))
+                .map(|it| it.to_string()),
+        );
         if delivery.name == super::overlay::NAME {
-            first.extend(deliveries.iter().filter(|it| !it.files.is_empty()).map(|it| it.name.clone()));
+            first.extend(
+                deliveries
+                    .iter()
+                    .filter(|it| !it.files.is_empty())
+                    .map(|it| it.name.clone()),
+            );
         }
         first.remove(&delivery.name);
         order.insert(delivery.name.clone(), first);
@@ -50,13 +65,24 @@ fn providers(deliveries: &[Delivery]) -> BTreeMap<&str, Vec<&str>> {
 }
 
 fn namespaces(deliveries: &[Delivery]) -> BTreeMap<&str, &str> {
-    let files = deliveries.iter().flat_map(|delivery| delivery.files.iter().map(move |file| (delivery, &file.object)));
-    let created = files.filter(|(_, object)| object.kind() == "Namespace" && object.api_version() == "v1");
-    created.map(|(delivery, object)| (object.name(), delivery.name.as_str())).collect()
+    let files = deliveries.iter().flat_map(|delivery| {
+        delivery
+            .files
+            .iter()
+            .map(move |file| (delivery, &file.object))
+    });
+    let created =
+        files.filter(|(_, object)| object.kind() == "Namespace" && object.api_version() == "v1");
+    created
+        .map(|(delivery, object)| (object.name(), delivery.name.as_str()))
+        .collect()
 }
 
 fn not_provided(environment: &Environment, delivery: &Delivery, crd: &str) -> Diagnostic {
-    let message = format!("{} needs the CRD `{crd}`, which no claim of environment `{}` provides", delivery.title, environment.name);
+    let message = format!(
+        "{} needs the CRD `{crd}`, which no claim of environment `{}` provides",
+        delivery.title, environment.name
+    );
     let fault = Diagnostic::warning("crd-not-provided", message).at(&delivery.span);
     fault.help("add the operator's claim; or, where the cluster has the CRD by other means, list it under `spec.provides` of environment.yaml")
 }
@@ -83,15 +109,33 @@ fn find_circle(order: &Order) -> Option<Vec<&str>> {
 }
 
 fn next<'a>(order: &'a Order, name: &str) -> Vec<&'a str> {
-    order.get(name).into_iter().flatten().map(String::as_str).collect()
+    order
+        .get(name)
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect()
 }
 
 fn cycle(environment: &Environment, deliveries: &[Delivery], circle: &[&str]) -> Diagnostic {
-    let message = format!("claims of environment `{}` wait for each other in a circle: {}", environment.name, circle.join(" → "));
-    let mut fault = Diagnostic::error("dependency-cycle", message).help("take out a `dependsOn`, a reference, or a shared namespace");
-    let spans = circle.iter().skip(1).filter_map(|name| deliveries.iter().find(|it| it.name == *name)).map(|it| &it.span);
+    let message = format!(
+        "claims of environment `{}` wait for each other in a circle: {}",
+        environment.name,
+        circle.join(" → ")
+    );
+    let mut fault = Diagnostic::error("dependency-cycle", message)
+        .help("take out a `dependsOn`, a reference, or a shared namespace");
+    let spans = circle
+        .iter()
+        .skip(1)
+        .filter_map(|name| deliveries.iter().find(|it| it.name == *name))
+        .map(|it| &it.span);
     for (at, span) in spans.enumerate() {
-        fault = if at == 0 { fault.at(span) } else { fault.related(span, "part of the circle") };
+        fault = if at == 0 {
+            fault.at(span)
+        } else {
+            fault.related(span, "part of the circle")
+        };
     }
     fault
 }

@@ -30,22 +30,40 @@ pub(super) struct Overlay {
 
 /// Looks for `overlays/<environment>/`.
 pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagnostics) -> Overlay {
-    let mut overlay = Overlay { folder: None, common: Common::default(), span: None };
+    let mut overlay = Overlay {
+        folder: None,
+        common: Common::default(),
+        span: None,
+    };
     let folder = TreePath::root().child("overlays").child(environment);
     if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
         return overlay;
     }
-    let found = FILE_NAMES.iter().map(|name| folder.child(name)).find(|path| matches!(files.kind(path), Ok(Some(EntryKind::File))));
+    let found = FILE_NAMES
+        .iter()
+        .map(|name| folder.child(name))
+        .find(|path| matches!(files.kind(path), Ok(Some(EntryKind::File))));
     let Some(path) = found else {
-        let fault = Diagnostic::error("no-kustomization", format!("`{folder}` has no `{KUSTOMIZATION}`"));
-        diagnostics.push(fault.help("name the patches and resources of the overlay there, or remove the folder"));
+        let fault = Diagnostic::error(
+            "no-kustomization",
+            format!("`{folder}` has no `{KUSTOMIZATION}`"),
+        );
+        diagnostics.push(
+            fault.help("name the patches and resources of the overlay there, or remove the folder"),
+        );
         return overlay;
     };
     overlay.folder = Some(folder);
-    let Ok(bytes) = files.read(&path) else { return overlay };
+    let Ok(bytes) = files.read(&path) else {
+        return overlay;
+    };
     // A file that is no YAML is the engine's to refuse, with its own words.
-    let Ok(text) = std::str::from_utf8(&bytes) else { return overlay };
-    let Ok(node) = parse_one(&Source::new(path.clone(), text)) else { return overlay };
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        return overlay;
+    };
+    let Ok(node) = parse_one(&Source::new(path.clone(), text)) else {
+        return overlay;
+    };
     overlay.span = Some(node.span().start());
     overlay.common = common(&node);
     overlay
@@ -56,63 +74,134 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
 /// Nothing, where something that runs after them may look at what they set, or where they touch more than metadata: they are
 /// then applied with the rest, and end up in patches.
 fn common(node: &Node) -> Common {
-    const LATER: [&str; 5] = ["patchesJson6902", "replacements", "transformers", "vars", "components"];
-    let Some(mapping) = node.as_mapping().filter(|it| !it.keys().any(|key| LATER.contains(&key))) else { return Common::default() };
-    let labels = mapping.get("labels").and_then(Node::as_sequence).filter(|items| items.iter().all(is_plain_label));
+    const LATER: [&str; 5] = [
+        "patchesJson6902",
+        "replacements",
+        "transformers",
+        "vars",
+        "components",
+    ];
+    let Some(mapping) = node
+        .as_mapping()
+        .filter(|it| !it.keys().any(|key| LATER.contains(&key)))
+    else {
+        return Common::default();
+    };
+    let labels = mapping
+        .get("labels")
+        .and_then(Node::as_sequence)
+        .filter(|items| items.iter().all(is_plain_label));
     let annotations = mapping.get("commonAnnotations").and_then(Node::as_mapping);
-    Common { labels: labels.unwrap_or_default().to_vec(), annotations: annotations.cloned().unwrap_or_default() }
+    Common {
+        labels: labels.unwrap_or_default().to_vec(),
+        annotations: annotations.cloned().unwrap_or_default(),
+    }
 }
 
 fn is_plain_label(entry: &Node) -> bool {
     let on = |key: &str| entry.get(key).and_then(Node::as_bool) == Some(true);
-    entry.get("pairs").is_some() && entry.get("fields").is_none() && !on("includeSelectors") && !on("includeTemplates")
+    entry.get("pairs").is_some()
+        && entry.get("fields").is_none()
+        && !on("includeSelectors")
+        && !on("includeTemplates")
 }
 
 /// Lays overlays over an environment's objects, one after the other. The last one is the environment's own: what it names
 /// must be there; the ones before were held to that where they belong.
-pub(super) fn lay<'a>(files: &dyn Files, delivered: Delivered<'a>, overlays: &[&Overlay], diagnostics: &mut Diagnostics) -> Laid<'a> {
-    let Delivered { environment, mut deliveries } = delivered;
+pub(super) fn lay<'a>(
+    files: &dyn Files,
+    delivered: Delivered<'a>,
+    overlays: &[&Overlay],
+    diagnostics: &mut Diagnostics,
+) -> Laid<'a> {
+    let Delivered {
+        environment,
+        mut deliveries,
+    } = delivered;
     let mut common = Common::default();
     if environment.name != "base" && !environment.labels.is_empty() {
-        common.labels.push(Node::mapping(Mapping::from([("pairs", Node::mapping(environment.labels.clone()))])));
+        common.labels.push(Node::mapping(Mapping::from([(
+            "pairs",
+            Node::mapping(environment.labels.clone()),
+        )])));
     }
     for (at, overlay) in overlays.iter().enumerate() {
         common.labels.extend(overlay.common.labels.iter().cloned());
         for entry in &overlay.common.annotations {
-            common.annotations.insert(entry.key.clone(), entry.value.clone());
+            common
+                .annotations
+                .insert(entry.key.clone(), entry.value.clone());
         }
         let own = at + 1 == overlays.len();
         if let Some(folder) = &overlay.folder {
-            deliveries = lay_one(files, &environment.name, deliveries, overlay, folder, own, diagnostics);
+            deliveries = lay_one(
+                files,
+                &environment.name,
+                deliveries,
+                overlay,
+                folder,
+                own,
+                diagnostics,
+            );
         }
     }
-    Laid { environment, deliveries, common }
+    Laid {
+        environment,
+        deliveries,
+        common,
+    }
 }
 
-fn lay_one(files: &dyn Files, environment: &str, mut deliveries: Vec<Delivery>, overlay: &Overlay, folder: &TreePath, own: bool, diagnostics: &mut Diagnostics) -> Vec<Delivery> {
+fn lay_one(
+    files: &dyn Files,
+    environment: &str,
+    mut deliveries: Vec<Delivery>,
+    overlay: &Overlay,
+    folder: &TreePath,
+    own: bool,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Delivery> {
     let without = overlay.common.fields().keys().map(str::to_string).collect();
-    let options = Options { pass_over_unmatched: !own, without, reorder: Reorder::None, ..Options::default() };
+    let options = Options {
+        pass_over_unmatched: !own,
+        without,
+        reorder: Reorder::None,
+        ..Options::default()
+    };
     let built = kustomize::build_over(files, folder, marked(&deliveries), &options);
     let failed = built.diagnostics.has_errors();
-    diagnostics.extend(built.diagnostics.into_iter().filter(|_| own || failed).map(no_match_is_an_error));
+    diagnostics.extend(
+        built
+            .diagnostics
+            .into_iter()
+            .filter(|_| own || failed)
+            .map(no_match_is_an_error),
+    );
     if failed {
         return deliveries;
     }
     let mut places: BTreeMap<(String, Arc<str>), Object> = BTreeMap::new();
     let mut added = Vec::new();
     for mut object in built.objects {
-        match object.mark.take().as_deref().and_then(|mark| mark.split_once('/')) {
+        match object
+            .mark
+            .take()
+            .as_deref()
+            .and_then(|mark| mark.split_once('/'))
+        {
             Some((claim, file)) => drop(places.insert((claim.to_string(), file.into()), object)),
             None => added.push(object),
         }
     }
     for delivery in &mut deliveries {
-        delivery.files.retain_mut(|file| match places.remove(&(delivery.name.clone(), file.name.clone())) {
-            Some(object) => {
-                file.object = object;
-                true
+        delivery.files.retain_mut(|file| {
+            match places.remove(&(delivery.name.clone(), file.name.clone())) {
+                Some(object) => {
+                    file.object = object;
+                    true
+                }
+                None => false,
             }
-            None => false,
         });
     }
     add(&mut deliveries, added, environment, overlay);
@@ -129,8 +218,15 @@ fn no_match_is_an_error(mut diagnostic: Diagnostic) -> Diagnostic {
 
 /// All objects, each with the claim and the file that it belongs to.
 fn marked(deliveries: &[Delivery]) -> Vec<Object> {
-    let files = deliveries.iter().flat_map(|delivery| delivery.files.iter().map(move |file| (delivery, file)));
-    files.map(|(delivery, file)| Object { mark: Some(format!("{}/{}", delivery.name, file.name).into()), ..file.object.clone() }).collect()
+    let files = deliveries
+        .iter()
+        .flat_map(|delivery| delivery.files.iter().map(move |file| (delivery, file)));
+    files
+        .map(|(delivery, file)| Object {
+            mark: Some(format!("{}/{}", delivery.name, file.name).into()),
+            ..file.object.clone()
+        })
+        .collect()
 }
 
 /// What the overlay adds becomes a folder of its own.
@@ -147,10 +243,15 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
             provides: BTreeSet::new(),
             requires: BTreeSet::new(),
             depends_on: BTreeSet::new(),
-            span: overlay.span.clone().unwrap_or_else(|| Node::null().span().clone()),
+            span: overlay
+                .span
+                .clone()
+                .unwrap_or_else(|| Node::null().span().clone()),
         });
     }
-    let Some(delivery) = deliveries.iter_mut().find(|it| it.name == NAME) else { return };
+    let Some(delivery) = deliveries.iter_mut().find(|it| it.name == NAME) else {
+        return;
+    };
     for object in added {
         let name = file_name(&object, &delivery.files);
         delivery.files.push(DeliveredFile { name, object });
@@ -159,16 +260,37 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
 
 /// `<kind>-<name>.yaml`; where that is taken, with the namespace, then with a number.
 fn file_name(object: &Object, taken: &[DeliveredFile]) -> Arc<str> {
-    let plain = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-' { c } else { '-' };
-    let form = |parts: &[&str]| -> String { parts.join("-").to_lowercase().chars().map(plain).collect() };
-    let candidates = [form(&[object.kind(), object.name()]), form(&[object.kind(), object.namespace(), object.name()])];
+    let plain = |c: char| {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-' {
+            c
+        } else {
+            '-'
+        }
+    };
+    let form =
+        |parts: &[&str]| -> String { parts.join("-").to_lowercase().chars().map(plain).collect() };
+    let candidates = [
+        form(&[object.kind(), object.name()]),
+        form(&[object.kind(), object.namespace(), object.name()]),
+    ];
     let numbered = (2..).map(|number| format!("{}-{number}", candidates[1]));
-    let mut names = candidates.iter().cloned().chain(numbered).map(|it| format!("{it}.yaml"));
-    names.find(|name| taken.iter().all(|it| *it.name != **name) && name != KUSTOMIZATION).unwrap_or_default().into()
+    let mut names = candidates
+        .iter()
+        .cloned()
+        .chain(numbered)
+        .map(|it| format!("{it}.yaml"));
+    names
+        .find(|name| taken.iter().all(|it| *it.name != **name) && name != KUSTOMIZATION)
+        .unwrap_or_default()
+        .into()
 }
 
 /// Objects as a kustomization that says `common` builds them.
-pub(super) fn with_common(objects: Vec<Object>, common: &Common, diagnostics: &mut Diagnostics) -> Vec<Object> {
+pub(super) fn with_common(
+    objects: Vec<Object>,
+    common: &Common,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Object> {
     if common.is_empty() {
         return objects;
     }
@@ -177,8 +299,16 @@ pub(super) fn with_common(objects: Vec<Object>, common: &Common, diagnostics: &m
         fields.insert(entry.key, entry.value);
     }
     let mut tree = Tree::new();
-    tree.insert(TreePath::root().child(KUSTOMIZATION), to_claims_form(&Node::mapping(fields)).into_bytes());
+    tree.insert(
+        TreePath::root().child(KUSTOMIZATION),
+        to_claims_form(&Node::mapping(fields)).into_bytes(),
+    );
     let built = kustomize::build_over(&tree, &TreePath::root(), objects, &Options::default());
-    diagnostics.extend(built.diagnostics.into_iter().filter(|it| it.severity == Severity::Error));
+    diagnostics.extend(
+        built
+            .diagnostics
+            .into_iter()
+            .filter(|it| it.severity == Severity::Error),
+    );
     built.objects
 }

@@ -11,9 +11,16 @@ pub(super) fn check(laid: &Laid<'_>, diagnostics: &mut Diagnostics) {
     for delivery in &laid.deliveries {
         for file in &delivery.files {
             let id = file.object.id();
-            let Some(other) = owners.insert(id.clone(), delivery) else { continue };
-            let message = format!("{id} of environment `{}` is rendered twice: by {} and by {}", laid.environment.name, other.title, delivery.title);
-            let fault = Diagnostic::error("two-owners", message).at(&delivery.span).related(&other.span, "rendered for this one too");
+            let Some(other) = owners.insert(id.clone(), delivery) else {
+                continue;
+            };
+            let message = format!(
+                "{id} of environment `{}` is rendered twice: by {} and by {}",
+                laid.environment.name, other.title, delivery.title
+            );
+            let fault = Diagnostic::error("two-owners", message)
+                .at(&delivery.span)
+                .related(&other.span, "rendered for this one too");
             diagnostics.push(if &*id.kind == "Namespace" {
                 fault.help("a shared namespace belongs to the claim with `createNamespace: true`; the others say `false`")
             } else {

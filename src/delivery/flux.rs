@@ -10,7 +10,10 @@ use crate::yaml::{Mapping, Node};
 pub(super) fn helm_install(node: &Node, workspace: &Workspace) -> Result<Vec<File>, Diagnostic> {
     let intent = HelmInstall::new(node)?;
     let source = Source::new(&intent, workspace)?;
-    let release = File { name: "helmrelease.yaml".to_string(), node: release(&intent, &source) };
+    let release = File {
+        name: "helmrelease.yaml".to_string(),
+        node: release(&intent, &source),
+    };
     Ok(vec![source.file(&intent), release])
 }
 
@@ -26,9 +29,18 @@ impl Source {
     fn new(intent: &HelmInstall<'_>, workspace: &Workspace) -> Result<Source, Diagnostic> {
         let repository = intent.text(&["chart", "repository"]);
         let longest = |prefixes: &mut dyn Iterator<Item = (usize, &str)>| {
-            prefixes.filter(|(_, prefix)| repository.starts_with(prefix)).max_by_key(|(_, prefix)| prefix.len()).map(|it| it.0)
+            prefixes
+                .filter(|(_, prefix)| repository.starts_with(prefix))
+                .max_by_key(|(_, prefix)| prefix.len())
+                .map(|it| it.0)
         };
-        let mirror = longest(&mut workspace.mirrors.iter().enumerate().map(|(at, it)| (at, it.prefix.as_str())));
+        let mirror = longest(
+            &mut workspace
+                .mirrors
+                .iter()
+                .enumerate()
+                .map(|(at, it)| (at, it.prefix.as_str())),
+        );
         let mirror = mirror.and_then(|at| workspace.mirrors.get(at));
         let address = match mirror {
             Some(mirror) => format!("{}{}", mirror.mirror, &repository[mirror.prefix.len()..]),
@@ -37,11 +49,20 @@ impl Source {
         let is_oci = address.starts_with("oci://");
         let by_reference = intent.text(&["source"]) == "OCIRepository";
         if by_reference && !is_oci {
-            let fault = Diagnostic::error("invalid-value", format!("an OCIRepository needs an `oci://` address, not `{address}`"));
+            let fault = Diagnostic::error(
+                "invalid-value",
+                format!("an OCIRepository needs an `oci://` address, not `{address}`"),
+            );
             let at = intent.field(&["source"]).unwrap_or(intent.node());
-            return Err(fault.at(at).help("write `source: HelmRepository`, or the chart's OCI address"));
+            return Err(fault
+                .at(at)
+                .help("write `source: HelmRepository`, or the chart's OCI address"));
         }
-        Ok(Source { access: access(intent, workspace, &address), address, by_reference })
+        Ok(Source {
+            access: access(intent, workspace, &address),
+            address,
+            by_reference,
+        })
     }
 
     fn is_oci(&self) -> bool {
@@ -49,7 +70,10 @@ impl Source {
     }
 
     fn file(&self, intent: &HelmInstall<'_>) -> File {
-        let at = intent.field(&["chart", "repository"]).unwrap_or(intent.node()).span();
+        let at = intent
+            .field(&["chart", "repository"])
+            .unwrap_or(intent.node())
+            .span();
         let mut spec = Mapping::new();
         if self.is_oci() && !self.by_reference {
             spec.insert("type", Node::constant("oci"));
@@ -57,9 +81,18 @@ impl Source {
         spec.insert("interval", interval(intent));
         if self.by_reference {
             let chart = intent.text(&["chart", "name"]);
-            spec.insert("url", Node::string(format!("{}/{chart}", self.address.trim_end_matches('/'))).at(at));
+            spec.insert(
+                "url",
+                Node::string(format!("{}/{chart}", self.address.trim_end_matches('/'))).at(at),
+            );
             spec.insert("ref", reference(intent));
-            let layer = [("mediaType", Node::constant("application/vnd.cncf.helm.chart.content.v1.tar+gzip")), ("operation", Node::constant("copy"))];
+            let layer = [
+                (
+                    "mediaType",
+                    Node::constant("application/vnd.cncf.helm.chart.content.v1.tar+gzip"),
+                ),
+                ("operation", Node::constant("copy")),
+            ];
             spec.insert("layerSelector", Mapping::from(layer));
         } else {
             spec.insert("url", Node::string(self.address.as_str()).at(at));
@@ -68,21 +101,36 @@ impl Source {
             spec.insert(entry.key.clone(), entry.value.clone());
         }
         let kind = self.kind();
-        File { name: format!("{}.yaml", kind.to_lowercase()), node: object("source.toolkit.fluxcd.io/v1", kind, intent, spec) }
+        File {
+            name: format!("{}.yaml", kind.to_lowercase()),
+            node: object("source.toolkit.fluxcd.io/v1", kind, intent, spec),
+        }
     }
 
     fn kind(&self) -> &'static str {
-        if self.by_reference { "OCIRepository" } else { "HelmRepository" }
+        if self.by_reference {
+            "OCIRepository"
+        } else {
+            "HelmRepository"
+        }
     }
 }
 
 /// The intent's own access, else what `pleach.yaml` says for the longest prefix of the address.
 fn access(intent: &HelmInstall<'_>, workspace: &Workspace, address: &str) -> Mapping {
-    let fitting = workspace.sources.iter().filter(|it| address.starts_with(&it.prefix));
-    let configured = fitting.max_by_key(|it| it.prefix.len()).map(|it| &it.access);
+    let fitting = workspace
+        .sources
+        .iter()
+        .filter(|it| address.starts_with(&it.prefix));
+    let configured = fitting
+        .max_by_key(|it| it.prefix.len())
+        .map(|it| &it.access);
     let mut access = Mapping::new();
     for key in ["secretRef", "certSecretRef", "insecure"] {
-        if let Some(value) = intent.field(&[key]).or(configured.and_then(|it| it.get(key))) {
+        if let Some(value) = intent
+            .field(&[key])
+            .or(configured.and_then(|it| it.get(key)))
+        {
             access.insert(key, value.clone());
         }
     }
@@ -96,7 +144,10 @@ fn reference(intent: &HelmInstall<'_>) -> Mapping {
         reference.insert("digest", digest.clone());
         return reference;
     }
-    let version = intent.field(&["chart", "version"]).cloned().unwrap_or_else(|| Node::constant("*"));
+    let version = intent
+        .field(&["chart", "version"])
+        .cloned()
+        .unwrap_or_else(|| Node::constant("*"));
     let exact = version.as_str().is_some_and(is_exact_version);
     reference.insert(if exact { "tag" } else { "semver" }, version);
     reference
@@ -106,7 +157,10 @@ fn reference(intent: &HelmInstall<'_>) -> Mapping {
 fn is_exact_version(version: &str) -> bool {
     let core = version.split(['-', '+']).next().unwrap_or("");
     let numbers: Vec<&str> = core.trim_start_matches('v').split('.').collect();
-    numbers.len() == 3 && numbers.iter().all(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
+    numbers.len() == 3
+        && numbers
+            .iter()
+            .all(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn release(intent: &HelmInstall<'_>, source: &Source) -> Node {
@@ -119,7 +173,11 @@ fn release(intent: &HelmInstall<'_>, source: &Source) -> Node {
     };
     copy("timeout", "timeout", Some(Node::constant("5m")));
     copy("suspend", "suspend", None);
-    copy("releaseName", "releaseName", intent.metadata("name").cloned());
+    copy(
+        "releaseName",
+        "releaseName",
+        intent.metadata("name").cloned(),
+    );
     let (key, chart) = chart(intent, source);
     spec.insert(key, chart);
     spec.insert("install", action(intent, "install"));
@@ -141,8 +199,15 @@ fn release(intent: &HelmInstall<'_>, source: &Source) -> Node {
 
 fn chart(intent: &HelmInstall<'_>, source: &Source) -> (&'static str, Mapping) {
     let text = |node: Option<&Node>| node.cloned().unwrap_or_else(Node::null);
-    let (name, namespace) = (text(intent.metadata("name")), text(intent.metadata("namespace")));
-    let reference = Mapping::from([("kind", Node::constant(source.kind())), ("name", name), ("namespace", namespace)]);
+    let (name, namespace) = (
+        text(intent.metadata("name")),
+        text(intent.metadata("namespace")),
+    );
+    let reference = Mapping::from([
+        ("kind", Node::constant(source.kind())),
+        ("name", name),
+        ("namespace", namespace),
+    ]);
     if source.by_reference {
         return ("chartRef", reference);
     }
@@ -157,7 +222,10 @@ fn chart(intent: &HelmInstall<'_>, source: &Source) -> (&'static str, Mapping) {
 
 /// `install` or `upgrade`: CRDs, waiting, and what happens on failure.
 fn action(intent: &HelmInstall<'_>, which: &str) -> Mapping {
-    let retries = intent.field(&["retries"]).cloned().unwrap_or_else(|| Node::int(3));
+    let retries = intent
+        .field(&["retries"])
+        .cloned()
+        .unwrap_or_else(|| Node::int(3));
     let mut action = Mapping::new();
     if let Some(crds) = intent.field(&["crds"]) {
         action.insert("crds", crds.clone());
@@ -169,7 +237,13 @@ fn action(intent: &HelmInstall<'_>, which: &str) -> Mapping {
     if which == "install" {
         action.insert("createNamespace", Node::bool(false));
     } else {
-        action.insert("cleanupOnFail", intent.field(&["cleanupOnFail"]).cloned().unwrap_or_else(|| Node::bool(true)));
+        action.insert(
+            "cleanupOnFail",
+            intent
+                .field(&["cleanupOnFail"])
+                .cloned()
+                .unwrap_or_else(|| Node::bool(true)),
+        );
         remediation.insert("strategy", Node::constant("rollback"));
     }
     action.insert("remediation", remediation);
@@ -177,12 +251,29 @@ fn action(intent: &HelmInstall<'_>, which: &str) -> Mapping {
 }
 
 fn interval(intent: &HelmInstall<'_>) -> Node {
-    intent.field(&["interval"]).cloned().unwrap_or_else(|| Node::constant("5m"))
+    intent
+        .field(&["interval"])
+        .cloned()
+        .unwrap_or_else(|| Node::constant("5m"))
 }
 
 /// An object with the intent's own metadata.
-fn object(api_version: &'static str, kind: &'static str, intent: &HelmInstall<'_>, spec: Mapping) -> Node {
-    let metadata = intent.node().get("metadata").cloned().unwrap_or_else(Node::null);
-    let object = [("apiVersion", Node::constant(api_version)), ("kind", Node::constant(kind)), ("metadata", metadata), ("spec", Node::mapping(spec))];
+fn object(
+    api_version: &'static str,
+    kind: &'static str,
+    intent: &HelmInstall<'_>,
+    spec: Mapping,
+) -> Node {
+    let metadata = intent
+        .node()
+        .get("metadata")
+        .cloned()
+        .unwrap_or_else(Node::null);
+    let object = [
+        ("apiVersion", Node::constant(api_version)),
+        ("kind", Node::constant(kind)),
+        ("metadata", metadata),
+        ("spec", Node::mapping(spec)),
+    ];
     Node::mapping(Mapping::from(object)).at(intent.node().span())
 }

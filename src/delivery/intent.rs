@@ -23,13 +23,19 @@ impl<'a> HelmInstall<'a> {
     pub(super) fn new(node: &'a Node) -> Result<HelmInstall<'a>, Diagnostic> {
         match validate(node, schema(), "HelmInstall").into_iter().next() {
             None => Ok(HelmInstall { node }),
-            Some(fault) => Err(Diagnostic { code: "invalid-intent", ..fault }),
+            Some(fault) => Err(Diagnostic {
+                code: "invalid-intent",
+                ..fault
+            }),
         }
     }
 
     /// A field of `spec`, if it is given and not null.
     pub(super) fn field(&self, keys: &[&str]) -> Option<&'a Node> {
-        self.node.get("spec")?.at_keys(keys).filter(|it| !it.is_null())
+        self.node
+            .get("spec")?
+            .at_keys(keys)
+            .filter(|it| !it.is_null())
     }
 
     /// A field of `spec` as text; empty where it is not given.
@@ -52,7 +58,8 @@ fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| {
         let source = Source::internal("helm-install.yaml", include_str!("helm-install.yaml"));
-        let node = parse_one(&source).expect("the program's own schemas are YAML, which a test holds");
+        let node =
+            parse_one(&source).expect("the program's own schemas are YAML, which a test holds");
         Schema::parse(&node).expect("the program's own schemas are schemas, which a test holds")
     })
 }

@@ -45,17 +45,29 @@ pub struct Delivered {
 }
 
 /// Turns a claim's manifest into the objects that the engine applies.
-pub fn lower(manifest: &Manifest<'_>, engine: Engine, workspace: &Workspace, diagnostics: &mut Diagnostics) -> Delivery {
+pub fn lower(
+    manifest: &Manifest<'_>,
+    engine: Engine,
+    workspace: &Workspace,
+    diagnostics: &mut Diagnostics,
+) -> Delivery {
     let Engine::Flux = engine;
     let mut files = Vec::new();
     for file in &manifest.files {
         if intent::is_intent(&file.node) {
-            files.extend(diagnostics.keep(flux::helm_install(&file.node, workspace)).unwrap_or_default());
+            files.extend(
+                diagnostics
+                    .keep(flux::helm_install(&file.node, workspace))
+                    .unwrap_or_default(),
+            );
         } else {
             files.push(file.clone());
         }
     }
-    let delivered = |File { name, node }| Delivered { name: name.into(), object: Object::new(node) };
+    let delivered = |File { name, node }| Delivered {
+        name: name.into(),
+        object: Object::new(node),
+    };
     let instance = manifest.instance;
     Delivery {
         name: instance.name.clone(),

@@ -172,7 +172,9 @@ impl Extend<Diagnostic> for Diagnostics {
 
 impl FromIterator<Diagnostic> for Diagnostics {
     fn from_iter<T: IntoIterator<Item = Diagnostic>>(list: T) -> Diagnostics {
-        Diagnostics { list: list.into_iter().collect() }
+        Diagnostics {
+            list: list.into_iter().collect(),
+        }
     }
 }
 

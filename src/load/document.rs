@@ -10,19 +10,34 @@ use crate::yaml::{Node, parse, parse_one};
 
 /// Reads a text file. Errors: `unreadable-file`, `not-utf8`, `reserved-character`.
 pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source>, Diagnostic> {
-    let bytes = files.read(path).map_err(|error| Diagnostic::error("unreadable-file", format!("`{path}` can't be read: {error}")))?;
+    let bytes = files.read(path).map_err(|error| {
+        Diagnostic::error(
+            "unreadable-file",
+            format!("`{path}` can't be read: {error}"),
+        )
+    })?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let readable = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
         let source = Source::new(path.clone(), readable);
         let end = source.text.len();
         let fault = Diagnostic::error("not-utf8", "the file holds bytes that are no UTF-8");
-        fault.at(Span::new(&source, end..end)).help("save the file as UTF-8")
+        fault
+            .at(Span::new(&source, end..end))
+            .help("save the file as UTF-8")
     })?;
     let source = Source::new(path.clone(), text);
     match text.char_indices().find(|(_, c)| is_reserved(*c)) {
         Some((at, c)) => {
-            let fault = Diagnostic::error("reserved-character", format!("the character U+{:X} is reserved for the program's own use", c as u32));
-            Err(fault.at(Span::new(&source, at..at + c.len_utf8())).help("remove it: it is a private character that no font shows"))
+            let fault = Diagnostic::error(
+                "reserved-character",
+                format!(
+                    "the character U+{:X} is reserved for the program's own use",
+                    c as u32
+                ),
+            );
+            Err(fault
+                .at(Span::new(&source, at..at + c.len_utf8()))
+                .help("remove it: it is a private character that no font shows"))
         }
         None => Ok(source),
     }
@@ -31,15 +46,27 @@ pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source
 /// All documents of a file; empty ones are left out.
 pub(super) fn read_documents(files: &dyn Files, path: &TreePath) -> Result<Vec<Node>, Diagnostics> {
     let source = read_text(files, path)?;
-    Ok(parse(&source)?.into_iter().filter(|node| !node.is_null()).collect())
+    Ok(parse(&source)?
+        .into_iter()
+        .filter(|node| !node.is_null())
+        .collect())
 }
 
 /// A file that holds one document, checked against its schema.
-pub(super) fn read_checked(files: &dyn Files, path: &TreePath, schema: &Schema, root: &str) -> Result<Node, Diagnostics> {
+pub(super) fn read_checked(
+    files: &dyn Files,
+    path: &TreePath,
+    schema: &Schema,
+    root: &str,
+) -> Result<Node, Diagnostics> {
     let node = parse_one(&read_text(files, path)?)?;
     let mut faults = Diagnostics::default();
     faults.extend(validate(&node, schema, root));
-    if faults.has_errors() { Err(faults) } else { Ok(node) }
+    if faults.has_errors() {
+        Err(faults)
+    } else {
+        Ok(node)
+    }
 }
 
 /// A schema that comes with the program.

@@ -66,12 +66,24 @@ impl Environment {
 
     fn new(name: &str, node: &Node) -> Environment {
         let spec = |key: &str| node.at_keys(&["spec", key]).filter(|it| !it.is_null());
-        let list = |key: &str| spec(key).and_then(Node::as_sequence).unwrap_or_default().to_vec();
-        let source = |key: &str| spec("source").and_then(|it| it.get(key)?.as_str()).map(str::to_string);
+        let list = |key: &str| {
+            spec(key)
+                .and_then(Node::as_sequence)
+                .unwrap_or_default()
+                .to_vec()
+        };
+        let source = |key: &str| {
+            spec("source")
+                .and_then(|it| it.get(key)?.as_str())
+                .map(str::to_string)
+        };
         Environment {
             name: name.to_string(),
             engine: Engine::Flux,
-            labels: spec("labels").and_then(Node::as_mapping).cloned().unwrap_or_default(),
+            labels: spec("labels")
+                .and_then(Node::as_mapping)
+                .cloned()
+                .unwrap_or_default(),
             exclude: list("exclude"),
             provides: list("provides"),
             source: SourceRef {
@@ -88,19 +100,34 @@ impl Environment {
 
 /// The fields with their defaults, so that an expression finds each of them.
 fn values(name: &str, node: &Node) -> Node {
-    let spec = |key: &str| node.at_keys(&["spec", key]).filter(|it| !it.is_null()).cloned();
+    let spec = |key: &str| {
+        node.at_keys(&["spec", key])
+            .filter(|it| !it.is_null())
+            .cloned()
+    };
     let map = || Node::mapping(Mapping::new());
     Node::mapping([
         ("name", Node::string(name)),
         ("cluster", spec("cluster").unwrap_or_else(Node::null)),
-        ("engine", spec("engine").unwrap_or_else(|| Node::constant("flux"))),
-        ("kubernetesVersion", spec("kubernetesVersion").unwrap_or_else(Node::null)),
+        (
+            "engine",
+            spec("engine").unwrap_or_else(|| Node::constant("flux")),
+        ),
+        (
+            "kubernetesVersion",
+            spec("kubernetesVersion").unwrap_or_else(Node::null),
+        ),
         ("variables", spec("variables").unwrap_or_else(map)),
     ])
 }
 
 /// Reads an environment's folder; `None` where its own file is at fault, claims are then not looked at.
-pub(super) fn read(files: &dyn Files, name: &str, kinds: &Kinds, diagnostics: &mut Diagnostics) -> Option<Environment> {
+pub(super) fn read(
+    files: &dyn Files,
+    name: &str,
+    kinds: &Kinds,
+    diagnostics: &mut Diagnostics,
+) -> Option<Environment> {
     let folder = TreePath::new(FOLDER)?.child(name);
     let path = folder.child(FILE);
     let mut environment = match files.kind(&path) {
@@ -124,7 +151,9 @@ pub(super) fn read(files: &dyn Files, name: &str, kinds: &Kinds, diagnostics: &m
     for path in claim_files(files, &folder, diagnostics) {
         match read_documents(files, &path) {
             Ok(documents) => {
-                let claims = documents.into_iter().filter_map(|node| claim::read(node, name, kinds, diagnostics));
+                let claims = documents
+                    .into_iter()
+                    .filter_map(|node| claim::read(node, name, kinds, diagnostics));
                 environment.claims.extend(claims.collect::<Vec<_>>());
             }
             Err(faults) => diagnostics.extend(faults),
@@ -135,24 +164,46 @@ pub(super) fn read(files: &dyn Files, name: &str, kinds: &Kinds, diagnostics: &m
 
 fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
     const RESERVED: [&str; 2] = ["overlay", "flux-system"];
-    let Some(given) = node.at_keys(&["metadata", "name"]) else { return };
+    let Some(given) = node.at_keys(&["metadata", "name"]) else {
+        return;
+    };
     if given.as_str() != Some(name) {
-        let fault = Diagnostic::error("invalid-value", format!("the environment's name is its folder's, `{name}`"));
-        diagnostics.push(fault.at(given).help(format!("write `name: {name}`, or rename the folder")));
+        let fault = Diagnostic::error(
+            "invalid-value",
+            format!("the environment's name is its folder's, `{name}`"),
+        );
+        diagnostics.push(
+            fault
+                .at(given)
+                .help(format!("write `name: {name}`, or rename the folder")),
+        );
     } else if RESERVED.contains(&name) {
-        diagnostics.push(Diagnostic::error("reserved-name", format!("an environment can't be called `{name}`")).at(given));
+        diagnostics.push(
+            Diagnostic::error(
+                "reserved-name",
+                format!("an environment can't be called `{name}`"),
+            )
+            .at(given),
+        );
     }
 }
 
 /// What ends in `.yaml` or `.yml` below a folder, dot files and `environment.yaml` left out.
-fn claim_files(files: &dyn Files, folder: &TreePath, diagnostics: &mut Diagnostics) -> Vec<TreePath> {
+fn claim_files(
+    files: &dyn Files,
+    folder: &TreePath,
+    diagnostics: &mut Diagnostics,
+) -> Vec<TreePath> {
     let mut found = Vec::new();
     let mut folders = vec![folder.clone()];
     while let Some(current) = folders.pop() {
         let entries = match files.list(&current) {
             Ok(entries) => entries,
             Err(error) => {
-                diagnostics.push(Diagnostic::error("unreadable-file", format!("`{current}` can't be read: {error}")));
+                diagnostics.push(Diagnostic::error(
+                    "unreadable-file",
+                    format!("`{current}` can't be read: {error}"),
+                ));
                 continue;
             }
         };
@@ -161,7 +212,11 @@ fn claim_files(files: &dyn Files, folder: &TreePath, diagnostics: &mut Diagnosti
             match entry.kind {
                 EntryKind::Folder => folders.push(path),
                 EntryKind::File if path == folder.child(FILE) => {}
-                EntryKind::File if entry.name.ends_with(".yaml") || entry.name.ends_with(".yml") => found.push(path),
+                EntryKind::File
+                    if entry.name.ends_with(".yaml") || entry.name.ends_with(".yml") =>
+                {
+                    found.push(path)
+                }
                 EntryKind::File => {}
             }
         }

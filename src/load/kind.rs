@@ -152,14 +152,26 @@ pub(super) struct Kinds {
 }
 
 /// Reads the built-in kinds and the workspace's own, which replace those of the same name.
-pub(super) fn read_all(files: &dyn Files, builtin: &Tree, workspace: &Workspace, templates: &mut Templates, diagnostics: &mut Diagnostics) -> Kinds {
+pub(super) fn read_all(
+    files: &dyn Files,
+    builtin: &Tree,
+    workspace: &Workspace,
+    templates: &mut Templates,
+    diagnostics: &mut Diagnostics,
+) -> Kinds {
     let mut folders: Vec<(&dyn Files, TreePath)> = Vec::new();
     for folder in &workspace.templates {
         match kind_folders(files, folder) {
             Ok(found) => folders.extend(found.into_iter().map(|it| (files, it))),
             // The default folder may be absent.
             Err(FilesError::NotFound) => {}
-            Err(error) => diagnostics.push(Diagnostic::error("unreadable-file", format!("`{folder}` can't be read: {error}")).at(&workspace.span)),
+            Err(error) => diagnostics.push(
+                Diagnostic::error(
+                    "unreadable-file",
+                    format!("`{folder}` can't be read: {error}"),
+                )
+                .at(&workspace.span),
+            ),
         }
     }
     for folder in kind_folders(builtin, &TreePath::root().child(BUILTIN)).unwrap_or_default() {
@@ -181,19 +193,40 @@ pub(super) fn read_all(files: &dyn Files, builtin: &Tree, workspace: &Workspace,
 }
 
 fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, FilesError> {
-    let entries = files.list(folder)?.into_iter().filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
+    let entries = files
+        .list(folder)?
+        .into_iter()
+        .filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
     let folders = entries.map(|it| folder.child(&it.name));
-    Ok(folders.filter(|it| matches!(files.kind(&it.child(FILE)), Ok(Some(EntryKind::File)))).collect())
+    Ok(folders
+        .filter(|it| matches!(files.kind(&it.child(FILE)), Ok(Some(EntryKind::File))))
+        .collect())
 }
 
-fn read(files: &dyn Files, folder: &TreePath, templates: &mut Templates) -> Result<ClaimKind, Diagnostics> {
+fn read(
+    files: &dyn Files,
+    folder: &TreePath,
+    templates: &mut Templates,
+) -> Result<ClaimKind, Diagnostics> {
     let node = read_checked(files, &folder.child(FILE), schema(), "ClaimKind")?;
     let name = node.at_keys(&["metadata", "name"]).unwrap_or(&node);
     if name.as_str() != Some(folder.name()) {
-        let fault = Diagnostic::error("invalid-value", format!("the kind's name is its folder's, `{}`", folder.name()));
-        return Err(fault.at(name).help("rename the folder, or write its name here").into());
+        let fault = Diagnostic::error(
+            "invalid-value",
+            format!("the kind's name is its folder's, `{}`", folder.name()),
+        );
+        return Err(fault
+            .at(name)
+            .help("rename the folder, or write its name here")
+            .into());
     }
-    let mut compiler = Compiler { files, folder, kind: folder.name(), templates, faults: Diagnostics::default() };
+    let mut compiler = Compiler {
+        files,
+        folder,
+        kind: folder.name(),
+        templates,
+        faults: Diagnostics::default(),
+    };
     let kind = compiler.kind(&node);
     let faults = compiler.faults;
     match kind {
@@ -215,7 +248,13 @@ impl Compiler<'_> {
     fn kind(&mut self, node: &Node) -> Option<ClaimKind> {
         let spec = node.get("spec")?;
         let text = |key: &str| spec.get(key).and_then(Node::as_str);
-        let words = |key: &str| sequence(spec, key).iter().filter_map(Node::as_str).map(str::to_string).collect::<Vec<_>>();
+        let words = |key: &str| {
+            sequence(spec, key)
+                .iter()
+                .filter_map(Node::as_str)
+                .map(str::to_string)
+                .collect::<Vec<_>>()
+        };
         self.add_folder("");
         let mut when = Vec::new();
         conditions(spec.get("schema")?, &mut when);
@@ -235,16 +274,32 @@ impl Compiler<'_> {
             name: self.kind.to_string(),
             api_versions: words("apiVersions"),
             aliases: words("aliases"),
-            spelling: if text("spelling") == Some("protojson") { Spelling::Protojson } else { Spelling::Exact },
-            group: if text("group") == Some("infrastructure") { Group::Infrastructure } else { Group::Apps },
+            spelling: if text("spelling") == Some("protojson") {
+                Spelling::Protojson
+            } else {
+                Spelling::Exact
+            },
+            group: if text("group") == Some("infrastructure") {
+                Group::Infrastructure
+            } else {
+                Group::Apps
+            },
             locals: self.named_expressions(spec, "let"),
-            rules: sequence(spec, "rules").iter().enumerate().map(|(at, it)| self.rule(at, it)).collect(),
+            rules: sequence(spec, "rules")
+                .iter()
+                .enumerate()
+                .map(|(at, it)| self.rule(at, it))
+                .collect(),
             outputs: self.named_expressions(spec, "outputs"),
             references: sequence(spec, "references").iter().map(reference).collect(),
             depends_on: self.expression("dependsOn", spec.get("dependsOn")),
             provides: self.capabilities(spec, "provides"),
             requires: self.capabilities(spec, "requires"),
-            files: sequence(spec, "files").iter().enumerate().filter_map(|(at, it)| self.file(at, it)).collect(),
+            files: sequence(spec, "files")
+                .iter()
+                .enumerate()
+                .filter_map(|(at, it)| self.file(at, it))
+                .collect(),
             span: node.span().clone(),
             schema: schema?,
         })
@@ -252,13 +307,22 @@ impl Compiler<'_> {
 
     /// Adds the templates of the folder, so that they can include and import each other by their names.
     fn add_folder(&mut self, below: &str) {
-        let Some(folder) = self.folder.resolve(below) else { return };
+        let Some(folder) = self.folder.resolve(below) else {
+            return;
+        };
         for entry in self.files.list(&folder).unwrap_or_default() {
-            let relative = if below.is_empty() { entry.name.to_string() } else { format!("{below}/{}", entry.name) };
+            let relative = if below.is_empty() {
+                entry.name.to_string()
+            } else {
+                format!("{below}/{}", entry.name)
+            };
             match entry.kind {
                 EntryKind::Folder => self.add_folder(&relative),
                 EntryKind::File if entry.name.ends_with(".j2") => {
-                    let added = read_text(self.files, &folder.child(&entry.name)).and_then(|source| self.templates.add(&self.template_name(&relative), &source));
+                    let added =
+                        read_text(self.files, &folder.child(&entry.name)).and_then(|source| {
+                            self.templates.add(&self.template_name(&relative), &source)
+                        });
                     self.faults.keep(added);
                 }
                 EntryKind::File => {}
@@ -272,8 +336,12 @@ impl Compiler<'_> {
 
     fn rule(&mut self, at: usize, node: &Node) -> Rule {
         Rule {
-            require: self.expression(&format!("rules[{at}].require"), node.get("require")).unwrap_or_default(),
-            message: self.text(&format!("rules[{at}].message"), node.get("message")).unwrap_or_default(),
+            require: self
+                .expression(&format!("rules[{at}].require"), node.get("require"))
+                .unwrap_or_default(),
+            message: self
+                .text(&format!("rules[{at}].message"), node.get("message"))
+                .unwrap_or_default(),
             help: self.text(&format!("rules[{at}].help"), node.get("help")),
             at: node.get("at").and_then(Node::as_str).map(str::to_string),
             warning: node.get("severity").and_then(Node::as_str) == Some("warning"),
@@ -295,8 +363,13 @@ impl Compiler<'_> {
         let file = template.as_str()?;
         let name = self.template_name(file);
         if !self.templates.contains(&name) {
-            let fault = Diagnostic::error("unknown-template", format!("`{}` has no template `{file}`", self.folder)).at(template);
-            self.faults.push(fault.help("templates are the files of the kind's folder that end in `.j2`"));
+            let fault = Diagnostic::error(
+                "unknown-template",
+                format!("`{}` has no template `{file}`", self.folder),
+            )
+            .at(template);
+            self.faults
+                .push(fault.help("templates are the files of the kind's folder that end in `.j2`"));
         }
         Some(FileTemplate {
             template: name,
@@ -308,7 +381,9 @@ impl Compiler<'_> {
     }
 
     fn named_expressions(&mut self, spec: &Node, key: &str) -> Vec<(String, String)> {
-        let Some(View::Mapping(mapping)) = spec.get(key).map(Node::view) else { return Vec::new() };
+        let Some(View::Mapping(mapping)) = spec.get(key).map(Node::view) else {
+            return Vec::new();
+        };
         let compiled = mapping.iter().filter_map(|it| {
             let name = it.key.as_str()?.to_string();
             let expression = self.expression(&format!("{key}.{name}"), Some(&it.value))?;
@@ -319,12 +394,16 @@ impl Compiler<'_> {
 
     fn expression(&mut self, what: &str, node: Option<&Node>) -> Option<String> {
         let name = format!("{}#{what}", self.kind);
-        self.faults.keep(self.templates.add_expression(&name, node?)).map(|()| name)
+        self.faults
+            .keep(self.templates.add_expression(&name, node?))
+            .map(|()| name)
     }
 
     fn text(&mut self, what: &str, node: Option<&Node>) -> Option<String> {
         let name = format!("{}#{what}", self.kind);
-        self.faults.keep(self.templates.add_text(&name, node?)).map(|()| name)
+        self.faults
+            .keep(self.templates.add_text(&name, node?))
+            .map(|()| name)
     }
 }
 
@@ -335,7 +414,11 @@ fn condition_name(kind: &str, condition: &str) -> String {
 
 fn reference(node: &Node) -> Reference {
     let text = |key: &str| node.get(key).and_then(Node::as_str).map(str::to_string);
-    Reference { at: text("at").unwrap_or_default(), kind: text("kind"), field_path: text("fieldPath") }
+    Reference {
+        at: text("at").unwrap_or_default(),
+        kind: text("kind"),
+        field_path: text("fieldPath"),
+    }
 }
 
 /// The conditions of conditional defaults, wherever they stand in a schema.
@@ -344,24 +427,36 @@ fn conditions<'a>(schema: &'a Node, found: &mut Vec<&'a Node>) {
         View::Scalar(_) => {}
         View::Sequence(items) => items.iter().for_each(|item| conditions(item, found)),
         View::Mapping(mapping) => {
-            found.extend(mapping.get("x-pleach-default").and_then(|it| it.get("when")));
+            found.extend(
+                mapping
+                    .get("x-pleach-default")
+                    .and_then(|it| it.get("when")),
+            );
             mapping.iter().for_each(|it| conditions(&it.value, found));
         }
     }
 }
 
 fn sequence<'a>(node: &'a Node, key: &str) -> &'a [Node] {
-    node.get(key).and_then(Node::as_sequence).unwrap_or_default()
+    node.get(key)
+        .and_then(Node::as_sequence)
+        .unwrap_or_default()
 }
 
 /// A claim's schema with what every claim has: `apiVersion`, `kind` and, where the kind says nothing of it, `metadata`.
 fn with_envelope(schema: &Node) -> Node {
     let mut schema = schema.clone();
     if let Some(mapping) = schema.as_mapping_mut()
-        && let Some(properties) = mapping.get_or_insert_with("properties", || Node::mapping(crate::yaml::Mapping::new())).as_mapping_mut()
+        && let Some(properties) = mapping
+            .get_or_insert_with("properties", || Node::mapping(crate::yaml::Mapping::new()))
+            .as_mapping_mut()
     {
         for entry in envelope().as_mapping().into_iter().flatten() {
-            if !entry.key.as_str().is_some_and(|key| properties.contains_key(key)) {
+            if !entry
+                .key
+                .as_str()
+                .is_some_and(|key| properties.contains_key(key))
+            {
                 properties.insert(entry.key.clone(), entry.value.clone());
             }
         }
@@ -372,8 +467,10 @@ fn with_envelope(schema: &Node) -> Node {
 fn envelope() -> &'static Node {
     static ENVELOPE: OnceLock<Node> = OnceLock::new();
     ENVELOPE.get_or_init(|| {
-        let source = crate::diag::Source::internal("claim.yaml", include_str!("schemas/claim.yaml"));
-        crate::yaml::parse_one(&source).expect("the program's own schemas are YAML, which a test holds")
+        let source =
+            crate::diag::Source::internal("claim.yaml", include_str!("schemas/claim.yaml"));
+        crate::yaml::parse_one(&source)
+            .expect("the program's own schemas are YAML, which a test holds")
     })
 }
 

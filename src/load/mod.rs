@@ -40,33 +40,63 @@ pub struct Repository {
 ///
 /// `builtin` is the tree of the built-in kinds. `None` when there is no workspace to speak of; single faults are kept in
 /// `diagnostics` and do not stop the rest.
-pub fn load(files: &dyn Files, builtin: &Tree, diagnostics: &mut Diagnostics) -> Option<Repository> {
-    let workspace = Workspace::read(files).map_err(|faults| diagnostics.extend(faults)).ok()?;
+pub fn load(
+    files: &dyn Files,
+    builtin: &Tree,
+    diagnostics: &mut Diagnostics,
+) -> Option<Repository> {
+    let workspace = Workspace::read(files)
+        .map_err(|faults| diagnostics.extend(faults))
+        .ok()?;
     let mut templates = Templates::default();
     let kinds = kind::read_all(files, builtin, &workspace, &mut templates, diagnostics);
     let (mut base, mut environments) = (Environment::base(), Vec::new());
     for name in environment_names(files, diagnostics) {
-        let Some(environment) = environment::read(files, &name, &kinds, diagnostics) else { continue };
-        if name == environment::BASE { base = environment } else { environments.push(environment) }
+        let Some(environment) = environment::read(files, &name, &kinds, diagnostics) else {
+            continue;
+        };
+        if name == environment::BASE {
+            base = environment
+        } else {
+            environments.push(environment)
+        }
     }
     if environments.is_empty() && !diagnostics.has_errors() {
         let fault = Diagnostic::error("no-environment", "the workspace has no environment");
-        diagnostics.push(fault.at(&workspace.span).help("make `environments/<name>/environment.yaml`; `pleach init` unpacks an example"));
+        diagnostics.push(
+            fault.at(&workspace.span).help(
+                "make `environments/<name>/environment.yaml`; `pleach init` unpacks an example",
+            ),
+        );
     }
-    Some(Repository { workspace, kinds: kinds.sound, templates, base, environments })
+    Some(Repository {
+        workspace,
+        kinds: kinds.sound,
+        templates,
+        base,
+        environments,
+    })
 }
 
 /// The folders of `environments/`, in the order of their names.
 fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<String> {
-    let Some(folder) = TreePath::new(environment::FOLDER) else { return Vec::new() };
+    let Some(folder) = TreePath::new(environment::FOLDER) else {
+        return Vec::new();
+    };
     match files.list(&folder) {
         Ok(entries) => {
-            let folders = entries.into_iter().filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
+            let folders = entries
+                .into_iter()
+                .filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
             folders.map(|it| it.name.into_string()).collect()
         }
         Err(error) => {
-            let fault = Diagnostic::error("no-environment", format!("`{}/` can't be read: {error}", environment::FOLDER));
-            diagnostics.push(fault.help("a workspace has a folder per environment below `environments/`"));
+            let fault = Diagnostic::error(
+                "no-environment",
+                format!("`{}/` can't be read: {error}", environment::FOLDER),
+            );
+            diagnostics
+                .push(fault.help("a workspace has a folder per environment below `environments/`"));
             Vec::new()
         }
     }

@@ -19,18 +19,34 @@ pub(super) fn normalise(node: &mut Node, kind: &ClaimKind, diagnostics: &mut Dia
 fn fields(node: &mut Node, schema: &Schema, spelling: Spelling, diagnostics: &mut Diagnostics) {
     if let Some(items) = node.as_sequence_mut() {
         if let Some(schema) = schema.items() {
-            items.iter_mut().for_each(|item| fields(item, schema, spelling, diagnostics));
+            items
+                .iter_mut()
+                .for_each(|item| fields(item, schema, spelling, diagnostics));
         }
         return;
     }
-    let Some(mapping) = node.as_mapping_mut() else { return };
+    let Some(mapping) = node.as_mapping_mut() else {
+        return;
+    };
     for at in 0..mapping.len() {
-        let Some(Entry { key, .. }) = mapping.iter().nth(at) else { continue };
+        let Some(Entry { key, .. }) = mapping.iter().nth(at) else {
+            continue;
+        };
         let Some(text) = key.as_str() else { continue };
-        let Some(canonical) = canonical(text, schema, spelling).map(str::to_string) else { continue };
+        let Some(canonical) = canonical(text, schema, spelling).map(str::to_string) else {
+            continue;
+        };
         if let Some(other) = mapping.entry(&canonical) {
-            let fault = Diagnostic::error("both-spellings", format!("`{text}` and `{canonical}` are the same field")).at(key);
-            diagnostics.push(fault.related(&other.key, "also given here").help("keep one of the two"));
+            let fault = Diagnostic::error(
+                "both-spellings",
+                format!("`{text}` and `{canonical}` are the same field"),
+            )
+            .at(key);
+            diagnostics.push(
+                fault
+                    .related(&other.key, "also given here")
+                    .help("keep one of the two"),
+            );
             continue;
         }
         let key = Node::string(canonical).at(key);
@@ -39,7 +55,10 @@ fn fields(node: &mut Node, schema: &Schema, spelling: Spelling, diagnostics: &mu
         }
     }
     for Entry { key, value } in mapping.iter_mut() {
-        let inner = key.as_str().and_then(|key| schema.property(key)).or(schema.additional());
+        let inner = key
+            .as_str()
+            .and_then(|key| schema.property(key))
+            .or(schema.additional());
         if let Some(inner) = inner {
             fields(value, inner, spelling, diagnostics);
         }
@@ -56,7 +75,10 @@ fn canonical<'a>(text: &str, schema: &'a Schema, spelling: Spelling) -> Option<&
         Spelling::Exact => text.to_string(),
     };
     schema.property_names().find(|name| {
-        *name == camel || schema.property(name).is_some_and(|it| it.aliases().any(|alias| alias == text || alias == camel))
+        *name == camel
+            || schema
+                .property(name)
+                .is_some_and(|it| it.aliases().any(|alias| alias == text || alias == camel))
     })
 }
 

@@ -51,8 +51,13 @@ impl Workspace {
     pub fn read(files: &dyn Files) -> Result<Workspace, Diagnostics> {
         let path = TreePath::root().child(FILE);
         if !matches!(files.kind(&path), Ok(Some(_))) {
-            let fault = Diagnostic::error("no-workspace", format!("there is no `{FILE}` here or in a folder above"));
-            return Err(fault.help("`pleach init` makes a workspace; `-C DIR` names another folder").into());
+            let fault = Diagnostic::error(
+                "no-workspace",
+                format!("there is no `{FILE}` here or in a folder above"),
+            );
+            return Err(fault
+                .help("`pleach init` makes a workspace; `-C DIR` names another folder")
+                .into());
         }
         let node = read_checked(files, &path, schema(), "Workspace")?;
         check_version(&node)?;
@@ -65,19 +70,42 @@ impl Workspace {
             Some(node) => folder(node)?,
             None => TreePath::root().child("deploy"),
         };
-        let sync_path = text(&["spec", "sync", "path"]).and_then(Node::as_str).map_or(format!("./{output}"), str::to_string);
+        let sync_path = text(&["spec", "sync", "path"])
+            .and_then(Node::as_str)
+            .map_or(format!("./{output}"), str::to_string);
         let templates = match text(&["spec", "templates"]).and_then(Node::as_sequence) {
             Some(items) => items.iter().map(folder).collect::<Result<_, _>>()?,
             None => vec![TreePath::root().child("templates")],
         };
-        let list = |key: &str| text(&["spec", "charts", key]).and_then(Node::as_sequence).unwrap_or_default();
-        let word = |node: &Node, key: &str| node.get(key).and_then(Node::as_str).unwrap_or("").to_string();
+        let list = |key: &str| {
+            text(&["spec", "charts", key])
+                .and_then(Node::as_sequence)
+                .unwrap_or_default()
+        };
+        let word = |node: &Node, key: &str| {
+            node.get(key)
+                .and_then(Node::as_str)
+                .unwrap_or("")
+                .to_string()
+        };
         Ok(Workspace {
             output,
             sync_path: sync_path.trim_end_matches('/').to_string(),
             templates,
-            mirrors: list("mirrors").iter().map(|it| Mirror { prefix: word(it, "prefix"), mirror: word(it, "mirror") }).collect(),
-            sources: list("sources").iter().map(|it| ChartSource { prefix: word(it, "prefix"), access: without_prefix(it) }).collect(),
+            mirrors: list("mirrors")
+                .iter()
+                .map(|it| Mirror {
+                    prefix: word(it, "prefix"),
+                    mirror: word(it, "mirror"),
+                })
+                .collect(),
+            sources: list("sources")
+                .iter()
+                .map(|it| ChartSource {
+                    prefix: word(it, "prefix"),
+                    access: without_prefix(it),
+                })
+                .collect(),
             span: node.span().clone(),
         })
     }
@@ -95,20 +123,39 @@ fn folder(node: &Node) -> Result<TreePath, Diagnostic> {
     let path = TreePath::new(node.as_str().unwrap_or("")).filter(|path| *path != TreePath::root());
     path.ok_or_else(|| {
         let fault = Diagnostic::error("invalid-value", "expected a folder below the workspace");
-        fault.at(node).help("the path is relative to `pleach.yaml` and does not lead out of its folder")
+        fault
+            .at(node)
+            .help("the path is relative to `pleach.yaml` and does not lead out of its folder")
     })
 }
 
 /// `requires: 1.4` wants this program's major and minor version to be 1.4; an `x` stands for any.
 fn check_version(node: &Node) -> Result<(), Diagnostic> {
-    let Some(wanted) = node.at_keys(&["spec", "requires"]) else { return Ok(()) };
+    let Some(wanted) = node.at_keys(&["spec", "requires"]) else {
+        return Ok(());
+    };
     let ours = env!("CARGO_PKG_VERSION");
     let fits = |(wanted, ours): (&str, &str)| wanted == "x" || wanted == ours;
-    if wanted.as_str().unwrap_or("").split('.').zip(ours.split('.')).take(2).all(fits) {
+    if wanted
+        .as_str()
+        .unwrap_or("")
+        .split('.')
+        .zip(ours.split('.'))
+        .take(2)
+        .all(fits)
+    {
         return Ok(());
     }
-    let fault = Diagnostic::error("wrong-version", format!("the workspace requires pleach {}, this is {ours}", wanted.as_str().unwrap_or("")));
-    Err(fault.at(wanted).help("install that version, or change `requires` and render once with this one"))
+    let fault = Diagnostic::error(
+        "wrong-version",
+        format!(
+            "the workspace requires pleach {}, this is {ours}",
+            wanted.as_str().unwrap_or("")
+        ),
+    );
+    Err(fault
+        .at(wanted)
+        .help("install that version, or change `requires` and render once with this one"))
 }
 
 fn schema() -> &'static Schema {

@@ -20,9 +20,20 @@ pub fn prove(tree: &Tree, expected: &[Expected], diagnostics: &mut Diagnostics) 
 
 fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
     let built = kustomize::build(tree, &expected.folder, &Options::default());
-    if let Some(fault) = built.diagnostics.into_iter().find(|it| it.severity == Severity::Error) {
-        let message = format!("the written `{}` does not build: {}", expected.folder, fault.message);
-        return diagnostics.push(Diagnostic { message, code: "overlay-not-proven", ..fault });
+    if let Some(fault) = built
+        .diagnostics
+        .into_iter()
+        .find(|it| it.severity == Severity::Error)
+    {
+        let message = format!(
+            "the written `{}` does not build: {}",
+            expected.folder, fault.message
+        );
+        return diagnostics.push(Diagnostic {
+            message,
+            code: "overlay-not-proven",
+            ..fault
+        });
     }
     let (mut built, wanted) = (by_id(&built.objects), by_id(&expected.objects));
     for (id, object) in &wanted {
@@ -32,7 +43,11 @@ fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
         };
         diagnostics.extend(difference.map(|it| not_proven(expected, object, &it)));
     }
-    diagnostics.extend(built.into_iter().map(|(id, object)| not_proven(expected, object, &format!("{id} is too much"))));
+    diagnostics.extend(
+        built
+            .into_iter()
+            .map(|(id, object)| not_proven(expected, object, &format!("{id} is too much"))),
+    );
 }
 
 fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {
@@ -48,13 +63,23 @@ fn difference(wanted: &Object, built: &Object) -> Option<String> {
     if wanted == built {
         return None;
     }
-    let lines = wanted.lines().zip(built.lines()).find(|(wanted, built)| wanted != built);
+    let lines = wanted
+        .lines()
+        .zip(built.lines())
+        .find(|(wanted, built)| wanted != built);
     let (wanted, built) = lines.unwrap_or(("(end)", "(end)"));
-    Some(format!("rendered `{}`, built `{}`", wanted.trim(), built.trim()))
+    Some(format!(
+        "rendered `{}`, built `{}`",
+        wanted.trim(),
+        built.trim()
+    ))
 }
 
 fn not_proven(expected: &Expected, object: &Object, words: &str) -> Diagnostic {
-    let message = format!("the written `{}` does not build to what {} renders to: {words}", expected.folder, expected.title);
+    let message = format!(
+        "the written `{}` does not build to what {} renders to: {words}",
+        expected.folder, expected.title
+    );
     let fault = Diagnostic::error("overlay-not-proven", message).at(object.span());
     fault.help("this is a bug in pleach: please report it with the claim; nothing was written")
 }

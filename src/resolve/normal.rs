@@ -11,7 +11,11 @@ pub(super) fn normalise_values(node: &mut Node, schema: &Schema) {
 fn walk(node: &mut Node, schema: &Schema, quoted: bool) {
     if let Some(mapping) = node.as_mapping_mut() {
         for Entry { key, value } in mapping.iter_mut() {
-            if let Some(inner) = key.as_str().and_then(|key| schema.property(key)).or(schema.additional()) {
+            if let Some(inner) = key
+                .as_str()
+                .and_then(|key| schema.property(key))
+                .or(schema.additional())
+            {
                 walk(value, inner, quoted);
             }
         }
@@ -28,7 +32,10 @@ fn normal(node: &Node, schema: &Schema, quoted: bool) -> Option<Node> {
     if schema.takes_enum_numbers()
         && let Some(number) = node.as_int()
     {
-        return schema.allowed_values().get(usize::try_from(number).ok()?).cloned();
+        return schema
+            .allowed_values()
+            .get(usize::try_from(number).ok()?)
+            .cloned();
     }
     let text = node.as_string()?;
     let number = quoted && schema.type_name() == "integer" && resolve(text) == Kind::Int;

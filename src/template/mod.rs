@@ -49,7 +49,6 @@ impl Default for Templates {
         environment.set_fuel(Some(FUEL));
         environment.set_debug(true);
         // A block text at the end keeps its last line break only if the file does.
-        environment.set_keep_trailing_newline(true);
         environment.set_syntax(whole_line_blocks());
         filters::register(&mut environment);
         Templates {
@@ -162,10 +161,16 @@ impl Templates {
             std::error::Error::source(*error).and_then(|source| source.downcast_ref::<Error>())
         });
         let error = innermost.last().unwrap_or(error);
-        let expression = error.range().zip(error.template_source()).and_then(|(range, text)| text.get(range));
+        let expression = error
+            .range()
+            .zip(error.template_source())
+            .and_then(|(range, text)| text.get(range));
         let message = match (error.kind(), error.detail()) {
             (ErrorKind::OutOfFuel, _) => "the template does not come to an end".to_string(),
-            (ErrorKind::UndefinedError, _) => format!("`{}` has no value here", expression.unwrap_or("the expression").trim()),
+            (ErrorKind::UndefinedError, _) => format!(
+                "`{}` has no value here",
+                expression.unwrap_or("the expression").trim()
+            ),
             (kind, Some(detail)) => format!("{kind}: {detail}"),
             (kind, None) => kind.to_string(),
         };
@@ -218,7 +223,10 @@ impl Templates {
 /// A line that holds nothing but a `{% tag %}` leaves no line in the output.
 fn whole_line_blocks() -> SyntaxConfig {
     let mut builder = SyntaxConfig::builder();
-    builder.trim_blocks(true).lstrip_blocks(true);
+    builder
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true);
     builder.build().unwrap_or_default()
 }
 

@@ -116,7 +116,9 @@ fn apply_entry(
         (Patch::Strategic(patches), None) => {
             for patch in &patches {
                 warn_of_directives(stage, patch.node());
-                let Some(at) = places.find(patch, entry, stage, resources)? else { continue };
+                let Some(at) = places.find(patch, entry, stage, resources)? else {
+                    continue;
+                };
                 merge(stage, at, patch, allow, resources)?;
                 if allow.any() {
                     places.index = None;
@@ -219,7 +221,9 @@ fn merge_all(
     }
     for (entry, patch) in &patches {
         warn_of_directives(stage, patch.node());
-        let Some(at) = places.find(patch, entry, stage, resources)? else { continue };
+        let Some(at) = places.find(patch, entry, stage, resources)? else {
+            continue;
+        };
         merge(stage, at, patch, Allow::default(), resources)?;
     }
     Ok(())
