@@ -17,4 +17,6 @@ pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};
 pub use read::{Parsed, parse, parse_as_kustomize, parse_one, parse_with_comments};
 pub use scalar::{Kind, resolve};
-pub use write::{to_build_form, to_claims_form, to_kyaml_form, to_kyaml_value_form};
+pub use write::{
+    is_block_text, is_plain, to_build_form, to_claims_form, to_kyaml_form, to_kyaml_value_form,
+};

@@ -309,6 +309,24 @@ impl Node {
         }
     }
 
+    /// The value of a whole number from −2^63 to 2^64−1.
+    pub fn as_int_wide(&self) -> Option<i128> {
+        if self.kind() != Kind::Int {
+            None
+        } else {
+            self.as_str().and_then(super::scalar::int_value_wide)
+        }
+    }
+
+    /// The nearest float to a finite number.
+    pub fn as_float(&self) -> Option<f64> {
+        match self.kind() {
+            Kind::Int => self.as_int_wide().map(|it| it as f64),
+            Kind::Float => self.as_str().and_then(super::scalar::float_value),
+            _ => None,
+        }
+    }
+
     /// Whether the value is null.
     pub fn is_null(&self) -> bool {
         self.kind() == Kind::Null

@@ -186,7 +186,7 @@ fn number(text: &str) -> String {
 }
 
 /// Whether a string of several lines can be a literal block that every reader reads back unchanged.
-fn is_block_text(text: &str) -> bool {
+pub fn is_block_text(text: &str) -> bool {
     text.contains('\n')
         && text.trim_matches('\n') != ""
         && !text.starts_with('\t')
@@ -203,7 +203,7 @@ fn is_printable(c: char) -> bool {
 }
 
 /// Whether a string can stand without quotes and every reader takes it for that string.
-pub(super) fn is_plain(text: &str) -> bool {
+pub fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
         return false;

@@ -13,5 +13,5 @@ mod text;
 mod value;
 
 pub use build::to_build_form;
-pub use claims::to_claims_form;
+pub use claims::{is_block_text, is_plain, to_claims_form};
 pub use kyaml::{to_kyaml_form, to_kyaml_value_form};
