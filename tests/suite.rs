@@ -13,4 +13,5 @@ mod cases;
 mod disk;
 mod emit;
 mod report;
+mod yaml_laws;
 mod yaml_peers;
