@@ -180,11 +180,12 @@ fn differs_in_yaml_1_1(text: &str) -> bool {
     let words = [
         "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "=", "<<",
     ];
-    let base_60 = text.contains(':')
-        && text
+    let number = text.trim_start_matches(['-', '+']);
+    let base_60 = number.starts_with(|c: char| c.is_ascii_digit())
+        && number.contains(':')
+        && number
             .bytes()
-            .all(|it| it.is_ascii_digit() || b":._-+".contains(&it))
-        && text.bytes().any(|it| it.is_ascii_digit());
+            .all(|it| it.is_ascii_digit() || b":._".contains(&it));
     words.iter().any(|it| it.eq_ignore_ascii_case(text)) || resolve(text) != Kind::String || base_60
 }
 
@@ -233,7 +234,9 @@ proptest! {
     fn the_kyaml_form_reads_back(tree in nasty_tree()) {
         let text = to_kyaml_form(&tree);
         // A string `<<` is written as it is, and read back as a merge key: recorded, and kept.
-        prop_assume!(!text.contains("<<"));
+        if text.contains("<<") {
+            return Ok(());
+        }
         // A text that begins with a tab is written so that no reader of YAML can read it: recorded, and kept.
         if let Ok(again) = parse_one(&source(&text)) {
             prop_assert!(again.same_data(&tree), "{:?}\n{}", tree, text);

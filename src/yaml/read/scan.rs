@@ -501,8 +501,10 @@ impl<'s> Scanner<'s> {
         self.token(kind, start)
     }
 
+    /// The place of whole characters.
     pub(super) fn span(&self, range: Range<usize>) -> Span {
-        Span::new(self.source, range)
+        let end = (range.end..=self.text.len()).find(|at| self.text.is_char_boundary(*at));
+        Span::new(self.source, range.start..end.unwrap_or(self.text.len()))
     }
 
     pub(super) fn fault(&self, range: Range<usize>, message: impl Into<String>) -> Box<Diagnostic> {
