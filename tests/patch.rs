@@ -2,6 +2,8 @@
 
 #[path = "patch/between.rs"]
 mod between;
+#[path = "patch/cases.rs"]
+mod cases;
 #[path = "patch/generate.rs"]
 mod generate;
 
