@@ -75,9 +75,7 @@ impl<'a> Lists<'a> {
         } else {
             self.merged(&keys, &wanted)?
         };
-        let mut pool: Vec<Option<Node>> = self.pool.into_iter().map(Some).collect();
-        let mut take = |at: usize| pool.get_mut(at).and_then(Option::take);
-        Ok(result.into_iter().filter_map(&mut take).collect())
+        Ok(taken(self.pool, &result))
     }
 
     /// The keys' values over both lists, each once, the patch's first.
@@ -262,6 +260,21 @@ impl<'a> Lists<'a> {
         }
         Ok(())
     }
+}
+
+/// The nodes at some places of the pool, of which one can stand twice.
+fn taken(mut pool: Vec<Node>, places: &[usize]) -> Vec<Node> {
+    let mut uses = vec![0_usize; pool.len()];
+    places.iter().for_each(|at| uses[*at] += 1);
+    let take = |at: &usize| {
+        uses[*at] -= 1;
+        if uses[*at] > 0 {
+            pool[*at].clone()
+        } else {
+            std::mem::replace(&mut pool[*at], Node::null())
+        }
+    };
+    places.iter().map(take).collect()
 }
 
 /// Whether an item has these values; an empty one asks only that the key be there.
