@@ -2,12 +2,17 @@
 
 #[path = "patch/between.rs"]
 mod between;
+#[path = "patch/cases.rs"]
+mod cases;
 #[path = "patch/generate.rs"]
 mod generate;
+#[path = "patch/wild.rs"]
+mod wild;
 
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use pleach::diag::Source;
 use pleach::object::Object;
@@ -70,6 +75,17 @@ fn write_data(node: &Node, out: &mut String, depth: usize, texts: bool) {
             out.push('}');
         }
     }
+}
+
+/// The command of a real kustomize, if one is installed.
+fn kustomize() -> Option<&'static [&'static str]> {
+    let tools: [&[&str]; 2] = [&["kustomize", "build"], &["kubectl", "kustomize"]];
+    let is_there = |it: &&[&str]| Command::new(it[0]).arg("version").output().is_ok();
+    let tool = tools.into_iter().find(is_there);
+    if tool.is_none() {
+        eprintln!("skipped: neither kustomize nor kubectl is on the PATH");
+    }
+    tool
 }
 
 fn shared(path: &str) -> Option<PathBuf> {

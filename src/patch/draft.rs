@@ -234,13 +234,13 @@ fn index<'a>(items: &'a [Node], keys: &[Box<str>]) -> Option<BTreeMap<Vec<&'a st
 }
 
 fn key_of<'a>(item: &'a Node, keys: &[Box<str>]) -> Vec<&'a str> {
-    let text = |key: &Box<str>| item.get(key).and_then(Node::as_str).unwrap_or("");
-    keys.iter().map(text).collect()
+    let text = |key| item.get(key).and_then(Node::as_str).unwrap_or("");
+    keys.iter().map(|key| text(key)).collect()
 }
 
 fn keys_only(item: &Node, keys: &[Box<str>]) -> Mapping {
-    let entry = |key: &Box<str>| item.as_mapping()?.entry(key).cloned();
-    keys.iter().filter_map(entry).collect()
+    let entry = |key| item.as_mapping()?.entry(key).cloned();
+    keys.iter().filter_map(|key| entry(key)).collect()
 }
 
 /// The shortest beginning of the wanted list after which the old values follow in their order.

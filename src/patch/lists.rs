@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::strategic::{DIRECTIVE, Merge, wrong_kind};
+use super::strategic::{DIRECTIVE, Merge, strip, wrong_kind};
 use crate::diag::Diagnostic;
 use crate::schema::TypeRef;
 use crate::yaml::{Kind, Mapping, Node};
@@ -75,9 +75,7 @@ impl<'a> Lists<'a> {
         } else {
             self.merged(&keys, &wanted)?
         };
-        let mut pool: Vec<Option<Node>> = self.pool.into_iter().map(Some).collect();
-        let mut take = |at: usize| pool.get_mut(at).and_then(Option::take);
-        Ok(result.into_iter().filter_map(&mut take).collect())
+        Ok(taken(self.pool, &result))
     }
 
     /// The keys' values over both lists, each once, the patch's first.
@@ -120,44 +118,52 @@ impl<'a> Lists<'a> {
         let at = match (target, patch) {
             (None, None) => None,
             (Some(target), None) => {
-                let mut node = std::mem::replace(&mut self.pool[target], Node::null());
-                let kept = self.merge.merge(&mut node, None, self.of)?;
-                self.pool[target] = node;
-                kept.then_some(target)
+                self.keep(target, |it, node| it.merge.merge(node, None, it.of))?
             }
             (Some(target), Some(patch)) if target == patch => {
-                let mut node = std::mem::replace(&mut self.pool[target], Node::null());
-                let kept = self.merge.own(&mut node, self.of)?;
-                self.pool[target] = node;
-                kept.then_some(target)
+                self.keep(target, |it, node| it.merge.own(node, it.of))?
             }
             (Some(target), Some(patch)) if self.pool[target].is_scalar() => {
-                if self.pool[patch].is_scalar() {
-                    Some(patch)
-                } else {
+                if !self.pool[patch].is_scalar() {
                     return Err(wrong_kind(&self.pool[target], &self.pool[patch]));
                 }
+                Some(patch)
             }
-            // A replacing item is laid aside for the old one, which only moves (case `patch-replace-item`).
+            // A replacing item is laid aside for the old one, which only moves (case `replaced-item`).
             (Some(_), Some(patch)) if self.replaces(patch) => self.add(patch)?,
             (Some(target), Some(patch)) => {
-                let patch = self.pool[patch].clone();
-                let mut node = std::mem::replace(&mut self.pool[target], Node::null());
-                let kept = self.merge.merge(&mut node, Some(&patch), self.of)?;
-                self.pool[target] = node;
-                kept.then_some(target)
+                let merged = self.keep(target, |it, node| {
+                    it.merge.merge(node, Some(&it.pool[patch]), it.of)
+                })?;
+                strip(&mut self.pool[patch]);
+                merged
             }
             (None, Some(patch)) => self.add(patch)?,
         };
         Ok(at.filter(|at| !is_empty(&self.pool[*at])))
     }
 
+    /// Changes an item in its place; `None` when it is to go.
+    fn keep(
+        &mut self,
+        at: usize,
+        change: impl FnOnce(&Self, &mut Node) -> Result<bool, Diagnostic>,
+    ) -> Result<Option<usize>, Diagnostic> {
+        let mut node = std::mem::replace(&mut self.pool[at], Node::null());
+        let kept = change(self, &mut node)?;
+        self.pool[at] = node;
+        Ok(kept.then_some(at))
+    }
+
+    /// The patch's item as a new one. A directive counts only once: items with a gap in their keys are met twice.
     fn add(&mut self, patch: usize) -> Result<Option<usize>, Diagnostic> {
         let added = self.merge.added(&self.pool[patch], self.of)?;
-        Ok(added.map(|node| {
-            self.pool.push(node);
-            self.pool.len() - 1
-        }))
+        let kept = added.is_some();
+        match added {
+            Some(node) => self.pool[patch] = node,
+            None => strip(&mut self.pool[patch]),
+        }
+        Ok(kept.then_some(patch))
     }
 
     fn replaces(&self, patch: usize) -> bool {
@@ -262,6 +268,21 @@ impl<'a> Lists<'a> {
         }
         Ok(())
     }
+}
+
+/// The nodes at some places of the pool, of which one can stand twice.
+fn taken(mut pool: Vec<Node>, places: &[usize]) -> Vec<Node> {
+    let mut uses = vec![0_usize; pool.len()];
+    places.iter().for_each(|at| uses[*at] += 1);
+    let take = |at: &usize| {
+        uses[*at] -= 1;
+        if uses[*at] > 0 {
+            pool[*at].clone()
+        } else {
+            std::mem::replace(&mut pool[*at], Node::null())
+        }
+    };
+    places.iter().map(take).collect()
 }
 
 /// Whether an item has these values; an empty one asks only that the key be there.
