@@ -32,6 +32,15 @@ pub(super) const TEXTS: Shape = Shape::List(&Shape::Text);
 
 /// Reads a map of known fields. `what` names the thing in messages: "a kustomization".
 pub(super) fn read_record(node: &Node, fields: Fields, what: &str, faults: &mut Diagnostics) -> Mapping {
+    record(node, fields, what, true, faults)
+}
+
+/// As [`read_record`], but passes over fields that are not known.
+pub(super) fn read_lenient(node: &Node, fields: Fields, what: &str, faults: &mut Diagnostics) -> Mapping {
+    record(node, fields, what, false, faults)
+}
+
+fn record(node: &Node, fields: Fields, what: &str, strict: bool, faults: &mut Diagnostics) -> Mapping {
     let mut record = Mapping::new();
     let Some(mapping) = node.as_mapping() else {
         if !node.is_null() {
@@ -43,6 +52,9 @@ pub(super) fn read_record(node: &Node, fields: Fields, what: &str, faults: &mut 
         let name = key.as_str().unwrap_or("");
         let exact = fields.iter().find(|it| it.0 == name);
         let Some((field, shape)) = exact.or_else(|| fields.iter().find(|it| it.0.eq_ignore_ascii_case(name))) else {
+            if !strict {
+                continue;
+            }
             let known = fields.iter().map(|it| it.0);
             let unknown = Diagnostic::error("unknown-field", format!("{what} has no field `{name}`")).at(key);
             faults.push(unknown.did_you_mean(name, known));
@@ -51,23 +63,24 @@ pub(super) fn read_record(node: &Node, fields: Fields, what: &str, faults: &mut 
         if value.is_null() {
             continue;
         }
-        let value = read(value, shape, &format!("`{field}`"), faults);
+        let value = read(value, shape, &format!("`{field}`"), strict, faults);
         record.insert(Node::constant(field).at(key), value);
     }
     record
 }
 
-fn read(node: &Node, shape: &Shape, what: &str, faults: &mut Diagnostics) -> Node {
+fn read(node: &Node, shape: &Shape, what: &str, strict: bool, faults: &mut Diagnostics) -> Node {
     match shape {
         Shape::Any => return node.clone(),
         Shape::Record(fields) => {
-            let record = read_record(node, fields, what, faults);
+            let record = record(node, fields, what, strict, faults);
             return Node::mapping(record).at(node);
         }
         Shape::List(item) => match node.as_sequence() {
             Some(items) => {
                 let items = items.iter().filter(|it| !it.is_null());
-                let items: Vec<Node> = items.map(|it| read(it, item, &format!("an entry of {what}"), faults)).collect();
+                let what = format!("an entry of {what}");
+                let items: Vec<Node> = items.map(|it| read(it, item, &what, strict, faults)).collect();
                 return Node::sequence(items).at(node);
             }
             None => faults.push(wrong_type(node, what, "a list")),
