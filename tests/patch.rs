@@ -1,5 +1,10 @@
 //! Patches: our own cases, and kustomize's where they are at hand.
 
+#[path = "patch/between.rs"]
+mod between;
+#[path = "patch/generate.rs"]
+mod generate;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +16,15 @@ use pleach::schema::Schemas;
 use pleach::tree::TreePath;
 use pleach::yaml::{Kind, Node, View, parse};
 
+use std::sync::Arc;
+
+fn source(text: &str) -> Arc<Source> {
+    Source::new(TreePath::new("t.yaml").unwrap(), text)
+}
+
 fn documents(text: &str) -> Vec<Node> {
-    let source = Source::new(TreePath::new("t.yaml").unwrap(), text);
     // What can't be read is a case that must be refused.
-    parse(&source).unwrap_or_default()
+    parse(&source(text)).unwrap_or_default()
 }
 
 /// The value as `kustomize build` means it: keys sorted, numbers by value, labels and annotations as strings.
@@ -109,8 +119,7 @@ fn plain_case(case: &Path) -> Option<(Node, Vec<Node>, Option<String>)> {
             Some(path) => fs::read_to_string(input.join(path.as_str()?)).ok()?,
             None => patch.get("patch")?.as_str()?.to_string(),
         };
-        let source = Source::new(TreePath::new("patch.yaml").unwrap(), text);
-        let patch = parse(&source).ok()?;
+        let patch = parse(&source(&text)).ok()?;
         if patch.iter().any(|it| it.as_mapping().is_none()) {
             return None;
         }
@@ -185,8 +194,7 @@ fn operates_as_kustomize_operates() {
         let mut object = documents(text(&["files", "r.yaml"])).pop().unwrap();
         let result = patches.iter().try_for_each(|patch| {
             let text = patch.get("patch").and_then(Node::as_str).unwrap();
-            let source = Source::new(TreePath::new("patch.yaml").unwrap(), text);
-            json6902(&mut object, &parse_json6902(&source)?)
+            json6902(&mut object, &parse_json6902(&source(text))?)
         });
         let identity = [&["kind"][..], &["metadata", "name"]];
         let named = identity.iter().all(|keys| object.at_keys(keys).is_some());

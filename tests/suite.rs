@@ -1,5 +1,16 @@
 //! All integration tests, one binary.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests read case files, say why they are skipped, and fail by panic"
+)]
 
+mod yaml_conformance;
 mod patch;
+mod cases;
+mod disk;
+mod emit;
+mod report;
 mod yaml_peers;

@@ -99,37 +99,59 @@ impl Context<'_> {
 
     /// Keeps faults.
     pub(super) fn keep_all<T>(&mut self, result: Result<T, Diagnostics>) -> Option<T> {
-        result.map_err(|faults| self.diagnostics.extend(faults)).ok()
+        result
+            .map_err(|faults| self.diagnostics.extend(faults))
+            .ok()
     }
 
     /// Fails when something has gone wrong since there were `before` errors.
     pub(super) fn check(&self, before: usize) -> Result<(), Failed> {
-        if self.diagnostics.errors() > before { Err(Failed) } else { Ok(()) }
+        if self.diagnostics.errors() > before {
+            Err(Failed)
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads the kustomization file of a folder.
-    pub(super) fn kustomization(&mut self, folder: &TreePath, at: Option<&Span>) -> Result<Kustomization, Failed> {
+    pub(super) fn kustomization(
+        &mut self,
+        folder: &TreePath,
+        at: Option<&Span>,
+    ) -> Result<Kustomization, Failed> {
         let place = |it: Diagnostic| match at {
             Some(span) => it.at(span),
             None => it,
         };
         let entries = self.loader.files.list(folder).unwrap_or_default();
-        let mut names = FILE_NAMES.iter().filter(|name| entries.iter().any(|it| &*it.name == **name));
+        let mut names = FILE_NAMES
+            .iter()
+            .filter(|name| entries.iter().any(|it| &*it.name == **name));
         let Some(name) = names.next() else {
             let message = format!("there is no kustomization file in `{}`", shown(folder));
-            let help = format!("expected `{}`, `{}` or `{}`", FILE_NAMES[0], FILE_NAMES[1], FILE_NAMES[2]);
-            self.diagnostics.push(place(Diagnostic::error("missing-kustomization", message)).help(help));
+            let help = format!(
+                "expected `{}`, `{}` or `{}`",
+                FILE_NAMES[0], FILE_NAMES[1], FILE_NAMES[2]
+            );
+            self.diagnostics
+                .push(place(Diagnostic::error("missing-kustomization", message)).help(help));
             return Err(Failed);
         };
         if let Some(other) = names.next() {
-            let message = format!("there are two kustomization files in `{}`: `{name}` and `{other}`", shown(folder));
-            self.diagnostics.push(place(Diagnostic::error("two-kustomizations", message)).help("remove one of them"));
+            let message = format!(
+                "there are two kustomization files in `{}`: `{name}` and `{other}`",
+                shown(folder)
+            );
+            self.diagnostics.push(
+                place(Diagnostic::error("two-kustomizations", message)).help("remove one of them"),
+            );
             return Err(Failed);
         }
         let path = folder.child(name);
         let bytes = self.loader.files.read(&path).map_err(|error| {
             let message = format!("can't read `{path}`: {error}");
-            self.diagnostics.push(place(Diagnostic::error("unreadable-file", message)));
+            self.diagnostics
+                .push(place(Diagnostic::error("unreadable-file", message)));
             Failed
         })?;
         let empty = crate::diag::Source::new(path.clone(), "");
@@ -144,12 +166,20 @@ impl Context<'_> {
         let outer = std::mem::take(&mut self.diagnostics);
         let result = run(self);
         let inner = std::mem::replace(&mut self.diagnostics, outer);
-        self.diagnostics.extend(inner.into_iter().map(|it| it.related(entry.span(), "built from here")));
+        self.diagnostics.extend(
+            inner
+                .into_iter()
+                .map(|it| it.related(entry.span(), "built from here")),
+        );
         result
     }
 
     /// Builds a kustomization on top of what is there already.
-    pub(super) fn accumulate(&mut self, level: &Level<'_>, mut sum: Accumulated) -> Result<Accumulated, Failed> {
+    pub(super) fn accumulate(
+        &mut self,
+        level: &Level<'_>,
+        mut sum: Accumulated,
+    ) -> Result<Accumulated, Failed> {
         let before = self.diagnostics.errors();
         let kustomization = level.kustomization;
         self.add_resources(level, &mut sum, kustomization.list("resources"));
@@ -175,7 +205,12 @@ impl Context<'_> {
     }
 
     /// Adds what a list of files and folders holds.
-    pub(super) fn add_resources(&mut self, level: &Level<'_>, sum: &mut Accumulated, entries: &[Node]) {
+    pub(super) fn add_resources(
+        &mut self,
+        level: &Level<'_>,
+        sum: &mut Accumulated,
+        entries: &[Node],
+    ) {
         for entry in entries {
             let name = entry.as_str().unwrap_or("");
             match self.keep(self.loader.place(&level.folder(), name, entry.span())) {
@@ -185,7 +220,11 @@ impl Context<'_> {
                     if let Ok(added) = added {
                         let mut faults = Diagnostics::default();
                         sum.absorb(added, &self.schemas, &mut faults);
-                        self.diagnostics.extend(faults.into_iter().map(|it| it.related(entry.span(), "added here")));
+                        self.diagnostics.extend(
+                            faults
+                                .into_iter()
+                                .map(|it| it.related(entry.span(), "added here")),
+                        );
                     }
                 }
                 None => {}
@@ -193,7 +232,13 @@ impl Context<'_> {
         }
     }
 
-    fn add_file(&mut self, level: &Level<'_>, sum: &mut Accumulated, entry: &Node, path: &TreePath) {
+    fn add_file(
+        &mut self,
+        level: &Level<'_>,
+        sum: &mut Accumulated,
+        entry: &Node,
+        path: &TreePath,
+    ) {
         let name = entry.as_str().unwrap_or("");
         let read = self.loader.source(&level.folder(), name, entry.span());
         let Some(text) = self.keep(read) else {
@@ -202,13 +247,22 @@ impl Context<'_> {
         if FILE_NAMES.contains(&path.name()) {
             let message = format!("`{name}` is a kustomization file, not a file of resources");
             let help = "list its folder instead";
-            self.diagnostics.push(Diagnostic::error("kustomization-as-resource", message).at(entry).help(help));
+            self.diagnostics.push(
+                Diagnostic::error("kustomization-as-resource", message)
+                    .at(entry)
+                    .help(help),
+            );
             return;
         }
         let Some(resources) = self.keep_all(resources_of(&text)) else {
             return;
         };
-        let origin = self.track.then(|| Box::new(Origin { path: join(&level.origin, name), ..Origin::default() }));
+        let origin = self.track.then(|| {
+            Box::new(Origin {
+                path: join(&level.origin, name),
+                ..Origin::default()
+            })
+        });
         for mut resource in resources {
             resource.origin.clone_from(&origin);
             let added = sum.resources.append(resource, &self.schemas);
@@ -216,18 +270,31 @@ impl Context<'_> {
         }
     }
 
-    fn add_folder(&mut self, level: &Level<'_>, entry: &Node, folder: &TreePath) -> Result<Accumulated, Failed> {
+    fn add_folder(
+        &mut self,
+        level: &Level<'_>,
+        entry: &Node,
+        folder: &TreePath,
+    ) -> Result<Accumulated, Failed> {
         let kustomization = self.enter(level, entry, folder, false)?;
         let level = self.deeper(level, &kustomization, entry);
         self.accumulate(&level, Accumulated::default())
     }
 
-    fn add_component(&mut self, level: &Level<'_>, sum: Accumulated, entry: &Node) -> Result<Accumulated, Failed> {
+    fn add_component(
+        &mut self,
+        level: &Level<'_>,
+        sum: Accumulated,
+        entry: &Node,
+    ) -> Result<Accumulated, Failed> {
         let name = entry.as_str().unwrap_or("");
-        let Place::Folder(folder) = self.keep(self.loader.place(&level.folder(), name, entry.span())).ok_or(Failed)?
+        let Place::Folder(folder) = self
+            .keep(self.loader.place(&level.folder(), name, entry.span()))
+            .ok_or(Failed)?
         else {
             let message = format!("expected the folder of a component, found the file `{name}`");
-            self.diagnostics.push(Diagnostic::error("not-a-component", message).at(entry));
+            self.diagnostics
+                .push(Diagnostic::error("not-a-component", message).at(entry));
             return Err(Failed);
         };
         self.below(entry, |it| {
@@ -245,33 +312,67 @@ impl Context<'_> {
         folder: &TreePath,
         component: bool,
     ) -> Result<Kustomization, Failed> {
-        if let Some(seen) = level.folders.iter().find(|it| *it == folder || it.below(folder).is_some()) {
-            let message = format!("`{}` holds `{}`, from which it is built: a cycle", shown(folder), shown(seen));
-            self.diagnostics.push(Diagnostic::error("kustomization-cycle", message).at(entry));
+        if let Some(seen) = level
+            .folders
+            .iter()
+            .find(|it| *it == folder || it.below(folder).is_some())
+        {
+            let message = format!(
+                "`{}` holds `{}`, from which it is built: a cycle",
+                shown(folder),
+                shown(seen)
+            );
+            self.diagnostics
+                .push(Diagnostic::error("kustomization-cycle", message).at(entry));
             return Err(Failed);
         }
         let kustomization = self.kustomization(folder, Some(entry.span()))?;
         openapi::enter(self, &kustomization)?;
         if kustomization.component != component {
             let (code, message) = match component {
-                true => ("not-a-component", format!("`{}` is no component: its kind is `Kustomization`", shown(folder))),
-                false => ("component-as-resource", format!("`{}` is a component", shown(folder))),
+                true => (
+                    "not-a-component",
+                    format!(
+                        "`{}` is no component: its kind is `Kustomization`",
+                        shown(folder)
+                    ),
+                ),
+                false => (
+                    "component-as-resource",
+                    format!("`{}` is a component", shown(folder)),
+                ),
             };
-            let help = if component { "list it under `resources`" } else { "list it under `components`" };
-            self.diagnostics.push(Diagnostic::error(code, message).at(entry).help(help));
+            let help = if component {
+                "list it under `resources`"
+            } else {
+                "list it under `components`"
+            };
+            self.diagnostics
+                .push(Diagnostic::error(code, message).at(entry).help(help));
             return Err(Failed);
         }
         Ok(kustomization)
     }
 
-    fn deeper<'k>(&self, level: &Level<'_>, kustomization: &'k Kustomization, entry: &Node) -> Level<'k> {
+    fn deeper<'k>(
+        &self,
+        level: &Level<'_>,
+        kustomization: &'k Kustomization,
+        entry: &Node,
+    ) -> Level<'k> {
         let mut folders = level.folders.clone();
         folders.push(kustomization.folder());
-        Level { kustomization, origin: join(&level.origin, entry.as_str().unwrap_or("")), folders }
+        Level {
+            kustomization,
+            origin: join(&level.origin, entry.as_str().unwrap_or("")),
+            folders,
+        }
     }
 
     fn add_configuration(&mut self, level: &Level<'_>, sum: &mut Accumulated, entry: &Node) {
-        let read = self.loader.source(&level.folder(), entry.as_str().unwrap_or(""), entry.span());
+        let read = self
+            .loader
+            .source(&level.folder(), entry.as_str().unwrap_or(""), entry.span());
         let Some(text) = self.keep(read) else {
             return;
         };
@@ -286,7 +387,11 @@ impl Context<'_> {
 
 /// A folder as messages name it.
 pub(super) fn shown(folder: &TreePath) -> &str {
-    if folder.as_str().is_empty() { "." } else { folder.as_str() }
+    if folder.as_str().is_empty() {
+        "."
+    } else {
+        folder.as_str()
+    }
 }
 
 /// Notes on each resource that a transformer was run.

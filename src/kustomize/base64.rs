@@ -28,7 +28,11 @@ fn encode(bytes: &[u8]) -> String {
         for digit in 0..4 {
             let value = (bits >> (18 - 6 * digit)) & 63;
             let shown = digit <= chunk.len();
-            text.push(if shown { char::from(DIGITS[value as usize]) } else { '=' });
+            text.push(if shown {
+                char::from(DIGITS[value as usize])
+            } else {
+                '='
+            });
         }
     }
     text
@@ -43,6 +47,12 @@ mod tests {
         assert_eq!(encode_lines(b"a"), "YQ==");
         assert_eq!(encode_lines(b"ab"), "YWI=");
         assert_eq!(encode_lines(b"abc"), "YWJj");
-        assert_eq!(encode_lines(&[0; 60]).lines().map(str::len).collect::<Vec<_>>(), [70, 10]);
+        assert_eq!(
+            encode_lines(&[0; 60])
+                .lines()
+                .map(str::len)
+                .collect::<Vec<_>>(),
+            [70, 10]
+        );
     }
 }

@@ -60,7 +60,12 @@ impl Config {
     /// Reads a file of `configurations`.
     pub(super) fn read(node: &Node, diagnostics: &mut Diagnostics) -> Config {
         let mut faults = Diagnostics::default();
-        let record = Node::mapping(read_record(node, CONFIG, "a transformer configuration", &mut faults));
+        let record = Node::mapping(read_record(
+            node,
+            CONFIG,
+            "a transformer configuration",
+            &mut faults,
+        ));
         diagnostics.extend(faults);
         let specs = |field| specs_of(list(&record, field));
         let mut config = Config {
@@ -72,7 +77,10 @@ impl Config {
             template_labels: specs("templateLabels"),
             claim_labels: specs("volumeClaimTemplateLabels"),
             common_annotations: specs("commonAnnotations"),
-            name_references: list(&record, "nameReference").iter().map(name_reference).collect(),
+            name_references: list(&record, "nameReference")
+                .iter()
+                .map(name_reference)
+                .collect(),
             variables: specs("varReference"),
             images: specs("images"),
             replicas: specs("replicas"),
@@ -95,7 +103,11 @@ impl Config {
         fieldspec::merge(&mut self.images, &more.images)?;
         fieldspec::merge(&mut self.replicas, &more.replicas)?;
         for reference in &more.name_references {
-            match self.name_references.iter_mut().find(|it| it.target == reference.target) {
+            match self
+                .name_references
+                .iter_mut()
+                .find(|it| it.target == reference.target)
+            {
                 Some(known) => fieldspec::merge(&mut known.referrers, &reference.referrers)?,
                 None => self.name_references.push(reference.clone()),
             }
@@ -121,7 +133,8 @@ impl Config {
         for specs in lists {
             specs.sort_by_cached_key(|it| default_order(&it.gvk));
         }
-        self.name_references.sort_by_cached_key(|it| default_order(&it.target));
+        self.name_references
+            .sort_by_cached_key(|it| default_order(&it.target));
     }
 }
 
@@ -141,5 +154,8 @@ pub(super) fn gvk_of(record: &Node) -> Gvk {
 }
 
 fn name_reference(record: &Node) -> NameReference {
-    NameReference { target: gvk_of(record), referrers: specs_of(list(record, "fieldSpecs")) }
+    NameReference {
+        target: gvk_of(record),
+        referrers: specs_of(list(record, "fieldSpecs")),
+    }
 }

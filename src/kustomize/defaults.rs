@@ -27,8 +27,14 @@ pub(super) fn config() -> &'static Config {
             template_labels: specs("templateLabels"),
             claim_labels: specs("volumeClaimTemplateLabels"),
             common_annotations: specs("commonAnnotations"),
-            name_references: list(&references, "nameReference").iter().map(|it| reference(&references, it)).collect(),
-            variables: list(&variables, "varReference").iter().flat_map(|it| named(&variables, it)).collect(),
+            name_references: list(&references, "nameReference")
+                .iter()
+                .map(|it| reference(&references, it))
+                .collect(),
+            variables: list(&variables, "varReference")
+                .iter()
+                .flat_map(|it| named(&variables, it))
+                .collect(),
             images: specs("images"),
             replicas: specs("replicas"),
         };
@@ -45,25 +51,44 @@ fn own(name: &str, text: &str) -> Node {
 fn placed(entry: &Node) -> Vec<FieldSpec> {
     let create = entry.get("made").is_some();
     let path = text(entry, if create { "made" } else { "path" });
-    let kinds = list(entry, "of").iter().map(|it| gvk(it.as_str().unwrap_or("")));
-    let specs: Vec<FieldSpec> = kinds.map(|kind| FieldSpec::new(kind, path, create)).collect();
-    if specs.is_empty() { vec![FieldSpec::new(Gvk::default(), path, create)] } else { specs }
+    let kinds = list(entry, "of")
+        .iter()
+        .map(|it| gvk(it.as_str().unwrap_or("")));
+    let specs: Vec<FieldSpec> = kinds
+        .map(|kind| FieldSpec::new(kind, path, create))
+        .collect();
+    if specs.is_empty() {
+        vec![FieldSpec::new(Gvk::default(), path, create)]
+    } else {
+        specs
+    }
 }
 
 fn reference(file: &Node, entry: &Node) -> NameReference {
-    NameReference { target: gvk(text(entry, "to")), referrers: named(file, entry) }
+    NameReference {
+        target: gvk(text(entry, "to")),
+        referrers: named(file, entry),
+    }
 }
 
 /// The fields of an entry with `pods`, `fields` and `everywhere`.
 fn named(file: &Node, entry: &Node) -> Vec<FieldSpec> {
     let texts = |node: &Node, field: &str| -> Vec<String> {
-        list(node, field).iter().filter_map(|it| it.as_str().map(str::to_string)).collect()
+        list(node, field)
+            .iter()
+            .filter_map(|it| it.as_str().map(str::to_string))
+            .collect()
     };
     let mut specs = Vec::new();
     for kind in texts(entry, "in") {
         let bare = kind.rsplit('/').next().unwrap_or("");
-        let template = file.at_keys(&["templates", bare]).and_then(Node::as_str).unwrap_or("");
-        let paths = texts(entry, "pods").into_iter().map(|path| format!("{template}/{path}"));
+        let template = file
+            .at_keys(&["templates", bare])
+            .and_then(Node::as_str)
+            .unwrap_or("");
+        let paths = texts(entry, "pods")
+            .into_iter()
+            .map(|path| format!("{template}/{path}"));
         specs.extend(paths.map(|path| FieldSpec::new(gvk(&kind), &path, false)));
     }
     if let Some(fields) = entry.get("fields").and_then(Node::as_mapping) {
@@ -80,7 +105,8 @@ fn named(file: &Node, entry: &Node) -> Vec<FieldSpec> {
 
 /// `group/version/Kind`, of which only the kind must stand. A version begins with `v` and a digit.
 fn gvk(text: &str) -> Gvk {
-    let is_version = |it: &&str| it.starts_with('v') && it.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+    let is_version =
+        |it: &&str| it.starts_with('v') && it.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
     let (rest, kind) = text.rsplit_once('/').unwrap_or(("", text));
     let mut parts = rest.split('/').filter(|it| !it.is_empty());
     let (version, group): (Vec<&str>, Vec<&str>) = parts.by_ref().partition(is_version);

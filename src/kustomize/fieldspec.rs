@@ -68,7 +68,12 @@ impl FieldSpec {
     }
 
     /// Calls `set` on each field that the path leads to. The caller has asked [`FieldSpec::selects`].
-    pub(super) fn visit(&self, object: &mut Node, leaf: Leaf, set: &mut Set<'_>) -> Result<(), Diagnostic> {
+    pub(super) fn visit(
+        &self,
+        object: &mut Node,
+        leaf: Leaf,
+        set: &mut Set<'_>,
+    ) -> Result<(), Diagnostic> {
         let leaf = if self.create { leaf } else { Leaf::Never };
         walk(object, &self.parts, leaf, &Trail::Root, set)
     }
@@ -77,7 +82,9 @@ impl FieldSpec {
 /// Whether a kind fits a pattern: what is empty in the pattern matches everything.
 pub(super) fn selects(pattern: &Gvk, gvk: &Gvk) -> bool {
     let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
-    fits(&pattern.kind, &gvk.kind) && fits(&pattern.group, &gvk.group) && fits(&pattern.version, &gvk.version)
+    fits(&pattern.kind, &gvk.kind)
+        && fits(&pattern.group, &gvk.group)
+        && fits(&pattern.version, &gvk.version)
 }
 
 /// What is done to a field; the trail leads to it.
@@ -116,7 +123,8 @@ fn walk(
     }
     if let Some(items) = node.as_sequence_mut() {
         let mut items = items.iter_mut().enumerate();
-        return items.try_for_each(|(at, item)| walk(item, parts, leaf, &Trail::Index(trail, at), set));
+        return items
+            .try_for_each(|(at, item)| walk(item, parts, leaf, &Trail::Index(trail, at), set));
     }
     if node.as_mapping().is_none() || part.key.is_empty() {
         return Err(unfit(node, &part.key));
@@ -149,7 +157,10 @@ fn walk(
 }
 
 fn unfit(node: &Node, key: &str) -> Diagnostic {
-    let message = format!("expected a map or a list that holds `{key}`, found {}", node.kind().words());
+    let message = format!(
+        "expected a map or a list that holds `{key}`, found {}",
+        node.kind().words()
+    );
     Diagnostic::error("wrong-field-type", message).at(node)
 }
 
@@ -158,7 +169,10 @@ pub(super) fn merge(specs: &mut Vec<FieldSpec>, more: &[FieldSpec]) -> Result<()
     for spec in more {
         match specs.iter().find(|it| it.covers(spec)) {
             Some(known) if known.create != spec.create => {
-                let message = format!("the field `{}` is configured with `create` and without", spec.path);
+                let message = format!(
+                    "the field `{}` is configured with `create` and without",
+                    spec.path
+                );
                 return Err(Diagnostic::error("conflicting-field-specs", message));
             }
             Some(_) => {}

@@ -1,6 +1,5 @@
 //! The last steps, on the outermost level only: hashes, references, variables, order, and what is printed of the notes.
 
-
 use crate::schema::Schemas;
 use crate::yaml::{Mapping, Node};
 
@@ -49,7 +48,9 @@ pub(super) fn finish(
     let schemas = context.schemas.clone();
     hash::append(&mut sum.resources, &schemas);
     let config = sum.config.clone();
-    let config = config.as_deref().unwrap_or_else(|| super::defaults::config());
+    let config = config
+        .as_deref()
+        .unwrap_or_else(|| super::defaults::config());
     let faults = references::fix(&mut sum.resources, config, &schemas);
     context.diagnostics.extend(faults);
     context.check(before)?;
@@ -57,7 +58,9 @@ pub(super) fn finish(
     let unused = context.keep(replaced).ok_or(Failed)?;
     context.diagnostics.extend(unused);
     let mut resources = sum.resources;
-    resources.list_mut().retain(|it| it.annotation(LOCAL).is_none_or(|value| value == "false"));
+    resources
+        .list_mut()
+        .retain(|it| it.annotation(LOCAL).is_none_or(|value| value == "false"));
     let sorted = sort::sort(resources.list_mut(), kustomization, context.loader.options);
     context.keep(sorted).ok_or(Failed)?;
     let unique = resources.check_unique(&schemas);
@@ -78,7 +81,12 @@ struct Metadata {
 
 impl Metadata {
     fn of(kustomization: &Kustomization, options: &Options) -> Metadata {
-        let wished = |name: &str| kustomization.list("buildMetadata").iter().any(|it| it.as_str() == Some(name));
+        let wished = |name: &str| {
+            kustomization
+                .list("buildMetadata")
+                .iter()
+                .any(|it| it.as_str() == Some(name))
+        };
         Metadata {
             origins: wished("originAnnotations"),
             transformations: wished("transformerAnnotations"),
@@ -89,24 +97,34 @@ impl Metadata {
     fn write(&self, resource: &mut Resource) {
         if self.managed_by {
             let metadata = map_at(resource.node_mut(), "metadata");
-            let labels = metadata.map(|it| it.get_or_insert_with("labels", || Node::mapping(Mapping::new())));
+            let labels = metadata
+                .map(|it| it.get_or_insert_with("labels", || Node::mapping(Mapping::new())));
             if let Some(labels) = labels {
                 if labels.is_null() {
                     *labels = Node::mapping(Mapping::new());
                 }
                 if let Some(labels) = labels.as_mapping_mut() {
-                    labels.insert(plain_key("app.kubernetes.io/managed-by"), Node::string(VERSION));
+                    labels.insert(
+                        plain_key("app.kubernetes.io/managed-by"),
+                        Node::string(VERSION),
+                    );
                 }
             }
         }
         let mut annotations = self.annotations(resource);
-        let Some(metadata) = resource.node_mut().get_mut("metadata").and_then(Node::as_mapping_mut) else {
+        let Some(metadata) = resource
+            .node_mut()
+            .get_mut("metadata")
+            .and_then(Node::as_mapping_mut)
+        else {
             return;
         };
         if annotations.is_empty() {
             metadata.remove("annotations");
         } else {
-            annotations.entries_mut().sort_by(|a, b| a.key.as_str().cmp(&b.key.as_str()));
+            annotations
+                .entries_mut()
+                .sort_by(|a, b| a.key.as_str().cmp(&b.key.as_str()));
             metadata.insert("annotations", annotations);
         }
     }
@@ -119,7 +137,10 @@ impl Metadata {
             let own = OWN.contains(&key) || [ORIGIN, TRANSFORMATIONS, NEEDS_HASH].contains(&key);
             if !own {
                 let text = entry.value.as_str().unwrap_or("");
-                annotations.insert(plain_key(key).at(&entry.key), Node::string(text).at(&entry.value));
+                annotations.insert(
+                    plain_key(key).at(&entry.key),
+                    Node::string(text).at(&entry.value),
+                );
             }
         }
         if let Some(origin) = resource.origin.as_ref().filter(|_| self.origins) {
@@ -132,4 +153,3 @@ impl Metadata {
         annotations
     }
 }
-

@@ -57,9 +57,18 @@ fn digit(value: u8) -> char {
 fn content(object: &Node) -> String {
     let empty = || Node::string("");
     let field = |name: &str| object.get(name).cloned().unwrap_or_else(empty);
-    let optional = |name: &str| object.get(name).filter(|it| it.as_mapping().is_some()).cloned();
+    let optional = |name: &str| {
+        object
+            .get(name)
+            .filter(|it| it.as_mapping().is_some())
+            .cloned()
+    };
     let kind = object.get("kind").and_then(Node::as_str).unwrap_or("");
-    let mut fields = Mapping::from([("kind", Node::string(kind)), ("name", empty()), ("data", field("data"))]);
+    let mut fields = Mapping::from([
+        ("kind", Node::string(kind)),
+        ("name", empty()),
+        ("data", field("data")),
+    ]);
     let more = match kind {
         "ConfigMap" => optional("binaryData").map(|it| ("binaryData", it)),
         "Secret" => {

@@ -4,7 +4,10 @@ use crate::yaml::{Kind, Node, View};
 
 /// A value as JSON: on one line, or with an indentation.
 pub(super) fn write(node: &Node, indent: Option<usize>) -> String {
-    let mut writer = Writer { text: String::new(), indent };
+    let mut writer = Writer {
+        text: String::new(),
+        indent,
+    };
     writer.value(node, 0);
     writer.text
 }
@@ -19,7 +22,11 @@ impl Writer {
         match node.view() {
             View::Scalar(text) => match node.kind() {
                 Kind::Null => self.text.push_str("null"),
-                Kind::Bool => self.text.push_str(if node.as_bool() == Some(true) { "true" } else { "false" }),
+                Kind::Bool => self.text.push_str(if node.as_bool() == Some(true) {
+                    "true"
+                } else {
+                    "false"
+                }),
                 Kind::Int | Kind::Float => self.number(node, text),
                 _ => self.string(text),
             },
@@ -32,14 +39,17 @@ impl Writer {
                 self.close(items.is_empty(), depth, ']');
             }
             View::Mapping(mapping) => {
-                let entries = mapping.iter().map(|it| (it.key.as_str().unwrap_or(""), &it.value));
+                let entries = mapping
+                    .iter()
+                    .map(|it| (it.key.as_str().unwrap_or(""), &it.value));
                 let mut entries: Vec<(&str, &Node)> = entries.collect();
                 entries.sort_by_key(|it| it.0);
                 self.text.push('{');
                 for (at, (key, value)) in entries.iter().enumerate() {
                     self.separate(at, depth + 1);
                     self.string(key);
-                    self.text.push_str(if self.indent.is_some() { ": " } else { ":" });
+                    self.text
+                        .push_str(if self.indent.is_some() { ": " } else { ":" });
                     self.value(value, depth + 1);
                 }
                 self.close(entries.is_empty(), depth, '}');
@@ -103,7 +113,9 @@ fn float(value: f64) -> String {
     if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
         let text = format!("{value:e}");
         return match text.split_once('e') {
-            Some((digits, exponent)) if !exponent.starts_with('-') => format!("{digits}e+{exponent}"),
+            Some((digits, exponent)) if !exponent.starts_with('-') => {
+                format!("{digits}e+{exponent}")
+            }
             _ => text,
         };
     }

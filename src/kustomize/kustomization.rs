@@ -43,7 +43,10 @@ const FIELD_SPEC: Fields = &[
 pub(super) const FIELD_SPECS: Shape = Shape::List(&Shape::Record(FIELD_SPEC));
 /// What selects resources.
 pub(super) const TARGET: Shape = Shape::Record(SELECTOR);
-const PATCH_OPTIONS: Fields = &[("allowNameChange", Shape::Bool), ("allowKindChange", Shape::Bool)];
+const PATCH_OPTIONS: Fields = &[
+    ("allowNameChange", Shape::Bool),
+    ("allowKindChange", Shape::Bool),
+];
 const PATCH: Fields = &[
     ("path", Shape::Text),
     ("patch", Shape::Text),
@@ -153,7 +156,10 @@ const OBJECT_META: Shape = Shape::Record(&[
 ]);
 const SORT_OPTIONS: Shape = Shape::Record(&[
     ("order", Shape::Text),
-    ("legacySortOptions", Shape::Record(&[("orderFirst", TEXTS), ("orderLast", TEXTS)])),
+    (
+        "legacySortOptions",
+        Shape::Record(&[("orderFirst", TEXTS), ("orderLast", TEXTS)]),
+    ),
 ]);
 
 /// All fields of a kustomization.
@@ -181,7 +187,10 @@ const KUSTOMIZATION: Fields = &[
     ("components", TEXTS),
     ("crds", TEXTS),
     ("bases", TEXTS),
-    ("configMapGenerator", Shape::List(&Shape::Record(CONFIG_MAP))),
+    (
+        "configMapGenerator",
+        Shape::List(&Shape::Record(CONFIG_MAP)),
+    ),
     ("secretGenerator", Shape::List(&Shape::Record(SECRET))),
     ("helmGlobals", Shape::Any),
     ("helmCharts", Shape::Any),
@@ -206,7 +215,11 @@ const DEPRECATED: &[(&str, &str)] = &[
 
 impl Kustomization {
     /// Reads the document of a kustomization file. All its faults are found at once.
-    pub fn read(path: &TreePath, node: &Node, diagnostics: &mut Diagnostics) -> Option<Kustomization> {
+    pub fn read(
+        path: &TreePath,
+        node: &Node,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Kustomization> {
         let mut faults = Diagnostics::default();
         let mut fields = read_record(node, KUSTOMIZATION, "a kustomization", &mut faults);
         let component = check_type(&fields, &mut faults);
@@ -218,14 +231,23 @@ impl Kustomization {
         }
         if fields.keys().all(|it| matches!(it, "apiVersion" | "kind")) && faults.is_empty() {
             let help = "list what it shall build under `resources`";
-            faults.push(Diagnostic::error("empty-kustomization", "the kustomization is empty").at(node).help(help));
+            faults.push(
+                Diagnostic::error("empty-kustomization", "the kustomization is empty")
+                    .at(node)
+                    .help(help),
+            );
         }
         append(&mut fields, "bases", "resources");
         append(&mut fields, "imageTags", "images");
         let failed = faults.has_errors();
         diagnostics.extend(faults);
         let span = node.span().clone();
-        (!failed).then(|| Kustomization { path: path.clone(), component, fields, span })
+        (!failed).then(|| Kustomization {
+            path: path.clone(),
+            component,
+            fields,
+            span,
+        })
     }
 
     /// The folder of the file.
@@ -261,7 +283,8 @@ impl Kustomization {
     /// Takes fields out, as if they had not been written: whoever carries their meaning elsewhere builds the rest.
     #[must_use]
     pub fn without(mut self, fields: &[&str]) -> Kustomization {
-        self.fields.retain(|entry| !entry.key.as_str().is_some_and(|it| fields.contains(&it)));
+        self.fields
+            .retain(|entry| !entry.key.as_str().is_some_and(|it| fields.contains(&it)));
         self
     }
 
@@ -276,12 +299,21 @@ impl Kustomization {
 fn check_type(fields: &Mapping, faults: &mut Diagnostics) -> bool {
     let kind = fields.get("kind").and_then(Node::as_str).unwrap_or("");
     let component = kind == "Component";
-    if let Some(node) = fields.get("kind").filter(|_| !matches!(kind, "" | "Kustomization" | "Component")) {
+    if let Some(node) = fields
+        .get("kind")
+        .filter(|_| !matches!(kind, "" | "Kustomization" | "Component"))
+    {
         let message = format!("expected the kind `Kustomization` or `Component`, found `{kind}`");
         faults.push(Diagnostic::error("wrong-kustomization-kind", message).at(node));
     }
-    let wanted = if component { "kustomize.config.k8s.io/v1alpha1" } else { "kustomize.config.k8s.io/v1beta1" };
-    let version = fields.get("apiVersion").filter(|it| !matches!(it.as_str(), Some("")));
+    let wanted = if component {
+        "kustomize.config.k8s.io/v1alpha1"
+    } else {
+        "kustomize.config.k8s.io/v1beta1"
+    };
+    let version = fields
+        .get("apiVersion")
+        .filter(|it| !matches!(it.as_str(), Some("")));
     if let Some(node) = version.filter(|it| it.as_str() != Some(wanted)) {
         let found = node.as_str().unwrap_or("");
         let message = format!("expected the apiVersion `{wanted}`, found `{found}`");
@@ -318,7 +350,12 @@ pub(super) fn list<'a>(record: &'a Node, field: &str) -> &'a [Node] {
 
 /// A map of strings in the order of its keys.
 pub(super) fn sorted_pairs(pairs: &Mapping) -> Vec<(Arc<str>, Arc<str>)> {
-    let pairs = pairs.iter().map(|it| (it.key.as_str().unwrap_or("").into(), it.value.as_str().unwrap_or("").into()));
+    let pairs = pairs.iter().map(|it| {
+        (
+            it.key.as_str().unwrap_or("").into(),
+            it.value.as_str().unwrap_or("").into(),
+        )
+    });
     let mut pairs: Vec<(Arc<str>, Arc<str>)> = pairs.collect();
     pairs.sort();
     pairs

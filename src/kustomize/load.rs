@@ -26,14 +26,27 @@ pub(super) enum Place {
 
 impl Loader<'_> {
     /// The bytes of a file that a kustomization in `folder` names.
-    pub(super) fn bytes(&self, folder: &TreePath, name: &str, at: &Span) -> Result<(TreePath, Arc<[u8]>), Diagnostic> {
+    pub(super) fn bytes(
+        &self,
+        folder: &TreePath,
+        name: &str,
+        at: &Span,
+    ) -> Result<(TreePath, Arc<[u8]>), Diagnostic> {
         let path = self.file(folder, name, at)?;
-        let bytes = self.files.read(&path).map_err(|error| unreadable(&path, &error, at))?;
+        let bytes = self
+            .files
+            .read(&path)
+            .map_err(|error| unreadable(&path, &error, at))?;
         Ok((path, bytes))
     }
 
     /// The text of a file that a kustomization in `folder` names.
-    pub(super) fn source(&self, folder: &TreePath, name: &str, at: &Span) -> Result<Arc<Source>, Diagnostic> {
+    pub(super) fn source(
+        &self,
+        folder: &TreePath,
+        name: &str,
+        at: &Span,
+    ) -> Result<Arc<Source>, Diagnostic> {
         let (path, bytes) = self.bytes(folder, name, at)?;
         source(path, &bytes, at)
     }
@@ -44,7 +57,8 @@ impl Loader<'_> {
         let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
         let restricted = self.options.load_restriction == LoadRestriction::RootOnly;
         if restricted && path.below(folder).is_none() {
-            let message = format!("the file `{name}` is not in or below the kustomization's folder");
+            let message =
+                format!("the file `{name}` is not in or below the kustomization's folder");
             return Err(Diagnostic::error("file-outside-root", message)
                 .at(at)
                 .help("move it there, or list the folder it is in as a resource, or build with `--load-restrictor LoadRestrictionsNone`"));
@@ -53,10 +67,17 @@ impl Loader<'_> {
     }
 
     /// Whether an entry of `resources` is a file or a folder.
-    pub(super) fn place(&self, folder: &TreePath, name: &str, at: &Span) -> Result<Place, Diagnostic> {
+    pub(super) fn place(
+        &self,
+        folder: &TreePath,
+        name: &str,
+        at: &Span,
+    ) -> Result<Place, Diagnostic> {
         refuse_remote(name, at)?;
         if name.is_empty() {
-            return Err(Diagnostic::error("empty-path", "expected a path, found an empty text").at(at));
+            return Err(
+                Diagnostic::error("empty-path", "expected a path, found an empty text").at(at),
+            );
         }
         let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
         match self.files.kind(&path) {
@@ -79,7 +100,11 @@ impl Loader<'_> {
     }
 
     fn missing(&self, path: &TreePath, name: &str, at: &Span) -> Diagnostic {
-        let missing = Diagnostic::error("missing-file", format!("there is no file or folder `{name}`")).at(at);
+        let missing = Diagnostic::error(
+            "missing-file",
+            format!("there is no file or folder `{name}`"),
+        )
+        .at(at);
         let Some(parent) = path.parent() else {
             return missing;
         };
@@ -92,7 +117,9 @@ impl Loader<'_> {
 pub(super) fn source(path: TreePath, bytes: &[u8], at: &Span) -> Result<Arc<Source>, Diagnostic> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Source::new(path, text)),
-        Err(_) => Err(Diagnostic::error("not-text", format!("the file `{path}` is no UTF-8 text")).at(at)),
+        Err(_) => {
+            Err(Diagnostic::error("not-text", format!("the file `{path}` is no UTF-8 text")).at(at))
+        }
     }
 }
 
@@ -102,7 +129,9 @@ fn unreadable(path: &TreePath, error: &FilesError, at: &Span) -> Diagnostic {
 
 fn outside(name: &str, at: &Span) -> Diagnostic {
     let message = format!("the path `{name}` leads out of the root folder");
-    Diagnostic::error("file-outside-root", message).at(at).help("paths are relative to the kustomization's folder")
+    Diagnostic::error("file-outside-root", message)
+        .at(at)
+        .help("paths are relative to the kustomization's folder")
 }
 
 /// Nothing is fetched: the same files give the same result, offline.
@@ -117,9 +146,12 @@ fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
     if !remote {
         return Ok(());
     }
-    Err(Diagnostic::error("remote-resource", format!("`{name}` is remote, and nothing is fetched in a build"))
-        .at(at)
-        .help("copy it into the repository, in the version you want, and name the copy"))
+    Err(Diagnostic::error(
+        "remote-resource",
+        format!("`{name}` is remote, and nothing is fetched in a build"),
+    )
+    .at(at)
+    .help("copy it into the repository, in the version you want, and name the copy"))
 }
 
 /// The resources of a text, lists replaced by their items.
@@ -129,7 +161,8 @@ pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagno
     let mut faults = Diagnostics::default();
     let mut queue: VecDeque<Node> = VecDeque::new();
     for document in documents {
-        let list = matches!(kind(&document), "List" | "ResourceList") && document.get("items").is_some();
+        let list =
+            matches!(kind(&document), "List" | "ResourceList") && document.get("items").is_some();
         match document.get("items").and_then(Node::as_sequence) {
             Some(items) if alone && list => queue.extend(items.iter().cloned()),
             _ => queue.push_back(document),
@@ -152,7 +185,11 @@ pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagno
             None => resources.push(Resource::new(Object::new(node))),
         }
     }
-    if faults.is_empty() { Ok(resources) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(resources)
+    } else {
+        Err(faults)
+    }
 }
 
 fn kind(node: &Node) -> &str {
@@ -161,18 +198,26 @@ fn kind(node: &Node) -> &str {
 
 fn check_identity(node: &Node) -> Result<(), Diagnostic> {
     if node.as_mapping().is_none() {
-        let message = format!("expected a Kubernetes object, found {}", node.kind().words());
+        let message = format!(
+            "expected a Kubernetes object, found {}",
+            node.kind().words()
+        );
         return Err(Diagnostic::error("not-an-object", message).at(node));
     }
     let missing = |field: &str| {
         Diagnostic::error("not-an-object", format!("the object has no `{field}`"))
             .at(node.span().start())
-            .help(format!("every object needs `{field}`; a file that is none belongs under another field"))
+            .help(format!(
+                "every object needs `{field}`; a file that is none belongs under another field"
+            ))
     };
     if kind(node).is_empty() {
         return Err(missing("kind"));
     }
-    let name = node.at_keys(&["metadata", "name"]).filter(|it| !it.is_null()).and_then(Node::as_str);
+    let name = node
+        .at_keys(&["metadata", "name"])
+        .filter(|it| !it.is_null())
+        .and_then(Node::as_str);
     if name.is_none_or(str::is_empty) && !kind(node).ends_with("List") {
         return Err(missing("metadata.name"));
     }
@@ -181,7 +226,11 @@ fn check_identity(node: &Node) -> Result<(), Diagnostic> {
 
 fn not_a_list(node: &Node) -> Diagnostic {
     let items = node.get("items").unwrap_or(node);
-    let message = format!("expected a list for `items` of a {}, found {}", kind(node), items.kind().words());
+    let message = format!(
+        "expected a list for `items` of a {}, found {}",
+        kind(node),
+        items.kind().words()
+    );
     Diagnostic::error("not-an-object", message).at(items)
 }
 
@@ -193,7 +242,9 @@ fn as_json(node: &Node) -> Node {
         View::Sequence(items) => Node::sequence(items.iter().map(as_json)).at(node),
         View::Mapping(mapping) => {
             let mut mapping = mapping.clone();
-            mapping.iter_mut().for_each(|it| it.value = as_json(&it.value));
+            mapping
+                .iter_mut()
+                .for_each(|it| it.value = as_json(&it.value));
             Node::mapping(mapping).at(node)
         }
     }

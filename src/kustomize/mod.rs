@@ -135,7 +135,11 @@ impl Built {
                 Err(fault) => faults.push(fault),
             }
         }
-        if faults.is_empty() { Ok(text) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(text)
+        } else {
+            Err(faults)
+        }
     }
 }
 
@@ -147,10 +151,18 @@ pub fn build(files: &dyn Files, path: &TreePath, options: &Options) -> Built {
 /// Builds the kustomization in the folder `path` as if its resources already held some objects.
 ///
 /// Each object's mark is carried to the result unchanged, through renames and patches.
-pub fn build_over(files: &dyn Files, path: &TreePath, initial: Vec<Object>, options: &Options) -> Built {
+pub fn build_over(
+    files: &dyn Files,
+    path: &TreePath,
+    initial: Vec<Object>,
+    options: &Options,
+) -> Built {
     let recorded = Recorded::new(files);
     let mut context = Context {
-        loader: Loader { files: &recorded, options },
+        loader: Loader {
+            files: &recorded,
+            options,
+        },
         schemas: Arc::new(Schemas::builtin().clone()),
         diagnostics: Diagnostics::default(),
         track: false,
@@ -158,21 +170,45 @@ pub fn build_over(files: &dyn Files, path: &TreePath, initial: Vec<Object>, opti
     };
     let objects = build_all(&mut context, path, initial);
     let Context { diagnostics, .. } = context;
-    Built { objects: objects.unwrap_or_default(), read_set: recorded.finish(), diagnostics }
+    Built {
+        objects: objects.unwrap_or_default(),
+        read_set: recorded.finish(),
+        diagnostics,
+    }
 }
 
-fn build_all(context: &mut Context<'_>, path: &TreePath, initial: Vec<Object>) -> Result<Vec<Object>, Failed> {
-    let without: Vec<&str> = context.loader.options.without.iter().map(String::as_str).collect();
+fn build_all(
+    context: &mut Context<'_>,
+    path: &TreePath,
+    initial: Vec<Object>,
+) -> Result<Vec<Object>, Failed> {
+    let without: Vec<&str> = context
+        .loader
+        .options
+        .without
+        .iter()
+        .map(String::as_str)
+        .collect();
     let kustomization = context.kustomization(path, None)?.without(&without);
     openapi::enter(context, &kustomization)?;
     context.track = kustomization.get("buildMetadata").is_some();
     let mut sum = Accumulated::default();
     for object in initial {
-        let added = sum.resources.append(Resource::new(object), &context.schemas);
+        let added = sum
+            .resources
+            .append(Resource::new(object), &context.schemas);
         context.keep(added);
     }
-    let level = Level { kustomization: &kustomization, origin: String::new(), folders: vec![path.clone()] };
+    let level = Level {
+        kustomization: &kustomization,
+        origin: String::new(),
+        folders: vec![path.clone()],
+    };
     let sum = context.accumulate(&level, sum)?;
     let resources: Resources = finish::finish(context, &kustomization, sum)?;
-    Ok(resources.into_list().into_iter().map(|it| it.object).collect())
+    Ok(resources
+        .into_list()
+        .into_iter()
+        .map(|it| it.object)
+        .collect())
 }

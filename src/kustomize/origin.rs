@@ -23,8 +23,16 @@ pub(super) struct Configured {
 impl Origin {
     /// What a field of a kustomization does.
     pub(super) fn builtin(configured_in: String, kind: &str) -> Origin {
-        let configured_by = Configured { api_version: "builtin".into(), kind: kind.into(), ..Configured::default() };
-        Origin { path: String::new(), configured_in, configured_by: Some(configured_by) }
+        let configured_by = Configured {
+            api_version: "builtin".into(),
+            kind: kind.into(),
+            ..Configured::default()
+        };
+        Origin {
+            path: String::new(),
+            configured_in,
+            configured_by: Some(configured_by),
+        }
     }
 
     /// The annotation's text.
@@ -43,7 +51,10 @@ impl Origin {
             put(&mut fields, "kind", &by.kind);
             put(&mut fields, "name", &by.name);
             put(&mut fields, "namespace", &by.namespace);
-            entries.entries_mut().push(Entry { key: Node::constant("configuredBy"), value: Node::mapping(fields) });
+            entries.entries_mut().push(Entry {
+                key: Node::constant("configuredBy"),
+                value: Node::mapping(fields),
+            });
         }
         Node::mapping(entries)
     }
@@ -51,7 +62,10 @@ impl Origin {
 
 fn put(mapping: &mut Mapping, key: &'static str, text: &str) {
     if !text.is_empty() {
-        mapping.entries_mut().push(Entry { key: Node::constant(key), value: Node::string(text) });
+        mapping.entries_mut().push(Entry {
+            key: Node::constant(key),
+            value: Node::string(text),
+        });
     }
 }
 

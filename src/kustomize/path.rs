@@ -27,7 +27,11 @@ pub(super) fn split(path: &str) -> Vec<String> {
             }
         }
         let plain = !bracketed.contains('=');
-        parts.push(if plain { bracketed.trim_matches(['[', ']']).to_string() } else { bracketed });
+        parts.push(if plain {
+            bracketed.trim_matches(['[', ']']).to_string()
+        } else {
+            bracketed
+        });
     }
     parts
 }
@@ -53,7 +57,9 @@ impl<'a> Part<'a> {
             return Part::Every;
         }
         match part.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
-            Some(inside) => inside.split_once('=').map_or(Part::Bad, |(field, value)| Part::Item(field, value)),
+            Some(inside) => inside
+                .split_once('=')
+                .map_or(Part::Bad, |(field, value)| Part::Item(field, value)),
             None => Part::Key(part),
         }
     }
@@ -66,7 +72,10 @@ pub(super) fn lookup<'a>(node: &'a Node, parts: &[String]) -> Option<&'a Node> {
         _ if part == "-" => node.as_sequence()?.last(),
         Part::Key(key) => node.get(key),
         Part::Index(index) => node.as_sequence()?.get(index),
-        Part::Item(field, value) => node.as_sequence()?.iter().find(|it| is_item(it, field, value)),
+        Part::Item(field, value) => node
+            .as_sequence()?
+            .iter()
+            .find(|it| is_item(it, field, value)),
         Part::Every | Part::Bad => None,
     })
 }
@@ -78,13 +87,20 @@ pub(super) fn lookup_mut<'a>(node: &'a mut Node, parts: &[String]) -> Option<&'a
         _ if part == "-" => node.as_sequence_mut()?.last_mut(),
         Part::Key(key) => node.get_mut(key),
         Part::Index(index) => node.as_sequence_mut()?.get_mut(index),
-        Part::Item(field, value) => node.as_sequence_mut()?.iter_mut().find(|it| is_item(it, field, value)),
+        Part::Item(field, value) => node
+            .as_sequence_mut()?
+            .iter_mut()
+            .find(|it| is_item(it, field, value)),
         Part::Every | Part::Bad => None,
     })
 }
 
 fn is_item(item: &Node, field: &str, value: &str) -> bool {
-    let node = if field.is_empty() { Some(item) } else { item.get(field) };
+    let node = if field.is_empty() {
+        Some(item)
+    } else {
+        item.get(field)
+    };
     node.and_then(Node::as_str) == Some(value)
 }
 
@@ -125,7 +141,12 @@ impl Create {
 type Act<'a> = dyn FnMut(&mut Node) -> Result<(), Diagnostic> + 'a;
 
 /// Acts on every field that a path leads to, and tells how many there are. Values in brackets are regular expressions.
-pub(super) fn visit(node: &mut Node, parts: &[String], create: Create, act: &mut Act<'_>) -> Result<usize, Diagnostic> {
+pub(super) fn visit(
+    node: &mut Node,
+    parts: &[String],
+    create: Create,
+    act: &mut Act<'_>,
+) -> Result<usize, Diagnostic> {
     let Some((part, rest)) = parts.split_first() else {
         return act(node).map(|()| 1);
     };
@@ -147,24 +168,42 @@ pub(super) fn visit(node: &mut Node, parts: &[String], create: Create, act: &mut
             let value = Node::scalar(pattern, Style::Plain, Tag::None);
             let item = match field {
                 "" => value,
-                field => Node::mapping([(plain_key(field), value)].into_iter().map(|(key, value)| crate::yaml::Entry { key, value }).collect::<Mapping>()),
+                field => Node::mapping(
+                    [(plain_key(field), value)]
+                        .into_iter()
+                        .map(|(key, value)| crate::yaml::Entry { key, value })
+                        .collect::<Mapping>(),
+                ),
             };
             if let Some(items) = node.as_sequence_mut() {
                 items.push(item);
             }
             visit_items(node, field, pattern, rest, create, act)
         }
-        Part::Bad => Err(Diagnostic::error("bad-field-path", format!("expected `[field=value]`, found `{part}`"))),
+        Part::Bad => Err(Diagnostic::error(
+            "bad-field-path",
+            format!("expected `[field=value]`, found `{part}`"),
+        )),
     }
 }
 
-fn visit_key(node: &mut Node, key: &str, rest: &[String], create: Create, act: &mut Act<'_>) -> Result<usize, Diagnostic> {
+fn visit_key(
+    node: &mut Node,
+    key: &str,
+    rest: &[String],
+    create: Create,
+    act: &mut Act<'_>,
+) -> Result<usize, Diagnostic> {
     if node.is_null() {
         return Ok(0);
     }
     let words = node.kind().words();
     let Some(mapping) = node.as_mapping_mut() else {
-        return Err(Diagnostic::error("bad-field-path", format!("expected a map that holds `{key}`, found {words}")).at(&*node));
+        return Err(Diagnostic::error(
+            "bad-field-path",
+            format!("expected a map that holds `{key}`, found {words}"),
+        )
+        .at(&*node));
     };
     if !mapping.contains_key(key) {
         if create == Create::Nothing {
@@ -181,12 +220,22 @@ fn visit_key(node: &mut Node, key: &str, rest: &[String], create: Create, act: &
     // kustomize looks into the text of a scalar here, finds its fields, and sets them in a copy that nobody keeps.
     let source = Source::internal("text", field.as_str().unwrap_or(""));
     let mut inside = parse_one(&source).map_err(|_| {
-        Diagnostic::error("bad-field-path", format!("the text of `{key}` is no YAML, and has no field")).at(&*field)
+        Diagnostic::error(
+            "bad-field-path",
+            format!("the text of `{key}` is no YAML, and has no field"),
+        )
+        .at(&*field)
     })?;
     visit(&mut inside, rest, create, act)
 }
 
-fn visit_index(node: &mut Node, index: usize, rest: &[String], create: Create, act: &mut Act<'_>) -> Result<usize, Diagnostic> {
+fn visit_index(
+    node: &mut Node,
+    index: usize,
+    rest: &[String],
+    create: Create,
+    act: &mut Act<'_>,
+) -> Result<usize, Diagnostic> {
     let span = node.span().clone();
     let items = items(node)?;
     if items.len() == index && create != Create::Nothing {
@@ -195,7 +244,11 @@ fn visit_index(node: &mut Node, index: usize, rest: &[String], create: Create, a
     let count = items.len();
     match items.get_mut(index) {
         Some(item) => visit(item, rest, create, act),
-        None => Err(Diagnostic::error("bad-field-path", format!("there is no item {index}: the list has {count}")).at(span)),
+        None => Err(Diagnostic::error(
+            "bad-field-path",
+            format!("there is no item {index}: the list has {count}"),
+        )
+        .at(span)),
     }
 }
 
@@ -207,11 +260,19 @@ fn visit_items(
     create: Create,
     act: &mut Act<'_>,
 ) -> Result<usize, Diagnostic> {
-    let regex = Regex::new(pattern)
-        .map_err(|_| Diagnostic::error("bad-regular-expression", format!("`{pattern}` is no regular expression")))?;
+    let regex = Regex::new(pattern).map_err(|_| {
+        Diagnostic::error(
+            "bad-regular-expression",
+            format!("`{pattern}` is no regular expression"),
+        )
+    })?;
     let mut count = 0;
     for item in items(node)? {
-        let value = if field.is_empty() { Some(&*item) } else { item.get(field) };
+        let value = if field.is_empty() {
+            Some(&*item)
+        } else {
+            item.get(field)
+        };
         if !value.is_some_and(|it| regex.is_match(&shown(it))) {
             continue;
         }
@@ -224,7 +285,9 @@ fn visit_items(
 /// A value as kustomize matches it: as it is written, quotes and all.
 fn shown(node: &Node) -> String {
     match node.as_str() {
-        Some(text) if node.style() == Style::Plain && node.kind() != Kind::String => text.to_string(),
+        Some(text) if node.style() == Style::Plain && node.kind() != Kind::String => {
+            text.to_string()
+        }
         _ => to_kyaml_form(node).trim().to_string(),
     }
 }
@@ -235,6 +298,7 @@ fn items(node: &mut Node) -> Result<&mut Vec<Node>, Diagnostic> {
     if node.is_null() {
         *node = Node::sequence([]).at(&span);
     }
-    node.as_sequence_mut()
-        .ok_or_else(|| Diagnostic::error("bad-field-path", format!("expected a list, found {words}")).at(span))
+    node.as_sequence_mut().ok_or_else(|| {
+        Diagnostic::error("bad-field-path", format!("expected a list, found {words}")).at(span)
+    })
 }

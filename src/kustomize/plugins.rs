@@ -50,20 +50,32 @@ pub(super) fn transform(
 }
 
 /// Runs the validators that a kustomization lists: transformers that must change nothing.
-pub(super) fn validate(context: &mut Context<'_>, level: &Level<'_>, sum: &mut Accumulated) -> Result<(), Failed> {
+pub(super) fn validate(
+    context: &mut Context<'_>,
+    level: &Level<'_>,
+    sum: &mut Accumulated,
+) -> Result<(), Failed> {
     if level.kustomization.list("validators").is_empty() {
         return Ok(());
     }
     let original = sum.resources.clone();
     transform(context, level, sum, "validators")?;
     let same = original.len() == sum.resources.len()
-        && original.iter().zip(sum.resources.iter()).all(|(a, b)| a.node().same_data(b.node()));
+        && original
+            .iter()
+            .zip(sum.resources.iter())
+            .all(|(a, b)| a.node().same_data(b.node()));
     if same {
         return Ok(());
     }
-    let at = level.kustomization.get("validators").unwrap_or(&level.kustomization.list("validators")[0]);
+    let at = level
+        .kustomization
+        .get("validators")
+        .unwrap_or(&level.kustomization.list("validators")[0]);
     let message = "a validator changed resources, and it must only look at them";
-    context.diagnostics.push(Diagnostic::error("validator-changes", message).at(at));
+    context
+        .diagnostics
+        .push(Diagnostic::error("validator-changes", message).at(at));
     Err(Failed)
 }
 
@@ -77,7 +89,9 @@ fn configurations(context: &mut Context<'_>, level: &Level<'_>, field: &str) -> 
         let resources = match resources_of(&source) {
             Ok(resources) => resources,
             Err(faults) if words.contains('\n') => {
-                context.diagnostics.extend(faults.into_iter().map(|it| it.at(entry)));
+                context
+                    .diagnostics
+                    .extend(faults.into_iter().map(|it| it.at(entry)));
                 continue;
             }
             Err(_) => {
@@ -87,7 +101,10 @@ fn configurations(context: &mut Context<'_>, level: &Level<'_>, field: &str) -> 
         };
         for mut resource in resources {
             if context.track {
-                resource.origin = Some(Box::new(Origin { path: level.file(), ..Origin::default() }));
+                resource.origin = Some(Box::new(Origin {
+                    path: level.file(),
+                    ..Origin::default()
+                }));
             }
             let added = gathered.resources.append(resource, &context.schemas);
             context.keep(added);
@@ -101,7 +118,11 @@ fn origin(config: &Resource) -> Origin {
     let object = &config.object;
     Origin {
         path: String::new(),
-        configured_in: config.origin.as_ref().map(|it| it.path.clone()).unwrap_or_default(),
+        configured_in: config
+            .origin
+            .as_ref()
+            .map(|it| it.path.clone())
+            .unwrap_or_default(),
         configured_by: Some(Configured {
             api_version: object.api_version().to_string(),
             kind: object.kind().to_string(),
@@ -123,7 +144,11 @@ fn run_transformer(
     transform::run_plugin(context, level, sum, transform, &record)
 }
 
-fn run_generator(context: &Context<'_>, level: &Level<'_>, config: &Resource) -> Result<Made, Diagnostic> {
+fn run_generator(
+    context: &Context<'_>,
+    level: &Level<'_>,
+    config: &Resource,
+) -> Result<Made, Diagnostic> {
     let make = match builtin_kind(config)? {
         "ConfigMapGenerator" => {
             let entry = named(config, &configuration(config, CONFIG_MAP)?);
@@ -141,8 +166,14 @@ fn run_generator(context: &Context<'_>, level: &Level<'_>, config: &Resource) ->
 
 const ACCOUNT: Fields = &[
     ("cloud", Shape::Text),
-    ("kubernetesService", Shape::Record(&[("name", Shape::Text), ("namespace", Shape::Text)])),
-    ("serviceAccount", Shape::Record(&[("name", Shape::Text), ("projectId", Shape::Text)])),
+    (
+        "kubernetesService",
+        Shape::Record(&[("name", Shape::Text), ("namespace", Shape::Text)]),
+    ),
+    (
+        "serviceAccount",
+        Shape::Record(&[("name", Shape::Text), ("projectId", Shape::Text)]),
+    ),
 ];
 
 /// The kind of one of kustomize's own plugins.
@@ -151,7 +182,10 @@ fn builtin_kind(config: &Resource) -> Result<&str, Diagnostic> {
     if object.api_version() == "builtin" {
         return Ok(object.kind());
     }
-    let message = format!("{} would run a plugin, and a build runs no other program", object.id());
+    let message = format!(
+        "{} would run a plugin, and a build runs no other program",
+        object.id()
+    );
     Err(Diagnostic::error("foreign-plugin", message)
         .at(object.span())
         .help("use one of kustomize's own, with `apiVersion: builtin`, or commit what the plugin makes as a resource"))
@@ -160,7 +194,11 @@ fn builtin_kind(config: &Resource) -> Result<&str, Diagnostic> {
 fn unknown(config: &Resource, what: &str) -> Diagnostic {
     let kind = config.object.kind();
     let at = config.node().get("kind").unwrap_or(config.node());
-    Diagnostic::error("unknown-plugin", format!("there is no built-in {what} `{kind}`")).at(at)
+    Diagnostic::error(
+        "unknown-plugin",
+        format!("there is no built-in {what} `{kind}`"),
+    )
+    .at(at)
 }
 
 /// The fields of a plugin's configuration.
@@ -179,7 +217,9 @@ fn named(config: &Resource, record: &Node) -> Node {
     let mut entry = record.clone();
     for field in ["name", "namespace"] {
         let own = config.node().at_keys(&["metadata", field]);
-        if let (true, Some(own), Some(fields)) = (text(record, field).is_empty(), own, entry.as_mapping_mut()) {
+        if let (true, Some(own), Some(fields)) =
+            (text(record, field).is_empty(), own, entry.as_mapping_mut())
+        {
             fields.insert(field, own.clone());
         }
     }

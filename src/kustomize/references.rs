@@ -15,7 +15,11 @@ use super::resource::{CLUSTER, Resource, plain_key, set_tagged, set_text};
 use super::resources::{Resources, space_of};
 
 /// Writes the names of now wherever a name of before stands.
-pub(super) fn fix(resources: &mut Resources, config: &Config, schemas: &Schemas) -> Vec<Diagnostic> {
+pub(super) fn fix(
+    resources: &mut Resources,
+    config: &Config,
+    schemas: &Schemas,
+) -> Vec<Diagnostic> {
     let candidates = Candidates::of(resources, schemas);
     if candidates.list.is_empty() {
         return Vec::new();
@@ -48,8 +52,16 @@ fn fix_one(
     }
     let referrer = Referrer::of(resource, candidates, schemas);
     for (target, spec) in wanted {
-        let mut seek = Seek { referrer: &referrer, target, spec, candidates, referred };
-        spec.visit(resource.node_mut(), Leaf::Never, &mut |field, _| seek.set(field))?;
+        let mut seek = Seek {
+            referrer: &referrer,
+            target,
+            spec,
+            candidates,
+            referred,
+        };
+        spec.visit(resource.node_mut(), Leaf::Never, &mut |field, _| {
+            seek.set(field)
+        })?;
     }
     Ok(())
 }
@@ -63,12 +75,19 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn of(config: &'a Config) -> Fields<'a> {
-        let mut fields = Fields { by_kind: IndexMap::new(), everywhere: Vec::new() };
+        let mut fields = Fields {
+            by_kind: IndexMap::new(),
+            everywhere: Vec::new(),
+        };
         for reference in &config.name_references {
             for spec in &reference.referrers {
                 match &*spec.gvk.kind {
                     "" => fields.everywhere.push((&reference.target, spec)),
-                    kind => fields.by_kind.entry(kind).or_default().push((&reference.target, spec)),
+                    kind => fields
+                        .by_kind
+                        .entry(kind)
+                        .or_default()
+                        .push((&reference.target, spec)),
                 }
             }
         }
@@ -76,8 +95,16 @@ impl<'a> Fields<'a> {
     }
 
     fn of_kind(&self, gvk: &Gvk) -> Vec<(&'a Gvk, &'a FieldSpec)> {
-        let own = self.by_kind.get(&*gvk.kind).map(Vec::as_slice).unwrap_or_default();
-        own.iter().chain(&self.everywhere).copied().filter(|(_, spec)| spec.selects(gvk)).collect()
+        let own = self
+            .by_kind
+            .get(&*gvk.kind)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        own.iter()
+            .chain(&self.everywhere)
+            .copied()
+            .filter(|(_, spec)| spec.selects(gvk))
+            .collect()
     }
 }
 
@@ -103,8 +130,11 @@ struct Candidate {
 
 impl Candidates {
     fn of(resources: &Resources, schemas: &Schemas) -> Candidates {
-        let mut candidates =
-            Candidates { list: Vec::new(), by_name: IndexMap::new(), now_by_original: IndexMap::new() };
+        let mut candidates = Candidates {
+            list: Vec::new(),
+            by_name: IndexMap::new(),
+            now_by_original: IndexMap::new(),
+        };
         if resources.iter().all(|it| it.previous.is_empty()) {
             return candidates;
         }
@@ -112,8 +142,16 @@ impl Candidates {
             let gvk = resource.object.gvk();
             let space: Box<str> = space_of(&gvk, resource.object.namespace(), schemas).into();
             let first: &str = resource.previous.first().map_or(&space, |it| &it.namespace);
-            if !candidates.now_by_original.get(first).is_some_and(|it| it.contains(&*space)) {
-                candidates.now_by_original.entry(first.into()).or_default().insert(space.clone());
+            if !candidates
+                .now_by_original
+                .get(first)
+                .is_some_and(|it| it.contains(&*space))
+            {
+                candidates
+                    .now_by_original
+                    .entry(first.into())
+                    .or_default()
+                    .insert(space.clone());
             }
             if resource.previous.is_empty() {
                 continue;
@@ -147,21 +185,31 @@ impl Candidates {
         };
         let mut places: Vec<usize> = match &referrer.spaces {
             None => spaces.values().flatten().copied().collect(),
-            Some(own) => own.iter().filter_map(|it| spaces.get(&**it)).flatten().copied().collect(),
+            Some(own) => own
+                .iter()
+                .filter_map(|it| spaces.get(&**it))
+                .flatten()
+                .copied()
+                .collect(),
         };
         places.sort_unstable();
         places.dedup();
-        places.into_iter().filter_map(|it| self.list.get(it)).collect()
+        places
+            .into_iter()
+            .filter_map(|it| self.list.get(it))
+            .collect()
     }
 }
 
 impl Candidates {
     /// Whether a referrer reaches anything that came from a namespace.
     fn has_original(&self, namespace: &str, referrer: &Referrer) -> bool {
-        self.now_by_original.get(namespace).is_some_and(|now| match &referrer.spaces {
-            None => true,
-            Some(spaces) => spaces.iter().any(|it| now.contains(&**it)),
-        })
+        self.now_by_original
+            .get(namespace)
+            .is_some_and(|now| match &referrer.spaces {
+                None => true,
+                Some(spaces) => spaces.iter().any(|it| now.contains(&**it)),
+            })
     }
 }
 
@@ -207,9 +255,16 @@ impl Referrer {
 
 /// Namespaces of the service accounts that a role binding names.
 fn account_namespaces(binding: &Node) -> Vec<Box<str>> {
-    let subjects = binding.get("subjects").and_then(Node::as_sequence).unwrap_or(&[]);
-    let accounts = subjects.iter().filter(|it| it.get("kind").and_then(Node::as_str) == Some("ServiceAccount"));
-    accounts.filter_map(|it| Some(it.get("namespace")?.as_str()?.into())).collect()
+    let subjects = binding
+        .get("subjects")
+        .and_then(Node::as_sequence)
+        .unwrap_or(&[]);
+    let accounts = subjects
+        .iter()
+        .filter(|it| it.get("kind").and_then(Node::as_str) == Some("ServiceAccount"));
+    accounts
+        .filter_map(|it| Some(it.get("namespace")?.as_str()?.into()))
+        .collect()
 }
 
 /// One field that may hold a name of one kind.
@@ -236,7 +291,10 @@ impl Seek<'_> {
                         View::Scalar(_) => self.set_scalar(item)?,
                         View::Mapping(_) => self.set_mapping(item)?,
                         View::Sequence(_) => {
-                            let message = format!("expected names at `{}`, found a list of lists", self.spec.path);
+                            let message = format!(
+                                "expected names at `{}`, found a list of lists",
+                                self.spec.path
+                            );
                             return Err(Diagnostic::error("wrong-field-type", message).at(&*item));
                         }
                     }
@@ -269,9 +327,18 @@ impl Seek<'_> {
         if let Some(namespace) = field.get("namespace").filter(|it| !it.is_null()) {
             let namespace = namespace.as_str().unwrap_or("");
             let original = self.candidates.has_original(namespace, self.referrer);
-            reachable.retain(|it| *namespace == **if original { &it.original_space } else { &it.space });
+            reachable.retain(|it| {
+                *namespace
+                    == **if original {
+                        &it.original_space
+                    } else {
+                        &it.space
+                    }
+            });
         }
-        let same = |a: &Candidate, b: &Candidate| a.id.name == b.id.name && a.id.namespace == b.id.namespace;
+        let same = |a: &Candidate, b: &Candidate| {
+            a.id.name == b.id.name && a.id.namespace == b.id.namespace
+        };
         let Some(found) = self.choose(reachable, field, same)? else {
             return Ok(());
         };
@@ -301,11 +368,18 @@ impl Seek<'_> {
     ) -> Result<Option<&'c Candidate>, Diagnostic> {
         let was = |candidate: &Candidate, pattern: &Gvk| {
             candidate.previous.iter().any(|it| {
-                let gvk = Gvk { kind: it.kind.as_ref().into(), ..candidate.gvk.clone() };
+                let gvk = Gvk {
+                    kind: it.kind.as_ref().into(),
+                    ..candidate.gvk.clone()
+                };
                 selects(pattern, &gvk)
             })
         };
-        let role = self.referrer.role.as_ref().filter(|_| self.spec.path.ends_with("roleRef/name"));
+        let role = self
+            .referrer
+            .role
+            .as_ref()
+            .filter(|_| self.spec.path.ends_with("roleRef/name"));
         found.retain(|it| {
             was(it, self.target)
                 && role.is_none_or(|role| was(it, role))
@@ -337,13 +411,22 @@ impl Seek<'_> {
             let open = allow_empty && (a.is_empty() || b.is_empty());
             open || same_ending(a, b)
         };
-        fit(&candidate.prefixes, &self.referrer.prefixes) && fit(&candidate.suffixes, &self.referrer.suffixes)
+        fit(&candidate.prefixes, &self.referrer.prefixes)
+            && fit(&candidate.suffixes, &self.referrer.suffixes)
     }
 
     fn ambiguous(&self, found: &[&Candidate], field: &Node) -> Diagnostic {
         let names: Vec<String> = found.iter().map(|it| it.id.to_string()).collect();
-        let message = format!("{} refers to a name that several resources had: {}", self.referrer.id, names.join(", "));
-        let at = if field.has_origin() { field.span() } else { &self.referrer.span };
+        let message = format!(
+            "{} refers to a name that several resources had: {}",
+            self.referrer.id,
+            names.join(", ")
+        );
+        let at = if field.has_origin() {
+            field.span()
+        } else {
+            &self.referrer.span
+        };
         Diagnostic::error("ambiguous-reference", message).at(at)
     }
 }

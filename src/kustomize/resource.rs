@@ -81,7 +81,9 @@ impl Resource {
 
     /// The name it came with.
     pub(super) fn original_name(&self) -> &str {
-        self.previous.first().map_or_else(|| self.object.name(), |it| &it.name)
+        self.previous
+            .first()
+            .map_or_else(|| self.object.name(), |it| &it.name)
     }
 
     /// The kind it came with.
@@ -102,7 +104,11 @@ impl Resource {
 
     /// Takes `metadata.<key>` away.
     pub(super) fn clear_metadata(&mut self, key: &str) {
-        if let Some(metadata) = self.node_mut().get_mut("metadata").and_then(Node::as_mapping_mut) {
+        if let Some(metadata) = self
+            .node_mut()
+            .get_mut("metadata")
+            .and_then(Node::as_mapping_mut)
+        {
             metadata.remove(key);
         }
     }
@@ -120,7 +126,9 @@ impl Resource {
 
 /// The map at a key, made where there is none.
 pub(super) fn map_at<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Mapping> {
-    let field = node.as_mapping_mut()?.get_or_insert_with(key, || Node::mapping(Mapping::new()));
+    let field = node
+        .as_mapping_mut()?
+        .get_or_insert_with(key, || Node::mapping(Mapping::new()));
     if field.is_null() {
         *field = Node::mapping(Mapping::new());
     }

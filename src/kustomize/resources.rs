@@ -52,7 +52,11 @@ impl Resources {
     }
 
     /// Adds a resource; one of its identity must not be there.
-    pub(super) fn append(&mut self, resource: Resource, schemas: &Schemas) -> Result<(), Diagnostic> {
+    pub(super) fn append(
+        &mut self,
+        resource: Resource,
+        schemas: &Schemas,
+    ) -> Result<(), Diagnostic> {
         let id = id_of(&resource, schemas);
         let index = self.current_index(schemas);
         let known = index.get(&id).and_then(|at| at.first()).copied();
@@ -102,7 +106,11 @@ impl Resources {
 
     /// Fails where two resources have one identity.
     pub(super) fn check_unique(&mut self, schemas: &Schemas) -> Result<(), Diagnostic> {
-        let clash = self.current_index(schemas).values().find(|at| at.len() > 1).cloned();
+        let clash = self
+            .current_index(schemas)
+            .values()
+            .find(|at| at.len() > 1)
+            .cloned();
         match clash.as_deref() {
             Some([first, second, ..]) => match (self.list.get(*first), self.list.get(*second)) {
                 (Some(first), Some(second)) => Err(twice(second, first)),
@@ -133,7 +141,11 @@ pub(super) fn id_of(resource: &Resource, schemas: &Schemas) -> Id {
     let object = &resource.object;
     let gvk = object.gvk();
     let space = space_of(&gvk, object.namespace(), schemas);
-    Id { space: space.into(), name: object.name().into(), gvk }
+    Id {
+        space: space.into(),
+        name: object.name().into(),
+        gvk,
+    }
 }
 
 /// Whether a kind is known to have no namespace.
@@ -154,10 +166,21 @@ pub(super) fn space_of<'a>(gvk: &Gvk, namespace: &'a str, schemas: &Schemas) -> 
 fn all_ids(resource: &Resource, schemas: &Schemas) -> Vec<Id> {
     let gvk = resource.object.gvk();
     let earlier = resource.previous.iter().map(|it| {
-        let gvk = Gvk { kind: it.kind.as_ref().into(), ..gvk.clone() };
+        let gvk = Gvk {
+            kind: it.kind.as_ref().into(),
+            ..gvk.clone()
+        };
         // The scope of a former kind is not looked up again, as in kustomize: its namespace was kept as it really was.
-        let space = if it.namespace.is_empty() { "default" } else { &it.namespace };
-        Id { space: space.into(), name: it.name.as_ref().into(), gvk }
+        let space = if it.namespace.is_empty() {
+            "default"
+        } else {
+            &it.namespace
+        };
+        Id {
+            space: space.into(),
+            name: it.name.as_ref().into(),
+            gvk,
+        }
     });
     let mut ids: Vec<Id> = earlier.collect();
     ids.push(id_of(resource, schemas));

@@ -37,12 +37,21 @@ impl Pattern {
         if text.is_empty() {
             return Ok(Pattern::Any);
         }
-        if text.chars().all(|it| it.is_alphanumeric() || matches!(it, '-' | '_' | '/' | ':')) {
+        if text
+            .chars()
+            .all(|it| it.is_alphanumeric() || matches!(it, '-' | '_' | '/' | ':'))
+        {
             return Ok(Pattern::Exactly(text.into()));
         }
-        Regex::new(&format!("^(?:{text})$")).map(Pattern::Regex).map_err(|_| {
-            Diagnostic::error("bad-regular-expression", format!("`{text}` is no regular expression")).at(node)
-        })
+        Regex::new(&format!("^(?:{text})$"))
+            .map(Pattern::Regex)
+            .map_err(|_| {
+                Diagnostic::error(
+                    "bad-regular-expression",
+                    format!("`{text}` is no regular expression"),
+                )
+                .at(node)
+            })
     }
 
     fn matches(&self, text: &str) -> bool {
@@ -57,7 +66,10 @@ impl Pattern {
 impl Selector {
     /// Reads a selector.
     pub(super) fn read(record: &Node) -> Result<Selector, Diagnostic> {
-        let requirements = |field| requirements(text(record, field)).map_err(|it| it.at(record.get(field).unwrap_or(record)));
+        let requirements = |field| {
+            requirements(text(record, field))
+                .map_err(|it| it.at(record.get(field).unwrap_or(record)))
+        };
         Ok(Selector {
             group: Pattern::read(record, "group")?,
             version: Pattern::read(record, "version")?,
@@ -79,7 +91,15 @@ impl Selector {
 
     /// Whether kind, name and namespace are all left open.
     pub(super) fn is_open(&self) -> bool {
-        [&self.group, &self.version, &self.kind, &self.name, &self.namespace].iter().all(|it| matches!(it, Pattern::Any))
+        [
+            &self.group,
+            &self.version,
+            &self.kind,
+            &self.name,
+            &self.namespace,
+        ]
+        .iter()
+        .all(|it| matches!(it, Pattern::Any))
     }
 
     /// Whether it asks for labels or annotations.
@@ -105,7 +125,9 @@ impl Selector {
     }
 
     fn matches_gvk(&self, gvk: &Gvk) -> bool {
-        self.group.matches(&gvk.group) && self.version.matches(&gvk.version) && self.kind.matches(&gvk.kind)
+        self.group.matches(&gvk.group)
+            && self.version.matches(&gvk.version)
+            && self.kind.matches(&gvk.kind)
     }
 
     /// Whether labels and annotations are as required.
@@ -137,7 +159,9 @@ enum Test {
 
 impl Requirement {
     fn holds(&self, map: Option<&Mapping>) -> bool {
-        let value = map.and_then(|it| it.get(&self.key)).map(|it| it.as_str().unwrap_or(""));
+        let value = map
+            .and_then(|it| it.get(&self.key))
+            .map(|it| it.as_str().unwrap_or(""));
         let number = || value.and_then(|it| it.parse::<i64>().ok());
         match &self.test {
             Test::Exists => value.is_some(),
@@ -168,14 +192,20 @@ fn requirements(text: &str) -> Result<Vec<Requirement>, Diagnostic> {
         Diagnostic::error("bad-selector", format!("`{text}` is no label selector"))
             .help("write for instance `app=web,tier in (a, b),!legacy`")
     };
-    parts.iter().map(|part| requirement(part.trim()).ok_or_else(bad)).collect()
+    parts
+        .iter()
+        .map(|part| requirement(part.trim()).ok_or_else(bad))
+        .collect()
 }
 
 fn requirement(part: &str) -> Option<Requirement> {
     let made = |key: &str, test| {
         let key = key.trim();
         let plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.' | '/');
-        (!key.is_empty() && key.chars().all(plain)).then(|| Requirement { key: key.to_string(), test })
+        (!key.is_empty() && key.chars().all(plain)).then(|| Requirement {
+            key: key.to_string(),
+            test,
+        })
     };
     let value = |text: &str| {
         let text = text.trim();
@@ -198,7 +228,12 @@ fn requirement(part: &str) -> Option<Requirement> {
         return made(key, Test::Less(number.trim().parse().ok()?));
     }
     if let Some((head, rest)) = part.split_once('(') {
-        let values: Option<Vec<String>> = rest.trim_end().strip_suffix(')')?.split(',').map(value).collect();
+        let values: Option<Vec<String>> = rest
+            .trim_end()
+            .strip_suffix(')')?
+            .split(',')
+            .map(value)
+            .collect();
         let (key, operator) = head.trim().rsplit_once(char::is_whitespace)?;
         return match operator {
             "in" => made(key, Test::In(values?)),

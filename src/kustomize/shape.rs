@@ -31,16 +31,32 @@ pub(super) type Fields = &'static [(&'static str, Shape)];
 pub(super) const TEXTS: Shape = Shape::List(&Shape::Text);
 
 /// Reads a map of known fields. `what` names the thing in messages: "a kustomization".
-pub(super) fn read_record(node: &Node, fields: Fields, what: &str, faults: &mut Diagnostics) -> Mapping {
+pub(super) fn read_record(
+    node: &Node,
+    fields: Fields,
+    what: &str,
+    faults: &mut Diagnostics,
+) -> Mapping {
     record(node, fields, what, true, faults)
 }
 
 /// As [`read_record`], but passes over fields that are not known.
-pub(super) fn read_lenient(node: &Node, fields: Fields, what: &str, faults: &mut Diagnostics) -> Mapping {
+pub(super) fn read_lenient(
+    node: &Node,
+    fields: Fields,
+    what: &str,
+    faults: &mut Diagnostics,
+) -> Mapping {
     record(node, fields, what, false, faults)
 }
 
-fn record(node: &Node, fields: Fields, what: &str, strict: bool, faults: &mut Diagnostics) -> Mapping {
+fn record(
+    node: &Node,
+    fields: Fields,
+    what: &str,
+    strict: bool,
+    faults: &mut Diagnostics,
+) -> Mapping {
     let mut record = Mapping::new();
     let Some(mapping) = node.as_mapping() else {
         if !node.is_null() {
@@ -51,12 +67,15 @@ fn record(node: &Node, fields: Fields, what: &str, strict: bool, faults: &mut Di
     for Entry { key, value } in mapping {
         let name = key.as_str().unwrap_or("");
         let exact = fields.iter().find(|it| it.0 == name);
-        let Some((field, shape)) = exact.or_else(|| fields.iter().find(|it| it.0.eq_ignore_ascii_case(name))) else {
+        let Some((field, shape)) =
+            exact.or_else(|| fields.iter().find(|it| it.0.eq_ignore_ascii_case(name)))
+        else {
             if !strict {
                 continue;
             }
             let known = fields.iter().map(|it| it.0);
-            let unknown = Diagnostic::error("unknown-field", format!("{what} has no field `{name}`")).at(key);
+            let unknown =
+                Diagnostic::error("unknown-field", format!("{what} has no field `{name}`")).at(key);
             faults.push(unknown.did_you_mean(name, known));
             continue;
         };
@@ -80,7 +99,9 @@ fn read(node: &Node, shape: &Shape, what: &str, strict: bool, faults: &mut Diagn
             Some(items) => {
                 let items = items.iter().filter(|it| !it.is_null());
                 let what = format!("an entry of {what}");
-                let items: Vec<Node> = items.map(|it| read(it, item, &what, strict, faults)).collect();
+                let items: Vec<Node> = items
+                    .map(|it| read(it, item, &what, strict, faults))
+                    .collect();
                 return Node::sequence(items).at(node);
             }
             None => faults.push(wrong_type(node, what, "a list")),
@@ -110,7 +131,8 @@ fn read_pairs(pairs: &Mapping, faults: &mut Diagnostics) -> Mapping {
         } else if is_text(value) {
             read.insert(key.clone(), value.clone());
         } else {
-            faults.push(wrong_type(value, &format!("`{name}`"), "a string").help(quote_help(value)));
+            faults
+                .push(wrong_type(value, &format!("`{name}`"), "a string").help(quote_help(value)));
         }
     }
     read
@@ -124,8 +146,16 @@ fn quote_help(node: &Node) -> String {
 }
 
 fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
-    let found = if as_bool(node).is_some() { Kind::Bool } else { node.kind() };
-    Diagnostic::error("wrong-field-type", format!("expected {wanted} for {what}, found {}", found.words())).at(node)
+    let found = if as_bool(node).is_some() {
+        Kind::Bool
+    } else {
+        node.kind()
+    };
+    Diagnostic::error(
+        "wrong-field-type",
+        format!("expected {wanted} for {what}, found {}", found.words()),
+    )
+    .at(node)
 }
 
 /// Whether YAML 1.1 reads a string (a date is kept as its text).

@@ -32,7 +32,9 @@ impl Shared {
     /// Forgets what lies below a field that was rebuilt.
     pub(super) fn forget(&mut self, top: &[&str]) {
         let below = |path: &FieldPath| {
-            top.iter().zip(path.steps()).all(|(key, step)| matches!(step, Step::Key(it) if &**it == *key))
+            top.iter()
+                .zip(path.steps())
+                .all(|(key, step)| matches!(step, Step::Key(it) if &**it == *key))
         };
         for group in &mut self.groups {
             group.paths.retain(|path| !below(path));
@@ -44,16 +46,29 @@ impl Shared {
     pub(super) fn add(&mut self, mut paths: Vec<FieldPath>, value: &Node) {
         if paths.len() > 1 {
             paths.sort();
-            self.groups.push(Group { paths, value: value.clone() });
+            self.groups.push(Group {
+                paths,
+                value: value.clone(),
+            });
         }
     }
 
     /// Copies the last change in each group to its other places. A place that is gone leaves its group.
     pub(super) fn settle(&mut self, object: &mut Node) {
         for group in &mut self.groups {
-            group.paths.retain(|path| object.at_path(path).is_some_and(Node::is_scalar));
-            let changed = group.paths.iter().rev().filter_map(|path| object.at_path(path));
-            let Some(value) = changed.into_iter().find(|it| !same(it, &group.value)).cloned() else {
+            group
+                .paths
+                .retain(|path| object.at_path(path).is_some_and(Node::is_scalar));
+            let changed = group
+                .paths
+                .iter()
+                .rev()
+                .filter_map(|path| object.at_path(path));
+            let Some(value) = changed
+                .into_iter()
+                .find(|it| !same(it, &group.value))
+                .cloned()
+            else {
                 continue;
             };
             for path in &group.paths {

@@ -36,7 +36,10 @@ const FIRST: [&str; 22] = [
     "PodDisruptionBudget",
 ];
 /// Kinds that come last.
-const LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+const LAST: [&str; 2] = [
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+];
 
 /// Sorts as the kustomization wishes, or else as the options do.
 pub(super) fn sort(
@@ -54,17 +57,24 @@ pub(super) fn sort(
     match (text(wish, "order"), lists) {
         ("fifo", None) => {}
         ("fifo", Some(lists)) => {
-            let message = "`legacySortOptions` is for the order `legacy`, and the order here is `fifo`";
+            let message =
+                "`legacySortOptions` is for the order `legacy`, and the order here is `fifo`";
             return Err(Diagnostic::error("bad-sort-options", message).at(lists));
         }
         ("legacy", None) => legacy(resources, &FIRST, &LAST),
         ("legacy", Some(lists)) => {
-            let kinds = |field| list(lists, field).iter().filter_map(Node::as_str).collect::<Vec<_>>();
+            let kinds = |field| {
+                list(lists, field)
+                    .iter()
+                    .filter_map(Node::as_str)
+                    .collect::<Vec<_>>()
+            };
             legacy(resources, &kinds("orderFirst"), &kinds("orderLast"));
         }
         (order, _) => {
             let message = format!("expected the order `legacy` or `fifo`, found `{order}`");
-            return Err(Diagnostic::error("bad-sort-options", message).at(wish.get("order").unwrap_or(wish)));
+            return Err(Diagnostic::error("bad-sort-options", message)
+                .at(wish.get("order").unwrap_or(wish)));
         }
     }
     Ok(())
@@ -74,10 +84,24 @@ fn legacy(resources: &mut [Resource], first: &[&str], last: &[&str]) {
     resources.sort_by_cached_key(|resource| {
         let object = &resource.object;
         let gvk = object.gvk();
-        let group = GroupKey { namespace: &*gvk.kind == "Namespace", core: gvk.group.is_empty(), text: joined(&gvk) };
-        let or = |text: &str, absent: &str| if text.is_empty() { absent.to_string() } else { text.to_string() };
+        let group = GroupKey {
+            namespace: &*gvk.kind == "Namespace",
+            core: gvk.group.is_empty(),
+            text: joined(&gvk),
+        };
+        let or = |text: &str, absent: &str| {
+            if text.is_empty() {
+                absent.to_string()
+            } else {
+                text.to_string()
+            }
+        };
         // Joined and compared as one text, as kustomize does: `a|x` comes after `ab|x`.
-        let name = format!("{}|{}", or(object.namespace(), "~X"), or(object.name(), "~N"));
+        let name = format!(
+            "{}|{}",
+            or(object.namespace(), "~X"),
+            or(object.name(), "~N")
+        );
         (rank(&gvk.kind, first, last), group, name)
     });
 }
@@ -93,7 +117,10 @@ struct GroupKey {
 impl Ord for GroupKey {
     fn cmp(&self, other: &GroupKey) -> Ordering {
         if self.namespace && other.namespace && (self.core || other.core) {
-            return other.core.cmp(&self.core).then_with(|| other.text.cmp(&self.text));
+            return other
+                .core
+                .cmp(&self.core)
+                .then_with(|| other.text.cmp(&self.text));
         }
         self.text.cmp(&other.text)
     }
@@ -106,7 +133,12 @@ impl PartialOrd for GroupKey {
 }
 
 fn rank(kind: &str, first: &[&str], last: &[&str]) -> isize {
-    let place = |kinds: &[&str]| kinds.iter().rposition(|it| *it == kind).and_then(|at| isize::try_from(at).ok());
+    let place = |kinds: &[&str]| {
+        kinds
+            .iter()
+            .rposition(|it| *it == kind)
+            .and_then(|at| isize::try_from(at).ok())
+    };
     if let Some(at) = place(last) {
         return 1 + at;
     }
@@ -114,8 +146,19 @@ fn rank(kind: &str, first: &[&str], last: &[&str]) -> isize {
 }
 
 fn joined(gvk: &Gvk) -> String {
-    let or = |text: &str, absent: &'static str| if text.is_empty() { absent.to_string() } else { text.to_string() };
-    format!("{}_{}_{}", or(&gvk.group, "~G"), or(&gvk.version, "~V"), or(&gvk.kind, "~K"))
+    let or = |text: &str, absent: &'static str| {
+        if text.is_empty() {
+            absent.to_string()
+        } else {
+            text.to_string()
+        }
+    };
+    format!(
+        "{}_{}_{}",
+        or(&gvk.group, "~G"),
+        or(&gvk.version, "~V"),
+        or(&gvk.kind, "~K")
+    )
 }
 
 /// The place of a kind among field specs and name references.

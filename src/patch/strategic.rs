@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use super::lists;
+use super::same::written_style;
 use crate::diag::Diagnostic;
 use crate::object::Gvk;
 use crate::schema::{ListRule, Schemas, TypeRef};
-use crate::yaml::{Kind, Mapping, Node, Style, Tag, View, is_block_text, is_plain};
+use crate::yaml::{Kind, Mapping, Node, Style, Tag, View};
 
 /// What became of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +97,7 @@ fn without_directive(items: &[Node], directive: Directive) -> Vec<Node> {
 }
 
 pub(super) struct Merge<'a> {
-    schemas: &'a Schemas,
+    pub(super) schemas: &'a Schemas,
 }
 
 impl Merge<'_> {
@@ -123,7 +124,7 @@ impl Merge<'_> {
             Kind::Sequence => self.merge_list(target, patch, of),
             _ => {
                 if let Some(patch) = patch {
-                    *target = written_as(patch, written_style(target));
+                    *target = written_as(patch, style_of(target));
                 }
                 Ok(true)
             }
@@ -324,7 +325,11 @@ impl Merge<'_> {
     }
 
     /// Where no type is known, an object inside the object says its own.
-    fn type_of(&self, of: Option<TypeRef>, nodes: [Option<&Node>; 2]) -> Option<TypeRef> {
+    pub(super) fn type_of(
+        &self,
+        of: Option<TypeRef>,
+        nodes: [Option<&Node>; 2],
+    ) -> Option<TypeRef> {
         of.or_else(|| {
             nodes.into_iter().flatten().find_map(|node| {
                 let text = |key| {
@@ -346,17 +351,9 @@ fn strip(node: &mut Node) {
 }
 
 /// The style that a value has, or that the claims form would give it.
-pub(super) fn written_style(node: &Node) -> Style {
+fn style_of(node: &Node) -> Style {
     match node.as_str() {
-        Some(text) if node.style() == Style::Plain && node.tag() == Tag::Str => {
-            if is_block_text(text) {
-                Style::Literal
-            } else if is_plain(text) {
-                Style::Plain
-            } else {
-                Style::DoubleQuoted
-            }
-        }
+        Some(text) if node.style() == Style::Plain && node.tag() == Tag::Str => written_style(text),
         _ => node.style(),
     }
 }

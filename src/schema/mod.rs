@@ -1,6 +1,16 @@
 //! JSON Schema over nodes, the built-in list keys and scopes of Kubernetes kinds.
 
+mod defaults;
+mod faults;
+mod format;
 mod kinds;
 mod openapi;
+mod parse;
+mod pattern;
+mod structural;
+mod validate;
 
+pub use defaults::apply_defaults;
 pub use kinds::{ListRule, Schemas, TypeRef};
+pub use structural::{ConditionalDefault, ListType, Schema};
+pub use validate::validate;

@@ -130,6 +130,11 @@ impl Mapping {
         self.entries.iter().map(|it| it.key.as_str().unwrap_or(""))
     }
 
+    /// All entries in order.
+    pub fn as_slice(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// All entries, to reorder.
     pub fn entries_mut(&mut self) -> &mut Vec<Entry> {
         &mut self.entries

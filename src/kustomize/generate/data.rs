@@ -25,7 +25,10 @@ pub(in super::super) fn config_map(
     for (key, (value, at)) in pairs {
         match String::from_utf8(value) {
             Ok(text) => data.insert(plain_key(&key), block(text, &at)),
-            Err(bytes) => binary.insert(plain_key(&key), block(base64::encode_lines(bytes.as_bytes()), &at)),
+            Err(bytes) => binary.insert(
+                plain_key(&key),
+                block(base64::encode_lines(bytes.as_bytes()), &at),
+            ),
         };
     }
     let mut fields = base("ConfigMap", entry)?;
@@ -64,15 +67,23 @@ fn block(text: String, at: &Span) -> Node {
 }
 
 fn base(kind: &'static str, entry: &Node) -> Result<Mapping, Diagnostic> {
-    let name = entry.get("name").filter(|it| !it.as_str().unwrap_or("").is_empty());
+    let name = entry
+        .get("name")
+        .filter(|it| !it.as_str().unwrap_or("").is_empty());
     let name = name.ok_or_else(|| {
         let message = format!("the generator of a {kind} has no `name`");
         Diagnostic::error("missing-name", message).at(entry)
     })?;
     let mut metadata = Mapping::new();
-    metadata.insert(Node::constant("name"), Node::string(name.as_str().unwrap_or("")).at(name));
+    metadata.insert(
+        Node::constant("name"),
+        Node::string(name.as_str().unwrap_or("")).at(name),
+    );
     if let Some(namespace) = entry.get("namespace").filter(|it| it.as_str() != Some("")) {
-        metadata.insert(Node::constant("namespace"), Node::string(namespace.as_str().unwrap_or("")).at(namespace));
+        metadata.insert(
+            Node::constant("namespace"),
+            Node::string(namespace.as_str().unwrap_or("")).at(namespace),
+        );
     }
     Ok(Mapping::from([
         ("apiVersion", Node::constant("v1")),
@@ -91,14 +102,22 @@ fn finish(mut fields: Mapping, entry: &Node, options: Option<&Node>) -> Made {
             }
         }
     }
-    let either = |name| [own, options].into_iter().flatten().any(|it| flag(it, name));
+    let either = |name| {
+        [own, options]
+            .into_iter()
+            .flatten()
+            .any(|it| flag(it, name))
+    };
     if either("immutable") {
         fields.insert("immutable", true);
     }
     let mut resource = Resource::new(Object::new(Node::mapping(fields).at(entry)));
     resource.needs_hash = !either("disableNameSuffixHash");
     resource.generated = true;
-    Made { resource, behavior: behavior(entry) }
+    Made {
+        resource,
+        behavior: behavior(entry),
+    }
 }
 
 /// The entry's own pairs, and those of `generatorOptions` that it does not have.
@@ -124,14 +143,19 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
     let mut add = |key: String, value: Vec<u8>, at: &Node| match pairs.get(&key) {
         Some((_, first)) => {
             let message = format!("the key `{key}` is given twice");
-            Err(Diagnostic::error("duplicate-key", message).at(at).related(first, "first here"))
+            Err(Diagnostic::error("duplicate-key", message)
+                .at(at)
+                .related(first, "first here"))
         }
         None => {
             pairs.insert(key, (value, at.span().clone()));
             Ok(())
         }
     };
-    for source in list(entry, "envs").iter().chain(entry.get("env").filter(|it| it.as_str() != Some(""))) {
+    for source in list(entry, "envs")
+        .iter()
+        .chain(entry.get("env").filter(|it| it.as_str() != Some("")))
+    {
         let (path, bytes) = loader.bytes(folder, source.as_str().unwrap_or(""), source.span())?;
         let lines = std::str::from_utf8(&bytes).map_err(|_| {
             Diagnostic::error("not-text", format!("the file `{path}` is no UTF-8 text")).at(source)
@@ -155,9 +179,13 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
 /// The pairs of an env file: one a line, blank lines and comments left out.
 fn env_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).trim_start());
+    let lines = text
+        .split('\n')
+        .map(|line| line.strip_suffix('\r').unwrap_or(line).trim_start());
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|line| line.split_once('=').unwrap_or((line, ""))).filter(|(key, _)| !key.is_empty())
+    lines
+        .map(|line| line.split_once('=').unwrap_or((line, "")))
+        .filter(|(key, _)| !key.is_empty())
 }
 
 /// `key=value`, one pair of quotes round the value taken off.
@@ -168,7 +196,9 @@ fn literal(source: &Node) -> Result<(&str, &str), Diagnostic> {
         let message = format!("expected `key=value`, found `{text}`");
         Diagnostic::error("bad-literal", message).at(source)
     })?;
-    let unquoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+    let unquoted = ['"', '\'']
+        .into_iter()
+        .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
     Ok((key, unquoted.unwrap_or(value)))
 }
 
@@ -177,8 +207,16 @@ fn file_source(source: &Node) -> Result<(&str, &str), Diagnostic> {
     let text = source.as_str().unwrap_or("");
     let bad = |message: String| Err(Diagnostic::error("bad-file-source", message).at(source));
     match text.split_once('=') {
-        None => Ok((text.trim_end_matches('/').rsplit('/').next().unwrap_or(text), text)),
-        Some((_, path)) if path.contains('=') => bad(format!("a key or a path in `{text}` holds `=`")),
+        None => Ok((
+            text.trim_end_matches('/')
+                .rsplit('/')
+                .next()
+                .unwrap_or(text),
+            text,
+        )),
+        Some((_, path)) if path.contains('=') => {
+            bad(format!("a key or a path in `{text}` holds `=`"))
+        }
         Some(("", path)) => bad(format!("there is no key for the file `{path}`")),
         Some((key, "")) => bad(format!("there is no file for the key `{key}`")),
         Some(pair) => Ok(pair),

@@ -8,7 +8,10 @@ use super::super::kustomization::Kustomization;
 /// Refuses charts and says where they are handled.
 pub(super) fn refuse(context: &mut Context<'_>, kustomization: &Kustomization) {
     for field in ["helmCharts", "helmChartInflationGenerator"] {
-        if let Some(node) = kustomization.get(field).filter(|it| !it.is_empty_collection()) {
+        if let Some(node) = kustomization
+            .get(field)
+            .filter(|it| !it.is_empty_collection())
+        {
             context.diagnostics.push(
                 Diagnostic::error("helm-chart", format!("`{field}` would run helm, and a build runs no other program"))
                     .at(node)

@@ -12,12 +12,20 @@ use super::{Behavior, Made};
 pub(in super::super) fn service_account(config: &Node) -> Result<Made, Diagnostic> {
     let cloud = text(config, "cloud");
     if cloud != "gke" {
-        return Err(Diagnostic::error("unknown-cloud", format!("expected the cloud `gke`, found `{cloud}`")).at(config));
+        return Err(Diagnostic::error(
+            "unknown-cloud",
+            format!("expected the cloud `gke`, found `{cloud}`"),
+        )
+        .at(config));
     }
     let empty = Node::mapping(Mapping::new());
     let service = config.get("kubernetesService").unwrap_or(&empty);
     let account = config.get("serviceAccount").unwrap_or(&empty);
-    let email = format!("{}@{}.iam.gserviceaccount.com", text(account, "name"), text(account, "projectId"));
+    let email = format!(
+        "{}@{}.iam.gserviceaccount.com",
+        text(account, "name"),
+        text(account, "projectId")
+    );
     let annotations = Mapping::from([("iam.gke.io/gcp-service-account", Node::string(email))]);
     let mut metadata = Mapping::from([
         ("annotations", Node::mapping(annotations)),
@@ -32,5 +40,8 @@ pub(in super::super) fn service_account(config: &Node) -> Result<Made, Diagnosti
         ("metadata", Node::mapping(metadata)),
     ]);
     let resource = Resource::new(Object::new(node.at(config)));
-    Ok(Made { resource, behavior: Behavior::Create })
+    Ok(Made {
+        resource,
+        behavior: Behavior::Create,
+    })
 }

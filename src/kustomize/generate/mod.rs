@@ -13,9 +13,9 @@ use crate::yaml::{Mapping, Node};
 use super::accumulate::{Context, Level};
 use super::kustomization::text;
 use super::origin::Origin;
+use super::plugins;
 use super::resource::{Resource, map_at};
 use super::resources::{AnyId, Resources, id_of};
-use super::plugins;
 
 /// What a generator made, and how it goes with what is there.
 pub(super) struct Made {
@@ -38,10 +38,20 @@ pub(super) enum Behavior {
 pub(super) fn run(context: &mut Context<'_>, level: &Level<'_>, resources: &mut Resources) {
     let kustomization = level.kustomization;
     let options = kustomization.get("generatorOptions");
-    let mut absorber = Absorber { index: None, resources };
-    for (field, kind) in [("configMapGenerator", "ConfigMapGenerator"), ("secretGenerator", "SecretGenerator")] {
+    let mut absorber = Absorber {
+        index: None,
+        resources,
+    };
+    for (field, kind) in [
+        ("configMapGenerator", "ConfigMapGenerator"),
+        ("secretGenerator", "SecretGenerator"),
+    ] {
         for entry in kustomization.list(field) {
-            let make = if field == "secretGenerator" { secret } else { config_map };
+            let make = if field == "secretGenerator" {
+                secret
+            } else {
+                config_map
+            };
             let made = make(context.loader, &level.folder(), entry, options).map(|mut made| {
                 if context.track {
                     made.resource.origin = Some(Box::new(Origin::builtin(level.file(), kind)));
@@ -63,17 +73,30 @@ pub(super) struct Absorber<'a> {
 }
 
 impl Absorber<'_> {
-    pub(super) fn absorb(&mut self, made: Made, entry: &Node, context: &Context<'_>) -> Result<(), Diagnostic> {
-        let Made { mut resource, behavior } = made;
+    pub(super) fn absorb(
+        &mut self,
+        made: Made,
+        entry: &Node,
+        context: &Context<'_>,
+    ) -> Result<(), Diagnostic> {
+        let Made {
+            mut resource,
+            behavior,
+        } = made;
         let schemas = &context.schemas;
         let id = id_of(&resource, schemas);
-        let index = self.index.get_or_insert_with(|| self.resources.any_index(schemas));
+        let index = self
+            .index
+            .get_or_insert_with(|| self.resources.any_index(schemas));
         let found = index.get(&id).map(Vec::as_slice).unwrap_or_default();
         let name = resource.object.id();
         let (at, old) = match (found, behavior) {
             ([], Behavior::Create) => {
                 index.insert(id, vec![self.resources.len()]);
-                return self.resources.append(resource, schemas).map_err(|it| it.at(entry));
+                return self
+                    .resources
+                    .append(resource, schemas)
+                    .map_err(|it| it.at(entry));
             }
             ([], _) => {
                 let message = format!("there is no {name} to merge with or to replace");
@@ -134,7 +157,10 @@ fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
     let mut merged = Mapping::new();
     for entry in before {
         let text = entry.value.as_str().unwrap_or("");
-        merged.insert(entry.key.clone(), Node::string(text).at(&entry.value).styled(line_style(text)));
+        merged.insert(
+            entry.key.clone(),
+            Node::string(text).at(&entry.value).styled(line_style(text)),
+        );
     }
     if let Some(own) = resource.node().at_keys(path).and_then(Node::as_mapping) {
         for entry in own {
@@ -153,7 +179,11 @@ fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
 
 /// Text of several lines is a block.
 pub(super) fn line_style(text: &str) -> crate::yaml::Style {
-    if text.contains('\n') { crate::yaml::Style::Literal } else { crate::yaml::Style::Plain }
+    if text.contains('\n') {
+        crate::yaml::Style::Literal
+    } else {
+        crate::yaml::Style::Plain
+    }
 }
 
 /// The `behavior` of an entry.
@@ -164,4 +194,3 @@ pub(super) fn behavior(entry: &Node) -> Behavior {
         _ => Behavior::Create,
     }
 }
-

@@ -44,7 +44,11 @@ pub(super) const SUFFIX: Transform = Transform {
 pub(super) const BOTH: Transform = Transform {
     plugin: "PrefixSuffixTransformer",
     apply: |_, _| Ok(()),
-    fields: &[("prefix", Shape::Text), ("suffix", Shape::Text), ("fieldSpecs", FIELD_SPECS)],
+    fields: &[
+        ("prefix", Shape::Text),
+        ("suffix", Shape::Text),
+        ("fieldSpecs", FIELD_SPECS),
+    ],
     run: |stage, config, resources| {
         (PREFIX.run)(stage, config, resources)?;
         (SUFFIX.run)(stage, config, resources)
@@ -80,12 +84,18 @@ impl Affix {
 fn specs(config: &Node) -> Result<Vec<FieldSpec>, Diagnostic> {
     if config.get("fieldSpecs").is_none() {
         let message = "the transformer has no `fieldSpecs`";
-        return Err(Diagnostic::error("missing-field-specs", message).at(config).help("add `fieldSpecs: [{path: metadata/name}]`"));
+        return Err(Diagnostic::error("missing-field-specs", message)
+            .at(config)
+            .help("add `fieldSpecs: [{path: metadata/name}]`"));
     }
     Ok(specs_of(list(config, "fieldSpecs")))
 }
 
-fn apply(stage: &mut Stage<'_, '_>, affix: &Affix, resources: &mut Resources) -> Result<(), Diagnostic> {
+fn apply(
+    stage: &mut Stage<'_, '_>,
+    affix: &Affix,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
     if affix.text().is_empty() {
         return Ok(());
     }

@@ -18,11 +18,21 @@ pub(super) const TRANSFORM: Transform = Transform {
     plugin: "AnnotationsTransformer",
     apply,
     fields: &[("annotations", Shape::Pairs), ("fieldSpecs", FIELD_SPECS)],
-    run: |_, config, resources| set_pairs(resources, &pairs(config, "annotations"), &specs_of(list(config, "fieldSpecs"))),
+    run: |_, config, resources| {
+        set_pairs(
+            resources,
+            &pairs(config, "annotations"),
+            &specs_of(list(config, "fieldSpecs")),
+        )
+    },
 };
 
 fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
-    let pairs = stage.kustomization.pairs("commonAnnotations").map(sorted_pairs).unwrap_or_default();
+    let pairs = stage
+        .kustomization
+        .pairs("commonAnnotations")
+        .map(sorted_pairs)
+        .unwrap_or_default();
     if pairs.is_empty() {
         return Ok(());
     }
@@ -50,7 +60,12 @@ pub(super) fn set_pairs(
     Ok(())
 }
 
-fn set_pair(resource: &mut Resource, key: &str, value: &Arc<str>, specs: &[&FieldSpec]) -> Result<(), Diagnostic> {
+fn set_pair(
+    resource: &mut Resource,
+    key: &str,
+    value: &Arc<str>,
+    specs: &[&FieldSpec],
+) -> Result<(), Diagnostic> {
     let node = Node::string(value.clone());
     let mut added: Vec<FieldPath> = Vec::new();
     for spec in specs {

@@ -16,11 +16,17 @@ use super::{Stage, Transform};
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ImageTagTransformer",
     apply,
-    fields: &[("imageTag", Shape::Record(IMAGE)), ("fieldSpecs", FIELD_SPECS)],
+    fields: &[
+        ("imageTag", Shape::Record(IMAGE)),
+        ("fieldSpecs", FIELD_SPECS),
+    ],
     run: |_, config, resources| {
         let image = Image::read(config.get("imageTag").unwrap_or(config));
         let specs = specs_of(list(config, "fieldSpecs"));
-        resources.list_mut().iter_mut().try_for_each(|it| image.change(it, &specs).map(|_| ()))
+        resources
+            .list_mut()
+            .iter_mut()
+            .try_for_each(|it| image.change(it, &specs).map(|_| ()))
     },
 };
 
@@ -34,7 +40,10 @@ fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Dia
         if !matched {
             let message = format!("no container uses the image `{}`", text(entry, "name"));
             let at = entry.get("name").unwrap_or(entry);
-            stage.context.diagnostics.push(Diagnostic::warning("unmatched-image", message).at(at));
+            stage
+                .context
+                .diagnostics
+                .push(Diagnostic::warning("unmatched-image", message).at(at));
         }
         stage.done(TRANSFORM.plugin, resources);
     }
@@ -114,12 +123,17 @@ impl<'a> Image<'a> {
                 return Err(Diagnostic::error("wrong-field-type", message).at(&*container));
             }
         }
-        container.get_mut("image").map_or(Ok(false), |image| self.set(image))
+        container
+            .get_mut("image")
+            .map_or(Ok(false), |image| self.set(image))
     }
 
     fn set(&self, field: &mut Node) -> Result<bool, Diagnostic> {
         let Some(value) = field.as_str() else {
-            let message = format!("expected a string for an image, found {}", field.kind().words());
+            let message = format!(
+                "expected a string for an image, found {}",
+                field.kind().words()
+            );
             return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
         };
         if !self.reference.as_ref().is_some_and(|it| it.is_match(value)) {
@@ -132,15 +146,27 @@ impl<'a> Image<'a> {
 
     fn changed(&self, value: &str) -> String {
         let (name, tag, digest) = split(value);
-        let name = if self.new_name.is_empty() { name } else { self.new_name };
+        let name = if self.new_name.is_empty() {
+            name
+        } else {
+            self.new_name
+        };
         let suffixed = format!("{tag}{}", self.suffix);
         let (tag, digest) = match (self.tag, self.digest) {
             ("", "") if self.suffix.is_empty() => (tag, digest),
             ("", "") => (suffixed.as_str(), ""),
             given => given,
         };
-        let tag = if tag.is_empty() { String::new() } else { format!(":{tag}") };
-        let digest = if digest.is_empty() { String::new() } else { format!("@{digest}") };
+        let tag = if tag.is_empty() {
+            String::new()
+        } else {
+            format!(":{tag}")
+        };
+        let digest = if digest.is_empty() {
+            String::new()
+        } else {
+            format!("@{digest}")
+        };
         format!("{name}{tag}{digest}")
     }
 }
@@ -151,14 +177,24 @@ fn split(reference: &str) -> (&str, &str, &str) {
     let path = &reference[host_len..];
     match (path.find('@'), path.find(':')) {
         (None, None) => (reference, "", ""),
-        (Some(at), colon) if colon.is_none_or(|it| at < it) => {
-            (&reference[..host_len + at], "", &reference[host_len + at + 1..])
-        }
+        (Some(at), colon) if colon.is_none_or(|it| at < it) => (
+            &reference[..host_len + at],
+            "",
+            &reference[host_len + at + 1..],
+        ),
         (Some(at), Some(colon)) => {
             let (at, colon) = (host_len + at, host_len + colon);
-            (&reference[..colon], &reference[colon + 1..at], &reference[at + 1..])
+            (
+                &reference[..colon],
+                &reference[colon + 1..at],
+                &reference[at + 1..],
+            )
         }
-        (_, Some(colon)) => (&reference[..host_len + colon], &reference[host_len + colon + 1..], ""),
+        (_, Some(colon)) => (
+            &reference[..host_len + colon],
+            &reference[host_len + colon + 1..],
+            "",
+        ),
         (Some(_), None) => (reference, "", ""),
     }
 }

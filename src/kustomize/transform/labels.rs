@@ -17,12 +17,21 @@ pub(super) const TRANSFORM: Transform = Transform {
     plugin: "LabelTransformer",
     apply,
     fields: &[("labels", Shape::Pairs), ("fieldSpecs", FIELD_SPECS)],
-    run: |_, config, resources| set_pairs(resources, &pairs(config, "labels"), &specs_of(list(config, "fieldSpecs"))),
+    run: |_, config, resources| {
+        set_pairs(
+            resources,
+            &pairs(config, "labels"),
+            &specs_of(list(config, "fieldSpecs")),
+        )
+    },
 };
 
 fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
     let kustomization = stage.kustomization;
-    let common = kustomization.pairs("commonLabels").map(sorted_pairs).unwrap_or_default();
+    let common = kustomization
+        .pairs("commonLabels")
+        .map(sorted_pairs)
+        .unwrap_or_default();
     if kustomization.list("labels").is_empty() && common.is_empty() {
         return Ok(());
     }
@@ -55,5 +64,9 @@ fn specs(config: &Config, entry: &Node) -> Result<Vec<FieldSpec>, Diagnostic> {
 }
 
 pub(super) fn pairs(record: &Node, field: &str) -> Vec<(Arc<str>, Arc<str>)> {
-    record.get(field).and_then(Node::as_mapping).map(sorted_pairs).unwrap_or_default()
+    record
+        .get(field)
+        .and_then(Node::as_mapping)
+        .map(sorted_pairs)
+        .unwrap_or_default()
 }

@@ -74,7 +74,11 @@ pub(super) struct Stage<'a, 'b> {
 impl Stage<'_, '_> {
     /// Says that a transformer has done one piece of its work.
     fn done(&mut self, plugin: &str, resources: &mut Resources) {
-        for resource in resources.list_mut().iter_mut().filter(|it| !it.shared.is_empty()) {
+        for resource in resources
+            .list_mut()
+            .iter_mut()
+            .filter(|it| !it.shared.is_empty())
+        {
             let mut shared = std::mem::take(&mut resource.shared);
             shared.settle(resource.node_mut());
             resource.shared = shared;
@@ -93,12 +97,24 @@ impl Stage<'_, '_> {
 }
 
 /// Runs the transformers of a kustomization.
-pub(super) fn run(context: &mut Context<'_>, level: &Level<'_>, sum: &mut Accumulated) -> Result<(), Failed> {
+pub(super) fn run(
+    context: &mut Context<'_>,
+    level: &Level<'_>,
+    sum: &mut Accumulated,
+) -> Result<(), Failed> {
     let before = context.diagnostics.errors();
     let config = sum.config.clone();
-    let config = config.as_deref().unwrap_or_else(|| super::defaults::config());
+    let config = config
+        .as_deref()
+        .unwrap_or_else(|| super::defaults::config());
     let kustomization = level.kustomization;
-    let mut stage = Stage { context, kustomization, config, folder: level.folder(), file: level.file() };
+    let mut stage = Stage {
+        context,
+        kustomization,
+        config,
+        folder: level.folder(),
+        file: level.file(),
+    };
     for transform in ORDER {
         let result = (transform.apply)(&mut stage, &mut sum.resources);
         stage.keep(result);
@@ -117,9 +133,17 @@ pub(super) fn run_plugin(
     config: &Node,
 ) -> Result<(), Diagnostic> {
     let specs = sum.config.clone();
-    let specs = specs.as_deref().unwrap_or_else(|| super::defaults::config());
+    let specs = specs
+        .as_deref()
+        .unwrap_or_else(|| super::defaults::config());
     let kustomization = level.kustomization;
-    let mut stage = Stage { context, kustomization, config: specs, folder: level.folder(), file: level.file() };
+    let mut stage = Stage {
+        context,
+        kustomization,
+        config: specs,
+        folder: level.folder(),
+        file: level.file(),
+    };
     (transform.run)(&mut stage, config, &mut sum.resources)?;
     let track = std::mem::replace(&mut stage.context.track, false);
     stage.done(transform.plugin, &mut sum.resources);

@@ -44,30 +44,46 @@ fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Dia
     if name.is_empty() {
         return Ok(());
     }
-    let namespace =
-        Namespace { name, specs: &stage.config.namespace, unset_only: false, subjects: Subjects::Default };
+    let namespace = Namespace {
+        name,
+        specs: &stage.config.namespace,
+        unset_only: false,
+        subjects: Subjects::Default,
+    };
     namespace.move_all(stage, resources)?;
     stage.done(TRANSFORM.plugin, resources);
     Ok(())
 }
 
-fn run(stage: &mut Stage<'_, '_>, config: &Node, resources: &mut Resources) -> Result<(), Diagnostic> {
+fn run(
+    stage: &mut Stage<'_, '_>,
+    config: &Node,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
     let subjects = match text(config, "setRoleBindingSubjects") {
         "" | "defaultOnly" => Subjects::Default,
         "allServiceAccounts" => Subjects::ServiceAccounts,
         "none" => Subjects::None,
         other => {
-            let message = format!("expected `defaultOnly`, `allServiceAccounts` or `none`, found `{other}`");
+            let message =
+                format!("expected `defaultOnly`, `allServiceAccounts` or `none`, found `{other}`");
             let at = config.get("setRoleBindingSubjects").unwrap_or(config);
             return Err(Diagnostic::error("bad-subjects", message).at(at));
         }
     };
-    let name = config.get("metadata").map_or("", |it| text(it, "namespace"));
+    let name = config
+        .get("metadata")
+        .map_or("", |it| text(it, "namespace"));
     if name.is_empty() {
         return Ok(());
     }
     let specs = specs_of(list(config, "fieldSpecs"));
-    let namespace = Namespace { name, specs: &specs, unset_only: flag(config, "unsetOnly"), subjects };
+    let namespace = Namespace {
+        name,
+        specs: &specs,
+        unset_only: flag(config, "unsetOnly"),
+        subjects,
+    };
     namespace.move_all(stage, resources)
 }
 
@@ -77,9 +93,14 @@ impl Namespace<'_> {
             remember(resource, &stage.context.schemas);
             self.move_one(stage, resource)?;
         }
-        resources.check_unique(&stage.context.schemas).map_err(|it| {
-            it.help(format!("the namespace `{}` makes them one and the same", self.name))
-        })
+        resources
+            .check_unique(&stage.context.schemas)
+            .map_err(|it| {
+                it.help(format!(
+                    "the namespace `{}` makes them one and the same",
+                    self.name
+                ))
+            })
     }
 
     fn move_one(&self, stage: &Stage<'_, '_>, resource: &mut Resource) -> Result<(), Diagnostic> {
@@ -87,7 +108,9 @@ impl Namespace<'_> {
         let core = resource.object.api_version() == "v1";
         if !is_cluster_scoped(&stage.context.schemas, &gvk) {
             let everywhere = FieldSpec::everywhere("metadata/namespace");
-            everywhere.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| self.set(field))?;
+            everywhere.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
+                self.set(field)
+            })?;
         }
         let binding = matches!(&*gvk.kind, "RoleBinding" | "ClusterRoleBinding");
         if binding {
@@ -96,18 +119,29 @@ impl Namespace<'_> {
         let unneeded = |spec: &FieldSpec| match &*spec.path {
             "metadata/namespace" => true,
             "metadata/name" => !core,
-            "subjects/namespace" => binding && matches!(&*spec.gvk.kind, "RoleBinding" | "ClusterRoleBinding"),
+            "subjects/namespace" => {
+                binding && matches!(&*spec.gvk.kind, "RoleBinding" | "ClusterRoleBinding")
+            }
             _ => false,
         };
-        for spec in self.specs.iter().filter(|it| it.selects(&gvk) && !unneeded(it)) {
-            spec.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| self.set(field))?;
+        for spec in self
+            .specs
+            .iter()
+            .filter(|it| it.selects(&gvk) && !unneeded(it))
+        {
+            spec.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
+                self.set(field)
+            })?;
         }
         Ok(())
     }
 
     fn set(&self, field: &mut Node) -> Result<(), Diagnostic> {
         if !field.is_scalar() {
-            let message = format!("expected a string for a namespace, found {}", field.kind().words());
+            let message = format!(
+                "expected a string for a namespace, found {}",
+                field.kind().words()
+            );
             return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
         }
         let empty = field.kind() == Kind::Null || field.as_str() == Some("");
@@ -132,7 +166,11 @@ impl Namespace<'_> {
             return Err(Diagnostic::error("wrong-field-type", message).at(&*subjects));
         };
         let moved = |it: &&mut Mapping| it.get(key).and_then(Node::as_str) == Some(value);
-        for subject in items.iter_mut().filter_map(Node::as_mapping_mut).filter(moved) {
+        for subject in items
+            .iter_mut()
+            .filter_map(Node::as_mapping_mut)
+            .filter(moved)
+        {
             if subject.get("namespace").is_none_or(Node::is_null) {
                 subject.insert(plain_key("namespace"), Node::string(""));
             }

@@ -27,7 +27,12 @@ pub(super) const TRANSFORM: Transform = Transform {
         }
         Ok(())
     },
-    fields: &[("path", Shape::Text), ("patch", Shape::Text), ("target", TARGET), ("options", PATCH_ARGS)],
+    fields: &[
+        ("path", Shape::Text),
+        ("patch", Shape::Text),
+        ("target", TARGET),
+        ("options", PATCH_ARGS),
+    ],
     run: |stage, config, resources| apply_entry(stage, config, resources, &mut Places::default()),
 };
 
@@ -45,10 +50,17 @@ pub(super) const STRATEGIC_MERGE: Transform = Transform {
     },
     fields: &[("paths", TEXTS), ("patches", Shape::Text)],
     run: |stage, config, resources| {
-        let paths = config.get("paths").and_then(Node::as_sequence).unwrap_or(&[]);
+        let paths = config
+            .get("paths")
+            .and_then(Node::as_sequence)
+            .unwrap_or(&[]);
         let inline = config.get("patches").filter(|it| it.as_str() != Some(""));
         if paths.is_empty() && inline.is_none() {
-            return Err(Diagnostic::error("empty-patch", "the transformer has neither `paths` nor `patches`").at(config));
+            return Err(Diagnostic::error(
+                "empty-patch",
+                "the transformer has neither `paths` nor `patches`",
+            )
+            .at(config));
         }
         let mut entries = paths.to_vec();
         entries.extend(inline.cloned());
@@ -67,7 +79,11 @@ pub(super) const JSON_6902: Transform = Transform {
         }
         Ok(())
     },
-    fields: &[("path", Shape::Text), ("jsonOp", Shape::Text), ("target", TARGET)],
+    fields: &[
+        ("path", Shape::Text),
+        ("jsonOp", Shape::Text),
+        ("target", TARGET),
+    ],
     run: |stage, config, resources| apply_json_entry(stage, config, "jsonOp", resources),
 };
 
@@ -92,7 +108,10 @@ fn apply_entry(
     let source = content(stage, entry, "patch")?;
     let options = entry.get("options");
     let allowed = |name| options.is_some_and(|it| flag(it, name));
-    let allow = Allow { name: allowed("allowNameChange"), kind: allowed("allowKindChange") };
+    let allow = Allow {
+        name: allowed("allowNameChange"),
+        kind: allowed("allowKindChange"),
+    };
     match (read(&source, entry)?, entry.get("target")) {
         (Patch::Strategic(patches), None) => {
             for patch in &patches {
@@ -127,9 +146,12 @@ fn apply_entry(
             }
             Ok(())
         }
-        (Patch::Json(_), None) => Err(Diagnostic::error("patch-target", "a JSON 6902 patch needs a `target`")
-            .at(entry)
-            .help("add `target:` with the kind and the name of what is to be patched")),
+        (Patch::Json(_), None) => Err(Diagnostic::error(
+            "patch-target",
+            "a JSON 6902 patch needs a `target`",
+        )
+        .at(entry)
+        .help("add `target:` with the kind and the name of what is to be patched")),
         (Patch::Json(operations), Some(target)) => {
             for at in selected(stage, target, resources, Some(places))? {
                 if let Some(resource) = resources.get_mut(at) {
@@ -149,9 +171,16 @@ fn apply_json_entry(
     inline: &str,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let target = entry.get("target").filter(|it| !text(it, "name").is_empty()).ok_or_else(|| {
-        Diagnostic::error("patch-target", "a JSON 6902 patch needs a `target` with a `name`").at(entry)
-    })?;
+    let target = entry
+        .get("target")
+        .filter(|it| !text(it, "name").is_empty())
+        .ok_or_else(|| {
+            Diagnostic::error(
+                "patch-target",
+                "a JSON 6902 patch needs a `target` with a `name`",
+            )
+            .at(entry)
+        })?;
     let source = content(stage, entry, inline)?;
     let Patch::Json(operations) = read(&source, entry)? else {
         let message = "expected a list of JSON 6902 operations, found an object";
@@ -168,7 +197,11 @@ fn apply_json_entry(
     Ok(())
 }
 
-fn merge_all(stage: &mut Stage<'_, '_>, entries: &[Node], resources: &mut Resources) -> Result<(), Diagnostic> {
+fn merge_all(
+    stage: &mut Stage<'_, '_>,
+    entries: &[Node],
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
     let mut places = Places::default();
     let mut patches = Vec::new();
     for entry in entries {
@@ -200,7 +233,10 @@ fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource
             return Ok(patches);
         }
     }
-    let source = stage.context.loader.source(&stage.folder, words, entry.span())?;
+    let source = stage
+        .context
+        .loader
+        .source(&stage.folder, words, entry.span())?;
     resources_of(&source).map_err(|faults| first(faults, entry))
 }
 
@@ -208,10 +244,17 @@ fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource
 fn content(stage: &Stage<'_, '_>, entry: &Node, field: &str) -> Result<Arc<Source>, Diagnostic> {
     let (patch, path) = (text(entry, field).trim(), text(entry, "path"));
     match (patch.is_empty(), path.is_empty()) {
-        (true, true) => Err(Diagnostic::error("empty-patch", format!("the patch has neither `{field}` nor `path`")).at(entry)),
-        (false, false) => Err(Diagnostic::error("patch-twice", format!("the patch has both `{field}` and `path`"))
-            .at(entry)
-            .help("remove one of them")),
+        (true, true) => Err(Diagnostic::error(
+            "empty-patch",
+            format!("the patch has neither `{field}` nor `path`"),
+        )
+        .at(entry)),
+        (false, false) => Err(Diagnostic::error(
+            "patch-twice",
+            format!("the patch has both `{field}` and `path`"),
+        )
+        .at(entry)
+        .help("remove one of them")),
         (false, true) => Ok(inline(stage, patch)),
         (true, false) => {
             let at = entry.get("path").unwrap_or(entry);
@@ -231,12 +274,15 @@ fn read(source: &Arc<Source>, entry: &Node) -> Result<Patch, Diagnostic> {
             return Ok(Patch::Json(operations));
         }
     }
-    resources_of(source).map(Patch::Strategic).map_err(|faults| first(faults, entry))
+    resources_of(source)
+        .map(Patch::Strategic)
+        .map_err(|faults| first(faults, entry))
 }
 
 fn first(faults: crate::diag::Diagnostics, entry: &Node) -> Diagnostic {
     let fault = faults.into_iter().next();
-    let fault = fault.unwrap_or_else(|| Diagnostic::error("not-a-patch", "the patch can't be read").at(entry));
+    let fault = fault
+        .unwrap_or_else(|| Diagnostic::error("not-a-patch", "the patch can't be read").at(entry));
     fault.related(entry.span(), "the patch is named here")
 }
 
@@ -264,7 +310,10 @@ fn merge(
         return Ok(());
     };
     let schemas = &stage.context.schemas;
-    let (name, namespace) = (resource.object.name().to_string(), resource.object.namespace().to_string());
+    let (name, namespace) = (
+        resource.object.name().to_string(),
+        resource.object.namespace().to_string(),
+    );
     let (kind, gvk) = (resource.object.kind().to_string(), resource.object.gvk());
     if allow.any() {
         remember(resource, schemas);
@@ -311,12 +360,20 @@ fn selected(
 ) -> Result<Vec<usize>, Diagnostic> {
     let selector = Selector::read(target)?;
     let schemas = &stage.context.schemas;
-    let all = resources.iter().enumerate().filter(|(_, it)| !it.deleted && selector.matches(it, schemas));
+    let all = resources
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| !it.deleted && selector.matches(it, schemas));
     let found: Vec<usize> = all.map(|(at, _)| at).collect();
     if found.is_empty() {
-        let warning = Diagnostic::warning("unmatched-patch", "the patch's target matches no resource").at(target);
+        let warning =
+            Diagnostic::warning("unmatched-patch", "the patch's target matches no resource")
+                .at(target);
         let names = resources.iter().map(|it| it.object.name());
-        stage.context.diagnostics.push(warning.did_you_mean(text(target, "name"), names));
+        stage
+            .context
+            .diagnostics
+            .push(warning.did_you_mean(text(target, "name"), names));
     }
     Ok(found)
 }
@@ -331,22 +388,38 @@ impl Places {
         resources: &Resources,
     ) -> Result<usize, Diagnostic> {
         let schemas = &stage.context.schemas;
-        let index = self.index.get_or_insert_with(|| resources.any_index(schemas));
-        let found = index.get(&id_of(patch, schemas)).map(Vec::as_slice).unwrap_or_default();
-        let mut found = found.iter().copied().filter(|at| resources.get(*at).is_some_and(|it| !it.deleted));
+        let index = self
+            .index
+            .get_or_insert_with(|| resources.any_index(schemas));
+        let found = index
+            .get(&id_of(patch, schemas))
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let mut found = found
+            .iter()
+            .copied()
+            .filter(|at| resources.get(*at).is_some_and(|it| !it.deleted));
         let id = patch.object.id();
         match (found.next(), found.next()) {
             (Some(at), None) => Ok(at),
             (None, _) => {
-                let names = resources.iter().filter(|it| it.object.kind() == &*id.kind).map(|it| it.object.name());
-                Err(Diagnostic::error("unmatched-patch", format!("there is no {id} to patch"))
-                    .at(patch.object.span())
-                    .related(entry.span(), "the patch is named here")
-                    .did_you_mean(&id.name, names))
+                let names = resources
+                    .iter()
+                    .filter(|it| it.object.kind() == &*id.kind)
+                    .map(|it| it.object.name());
+                Err(
+                    Diagnostic::error("unmatched-patch", format!("there is no {id} to patch"))
+                        .at(patch.object.span())
+                        .related(entry.span(), "the patch is named here")
+                        .did_you_mean(&id.name, names),
+                )
             }
-            (Some(_), Some(_)) => Err(Diagnostic::error("ambiguous-patch", format!("several resources are or were named {id}"))
-                .at(patch.object.span())
-                .related(entry.span(), "the patch is named here")),
+            (Some(_), Some(_)) => Err(Diagnostic::error(
+                "ambiguous-patch",
+                format!("several resources are or were named {id}"),
+            )
+            .at(patch.object.span())
+            .related(entry.span(), "the patch is named here")),
         }
     }
 }
@@ -359,10 +432,18 @@ fn warn_of_directives(stage: &mut Stage<'_, '_>, node: &Node) {
         View::Mapping(mapping) => {
             for entry in mapping {
                 let key = entry.key.as_str().unwrap_or("");
-                let known = ["$retainKeys", "$setElementOrder/", "$deleteFromPrimitiveList/"];
+                let known = [
+                    "$retainKeys",
+                    "$setElementOrder/",
+                    "$deleteFromPrimitiveList/",
+                ];
                 if known.iter().any(|it| key.starts_with(it)) {
-                    let message = format!("kustomize doesn't know `{key}` and leaves it in the result");
-                    stage.context.diagnostics.push(Diagnostic::warning("unknown-directive", message).at(&entry.key));
+                    let message =
+                        format!("kustomize doesn't know `{key}` and leaves it in the result");
+                    stage
+                        .context
+                        .diagnostics
+                        .push(Diagnostic::warning("unknown-directive", message).at(&entry.key));
                 }
                 warn_of_directives(stage, &entry.value);
             }

@@ -35,7 +35,11 @@ pub(super) const TRANSFORM: Transform = Transform {
 /// Where a name goes when none is given.
 const NAME: &str = "metadata.name";
 
-fn replace_all(stage: &mut Stage<'_, '_>, entries: &[Node], resources: &mut Resources) -> Result<(), Diagnostic> {
+fn replace_all(
+    stage: &mut Stage<'_, '_>,
+    entries: &[Node],
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
     let mut replacements = Vec::new();
     for entry in entries {
         load(stage, entry, &mut replacements)?;
@@ -57,7 +61,11 @@ fn replace_all(stage: &mut Stage<'_, '_>, entries: &[Node], resources: &mut Reso
 }
 
 /// The replacements of an entry: itself, or those in its file.
-fn load(stage: &Stage<'_, '_>, entry: &Node, replacements: &mut Vec<Node>) -> Result<(), Diagnostic> {
+fn load(
+    stage: &Stage<'_, '_>,
+    entry: &Node,
+    replacements: &mut Vec<Node>,
+) -> Result<(), Diagnostic> {
     let path = text(entry, "path");
     if path.is_empty() {
         replacements.push(entry.clone());
@@ -68,10 +76,15 @@ fn load(stage: &Stage<'_, '_>, entry: &Node, replacements: &mut Vec<Node>) -> Re
         return Err(Diagnostic::error("replacement-twice", message).at(entry));
     }
     let at = entry.get("path").unwrap_or(entry);
-    let source = stage.context.loader.source(&stage.folder, path, at.span())?;
+    let source = stage
+        .context
+        .loader
+        .source(&stage.folder, path, at.span())?;
     let faulty = |faults: Diagnostics| {
         let fault = faults.into_iter().next();
-        fault.unwrap_or_else(|| Diagnostic::error("bad-replacement", "the file can't be read").at(at))
+        fault.unwrap_or_else(|| {
+            Diagnostic::error("bad-replacement", "the file can't be read").at(at)
+        })
     };
     let document = parse_one(&source).map_err(faulty)?;
     let (one, many);
@@ -86,12 +99,20 @@ fn load(stage: &Stage<'_, '_>, entry: &Node, replacements: &mut Vec<Node>) -> Re
         }
         View::Scalar(_) => {
             let message = format!("expected replacements, found {}", document.kind().words());
-            return Err(Diagnostic::error("bad-replacement", message).at(&document).related(at.span(), "named here"));
+            return Err(Diagnostic::error("bad-replacement", message)
+                .at(&document)
+                .related(at.span(), "named here"));
         }
     };
     for item in items {
         let mut faults = Diagnostics::default();
-        let record = Node::mapping(read_lenient(item, REPLACEMENT, "a replacement", &mut faults)).at(item);
+        let record = Node::mapping(read_lenient(
+            item,
+            REPLACEMENT,
+            "a replacement",
+            &mut faults,
+        ))
+        .at(item);
         if faults.has_errors() {
             return Err(faulty(faults));
         }
@@ -131,9 +152,16 @@ impl Names {
 /// Kind, name and namespace, of now and of before.
 fn ids(resource: &Resource) -> impl Iterator<Item = (Gvk, &str, &str)> {
     let gvk = resource.object.gvk();
-    let now = (gvk.clone(), resource.object.name(), resource.object.namespace());
+    let now = (
+        gvk.clone(),
+        resource.object.name(),
+        resource.object.namespace(),
+    );
     let before = resource.previous.iter().map(move |it| {
-        let gvk = Gvk { kind: it.kind.as_ref().into(), ..gvk.clone() };
+        let gvk = Gvk {
+            kind: it.kind.as_ref().into(),
+            ..gvk.clone()
+        };
         (gvk, &*it.name, &*it.namespace)
     });
     std::iter::once(now).chain(before)
@@ -148,7 +176,9 @@ fn value(entry: &Node, names: &Names, resources: &Resources) -> Result<Node, Dia
     match (entry.get("source"), entry.get("sourceValue")) {
         (None, None) => wrong("the replacement has no `source`"),
         (Some(_), Some(_)) => wrong("the replacement has both `source` and `sourceValue`"),
-        (None, Some(value)) => Ok(Node::scalar(value.as_str().unwrap_or(""), Style::Plain, Tag::None).at(value)),
+        (None, Some(value)) => {
+            Ok(Node::scalar(value.as_str().unwrap_or(""), Style::Plain, Tag::None).at(value))
+        }
         (Some(source), None) => source_value(source, names, resources),
     }
 }
@@ -160,13 +190,17 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<N
         field => field,
     };
     let value = path::lookup(resource.node(), &path::split(field));
-    let value = value.filter(|it| !it.is_null() && !it.is_empty_collection()).ok_or_else(|| {
-        let message = format!("{} has no field `{field}` to copy", resource.object.id());
-        Diagnostic::error("missing-replacement-source", message)
-            .at(source.get("fieldPath").unwrap_or(source))
-            .related(resource.object.span(), "the resource")
-    })?;
-    let options = source.get("options").filter(|it| !text(it, "delimiter").is_empty());
+    let value = value
+        .filter(|it| !it.is_null() && !it.is_empty_collection())
+        .ok_or_else(|| {
+            let message = format!("{} has no field `{field}` to copy", resource.object.id());
+            Diagnostic::error("missing-replacement-source", message)
+                .at(source.get("fieldPath").unwrap_or(source))
+                .related(resource.object.span(), "the resource")
+        })?;
+    let options = source
+        .get("options")
+        .filter(|it| !text(it, "delimiter").is_empty());
     let Some(options) = options else {
         return Ok(value.clone());
     };
@@ -176,15 +210,33 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<N
     };
     let index = index(options);
     let parts = whole.split(text(options, "delimiter"));
-    let part = usize::try_from(index).ok().and_then(|at| parts.into_iter().nth(at)).ok_or_else(|| {
-        Diagnostic::error("bad-replacement", format!("`{whole}` has no part {index}")).at(options)
-    })?;
+    let part = usize::try_from(index)
+        .ok()
+        .and_then(|at| parts.into_iter().nth(at))
+        .ok_or_else(|| {
+            Diagnostic::error("bad-replacement", format!("`{whole}` has no part {index}"))
+                .at(options)
+        })?;
     Ok(Node::scalar(part, value.style(), implied(value)).at(value))
 }
 
-fn source_resource<'a>(source: &Node, names: &Names, resources: &'a Resources) -> Result<&'a Resource, Diagnostic> {
-    let (pattern, name, namespace) = (gvk_of(source), text(source, "name"), text(source, "namespace"));
-    let space = |it: &str| if it.is_empty() { "default".to_string() } else { it.to_string() };
+fn source_resource<'a>(
+    source: &Node,
+    names: &Names,
+    resources: &'a Resources,
+) -> Result<&'a Resource, Diagnostic> {
+    let (pattern, name, namespace) = (
+        gvk_of(source),
+        text(source, "name"),
+        text(source, "namespace"),
+    );
+    let space = |it: &str| {
+        if it.is_empty() {
+            "default".to_string()
+        } else {
+            it.to_string()
+        }
+    };
     let wanted = |resource: &&Resource| {
         ids(resource).any(|(gvk, has_name, has_namespace)| {
             (name.is_empty() || name == has_name)
@@ -193,19 +245,26 @@ fn source_resource<'a>(source: &Node, names: &Names, resources: &'a Resources) -
         })
     };
     let places = names.places((!name.is_empty()).then_some(name), resources.len());
-    let mut found = places.into_iter().filter_map(|at| resources.get(at)).filter(wanted);
+    let mut found = places
+        .into_iter()
+        .filter_map(|at| resources.get(at))
+        .filter(wanted);
     match (found.next(), found.next()) {
         (Some(resource), None) => Ok(resource),
-        (None, _) => Err(Diagnostic::error("missing-replacement-source", "the replacement's source selects nothing")
-            .at(source)
-            .did_you_mean(name, names.by_name.keys().map(|it| &**it))),
-        (Some(one), Some(other)) => {
-            Err(Diagnostic::error("ambiguous-replacement-source", "the replacement's source selects several resources")
-                .at(source)
-                .related(one.object.span(), "one of them")
-                .related(other.object.span(), "another")
-                .help("say more of `group`, `version`, `kind`, `name` and `namespace`"))
-        }
+        (None, _) => Err(Diagnostic::error(
+            "missing-replacement-source",
+            "the replacement's source selects nothing",
+        )
+        .at(source)
+        .did_you_mean(name, names.by_name.keys().map(|it| &**it))),
+        (Some(one), Some(other)) => Err(Diagnostic::error(
+            "ambiguous-replacement-source",
+            "the replacement's source selects several resources",
+        )
+        .at(source)
+        .related(one.object.span(), "one of them")
+        .related(other.object.span(), "another")
+        .help("say more of `group`, `version`, `kind`, `name` and `namespace`")),
     }
 }
 
@@ -221,7 +280,10 @@ fn fill(
         return Err(Diagnostic::error("bad-replacement", "the target has no `select`").at(target));
     };
     let selector = Selector::read(select)?;
-    let rejects = list(target, "reject").iter().map(Selector::read).collect::<Result<Vec<Selector>, Diagnostic>>()?;
+    let rejects = list(target, "reject")
+        .iter()
+        .map(Selector::read)
+        .collect::<Result<Vec<Selector>, Diagnostic>>()?;
     let default = [Node::constant(NAME)];
     let fields = match list(target, "fieldPaths") {
         [] => &default,
@@ -229,36 +291,53 @@ fn fill(
     };
     let mut matched = false;
     for at in names.places(selector.exact_name(), resources.len()) {
-        let wanted = resources.get(at).is_some_and(|it| is_wanted(it, &selector, &rejects));
+        let wanted = resources
+            .get(at)
+            .is_some_and(|it| is_wanted(it, &selector, &rejects));
         let Some(resource) = resources.get_mut(at).filter(|_| wanted) else {
             continue;
         };
         matched = true;
         for field in fields {
-            copy(resource, field, value, target.get("options")).map_err(|it| it.related(target.span(), "the target"))?;
+            copy(resource, field, value, target.get("options"))
+                .map_err(|it| it.related(target.span(), "the target"))?;
         }
     }
     if !matched {
-        let warning = Diagnostic::warning("unmatched-replacement", "the replacement's target selects no resource");
+        let warning = Diagnostic::warning(
+            "unmatched-replacement",
+            "the replacement's target selects no resource",
+        );
         stage.context.diagnostics.push(warning.at(select));
     }
     let identity = |it: &Node| {
         let path = it.as_str().unwrap_or("");
-        ["metadata", "kind", "apiVersion"].iter().any(|part| path.starts_with(part))
+        ["metadata", "kind", "apiVersion"]
+            .iter()
+            .any(|part| path.starts_with(part))
     };
     Ok(matched && fields.iter().any(identity))
 }
 
 fn is_wanted(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> bool {
-    let by_metadata = rejects.iter().any(|it| it.has_requirements() && it.matches_metadata(resource));
-    let matches = |selector: &Selector| ids(resource).any(|(gvk, name, space)| selector.matches_id(&gvk, name, space));
+    let by_metadata = rejects
+        .iter()
+        .any(|it| it.has_requirements() && it.matches_metadata(resource));
+    let matches = |selector: &Selector| {
+        ids(resource).any(|(gvk, name, space)| selector.matches_id(&gvk, name, space))
+    };
     selector.matches_metadata(resource)
         && !by_metadata
         && !rejects.iter().any(|it| !it.is_open() && matches(it))
         && matches(selector)
 }
 
-fn copy(resource: &mut Resource, field: &Node, value: &Node, options: Option<&Node>) -> Result<(), Diagnostic> {
+fn copy(
+    resource: &mut Resource,
+    field: &Node,
+    value: &Node,
+    options: Option<&Node>,
+) -> Result<(), Diagnostic> {
     let parts = path::split(field.as_str().unwrap_or(""));
     let create = match options {
         Some(options) if flag(options, "create") => Create::like(value),
@@ -275,7 +354,10 @@ fn copy(resource: &mut Resource, field: &Node, value: &Node, options: Option<&No
     if count > 0 {
         return Ok(());
     }
-    let message = format!("{id} has no field `{}` to fill", field.as_str().unwrap_or(""));
+    let message = format!(
+        "{id} has no field `{}` to fill",
+        field.as_str().unwrap_or("")
+    );
     Err(Diagnostic::error("missing-replacement-target", message)
         .at(field)
         .related(span, "the resource")
@@ -289,7 +371,9 @@ fn copy_into_text(
     create: Create,
     set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
 ) -> Option<()> {
-    let is_text = |count: &usize| path::lookup(node, parts.get(..*count).unwrap_or(&[])).is_some_and(is_structured);
+    let is_text = |count: &usize| {
+        path::lookup(node, parts.get(..*count).unwrap_or(&[])).is_some_and(is_structured)
+    };
     let count = (1..parts.len()).find(is_text)?;
     let (outer, inner) = parts.split_at_checked(count)?;
     let field = path::lookup_mut(node, outer)?;
@@ -305,7 +389,8 @@ fn copy_into_text(
 }
 
 fn is_structured(node: &Node) -> bool {
-    node.as_str().is_some_and(|text| parse_one(&Source::internal("text", text)).is_ok())
+    node.as_str()
+        .is_some_and(|text| parse_one(&Source::internal("text", text)).is_ok())
 }
 
 fn index(options: &Node) -> i64 {
@@ -314,7 +399,11 @@ fn index(options: &Node) -> i64 {
 
 /// Writes a value: only its text where a scalar stands, which keeps its own type.
 fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Diagnostic> {
-    let mut new = value.as_str().filter(|_| !value.is_null()).unwrap_or("").to_string();
+    let mut new = value
+        .as_str()
+        .filter(|_| !value.is_null())
+        .unwrap_or("")
+        .to_string();
     if let Some(options) = options.filter(|it| !text(it, "delimiter").is_empty()) {
         let Some(old) = field.as_str() else {
             let message = format!("a delimiter can't split {}", field.kind().words());
@@ -332,7 +421,11 @@ fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Dia
         new = parts.join(delimiter);
     }
     if field.is_scalar() {
-        let tag = if field.has_origin() { implied(field) } else { field.tag() };
+        let tag = if field.has_origin() {
+            implied(field)
+        } else {
+            field.tag()
+        };
         *field = Node::scalar(new, field.style(), tag).at(field.span());
     } else {
         *field = value.clone();

@@ -18,7 +18,11 @@ pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ReplicaCountTransformer",
     apply: |stage, resources| {
         let entries = stage.kustomization.list("replicas");
-        let names = if entries.is_empty() { Names::new() } else { names(resources) };
+        let names = if entries.is_empty() {
+            Names::new()
+        } else {
+            names(resources)
+        };
         for entry in entries {
             let set = set(entry, &stage.config.replicas, &names, resources);
             stage.keep(set);
@@ -26,11 +30,19 @@ pub(super) const TRANSFORM: Transform = Transform {
         }
         Ok(())
     },
-    fields: &[("replica", Shape::Record(REPLICA)), ("fieldSpecs", FIELD_SPECS)],
+    fields: &[
+        ("replica", Shape::Record(REPLICA)),
+        ("fieldSpecs", FIELD_SPECS),
+    ],
     run: |_, config, resources| {
         let names = names(resources);
         let entry = config.get("replica").unwrap_or(config);
-        set(entry, &specs_of(list(config, "fieldSpecs")), &names, resources)
+        set(
+            entry,
+            &specs_of(list(config, "fieldSpecs")),
+            &names,
+            resources,
+        )
     },
 };
 
@@ -42,17 +54,35 @@ fn names(resources: &Resources) -> Names {
     for (at, resource) in resources.iter().enumerate() {
         let gvk = resource.object.gvk();
         for previous in &resource.previous {
-            let gvk = Gvk { kind: previous.kind.as_ref().into(), ..gvk.clone() };
-            names.entry(previous.name.as_ref().into()).or_default().push((at, gvk));
+            let gvk = Gvk {
+                kind: previous.kind.as_ref().into(),
+                ..gvk.clone()
+            };
+            names
+                .entry(previous.name.as_ref().into())
+                .or_default()
+                .push((at, gvk));
         }
-        names.entry(resource.object.name().into()).or_default().push((at, gvk));
+        names
+            .entry(resource.object.name().into())
+            .or_default()
+            .push((at, gvk));
     }
     names
 }
 
-fn set(entry: &Node, specs: &[FieldSpec], names: &Names, resources: &mut Resources) -> Result<(), Diagnostic> {
+fn set(
+    entry: &Node,
+    specs: &[FieldSpec],
+    names: &Names,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
     let name = text(entry, "name");
-    let count = entry.get("count").and_then(Node::as_int).unwrap_or(0).to_string();
+    let count = entry
+        .get("count")
+        .and_then(Node::as_int)
+        .unwrap_or(0)
+        .to_string();
     let known = names.get(name).map(Vec::as_slice).unwrap_or_default();
     let mut found = false;
     for spec in specs {

@@ -5,8 +5,9 @@ use crate::diag::Diagnostic;
 
 type Fault = Box<Diagnostic>;
 
-fn help(fault: Fault, help: &str) -> Fault {
-    Box::new(fault.help(help))
+fn help(mut fault: Fault, help: &str) -> Fault {
+    fault.help.push(help.to_string());
+    fault
 }
 
 impl Scanner<'_> {

@@ -59,6 +59,54 @@ pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
     }
 }
 
+/// Reads a file as kustomize's loader does: the text is cut at its `---` lines first, and of each piece only the first document is
+/// read, so that a document after `...` is lost. Pieces without a document are skipped.
+pub fn parse_as_kustomize(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
+    let (mut documents, mut faults) = (Vec::new(), Diagnostics::default());
+    let mut piece = 0..0;
+    for line in source.text.split_inclusive('\n') {
+        let start = piece.end;
+        piece.end += line.len();
+        let cuts = start > 0 && line.starts_with("---") && line.ends_with('\n');
+        if !cuts {
+            continue;
+        }
+        let rest = line[3..].trim();
+        if rest.is_empty() || rest.starts_with('#') {
+            gather(source, piece.start..start, &mut documents, &mut faults);
+            piece.start = piece.end;
+        } else {
+            let fault = Diagnostic::error(
+                "yaml-syntax",
+                "kustomize wants nothing but a comment after `---`",
+            );
+            faults.push(
+                fault
+                    .at(Span::new(source, start..piece.end))
+                    .help("begin the document on the next line"),
+            );
+        }
+    }
+    gather(source, piece, &mut documents, &mut faults);
+    if faults.is_empty() {
+        Ok(documents)
+    } else {
+        Err(faults)
+    }
+}
+
+fn gather(
+    source: &Arc<Source>,
+    piece: Range<usize>,
+    documents: &mut Vec<Node>,
+    faults: &mut Diagnostics,
+) {
+    match read(source, piece, false, true) {
+        Ok(parsed) => documents.extend(parsed.documents),
+        Err(more) => faults.extend(more),
+    }
+}
+
 fn read(
     source: &Arc<Source>,
     range: Range<usize>,

@@ -94,7 +94,7 @@ impl<'s> Parser<'s> {
         if !starts.contains(&self.token.kind) {
             documents.push(self.document()?);
         }
-        while !(first_only && !documents.is_empty()) {
+        while !first_only || documents.is_empty() {
             // Only the first document may begin with `...`, which is then no document.
             while self.token.kind == TokenKind::DocumentEnd && !documents.is_empty() {
                 self.advance()?;

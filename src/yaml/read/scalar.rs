@@ -277,11 +277,8 @@ impl Scanner<'_> {
         let (mut lines, mut was_blank, mut ended): (usize, bool, Option<&str>) = (0, false, None);
         while self.column() == indent && self.byte() != 0 {
             let blank = matches!(self.byte(), b' ' | b'\t');
-            if lines == 1 {
-                if let Some((from, to)) = slice {
-                    let line: &str = &self.text[from..to];
-                    self.buffer.push_str(line);
-                }
+            if let (1, Some((from, to))) = (lines, slice) {
+                self.buffer.push_str(&self.text[from..to]);
             }
             let folds = style == Style::Folded && !was_blank && !blank && ended == Some("\n");
             match ended {

@@ -4,8 +4,8 @@
 //! reader would take for something else is quoted, with double quotes; text of several lines is a literal block. A number
 //! that is written in a way in which the two versions differ (`0777`, `1_000`) is written in plain decimal.
 
-use super::scalar::{float_value, int_value_wide};
-use super::{Kind, Mapping, Node, View, resolve};
+use crate::yaml::scalar::{float_value, int_value_wide};
+use crate::yaml::{Kind, Mapping, Node, View, resolve};
 
 /// Writes one document, with a final line feed.
 pub fn to_claims_form(node: &Node) -> String {

@@ -1,0 +1,25 @@
+//! The claim kinds that come with the program, embedded as a tree.
+
+use include_dir::{Dir, include_dir};
+
+use crate::tree::{Tree, TreePath};
+
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+/// `<Kind>/…` of every built-in kind.
+pub fn builtin() -> Tree {
+    let mut tree = Tree::new();
+    collect(&TEMPLATES, &mut tree);
+    tree
+}
+
+fn collect(folder: &Dir<'_>, tree: &mut Tree) {
+    for file in folder.files() {
+        if let Some(path) = file.path().to_str().and_then(TreePath::new) {
+            tree.insert(path, file.contents());
+        }
+    }
+    for folder in folder.dirs() {
+        collect(folder, tree);
+    }
+}
