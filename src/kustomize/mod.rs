@@ -173,7 +173,10 @@ pub fn build_over(
         custom_schema: false,
     };
     let objects = build_all(&mut context, path, initial);
-    let Context { diagnostics, .. } = context;
+    let Context {
+        mut diagnostics, ..
+    } = context;
+    diagnostics.move_outermost();
     Built {
         objects: objects.unwrap_or_default(),
         read_set: recorded.finish(),

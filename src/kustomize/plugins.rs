@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::yaml::{Mapping, Node};
 
 use super::accumulate::{Accumulated, Context, Failed, Level, mark};
@@ -85,8 +85,7 @@ fn configurations(context: &mut Context<'_>, level: &Level<'_>, field: &str) -> 
     let mut paths = Vec::new();
     for entry in level.kustomization.list(field) {
         let words = entry.as_str().unwrap_or("");
-        let source = Source::new(level.kustomization.path.clone(), words);
-        let resources = match resources_of(&source) {
+        let resources = match resources_of(&entry.embedded_source()) {
             Ok(resources) => resources,
             Err(faults) if words.contains('\n') => {
                 context

@@ -69,7 +69,7 @@ fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
             .at(&node)
             .help("an operation is a map with `op`, `path` and `value`"));
     }
-    if source.text.starts_with('[') {
+    if source.text.trim_start().starts_with('[') {
         check_json(&node)?;
     } else {
         as_yaml_1_1(&mut node);

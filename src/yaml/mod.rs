@@ -4,6 +4,7 @@
 //! writers on one scalar core: the claims form (the committed tree: keys in the given order, never folded) and the build
 //! form (what `kustomize build` prints). Which form is written is no part of a node.
 
+mod embedded;
 mod mapping;
 mod node;
 mod path;

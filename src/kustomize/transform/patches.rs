@@ -233,7 +233,7 @@ fn merge_all(
 fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource>, Diagnostic> {
     let words = entry.as_str().unwrap_or("");
     if words.contains('\n') || words.contains(": ") {
-        if let Ok(patches) = resources_of(&inline(stage, words)) {
+        if let Ok(patches) = resources_of(&entry.embedded_source()) {
             return Ok(patches);
         }
     }
@@ -259,16 +259,12 @@ fn content(stage: &Stage<'_, '_>, entry: &Node, field: &str) -> Result<Arc<Sourc
         )
         .at(entry)
         .help("remove one of them")),
-        (false, true) => Ok(inline(stage, patch)),
+        (false, true) => Ok(entry.get(field).unwrap_or(entry).embedded_source()),
         (true, false) => {
             let at = entry.get("path").unwrap_or(entry);
             stage.context.loader.source(&stage.folder, path, at.span())
         }
     }
-}
-
-fn inline(stage: &Stage<'_, '_>, text: &str) -> Arc<Source> {
-    Source::new(stage.kustomization.path.clone(), text)
 }
 
 /// A list is a JSON 6902 patch, anything else a strategic merge.
