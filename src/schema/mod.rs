@@ -1,13 +1,19 @@
 //! JSON Schema over nodes, the built-in list keys and scopes of Kubernetes kinds.
 
+mod api;
+mod custom;
 mod defaults;
 mod faults;
 mod format;
+mod openapi;
 mod parse;
 mod pattern;
 mod structural;
 mod validate;
 
+pub use api::ApiSchemas;
+pub use custom::CustomResource;
 pub use defaults::apply_defaults;
+pub use openapi::OpenApi;
 pub use structural::{ConditionalDefault, ListType, Schema};
 pub use validate::validate;
