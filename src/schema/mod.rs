@@ -3,9 +3,10 @@
 mod api;
 mod custom;
 mod defaults;
+mod document;
 mod faults;
 mod format;
-mod openapi;
+
 mod parse;
 mod pattern;
 mod structural;
@@ -14,6 +15,6 @@ mod validate;
 pub use api::ApiSchemas;
 pub use custom::CustomResource;
 pub use defaults::apply_defaults;
-pub use openapi::OpenApi;
+pub use document::OpenApi;
 pub use structural::{ConditionalDefault, ListType, Schema};
 pub use validate::validate;

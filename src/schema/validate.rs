@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::custom::object_meta;
+use super::document::OpenApi;
 use super::faults;
 use super::format::is_quantity;
-use super::openapi::OpenApi;
 use super::structural::{Flags, Format, Limits, ListType, Logic, Range, Schema, Types};
 use crate::diag::{Diagnostic, Span};
 use crate::yaml::{Entry, FieldPath, Kind, Mapping, Node, Step, Style, Tag, View, resolve};
