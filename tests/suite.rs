@@ -1,1 +1,20 @@
 //! All integration tests, one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests read case files, say why they are skipped, and fail by panic"
+)]
+
+mod cases;
+mod claims;
+mod disk;
+mod emit;
+mod golden;
+mod layers;
+mod patch;
+mod report;
+mod yaml_conformance;
+mod yaml_laws;
+mod yaml_peers;

@@ -1,1 +1,52 @@
 //! Reads a folder and carries out a plan; alone touches files.
+//!
+//! What is deliberately absent: any knowledge of what the files mean, and any decision. Which file is written or removed is
+//! `emit`'s to say.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this room is where the file system is touched"
+)]
+
+mod apply;
+mod error;
+mod folder;
+mod output;
+
+pub use apply::{Lock, Summary, apply};
+pub use error::DiskError;
+pub use folder::Folder;
+pub use output::read_output;
+
+use std::path::{Path, PathBuf};
+
+use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
+
+/// The nearest folder, from `start` upwards, that holds a file of that name.
+pub fn find_upwards(start: &Path, name: &str) -> Option<PathBuf> {
+    let start = std::path::absolute(start).ok()?;
+    let mut folders = start.ancestors();
+    folders
+        .find(|folder| folder.join(name).is_file())
+        .map(Path::to_path_buf)
+}
+
+/// Everything below a folder of `files`, dot files left out, with paths relative to it.
+pub fn read(files: &dyn Files, folder: &TreePath) -> Result<Tree, (TreePath, FilesError)> {
+    let mut tree = Tree::new();
+    let mut open = vec![folder.clone()];
+    while let Some(folder_path) = open.pop() {
+        let entries = files.list(&folder_path);
+        for entry in entries.map_err(|error| (folder_path.clone(), error))? {
+            let path = folder_path.child(&entry.name);
+            match entry.kind {
+                _ if entry.name.starts_with('.') => {}
+                EntryKind::Folder => open.push(path),
+                EntryKind::File => {
+                    let bytes = files.read(&path).map_err(|error| (path.clone(), error))?;
+                    tree.insert(path.below(folder).unwrap_or(path), bytes);
+                }
+            }
+        }
+    }
+    Ok(tree)
+}

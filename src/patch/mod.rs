@@ -1,1 +1,13 @@
 //! Strategic merge and JSON 6902 as kustomize applies them, and the patch between two objects.
+
+mod between;
+mod draft;
+mod json6902;
+mod lists;
+mod operations;
+mod same;
+mod strategic;
+
+pub use between::{Patch, between};
+pub use json6902::{PatchText, json6902, parse_json6902, parse_patch};
+pub use strategic::{Applied, strategic};

@@ -6,7 +6,8 @@ mod defaults;
 mod document;
 mod faults;
 mod format;
-
+mod kinds;
+mod openapi;
 mod parse;
 mod pattern;
 mod structural;
@@ -16,5 +17,6 @@ pub use api::ApiSchemas;
 pub use custom::CustomResource;
 pub use defaults::apply_defaults;
 pub use document::OpenApi;
+pub use kinds::{ListRule, Schemas, TypeRef};
 pub use structural::{ConditionalDefault, ListType, Schema};
 pub use validate::validate;

@@ -1,1 +1,327 @@
-//! minijinja and our filters; values enter as placeholders.
+//! Templates: minijinja, with values that enter as placeholders and so can't break the structure.
+//!
+//! An expression in a template prints a placeholder (a number between two private characters) and the value is kept aside.
+//! After the template's output is parsed as YAML, a plain scalar that is just one placeholder becomes the value with its
+//! type; a placeholder inside text, quotes or a key is put in as text. The value keeps its span, so what ends up in an
+//! object still knows the claim's line it came from. This room alone names minijinja.
+
+mod builtin;
+mod filters;
+mod placeholder;
+mod quantity;
+mod value;
+
+pub use builtin::{BUILTIN, builtin};
+pub use placeholder::is_reserved;
+pub use value::Context;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::yaml::{Node, View};
+use placeholder::Slots;
+
+/// Steps that one template may take before it counts as one that does not end.
+const FUEL: u64 = 5_000_000;
+
+/// Compiled templates and expressions by name.
+pub struct Templates {
+    environment: Environment<'static>,
+    origins: BTreeMap<String, Origin>,
+}
+
+/// Where a template's text stands: the byte at `offset` of the text is the first of the span.
+struct Origin {
+    span: Span,
+    offset: usize,
+}
+
+impl Default for Templates {
+    fn default() -> Templates {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        // Any escaping marks what a macro or a block captures as safe, which is how captured placeholders are told from values.
+        environment.set_auto_escape_callback(|_| AutoEscape::Custom("placeholder".into()));
+        environment.set_fuel(Some(FUEL));
+        environment.set_debug(true);
+        // A block text at the end keeps its last line break only if the file does.
+        environment.set_syntax(whole_line_blocks());
+        filters::register(&mut environment);
+        Templates {
+            environment,
+            origins: BTreeMap::new(),
+        }
+    }
+}
+
+impl Templates {
+    /// Adds a template file under a name that includes and imports can use. Errors: `template-syntax`.
+    pub fn add(&mut self, name: &str, source: &Arc<Source>) -> Result<(), Diagnostic> {
+        let span = Span::new(source, 0..source.text.len());
+        self.compile(name, source.text.clone(), Origin { span, offset: 0 })
+    }
+
+    /// Adds an expression, given as the text of a scalar. One without a value is a null. Errors: `template-syntax`.
+    pub fn add_expression(&mut self, name: &str, expression: &Node) -> Result<(), Diagnostic> {
+        const OPEN: &str = "{{ (";
+        let text = expression.as_str().unwrap_or("");
+        let origin = Origin {
+            span: text_span(expression),
+            offset: OPEN.len(),
+        };
+        self.compile(name, format!("{OPEN}{text}) | default(none) }}}}"), origin)
+    }
+
+    /// Adds a text in which `{{ expressions }}` are filled in. Errors: `template-syntax`.
+    pub fn add_text(&mut self, name: &str, text: &Node) -> Result<(), Diagnostic> {
+        let origin = Origin {
+            span: text_span(text),
+            offset: 0,
+        };
+        self.compile(name, text.as_str().unwrap_or("").to_string(), origin)
+    }
+
+    /// Whether a template of that name was added.
+    pub fn contains(&self, name: &str) -> bool {
+        self.origins.contains_key(name)
+    }
+
+    fn compile(&mut self, name: &str, text: String, origin: Origin) -> Result<(), Diagnostic> {
+        self.origins.insert(name.to_string(), origin);
+        let added = self.environment.add_template_owned(name.to_string(), text);
+        added.map_err(|error| self.diagnostic("template-syntax", name, &error))
+    }
+
+    /// Renders a template to the documents it makes. Values keep their spans; what the template itself says gets `origin`.
+    ///
+    /// Errors: `template-error` at the template's line; `template-output` where the result is no YAML.
+    pub fn render(
+        &self,
+        name: &str,
+        context: &Context,
+        origin: &Span,
+    ) -> Result<Vec<Node>, Diagnostics> {
+        let (mut text, slots) = self.run(name, context)?;
+        // The engine drops a template's last line break, and a block text at the end would lose its own with it.
+        text.push('\n');
+        let source = Source::new(self.source_of(name).path.clone(), text);
+        let documents = crate::yaml::parse(&source)
+            .map_err(|faults| self.output_faults(name, &source, faults))?;
+        let mut fill = placeholder::Fill {
+            slots: &slots,
+            origin,
+        };
+        let documents = documents.into_iter().filter(|node| !node.is_null());
+        documents
+            .map(|node| {
+                fill.node(node)
+                    .map_err(|fault| self.at_template(name, fault).into())
+            })
+            .collect()
+    }
+
+    /// The value of an expression. Errors: `template-error`.
+    pub fn evaluate(&self, name: &str, context: &Context) -> Result<Node, Diagnostic> {
+        let (text, slots) = self.run(name, context)?;
+        Ok(placeholder::whole(&text, &slots)
+            .cloned()
+            .unwrap_or_else(|| Node::string(placeholder::text(&text, &slots))))
+    }
+
+    /// A text with its expressions filled in. Errors: `template-error`.
+    pub fn text(&self, name: &str, context: &Context) -> Result<String, Diagnostic> {
+        let (text, slots) = self.run(name, context)?;
+        Ok(placeholder::text(&text, &slots))
+    }
+
+    fn run(&self, name: &str, context: &Context) -> Result<(String, Vec<Node>), Diagnostic> {
+        let slots = Arc::new(Mutex::new(Slots::default()));
+        let mut environment = self.environment.clone();
+        placeholder::install(&mut environment, &slots, context);
+        let template = environment
+            .get_template(name)
+            .map_err(|error| self.diagnostic("template-error", name, &error))?;
+        let text = template
+            .render(context.to_value())
+            .map_err(|error| self.diagnostic("template-error", name, &error))?;
+        let slots = std::mem::take(&mut *slots.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((text, slots.into_values()))
+    }
+
+    fn source_of(&self, name: &str) -> Arc<Source> {
+        self.origins
+            .get(name)
+            .map_or_else(|| Source::internal(name, ""), |it| it.span.source.clone())
+    }
+
+    fn diagnostic(&self, code: &'static str, name: &str, error: &Error) -> Diagnostic {
+        let innermost = std::iter::successors(Some(error), |error| {
+            std::error::Error::source(*error).and_then(|source| source.downcast_ref::<Error>())
+        });
+        let error = innermost.last().unwrap_or(error);
+        let expression = error
+            .range()
+            .zip(error.template_source())
+            .and_then(|(range, text)| text.get(range));
+        let message = match (error.kind(), error.detail()) {
+            (ErrorKind::OutOfFuel, _) => "the template does not come to an end".to_string(),
+            (ErrorKind::UndefinedError, _) => format!(
+                "`{}` has no value here",
+                expression.unwrap_or("the expression").trim()
+            ),
+            (kind, Some(detail)) => format!("{kind}: {detail}"),
+            (kind, None) => kind.to_string(),
+        };
+        let diagnostic = Diagnostic::error(code, message);
+        let Some(origin) = self.origins.get(error.name().unwrap_or(name)) else {
+            return diagnostic;
+        };
+        let start = origin.span.start as usize;
+        let place = |at: usize| start + at.saturating_sub(origin.offset);
+        match error.range() {
+            Some(range) => diagnostic.at(Span::new(
+                &origin.span.source,
+                place(range.start)..place(range.end).min(origin.span.end as usize),
+            )),
+            None => diagnostic.at(&origin.span),
+        }
+    }
+
+    /// Faults in the YAML that a template made, told at the template's line that most likely made it.
+    fn output_faults(&self, name: &str, output: &Arc<Source>, faults: Diagnostics) -> Diagnostics {
+        let mut told = Diagnostics::default();
+        for fault in faults {
+            let line = fault.span.as_ref().map_or(1, |span| span.position().line);
+            let rendered = output.text.lines().nth(line - 1).unwrap_or("");
+            let source = self.source_of(name);
+            let diagnostic = Diagnostic::error(
+                "template-output",
+                format!("the template's output is no YAML: {}", fault.message),
+            );
+            told.push(
+                diagnostic
+                    .at(placeholder::likely_line(&source, rendered))
+                    .help(format!(
+                        "line {line} of the output reads `{}`",
+                        placeholder::shown(rendered)
+                    )),
+            );
+        }
+        told
+    }
+
+    fn at_template(&self, name: &str, fault: placeholder::Misplaced) -> Diagnostic {
+        let source = self.source_of(name);
+        Diagnostic::error("template-output", fault.message)
+            .at(placeholder::likely_line(&source, &fault.line))
+            .help("give it a line of its own, as `key: {{ value }}`")
+    }
+}
+
+/// A line that holds nothing but a `{% tag %}` leaves no line in the output.
+fn whole_line_blocks() -> SyntaxConfig {
+    let mut builder = SyntaxConfig::builder();
+    builder
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true);
+    builder.build().unwrap_or_default()
+}
+
+/// Where the text of a scalar stands, quotes not counted, as far as it stands there letter by letter.
+fn text_span(node: &Node) -> Span {
+    let span = node.span();
+    let (View::Scalar(text), covered) = (node.view(), span.text()) else {
+        return span.clone();
+    };
+    match covered.find(text) {
+        Some(at) => Span::new(
+            &span.source,
+            span.start as usize + at..span.start as usize + at + text.len(),
+        ),
+        None => span.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::TreePath;
+    use crate::yaml::{parse_one, to_claims_form};
+
+    fn source(text: &str) -> Arc<Source> {
+        Source::new(TreePath::new("t.yaml").unwrap(), text)
+    }
+
+    fn render(template: &str, spec: &str) -> Result<String, Diagnostics> {
+        let mut templates = Templates::default();
+        templates.add("t", &source(template))?;
+        let claim = source(spec);
+        let mut context = Context::new();
+        context.set("spec", &parse_one(&claim)?);
+        let documents = templates.render("t", &context, &Span::new(&claim, 0..0))?;
+        Ok(documents
+            .iter()
+            .map(to_claims_form)
+            .collect::<Vec<_>>()
+            .join("---\n"))
+    }
+
+    #[test]
+    fn values_keep_their_type_and_cannot_break_out() {
+        let template = "a: {{ spec.text }}\nb: x-{{ spec.word }}\n{{ spec.word }}: {{ spec.map }}\nc: |\n  one {{ spec.text }}\n";
+        let spec = "text: \"1\\n}: {\"\nword: y\nmap: {k: [1.10, true]}\n";
+        let expected =
+            "a: |-\n  1\n  }: {\nb: x-y\n\"y\":\n  k:\n  - 1.10\n  - true\nc: |\n  one 1\n  }: {\n";
+        assert_eq!(render(template, spec).unwrap(), expected);
+    }
+
+    #[test]
+    fn numbers_keep_their_text_and_missing_fields_are_falsy() {
+        let template = "{% if spec.none.at.all %}\nx: 1\n{% endif %}\na: {{ spec.version }}\nb: {{ spec.n + 1 }}\n";
+        assert_eq!(
+            render(template, "version: 24.10\nn: 2\n").unwrap(),
+            "a: 24.10\nb: 3\n"
+        );
+    }
+
+    #[test]
+    fn macros_and_captures_carry_values() {
+        let template = "{% macro m(v) %}{k: {{ v }}}{% endmacro %}\n{% set s %}p-{{ spec.a }}{% endset %}\na: {{ m(spec.a) }}\nb: {{ s }}\nc: {{ spec.a | safe }}\n";
+        assert_eq!(
+            render(template, "a: 'x: [y'\n").unwrap(),
+            "a:\n  k: \"x: [y\"\nb: \"p-x: [y\"\nc: \"x: [y\"\n"
+        );
+    }
+
+    #[test]
+    fn faults_point_into_the_template() {
+        let faults = render("a: 1\nb: {{ spec.missing }}\n", "a: 1").unwrap_err();
+        let fault = faults.iter().next().unwrap();
+        assert_eq!(
+            (
+                fault.code,
+                fault.span.as_ref().unwrap().to_string().as_str()
+            ),
+            ("template-error", "t.yaml:2:7")
+        );
+        let faults = render("a: 1\nb: [ {{ spec.a }}\nc: 1\n", "a: 1").unwrap_err();
+        assert_eq!(faults.iter().next().unwrap().code, "template-output");
+        assert_eq!(
+            render(
+                "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+                "a: 1"
+            )
+            .unwrap_err()
+            .iter()
+            .next()
+            .unwrap()
+            .message,
+            "the template does not come to an end"
+        );
+    }
+}

@@ -105,6 +105,16 @@ impl Mapping {
         self.entries.retain(keep);
     }
 
+    /// Keeps the entries that `keep` wants, which may change them.
+    pub fn retain_mut(&mut self, keep: impl FnMut(&mut Entry) -> bool) {
+        self.entries.retain_mut(keep);
+    }
+
+    /// Appends an entry; the caller knows that the key is not there yet.
+    pub fn push(&mut self, key: Node, value: Node) {
+        self.entries.push(Entry { key, value });
+    }
+
     /// Keys and values in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Entry> {
         self.entries.iter()
@@ -118,6 +128,11 @@ impl Mapping {
     /// The keys' texts in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|it| it.key.as_str().unwrap_or(""))
+    }
+
+    /// All entries in order.
+    pub fn as_slice(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// All entries, to reorder.

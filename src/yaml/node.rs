@@ -44,7 +44,7 @@ pub enum Style {
     Literal,
     /// `>`
     Folded,
-    /// A collection in `[…]` or `{…}`.
+    /// A collection in `[…]` or `{…}`; a null whose value is missing inside such a collection.
     Flow,
 }
 
@@ -93,6 +93,36 @@ impl Node {
                 start: clip(text.start),
                 end: clip(text.end),
             },
+            style,
+            tag,
+        }
+    }
+
+    /// A scalar with a text of its own, at its place.
+    pub(super) fn owned(span: Span, text: Arc<str>, style: Style, tag: Tag) -> Node {
+        Node {
+            span,
+            value: Value::Owned(text),
+            style,
+            tag,
+        }
+    }
+
+    /// A sequence at its place.
+    pub(super) fn items(span: Span, items: Vec<Node>, style: Style, tag: Tag) -> Node {
+        Node {
+            span,
+            value: Value::Sequence(items),
+            style,
+            tag,
+        }
+    }
+
+    /// A mapping at its place.
+    pub(super) fn entries(span: Span, mapping: Mapping, style: Style, tag: Tag) -> Node {
+        Node {
+            span,
+            value: Value::Mapping(mapping),
             style,
             tag,
         }
@@ -236,7 +266,9 @@ impl Node {
                 Tag::Float => Kind::Float,
                 Tag::Timestamp => Kind::Timestamp,
                 Tag::Binary => Kind::Binary,
-                Tag::None if self.style == Style::Plain => resolve(self.as_str().unwrap_or("")),
+                Tag::None if matches!(self.style, Style::Plain | Style::Flow) => {
+                    resolve(self.as_str().unwrap_or(""))
+                }
                 Tag::None => Kind::String,
             },
         }
@@ -277,12 +309,20 @@ impl Node {
         }
     }
 
-    /// The value of any number that is finite, rounded to a float.
+    /// The value of a whole number from −2^63 to 2^64−1.
+    pub fn as_int_wide(&self) -> Option<i128> {
+        if self.kind() != Kind::Int {
+            None
+        } else {
+            self.as_str().and_then(super::scalar::int_value_wide)
+        }
+    }
+
+    /// The nearest float to a finite number.
     pub fn as_float(&self) -> Option<f64> {
-        let text = self.as_str()?;
         match self.kind() {
-            Kind::Int => super::scalar::int_value_wide(text).map(|it| it as f64),
-            Kind::Float => super::scalar::float_value(text),
+            Kind::Int => self.as_int_wide().map(|it| it as f64),
+            Kind::Float => self.as_str().and_then(super::scalar::float_value),
             _ => None,
         }
     }

@@ -68,7 +68,7 @@ fn resolve_number(text: &str) -> Kind {
         _ if matches!(text, ".nan" | ".NaN" | ".NAN") => return Kind::Float,
         _ => {}
     }
-    if is_timestamp(text) {
+    if super::timestamp::rfc_3339(text).is_some() {
         return Kind::Timestamp;
     }
     if int_value_wide(text).is_some() {
@@ -143,76 +143,6 @@ pub(super) fn float_value(text: &str) -> Option<f64> {
         }
     }
     plain.parse::<f64>().ok().filter(|value| value.is_finite())
-}
-
-/// Whether the text is a date as go-yaml takes it: `Y-M-D`, alone, with `T` and a zone, or with a space and no zone.
-fn is_timestamp(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    if bytes.len() < 8 || !bytes[..4].iter().all(u8::is_ascii_digit) || bytes[4] != b'-' {
-        return false;
-    }
-    parse_timestamp(text).is_some()
-}
-
-fn parse_timestamp(text: &str) -> Option<()> {
-    let (year, rest) = (text.get(..4)?, text.get(5..)?);
-    let (month, rest) = rest.split_once('-')?;
-    let day_len = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let (day, time) = (rest.get(..day_len)?, rest.get(day_len..)?);
-    let number = |text: &str| {
-        ((1..=2).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_digit()))
-            .then(|| text.parse::<u32>().ok())?
-    };
-    let (month, day) = (number(month)?, number(day)?);
-    let year: u32 = year.parse().ok()?;
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = [
-        31,
-        if leap { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    if !(1..=12).contains(&month) || day == 0 || day > days[month as usize - 1] {
-        return None;
-    }
-    if time.is_empty() {
-        return Some(());
-    }
-    let (zoned, clock) = match time.as_bytes()[0] {
-        b'T' | b't' => (true, &time[1..]),
-        b' ' => (false, &time[1..]),
-        _ => return None,
-    };
-    let clock = if zoned { strip_zone(clock)? } else { clock };
-    let (clock, fraction) = clock
-        .split_once('.')
-        .map_or((clock, None), |(clock, fraction)| (clock, Some(fraction)));
-    if fraction.is_some_and(|it| it.is_empty() || !it.bytes().all(|byte| byte.is_ascii_digit())) {
-        return None;
-    }
-    let mut parts = clock.split(':');
-    let (hour, minute, second) = (number(parts.next()?)?, parts.next()?, parts.next()?);
-    let two = |text: &str| (text.len() == 2).then(|| number(text))?;
-    (parts.next().is_none() && hour < 24 && two(minute)? < 60 && two(second)? < 60).then_some(())
-}
-
-fn strip_zone(clock: &str) -> Option<&str> {
-    if let Some(clock) = clock.strip_suffix('Z') {
-        return Some(clock);
-    }
-    let at = clock.rfind(['+', '-'])?;
-    let zone = clock.get(at + 1..)?;
-    let (hours, minutes) = zone.split_once(':')?;
-    let two = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-    (two(hours) && two(minutes)).then(|| &clock[..at])
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! reader would take for something else is quoted, with double quotes; text of several lines is a literal block. A number
 //! that is written in a way in which the two versions differ (`0777`, `1_000`) is written in plain decimal.
 
-use super::scalar::{float_value, int_value_wide};
-use super::{Kind, Mapping, Node, View, resolve};
+use crate::yaml::scalar::{float_value, int_value_wide};
+use crate::yaml::{Kind, Mapping, Node, View, resolve};
 
 /// Writes one document, with a final line feed.
 pub fn to_claims_form(node: &Node) -> String {
@@ -14,7 +14,7 @@ pub fn to_claims_form(node: &Node) -> String {
         View::Mapping(mapping) if !mapping.is_empty() => writer.mapping(mapping, 0, false),
         View::Sequence(items) if !items.is_empty() => writer.sequence(items, 0, false),
         _ => {
-            writer.inline(node, 0);
+            writer.inline(node, 2);
             writer.out.push('\n');
         }
     }
@@ -186,7 +186,7 @@ fn number(text: &str) -> String {
 }
 
 /// Whether a string of several lines can be a literal block that every reader reads back unchanged.
-fn is_block_text(text: &str) -> bool {
+pub fn is_block_text(text: &str) -> bool {
     text.contains('\n')
         && text.trim_matches('\n') != ""
         && !text.starts_with('\t')
@@ -203,7 +203,7 @@ fn is_printable(c: char) -> bool {
 }
 
 /// Whether a string can stand without quotes and every reader takes it for that string.
-pub(super) fn is_plain(text: &str) -> bool {
+pub fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
         return false;

@@ -1,0 +1,180 @@
+//! Carries out a plan.
+//!
+//! Each file is written aside and renamed into place, so a run that is killed at any point, by Ctrl-C too, leaves every file
+//! either old or new, and needs no signal handler. What it wrote aside lies in the output folder as
+//! `.pleach-??????.tmp`; the next run removes it and does what is left to do.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::emit::{Change, Plan, Step};
+use crate::tree::TreePath;
+
+use super::error::DiskError;
+use super::output::place;
+
+/// The name of a file that is not yet in place: these two around six letters or digits.
+const ASIDE: (&str, &str) = (".pleach-", ".tmp");
+
+/// Whether a killed run may have left this behind. Exact, because what it names is removed.
+pub(super) fn is_leftover(name: &str) -> bool {
+    let middle = name
+        .strip_prefix(ASIDE.0)
+        .and_then(|it| it.strip_suffix(ASIDE.1));
+    middle.is_some_and(|it| it.len() == 6 && it.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// How many files a plan touched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Created or updated.
+    pub written: usize,
+    /// Removed.
+    pub removed: usize,
+}
+
+/// Keeps a second run out until it is dropped, or its process ends. Held from before the output folder is read until the plan
+/// is carried out.
+pub struct Lock {
+    _file: Option<File>,
+}
+
+impl Lock {
+    /// Waits for its turn. The lock is on an open file that exists anyway (`pleach.yaml`), so nothing is left in the tree.
+    pub fn take(path: &Path) -> Result<Lock, DiskError> {
+        let file = File::open(path).map_err(DiskError::when("open", path))?;
+        match file.lock() {
+            Ok(()) => Ok(Lock { _file: Some(file) }),
+            // Some network file systems have no locks; two runs at once then write the same bytes twice at worst.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(Lock { _file: None }),
+            Err(error) => Err(DiskError::when("lock", path)(error)),
+        }
+    }
+}
+
+/// Carries out a plan below `root`, in the plan's order.
+///
+/// Folders that a removal leaves empty are removed too, but never `root` itself.
+pub fn apply(plan: &Plan, root: &Path) -> Result<Summary, DiskError> {
+    let mut summary = Summary::default();
+    if !plan.steps.is_empty() {
+        fs::create_dir_all(root).map_err(DiskError::when("create", root))?;
+    }
+    remove_leftovers(root);
+    let mut output = Output {
+        root: root.to_path_buf(),
+        folders: BTreeSet::new(),
+    };
+    for step in &plan.steps {
+        match step.change {
+            Change::Create | Change::Update => {
+                output.write(step)?;
+                summary.written += 1;
+            }
+            Change::Delete => {
+                output.remove(&step.path)?;
+                summary.removed += 1;
+            }
+        }
+    }
+    Ok(summary)
+}
+
+/// What a killed run wrote aside is worth nothing. A file that cannot be removed does no harm either.
+fn remove_leftovers(root: &Path) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && entry.file_name().to_str().is_some_and(is_leftover) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+struct Output {
+    root: PathBuf,
+    /// Folders that are known to be there and no links.
+    folders: BTreeSet<TreePath>,
+}
+
+impl Output {
+    fn write(&mut self, step: &Step) -> Result<(), DiskError> {
+        let target = place(&self.root, &step.path);
+        self.make_folder(&step.path.parent().unwrap_or_else(TreePath::root))?;
+        // An empty folder holds nothing that could be lost; one that holds something stays, and the rename fails.
+        if target.is_dir() && !target.is_symlink() {
+            let _ = fs::remove_dir(&target);
+        }
+        let bytes = step.after.as_deref().unwrap_or_default();
+        replace(&self.root, &target, bytes).map_err(DiskError::when("write", &target))
+    }
+
+    fn make_folder(&mut self, folder: &TreePath) -> Result<(), DiskError> {
+        if *folder == TreePath::root() || self.folders.contains(folder) {
+            return Ok(());
+        }
+        self.make_folder(&folder.parent().unwrap_or_else(TreePath::root))?;
+        let target = place(&self.root, folder);
+        match fs::create_dir(&target) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // A link could lead anywhere.
+                if !fs::symlink_metadata(&target).is_ok_and(|it| it.is_dir()) {
+                    let error = io::ErrorKind::NotADirectory.into();
+                    return Err(DiskError::when("create", &target)(error));
+                }
+            }
+            made => made.map_err(DiskError::when("create", &target))?,
+        }
+        self.folders.insert(folder.clone());
+        Ok(())
+    }
+
+    fn remove(&mut self, path: &TreePath) -> Result<(), DiskError> {
+        let target = place(&self.root, path);
+        match fs::remove_file(&target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.map_err(DiskError::when("remove", &target))?,
+        }
+        let mut folder = path.parent().filter(|it| *it != TreePath::root());
+        while let Some(empty) = folder {
+            if fs::remove_dir(place(&self.root, &empty)).is_err() {
+                break;
+            }
+            self.folders.remove(&empty);
+            folder = empty.parent().filter(|it| *it != TreePath::root());
+        }
+        Ok(())
+    }
+}
+
+/// Writes aside, in the root so that leftovers are found in one place, then renames.
+fn replace(root: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(ASIDE.0).suffix(ASIDE.1).rand_bytes(6);
+    if let Some(permissions) = permissions(target) {
+        builder.permissions(permissions);
+    }
+    let mut file = builder.tempfile_in(root)?;
+    file.write_all(bytes)?;
+    if let Ok(old) = fs::symlink_metadata(target)
+        && old.is_file()
+    {
+        // The creation above is subject to the umask.
+        file.as_file().set_permissions(old.permissions())?;
+    }
+    file.persist(target).map_err(|it| it.error)?;
+    Ok(())
+}
+
+/// Those of the file that is replaced; for a new file what any program would give it.
+#[cfg(unix)]
+fn permissions(_target: &Path) -> Option<fs::Permissions> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn permissions(_target: &Path) -> Option<fs::Permissions> {
+    None
+}

@@ -1,0 +1,56 @@
+//! What the world refused: the act, the path and the system's reason, in words.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Something on disk could not be read or written.
+#[derive(Debug)]
+pub struct DiskError {
+    /// What was tried: `write`, `remove`, `read`.
+    pub act: &'static str,
+    /// Where.
+    pub path: PathBuf,
+    /// Why not.
+    pub source: io::Error,
+}
+
+impl DiskError {
+    /// For `map_err`: the act and the path are known, the reason comes.
+    pub(super) fn when(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
+        move |source| DiskError {
+            act,
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+}
+
+impl fmt::Display for DiskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        write!(f, "cannot {} {path}: {}", self.act, words(&self.source))
+    }
+}
+
+impl std::error::Error for DiskError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// The reasons that people meet, without the system's numbers.
+pub(super) fn words(error: &io::Error) -> String {
+    let words = match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or folder",
+        io::ErrorKind::PermissionDenied => "permission denied",
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
+        io::ErrorKind::StorageFull => "the disk is full",
+        io::ErrorKind::QuotaExceeded => "the disk quota is used up",
+        io::ErrorKind::NotADirectory => "a file stands where a folder is needed",
+        io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => "a folder stands there",
+        io::ErrorKind::InvalidFilename => "the system does not take this name",
+        _ => return error.to_string(),
+    };
+    words.to_string()
+}

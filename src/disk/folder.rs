@@ -1,0 +1,161 @@
+//! A folder on disk as [`Files`].
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
+
+use super::error::{DiskError, words};
+
+/// A folder on disk. Reading is confined to it: a link that leads out is refused.
+///
+/// Names that are no UTF-8, and what is neither file nor folder, are not listed. Nor is a link that leads back to a folder
+/// on the way to it, so a walk always ends.
+pub struct Folder {
+    root: PathBuf,
+    /// Where folders really stand. Links are followed once a folder, not once a file.
+    real: RwLock<BTreeMap<TreePath, Result<PathBuf, FilesError>>>,
+}
+
+impl Folder {
+    /// Opens a folder.
+    pub fn open(path: &Path) -> Result<Folder, DiskError> {
+        let root = fs::canonicalize(path).map_err(DiskError::when("open", path))?;
+        if !root.is_dir() {
+            return Err(DiskError::when("open", path)(
+                io::ErrorKind::NotADirectory.into(),
+            ));
+        }
+        Ok(Folder {
+            root,
+            real: RwLock::default(),
+        })
+    }
+
+    /// The folder itself, absolute and without links.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where a path of this folder stands on disk.
+    pub fn locate(&self, path: &TreePath) -> PathBuf {
+        let mut full = self.root.clone();
+        full.extend(path.parts());
+        full
+    }
+
+    /// The real place of a folder.
+    fn folder(&self, path: &TreePath) -> Result<PathBuf, FilesError> {
+        let known = self.real.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(path) {
+            return found.clone();
+        }
+        drop(known);
+        let found = self.entry(path).and_then(|(real, metadata)| {
+            let kind = metadata.is_dir().then_some(real);
+            kind.ok_or(FilesError::NotAFolder)
+        });
+        let mut known = self.real.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(path.clone(), found.clone());
+        found
+    }
+
+    /// The real place of whatever stands at a path, and what it is.
+    fn entry(&self, path: &TreePath) -> Result<(PathBuf, fs::Metadata), FilesError> {
+        let Some(parent) = path.parent() else {
+            let metadata = fs::metadata(&self.root).map_err(refused)?;
+            return Ok((self.root.clone(), metadata));
+        };
+        let parent = self.folder(&parent).map_err(|error| match error {
+            FilesError::NotAFolder => FilesError::NotFound,
+            error => error,
+        })?;
+        let place = parent.join(path.name());
+        let metadata = fs::symlink_metadata(&place).map_err(refused)?;
+        if !metadata.is_symlink() {
+            return Ok((place, metadata));
+        }
+        let place = fs::canonicalize(&place).map_err(refused)?;
+        if !place.starts_with(&self.root) {
+            return Err(FilesError::Outside);
+        }
+        let metadata = fs::metadata(&place).map_err(refused)?;
+        Ok((place, metadata))
+    }
+
+    /// Whether a link leads to a folder on the way to it.
+    fn leads_back(&self, folder: &TreePath, link: &Path) -> bool {
+        let Ok(target) = fs::canonicalize(link) else {
+            return false;
+        };
+        let mut on_the_way = std::iter::successors(Some(folder.clone()), TreePath::parent);
+        on_the_way.any(|it| self.folder(&it).is_ok_and(|real| real == target))
+    }
+
+    /// What a name in a folder is, with links followed; `None` for what is not to be listed.
+    fn listed(&self, folder: &TreePath, entry: &fs::DirEntry) -> Option<Entry> {
+        let name = entry.file_name().into_string().ok()?;
+        let kind = entry.file_type().ok()?;
+        let kind = match kind {
+            kind if kind.is_dir() => EntryKind::Folder,
+            kind if kind.is_file() => EntryKind::File,
+            kind if kind.is_symlink() => match fs::metadata(entry.path()) {
+                Ok(target) if target.is_dir() && self.leads_back(folder, &entry.path()) => {
+                    return None;
+                }
+                Ok(target) if target.is_dir() => EntryKind::Folder,
+                // A broken link is listed too: reading it says what is wrong.
+                _ => EntryKind::File,
+            },
+            _ => return None,
+        };
+        Some(Entry {
+            name: name.into(),
+            kind,
+        })
+    }
+}
+
+impl Files for Folder {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        let (place, metadata) = self.entry(path)?;
+        if metadata.is_dir() {
+            return Err(FilesError::NotAFile);
+        }
+        // Opening a pipe would wait for ever.
+        if !metadata.is_file() {
+            return Err(FilesError::Other("this is no regular file".to_string()));
+        }
+        Ok(fs::read(place).map_err(refused)?.into())
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(self.folder(folder)?).map_err(refused)? {
+            entries.extend(self.listed(folder, &entry.map_err(refused)?));
+        }
+        entries.sort_by(|a: &Entry, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        match self.entry(path) {
+            Ok((_, metadata)) if metadata.is_dir() => Ok(Some(EntryKind::Folder)),
+            Ok(_) => Ok(Some(EntryKind::File)),
+            Err(FilesError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn refused(error: io::Error) -> FilesError {
+    match error.kind() {
+        io::ErrorKind::NotFound => FilesError::NotFound,
+        // The path goes through a file as if it were a folder.
+        io::ErrorKind::NotADirectory => FilesError::NotFound,
+        _ => FilesError::Other(words(&error)),
+    }
+}

@@ -1,0 +1,282 @@
+//! What has to be done for a tree to stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::tree::{Tree, TreePath};
+
+use super::ownership::{Ownership, ownership, same_but_for_line_ends};
+
+/// What happens to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It comes.
+    Create,
+    /// It is replaced.
+    Update,
+    /// It goes.
+    Delete,
+}
+
+/// One file that changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which.
+    pub path: TreePath,
+    /// How.
+    pub change: Change,
+    /// What stands; `None` for a file that comes.
+    pub before: Option<Arc<[u8]>>,
+    /// What is to stand; `None` for a file that goes.
+    pub after: Option<Arc<[u8]>>,
+}
+
+/// What has to be done, in the order of doing, and what is in the way. Paths are relative to the output folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// First removals that make way for files, then files to write, then the other removals. Empty when anything is blocked.
+    pub steps: Vec<Step>,
+    /// How many wanted files stand as wanted.
+    pub unchanged: usize,
+    kept: Vec<Kept>,
+    blocked: BTreeMap<TreePath, String>,
+}
+
+/// A generated file that somebody has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kept {
+    path: TreePath,
+    ownership: Ownership,
+    bytes: Arc<[u8]>,
+}
+
+/// Compares the wanted tree with the one that stands.
+///
+/// Generated files that were changed by hand are kept, unless `force`; other people's files are never touched.
+pub fn plan(wanted: &Tree, standing: &Tree, force: bool) -> Plan {
+    let mut plan = Plan::default();
+    let mut written = Vec::new();
+    for (path, bytes) in wanted {
+        written.extend(plan.want(path, bytes, standing, force));
+    }
+    let mut removed = Vec::new();
+    let mut remain = BTreeSet::new();
+    for (path, bytes) in standing {
+        if wanted.get(path).is_none() {
+            match plan.abandon(path, bytes, force) {
+                Some(step) => removed.push(step),
+                None => _ = remain.insert(path.clone()),
+            }
+        }
+    }
+    let way = Way::of(wanted);
+    plan.block(&way, &remain);
+    if plan.blocked.is_empty() {
+        let (first, last): (Vec<Step>, Vec<Step>) = removed
+            .into_iter()
+            .partition(|it| way.is_blocked_by(&it.path));
+        plan.steps = first.into_iter().chain(written).chain(last).collect();
+    }
+    plan
+}
+
+impl Plan {
+    /// Whether nothing may be written because of somebody else's files.
+    pub fn is_blocked(&self) -> bool {
+        !self.blocked.is_empty()
+    }
+
+    /// Whether everything stands as wanted.
+    pub fn is_clean(&self) -> bool {
+        self.steps.is_empty() && self.kept.is_empty() && !self.is_blocked()
+    }
+
+    /// How many files are written when the plan is carried out.
+    pub fn written(&self) -> usize {
+        self.steps.len() - self.removed()
+    }
+
+    /// How many files are removed when the plan is carried out.
+    pub fn removed(&self) -> usize {
+        let steps = self.steps.iter();
+        steps.filter(|it| it.change == Change::Delete).count()
+    }
+
+    fn want(
+        &mut self,
+        path: &TreePath,
+        bytes: &Arc<[u8]>,
+        standing: &Tree,
+        force: bool,
+    ) -> Option<Step> {
+        let before = standing.get(path);
+        let change = match before {
+            None => Change::Create,
+            Some(before) if same_but_for_line_ends(before, bytes) => {
+                self.unchanged += 1;
+                return None;
+            }
+            Some(before) => match ownership(path, before) {
+                Ownership::Ours => Change::Update,
+                Ownership::Foreign => {
+                    let why = "a file of this name is to be written";
+                    self.blocked.insert(path.clone(), why.to_string());
+                    return None;
+                }
+                _ if force => Change::Update,
+                changed => {
+                    self.keep(path, changed, before);
+                    return None;
+                }
+            },
+        };
+        Some(Step {
+            path: path.clone(),
+            change,
+            before: before.cloned(),
+            after: Some(bytes.clone()),
+        })
+    }
+
+    fn abandon(&mut self, path: &TreePath, bytes: &Arc<[u8]>, force: bool) -> Option<Step> {
+        match ownership(path, bytes) {
+            Ownership::Foreign => return None,
+            changed if changed != Ownership::Ours && !force => {
+                self.keep(path, changed, bytes);
+                return None;
+            }
+            _ => {}
+        }
+        Some(Step {
+            path: path.clone(),
+            change: Change::Delete,
+            before: Some(bytes.clone()),
+            after: None,
+        })
+    }
+
+    fn keep(&mut self, path: &TreePath, ownership: Ownership, bytes: &Arc<[u8]>) {
+        self.kept.push(Kept {
+            path: path.clone(),
+            ownership,
+            bytes: bytes.clone(),
+        });
+    }
+
+    /// Finds the files that remain and stand in the way of wanted ones: one where a folder is needed, one in a folder where
+    /// a file is needed, one whose name differs only in case (on many disks they are one file).
+    fn block(&mut self, way: &Way<'_>, remain: &BTreeSet<TreePath>) {
+        let all = way.wanted.iter().map(|it| it.0).chain(remain);
+        for path in all {
+            if let Some(why) = way.blocked_by(path) {
+                self.blocked.insert(path.clone(), why);
+            }
+        }
+    }
+
+    /// How many files are kept because somebody has changed them.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// What keeps the plan from being carried out, or carried out in full. `folder` is the output folder's own path.
+    pub fn faults(&self, folder: &TreePath) -> Diagnostics {
+        let mut faults = Diagnostics::default();
+        for (path, why) in &self.blocked {
+            let message = format!("a file that pleach did not make is in the way: {why}");
+            let fault = about("foreign-file", message, folder.join(path));
+            faults.push(fault.help("move it, or remove it; nothing was written"));
+        }
+        faults.extend(self.kept.iter().map(|it| it.fault(folder)));
+        faults
+    }
+
+    /// For `check`: each file that does not stand as the claims want it.
+    pub fn findings(&self, folder: &TreePath) -> Diagnostics {
+        let mut findings = self.faults(folder);
+        for step in &self.steps {
+            let (code, message) = match step.change {
+                Change::Create => ("missing-file", "a generated file is missing"),
+                Change::Update => ("outdated-file", "a generated file is out of date"),
+                Change::Delete => ("unwanted-file", "a generated file is no longer wanted"),
+            };
+            let finding = about(code, message.to_string(), folder.join(&step.path));
+            findings.push(finding.help("run `pleach render`"));
+        }
+        findings
+    }
+}
+
+/// A fault of a file as a whole: it has no excerpt.
+fn about(code: &'static str, message: String, path: TreePath) -> Diagnostic {
+    Diagnostic::error(code, message).at(Span::new(&Source::new(path, ""), 0..0))
+}
+
+impl Kept {
+    fn fault(&self, folder: &TreePath) -> Diagnostic {
+        let text = String::from_utf8_lossy(&self.bytes).into_owned();
+        let marker = match self.ownership {
+            Ownership::Conflicted => text.find("<<<<<<< ").unwrap_or(0),
+            _ => 0,
+        };
+        let rest = text.get(marker..).unwrap_or_default();
+        let line = rest.lines().next().unwrap_or_default();
+        let range = marker..marker + line.len();
+        let span = Span::new(&Source::new(folder.join(&self.path), text), range);
+        if self.ownership == Ownership::Conflicted {
+            let message = "a generated file holds the conflict markers of a merge";
+            return Diagnostic::error("merge-conflict", message)
+                .at(span)
+                .help("merge the claims, then run `pleach render --force`");
+        }
+        let help = "move the change to a claim or to `overlays/`, then run `pleach render --force`";
+        Diagnostic::error("edited-by-hand", "a generated file was edited by hand")
+            .at(span)
+            .label("the digest does not fit path and content")
+            .help(help)
+    }
+}
+
+/// Where the wanted files go, to find what is in their way.
+struct Way<'a> {
+    wanted: &'a Tree,
+    folders: BTreeSet<TreePath>,
+    folded: BTreeMap<String, &'a TreePath>,
+}
+
+impl<'a> Way<'a> {
+    fn of(wanted: &'a Tree) -> Way<'a> {
+        let folders = wanted.iter().flat_map(|it| above(it.0)).collect();
+        let mut folded = BTreeMap::new();
+        for (path, _) in wanted {
+            folded.entry(path.as_str().to_lowercase()).or_insert(path);
+        }
+        Way {
+            wanted,
+            folders,
+            folded,
+        }
+    }
+
+    fn is_blocked_by(&self, path: &TreePath) -> bool {
+        self.blocked_by(path).is_some()
+    }
+
+    fn blocked_by(&self, path: &TreePath) -> Option<String> {
+        if self.folders.contains(path) {
+            return Some("it is a file, and a folder of that name is to be written".to_string());
+        }
+        if above(path).any(|it| self.wanted.get(&it).is_some()) {
+            return Some("it is in a folder where a file is to be written".to_string());
+        }
+        let same = self.folded.get(&path.as_str().to_lowercase())?;
+        (*same != path).then(|| format!("its name differs only in case from `{same}`"))
+    }
+}
+
+/// The folders above a path, the root left out.
+fn above(path: &TreePath) -> impl Iterator<Item = TreePath> {
+    let up = |it: &TreePath| it.parent().filter(|it| *it != TreePath::root());
+    std::iter::successors(up(path), up)
+}

@@ -1,0 +1,410 @@
+//! One kustomization after another: resources, generators, components and transformers, from the leaves up.
+
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::schema::Schemas;
+use crate::tree::TreePath;
+use crate::yaml::{Node, parse_one};
+
+use super::config::Config;
+use super::kustomization::{FILE_NAMES, Kustomization};
+use super::load::{Loader, Place, resources_of, source};
+use super::origin::{Origin, join};
+use super::resource::Resource;
+use super::resources::Resources;
+use super::vars::Variable;
+use super::{crds, defaults, generate, openapi, plugins, transform, vars};
+
+/// What a build knows while it runs.
+pub(super) struct Context<'a> {
+    pub(super) loader: Loader<'a>,
+    pub(super) schemas: Arc<Schemas>,
+    pub(super) diagnostics: Diagnostics,
+    /// Whether origins are noted, for `buildMetadata`.
+    pub(super) track: bool,
+    /// Whether a kustomization brought its own schema.
+    pub(super) custom_schema: bool,
+}
+
+/// Something failed; the diagnostics say what.
+pub(super) struct Failed;
+
+/// What a kustomization gives to the one that names it.
+#[derive(Default)]
+pub(super) struct Accumulated {
+    pub(super) resources: Resources,
+    /// The field specs in use; `None` for kustomize's own.
+    pub(super) config: Option<Arc<Config>>,
+    pub(super) variables: Vec<Variable>,
+}
+
+/// Where in the chain of kustomizations we are.
+#[derive(Clone)]
+pub(super) struct Level<'a> {
+    pub(super) kustomization: &'a Kustomization,
+    /// The folder, as the chain of entries names it from the one that is built.
+    pub(super) origin: String,
+    /// Folders of this kustomization and of those that led here.
+    pub(super) folders: Vec<TreePath>,
+}
+
+impl Accumulated {
+    /// The field specs in use.
+    pub(super) fn config(&self) -> &Config {
+        self.config.as_deref().unwrap_or_else(|| defaults::config())
+    }
+
+    pub(super) fn merge_config(&mut self, more: &Config) -> Result<(), Diagnostic> {
+        let mut config = self.config().clone();
+        config.merge(more)?;
+        self.config = Some(Arc::new(config));
+        Ok(())
+    }
+
+    fn absorb(&mut self, other: Accumulated, schemas: &Schemas, diagnostics: &mut Diagnostics) {
+        if self.resources.is_empty() {
+            self.resources = other.resources;
+        } else {
+            for resource in other.resources.into_list() {
+                diagnostics.keep(self.resources.append(resource, schemas));
+            }
+        }
+        match (&self.config, other.config) {
+            (_, None) => {}
+            (None, config) => self.config = config,
+            (Some(_), Some(config)) => _ = diagnostics.keep(self.merge_config(&config)),
+        }
+        diagnostics.keep(vars::merge(&mut self.variables, other.variables));
+    }
+}
+
+impl Level<'_> {
+    /// The folder of the kustomization.
+    pub(super) fn folder(&self) -> TreePath {
+        self.kustomization.folder()
+    }
+
+    /// The kustomization file as origins name it.
+    pub(super) fn file(&self) -> String {
+        join(&self.origin, self.kustomization.path.name())
+    }
+}
+
+impl Context<'_> {
+    /// Keeps a fault.
+    pub(super) fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
+        self.diagnostics.keep(result)
+    }
+
+    /// Keeps faults.
+    pub(super) fn keep_all<T>(&mut self, result: Result<T, Diagnostics>) -> Option<T> {
+        result
+            .map_err(|faults| self.diagnostics.extend(faults))
+            .ok()
+    }
+
+    /// Fails when something has gone wrong since there were `before` errors.
+    pub(super) fn check(&self, before: usize) -> Result<(), Failed> {
+        if self.diagnostics.errors() > before {
+            Err(Failed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Reads the kustomization file of a folder.
+    pub(super) fn kustomization(
+        &mut self,
+        folder: &TreePath,
+        at: Option<&Span>,
+    ) -> Result<Kustomization, Failed> {
+        let place = |it: Diagnostic| match at {
+            Some(span) => it.at(span),
+            None => it,
+        };
+        let entries = self.loader.files.list(folder).unwrap_or_default();
+        let mut names = FILE_NAMES
+            .iter()
+            .filter(|name| entries.iter().any(|it| &*it.name == **name));
+        let Some(name) = names.next() else {
+            let message = format!("there is no kustomization file in `{}`", shown(folder));
+            let help = format!(
+                "expected `{}`, `{}` or `{}`",
+                FILE_NAMES[0], FILE_NAMES[1], FILE_NAMES[2]
+            );
+            self.diagnostics
+                .push(place(Diagnostic::error("missing-kustomization", message)).help(help));
+            return Err(Failed);
+        };
+        if let Some(other) = names.next() {
+            let message = format!(
+                "there are two kustomization files in `{}`: `{name}` and `{other}`",
+                shown(folder)
+            );
+            self.diagnostics.push(
+                place(Diagnostic::error("two-kustomizations", message)).help("remove one of them"),
+            );
+            return Err(Failed);
+        }
+        let path = folder.child(name);
+        let bytes = self.loader.files.read(&path).map_err(|error| {
+            let message = format!("can't read `{path}`: {error}");
+            self.diagnostics
+                .push(place(Diagnostic::error("unreadable-file", message)));
+            Failed
+        })?;
+        let empty = crate::diag::Source::new(path.clone(), "");
+        let text = source(path.clone(), &bytes, &Span::new(&empty, 0..0));
+        let text = self.keep(text).ok_or(Failed)?;
+        let node = self.keep_all(parse_one(&text)).ok_or(Failed)?;
+        Kustomization::read(&path, &node, &mut self.diagnostics).ok_or(Failed)
+    }
+
+    /// Runs something that an entry led to: what it says is told with the entry.
+    fn below<T>(&mut self, entry: &Node, run: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::take(&mut self.diagnostics);
+        let result = run(self);
+        let inner = std::mem::replace(&mut self.diagnostics, outer);
+        self.diagnostics.extend(
+            inner
+                .into_iter()
+                .map(|it| it.related(entry.span(), "built from here")),
+        );
+        result
+    }
+
+    /// Builds a kustomization on top of what is there already.
+    pub(super) fn accumulate(
+        &mut self,
+        level: &Level<'_>,
+        mut sum: Accumulated,
+    ) -> Result<Accumulated, Failed> {
+        let before = self.diagnostics.errors();
+        let kustomization = level.kustomization;
+        self.add_resources(level, &mut sum, kustomization.list("resources"));
+        for entry in kustomization.list("configurations") {
+            self.add_configuration(level, &mut sum, entry);
+        }
+        for entry in kustomization.list("crds") {
+            let config = crds::read(self.loader, &level.folder(), entry);
+            let merged = config.and_then(|it| sum.merge_config(&it));
+            self.keep(merged);
+        }
+        generate::run(self, level, &mut sum.resources);
+        self.check(before)?;
+        for entry in kustomization.list("components") {
+            sum = self.add_component(level, sum, entry)?;
+        }
+        transform::run(self, level, &mut sum)?;
+        plugins::transform(self, level, &mut sum, "transformers")?;
+        plugins::validate(self, level, &mut sum)?;
+        vars::add(self, level, &mut sum);
+        self.check(before)?;
+        Ok(sum)
+    }
+
+    /// Adds what a list of files and folders holds.
+    pub(super) fn add_resources(
+        &mut self,
+        level: &Level<'_>,
+        sum: &mut Accumulated,
+        entries: &[Node],
+    ) {
+        for entry in entries {
+            let name = entry.as_str().unwrap_or("");
+            match self.keep(self.loader.place(&level.folder(), name, entry.span())) {
+                Some(Place::File(path)) => self.add_file(level, sum, entry, &path),
+                Some(Place::Folder(folder)) => {
+                    let added = self.below(entry, |it| it.add_folder(level, entry, &folder));
+                    if let Ok(added) = added {
+                        let mut faults = Diagnostics::default();
+                        sum.absorb(added, &self.schemas, &mut faults);
+                        self.diagnostics.extend(
+                            faults
+                                .into_iter()
+                                .map(|it| it.related(entry.span(), "added here")),
+                        );
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn add_file(
+        &mut self,
+        level: &Level<'_>,
+        sum: &mut Accumulated,
+        entry: &Node,
+        path: &TreePath,
+    ) {
+        let name = entry.as_str().unwrap_or("");
+        let read = self.loader.source(&level.folder(), name, entry.span());
+        let Some(text) = self.keep(read) else {
+            return;
+        };
+        if FILE_NAMES.contains(&path.name()) {
+            let message = format!("`{name}` is a kustomization file, not a file of resources");
+            let help = "list its folder instead";
+            self.diagnostics.push(
+                Diagnostic::error("kustomization-as-resource", message)
+                    .at(entry)
+                    .help(help),
+            );
+            return;
+        }
+        let Some(resources) = self.keep_all(resources_of(&text)) else {
+            return;
+        };
+        let origin = self.track.then(|| {
+            Box::new(Origin {
+                path: join(&level.origin, name),
+                ..Origin::default()
+            })
+        });
+        for mut resource in resources {
+            resource.origin.clone_from(&origin);
+            let added = sum.resources.append(resource, &self.schemas);
+            self.keep(added.map_err(|it| it.related(entry.span(), "added here")));
+        }
+    }
+
+    fn add_folder(
+        &mut self,
+        level: &Level<'_>,
+        entry: &Node,
+        folder: &TreePath,
+    ) -> Result<Accumulated, Failed> {
+        let kustomization = self.enter(level, entry, folder, false)?;
+        let level = self.deeper(level, &kustomization, entry);
+        self.accumulate(&level, Accumulated::default())
+    }
+
+    fn add_component(
+        &mut self,
+        level: &Level<'_>,
+        sum: Accumulated,
+        entry: &Node,
+    ) -> Result<Accumulated, Failed> {
+        let name = entry.as_str().unwrap_or("");
+        let Place::Folder(folder) = self
+            .keep(self.loader.place(&level.folder(), name, entry.span()))
+            .ok_or(Failed)?
+        else {
+            let message = format!("expected the folder of a component, found the file `{name}`");
+            self.diagnostics
+                .push(Diagnostic::error("not-a-component", message).at(entry));
+            return Err(Failed);
+        };
+        self.below(entry, |it| {
+            let kustomization = it.enter(level, entry, &folder, true)?;
+            let level = it.deeper(level, &kustomization, entry);
+            it.accumulate(&level, sum)
+        })
+    }
+
+    /// Reads the kustomization of a folder that an entry names.
+    fn enter(
+        &mut self,
+        level: &Level<'_>,
+        entry: &Node,
+        folder: &TreePath,
+        component: bool,
+    ) -> Result<Kustomization, Failed> {
+        if let Some(seen) = level
+            .folders
+            .iter()
+            .find(|it| *it == folder || it.below(folder).is_some())
+        {
+            let message = format!(
+                "`{}` holds `{}`, from which it is built: a cycle",
+                shown(folder),
+                shown(seen)
+            );
+            self.diagnostics
+                .push(Diagnostic::error("kustomization-cycle", message).at(entry));
+            return Err(Failed);
+        }
+        let kustomization = self.kustomization(folder, Some(entry.span()))?;
+        openapi::enter(self, &kustomization)?;
+        if kustomization.component != component {
+            let (code, message) = match component {
+                true => (
+                    "not-a-component",
+                    format!(
+                        "`{}` is no component: its kind is `Kustomization`",
+                        shown(folder)
+                    ),
+                ),
+                false => (
+                    "component-as-resource",
+                    format!("`{}` is a component", shown(folder)),
+                ),
+            };
+            let help = if component {
+                "list it under `resources`"
+            } else {
+                "list it under `components`"
+            };
+            self.diagnostics
+                .push(Diagnostic::error(code, message).at(entry).help(help));
+            return Err(Failed);
+        }
+        Ok(kustomization)
+    }
+
+    fn deeper<'k>(
+        &self,
+        level: &Level<'_>,
+        kustomization: &'k Kustomization,
+        entry: &Node,
+    ) -> Level<'k> {
+        let mut folders = level.folders.clone();
+        folders.push(kustomization.folder());
+        Level {
+            kustomization,
+            origin: join(&level.origin, entry.as_str().unwrap_or("")),
+            folders,
+        }
+    }
+
+    fn add_configuration(&mut self, level: &Level<'_>, sum: &mut Accumulated, entry: &Node) {
+        let read = self
+            .loader
+            .source(&level.folder(), entry.as_str().unwrap_or(""), entry.span());
+        let Some(text) = self.keep(read) else {
+            return;
+        };
+        let Some(node) = self.keep_all(parse_one(&text)) else {
+            return;
+        };
+        let config = Config::read(&node, &mut self.diagnostics);
+        let merged = sum.merge_config(&config).map_err(|it| it.at(entry));
+        self.keep(merged);
+    }
+}
+
+/// A folder as messages name it.
+pub(super) fn shown(folder: &TreePath) -> &str {
+    if folder.as_str().is_empty() {
+        "."
+    } else {
+        folder.as_str()
+    }
+}
+
+/// Notes on each resource that a transformer was run.
+pub(super) fn mark(resources: &mut Resources, origin: &Arc<Origin>) {
+    for resource in resources.list_mut() {
+        note(resource, origin);
+    }
+}
+
+fn note(resource: &mut Resource, origin: &Arc<Origin>) {
+    if resource.origin.is_some() {
+        resource.transformations.push(origin.clone());
+    } else {
+        resource.origin = Some(Box::new(Origin::clone(origin)));
+    }
+}

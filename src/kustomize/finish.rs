@@ -1,0 +1,155 @@
+//! The last steps, on the outermost level only: hashes, references, variables, order, and what is printed of the notes.
+
+use crate::schema::Schemas;
+use crate::yaml::{Mapping, Node};
+
+use super::accumulate::{Accumulated, Context, Failed};
+use super::kustomization::Kustomization;
+use super::resource::{Resource, map_at, plain_key};
+use super::resources::Resources;
+use super::{Options, VERSION, hash, references, sort, vars};
+
+/// The annotation of resources that take part in a build and are not printed.
+const LOCAL: &str = "config.kubernetes.io/local-config";
+const ORIGIN: &str = "config.kubernetes.io/origin";
+const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
+const NEEDS_HASH: &str = "kustomize.config.k8s.io/needs-hash";
+
+/// Annotations that kustomize uses itself, and takes away in the end.
+const OWN: [&str; 19] = [
+    "internal.config.kubernetes.io/previousKinds",
+    "internal.config.kubernetes.io/previousNames",
+    "internal.config.kubernetes.io/prefixes",
+    "internal.config.kubernetes.io/suffixes",
+    "internal.config.kubernetes.io/previousNamespaces",
+    "internal.config.kubernetes.io/allowNameChange",
+    "internal.config.kubernetes.io/allowKindChange",
+    "internal.config.kubernetes.io/refBy",
+    "internal.config.kubernetes.io/generatorBehavior",
+    "internal.config.kubernetes.io/needsHashSuffix",
+    "internal.config.kubernetes.io/path",
+    "internal.config.kubernetes.io/index",
+    "internal.config.kubernetes.io/seqindent",
+    "internal.config.kubernetes.io/id",
+    "internal.config.kubernetes.io/annotations-migration-resource-id",
+    "config.kubernetes.io/path",
+    "config.kubernetes.io/index",
+    "config.k8s.io/id",
+    "internal.config.kubernetes.io/helm-generated",
+];
+
+/// Takes what the outermost kustomization gathered to its last form.
+pub(super) fn finish(
+    context: &mut Context<'_>,
+    kustomization: &Kustomization,
+    mut sum: Accumulated,
+) -> Result<Resources, Failed> {
+    let before = context.diagnostics.errors();
+    let schemas = context.schemas.clone();
+    hash::append(&mut sum.resources, &schemas);
+    let config = sum.config.clone();
+    let config = config
+        .as_deref()
+        .unwrap_or_else(|| super::defaults::config());
+    let faults = references::fix(&mut sum.resources, config, &schemas);
+    context.diagnostics.extend(faults);
+    context.check(before)?;
+    let replaced = vars::replace(&mut sum.resources, &sum.variables, &config.variables);
+    let unused = context.keep(replaced).ok_or(Failed)?;
+    context.diagnostics.extend(unused);
+    let mut resources = sum.resources;
+    resources
+        .list_mut()
+        .retain(|it| it.annotation(LOCAL).is_none_or(|value| value == "false"));
+    let sorted = sort::sort(resources.list_mut(), kustomization, context.loader.options);
+    context.keep(sorted).ok_or(Failed)?;
+    let unique = resources.check_unique(&schemas);
+    context.keep(unique).ok_or(Failed)?;
+    let metadata = Metadata::of(kustomization, context.loader.options);
+    for resource in resources.list_mut() {
+        metadata.write(resource);
+    }
+    Ok(resources)
+}
+
+/// What of the notes goes into the result.
+struct Metadata {
+    origins: bool,
+    transformations: bool,
+    managed_by: bool,
+}
+
+impl Metadata {
+    fn of(kustomization: &Kustomization, options: &Options) -> Metadata {
+        let wished = |name: &str| {
+            kustomization
+                .list("buildMetadata")
+                .iter()
+                .any(|it| it.as_str() == Some(name))
+        };
+        Metadata {
+            origins: wished("originAnnotations"),
+            transformations: wished("transformerAnnotations"),
+            managed_by: options.managed_by_label || wished("managedByLabel"),
+        }
+    }
+
+    fn write(&self, resource: &mut Resource) {
+        if self.managed_by {
+            let metadata = map_at(resource.node_mut(), "metadata");
+            let labels = metadata
+                .map(|it| it.get_or_insert_with("labels", || Node::mapping(Mapping::new())));
+            if let Some(labels) = labels {
+                if labels.is_null() {
+                    *labels = Node::mapping(Mapping::new());
+                }
+                if let Some(labels) = labels.as_mapping_mut() {
+                    labels.insert(
+                        plain_key("app.kubernetes.io/managed-by"),
+                        Node::string(VERSION),
+                    );
+                }
+            }
+        }
+        let mut annotations = self.annotations(resource);
+        let Some(metadata) = resource
+            .node_mut()
+            .get_mut("metadata")
+            .and_then(Node::as_mapping_mut)
+        else {
+            return;
+        };
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        } else {
+            annotations
+                .entries_mut()
+                .sort_by(|a, b| a.key.as_str().cmp(&b.key.as_str()));
+            metadata.insert("annotations", annotations);
+        }
+    }
+
+    /// The annotations as strings, without kustomize's own.
+    fn annotations(&self, resource: &Resource) -> Mapping {
+        let mut annotations = Mapping::new();
+        for entry in resource.metadata_map("annotations").into_iter().flatten() {
+            let key = entry.key.as_str().unwrap_or("");
+            let own = OWN.contains(&key) || [ORIGIN, TRANSFORMATIONS, NEEDS_HASH].contains(&key);
+            if !own {
+                let text = entry.value.as_str().unwrap_or("");
+                annotations.insert(
+                    plain_key(key).at(&entry.key),
+                    Node::string(text).at(&entry.value),
+                );
+            }
+        }
+        if let Some(origin) = resource.origin.as_ref().filter(|_| self.origins) {
+            annotations.insert(ORIGIN, origin.to_yaml());
+        }
+        if self.transformations && !resource.transformations.is_empty() {
+            let list = Node::sequence(resource.transformations.iter().map(|it| it.to_node()));
+            annotations.insert(TRANSFORMATIONS, crate::yaml::to_kyaml_value_form(&list));
+        }
+        annotations
+    }
+}

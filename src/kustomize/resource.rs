@@ -1,0 +1,161 @@
+//! An object under way, with what the engine has to remember of it.
+
+use std::sync::Arc;
+
+use crate::object::{Gvk, Object};
+use crate::yaml::{Mapping, Node, Tag};
+
+use super::origin::Origin;
+use super::shared::Shared;
+
+/// An object and the build's notes on it. kustomize keeps these as annotations in the document; here they are fields.
+#[derive(Clone, Debug)]
+pub(super) struct Resource {
+    pub(super) object: Object,
+    /// Names it had before, oldest first.
+    pub(super) previous: Vec<PreviousId>,
+    /// Prefixes and suffixes in the order they were put on.
+    pub(super) prefixes: Vec<Arc<str>>,
+    pub(super) suffixes: Vec<Arc<str>>,
+    /// Whether a hash of the content is to be appended to the name.
+    pub(super) needs_hash: bool,
+    /// Whether a generator of the kustomization made it, and where.
+    pub(super) generated: bool,
+    /// Whether some other object names it.
+    pub(super) referred: bool,
+    /// Variables that read from it.
+    pub(super) variables: Vec<Arc<str>>,
+    /// Fields that kustomize holds as one value.
+    pub(super) shared: Shared,
+    pub(super) origin: Option<Box<Origin>>,
+    pub(super) transformations: Vec<Arc<Origin>>,
+    /// A patch deleted it; it is dropped when the transformer is done.
+    pub(super) deleted: bool,
+}
+
+/// A name of before, with the namespace and the kind of then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PreviousId {
+    pub(super) name: Arc<str>,
+    pub(super) namespace: Arc<str>,
+    pub(super) kind: Arc<str>,
+}
+
+/// What tells resources apart: group, version, kind, name and the namespace in which it really is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Id {
+    pub(super) gvk: Gvk,
+    pub(super) name: Box<str>,
+    /// [`CLUSTER`] for what has none, `default` where none is written.
+    pub(super) space: Box<str>,
+}
+
+/// The namespace of what has none. No namespace can be named so.
+pub(super) const CLUSTER: &str = "_non_namespaceable_";
+
+impl Resource {
+    pub(super) fn new(object: Object) -> Resource {
+        Resource {
+            object,
+            previous: Vec::new(),
+            prefixes: Vec::new(),
+            suffixes: Vec::new(),
+            needs_hash: false,
+            generated: false,
+            referred: false,
+            variables: Vec::new(),
+            shared: Shared::default(),
+            origin: None,
+            transformations: Vec::new(),
+            deleted: false,
+        }
+    }
+
+    pub(super) fn node(&self) -> &Node {
+        &self.object.node
+    }
+
+    pub(super) fn node_mut(&mut self) -> &mut Node {
+        &mut self.object.node
+    }
+
+    /// The name it came with.
+    pub(super) fn original_name(&self) -> &str {
+        self.previous
+            .first()
+            .map_or_else(|| self.object.name(), |it| &it.name)
+    }
+
+    /// The kind it came with.
+    pub(super) fn original_gvk(&self) -> Gvk {
+        let mut gvk = self.object.gvk();
+        if let Some(first) = self.previous.first() {
+            gvk.kind = first.kind.as_ref().into();
+        }
+        gvk
+    }
+
+    /// Puts text at `metadata.<key>`.
+    pub(super) fn set_metadata(&mut self, key: &str, text: &str) {
+        if let Some(metadata) = map_at(self.node_mut(), "metadata") {
+            set_field(metadata, key, text);
+        }
+    }
+
+    /// Takes `metadata.<key>` away.
+    pub(super) fn clear_metadata(&mut self, key: &str) {
+        if let Some(metadata) = self
+            .node_mut()
+            .get_mut("metadata")
+            .and_then(Node::as_mapping_mut)
+        {
+            metadata.remove(key);
+        }
+    }
+
+    /// A map of strings in the metadata: labels or annotations.
+    pub(super) fn metadata_map(&self, field: &str) -> Option<&Mapping> {
+        self.node().at_keys(&["metadata", field])?.as_mapping()
+    }
+
+    /// An annotation's text.
+    pub(super) fn annotation(&self, key: &str) -> Option<&str> {
+        self.metadata_map("annotations")?.get(key)?.as_str()
+    }
+}
+
+/// The map at a key, made where there is none.
+pub(super) fn map_at<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Mapping> {
+    let field = node
+        .as_mapping_mut()?
+        .get_or_insert_with(key, || Node::mapping(Mapping::new()));
+    if field.is_null() {
+        *field = Node::mapping(Mapping::new());
+    }
+    field.as_mapping_mut()
+}
+
+/// Writes text into a scalar: the style that stood there stays, and the type is read from the text anew.
+pub(super) fn set_text(node: &mut Node, text: &str) {
+    set_tagged(node, text, Tag::None);
+}
+
+/// Writes text of a stated type into a scalar; the style that stood there stays.
+pub(super) fn set_tagged(node: &mut Node, text: &str, tag: Tag) {
+    *node = Node::scalar(text, node.style(), tag).at(node.span());
+}
+
+/// Sets a field to a text; a new one is a string.
+pub(super) fn set_field(mapping: &mut Mapping, key: &str, text: &str) {
+    match mapping.get_mut(key) {
+        Some(field) => set_text(field, text),
+        None => {
+            mapping.insert(plain_key(key), Node::string(text));
+        }
+    }
+}
+
+/// A key as kustomize writes new ones: without quotes, whatever it then means. A number is no key, and refused when printed.
+pub(super) fn plain_key(key: &str) -> Node {
+    Node::scalar(key, crate::yaml::Style::Plain, Tag::None)
+}

@@ -1,0 +1,183 @@
+//! `namespace`.
+
+use crate::diag::Diagnostic;
+use crate::yaml::{Kind, Mapping, Node, Tag};
+
+use super::super::config::specs_of;
+use super::super::fieldspec::{FieldSpec, Leaf};
+use super::super::hash::remember;
+use super::super::kustomization::{FIELD_SPECS, flag, list, text};
+use super::super::resource::{Resource, plain_key, set_tagged};
+use super::super::resources::{Resources, is_cluster_scoped};
+use super::super::shape::Shape;
+use super::{Stage, Transform};
+
+pub(super) const TRANSFORM: Transform = Transform {
+    plugin: "NamespaceTransformer",
+    apply,
+    fields: &[
+        ("metadata", Shape::Record(&[("namespace", Shape::Text)])),
+        ("fieldSpecs", FIELD_SPECS),
+        ("unsetOnly", Shape::Bool),
+        ("setRoleBindingSubjects", Shape::Text),
+    ],
+    run,
+};
+
+/// Which subjects of role bindings move along.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subjects {
+    Default,
+    ServiceAccounts,
+    None,
+}
+
+struct Namespace<'a> {
+    name: &'a str,
+    specs: &'a [FieldSpec],
+    unset_only: bool,
+    subjects: Subjects,
+}
+
+fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+    let name = stage.kustomization.text("namespace");
+    if name.is_empty() {
+        return Ok(());
+    }
+    let namespace = Namespace {
+        name,
+        specs: &stage.config.namespace,
+        unset_only: false,
+        subjects: Subjects::Default,
+    };
+    namespace.move_all(stage, resources)?;
+    stage.done(TRANSFORM.plugin, resources);
+    Ok(())
+}
+
+fn run(
+    stage: &mut Stage<'_, '_>,
+    config: &Node,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
+    let subjects = match text(config, "setRoleBindingSubjects") {
+        "" | "defaultOnly" => Subjects::Default,
+        "allServiceAccounts" => Subjects::ServiceAccounts,
+        "none" => Subjects::None,
+        other => {
+            let message =
+                format!("expected `defaultOnly`, `allServiceAccounts` or `none`, found `{other}`");
+            let at = config.get("setRoleBindingSubjects").unwrap_or(config);
+            return Err(Diagnostic::error("bad-subjects", message).at(at));
+        }
+    };
+    let name = config
+        .get("metadata")
+        .map_or("", |it| text(it, "namespace"));
+    if name.is_empty() {
+        return Ok(());
+    }
+    let specs = specs_of(list(config, "fieldSpecs"));
+    let namespace = Namespace {
+        name,
+        specs: &specs,
+        unset_only: flag(config, "unsetOnly"),
+        subjects,
+    };
+    namespace.move_all(stage, resources)
+}
+
+impl Namespace<'_> {
+    fn move_all(&self, stage: &Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+        for resource in resources.list_mut() {
+            remember(resource, &stage.context.schemas);
+            self.move_one(stage, resource)?;
+        }
+        resources
+            .check_unique(&stage.context.schemas)
+            .map_err(|it| {
+                it.help(format!(
+                    "the namespace `{}` makes them one and the same",
+                    self.name
+                ))
+            })
+    }
+
+    fn move_one(&self, stage: &Stage<'_, '_>, resource: &mut Resource) -> Result<(), Diagnostic> {
+        let gvk = resource.object.gvk();
+        let core = resource.object.api_version() == "v1";
+        if !is_cluster_scoped(&stage.context.schemas, &gvk) {
+            let everywhere = FieldSpec::everywhere("metadata/namespace");
+            everywhere.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
+                self.set(field)
+            })?;
+        }
+        let binding = matches!(&*gvk.kind, "RoleBinding" | "ClusterRoleBinding");
+        if binding {
+            self.move_subjects(resource.node_mut())?;
+        }
+        let unneeded = |spec: &FieldSpec| match &*spec.path {
+            "metadata/namespace" => true,
+            "metadata/name" => !core,
+            "subjects/namespace" => {
+                binding && matches!(&*spec.gvk.kind, "RoleBinding" | "ClusterRoleBinding")
+            }
+            _ => false,
+        };
+        for spec in self
+            .specs
+            .iter()
+            .filter(|it| it.selects(&gvk) && !unneeded(it))
+        {
+            spec.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
+                self.set(field)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn set(&self, field: &mut Node) -> Result<(), Diagnostic> {
+        if !field.is_scalar() {
+            let message = format!(
+                "expected a string for a namespace, found {}",
+                field.kind().words()
+            );
+            return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
+        }
+        let empty = field.kind() == Kind::Null || field.as_str() == Some("");
+        if empty || !self.unset_only {
+            set_tagged(field, self.name, Tag::Str);
+        }
+        Ok(())
+    }
+
+    fn move_subjects(&self, binding: &mut Node) -> Result<(), Diagnostic> {
+        let (key, value) = match self.subjects {
+            Subjects::None => return Ok(()),
+            Subjects::Default => ("name", "default"),
+            Subjects::ServiceAccounts => ("kind", "ServiceAccount"),
+        };
+        let Some(subjects) = binding.get_mut("subjects").filter(|it| !it.is_null()) else {
+            return Ok(());
+        };
+        let words = subjects.kind().words();
+        let Some(items) = subjects.as_sequence_mut() else {
+            let message = format!("expected a list for `subjects`, found {words}");
+            return Err(Diagnostic::error("wrong-field-type", message).at(&*subjects));
+        };
+        let moved = |it: &&mut Mapping| it.get(key).and_then(Node::as_str) == Some(value);
+        for subject in items
+            .iter_mut()
+            .filter_map(Node::as_mapping_mut)
+            .filter(moved)
+        {
+            if subject.get("namespace").is_none_or(Node::is_null) {
+                subject.insert(plain_key("namespace"), Node::string(""));
+            }
+            if let Some(field) = subject.get_mut("namespace") {
+                self.set(field)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,457 @@
+//! `patches`, and the older `patchesStrategicMerge` and `patchesJson6902`.
+
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Source};
+use crate::patch::{self, Applied};
+use crate::yaml::{Node, View, parse_one};
+
+use super::super::hash::remember;
+use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
+use super::super::load::resources_of;
+use super::super::resource::{Resource, set_field};
+use super::super::resources::{AnyId, Resources, id_of};
+use super::super::selector::Selector;
+use super::super::shape::{Shape, TEXTS};
+use super::{Stage, Transform};
+
+/// `patches`.
+pub(super) const TRANSFORM: Transform = Transform {
+    plugin: "PatchTransformer",
+    apply: |stage, resources| {
+        let mut places = Places::default();
+        for entry in stage.kustomization.list("patches") {
+            let applied = apply_entry(stage, entry, resources, &mut places);
+            stage.keep(applied);
+            stage.done(TRANSFORM.plugin, resources);
+        }
+        Ok(())
+    },
+    fields: &[
+        ("path", Shape::Text),
+        ("patch", Shape::Text),
+        ("target", TARGET),
+        ("options", PATCH_ARGS),
+    ],
+    run: |stage, config, resources| apply_entry(stage, config, resources, &mut Places::default()),
+};
+
+/// `patchesStrategicMerge`.
+pub(super) const STRATEGIC_MERGE: Transform = Transform {
+    plugin: "PatchStrategicMergeTransformer",
+    apply: |stage, resources| {
+        let entries = stage.kustomization.list("patchesStrategicMerge");
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let merged = merge_all(stage, entries, resources);
+        stage.done(STRATEGIC_MERGE.plugin, resources);
+        merged
+    },
+    fields: &[("paths", TEXTS), ("patches", Shape::Text)],
+    run: |stage, config, resources| {
+        let paths = config
+            .get("paths")
+            .and_then(Node::as_sequence)
+            .unwrap_or(&[]);
+        let inline = config.get("patches").filter(|it| it.as_str() != Some(""));
+        if paths.is_empty() && inline.is_none() {
+            return Err(Diagnostic::error(
+                "empty-patch",
+                "the transformer has neither `paths` nor `patches`",
+            )
+            .at(config));
+        }
+        let mut entries = paths.to_vec();
+        entries.extend(inline.cloned());
+        merge_all(stage, &entries, resources)
+    },
+};
+
+/// `patchesJson6902`.
+pub(super) const JSON_6902: Transform = Transform {
+    plugin: "PatchJson6902Transformer",
+    apply: |stage, resources| {
+        for entry in stage.kustomization.list("patchesJson6902") {
+            let applied = apply_json_entry(stage, entry, "patch", resources);
+            stage.keep(applied);
+            stage.done(JSON_6902.plugin, resources);
+        }
+        Ok(())
+    },
+    fields: &[
+        ("path", Shape::Text),
+        ("jsonOp", Shape::Text),
+        ("target", TARGET),
+    ],
+    run: |stage, config, resources| apply_json_entry(stage, config, "jsonOp", resources),
+};
+
+/// A patch that was read.
+enum Patch {
+    Strategic(Vec<Resource>),
+    Json(Node),
+}
+
+/// Resources by every identity they have or had; made anew once one of these changed.
+#[derive(Default)]
+struct Places {
+    index: Option<AnyId>,
+}
+
+fn apply_entry(
+    stage: &mut Stage<'_, '_>,
+    entry: &Node,
+    resources: &mut Resources,
+    places: &mut Places,
+) -> Result<(), Diagnostic> {
+    let source = content(stage, entry, "patch")?;
+    let options = entry.get("options");
+    let allowed = |name| options.is_some_and(|it| flag(it, name));
+    let allow = Allow {
+        name: allowed("allowNameChange"),
+        kind: allowed("allowKindChange"),
+    };
+    match (read(&source, entry)?, entry.get("target")) {
+        (Patch::Strategic(patches), None) => {
+            for patch in &patches {
+                warn_of_directives(stage, patch.node());
+                let Some(at) = places.find(patch, entry, stage, resources)? else {
+                    continue;
+                };
+                merge(stage, at, patch, allow, resources)?;
+                if allow.any() {
+                    places.index = None;
+                }
+            }
+            Ok(())
+        }
+        (Patch::Strategic(patches), Some(target)) => {
+            let patch = match patches.as_slice() {
+                [] => return Ok(()),
+                [patch] => patch,
+                [_, second, ..] => {
+                    let message = "a patch with a `target` holds several documents";
+                    return Err(Diagnostic::error("patch-target", message)
+                        .at(entry)
+                        .related(second.object.span(), "the second one")
+                        .help("give each patch an entry of its own"));
+                }
+            };
+            warn_of_directives(stage, patch.node());
+            for at in selected(stage, target, resources, Some(places))? {
+                merge(stage, at, patch, allow, resources)?;
+            }
+            if allow.any() {
+                places.index = None;
+                resources.check_unique(&stage.context.schemas)?;
+            }
+            Ok(())
+        }
+        (Patch::Json(_), None) => Err(Diagnostic::error(
+            "patch-target",
+            "a JSON 6902 patch needs a `target`",
+        )
+        .at(entry)
+        .help("add `target:` with the kind and the name of what is to be patched")),
+        (Patch::Json(operations), Some(target)) => {
+            for at in selected(stage, target, resources, Some(places))? {
+                if let Some(resource) = resources.get_mut(at) {
+                    remember(resource, &stage.context.schemas);
+                    apply_json(resource, &operations)?;
+                }
+            }
+            places.index = None;
+            Ok(())
+        }
+    }
+}
+
+fn apply_json_entry(
+    stage: &mut Stage<'_, '_>,
+    entry: &Node,
+    inline: &str,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
+    let target = entry
+        .get("target")
+        .filter(|it| !text(it, "name").is_empty())
+        .ok_or_else(|| {
+            Diagnostic::error(
+                "patch-target",
+                "a JSON 6902 patch needs a `target` with a `name`",
+            )
+            .at(entry)
+        })?;
+    let source = content(stage, entry, inline)?;
+    let Patch::Json(operations) = read(&source, entry)? else {
+        let message = "expected a list of JSON 6902 operations, found an object";
+        return Err(Diagnostic::error("not-a-patch", message).at(entry));
+    };
+    if operations.is_empty_collection() {
+        return Err(Diagnostic::error("empty-patch", "the patch has no operations").at(entry));
+    }
+    for at in selected(stage, target, resources, None)? {
+        if let Some(resource) = resources.get_mut(at) {
+            apply_json(resource, &operations)?;
+        }
+    }
+    Ok(())
+}
+
+fn merge_all(
+    stage: &mut Stage<'_, '_>,
+    entries: &[Node],
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
+    let mut places = Places::default();
+    let mut patches = Vec::new();
+    for entry in entries {
+        for patch in strategic_patches(stage, entry)? {
+            patches.push((entry, patch));
+        }
+    }
+    if patches.is_empty() {
+        let at = entries.first().map(Node::span).cloned();
+        let empty = Diagnostic::error("empty-patch", "the patches are empty");
+        return Err(match at {
+            Some(span) => empty.at(span),
+            None => empty,
+        });
+    }
+    for (entry, patch) in &patches {
+        warn_of_directives(stage, patch.node());
+        let Some(at) = places.find(patch, entry, stage, resources)? else {
+            continue;
+        };
+        merge(stage, at, patch, Allow::default(), resources)?;
+    }
+    Ok(())
+}
+
+/// An entry is a patch itself if it can be read as one, else the path of a file of patches.
+fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource>, Diagnostic> {
+    let words = entry.as_str().unwrap_or("");
+    if words.contains('\n') || words.contains(": ") {
+        if let Ok(patches) = resources_of(&inline(stage, words)) {
+            return Ok(patches);
+        }
+    }
+    let source = stage
+        .context
+        .loader
+        .source(&stage.folder, words, entry.span())?;
+    resources_of(&source).map_err(|faults| first(faults, entry))
+}
+
+/// The text of an entry's patch, inline or out of its file.
+fn content(stage: &Stage<'_, '_>, entry: &Node, field: &str) -> Result<Arc<Source>, Diagnostic> {
+    let (patch, path) = (text(entry, field).trim(), text(entry, "path"));
+    match (patch.is_empty(), path.is_empty()) {
+        (true, true) => Err(Diagnostic::error(
+            "empty-patch",
+            format!("the patch has neither `{field}` nor `path`"),
+        )
+        .at(entry)),
+        (false, false) => Err(Diagnostic::error(
+            "patch-twice",
+            format!("the patch has both `{field}` and `path`"),
+        )
+        .at(entry)
+        .help("remove one of them")),
+        (false, true) => Ok(inline(stage, patch)),
+        (true, false) => {
+            let at = entry.get("path").unwrap_or(entry);
+            stage.context.loader.source(&stage.folder, path, at.span())
+        }
+    }
+}
+
+fn inline(stage: &Stage<'_, '_>, text: &str) -> Arc<Source> {
+    Source::new(stage.kustomization.path.clone(), text)
+}
+
+/// A list is a JSON 6902 patch, anything else a strategic merge.
+fn read(source: &Arc<Source>, entry: &Node) -> Result<Patch, Diagnostic> {
+    if let Ok(operations) = parse_one(source) {
+        if operations.as_sequence().is_some() {
+            return Ok(Patch::Json(operations));
+        }
+    }
+    resources_of(source)
+        .map(Patch::Strategic)
+        .map_err(|faults| first(faults, entry))
+}
+
+fn first(faults: crate::diag::Diagnostics, entry: &Node) -> Diagnostic {
+    let fault = faults.into_iter().next();
+    let fault = fault
+        .unwrap_or_else(|| Diagnostic::error("not-a-patch", "the patch can't be read").at(entry));
+    fault.related(entry.span(), "the patch is named here")
+}
+
+/// Which parts of an identity a patch may change.
+#[derive(Clone, Copy, Default)]
+struct Allow {
+    name: bool,
+    kind: bool,
+}
+
+impl Allow {
+    fn any(self) -> bool {
+        self.name || self.kind
+    }
+}
+
+fn merge(
+    stage: &Stage<'_, '_>,
+    at: usize,
+    patch: &Resource,
+    allow: Allow,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
+    let Some(resource) = resources.get_mut(at) else {
+        return Ok(());
+    };
+    let schemas = &stage.context.schemas;
+    let (name, namespace) = (
+        resource.object.name().to_string(),
+        resource.object.namespace().to_string(),
+    );
+    let (kind, gvk) = (resource.object.kind().to_string(), resource.object.gvk());
+    if allow.any() {
+        remember(resource, schemas);
+    }
+    let fitted;
+    let patch = if patch.object.api_version() == resource.object.api_version() {
+        patch.node()
+    } else {
+        let mut copy = patch.node().clone();
+        if let Some(fields) = copy.as_mapping_mut() {
+            set_field(fields, "apiVersion", resource.object.api_version());
+        }
+        fitted = copy;
+        &fitted
+    };
+    if patch::strategic(resource.node_mut(), patch, schemas, &gvk)? == Applied::Deleted {
+        resource.deleted = true;
+        return Ok(());
+    }
+    if let Some(fields) = resource.node_mut().as_mapping_mut().filter(|_| !allow.kind) {
+        set_field(fields, "kind", &kind);
+    }
+    if !allow.name {
+        resource.set_metadata("name", &name);
+    }
+    match namespace.as_str() {
+        "" => resource.clear_metadata("namespace"),
+        namespace => resource.set_metadata("namespace", namespace),
+    }
+    Ok(())
+}
+
+fn apply_json(resource: &mut Resource, operations: &Node) -> Result<(), Diagnostic> {
+    resource.shared.clear();
+    patch::json6902(resource.node_mut(), operations)
+}
+
+/// Where the resources are that a target selects.
+fn selected(
+    stage: &mut Stage<'_, '_>,
+    target: &Node,
+    resources: &Resources,
+    _places: Option<&mut Places>,
+) -> Result<Vec<usize>, Diagnostic> {
+    let selector = Selector::read(target)?;
+    let schemas = &stage.context.schemas;
+    let all = resources
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| !it.deleted && selector.matches(it, schemas));
+    let found: Vec<usize> = all.map(|(at, _)| at).collect();
+    if found.is_empty() {
+        let warning =
+            Diagnostic::warning("unmatched-patch", "the patch's target matches no resource")
+                .at(target);
+        let names = resources.iter().map(|it| it.object.name());
+        stage
+            .context
+            .diagnostics
+            .push(warning.did_you_mean(text(target, "name"), names));
+    }
+    Ok(found)
+}
+
+impl Places {
+    /// Where the one resource is that a patch names; `None` only where a patch may name none.
+    fn find(
+        &mut self,
+        patch: &Resource,
+        entry: &Node,
+        stage: &Stage<'_, '_>,
+        resources: &Resources,
+    ) -> Result<Option<usize>, Diagnostic> {
+        let schemas = &stage.context.schemas;
+        let index = self
+            .index
+            .get_or_insert_with(|| resources.any_index(schemas));
+        let found = index
+            .get(&id_of(patch, schemas))
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let mut found = found
+            .iter()
+            .copied()
+            .filter(|at| resources.get(*at).is_some_and(|it| !it.deleted));
+        let id = patch.object.id();
+        match (found.next(), found.next()) {
+            (Some(at), None) => Ok(Some(at)),
+            (None, _) if stage.context.loader.options.pass_over_unmatched => Ok(None),
+            (None, _) => {
+                let names = resources
+                    .iter()
+                    .filter(|it| it.object.kind() == &*id.kind)
+                    .map(|it| it.object.name());
+                Err(
+                    Diagnostic::error("unmatched-patch", format!("there is no {id} to patch"))
+                        .at(patch.object.span())
+                        .related(entry.span(), "the patch is named here")
+                        .did_you_mean(&id.name, names),
+                )
+            }
+            (Some(_), Some(_)) => Err(Diagnostic::error(
+                "ambiguous-patch",
+                format!("several resources are or were named {id}"),
+            )
+            .at(patch.object.span())
+            .related(entry.span(), "the patch is named here")),
+        }
+    }
+}
+
+/// kubectl's directives mean nothing to kustomize: they stay in the result as data.
+fn warn_of_directives(stage: &mut Stage<'_, '_>, node: &Node) {
+    match node.view() {
+        View::Scalar(_) => {}
+        View::Sequence(items) => items.iter().for_each(|it| warn_of_directives(stage, it)),
+        View::Mapping(mapping) => {
+            for entry in mapping {
+                let key = entry.key.as_str().unwrap_or("");
+                let known = [
+                    "$retainKeys",
+                    "$setElementOrder/",
+                    "$deleteFromPrimitiveList/",
+                ];
+                if known.iter().any(|it| key.starts_with(it)) {
+                    let message =
+                        format!("kustomize doesn't know `{key}` and leaves it in the result");
+                    stage
+                        .context
+                        .diagnostics
+                        .push(Diagnostic::warning("unknown-directive", message).at(&entry.key));
+                }
+                warn_of_directives(stage, &entry.value);
+            }
+        }
+    }
+}

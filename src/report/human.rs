@@ -1,0 +1,151 @@
+//! For people: each diagnostic with an excerpt of what they wrote, as rustc shows it.
+
+use annotate_snippets::renderer::{DEFAULT_TERM_WIDTH, DecorStyle};
+use annotate_snippets::{
+    Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet,
+    normalize_untrusted_str,
+};
+
+use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
+
+use super::{View, count};
+
+/// Longer excerpts are left out; shorter lines that do not fit the width are cut around the place.
+const EXCERPT_BYTES_MAX: usize = 32 * 1024;
+
+/// Related places that far from the main one, in bytes, get an excerpt of their own.
+const NEAR_BYTES_MAX: usize = 16 * 1024;
+
+/// Every diagnostic, a blank line between them, and the count.
+pub fn human(diagnostics: &Diagnostics, view: &View<'_>) -> String {
+    let renderer = match view.color {
+        true => Renderer::styled(),
+        false => Renderer::plain(),
+    };
+    let renderer = renderer
+        .decor_style(DecorStyle::Ascii)
+        .term_width(DEFAULT_TERM_WIDTH);
+    let mut text = String::new();
+    for diagnostic in diagnostics {
+        text.push_str(&renderer.render(&[group(diagnostic, view)]));
+        text.push_str("\n\n");
+    }
+    if !diagnostics.is_empty() {
+        text.push_str(&count(diagnostics));
+        text.push('\n');
+    }
+    text
+}
+
+fn group<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Group<'a> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let title = level.primary_title(&diagnostic.message).id(diagnostic.code);
+    let mut group = Group::with_title(title).elements(places(diagnostic, view));
+    for help in &diagnostic.help {
+        group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+    }
+    group
+}
+
+/// One place to show.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    span: &'a Span,
+    words: &'a str,
+    kind: AnnotationKind,
+}
+
+/// Excerpts: near places of one file share one.
+fn places<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Vec<Element<'a>> {
+    let main = diagnostic.span.iter().map(|span| Place {
+        span,
+        words: &diagnostic.label,
+        kind: AnnotationKind::Primary,
+    });
+    let related = diagnostic.related.iter().map(|(span, words)| Place {
+        span,
+        words,
+        kind: AnnotationKind::Context,
+    });
+    let mut excerpts: Vec<Vec<Place<'a>>> = Vec::new();
+    for place in main.chain(related) {
+        match excerpts
+            .iter_mut()
+            .find(|it| are_near(it[0].span, place.span))
+        {
+            Some(near) => near.push(place),
+            None => excerpts.push(vec![place]),
+        }
+    }
+    excerpts.iter().map(|it| excerpt(it, view)).collect()
+}
+
+fn are_near(a: &Span, b: &Span) -> bool {
+    a.path() == b.path() && a.start.abs_diff(b.start) as usize <= NEAR_BYTES_MAX
+}
+
+fn excerpt<'a>(places: &[Place<'a>], view: &View<'_>) -> Element<'a> {
+    let Some(first) = places.first() else {
+        return Origin::path("").into();
+    };
+    let source = &first.span.source;
+    let path = (view.display)(&source.path);
+    if source.text.is_empty() {
+        return Origin::path(path).into();
+    }
+    let starts = || places.iter().map(|it| lines(it.span));
+    let start = starts().map(|it| it.start).min().unwrap_or(0);
+    let end = starts().map(|it| it.end).max().unwrap_or(0);
+    let text = source.text.get(start..end).unwrap_or("");
+    if text.len() > EXCERPT_BYTES_MAX {
+        return whereabouts(first, path);
+    }
+    let before = source.text.get(..start).unwrap_or("");
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let annotations = places.iter().map(|it| annotation(it, start, text));
+    let snippet: Snippet<'a, Annotation<'a>> = Snippet::source(text.to_string())
+        .path(path)
+        .line_start(line)
+        .annotations(annotations.collect::<Vec<_>>());
+    snippet.into()
+}
+
+/// The place alone, for lines that are too long to show.
+fn whereabouts<'a>(place: &Place<'a>, path: String) -> Element<'a> {
+    let position = place.span.position();
+    let origin = Origin::path(path).line(position.line);
+    origin.char_column(position.column).into()
+}
+
+/// The line that a span begins on, as bytes of its source, without the line end.
+fn lines(span: &Span) -> std::ops::Range<usize> {
+    let text = &span.source.text;
+    let at = floor(text, span.start as usize);
+    let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |more| at + more);
+    start..end
+}
+
+/// A value over several lines is marked on its first line only. `text` begins at byte `start` of the source.
+fn annotation<'a>(place: &Place<'a>, start: usize, text: &str) -> Annotation<'a> {
+    let line = lines(place.span);
+    let source = &place.span.source.text;
+    let line_end = line.start + source[line.clone()].trim_end_matches('\r').len();
+    let from = floor(source, place.span.start as usize).min(line_end);
+    let to = floor(source, place.span.end as usize).clamp(from, line_end);
+    let clip = |at: usize| floor(text, at.saturating_sub(start));
+    let annotation = place.kind.span(clip(from)..clip(to));
+    match place.words {
+        "" => annotation,
+        words => annotation.label(words),
+    }
+}
+
+/// The nearest place between two characters, from `at` downwards.
+fn floor(text: &str, at: usize) -> usize {
+    text.floor_char_boundary(at.min(text.len()))
+}

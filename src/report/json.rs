@@ -1,0 +1,75 @@
+//! One object, for programs. `schema` counts up when a field changes its meaning or goes; new fields may come.
+
+use std::fmt::Write;
+
+use crate::diag::{Diagnostic, Diagnostics, Position, Span};
+
+use super::View;
+use super::short::name;
+
+/// `{"schema": 1, "diagnostics": [...]}`, one diagnostic a line.
+pub fn json(diagnostics: &Diagnostics, view: &View<'_>) -> String {
+    let list: Vec<String> = diagnostics.iter().map(|it| one(it, view)).collect();
+    let separator = if list.is_empty() { "" } else { "\n" };
+    let list = list.join(",\n");
+    format!("{{\"schema\": 1, \"diagnostics\": [{separator}{list}{separator}]}}\n")
+}
+
+fn one(it: &Diagnostic, view: &View<'_>) -> String {
+    let place = it
+        .span
+        .as_ref()
+        .map(|span| format!("{}, ", place(span, view)));
+    let label = match &*it.label {
+        "" => String::new(),
+        label => format!(", \"label\": {}", quoted(label)),
+    };
+    let related = it.related.iter().map(|(span, words)| {
+        let place = self::place(span, view);
+        format!("{{{place}, \"message\": {}}}", quoted(words))
+    });
+    let help = it.help.iter().map(|help| quoted(help));
+    format!(
+        "{{{}\"code\": {}, \"severity\": {}, \"message\": {}{label}, \"related\": [{}], \"help\": [{}]}}",
+        place.unwrap_or_default(),
+        quoted(it.code),
+        quoted(name(it.severity)),
+        quoted(&it.message),
+        related.collect::<Vec<_>>().join(", "),
+        help.collect::<Vec<_>>().join(", "),
+    )
+}
+
+fn place(span: &Span, view: &View<'_>) -> String {
+    let start = span.position();
+    let end = Span {
+        start: span.end.max(span.start),
+        ..span.clone()
+    };
+    let end = end.position();
+    let Position { line, column } = start;
+    let path = quoted(&(view.display)(span.path()));
+    format!(
+        "\"path\": {path}, \"line\": {line}, \"column\": {column}, \"endLine\": {}, \"endColumn\": {}",
+        end.line, end.column
+    )
+}
+
+/// A JSON string.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for char in text.chars() {
+        match char {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            char if char.is_control() => _ = write!(out, "\\u{:04x}", u32::from(char)),
+            char => out.push(char),
+        }
+    }
+    out.push('"');
+    out
+}

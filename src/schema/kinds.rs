@@ -1,0 +1,236 @@
+//! Which lists of a kind merge, by which keys, and which kinds stand outside namespaces.
+//!
+//! The built-in table is Kubernetes 1.21 as kustomize embeds it, since its merge must be met. Only what leads to a list that
+//! merges is in it: fields of other types say nothing about a merge, so they have no type here.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use crate::object::Gvk;
+
+/// The types of kinds, as far as a merge asks for them.
+#[derive(Clone, Debug, Default)]
+pub struct Schemas {
+    pub(super) types: Vec<Type>,
+    pub(super) kinds: BTreeMap<Gvk, TypeRef>,
+    /// True for kinds that live in a namespace.
+    pub(super) scopes: BTreeMap<Gvk, bool>,
+}
+
+/// A type in a [`Schemas`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeRef(pub(super) u32);
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Type {
+    pub(super) fields: BTreeMap<Box<str>, TypeRef>,
+    /// The type of every field that is not named: that of a map's values.
+    pub(super) others: Option<TypeRef>,
+    pub(super) items: Option<TypeRef>,
+    /// The keys by which a list merges; none of them for a list that is united value by value.
+    pub(super) merge_keys: Option<Vec<Box<str>>>,
+}
+
+/// What a merge does with a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListRule<'a> {
+    /// The new list stands in place of the old one.
+    Replace,
+    /// Items with the same values of these keys merge.
+    MergeBy(&'a [Box<str>]),
+    /// Scalars that are missing are added.
+    Unite,
+}
+
+impl Schemas {
+    /// Kubernetes' own kinds.
+    pub fn builtin() -> &'static Schemas {
+        static BUILTIN: OnceLock<Schemas> = OnceLock::new();
+        BUILTIN.get_or_init(|| read(include_str!("kinds.txt")))
+    }
+
+    /// The type of a kind's objects.
+    pub fn type_of(&self, gvk: &Gvk) -> Option<TypeRef> {
+        self.kinds.get(gvk).copied()
+    }
+
+    /// The type of a field, or of a map's value.
+    pub fn field(&self, of: TypeRef, key: &str) -> Option<TypeRef> {
+        let it = self.at(of)?;
+        it.fields.get(key).copied().or(it.others)
+    }
+
+    /// The type of a list's items.
+    pub fn items(&self, of: TypeRef) -> Option<TypeRef> {
+        self.at(of)?.items
+    }
+
+    /// What a merge does with a list of this type; without a type it replaces.
+    pub fn list_rule(&self, of: Option<TypeRef>) -> ListRule<'_> {
+        let keys = of.and_then(|of| self.at(of)?.merge_keys.as_deref());
+        match keys {
+            None => ListRule::Replace,
+            Some([]) => ListRule::Unite,
+            Some(keys) => ListRule::MergeBy(keys),
+        }
+    }
+
+    /// Whether objects of a kind stand outside namespaces; `None` for a kind that is not known.
+    pub fn is_cluster_scoped(&self, gvk: &Gvk) -> Option<bool> {
+        self.scopes.get(gvk).map(|namespaced| !namespaced)
+    }
+
+    fn at(&self, of: TypeRef) -> Option<&Type> {
+        self.types.get(of.0 as usize)
+    }
+
+    pub(super) fn add(&mut self, it: Type) -> TypeRef {
+        let at = TypeRef(u32::try_from(self.types.len()).unwrap_or(u32::MAX));
+        self.types.push(it);
+        at
+    }
+}
+
+/// Reads the table; its head says how it is written.
+fn read(table: &str) -> Schemas {
+    let mut schemas = Schemas::default();
+    let rows = || table.lines().map(|line| line.split(' '));
+    let mut names = BTreeMap::new();
+    for mut row in rows().filter(|row| row.clone().next() == Some("type")) {
+        names.insert(row.nth(1).unwrap_or(""), schemas.add(Type::default()));
+    }
+    for mut row in rows() {
+        match row.next() {
+            Some("kind") => read_kind(&mut schemas, &names, row),
+            Some("type") => read_type(&mut schemas, &names, row),
+            _ => {}
+        }
+    }
+    schemas
+}
+
+fn read_kind<'a>(
+    schemas: &mut Schemas,
+    names: &BTreeMap<&str, TypeRef>,
+    mut row: impl Iterator<Item = &'a str>,
+) {
+    let mut next = || row.next().unwrap_or("");
+    let (scope, version, kind, name) = (next(), next(), next(), next());
+    let gvk = Gvk::new(version, kind);
+    if scope != "-" {
+        schemas.scopes.insert(gvk.clone(), scope == "n");
+    }
+    if let Some(at) = names.get(name) {
+        schemas.kinds.insert(gvk, *at);
+    }
+}
+
+fn read_type<'a>(
+    schemas: &mut Schemas,
+    names: &BTreeMap<&str, TypeRef>,
+    mut row: impl Iterator<Item = &'a str>,
+) {
+    let Some(at) = row.next().and_then(|name| names.get(name)) else {
+        return;
+    };
+    let mut fields = BTreeMap::new();
+    for (field, form) in row.filter_map(|it| it.split_once('=')) {
+        if let Some(of) = read_form(schemas, names, form) {
+            fields.insert(field.into(), of);
+        }
+    }
+    if let Some(it) = schemas.types.get_mut(at.0 as usize) {
+        it.fields = fields;
+    }
+}
+
+fn read_form(
+    schemas: &mut Schemas,
+    names: &BTreeMap<&str, TypeRef>,
+    form: &str,
+) -> Option<TypeRef> {
+    if let Some((items, keys)) = form.strip_prefix('[').and_then(|it| it.split_once("]@")) {
+        let keys = keys.split(',').filter(|key| !key.is_empty());
+        return Some(schemas.add(Type {
+            items: names.get(items).copied(),
+            merge_keys: Some(keys.map(Box::from).collect()),
+            ..Type::default()
+        }));
+    }
+    match form.strip_prefix('{').and_then(|it| it.strip_suffix('}')) {
+        Some(values) => Some(schemas.add(Type {
+            others: names.get(values).copied(),
+            ..Type::default()
+        })),
+        None => names.get(form).copied(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule<'a>(version: &str, kind: &str, path: &[&str]) -> ListRule<'a> {
+        let schemas = Schemas::builtin();
+        let mut of = schemas.type_of(&Gvk::new(version, kind));
+        for key in path {
+            of = of.and_then(|of| {
+                if *key == "[]" {
+                    schemas.items(of)
+                } else {
+                    schemas.field(of, key)
+                }
+            });
+        }
+        schemas.list_rule(of)
+    }
+
+    fn keys(rule: ListRule<'_>) -> Vec<&str> {
+        match rule {
+            ListRule::MergeBy(keys) => keys.iter().map(|key| &**key).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn lists_of_a_deployment() {
+        let at = |path: &str| {
+            rule(
+                "apps/v1",
+                "Deployment",
+                &path.split('.').collect::<Vec<_>>(),
+            )
+        };
+        let containers = "spec.template.spec.containers";
+        assert_eq!(keys(at(containers)), ["name"]);
+        assert_eq!(keys(at(&format!("{containers}.[].env"))), ["name"]);
+        assert_eq!(
+            keys(at(&format!("{containers}.[].ports"))),
+            ["containerPort", "protocol"]
+        );
+        assert_eq!(at(&format!("{containers}.[].args")), ListRule::Replace);
+        assert_eq!(at("spec.template.spec.tolerations"), ListRule::Replace);
+        assert_eq!(at("metadata.finalizers"), ListRule::Unite);
+        assert_eq!(
+            rule("example.org/v1", "Deployment", &["metadata", "finalizers"]),
+            ListRule::Replace
+        );
+    }
+
+    #[test]
+    fn scopes() {
+        let scope = |version: &str, kind: &str| {
+            Schemas::builtin().is_cluster_scoped(&Gvk::new(version, kind))
+        };
+        assert_eq!(scope("v1", "Namespace"), Some(true));
+        assert_eq!(scope("v1", "Service"), Some(false));
+        assert_eq!(
+            scope(
+                "admissionregistration.k8s.io/v1",
+                "ValidatingAdmissionPolicy"
+            ),
+            Some(true)
+        );
+        assert_eq!(scope("example.org/v1", "Thing"), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! Placeholders: what stands in a template's output in place of a value.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minijinja::{Environment, Error, ErrorKind, Output, Value};
+
+use super::value::{Context, to_node};
+use crate::diag::{Source, Span};
+use crate::yaml::{Entry, Kind, Mapping, Node, Style, View};
+
+/// Begins and ends a placeholder. Private characters of the last plane, which no font and no file uses.
+const OPEN: char = '\u{10FFF0}';
+const CLOSE: char = '\u{10FFF1}';
+
+/// Whether a character is reserved for placeholders; input that holds one is refused.
+pub fn is_reserved(c: char) -> bool {
+    c == OPEN || c == CLOSE
+}
+
+/// The values that were printed, by number.
+#[derive(Default)]
+pub(super) struct Slots {
+    values: Vec<Node>,
+}
+
+impl Slots {
+    pub(super) fn into_values(self) -> Vec<Node> {
+        self.values
+    }
+}
+
+/// Makes every printed expression a placeholder.
+pub(super) fn install(
+    environment: &mut Environment<'static>,
+    slots: &Arc<Mutex<Slots>>,
+    context: &Context,
+) {
+    let (slots, last) = (slots.clone(), context.last_read());
+    environment.set_formatter(move |out: &mut Output<'_>, _, value: &Value| {
+        let last = last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if value.is_safe() {
+            // A macro's or block's text, whose values are placeholders already.
+            return out
+                .write_str(value.as_str().unwrap_or(""))
+                .map_err(Error::from);
+        }
+        let node = to_node(value, last.as_ref())
+            .map_err(|words| Error::new(ErrorKind::UndefinedError, words))?;
+        let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.values.push(node);
+        write!(out, "{OPEN}{}{CLOSE}", slots.values.len() - 1).map_err(Error::from)
+    });
+}
+
+/// The value of a text that is just one placeholder.
+pub(super) fn whole<'a>(text: &str, slots: &'a [Node]) -> Option<&'a Node> {
+    let number = text.strip_prefix(OPEN)?.strip_suffix(CLOSE)?;
+    slots.get(number.parse::<usize>().ok()?)
+}
+
+/// The text with every placeholder's value put in as text; a collection prints as nothing.
+pub(super) fn text(text: &str, slots: &[Node]) -> String {
+    replace(text, slots, |node| Ok::<_, ()>(node.as_str().unwrap_or(""))).unwrap_or_default()
+}
+
+/// An output line as a message shows it.
+pub(super) fn shown(line: &str) -> String {
+    let mut inside = false;
+    let mut text = String::new();
+    for c in line.trim().chars() {
+        match c {
+            OPEN => inside = true,
+            CLOSE => {
+                inside = false;
+                text.push('…');
+            }
+            c if !inside => text.push(c),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// The template's line that most likely made a line of output: the one whose fixed text is the same up to the first value.
+pub(super) fn likely_line(template: &Arc<Source>, output_line: &str) -> Span {
+    let fixed = output_line.trim().split(OPEN).next().unwrap_or("");
+    let mut start = 0;
+    for line in template.text.split_inclusive('\n') {
+        let content = line.trim();
+        let own = content.split("{{").next().unwrap_or("");
+        if !content.is_empty()
+            && (!fixed.is_empty() && own.trim_end() == fixed.trim_end()
+                || content == output_line.trim())
+        {
+            let indent = line.len() - line.trim_start().len();
+            return Span::new(template, start + indent..start + indent + content.len());
+        }
+        start += line.len();
+    }
+    Span::new(
+        template,
+        0..template.text.lines().next().map_or(0, str::len),
+    )
+}
+
+/// A value where it can't stand.
+pub(super) struct Misplaced {
+    pub(super) message: String,
+    /// The output's text around it.
+    pub(super) line: String,
+}
+
+/// Puts the values in.
+pub(super) struct Fill<'a> {
+    pub(super) slots: &'a [Node],
+    /// What the template's own words are said to come from.
+    pub(super) origin: &'a Span,
+}
+
+impl Fill<'_> {
+    pub(super) fn node(&mut self, node: Node) -> Result<Node, Misplaced> {
+        let style = node.style();
+        match node.view() {
+            View::Scalar(text) => self.scalar(&node, text),
+            View::Sequence(_) => {
+                let items = node
+                    .into_sequence()
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|item| self.node(item));
+                Ok(Node::sequence(items.collect::<Result<Vec<_>, _>>()?)
+                    .styled(style)
+                    .at(self.origin))
+            }
+            View::Mapping(_) => {
+                let mut mapping = Mapping::new();
+                for Entry { key, value } in node.into_mapping().unwrap_or_default() {
+                    let text = self.in_text(key.as_str().unwrap_or(""))?;
+                    if mapping.contains_key(&text) {
+                        return Err(Misplaced {
+                            message: format!("the key `{text}` stands twice in one map"),
+                            line: key.span().text().to_string(),
+                        });
+                    }
+                    mapping.insert(Node::string(text).at(self.origin), self.node(value)?);
+                }
+                Ok(Node::mapping(mapping).styled(style).at(self.origin))
+            }
+        }
+    }
+
+    fn scalar(&self, node: &Node, text: &str) -> Result<Node, Misplaced> {
+        if !text.contains(OPEN) {
+            return Ok(node.clone().at(self.origin));
+        }
+        if node.style() == Style::Plain
+            && let Some(value) = whole(text, self.slots)
+        {
+            return Ok(value.clone());
+        }
+        let filled = self.in_text(text)?;
+        let first = text
+            .split(OPEN)
+            .nth(1)
+            .and_then(|rest| rest.split(CLOSE).next());
+        let span = first
+            .and_then(|number| self.slots.get(number.parse::<usize>().ok()?))
+            .filter(|it| it.has_origin());
+        Ok(Node::string(filled).at(span.map_or(self.origin, Node::span)))
+    }
+
+    fn in_text(&self, text: &str) -> Result<String, Misplaced> {
+        replace(text, self.slots, |node| match node.kind() {
+            Kind::Mapping | Kind::Sequence | Kind::Null => {
+                let message = format!("{} can't be put into text", node.kind().words());
+                Err(Misplaced {
+                    message,
+                    line: text.to_string(),
+                })
+            }
+            _ => Ok(node.as_str().unwrap_or("")),
+        })
+    }
+}
+
+fn replace<'a, E>(
+    text: &str,
+    slots: &'a [Node],
+    put: impl Fn(&'a Node) -> Result<&'a str, E>,
+) -> Result<String, E> {
+    let mut parts = text.split(OPEN);
+    let mut filled = parts.next().unwrap_or("").to_string();
+    for part in parts {
+        let (number, rest) = part.split_once(CLOSE).unwrap_or(("", part));
+        if let Some(node) = number
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| slots.get(number))
+        {
+            filled.push_str(put(node)?);
+        }
+        filled.push_str(rest);
+    }
+    Ok(filled)
+}

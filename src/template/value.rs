@@ -1,0 +1,253 @@
+//! Nodes as template values, and back.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minijinja::Value;
+use minijinja::value::{DynObject, Enumerator, Object, ObjectExt, ObjectRepr, ValueKind};
+
+use crate::yaml::{Kind, Node, Style, Tag, View};
+
+/// The names that a template can use.
+///
+/// It notes the last scalar that was read, since that is where the value of an expression comes from: `{{ spec.version }}`
+/// prints a plain text to minijinja, and the note says which line of which claim it stood on.
+#[derive(Default)]
+pub struct Context {
+    values: Vec<(Box<str>, Value)>,
+    last: LastRead,
+}
+
+/// The scalar that was read last.
+pub(super) type LastRead = Arc<Mutex<Option<Node>>>;
+
+impl Context {
+    /// No names.
+    pub fn new() -> Context {
+        Context::default()
+    }
+
+    /// Adds a name, or gives a name another value.
+    pub fn set(&mut self, name: &str, node: &Node) {
+        let value = self.wrap(node);
+        self.set_value(name, value);
+    }
+
+    /// The same names, to which others can be added.
+    #[must_use]
+    pub fn child(&self) -> Context {
+        Context {
+            values: self.values.clone(),
+            last: self.last.clone(),
+        }
+    }
+
+    fn set_value(&mut self, name: &str, value: Value) {
+        self.values.retain(|it| *it.0 != *name);
+        self.values.push((name.into(), value));
+    }
+
+    fn wrap(&self, node: &Node) -> Value {
+        let root = Arc::new(Root {
+            node: node.clone(),
+            last: self.last.clone(),
+        });
+        to_value(&root, &[], node)
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        Value::from_pairs(
+            self.values
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.clone())),
+        )
+    }
+
+    pub(super) fn last_read(&self) -> LastRead {
+        self.last.clone()
+    }
+}
+
+#[derive(Debug)]
+struct Root {
+    node: Node,
+    last: LastRead,
+}
+
+/// A collection inside a root, by the indices that lead to it.
+#[derive(Debug)]
+struct Collection {
+    root: Arc<Root>,
+    path: Box<[u32]>,
+}
+
+fn to_value(root: &Arc<Root>, path: &[u32], node: &Node) -> Value {
+    let View::Scalar(text) = node.view() else {
+        return Value::from_object(Collection {
+            root: root.clone(),
+            path: path.into(),
+        });
+    };
+    *root.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(node.clone());
+    match node.kind() {
+        Kind::Null => Value::from(()),
+        Kind::Bool => Value::from(node.as_bool().unwrap_or(false)),
+        Kind::Int => match (node.as_int(), text.parse::<u64>()) {
+            (Some(value), _) => Value::from(value),
+            (None, Ok(value)) => Value::from(value),
+            (None, Err(_)) => Value::from(text),
+        },
+        Kind::Float => text
+            .parse::<f64>()
+            .map_or_else(|_| Value::from(text), Value::from),
+        _ => Value::from(text),
+    }
+}
+
+impl Collection {
+    fn node(&self) -> Option<&Node> {
+        self.path
+            .iter()
+            .try_fold(&self.root.node, |node, at| child(node, *at as usize))
+    }
+
+    fn value(&self, at: usize, node: &Node) -> Value {
+        let mut path = self.path.to_vec();
+        path.push(u32::try_from(at).unwrap_or(u32::MAX));
+        to_value(&self.root, &path, node)
+    }
+}
+
+fn child(node: &Node, at: usize) -> Option<&Node> {
+    match node.view() {
+        View::Sequence(items) => items.get(at),
+        View::Mapping(mapping) => mapping.iter().nth(at).map(|it| &it.value),
+        View::Scalar(_) => None,
+    }
+}
+
+impl Object for Collection {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        match self.node().and_then(Node::as_sequence) {
+            Some(_) => ObjectRepr::Seq,
+            None => ObjectRepr::Map,
+        }
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match self.node()?.view() {
+            View::Sequence(items) => {
+                let at = key.as_usize()?;
+                Some(self.value(at, items.get(at)?))
+            }
+            View::Mapping(mapping) => {
+                let at = mapping.position(key.as_str()?)?;
+                Some(self.value(at, &mapping.iter().nth(at)?.value))
+            }
+            View::Scalar(_) => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        match self.node().map(Node::view) {
+            Some(View::Sequence(items)) => {
+                let values: Vec<Value> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(at, item)| self.value(at, item))
+                    .collect();
+                Enumerator::Iter(Box::new(values.into_iter()))
+            }
+            Some(View::Mapping(mapping)) if mapping.is_empty() => Enumerator::Empty,
+            Some(View::Mapping(_)) => self.mapped_enumerator(|this| {
+                let mapping = this.node().and_then(Node::as_mapping);
+                Box::new(
+                    mapping
+                        .into_iter()
+                        .flat_map(|it| it.keys().map(Value::from)),
+                )
+            }),
+            _ => Enumerator::Empty,
+        }
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        match self.node()?.view() {
+            View::Sequence(items) => Some(items.len()),
+            View::Mapping(mapping) => Some(mapping.len()),
+            View::Scalar(_) => None,
+        }
+    }
+}
+
+/// The node of a value: the very one that was put in where it passed through unchanged, else a new one.
+pub(super) fn to_node(value: &Value, last: Option<&Node>) -> Result<Node, String> {
+    if let Some(node) = value
+        .downcast_object_ref::<Collection>()
+        .and_then(Collection::node)
+    {
+        return Ok(node.clone());
+    }
+    let node = match value.kind() {
+        ValueKind::Undefined => return Err("the expression has no value".to_string()),
+        ValueKind::None => Node::null(),
+        ValueKind::Bool => Node::bool(value.is_true()),
+        ValueKind::Number => {
+            let tag = if value.is_integer() {
+                Tag::Int
+            } else {
+                Tag::Float
+            };
+            Node::scalar(value.to_string(), Style::Plain, tag)
+        }
+        ValueKind::String => Node::string(value.as_str().unwrap_or("")),
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items = value.try_iter().map_err(|error| error.to_string())?;
+            Node::sequence(
+                items
+                    .map(|item| to_node(&item, last))
+                    .collect::<Result<Vec<_>, _>>()?,
+            )
+        }
+        ValueKind::Map => {
+            let mut mapping = crate::yaml::Mapping::new();
+            for key in value.try_iter().map_err(|error| error.to_string())? {
+                let inner = value.get_item(&key).map_err(|error| error.to_string())?;
+                mapping.insert(Node::string(key.to_string()), to_node(&inner, last)?);
+            }
+            Node::mapping(mapping)
+        }
+        kind => return Err(format!("a {kind} is nothing that YAML can hold")),
+    };
+    match last {
+        // The text as written: `1.10` stays `1.10`, though minijinja knows it as a number.
+        Some(last) if node.is_scalar() && is_same_scalar(&node, last) => Ok(last.clone()),
+        Some(last) => Ok(node.at(last.span())),
+        None => Ok(node),
+    }
+}
+
+fn is_same_scalar(node: &Node, last: &Node) -> bool {
+    let (Some(text), Some(other)) = (node.as_str(), last.as_str()) else {
+        return false;
+    };
+    match (node.kind(), last.kind()) {
+        (Kind::Int, Kind::Int) => node.as_int() == last.as_int() && node.as_int().is_some(),
+        (Kind::Float, Kind::Float) => text.parse::<f64>().ok() == other.parse::<f64>().ok(),
+        (kind, other_kind) => kind == other_kind && text == other,
+    }
+}
+
+/// A node as a value that no span follows: what filters give back.
+pub(super) fn from_node(node: &Node) -> Value {
+    let root = Arc::new(Root {
+        node: node.clone(),
+        last: LastRead::default(),
+    });
+    match node.view() {
+        View::Scalar(_) => to_value(&root, &[], node),
+        _ => Value::from_dyn_object(DynObject::new(Arc::new(Collection {
+            root,
+            path: Box::default(),
+        }))),
+    }
+}

@@ -1,0 +1,249 @@
+//! What the reader says about text that is no YAML: what was found, what was expected, and how to mend it.
+
+use super::scan::{Scanner, Token, TokenKind};
+use crate::diag::Diagnostic;
+
+type Fault = Box<Diagnostic>;
+
+fn help(mut fault: Fault, help: &str) -> Fault {
+    fault.help.push(help.to_string());
+    fault
+}
+
+impl Scanner<'_> {
+    /// The character at a place, as a range and in words.
+    fn character(&self, at: usize) -> (std::ops::Range<usize>, String) {
+        let found = self.text.get(at..).and_then(|it| it.chars().next());
+        let words = match found {
+            None => return (at..at, "the end of the file".to_string()),
+            Some('\t') => "a tab".to_string(),
+            Some('\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}') => {
+                return (at..at, "the end of the line".to_string());
+            }
+            Some(found) => format!("`{found}`"),
+        };
+        (at..at + found.map_or(0, char::len_utf8), words)
+    }
+
+    pub(super) fn cannot_start(&self) -> Fault {
+        let (range, found) = self.character(self.at);
+        let fault = self.fault(range, format!("{found} can't begin a value"));
+        help(fault, "put the value in quotes")
+    }
+
+    pub(super) fn tab_fault(&self, at: usize) -> Fault {
+        let fault = self.fault(at..at + 1, "found a tab where spaces must indent");
+        help(fault, "replace the tab with spaces")
+    }
+
+    pub(super) fn tab_in_plain(&self, start: usize) -> Fault {
+        let fault = self.fault(self.at..self.at + 1, "found a tab where spaces must indent");
+        let value = self.span(start..self.line_end(start).min(self.at));
+        help(
+            Box::new(fault.related(value, "after this value")),
+            "replace the tab with spaces, or delete it",
+        )
+    }
+
+    pub(super) fn tab_in_block(&self, start: usize) -> Fault {
+        let fault = self.fault(
+            self.at..self.at + 1,
+            "found a tab where spaces must indent the text",
+        );
+        let header = self.span(start..start + 1);
+        help(
+            Box::new(fault.related(header, "the block text begins here")),
+            "replace the tab with spaces",
+        )
+    }
+
+    pub(super) fn stray_dash(&self) -> Fault {
+        let fault = self.fault(self.at..self.at + 1, "a list item can't begin here");
+        help(
+            fault,
+            "begin the list on a line of its own, or put the value in quotes",
+        )
+    }
+
+    pub(super) fn stray_question_mark(&self) -> Fault {
+        let fault = self.fault(self.at..self.at + 1, "a key can't begin here");
+        help(fault, "put the value in quotes")
+    }
+
+    /// A `:` where none can be: in a value without quotes, or on a line that is indented too deep.
+    pub(super) fn stray_colon(&self, value: usize) -> Fault {
+        let line = self.text[..self.at].rfind('\n').map_or(0, |it| it + 1);
+        let fault = self.fault(self.at..self.at + 1, "a `:` can't stand here");
+        if value >= line {
+            let label = self.span(value..self.at);
+            return help(
+                Box::new(fault.related(label, "inside this value")),
+                "a value with `: ` inside must be quoted",
+            );
+        }
+        let value = self.span(value..self.line_end(value));
+        let fault =
+            Box::new(fault.related(value, "this value goes on in the deeper indented line"));
+        help(
+            fault,
+            "indent the line as its neighbours, or put the value in quotes",
+        )
+    }
+
+    pub(super) fn missing_colon(&self, start: usize, line: usize) -> Fault {
+        let end = self.line_end(start).min(if self.line_start == line {
+            self.at
+        } else {
+            usize::MAX
+        });
+        let text = self.text[start..end].trim_end();
+        let shown: String = text.chars().take(40).collect();
+        let fault = self.fault(
+            start..start + text.len(),
+            format!("expected `:` after `{shown}`"),
+        );
+        if text.starts_with('-') {
+            return help(
+                fault,
+                "a list item is `- ` and its value: put a space after the dash",
+            );
+        }
+        help(
+            fault,
+            "a line of a map is `key: value`; a line that goes on with the value above must be indented deeper",
+        )
+    }
+
+    pub(super) fn collection_in_place_of_key(&self) -> Fault {
+        let (range, found) = self.character(self.at);
+        let fault = self.fault(range, format!("expected a key, found {found}"));
+        help(
+            fault,
+            "a key that begins so must be quoted; a value must be indented deeper than its key",
+        )
+    }
+
+    pub(super) fn unclosed_quote(&self, start: usize) -> Fault {
+        let quote = self.byte_at(start) as char;
+        let fault = self.fault(
+            self.at..self.at,
+            format!("expected the closing `{quote}`, found the end of the file"),
+        );
+        help(
+            Box::new(fault.related(self.span(start..start + 1), "the quote opens here")),
+            "close the quote",
+        )
+    }
+
+    pub(super) fn marker_in_quotes(&self, start: usize) -> Fault {
+        let fault = self.fault(
+            self.at..self.at + 3,
+            "found a document marker inside quotes",
+        );
+        help(
+            Box::new(fault.related(self.span(start..start + 1), "the quote opens here")),
+            "close the quote, or indent the line",
+        )
+    }
+
+    pub(super) fn unknown_escape(&self) -> Fault {
+        let (range, _) = self.character(self.at + 1);
+        let end = range.end;
+        let fault = self.fault(
+            self.at..end,
+            format!("unknown escape `{}`", &self.text[self.at..end]),
+        );
+        help(fault, "write a backslash as `\\\\`, or use single quotes")
+    }
+
+    pub(super) fn bad_code(&self, from: usize, digits: usize) -> Fault {
+        let end = self.line_end(from).min(from + digits);
+        help(
+            self.fault(
+                self.at..end,
+                format!("expected {digits} hexadecimal digits of a character"),
+            ),
+            "write a backslash as `\\\\`, or use single quotes",
+        )
+    }
+
+    pub(super) fn zero_indentation(&self) -> Fault {
+        help(
+            self.fault(
+                self.at..self.at + 1,
+                "the indentation of a block text can't be 0",
+            ),
+            "leave the digit out, or write one from 1 to 9",
+        )
+    }
+
+    pub(super) fn text_in_block_header(&self, start: usize) -> Fault {
+        let sign = self.byte_at(start) as char;
+        let fault = self.fault(
+            self.at..self.line_end(self.at),
+            format!("found text on the line of `{sign}`"),
+        );
+        help(
+            fault,
+            "begin the text on the next line, or put the value in quotes",
+        )
+    }
+
+    pub(super) fn bad_anchor(&self, start: usize) -> Fault {
+        let sign = self.byte_at(start) as char;
+        let fault = self.fault(
+            start..self.at,
+            format!("expected a name of letters, digits, `-` and `_` after `{sign}`"),
+        );
+        help(fault, "a value that begins with `&` or `*` must be quoted")
+    }
+
+    pub(super) fn bad_tag(&self, start: usize) -> Fault {
+        help(
+            self.fault(start..self.at.max(start + 1), "found a broken tag"),
+            "a value that begins with `!` must be quoted",
+        )
+    }
+
+    pub(super) fn unknown_handle(&self, start: usize) -> Fault {
+        let handle = &self.text[start..self.at];
+        help(
+            self.fault(
+                start..self.at,
+                format!("the tag handle `{handle}` is not declared"),
+            ),
+            "a value that begins with `!` must be quoted",
+        )
+    }
+
+    pub(super) fn other_version(&self, start: usize, end: usize) -> Fault {
+        let fault = self.fault(
+            start..end,
+            "only version 1.1 can be declared: what reads YAML for Kubernetes refuses any other",
+        );
+        help(fault, "delete the line")
+    }
+
+    pub(super) fn unknown_directive(&self, start: usize, end: usize) -> Fault {
+        let fault = self.fault(start..end, "expected `%YAML 1.1` or `%TAG !handle! prefix`");
+        help(fault, "a value that begins with `%` must be quoted")
+    }
+
+    /// A token that can't stand where it does.
+    pub(super) fn unexpected(&self, token: Token, expected: &str) -> Fault {
+        let range = token.start as usize..token.end as usize;
+        let found = match token.kind {
+            TokenKind::StreamEnd => "the end of the file".to_string(),
+            TokenKind::BlockEnd => "the end of what is indented so deep".to_string(),
+            TokenKind::BlockMappingStart | TokenKind::Key if range.is_empty() => {
+                "a key".to_string()
+            }
+            TokenKind::BlockSequenceStart => "a list".to_string(),
+            _ => {
+                let text = self.text[range.clone()].lines().next().unwrap_or("");
+                format!("`{}`", text.chars().take(40).collect::<String>())
+            }
+        };
+        self.fault(range, format!("expected {expected}, found {found}"))
+    }
+}

@@ -1,0 +1,166 @@
+//! The reader: text to nodes with spans, as libyaml reads in Go's hands.
+//!
+//! `scan` draws tokens and `scalar` their texts, `parse` follows the grammar, `build` finishes the nodes. Where the words of the
+//! YAML specification and libyaml's way differ, the latter is kept, since the files are written for what reads them so.
+
+mod build;
+mod fault;
+mod keys;
+mod parse;
+mod property;
+mod scalar;
+mod scan;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use self::build::Anchors;
+use self::parse::Parser;
+use self::scan::Scanner;
+use super::Node;
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+
+/// A file's documents and its comments.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The documents, in order.
+    pub documents: Vec<Node>,
+    /// The comments in order, each from its `#` to the end of its line.
+    pub comments: Vec<Span>,
+}
+
+/// Reads all documents of a file, in order. An empty document is a null.
+///
+/// Aliases and merge keys are expanded. A missing value is a null with empty text at the place where it is missing; inside `{…}`
+/// and `[…]` it has [`Style::Flow`](super::Style::Flow), since kustomize prints `""` there.
+///
+/// Errors: `yaml-syntax`, `duplicate-key`, `yaml-limit`. All duplicate keys are reported, and the first fault of the syntax.
+pub fn parse(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
+    read(source, 0..source.text.len(), false, false).map(|it| it.documents)
+}
+
+/// Reads a file as [`parse`] does, and gives its comments too.
+pub fn parse_with_comments(source: &Arc<Source>) -> Result<Parsed, Diagnostics> {
+    read(source, 0..source.text.len(), true, false)
+}
+
+/// Reads a file that holds one document; a file without any is a null.
+pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
+    let mut documents = parse(source)?;
+    match documents.len() {
+        0 => Ok(Node::null().at(Span::new(source, 0..0))),
+        1 => Ok(documents.remove(0)),
+        _ => Err(
+            Diagnostic::error("yaml-syntax", "expected one document, found several")
+                .at(documents[1].span().start())
+                .help("move what follows `---` to a file of its own")
+                .into(),
+        ),
+    }
+}
+
+/// Reads a file as kustomize's loader does: the text is cut at its `---` lines first, and of each piece only the first document is
+/// read, so that a document after `...` is lost. Pieces without a document are skipped.
+pub fn parse_as_kustomize(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
+    let (mut documents, mut faults) = (Vec::new(), Diagnostics::default());
+    let mut piece = 0..0;
+    for line in source.text.split_inclusive('\n') {
+        let start = piece.end;
+        piece.end += line.len();
+        let cuts = start > 0 && line.starts_with("---") && line.ends_with('\n');
+        if !cuts {
+            continue;
+        }
+        let rest = line[3..].trim();
+        if rest.is_empty() || rest.starts_with('#') {
+            gather(source, piece.start..start, &mut documents, &mut faults);
+            piece.start = piece.end;
+        } else {
+            let fault = Diagnostic::error(
+                "yaml-syntax",
+                "kustomize wants nothing but a comment after `---`",
+            );
+            faults.push(
+                fault
+                    .at(Span::new(source, start..piece.end))
+                    .help("begin the document on the next line"),
+            );
+        }
+    }
+    gather(source, piece, &mut documents, &mut faults);
+    if faults.is_empty() {
+        Ok(documents)
+    } else {
+        Err(faults)
+    }
+}
+
+fn gather(
+    source: &Arc<Source>,
+    piece: Range<usize>,
+    documents: &mut Vec<Node>,
+    faults: &mut Diagnostics,
+) {
+    match read(source, piece, false, true) {
+        Ok(parsed) => documents.extend(parsed.documents),
+        Err(more) => faults.extend(more),
+    }
+}
+
+fn read(
+    source: &Arc<Source>,
+    range: Range<usize>,
+    comments: bool,
+    first_only: bool,
+) -> Result<Parsed, Diagnostics> {
+    check_characters(source, range.clone())?;
+    let scanner = Scanner::new(source, range, comments);
+    let anchors = Anchors::new(scanner.text);
+    let mut parser = Parser::new(scanner, anchors);
+    let documents = parser.documents(first_only)?;
+    let comments = parser.scan.comments.take().unwrap_or_default();
+    let comments = comments
+        .into_iter()
+        .map(|range| Span::new(source, range))
+        .collect();
+    Ok(Parsed {
+        documents,
+        comments,
+    })
+}
+
+/// Refuses characters that no YAML may hold: nearly all control characters.
+fn check_characters(source: &Arc<Source>, range: Range<usize>) -> Result<(), Diagnostics> {
+    if u32::try_from(source.text.len()).is_err() {
+        let fault = Diagnostic::error("yaml-limit", "the file is larger than 4 GiB");
+        return Err(fault
+            .at(Span::new(source, 0..0))
+            .help("split the file")
+            .into());
+    }
+    let text = source.text.get(range.clone()).unwrap_or("");
+    // A glance over all bytes, which compiles to a few instructions for many bytes at once.
+    let suspect = text.bytes().fold(false, |found, byte| {
+        found | (byte < b' ' && byte != b'\n') | (byte > b'~')
+    });
+    if !suspect {
+        return Ok(());
+    }
+    let found = text.char_indices().find(|(_, c)| !is_allowed(*c));
+    let Some((at, c)) = found else { return Ok(()) };
+    let at = range.start + at;
+    Err(Diagnostic::error(
+        "yaml-syntax",
+        format!(
+            "the control character U+{:04X} can't stand in YAML",
+            c as u32
+        ),
+    )
+    .at(Span::new(source, at..at + c.len_utf8()))
+    .help("delete it, or write it as an escape in double quotes")
+    .into())
+}
+
+fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
+}

@@ -1,0 +1,102 @@
+//! The order of keys in the build form: go-yaml 2's.
+
+use std::cmp::Ordering;
+use std::sync::OnceLock;
+
+use regex::Regex;
+
+/// Compares two keys as a person would: runs of digits as numbers, letters after all else.
+pub(super) fn compare(a: &str, b: &str) -> Ordering {
+    let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let same = (0..=same)
+        .rev()
+        .find(|at| a.is_char_boundary(*at) && b.is_char_boundary(*at))
+        .unwrap_or(0);
+    let (Some(x), Some(y)) = (a[same..].chars().next(), b[same..].chars().next()) else {
+        return a.len().cmp(&b.len());
+    };
+    match (is_letter(x), is_letter(y)) {
+        (true, true) => x.cmp(&y),
+        (true, false) => Ordering::Greater,
+        (false, true) => Ordering::Less,
+        (false, false) => compare_digits(a, b, same).then(x.cmp(&y)),
+    }
+}
+
+/// Compares the runs of digits that begin at `from`, as numbers and then by their length.
+fn compare_digits(a: &str, b: &str, from: usize) -> Ordering {
+    // A zero behind other digits counts as a part of their number.
+    let zero = a[from..].starts_with('0') || b[from..].starts_with('0');
+    let before = a[..from].chars().rev().take_while(|c| is_digit(*c));
+    let start = i64::from(zero && before.into_iter().any(|c| c != '0'));
+    let number = |text: &str| {
+        let digits = text[from..].chars().take_while(|c| is_digit(*c));
+        digits.fold((start, 0), |(number, len), c| {
+            let digit = i64::from(c as u32) - i64::from(b'0');
+            (
+                i64::wrapping_add(i64::wrapping_mul(number, 10), digit),
+                len + 1,
+            )
+        })
+    };
+    number(a).cmp(&number(b))
+}
+
+fn is_letter(c: char) -> bool {
+    static LETTER: OnceLock<Option<Regex>> = OnceLock::new();
+    c.is_ascii_alphabetic() || !c.is_ascii() && matches(&LETTER, r"^\p{L}", c)
+}
+
+fn is_digit(c: char) -> bool {
+    static DIGIT: OnceLock<Option<Regex>> = OnceLock::new();
+    c.is_ascii_digit() || !c.is_ascii() && matches(&DIGIT, r"^\p{Nd}", c)
+}
+
+/// The standard library knows no general categories.
+fn matches(class: &OnceLock<Option<Regex>>, pattern: &str, c: char) -> bool {
+    let class = class.get_or_init(|| Regex::new(pattern).ok());
+    class
+        .as_ref()
+        .is_some_and(|it| it.is_match(c.encode_utf8(&mut [0; 4])))
+}
+
+/// Sorts by merging: the order above is not quite one, and the standard library's sorting may panic on such.
+pub(super) fn sort(items: &mut [u32], compare: &impl Fn(u32, u32) -> Ordering) {
+    if items.is_sorted_by(|a, b| compare(*a, *b).is_le()) {
+        return;
+    }
+    let (left, right) = items.split_at_mut(items.len() / 2);
+    sort(left, compare);
+    sort(right, compare);
+    let (left, right) = (left.to_vec(), right.to_vec());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    for place in items {
+        let from_right = match (left.peek(), right.peek()) {
+            (Some(a), Some(b)) => compare(*a, *b).is_gt(),
+            (next, _) => next.is_none(),
+        };
+        let next = if from_right {
+            right.next()
+        } else {
+            left.next()
+        };
+        *place = next.unwrap_or(*place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn natural_order() {
+        let keys = [
+            "_x", "9", "10", "A", "a", "a b", "a-b", "a.b", "a/b", "a_b", "a1b", "a01", "a2",
+            "a10", "ab", "é",
+        ];
+        for pair in keys.windows(2) {
+            assert_eq!(compare(pair[0], pair[1]), Ordering::Less, "{pair:?}");
+            assert_eq!(compare(pair[1], pair[0]), Ordering::Greater, "{pair:?}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Writes texts in a style, and keeps account of the line.
+
+use super::text::{Facts, Quotes, is_break, is_printable};
+
+/// Beyond this column the build form folds.
+const WIDTH: usize = 80;
+
+pub(super) struct Printer {
+    pub(super) out: String,
+    /// Whether long texts are folded.
+    folds: bool,
+    /// Whether the cursor stands at the beginning of a line.
+    line_begins: bool,
+}
+
+impl Printer {
+    pub(super) fn new(folds: bool) -> Printer {
+        Printer {
+            out: String::new(),
+            folds,
+            line_begins: true,
+        }
+    }
+
+    pub(super) fn push(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.line_begins = false;
+    }
+
+    /// Goes to a column of a new line, or of this one if nothing stands on it.
+    pub(super) fn line(&mut self, indent: usize) {
+        if !self.line_begins {
+            self.out.push('\n');
+        }
+        self.spaces(indent);
+        self.line_begins = false;
+    }
+
+    /// Ends the document.
+    pub(super) fn finish(mut self) -> String {
+        if !self.line_begins {
+            self.out.push('\n');
+        }
+        self.out
+    }
+
+    fn spaces(&mut self, mut count: usize) {
+        const SPACES: &str = "                                                                ";
+        while count > 0 {
+            let some = count.min(SPACES.len());
+            self.out.push_str(&SPACES[..some]);
+            count -= some;
+        }
+    }
+
+    /// Writes a text. `indent`: the column of its further lines. `may_fold`: it is no simple key.
+    pub(super) fn text(&mut self, text: &str, quotes: Quotes, indent: usize, may_fold: bool) {
+        self.line_begins = false;
+        let folds = self.folds && may_fold;
+        match quotes {
+            Quotes::Plain if !folds || self.fits(text) => self.out.push_str(text),
+            Quotes::Plain => self.flowing(text, indent, true, false),
+            Quotes::Single => {
+                self.out.push('\'');
+                self.flowing(text, indent, folds, true);
+                self.out.push('\'');
+            }
+            Quotes::Double => {
+                self.out.push('"');
+                self.escaped(text, indent, folds);
+                self.out.push('"');
+            }
+            Quotes::Literal => self.literal(text, indent),
+            Quotes::Folded => self.folded(text, indent),
+        }
+    }
+
+    /// Whether a text ends before the column from which on lines are folded.
+    fn fits(&self, text: &str) -> bool {
+        let line = self.out.len() - self.out.rfind('\n').map_or(0, |it| it + 1);
+        line + text.len() <= WIDTH
+    }
+
+    /// The column, in characters.
+    fn column(&self) -> usize {
+        let line = self.out.rfind('\n').map_or(0, |it| it + 1);
+        self.out[line..].chars().count()
+    }
+
+    fn break_line(&mut self, indent: usize) {
+        self.out.push('\n');
+        self.spaces(indent);
+    }
+
+    /// A plain or single-quoted text, folded at single blanks.
+    fn flowing(&mut self, text: &str, indent: usize, folds: bool, single: bool) {
+        let (mut column, mut spaces, mut breaks) = (self.column(), false, false);
+        for (at, c) in text.char_indices() {
+            if c == ' ' {
+                let inside = at > 0 && at + 1 < text.len() && !text[at + 1..].starts_with(' ');
+                if folds && !spaces && column > WIDTH && inside {
+                    self.break_line(indent);
+                    column = indent;
+                } else {
+                    self.out.push(' ');
+                    column += 1;
+                }
+                spaces = true;
+                continue;
+            }
+            if is_break(c) {
+                if !breaks && c == '\n' {
+                    self.out.push('\n');
+                }
+                self.out.push(c);
+                breaks = true;
+                continue;
+            }
+            if breaks {
+                self.spaces(indent);
+                column = indent;
+            }
+            if c == '\'' && single {
+                self.out.push('\'');
+                column += 1;
+            }
+            self.out.push(c);
+            column += 1;
+            (spaces, breaks) = (false, false);
+        }
+    }
+
+    /// What stands between double quotes, folded before blanks.
+    fn escaped(&mut self, text: &str, indent: usize, folds: bool) {
+        if !folds
+            && text
+                .bytes()
+                .all(|it| matches!(it, b' '..=b'~') && it != b'"' && it != b'\\')
+        {
+            return self.out.push_str(text);
+        }
+        let (mut column, mut spaces) = (self.column(), false);
+        let all = text.starts_with('\u{feff}');
+        for (at, c) in text.char_indices() {
+            if c == ' ' && !all {
+                let inside = at > 0 && at + 1 < text.len();
+                if folds && !spaces && column > WIDTH && inside {
+                    self.break_line(indent);
+                    column = indent;
+                    if text[at + 1..].starts_with(' ') {
+                        self.out.push('\\');
+                        column += 1;
+                    }
+                } else {
+                    self.out.push(' ');
+                    column += 1;
+                }
+                spaces = true;
+                continue;
+            }
+            let from = self.out.len();
+            if all || c == '"' || c == '\\' || is_break(c) || !is_printable(c) {
+                self.escape(c)
+            } else {
+                self.out.push(c)
+            }
+            column += if self.out.len() - from == c.len_utf8() {
+                1
+            } else {
+                self.out.len() - from
+            };
+            spaces = false;
+        }
+    }
+
+    fn escape(&mut self, c: char) {
+        use std::fmt::Write;
+        let code = c as u32;
+        self.out.push('\\');
+        let letter = match c {
+            '\0' => '0',
+            '\u{7}' => 'a',
+            '\u{8}' => 'b',
+            '\t' => 't',
+            '\n' => 'n',
+            '\u{b}' => 'v',
+            '\u{c}' => 'f',
+            '\r' => 'r',
+            '\u{1b}' => 'e',
+            '"' => '"',
+            '\\' => '\\',
+            '\u{85}' => 'N',
+            '\u{a0}' => '_',
+            '\u{2028}' => 'L',
+            '\u{2029}' => 'P',
+            _ => {
+                // Writing to a string can't fail.
+                let _ = match code {
+                    0..=0xFF => write!(self.out, "x{code:02X}"),
+                    0x100..=0xFFFF => write!(self.out, "u{code:04X}"),
+                    _ => write!(self.out, "U{code:08X}"),
+                };
+                return;
+            }
+        };
+        self.out.push(letter);
+    }
+
+    fn literal(&mut self, text: &str, indent: usize) {
+        self.out.push('|');
+        self.block_header(text);
+        for line in text.split_inclusive(is_break) {
+            if !line.starts_with(is_break) {
+                self.spaces(indent);
+            }
+            self.out.push_str(line);
+        }
+        self.line_begins = text.ends_with(is_break);
+    }
+
+    /// A folded text, with libyaml's mistake: a line break that needs another one to be kept gets it even where the next line
+    /// would keep it anyway, so that reading the text back gives one break more.
+    pub(super) fn folded(&mut self, text: &str, indent: usize) {
+        self.out.push('>');
+        self.block_header(text);
+        let (mut breaks, mut leading_blank) = (true, true);
+        let doubles = text
+            .trim_start_matches(is_break)
+            .starts_with(|c| c != ' ' && c != '\t');
+        for c in text.chars() {
+            if is_break(c) {
+                if !breaks && !leading_blank && c == '\n' && doubles {
+                    self.out.push('\n');
+                }
+                self.out.push(c);
+                breaks = true;
+                continue;
+            }
+            if breaks {
+                self.spaces(indent);
+                leading_blank = c == ' ' || c == '\t';
+            }
+            self.out.push(c);
+            breaks = false;
+        }
+        self.line_begins = text.ends_with(is_break);
+    }
+
+    /// The signs of a block text, and the end of their line. An indentation is given where the text begins with blanks.
+    fn block_header(&mut self, text: &str) {
+        if text.starts_with(|c| c == ' ' || is_break(c)) {
+            self.out.push('2');
+        }
+        let mut from_end = text.chars().rev();
+        match (from_end.next(), from_end.next()) {
+            (Some(last), _) if !is_break(last) => self.out.push('-'),
+            (Some(_), None) => self.out.push('+'),
+            (Some(_), Some(before)) if is_break(before) => self.out.push('+'),
+            _ => {}
+        }
+        self.out.push('\n');
+    }
+}
+
+/// Whether the text can be a key that stands before its `:` without a `?`.
+pub(super) fn is_simple_key(text: &str, facts: Facts) -> bool {
+    !facts.multiline && text.len() <= 128
+}

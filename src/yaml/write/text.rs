@@ -1,0 +1,200 @@
+//! Which styles a text allows, by libyaml's rules.
+
+/// What of a text speaks against a style.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Facts {
+    /// Can't stand without quotes.
+    no_plain: bool,
+    /// Can't stand without quotes inside `[…]` or `{…}`.
+    no_plain_in_flow: bool,
+    no_single: bool,
+    no_block: bool,
+    /// Has a tab. Version 2 counts it among what no block text may hold.
+    tab: bool,
+    /// Has a line break, so it is no simple key.
+    pub(super) multiline: bool,
+}
+
+/// How a text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quotes {
+    Plain,
+    Single,
+    Double,
+    Literal,
+    Folded,
+}
+
+/// Where a text is written.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) flow: bool,
+    pub(super) simple_key: bool,
+}
+
+impl Facts {
+    /// Looks a text over.
+    pub(super) fn of(text: &str) -> Facts {
+        if is_ordinary(text) {
+            Facts::default()
+        } else {
+            Facts::in_full(text)
+        }
+    }
+
+    fn in_full(text: &str) -> Facts {
+        let mut facts = Facts::default();
+        if text.starts_with("---") || text.starts_with("...") {
+            facts.no_plain = true;
+        }
+        facts.indicators(text);
+        facts.characters(text);
+        facts.no_plain_in_flow |= facts.no_plain || text.is_empty();
+        facts.no_block |= text.is_empty();
+        facts
+    }
+
+    /// The signs that mean something to YAML.
+    fn indicators(&mut self, text: &str) {
+        let mut after_blank = true;
+        let mut chars = text.chars().peekable();
+        let mut first = true;
+        while let Some(c) = chars.next() {
+            let before_blank = chars
+                .peek()
+                .is_none_or(|next| is_blank(*next) || is_break(*next));
+            let (block, flow) = match c {
+                '#' => (after_blank, after_blank),
+                ',' | '[' | ']' | '{' | '}' => (first, true),
+                '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => (first, first),
+                '?' => (first && before_blank, true),
+                ':' => (before_blank, true),
+                '-' => (first && before_blank, first && before_blank),
+                _ => (false, false),
+            };
+            self.no_plain |= block;
+            self.no_plain_in_flow |= flow;
+            after_blank = is_blank(c) || is_break(c);
+            first = false;
+        }
+    }
+
+    /// Blanks, line breaks, and what can't be printed.
+    fn characters(&mut self, text: &str) {
+        let (mut space_before, mut break_before) = (false, false);
+        let mut special = false;
+        for c in text.chars() {
+            match c {
+                '\t' => self.tab = true,
+                c if !is_printable(c) => special = true,
+                _ => {}
+            }
+            let (space, line_break) = (c == ' ', is_break(c));
+            self.multiline |= line_break;
+            self.no_single |= space && break_before;
+            // A blank before a line break can't be written in any style but double quotes.
+            special |= line_break && space_before;
+            (space_before, break_before) = (space, line_break);
+        }
+        let ends = |c: char| c == ' ' || is_break(c);
+        self.no_plain |= text.starts_with(ends) || text.ends_with(ends) || self.multiline;
+        self.no_block |= text.ends_with(' ') || special;
+        self.no_single |= special || self.tab;
+        self.no_plain |= self.no_single;
+    }
+
+    /// The same for version 2, which lets no block text hold a tab.
+    pub(super) fn version_2(mut self) -> Facts {
+        self.no_block |= self.tab;
+        self
+    }
+
+    /// The style that comes nearest to the wanted one.
+    pub(super) fn quotes(self, wanted: Quotes, text: &str, place: Place) -> Quotes {
+        match wanted {
+            Quotes::Plain
+                if if place.flow {
+                    self.no_plain_in_flow
+                } else {
+                    self.no_plain
+                } =>
+            {
+                self.single()
+            }
+            Quotes::Plain if text.is_empty() && (place.flow || place.simple_key) => self.single(),
+            Quotes::Single => self.single(),
+            Quotes::Literal | Quotes::Folded if self.no_block || place.flow || place.simple_key => {
+                Quotes::Double
+            }
+            wanted => wanted,
+        }
+    }
+
+    fn single(self) -> Quotes {
+        if self.no_single {
+            Quotes::Double
+        } else {
+            Quotes::Single
+        }
+    }
+}
+
+/// Whether a glance shows that nothing speaks against any style: the most texts are such.
+fn is_ordinary(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes
+        .first()
+        .is_some_and(|it| it.is_ascii_alphanumeric() || *it == b'/')
+        && bytes.iter().all(|it| ORDINARY[*it as usize])
+}
+
+static ORDINARY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        table[at] = byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'-' | b'.' | b'_' | b'/' | b'+' | b'=' | b'(' | b')' | b'$' | b';'
+            );
+        at += 1;
+    }
+    table
+};
+
+pub(super) fn is_break(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+fn is_blank(c: char) -> bool {
+    c == ' ' || c == '\t'
+}
+
+/// What is written as it is; everything beyond U+FFFF is an escape.
+pub(super) fn is_printable(c: char) -> bool {
+    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
+}
+
+/// The booleans of YAML 1.1 that version 3 takes for strings.
+pub(super) fn is_old_bool(text: &str) -> bool {
+    text.len() <= 3
+        && matches!(
+            text,
+            "y" | "Y" | "yes" | "Yes" | "YES" | "n" | "N" | "no" | "No" | "NO" | "on" | "On" | "ON"
+        )
+        || matches!(text, "off" | "Off" | "OFF")
+}
+
+/// Whether the text is a number to the base 60: `12:30`.
+pub(super) fn is_base_60(text: &str) -> bool {
+    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if !text.starts_with(|c: char| c.is_ascii_digit()) || !text.contains(':') {
+        return false;
+    }
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|it| it.is_ascii_digit() || it == b'_');
+    let mut parts = whole.split(':');
+    let sixty = |part: &str| matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']);
+    parts.next().is_some_and(digits) && parts.all(sixty) && digits(fraction)
+}

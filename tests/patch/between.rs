@@ -1,0 +1,119 @@
+//! Property: the patch between two objects makes the one into the other, here and in a real kustomize.
+
+use std::fs;
+use std::process::Command;
+
+use pleach::object::Object;
+use pleach::patch::{Patch, between, json6902, parse_json6902, strategic};
+use pleach::schema::Schemas;
+use pleach::yaml::{Node, to_claims_form};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+use super::{data, documents, generate, kustomize, source};
+
+/// Applies the patch as bytes to the object as bytes.
+fn patched(before: &Node, patch: &Patch) -> Node {
+    let mut node = documents(&to_claims_form(before)).pop().unwrap();
+    let gvk = Object::new(node.clone()).gvk();
+    match patch {
+        Patch::Strategic(patch) => {
+            let patch = documents(&to_claims_form(patch)).pop().unwrap();
+            strategic(&mut node, &patch, Schemas::builtin(), &gvk).unwrap();
+        }
+        Patch::Json6902(patch) => {
+            let patch = parse_json6902(&source(&to_claims_form(patch))).unwrap();
+            json6902(&mut node, &patch).unwrap();
+        }
+    }
+    node
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn the_patch_makes_one_into_the_other((before, after) in generate::pair()) {
+        let patch = between(&Object::new(before.clone()), &Object::new(after.clone()), Schemas::builtin());
+        match patch.unwrap() {
+            None => prop_assert_eq!(data(&before), data(&after)),
+            Some(patch) => prop_assert_eq!(data(&patched(&before, &patch)), data(&after), "{:?}", patch),
+        }
+    }
+}
+
+/// Many pairs in one build: base and overlay hold one object a pair, told apart by their names.
+#[test]
+fn a_real_kustomize_agrees() {
+    let Some(tool) = kustomize() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut runner = TestRunner::deterministic();
+    let mut pairs = Vec::new();
+    let (mut base, mut overlay) = (
+        String::new(),
+        "resources:\n- ../base\npatches:\n".to_string(),
+    );
+    fs::create_dir(folder.path().join("base")).unwrap();
+    fs::create_dir(folder.path().join("overlay")).unwrap();
+    for at in 0..250 {
+        let (mut before, mut after) = generate::pair().new_tree(&mut runner).unwrap().current();
+        for node in [&mut before, &mut after] {
+            *node.at_keys_mut(&["metadata", "name"]).unwrap() = Node::from(format!("it-{at:03}"));
+        }
+        let patch = between(
+            &Object::new(before.clone()),
+            &Object::new(after.clone()),
+            Schemas::builtin(),
+        );
+        base.push_str(&format!("---\n{}", to_claims_form(&before)));
+        let (text, target) = match patch.unwrap() {
+            None => (None, String::new()),
+            Some(Patch::Strategic(node)) => (Some(to_claims_form(&node)), String::new()),
+            Some(Patch::Json6902(node)) => (
+                Some(to_claims_form(&node)),
+                format!("  target: {{name: it-{at:03}}}\n"),
+            ),
+        };
+        if let Some(text) = text {
+            fs::write(folder.path().join(format!("overlay/{at}.yaml")), text).unwrap();
+            overlay.push_str(&format!("- path: {at}.yaml\n{target}"));
+        }
+        pairs.push((before, after));
+    }
+    let write = |path: &str, text: &str| fs::write(folder.path().join(path), text).unwrap();
+    write("base/all.yaml", &base);
+    write("base/kustomization.yaml", "resources: [all.yaml]\n");
+    write("overlay/kustomization.yaml", &overlay);
+    let output = Command::new(tool[0])
+        .arg(tool[1])
+        .arg(folder.path().join("overlay"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let mut built = documents(&String::from_utf8(output.stdout).unwrap());
+    let name = |node: &Node| {
+        node.at_keys(&["metadata", "name"])
+            .and_then(Node::as_str)
+            .unwrap()
+            .to_string()
+    };
+    built.sort_by_key(name);
+    assert_eq!(built.len(), pairs.len());
+    for (built, (before, after)) in built.iter().zip(&pairs) {
+        let message = || {
+            format!(
+                "before:\n{}\nafter:\n{}",
+                to_claims_form(before),
+                to_claims_form(after)
+            )
+        };
+        assert_eq!(data(built), data(after), "{}", message());
+    }
+}

@@ -1,0 +1,161 @@
+//! The reader and the writers beside recorded output of Go's YAML libraries.
+
+use std::path::Path;
+
+use pleach::diag::Source;
+use pleach::yaml::{
+    Mapping, Node, Style, Tag, parse_as_kustomize, to_build_form, to_kyaml_form,
+    to_kyaml_value_form,
+};
+use serde_json::Value;
+
+fn cases(name: &str) -> Vec<Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance/yaml");
+    match std::fs::read_to_string(folder.join(name)) {
+        Ok(text) => serde_json::from_str(&text).unwrap(),
+        Err(_) => {
+            println!("skipped: no file {name} in {}", folder.display());
+            Vec::new()
+        }
+    }
+}
+
+fn map(key: Node, value: Node) -> Node {
+    let mut mapping = Mapping::new();
+    mapping.insert(key, value);
+    Node::mapping(mapping)
+}
+
+fn built(node: &Node) -> Option<String> {
+    to_build_form(node).ok()
+}
+
+/// The recorded output; `None` for an error.
+fn recorded<'a>(case: &'a Value, field: &str) -> Option<&'a str> {
+    let text = case[field].as_str().unwrap();
+    let refused = text.starts_with("ERR") || text.starts_with("CRASH") || text == "not recorded";
+    (!refused).then_some(text)
+}
+
+#[test]
+fn scalars_are_written_as_recorded() {
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for case in cases("scalars.json") {
+        let value = case["value"].as_str().unwrap();
+        let text = || Node::string(value);
+        let untagged = Node::scalar(value, Style::Plain, Tag::None);
+        let list = map("k".into(), Node::sequence([text()]));
+        let deep = map("b".into(), Node::sequence([map("c".into(), text())]));
+        let (of_k, as_key) = (map("k".into(), text()), map(text(), "v".into()));
+        let results = [
+            ("emitted", Some(to_kyaml_form(&of_k))),
+            ("emitted_key", Some(to_kyaml_form(&as_key))),
+            ("emitted_in_seq", Some(to_kyaml_form(&list))),
+            (
+                "emitted_untagged",
+                Some(to_kyaml_form(&map("k".into(), untagged))),
+            ),
+            ("marshal_v3", Some(to_kyaml_value_form(&of_k))),
+            ("build", built(&of_k)),
+            ("build_key", built(&as_key)),
+            ("build_in_seq", built(&list)),
+            ("build_deep", built(&map("a".into(), deep))),
+        ];
+        for (field, found) in results {
+            // Where the marshalled form is not recorded it is the emitted one.
+            let field = if case[field].is_null() {
+                "emitted"
+            } else {
+                field
+            };
+            checked += 1;
+            if found.as_deref() != recorded(&case, field) {
+                wrong.push(format!(
+                    "{field} {value:?}:\n  expected {}\n  found    {found:?}",
+                    case[field]
+                ));
+            }
+        }
+    }
+    println!("{checked} results");
+    assert!(
+        wrong.is_empty(),
+        "{} of {checked} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Reads and writes each recorded document; `left_out` gives the reason why a case can't be the same.
+fn documents(
+    field: &str,
+    write: impl Fn(&Node) -> Option<String>,
+    left_out: impl Fn(&str, &str) -> Option<&'static str>,
+) {
+    let cases = cases("roundtrip.json");
+    let (mut wrong, mut reasons) = (Vec::new(), Vec::new());
+    for case in &cases {
+        let (name, input) = (
+            case["name"].as_str().unwrap(),
+            case["input"].as_str().unwrap(),
+        );
+        let documents = parse_as_kustomize(&Source::internal("r.yaml", input)).ok();
+        let texts: Option<Vec<String>> = documents.and_then(|it| it.iter().map(&write).collect());
+        let found = texts.map(|it| it.join("---\n"));
+        if found.as_deref() == recorded(case, field) {
+            continue;
+        }
+        match left_out(name, input) {
+            Some(reason) => reasons.push(format!("{name}: {reason}")),
+            None => wrong.push(format!(
+                "{name}\n{input}\n  expected {}\n  found    {found:?}",
+                case[field]
+            )),
+        }
+    }
+    println!(
+        "{} cases, {} left out:\n{}",
+        cases.len(),
+        reasons.len(),
+        reasons.join("\n")
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} of {} differ:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn documents_are_written_as_kyaml_prints_them() {
+    documents(
+        "kyaml",
+        |node| Some(to_kyaml_form(node)),
+        |name, input| match name {
+            "yaml directive" => {
+                Some("kustomize's loader, which the reader follows here, refuses it")
+            }
+            "comment only" | "empty doc" => Some("no document is no fault"),
+            "key ? a" | "key ? [a, b]" | "key {a: b}" | "template" | "complex key" => {
+                Some("only a scalar is a key")
+            }
+            "dup key" | "dup top" | "key <<" | "merge scalar" | "two merges" => {
+                Some("the reader refuses what kustomize refuses in the next step")
+            }
+            _ if input.contains(" &") => Some("aliases and merge keys are expanded"),
+            _ if input.contains("# ") => Some("comments are not written"),
+            _ => None,
+        },
+    );
+}
+
+#[test]
+fn documents_are_written_as_kustomize_builds_them() {
+    documents("build", built, |name, _| match name {
+        "annotation int" => Some("labels and annotations become strings in the engine"),
+        "list kind" => Some("a list becomes its items in the engine"),
+        _ => None,
+    });
+}

@@ -1,0 +1,296 @@
+//! The reader beside two others: libyaml's rules as libyaml-safer has them, and granit-parser's YAML 1.2.
+//!
+//! A peer's events become a tree in a few lines that share nothing with ours. Known differences are named where they are left out.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::panic::catch_unwind;
+use std::path::Path;
+
+use libyaml_safer::{EventData, MappingStyle, Parser, ScalarStyle, SequenceStyle};
+use pleach::diag::Source;
+use pleach::yaml::{Node, Style, View, parse};
+use proptest::prelude::*;
+
+/// A place is a line times this and a column: libyaml-safer's count of characters goes wrong after some that are no ASCII.
+const WIDE: u64 = 1_000_000;
+
+/// A value as a peer sees it: style, place, text.
+#[derive(Clone, Debug)]
+enum Peer {
+    Scalar(char, u64, String),
+    Sequence(char, u64, Vec<Peer>),
+    Mapping(char, u64, Vec<(Peer, Peer)>),
+}
+
+impl Peer {
+    fn print(&self, out: &mut String) {
+        match self {
+            Peer::Scalar(style, at, text) => _ = write!(out, "{style}{at}{text:?} "),
+            Peer::Sequence(style, at, items) => {
+                _ = write!(out, "{style}{at}[ ");
+                items.iter().for_each(|it| it.print(out));
+                out.push(']');
+            }
+            Peer::Mapping(style, at, entries) => {
+                _ = write!(out, "{style}{at}{{ ");
+                for (key, value) in entries {
+                    key.print(out);
+                    value.print(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+
+    /// What our reader refuses beyond the syntax.
+    fn has_bad_keys(&self) -> bool {
+        match self {
+            Peer::Scalar(..) => false,
+            Peer::Sequence(_, _, items) => items.iter().any(Peer::has_bad_keys),
+            Peer::Mapping(_, _, entries) => {
+                let mut texts: Vec<&str> = Vec::new();
+                for (key, _) in entries {
+                    match key {
+                        Peer::Scalar(_, _, text) => texts.push(text),
+                        _ => return true,
+                    }
+                }
+                texts.sort_unstable();
+                texts.windows(2).any(|it| it[0] == it[1])
+                    || entries.iter().any(|it| it.1.has_bad_keys())
+            }
+        }
+    }
+}
+
+fn libyaml(text: &str) -> Result<Vec<Peer>, String> {
+    let mut bytes = text.as_bytes();
+    let mut parser = Parser::new();
+    parser.set_input_string(&mut bytes);
+    let mut anchors: BTreeMap<String, Option<Peer>> = BTreeMap::new();
+    let mut documents = Vec::new();
+    // Open collections with their anchors; a mapping's children stand in turn.
+    let mut open: Vec<(Peer, Vec<Peer>, Option<String>)> = Vec::new();
+    loop {
+        let event = parser.parse().map_err(|error| error.to_string())?;
+        let at = event.start_mark.line * WIDE + event.start_mark.column;
+        let (done, anchor) = match event.data {
+            EventData::StreamEnd => return Ok(documents),
+            EventData::DocumentStart { .. } => {
+                anchors.clear();
+                continue;
+            }
+            EventData::Scalar {
+                value,
+                style,
+                anchor,
+                ..
+            } => {
+                let style = match style {
+                    ScalarStyle::SingleQuoted => '\'',
+                    ScalarStyle::DoubleQuoted => '"',
+                    ScalarStyle::Literal => '|',
+                    ScalarStyle::Folded => '>',
+                    _ => ' ',
+                };
+                (Peer::Scalar(style, at, value), anchor)
+            }
+            EventData::Alias { anchor } => match anchors.get(&anchor) {
+                Some(Some(peer)) => (peer.clone(), None),
+                _ => return Err("alias".to_string()),
+            },
+            EventData::SequenceStart { style, anchor, .. } => {
+                let style = if style == SequenceStyle::Flow {
+                    'f'
+                } else {
+                    ' '
+                };
+                anchors.extend(anchor.clone().map(|it| (it, None)));
+                open.push((Peer::Sequence(style, at, Vec::new()), Vec::new(), anchor));
+                continue;
+            }
+            EventData::MappingStart { style, anchor, .. } => {
+                let style = if style == MappingStyle::Flow {
+                    'f'
+                } else {
+                    ' '
+                };
+                anchors.extend(anchor.clone().map(|it| (it, None)));
+                open.push((Peer::Mapping(style, at, Vec::new()), Vec::new(), anchor));
+                continue;
+            }
+            EventData::SequenceEnd | EventData::MappingEnd => {
+                let (mut peer, children, anchor) = open.pop().unwrap();
+                match &mut peer {
+                    Peer::Sequence(_, _, items) => *items = children,
+                    Peer::Mapping(_, _, entries) => {
+                        let mut children = children.into_iter();
+                        while let (Some(key), Some(value)) = (children.next(), children.next()) {
+                            entries.push((key, value));
+                        }
+                    }
+                    Peer::Scalar(..) => unreachable!(),
+                }
+                (peer, anchor)
+            }
+            _ => continue,
+        };
+        anchors.extend(anchor.map(|it| (it, Some(done.clone()))));
+        match open.last_mut() {
+            Some((_, children, _)) => children.push(done),
+            None => documents.push(done),
+        }
+    }
+}
+
+fn ours(text: &str) -> Result<Vec<Peer>, String> {
+    let source = Source::internal("t.yaml", text);
+    let documents = parse(&source).map_err(|faults| {
+        faults
+            .iter()
+            .map(|it| it.message.clone())
+            .collect::<Vec<_>>()
+            .join("; ")
+    })?;
+    let mut places = vec![0; text.len() + 1];
+    let mut place = 0;
+    let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    for (at, c) in text[start..]
+        .char_indices()
+        .chain([(text.len() - start, ' ')])
+    {
+        places[start + at] = place;
+        place = if c == '\n' {
+            (place / WIDE + 1) * WIDE
+        } else {
+            place + 1
+        };
+    }
+    Ok(documents.iter().map(|it| from_node(it, &places)).collect())
+}
+
+fn from_node(node: &Node, places: &[u64]) -> Peer {
+    let at = places[node.span().start as usize];
+    let collection = if node.style() == Style::Flow {
+        'f'
+    } else {
+        ' '
+    };
+    match node.view() {
+        View::Scalar(text) => {
+            let style = match node.style() {
+                Style::SingleQuoted => '\'',
+                Style::DoubleQuoted => '"',
+                Style::Literal => '|',
+                Style::Folded => '>',
+                Style::Plain | Style::Flow => ' ',
+            };
+            Peer::Scalar(style, at, text.to_string())
+        }
+        View::Sequence(items) => Peer::Sequence(
+            collection,
+            at,
+            items.iter().map(|it| from_node(it, places)).collect(),
+        ),
+        View::Mapping(mapping) => {
+            let entries = mapping
+                .iter()
+                .map(|it| (from_node(&it.key, places), from_node(&it.value, places)));
+            Peer::Mapping(collection, at, entries.collect())
+        }
+    }
+}
+
+fn print(result: &Result<Vec<Peer>, String>) -> String {
+    let mut out = String::new();
+    match result {
+        Ok(documents) if documents.iter().any(Peer::has_bad_keys) => return "refused".to_string(),
+        Ok(documents) => documents.iter().for_each(|it| it.print(&mut out)),
+        Err(_) => return "refused".to_string(),
+    }
+    out
+}
+
+/// What libyaml makes of a text; `None` where the crate panics or is known to differ from libyaml in Go's hands.
+fn libyaml_print(text: &str) -> Option<String> {
+    let merges = text.contains("<<");
+    let panics = !text.ends_with('\n');
+    // Go's reader lets tabs indent a comment that follows another one.
+    let tabs_before_comments = text.contains('\t') && text.contains('#');
+    // A `?` in brackets ends a plain text for Go's reader, and newer libyaml lets it go on.
+    let question_in_brackets = text.contains('?') && text.contains(['[', '{']);
+    // And so with a `:` right before a sign of such a collection.
+    let colon_before_sign = [":,", ":]", ":}", ":[", ":{"]
+        .iter()
+        .any(|it| text.contains(it));
+    if colon_before_sign || question_in_brackets || merges || panics || tabs_before_comments {
+        return None;
+    }
+    let text = text.to_string();
+    catch_unwind(|| print(&libyaml(&text))).ok()
+}
+
+#[test]
+fn files_read_as_libyaml_reads_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    if !root.exists() {
+        println!("skipped: no folder ../shared");
+        return;
+    }
+    let mut folders = vec![root];
+    let mut counted = 0;
+    let mut differing = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|it| it == "yaml" || it == "yml")
+            {
+                let Ok(text) = std::fs::read_to_string(&path) else {
+                    continue;
+                };
+                let Some(expected) = libyaml_print(&text) else {
+                    continue;
+                };
+                counted += 1;
+                if print(&ours(&text)) != expected {
+                    differing.push(path);
+                }
+            }
+        }
+    }
+    println!("{counted} files");
+    assert!(
+        differing.is_empty(),
+        "{} of {counted} differ: {differing:#?}",
+        differing.len()
+    );
+}
+
+/// Pieces that make texts in which the rules of YAML meet.
+const PIECES: [&str; 44] = [
+    "a", "b", "key", "a: ", "b:", "c: d", "- ", "-", "\n", "\n", "\n", "\n  ", "\n  ", "\n    ",
+    " ", "  ", "? ", ": ", "[", "]", "{", "}", ", ", ",", "'x'", "'", "\"y\"", "\"", " #c", "#",
+    "&a ", "*a ", "!t ", "!!str ", "|\n", ">-\n  ", "|+\n", "---\n", "...\n", "\t", "é", "%",
+    "\\n", "1",
+];
+
+fn soup() -> impl Strategy<Value = String> {
+    let piece = (0..PIECES.len()).prop_map(|at| PIECES[at]);
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat() + "\n")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn soup_reads_as_libyaml_reads_it(text in soup()) {
+        if let Some(expected) = libyaml_print(&text) {
+            prop_assert_eq!(print(&ours(&text)), expected);
+        }
+    }
+}
