@@ -177,8 +177,11 @@ impl Walk<'_> {
     fn common_field(&mut self, key: &Node, value: &Node, trail: &Trail<'_>) -> bool {
         match key.as_str() {
             Some("metadata") if self.strict => self.node(value, object_meta(), &trail.key(key)),
-            Some("apiVersion" | "kind") if self.strict && json_kind(value) != Kind::String => {
-                self.invalid(value, Kind::String.words(), &trail.key(key));
+            // A kind is text as a name is.
+            Some("apiVersion" | "kind") if self.strict => {
+                if let Some(text) = object_meta().property("name") {
+                    self.node(value, text, &trail.key(key));
+                }
             }
             name => return matches!(name, Some("metadata" | "apiVersion" | "kind")),
         }
@@ -246,8 +249,8 @@ impl Walk<'_> {
             View::Scalar(text) if json_kind(node) == Kind::String => {
                 self.text(node, text, limits, trail)
             }
-            View::Sequence(items) => self.size(node, items.len(), limits.items, "items", trail),
-            View::Mapping(map) => self.size(node, map.len(), limits.properties, "keys", trail),
+            View::Sequence(items) => self.size(node, items.len(), limits.items, "item", trail),
+            View::Mapping(map) => self.size(node, map.len(), limits.properties, "key", trail),
             View::Scalar(_) => {}
         }
         let number = self
@@ -272,7 +275,7 @@ impl Walk<'_> {
                 node,
                 text.chars().count(),
                 limits.length,
-                "characters",
+                "character",
                 trail,
             );
         }
