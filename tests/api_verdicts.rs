@@ -10,7 +10,7 @@ use pleach::yaml::{Node, parse_one};
 use serde_json::Value;
 
 /// Cases that must agree; raise it when more do.
-const FLOOR: usize = 0;
+const FLOOR: usize = 2_829;
 
 #[test]
 fn api_verdicts() {
@@ -22,7 +22,7 @@ fn api_verdicts() {
     let mut agreeing = 0;
     let mut others: BTreeMap<(bool, &str), Vec<String>> = BTreeMap::new();
     for case in &cases {
-        let accepts = case["verdict"] == "accept";
+        let accepts = case["verdict"] == "accepted";
         let faults = judge(case, &schemas);
         if accepts == faults.is_empty() {
             agreeing += 1;

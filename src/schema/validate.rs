@@ -163,7 +163,12 @@ impl Walk<'_> {
             }
         }
         for name in &schema.required {
-            let nullable = || schema.property(name).is_some_and(Schema::is_nullable);
+            let field = schema.property(name);
+            // The server fills a default in before it looks for what is required.
+            if field.is_some_and(|it| it.default.is_some()) {
+                continue;
+            }
+            let nullable = || field.is_some_and(Schema::is_nullable);
             let standing = mapping.entry(name);
             if standing.is_none_or(|it| it.value.is_null() && !nullable()) {
                 let at = standing.map_or(node, |it| &it.key);
