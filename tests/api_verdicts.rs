@@ -66,13 +66,12 @@ fn cases() -> Vec<Value> {
     let texts = files
         .filter(|it| it.file_name() == "cases.jsonl")
         .map(|it| std::fs::read_to_string(it.path()).unwrap());
-    let cases = texts.flat_map(|text| {
-        let lines = text
-            .lines()
-            .map(|it| serde_json::from_str(it).unwrap())
-            .collect::<Vec<Value>>();
-        lines
-    });
+    let lines: Vec<String> = texts
+        .flat_map(|it| it.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let cases = lines
+        .iter()
+        .map(|it| serde_json::from_str::<Value>(it).unwrap());
     cases.filter(|it| it["verb"] == "create").collect()
 }
 
