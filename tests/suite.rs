@@ -7,6 +7,7 @@
     reason = "tests read case files, say why they are skipped, and fail by panic"
 )]
 
+mod api_verdicts;
 mod cases;
 mod claims;
 mod disk;
@@ -14,7 +15,9 @@ mod emit;
 mod golden;
 mod layers;
 mod patch;
+mod rendered;
 mod report;
+mod schema;
 mod yaml_conformance;
 mod yaml_laws;
 mod yaml_peers;
