@@ -16,4 +16,5 @@ mod layers;
 mod patch;
 mod report;
 mod yaml_conformance;
+mod yaml_laws;
 mod yaml_peers;

@@ -48,9 +48,15 @@ struct Global {
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     color: Color,
-    /// Take warnings for errors
-    #[arg(long, global = true)]
-    strict: bool,
+    /// Take warnings for errors; with `=files`, also files of a kustomization's folder that nothing refers to
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "warnings", global = true)]
+    strict: Option<Strict>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Strict {
+    Warnings,
+    Files,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -148,7 +148,7 @@ impl Metadata {
         }
         if self.transformations && !resource.transformations.is_empty() {
             let list = Node::sequence(resource.transformations.iter().map(|it| it.to_node()));
-            annotations.insert(TRANSFORMATIONS, crate::yaml::to_claims_form(&list));
+            annotations.insert(TRANSFORMATIONS, crate::yaml::to_kyaml_value_form(&list));
         }
         annotations
     }

@@ -39,10 +39,12 @@ mod fieldspec;
 mod finish;
 mod generate;
 mod hash;
+mod json;
 mod kustomization;
 mod load;
 mod openapi;
 mod origin;
+mod path;
 mod plugins;
 mod references;
 mod resource;
@@ -51,6 +53,7 @@ mod selector;
 mod shape;
 mod shared;
 mod sort;
+mod structured;
 mod transform;
 mod vars;
 
@@ -83,6 +86,8 @@ pub struct Options {
     pub managed_by_label: bool,
     /// Passes over a strategic-merge patch that names a resource which is not there, instead of refusing it.
     pub pass_over_unmatched: bool,
+    /// Warns of files in a kustomization's folder that nothing refers to.
+    pub unreferenced_files: bool,
     /// Fields of the outermost kustomization that are left out, as if they had not been written.
     pub without: Vec<String>,
 }

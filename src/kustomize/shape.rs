@@ -37,6 +37,26 @@ pub(super) fn read_record(
     what: &str,
     faults: &mut Diagnostics,
 ) -> Mapping {
+    record(node, fields, what, true, faults)
+}
+
+/// As [`read_record`], but passes over fields that are not known.
+pub(super) fn read_lenient(
+    node: &Node,
+    fields: Fields,
+    what: &str,
+    faults: &mut Diagnostics,
+) -> Mapping {
+    record(node, fields, what, false, faults)
+}
+
+fn record(
+    node: &Node,
+    fields: Fields,
+    what: &str,
+    strict: bool,
+    faults: &mut Diagnostics,
+) -> Mapping {
     let mut record = Mapping::new();
     let Some(mapping) = node.as_mapping() else {
         if !node.is_null() {
@@ -50,6 +70,9 @@ pub(super) fn read_record(
         let Some((field, shape)) =
             exact.or_else(|| fields.iter().find(|it| it.0.eq_ignore_ascii_case(name)))
         else {
+            if !strict {
+                continue;
+            }
             let known = fields.iter().map(|it| it.0);
             let unknown =
                 Diagnostic::error("unknown-field", format!("{what} has no field `{name}`")).at(key);
@@ -59,24 +82,25 @@ pub(super) fn read_record(
         if value.is_null() {
             continue;
         }
-        let value = read(value, shape, &format!("`{field}`"), faults);
+        let value = read(value, shape, &format!("`{field}`"), strict, faults);
         record.insert(Node::constant(field).at(key), value);
     }
     record
 }
 
-fn read(node: &Node, shape: &Shape, what: &str, faults: &mut Diagnostics) -> Node {
+fn read(node: &Node, shape: &Shape, what: &str, strict: bool, faults: &mut Diagnostics) -> Node {
     match shape {
         Shape::Any => return node.clone(),
         Shape::Record(fields) => {
-            let record = read_record(node, fields, what, faults);
+            let record = record(node, fields, what, strict, faults);
             return Node::mapping(record).at(node);
         }
         Shape::List(item) => match node.as_sequence() {
             Some(items) => {
                 let items = items.iter().filter(|it| !it.is_null());
+                let what = format!("an entry of {what}");
                 let items: Vec<Node> = items
-                    .map(|it| read(it, item, &format!("an entry of {what}"), faults))
+                    .map(|it| read(it, item, &what, strict, faults))
                     .collect();
                 return Node::sequence(items).at(node);
             }

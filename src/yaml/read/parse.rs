@@ -310,11 +310,10 @@ impl<'s> Parser<'s> {
         if self.token.kind != TokenKind::Value {
             return self.push_empty(self.token.start);
         }
-        let mark = self.token.end;
         self.advance()?;
         match self.token.kind {
-            TokenKind::FlowEntry => self.push_empty(mark),
-            kind if kind == closing => self.push_empty(mark),
+            TokenKind::FlowEntry => self.push_empty(self.token.start),
+            kind if kind == closing => self.push_empty(self.token.start),
             _ => self.node(false, false),
         }
     }
@@ -565,7 +564,8 @@ impl Parser<'_> {
     fn unclosed_flow(&self, expected: &str) -> Box<crate::diag::Diagnostic> {
         let fault = self.scan.unexpected(self.token, expected);
         let start = self.frames.last().map_or(0, |it| it.properties.start);
-        Box::new(fault.related(self.span(start, start + 1), "to go with this"))
+        let fault = fault.related(self.span(start, start + 1), "to go with this");
+        Box::new(fault.help("close the bracket, or put a text that holds such signs in quotes"))
     }
 
     fn expected_value(&self) -> Box<crate::diag::Diagnostic> {

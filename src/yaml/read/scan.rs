@@ -234,18 +234,18 @@ impl<'s> Scanner<'s> {
             if let Some(comments) = &mut self.comments {
                 comments.push(start..self.at);
             }
-            let mut next = self.at;
+            let (mut next, mut line_start) = (self.at, self.line_start);
             while matches!(self.byte_at(next), b' ' | b'\t' | b'\n') {
-                if self.byte_at(next) == b'\n' {
-                    self.line_start = next + 1;
-                    self.key_allowed |= self.flow.is_empty();
-                    self.at = next + 1;
-                }
                 next += 1;
+                if self.byte_at(next - 1) == b'\n' {
+                    line_start = next;
+                }
             }
             if self.byte_at(next) != b'#' {
                 return;
             }
+            self.line_start = line_start;
+            self.key_allowed |= self.flow.is_empty();
             self.at = next;
         }
     }
@@ -339,7 +339,10 @@ impl<'s> Scanner<'s> {
         {
             return Ok(self.as_key(first, column));
         }
-        if may_be_key && self.flow.is_empty() && self.indent == column {
+        // A block text is no key, not even a missed one; it may stand in the column of the key before it.
+        let block_text = first.kind == TokenKind::Scalar
+            && matches!(self.scalar.0, Style::Literal | Style::Folded);
+        if may_be_key && self.flow.is_empty() && self.indent == column && !block_text {
             return Err(self.missing_colon(start, line));
         }
         Ok(first)
@@ -498,8 +501,10 @@ impl<'s> Scanner<'s> {
         self.token(kind, start)
     }
 
+    /// The place of whole characters.
     pub(super) fn span(&self, range: Range<usize>) -> Span {
-        Span::new(self.source, range)
+        let end = (range.end..=self.text.len()).find(|at| self.text.is_char_boundary(*at));
+        Span::new(self.source, range.start..end.unwrap_or(self.text.len()))
     }
 
     pub(super) fn fault(&self, range: Range<usize>, message: impl Into<String>) -> Box<Diagnostic> {

@@ -14,7 +14,7 @@ pub fn to_claims_form(node: &Node) -> String {
         View::Mapping(mapping) if !mapping.is_empty() => writer.mapping(mapping, 0, false),
         View::Sequence(items) if !items.is_empty() => writer.sequence(items, 0, false),
         _ => {
-            writer.inline(node, 0);
+            writer.inline(node, 2);
             writer.out.push('\n');
         }
     }
