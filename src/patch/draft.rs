@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::operations::by_key;
 use super::same::{same, written};
 use super::strategic::{DIRECTIVE, Merge};
 use crate::object::Object;
@@ -92,12 +93,7 @@ impl Drafter<'_> {
         after: &Mapping,
         of: Option<TypeRef>,
     ) -> Option<Mapping> {
-        let mut olds: BTreeMap<&str, &Node> = BTreeMap::new();
-        olds.extend(
-            before
-                .iter()
-                .map(|it| (it.key.as_str().unwrap_or(""), &it.value)),
-        );
+        let mut olds = by_key(before);
         let mut patch = Mapping::new();
         for Entry { key, value } in after {
             let name = key.as_str().unwrap_or("");

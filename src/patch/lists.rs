@@ -4,7 +4,7 @@
 //! key is missing or stands twice: items are looked up by text, set aside, and laid over each other again. The steps are kept,
 //! on indices into one pool, because an item that is "the same one" in two lists is changed in both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::strategic::{DIRECTIVE, Merge, strip, wrong_kind};
 use crate::diag::Diagnostic;
@@ -19,11 +19,72 @@ pub(super) fn merge(
     keys: &[Box<str>],
     of: Option<TypeRef>,
 ) -> Result<Vec<Node>, Diagnostic> {
+    if let [key] = keys {
+        let patch = patch.as_deref().unwrap_or_default();
+        if let (Some(wanted), true) = (texts(patch, key), texts(&target, key).is_some()) {
+            return in_shape(merge, target, patch, key, &wanted, of);
+        }
+    }
     let mut lists = Lists::new(merge, of, target);
     let start = lists.pool.len();
     lists.pool.extend(patch.into_iter().flatten());
     lists.patch = Some((start..lists.pool.len()).collect());
     lists.run(keys)
+}
+
+/// The texts of the items' keys and their places, if every item has one and no two the same.
+fn texts<'a>(items: &'a [Node], key: &str) -> Option<BTreeMap<&'a str, usize>> {
+    let mut texts = BTreeMap::new();
+    for (at, item) in items.iter().enumerate() {
+        let value = item.get(key).filter(|it| !it.is_null())?.as_str()?;
+        if value.is_empty() || texts.insert(value, at).is_some() {
+            return None;
+        }
+    }
+    Some(texts)
+}
+
+/// The same as the steps below for lists in shape, where no item can meet any but its like: one pass.
+fn in_shape(
+    merge: &Merge<'_>,
+    target: Vec<Node>,
+    patch: &[Node],
+    key: &str,
+    wanted: &BTreeMap<&str, usize>,
+    of: Option<TypeRef>,
+) -> Result<Vec<Node>, Diagnostic> {
+    let mut merged: Vec<Option<Node>> = vec![None; patch.len()];
+    let mut rest = Vec::with_capacity(target.len());
+    for mut item in target {
+        let at = item.get(key).and_then(|it| wanted.get(text(it))).copied();
+        match at.and_then(|at| Some((merged.get_mut(at)?, patch.get(at)?))) {
+            // A replacing item is laid aside for the old one, which only moves (case `replaced-item`).
+            Some((place, patch)) if replaces(patch) => {
+                merge.added(patch, of)?;
+                *place = Some(item);
+            }
+            Some((place, patch)) => {
+                // Null marks what is to go, so that it is not taken for an item to add.
+                let kept = merge.merge(&mut item, Some(patch), of)?;
+                *place = Some(if kept { item } else { Node::null() });
+            }
+            None if merge.merge(&mut item, None, of)? => rest.push(item),
+            None => {}
+        }
+    }
+    let mut result = Vec::with_capacity(patch.len() + rest.len());
+    for (merged, patch) in merged.into_iter().zip(patch) {
+        match merged {
+            Some(item) => result.extend(Some(item).filter(|it| !it.is_null())),
+            None => result.extend(merge.added(patch, of)?),
+        }
+    }
+    result.append(&mut rest);
+    Ok(result)
+}
+
+fn replaces(item: &Node) -> bool {
+    item.get(DIRECTIVE).and_then(Node::as_str) == Some("replace")
 }
 
 /// Merges a list with itself.
@@ -33,6 +94,15 @@ pub(super) fn own(
     keys: &[Box<str>],
     of: Option<TypeRef>,
 ) -> Result<Vec<Node>, Diagnostic> {
+    if matches!(keys, [key] if texts(&items, key).is_some()) {
+        let mut kept = Vec::with_capacity(items.len());
+        for mut item in items {
+            if merge.own(&mut item, of)? {
+                kept.push(item);
+            }
+        }
+        return Ok(kept);
+    }
     Lists::new(merge, of, items).run(keys)
 }
 
@@ -130,7 +200,7 @@ impl<'a> Lists<'a> {
                 Some(patch)
             }
             // A replacing item is laid aside for the old one, which only moves (case `replaced-item`).
-            (Some(_), Some(patch)) if self.replaces(patch) => self.add(patch)?,
+            (Some(_), Some(patch)) if replaces(&self.pool[patch]) => self.add(patch)?,
             (Some(target), Some(patch)) => {
                 let merged = self.keep(target, |it, node| {
                     it.merge.merge(node, Some(&it.pool[patch]), it.of)
@@ -164,11 +234,6 @@ impl<'a> Lists<'a> {
             None => strip(&mut self.pool[patch]),
         }
         Ok(kept.then_some(patch))
-    }
-
-    fn replaces(&self, patch: usize) -> bool {
-        let word = self.pool[patch].get(DIRECTIVE).and_then(Node::as_str);
-        word == Some("replace")
     }
 
     /// An item that was found by a part of its keys gets the rest.

@@ -34,7 +34,7 @@ pub fn strategic(
 ) -> Result<Applied, Diagnostic> {
     match directive(patch)? {
         Some(Directive::Delete) => return Ok(Applied::Deleted),
-        // kustomize drops the replaced root and goes on with the old one (case `patch-directive`).
+        // kustomize drops the replaced root and goes on with the old one (case `replaced-item`).
         Some(Directive::Replace) => return Ok(Applied::Merged),
         _ => {}
     }

@@ -108,7 +108,11 @@ fn custom() -> Nodes {
     object(
         "example.org/v1",
         "Thing",
-        vec![("spec", map_of(anything.boxed()))],
+        vec![
+            ("spec", map_of(anything.boxed())),
+            // An object within an object says its own type, and its lists merge.
+            ("template", prop_oneof![deployment(), service()].boxed()),
+        ],
     )
 }
 
