@@ -48,10 +48,8 @@ pub(super) fn finish(
     let schemas = context.schemas.clone();
     hash::append(&mut sum.resources, &schemas);
     let config = sum.config.clone();
-    let config = config
-        .as_deref()
-        .unwrap_or_else(|| super::defaults::config());
-    let faults = references::fix(&mut sum.resources, config, &schemas);
+    let config = config.unwrap_or_else(|| super::defaults::config().clone());
+    let faults = references::fix(&mut sum.resources, &config, &schemas);
     context.diagnostics.extend(faults);
     context.check(before)?;
     let replaced = vars::replace(&mut sum.resources, &sum.variables, &config.variables);

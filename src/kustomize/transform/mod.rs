@@ -104,14 +104,12 @@ pub(super) fn run(
 ) -> Result<(), Failed> {
     let before = context.diagnostics.errors();
     let config = sum.config.clone();
-    let config = config
-        .as_deref()
-        .unwrap_or_else(|| super::defaults::config());
+    let config = config.unwrap_or_else(|| super::defaults::config().clone());
     let kustomization = level.kustomization;
     let mut stage = Stage {
         context,
         kustomization,
-        config,
+        config: &config,
         folder: level.folder(),
         file: level.file(),
     };
@@ -133,14 +131,12 @@ pub(super) fn run_plugin(
     config: &Node,
 ) -> Result<(), Diagnostic> {
     let specs = sum.config.clone();
-    let specs = specs
-        .as_deref()
-        .unwrap_or_else(|| super::defaults::config());
+    let specs = specs.unwrap_or_else(|| super::defaults::config().clone());
     let kustomization = level.kustomization;
     let mut stage = Stage {
         context,
         kustomization,
-        config: specs,
+        config: &specs,
         folder: level.folder(),
         file: level.file(),
     };
