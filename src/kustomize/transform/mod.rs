@@ -21,6 +21,7 @@ use crate::yaml::Node;
 
 use super::accumulate::{Accumulated, Context, Failed, Level, mark};
 use super::config::Config;
+use super::hash;
 use super::kustomization::Kustomization;
 use super::origin::Origin;
 use super::resources::Resources;
@@ -54,7 +55,18 @@ const ORDER: &[Transform] = &[
 ];
 
 /// Those that only work as plugins.
-const PLUGINS: &[Transform] = &[affix::BOTH, value_add::TRANSFORM];
+const PLUGINS: &[Transform] = &[affix::BOTH, value_add::TRANSFORM, HASH];
+
+/// Appends the hashes before their time.
+const HASH: Transform = Transform {
+    plugin: "HashTransformer",
+    apply: |_, _| Ok(()),
+    fields: &[],
+    run: |stage, _, resources| {
+        hash::append(resources, &stage.context.schemas);
+        Ok(())
+    },
+};
 
 /// The transformer of a plugin's kind.
 pub(super) fn by_plugin(kind: &str) -> Option<&'static Transform> {
