@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Source};
 use crate::patch::{self, Applied};
-use crate::yaml::{Node, View, parse_one};
+use crate::yaml::{Node, View, parse};
 
 use super::super::hash::remember;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
@@ -267,12 +267,11 @@ fn content(stage: &Stage<'_, '_>, entry: &Node, field: &str) -> Result<Arc<Sourc
     }
 }
 
-/// A list is a JSON 6902 patch, anything else a strategic merge.
+/// A list is a JSON 6902 patch, anything else a strategic merge. Documents after a list are lost, as in kustomize.
 fn read(source: &Arc<Source>, entry: &Node) -> Result<Patch, Diagnostic> {
-    if let Ok(operations) = parse_one(source) {
-        if operations.as_sequence().is_some() {
-            return Ok(Patch::Json(operations));
-        }
+    let mut documents = parse(source).unwrap_or_default().into_iter();
+    if documents.next().is_some_and(|it| it.as_sequence().is_some()) {
+        return patch::parse_json6902(source).map(Patch::Json);
     }
     resources_of(source)
         .map(Patch::Strategic)
