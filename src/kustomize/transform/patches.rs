@@ -270,7 +270,10 @@ fn content(stage: &Stage<'_, '_>, entry: &Node, field: &str) -> Result<Arc<Sourc
 /// A list is a JSON 6902 patch, anything else a strategic merge. Documents after a list are lost, as in kustomize.
 fn read(source: &Arc<Source>, entry: &Node) -> Result<Patch, Diagnostic> {
     let mut documents = parse(source).unwrap_or_default().into_iter();
-    if documents.next().is_some_and(|it| it.as_sequence().is_some()) {
+    if documents
+        .next()
+        .is_some_and(|it| it.as_sequence().is_some())
+    {
         return patch::parse_json6902(source).map(Patch::Json);
     }
     resources_of(source)
