@@ -19,8 +19,7 @@ const fn special() -> [u8; 256] {
     table[b'\r' as usize] = BLOCK | FLOW | DOUBLE | SINGLE;
     table[0xC2] = BLOCK | FLOW | DOUBLE | SINGLE;
     table[0xE2] = BLOCK | FLOW | DOUBLE | SINGLE;
-    table[b' ' as usize] = BLOCK | FLOW;
-    table[b'\t' as usize] = BLOCK | FLOW;
+    table[b'#' as usize] = BLOCK | FLOW;
     table[b':' as usize] = BLOCK | FLOW;
     table[b',' as usize] = FLOW;
     table[b'?' as usize] = FLOW;
@@ -91,20 +90,27 @@ impl Scanner<'_> {
     /// Goes over the plain text of one line; gives where its last character ends.
     fn plain_line(&mut self) -> usize {
         let place = if self.flow.is_empty() { BLOCK } else { FLOW };
-        let mut at = self.at;
+        let start = self.at;
+        let mut at = start;
         loop {
-            at = self.special(at, place);
-            let end = at;
-            while matches!(self.byte_at(at), b' ' | b'\t') {
-                at += 1;
-            }
-            let comment = at > end && self.byte_at(at) == b'#';
-            if comment || self.stops_plain(at, place) {
-                self.at = at;
-                return end;
+            at = if self.simple && place == BLOCK {
+                let rest = self.bytes.get(at..).unwrap_or(&[]);
+                at + memchr::memchr3(b':', b'\n', b'#', rest).unwrap_or(rest.len())
+            } else {
+                self.special(at, place)
+            };
+            if self.stops_plain(at, place) {
+                break;
             }
             at += 1;
         }
+        self.at = at;
+        let line = self.bytes.get(start..at).unwrap_or(&[]);
+        let blanks = line
+            .iter()
+            .rev()
+            .take_while(|it| matches!(it, b' ' | b'\t'));
+        at - blanks.count()
     }
 
     /// Whether a plain text can't go on here.
@@ -112,6 +118,7 @@ impl Scanner<'_> {
         match self.byte_at(at) {
             0 => true,
             b':' => self.is_blank_or_end(at + 1),
+            b'#' => matches!(self.bytes.get(at.wrapping_sub(1)), Some(b' ' | b'\t')),
             0xC2 | 0xE2 => self.break_len(at) > 0,
             byte => SPECIAL[byte as usize] & place != 0,
         }
