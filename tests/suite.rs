@@ -13,5 +13,6 @@ mod cases;
 mod disk;
 mod emit;
 mod report;
+mod yaml_faults;
 mod yaml_laws;
 mod yaml_peers;
