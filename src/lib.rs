@@ -28,3 +28,118 @@ pub mod emit;
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod disk;
+#[cfg(feature = "cli")]
+pub mod cli;
+
+use compose::{Composition, Delivered};
+use diag::Diagnostics;
+use tree::{Files, ReadSet, Recorded, Tree, TreePath};
+
+/// What to compile.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The environments to render; all of them where none is named.
+    pub environments: Vec<String>,
+}
+
+/// A workspace's tree, and all that was found on the way to it.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The files to be written, by their paths below the output folder. Empty where there are errors.
+    pub tree: Tree,
+    /// The output folder, relative to the workspace; `None` where `pleach.yaml` could not be read.
+    pub output: Option<TreePath>,
+    /// What was read.
+    pub read_set: ReadSet,
+    /// What is to be said.
+    pub diagnostics: Diagnostics,
+}
+
+/// Compiles the workspace at the root of `files` to its tree.
+///
+/// A pure function: the same files and options give the same bytes. All faults of a run are found at once; with any error
+/// the tree is empty, so that half of one is never written.
+pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
+    let files = Recorded::new(files);
+    let mut diagnostics = Diagnostics::default();
+    let builtin = template::builtin();
+    let (tree, output) = match load::load(&files, &builtin, &mut diagnostics) {
+        Some(repository) => (
+            run(&files, &repository, options, &mut diagnostics),
+            Some(repository.workspace.output),
+        ),
+        None => (Tree::new(), None),
+    };
+    diagnostics.tidy();
+    Compiled {
+        tree: if diagnostics.has_errors() {
+            Tree::new()
+        } else {
+            tree
+        },
+        output,
+        read_set: files.finish(),
+        diagnostics,
+    }
+}
+
+fn run(
+    files: &dyn Files,
+    repository: &load::Repository,
+    options: &Options,
+    diagnostics: &mut Diagnostics,
+) -> Tree {
+    let resolution = resolve::resolve(repository, &options.environments, diagnostics);
+    let base = deliver(repository, &resolution.base, diagnostics);
+    let environments = resolution
+        .environments
+        .iter()
+        .map(|it| deliver(repository, it, diagnostics))
+        .collect();
+    if diagnostics.has_errors() {
+        return Tree::new();
+    }
+    let composition = compose::compose(
+        files,
+        &repository.workspace,
+        base,
+        environments,
+        diagnostics,
+    );
+    let tree = sign(&composition);
+    if !diagnostics.has_errors() {
+        prove::prove(&tree, &composition.expected, diagnostics);
+    }
+    tree
+}
+
+fn deliver<'a>(
+    repository: &load::Repository,
+    resolved: &resolve::Resolved<'a>,
+    diagnostics: &mut Diagnostics,
+) -> Delivered<'a> {
+    let environment = resolved.environment;
+    let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
+    let deliveries = manifests
+        .iter()
+        .map(|it| delivery::lower(it, environment.engine, &repository.workspace, diagnostics));
+    Delivered {
+        environment,
+        deliveries: deliveries.collect(),
+    }
+}
+
+/// Puts the ownership line into each file.
+fn sign(composition: &Composition) -> Tree {
+    let files = composition.files.iter();
+    files
+        .map(|(path, file)| {
+            (
+                path.clone(),
+                emit::sign(path, &file.title, &file.body)
+                    .into_bytes()
+                    .into(),
+            )
+        })
+        .collect()
+}

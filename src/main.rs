@@ -1,1 +1,5 @@
-fn main() {}
+//! The `pleach` program.
+
+fn main() -> std::process::ExitCode {
+    pleach::cli::run()
+}

@@ -141,7 +141,8 @@ fn files_come_change_stay_and_go() {
     );
     fs::create_dir_all(output.join("theirs")).unwrap();
     fs::create_dir_all(output.join("e.yaml")).unwrap();
-    fs::write(output.join(".pleach-left"), "half").unwrap();
+    fs::write(output.join(".pleach-a1B2c3.tmp"), "half").unwrap();
+    fs::write(output.join(".pleach-theirs"), "x").unwrap();
     let next = bring(&output, &tree(&["d.yaml", "e.yaml"], "a: 2\n"));
     assert_eq!(
         next,
@@ -150,12 +151,11 @@ fn files_come_change_stay_and_go() {
             removed: 1
         }
     );
-    assert_eq!(
-        read_output(&output).unwrap(),
-        tree(&["d.yaml", "e.yaml"], "a: 2\n")
-    );
+    let mut expected = tree(&["d.yaml", "e.yaml"], "a: 2\n");
+    expected.insert(path(".pleach-theirs"), b"x".as_slice());
+    assert_eq!(read_output(&output).unwrap(), expected);
     assert!(!output.join("a").exists() && output.join("theirs").exists());
-    assert!(!output.join(".pleach-left").exists());
+    assert!(!output.join(".pleach-a1B2c3.tmp").exists());
     let last = bring(&output, &Tree::new());
     assert_eq!(
         last,
@@ -260,7 +260,7 @@ fn a_killed_run_leaves_every_file_old_or_new() {
             .spawn()
             .unwrap();
         // Wait for its first file, so that the kill comes in the middle of writing.
-        while !root.path().join("folder0").exists() {
+        while !root.path().join("folder0").exists() && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
         std::thread::sleep(Duration::from_millis(pause));

@@ -6,6 +6,7 @@
 use pleach::emit::{Ownership, ownership, plan, sign};
 use pleach::report::{Format, View, plan_summary, report, unified};
 use pleach::tree::{Tree, TreePath};
+use proptest::prelude::*;
 
 use crate::cases;
 
@@ -29,7 +30,7 @@ fn cases_plan_as_they_should() {
             let folder = path("deploy");
             text += &report(&plan.findings(&folder), Format::Human, &view);
             if !force {
-                text += &unified(&plan, &view);
+                text += &unified(&plan, &folder, &view);
             }
             case.insert(path(section), text.into_bytes());
         }
@@ -37,7 +38,7 @@ fn cases_plan_as_they_should() {
 }
 
 /// `sign Kind/name` becomes the line as pleach writes it, `sign Kind/name path` that of another path; `edited` and what
-/// follows is put in after signing.
+/// follows is put in after signing. A file whose name begins with `crlf` gets such line ends.
 fn signed(tree: &Tree) -> Tree {
     let sign_one = |path: &TreePath, bytes: &[u8]| {
         let text = str::from_utf8(bytes).unwrap();
@@ -50,7 +51,10 @@ fn signed(tree: &Tree) -> Tree {
         let (origin, place) = line.split_once(' ').unwrap_or((line, path.as_str()));
         let (body, edit) = body.split_once("edited\n").unwrap_or((body, ""));
         let text = sign(&TreePath::new(place).unwrap(), origin, body) + edit;
-        text.replace("<cr>\n", "\r\n")
+        match path.name().starts_with("crlf") {
+            true => text.replace('\n', "\r\n"),
+            false => text,
+        }
     };
     let files = tree.iter();
     files
@@ -92,7 +96,7 @@ fn large_files_are_compared_in_time() {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             state >> 8
         };
-        (0..200_000)
+        (0..50_000)
             .map(|_| format!("key: {}\n", next() % 50_000))
             .collect()
     };
@@ -105,5 +109,67 @@ fn large_files_are_compared_in_time() {
         display: &|path| path.to_string(),
         color: false,
     };
-    assert!(unified(&plan, &view).starts_with("--- a/a.yaml\n+++ b/a.yaml\n@@"));
+    assert!(unified(&plan, &TreePath::root(), &view).starts_with("--- a/a.yaml\n+++ b/a.yaml\n@@"));
+}
+
+/// Trees of few names, so that they often clash: as a file and a folder, in case, and by owner.
+fn trees(foreign: bool) -> impl Strategy<Value = Tree> {
+    let name = prop::sample::select(vec!["a", "A", "b", "a/a", "a/b", "b/a", "c/a/b", "c"]);
+    let file = (
+        name,
+        0..3,
+        prop::bool::weighted(if foreign { 0.2 } else { 0.0 }),
+    );
+    prop::collection::vec(file, 0..5).prop_map(|files| {
+        let mut tree = Tree::new();
+        for (name, number, foreign) in files {
+            let path = TreePath::new(name).unwrap();
+            // A tree on disk has no file where it has a folder, nor two names equal but for case.
+            let fits = tree.iter().all(|(it, _)| {
+                let (a, b) = (it.as_str().to_lowercase() + "/", name.to_lowercase() + "/");
+                !a.starts_with(&b) && !b.starts_with(&a)
+            });
+            if fits {
+                let body = format!("n: {number}\n");
+                let text = if foreign {
+                    body
+                } else {
+                    sign(&path, "Claim/a", &body)
+                };
+                tree.insert(path, text.into_bytes());
+            }
+        }
+        tree
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_plan_brings_what_is_wanted_and_harms_nobody(standing in trees(true), wanted in trees(false)) {
+        let first = plan(&wanted, &standing, false);
+        let is_foreign = |(path, bytes): &(&TreePath, &std::sync::Arc<[u8]>)| {
+            ownership(path, bytes) == Ownership::Foreign
+        };
+        prop_assert!(!first.is_blocked() || first.steps.is_empty());
+        if first.is_blocked() {
+            prop_assert!(standing.iter().any(|it| is_foreign(&it)));
+            return Ok(());
+        }
+        let root = tempfile::tempdir().unwrap();
+        for (path, bytes) in &standing {
+            let place = root.path().join(path.as_str());
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            std::fs::write(place, bytes).unwrap();
+        }
+        pleach::disk::apply(&first, root.path()).unwrap();
+        let mut expected: Tree = standing
+            .iter()
+            .filter(is_foreign)
+            .map(|(path, bytes)| (path.clone(), bytes.clone()))
+            .collect();
+        expected.overlay(&wanted);
+        let stands = pleach::disk::read_output(root.path()).unwrap();
+        prop_assert_eq!(&stands, &expected);
+        prop_assert!(plan(&wanted, &stands, false).is_clean());
+    }
 }

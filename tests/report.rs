@@ -107,10 +107,15 @@ proptest! {
         for span in &spans[1..] {
             it = it.related(span, words.clone());
         }
-        let diagnostics = Diagnostics::from(it.help(words));
+        let diagnostics = Diagnostics::from(it.help(words.clone()));
         for format in Format::ALL {
             let view = View { color, ..plain() };
-            prop_assert!(!report(&diagnostics, *format, &view).is_empty());
+            let text = report(&diagnostics, *format, &view);
+            prop_assert!(!text.is_empty());
+            if *format == Format::Json {
+                let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+                prop_assert_eq!(json["diagnostics"][0]["message"].as_str(), Some(&*words));
+            }
         }
     }
 }

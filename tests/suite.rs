@@ -7,12 +7,18 @@
     reason = "tests read case files, say why they are skipped, and fail by panic"
 )]
 
-mod yaml_conformance;
-mod patch;
+mod api_verdicts;
 mod cases;
+mod claims;
 mod disk;
 mod emit;
+mod golden;
+mod layers;
+mod patch;
+mod rendered;
 mod report;
 mod yaml_faults;
+mod schema;
+mod yaml_conformance;
 mod yaml_laws;
 mod yaml_peers;

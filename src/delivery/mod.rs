@@ -1,1 +1,82 @@
-//! Intents to Flux or Argo CD objects; one file an engine.
+//! Intents to the sync engine's own objects; one file an engine.
+//!
+//! A template says what is wanted (`HelmInstall`), the environment's engine decides the form. An intent lives between
+//! `render` and `compose` only and is never written.
+
+mod flux;
+mod intent;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::diag::{Diagnostics, Span};
+use crate::load::{Engine, Group, Workspace};
+use crate::object::Object;
+use crate::render::{File, Manifest};
+
+/// A claim in the form that is applied.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The claim's name: its folder, and its Flux Kustomization.
+    pub name: String,
+    /// `Kind/name` of the claim.
+    pub title: String,
+    /// The part of the tree it belongs to.
+    pub group: Group,
+    /// Its files.
+    pub files: Vec<Delivered>,
+    /// CRDs that it brings.
+    pub provides: BTreeSet<String>,
+    /// CRDs that it needs.
+    pub requires: BTreeSet<String>,
+    /// Claims that must be ready first.
+    pub depends_on: BTreeSet<String>,
+    /// Where the claim's name stands.
+    pub span: Span,
+}
+
+/// One file of a claim.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    /// Its name within the claim's folder.
+    pub name: Arc<str>,
+    /// The object.
+    pub object: Object,
+}
+
+/// Turns a claim's manifest into the objects that the engine applies.
+pub fn lower(
+    manifest: &Manifest<'_>,
+    engine: Engine,
+    workspace: &Workspace,
+    diagnostics: &mut Diagnostics,
+) -> Delivery {
+    let Engine::Flux = engine;
+    let mut files = Vec::new();
+    for file in &manifest.files {
+        if intent::is_intent(&file.node) {
+            files.extend(
+                diagnostics
+                    .keep(flux::helm_install(&file.node, workspace))
+                    .unwrap_or_default(),
+            );
+        } else {
+            files.push(file.clone());
+        }
+    }
+    let delivered = |File { name, node }| Delivered {
+        name: name.into(),
+        object: Object::new(node),
+    };
+    let instance = manifest.instance;
+    Delivery {
+        name: instance.name.clone(),
+        title: instance.title(),
+        group: instance.kind.group,
+        files: files.into_iter().map(delivered).collect(),
+        provides: instance.provides.clone(),
+        requires: instance.requires.clone(),
+        depends_on: instance.depends_on.clone(),
+        span: instance.span.clone(),
+    }
+}

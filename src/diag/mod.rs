@@ -88,6 +88,16 @@ impl Diagnostic {
         self
     }
 
+    /// The same with every place in the file that a person wrote: see [`Span::outermost`].
+    #[must_use]
+    pub fn outermost(mut self) -> Diagnostic {
+        self.span = self.span.map(|it| it.outermost());
+        for (span, _) in &mut self.related {
+            *span = span.outermost();
+        }
+        self
+    }
+
     /// Offers the nearest of the known names, if one is near.
     #[must_use]
     pub fn did_you_mean<'a>(
@@ -142,6 +152,12 @@ impl Diagnostics {
         self.list.is_empty()
     }
 
+    /// Moves every place to the file that a person wrote, out of texts that are embedded there.
+    pub fn move_outermost(&mut self) {
+        let list = std::mem::take(&mut self.list);
+        self.list = list.into_iter().map(Diagnostic::outermost).collect();
+    }
+
     /// Sorts by place and drops what is said twice (a fault of a shared file is found once for each environment).
     pub fn tidy(&mut self) {
         let place = |it: &Diagnostic| {
@@ -167,6 +183,14 @@ impl Diagnostics {
 impl Extend<Diagnostic> for Diagnostics {
     fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, more: T) {
         self.list.extend(more);
+    }
+}
+
+impl FromIterator<Diagnostic> for Diagnostics {
+    fn from_iter<T: IntoIterator<Item = Diagnostic>>(list: T) -> Diagnostics {
+        Diagnostics {
+            list: list.into_iter().collect(),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Carries out a plan.
 //!
 //! Each file is written aside and renamed into place, so a run that is killed at any point, by Ctrl-C too, leaves every file
-//! either old or new, and needs no signal handler. What it wrote aside lies in the output folder under a name that begins
-//! with `.pleach-`; the next run removes it and does what is left to do.
+//! either old or new, and needs no signal handler. What it wrote aside lies in the output folder as
+//! `.pleach-??????.tmp`; the next run removes it and does what is left to do.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,8 +15,16 @@ use crate::tree::TreePath;
 use super::error::DiskError;
 use super::output::place;
 
-/// How the names of files begin that are not yet in place.
-pub(super) const TEMPORARY: &str = ".pleach-";
+/// The name of a file that is not yet in place: these two around six letters or digits.
+const ASIDE: (&str, &str) = (".pleach-", ".tmp");
+
+/// Whether a killed run may have left this behind. Exact, because what it names is removed.
+pub(super) fn is_leftover(name: &str) -> bool {
+    let middle = name
+        .strip_prefix(ASIDE.0)
+        .and_then(|it| it.strip_suffix(ASIDE.1));
+    middle.is_some_and(|it| it.len() == 6 && it.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
 
 /// How many files a plan touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +35,8 @@ pub struct Summary {
     pub removed: usize,
 }
 
-/// Keeps a second run out until it is dropped, or its process ends.
+/// Keeps a second run out until it is dropped, or its process ends. Held from before the output folder is read until the plan
+/// is carried out.
 pub struct Lock {
     _file: Option<File>,
 }
@@ -77,7 +86,7 @@ pub fn apply(plan: &Plan, root: &Path) -> Result<Summary, DiskError> {
 fn remove_leftovers(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+        if is_file && entry.file_name().to_str().is_some_and(is_leftover) {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -142,7 +151,7 @@ impl Output {
 /// Writes aside, in the root so that leftovers are found in one place, then renames.
 fn replace(root: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
+    builder.prefix(ASIDE.0).suffix(ASIDE.1).rand_bytes(6);
     if let Some(permissions) = permissions(target) {
         builder.permissions(permissions);
     }

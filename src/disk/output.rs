@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::tree::{Tree, TreePath};
 
-use super::apply::TEMPORARY;
+use super::apply::is_leftover;
 use super::error::DiskError;
 
 /// The files of the output folder; an empty tree where there is no folder yet.
@@ -31,7 +31,7 @@ pub fn read_output(root: &Path) -> Result<Tree, DiskError> {
                 continue;
             };
             let path = folder.child(&name);
-            if name == ".git" || name.starts_with(TEMPORARY) {
+            if name == ".git" || is_leftover(&name) {
                 continue;
             } else if kind.is_dir() {
                 open.push(path);

@@ -70,9 +70,9 @@ pub fn plan(wanted: &Tree, standing: &Tree, force: bool) -> Plan {
             }
         }
     }
-    plan.block(wanted, &remain);
+    let way = Way::of(wanted);
+    plan.block(&way, &remain);
     if plan.blocked.is_empty() {
-        let way = Way::of(wanted);
         let (first, last): (Vec<Step>, Vec<Step>) = removed
             .into_iter()
             .partition(|it| way.is_blocked_by(&it.path));
@@ -120,7 +120,7 @@ impl Plan {
             Some(before) => match ownership(path, before) {
                 Ownership::Ours => Change::Update,
                 Ownership::Foreign => {
-                    let why = "pleach did not make the file that stands there";
+                    let why = "a file of this name is to be written";
                     self.blocked.insert(path.clone(), why.to_string());
                     return None;
                 }
@@ -142,8 +142,8 @@ impl Plan {
     fn abandon(&mut self, path: &TreePath, bytes: &Arc<[u8]>, force: bool) -> Option<Step> {
         match ownership(path, bytes) {
             Ownership::Foreign => return None,
-            Ownership::Edited | Ownership::Conflicted if !force => {
-                self.keep(path, ownership(path, bytes), bytes);
+            changed if changed != Ownership::Ours && !force => {
+                self.keep(path, changed, bytes);
                 return None;
             }
             _ => {}
@@ -166,9 +166,8 @@ impl Plan {
 
     /// Finds the files that remain and stand in the way of wanted ones: one where a folder is needed, one in a folder where
     /// a file is needed, one whose name differs only in case (on many disks they are one file).
-    fn block(&mut self, wanted: &Tree, remain: &BTreeSet<TreePath>) {
-        let way = Way::of(wanted);
-        let all = wanted.iter().map(|it| it.0).chain(remain);
+    fn block(&mut self, way: &Way<'_>, remain: &BTreeSet<TreePath>) {
+        let all = way.wanted.iter().map(|it| it.0).chain(remain);
         for path in all {
             if let Some(why) = way.blocked_by(path) {
                 self.blocked.insert(path.clone(), why);
@@ -176,19 +175,18 @@ impl Plan {
         }
     }
 
+    /// How many files are kept because somebody has changed them.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
     /// What keeps the plan from being carried out, or carried out in full. `folder` is the output folder's own path.
     pub fn faults(&self, folder: &TreePath) -> Diagnostics {
         let mut faults = Diagnostics::default();
         for (path, why) in &self.blocked {
-            let path = folder.join(path);
-            let message = format!("`{path}` is in the way: {why}");
-            let help = "move it, or remove it; nothing was written";
-            let span = Span::new(&Source::new(path, ""), 0..0);
-            faults.push(
-                Diagnostic::error("foreign-file", message)
-                    .at(span)
-                    .help(help),
-            );
+            let message = format!("a file that pleach did not make is in the way: {why}");
+            let fault = about("foreign-file", message, folder.join(path));
+            faults.push(fault.help("move it, or remove it; nothing was written"));
         }
         faults.extend(self.kept.iter().map(|it| it.fault(folder)));
         faults
@@ -198,45 +196,45 @@ impl Plan {
     pub fn findings(&self, folder: &TreePath) -> Diagnostics {
         let mut findings = self.faults(folder);
         for step in &self.steps {
-            let path = folder.join(&step.path);
-            let (code, words) = match step.change {
-                Change::Create => ("missing-file", "is missing"),
-                Change::Update => ("outdated-file", "is out of date"),
-                Change::Delete => ("unwanted-file", "is no longer wanted"),
+            let (code, message) = match step.change {
+                Change::Create => ("missing-file", "a generated file is missing"),
+                Change::Update => ("outdated-file", "a generated file is out of date"),
+                Change::Delete => ("unwanted-file", "a generated file is no longer wanted"),
             };
-            let message = format!("`{path}` {words}");
-            let span = Span::new(&Source::new(path, ""), 0..0);
-            let finding = Diagnostic::error(code, message).at(span);
+            let finding = about(code, message.to_string(), folder.join(&step.path));
             findings.push(finding.help("run `pleach render`"));
         }
         findings
     }
 }
 
+/// A fault of a file as a whole: it has no excerpt.
+fn about(code: &'static str, message: String, path: TreePath) -> Diagnostic {
+    Diagnostic::error(code, message).at(Span::new(&Source::new(path, ""), 0..0))
+}
+
 impl Kept {
     fn fault(&self, folder: &TreePath) -> Diagnostic {
-        let path = folder.join(&self.path);
         let text = String::from_utf8_lossy(&self.bytes).into_owned();
         let marker = match self.ownership {
             Ownership::Conflicted => text.find("<<<<<<< ").unwrap_or(0),
             _ => 0,
         };
-        let end = text[marker..]
-            .find(['\r', '\n'])
-            .map_or(text.len(), |at| marker + at);
-        let span = Span::new(&Source::new(path.clone(), text), marker..end);
+        let rest = text.get(marker..).unwrap_or_default();
+        let line = rest.lines().next().unwrap_or_default();
+        let range = marker..marker + line.len();
+        let span = Span::new(&Source::new(folder.join(&self.path), text), range);
         if self.ownership == Ownership::Conflicted {
-            let message = format!("`{path}` holds the conflict markers of a merge");
+            let message = "a generated file holds the conflict markers of a merge";
             return Diagnostic::error("merge-conflict", message)
                 .at(span)
                 .help("merge the claims, then run `pleach render --force`");
         }
-        Diagnostic::error("edited-by-hand", format!("`{path}` was edited by hand"))
+        let help = "move the change to a claim or to `overlays/`, then run `pleach render --force`";
+        Diagnostic::error("edited-by-hand", "a generated file was edited by hand")
             .at(span)
-            .label("the digest does not fit the file")
-            .help(
-                "move the change to the claim or to `overlays/`, then run `pleach render --force`",
-            )
+            .label("the digest does not fit path and content")
+            .help(help)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, FilesError, TreePath};
-use crate::yaml::{Kind, Node, Style, View, parse};
+use crate::yaml::{Kind, Node, Style, View, parse_as_kustomize};
 
 use super::resource::Resource;
 use super::{LoadRestriction, Options};
@@ -156,7 +156,7 @@ fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
 
 /// The resources of a text, lists replaced by their items.
 pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagnostics> {
-    let documents = parse(source)?;
+    let documents = parse_as_kustomize(source)?;
     let alone = documents.len() == 1;
     let mut faults = Diagnostics::default();
     let mut queue: VecDeque<Node> = VecDeque::new();
@@ -182,7 +182,7 @@ pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagno
             Some(View::Sequence(items)) => queue.extend(items.iter().map(as_json)),
             Some(_) if items.is_some_and(Node::is_null) => {}
             Some(_) => faults.push(not_a_list(&node)),
-            None => resources.push(Resource::new(Object::new(node))),
+            None => resources.push(Resource::read(Object::new(node))),
         }
     }
     if faults.is_empty() {

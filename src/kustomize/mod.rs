@@ -39,10 +39,12 @@ mod fieldspec;
 mod finish;
 mod generate;
 mod hash;
+mod json;
 mod kustomization;
 mod load;
 mod openapi;
 mod origin;
+mod path;
 mod plugins;
 mod references;
 mod resource;
@@ -51,6 +53,7 @@ mod selector;
 mod shape;
 mod shared;
 mod sort;
+mod structured;
 mod transform;
 mod vars;
 
@@ -81,6 +84,10 @@ pub struct Options {
     pub reorder: Reorder,
     /// Adds the label `app.kubernetes.io/managed-by`.
     pub managed_by_label: bool,
+    /// Passes over a strategic-merge patch that names a resource which is not there, instead of refusing it.
+    pub pass_over_unmatched: bool,
+    /// Warns of files in a kustomization's folder that nothing refers to.
+    pub unreferenced_files: bool,
     /// Fields of the outermost kustomization that are left out, as if they had not been written.
     pub without: Vec<String>,
 }
@@ -166,7 +173,10 @@ pub fn build_over(
         custom_schema: false,
     };
     let objects = build_all(&mut context, path, initial);
-    let Context { diagnostics, .. } = context;
+    let Context {
+        mut diagnostics, ..
+    } = context;
+    diagnostics.move_outermost();
     Built {
         objects: objects.unwrap_or_default(),
         read_set: recorded.finish(),

@@ -1,1 +1,103 @@
-//! Bytes to claims, claim kinds and environments.
+//! Bytes to claims, claim kinds and environments, with spans.
+//!
+//! What is read is checked here against its own schema (a workspace, an environment, a claim kind); a claim is only read
+//! and brought to its kind's spelling, since it is whole only after base and environment are merged.
+
+mod claim;
+mod document;
+mod environment;
+mod kind;
+mod spelling;
+mod workspace;
+
+pub use claim::Claim;
+pub use document::is_kubernetes_api;
+pub use environment::{Engine, Environment, SourceRef};
+pub use kind::{Capability, ClaimKind, FileTemplate, Group, Reference, Rule, Spelling};
+pub use workspace::{ChartSource, Mirror, Workspace};
+
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::template::Templates;
+use crate::tree::{EntryKind, Files, Tree, TreePath};
+
+/// Everything that a run reads, the user's overlays left out (the kustomize engine reads those itself).
+pub struct Repository {
+    /// `pleach.yaml`.
+    pub workspace: Workspace,
+    /// All claim kinds: the workspace's own ones and the built-in ones that these do not replace.
+    pub kinds: Vec<Arc<ClaimKind>>,
+    /// Their templates and expressions, compiled.
+    pub templates: Templates,
+    /// `environments/base`: neutral values and the shared claims.
+    pub base: Environment,
+    /// The other environments, by name.
+    pub environments: Vec<Environment>,
+}
+
+/// Reads a workspace whose `pleach.yaml` stands at the root of `files`.
+///
+/// `builtin` is the tree of the built-in kinds. `None` when there is no workspace to speak of; single faults are kept in
+/// `diagnostics` and do not stop the rest.
+pub fn load(
+    files: &dyn Files,
+    builtin: &Tree,
+    diagnostics: &mut Diagnostics,
+) -> Option<Repository> {
+    let workspace = Workspace::read(files)
+        .map_err(|faults| diagnostics.extend(faults))
+        .ok()?;
+    let mut templates = Templates::default();
+    let kinds = kind::read_all(files, builtin, &workspace, &mut templates, diagnostics);
+    let (mut base, mut environments) = (Environment::base(), Vec::new());
+    for name in environment_names(files, diagnostics) {
+        let Some(environment) = environment::read(files, &name, &kinds, diagnostics) else {
+            continue;
+        };
+        if name == environment::BASE {
+            base = environment
+        } else {
+            environments.push(environment)
+        }
+    }
+    if environments.is_empty() && !diagnostics.has_errors() {
+        let fault = Diagnostic::error("no-environment", "the workspace has no environment");
+        diagnostics.push(
+            fault.at(&workspace.span).help(
+                "make `environments/<name>/environment.yaml`; `pleach init` unpacks an example",
+            ),
+        );
+    }
+    Some(Repository {
+        workspace,
+        kinds: kinds.sound,
+        templates,
+        base,
+        environments,
+    })
+}
+
+/// The folders of `environments/`, in the order of their names.
+fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<String> {
+    let Some(folder) = TreePath::new(environment::FOLDER) else {
+        return Vec::new();
+    };
+    match files.list(&folder) {
+        Ok(entries) => {
+            let folders = entries
+                .into_iter()
+                .filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
+            folders.map(|it| it.name.into_string()).collect()
+        }
+        Err(error) => {
+            let fault = Diagnostic::error(
+                "no-environment",
+                format!("`{}/` can't be read: {error}", environment::FOLDER),
+            );
+            diagnostics
+                .push(fault.help("a workspace has a folder per environment below `environments/`"));
+            Vec::new()
+        }
+    }
+}

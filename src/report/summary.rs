@@ -20,11 +20,15 @@ pub fn count(diagnostics: &Diagnostics) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// `12 files written, 3 removed, 140 unchanged`.
+/// `12 files written, 3 removed, 140 unchanged`, and how many are kept, if any are.
 pub fn plan_summary(plan: &Plan) -> String {
     let written = counted(plan.written(), "file");
     let (removed, unchanged) = (plan.removed(), plan.unchanged);
-    format!("{written} written, {removed} removed, {unchanged} unchanged")
+    let kept = match plan.kept() {
+        0 => String::new(),
+        kept => format!(", {kept} kept"),
+    };
+    format!("{written} written, {removed} removed, {unchanged} unchanged{kept}")
 }
 
 fn counted(many: usize, word: &str) -> String {

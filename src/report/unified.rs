@@ -9,32 +9,36 @@ use crate::tree::TreePath;
 
 use super::View;
 
-/// The diff of every file that changes, in the order of their paths.
-pub fn unified(plan: &Plan, view: &View<'_>) -> String {
+/// The diff of every file that changes, in the order of their paths. `folder` is the output folder's own path.
+///
+/// Line ends are left out of it: a file that a checkout has given CRLF differs in what it says alone.
+pub fn unified(plan: &Plan, folder: &TreePath, view: &View<'_>) -> String {
     let mut steps: Vec<&Step> = plan.steps.iter().collect();
     steps.sort_by(|a, b| a.path.cmp(&b.path));
     let mut text = String::new();
     for step in steps {
-        let diff = file(step, view.display);
+        let diff = file(step, &(view.display)(&folder.join(&step.path)));
         text.push_str(&if view.color { colored(&diff) } else { diff });
     }
     text
 }
 
-fn file(step: &Step, display: &dyn Fn(&TreePath) -> String) -> String {
+fn file(step: &Step, path: &str) -> String {
     let side = |letter, bytes: Option<&[u8]>| match bytes {
-        Some(_) => format!("{letter}/{}", display(&step.path)),
+        Some(_) => format!("{letter}/{path}"),
         None => "/dev/null".to_string(),
     };
     let (before, after) = (step.before.as_deref(), step.after.as_deref());
     let (old, new) = (side('a', before), side('b', after));
-    let before = String::from_utf8_lossy(before.unwrap_or_default());
-    let after = String::from_utf8_lossy(after.unwrap_or_default());
+    let text = |bytes: Option<&[u8]>| {
+        String::from_utf8_lossy(bytes.unwrap_or_default()).replace("\r\n", "\n")
+    };
+    let (before, after) = (text(before), text(after));
     if before.is_empty() && after.is_empty() {
         return format!("--- {old}\n+++ {new}\n");
     }
     // The library's search gives up on a shortest diff where that would take long, by effort and not by the clock.
-    let diff = TextDiff::from_lines(&*before, &*after);
+    let diff = TextDiff::from_lines(&before, &after);
     diff.unified_diff().header(&old, &new).to_string()
 }
 

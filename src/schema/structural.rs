@@ -274,6 +274,11 @@ impl Schema {
         self.flags.enum_numbers
     }
 
+    /// Whether the whole schema (this being its root) takes a number that is written as text, as protojson does.
+    pub fn takes_quoted_numbers(&self) -> bool {
+        self.flags.quoted_numbers
+    }
+
     /// The type in one word, as a schema says it; empty where any may stand.
     pub fn type_name(&self) -> &'static str {
         match self.types {

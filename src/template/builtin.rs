@@ -6,11 +6,14 @@ use crate::tree::{Tree, TreePath};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// `<Kind>/…` of every built-in kind.
+/// What the paths of built-in files begin with, where a message shows them.
+pub const BUILTIN: &str = "<built-in>";
+
+/// `<built-in>/<Kind>/…` of every built-in kind.
 pub fn builtin() -> Tree {
     let mut tree = Tree::new();
     collect(&TEMPLATES, &mut tree);
-    tree
+    tree.under(&TreePath::root().child(BUILTIN))
 }
 
 fn collect(folder: &Dir<'_>, tree: &mut Tree) {

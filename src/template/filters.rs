@@ -2,6 +2,7 @@
 
 use minijinja::{Environment, Error, ErrorKind, Value};
 
+use super::quantity::{has_unit, quantity};
 use super::value::{from_node, to_node};
 use crate::yaml::{Entry, Kind, Mapping, Node, View};
 
@@ -10,6 +11,10 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("merge", merge);
     environment.add_filter("without_empty", without_empty);
     environment.add_filter("tojson", to_json);
+    environment.add_filter("quantity", to_quantity);
+    environment.add_test("quantity_with_unit", |value: &Value| {
+        value.as_str().is_some_and(has_unit)
+    });
     // Nothing may enter as anything but a value.
     for name in ["safe", "escape", "e"] {
         environment.add_filter(name, |value: Value| value);
@@ -43,6 +48,17 @@ fn without_empty(map: &Value) -> Result<Value, Error> {
         .filter(|it| !it.value.is_null() && !it.value.is_empty_collection())
         .collect();
     Ok(from_node(&Node::mapping(kept)))
+}
+
+/// `"500m" | quantity`: the value of a Kubernetes quantity as a number.
+fn to_quantity(value: &Value) -> Result<f64, Error> {
+    let text = value.to_string();
+    quantity(&text).ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidOperation,
+            format!("`{text}` is no quantity"),
+        )
+    })
 }
 
 /// `a | tojson`: the value as JSON text, keys in their order.

@@ -8,9 +8,10 @@
 mod builtin;
 mod filters;
 mod placeholder;
+mod quantity;
 mod value;
 
-pub use builtin::builtin;
+pub use builtin::{BUILTIN, builtin};
 pub use placeholder::is_reserved;
 pub use value::Context;
 
@@ -47,6 +48,7 @@ impl Default for Templates {
         environment.set_auto_escape_callback(|_| AutoEscape::Custom("placeholder".into()));
         environment.set_fuel(Some(FUEL));
         environment.set_debug(true);
+        // A block text at the end keeps its last line break only if the file does.
         environment.set_syntax(whole_line_blocks());
         filters::register(&mut environment);
         Templates {
@@ -63,7 +65,7 @@ impl Templates {
         self.compile(name, source.text.clone(), Origin { span, offset: 0 })
     }
 
-    /// Adds an expression, given as the text of a scalar. Errors: `template-syntax`.
+    /// Adds an expression, given as the text of a scalar. One without a value is a null. Errors: `template-syntax`.
     pub fn add_expression(&mut self, name: &str, expression: &Node) -> Result<(), Diagnostic> {
         const OPEN: &str = "{{ (";
         let text = expression.as_str().unwrap_or("");
@@ -71,7 +73,7 @@ impl Templates {
             span: text_span(expression),
             offset: OPEN.len(),
         };
-        self.compile(name, format!("{OPEN}{text}) }}}}"), origin)
+        self.compile(name, format!("{OPEN}{text}) | default(none) }}}}"), origin)
     }
 
     /// Adds a text in which `{{ expressions }}` are filled in. Errors: `template-syntax`.
@@ -161,8 +163,16 @@ impl Templates {
             std::error::Error::source(*error).and_then(|source| source.downcast_ref::<Error>())
         });
         let error = innermost.last().unwrap_or(error);
+        let expression = error
+            .range()
+            .zip(error.template_source())
+            .and_then(|(range, text)| text.get(range));
         let message = match (error.kind(), error.detail()) {
             (ErrorKind::OutOfFuel, _) => "the template does not come to an end".to_string(),
+            (ErrorKind::UndefinedError, _) => format!(
+                "`{}` has no value here",
+                expression.unwrap_or("the expression").trim()
+            ),
             (kind, Some(detail)) => format!("{kind}: {detail}"),
             (kind, None) => kind.to_string(),
         };
@@ -215,7 +225,10 @@ impl Templates {
 /// A line that holds nothing but a `{% tag %}` leaves no line in the output.
 fn whole_line_blocks() -> SyntaxConfig {
     let mut builder = SyntaxConfig::builder();
-    builder.trim_blocks(true).lstrip_blocks(true);
+    builder
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true);
     builder.build().unwrap_or_default()
 }
 

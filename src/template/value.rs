@@ -13,7 +13,7 @@ use crate::yaml::{Kind, Node, Style, Tag, View};
 /// prints a plain text to minijinja, and the note says which line of which claim it stood on.
 #[derive(Default)]
 pub struct Context {
-    values: Vec<(&'static str, Value)>,
+    values: Vec<(Box<str>, Value)>,
     last: LastRead,
 }
 
@@ -27,22 +27,9 @@ impl Context {
     }
 
     /// Adds a name, or gives a name another value.
-    pub fn set(&mut self, name: &'static str, node: &Node) {
+    pub fn set(&mut self, name: &str, node: &Node) {
         let value = self.wrap(node);
         self.set_value(name, value);
-    }
-
-    /// Adds a map of names computed one after the other.
-    pub fn set_all<'a>(
-        &mut self,
-        name: &'static str,
-        nodes: impl IntoIterator<Item = (&'a str, &'a Node)>,
-    ) {
-        let pairs: Vec<(String, Value)> = nodes
-            .into_iter()
-            .map(|(key, node)| (key.to_string(), self.wrap(node)))
-            .collect();
-        self.set_value(name, Value::from_pairs(pairs));
     }
 
     /// The same names, to which others can be added.
@@ -54,9 +41,9 @@ impl Context {
         }
     }
 
-    fn set_value(&mut self, name: &'static str, value: Value) {
-        self.values.retain(|it| it.0 != name);
-        self.values.push((name, value));
+    fn set_value(&mut self, name: &str, value: Value) {
+        self.values.retain(|it| *it.0 != *name);
+        self.values.push((name.into(), value));
     }
 
     fn wrap(&self, node: &Node) -> Value {
@@ -71,7 +58,7 @@ impl Context {
         Value::from_pairs(
             self.values
                 .iter()
-                .map(|(name, value)| (*name, value.clone())),
+                .map(|(name, value)| (name.to_string(), value.clone())),
         )
     }
 

@@ -21,6 +21,7 @@ use crate::yaml::Node;
 
 use super::accumulate::{Accumulated, Context, Failed, Level, mark};
 use super::config::Config;
+use super::hash;
 use super::kustomization::Kustomization;
 use super::origin::Origin;
 use super::resources::Resources;
@@ -54,7 +55,18 @@ const ORDER: &[Transform] = &[
 ];
 
 /// Those that only work as plugins.
-const PLUGINS: &[Transform] = &[affix::BOTH, value_add::TRANSFORM];
+const PLUGINS: &[Transform] = &[affix::BOTH, value_add::TRANSFORM, HASH];
+
+/// Appends the hashes before their time.
+const HASH: Transform = Transform {
+    plugin: "HashTransformer",
+    apply: |_, _| Ok(()),
+    fields: &[],
+    run: |stage, _, resources| {
+        hash::append(resources, &stage.context.schemas);
+        Ok(())
+    },
+};
 
 /// The transformer of a plugin's kind.
 pub(super) fn by_plugin(kind: &str) -> Option<&'static Transform> {
@@ -104,14 +116,12 @@ pub(super) fn run(
 ) -> Result<(), Failed> {
     let before = context.diagnostics.errors();
     let config = sum.config.clone();
-    let config = config
-        .as_deref()
-        .unwrap_or_else(|| super::defaults::config());
+    let config = config.unwrap_or_else(|| super::defaults::config().clone());
     let kustomization = level.kustomization;
     let mut stage = Stage {
         context,
         kustomization,
-        config,
+        config: &config,
         folder: level.folder(),
         file: level.file(),
     };
@@ -133,14 +143,12 @@ pub(super) fn run_plugin(
     config: &Node,
 ) -> Result<(), Diagnostic> {
     let specs = sum.config.clone();
-    let specs = specs
-        .as_deref()
-        .unwrap_or_else(|| super::defaults::config());
+    let specs = specs.unwrap_or_else(|| super::defaults::config().clone());
     let kustomization = level.kustomization;
     let mut stage = Stage {
         context,
         kustomization,
-        config: specs,
+        config: &specs,
         folder: level.folder(),
         file: level.file(),
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Source};
 use crate::patch::{self, Applied};
-use crate::yaml::{Node, View, parse_one};
+use crate::yaml::{Node, View, parse};
 
 use super::super::hash::remember;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
@@ -116,7 +116,9 @@ fn apply_entry(
         (Patch::Strategic(patches), None) => {
             for patch in &patches {
                 warn_of_directives(stage, patch.node());
-                let at = places.find(patch, entry, stage, resources)?;
+                let Some(at) = places.find(patch, entry, stage, resources)? else {
+                    continue;
+                };
                 merge(stage, at, patch, allow, resources)?;
                 if allow.any() {
                     places.index = None;
@@ -219,7 +221,9 @@ fn merge_all(
     }
     for (entry, patch) in &patches {
         warn_of_directives(stage, patch.node());
-        let at = places.find(patch, entry, stage, resources)?;
+        let Some(at) = places.find(patch, entry, stage, resources)? else {
+            continue;
+        };
         merge(stage, at, patch, Allow::default(), resources)?;
     }
     Ok(())
@@ -229,7 +233,7 @@ fn merge_all(
 fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource>, Diagnostic> {
     let words = entry.as_str().unwrap_or("");
     if words.contains('\n') || words.contains(": ") {
-        if let Ok(patches) = resources_of(&inline(stage, words)) {
+        if let Ok(patches) = resources_of(&entry.embedded_source()) {
             return Ok(patches);
         }
     }
@@ -255,7 +259,7 @@ fn content(stage: &Stage<'_, '_>, entry: &Node, field: &str) -> Result<Arc<Sourc
         )
         .at(entry)
         .help("remove one of them")),
-        (false, true) => Ok(inline(stage, patch)),
+        (false, true) => Ok(entry.get(field).unwrap_or(entry).embedded_source()),
         (true, false) => {
             let at = entry.get("path").unwrap_or(entry);
             stage.context.loader.source(&stage.folder, path, at.span())
@@ -263,16 +267,14 @@ fn content(stage: &Stage<'_, '_>, entry: &Node, field: &str) -> Result<Arc<Sourc
     }
 }
 
-fn inline(stage: &Stage<'_, '_>, text: &str) -> Arc<Source> {
-    Source::new(stage.kustomization.path.clone(), text)
-}
-
-/// A list is a JSON 6902 patch, anything else a strategic merge.
+/// A list is a JSON 6902 patch, anything else a strategic merge. Documents after a list are lost, as in kustomize.
 fn read(source: &Arc<Source>, entry: &Node) -> Result<Patch, Diagnostic> {
-    if let Ok(operations) = parse_one(source) {
-        if operations.as_sequence().is_some() {
-            return Ok(Patch::Json(operations));
-        }
+    let mut documents = parse(source).unwrap_or_default().into_iter();
+    if documents
+        .next()
+        .is_some_and(|it| it.as_sequence().is_some())
+    {
+        return patch::parse_json6902(source).map(Patch::Json);
     }
     resources_of(source)
         .map(Patch::Strategic)
@@ -379,14 +381,14 @@ fn selected(
 }
 
 impl Places {
-    /// Where the one resource is that a patch names.
+    /// Where the one resource is that a patch names; `None` only where a patch may name none.
     fn find(
         &mut self,
         patch: &Resource,
         entry: &Node,
         stage: &Stage<'_, '_>,
         resources: &Resources,
-    ) -> Result<usize, Diagnostic> {
+    ) -> Result<Option<usize>, Diagnostic> {
         let schemas = &stage.context.schemas;
         let index = self
             .index
@@ -401,7 +403,8 @@ impl Places {
             .filter(|at| resources.get(*at).is_some_and(|it| !it.deleted));
         let id = patch.object.id();
         match (found.next(), found.next()) {
-            (Some(at), None) => Ok(at),
+            (Some(at), None) => Ok(Some(at)),
+            (None, _) if stage.context.loader.options.pass_over_unmatched => Ok(None),
             (None, _) => {
                 let names = resources
                     .iter()

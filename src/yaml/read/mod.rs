@@ -59,6 +59,24 @@ pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
     }
 }
 
+/// Reads a file that holds one document as [`parse_one`] does, but takes keys that stand twice: both entries are in the map, and
+/// the diagnostics tell of them.
+pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnostics), Diagnostics> {
+    let only_duplicates = |it: &Diagnostics| it.iter().all(|it| it.code == "duplicate-key");
+    match parse_one(source) {
+        Err(faults) if only_duplicates(&faults) => {
+            let anchors = Anchors::new(&source.text);
+            let scanner = Scanner::new(source, 0..source.text.len(), false);
+            let (mut documents, faults) = Parser::new(scanner, anchors).documents(false);
+            match documents.len() {
+                1 => Ok((documents.remove(0), faults)),
+                _ => Err(faults),
+            }
+        }
+        other => other.map(|node| (node, Diagnostics::default())),
+    }
+}
+
 /// Reads a file as kustomize's loader does: the text is cut at its `---` lines first, and of each piece only the first document is
 /// read, so that a document after `...` is lost. Pieces without a document are skipped.
 pub fn parse_as_kustomize(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
@@ -117,7 +135,10 @@ fn read(
     let scanner = Scanner::new(source, range, comments);
     let anchors = Anchors::new(scanner.text);
     let mut parser = Parser::new(scanner, anchors);
-    let documents = parser.documents(first_only)?;
+    let (documents, faults) = parser.documents(first_only);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     let comments = parser.scan.comments.take().unwrap_or_default();
     let comments = comments
         .into_iter()

@@ -71,17 +71,12 @@ impl<'s> Parser<'s> {
     }
 
     /// All documents, or the first alone; a fault that ends the reading comes after those that did not.
-    pub(super) fn documents(&mut self, first_only: bool) -> Result<Vec<Node>, Diagnostics> {
+    pub(super) fn documents(&mut self, first_only: bool) -> (Vec<Node>, Diagnostics) {
         let mut documents = Vec::new();
         if let Err(fault) = self.read(&mut documents, first_only) {
             self.builder.faults.push(*fault);
         }
-        let faults = std::mem::take(&mut self.builder.faults);
-        if faults.is_empty() {
-            Ok(documents)
-        } else {
-            Err(faults)
-        }
+        (documents, std::mem::take(&mut self.builder.faults))
     }
 
     fn read(&mut self, documents: &mut Vec<Node>, first_only: bool) -> Scan<()> {

@@ -1,0 +1,112 @@
+//! The command line: flags to one `Options` value; one file a subcommand; exit codes.
+//!
+//! Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it (flags, files, the system).
+
+mod build;
+mod check;
+mod init;
+mod output;
+mod render;
+mod session;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::report::Format;
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it.";
+
+/// Short claims in, the tree of YAML that Flux syncs out.
+#[derive(Debug, Parser)]
+#[command(name = "pleach", version, after_help = EXIT_CODES, styles = STYLES, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Flags of every subcommand.
+#[derive(Debug, Args)]
+struct Global {
+    /// Work as if started in this folder
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    directory: Option<PathBuf>,
+    /// How faults and warnings are printed: human, short or json
+    #[arg(long, value_name = "FORMAT", default_value = "human", global = true)]
+    format: Format,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    color: Color,
+    /// Take warnings for errors; with `=files`, also files of a kustomization's folder that nothing refers to
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "warnings", global = true)]
+    strict: Option<Strict>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Strict {
+    Warnings,
+    Files,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Render the claims of the workspace and write the tree
+    Render(render::Arguments),
+    /// Say whether the committed tree is what the claims render to
+    Check(check::Arguments),
+    /// Print what `kustomize build` prints
+    Build(build::Arguments),
+    /// Make a workspace to start from
+    Init(init::Arguments),
+}
+
+/// How a subcommand ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Clean,
+    Findings,
+}
+
+/// Runs the program with the process's own arguments.
+pub fn run() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    match global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let outcome = match command {
+        Command::Render(arguments) => render::run(&arguments, &global),
+        Command::Check(arguments) => check::run(&arguments, &global),
+        Command::Build(arguments) => build::run(&arguments, &global),
+        Command::Init(arguments) => init::run(&arguments, &global),
+    };
+    match outcome {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        // Whoever reads the output has seen enough: that is no fault.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&format!("{error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}

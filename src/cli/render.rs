@@ -1,0 +1,82 @@
+//! `pleach render`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::session::Session;
+use super::{Global, Outcome, output};
+use crate::disk::{Lock, apply, read_output};
+use crate::emit::plan;
+use crate::report::plan_summary;
+use crate::tree::{Tree, TreePath};
+use crate::{Options, compile};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// Overwrite generated files that were edited by hand or hold conflict markers
+    #[arg(long)]
+    force: bool,
+}
+
+/// What to render, and where the tree stands.
+#[derive(Debug, Args)]
+pub(super) struct Selection {
+    /// Only this environment, and base (repeatable)
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environments: Vec<String>,
+    /// The folder of the tree, in place of the one in pleach.yaml
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+}
+
+impl Selection {
+    /// The part of a standing tree that belongs to the selection: the rest is neither compared nor removed.
+    pub(super) fn of(&self, standing: Tree) -> Tree {
+        if self.environments.is_empty() {
+            return standing;
+        }
+        let selected = |path: &TreePath| {
+            path.parts()
+                .nth(1)
+                .is_some_and(|it| it == "base" || self.environments.iter().any(|env| env == it))
+        };
+        standing
+            .iter()
+            .filter(|(path, _)| selected(path))
+            .map(|(path, bytes)| (path.clone(), bytes.clone()))
+            .collect()
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let session = Session::open(global)?;
+    let _lock = Lock::take(&session.workspace_file())?;
+    let Selection { environments, out } = &arguments.selection;
+    let compiled = compile(
+        &session.files,
+        &Options {
+            environments: environments.clone(),
+        },
+    );
+    let found = session.report(&compiled.diagnostics);
+    let Some(output_path) = compiled.output.filter(|_| found == Outcome::Clean) else {
+        return Ok(Outcome::Findings);
+    };
+    let folder = session.output(out.as_deref(), &output_path);
+    let plan = plan(
+        &compiled.tree,
+        &arguments.selection.of(read_output(&folder)?),
+        arguments.force,
+    );
+    let kept = session.report(&plan.faults(&output_path));
+    if plan.is_blocked() {
+        return Ok(Outcome::Findings);
+    }
+    apply(&plan, &folder)?;
+    output::note(&format!("{}\n", plan_summary(&plan)));
+    Ok(kept)
+}

@@ -1,0 +1,142 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the working directory is where the user stands; the rest of the program gets paths"
+)]
+//! A run on a workspace: where it is, and how its paths are shown to the user.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::{Global, Outcome, output};
+use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::disk::{Folder, find_upwards};
+use crate::report::{self, View};
+use crate::tree::TreePath;
+
+/// The file that makes a folder a workspace.
+const WORKSPACE: &str = "pleach.yaml";
+
+/// Where the program was started, or `-C`.
+pub(super) fn directory(global: &Global) -> Result<PathBuf> {
+    let current = std::env::current_dir().context("the working directory can't be read")?;
+    match &global.directory {
+        None => Ok(current),
+        Some(directory) => {
+            let directory = current.join(directory);
+            if !directory.is_dir() {
+                bail!("`{}` is no folder", directory.display());
+            }
+            Ok(directory)
+        }
+    }
+}
+
+/// A workspace that was found.
+pub(super) struct Session<'a> {
+    pub(super) global: &'a Global,
+    pub(super) root: PathBuf,
+    pub(super) files: Folder,
+    current: PathBuf,
+}
+
+impl Session<'_> {
+    /// Looks for `pleach.yaml`, upwards from where the program was started.
+    pub(super) fn open(global: &Global) -> Result<Session<'_>> {
+        let start = directory(global)?;
+        let Some(root) = find_upwards(&start, WORKSPACE) else {
+            bail!(
+                "there is no `{WORKSPACE}` in `{}` or a folder above; `pleach init` makes a workspace",
+                start.display()
+            );
+        };
+        let files = Folder::open(&root)?;
+        Ok(Session {
+            global,
+            root,
+            files,
+            current: std::env::current_dir().unwrap_or_default(),
+        })
+    }
+
+    /// `pleach.yaml`, which runs lock.
+    pub(super) fn workspace_file(&self) -> PathBuf {
+        self.root.join(WORKSPACE)
+    }
+
+    /// Where the tree is written: `--out`, relative to where the user stands, or the workspace's own output folder.
+    pub(super) fn output(&self, out: Option<&Path>, output: &TreePath) -> PathBuf {
+        match out {
+            Some(out) => self.current.join(out),
+            None => self.root.join(output.as_str()),
+        }
+    }
+
+    /// A path of the workspace as the user would type it.
+    pub(super) fn display(&self, path: &TreePath) -> String {
+        shown(&self.root.join(path.as_str()), &self.current, path)
+    }
+
+    /// Prints what was found.
+    pub(super) fn report(&self, diagnostics: &Diagnostics) -> Outcome {
+        report(diagnostics, self.global, &|path| self.display(path))
+    }
+}
+
+/// A file's path relative to the working directory; as it is where it does not lie below it.
+pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
+    // What is embedded in the program lies nowhere.
+    if path.as_str().starts_with('<') {
+        return path.to_string();
+    }
+    file.strip_prefix(current)
+        .unwrap_or(file)
+        .display()
+        .to_string()
+}
+
+/// Prints diagnostics to standard error; with `--strict`, warnings as errors.
+pub(super) fn report(
+    diagnostics: &Diagnostics,
+    global: &Global,
+    display: &dyn Fn(&TreePath) -> String,
+) -> Outcome {
+    let raised: Diagnostics = diagnostics
+        .iter()
+        .cloned()
+        .map(|it| {
+            if global.strict.is_some() {
+                raise(it)
+            } else {
+                it
+            }
+        })
+        .collect();
+    if !raised.is_empty() || global.format == report::Format::Json {
+        output::note(&report::report(
+            &raised,
+            global.format,
+            &View {
+                display,
+                color: true,
+            },
+        ));
+    }
+    if raised.has_errors() {
+        Outcome::Findings
+    } else {
+        Outcome::Clean
+    }
+}
+
+fn raise(diagnostic: Diagnostic) -> Diagnostic {
+    let severity = if diagnostic.severity == Severity::Warning {
+        Severity::Error
+    } else {
+        diagnostic.severity
+    };
+    Diagnostic {
+        severity,
+        ..diagnostic
+    }
+}

@@ -1,0 +1,235 @@
+//! A claim's folder: a kustomization, and its objects or what differs from base.
+
+use super::{Composed, Composition, Expected, form, overlay};
+use crate::delivery::{Delivered as DeliveredFile, Delivery};
+use crate::diag::Diagnostics;
+use crate::object::{Object, ObjectId};
+use crate::patch::{Patch, between};
+use crate::schema::Schemas;
+use crate::tree::TreePath;
+use crate::yaml::{Mapping, Node};
+
+/// The file that makes a folder a kustomization.
+pub(super) const KUSTOMIZATION: &str = "kustomization.yaml";
+
+/// What a kustomization says of all its objects instead of a patch for each.
+#[derive(Clone, Default)]
+pub(super) struct Common {
+    /// Entries of `labels`, none of which touches selectors.
+    pub(super) labels: Vec<Node>,
+    /// Entries of `commonAnnotations`.
+    pub(super) annotations: Mapping,
+}
+
+impl Common {
+    pub(super) fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.annotations.is_empty()
+    }
+
+    /// The two fields as a kustomization has them.
+    pub(super) fn fields(&self) -> Mapping {
+        let mut fields = Mapping::new();
+        if !self.labels.is_empty() {
+            fields.insert("labels", Node::sequence(self.labels.clone()));
+        }
+        if !self.annotations.is_empty() {
+            fields.insert("commonAnnotations", self.annotations.clone());
+        }
+        fields
+    }
+}
+
+/// `<group>/<environment>/<claim>`.
+pub(super) fn path(delivery: &Delivery, environment: &str) -> TreePath {
+    TreePath::root()
+        .child(delivery.group.folder())
+        .child(environment)
+        .child(&delivery.name)
+}
+
+/// A folder that holds the objects themselves.
+pub(super) fn plain(
+    composition: &mut Composition,
+    folder: &TreePath,
+    delivery: &Delivery,
+    common: &Common,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut writer = Writer {
+        composition,
+        folder,
+        delivery,
+        resources: Vec::new(),
+        patches: Vec::new(),
+    };
+    delivery.files.iter().for_each(|file| writer.add(file));
+    writer.finish(common, diagnostics);
+}
+
+/// A folder that builds on base's folder.
+pub(super) fn overlay(
+    composition: &mut Composition,
+    folder: &TreePath,
+    delivery: &Delivery,
+    base: &Delivery,
+    common: &Common,
+    diagnostics: &mut Diagnostics,
+) {
+    let base_folder = path(base, "base");
+    let mut writer = Writer {
+        composition,
+        folder,
+        delivery,
+        resources: vec![Node::string(folder.relative(&base_folder))],
+        patches: Vec::new(),
+    };
+    let find =
+        |files: &[DeliveredFile], id: &ObjectId| files.iter().position(|it| it.object.id() == *id);
+    for before in &base.files {
+        match find(&delivery.files, &before.object.id()).and_then(|at| delivery.files.get(at)) {
+            None => writer.delete(before),
+            Some(after) => match between(&before.object, &after.object, Schemas::builtin()) {
+                Ok(patch) => writer.patch(&before.name, &after.object, patch),
+                Err(fault) => diagnostics
+                    .push(fault.related(&delivery.span, format!("for {}", delivery.title))),
+            },
+        }
+    }
+    for after in &delivery.files {
+        if find(&base.files, &after.object.id()).is_none() {
+            writer.add(after);
+        }
+    }
+    writer.finish(common, diagnostics);
+}
+
+struct Writer<'a> {
+    composition: &'a mut Composition,
+    folder: &'a TreePath,
+    delivery: &'a Delivery,
+    resources: Vec<Node>,
+    patches: Vec<Node>,
+}
+
+impl Writer<'_> {
+    fn add(&mut self, file: &DeliveredFile) {
+        self.resources.push(Node::string(&*file.name));
+        self.write(&file.name, form::object(&file.object.node));
+    }
+
+    fn patch(&mut self, file: &str, object: &Object, patch: Option<Patch>) {
+        let name = format!("{}-patch.yaml", stem(file));
+        let mut entry = Mapping::from([("path", Node::string(name.as_str()))]);
+        match patch {
+            None => return,
+            Some(Patch::Strategic(node)) => self.write(&name, form::object(&node)),
+            Some(Patch::Json6902(operations)) => {
+                entry.insert("target", target(object));
+                self.write(&name, crate::yaml::to_claims_form(&operations));
+            }
+        }
+        self.patches.push(Node::mapping(entry));
+    }
+
+    fn delete(&mut self, file: &DeliveredFile) {
+        let name = format!("{}-delete.yaml", stem(&file.name));
+        let object = &file.object;
+        let mut metadata = Mapping::from([("name", Node::string(object.name()))]);
+        if !object.namespace().is_empty() {
+            metadata.insert("namespace", object.namespace());
+        }
+        let node = Mapping::from([
+            ("apiVersion", Node::string(object.api_version())),
+            ("kind", Node::string(object.kind())),
+            ("metadata", Node::mapping(metadata)),
+            ("$patch", Node::constant("delete")),
+        ]);
+        self.patches.push(Node::mapping(Mapping::from([(
+            "path",
+            Node::string(name.as_str()),
+        )])));
+        self.write(&name, form::object(&Node::mapping(node)));
+    }
+
+    fn write(&mut self, name: &str, body: String) {
+        let composed = Composed {
+            title: self.delivery.title.clone(),
+            body,
+        };
+        self.composition
+            .files
+            .insert(self.folder.child(name), composed);
+    }
+
+    fn finish(mut self, common: &Common, diagnostics: &mut Diagnostics) {
+        let mut kustomization = kustomization();
+        kustomization.insert(
+            "resources",
+            Node::sequence(std::mem::take(&mut self.resources)),
+        );
+        if !self.patches.is_empty() {
+            kustomization.insert("patches", Node::sequence(std::mem::take(&mut self.patches)));
+        }
+        for entry in common.fields() {
+            kustomization.insert(entry.key, entry.value);
+        }
+        self.write(
+            KUSTOMIZATION,
+            crate::yaml::to_claims_form(&Node::mapping(kustomization)),
+        );
+        let objects = self
+            .delivery
+            .files
+            .iter()
+            .map(|it| it.object.clone())
+            .collect();
+        let expected = Expected {
+            folder: self.folder.clone(),
+            objects: overlay::with_common(objects, common, diagnostics),
+            title: self.delivery.title.clone(),
+        };
+        self.composition.expected.push(expected);
+    }
+}
+
+/// A kustomization without content.
+pub(super) fn kustomization() -> Mapping {
+    Mapping::from([
+        (
+            "apiVersion",
+            Node::constant("kustomize.config.k8s.io/v1beta1"),
+        ),
+        ("kind", Node::constant("Kustomization")),
+    ])
+}
+
+/// A JSON 6902 patch names the one object it is for.
+fn target(object: &Object) -> Mapping {
+    let gvk = object.gvk();
+    let mut target = Mapping::new();
+    for (key, value) in [
+        ("group", &*gvk.group),
+        ("version", &*gvk.version),
+        ("kind", &*gvk.kind),
+        ("name", object.name()),
+        ("namespace", object.namespace()),
+    ] {
+        if !value.is_empty() {
+            target.insert(key, exactly(key, value));
+        }
+    }
+    target
+}
+
+/// kustomize takes a target's name and namespace for regular expressions: a dot is written so that it is one.
+fn exactly(key: &str, value: &str) -> String {
+    if matches!(key, "name" | "namespace") {
+        value.replace('.', "\\.")
+    } else {
+        value.to_string()
+    }
+}
+
+fn stem(file: &str) -> &str {
+    file.strip_suffix(".yaml").unwrap_or(file)
+}

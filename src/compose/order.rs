@@ -1,0 +1,141 @@
+//! The order of claims: who must be ready before whom.
+//!
+//! It comes from CRDs that one claim provides and another requires, from references and `dependsOn`, and from namespaces: a
+//! claim depends on the one that creates the namespace its objects are in. It is expressed between Flux Kustomizations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::delivery::Delivery;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::load::Environment;
+
+/// For each claim, the claims that must be ready first.
+pub(super) type Order = BTreeMap<String, BTreeSet<String>>;
+
+/// Works out the order. Errors: `dependency-cycle`. Warnings: `crd-not-provided`.
+pub(super) fn order(
+    environment: &Environment,
+    deliveries: &[Delivery],
+    diagnostics: &mut Diagnostics,
+) -> Order {
+    let mut order = Order::new();
+    let (providers, namespaces) = (providers(deliveries), namespaces(deliveries));
+    for delivery in deliveries.iter().filter(|it| !it.files.is_empty()) {
+        let mut first = delivery.depends_on.clone();
+        for crd in &delivery.requires {
+            match providers.get(crd.as_str()) {
+                Some(claims) => first.extend(claims.iter().map(|it| it.to_string())),
+                None if environment
+                    .provides
+                    .iter()
+                    .any(|it| it.as_str() == Some(crd)) => {}
+                None => diagnostics.push(not_provided(environment, delivery, crd)),
+            }
+        }
+        let used = delivery.files.iter().map(|it| it.object.namespace());
+        first.extend(
+            used.filter_map(|it| namespaces.get(it))
+                .map(|it| it.to_string()),
+        );
+        if delivery.name == super::overlay::NAME {
+            first.extend(
+                deliveries
+                    .iter()
+                    .filter(|it| !it.files.is_empty())
+                    .map(|it| it.name.clone()),
+            );
+        }
+        first.remove(&delivery.name);
+        order.insert(delivery.name.clone(), first);
+    }
+    if let Some(circle) = find_circle(&order) {
+        diagnostics.push(cycle(environment, deliveries, &circle));
+    }
+    order
+}
+
+fn providers(deliveries: &[Delivery]) -> BTreeMap<&str, Vec<&str>> {
+    let mut providers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for delivery in deliveries {
+        for crd in &delivery.provides {
+            providers.entry(crd).or_default().push(&delivery.name);
+        }
+    }
+    providers
+}
+
+fn namespaces(deliveries: &[Delivery]) -> BTreeMap<&str, &str> {
+    let files = deliveries.iter().flat_map(|delivery| {
+        delivery
+            .files
+            .iter()
+            .map(move |file| (delivery, &file.object))
+    });
+    let created =
+        files.filter(|(_, object)| object.kind() == "Namespace" && object.api_version() == "v1");
+    created
+        .map(|(delivery, object)| (object.name(), delivery.name.as_str()))
+        .collect()
+}
+
+fn not_provided(environment: &Environment, delivery: &Delivery, crd: &str) -> Diagnostic {
+    let message = format!(
+        "{} needs the CRD `{crd}`, which no claim of environment `{}` provides",
+        delivery.title, environment.name
+    );
+    let fault = Diagnostic::warning("crd-not-provided", message).at(&delivery.span);
+    fault.help("add the operator's claim; or, where the cluster has the CRD by other means, list it under `spec.provides` of environment.yaml")
+}
+
+/// A circle of names, if there is one: depth first, each claim once.
+fn find_circle(order: &Order) -> Option<Vec<&str>> {
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    for start in order.keys() {
+        let mut path: Vec<(&str, Vec<&str>)> = vec![(start, next(order, start))];
+        while let Some((_, rest)) = path.last_mut() {
+            let Some(name) = rest.pop() else {
+                done.extend(path.pop().map(|it| it.0));
+                continue;
+            };
+            if let Some(at) = path.iter().position(|it| it.0 == name) {
+                return Some(path[at..].iter().map(|it| it.0).chain([name]).collect());
+            }
+            if !done.contains(name) {
+                path.push((name, next(order, name)));
+            }
+        }
+    }
+    None
+}
+
+fn next<'a>(order: &'a Order, name: &str) -> Vec<&'a str> {
+    order
+        .get(name)
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect()
+}
+
+fn cycle(environment: &Environment, deliveries: &[Delivery], circle: &[&str]) -> Diagnostic {
+    let message = format!(
+        "claims of environment `{}` wait for each other in a circle: {}",
+        environment.name,
+        circle.join(" → ")
+    );
+    let mut fault = Diagnostic::error("dependency-cycle", message)
+        .help("take out a `dependsOn`, a reference, or a shared namespace");
+    let spans = circle
+        .iter()
+        .skip(1)
+        .filter_map(|name| deliveries.iter().find(|it| it.name == *name))
+        .map(|it| &it.span);
+    for (at, span) in spans.enumerate() {
+        fault = if at == 0 {
+            fault.at(span)
+        } else {
+            fault.related(span, "part of the circle")
+        };
+    }
+    fault
+}

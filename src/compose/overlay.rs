@@ -1,0 +1,314 @@
+//! The user's `overlays/<env>/`: the team's last word, laid over the rendered objects.
+//!
+//! `labels` without selectors and `commonAnnotations` are kept apart: each written kustomization repeats them, instead of a
+//! patch for each object.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::folder::{Common, KUSTOMIZATION, kustomization};
+use super::{Delivered, Laid};
+use crate::delivery::{Delivered as DeliveredFile, Delivery};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
+use crate::kustomize::{self, FILE_NAMES, Options, Reorder};
+use crate::load::Group;
+use crate::object::Object;
+use crate::tree::{EntryKind, Files, Tree, TreePath};
+use crate::yaml::{Mapping, Node, parse_one, to_claims_form};
+
+/// The folder of what overlays add, and its Flux Kustomization.
+pub(super) const NAME: &str = "overlay";
+
+/// A user's overlay as found.
+pub(super) struct Overlay {
+    /// Its folder; `None` where the user has none.
+    folder: Option<TreePath>,
+    /// What each kustomization repeats.
+    common: Common,
+    span: Option<Span>,
+}
+
+/// Looks for `overlays/<environment>/`.
+pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagnostics) -> Overlay {
+    let mut overlay = Overlay {
+        folder: None,
+        common: Common::default(),
+        span: None,
+    };
+    let folder = TreePath::root().child("overlays").child(environment);
+    if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
+        return overlay;
+    }
+    let found = FILE_NAMES
+        .iter()
+        .map(|name| folder.child(name))
+        .find(|path| matches!(files.kind(path), Ok(Some(EntryKind::File))));
+    let Some(path) = found else {
+        let fault = Diagnostic::error(
+            "no-kustomization",
+            format!("`{folder}` has no `{KUSTOMIZATION}`"),
+        );
+        diagnostics.push(
+            fault.help("name the patches and resources of the overlay there, or remove the folder"),
+        );
+        return overlay;
+    };
+    overlay.folder = Some(folder);
+    let Ok(bytes) = files.read(&path) else {
+        return overlay;
+    };
+    // A file that is no YAML is the engine's to refuse, with its own words.
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        return overlay;
+    };
+    let Ok(node) = parse_one(&Source::new(path.clone(), text)) else {
+        return overlay;
+    };
+    overlay.span = Some(node.span().start());
+    overlay.common = common(&node);
+    overlay
+}
+
+/// What a kustomization says of `labels` and `commonAnnotations`.
+///
+/// Nothing, where something that runs after them may look at what they set, or where they touch more than metadata: they are
+/// then applied with the rest, and end up in patches.
+fn common(node: &Node) -> Common {
+    const LATER: [&str; 5] = [
+        "patchesJson6902",
+        "replacements",
+        "transformers",
+        "vars",
+        "components",
+    ];
+    let Some(mapping) = node
+        .as_mapping()
+        .filter(|it| !it.keys().any(|key| LATER.contains(&key)))
+    else {
+        return Common::default();
+    };
+    let labels = mapping
+        .get("labels")
+        .and_then(Node::as_sequence)
+        .filter(|items| items.iter().all(is_plain_label));
+    let annotations = mapping.get("commonAnnotations").and_then(Node::as_mapping);
+    Common {
+        labels: labels.unwrap_or_default().to_vec(),
+        annotations: annotations.cloned().unwrap_or_default(),
+    }
+}
+
+fn is_plain_label(entry: &Node) -> bool {
+    let on = |key: &str| entry.get(key).and_then(Node::as_bool) == Some(true);
+    entry.get("pairs").is_some()
+        && entry.get("fields").is_none()
+        && !on("includeSelectors")
+        && !on("includeTemplates")
+}
+
+/// Lays overlays over an environment's objects, one after the other. The last one is the environment's own: what it names
+/// must be there; the ones before were held to that where they belong.
+pub(super) fn lay<'a>(
+    files: &dyn Files,
+    delivered: Delivered<'a>,
+    overlays: &[&Overlay],
+    diagnostics: &mut Diagnostics,
+) -> Laid<'a> {
+    let Delivered {
+        environment,
+        mut deliveries,
+    } = delivered;
+    let mut common = Common::default();
+    if environment.name != "base" && !environment.labels.is_empty() {
+        common.labels.push(Node::mapping(Mapping::from([(
+            "pairs",
+            Node::mapping(environment.labels.clone()),
+        )])));
+    }
+    for (at, overlay) in overlays.iter().enumerate() {
+        common.labels.extend(overlay.common.labels.iter().cloned());
+        for entry in &overlay.common.annotations {
+            common
+                .annotations
+                .insert(entry.key.clone(), entry.value.clone());
+        }
+        let own = at + 1 == overlays.len();
+        if let Some(folder) = &overlay.folder {
+            deliveries = lay_one(
+                files,
+                &environment.name,
+                deliveries,
+                overlay,
+                folder,
+                own,
+                diagnostics,
+            );
+        }
+    }
+    Laid {
+        environment,
+        deliveries,
+        common,
+    }
+}
+
+fn lay_one(
+    files: &dyn Files,
+    environment: &str,
+    mut deliveries: Vec<Delivery>,
+    overlay: &Overlay,
+    folder: &TreePath,
+    own: bool,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Delivery> {
+    let without = overlay.common.fields().keys().map(str::to_string).collect();
+    let options = Options {
+        pass_over_unmatched: !own,
+        without,
+        reorder: Reorder::None,
+        ..Options::default()
+    };
+    let built = kustomize::build_over(files, folder, marked(&deliveries), &options);
+    let failed = built.diagnostics.has_errors();
+    diagnostics.extend(
+        built
+            .diagnostics
+            .into_iter()
+            .filter(|_| own || failed)
+            .map(no_match_is_an_error),
+    );
+    if failed {
+        return deliveries;
+    }
+    let mut places: BTreeMap<(String, Arc<str>), Object> = BTreeMap::new();
+    let mut added = Vec::new();
+    for mut object in built.objects {
+        match object
+            .mark
+            .take()
+            .as_deref()
+            .and_then(|mark| mark.split_once('/'))
+        {
+            Some((claim, file)) => drop(places.insert((claim.to_string(), file.into()), object)),
+            None => added.push(object),
+        }
+    }
+    for delivery in &mut deliveries {
+        delivery.files.retain_mut(|file| {
+            match places.remove(&(delivery.name.clone(), file.name.clone())) {
+                Some(object) => {
+                    file.object = object;
+                    true
+                }
+                None => false,
+            }
+        });
+    }
+    add(&mut deliveries, added, environment, overlay);
+    deliveries
+}
+
+/// An entry that names nothing is a slip that must not pass: here nothing else can match it later.
+fn no_match_is_an_error(mut diagnostic: Diagnostic) -> Diagnostic {
+    if diagnostic.code.starts_with("unmatched-") {
+        diagnostic.severity = Severity::Error;
+    }
+    diagnostic
+}
+
+/// All objects, each with the claim and the file that it belongs to.
+fn marked(deliveries: &[Delivery]) -> Vec<Object> {
+    let files = deliveries
+        .iter()
+        .flat_map(|delivery| delivery.files.iter().map(move |file| (delivery, file)));
+    files
+        .map(|(delivery, file)| Object {
+            mark: Some(format!("{}/{}", delivery.name, file.name).into()),
+            ..file.object.clone()
+        })
+        .collect()
+}
+
+/// What the overlay adds becomes a folder of its own.
+fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, overlay: &Overlay) {
+    if added.is_empty() {
+        return;
+    }
+    if !deliveries.iter().any(|it| it.name == NAME) {
+        deliveries.push(Delivery {
+            name: NAME.to_string(),
+            title: format!("Overlay/{environment}"),
+            group: Group::Apps,
+            files: Vec::new(),
+            provides: BTreeSet::new(),
+            requires: BTreeSet::new(),
+            depends_on: BTreeSet::new(),
+            span: overlay
+                .span
+                .clone()
+                .unwrap_or_else(|| Node::null().span().clone()),
+        });
+    }
+    let Some(delivery) = deliveries.iter_mut().find(|it| it.name == NAME) else {
+        return;
+    };
+    for object in added {
+        let name = file_name(&object, &delivery.files);
+        delivery.files.push(DeliveredFile { name, object });
+    }
+}
+
+/// `<kind>-<name>.yaml`; where that is taken, with the namespace, then with a number.
+fn file_name(object: &Object, taken: &[DeliveredFile]) -> Arc<str> {
+    let plain = |c: char| {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-' {
+            c
+        } else {
+            '-'
+        }
+    };
+    let form =
+        |parts: &[&str]| -> String { parts.join("-").to_lowercase().chars().map(plain).collect() };
+    let candidates = [
+        form(&[object.kind(), object.name()]),
+        form(&[object.kind(), object.namespace(), object.name()]),
+    ];
+    let numbered = (2..).map(|number| format!("{}-{number}", candidates[1]));
+    let mut names = candidates
+        .iter()
+        .cloned()
+        .chain(numbered)
+        .map(|it| format!("{it}.yaml"));
+    names
+        .find(|name| taken.iter().all(|it| *it.name != **name) && name != KUSTOMIZATION)
+        .unwrap_or_default()
+        .into()
+}
+
+/// Objects as a kustomization that says `common` builds them.
+pub(super) fn with_common(
+    objects: Vec<Object>,
+    common: &Common,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Object> {
+    if common.is_empty() {
+        return objects;
+    }
+    let mut fields = kustomization();
+    for entry in common.fields() {
+        fields.insert(entry.key, entry.value);
+    }
+    let mut tree = Tree::new();
+    tree.insert(
+        TreePath::root().child(KUSTOMIZATION),
+        to_claims_form(&Node::mapping(fields)).into_bytes(),
+    );
+    let built = kustomize::build_over(&tree, &TreePath::root(), objects, &Options::default());
+    diagnostics.extend(
+        built
+            .diagnostics
+            .into_iter()
+            .filter(|it| it.severity == Severity::Error),
+    );
+    built.objects
+}

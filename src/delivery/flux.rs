@@ -1,0 +1,279 @@
+//! Flux: HelmRepository or OCIRepository, and HelmRelease (source.toolkit.fluxcd.io/v1, helm.toolkit.fluxcd.io/v2).
+
+use super::intent::HelmInstall;
+use crate::diag::Diagnostic;
+use crate::load::Workspace;
+use crate::render::File;
+use crate::yaml::{Mapping, Node};
+
+/// The source of the chart and the release.
+pub(super) fn helm_install(node: &Node, workspace: &Workspace) -> Result<Vec<File>, Diagnostic> {
+    let intent = HelmInstall::new(node)?;
+    let source = Source::new(&intent, workspace)?;
+    let release = File {
+        name: "helmrelease.yaml".to_string(),
+        node: release(&intent, &source),
+    };
+    Ok(vec![source.file(&intent), release])
+}
+
+/// Where the chart comes from, mirrors and access applied.
+struct Source {
+    address: String,
+    /// An OCIRepository with a `chartRef`; else a HelmRepository, of type `oci` where the address says so.
+    by_reference: bool,
+    access: Mapping,
+}
+
+impl Source {
+    fn new(intent: &HelmInstall<'_>, workspace: &Workspace) -> Result<Source, Diagnostic> {
+        let repository = intent.text(&["chart", "repository"]);
+        let longest = |prefixes: &mut dyn Iterator<Item = (usize, &str)>| {
+            prefixes
+                .filter(|(_, prefix)| repository.starts_with(prefix))
+                .max_by_key(|(_, prefix)| prefix.len())
+                .map(|it| it.0)
+        };
+        let mirror = longest(
+            &mut workspace
+                .mirrors
+                .iter()
+                .enumerate()
+                .map(|(at, it)| (at, it.prefix.as_str())),
+        );
+        let mirror = mirror.and_then(|at| workspace.mirrors.get(at));
+        let address = match mirror {
+            Some(mirror) => format!("{}{}", mirror.mirror, &repository[mirror.prefix.len()..]),
+            None => repository.to_string(),
+        };
+        let is_oci = address.starts_with("oci://");
+        let by_reference = intent.text(&["source"]) == "OCIRepository";
+        if by_reference && !is_oci {
+            let fault = Diagnostic::error(
+                "invalid-value",
+                format!("an OCIRepository needs an `oci://` address, not `{address}`"),
+            );
+            let at = intent.field(&["source"]).unwrap_or(intent.node());
+            return Err(fault
+                .at(at)
+                .help("write `source: HelmRepository`, or the chart's OCI address"));
+        }
+        Ok(Source {
+            access: access(intent, workspace, &address),
+            address,
+            by_reference,
+        })
+    }
+
+    fn is_oci(&self) -> bool {
+        self.address.starts_with("oci://")
+    }
+
+    fn file(&self, intent: &HelmInstall<'_>) -> File {
+        let at = intent
+            .field(&["chart", "repository"])
+            .unwrap_or(intent.node())
+            .span();
+        let mut spec = Mapping::new();
+        if self.is_oci() && !self.by_reference {
+            spec.insert("type", Node::constant("oci"));
+        }
+        spec.insert("interval", interval(intent));
+        if self.by_reference {
+            let chart = intent.text(&["chart", "name"]);
+            spec.insert(
+                "url",
+                Node::string(format!("{}/{chart}", self.address.trim_end_matches('/'))).at(at),
+            );
+            spec.insert("ref", reference(intent));
+            let layer = [
+                (
+                    "mediaType",
+                    Node::constant("application/vnd.cncf.helm.chart.content.v1.tar+gzip"),
+                ),
+                ("operation", Node::constant("copy")),
+            ];
+            spec.insert("layerSelector", Mapping::from(layer));
+        } else {
+            spec.insert("url", Node::string(self.address.as_str()).at(at));
+        }
+        for entry in &self.access {
+            spec.insert(entry.key.clone(), entry.value.clone());
+        }
+        let kind = self.kind();
+        File {
+            name: format!("{}.yaml", kind.to_lowercase()),
+            node: object("source.toolkit.fluxcd.io/v1", kind, intent, spec),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.by_reference {
+            "OCIRepository"
+        } else {
+            "HelmRepository"
+        }
+    }
+}
+
+/// The intent's own access, else what `pleach.yaml` says for the longest prefix of the address.
+fn access(intent: &HelmInstall<'_>, workspace: &Workspace, address: &str) -> Mapping {
+    let fitting = workspace
+        .sources
+        .iter()
+        .filter(|it| address.starts_with(&it.prefix));
+    let configured = fitting
+        .max_by_key(|it| it.prefix.len())
+        .map(|it| &it.access);
+    let mut access = Mapping::new();
+    for key in ["secretRef", "certSecretRef", "insecure"] {
+        if let Some(value) = intent
+            .field(&[key])
+            .or(configured.and_then(|it| it.get(key)))
+        {
+            access.insert(key, value.clone());
+        }
+    }
+    access
+}
+
+/// `digest`, an exact `tag`, or a `semver` range.
+fn reference(intent: &HelmInstall<'_>) -> Mapping {
+    let mut reference = Mapping::new();
+    if let Some(digest) = intent.field(&["chart", "digest"]) {
+        reference.insert("digest", digest.clone());
+        return reference;
+    }
+    let version = intent
+        .field(&["chart", "version"])
+        .cloned()
+        .unwrap_or_else(|| Node::constant("*"));
+    let exact = version.as_str().is_some_and(is_exact_version);
+    reference.insert(if exact { "tag" } else { "semver" }, version);
+    reference
+}
+
+/// Whether a version is one version and no range: three numbers, with what SemVer allows after them.
+fn is_exact_version(version: &str) -> bool {
+    let core = version.split(['-', '+']).next().unwrap_or("");
+    let numbers: Vec<&str> = core.trim_start_matches('v').split('.').collect();
+    numbers.len() == 3
+        && numbers
+            .iter()
+            .all(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn release(intent: &HelmInstall<'_>, source: &Source) -> Node {
+    let mut spec = Mapping::new();
+    spec.insert("interval", interval(intent));
+    let mut copy = |from: &str, to: &str, default: Option<Node>| {
+        if let Some(value) = intent.field(&[from]).cloned().or(default) {
+            spec.insert(to, value);
+        }
+    };
+    copy("timeout", "timeout", Some(Node::constant("5m")));
+    copy("suspend", "suspend", None);
+    copy(
+        "releaseName",
+        "releaseName",
+        intent.metadata("name").cloned(),
+    );
+    let (key, chart) = chart(intent, source);
+    spec.insert(key, chart);
+    spec.insert("install", action(intent, "install"));
+    spec.insert("upgrade", action(intent, "upgrade"));
+    if let Some(mode) = intent.field(&["drift"]) {
+        let mut drift = Mapping::from([("mode", mode.clone())]);
+        if let Some(ignore) = intent.field(&["driftIgnore"]) {
+            drift.insert("ignore", ignore.clone());
+        }
+        spec.insert("driftDetection", drift);
+    }
+    for key in ["valuesFrom", "values"] {
+        if let Some(value) = intent.field(&[key]).filter(|it| !it.is_empty_collection()) {
+            spec.insert(key, value.clone());
+        }
+    }
+    object("helm.toolkit.fluxcd.io/v2", "HelmRelease", intent, spec)
+}
+
+fn chart(intent: &HelmInstall<'_>, source: &Source) -> (&'static str, Mapping) {
+    let text = |node: Option<&Node>| node.cloned().unwrap_or_else(Node::null);
+    let (name, namespace) = (
+        text(intent.metadata("name")),
+        text(intent.metadata("namespace")),
+    );
+    let reference = Mapping::from([
+        ("kind", Node::constant(source.kind())),
+        ("name", name),
+        ("namespace", namespace),
+    ]);
+    if source.by_reference {
+        return ("chartRef", reference);
+    }
+    let mut spec = Mapping::from([("chart", text(intent.field(&["chart", "name"])))]);
+    if let Some(version) = intent.field(&["chart", "version"]) {
+        spec.insert("version", version.clone());
+    }
+    spec.insert("interval", interval(intent));
+    spec.insert("sourceRef", reference);
+    ("chart", Mapping::from([("spec", Node::mapping(spec))]))
+}
+
+/// `install` or `upgrade`: CRDs, waiting, and what happens on failure.
+fn action(intent: &HelmInstall<'_>, which: &str) -> Mapping {
+    let retries = intent
+        .field(&["retries"])
+        .cloned()
+        .unwrap_or_else(|| Node::int(3));
+    let mut action = Mapping::new();
+    if let Some(crds) = intent.field(&["crds"]) {
+        action.insert("crds", crds.clone());
+    }
+    if intent.field(&["waitForJobs"]).and_then(Node::as_bool) == Some(false) {
+        action.insert("disableWaitForJobs", Node::bool(true));
+    }
+    let mut remediation = Mapping::from([("retries", retries)]);
+    if which == "install" {
+        action.insert("createNamespace", Node::bool(false));
+    } else {
+        action.insert(
+            "cleanupOnFail",
+            intent
+                .field(&["cleanupOnFail"])
+                .cloned()
+                .unwrap_or_else(|| Node::bool(true)),
+        );
+        remediation.insert("strategy", Node::constant("rollback"));
+    }
+    action.insert("remediation", remediation);
+    action
+}
+
+fn interval(intent: &HelmInstall<'_>) -> Node {
+    intent
+        .field(&["interval"])
+        .cloned()
+        .unwrap_or_else(|| Node::constant("5m"))
+}
+
+/// An object with the intent's own metadata.
+fn object(
+    api_version: &'static str,
+    kind: &'static str,
+    intent: &HelmInstall<'_>,
+    spec: Mapping,
+) -> Node {
+    let metadata = intent
+        .node()
+        .get("metadata")
+        .cloned()
+        .unwrap_or_else(Node::null);
+    let object = [
+        ("apiVersion", Node::constant(api_version)),
+        ("kind", Node::constant(kind)),
+        ("metadata", metadata),
+        ("spec", Node::mapping(spec)),
+    ];
+    Node::mapping(Mapping::from(object)).at(intent.node().span())
+}

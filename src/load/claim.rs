@@ -1,0 +1,138 @@
+//! One claim: a document of an environment's folder, known to be of a claim kind.
+
+use std::sync::Arc;
+
+use super::document::is_kubernetes_api;
+use super::kind::{ClaimKind, Kinds};
+use super::spelling::normalise;
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::yaml::Node;
+
+/// A claim as one document says it, in its kind's spelling.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Its kind.
+    pub kind: Arc<ClaimKind>,
+    /// `metadata.name`.
+    pub name: String,
+    /// The document.
+    pub node: Node,
+}
+
+impl Claim {
+    /// Where its name stands.
+    pub fn span(&self) -> &Span {
+        self.node
+            .at_keys(&["metadata", "name"])
+            .unwrap_or(&self.node)
+            .span()
+    }
+}
+
+/// Takes a document for a claim. What can't be one is said and left out.
+pub(super) fn read(
+    mut node: Node,
+    environment: &str,
+    kinds: &Kinds,
+    diagnostics: &mut Diagnostics,
+) -> Option<Claim> {
+    // A kind that could not be read has had its say.
+    if node
+        .get("kind")
+        .and_then(Node::as_str)
+        .is_some_and(|kind| kinds.broken.iter().any(|it| it == kind))
+    {
+        return None;
+    }
+    let kind = diagnostics.keep(find_kind(&node, environment, &kinds.sound))?;
+    let before = diagnostics.errors();
+    normalise(&mut node, &kind, diagnostics);
+    let name = diagnostics.keep(name_of(&node, &kind))?;
+    (diagnostics.errors() == before).then_some(Claim { kind, name, node })
+}
+
+fn find_kind(
+    node: &Node,
+    environment: &str,
+    kinds: &[Arc<ClaimKind>],
+) -> Result<Arc<ClaimKind>, Diagnostic> {
+    let field = |key: &str| {
+        node.get(key).filter(|it| it.as_string().is_some()).ok_or_else(|| {
+            let fault = Diagnostic::error("not-a-claim", format!("a claim begins with `apiVersion`, `kind` and `metadata`; here is no `{key}`"));
+            fault.at(node.span().start()).help("what stands below `environments/` is claims; other YAML belongs elsewhere")
+        })
+    };
+    let (api_version, kind) = (field("apiVersion")?, field("kind")?);
+    let (version, name) = (
+        api_version.as_str().unwrap_or(""),
+        kind.as_str().unwrap_or(""),
+    );
+    let mut named = kinds.iter().filter(|it| it.is_called(name)).peekable();
+    if named.peek().is_none() {
+        let fault = Diagnostic::error("unknown-claim-kind", format!("unknown claim kind `{name}`"))
+            .at(kind);
+        return Err(if is_kubernetes_api(version) {
+            fault.help(format!("objects of Kubernetes itself go to `overlays/{environment}/`, named under `resources` in its kustomization.yaml"))
+        } else {
+            let known = kinds.iter().flat_map(|it| it.names());
+            fault.did_you_mean(name, known.clone()).help(format!(
+                "known kinds: {}",
+                known.collect::<Vec<_>>().join(", ")
+            ))
+        });
+    }
+    let versions: Vec<&str> = named
+        .clone()
+        .flat_map(|it| it.api_versions.iter().map(String::as_str))
+        .collect();
+    named
+        .find(|it| it.api_versions.iter().any(|it| it == version))
+        .cloned()
+        .ok_or_else(|| {
+            let fault = Diagnostic::error(
+                "unknown-claim-kind",
+                format!("`{name}` has no version `{version}`"),
+            )
+            .at(api_version);
+            fault.help(format!("write `apiVersion: {}`", versions.join("` or `")))
+        })
+}
+
+/// `metadata.name`, which becomes the name of a folder and of a Flux Kustomization.
+fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
+    const RESERVED: [&str; 3] = ["base", "overlay", "flux-system"];
+    let Some(name) = node.at_keys(&["metadata", "name"]) else {
+        let fault = Diagnostic::error(
+            "missing-field",
+            format!("`{}` has no `metadata.name`", kind.name),
+        );
+        return Err(fault
+            .at(node.get("metadata").unwrap_or(node).span().start())
+            .help("give the claim a name"));
+    };
+    let text = name.as_string().unwrap_or("");
+    let label = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let inner = |c: u8| label(c) || c == b'-' || c == b'.';
+    let bytes = text.as_bytes();
+    let valid = bytes.first().is_some_and(|it| label(*it))
+        && bytes.last().is_some_and(|it| label(*it))
+        && bytes.iter().all(|it| inner(*it));
+    if !valid || text.len() > 63 {
+        let fault = Diagnostic::error(
+            "invalid-value",
+            "a claim's name is at most 63 lower-case letters, digits, `-` and `.`, with a letter or digit at both ends",
+        );
+        return Err(fault
+            .at(name)
+            .help("it names a folder and a Flux Kustomization"));
+    }
+    if RESERVED.contains(&text) {
+        return Err(Diagnostic::error(
+            "reserved-name",
+            format!("a claim can't be called `{text}`"),
+        )
+        .at(name)
+        .help("the tree uses that name itself"));
+    }
+    Ok(text.to_string())
+}

@@ -1,0 +1,231 @@
+//! `environments/<name>/`: what the cluster is, and the claims for it.
+
+use std::sync::OnceLock;
+
+use super::claim::{self, Claim};
+use super::document::{own_schema, read_checked, read_documents};
+use super::kind::Kinds;
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::schema::Schema;
+use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::{Mapping, Node};
+
+/// Where environments stand.
+pub(super) const FOLDER: &str = "environments";
+/// The environment that holds what the others share.
+pub(super) const BASE: &str = "base";
+const FILE: &str = "environment.yaml";
+
+/// One environment, which is one cluster.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The folder's name.
+    pub name: String,
+    /// What reconciles it.
+    pub engine: Engine,
+    /// Labels for every object.
+    pub labels: Mapping,
+    /// Shared claims to do without: `Kind/name` each.
+    pub exclude: Vec<Node>,
+    /// CRDs that the cluster has by other means.
+    pub provides: Vec<Node>,
+    /// The Flux source of the tree.
+    pub source: SourceRef,
+    /// What templates and rules see as `environment`.
+    pub values: Node,
+    /// Its claims, in the order of files and documents.
+    pub claims: Vec<Claim>,
+    /// `environment.yaml`.
+    pub span: Span,
+}
+
+/// A sync engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// Flux.
+    #[default]
+    Flux,
+}
+
+/// A reference to a Flux source.
+#[derive(Clone, Debug)]
+pub struct SourceRef {
+    /// `GitRepository` and its like.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its namespace, where it is not the Flux Kustomization's own.
+    pub namespace: Option<String>,
+}
+
+impl Environment {
+    /// A base that says nothing, for a workspace without shared claims.
+    pub(super) fn base() -> Environment {
+        Environment::new(BASE, &Node::mapping(Mapping::new()))
+    }
+
+    fn new(name: &str, node: &Node) -> Environment {
+        let spec = |key: &str| node.at_keys(&["spec", key]).filter(|it| !it.is_null());
+        let list = |key: &str| {
+            spec(key)
+                .and_then(Node::as_sequence)
+                .unwrap_or_default()
+                .to_vec()
+        };
+        let source = |key: &str| {
+            spec("source")
+                .and_then(|it| it.get(key)?.as_str())
+                .map(str::to_string)
+        };
+        Environment {
+            name: name.to_string(),
+            engine: Engine::Flux,
+            labels: spec("labels")
+                .and_then(Node::as_mapping)
+                .cloned()
+                .unwrap_or_default(),
+            exclude: list("exclude"),
+            provides: list("provides"),
+            source: SourceRef {
+                kind: source("kind").unwrap_or_else(|| "GitRepository".to_string()),
+                name: source("name").unwrap_or_else(|| "flux-system".to_string()),
+                namespace: source("namespace"),
+            },
+            values: values(name, node),
+            claims: Vec::new(),
+            span: node.span().clone(),
+        }
+    }
+}
+
+/// The fields with their defaults, so that an expression finds each of them.
+fn values(name: &str, node: &Node) -> Node {
+    let spec = |key: &str| {
+        node.at_keys(&["spec", key])
+            .filter(|it| !it.is_null())
+            .cloned()
+    };
+    let map = || Node::mapping(Mapping::new());
+    Node::mapping([
+        ("name", Node::string(name)),
+        ("cluster", spec("cluster").unwrap_or_else(Node::null)),
+        (
+            "engine",
+            spec("engine").unwrap_or_else(|| Node::constant("flux")),
+        ),
+        (
+            "kubernetesVersion",
+            spec("kubernetesVersion").unwrap_or_else(Node::null),
+        ),
+        ("variables", spec("variables").unwrap_or_else(map)),
+    ])
+}
+
+/// Reads an environment's folder; `None` where its own file is at fault, claims are then not looked at.
+pub(super) fn read(
+    files: &dyn Files,
+    name: &str,
+    kinds: &Kinds,
+    diagnostics: &mut Diagnostics,
+) -> Option<Environment> {
+    let folder = TreePath::new(FOLDER)?.child(name);
+    let path = folder.child(FILE);
+    let mut environment = match files.kind(&path) {
+        Ok(None) if name == BASE => Environment::base(),
+        Ok(None) => {
+            let fault = Diagnostic::error("no-environment", format!("`{folder}` has no `{FILE}`"));
+            diagnostics.push(fault.help(format!("make one with `apiVersion: pleach.dev/v1`, `kind: Environment`, `metadata: {{name: {name}}}`")));
+            return None;
+        }
+        _ => match read_checked(files, &path, schema(), "Environment") {
+            Ok(node) => {
+                check_name(name, &node, diagnostics);
+                Environment::new(name, &node)
+            }
+            Err(faults) => {
+                diagnostics.extend(faults);
+                return None;
+            }
+        },
+    };
+    for path in claim_files(files, &folder, diagnostics) {
+        match read_documents(files, &path) {
+            Ok(documents) => {
+                let claims = documents
+                    .into_iter()
+                    .filter_map(|node| claim::read(node, name, kinds, diagnostics));
+                environment.claims.extend(claims.collect::<Vec<_>>());
+            }
+            Err(faults) => diagnostics.extend(faults),
+        }
+    }
+    Some(environment)
+}
+
+fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
+    const RESERVED: [&str; 2] = ["overlay", "flux-system"];
+    let Some(given) = node.at_keys(&["metadata", "name"]) else {
+        return;
+    };
+    if given.as_str() != Some(name) {
+        let fault = Diagnostic::error(
+            "invalid-value",
+            format!("the environment's name is its folder's, `{name}`"),
+        );
+        diagnostics.push(
+            fault
+                .at(given)
+                .help(format!("write `name: {name}`, or rename the folder")),
+        );
+    } else if RESERVED.contains(&name) {
+        diagnostics.push(
+            Diagnostic::error(
+                "reserved-name",
+                format!("an environment can't be called `{name}`"),
+            )
+            .at(given),
+        );
+    }
+}
+
+/// What ends in `.yaml` or `.yml` below a folder, dot files and `environment.yaml` left out.
+fn claim_files(
+    files: &dyn Files,
+    folder: &TreePath,
+    diagnostics: &mut Diagnostics,
+) -> Vec<TreePath> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.clone()];
+    while let Some(current) = folders.pop() {
+        let entries = match files.list(&current) {
+            Ok(entries) => entries,
+            Err(error) => {
+                diagnostics.push(Diagnostic::error(
+                    "unreadable-file",
+                    format!("`{current}` can't be read: {error}"),
+                ));
+                continue;
+            }
+        };
+        for entry in entries.into_iter().filter(|it| !it.name.starts_with('.')) {
+            let path = current.child(&entry.name);
+            match entry.kind {
+                EntryKind::Folder => folders.push(path),
+                EntryKind::File if path == folder.child(FILE) => {}
+                EntryKind::File
+                    if entry.name.ends_with(".yaml") || entry.name.ends_with(".yml") =>
+                {
+                    found.push(path)
+                }
+                EntryKind::File => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn schema() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| own_schema("environment.yaml", include_str!("schemas/environment.yaml")))
+}

@@ -1,0 +1,480 @@
+//! Claim kinds: `<Kind>/kind.yaml` and the templates beside it.
+
+use std::sync::{Arc, OnceLock};
+
+use super::document::{own_schema, read_checked, read_text};
+use super::workspace::Workspace;
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::schema::Schema;
+use crate::template::{BUILTIN, Templates};
+use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
+use crate::yaml::{Node, View};
+
+const FILE: &str = "kind.yaml";
+
+/// A claim kind. Expressions and texts are names of what `Templates` has compiled.
+#[derive(Debug)]
+pub struct ClaimKind {
+    /// The kind's name, which is its folder's.
+    pub name: String,
+    /// Accepted `apiVersion`s.
+    pub api_versions: Vec<String>,
+    /// Other names of the kind.
+    pub aliases: Vec<String>,
+    /// How fields may be spelt.
+    pub spelling: Spelling,
+    /// The part of the tree that its claims belong to.
+    pub group: Group,
+    /// Structural schema of a whole claim.
+    pub schema: Schema,
+    /// Computed names, in order.
+    pub locals: Vec<(String, String)>,
+    /// What must hold.
+    pub rules: Vec<Rule>,
+    /// What other claims can refer to.
+    pub outputs: Vec<(String, String)>,
+    /// Fields that may be a plain value, `{value}`, or a reference to another claim.
+    pub references: Vec<Reference>,
+    /// An expression: the claims that must be ready first, by name.
+    pub depends_on: Option<String>,
+    /// CRDs that a claim brings.
+    pub provides: Vec<Capability>,
+    /// CRDs that a claim needs.
+    pub requires: Vec<Capability>,
+    /// What is rendered.
+    pub files: Vec<FileTemplate>,
+    /// `kind.yaml`.
+    pub span: Span,
+}
+
+/// How a claim's fields may be spelt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// As in the schema.
+    Exact,
+    /// Also in snake_case.
+    Protojson,
+}
+
+/// A part of the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// What others stand on.
+    Infrastructure,
+    /// All else.
+    Apps,
+}
+
+impl Group {
+    /// The folder.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Group::Infrastructure => "infrastructure",
+            Group::Apps => "apps",
+        }
+    }
+}
+
+/// Something that must hold for a claim.
+#[derive(Debug)]
+pub struct Rule {
+    /// The expression.
+    pub require: String,
+    /// The text that says what is wrong.
+    pub message: String,
+    /// The text that says how to mend it.
+    pub help: Option<String>,
+    /// The field to point at, with dots.
+    pub at: Option<String>,
+    /// Whether a claim that breaks it is rendered all the same.
+    pub warning: bool,
+}
+
+/// A field that may refer to another claim: `{valueFrom: {kind, name, fieldPath}}`.
+#[derive(Debug)]
+pub struct Reference {
+    /// The field, with dots.
+    pub at: String,
+    /// The kind that is meant where none is given.
+    pub kind: Option<String>,
+    /// The path that is meant where none is given.
+    pub field_path: Option<String>,
+}
+
+/// CRDs that a claim provides or requires.
+#[derive(Debug)]
+pub struct Capability {
+    /// One name.
+    pub name: Option<String>,
+    /// An expression that gives a list of names.
+    pub names: Option<String>,
+    /// An expression that says whether it holds.
+    pub when: Option<String>,
+}
+
+/// One template of a kind.
+#[derive(Debug)]
+pub struct FileTemplate {
+    /// The template.
+    pub template: String,
+    /// An expression: whether there is a file.
+    pub when: Option<String>,
+    /// An expression: a list, with one file for each item.
+    pub for_each: Option<String>,
+    /// The file's name, as a text with expressions.
+    pub name: Option<String>,
+    /// The file's name where no other is given.
+    pub default_name: String,
+}
+
+impl ClaimKind {
+    /// Whether the kind goes by that name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.names().any(|it| it == name)
+    }
+
+    /// The name of the compiled condition of a conditional default.
+    pub fn condition(&self, condition: &str) -> String {
+        condition_name(&self.name, condition)
+    }
+
+    /// All names of the kind.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        std::iter::once(self.name.as_str()).chain(self.aliases.iter().map(String::as_str))
+    }
+}
+
+/// The kinds that could be read, and the names of those that could not.
+#[derive(Default)]
+pub(super) struct Kinds {
+    pub(super) sound: Vec<Arc<ClaimKind>>,
+    pub(super) broken: Vec<String>,
+}
+
+/// Reads the built-in kinds and the workspace's own, which replace those of the same name.
+pub(super) fn read_all(
+    files: &dyn Files,
+    builtin: &Tree,
+    workspace: &Workspace,
+    templates: &mut Templates,
+    diagnostics: &mut Diagnostics,
+) -> Kinds {
+    let mut folders: Vec<(&dyn Files, TreePath)> = Vec::new();
+    for folder in &workspace.templates {
+        match kind_folders(files, folder) {
+            Ok(found) => folders.extend(found.into_iter().map(|it| (files, it))),
+            // The default folder may be absent.
+            Err(FilesError::NotFound) => {}
+            Err(error) => diagnostics.push(
+                Diagnostic::error(
+                    "unreadable-file",
+                    format!("`{folder}` can't be read: {error}"),
+                )
+                .at(&workspace.span),
+            ),
+        }
+    }
+    for folder in kind_folders(builtin, &TreePath::root().child(BUILTIN)).unwrap_or_default() {
+        if !folders.iter().any(|(_, own)| own.name() == folder.name()) {
+            folders.push((builtin, folder));
+        }
+    }
+    let mut kinds = Kinds::default();
+    for (files, folder) in folders {
+        match read(files, &folder, templates) {
+            Ok(kind) => kinds.sound.push(Arc::new(kind)),
+            Err(faults) => {
+                diagnostics.extend(faults);
+                kinds.broken.push(folder.name().to_string());
+            }
+        }
+    }
+    kinds
+}
+
+fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, FilesError> {
+    let entries = files
+        .list(folder)?
+        .into_iter()
+        .filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
+    let folders = entries.map(|it| folder.child(&it.name));
+    Ok(folders
+        .filter(|it| matches!(files.kind(&it.child(FILE)), Ok(Some(EntryKind::File))))
+        .collect())
+}
+
+fn read(
+    files: &dyn Files,
+    folder: &TreePath,
+    templates: &mut Templates,
+) -> Result<ClaimKind, Diagnostics> {
+    let node = read_checked(files, &folder.child(FILE), schema(), "ClaimKind")?;
+    let name = node.at_keys(&["metadata", "name"]).unwrap_or(&node);
+    if name.as_str() != Some(folder.name()) {
+        let fault = Diagnostic::error(
+            "invalid-value",
+            format!("the kind's name is its folder's, `{}`", folder.name()),
+        );
+        return Err(fault
+            .at(name)
+            .help("rename the folder, or write its name here")
+            .into());
+    }
+    let mut compiler = Compiler {
+        files,
+        folder,
+        kind: folder.name(),
+        templates,
+        faults: Diagnostics::default(),
+    };
+    let kind = compiler.kind(&node);
+    let faults = compiler.faults;
+    match kind {
+        Some(kind) if !faults.has_errors() => Ok(kind),
+        _ => Err(faults),
+    }
+}
+
+/// Compiles what a kind says, and gathers what is wrong with it.
+struct Compiler<'a> {
+    files: &'a dyn Files,
+    folder: &'a TreePath,
+    kind: &'a str,
+    templates: &'a mut Templates,
+    faults: Diagnostics,
+}
+
+impl Compiler<'_> {
+    fn kind(&mut self, node: &Node) -> Option<ClaimKind> {
+        let spec = node.get("spec")?;
+        let text = |key: &str| spec.get(key).and_then(Node::as_str);
+        let words = |key: &str| {
+            sequence(spec, key)
+                .iter()
+                .filter_map(Node::as_str)
+                .map(str::to_string)
+                .collect::<Vec<_>>()
+        };
+        self.add_folder("");
+        let mut when = Vec::new();
+        conditions(spec.get("schema")?, &mut when);
+        for condition in when {
+            let name = condition_name(self.kind, condition.as_str().unwrap_or(""));
+            let added = self.templates.add_expression(&name, condition);
+            self.faults.keep(added);
+        }
+        let schema = match Schema::parse(&with_envelope(spec.get("schema")?)) {
+            Ok(schema) => Some(schema),
+            Err(faults) => {
+                self.faults.extend(faults);
+                None
+            }
+        };
+        Some(ClaimKind {
+            name: self.kind.to_string(),
+            api_versions: words("apiVersions"),
+            aliases: words("aliases"),
+            spelling: if text("spelling") == Some("protojson") {
+                Spelling::Protojson
+            } else {
+                Spelling::Exact
+            },
+            group: if text("group") == Some("infrastructure") {
+                Group::Infrastructure
+            } else {
+                Group::Apps
+            },
+            locals: self.named_expressions(spec, "let"),
+            rules: sequence(spec, "rules")
+                .iter()
+                .enumerate()
+                .map(|(at, it)| self.rule(at, it))
+                .collect(),
+            outputs: self.named_expressions(spec, "outputs"),
+            references: sequence(spec, "references").iter().map(reference).collect(),
+            depends_on: self.expression("dependsOn", spec.get("dependsOn")),
+            provides: self.capabilities(spec, "provides"),
+            requires: self.capabilities(spec, "requires"),
+            files: sequence(spec, "files")
+                .iter()
+                .enumerate()
+                .filter_map(|(at, it)| self.file(at, it))
+                .collect(),
+            span: node.span().clone(),
+            schema: schema?,
+        })
+    }
+
+    /// Adds the templates of the folder, so that they can include and import each other by their names.
+    fn add_folder(&mut self, below: &str) {
+        let Some(folder) = self.folder.resolve(below) else {
+            return;
+        };
+        for entry in self.files.list(&folder).unwrap_or_default() {
+            let relative = if below.is_empty() {
+                entry.name.to_string()
+            } else {
+                format!("{below}/{}", entry.name)
+            };
+            match entry.kind {
+                EntryKind::Folder => self.add_folder(&relative),
+                EntryKind::File if entry.name.ends_with(".j2") => {
+                    let added =
+                        read_text(self.files, &folder.child(&entry.name)).and_then(|source| {
+                            self.templates.add(&self.template_name(&relative), &source)
+                        });
+                    self.faults.keep(added);
+                }
+                EntryKind::File => {}
+            }
+        }
+    }
+
+    fn template_name(&self, file: &str) -> String {
+        format!("{}/{file}", self.kind)
+    }
+
+    fn rule(&mut self, at: usize, node: &Node) -> Rule {
+        Rule {
+            require: self
+                .expression(&format!("rules[{at}].require"), node.get("require"))
+                .unwrap_or_default(),
+            message: self
+                .text(&format!("rules[{at}].message"), node.get("message"))
+                .unwrap_or_default(),
+            help: self.text(&format!("rules[{at}].help"), node.get("help")),
+            at: node.get("at").and_then(Node::as_str).map(str::to_string),
+            warning: node.get("severity").and_then(Node::as_str) == Some("warning"),
+        }
+    }
+
+    fn capabilities(&mut self, spec: &Node, key: &str) -> Vec<Capability> {
+        let items = sequence(spec, key).iter().enumerate();
+        let capability = |(at, node): (usize, &Node)| Capability {
+            name: node.get("name").and_then(Node::as_str).map(str::to_string),
+            names: self.expression(&format!("{key}[{at}].names"), node.get("names")),
+            when: self.expression(&format!("{key}[{at}].when"), node.get("when")),
+        };
+        items.map(capability).collect()
+    }
+
+    fn file(&mut self, at: usize, node: &Node) -> Option<FileTemplate> {
+        let template = node.get("template")?;
+        let file = template.as_str()?;
+        let name = self.template_name(file);
+        if !self.templates.contains(&name) {
+            let fault = Diagnostic::error(
+                "unknown-template",
+                format!("`{}` has no template `{file}`", self.folder),
+            )
+            .at(template);
+            self.faults
+                .push(fault.help("templates are the files of the kind's folder that end in `.j2`"));
+        }
+        Some(FileTemplate {
+            template: name,
+            when: self.expression(&format!("files[{at}].when"), node.get("when")),
+            for_each: self.expression(&format!("files[{at}].forEach"), node.get("forEach")),
+            name: self.text(&format!("files[{at}].name"), node.get("name")),
+            default_name: file.strip_suffix(".j2").unwrap_or(file).to_string(),
+        })
+    }
+
+    fn named_expressions(&mut self, spec: &Node, key: &str) -> Vec<(String, String)> {
+        let Some(View::Mapping(mapping)) = spec.get(key).map(Node::view) else {
+            return Vec::new();
+        };
+        let compiled = mapping.iter().filter_map(|it| {
+            let name = it.key.as_str()?.to_string();
+            let expression = self.expression(&format!("{key}.{name}"), Some(&it.value))?;
+            Some((name, expression))
+        });
+        compiled.collect()
+    }
+
+    fn expression(&mut self, what: &str, node: Option<&Node>) -> Option<String> {
+        let name = format!("{}#{what}", self.kind);
+        self.faults
+            .keep(self.templates.add_expression(&name, node?))
+            .map(|()| name)
+    }
+
+    fn text(&mut self, what: &str, node: Option<&Node>) -> Option<String> {
+        let name = format!("{}#{what}", self.kind);
+        self.faults
+            .keep(self.templates.add_text(&name, node?))
+            .map(|()| name)
+    }
+}
+
+/// The name under which a default's condition is compiled.
+fn condition_name(kind: &str, condition: &str) -> String {
+    format!("{kind}#default {condition}")
+}
+
+fn reference(node: &Node) -> Reference {
+    let text = |key: &str| node.get(key).and_then(Node::as_str).map(str::to_string);
+    Reference {
+        at: text("at").unwrap_or_default(),
+        kind: text("kind"),
+        field_path: text("fieldPath"),
+    }
+}
+
+/// The conditions of conditional defaults, wherever they stand in a schema.
+fn conditions<'a>(schema: &'a Node, found: &mut Vec<&'a Node>) {
+    match schema.view() {
+        View::Scalar(_) => {}
+        View::Sequence(items) => items.iter().for_each(|item| conditions(item, found)),
+        View::Mapping(mapping) => {
+            found.extend(
+                mapping
+                    .get("x-pleach-default")
+                    .and_then(|it| it.get("when")),
+            );
+            mapping.iter().for_each(|it| conditions(&it.value, found));
+        }
+    }
+}
+
+fn sequence<'a>(node: &'a Node, key: &str) -> &'a [Node] {
+    node.get(key)
+        .and_then(Node::as_sequence)
+        .unwrap_or_default()
+}
+
+/// A claim's schema with what every claim has: `apiVersion`, `kind` and, where the kind says nothing of it, `metadata`.
+fn with_envelope(schema: &Node) -> Node {
+    let mut schema = schema.clone();
+    if let Some(mapping) = schema.as_mapping_mut()
+        && let Some(properties) = mapping
+            .get_or_insert_with("properties", || Node::mapping(crate::yaml::Mapping::new()))
+            .as_mapping_mut()
+    {
+        for entry in envelope().as_mapping().into_iter().flatten() {
+            if !entry
+                .key
+                .as_str()
+                .is_some_and(|key| properties.contains_key(key))
+            {
+                properties.insert(entry.key.clone(), entry.value.clone());
+            }
+        }
+    }
+    schema
+}
+
+fn envelope() -> &'static Node {
+    static ENVELOPE: OnceLock<Node> = OnceLock::new();
+    ENVELOPE.get_or_init(|| {
+        let source =
+            crate::diag::Source::internal("claim.yaml", include_str!("schemas/claim.yaml"));
+        crate::yaml::parse_one(&source)
+            .expect("the program's own schemas are YAML, which a test holds")
+    })
+}
+
+fn schema() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| own_schema("claim-kind.yaml", include_str!("schemas/claim-kind.yaml")))
+}

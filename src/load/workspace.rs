@@ -1,0 +1,164 @@
+//! `pleach.yaml`.
+
+use std::sync::OnceLock;
+
+use super::document::{own_schema, read_checked};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::schema::Schema;
+use crate::tree::{Files, TreePath};
+use crate::yaml::Node;
+
+/// The file that makes a folder a workspace.
+pub(super) const FILE: &str = "pleach.yaml";
+
+/// The settings of a workspace.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// Folder of the tree, relative to the workspace.
+    pub output: TreePath,
+    /// What paths in Flux and Argo CD objects begin with; without a final slash.
+    pub sync_path: String,
+    /// Folders of the team's own claim kinds.
+    pub templates: Vec<TreePath>,
+    /// Where charts are pulled from instead.
+    pub mirrors: Vec<Mirror>,
+    /// Access to private chart repositories.
+    pub sources: Vec<ChartSource>,
+    /// `pleach.yaml`.
+    pub span: Span,
+}
+
+/// A prefix of a chart repository's address and what stands in its place.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// The beginning of the address.
+    pub prefix: String,
+    /// What it is replaced by.
+    pub mirror: String,
+}
+
+/// Access to the chart repositories below a prefix, as fields of the source object.
+#[derive(Clone, Debug)]
+pub struct ChartSource {
+    /// The beginning of the address.
+    pub prefix: String,
+    /// `secretRef`, `certSecretRef` and `insecure`, as far as given.
+    pub access: Node,
+}
+
+impl Workspace {
+    /// Reads `pleach.yaml` at the root. Errors: `no-workspace`, `wrong-version`, and what the schema finds.
+    pub fn read(files: &dyn Files) -> Result<Workspace, Diagnostics> {
+        let path = TreePath::root().child(FILE);
+        if !matches!(files.kind(&path), Ok(Some(_))) {
+            let fault = Diagnostic::error(
+                "no-workspace",
+                format!("there is no `{FILE}` here or in a folder above"),
+            );
+            return Err(fault
+                .help("`pleach init` makes a workspace; `-C DIR` names another folder")
+                .into());
+        }
+        let node = read_checked(files, &path, schema(), "Workspace")?;
+        check_version(&node)?;
+        Ok(Workspace::from_node(&node)?)
+    }
+
+    fn from_node(node: &Node) -> Result<Workspace, Diagnostic> {
+        let text = |keys: &[&str]| node.at_keys(keys).filter(|it| !it.is_null());
+        let output = match text(&["spec", "output"]) {
+            Some(node) => folder(node)?,
+            None => TreePath::root().child("deploy"),
+        };
+        let sync_path = text(&["spec", "sync", "path"])
+            .and_then(Node::as_str)
+            .map_or(format!("./{output}"), str::to_string);
+        let templates = match text(&["spec", "templates"]).and_then(Node::as_sequence) {
+            Some(items) => items.iter().map(folder).collect::<Result<_, _>>()?,
+            None => vec![TreePath::root().child("templates")],
+        };
+        let list = |key: &str| {
+            text(&["spec", "charts", key])
+                .and_then(Node::as_sequence)
+                .unwrap_or_default()
+        };
+        let word = |node: &Node, key: &str| {
+            node.get(key)
+                .and_then(Node::as_str)
+                .unwrap_or("")
+                .to_string()
+        };
+        Ok(Workspace {
+            output,
+            sync_path: sync_path.trim_end_matches('/').to_string(),
+            templates,
+            mirrors: list("mirrors")
+                .iter()
+                .map(|it| Mirror {
+                    prefix: word(it, "prefix"),
+                    mirror: word(it, "mirror"),
+                })
+                .collect(),
+            sources: list("sources")
+                .iter()
+                .map(|it| ChartSource {
+                    prefix: word(it, "prefix"),
+                    access: without_prefix(it),
+                })
+                .collect(),
+            span: node.span().clone(),
+        })
+    }
+}
+
+fn without_prefix(node: &Node) -> Node {
+    let mut node = node.clone();
+    if let Some(mapping) = node.as_mapping_mut() {
+        mapping.remove("prefix");
+    }
+    node
+}
+
+fn folder(node: &Node) -> Result<TreePath, Diagnostic> {
+    let path = TreePath::new(node.as_str().unwrap_or("")).filter(|path| *path != TreePath::root());
+    path.ok_or_else(|| {
+        let fault = Diagnostic::error("invalid-value", "expected a folder below the workspace");
+        fault
+            .at(node)
+            .help("the path is relative to `pleach.yaml` and does not lead out of its folder")
+    })
+}
+
+/// `requires: 1.4` wants this program's major and minor version to be 1.4; an `x` stands for any.
+fn check_version(node: &Node) -> Result<(), Diagnostic> {
+    let Some(wanted) = node.at_keys(&["spec", "requires"]) else {
+        return Ok(());
+    };
+    let ours = env!("CARGO_PKG_VERSION");
+    let fits = |(wanted, ours): (&str, &str)| wanted == "x" || wanted == ours;
+    if wanted
+        .as_str()
+        .unwrap_or("")
+        .split('.')
+        .zip(ours.split('.'))
+        .take(2)
+        .all(fits)
+    {
+        return Ok(());
+    }
+    let fault = Diagnostic::error(
+        "wrong-version",
+        format!(
+            "the workspace requires pleach {}, this is {ours}",
+            wanted.as_str().unwrap_or("")
+        ),
+    );
+    Err(fault
+        .at(wanted)
+        .help("install that version, or change `requires` and render once with this one"))
+}
+
+fn schema() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| own_schema("workspace.yaml", include_str!("schemas/workspace.yaml")))
+}

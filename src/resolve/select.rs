@@ -1,0 +1,148 @@
+//! Which claims an environment has: base's, less what it excludes, and its own.
+
+use std::collections::BTreeMap;
+
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::load::{Claim, Environment};
+
+/// A claim as base and the environment say it; at least one of the two does.
+pub(super) struct Selected<'a> {
+    pub(super) base: Option<&'a Claim>,
+    pub(super) own: Option<&'a Claim>,
+}
+
+impl<'a> Selected<'a> {
+    /// The document that says more of the environment.
+    pub(super) fn claim(&self) -> Option<&'a Claim> {
+        self.own.or(self.base)
+    }
+}
+
+/// The claims of one environment, by name.
+pub(super) struct Selection<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) claims: Vec<Selected<'a>>,
+}
+
+pub(super) fn select<'a>(
+    environment: &'a Environment,
+    base: &'a Environment,
+    diagnostics: &mut Diagnostics,
+) -> Selection<'a> {
+    let excluded = excluded(environment, base, diagnostics);
+    let mut claims: BTreeMap<&str, Selected<'a>> = BTreeMap::new();
+    for claim in base
+        .claims
+        .iter()
+        .filter(|it| !excluded.contains(&it.name.as_str()))
+    {
+        claims.insert(
+            &claim.name,
+            Selected {
+                base: Some(claim),
+                own: None,
+            },
+        );
+    }
+    for claim in &environment.claims {
+        let selected = claims.entry(&claim.name).or_insert(Selected {
+            base: None,
+            own: None,
+        });
+        let other = selected.own.or(selected
+            .base
+            .filter(|base| base.kind.name != claim.kind.name));
+        match other {
+            None => selected.own = Some(claim),
+            Some(other) => diagnostics.push(twice(claim, other)),
+        }
+    }
+    Selection {
+        environment,
+        claims: claims.into_values().collect(),
+    }
+}
+
+/// Base's claims that some environment takes.
+pub(super) fn base<'a>(
+    base: &'a Environment,
+    selections: &[Selection<'a>],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Selected<'a>> {
+    let mut names: BTreeMap<&str, &Claim> = BTreeMap::new();
+    for claim in &base.claims {
+        if let Some(other) = names.insert(&claim.name, claim) {
+            diagnostics.push(twice(claim, other));
+        }
+    }
+    let taken = |claim: &&Claim| {
+        selections.iter().any(|it| {
+            it.claims
+                .iter()
+                .any(|it| it.base.is_some_and(|base| base.name == claim.name))
+        })
+    };
+    names
+        .into_values()
+        .filter(taken)
+        .map(|claim| Selected {
+            base: Some(claim),
+            own: None,
+        })
+        .collect()
+}
+
+fn twice(claim: &Claim, other: &Claim) -> Diagnostic {
+    let fault = Diagnostic::error(
+        "duplicate-claim",
+        format!("two claims are called `{}`", claim.name),
+    )
+    .at(claim.span());
+    fault
+        .related(
+            other.span(),
+            format!("{} of the same name", other.kind.name),
+        )
+        .help("names are unique in an environment, over all kinds: they name folders")
+}
+
+/// The names that `exclude` takes out; an entry that names nothing is an error.
+fn excluded<'a>(
+    environment: &'a Environment,
+    base: &'a Environment,
+    diagnostics: &mut Diagnostics,
+) -> Vec<&'a str> {
+    let known = || {
+        base.claims
+            .iter()
+            .map(|it| format!("{}/{}", it.kind.name, it.name))
+    };
+    let mut names = Vec::new();
+    for entry in &environment.exclude {
+        let (kind, name) = entry
+            .as_str()
+            .and_then(|text| text.split_once('/'))
+            .unwrap_or_default();
+        if base
+            .claims
+            .iter()
+            .any(|it| it.kind.is_called(kind) && it.name == name)
+        {
+            names.push(name);
+        } else {
+            let text = entry.as_str().unwrap_or("");
+            let fault = Diagnostic::error(
+                "unknown-exclude",
+                format!("`environments/base` has no claim `{text}`"),
+            )
+            .at(entry);
+            let known: Vec<String> = known().collect();
+            diagnostics.push(
+                fault
+                    .did_you_mean(text, known.iter().map(String::as_str))
+                    .help("remove the entry, or write `Kind/name` of a shared claim"),
+            );
+        }
+    }
+    names
+}

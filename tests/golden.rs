@@ -1,0 +1,104 @@
+//! Whole workspaces and the trees that they must give: `golden/<case>/{input,output}`, and the project's own starter.
+//!
+//! `GOLDEN=update cargo test golden` accepts what comes out.
+
+use std::path::{Path, PathBuf};
+
+use pleach::disk::{Folder, read_output};
+use pleach::tree::{Tree, TreePath};
+use pleach::{Options, compile};
+
+#[test]
+fn golden() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    let mut cases = vec![(
+        "starter".to_string(),
+        root.to_path_buf(),
+        root.join("golden/starter"),
+    )];
+    for folder in folders(&root.join("golden"))
+        .into_iter()
+        .filter(|it| it.join("input").is_dir())
+    {
+        let name = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        cases.push((name, folder.join("input"), folder.join("output")));
+    }
+    for (name, input, output) in cases {
+        if let Err(difference) = check(&input, &output) {
+            wrong.push(format!("{name}: {difference}"));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{}\n`GOLDEN=update cargo test golden` accepts the new output",
+        wrong.join("\n")
+    );
+}
+
+fn check(input: &Path, output: &Path) -> Result<(), String> {
+    let files = Folder::open(input).map_err(|error| error.to_string())?;
+    let compiled = compile(&files, &Options::default());
+    let again = compile(&files, &Options::default());
+    if compiled.tree != again.tree {
+        return Err("two runs give two trees".to_string());
+    }
+    let said: Vec<String> = compiled
+        .diagnostics
+        .iter()
+        .map(|it| format!("[{}] {}", it.code, it.message))
+        .collect();
+    if !said.is_empty() {
+        return Err(said.join("\n"));
+    }
+    if std::env::var("GOLDEN").is_ok_and(|it| it == "update") {
+        write(&compiled.tree, output);
+    }
+    let standing = read_output(output).map_err(|error| error.to_string())?;
+    first_difference(&compiled.tree, &standing).map_or(Ok(()), Err)
+}
+
+fn first_difference(wanted: &Tree, standing: &Tree) -> Option<String> {
+    let paths = wanted
+        .iter()
+        .map(|it| it.0)
+        .chain(standing.iter().map(|it| it.0));
+    let differs = |path: &&TreePath| wanted.get(path) != standing.get(path);
+    paths.into_iter().find(differs).map(|path| {
+        let text = |tree: &Tree| {
+            tree.get(path).map_or("(no file)".to_string(), |it| {
+                String::from_utf8_lossy(it).into_owned()
+            })
+        };
+        format!(
+            "{path}\n--- rendered\n{}--- committed\n{}",
+            text(wanted),
+            text(standing)
+        )
+    })
+}
+
+fn write(tree: &Tree, output: &Path) {
+    let _ = std::fs::remove_dir_all(output);
+    for (path, bytes) in tree {
+        let file = output.join(path.as_str());
+        std::fs::create_dir_all(file.parent().expect("a file stands in a folder"))
+            .expect("the folder can be made");
+        std::fs::write(file, bytes).expect("the file can be written");
+    }
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .map(|it| it.path());
+    let mut folders: Vec<PathBuf> = entries.filter(|it| it.is_dir()).collect();
+    folders.sort();
+    folders
+}

@@ -1,0 +1,137 @@
+//! The rooms and what each may import: a new arrow is made here first, in a commit that says why.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// In layer order, as `src/lib.rs` declares them.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("tree", &[]),
+    ("diag", &["tree"]),
+    ("yaml", &["tree", "diag"]),
+    ("object", &["tree", "diag", "yaml"]),
+    ("schema", &["tree", "diag", "yaml", "object"]),
+    ("template", &["tree", "diag", "yaml"]),
+    ("patch", &["tree", "diag", "yaml", "object", "schema"]),
+    (
+        "kustomize",
+        &["tree", "diag", "yaml", "object", "schema", "patch"],
+    ),
+    ("load", &["tree", "diag", "yaml", "schema", "template"]),
+    (
+        "resolve",
+        &["tree", "diag", "yaml", "schema", "template", "load"],
+    ),
+    (
+        "render",
+        &[
+            "tree", "diag", "yaml", "object", "template", "load", "resolve",
+        ],
+    ),
+    // `load` for the mirrors and the access to charts that `pleach.yaml` gives; `schema` for what an intent may say.
+    (
+        "delivery",
+        &["tree", "diag", "yaml", "object", "schema", "load", "render"],
+    ),
+    (
+        "compose",
+        &[
+            "tree",
+            "diag",
+            "yaml",
+            "object",
+            "schema",
+            "patch",
+            "kustomize",
+            "load",
+            "render",
+            "delivery",
+        ],
+    ),
+    (
+        "prove",
+        &[
+            "tree",
+            "diag",
+            "yaml",
+            "object",
+            "schema",
+            "kustomize",
+            "render",
+            "compose",
+        ],
+    ),
+    ("emit", &["tree", "diag"]),
+    ("report", &["tree", "diag", "emit"]),
+    ("disk", &["tree", "diag", "emit"]),
+    (
+        "cli",
+        &[
+            "tree",
+            "diag",
+            "yaml",
+            "object",
+            "schema",
+            "template",
+            "kustomize",
+            "emit",
+            "report",
+            "disk",
+        ],
+    ),
+];
+
+#[test]
+fn rooms_import_only_what_the_table_says() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    for (room, allowed) in ROOMS {
+        for file in rust_files(&source.join(room)) {
+            let text = std::fs::read_to_string(&file).expect("a source file can be read");
+            let forbidden = imports(&text)
+                .into_iter()
+                .filter(|it| it != room && !allowed.contains(&it.as_str()));
+            wrong.extend(forbidden.map(|it| format!("{} imports {it}", file.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_has_all_rooms_in_the_order_of_the_library() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs"))
+        .expect("the library can be read");
+    let declared = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    assert_eq!(
+        declared.collect::<Vec<_>>(),
+        ROOMS.iter().map(|it| it.0).collect::<Vec<_>>()
+    );
+}
+
+/// The rooms that a file's code names as `crate::room`; comments do not count.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let names = code.flat_map(|line| line.split("crate::").skip(1));
+    let word = |rest: &str| {
+        rest.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect::<String>()
+    };
+    let rooms: BTreeSet<&str> = ROOMS.iter().map(|it| it.0).collect();
+    names
+        .map(word)
+        .filter(|name| rooms.contains(name.as_str()))
+        .collect()
+}
+
+fn rust_files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let walk = walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_map(Result::ok);
+    walk.map(walkdir::DirEntry::into_path)
+        .filter(|path| path.extension().is_some_and(|it| it == "rs"))
+        .collect()
+}
