@@ -1,8 +1,9 @@
 //! The reader: text to nodes with spans, as libyaml reads in Go's hands.
 //!
-//! `scan` draws tokens and `scalar` their texts, `parse` follows the grammar, `build` finishes the nodes. Where the words of the
+//! `scan` draws tokens, `scalar` and `block` their texts, `parse` follows the grammar, `build` finishes the nodes. Where the words of the
 //! YAML specification and libyaml's way differ, the latter is kept, since the files are written for what reads them so.
 
+mod block;
 mod build;
 mod fault;
 mod keys;
