@@ -17,6 +17,7 @@ mod layers;
 mod patch;
 mod rendered;
 mod report;
+mod yaml_faults;
 mod schema;
 mod yaml_conformance;
 mod yaml_laws;
