@@ -381,9 +381,6 @@ fn by_name(resources: &Resources) -> IndexMap<Box<str>, Vec<usize>> {
 }
 
 impl Places {
-<<<<<<< HEAD
-    /// Where the one resource is that a patch names; `None` only where a patch may name none.
-=======
     /// Forgets all when an identity has changed.
     fn outdate(&mut self, changed: bool) {
         if changed {
@@ -422,8 +419,7 @@ impl Places {
         Ok(found)
     }
 
-    /// Where the one resource is that a patch names.
->>>>>>> engine
+    /// Where the one resource is that a patch names; `None` only where a patch may name none.
     fn find(
         &mut self,
         patch: &Resource,
