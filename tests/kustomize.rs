@@ -49,7 +49,10 @@ fn corpus() {
         println!("skipped: there is no corpus at {}", corpus.display());
         return;
     };
-    let folders = groups.flatten().map(|it| it.path()).filter(|it| it.is_dir());
+    let folders = groups
+        .flatten()
+        .map(|it| it.path())
+        .filter(|it| it.is_dir());
     let folders = folders.filter(|it| !it.ends_with("unsupported"));
     let cases = folders.flat_map(|it| fs::read_dir(it).unwrap().flatten());
     let (mut count, mut wrong) = (0, Vec::new());
@@ -73,7 +76,13 @@ fn corpus() {
 }
 
 fn agrees(case: &Path, about: &str) -> bool {
-    let field = |name: &str| about.lines().find_map(|it| it.strip_prefix(name)).unwrap_or("").trim();
+    let field = |name: &str| {
+        about
+            .lines()
+            .find_map(|it| it.strip_prefix(name))
+            .unwrap_or("")
+            .trim()
+    };
     let files = Folder::open(&case.join("in")).unwrap();
     let mut options = Options::default();
     if about.contains("LoadRestrictionsNone") {
