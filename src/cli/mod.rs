@@ -8,6 +8,7 @@ mod init;
 mod output;
 mod render;
 mod session;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,6 +75,8 @@ enum Command {
     Check(check::Arguments),
     /// Print what `kustomize build` prints
     Build(build::Arguments),
+    /// Compare `pleach build` with your own kustomize, on your own kustomizations
+    Verify(verify::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
 }
@@ -97,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Render(arguments) => render::run(&arguments, &global),
         Command::Check(arguments) => check::run(&arguments, &global),
         Command::Build(arguments) => build::run(&arguments, &global),
+        Command::Verify(arguments) => verify::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
     };
     match outcome {
