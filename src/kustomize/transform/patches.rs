@@ -244,8 +244,9 @@ fn merge_all(
 /// An entry is a patch itself if it can be read as one, else the path of a file of patches.
 fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource>, Diagnostic> {
     let words = entry.as_str().unwrap_or("");
-    let looks_inline = words.contains('\n') || words.contains(": ");
-    if let (true, Ok(patches)) = (looks_inline, resources_of(&entry.embedded_source())) {
+    if (words.contains('\n') || words.contains(": "))
+        && let Ok(patches) = resources_of(&entry.embedded_source())
+    {
         return Ok(patches);
     }
     let source = stage
