@@ -13,6 +13,7 @@ mod claims;
 mod disk;
 mod emit;
 mod golden;
+mod kustomize;
 mod layers;
 mod patch;
 mod rendered;

@@ -137,8 +137,9 @@ fn apply_entry(
                 return Ok(());
             };
             warn_of_directives(stage, patch.node());
+            let patch = with_strings(patch);
             for at in places.selected(stage, target, resources)? {
-                merge(stage, at, patch, allow, resources)?;
+                merge(stage, at, &patch, allow, resources)?;
             }
             if allow.any() {
                 places.outdate(true);
@@ -234,7 +235,8 @@ fn merge_all(
         let Some(at) = places.find(patch, entry, stage, resources)? else {
             continue;
         };
-        merge(stage, at, patch, Allow::default(), resources)?;
+        let patch = with_strings(patch);
+        merge(stage, at, &patch, Allow::default(), resources)?;
     }
     Ok(())
 }
@@ -357,6 +359,34 @@ fn merge(
     }
     resource.settle();
     Ok(())
+}
+
+/// Labels and annotations as kustomize rewrites them in a patch that is meant for several resources: all values are strings, so
+/// that a null does not delete there but is the text `null`; and empty ones are gone.
+fn with_strings(patch: &Resource) -> Resource {
+    let mut patch = patch.clone();
+    let Some(metadata) = patch
+        .node_mut()
+        .get_mut("metadata")
+        .and_then(Node::as_mapping_mut)
+    else {
+        return patch;
+    };
+    for field in ["labels", "annotations"] {
+        let Some(values) = metadata.get_mut(field) else {
+            continue;
+        };
+        match values.as_mapping_mut().filter(|it| !it.is_empty()) {
+            None => _ = metadata.remove(field),
+            Some(values) => {
+                for entry in values.iter_mut() {
+                    let text = entry.value.as_str().unwrap_or("").to_string();
+                    entry.value = Node::string(text).at(&entry.value);
+                }
+            }
+        }
+    }
+    patch
 }
 
 /// Applies operations. Tells whether they changed the identity.
