@@ -11,6 +11,7 @@ use crate::yaml::{Node, Style, Tag, View, parse};
 use super::super::hash::remember;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
 use super::super::load::resources_of;
+use super::super::openapi::Needed;
 use super::super::resource::{Resource, set_field};
 use super::super::resources::{AnyId, Resources, id_of};
 use super::super::selector::Selector;
@@ -314,7 +315,7 @@ impl Allow {
 }
 
 fn merge(
-    stage: &Stage<'_, '_>,
+    stage: &mut Stage<'_, '_>,
     at: usize,
     patch: &Resource,
     allow: Allow,
@@ -324,6 +325,7 @@ fn merge(
     let Some(resource) = resources.get_mut(at) else {
         return Ok(());
     };
+    stage.context.needed = Needed::Types;
     let schemas = &stage.context.schemas;
     let (name, namespace) = (
         resource.object.name().to_string(),
