@@ -25,7 +25,7 @@ pub(super) const TRANSFORM: Transform = Transform {
         let mut places = Places::default();
         for entry in stage.kustomization.list("patches") {
             let applied = apply_entry(stage, entry, resources, &mut places);
-            stage.keep(applied);
+            stage.keep(applied.map_err(|it| named(it, entry)));
             stage.done(TRANSFORM.plugin, resources);
         }
         Ok(())
@@ -78,7 +78,7 @@ pub(super) const JSON_6902: Transform = Transform {
         let mut places = Places::default();
         for entry in stage.kustomization.list("patchesJson6902") {
             let applied = apply_json_entry(stage, entry, "patch", resources, &mut places);
-            stage.keep(applied);
+            stage.keep(applied.map_err(|it| named(it, entry)));
             stage.done(JSON_6902.plugin, resources);
         }
         Ok(())
@@ -346,7 +346,8 @@ fn merge(
         fitted = copy;
         &fitted
     };
-    if patch::strategic(resource.node_mut(), patch, schemas, &gvk)? == Applied::Deleted {
+    let applied = patch::strategic(resource.node_mut(), patch, schemas, &gvk);
+    if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
         resource.deleted = true;
         return Ok(());
     }
@@ -408,8 +409,24 @@ fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagno
         resource.origin = None;
         resource.transformations.clear();
     }
-    patch::json6902(resource.node_mut(), operations)?;
+    let applied = patch::json6902(resource.node_mut(), operations);
+    applied.map_err(|it| patched(it, resource))?;
     Ok(identity(resource) != before)
+}
+
+/// Says what was to be patched.
+fn patched(fault: Diagnostic, resource: &Resource) -> Diagnostic {
+    let words = format!("{} is patched", resource.object.id());
+    fault.related(resource.object.span(), words)
+}
+
+/// Says where the patch is named, unless that has been said.
+fn named(fault: Diagnostic, entry: &Node) -> Diagnostic {
+    let said = fault.related.iter().any(|(span, _)| span == entry.span());
+    if said || fault.span.as_ref() == Some(entry.span()) {
+        return fault;
+    }
+    fault.related(entry.span(), "the patch is named here")
 }
 
 fn list_of_paths(operations: &Node) -> impl Iterator<Item = &str> {
