@@ -9,12 +9,12 @@ use crate::yaml::{Mapping, Node, View, parse_one, parse_one_with_duplicates};
 
 use super::config::Config;
 use super::kustomization::{FILE_NAMES, Kustomization};
-use super::load::{Loader, Place, resources_of, source};
+use super::load::{Loaded, Loader, Place, source};
 use super::origin::{Origin, join};
 use super::resource::Resource;
 use super::resources::Resources;
 use super::vars::Variable;
-use super::{crds, defaults, generate, openapi, plugins, transform, vars};
+use super::{crds, defaults, each, generate, openapi, plugins, transform, vars};
 
 /// What a build knows while it runs.
 pub(super) struct Context<'a> {
@@ -30,6 +30,9 @@ pub(super) struct Context<'a> {
     /// The kustomization files that were read.
     pub(super) visited: Vec<Arc<Source>>,
 }
+
+/// From how many files on it pays to read them on all processors.
+const FILES_MANY: usize = 8;
 
 /// Something failed; the diagnostics say what.
 pub(super) struct Failed;
@@ -228,30 +231,29 @@ impl Context<'_> {
         Ok(sum)
     }
 
-    /// Adds what a list of files and folders holds.
+    /// Adds what a list of files and folders holds. The files are read first, all at once.
     pub(super) fn add_resources(
         &mut self,
         level: &Level<'_>,
         sum: &mut Accumulated,
         entries: &[Node],
     ) {
-        for entry in entries {
-            let name = entry.as_str().unwrap_or("");
-            match self.keep(self.loader.place(&level.folder(), name, entry.span())) {
-                Some(Place::File(path)) => self.add_file(level, sum, entry, &path),
-                Some(Place::Folder(folder)) => {
+        let (loader, folder) = (self.loader, level.folder());
+        let loaded = each::map(FILES_MANY, entries, |it| loader.load(&folder, it));
+        for (entry, loaded) in entries.iter().zip(loaded) {
+            match loaded {
+                Loaded::Resources(resources) => self.add_file(level, sum, entry, resources),
+                Loaded::Faulty(faults) => self.diagnostics.extend(faults),
+                Loaded::Folder(folder) => {
                     let added = self.below(entry, |it| it.add_folder(level, entry, &folder));
                     if let Ok(added) = added {
                         let mut faults = Diagnostics::default();
                         sum.absorb(added, &self.schemas, &mut faults);
-                        self.diagnostics.extend(
-                            faults
-                                .into_iter()
-                                .map(|it| it.related(entry.span(), "added here")),
-                        );
+                        let faults = faults.into_iter();
+                        self.diagnostics
+                            .extend(faults.map(|it| it.related(entry.span(), "added here")));
                     }
                 }
-                None => {}
             }
         }
     }
@@ -261,29 +263,11 @@ impl Context<'_> {
         level: &Level<'_>,
         sum: &mut Accumulated,
         entry: &Node,
-        path: &TreePath,
+        resources: Vec<Resource>,
     ) {
-        let name = entry.as_str().unwrap_or("");
-        let read = self.loader.source(&level.folder(), name, entry.span());
-        let Some(text) = self.keep(read) else {
-            return;
-        };
-        if FILE_NAMES.contains(&path.name()) {
-            let message = format!("`{name}` is a kustomization file, not a file of resources");
-            let help = "list its folder instead";
-            self.diagnostics.push(
-                Diagnostic::error("kustomization-as-resource", message)
-                    .at(entry)
-                    .help(help),
-            );
-            return;
-        }
-        let Some(resources) = self.keep_all(resources_of(&text)) else {
-            return;
-        };
         let origin = self.track.then(|| {
             Box::new(Origin {
-                path: join(&level.origin, name),
+                path: join(&level.origin, entry.as_str().unwrap_or("")),
                 ..Origin::default()
             })
         });

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::diag::Diagnostic;
 
 /// From here on it pays to share the work.
-const MANY: usize = 256;
+pub(super) const MANY: usize = 256;
 
 /// Works on each item, and fails with the first fault.
 pub(super) fn each<T: Send>(
@@ -27,9 +27,13 @@ pub(super) fn faults<T: Send>(
     faults.collect()
 }
 
-/// Makes something of each item, in order.
-pub(super) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
-    if items.len() < MANY {
+/// Makes something of each item, in order; on all processors from `many` items on.
+pub(super) fn map<T: Sync, R: Send>(
+    many: usize,
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync + Send,
+) -> Vec<R> {
+    if items.len() < many {
         return items.iter().map(work).collect();
     }
     items.par_iter().map(work).collect()

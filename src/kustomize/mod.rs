@@ -131,7 +131,7 @@ impl Built {
     pub fn to_yaml(&self) -> Result<String, Diagnostics> {
         let mut text = String::new();
         let mut faults = Diagnostics::default();
-        let documents = each::map(&self.objects, |it| to_build_form(&it.node));
+        let documents = each::map(each::MANY, &self.objects, |it| to_build_form(&it.node));
         for (at, document) in documents.into_iter().enumerate() {
             if at > 0 {
                 text.push_str("---\n");
