@@ -7,13 +7,19 @@
     reason = "tests read case files, say why they are skipped, and fail by panic"
 )]
 
+mod api_verdicts;
 mod cases;
 mod claims;
 mod disk;
 mod emit;
 mod golden;
+mod kustomize;
 mod layers;
 mod patch;
+mod rendered;
 mod report;
+mod schema;
 mod yaml_conformance;
+mod yaml_faults;
+mod yaml_laws;
 mod yaml_peers;

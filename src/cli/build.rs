@@ -1,9 +1,207 @@
-//! `pleach build`
-use super::{Global, Outcome};
-use anyhow::Result;
-use clap::Args;
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the result is written to where the user says"
+)]
+//! `pleach build`: what `kustomize build` prints, with kustomize's own flags.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use super::{Global, Outcome, Strict, output, session};
+use crate::disk::Folder;
+use crate::kustomize::{self, Built, LoadRestriction, Options, Reorder};
+use crate::object::Object;
+use crate::schema::Schemas;
+use crate::tree::TreePath;
+use crate::yaml::to_build_form;
+
 #[derive(Debug, Args)]
-pub(super) struct Arguments {}
-pub(super) fn run(_a: &Arguments, _g: &Global) -> Result<Outcome> {
+pub(super) struct Arguments {
+    /// Folder of the kustomization
+    #[arg(value_name = "PATH", default_value = ".")]
+    path: PathBuf,
+    /// Write to this file; into a folder that exists, one file for each object
+    #[arg(short, long, value_name = "FILE|DIR")]
+    output: Option<PathBuf>,
+    /// From where files may be read
+    #[arg(long, value_name = "WHICH", default_value = "LoadRestrictionsRootOnly")]
+    load_restrictor: LoadRestrictor,
+    /// The order, where the kustomization has no `sortOptions`
+    #[arg(long, value_name = "ORDER")]
+    reorder: Option<Order>,
+    /// Add the label app.kubernetes.io/managed-by
+    #[arg(long)]
+    enable_managedby_label: bool,
+    /// A variable for functions; taken for kustomize's sake, since no function is run
+    #[arg(short, long = "env", value_name = "NAME=VALUE")]
+    env: Vec<String>,
+    /// Refused: charts are not inflated by a build
+    #[arg(long)]
+    enable_helm: bool,
+    #[command(flatten)]
+    foreign: Foreign,
+}
+
+/// Flags of kustomize that would run other programs or reach the network.
+#[derive(Debug, Args)]
+struct Foreign {
+    #[arg(long, hide = true)]
+    enable_alpha_plugins: bool,
+    #[arg(long, hide = true)]
+    enable_exec: bool,
+    #[arg(long, hide = true)]
+    enable_star: bool,
+    #[arg(long, hide = true)]
+    network: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LoadRestrictor {
+    #[value(name = "LoadRestrictionsRootOnly")]
+    RootOnly,
+    #[value(name = "LoadRestrictionsNone")]
+    None,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Order {
+    Legacy,
+    None,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    refuse_foreign(arguments)?;
+    let current = session::directory(global)?;
+    let target = current.join(&arguments.path);
+    let target = target
+        .canonicalize()
+        .with_context(|| format!("`{}` can't be read", arguments.path.display()))?;
+    if !target.is_dir() {
+        bail!(
+            "`{}` is a file; name the folder of the kustomization",
+            arguments.path.display()
+        );
+    }
+    // Bases may lie anywhere; what a kustomization may read is the engine's to say.
+    let files = Folder::open(Path::new("/"))?;
+    let path = target
+        .to_str()
+        .and_then(|path| TreePath::new(path.trim_start_matches('/')));
+    let path = path.with_context(|| format!("`{}` is no UTF-8", target.display()))?;
+    let built = kustomize::build(&files, &path, &options(arguments, global));
+    let display =
+        |path: &TreePath| session::shown(&Path::new("/").join(path.as_str()), &current, path);
+    let outcome = session::report(&built.diagnostics, global, &display);
+    if outcome == Outcome::Findings {
+        return Ok(outcome);
+    }
+    match &arguments.output {
+        Some(folder) if current.join(folder).is_dir() => write_each(&built, &current.join(folder))?,
+        Some(file) => write(&current.join(file), text(&built)?.as_bytes())?,
+        None => output::data(text(&built)?.as_bytes())?,
+    }
     Ok(Outcome::Clean)
+}
+
+fn options(arguments: &Arguments, global: &Global) -> Options {
+    Options {
+        load_restriction: match arguments.load_restrictor {
+            LoadRestrictor::RootOnly => LoadRestriction::RootOnly,
+            LoadRestrictor::None => LoadRestriction::None,
+        },
+        reorder: match arguments.reorder {
+            None => Reorder::Unspecified,
+            Some(Order::Legacy) => Reorder::Legacy,
+            Some(Order::None) => Reorder::None,
+        },
+        managed_by_label: arguments.enable_managedby_label,
+        unreferenced_files: global.strict == Some(Strict::Files),
+        ..Options::default()
+    }
+}
+
+fn refuse_foreign(arguments: &Arguments) -> Result<()> {
+    let Foreign {
+        enable_alpha_plugins,
+        enable_exec,
+        enable_star,
+        network,
+    } = arguments.foreign;
+    if arguments.enable_helm {
+        bail!(
+            "charts are not inflated by a build: install them by an `OperatorInstall` claim, or commit the output of `helm template` as a resource"
+        );
+    }
+    if enable_alpha_plugins || enable_exec || enable_star || network {
+        bail!(
+            "a build runs no other program and does not reach the network; commit what the plugin or function makes as a resource"
+        );
+    }
+    Ok(())
+}
+
+fn text(built: &Built) -> Result<String> {
+    built.to_yaml().map_err(|faults| {
+        faults.iter().next().map_or_else(
+            || anyhow::anyhow!("nothing to print"),
+            |it| anyhow::anyhow!("{}", it.message),
+        )
+    })
+}
+
+/// One file an object, named as kustomize names them: `[<namespace>_][<group>_]<version>_<kind>_<name>.yaml`.
+fn write_each(built: &Built, folder: &Path) -> Result<()> {
+    let is_cluster_scoped =
+        |object: &Object| Schemas::builtin().is_cluster_scoped(&object.gvk()) == Some(true);
+    let namespace = |object: &Object| {
+        if object.namespace().is_empty() {
+            "default".to_string()
+        } else {
+            object.namespace().to_lowercase()
+        }
+    };
+    let namespaced = built
+        .objects
+        .iter()
+        .filter(|it| !is_cluster_scoped(it))
+        .map(namespace);
+    let several = namespaced.collect::<std::collections::BTreeSet<_>>().len() > 1;
+    let mut files = BTreeMap::new();
+    for object in &built.objects {
+        let gvk = object.gvk();
+        let parts = [&*gvk.group, &*gvk.version, &*gvk.kind, object.name()];
+        let name = parts
+            .iter()
+            .filter(|it| !it.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+            .join("_")
+            .to_lowercase();
+        let prefix = if several && !is_cluster_scoped(object) {
+            format!("{}_", namespace(object))
+        } else {
+            String::new()
+        };
+        let document =
+            to_build_form(&object.node).map_err(|fault| anyhow::anyhow!("{}", fault.message))?;
+        files.insert(format!("{prefix}{name}.yaml"), document);
+    }
+    for (name, document) in files {
+        write(&folder.join(name.replace('/', "-")), document.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Writes a file in one step, so that nobody reads half of it.
+fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = || format!("`{}` can't be written", file.display());
+    let folder = file.parent().with_context(failed)?;
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    temporary.write_all(bytes).with_context(failed)?;
+    temporary.persist(file).with_context(failed)?;
+    Ok(())
 }

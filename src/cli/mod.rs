@@ -8,6 +8,7 @@ mod init;
 mod output;
 mod render;
 mod session;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,9 +49,15 @@ struct Global {
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     color: Color,
-    /// Take warnings for errors
-    #[arg(long, global = true)]
-    strict: bool,
+    /// Take warnings for errors; with `=files`, also files of a kustomization's folder that nothing refers to
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "warnings", global = true)]
+    strict: Option<Strict>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Strict {
+    Warnings,
+    Files,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -68,6 +75,8 @@ enum Command {
     Check(check::Arguments),
     /// Print what `kustomize build` prints
     Build(build::Arguments),
+    /// Compare `pleach build` with your own kustomize, on your own kustomizations
+    Verify(verify::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
 }
@@ -91,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Render(arguments) => render::run(&arguments, &global),
         Command::Check(arguments) => check::run(&arguments, &global),
         Command::Build(arguments) => build::run(&arguments, &global),
+        Command::Verify(arguments) => verify::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
     };
     match outcome {

@@ -104,7 +104,13 @@ pub(super) fn report(
     let raised: Diagnostics = diagnostics
         .iter()
         .cloned()
-        .map(|it| if global.strict { raise(it) } else { it })
+        .map(|it| {
+            if global.strict.is_some() {
+                raise(it)
+            } else {
+                it
+            }
+        })
         .collect();
     if !raised.is_empty() || global.format == report::Format::Json {
         output::note(&report::report(

@@ -88,6 +88,16 @@ impl Diagnostic {
         self
     }
 
+    /// The same with every place in the file that a person wrote: see [`Span::outermost`].
+    #[must_use]
+    pub fn outermost(mut self) -> Diagnostic {
+        self.span = self.span.map(|it| it.outermost());
+        for (span, _) in &mut self.related {
+            *span = span.outermost();
+        }
+        self
+    }
+
     /// Offers the nearest of the known names, if one is near.
     #[must_use]
     pub fn did_you_mean<'a>(
@@ -142,6 +152,12 @@ impl Diagnostics {
         self.list.is_empty()
     }
 
+    /// Moves every place to the file that a person wrote, out of texts that are embedded there.
+    pub fn move_outermost(&mut self) {
+        let list = std::mem::take(&mut self.list);
+        self.list = list.into_iter().map(Diagnostic::outermost).collect();
+    }
+
     /// Sorts by place and drops what is said twice (a fault of a shared file is found once for each environment).
     pub fn tidy(&mut self) {
         let place = |it: &Diagnostic| {
@@ -149,7 +165,7 @@ impl Diagnostics {
                 .as_ref()
                 .map(|span| (span.source.path.clone(), span.start))
         };
-        self.list.sort_by(|a, b| place(a).cmp(&place(b)));
+        self.list.sort_by_key(|a| place(a));
         let mut kept: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
         for diagnostic in self.list.drain(..) {
             let same_place = kept

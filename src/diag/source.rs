@@ -13,6 +13,18 @@ pub struct Source {
     pub path: TreePath,
     /// What it says.
     pub text: String,
+    /// Where the text stands that is itself a value in a file, such as an inline patch.
+    inside: Option<Inside>,
+}
+
+/// The place of an embedded text in its file.
+#[derive(PartialEq, Eq)]
+struct Inside {
+    /// The value that is the text.
+    host: Span,
+    /// For each line of the text, the byte of the file that the line begins at; empty where the text is written otherwise
+    /// than it reads (in quotes, folded), so that only the whole is known.
+    lines: Box<[u32]>,
 }
 
 impl Source {
@@ -21,6 +33,21 @@ impl Source {
         Arc::new(Source {
             path,
             text: text.into(),
+            inside: None,
+        })
+    }
+
+    /// A text that is itself a value in a file. `lines` has, for each of its lines, the byte of the file where it begins; it
+    /// is empty where only the whole has a place.
+    pub fn embedded(host: Span, text: impl Into<String>, lines: Vec<u32>) -> Arc<Source> {
+        let inside = Inside {
+            lines: lines.into(),
+            host,
+        };
+        Arc::new(Source {
+            path: inside.host.path().clone(),
+            text: text.into(),
+            inside: Some(inside),
         })
     }
 
@@ -94,6 +121,25 @@ impl Span {
         Position {
             line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// The same place in the file that a person wrote, where this one is in a text embedded there.
+    #[must_use]
+    pub fn outermost(&self) -> Span {
+        let Some(Inside { host, lines }) = &self.source.inside else {
+            return self.clone();
+        };
+        let place = |at: u32| {
+            let before = self.source.text.get(..at as usize)?;
+            let line = before.bytes().filter(|byte| *byte == b'\n').count();
+            let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
+            Some(*lines.get(line)? as usize + column)
+        };
+        match (place(self.start), place(self.end)) {
+            (Some(start), Some(end)) => Span::new(&host.source, start..end.max(start)).outermost(),
+            (Some(start), None) => Span::new(&host.source, start..start).outermost(),
+            _ => host.outermost(),
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::schema::Schemas;
 use crate::tree::TreePath;
-use crate::yaml::{Node, parse_one};
+use crate::yaml::{Node, parse_one, parse_one_with_duplicates};
 
 use super::config::Config;
 use super::kustomization::{FILE_NAMES, Kustomization};
@@ -25,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) track: bool,
     /// Whether a kustomization brought its own schema.
     pub(super) custom_schema: bool,
+    /// The kustomization files that were read.
+    pub(super) visited: Vec<Arc<Source>>,
 }
 
 /// Something failed; the diagnostics say what.
@@ -34,7 +36,7 @@ pub(super) struct Failed;
 #[derive(Default)]
 pub(super) struct Accumulated {
     pub(super) resources: Resources,
-    /// The field specs in use; `None` for kustomize's own.
+    /// The field specs in use; `None` while nothing was read.
     pub(super) config: Option<Arc<Config>>,
     pub(super) variables: Vec<Variable>,
 }
@@ -50,15 +52,23 @@ pub(super) struct Level<'a> {
 }
 
 impl Accumulated {
-    /// The field specs in use.
-    pub(super) fn config(&self) -> &Config {
-        self.config.as_deref().unwrap_or_else(|| defaults::config())
-    }
-
-    pub(super) fn merge_config(&mut self, more: &Config) -> Result<(), Diagnostic> {
-        let mut config = self.config().clone();
-        config.merge(more)?;
-        self.config = Some(Arc::new(config));
+    /// Adds field specs to those in use.
+    ///
+    /// What kustomize does here is not what it seems to: a spec is dropped when one of the same path is there already that it
+    /// would select. Merged into nothing, in their sorted order, specs for single kinds so drive out the default for all kinds:
+    /// a configuration of `namePrefix` for ConfigMaps takes the prefix from everything else.
+    pub(super) fn merge_config(&mut self, more: &Arc<Config>) -> Result<(), Diagnostic> {
+        let pristine = Arc::ptr_eq(more, defaults::config());
+        match &mut self.config {
+            None if pristine => self.config = Some(more.clone()),
+            None => {
+                let mut config = Config::default();
+                config.merge(more)?;
+                self.config = Some(Arc::new(config));
+            }
+            Some(config) if Arc::ptr_eq(config, more) => {}
+            Some(config) => Arc::make_mut(config).merge(more)?,
+        }
         Ok(())
     }
 
@@ -70,10 +80,8 @@ impl Accumulated {
                 diagnostics.keep(self.resources.append(resource, schemas));
             }
         }
-        match (&self.config, other.config) {
-            (_, None) => {}
-            (None, config) => self.config = config,
-            (Some(_), Some(config)) => _ = diagnostics.keep(self.merge_config(&config)),
+        if let Some(config) = &other.config {
+            diagnostics.keep(self.merge_config(config));
         }
         diagnostics.keep(vars::merge(&mut self.variables, other.variables));
     }
@@ -154,10 +162,18 @@ impl Context<'_> {
                 .push(place(Diagnostic::error("unreadable-file", message)));
             Failed
         })?;
-        let empty = crate::diag::Source::new(path.clone(), "");
+        let empty = Source::new(path.clone(), "");
         let text = source(path.clone(), &bytes, &Span::new(&empty, 0..0));
         let text = self.keep(text).ok_or(Failed)?;
-        let node = self.keep_all(parse_one(&text)).ok_or(Failed)?;
+        self.visited.push(text.clone());
+        let parsed = self.keep_all(parse_one_with_duplicates(&text));
+        let (node, duplicates) = parsed.ok_or(Failed)?;
+        let warning = |it| Diagnostic {
+            severity: Severity::Warning,
+            help: vec!["kustomize takes the last one".to_string()],
+            ..it
+        };
+        self.diagnostics.extend(duplicates.into_iter().map(warning));
         Kustomization::read(&path, &node, &mut self.diagnostics).ok_or(Failed)
     }
 
@@ -183,13 +199,13 @@ impl Context<'_> {
         let before = self.diagnostics.errors();
         let kustomization = level.kustomization;
         self.add_resources(level, &mut sum, kustomization.list("resources"));
-        for entry in kustomization.list("configurations") {
-            self.add_configuration(level, &mut sum, entry);
-        }
+        let config = self.configuration(level);
+        let merged = sum.merge_config(&config);
+        self.keep(merged);
         for entry in kustomization.list("crds") {
-            let config = crds::read(self.loader, &level.folder(), entry);
-            let merged = config.and_then(|it| sum.merge_config(&it));
-            self.keep(merged);
+            let config = crds::read(self, &level.folder(), entry);
+            let merged = config.map(|it| sum.merge_config(&Arc::new(it)));
+            merged.and_then(|it| self.keep(it));
         }
         generate::run(self, level, &mut sum.resources);
         self.check(before)?;
@@ -369,19 +385,28 @@ impl Context<'_> {
         }
     }
 
-    fn add_configuration(&mut self, level: &Level<'_>, sum: &mut Accumulated, entry: &Node) {
-        let read = self
-            .loader
-            .source(&level.folder(), entry.as_str().unwrap_or(""), entry.span());
-        let Some(text) = self.keep(read) else {
-            return;
-        };
-        let Some(node) = self.keep_all(parse_one(&text)) else {
-            return;
-        };
-        let config = Config::read(&node, &mut self.diagnostics);
-        let merged = sum.merge_config(&config).map_err(|it| it.at(entry));
+    /// kustomize's own field specs, with those of the `configurations`.
+    fn configuration(&mut self, level: &Level<'_>) -> Arc<Config> {
+        let entries = level.kustomization.list("configurations");
+        if entries.is_empty() {
+            return defaults::config().clone();
+        }
+        let mut custom = Config::default();
+        for entry in entries {
+            let name = entry.as_str().unwrap_or("");
+            let read = self.loader.source(&level.folder(), name, entry.span());
+            let text = self.keep(read);
+            let Some(node) = text.and_then(|it| self.keep_all(parse_one(&it))) else {
+                continue;
+            };
+            let config = Config::read(&node, &mut self.diagnostics);
+            let merged = custom.merge(&config).map_err(|it| it.at(entry));
+            self.keep(merged);
+        }
+        let mut config = Config::clone(defaults::config());
+        let merged = config.merge(&custom);
         self.keep(merged);
+        Arc::new(config)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads the default field specs out of the short form in which they stand beside the code.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::diag::Source;
 use crate::object::Gvk;
@@ -11,8 +11,8 @@ use super::fieldspec::FieldSpec;
 use super::kustomization::{list, text};
 
 /// What kustomize does when nobody says otherwise.
-pub(super) fn config() -> &'static Config {
-    static DEFAULTS: OnceLock<Config> = OnceLock::new();
+pub(super) fn config() -> &'static Arc<Config> {
+    static DEFAULTS: OnceLock<Arc<Config>> = OnceLock::new();
     DEFAULTS.get_or_init(|| {
         let fields = own("fields.yaml", include_str!("defaults/fields.yaml"));
         let references = own("references.yaml", include_str!("defaults/references.yaml"));
@@ -39,7 +39,7 @@ pub(super) fn config() -> &'static Config {
             replicas: specs("replicas"),
         };
         config.sort();
-        config
+        Arc::new(config)
     })
 }
 

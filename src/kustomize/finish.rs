@@ -1,11 +1,12 @@
 //! The last steps, on the outermost level only: hashes, references, variables, order, and what is printed of the notes.
 
-use crate::schema::Schemas;
 use crate::yaml::{Mapping, Node};
+
+use crate::diag::Diagnostic;
 
 use super::accumulate::{Accumulated, Context, Failed};
 use super::kustomization::Kustomization;
-use super::resource::{Resource, map_at, plain_key};
+use super::resource::{INTERNAL, Resource, map_at, plain_key};
 use super::resources::Resources;
 use super::{Options, VERSION, hash, references, sort, vars};
 
@@ -13,29 +14,33 @@ use super::{Options, VERSION, hash, references, sort, vars};
 const LOCAL: &str = "config.kubernetes.io/local-config";
 const ORIGIN: &str = "config.kubernetes.io/origin";
 const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
-const NEEDS_HASH: &str = "kustomize.config.k8s.io/needs-hash";
 
-/// Annotations that kustomize uses itself, and takes away in the end.
-const OWN: [&str; 19] = [
-    "internal.config.kubernetes.io/previousKinds",
-    "internal.config.kubernetes.io/previousNames",
-    "internal.config.kubernetes.io/prefixes",
-    "internal.config.kubernetes.io/suffixes",
-    "internal.config.kubernetes.io/previousNamespaces",
-    "internal.config.kubernetes.io/allowNameChange",
-    "internal.config.kubernetes.io/allowKindChange",
-    "internal.config.kubernetes.io/refBy",
-    "internal.config.kubernetes.io/generatorBehavior",
-    "internal.config.kubernetes.io/needsHashSuffix",
-    "internal.config.kubernetes.io/path",
-    "internal.config.kubernetes.io/index",
-    "internal.config.kubernetes.io/seqindent",
-    "internal.config.kubernetes.io/id",
-    "internal.config.kubernetes.io/annotations-migration-resource-id",
+/// Annotations that kustomize uses itself and takes away in the end, below its own domain.
+const INTERNAL_NAMES: [&str; 16] = [
+    "previousKinds",
+    "previousNames",
+    "previousNamespaces",
+    "prefixes",
+    "suffixes",
+    "allowNameChange",
+    "allowKindChange",
+    "refBy",
+    "generatorBehavior",
+    "needsHashSuffix",
+    "path",
+    "index",
+    "seqindent",
+    "id",
+    "annotations-migration-resource-id",
+    "helm-generated",
+];
+/// The others of them.
+const OWN: [&str; 5] = [
+    ORIGIN,
+    TRANSFORMATIONS,
     "config.kubernetes.io/path",
     "config.kubernetes.io/index",
     "config.k8s.io/id",
-    "internal.config.kubernetes.io/helm-generated",
 ];
 
 /// Takes what the outermost kustomization gathered to its last form.
@@ -48,12 +53,13 @@ pub(super) fn finish(
     let schemas = context.schemas.clone();
     hash::append(&mut sum.resources, &schemas);
     let config = sum.config.clone();
-    let config = config
-        .as_deref()
-        .unwrap_or_else(|| super::defaults::config());
-    let faults = references::fix(&mut sum.resources, config, &schemas);
+    let config = config.unwrap_or_else(|| super::defaults::config().clone());
+    let faults = references::fix(&mut sum.resources, &config, &schemas);
     context.diagnostics.extend(faults);
     context.check(before)?;
+    context
+        .diagnostics
+        .extend(sum.resources.iter().filter_map(unused));
     let replaced = vars::replace(&mut sum.resources, &sum.variables, &config.variables);
     let unused = context.keep(replaced).ok_or(Failed)?;
     context.diagnostics.extend(unused);
@@ -70,6 +76,18 @@ pub(super) fn finish(
         metadata.write(resource);
     }
     Ok(resources)
+}
+
+/// A name with a hash changes with the content: what nobody refers to by it, nobody finds.
+fn unused(resource: &Resource) -> Option<Diagnostic> {
+    let unused = resource.generated && resource.needs_hash && !resource.referred;
+    unused.then(|| {
+        let kind = resource.object.kind();
+        let message = format!("nothing refers to the generated {kind} `{}`", resource.original_name());
+        Diagnostic::warning("unused-generator", message)
+            .at(resource.object.span())
+            .help("its name ends in a hash of its content; say `options: {disableNameSuffixHash: true}` if something else finds it")
+    })
 }
 
 /// What of the notes goes into the result.
@@ -134,7 +152,8 @@ impl Metadata {
         let mut annotations = Mapping::new();
         for entry in resource.metadata_map("annotations").into_iter().flatten() {
             let key = entry.key.as_str().unwrap_or("");
-            let own = OWN.contains(&key) || [ORIGIN, TRANSFORMATIONS, NEEDS_HASH].contains(&key);
+            let internal = key.strip_prefix(INTERNAL);
+            let own = OWN.contains(&key) || internal.is_some_and(|it| INTERNAL_NAMES.contains(&it));
             if !own {
                 let text = entry.value.as_str().unwrap_or("");
                 annotations.insert(
@@ -148,7 +167,7 @@ impl Metadata {
         }
         if self.transformations && !resource.transformations.is_empty() {
             let list = Node::sequence(resource.transformations.iter().map(|it| it.to_node()));
-            annotations.insert(TRANSFORMATIONS, crate::yaml::to_claims_form(&list));
+            annotations.insert(TRANSFORMATIONS, crate::yaml::to_kyaml_value_form(&list));
         }
         annotations
     }

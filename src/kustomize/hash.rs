@@ -2,11 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::yaml::{Node, View};
+use crate::schema::Schemas;
+use crate::yaml::{Mapping, Node};
 
+use super::json;
 use super::resource::{PreviousId, Resource};
 use super::resources::{Resources, space_of};
-use crate::schema::Schemas;
 
 /// Appends the hash of its content to the name of each resource that wants it.
 pub(super) fn append(resources: &mut Resources, schemas: &Schemas) {
@@ -54,110 +55,30 @@ fn digit(value: u8) -> char {
 
 /// What is hashed: the data as JSON, the keys in the order of their bytes.
 fn content(object: &Node) -> String {
-    let mut json = String::from("{");
-    let mut field = |name: &str, value: Option<&Node>, always: bool| {
-        let Some(value) = value.filter(|it| always || it.as_mapping().is_some()) else {
-            if always {
-                json.push_str(&format!("\"{name}\":\"\","));
-            }
-            return;
-        };
-        string(&mut json, name);
-        json.push(':');
-        write(&mut json, value);
-        json.push(',');
+    let empty = || Node::string("");
+    let field = |name: &str| object.get(name).cloned().unwrap_or_else(empty);
+    let optional = |name: &str| {
+        object
+            .get(name)
+            .filter(|it| it.as_mapping().is_some())
+            .cloned()
     };
-    match object.get("kind").and_then(Node::as_str) {
-        Some("ConfigMap") => {
-            field("binaryData", object.get("binaryData"), false);
-            field("data", object.get("data"), true);
-            json.push_str("\"kind\":\"ConfigMap\",\"name\":\"\"}");
+    let kind = object.get("kind").and_then(Node::as_str).unwrap_or("");
+    let mut fields = Mapping::from([
+        ("kind", Node::string(kind)),
+        ("name", empty()),
+        ("data", field("data")),
+    ]);
+    let more = match kind {
+        "ConfigMap" => optional("binaryData").map(|it| ("binaryData", it)),
+        "Secret" => {
+            fields.insert("type", field("type"));
+            optional("stringData").map(|it| ("stringData", it))
         }
-        Some("Secret") => {
-            field("data", object.get("data"), true);
-            json.push_str("\"kind\":\"Secret\",\"name\":\"\",");
-            let mut field = |name: &str, always: bool| {
-                let value = object
-                    .get(name)
-                    .filter(|it| always || it.as_mapping().is_some());
-                if let Some(value) = value {
-                    string(&mut json, name);
-                    json.push(':');
-                    write(&mut json, value);
-                    json.push(',');
-                } else if always {
-                    json.push_str(&format!("\"{name}\":\"\","));
-                }
-            };
-            field("stringData", false);
-            field("type", true);
-            json.pop();
-            json.push('}');
-        }
-        _ => {
-            json.clear();
-            write(&mut json, object);
-        }
+        _ => return json::write(object, None),
+    };
+    if let Some((name, value)) = more {
+        fields.insert(name, value);
     }
-    json
-}
-
-fn write(json: &mut String, node: &Node) {
-    match node.view() {
-        View::Scalar(text) => match node.kind() {
-            crate::yaml::Kind::Null => json.push_str("null"),
-            crate::yaml::Kind::Bool | crate::yaml::Kind::Int | crate::yaml::Kind::Float => {
-                json.push_str(text)
-            }
-            _ => string(json, text),
-        },
-        View::Sequence(items) => {
-            json.push('[');
-            for (at, item) in items.iter().enumerate() {
-                if at > 0 {
-                    json.push(',');
-                }
-                write(json, item);
-            }
-            json.push(']');
-        }
-        View::Mapping(mapping) => {
-            let mut entries: Vec<_> = mapping
-                .iter()
-                .map(|it| (it.key.as_str().unwrap_or(""), &it.value))
-                .collect();
-            entries.sort_by_key(|it| it.0);
-            json.push('{');
-            for (at, (key, value)) in entries.into_iter().enumerate() {
-                if at > 0 {
-                    json.push(',');
-                }
-                string(json, key);
-                json.push(':');
-                write(json, value);
-            }
-            json.push('}');
-        }
-    }
-}
-
-/// A JSON string as Go's encoder writes it: what HTML could misread is escaped too.
-fn string(json: &mut String, text: &str) {
-    json.push('"');
-    for char in text.chars() {
-        match char {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            '\n' => json.push_str("\\n"),
-            '\r' => json.push_str("\\r"),
-            '\t' => json.push_str("\\t"),
-            '\u{8}' => json.push_str("\\b"),
-            '\u{c}' => json.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..'\u{20}' => {
-                json.push_str(&format!("\\u{:04x}", u32::from(char)));
-            }
-            char => json.push(char),
-        }
-    }
-    json.push('"');
+    json::write(&Node::mapping(fields), None)
 }

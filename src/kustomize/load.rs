@@ -182,7 +182,7 @@ pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagno
             Some(View::Sequence(items)) => queue.extend(items.iter().map(as_json)),
             Some(_) if items.is_some_and(Node::is_null) => {}
             Some(_) => faults.push(not_a_list(&node)),
-            None => resources.push(Resource::new(Object::new(node))),
+            None => resources.push(Resource::read(Object::new(node))),
         }
     }
     if faults.is_empty() {

@@ -1,6 +1,6 @@
 //! Where a resource came from and what changed it, for `buildMetadata`.
 
-use crate::yaml::{Entry, Mapping, Node, to_claims_form};
+use crate::yaml::{Entry, Mapping, Node, to_kyaml_value_form};
 
 /// One origin: a file, or a generator or transformer with the file it is configured in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Origin {
 
     /// The annotation's text.
     pub(super) fn to_yaml(&self) -> String {
-        to_claims_form(&self.to_node())
+        to_kyaml_value_form(&self.to_node())
     }
 
     /// The origin as a map without empty fields.

@@ -21,9 +21,6 @@ pub(super) fn fix(
     schemas: &Schemas,
 ) -> Vec<Diagnostic> {
     let candidates = Candidates::of(resources, schemas);
-    if candidates.list.is_empty() {
-        return Vec::new();
-    }
     let fields = Fields::of(config);
     let mut faults = Vec::new();
     let mut referred = vec![false; resources.len()];
@@ -31,6 +28,7 @@ pub(super) fn fix(
         if let Err(fault) = fix_one(resource, &fields, &candidates, schemas, &mut referred) {
             faults.push(fault);
         }
+        resource.settle();
     }
     for (resource, referred) in resources.list_mut().iter_mut().zip(referred) {
         resource.referred |= referred;
@@ -50,7 +48,7 @@ fn fix_one(
     if wanted.is_empty() {
         return Ok(());
     }
-    let referrer = Referrer::of(resource, candidates, schemas);
+    let referrer = Referrer::of(resource, schemas)?;
     for (target, spec) in wanted {
         let mut seek = Seek {
             referrer: &referrer,
@@ -227,12 +225,12 @@ struct Referrer {
 }
 
 impl Referrer {
-    fn of(resource: &Resource, _candidates: &Candidates, schemas: &Schemas) -> Referrer {
+    fn of(resource: &Resource, schemas: &Schemas) -> Result<Referrer, Diagnostic> {
         let gvk = resource.object.gvk();
         let space = space_of(&gvk, resource.object.namespace(), schemas);
         let mut spaces: Vec<Box<str>> = vec![CLUSTER.into(), space.into()];
         if &*gvk.kind == "RoleBinding" {
-            spaces.extend(account_namespaces(resource.node()));
+            spaces.extend(account_namespaces(resource.node())?);
         }
         let role = resource.node().get("roleRef").and_then(|role| {
             Some(Gvk {
@@ -241,7 +239,7 @@ impl Referrer {
                 kind: role.get("kind")?.as_str()?.into(),
             })
         });
-        Referrer {
+        Ok(Referrer {
             spaces: (space != CLUSTER).then_some(spaces),
             space: space.into(),
             prefixes: resource.prefixes.clone(),
@@ -249,22 +247,28 @@ impl Referrer {
             role,
             id: resource.object.id(),
             span: resource.object.span().clone(),
-        }
+        })
     }
 }
 
 /// Namespaces of the service accounts that a role binding names.
-fn account_namespaces(binding: &Node) -> Vec<Box<str>> {
-    let subjects = binding
-        .get("subjects")
-        .and_then(Node::as_sequence)
-        .unwrap_or(&[]);
+fn account_namespaces(binding: &Node) -> Result<Vec<Box<str>>, Diagnostic> {
+    let subjects = binding.get("subjects").and_then(Node::as_sequence);
     let accounts = subjects
+        .unwrap_or(&[])
         .iter()
         .filter(|it| it.get("kind").and_then(Node::as_str) == Some("ServiceAccount"));
-    accounts
-        .filter_map(|it| Some(it.get("namespace")?.as_str()?.into()))
-        .collect()
+    let namespaces = accounts.filter_map(|it| it.get("namespace"));
+    let text = |it: &Node| match it.as_string() {
+        Some(text) => Ok(text.into()),
+        None => {
+            let message = format!("expected a namespace, found {}", it.kind().words());
+            Err(Diagnostic::error("wrong-field-type", message)
+                .at(it)
+                .help("name the namespace of the service account, or leave the field out"))
+        }
+    };
+    namespaces.map(text).collect()
 }
 
 /// One field that may hold a name of one kind.

@@ -50,6 +50,9 @@ pub(super) struct Id {
     pub(super) space: Box<str>,
 }
 
+/// What the names of kustomize's own annotations begin with.
+pub(super) const INTERNAL: &str = "internal.config.kubernetes.io/";
+
 /// The namespace of what has none. No namespace can be named so.
 pub(super) const CLUSTER: &str = "_non_namespaceable_";
 
@@ -68,6 +71,35 @@ impl Resource {
             origin: None,
             transformations: Vec::new(),
             deleted: false,
+        }
+    }
+
+    /// An object as it was read. What kustomize notes in annotations may stand in it: somebody may have kept a build's insides.
+    pub(super) fn read(object: Object) -> Resource {
+        let resource = Resource::new(object);
+        let list = |name: &str| -> Vec<Arc<str>> {
+            let text = resource.annotation(&format!("{INTERNAL}{name}"));
+            text.map_or(Vec::new(), |it| it.split(',').map(Arc::from).collect())
+        };
+        if resource.metadata_map("annotations").is_none() {
+            return resource;
+        }
+        let (names, spaces) = (list("previousNames"), list("previousNamespaces"));
+        let ids = names.into_iter().zip(spaces).zip(list("previousKinds"));
+        let previous = ids.map(|((name, namespace), kind)| PreviousId {
+            name,
+            namespace,
+            kind,
+        });
+        let previous: Vec<PreviousId> = previous.collect();
+        let (prefixes, suffixes) = (list("prefixes"), list("suffixes"));
+        let needs_hash = list("needsHashSuffix").first().map(|it| &**it) == Some("enabled");
+        Resource {
+            previous,
+            prefixes,
+            suffixes,
+            needs_hash,
+            ..resource
         }
     }
 
@@ -93,6 +125,13 @@ impl Resource {
             gvk.kind = first.kind.as_ref().into();
         }
         gvk
+    }
+
+    /// Carries a change of one place to those that share its value. Whoever changes values in place calls it.
+    pub(super) fn settle(&mut self) {
+        if !self.shared.is_empty() {
+            self.shared.settle(&mut self.object.node);
+        }
     }
 
     /// Puts text at `metadata.<key>`.

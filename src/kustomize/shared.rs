@@ -29,19 +29,6 @@ impl Shared {
         self.groups.clear();
     }
 
-    /// Forgets what lies below a field that was rebuilt.
-    pub(super) fn forget(&mut self, top: &[&str]) {
-        let below = |path: &FieldPath| {
-            top.iter()
-                .zip(path.steps())
-                .all(|(key, step)| matches!(step, Step::Key(it) if &**it == *key))
-        };
-        for group in &mut self.groups {
-            group.paths.retain(|path| !below(path));
-        }
-        self.groups.retain(|group| group.paths.len() > 1);
-    }
-
     /// Notes that one value was put at several places.
     pub(super) fn add(&mut self, mut paths: Vec<FieldPath>, value: &Node) {
         if paths.len() > 1 {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::operations::by_key;
 use super::same::{same, written};
 use super::strategic::{DIRECTIVE, Merge};
 use crate::object::Object;
@@ -92,12 +93,7 @@ impl Drafter<'_> {
         after: &Mapping,
         of: Option<TypeRef>,
     ) -> Option<Mapping> {
-        let mut olds: BTreeMap<&str, &Node> = BTreeMap::new();
-        olds.extend(
-            before
-                .iter()
-                .map(|it| (it.key.as_str().unwrap_or(""), &it.value)),
-        );
+        let mut olds = by_key(before);
         let mut patch = Mapping::new();
         for Entry { key, value } in after {
             let name = key.as_str().unwrap_or("");
@@ -234,13 +230,13 @@ fn index<'a>(items: &'a [Node], keys: &[Box<str>]) -> Option<BTreeMap<Vec<&'a st
 }
 
 fn key_of<'a>(item: &'a Node, keys: &[Box<str>]) -> Vec<&'a str> {
-    let text = |key: &Box<str>| item.get(key).and_then(Node::as_str).unwrap_or("");
-    keys.iter().map(text).collect()
+    let text = |key| item.get(key).and_then(Node::as_str).unwrap_or("");
+    keys.iter().map(|key| text(key)).collect()
 }
 
 fn keys_only(item: &Node, keys: &[Box<str>]) -> Mapping {
-    let entry = |key: &Box<str>| item.as_mapping()?.entry(key).cloned();
-    keys.iter().filter_map(entry).collect()
+    let entry = |key| item.as_mapping()?.entry(key).cloned();
+    keys.iter().filter_map(|key| entry(key)).collect()
 }
 
 /// The shortest beginning of the wanted list after which the old values follow in their order.

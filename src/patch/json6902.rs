@@ -69,7 +69,7 @@ fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
             .at(&node)
             .help("an operation is a map with `op`, `path` and `value`"));
     }
-    if source.text.starts_with('[') {
+    if source.text.trim_start().starts_with('[') {
         check_json(&node)?;
     } else {
         as_yaml_1_1(&mut node);
@@ -250,72 +250,71 @@ fn index(key: &str, len: usize) -> Option<usize> {
 }
 
 impl<'a> Place<'a> {
-    fn bad_index(&self) -> Diagnostic {
-        let len = self.within.as_sequence().map_or(0, <[Node]>::len);
-        fault(format!(
-            "`{}` is no place in a list of {len}, at `{}`",
-            self.key, self.path
-        ))
-        .help("the first item has the index 0, and `-` adds at the end")
-    }
-
     fn get(self) -> Result<Option<&'a Node>, Diagnostic> {
-        if let Some(items) = self.within.as_sequence() {
-            let at = index(&self.key, items.len()).filter(|at| *at < items.len());
-            let at = at.ok_or_else(|| self.bad_index())?;
-            return Ok(self.within.as_sequence().and_then(|items| items.get(at)));
+        let Place { within, key, path } = self;
+        match within.as_sequence() {
+            None => Ok(within.get(&key)),
+            Some(items) => {
+                let found = index(&key, items.len()).and_then(|at| items.get(at));
+                let found = found.ok_or_else(|| bad_index(&key, path, items.len()))?;
+                Ok(Some(found))
+            }
         }
-        Ok(self.within.get(&self.key))
     }
 
     fn add(self, value: Option<Node>) -> Result<(), Diagnostic> {
-        let bad = self.bad_index();
-        let value = value.unwrap_or_else(Node::null);
-        let Some(items) = self.within.as_sequence_mut() else {
-            return self.set_key(value);
+        let Place { within, key, path } = self;
+        let Some(items) = within.as_sequence_mut() else {
+            return set_key(within, key, value);
         };
-        let at = match &*self.key {
-            "-" => Some(items.len()),
-            key => index(key, items.len() + 1).filter(|at| *at <= items.len()),
+        let len = items.len();
+        let at = match &*key {
+            "-" => Some(len),
+            key => index(key, len + 1).filter(|at| *at <= len),
         };
-        items.insert(at.ok_or(bad)?, value);
+        let at = at.ok_or_else(|| bad_index(&key, path, len))?;
+        items.insert(at, value.unwrap_or_else(Node::null));
         Ok(())
     }
 
     fn replace(self, value: Option<Node>) -> Result<(), Diagnostic> {
-        let bad = self.bad_index();
-        let value = value.unwrap_or_else(Node::null);
-        let Some(items) = self.within.as_sequence_mut() else {
-            return self.set_key(value);
+        let Place { within, key, path } = self;
+        let Some(items) = within.as_sequence_mut() else {
+            return set_key(within, key, value);
         };
-        let at = index(&self.key, items.len()).and_then(|at| items.get_mut(at));
-        *at.ok_or(bad)? = value;
-        Ok(())
-    }
-
-    fn set_key(self, value: Node) -> Result<(), Diagnostic> {
-        if let Some(entries) = self.within.as_mapping_mut() {
-            entries.insert(self.key, value);
-        }
+        let len = items.len();
+        let found = index(&key, len).and_then(|at| items.get_mut(at));
+        *found.ok_or_else(|| bad_index(&key, path, len))? = value.unwrap_or_else(Node::null);
         Ok(())
     }
 
     fn remove(self) -> Result<Node, Diagnostic> {
-        let bad = self.bad_index();
-        if let Some(items) = self.within.as_sequence_mut() {
-            let at = index(&self.key, items.len()).filter(|at| *at < items.len());
-            return Ok(items.remove(at.ok_or(bad)?));
+        let Place { within, key, path } = self;
+        if let Some(items) = within.as_sequence_mut() {
+            let at = index(&key, items.len()).filter(|at| *at < items.len());
+            let at = at.ok_or_else(|| bad_index(&key, path, items.len()))?;
+            return Ok(items.remove(at));
         }
-        let entry = self
-            .within
-            .as_mapping_mut()
-            .and_then(|it| it.remove(&self.key));
-        let missing = || {
-            fault(format!("the object has nothing at `{}`", self.path))
+        let entry = within.as_mapping_mut().and_then(|it| it.remove(&key));
+        entry.map(|it| it.value).ok_or_else(|| {
+            fault(format!("the object has nothing at `{path}`"))
                 .help("only what is there can be removed or moved")
-        };
-        entry.map(|it| it.value).ok_or_else(missing)
+        })
     }
+}
+
+fn set_key(within: &mut Node, key: String, value: Option<Node>) -> Result<(), Diagnostic> {
+    if let Some(entries) = within.as_mapping_mut() {
+        entries.insert(key, value.unwrap_or_else(Node::null));
+    }
+    Ok(())
+}
+
+fn bad_index(key: &str, path: &str, len: usize) -> Diagnostic {
+    fault(format!(
+        "`{key}` is no place in a list of {len}, at `{path}`"
+    ))
+    .help("the first item has the index 0, and `-` adds at the end")
 }
 
 fn test(found: Option<&Node>, wanted: Option<&Node>) -> Result<(), Diagnostic> {

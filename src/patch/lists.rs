@@ -4,9 +4,9 @@
 //! key is missing or stands twice: items are looked up by text, set aside, and laid over each other again. The steps are kept,
 //! on indices into one pool, because an item that is "the same one" in two lists is changed in both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::strategic::{DIRECTIVE, Merge, wrong_kind};
+use super::strategic::{DIRECTIVE, Merge, strip, wrong_kind};
 use crate::diag::Diagnostic;
 use crate::schema::TypeRef;
 use crate::yaml::{Kind, Mapping, Node};
@@ -19,11 +19,72 @@ pub(super) fn merge(
     keys: &[Box<str>],
     of: Option<TypeRef>,
 ) -> Result<Vec<Node>, Diagnostic> {
+    if let [key] = keys {
+        let patch = patch.as_deref().unwrap_or_default();
+        if let (Some(wanted), true) = (texts(patch, key), texts(&target, key).is_some()) {
+            return in_shape(merge, target, patch, key, &wanted, of);
+        }
+    }
     let mut lists = Lists::new(merge, of, target);
     let start = lists.pool.len();
     lists.pool.extend(patch.into_iter().flatten());
     lists.patch = Some((start..lists.pool.len()).collect());
     lists.run(keys)
+}
+
+/// The texts of the items' keys and their places, if every item has one and no two the same.
+fn texts<'a>(items: &'a [Node], key: &str) -> Option<BTreeMap<&'a str, usize>> {
+    let mut texts = BTreeMap::new();
+    for (at, item) in items.iter().enumerate() {
+        let value = item.get(key).filter(|it| !it.is_null())?.as_str()?;
+        if value.is_empty() || texts.insert(value, at).is_some() {
+            return None;
+        }
+    }
+    Some(texts)
+}
+
+/// The same as the steps below for lists in shape, where no item can meet any but its like: one pass.
+fn in_shape(
+    merge: &Merge<'_>,
+    target: Vec<Node>,
+    patch: &[Node],
+    key: &str,
+    wanted: &BTreeMap<&str, usize>,
+    of: Option<TypeRef>,
+) -> Result<Vec<Node>, Diagnostic> {
+    let mut merged: Vec<Option<Node>> = vec![None; patch.len()];
+    let mut rest = Vec::with_capacity(target.len());
+    for mut item in target {
+        let at = item.get(key).and_then(|it| wanted.get(text(it))).copied();
+        match at.and_then(|at| Some((merged.get_mut(at)?, patch.get(at)?))) {
+            // A replacing item is laid aside for the old one, which only moves (case `replaced-item`).
+            Some((place, patch)) if replaces(patch) => {
+                merge.added(patch, of)?;
+                *place = Some(item);
+            }
+            Some((place, patch)) => {
+                // Null marks what is to go, so that it is not taken for an item to add.
+                let kept = merge.merge(&mut item, Some(patch), of)?;
+                *place = Some(if kept { item } else { Node::null() });
+            }
+            None if merge.merge(&mut item, None, of)? => rest.push(item),
+            None => {}
+        }
+    }
+    let mut result = Vec::with_capacity(patch.len() + rest.len());
+    for (merged, patch) in merged.into_iter().zip(patch) {
+        match merged {
+            Some(item) => result.extend(Some(item).filter(|it| !it.is_null())),
+            None => result.extend(merge.added(patch, of)?),
+        }
+    }
+    result.append(&mut rest);
+    Ok(result)
+}
+
+fn replaces(item: &Node) -> bool {
+    item.get(DIRECTIVE).and_then(Node::as_str) == Some("replace")
 }
 
 /// Merges a list with itself.
@@ -33,6 +94,15 @@ pub(super) fn own(
     keys: &[Box<str>],
     of: Option<TypeRef>,
 ) -> Result<Vec<Node>, Diagnostic> {
+    if matches!(keys, [key] if texts(&items, key).is_some()) {
+        let mut kept = Vec::with_capacity(items.len());
+        for mut item in items {
+            if merge.own(&mut item, of)? {
+                kept.push(item);
+            }
+        }
+        return Ok(kept);
+    }
     Lists::new(merge, of, items).run(keys)
 }
 
@@ -75,9 +145,7 @@ impl<'a> Lists<'a> {
         } else {
             self.merged(&keys, &wanted)?
         };
-        let mut pool: Vec<Option<Node>> = self.pool.into_iter().map(Some).collect();
-        let mut take = |at: usize| pool.get_mut(at).and_then(Option::take);
-        Ok(result.into_iter().filter_map(&mut take).collect())
+        Ok(taken(self.pool, &result))
     }
 
     /// The keys' values over both lists, each once, the patch's first.
@@ -120,49 +188,52 @@ impl<'a> Lists<'a> {
         let at = match (target, patch) {
             (None, None) => None,
             (Some(target), None) => {
-                let mut node = std::mem::replace(&mut self.pool[target], Node::null());
-                let kept = self.merge.merge(&mut node, None, self.of)?;
-                self.pool[target] = node;
-                kept.then_some(target)
+                self.keep(target, |it, node| it.merge.merge(node, None, it.of))?
             }
             (Some(target), Some(patch)) if target == patch => {
-                let mut node = std::mem::replace(&mut self.pool[target], Node::null());
-                let kept = self.merge.own(&mut node, self.of)?;
-                self.pool[target] = node;
-                kept.then_some(target)
+                self.keep(target, |it, node| it.merge.own(node, it.of))?
             }
             (Some(target), Some(patch)) if self.pool[target].is_scalar() => {
-                if self.pool[patch].is_scalar() {
-                    Some(patch)
-                } else {
+                if !self.pool[patch].is_scalar() {
                     return Err(wrong_kind(&self.pool[target], &self.pool[patch]));
                 }
+                Some(patch)
             }
-            // A replacing item is laid aside for the old one, which only moves (case `patch-replace-item`).
-            (Some(_), Some(patch)) if self.replaces(patch) => self.add(patch)?,
+            // A replacing item is laid aside for the old one, which only moves (case `replaced-item`).
+            (Some(_), Some(patch)) if replaces(&self.pool[patch]) => self.add(patch)?,
             (Some(target), Some(patch)) => {
-                let patch = self.pool[patch].clone();
-                let mut node = std::mem::replace(&mut self.pool[target], Node::null());
-                let kept = self.merge.merge(&mut node, Some(&patch), self.of)?;
-                self.pool[target] = node;
-                kept.then_some(target)
+                let merged = self.keep(target, |it, node| {
+                    it.merge.merge(node, Some(&it.pool[patch]), it.of)
+                })?;
+                strip(&mut self.pool[patch]);
+                merged
             }
             (None, Some(patch)) => self.add(patch)?,
         };
         Ok(at.filter(|at| !is_empty(&self.pool[*at])))
     }
 
-    fn add(&mut self, patch: usize) -> Result<Option<usize>, Diagnostic> {
-        let added = self.merge.added(&self.pool[patch], self.of)?;
-        Ok(added.map(|node| {
-            self.pool.push(node);
-            self.pool.len() - 1
-        }))
+    /// Changes an item in its place; `None` when it is to go.
+    fn keep(
+        &mut self,
+        at: usize,
+        change: impl FnOnce(&Self, &mut Node) -> Result<bool, Diagnostic>,
+    ) -> Result<Option<usize>, Diagnostic> {
+        let mut node = std::mem::replace(&mut self.pool[at], Node::null());
+        let kept = change(self, &mut node)?;
+        self.pool[at] = node;
+        Ok(kept.then_some(at))
     }
 
-    fn replaces(&self, patch: usize) -> bool {
-        let word = self.pool[patch].get(DIRECTIVE).and_then(Node::as_str);
-        word == Some("replace")
+    /// The patch's item as a new one. A directive counts only once: items with a gap in their keys are met twice.
+    fn add(&mut self, patch: usize) -> Result<Option<usize>, Diagnostic> {
+        let added = self.merge.added(&self.pool[patch], self.of)?;
+        let kept = added.is_some();
+        match added {
+            Some(node) => self.pool[patch] = node,
+            None => strip(&mut self.pool[patch]),
+        }
+        Ok(kept.then_some(patch))
     }
 
     /// An item that was found by a part of its keys gets the rest.
@@ -262,6 +333,21 @@ impl<'a> Lists<'a> {
         }
         Ok(())
     }
+}
+
+/// The nodes at some places of the pool, of which one can stand twice.
+fn taken(mut pool: Vec<Node>, places: &[usize]) -> Vec<Node> {
+    let mut uses = vec![0_usize; pool.len()];
+    places.iter().for_each(|at| uses[*at] += 1);
+    let take = |at: &usize| {
+        uses[*at] -= 1;
+        if uses[*at] > 0 {
+            pool[*at].clone()
+        } else {
+            std::mem::replace(&mut pool[*at], Node::null())
+        }
+    };
+    places.iter().map(take).collect()
 }
 
 /// Whether an item has these values; an empty one asks only that the key be there.

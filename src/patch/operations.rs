@@ -1,5 +1,7 @@
 //! The JSON 6902 operations from one value to another.
 
+use std::collections::BTreeMap;
+
 use super::same::same;
 use crate::yaml::{FieldPath, Mapping, Node, Step, View};
 
@@ -11,6 +13,14 @@ pub(super) fn operations(before: &Node, after: &Node) -> Node {
     };
     writer.change(before, after);
     Node::sequence(writer.operations)
+}
+
+/// The values of a map by their keys, for maps of any size.
+pub(super) fn by_key(map: &Mapping) -> BTreeMap<&str, &Node> {
+    let entries = map.iter();
+    entries
+        .map(|it| (it.key.as_str().unwrap_or(""), &it.value))
+        .collect()
 }
 
 struct Writer {
@@ -29,15 +39,13 @@ impl Writer {
     }
 
     fn map(&mut self, before: &Mapping, after: &Mapping) {
-        for entry in before {
-            let key = entry.key.as_str().unwrap_or("");
-            if !after.contains_key(key) {
-                self.at(Step::Key(key.into()), |it| it.say("remove", None));
-            }
+        let (olds, news) = (by_key(before), by_key(after));
+        for key in before.keys().filter(|key| !news.contains_key(key)) {
+            self.at(Step::Key(key.into()), |it| it.say("remove", None));
         }
         for entry in after {
             let key = entry.key.as_str().unwrap_or("");
-            self.at(Step::Key(key.into()), |it| match before.get(key) {
+            self.at(Step::Key(key.into()), |it| match olds.get(key) {
                 Some(before) => it.change(before, &entry.value),
                 None => it.say("add", Some(&entry.value)),
             });

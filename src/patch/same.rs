@@ -19,14 +19,14 @@ fn same_entries(a: &Mapping, b: &Mapping) -> bool {
     if a.keys().eq(b.keys()) {
         return a.iter().zip(b).all(|(a, b)| same(&a.value, &b.value));
     }
-    let sorted = |of: &Mapping| -> Vec<Entry> {
-        let mut entries: Vec<Entry> = of.iter().cloned().collect();
-        entries.sort_by(|a, b| a.key.as_str().cmp(&b.key.as_str()));
-        entries
-    };
-    let (a, b) = (sorted(a), sorted(b));
-    let mut pairs = a.iter().zip(&b);
+    let mut pairs = sorted(a).into_iter().zip(sorted(b));
     pairs.all(|(a, b)| a.key.as_str() == b.key.as_str() && same(&a.value, &b.value))
+}
+
+fn sorted(of: &Mapping) -> Vec<&Entry> {
+    let mut entries: Vec<&Entry> = of.iter().collect();
+    entries.sort_by_key(|it| it.key.as_str());
+    entries
 }
 
 fn same_scalar(a: &Node, b: &Node) -> bool {

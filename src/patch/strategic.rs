@@ -34,7 +34,7 @@ pub fn strategic(
 ) -> Result<Applied, Diagnostic> {
     match directive(patch)? {
         Some(Directive::Delete) => return Ok(Applied::Deleted),
-        // kustomize drops the replaced root and goes on with the old one (case `patch-directive`).
+        // kustomize drops the replaced root and goes on with the old one (case `replaced-item`).
         Some(Directive::Replace) => return Ok(Applied::Merged),
         _ => {}
     }
@@ -268,10 +268,12 @@ impl Merge<'_> {
         match node.kind() {
             Kind::Null => return Ok(false),
             Kind::Mapping => {
-                match directive(node)? {
-                    Some(Directive::Delete) => return Ok(false),
-                    Some(_) => strip(node),
-                    None => {}
+                let directive = directive(node)?;
+                if directive.is_some() {
+                    strip(node);
+                }
+                if directive == Some(Directive::Delete) {
+                    return Ok(false);
                 }
                 self.own_fields(node, of)?;
             }
@@ -344,7 +346,7 @@ impl Merge<'_> {
     }
 }
 
-fn strip(node: &mut Node) {
+pub(super) fn strip(node: &mut Node) {
     if let Some(entries) = node.as_mapping_mut() {
         entries.remove(DIRECTIVE);
     }

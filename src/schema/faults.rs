@@ -118,13 +118,15 @@ pub(super) fn wrong_size(
     trail: &Trail<'_>,
 ) -> Diagnostic {
     let expected = match (range.min, range.max) {
-        (Some(min), _) if size < min => format!("at least {min}"),
-        (_, Some(max)) => format!("at most {max}"),
-        _ => "other".into(),
+        (Some(min), _) if size < min => ("at least", min),
+        (_, max) => ("at most", max.unwrap_or(size)),
     };
+    let plural = if expected.1 == 1 { "" } else { "s" };
     let message = format!(
-        "`{}` must have {expected} {what}, found {size}",
-        subject(root, trail)
+        "`{}` must have {} {} {what}{plural}, found {size}",
+        subject(root, trail),
+        expected.0,
+        expected.1
     );
     Diagnostic::error("invalid-value", message).at(head(node.span()))
 }

@@ -142,6 +142,13 @@ impl Reader {
         if int_or_string || schema.types == Types::Any && is_int_or_string(words) {
             schema.types = Types::IntOrString;
         }
+        // Kubernetes' own document says no more of what is stored as it comes.
+        if self.dialect == Dialect::OpenApi
+            && schema.properties.is_empty()
+            && matches!(schema.additional, Additional::Unsaid)
+        {
+            schema.flags.preserve_unknown = true;
+        }
         schema
     }
 

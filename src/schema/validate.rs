@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::custom::object_meta;
+use super::document::OpenApi;
 use super::faults;
 use super::format::is_quantity;
 use super::structural::{Flags, Format, Limits, ListType, Logic, Range, Schema, Types};
@@ -13,8 +15,19 @@ use crate::yaml::{Entry, FieldPath, Kind, Mapping, Node, Step, Style, Tag, View,
 /// `root` is the word for the node itself: the kind's name, say. A `null` under a key where none may stand counts as left
 /// out, as for the API server. Codes: `unknown-field`, `missing-field`, `wrong-type`, `invalid-value`.
 pub fn validate(node: &Node, schema: &Schema, root: &str) -> Vec<Diagnostic> {
+    validate_with(node, schema, root, None)
+}
+
+/// The same, with the definitions that the schema refers to.
+pub(super) fn validate_with(
+    node: &Node,
+    schema: &Schema,
+    root: &str,
+    openapi: Option<&OpenApi>,
+) -> Vec<Diagnostic> {
     let mut walk = Walk {
         root,
+        openapi,
         faults: Vec::new(),
         flags: schema.flags,
         strict: true,
@@ -23,9 +36,10 @@ pub fn validate(node: &Node, schema: &Schema, root: &str) -> Vec<Diagnostic> {
     walk.faults
 }
 
-pub(super) struct Walk<'a> {
-    pub(super) root: &'a str,
-    pub(super) faults: Vec<Diagnostic>,
+struct Walk<'a> {
+    root: &'a str,
+    openapi: Option<&'a OpenApi>,
+    faults: Vec<Diagnostic>,
     /// The root's own: what it says of numbers in quotes holds everywhere below.
     flags: Flags,
     /// Whether unknown fields are faults: not within `allOf` and its like, which only say more of known ones.
@@ -80,7 +94,8 @@ impl<'t> Trail<'t> {
 }
 
 impl Walk<'_> {
-    pub(super) fn node(&mut self, node: &Node, schema: &Schema, trail: &Trail<'_>) {
+    fn node(&mut self, node: &Node, schema: &Schema, trail: &Trail<'_>) {
+        let schema = self.openapi.map_or(schema, |it| it.resolve(schema));
         if node.is_null() && schema.flags.nullable {
             return;
         }
@@ -134,17 +149,26 @@ impl Walk<'_> {
         let closed = self.strict && schema.is_closed();
         for Entry { key, value } in mapping {
             let name = key.as_str().unwrap_or("");
+            let common = schema.flags.resource && self.common_field(key, value, trail);
             if let Some(field) = schema.child(name) {
                 if field.flags.nullable || !value.is_null() {
+                    let strict = self.strict;
+                    self.strict &= !common;
                     self.node(value, field, &trail.key(key));
+                    self.strict = strict;
                 }
-            } else if closed {
+            } else if closed && !common {
                 let fault = faults::unknown_field(self.root, key, schema, trail);
                 self.faults.push(fault);
             }
         }
         for name in &schema.required {
-            let nullable = || schema.property(name).is_some_and(Schema::is_nullable);
+            let field = schema.property(name);
+            // The server fills a default in before it looks for what is required.
+            if field.is_some_and(|it| it.default.is_some()) {
+                continue;
+            }
+            let nullable = || field.is_some_and(Schema::is_nullable);
             let standing = mapping.entry(name);
             if standing.is_none_or(|it| it.value.is_null() && !nullable()) {
                 let at = standing.map_or(node, |it| &it.key);
@@ -152,6 +176,21 @@ impl Walk<'_> {
                 self.faults.push(fault);
             }
         }
+    }
+
+    /// Judges a field that every object has, whether its schema names it or not. What the schema says of it only adds to it.
+    fn common_field(&mut self, key: &Node, value: &Node, trail: &Trail<'_>) -> bool {
+        match key.as_str() {
+            Some("metadata") if self.strict => self.node(value, object_meta(), &trail.key(key)),
+            // A kind is text as a name is.
+            Some("apiVersion" | "kind") if self.strict => {
+                if let Some(text) = object_meta().property("name") {
+                    self.node(value, text, &trail.key(key));
+                }
+            }
+            name => return matches!(name, Some("metadata" | "apiVersion" | "kind")),
+        }
+        true
     }
 
     fn sequence(&mut self, items: &[Node], schema: &Schema, trail: &Trail<'_>) {
@@ -215,8 +254,8 @@ impl Walk<'_> {
             View::Scalar(text) if json_kind(node) == Kind::String => {
                 self.text(node, text, limits, trail)
             }
-            View::Sequence(items) => self.size(node, items.len(), limits.items, "items", trail),
-            View::Mapping(map) => self.size(node, map.len(), limits.properties, "keys", trail),
+            View::Sequence(items) => self.size(node, items.len(), limits.items, "item", trail),
+            View::Mapping(map) => self.size(node, map.len(), limits.properties, "key", trail),
             View::Scalar(_) => {}
         }
         let number = self
@@ -241,7 +280,7 @@ impl Walk<'_> {
                 node,
                 text.chars().count(),
                 limits.length,
-                "characters",
+                "character",
                 trail,
             );
         }

@@ -105,7 +105,9 @@ impl Templates {
         context: &Context,
         origin: &Span,
     ) -> Result<Vec<Node>, Diagnostics> {
-        let (text, slots) = self.run(name, context)?;
+        let (mut text, slots) = self.run(name, context)?;
+        // The engine drops a template's last line break, and a block text at the end would lose its own with it.
+        text.push('\n');
         let source = Source::new(self.source_of(name).path.clone(), text);
         let documents = crate::yaml::parse(&source)
             .map_err(|faults| self.output_faults(name, &source, faults))?;

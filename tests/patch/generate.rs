@@ -108,7 +108,11 @@ fn custom() -> Nodes {
     object(
         "example.org/v1",
         "Thing",
-        vec![("spec", map_of(anything.boxed()))],
+        vec![
+            ("spec", map_of(anything.boxed())),
+            // An object within an object says its own type, and its lists merge.
+            ("template", prop_oneof![deployment(), service()].boxed()),
+        ],
     )
 }
 
@@ -280,4 +284,57 @@ fn entry(key: &str, value: Node) -> Entry {
         key: Node::from(key),
         value,
     }
+}
+
+/// A pod with lists out of shape: items without a key, two of one key, nulls, empty maps, directives.
+pub(super) fn wild() -> Nodes {
+    let item = |key: &'static str,
+                names: &'static [&'static str],
+                rest: Vec<(&'static str, Nodes)>| {
+        let name = proptest::option::weighted(0.85, one_of(names));
+        let directive = proptest::option::weighted(0.12, one_of(&["delete", "replace", "merge"]));
+        let item = (name, maybe(rest), directive).prop_map(move |(name, mut item, directive)| {
+            if let Some(name) = name {
+                item.insert(key, name);
+            }
+            if let Some(directive) = directive {
+                item.insert("$patch", directive);
+            }
+            Node::mapping(item)
+        });
+        let item = prop_oneof![20 => item, 1 => Just(Node::null()), 1 => Just(Node::mapping(Mapping::new()))];
+        prop::collection::vec(item, 0..4)
+            .prop_map(Node::sequence)
+            .boxed()
+    };
+    let value =
+        prop_oneof![3 => one_of(&["a", "5", "yes", "50%"]), 1 => number(), 1 => Just(Node::null())]
+            .boxed();
+    let port = vec![
+        ("protocol", one_of(&["TCP", "UDP"])),
+        ("name", value.clone()),
+    ];
+    let container = vec![
+        ("image", value.clone()),
+        (
+            "env",
+            item("name", &["A", "B", "C"], vec![("value", value.clone())]),
+        ),
+        ("ports", item("containerPort", &["80", "81"], port)),
+        (
+            "args",
+            prop::collection::vec(value.clone(), 0..3)
+                .prop_map(Node::sequence)
+                .boxed(),
+        ),
+    ];
+    let spec = map(vec![
+        ("containers", item("name", &["a", "b", "c"], container)),
+        (
+            "nodeSelector",
+            prop_oneof![map_of(value.clone()), Just(Node::null())].boxed(),
+        ),
+        ("hostname", value),
+    ]);
+    object("v1", "Pod", vec![("spec", spec)])
 }

@@ -145,7 +145,9 @@ fn take_over(resource: &mut Resource, old: &Resource, merge: bool) {
     resource.suffixes.clone_from(&old.suffixes);
     resource.variables.clone_from(&old.variables);
     resource.object.mark.clone_from(&old.object.mark);
-    resource.origin = old.origin.clone().or(resource.origin.take());
+    if merge {
+        resource.origin = old.origin.clone().or(resource.origin.take());
+    }
     resource.transformations.clone_from(&old.transformations);
 }
 

@@ -21,6 +21,7 @@ use crate::yaml::Node;
 
 use super::accumulate::{Accumulated, Context, Failed, Level, mark};
 use super::config::Config;
+use super::hash;
 use super::kustomization::Kustomization;
 use super::origin::Origin;
 use super::resources::Resources;
@@ -54,7 +55,18 @@ const ORDER: &[Transform] = &[
 ];
 
 /// Those that only work as plugins.
-const PLUGINS: &[Transform] = &[affix::BOTH, value_add::TRANSFORM];
+const PLUGINS: &[Transform] = &[affix::BOTH, value_add::TRANSFORM, HASH];
+
+/// Appends the hashes before their time.
+const HASH: Transform = Transform {
+    plugin: "HashTransformer",
+    apply: |_, _| Ok(()),
+    fields: &[],
+    run: |stage, _, resources| {
+        hash::append(resources, &stage.context.schemas);
+        Ok(())
+    },
+};
 
 /// The transformer of a plugin's kind.
 pub(super) fn by_plugin(kind: &str) -> Option<&'static Transform> {
@@ -74,15 +86,6 @@ pub(super) struct Stage<'a, 'b> {
 impl Stage<'_, '_> {
     /// Says that a transformer has done one piece of its work.
     fn done(&mut self, plugin: &str, resources: &mut Resources) {
-        for resource in resources
-            .list_mut()
-            .iter_mut()
-            .filter(|it| !it.shared.is_empty())
-        {
-            let mut shared = std::mem::take(&mut resource.shared);
-            shared.settle(resource.node_mut());
-            resource.shared = shared;
-        }
         if self.context.track {
             let origin = Arc::new(Origin::builtin(self.file.clone(), plugin));
             resources.drop_deleted();
@@ -104,14 +107,12 @@ pub(super) fn run(
 ) -> Result<(), Failed> {
     let before = context.diagnostics.errors();
     let config = sum.config.clone();
-    let config = config
-        .as_deref()
-        .unwrap_or_else(|| super::defaults::config());
+    let config = config.unwrap_or_else(|| super::defaults::config().clone());
     let kustomization = level.kustomization;
     let mut stage = Stage {
         context,
         kustomization,
-        config,
+        config: &config,
         folder: level.folder(),
         file: level.file(),
     };
@@ -133,21 +134,16 @@ pub(super) fn run_plugin(
     config: &Node,
 ) -> Result<(), Diagnostic> {
     let specs = sum.config.clone();
-    let specs = specs
-        .as_deref()
-        .unwrap_or_else(|| super::defaults::config());
+    let specs = specs.unwrap_or_else(|| super::defaults::config().clone());
     let kustomization = level.kustomization;
     let mut stage = Stage {
         context,
         kustomization,
-        config: specs,
+        config: &specs,
         folder: level.folder(),
         file: level.file(),
     };
     (transform.run)(&mut stage, config, &mut sum.resources)?;
-    let track = std::mem::replace(&mut stage.context.track, false);
-    stage.done(transform.plugin, &mut sum.resources);
-    stage.context.track = track;
     sum.resources.drop_deleted();
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `namespace`.
 
 use crate::diag::Diagnostic;
+use crate::schema::Schemas;
 use crate::yaml::{Kind, Mapping, Node, Tag};
 
 use super::super::config::specs_of;
@@ -87,11 +88,26 @@ fn run(
     namespace.move_all(stage, resources)
 }
 
+/// Moves one resource, by its own namespace and nothing else.
+pub(super) fn set_own(
+    name: &str,
+    resource: &mut Resource,
+    schemas: &Schemas,
+) -> Result<(), Diagnostic> {
+    let namespace = Namespace {
+        name,
+        specs: &[],
+        unset_only: false,
+        subjects: Subjects::Default,
+    };
+    namespace.move_one(schemas, resource)
+}
+
 impl Namespace<'_> {
     fn move_all(&self, stage: &Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
         for resource in resources.list_mut() {
             remember(resource, &stage.context.schemas);
-            self.move_one(stage, resource)?;
+            self.move_one(&stage.context.schemas, resource)?;
         }
         resources
             .check_unique(&stage.context.schemas)
@@ -103,10 +119,10 @@ impl Namespace<'_> {
             })
     }
 
-    fn move_one(&self, stage: &Stage<'_, '_>, resource: &mut Resource) -> Result<(), Diagnostic> {
+    fn move_one(&self, schemas: &Schemas, resource: &mut Resource) -> Result<(), Diagnostic> {
         let gvk = resource.object.gvk();
         let core = resource.object.api_version() == "v1";
-        if !is_cluster_scoped(&stage.context.schemas, &gvk) {
+        if !is_cluster_scoped(schemas, &gvk) {
             let everywhere = FieldSpec::everywhere("metadata/namespace");
             everywhere.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
                 self.set(field)

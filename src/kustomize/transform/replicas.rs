@@ -12,7 +12,7 @@ use super::super::kustomization::{FIELD_SPECS, REPLICA, list, text};
 use super::super::resource::set_tagged;
 use super::super::resources::Resources;
 use super::super::shape::Shape;
-use super::{Stage, Transform};
+use super::Transform;
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ReplicaCountTransformer",

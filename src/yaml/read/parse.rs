@@ -71,17 +71,12 @@ impl<'s> Parser<'s> {
     }
 
     /// All documents, or the first alone; a fault that ends the reading comes after those that did not.
-    pub(super) fn documents(&mut self, first_only: bool) -> Result<Vec<Node>, Diagnostics> {
+    pub(super) fn documents(&mut self, first_only: bool) -> (Vec<Node>, Diagnostics) {
         let mut documents = Vec::new();
         if let Err(fault) = self.read(&mut documents, first_only) {
             self.builder.faults.push(*fault);
         }
-        let faults = std::mem::take(&mut self.builder.faults);
-        if faults.is_empty() {
-            Ok(documents)
-        } else {
-            Err(faults)
-        }
+        (documents, std::mem::take(&mut self.builder.faults))
     }
 
     fn read(&mut self, documents: &mut Vec<Node>, first_only: bool) -> Scan<()> {
@@ -310,11 +305,10 @@ impl<'s> Parser<'s> {
         if self.token.kind != TokenKind::Value {
             return self.push_empty(self.token.start);
         }
-        let mark = self.token.end;
         self.advance()?;
         match self.token.kind {
-            TokenKind::FlowEntry => self.push_empty(mark),
-            kind if kind == closing => self.push_empty(mark),
+            TokenKind::FlowEntry => self.push_empty(self.token.start),
+            kind if kind == closing => self.push_empty(self.token.start),
             _ => self.node(false, false),
         }
     }
@@ -547,6 +541,20 @@ impl Parser<'_> {
     }
 
     fn expected_key(&self) -> Box<crate::diag::Diagnostic> {
+        let after_value = self.end_of_last() as usize..self.token.start as usize;
+        if self
+            .scan
+            .text
+            .get(after_value)
+            .is_some_and(|it| !it.contains('\n'))
+        {
+            let fault = self
+                .scan
+                .unexpected(self.token, "the end of the line after the value");
+            return Box::new(fault.help(
+                "a value with quotes or brackets ends where they close: quote the whole of it",
+            ));
+        }
         let fault = self.scan.unexpected(self.token, "the next key of the map");
         let start = self.frames.last().map_or(0, |it| it.properties.start);
         let fault = fault.related(self.span(start, start), "the map begins here");
@@ -565,7 +573,8 @@ impl Parser<'_> {
     fn unclosed_flow(&self, expected: &str) -> Box<crate::diag::Diagnostic> {
         let fault = self.scan.unexpected(self.token, expected);
         let start = self.frames.last().map_or(0, |it| it.properties.start);
-        Box::new(fault.related(self.span(start, start + 1), "to go with this"))
+        let fault = fault.related(self.span(start, start + 1), "to go with this");
+        Box::new(fault.help("close the bracket, or put a text that holds such signs in quotes"))
     }
 
     fn expected_value(&self) -> Box<crate::diag::Diagnostic> {

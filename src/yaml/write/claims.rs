@@ -14,7 +14,7 @@ pub fn to_claims_form(node: &Node) -> String {
         View::Mapping(mapping) if !mapping.is_empty() => writer.mapping(mapping, 0, false),
         View::Sequence(items) if !items.is_empty() => writer.sequence(items, 0, false),
         _ => {
-            writer.inline(node, 0);
+            writer.inline(node, 2);
             writer.out.push('\n');
         }
     }
@@ -188,7 +188,7 @@ fn number(text: &str) -> String {
 /// Whether a string of several lines can be a literal block that every reader reads back unchanged.
 pub fn is_block_text(text: &str) -> bool {
     text.contains('\n')
-        && text.trim_matches('\n') != ""
+        && !text.trim_matches('\n').is_empty()
         && !text.starts_with('\t')
         && text
             .chars()

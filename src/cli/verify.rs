@@ -1,0 +1,203 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "two programs are run side by side and timed: that is what the subcommand is for"
+)]
+//! `pleach verify`: builds a user's own kustomizations with their own kustomize and with ours, and says where the two differ.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use similar::TextDiff;
+
+use super::{Global, Outcome, output, session};
+use crate::kustomize::FILE_NAMES;
+
+/// Lines of a difference that are shown for one kustomization.
+const LINES_MAX: usize = 40;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The program to compare with; without it `kustomize`, or `kubectl` where there is no `kustomize`
+    #[arg(long, value_name = "PROGRAM")]
+    against: Option<Against>,
+    /// Folders below which kustomizations are looked for
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// From where files may be read
+    #[arg(long, value_name = "WHICH", default_value = "LoadRestrictionsRootOnly")]
+    load_restrictor: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Against {
+    Kustomize,
+    Kubectl,
+}
+
+impl Against {
+    fn command(self) -> Command {
+        let (program, word) = match self {
+            Against::Kustomize => ("kustomize", "build"),
+            Against::Kubectl => ("kubectl", "kustomize"),
+        };
+        let mut command = Command::new(program);
+        command.arg(word);
+        command
+    }
+
+    fn is_installed(self) -> bool {
+        let result = self.command().arg("--help").output();
+        !matches!(result, Err(error) if error.kind() == ErrorKind::NotFound)
+    }
+}
+
+/// How the two programs took one kustomization.
+enum Verdict {
+    Same,
+    BothRefuse,
+    OnlyWeRefuse(String),
+    OnlyTheyRefuse(String),
+    Differs(String),
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let current = session::directory(global)?;
+    let against = match arguments.against {
+        Some(against) if against.is_installed() => against,
+        Some(_) => bail!("the program to compare with is not installed"),
+        None => [Against::Kustomize, Against::Kubectl]
+            .into_iter()
+            .find(|it| it.is_installed())
+            .context("there is neither `kustomize` nor `kubectl` to compare with")?,
+    };
+    let ours = std::env::current_exe().context("the program does not know where it stands")?;
+    let (mut count, mut wrong) = (0, 0);
+    let mut times = [Duration::ZERO; 2];
+    for folder in arguments
+        .paths
+        .iter()
+        .flat_map(|path| kustomizations(&current.join(path)))
+    {
+        let flags = ["--load-restrictor", &arguments.load_restrictor];
+        let (theirs, their_time) = timed(against.command().args(flags).arg(&folder))?;
+        let (our, our_time) = timed(Command::new(&ours).arg("build").args(flags).arg(&folder))?;
+        let verdict = compare(&theirs, &our);
+        count += 1;
+        times[0] += their_time;
+        times[1] += our_time;
+        wrong += usize::from(!matches!(verdict, Verdict::Same | Verdict::BothRefuse));
+        let shown = folder.strip_prefix(&current).unwrap_or(&folder);
+        output::text(&line(shown, &verdict, their_time, our_time))?;
+    }
+    output::note(&summary(count, wrong, times));
+    Ok(if wrong > 0 {
+        Outcome::Findings
+    } else {
+        Outcome::Clean
+    })
+}
+
+/// Folders with a kustomization, in the order of their paths; hidden folders are passed over. A component is no
+/// kustomization that can be built by itself.
+fn kustomizations(root: &Path) -> Vec<PathBuf> {
+    let hidden = |name: &str| name.starts_with('.') && name.len() > 1;
+    let walk = walkdir::WalkDir::new(root).sort_by_file_name().into_iter();
+    let walk = walk
+        .filter_entry(move |it| it.depth() == 0 || !it.file_name().to_str().is_some_and(hidden));
+    let files = walk.filter_map(Result::ok).filter(|it| {
+        let name = it.file_name().to_str().unwrap_or("");
+        it.file_type().is_file() && FILE_NAMES.contains(&name)
+    });
+    let folders = files
+        .filter(|it| !is_component(it.path()))
+        .filter_map(|it| it.path().parent().map(Path::to_path_buf));
+    let mut folders: Vec<PathBuf> = folders.collect();
+    folders.dedup();
+    folders
+}
+
+fn is_component(file: &Path) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.lines()
+        .any(|line| line.trim_end() == "kind: Component")
+}
+
+fn timed(command: &mut Command) -> Result<(Output, Duration)> {
+    let start = Instant::now();
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .output()
+        .with_context(|| format!("`{program}` can't be run"))?;
+    Ok((output, start.elapsed()))
+}
+
+fn compare(theirs: &Output, ours: &Output) -> Verdict {
+    let first_line = |output: &Output| {
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        text.lines()
+            .find(|line| !line.starts_with("# Warning") && !line.starts_with("warning"))
+            .unwrap_or("")
+            .to_string()
+    };
+    match (theirs.status.success(), ours.status.success()) {
+        (true, true) if theirs.stdout == ours.stdout => Verdict::Same,
+        (true, true) => Verdict::Differs(difference(&theirs.stdout, &ours.stdout)),
+        (false, false) => Verdict::BothRefuse,
+        (true, false) => Verdict::OnlyWeRefuse(first_line(ours)),
+        (false, true) => Verdict::OnlyTheyRefuse(first_line(theirs)),
+    }
+}
+
+fn difference(theirs: &[u8], ours: &[u8]) -> String {
+    let (theirs, ours) = (
+        String::from_utf8_lossy(theirs),
+        String::from_utf8_lossy(ours),
+    );
+    let diff = TextDiff::from_lines(theirs.as_ref(), ours.as_ref());
+    let text = diff
+        .unified_diff()
+        .context_radius(2)
+        .header("theirs", "pleach")
+        .to_string();
+    let mut lines: Vec<&str> = text.lines().take(LINES_MAX).collect();
+    if text.lines().count() > LINES_MAX {
+        lines.push("…");
+    }
+    lines.join("\n")
+}
+
+fn line(folder: &Path, verdict: &Verdict, theirs: Duration, ours: Duration) -> String {
+    let folder = folder.display();
+    let times = format!(
+        "{:8.1} ms {:8.1} ms",
+        theirs.as_secs_f64() * 1e3,
+        ours.as_secs_f64() * 1e3
+    );
+    match verdict {
+        Verdict::Same => format!("same     {times}  {folder}\n"),
+        Verdict::BothRefuse => format!("refused  {times}  {folder}\n"),
+        Verdict::OnlyWeRefuse(why) => {
+            format!("differs  {times}  {folder}: only pleach refuses it: {why}\n")
+        }
+        Verdict::OnlyTheyRefuse(why) => {
+            format!("differs  {times}  {folder}: only the other refuses it: {why}\n")
+        }
+        Verdict::Differs(difference) => format!("differs  {times}  {folder}\n{difference}\n"),
+    }
+}
+
+fn summary(count: usize, wrong: usize, [theirs, ours]: [Duration; 2]) -> String {
+    if count == 0 {
+        return "no kustomization was found\n".to_string();
+    }
+    let ratio = theirs.as_secs_f64() / ours.as_secs_f64().max(1e-9);
+    format!(
+        "{count} kustomizations, {wrong} taken differently; {:.2} s and {:.2} s, {ratio:.0} times faster\n",
+        theirs.as_secs_f64(),
+        ours.as_secs_f64()
+    )
+}

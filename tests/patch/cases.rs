@@ -1,0 +1,77 @@
+//! Cases as text: a patch and what it makes of an object, or two objects and the patch between them.
+
+use std::fs;
+use std::path::Path;
+
+use pleach::diag::{Diagnostic, Source};
+use pleach::object::Object;
+use pleach::patch::{Patch, PatchText, between, json6902, parse_patch, strategic};
+use pleach::schema::Schemas;
+use pleach::tree::{Tree, TreePath};
+use pleach::yaml::{Node, parse_one, to_claims_form};
+
+struct Case(Tree);
+
+impl Case {
+    fn text(&self, name: &str) -> Option<String> {
+        let bytes = self.0.get(&TreePath::new(name).unwrap())?;
+        Some(String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    fn object(&self, name: &str) -> Option<Object> {
+        let source = Source::new(TreePath::new(name).unwrap(), self.text(name)?);
+        Some(Object::new(parse_one(&source).unwrap()))
+    }
+
+    /// What comes of it: a file's name and text.
+    fn run(&self) -> (&'static str, String) {
+        let made = match (self.object("before.yaml"), self.object("after.yaml")) {
+            (Some(before), Some(after)) => {
+                between(&before, &after, Schemas::builtin()).map(|it| match it {
+                    None => ("nothing", String::new()),
+                    Some(Patch::Strategic(node)) => ("strategic.yaml", to_claims_form(&node)),
+                    Some(Patch::Json6902(node)) => ("json6902.yaml", to_claims_form(&node)),
+                })
+            }
+            _ => self
+                .apply()
+                .map(|node| ("result.yaml", to_claims_form(&node))),
+        };
+        made.unwrap_or_else(|fault| {
+            let place = fault.span.map(|it| it.to_string()).unwrap_or_default();
+            ("error", format!("{place}: {}\n", fault.message))
+        })
+    }
+
+    fn apply(&self) -> Result<Node, Diagnostic> {
+        let Object { mut node, .. } = self.object("object.yaml").unwrap();
+        let gvk = Object::new(node.clone()).gvk();
+        let patch = Source::new(
+            TreePath::new("patch.yaml").unwrap(),
+            self.text("patch.yaml").unwrap(),
+        );
+        match parse_patch(&patch)? {
+            PatchText::Json6902(operations) => json6902(&mut node, &operations)?,
+            PatchText::Strategic(patches) => {
+                for patch in patches {
+                    strategic(&mut node, &patch, Schemas::builtin(), &gvk)?;
+                }
+            }
+        }
+        Ok(node)
+    }
+}
+
+#[test]
+fn cases() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/patch/cases");
+    let mut wrong = String::new();
+    for path in fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
+        let case = Case(Tree::from_text(&fs::read_to_string(&path).unwrap()));
+        let (name, text) = case.run();
+        if case.text(name).as_ref() != Some(&text) {
+            wrong.push_str(&format!("{}\n-- {name} --\n{text}\n", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "came out otherwise:\n{wrong}");
+}
