@@ -209,7 +209,6 @@ fn target(object: &Object) -> Mapping {
     let mut target = Mapping::new();
     for (key, value) in [
         ("group", &*gvk.group),
-        ("version", &*gvk.version),
         ("kind", &*gvk.kind),
         ("name", object.name()),
         ("namespace", object.namespace()),

@@ -103,7 +103,6 @@ fn is_plain_label(entry: &Node) -> bool {
     entry.get("pairs").is_some()
         && entry.get("fields").is_none()
         && !on("includeSelectors")
-        && !on("includeTemplates")
 }
 
 /// Lays overlays over an environment's objects, one after the other. The last one is the environment's own: what it names
