@@ -21,6 +21,7 @@ mod patch;
 mod rendered;
 mod report;
 mod schema;
+mod workspaces;
 mod yaml_conformance;
 mod yaml_faults;
 mod yaml_laws;
