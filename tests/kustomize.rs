@@ -9,7 +9,7 @@ use std::path::Path;
 use pleach::disk::Folder;
 use pleach::kustomize::{LoadRestriction, Options, build};
 use pleach::report::{View, human};
-use pleach::tree::{Tree, TreePath};
+use pleach::tree::TreePath;
 
 #[test]
 fn kustomize() {

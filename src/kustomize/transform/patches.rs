@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::diag::{Diagnostic, Source};
 use crate::patch::{self, Applied};
-use crate::yaml::{Node, View, parse};
+use crate::yaml::{Node, Style, Tag, View, parse};
 
 use super::super::hash::remember;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
@@ -127,7 +127,7 @@ fn apply_entry(
                 let Some(at) = places.find(patch, entry, stage, resources)? else {
                     continue;
                 };
-                merge(stage, at, patch, allow, resources)?;
+                merge(stage, at, patch, allow, false, resources)?;
                 places.outdate(allow.any());
             }
             Ok(())
@@ -139,7 +139,7 @@ fn apply_entry(
             warn_of_directives(stage, patch.node());
             let patch = with_strings(patch);
             for at in places.selected(stage, target, resources)? {
-                merge(stage, at, &patch, allow, resources)?;
+                merge(stage, at, &patch, allow, true, resources)?;
             }
             if allow.any() {
                 places.outdate(true);
@@ -236,7 +236,7 @@ fn merge_all(
             continue;
         };
         let patch = with_strings(patch);
-        merge(stage, at, &patch, Allow::default(), resources)?;
+        merge(stage, at, &patch, Allow::default(), true, resources)?;
     }
     Ok(())
 }
@@ -318,6 +318,7 @@ fn merge(
     at: usize,
     patch: &Resource,
     allow: Allow,
+    selected: bool,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
     let Some(resource) = resources.get_mut(at) else {
@@ -347,8 +348,14 @@ fn merge(
         resource.deleted = true;
         return Ok(());
     }
-    if let Some(fields) = resource.node_mut().as_mapping_mut().filter(|_| !allow.kind) {
-        set_field(fields, "kind", &kind);
+    if let Some(fields) = resource.node_mut().as_mapping_mut() {
+        if !allow.kind {
+            set_field(fields, "kind", &kind);
+        }
+        if selected && gvk.version.is_empty() {
+            // kustomize gives such a patch the empty version of the resource, and prints it as null.
+            fields.insert("apiVersion", Node::scalar("", Style::Plain, Tag::None));
+        }
     }
     if !allow.name {
         resource.set_metadata("name", &name);
@@ -394,8 +401,18 @@ fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagno
     let identity = |it: &Resource| (it.object.id(), it.object.gvk());
     let before = identity(resource);
     resource.shared.clear();
+    if list_of_paths(operations).any(|it| "/metadata/annotations".starts_with(it)) {
+        // kustomize keeps these in annotations, and so they go with them.
+        resource.origin = None;
+        resource.transformations.clear();
+    }
     patch::json6902(resource.node_mut(), operations)?;
     Ok(identity(resource) != before)
+}
+
+fn list_of_paths(operations: &Node) -> impl Iterator<Item = &str> {
+    let operations = operations.as_sequence().unwrap_or(&[]);
+    operations.iter().map(|it| text(it, "path"))
 }
 
 fn by_name(resources: &Resources) -> IndexMap<Box<str>, Vec<usize>> {
