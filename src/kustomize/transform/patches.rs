@@ -244,10 +244,10 @@ fn merge_all(
 /// An entry is a patch itself if it can be read as one, else the path of a file of patches.
 fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource>, Diagnostic> {
     let words = entry.as_str().unwrap_or("");
-    if words.contains('\n') || words.contains(": ") {
-        if let Ok(patches) = resources_of(&entry.embedded_source()) {
-            return Ok(patches);
-        }
+    if (words.contains('\n') || words.contains(": "))
+        && let Ok(patches) = resources_of(&entry.embedded_source())
+    {
+        return Ok(patches);
     }
     let source = stage
         .context

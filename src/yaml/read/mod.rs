@@ -79,14 +79,14 @@ pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnost
 }
 
 /// Reads a file as kustomize's loader does: the text is cut at its `---` lines first, and of each piece only the first document is
-/// read, so that a document after `...` is lost. Pieces without a document are skipped.
+/// read, so that a document after `...` is lost. Pieces without a document, and nulls, are skipped.
 pub fn parse_as_kustomize(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
     let (mut documents, mut faults) = (Vec::new(), Diagnostics::default());
     let mut piece = 0..0;
     for line in source.text.split_inclusive('\n') {
         let start = piece.end;
         piece.end += line.len();
-        let cuts = start > 0 && line.starts_with("---") && line.ends_with('\n');
+        let cuts = start > piece.start && line.starts_with("---") && line.ends_with('\n');
         if !cuts {
             continue;
         }
@@ -121,7 +121,7 @@ fn gather(
     faults: &mut Diagnostics,
 ) {
     match read(source, piece, false, true) {
-        Ok(parsed) => documents.extend(parsed.documents),
+        Ok(parsed) => documents.extend(parsed.documents.into_iter().filter(|it| !it.is_null())),
         Err(more) => faults.extend(more),
     }
 }
@@ -134,7 +134,7 @@ fn read(
 ) -> Result<Parsed, Diagnostics> {
     check_characters(source, range.clone())?;
     let scanner = Scanner::new(source, range, comments);
-    let anchors = Anchors::new(scanner.text);
+    let anchors = Anchors::new(scanner.text.get(scanner.at..).unwrap_or(""));
     let mut parser = Parser::new(scanner, anchors);
     let (documents, faults) = parser.documents(first_only);
     if !faults.is_empty() {

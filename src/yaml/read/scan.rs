@@ -91,11 +91,12 @@ impl<'s> Scanner<'s> {
             .get(range.start..)
             .is_some_and(|it| it.starts_with('\u{feff}'));
         let start = range.start + if after_mark { '\u{feff}'.len_utf8() } else { 0 };
+        let own = text.as_bytes().get(start..).unwrap_or(&[]);
         Scanner {
             source,
             text,
             bytes: text.as_bytes(),
-            simple: text.is_ascii() && memchr::memchr(b'\r', text.as_bytes()).is_none(),
+            simple: own.is_ascii() && !own.contains(&b'\r'),
             at: start,
             line_start: start,
             indent: -1,
