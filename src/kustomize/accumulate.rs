@@ -25,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) track: bool,
     /// Whether a kustomization brought its own schema.
     pub(super) custom_schema: bool,
+    /// For what the built-in schema was needed so far.
+    pub(super) needed: openapi::Needed,
     /// The kustomization files that were read.
     pub(super) visited: Vec<Arc<Source>>,
 }
@@ -281,6 +283,10 @@ impl Context<'_> {
         });
         for mut resource in resources {
             resource.origin.clone_from(&origin);
+            let scope = self.schemas.is_cluster_scoped(&resource.object.gvk());
+            if scope.is_none() {
+                self.needed = self.needed.max(openapi::Needed::Scopes);
+            }
             let added = sum.resources.append(resource, &self.schemas);
             self.keep(added.map_err(|it| it.related(entry.span(), "added here")));
         }

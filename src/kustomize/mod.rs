@@ -173,6 +173,7 @@ pub fn build_over(
         diagnostics: Diagnostics::default(),
         track: false,
         custom_schema: false,
+        needed: openapi::Needed::Nothing,
         visited: Vec::new(),
     };
     let objects = build_all(&mut context, path, initial);

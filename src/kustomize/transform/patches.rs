@@ -11,6 +11,7 @@ use crate::yaml::{Node, Style, Tag, View, parse};
 use super::super::hash::remember;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
 use super::super::load::resources_of;
+use super::super::openapi::Needed;
 use super::super::resource::{Resource, set_field};
 use super::super::resources::{AnyId, Resources, id_of};
 use super::super::selector::Selector;
@@ -24,7 +25,7 @@ pub(super) const TRANSFORM: Transform = Transform {
         let mut places = Places::default();
         for entry in stage.kustomization.list("patches") {
             let applied = apply_entry(stage, entry, resources, &mut places);
-            stage.keep(applied);
+            stage.keep(applied.map_err(|it| named(it, entry)));
             stage.done(TRANSFORM.plugin, resources);
         }
         Ok(())
@@ -77,7 +78,7 @@ pub(super) const JSON_6902: Transform = Transform {
         let mut places = Places::default();
         for entry in stage.kustomization.list("patchesJson6902") {
             let applied = apply_json_entry(stage, entry, "patch", resources, &mut places);
-            stage.keep(applied);
+            stage.keep(applied.map_err(|it| named(it, entry)));
             stage.done(JSON_6902.plugin, resources);
         }
         Ok(())
@@ -314,7 +315,7 @@ impl Allow {
 }
 
 fn merge(
-    stage: &Stage<'_, '_>,
+    stage: &mut Stage<'_, '_>,
     at: usize,
     patch: &Resource,
     allow: Allow,
@@ -324,6 +325,7 @@ fn merge(
     let Some(resource) = resources.get_mut(at) else {
         return Ok(());
     };
+    stage.context.needed = Needed::Types;
     let schemas = &stage.context.schemas;
     let (name, namespace) = (
         resource.object.name().to_string(),
@@ -344,7 +346,8 @@ fn merge(
         fitted = copy;
         &fitted
     };
-    if patch::strategic(resource.node_mut(), patch, schemas, &gvk)? == Applied::Deleted {
+    let applied = patch::strategic(resource.node_mut(), patch, schemas, &gvk);
+    if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
         resource.deleted = true;
         return Ok(());
     }
@@ -406,8 +409,24 @@ fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagno
         resource.origin = None;
         resource.transformations.clear();
     }
-    patch::json6902(resource.node_mut(), operations)?;
+    let applied = patch::json6902(resource.node_mut(), operations);
+    applied.map_err(|it| patched(it, resource))?;
     Ok(identity(resource) != before)
+}
+
+/// Says what was to be patched.
+fn patched(fault: Diagnostic, resource: &Resource) -> Diagnostic {
+    let words = format!("{} is patched", resource.object.id());
+    fault.related(resource.object.span(), words)
+}
+
+/// Says where the patch is named, unless that has been said.
+fn named(fault: Diagnostic, entry: &Node) -> Diagnostic {
+    let said = fault.related.iter().any(|(span, _)| span == entry.span());
+    if said || fault.span.as_ref() == Some(entry.span()) {
+        return fault;
+    }
+    fault.related(entry.span(), "the patch is named here")
 }
 
 fn list_of_paths(operations: &Node) -> impl Iterator<Item = &str> {
