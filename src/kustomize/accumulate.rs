@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::schema::Schemas;
 use crate::tree::TreePath;
-use crate::yaml::{Node, parse_one, parse_one_with_duplicates};
+use crate::yaml::{Mapping, Node, View, parse_one, parse_one_with_duplicates};
 
 use super::config::Config;
 use super::kustomization::{FILE_NAMES, Kustomization};
@@ -170,12 +170,18 @@ impl Context<'_> {
         self.visited.push(text.clone());
         let parsed = self.keep_all(parse_one_with_duplicates(&text));
         let (node, duplicates) = parsed.ok_or(Failed)?;
+        let duplicates_found = !duplicates.is_empty();
         let warning = |it| Diagnostic {
             severity: Severity::Warning,
             help: vec!["kustomize takes the last one".to_string()],
             ..it
         };
         self.diagnostics.extend(duplicates.into_iter().map(warning));
+        let node = if duplicates_found {
+            last_of_each(&node)
+        } else {
+            node
+        };
         Kustomization::read(&path, &node, &mut self.diagnostics).ok_or(Failed)
     }
 
@@ -413,6 +419,21 @@ impl Context<'_> {
         let merged = config.merge(&custom);
         self.keep(merged);
         Arc::new(config)
+    }
+}
+
+/// Of keys that stand several times, the last value.
+fn last_of_each(node: &Node) -> Node {
+    match node.view() {
+        View::Scalar(_) => node.clone(),
+        View::Sequence(items) => Node::sequence(items.iter().map(last_of_each)).at(node),
+        View::Mapping(mapping) => {
+            let mut last = Mapping::new();
+            for entry in mapping {
+                last.insert(entry.key.clone(), last_of_each(&entry.value));
+            }
+            Node::mapping(last).at(node)
+        }
     }
 }
 

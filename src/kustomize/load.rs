@@ -204,7 +204,8 @@ pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagno
 }
 
 fn kind(node: &Node) -> &str {
-    node.get("kind").and_then(Node::as_str).unwrap_or("")
+    let kind = node.get("kind").filter(|it| !it.is_null());
+    kind.and_then(Node::as_str).unwrap_or("")
 }
 
 fn check_identity(node: &Node) -> Result<(), Diagnostic> {
