@@ -98,7 +98,7 @@ impl Loader<'_> {
         refuse_remote(name, at)?;
         let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
         let restricted = self.options.load_restriction == LoadRestriction::RootOnly;
-        if restricted && path.below(folder).is_none() {
+        if restricted && !self.is_below(folder, &path) {
             let message =
                 format!("the file `{name}` is not in or below the kustomization's folder");
             return Err(Diagnostic::error("file-outside-root", message)
@@ -106,6 +106,17 @@ impl Loader<'_> {
                 .help("move it there, or list the folder it is in as a resource, or build with `--load-restrictor LoadRestrictionsNone`"));
         }
         Ok(path)
+    }
+
+    /// Whether a file is below a folder, also when links are followed. What is missing is not: reading it says so.
+    fn is_below(&self, folder: &TreePath, path: &TreePath) -> bool {
+        if path.below(folder).is_none() {
+            return false;
+        }
+        match (self.files.real(folder), self.files.real(path)) {
+            (Ok(folder), Ok(path)) => path.below(&folder).is_some(),
+            _ => true,
+        }
     }
 
     /// Whether an entry of `resources` is a file or a folder.
