@@ -14,7 +14,7 @@ use super::origin::{Origin, join};
 use super::resource::Resource;
 use super::resources::Resources;
 use super::vars::Variable;
-use super::{crds, defaults, generate, openapi, plugins, transform, vars};
+use super::{crds, defaults, generate, openapi, parallel, plugins, transform, vars};
 
 /// What a build knows while it runs.
 pub(super) struct Context<'a> {
@@ -84,6 +84,27 @@ impl Accumulated {
             diagnostics.keep(self.merge_config(config));
         }
         diagnostics.keep(vars::merge(&mut self.variables, other.variables));
+    }
+}
+
+/// What an entry of `resources` leads to, a file with what it holds: files are read and parsed several at once.
+struct Ahead {
+    place: Result<Place, Diagnostic>,
+    text: Option<Result<Parsed, Diagnostic>>,
+}
+
+/// The resources of a file that could be read.
+type Parsed = Result<Vec<Resource>, Diagnostics>;
+
+impl Ahead {
+    fn read(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Ahead {
+        let name = entry.as_str().unwrap_or("");
+        let place = loader.place(folder, name, entry.span());
+        let text = matches!(place, Ok(Place::File(_))).then(|| {
+            let text = loader.source(folder, name, entry.span())?;
+            Ok(resources_of(&text))
+        });
+        Ahead { place, text }
     }
 }
 
@@ -227,10 +248,11 @@ impl Context<'_> {
         sum: &mut Accumulated,
         entries: &[Node],
     ) {
-        for entry in entries {
-            let name = entry.as_str().unwrap_or("");
-            match self.keep(self.loader.place(&level.folder(), name, entry.span())) {
-                Some(Place::File(path)) => self.add_file(level, sum, entry, &path),
+        let loader = self.loader;
+        let read = parallel::map(entries, |it| Ahead::read(loader, &level.folder(), it));
+        for (entry, ahead) in entries.iter().zip(read) {
+            match self.keep(ahead.place) {
+                Some(Place::File(path)) => self.add_file(level, sum, entry, &path, ahead.text),
                 Some(Place::Folder(folder)) => {
                     let added = self.below(entry, |it| it.add_folder(level, entry, &folder));
                     if let Ok(added) = added {
@@ -254,10 +276,10 @@ impl Context<'_> {
         sum: &mut Accumulated,
         entry: &Node,
         path: &TreePath,
+        read: Option<Result<Parsed, Diagnostic>>,
     ) {
         let name = entry.as_str().unwrap_or("");
-        let read = self.loader.source(&level.folder(), name, entry.span());
-        let Some(text) = self.keep(read) else {
+        let Some(parsed) = read.and_then(|it| self.keep(it)) else {
             return;
         };
         if FILE_NAMES.contains(&path.name()) {
@@ -270,7 +292,7 @@ impl Context<'_> {
             );
             return;
         }
-        let Some(resources) = self.keep_all(resources_of(&text)) else {
+        let Some(resources) = self.keep_all(parsed) else {
             return;
         };
         let origin = self.track.then(|| {

@@ -44,6 +44,7 @@ mod kustomization;
 mod load;
 mod openapi;
 mod origin;
+mod parallel;
 mod path;
 mod plugins;
 mod references;
@@ -130,11 +131,12 @@ impl Built {
     pub fn to_yaml(&self) -> Result<String, Diagnostics> {
         let mut text = String::new();
         let mut faults = Diagnostics::default();
-        for (at, object) in self.objects.iter().enumerate() {
+        for (at, document) in parallel::map(&self.objects, |it| to_build_form(&it.node)).enumerate()
+        {
             if at > 0 {
                 text.push_str("---\n");
             }
-            match to_build_form(&object.node) {
+            match document {
                 Ok(document) => text.push_str(&document),
                 Err(fault) => faults.push(fault),
             }
@@ -167,7 +169,7 @@ pub fn build_over(
             files: &recorded,
             options,
         },
-        schemas: Arc::new(Schemas::builtin().clone()),
+        schemas: Schemas::builtin().clone(),
         diagnostics: Diagnostics::default(),
         track: false,
         custom_schema: false,

@@ -11,6 +11,7 @@ use crate::yaml::{Node, Tag, View};
 
 use super::config::Config;
 use super::fieldspec::{FieldSpec, Leaf, selects};
+use super::parallel;
 use super::resource::{CLUSTER, Resource, plain_key, set_tagged, set_text};
 use super::resources::{Resources, space_of};
 
@@ -22,16 +23,20 @@ pub(super) fn fix(
 ) -> Vec<Diagnostic> {
     let candidates = Candidates::of(resources, schemas);
     let fields = Fields::of(config);
+    let fixed = parallel::each(resources.list_mut(), |it| {
+        let mut referred = Vec::new();
+        let fixed = fix_one(it, &fields, &candidates, schemas, &mut referred);
+        it.settle();
+        (fixed, referred)
+    });
     let mut faults = Vec::new();
-    let mut referred = vec![false; resources.len()];
-    for resource in resources.list_mut() {
-        if let Err(fault) = fix_one(resource, &fields, &candidates, schemas, &mut referred) {
-            faults.push(fault);
+    for (fixed, referred) in fixed {
+        faults.extend(fixed.err());
+        for at in referred {
+            if let Some(resource) = resources.get_mut(at) {
+                resource.referred = true;
+            }
         }
-        resource.settle();
-    }
-    for (resource, referred) in resources.list_mut().iter_mut().zip(referred) {
-        resource.referred |= referred;
     }
     faults
 }
@@ -41,7 +46,7 @@ fn fix_one(
     fields: &Fields<'_>,
     candidates: &Candidates,
     schemas: &Schemas,
-    referred: &mut [bool],
+    referred: &mut Vec<usize>,
 ) -> Result<(), Diagnostic> {
     let original = resource.original_gvk();
     let wanted = fields.of_kind(&original);
@@ -277,7 +282,8 @@ struct Seek<'a> {
     target: &'a Gvk,
     spec: &'a FieldSpec,
     candidates: &'a Candidates,
-    referred: &'a mut [bool],
+    /// Places of what was found to be referred to.
+    referred: &'a mut Vec<usize>,
 }
 
 impl Seek<'_> {
@@ -404,9 +410,7 @@ impl Seek<'_> {
         if !rest.iter().all(|it| same(first, it)) {
             return Err(self.ambiguous(&found, field));
         }
-        if let Some(referred) = self.referred.get_mut(first.at) {
-            *referred = true;
-        }
+        self.referred.push(first.at);
         Ok(Some(first))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::{Schemas, Type, TypeRef};
+use super::kinds::{Schemas, Type, TypeRef, Types};
 use crate::diag::Diagnostic;
 use crate::object::Gvk;
 use crate::yaml::{Entry, Mapping, Node};
@@ -21,17 +21,20 @@ impl Schemas {
                 .ok_or_else(|| invalid(node, "`definitions` must be a map"))?,
         };
         let mut reader = Reader {
-            schemas: Schemas::default(),
+            types: Types::default(),
             names: BTreeMap::new(),
         };
         for name in definitions.keys() {
-            let at = reader.schemas.add(Type::default());
+            let at = reader.types.add(Type::default());
             reader.names.insert(name, at);
         }
         for Entry { key, value } in definitions {
             reader.definition(key.as_str().unwrap_or(""), value);
         }
-        let mut schemas = reader.schemas;
+        let mut schemas = Schemas {
+            types: reader.types.into(),
+            ..Schemas::default()
+        };
         if let Some(paths) = document.get("paths").and_then(Node::as_mapping) {
             read_scopes(&mut schemas, paths);
         }
@@ -49,7 +52,7 @@ fn invalid(node: &Node, message: &str) -> Diagnostic {
 }
 
 struct Reader<'a> {
-    schemas: Schemas,
+    types: Types,
     names: BTreeMap<&'a str, TypeRef>,
 }
 
@@ -59,7 +62,7 @@ impl<'a> Reader<'a> {
             return;
         };
         let it = self.read(schema);
-        if let Some(place) = self.schemas.types.get_mut(at.0 as usize) {
+        if let Some(place) = self.types.types.get_mut(at.0 as usize) {
             *place = it;
         }
         let gvks = schema
@@ -67,7 +70,7 @@ impl<'a> Reader<'a> {
             .and_then(Node::as_sequence)
             .unwrap_or_default();
         for gvk in gvks.iter().filter_map(read_gvk) {
-            self.schemas.kinds.insert(gvk, at);
+            self.types.kinds.insert(gvk, at);
         }
     }
 
@@ -80,7 +83,7 @@ impl<'a> Reader<'a> {
                 .copied(),
             None => {
                 let it = self.read(schema);
-                Some(self.schemas.add(it))
+                Some(self.types.add(it))
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::yaml::{FieldPath, Node, Tag};
 use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, list, sorted_pairs};
+use super::super::parallel;
 use super::super::resource::{Resource, plain_key, set_tagged};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
@@ -50,13 +51,12 @@ pub(super) fn set_pairs(
     if pairs.is_empty() {
         return Ok(());
     }
-    for resource in resources.list_mut() {
+    parallel::change(resources.list_mut(), |resource| {
         let gvk = resource.object.gvk();
         let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();
-        for (key, value) in pairs {
-            set_pair(resource, key, value, &specs)?;
-        }
-    }
+        let mut pairs = pairs.iter();
+        pairs.try_for_each(|(key, value)| set_pair(resource, key, value, &specs))
+    })?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use crate::yaml::{Node, View};
 use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, IMAGE, list, text};
+use super::super::parallel;
 use super::super::resource::{Resource, set_text};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
@@ -33,11 +34,9 @@ pub(super) const TRANSFORM: Transform = Transform {
 fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
     for entry in stage.kustomization.list("images") {
         let image = Image::read(entry);
-        let mut matched = false;
-        for resource in resources.list_mut() {
-            matched |= image.change(resource, &stage.config.images)?;
-        }
-        if !matched {
+        let specs = &stage.config.images;
+        let matched = parallel::change(resources.list_mut(), |it| image.change(it, specs))?;
+        if !matched.contains(&true) {
             let message = format!("no container uses the image `{}`", text(entry, "name"));
             let at = entry.get("name").unwrap_or(entry);
             stage
@@ -50,10 +49,64 @@ fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Dia
     Ok(())
 }
 
+/// The name of an image. It is a regular expression, as in kustomize: a dot in it matches any character.
+enum Name<'a> {
+    /// Letters, digits and what means itself, with dots; by far the most are so.
+    Plain(&'a str),
+    /// Matches the whole reference; `None` where the name makes no regular expression, and so matches nothing.
+    Pattern(Option<Regex>),
+}
+
+impl<'a> Name<'a> {
+    fn read(name: &'a str) -> Name<'a> {
+        let plain = |it: u8| it.is_ascii_alphanumeric() || b"/_-.".contains(&it);
+        if name.bytes().all(plain) {
+            return Name::Plain(name);
+        }
+        let pattern = format!(
+            "^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$"
+        );
+        Name::Pattern(Regex::new(&pattern).ok())
+    }
+
+    fn matches(&self, reference: &str) -> bool {
+        let name = match self {
+            Name::Plain(name) => name,
+            Name::Pattern(regex) => {
+                return regex.as_ref().is_some_and(|it| it.is_match(reference));
+            }
+        };
+        let mut rest = reference.chars();
+        let fits = |wanted: char| {
+            rest.next()
+                .is_some_and(|it| it == wanted || (wanted == '.' && it != '\n'))
+        };
+        name.chars().all(fits) && is_tag_and_digest(rest.as_str())
+    }
+}
+
+/// `[:tag][@algorithm:value]`, of which a tag and a value may be empty.
+fn is_tag_and_digest(text: &str) -> bool {
+    let word = |it: &str| {
+        it.bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"_.{}-".contains(&it))
+    };
+    let name = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric());
+    let (tag, digest) = match text.split_once('@') {
+        Some((tag, digest)) => (tag, Some(digest)),
+        None => (text, None),
+    };
+    let tag = tag.is_empty() || tag.strip_prefix(':').is_some_and(word);
+    tag && digest.is_none_or(|it| {
+        it.split_once(':').is_some_and(|(algorithm, value)| {
+            algorithm.split(['.', '+', '_', '-']).all(name) && word(value)
+        })
+    })
+}
+
 /// What becomes of one image.
 struct Image<'a> {
-    /// Matches the whole reference; `None` where the name makes no regular expression, and so matches nothing.
-    reference: Option<Regex>,
+    name: Name<'a>,
     new_name: &'a str,
     suffix: &'a str,
     tag: &'a str,
@@ -63,12 +116,8 @@ struct Image<'a> {
 impl<'a> Image<'a> {
     fn read(entry: &'a Node) -> Image<'a> {
         let name = text(entry, "name");
-        // The name goes into the pattern as it is, as in kustomize: a dot in it matches any character.
-        let pattern = format!(
-            "^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$"
-        );
         Image {
-            reference: Regex::new(&pattern).ok(),
+            name: Name::read(name),
             new_name: text(entry, "newName"),
             suffix: text(entry, "tagSuffix"),
             tag: text(entry, "newTag"),
@@ -136,7 +185,7 @@ impl<'a> Image<'a> {
             );
             return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
         };
-        if !self.reference.as_ref().is_some_and(|it| it.is_match(value)) {
+        if !self.name.matches(value) {
             return Ok(false);
         }
         let changed = self.changed(value);

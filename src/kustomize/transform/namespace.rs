@@ -8,6 +8,7 @@ use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::hash::remember;
 use super::super::kustomization::{FIELD_SPECS, flag, list, text};
+use super::super::parallel;
 use super::super::resource::{Resource, plain_key, set_tagged};
 use super::super::resources::{Resources, is_cluster_scoped};
 use super::super::shape::Shape;
@@ -105,18 +106,17 @@ pub(super) fn set_own(
 
 impl Namespace<'_> {
     fn move_all(&self, stage: &Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
-        for resource in resources.list_mut() {
-            remember(resource, &stage.context.schemas);
-            self.move_one(&stage.context.schemas, resource)?;
-        }
-        resources
-            .check_unique(&stage.context.schemas)
-            .map_err(|it| {
-                it.help(format!(
-                    "the namespace `{}` makes them one and the same",
-                    self.name
-                ))
-            })
+        let schemas = &stage.context.schemas;
+        parallel::change(resources.list_mut(), |resource| {
+            remember(resource, schemas);
+            self.move_one(schemas, resource)
+        })?;
+        resources.check_unique(schemas).map_err(|it| {
+            it.help(format!(
+                "the namespace `{}` makes them one and the same",
+                self.name
+            ))
+        })
     }
 
     fn move_one(&self, schemas: &Schemas, resource: &mut Resource) -> Result<(), Diagnostic> {
