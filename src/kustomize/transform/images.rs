@@ -1,5 +1,8 @@
 //! `images`.
 
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
 use regex::Regex;
 
 use crate::diag::Diagnostic;
@@ -32,11 +35,24 @@ pub(super) const TRANSFORM: Transform = Transform {
 };
 
 fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
-    for entry in stage.kustomization.list("images") {
+    let entries = stage.kustomization.list("images");
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let specs = &stage.config.images;
+    let mut places = Places::of(resources, specs)?;
+    for entry in entries {
         let image = Image::read(entry);
-        let specs = &stage.config.images;
-        let matched = parallel::change(resources.list_mut(), |it| image.change(it, specs))?;
-        if !matched.contains(&true) {
+        let mut matched = false;
+        for at in places.of_name(&image.name) {
+            if let Some(resource) = resources.get_mut(at)
+                && image.change(resource, specs)?
+            {
+                matched = true;
+                places.add(at, resource, specs)?;
+            }
+        }
+        if !matched {
             let message = format!("no container uses the image `{}`", text(entry, "name"));
             let at = entry.get("name").unwrap_or(entry);
             stage
@@ -47,6 +63,147 @@ fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Dia
         stage.done(TRANSFORM.plugin, resources);
     }
     Ok(())
+}
+
+/// Which resources have which images, so that each image is looked for only where it can be.
+#[derive(Default)]
+struct Places {
+    /// By the last parts of the names that their references may have. What was there before a change stays, and does no harm.
+    by_part: IndexMap<Box<str>, Vec<usize>>,
+    all: Vec<usize>,
+}
+
+impl Places {
+    fn of(resources: &mut Resources, specs: &[FieldSpec]) -> Result<Places, Diagnostic> {
+        let found = parallel::change(resources.list_mut(), |it| parts(it, specs))?;
+        let mut places = Places::default();
+        for (at, parts) in found.into_iter().enumerate() {
+            if !parts.is_empty() {
+                places.all.push(at);
+            }
+            places.put(at, parts);
+        }
+        Ok(places)
+    }
+
+    fn add(
+        &mut self,
+        at: usize,
+        resource: &mut Resource,
+        specs: &[FieldSpec],
+    ) -> Result<(), Diagnostic> {
+        self.put(at, parts(resource, specs)?);
+        Ok(())
+    }
+
+    fn put(&mut self, at: usize, parts: BTreeSet<Box<str>>) {
+        for part in parts {
+            let places = self.by_part.entry(part).or_default();
+            if places.last() != Some(&at) {
+                places.push(at);
+            }
+        }
+    }
+
+    /// The resources that may use an image, in order. Only a last part behind a slash is surely the reference's own: the dot
+    /// before another might match a letter.
+    fn of_name(&self, name: &Name<'_>) -> Vec<usize> {
+        let sure = match name {
+            Name::Plain(name) => {
+                let before = name.strip_suffix(last_part(name));
+                Some(*name).filter(|_| before.is_none_or(|it| !it.ends_with('.')))
+            }
+            Name::Pattern(_) => None,
+        };
+        let Some(name) = sure else {
+            return self.all.clone();
+        };
+        let places = self.by_part.get(last_part(name));
+        let mut places = places.cloned().unwrap_or_default();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit(['/', '.']).next().unwrap_or(name)
+}
+
+/// The last parts of all names that a resource's references may have: a name ends before a tag, before a digest or at the end.
+fn parts(resource: &mut Resource, specs: &[FieldSpec]) -> Result<BTreeSet<Box<str>>, Diagnostic> {
+    let mut parts = BTreeSet::new();
+    each(resource, specs, &mut |field| {
+        let reference = field.as_str().unwrap_or("");
+        let ends = reference.match_indices([':', '@']).map(|(at, _)| at);
+        let names = ends.filter_map(|it| reference.get(..it));
+        parts.extend(names.chain([reference]).map(|it| Box::from(last_part(it))));
+        Ok(())
+    })?;
+    Ok(parts)
+}
+
+/// Calls `set` on the image of each container of a resource, wherever it is, and on the fields of the specs.
+fn each(
+    resource: &mut Resource,
+    specs: &[FieldSpec],
+    set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
+) -> Result<(), Diagnostic> {
+    if resource.object.kind() == "CustomResourceDefinition" {
+        return Ok(());
+    }
+    let mut checked = |field: &mut Node| {
+        if field.is_scalar() {
+            return set(field);
+        }
+        let words = field.kind().words();
+        let message = format!("expected a string for an image, found {words}");
+        Err(Diagnostic::error("wrong-field-type", message).at(&*field))
+    };
+    each_container(resource.node_mut(), &mut checked)?;
+    let gvk = resource.object.gvk();
+    for spec in specs.iter().filter(|it| it.selects(&gvk)) {
+        spec.visit(resource.node_mut(), Leaf::Never, &mut |field, _| {
+            checked(field)
+        })?;
+    }
+    Ok(())
+}
+
+fn each_container(
+    node: &mut Node,
+    set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
+) -> Result<(), Diagnostic> {
+    if let Some(items) = node.as_sequence_mut() {
+        return items
+            .iter_mut()
+            .try_for_each(|item| each_container(item, set));
+    }
+    let entries = node.as_mapping_mut().map(|it| it.iter_mut());
+    for entry in entries.into_iter().flatten() {
+        each_container(&mut entry.value, set)?;
+        if matches!(entry.key.as_str(), Some("containers" | "initContainers")) {
+            for container in entry.value.as_sequence_mut().into_iter().flatten() {
+                set_container(container, set)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn set_container(
+    container: &mut Node,
+    set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
+) -> Result<(), Diagnostic> {
+    match container.view() {
+        View::Mapping(_) => {}
+        View::Scalar(_) if container.is_null() => return Ok(()),
+        _ => {
+            let message = format!("expected a container, found {}", container.kind().words());
+            return Err(Diagnostic::error("wrong-field-type", message).at(&*container));
+        }
+    }
+    container.get_mut("image").map_or(Ok(()), set)
 }
 
 /// The name of an image. It is a regular expression, as in kustomize: a dot in it matches any character.
@@ -125,72 +282,19 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// Changes a resource's containers, wherever they are, and the fields of the specs. Tells whether any had the image.
+    /// Changes a resource's references to the image. Tells whether it had any.
     fn change(&self, resource: &mut Resource, specs: &[FieldSpec]) -> Result<bool, Diagnostic> {
-        if resource.object.kind() == "CustomResourceDefinition" {
-            return Ok(false);
-        }
-        let mut matched = self.change_containers(resource.node_mut())?;
-        let gvk = resource.object.gvk();
-        for spec in specs.iter().filter(|it| it.selects(&gvk)) {
-            spec.visit(resource.node_mut(), Leaf::Never, &mut |field, _| {
-                matched |= self.set(field)?;
-                Ok(())
-            })?;
-        }
-        Ok(matched)
-    }
-
-    fn change_containers(&self, node: &mut Node) -> Result<bool, Diagnostic> {
         let mut matched = false;
-        if let Some(items) = node.as_sequence_mut() {
-            for item in items {
-                matched |= self.change_containers(item)?;
+        each(resource, specs, &mut |field| {
+            let value = field.as_str().unwrap_or("");
+            if self.name.matches(value) {
+                matched = true;
+                let changed = self.changed(value);
+                set_text(field, &changed);
             }
-            return Ok(matched);
-        }
-        let Some(mapping) = node.as_mapping_mut() else {
-            return Ok(false);
-        };
-        for entry in mapping.iter_mut() {
-            matched |= self.change_containers(&mut entry.value)?;
-            if matches!(entry.key.as_str(), Some("containers" | "initContainers")) {
-                for container in entry.value.as_sequence_mut().into_iter().flatten() {
-                    matched |= self.change_container(container)?;
-                }
-            }
-        }
+            Ok(())
+        })?;
         Ok(matched)
-    }
-
-    fn change_container(&self, container: &mut Node) -> Result<bool, Diagnostic> {
-        match container.view() {
-            View::Mapping(_) => {}
-            View::Scalar(_) if container.is_null() => return Ok(false),
-            _ => {
-                let message = format!("expected a container, found {}", container.kind().words());
-                return Err(Diagnostic::error("wrong-field-type", message).at(&*container));
-            }
-        }
-        container
-            .get_mut("image")
-            .map_or(Ok(false), |image| self.set(image))
-    }
-
-    fn set(&self, field: &mut Node) -> Result<bool, Diagnostic> {
-        let Some(value) = field.as_str() else {
-            let message = format!(
-                "expected a string for an image, found {}",
-                field.kind().words()
-            );
-            return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
-        };
-        if !self.name.matches(value) {
-            return Ok(false);
-        }
-        let changed = self.changed(value);
-        set_text(field, &changed);
-        Ok(true)
     }
 
     fn changed(&self, value: &str) -> String {
