@@ -20,6 +20,9 @@ pub(super) struct FieldSpec {
     parts: OnceLock<Box<[Part]>>,
 }
 
+/// As deep as a document that is read may be.
+pub(super) const DEPTH_MAX: usize = 1_000;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
     key: Box<str>,
@@ -81,6 +84,10 @@ impl FieldSpec {
         leaf: Leaf,
         set: &mut Set<'_>,
     ) -> Result<(), Diagnostic> {
+        if self.parts().len() > DEPTH_MAX {
+            let message = format!("a field's path has more than {DEPTH_MAX} parts");
+            return Err(Diagnostic::error("path-too-long", message));
+        }
         let leaf = if self.create { leaf } else { Leaf::Never };
         walk(object, self.parts(), leaf, &Trail::Root, set)
     }
