@@ -15,6 +15,7 @@ mod emit;
 mod golden;
 mod kustomize;
 mod layers;
+mod mutated;
 mod patch;
 mod rendered;
 mod report;
