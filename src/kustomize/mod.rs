@@ -35,6 +35,7 @@ mod base64;
 mod config;
 mod crds;
 mod defaults;
+mod each;
 mod fieldspec;
 mod finish;
 mod generate;
@@ -44,7 +45,6 @@ mod kustomization;
 mod load;
 mod openapi;
 mod origin;
-mod parallel;
 mod path;
 mod plugins;
 mod references;
@@ -131,8 +131,8 @@ impl Built {
     pub fn to_yaml(&self) -> Result<String, Diagnostics> {
         let mut text = String::new();
         let mut faults = Diagnostics::default();
-        for (at, document) in parallel::map(&self.objects, |it| to_build_form(&it.node)).enumerate()
-        {
+        let documents = each::map(each::MANY, &self.objects, |it| to_build_form(&it.node));
+        for (at, document) in documents.into_iter().enumerate() {
             if at > 0 {
                 text.push_str("---\n");
             }
@@ -169,10 +169,11 @@ pub fn build_over(
             files: &recorded,
             options,
         },
-        schemas: Schemas::builtin().clone(),
+        schemas: Arc::new(Schemas::builtin().clone()),
         diagnostics: Diagnostics::default(),
         track: false,
         custom_schema: false,
+        needed: openapi::Needed::Nothing,
         visited: Vec::new(),
     };
     let objects = build_all(&mut context, path, initial);

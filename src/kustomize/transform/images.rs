@@ -11,7 +11,6 @@ use crate::yaml::{Node, View};
 use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, IMAGE, list, text};
-use super::super::parallel;
 use super::super::resource::{Resource, set_text};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
@@ -75,7 +74,8 @@ struct Places {
 
 impl Places {
     fn of(resources: &mut Resources, specs: &[FieldSpec]) -> Result<Places, Diagnostic> {
-        let found = parallel::change(resources.list_mut(), |it| parts(it, specs))?;
+        let list = resources.list_mut().iter_mut();
+        let found: Vec<_> = list.map(|it| parts(it, specs)).collect::<Result<_, _>>()?;
         let mut places = Places::default();
         for (at, parts) in found.into_iter().enumerate() {
             if !parts.is_empty() {
