@@ -282,6 +282,18 @@ impl Node {
         }
     }
 
+    /// Whether it is a scalar of this text. Most texts differ in length, so that is looked at before the text is.
+    pub(super) fn has_text(&self, text: &str) -> bool {
+        match &self.value {
+            Value::Slice(_, start, end) => {
+                let range = *start as usize..*end as usize;
+                range.len() == text.len()
+                    && self.span.source.text.as_bytes().get(range) == Some(text.as_bytes())
+            }
+            _ => self.as_str() == Some(text),
+        }
+    }
+
     /// The text of a scalar that is a string.
     pub fn as_string(&self) -> Option<&str> {
         self.as_str().filter(|_| self.kind() == Kind::String)
