@@ -282,15 +282,17 @@ impl Node {
         }
     }
 
-    /// Whether it is a scalar of this text. Most texts differ in length, so that is looked at before the text is.
-    pub(super) fn has_text(&self, text: &str) -> bool {
+    /// Whether this is a scalar of just this text. Most texts that are compared differ in length, which shows without a look at them.
+    pub(super) fn is_text(&self, text: &str) -> bool {
         match &self.value {
             Value::Slice(_, start, end) => {
-                let range = *start as usize..*end as usize;
-                range.len() == text.len()
-                    && self.span.source.text.as_bytes().get(range) == Some(text.as_bytes())
+                let (start, end) = (*start as usize, *end as usize);
+                end.wrapping_sub(start) == text.len()
+                    && self.span.source.text.as_bytes().get(start..end) == Some(text.as_bytes())
             }
-            _ => self.as_str() == Some(text),
+            Value::Static(_, own) => *own == text,
+            Value::Owned(_, own) => **own == *text,
+            Value::Sequence(_, _) | Value::Mapping(_, _) => false,
         }
     }
 
