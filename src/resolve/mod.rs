@@ -7,6 +7,7 @@
 mod instance;
 mod merge;
 mod normal;
+mod provided;
 mod reference;
 mod select;
 
@@ -54,14 +55,12 @@ pub fn resolve<'a>(
         .filter(|it| is_wanted(&it.environment.name));
     let environments = wanted.map(|selection| {
         let environment = selection.environment;
+        let instances =
+            instance::resolve_all(repository, environment, selection.claims, diagnostics);
+        provided::check(environment, &instances, diagnostics);
         Resolved {
             environment,
-            instances: instance::resolve_all(
-                repository,
-                environment,
-                selection.claims,
-                diagnostics,
-            ),
+            instances,
         }
     });
     let environments = environments.collect();
