@@ -41,12 +41,19 @@ fn merge_nodes(base: &mut Node, over: Node) {
     }
 }
 
-/// `a | without_empty`: a map without the entries that are null, `{}` or `[]`.
+/// `a | without_empty`: a map without the entries that have no value, or are null, `{}` or `[]`.
 fn without_empty(map: &Value) -> Result<Value, Error> {
-    let entries = node(map)?.into_mapping().unwrap_or_default().into_iter();
-    let kept: Mapping = entries
-        .filter(|it| !it.value.is_null() && !it.value.is_empty_collection())
-        .collect();
+    let mut kept = Mapping::new();
+    for key in map.try_iter()? {
+        let value = map.get_item(&key)?;
+        if value.is_undefined() || value.is_none() {
+            continue;
+        }
+        let (key, value) = (node(&key)?, node(&value)?);
+        if !value.is_empty_collection() {
+            kept.insert(key, value);
+        }
+    }
     Ok(from_node(&Node::mapping(kept)))
 }
 
