@@ -165,7 +165,7 @@ impl Diagnostics {
                 .as_ref()
                 .map(|span| (span.source.path.clone(), span.start))
         };
-        self.list.sort_by(|a, b| place(a).cmp(&place(b)));
+        self.list.sort_by_key(|a| place(a));
         let mut kept: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
         for diagnostic in self.list.drain(..) {
             let same_place = kept

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::schema::Schemas;
 use crate::tree::TreePath;
 use crate::yaml::{Node, parse_one, parse_one_with_duplicates};
@@ -25,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) track: bool,
     /// Whether a kustomization brought its own schema.
     pub(super) custom_schema: bool,
+    /// The kustomization files that were read.
+    pub(super) visited: Vec<Arc<Source>>,
 }
 
 /// Something failed; the diagnostics say what.
@@ -160,9 +162,10 @@ impl Context<'_> {
                 .push(place(Diagnostic::error("unreadable-file", message)));
             Failed
         })?;
-        let empty = crate::diag::Source::new(path.clone(), "");
+        let empty = Source::new(path.clone(), "");
         let text = source(path.clone(), &bytes, &Span::new(&empty, 0..0));
         let text = self.keep(text).ok_or(Failed)?;
+        self.visited.push(text.clone());
         let parsed = self.keep_all(parse_one_with_duplicates(&text));
         let (node, duplicates) = parsed.ok_or(Failed)?;
         let warning = |it| Diagnostic {

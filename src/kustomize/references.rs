@@ -28,6 +28,7 @@ pub(super) fn fix(
         if let Err(fault) = fix_one(resource, &fields, &candidates, schemas, &mut referred) {
             faults.push(fault);
         }
+        resource.settle();
     }
     for (resource, referred) in resources.list_mut().iter_mut().zip(referred) {
         resource.referred |= referred;

@@ -127,6 +127,13 @@ impl Resource {
         gvk
     }
 
+    /// Carries a change of one place to those that share its value. Whoever changes values in place calls it.
+    pub(super) fn settle(&mut self) {
+        if !self.shared.is_empty() {
+            self.shared.settle(&mut self.object.node);
+        }
+    }
+
     /// Puts text at `metadata.<key>`.
     pub(super) fn set_metadata(&mut self, key: &str, text: &str) {
         if let Some(metadata) = map_at(self.node_mut(), "metadata") {

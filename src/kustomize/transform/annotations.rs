@@ -88,6 +88,7 @@ fn set_pair(
             Ok(())
         })?;
     }
+    resource.settle();
     resource.shared.add(added, &node);
     Ok(())
 }

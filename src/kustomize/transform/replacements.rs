@@ -301,6 +301,7 @@ fn fill(
         for field in fields {
             copy(resource, field, value, target.get("options"))
                 .map_err(|it| it.related(target.span(), "the target"))?;
+            resource.settle();
         }
     }
     if !matched {
