@@ -10,12 +10,13 @@
 mod api_verdicts;
 mod cases;
 mod claims;
+mod cli;
 mod disk;
 mod emit;
 mod examples;
 mod golden;
-mod kustomize;
 mod kubectl;
+mod kustomize;
 mod layers;
 mod patch;
 mod rendered;

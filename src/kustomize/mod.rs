@@ -35,6 +35,7 @@ mod base64;
 mod config;
 mod crds;
 mod defaults;
+mod each;
 mod fieldspec;
 mod finish;
 mod generate;
@@ -130,11 +131,12 @@ impl Built {
     pub fn to_yaml(&self) -> Result<String, Diagnostics> {
         let mut text = String::new();
         let mut faults = Diagnostics::default();
-        for (at, object) in self.objects.iter().enumerate() {
+        let documents = each::map(each::MANY, &self.objects, |it| to_build_form(&it.node));
+        for (at, document) in documents.into_iter().enumerate() {
             if at > 0 {
                 text.push_str("---\n");
             }
-            match to_build_form(&object.node) {
+            match document {
                 Ok(document) => text.push_str(&document),
                 Err(fault) => faults.push(fault),
             }
@@ -171,6 +173,7 @@ pub fn build_over(
         diagnostics: Diagnostics::default(),
         track: false,
         custom_schema: false,
+        needed: openapi::Needed::Nothing,
         visited: Vec::new(),
     };
     let objects = build_all(&mut context, path, initial);

@@ -9,7 +9,6 @@ use crate::yaml::{Mapping, Node};
 
 use super::kustomization::text;
 use super::resource::Resource;
-use super::resources::space_of;
 
 /// Selects resources. Patterns are regular expressions that must match all of a text; an empty one matches everything.
 pub(super) struct Selector {
@@ -121,8 +120,7 @@ impl Selector {
         if matches!(self.namespace, Pattern::Any) {
             return true;
         }
-        let object = &resource.object;
-        let space = space_of(&object.gvk(), object.namespace(), schemas);
+        let space = resource.space(schemas);
         let original = resource.previous.first();
         self.namespace.matches(space)
             || original.is_some_and(|it| self.namespace.matches(&it.namespace))

@@ -6,11 +6,12 @@ use indexmap::IndexMap;
 
 use crate::diag::{Diagnostic, Source};
 use crate::patch::{self, Applied};
-use crate::yaml::{Node, View, parse};
+use crate::yaml::{Node, Style, Tag, View, parse};
 
 use super::super::hash::remember;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
 use super::super::load::resources_of;
+use super::super::openapi::Needed;
 use super::super::resource::{Resource, set_field};
 use super::super::resources::{AnyId, Resources, id_of};
 use super::super::selector::Selector;
@@ -24,7 +25,7 @@ pub(super) const TRANSFORM: Transform = Transform {
         let mut places = Places::default();
         for entry in stage.kustomization.list("patches") {
             let applied = apply_entry(stage, entry, resources, &mut places);
-            stage.keep(applied);
+            stage.keep(applied.map_err(|it| named(it, entry)));
             stage.done(TRANSFORM.plugin, resources);
         }
         Ok(())
@@ -77,7 +78,7 @@ pub(super) const JSON_6902: Transform = Transform {
         let mut places = Places::default();
         for entry in stage.kustomization.list("patchesJson6902") {
             let applied = apply_json_entry(stage, entry, "patch", resources, &mut places);
-            stage.keep(applied);
+            stage.keep(applied.map_err(|it| named(it, entry)));
             stage.done(JSON_6902.plugin, resources);
         }
         Ok(())
@@ -127,7 +128,7 @@ fn apply_entry(
                 let Some(at) = places.find(patch, entry, stage, resources)? else {
                     continue;
                 };
-                merge(stage, at, patch, allow, resources)?;
+                merge(stage, at, patch, allow, false, resources)?;
                 places.outdate(allow.any());
             }
             Ok(())
@@ -139,7 +140,7 @@ fn apply_entry(
             warn_of_directives(stage, patch.node());
             let patch = with_strings(patch);
             for at in places.selected(stage, target, resources)? {
-                merge(stage, at, &patch, allow, resources)?;
+                merge(stage, at, &patch, allow, true, resources)?;
             }
             if allow.any() {
                 places.outdate(true);
@@ -236,7 +237,7 @@ fn merge_all(
             continue;
         };
         let patch = with_strings(patch);
-        merge(stage, at, &patch, Allow::default(), resources)?;
+        merge(stage, at, &patch, Allow::default(), true, resources)?;
     }
     Ok(())
 }
@@ -314,15 +315,17 @@ impl Allow {
 }
 
 fn merge(
-    stage: &Stage<'_, '_>,
+    stage: &mut Stage<'_, '_>,
     at: usize,
     patch: &Resource,
     allow: Allow,
+    selected: bool,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
     let Some(resource) = resources.get_mut(at) else {
         return Ok(());
     };
+    stage.context.needed = Needed::Types;
     let schemas = &stage.context.schemas;
     let (name, namespace) = (
         resource.object.name().to_string(),
@@ -343,12 +346,19 @@ fn merge(
         fitted = copy;
         &fitted
     };
-    if patch::strategic(resource.node_mut(), patch, schemas, &gvk)? == Applied::Deleted {
+    let applied = patch::strategic(resource.node_mut(), patch, schemas, &gvk);
+    if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
         resource.deleted = true;
         return Ok(());
     }
-    if let Some(fields) = resource.node_mut().as_mapping_mut().filter(|_| !allow.kind) {
-        set_field(fields, "kind", &kind);
+    if let Some(fields) = resource.node_mut().as_mapping_mut() {
+        if !allow.kind {
+            set_field(fields, "kind", &kind);
+        }
+        if selected && gvk.version.is_empty() {
+            // kustomize gives such a patch the empty version of the resource, and prints it as null.
+            fields.insert("apiVersion", Node::scalar("", Style::Plain, Tag::None));
+        }
     }
     if !allow.name {
         resource.set_metadata("name", &name);
@@ -394,8 +404,34 @@ fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagno
     let identity = |it: &Resource| (it.object.id(), it.object.gvk());
     let before = identity(resource);
     resource.shared.clear();
-    patch::json6902(resource.node_mut(), operations)?;
+    if list_of_paths(operations).any(|it| "/metadata/annotations".starts_with(it)) {
+        // kustomize keeps these in annotations, and so they go with them.
+        resource.origin = None;
+        resource.transformations.clear();
+    }
+    let applied = patch::json6902(resource.node_mut(), operations);
+    applied.map_err(|it| patched(it, resource))?;
     Ok(identity(resource) != before)
+}
+
+/// Says what was to be patched.
+fn patched(fault: Diagnostic, resource: &Resource) -> Diagnostic {
+    let words = format!("{} is patched", resource.object.id());
+    fault.related(resource.object.span(), words)
+}
+
+/// Says where the patch is named, unless that has been said.
+fn named(fault: Diagnostic, entry: &Node) -> Diagnostic {
+    let said = fault.related.iter().any(|(span, _)| span == entry.span());
+    if said || fault.span.as_ref() == Some(entry.span()) {
+        return fault;
+    }
+    fault.related(entry.span(), "the patch is named here")
+}
+
+fn list_of_paths(operations: &Node) -> impl Iterator<Item = &str> {
+    let operations = operations.as_sequence().unwrap_or(&[]);
+    operations.iter().map(|it| text(it, "path"))
 }
 
 fn by_name(resources: &Resources) -> IndexMap<Box<str>, Vec<usize>> {

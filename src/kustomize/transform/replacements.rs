@@ -384,7 +384,7 @@ fn copy_into_text(
     if found == 0 {
         return None;
     }
-    let text = structured::write(&inside, &original);
+    let text = structured::write(&inside, &original)?;
     *field = Node::scalar(text, field.style(), implied(field)).at(field.span());
     Some(())
 }
