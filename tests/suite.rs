@@ -18,6 +18,7 @@ mod golden;
 mod kubectl;
 mod kustomize;
 mod layers;
+mod mutated;
 mod patch;
 mod rendered;
 mod report;
