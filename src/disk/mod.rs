@@ -1,4 +1,4 @@
-//! Reads a folder and carries out a plan; alone touches files.
+//! Reads a folder or a Git revision, and carries out a plan; alone touches files.
 //!
 //! What is deliberately absent: any knowledge of what the files mean, and any decision. Which file is written or removed is
 //! `emit`'s to say.
@@ -10,11 +10,13 @@
 mod apply;
 mod error;
 mod folder;
+mod git;
 mod output;
 
 pub use apply::{Lock, Summary, apply};
 pub use error::DiskError;
 pub use folder::Folder;
+pub use git::{Repository, Revision};
 pub use output::read_output;
 
 use std::path::{Path, PathBuf};
