@@ -93,6 +93,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "kustomize",
             "diff",
             "compare",
+            // For the output folder, which is compared as it is written.
+            "load",
             "emit",
             "report",
             "disk",

@@ -10,6 +10,7 @@
 mod api_verdicts;
 mod cases;
 mod claims;
+mod diff;
 mod disk;
 mod emit;
 mod golden;

@@ -6,6 +6,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
@@ -15,6 +16,7 @@ use crate::compare::{Comparison, Side, compare};
 use crate::compile;
 use crate::diff::Salt;
 use crate::disk::{Folder, Repository, find_upwards};
+use crate::load::Workspace;
 use crate::report::{View, changes, changes_json};
 use crate::tree::{Below, EntryKind, Files, Tree, TreePath};
 
@@ -24,7 +26,7 @@ pub(super) struct Arguments {
     /// parted; two arguments are a folder or a revision each. Without any, HEAD is compared with the work tree
     #[arg(value_name = "REV|TREE", num_args = 0..=2)]
     sides: Vec<String>,
-    /// Compare the kustomizations and manifests below this folder as they are, even in a workspace
+    /// Compare the tree of a workspace as it is written, instead of rendering it
     #[arg(long)]
     committed: bool,
     /// How the changes are printed
@@ -46,15 +48,21 @@ const WORKSPACE: &str = "pleach.yaml";
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let current = session::directory(global)?;
-    let [before, after] = open(arguments, &current)?;
-    let is_workspace = !arguments.committed && (before.is_workspace() || after.is_workspace());
-    let comparison = if is_workspace {
-        compare_workspaces(&before, &after, global)?
-    } else {
-        let folder = |part: &TreePath| Some(part.to_string());
-        compare(&before.side(), &after.side(), &folder, &salt())
+    let sides = open(arguments, &current)?;
+    let is_workspace = sides.iter().any(Opened::is_workspace);
+    let comparison = match (is_workspace, arguments.committed) {
+        (true, false) => compare_rendered(&sides, global)?,
+        (true, true) => {
+            let [before, after] = sides.each_ref().map(Opened::output);
+            compare(&before.side(), &after.side(), &environment, &salt())
+        }
+        (false, _) => {
+            let folder = |part: &TreePath| Some(part.to_string());
+            let [before, after] = &sides;
+            compare(&before.side(), &after.side(), &folder, &salt())
+        }
     };
-    print(&comparison, [&before, &after], arguments.output, global)?;
+    print(&comparison, &sides, arguments.output, global)?;
     let is_same = comparison.environments.is_empty() && comparison.notes.is_empty();
     Ok(if arguments.exit_code && !is_same {
         Outcome::Findings
@@ -63,9 +71,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     })
 }
 
+/// The environment of a folder of a rendered tree: `apps/prod/orders`, `clusters/prod`. Nothing is applied from base.
+fn environment(part: &TreePath) -> Option<String> {
+    let environment = part.parts().nth(1).filter(|it| *it != "base");
+    environment.map(str::to_string)
+}
+
 fn print(
     comparison: &Comparison,
-    [before, after]: [&Opened; 2],
+    [before, after]: &[Opened; 2],
     form: Form,
     global: &Global,
 ) -> Result<()> {
@@ -99,7 +113,7 @@ fn salt() -> Salt {
 /// One side, opened.
 struct Opened {
     name: String,
-    files: Box<dyn Files>,
+    files: Arc<dyn Files>,
     /// The folder of `files` that is compared.
     root: TreePath,
     /// Where `files` stand on disk.
@@ -118,6 +132,18 @@ impl Opened {
     fn is_workspace(&self) -> bool {
         let kind = self.files.kind(&self.root.child(WORKSPACE));
         kind == Ok(Some(EntryKind::File))
+    }
+
+    /// The workspace's output folder in its place.
+    fn output(&self) -> Opened {
+        let workspace = Workspace::read(&Below::new(&*self.files, self.root.clone()));
+        let output = workspace.map_or_else(|_| TreePath::root(), |it| it.output);
+        Opened {
+            name: self.name.clone(),
+            files: self.files.clone(),
+            root: self.root.join(&output),
+            base: self.base.clone(),
+        }
     }
 
     /// The tree that the workspace renders to; an empty one where there is no workspace yet, or no more.
@@ -140,22 +166,18 @@ impl Opened {
     }
 }
 
-fn compare_workspaces(before: &Opened, after: &Opened, global: &Global) -> Result<Comparison> {
+/// Compares what two workspaces render to.
+fn compare_rendered([before, after]: &[Opened; 2], global: &Global) -> Result<Comparison> {
     let (old, new) = (before.render(global)?, after.render(global)?);
-    // `apps/prod/orders`, `clusters/prod`. Nothing is applied from base.
-    let environment = |part: &TreePath| {
-        let environment = part.parts().nth(1).filter(|it| *it != "base");
-        environment.map(str::to_string)
-    };
-    let root = TreePath::root();
+    let root = &TreePath::root();
     let before = Side {
         files: &old,
-        root: &root,
+        root,
         name: &before.name,
     };
     let after = Side {
         files: &new,
-        root: &root,
+        root,
         name: &after.name,
     };
     Ok(compare(&before, &after, &environment, &salt()))
@@ -163,51 +185,65 @@ fn compare_workspaces(before: &Opened, after: &Opened, global: &Global) -> Resul
 
 /// The two sides that the arguments name.
 fn open(arguments: &Arguments, current: &Path) -> Result<[Opened; 2]> {
-    let workspace = match arguments.committed {
-        true => None,
-        false => find_upwards(current, WORKSPACE),
-    };
+    let workspace = find_upwards(current, WORKSPACE);
     let place = workspace.as_deref().unwrap_or(current);
-    let revision = |name: &str| open_revision(place, if name.is_empty() { "HEAD" } else { name });
     match &*arguments.sides {
-        [] => Ok([revision("HEAD")?, open_work_tree(place)?]),
+        [] => Ok([open_revision(place, "HEAD")?, open_work_tree(place)?]),
         [range] => match (range.split_once("..."), range.split_once("..")) {
             (Some((a, b)), _) => {
-                let (a, b) = (
-                    if a.is_empty() { "HEAD" } else { a },
-                    if b.is_empty() { "HEAD" } else { b },
-                );
-                let base = Repository::find(place)?.merge_base(a, b)?;
-                Ok([revision(&base)?, revision(b)?])
+                let base = repository(place)?.merge_base(or_head(a), or_head(b))?;
+                let base = base.with_context(|| format!("`{a}` and `{b}` have no common past"))?;
+                Ok([
+                    open_revision(place, &base)?,
+                    open_revision(place, or_head(b))?,
+                ])
             }
-            (None, Some((a, b))) => Ok([revision(a)?, revision(b)?]),
-            (None, None) => Ok([revision(range)?, open_work_tree(place)?]),
+            (None, Some((a, b))) => Ok([
+                open_revision(place, or_head(a))?,
+                open_revision(place, or_head(b))?,
+            ]),
+            (None, None) => Ok([open_revision(place, range)?, open_work_tree(place)?]),
         },
         [before, after, ..] => {
             let side = |name: &String| match current.join(name).is_dir() {
                 true => open_folder(&current.join(name), name),
-                false => revision(name),
+                false => open_revision(place, name),
             };
             Ok([side(before)?, side(after)?])
         }
     }
 }
 
+fn or_head(name: &str) -> &str {
+    if name.is_empty() { "HEAD" } else { name }
+}
+
+fn repository(place: &Path) -> Result<Repository> {
+    Repository::find(place)?.with_context(|| {
+        format!(
+            "`{}` lies in no Git repository; name two folders to compare",
+            place.display()
+        )
+    })
+}
+
 fn open_revision(place: &Path, name: &str) -> Result<Opened> {
-    let repository = Repository::find(place)?;
+    let repository = repository(place)?;
+    let revision = repository.revision(name)?;
+    let files = revision.with_context(|| format!("there is no revision `{name}`"))?;
     Ok(Opened {
         name: name.to_string(),
-        files: Box::new(repository.revision(name)?),
+        files: Arc::new(files),
         root: below(place, repository.root())?,
         base: repository.root().to_path_buf(),
     })
 }
 
 fn open_work_tree(place: &Path) -> Result<Opened> {
-    let repository = Repository::find(place)?;
+    let repository = repository(place)?;
     Ok(Opened {
         name: "the work tree".to_string(),
-        files: Box::new(Folder::open(repository.root())?),
+        files: Arc::new(Folder::open(repository.root())?),
         root: below(place, repository.root())?,
         base: repository.root().to_path_buf(),
     })
@@ -218,7 +254,7 @@ fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
     let base = PathBuf::from("/");
     Ok(Opened {
         name: name.to_string(),
-        files: Box::new(Folder::open(&base)?),
+        files: Arc::new(Folder::open(&base)?),
         root: below(folder, &base)?,
         base,
     })

@@ -96,8 +96,10 @@ fn by_content(
     let texts = |items: &[Node]| items.iter().map(canonical).collect::<Vec<String>>();
     let (old, new) = (texts(before), texts(after));
     if old != new && is_reordered(&old, &new) {
-        let boxed = |texts: Vec<String>| texts.into_iter().map(Box::from).collect();
-        return comparison.push(Difference::Reordered(boxed(old), boxed(new)), list);
+        let named = |(item, text): (&Node, &String)| item.as_str().unwrap_or(text).into();
+        let old = before.iter().zip(&old).map(named).collect();
+        let new = after.iter().zip(&new).map(named).collect();
+        return comparison.push(Difference::Reordered(old, new), list);
     }
     for operation in capture_diff_slices(Algorithm::Myers, &old, &new) {
         if let DiffOp::Equal { .. } = operation {

@@ -24,10 +24,10 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The repository that a folder lies in.
-    pub fn find(folder: &Path) -> Result<Repository, DiskError> {
+    /// The repository that a folder lies in, if it lies in one.
+    pub fn find(folder: &Path) -> Result<Option<Repository>, DiskError> {
         let root = git(folder, &["rev-parse", "--show-toplevel"])?;
-        Ok(Repository { root: root.into() })
+        Ok(root.map(|root| Repository { root: root.into() }))
     }
 
     /// The work tree's top folder.
@@ -35,13 +35,13 @@ impl Repository {
         &self.root
     }
 
-    /// The commit that two branches last had in common.
-    pub fn merge_base(&self, a: &str, b: &str) -> Result<String, DiskError> {
+    /// The commit that two revisions last had in common, if there is one.
+    pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, DiskError> {
         git(&self.root, &["merge-base", "--", a, b])
     }
 
-    /// Opens a revision: a commit by any of its names, or a tree.
-    pub fn revision(&self, name: &str) -> Result<Revision, DiskError> {
+    /// Opens a revision: a commit by any of its names, or a tree. `None` where there is none of that name.
+    pub fn revision(&self, name: &str) -> Result<Option<Revision>, DiskError> {
         let tree = format!("{name}^{{tree}}");
         let arguments = [
             "rev-parse",
@@ -50,31 +50,24 @@ impl Repository {
             "--end-of-options",
             &tree,
         ];
-        let unknown = |_| {
-            let words = format!("there is no revision `{name}`");
-            DiskError::when("read", &self.root)(io::Error::other(words))
+        let Some(tree) = git(&self.root, &arguments)? else {
+            return Ok(None);
         };
-        let tree = git(&self.root, &arguments).map_err(unknown)?;
-        Ok(Revision {
+        Ok(Some(Revision {
             objects: Mutex::new(Objects::open(&self.root)?),
             folders: Mutex::new(BTreeMap::from([(TreePath::root(), Id(tree.into()))])),
             trees: Mutex::default(),
-        })
+        }))
     }
 }
 
-/// What a git command prints, without the line end.
-fn git(folder: &Path, arguments: &[&str]) -> Result<String, DiskError> {
-    let failed = |error| DiskError::when("run git in", folder)(error);
-    let output = command(folder).args(arguments).output().map_err(failed)?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr).trim().to_string();
-        return Err(failed(io::Error::other(words)));
-    }
-    let text = String::from_utf8(output.stdout)
-        .map_err(io::Error::other)
-        .map_err(failed)?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_string())
+/// What a git command prints, without the line end; `None` where it says no.
+fn git(folder: &Path, arguments: &[&str]) -> Result<Option<String>, DiskError> {
+    let output = command(folder).args(arguments).output();
+    let output = output.map_err(DiskError::when("run", Path::new("git")))?;
+    let text = String::from_utf8(output.stdout).ok();
+    let text = text.filter(|_| output.status.success());
+    Ok(text.map(|it| it.trim_end_matches(['\r', '\n']).to_string()))
 }
 
 fn command(folder: &Path) -> Command {
@@ -263,7 +256,7 @@ struct Objects {
 
 impl Objects {
     fn open(root: &Path) -> Result<Objects, DiskError> {
-        let failed = DiskError::when("run git in", root);
+        let failed = DiskError::when("run", Path::new("git"));
         let mut batch = command(root);
         batch.args(["cat-file", "--batch"]);
         batch.stdin(Stdio::piped()).stdout(Stdio::piped());

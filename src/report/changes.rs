@@ -194,10 +194,10 @@ impl Printer {
     }
 }
 
-/// `Deployment shop/web in prod, test`
+/// `Deployment shop/web (was front) in prod, test`
 fn titled(change: &Change, id: &ObjectId, environments: &[&str]) -> String {
     let was = match &change.kind {
-        ChangeKind::Renamed { before } => format!(", before `{before}`"),
+        ChangeKind::Renamed { before } => format!(" (was {before})"),
         _ => String::new(),
     };
     match environments {
