@@ -245,12 +245,17 @@ fn revisions_of_a_repository() {
         );
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
     };
+    check(&["HEAD", "."], &expected("grey", "red"), 1);
+    // What Git ignores is no part of what would be committed.
+    write(
+        folder,
+        "-- .gitignore --\n/built/\n-- built/a.yaml --\napiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n",
+    );
     check(&[], &expected("grey", "red"), 1);
     check(&["HEAD~1"], &expected("blue", "red"), 1);
     check(&["HEAD~1.."], &expected("blue", "grey"), 1);
     check(&["HEAD~1...main"], &expected("blue", "grey"), 1);
     check(&["main", "HEAD~1"], &expected("grey", "blue"), 1);
-    check(&["HEAD", "."], &expected("grey", "red"), 1);
     check(&["main..HEAD"], "", 0);
     check(&["nothing"], "", 2);
     check(&["--output=-x", "HEAD"], "", 2);
@@ -261,6 +266,9 @@ fn revisions_of_a_repository() {
         expected("blue", "grey").replace(" in apps/prod", "")
     );
     assert_eq!(output.status.code(), Some(0));
+    let outside = tempfile::tempdir().unwrap();
+    let words = pleach(outside.path(), &["diff"]).stderr;
+    assert!(String::from_utf8_lossy(&words).contains("not a git repository"));
 }
 
 #[test]
@@ -333,7 +341,7 @@ fn a_revision_reads_like_its_checkout() {
     }
     git(folder, &["add", "-A"]).unwrap();
     git(folder, &["commit", "-q", "-m", "links"]).unwrap();
-    let repository = Repository::find(folder).unwrap().unwrap();
+    let repository = Repository::find(folder).unwrap();
     let revision = repository.revision("HEAD").unwrap().unwrap();
     let checkout = Folder::open(folder).unwrap();
     for text in [

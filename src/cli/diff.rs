@@ -8,17 +8,17 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use super::{Global, Outcome, output, session};
 use crate::compare::{Comparison, Side, compare};
-use crate::compile;
 use crate::diff::Salt;
-use crate::disk::{Folder, Repository, find_upwards};
+use crate::disk::{Folder, Repository, WorkTree, find_upwards};
 use crate::load::Workspace;
 use crate::report::{View, changes, changes_json};
 use crate::tree::{Below, EntryKind, Files, Tree, TreePath};
+use crate::{Compiled, Options, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -57,7 +57,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             compare(&before.side(), &after.side(), &environment, &salt())
         }
         (false, _) => {
-            let folder = |part: &TreePath| Some(part.to_string());
+            let folder = |part: &TreePath| match part.as_str() {
+                "" => Some(".".to_string()),
+                part => Some(part.to_string()),
+            };
             let [before, after] = &sides;
             compare(&before.side(), &after.side(), &folder, &salt())
         }
@@ -113,7 +116,7 @@ fn salt() -> Salt {
 /// One side, opened.
 struct Opened {
     name: String,
-    files: Arc<dyn Files>,
+    files: Arc<dyn Files + Send + Sync>,
     /// The folder of `files` that is compared.
     root: TreePath,
     /// Where `files` stand on disk.
@@ -146,14 +149,19 @@ impl Opened {
         }
     }
 
-    /// The tree that the workspace renders to; an empty one where there is no workspace yet, or no more.
-    fn render(&self, global: &Global) -> Result<Tree> {
-        if !self.is_workspace() {
+    /// What the workspace renders to; nothing where there is no workspace yet, or no more.
+    fn render(&self) -> Option<Compiled> {
+        let files = Below::new(&*self.files, self.root.clone());
+        self.is_workspace()
+            .then(|| compile(&files, &Options::default()))
+    }
+
+    /// The tree of what was rendered.
+    fn tree(&self, rendered: Option<Compiled>, global: &Global) -> Result<Tree> {
+        let Some(compiled) = rendered else {
             output::note(&format!("there is no workspace in {}\n", self.name));
             return Ok(Tree::new());
-        }
-        let files = Below::new(&*self.files, self.root.clone());
-        let compiled = compile(&files, &crate::Options::default());
+        };
         if compiled.diagnostics.has_errors() {
             let display = |path: &TreePath| format!("{}: {path}", self.name);
             session::report(&compiled.diagnostics, global, &display);
@@ -168,7 +176,8 @@ impl Opened {
 
 /// Compares what two workspaces render to.
 fn compare_rendered([before, after]: &[Opened; 2], global: &Global) -> Result<Comparison> {
-    let (old, new) = (before.render(global)?, after.render(global)?);
+    let (old, new) = rayon::join(|| before.render(), || after.render());
+    let (old, new) = (before.tree(old, global)?, after.tree(new, global)?);
     let root = &TreePath::root();
     let before = Side {
         files: &old,
@@ -219,12 +228,8 @@ fn or_head(name: &str) -> &str {
 }
 
 fn repository(place: &Path) -> Result<Repository> {
-    Repository::find(place)?.with_context(|| {
-        format!(
-            "`{}` lies in no Git repository; name two folders to compare",
-            place.display()
-        )
-    })
+    // The error says all that its cause says.
+    Repository::find(place).map_err(|it| anyhow!("{it}"))
 }
 
 fn open_revision(place: &Path, name: &str) -> Result<Opened> {
@@ -243,7 +248,7 @@ fn open_work_tree(place: &Path) -> Result<Opened> {
     let repository = repository(place)?;
     Ok(Opened {
         name: "the work tree".to_string(),
-        files: Arc::new(Folder::open(repository.root())?),
+        files: Arc::new(WorkTree::open(&repository)?),
         root: below(place, repository.root())?,
         base: repository.root().to_path_buf(),
     })

@@ -97,7 +97,7 @@ fn look(side: &Side<'_>) -> Found {
                 found.kustomizations.insert(folder.clone());
             }
         }
-        if !is_covered && entries.iter().any(|it| is_yaml(it)) {
+        if !is_covered && entries.iter().any(is_yaml) {
             found.plain.insert(folder.clone());
         }
         let folders = entries.iter().filter(|it| it.kind == EntryKind::Folder);

@@ -29,8 +29,8 @@ pub(super) fn compare(
         _ => Vec::new(),
     };
     let mut candidates = std::iter::once(&*declared).chain(NAMES.chunks(1));
-    let found = candidates.find_map(|keys| identities(before, keys).zip(identities(after, keys)));
-    match found {
+    let named = candidates.find_map(|keys| identities(before, keys).zip(identities(after, keys)));
+    match named.or_else(|| flags(before).zip(flags(after))) {
         Some((old, new)) => by_identity(comparison, (before, &old), (after, &new), list, items),
         None => by_content(comparison, before, after, list, items),
     }
@@ -46,6 +46,21 @@ fn identities(items: &[Node], keys: &[&str]) -> Option<Vec<Identity>> {
     };
     let all: Option<Vec<Identity>> = items.iter().map(one).collect();
     all.filter(|all| all.iter().collect::<BTreeSet<_>>().len() == all.len())
+}
+
+/// The flags of a command line, each known by what stands before its `=`; other words by themselves. `None` where there is no
+/// such flag, or one stands there twice.
+fn flags(items: &[Node]) -> Option<Vec<Identity>> {
+    let texts: Option<Vec<&str>> = items.iter().map(Node::as_string).collect();
+    let flag = |text: &'_ str| text.starts_with('-') && text.contains('=');
+    let texts = texts.filter(|it| it.iter().any(|text| flag(text)))?;
+    let name = |text: &&str| match text.split_once('=') {
+        Some((name, _)) if flag(text) => name.into(),
+        _ => (*text).into(),
+    };
+    let all: Vec<Identity> = texts.iter().map(|it| vec![("".into(), name(it))]).collect();
+    let is_unique = all.iter().collect::<BTreeSet<_>>().len() == all.len();
+    is_unique.then_some(all)
 }
 
 fn by_identity(
@@ -72,7 +87,7 @@ fn by_identity(
     }
     let kept = |all: &[Identity], other: &dyn Fn(&Identity) -> bool| -> Vec<Box<str>> {
         let kept = all.iter().filter(|it| other(it));
-        kept.map(|it| words(it)).collect()
+        kept.map(words).collect()
     };
     let old = kept(old, &|it| there.contains_key(it));
     let new = kept(new, &|it| was_there.contains(it));

@@ -13,7 +13,7 @@ pub struct Path {
 pub enum Step {
     /// Into a map.
     Key(Box<str>),
-    /// To the list item whose fields have these values.
+    /// To the list item whose fields have these values. A flag of a command line has no field, only its name.
     Item(Vec<(Box<str>, Box<str>)>),
     /// To the list item at this position after the change, or before it where the item is gone.
     Index(usize),
@@ -64,7 +64,10 @@ impl fmt::Display for Path {
                 Step::Key(key) => write!(f, "[{key:?}]")?,
                 Step::Index(index) => write!(f, "[{index}]")?,
                 Step::Item(fields) => {
-                    let fields = fields.iter().map(|(key, value)| format!("{key}={value}"));
+                    let fields = fields.iter().map(|(key, value)| match &**key {
+                        "" => value.to_string(),
+                        key => format!("{key}={value}"),
+                    });
                     write!(f, "[{}]", fields.collect::<Vec<_>>().join(","))?;
                 }
                 Step::Document(0) => f.write_str(" > ")?,

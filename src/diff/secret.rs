@@ -129,7 +129,8 @@ fn hidden(text: &str, salt: &Salt) -> String {
 fn is_secret_name(name: &str) -> bool {
     let plain: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
     let plain = plain.to_ascii_lowercase();
-    NAMES.iter().any(|it| plain.ends_with(it))
+    let singular = plain.trim_end_matches('s');
+    NAMES.iter().any(|it| singular.ends_with(it))
 }
 
 /// Whether a text only says where the value is to come from.

@@ -4,7 +4,7 @@
 //! alternates, partial clones, worktrees), and a read takes no longer. A tree is read when somebody lists it, a file when
 //! somebody reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -24,10 +24,13 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The repository that a folder lies in, if it lies in one.
-    pub fn find(folder: &Path) -> Result<Option<Repository>, DiskError> {
-        let root = git(folder, &["rev-parse", "--show-toplevel"])?;
-        Ok(root.map(|root| Repository { root: root.into() }))
+    /// The repository that a folder lies in.
+    pub fn find(folder: &Path) -> Result<Repository, DiskError> {
+        let root = git(folder, &["rev-parse", "--show-toplevel"])?.map_err(|words| {
+            let failed = DiskError::when("find the Git repository of", folder);
+            failed(io::Error::other(words))
+        })?;
+        Ok(Repository { root: root.into() })
     }
 
     /// The work tree's top folder.
@@ -37,7 +40,15 @@ impl Repository {
 
     /// The commit that two revisions last had in common, if there is one.
     pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, DiskError> {
-        git(&self.root, &["merge-base", "--", a, b])
+        Ok(git(&self.root, &["merge-base", "--", a, b])?.ok())
+    }
+
+    /// Files and folders of the work tree that Git is told to ignore.
+    pub(super) fn ignored(&self) -> Result<BTreeSet<TreePath>, DiskError> {
+        let arguments = ["--others", "--ignored", "--exclude-standard", "--directory"];
+        let paths = git(&self.root, &[&["ls-files", "-z"], &arguments[..]].concat())?;
+        let paths = paths.unwrap_or_default();
+        Ok(paths.split('\0').filter_map(TreePath::new).collect())
     }
 
     /// Opens a revision: a commit by any of its names, or a tree. `None` where there is none of that name.
@@ -50,7 +61,7 @@ impl Repository {
             "--end-of-options",
             &tree,
         ];
-        let Some(tree) = git(&self.root, &arguments)? else {
+        let Ok(tree) = git(&self.root, &arguments)? else {
             return Ok(None);
         };
         Ok(Some(Revision {
@@ -61,13 +72,21 @@ impl Repository {
     }
 }
 
-/// What a git command prints, without the line end; `None` where it says no.
-fn git(folder: &Path, arguments: &[&str]) -> Result<Option<String>, DiskError> {
+/// What a git command prints, without the line end, or its words where it says no.
+fn git(folder: &Path, arguments: &[&str]) -> Result<Result<String, String>, DiskError> {
     let output = command(folder).args(arguments).output();
     let output = output.map_err(DiskError::when("run", Path::new("git")))?;
-    let text = String::from_utf8(output.stdout).ok();
-    let text = text.filter(|_| output.status.success());
-    Ok(text.map(|it| it.trim_end_matches(['\r', '\n']).to_string()))
+    let text = |bytes: &[u8]| {
+        String::from_utf8_lossy(bytes)
+            .trim_end_matches(['\r', '\n'])
+            .to_string()
+    };
+    Ok(match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => Err(text(&output.stderr)
+            .trim_start_matches("fatal: ")
+            .to_string()),
+    })
 }
 
 fn command(folder: &Path) -> Command {

@@ -12,12 +12,14 @@ mod error;
 mod folder;
 mod git;
 mod output;
+mod work_tree;
 
 pub use apply::{Lock, Summary, apply};
 pub use error::DiskError;
 pub use folder::Folder;
 pub use git::{Repository, Revision};
 pub use output::read_output;
+pub use work_tree::WorkTree;
 
 use std::path::{Path, PathBuf};
 

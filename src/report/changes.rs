@@ -201,7 +201,7 @@ fn titled(change: &Change, id: &ObjectId, environments: &[&str]) -> String {
         _ => String::new(),
     };
     match environments {
-        ["" | "."] => format!("{id}{was}"),
+        ["."] => format!("{id}{was}"),
         environments => format!("{id}{was} in {}", environments.join(", ")),
     }
 }
