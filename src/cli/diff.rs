@@ -114,6 +114,7 @@ fn salt() -> Salt {
 }
 
 /// One side, opened.
+#[derive(Clone)]
 struct Opened {
     name: String,
     files: Arc<dyn Files + Send + Sync>,
@@ -121,6 +122,8 @@ struct Opened {
     root: TreePath,
     /// Where `files` stand on disk.
     base: PathBuf,
+    /// Whether it is a folder that the user named.
+    is_folder: bool,
 }
 
 impl Opened {
@@ -142,54 +145,48 @@ impl Opened {
         let workspace = Workspace::read(&Below::new(&*self.files, self.root.clone()));
         let output = workspace.map_or_else(|_| TreePath::root(), |it| it.output);
         Opened {
-            name: self.name.clone(),
-            files: self.files.clone(),
             root: self.root.join(&output),
-            base: self.base.clone(),
+            ..self.clone()
         }
     }
 
-    /// What the workspace renders to; nothing where there is no workspace yet, or no more.
+    /// What the workspace renders to, if it is one.
     fn render(&self) -> Option<Compiled> {
         let files = Below::new(&*self.files, self.root.clone());
-        self.is_workspace()
-            .then(|| compile(&files, &Options::default()))
+        let compile = || compile(&files, &Options::default());
+        self.is_workspace().then(compile)
     }
 
-    /// The tree of what was rendered.
-    fn tree(&self, rendered: Option<Compiled>, global: &Global) -> Result<Tree> {
-        let Some(compiled) = rendered else {
-            output::note(&format!("there is no workspace in {}\n", self.name));
-            return Ok(Tree::new());
+    /// This side with what was rendered in place of its files. A folder that is no workspace stays as it is; a revision has no
+    /// workspace yet, or no more, and so nothing is applied from it.
+    fn rendered(&self, compiled: Option<Compiled>, global: &Global) -> Result<Opened> {
+        let tree = match compiled {
+            None if self.is_folder => return Ok(self.clone()),
+            None => {
+                output::note(&format!("there is no workspace in {}\n", self.name));
+                Tree::new()
+            }
+            Some(compiled) if compiled.diagnostics.has_errors() => {
+                let display = |path: &TreePath| format!("{}: {path}", self.name);
+                session::report(&compiled.diagnostics, global, &display);
+                let name = &self.name;
+                bail!("the workspace does not render in {name}, so nothing is compared");
+            }
+            Some(compiled) => compiled.tree,
         };
-        if compiled.diagnostics.has_errors() {
-            let display = |path: &TreePath| format!("{}: {path}", self.name);
-            session::report(&compiled.diagnostics, global, &display);
-            bail!(
-                "the workspace does not render in {}, so nothing is compared",
-                self.name
-            );
-        }
-        Ok(compiled.tree)
+        Ok(Opened {
+            files: Arc::new(tree),
+            root: TreePath::root(),
+            ..self.clone()
+        })
     }
 }
 
 /// Compares what two workspaces render to.
 fn compare_rendered([before, after]: &[Opened; 2], global: &Global) -> Result<Comparison> {
     let (old, new) = rayon::join(|| before.render(), || after.render());
-    let (old, new) = (before.tree(old, global)?, after.tree(new, global)?);
-    let root = &TreePath::root();
-    let before = Side {
-        files: &old,
-        root,
-        name: &before.name,
-    };
-    let after = Side {
-        files: &new,
-        root,
-        name: &after.name,
-    };
-    Ok(compare(&before, &after, &environment, &salt()))
+    let (old, new) = (before.rendered(old, global)?, after.rendered(new, global)?);
+    Ok(compare(&old.side(), &new.side(), &environment, &salt()))
 }
 
 /// The two sides that the arguments name.
@@ -241,6 +238,7 @@ fn open_revision(place: &Path, name: &str) -> Result<Opened> {
         files: Arc::new(files),
         root: below(place, repository.root())?,
         base: repository.root().to_path_buf(),
+        is_folder: false,
     })
 }
 
@@ -251,6 +249,7 @@ fn open_work_tree(place: &Path) -> Result<Opened> {
         files: Arc::new(WorkTree::open(&repository)?),
         root: below(place, repository.root())?,
         base: repository.root().to_path_buf(),
+        is_folder: false,
     })
 }
 
@@ -262,6 +261,7 @@ fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
         files: Arc::new(Folder::open(&base)?),
         root: below(folder, &base)?,
         base,
+        is_folder: true,
     })
 }
 

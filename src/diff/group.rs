@@ -4,7 +4,6 @@ use indexmap::IndexMap;
 
 use super::canonical::canonical;
 use super::{Change, ChangeKind, Difference, FieldChange};
-use crate::object::ObjectId;
 
 /// Changes that are equal.
 #[derive(Clone, Debug)]
@@ -24,7 +23,7 @@ pub struct Place<'a> {
     pub change: &'a Change,
 }
 
-/// Puts equal changes together: same kind of object, same fields, same values. Groups stand in the order of their first change.
+/// Puts equal changes together: same fields, same values, in objects of any kind. Groups stand in the order of their first change.
 pub fn group<'a>(
     environments: impl IntoIterator<Item = (&'a str, &'a [Change])>,
 ) -> Vec<Group<'a>> {
@@ -53,13 +52,12 @@ impl PartialEq for Change {
 
 impl Eq for Change {}
 
-/// What makes two changes equal, as one text.
+/// What makes two changes equal, as one text. What is new or gone has its name in its content.
 fn key(change: &Change) -> String {
-    let ObjectId { group, kind, .. } = &change.id;
-    let mut key = format!("{group}/{kind} {:?}", change.kind);
-    // What is new or gone has its name in its content already; a rename may have no field at all.
+    let mut key = format!("{:?}", change.kind);
+    // A rename may have no field at all.
     if let ChangeKind::Renamed { .. } = change.kind {
-        key.push_str(&change.id.name);
+        key.push_str(&format!("{:?}", change.id));
     }
     for FieldChange {
         path, difference, ..

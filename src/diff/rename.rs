@@ -10,7 +10,7 @@ use super::canonical::canonical;
 /// How much of two objects' values must be the same, in hundredths.
 const SAME_MIN: usize = 80;
 
-/// More pairs than these are not compared value by value, so that the whole stays linear.
+/// Among more pairs than these only the very same values count, so that the whole stays linear.
 const PAIRS_MAX: usize = 4096;
 
 /// Objects before and after that may be each other.
@@ -40,21 +40,41 @@ pub(super) fn find(
     }
     let mut renames = BTreeMap::new();
     for (old, new) in groups.values() {
+        let (old, new) = (all_values(before, old), all_values(after, new));
         if old.len() * new.len() <= PAIRS_MAX {
-            let values = |objects: &[Object], at: &[usize]| -> Vec<(usize, Vec<String>)> {
-                at.iter().map(|at| (*at, values(&objects[*at]))).collect()
-            };
-            renames.extend(best(&values(before, old), &values(after, new)));
+            renames.extend(best(&old, &new));
+        } else {
+            renames.extend(equal(&old, &new));
         }
     }
     renames
 }
 
+/// Objects by their index, each with its values.
+type Valued = Vec<(usize, Vec<String>)>;
+
+fn all_values(objects: &[Object], indexes: &[usize]) -> Valued {
+    let valued = indexes.iter().map(|at| (*at, values(&objects[*at])));
+    valued.collect()
+}
+
+/// The pairs with the very same values, and no other that has them.
+fn equal(old: &Valued, new: &Valued) -> Vec<(usize, usize)> {
+    let mut by_values: BTreeMap<&[String], [Vec<usize>; 2]> = BTreeMap::new();
+    for (side, valued) in [old, new].into_iter().enumerate() {
+        for (at, values) in valued.iter().filter(|it| !it.1.is_empty()) {
+            by_values.entry(values).or_default()[side].push(*at);
+        }
+    }
+    let pairs = by_values.values().filter_map(|it| match it {
+        [old, new] if old.len() == 1 && new.len() == 1 => Some((new[0], old[0])),
+        _ => None,
+    });
+    pairs.collect()
+}
+
 /// The pairs of which each is the other's best match, and no other as good.
-fn best(
-    old: &[(usize, Vec<String>)],
-    new: &[(usize, Vec<String>)],
-) -> impl Iterator<Item = (usize, usize)> {
+fn best(old: &Valued, new: &Valued) -> Vec<(usize, usize)> {
     let mut for_old: Vec<Best> = vec![Best::default(); old.len()];
     let mut for_new: Vec<Best> = vec![Best::default(); new.len()];
     for (i, (_, a)) in old.iter().enumerate() {
@@ -69,7 +89,7 @@ fn best(
         let i = unique(it)?;
         (unique(&for_old[i]) == Some(j)).then_some((new[j].0, old[i].0))
     });
-    mutual.collect::<Vec<_>>().into_iter()
+    mutual.collect()
 }
 
 /// The best match so far, and how good the second best is.

@@ -25,8 +25,13 @@ pub fn changes(comparison: &Comparison, view: &View<'_>) -> String {
         text: String::new(),
         color: view.color,
     };
-    for group in &groups {
-        out.group(group);
+    let (gone, others): (Vec<_>, Vec<_>) = groups
+        .iter()
+        .partition(|it| it.change.kind == ChangeKind::Removed);
+    others.iter().for_each(|it| out.group(it));
+    gone.iter().for_each(|it| out.group(it));
+    if !gone.is_empty() {
+        out.text.push('\n');
     }
     if !groups.is_empty() {
         out.line(Ink::Bold, &count(comparison));
@@ -114,15 +119,14 @@ impl Printer {
                     .for_each(|it| self.line(ink, &format!("    {it}")));
             }
         }
-        self.fields(group.change);
-        self.text.push('\n');
+        // What is gone needs no reading.
+        if group.change.kind != ChangeKind::Removed {
+            self.fields(group.change);
+            self.text.push('\n');
+        }
     }
 
     fn fields(&mut self, change: &Change) {
-        // What is gone needs no reading.
-        if change.kind == ChangeKind::Removed {
-            return;
-        }
         for field in &change.fields {
             if !field.path.is_root() {
                 self.line(Ink::Plain, &format!("  {}", field.path));
