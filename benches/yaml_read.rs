@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use pleach::diag::Source;
-use pleach::yaml::{parse, to_claims_form};
+use pleach::yaml::{parse, to_build_form, to_claims_form, to_kyaml_form};
 
 const SIZE: usize = 20_000_000;
 
@@ -50,6 +50,16 @@ fn main() {
     let documents = parse(&source).unwrap();
     measure("ours: claims form", text.len(), || {
         documents.iter().map(|it| to_claims_form(it).len()).sum()
+    });
+    measure("ours: build form", text.len(), || {
+        documents
+            .iter()
+            .filter_map(|it| to_build_form(it).ok())
+            .map(|it| it.len())
+            .sum()
+    });
+    measure("ours: kyaml form", text.len(), || {
+        documents.iter().map(|it| to_kyaml_form(it).len()).sum()
     });
     measure("granit-parser: events", text.len(), || {
         granit_parser::Parser::new_from_str(text).count()

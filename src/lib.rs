@@ -34,7 +34,7 @@ pub mod disk;
 pub mod cli;
 
 use compose::{Composition, Delivered};
-use diag::Diagnostics;
+use diag::{Diagnostics, each};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 
 /// What to compile.
@@ -93,11 +93,11 @@ fn run(
 ) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
     let base = deliver(repository, &resolution.base, diagnostics);
-    let environments = resolution
-        .environments
-        .iter()
-        .map(|it| deliver(repository, it, diagnostics))
-        .collect();
+    let environments = each(
+        &resolution.environments,
+        diagnostics,
+        |resolved, diagnostics| deliver(repository, resolved, diagnostics),
+    );
     if diagnostics.has_errors() {
         return Tree::new();
     }

@@ -294,3 +294,43 @@ proptest! {
         }
     }
 }
+
+/// The texts of all scalars in order, as granit-parser reads them.
+fn granit_texts(text: &str) -> Vec<String> {
+    let events = granit_parser::Parser::new_from_str(text).map(|it| it.expect("valid").0);
+    let texts = events.filter_map(|event| match event {
+        granit_parser::Event::Scalar(text, ..) => Some(text.into_owned()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+fn our_texts(node: &Node, texts: &mut Vec<String>) {
+    match node.view() {
+        View::Scalar(text) => texts.push(text.to_string()),
+        View::Sequence(items) => items.iter().for_each(|it| our_texts(it, texts)),
+        View::Mapping(mapping) => mapping.iter().for_each(|it| {
+            our_texts(&it.key, texts);
+            our_texts(&it.value, texts);
+        }),
+    }
+}
+
+#[test]
+fn definitions_read_as_granit_parser_reads_them() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/schemas/crds/source.toolkit.fluxcd.io");
+    let Ok(files) = std::fs::read_dir(&folder) else {
+        println!("skipped: no folder {}", folder.display());
+        return;
+    };
+    for file in files.flatten() {
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let mut texts = Vec::new();
+        parse(&Source::internal("t.yaml", text.as_str()))
+            .unwrap()
+            .iter()
+            .for_each(|it| our_texts(it, &mut texts));
+        assert_eq!(texts, granit_texts(&text), "{}", file.path().display());
+    }
+}

@@ -24,7 +24,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    // Through its components, so that no `/./` is shown.
     let root = session::directory(global)?.join(&arguments.directory);
+    let root: PathBuf = root.components().collect();
     let mut files: Vec<(PathBuf, &[u8])> =
         vec![(PathBuf::from("pleach.yaml"), WORKSPACE.as_bytes())];
     collect(Path::new("environments"), &ENVIRONMENTS, &mut files);

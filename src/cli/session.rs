@@ -37,6 +37,7 @@ pub(super) struct Session<'a> {
     pub(super) global: &'a Global,
     pub(super) root: PathBuf,
     pub(super) files: Folder,
+    start: PathBuf,
     current: PathBuf,
 }
 
@@ -56,6 +57,7 @@ impl Session<'_> {
             root,
             files,
             current: std::env::current_dir().unwrap_or_default(),
+            start,
         })
     }
 
@@ -64,10 +66,10 @@ impl Session<'_> {
         self.root.join(WORKSPACE)
     }
 
-    /// Where the tree is written: `--out`, relative to where the user stands, or the workspace's own output folder.
+    /// Where the tree is written: `--out`, relative to where the run started (`-C` counts), or the workspace's own output folder.
     pub(super) fn output(&self, out: Option<&Path>, output: &TreePath) -> PathBuf {
         match out {
-            Some(out) => self.current.join(out),
+            Some(out) => self.start.join(out),
             None => self.root.join(output.as_str()),
         }
     }

@@ -2,9 +2,9 @@
 
 use super::{Composed, Composition, Expected, form, overlay};
 use crate::delivery::{Delivered as DeliveredFile, Delivery};
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::object::{Object, ObjectId};
-use crate::patch::{Patch, between};
+use crate::patch::{Patch, between, merge_key};
 use crate::schema::Schemas;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node};
@@ -62,7 +62,9 @@ pub(super) fn plain(
         resources: Vec::new(),
         patches: Vec::new(),
     };
-    delivery.files.iter().for_each(|file| writer.add(file));
+    for file in &delivery.files {
+        writer.add(file, diagnostics);
+    }
     writer.finish(common, diagnostics);
 }
 
@@ -97,7 +99,7 @@ pub(super) fn overlay(
     }
     for after in &delivery.files {
         if find(&base.files, &after.object.id()).is_none() {
-            writer.add(after);
+            writer.add(after, diagnostics);
         }
     }
     writer.finish(common, diagnostics);
@@ -112,7 +114,16 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn add(&mut self, file: &DeliveredFile) {
+    fn add(&mut self, file: &DeliveredFile, diagnostics: &mut Diagnostics) {
+        if let Some(key) = merge_key(&file.object.node) {
+            let message = "kustomize takes a key `<<` for a merge, even where it is quoted";
+            let fault = Diagnostic::error("merge-key", message).at(key);
+            diagnostics.push(
+                fault
+                    .related(&self.delivery.span, format!("for {}", self.delivery.title))
+                    .help("give the key another name, or hand the value over some other way, as by `valuesFrom`"),
+            );
+        }
         self.resources.push(Node::string(&*file.name));
         self.write(&file.name, form::object(&file.object.node));
     }
@@ -209,7 +220,6 @@ fn target(object: &Object) -> Mapping {
     let mut target = Mapping::new();
     for (key, value) in [
         ("group", &*gvk.group),
-        ("version", &*gvk.version),
         ("kind", &*gvk.kind),
         ("name", object.name()),
         ("namespace", object.namespace()),

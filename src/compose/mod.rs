@@ -14,7 +14,7 @@ mod owners;
 use std::collections::BTreeMap;
 
 use crate::delivery::Delivery;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, each};
 use crate::load::{Environment, Workspace};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
@@ -77,21 +77,15 @@ pub fn compose(
             diagnostics,
         );
     }
-    for environment in environments {
+    let composed = each(environments, diagnostics, |environment, diagnostics| {
         let own_overlay = overlay::read(files, &environment.environment.name, diagnostics);
-        let laid = overlay::lay(
-            files,
-            environment,
-            &[&base_overlay, &own_overlay],
-            diagnostics,
-        );
-        compose_environment(
-            &mut composition,
-            workspace,
-            &laid,
-            &laid_base.deliveries,
-            diagnostics,
-        );
+        let overlays = [&base_overlay, &own_overlay];
+        let laid = overlay::lay(files, environment, &overlays, diagnostics);
+        compose_environment(workspace, &laid, &laid_base.deliveries, diagnostics)
+    });
+    for Composition { files, expected } in composed {
+        composition.files.extend(files);
+        composition.expected.extend(expected);
     }
     composition
 }
@@ -104,37 +98,36 @@ struct Laid<'a> {
 }
 
 fn compose_environment(
-    composition: &mut Composition,
     workspace: &Workspace,
     laid: &Laid<'_>,
     base: &[Delivery],
     diagnostics: &mut Diagnostics,
-) {
+) -> Composition {
+    let mut composition = Composition::default();
     owners::check(laid, diagnostics);
     let order = order::order(laid.environment, &laid.deliveries, diagnostics);
-    let name = &laid.environment.name;
     for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
-        let place = folder::path(delivery, name);
-        match base
-            .iter()
-            .find(|it| it.name == delivery.name && !it.files.is_empty())
-        {
+        let place = folder::path(delivery, &laid.environment.name);
+        let common = &laid.common;
+        let is_base = |it: &&Delivery| it.name == delivery.name && !it.files.is_empty();
+        match base.iter().find(is_base) {
             Some(base) => folder::overlay(
-                composition,
+                &mut composition,
                 &place,
                 delivery,
                 base,
-                &laid.common,
+                common,
                 diagnostics,
             ),
-            None => folder::plain(composition, &place, delivery, &laid.common, diagnostics),
+            None => folder::plain(&mut composition, &place, delivery, common, diagnostics),
         }
     }
     cluster::write(
-        composition,
+        &mut composition,
         workspace,
         laid.environment,
         &laid.deliveries,
         &order,
     );
+    composition
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::overlay::NAME;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Environment;
@@ -18,9 +19,14 @@ pub(super) fn order(
     deliveries: &[Delivery],
     diagnostics: &mut Diagnostics,
 ) -> Order {
+    let standing: Vec<&Delivery> = deliveries
+        .iter()
+        .filter(|it| !it.files.is_empty())
+        .collect();
+    let (providers, namespaces) = (providers(&standing), namespaces(&standing));
+    let names: BTreeSet<&str> = standing.iter().map(|it| it.name.as_str()).collect();
     let mut order = Order::new();
-    let (providers, namespaces) = (providers(deliveries), namespaces(deliveries));
-    for delivery in deliveries.iter().filter(|it| !it.files.is_empty()) {
+    for delivery in &standing {
         let mut first = delivery.depends_on.clone();
         for crd in &delivery.requires {
             match providers.get(crd.as_str()) {
@@ -37,25 +43,45 @@ pub(super) fn order(
             used.filter_map(|it| namespaces.get(it))
                 .map(|it| it.to_string()),
         );
-        if delivery.name == super::overlay::NAME {
-            first.extend(
-                deliveries
-                    .iter()
-                    .filter(|it| !it.files.is_empty())
-                    .map(|it| it.name.clone()),
-            );
-        }
-        first.remove(&delivery.name);
+        // An overlay may delete all objects of a claim that another one names.
+        first.retain(|name| *name != delivery.name && names.contains(name.as_str()));
         order.insert(delivery.name.clone(), first);
     }
+    put_overlay_last(&mut order);
     if let Some(circle) = find_circle(&order) {
         diagnostics.push(cycle(environment, deliveries, &circle));
     }
     order
 }
 
-fn providers(deliveries: &[Delivery]) -> BTreeMap<&str, Vec<&str>> {
-    let mut providers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+/// What overlays add waits for all claims but those that wait for it, as for a namespace that it adds.
+fn put_overlay_last(order: &mut Order) {
+    if !order.contains_key(NAME) {
+        return;
+    }
+    let mut waiting = BTreeSet::from([NAME.to_string()]);
+    loop {
+        let more = order.iter().filter(|(name, first)| {
+            !waiting.contains(*name) && first.iter().any(|it| waiting.contains(it))
+        });
+        let more: Vec<String> = more.map(|it| it.0.clone()).collect();
+        if more.is_empty() {
+            break;
+        }
+        waiting.extend(more);
+    }
+    let rest: Vec<String> = order
+        .keys()
+        .filter(|it| !waiting.contains(*it))
+        .cloned()
+        .collect();
+    if let Some(first) = order.get_mut(NAME) {
+        first.extend(rest);
+    }
+}
+
+fn providers<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let mut providers: BTreeMap<&'a str, Vec<&'a str>> = BTreeMap::new();
     for delivery in deliveries {
         for crd in &delivery.provides {
             providers.entry(crd).or_default().push(&delivery.name);
@@ -64,7 +90,7 @@ fn providers(deliveries: &[Delivery]) -> BTreeMap<&str, Vec<&str>> {
     providers
 }
 
-fn namespaces(deliveries: &[Delivery]) -> BTreeMap<&str, &str> {
+fn namespaces<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<&'a str, &'a str> {
     let files = deliveries.iter().flat_map(|delivery| {
         delivery
             .files

@@ -100,10 +100,7 @@ fn common(node: &Node) -> Common {
 
 fn is_plain_label(entry: &Node) -> bool {
     let on = |key: &str| entry.get(key).and_then(Node::as_bool) == Some(true);
-    entry.get("pairs").is_some()
-        && entry.get("fields").is_none()
-        && !on("includeSelectors")
-        && !on("includeTemplates")
+    entry.get("pairs").is_some() && entry.get("fields").is_none() && !on("includeSelectors")
 }
 
 /// Lays overlays over an environment's objects, one after the other. The last one is the environment's own: what it names

@@ -1,9 +1,11 @@
 //! What is wrong, where, and what to do about it: plain data. How it looks is `report`'s.
 
 mod nearest;
+mod parallel;
 mod source;
 
 pub use nearest::nearest;
+pub use parallel::each;
 pub use source::{Position, Source, Span};
 
 use std::borrow::Cow;
@@ -165,7 +167,7 @@ impl Diagnostics {
                 .as_ref()
                 .map(|span| (span.source.path.clone(), span.start))
         };
-        self.list.sort_by(|a, b| place(a).cmp(&place(b)));
+        self.list.sort_by_key(|a| place(a));
         let mut kept: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
         for diagnostic in self.list.drain(..) {
             let same_place = kept

@@ -33,11 +33,8 @@ impl fmt::Display for DiskError {
     }
 }
 
-impl std::error::Error for DiskError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
+// The reason is in the message, so that a chain of causes does not tell it twice.
+impl std::error::Error for DiskError {}
 
 /// The reasons that people meet, without the system's numbers.
 pub(super) fn words(error: &io::Error) -> String {

@@ -132,6 +132,12 @@ impl Files for Folder {
         Ok(fs::read(place).map_err(refused)?.into())
     }
 
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        let (place, _) = self.entry(path)?;
+        let below = place.strip_prefix(&self.root).ok().and_then(Path::to_str);
+        below.and_then(TreePath::new).ok_or(FilesError::Outside)
+    }
+
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(self.folder(folder)?).map_err(refused)? {

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::schema::Schemas;
 use crate::tree::TreePath;
-use crate::yaml::{Node, parse_one, parse_one_with_duplicates};
+use crate::yaml::{Mapping, Node, View, parse_one, parse_one_with_duplicates};
 
 use super::config::Config;
 use super::kustomization::{FILE_NAMES, Kustomization};
-use super::load::{Loader, Place, resources_of, source};
+use super::load::{Loaded, Loader, Place, source};
 use super::origin::{Origin, join};
 use super::resource::Resource;
 use super::resources::Resources;
 use super::vars::Variable;
-use super::{crds, defaults, generate, openapi, plugins, transform, vars};
+use super::{crds, defaults, each, generate, openapi, plugins, transform, vars};
 
 /// What a build knows while it runs.
 pub(super) struct Context<'a> {
@@ -25,7 +25,14 @@ pub(super) struct Context<'a> {
     pub(super) track: bool,
     /// Whether a kustomization brought its own schema.
     pub(super) custom_schema: bool,
+    /// For what the built-in schema was needed so far.
+    pub(super) needed: openapi::Needed,
+    /// The kustomization files that were read.
+    pub(super) visited: Vec<Arc<Source>>,
 }
+
+/// From how many files on it pays to read them on all processors.
+const FILES_MANY: usize = 8;
 
 /// Something failed; the diagnostics say what.
 pub(super) struct Failed;
@@ -160,17 +167,24 @@ impl Context<'_> {
                 .push(place(Diagnostic::error("unreadable-file", message)));
             Failed
         })?;
-        let empty = crate::diag::Source::new(path.clone(), "");
+        let empty = Source::new(path.clone(), "");
         let text = source(path.clone(), &bytes, &Span::new(&empty, 0..0));
         let text = self.keep(text).ok_or(Failed)?;
+        self.visited.push(text.clone());
         let parsed = self.keep_all(parse_one_with_duplicates(&text));
         let (node, duplicates) = parsed.ok_or(Failed)?;
+        let duplicates_found = !duplicates.is_empty();
         let warning = |it| Diagnostic {
             severity: Severity::Warning,
             help: vec!["kustomize takes the last one".to_string()],
             ..it
         };
         self.diagnostics.extend(duplicates.into_iter().map(warning));
+        let node = if duplicates_found {
+            last_of_each(&node)
+        } else {
+            node
+        };
         Kustomization::read(&path, &node, &mut self.diagnostics).ok_or(Failed)
     }
 
@@ -217,30 +231,29 @@ impl Context<'_> {
         Ok(sum)
     }
 
-    /// Adds what a list of files and folders holds.
+    /// Adds what a list of files and folders holds. The files are read first, all at once.
     pub(super) fn add_resources(
         &mut self,
         level: &Level<'_>,
         sum: &mut Accumulated,
         entries: &[Node],
     ) {
-        for entry in entries {
-            let name = entry.as_str().unwrap_or("");
-            match self.keep(self.loader.place(&level.folder(), name, entry.span())) {
-                Some(Place::File(path)) => self.add_file(level, sum, entry, &path),
-                Some(Place::Folder(folder)) => {
+        let (loader, folder) = (self.loader, level.folder());
+        let loaded = each::map(FILES_MANY, entries, |it| loader.load(&folder, it));
+        for (entry, loaded) in entries.iter().zip(loaded) {
+            match loaded {
+                Loaded::Resources(resources) => self.add_file(level, sum, entry, resources),
+                Loaded::Faulty(faults) => self.diagnostics.extend(faults),
+                Loaded::Folder(folder) => {
                     let added = self.below(entry, |it| it.add_folder(level, entry, &folder));
                     if let Ok(added) = added {
                         let mut faults = Diagnostics::default();
                         sum.absorb(added, &self.schemas, &mut faults);
-                        self.diagnostics.extend(
-                            faults
-                                .into_iter()
-                                .map(|it| it.related(entry.span(), "added here")),
-                        );
+                        let faults = faults.into_iter();
+                        self.diagnostics
+                            .extend(faults.map(|it| it.related(entry.span(), "added here")));
                     }
                 }
-                None => {}
             }
         }
     }
@@ -250,34 +263,20 @@ impl Context<'_> {
         level: &Level<'_>,
         sum: &mut Accumulated,
         entry: &Node,
-        path: &TreePath,
+        resources: Vec<Resource>,
     ) {
-        let name = entry.as_str().unwrap_or("");
-        let read = self.loader.source(&level.folder(), name, entry.span());
-        let Some(text) = self.keep(read) else {
-            return;
-        };
-        if FILE_NAMES.contains(&path.name()) {
-            let message = format!("`{name}` is a kustomization file, not a file of resources");
-            let help = "list its folder instead";
-            self.diagnostics.push(
-                Diagnostic::error("kustomization-as-resource", message)
-                    .at(entry)
-                    .help(help),
-            );
-            return;
-        }
-        let Some(resources) = self.keep_all(resources_of(&text)) else {
-            return;
-        };
         let origin = self.track.then(|| {
             Box::new(Origin {
-                path: join(&level.origin, name),
+                path: join(&level.origin, entry.as_str().unwrap_or("")),
                 ..Origin::default()
             })
         });
         for mut resource in resources {
             resource.origin.clone_from(&origin);
+            let scope = self.schemas.is_cluster_scoped(&resource.object.gvk());
+            if scope.is_none() {
+                self.needed = self.needed.max(openapi::Needed::Scopes);
+            }
             let added = sum.resources.append(resource, &self.schemas);
             self.keep(added.map_err(|it| it.related(entry.span(), "added here")));
         }
@@ -404,6 +403,21 @@ impl Context<'_> {
         let merged = config.merge(&custom);
         self.keep(merged);
         Arc::new(config)
+    }
+}
+
+/// Of keys that stand several times, the last value.
+fn last_of_each(node: &Node) -> Node {
+    match node.view() {
+        View::Scalar(_) => node.clone(),
+        View::Sequence(items) => Node::sequence(items.iter().map(last_of_each)).at(node),
+        View::Mapping(mapping) => {
+            let mut last = Mapping::new();
+            for entry in mapping {
+                last.insert(entry.key.clone(), last_of_each(&entry.value));
+            }
+            Node::mapping(last).at(node)
+        }
     }
 }
 

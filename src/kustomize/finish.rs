@@ -2,6 +2,8 @@
 
 use crate::yaml::{Mapping, Node};
 
+use crate::diag::Diagnostic;
+
 use super::accumulate::{Accumulated, Context, Failed};
 use super::kustomization::Kustomization;
 use super::resource::{INTERNAL, Resource, map_at, plain_key};
@@ -55,6 +57,9 @@ pub(super) fn finish(
     let faults = references::fix(&mut sum.resources, &config, &schemas);
     context.diagnostics.extend(faults);
     context.check(before)?;
+    context
+        .diagnostics
+        .extend(sum.resources.iter().filter_map(unused));
     let replaced = vars::replace(&mut sum.resources, &sum.variables, &config.variables);
     let unused = context.keep(replaced).ok_or(Failed)?;
     context.diagnostics.extend(unused);
@@ -71,6 +76,18 @@ pub(super) fn finish(
         metadata.write(resource);
     }
     Ok(resources)
+}
+
+/// A name with a hash changes with the content: what nobody refers to by it, nobody finds.
+fn unused(resource: &Resource) -> Option<Diagnostic> {
+    let unused = resource.generated && resource.needs_hash && !resource.referred;
+    unused.then(|| {
+        let kind = resource.object.kind();
+        let message = format!("nothing refers to the generated {kind} `{}`", resource.original_name());
+        Diagnostic::warning("unused-generator", message)
+            .at(resource.object.span())
+            .help("its name ends in a hash of its content; say `options: {disableNameSuffixHash: true}` if something else finds it")
+    })
 }
 
 /// What of the notes goes into the result.

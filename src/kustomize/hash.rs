@@ -7,7 +7,7 @@ use crate::yaml::{Mapping, Node};
 
 use super::json;
 use super::resource::{PreviousId, Resource};
-use super::resources::{Resources, space_of};
+use super::resources::Resources;
 
 /// Appends the hash of its content to the name of each resource that wants it.
 pub(super) fn append(resources: &mut Resources, schemas: &Schemas) {
@@ -24,10 +24,9 @@ pub(super) fn append(resources: &mut Resources, schemas: &Schemas) {
 /// Keeps the identity of now among the former ones, before it changes.
 pub(super) fn remember(resource: &mut Resource, schemas: &Schemas) {
     let object = &resource.object;
-    let gvk = object.gvk();
     let previous = PreviousId {
         name: object.name().into(),
-        namespace: space_of(&gvk, object.namespace(), schemas).into(),
+        namespace: resource.space(schemas).into(),
         kind: object.kind().into(),
     };
     resource.previous.push(previous);

@@ -8,6 +8,7 @@ use crate::object::Object;
 use crate::tree::{EntryKind, Files, FilesError, TreePath};
 use crate::yaml::{Kind, Node, Style, View, parse_as_kustomize};
 
+use super::kustomization::FILE_NAMES;
 use super::resource::Resource;
 use super::{LoadRestriction, Options};
 
@@ -24,7 +25,48 @@ pub(super) enum Place {
     Folder(TreePath),
 }
 
+/// What an entry of `resources` holds.
+pub(super) enum Loaded {
+    Resources(Vec<Resource>),
+    Folder(TreePath),
+    Faulty(Diagnostics),
+}
+
 impl Loader<'_> {
+    /// Reads what an entry of `resources` leads to; a folder is left to the caller.
+    pub(super) fn load(&self, folder: &TreePath, entry: &Node) -> Loaded {
+        let name = entry.as_str().unwrap_or("");
+        match self.place(folder, name, entry.span()) {
+            Ok(Place::Folder(folder)) => Loaded::Folder(folder),
+            Ok(Place::File(path)) => match self.resources(folder, &path, entry) {
+                Ok(resources) => Loaded::Resources(resources),
+                Err(faults) => Loaded::Faulty(faults),
+            },
+            Err(fault) => Loaded::Faulty(fault.into()),
+        }
+    }
+
+    fn resources(
+        &self,
+        folder: &TreePath,
+        path: &TreePath,
+        entry: &Node,
+    ) -> Result<Vec<Resource>, Diagnostics> {
+        let name = entry.as_str().unwrap_or("");
+        if FILE_NAMES.contains(&path.name()) {
+            let message = format!("`{name}` is a kustomization file, not a file of resources");
+            let fault = Diagnostic::error("kustomization-as-resource", message);
+            return Err(fault.at(entry).help("list its folder instead").into());
+        }
+        let source = self.source(folder, name, entry.span())?;
+        resources_of(&source).map_err(|faults| {
+            let mut told = Diagnostics::default();
+            let faults = faults.into_iter();
+            told.extend(faults.map(|it| it.related(entry.span(), "listed here")));
+            told
+        })
+    }
+
     /// The bytes of a file that a kustomization in `folder` names.
     pub(super) fn bytes(
         &self,
@@ -56,7 +98,7 @@ impl Loader<'_> {
         refuse_remote(name, at)?;
         let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
         let restricted = self.options.load_restriction == LoadRestriction::RootOnly;
-        if restricted && path.below(folder).is_none() {
+        if restricted && !self.is_below(folder, &path) {
             let message =
                 format!("the file `{name}` is not in or below the kustomization's folder");
             return Err(Diagnostic::error("file-outside-root", message)
@@ -64,6 +106,17 @@ impl Loader<'_> {
                 .help("move it there, or list the folder it is in as a resource, or build with `--load-restrictor LoadRestrictionsNone`"));
         }
         Ok(path)
+    }
+
+    /// Whether a file is below a folder, also when links are followed. What is missing is not: reading it says so.
+    fn is_below(&self, folder: &TreePath, path: &TreePath) -> bool {
+        if path.below(folder).is_none() {
+            return false;
+        }
+        match (self.files.real(folder), self.files.real(path)) {
+            (Ok(folder), Ok(path)) => path.below(&folder).is_some(),
+            _ => true,
+        }
     }
 
     /// Whether an entry of `resources` is a file or a folder.
@@ -193,7 +246,8 @@ pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagno
 }
 
 fn kind(node: &Node) -> &str {
-    node.get("kind").and_then(Node::as_str).unwrap_or("")
+    let kind = node.get("kind").filter(|it| !it.is_null());
+    kind.and_then(Node::as_str).unwrap_or("")
 }
 
 fn check_identity(node: &Node) -> Result<(), Diagnostic> {

@@ -35,6 +35,7 @@ mod base64;
 mod config;
 mod crds;
 mod defaults;
+mod each;
 mod fieldspec;
 mod finish;
 mod generate;
@@ -61,10 +62,10 @@ pub use kustomization::{FILE_NAMES, Kustomization};
 
 use std::sync::Arc;
 
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::object::Object;
 use crate::schema::Schemas;
-use crate::tree::{Files, ReadSet, Recorded, TreePath};
+use crate::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
 use crate::yaml::to_build_form;
 
 use accumulate::{Accumulated, Context, Failed, Level};
@@ -130,11 +131,12 @@ impl Built {
     pub fn to_yaml(&self) -> Result<String, Diagnostics> {
         let mut text = String::new();
         let mut faults = Diagnostics::default();
-        for (at, object) in self.objects.iter().enumerate() {
+        let documents = each::map(each::MANY, &self.objects, |it| to_build_form(&it.node));
+        for (at, document) in documents.into_iter().enumerate() {
             if at > 0 {
                 text.push_str("---\n");
             }
-            match to_build_form(&object.node) {
+            match document {
                 Ok(document) => text.push_str(&document),
                 Err(fault) => faults.push(fault),
             }
@@ -171,17 +173,47 @@ pub fn build_over(
         diagnostics: Diagnostics::default(),
         track: false,
         custom_schema: false,
+        needed: openapi::Needed::Nothing,
+        visited: Vec::new(),
     };
     let objects = build_all(&mut context, path, initial);
     let Context {
-        mut diagnostics, ..
+        mut diagnostics,
+        visited,
+        ..
     } = context;
+    let read_set = recorded.finish();
+    if options.unreferenced_files && objects.is_ok() {
+        let folders = visited.iter();
+        diagnostics.extend(folders.flat_map(|it| unreferenced(files, it, &read_set)));
+    }
     diagnostics.move_outermost();
     Built {
         objects: objects.unwrap_or_default(),
-        read_set: recorded.finish(),
+        read_set,
         diagnostics,
     }
+}
+
+/// The files beside a kustomization that look as if they belonged to it, and that nothing read.
+fn unreferenced(files: &dyn Files, file: &Arc<Source>, read_set: &ReadSet) -> Vec<Diagnostic> {
+    let folder = file.path.parent().unwrap_or_else(TreePath::root);
+    let entries = files.list(&folder).unwrap_or_default().into_iter();
+    let entries = entries.filter(|it| it.kind == EntryKind::File && !it.name.starts_with('.'));
+    let data = |name: &str| {
+        [".yaml", ".yml", ".json"]
+            .iter()
+            .any(|it| name.ends_with(it))
+    };
+    let names = entries.map(|it| it.name).filter(|it| data(it));
+    let unread = names.filter(|it| !read_set.files.contains(&folder.child(it)));
+    let warning = |name: Box<str>| {
+        let message = format!("nothing refers to the file `{name}`");
+        Diagnostic::warning("unreferenced-file", message)
+            .at(Span::new(file, 0..0))
+            .help("list it under `resources`, or remove it")
+    };
+    unread.map(warning).collect()
 }
 
 fn build_all(

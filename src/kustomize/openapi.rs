@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::diag::Diagnostic;
+use crate::schema::Schemas;
 use crate::yaml::parse_one;
 
 use super::accumulate::{Context, Failed};
@@ -10,6 +11,18 @@ use super::kustomization::Kustomization;
 
 /// The version that is built in.
 const BUILTIN: &str = "v1.21.2";
+
+/// For what the built-in schema was needed so far. In kustomize that decides whether a schema that comes later stands in its
+/// place or beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Needed {
+    #[default]
+    Nothing,
+    /// To see whether an unknown kind has a namespace: the built-in types are added later, and hold.
+    Scopes,
+    /// For a merge: the built-in types were there first, and new ones of the same names hold.
+    Types,
+}
 
 /// Takes over the schema of a kustomization. The first one of a build that has one decides.
 pub(super) fn enter(
@@ -38,7 +51,11 @@ pub(super) fn enter(
                 return Err(Failed);
             }
             let document = context.keep_all(parse_one(&text)).ok_or(Failed)?;
-            let schemas = context.schemas.with_openapi(&document);
+            let schemas = match context.needed {
+                Needed::Nothing => context.schemas.with_openapi(&document),
+                Needed::Scopes => Schemas::builtin_with_openapi(&document, true),
+                Needed::Types => Schemas::builtin_with_openapi(&document, false),
+            };
             Some(Arc::new(context.keep(schemas).ok_or(Failed)?))
         }
         (None, Some(version)) if !context.custom_schema && version.as_str() != Some("") => {

@@ -1,6 +1,7 @@
 //! Names that changed, written into the fields that refer to them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::{IndexMap, IndexSet};
 
@@ -10,9 +11,10 @@ use crate::schema::Schemas;
 use crate::yaml::{Node, Tag, View};
 
 use super::config::Config;
+use super::each;
 use super::fieldspec::{FieldSpec, Leaf, selects};
 use super::resource::{CLUSTER, Resource, plain_key, set_tagged, set_text};
-use super::resources::{Resources, space_of};
+use super::resources::Resources;
 
 /// Writes the names of now wherever a name of before stands.
 pub(super) fn fix(
@@ -22,15 +24,15 @@ pub(super) fn fix(
 ) -> Vec<Diagnostic> {
     let candidates = Candidates::of(resources, schemas);
     let fields = Fields::of(config);
-    let mut faults = Vec::new();
-    let mut referred = vec![false; resources.len()];
-    for resource in resources.list_mut() {
-        if let Err(fault) = fix_one(resource, &fields, &candidates, schemas, &mut referred) {
-            faults.push(fault);
-        }
-    }
+    let referred: Vec<AtomicBool> = resources.iter().map(|_| AtomicBool::default()).collect();
+    let work = |resource: &mut Resource| {
+        let fixed = fix_one(resource, &fields, &candidates, schemas, &referred);
+        resource.settle();
+        fixed
+    };
+    let faults = each::faults(resources.list_mut(), work);
     for (resource, referred) in resources.list_mut().iter_mut().zip(referred) {
-        resource.referred |= referred;
+        resource.referred |= referred.into_inner();
     }
     faults
 }
@@ -40,7 +42,7 @@ fn fix_one(
     fields: &Fields<'_>,
     candidates: &Candidates,
     schemas: &Schemas,
-    referred: &mut [bool],
+    referred: &[AtomicBool],
 ) -> Result<(), Diagnostic> {
     let original = resource.original_gvk();
     let wanted = fields.of_kind(&original);
@@ -137,7 +139,7 @@ impl Candidates {
         }
         for (at, resource) in resources.iter().enumerate() {
             let gvk = resource.object.gvk();
-            let space: Box<str> = space_of(&gvk, resource.object.namespace(), schemas).into();
+            let space: Box<str> = resource.space(schemas).into();
             let first: &str = resource.previous.first().map_or(&space, |it| &it.namespace);
             if !candidates
                 .now_by_original
@@ -226,7 +228,7 @@ struct Referrer {
 impl Referrer {
     fn of(resource: &Resource, schemas: &Schemas) -> Result<Referrer, Diagnostic> {
         let gvk = resource.object.gvk();
-        let space = space_of(&gvk, resource.object.namespace(), schemas);
+        let space = resource.space(schemas);
         let mut spaces: Vec<Box<str>> = vec![CLUSTER.into(), space.into()];
         if &*gvk.kind == "RoleBinding" {
             spaces.extend(account_namespaces(resource.node())?);
@@ -276,7 +278,7 @@ struct Seek<'a> {
     target: &'a Gvk,
     spec: &'a FieldSpec,
     candidates: &'a Candidates,
-    referred: &'a mut [bool],
+    referred: &'a [AtomicBool],
 }
 
 impl Seek<'_> {
@@ -403,8 +405,8 @@ impl Seek<'_> {
         if !rest.iter().all(|it| same(first, it)) {
             return Err(self.ambiguous(&found, field));
         }
-        if let Some(referred) = self.referred.get_mut(first.at) {
-            *referred = true;
+        if let Some(referred) = self.referred.get(first.at) {
+            referred.store(true, Ordering::Relaxed);
         }
         Ok(Some(first))
     }

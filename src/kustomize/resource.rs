@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::object::{Gvk, Object};
+use crate::schema::Schemas;
 use crate::yaml::{Mapping, Node, Tag};
 
 use super::origin::Origin;
@@ -12,6 +13,8 @@ use super::shared::Shared;
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
     pub(super) object: Object,
+    /// Whether its kind, as it was when it was looked up, has no namespace.
+    scope: Option<Scope>,
     /// Names it had before, oldest first.
     pub(super) previous: Vec<PreviousId>,
     /// Prefixes and suffixes in the order they were put on.
@@ -31,6 +34,13 @@ pub(super) struct Resource {
     pub(super) transformations: Vec<Arc<Origin>>,
     /// A patch deleted it; it is dropped when the transformer is done.
     pub(super) deleted: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Scope {
+    api_version: Box<str>,
+    kind: Box<str>,
+    cluster: bool,
 }
 
 /// A name of before, with the namespace and the kind of then.
@@ -60,6 +70,7 @@ impl Resource {
     pub(super) fn new(object: Object) -> Resource {
         Resource {
             object,
+            scope: None,
             previous: Vec::new(),
             prefixes: Vec::new(),
             suffixes: Vec::new(),
@@ -111,6 +122,37 @@ impl Resource {
         &mut self.object.node
     }
 
+    /// The namespace it really is in: [`CLUSTER`] for what has none, `default` where none is written.
+    pub(super) fn space(&self, schemas: &Schemas) -> &str {
+        match self.object.namespace() {
+            _ if self.is_cluster_scoped(schemas) => CLUSTER,
+            "" => "default",
+            namespace => namespace,
+        }
+    }
+
+    /// Whether its kind is known to have no namespace.
+    pub(super) fn is_cluster_scoped(&self, schemas: &Schemas) -> bool {
+        let object = &self.object;
+        let known = self
+            .scope
+            .as_ref()
+            .filter(|it| *it.api_version == *object.api_version() && *it.kind == *object.kind());
+        match known {
+            Some(scope) => scope.cluster,
+            None => schemas.is_cluster_scoped(&object.gvk()) == Some(true),
+        }
+    }
+
+    /// Looks up once whether its kind has a namespace: it is asked for often.
+    pub(super) fn note_scope(&mut self, schemas: &Schemas) {
+        self.scope = Some(Scope {
+            cluster: self.is_cluster_scoped(schemas),
+            api_version: self.object.api_version().into(),
+            kind: self.object.kind().into(),
+        });
+    }
+
     /// The name it came with.
     pub(super) fn original_name(&self) -> &str {
         self.previous
@@ -125,6 +167,13 @@ impl Resource {
             gvk.kind = first.kind.as_ref().into();
         }
         gvk
+    }
+
+    /// Carries a change of one place to those that share its value. Whoever changes values in place calls it.
+    pub(super) fn settle(&mut self) {
+        if !self.shared.is_empty() {
+            self.shared.settle(&mut self.object.node);
+        }
     }
 
     /// Puts text at `metadata.<key>`.

@@ -6,7 +6,7 @@ use crate::diag::Diagnostic;
 use crate::object::Gvk;
 use crate::schema::Schemas;
 
-use super::resource::{CLUSTER, Id, Resource};
+use super::resource::{Id, Resource};
 
 /// The resources in the order they were added.
 #[derive(Clone, Default)]
@@ -54,9 +54,10 @@ impl Resources {
     /// Adds a resource; one of its identity must not be there.
     pub(super) fn append(
         &mut self,
-        resource: Resource,
+        mut resource: Resource,
         schemas: &Schemas,
     ) -> Result<(), Diagnostic> {
+        resource.note_scope(schemas);
         let id = id_of(&resource, schemas);
         let index = self.current_index(schemas);
         let known = index.get(&id).and_then(|at| at.first()).copied();
@@ -139,26 +140,10 @@ fn twice(resource: &Resource, first: &Resource) -> Diagnostic {
 /// The identity now.
 pub(super) fn id_of(resource: &Resource, schemas: &Schemas) -> Id {
     let object = &resource.object;
-    let gvk = object.gvk();
-    let space = space_of(&gvk, object.namespace(), schemas);
     Id {
-        space: space.into(),
+        space: resource.space(schemas).into(),
         name: object.name().into(),
-        gvk,
-    }
-}
-
-/// Whether a kind is known to have no namespace.
-pub(super) fn is_cluster_scoped(schemas: &Schemas, gvk: &Gvk) -> bool {
-    schemas.is_cluster_scoped(gvk).unwrap_or(false)
-}
-
-/// The namespace something really is in.
-pub(super) fn space_of<'a>(gvk: &Gvk, namespace: &'a str, schemas: &Schemas) -> &'a str {
-    match namespace {
-        _ if is_cluster_scoped(schemas, gvk) => CLUSTER,
-        "" => "default",
-        namespace => namespace,
+        gvk: object.gvk(),
     }
 }
 

@@ -9,7 +9,6 @@ use crate::yaml::{Mapping, Node};
 
 use super::kustomization::text;
 use super::resource::Resource;
-use super::resources::space_of;
 
 /// Selects resources. Patterns are regular expressions that must match all of a text; an empty one matches everything.
 pub(super) struct Selector {
@@ -110,13 +109,26 @@ impl Selector {
     /// Whether it selects a resource, by the name and the namespace it came with or by those it has now.
     pub(super) fn matches(&self, resource: &Resource, schemas: &Schemas) -> bool {
         let object = &resource.object;
-        let gvk = object.gvk();
-        let space = space_of(&gvk, object.namespace(), schemas);
-        let original = resource.previous.first().map_or(space, |it| &it.namespace);
-        (self.namespace.matches(original) || self.namespace.matches(space))
-            && (self.name.matches(resource.original_name()) || self.name.matches(object.name()))
-            && self.matches_gvk(&gvk)
+        (self.name.matches(resource.original_name()) || self.name.matches(object.name()))
+            && self.kind.matches(object.kind())
+            && self.matches_api_version(object.api_version())
+            && self.matches_namespace(resource, schemas)
             && self.matches_metadata(resource)
+    }
+
+    fn matches_namespace(&self, resource: &Resource, schemas: &Schemas) -> bool {
+        if matches!(self.namespace, Pattern::Any) {
+            return true;
+        }
+        let space = resource.space(schemas);
+        let original = resource.previous.first();
+        self.namespace.matches(space)
+            || original.is_some_and(|it| self.namespace.matches(&it.namespace))
+    }
+
+    fn matches_api_version(&self, api_version: &str) -> bool {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        self.group.matches(group) && self.version.matches(version)
     }
 
     /// Whether it selects an identity.

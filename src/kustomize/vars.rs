@@ -151,6 +151,7 @@ pub(super) fn replace(
             let node = resource.node_mut();
             spec.visit(node, Leaf::Never, &mut |field, _| set(field, &mut values))?;
         }
+        resource.settle();
     }
     let unused = variables
         .iter()

@@ -88,7 +88,7 @@ fn why(before: &Object, after: &Object) -> Diagnostic {
 }
 
 /// The first key `<<` that is no merge: kustomize takes it for one.
-fn merge_key(node: &Node) -> Option<&Node> {
+pub(crate) fn merge_key(node: &Node) -> Option<&Node> {
     match node.view() {
         View::Scalar(_) => None,
         View::Sequence(items) => items.iter().find_map(merge_key),

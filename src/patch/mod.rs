@@ -8,6 +8,7 @@ mod operations;
 mod same;
 mod strategic;
 
+pub(crate) use between::merge_key;
 pub use between::{Patch, between};
 pub use json6902::{PatchText, json6902, parse_json6902, parse_patch};
 pub use strategic::{Applied, strategic};

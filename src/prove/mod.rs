@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::compose::Expected;
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::{Diagnostic, Diagnostics, Severity, each};
 use crate::kustomize::{self, Options};
 use crate::object::{Object, ObjectId};
 use crate::tree::Tree;
@@ -13,9 +13,9 @@ use crate::yaml::to_build_form;
 
 /// Proves each folder. Errors: `overlay-not-proven`.
 pub fn prove(tree: &Tree, expected: &[Expected], diagnostics: &mut Diagnostics) {
-    for folder in expected {
+    each(expected, diagnostics, |folder, diagnostics| {
         prove_one(tree, folder, diagnostics);
-    }
+    });
 }
 
 fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {

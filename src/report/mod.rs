@@ -50,8 +50,13 @@ impl std::str::FromStr for Format {
 
     fn from_str(name: &str) -> Result<Format, String> {
         let mut all = Format::ALL.iter().copied();
-        all.find(|it| it.name() == name)
-            .ok_or_else(|| format!("there is no format `{name}`"))
+        all.find(|it| it.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Format::ALL.iter().map(|it| it.name()).collect();
+            format!(
+                "there is no format `{name}`; there are {}",
+                names.join(", ")
+            )
+        })
     }
 }
 

@@ -12,7 +12,7 @@ mod select;
 
 pub use instance::{Instance, is_true};
 
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, each};
 use crate::load::{Environment, Repository};
 
 /// An environment with its instances, in the order of their names.
@@ -49,22 +49,19 @@ pub fn resolve<'a>(
         environment: &repository.base,
         instances: base_instances(repository, base_claims, diagnostics),
     };
-    let wanted = selections
+    let wanted: Vec<_> = selections
         .into_iter()
-        .filter(|it| is_wanted(&it.environment.name));
-    let environments = wanted.map(|selection| {
+        .filter(|it| is_wanted(&it.environment.name))
+        .collect();
+    let environments = each(wanted, diagnostics, |selection, diagnostics| {
         let environment = selection.environment;
+        let instances =
+            instance::resolve_all(repository, environment, selection.claims, diagnostics);
         Resolved {
             environment,
-            instances: instance::resolve_all(
-                repository,
-                environment,
-                selection.claims,
-                diagnostics,
-            ),
+            instances,
         }
     });
-    let environments = environments.collect();
     Resolution { base, environments }
 }
 

@@ -46,7 +46,7 @@ impl Schemas {
     /// Kubernetes' own kinds.
     pub fn builtin() -> &'static Schemas {
         static BUILTIN: OnceLock<Schemas> = OnceLock::new();
-        BUILTIN.get_or_init(|| read(include_str!("kinds.txt")))
+        BUILTIN.get_or_init(|| read(TABLE))
     }
 
     /// The type of a kind's objects.
@@ -89,6 +89,19 @@ impl Schemas {
         self.types.push(it);
         at
     }
+}
+
+const TABLE: &str = include_str!("kinds.txt");
+
+/// The built-in types by their names in Kubernetes' OpenAPI document.
+pub(super) fn builtin_names() -> impl Iterator<Item = (Box<str>, TypeRef)> {
+    let rows = TABLE.lines().filter_map(|it| it.strip_prefix("type "));
+    let names = rows.map(|it| it.split(' ').next().unwrap_or(""));
+    // The types were added in the order of their rows.
+    names.zip(0..).map(|(name, at)| {
+        let name = format!("io.k8s.api.{name}");
+        (name.into(), TypeRef(at))
+    })
 }
 
 /// Reads the table; its head says how it is written.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::{Schemas, Type, TypeRef};
+use super::kinds::{Schemas, Type, TypeRef, builtin_names};
 use crate::diag::Diagnostic;
 use crate::object::Gvk;
 use crate::yaml::{Entry, Mapping, Node};
@@ -12,34 +12,64 @@ impl Schemas {
     ///
     /// So it is with kustomize's `openapi: {path: …}`. (Its `crds:` say which fields refer to names; they have no part in merging.)
     pub fn with_openapi(&self, document: &Node) -> Result<Schemas, Diagnostic> {
-        let empty = Mapping::new();
-        let definitions = match document.get("definitions") {
-            None if document.as_mapping().is_some() => &empty,
-            None => return Err(invalid(document, "an OpenAPI document must be a map")),
-            Some(node) => node
-                .as_mapping()
-                .ok_or_else(|| invalid(node, "`definitions` must be a map"))?,
-        };
-        let mut reader = Reader {
-            schemas: Schemas::default(),
-            names: BTreeMap::new(),
-        };
-        for name in definitions.keys() {
-            let at = reader.schemas.add(Type::default());
-            reader.names.insert(name, at);
-        }
-        for Entry { key, value } in definitions {
-            reader.definition(key.as_str().unwrap_or(""), value);
-        }
-        let mut schemas = reader.schemas;
-        if let Some(paths) = document.get("paths").and_then(Node::as_mapping) {
-            read_scopes(&mut schemas, paths);
-        }
+        let mut schemas = read_document(document, Schemas::default(), BTreeMap::new(), false)?;
         schemas
             .scopes
             .extend(self.scopes.iter().map(|(gvk, it)| (gvk.clone(), *it)));
         Ok(schemas)
     }
+
+    /// The schemas of an OpenAPI v2 document beside the built-in ones, of which it may use the types.
+    ///
+    /// So it is with kustomize when the built-in ones were needed before the document was read. Which of two types of one name
+    /// holds depends on what they were needed for.
+    pub fn builtin_with_openapi(
+        document: &Node,
+        builtin_wins: bool,
+    ) -> Result<Schemas, Diagnostic> {
+        let builtin = Schemas::builtin();
+        let names = builtin_names().collect();
+        let mut schemas = read_document(document, builtin.clone(), names, builtin_wins)?;
+        let scopes = builtin.scopes.iter().map(|(gvk, it)| (gvk.clone(), *it));
+        schemas.scopes.extend(scopes);
+        Ok(schemas)
+    }
+}
+
+/// Reads definitions and paths into schemas whose types have these names. The older ones may stay as they are.
+fn read_document(
+    document: &Node,
+    schemas: Schemas,
+    names: BTreeMap<Box<str>, TypeRef>,
+    older_win: bool,
+) -> Result<Schemas, Diagnostic> {
+    let empty = Mapping::new();
+    let definitions = match document.get("definitions") {
+        None if document.as_mapping().is_some() => &empty,
+        None => return Err(invalid(document, "an OpenAPI document must be a map")),
+        Some(node) => node
+            .as_mapping()
+            .ok_or_else(|| invalid(node, "`definitions` must be a map"))?,
+    };
+    let mut reader = Reader { schemas, names };
+    let mut new = Vec::new();
+    for Entry { key, value } in definitions {
+        let name = key.as_str().unwrap_or("");
+        if older_win && reader.names.contains_key(name) {
+            continue;
+        }
+        let at = reader.schemas.add(Type::default());
+        reader.names.insert(name.into(), at);
+        new.push((at, value));
+    }
+    for (at, value) in new {
+        reader.definition(at, value, older_win);
+    }
+    let mut schemas = reader.schemas;
+    if let Some(paths) = document.get("paths").and_then(Node::as_mapping) {
+        read_scopes(&mut schemas, paths);
+    }
+    Ok(schemas)
 }
 
 fn invalid(node: &Node, message: &str) -> Diagnostic {
@@ -48,16 +78,13 @@ fn invalid(node: &Node, message: &str) -> Diagnostic {
     )
 }
 
-struct Reader<'a> {
+struct Reader {
     schemas: Schemas,
-    names: BTreeMap<&'a str, TypeRef>,
+    names: BTreeMap<Box<str>, TypeRef>,
 }
 
-impl<'a> Reader<'a> {
-    fn definition(&mut self, name: &str, schema: &'a Node) {
-        let Some(at) = self.names.get(name).copied() else {
-            return;
-        };
+impl Reader {
+    fn definition(&mut self, at: TypeRef, schema: &Node, older_win: bool) {
         let it = self.read(schema);
         if let Some(place) = self.schemas.types.get_mut(at.0 as usize) {
             *place = it;
@@ -67,12 +94,14 @@ impl<'a> Reader<'a> {
             .and_then(Node::as_sequence)
             .unwrap_or_default();
         for gvk in gvks.iter().filter_map(read_gvk) {
-            self.schemas.kinds.insert(gvk, at);
+            if !(older_win && self.schemas.kinds.contains_key(&gvk)) {
+                self.schemas.kinds.insert(gvk, at);
+            }
         }
     }
 
     /// A reference gives the definition itself; what stands beside it does not count.
-    fn resolve(&mut self, schema: &'a Node) -> Option<TypeRef> {
+    fn resolve(&mut self, schema: &Node) -> Option<TypeRef> {
         match schema.get("$ref").and_then(Node::as_str) {
             Some(reference) => self
                 .names
@@ -85,7 +114,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read(&mut self, schema: &'a Node) -> Type {
+    fn read(&mut self, schema: &Node) -> Type {
         let mut it = Type::default();
         let properties = schema.get("properties").and_then(Node::as_mapping);
         for Entry { key, value } in properties.into_iter().flatten() {

@@ -16,14 +16,13 @@ pub use placeholder::is_reserved;
 pub use value::Context;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{Node, View};
-use placeholder::Slots;
 
 /// Steps that one template may take before it counts as one that does not end.
 const FUEL: u64 = 5_000_000;
@@ -51,6 +50,7 @@ impl Default for Templates {
         // A block text at the end keeps its last line break only if the file does.
         environment.set_syntax(whole_line_blocks());
         filters::register(&mut environment);
+        placeholder::install(&mut environment);
         Templates {
             environment,
             origins: BTreeMap::new(),
@@ -139,17 +139,10 @@ impl Templates {
     }
 
     fn run(&self, name: &str, context: &Context) -> Result<(String, Vec<Node>), Diagnostic> {
-        let slots = Arc::new(Mutex::new(Slots::default()));
-        let mut environment = self.environment.clone();
-        placeholder::install(&mut environment, &slots, context);
-        let template = environment
-            .get_template(name)
-            .map_err(|error| self.diagnostic("template-error", name, &error))?;
-        let text = template
-            .render(context.to_value())
-            .map_err(|error| self.diagnostic("template-error", name, &error))?;
-        let slots = std::mem::take(&mut *slots.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok((text, slots.into_values()))
+        let told = |error: Error| self.diagnostic("template-error", name, &error);
+        let template = self.environment.get_template(name).map_err(told)?;
+        let (text, values) = placeholder::collect(context, || template.render(context.to_value()));
+        Ok((text.map_err(told)?, values))
     }
 
     fn source_of(&self, name: &str) -> Arc<Source> {

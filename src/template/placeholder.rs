@@ -1,10 +1,11 @@
 //! Placeholders: what stands in a template's output in place of a value.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::sync::{Arc, PoisonError};
 
 use minijinja::{Environment, Error, ErrorKind, Output, Value};
 
-use super::value::{Context, to_node};
+use super::value::{Context, LastRead, to_node};
 use crate::diag::{Source, Span};
 use crate::yaml::{Entry, Kind, Mapping, Node, Style, View};
 
@@ -17,39 +18,55 @@ pub fn is_reserved(c: char) -> bool {
     c == OPEN || c == CLOSE
 }
 
-/// The values that were printed, by number.
-#[derive(Default)]
-pub(super) struct Slots {
-    values: Vec<Node>,
+thread_local! {
+    /// The rendering that this thread is at. minijinja gives its formatter no way to what a rendering has of its own, and an
+    /// environment for each rendering would cost more than the rendering.
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
-impl Slots {
-    pub(super) fn into_values(self) -> Vec<Node> {
-        self.values
-    }
+struct Current {
+    values: Vec<Node>,
+    last: LastRead,
+}
+
+/// Runs a rendering and gives the values that it printed, by number.
+pub(super) fn collect<T>(context: &Context, render: impl FnOnce() -> T) -> (T, Vec<Node>) {
+    let current = Current {
+        values: Vec::new(),
+        last: context.last_read(),
+    };
+    CURRENT.set(Some(current));
+    let result = render();
+    let values = CURRENT.take().map(|it| it.values);
+    (result, values.unwrap_or_default())
 }
 
 /// Makes every printed expression a placeholder.
-pub(super) fn install(
-    environment: &mut Environment<'static>,
-    slots: &Arc<Mutex<Slots>>,
-    context: &Context,
-) {
-    let (slots, last) = (slots.clone(), context.last_read());
-    environment.set_formatter(move |out: &mut Output<'_>, _, value: &Value| {
-        let last = last.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if value.is_safe() {
-            // A macro's or block's text, whose values are placeholders already.
-            return out
-                .write_str(value.as_str().unwrap_or(""))
-                .map_err(Error::from);
-        }
-        let node = to_node(value, last.as_ref())
-            .map_err(|words| Error::new(ErrorKind::UndefinedError, words))?;
-        let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.values.push(node);
-        write!(out, "{OPEN}{}{CLOSE}", slots.values.len() - 1).map_err(Error::from)
+pub(super) fn install(environment: &mut Environment<'static>) {
+    environment.set_formatter(|out: &mut Output<'_>, _, value: &Value| {
+        CURRENT.with_borrow_mut(|current| match current {
+            Some(current) => print(out, value, current),
+            None => Ok(()),
+        })
     });
+}
+
+fn print(out: &mut Output<'_>, value: &Value, current: &mut Current) -> Result<(), Error> {
+    let last = current
+        .last
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if value.is_safe() {
+        // A macro's or block's text, whose values are placeholders already.
+        return out
+            .write_str(value.as_str().unwrap_or(""))
+            .map_err(Error::from);
+    }
+    let node = to_node(value, last.as_ref())
+        .map_err(|words| Error::new(ErrorKind::UndefinedError, words))?;
+    current.values.push(node);
+    write!(out, "{OPEN}{}{CLOSE}", current.values.len() - 1).map_err(Error::from)
 }
 
 /// The value of a text that is just one placeholder.

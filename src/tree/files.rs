@@ -14,6 +14,11 @@ pub trait Files: Sync {
     /// What a folder holds, in the order of the names. Dot files are listed like any other.
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError>;
 
+    /// The path at which a file or folder really stands, with all links followed.
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        Ok(path.clone())
+    }
+
     /// What stands at a path; `None` for nothing.
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         let Some(parent) = path.parent() else {
@@ -91,7 +96,7 @@ impl Files for Tree {
             return Err(FilesError::NotAFolder);
         }
         let mut entries: Vec<Entry> = Vec::new();
-        for path in self.files.keys().filter_map(|path| path.below(folder)) {
+        for path in self.below(folder) {
             let (name, kind) = match path.as_str().split_once('/') {
                 Some((name, _)) => (name, EntryKind::Folder),
                 None => (path.as_str(), EntryKind::File),
@@ -118,14 +123,18 @@ impl Files for Tree {
 }
 
 impl Tree {
+    /// The paths below a folder, relative to it. They stand together in the order of paths.
+    fn below(&self, folder: &TreePath) -> impl Iterator<Item = TreePath> {
+        let start = match folder.as_str() {
+            "" => folder.clone(),
+            _ => folder.child("\0"),
+        };
+        let paths = self.files.range(start..).map(|it| it.0.below(folder));
+        paths.take_while(Option::is_some).flatten()
+    }
+
     fn has_folder(&self, path: &TreePath) -> bool {
-        // The first path after "folder/" in the order is below the folder, if any is.
-        *path == TreePath::root()
-            || self
-                .files
-                .range(path.child("\0")..)
-                .next()
-                .is_some_and(|(first, _)| first.below(path).is_some())
+        *path == TreePath::root() || self.below(path).next().is_some()
     }
 }
 
@@ -203,6 +212,10 @@ impl Files for Recorded<'_> {
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
         self.note(|set| _ = set.folders.insert(folder.clone()));
         self.files.list(folder)
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        self.files.real(path)
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {

@@ -96,10 +96,10 @@ fn finish(mut fields: Mapping, entry: &Node, options: Option<&Node>) -> Made {
     let own = entry.get("options");
     for field in ["labels", "annotations"] {
         let pairs = merged_pairs(own, options, field);
-        if !pairs.is_empty() {
-            if let Some(metadata) = fields.get_mut("metadata").and_then(Node::as_mapping_mut) {
-                metadata.insert(field, pairs);
-            }
+        if !pairs.is_empty()
+            && let Some(metadata) = fields.get_mut("metadata").and_then(Node::as_mapping_mut)
+        {
+            metadata.insert(field, pairs);
         }
     }
     let either = |name| {

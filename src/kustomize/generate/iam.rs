@@ -21,6 +21,10 @@ pub(in super::super) fn service_account(config: &Node) -> Result<Made, Diagnosti
     let empty = Node::mapping(Mapping::new());
     let service = config.get("kubernetesService").unwrap_or(&empty);
     let account = config.get("serviceAccount").unwrap_or(&empty);
+    if text(account, "name").is_empty() {
+        let message = "the service account has no `name`";
+        return Err(Diagnostic::error("missing-name", message).at(config));
+    }
     let email = format!(
         "{}@{}.iam.gserviceaccount.com",
         text(account, "name"),

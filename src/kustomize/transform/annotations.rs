@@ -6,6 +6,7 @@ use crate::diag::Diagnostic;
 use crate::yaml::{FieldPath, Node, Tag};
 
 use super::super::config::specs_of;
+use super::super::each::each;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, list, sorted_pairs};
 use super::super::resource::{Resource, plain_key, set_tagged};
@@ -50,14 +51,13 @@ pub(super) fn set_pairs(
     if pairs.is_empty() {
         return Ok(());
     }
-    for resource in resources.list_mut() {
+    each(resources.list_mut(), |resource| {
         let gvk = resource.object.gvk();
         let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();
-        for (key, value) in pairs {
-            set_pair(resource, key, value, &specs)?;
-        }
-    }
-    Ok(())
+        pairs
+            .iter()
+            .try_for_each(|(key, value)| set_pair(resource, key, value, &specs))
+    })
 }
 
 fn set_pair(
@@ -88,6 +88,7 @@ fn set_pair(
             Ok(())
         })?;
     }
+    resource.settle();
     resource.shared.add(added, &node);
     Ok(())
 }

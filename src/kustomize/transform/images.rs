@@ -1,11 +1,14 @@
 //! `images`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use regex::Regex;
 
 use crate::diag::Diagnostic;
 use crate::yaml::{Node, View};
 
 use super::super::config::specs_of;
+use super::super::each::each;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, IMAGE, list, text};
 use super::super::resource::{Resource, set_text};
@@ -23,21 +26,14 @@ pub(super) const TRANSFORM: Transform = Transform {
     run: |_, config, resources| {
         let image = Image::read(config.get("imageTag").unwrap_or(config));
         let specs = specs_of(list(config, "fieldSpecs"));
-        resources
-            .list_mut()
-            .iter_mut()
-            .try_for_each(|it| image.change(it, &specs).map(|_| ()))
+        image.change_all(resources, &specs).map(|_| ())
     },
 };
 
 fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
     for entry in stage.kustomization.list("images") {
         let image = Image::read(entry);
-        let mut matched = false;
-        for resource in resources.list_mut() {
-            matched |= image.change(resource, &stage.config.images)?;
-        }
-        if !matched {
+        if !image.change_all(resources, &stage.config.images)? {
             let message = format!("no container uses the image `{}`", text(entry, "name"));
             let at = entry.get("name").unwrap_or(entry);
             stage
@@ -74,6 +70,21 @@ impl<'a> Image<'a> {
             tag: text(entry, "newTag"),
             digest: text(entry, "digest"),
         }
+    }
+
+    fn change_all(
+        &self,
+        resources: &mut Resources,
+        specs: &[FieldSpec],
+    ) -> Result<bool, Diagnostic> {
+        let matched = AtomicBool::default();
+        each(resources.list_mut(), |resource| {
+            if self.change(resource, specs)? {
+                matched.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        })?;
+        Ok(matched.into_inner())
     }
 
     /// Changes a resource's containers, wherever they are, and the fields of the specs. Tells whether any had the image.

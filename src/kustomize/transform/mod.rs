@@ -86,15 +86,6 @@ pub(super) struct Stage<'a, 'b> {
 impl Stage<'_, '_> {
     /// Says that a transformer has done one piece of its work.
     fn done(&mut self, plugin: &str, resources: &mut Resources) {
-        for resource in resources
-            .list_mut()
-            .iter_mut()
-            .filter(|it| !it.shared.is_empty())
-        {
-            let mut shared = std::mem::take(&mut resource.shared);
-            shared.settle(resource.node_mut());
-            resource.shared = shared;
-        }
         if self.context.track {
             let origin = Arc::new(Origin::builtin(self.file.clone(), plugin));
             resources.drop_deleted();
@@ -153,9 +144,6 @@ pub(super) fn run_plugin(
         file: level.file(),
     };
     (transform.run)(&mut stage, config, &mut sum.resources)?;
-    let track = std::mem::replace(&mut stage.context.track, false);
-    stage.done(transform.plugin, &mut sum.resources);
-    stage.context.track = track;
     sum.resources.drop_deleted();
     Ok(())
 }

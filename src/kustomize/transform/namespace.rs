@@ -5,11 +5,12 @@ use crate::schema::Schemas;
 use crate::yaml::{Kind, Mapping, Node, Tag};
 
 use super::super::config::specs_of;
+use super::super::each::each;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::hash::remember;
 use super::super::kustomization::{FIELD_SPECS, flag, list, text};
 use super::super::resource::{Resource, plain_key, set_tagged};
-use super::super::resources::{Resources, is_cluster_scoped};
+use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::{Stage, Transform};
 
@@ -35,6 +36,8 @@ enum Subjects {
 
 struct Namespace<'a> {
     name: &'a str,
+    /// The resource's own namespace.
+    own: FieldSpec,
     specs: &'a [FieldSpec],
     unset_only: bool,
     subjects: Subjects,
@@ -47,6 +50,7 @@ fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Dia
     }
     let namespace = Namespace {
         name,
+        own: FieldSpec::everywhere("metadata/namespace"),
         specs: &stage.config.namespace,
         unset_only: false,
         subjects: Subjects::Default,
@@ -81,6 +85,7 @@ fn run(
     let specs = specs_of(list(config, "fieldSpecs"));
     let namespace = Namespace {
         name,
+        own: FieldSpec::everywhere("metadata/namespace"),
         specs: &specs,
         unset_only: flag(config, "unsetOnly"),
         subjects,
@@ -96,6 +101,7 @@ pub(super) fn set_own(
 ) -> Result<(), Diagnostic> {
     let namespace = Namespace {
         name,
+        own: FieldSpec::everywhere("metadata/namespace"),
         specs: &[],
         unset_only: false,
         subjects: Subjects::Default,
@@ -105,10 +111,11 @@ pub(super) fn set_own(
 
 impl Namespace<'_> {
     fn move_all(&self, stage: &Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
-        for resource in resources.list_mut() {
-            remember(resource, &stage.context.schemas);
-            self.move_one(&stage.context.schemas, resource)?;
-        }
+        let schemas = &stage.context.schemas;
+        each(resources.list_mut(), |resource| {
+            remember(resource, schemas);
+            self.move_one(schemas, resource)
+        })?;
         resources
             .check_unique(&stage.context.schemas)
             .map_err(|it| {
@@ -122,11 +129,11 @@ impl Namespace<'_> {
     fn move_one(&self, schemas: &Schemas, resource: &mut Resource) -> Result<(), Diagnostic> {
         let gvk = resource.object.gvk();
         let core = resource.object.api_version() == "v1";
-        if !is_cluster_scoped(schemas, &gvk) {
-            let everywhere = FieldSpec::everywhere("metadata/namespace");
-            everywhere.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
-                self.set(field)
-            })?;
+        if !resource.is_cluster_scoped(schemas) {
+            self.own
+                .visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
+                    self.set(field)
+                })?;
         }
         let binding = matches!(&*gvk.kind, "RoleBinding" | "ClusterRoleBinding");
         if binding {

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use crate::diag::{Diagnostic, Source};
 use crate::patch::{self, Applied};
-use crate::yaml::{Node, View, parse};
+use crate::yaml::{Node, Style, Tag, View, parse};
 
 use super::super::hash::remember;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
 use super::super::load::resources_of;
+use super::super::openapi::Needed;
 use super::super::resource::{Resource, set_field};
 use super::super::resources::{AnyId, Resources, id_of};
 use super::super::selector::Selector;
@@ -22,7 +25,7 @@ pub(super) const TRANSFORM: Transform = Transform {
         let mut places = Places::default();
         for entry in stage.kustomization.list("patches") {
             let applied = apply_entry(stage, entry, resources, &mut places);
-            stage.keep(applied);
+            stage.keep(applied.map_err(|it| named(it, entry)));
             stage.done(TRANSFORM.plugin, resources);
         }
         Ok(())
@@ -72,9 +75,10 @@ pub(super) const STRATEGIC_MERGE: Transform = Transform {
 pub(super) const JSON_6902: Transform = Transform {
     plugin: "PatchJson6902Transformer",
     apply: |stage, resources| {
+        let mut places = Places::default();
         for entry in stage.kustomization.list("patchesJson6902") {
-            let applied = apply_json_entry(stage, entry, "patch", resources);
-            stage.keep(applied);
+            let applied = apply_json_entry(stage, entry, "patch", resources, &mut places);
+            stage.keep(applied.map_err(|it| named(it, entry)));
             stage.done(JSON_6902.plugin, resources);
         }
         Ok(())
@@ -84,7 +88,9 @@ pub(super) const JSON_6902: Transform = Transform {
         ("jsonOp", Shape::Text),
         ("target", TARGET),
     ],
-    run: |stage, config, resources| apply_json_entry(stage, config, "jsonOp", resources),
+    run: |stage, config, resources| {
+        apply_json_entry(stage, config, "jsonOp", resources, &mut Places::default())
+    },
 };
 
 /// A patch that was read.
@@ -93,10 +99,13 @@ enum Patch {
     Json(Node),
 }
 
-/// Resources by every identity they have or had; made anew once one of these changed.
+/// Where resources are; found out anew once an identity changed.
 #[derive(Default)]
 struct Places {
-    index: Option<AnyId>,
+    /// By every identity they have or had.
+    by_id: Option<AnyId>,
+    /// By the names they have and came with.
+    by_name: Option<IndexMap<Box<str>, Vec<usize>>>,
 }
 
 fn apply_entry(
@@ -119,31 +128,22 @@ fn apply_entry(
                 let Some(at) = places.find(patch, entry, stage, resources)? else {
                     continue;
                 };
-                merge(stage, at, patch, allow, resources)?;
-                if allow.any() {
-                    places.index = None;
-                }
+                merge(stage, at, patch, allow, false, resources)?;
+                places.outdate(allow.any());
             }
             Ok(())
         }
         (Patch::Strategic(patches), Some(target)) => {
-            let patch = match patches.as_slice() {
-                [] => return Ok(()),
-                [patch] => patch,
-                [_, second, ..] => {
-                    let message = "a patch with a `target` holds several documents";
-                    return Err(Diagnostic::error("patch-target", message)
-                        .at(entry)
-                        .related(second.object.span(), "the second one")
-                        .help("give each patch an entry of its own"));
-                }
+            let Some(patch) = only(&patches, entry)? else {
+                return Ok(());
             };
             warn_of_directives(stage, patch.node());
-            for at in selected(stage, target, resources, Some(places))? {
-                merge(stage, at, patch, allow, resources)?;
+            let patch = with_strings(patch);
+            for at in places.selected(stage, target, resources)? {
+                merge(stage, at, &patch, allow, true, resources)?;
             }
             if allow.any() {
-                places.index = None;
+                places.outdate(true);
                 resources.check_unique(&stage.context.schemas)?;
             }
             Ok(())
@@ -155,16 +155,27 @@ fn apply_entry(
         .at(entry)
         .help("add `target:` with the kind and the name of what is to be patched")),
         (Patch::Json(operations), Some(target)) => {
-            for at in selected(stage, target, resources, Some(places))? {
+            for at in places.selected(stage, target, resources)? {
                 if let Some(resource) = resources.get_mut(at) {
                     remember(resource, &stage.context.schemas);
-                    apply_json(resource, &operations)?;
+                    places.outdate(apply_json(resource, &operations)?);
                 }
             }
-            places.index = None;
             Ok(())
         }
     }
+}
+
+/// The one patch that an entry with a target may hold.
+fn only<'a>(patches: &'a [Resource], entry: &Node) -> Result<Option<&'a Resource>, Diagnostic> {
+    let Some(second) = patches.get(1) else {
+        return Ok(patches.first());
+    };
+    let message = "a patch with a `target` holds several documents";
+    Err(Diagnostic::error("patch-target", message)
+        .at(entry)
+        .related(second.object.span(), "the second one")
+        .help("give each patch an entry of its own"))
 }
 
 fn apply_json_entry(
@@ -172,6 +183,7 @@ fn apply_json_entry(
     entry: &Node,
     inline: &str,
     resources: &mut Resources,
+    places: &mut Places,
 ) -> Result<(), Diagnostic> {
     let target = entry
         .get("target")
@@ -191,9 +203,9 @@ fn apply_json_entry(
     if operations.is_empty_collection() {
         return Err(Diagnostic::error("empty-patch", "the patch has no operations").at(entry));
     }
-    for at in selected(stage, target, resources, None)? {
+    for at in places.selected(stage, target, resources)? {
         if let Some(resource) = resources.get_mut(at) {
-            apply_json(resource, &operations)?;
+            places.outdate(apply_json(resource, &operations)?);
         }
     }
     Ok(())
@@ -224,7 +236,8 @@ fn merge_all(
         let Some(at) = places.find(patch, entry, stage, resources)? else {
             continue;
         };
-        merge(stage, at, patch, Allow::default(), resources)?;
+        let patch = with_strings(patch);
+        merge(stage, at, &patch, Allow::default(), true, resources)?;
     }
     Ok(())
 }
@@ -232,10 +245,10 @@ fn merge_all(
 /// An entry is a patch itself if it can be read as one, else the path of a file of patches.
 fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource>, Diagnostic> {
     let words = entry.as_str().unwrap_or("");
-    if words.contains('\n') || words.contains(": ") {
-        if let Ok(patches) = resources_of(&entry.embedded_source()) {
-            return Ok(patches);
-        }
+    if (words.contains('\n') || words.contains(": "))
+        && let Ok(patches) = resources_of(&entry.embedded_source())
+    {
+        return Ok(patches);
     }
     let source = stage
         .context
@@ -302,15 +315,17 @@ impl Allow {
 }
 
 fn merge(
-    stage: &Stage<'_, '_>,
+    stage: &mut Stage<'_, '_>,
     at: usize,
     patch: &Resource,
     allow: Allow,
+    selected: bool,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
     let Some(resource) = resources.get_mut(at) else {
         return Ok(());
     };
+    stage.context.needed = Needed::Types;
     let schemas = &stage.context.schemas;
     let (name, namespace) = (
         resource.object.name().to_string(),
@@ -331,12 +346,19 @@ fn merge(
         fitted = copy;
         &fitted
     };
-    if patch::strategic(resource.node_mut(), patch, schemas, &gvk)? == Applied::Deleted {
+    let applied = patch::strategic(resource.node_mut(), patch, schemas, &gvk);
+    if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
         resource.deleted = true;
         return Ok(());
     }
-    if let Some(fields) = resource.node_mut().as_mapping_mut().filter(|_| !allow.kind) {
-        set_field(fields, "kind", &kind);
+    if let Some(fields) = resource.node_mut().as_mapping_mut() {
+        if !allow.kind {
+            set_field(fields, "kind", &kind);
+        }
+        if selected && gvk.version.is_empty() {
+            // kustomize gives such a patch the empty version of the resource, and prints it as null.
+            fields.insert("apiVersion", Node::scalar("", Style::Plain, Tag::None));
+        }
     }
     if !allow.name {
         resource.set_metadata("name", &name);
@@ -345,42 +367,124 @@ fn merge(
         "" => resource.clear_metadata("namespace"),
         namespace => resource.set_metadata("namespace", namespace),
     }
+    resource.settle();
     Ok(())
 }
 
-fn apply_json(resource: &mut Resource, operations: &Node) -> Result<(), Diagnostic> {
-    resource.shared.clear();
-    patch::json6902(resource.node_mut(), operations)
+/// Labels and annotations as kustomize rewrites them in a patch that is meant for several resources: all values are strings, so
+/// that a null does not delete there but is the text `null`; and empty ones are gone.
+fn with_strings(patch: &Resource) -> Resource {
+    let mut patch = patch.clone();
+    let Some(metadata) = patch
+        .node_mut()
+        .get_mut("metadata")
+        .and_then(Node::as_mapping_mut)
+    else {
+        return patch;
+    };
+    for field in ["labels", "annotations"] {
+        let Some(values) = metadata.get_mut(field) else {
+            continue;
+        };
+        match values.as_mapping_mut().filter(|it| !it.is_empty()) {
+            None => _ = metadata.remove(field),
+            Some(values) => {
+                for entry in values.iter_mut() {
+                    let text = entry.value.as_str().unwrap_or("").to_string();
+                    entry.value = Node::string(text).at(&entry.value);
+                }
+            }
+        }
+    }
+    patch
 }
 
-/// Where the resources are that a target selects.
-fn selected(
-    stage: &mut Stage<'_, '_>,
-    target: &Node,
-    resources: &Resources,
-    _places: Option<&mut Places>,
-) -> Result<Vec<usize>, Diagnostic> {
-    let selector = Selector::read(target)?;
-    let schemas = &stage.context.schemas;
-    let all = resources
-        .iter()
-        .enumerate()
-        .filter(|(_, it)| !it.deleted && selector.matches(it, schemas));
-    let found: Vec<usize> = all.map(|(at, _)| at).collect();
-    if found.is_empty() {
-        let warning =
-            Diagnostic::warning("unmatched-patch", "the patch's target matches no resource")
-                .at(target);
-        let names = resources.iter().map(|it| it.object.name());
-        stage
-            .context
-            .diagnostics
-            .push(warning.did_you_mean(text(target, "name"), names));
+/// Applies operations. Tells whether they changed the identity.
+fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagnostic> {
+    let identity = |it: &Resource| (it.object.id(), it.object.gvk());
+    let before = identity(resource);
+    resource.shared.clear();
+    if list_of_paths(operations).any(|it| "/metadata/annotations".starts_with(it)) {
+        // kustomize keeps these in annotations, and so they go with them.
+        resource.origin = None;
+        resource.transformations.clear();
     }
-    Ok(found)
+    let applied = patch::json6902(resource.node_mut(), operations);
+    applied.map_err(|it| patched(it, resource))?;
+    Ok(identity(resource) != before)
+}
+
+/// Says what was to be patched.
+fn patched(fault: Diagnostic, resource: &Resource) -> Diagnostic {
+    let words = format!("{} is patched", resource.object.id());
+    fault.related(resource.object.span(), words)
+}
+
+/// Says where the patch is named, unless that has been said.
+fn named(fault: Diagnostic, entry: &Node) -> Diagnostic {
+    let said = fault.related.iter().any(|(span, _)| span == entry.span());
+    if said || fault.span.as_ref() == Some(entry.span()) {
+        return fault;
+    }
+    fault.related(entry.span(), "the patch is named here")
+}
+
+fn list_of_paths(operations: &Node) -> impl Iterator<Item = &str> {
+    let operations = operations.as_sequence().unwrap_or(&[]);
+    operations.iter().map(|it| text(it, "path"))
+}
+
+fn by_name(resources: &Resources) -> IndexMap<Box<str>, Vec<usize>> {
+    let mut index: IndexMap<Box<str>, Vec<usize>> = IndexMap::with_capacity(resources.len());
+    for (at, resource) in resources.iter().enumerate() {
+        let (now, original) = (resource.object.name(), resource.original_name());
+        index.entry(now.into()).or_default().push(at);
+        if original != now {
+            index.entry(original.into()).or_default().push(at);
+        }
+    }
+    index
 }
 
 impl Places {
+    /// Forgets all when an identity has changed.
+    fn outdate(&mut self, changed: bool) {
+        if changed {
+            *self = Places::default();
+        }
+    }
+
+    /// Where the resources are that a target selects.
+    fn selected(
+        &mut self,
+        stage: &mut Stage<'_, '_>,
+        target: &Node,
+        resources: &Resources,
+    ) -> Result<Vec<usize>, Diagnostic> {
+        let selector = Selector::read(target)?;
+        let schemas = &stage.context.schemas;
+        let fits = |at: &usize| {
+            let resource = resources.get(*at);
+            resource.is_some_and(|it| !it.deleted && selector.matches(it, schemas))
+        };
+        let found: Vec<usize> = match selector.exact_name() {
+            Some(name) => {
+                let index = self.by_name.get_or_insert_with(|| by_name(resources));
+                let places = index.get(name).map(Vec::as_slice).unwrap_or_default();
+                places.iter().copied().filter(fits).collect()
+            }
+            None => (0..resources.len()).filter(fits).collect(),
+        };
+        if found.is_empty() {
+            let message = "the patch's target matches no resource";
+            let warning = Diagnostic::warning("unmatched-patch", message).at(target);
+            let names = resources.iter().map(|it| it.object.name());
+            let warning = warning.did_you_mean(text(target, "name"), names);
+            stage.context.diagnostics.push(warning);
+        }
+        Ok(found)
+    }
+
     /// Where the one resource is that a patch names; `None` only where a patch may name none.
     fn find(
         &mut self,
@@ -391,7 +495,7 @@ impl Places {
     ) -> Result<Option<usize>, Diagnostic> {
         let schemas = &stage.context.schemas;
         let index = self
-            .index
+            .by_id
             .get_or_insert_with(|| resources.any_index(schemas));
         let found = index
             .get(&id_of(patch, schemas))

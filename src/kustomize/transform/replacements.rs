@@ -301,6 +301,7 @@ fn fill(
         for field in fields {
             copy(resource, field, value, target.get("options"))
                 .map_err(|it| it.related(target.span(), "the target"))?;
+            resource.settle();
         }
     }
     if !matched {
@@ -383,7 +384,7 @@ fn copy_into_text(
     if found == 0 {
         return None;
     }
-    let text = structured::write(&inside, &original);
+    let text = structured::write(&inside, &original)?;
     *field = Node::scalar(text, field.style(), implied(field)).at(field.span());
     Some(())
 }

@@ -32,6 +32,8 @@ enum Named {
     /// The value is not at its end yet.
     Open,
     Done(Node, usize),
+    /// No alias in the file has this name.
+    Unused,
 }
 
 impl<'s> Anchors<'s> {
@@ -90,7 +92,7 @@ impl<'s> Builder<'s> {
                 .named
                 .insert(name, Named::Done(node.clone(), count));
         } else {
-            self.anchors.named.remove(name);
+            self.anchors.named.insert(name, Named::Unused);
         }
         Ok(())
     }
@@ -114,7 +116,7 @@ impl<'s> Builder<'s> {
                         .help("a value can't hold itself: write it out"),
                 ))
             }
-            None => {
+            None | Some(Named::Unused) => {
                 let names = self.anchors.named.keys().copied();
                 let fault = Diagnostic::error(
                     "yaml-syntax",

@@ -1,8 +1,9 @@
 //! The reader: text to nodes with spans, as libyaml reads in Go's hands.
 //!
-//! `scan` draws tokens and `scalar` their texts, `parse` follows the grammar, `build` finishes the nodes. Where the words of the
+//! `scan` draws tokens, `scalar` and `block` their texts, `parse` follows the grammar, `build` finishes the nodes. Where the words of the
 //! YAML specification and libyaml's way differ, the latter is kept, since the files are written for what reads them so.
 
+mod block;
 mod build;
 mod fault;
 mod keys;
@@ -78,14 +79,14 @@ pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnost
 }
 
 /// Reads a file as kustomize's loader does: the text is cut at its `---` lines first, and of each piece only the first document is
-/// read, so that a document after `...` is lost. Pieces without a document are skipped.
+/// read, so that a document after `...` is lost. Pieces without a document, and nulls, are skipped.
 pub fn parse_as_kustomize(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
     let (mut documents, mut faults) = (Vec::new(), Diagnostics::default());
     let mut piece = 0..0;
     for line in source.text.split_inclusive('\n') {
         let start = piece.end;
         piece.end += line.len();
-        let cuts = start > 0 && line.starts_with("---") && line.ends_with('\n');
+        let cuts = start > piece.start && line.starts_with("---") && line.ends_with('\n');
         if !cuts {
             continue;
         }
@@ -120,7 +121,7 @@ fn gather(
     faults: &mut Diagnostics,
 ) {
     match read(source, piece, false, true) {
-        Ok(parsed) => documents.extend(parsed.documents),
+        Ok(parsed) => documents.extend(parsed.documents.into_iter().filter(|it| !it.is_null())),
         Err(more) => faults.extend(more),
     }
 }
@@ -133,7 +134,7 @@ fn read(
 ) -> Result<Parsed, Diagnostics> {
     check_characters(source, range.clone())?;
     let scanner = Scanner::new(source, range, comments);
-    let anchors = Anchors::new(scanner.text);
+    let anchors = Anchors::new(scanner.text.get(scanner.at..).unwrap_or(""));
     let mut parser = Parser::new(scanner, anchors);
     let (documents, faults) = parser.documents(first_only);
     if !faults.is_empty() {
@@ -160,28 +161,147 @@ fn check_characters(source: &Arc<Source>, range: Range<usize>) -> Result<(), Dia
             .into());
     }
     let text = source.text.get(range.clone()).unwrap_or("");
-    // A glance over all bytes, which compiles to a few instructions for many bytes at once.
-    let suspect = text.bytes().fold(false, |found, byte| {
-        found | (byte < b' ' && byte != b'\n') | (byte > b'~')
-    });
-    if !suspect {
+    // Two glances over all bytes, of which nearly all files need no more.
+    let control = |byte: u8| {
+        (byte < b' ') & (byte != b'\n') & (byte != b'\t') & (byte != b'\r') | (byte == 0x7f)
+    };
+    let suspect = text
+        .bytes()
+        .fold(false, |found, byte| found | control(byte));
+    let mut leads = memchr::memchr2_iter(0xC2, 0xEF, text.as_bytes());
+    let refused = |at: usize| {
+        text.get(at..)
+            .and_then(|it| it.chars().next())
+            .is_some_and(|c| !is_allowed(c))
+    };
+    if !suspect && !leads.any(refused) {
         return Ok(());
     }
-    let found = text.char_indices().find(|(_, c)| !is_allowed(*c));
-    let Some((at, c)) = found else { return Ok(()) };
+    let Some((at, c)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) else {
+        return Ok(());
+    };
     let at = range.start + at;
-    Err(Diagnostic::error(
-        "yaml-syntax",
-        format!(
-            "the control character U+{:04X} can't stand in YAML",
-            c as u32
-        ),
-    )
-    .at(Span::new(source, at..at + c.len_utf8()))
-    .help("delete it, or write it as an escape in double quotes")
-    .into())
+    let message = format!(
+        "the control character U+{:04X} can't stand in YAML",
+        c as u32
+    );
+    Err(Diagnostic::error("yaml-syntax", message)
+        .at(Span::new(source, at..at + c.len_utf8()))
+        .help("delete it, or write it as an escape in double quotes")
+        .into())
 }
 
 fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::{Kind, Style};
+
+    fn source(text: &str) -> Arc<Source> {
+        Source::internal("t.yaml", text)
+    }
+
+    /// What a text reads as, as Rust's debug form shows it.
+    fn check(text: &str, expected: &str) {
+        let documents = parse(&source(text)).expect(text);
+        let shown: Vec<String> = documents.iter().map(|it| format!("{it:?}")).collect();
+        assert_eq!(shown.join(" --- "), expected, "{text:?}");
+    }
+
+    #[test]
+    fn block_texts() {
+        check(
+            "a: |\n  b\n   c\n\n\nd: >-\n  e\n  f\n\n  g\n",
+            r#"{"a": "b\n c\n", "d": "e f\ng"}"#,
+        );
+        check(
+            "a: |+\n  b\n\n\nc: |2-\n    d\n",
+            r#"{"a": "b\n\n\n", "c": "  d"}"#,
+        );
+        check(
+            "a: |\n  without a line break at the end",
+            r#"{"a": "without a line break at the end"}"#,
+        );
+    }
+
+    #[test]
+    fn quoted_and_plain_texts_over_several_lines() {
+        check(
+            "a: \"b\nc  \n\n d\\\n  e\"\nf: 'g\n\n\n  h'\n",
+            r#"{"a": "b c\nde", "f": "g\n\nh"}"#,
+        );
+        check(
+            "a: b\n  c\n\n  d # e\nf: g#h:i\n",
+            r#"{"a": "b c\nd", "f": "g#h:i"}"#,
+        );
+    }
+
+    #[test]
+    fn line_breaks_and_marks_of_all_kinds() {
+        check(
+            "\u{feff}a: b\r\nc: |\r\n  d\r\n  e\r\n",
+            r#"{"a": "b", "c": "d\ne\n"}"#,
+        );
+        check(
+            "a: b\u{85}c: 'd\u{2028}e'\rf: g\u{2029}",
+            "{\"a\": \"b\", \"c\": \"d\\u{2028}e\", \"f\": \"g\"}",
+        );
+    }
+
+    #[test]
+    fn documents_with_and_without_markers() {
+        check(
+            "a\n---\n# none\n---\nb\n...\n...\n%TAG !e! tag:yaml.org,2002:\n--- !e!str 1\n",
+            r#""a" ---  --- "b" --- "1""#,
+        );
+        check("# nothing\n", "");
+    }
+
+    #[test]
+    fn aliases_and_merge_keys_are_expanded() {
+        let text = "x: &x {a: 1, b: 2}\ny: &y {b: 3, c: 4}\nz:\n  <<: [*x, *y]\n  a: 5\nw: *y\n";
+        check(
+            text,
+            r#"{"x": {"a": 1, "b": 2}, "y": {"b": 3, "c": 4}, "z": {"a": 5, "b": 2, "c": 4}, "w": {"b": 3, "c": 4}}"#,
+        );
+        check("'<<': a\n", r#"{"<<": "a"}"#);
+    }
+
+    #[test]
+    fn missing_values_are_nulls_in_their_place() {
+        let source = source("a:\nb: {c: , d}\n? e\n");
+        let node = parse_one(&source).expect("valid");
+        let place = |keys: &[&str]| {
+            node.at_keys(keys)
+                .map(|it| (it.kind(), it.style(), it.span().range()))
+        };
+        assert_eq!(place(&["a"]), Some((Kind::Null, Style::Plain, 2..2)));
+        assert_eq!(place(&["b", "c"]), Some((Kind::Null, Style::Flow, 10..10)));
+        assert_eq!(place(&["b", "d"]), Some((Kind::Null, Style::Flow, 13..13)));
+        assert_eq!(place(&["e"]), Some((Kind::Null, Style::Plain, 19..19)));
+    }
+
+    #[test]
+    fn places_are_those_of_tags_signs_and_brackets() {
+        let source = source("a: &x !!str b # c\nd: |\n  e\n\nf:\n- {g: h}\n");
+        let parsed = parse_with_comments(&source).expect("valid");
+        let text = |keys: &[&str]| parsed.documents[0].at_keys(keys).map(|it| it.span().text());
+        assert_eq!(text(&["a"]), Some("&x !!str b"));
+        assert_eq!(text(&["d"]), Some("|\n  e"));
+        assert_eq!(text(&["f"]), Some("- {g: h}"));
+        assert_eq!(
+            parsed.comments.iter().map(Span::text).collect::<Vec<_>>(),
+            ["# c"]
+        );
+    }
+
+    #[test]
+    fn kustomize_reads_one_document_a_piece() {
+        let text = "---\na: 1\n...\nlost: 2\n--- # c\n# none\n---\nb: |\n  c\n";
+        let documents = parse_as_kustomize(&source(text)).expect("valid");
+        assert_eq!(format!("{documents:?}"), r#"[{"a": 1}, {"b": "c\n"}]"#);
+    }
 }

@@ -541,6 +541,20 @@ impl Parser<'_> {
     }
 
     fn expected_key(&self) -> Box<crate::diag::Diagnostic> {
+        let after_value = self.end_of_last() as usize..self.token.start as usize;
+        if self
+            .scan
+            .text
+            .get(after_value)
+            .is_some_and(|it| !it.contains('\n'))
+        {
+            let fault = self
+                .scan
+                .unexpected(self.token, "the end of the line after the value");
+            return Box::new(fault.help(
+                "a value with quotes or brackets ends where they close: quote the whole of it",
+            ));
+        }
         let fault = self.scan.unexpected(self.token, "the next key of the map");
         let start = self.frames.last().map_or(0, |it| it.properties.start);
         let fault = fault.related(self.span(start, start), "the map begins here");

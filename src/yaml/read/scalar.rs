@@ -1,4 +1,4 @@
-//! Plain, quoted and block texts.
+//! Plain and quoted texts.
 
 use super::scan::{Scan, Scanner, Text, Token, TokenKind};
 use crate::yaml::Style;
@@ -19,8 +19,7 @@ const fn special() -> [u8; 256] {
     table[b'\r' as usize] = BLOCK | FLOW | DOUBLE | SINGLE;
     table[0xC2] = BLOCK | FLOW | DOUBLE | SINGLE;
     table[0xE2] = BLOCK | FLOW | DOUBLE | SINGLE;
-    table[b' ' as usize] = BLOCK | FLOW;
-    table[b'\t' as usize] = BLOCK | FLOW;
+    table[b'#' as usize] = BLOCK | FLOW;
     table[b':' as usize] = BLOCK | FLOW;
     table[b',' as usize] = FLOW;
     table[b'?' as usize] = FLOW;
@@ -43,7 +42,7 @@ impl Scanner<'_> {
             .map_or(self.bytes.len(), |it| at + it)
     }
 
-    fn finish(&mut self, start: usize, end: usize, style: Style, text: Text) -> Token {
+    pub(super) fn finish(&mut self, start: usize, end: usize, style: Style, text: Text) -> Token {
         self.scalar = (style, text);
         Token {
             end: end as u32,
@@ -51,7 +50,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn owned(&self) -> Text {
+    pub(super) fn owned(&self) -> Text {
         Text::Owned(self.buffer.as_str().into())
     }
 
@@ -91,20 +90,27 @@ impl Scanner<'_> {
     /// Goes over the plain text of one line; gives where its last character ends.
     fn plain_line(&mut self) -> usize {
         let place = if self.flow.is_empty() { BLOCK } else { FLOW };
-        let mut at = self.at;
+        let start = self.at;
+        let mut at = start;
         loop {
-            at = self.special(at, place);
-            let end = at;
-            while matches!(self.byte_at(at), b' ' | b'\t') {
-                at += 1;
-            }
-            let comment = at > end && self.byte_at(at) == b'#';
-            if comment || self.stops_plain(at, place) {
-                self.at = at;
-                return end;
+            at = if self.simple && place == BLOCK {
+                let rest = self.bytes.get(at..).unwrap_or(&[]);
+                at + memchr::memchr3(b':', b'\n', b'#', rest).unwrap_or(rest.len())
+            } else {
+                self.special(at, place)
+            };
+            if self.stops_plain(at, place) {
+                break;
             }
             at += 1;
         }
+        self.at = at;
+        let line = self.bytes.get(start..at).unwrap_or(&[]);
+        let blanks = line
+            .iter()
+            .rev()
+            .take_while(|it| matches!(it, b' ' | b'\t'));
+        at - blanks.count()
     }
 
     /// Whether a plain text can't go on here.
@@ -112,6 +118,7 @@ impl Scanner<'_> {
         match self.byte_at(at) {
             0 => true,
             b':' => self.is_blank_or_end(at + 1),
+            b'#' => matches!(self.bytes.get(at.wrapping_sub(1)), Some(b' ' | b'\t')),
             0xC2 | 0xE2 => self.break_len(at) > 0,
             byte => SPECIAL[byte as usize] & place != 0,
         }
@@ -261,154 +268,6 @@ impl Scanner<'_> {
         self.at = from + digits;
         Ok(())
     }
-
-    /// `|` and `>`.
-    pub(super) fn block_text(&mut self, style: Style) -> Scan<Token> {
-        let start = self.at;
-        let (chomp, increment) = self.block_header(start)?;
-        let mut indent = match increment {
-            0 => 0,
-            increment => self.indent.max(0) + increment,
-        };
-        self.buffer.clear();
-        self.breaks.clear();
-        let (mut end, mut slice) = (self.line_end(start).min(self.at), None);
-        self.block_breaks(start, &mut indent)?;
-        let (mut lines, mut was_blank, mut ended): (usize, bool, Option<&str>) = (0, false, None);
-        while self.column() == indent && self.byte() != 0 {
-            let blank = matches!(self.byte(), b' ' | b'\t');
-            if let (1, Some((from, to))) = (lines, slice) {
-                self.buffer.push_str(&self.text[from..to]);
-            }
-            let folds = style == Style::Folded && !was_blank && !blank && ended == Some("\n");
-            match ended {
-                Some(_) if folds && self.breaks.is_empty() => self.buffer.push(' '),
-                Some(_) if folds => {}
-                Some(ended) => self.buffer.push_str(ended),
-                None => {}
-            }
-            self.buffer.push_str(&self.breaks);
-            was_blank = blank;
-            let from = self.at;
-            self.at = self.line_end(from);
-            end = self.at;
-            // One line alone is borrowed from the source: it is put in the buffer when a second one follows.
-            if lines == 0 && self.buffer.is_empty() {
-                slice = Some((from, end));
-            } else {
-                slice = None;
-                self.buffer.push_str(&self.text[from..end]);
-            }
-            lines += 1;
-            ended = self.take_break();
-            self.breaks.clear();
-            self.block_breaks(start, &mut indent)?;
-        }
-        self.key_allowed = true;
-        let text = self.chomped(chomp, ended, slice);
-        Ok(self.finish(start, end, style, text))
-    }
-
-    fn chomped(
-        &mut self,
-        chomp: Chomp,
-        ended: Option<&str>,
-        slice: Option<(usize, usize)>,
-    ) -> Text {
-        let last = if chomp == Chomp::Strip {
-            ""
-        } else {
-            ended.unwrap_or("")
-        };
-        let kept = if chomp == Chomp::Keep {
-            self.breaks.as_str()
-        } else {
-            ""
-        };
-        if let Some((from, to)) = slice {
-            let len = last.len() + kept.len();
-            let follows = self
-                .text
-                .get(to..to + len)
-                .is_some_and(|it| it.strip_prefix(last) == Some(kept));
-            if follows {
-                return Text::Slice(from as u32, (to + len) as u32);
-            }
-            self.buffer.push_str(&self.text[from..to]);
-        }
-        self.buffer.push_str(last);
-        self.buffer.push_str(kept);
-        self.owned()
-    }
-
-    /// The signs behind `|` or `>`, to the end of the line.
-    fn block_header(&mut self, start: usize) -> Scan<(Chomp, i32)> {
-        self.at += 1;
-        let mut chomp = self.chomping();
-        let mut increment = 0;
-        if self.byte().is_ascii_digit() {
-            increment = i32::from(self.byte() - b'0');
-            if increment == 0 {
-                return Err(self.zero_indentation());
-            }
-            self.at += 1;
-            if chomp.is_none() {
-                chomp = self.chomping();
-            }
-        }
-        self.skip_blanks();
-        if self.byte() == b'#' {
-            let from = self.at;
-            self.at = self.line_end(from);
-            if let Some(comments) = &mut self.comments {
-                comments.push(from..self.at);
-            }
-        }
-        if self.byte() != 0 && self.take_break().is_none() {
-            return Err(self.text_in_block_header(start));
-        }
-        Ok((chomp.unwrap_or(Chomp::Clip), increment))
-    }
-
-    fn chomping(&mut self) -> Option<Chomp> {
-        let chomp = match self.byte() {
-            b'+' => Chomp::Keep,
-            b'-' => Chomp::Strip,
-            _ => return None,
-        };
-        self.at += 1;
-        Some(chomp)
-    }
-
-    /// Goes over empty lines and the indentation of the next one; finds the text's indentation if it is not known yet.
-    fn block_breaks(&mut self, start: usize, indent: &mut i32) -> Scan<()> {
-        let mut deepest = 0;
-        loop {
-            while (*indent == 0 || self.column() < *indent) && self.byte() == b' ' {
-                self.at += 1;
-            }
-            deepest = deepest.max(self.column());
-            if (*indent == 0 || self.column() < *indent) && self.byte() == b'\t' {
-                return Err(self.tab_in_block(start));
-            }
-            match self.take_break() {
-                Some(more) => self.breaks.push_str(more),
-                None => break,
-            }
-        }
-        if *indent == 0 {
-            *indent = deepest.max(self.indent + 1).max(1);
-        }
-        Ok(())
-    }
-}
-
-/// What becomes of the line breaks at the end of a block text.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Chomp {
-    Strip,
-    Clip,
-    Keep,
 }
 
 fn simple_escape(letter: u8) -> Option<char> {

@@ -58,6 +58,8 @@ pub(super) struct Scanner<'s> {
     pub(super) source: &'s Arc<Source>,
     pub(super) text: &'s str,
     pub(super) bytes: &'s [u8],
+    /// Whether only a line feed breaks lines: the text is ASCII without carriage returns.
+    pub(super) simple: bool,
     pub(super) at: usize,
     pub(super) line_start: usize,
     /// The column of the innermost block collection; −1 outside of all.
@@ -89,10 +91,12 @@ impl<'s> Scanner<'s> {
             .get(range.start..)
             .is_some_and(|it| it.starts_with('\u{feff}'));
         let start = range.start + if after_mark { '\u{feff}'.len_utf8() } else { 0 };
+        let own = text.as_bytes().get(start..).unwrap_or(&[]);
         Scanner {
             source,
             text,
             bytes: text.as_bytes(),
+            simple: own.is_ascii() && !own.contains(&b'\r'),
             at: start,
             line_start: start,
             indent: -1,
@@ -468,21 +472,14 @@ impl<'s> Scanner<'s> {
 
     /// Where the line ends that `from` is in.
     pub(super) fn line_end(&self, from: usize) -> usize {
-        let mut at = from;
-        loop {
-            let rest = self.bytes.get(at..).unwrap_or(&[]);
-            let Some(next) = rest
-                .iter()
-                .position(|byte| matches!(byte, b'\n' | b'\r' | 0xC2 | 0xE2))
-            else {
-                return self.bytes.len();
-            };
-            at += next;
-            if self.break_len(at) > 0 {
-                return at;
-            }
-            at += 1;
+        let rest = self.bytes.get(from..).unwrap_or(&[]);
+        let line = memchr::memchr2(b'\n', b'\r', rest).map_or(rest, |end| &rest[..end]);
+        if self.simple {
+            return from + line.len();
         }
+        let leads = memchr::memchr2_iter(0xC2, 0xE2, line);
+        let wide = leads.map(|at| from + at).find(|at| self.break_len(*at) > 0);
+        wide.unwrap_or(from + line.len())
     }
 
     /// A token from `start` to here.

@@ -188,7 +188,7 @@ fn number(text: &str) -> String {
 /// Whether a string of several lines can be a literal block that every reader reads back unchanged.
 pub fn is_block_text(text: &str) -> bool {
     text.contains('\n')
-        && text.trim_matches('\n') != ""
+        && !text.trim_matches('\n').is_empty()
         && !text.starts_with('\t')
         && text
             .chars()

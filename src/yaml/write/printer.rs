@@ -209,13 +209,21 @@ impl Printer {
     fn literal(&mut self, text: &str, indent: usize) {
         self.out.push('|');
         self.block_header(text);
-        for line in text.split_inclusive(is_break) {
-            if !line.starts_with(is_break) {
-                self.spaces(indent);
-            }
-            self.out.push_str(line);
+        if text.is_ascii() {
+            text.split_inclusive('\n')
+                .for_each(|line| self.block_line(line, indent));
+        } else {
+            text.split_inclusive(is_break)
+                .for_each(|line| self.block_line(line, indent));
         }
         self.line_begins = text.ends_with(is_break);
+    }
+
+    fn block_line(&mut self, line: &str, indent: usize) {
+        if !line.starts_with(is_break) {
+            self.spaces(indent);
+        }
+        self.out.push_str(line);
     }
 
     /// A folded text, with libyaml's mistake: a line break that needs another one to be kept gets it even where the next line

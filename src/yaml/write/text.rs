@@ -35,10 +35,50 @@ pub(super) struct Place {
 impl Facts {
     /// Looks a text over.
     pub(super) fn of(text: &str) -> Facts {
-        if is_ordinary(text) {
-            Facts::default()
-        } else {
-            Facts::in_full(text)
+        let bytes = text.as_bytes();
+        let classes = bytes
+            .iter()
+            .fold(0, |classes, byte| classes | CLASSES[*byte as usize]);
+        match (bytes.first(), bytes.last()) {
+            (Some(first), Some(last))
+                if classes & STRANGE == 0
+                    && *last != b' '
+                    && CLASSES[*first as usize] & HARMLESS != 0 =>
+            {
+                Facts::at_a_glance(text, classes)
+            }
+            _ => Facts::in_full(text),
+        }
+    }
+
+    /// The facts of a text of printable ASCII that begins and ends harmlessly.
+    fn at_a_glance(text: &str, classes: u8) -> Facts {
+        if classes & BREAK != 0 {
+            return Facts::of_lines(text.as_bytes());
+        }
+        let colon = classes & COLON != 0 && (text.contains(": ") || text.ends_with(':'));
+        let no_plain = colon || classes & HASH != 0 && text.contains(" #");
+        Facts {
+            no_plain,
+            no_plain_in_flow: no_plain || classes & (COLON | FLOW) != 0,
+            ..Facts::default()
+        }
+    }
+
+    fn of_lines(bytes: &[u8]) -> Facts {
+        let is_space = |at: Option<usize>| at.and_then(|at| bytes.get(at)) == Some(&b' ');
+        let (mut before, mut after) = (false, false);
+        for at in memchr::memchr_iter(b'\n', bytes) {
+            before |= is_space(at.checked_sub(1));
+            after |= is_space(Some(at + 1));
+        }
+        Facts {
+            no_plain: true,
+            no_plain_in_flow: true,
+            no_single: before || after,
+            no_block: before,
+            tab: false,
+            multiline: true,
         }
     }
 
@@ -139,27 +179,29 @@ impl Facts {
     }
 }
 
-/// Whether a glance shows that nothing speaks against any style: the most texts are such.
-fn is_ordinary(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes
-        .first()
-        .is_some_and(|it| it.is_ascii_alphanumeric() || *it == b'/')
-        && bytes.iter().all(|it| ORDINARY[*it as usize])
-}
+const STRANGE: u8 = 1;
+const HARMLESS: u8 = 2;
+const COLON: u8 = 4;
+const HASH: u8 = 8;
+const FLOW: u8 = 16;
+const BREAK: u8 = 32;
 
-static ORDINARY: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut at = 0;
-    while at < 256 {
-        let byte = at as u8;
-        table[at] = byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'-' | b'.' | b'_' | b'/' | b'+' | b'=' | b'(' | b')' | b'$' | b';'
-            );
+/// What a byte means for the text that holds it, and whether a text can begin with it.
+static CLASSES: [u8; 256] = {
+    let mut table = [STRANGE; 256];
+    let mut at = b' ';
+    while at <= b'~' {
+        table[at as usize] = match at {
+            b':' => COLON,
+            b'#' => HASH,
+            b',' | b'?' | b'[' | b']' | b'{' | b'}' => FLOW,
+            b' ' | b'-' | b'.' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
+            | b'`' => 0,
+            _ => HARMLESS,
+        };
         at += 1;
     }
+    table[b'\n' as usize] = BREAK;
     table
 };
 

@@ -1,0 +1,139 @@
+//! The real program in folders of its own: exit codes, streams, and what it leaves on the disk.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn pleach(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pleach"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Runs the program, and gives what it said on standard error.
+#[track_caller]
+fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let output = pleach(folder, arguments);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+    told
+}
+
+fn rendered() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"], 0);
+    run(folder.path(), &["render"], 0);
+    folder
+}
+
+#[test]
+fn the_starter_renders_and_renders_again_to_the_same() {
+    let folder = rendered();
+    assert!(run(folder.path(), &["check"], 0).is_empty());
+    let told = run(folder.path(), &["render"], 0);
+    assert!(told.starts_with("0 files written, 0 removed"), "{told}");
+}
+
+#[test]
+fn init_writes_over_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pleach.yaml"), "mine").unwrap();
+    let told = run(folder.path(), &["init"], 2);
+    assert!(told.contains("nothing was written"), "{told}");
+    assert!(!told.contains("/./"), "{told}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn without_a_workspace_the_next_step_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run(folder.path(), &["check"], 2).contains("`pleach init`"));
+}
+
+#[test]
+fn a_wrong_format_is_told_with_those_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = run(folder.path(), &["check", "--format", "xml"], 2);
+    assert!(told.contains("human, short, json"), "{told}");
+}
+
+#[test]
+fn out_is_relative_to_the_folder_of_c() {
+    let folder = rendered();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let workspace = folder.path().to_str().unwrap();
+    run(
+        elsewhere.path(),
+        &["-C", workspace, "render", "--out", "tree"],
+        0,
+    );
+    assert!(folder.path().join("tree/clusters").is_dir());
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_edited_by_hand_is_kept_until_forced() {
+    let folder = rendered();
+    let file = folder.path().join("deploy/clusters/prod/apps.yaml");
+    let made = fs::read_to_string(&file).unwrap();
+    let edited = format!("{made}# by hand\n");
+    fs::write(&file, &edited).unwrap();
+    run(folder.path(), &["check"], 1);
+    run(folder.path(), &["render"], 1);
+    assert_eq!(fs::read_to_string(&file).unwrap(), edited);
+    run(folder.path(), &["render", "--force"], 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), made);
+}
+
+#[test]
+fn differences_go_to_standard_output_and_the_word_to_standard_error() {
+    let folder = rendered();
+    fs::remove_dir_all(folder.path().join("deploy/apps")).unwrap();
+    let output = pleach(folder.path(), &["check"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.starts_with(b"--- /dev/null\n"));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("run `pleach render`")
+    );
+    run(folder.path(), &["render"], 0);
+    run(folder.path(), &["check"], 0);
+}
+
+#[test]
+fn files_without_the_first_line_are_never_touched() {
+    let folder = rendered();
+    let file = folder.path().join("deploy/apps/mine.yaml");
+    fs::write(&file, "mine\n").unwrap();
+    run(folder.path(), &["render", "--force"], 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine\n");
+}
+
+#[test]
+fn a_run_that_is_killed_is_repaired_by_the_next() {
+    let folder = rendered();
+    fs::remove_dir_all(folder.path().join("deploy")).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pleach"))
+        .current_dir(folder.path())
+        .arg("render")
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(15));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    run(folder.path(), &["render"], 0);
+    run(folder.path(), &["check"], 0);
+}
+
+#[test]
+fn the_reason_of_the_system_is_told_once() {
+    let folder = rendered();
+    let told = run(folder.path(), &["render", "--out", "pleach.yaml/tree"], 2);
+    assert!(!told.contains("os error"), "{told}");
+}

@@ -1,0 +1,114 @@
+//! Every committed kustomization is built by a real kustomize too, and the two results are the same to the byte.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pleach::disk::Folder;
+use pleach::kustomize::{Built, Options, build};
+use pleach::object::Object;
+use pleach::tree::TreePath;
+
+#[test]
+fn a_real_kustomize_builds_the_same() {
+    let Some(program) = program() else {
+        println!("skipped: neither `kustomize` nor `kubectl` is on the PATH");
+        return;
+    };
+    let folders = folders();
+    assert!(!folders.is_empty(), "no kustomizations in golden/");
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(folder) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(difference) = compare(program, folder) {
+                        wrong.lock().unwrap().push(difference);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_built_keeps_to_the_schemas() {
+    let objects: Vec<Object> = folders().iter().flat_map(|it| built(it).objects).collect();
+    match crate::rendered::validate_objects(&objects) {
+        None => println!("skipped: no ../shared/schemas beside the project"),
+        Some(faults) => {
+            let told: Vec<String> = faults
+                .iter()
+                .map(|it| format!("[{}] {}: {}", it.code, it.message, it.label))
+                .collect();
+            assert!(told.is_empty(), "{}", told.join("\n"));
+        }
+    }
+}
+
+/// The command and its words before the folder.
+fn program() -> Option<&'static [&'static str]> {
+    const PROGRAMS: [(&[&str], &[&str]); 2] = [
+        (&["kustomize", "version"], &["kustomize", "build"]),
+        (
+            &["kubectl", "version", "--client"],
+            &["kubectl", "kustomize"],
+        ),
+    ];
+    let runs = |words: &[&str]| {
+        let (name, rest) = words.split_first()?;
+        let output = Command::new(name).args(rest).output().ok()?;
+        output.status.success().then_some(())
+    };
+    PROGRAMS
+        .iter()
+        .find(|(version, _)| runs(version).is_some())
+        .map(|it| it.1)
+}
+
+/// All folders of the committed trees that have a kustomization.
+fn folders() -> Vec<PathBuf> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let is_input = |it: &walkdir::DirEntry| it.depth() == 2 && it.file_name() == "input";
+    let entries = walkdir::WalkDir::new(&golden)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|it| !is_input(it));
+    let files = entries.filter_map(|it| Some(it.ok()?.into_path()));
+    files
+        .filter(|it| it.file_name().is_some_and(|it| it == "kustomization.yaml"))
+        .filter_map(|it| Some(it.parent()?.to_path_buf()))
+        .collect()
+}
+
+fn built(folder: &Path) -> Built {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let files = Folder::open(&root).unwrap();
+    let path = folder.strip_prefix(&root).unwrap().to_string_lossy();
+    build(&files, &TreePath::new(&path).unwrap(), &Options::default())
+}
+
+fn compare(program: &[&str], folder: &Path) -> Result<(), String> {
+    let ours = built(folder);
+    let ours = ours
+        .to_yaml()
+        .map_err(|it| format!("{}: {:?}", folder.display(), it))?;
+    let output = Command::new(program[0])
+        .args(&program[1..])
+        .arg(folder)
+        .output()
+        .map_err(|it| format!("{}: {it}", folder.display()))?;
+    let theirs = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() && theirs == ours {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!(
+        "{}\n--- {}\n{theirs}{said}--- pleach\n{ours}",
+        folder.display(),
+        program[0]
+    ))
+}
