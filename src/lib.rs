@@ -17,6 +17,8 @@ pub mod schema;
 pub mod template;
 pub mod patch;
 pub mod kustomize;
+pub mod diff;
+pub mod compare;
 pub mod load;
 pub mod resolve;
 pub mod render;

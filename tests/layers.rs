@@ -16,6 +16,20 @@ const ROOMS: &[(&str, &[&str])] = &[
         "kustomize",
         &["tree", "diag", "yaml", "object", "schema", "patch"],
     ),
+    ("diff", &["tree", "diag", "yaml", "object", "schema"]),
+    // What a sync engine would apply from two trees, built and handed to `diff`.
+    (
+        "compare",
+        &[
+            "tree",
+            "diag",
+            "yaml",
+            "object",
+            "schema",
+            "kustomize",
+            "diff",
+        ],
+    ),
     ("load", &["tree", "diag", "yaml", "schema", "template"]),
     (
         "resolve",
@@ -61,7 +75,11 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("emit", &["tree", "diag"]),
-    ("report", &["tree", "diag", "emit"]),
+    // `yaml` for the values of a change, which are nodes.
+    (
+        "report",
+        &["tree", "diag", "yaml", "object", "diff", "compare", "emit"],
+    ),
     ("disk", &["tree", "diag", "emit"]),
     (
         "cli",
@@ -73,6 +91,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "schema",
             "template",
             "kustomize",
+            "diff",
+            "compare",
+            // For the output folder, which is compared as it is written.
+            "load",
             "emit",
             "report",
             "disk",

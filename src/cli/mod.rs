@@ -4,6 +4,7 @@
 
 mod build;
 mod check;
+mod diff;
 mod init;
 mod output;
 mod render;
@@ -73,6 +74,8 @@ enum Command {
     Render(render::Arguments),
     /// Say whether the committed tree is what the claims render to
     Check(check::Arguments),
+    /// Say what a change will do, object by object and field by field
+    Diff(diff::Arguments),
     /// Print what `kustomize build` prints
     Build(build::Arguments),
     /// Compare `pleach build` with your own kustomize, on your own kustomizations
@@ -99,6 +102,7 @@ pub fn run() -> ExitCode {
     let outcome = match command {
         Command::Render(arguments) => render::run(&arguments, &global),
         Command::Check(arguments) => check::run(&arguments, &global),
+        Command::Diff(arguments) => diff::run(&arguments, &global),
         Command::Build(arguments) => build::run(&arguments, &global),
         Command::Verify(arguments) => verify::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),

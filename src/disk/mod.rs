@@ -1,4 +1,4 @@
-//! Reads a folder and carries out a plan; alone touches files.
+//! Reads a folder or a Git revision, and carries out a plan; alone touches files.
 //!
 //! What is deliberately absent: any knowledge of what the files mean, and any decision. Which file is written or removed is
 //! `emit`'s to say.
@@ -10,12 +10,16 @@
 mod apply;
 mod error;
 mod folder;
+mod git;
 mod output;
+mod work_tree;
 
 pub use apply::{Lock, Summary, apply};
 pub use error::DiskError;
 pub use folder::Folder;
+pub use git::{Repository, Revision};
 pub use output::read_output;
+pub use work_tree::WorkTree;
 
 use std::path::{Path, PathBuf};
 

@@ -1,11 +1,15 @@
-//! Diagnostics and plans to text; one file a format.
+//! Diagnostics, plans and changes to text; one file a format.
 
+mod changes;
+mod changes_json;
 mod human;
 mod json;
 mod short;
 mod summary;
 mod unified;
 
+pub use changes::changes;
+pub use changes_json::changes_json;
 pub use human::human;
 pub use json::json;
 pub use short::short;

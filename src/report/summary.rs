@@ -31,7 +31,7 @@ pub fn plan_summary(plan: &Plan) -> String {
     format!("{written} written, {removed} removed, {unchanged} unchanged{kept}")
 }
 
-fn counted(many: usize, word: &str) -> String {
+pub(super) fn counted(many: usize, word: &str) -> String {
     match many {
         1 => format!("1 {word}"),
         many => format!("{many} {word}s"),

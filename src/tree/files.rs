@@ -138,6 +138,33 @@ impl Tree {
     }
 }
 
+/// A folder of other files, with paths relative to it.
+pub struct Below<'a> {
+    files: &'a dyn Files,
+    folder: TreePath,
+}
+
+impl<'a> Below<'a> {
+    /// Takes a folder for the root.
+    pub fn new(files: &'a dyn Files, folder: TreePath) -> Below<'a> {
+        Below { files, folder }
+    }
+}
+
+impl Files for Below<'_> {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        self.files.read(&self.folder.join(path))
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        self.files.list(&self.folder.join(folder))
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        self.files.kind(&self.folder.join(path))
+    }
+}
+
 /// The files that were read and the folders that were listed.
 ///
 /// It answers "does this change touch that result" exactly: a result can only depend on what stands here.

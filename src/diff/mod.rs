@@ -1,0 +1,157 @@
+//! Semantic difference of two sets of objects, as plain data.
+//!
+//! What is deliberately absent: where the objects came from, how a change looks in print, and whether it is dangerous.
+
+mod canonical;
+mod fields;
+mod group;
+mod lists;
+mod pair;
+mod path;
+mod rename;
+mod secret;
+mod text;
+
+pub use group::{Group, Place, group};
+pub use path::{Path, Step};
+pub use secret::Salt;
+
+use crate::diag::Span;
+use crate::object::{Object, ObjectId};
+use crate::schema::Schemas;
+use crate::yaml::Node;
+use pair::Pair;
+
+/// What became of one object.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The object, as it is known after the change where it is still there.
+    pub id: ObjectId,
+    /// What became of it.
+    pub kind: ChangeKind,
+    /// The fields. The whole object, at the root, where it was added or removed.
+    pub fields: Vec<FieldChange>,
+    /// Where the object was written.
+    pub before: Option<Span>,
+    /// Where it is written now.
+    pub after: Option<Span>,
+}
+
+/// What became of an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// Its fields differ. A generated name whose hash differs is one of the fields.
+    Changed,
+    /// It has another name, and nearly the same content. A cluster deletes the one and creates the other.
+    Renamed {
+        /// The name it had.
+        before: Box<str>,
+    },
+}
+
+/// What became of one field.
+#[derive(Clone, Debug)]
+pub struct FieldChange {
+    /// The field.
+    pub path: Path,
+    /// What became of it.
+    pub difference: Difference,
+    /// Where the value is written now, or was written where it is gone.
+    pub span: Span,
+}
+
+/// How a value differs. What is secret in it is hidden already.
+#[derive(Clone, Debug)]
+pub enum Difference {
+    /// The value is new.
+    Added(Node),
+    /// The value is gone.
+    Removed(Node),
+    /// There is another value.
+    Changed(Node, Node),
+    /// A text of several lines differs.
+    Text(Vec<Line>),
+    /// A list has the same items in another order. What identifies each, before and after.
+    Reordered(Vec<Box<str>>, Vec<Box<str>>),
+}
+
+/// One line of a text that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// On both sides.
+    Same(Box<str>),
+    /// Gone.
+    Removed(Box<str>),
+    /// New.
+    Added(Box<str>),
+    /// Stands for lines that are the same and too far from a difference to be shown.
+    Gap,
+}
+
+/// Compares objects by identity, then field by field.
+///
+/// List items are paired by the key that the schema declares, else by a field that names each, else by content. Values of
+/// Secrets, and values that look like keys, are hidden behind a digest, which `salt` keeps from being looked up.
+pub fn diff(before: &[Object], after: &[Object], schemas: &Schemas, salt: &Salt) -> Vec<Change> {
+    let pairs = pair::pair(before, after);
+    let one = |pair| match pair {
+        Pair::Same(before, after) => changed(before, after, schemas, salt),
+        Pair::Renamed(before, after) => Some(renamed(before, after, schemas, salt)),
+        Pair::Added(after) => Some(whole(after, ChangeKind::Added, salt)),
+        Pair::Removed(before) => Some(whole(before, ChangeKind::Removed, salt)),
+    };
+    pairs.into_iter().filter_map(one).collect()
+}
+
+fn changed(before: &Object, after: &Object, schemas: &Schemas, salt: &Salt) -> Option<Change> {
+    if before.node.same_data(&after.node) {
+        return None;
+    }
+    let fields = fields::compare(before, after, schemas, salt);
+    (!fields.is_empty()).then(|| Change {
+        id: after.id(),
+        kind: ChangeKind::Changed,
+        fields,
+        before: Some(before.span().clone()),
+        after: Some(after.span().clone()),
+    })
+}
+
+fn renamed(before: &Object, after: &Object, schemas: &Schemas, salt: &Salt) -> Change {
+    let mut fields = fields::compare(before, after, schemas, salt);
+    fields.retain(|it| !it.path.is_keys(&["metadata", "name"]));
+    Change {
+        id: after.id(),
+        kind: ChangeKind::Renamed {
+            before: before.name().into(),
+        },
+        fields,
+        before: Some(before.span().clone()),
+        after: Some(after.span().clone()),
+    }
+}
+
+fn whole(object: &Object, kind: ChangeKind, salt: &Salt) -> Change {
+    let node = secret::hide(&object.node, salt);
+    let span = object.span().clone();
+    let (difference, before, after) = match kind {
+        ChangeKind::Added => (Difference::Added(node), None, Some(span.clone())),
+        _ => (Difference::Removed(node), Some(span.clone()), None),
+    };
+    let field = FieldChange {
+        path: Path::root(),
+        difference,
+        span,
+    };
+    Change {
+        id: object.id(),
+        kind,
+        fields: vec![field],
+        before,
+        after,
+    }
+}

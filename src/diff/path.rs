@@ -1,0 +1,85 @@
+//! Where in an object a change is: list items by what identifies them, not by their position.
+
+use std::fmt;
+
+/// The way from an object to a field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Path {
+    steps: Vec<Step>,
+}
+
+/// One step down.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Into a map.
+    Key(Box<str>),
+    /// To the list item whose fields have these values. A flag of a command line has no field, only its name.
+    Item(Vec<(Box<str>, Box<str>)>),
+    /// To the list item at this position after the change, or before it where the item is gone.
+    Index(usize),
+    /// Into the structure that a text has, as YAML or JSON: its n-th document.
+    Document(usize),
+}
+
+impl Path {
+    /// The object itself.
+    pub fn root() -> Path {
+        Path::default()
+    }
+
+    /// The steps from the object.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Whether it is the object itself.
+    pub fn is_root(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Whether the path is made of just these keys.
+    pub fn is_keys(&self, keys: &[&str]) -> bool {
+        let is_key = |(step, key): (&Step, &&str)| matches!(step, Step::Key(it) if **it == **key);
+        self.steps.len() == keys.len() && self.steps.iter().zip(keys).all(is_key)
+    }
+
+    pub(super) fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    pub(super) fn pop(&mut self) {
+        self.steps.pop();
+    }
+}
+
+/// `spec.containers[name=app].image`; ` > ` goes into a text; a key that is no plain word stands in brackets and quotes.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut starts = true;
+        for step in &self.steps {
+            match step {
+                Step::Key(key) if is_plain(key) => {
+                    write!(f, "{}{key}", if starts { "" } else { "." })?;
+                }
+                Step::Key(key) => write!(f, "[{key:?}]")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Item(fields) => {
+                    let fields = fields.iter().map(|(key, value)| match &**key {
+                        "" => value.to_string(),
+                        key => format!("{key}={value}"),
+                    });
+                    write!(f, "[{}]", fields.collect::<Vec<_>>().join(","))?;
+                }
+                Step::Document(0) => f.write_str(" > ")?,
+                Step::Document(at) => write!(f, " > document {} > ", at + 1)?,
+            }
+            starts = matches!(step, Step::Document(_));
+        }
+        Ok(())
+    }
+}
+
+fn is_plain(key: &str) -> bool {
+    let mut chars = key.chars();
+    !key.is_empty() && chars.all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '$'))
+}

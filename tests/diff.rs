@@ -1,0 +1,379 @@
+//! What a change will do: text cases, laws, and revisions of a real Git repository.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use pleach::compare::{Comparison, Side, compare};
+use pleach::diag::Source;
+use pleach::diff::{Change, Salt, diff};
+use pleach::disk::{Folder, Repository};
+use pleach::object::Object;
+use pleach::report::{View, changes, changes_json, short};
+use pleach::schema::Schemas;
+use pleach::tree::{Files, FilesError, Tree, TreePath};
+use pleach::yaml::parse;
+use proptest::prelude::*;
+
+fn path(text: &str) -> TreePath {
+    TreePath::new(text).unwrap()
+}
+
+fn compare_trees(before: &Tree, after: &Tree) -> Comparison {
+    let root = TreePath::root();
+    let side = |files, name| Side {
+        files,
+        root: &root,
+        name,
+    };
+    let folder = |part: &TreePath| Some(part.to_string());
+    let (before, after) = (side(before, "before"), side(after, "after"));
+    compare(&before, &after, &folder, &Salt::new(b"salt"))
+}
+
+#[test]
+fn cases() {
+    let view = View {
+        display: &TreePath::to_string,
+        color: false,
+    };
+    crate::cases::run("tests/diff", |tree| {
+        let before = tree.folder(&path("before"));
+        let found = compare_trees(&before, &tree.folder(&path("after")));
+        let report = short(&found.notes, &view) + &changes(&found, &view);
+        // `dmlza` is how `vis` begins in base64.
+        let shows = |text: &str| text.contains("visible") || text.contains("dmlza");
+        assert!(!shows(&report), "a secret is shown:\n{report}");
+        let json = changes_json(&found, ["before", "after"], &view);
+        assert!(!shows(&json), "a secret is shown:\n{json}");
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(
+            json["notes"].as_array().unwrap().len(),
+            found.notes.iter().count()
+        );
+        tree.insert(path("report"), report.into_bytes());
+    });
+}
+
+/// Objects of a file.
+fn objects(text: &str) -> Vec<Object> {
+    let documents = parse(&Source::new(path("a.yaml"), text)).unwrap();
+    documents.into_iter().map(Object::new).collect()
+}
+
+fn diff_text(before: &str, after: &str) -> Vec<Change> {
+    let (before, after) = (objects(before), objects(after));
+    diff(&before, &after, Schemas::builtin(), &Salt::new(b"salt"))
+}
+
+/// A value in flow style: maps, lists of anything, lists of items with names, texts with structure and without.
+fn value() -> impl Strategy<Value = String> {
+    let scalar = prop_oneof![
+        "[a-c]{1,2}",
+        "[0-3]",
+        Just("null".to_string()),
+        Just("true".to_string()),
+        "\"([a-b]\\\\n){1,4}\"",
+        Just("\"x: 1\\ny: 2\\n\"".to_string()),
+        Just("'{\"x\": 2}'".to_string()),
+    ];
+    scalar.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::btree_map("[a-d]", inner.clone(), 0..4).prop_map(|map| flow(
+                '{',
+                map.iter().map(|(k, v)| format!("{k}: {v}")),
+                '}'
+            )),
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|list| flow(
+                '[',
+                list.into_iter(),
+                ']'
+            )),
+            prop::collection::btree_map("[a-d]", inner, 0..4).prop_map(|map| {
+                let items = map
+                    .iter()
+                    .map(|(k, v)| format!("{{name: {k}, value: {v}}}"));
+                flow('[', items, ']')
+            }),
+        ]
+    })
+}
+
+fn flow(open: char, items: impl Iterator<Item = String>, close: char) -> String {
+    format!("{open}{}{close}", items.collect::<Vec<_>>().join(", "))
+}
+
+fn object(kind: &str, name: &str, fields: &str) -> String {
+    format!("---\n{{apiVersion: v1, kind: {kind}, metadata: {{name: {name}}}, data: {fields}}}\n")
+}
+
+proptest! {
+    #[test]
+    fn a_side_does_not_differ_from_itself(fields in value(), name in "[a-c]{1,3}") {
+        let text = object("ConfigMap", &name, &fields);
+        prop_assert!(diff_text(&text, &text).is_empty());
+    }
+
+    #[test]
+    fn what_differs_is_told(a in value(), b in value()) {
+        let (before, after) = (object("Thing", "x", &a), object("Thing", "x", &b));
+        let changes = diff_text(&before, &after);
+        let same = objects(&before)[0].node.same_data(&objects(&after)[0].node);
+        prop_assert_eq!(changes.is_empty(), same, "{} and {}", a, b);
+        prop_assert_eq!(diff_text(&after, &before).is_empty(), same);
+    }
+
+    #[test]
+    fn every_object_is_told_once(before in prop::collection::vec(("[a-c]", value()), 0..6), after in prop::collection::vec(("[a-c]", value()), 0..6)) {
+        let text = |side: &[(String, String)]| -> String {
+            side.iter().map(|(name, fields)| object("Thing", name, fields)).collect()
+        };
+        let changes = diff_text(&text(&before), &text(&after));
+        let many = |kind: fn(&Change) -> bool| changes.iter().filter(|it| kind(it)).count();
+        let gone = many(|it| it.after.is_none());
+        let new = many(|it| it.before.is_none());
+        // As many are left over on each side as the sides differ in length, and never more than there are.
+        prop_assert_eq!(before.len() as i64 - after.len() as i64, gone as i64 - new as i64);
+        prop_assert!(gone <= before.len() && new <= after.len());
+    }
+
+    #[test]
+    fn no_value_of_a_secret_is_shown(field in "(data|stringData|Data|[a-d]{1,5})", secret in "[a-z0-9]{8,20}", shape in 0..4) {
+        let wrap = |value: &str| match shape {
+            0 => format!("{{k: {value}}}"),
+            1 => value.to_string(),
+            2 => format!("[{{k: [{value}]}}]"),
+            _ => format!("{{k: \"a\\n{value}\\nb\\n\"}}"),
+        };
+        let secret = format!("q{secret}");
+        let one = |value: &str| format!("{{apiVersion: v1, kind: Secret, metadata: {{name: x}}, {field}: {}}}\n", wrap(value));
+        let (before, after) = (Tree::from_text(&format!("-- a.yaml --\n{}", one(&secret))), Tree::from_text(&format!("-- a.yaml --\n{}", one("other"))));
+        for (before, after) in [(&before, &after), (&after, &before), (&Tree::new(), &before), (&before, &Tree::new())] {
+            let found = compare_trees(before, after);
+            prop_assert_eq!(found.environments.len(), 1);
+            let view = View { display: &TreePath::to_string, color: true };
+            let shown = changes(&found, &view) + &changes_json(&found, ["a", "b"], &view);
+            prop_assert!(!shown.contains(&secret), "{}", shown);
+        }
+    }
+}
+
+/// Runs git or says no.
+fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new("git");
+    command
+        .arg("-C")
+        .arg(folder)
+        .args(["-c", "user.name=a", "-c", "user.email=a@example.org"]);
+    let output = command.args(arguments).output().ok()?;
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+fn pleach(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pleach"));
+    command
+        .arg("-C")
+        .arg(folder)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn write(folder: &Path, text: &str) {
+    for (path, bytes) in &Tree::from_text(text) {
+        let file = folder.join(path.as_str());
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
+    }
+}
+
+/// A repository with one commit of `text`; `None`, and a word about it, where there is no git.
+fn repository(text: &str) -> Option<tempfile::TempDir> {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), text);
+    let commit = || {
+        git(folder.path(), &["init", "-q", "-b", "main"])?;
+        git(folder.path(), &["add", "-A"])?;
+        git(folder.path(), &["commit", "-q", "-m", "one"])
+    };
+    if commit().is_none() {
+        println!("skipped: there is no git");
+        return None;
+    }
+    Some(folder)
+}
+
+const KUSTOMIZATIONS: &str = "\
+-- apps/base/kustomization.yaml --
+resources: [config.yaml]
+-- apps/base/config.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: colours}
+data: {sky: blue}
+-- apps/prod/kustomization.yaml --
+resources: [../base]
+-- README.md --
+words
+";
+
+#[test]
+fn revisions_of_a_repository() {
+    let Some(folder) = repository(KUSTOMIZATIONS) else {
+        return;
+    };
+    let folder = folder.path();
+    let config = |sky: &str| {
+        format!(
+            "-- apps/base/config.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: colours}}\ndata: {{sky: {sky}}}\n"
+        )
+    };
+    write(folder, &config("grey"));
+    git(folder, &["commit", "-q", "-am", "two"]).unwrap();
+    write(folder, &config("red"));
+    let expected = |before: &str, after: &str| {
+        format!(
+            "~ ConfigMap colours in apps/prod\n  data.sky\n    - {before}\n    + {after}\n\n1 object changed\n"
+        )
+    };
+    let check = |arguments: &[&str], text: &str, code: i32| {
+        let output = pleach(folder, &[&["diff", "--exit-code"], arguments].concat());
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            text,
+            "{arguments:?}: {output:?}"
+        );
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    };
+    check(&["HEAD", "."], &expected("grey", "red"), 1);
+    // What Git ignores is no part of what would be committed.
+    write(
+        folder,
+        "-- .gitignore --\n/built/\n-- built/a.yaml --\napiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n",
+    );
+    check(&[], &expected("grey", "red"), 1);
+    check(&["HEAD~1"], &expected("blue", "red"), 1);
+    check(&["HEAD~1.."], &expected("blue", "grey"), 1);
+    check(&["HEAD~1...main"], &expected("blue", "grey"), 1);
+    check(&["main", "HEAD~1"], &expected("grey", "blue"), 1);
+    check(&["main..HEAD"], "", 0);
+    check(&["nothing"], "", 2);
+    check(&["--output=-x", "HEAD"], "", 2);
+    // From below the top, bases outside of the folder are found all the same.
+    let output = pleach(&folder.join("apps/prod"), &["diff", "HEAD~1..HEAD"]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        expected("blue", "grey").replace(" in apps/prod", "")
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let outside = tempfile::tempdir().unwrap();
+    let words = pleach(outside.path(), &["diff"]).stderr;
+    assert!(String::from_utf8_lossy(&words).contains("not a git repository"));
+}
+
+#[test]
+fn a_workspace_is_rendered_at_both_revisions() {
+    let Some(folder) = repository("-- README.md --\nwords\n") else {
+        return;
+    };
+    let folder = folder.path();
+    assert!(pleach(folder, &["init"]).status.success());
+    git(folder, &["add", "-A"]).unwrap();
+    git(folder, &["commit", "-q", "-m", "workspace"]).unwrap();
+    let claims = folder.join("environments/base/databases.yaml");
+    let text = std::fs::read_to_string(&claims).unwrap();
+    std::fs::write(&claims, text.replace("diskSize: 50Gi", "diskSize: 70Gi")).unwrap();
+    let expected = "\
+~ ClickHouseInstallation analytics/analytics in stage, test
+  spec.templates.volumeClaimTemplates[name=data-volume].spec.resources.requests.storage
+    - 50Gi
+    + 70Gi
+
+2 objects changed in 2 places
+";
+    let output = pleach(folder, &["diff"]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        expected,
+        "{output:?}"
+    );
+    let output = pleach(folder, &["diff", "--committed", "--exit-code"]);
+    assert_eq!(
+        (output.stdout.as_slice(), output.status.code()),
+        (&b""[..], Some(0))
+    );
+    std::fs::write(&claims, "a: {").unwrap();
+    let output = pleach(folder, &["diff"]);
+    assert_eq!(
+        (output.stdout.as_slice(), output.status.code()),
+        (&b""[..], Some(2))
+    );
+    let output = pleach(folder, &["diff", "HEAD~1..HEAD", "--output", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        json["groups"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|it| it["change"] == "added")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_revision_reads_like_its_checkout() {
+    let Some(folder) = repository("-- a/b/c.yaml --\nx\n-- a/d --\n\n-- e f/ü --\ny\n") else {
+        return;
+    };
+    let folder = folder.path();
+    let link =
+        |target: &str, name: &str| std::os::unix::fs::symlink(target, folder.join(name)).unwrap();
+    for (target, name) in [
+        ("b", "a/folder"),
+        ("../a/b/c.yaml", "a/file"),
+        ("../../x", "a/out"),
+        ("nothing", "a/broken"),
+        ("..", "a/b/up"),
+        ("one", "two"),
+        ("two", "one"),
+    ] {
+        link(target, name);
+    }
+    git(folder, &["add", "-A"]).unwrap();
+    git(folder, &["commit", "-q", "-m", "links"]).unwrap();
+    let repository = Repository::find(folder).unwrap();
+    let revision = repository.revision("HEAD").unwrap().unwrap();
+    let checkout = Folder::open(folder).unwrap();
+    for text in [
+        "",
+        "a",
+        "a/b",
+        "a/b/c.yaml",
+        "a/b/c.yaml/d",
+        "a/d",
+        "a/folder",
+        "a/folder/c.yaml",
+        "a/file",
+        "a/broken",
+        "e f",
+        "e f/ü",
+        "none",
+        "none/none",
+    ] {
+        let path = path(text);
+        let listed = checkout.list(&path).map(|mut it| {
+            it.retain(|it| &*it.name != ".git");
+            it
+        });
+        assert_eq!(
+            revision.read(&path).ok(),
+            checkout.read(&path).ok(),
+            "{text}"
+        );
+        assert_eq!(revision.list(&path).ok(), listed.ok(), "{text}");
+        assert_eq!(revision.kind(&path), checkout.kind(&path), "{text}");
+    }
+    assert_eq!(revision.read(&path("a/out")), Err(FilesError::Outside));
+    assert!(revision.read(&path("one")).is_err());
+    assert!(repository.revision("nothing").unwrap().is_none());
+}
