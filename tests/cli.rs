@@ -137,3 +137,53 @@ fn the_reason_of_the_system_is_told_once() {
     let told = run(folder.path(), &["render", "--out", "pleach.yaml/tree"], 2);
     assert!(!told.contains("os error"), "{told}");
 }
+
+#[test]
+fn kinds_are_listed_and_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = pleach(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(said(&["kinds"]).contains("ClickHouseKubernetes, KubernetesClickHouse  "));
+    let explained = said(&["kinds", "KubernetesClickHouse"]);
+    let field =
+        "    diskSize  string, default 50Gi when spec.container.persistenceEnabled is not false\n";
+    assert!(explained.contains(field), "{explained}");
+    assert!(explained.contains("spec  map, required\n"), "{explained}");
+    assert!(!explained.contains('\x1b'));
+    let told = run(folder.path(), &["kinds", "ClickHouseKubernets"], 2);
+    assert!(
+        told.contains("did you mean `ClickHouseKubernetes`?"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_shell_completes_subcommands() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = pleach(folder.path(), &["completions", "bash"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().contains("render"));
+}
+
+#[test]
+fn an_empty_workspace_file_is_told_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pleach.yaml"), "").unwrap();
+    let told = run(folder.path(), &["check"], 1);
+    assert!(told.contains("kind: Workspace"), "{told}");
+}
+
+#[test]
+fn from_a_folder_below_places_are_told_from_there() {
+    let folder = rendered();
+    let claim = folder.path().join("environments/test/more.yaml");
+    fs::write(claim, "apiVersion: pleach.dev/v1\nkind: Nothing\n").unwrap();
+    let told = run(&folder.path().join("overlays"), &["check"], 1);
+    assert!(
+        told.contains("--> ../environments/test/more.yaml:2:7"),
+        "{told}"
+    );
+}
