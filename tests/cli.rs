@@ -187,3 +187,29 @@ fn from_a_folder_below_places_are_told_from_there() {
         "{told}"
     );
 }
+
+#[test]
+fn a_claim_that_base_misnames_brings_no_faults_elsewhere() {
+    let folder = rendered();
+    let base = folder.path().join("environments/base/databases.yaml");
+    let claim = fs::read_to_string(&base).unwrap();
+    fs::write(&base, claim.replace("name: analytics", "name: analytics_")).unwrap();
+    let told = run(folder.path(), &["check"], 1);
+    assert!(told.contains("1 error"), "{told}");
+}
+
+#[test]
+fn a_build_tells_paths_from_the_folder_that_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("base")).unwrap();
+    fs::create_dir_all(folder.path().join("prod")).unwrap();
+    let file = folder.path().join("prod/kustomization.yaml");
+    fs::write(file, "resources: [../base]\n").unwrap();
+    let told = run(folder.path(), &["build", "prod"], 1);
+    assert!(
+        told.contains("no kustomization file in `../base`"),
+        "{told}"
+    );
+    let told = run(folder.path(), &["build", "base"], 1);
+    assert!(told.contains("--> base"), "{told}");
+}

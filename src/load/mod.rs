@@ -12,7 +12,7 @@ mod workspace;
 
 pub use claim::Claim;
 pub use document::is_kubernetes_api;
-pub use environment::{Engine, Environment, SourceRef};
+pub use environment::{Broken, Engine, Environment, SourceRef};
 pub use kind::{Capability, ClaimKind, FileTemplate, Group, Reference, Rule, Spelling};
 pub use workspace::{ChartSource, Mirror, Workspace};
 
