@@ -277,3 +277,15 @@ fn the_kind_that_the_readme_shows_renders() {
     let told = run(folder.path(), &["check"], 1);
     assert!(told.contains("prod wants two replicas, not 1"), "{told}");
 }
+
+#[test]
+fn what_adds_to_an_excluded_claim_is_told_so() {
+    let folder = rendered();
+    let file = folder.path().join("environments/stage/environment.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let exclude = "  exclude: [ClickHouseKubernetes/analytics]\n";
+    fs::write(&file, format!("{}\n{exclude}", text.trim_end())).unwrap();
+    let told = run(folder.path(), &["check"], 1);
+    let help = "the environment excludes `ClickHouseKubernetes/analytics`";
+    assert!(told.contains(help), "{told}");
+}
