@@ -66,7 +66,7 @@ pub(super) fn read_checked(
     if node.is_null() {
         let fault = Diagnostic::error(
             "empty-file",
-            format!("the file is empty; it holds a `{root}`"),
+            format!("the file is empty; expected `kind: {root}`"),
         );
         return Err(fault
             .at(Span::new(&source, 0..0))
