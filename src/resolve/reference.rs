@@ -175,7 +175,7 @@ impl Order<'_> {
             let other = &other.kind.name;
             let fault = Diagnostic::error(
                 "unknown-reference",
-                format!("`{name}` is no {what}, but a {other}"),
+                format!("`{name}` is of kind {other}, not {what}"),
             );
             return fault
                 .at(at)
