@@ -5,7 +5,7 @@
 //! `pleach diff`: what a change will do, object by object and field by field.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -65,12 +65,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             compare(&before.side(), &after.side(), &folder, &salt())
         }
     };
-    print(&comparison, &sides, arguments.output, global)?;
+    print(&comparison, &sides, arguments.output)?;
+    let display = |path: &TreePath| path.to_string();
+    let noted = match comparison.notes.is_empty() {
+        true => Outcome::Clean,
+        false => session::report(&comparison.notes, global, &display),
+    };
     let is_same = comparison.environments.is_empty() && comparison.notes.is_empty();
-    Ok(if arguments.exit_code && !is_same {
-        Outcome::Findings
-    } else {
-        Outcome::Clean
+    Ok(match arguments.exit_code && !is_same {
+        true => Outcome::Findings,
+        false => noted,
     })
 }
 
@@ -80,31 +84,19 @@ fn environment(part: &TreePath) -> Option<String> {
     environment.map(str::to_string)
 }
 
-fn print(
-    comparison: &Comparison,
-    [before, after]: &[Opened; 2],
-    form: Form,
-    global: &Global,
-) -> Result<()> {
-    let current = std::env::current_dir().unwrap_or_default();
-    let display = |path: &TreePath| session::shown(&after.base.join(path.as_str()), &current, path);
-    let view = View {
-        display: &display,
-        color: true,
-    };
+fn print(comparison: &Comparison, [before, after]: &[Opened; 2], form: Form) -> Result<()> {
     match form {
         Form::Json => {
-            let sides = [&*before.name, &*after.name];
-            output::data(changes_json(comparison, sides, &view).as_bytes())?;
+            output::data(changes_json(comparison, [&before.name, &after.name]).as_bytes())
         }
         Form::Text => {
-            output::text(&changes(comparison, &view))?;
-            if !comparison.notes.is_empty() {
-                session::report(&comparison.notes, global, &display);
-            }
+            let view = View {
+                display: &TreePath::to_string,
+                color: true,
+            };
+            output::text(&changes(comparison, &view))
         }
     }
-    Ok(())
 }
 
 /// Random, so that a digest of a hidden value can be compared within one report and looked up nowhere.
@@ -120,8 +112,6 @@ struct Opened {
     files: Arc<dyn Files + Send + Sync>,
     /// The folder of `files` that is compared.
     root: TreePath,
-    /// Where `files` stand on disk.
-    base: PathBuf,
     /// Whether it is a folder that the user named.
     is_folder: bool,
 }
@@ -237,7 +227,6 @@ fn open_revision(place: &Path, name: &str) -> Result<Opened> {
         name: name.to_string(),
         files: Arc::new(files),
         root: below(place, repository.root())?,
-        base: repository.root().to_path_buf(),
         is_folder: false,
     })
 }
@@ -248,19 +237,17 @@ fn open_work_tree(place: &Path) -> Result<Opened> {
         name: "the work tree".to_string(),
         files: Arc::new(WorkTree::open(&repository)?),
         root: below(place, repository.root())?,
-        base: repository.root().to_path_buf(),
         is_folder: false,
     })
 }
 
 /// A folder by itself; its kustomizations may refer to others anywhere.
 fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
-    let base = PathBuf::from("/");
+    let top = Path::new("/");
     Ok(Opened {
         name: name.to_string(),
-        files: Arc::new(Folder::open(&base)?),
-        root: below(folder, &base)?,
-        base,
+        files: Arc::new(Folder::open(top)?),
+        root: below(folder, top)?,
         is_folder: true,
     })
 }
