@@ -19,6 +19,7 @@ mod golden;
 mod kubectl;
 mod kustomize;
 mod layers;
+mod mutated;
 mod patch;
 mod rendered;
 mod report;

@@ -1,14 +1,15 @@
 //! `clusters/<env>/{infrastructure,apps}.yaml`: one Flux Kustomization a claim (kustomize.toolkit.fluxcd.io/v1).
 
+use std::collections::BTreeSet;
+
 use super::order::Order;
-use super::{Composed, Composition};
-use crate::delivery::Delivery;
+use super::{Composed, Composition, form};
+use crate::delivery::{Delivery, FLUX_NAMESPACE};
 use crate::load::{Environment, Group, Workspace};
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node, to_claims_form};
 
-/// Where Flux Kustomizations live: the namespace that `flux bootstrap` makes.
-const NAMESPACE: &str = "flux-system";
+const KIND: &str = "Kustomization";
 
 pub(super) fn write(
     composition: &mut Composition,
@@ -26,10 +27,7 @@ pub(super) fn write(
         if members.is_empty() {
             continue;
         }
-        let documents = members
-            .iter()
-            .map(|it| to_claims_form(&kustomization(workspace, environment, it, order)));
-        let body = documents.collect::<Vec<_>>().join("---\n");
+        let body = documents(workspace, environment, &members, order).join("---\n");
         let path = TreePath::root()
             .child("clusters")
             .child(&environment.name)
@@ -44,6 +42,25 @@ pub(super) fn write(
     }
 }
 
+/// The members' Flux Kustomizations and what these wait for, by name.
+fn documents(
+    workspace: &Workspace,
+    environment: &Environment,
+    members: &[&Delivery],
+    order: &Order,
+) -> Vec<String> {
+    let mut named: Vec<(&str, String)> = Vec::new();
+    for delivery in members {
+        let own = kustomization(workspace, environment, delivery, order);
+        named.push((&delivery.name, to_claims_form(&own)));
+        let first = delivery.first.iter();
+        named.extend(first.map(|it| (it.name(), form::object(&it.node))));
+    }
+    // A stable sort: a source stays before what it is the source of.
+    named.sort_by_key(|it| it.0);
+    named.into_iter().map(|it| it.1).collect()
+}
+
 fn kustomization(
     workspace: &Workspace,
     environment: &Environment,
@@ -51,9 +68,13 @@ fn kustomization(
     order: &Order,
 ) -> Node {
     let mut spec = Mapping::new();
-    let first = order.get(&delivery.name).into_iter().flatten();
+    let claims = order.get(&delivery.name).into_iter().flatten();
+    let own = delivery.first.iter().filter(|it| it.kind() == KIND);
+    let mut first: BTreeSet<&str> = claims.map(String::as_str).collect();
+    first.extend(own.map(|it| it.name()));
     let depends: Vec<Node> = first
-        .map(|name| Node::mapping(Mapping::from([("name", Node::string(name.as_str()))])))
+        .into_iter()
+        .map(|name| Node::mapping(Mapping::from([("name", Node::string(name))])))
         .collect();
     if !depends.is_empty() {
         spec.insert("dependsOn", Node::sequence(depends));
@@ -72,14 +93,14 @@ fn kustomization(
     spec.insert("sourceRef", source_ref(environment));
     let metadata = Mapping::from([
         ("name", Node::string(delivery.name.as_str())),
-        ("namespace", Node::constant(NAMESPACE)),
+        ("namespace", Node::constant(FLUX_NAMESPACE)),
     ]);
     Node::mapping(Mapping::from([
         (
             "apiVersion",
             Node::constant("kustomize.toolkit.fluxcd.io/v1"),
         ),
-        ("kind", Node::constant("Kustomization")),
+        ("kind", Node::constant(KIND)),
         ("metadata", Node::mapping(metadata)),
         ("spec", Node::mapping(spec)),
     ]))
@@ -91,7 +112,7 @@ fn source_ref(environment: &Environment) -> Mapping {
         ("kind", Node::string(source.kind.as_str())),
         ("name", Node::string(source.name.as_str())),
     ]);
-    if let Some(namespace) = source.namespace.as_ref().filter(|it| *it != NAMESPACE) {
+    if let Some(namespace) = source.namespace.as_ref().filter(|it| *it != FLUX_NAMESPACE) {
         reference.insert("namespace", namespace.as_str());
     }
     reference

@@ -237,6 +237,7 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
             title: format!("Overlay/{environment}"),
             group: Group::Apps,
             files: Vec::new(),
+            first: Vec::new(),
             provides: BTreeSet::new(),
             requires: BTreeSet::new(),
             depends_on: BTreeSet::new(),

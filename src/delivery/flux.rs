@@ -1,20 +1,82 @@
-//! Flux: HelmRepository or OCIRepository, and HelmRelease (source.toolkit.fluxcd.io/v1, helm.toolkit.fluxcd.io/v2).
+//! Flux: HelmRepository or OCIRepository, and HelmRelease (source.toolkit.fluxcd.io/v1, helm.toolkit.fluxcd.io/v2); for a
+//! folder in Git, GitRepository and Flux Kustomization (kustomize.toolkit.fluxcd.io/v1).
 
-use super::intent::HelmInstall;
+use super::intent::Intent;
 use crate::diag::Diagnostic;
 use crate::load::Workspace;
 use crate::render::File;
 use crate::yaml::{Mapping, Node};
 
+/// Where Flux Kustomizations live: the namespace that `flux bootstrap` makes.
+pub const NAMESPACE: &str = "flux-system";
+
 /// The source of the chart and the release.
-pub(super) fn helm_install(node: &Node, workspace: &Workspace) -> Result<Vec<File>, Diagnostic> {
-    let intent = HelmInstall::new(node)?;
-    let source = Source::new(&intent, workspace)?;
+pub(super) fn helm_install(
+    intent: &Intent<'_>,
+    workspace: &Workspace,
+) -> Result<Vec<File>, Diagnostic> {
+    let source = Source::new(intent, workspace)?;
     let release = File {
         name: "helmrelease.yaml".to_string(),
-        node: release(&intent, &source),
+        node: release(intent, &source),
     };
-    Ok(vec![source.file(&intent), release])
+    Ok(vec![source.file(intent), release])
+}
+
+/// The repository, and the Flux Kustomization that applies its folder.
+pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &Workspace) -> Vec<Node> {
+    let address = mirrored(intent.text(&["url"]), workspace);
+    let access = access(intent, workspace, &address);
+    let at = intent.field(&["url"]).unwrap_or(intent.node()).span();
+    let mut repository = Mapping::from([
+        ("interval", interval(intent)),
+        ("url", Node::string(address).at(at)),
+    ]);
+    let copy = |to: &mut Mapping, key: &str, value: Option<&Node>| {
+        if let Some(value) = value {
+            to.insert(key, value.clone());
+        }
+    };
+    copy(&mut repository, "ref", intent.field(&["ref"]));
+    copy(&mut repository, "secretRef", access.get("secretRef"));
+    let reference = Mapping::from([
+        ("kind", Node::constant("GitRepository")),
+        (
+            "name",
+            intent.metadata("name").cloned().unwrap_or_else(Node::null),
+        ),
+    ]);
+    let or = |key: &str, default: Node| intent.field(&[key]).cloned().unwrap_or(default);
+    let path = intent.text(&["path"]).trim_start_matches("./");
+    let path_at = intent.field(&["path"]).unwrap_or(intent.node()).span();
+    let kustomization = Mapping::from([
+        ("interval", interval(intent)),
+        ("retryInterval", Node::constant("1m")),
+        ("timeout", or("timeout", Node::constant("10m"))),
+        ("path", Node::string(format!("./{path}")).at(path_at)),
+        ("prune", or("prune", Node::bool(true))),
+        ("wait", or("wait", Node::bool(true))),
+        ("sourceRef", Node::mapping(reference)),
+    ]);
+    let objects = [
+        ("source.toolkit.fluxcd.io/v1", "GitRepository", repository),
+        (
+            "kustomize.toolkit.fluxcd.io/v1",
+            "Kustomization",
+            kustomization,
+        ),
+    ];
+    objects
+        .map(|(api_version, kind, spec)| in_flux_system(object(api_version, kind, intent, spec)))
+        .into()
+}
+
+/// Puts an object beside the claims' Flux Kustomizations.
+fn in_flux_system(mut object: Node) -> Node {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        metadata.insert("namespace", Node::constant(NAMESPACE));
+    }
+    object
 }
 
 /// Where the chart comes from, mirrors and access applied.
@@ -26,26 +88,9 @@ struct Source {
 }
 
 impl Source {
-    fn new(intent: &HelmInstall<'_>, workspace: &Workspace) -> Result<Source, Diagnostic> {
+    fn new(intent: &Intent<'_>, workspace: &Workspace) -> Result<Source, Diagnostic> {
         let repository = intent.text(&["chart", "repository"]);
-        let longest = |prefixes: &mut dyn Iterator<Item = (usize, &str)>| {
-            prefixes
-                .filter(|(_, prefix)| repository.starts_with(prefix))
-                .max_by_key(|(_, prefix)| prefix.len())
-                .map(|it| it.0)
-        };
-        let mirror = longest(
-            &mut workspace
-                .mirrors
-                .iter()
-                .enumerate()
-                .map(|(at, it)| (at, it.prefix.as_str())),
-        );
-        let mirror = mirror.and_then(|at| workspace.mirrors.get(at));
-        let address = match mirror {
-            Some(mirror) => format!("{}{}", mirror.mirror, &repository[mirror.prefix.len()..]),
-            None => repository.to_string(),
-        };
+        let address = mirrored(repository, workspace);
         let is_oci = address.starts_with("oci://");
         let by_reference = intent.text(&["source"]) == "OCIRepository";
         if by_reference && !is_oci {
@@ -69,7 +114,7 @@ impl Source {
         self.address.starts_with("oci://")
     }
 
-    fn file(&self, intent: &HelmInstall<'_>) -> File {
+    fn file(&self, intent: &Intent<'_>) -> File {
         let at = intent
             .field(&["chart", "repository"])
             .unwrap_or(intent.node())
@@ -116,8 +161,20 @@ impl Source {
     }
 }
 
+/// The address in the workspace's mirror with the longest fitting prefix, or itself.
+fn mirrored(address: &str, workspace: &Workspace) -> String {
+    let fitting = workspace.mirrors.iter().filter_map(|it| {
+        let rest = address.strip_prefix(it.prefix.as_str())?;
+        Some((it, rest))
+    });
+    match fitting.max_by_key(|(it, _)| it.prefix.len()) {
+        Some((it, rest)) => format!("{}{rest}", it.mirror),
+        None => address.to_string(),
+    }
+}
+
 /// The intent's own access, else what `pleach.yaml` says for the longest prefix of the address.
-fn access(intent: &HelmInstall<'_>, workspace: &Workspace, address: &str) -> Mapping {
+fn access(intent: &Intent<'_>, workspace: &Workspace, address: &str) -> Mapping {
     let fitting = workspace
         .sources
         .iter()
@@ -138,7 +195,7 @@ fn access(intent: &HelmInstall<'_>, workspace: &Workspace, address: &str) -> Map
 }
 
 /// `digest`, an exact `tag`, or a `semver` range.
-fn reference(intent: &HelmInstall<'_>) -> Mapping {
+fn reference(intent: &Intent<'_>) -> Mapping {
     let mut reference = Mapping::new();
     if let Some(digest) = intent.field(&["chart", "digest"]) {
         reference.insert("digest", digest.clone());
@@ -163,7 +220,7 @@ fn is_exact_version(version: &str) -> bool {
             .all(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn release(intent: &HelmInstall<'_>, source: &Source) -> Node {
+fn release(intent: &Intent<'_>, source: &Source) -> Node {
     let mut spec = Mapping::new();
     spec.insert("interval", interval(intent));
     let mut copy = |from: &str, to: &str, default: Option<Node>| {
@@ -197,7 +254,7 @@ fn release(intent: &HelmInstall<'_>, source: &Source) -> Node {
     object("helm.toolkit.fluxcd.io/v2", "HelmRelease", intent, spec)
 }
 
-fn chart(intent: &HelmInstall<'_>, source: &Source) -> (&'static str, Mapping) {
+fn chart(intent: &Intent<'_>, source: &Source) -> (&'static str, Mapping) {
     let text = |node: Option<&Node>| node.cloned().unwrap_or_else(Node::null);
     let (name, namespace) = (
         text(intent.metadata("name")),
@@ -221,7 +278,7 @@ fn chart(intent: &HelmInstall<'_>, source: &Source) -> (&'static str, Mapping) {
 }
 
 /// `install` or `upgrade`: CRDs, waiting, and what happens on failure.
-fn action(intent: &HelmInstall<'_>, which: &str) -> Mapping {
+fn action(intent: &Intent<'_>, which: &str) -> Mapping {
     let retries = intent
         .field(&["retries"])
         .cloned()
@@ -250,7 +307,7 @@ fn action(intent: &HelmInstall<'_>, which: &str) -> Mapping {
     action
 }
 
-fn interval(intent: &HelmInstall<'_>) -> Node {
+fn interval(intent: &Intent<'_>) -> Node {
     intent
         .field(&["interval"])
         .cloned()
@@ -261,7 +318,7 @@ fn interval(intent: &HelmInstall<'_>) -> Node {
 fn object(
     api_version: &'static str,
     kind: &'static str,
-    intent: &HelmInstall<'_>,
+    intent: &Intent<'_>,
     spec: Mapping,
 ) -> Node {
     let metadata = intent

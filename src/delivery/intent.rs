@@ -1,4 +1,5 @@
-//! `HelmInstall`: a Helm chart is to be installed, however the engine does that.
+//! What a template may say is wanted, however the engine does it: `HelmInstall`, a Helm chart is to be installed;
+//! `GitManifests`, a folder of a Git repository is to be applied before the claim's own objects.
 
 use std::sync::OnceLock;
 
@@ -13,21 +14,85 @@ pub(super) fn is_intent(node: &Node) -> bool {
     node.get("apiVersion").and_then(Node::as_str) == Some(API_VERSION)
 }
 
+/// What is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IntentKind {
+    /// A Helm chart is to be installed.
+    HelmInstall,
+    /// A folder of a Git repository is to be applied first.
+    GitManifests,
+}
+
+impl IntentKind {
+    fn of(node: &Node) -> Option<IntentKind> {
+        match node.get("kind").and_then(Node::as_str)? {
+            "HelmInstall" => Some(IntentKind::HelmInstall),
+            "GitManifests" => Some(IntentKind::GitManifests),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            IntentKind::HelmInstall => "HelmInstall",
+            IntentKind::GitManifests => "GitManifests",
+        }
+    }
+
+    fn schema(self) -> &'static Schema {
+        static HELM_INSTALL: OnceLock<Schema> = OnceLock::new();
+        static GIT_MANIFESTS: OnceLock<Schema> = OnceLock::new();
+        let (schema, name, text) = match self {
+            IntentKind::HelmInstall => (
+                &HELM_INSTALL,
+                "helm-install.yaml",
+                include_str!("helm-install.yaml"),
+            ),
+            IntentKind::GitManifests => (
+                &GIT_MANIFESTS,
+                "git-manifests.yaml",
+                include_str!("git-manifests.yaml"),
+            ),
+        };
+        schema.get_or_init(|| {
+            let node = parse_one(&Source::internal(name, text))
+                .expect("the program's own schemas are YAML, which a test holds");
+            Schema::parse(&node).expect("the program's own schemas are schemas, which a test holds")
+        })
+    }
+}
+
 /// The fields of a checked intent.
-pub(super) struct HelmInstall<'a> {
+pub(super) struct Intent<'a> {
+    kind: IntentKind,
     node: &'a Node,
 }
 
-impl<'a> HelmInstall<'a> {
+impl<'a> Intent<'a> {
     /// Errors: what the intent's schema finds, which is the template's fault.
-    pub(super) fn new(node: &'a Node) -> Result<HelmInstall<'a>, Diagnostic> {
-        match validate(node, schema(), "HelmInstall").into_iter().next() {
-            None => Ok(HelmInstall { node }),
+    pub(super) fn new(node: &'a Node) -> Result<Intent<'a>, Diagnostic> {
+        let Some(kind) = IntentKind::of(node) else {
+            let name = node.get("kind").and_then(Node::as_str).unwrap_or("");
+            let fault = Diagnostic::error("invalid-intent", format!("there is no intent `{name}`"));
+            return Err(fault
+                .at(node)
+                .help("a template says `HelmInstall` or `GitManifests`, or makes a plain object"));
+        };
+        match validate(node, kind.schema(), kind.name())
+            .into_iter()
+            .next()
+        {
+            None => Ok(Intent { kind, node }),
             Some(fault) => Err(Diagnostic {
                 code: "invalid-intent",
                 ..fault
             }),
         }
+    }
+
+    /// What is wanted.
+    pub(super) fn kind(&self) -> IntentKind {
+        self.kind
     }
 
     /// A field of `spec`, if it is given and not null.
@@ -52,14 +117,4 @@ impl<'a> HelmInstall<'a> {
     pub(super) fn node(&self) -> &'a Node {
         self.node
     }
-}
-
-fn schema() -> &'static Schema {
-    static SCHEMA: OnceLock<Schema> = OnceLock::new();
-    SCHEMA.get_or_init(|| {
-        let source = Source::internal("helm-install.yaml", include_str!("helm-install.yaml"));
-        let node =
-            parse_one(&source).expect("the program's own schemas are YAML, which a test holds");
-        Schema::parse(&node).expect("the program's own schemas are schemas, which a test holds")
-    })
 }

@@ -1,7 +1,7 @@
 //! Intents to the sync engine's own objects; one file an engine.
 //!
-//! A template says what is wanted (`HelmInstall`), the environment's engine decides the form. An intent lives between
-//! `render` and `compose` only and is never written.
+//! A template says what is wanted (`HelmInstall`, `GitManifests`), the environment's engine decides the form. An intent lives
+//! between `render` and `compose` only and is never written.
 
 mod flux;
 mod intent;
@@ -13,6 +13,9 @@ use crate::diag::{Diagnostics, Span};
 use crate::load::{Engine, Group, Workspace};
 use crate::object::Object;
 use crate::render::{File, Manifest};
+use intent::{Intent, IntentKind};
+
+pub use flux::NAMESPACE as FLUX_NAMESPACE;
 
 /// A claim in the form that is applied.
 #[derive(Clone, Debug)]
@@ -25,6 +28,9 @@ pub struct Delivery {
     pub group: Group,
     /// Its files.
     pub files: Vec<Delivered>,
+    /// Objects of the sync engine itself, for what must be applied before the claim's own files. They stand beside the claim's
+    /// own Flux Kustomization, which waits for them; in its folder they would wait for themselves.
+    pub first: Vec<Object>,
     /// CRDs that it brings.
     pub provides: BTreeSet<String>,
     /// CRDs that it needs.
@@ -52,17 +58,23 @@ pub fn lower(
     diagnostics: &mut Diagnostics,
 ) -> Delivery {
     let Engine::Flux = engine;
-    let mut files = Vec::new();
+    let (mut files, mut first) = (Vec::new(), Vec::new());
     for file in &manifest.files {
-        if intent::is_intent(&file.node) {
-            files.extend(
-                diagnostics
-                    .keep(flux::helm_install(&file.node, workspace))
-                    .unwrap_or_default(),
-            );
-        } else {
+        if !intent::is_intent(&file.node) {
             files.push(file.clone());
+            continue;
         }
+        let lowered = Intent::new(&file.node).and_then(|intent| match intent.kind() {
+            IntentKind::HelmInstall => {
+                files.extend(flux::helm_install(&intent, workspace)?);
+                Ok(())
+            }
+            IntentKind::GitManifests => {
+                first.extend(flux::git_manifests(&intent, workspace));
+                Ok(())
+            }
+        });
+        diagnostics.keep(lowered);
     }
     let delivered = |File { name, node }| Delivered {
         name: name.into(),
@@ -74,6 +86,7 @@ pub fn lower(
         title: instance.title(),
         group: instance.kind.group,
         files: files.into_iter().map(delivered).collect(),
+        first: first.into_iter().map(Object::new).collect(),
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
         depends_on: instance.depends_on.clone(),

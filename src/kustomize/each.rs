@@ -38,3 +38,15 @@ pub(super) fn map<T: Sync, R: Send>(
     }
     items.par_iter().map(work).collect()
 }
+
+/// Makes something of each item that it may change on the way, and fails with the first fault.
+pub(super) fn collect<T: Send, R: Send>(
+    items: &mut [T],
+    work: impl Fn(&mut T) -> Result<R, Diagnostic> + Sync + Send,
+) -> Result<Vec<R>, Diagnostic> {
+    if items.len() < MANY {
+        return items.iter_mut().map(work).collect();
+    }
+    let done: Vec<Result<R, Diagnostic>> = items.par_iter_mut().map(work).collect();
+    done.into_iter().collect()
+}

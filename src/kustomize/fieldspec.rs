@@ -1,5 +1,7 @@
 //! Where in an object a transformer works: kind and path, as kustomize's configuration says it.
 
+use std::sync::OnceLock;
+
 use crate::diag::Diagnostic;
 use crate::object::Gvk;
 use crate::yaml::{FieldPath, Mapping, Node};
@@ -14,8 +16,12 @@ pub(super) struct FieldSpec {
     pub(super) path: Box<str>,
     /// Whether maps that are missing on the way are made.
     pub(super) create: bool,
-    parts: Box<[Part]>,
+    /// Split when first walked: most specs are of kinds that a build does not have.
+    parts: OnceLock<Box<[Part]>>,
 }
+
+/// As deep as a document that is read may be.
+pub(super) const DEPTH_MAX: usize = 1_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
@@ -36,20 +42,24 @@ pub(super) enum Leaf {
 
 impl FieldSpec {
     pub(super) fn new(gvk: Gvk, path: &str, create: bool) -> FieldSpec {
-        let parts = split_path(path, '/').into_iter().map(|part| {
+        FieldSpec {
+            gvk,
+            path: path.into(),
+            create,
+            parts: OnceLock::new(),
+        }
+    }
+
+    fn parts(&self) -> &[Part] {
+        let part = |part: String| {
             let key = part.strip_suffix("[]").unwrap_or(&part);
             Part {
                 key: key.into(),
                 list: key.len() < part.len(),
             }
-        });
-        let parts = parts.collect();
-        FieldSpec {
-            gvk,
-            path: path.into(),
-            create,
-            parts,
-        }
+        };
+        self.parts
+            .get_or_init(|| split_path(&self.path, '/').into_iter().map(part).collect())
     }
 
     /// A path in every kind, made where it is missing.
@@ -74,8 +84,12 @@ impl FieldSpec {
         leaf: Leaf,
         set: &mut Set<'_>,
     ) -> Result<(), Diagnostic> {
+        if self.parts().len() > DEPTH_MAX {
+            let message = format!("a field's path has more than {DEPTH_MAX} parts");
+            return Err(Diagnostic::error("path-too-long", message));
+        }
         let leaf = if self.create { leaf } else { Leaf::Never };
-        walk(object, &self.parts, leaf, &Trail::Root, set)
+        walk(object, self.parts(), leaf, &Trail::Root, set)
     }
 }
 

@@ -169,7 +169,7 @@ pub fn build_over(
             files: &recorded,
             options,
         },
-        schemas: Arc::new(Schemas::builtin().clone()),
+        schemas: Schemas::builtin().clone(),
         diagnostics: Diagnostics::default(),
         track: false,
         custom_schema: false,

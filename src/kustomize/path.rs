@@ -6,6 +6,7 @@ use crate::diag::Diagnostic;
 use crate::diag::Source;
 use crate::yaml::{Kind, Mapping, Node, Style, Tag, View, parse_one, to_kyaml_form};
 
+use super::fieldspec::DEPTH_MAX;
 use super::fieldspec::split_path;
 use super::resource::plain_key;
 
@@ -150,6 +151,10 @@ pub(super) fn visit(
     let Some((part, rest)) = parts.split_first() else {
         return act(node).map(|()| 1);
     };
+    if parts.len() > DEPTH_MAX {
+        let message = format!("a field's path has more than {DEPTH_MAX} parts");
+        return Err(Diagnostic::error("path-too-long", message));
+    }
     match Part::read(part) {
         Part::Key(key) => visit_key(node, key, rest, create, act),
         Part::Index(index) => visit_index(node, index, rest, create, act),

@@ -110,6 +110,8 @@ pub struct Capability {
     pub names: Option<String>,
     /// An expression that says whether it holds.
     pub when: Option<String>,
+    /// Whether no other claim of the environment may provide them.
+    pub exclusive: bool,
 }
 
 /// One template of a kind.
@@ -354,6 +356,7 @@ impl Compiler<'_> {
             name: node.get("name").and_then(Node::as_str).map(str::to_string),
             names: self.expression(&format!("{key}[{at}].names"), node.get("names")),
             when: self.expression(&format!("{key}[{at}].when"), node.get("when")),
+            exclusive: node.get("exclusive").and_then(Node::as_bool) == Some(true),
         };
         items.map(capability).collect()
     }

@@ -9,10 +9,17 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Source};
 use crate::yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, parse};
 
+/// How many values the copies of one patch may make: as many as the aliases of a document.
+const COPIED_MAX: usize = 1_000_000;
+
+/// As deep as a document that is read may be.
+const DEPTH_MAX: usize = 1_000;
+
 /// Applies a list of operations, in order. After an error the target is half changed.
 pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> {
+    let mut copied = 0;
     for operation in operations.as_sequence().unwrap_or_default() {
-        apply(target, operation).map_err(|fault| match fault.span {
+        apply(target, operation, &mut copied).map_err(|fault| match fault.span {
             Some(_) => fault,
             None => fault.at(operation),
         })?;
@@ -150,7 +157,7 @@ fn old_bool(node: &Node) -> Option<bool> {
     }
 }
 
-fn apply(root: &mut Node, operation: &Node) -> Result<(), Diagnostic> {
+fn apply(root: &mut Node, operation: &Node, copied: &mut usize) -> Result<(), Diagnostic> {
     let op = operation.get("op").and_then(Node::as_string).unwrap_or("");
     let value = operation.get("value");
     let path = |key: &'static str| {
@@ -172,7 +179,14 @@ fn apply(root: &mut Node, operation: &Node) -> Result<(), Diagnostic> {
             place(root, path("path")?)?.add(Some(value))
         }
         "copy" => {
-            let value = place(root, path("from")?)?.get()?.cloned();
+            let value = place(root, path("from")?)?.get()?;
+            if let Some(value) = value {
+                *copied += size(value, 0)?;
+            }
+            if *copied > COPIED_MAX {
+                return Err(too_large());
+            }
+            let value = value.cloned();
             place(root, path("path")?)?.add(value)
         }
         "test" => match path("path")? {
@@ -183,6 +197,24 @@ fn apply(root: &mut Node, operation: &Node) -> Result<(), Diagnostic> {
         _ => Err(fault(format!("there is no operation `{op}`"))
             .did_you_mean(op, ["add", "remove", "replace", "move", "copy", "test"])),
     }
+}
+
+/// How many values there are, that one and all below it.
+fn size(node: &Node, depth: usize) -> Result<usize, Diagnostic> {
+    if depth > DEPTH_MAX {
+        return Err(too_large());
+    }
+    let below = |sum: usize, node: &Node| Ok(sum + size(node, depth + 1)?);
+    match node.view() {
+        View::Scalar(_) => Ok(1),
+        View::Sequence(items) => items.iter().try_fold(1, below),
+        View::Mapping(entries) => entries.iter().map(|it| &it.value).try_fold(1, below),
+    }
+}
+
+fn too_large() -> Diagnostic {
+    fault("copies make the object too large or too deep".to_string())
+        .help("a copy of something into itself doubles it")
 }
 
 fn fault(message: String) -> Diagnostic {

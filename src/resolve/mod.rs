@@ -7,6 +7,7 @@
 mod instance;
 mod merge;
 mod normal;
+mod provided;
 mod reference;
 mod select;
 
@@ -57,6 +58,7 @@ pub fn resolve<'a>(
         let environment = selection.environment;
         let instances =
             instance::resolve_all(repository, environment, selection.claims, diagnostics);
+        provided::check(environment, &instances, diagnostics);
         Resolved {
             environment,
             instances,

@@ -4,17 +4,26 @@
 //! merges is in it: fields of other types say nothing about a merge, so they have no type here.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+use indexmap::IndexMap;
 
 use crate::object::Gvk;
 
 /// The types of kinds, as far as a merge asks for them.
 #[derive(Clone, Debug, Default)]
 pub struct Schemas {
+    /// Those of the built-in table where nothing else was put here; read when first asked for, since few builds merge.
+    pub(super) types: OnceLock<Types>,
+    /// True for kinds that live in a namespace.
+    pub(super) scopes: IndexMap<Gvk, bool>,
+}
+
+/// Types, and which of them is a kind's.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Types {
     pub(super) types: Vec<Type>,
     pub(super) kinds: BTreeMap<Gvk, TypeRef>,
-    /// True for kinds that live in a namespace.
-    pub(super) scopes: BTreeMap<Gvk, bool>,
 }
 
 /// A type in a [`Schemas`].
@@ -44,14 +53,23 @@ pub enum ListRule<'a> {
 
 impl Schemas {
     /// Kubernetes' own kinds.
-    pub fn builtin() -> &'static Schemas {
-        static BUILTIN: OnceLock<Schemas> = OnceLock::new();
-        BUILTIN.get_or_init(|| read(TABLE))
+    pub fn builtin() -> &'static Arc<Schemas> {
+        static BUILTIN: OnceLock<Arc<Schemas>> = OnceLock::new();
+        BUILTIN.get_or_init(|| {
+            Arc::new(Schemas {
+                types: OnceLock::new(),
+                scopes: read_scopes(TABLE),
+            })
+        })
+    }
+
+    pub(super) fn types(&self) -> &Types {
+        self.types.get_or_init(|| read_types(TABLE))
     }
 
     /// The type of a kind's objects.
     pub fn type_of(&self, gvk: &Gvk) -> Option<TypeRef> {
-        self.kinds.get(gvk).copied()
+        self.types().kinds.get(gvk).copied()
     }
 
     /// The type of a field, or of a map's value.
@@ -81,9 +99,11 @@ impl Schemas {
     }
 
     fn at(&self, of: TypeRef) -> Option<&Type> {
-        self.types.get(of.0 as usize)
+        self.types().types.get(of.0 as usize)
     }
+}
 
+impl Types {
     pub(super) fn add(&mut self, it: Type) -> TypeRef {
         let at = TypeRef(u32::try_from(self.types.len()).unwrap_or(u32::MAX));
         self.types.push(it);
@@ -91,6 +111,7 @@ impl Schemas {
     }
 }
 
+/// Its head says how it is written.
 const TABLE: &str = include_str!("kinds.txt");
 
 /// The built-in types by their names in Kubernetes' OpenAPI document.
@@ -104,9 +125,18 @@ pub(super) fn builtin_names() -> impl Iterator<Item = (Box<str>, TypeRef)> {
     })
 }
 
-/// Reads the table; its head says how it is written.
-fn read(table: &str) -> Schemas {
-    let mut schemas = Schemas::default();
+fn read_scopes(table: &str) -> IndexMap<Gvk, bool> {
+    let rows = table.lines().filter_map(|it| it.strip_prefix("kind "));
+    let kind = |row: &str| {
+        let mut row = row.split(' ');
+        let (scope, version, kind) = (row.next()?, row.next()?, row.next()?);
+        (scope != "-").then(|| (Gvk::new(version, kind), scope == "n"))
+    };
+    rows.filter_map(kind).collect()
+}
+
+fn read_types(table: &str) -> Types {
+    let mut schemas = Types::default();
     let rows = || table.lines().map(|line| line.split(' '));
     let mut names = BTreeMap::new();
     for mut row in rows().filter(|row| row.clone().next() == Some("type")) {
@@ -123,23 +153,19 @@ fn read(table: &str) -> Schemas {
 }
 
 fn read_kind<'a>(
-    schemas: &mut Schemas,
+    schemas: &mut Types,
     names: &BTreeMap<&str, TypeRef>,
     mut row: impl Iterator<Item = &'a str>,
 ) {
     let mut next = || row.next().unwrap_or("");
-    let (scope, version, kind, name) = (next(), next(), next(), next());
-    let gvk = Gvk::new(version, kind);
-    if scope != "-" {
-        schemas.scopes.insert(gvk.clone(), scope == "n");
-    }
+    let (_, version, kind, name) = (next(), next(), next(), next());
     if let Some(at) = names.get(name) {
-        schemas.kinds.insert(gvk, *at);
+        schemas.kinds.insert(Gvk::new(version, kind), *at);
     }
 }
 
 fn read_type<'a>(
-    schemas: &mut Schemas,
+    schemas: &mut Types,
     names: &BTreeMap<&str, TypeRef>,
     mut row: impl Iterator<Item = &'a str>,
 ) {
@@ -157,11 +183,7 @@ fn read_type<'a>(
     }
 }
 
-fn read_form(
-    schemas: &mut Schemas,
-    names: &BTreeMap<&str, TypeRef>,
-    form: &str,
-) -> Option<TypeRef> {
+fn read_form(schemas: &mut Types, names: &BTreeMap<&str, TypeRef>, form: &str) -> Option<TypeRef> {
     if let Some((items, keys)) = form.strip_prefix('[').and_then(|it| it.split_once("]@")) {
         let keys = keys.split(',').filter(|key| !key.is_empty());
         return Some(schemas.add(Type {

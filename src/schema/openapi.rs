@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::{Schemas, Type, TypeRef, builtin_names};
+use super::kinds::{Schemas, Type, TypeRef, Types, builtin_names};
 use crate::diag::Diagnostic;
 use crate::object::Gvk;
 use crate::yaml::{Entry, Mapping, Node};
@@ -12,7 +12,7 @@ impl Schemas {
     ///
     /// So it is with kustomize's `openapi: {path: …}`. (Its `crds:` say which fields refer to names; they have no part in merging.)
     pub fn with_openapi(&self, document: &Node) -> Result<Schemas, Diagnostic> {
-        let mut schemas = read_document(document, Schemas::default(), BTreeMap::new(), false)?;
+        let mut schemas = read_document(document, Types::default(), BTreeMap::new(), false)?;
         schemas
             .scopes
             .extend(self.scopes.iter().map(|(gvk, it)| (gvk.clone(), *it)));
@@ -29,7 +29,8 @@ impl Schemas {
     ) -> Result<Schemas, Diagnostic> {
         let builtin = Schemas::builtin();
         let names = builtin_names().collect();
-        let mut schemas = read_document(document, builtin.clone(), names, builtin_wins)?;
+        let types = builtin.types().clone();
+        let mut schemas = read_document(document, types, names, builtin_wins)?;
         let scopes = builtin.scopes.iter().map(|(gvk, it)| (gvk.clone(), *it));
         schemas.scopes.extend(scopes);
         Ok(schemas)
@@ -39,7 +40,7 @@ impl Schemas {
 /// Reads definitions and paths into schemas whose types have these names. The older ones may stay as they are.
 fn read_document(
     document: &Node,
-    schemas: Schemas,
+    types: Types,
     names: BTreeMap<Box<str>, TypeRef>,
     older_win: bool,
 ) -> Result<Schemas, Diagnostic> {
@@ -51,21 +52,24 @@ fn read_document(
             .as_mapping()
             .ok_or_else(|| invalid(node, "`definitions` must be a map"))?,
     };
-    let mut reader = Reader { schemas, names };
+    let mut reader = Reader { types, names };
     let mut new = Vec::new();
     for Entry { key, value } in definitions {
         let name = key.as_str().unwrap_or("");
         if older_win && reader.names.contains_key(name) {
             continue;
         }
-        let at = reader.schemas.add(Type::default());
+        let at = reader.types.add(Type::default());
         reader.names.insert(name.into(), at);
         new.push((at, value));
     }
     for (at, value) in new {
         reader.definition(at, value, older_win);
     }
-    let mut schemas = reader.schemas;
+    let mut schemas = Schemas {
+        types: reader.types.into(),
+        ..Schemas::default()
+    };
     if let Some(paths) = document.get("paths").and_then(Node::as_mapping) {
         read_scopes(&mut schemas, paths);
     }
@@ -79,14 +83,14 @@ fn invalid(node: &Node, message: &str) -> Diagnostic {
 }
 
 struct Reader {
-    schemas: Schemas,
+    types: Types,
     names: BTreeMap<Box<str>, TypeRef>,
 }
 
 impl Reader {
     fn definition(&mut self, at: TypeRef, schema: &Node, older_win: bool) {
         let it = self.read(schema);
-        if let Some(place) = self.schemas.types.get_mut(at.0 as usize) {
+        if let Some(place) = self.types.types.get_mut(at.0 as usize) {
             *place = it;
         }
         let gvks = schema
@@ -94,8 +98,8 @@ impl Reader {
             .and_then(Node::as_sequence)
             .unwrap_or_default();
         for gvk in gvks.iter().filter_map(read_gvk) {
-            if !(older_win && self.schemas.kinds.contains_key(&gvk)) {
-                self.schemas.kinds.insert(gvk, at);
+            if !(older_win && self.types.kinds.contains_key(&gvk)) {
+                self.types.kinds.insert(gvk, at);
             }
         }
     }
@@ -109,7 +113,7 @@ impl Reader {
                 .copied(),
             None => {
                 let it = self.read(schema);
-                Some(self.schemas.add(it))
+                Some(self.types.add(it))
             }
         }
     }

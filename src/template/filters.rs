@@ -10,6 +10,7 @@ use crate::yaml::{Entry, Kind, Mapping, Node, View};
 pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("merge", merge);
     environment.add_filter("without_empty", without_empty);
+    environment.add_filter("flat", flat);
     environment.add_filter("tojson", to_json);
     environment.add_filter("quantity", to_quantity);
     environment.add_test("quantity_with_unit", |value: &Value| {
@@ -41,13 +42,39 @@ fn merge_nodes(base: &mut Node, over: Node) {
     }
 }
 
-/// `a | without_empty`: a map without the entries that are null, `{}` or `[]`.
+/// `a | without_empty`: a map without the entries that have no value, or are null, `{}` or `[]`.
 fn without_empty(map: &Value) -> Result<Value, Error> {
-    let entries = node(map)?.into_mapping().unwrap_or_default().into_iter();
-    let kept: Mapping = entries
-        .filter(|it| !it.value.is_null() && !it.value.is_empty_collection())
-        .collect();
+    let mut kept = Mapping::new();
+    for key in map.try_iter()? {
+        let value = map.get_item(&key)?;
+        if value.is_undefined() || value.is_none() {
+            continue;
+        }
+        let (key, value) = (node(&key)?, node(&value)?);
+        if !value.is_empty_collection() {
+            kept.insert(key, value);
+        }
+    }
     Ok(from_node(&Node::mapping(kept)))
+}
+
+/// `a | flat("/")`: maps within a map become entries of the outer one, `{a: {b: 1}}` the entry `a/b`. One with a `valueFrom`
+/// stands for a value and stays.
+fn flat(map: &Value, separator: &str) -> Result<Value, Error> {
+    let mut entries = Mapping::new();
+    flatten(&node(map)?, "", separator, &mut entries);
+    Ok(from_node(&Node::mapping(entries)))
+}
+
+fn flatten(node: &Node, prefix: &str, separator: &str, into: &mut Mapping) {
+    for Entry { key, value } in node.as_mapping().into_iter().flatten() {
+        let path = format!("{prefix}{}", key.as_str().unwrap_or(""));
+        if value.as_mapping().is_some() && value.get("valueFrom").is_none() {
+            flatten(value, &format!("{path}{separator}"), separator, into);
+        } else {
+            into.insert(Node::string(path).at(key.span()), value.clone());
+        }
+    }
 }
 
 /// `"500m" | quantity`: the value of a Kubernetes quantity as a number.

@@ -292,6 +292,15 @@ mod tests {
     }
 
     #[test]
+    fn maps_are_flattened_and_cleared() {
+        let template = "a: {{ spec.m | flat('/') }}\nb: {{ {'x': spec.none, 'y': none, 'z': [], 'k': 0} | without_empty }}\n";
+        let spec = "m: {p: {q: 1, r: {s: [2]}}, t: {valueFrom: {u: v}}}\n";
+        let expected =
+            "a:\n  p/q: 1\n  p/r/s:\n  - 2\n  t:\n    valueFrom:\n      u: v\nb:\n  k: 0\n";
+        assert_eq!(render(template, spec).unwrap(), expected);
+    }
+
+    #[test]
     fn faults_point_into_the_template() {
         let faults = render("a: 1\nb: {{ spec.missing }}\n", "a: 1").unwrap_err();
         let fault = faults.iter().next().unwrap();

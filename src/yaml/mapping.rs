@@ -45,14 +45,14 @@ impl Mapping {
 
     /// The entry of a key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries.iter().find(|it| it.key.as_str() == Some(key))
+        self.entries.iter().find(|it| it.key.is_text(key))
     }
 
     /// The value of a key, to change.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         self.entries
             .iter_mut()
-            .find(|it| it.key.as_str() == Some(key))
+            .find(|it| it.key.is_text(key))
             .map(|it| &mut it.value)
     }
 
@@ -78,9 +78,7 @@ impl Mapping {
 
     /// Where the key stands.
     pub fn position(&self, key: &str) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|it| it.key.as_str() == Some(key))
+        self.entries.iter().position(|it| it.key.is_text(key))
     }
 
     /// Sets a value: in the key's place if it is there, else at the end. Gives back the old value.

@@ -282,6 +282,20 @@ impl Node {
         }
     }
 
+    /// Whether this is a scalar of just this text. Most texts that are compared differ in length, which shows without a look at them.
+    pub(super) fn is_text(&self, text: &str) -> bool {
+        match &self.value {
+            Value::Slice(_, start, end) => {
+                let (start, end) = (*start as usize, *end as usize);
+                end.wrapping_sub(start) == text.len()
+                    && self.span.source.text.as_bytes().get(start..end) == Some(text.as_bytes())
+            }
+            Value::Static(_, own) => *own == text,
+            Value::Owned(_, own) => **own == *text,
+            Value::Sequence(_, _) | Value::Mapping(_, _) => false,
+        }
+    }
+
     /// The text of a scalar that is a string.
     pub fn as_string(&self) -> Option<&str> {
         self.as_str().filter(|_| self.kind() == Kind::String)

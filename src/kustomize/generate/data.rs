@@ -24,8 +24,8 @@ pub(in super::super) fn config_map(
     let (mut data, mut binary) = (Mapping::new(), Mapping::new());
     for (key, (value, at)) in pairs {
         match String::from_utf8(value) {
-            Ok(text) => data.insert(plain_key(&key), block(text, &at)),
-            Err(bytes) => binary.insert(
+            Ok(text) => data.push(plain_key(&key), block(text, &at)),
+            Err(bytes) => binary.push(
                 plain_key(&key),
                 block(base64::encode_lines(bytes.as_bytes()), &at),
             ),
@@ -49,7 +49,7 @@ pub(in super::super) fn secret(
 ) -> Result<Made, Diagnostic> {
     let mut data = Mapping::new();
     for (key, (value, at)) in pairs(loader, folder, entry)? {
-        data.insert(plain_key(&key), block(base64::encode_lines(&value), &at));
+        data.push(plain_key(&key), block(base64::encode_lines(&value), &at));
     }
     let mut fields = base("Secret", entry)?;
     let kind = match text(entry, "type") {

@@ -7,6 +7,8 @@ mod iam;
 pub(super) use data::{config_map, secret};
 pub(super) use iam::service_account;
 
+use indexmap::IndexMap;
+
 use crate::diag::Diagnostic;
 use crate::yaml::{Mapping, Node};
 
@@ -159,14 +161,19 @@ fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
     let mut merged = Mapping::new();
     for entry in before {
         let text = entry.value.as_str().unwrap_or("");
-        merged.insert(
+        merged.push(
             entry.key.clone(),
             Node::string(text).at(&entry.value).styled(line_style(text)),
         );
     }
     if let Some(own) = resource.node().at_keys(path).and_then(Node::as_mapping) {
+        let places: IndexMap<&str, usize> = before.keys().zip(0..).collect();
         for entry in own {
-            merged.insert(entry.key.clone(), entry.value.clone());
+            let place = entry.key.as_str().and_then(|key| places.get(key));
+            match place.and_then(|at| merged.entries_mut().get_mut(*at)) {
+                Some(known) => known.value = entry.value.clone(),
+                None => merged.push(entry.key.clone(), entry.value.clone()),
+            }
         }
     }
     let target = match path {

@@ -1,14 +1,15 @@
 //! `images`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
 
+use indexmap::IndexMap;
 use regex::Regex;
 
 use crate::diag::Diagnostic;
 use crate::yaml::{Node, View};
 
 use super::super::config::specs_of;
-use super::super::each::each;
+use super::super::each::collect;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, IMAGE, list, text};
 use super::super::resource::{Resource, set_text};
@@ -26,14 +27,29 @@ pub(super) const TRANSFORM: Transform = Transform {
     run: |_, config, resources| {
         let image = Image::read(config.get("imageTag").unwrap_or(config));
         let specs = specs_of(list(config, "fieldSpecs"));
-        image.change_all(resources, &specs).map(|_| ())
+        collect(resources.list_mut(), |it| image.change(it, &specs)).map(|_| ())
     },
 };
 
 fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
-    for entry in stage.kustomization.list("images") {
+    let entries = stage.kustomization.list("images");
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let specs = &stage.config.images;
+    let mut places = Places::of(resources, specs)?;
+    for entry in entries {
         let image = Image::read(entry);
-        if !image.change_all(resources, &stage.config.images)? {
+        let mut matched = false;
+        for at in places.of_name(&image.name) {
+            if let Some(resource) = resources.get_mut(at)
+                && image.change(resource, specs)?
+            {
+                matched = true;
+                places.add(at, resource, specs)?;
+            }
+        }
+        if !matched {
             let message = format!("no container uses the image `{}`", text(entry, "name"));
             let at = entry.get("name").unwrap_or(entry);
             stage
@@ -46,10 +62,205 @@ fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Dia
     Ok(())
 }
 
+/// Which resources have which images, so that each image is looked for only where it can be.
+#[derive(Default)]
+struct Places {
+    /// By the last parts of the names that their references may have. What was there before a change stays, and does no harm.
+    by_part: IndexMap<Box<str>, Vec<usize>>,
+    all: Vec<usize>,
+}
+
+impl Places {
+    fn of(resources: &mut Resources, specs: &[FieldSpec]) -> Result<Places, Diagnostic> {
+        let found = collect(resources.list_mut(), |it| parts(it, specs))?;
+        let mut places = Places::default();
+        for (at, parts) in found.into_iter().enumerate() {
+            if !parts.is_empty() {
+                places.all.push(at);
+            }
+            places.put(at, parts);
+        }
+        Ok(places)
+    }
+
+    fn add(
+        &mut self,
+        at: usize,
+        resource: &mut Resource,
+        specs: &[FieldSpec],
+    ) -> Result<(), Diagnostic> {
+        self.put(at, parts(resource, specs)?);
+        Ok(())
+    }
+
+    fn put(&mut self, at: usize, parts: BTreeSet<Box<str>>) {
+        for part in parts {
+            let places = self.by_part.entry(part).or_default();
+            if places.last() != Some(&at) {
+                places.push(at);
+            }
+        }
+    }
+
+    /// The resources that may use an image, in order. Only a last part behind a slash is surely the reference's own: the dot
+    /// before another might match a letter.
+    fn of_name(&self, name: &Name<'_>) -> Vec<usize> {
+        let sure = match name {
+            Name::Plain(name) => {
+                let before = name.strip_suffix(last_part(name));
+                Some(*name).filter(|_| before.is_none_or(|it| !it.ends_with('.')))
+            }
+            Name::Pattern(_) => None,
+        };
+        let Some(name) = sure else {
+            return self.all.clone();
+        };
+        let places = self.by_part.get(last_part(name));
+        let mut places = places.cloned().unwrap_or_default();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit(['/', '.']).next().unwrap_or(name)
+}
+
+/// The last parts of all names that a resource's references may have: a name ends before a tag, before a digest or at the end.
+fn parts(resource: &mut Resource, specs: &[FieldSpec]) -> Result<BTreeSet<Box<str>>, Diagnostic> {
+    let mut parts = BTreeSet::new();
+    each(resource, specs, &mut |field| {
+        let reference = field.as_str().unwrap_or("");
+        let ends = reference.match_indices([':', '@']).map(|(at, _)| at);
+        let names = ends.filter_map(|it| reference.get(..it));
+        parts.extend(names.chain([reference]).map(|it| Box::from(last_part(it))));
+        Ok(())
+    })?;
+    Ok(parts)
+}
+
+/// Calls `set` on the image of each container of a resource, wherever it is, and on the fields of the specs.
+fn each(
+    resource: &mut Resource,
+    specs: &[FieldSpec],
+    set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
+) -> Result<(), Diagnostic> {
+    if resource.object.kind() == "CustomResourceDefinition" {
+        return Ok(());
+    }
+    let mut checked = |field: &mut Node| {
+        if field.is_scalar() {
+            return set(field);
+        }
+        let words = field.kind().words();
+        let message = format!("expected a string for an image, found {words}");
+        Err(Diagnostic::error("wrong-field-type", message).at(&*field))
+    };
+    each_container(resource.node_mut(), &mut checked)?;
+    let gvk = resource.object.gvk();
+    for spec in specs.iter().filter(|it| it.selects(&gvk)) {
+        spec.visit(resource.node_mut(), Leaf::Never, &mut |field, _| {
+            checked(field)
+        })?;
+    }
+    Ok(())
+}
+
+fn each_container(
+    node: &mut Node,
+    set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
+) -> Result<(), Diagnostic> {
+    if let Some(items) = node.as_sequence_mut() {
+        return items
+            .iter_mut()
+            .try_for_each(|item| each_container(item, set));
+    }
+    let entries = node.as_mapping_mut().map(|it| it.iter_mut());
+    for entry in entries.into_iter().flatten() {
+        each_container(&mut entry.value, set)?;
+        if matches!(entry.key.as_str(), Some("containers" | "initContainers")) {
+            for container in entry.value.as_sequence_mut().into_iter().flatten() {
+                set_container(container, set)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn set_container(
+    container: &mut Node,
+    set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
+) -> Result<(), Diagnostic> {
+    match container.view() {
+        View::Mapping(_) => {}
+        View::Scalar(_) if container.is_null() => return Ok(()),
+        _ => {
+            let message = format!("expected a container, found {}", container.kind().words());
+            return Err(Diagnostic::error("wrong-field-type", message).at(&*container));
+        }
+    }
+    container.get_mut("image").map_or(Ok(()), set)
+}
+
+/// The name of an image. It is a regular expression, as in kustomize: a dot in it matches any character.
+enum Name<'a> {
+    /// Letters, digits and what means itself, with dots; by far the most are so.
+    Plain(&'a str),
+    /// Matches the whole reference; `None` where the name makes no regular expression, and so matches nothing.
+    Pattern(Option<Regex>),
+}
+
+impl<'a> Name<'a> {
+    fn read(name: &'a str) -> Name<'a> {
+        let plain = |it: u8| it.is_ascii_alphanumeric() || b"/_-.".contains(&it);
+        if name.bytes().all(plain) {
+            return Name::Plain(name);
+        }
+        let pattern = format!(
+            "^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$"
+        );
+        Name::Pattern(Regex::new(&pattern).ok())
+    }
+
+    fn matches(&self, reference: &str) -> bool {
+        let name = match self {
+            Name::Plain(name) => name,
+            Name::Pattern(regex) => {
+                return regex.as_ref().is_some_and(|it| it.is_match(reference));
+            }
+        };
+        let mut rest = reference.chars();
+        let fits = |wanted: char| {
+            rest.next()
+                .is_some_and(|it| it == wanted || (wanted == '.' && it != '\n'))
+        };
+        name.chars().all(fits) && is_tag_and_digest(rest.as_str())
+    }
+}
+
+/// `[:tag][@algorithm:value]`, of which a tag and a value may be empty.
+fn is_tag_and_digest(text: &str) -> bool {
+    let word = |it: &str| {
+        it.bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"_.{}-".contains(&it))
+    };
+    let name = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric());
+    let (tag, digest) = match text.split_once('@') {
+        Some((tag, digest)) => (tag, Some(digest)),
+        None => (text, None),
+    };
+    let tag = tag.is_empty() || tag.strip_prefix(':').is_some_and(word);
+    tag && digest.is_none_or(|it| {
+        it.split_once(':').is_some_and(|(algorithm, value)| {
+            algorithm.split(['.', '+', '_', '-']).all(name) && word(value)
+        })
+    })
+}
+
 /// What becomes of one image.
 struct Image<'a> {
-    /// Matches the whole reference; `None` where the name makes no regular expression, and so matches nothing.
-    reference: Option<Regex>,
+    name: Name<'a>,
     new_name: &'a str,
     suffix: &'a str,
     tag: &'a str,
@@ -59,12 +270,8 @@ struct Image<'a> {
 impl<'a> Image<'a> {
     fn read(entry: &'a Node) -> Image<'a> {
         let name = text(entry, "name");
-        // The name goes into the pattern as it is, as in kustomize: a dot in it matches any character.
-        let pattern = format!(
-            "^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$"
-        );
         Image {
-            reference: Regex::new(&pattern).ok(),
+            name: Name::read(name),
             new_name: text(entry, "newName"),
             suffix: text(entry, "tagSuffix"),
             tag: text(entry, "newTag"),
@@ -72,87 +279,19 @@ impl<'a> Image<'a> {
         }
     }
 
-    fn change_all(
-        &self,
-        resources: &mut Resources,
-        specs: &[FieldSpec],
-    ) -> Result<bool, Diagnostic> {
-        let matched = AtomicBool::default();
-        each(resources.list_mut(), |resource| {
-            if self.change(resource, specs)? {
-                matched.store(true, Ordering::Relaxed);
+    /// Changes a resource's references to the image. Tells whether it had any.
+    fn change(&self, resource: &mut Resource, specs: &[FieldSpec]) -> Result<bool, Diagnostic> {
+        let mut matched = false;
+        each(resource, specs, &mut |field| {
+            let value = field.as_str().unwrap_or("");
+            if self.name.matches(value) {
+                matched = true;
+                let changed = self.changed(value);
+                set_text(field, &changed);
             }
             Ok(())
         })?;
-        Ok(matched.into_inner())
-    }
-
-    /// Changes a resource's containers, wherever they are, and the fields of the specs. Tells whether any had the image.
-    fn change(&self, resource: &mut Resource, specs: &[FieldSpec]) -> Result<bool, Diagnostic> {
-        if resource.object.kind() == "CustomResourceDefinition" {
-            return Ok(false);
-        }
-        let mut matched = self.change_containers(resource.node_mut())?;
-        let gvk = resource.object.gvk();
-        for spec in specs.iter().filter(|it| it.selects(&gvk)) {
-            spec.visit(resource.node_mut(), Leaf::Never, &mut |field, _| {
-                matched |= self.set(field)?;
-                Ok(())
-            })?;
-        }
         Ok(matched)
-    }
-
-    fn change_containers(&self, node: &mut Node) -> Result<bool, Diagnostic> {
-        let mut matched = false;
-        if let Some(items) = node.as_sequence_mut() {
-            for item in items {
-                matched |= self.change_containers(item)?;
-            }
-            return Ok(matched);
-        }
-        let Some(mapping) = node.as_mapping_mut() else {
-            return Ok(false);
-        };
-        for entry in mapping.iter_mut() {
-            matched |= self.change_containers(&mut entry.value)?;
-            if matches!(entry.key.as_str(), Some("containers" | "initContainers")) {
-                for container in entry.value.as_sequence_mut().into_iter().flatten() {
-                    matched |= self.change_container(container)?;
-                }
-            }
-        }
-        Ok(matched)
-    }
-
-    fn change_container(&self, container: &mut Node) -> Result<bool, Diagnostic> {
-        match container.view() {
-            View::Mapping(_) => {}
-            View::Scalar(_) if container.is_null() => return Ok(false),
-            _ => {
-                let message = format!("expected a container, found {}", container.kind().words());
-                return Err(Diagnostic::error("wrong-field-type", message).at(&*container));
-            }
-        }
-        container
-            .get_mut("image")
-            .map_or(Ok(false), |image| self.set(image))
-    }
-
-    fn set(&self, field: &mut Node) -> Result<bool, Diagnostic> {
-        let Some(value) = field.as_str() else {
-            let message = format!(
-                "expected a string for an image, found {}",
-                field.kind().words()
-            );
-            return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
-        };
-        if !self.reference.as_ref().is_some_and(|it| it.is_match(value)) {
-            return Ok(false);
-        }
-        let changed = self.changed(value);
-        set_text(field, &changed);
-        Ok(true)
     }
 
     fn changed(&self, value: &str) -> String {

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""How fast `pleach render` and `pleach check` are: `bench/render.py [--environments 4] [--claims 50,100,…]`.
+
+Makes a workspace of C claims in base, each of which every environment changes, renders it into an empty folder, renders it again
+(nothing to do), and checks it. Prints times, objects a second, the growth from C to 2 C, and peak memory.
+
+    PLEACH=…      the program (default: target/release/pleach)
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+WORKSPACE = """\
+apiVersion: pleach.dev/v1
+kind: Workspace
+metadata:
+  name: bench
+spec:
+  output: deploy
+"""
+
+ENVIRONMENT = """\
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata:
+  name: {name}
+spec:
+  kubernetesVersion: "1.33"
+"""
+
+OPERATORS = """\
+apiVersion: kubernetes.project-planton.org/v1
+kind: KubernetesAltinityOperator
+metadata:
+  name: clickhouse-operator
+spec:
+  container:
+    resources:
+      requests: {cpu: 100m, memory: 256Mi}
+      limits: {cpu: 1000m, memory: 1Gi}
+---
+apiVersion: pleach.dev/v1
+kind: OperatorInstall
+metadata:
+  name: external-secrets
+spec:
+  namespace: external-secrets
+  chart:
+    name: external-secrets
+    repository: https://charts.external-secrets.io
+    version: 2.9.0
+  values:
+    installCRDs: true
+"""
+
+CLAIM = """\
+apiVersion: kubernetes.project-planton.org/v1
+kind: ClickHouseKubernetes
+metadata:
+  name: {name}
+spec:
+  container:
+    diskSize: {size}Gi
+    resources:
+      requests: {{cpu: 100m, memory: 512Mi}}
+      limits: {{cpu: 500m, memory: {memory}Gi}}
+"""
+
+
+def workspace(root, environments, claims):
+    (root / "pleach.yaml").write_text(WORKSPACE)
+    folder = root / "environments" / "base"
+    folder.mkdir(parents=True)
+    (folder / "environment.yaml").write_text(ENVIRONMENT.format(name="base"))
+    (folder / "operators.yaml").write_text(OPERATORS)
+    for at in range(claims):
+        (folder / f"database{at}.yaml").write_text(CLAIM.format(name=f"database{at}", size=20, memory=2))
+    for number in range(environments):
+        folder = root / "environments" / f"env{number}"
+        folder.mkdir()
+        (folder / "environment.yaml").write_text(ENVIRONMENT.format(name=f"env{number}"))
+        for at in range(claims):
+            text = CLAIM.format(name=f"database{at}", size=50 + number, memory=4 + at % 3)
+            (folder / f"database{at}.yaml").write_text(text)
+
+
+def run(command, root):
+    """Seconds and peak MiB. `time` starts the program from a small process, so that the peak is the program's own."""
+    timed = ["/usr/bin/time", "-f", "%M"] if Path("/usr/bin/time").exists() else []
+    start = time.perf_counter()
+    done = subprocess.run([*timed, *command], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    seconds = time.perf_counter() - start
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[:2000]}")
+    return seconds, int(done.stderr.split()[-1]) / 1024 if timed else 0.0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--environments", type=int, default=4)
+    parser.add_argument("--claims", default="25,50,100,200,400")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each; the best counts")
+    given = parser.parse_args()
+    program = os.environ.get("PLEACH", str(ROOT / "target/release/pleach"))
+    print(f"{given.environments} environments")
+    print(f"{'claims':>6} {'files':>6} {'render':>10} {'again':>10} {'check':>10} {'objects/s':>10} {'MiB':>7} {'growth':>7}")
+    known = {}
+    for claims in [int(it) for it in given.claims.split(",")]:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            workspace(root, given.environments, claims)
+            best = {"render": float("inf"), "again": float("inf"), "check": float("inf")}
+            for _ in range(given.runs):
+                shutil.rmtree(root / "deploy", ignore_errors=True)
+                for name, verb in (("render", "render"), ("again", "render"), ("check", "check")):
+                    seconds, peak = run([program, verb], root)
+                    best[name] = min(best[name], seconds)
+            files = sum(1 for it in (root / "deploy").rglob("*.yaml"))
+            texts = (it.read_text() for it in (root / "deploy").rglob("*.yaml"))
+            objects = sum(text.count("\nkind: ") for text in texts)
+        known[claims] = best["render"]
+        growth = f"{best['render'] / known[claims // 2]:7.2f}" if claims // 2 in known else ""
+        print(
+            f"{claims:6} {files:6} {best['render'] * 1000:8.1f}ms {best['again'] * 1000:8.1f}ms {best['check'] * 1000:8.1f}ms"
+            f" {objects / best['render']:10.0f} {peak:7.1f} {growth:>7}",
+            flush=True,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

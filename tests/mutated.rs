@@ -1,0 +1,629 @@
+//! Broken input: cases of the engine with bytes changed, and inputs made to be evil. Nothing may panic, hang or eat memory.
+//!
+//! The numbers come from a seed, which is printed. `MUTATED_SEED=…` and `MUTATED_SECONDS=…` make a longer session of it.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pleach::disk::Folder;
+use pleach::kustomize::{Options, build};
+use pleach::tree::{EntryKind, Files, Tree, TreePath};
+
+/// After this long a build is taken for hung. It is no measure of speed: builds of such cases take milliseconds.
+const HUNG: Duration = Duration::from_secs(60);
+
+/// The program's main thread has as much.
+const STACK: usize = 8 << 20;
+
+#[test]
+fn bytes() {
+    let seconds = variable("MUTATED_SECONDS").unwrap_or(8);
+    let seed = variable("MUTATED_SEED").unwrap_or(1);
+    let cases = cases();
+    println!("{} cases, seed {seed}, {seconds} s", cases.len());
+    let mut random = Random(seed);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let mut count = 0;
+    while Instant::now() < until {
+        let (name, tree, folders) = random.one(&cases);
+        let tree = mutated(tree, &mut random);
+        for folder in folders {
+            survives(name, &tree, folder);
+        }
+        count += 1;
+    }
+    println!("{count} mutations");
+}
+
+#[test]
+fn evil() {
+    for (name, files) in evils() {
+        println!("{name}");
+        let mut tree = Tree::new();
+        for (path, text) in files {
+            tree.insert(TreePath::new(path).unwrap(), text.into_bytes());
+        }
+        survives(name, &tree, &TreePath::new("in").unwrap());
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Builds on a thread of its own; a panic fails the test with the input as text.
+fn survives(name: &str, tree: &Tree, folder: &TreePath) {
+    let (done, result) = mpsc::channel();
+    let (input, path) = (tree.clone(), folder.clone());
+    let spawned = thread::Builder::new().stack_size(STACK).spawn(move || {
+        let run = AssertUnwindSafe(|| {
+            let built = build(&input, &path, &Options::default());
+            let _ = built.to_yaml();
+        });
+        let _ = done.send(catch_unwind(run).is_ok());
+    });
+    spawned.unwrap();
+    match result.recv_timeout(HUNG) {
+        Ok(true) => {}
+        Ok(false) => panic!("{name} panicked in `{folder}`:\n{}", shortened(tree)),
+        Err(_) => panic!("{name} hung in `{folder}`:\n{}", shortened(tree)),
+    }
+}
+
+fn shortened(tree: &Tree) -> String {
+    tree.to_text().chars().take(20_000).collect()
+}
+
+type Case = (String, Tree, Vec<TreePath>);
+
+/// Inputs with the folders that hold a kustomization: our own cases, and the corpus where it is at hand.
+fn cases() -> Vec<Case> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(root.join("tests/kustomize"))
+        .unwrap()
+        .flatten()
+    {
+        let text = fs::read_to_string(entry.path()).unwrap();
+        let input = TreePath::new("in").unwrap();
+        let tree = Tree::from_text(&text).folder(&input).under(&input);
+        cases.push((entry.path(), tree));
+    }
+    let corpus = root.join("../shared/conformance/kustomize");
+    if !corpus.is_dir() {
+        println!("no corpus at {}: only our own cases", corpus.display());
+    }
+    let folders = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten();
+    for case in folders(&corpus).flat_map(|it| folders(&it.path())) {
+        let input = case.path().join("in");
+        if let Ok(folder) = Folder::open(&input) {
+            let mut tree = Tree::new();
+            gather(&folder, &TreePath::root(), &mut tree);
+            cases.push((input, tree.under(&TreePath::new("in").unwrap())));
+        }
+    }
+    let with_folders = |(path, tree): (std::path::PathBuf, Tree)| {
+        let files = tree.iter().map(|(path, _)| path);
+        let roots = files.filter(|it| it.name().to_lowercase().starts_with("kustomization"));
+        let folders = roots.filter_map(TreePath::parent).collect();
+        (path.display().to_string(), tree, folders)
+    };
+    let mut cases: Vec<Case> = cases.into_iter().map(with_folders).collect();
+    cases.sort_by(|a, b| a.0.cmp(&b.0));
+    cases
+}
+
+fn gather(files: &Folder, folder: &TreePath, tree: &mut Tree) {
+    for entry in files.list(folder).unwrap_or_default() {
+        let path = folder.child(&entry.name);
+        match entry.kind {
+            EntryKind::Folder => gather(files, &path, tree),
+            EntryKind::File => {
+                if let Ok(bytes) = files.read(&path) {
+                    tree.insert(path, bytes);
+                }
+            }
+        }
+    }
+}
+
+/// The numbers of SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+
+    fn one<'a, T>(&mut self, things: &'a [T]) -> &'a T {
+        &things[self.below(things.len())]
+    }
+}
+
+/// What is put into a text: what YAML, paths, patterns and numbers are made of.
+const BITS: &[&str] = &[
+    "\n",
+    " ",
+    "  ",
+    "\t",
+    ":",
+    ": ",
+    "- ",
+    "-",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "&a ",
+    "*a",
+    "!!str ",
+    "!!binary ",
+    "!x ",
+    "|\n",
+    ">-\n",
+    "'",
+    "\"",
+    "#",
+    " #",
+    "---\n",
+    "...\n",
+    "%",
+    "%YAML 9.9\n",
+    "? ",
+    "<<: *a\n",
+    "null",
+    "~",
+    "true",
+    "0",
+    "-1",
+    "1e400",
+    ".inf",
+    "99999999999999999999",
+    "0x",
+    "$patch: delete\n",
+    "$patch: replace\n",
+    "/",
+    "//",
+    "..",
+    "../",
+    "~1",
+    "~0",
+    "*",
+    ".*",
+    "(",
+    "(?",
+    "[a=b]",
+    "\\",
+    "\\\\",
+    "\0",
+    "\r",
+    "\r\n",
+    "\u{feff}",
+    "\u{85}",
+    "\u{2028}",
+    "é",
+    "𝄞",
+    "\u{e000}",
+    "metadata:",
+    "name:",
+    "kind: List\nitems:\n",
+    "$(NAME)",
+    "@",
+    "=",
+    "!",
+    "",
+];
+
+fn mutated(tree: &Tree, random: &mut Random) -> Tree {
+    let files: Vec<_> = tree.iter().collect();
+    let mut changed = tree.clone();
+    for _ in 0..=random.below(3) {
+        let (path, _) = *random.one(&files);
+        let Some(bytes) = changed.get(path).cloned() else {
+            continue;
+        };
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=random.below(4) {
+            mutate(&mut bytes, &files, random);
+        }
+        changed.insert(path.clone(), bytes);
+    }
+    changed
+}
+
+fn mutate(bytes: &mut Vec<u8>, files: &[(&TreePath, &std::sync::Arc<[u8]>)], random: &mut Random) {
+    let at = random.below(bytes.len() + 1);
+    let to = (at + random.below(24)).min(bytes.len());
+    match random.below(8) {
+        0 if at < bytes.len() => bytes[at] = random.next() as u8,
+        1 => drop(bytes.splice(at..at, random.one(BITS).bytes())),
+        2 => drop(bytes.splice(at..to, random.one(BITS).bytes())),
+        3 => drop(bytes.drain(at..to)),
+        4 => bytes.truncate(at),
+        5 => {
+            let copy = bytes[at..to].to_vec();
+            let place = random.below(bytes.len() + 1);
+            drop(bytes.splice(place..place, copy));
+        }
+        6 => {
+            // A line of any file of the case: what is well-formed in a wrong place comes the farthest.
+            let text = String::from_utf8_lossy(random.one(files).1).into_owned();
+            let lines: Vec<&str> = text.split_inclusive('\n').collect();
+            let line = if lines.is_empty() {
+                "\n"
+            } else {
+                *random.one(&lines)
+            };
+            let start = bytes[..at]
+                .iter()
+                .rposition(|it| *it == b'\n')
+                .map_or(0, |it| it + 1);
+            drop(bytes.splice(start..start, line.bytes()));
+        }
+        _ => {
+            let start = bytes[..at]
+                .iter()
+                .rposition(|it| *it == b'\n')
+                .map_or(0, |it| it + 1);
+            let rest = bytes[start..].iter().position(|it| *it == b'\n');
+            let end = rest.map_or(bytes.len(), |it| start + it + 1);
+            drop(bytes.drain(start..end));
+        }
+    }
+}
+
+const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 1, template: {spec: {containers: [{name: a, image: a}]}}}\n";
+
+type Files2 = Vec<(&'static str, String)>;
+
+/// A kustomization over one file of resources.
+fn over(kustomization: &str, resources: impl Into<String>) -> Files2 {
+    vec![
+        (
+            "in/kustomization.yaml",
+            format!("resources: [a.yaml]\n{kustomization}"),
+        ),
+        ("in/a.yaml", resources.into()),
+    ]
+}
+
+fn data(text: &str) -> Files2 {
+    over("", format!("{MAP}data:\n{text}\n"))
+}
+
+fn evils() -> Vec<(&'static str, Files2)> {
+    let mut all = evil_texts();
+    all.extend(evil_kustomizations());
+    all
+}
+
+fn evil_texts() -> Vec<(&'static str, Files2)> {
+    let laughs = |open: &str, close: &str| {
+        let level = |at: usize| {
+            let inner = vec![format!("*a{}", at.wrapping_sub(1)); 10].join(", ");
+            format!("  l{at}: &a{at} {open}{inner}{close}\n")
+        };
+        let levels: String = (1..=12).map(level).collect();
+        format!("  l0: &a0 [ha, ha]\n{levels}")
+    };
+    let merges: String = (1..40)
+        .map(|at| format!("  m{at}: &m{at} {{<<: [*m{0}, *m{0}], k{at}: x}}\n", at - 1))
+        .collect();
+    let wide = "{".to_string()
+        + &(0..20_000)
+            .map(|at| format!("k{at}: v, "))
+            .collect::<String>()
+        + "}";
+    vec![
+        ("billion laughs", data(&laughs("[", "]"))),
+        ("an alias in itself", data("  a: &a [*a]")),
+        ("an alias in itself, as a map", data("  a: &a {b: *a}")),
+        (
+            "an alias of the document",
+            over("", format!("&a\n{MAP}data: *a\n")),
+        ),
+        (
+            "merges of merges",
+            data(&format!("  m0: &m0 {{k: v}}\n{merges}")),
+        ),
+        (
+            "deep lists",
+            data(&format!(
+                "  a: {}{}",
+                "[".repeat(100_000),
+                "]".repeat(100_000)
+            )),
+        ),
+        (
+            "deep lists without an end",
+            data(&format!("  a: {}", "[".repeat(100_000))),
+        ),
+        (
+            "deep maps",
+            data(&format!("  a: {}", "{a: ".repeat(100_000))),
+        ),
+        (
+            "deep block lists",
+            data(&format!("  a:\n  {}", "- ".repeat(100_000))),
+        ),
+        ("deep keys", data(&format!("  {}", "? ".repeat(100_000)))),
+        (
+            "deep block maps",
+            data(
+                &(2..1500)
+                    .map(|at| format!("{}a:\n", " ".repeat(at)))
+                    .collect::<String>(),
+            ),
+        ),
+        (
+            "tags and anchors",
+            data(&format!("  a: {}", "!!str &a ".repeat(10_000))),
+        ),
+        (
+            "a long number",
+            data(&format!("  a: {}", "9".repeat(2_000_000))),
+        ),
+        (
+            "a long hexadecimal",
+            data(&format!("  a: 0x{}", "f".repeat(1_000_000))),
+        ),
+        (
+            "an exponent",
+            data("  a: 1e999999999999\n  b: 1e-999999999999\n  c: 0.1E+2147483648"),
+        ),
+        (
+            "underscores",
+            data(&format!("  a: 1{}", "_".repeat(1_000_000))),
+        ),
+        ("base 60", data(&format!("  a: 1{}", ":59".repeat(200_000)))),
+        ("a wide map", data(&format!("  a: {wide}"))),
+        (
+            "a long key",
+            data(&format!("  {}: a", "k".repeat(1_000_000))),
+        ),
+        ("an indent", data("  a: |99999999999\n    b")),
+        (
+            "a directive",
+            over("", format!("%YAML 99999999999999.9\n---\n{MAP}")),
+        ),
+        (
+            "names with percent signs",
+            over(
+                "namePrefix: '%s%n%d'\n",
+                MAP.replace("name: a", "name: '%25%s%00'"),
+            ),
+        ),
+        ("documents", over("", "---\n".repeat(200_000))),
+        (
+            "lists of lists",
+            over("", "{kind: List, apiVersion: v1, items: [".repeat(5_000)),
+        ),
+        (
+            "binary",
+            data(&format!("  a: !!binary {}", "=".repeat(100_000))),
+        ),
+    ]
+}
+
+fn evil_kustomizations() -> Vec<(&'static str, Files2)> {
+    let patch = |operation: &str| {
+        over(
+            &format!("patches:\n- target: {{kind: Deployment}}\n  patch: |-\n    - {operation}\n"),
+            DEPLOYMENT,
+        )
+    };
+    let replacement = |field: &str, options: &str| {
+        over(
+            &format!(
+                "replacements:\n- source: {{kind: Deployment, fieldPath: metadata.name}}\n  targets:\n  - select: {{kind: Deployment}}\n    fieldPaths: ['{field}']\n    options: {{{options}}}\n"
+            ),
+            DEPLOYMENT,
+        )
+    };
+    let selector = |name: &str| {
+        over(
+            &format!(
+                "patches:\n- target: {{name: '{name}'}}\n  patch: |-\n    - {{op: remove, path: /spec}}\n"
+            ),
+            DEPLOYMENT,
+        )
+    };
+    let stars = format!("spec.{}", "*.".repeat(30));
+    let nested = "{a: [".repeat(6) + &"{a: 1},".repeat(200) + &"]}".repeat(6);
+    vec![
+        (
+            "a huge index",
+            patch("{op: add, path: /spec/template/spec/containers/99999999999999999999, value: 1}"),
+        ),
+        (
+            "an index of 2^32",
+            patch("{op: add, path: /spec/template/spec/containers/4294967296, value: 1}"),
+        ),
+        (
+            "an index of 2^63",
+            patch(
+                "{op: replace, path: /spec/template/spec/containers/9223372036854775807, value: 1}",
+            ),
+        ),
+        (
+            "an index below zero",
+            patch("{op: remove, path: /spec/template/spec/containers/-9223372036854775808}"),
+        ),
+        (
+            "a copy into itself",
+            patch("{op: copy, from: /spec, path: /spec/template/spec/a}"),
+        ),
+        (
+            "a move into itself",
+            patch("{op: move, from: /spec, path: /spec/template/spec/a}"),
+        ),
+        ("the whole object", patch("{op: remove, path: ''}")),
+        (
+            "a list for the object",
+            patch("{op: replace, path: '', value: []}"),
+        ),
+        (
+            "doubling copies",
+            over(
+                &format!(
+                    "patches:\n- target: {{kind: Deployment}}\n  patch: |-\n{}",
+                    "    - {op: copy, from: /spec, path: /spec/more}\n".repeat(60)
+                ),
+                DEPLOYMENT,
+            ),
+        ),
+        (
+            "copies that double",
+            over(
+                &format!(
+                    "patches:\n- target: {{kind: Deployment}}\n  patch: |-\n{}",
+                    (0..60)
+                        .map(|at| format!(
+                            "    - {{op: copy, from: /spec, path: /spec/more{at}}}\n"
+                        ))
+                        .collect::<String>()
+                ),
+                DEPLOYMENT,
+            ),
+        ),
+        (
+            "a replacement that goes deep",
+            replacement(&format!("spec.{}b", "a.".repeat(50_000)), "create: true"),
+        ),
+        (
+            "a patch's path that goes deep",
+            patch(&format!(
+                "{{op: add, path: '{}', value: 1}}",
+                "/a".repeat(50_000)
+            )),
+        ),
+        (
+            "a replacement's index",
+            replacement(
+                "spec.template.spec.containers.99999999999.image",
+                "create: true",
+            ),
+        ),
+        (
+            "a replacement's index of a list that is made",
+            replacement("spec.new.99999999999", "create: true"),
+        ),
+        (
+            "a replacement's part",
+            replacement("metadata.name", "delimiter: a, index: 9223372036854775807"),
+        ),
+        (
+            "a replacement's part below zero",
+            replacement("metadata.name", "delimiter: a, index: -9223372036854775808"),
+        ),
+        (
+            "a replacement with an empty delimiter",
+            replacement("metadata.name", "delimiter: '', index: 3"),
+        ),
+        (
+            "a replacement's stars",
+            over(
+                &format!(
+                    "replacements:\n- source: {{kind: ConfigMap, fieldPath: metadata.name}}\n  targets:\n  - select: {{kind: ConfigMap}}\n    fieldPaths: ['{stars}a']\n"
+                ),
+                format!("{MAP}spec: {nested}\n"),
+            ),
+        ),
+        (
+            "a replacement of an open bracket",
+            replacement("spec.[", ""),
+        ),
+        (
+            "a replacement of a bracket",
+            replacement("spec.template.spec.containers.[name=", "create: true"),
+        ),
+        (
+            "replicas",
+            over(
+                "replicas: [{name: a, count: 99999999999999999999}]\n",
+                DEPLOYMENT,
+            ),
+        ),
+        (
+            "replicas as a list",
+            over("replicas: [{name: a, count: [1]}]\n", DEPLOYMENT),
+        ),
+        (
+            "a pattern that grows",
+            selector("(((a{1,1000}){1,1000}){1,1000}){1,1000}"),
+        ),
+        (
+            "a pattern of classes",
+            selector(&"[\\w\\pL]{1000}".repeat(50)),
+        ),
+        (
+            "a pattern of groups",
+            selector(&format!("{}a{}", "(".repeat(50_000), ")".repeat(50_000))),
+        ),
+        ("a pattern that goes back", selector("(a+)+(b+)+$")),
+        (
+            "an image's pattern",
+            over(
+                "images: [{name: '(a{1,1000}){1,1000}', newTag: x}]\n",
+                DEPLOYMENT,
+            ),
+        ),
+        (
+            "an image with a digest",
+            over(
+                "images: [{name: a, digest: '@:@', newTag: ':@:'}]\n",
+                DEPLOYMENT.replace("image: a", "image: 'é@:/:@'"),
+            ),
+        ),
+        ("itself", over("components: [.]\nbases: [.]\n", MAP)),
+        (
+            "a path of dots",
+            over(
+                &format!("configurations: ['{}a']\n", "../".repeat(50_000)),
+                MAP,
+            ),
+        ),
+        (
+            "a prefix",
+            over(&format!("namePrefix: {}\n", "a".repeat(1_000_000)), MAP),
+        ),
+        (
+            "field specs that go deep",
+            vec![
+                (
+                    "in/kustomization.yaml",
+                    "resources: [a.yaml]\nconfigurations: [c.yaml]\nnamePrefix: a-\n".to_string(),
+                ),
+                (
+                    "in/c.yaml",
+                    format!(
+                        "namePrefix: [{{path: '{}b', create: true}}]\n",
+                        "a/".repeat(50_000)
+                    ),
+                ),
+                ("in/a.yaml", MAP.to_string()),
+            ],
+        ),
+        (
+            "variables in variables",
+            over(
+                "vars:\n- {name: A, objref: {kind: ConfigMap, name: a, apiVersion: v1}, fieldref: {fieldpath: data.a}}\n",
+                format!("{MAP}data: {{a: $(A)$(A)$(A)}}\n"),
+            ),
+        ),
+    ]
+}
