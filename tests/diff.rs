@@ -302,6 +302,12 @@ fn a_workspace_is_rendered_at_both_revisions() {
         (output.stdout.as_slice(), output.status.code()),
         (&b""[..], Some(0))
     );
+    assert!(pleach(folder, &["render"]).status.success());
+    let output = pleach(folder, &["diff", "--committed", "--exit-code", "HEAD~1"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let counted = "objects added in 3 places";
+    assert!(text.contains("+ Namespace analytics in prod\n"), "{text}");
+    assert!(text.trim_end().ends_with(counted), "{text}");
     std::fs::write(&claims, "a: {").unwrap();
     let output = pleach(folder, &["diff"]);
     assert_eq!(

@@ -8,10 +8,11 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Global, Outcome, output, session};
+use super::session::{self, WORKSPACE};
+use super::{Global, Outcome, output};
 use crate::compare::{Comparison, Side, compare};
 use crate::diff::Salt;
 use crate::disk::{Folder, Repository, WorkTree, find_upwards};
@@ -43,9 +44,6 @@ enum Form {
     Json,
 }
 
-/// The file that makes a folder a workspace.
-const WORKSPACE: &str = "pleach.yaml";
-
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let current = session::directory(global)?;
     let sides = open(arguments, &current)?;
@@ -53,8 +51,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let comparison = match (is_workspace, arguments.committed) {
         (true, false) => compare_rendered(&sides, global)?,
         (true, true) => {
-            let [before, after] = sides.each_ref().map(Opened::output);
-            compare(&before.side(), &after.side(), &environment, &salt())
+            let [before, after] = &sides;
+            let (old, new) = (before.output(after), after.output(before));
+            compare(&old.side(), &new.side(), &environment, &salt())
         }
         (false, _) => {
             let folder = |part: &TreePath| match part.as_str() {
@@ -130,9 +129,10 @@ impl Opened {
         kind == Ok(Some(EntryKind::File))
     }
 
-    /// The workspace's output folder in its place.
-    fn output(&self) -> Opened {
-        let workspace = Workspace::read(&Below::new(&*self.files, self.root.clone()));
+    /// The workspace's output folder in its place, or where the other side has it.
+    fn output(&self, other: &Opened) -> Opened {
+        let read = |it: &Opened| Workspace::read(&Below::new(&*it.files, it.root.clone()));
+        let workspace = read(self).or_else(|_| read(other));
         let output = workspace.map_or_else(|_| TreePath::root(), |it| it.output);
         Opened {
             root: self.root.join(&output),
@@ -187,7 +187,7 @@ fn open(arguments: &Arguments, current: &Path) -> Result<[Opened; 2]> {
         [] => Ok([open_revision(place, "HEAD")?, open_work_tree(place)?]),
         [range] => match (range.split_once("..."), range.split_once("..")) {
             (Some((a, b)), _) => {
-                let base = repository(place)?.merge_base(or_head(a), or_head(b))?;
+                let base = Repository::find(place)?.merge_base(or_head(a), or_head(b))?;
                 let base = base.with_context(|| format!("`{a}` and `{b}` have no common past"))?;
                 Ok([
                     open_revision(place, &base)?,
@@ -214,13 +214,8 @@ fn or_head(name: &str) -> &str {
     if name.is_empty() { "HEAD" } else { name }
 }
 
-fn repository(place: &Path) -> Result<Repository> {
-    // The error says all that its cause says.
-    Repository::find(place).map_err(|it| anyhow!("{it}"))
-}
-
 fn open_revision(place: &Path, name: &str) -> Result<Opened> {
-    let repository = repository(place)?;
+    let repository = Repository::find(place)?;
     let revision = repository.revision(name)?;
     let files = revision.with_context(|| format!("there is no revision `{name}`"))?;
     Ok(Opened {
@@ -232,7 +227,7 @@ fn open_revision(place: &Path, name: &str) -> Result<Opened> {
 }
 
 fn open_work_tree(place: &Path) -> Result<Opened> {
-    let repository = repository(place)?;
+    let repository = Repository::find(place)?;
     Ok(Opened {
         name: "the work tree".to_string(),
         files: Arc::new(WorkTree::open(&repository)?),
