@@ -15,7 +15,7 @@ use crate::report::{self, View};
 use crate::tree::TreePath;
 
 /// The file that makes a folder a workspace.
-const WORKSPACE: &str = "pleach.yaml";
+pub(super) const WORKSPACE: &str = "pleach.yaml";
 
 /// Where the program was started, or `-C`.
 pub(super) fn directory(global: &Global) -> Result<PathBuf> {
