@@ -1,7 +1,8 @@
 //! The real program in folders of its own: exit codes, streams, and what it leaves on the disk.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
@@ -117,18 +118,54 @@ fn files_without_the_first_line_are_never_touched() {
 #[test]
 fn a_run_that_is_killed_is_repaired_by_the_next() {
     let folder = rendered();
-    fs::remove_dir_all(folder.path().join("deploy")).unwrap();
+    let deploy = folder.path().join("deploy");
+    let whole = texts(&deploy);
+    // Many environments, so that writing takes long enough to be interrupted.
+    let test = folder.path().join("environments/test/environment.yaml");
+    let test = fs::read_to_string(test).unwrap();
+    for name in (0..40).map(|at| format!("e{at}")) {
+        let environment = folder.path().join("environments").join(&name);
+        fs::create_dir(&environment).unwrap();
+        let text = test.replace("name: test", &format!("name: {name}"));
+        fs::write(environment.join("environment.yaml"), text).unwrap();
+    }
     let mut child = Command::new(env!("CARGO_BIN_EXE_pleach"))
         .current_dir(folder.path())
         .arg("render")
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(15));
+    // A second folder is begun when the first one has its files.
+    let folders = || {
+        let groups = ["apps", "clusters", "infrastructure"].iter();
+        groups
+            .map(|it| fs::read_dir(deploy.join(it)).unwrap().count())
+            .sum::<usize>()
+    };
+    let before = folders();
+    while folders() < before + 2 && child.try_wait().unwrap().is_none() {}
     child.kill().unwrap();
     child.wait().unwrap();
+    let killed = texts(&deploy);
+    assert!(killed.len() > whole.len(), "writing had not begun");
     run(folder.path(), &["render"], 0);
     run(folder.path(), &["check"], 0);
+    let done = texts(&deploy);
+    assert!(killed.len() < done.len(), "writing was over");
+    for (path, text) in killed {
+        let is_old = whole.get(&path) == Some(&text);
+        let is_new = done.get(&path) == Some(&text);
+        assert!(is_old || is_new, "half of {path:?} was written");
+    }
+}
+
+/// The files of a folder that are in place.
+fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let files = walkdir::WalkDir::new(folder).into_iter().flatten();
+    let files = files.map(walkdir::DirEntry::into_path);
+    let yaml = files.filter(|it| it.extension().is_some_and(|it| it == "yaml"));
+    yaml.filter_map(|it| Some((it.clone(), fs::read_to_string(it).ok()?)))
+        .collect()
 }
 
 #[test]
@@ -136,4 +173,119 @@ fn the_reason_of_the_system_is_told_once() {
     let folder = rendered();
     let told = run(folder.path(), &["render", "--out", "pleach.yaml/tree"], 2);
     assert!(!told.contains("os error"), "{told}");
+}
+
+#[test]
+fn kinds_are_listed_and_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = pleach(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(said(&["kinds"]).contains("ClickHouseKubernetes, KubernetesClickHouse  "));
+    let explained = said(&["kinds", "KubernetesClickHouse"]);
+    let field =
+        "    diskSize  string, default 50Gi when spec.container.persistenceEnabled is not false\n";
+    assert!(explained.contains(field), "{explained}");
+    assert!(explained.contains("spec  map, required\n"), "{explained}");
+    assert!(!explained.contains('\x1b'));
+    let told = run(folder.path(), &["kinds", "ClickHouseKubernets"], 2);
+    assert!(
+        told.contains("did you mean `ClickHouseKubernetes`?"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_shell_completes_subcommands() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = pleach(folder.path(), &["completions", "bash"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().contains("render"));
+}
+
+#[test]
+fn an_empty_workspace_file_is_told_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pleach.yaml"), "").unwrap();
+    let told = run(folder.path(), &["check"], 1);
+    assert!(told.contains("kind: Workspace"), "{told}");
+}
+
+#[test]
+fn from_a_folder_below_places_are_told_from_there() {
+    let folder = rendered();
+    let claim = folder.path().join("environments/test/more.yaml");
+    fs::write(claim, "apiVersion: pleach.dev/v1\nkind: Nothing\n").unwrap();
+    let told = run(&folder.path().join("overlays"), &["check"], 1);
+    assert!(
+        told.contains("--> ../environments/test/more.yaml:2:7"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_claim_that_base_misnames_brings_no_faults_elsewhere() {
+    let folder = rendered();
+    let base = folder.path().join("environments/base/databases.yaml");
+    let claim = fs::read_to_string(&base).unwrap();
+    fs::write(&base, claim.replace("name: analytics", "name: analytics_")).unwrap();
+    let told = run(folder.path(), &["check"], 1);
+    assert!(told.contains("1 error"), "{told}");
+}
+
+#[test]
+fn a_build_tells_paths_from_the_folder_that_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("base")).unwrap();
+    fs::create_dir_all(folder.path().join("prod")).unwrap();
+    let file = folder.path().join("prod/kustomization.yaml");
+    fs::write(file, "resources: [../base]\n").unwrap();
+    let told = run(folder.path(), &["build", "prod"], 1);
+    assert!(
+        told.contains("no kustomization file in `../base`"),
+        "{told}"
+    );
+    let told = run(folder.path(), &["build", "base"], 1);
+    assert!(told.contains("--> base"), "{told}");
+}
+
+#[test]
+fn the_kind_that_the_readme_shows_renders() {
+    let folder = rendered();
+    let blocks = include_str!("../README.md")
+        .split("```yaml\n# templates/")
+        .skip(1);
+    for block in blocks {
+        let (path, rest) = block.split_once('\n').unwrap();
+        let file = folder.path().join("templates").join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, rest.split_once("```").unwrap().0).unwrap();
+    }
+    let claim = "apiVersion: example.com/v1\nkind: Website\nmetadata: {name: shop}\nspec: {image: 'shop:1', hostname: shop.example.com}\n";
+    fs::write(folder.path().join("environments/base/shop.yaml"), claim).unwrap();
+    run(folder.path(), &["render"], 0);
+    assert!(
+        folder
+            .path()
+            .join("deploy/apps/base/shop/ingress.yaml")
+            .is_file()
+    );
+    let claim = claim.replace("image: 'shop:1'", "replicas: 1");
+    fs::write(folder.path().join("environments/prod/shop.yaml"), claim).unwrap();
+    let told = run(folder.path(), &["check"], 1);
+    assert!(told.contains("prod wants two replicas, not 1"), "{told}");
+}
+
+#[test]
+fn what_adds_to_an_excluded_claim_is_told_so() {
+    let folder = rendered();
+    let file = folder.path().join("environments/stage/environment.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let exclude = "  exclude: [ClickHouseKubernetes/analytics]\n";
+    fs::write(&file, format!("{}\n{exclude}", text.trim_end())).unwrap();
+    let told = run(folder.path(), &["check"], 1);
+    let help = "the environment excludes `ClickHouseKubernetes/analytics`";
+    assert!(told.contains(help), "{told}");
 }

@@ -93,7 +93,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "kustomize",
             "diff",
             "compare",
-            // For the output folder, which is compared as it is written.
+            // For the output folder, which is compared as it is written, and for the claim kinds, which `kinds` explains.
             "load",
             "emit",
             "report",

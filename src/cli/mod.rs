@@ -4,8 +4,10 @@
 
 mod build;
 mod check;
+mod completions;
 mod diff;
 mod init;
+mod kinds;
 mod output;
 mod render;
 mod session;
@@ -82,6 +84,10 @@ enum Command {
     Verify(verify::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
+    /// List the claim kinds, or explain the fields of one
+    Kinds(kinds::Arguments),
+    /// Print the script by which a shell completes pleach's commands and flags
+    Completions(completions::Arguments),
 }
 
 /// How a subcommand ended.
@@ -106,6 +112,8 @@ pub fn run() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments, &global),
         Command::Verify(arguments) => verify::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
+        Command::Kinds(arguments) => kinds::run(&arguments, &global),
+        Command::Completions(arguments) => completions::run(&arguments),
     };
     match outcome {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

@@ -17,6 +17,9 @@ use crate::tree::TreePath;
 /// The file that makes a folder a workspace.
 pub(super) const WORKSPACE: &str = "pleach.yaml";
 
+/// Beyond it, `../..` says less than the whole path.
+const UP_MAX: usize = 3;
+
 /// Where the program was started, or `-C`.
 pub(super) fn directory(global: &Global) -> Result<PathBuf> {
     let current = std::env::current_dir().context("the working directory can't be read")?;
@@ -44,21 +47,29 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     /// Looks for `pleach.yaml`, upwards from where the program was started.
     pub(super) fn open(global: &Global) -> Result<Session<'_>> {
+        match Session::find(global)? {
+            Some(session) => Ok(session),
+            None => bail!(
+                "there is no `{WORKSPACE}` in `{}` or a folder above; `pleach init` makes a workspace",
+                directory(global)?.display()
+            ),
+        }
+    }
+
+    /// The same for what can do without a workspace.
+    pub(super) fn find(global: &Global) -> Result<Option<Session<'_>>> {
         let start = directory(global)?;
         let Some(root) = find_upwards(&start, WORKSPACE) else {
-            bail!(
-                "there is no `{WORKSPACE}` in `{}` or a folder above; `pleach init` makes a workspace",
-                start.display()
-            );
+            return Ok(None);
         };
         let files = Folder::open(&root)?;
-        Ok(Session {
+        Ok(Some(Session {
             global,
             root,
             files,
             current: std::env::current_dir().unwrap_or_default(),
             start,
-        })
+        }))
     }
 
     /// `pleach.yaml`, which runs lock.
@@ -85,16 +96,24 @@ impl Session<'_> {
     }
 }
 
-/// A file's path relative to the working directory; as it is where it does not lie below it.
+/// A file's path as the user would type it: relative to the working directory, up to [`UP_MAX`] folders above it.
 pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
     // What is embedded in the program lies nowhere.
     if path.as_str().starts_with('<') {
         return path.to_string();
     }
-    file.strip_prefix(current)
-        .unwrap_or(file)
-        .display()
-        .to_string()
+    let mut above = current;
+    for up in 0..=UP_MAX {
+        // All paths lie below the root of the system: to go up to it says nothing.
+        if above.parent().is_none() {
+            break;
+        }
+        if let Ok(below) = file.strip_prefix(above) {
+            return format!("{}{}", "../".repeat(up), below.display());
+        }
+        above = above.parent().unwrap_or(above);
+    }
+    file.display().to_string()
 }
 
 /// Prints diagnostics to standard error; with `--strict`, warnings as errors.

@@ -171,7 +171,7 @@ fn lay_one(
         built
             .diagnostics
             .into_iter()
-            .filter(|_| own || failed)
+            .filter(|it| (own || failed) && !is_of_two_claims(it, &deliveries))
             .map(no_match_is_an_error),
     );
     if failed {
@@ -203,6 +203,12 @@ fn lay_one(
     }
     add(&mut deliveries, added, environment, overlay);
     deliveries
+}
+
+/// An object that two claims render is told as such: see [`owners`](super::owners).
+fn is_of_two_claims(fault: &Diagnostic, deliveries: &[Delivery]) -> bool {
+    let is_claim = |span: &Span| deliveries.iter().any(|it| it.span == *span);
+    fault.code == "duplicate-resource" && fault.span.as_ref().is_some_and(is_claim)
 }
 
 /// An entry that names nothing is a slip that must not pass: here nothing else can match it later.

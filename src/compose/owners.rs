@@ -16,9 +16,10 @@ pub(super) fn check(laid: &Laid<'_>, diagnostics: &mut Diagnostics) {
             let Some(other) = owners.insert(id.clone(), delivery) else {
                 continue;
             };
+            // Without the environment, so that two shared claims are told of once.
             let message = format!(
-                "{id} of environment `{}` is rendered twice: by {} and by {}",
-                laid.environment.name, other.title, delivery.title
+                "{id} is rendered twice: by {} and by {}",
+                other.title, delivery.title
             );
             let fault = Diagnostic::error("two-owners", message)
                 .at(&delivery.span)

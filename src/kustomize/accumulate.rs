@@ -9,7 +9,7 @@ use crate::yaml::{Mapping, Node, View, parse_one, parse_one_with_duplicates};
 
 use super::config::Config;
 use super::kustomization::{FILE_NAMES, Kustomization};
-use super::load::{Loaded, Loader, Place, source};
+use super::load::{Loaded, Loader, Place};
 use super::origin::{Origin, join};
 use super::resource::Resource;
 use super::resources::Resources;
@@ -134,14 +134,17 @@ impl Context<'_> {
     ) -> Result<Kustomization, Failed> {
         let place = |it: Diagnostic| match at {
             Some(span) => it.at(span),
-            None => it,
+            None => it.at(Span::new(&Source::new(folder.clone(), ""), 0..0)),
         };
         let entries = self.loader.files.list(folder).unwrap_or_default();
         let mut names = FILE_NAMES
             .iter()
             .filter(|name| entries.iter().any(|it| &*it.name == **name));
         let Some(name) = names.next() else {
-            let message = format!("there is no kustomization file in `{}`", shown(folder));
+            let message = format!(
+                "there is no kustomization file in `{}`",
+                self.loader.shown(folder)
+            );
             let help = format!(
                 "expected `{}`, `{}` or `{}`",
                 FILE_NAMES[0], FILE_NAMES[1], FILE_NAMES[2]
@@ -153,7 +156,7 @@ impl Context<'_> {
         if let Some(other) = names.next() {
             let message = format!(
                 "there are two kustomization files in `{}`: `{name}` and `{other}`",
-                shown(folder)
+                self.loader.shown(folder)
             );
             self.diagnostics.push(
                 place(Diagnostic::error("two-kustomizations", message)).help("remove one of them"),
@@ -162,13 +165,15 @@ impl Context<'_> {
         }
         let path = folder.child(name);
         let bytes = self.loader.files.read(&path).map_err(|error| {
-            let message = format!("can't read `{path}`: {error}");
+            let message = format!("can't read `{}`: {error}", self.loader.shown(&path));
             self.diagnostics
                 .push(place(Diagnostic::error("unreadable-file", message)));
             Failed
         })?;
         let empty = Source::new(path.clone(), "");
-        let text = source(path.clone(), &bytes, &Span::new(&empty, 0..0));
+        let text = self
+            .loader
+            .text(path.clone(), &bytes, &Span::new(&empty, 0..0));
         let text = self.keep(text).ok_or(Failed)?;
         self.visited.push(text.clone());
         let parsed = self.keep_all(parse_one_with_duplicates(&text));
@@ -331,8 +336,8 @@ impl Context<'_> {
         {
             let message = format!(
                 "`{}` holds `{}`, from which it is built: a cycle",
-                shown(folder),
-                shown(seen)
+                self.loader.shown(folder),
+                self.loader.shown(seen)
             );
             self.diagnostics
                 .push(Diagnostic::error("kustomization-cycle", message).at(entry));
@@ -346,12 +351,12 @@ impl Context<'_> {
                     "not-a-component",
                     format!(
                         "`{}` is no component: its kind is `Kustomization`",
-                        shown(folder)
+                        self.loader.shown(folder)
                     ),
                 ),
                 false => (
                     "component-as-resource",
-                    format!("`{}` is a component", shown(folder)),
+                    format!("`{}` is a component", self.loader.shown(folder)),
                 ),
             };
             let help = if component {
@@ -418,15 +423,6 @@ fn last_of_each(node: &Node) -> Node {
             }
             Node::mapping(last).at(node)
         }
-    }
-}
-
-/// A folder as messages name it.
-pub(super) fn shown(folder: &TreePath) -> &str {
-    if folder.as_str().is_empty() {
-        "."
-    } else {
-        folder.as_str()
     }
 }
 

@@ -17,6 +17,8 @@ use super::{LoadRestriction, Options};
 pub(super) struct Loader<'a> {
     pub(super) files: &'a dyn Files,
     pub(super) options: &'a Options,
+    /// The folder that is built, from which messages count paths.
+    pub(super) target: &'a TreePath,
 }
 
 /// What an entry of `resources` leads to.
@@ -33,6 +35,11 @@ pub(super) enum Loaded {
 }
 
 impl Loader<'_> {
+    /// A path as messages say it: from the folder that is built, so that it is the same wherever the tree's root lies.
+    pub(super) fn shown(&self, path: &TreePath) -> String {
+        self.target.relative(path)
+    }
+
     /// Reads what an entry of `resources` leads to; a folder is left to the caller.
     pub(super) fn load(&self, folder: &TreePath, entry: &Node) -> Loaded {
         let name = entry.as_str().unwrap_or("");
@@ -78,7 +85,7 @@ impl Loader<'_> {
         let bytes = self
             .files
             .read(&path)
-            .map_err(|error| unreadable(&path, &error, at))?;
+            .map_err(|error| self.unreadable(&path, &error, at))?;
         Ok((path, bytes))
     }
 
@@ -90,7 +97,7 @@ impl Loader<'_> {
         at: &Span,
     ) -> Result<Arc<Source>, Diagnostic> {
         let (path, bytes) = self.bytes(folder, name, at)?;
-        source(path, &bytes, at)
+        self.text(path, &bytes, at)
     }
 
     /// The path of a file that a kustomization in `folder` may read.
@@ -137,7 +144,7 @@ impl Loader<'_> {
             Ok(Some(EntryKind::File)) => self.file(folder, name, at).map(Place::File),
             Ok(Some(EntryKind::Folder)) => self.folder(path, name, at).map(Place::Folder),
             Ok(None) => Err(self.missing(&path, name, at)),
-            Err(error) => Err(unreadable(&path, &error, at)),
+            Err(error) => Err(self.unreadable(&path, &error, at)),
         }
     }
 
@@ -152,6 +159,29 @@ impl Loader<'_> {
         Ok(path)
     }
 
+    /// Text of a file's bytes.
+    pub(super) fn text(
+        &self,
+        path: TreePath,
+        bytes: &[u8],
+        at: &Span,
+    ) -> Result<Arc<Source>, Diagnostic> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Source::new(path, text)),
+            Err(_) => Err(self.not_text(&path).at(at)),
+        }
+    }
+
+    pub(super) fn not_text(&self, path: &TreePath) -> Diagnostic {
+        let message = format!("the file `{}` is no UTF-8 text", self.shown(path));
+        Diagnostic::error("not-text", message)
+    }
+
+    fn unreadable(&self, path: &TreePath, error: &FilesError, at: &Span) -> Diagnostic {
+        let message = format!("can't read `{}`: {error}", self.shown(path));
+        Diagnostic::error("unreadable-file", message).at(at)
+    }
+
     fn missing(&self, path: &TreePath, name: &str, at: &Span) -> Diagnostic {
         let missing = Diagnostic::error(
             "missing-file",
@@ -164,20 +194,6 @@ impl Loader<'_> {
         let entries = self.files.list(&parent).unwrap_or_default();
         missing.did_you_mean(path.name(), entries.iter().map(|it| &*it.name))
     }
-}
-
-/// Text of a file's bytes.
-pub(super) fn source(path: TreePath, bytes: &[u8], at: &Span) -> Result<Arc<Source>, Diagnostic> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(Source::new(path, text)),
-        Err(_) => {
-            Err(Diagnostic::error("not-text", format!("the file `{path}` is no UTF-8 text")).at(at))
-        }
-    }
-}
-
-fn unreadable(path: &TreePath, error: &FilesError, at: &Span) -> Diagnostic {
-    Diagnostic::error("unreadable-file", format!("can't read `{path}`: {error}")).at(at)
 }
 
 fn outside(name: &str, at: &Span) -> Diagnostic {

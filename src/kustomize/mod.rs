@@ -168,6 +168,7 @@ pub fn build_over(
         loader: Loader {
             files: &recorded,
             options,
+            target: path,
         },
         schemas: Schemas::builtin().clone(),
         diagnostics: Diagnostics::default(),

@@ -21,9 +21,11 @@ pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source
         let source = Source::new(path.clone(), readable);
         let end = source.text.len();
         let fault = Diagnostic::error("not-utf8", "the file holds bytes that are no UTF-8");
-        fault
-            .at(Span::new(&source, end..end))
-            .help("save the file as UTF-8")
+        let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        fault.at(Span::new(&source, end..end)).help(match is_utf16 {
+            true => "the file is UTF-16: save it as UTF-8",
+            false => "save the file as UTF-8",
+        })
     })?;
     let source = Source::new(path.clone(), text);
     match text.char_indices().find(|(_, c)| is_reserved(*c)) {
@@ -59,7 +61,20 @@ pub(super) fn read_checked(
     schema: &Schema,
     root: &str,
 ) -> Result<Node, Diagnostics> {
-    let node = parse_one(&read_text(files, path)?)?;
+    let source = read_text(files, path)?;
+    let node = parse_one(&source)?;
+    if node.is_null() {
+        let fault = Diagnostic::error(
+            "empty-file",
+            format!("the file is empty; expected `kind: {root}`"),
+        );
+        return Err(fault
+            .at(Span::new(&source, 0..0))
+            .help(format!(
+                "begin with `apiVersion: pleach.dev/v1` and `kind: {root}`"
+            ))
+            .into());
+    }
     let mut faults = Diagnostics::default();
     faults.extend(validate(&node, schema, root));
     if faults.has_errors() {

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use super::claim::{self, Claim};
 use super::document::{own_schema, read_checked, read_documents};
-use super::kind::Kinds;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use super::kind::{ClaimKind, Kinds};
+use crate::diag::{Diagnostic, Diagnostics, Span, nearest};
 use crate::schema::Schema;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node};
@@ -35,6 +35,8 @@ pub struct Environment {
     pub values: Node,
     /// Its claims, in the order of files and documents.
     pub claims: Vec<Claim>,
+    /// What was meant to be a claim and has had its say.
+    pub broken: Vec<Broken>,
     /// `environment.yaml`.
     pub span: Span,
 }
@@ -56,6 +58,33 @@ pub struct SourceRef {
     pub name: String,
     /// Its namespace, where it is not the Flux Kustomization's own.
     pub namespace: Option<String>,
+}
+
+/// What a document that could not be taken for a claim says it is.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    kind: String,
+    name: String,
+}
+
+impl Broken {
+    fn of(node: &Node) -> Broken {
+        let word = |keys: &[&str]| node.at_keys(keys).and_then(Node::as_str).unwrap_or("");
+        Broken {
+            kind: word(&["kind"]).to_string(),
+            name: word(&["metadata", "name"]).to_string(),
+        }
+    }
+
+    /// Whether it is called that, word for word.
+    pub fn is_called(&self, kind: &str, name: &str) -> bool {
+        self.kind == kind && self.name == name
+    }
+
+    /// Whether `kind` and `name` are the same claim, or would be but for a slip in the name.
+    pub fn is_meant_by(&self, kind: &ClaimKind, name: &str) -> bool {
+        kind.is_called(&self.kind) && nearest(&self.name, [name]).is_some()
+    }
 }
 
 impl Environment {
@@ -93,6 +122,7 @@ impl Environment {
             },
             values: values(name, node),
             claims: Vec::new(),
+            broken: Vec::new(),
             span: node.span().clone(),
         }
     }
@@ -151,10 +181,13 @@ pub(super) fn read(
     for path in claim_files(files, &folder, diagnostics) {
         match read_documents(files, &path) {
             Ok(documents) => {
-                let claims = documents
-                    .into_iter()
-                    .filter_map(|node| claim::read(node, name, kinds, diagnostics));
-                environment.claims.extend(claims.collect::<Vec<_>>());
+                for node in documents {
+                    let broken = Broken::of(&node);
+                    match claim::read(node, name, kinds, diagnostics) {
+                        Some(claim) => environment.claims.push(claim),
+                        None => environment.broken.push(broken),
+                    }
+                }
             }
             Err(faults) => diagnostics.extend(faults),
         }

@@ -23,6 +23,8 @@ pub struct ClaimKind {
     pub aliases: Vec<String>,
     /// How fields may be spelt.
     pub spelling: Spelling,
+    /// What it is for, in one or two sentences; empty where nothing is said.
+    pub description: String,
     /// The part of the tree that its claims belong to.
     pub group: Group,
     /// Structural schema of a whole claim.
@@ -43,6 +45,8 @@ pub struct ClaimKind {
     pub requires: Vec<Capability>,
     /// What is rendered.
     pub files: Vec<FileTemplate>,
+    /// The `spec` of `kind.yaml`, as it is written.
+    pub written: Node,
     /// `kind.yaml`.
     pub span: Span,
 }
@@ -153,29 +157,20 @@ pub(super) struct Kinds {
     pub(super) broken: Vec<String>,
 }
 
-/// Reads the built-in kinds and the workspace's own, which replace those of the same name.
+/// Reads the built-in kinds and, in a workspace, its own, which replace those of the same name.
 pub(super) fn read_all(
     files: &dyn Files,
     builtin: &Tree,
-    workspace: &Workspace,
+    workspace: Option<&Workspace>,
     templates: &mut Templates,
     diagnostics: &mut Diagnostics,
 ) -> Kinds {
-    let mut folders: Vec<(&dyn Files, TreePath)> = Vec::new();
-    for folder in &workspace.templates {
-        match kind_folders(files, folder) {
-            Ok(found) => folders.extend(found.into_iter().map(|it| (files, it))),
-            // The default folder may be absent.
-            Err(FilesError::NotFound) => {}
-            Err(error) => diagnostics.push(
-                Diagnostic::error(
-                    "unreadable-file",
-                    format!("`{folder}` can't be read: {error}"),
-                )
-                .at(&workspace.span),
-            ),
-        }
-    }
+    let own = workspace.map(|it| own_folders(files, it, diagnostics));
+    let mut folders: Vec<(&dyn Files, TreePath)> = own
+        .into_iter()
+        .flatten()
+        .map(|folder| (files, folder))
+        .collect();
     for folder in kind_folders(builtin, &TreePath::root().child(BUILTIN)).unwrap_or_default() {
         if !folders.iter().any(|(_, own)| own.name() == folder.name()) {
             folders.push((builtin, folder));
@@ -192,6 +187,29 @@ pub(super) fn read_all(
         }
     }
     kinds
+}
+
+fn own_folders(
+    files: &dyn Files,
+    workspace: &Workspace,
+    diagnostics: &mut Diagnostics,
+) -> Vec<TreePath> {
+    let mut folders = Vec::new();
+    for folder in &workspace.templates {
+        match kind_folders(files, folder) {
+            Ok(found) => folders.extend(found),
+            // The default folder may be absent.
+            Err(FilesError::NotFound) => {}
+            Err(error) => diagnostics.push(
+                Diagnostic::error(
+                    "unreadable-file",
+                    format!("`{folder}` can't be read: {error}"),
+                )
+                .at(&workspace.span),
+            ),
+        }
+    }
+    folders
 }
 
 fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, FilesError> {
@@ -281,6 +299,7 @@ impl Compiler<'_> {
             } else {
                 Spelling::Exact
             },
+            description: text("description").unwrap_or("").to_string(),
             group: if text("group") == Some("infrastructure") {
                 Group::Infrastructure
             } else {
@@ -302,6 +321,7 @@ impl Compiler<'_> {
                 .enumerate()
                 .filter_map(|(at, it)| self.file(at, it))
                 .collect(),
+            written: spec.clone(),
             span: node.span().clone(),
             schema: schema?,
         })

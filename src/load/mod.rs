@@ -12,7 +12,7 @@ mod workspace;
 
 pub use claim::Claim;
 pub use document::is_kubernetes_api;
-pub use environment::{Engine, Environment, SourceRef};
+pub use environment::{Broken, Engine, Environment, SourceRef};
 pub use kind::{Capability, ClaimKind, FileTemplate, Group, Reference, Rule, Spelling};
 pub use workspace::{ChartSource, Mirror, Workspace};
 
@@ -49,7 +49,13 @@ pub fn load(
         .map_err(|faults| diagnostics.extend(faults))
         .ok()?;
     let mut templates = Templates::default();
-    let kinds = kind::read_all(files, builtin, &workspace, &mut templates, diagnostics);
+    let kinds = kind::read_all(
+        files,
+        builtin,
+        Some(&workspace),
+        &mut templates,
+        diagnostics,
+    );
     let (mut base, mut environments) = (Environment::base(), Vec::new());
     for name in environment_names(files, diagnostics) {
         let Some(environment) = environment::read(files, &name, &kinds, diagnostics) else {
@@ -76,6 +82,30 @@ pub fn load(
         base,
         environments,
     })
+}
+
+/// Reads the claim kinds alone, by name: those of the workspace at the root of `files`, or the built-in ones where none is.
+pub fn kinds(
+    files: &dyn Files,
+    builtin: &Tree,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Arc<ClaimKind>> {
+    let is_workspace = matches!(
+        files.kind(&TreePath::root().child(workspace::FILE)),
+        Ok(Some(_))
+    );
+    let workspace = is_workspace.then(|| Workspace::read(files));
+    let workspace = workspace.and_then(|it| it.map_err(|faults| diagnostics.extend(faults)).ok());
+    let mut templates = Templates::default();
+    let mut kinds = kind::read_all(
+        files,
+        builtin,
+        workspace.as_ref(),
+        &mut templates,
+        diagnostics,
+    );
+    kinds.sound.sort_by(|a, b| a.name.cmp(&b.name));
+    kinds.sound
 }
 
 /// The folders of `environments/`, in the order of their names.

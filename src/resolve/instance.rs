@@ -105,7 +105,12 @@ impl Draft {
             span: claim.span().clone(),
         };
         let draft = draft.with_defaults(&repository.templates, environment, diagnostics);
-        diagnostics.extend(validate(&draft.node, &kind.schema, &kind.name));
+        let faults = validate(&draft.node, &kind.schema, &kind.name).into_iter();
+        let excluded = excluded(environment, selected);
+        diagnostics.extend(faults.map(|fault| match &excluded {
+            Some(help) if fault.code == "missing-field" => fault.help(help),
+            _ => fault,
+        }));
         (diagnostics.errors() == before).then_some(draft)
     }
 
@@ -306,6 +311,16 @@ fn capabilities(
         }
     }
     Ok(names)
+}
+
+/// What to do about a document that stands alone because the shared claim it adds to is excluded.
+fn excluded(environment: &Environment, selected: &Selected<'_>) -> Option<String> {
+    let own = selected.own.filter(|_| selected.base.is_none())?;
+    let mut titles = environment.exclude.iter().filter_map(Node::as_str);
+    let title = titles.find(|it| it.split_once('/').is_some_and(|it| it.1 == own.name))?;
+    Some(format!(
+        "the environment excludes `{title}`, so this must be whole: remove the document, or the entry of `exclude`"
+    ))
 }
 
 /// `metadata.env`, if given, is the environment's name; base belongs to none.

@@ -171,6 +171,16 @@ impl Order<'_> {
             )
             .at(at);
         }
+        if let Some(Some(other)) = self.done.get(name) {
+            let other = &other.kind.name;
+            let fault = Diagnostic::error(
+                "unknown-reference",
+                format!("`{name}` is no {what}, but a {other}"),
+            );
+            return fault
+                .at(at)
+                .help(format!("write `kind: {other}` beside the name"));
+        }
         let known = || {
             self.done
                 .keys()

@@ -45,6 +45,10 @@ pub(super) fn select<'a>(
         );
     }
     for claim in &environment.claims {
+        // Without what base says of it, all that it lacks would be told as faults of its own.
+        if !claims.contains_key(claim.name.as_str()) && is_broken(base, claim) {
+            continue;
+        }
         let selected = claims.entry(&claim.name).or_insert(Selected {
             base: None,
             own: None,
@@ -61,6 +65,11 @@ pub(super) fn select<'a>(
         environment,
         claims: claims.into_values().collect(),
     }
+}
+
+fn is_broken(base: &Environment, claim: &Claim) -> bool {
+    let mut broken = base.broken.iter();
+    broken.any(|it| it.is_meant_by(&claim.kind, &claim.name))
 }
 
 /// Base's claims that some environment takes.
@@ -129,7 +138,7 @@ fn excluded<'a>(
             .any(|it| it.kind.is_called(kind) && it.name == name)
         {
             names.push(name);
-        } else {
+        } else if !base.broken.iter().any(|it| it.is_called(kind, name)) {
             let text = entry.as_str().unwrap_or("");
             let fault = Diagnostic::error(
                 "unknown-exclude",

@@ -264,6 +264,14 @@ impl Schema {
         self.conditional_default.as_deref()
     }
 
+    /// The schemas of which one at least must hold, if there are such.
+    pub fn alternatives(&self) -> impl Iterator<Item = &Schema> {
+        let logic = self.logic.as_deref();
+        logic
+            .into_iter()
+            .flat_map(|it| it.any_of.iter().chain(&it.one_of))
+    }
+
     /// The values that are allowed, if only some are.
     pub fn allowed_values(&self) -> &[Node] {
         self.limits.as_ref().map_or(&[], |it| &it.one_of)

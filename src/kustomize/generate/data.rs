@@ -157,9 +157,7 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
         .chain(entry.get("env").filter(|it| it.as_str() != Some("")))
     {
         let (path, bytes) = loader.bytes(folder, source.as_str().unwrap_or(""), source.span())?;
-        let lines = std::str::from_utf8(&bytes).map_err(|_| {
-            Diagnostic::error("not-text", format!("the file `{path}` is no UTF-8 text")).at(source)
-        })?;
+        let lines = std::str::from_utf8(&bytes).map_err(|_| loader.not_text(&path).at(source))?;
         for (key, value) in env_lines(lines) {
             add(key.to_string(), value.as_bytes().to_vec(), source)?;
         }
