@@ -5,13 +5,14 @@
 //! `pleach diff`: what a change will do, object by object and field by field.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Global, Outcome, output, session};
+use super::session::{self, WORKSPACE};
+use super::{Global, Outcome, output};
 use crate::compare::{Comparison, Side, compare};
 use crate::diff::Salt;
 use crate::disk::{Folder, Repository, WorkTree, find_upwards};
@@ -43,9 +44,6 @@ enum Form {
     Json,
 }
 
-/// The file that makes a folder a workspace.
-const WORKSPACE: &str = "pleach.yaml";
-
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let current = session::directory(global)?;
     let sides = open(arguments, &current)?;
@@ -53,8 +51,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let comparison = match (is_workspace, arguments.committed) {
         (true, false) => compare_rendered(&sides, global)?,
         (true, true) => {
-            let [before, after] = sides.each_ref().map(Opened::output);
-            compare(&before.side(), &after.side(), &environment, &salt())
+            let [before, after] = &sides;
+            let (old, new) = (before.output(after), after.output(before));
+            compare(&old.side(), &new.side(), &environment, &salt())
         }
         (false, _) => {
             let folder = |part: &TreePath| match part.as_str() {
@@ -65,12 +64,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             compare(&before.side(), &after.side(), &folder, &salt())
         }
     };
-    print(&comparison, &sides, arguments.output, global)?;
+    print(&comparison, &sides, arguments.output)?;
+    let display = |path: &TreePath| path.to_string();
+    let noted = match comparison.notes.is_empty() {
+        true => Outcome::Clean,
+        false => session::report(&comparison.notes, global, &display),
+    };
     let is_same = comparison.environments.is_empty() && comparison.notes.is_empty();
-    Ok(if arguments.exit_code && !is_same {
-        Outcome::Findings
-    } else {
-        Outcome::Clean
+    Ok(match arguments.exit_code && !is_same {
+        true => Outcome::Findings,
+        false => noted,
     })
 }
 
@@ -80,31 +83,19 @@ fn environment(part: &TreePath) -> Option<String> {
     environment.map(str::to_string)
 }
 
-fn print(
-    comparison: &Comparison,
-    [before, after]: &[Opened; 2],
-    form: Form,
-    global: &Global,
-) -> Result<()> {
-    let current = std::env::current_dir().unwrap_or_default();
-    let display = |path: &TreePath| session::shown(&after.base.join(path.as_str()), &current, path);
-    let view = View {
-        display: &display,
-        color: true,
-    };
+fn print(comparison: &Comparison, [before, after]: &[Opened; 2], form: Form) -> Result<()> {
     match form {
         Form::Json => {
-            let sides = [&*before.name, &*after.name];
-            output::data(changes_json(comparison, sides, &view).as_bytes())?;
+            output::data(changes_json(comparison, [&before.name, &after.name]).as_bytes())
         }
         Form::Text => {
-            output::text(&changes(comparison, &view))?;
-            if !comparison.notes.is_empty() {
-                session::report(&comparison.notes, global, &display);
-            }
+            let view = View {
+                display: &TreePath::to_string,
+                color: true,
+            };
+            output::text(&changes(comparison, &view))
         }
     }
-    Ok(())
 }
 
 /// Random, so that a digest of a hidden value can be compared within one report and looked up nowhere.
@@ -120,8 +111,6 @@ struct Opened {
     files: Arc<dyn Files + Send + Sync>,
     /// The folder of `files` that is compared.
     root: TreePath,
-    /// Where `files` stand on disk.
-    base: PathBuf,
     /// Whether it is a folder that the user named.
     is_folder: bool,
 }
@@ -140,9 +129,10 @@ impl Opened {
         kind == Ok(Some(EntryKind::File))
     }
 
-    /// The workspace's output folder in its place.
-    fn output(&self) -> Opened {
-        let workspace = Workspace::read(&Below::new(&*self.files, self.root.clone()));
+    /// The workspace's output folder in its place, or where the other side has it.
+    fn output(&self, other: &Opened) -> Opened {
+        let read = |it: &Opened| Workspace::read(&Below::new(&*it.files, it.root.clone()));
+        let workspace = read(self).or_else(|_| read(other));
         let output = workspace.map_or_else(|_| TreePath::root(), |it| it.output);
         Opened {
             root: self.root.join(&output),
@@ -197,7 +187,7 @@ fn open(arguments: &Arguments, current: &Path) -> Result<[Opened; 2]> {
         [] => Ok([open_revision(place, "HEAD")?, open_work_tree(place)?]),
         [range] => match (range.split_once("..."), range.split_once("..")) {
             (Some((a, b)), _) => {
-                let base = repository(place)?.merge_base(or_head(a), or_head(b))?;
+                let base = Repository::find(place)?.merge_base(or_head(a), or_head(b))?;
                 let base = base.with_context(|| format!("`{a}` and `{b}` have no common past"))?;
                 Ok([
                     open_revision(place, &base)?,
@@ -224,43 +214,35 @@ fn or_head(name: &str) -> &str {
     if name.is_empty() { "HEAD" } else { name }
 }
 
-fn repository(place: &Path) -> Result<Repository> {
-    // The error says all that its cause says.
-    Repository::find(place).map_err(|it| anyhow!("{it}"))
-}
-
 fn open_revision(place: &Path, name: &str) -> Result<Opened> {
-    let repository = repository(place)?;
+    let repository = Repository::find(place)?;
     let revision = repository.revision(name)?;
     let files = revision.with_context(|| format!("there is no revision `{name}`"))?;
     Ok(Opened {
         name: name.to_string(),
         files: Arc::new(files),
         root: below(place, repository.root())?,
-        base: repository.root().to_path_buf(),
         is_folder: false,
     })
 }
 
 fn open_work_tree(place: &Path) -> Result<Opened> {
-    let repository = repository(place)?;
+    let repository = Repository::find(place)?;
     Ok(Opened {
         name: "the work tree".to_string(),
         files: Arc::new(WorkTree::open(&repository)?),
         root: below(place, repository.root())?,
-        base: repository.root().to_path_buf(),
         is_folder: false,
     })
 }
 
 /// A folder by itself; its kustomizations may refer to others anywhere.
 fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
-    let base = PathBuf::from("/");
+    let top = Path::new("/");
     Ok(Opened {
         name: name.to_string(),
-        files: Arc::new(Folder::open(&base)?),
-        root: below(folder, &base)?,
-        base,
+        files: Arc::new(Folder::open(top)?),
+        root: below(folder, top)?,
         is_folder: true,
     })
 }

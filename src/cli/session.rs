@@ -15,7 +15,7 @@ use crate::report::{self, View};
 use crate::tree::TreePath;
 
 /// The file that makes a folder a workspace.
-const WORKSPACE: &str = "pleach.yaml";
+pub(super) const WORKSPACE: &str = "pleach.yaml";
 
 /// Beyond it, `../..` says less than the whole path.
 const UP_MAX: usize = 3;

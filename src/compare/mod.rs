@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::{Diagnostic, Diagnostics, Position, Severity};
 use crate::diff::{Change, Salt, diff};
 use crate::object::Object;
 use crate::schema::Schemas;
@@ -100,9 +100,9 @@ fn objects(
     let new = part.build(after, 1);
     match (first_error(&old.diagnostics), first_error(&new.diagnostics)) {
         (None, None) => Ok((old.objects, new.objects)),
-        (Some(fault), None) => Err(not_compared(part, &format!("in {}", before.name), fault)),
-        (None, Some(fault)) => Err(not_compared(part, &format!("in {}", after.name), fault)),
-        (Some(_), Some(fault)) => Err(not_compared(part, "on either side", fault)),
+        (Some(fault), None) => Err(not_compared(part, before, before.name, fault)),
+        (None, Some(fault)) => Err(not_compared(part, after, after.name, fault)),
+        (Some(_), Some(fault)) => Err(not_compared(part, after, "either side", fault)),
     }
 }
 
@@ -110,18 +110,24 @@ fn first_error(diagnostics: &Diagnostics) -> Option<&Diagnostic> {
     diagnostics.iter().find(|it| it.severity == Severity::Error)
 }
 
-fn not_compared(part: &Part, side: &str, fault: &Diagnostic) -> Box<Diagnostic> {
+/// Says why, with the place and no excerpt of the file: what stands there may be secret.
+fn not_compared(part: &Part, side: &Side<'_>, name: &str, fault: &Diagnostic) -> Box<Diagnostic> {
     let folder = match part.folder.as_str() {
         "" => ".",
         folder => folder,
     };
-    let message = format!("`{folder}` can't be built {side}, so it is not compared");
-    let note = Diagnostic::warning("not-compared", message).label(fault.message.clone());
-    let note = match &fault.span {
-        Some(span) => note.at(span),
-        None => note.help(fault.message.clone()),
-    };
-    Box::new(note)
+    let place = fault.span.as_ref().map(|span| {
+        let path = span.path().below(side.root);
+        let path = path.as_ref().unwrap_or(span.path());
+        let Position { line, column } = span.position();
+        format!("{path}:{line}:{column}: ")
+    });
+    let message = format!(
+        "`{folder}` is not compared, since it can't be built in {name}: {}{}",
+        place.unwrap_or_default(),
+        fault.message
+    );
+    Box::new(Diagnostic::warning("not-compared", message))
 }
 
 /// Whether all that was read is the same on the other side.

@@ -90,7 +90,7 @@ impl Comparison<'_> {
         self.push(Difference::Removed(value.clone()), value);
     }
 
-    fn changed(&mut self, before: &Node, after: &Node) {
+    pub(super) fn changed(&mut self, before: &Node, after: &Node) {
         self.push(Difference::Changed(before.clone(), after.clone()), after);
     }
 

@@ -15,7 +15,7 @@ pub struct Group<'a> {
 }
 
 /// One object of one environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// The environment.
     pub environment: &'a str,
@@ -42,15 +42,6 @@ pub fn group<'a>(
     }
     groups.into_values().collect()
 }
-
-impl PartialEq for Change {
-    /// Whether two changes do the same to the same object.
-    fn eq(&self, other: &Change) -> bool {
-        self.id == other.id && key(self) == key(other)
-    }
-}
-
-impl Eq for Change {}
 
 /// What makes two changes equal, as one text. What is new or gone has its name in its content.
 fn key(change: &Change) -> String {

@@ -24,10 +24,15 @@ pub(super) fn compare(comparison: &mut Comparison<'_>, before: &Node, after: &No
             comparison.within(Step::Document(at), |it| it.nodes(&old, &new, None));
         }
     }
+    if comparison.changes.len() > known {
+        return;
+    }
     // Where only comments or the layout differ, the lines say so.
-    if comparison.changes.len() == known {
-        let texts = (before.as_str().unwrap_or(""), after.as_str().unwrap_or(""));
+    let texts = (before.as_str().unwrap_or(""), after.as_str().unwrap_or(""));
+    if texts.0.contains('\n') || texts.1.contains('\n') {
         comparison.push(Difference::Text(lines(texts.0, texts.1)), after);
+    } else {
+        comparison.changed(before, after);
     }
 }
 
@@ -40,16 +45,19 @@ fn documents(text: &Node) -> Option<Vec<Node>> {
 
 fn lines(before: &str, after: &str) -> Vec<Line> {
     let diff = TextDiff::from_lines(before, after);
+    let same_end = before.ends_with('\n') == after.ends_with('\n');
+    let text = |line: &str| match line.strip_suffix('\n') {
+        Some(line) => line.into(),
+        None if same_end => line.into(),
+        None => format!("{line} (no line end)").into(),
+    };
     let mut lines = Vec::new();
     for hunk in diff.grouped_ops(CONTEXT) {
         if hunk.first().is_some_and(|it| it.new_range().start > 0) {
             lines.push(Line::Gap);
         }
         for change in hunk.iter().flat_map(|it| diff.iter_changes(it)) {
-            let text = match change.value().strip_suffix('\n') {
-                Some(text) => text.into(),
-                None => format!("{} (no line end)", change.value()).into(),
-            };
+            let text = text(change.value());
             lines.push(match change.tag() {
                 ChangeTag::Equal => Line::Same(text),
                 ChangeTag::Delete => Line::Removed(text),

@@ -23,7 +23,10 @@ pub(super) fn draft(before: &Object, after: &Object, schemas: &Schemas) -> Optio
         return None;
     }
     let mut drafter = Drafter {
-        merge: Merge { schemas },
+        merge: Merge {
+            schemas,
+            commented: None,
+        },
         schemas,
         is_natural: true,
     };

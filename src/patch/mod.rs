@@ -1,6 +1,7 @@
 //! Strategic merge and JSON 6902 as kustomize applies them, and the patch between two objects.
 
 mod between;
+mod comments;
 mod draft;
 mod json6902;
 mod lists;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::comments::Commented;
 use super::lists;
 use super::same::written_style;
 use crate::diag::Diagnostic;
@@ -38,7 +39,11 @@ pub fn strategic(
         Some(Directive::Replace) => return Ok(Applied::Merged),
         _ => {}
     }
-    let merge = Merge { schemas };
+    let commented = Commented::read([target, patch], schemas);
+    let merge = Merge {
+        schemas: commented.as_ref().map_or(schemas, |it| &it.schemas),
+        commented: commented.as_ref(),
+    };
     merge.merge(target, Some(patch), schemas.type_of(gvk))?;
     Ok(Applied::Merged)
 }
@@ -98,6 +103,7 @@ fn without_directive(items: &[Node], directive: Directive) -> Vec<Node> {
 
 pub(super) struct Merge<'a> {
     pub(super) schemas: &'a Schemas,
+    pub(super) commented: Option<&'a Commented>,
 }
 
 impl Merge<'_> {
@@ -161,7 +167,7 @@ impl Merge<'_> {
         let mut fault = None;
         entries.retain_mut(|entry| {
             let key = entry.key.as_str().unwrap_or("");
-            let of = of.and_then(|of| self.schemas.field(of, key));
+            let of = self.field(of, &entry.key);
             let patch = pending.remove(key);
             self.merge(&mut entry.value, patch, of)
                 .unwrap_or_else(|it| {
@@ -175,7 +181,7 @@ impl Merge<'_> {
         for entry in patch.and_then(Node::as_mapping).into_iter().flatten() {
             let key = entry.key.as_str().unwrap_or("");
             if let Some(value) = pending.remove(key) {
-                let of = of.and_then(|of| self.schemas.field(of, key));
+                let of = self.field(of, &entry.key);
                 if let Some(value) = self.added(value, of)? {
                     entries.push(entry.key.clone(), value);
                 }
@@ -324,6 +330,12 @@ impl Merge<'_> {
             *items = lists::own(self, old, keys, of.and_then(|of| self.schemas.items(of)))?;
         }
         Ok(())
+    }
+
+    /// The type of a key's value: what a comment says, else what the map's type says.
+    fn field(&self, of: Option<TypeRef>, key: &Node) -> Option<TypeRef> {
+        let said = self.commented.and_then(|it| it.type_of(key));
+        said.or_else(|| self.schemas.field(of?, key.as_str().unwrap_or("")))
     }
 
     /// Where no type is known, an object inside the object says its own.

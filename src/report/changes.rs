@@ -14,6 +14,10 @@ use super::summary::counted;
 /// Lines that are shown of one value.
 const LINES_MAX: usize = 40;
 
+/// Characters that are shown of a line of a value, where base64 has long ones, and of an item of a list.
+const WIDTH_MAX: usize = 400;
+const NAME_MAX: usize = 60;
+
 /// Objects that are named in one group, and items of a list whose order differs.
 const NAMES_MAX: usize = 12;
 
@@ -158,15 +162,19 @@ impl Printer {
         shorten(&mut lines, LINES_MAX);
         let ink = if sign == '+' { Ink::Green } else { Ink::Red };
         for line in lines {
-            self.line(ink, &format!("    {sign} {line}"));
+            self.line(ink, &format!("    {sign} {}", clipped(&line, WIDTH_MAX)));
         }
     }
 
     fn text_line(&mut self, line: &Line) {
         match line {
-            Line::Same(text) => self.line(Ink::Dim, &format!("      {text}")),
-            Line::Removed(text) => self.line(Ink::Red, &format!("    - {text}")),
-            Line::Added(text) => self.line(Ink::Green, &format!("    + {text}")),
+            Line::Same(text) => self.line(Ink::Dim, &format!("      {}", clipped(text, WIDTH_MAX))),
+            Line::Removed(text) => {
+                self.line(Ink::Red, &format!("    - {}", clipped(text, WIDTH_MAX)))
+            }
+            Line::Added(text) => {
+                self.line(Ink::Green, &format!("    + {}", clipped(text, WIDTH_MAX)))
+            }
             Line::Gap => self.line(Ink::Dim, "      …"),
         }
     }
@@ -211,14 +219,14 @@ fn titled(change: &Change, id: &ObjectId, environments: &[&str]) -> String {
 }
 
 fn listed(names: &[Box<str>]) -> String {
-    let mut names: Vec<String> = names.iter().map(|it| clipped(it)).collect();
+    let mut names: Vec<String> = names.iter().map(|it| clipped(it, NAME_MAX)).collect();
     shorten(&mut names, NAMES_MAX);
     names.join(", ")
 }
 
 /// The beginning of a long text.
-fn clipped(text: &str) -> String {
-    match text.char_indices().nth(60) {
+fn clipped(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or(text)),
         None => text.to_string(),
     }

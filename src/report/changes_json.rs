@@ -3,18 +3,17 @@
 use crate::compare::Comparison;
 use crate::diag::Diagnostic;
 use crate::diff::{ChangeKind, Difference, FieldChange, Group, Line, Place, group};
-use crate::yaml::{Kind, Node, View as Value};
+use crate::yaml::{Kind, Node, View};
 
-use super::View;
 use super::changes::name;
 use super::json::quoted;
 
 /// `{"schema": 1, "before": …, "after": …, "groups": [...], "notes": [...]}`, one group of equal changes a line.
-pub fn changes_json(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> String {
+pub fn changes_json(comparison: &Comparison, sides: [&str; 2]) -> String {
     let environments = comparison.environments.iter();
     let groups = group(environments.map(|(name, changes)| (&**name, &**changes)));
     let groups: Vec<String> = groups.iter().map(one_group).collect();
-    let notes: Vec<String> = comparison.notes.iter().map(|it| note(it, view)).collect();
+    let notes: Vec<String> = comparison.notes.iter().map(note).collect();
     let list = |items: &[String]| match items {
         [] => "[]".to_string(),
         items => format!("[\n{}\n]", items.join(",\n")),
@@ -108,11 +107,11 @@ fn line(line: &Line) -> String {
 
 fn value(node: &Node) -> String {
     match node.view() {
-        Value::Sequence(items) => {
+        View::Sequence(items) => {
             let items: Vec<String> = items.iter().map(value).collect();
             format!("[{}]", items.join(", "))
         }
-        Value::Mapping(entries) => {
+        View::Mapping(entries) => {
             let entries = entries.iter();
             let entries: Vec<String> = entries
                 .map(|it| {
@@ -125,7 +124,7 @@ fn value(node: &Node) -> String {
                 .collect();
             format!("{{{}}}", entries.join(", "))
         }
-        Value::Scalar(text) => scalar(node, text),
+        View::Scalar(text) => scalar(node, text),
     }
 }
 
@@ -140,16 +139,7 @@ fn scalar(node: &Node, text: &str) -> String {
     number.unwrap_or_else(|| quoted(text))
 }
 
-fn note(it: &Diagnostic, view: &View<'_>) -> String {
-    let place = it.span.as_ref().map(|span| {
-        let path = quoted(&(view.display)(span.path()));
-        format!(", \"path\": {path}, \"line\": {}", span.position().line)
-    });
-    format!(
-        "{{\"code\": {}, \"message\": {}, \"reason\": {}{}}}",
-        quoted(it.code),
-        quoted(&it.message),
-        quoted(it.help.first().map_or(&it.label, |it| it)),
-        place.unwrap_or_default()
-    )
+fn note(it: &Diagnostic) -> String {
+    let (code, message) = (quoted(it.code), quoted(&it.message));
+    format!("{{\"code\": {code}, \"message\": {message}}}")
 }

@@ -22,6 +22,8 @@ pub struct Schemas {
 /// Types, and which of them is a kind's.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Types {
+    /// Whether they begin with the built-in ones, which can then be named.
+    pub(super) builtin: bool,
     pub(super) types: Vec<Type>,
     pub(super) kinds: BTreeMap<Gvk, TypeRef>,
 }
@@ -136,7 +138,10 @@ fn read_scopes(table: &str) -> IndexMap<Gvk, bool> {
 }
 
 fn read_types(table: &str) -> Types {
-    let mut schemas = Types::default();
+    let mut schemas = Types {
+        builtin: true,
+        ..Types::default()
+    };
     let rows = || table.lines().map(|line| line.split(' '));
     let mut names = BTreeMap::new();
     for mut row in rows().filter(|row| row.clone().next() == Some("type")) {

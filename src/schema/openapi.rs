@@ -37,6 +37,22 @@ impl Schemas {
     }
 }
 
+impl Schemas {
+    /// Adds a type that is said in place, as in a comment. It can refer to the built-in types, where there are any.
+    pub fn add_inline(&mut self, schema: &Node) -> Option<TypeRef> {
+        let types = self.types().clone();
+        let names = if types.builtin {
+            builtin_names().collect()
+        } else {
+            BTreeMap::new()
+        };
+        let mut reader = Reader { types, names };
+        let at = reader.resolve(schema)?;
+        self.types = reader.types.into();
+        Some(at)
+    }
+}
+
 /// Reads definitions and paths into schemas whose types have these names. The older ones may stay as they are.
 fn read_document(
     document: &Node,
