@@ -411,7 +411,22 @@ fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagno
     }
     let applied = patch::json6902(resource.node_mut(), operations);
     applied.map_err(|it| patched(it, resource))?;
+    still_an_object(resource, operations)?;
     Ok(identity(resource) != before)
+}
+
+/// A strategic merge puts kind and name back; operations can take them away, and then there is no object any more.
+fn still_an_object(resource: &Resource, operations: &Node) -> Result<(), Diagnostic> {
+    let (kind, name) = (resource.object.kind(), resource.object.name());
+    let lost = match (kind.is_empty(), name.is_empty()) {
+        (true, _) => "kind",
+        (_, true) => "metadata.name",
+        _ => return Ok(()),
+    };
+    let message = format!("the patch takes `{lost}` away from the object");
+    Err(Diagnostic::error("patch-fails", message)
+        .at(operations)
+        .help("to take the whole object out, patch it with `$patch: delete`"))
 }
 
 /// Says what was to be patched.
