@@ -4,7 +4,7 @@
 //! the words that YAML 1.1 takes for booleans are booleans. What is read here comes out with the names as they should be.
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::yaml::{Entry, Kind, Mapping, Node, Style, Tag};
+use crate::yaml::{Entry, Kind, Mapping, Node};
 
 /// The type of a field.
 pub(super) enum Shape {
@@ -210,12 +210,5 @@ pub(super) fn as_bool(node: &Node) -> Option<bool> {
     if node.kind() == Kind::Bool {
         return node.as_bool();
     }
-    if node.style() != Style::Plain || node.tag() != Tag::None {
-        return None;
-    }
-    match node.as_str()? {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
-        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
-        _ => None,
-    }
+    node.as_old_bool()
 }

@@ -127,7 +127,7 @@ fn as_yaml_1_1(node: &mut Node) {
                 .into_iter()
                 .flat_map(Mapping::iter_mut)
             {
-                if let Some(it) = old_bool(&entry.key) {
+                if let Some(it) = entry.key.as_old_bool() {
                     entry.key = Node::string(it.to_string()).at(entry.key.span());
                 }
                 as_yaml_1_1(&mut entry.value);
@@ -138,22 +138,10 @@ fn as_yaml_1_1(node: &mut Node) {
             json_number(node).map(|it| Node::scalar(it, Style::Plain, Tag::None))
         }
         Kind::Timestamp => node.as_str().map(Node::from),
-        _ => old_bool(node).map(Node::bool),
+        _ => node.as_old_bool().map(Node::bool),
     };
     if let Some(meant) = meant {
         *node = meant.at(node.span());
-    }
-}
-
-/// A word that only YAML 1.1 takes for a boolean.
-fn old_bool(node: &Node) -> Option<bool> {
-    if node.style() != Style::Plain || node.tag() != Tag::None {
-        return None;
-    }
-    match node.as_str()? {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
-        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
-        _ => None,
     }
 }
 

@@ -306,6 +306,18 @@ impl Node {
         (self.kind() == Kind::Bool).then(|| matches!(self.as_str(), Some("true" | "True" | "TRUE")))
     }
 
+    /// The value of an unquoted word that only YAML 1.1 takes for a boolean: `yes`, `off` and their like.
+    pub fn as_old_bool(&self) -> Option<bool> {
+        if self.style() != Style::Plain || self.tag() != Tag::None {
+            return None;
+        }
+        match self.as_str()? {
+            "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+            "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+            _ => None,
+        }
+    }
+
     /// The value of a whole number within 64 bits.
     pub fn as_int(&self) -> Option<i64> {
         if self.kind() != Kind::Int {
