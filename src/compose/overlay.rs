@@ -13,6 +13,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::kustomize::{self, FILE_NAMES, Options, Reorder};
 use crate::load::Group;
 use crate::object::Object;
+use crate::render::plain_name;
 use crate::tree::{EntryKind, Files, Tree, TreePath};
 use crate::yaml::{Mapping, Node, parse_one, to_claims_form};
 
@@ -264,15 +265,7 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
 
 /// `<kind>-<name>.yaml`; where that is taken, with the namespace, then with a number.
 fn file_name(object: &Object, taken: &[DeliveredFile]) -> Arc<str> {
-    let plain = |c: char| {
-        if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-' {
-            c
-        } else {
-            '-'
-        }
-    };
-    let form =
-        |parts: &[&str]| -> String { parts.join("-").to_lowercase().chars().map(plain).collect() };
+    let form = |parts: &[&str]| plain_name(&parts.join("-"));
     let candidates = [
         form(&[object.kind(), object.name()]),
         form(&[object.kind(), object.namespace(), object.name()]),

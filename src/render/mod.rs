@@ -124,8 +124,8 @@ fn render_file(
     Ok(files)
 }
 
-/// Characters outside `[a-z0-9.-]` become `-`; the name ends in `.yaml`.
-fn file_name(name: &str) -> String {
+/// The name's characters as a file's name may have them: those outside `[a-z0-9.-]` become `-`.
+pub fn plain_name(name: &str) -> String {
     let plain = |c: char| {
         if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-' {
             c
@@ -133,7 +133,12 @@ fn file_name(name: &str) -> String {
             '-'
         }
     };
-    let name: String = name.to_lowercase().chars().map(plain).collect();
+    name.to_lowercase().chars().map(plain).collect()
+}
+
+/// A plain name that ends in `.yaml`.
+fn file_name(name: &str) -> String {
+    let name = plain_name(name);
     if name.ends_with(".yaml") {
         name
     } else {
