@@ -13,6 +13,7 @@ mod claims;
 mod cli;
 mod diff;
 mod disk;
+mod edit;
 mod emit;
 mod examples;
 mod golden;
