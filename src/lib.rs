@@ -92,7 +92,9 @@ fn run(
     diagnostics: &mut Diagnostics,
 ) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
-    let base = deliver(repository, &resolution.base, diagnostics);
+    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
+        deliver(repository, base, diagnostics)
+    });
     let environments = each(
         &resolution.environments,
         diagnostics,
@@ -104,7 +106,7 @@ fn run(
     let composition = compose::compose(
         files,
         &repository.workspace,
-        base,
+        bases,
         environments,
         diagnostics,
     );
@@ -124,7 +126,7 @@ fn deliver<'a>(
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests
         .iter()
-        .map(|it| delivery::lower(it, environment.engine, &repository.workspace, diagnostics));
+        .map(|it| delivery::lower(it, environment, &repository.workspace, diagnostics));
     Delivered {
         environment,
         deliveries: deliveries.collect(),

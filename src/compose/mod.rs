@@ -5,6 +5,7 @@
 //! outside itself.
 
 mod cluster;
+mod flat;
 mod folder;
 mod form;
 mod order;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostics, each};
-use crate::load::{Environment, Workspace};
+use crate::load::{Environment, Layout, Workspace};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use folder::Common;
@@ -53,35 +54,41 @@ pub struct Expected {
     pub objects: Vec<Object>,
     /// The claim, as a message says it.
     pub title: String,
+    /// Whether the folder holds plain objects and no kustomization: a sync engine takes all of its files then.
+    pub is_flat: bool,
 }
 
-/// Composes the tree. `files` is where `overlays/` is read from.
+/// Composes the tree. `files` is where `overlays/` is read from; `bases` is what environments share, for each engine.
 pub fn compose(
     files: &dyn Files,
     workspace: &Workspace,
-    base: Delivered<'_>,
+    bases: Vec<Delivered<'_>>,
     environments: Vec<Delivered<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Composition {
     let mut composition = Composition::default();
     let base_overlay = overlay::read(files, "base", diagnostics);
-    let laid_base = overlay::lay(files, base, &[&base_overlay], diagnostics);
-    owners::check(&laid_base, diagnostics);
-    for delivery in &laid_base.deliveries {
-        let place = folder::path(delivery, "base");
-        folder::plain(
-            &mut composition,
-            &place,
-            delivery,
-            &laid_base.common,
-            diagnostics,
-        );
+    let bases = each(bases, diagnostics, |base, diagnostics| {
+        overlay::lay(files, base, &[&base_overlay], diagnostics)
+    });
+    for laid in &bases {
+        owners::check(laid, diagnostics);
+        for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
+            let place = folder::path(delivery, laid.environment);
+            folder::plain(
+                &mut composition,
+                &place,
+                delivery,
+                &laid.common,
+                diagnostics,
+            );
+        }
     }
     let composed = each(environments, diagnostics, |environment, diagnostics| {
         let own_overlay = overlay::read(files, &environment.environment.name, diagnostics);
         let overlays = [&base_overlay, &own_overlay];
         let laid = overlay::lay(files, environment, &overlays, diagnostics);
-        compose_environment(workspace, &laid, &laid_base.deliveries, diagnostics)
+        compose_environment(workspace, &laid, &bases, diagnostics)
     });
     for Composition { files, expected } in composed {
         composition.files.extend(files);
@@ -97,37 +104,41 @@ struct Laid<'a> {
     common: Common,
 }
 
+impl Laid<'_> {
+    /// A claim's folder and what stands in it, if anything does.
+    fn folder_of(&self, claim: &str) -> Option<(TreePath, &Delivery)> {
+        let mut standing = self.deliveries.iter().filter(|it| !it.files.is_empty());
+        let delivery = standing.find(|it| it.name == claim)?;
+        Some((folder::path(delivery, self.environment), delivery))
+    }
+}
+
 fn compose_environment(
     workspace: &Workspace,
     laid: &Laid<'_>,
-    base: &[Delivery],
+    bases: &[Laid<'_>],
     diagnostics: &mut Diagnostics,
 ) -> Composition {
     let mut composition = Composition::default();
     owners::check(laid, diagnostics);
     let order = order::order(laid.environment, &laid.deliveries, diagnostics);
+    let base = bases
+        .iter()
+        .find(|it| it.environment.engine == laid.environment.engine);
     for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
-        let place = folder::path(delivery, &laid.environment.name);
-        let common = &laid.common;
-        let is_base = |it: &&Delivery| it.name == delivery.name && !it.files.is_empty();
-        match base.iter().find(is_base) {
-            Some(base) => folder::overlay(
-                &mut composition,
-                &place,
-                delivery,
-                base,
-                common,
-                diagnostics,
-            ),
-            None => folder::plain(&mut composition, &place, delivery, common, diagnostics),
+        let (into, common) = (&mut composition, &laid.common);
+        let place = folder::path(delivery, laid.environment);
+        let base = base.and_then(|it| it.folder_of(&delivery.name));
+        match (laid.environment.layout, base) {
+            (Layout::Flat, _) => flat::write(into, &place, delivery, common, diagnostics),
+            (Layout::Overlays, Some(base)) => {
+                folder::overlay(into, &place, delivery, base, common, diagnostics);
+            }
+            (Layout::Overlays, None) => {
+                folder::plain(into, &place, delivery, common, diagnostics);
+            }
         }
     }
-    cluster::write(
-        &mut composition,
-        workspace,
-        laid.environment,
-        &laid.deliveries,
-        &order,
-    );
+    cluster::write(&mut composition, workspace, laid, &order, diagnostics);
     composition
 }

@@ -192,15 +192,17 @@ fn lay_one(
         }
     }
     for delivery in &mut deliveries {
-        delivery.files.retain_mut(|file| {
-            match places.remove(&(delivery.name.clone(), file.name.clone())) {
-                Some(object) => {
-                    file.object = object;
-                    true
-                }
-                None => false,
+        let mut keep = |file: &mut DeliveredFile| match places
+            .remove(&(delivery.name.clone(), file.name.clone()))
+        {
+            Some(object) => {
+                file.object = object;
+                true
             }
-        });
+            None => false,
+        };
+        delivery.files.retain_mut(&mut keep);
+        delivery.releases.retain_mut(keep);
     }
     add(&mut deliveries, added, environment, overlay);
     deliveries
@@ -222,9 +224,10 @@ fn no_match_is_an_error(mut diagnostic: Diagnostic) -> Diagnostic {
 
 /// All objects, each with the claim and the file that it belongs to.
 fn marked(deliveries: &[Delivery]) -> Vec<Object> {
-    let files = deliveries
-        .iter()
-        .flat_map(|delivery| delivery.files.iter().map(move |file| (delivery, file)));
+    let files = deliveries.iter().flat_map(|delivery| {
+        let files = delivery.files.iter().chain(&delivery.releases);
+        files.map(move |file| (delivery, file))
+    });
     files
         .map(|(delivery, file)| Object {
             mark: Some(format!("{}/{}", delivery.name, file.name).into()),
@@ -244,6 +247,7 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
             title: format!("Overlay/{environment}"),
             group: Group::Apps,
             files: Vec::new(),
+            releases: Vec::new(),
             first: Vec::new(),
             provides: BTreeSet::new(),
             requires: BTreeSet::new(),
