@@ -6,11 +6,13 @@
 pub mod argo;
 mod flux;
 mod intent;
+mod pin;
 mod repository;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::chart::Charts;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Engine, Environment, Group, Workspace};
 use crate::object::Object;
@@ -19,6 +21,7 @@ use crate::yaml::Node;
 use intent::{Intent, IntentKind};
 
 pub use flux::NAMESPACE as FLUX_NAMESPACE;
+pub use pin::unused_pins;
 
 /// A claim in the form that is applied.
 #[derive(Clone, Debug)]
@@ -67,26 +70,31 @@ pub fn lower(
     manifest: &Manifest<'_>,
     environment: &Environment,
     workspace: &Workspace,
+    charts: &Charts<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Delivery {
     let mut lowered = Lowered::default();
     for file in &manifest.files {
         if !intent::is_intent(&file.node) {
             lowered.files.push(file.clone());
-        } else if let Some(intent) = diagnostics.keep(Intent::new(&file.node)) {
-            match environment.engine {
-                Engine::Flux => {
-                    let kept = lowered.for_flux(&intent, workspace);
-                    diagnostics.keep(kept);
-                }
-                Engine::Argo => {
-                    let target = argo::Target {
-                        argo: &environment.argo,
-                        workspace,
-                        claim: &manifest.instance.name,
-                    };
-                    lowered.for_argo(&intent, &target, &file.name, diagnostics);
-                }
+            continue;
+        }
+        let node = pin::pinned(&file.node, charts, diagnostics);
+        let Some(intent) = diagnostics.keep(Intent::new(&node)) else {
+            continue;
+        };
+        match environment.engine {
+            Engine::Flux => {
+                let kept = lowered.for_flux(&intent, workspace);
+                diagnostics.keep(kept);
+            }
+            Engine::Argo => {
+                let target = argo::Target {
+                    argo: &environment.argo,
+                    workspace,
+                    claim: &manifest.instance.name,
+                };
+                lowered.for_argo(&intent, &target, &file.name, diagnostics);
             }
         }
     }
