@@ -114,13 +114,12 @@ fn run(
     if options.environments.is_empty() {
         diagnostics.extend(delivery::unused_pins(&repository.charts));
     }
-    let composition = compose::compose(
-        files,
-        &repository.workspace,
+    let input = compose::Input {
+        is_whole: environments.len() == repository.environments.len(),
         bases,
         environments,
-        diagnostics,
-    );
+    };
+    let composition = compose::compose(files, &repository.workspace, input, diagnostics);
     let tree = sign(&composition);
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition.expected, diagnostics);

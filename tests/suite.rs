@@ -14,6 +14,7 @@ mod cli;
 mod diff;
 mod disk;
 mod emit;
+mod engines;
 mod examples;
 mod golden;
 mod kubectl;
