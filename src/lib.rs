@@ -102,7 +102,9 @@ fn run(
     diagnostics: &mut Diagnostics,
 ) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
-    let base = deliver(repository, &resolution.base, diagnostics);
+    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
+        deliver(repository, base, diagnostics)
+    });
     let environments = each(
         &resolution.environments,
         diagnostics,
@@ -114,13 +116,12 @@ fn run(
     if options.environments.is_empty() {
         diagnostics.extend(delivery::unused_pins(&repository.charts));
     }
-    let composition = compose::compose(
-        files,
-        &repository.workspace,
-        base,
+    let input = compose::Input {
+        is_whole: environments.len() == repository.environments.len(),
+        bases,
         environments,
-        diagnostics,
-    );
+    };
+    let composition = compose::compose(files, &repository.workspace, input, diagnostics);
     let tree = sign(&composition);
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition.expected, diagnostics);
@@ -136,9 +137,8 @@ fn deliver<'a>(
     let environment = resolved.environment;
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
-        let engine = environment.engine;
         let (workspace, charts) = (&repository.workspace, &*repository.charts);
-        delivery::lower(it, engine, workspace, charts, diagnostics)
+        delivery::lower(it, environment, workspace, charts, diagnostics)
     });
     Delivered {
         environment,

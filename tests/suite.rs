@@ -15,6 +15,7 @@ mod diff;
 mod disk;
 mod edit;
 mod emit;
+mod engines;
 mod examples;
 mod golden;
 mod kubectl;

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::session::Session;
 use super::{Outcome, cache};
+use crate::load::is_base;
 use crate::tree::{Files, Tree, TreePath};
 use crate::{Options, compile};
 
@@ -27,13 +28,13 @@ pub(super) fn rendered(
 pub(super) fn owner(folder: &TreePath) -> Option<(String, String)> {
     let mut parts = folder.parts();
     let (group, environment, claim) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_claim = group != "clusters" && environment != "base";
+    let is_claim = group != "clusters" && !is_base(environment);
     is_claim.then(|| (environment.to_string(), claim.to_string()))
 }
 
 /// One environment's part of a tree, at a place that says nothing of which one it is, so that two can be compared.
 pub(super) fn only(tree: &Tree, environment: &str) -> Tree {
-    let is_other = |folder: &str| folder != "base" && folder != environment;
+    let is_other = |folder: &str| !is_base(folder) && folder != environment;
     let entries = tree.iter().filter_map(|(path, bytes)| {
         let mut parts = path.parts();
         let (group, folder) = (parts.next()?, parts.next()?);
