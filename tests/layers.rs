@@ -88,6 +88,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["tree", "diag", "yaml", "object", "diff", "compare", "emit"],
     ),
     ("disk", &["tree", "diag", "emit"]),
+    // What is pulled is looked at before it is given on, and must be the chart that was asked for.
+    ("net", &["diag", "yaml", "chart"]),
     (
         "cli",
         &[
@@ -106,6 +108,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "emit",
             "report",
             "disk",
+            "net",
         ],
     ),
 ];

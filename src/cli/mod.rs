@@ -12,6 +12,7 @@ mod kinds;
 mod output;
 mod render;
 mod session;
+mod vendor;
 mod verify;
 
 use std::path::PathBuf;
@@ -92,6 +93,8 @@ enum Command {
     Build(build::Arguments),
     /// Compare `pleach build` with your own kustomize, on your own kustomizations
     Verify(verify::Arguments),
+    /// Pull the charts that claims ask for, and pin them in pleach.lock
+    Vendor(vendor::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
     /// List the claim kinds, or explain the fields of one
@@ -121,6 +124,7 @@ pub fn run() -> ExitCode {
         Command::Diff(arguments) => diff::run(&arguments, &global),
         Command::Build(arguments) => build::run(&arguments, &global),
         Command::Verify(arguments) => verify::run(&arguments, &global),
+        Command::Vendor(arguments) => vendor::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),
