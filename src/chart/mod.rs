@@ -5,17 +5,20 @@
 
 mod archive;
 mod content;
+mod ignore;
 mod local;
 mod lock;
 mod range;
 mod request;
+mod source;
 mod version;
 
-pub use archive::unpack;
+pub use archive::{pack, unpack};
 pub use content::Chart;
 pub use lock::{LOCK, Lock, Pin};
 pub use range::Range;
 pub use request::Request;
+pub use source::{lint, read_source};
 pub use version::{Version, is_exact};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,13 +28,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use crate::diag::Diagnostic;
-use crate::tree::{Files, FilesError, TreePath};
+use crate::tree::{Files, FilesError, Tree, TreePath};
+
+/// The chart whose files these are. `place` is its folder, as messages say it.
+pub fn read_chart(files: &Tree, place: &TreePath) -> Result<Chart, Diagnostic> {
+    Chart::from_files(files, &TreePath::root(), place)
+}
 
 /// The chart in an archive. `title` is what messages call it.
 pub fn read_archive(bytes: &[u8], title: &str) -> Result<Chart, Diagnostic> {
-    let files = unpack(bytes, title)?;
     let place = TreePath::root().child(&format!("<chart {title}>"));
-    Chart::from_files(&files, &TreePath::root(), &place)
+    read_chart(&unpack(bytes, title)?, &place)
 }
 
 /// Archives by their digests, outside the workspace: files `charts/<digest>.tgz`.

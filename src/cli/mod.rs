@@ -10,6 +10,7 @@ mod diff;
 mod init;
 mod kinds;
 mod output;
+mod publish;
 mod render;
 mod session;
 mod vendor;
@@ -95,6 +96,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Pull the charts that claims ask for, and pin them in pleach.lock
     Vendor(vendor::Arguments),
+    /// Pack charts and push them to a registry
+    Publish(publish::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
     /// List the claim kinds, or explain the fields of one
@@ -125,6 +128,7 @@ pub fn run() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments, &global),
         Command::Verify(arguments) => verify::run(&arguments, &global),
         Command::Vendor(arguments) => vendor::run(&arguments, &global),
+        Command::Publish(arguments) => publish::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -5,11 +5,13 @@
 
 mod credentials;
 mod http;
+mod json;
 mod registry;
 mod repository;
 mod url;
 
 pub use credentials::CredentialFiles;
+pub use json::config;
 
 use std::collections::BTreeMap;
 
