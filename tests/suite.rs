@@ -24,6 +24,7 @@ mod patch;
 mod rendered;
 mod report;
 mod schema;
+mod vendor;
 mod workspaces;
 mod yaml_conformance;
 mod yaml_faults;

@@ -8,12 +8,12 @@ use clap::{Args, Subcommand};
 
 use super::session;
 use super::{Global, Outcome, cache, output};
-use crate::chart::{Chart, digest, lint, pack, read_archive, read_source, unpack};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::chart::{Chart, digest, lint, pack, read_archive, read_chart, read_source, unpack};
+use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::disk::{self, Folder};
 use crate::net::{Network, Place, Publication, config};
 use crate::tree::{Files, Tree, TreePath};
-use crate::yaml::Node;
+use crate::yaml::{Node, parse_one};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -103,36 +103,35 @@ struct Packed {
 impl Packed {
     /// `None` where the chart has faults, which are told.
     fn read(current: &Path, path: &str, global: &Global) -> Result<Option<Packed>> {
-        let place = current.join(path);
-        let place = place
-            .canonicalize()
-            .with_context(|| format!("`{path}` can't be read"))?;
-        let folder = if place.is_dir() {
-            &place
-        } else {
-            place.parent().unwrap_or(&place)
-        };
-        let files = Folder::open(folder)?;
+        let place = current.join(path).canonicalize();
+        let place = place.with_context(|| format!("there is no chart `{path}`"))?;
         let name = place.file_name().and_then(|it| it.to_str()).unwrap_or("");
         // As the user wrote it: messages then name files that can be opened.
-        let shown = TreePath::new(path).unwrap_or_else(|| TreePath::root().child(name));
+        let shown = TreePath::new(path).filter(|it| *it != TreePath::root());
+        let shown = shown.unwrap_or_else(|| TreePath::root().child(name));
         let mut faults = Diagnostics::default();
-        let archive = match place.is_dir() {
-            true => pack_folder(&files, &shown, name, &mut faults),
+        let packed = match place.is_dir() {
+            true => Packed::from_folder(&Folder::open(&place)?, &shown, &mut faults),
             false => {
-                let read = files.read(&TreePath::root().child(name));
-                let bytes = read.with_context(|| format!("`{path}` can't be read"))?;
-                Some(bytes.to_vec())
+                let files = Folder::open(place.parent().unwrap_or(&place))?;
+                let archive = files.read(&TreePath::root().child(name))?.to_vec();
+                let chart = faults.keep(read_archive(&archive, name));
+                chart.map(|chart| Packed { chart, archive })
             }
         };
-        let chart = archive
-            .as_ref()
-            .and_then(|it| faults.keep(read_archive(it, name)));
         let outcome = session::report(&faults, global, &|it| it.to_string());
-        let packed = chart
-            .zip(archive)
-            .map(|(chart, archive)| Packed { chart, archive });
         Ok(packed.filter(|_| outcome == Outcome::Clean))
+    }
+
+    fn from_folder(files: &Folder, shown: &TreePath, faults: &mut Diagnostics) -> Option<Packed> {
+        let source = faults.keep(read_source(files, &TreePath::root()))?;
+        faults.extend(lint(&source, shown));
+        if faults.has_errors() {
+            return None;
+        }
+        let chart = faults.keep(read_chart(&source, shown))?;
+        let archive = faults.keep(pack(&source, &chart.name))?;
+        Some(Packed { chart, archive })
     }
 
     fn title(&self) -> String {
@@ -218,7 +217,7 @@ impl Packed {
         let before = published.map_or(Ok(Tree::new()), |it| unpack(&it, &self.title()))?;
         let after = unpack(&self.archive, &self.title())?;
         let paths = before.iter().chain(after.iter()).map(|it| it.0);
-        let differ = paths.filter(|it| before.get(it) != after.get(it));
+        let differ = paths.filter(|it| !is_same(it, &before, &after));
         let mut changed: Vec<String> = differ.map(|it| format!("`{it}`")).collect();
         changed.sort();
         changed.dedup();
@@ -249,21 +248,16 @@ impl Packed {
     }
 }
 
-fn pack_folder(
-    files: &Folder,
-    shown: &TreePath,
-    name: &str,
-    faults: &mut Diagnostics,
-) -> Option<Vec<u8>> {
-    let source = faults.keep(read_source(files, &TreePath::root()))?;
-    // `.` is called by its folder's name too.
-    let place = match shown == &TreePath::root() {
-        true => TreePath::root().child(name),
-        false => shown.clone(),
-    };
-    faults.extend(lint(&source, &place));
-    match faults.has_errors() {
-        true => None,
-        false => faults.keep(pack(&source, name)),
+/// Whether a file says the same in both. Helm writes `Chart.yaml` anew when it packs.
+fn is_same(path: &TreePath, before: &Tree, after: &Tree) -> bool {
+    if before.get(path) == after.get(path) {
+        return true;
     }
+    let data = |tree: &Tree| {
+        let text = String::from_utf8(tree.get(path)?.to_vec()).ok()?;
+        let node = parse_one(&Source::internal("Chart.yaml", text)).ok()?;
+        Some(config(&node))
+    };
+    let pair = data(before).zip(data(after));
+    path.as_str() == "Chart.yaml" && pair.is_some_and(|(a, b)| a == b)
 }
