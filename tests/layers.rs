@@ -96,6 +96,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("disk", &["tree", "diag", "emit"]),
+    // What is pulled is looked at before it is given on, and must be the chart that was asked for.
+    ("net", &["diag", "yaml", "chart"]),
     (
         "cli",
         &[
@@ -116,6 +118,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "emit",
             "report",
             "disk",
+            "net",
         ],
     ),
 ];

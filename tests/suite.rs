@@ -28,6 +28,7 @@ mod promotion;
 mod rendered;
 mod report;
 mod schema;
+mod vendor;
 mod workspaces;
 mod yaml_conformance;
 mod yaml_faults;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::{drop_nulls, merge};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::yaml::Node;
 use crate::load::{Claim, Environment, Layout};
+use crate::yaml::Node;
 
 /// A claim as base and the environment say it; at least one of the two does.
 pub(super) struct Selected<'a> {
