@@ -1,6 +1,10 @@
-{{/* The operator appends suffixes of its own (-rw, -app, -1), so the name stays well below 63. */}}
+{{/* The operator appends suffixes of its own (-rw, -app, -1): names of Services and pods end at 63 characters. */}}
 {{- define "postgresql.fullname" -}}
-{{- .Values.fullnameOverride | default .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- $name := .Values.fullnameOverride | default .Release.Name }}
+{{- if gt (len $name) 50 }}
+{{- fail (printf "the name %s has more than 50 characters, and the operator appends to it: give a shorter fullnameOverride" $name) }}
+{{- end }}
+{{- $name }}
 {{- end }}
 
 {{/* No label here changes with the chart's version: an upgrade of the chart alone must not touch what runs. */}}
@@ -58,5 +62,13 @@ data:
   encryption: {{ .data.encryption }}
   {{- end }}
   jobs: {{ int .data.jobs }}
+{{- end }}
+{{- end }}
+
+{{/* Keeps what holds data when Helm, Flux or Argo CD would remove it. */}}
+{{- define "postgresql.protection" -}}
+{{- if .Values.postgresql.deletionProtection }}
+argocd.argoproj.io/sync-options: Prune=false,Delete=false
+helm.sh/resource-policy: keep
 {{- end }}
 {{- end }}
