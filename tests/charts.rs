@@ -10,7 +10,7 @@ use std::process::Command;
 use pleach::diag::{Diagnostic, Source};
 use pleach::object::Object;
 use pleach::schema::{Schema, validate};
-use pleach::yaml::{Node, parse, parse_one};
+use pleach::yaml::{Node, parse, parse_one, to_claims_form};
 
 const CHARTS: [&str; 6] = [
     "kafka",
@@ -235,13 +235,53 @@ fn what_is_committed_keeps_to_the_schemas() {
         let Some(faults) = crate::rendered::validate_objects(&objects) else {
             return println!("skipped: no ../shared/schemas beside the project");
         };
-        // The plugin's own kind is not among the schemas; its settings are those of the cluster, which is.
+        // The plugin's own kind is not among the schemas; what it holds is tried by the next test.
         let known = faults
             .iter()
             .filter(|it| !it.message.contains("`ObjectStore`"));
         let faults: Vec<Diagnostic> = known.cloned().collect();
         assert!(faults.is_empty(), "{chart}\n{}", told(&faults));
     }
+}
+
+/// What a kind holds of another kind, and its own schema takes as it comes: a StatefulSet's spec, a cluster's object store.
+#[test]
+fn what_a_schema_leaves_open_keeps_to_the_schema_of_what_it_is() {
+    let every = CHARTS.iter().flat_map(|it| renderings(it));
+    let held: Vec<Object> = every
+        .flat_map(|it| objects(&it))
+        .filter_map(|it| held(&it))
+        .collect();
+    assert!(
+        held.len() > 3,
+        "neither replica sets nor object stores are rendered"
+    );
+    let Some(faults) = crate::rendered::validate_objects(&held) else {
+        return println!("skipped: no ../shared/schemas beside the project");
+    };
+    let faults = faults.into_iter().filter(|it| it.code != "missing-field");
+    let faults: Vec<Diagnostic> = faults.collect();
+    assert!(faults.is_empty(), "{}", told(&faults));
+}
+
+fn held(object: &Object) -> Option<Object> {
+    let (path, head) = match object.kind() {
+        "MongoDBCommunity" => (
+            "spec.statefulSet.spec",
+            "apiVersion: apps/v1\nkind: StatefulSet\nspec:\n",
+        ),
+        "ObjectStore" => (
+            "spec.configuration",
+            "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nspec:\n  backup:\n    barmanObjectStore:\n",
+        ),
+        _ => return None,
+    };
+    let body = to_claims_form(at(&object.node, path)?);
+    let lines = body.lines().map(|it| format!("      {it}\n"));
+    let text = head.to_string() + &lines.collect::<String>();
+    Some(Object::new(
+        parse_one(&Source::internal("held", text)).unwrap(),
+    ))
 }
 
 #[test]
