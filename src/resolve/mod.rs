@@ -34,7 +34,7 @@ pub struct Resolution<'a> {
 
 /// Resolves the environments that `wanted` names, all of them where it names none.
 pub fn resolve<'a>(
-    repository: &'a Repository,
+    repository: &'a Repository<'a>,
     wanted: &[String],
     diagnostics: &mut Diagnostics,
 ) -> Resolution<'a> {
