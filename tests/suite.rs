@@ -9,6 +9,7 @@
 
 mod api_verdicts;
 mod cases;
+mod charts;
 mod claims;
 mod cli;
 mod diff;
