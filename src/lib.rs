@@ -18,6 +18,9 @@ pub mod template;
 pub mod patch;
 pub mod kustomize;
 pub mod diff;
+pub mod emit;
+pub mod topology;
+pub mod danger;
 pub mod compare;
 pub mod load;
 pub mod resolve;
@@ -25,7 +28,6 @@ pub mod render;
 pub mod delivery;
 pub mod compose;
 pub mod prove;
-pub mod emit;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
@@ -33,7 +35,10 @@ pub mod disk;
 #[cfg(feature = "cli")]
 pub mod cli;
 
-use compose::{Composition, Delivered};
+use std::sync::Arc;
+
+use compare::{Claim, Origin, Origins};
+use compose::{Composition, Delivered, Expected};
 use diag::{Diagnostics, each};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 
@@ -51,6 +56,8 @@ pub struct Compiled {
     pub tree: Tree,
     /// The output folder, relative to the workspace; `None` where `pleach.yaml` could not be read.
     pub output: Option<TreePath>,
+    /// Which claim each folder of the tree came from.
+    pub origins: Origins,
     /// What was read.
     pub read_set: ReadSet,
     /// What is to be said.
@@ -65,9 +72,16 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let files = Recorded::new(files);
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
+    let mut expected = Vec::new();
     let (tree, output) = match load::load(&files, &builtin, &mut diagnostics) {
         Some(repository) => (
-            run(&files, &repository, options, &mut diagnostics),
+            run(
+                &files,
+                &repository,
+                options,
+                &mut expected,
+                &mut diagnostics,
+            ),
             Some(repository.workspace.output),
         ),
         None => (Tree::new(), None),
@@ -80,6 +94,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
             tree
         },
         output,
+        origins: expected.into_iter().map(origin).collect(),
         read_set: files.finish(),
         diagnostics,
     }
@@ -89,6 +104,7 @@ fn run(
     files: &dyn Files,
     repository: &load::Repository,
     options: &Options,
+    expected: &mut Vec<Expected>,
     diagnostics: &mut Diagnostics,
 ) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
@@ -112,7 +128,22 @@ fn run(
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition.expected, diagnostics);
     }
+    *expected = composition.expected;
     tree
+}
+
+/// What a folder must build to says also what it came from.
+fn origin(expected: Expected) -> (TreePath, Origin) {
+    let claim = Claim {
+        title: expected.title,
+        owner: expected.owner,
+        span: Some(expected.span),
+    };
+    let origin = Origin {
+        claim: Arc::new(claim),
+        objects: expected.objects,
+    };
+    (expected.folder, origin)
 }
 
 fn deliver<'a>(

@@ -10,13 +10,24 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("yaml", &["tree", "diag"]),
     ("object", &["tree", "diag", "yaml"]),
     ("schema", &["tree", "diag", "yaml", "object"]),
-    ("template", &["tree", "diag", "yaml"]),
+    // `object` for Kubernetes' quantities.
+    ("template", &["tree", "diag", "yaml", "object"]),
     ("patch", &["tree", "diag", "yaml", "object", "schema"]),
     (
         "kustomize",
         &["tree", "diag", "yaml", "object", "schema", "patch"],
     ),
     ("diff", &["tree", "diag", "yaml", "object", "schema"]),
+    ("emit", &["tree", "diag"]),
+    // What clusters of servers an object stands for.
+    ("topology", &["tree", "diag", "yaml", "object"]),
+    // Rules over pairs of objects. `pleach check` runs those that need one side only.
+    (
+        "danger",
+        &[
+            "tree", "diag", "yaml", "object", "schema", "diff", "topology",
+        ],
+    ),
     // What a sync engine would apply from two trees, built and handed to `diff`.
     (
         "compare",
@@ -28,6 +39,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "schema",
             "kustomize",
             "diff",
+            // For the line by which a file says what it was made from.
+            "emit",
+            "topology",
+            "danger",
         ],
     ),
     ("load", &["tree", "diag", "yaml", "schema", "template"]),
@@ -74,11 +89,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compose",
         ],
     ),
-    ("emit", &["tree", "diag"]),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
-        &["tree", "diag", "yaml", "object", "diff", "compare", "emit"],
+        &[
+            "tree", "diag", "yaml", "object", "diff", "topology", "danger", "compare", "emit",
+        ],
     ),
     ("disk", &["tree", "diag", "emit"]),
     (

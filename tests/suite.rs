@@ -11,6 +11,7 @@ mod api_verdicts;
 mod cases;
 mod claims;
 mod cli;
+mod danger;
 mod diff;
 mod disk;
 mod emit;

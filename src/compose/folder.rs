@@ -198,6 +198,8 @@ impl Writer<'_> {
             folder: self.folder.clone(),
             objects: overlay::with_common(objects, common, diagnostics),
             title: self.delivery.title.clone(),
+            owner: self.delivery.owner.clone(),
+            span: self.delivery.span.clone(),
         };
         self.composition.expected.push(expected);
     }

@@ -12,9 +12,10 @@ mod overlay;
 mod owners;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::delivery::Delivery;
-use crate::diag::{Diagnostics, each};
+use crate::diag::{Diagnostics, Span, each};
 use crate::load::{Environment, Workspace};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
@@ -53,6 +54,10 @@ pub struct Expected {
     pub objects: Vec<Object>,
     /// The claim, as a message says it.
     pub title: String,
+    /// Who is asked about the claim, if it says so.
+    pub owner: Option<Arc<str>>,
+    /// Where the claim's name stands.
+    pub span: Span,
 }
 
 /// Composes the tree. `files` is where `overlays/` is read from.

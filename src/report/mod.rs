@@ -7,6 +7,7 @@ mod json;
 mod short;
 mod summary;
 mod unified;
+mod words;
 
 pub use changes::changes;
 pub use changes_json::changes_json;
