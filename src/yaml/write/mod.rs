@@ -5,6 +5,7 @@
 
 mod build;
 mod claims;
+mod comments;
 mod kyaml;
 mod number;
 mod order;
@@ -14,4 +15,4 @@ mod value;
 
 pub use build::to_build_form;
 pub use claims::{is_block_text, is_plain, to_claims_form};
-pub use kyaml::{to_kyaml_form, to_kyaml_value_form};
+pub use kyaml::{to_kyaml_form, to_kyaml_value_form, to_written_form};
