@@ -37,6 +37,11 @@ impl<'a> Comments<'a> {
         self.queue.is_empty()
     }
 
+    /// Whether nothing has been written yet.
+    pub(super) fn at_start(&self) -> bool {
+        self.reached == 0
+    }
+
     /// Notes that a node has been written.
     pub(super) fn written(&mut self, node: &Node) {
         if !self.is_empty() && node.has_origin() {
@@ -48,6 +53,13 @@ impl<'a> Comments<'a> {
     pub(super) fn before(&mut self, node: &Node) -> Option<Comment<'a>> {
         let first = self.queue.front()?;
         (node.has_origin() && first.start < node.span().start).then(|| self.take())?
+    }
+
+    /// The comment that stands inside a scalar: behind the `|` of a block text.
+    pub(super) fn inside(&mut self, scalar: &Node) -> Option<Comment<'a>> {
+        let first = self.queue.front()?.start;
+        let span = scalar.span();
+        (scalar.has_origin() && (span.start..span.end).contains(&first)).then(|| self.take())?
     }
 
     /// The comment on the rest of the line that was written last.

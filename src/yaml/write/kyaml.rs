@@ -59,9 +59,12 @@ impl Writer<'_> {
     }
 
     fn root(&mut self, node: &Node) {
+        let properties = self.properties(node).filter(|_| is_block(node));
+        let started = properties.is_none();
+        self.printer.push(&properties.unwrap_or_default());
         match node.view() {
-            View::Mapping(mapping) if is_block(node) => self.mapping(mapping, 0, true),
-            View::Sequence(items) if is_block(node) => self.sequence(items, 0, true),
+            View::Mapping(mapping) if is_block(node) => self.mapping(mapping, 0, started),
+            View::Sequence(items) if is_block(node) => self.sequence(items, 0, started),
             _ => self.inline(
                 node,
                 2,
@@ -122,16 +125,20 @@ impl Writer<'_> {
         if new_line {
             self.printer.line(indent);
         }
-        let mut commented = false;
+        // What stands right below an entry, with an empty line behind it, belongs to that entry.
+        let (leads, mut count, mut trails) = (self.comments.at_start(), 0, true);
         while let Some(comment) = self.comments.before(first) {
-            if comment.apart && commented {
+            if comment.apart && count > 0 {
                 self.printer.empty_line(indent);
+            }
+            if comment.apart {
+                trails = leads;
             }
             self.printer.push(comment.text);
             self.printer.line(indent);
-            commented = true;
+            count += 1;
         }
-        if commented && self.comments.is_apart(first) {
+        if count > 0 && trails && self.comments.is_apart(first) {
             self.printer.empty_line(indent);
         }
     }
@@ -145,12 +152,14 @@ impl Writer<'_> {
     }
 
     fn rest(&mut self, column: usize, indent: usize) {
+        let mut trails = indent == 0;
         while let Some(comment) = self.comments.after(column) {
             self.printer.line(indent);
-            if comment.apart {
+            if comment.apart && trails {
                 self.printer.empty_line(indent);
             }
             self.printer.push(comment.text);
+            trails = true;
         }
     }
 
@@ -159,6 +168,17 @@ impl Writer<'_> {
         if let Some(comment) = self.comments.on_line() {
             self.printer.push(" ");
             self.printer.push(comment.text);
+        }
+    }
+
+    /// Puts the comment of a block text behind the `|` that was written at a place.
+    fn header_comment(&mut self, node: &Node, start: usize) {
+        if let Some(comment) = self.comments.inside(node) {
+            let written = self.printer.out.get(start..).unwrap_or("");
+            let line = start + written.find('\n').unwrap_or(written.len());
+            self.printer
+                .out
+                .insert_str(line, &format!(" {}", comment.text));
         }
     }
 
@@ -232,7 +252,9 @@ impl Writer<'_> {
             View::Scalar(text) => {
                 let facts = Facts::of(text);
                 let quotes = facts.quotes(wanted(node, text, self.quotes_old_words), text, place);
+                let start = self.printer.out.len();
                 self.printer.text(text, quotes, indent, !place.simple_key);
+                self.header_comment(node, start);
             }
             View::Sequence(items) => {
                 self.printer.push("[");
@@ -391,4 +413,30 @@ fn stated_tag(node: &Node) -> Option<String> {
     let merge =
         node.style() == Style::Plain && node.tag() == Tag::None && node.as_str() == Some("<<");
     merge.then(|| "!!merge".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Source;
+    use crate::yaml::parse_as_written;
+
+    fn check(text: &str, expected: &str) {
+        let written = parse_as_written(&Source::internal("t.yaml", text)).expect("valid");
+        assert_eq!(to_written_form(&written.expect("there")), expected);
+    }
+
+    /// As kyaml 0.21 prints them.
+    #[test]
+    fn comments_are_written_where_they_belong() {
+        let same = "# licence\n\n# head\nk: &x\n- a # x\n# foot\n\n# next\nl: | # block\n  text\nm: *x\n\n# end\n";
+        check(&same.replace("- a # x", "-   a    # x"), same);
+        check("k: 1\n\n# c\n\nb: 2\n", "k: 1\n# c\nb: 2\n");
+        check(
+            "k:\n    a: 1\n\n    # c\nb: 2\n",
+            "k:\n  a: 1\n  # c\nb: 2\n",
+        );
+        check("k: [ # lost\n  1, # c\n  2]\n", "k: [1, # c\n  2]\n");
+        check("&r\n&k a: {<<: *k}\n", "&r\n&k a: {!!merge <<: *k}\n");
+    }
 }
