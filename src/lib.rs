@@ -26,11 +26,15 @@ pub mod render;
 pub mod delivery;
 pub mod compose;
 pub mod prove;
+pub mod promote;
+pub mod matrix;
 pub mod emit;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod disk;
+#[cfg(feature = "cli")]
+pub mod net;
 #[cfg(feature = "cli")]
 pub mod cli;
 
@@ -56,8 +60,6 @@ pub struct Compiled {
     pub output: Option<TreePath>,
     /// What was read.
     pub read_set: ReadSet,
-    /// The charts that were asked for.
-    pub charts: Vec<chart::Request>,
     /// What is to be said.
     pub diagnostics: Diagnostics,
 }
@@ -71,13 +73,12 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
     let cache = options.cache.clone();
-    let (tree, output, charts) = match load::load(&files, cache, &builtin, &mut diagnostics) {
+    let (tree, output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
         Some(repository) => (
             run(&files, &repository, options, &mut diagnostics),
             Some(repository.workspace.output.clone()),
-            repository.charts.requests(),
         ),
-        None => (Tree::new(), None, Vec::new()),
+        None => (Tree::new(), None),
     };
     diagnostics.tidy();
     Compiled {
@@ -88,7 +89,6 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
         },
         output,
         read_set: files.finish(),
-        charts,
         diagnostics,
     }
 }
@@ -100,30 +100,56 @@ fn run(
     diagnostics: &mut Diagnostics,
 ) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
-    let base = deliver(repository, &resolution.base, diagnostics);
-    let environments = each(
-        &resolution.environments,
-        diagnostics,
-        |resolved, diagnostics| deliver(repository, resolved, diagnostics),
-    );
+    let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
     if diagnostics.has_errors() {
         return Tree::new();
     }
     if options.environments.is_empty() {
         diagnostics.extend(delivery::unused_pins(&repository.charts));
     }
-    let composition = compose::compose(
-        files,
-        &repository.workspace,
-        base,
+    let input = compose::Input {
+        is_whole: environments.len() == repository.environments.len(),
+        bases,
         environments,
-        diagnostics,
-    );
+    };
+    let composition = compose::compose(files, &repository.workspace, input, diagnostics);
     let tree = sign(&composition);
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition.expected, diagnostics);
     }
     tree
+}
+
+/// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.
+///
+/// A chart that is not at hand is such a fault too: what its values would ask for is not known yet.
+pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let cache = options.cache.clone();
+    let loaded = load::load(files, cache, &template::builtin(), &mut diagnostics);
+    let requests = loaded.map(|repository| {
+        let resolution = resolve::resolve(&repository, &options.environments, &mut diagnostics);
+        deliver_all(&repository, &resolution, &mut diagnostics);
+        repository.charts.requests()
+    });
+    diagnostics.tidy();
+    (requests.unwrap_or_default(), diagnostics)
+}
+
+fn deliver_all<'a>(
+    repository: &load::Repository<'_>,
+    resolution: &resolve::Resolution<'a>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Delivered<'a>>, Vec<Delivered<'a>>) {
+    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
+        deliver(repository, base, diagnostics)
+    });
+    let environments = each(
+        &resolution.environments,
+        diagnostics,
+        |resolved, diagnostics| deliver(repository, resolved, diagnostics),
+    );
+    (bases, environments)
 }
 
 fn deliver<'a>(
@@ -134,9 +160,8 @@ fn deliver<'a>(
     let environment = resolved.environment;
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
-        let engine = environment.engine;
         let (workspace, charts) = (&repository.workspace, &*repository.charts);
-        delivery::lower(it, engine, workspace, charts, diagnostics)
+        delivery::lower(it, environment, workspace, charts, diagnostics)
     });
     Delivered {
         environment,
