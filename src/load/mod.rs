@@ -14,6 +14,7 @@ pub use claim::Claim;
 pub use document::is_kubernetes_api;
 pub use environment::{Broken, Engine, Environment, SourceRef};
 pub use kind::{Capability, ClaimKind, FileTemplate, Group, Reference, Rule, Spelling};
+pub use spelling::normalise;
 pub use workspace::{ChartSource, Mirror, Workspace};
 
 use std::sync::Arc;
