@@ -248,7 +248,8 @@ impl Vendor<'_> {
             requested: request.requested().to_string(),
             version: located.version,
             digest,
-            origin: located.origin,
+            // A query may hold a signature, which is for one pull and for nobody else.
+            origin: located.origin.split('?').next().unwrap_or("").to_string(),
             span: None,
         })
     }
@@ -269,7 +270,7 @@ impl Vendor<'_> {
             return Ok(());
         }
         match self.have(request, place, &Located::of(pin)) {
-            Err(fault) if fault.code == "missing-chart" => {}
+            Err(fault) if matches!(fault.code, "missing-chart" | "access-denied") => {}
             had => return had.map(drop),
         }
         let exact = Request {

@@ -56,7 +56,16 @@ fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Dia
         let fault = Diagnostic::error("invalid-value", message);
         return Err(fault.help("write a version such as `1.2.3`, or a range such as `>=1.2.0`"));
     }
-    let versions = match charts.version(request) {
+    let found = charts.version(request);
+    if request.is_local() {
+        let message = format!(
+            "a cluster can't pull from `{}`, a folder of the workspace",
+            request.repository
+        );
+        let fault = Diagnostic::error("invalid-value", message);
+        return Err(fault.help("give the registry that the chart is published to; with `folder` under `spec.charts.sources` of `pleach.yaml` it is read from here all the same"));
+    }
+    let versions = match found {
         Found::Version(version) => return Ok(Some(version)),
         Found::Nothing(versions) => versions,
     };

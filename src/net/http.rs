@@ -246,10 +246,13 @@ fn pause(answer: &Answer, call: &Call<'_>, wait: Duration) -> Option<Duration> {
 }
 
 fn unreachable(url: &Url, words: &str) -> Diagnostic {
-    let fault = Diagnostic::error(
-        "unreachable",
-        format!("`{}` can't be reached: {words}", url.shown()),
-    );
+    let url = url.shown();
+    if words.contains("certificate") {
+        let fault = Diagnostic::error("unreachable", format!("`{url}` is not trusted: {words}"));
+        return fault
+            .help("`SSL_CERT_FILE` names a file with the certificates of your own authority");
+    }
+    let fault = Diagnostic::error("unreachable", format!("`{url}` can't be reached: {words}"));
     fault.help("look at the address, the network, and `HTTPS_PROXY` where there is a proxy; rendering needs none of them")
 }
 

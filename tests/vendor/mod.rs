@@ -4,6 +4,7 @@ mod http;
 mod place;
 mod registry;
 mod server;
+mod tls;
 
 use pleach::disk::Folder;
 use pleach::{Options, compile};
