@@ -26,6 +26,8 @@ pub mod render;
 pub mod delivery;
 pub mod compose;
 pub mod prove;
+pub mod promote;
+pub mod matrix;
 pub mod emit;
 #[cfg(feature = "cli")]
 pub mod report;

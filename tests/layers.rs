@@ -81,11 +81,19 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compose",
         ],
     ),
+    (
+        "promote",
+        &["tree", "diag", "yaml", "schema", "load", "resolve"],
+    ),
+    // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
+    ("matrix", &["tree", "yaml", "object", "compare"]),
     ("emit", &["tree", "diag"]),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
-        &["tree", "diag", "yaml", "object", "diff", "compare", "emit"],
+        &[
+            "tree", "diag", "yaml", "object", "diff", "compare", "promote", "matrix", "emit",
+        ],
     ),
     ("disk", &["tree", "diag", "emit"]),
     (
@@ -103,6 +111,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compare",
             // For the output folder, which is compared as it is written, and for the claim kinds, which `kinds` explains.
             "load",
+            "promote",
+            "matrix",
             "emit",
             "report",
             "disk",
