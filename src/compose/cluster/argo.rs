@@ -7,7 +7,9 @@ use super::waves::{WAVE, waves};
 use super::{Order, folder, project, put};
 use crate::compose::{self, Composed, Composition, Laid, form, overlay};
 use crate::delivery::Delivery;
-use crate::delivery::argo::{API_VERSION, automated, destination, finalizers, sync_policy};
+use crate::delivery::argo::{
+    SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
+};
 use crate::diag::Diagnostics;
 use crate::load::{Environment, OWN_CLUSTER, Workspace};
 use crate::object::Object;
@@ -76,23 +78,17 @@ fn of_claim(
 fn of_folder(workspace: &Workspace, environment: &Environment, delivery: &Delivery) -> Object {
     let argo = &environment.argo;
     let path = compose::folder::path(delivery, environment);
-    let options = ["ServerSideApply=true", "SkipDryRunOnMissingResource=true"];
+    let options = [SERVER_SIDE_APPLY, "SkipDryRunOnMissingResource=true"];
     let policy = sync_policy(Some(automated(true, true)), &options, None);
-    let spec = Mapping::from([
-        ("project", Node::string(argo.project.as_str())),
-        (
-            "source",
-            Node::mapping(source(workspace, environment, &path)),
-        ),
-        (
-            "destination",
-            Node::mapping(destination(argo, Some(main_namespace(delivery)))),
-        ),
-        ("syncPolicy", Node::mapping(policy)),
-    ]);
-    let mut metadata = metadata(environment, &delivery.name);
-    metadata.insert("finalizers", finalizers());
-    object("Application", metadata, spec)
+    let source = source(workspace, environment, &path);
+    let spec = spec(argo, source, Some(main_namespace(delivery)), policy);
+    let name = Node::string(delivery.name.as_str());
+    let mut node = object(argo, "Application", name, spec);
+    if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        metadata.insert("annotations", server_side_diff());
+        metadata.insert("finalizers", finalizers());
+    }
+    Object::new(node)
 }
 
 /// A namespace that the claim uses: Argo CD wants one that the project permits, though each object names its own.
@@ -156,7 +152,7 @@ fn root(workspace: &Workspace, environment: &Environment) -> Node {
             Node::string(environment.argo.namespace.as_str()),
         ),
     ]);
-    let policy = sync_policy(Some(automated(true, true)), &["ServerSideApply=true"], None);
+    let policy = sync_policy(Some(automated(true, true)), &[SERVER_SIDE_APPLY], None);
     let spec = Mapping::from([
         (
             "project",
@@ -166,31 +162,10 @@ fn root(workspace: &Workspace, environment: &Environment) -> Node {
         ("destination", Node::mapping(destination)),
         ("syncPolicy", Node::mapping(policy)),
     ]);
-    object(
-        "Application",
-        metadata(environment, &environment.name),
-        spec,
-    )
-    .node
-}
-
-/// A name in Argo CD's namespace.
-pub(super) fn metadata(environment: &Environment, name: &str) -> Mapping {
-    Mapping::from([
-        ("name", Node::string(name)),
-        (
-            "namespace",
-            Node::string(environment.argo.namespace.as_str()),
-        ),
-    ])
-}
-
-/// An object of Argo CD's.
-pub(super) fn object(kind: &'static str, metadata: Mapping, spec: Mapping) -> Object {
-    Object::new(Node::mapping(Mapping::from([
-        ("apiVersion", Node::constant(API_VERSION)),
-        ("kind", Node::constant(kind)),
-        ("metadata", Node::mapping(metadata)),
-        ("spec", Node::mapping(spec)),
-    ])))
+    let name = Node::string(environment.name.as_str());
+    let mut node = object(&environment.argo, "Application", name, spec);
+    if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        metadata.insert("annotations", server_side_diff());
+    }
+    node
 }
