@@ -19,6 +19,9 @@ pub mod chart;
 pub mod patch;
 pub mod kustomize;
 pub mod diff;
+pub mod emit;
+pub mod topology;
+pub mod danger;
 pub mod compare;
 pub mod load;
 pub mod resolve;
@@ -28,15 +31,19 @@ pub mod compose;
 pub mod prove;
 pub mod promote;
 pub mod matrix;
-pub mod emit;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod disk;
 #[cfg(feature = "cli")]
+pub mod net;
+#[cfg(feature = "cli")]
 pub mod cli;
 
-use compose::{Composition, Delivered};
+use std::sync::Arc;
+
+use compare::{Claim, Origin, Origins};
+use compose::{Composition, Delivered, Expected};
 use diag::{Diagnostics, each};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 
@@ -56,10 +63,10 @@ pub struct Compiled {
     pub tree: Tree,
     /// The output folder, relative to the workspace; `None` where `pleach.yaml` could not be read.
     pub output: Option<TreePath>,
+    /// Which claim each folder of the tree came from.
+    pub origins: Origins,
     /// What was read.
     pub read_set: ReadSet,
-    /// The charts that were asked for.
-    pub charts: Vec<chart::Request>,
     /// What is to be said.
     pub diagnostics: Diagnostics,
 }
@@ -73,13 +80,19 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
     let cache = options.cache.clone();
-    let (tree, output, charts) = match load::load(&files, cache, &builtin, &mut diagnostics) {
+    let mut expected = Vec::new();
+    let (tree, output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
         Some(repository) => (
-            run(&files, &repository, options, &mut diagnostics),
+            run(
+                &files,
+                &repository,
+                options,
+                &mut expected,
+                &mut diagnostics,
+            ),
             Some(repository.workspace.output.clone()),
-            repository.charts.requests(),
         ),
-        None => (Tree::new(), None, Vec::new()),
+        None => (Tree::new(), None),
     };
     diagnostics.tidy();
     Compiled {
@@ -89,8 +102,8 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
             tree
         },
         output,
+        origins: expected.into_iter().map(origin).collect(),
         read_set: files.finish(),
-        charts,
         diagnostics,
     }
 }
@@ -99,17 +112,11 @@ fn run(
     files: &dyn Files,
     repository: &load::Repository<'_>,
     options: &Options,
+    expected: &mut Vec<Expected>,
     diagnostics: &mut Diagnostics,
 ) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
-    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
-        deliver(repository, base, diagnostics)
-    });
-    let environments = each(
-        &resolution.environments,
-        diagnostics,
-        |resolved, diagnostics| deliver(repository, resolved, diagnostics),
-    );
+    let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
     if diagnostics.has_errors() {
         return Tree::new();
     }
@@ -126,7 +133,54 @@ fn run(
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition.expected, diagnostics);
     }
+    *expected = composition.expected;
     tree
+}
+
+/// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.
+///
+/// A chart that is not at hand is such a fault too: what its values would ask for is not known yet.
+pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let cache = options.cache.clone();
+    let loaded = load::load(files, cache, &template::builtin(), &mut diagnostics);
+    let requests = loaded.map(|repository| {
+        let resolution = resolve::resolve(&repository, &options.environments, &mut diagnostics);
+        deliver_all(&repository, &resolution, &mut diagnostics);
+        repository.charts.requests()
+    });
+    diagnostics.tidy();
+    (requests.unwrap_or_default(), diagnostics)
+}
+
+fn deliver_all<'a>(
+    repository: &load::Repository<'_>,
+    resolution: &resolve::Resolution<'a>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Delivered<'a>>, Vec<Delivered<'a>>) {
+    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
+        deliver(repository, base, diagnostics)
+    });
+    let environments = each(
+        &resolution.environments,
+        diagnostics,
+        |resolved, diagnostics| deliver(repository, resolved, diagnostics),
+    );
+    (bases, environments)
+}
+
+/// What a folder must build to says also what it came from.
+fn origin(expected: Expected) -> (TreePath, Origin) {
+    let claim = Claim {
+        title: expected.title,
+        owner: expected.owner,
+        span: Some(expected.span),
+    };
+    let origin = Origin {
+        claim: Arc::new(claim),
+        objects: expected.objects,
+    };
+    (expected.folder, origin)
 }
 
 fn deliver<'a>(

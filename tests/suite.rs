@@ -9,8 +9,10 @@
 
 mod api_verdicts;
 mod cases;
+mod charts;
 mod claims;
 mod cli;
+mod danger;
 mod diff;
 mod disk;
 mod edit;
@@ -28,6 +30,7 @@ mod promotion;
 mod rendered;
 mod report;
 mod schema;
+mod vendor;
 mod workspaces;
 mod yaml_conformance;
 mod yaml_faults;

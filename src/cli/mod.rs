@@ -13,9 +13,11 @@ mod kinds;
 mod matrix;
 mod output;
 mod promote;
+mod publish;
 mod render;
 mod session;
 mod trees;
+mod vendor;
 mod verify;
 
 use std::path::PathBuf;
@@ -102,6 +104,10 @@ enum Command {
     Build(build::Arguments),
     /// Compare `pleach build` with your own kustomize, on your own kustomizations
     Verify(verify::Arguments),
+    /// Pull the charts that claims ask for, and pin them in pleach.lock
+    Vendor(vendor::Arguments),
+    /// Pack charts and push them to a registry
+    Publish(publish::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
     /// List the claim kinds, or explain the fields of one
@@ -134,6 +140,8 @@ pub fn run() -> ExitCode {
         Command::Promote(arguments) => promote::run(&arguments, &global),
         Command::Build(arguments) => build::run(&arguments, &global),
         Command::Verify(arguments) => verify::run(&arguments, &global),
+        Command::Vendor(arguments) => vendor::run(&arguments, &global),
+        Command::Publish(arguments) => publish::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),
