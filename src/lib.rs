@@ -147,6 +147,9 @@ pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Dia
     let requests = loaded.map(|repository| {
         let resolution = resolve::resolve(&repository, &options.environments, &mut diagnostics);
         deliver_all(&repository, &resolution, &mut diagnostics);
+        if !diagnostics.has_errors() {
+            diagnostics.extend(delivery::unused_pins(&repository.charts));
+        }
         repository.charts.requests()
     });
     diagnostics.tidy();
