@@ -1,19 +1,17 @@
 //! What the workspace renders to, cut up by environment and claim.
 
-use anyhow::Result;
-
 use super::session::Session;
 use super::{Outcome, cache};
 use crate::load::is_base;
 use crate::tree::{Files, Tree, TreePath};
-use crate::{Options, compile};
+use crate::{Compiled, Options, compile};
 
-/// The rendered tree of some environments; `None` where the workspace has faults, which are told.
+/// What some environments render to; `None` where the workspace has faults, which are told.
 pub(super) fn rendered(
     session: &Session<'_>,
     files: &dyn Files,
     environments: &[String],
-) -> Result<Option<Tree>> {
+) -> Option<Compiled> {
     let options = Options {
         environments: environments.to_vec(),
         cache: cache::open(session.global),
@@ -21,7 +19,7 @@ pub(super) fn rendered(
     let compiled = compile(files, &options);
     let found = session.report(&compiled.diagnostics);
     let is_sound = compiled.output.is_some() && found == Outcome::Clean;
-    Ok(is_sound.then_some(compiled.tree))
+    is_sound.then_some(compiled)
 }
 
 /// Environment and claim of a folder of a rendered tree: `apps/prod/orders`. What stands in `clusters/` is of no claim.

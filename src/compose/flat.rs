@@ -40,6 +40,8 @@ pub(super) fn write(
         objects,
         title: delivery.title.clone(),
         is_flat: true,
+        owner: delivery.owner.clone(),
+        span: delivery.span.clone(),
     });
 }
 

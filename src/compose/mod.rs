@@ -14,9 +14,10 @@ mod overlay;
 mod owners;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::delivery::Delivery;
-use crate::diag::{Diagnostic, Diagnostics, each};
+use crate::diag::{Diagnostic, Diagnostics, Span, each};
 use crate::load::{Environment, Layout, Workspace};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
@@ -58,6 +59,10 @@ pub struct Expected {
     pub title: String,
     /// Whether the folder holds plain objects and no kustomization: a sync engine takes all of its files then.
     pub is_flat: bool,
+    /// Who is asked about the claim, if it says so.
+    pub owner: Option<Arc<str>>,
+    /// Where the claim's name stands.
+    pub span: Span,
 }
 
 /// What is composed.

@@ -264,6 +264,7 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
             provides: BTreeSet::new(),
             requires: BTreeSet::new(),
             depends_on: BTreeSet::new(),
+            owner: None,
             span: overlay
                 .span
                 .clone()

@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, each};
 use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
-use crate::yaml::{Mapping, Node, to_build_form, to_claims_form};
+use crate::yaml::{Mapping, Node, builds_alike, to_build_form, to_claims_form};
 
 /// Proves each folder. Errors: `overlay-not-proven`.
 pub fn prove(tree: &Tree, expected: &[Expected], diagnostics: &mut Diagnostics) {
@@ -69,6 +69,9 @@ fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {
 
 /// The first line in which two objects differ as `kustomize build` prints them.
 fn difference(wanted: &Object, built: &Object) -> Option<String> {
+    if builds_alike(&wanted.node, &built.node) {
+        return None;
+    }
     let (wanted, built) = match (to_build_form(&wanted.node), to_build_form(&built.node)) {
         (Ok(wanted), Ok(built)) => (wanted, built),
         (Err(fault), _) | (_, Err(fault)) => return Some(fault.message),

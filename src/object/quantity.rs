@@ -1,7 +1,7 @@
 //! Kubernetes quantities as numbers (apimachinery's `resource.Quantity`).
 
 /// The value of a quantity: `100m` is 0.1, `1Gi` is 1073741824, `1e3` is 1000. `None` where the text is none.
-pub(super) fn quantity(text: &str) -> Option<f64> {
+pub fn quantity(text: &str) -> Option<f64> {
     let end = text
         .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '+' || c == '-'))
         .unwrap_or(text.len());
@@ -15,7 +15,7 @@ pub(super) fn quantity(text: &str) -> Option<f64> {
 }
 
 /// Whether the text is a number and a unit of bytes, as protobuf-based APIs want a disk's size: `50Gi`, `1.5 T`.
-pub(super) fn has_unit(text: &str) -> bool {
+pub fn has_unit(text: &str) -> bool {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.get(digits.len()..).unwrap_or("");
     let number = digits.strip_suffix(char::is_whitespace).unwrap_or(digits);

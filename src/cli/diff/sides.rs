@@ -2,135 +2,62 @@
     clippy::disallowed_methods,
     reason = "the folders that the user names are looked up here"
 )]
-//! `pleach diff`: what a change will do, object by object and field by field.
+//! The two sides that are compared: revisions, the work tree, folders; rendered where they are workspaces.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
 
-use super::session::{self, WORKSPACE};
-use super::{Global, Outcome, cache, output};
-use crate::compare::{Comparison, Side, compare};
-use crate::diff::Salt;
+use super::super::session::{self, WORKSPACE};
+use super::super::{Global, cache, output};
+use super::{environment, salt};
+use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
 use crate::disk::{Folder, Repository, WorkTree, find_upwards};
-use crate::load::{Workspace, is_base};
-use crate::report::{View, changes, changes_json};
+use crate::load::Workspace;
 use crate::tree::{Below, EntryKind, Files, Tree, TreePath};
 use crate::{Compiled, Options, compile};
 
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// REV compares a Git revision with the work tree, REV..REV two revisions, REV...REV the second with where the two
-    /// parted; two arguments are a folder or a revision each. Without any, HEAD is compared with the work tree
-    #[arg(value_name = "REV|TREE", num_args = 0..=2)]
-    sides: Vec<String>,
-    /// Compare the tree of a workspace as it is written, instead of rendering it
-    #[arg(long)]
-    committed: bool,
-    /// How the changes are printed
-    #[arg(short, long, value_name = "FORM", default_value = "text")]
-    output: Form,
-    /// Exit with 1 where there are differences
-    #[arg(long)]
-    exit_code: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Form {
-    Text,
-    Json,
-}
-
-pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    let current = session::directory(global)?;
-    let sides = open(arguments, &current)?;
-    let is_workspace = sides.iter().any(Opened::is_workspace);
-    let comparison = match (is_workspace, arguments.committed) {
-        (true, false) => compare_rendered(&sides, global)?,
-        (true, true) => {
-            let [before, after] = &sides;
-            let (old, new) = (before.output(after), after.output(before));
-            compare(&old.side(), &new.side(), &environment, &salt())
-        }
-        (false, _) => {
-            let folder = |part: &TreePath| match part.as_str() {
-                "" => Some(".".to_string()),
-                part => Some(part.to_string()),
-            };
-            let [before, after] = &sides;
-            compare(&before.side(), &after.side(), &folder, &salt())
-        }
-    };
-    print(&comparison, &sides, arguments.output)?;
-    let display = |path: &TreePath| path.to_string();
-    let noted = match comparison.notes.is_empty() {
-        true => Outcome::Clean,
-        false => session::report(&comparison.notes, global, &display),
-    };
-    let is_same = comparison.environments.is_empty() && comparison.notes.is_empty();
-    Ok(match arguments.exit_code && !is_same {
-        true => Outcome::Findings,
-        false => noted,
-    })
-}
-
-/// The environment of a folder of a rendered tree: `apps/prod/orders`, `clusters/prod`. Nothing is applied from base.
-fn environment(part: &TreePath) -> Option<String> {
-    let environment = part.parts().nth(1).filter(|it| !is_base(it));
-    environment.map(str::to_string)
-}
-
-fn print(comparison: &Comparison, [before, after]: &[Opened; 2], form: Form) -> Result<()> {
-    match form {
-        Form::Json => {
-            output::data(changes_json(comparison, [&before.name, &after.name]).as_bytes())
-        }
-        Form::Text => {
-            let view = View {
-                display: &TreePath::to_string,
-                color: true,
-            };
-            output::text(&changes(comparison, &view))
-        }
-    }
-}
-
-/// Random, so that a digest of a hidden value can be compared within one report and looked up nowhere.
-pub(super) fn salt() -> Salt {
-    let bytes = || RandomState::new().build_hasher().finish().to_le_bytes();
-    Salt::new(&[bytes(), bytes()].concat())
-}
-
 /// One side, opened.
 #[derive(Clone)]
-struct Opened {
-    name: String,
+pub(super) struct Opened {
+    pub(super) name: String,
     files: Arc<dyn Files + Send + Sync>,
     /// The folder of `files` that is compared.
     root: TreePath,
+    /// Which claim each of its folders came from, where it was rendered.
+    origins: Option<Arc<Origins>>,
     /// Whether it is a folder that the user named.
     is_folder: bool,
 }
 
 impl Opened {
-    fn side(&self) -> Side<'_> {
+    pub(super) fn side(&self) -> Side<'_> {
         Side {
             files: &*self.files,
             root: &self.root,
             name: &self.name,
+            origins: self.origins.as_deref(),
         }
     }
 
-    fn is_workspace(&self) -> bool {
+    /// A path below the repository, or below the folder that the user named. What was rendered from lies below the workspace.
+    pub(super) fn display(&self, path: &TreePath, is_rendered: bool) -> String {
+        match (is_rendered, self.is_folder) {
+            _ if path.as_str().starts_with('<') => path.to_string(),
+            (true, false) => self.root.join(path).to_string(),
+            (false, true) => path.below(&self.root).as_ref().unwrap_or(path).to_string(),
+            _ => path.to_string(),
+        }
+    }
+
+    pub(super) fn is_workspace(&self) -> bool {
         let kind = self.files.kind(&self.root.child(WORKSPACE));
         kind == Ok(Some(EntryKind::File))
     }
 
     /// The workspace's output folder in its place, or where the other side has it.
-    fn output(&self, other: &Opened) -> Opened {
+    pub(super) fn output(&self, other: &Opened) -> Opened {
         let read = |it: &Opened| Workspace::read(&Below::new(&*it.files, it.root.clone()));
         let workspace = read(self).or_else(|_| read(other));
         let output = workspace.map_or_else(|_| TreePath::root(), |it| it.output);
@@ -138,6 +65,27 @@ impl Opened {
             root: self.root.join(&output),
             ..self.clone()
         }
+    }
+
+    /// Gives claims that name no owner those of `CODEOWNERS`, which stands at the top of a repository.
+    fn owned(&self, mut origins: Origins) -> Origins {
+        let top = if self.is_folder {
+            self.root.clone()
+        } else {
+            TreePath::root()
+        };
+        let owners = CodeOwners::find(&*self.files, &top);
+        for claim in origins.claims_mut().filter(|it| it.owner.is_none()) {
+            let path = claim.span.as_ref().map(|it| self.root.join(it.path()));
+            let path = path.as_ref().and_then(|it| it.below(&top));
+            if let Some(owner) = path.as_ref().and_then(|it| owners.of(it)) {
+                *claim = Arc::new(Claim {
+                    owner: Some(owner.into()),
+                    ..Claim::clone(claim)
+                });
+            }
+        }
+        origins
     }
 
     /// What the workspace renders to, if it is one.
@@ -154,11 +102,11 @@ impl Opened {
     /// This side with what was rendered in place of its files. A folder that is no workspace stays as it is; a revision has no
     /// workspace yet, or no more, and so nothing is applied from it.
     fn rendered(&self, compiled: Option<Compiled>, global: &Global) -> Result<Opened> {
-        let tree = match compiled {
+        let (tree, origins) = match compiled {
             None if self.is_folder => return Ok(self.clone()),
             None => {
                 output::note(&format!("there is no workspace in {}\n", self.name));
-                Tree::new()
+                (Tree::new(), Origins::default())
             }
             Some(compiled) if compiled.diagnostics.has_errors() => {
                 let display = |path: &TreePath| format!("{}: {path}", self.name);
@@ -166,28 +114,32 @@ impl Opened {
                 let name = &self.name;
                 bail!("the workspace does not render in {name}, so nothing is compared");
             }
-            Some(compiled) => compiled.tree,
+            Some(compiled) => (compiled.tree, self.owned(compiled.origins)),
         };
         Ok(Opened {
             files: Arc::new(tree),
             root: TreePath::root(),
+            origins: Some(Arc::new(origins)),
             ..self.clone()
         })
     }
 }
 
 /// Compares what two workspaces render to.
-fn compare_rendered([before, after]: &[Opened; 2], global: &Global) -> Result<Comparison> {
+pub(super) fn compare_rendered(
+    [before, after]: &[Opened; 2],
+    global: &Global,
+) -> Result<Comparison> {
     let (old, new) = rayon::join(|| before.render(global), || after.render(global));
     let (old, new) = (before.rendered(old, global)?, after.rendered(new, global)?);
     Ok(compare(&old.side(), &new.side(), &environment, &salt()))
 }
 
 /// The two sides that the arguments name.
-fn open(arguments: &Arguments, current: &Path) -> Result<[Opened; 2]> {
+pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
     let workspace = find_upwards(current, WORKSPACE);
     let place = workspace.as_deref().unwrap_or(current);
-    match &*arguments.sides {
+    match names {
         [] => Ok([open_revision(place, "HEAD")?, open_work_tree(place)?]),
         [range] => match (range.split_once("..."), range.split_once("..")) {
             (Some((a, b)), _) => {
@@ -226,6 +178,7 @@ fn open_revision(place: &Path, name: &str) -> Result<Opened> {
         name: name.to_string(),
         files: Arc::new(files),
         root: below(place, repository.root())?,
+        origins: None,
         is_folder: false,
     })
 }
@@ -236,6 +189,7 @@ fn open_work_tree(place: &Path) -> Result<Opened> {
         name: "the work tree".to_string(),
         files: Arc::new(WorkTree::open(&repository)?),
         root: below(place, repository.root())?,
+        origins: None,
         is_folder: false,
     })
 }
@@ -247,6 +201,7 @@ fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
         name: name.to_string(),
         files: Arc::new(Folder::open(top)?),
         root: below(folder, top)?,
+        origins: None,
         is_folder: true,
     })
 }
