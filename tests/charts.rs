@@ -284,6 +284,36 @@ fn held(object: &Object) -> Option<Object> {
     ))
 }
 
+/// What the Pod Security Standard `restricted` asks for, of the pods that a chart describes itself.
+#[test]
+fn pods_are_restricted() {
+    let all = renderings("microservice");
+    let deployments: Vec<Object> = all
+        .iter()
+        .flat_map(|it| objects(it))
+        .filter(|it| it.kind() == "Deployment")
+        .collect();
+    assert!(!deployments.is_empty());
+    let is = |node: &Node, path: &str, word: &str| {
+        let found = at(node, path).unwrap_or_else(|| panic!("no {path}"));
+        assert_eq!(to_claims_form(found).trim(), word, "{path}");
+    };
+    for deployment in deployments {
+        let pod = at(&deployment.node, "spec.template.spec").unwrap();
+        is(pod, "securityContext.runAsNonRoot", "true");
+        is(pod, "securityContext.seccompProfile.type", "RuntimeDefault");
+        for container in pod.get("containers").and_then(Node::as_sequence).unwrap() {
+            is(
+                container,
+                "securityContext.allowPrivilegeEscalation",
+                "false",
+            );
+            is(container, "securityContext.readOnlyRootFilesystem", "true");
+            is(container, "securityContext.capabilities.drop", "- ALL");
+        }
+    }
+}
+
 #[test]
 fn helm_renders_what_is_committed() {
     let Some(()) = has_helm() else { return };
