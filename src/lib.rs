@@ -15,9 +15,13 @@ pub mod yaml;
 pub mod object;
 pub mod schema;
 pub mod template;
+pub mod chart;
 pub mod patch;
 pub mod kustomize;
 pub mod diff;
+pub mod emit;
+pub mod topology;
+pub mod danger;
 pub mod compare;
 pub mod load;
 pub mod resolve;
@@ -25,15 +29,21 @@ pub mod render;
 pub mod delivery;
 pub mod compose;
 pub mod prove;
-pub mod emit;
+pub mod promote;
+pub mod matrix;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod disk;
 #[cfg(feature = "cli")]
+pub mod net;
+#[cfg(feature = "cli")]
 pub mod cli;
 
-use compose::{Composition, Delivered};
+use std::sync::Arc;
+
+use compare::{Claim, Origin, Origins};
+use compose::{Composition, Delivered, Expected};
 use diag::{Diagnostics, each};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 
@@ -42,6 +52,8 @@ use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 pub struct Options {
     /// The environments to render; all of them where none is named.
     pub environments: Vec<String>,
+    /// Archives of charts, by digest.
+    pub cache: Option<chart::Cache>,
 }
 
 /// A workspace's tree, and all that was found on the way to it.
@@ -51,6 +63,8 @@ pub struct Compiled {
     pub tree: Tree,
     /// The output folder, relative to the workspace; `None` where `pleach.yaml` could not be read.
     pub output: Option<TreePath>,
+    /// Which claim each folder of the tree came from.
+    pub origins: Origins,
     /// What was read.
     pub read_set: ReadSet,
     /// What is to be said.
@@ -65,10 +79,18 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let files = Recorded::new(files);
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
-    let (tree, output) = match load::load(&files, &builtin, &mut diagnostics) {
+    let cache = options.cache.clone();
+    let mut expected = Vec::new();
+    let (tree, output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
         Some(repository) => (
-            run(&files, &repository, options, &mut diagnostics),
-            Some(repository.workspace.output),
+            run(
+                &files,
+                &repository,
+                options,
+                &mut expected,
+                &mut diagnostics,
+            ),
+            Some(repository.workspace.output.clone()),
         ),
         None => (Tree::new(), None),
     };
@@ -80,6 +102,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
             tree
         },
         output,
+        origins: expected.into_iter().map(origin).collect(),
         read_set: files.finish(),
         diagnostics,
     }
@@ -87,44 +110,90 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
 
 fn run(
     files: &dyn Files,
-    repository: &load::Repository,
+    repository: &load::Repository<'_>,
     options: &Options,
+    expected: &mut Vec<Expected>,
     diagnostics: &mut Diagnostics,
 ) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
-    let base = deliver(repository, &resolution.base, diagnostics);
+    let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
+    if diagnostics.has_errors() {
+        return Tree::new();
+    }
+    if options.environments.is_empty() {
+        diagnostics.extend(delivery::unused_pins(&repository.charts));
+    }
+    let input = compose::Input {
+        is_whole: environments.len() == repository.environments.len(),
+        bases,
+        environments,
+    };
+    let composition = compose::compose(files, &repository.workspace, input, diagnostics);
+    let tree = sign(&composition);
+    if !diagnostics.has_errors() {
+        prove::prove(&tree, &composition.expected, diagnostics);
+    }
+    *expected = composition.expected;
+    tree
+}
+
+/// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.
+///
+/// A chart that is not at hand is such a fault too: what its values would ask for is not known yet.
+pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let cache = options.cache.clone();
+    let loaded = load::load(files, cache, &template::builtin(), &mut diagnostics);
+    let requests = loaded.map(|repository| {
+        let resolution = resolve::resolve(&repository, &options.environments, &mut diagnostics);
+        deliver_all(&repository, &resolution, &mut diagnostics);
+        repository.charts.requests()
+    });
+    diagnostics.tidy();
+    (requests.unwrap_or_default(), diagnostics)
+}
+
+fn deliver_all<'a>(
+    repository: &load::Repository<'_>,
+    resolution: &resolve::Resolution<'a>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Delivered<'a>>, Vec<Delivered<'a>>) {
+    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
+        deliver(repository, base, diagnostics)
+    });
     let environments = each(
         &resolution.environments,
         diagnostics,
         |resolved, diagnostics| deliver(repository, resolved, diagnostics),
     );
-    if diagnostics.has_errors() {
-        return Tree::new();
-    }
-    let composition = compose::compose(
-        files,
-        &repository.workspace,
-        base,
-        environments,
-        diagnostics,
-    );
-    let tree = sign(&composition);
-    if !diagnostics.has_errors() {
-        prove::prove(&tree, &composition.expected, diagnostics);
-    }
-    tree
+    (bases, environments)
+}
+
+/// What a folder must build to says also what it came from.
+fn origin(expected: Expected) -> (TreePath, Origin) {
+    let claim = Claim {
+        title: expected.title,
+        owner: expected.owner,
+        span: Some(expected.span),
+    };
+    let origin = Origin {
+        claim: Arc::new(claim),
+        objects: expected.objects,
+    };
+    (expected.folder, origin)
 }
 
 fn deliver<'a>(
-    repository: &load::Repository,
+    repository: &load::Repository<'_>,
     resolved: &resolve::Resolved<'a>,
     diagnostics: &mut Diagnostics,
 ) -> Delivered<'a> {
     let environment = resolved.environment;
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
-    let deliveries = manifests
-        .iter()
-        .map(|it| delivery::lower(it, environment.engine, &repository.workspace, diagnostics));
+    let deliveries = manifests.iter().map(|it| {
+        let (workspace, charts) = (&repository.workspace, &*repository.charts);
+        delivery::lower(it, environment, workspace, charts, diagnostics)
+    });
     Delivered {
         environment,
         deliveries: deliveries.collect(),

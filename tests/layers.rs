@@ -10,13 +10,26 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("yaml", &["tree", "diag"]),
     ("object", &["tree", "diag", "yaml"]),
     ("schema", &["tree", "diag", "yaml", "object"]),
-    ("template", &["tree", "diag", "yaml"]),
+    // `object` for Kubernetes' quantities.
+    ("template", &["tree", "diag", "yaml", "object"]),
+    // `template` for the characters that no input may hold.
+    ("chart", &["tree", "diag", "yaml", "schema", "template"]),
     ("patch", &["tree", "diag", "yaml", "object", "schema"]),
     (
         "kustomize",
         &["tree", "diag", "yaml", "object", "schema", "patch"],
     ),
     ("diff", &["tree", "diag", "yaml", "object", "schema"]),
+    ("emit", &["tree", "diag"]),
+    // What clusters of servers an object stands for.
+    ("topology", &["tree", "diag", "yaml", "object"]),
+    // Rules over pairs of objects. `pleach check` runs those that need one side only.
+    (
+        "danger",
+        &[
+            "tree", "diag", "yaml", "object", "schema", "diff", "topology",
+        ],
+    ),
     // What a sync engine would apply from two trees, built and handed to `diff`.
     (
         "compare",
@@ -28,9 +41,16 @@ const ROOMS: &[(&str, &[&str])] = &[
             "schema",
             "kustomize",
             "diff",
+            // For the line by which a file says what it was made from.
+            "emit",
+            "topology",
+            "danger",
         ],
     ),
-    ("load", &["tree", "diag", "yaml", "schema", "template"]),
+    (
+        "load",
+        &["tree", "diag", "yaml", "schema", "template", "chart"],
+    ),
     (
         "resolve",
         &["tree", "diag", "yaml", "schema", "template", "load"],
@@ -44,7 +64,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     // `load` for the mirrors and the access to charts that `pleach.yaml` gives; `schema` for what an intent may say.
     (
         "delivery",
-        &["tree", "diag", "yaml", "object", "schema", "load", "render"],
+        &[
+            "tree", "diag", "yaml", "object", "schema", "chart", "load", "render",
+        ],
     ),
     (
         "compose",
@@ -74,13 +96,23 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compose",
         ],
     ),
-    ("emit", &["tree", "diag"]),
+    (
+        "promote",
+        &["tree", "diag", "yaml", "schema", "load", "resolve"],
+    ),
+    // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
+    ("matrix", &["yaml", "object"]),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
-        &["tree", "diag", "yaml", "object", "diff", "compare", "emit"],
+        &[
+            "tree", "diag", "yaml", "object", "diff", "topology", "danger", "compare", "promote",
+            "matrix", "emit",
+        ],
     ),
     ("disk", &["tree", "diag", "emit"]),
+    // What is pulled is looked at before it is given on, and must be the chart that was asked for.
+    ("net", &["diag", "yaml", "chart"]),
     (
         "cli",
         &[
@@ -90,14 +122,18 @@ const ROOMS: &[(&str, &[&str])] = &[
             "object",
             "schema",
             "template",
+            "chart",
             "kustomize",
             "diff",
             "compare",
             // For the output folder, which is compared as it is written, and for the claim kinds, which `kinds` explains.
             "load",
+            "promote",
+            "matrix",
             "emit",
             "report",
             "disk",
+            "net",
         ],
     ),
 ];

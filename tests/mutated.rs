@@ -426,7 +426,7 @@ fn evil_crowds() -> Vec<(&'static str, Files2)> {
         (
             "many deep objects",
             over(
-                &format!("namespace: b\nnamePrefix: a-\ncommonLabels: {{a: b}}\ncommonAnnotations: {{a: b}}\nimages: [{{name: a, newTag: b}}]\npatches:\n- target: {{kind: Deep}}\n  patch: |-\n    - {{op: add, path: /more, value: {{a: b}}}}\n"),
+                "namespace: b\nnamePrefix: a-\ncommonLabels: {a: b}\ncommonAnnotations: {a: b}\nimages: [{name: a, newTag: b}]\npatches:\n- target: {kind: Deep}\n  patch: |-\n    - {op: add, path: /more, value: {a: b}}\n",
                 transformers,
             ),
         ),
