@@ -27,12 +27,17 @@ pub(super) struct Context<'a> {
     pub(super) custom_schema: bool,
     /// For what the built-in schema was needed so far.
     pub(super) needed: openapi::Needed,
+    /// How much the replacements have copied.
+    pub(super) copied: usize,
     /// The kustomization files that were read.
     pub(super) visited: Vec<Arc<Source>>,
 }
 
 /// From how many files on it pays to read them on all processors.
 const FILES_MANY: usize = 8;
+
+/// How many kustomizations may stand below each other: each takes a part of the stack.
+const CHAIN_MAX: usize = 100;
 
 /// Something failed; the diagnostics say what.
 pub(super) struct Failed;
@@ -341,6 +346,13 @@ impl Context<'_> {
             );
             self.diagnostics
                 .push(Diagnostic::error("kustomization-cycle", message).at(entry));
+            return Err(Failed);
+        }
+        if level.folders.len() >= CHAIN_MAX {
+            let message = format!("more than {CHAIN_MAX} kustomizations lead to here");
+            let fault = Diagnostic::error("chain-too-long", message).at(entry);
+            self.diagnostics
+                .push(fault.help("build from a folder that is nearer to the resources"));
             return Err(Failed);
         }
         let kustomization = self.kustomization(folder, Some(entry.span()))?;

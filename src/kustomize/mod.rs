@@ -175,6 +175,7 @@ pub fn build_over(
         track: false,
         custom_schema: false,
         needed: openapi::Needed::Nothing,
+        copied: 0,
         visited: Vec::new(),
     };
     let objects = build_all(&mut context, path, initial);

@@ -169,7 +169,7 @@ fn apply(root: &mut Node, operation: &Node, copied: &mut usize) -> Result<(), Di
         "copy" => {
             let value = place(root, path("from")?)?.get()?;
             if let Some(value) = value {
-                *copied += size(value, 0)?;
+                *copied += copy_size(value)?;
             }
             if *copied > COPIED_MAX {
                 return Err(too_large());
@@ -187,7 +187,11 @@ fn apply(root: &mut Node, operation: &Node, copied: &mut usize) -> Result<(), Di
     }
 }
 
-/// How many values there are, that one and all below it.
+/// How many values a copy makes: that one and all below it. A value that is too deep is refused.
+pub(crate) fn copy_size(node: &Node) -> Result<usize, Diagnostic> {
+    size(node, 0)
+}
+
 fn size(node: &Node, depth: usize) -> Result<usize, Diagnostic> {
     if depth > DEPTH_MAX {
         return Err(too_large());
