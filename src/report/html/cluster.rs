@@ -1,0 +1,345 @@
+//! A picture of each ClickHouse cluster: shards, replicas, their zones and volumes, before and after.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::compare::{ClusterChange, Comparison};
+use crate::topology::{Cluster, Replica, Shard, Volume, Zones};
+
+use super::super::summary::counted;
+use super::super::words::clipped;
+use super::{data, escaped, tags};
+
+/// Shards and replicas of a shard that are drawn.
+const SHARDS_MAX: usize = 12;
+const REPLICAS_MAX: usize = 6;
+
+const NODE: (usize, usize) = (146, 46);
+const VOLUME_HEIGHT: usize = 20;
+const GAP: usize = 10;
+const TITLE: usize = 24;
+
+/// Pictures that are equal are shown once, with their environments.
+pub(super) fn write(comparison: &Comparison, page: &mut String) {
+    let mut pictures: Vec<(&ClusterChange, Vec<&str>, Vec<&str>)> = Vec::new();
+    for environment in &comparison.environments {
+        for change in &environment.clusters {
+            let id = change
+                .after
+                .as_ref()
+                .or(change.before.as_ref())
+                .map(|it| &it.id);
+            let claim = environment
+                .objects
+                .iter()
+                .find(|it| Some(&it.change.id) == id);
+            let claim = claim.and_then(|it| it.claim.as_ref()).map(|it| &*it.title);
+            match pictures.iter_mut().find(|it| it.0 == change) {
+                Some(picture) => picture.1.push(&environment.name),
+                None => {
+                    pictures.push((change, vec![&environment.name], claim.into_iter().collect()))
+                }
+            }
+        }
+    }
+    if pictures.is_empty() {
+        return;
+    }
+    page.push_str("<section data-of=\".cluster\" id=\"clusters\"><h2>ClickHouse clusters</h2><div class=\"clusters\">\n");
+    for (change, environments, claims) in pictures {
+        picture(change, &environments, &claims, page);
+    }
+    page.push_str("</div></section>\n");
+}
+
+fn picture(change: &ClusterChange, environments: &[&str], claims: &[&str], page: &mut String) {
+    let Some(one) = change.after.as_ref().or(change.before.as_ref()) else {
+        return;
+    };
+    let zones = zones(change);
+    let what = if one.is_keeper { "Keeper" } else { "cluster" };
+    let _ = write!(
+        page,
+        "<article class=\"sheet cluster\"{} data-grave=\"false\"><h3><span class=\"same\">{what}</span> {} <span class=\"same\">of {}</span></h3><div class=\"meta\">{}</div><div class=\"views\">",
+        data(claims.iter().copied(), environments.iter().copied()),
+        escaped(&one.name),
+        escaped(&one.id.to_string()),
+        tags(environments.iter().copied(), "tag")
+    );
+    side(
+        "Before",
+        change.before.as_ref(),
+        change.after.as_ref(),
+        "is-gone",
+        &zones,
+        page,
+    );
+    page.push_str("<div class=\"arrow\" aria-hidden=\"true\">→</div>");
+    side(
+        "After",
+        change.after.as_ref(),
+        change.before.as_ref(),
+        "is-new",
+        &zones,
+        page,
+    );
+    page.push_str("</div>");
+    legend(&zones, page);
+    page.push_str("</article>\n");
+}
+
+/// The zones that are named, each with its colour.
+fn zones(change: &ClusterChange) -> BTreeMap<String, usize> {
+    let sides = [change.before.as_ref(), change.after.as_ref()];
+    let shards = sides.into_iter().flatten().flat_map(|it| &it.shards);
+    let replicas = shards.flat_map(|it| &it.replicas);
+    let mut zones = BTreeMap::new();
+    for replica in replicas {
+        if let Zones::Named(names) = &replica.zones {
+            names.iter().for_each(|it| _ = zones.insert(it.clone(), 0));
+        }
+    }
+    zones
+        .values_mut()
+        .enumerate()
+        .for_each(|(at, it)| *it = at % 6 + 1);
+    zones
+}
+
+fn legend(zones: &BTreeMap<String, usize>, page: &mut String) {
+    if zones.is_empty() {
+        return;
+    }
+    page.push_str("<div class=\"legend\">");
+    for (name, color) in zones {
+        let _ = write!(
+            page,
+            "<span><svg viewBox=\"0 0 10 10\" aria-hidden=\"true\"><circle class=\"z{color}\" cx=\"5\" cy=\"5\" r=\"5\"/></svg>{}</span>",
+            escaped(name)
+        );
+    }
+    page.push_str("</div>");
+}
+
+/// One side. What the other side has not is drawn as `lone`.
+fn side(
+    word: &str,
+    cluster: Option<&Cluster>,
+    other: Option<&Cluster>,
+    lone: &str,
+    zones: &BTreeMap<String, usize>,
+    page: &mut String,
+) {
+    let Some(cluster) = cluster else {
+        let _ = write!(
+            page,
+            "<figure><figcaption>{word}</figcaption><div class=\"empty\">no cluster</div></figure>"
+        );
+        return;
+    };
+    let caption = caption(cluster);
+    let _ = write!(
+        page,
+        "<figure><figcaption>{word}: <b>{}</b></figcaption>",
+        escaped(&caption)
+    );
+    let drawn = cluster.shards.len().min(SHARDS_MAX);
+    let columns = match drawn {
+        0..=2 => drawn.max(1),
+        3..=4 => 2,
+        _ => 3,
+    };
+    let shards: Vec<Drawn<'_>> = cluster
+        .shards
+        .iter()
+        .take(SHARDS_MAX)
+        .enumerate()
+        .map(|(at, shard)| Drawn {
+            at,
+            shard,
+            other: other.map(|it| it.shards.get(at)),
+            lone,
+            is_keeper: cluster.is_keeper,
+        })
+        .collect();
+    let width = columns * (NODE.0 + 2 * GAP) + (columns - 1) * GAP;
+    let mut body = String::new();
+    let mut y = 0;
+    for row in shards.chunks(columns) {
+        let height = row.iter().map(Drawn::height).max().unwrap_or(0);
+        for (at, shard) in row.iter().enumerate() {
+            shard.draw(at * (NODE.0 + 3 * GAP), y, height, zones, &mut body);
+        }
+        y += height + GAP;
+    }
+    let height = y.saturating_sub(GAP).max(1);
+    let _ = write!(
+        page,
+        "<svg width=\"{width}\" viewBox=\"-1 -1 {} {}\" role=\"img\" aria-label=\"{word}: {}\">{body}</svg>",
+        width + 2,
+        height + 2,
+        escaped(&caption)
+    );
+    let total = usize::try_from(cluster.shard_count).unwrap_or(usize::MAX);
+    if total > drawn {
+        let _ = write!(
+            page,
+            "<div class=\"legend\">… {} more</div>",
+            counted(total - drawn, "shard")
+        );
+    }
+    page.push_str("</figure>");
+}
+
+/// `3 shards of 2 replicas, clickhouse/clickhouse-server:24.8`
+fn caption(cluster: &Cluster) -> String {
+    let replicas: Vec<u64> = cluster.shards.iter().map(|it| it.replica_count).collect();
+    let (low, high) = (
+        replicas.iter().min().copied().unwrap_or(0),
+        replicas.iter().max().copied().unwrap_or(0),
+    );
+    let range = match low == high {
+        true => counted(
+            usize::try_from(high).unwrap_or(usize::MAX),
+            if cluster.is_keeper { "node" } else { "replica" },
+        ),
+        false => format!("{low} to {high} replicas"),
+    };
+    let shards = usize::try_from(cluster.shard_count).unwrap_or(usize::MAX);
+    let shape = match cluster.is_keeper {
+        true => range,
+        false => format!("{} of {range}", counted(shards, "shard")),
+    };
+    let first = cluster.shards.first().and_then(|it| it.replicas.first());
+    let image = first
+        .and_then(|it| it.image.as_ref())
+        .map(|it| format!(", {it}"));
+    let stopped = if cluster.is_stopped { ", stopped" } else { "" };
+    format!("{shape}{}{stopped}", image.unwrap_or_default())
+}
+
+/// A shard to draw, and what the other side has in its place.
+struct Drawn<'a> {
+    at: usize,
+    shard: &'a Shard,
+    /// `None` where there is no other side to compare with.
+    other: Option<Option<&'a Shard>>,
+    lone: &'a str,
+    is_keeper: bool,
+}
+
+impl Drawn<'_> {
+    fn height(&self) -> usize {
+        let nodes = self.shard.replicas.iter().take(REPLICAS_MAX);
+        let nodes: usize = nodes.map(|it| node_height(it) + GAP).sum();
+        let more = if self.hidden() > 0 { 20 } else { 0 };
+        TITLE + GAP / 2 + nodes + more
+    }
+
+    fn hidden(&self) -> usize {
+        let total = usize::try_from(self.shard.replica_count).unwrap_or(usize::MAX);
+        total.saturating_sub(self.shard.replicas.len().min(REPLICAS_MAX))
+    }
+
+    fn draw(
+        &self,
+        x: usize,
+        y: usize,
+        height: usize,
+        zones: &BTreeMap<String, usize>,
+        out: &mut String,
+    ) {
+        let is_lone = matches!(self.other, None | Some(None));
+        let class = if is_lone { self.lone } else { "" };
+        let title = match self.is_keeper {
+            true => "ensemble".to_string(),
+            false => format!("shard {}", self.at),
+        };
+        let _ = write!(
+            out,
+            "<g class=\"{class}\" transform=\"translate({x} {y})\"><rect class=\"shard\" width=\"{}\" height=\"{height}\" rx=\"10\"/><text class=\"t2\" x=\"{GAP}\" y=\"18\" font-size=\"12.5\">{title}</text></g>",
+            NODE.0 + 2 * GAP
+        );
+        let mut at_y = y + TITLE + GAP / 2;
+        for (at, replica) in self.shard.replicas.iter().take(REPLICAS_MAX).enumerate() {
+            let other = self.other.flatten().and_then(|it| it.replicas.get(at));
+            let class = match other {
+                None => self.lone,
+                Some(other) if other != replica => "is-mod",
+                Some(_) => "",
+            };
+            node(at, replica, other, (x + GAP, at_y, class), zones, out);
+            at_y += node_height(replica) + GAP;
+        }
+        if self.hidden() > 0 {
+            let _ = write!(
+                out,
+                "<text class=\"t3\" x=\"{}\" y=\"{}\" font-size=\"12\">… {} more</text>",
+                x + GAP,
+                at_y + 8,
+                self.hidden()
+            );
+        }
+    }
+}
+
+fn node_height(replica: &Replica) -> usize {
+    NODE.1 + VOLUME_HEIGHT * replica.volumes.len()
+}
+
+fn node(
+    at: usize,
+    replica: &Replica,
+    other: Option<&Replica>,
+    (x, y, class): (usize, usize, &str),
+    zones: &BTreeMap<String, usize>,
+    out: &mut String,
+) {
+    let (zone, color) = match &replica.zones {
+        Zones::Any => ("any zone".to_string(), 0),
+        Zones::Spread => ("spread over zones".to_string(), 0),
+        Zones::Named(names) => {
+            let color = names
+                .first()
+                .and_then(|it| zones.get(it))
+                .copied()
+                .unwrap_or(0);
+            (names.join(", "), color)
+        }
+    };
+    let _ = write!(
+        out,
+        "<g class=\"{class}\" transform=\"translate({x} {y})\"><rect class=\"node\" width=\"{}\" height=\"{}\" rx=\"8\"/><text x=\"12\" y=\"19\" font-size=\"12.5\" font-weight=\"600\">replica {at}</text><circle class=\"z{color}\" cx=\"16\" cy=\"33\" r=\"4\"/><text class=\"t2\" x=\"26\" y=\"37\" font-size=\"11.5\">{}</text>",
+        NODE.0,
+        node_height(replica),
+        escaped(&clipped(&zone, 19))
+    );
+    for (at, it) in replica.volumes.iter().enumerate() {
+        let was = other.map(|other| other.volumes.iter().find(|was| was.name == it.name));
+        let is_other = was.is_some_and(|was| was != Some(it));
+        volume(it, NODE.1 + at * VOLUME_HEIGHT, is_other, out);
+    }
+    out.push_str("</g>");
+}
+
+/// A drum, the size and the name beside it.
+fn volume(volume: &Volume, y: usize, is_other: bool, out: &mut String) {
+    let class = if is_other { "disk is-mod" } else { "disk" };
+    let weight = if is_other { " font-weight=\"700\"" } else { "" };
+    let named = match &volume.class {
+        Some(class) => format!("{}, {class}", volume.name),
+        None => volume.name.clone(),
+    };
+    let size = match &*volume.size {
+        "" => "?",
+        size => size,
+    };
+    let _ = write!(
+        out,
+        "<path class=\"{class}\" d=\"M11 {0}v7c0 1.6 2.2 2.6 5 2.6s5-1 5-2.6v-7\"/><ellipse class=\"{class}\" cx=\"16\" cy=\"{0}\" rx=\"5\" ry=\"2.4\"/><text x=\"26\" y=\"{1}\" font-size=\"11.5\"{weight}>{2} <tspan class=\"t3\" font-weight=\"400\">{3}</tspan></text>",
+        y + 1,
+        y + 9,
+        escaped(&clipped(size, 10)),
+        escaped(&clipped(&named, 14))
+    );
+}
