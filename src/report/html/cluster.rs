@@ -57,10 +57,17 @@ fn picture(change: &ClusterChange, environments: &[&str], claims: &[&str], page:
         return;
     };
     let zones = zones(change);
+    let sides = [change.before.as_ref(), change.after.as_ref()]
+        .into_iter()
+        .flatten();
+    let wide = match sides.map(|it| it.shard_count).max() {
+        Some(2..) => " wide",
+        _ => "",
+    };
     let what = if one.is_keeper { "Keeper" } else { "cluster" };
     let _ = write!(
         page,
-        "<article class=\"sheet cluster\"{} data-grave=\"false\"><h3><span class=\"same\">{what}</span> {} <span class=\"same\">of {}</span></h3><div class=\"meta\">{}</div><div class=\"views\">",
+        "<article class=\"sheet cluster{wide}\"{} data-grave=\"false\"><h3><span class=\"same\">{what}</span> {} <span class=\"same\">of {}</span></h3><div class=\"meta\">{}</div><div class=\"views\">",
         data(claims.iter().copied(), environments.iter().copied()),
         escaped(&one.name),
         escaped(&one.id.to_string()),
@@ -143,17 +150,8 @@ fn side(
         "<figure><figcaption>{word}: <b>{}</b></figcaption>",
         escaped(&caption)
     );
-    let drawn = cluster.shards.len().min(SHARDS_MAX);
-    let columns = match drawn {
-        0..=2 => drawn.max(1),
-        3..=4 => 2,
-        _ => 3,
-    };
-    let shards: Vec<Drawn<'_>> = cluster
-        .shards
-        .iter()
-        .take(SHARDS_MAX)
-        .enumerate()
+    let shards = cluster.shards.iter().take(SHARDS_MAX).enumerate();
+    let shards: Vec<Drawn<'_>> = shards
         .map(|(at, shard)| Drawn {
             at,
             shard,
@@ -162,24 +160,11 @@ fn side(
             is_keeper: cluster.is_keeper,
         })
         .collect();
-    let width = columns * (NODE.0 + 2 * GAP) + (columns - 1) * GAP;
-    let mut body = String::new();
-    let mut y = 0;
-    for row in shards.chunks(columns) {
-        let height = row.iter().map(Drawn::height).max().unwrap_or(0);
-        for (at, shard) in row.iter().enumerate() {
-            shard.draw(at * (NODE.0 + 3 * GAP), y, height, zones, &mut body);
-        }
-        y += height + GAP;
-    }
-    let height = y.saturating_sub(GAP).max(1);
-    let _ = write!(
-        page,
-        "<svg width=\"{width}\" viewBox=\"-1 -1 {} {}\" role=\"img\" aria-label=\"{word}: {}\">{body}</svg>",
-        width + 2,
-        height + 2,
-        escaped(&caption)
-    );
+    // A picture for each, so that they find their rows on any screen.
+    page.push_str("<div class=\"shards\">");
+    shards.iter().for_each(|it| it.draw(zones, page));
+    page.push_str("</div>");
+    let drawn = shards.len();
     let total = usize::try_from(cluster.shard_count).unwrap_or(usize::MAX);
     if total > drawn {
         let _ = write!(
@@ -191,7 +176,7 @@ fn side(
     page.push_str("</figure>");
 }
 
-/// `3 shards of 2 replicas, clickhouse/clickhouse-server:24.8`
+/// `3 shards of 2 replicas`
 fn caption(cluster: &Cluster) -> String {
     let replicas: Vec<u64> = cluster.shards.iter().map(|it| it.replica_count).collect();
     let (low, high) = (
@@ -210,12 +195,8 @@ fn caption(cluster: &Cluster) -> String {
         true => range,
         false => format!("{} of {range}", counted(shards, "shard")),
     };
-    let first = cluster.shards.first().and_then(|it| it.replicas.first());
-    let image = first
-        .and_then(|it| it.image.as_ref())
-        .map(|it| format!(", {it}"));
     let stopped = if cluster.is_stopped { ", stopped" } else { "" };
-    format!("{shape}{}{stopped}", image.unwrap_or_default())
+    format!("{shape}{stopped}")
 }
 
 /// A shard to draw, and what the other side has in its place.
@@ -241,26 +222,25 @@ impl Drawn<'_> {
         total.saturating_sub(self.shard.replicas.len().min(REPLICAS_MAX))
     }
 
-    fn draw(
-        &self,
-        x: usize,
-        y: usize,
-        height: usize,
-        zones: &BTreeMap<String, usize>,
-        out: &mut String,
-    ) {
+    fn draw(&self, zones: &BTreeMap<String, usize>, out: &mut String) {
         let is_lone = matches!(self.other, None | Some(None));
         let class = if is_lone { self.lone } else { "" };
         let title = match self.is_keeper {
             true => "ensemble".to_string(),
             false => format!("shard {}", self.at),
         };
+        let (width, height) = (NODE.0 + 2 * GAP, self.height());
         let _ = write!(
             out,
-            "<g class=\"{class}\" transform=\"translate({x} {y})\"><rect class=\"shard\" width=\"{}\" height=\"{height}\" rx=\"10\"/><text class=\"t2\" x=\"{GAP}\" y=\"18\" font-size=\"12.5\">{title}</text></g>",
-            NODE.0 + 2 * GAP
+            "<svg width=\"{0}\" height=\"{1}\" viewBox=\"-1 -1 {0} {1}\" role=\"img\" aria-label=\"{title}: {2}\"><g class=\"{class}\"><rect class=\"shard\" width=\"{width}\" height=\"{height}\" rx=\"10\"/></g><text class=\"t2\" x=\"{GAP}\" y=\"18\" font-size=\"12.5\">{title}</text>",
+            width + 2,
+            height + 2,
+            counted(
+                usize::try_from(self.shard.replica_count).unwrap_or(usize::MAX),
+                "replica"
+            ),
         );
-        let mut at_y = y + TITLE + GAP / 2;
+        let mut y = TITLE + GAP / 2;
         for (at, replica) in self.shard.replicas.iter().take(REPLICAS_MAX).enumerate() {
             let other = self.other.flatten().and_then(|it| it.replicas.get(at));
             let class = match other {
@@ -268,18 +248,18 @@ impl Drawn<'_> {
                 Some(other) if other != replica => "is-mod",
                 Some(_) => "",
             };
-            node(at, replica, other, (x + GAP, at_y, class), zones, out);
-            at_y += node_height(replica) + GAP;
+            node(at, replica, other, (GAP, y, class), zones, out);
+            y += node_height(replica) + GAP;
         }
         if self.hidden() > 0 {
+            let hidden = self.hidden();
             let _ = write!(
                 out,
-                "<text class=\"t3\" x=\"{}\" y=\"{}\" font-size=\"12\">… {} more</text>",
-                x + GAP,
-                at_y + 8,
-                self.hidden()
+                "<text class=\"t3\" x=\"{GAP}\" y=\"{}\" font-size=\"12\">… {hidden} more</text>",
+                y + 8
             );
         }
+        out.push_str("</svg>");
     }
 }
 
@@ -314,12 +294,28 @@ fn node(
         node_height(replica),
         escaped(&clipped(&zone, 19))
     );
+    if let Some(tag) = tag(replica) {
+        let is_other = other.is_some_and(|it| it.image != replica.image);
+        let (class, weight) = if is_other { ("", 700) } else { ("t3", 400) };
+        let (x, tag) = (NODE.0 - 10, escaped(&clipped(tag, 9)));
+        let _ = write!(
+            out,
+            "<text class=\"{class}\" x=\"{x}\" y=\"19\" font-size=\"11\" font-weight=\"{weight}\" text-anchor=\"end\">{tag}</text>"
+        );
+    }
     for (at, it) in replica.volumes.iter().enumerate() {
         let was = other.map(|other| other.volumes.iter().find(|was| was.name == it.name));
         let is_other = was.is_some_and(|was| was != Some(it));
         volume(it, NODE.1 + at * VOLUME_HEIGHT, is_other, out);
     }
     out.push_str("</g>");
+}
+
+/// The version in the name of an image.
+fn tag(replica: &Replica) -> Option<&str> {
+    let image = replica.image.as_ref()?.split('@').next()?;
+    let (_, tag) = image.rsplit_once(':')?;
+    (!tag.contains('/')).then_some(tag)
 }
 
 /// A drum, the size and the name beside it.

@@ -37,7 +37,7 @@ pub(super) fn write(
         .iter()
         .map(|it| (&*it.name, it.findings.len()))
         .collect();
-    page.push_str("<section id=\"matrix\"><h2>Claims and environments <small>choose a cell, a row or a column to see only that</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>all</button></th>");
+    page.push_str("<section id=\"matrix\"><h2>Claims and environments <small>choose a cell, a row or a column to see only that</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>claim</button></th>");
     for column in &columns {
         let name = escaped(column);
         let flag = flag(all.get(column).copied().unwrap_or(0));
