@@ -8,7 +8,7 @@ use crate::topology::{Cluster, Replica, Shard, Volume, Zones};
 
 use super::super::summary::counted;
 use super::super::words::clipped;
-use super::{data, escaped, tags};
+use super::{Grave, data, escaped, tags};
 
 /// Shards and replicas of a shard that are drawn.
 const SHARDS_MAX: usize = 12;
@@ -20,7 +20,7 @@ const GAP: usize = 10;
 const TITLE: usize = 24;
 
 /// Pictures that are equal are shown once, with their environments.
-pub(super) fn write(comparison: &Comparison, page: &mut String) {
+pub(super) fn write(comparison: &Comparison, grave: &Grave<'_>, page: &mut String) {
     let mut pictures: Vec<(&ClusterChange, Vec<&str>, Vec<&str>)> = Vec::new();
     for environment in &comparison.environments {
         for change in &environment.clusters {
@@ -47,12 +47,25 @@ pub(super) fn write(comparison: &Comparison, page: &mut String) {
     }
     page.push_str("<section data-of=\".cluster\" id=\"clusters\"><h2>ClickHouse clusters</h2><div class=\"clusters\">\n");
     for (change, environments, claims) in pictures {
-        picture(change, &environments, &claims, page);
+        let is_grave = is_grave(change, &environments, grave);
+        picture(change, &environments, &claims, is_grave, page);
     }
     page.push_str("</div></section>\n");
 }
 
-fn picture(change: &ClusterChange, environments: &[&str], claims: &[&str], page: &mut String) {
+fn is_grave(change: &ClusterChange, environments: &[&str], grave: &Grave<'_>) -> bool {
+    let ids = [change.before.as_ref(), change.after.as_ref()];
+    let mut ids = ids.into_iter().flatten().map(|it| &it.id);
+    ids.any(|id| environments.iter().any(|it| grave.contains(&(id, *it))))
+}
+
+fn picture(
+    change: &ClusterChange,
+    environments: &[&str],
+    claims: &[&str],
+    is_grave: bool,
+    page: &mut String,
+) {
     let Some(one) = change.after.as_ref().or(change.before.as_ref()) else {
         return;
     };
@@ -67,7 +80,7 @@ fn picture(change: &ClusterChange, environments: &[&str], claims: &[&str], page:
     let what = if one.is_keeper { "Keeper" } else { "cluster" };
     let _ = write!(
         page,
-        "<article class=\"sheet cluster{wide}\"{} data-grave=\"false\"><h3><span class=\"same\">{what}</span> {} <span class=\"same\">of {}</span></h3><div class=\"meta\">{}</div><div class=\"views\">",
+        "<article class=\"sheet cluster{wide}\"{} data-grave=\"{is_grave}\"><h3><span class=\"same\">{what}</span> {} <span class=\"same\">of {}</span></h3><div class=\"meta\">{}</div><div class=\"views\">",
         data(claims.iter().copied(), environments.iter().copied()),
         escaped(&one.name),
         escaped(&one.id.to_string()),

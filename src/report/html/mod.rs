@@ -6,7 +6,7 @@
 mod cluster;
 mod matrix;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::compare::{Comparison, FoundGroup, Group, Section, findings, sections};
@@ -48,7 +48,7 @@ pub fn html(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> Strin
     notes(comparison, &mut page);
     matrix::write(comparison, &sections, view, &mut page);
     dangers(&findings, view, &mut page);
-    cluster::write(comparison, &mut page);
+    cluster::write(comparison, &grave(&findings), &mut page);
     changes(&sections, &findings, view, &mut page);
     let version = env!("CARGO_PKG_VERSION");
     let _ = write!(
@@ -125,6 +125,19 @@ fn is_grave(it: &FoundGroup<'_>) -> bool {
     it.found.finding.danger.severity == Severity::Error
 }
 
+/// Objects with a danger, and in which environment.
+type Grave<'a> = BTreeSet<(&'a ObjectId, &'a str)>;
+
+fn grave<'a>(findings: &[FoundGroup<'a>]) -> Grave<'a> {
+    let all = findings.iter().flat_map(|it| {
+        let id = &it.found.finding.id;
+        it.environments
+            .iter()
+            .map(move |environment| (id, *environment))
+    });
+    all.collect()
+}
+
 fn dangers(findings: &[FoundGroup<'_>], view: &View<'_>, page: &mut String) {
     if findings.is_empty() {
         return;
@@ -174,10 +187,7 @@ fn changes(
         page.push_str("<div class=\"sheet nothing\">Nothing changes.</div>\n");
     }
     page.push_str("<div class=\"sheet nothing\" id=\"empty\" hidden>Nothing fits.</div>\n");
-    let grave: Vec<(&ObjectId, &[&str])> = findings
-        .iter()
-        .map(|it| (&it.found.finding.id, &*it.environments))
-        .collect();
+    let grave = grave(findings);
     let many: usize = sections.iter().map(|it| it.groups.len()).sum();
     for section in sections {
         page.push_str("<article class=\"sheet claim\">");
@@ -216,18 +226,14 @@ fn title(title: &str) -> String {
     }
 }
 
-fn change(group: &Group<'_>, grave: &[(&ObjectId, &[&str])], may_open: bool, page: &mut String) {
+fn change(group: &Group<'_>, grave: &Grave<'_>, may_open: bool, page: &mut String) {
     let rows = rows(group);
     let claims = group
         .places
         .iter()
         .filter_map(|it| it.object.claim.as_ref());
-    let is_grave = group.places.iter().any(|place| {
-        let id = &place.object.change.id;
-        grave
-            .iter()
-            .any(|it| it.0 == id && it.1.contains(&place.environment))
-    });
+    let mut places = group.places.iter();
+    let is_grave = places.any(|it| grave.contains(&(&it.object.change.id, it.environment)));
     let open = if may_open && rows.len() <= ROWS_OPEN && !rows.is_empty() {
         " open"
     } else {
