@@ -13,7 +13,7 @@ mod workspace;
 pub use claim::Claim;
 pub use document::is_kubernetes_api;
 pub use environment::{Broken, Engine, Environment, SourceRef};
-pub use kind::{Capability, ClaimKind, FileTemplate, Group, Reference, Rule, Spelling};
+pub use kind::{Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling};
 pub use workspace::{ChartSource, Mirror, Workspace};
 
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::template::Templates;
 use crate::tree::{EntryKind, Files, Tree, TreePath};
+use crate::yaml::{Mapping, Node};
 
 /// Everything that a run reads, the user's overlays left out (the kustomize engine reads those itself).
 pub struct Repository {
@@ -34,6 +35,8 @@ pub struct Repository {
     pub base: Environment,
     /// The other environments, by name.
     pub environments: Vec<Environment>,
+    /// What templates and rules see as `workspace`.
+    pub values: Node,
 }
 
 /// Reads a workspace whose `pleach.yaml` stands at the root of `files`.
@@ -76,12 +79,23 @@ pub fn load(
         );
     }
     Some(Repository {
+        values: values(&workspace, &environments),
         workspace,
         kinds: kinds.sound,
         templates,
         base,
         environments,
     })
+}
+
+fn values(workspace: &Workspace, environments: &[Environment]) -> Node {
+    let repository = workspace.chart_repository.clone();
+    let charts = Mapping::from([("repository", repository.unwrap_or_else(Node::null))]);
+    let names = environments.iter().map(|it| Node::string(it.name.as_str()));
+    Node::mapping(Mapping::from([
+        ("charts", Node::mapping(charts)),
+        ("environments", Node::sequence(names)),
+    ]))
 }
 
 /// Reads the claim kinds alone, by name: those of the workspace at the root of `files`, or the built-in ones where none is.

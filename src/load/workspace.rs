@@ -20,6 +20,8 @@ pub struct Workspace {
     pub sync_path: String,
     /// Folders of the team's own claim kinds.
     pub templates: Vec<TreePath>,
+    /// Where claims that name no chart repository take their charts from.
+    pub chart_repository: Option<Node>,
     /// Where charts are pulled from instead.
     pub mirrors: Vec<Mirror>,
     /// Access to private chart repositories.
@@ -92,6 +94,7 @@ impl Workspace {
             output,
             sync_path: sync_path.trim_end_matches('/').to_string(),
             templates,
+            chart_repository: text(&["spec", "charts", "repository"]).cloned(),
             mirrors: list("mirrors")
                 .iter()
                 .map(|it| Mirror {

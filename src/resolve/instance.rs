@@ -8,7 +8,7 @@ use super::normal::normalise_values;
 use super::reference;
 use super::select::Selected;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
-use crate::load::{Capability, ClaimKind, Environment, Repository};
+use crate::load::{Capability, ClaimKind, Environment, Repository, Rule};
 use crate::schema::{apply_defaults, validate};
 use crate::template::{Context, Templates};
 use crate::yaml::{FieldPath, Mapping, Node};
@@ -51,18 +51,29 @@ pub(super) fn resolve_all(
     claims: Vec<Selected<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
-    let mut drafts = BTreeMap::new();
+    let (mut drafts, mut failed) = (BTreeMap::new(), BTreeSet::new());
     for selected in claims {
-        if let Some(draft) = Draft::new(repository, environment, &selected, diagnostics) {
-            drafts.insert(draft.name.clone(), draft);
+        match Draft::new(repository, environment, &selected, diagnostics) {
+            Some(draft) => drop(drafts.insert(draft.name.clone(), draft)),
+            None => failed.extend(selected.claim().map(|it| it.kind.name.clone())),
         }
     }
-    let instances = reference::resolve_in_order(repository, environment, drafts, diagnostics);
+    let instances =
+        reference::resolve_in_order(repository, environment, drafts, failed, diagnostics);
     let names: BTreeSet<String> = instances.iter().map(|it| it.name.clone()).collect();
     instances
         .into_iter()
         .map(|instance| with_dependencies(repository, instance, &names, diagnostics))
         .collect()
+}
+
+/// What a claim takes from others of its environment.
+#[derive(Default)]
+pub(super) struct Links {
+    /// The claims, by name.
+    pub(super) refers_to: BTreeSet<String>,
+    /// Those that its kind looks for, by the names that expressions know them by.
+    pub(super) found: Vec<(String, Node)>,
 }
 
 /// A merged claim whose references are not yet followed.
@@ -104,7 +115,7 @@ impl Draft {
             shared: selected.base.is_some(),
             span: claim.span().clone(),
         };
-        let draft = draft.with_defaults(&repository.templates, environment, diagnostics);
+        let draft = draft.with_defaults(repository, environment, diagnostics);
         let faults = validate(&draft.node, &kind.schema, &kind.name).into_iter();
         let excluded = excluded(environment, selected);
         diagnostics.extend(faults.map(|fault| match &excluded {
@@ -116,11 +127,12 @@ impl Draft {
 
     fn with_defaults(
         mut self,
-        templates: &Templates,
+        repository: &Repository,
         environment: &Environment,
         diagnostics: &mut Diagnostics,
     ) -> Draft {
-        let before = self.context(environment);
+        let before = self.context(repository, environment);
+        let templates = &repository.templates;
         let kind = self.kind.clone();
         let mut when = |condition: &str| {
             templates
@@ -132,12 +144,13 @@ impl Draft {
         self
     }
 
-    pub(super) fn context(&self, environment: &Environment) -> Context {
+    pub(super) fn context(&self, repository: &Repository, environment: &Environment) -> Context {
         let mut context = Context::new();
         let empty = Node::mapping(Mapping::new());
         context.set("metadata", self.node.get("metadata").unwrap_or(&empty));
         context.set("spec", self.node.get("spec").unwrap_or(&empty));
         context.set("environment", &environment.values);
+        context.set("workspace", &repository.values);
         context
     }
 
@@ -146,11 +159,14 @@ impl Draft {
         self,
         repository: &Repository,
         environment: &Environment,
-        refers_to: BTreeSet<String>,
+        links: Links,
         diagnostics: &mut Diagnostics,
     ) -> Option<Instance> {
         let (templates, before) = (&repository.templates, diagnostics.errors());
-        let mut context = self.context(environment);
+        let mut context = self.context(repository, environment);
+        for (name, found) in &links.found {
+            context.set(name, found);
+        }
         for (name, expression) in &self.kind.locals {
             let value = diagnostics.keep(
                 templates
@@ -194,7 +210,7 @@ impl Draft {
             outputs,
             provides,
             requires,
-            depends_on: refers_to,
+            depends_on: links.refers_to,
             shared,
             span,
         };
@@ -203,36 +219,49 @@ impl Draft {
 
     fn check_rules(&self, templates: &Templates, context: &Context, diagnostics: &mut Diagnostics) {
         for rule in &self.kind.rules {
-            let holds = templates
-                .evaluate(&rule.require, context)
-                .map(|it| is_true(&it));
-            if diagnostics
-                .keep(holds.map_err(|fault| self.told(fault)))
-                .unwrap_or(true)
-            {
+            let Some(list) = &rule.for_each else {
+                self.check_rule(rule, 0, templates, context, diagnostics);
                 continue;
+            };
+            let list = templates.evaluate(list, context);
+            let Some(list) = diagnostics.keep(list.map_err(|fault| self.told(fault))) else {
+                continue;
+            };
+            for (position, item) in list.as_sequence().unwrap_or_default().iter().enumerate() {
+                let mut context = context.child();
+                context.set("item", item);
+                self.check_rule(rule, position, templates, &context, diagnostics);
             }
-            let text = |name: &str| templates.text(name, context);
-            let told = text(&rule.message)
-                .and_then(|message| Ok((message, rule.help.as_deref().map(text).transpose()?)));
-            let Some((message, help)) = diagnostics.keep(told.map_err(|fault| self.told(fault)))
-            else {
-                continue;
-            };
-            let at = rule
-                .at
-                .as_deref()
-                .map(FieldPath::dotted)
-                .unwrap_or_default();
-            let mut fault = Diagnostic::error("broken-rule", message).at(self.place(&at));
-            fault.severity = if rule.warning {
-                Severity::Warning
-            } else {
-                Severity::Error
-            };
-            fault.help.extend(help);
-            diagnostics.push(fault);
         }
+    }
+
+    fn check_rule(
+        &self,
+        rule: &Rule,
+        position: usize,
+        templates: &Templates,
+        context: &Context,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let holds = templates.evaluate(&rule.require, context);
+        let holds = holds.map(|it| is_true(&it)).map_err(|it| self.told(it));
+        if diagnostics.keep(holds).unwrap_or(true) {
+            return;
+        }
+        let text = |name: &str| templates.text(name, context);
+        let told = text(&rule.message)
+            .and_then(|message| Ok((message, rule.help.as_deref().map(text).transpose()?)));
+        let Some((message, help)) = diagnostics.keep(told.map_err(|fault| self.told(fault))) else {
+            return;
+        };
+        let at = rule.at.as_deref().unwrap_or_default();
+        let mut fault = Diagnostic::error("broken-rule", message)
+            .at(self.place(&FieldPath::dotted_at(at, position)));
+        if rule.warning {
+            fault.severity = Severity::Warning;
+        }
+        fault.help.extend(help);
+        diagnostics.push(fault);
     }
 
     /// Where a field stands that a person wrote, or the nearest one above it that one did.
