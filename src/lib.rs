@@ -15,6 +15,7 @@ pub mod yaml;
 pub mod object;
 pub mod schema;
 pub mod template;
+pub mod chart;
 pub mod patch;
 pub mod kustomize;
 pub mod diff;
@@ -42,6 +43,8 @@ use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 pub struct Options {
     /// The environments to render; all of them where none is named.
     pub environments: Vec<String>,
+    /// Archives of charts, by digest.
+    pub cache: Option<chart::Cache>,
 }
 
 /// A workspace's tree, and all that was found on the way to it.
@@ -53,6 +56,8 @@ pub struct Compiled {
     pub output: Option<TreePath>,
     /// What was read.
     pub read_set: ReadSet,
+    /// The charts that were asked for.
+    pub charts: Vec<chart::Request>,
     /// What is to be said.
     pub diagnostics: Diagnostics,
 }
@@ -65,12 +70,14 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let files = Recorded::new(files);
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
-    let (tree, output) = match load::load(&files, &builtin, &mut diagnostics) {
+    let cache = options.cache.clone();
+    let (tree, output, charts) = match load::load(&files, cache, &builtin, &mut diagnostics) {
         Some(repository) => (
             run(&files, &repository, options, &mut diagnostics),
-            Some(repository.workspace.output),
+            Some(repository.workspace.output.clone()),
+            repository.charts.requests(),
         ),
-        None => (Tree::new(), None),
+        None => (Tree::new(), None, Vec::new()),
     };
     diagnostics.tidy();
     Compiled {
@@ -81,13 +88,14 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
         },
         output,
         read_set: files.finish(),
+        charts,
         diagnostics,
     }
 }
 
 fn run(
     files: &dyn Files,
-    repository: &load::Repository,
+    repository: &load::Repository<'_>,
     options: &Options,
     diagnostics: &mut Diagnostics,
 ) -> Tree {
@@ -100,6 +108,9 @@ fn run(
     );
     if diagnostics.has_errors() {
         return Tree::new();
+    }
+    if options.environments.is_empty() {
+        diagnostics.extend(delivery::unused_pins(&repository.charts));
     }
     let composition = compose::compose(
         files,
@@ -116,15 +127,17 @@ fn run(
 }
 
 fn deliver<'a>(
-    repository: &load::Repository,
+    repository: &load::Repository<'_>,
     resolved: &resolve::Resolved<'a>,
     diagnostics: &mut Diagnostics,
 ) -> Delivered<'a> {
     let environment = resolved.environment;
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
-    let deliveries = manifests
-        .iter()
-        .map(|it| delivery::lower(it, environment.engine, &repository.workspace, diagnostics));
+    let deliveries = manifests.iter().map(|it| {
+        let engine = environment.engine;
+        let (workspace, charts) = (&repository.workspace, &*repository.charts);
+        delivery::lower(it, engine, workspace, charts, diagnostics)
+    });
     Delivered {
         environment,
         deliveries: deliveries.collect(),

@@ -11,6 +11,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("object", &["tree", "diag", "yaml"]),
     ("schema", &["tree", "diag", "yaml", "object"]),
     ("template", &["tree", "diag", "yaml"]),
+    // `template` for the characters that no input may hold.
+    ("chart", &["tree", "diag", "yaml", "schema", "template"]),
     ("patch", &["tree", "diag", "yaml", "object", "schema"]),
     (
         "kustomize",
@@ -30,7 +32,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diff",
         ],
     ),
-    ("load", &["tree", "diag", "yaml", "schema", "template"]),
+    (
+        "load",
+        &["tree", "diag", "yaml", "schema", "template", "chart"],
+    ),
     (
         "resolve",
         &["tree", "diag", "yaml", "schema", "template", "load"],
@@ -44,7 +49,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     // `load` for the mirrors and the access to charts that `pleach.yaml` gives; `schema` for what an intent may say.
     (
         "delivery",
-        &["tree", "diag", "yaml", "object", "schema", "load", "render"],
+        &[
+            "tree", "diag", "yaml", "object", "schema", "chart", "load", "render",
+        ],
     ),
     (
         "compose",
@@ -90,6 +97,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "object",
             "schema",
             "template",
+            "chart",
             "kustomize",
             "diff",
             "compare",

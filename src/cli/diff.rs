@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::session::{self, WORKSPACE};
-use super::{Global, Outcome, output};
+use super::{Global, Outcome, cache, output};
 use crate::compare::{Comparison, Side, compare};
 use crate::diff::Salt;
 use crate::disk::{Folder, Repository, WorkTree, find_upwards};
@@ -141,9 +141,13 @@ impl Opened {
     }
 
     /// What the workspace renders to, if it is one.
-    fn render(&self) -> Option<Compiled> {
+    fn render(&self, global: &Global) -> Option<Compiled> {
         let files = Below::new(&*self.files, self.root.clone());
-        let compile = || compile(&files, &Options::default());
+        let options = Options {
+            cache: cache::open(global),
+            ..Options::default()
+        };
+        let compile = || compile(&files, &options);
         self.is_workspace().then(compile)
     }
 
@@ -174,7 +178,7 @@ impl Opened {
 
 /// Compares what two workspaces render to.
 fn compare_rendered([before, after]: &[Opened; 2], global: &Global) -> Result<Comparison> {
-    let (old, new) = rayon::join(|| before.render(), || after.render());
+    let (old, new) = rayon::join(|| before.render(global), || after.render(global));
     let (old, new) = (before.rendered(old, global)?, after.rendered(new, global)?);
     Ok(compare(&old.side(), &new.side(), &environment, &salt()))
 }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it (flags, files, the system).
 
 mod build;
+mod cache;
 mod check;
 mod completions;
 mod diff;
@@ -55,6 +56,15 @@ struct Global {
     /// Take warnings for errors; with `=files`, also files of a kustomization's folder that nothing refers to
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "warnings", global = true)]
     strict: Option<Strict>,
+    /// Where pulled charts are kept [default: `pleach` in the user's folder for caches]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PLEACH_CACHE",
+        hide_env_values = true,
+        global = true
+    )]
+    cache: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

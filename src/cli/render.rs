@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::session::Session;
-use super::{Global, Outcome, output};
+use super::{Global, Outcome, cache, output};
 use crate::disk::{Lock, apply, read_output};
 use crate::emit::plan;
 use crate::report::plan_summary;
@@ -60,6 +60,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         &session.files,
         &Options {
             environments: environments.clone(),
+            cache: cache::open(global),
         },
     );
     let found = session.report(&compiled.diagnostics);

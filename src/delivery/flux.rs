@@ -2,6 +2,7 @@
 //! folder in Git, GitRepository and Flux Kustomization (kustomize.toolkit.fluxcd.io/v1).
 
 use super::intent::Intent;
+use crate::chart::is_exact;
 use crate::diag::Diagnostic;
 use crate::load::Workspace;
 use crate::render::File;
@@ -205,19 +206,16 @@ fn reference(intent: &Intent<'_>) -> Mapping {
         .field(&["chart", "version"])
         .cloned()
         .unwrap_or_else(|| Node::constant("*"));
-    let exact = version.as_str().is_some_and(is_exact_version);
-    reference.insert(if exact { "tag" } else { "semver" }, version);
+    match version.as_str().filter(|it| is_exact(it)) {
+        // A tag can't hold the `+` of a version; Helm writes `_` for it.
+        Some(exact) if exact.contains('+') => {
+            let tag = Node::string(exact.replace('+', "_")).at(version.span());
+            reference.insert("tag", tag)
+        }
+        Some(_) => reference.insert("tag", version),
+        None => reference.insert("semver", version),
+    };
     reference
-}
-
-/// Whether a version is one version and no range: three numbers, with what SemVer allows after them.
-fn is_exact_version(version: &str) -> bool {
-    let core = version.split(['-', '+']).next().unwrap_or("");
-    let numbers: Vec<&str> = core.trim_start_matches('v').split('.').collect();
-    numbers.len() == 3
-        && numbers
-            .iter()
-            .all(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn release(intent: &Intent<'_>, source: &Source) -> Node {

@@ -5,10 +5,12 @@
 
 mod flux;
 mod intent;
+mod pin;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::chart::Charts;
 use crate::diag::{Diagnostics, Span};
 use crate::load::{Engine, Group, Workspace};
 use crate::object::Object;
@@ -16,6 +18,7 @@ use crate::render::{File, Manifest};
 use intent::{Intent, IntentKind};
 
 pub use flux::NAMESPACE as FLUX_NAMESPACE;
+pub use pin::unused_pins;
 
 /// A claim in the form that is applied.
 #[derive(Clone, Debug)]
@@ -55,6 +58,7 @@ pub fn lower(
     manifest: &Manifest<'_>,
     engine: Engine,
     workspace: &Workspace,
+    charts: &Charts<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Delivery {
     let Engine::Flux = engine;
@@ -64,7 +68,8 @@ pub fn lower(
             files.push(file.clone());
             continue;
         }
-        let lowered = Intent::new(&file.node).and_then(|intent| match intent.kind() {
+        let node = pin::pinned(&file.node, charts, diagnostics);
+        let lowered = Intent::new(&node).and_then(|intent| match intent.kind() {
             IntentKind::HelmInstall => {
                 files.extend(flux::helm_install(&intent, workspace)?);
                 Ok(())

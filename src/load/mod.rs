@@ -18,19 +18,22 @@ pub use workspace::{ChartSource, Mirror, Workspace};
 
 use std::sync::Arc;
 
+use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::template::Templates;
+use crate::template::{Question, Templates};
 use crate::tree::{EntryKind, Files, Tree, TreePath};
 use crate::yaml::{Mapping, Node};
 
 /// Everything that a run reads, the user's overlays left out (the kustomize engine reads those itself).
-pub struct Repository {
+pub struct Repository<'a> {
     /// `pleach.yaml`.
     pub workspace: Workspace,
     /// All claim kinds: the workspace's own ones and the built-in ones that these do not replace.
     pub kinds: Vec<Arc<ClaimKind>>,
     /// Their templates and expressions, compiled.
-    pub templates: Templates,
+    pub templates: Templates<'a>,
+    /// The charts that claims and templates ask for.
+    pub charts: Arc<Charts<'a>>,
     /// `environments/base`: neutral values and the shared claims.
     pub base: Environment,
     /// The other environments, by name.
@@ -43,15 +46,19 @@ pub struct Repository {
 ///
 /// `builtin` is the tree of the built-in kinds. `None` when there is no workspace to speak of; single faults are kept in
 /// `diagnostics` and do not stop the rest.
-pub fn load(
-    files: &dyn Files,
+pub fn load<'a>(
+    files: &'a dyn Files,
+    cache: Option<Cache>,
     builtin: &Tree,
     diagnostics: &mut Diagnostics,
-) -> Option<Repository> {
+) -> Option<Repository<'a>> {
     let workspace = Workspace::read(files)
         .map_err(|faults| diagnostics.extend(faults))
         .ok()?;
+    let charts = Arc::new(charts(files, cache, &workspace, diagnostics));
     let mut templates = Templates::default();
+    let read = charts.clone();
+    templates.add_reader("chart", Box::new(move |it| chart_values(&read, it)));
     let kinds = kind::read_all(
         files,
         builtin,
@@ -83,6 +90,7 @@ pub fn load(
         workspace,
         kinds: kinds.sound,
         templates,
+        charts,
         base,
         environments,
     })
@@ -95,6 +103,36 @@ fn values(workspace: &Workspace, environments: &[Environment]) -> Node {
     Node::mapping(Mapping::from([
         ("charts", Node::mapping(charts)),
         ("environments", Node::sequence(names)),
+    ]))
+}
+
+fn charts<'a>(
+    files: &'a dyn Files,
+    cache: Option<Cache>,
+    workspace: &Workspace,
+    diagnostics: &mut Diagnostics,
+) -> Charts<'a> {
+    let lock = Lock::read(files).map_err(|faults| diagnostics.extend(faults));
+    let folder = |it: &ChartSource| Some((it.prefix.clone(), it.folder.clone()?));
+    let places = Places {
+        copies: workspace.chart_copies.clone(),
+        folders: workspace.sources.iter().filter_map(folder).collect(),
+    };
+    Charts::new(files, cache, places, lock.unwrap_or_default())
+}
+
+/// `chart(repository, name, version)` in a template: the chart's `metadata`, `values` and `production` values, null where it has
+/// none.
+fn chart_values(charts: &Charts<'_>, question: &Question) -> Result<Node, Diagnostic> {
+    let version = Some(question.argument(2));
+    let mut request = Request::new(question.argument(0), question.argument(1), version);
+    request.span = question.place.clone();
+    let chart = charts.open(&request)?;
+    let production = chart.production.clone().unwrap_or_else(Node::null);
+    Ok(Node::mapping([
+        ("metadata", chart.metadata.clone()),
+        ("values", chart.values.clone()),
+        ("production", production),
     ]))
 }
 

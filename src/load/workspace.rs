@@ -26,6 +26,10 @@ pub struct Workspace {
     pub mirrors: Vec<Mirror>,
     /// Access to private chart repositories.
     pub sources: Vec<ChartSource>,
+    /// Where the copies of pinned charts lie.
+    pub chart_copies: TreePath,
+    /// Whether `pleach vendor` is to make such copies without being told.
+    pub copies_charts: bool,
     /// `pleach.yaml`.
     pub span: Span,
 }
@@ -46,6 +50,8 @@ pub struct ChartSource {
     pub prefix: String,
     /// `secretRef`, `certSecretRef` and `insecure`, as far as given.
     pub access: Node,
+    /// The folder of the workspace that has the sources of the charts there.
+    pub folder: Option<TreePath>,
 }
 
 impl Workspace {
@@ -90,7 +96,20 @@ impl Workspace {
                 .unwrap_or("")
                 .to_string()
         };
+        let copies = text(&["spec", "charts", "vendor"]);
+        let source = |node: &Node| {
+            Ok(ChartSource {
+                prefix: word(node, "prefix"),
+                access: without_prefix(node),
+                folder: node.get("folder").map(folder).transpose()?,
+            })
+        };
         Ok(Workspace {
+            chart_copies: match copies {
+                Some(node) => folder(node)?,
+                None => TreePath::root().child("vendor").child("charts"),
+            },
+            copies_charts: copies.is_some(),
             output,
             sync_path: sync_path.trim_end_matches('/').to_string(),
             templates,
@@ -104,11 +123,8 @@ impl Workspace {
                 .collect(),
             sources: list("sources")
                 .iter()
-                .map(|it| ChartSource {
-                    prefix: word(it, "prefix"),
-                    access: without_prefix(it),
-                })
-                .collect(),
+                .map(source)
+                .collect::<Result<_, Diagnostic>>()?,
             span: node.span().clone(),
         })
     }

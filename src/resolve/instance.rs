@@ -46,7 +46,7 @@ impl Instance {
 
 /// Resolves all claims of an environment. A claim with faults is left out, and so is what refers to it.
 pub(super) fn resolve_all(
-    repository: &Repository,
+    repository: &Repository<'_>,
     environment: &Environment,
     claims: Vec<Selected<'_>>,
     diagnostics: &mut Diagnostics,
@@ -88,7 +88,7 @@ pub(super) struct Draft {
 impl Draft {
     /// Merge, defaults, schema. `None` when there are faults.
     fn new(
-        repository: &Repository,
+        repository: &Repository<'_>,
         environment: &Environment,
         selected: &Selected<'_>,
         diagnostics: &mut Diagnostics,
@@ -127,7 +127,7 @@ impl Draft {
 
     fn with_defaults(
         mut self,
-        repository: &Repository,
+        repository: &Repository<'_>,
         environment: &Environment,
         diagnostics: &mut Diagnostics,
     ) -> Draft {
@@ -157,7 +157,7 @@ impl Draft {
     /// Computed names, rules and outputs. `None` when there are faults.
     pub(super) fn finish(
         self,
-        repository: &Repository,
+        repository: &Repository<'_>,
         environment: &Environment,
         links: Links,
         diagnostics: &mut Diagnostics,
@@ -378,7 +378,7 @@ fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Di
 
 /// Adds the claims that the claim itself says must be ready first.
 fn with_dependencies(
-    repository: &Repository,
+    repository: &Repository<'_>,
     mut instance: Instance,
     names: &BTreeSet<String>,
     diagnostics: &mut Diagnostics,

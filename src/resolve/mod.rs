@@ -34,7 +34,7 @@ pub struct Resolution<'a> {
 
 /// Resolves the environments that `wanted` names, all of them where it names none.
 pub fn resolve<'a>(
-    repository: &'a Repository,
+    repository: &'a Repository<'a>,
     wanted: &[String],
     diagnostics: &mut Diagnostics,
 ) -> Resolution<'a> {
@@ -69,7 +69,7 @@ pub fn resolve<'a>(
 
 /// Base's own faults say that they are base's: what an environment adds does not help it.
 fn base_instances(
-    repository: &Repository,
+    repository: &Repository<'_>,
     claims: Vec<select::Selected<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {

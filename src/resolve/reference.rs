@@ -12,7 +12,7 @@ use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// Finishes every draft, each after those that it refers to.
 pub(super) fn resolve_in_order(
-    repository: &Repository,
+    repository: &Repository<'_>,
     environment: &Environment,
     drafts: BTreeMap<String, Draft>,
     failed: BTreeSet<String>,
@@ -34,7 +34,7 @@ pub(super) fn resolve_in_order(
 }
 
 struct Order<'a> {
-    repository: &'a Repository,
+    repository: &'a Repository<'a>,
     environment: &'a Environment,
     drafts: BTreeMap<String, Draft>,
     /// The kinds of claims that have faults and no draft.
