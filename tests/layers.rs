@@ -46,11 +46,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tree", "diag", "yaml", "object", "template", "load", "resolve",
         ],
     ),
-    // `load` for the mirrors and the access to charts that `pleach.yaml` gives; `schema` for what an intent may say.
+    // `load` for the mirrors and the access to charts that `pleach.yaml` gives; `schema` for what an intent may say; `diff` for
+    // what looks like a password, which no values may hold.
     (
         "delivery",
         &[
-            "tree", "diag", "yaml", "object", "schema", "chart", "load", "render",
+            "tree", "diag", "yaml", "object", "schema", "chart", "diff", "load", "render",
         ],
     ),
     (

@@ -7,6 +7,7 @@
 mod cluster;
 mod folder;
 mod form;
+mod namespaces;
 mod order;
 mod overlay;
 mod owners;
@@ -65,6 +66,7 @@ pub fn compose(
 ) -> Composition {
     let mut composition = Composition::default();
     let base_overlay = overlay::read(files, "base", diagnostics);
+    let base = namespaces::with_namespaces(base);
     let laid_base = overlay::lay(files, base, &[&base_overlay], diagnostics);
     owners::check(&laid_base, diagnostics);
     for delivery in &laid_base.deliveries {
@@ -80,6 +82,7 @@ pub fn compose(
     let composed = each(environments, diagnostics, |environment, diagnostics| {
         let own_overlay = overlay::read(files, &environment.environment.name, diagnostics);
         let overlays = [&base_overlay, &own_overlay];
+        let environment = namespaces::with_namespaces(environment);
         let laid = overlay::lay(files, environment, &overlays, diagnostics);
         compose_environment(workspace, &laid, &laid_base.deliveries, diagnostics)
     });

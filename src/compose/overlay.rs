@@ -245,6 +245,7 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
             group: Group::Apps,
             files: Vec::new(),
             first: Vec::new(),
+            namespaces: BTreeSet::new(),
             provides: BTreeSet::new(),
             requires: BTreeSet::new(),
             depends_on: BTreeSet::new(),

@@ -3,9 +3,11 @@
 //! A template says what is wanted (`HelmInstall`, `GitManifests`), the environment's engine decides the form. An intent lives
 //! between `render` and `compose` only and is never written.
 
+mod application;
 mod flux;
 mod intent;
 mod pin;
+mod values;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use crate::diag::{Diagnostics, Span};
 use crate::load::{Engine, Group, Workspace};
 use crate::object::Object;
 use crate::render::{File, Manifest};
+use application::ChartApplication;
 use intent::{Intent, IntentKind};
 
 pub use flux::NAMESPACE as FLUX_NAMESPACE;
@@ -34,6 +37,8 @@ pub struct Delivery {
     /// Objects of the sync engine itself, for what must be applied before the claim's own files. They stand beside the claim's
     /// own Flux Kustomization, which waits for them; in its folder they would wait for themselves.
     pub first: Vec<Object>,
+    /// Namespaces that must be there, whoever makes them.
+    pub namespaces: BTreeSet<String>,
     /// CRDs that it brings.
     pub provides: BTreeSet<String>,
     /// CRDs that it needs.
@@ -63,6 +68,7 @@ pub fn lower(
 ) -> Delivery {
     let Engine::Flux = engine;
     let (mut files, mut first) = (Vec::new(), Vec::new());
+    let mut namespaces = BTreeSet::new();
     for file in &manifest.files {
         if !intent::is_intent(&file.node) {
             files.push(file.clone());
@@ -78,6 +84,13 @@ pub fn lower(
                 first.extend(flux::git_manifests(&intent, workspace));
                 Ok(())
             }
+            IntentKind::ChartApplication => {
+                let application = ChartApplication::new(&intent, charts)?;
+                files.extend(flux::chart_application(&application, workspace)?);
+                namespaces.insert(intent.text_of_metadata("namespace").to_string());
+                Ok(())
+            }
+            IntentKind::GitOpsRoot => Ok(()),
         });
         diagnostics.keep(lowered);
     }
@@ -92,6 +105,7 @@ pub fn lower(
         group: instance.kind.group,
         files: files.into_iter().map(delivered).collect(),
         first: first.into_iter().map(Object::new).collect(),
+        namespaces,
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
         depends_on: instance.depends_on.clone(),

@@ -14,7 +14,7 @@ mod text;
 
 pub use group::{Group, Place, group};
 pub use path::{Path, Step};
-pub use secret::Salt;
+pub use secret::{Salt, find_secret};
 
 use crate::diag::Span;
 use crate::object::{Object, ObjectId};

@@ -11,7 +11,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::load::{Capability, ClaimKind, Environment, Repository, Rule};
 use crate::schema::{apply_defaults, validate};
 use crate::template::{Context, Templates};
-use crate::yaml::{FieldPath, Mapping, Node};
+use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// A claim as one environment has it: merged, valid, its names computed.
 pub struct Instance {
@@ -280,18 +280,20 @@ impl Draft {
             }
             if !node.is_scalar()
                 && !path.is_root()
-                && let Some(key) = self.key_span(&path)
+                && let Some(place) = self.key_span(&path)
             {
-                return key;
+                return place;
             }
             path.pop();
         }
     }
 
+    /// The key of a field, or where an item of a list begins.
     fn key_span(&self, path: &FieldPath) -> Option<Span> {
         let mut parent = path.clone();
-        let crate::yaml::Step::Key(key) = parent.pop()? else {
-            return None;
+        let Step::Key(key) = parent.pop()? else {
+            let item = self.node.at_path(path)?;
+            return item.has_origin().then(|| item.span().start());
         };
         let entry = self.node.at_path(&parent)?.as_mapping()?.entry(&key)?;
         entry.key.has_origin().then(|| entry.key.span().clone())

@@ -1,0 +1,97 @@
+//! `ChartApplication`: a chart that runs as one of the services of an environment.
+
+use std::sync::Arc;
+
+use super::intent::Intent;
+use super::values::layered;
+use crate::chart::{Chart, Charts, Request};
+use crate::diag::Diagnostic;
+use crate::diff::find_secret;
+use crate::yaml::{Mapping, Node};
+
+/// The intent and its chart.
+pub(super) struct ChartApplication<'a> {
+    intent: &'a Intent<'a>,
+    chart: Arc<Chart>,
+}
+
+impl<'a> ChartApplication<'a> {
+    /// Opens the chart. Errors: what opening it finds; `plain-secret` where the claim's values hold a password.
+    pub(super) fn new(
+        intent: &'a Intent<'a>,
+        charts: &Charts<'_>,
+    ) -> Result<ChartApplication<'a>, Diagnostic> {
+        let text = |key: &str| intent.text(&["chart", key]);
+        let mut request = Request::new(text("repository"), text("name"), Some(text("version")));
+        let at = intent.field(&["chart", "version"]);
+        request.span = at.map(|it| it.span().clone());
+        let application = ChartApplication {
+            chart: charts.open(&request)?,
+            intent,
+        };
+        match application.said().iter().find_map(find_secret) {
+            Some(secret) => Err(application.plain(secret)),
+            None => Ok(application),
+        }
+    }
+
+    /// The installation with the values that differ from the chart's own.
+    pub(super) fn helm_install(&self) -> Node {
+        let intent = self.intent;
+        let repository = intent.field(&["chart", "repository"]);
+        let is_oci = intent.text(&["chart", "repository"]).starts_with("oci://");
+        let source = match is_oci {
+            true => "OCIRepository",
+            false => "HelmRepository",
+        };
+        let chart = Mapping::from([
+            ("repository", repository.cloned().unwrap_or_else(Node::null)),
+            ("name", Node::string(self.chart.name.as_str())),
+            ("version", self.version()),
+        ]);
+        let name = intent.metadata("name").cloned();
+        let spec = Mapping::from([
+            ("chart", Node::mapping(chart)),
+            ("source", Node::constant(source)),
+            ("releaseName", name.unwrap_or_else(Node::null)),
+            ("values", layered(self.layers(), &self.chart.values)),
+        ]);
+        let metadata = intent.node().get("metadata").cloned();
+        Node::mapping([
+            ("apiVersion", Node::constant("pleach.dev/v1")),
+            ("kind", Node::constant("HelmInstall")),
+            ("metadata", metadata.unwrap_or_else(Node::null)),
+            ("spec", Node::mapping(spec)),
+        ])
+        .at(intent.node().span())
+    }
+
+    /// The one version that is installed.
+    fn version(&self) -> Node {
+        let at = self.intent.field(&["chart", "version"]);
+        let at = at.unwrap_or(self.intent.node());
+        Node::string(self.chart.version.as_str()).at(at)
+    }
+
+    /// What the claim says of the values.
+    fn said(&self) -> &'a [Node] {
+        let values = self.intent.field(&["values"]).and_then(Node::as_sequence);
+        values.unwrap_or_default()
+    }
+
+    fn layers(&self) -> impl Iterator<Item = &Node> {
+        let field = self.intent.field(&["production"]);
+        let is_production = field.and_then(Node::as_bool) == Some(true);
+        let production = self.chart.production.iter().filter(move |_| is_production);
+        production.chain(self.said())
+    }
+
+    fn plain(&self, secret: &Node) -> Diagnostic {
+        let message = format!(
+            "`{}` has a password or a key that would stand in Git",
+            self.intent.text_of_metadata("name")
+        );
+        let fault = Diagnostic::error("plain-secret", message).at(secret);
+        fault.help("put it into a Secret by other means, and refer to that, as by `valueFrom: {secretKeyRef: {name: …, key: …}}`")
+    }
+}
