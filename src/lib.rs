@@ -100,7 +100,9 @@ fn run(
     diagnostics: &mut Diagnostics,
 ) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
-    let base = deliver(repository, &resolution.base, diagnostics);
+    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
+        deliver(repository, base, diagnostics)
+    });
     let environments = each(
         &resolution.environments,
         diagnostics,
@@ -115,13 +117,13 @@ fn run(
     let composition = compose::compose(
         files,
         &repository.workspace,
-        base,
+        bases,
         environments,
         diagnostics,
     );
     let tree = sign(&composition);
     if !diagnostics.has_errors() {
-        prove::prove(&tree, &composition.expected, diagnostics);
+        prove::prove(&tree, &composition, diagnostics);
     }
     tree
 }
@@ -134,9 +136,8 @@ fn deliver<'a>(
     let environment = resolved.environment;
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
-        let engine = environment.engine;
         let (workspace, charts) = (&repository.workspace, &*repository.charts);
-        delivery::lower(it, engine, workspace, charts, diagnostics)
+        delivery::lower(it, environment, workspace, charts, diagnostics)
     });
     Delivered {
         environment,

@@ -16,7 +16,7 @@ use super::{Global, Outcome, cache, output};
 use crate::compare::{Comparison, Side, compare};
 use crate::diff::Salt;
 use crate::disk::{Folder, Repository, WorkTree, find_upwards};
-use crate::load::Workspace;
+use crate::load::{Workspace, is_base};
 use crate::report::{View, changes, changes_json};
 use crate::tree::{Below, EntryKind, Files, Tree, TreePath};
 use crate::{Compiled, Options, compile};
@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 
 /// The environment of a folder of a rendered tree: `apps/prod/orders`, `clusters/prod`. Nothing is applied from base.
 fn environment(part: &TreePath) -> Option<String> {
-    let environment = part.parts().nth(1).filter(|it| *it != "base");
+    let environment = part.parts().nth(1).filter(|it| !is_base(it));
     environment.map(str::to_string)
 }
 

@@ -29,17 +29,10 @@ pub(super) fn with_namespaces(mut delivered: Delivered<'_>) -> Delivered<'_> {
         return delivered;
     }
     let environment = delivered.environment;
+    let title = format!("Environment/{}", environment.name);
     let delivery = Delivery {
-        name: NAME.to_string(),
-        title: format!("Environment/{}", environment.name),
-        group: Group::Infrastructure,
         files: wanted.into_iter().map(namespace).collect(),
-        first: Vec::new(),
-        namespaces: BTreeSet::new(),
-        provides: BTreeSet::new(),
-        requires: BTreeSet::new(),
-        depends_on: BTreeSet::new(),
-        span: environment.span.clone(),
+        ..Delivery::apart(NAME, title, Group::Infrastructure, environment.span.clone())
     };
     delivered.deliveries.push(delivery);
     delivered

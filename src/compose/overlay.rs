@@ -3,7 +3,7 @@
 //! `labels` without selectors and `commonAnnotations` are kept apart: each written kustomization repeats them, instead of a
 //! patch for each object.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::folder::{Common, KUSTOMIZATION, kustomization};
@@ -192,15 +192,17 @@ fn lay_one(
         }
     }
     for delivery in &mut deliveries {
-        delivery.files.retain_mut(|file| {
-            match places.remove(&(delivery.name.clone(), file.name.clone())) {
-                Some(object) => {
-                    file.object = object;
-                    true
-                }
-                None => false,
+        let mut keep = |file: &mut DeliveredFile| match places
+            .remove(&(delivery.name.clone(), file.name.clone()))
+        {
+            Some(object) => {
+                file.object = object;
+                true
             }
-        });
+            None => false,
+        };
+        delivery.files.retain_mut(&mut keep);
+        delivery.releases.retain_mut(keep);
     }
     add(&mut deliveries, added, environment, overlay);
     deliveries
@@ -222,9 +224,10 @@ fn no_match_is_an_error(mut diagnostic: Diagnostic) -> Diagnostic {
 
 /// All objects, each with the claim and the file that it belongs to.
 fn marked(deliveries: &[Delivery]) -> Vec<Object> {
-    let files = deliveries
-        .iter()
-        .flat_map(|delivery| delivery.files.iter().map(move |file| (delivery, file)));
+    let files = deliveries.iter().flat_map(|delivery| {
+        let files = delivery.files.iter().chain(&delivery.releases);
+        files.map(move |file| (delivery, file))
+    });
     files
         .map(|(delivery, file)| Object {
             mark: Some(format!("{}/{}", delivery.name, file.name).into()),
@@ -239,21 +242,10 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
         return;
     }
     if !deliveries.iter().any(|it| it.name == NAME) {
-        deliveries.push(Delivery {
-            name: NAME.to_string(),
-            title: format!("Overlay/{environment}"),
-            group: Group::Apps,
-            files: Vec::new(),
-            first: Vec::new(),
-            namespaces: BTreeSet::new(),
-            provides: BTreeSet::new(),
-            requires: BTreeSet::new(),
-            depends_on: BTreeSet::new(),
-            span: overlay
-                .span
-                .clone()
-                .unwrap_or_else(|| Node::null().span().clone()),
-        });
+        let at = overlay.span.clone();
+        let at = at.unwrap_or_else(|| Node::null().span().clone());
+        let title = format!("Overlay/{environment}");
+        deliveries.push(Delivery::apart(NAME, title, Group::Apps, at));
     }
     let Some(delivery) = deliveries.iter_mut().find(|it| it.name == NAME) else {
         return;

@@ -11,7 +11,8 @@ use crate::object::Object;
 pub(super) fn check(laid: &Laid<'_>, diagnostics: &mut Diagnostics) {
     let mut owners = BTreeMap::new();
     for delivery in &laid.deliveries {
-        let own = delivery.files.iter().map(|it| &it.object);
+        let own = delivery.files.iter().chain(&delivery.releases);
+        let own = own.map(|it| &it.object);
         for id in own.chain(&delivery.first).map(Object::id) {
             let Some(other) = owners.insert(id.clone(), delivery) else {
                 continue;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use super::argo::{Target, charts_address};
 use super::intent::Intent;
+use super::repository::mirrored;
+use super::service::{Repository, Service, Tier};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
 use crate::diag::Diagnostic;
@@ -32,6 +35,37 @@ impl<'a> ChartApplication<'a> {
         match application.said().iter().find_map(find_secret) {
             Some(secret) => Err(application.plain(secret)),
             None => Ok(application),
+        }
+    }
+
+    /// All values: the chart's own, and what is laid over them.
+    pub(super) fn values(&self) -> Node {
+        let own = &self.chart.values;
+        layered([own].into_iter().chain(self.layers()), own)
+    }
+
+    /// The service with all its values.
+    pub(super) fn service(&self, target: &Target<'_>) -> Service {
+        let intent = self.intent;
+        let text = |key: &str| intent.text(&[key]).to_string();
+        let address = mirrored(intent.text(&["chart", "repository"]), target.workspace);
+        let name = intent.metadata("name").unwrap_or(intent.node());
+        Service {
+            name: intent.text_of_metadata("name").to_string(),
+            tier: match intent.text(&["tier"]) {
+                "platform" => Tier::Platform,
+                _ => Tier::Apps,
+            },
+            cluster_type: text("clusterType"),
+            environment: text("environment"),
+            namespace: intent.text_of_metadata("namespace").to_string(),
+            charts: charts_address(&address),
+            chart: self.chart.name.clone(),
+            version: self.chart.version.as_str().to_string(),
+            values: self.values(),
+            annotations: intent.metadata("annotations").cloned(),
+            repository: Repository::of(intent),
+            span: name.span().clone(),
         }
     }
 

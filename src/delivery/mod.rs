@@ -4,24 +4,30 @@
 //! between `render` and `compose` only and is never written.
 
 mod application;
+pub mod argo;
 mod flux;
 mod intent;
 mod pin;
+mod repository;
+mod service;
 mod values;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chart::Charts;
-use crate::diag::{Diagnostics, Span};
-use crate::load::{Engine, Group, Workspace};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::load::{Engine, Environment, Group, Workspace};
 use crate::object::Object;
 use crate::render::{File, Manifest};
+use crate::tree::TreePath;
+use crate::yaml::Node;
 use application::ChartApplication;
 use intent::{Intent, IntentKind};
 
 pub use flux::NAMESPACE as FLUX_NAMESPACE;
 pub use pin::unused_pins;
+pub use service::{Repository, Root, Service, Tier};
 
 /// A claim in the form that is applied.
 #[derive(Clone, Debug)]
@@ -34,11 +40,19 @@ pub struct Delivery {
     pub group: Group,
     /// Its files.
     pub files: Vec<Delivered>,
+    /// Argo CD's Applications of charts. They belong to the cluster that Argo CD runs on, not into the claim's folder.
+    pub releases: Vec<Delivered>,
     /// Objects of the sync engine itself, for what must be applied before the claim's own files. They stand beside the claim's
     /// own Flux Kustomization, which waits for them; in its folder they would wait for themselves.
     pub first: Vec<Object>,
+    /// Services that Argo CD's ApplicationSets install.
+    pub services: Vec<Service>,
+    /// The repositories that the cluster is synced from.
+    pub roots: Vec<Root>,
     /// Namespaces that must be there, whoever makes them.
     pub namespaces: BTreeSet<String>,
+    /// The folder that its files go to as they are, where that is not a folder of the claim's own.
+    pub place: Option<TreePath>,
     /// CRDs that it brings.
     pub provides: BTreeSet<String>,
     /// CRDs that it needs.
@@ -58,57 +72,147 @@ pub struct Delivered {
     pub object: Object,
 }
 
-/// Turns a claim's manifest into the objects that the engine applies.
+impl Delivery {
+    /// A delivery of no claim, without content.
+    pub fn apart(name: &str, title: String, group: Group, span: Span) -> Delivery {
+        Delivery {
+            name: name.to_string(),
+            title,
+            group,
+            files: Vec::new(),
+            releases: Vec::new(),
+            first: Vec::new(),
+            services: Vec::new(),
+            roots: Vec::new(),
+            namespaces: BTreeSet::new(),
+            place: None,
+            provides: BTreeSet::new(),
+            requires: BTreeSet::new(),
+            depends_on: BTreeSet::new(),
+            span,
+        }
+    }
+
+    /// Whether there is nothing to apply, as where an overlay deletes all of it.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.releases.is_empty() && self.services.is_empty()
+    }
+}
+
+/// Turns a claim's manifest into the objects that the environment's engine applies.
 pub fn lower(
     manifest: &Manifest<'_>,
-    engine: Engine,
+    environment: &Environment,
     workspace: &Workspace,
     charts: &Charts<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Delivery {
-    let Engine::Flux = engine;
-    let (mut files, mut first) = (Vec::new(), Vec::new());
-    let mut namespaces = BTreeSet::new();
+    let mut lowered = Lowered::default();
     for file in &manifest.files {
         if !intent::is_intent(&file.node) {
-            files.push(file.clone());
+            lowered.files.push(file.clone());
             continue;
         }
         let node = pin::pinned(&file.node, charts, diagnostics);
-        let lowered = Intent::new(&node).and_then(|intent| match intent.kind() {
-            IntentKind::HelmInstall => {
-                files.extend(flux::helm_install(&intent, workspace)?);
-                Ok(())
+        let Some(intent) = diagnostics.keep(Intent::new(&node)) else {
+            continue;
+        };
+        match environment.engine {
+            Engine::Flux => {
+                let kept = lowered.for_flux(&intent, workspace, charts);
+                diagnostics.keep(kept);
             }
-            IntentKind::GitManifests => {
-                first.extend(flux::git_manifests(&intent, workspace));
-                Ok(())
+            Engine::Argo => {
+                let target = argo::Target {
+                    argo: &environment.argo,
+                    workspace,
+                    claim: &manifest.instance.name,
+                };
+                lowered.for_argo(&intent, &target, charts, &file.name, diagnostics);
             }
-            IntentKind::ChartApplication => {
-                let application = ChartApplication::new(&intent, charts)?;
-                files.extend(flux::chart_application(&application, workspace)?);
-                namespaces.insert(intent.text_of_metadata("namespace").to_string());
-                Ok(())
-            }
-            IntentKind::GitOpsRoot => Ok(()),
-        });
-        diagnostics.keep(lowered);
+        }
+    }
+    if environment.engine == Engine::Argo {
+        let nodes = lowered.files.iter_mut().map(|it| &mut it.node);
+        nodes.for_each(argo::translate);
     }
     let delivered = |File { name, node }| Delivered {
         name: name.into(),
         object: Object::new(node),
     };
     let instance = manifest.instance;
+    let (title, group) = (instance.title(), instance.kind.group);
     Delivery {
-        name: instance.name.clone(),
-        title: instance.title(),
-        group: instance.kind.group,
-        files: files.into_iter().map(delivered).collect(),
-        first: first.into_iter().map(Object::new).collect(),
-        namespaces,
+        files: lowered.files.into_iter().map(delivered).collect(),
+        releases: lowered.releases.into_iter().map(delivered).collect(),
+        first: lowered.first.into_iter().map(Object::new).collect(),
+        services: lowered.services,
+        roots: lowered.roots,
+        namespaces: lowered.namespaces,
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
         depends_on: instance.depends_on.clone(),
-        span: instance.span.clone(),
+        ..Delivery::apart(&instance.name, title, group, instance.span.clone())
+    }
+}
+
+/// What a manifest becomes.
+#[derive(Default)]
+struct Lowered {
+    files: Vec<File>,
+    releases: Vec<File>,
+    first: Vec<Node>,
+    services: Vec<Service>,
+    roots: Vec<Root>,
+    namespaces: BTreeSet<String>,
+}
+
+impl Lowered {
+    fn for_flux(
+        &mut self,
+        intent: &Intent<'_>,
+        workspace: &Workspace,
+        charts: &Charts<'_>,
+    ) -> Result<(), Diagnostic> {
+        match intent.kind() {
+            IntentKind::HelmInstall => self.files.extend(flux::helm_install(intent, workspace)?),
+            IntentKind::GitManifests => self.first.extend(flux::git_manifests(intent, workspace)),
+            IntentKind::ChartApplication => {
+                let application = ChartApplication::new(intent, charts)?;
+                let files = flux::chart_application(&application, workspace)?;
+                self.files.extend(files);
+                let namespace = intent.text_of_metadata("namespace");
+                self.namespaces.insert(namespace.to_string());
+            }
+            IntentKind::GitOpsRoot => self.roots.push(Root::new(intent, workspace)),
+        }
+        Ok(())
+    }
+
+    fn for_argo(
+        &mut self,
+        intent: &Intent<'_>,
+        target: &argo::Target<'_>,
+        charts: &Charts<'_>,
+        file: &str,
+        diagnostics: &mut Diagnostics,
+    ) {
+        match intent.kind() {
+            IntentKind::HelmInstall => self.releases.push(File {
+                name: file.to_string(),
+                node: argo::helm_install(intent, file, target, diagnostics),
+            }),
+            IntentKind::GitManifests => {
+                let node = argo::git_manifests(intent, target, diagnostics);
+                self.first.push(node);
+            }
+            IntentKind::ChartApplication => {
+                let application = ChartApplication::new(intent, charts);
+                let application = diagnostics.keep(application);
+                self.services
+                    .extend(application.map(|it| it.service(target)));
+            }
+            IntentKind::GitOpsRoot => self.roots.push(Root::new(intent, target.workspace)),
+        }
     }
 }

@@ -8,12 +8,14 @@ mod document;
 mod environment;
 mod kind;
 mod spelling;
+mod sync;
 mod workspace;
 
 pub use claim::Claim;
 pub use document::is_kubernetes_api;
-pub use environment::{Broken, Engine, Environment, SourceRef};
+pub use environment::{Broken, Environment};
 pub use kind::{Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling};
+pub use sync::{Argo, Destination, Engine, Layout, SourceRef, is_base};
 pub use workspace::{ChartSource, Mirror, Workspace};
 
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub struct Repository<'a> {
     pub charts: Arc<Charts<'a>>,
     /// `environments/base`: neutral values and the shared claims.
     pub base: Environment,
+    /// The same for each engine that has overlays on it.
+    pub bases: Vec<Environment>,
     /// The other environments, by name.
     pub environments: Vec<Environment>,
     /// What templates and rules see as `workspace`.
@@ -68,7 +72,8 @@ pub fn load<'a>(
     );
     let (mut base, mut environments) = (Environment::base(), Vec::new());
     for name in environment_names(files, diagnostics) {
-        let Some(environment) = environment::read(files, &name, &kinds, diagnostics) else {
+        let Some(environment) = environment::read(files, &name, &workspace, &kinds, diagnostics)
+        else {
             continue;
         };
         if name == environment::BASE {
@@ -85,11 +90,17 @@ pub fn load<'a>(
             ),
         );
     }
+    let is_overlaid = |engine: &Engine| {
+        let mut environments = environments.iter();
+        environments.any(|it| it.engine == *engine && it.layout == Layout::Overlays)
+    };
+    let engines = Engine::ALL.into_iter().filter(is_overlaid);
     Some(Repository {
         values: values(&workspace, &environments),
         workspace,
         kinds: kinds.sound,
         templates,
+        bases: engines.map(|it| base.for_engine(it)).collect(),
         charts,
         base,
         environments,

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::order::Order;
-use super::{Composed, Composition, form};
+use super::{Order, members, put};
+use crate::compose::{Composition, Laid, folder, form};
 use crate::delivery::{Delivery, FLUX_NAMESPACE};
 use crate::load::{Environment, Group, Workspace};
-use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node, to_claims_form};
 
 const KIND: &str = "Kustomization";
@@ -14,31 +13,17 @@ const KIND: &str = "Kustomization";
 pub(super) fn write(
     composition: &mut Composition,
     workspace: &Workspace,
-    environment: &Environment,
-    deliveries: &[Delivery],
+    laid: &Laid<'_>,
     order: &Order,
 ) {
+    let environment = laid.environment;
     for group in [Group::Infrastructure, Group::Apps] {
-        let mut members: Vec<&Delivery> = deliveries
-            .iter()
-            .filter(|it| it.group == group && !it.files.is_empty())
-            .collect();
-        members.sort_by(|a, b| a.name.cmp(&b.name));
-        if members.is_empty() {
-            continue;
+        let members = members(&laid.deliveries, group);
+        if !members.is_empty() {
+            let body = documents(workspace, environment, &members, order).join("---\n");
+            let file = format!("{}.yaml", group.folder());
+            put(composition, environment, &file, body);
         }
-        let body = documents(workspace, environment, &members, order).join("---\n");
-        let path = TreePath::root()
-            .child("clusters")
-            .child(&environment.name)
-            .child(&format!("{}.yaml", group.folder()));
-        composition.files.insert(
-            path,
-            Composed {
-                title: format!("Environment/{}", environment.name),
-                body,
-            },
-        );
     }
 }
 
@@ -79,7 +64,7 @@ fn kustomization(
     if !depends.is_empty() {
         spec.insert("dependsOn", Node::sequence(depends));
     }
-    let path = super::folder::path(delivery, &environment.name);
+    let path = folder::path(delivery, environment);
     for (key, value) in [
         ("interval", "5m"),
         ("retryInterval", "1m"),

@@ -1,0 +1,268 @@
+//! What starts the sync of a cluster, in `root-apps/<cluster type>/`: applied once, by hand or by the cluster's own root.
+//!
+//! For Argo CD two Applications, of the ApplicationSets of apps and of the platform; for Flux the GitRepository and the Flux
+//! Kustomization that `flux bootstrap` would make. Secrets with credentials are nobody's to commit.
+
+use std::collections::BTreeMap;
+
+use super::services::{SETS, texts};
+use super::{Composition, Delivered, in_repository};
+use crate::delivery::argo::{API_VERSION, finalizers};
+use crate::delivery::{Delivered as DeliveredFile, Delivery, FLUX_NAMESPACE, Root, Tier};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::load::{Engine, Environment, Group, Workspace};
+use crate::object::Object;
+use crate::tree::TreePath;
+use crate::yaml::{Mapping, Node};
+
+/// The folder of them all.
+const FOLDER: &str = "root-apps";
+/// After all that claims are given: a wave begins when the one before is healthy.
+const LAST_WAVE: &str = "1000";
+
+/// A root as one environment has it.
+struct Owner {
+    environment: String,
+    cluster: Option<String>,
+    server: String,
+    root: Root,
+    title: String,
+    span: Span,
+}
+
+/// Leaves each cluster type of Argo CD one root, in the first environment that has it. Errors: `two-owners`.
+pub(super) fn share(environments: &mut [Delivered<'_>], diagnostics: &mut Diagnostics) {
+    let mut owners: BTreeMap<String, Owner> = BTreeMap::new();
+    for delivered in environments {
+        let environment = delivered.environment;
+        for delivery in &mut delivered.deliveries {
+            let (title, span) = (delivery.title.clone(), delivery.span.clone());
+            delivery.roots.retain(|root| {
+                // Flux syncs a cluster from one folder, so its roots belong to environments.
+                let key = match environment.engine {
+                    Engine::Argo => root.cluster_type.clone(),
+                    Engine::Flux => format!("Flux/{}", environment.name),
+                };
+                let owner = Owner {
+                    environment: environment.name.clone(),
+                    cluster: cluster(environment),
+                    server: format!("{:?}", environment.argo.destination),
+                    root: root.clone(),
+                    title: title.clone(),
+                    span: span.clone(),
+                };
+                let Some(other) = owners.get(&key) else {
+                    owners.insert(key, owner);
+                    return true;
+                };
+                diagnostics.extend(conflict(other, &owner));
+                false
+            });
+        }
+    }
+}
+
+fn cluster(environment: &Environment) -> Option<String> {
+    let cluster = environment.values.get("cluster")?.as_str()?;
+    Some(cluster.to_string())
+}
+
+fn conflict(first: &Owner, second: &Owner) -> Option<Diagnostic> {
+    let cluster_type = &second.root.cluster_type;
+    let (message, help) = if first.environment == second.environment {
+        (
+            format!(
+                "environment `{}` is bootstrapped twice: by {} and by {}",
+                first.environment, first.title, second.title
+            ),
+            "keep one of the two in this environment, as by `exclude`",
+        )
+    } else if first.root.repository != second.root.repository {
+        (
+            format!(
+                "cluster type `{cluster_type}` is synced from `{}` and from `{}`",
+                first.root.repository.url, second.root.repository.url
+            ),
+            "give the two the same address and branch, or each a cluster type of its own",
+        )
+    } else if let (Some(one), Some(other)) = (&first.cluster, &second.cluster)
+        && one != other
+        && first.server == second.server
+    {
+        (
+            format!(
+                "cluster type `{cluster_type}` is two clusters, `{one}` and `{other}`: each would get what is meant for the other"
+            ),
+            "give each cluster a cluster type of its own, or tell Argo CD them apart by `argo.destination`",
+        )
+    } else {
+        return None;
+    };
+    let fault = Diagnostic::error("two-owners", message).at(&second.span);
+    Some(fault.related(&first.span, "the other one").help(help))
+}
+
+/// Adds the objects of an environment's roots.
+pub(super) fn with_roots<'a>(mut delivered: Delivered<'a>, workspace: &Workspace) -> Delivered<'a> {
+    let environment = delivered.environment;
+    let mut more = Vec::new();
+    for delivery in &delivered.deliveries {
+        let files: Vec<DeliveredFile> = delivery
+            .roots
+            .iter()
+            .flat_map(|root| match environment.engine {
+                Engine::Argo => Tier::ALL
+                    .map(|it| application(root, it, environment, workspace))
+                    .to_vec(),
+                Engine::Flux => sync(root, environment, workspace),
+            })
+            .collect();
+        if !files.is_empty() {
+            // No claim can be called so.
+            let name = format!("RootOf{}", delivery.name);
+            let span = delivery.span.clone();
+            more.push(Delivery {
+                files,
+                place: Some(TreePath::root().child(FOLDER)),
+                ..Delivery::apart(&name, delivery.title.clone(), Group::Infrastructure, span)
+            });
+        }
+    }
+    delivered.deliveries.extend(more);
+    delivered
+}
+
+/// The folders of an environment's roots.
+pub(super) fn folders(deliveries: &[Delivery]) -> impl Iterator<Item = TreePath> {
+    let roots = deliveries.iter().flat_map(|it| &it.roots);
+    roots.map(|it| TreePath::root().child(FOLDER).child(&it.cluster_type))
+}
+
+/// Argo CD fails where a folder is not there, and Git keeps no empty ones.
+pub(super) fn keep_folders(composition: &mut Composition, delivery: &Delivery) {
+    for root in &delivery.roots {
+        for tier in Tier::ALL {
+            let path = set_folder(root, tier).child(".gitkeep");
+            composition.text(path, delivery, String::new());
+        }
+    }
+}
+
+fn set_folder(root: &Root, tier: Tier) -> TreePath {
+    let sets = TreePath::root().child(SETS);
+    sets.child(&root.cluster_type).child(tier.name())
+}
+
+/// The Application of a tier's ApplicationSets.
+fn application(
+    root: &Root,
+    tier: Tier,
+    environment: &Environment,
+    workspace: &Workspace,
+) -> DeliveredFile {
+    let (cluster_type, tier_name) = (&root.cluster_type, tier.name());
+    let source = texts([
+        ("repoURL", &root.repository.url),
+        ("targetRevision", &root.repository.branch),
+        ("path", &in_repository(workspace, &set_folder(root, tier))),
+    ]);
+    let destination = texts([
+        ("server", "https://kubernetes.default.svc"),
+        ("namespace", &environment.argo.namespace),
+    ]);
+    let spec = Mapping::from([
+        ("project", Node::string(&*environment.argo.root_project)),
+        ("source", Node::mapping(source)),
+        ("destination", Node::mapping(destination)),
+        ("syncPolicy", Node::mapping(policy())),
+    ]);
+    let mut metadata = texts([
+        ("name", &format!("{cluster_type}-{tier_name}-root")),
+        ("namespace", &environment.argo.namespace),
+    ]);
+    let annotations = texts([("argocd.argoproj.io/sync-wave", LAST_WAVE)]);
+    metadata.insert("annotations", annotations);
+    metadata.insert("finalizers", finalizers());
+    let name = format!("{cluster_type}/{cluster_type}-{tier_name}-rootapp.yaml");
+    file(name, API_VERSION, "Application", metadata, spec)
+}
+
+fn policy() -> Mapping {
+    let automated = Mapping::from([
+        ("prune", Node::bool(true)),
+        ("selfHeal", Node::bool(true)),
+        ("allowEmpty", Node::bool(false)),
+    ]);
+    let backoff = Mapping::from([
+        ("duration", Node::constant("5s")),
+        ("factor", Node::int(2)),
+        ("maxDuration", Node::constant("3m")),
+    ]);
+    let retry = Mapping::from([("limit", Node::int(5)), ("backoff", Node::mapping(backoff))]);
+    Mapping::from([
+        ("automated", Node::mapping(automated)),
+        (
+            "syncOptions",
+            Node::sequence([Node::constant("CreateNamespace=true")]),
+        ),
+        ("retry", Node::mapping(retry)),
+    ])
+}
+
+/// What `flux bootstrap` would make, where the environment's source is a GitRepository.
+fn sync(root: &Root, environment: &Environment, workspace: &Workspace) -> Vec<DeliveredFile> {
+    let source = &environment.source;
+    if source.kind != "GitRepository" {
+        return Vec::new();
+    }
+    let namespace = source.namespace.as_deref().unwrap_or(FLUX_NAMESPACE);
+    let metadata = texts([("name", &source.name), ("namespace", namespace)]);
+    let branch = texts([("branch", &root.repository.branch)]);
+    let mut repository = texts([("interval", "1m"), ("url", &root.repository.url)]);
+    repository.insert("ref", branch);
+    if let Some(secret) = root.access.get("secretRef") {
+        repository.insert("secretRef", secret.clone());
+    }
+    let folder = TreePath::root().child("clusters").child(&environment.name);
+    let path = format!("{}/{folder}", workspace.sync_path);
+    let mut kustomization = texts([("interval", "10m"), ("path", &path)]);
+    kustomization.insert("prune", true);
+    let reference = texts([("kind", &source.kind), ("name", &source.name)]);
+    kustomization.insert("sourceRef", reference);
+    let name = |kind: &str| format!("{}/{}-{kind}.yaml", root.cluster_type, environment.name);
+    vec![
+        file(
+            name("gitrepository"),
+            "source.toolkit.fluxcd.io/v1",
+            "GitRepository",
+            metadata.clone(),
+            repository,
+        ),
+        file(
+            name("kustomization"),
+            "kustomize.toolkit.fluxcd.io/v1",
+            "Kustomization",
+            metadata,
+            kustomization,
+        ),
+    ]
+}
+
+fn file(
+    name: String,
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: Mapping,
+    spec: Mapping,
+) -> DeliveredFile {
+    let node = Node::mapping([
+        ("apiVersion", Node::constant(api_version)),
+        ("kind", Node::constant(kind)),
+        ("metadata", Node::mapping(metadata)),
+        ("spec", Node::mapping(spec)),
+    ]);
+    DeliveredFile {
+        name: name.into(),
+        object: Object::new(node),
+    }
+}
