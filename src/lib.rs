@@ -19,6 +19,7 @@ pub mod chart;
 pub mod patch;
 pub mod kustomize;
 pub mod diff;
+pub mod emit;
 pub mod compare;
 pub mod load;
 pub mod resolve;
@@ -26,7 +27,6 @@ pub mod render;
 pub mod delivery;
 pub mod compose;
 pub mod prove;
-pub mod emit;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
@@ -54,6 +54,8 @@ pub struct Compiled {
     pub tree: Tree,
     /// The output folder, relative to the workspace; `None` where `pleach.yaml` could not be read.
     pub output: Option<TreePath>,
+    /// Folders and files of the tree that belong to the environments asked for, though their paths don't name these.
+    pub places: Vec<TreePath>,
     /// What was read.
     pub read_set: ReadSet,
     /// The charts that were asked for.
@@ -71,14 +73,15 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
     let cache = options.cache.clone();
-    let (tree, output, charts) = match load::load(&files, cache, &builtin, &mut diagnostics) {
-        Some(repository) => (
-            run(&files, &repository, options, &mut diagnostics),
-            Some(repository.workspace.output.clone()),
-            repository.charts.requests(),
-        ),
-        None => (Tree::new(), None, Vec::new()),
-    };
+    let ((tree, places), output, charts) =
+        match load::load(&files, cache, &builtin, &mut diagnostics) {
+            Some(repository) => (
+                run(&files, &repository, options, &mut diagnostics),
+                Some(repository.workspace.output.clone()),
+                repository.charts.requests(),
+            ),
+            None => (Default::default(), None, Vec::new()),
+        };
     diagnostics.tidy();
     Compiled {
         tree: if diagnostics.has_errors() {
@@ -87,6 +90,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
             tree
         },
         output,
+        places,
         read_set: files.finish(),
         charts,
         diagnostics,
@@ -98,7 +102,7 @@ fn run(
     repository: &load::Repository<'_>,
     options: &Options,
     diagnostics: &mut Diagnostics,
-) -> Tree {
+) -> (Tree, Vec<TreePath>) {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
     let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
         deliver(repository, base, diagnostics)
@@ -109,7 +113,7 @@ fn run(
         |resolved, diagnostics| deliver(repository, resolved, diagnostics),
     );
     if diagnostics.has_errors() {
-        return Tree::new();
+        return Default::default();
     }
     if options.environments.is_empty() {
         diagnostics.extend(delivery::unused_pins(&repository.charts));
@@ -125,7 +129,7 @@ fn run(
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition, diagnostics);
     }
-    tree
+    (tree, composition.places)
 }
 
 fn deliver<'a>(

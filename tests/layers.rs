@@ -19,10 +19,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["tree", "diag", "yaml", "object", "schema", "patch"],
     ),
     ("diff", &["tree", "diag", "yaml", "object", "schema"]),
-    // What a sync engine would apply from two trees, built and handed to `diff`.
+    ("emit", &["tree", "diag"]),
+    // What a sync engine would apply from two trees, built and handed to `diff`; `emit` for which files are generated.
     (
         "compare",
         &[
+            "emit",
             "tree",
             "diag",
             "yaml",
@@ -82,7 +84,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compose",
         ],
     ),
-    ("emit", &["tree", "diag"]),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",

@@ -77,10 +77,17 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     })
 }
 
-/// The environment of a folder of a rendered tree: `apps/prod/orders`, `clusters/prod`. Nothing is applied from base.
+/// The environment of a folder of a rendered tree: `apps/prod/orders`, `clusters/prod`. Nothing is applied from base. Of
+/// services in Argo CD it is the cluster type, `appsets/nonprod/apps`, or with it the environment, `environments/nonprod/dev`.
 fn environment(part: &TreePath) -> Option<String> {
-    let environment = part.parts().nth(1).filter(|it| !is_base(it));
-    environment.map(str::to_string)
+    let parts: Vec<&str> = part.parts().take(3).collect();
+    match *parts {
+        ["environments", cluster_type, environment] => {
+            Some(format!("{cluster_type}/{environment}"))
+        }
+        [_, folder, ..] if !is_base(folder) => Some(folder.to_string()),
+        _ => None,
+    }
 }
 
 fn print(comparison: &Comparison, [before, after]: &[Opened; 2], form: Form) -> Result<()> {

@@ -67,13 +67,12 @@ impl Composition {
     /// Adds what an environment has. Errors: `two-owners` for a file that another one has otherwise.
     fn add(&mut self, more: Composition, environment: &Environment, diagnostics: &mut Diagnostics) {
         for (path, file) in more.files {
-            if self.files.get(&path).is_some_and(|it| it.body != file.body) {
-                let message = format!(
-                    "`{path}` of environment `{}` is another environment's too",
-                    environment.name
-                );
+            let is_other = |it: &Composed| it.body != file.body || it.title != file.title;
+            if self.files.get(&path).is_some_and(is_other) && !diagnostics.has_errors() {
+                let name = &environment.name;
+                let message = format!("environment `{name}` wants another `{path}` than others");
                 let fault = Diagnostic::error("two-owners", message).at(&environment.span);
-                diagnostics.push(fault.help("claims for one environment of a cluster type belong into one folder of `environments/`"));
+                diagnostics.push(fault.help("environments that share it have the same settings of Argo CD, and the same claim in base"));
             }
             self.files.insert(path, file);
         }
@@ -129,14 +128,14 @@ pub fn compose(
     files: &dyn Files,
     workspace: &Workspace,
     bases: Vec<Delivered<'_>>,
-    mut environments: Vec<Delivered<'_>>,
+    environments: Vec<Delivered<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Composition {
-    roots::share(&mut environments, diagnostics);
+    roots::check(&environments, diagnostics);
+    services::check(&environments, diagnostics);
     let mut composition = Composition::default();
     let base_overlay = overlay::read(files, "base", diagnostics);
     let bases = each(bases, diagnostics, |base, diagnostics| {
-        let base = namespaces::with_namespaces(base);
         overlay::lay(files, base, &[&base_overlay], diagnostics)
     });
     for laid in &bases {
@@ -228,8 +227,7 @@ fn compose_environment(
             roots::keep_folders(&mut composition, delivery);
         }
     }
-    let places = services::own_places(&laid.deliveries);
-    composition.places = places.chain(roots::folders(&laid.deliveries)).collect();
+    composition.places = services::own_places(&laid.deliveries).collect();
     cluster::write(&mut composition, workspace, laid, &order, diagnostics);
     composition
 }

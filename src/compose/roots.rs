@@ -1,4 +1,4 @@
-//! What starts the sync of a cluster, in `root-apps/<cluster type>/`: applied once, by hand or by the cluster's own root.
+//! What starts the sync of a cluster, in `root-apps/<cluster type>/`: applied once, by hand.
 //!
 //! For Argo CD two Applications, of the ApplicationSets of apps and of the platform; for Flux the GitRepository and the Flux
 //! Kustomization that `flux bootstrap` would make. Secrets with credentials are nobody's to commit.
@@ -9,7 +9,7 @@ use super::services::{SETS, texts};
 use super::{Composition, Delivered, in_repository};
 use crate::delivery::argo::{API_VERSION, finalizers};
 use crate::delivery::{Delivered as DeliveredFile, Delivery, FLUX_NAMESPACE, Root, Tier};
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Engine, Environment, Group, Workspace};
 use crate::object::Object;
 use crate::tree::TreePath;
@@ -17,63 +17,52 @@ use crate::yaml::{Mapping, Node};
 
 /// The folder of them all.
 const FOLDER: &str = "root-apps";
-/// After all that claims are given: a wave begins when the one before is healthy.
-const LAST_WAVE: &str = "1000";
 
 /// A root as one environment has it.
-struct Owner {
-    environment: String,
-    cluster: Option<String>,
-    server: String,
-    root: Root,
-    title: String,
-    span: Span,
+struct Owner<'a> {
+    environment: &'a Environment,
+    delivery: &'a Delivery,
+    root: &'a Root,
 }
 
-/// Leaves each cluster type of Argo CD one root, in the first environment that has it. Errors: `two-owners`.
-pub(super) fn share(environments: &mut [Delivered<'_>], diagnostics: &mut Diagnostics) {
-    let mut owners: BTreeMap<String, Owner> = BTreeMap::new();
+/// Says where two roots are in each other's way. Errors: `two-owners`.
+pub(super) fn check(environments: &[Delivered<'_>], diagnostics: &mut Diagnostics) {
+    let mut owners: BTreeMap<String, Owner<'_>> = BTreeMap::new();
     for delivered in environments {
         let environment = delivered.environment;
-        for delivery in &mut delivered.deliveries {
-            let (title, span) = (delivery.title.clone(), delivery.span.clone());
-            delivery.roots.retain(|root| {
+        for delivery in &delivered.deliveries {
+            for root in &delivery.roots {
                 // Flux syncs a cluster from one folder, so its roots belong to environments.
                 let key = match environment.engine {
                     Engine::Argo => root.cluster_type.clone(),
                     Engine::Flux => format!("Flux/{}", environment.name),
                 };
                 let owner = Owner {
-                    environment: environment.name.clone(),
-                    cluster: cluster(environment),
-                    server: format!("{:?}", environment.argo.destination),
-                    root: root.clone(),
-                    title: title.clone(),
-                    span: span.clone(),
+                    environment,
+                    delivery,
+                    root,
                 };
-                let Some(other) = owners.get(&key) else {
-                    owners.insert(key, owner);
-                    return true;
-                };
-                diagnostics.extend(conflict(other, &owner));
-                false
-            });
+                match owners.get(&key) {
+                    Some(other) => diagnostics.extend(conflict(other, &owner)),
+                    None => drop(owners.insert(key, owner)),
+                }
+            }
         }
     }
 }
 
-fn cluster(environment: &Environment) -> Option<String> {
-    let cluster = environment.values.get("cluster")?.as_str()?;
-    Some(cluster.to_string())
+fn cluster(environment: &Environment) -> Option<&str> {
+    environment.values.get("cluster")?.as_str()
 }
 
-fn conflict(first: &Owner, second: &Owner) -> Option<Diagnostic> {
+fn conflict(first: &Owner<'_>, second: &Owner<'_>) -> Option<Diagnostic> {
     let cluster_type = &second.root.cluster_type;
-    let (message, help) = if first.environment == second.environment {
+    let server = |it: &Owner<'_>| it.environment.argo.destination.clone();
+    let (message, help) = if first.environment.name == second.environment.name {
         (
             format!(
                 "environment `{}` is bootstrapped twice: by {} and by {}",
-                first.environment, first.title, second.title
+                first.environment.name, first.delivery.title, second.delivery.title
             ),
             "keep one of the two in this environment, as by `exclude`",
         )
@@ -85,9 +74,10 @@ fn conflict(first: &Owner, second: &Owner) -> Option<Diagnostic> {
             ),
             "give the two the same address and branch, or each a cluster type of its own",
         )
-    } else if let (Some(one), Some(other)) = (&first.cluster, &second.cluster)
+    } else if let (Some(one), Some(other)) =
+        (cluster(first.environment), cluster(second.environment))
         && one != other
-        && first.server == second.server
+        && server(first) == server(second)
     {
         (
             format!(
@@ -98,8 +88,12 @@ fn conflict(first: &Owner, second: &Owner) -> Option<Diagnostic> {
     } else {
         return None;
     };
-    let fault = Diagnostic::error("two-owners", message).at(&second.span);
-    Some(fault.related(&first.span, "the other one").help(help))
+    let fault = Diagnostic::error("two-owners", message).at(&second.delivery.span);
+    let fault = match first.delivery.span == second.delivery.span {
+        true => fault,
+        false => fault.related(&first.delivery.span, "the other one"),
+    };
+    Some(fault.help(help))
 }
 
 /// Adds the objects of an environment's roots.
@@ -130,12 +124,6 @@ pub(super) fn with_roots<'a>(mut delivered: Delivered<'a>, workspace: &Workspace
     }
     delivered.deliveries.extend(more);
     delivered
-}
-
-/// The folders of an environment's roots.
-pub(super) fn folders(deliveries: &[Delivery]) -> impl Iterator<Item = TreePath> {
-    let roots = deliveries.iter().flat_map(|it| &it.roots);
-    roots.map(|it| TreePath::root().child(FOLDER).child(&it.cluster_type))
 }
 
 /// Argo CD fails where a folder is not there, and Git keeps no empty ones.
@@ -180,8 +168,6 @@ fn application(
         ("name", &format!("{cluster_type}-{tier_name}-root")),
         ("namespace", &environment.argo.namespace),
     ]);
-    let annotations = texts([("argocd.argoproj.io/sync-wave", LAST_WAVE)]);
-    metadata.insert("annotations", annotations);
     metadata.insert("finalizers", finalizers());
     let name = format!("{cluster_type}/{cluster_type}-{tier_name}-rootapp.yaml");
     file(name, API_VERSION, "Application", metadata, spec)

@@ -42,6 +42,32 @@ fn folder(cluster_type: &str, environment: &str, tier: Tier) -> TreePath {
     })
 }
 
+/// Says which environments of Argo CD would write one ApplicationSet. Errors: `two-owners`.
+pub(super) fn check(environments: &[Delivered<'_>], diagnostics: &mut Diagnostics) {
+    let mut owners: BTreeMap<TreePath, (&Environment, &Service)> = BTreeMap::new();
+    for delivered in environments {
+        let environment = delivered.environment;
+        for service in delivered.deliveries.iter().flat_map(|it| &it.services) {
+            let folder = folder(&service.cluster_type, &service.environment, service.tier);
+            let (owner, first) = *owners.entry(folder).or_insert((environment, service));
+            if owner.name == environment.name {
+                continue;
+            }
+            let message = format!(
+                "environment `{}` of cluster type `{}` is part of `environments/{}` and of `environments/{}`",
+                service.environment, service.cluster_type, owner.name, environment.name
+            );
+            let fault = Diagnostic::error("two-owners", message).at(&service.span);
+            let fault = fault.related(&first.span, "a service of it there");
+            diagnostics.push(
+                fault.help(
+                    "keep all claims of it in one folder: its services have one ApplicationSet",
+                ),
+            );
+        }
+    }
+}
+
 /// Adds the ApplicationSets of an environment's services. Errors: `duplicate-service`, `two-repositories`.
 pub(super) fn with_sets<'a>(
     mut delivered: Delivered<'a>,
@@ -123,7 +149,7 @@ fn repository(
     first
 }
 
-/// The Application of a service. `<service>-<environment>` is one name in all of Argo CD.
+/// A service's Application is called `<service>-<environment>`, in all of Argo CD.
 fn check_names(deliveries: &[Delivery], diagnostics: &mut Diagnostics) {
     let mut names: BTreeMap<String, &Service> = BTreeMap::new();
     for service in deliveries.iter().flat_map(|it| &it.services) {

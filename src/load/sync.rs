@@ -96,7 +96,7 @@ pub struct Argo {
 }
 
 /// A cluster as Argo CD knows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// By the address of its API server.
     Server(String),

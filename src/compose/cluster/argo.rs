@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Order, members, put};
-use crate::compose::{Composition, Laid, folder, form, in_repository, overlay, roots};
+use crate::compose::{Composition, Laid, folder, form, in_repository, overlay};
 use crate::delivery::Delivery;
 use crate::delivery::argo::{API_VERSION, automated, destination, finalizers, sync_policy};
 use crate::diag::Diagnostics;
@@ -73,7 +73,7 @@ pub(super) fn write(
         "project.yaml",
         form::object(&project),
     );
-    let root = root(workspace, laid);
+    let root = root(workspace, environment);
     put(composition, environment, ROOT, form::object(&root));
 }
 
@@ -306,19 +306,13 @@ fn cluster_kinds(laid: &Laid<'_>) -> BTreeSet<(String, String)> {
 
 /// The Application that brings the others. It is not among them, for it would wait for itself; and without a finalizer, for
 /// its deletion would take the whole cluster down.
-fn root(workspace: &Workspace, laid: &Laid<'_>) -> Node {
-    let environment = laid.environment;
+fn root(workspace: &Workspace, environment: &Environment) -> Node {
     let folder = TreePath::root().child("clusters").child(&environment.name);
-    let mut own = source(workspace, environment, &folder);
-    let directory = Mapping::from([("exclude", Node::constant(ROOT))]);
-    own.insert("directory", directory);
-    let roots: BTreeSet<TreePath> = roots::folders(&laid.deliveries).collect();
-    let roots = roots.iter().map(|it| source(workspace, environment, it));
-    let mut sources: Vec<Node> = [own].into_iter().chain(roots).map(Node::mapping).collect();
-    let sources = match sources.len() {
-        1 => ("source", sources.remove(0)),
-        _ => ("sources", Node::sequence(sources)),
-    };
+    let mut source = source(workspace, environment, &folder);
+    source.insert(
+        "directory",
+        Mapping::from([("exclude", Node::constant(ROOT))]),
+    );
     let destination = Mapping::from([
         ("server", Node::constant(OWN_CLUSTER)),
         (
@@ -332,7 +326,7 @@ fn root(workspace: &Workspace, laid: &Laid<'_>) -> Node {
             "project",
             Node::string(environment.argo.root_project.as_str()),
         ),
-        sources,
+        ("source", Node::mapping(source)),
         ("destination", Node::mapping(destination)),
         ("syncPolicy", Node::mapping(policy)),
     ]);
