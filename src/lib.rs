@@ -27,10 +27,14 @@ pub mod render;
 pub mod delivery;
 pub mod compose;
 pub mod prove;
+pub mod promote;
+pub mod matrix;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod disk;
+#[cfg(feature = "cli")]
+pub mod net;
 #[cfg(feature = "cli")]
 pub mod cli;
 
@@ -58,8 +62,6 @@ pub struct Compiled {
     pub places: Vec<TreePath>,
     /// What was read.
     pub read_set: ReadSet,
-    /// The charts that were asked for.
-    pub charts: Vec<chart::Request>,
     /// What is to be said.
     pub diagnostics: Diagnostics,
 }
@@ -73,15 +75,13 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
     let cache = options.cache.clone();
-    let ((tree, places), output, charts) =
-        match load::load(&files, cache, &builtin, &mut diagnostics) {
-            Some(repository) => (
-                run(&files, &repository, options, &mut diagnostics),
-                Some(repository.workspace.output.clone()),
-                repository.charts.requests(),
-            ),
-            None => (Default::default(), None, Vec::new()),
-        };
+    let ((tree, places), output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
+        Some(repository) => (
+            run(&files, &repository, options, &mut diagnostics),
+            Some(repository.workspace.output.clone()),
+        ),
+        None => (Default::default(), None),
+    };
     diagnostics.tidy();
     Compiled {
         tree: if diagnostics.has_errors() {
@@ -92,7 +92,6 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
         output,
         places,
         read_set: files.finish(),
-        charts,
         diagnostics,
     }
 }
@@ -104,6 +103,47 @@ fn run(
     diagnostics: &mut Diagnostics,
 ) -> (Tree, Vec<TreePath>) {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
+    let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
+    if diagnostics.has_errors() {
+        return Default::default();
+    }
+    if options.environments.is_empty() {
+        diagnostics.extend(delivery::unused_pins(&repository.charts));
+    }
+    let input = compose::Input {
+        is_whole: environments.len() == repository.environments.len(),
+        bases,
+        environments,
+    };
+    let composition = compose::compose(files, &repository.workspace, input, diagnostics);
+    let tree = sign(&composition);
+    if !diagnostics.has_errors() {
+        prove::prove(&tree, &composition, diagnostics);
+    }
+    (tree, composition.places)
+}
+
+/// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.
+///
+/// A chart that is not at hand is such a fault too: what its values would ask for is not known yet.
+pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let cache = options.cache.clone();
+    let loaded = load::load(files, cache, &template::builtin(), &mut diagnostics);
+    let requests = loaded.map(|repository| {
+        let resolution = resolve::resolve(&repository, &options.environments, &mut diagnostics);
+        deliver_all(&repository, &resolution, &mut diagnostics);
+        repository.charts.requests()
+    });
+    diagnostics.tidy();
+    (requests.unwrap_or_default(), diagnostics)
+}
+
+fn deliver_all<'a>(
+    repository: &load::Repository<'_>,
+    resolution: &resolve::Resolution<'a>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Delivered<'a>>, Vec<Delivered<'a>>) {
     let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
         deliver(repository, base, diagnostics)
     });
@@ -112,24 +152,7 @@ fn run(
         diagnostics,
         |resolved, diagnostics| deliver(repository, resolved, diagnostics),
     );
-    if diagnostics.has_errors() {
-        return Default::default();
-    }
-    if options.environments.is_empty() {
-        diagnostics.extend(delivery::unused_pins(&repository.charts));
-    }
-    let composition = compose::compose(
-        files,
-        &repository.workspace,
-        bases,
-        environments,
-        diagnostics,
-    );
-    let tree = sign(&composition);
-    if !diagnostics.has_errors() {
-        prove::prove(&tree, &composition, diagnostics);
-    }
-    (tree, composition.places)
+    (bases, environments)
 }
 
 fn deliver<'a>(

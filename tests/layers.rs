@@ -84,12 +84,22 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compose",
         ],
     ),
+    (
+        "promote",
+        &["tree", "diag", "yaml", "schema", "load", "resolve"],
+    ),
+    // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
+    ("matrix", &["tree", "yaml", "object", "compare"]),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
-        &["tree", "diag", "yaml", "object", "diff", "compare", "emit"],
+        &[
+            "tree", "diag", "yaml", "object", "diff", "compare", "promote", "matrix", "emit",
+        ],
     ),
     ("disk", &["tree", "diag", "emit"]),
+    // What is pulled is looked at before it is given on, and must be the chart that was asked for.
+    ("net", &["diag", "yaml", "chart"]),
     (
         "cli",
         &[
@@ -105,9 +115,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compare",
             // For the output folder, which is compared as it is written, and for the claim kinds, which `kinds` explains.
             "load",
+            "promote",
+            "matrix",
             "emit",
             "report",
             "disk",
+            "net",
         ],
     ),
 ];

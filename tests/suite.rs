@@ -9,21 +9,27 @@
 
 mod api_verdicts;
 mod cases;
+mod charts;
 mod claims;
 mod cli;
 mod diff;
 mod disk;
+mod edit;
 mod emit;
+mod engines;
 mod examples;
 mod golden;
 mod kubectl;
 mod kustomize;
 mod layers;
+mod matrix;
 mod mutated;
 mod patch;
+mod promotion;
 mod rendered;
 mod report;
 mod schema;
+mod vendor;
 mod workspaces;
 mod yaml_conformance;
 mod yaml_faults;

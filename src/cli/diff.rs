@@ -106,7 +106,7 @@ fn print(comparison: &Comparison, [before, after]: &[Opened; 2], form: Form) -> 
 }
 
 /// Random, so that a digest of a hidden value can be compared within one report and looked up nowhere.
-fn salt() -> Salt {
+pub(super) fn salt() -> Salt {
     let bytes = || RandomState::new().build_hasher().finish().to_le_bytes();
     Salt::new(&[bytes(), bytes()].concat())
 }

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::diag::{Diagnostic, Diagnostics, Position, Severity};
 use crate::diff::{Change, Salt, diff};
+use crate::kustomize::Built;
 use crate::object::Object;
 use crate::schema::Schemas;
 use crate::tree::{Files, ReadSet, TreePath};
@@ -34,6 +35,23 @@ pub struct Comparison {
     pub environments: Vec<(String, Vec<Change>)>,
     /// Parts that could not be compared, and why.
     pub notes: Diagnostics,
+}
+
+/// What is applied from one side: each part's folder, and its objects or the first fault that keeps it from being built.
+pub fn applied(side: &Side<'_>) -> Vec<(TreePath, Result<Vec<Object>, Diagnostic>)> {
+    let built = parts([side, side]).into_par_iter().map(|part| {
+        let Built {
+            objects,
+            diagnostics,
+            ..
+        } = part.build(side, 0);
+        let objects = match first_error(&diagnostics) {
+            None => Ok(objects),
+            Some(fault) => Err(fault.clone()),
+        };
+        (part.folder, objects)
+    });
+    built.collect()
 }
 
 /// Compares two sides. `environment` says which environment a part, known by its folder below the root, belongs to; parts

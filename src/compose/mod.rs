@@ -8,6 +8,7 @@ mod cluster;
 mod flat;
 mod folder;
 mod form;
+mod hub;
 mod namespaces;
 mod order;
 mod overlay;
@@ -26,6 +27,7 @@ use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Node, to_claims_form};
 use folder::Common;
+use overlay::Unmatched;
 
 /// An environment and what its claims deliver.
 pub struct Delivered<'a> {
@@ -123,21 +125,37 @@ pub struct Data {
     pub title: String,
 }
 
-/// Composes the tree. `files` is where `overlays/` is read from; `bases` is what environments share, for each engine.
+/// What is composed.
+pub struct Input<'a> {
+    /// What environments share, for each engine.
+    pub bases: Vec<Delivered<'a>>,
+    /// The environments.
+    pub environments: Vec<Delivered<'a>>,
+    /// Whether these are all environments of the workspace.
+    pub is_whole: bool,
+}
+
+/// Composes the tree. `files` is where `overlays/` is read from.
 pub fn compose(
     files: &dyn Files,
     workspace: &Workspace,
-    bases: Vec<Delivered<'_>>,
-    environments: Vec<Delivered<'_>>,
+    input: Input<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Composition {
-    roots::check(&environments, diagnostics);
-    services::check(&environments, diagnostics);
     let mut composition = Composition::default();
+    hub::check(&input.environments, diagnostics);
+    roots::check(&input.environments, diagnostics);
+    services::check(&input.environments, diagnostics);
     let base_overlay = overlay::read(files, "base", diagnostics);
-    let bases = each(bases, diagnostics, |base, diagnostics| {
-        overlay::lay(files, base, &[&base_overlay], diagnostics)
+    let bases = each(input.bases, diagnostics, |base, diagnostics| {
+        overlay::lay(
+            files,
+            base,
+            &[(&base_overlay, Unmatched::Kept)],
+            diagnostics,
+        )
     });
+    let (bases, mut unmatched): (Vec<_>, Vec<_>) = bases.into_iter().unzip();
     for laid in &bases {
         owners::check(laid, diagnostics);
         for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
@@ -151,20 +169,41 @@ pub fn compose(
             );
         }
     }
-    let composed = each(environments, diagnostics, |environment, diagnostics| {
-        let own_overlay = overlay::read(files, &environment.environment.name, diagnostics);
-        let overlays = [&base_overlay, &own_overlay];
-        let environment = namespaces::with_namespaces(environment);
-        let environment = services::with_sets(environment, workspace, diagnostics);
-        let environment = roots::with_roots(environment, workspace);
-        let laid = overlay::lay(files, environment, &overlays, diagnostics);
-        let composed = compose_environment(workspace, &laid, &bases, diagnostics);
-        (laid.environment, composed)
-    });
-    for (environment, more) in composed {
+    let composed = each(
+        input.environments,
+        diagnostics,
+        |environment, diagnostics| {
+            let own_overlay = overlay::read(files, &environment.environment.name, diagnostics);
+            let is_judge = input.is_whole && environment.environment.layout == Layout::Flat;
+            let of_base = match is_judge {
+                true => Unmatched::Kept,
+                false => Unmatched::PassedOver,
+            };
+            let overlays = [(&base_overlay, of_base), (&own_overlay, Unmatched::Refused)];
+            let environment = with_shared(environment, workspace, diagnostics);
+            let (laid, unmatched) = overlay::lay(files, environment, &overlays, diagnostics);
+            let composition = compose_environment(workspace, &laid, &bases, diagnostics);
+            let kept = is_judge.then_some(unmatched);
+            (laid.environment, composition, kept)
+        },
+    );
+    for (environment, more, kept) in composed {
         composition.add(more, environment, diagnostics);
+        unmatched.extend(kept);
     }
+    diagnostics.extend(unmatched_everywhere(unmatched));
     composition
+}
+
+/// Adds what the claims of an environment have together.
+fn with_shared<'a>(
+    environment: Delivered<'a>,
+    workspace: &Workspace,
+    diagnostics: &mut Diagnostics,
+) -> Delivered<'a> {
+    let environment = namespaces::with_namespaces(environment);
+    let environment = services::with_sets(environment, workspace, diagnostics);
+    roots::with_roots(environment, workspace)
 }
 
 /// A path of the tree as it is from the root of the repository.
@@ -173,6 +212,20 @@ fn in_repository(workspace: &Workspace, path: &TreePath) -> String {
         "" | "." => path.to_string(),
         above => format!("{above}/{path}"),
     }
+}
+
+/// The entries of `overlays/base` that name nothing in any base, and in no environment that does without one.
+fn unmatched_everywhere(sides: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
+    let mut sides = sides.into_iter();
+    let mut everywhere = sides.next().unwrap_or_default();
+    for side in sides {
+        let is_there = |it: &Diagnostic| {
+            let mut others = side.iter();
+            others.any(|other| other.code == it.code && other.span == it.span)
+        };
+        everywhere.retain(is_there);
+    }
+    everywhere
 }
 
 /// An environment's claims after the user's overlays, and what is left for each kustomization to say.

@@ -104,14 +104,24 @@ fn is_plain_label(entry: &Node) -> bool {
     entry.get("pairs").is_some() && entry.get("fields").is_none() && !on("includeSelectors")
 }
 
-/// Lays overlays over an environment's objects, one after the other. The last one is the environment's own: what it names
-/// must be there; the ones before were held to that where they belong.
+/// What becomes of an entry that names nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unmatched {
+    /// It is a slip that must not pass: nothing else can match it later.
+    Refused,
+    /// It is kept for the caller, who knows whether it names something elsewhere.
+    Kept,
+    /// It was judged where the overlay belongs.
+    PassedOver,
+}
+
+/// Lays overlays over an environment's objects, one after the other.
 pub(super) fn lay<'a>(
     files: &dyn Files,
     delivered: Delivered<'a>,
-    overlays: &[&Overlay],
+    overlays: &[(&Overlay, Unmatched)],
     diagnostics: &mut Diagnostics,
-) -> Laid<'a> {
+) -> (Laid<'a>, Vec<Diagnostic>) {
     let Delivered {
         environment,
         mut deliveries,
@@ -123,31 +133,33 @@ pub(super) fn lay<'a>(
             Node::mapping(environment.labels.clone()),
         )])));
     }
-    for (at, overlay) in overlays.iter().enumerate() {
+    let mut kept = Vec::new();
+    for (overlay, unmatched) in overlays {
         common.labels.extend(overlay.common.labels.iter().cloned());
         for entry in &overlay.common.annotations {
             common
                 .annotations
                 .insert(entry.key.clone(), entry.value.clone());
         }
-        let own = at + 1 == overlays.len();
         if let Some(folder) = &overlay.folder {
-            deliveries = lay_one(
-                files,
-                &environment.name,
-                deliveries,
-                overlay,
-                folder,
-                own,
-                diagnostics,
-            );
+            let mut said = Diagnostics::default();
+            let name = &environment.name;
+            let own = *unmatched != Unmatched::PassedOver;
+            deliveries = lay_one(files, name, deliveries, overlay, folder, own, &mut said);
+            for fault in said {
+                match fault.code.starts_with("unmatched-") && *unmatched == Unmatched::Kept {
+                    true => kept.push(fault),
+                    false => diagnostics.push(fault),
+                }
+            }
         }
     }
-    Laid {
+    let laid = Laid {
         environment,
         deliveries,
         common,
-    }
+    };
+    (laid, kept)
 }
 
 fn lay_one(
@@ -214,7 +226,7 @@ fn is_of_two_claims(fault: &Diagnostic, deliveries: &[Delivery]) -> bool {
     fault.code == "duplicate-resource" && fault.span.as_ref().is_some_and(is_claim)
 }
 
-/// An entry that names nothing is a slip that must not pass: here nothing else can match it later.
+/// An entry that names nothing is a warning to the engine.
 fn no_match_is_an_error(mut diagnostic: Diagnostic) -> Diagnostic {
     if diagnostic.code.starts_with("unmatched-") {
         diagnostic.severity = Severity::Error;

@@ -57,7 +57,6 @@ fn cluster(environment: &Environment) -> Option<&str> {
 
 fn conflict(first: &Owner<'_>, second: &Owner<'_>) -> Option<Diagnostic> {
     let cluster_type = &second.root.cluster_type;
-    let server = |it: &Owner<'_>| it.environment.argo.destination.clone();
     let (message, help) = if first.environment.name == second.environment.name {
         (
             format!(
@@ -77,7 +76,7 @@ fn conflict(first: &Owner<'_>, second: &Owner<'_>) -> Option<Diagnostic> {
     } else if let (Some(one), Some(other)) =
         (cluster(first.environment), cluster(second.environment))
         && one != other
-        && server(first) == server(second)
+        && first.environment.argo.destination == second.environment.argo.destination
     {
         (
             format!(

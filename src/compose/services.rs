@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Composition, Delivered, sets};
 use crate::delivery::{Delivered as DeliveredFile, Delivery, Repository, Service, Tier};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Engine, Environment, Group, Workspace};
 use crate::object::Object;
 use crate::tree::TreePath;
@@ -78,7 +78,7 @@ pub(super) fn with_sets<'a>(
     if environment.engine != Engine::Argo {
         return delivered;
     }
-    check_names(&delivered.deliveries, diagnostics);
+    check_names(&delivered, diagnostics);
     let files = sets(environment, &delivered.deliveries, diagnostics)
         .iter()
         .map(|set| DeliveredFile {
@@ -149,17 +149,21 @@ fn repository(
     first
 }
 
-/// A service's Application is called `<service>-<environment>`, in all of Argo CD.
-fn check_names(deliveries: &[Delivery], diagnostics: &mut Diagnostics) {
-    let mut names: BTreeMap<String, &Service> = BTreeMap::new();
-    for service in deliveries.iter().flat_map(|it| &it.services) {
+/// A service's Application is called `<service>-<environment>`, in all of Argo CD; a claim's own in the same way.
+fn check_names(delivered: &Delivered<'_>, diagnostics: &mut Diagnostics) {
+    let mut names: BTreeMap<String, &Span> = BTreeMap::new();
+    let claims = delivered.deliveries.iter().filter(|it| !it.is_services());
+    for claim in claims {
+        names.insert(delivered.environment.application(&claim.name), &claim.span);
+    }
+    for service in delivered.deliveries.iter().flat_map(|it| &it.services) {
         let name = format!("{}-{}", service.name, service.environment);
-        let Some(other) = names.insert(name.clone(), service) else {
+        let Some(other) = names.insert(name.clone(), &service.span) else {
             continue;
         };
-        let message = format!("two services would be the Application `{name}`");
+        let message = format!("two services or claims would be the Application `{name}`");
         let fault = Diagnostic::error("duplicate-service", message).at(&service.span);
-        let fault = fault.related(&other.span, "the other one");
+        let fault = fault.related(other, "the other one");
         diagnostics.push(fault.help("give one of the two another name"));
     }
 }

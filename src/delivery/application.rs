@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::argo::{Target, charts_address};
 use super::intent::Intent;
-use super::repository::mirrored;
 use super::service::{Repository, Service, Tier};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
@@ -48,7 +47,8 @@ impl<'a> ChartApplication<'a> {
     pub(super) fn service(&self, target: &Target<'_>) -> Service {
         let intent = self.intent;
         let text = |key: &str| intent.text(&[key]).to_string();
-        let address = mirrored(intent.text(&["chart", "repository"]), target.workspace);
+        let address = intent.text(&["chart", "repository"]);
+        let address = target.workspace.mirrored(address);
         let name = intent.metadata("name").unwrap_or(intent.node());
         Service {
             name: intent.text_of_metadata("name").to_string(),

@@ -5,7 +5,7 @@
 //! no counterpart: Argo CD has one interval for all, and neither waits for a sync nor cleans up after one.
 
 use super::intent::Intent;
-use super::repository::{access, mirrored};
+use super::repository::access;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Argo, Destination, Workspace};
 use crate::yaml::{Mapping, Node, View, to_claims_form};
@@ -25,7 +25,9 @@ pub(super) fn helm_install(
     target: &Target<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Node {
-    let address = mirrored(intent.text(&["chart", "repository"]), target.workspace);
+    let address = target
+        .workspace
+        .mirrored(intent.text(&["chart", "repository"]));
     check_access(intent, target, &address, diagnostics);
     check_values_from(intent, diagnostics);
     check_waiting(intent, diagnostics);
@@ -76,7 +78,7 @@ pub(super) fn git_manifests(
     target: &Target<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Node {
-    let address = mirrored(intent.text(&["url"]), target.workspace);
+    let address = target.workspace.mirrored(intent.text(&["url"]));
     check_access(intent, target, &address, diagnostics);
     let references = ["commit", "name", "tag", "semver", "branch"];
     let revision = references.iter().find_map(|it| intent.field(&["ref", it]));

@@ -3,7 +3,7 @@
 
 use super::application::ChartApplication;
 use super::intent::Intent;
-use super::repository::{access, mirrored};
+use super::repository::access;
 use crate::chart::is_exact;
 use crate::diag::Diagnostic;
 use crate::load::Workspace;
@@ -44,7 +44,7 @@ pub(super) fn chart_application(
 
 /// The repository, and the Flux Kustomization that applies its folder.
 pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &Workspace) -> Vec<Node> {
-    let address = mirrored(intent.text(&["url"]), workspace);
+    let address = workspace.mirrored(intent.text(&["url"]));
     let access = access(intent, workspace, &address);
     let at = intent.field(&["url"]).unwrap_or(intent.node()).span();
     let mut repository = Mapping::from([
@@ -109,7 +109,7 @@ struct Source {
 impl Source {
     fn new(intent: &Intent<'_>, workspace: &Workspace) -> Result<Source, Diagnostic> {
         let repository = intent.text(&["chart", "repository"]);
-        let address = mirrored(repository, workspace);
+        let address = workspace.mirrored(repository);
         let is_oci = address.starts_with("oci://");
         let by_reference = intent.text(&["source"]) == "OCIRepository";
         if by_reference && !is_oci {

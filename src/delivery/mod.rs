@@ -93,9 +93,14 @@ impl Delivery {
         }
     }
 
+    /// Whether all that it has is services of ApplicationSets.
+    pub fn is_services(&self) -> bool {
+        self.files.is_empty() && self.releases.is_empty()
+    }
+
     /// Whether there is nothing to apply, as where an overlay deletes all of it.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.releases.is_empty() && self.services.is_empty()
+        self.is_services() && self.services.is_empty()
     }
 }
 

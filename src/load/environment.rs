@@ -88,6 +88,11 @@ impl Environment {
         }
     }
 
+    /// The name of an Application: with the environment in it, since many clusters can share one Argo CD.
+    pub fn application(&self, name: &str) -> String {
+        format!("{name}-{}", self.name)
+    }
+
     /// The same for another engine: what the environments of that engine share is rendered from it.
     pub(super) fn for_engine(&self, engine: Engine) -> Environment {
         let mut environment = self.clone();
@@ -198,12 +203,12 @@ pub(super) fn read(
     Some(environment)
 }
 
-/// Base belongs to no engine: it is rendered for each that is in use.
+/// Base belongs to no engine, whatever it says: it is rendered for each that is in use.
 fn check_sync(environment: &Environment, node: &Node, diagnostics: &mut Diagnostics) {
     if environment.name != BASE {
         return sync::check(node, environment.engine, &environment.argo, diagnostics);
     }
-    for key in ["engine", "layout", "source", "argo"] {
+    for key in ["layout", "source", "argo"] {
         if let Some(found) = node.at_keys(&["spec", key]).filter(|it| !it.is_null()) {
             let message = format!("`environments/base` is synced by nothing: it has no `{key}`");
             let fault = Diagnostic::error("invalid-value", message).at(found);

@@ -15,7 +15,8 @@ pub use claim::Claim;
 pub use document::is_kubernetes_api;
 pub use environment::{Broken, Environment};
 pub use kind::{Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling};
-pub use sync::{Argo, Destination, Engine, Layout, SourceRef, is_base};
+pub use spelling::normalise;
+pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
 pub use workspace::{ChartSource, Mirror, Workspace};
 
 use std::sync::Arc;

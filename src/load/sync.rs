@@ -26,6 +26,14 @@ impl Engine {
         }
     }
 
+    /// The kind of the object that applies a claim's folder.
+    pub fn of_claim(self) -> &'static str {
+        match self {
+            Engine::Flux => "Kustomization",
+            Engine::Argo => "Application",
+        }
+    }
+
     /// The folder of what the engine's environments share. Each engine has one of its own, whichever of them are in use: an
     /// environment of the other engine moves no file.
     pub fn base(self) -> &'static str {
@@ -95,6 +103,19 @@ pub struct Argo {
     pub repositories: Vec<String>,
 }
 
+impl Argo {
+    /// Whether Argo CD runs on the cluster that it deploys to.
+    pub fn is_own_cluster(&self) -> bool {
+        match &self.destination {
+            Destination::Server(server) => server == OWN_CLUSTER,
+            Destination::Name(name) => name == "in-cluster",
+        }
+    }
+}
+
+/// The address by which Argo CD knows the cluster that it runs on.
+pub const OWN_CLUSTER: &str = "https://kubernetes.default.svc";
+
 /// A cluster as Argo CD knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
@@ -153,7 +174,7 @@ pub(super) fn argo(name: &str, environment: &Node, workspace: Option<&Workspace>
         destination: match (destination("name"), destination("server")) {
             (Some(name), _) => Destination::Name(name),
             (None, Some(server)) => Destination::Server(server),
-            (None, None) => Destination::Server("https://kubernetes.default.svc".to_string()),
+            (None, None) => Destination::Server(OWN_CLUSTER.to_string()),
         },
         namespaces: words("namespaces"),
         cluster_resources: cluster_resources.map(|it| it.iter().map(kind_of).collect()),

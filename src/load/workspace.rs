@@ -79,6 +79,27 @@ impl Workspace {
         Ok(Workspace::from_node(&node)?)
     }
 
+    /// The address in the mirror with the longest fitting prefix, or the address itself.
+    pub fn mirrored(&self, address: &str) -> String {
+        let fitting = self.mirrors.iter().filter_map(|it| {
+            let rest = address.strip_prefix(it.prefix.as_str())?;
+            Some((it, rest))
+        });
+        match fitting.max_by_key(|(it, _)| it.prefix.len()) {
+            Some((it, rest)) => format!("{}{rest}", it.mirror),
+            None => address.to_string(),
+        }
+    }
+
+    /// What is said of the longest prefix of an address (after mirrors).
+    pub fn source(&self, address: &str) -> Option<&ChartSource> {
+        let fitting = self
+            .sources
+            .iter()
+            .filter(|it| address.starts_with(&it.prefix));
+        fitting.max_by_key(|it| it.prefix.len())
+    }
+
     fn from_node(node: &Node) -> Result<Workspace, Diagnostic> {
         let text = |keys: &[&str]| node.at_keys(keys).filter(|it| !it.is_null());
         let output = match text(&["spec", "output"]) {

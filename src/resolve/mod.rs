@@ -10,8 +10,10 @@ mod normal;
 mod provided;
 mod reference;
 mod select;
+mod written;
 
 pub use instance::{Instance, is_true};
+pub use written::{Written, written};
 
 use crate::diag::{Diagnostic, Diagnostics, each};
 use crate::load::{Environment, Repository};

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::merge::{drop_nulls, merge};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Claim, Environment, Layout};
+use crate::yaml::Node;
 
 /// A claim as base and the environment say it; at least one of the two does.
 pub(super) struct Selected<'a> {
@@ -12,6 +14,17 @@ pub(super) struct Selected<'a> {
 }
 
 impl<'a> Selected<'a> {
+    /// Base ⊕ environment as their documents say it.
+    pub(super) fn written(&self) -> Option<Node> {
+        let schema = Some(&self.claim()?.kind.schema);
+        let mut node = self.base.or(self.own)?.node.clone();
+        drop_nulls(&mut node, schema, false);
+        if let (Some(_), Some(own)) = (self.base, self.own) {
+            merge(&mut node, &own.node, schema);
+        }
+        Some(node)
+    }
+
     /// The document that says more of the environment.
     pub(super) fn claim(&self) -> Option<&'a Claim> {
         self.own.or(self.base)

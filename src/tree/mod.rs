@@ -7,7 +7,7 @@ mod files;
 mod path;
 mod text;
 
-pub use files::{Below, Entry, EntryKind, Files, FilesError, ReadSet, Recorded};
+pub use files::{Below, Entry, EntryKind, Files, FilesError, Over, ReadSet, Recorded};
 pub use path::TreePath;
 
 use std::collections::BTreeMap;

@@ -1,42 +1,21 @@
-//! `clusters/<env>/`: the Applications of each claim, the AppProject that permits what they use, and the Application that
-//! brings them all (argoproj.io/v1alpha1).
+//! The Applications of each claim, and the root Application that brings them all (argoproj.io/v1alpha1).
 //!
-//! An Application is no place for order: waves of the root Application are. A wave begins when the one before is healthy.
+//! An Application names none that it waits for; the waves of the root Application are the order. A wave begins when the one
+//! before is healthy.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::{Order, members, put};
+use super::waves::{WAVE, waves};
+use super::{Order, members, project, put};
 use crate::compose::{Composition, Laid, folder, form, in_repository, overlay};
 use crate::delivery::Delivery;
 use crate::delivery::argo::{API_VERSION, automated, destination, finalizers, sync_policy};
 use crate::diag::Diagnostics;
-use crate::load::{Environment, Group, Workspace};
+use crate::load::{Environment, Group, OWN_CLUSTER, Workspace};
 use crate::object::Object;
-use crate::schema::Schemas;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node};
 
-const WAVE: &str = "argocd.argoproj.io/sync-wave";
 /// The one file of the folder that is applied by hand.
 const ROOT: &str = "root.yaml";
-/// Argo CD's own cluster, where Applications are.
-const OWN_CLUSTER: &str = "https://kubernetes.default.svc";
-/// What charts of operators bring, as group and kind.
-const USUAL: [(&str, &str); 6] = [
-    (
-        "admissionregistration.k8s.io",
-        "MutatingWebhookConfiguration",
-    ),
-    (
-        "admissionregistration.k8s.io",
-        "ValidatingWebhookConfiguration",
-    ),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"),
-    ("rbac.authorization.k8s.io", "ClusterRole"),
-    ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-    ("scheduling.k8s.io", "PriorityClass"),
-];
-
 pub(super) fn write(
     composition: &mut Composition,
     workspace: &Workspace,
@@ -66,7 +45,7 @@ pub(super) fn write(
         all.extend(applications);
     }
     all.extend(of_sets(laid));
-    let project = project(laid, &all);
+    let project = project::project(laid, &all);
     put(
         composition,
         environment,
@@ -75,47 +54,6 @@ pub(super) fn write(
     );
     let root = root(workspace, environment);
     put(composition, environment, ROOT, form::object(&root));
-}
-
-/// For each claim the wave that it begins with. Claims that wait for each other in a circle have been told, and get none.
-fn waves<'a>(deliveries: &'a [Delivery], order: &'a Order) -> BTreeMap<&'a str, usize> {
-    let length = |it: &Delivery| {
-        let steps = [
-            it.first.is_empty(),
-            it.files.is_empty(),
-            it.releases.is_empty(),
-        ];
-        steps.into_iter().filter(|is_empty| !is_empty).count()
-    };
-    let lengths: BTreeMap<&str, usize> = deliveries
-        .iter()
-        .map(|it| (&*it.name, length(it)))
-        .collect();
-    let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut next: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, first) in order {
-        waiting.insert(name, first.len());
-        for other in first {
-            next.entry(other).or_default().push(name);
-        }
-    }
-    let mut ready: Vec<&str> = order.keys().map(String::as_str).collect();
-    ready.retain(|it| waiting.get(it) == Some(&0));
-    let mut waves: BTreeMap<&str, usize> = ready.iter().map(|it| (*it, 0)).collect();
-    while let Some(name) = ready.pop() {
-        let end = waves.get(name).unwrap_or(&0) + lengths.get(name).unwrap_or(&0);
-        for other in next.get(name).into_iter().flatten() {
-            let wave = waves.entry(other).or_default();
-            *wave = end.max(*wave);
-            if let Some(count) = waiting.get_mut(other) {
-                *count -= 1;
-                if *count == 0 {
-                    ready.push(other);
-                }
-            }
-        }
-    }
-    waves
 }
 
 /// A claim's Applications: what comes first, then the claim's folder, then its charts.
@@ -203,9 +141,9 @@ fn source(workspace: &Workspace, environment: &Environment, folder: &TreePath) -
     ])
 }
 
-/// Gives an Application its place: the environment in its name, since many clusters can share one Argo CD, and its wave.
+/// Gives an Application its full name and its wave.
 fn finish(mut object: Object, environment: &Environment, wave: usize) -> Object {
-    let name = format!("{}-{}", object.name(), environment.name);
+    let name = environment.application(object.name());
     if let Some(metadata) = object
         .node
         .get_mut("metadata")
@@ -219,89 +157,6 @@ fn finish(mut object: Object, environment: &Environment, wave: usize) -> Object 
         }
     }
     object
-}
-
-/// The AppProject: the sources, destinations and cluster-scoped kinds that the Applications use, and no more.
-fn project(laid: &Laid<'_>, applications: &[Object]) -> Node {
-    let argo = &laid.environment.argo;
-    let namespaces = namespaces(laid, applications);
-    let destinations = namespaces.iter().map(|it| {
-        let namespace = Node::string(it.as_str());
-        Node::mapping(destination(argo, Some(namespace)))
-    });
-    let kinds = cluster_kinds(laid).into_iter().map(|(group, kind)| {
-        let kind = [("group", Node::string(group)), ("kind", Node::string(kind))];
-        Node::mapping(Mapping::from(kind))
-    });
-    let sources = sources(argo.url.as_str(), applications);
-    let description = format!(
-        "What the claims of environment {} use.",
-        laid.environment.name
-    );
-    let spec = Mapping::from([
-        ("description", Node::string(description)),
-        (
-            "sourceRepos",
-            Node::sequence(sources.into_iter().map(Node::string)),
-        ),
-        ("destinations", Node::sequence(destinations)),
-        ("clusterResourceWhitelist", Node::sequence(kinds)),
-    ]);
-    let mut metadata = metadata(laid.environment, &argo.project);
-    metadata.insert("annotations", Mapping::from([(WAVE, Node::string("-1"))]));
-    object("AppProject", metadata, spec).node
-}
-
-fn sources<'a>(own: &'a str, applications: &'a [Object]) -> BTreeSet<&'a str> {
-    let spec = applications.iter().filter_map(|it| it.node.get("spec"));
-    let sources = spec.flat_map(|it| {
-        let several = it.get("sources").and_then(Node::as_sequence);
-        it.get("source")
-            .into_iter()
-            .chain(several.unwrap_or_default())
-    });
-    let addresses = sources.filter_map(|it| it.get("repoURL")?.as_str());
-    addresses.chain([own]).collect()
-}
-
-fn namespaces(laid: &Laid<'_>, applications: &[Object]) -> BTreeSet<String> {
-    let claims = laid.deliveries.iter().filter(|it| it.place.is_none());
-    let files = claims.flat_map(|it| &it.files);
-    let used = files.map(|it| match it.object.kind() {
-        "Namespace" => it.object.name(),
-        _ => it.object.namespace(),
-    });
-    let targets = applications.iter().filter_map(|it| {
-        let namespace = it.node.at_keys(&["spec", "destination", "namespace"]);
-        namespace?.as_str()
-    });
-    let more = laid.environment.argo.namespaces.iter().map(String::as_str);
-    let all = used.chain(targets).chain(more).filter(|it| !it.is_empty());
-    all.map(str::to_string).collect()
-}
-
-/// Group and kind of what has no namespace. What a chart brings is not known before it is rendered.
-fn cluster_kinds(laid: &Laid<'_>) -> BTreeSet<(String, String)> {
-    let mut kinds = BTreeSet::new();
-    for delivery in laid.deliveries.iter().filter(|it| it.place.is_none()) {
-        if !delivery.services.is_empty() {
-            // `CreateNamespace=true` makes it.
-            kinds.insert((String::new(), "Namespace".to_string()));
-        }
-        for object in delivery.files.iter().map(|it| &it.object) {
-            let gvk = object.gvk();
-            let by_kind = Schemas::builtin().is_cluster_scoped(&gvk);
-            if by_kind.unwrap_or(object.namespace().is_empty()) {
-                kinds.insert((gvk.group.into_string(), gvk.kind.into_string()));
-            }
-        }
-        if !delivery.releases.is_empty() || !delivery.first.is_empty() {
-            let usual = USUAL.map(|(group, kind)| (group.to_string(), kind.to_string()));
-            let given = laid.environment.argo.cluster_resources.clone();
-            kinds.extend(given.unwrap_or_else(|| usual.to_vec()));
-        }
-    }
-    kinds
 }
 
 /// The Application that brings the others. It is not among them, for it would wait for itself; and without a finalizer, for
@@ -338,7 +193,8 @@ fn root(workspace: &Workspace, environment: &Environment) -> Node {
     .node
 }
 
-fn metadata(environment: &Environment, name: &str) -> Mapping {
+/// A name in Argo CD's namespace.
+pub(super) fn metadata(environment: &Environment, name: &str) -> Mapping {
     Mapping::from([
         ("name", Node::string(name)),
         (
@@ -348,7 +204,8 @@ fn metadata(environment: &Environment, name: &str) -> Mapping {
     ])
 }
 
-fn object(kind: &'static str, metadata: Mapping, spec: Mapping) -> Object {
+/// An object of Argo CD's.
+pub(super) fn object(kind: &'static str, metadata: Mapping, spec: Mapping) -> Object {
     Object::new(Node::mapping(Mapping::from([
         ("apiVersion", Node::constant(API_VERSION)),
         ("kind", Node::constant(kind)),

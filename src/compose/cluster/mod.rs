@@ -2,6 +2,8 @@
 
 mod argo;
 mod flux;
+mod project;
+mod waves;
 
 use super::order::Order;
 use super::{Composed, Composition, Laid};
