@@ -21,6 +21,7 @@ mod examples;
 mod golden;
 mod kubectl;
 mod kustomize;
+mod infraforge;
 mod layers;
 mod matrix;
 mod mutated;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::argo::{Target, charts_address};
+use super::argo::{Target, charts_address, check_access};
 use super::intent::Intent;
 use super::service::{Repository, Service, Tier};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::find_secret;
 use crate::yaml::{Mapping, Node};
 
@@ -44,11 +44,12 @@ impl<'a> ChartApplication<'a> {
     }
 
     /// The service with all its values.
-    pub(super) fn service(&self, target: &Target<'_>) -> Service {
+    pub(super) fn service(&self, target: &Target<'_>, diagnostics: &mut Diagnostics) -> Service {
         let intent = self.intent;
         let text = |key: &str| intent.text(&[key]).to_string();
         let address = intent.text(&["chart", "repository"]);
         let address = target.workspace.mirrored(address);
+        check_access(intent, target, &address, diagnostics);
         let name = intent.metadata("name").unwrap_or(intent.node());
         Service {
             name: intent.text_of_metadata("name").to_string(),

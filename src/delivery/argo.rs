@@ -310,7 +310,7 @@ fn check_waiting(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
 }
 
 /// Argo CD takes access from Secrets of its own, which only people can make.
-fn check_access(
+pub(super) fn check_access(
     intent: &Intent<'_>,
     target: &Target<'_>,
     address: &str,

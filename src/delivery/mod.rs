@@ -214,8 +214,8 @@ impl Lowered {
             IntentKind::ChartApplication => {
                 let application = ChartApplication::new(intent, charts);
                 let application = diagnostics.keep(application);
-                self.services
-                    .extend(application.map(|it| it.service(target)));
+                let service = application.map(|it| it.service(target, diagnostics));
+                self.services.extend(service);
             }
             IntentKind::GitOpsRoot => self.roots.push(Root::new(intent, target.workspace)),
         }
