@@ -20,6 +20,8 @@ pub mod patch;
 pub mod kustomize;
 pub mod diff;
 pub mod emit;
+pub mod topology;
+pub mod danger;
 pub mod compare;
 pub mod load;
 pub mod resolve;
@@ -38,7 +40,10 @@ pub mod net;
 #[cfg(feature = "cli")]
 pub mod cli;
 
-use compose::{Composition, Delivered};
+use std::sync::Arc;
+
+use compare::{Claim, Origin, Origins};
+use compose::{Composition, Delivered, Expected};
 use diag::{Diagnostics, each};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 
@@ -60,6 +65,8 @@ pub struct Compiled {
     pub output: Option<TreePath>,
     /// Folders and files of the tree that belong to the environments asked for, though their paths don't name these.
     pub places: Vec<TreePath>,
+    /// Which claim each folder of the tree came from.
+    pub origins: Origins,
     /// What was read.
     pub read_set: ReadSet,
     /// What is to be said.
@@ -75,9 +82,16 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
     let cache = options.cache.clone();
+    let mut expected = Vec::new();
     let ((tree, places), output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
         Some(repository) => (
-            run(&files, &repository, options, &mut diagnostics),
+            run(
+                &files,
+                &repository,
+                options,
+                &mut expected,
+                &mut diagnostics,
+            ),
             Some(repository.workspace.output.clone()),
         ),
         None => (Default::default(), None),
@@ -91,6 +105,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
         },
         output,
         places,
+        origins: expected.into_iter().map(origin).collect(),
         read_set: files.finish(),
         diagnostics,
     }
@@ -100,6 +115,7 @@ fn run(
     files: &dyn Files,
     repository: &load::Repository<'_>,
     options: &Options,
+    expected: &mut Vec<Expected>,
     diagnostics: &mut Diagnostics,
 ) -> (Tree, Vec<TreePath>) {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
@@ -120,6 +136,7 @@ fn run(
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition, diagnostics);
     }
+    *expected = composition.expected;
     (tree, composition.places)
 }
 
@@ -153,6 +170,20 @@ fn deliver_all<'a>(
         |resolved, diagnostics| deliver(repository, resolved, diagnostics),
     );
     (bases, environments)
+}
+
+/// What a folder must build to says also what it came from.
+fn origin(expected: Expected) -> (TreePath, Origin) {
+    let claim = Claim {
+        title: expected.title,
+        owner: expected.owner,
+        span: Some(expected.span),
+    };
+    let origin = Origin {
+        claim: Arc::new(claim),
+        objects: expected.objects,
+    };
+    (expected.folder, origin)
 }
 
 fn deliver<'a>(

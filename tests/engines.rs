@@ -155,6 +155,7 @@ fn compared(before: &Tree, after: &Tree) -> Comparison {
         files,
         root: &root,
         name: "a side",
+        origins: None,
     };
     let environment = |part: &TreePath| {
         let environment = part.parts().nth(1).filter(|it| !it.starts_with("base"));

@@ -12,6 +12,7 @@ mod cases;
 mod charts;
 mod claims;
 mod cli;
+mod danger;
 mod diff;
 mod disk;
 mod edit;

@@ -40,6 +40,8 @@ pub(super) fn write(
         objects,
         title: delivery.title.clone(),
         form: Form::Flat,
+        owner: delivery.owner.clone(),
+        span: delivery.span.clone(),
     });
 }
 

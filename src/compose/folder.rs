@@ -204,6 +204,8 @@ impl Writer<'_> {
             objects: overlay::with_common(objects, common, diagnostics),
             title: self.delivery.title.clone(),
             form: Form::Kustomization,
+            owner: self.delivery.owner.clone(),
+            span: self.delivery.span.clone(),
         };
         self.composition.expected.push(expected);
     }

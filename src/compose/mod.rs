@@ -19,9 +19,10 @@ mod services;
 mod sets;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::delivery::Delivery;
-use crate::diag::{Diagnostic, Diagnostics, each};
+use crate::diag::{Diagnostic, Diagnostics, Span, each};
 use crate::load::{Engine, Environment, Layout, Workspace};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
@@ -102,6 +103,10 @@ pub struct Expected {
     pub title: String,
     /// How it is built.
     pub form: Form,
+    /// Who is asked about the claim, if it says so.
+    pub owner: Option<Arc<str>>,
+    /// Where the claim's name stands.
+    pub span: Span,
 }
 
 /// How the objects of a folder are built.

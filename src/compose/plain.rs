@@ -30,5 +30,7 @@ pub(super) fn write(
         objects,
         title: delivery.title.clone(),
         form: Form::Files(paths),
+        owner: delivery.owner.clone(),
+        span: delivery.span.clone(),
     });
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::services::{SETS, texts};
 use super::{Composition, Delivered, in_repository};
-use crate::delivery::argo::{API_VERSION, finalizers};
+use crate::delivery::argo::{finalizers, object};
 use crate::delivery::{Delivered as DeliveredFile, Delivery, FLUX_NAMESPACE, Root, Tier};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Engine, Environment, Group, Workspace};
@@ -163,13 +163,15 @@ fn application(
         ("destination", Node::mapping(destination)),
         ("syncPolicy", Node::mapping(policy())),
     ]);
-    let mut metadata = texts([
-        ("name", &format!("{cluster_type}-{tier_name}-root")),
-        ("namespace", &environment.argo.namespace),
-    ]);
-    metadata.insert("finalizers", finalizers());
-    let name = format!("{cluster_type}/{cluster_type}-{tier_name}-rootapp.yaml");
-    file(name, API_VERSION, "Application", metadata, spec)
+    let name = format!("{cluster_type}-{tier_name}-root");
+    let mut node = object(&environment.argo, "Application", Node::string(name), spec);
+    if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        metadata.insert("finalizers", finalizers());
+    }
+    DeliveredFile {
+        name: format!("{cluster_type}/{cluster_type}-{tier_name}-rootapp.yaml").into(),
+        object: Object::new(node),
+    }
 }
 
 fn policy() -> Mapping {

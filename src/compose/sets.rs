@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::in_repository;
 use super::services::{Set, texts};
-use crate::delivery::argo::{API_VERSION, automated, destination, finalizers, sync_policy};
+use crate::delivery::argo::{automated, destination, finalizers, object, sync_policy};
 use crate::delivery::{Service, Tier};
 use crate::load::{Environment, Workspace};
 use crate::yaml::{Mapping, Node};
@@ -51,20 +51,17 @@ pub(super) fn application_set(
         ("generators", Node::sequence([generator(set, workspace)])),
         ("template", template(set, environment, workspace)),
     ]);
-    let metadata = Mapping::from([
-        (
-            "name",
-            Node::string(format!("{}-{}", set.environment, set.tier.name())),
-        ),
-        ("namespace", Node::string(&*environment.argo.namespace)),
-        ("labels", Node::mapping(set_labels(set))),
-    ]);
-    Node::mapping([
-        ("apiVersion", Node::constant(API_VERSION)),
-        ("kind", Node::constant("ApplicationSet")),
-        ("metadata", Node::mapping(metadata)),
-        ("spec", Node::mapping(spec)),
-    ])
+    let name = format!("{}-{}", set.environment, set.tier.name());
+    let mut object = object(
+        &environment.argo,
+        "ApplicationSet",
+        Node::string(name),
+        spec,
+    );
+    if let Some(metadata) = object.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        metadata.insert("labels", set_labels(set));
+    }
+    object
 }
 
 fn set_labels(set: &Set<'_>) -> Mapping {

@@ -59,6 +59,8 @@ pub struct Delivery {
     pub requires: BTreeSet<String>,
     /// Claims that must be ready first.
     pub depends_on: BTreeSet<String>,
+    /// Who is asked about the claim, if it says so.
+    pub owner: Option<Arc<str>>,
     /// Where the claim's name stands.
     pub span: Span,
 }
@@ -89,6 +91,7 @@ impl Delivery {
             provides: BTreeSet::new(),
             requires: BTreeSet::new(),
             depends_on: BTreeSet::new(),
+            owner: None,
             span,
         }
     }
@@ -157,6 +160,7 @@ pub fn lower(
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
         depends_on: instance.depends_on.clone(),
+        owner: owner(&instance.node),
         ..Delivery::apart(&instance.name, title, group, instance.span.clone())
     }
 }
@@ -220,4 +224,16 @@ impl Lowered {
             IntentKind::GitOpsRoot => self.roots.push(Root::new(intent, target.workspace)),
         }
     }
+}
+
+/// The annotation `pleach.dev/owner`, else `spec.owner.team`.
+fn owner(claim: &Node) -> Option<Arc<str>> {
+    let places: [&[&str]; 2] = [
+        &["metadata", "annotations", "pleach.dev/owner"],
+        &["spec", "owner", "team"],
+    ];
+    let mut found = places
+        .iter()
+        .filter_map(|keys| claim.at_keys(keys)?.as_str());
+    found.find(|it| !it.is_empty()).map(Arc::from)
 }

@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, Source, each};
 use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
-use crate::yaml::{Mapping, Node, parse_one, to_build_form, to_claims_form};
+use crate::yaml::{Mapping, Node, builds_alike, parse_one, to_build_form, to_claims_form};
 
 const BUG: &str = "this is a bug in pleach: please report it with the claim; nothing was written";
 
@@ -98,6 +98,9 @@ fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {
 
 /// The first line in which two objects differ as `kustomize build` prints them.
 fn difference(wanted: &Node, built: &Node) -> Option<String> {
+    if builds_alike(wanted, built) {
+        return None;
+    }
     let (wanted, built) = match (to_build_form(wanted), to_build_form(built)) {
         (Ok(wanted), Ok(built)) => (wanted, built),
         (Err(fault), _) | (_, Err(fault)) => return Some(fault.message),
