@@ -43,7 +43,7 @@ pub mod cli;
 use std::sync::Arc;
 
 use compare::{Claim, Origin, Origins};
-use compose::{Composition, Delivered, Expected};
+use compose::{Composition, Data, Delivered, Expected, Form};
 use diag::{Diagnostics, each};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 
@@ -82,14 +82,14 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
     let cache = options.cache.clone();
-    let mut expected = Vec::new();
+    let mut origins = Vec::new();
     let ((tree, places), output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
         Some(repository) => (
             run(
                 &files,
                 &repository,
                 options,
-                &mut expected,
+                &mut origins,
                 &mut diagnostics,
             ),
             Some(repository.workspace.output.clone()),
@@ -105,7 +105,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
         },
         output,
         places,
-        origins: expected.into_iter().map(origin).collect(),
+        origins: origins.into_iter().collect(),
         read_set: files.finish(),
         diagnostics,
     }
@@ -115,7 +115,7 @@ fn run(
     files: &dyn Files,
     repository: &load::Repository<'_>,
     options: &Options,
-    expected: &mut Vec<Expected>,
+    origins: &mut Vec<(TreePath, Origin)>,
     diagnostics: &mut Diagnostics,
 ) -> (Tree, Vec<TreePath>) {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
@@ -136,7 +136,7 @@ fn run(
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition, diagnostics);
     }
-    *expected = composition.expected;
+    *origins = origins_of(composition.expected, composition.data);
     (tree, composition.places)
 }
 
@@ -172,18 +172,30 @@ fn deliver_all<'a>(
     (bases, environments)
 }
 
-/// What a folder must build to says also what it came from.
-fn origin(expected: Expected) -> (TreePath, Origin) {
-    let claim = Claim {
-        title: expected.title,
-        owner: expected.owner,
-        span: Some(expected.span),
+/// What a folder must build to says also what it came from; what stands beside others, as ApplicationSets do, came from many.
+fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin)> {
+    let origin = |title, owner, span, objects| Origin {
+        claim: Arc::new(Claim {
+            title,
+            owner,
+            span: Some(span),
+        }),
+        objects,
     };
-    let origin = Origin {
-        claim: Arc::new(claim),
-        objects: expected.objects,
-    };
-    (expected.folder, origin)
+    let folders = expected.into_iter();
+    let folders = folders.filter(|it| !matches!(it.form, Form::Files(_)));
+    let mut origins: Vec<(TreePath, Origin)> = folders
+        .map(|it| (it.folder, origin(it.title, it.owner, it.span, it.objects)))
+        .collect();
+    for it in data {
+        let object = compare::file_object(&it.path, it.node);
+        let folder = it.path.parent().unwrap_or_else(TreePath::root);
+        match origins.last_mut().filter(|last| last.0 == folder) {
+            Some((_, origin)) => origin.objects.push(object),
+            None => origins.push((folder, origin(it.title, it.owner, it.span, vec![object]))),
+        }
+    }
+    origins
 }
 
 fn deliver<'a>(

@@ -23,7 +23,8 @@ use crate::tree::{Files, TreePath};
 use parts::{Part, parts};
 
 pub use group::{Exception, FoundGroup, Group, Matrix, Place, Section, findings, matrix, sections};
-pub use origin::{Claim, Origin, Origins};
+pub use origin::{Claim, Origin, Origins, environment};
+pub use parts::file_object;
 pub use owners::CodeOwners;
 
 /// One side of a comparison.

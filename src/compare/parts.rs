@@ -158,7 +158,8 @@ fn plain(side: &Side<'_>, folder: &TreePath) -> Built {
                     .for_each(|it| gather(it, &mut objects));
                 if objects.len() == before {
                     let data = first.filter(|_| is_generated(&files, &path, side.root));
-                    objects.extend(data.map(|it| as_object(it, &path, side.root)));
+                    let below = path.below(side.root).unwrap_or(path);
+                    objects.extend(data.map(|it| file_object(&below, it)));
                 }
             }
             Err(faults) => diagnostics.extend(faults),
@@ -186,10 +187,9 @@ fn is_generated(files: &dyn Files, path: &TreePath, root: &TreePath) -> bool {
     bytes.is_ok_and(|it| ownership(&below, &it) != Ownership::Foreign)
 }
 
-/// A file of data in the form that objects are compared in.
-fn as_object(data: Node, path: &TreePath, root: &TreePath) -> Object {
-    let below = path.below(root).unwrap_or_else(|| path.clone());
-    let metadata = Mapping::from([("name", Node::string(below.as_str()))]);
+/// A file of data in the form that objects are compared in. `path` is the file's in the tree.
+pub fn file_object(path: &TreePath, data: Node) -> Object {
+    let metadata = Mapping::from([("name", Node::string(path.as_str()))]);
     Object::new(Node::mapping([
         ("apiVersion", Node::constant("pleach.dev/v1")),
         ("kind", Node::constant("File")),

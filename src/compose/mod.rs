@@ -59,6 +59,8 @@ impl Composition {
             path,
             node,
             title: delivery.title.clone(),
+            owner: delivery.owner.clone(),
+            span: delivery.span.clone(),
         });
     }
 
@@ -128,6 +130,10 @@ pub struct Data {
     pub node: Node,
     /// The claim, as a message says it.
     pub title: String,
+    /// Who is asked about the claim, if it says so.
+    pub owner: Option<Arc<str>>,
+    /// Where the claim's name stands.
+    pub span: Span,
 }
 
 /// What is composed.

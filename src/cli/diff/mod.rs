@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use self::sides::{Opened, compare_rendered, open};
 use super::{Global, Outcome, output, session};
-use crate::compare::{Comparison, compare};
+use crate::compare::{self, Comparison, compare};
 use crate::diff::Salt;
 use crate::load::is_base;
 use crate::report::{View, changes, changes_json};
@@ -72,17 +72,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     })
 }
 
-/// The environment of a folder of a rendered tree: `apps/prod/orders`, `clusters/prod`. Nothing is applied from base. Of
-/// services in Argo CD it is the cluster type, `appsets/nonprod/apps`, or with it the environment, `environments/nonprod/dev`.
+/// The environment of a folder of a rendered tree.
 fn environment(part: &TreePath) -> Option<String> {
-    let parts: Vec<&str> = part.parts().take(3).collect();
-    match *parts {
-        ["environments", cluster_type, environment] => {
-            Some(format!("{cluster_type}/{environment}"))
-        }
-        [_, folder, ..] if !is_base(folder) => Some(folder.to_string()),
-        _ => None,
-    }
+    let environment = compare::environment(part).filter(|it| !is_base(it));
+    environment.map(str::to_string)
 }
 
 fn print(
