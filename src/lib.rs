@@ -85,13 +85,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let mut origins = Vec::new();
     let ((tree, places), output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
         Some(repository) => (
-            run(
-                &files,
-                &repository,
-                options,
-                &mut origins,
-                &mut diagnostics,
-            ),
+            run(&files, &repository, options, &mut origins, &mut diagnostics),
             Some(repository.workspace.output.clone()),
         ),
         None => (Default::default(), None),

@@ -24,8 +24,8 @@ use parts::{Part, parts};
 
 pub use group::{Exception, FoundGroup, Group, Matrix, Place, Section, findings, matrix, sections};
 pub use origin::{Claim, Origin, Origins, environment};
-pub use parts::file_object;
 pub use owners::CodeOwners;
+pub use parts::file_object;
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]
