@@ -451,7 +451,7 @@ fn objects(file: &Path) -> Vec<Object> {
     nodes.into_iter().map(Object::new).collect()
 }
 
-fn schema(chart: &str) -> Schema {
+pub(crate) fn schema(chart: &str) -> Schema {
     let node = read_node(&folder(chart).join("values.schema.json"));
     Schema::parse(&node).unwrap_or_else(|faults| {
         let faults: Vec<Diagnostic> = faults.iter().cloned().collect();

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             cache: cache::open(global),
         },
     );
-    let Some(output_path) = compiled.output else {
+    let Some(output_path) = compiled.output.clone() else {
         session.report(&compiled.diagnostics);
         return Ok(Outcome::Findings);
     };
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
-        &arguments.selection.of(read_output(&folder)?),
+        &arguments.selection.of(read_output(&folder)?, &compiled),
         false,
     );
     if plan.is_clean() {

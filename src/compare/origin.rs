@@ -56,9 +56,17 @@ impl FromIterator<(TreePath, Origin)> for Origins {
     }
 }
 
-/// The environment of a folder of a rendered tree. Nothing is applied from base.
-fn environment(folder: &TreePath) -> Option<&str> {
-    folder.parts().nth(1).filter(|it| *it != "base")
+/// The environment of a folder of a rendered tree: `apps/prod/orders`. Of services in Argo CD it is the cluster type,
+/// `appsets/nonprod/apps`, or with it the environment, `environments/nonprod/dev`. Nothing is applied from base.
+pub fn environment(folder: &TreePath) -> Option<&str> {
+    let [part, first, second] = [0, 1, 2].map(|at| folder.parts().nth(at).unwrap_or(""));
+    let length = match part {
+        "environments" => first.len() + 1 + second.len(),
+        _ => first.len(),
+    };
+    let start = part.len() + 1;
+    let name = folder.as_str().get(start..start + length)?;
+    Some(name).filter(|it| *it != "base")
 }
 
 impl Origins {

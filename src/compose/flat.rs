@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::folder::{Common, check_merge_key};
-use super::{Composed, Composition, Expected, form, overlay};
+use super::{Composed, Composition, Expected, Form, form, overlay};
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
 use crate::kustomize::FILE_NAMES;
@@ -39,7 +39,7 @@ pub(super) fn write(
         folder: folder.clone(),
         objects,
         title: delivery.title.clone(),
-        is_flat: true,
+        form: Form::Flat,
         owner: delivery.owner.clone(),
         span: delivery.span.clone(),
     });

@@ -1,6 +1,6 @@
 //! A claim's folder: a kustomization, and its objects or what differs from base.
 
-use super::{Composed, Composition, Expected, form, overlay};
+use super::{Composed, Composition, Expected, Form, form, overlay};
 use crate::delivery::{Delivered as DeliveredFile, Delivery};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Environment;
@@ -203,7 +203,7 @@ impl Writer<'_> {
             folder: self.folder.clone(),
             objects: overlay::with_common(objects, common, diagnostics),
             title: self.delivery.title.clone(),
-            is_flat: false,
+            form: Form::Kustomization,
             owner: self.delivery.owner.clone(),
             span: self.delivery.span.clone(),
         };

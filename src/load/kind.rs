@@ -37,6 +37,8 @@ pub struct ClaimKind {
     pub outputs: Vec<(String, String)>,
     /// Fields that may be a plain value, `{value}`, or a reference to another claim.
     pub references: Vec<Reference>,
+    /// Claims that it builds on.
+    pub lookups: Vec<Lookup>,
     /// An expression: the claims that must be ready first, by name.
     pub depends_on: Option<String>,
     /// CRDs that a claim brings.
@@ -82,13 +84,15 @@ impl Group {
 /// Something that must hold for a claim.
 #[derive(Debug)]
 pub struct Rule {
+    /// An expression: a list, for each item of which the rule is held.
+    pub for_each: Option<String>,
     /// The expression.
     pub require: String,
     /// The text that says what is wrong.
     pub message: String,
     /// The text that says how to mend it.
     pub help: Option<String>,
-    /// The field to point at, with dots.
+    /// The field to point at, with dots; a step `*` is the position of the item.
     pub at: Option<String>,
     /// Whether a claim that breaks it is rendered all the same.
     pub warning: bool,
@@ -103,6 +107,17 @@ pub struct Reference {
     pub kind: Option<String>,
     /// The path that is meant where none is given.
     pub field_path: Option<String>,
+}
+
+/// A claim of the same environment that one of this kind builds on, where there is one.
+#[derive(Debug)]
+pub struct Lookup {
+    /// The name by which expressions know it; null where there is none.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// An expression that says of `found` whether it is the one.
+    pub when: String,
 }
 
 /// CRDs that a claim provides or requires.
@@ -313,6 +328,7 @@ impl Compiler<'_, '_> {
                 .collect(),
             outputs: self.named_expressions(spec, "outputs"),
             references: sequence(spec, "references").iter().map(reference).collect(),
+            lookups: self.lookups(spec),
             depends_on: self.expression("dependsOn", spec.get("dependsOn")),
             provides: self.capabilities(spec, "provides"),
             requires: self.capabilities(spec, "requires"),
@@ -358,6 +374,7 @@ impl Compiler<'_, '_> {
 
     fn rule(&mut self, at: usize, node: &Node) -> Rule {
         Rule {
+            for_each: self.expression(&format!("rules[{at}].forEach"), node.get("forEach")),
             require: self
                 .expression(&format!("rules[{at}].require"), node.get("require"))
                 .unwrap_or_default(),
@@ -368,6 +385,20 @@ impl Compiler<'_, '_> {
             at: node.get("at").and_then(Node::as_str).map(str::to_string),
             warning: node.get("severity").and_then(Node::as_str) == Some("warning"),
         }
+    }
+
+    fn lookups(&mut self, spec: &Node) -> Vec<Lookup> {
+        let entries = spec.get("find").and_then(Node::as_mapping);
+        let lookups = entries.into_iter().flatten().filter_map(|it| {
+            let name = it.key.as_str()?;
+            let when = self.expression(&format!("find.{name}"), it.value.get("where"))?;
+            Some(Lookup {
+                name: name.to_string(),
+                kind: it.value.get("kind")?.as_str()?.to_string(),
+                when,
+            })
+        });
+        lookups.collect()
     }
 
     fn capabilities(&mut self, spec: &Node, key: &str) -> Vec<Capability> {

@@ -6,7 +6,7 @@
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::FileTemplate;
 use crate::resolve::{Instance, is_true};
-use crate::template::Templates;
+use crate::template::{BUILTIN, Templates};
 use crate::yaml::Node;
 
 /// What an instance renders to.
@@ -37,16 +37,25 @@ pub fn render<'a>(
         .filter_map(|instance| match render_one(instance, templates) {
             Ok(files) => Some(Manifest { instance, files }),
             Err(faults) => {
-                let words = format!("rendered for this {}", instance.kind.name);
-                diagnostics.extend(
-                    faults
-                        .into_iter()
-                        .map(|fault| fault.related(&instance.span, words.clone())),
-                );
+                diagnostics.extend(faults.into_iter().map(|fault| told(fault, instance)));
                 None
             }
         });
     rendered.collect()
+}
+
+/// A fault with the claim that it was found for. A chart that a built-in kind names by itself is looked for in the claim: nobody
+/// can change it elsewhere.
+fn told(fault: Diagnostic, instance: &Instance) -> Diagnostic {
+    let place = fault.span.as_ref().map(|it| it.path().as_str());
+    let is_builtin = place.is_some_and(|it| it.starts_with(BUILTIN));
+    if is_builtin && fault.code.ends_with("-chart") {
+        return fault.at(&instance.span);
+    }
+    fault.related(
+        &instance.span,
+        format!("rendered for this {}", instance.kind.name),
+    )
 }
 
 fn render_one(instance: &Instance, templates: &Templates) -> Result<Vec<File>, Diagnostics> {

@@ -80,7 +80,7 @@ pub fn resolve<'a>(
 
 /// Base's own faults say that they are base's: what an environment adds does not help it.
 fn base_instances(
-    repository: &Repository,
+    repository: &Repository<'_>,
     base: &Environment,
     claims: Vec<select::Selected<'_>>,
     diagnostics: &mut Diagnostics,

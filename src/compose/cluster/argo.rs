@@ -5,7 +5,7 @@
 
 use super::waves::{WAVE, waves};
 use super::{Order, folder, project, put};
-use crate::compose::{self, Composed, Composition, Laid, form, overlay};
+use crate::compose::{self, Composed, Composition, Laid, form, in_repository, overlay};
 use crate::delivery::Delivery;
 use crate::delivery::argo::{
     SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
@@ -31,7 +31,8 @@ pub(super) fn write(
     let environment = laid.environment;
     let waves = waves(&laid.deliveries, order);
     let mut all = Vec::new();
-    for delivery in laid.deliveries.iter().filter(|it| !it.is_empty()) {
+    let is_claim = |it: &&Delivery| !it.is_empty() && it.place.is_none();
+    for delivery in laid.deliveries.iter().filter(is_claim) {
         let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
         for (wave, mut object) in of_claim(workspace, laid, delivery, wave, diagnostics) {
             let name = plain_name(object.name());
@@ -46,6 +47,7 @@ pub(super) fn write(
             all.push(object);
         }
     }
+    all.extend(of_sets(laid));
     let project = project::project(laid, &all);
     let root = root(workspace, environment);
     for (file, object) in [("project.yaml", project), (ROOT, root)] {
@@ -72,6 +74,14 @@ fn of_claim(
         wave += 1;
     }
     applications
+}
+
+/// The Applications that ApplicationSets make, as far as they are known.
+fn of_sets(laid: &Laid<'_>) -> impl Iterator<Item = Object> {
+    let placed = laid.deliveries.iter().filter(|it| it.place.is_some());
+    let objects = placed.flat_map(|it| &it.files).map(|it| &it.object);
+    let sets = objects.filter(|it| it.kind() == "ApplicationSet");
+    sets.filter_map(|it| Some(Object::new(it.node.at_keys(&["spec", "template"])?.clone())))
 }
 
 /// The Application of a claim's folder.
@@ -105,11 +115,7 @@ fn main_namespace(delivery: &Delivery) -> Node {
 
 /// A folder of the tree, as a source.
 fn source(workspace: &Workspace, environment: &Environment, folder: &TreePath) -> Mapping {
-    let above = workspace.sync_path.trim_start_matches("./");
-    let path = match above {
-        "" | "." => folder.to_string(),
-        above => format!("{above}/{folder}"),
-    };
+    let path = in_repository(workspace, folder);
     Mapping::from([
         ("repoURL", Node::string(environment.argo.url.as_str())),
         (
