@@ -102,7 +102,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
             tree
         },
         output,
-        origins: expected.into_iter().map(origin).collect(),
+        origins: expected.into_iter().filter_map(origin).collect(),
         read_set: files.finish(),
         diagnostics,
     }
@@ -169,8 +169,9 @@ fn deliver_all<'a>(
     (bases, environments)
 }
 
-/// What a folder must build to says also what it came from.
-fn origin(expected: Expected) -> (TreePath, Origin) {
+/// What a folder must build to says also what it came from. Nothing is applied from base.
+fn origin(expected: Expected) -> Option<(TreePath, Origin)> {
+    let is_applied = !load::is_base(expected.folder.parts().nth(1)?);
     let claim = Claim {
         title: expected.title,
         owner: expected.owner,
@@ -180,7 +181,7 @@ fn origin(expected: Expected) -> (TreePath, Origin) {
         claim: Arc::new(claim),
         objects: expected.objects,
     };
-    (expected.folder, origin)
+    is_applied.then_some((expected.folder, origin))
 }
 
 fn deliver<'a>(

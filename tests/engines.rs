@@ -254,3 +254,53 @@ fn yaml_files(folder: &Path) -> Vec<PathBuf> {
 fn put(tree: &mut Tree, path: &str, text: &str) {
     tree.insert(TreePath::new(path).unwrap(), text.as_bytes());
 }
+
+#[test]
+fn an_engine_is_no_matter_to_the_commands() {
+    let workspace = tempfile::tempdir().unwrap();
+    let place = |path: &TreePath| workspace.path().join(path.as_str());
+    let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/both-engines/input");
+    for (path, bytes) in &workspace_below(&input) {
+        std::fs::create_dir_all(place(path).parent().unwrap()).unwrap();
+        std::fs::write(place(path), bytes).unwrap();
+    }
+    let run = |words: &[&str], code: i32| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"));
+        let output = command.current_dir(workspace.path()).args(words).output();
+        let output = output.unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {told}");
+        (String::from_utf8(output.stdout).unwrap(), told)
+    };
+    run(&["render"], 0);
+    run(&["check"], 0);
+    for environment in ["test", "prod"] {
+        let (_, told) = run(&["render", "--env", environment], 0);
+        assert!(told.contains("0 files written, 0 removed"), "{told}");
+        run(&["check", "--env", environment], 0);
+    }
+    // The charts of both engines, side by side.
+    let (matrix, _) = run(&["matrix", "external-secrets"], 0);
+    let chart = matrix
+        .lines()
+        .find(|it| it.contains("chart external-secrets"));
+    assert_eq!(chart.unwrap().matches("2.9.0").count(), 3, "{matrix}");
+    // Of a chart's Application only what the environments say differently.
+    let (compared, _) = run(&["compare", "stage", "prod", "pulumi-operator"], 0);
+    assert!(compared.contains("~ Application pulumi-operator-chart in pulumi-operator"));
+    assert!(!compared.contains("destination"), "{compared}");
+    // And what is left of an environment when it goes over to the other engine.
+    let file = workspace.path().join("environments/test/environment.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        text.replace("spec:", "spec:\n  engine: argo\n  layout: flat"),
+    )
+    .unwrap();
+    run(&["check", "--env", "test"], 1);
+    run(&["render"], 0);
+    let output = workspace.path().join("output");
+    assert!(!output.join("infrastructure/base").exists());
+    assert!(!output.join("clusters/test/apps.yaml").exists());
+    assert!(output.join("clusters/test/root.yaml").exists());
+}

@@ -28,7 +28,7 @@ pub struct Origin {
     pub objects: Vec<Object>,
 }
 
-/// The origins of a tree, by folder: `apps/prod/orders`.
+/// The origins of what is applied from a tree, by folder: `apps/prod/orders`.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     folders: BTreeMap<TreePath, Origin>,
@@ -56,9 +56,9 @@ impl FromIterator<(TreePath, Origin)> for Origins {
     }
 }
 
-/// The environment of a folder of a rendered tree. Nothing is applied from base.
+/// The environment of a folder of a rendered tree.
 fn environment(folder: &TreePath) -> Option<&str> {
-    folder.parts().nth(1).filter(|it| *it != "base")
+    folder.parts().nth(1)
 }
 
 impl Origins {

@@ -199,14 +199,8 @@ impl Writer<'_> {
             .iter()
             .map(|it| it.object.clone())
             .collect();
-        let expected = Expected {
-            folder: self.folder.clone(),
-            objects: overlay::with_common(objects, common, diagnostics),
-            title: self.delivery.title.clone(),
-            is_flat: false,
-            owner: self.delivery.owner.clone(),
-            span: self.delivery.span.clone(),
-        };
+        let objects = overlay::with_common(objects, common, diagnostics);
+        let expected = Expected::of(self.delivery, self.folder.clone(), objects, false);
         self.composition.expected.push(expected);
     }
 }

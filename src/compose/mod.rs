@@ -65,6 +65,20 @@ pub struct Expected {
     pub span: Span,
 }
 
+impl Expected {
+    /// What a folder of a claim must build to.
+    fn of(delivery: &Delivery, folder: TreePath, objects: Vec<Object>, is_flat: bool) -> Expected {
+        Expected {
+            folder,
+            objects,
+            title: delivery.title.clone(),
+            is_flat,
+            owner: delivery.owner.clone(),
+            span: delivery.span.clone(),
+        }
+    }
+}
+
 /// What is composed.
 pub struct Input<'a> {
     /// What environments share, for each engine.
