@@ -180,7 +180,9 @@ fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin
         objects,
     };
     let folders = expected.into_iter();
-    let folders = folders.filter(|it| !matches!(it.form, Form::Files(_)));
+    // Nothing is applied from base.
+    let is_base = |it: &TreePath| it.parts().nth(1).is_none_or(load::is_base);
+    let folders = folders.filter(|it| !matches!(it.form, Form::Files(_)) && !is_base(&it.folder));
     let mut origins: Vec<(TreePath, Origin)> = folders
         .map(|it| (it.folder, origin(it.title, it.owner, it.span, it.objects)))
         .collect();

@@ -28,7 +28,7 @@ pub struct Origin {
     pub objects: Vec<Object>,
 }
 
-/// The origins of a tree, by folder: `apps/prod/orders`.
+/// The origins of what is applied from a tree, by folder: `apps/prod/orders`.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     folders: BTreeMap<TreePath, Origin>,
@@ -57,7 +57,7 @@ impl FromIterator<(TreePath, Origin)> for Origins {
 }
 
 /// The environment of a folder of a rendered tree: `apps/prod/orders`. Of services in Argo CD it is the cluster type,
-/// `appsets/nonprod/apps`, or with it the environment, `environments/nonprod/dev`. Nothing is applied from base.
+/// `appsets/nonprod/apps`, or with it the environment, `environments/nonprod/dev`.
 pub fn environment(folder: &TreePath) -> Option<&str> {
     let [part, first, second] = [0, 1, 2].map(|at| folder.parts().nth(at).unwrap_or(""));
     let length = match part {
@@ -65,8 +65,7 @@ pub fn environment(folder: &TreePath) -> Option<&str> {
         _ => first.len(),
     };
     let start = part.len() + 1;
-    let name = folder.as_str().get(start..start + length)?;
-    Some(name).filter(|it| *it != "base")
+    folder.as_str().get(start..start + length)
 }
 
 impl Origins {
