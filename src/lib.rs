@@ -19,6 +19,9 @@ pub mod chart;
 pub mod patch;
 pub mod kustomize;
 pub mod diff;
+pub mod emit;
+pub mod topology;
+pub mod danger;
 pub mod compare;
 pub mod load;
 pub mod resolve;
@@ -28,7 +31,6 @@ pub mod compose;
 pub mod prove;
 pub mod promote;
 pub mod matrix;
-pub mod emit;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
@@ -38,7 +40,10 @@ pub mod net;
 #[cfg(feature = "cli")]
 pub mod cli;
 
-use compose::{Composition, Delivered};
+use std::sync::Arc;
+
+use compare::{Claim, Origin, Origins};
+use compose::{Composition, Delivered, Expected};
 use diag::{Diagnostics, each};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 
@@ -58,6 +63,8 @@ pub struct Compiled {
     pub tree: Tree,
     /// The output folder, relative to the workspace; `None` where `pleach.yaml` could not be read.
     pub output: Option<TreePath>,
+    /// Which claim each folder of the tree came from.
+    pub origins: Origins,
     /// What was read.
     pub read_set: ReadSet,
     /// What is to be said.
@@ -73,9 +80,16 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
     let cache = options.cache.clone();
+    let mut expected = Vec::new();
     let (tree, output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
         Some(repository) => (
-            run(&files, &repository, options, &mut diagnostics),
+            run(
+                &files,
+                &repository,
+                options,
+                &mut expected,
+                &mut diagnostics,
+            ),
             Some(repository.workspace.output.clone()),
         ),
         None => (Tree::new(), None),
@@ -88,6 +102,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
             tree
         },
         output,
+        origins: expected.into_iter().map(origin).collect(),
         read_set: files.finish(),
         diagnostics,
     }
@@ -97,27 +112,28 @@ fn run(
     files: &dyn Files,
     repository: &load::Repository<'_>,
     options: &Options,
+    expected: &mut Vec<Expected>,
     diagnostics: &mut Diagnostics,
 ) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
-    let (base, environments) = deliver_all(repository, &resolution, diagnostics);
+    let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
     if diagnostics.has_errors() {
         return Tree::new();
     }
     if options.environments.is_empty() {
         diagnostics.extend(delivery::unused_pins(&repository.charts));
     }
-    let composition = compose::compose(
-        files,
-        &repository.workspace,
-        base,
+    let input = compose::Input {
+        is_whole: environments.len() == repository.environments.len(),
+        bases,
         environments,
-        diagnostics,
-    );
+    };
+    let composition = compose::compose(files, &repository.workspace, input, diagnostics);
     let tree = sign(&composition);
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition.expected, diagnostics);
     }
+    *expected = composition.expected;
     tree
 }
 
@@ -144,14 +160,30 @@ fn deliver_all<'a>(
     repository: &load::Repository<'_>,
     resolution: &resolve::Resolution<'a>,
     diagnostics: &mut Diagnostics,
-) -> (Delivered<'a>, Vec<Delivered<'a>>) {
-    let base = deliver(repository, &resolution.base, diagnostics);
+) -> (Vec<Delivered<'a>>, Vec<Delivered<'a>>) {
+    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
+        deliver(repository, base, diagnostics)
+    });
     let environments = each(
         &resolution.environments,
         diagnostics,
         |resolved, diagnostics| deliver(repository, resolved, diagnostics),
     );
-    (base, environments)
+    (bases, environments)
+}
+
+/// What a folder must build to says also what it came from.
+fn origin(expected: Expected) -> (TreePath, Origin) {
+    let claim = Claim {
+        title: expected.title,
+        owner: expected.owner,
+        span: Some(expected.span),
+    };
+    let origin = Origin {
+        claim: Arc::new(claim),
+        objects: expected.objects,
+    };
+    (expected.folder, origin)
 }
 
 fn deliver<'a>(
@@ -162,9 +194,8 @@ fn deliver<'a>(
     let environment = resolved.environment;
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
-        let engine = environment.engine;
         let (workspace, charts) = (&repository.workspace, &*repository.charts);
-        delivery::lower(it, engine, workspace, charts, diagnostics)
+        delivery::lower(it, environment, workspace, charts, diagnostics)
     });
     Delivered {
         environment,

@@ -10,7 +10,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("yaml", &["tree", "diag"]),
     ("object", &["tree", "diag", "yaml"]),
     ("schema", &["tree", "diag", "yaml", "object"]),
-    ("template", &["tree", "diag", "yaml"]),
+    // `object` for Kubernetes' quantities.
+    ("template", &["tree", "diag", "yaml", "object"]),
     // `template` for the characters that no input may hold.
     ("chart", &["tree", "diag", "yaml", "schema", "template"]),
     ("patch", &["tree", "diag", "yaml", "object", "schema"]),
@@ -19,6 +20,16 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["tree", "diag", "yaml", "object", "schema", "patch"],
     ),
     ("diff", &["tree", "diag", "yaml", "object", "schema"]),
+    ("emit", &["tree", "diag"]),
+    // What clusters of servers an object stands for.
+    ("topology", &["tree", "diag", "yaml", "object"]),
+    // Rules over pairs of objects. `pleach check` runs those that need one side only.
+    (
+        "danger",
+        &[
+            "tree", "diag", "yaml", "object", "schema", "diff", "topology",
+        ],
+    ),
     // What a sync engine would apply from two trees, built and handed to `diff`.
     (
         "compare",
@@ -30,6 +41,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "schema",
             "kustomize",
             "diff",
+            // For the line by which a file says what it was made from.
+            "emit",
+            "topology",
+            "danger",
         ],
     ),
     (
@@ -86,13 +101,13 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["tree", "diag", "yaml", "schema", "load", "resolve"],
     ),
     // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
-    ("matrix", &["tree", "yaml", "object", "compare"]),
-    ("emit", &["tree", "diag"]),
+    ("matrix", &["yaml", "object"]),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
         &[
-            "tree", "diag", "yaml", "object", "diff", "compare", "promote", "matrix", "emit",
+            "tree", "diag", "yaml", "object", "diff", "topology", "danger", "compare", "promote",
+            "matrix", "emit",
         ],
     ),
     ("disk", &["tree", "diag", "emit"]),

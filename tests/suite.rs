@@ -9,12 +9,15 @@
 
 mod api_verdicts;
 mod cases;
+mod charts;
 mod claims;
 mod cli;
+mod danger;
 mod diff;
 mod disk;
 mod edit;
 mod emit;
+mod engines;
 mod examples;
 mod golden;
 mod kubectl;

@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let names = [arguments.from.clone(), arguments.to.clone()];
-    let Some(tree) = rendered(&session, &session.files, &names)? else {
+    let Some(compiled) = rendered(&session, &session.files, &names) else {
         return Ok(Outcome::Findings);
     };
     let claim = |folder: &TreePath| {
@@ -38,14 +38,19 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         let is_wanted = arguments.claims.is_empty() || arguments.claims.contains(&claim);
         is_wanted.then_some(claim)
     };
-    let trees = [&arguments.from, &arguments.to].map(|it| only(&tree, it));
+    let trees = [&arguments.from, &arguments.to].map(|it| only(&compiled.tree, it));
     let root = TreePath::root();
     let side = |at: usize| Side {
         files: &trees[at],
         root: &root,
         name: &names[at],
+        origins: None,
     };
-    let comparison = compare(&side(0), &side(1), &claim, &salt());
+    let mut comparison = compare(&side(0), &side(1), &claim, &salt());
+    // What would be dangerous about a change says nothing of two environments that are to stay as they are.
+    for claim in &mut comparison.environments {
+        claim.findings.clear();
+    }
     let display = TreePath::to_string;
     output::text(&changes(
         &comparison,
@@ -53,6 +58,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             display: &display,
             color: true,
         },
+        output::columns(),
     ))?;
     let noted = match comparison.notes.is_empty() {
         true => Outcome::Clean,

@@ -35,10 +35,14 @@ enum Form {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
-    let Some(tree) = rendered(&session, &session.files, &arguments.environments)? else {
+    let Some(compiled) = rendered(&session, &session.files, &arguments.environments) else {
         return Ok(Outcome::Findings);
     };
-    let mut matrix = matrix(&tree, &owner);
+    let claims = compiled.origins.iter().filter_map(|(folder, origin)| {
+        let (environment, claim) = owner(folder)?;
+        Some((environment, claim, &*origin.objects))
+    });
+    let mut matrix = matrix(claims);
     check_claims(&matrix, &arguments.claims)?;
     let wanted = &arguments.claims;
     matrix

@@ -111,18 +111,19 @@ fn effect(session: &Session<'_>, promotion: &Promotion, to: &str) -> Result<Opti
         .map(|(path, text)| (path.clone(), text.as_bytes().into()))
         .collect();
     let names = [to.to_string()];
-    let Some(before) = rendered(session, &session.files, &names)? else {
+    let Some(before) = rendered(session, &session.files, &names) else {
         return Ok(None);
     };
-    let Some(after) = rendered(session, &Over::new(&session.files, changed), &names)? else {
+    let Some(after) = rendered(session, &Over::new(&session.files, changed), &names) else {
         return Ok(None);
     };
     let root = TreePath::root();
-    let trees = [only(&before, to), only(&after, to)];
+    let trees = [only(&before.tree, to), only(&after.tree, to)];
     let side = |tree: usize, name: &'static str| Side {
         files: &trees[tree],
         root: &root,
         name,
+        origins: None,
     };
     let claim = |folder: &TreePath| owner(folder).map(|it| it.1);
     let comparison = compare(&side(0, "before"), &side(1, "after"), &claim, &salt());
@@ -130,7 +131,7 @@ fn effect(session: &Session<'_>, promotion: &Promotion, to: &str) -> Result<Opti
         display: &TreePath::to_string,
         color: true,
     };
-    Ok(Some(changes(&comparison, &view)))
+    Ok(Some(changes(&comparison, &view, output::columns())))
 }
 
 fn plan(session: &Session<'_>, files: BTreeMap<TreePath, String>) -> Plan {

@@ -9,6 +9,7 @@ use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use crate::disk::{Lock, apply, read_output};
 use crate::emit::plan;
+use crate::load::is_base;
 use crate::report::plan_summary;
 use crate::tree::{Tree, TreePath};
 use crate::{Options, compile};
@@ -42,7 +43,7 @@ impl Selection {
         let selected = |path: &TreePath| {
             path.parts()
                 .nth(1)
-                .is_some_and(|it| it == "base" || self.environments.iter().any(|env| env == it))
+                .is_some_and(|it| is_base(it) || self.environments.iter().any(|env| env == it))
         };
         standing
             .iter()

@@ -2,6 +2,7 @@
 //! folder in Git, GitRepository and Flux Kustomization (kustomize.toolkit.fluxcd.io/v1).
 
 use super::intent::Intent;
+use super::repository::access;
 use crate::chart::is_exact;
 use crate::diag::Diagnostic;
 use crate::load::Workspace;
@@ -160,21 +161,6 @@ impl Source {
             "HelmRepository"
         }
     }
-}
-
-/// The intent's own access, else what `pleach.yaml` says for the longest prefix of the address.
-fn access(intent: &Intent<'_>, workspace: &Workspace, address: &str) -> Mapping {
-    let configured = workspace.source(address).map(|it| &it.access);
-    let mut access = Mapping::new();
-    for key in ["secretRef", "certSecretRef", "insecure"] {
-        if let Some(value) = intent
-            .field(&[key])
-            .or(configured.and_then(|it| it.get(key)))
-        {
-            access.insert(key, value.clone());
-        }
-    }
-    access
 }
 
 /// `digest`, an exact `tag`, or a `semver` range.

@@ -8,13 +8,15 @@ mod document;
 mod environment;
 mod kind;
 mod spelling;
+mod sync;
 mod workspace;
 
 pub use claim::Claim;
 pub use document::is_kubernetes_api;
-pub use environment::{Broken, Engine, Environment, SourceRef};
+pub use environment::{Broken, Environment};
 pub use kind::{Capability, ClaimKind, FileTemplate, Group, Reference, Rule, Spelling};
 pub use spelling::normalise;
+pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
 pub use workspace::{ChartSource, Mirror, Workspace};
 
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub struct Repository<'a> {
     pub charts: Arc<Charts<'a>>,
     /// `environments/base`: neutral values and the shared claims.
     pub base: Environment,
+    /// The same for each engine that has overlays on it.
+    pub bases: Vec<Environment>,
     /// The other environments, by name.
     pub environments: Vec<Environment>,
 }
@@ -67,7 +71,8 @@ pub fn load<'a>(
     );
     let (mut base, mut environments) = (Environment::base(), Vec::new());
     for name in environment_names(files, diagnostics) {
-        let Some(environment) = environment::read(files, &name, &kinds, diagnostics) else {
+        let Some(environment) = environment::read(files, &name, &workspace, &kinds, diagnostics)
+        else {
             continue;
         };
         if name == environment::BASE {
@@ -84,10 +89,16 @@ pub fn load<'a>(
             ),
         );
     }
+    let is_overlaid = |engine: &Engine| {
+        let mut environments = environments.iter();
+        environments.any(|it| it.engine == *engine && it.layout == Layout::Overlays)
+    };
+    let engines = Engine::ALL.into_iter().filter(is_overlaid);
     Some(Repository {
         workspace,
         kinds: kinds.sound,
         templates,
+        bases: engines.map(|it| base.for_engine(it)).collect(),
         charts,
         base,
         environments,

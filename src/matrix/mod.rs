@@ -7,8 +7,7 @@ mod facts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compare::{Side, applied};
-use crate::tree::{Files, TreePath};
+use crate::object::Object;
 
 pub use facts::facts;
 
@@ -43,20 +42,11 @@ pub struct Row {
     pub drifts: bool,
 }
 
-/// Looks at a rendered tree. `owner` says which environment and claim a part belongs to, known by its folder.
-pub fn matrix(tree: &dyn Files, owner: &dyn Fn(&TreePath) -> Option<(String, String)>) -> Matrix {
-    let root = TreePath::root();
-    let side = Side {
-        files: tree,
-        root: &root,
-        name: "the tree",
-    };
+/// Makes the table of `found`: an environment, a claim of it, and the claim's objects there.
+pub fn matrix<'a>(found: impl IntoIterator<Item = (String, String, &'a [Object])>) -> Matrix {
     let mut claims: BTreeMap<String, BTreeMap<String, Vec<(String, String)>>> = BTreeMap::new();
-    for (folder, objects) in applied(&side) {
-        let (Some((environment, claim)), Ok(objects)) = (owner(&folder), objects) else {
-            continue;
-        };
-        let facts = facts(&objects);
+    for (environment, claim, objects) in found {
+        let facts = facts(objects);
         if !facts.is_empty() {
             claims.entry(claim).or_default().insert(environment, facts);
         }

@@ -9,6 +9,7 @@ mod promotion;
 mod short;
 mod summary;
 mod unified;
+mod words;
 
 pub use changes::changes;
 pub use changes_json::changes_json;

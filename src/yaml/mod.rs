@@ -24,5 +24,6 @@ pub use read::{
 };
 pub use scalar::{Kind, resolve};
 pub use write::{
-    is_block_text, is_plain, to_build_form, to_claims_form, to_kyaml_form, to_kyaml_value_form,
+    builds_alike, is_block_text, is_plain, to_build_form, to_claims_form, to_kyaml_form,
+    to_kyaml_value_form,
 };
