@@ -134,3 +134,16 @@ fn a_copy_that_was_changed_is_refused() {
     files.insert(path(&long), whole);
     assert!(charts(&files, lock).open(&request).is_ok());
 }
+
+#[test]
+fn an_archive_of_changed_bytes_is_read_or_refused() {
+    let whole = archive("web", "1.0.0");
+    for at in 0..whole.len() {
+        for bit in [1, 16, 128] {
+            let mut changed = whole.clone();
+            changed[at] ^= bit;
+            let _ = pleach::chart::read_archive(&changed, "web");
+        }
+        assert!(at < 10 || pleach::chart::unpack(&whole[..at], "web").is_err());
+    }
+}

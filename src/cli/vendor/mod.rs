@@ -49,6 +49,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     known_names(arguments, &old)?;
     let folder = cache::folder(global)
         .context("there is no folder for caches here: name one with `--cache DIR`")?;
+    // Before anything is pulled: a cache that takes nothing is no claim's fault.
+    disk::make_folder(&folder.join("charts"))?;
     let vendor = Vendor {
         network: Network::new(cache::credentials()),
         folder,
@@ -64,8 +66,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let found = session.report(&diagnostics);
     match pins {
         Some(pins) if found == Outcome::Clean => vendor.finish(&Lock::new(pins)),
+        // Another run may find what this one could not reach.
         _ if diagnostics.iter().any(|it| it.code == "unreachable") => bail!("nothing was pinned"),
-        _ => Ok(Outcome::Findings),
+        _ => {
+            output::error("nothing was pinned");
+            Ok(Outcome::Findings)
+        }
     }
 }
 
