@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span, parallel};
 use crate::schema::Schemas;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node, View, parse_one, parse_one_with_duplicates};
@@ -14,7 +14,7 @@ use super::origin::{Origin, join};
 use super::resource::Resource;
 use super::resources::Resources;
 use super::vars::Variable;
-use super::{crds, defaults, each, generate, openapi, plugins, transform, vars};
+use super::{crds, defaults, generate, openapi, plugins, transform, vars};
 
 /// What a build knows while it runs.
 pub(super) struct Context<'a> {
@@ -249,7 +249,7 @@ impl Context<'_> {
         entries: &[Node],
     ) {
         let (loader, folder) = (self.loader, level.folder());
-        let loaded = each::map(FILES_MANY, entries, |it| loader.load(&folder, it));
+        let loaded = parallel::map(FILES_MANY, entries, |it| loader.load(&folder, it));
         for (entry, loaded) in entries.iter().zip(loaded) {
             match loaded {
                 Loaded::Resources(resources) => self.add_file(level, sum, entry, resources),
