@@ -495,6 +495,13 @@ impl Places {
             let warning = Diagnostic::warning("unmatched-patch", message).at(target);
             let names = resources.iter().map(|it| it.object.name());
             let warning = warning.did_you_mean(text(target, "name"), names);
+            let (kind, kinds) = (text(target, "kind"), || {
+                resources.iter().map(|it| it.object.kind())
+            });
+            let warning = match kinds().any(|it| it == kind) {
+                true => warning,
+                false => warning.did_you_mean(kind, kinds()),
+            };
             stage.context.diagnostics.push(warning);
         }
         Ok(found)
