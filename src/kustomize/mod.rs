@@ -35,6 +35,7 @@ mod base64;
 mod config;
 mod crds;
 mod defaults;
+mod duplicates;
 mod fieldspec;
 mod finish;
 mod generate;
