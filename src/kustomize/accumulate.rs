@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
 use crate::schema::Schemas;
 use crate::tree::TreePath;
-use crate::yaml::{Mapping, Node, View, parse_one, parse_one_with_duplicates};
+use crate::yaml::{Node, parse_one, parse_one_with_duplicates};
 
 use super::config::Config;
+use super::duplicates::{Keep, one_of_each};
 use super::kustomization::{FILE_NAMES, Kustomization};
 use super::load::{Loaded, Loader, Place};
 use super::origin::{Origin, join};
 use super::resource::Resource;
 use super::resources::Resources;
 use super::vars::Variable;
-use super::{crds, defaults, each, generate, openapi, plugins, transform, vars};
+use super::{crds, defaults, duplicates, generate, openapi, plugins, transform, vars};
 
 /// What a build knows while it runs.
 pub(super) struct Context<'a> {
@@ -183,18 +184,12 @@ impl Context<'_> {
         self.visited.push(text.clone());
         let parsed = self.keep_all(parse_one_with_duplicates(&text));
         let (node, duplicates) = parsed.ok_or(Failed)?;
-        let duplicates_found = !duplicates.is_empty();
-        let warning = |it| Diagnostic {
-            severity: Severity::Warning,
-            help: vec!["kustomize takes the last one".to_string()],
-            ..it
+        let node = match duplicates.is_empty() {
+            true => node,
+            false => one_of_each(&node, Keep::Last),
         };
-        self.diagnostics.extend(duplicates.into_iter().map(warning));
-        let node = if duplicates_found {
-            last_of_each(&node)
-        } else {
-            node
-        };
+        let warnings = duplicates::warnings(duplicates, Keep::Last);
+        self.diagnostics.extend(warnings);
         Kustomization::read(&path, &node, &mut self.diagnostics).ok_or(Failed)
     }
 
@@ -249,7 +244,7 @@ impl Context<'_> {
         entries: &[Node],
     ) {
         let (loader, folder) = (self.loader, level.folder());
-        let loaded = each::map(FILES_MANY, entries, |it| loader.load(&folder, it));
+        let loaded = parallel::map(FILES_MANY, entries, |it| loader.load(&folder, it));
         for (entry, loaded) in entries.iter().zip(loaded) {
             match loaded {
                 Loaded::Resources(resources) => self.add_file(level, sum, entry, resources),
@@ -420,21 +415,6 @@ impl Context<'_> {
         let merged = config.merge(&custom);
         self.keep(merged);
         Arc::new(config)
-    }
-}
-
-/// Of keys that stand several times, the last value.
-fn last_of_each(node: &Node) -> Node {
-    match node.view() {
-        View::Scalar(_) => node.clone(),
-        View::Sequence(items) => Node::sequence(items.iter().map(last_of_each)).at(node),
-        View::Mapping(mapping) => {
-            let mut last = Mapping::new();
-            for entry in mapping {
-                last.insert(entry.key.clone(), last_of_each(&entry.value));
-            }
-            Node::mapping(last).at(node)
-        }
     }
 }
 

@@ -55,6 +55,11 @@ pub fn parse_json6902(source: &Arc<Source>) -> Result<Node, Diagnostic> {
     operations(source, first.unwrap_or_else(Node::null))
 }
 
+/// Operations out of the document that was read of a source.
+pub fn json6902_in(source: &Source, document: Node) -> Result<Node, Diagnostic> {
+    operations(source, document)
+}
+
 fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostic> {
     parse(source).map_err(|faults| {
         let first = faults.into_iter().next();
