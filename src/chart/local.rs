@@ -7,8 +7,30 @@ use super::version::Version;
 use crate::diag::Diagnostic;
 use crate::tree::{EntryKind, Files, TreePath};
 
-/// Opens the chart of an address within the workspace.
-pub(super) fn open(files: &dyn Files, request: &Request) -> Result<Chart, Diagnostic> {
+/// Where a chart lies.
+pub(super) enum Place {
+    Folder(TreePath),
+    Archive(TreePath),
+}
+
+impl Place {
+    pub(super) fn read(&self, files: &dyn Files) -> Result<Chart, Diagnostic> {
+        match self {
+            Place::Folder(folder) => Chart::from_files(files, folder, folder),
+            Place::Archive(path) => {
+                let bytes = files.read(path).map_err(|error| {
+                    let message = format!("`{path}` can't be read: {error}");
+                    Diagnostic::error("unreadable-file", message)
+                })?;
+                let content = unpack(&bytes, path.as_str())?;
+                Chart::from_files(&content, &TreePath::root(), path)
+            }
+        }
+    }
+}
+
+/// Finds the chart of an address within the workspace.
+pub(super) fn find(files: &dyn Files, request: &Request) -> Result<(Place, Version), Diagnostic> {
     let address = request.repository.strip_prefix("file://");
     let address = address.unwrap_or(&request.repository);
     let folder = TreePath::new(address).ok_or_else(|| {
@@ -16,11 +38,10 @@ pub(super) fn open(files: &dyn Files, request: &Request) -> Result<Chart, Diagno
         Diagnostic::error("invalid-value", message)
             .help("a chart's folder is given relative to `pleach.yaml`, and lies below it")
     })?;
-    find(files, &folder, request)?.ok_or_else(|| {
+    find_in(files, &folder, request)?.ok_or_else(|| {
         let message = format!("there is no chart `{}` in `{address}`", request.title());
-        let known = known(files, &folder).join(", ");
         let fault = Diagnostic::error("missing-chart", message);
-        match &*known {
+        match &*known(files, &folder).join(", ") {
             "" => fault.help(format!(
                 "a chart is a folder `{address}/{}`, or an archive there",
                 request.name
@@ -30,12 +51,13 @@ pub(super) fn open(files: &dyn Files, request: &Request) -> Result<Chart, Diagno
     })
 }
 
-/// The chart of a folder of charts, if there is one of an admitted version. A folder goes before archives.
-pub(super) fn find(
+/// The chart of a folder of charts, if there is one of an admitted version. A folder goes before archives. No more is read than
+/// tells the version.
+pub(super) fn find_in(
     files: &dyn Files,
     folder: &TreePath,
     request: &Request,
-) -> Result<Option<Chart>, Diagnostic> {
+) -> Result<Option<(Place, Version)>, Diagnostic> {
     let Some(range) = request.range() else {
         return Ok(None);
     };
@@ -43,25 +65,17 @@ pub(super) fn find(
         if let Some(metadata) = metadata(files, &place)? {
             let (name, version) = identity(&metadata)?;
             if name == request.name && range.admits(&version) {
-                return Chart::from_files(files, &place, &place).map(Some);
+                return Ok(Some((Place::Folder(place), version)));
             }
         }
     }
     let archives = archives(files, folder);
     let of_chart = archives.iter().filter(|it| it.0 == request.name);
-    let versions: Vec<&Version> = of_chart.map(|it| &it.1).collect();
-    let Some(highest) = range.highest(versions.iter().copied()) else {
-        return Ok(None);
-    };
-    let path = folder.child(&format!("{}-{}.tgz", request.name, highest.as_str()));
-    let bytes = files.read(&path).map_err(|error| {
-        Diagnostic::error(
-            "unreadable-file",
-            format!("`{path}` can't be read: {error}"),
-        )
-    })?;
-    let content = unpack(&bytes, path.as_str())?;
-    Chart::from_files(&content, &TreePath::root(), &path).map(Some)
+    let highest = range.highest(of_chart.map(|it| &it.1));
+    Ok(highest.map(|version| {
+        let name = format!("{}-{}.tgz", request.name, version.as_str());
+        (Place::Archive(folder.child(&name)), version.clone())
+    }))
 }
 
 fn metadata(files: &dyn Files, folder: &TreePath) -> Result<Option<crate::yaml::Node>, Diagnostic> {

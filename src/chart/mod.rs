@@ -140,8 +140,8 @@ impl<'a> Charts<'a> {
     pub fn version(&self, request: &Request) -> Found {
         let in_workspace = self.in_workspace(request);
         self.note(request, in_workspace.is_some());
-        if let Some(Ok(chart)) = in_workspace {
-            return Found::Version(chart.version.as_str().to_string());
+        if let Some(Ok((_, version))) = in_workspace {
+            return Found::Version(version.as_str().to_string());
         }
         match self.lock.pin(request) {
             Some(pin) => Found::Version(pin.version.clone()),
@@ -162,7 +162,7 @@ impl<'a> Charts<'a> {
         let in_workspace = self.in_workspace(request);
         self.note(request, in_workspace.is_some());
         let opened = match in_workspace {
-            Some(chart) => chart,
+            Some(found) => found.and_then(|(place, _)| place.read(self.files)),
             None => self.locked(request),
         };
         let opened = opened.map(Arc::new);
@@ -198,16 +198,15 @@ impl<'a> Charts<'a> {
 
     /// The chart as the workspace itself has it. `None` where it has none of an admitted version, and the address is not the
     /// workspace's own.
-    fn in_workspace(&self, request: &Request) -> Option<Result<Chart, Diagnostic>> {
+    fn in_workspace(
+        &self,
+        request: &Request,
+    ) -> Option<Result<(local::Place, Version), Diagnostic>> {
         if request.is_local() {
-            return Some(local::open(self.files, request));
+            return Some(local::find(self.files, request));
         }
         let folder = self.places.folder(&request.repository)?;
-        match local::find(self.files, folder, request) {
-            Ok(Some(chart)) => Some(Ok(chart)),
-            Ok(None) => None,
-            Err(fault) => Some(Err(fault)),
-        }
+        local::find_in(self.files, folder, request).transpose()
     }
 
     fn locked(&self, request: &Request) -> Result<Chart, Diagnostic> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -56,6 +57,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         folder,
         copies: arguments.copies || workspace.copies_charts,
         update: arguments.update.as_deref(),
+        pulled: AtomicUsize::new(0),
         session: &session,
         workspace,
         old,
@@ -161,6 +163,8 @@ struct Vendor<'a> {
     copies: bool,
     /// `None` keeps all pins, no names moves all.
     update: Option<&'a [String]>,
+    /// How many archives were pulled.
+    pulled: AtomicUsize,
 }
 
 impl Vendor<'_> {
@@ -244,7 +248,8 @@ impl Vendor<'_> {
             requested: request.requested().to_string(),
             version: located.version,
             digest,
-            origin: located.origin,
+            // A query may hold a signature, which is for one pull and for nobody else.
+            origin: located.origin.split('?').next().unwrap_or("").to_string(),
             span: None,
         })
     }
@@ -265,7 +270,7 @@ impl Vendor<'_> {
             return Ok(());
         }
         match self.have(request, place, &Located::of(pin)) {
-            Err(fault) if fault.code == "missing-chart" => {}
+            Err(fault) if matches!(fault.code, "missing-chart" | "access-denied") => {}
             had => return had.map(drop),
         }
         let exact = Request {
@@ -301,6 +306,7 @@ impl Vendor<'_> {
             return Ok(digest);
         }
         let bytes = self.network.pull(request, place, located)?;
+        self.pulled.fetch_add(1, Ordering::Relaxed);
         let digest = digest(&bytes);
         let file = self.folder.join(cache_path(&digest).as_str());
         disk::store(&file, &bytes)
@@ -324,7 +330,11 @@ impl Vendor<'_> {
             1 => format!("1 chart in {LOCK}"),
             count => format!("{count} charts in {LOCK}"),
         };
-        output::note(&format!("{count}\n"));
+        let pulled = match self.pulled.load(Ordering::Relaxed) {
+            0 => String::new(),
+            pulled => format!(", {pulled} pulled"),
+        };
+        output::note(&format!("{count}{pulled}\n"));
         Ok(Outcome::Clean)
     }
 

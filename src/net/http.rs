@@ -246,16 +246,19 @@ fn pause(answer: &Answer, call: &Call<'_>, wait: Duration) -> Option<Duration> {
 }
 
 fn unreachable(url: &Url, words: &str) -> Diagnostic {
-    let fault = Diagnostic::error(
-        "unreachable",
-        format!("`{}` can't be reached: {words}", url.shown()),
-    );
+    let url = url.shown();
+    if words.contains("certificate") {
+        let fault = Diagnostic::error("unreachable", format!("`{url}` is not trusted: {words}"));
+        return fault
+            .help("`SSL_CERT_FILE` names a file with the certificates of your own authority");
+    }
+    let fault = Diagnostic::error("unreachable", format!("`{url}` can't be reached: {words}"));
     fault.help("look at the address, the network, and `HTTPS_PROXY` where there is a proxy; rendering needs none of them")
 }
 
 fn silence(error: &ureq::Error) -> Silence {
     let words = match error {
-        ureq::Error::HostNotFound => "there is no such host".to_string(),
+        ureq::Error::HostNotFound => NO_HOST.to_string(),
         ureq::Error::Timeout(_) => "it does not answer in time".to_string(),
         ureq::Error::Io(error) => words(error),
         error => error.to_string(),
@@ -267,20 +270,24 @@ fn silence(error: &ureq::Error) -> Silence {
             | ureq::Error::Protocol(_)
             | ureq::Error::ConnectionFailed
     );
-    // A certificate that is not trusted now will not be in a second.
-    let is_trusted = !words.contains("certificate");
+    // A name that is not known now, or a certificate that is not trusted, will be no better in a second.
+    let is_final = words == NO_HOST || words.contains("certificate");
     Silence {
-        is_passing: is_passing && is_trusted,
+        is_passing: is_passing && !is_final,
         words,
     }
 }
 
+const NO_HOST: &str = "its name is not known here";
+
 fn words(error: &std::io::Error) -> String {
+    let text = error.to_string();
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => "nobody listens there".to_string(),
         std::io::ErrorKind::UnexpectedEof => "it breaks off in the middle".to_string(),
         std::io::ErrorKind::TimedOut => "it does not answer in time".to_string(),
-        _ => error.to_string(),
+        _ if text.contains("failed to lookup address") => NO_HOST.to_string(),
+        _ => text,
     }
 }
 
