@@ -156,7 +156,7 @@ pub fn lower(
         namespaces: lowered.namespaces,
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
-        depends_on: instance.depends_on.clone(),
+        depends_on: &instance.depends_on | &manifest.refers_to,
         ..Delivery::apart(&instance.name, title, group, instance.span.clone())
     }
 }

@@ -6,6 +6,7 @@
 //! object still knows the claim's line it came from. This room alone names minijinja.
 
 mod builtin;
+mod claims;
 mod filters;
 mod placeholder;
 mod quantity;
@@ -14,6 +15,7 @@ mod source;
 mod value;
 
 pub use builtin::{BUILTIN, builtin};
+pub use claims::{ClaimName, ClaimQuestion, Claims};
 pub use placeholder::is_reserved;
 pub use reader::{Question, Reader};
 pub use source::text_source;
@@ -55,6 +57,7 @@ impl<'a> Default for Templates<'a> {
         // A block text at the end keeps its last line break only if the file does.
         environment.set_syntax(whole_line_blocks());
         filters::register(&mut environment);
+        claims::register(&mut environment);
         placeholder::install(&mut environment);
         Templates {
             environment,
@@ -155,9 +158,16 @@ impl<'a> Templates<'a> {
         loop {
             let render = || template.render(context.to_value());
             let rendered = placeholder::collect(context, render);
+            if let Some(missing) = context.claims().take_missing() {
+                return Err(self.missing_output(name, &missing));
+            }
             match (rendered.result, rendered.question) {
                 (Ok(text), _) => return Ok((text, rendered.values)),
-                (Err(error), None) => return Err(told(error)),
+                (Err(error), None) => {
+                    let fault = told(error);
+                    context.claims().place(fault.span.clone());
+                    return Err(fault);
+                }
                 (Err(error), Some(question)) => {
                     let answered = self.readers.answer(&question);
                     answered.map_err(|fault| {
@@ -167,6 +177,34 @@ impl<'a> Templates<'a> {
                     })?;
                 }
             }
+        }
+    }
+
+    /// Told where the template says the output's name.
+    fn missing_output(&self, name: &str, missing: &claims::MissingOutput) -> Diagnostic {
+        let claims::MissingOutput {
+            title,
+            name: output,
+            known,
+        } = missing;
+        let fault = Diagnostic::error(
+            "unknown-reference",
+            format!("{title} has no output `{output}`"),
+        )
+        .did_you_mean(output, known.iter().map(String::as_str))
+        .help(format!("its outputs: {}", known.join(", ")));
+        let Some(origin) = self.origins.get(name) else {
+            return fault;
+        };
+        let said = format!(".{output}");
+        let at = origin
+            .span
+            .text()
+            .find(&said)
+            .map(|at| origin.span.start as usize + at + 1);
+        match at {
+            Some(at) => fault.at(Span::new(&origin.span.source, at..at + output.len())),
+            None => fault.at(&origin.span),
         }
     }
 
