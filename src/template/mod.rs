@@ -21,7 +21,7 @@ pub use reader::{Question, Reader};
 pub use source::text_source;
 pub use value::Context;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
@@ -44,6 +44,36 @@ pub struct Templates<'a> {
 struct Origin {
     span: Span,
     offset: usize,
+}
+
+impl Origin {
+    /// Where the text says a dotted name; all of it where it does not say it so.
+    fn find(&self, path: &str) -> Span {
+        let text = self.span.text();
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let is_whole = |at: usize| {
+            let before = text.get(..at).and_then(|it| it.chars().next_back());
+            let after = text.get(at + path.len()..).and_then(|it| it.chars().next());
+            !before.is_some_and(|c| is_part(c) || c == '.') && !after.is_some_and(is_part)
+        };
+        let mut found = text.match_indices(path).map(|it| it.0);
+        match found.find(|at| is_whole(*at)) {
+            Some(at) => {
+                let start = self.span.start as usize + at;
+                Span::new(&self.span.source, start..start + path.len())
+            }
+            None => self.span.clone(),
+        }
+    }
+}
+
+/// A name that a template takes from outside.
+#[derive(Clone, Debug)]
+pub struct Name {
+    /// The name and the fields that are read of it, with dots.
+    pub path: String,
+    /// Where it stands first.
+    pub place: Span,
 }
 
 impl<'a> Default for Templates<'a> {
@@ -97,6 +127,37 @@ impl<'a> Templates<'a> {
             offset: 0,
         };
         self.compile(name, text.as_str().unwrap_or("").to_string(), origin)
+    }
+
+    /// The names of what was added for a kind: `<Kind>/<file>` and `<Kind>#<what>`.
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &str> {
+        let names = self.origins.keys().map(String::as_str);
+        names.filter(move |it| {
+            let rest = it.strip_prefix(kind);
+            rest.is_some_and(|it| it.starts_with(['/', '#']))
+        })
+    }
+
+    /// The functions that expressions can call.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.environment.globals().map(|it| it.0)
+    }
+
+    /// The names that a template or an expression takes from outside, with the fields that it reads of them: `spec.version`.
+    /// Those that it sets itself are none.
+    pub fn names(&self, name: &str) -> Vec<Name> {
+        let (Ok(template), Some(origin)) =
+            (self.environment.get_template(name), self.origins.get(name))
+        else {
+            return Vec::new();
+        };
+        let paths = template.undeclared_variables(true).into_iter();
+        let paths: BTreeSet<String> = paths.collect();
+        let names = paths.into_iter().map(|path| Name {
+            place: origin.find(&path),
+            path,
+        });
+        names.collect()
     }
 
     /// Whether a template of that name was added.
