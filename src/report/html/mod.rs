@@ -142,9 +142,9 @@ fn dangers(findings: &[FoundGroup<'_>], view: &View<'_>, page: &mut String) {
     if findings.is_empty() {
         return;
     }
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<section data-of=\".dangers > li\" id=\"dangers\"><h2>{} <small>{DISCLAIMER}</small></h2><div class=\"sheet\"><ul class=\"dangers\">\n",
+        "<section data-of=\".dangers > li\" id=\"dangers\"><h2>{} <small>{DISCLAIMER}</small></h2><div class=\"sheet\"><ul class=\"dangers\">",
         counted(findings.len(), "danger")
     );
     for it in findings {
