@@ -15,6 +15,7 @@ pub mod yaml;
 pub mod object;
 pub mod schema;
 pub mod template;
+pub mod chart;
 pub mod patch;
 pub mod kustomize;
 pub mod diff;
@@ -28,10 +29,14 @@ pub mod render;
 pub mod delivery;
 pub mod compose;
 pub mod prove;
+pub mod promote;
+pub mod matrix;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod disk;
+#[cfg(feature = "cli")]
+pub mod net;
 #[cfg(feature = "cli")]
 pub mod cli;
 
@@ -47,6 +52,8 @@ use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 pub struct Options {
     /// The environments to render; all of them where none is named.
     pub environments: Vec<String>,
+    /// Archives of charts, by digest.
+    pub cache: Option<chart::Cache>,
 }
 
 /// A workspace's tree, and all that was found on the way to it.
@@ -72,8 +79,9 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let files = Recorded::new(files);
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
+    let cache = options.cache.clone();
     let mut expected = Vec::new();
-    let (tree, output) = match load::load(&files, &builtin, &mut diagnostics) {
+    let (tree, output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
         Some(repository) => (
             run(
                 &files,
@@ -82,7 +90,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
                 &mut expected,
                 &mut diagnostics,
             ),
-            Some(repository.workspace.output),
+            Some(repository.workspace.output.clone()),
         ),
         None => (Tree::new(), None),
     };
@@ -102,34 +110,63 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
 
 fn run(
     files: &dyn Files,
-    repository: &load::Repository,
+    repository: &load::Repository<'_>,
     options: &Options,
     expected: &mut Vec<Expected>,
     diagnostics: &mut Diagnostics,
 ) -> Tree {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
-    let base = deliver(repository, &resolution.base, diagnostics);
-    let environments = each(
-        &resolution.environments,
-        diagnostics,
-        |resolved, diagnostics| deliver(repository, resolved, diagnostics),
-    );
+    let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
     if diagnostics.has_errors() {
         return Tree::new();
     }
-    let composition = compose::compose(
-        files,
-        &repository.workspace,
-        base,
+    if options.environments.is_empty() {
+        diagnostics.extend(delivery::unused_pins(&repository.charts));
+    }
+    let input = compose::Input {
+        is_whole: environments.len() == repository.environments.len(),
+        bases,
         environments,
-        diagnostics,
-    );
+    };
+    let composition = compose::compose(files, &repository.workspace, input, diagnostics);
     let tree = sign(&composition);
     if !diagnostics.has_errors() {
         prove::prove(&tree, &composition.expected, diagnostics);
     }
     *expected = composition.expected;
     tree
+}
+
+/// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.
+///
+/// A chart that is not at hand is such a fault too: what its values would ask for is not known yet.
+pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let cache = options.cache.clone();
+    let loaded = load::load(files, cache, &template::builtin(), &mut diagnostics);
+    let requests = loaded.map(|repository| {
+        let resolution = resolve::resolve(&repository, &options.environments, &mut diagnostics);
+        deliver_all(&repository, &resolution, &mut diagnostics);
+        repository.charts.requests()
+    });
+    diagnostics.tidy();
+    (requests.unwrap_or_default(), diagnostics)
+}
+
+fn deliver_all<'a>(
+    repository: &load::Repository<'_>,
+    resolution: &resolve::Resolution<'a>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Delivered<'a>>, Vec<Delivered<'a>>) {
+    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
+        deliver(repository, base, diagnostics)
+    });
+    let environments = each(
+        &resolution.environments,
+        diagnostics,
+        |resolved, diagnostics| deliver(repository, resolved, diagnostics),
+    );
+    (bases, environments)
 }
 
 /// What a folder must build to says also what it came from.
@@ -147,15 +184,16 @@ fn origin(expected: Expected) -> (TreePath, Origin) {
 }
 
 fn deliver<'a>(
-    repository: &load::Repository,
+    repository: &load::Repository<'_>,
     resolved: &resolve::Resolved<'a>,
     diagnostics: &mut Diagnostics,
 ) -> Delivered<'a> {
     let environment = resolved.environment;
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
-    let deliveries = manifests
-        .iter()
-        .map(|it| delivery::lower(it, environment.engine, &repository.workspace, diagnostics));
+    let deliveries = manifests.iter().map(|it| {
+        let (workspace, charts) = (&repository.workspace, &*repository.charts);
+        delivery::lower(it, environment, workspace, charts, diagnostics)
+    });
     Delivered {
         environment,
         deliveries: deliveries.collect(),

@@ -50,6 +50,8 @@ fn check(input: &Path, output: &Path) -> Result<(), String> {
     let said: Vec<String> = compiled
         .diagnostics
         .iter()
+        // A range is also a thing to render, and these cases have no lock.
+        .filter(|it| it.code != "floating-version")
         .map(|it| format!("[{}] {}", it.code, it.message))
         .collect();
     if !said.is_empty() {

@@ -12,6 +12,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("schema", &["tree", "diag", "yaml", "object"]),
     // `object` for Kubernetes' quantities.
     ("template", &["tree", "diag", "yaml", "object"]),
+    // `template` for the characters that no input may hold.
+    ("chart", &["tree", "diag", "yaml", "schema", "template"]),
     ("patch", &["tree", "diag", "yaml", "object", "schema"]),
     (
         "kustomize",
@@ -45,7 +47,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "danger",
         ],
     ),
-    ("load", &["tree", "diag", "yaml", "schema", "template"]),
+    (
+        "load",
+        &["tree", "diag", "yaml", "schema", "template", "chart"],
+    ),
     (
         "resolve",
         &["tree", "diag", "yaml", "schema", "template", "load"],
@@ -59,7 +64,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     // `load` for the mirrors and the access to charts that `pleach.yaml` gives; `schema` for what an intent may say.
     (
         "delivery",
-        &["tree", "diag", "yaml", "object", "schema", "load", "render"],
+        &[
+            "tree", "diag", "yaml", "object", "schema", "chart", "load", "render",
+        ],
     ),
     (
         "compose",
@@ -89,14 +96,23 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compose",
         ],
     ),
+    (
+        "promote",
+        &["tree", "diag", "yaml", "schema", "load", "resolve"],
+    ),
+    // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
+    ("matrix", &["yaml", "object"]),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
         &[
-            "tree", "diag", "yaml", "object", "diff", "topology", "danger", "compare", "emit",
+            "tree", "diag", "yaml", "object", "diff", "topology", "danger", "compare", "promote",
+            "matrix", "emit",
         ],
     ),
     ("disk", &["tree", "diag", "emit"]),
+    // What is pulled is looked at before it is given on, and must be the chart that was asked for.
+    ("net", &["diag", "yaml", "chart"]),
     (
         "cli",
         &[
@@ -106,14 +122,18 @@ const ROOMS: &[(&str, &[&str])] = &[
             "object",
             "schema",
             "template",
+            "chart",
             "kustomize",
             "diff",
             "compare",
             // For the output folder, which is compared as it is written, and for the claim kinds, which `kinds` explains.
             "load",
+            "promote",
+            "matrix",
             "emit",
             "report",
             "disk",
+            "net",
         ],
     ),
 ];

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::render::Selection;
 use super::session::Session;
-use super::{Global, Outcome, output};
+use super::{Global, Outcome, cache, output};
 use crate::disk::read_output;
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
@@ -24,6 +24,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         &session.files,
         &Options {
             environments: environments.clone(),
+            cache: cache::open(global),
         },
     );
     let Some(output_path) = compiled.output else {

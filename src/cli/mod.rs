@@ -3,14 +3,21 @@
 //! Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it (flags, files, the system).
 
 mod build;
+mod cache;
 mod check;
+mod compare;
 mod completions;
 mod diff;
 mod init;
 mod kinds;
+mod matrix;
 mod output;
+mod promote;
+mod publish;
 mod render;
 mod session;
+mod trees;
+mod vendor;
 mod verify;
 
 use std::path::PathBuf;
@@ -55,6 +62,15 @@ struct Global {
     /// Take warnings for errors; with `=files`, also files of a kustomization's folder that nothing refers to
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "warnings", global = true)]
     strict: Option<Strict>,
+    /// Where pulled charts are kept [default: `pleach` in the user's folder for caches]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PLEACH_CACHE",
+        hide_env_values = true,
+        global = true
+    )]
+    cache: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -78,10 +94,20 @@ enum Command {
     Check(check::Arguments),
     /// Say what a change will do, object by object and field by field
     Diff(diff::Arguments),
+    /// Claims × environments: versions, images, replicas and resources, and where they drift apart
+    Matrix(matrix::Arguments),
+    /// Say in what two environments differ
+    Compare(compare::Arguments),
+    /// Write what one environment's claims say into another's files, and show the effect
+    Promote(promote::Arguments),
     /// Print what `kustomize build` prints
     Build(build::Arguments),
     /// Compare `pleach build` with your own kustomize, on your own kustomizations
     Verify(verify::Arguments),
+    /// Pull the charts that claims ask for, and pin them in pleach.lock
+    Vendor(vendor::Arguments),
+    /// Pack charts and push them to a registry
+    Publish(publish::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
     /// List the claim kinds, or explain the fields of one
@@ -109,8 +135,13 @@ pub fn run() -> ExitCode {
         Command::Render(arguments) => render::run(&arguments, &global),
         Command::Check(arguments) => check::run(&arguments, &global),
         Command::Diff(arguments) => diff::run(&arguments, &global),
+        Command::Matrix(arguments) => matrix::run(&arguments, &global),
+        Command::Compare(arguments) => compare::run(&arguments, &global),
+        Command::Promote(arguments) => promote::run(&arguments, &global),
         Command::Build(arguments) => build::run(&arguments, &global),
         Command::Verify(arguments) => verify::run(&arguments, &global),
+        Command::Vendor(arguments) => vendor::run(&arguments, &global),
+        Command::Publish(arguments) => publish::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -6,9 +6,10 @@ use anyhow::Result;
 use clap::Args;
 
 use super::session::Session;
-use super::{Global, Outcome, output};
+use super::{Global, Outcome, cache, output};
 use crate::disk::{Lock, apply, read_output};
 use crate::emit::plan;
+use crate::load::is_base;
 use crate::report::plan_summary;
 use crate::tree::{Tree, TreePath};
 use crate::{Options, compile};
@@ -42,7 +43,7 @@ impl Selection {
         let selected = |path: &TreePath| {
             path.parts()
                 .nth(1)
-                .is_some_and(|it| it == "base" || self.environments.iter().any(|env| env == it))
+                .is_some_and(|it| is_base(it) || self.environments.iter().any(|env| env == it))
         };
         standing
             .iter()
@@ -60,6 +61,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         &session.files,
         &Options {
             environments: environments.clone(),
+            cache: cache::open(global),
         },
     );
     let found = session.report(&compiled.diagnostics);

@@ -62,6 +62,11 @@ fn environment(folder: &TreePath) -> Option<&str> {
 }
 
 impl Origins {
+    /// The folders and what they were made from.
+    pub fn iter(&self) -> impl Iterator<Item = (&TreePath, &Origin)> {
+        self.folders.iter()
+    }
+
     /// Each folder and its claim, to change.
     pub fn claims_mut(&mut self) -> impl Iterator<Item = &mut Arc<Claim>> {
         self.folders.values_mut().map(|it| &mut it.claim)

@@ -24,6 +24,8 @@ pub(super) struct Selector {
 enum Pattern {
     Any,
     Exactly(Box<str>),
+    /// Letters, and `None` for a dot that stands for any one: a group as most write it.
+    Dotted(Box<[Option<char>]>),
     Regex(Regex),
 }
 
@@ -36,11 +38,8 @@ impl Pattern {
         if text.is_empty() {
             return Ok(Pattern::Any);
         }
-        if text
-            .chars()
-            .all(|it| it.is_alphanumeric() || matches!(it, '-' | '_' | '/' | ':'))
-        {
-            return Ok(Pattern::Exactly(text.into()));
+        if let Some(pattern) = Pattern::without_regex(text) {
+            return Ok(pattern);
         }
         Regex::new(&format!("^(?:{text})$"))
             .map(Pattern::Regex)
@@ -53,10 +52,36 @@ impl Pattern {
             })
     }
 
+    /// Most patterns say no more than letters and dots, and compiling a regular expression takes longer than all else here.
+    fn without_regex(text: &str) -> Option<Pattern> {
+        let plain = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '/' | ':');
+        let (mut wanted, mut chars) = (Vec::new(), text.chars());
+        while let Some(char) = chars.next() {
+            wanted.push(match char {
+                '.' => None,
+                '\\' => Some(chars.next().filter(|it| *it == '.')?),
+                char => Some(char).filter(|it| plain(*it)).map(Some)?,
+            });
+        }
+        let exact: Option<String> = wanted.iter().copied().collect();
+        Some(match exact {
+            Some(exact) => Pattern::Exactly(exact.into()),
+            None => Pattern::Dotted(wanted.into()),
+        })
+    }
+
     fn matches(&self, text: &str) -> bool {
         match self {
             Pattern::Any => true,
             Pattern::Exactly(wanted) => **wanted == *text,
+            Pattern::Dotted(wanted) => {
+                let mut chars = text.chars();
+                let is_wanted = |wanted: &Option<char>| {
+                    let char = chars.next();
+                    char.is_some_and(|it| wanted.map_or(it != '\n', |wanted| wanted == it))
+                };
+                wanted.iter().all(is_wanted) && chars.next().is_none()
+            }
             Pattern::Regex(regex) => regex.is_match(text),
         }
     }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+pub(super) use crate::schema::own_schema;
 use crate::schema::{Schema, validate};
-use crate::template::is_reserved;
+use crate::template::text_source;
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Node, parse, parse_one};
 
@@ -16,33 +17,7 @@ pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source
             format!("`{path}` can't be read: {error}"),
         )
     })?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let readable = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-        let source = Source::new(path.clone(), readable);
-        let end = source.text.len();
-        let fault = Diagnostic::error("not-utf8", "the file holds bytes that are no UTF-8");
-        let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
-        fault.at(Span::new(&source, end..end)).help(match is_utf16 {
-            true => "the file is UTF-16: save it as UTF-8",
-            false => "save the file as UTF-8",
-        })
-    })?;
-    let source = Source::new(path.clone(), text);
-    match text.char_indices().find(|(_, c)| is_reserved(*c)) {
-        Some((at, c)) => {
-            let fault = Diagnostic::error(
-                "reserved-character",
-                format!(
-                    "the character U+{:X} is reserved for the program's own use",
-                    c as u32
-                ),
-            );
-            Err(fault
-                .at(Span::new(&source, at..at + c.len_utf8()))
-                .help("remove it: it is a private character that no font shows"))
-        }
-        None => Ok(source),
-    }
+    text_source(path, &bytes)
 }
 
 /// All documents of a file; empty ones are left out.
@@ -82,13 +57,6 @@ pub(super) fn read_checked(
     } else {
         Ok(node)
     }
-}
-
-/// A schema that comes with the program.
-pub(super) fn own_schema(name: &str, text: &str) -> Schema {
-    let source = Source::internal(name, text);
-    let node = parse_one(&source).expect("the program's own schemas are YAML, which a test holds");
-    Schema::parse(&node).expect("the program's own schemas are schemas, which a test holds")
 }
 
 /// Whether an `apiVersion` is one of Kubernetes' own groups: the core group, or one without a dot or below `k8s.io`.

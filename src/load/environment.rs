@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use super::claim::{self, Claim};
 use super::document::{own_schema, read_checked, read_documents};
 use super::kind::{ClaimKind, Kinds};
+use super::sync::{self, Argo, Engine, Layout, SourceRef};
+use super::workspace::Workspace;
 use crate::diag::{Diagnostic, Diagnostics, Span, nearest};
 use crate::schema::Schema;
 use crate::tree::{EntryKind, Files, TreePath};
@@ -29,8 +31,12 @@ pub struct Environment {
     pub exclude: Vec<Node>,
     /// CRDs that the cluster has by other means.
     pub provides: Vec<Node>,
+    /// The form of its part of the tree.
+    pub layout: Layout,
     /// The Flux source of the tree.
     pub source: SourceRef,
+    /// What Argo CD must know.
+    pub argo: Argo,
     /// What templates and rules see as `environment`.
     pub values: Node,
     /// Its claims, in the order of files and documents.
@@ -39,25 +45,6 @@ pub struct Environment {
     pub broken: Vec<Broken>,
     /// `environment.yaml`.
     pub span: Span,
-}
-
-/// A sync engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Engine {
-    /// Flux.
-    #[default]
-    Flux,
-}
-
-/// A reference to a Flux source.
-#[derive(Clone, Debug)]
-pub struct SourceRef {
-    /// `GitRepository` and its like.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// Its namespace, where it is not the Flux Kustomization's own.
-    pub namespace: Option<String>,
 }
 
 /// What a document that could not be taken for a claim says it is.
@@ -90,10 +77,35 @@ impl Broken {
 impl Environment {
     /// A base that says nothing, for a workspace without shared claims.
     pub(super) fn base() -> Environment {
-        Environment::new(BASE, &Node::mapping(Mapping::new()))
+        Environment::new(BASE, &Node::mapping(Mapping::new()), None)
     }
 
-    fn new(name: &str, node: &Node) -> Environment {
+    /// Its folder in each part of the tree.
+    pub fn folder(&self) -> &str {
+        match &*self.name {
+            BASE => self.engine.base(),
+            name => name,
+        }
+    }
+
+    /// The name of an Application: with the environment in it, since many clusters can share one Argo CD.
+    pub fn application(&self, name: &str) -> String {
+        format!("{name}-{}", self.name)
+    }
+
+    /// The same for another engine: what the environments of that engine share is rendered from it.
+    pub(super) fn for_engine(&self, engine: Engine) -> Environment {
+        let mut environment = self.clone();
+        environment.engine = engine;
+        // Nobody applies base, so it needs no access to anything.
+        environment.argo.repositories = vec![String::new()];
+        if let Some(values) = environment.values.as_mapping_mut() {
+            values.insert("engine", engine.name());
+        }
+        environment
+    }
+
+    fn new(name: &str, node: &Node, workspace: Option<&Workspace>) -> Environment {
         let spec = |key: &str| node.at_keys(&["spec", key]).filter(|it| !it.is_null());
         let list = |key: &str| {
             spec(key)
@@ -101,25 +113,20 @@ impl Environment {
                 .unwrap_or_default()
                 .to_vec()
         };
-        let source = |key: &str| {
-            spec("source")
-                .and_then(|it| it.get(key)?.as_str())
-                .map(str::to_string)
-        };
         Environment {
             name: name.to_string(),
-            engine: Engine::Flux,
+            engine: sync::engine(node),
+            layout: Layout::of(spec("layout"))
+                .or(workspace.map(|it| it.layout))
+                .unwrap_or_default(),
             labels: spec("labels")
                 .and_then(Node::as_mapping)
                 .cloned()
                 .unwrap_or_default(),
             exclude: list("exclude"),
             provides: list("provides"),
-            source: SourceRef {
-                kind: source("kind").unwrap_or_else(|| "GitRepository".to_string()),
-                name: source("name").unwrap_or_else(|| "flux-system".to_string()),
-                namespace: source("namespace"),
-            },
+            source: sync::source_ref(node),
+            argo: sync::argo(name, node, workspace),
             values: values(name, node),
             claims: Vec::new(),
             broken: Vec::new(),
@@ -155,6 +162,7 @@ fn values(name: &str, node: &Node) -> Node {
 pub(super) fn read(
     files: &dyn Files,
     name: &str,
+    workspace: &Workspace,
     kinds: &Kinds,
     diagnostics: &mut Diagnostics,
 ) -> Option<Environment> {
@@ -170,7 +178,9 @@ pub(super) fn read(
         _ => match read_checked(files, &path, schema(), "Environment") {
             Ok(node) => {
                 check_name(name, &node, diagnostics);
-                Environment::new(name, &node)
+                let environment = Environment::new(name, &node, Some(workspace));
+                check_sync(&environment, &node, diagnostics);
+                environment
             }
             Err(faults) => {
                 diagnostics.extend(faults);
@@ -195,8 +205,22 @@ pub(super) fn read(
     Some(environment)
 }
 
+/// Base belongs to no engine, whatever it says: it is rendered for each that is in use.
+fn check_sync(environment: &Environment, node: &Node, diagnostics: &mut Diagnostics) {
+    if environment.name != BASE {
+        return sync::check(node, environment.engine, &environment.argo, diagnostics);
+    }
+    for key in ["layout", "source", "argo"] {
+        if let Some(found) = node.at_keys(&["spec", key]).filter(|it| !it.is_null()) {
+            let message = format!("`environments/base` is synced by nothing: it has no `{key}`");
+            let fault = Diagnostic::error("invalid-value", message).at(found);
+            diagnostics.push(fault.help("remove it here, and write it in the environments"));
+        }
+    }
+}
+
 fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
-    const RESERVED: [&str; 2] = ["overlay", "flux-system"];
+    const RESERVED: [&str; 3] = ["base-argo", "overlay", "flux-system"];
     let Some(given) = node.at_keys(&["metadata", "name"]) else {
         return;
     };

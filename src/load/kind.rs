@@ -256,15 +256,15 @@ fn read(
 }
 
 /// Compiles what a kind says, and gathers what is wrong with it.
-struct Compiler<'a> {
+struct Compiler<'a, 'c> {
     files: &'a dyn Files,
     folder: &'a TreePath,
     kind: &'a str,
-    templates: &'a mut Templates,
+    templates: &'a mut Templates<'c>,
     faults: Diagnostics,
 }
 
-impl Compiler<'_> {
+impl Compiler<'_, '_> {
     fn kind(&mut self, node: &Node) -> Option<ClaimKind> {
         let spec = node.get("spec")?;
         let text = |key: &str| spec.get(key).and_then(Node::as_str);

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use crate::compose::Expected;
 use crate::diag::{Diagnostic, Diagnostics, Severity, each};
-use crate::kustomize::{self, Options};
+use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
-use crate::tree::Tree;
-use crate::yaml::to_build_form;
+use crate::tree::{Tree, TreePath};
+use crate::yaml::{Mapping, Node, builds_alike, to_build_form, to_claims_form};
 
 /// Proves each folder. Errors: `overlay-not-proven`.
 pub fn prove(tree: &Tree, expected: &[Expected], diagnostics: &mut Diagnostics) {
@@ -19,7 +19,10 @@ pub fn prove(tree: &Tree, expected: &[Expected], diagnostics: &mut Diagnostics) 
 }
 
 fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
-    let built = kustomize::build(tree, &expected.folder, &Options::default());
+    let built = match expected.is_flat {
+        true => build_flat(tree, &expected.folder),
+        false => kustomize::build(tree, &expected.folder, &Options::default()),
+    };
     if let Some(fault) = built
         .diagnostics
         .into_iter()
@@ -50,12 +53,25 @@ fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
     );
 }
 
+/// A folder without a kustomization is built as Flux builds it: by one that lists all of its files.
+fn build_flat(tree: &Tree, folder: &TreePath) -> Built {
+    let mut tree = tree.folder(folder);
+    let names = tree.iter().map(|it| Node::string(it.0.as_str()));
+    let kustomization = Mapping::from([("resources", Node::sequence(names))]);
+    let text = to_claims_form(&Node::mapping(kustomization));
+    tree.insert(TreePath::root().child(FILE_NAMES[0]), text.into_bytes());
+    kustomize::build(&tree, &TreePath::root(), &Options::default())
+}
+
 fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {
     objects.iter().map(|it| (it.id(), it)).collect()
 }
 
 /// The first line in which two objects differ as `kustomize build` prints them.
 fn difference(wanted: &Object, built: &Object) -> Option<String> {
+    if builds_alike(&wanted.node, &built.node) {
+        return None;
+    }
     let (wanted, built) = match (to_build_form(&wanted.node), to_build_form(&built.node)) {
         (Ok(wanted), Ok(built)) => (wanted, built),
         (Err(fault), _) | (_, Err(fault)) => return Some(fault.message),

@@ -10,8 +10,10 @@ mod normal;
 mod provided;
 mod reference;
 mod select;
+mod written;
 
 pub use instance::{Instance, is_true};
+pub use written::{Written, written};
 
 use crate::diag::{Diagnostic, Diagnostics, each};
 use crate::load::{Environment, Repository};
@@ -26,15 +28,15 @@ pub struct Resolved<'a> {
 
 /// All environments, and base for what they share.
 pub struct Resolution<'a> {
-    /// `environments/base`: the shared claims that some environment takes.
-    pub base: Resolved<'a>,
+    /// `environments/base`, for each engine: the shared claims that some environment of the engine takes.
+    pub bases: Vec<Resolved<'a>>,
     /// The environments asked for.
     pub environments: Vec<Resolved<'a>>,
 }
 
 /// Resolves the environments that `wanted` names, all of them where it names none.
 pub fn resolve<'a>(
-    repository: &'a Repository,
+    repository: &'a Repository<'a>,
     wanted: &[String],
     diagnostics: &mut Diagnostics,
 ) -> Resolution<'a> {
@@ -45,11 +47,17 @@ pub fn resolve<'a>(
         .collect();
     unknown_environments(repository, wanted, diagnostics);
     let is_wanted = |name: &String| wanted.is_empty() || wanted.contains(name);
-    let base_claims = select::base(&repository.base, &selections, diagnostics);
-    let base = Resolved {
-        environment: &repository.base,
-        instances: base_instances(repository, base_claims, diagnostics),
-    };
+    select::check_base(&repository.base, diagnostics);
+    let bases = repository.bases.iter().map(|environment| Resolved {
+        environment,
+        instances: base_instances(
+            repository,
+            environment,
+            select::base(environment, &selections),
+            diagnostics,
+        ),
+    });
+    let bases = bases.collect();
     let wanted: Vec<_> = selections
         .into_iter()
         .filter(|it| is_wanted(&it.environment.name))
@@ -64,18 +72,22 @@ pub fn resolve<'a>(
             instances,
         }
     });
-    Resolution { base, environments }
+    Resolution {
+        bases,
+        environments,
+    }
 }
 
 /// Base's own faults say that they are base's: what an environment adds does not help it.
 fn base_instances(
     repository: &Repository,
+    base: &Environment,
     claims: Vec<select::Selected<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
     const ALONE: &str = "`environments/base` must be valid alone: give the field a neutral value there, or move the whole claim to the environments";
     let mut faults = Diagnostics::default();
-    let instances = instance::resolve_all(repository, &repository.base, claims, &mut faults);
+    let instances = instance::resolve_all(repository, base, claims, &mut faults);
     diagnostics.extend(faults.into_iter().map(|fault| {
         if fault.code == "missing-field" || fault.code == "broken-rule" {
             fault.help(ALONE)

@@ -31,7 +31,7 @@ pub(super) fn resolve_in_order(
 }
 
 struct Order<'a> {
-    repository: &'a Repository,
+    repository: &'a Repository<'a>,
     environment: &'a Environment,
     drafts: BTreeMap<String, Draft>,
     /// The claims that are being finished, outermost first.

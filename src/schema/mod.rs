@@ -18,5 +18,6 @@ pub use custom::CustomResource;
 pub use defaults::apply_defaults;
 pub use document::OpenApi;
 pub use kinds::{ListRule, Schemas, TypeRef};
+pub use parse::own_schema;
 pub use structural::{ConditionalDefault, ListType, Schema};
 pub use validate::validate;

@@ -6,8 +6,8 @@ use super::pattern::Pattern;
 use super::structural::{
     Additional, ConditionalDefault, Format, Limits, ListType, Logic, Range, Schema, Types,
 };
-use crate::diag::{Diagnostic, Diagnostics};
-use crate::yaml::{Mapping, Node};
+use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::yaml::{Mapping, Node, parse_one};
 
 /// Whose schemas are read, and so how much is forgiven.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,13 @@ pub(super) enum Dialect {
     Crd,
     /// A definition of Kubernetes' OpenAPI document.
     OpenApi,
+}
+
+/// A schema that comes with the program.
+pub fn own_schema(name: &str, text: &str) -> Schema {
+    let source = Source::internal(name, text);
+    let node = parse_one(&source).expect("the program's own schemas are YAML, which a test holds");
+    Schema::parse(&node).expect("the program's own schemas are schemas, which a test holds")
 }
 
 impl Schema {

@@ -8,10 +8,14 @@
 mod builtin;
 mod filters;
 mod placeholder;
+mod reader;
+mod source;
 mod value;
 
 pub use builtin::{BUILTIN, builtin};
 pub use placeholder::is_reserved;
+pub use reader::{Question, Reader};
+pub use source::text_source;
 pub use value::Context;
 
 use std::collections::BTreeMap;
@@ -27,9 +31,10 @@ use crate::yaml::{Node, View};
 const FUEL: u64 = 5_000_000;
 
 /// Compiled templates and expressions by name.
-pub struct Templates {
+pub struct Templates<'a> {
     environment: Environment<'static>,
     origins: BTreeMap<String, Origin>,
+    readers: reader::Readers<'a>,
 }
 
 /// Where a template's text stands: the byte at `offset` of the text is the first of the span.
@@ -38,8 +43,8 @@ struct Origin {
     offset: usize,
 }
 
-impl Default for Templates {
-    fn default() -> Templates {
+impl<'a> Default for Templates<'a> {
+    fn default() -> Templates<'a> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         // Any escaping marks what a macro or a block captures as safe, which is how captured placeholders are told from values.
@@ -53,11 +58,17 @@ impl Default for Templates {
         Templates {
             environment,
             origins: BTreeMap::new(),
+            readers: reader::Readers::default(),
         }
     }
 }
 
-impl Templates {
+impl<'a> Templates<'a> {
+    /// Adds a function that expressions can call: it reads what is no part of a claim.
+    pub fn add_reader(&mut self, name: &'static str, reader: Reader<'a>) {
+        self.readers.add(&mut self.environment, name, reader);
+    }
+
     /// Adds a template file under a name that includes and imports can use. Errors: `template-syntax`.
     pub fn add(&mut self, name: &str, source: &Arc<Source>) -> Result<(), Diagnostic> {
         let span = Span::new(source, 0..source.text.len());
@@ -140,8 +151,22 @@ impl Templates {
     fn run(&self, name: &str, context: &Context) -> Result<(String, Vec<Node>), Diagnostic> {
         let told = |error: Error| self.diagnostic("template-error", name, &error);
         let template = self.environment.get_template(name).map_err(told)?;
-        let (text, values) = placeholder::collect(context, || template.render(context.to_value()));
-        Ok((text.map_err(told)?, values))
+        loop {
+            let render = || template.render(context.to_value());
+            let rendered = placeholder::collect(context, render);
+            match (rendered.result, rendered.question) {
+                (Ok(text), _) => return Ok((text, rendered.values)),
+                (Err(error), None) => return Err(told(error)),
+                (Err(error), Some(question)) => {
+                    let answered = self.readers.answer(&question);
+                    answered.map_err(|fault| {
+                        let place = || question.place.or_else(|| told(error).span);
+                        let span = fault.span.clone().or_else(place);
+                        Diagnostic { span, ..fault }
+                    })?;
+                }
+            }
+        }
     }
 
     fn source_of(&self, name: &str) -> Arc<Source> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use minijinja::{Environment, Error, ErrorKind, Output, Value};
 
+use super::reader::Question;
 use super::value::{Context, LastRead, to_node};
 use crate::diag::{Source, Span};
 use crate::yaml::{Entry, Kind, Mapping, Node, Style, View};
@@ -27,18 +28,44 @@ thread_local! {
 struct Current {
     values: Vec<Node>,
     last: LastRead,
+    question: Option<Question>,
 }
 
-/// Runs a rendering and gives the values that it printed, by number.
-pub(super) fn collect<T>(context: &Context, render: impl FnOnce() -> T) -> (T, Vec<Node>) {
+/// What a rendering came to.
+pub(super) struct Collected<T> {
+    pub(super) result: T,
+    /// The values that it printed, by number.
+    pub(super) values: Vec<Node>,
+    /// What it asked for and did not get.
+    pub(super) question: Option<Question>,
+}
+
+/// Runs a rendering.
+pub(super) fn collect<T>(context: &Context, render: impl FnOnce() -> T) -> Collected<T> {
     let current = Current {
         values: Vec::new(),
         last: context.last_read(),
+        question: None,
     };
     CURRENT.set(Some(current));
     let result = render();
-    let values = CURRENT.take().map(|it| it.values);
-    (result, values.unwrap_or_default())
+    let current = CURRENT.take();
+    let (values, question) = current.map_or((Vec::new(), None), |it| (it.values, it.question));
+    Collected {
+        result,
+        values,
+        question,
+    }
+}
+
+/// Leaves a question with the rendering that this thread is at, which is to end. `make` gets the scalar that was read last.
+pub(super) fn ask(make: impl FnOnce(Option<&Node>) -> Question) {
+    CURRENT.with_borrow_mut(|current| {
+        if let Some(current) = current {
+            let last = current.last.lock().unwrap_or_else(PoisonError::into_inner);
+            current.question = Some(make(last.as_ref()));
+        }
+    });
 }
 
 /// Makes every printed expression a placeholder.

@@ -13,8 +13,24 @@ use crate::yaml::{Kind, Node, Style, Tag, View};
 /// prints a plain text to minijinja, and the note says which line of which claim it stood on.
 #[derive(Default)]
 pub struct Context {
-    values: Vec<(Box<str>, Value)>,
+    names: Arc<Names>,
     last: LastRead,
+}
+
+/// Names and their values. A template is handed the list itself: there are many expressions, and each of them looks up few names.
+#[derive(Clone, Debug, Default)]
+struct Names(Vec<(Box<str>, Value)>);
+
+impl Object for Names {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let key = key.as_str()?;
+        let found = self.0.iter().find(|it| *it.0 == *key)?;
+        Some(found.1.clone())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.iter().map(|it| Value::from(&*it.0)).collect())
+    }
 }
 
 /// The scalar that was read last.
@@ -36,14 +52,15 @@ impl Context {
     #[must_use]
     pub fn child(&self) -> Context {
         Context {
-            values: self.values.clone(),
+            names: self.names.clone(),
             last: self.last.clone(),
         }
     }
 
     fn set_value(&mut self, name: &str, value: Value) {
-        self.values.retain(|it| *it.0 != *name);
-        self.values.push((name.into(), value));
+        let names = &mut Arc::make_mut(&mut self.names).0;
+        names.retain(|it| *it.0 != *name);
+        names.push((name.into(), value));
     }
 
     fn wrap(&self, node: &Node) -> Value {
@@ -55,11 +72,7 @@ impl Context {
     }
 
     pub(super) fn to_value(&self) -> Value {
-        Value::from_pairs(
-            self.values
-                .iter()
-                .map(|(name, value)| (name.to_string(), value.clone())),
-        )
+        Value::from_dyn_object(self.names.clone())
     }
 
     pub(super) fn last_read(&self) -> LastRead {

@@ -5,6 +5,7 @@
 //! `kustomize build` prints) and the kyaml form (what kustomize's library prints of a tree). Which form is written is no part
 //! of a node. Comments are no part of one either: the reader gives their places, and no writer writes them.
 
+mod edit;
 mod embedded;
 mod mapping;
 mod node;
@@ -14,13 +15,15 @@ mod scalar;
 mod timestamp;
 mod write;
 
+pub use edit::{remove_from_text, set_in_text};
 pub use mapping::{Entry, Mapping};
 pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};
 pub use read::{
-    Parsed, parse, parse_as_kustomize, parse_one, parse_one_with_duplicates, parse_with_comments,
+    Written, parse, parse_as_kustomize, parse_as_written, parse_one, parse_one_with_duplicates,
 };
 pub use scalar::{Kind, resolve};
 pub use write::{
-    is_block_text, is_plain, to_build_form, to_claims_form, to_kyaml_form, to_kyaml_value_form,
+    builds_alike, is_block_text, is_plain, to_build_form, to_claims_form, to_kyaml_form,
+    to_kyaml_value_form, to_written_form,
 };

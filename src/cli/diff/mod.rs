@@ -9,6 +9,7 @@ use self::sides::{Opened, compare_rendered, open};
 use super::{Global, Outcome, output, session};
 use crate::compare::{Comparison, compare};
 use crate::diff::Salt;
+use crate::load::is_base;
 use crate::report::{
     Format, MarkdownOptions, View, annotations, changes, changes_json, changes_patch, html,
     markdown, report,
@@ -90,7 +91,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 
 /// The environment of a folder of a rendered tree: `apps/prod/orders`, `clusters/prod`. Nothing is applied from base.
 fn environment(part: &TreePath) -> Option<String> {
-    let environment = part.parts().nth(1).filter(|it| *it != "base");
+    let environment = part.parts().nth(1).filter(|it| !is_base(it));
     environment.map(str::to_string)
 }
 
@@ -128,7 +129,7 @@ fn print(
 }
 
 /// Random, so that a digest of a hidden value can be compared within one report and looked up nowhere.
-fn salt() -> Salt {
+pub(in crate::cli) fn salt() -> Salt {
     let bytes = || RandomState::new().build_hasher().finish().to_le_bytes();
     Salt::new(&[bytes(), bytes()].concat())
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use super::super::session::{self, WORKSPACE};
-use super::super::{Global, output};
+use super::super::{Global, cache, output};
 use super::{environment, salt};
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
 use crate::disk::{Folder, Repository, WorkTree, find_upwards};
@@ -89,9 +89,13 @@ impl Opened {
     }
 
     /// What the workspace renders to, if it is one.
-    fn render(&self) -> Option<Compiled> {
+    fn render(&self, global: &Global) -> Option<Compiled> {
         let files = Below::new(&*self.files, self.root.clone());
-        let compile = || compile(&files, &Options::default());
+        let options = Options {
+            cache: cache::open(global),
+            ..Options::default()
+        };
+        let compile = || compile(&files, &options);
         self.is_workspace().then(compile)
     }
 
@@ -126,7 +130,7 @@ pub(super) fn compare_rendered(
     [before, after]: &[Opened; 2],
     global: &Global,
 ) -> Result<Comparison> {
-    let (old, new) = rayon::join(|| before.render(), || after.render());
+    let (old, new) = rayon::join(|| before.render(global), || after.render(global));
     let (old, new) = (before.rendered(old, global)?, after.rendered(new, global)?);
     Ok(compare(&old.side(), &new.side(), &environment, &salt()))
 }

@@ -9,6 +9,7 @@ use crate::diag::{Diagnostic, Source};
 use crate::yaml::{Entry, Kind, Node, Style, Tag, View, parse_one, resolve, timestamp};
 
 /// A scalar to be printed.
+#[derive(PartialEq, Eq)]
 pub(super) enum Value<'a> {
     /// A null, a boolean or a number: printed as it is.
     Word(Cow<'a, str>),

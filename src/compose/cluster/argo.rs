@@ -1,0 +1,171 @@
+//! The Applications of each claim, and the root Application that brings them all (argoproj.io/v1alpha1).
+//!
+//! An Application names none that it waits for; the waves of the root Application are the order. A wave begins when the one
+//! before is healthy.
+
+use super::waves::{WAVE, waves};
+use super::{Order, folder, project, put};
+use crate::compose::{self, Composed, Composition, Laid, form, overlay};
+use crate::delivery::Delivery;
+use crate::delivery::argo::{
+    SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
+};
+use crate::diag::Diagnostics;
+use crate::load::{Environment, OWN_CLUSTER, Workspace};
+use crate::object::Object;
+use crate::render::plain_name;
+use crate::tree::TreePath;
+use crate::yaml::{Mapping, Node};
+
+/// The one file of the folder that is applied by hand.
+const ROOT: &str = "root.yaml";
+
+/// `<claim>/<application>.yaml`, `project.yaml` and `root.yaml`.
+pub(super) fn write(
+    composition: &mut Composition,
+    workspace: &Workspace,
+    laid: &Laid<'_>,
+    order: &Order,
+    diagnostics: &mut Diagnostics,
+) {
+    let environment = laid.environment;
+    let waves = waves(&laid.deliveries, order);
+    let mut all = Vec::new();
+    for delivery in laid.deliveries.iter().filter(|it| !it.is_empty()) {
+        let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
+        for (wave, mut object) in of_claim(workspace, laid, delivery, wave, diagnostics) {
+            let name = plain_name(object.name());
+            let path = folder(environment).child(&delivery.name);
+            finish(&mut object, environment, wave);
+            let composed = Composed {
+                title: delivery.title.clone(),
+                body: form::object(&object.node),
+            };
+            let file = path.child(&format!("{name}.yaml"));
+            composition.files.insert(file, composed);
+            all.push(object);
+        }
+    }
+    let project = project::project(laid, &all);
+    let root = root(workspace, environment);
+    for (file, object) in [("project.yaml", project), (ROOT, root)] {
+        put(composition, environment, file, form::object(&object));
+    }
+}
+
+/// A claim's Applications with their waves: what comes first, then the claim's folder, then its charts.
+fn of_claim(
+    workspace: &Workspace,
+    laid: &Laid<'_>,
+    delivery: &Delivery,
+    mut wave: usize,
+    diagnostics: &mut Diagnostics,
+) -> Vec<(usize, Object)> {
+    let charts = delivery.releases.iter().map(|it| it.object.clone());
+    let charts = overlay::with_common(charts.collect(), &laid.common, diagnostics);
+    let own =
+        (!delivery.files.is_empty()).then(|| of_folder(workspace, laid.environment, delivery));
+    let steps = [delivery.first.clone(), own.into_iter().collect(), charts];
+    let mut applications = Vec::new();
+    for objects in steps.into_iter().filter(|it| !it.is_empty()) {
+        applications.extend(objects.into_iter().map(|it| (wave, it)));
+        wave += 1;
+    }
+    applications
+}
+
+/// The Application of a claim's folder.
+fn of_folder(workspace: &Workspace, environment: &Environment, delivery: &Delivery) -> Object {
+    let argo = &environment.argo;
+    let path = compose::folder::path(delivery, environment);
+    let options = [SERVER_SIDE_APPLY, "SkipDryRunOnMissingResource=true"];
+    let policy = sync_policy(Some(automated(true, true)), &options, None);
+    let source = source(workspace, environment, &path);
+    let spec = spec(argo, source, Some(main_namespace(delivery)), policy);
+    let name = Node::string(delivery.name.as_str());
+    let mut node = object(argo, "Application", name, spec);
+    if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        metadata.insert("annotations", server_side_diff());
+        metadata.insert("finalizers", finalizers());
+    }
+    Object::new(node)
+}
+
+/// A namespace that the claim uses: Argo CD wants one that the project permits, though each object names its own.
+fn main_namespace(delivery: &Delivery) -> Node {
+    let objects = || delivery.files.iter().map(|it| &it.object);
+    let used = objects().map(Object::namespace).find(|it| !it.is_empty());
+    let made = || {
+        objects()
+            .find(|it| it.kind() == "Namespace")
+            .map(Object::name)
+    };
+    Node::string(used.or_else(made).unwrap_or("default"))
+}
+
+/// A folder of the tree, as a source.
+fn source(workspace: &Workspace, environment: &Environment, folder: &TreePath) -> Mapping {
+    let above = workspace.sync_path.trim_start_matches("./");
+    let path = match above {
+        "" | "." => folder.to_string(),
+        above => format!("{above}/{folder}"),
+    };
+    Mapping::from([
+        ("repoURL", Node::string(environment.argo.url.as_str())),
+        (
+            "targetRevision",
+            Node::string(environment.argo.revision.as_str()),
+        ),
+        ("path", Node::string(path)),
+    ])
+}
+
+/// Gives an Application its full name and its wave.
+fn finish(object: &mut Object, environment: &Environment, wave: usize) {
+    let name = environment.application(object.name());
+    let Some(metadata) = object.node.get_mut("metadata") else {
+        return;
+    };
+    if let Some(metadata) = metadata.as_mapping_mut() {
+        metadata.insert("name", name);
+        let none = || Node::mapping(Mapping::new());
+        let annotations = metadata.get_or_insert_with("annotations", none);
+        if let Some(annotations) = annotations.as_mapping_mut() {
+            annotations.insert(WAVE, wave.to_string());
+        }
+    }
+}
+
+/// The Application that brings the others. It is not among them, for it would wait for itself; and without a finalizer, for
+/// its deletion would take the whole cluster down.
+fn root(workspace: &Workspace, environment: &Environment) -> Node {
+    let mut source = source(workspace, environment, &folder(environment));
+    let directory = [
+        ("recurse", Node::bool(true)),
+        ("exclude", Node::constant(ROOT)),
+    ];
+    source.insert("directory", Mapping::from(directory));
+    let destination = Mapping::from([
+        ("server", Node::constant(OWN_CLUSTER)),
+        (
+            "namespace",
+            Node::string(environment.argo.namespace.as_str()),
+        ),
+    ]);
+    let policy = sync_policy(Some(automated(true, true)), &[SERVER_SIDE_APPLY], None);
+    let spec = Mapping::from([
+        (
+            "project",
+            Node::string(environment.argo.root_project.as_str()),
+        ),
+        ("source", Node::mapping(source)),
+        ("destination", Node::mapping(destination)),
+        ("syncPolicy", Node::mapping(policy)),
+    ]);
+    let name = Node::string(environment.name.as_str());
+    let mut node = object(&environment.argo, "Application", name, spec);
+    if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        metadata.insert("annotations", server_side_diff());
+    }
+    node
+}

@@ -1,0 +1,37 @@
+//! `clusters/<env>/`: what the sync engine is told, a claim at a time.
+
+mod argo;
+mod flux;
+mod project;
+mod waves;
+
+use super::order::Order;
+use super::{Composed, Composition, Laid};
+use crate::diag::Diagnostics;
+use crate::load::{Engine, Environment, Workspace};
+use crate::tree::TreePath;
+
+pub(super) fn write(
+    composition: &mut Composition,
+    workspace: &Workspace,
+    laid: &Laid<'_>,
+    order: &Order,
+    diagnostics: &mut Diagnostics,
+) {
+    match laid.environment.engine {
+        Engine::Flux => flux::write(composition, workspace, laid, order),
+        Engine::Argo => argo::write(composition, workspace, laid, order, diagnostics),
+    }
+}
+
+/// `clusters/<env>`.
+fn folder(environment: &Environment) -> TreePath {
+    TreePath::root().child("clusters").child(&environment.name)
+}
+
+/// Puts a file of the environment itself into its folder.
+fn put(composition: &mut Composition, environment: &Environment, file: &str, body: String) {
+    let title = format!("Environment/{}", environment.name);
+    let path = folder(environment).child(file);
+    composition.files.insert(path, Composed { title, body });
+}

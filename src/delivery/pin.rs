@@ -1,0 +1,102 @@
+//! A chart's version as the lock has it.
+
+use crate::chart::{Charts, Found, LOCK, Request, is_exact};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::yaml::Node;
+
+/// The intent with the exact version of its chart, where something says which that is.
+///
+/// Findings: `floating-version` for a range that nothing pins, `stale-pin` for a lock that has only other versions.
+pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagnostics) -> Node {
+    let mut pinned = intent.clone();
+    let Some(chart) = pinned.at_keys_mut(&["spec", "chart"]) else {
+        return pinned;
+    };
+    let place = place(intent, chart.get("version").unwrap_or(chart).span());
+    let request = request(intent, chart, &place);
+    let version = match version(&request, charts) {
+        Ok(version) => version,
+        Err(fault) => {
+            diagnostics.push(fault.at(&place));
+            None
+        }
+    };
+    if let (Some(version), Some(chart)) = (version, chart.as_mapping_mut()) {
+        let at = chart.get("version").map_or(&place, Node::span).clone();
+        chart.insert("version", Node::string(version).at(at));
+    }
+    pinned
+}
+
+/// Where a person can change the version. The default of a built-in kind stands nowhere, so that is the claim.
+fn place(intent: &Node, version: &Span) -> Span {
+    match version.path().as_str().starts_with('<') {
+        true => intent.span().clone(),
+        false => version.clone(),
+    }
+}
+
+fn request(intent: &Node, chart: &Node, place: &Span) -> Request {
+    let text = |key: &str| chart.get(key).and_then(Node::as_str).unwrap_or("");
+    let insecure = intent.at_keys(&["spec", "insecure"]);
+    Request {
+        digest: Some(text("digest").to_string()).filter(|it| !it.is_empty()),
+        plain: insecure.and_then(Node::as_bool) == Some(true),
+        span: Some(place.clone()),
+        ..Request::new(text("repository"), text("name"), Some(text("version")))
+    }
+}
+
+/// The version to write in place of the one that is asked for; `None` where that one says it all.
+fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Diagnostic> {
+    let (name, requested) = (&request.name, request.requested());
+    if request.range().is_none() {
+        let version = request.version.as_deref().unwrap_or("");
+        let message = format!("`{version}` is no version and no range of versions");
+        let fault = Diagnostic::error("invalid-value", message);
+        return Err(fault.help("write a version such as `1.2.3`, or a range such as `>=1.2.0`"));
+    }
+    let found = charts.version(request);
+    if request.is_local() {
+        let message = format!(
+            "a cluster can't pull from `{}`, a folder of the workspace",
+            request.repository
+        );
+        let fault = Diagnostic::error("invalid-value", message);
+        return Err(fault.help("give the registry that the chart is published to; with `folder` under `spec.charts.sources` of `pleach.yaml` it is read from here all the same"));
+    }
+    let versions = match found {
+        Found::Version(version) => return Ok(Some(version)),
+        Found::Nothing(versions) => versions,
+    };
+    if !versions.is_empty() {
+        let versions = versions.join(", ");
+        let message = format!("`{LOCK}` has `{name}` {versions}, which is not what this asks for");
+        let fault = Diagnostic::warning("stale-pin", message);
+        return Err(fault.help("run `pleach vendor`, which pins what claims ask for"));
+    }
+    if is_exact(requested) || request.digest.is_some() {
+        return Ok(None);
+    }
+    let message = match &request.version {
+        Some(range) => {
+            format!("`{range}` means another version of `{name}` whenever one is published")
+        }
+        None => format!("no version is given: each newly published one of `{name}` is installed"),
+    };
+    let fault = Diagnostic::warning("floating-version", message);
+    Err(fault.help("run `pleach vendor`, which pins it, or write an exact version"))
+}
+
+/// Says which entries of the lock nothing asks for.
+pub fn unused_pins(charts: &Charts<'_>) -> impl Iterator<Item = Diagnostic> {
+    charts.unused().into_iter().map(|pin| {
+        let message = format!("no claim asks for `{}` {}", pin.name, pin.requested);
+        let fault = Diagnostic::warning("unused-pin", message);
+        let fault = match &pin.span {
+            Some(span) => fault.at(span),
+            None => fault,
+        };
+        fault.help("run `pleach vendor`, which removes the entry")
+    })
+}

@@ -1,0 +1,92 @@
+//! Functions that read: `chart(repository, name, version)`.
+//!
+//! minijinja's functions can't borrow, and what there is to read is borrowed. So a call without an answer leaves a question and
+//! ends the rendering; the question is answered and the rendering begins again. Each question is answered once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minijinja::value::Rest;
+use minijinja::{Environment, Error, ErrorKind, Value};
+
+use super::placeholder::ask;
+use super::value::from_node;
+use crate::diag::{Diagnostic, Span};
+use crate::yaml::Node;
+
+/// Gives the value of a call.
+pub type Reader<'a> = Box<dyn Fn(&Question) -> Result<Node, Diagnostic> + Send + Sync + 'a>;
+
+/// A call of a reader.
+#[derive(Clone, Debug)]
+pub struct Question {
+    function: &'static str,
+    /// The arguments as texts; empty for none.
+    pub arguments: Vec<String>,
+    /// Where the last argument stands, if a person wrote it.
+    pub place: Option<Span>,
+}
+
+impl Question {
+    /// An argument, counted from 0; empty where it is not given.
+    pub fn argument(&self, at: usize) -> &str {
+        self.arguments.get(at).map_or("", String::as_str)
+    }
+}
+
+type Answers = Arc<Mutex<BTreeMap<(&'static str, Vec<String>), Value>>>;
+
+#[derive(Default)]
+pub(super) struct Readers<'a> {
+    readers: BTreeMap<&'static str, Reader<'a>>,
+    answers: Answers,
+}
+
+impl<'a> Readers<'a> {
+    pub(super) fn add(
+        &mut self,
+        environment: &mut Environment<'static>,
+        name: &'static str,
+        reader: Reader<'a>,
+    ) {
+        self.readers.insert(name, reader);
+        let answers = self.answers.clone();
+        environment.add_function(name, move |arguments: Rest<Value>| {
+            let text = |it: &Value| match it.is_undefined() || it.is_none() {
+                true => String::new(),
+                false => it.to_string(),
+            };
+            let arguments: Vec<String> = arguments.iter().map(text).collect();
+            let answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(value) = answers.get(&(name, arguments.clone())) {
+                return Ok(value.clone());
+            }
+            drop(answers);
+            ask(|last| Question {
+                function: name,
+                place: place(last, &arguments),
+                arguments,
+            });
+            Err(Error::new(ErrorKind::InvalidOperation, "not yet read"))
+        });
+    }
+
+    /// Finds what a call was without.
+    pub(super) fn answer(&self, question: &Question) -> Result<(), Diagnostic> {
+        let unknown = || Diagnostic::error("template-error", "there is nothing to read here");
+        let reader = self.readers.get(question.function).ok_or_else(unknown)?;
+        let value = from_node(&reader(question)?);
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.insert((question.function, question.arguments.clone()), value);
+        Ok(())
+    }
+}
+
+/// The scalar that was read last is an argument, if it says the same as one.
+fn place(last: Option<&Node>, arguments: &[String]) -> Option<Span> {
+    let last = last.filter(|it| it.has_origin())?;
+    let is_argument = arguments
+        .iter()
+        .any(|it| Some(it.as_str()) == last.as_str());
+    is_argument.then(|| last.span().clone())
+}

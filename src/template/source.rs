@@ -1,0 +1,38 @@
+//! Bytes to a text whose characters templates can take.
+
+use std::sync::Arc;
+
+use super::placeholder::is_reserved;
+use crate::diag::{Diagnostic, Source, Span};
+use crate::tree::TreePath;
+
+/// The text of a file. Errors: `not-utf8`, `reserved-character`.
+pub fn text_source(path: &TreePath, bytes: &[u8]) -> Result<Arc<Source>, Diagnostic> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let readable = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let source = Source::new(path.clone(), String::from_utf8_lossy(readable));
+        let end = source.text.len();
+        let fault = Diagnostic::error("not-utf8", "the file holds bytes that are no UTF-8");
+        let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        fault.at(Span::new(&source, end..end)).help(match is_utf16 {
+            true => "the file is UTF-16: save it as UTF-8",
+            false => "save the file as UTF-8",
+        })
+    })?;
+    let source = Source::new(path.clone(), text);
+    match text.char_indices().find(|(_, c)| is_reserved(*c)) {
+        Some((at, c)) => {
+            let fault = Diagnostic::error(
+                "reserved-character",
+                format!(
+                    "the character U+{:X} is reserved for the program's own use",
+                    c as u32
+                ),
+            );
+            Err(fault
+                .at(Span::new(&source, at..at + c.len_utf8()))
+                .help("remove it: it is a private character that no font shows"))
+        }
+        None => Ok(source),
+    }
+}

@@ -1,0 +1,30 @@
+//! `pleach vendor` and `pleach publish chart`: the real program against servers on loopback, a real registry among them.
+
+mod http;
+mod place;
+mod registry;
+mod server;
+mod tls;
+
+use pleach::disk::Folder;
+use pleach::{Options, compile};
+
+#[test]
+fn what_is_read_of_charts_is_noted() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/chart-values/input");
+    let read = compile(&Folder::open(&root).unwrap(), &Options::default()).read_set;
+    let files: Vec<&str> = read.files.iter().map(|it| it.as_str()).collect();
+    for file in [
+        "pleach.lock",
+        "charts/web/values.yaml",
+        "charts/web/values-production.yaml",
+        "vendor/charts/store-2.3.4.tgz",
+    ] {
+        assert!(files.contains(&file), "{file}");
+    }
+    assert!(
+        !files
+            .iter()
+            .any(|it| it.starts_with("charts/web/templates"))
+    );
+}
