@@ -176,7 +176,10 @@ fn origin(expected: Expected) -> (TreePath, Origin) {
         owner: expected.owner,
         span: Some(expected.span),
     };
+    let environment = expected.folder.parts().nth(1);
+    let environment = environment.filter(|it| !load::is_base(it));
     let origin = Origin {
+        environment: environment.map(str::to_string),
         claim: Arc::new(claim),
         objects: expected.objects,
     };

@@ -72,6 +72,11 @@ impl Format {
         Format::Junit,
     ];
 
+    /// Whether it is the output of a run, which a service takes, and not said beside it.
+    pub fn is_for_services(self) -> bool {
+        !matches!(self, Format::Human | Format::Short | Format::Json)
+    }
+
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
