@@ -79,8 +79,20 @@ pub enum Difference {
 }
 
 impl Difference {
-    /// One text for differences that are equal.
+    /// The generated name of which only the hash differs, without it.
+    pub fn rehashed(&self) -> Option<&str> {
+        let Difference::Changed(before, after) = self else {
+            return None;
+        };
+        let name = pair::hashless(before.as_string()?)?;
+        (pair::hashless(after.as_string()?)? == name).then_some(name)
+    }
+
+    /// One text for differences that are equal. A hash follows from content that is told where it changes.
     pub fn key(&self) -> String {
+        if let Some(name) = self.rehashed() {
+            return format!("# {name}");
+        }
         match self {
             Difference::Added(value) => format!("+ {}", canonical(value)),
             Difference::Removed(value) => format!("- {}", canonical(value)),

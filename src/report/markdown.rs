@@ -4,6 +4,7 @@
 //! Whatever stands in the user's files comes in as code or escaped, so that nothing of it is Markdown: a fence is longer than any
 //! run of backticks in it, and a part that does not fit is left out as a whole.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::compare::{Comparison, FoundGroup, Group, Section, findings, sections};
@@ -189,13 +190,18 @@ fn table_row(section: &Section<'_>, findings: &[FoundGroup<'_>], view: &View<'_>
         names.push(format!("owned by {}", owners.join(", ")));
     }
     let mut environments: Vec<&str> = Vec::new();
-    let mut counts = std::collections::BTreeMap::<char, usize>::new();
-    for place in section.groups.iter().flat_map(|it| &it.places) {
-        environments.push(place.environment);
-    }
+    let mut objects = BTreeSet::new();
     for group in &section.groups {
-        *counts.entry(sign(group.kind)).or_default() += group.places.len();
+        for place in &group.places {
+            environments.push(place.environment);
+            // An object stands in several groups where its fields change in different environments.
+            objects.insert((sign(group.kind), place.environment, &place.object.change.id));
+        }
     }
+    let mut counts = BTreeMap::<char, usize>::new();
+    objects
+        .iter()
+        .for_each(|it| *counts.entry(it.0).or_default() += 1);
     environments.sort_unstable();
     environments.dedup();
     let mut environments: Vec<String> = environments.iter().map(|it| cell(it)).collect();

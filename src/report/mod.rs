@@ -8,12 +8,12 @@ mod gitlab;
 mod html;
 mod human;
 mod json;
-mod matrix;
-mod promotion;
 mod junit;
 mod markdown;
 mod patch;
 mod sarif;
+mod matrix;
+mod promotion;
 mod short;
 mod summary;
 mod unified;
@@ -71,6 +71,11 @@ impl Format {
         Format::Sarif,
         Format::Junit,
     ];
+
+    /// Whether it is the output of a run, which a service takes, and not said beside it.
+    pub fn is_for_services(self) -> bool {
+        !matches!(self, Format::Human | Format::Short | Format::Json)
+    }
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {

@@ -35,22 +35,6 @@ impl Object for Names {
     }
 }
 
-/// Names and their values. A template is handed the list itself: there are many expressions, and each of them looks up few names.
-#[derive(Clone, Debug, Default)]
-struct Names(Vec<(Box<str>, Value)>);
-
-impl Object for Names {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let key = key.as_str()?;
-        let found = self.0.iter().find(|it| *it.0 == *key)?;
-        Some(found.1.clone())
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.iter().map(|it| Value::from(&*it.0)).collect())
-    }
-}
-
 /// The scalar that was read last.
 pub(super) type LastRead = Arc<Mutex<Option<Node>>>;
 

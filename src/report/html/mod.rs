@@ -12,12 +12,13 @@ use std::fmt::Write;
 use crate::compare::{Comparison, FoundGroup, Group, Section, findings, sections};
 use crate::danger::DISCLAIMER;
 use crate::diag::Severity;
+use crate::diff::ChangeKind;
 use crate::object::ObjectId;
 
 use super::View;
 use super::json::quoted;
 use super::summary::counted;
-use super::words::{Mark, count, headings, name, place, printable, rows, sign};
+use super::words::{self, Mark, count, headings, name, place, printable, rows, sign};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -142,9 +143,9 @@ fn dangers(findings: &[FoundGroup<'_>], view: &View<'_>, page: &mut String) {
     if findings.is_empty() {
         return;
     }
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<section data-of=\".dangers > li\" id=\"dangers\"><h2>{} <small>{DISCLAIMER}</small></h2><div class=\"sheet\"><ul class=\"dangers\">\n",
+        "<section data-of=\".dangers > li\" id=\"dangers\"><h2>{} <small>{DISCLAIMER}</small></h2><div class=\"sheet\"><ul class=\"dangers\">",
         counted(findings.len(), "danger")
     );
     for it in findings {
@@ -292,37 +293,27 @@ fn change(group: &Group<'_>, grave: &Grave<'_>, may_open: bool, page: &mut Strin
 /// The objects of a change, a line each, with their environments.
 fn objects(group: &Group<'_>, page: &mut String) {
     const SHOWN: usize = 12;
-    let mut objects: BTreeMap<&ObjectId, Vec<&str>> = BTreeMap::new();
-    for place in &group.places {
-        objects
-            .entry(&place.object.change.id)
-            .or_default()
-            .push(place.environment);
-    }
-    for (id, environments) in objects.iter().take(SHOWN) {
-        let namespace = match &*id.namespace {
+    let objects = words::objects(group);
+    for it in objects.iter().take(SHOWN) {
+        let namespace = match &*it.id.namespace {
             "" => String::new(),
             namespace => format!("<span class=\"same\">{}/</span>", escaped(namespace)),
         };
         let was = match group.kind {
-            crate::diff::ChangeKind::Renamed { before } => {
+            ChangeKind::Renamed { before } => {
                 format!(" <span class=\"tag not\">{}</span>", escaped(before))
             }
             _ => String::new(),
         };
         let _ = write!(
             page,
-            "<div><span class=\"kind\">{}</span> <span class=\"obj\">{namespace}{}</span>{was} {}",
-            escaped(&id.kind),
-            escaped(&id.name),
-            tags(environments.iter().copied(), "tag")
+            "<div><span class=\"kind\">{}</span> <span class=\"obj\">{namespace}{}</span>{was} {}{}{}</div>",
+            escaped(&it.id.kind),
+            escaped(&it.id.name),
+            tags(it.environments.iter().copied(), "tag"),
+            tags(it.otherwise.iter().copied(), "tag other"),
+            tags(it.not.iter().copied(), "tag not")
         );
-        for (differs, class) in [(true, "tag other"), (false, "tag not")] {
-            let others = group.exceptions.iter();
-            let others = others.filter(|it| it.id == *id && it.differs == differs);
-            page.push_str(&tags(others.map(|it| it.environment), class));
-        }
-        page.push_str("</div>");
     }
     if objects.len() > SHOWN {
         let _ = write!(
