@@ -102,13 +102,13 @@ const ROOMS: &[(&str, &[&str])] = &[
         "promote",
         &["tree", "diag", "yaml", "schema", "load", "resolve"],
     ),
+    // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
+    ("matrix", &["yaml", "object"]),
     // It renders workspaces: above the pipeline, which it calls as a whole.
     (
         "case",
         &["tree", "diag", "yaml", "chart", "emit", "load", "compare"],
     ),
-    // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
-    ("matrix", &["yaml", "object"]),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
