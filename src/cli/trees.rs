@@ -1,9 +1,13 @@
 //! What the workspace renders to, cut up by environment and claim.
 
+use std::sync::Arc;
+
 use super::session::Session;
 use super::{Outcome, cache};
+use crate::diag::Source;
 use crate::load::is_base;
 use crate::tree::{Files, Tree, TreePath};
+use crate::yaml::{Node, parse_one, to_claims_form};
 use crate::{Compiled, Options, compile};
 
 /// What some environments render to; `None` where the workspace has faults, which are told.
@@ -22,12 +26,11 @@ pub(super) fn rendered(
     is_sound.then_some(compiled)
 }
 
-/// Environment and claim of a folder of a rendered tree: `apps/prod/orders`. What stands in `clusters/` is of no claim.
+/// Environment and claim of a folder of a rendered tree: `apps/prod/orders`, and `clusters/prod/orders` with its Applications.
 pub(super) fn owner(folder: &TreePath) -> Option<(String, String)> {
     let mut parts = folder.parts();
-    let (group, environment, claim) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_claim = group != "clusters" && !is_base(environment);
-    is_claim.then(|| (environment.to_string(), claim.to_string()))
+    let (_, environment, claim) = (parts.next()?, parts.next()?, parts.next()?);
+    (!is_base(environment)).then(|| (environment.to_string(), claim.to_string()))
 }
 
 /// One environment's part of a tree, at a place that says nothing of which one it is, so that two can be compared.
@@ -36,7 +39,7 @@ pub(super) fn only(tree: &Tree, environment: &str) -> Tree {
     let entries = tree.iter().filter_map(|(path, bytes)| {
         let mut parts = path.parts();
         let (group, folder) = (parts.next()?, parts.next()?);
-        if group == "clusters" || is_other(folder) {
+        if is_other(folder) {
             return None;
         }
         let place = if folder == environment {
@@ -46,7 +49,40 @@ pub(super) fn only(tree: &Tree, environment: &str) -> Tree {
         };
         let start = TreePath::root().child(group).child(place);
         let path = parts.fold(start, |path, part| path.child(part));
-        Some((path, bytes.clone()))
+        let bytes = match group {
+            "clusters" => neutral(&path, bytes, environment)?,
+            _ => bytes.clone(),
+        };
+        Some((path, bytes))
     });
     entries.collect()
+}
+
+/// An Application without its place: the environment in its name, its wave, its project and its cluster. `None` for what
+/// says nothing else: a Flux Kustomization, or the Application of a claim's folder.
+fn neutral(path: &TreePath, bytes: &[u8], environment: &str) -> Option<Arc<[u8]>> {
+    let claim = path.parent()?;
+    let is_own = path.name().strip_suffix(".yaml") == Some(claim.name());
+    let text = std::str::from_utf8(bytes).ok().filter(|_| !is_own)?;
+    let mut node = parse_one(&Source::new(path.clone(), text)).ok()?;
+    if node.get("kind").and_then(Node::as_str) != Some("Application") {
+        return None;
+    }
+    let name = node.at_keys(&["metadata", "name"]).and_then(Node::as_str)?;
+    let name = name.strip_suffix(environment)?.trim_end_matches('-');
+    let name = Node::string(name);
+    *node.at_keys_mut(&["metadata", "name"])? = name;
+    let places: [(&[&str], &str); 5] = [
+        (&["metadata"], "namespace"),
+        (&["metadata", "annotations"], "argocd.argoproj.io/sync-wave"),
+        (&["spec"], "project"),
+        (&["spec", "destination"], "server"),
+        (&["spec", "destination"], "name"),
+    ];
+    for (above, key) in places {
+        if let Some(mapping) = node.at_keys_mut(above).and_then(Node::as_mapping_mut) {
+            mapping.remove(key);
+        }
+    }
+    Some(to_claims_form(&node).into_bytes().into())
 }

@@ -10,6 +10,9 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Argo, Destination, Workspace};
 use crate::yaml::{Mapping, Node, View, to_claims_form};
 
+/// Flux applies so too, and a CRD can be larger than the annotation that client-side apply writes.
+pub const SERVER_SIDE_APPLY: &str = "ServerSideApply=true";
+
 /// What every Application needs to know.
 pub(super) struct Target<'a> {
     pub(super) argo: &'a Argo,
@@ -29,47 +32,32 @@ pub(super) fn helm_install(
         .workspace
         .mirrored(intent.text(&["chart", "repository"]));
     check_access(intent, target, &address, diagnostics);
-    check_values_from(intent, diagnostics);
-    check_waiting(intent, diagnostics);
-    let crds = intent.text(&["crds"]);
-    if let Some(field) = intent.field(&["crds"]).filter(|_| crds == "Create") {
-        let message = "Argo CD applies the CRDs of a chart with each sync; it can't make them once and leave them then";
-        diagnostics.push(
-            refused(field, message)
-                .help("write `crds: CreateReplace`, or `Skip` and bring them by other means"),
-        );
-    }
+    check_meaning(intent, diagnostics);
     let mut source = chart_source(intent, &address);
     source.insert("helm", helm(intent));
     let ignored = ignored_differences(intent, diagnostics);
-    let mut options = vec!["ServerSideApply=true"];
-    if !ignored.is_empty() {
-        options.push("RespectIgnoreDifferences=true");
-    }
-    // CRDs that leave the chart would go with all their objects.
-    let prune = crds != "Skip";
-    let heal = !matches!(intent.text(&["drift"]), "warn" | "disabled");
-    let is_suspended = intent.field(&["suspend"]).and_then(Node::as_bool) == Some(true);
-    let automated = (!is_suspended).then(|| automated(prune, heal));
-    let retries = intent.field(&["retries"]).cloned();
+    let policy = chart_policy(intent, !ignored.is_empty());
     let namespace = intent.metadata("namespace").cloned();
-    let mut spec = Mapping::from([
-        ("project", Node::string(target.argo.project.as_str())),
-        ("source", Node::mapping(source)),
-        (
-            "destination",
-            Node::mapping(destination(target.argo, namespace)),
-        ),
-        (
-            "syncPolicy",
-            Node::mapping(sync_policy(automated, &options, retries)),
-        ),
-    ]);
+    let mut spec = spec(target.argo, source, namespace, policy);
     if !ignored.is_empty() {
         spec.insert("ignoreDifferences", Node::sequence(ignored));
     }
     let name = Node::string(chart_name(target.claim, file));
     application(intent, target, name, spec)
+}
+
+/// How a chart is synced.
+fn chart_policy(intent: &Intent<'_>, has_ignored: bool) -> Mapping {
+    let mut options = vec![SERVER_SIDE_APPLY];
+    if has_ignored {
+        options.push("RespectIgnoreDifferences=true");
+    }
+    // CRDs that leave the chart would go with all their objects.
+    let prune = intent.text(&["crds"]) != "Skip";
+    let heal = !matches!(intent.text(&["drift"]), "warn" | "disabled");
+    let is_suspended = intent.field(&["suspend"]).and_then(Node::as_bool) == Some(true);
+    let automated = (!is_suspended).then(|| automated(prune, heal));
+    sync_policy(automated, &options, intent.field(&["retries"]).cloned())
 }
 
 /// The Application of a folder in Git. Argo CD takes it for a kustomization where it is one, else for plain YAML.
@@ -92,50 +80,56 @@ pub(super) fn git_manifests(
         ("path", Node::string(path)),
     ]);
     let prune = intent.field(&["prune"]).and_then(Node::as_bool) != Some(false);
-    let automated = automated(prune, true);
-    let spec = Mapping::from([
-        ("project", Node::string(target.argo.project.as_str())),
-        ("source", Node::mapping(source)),
-        (
-            "destination",
-            Node::mapping(destination(target.argo, Some(Node::constant("default")))),
-        ),
-        (
-            "syncPolicy",
-            Node::mapping(sync_policy(
-                Some(automated),
-                &["ServerSideApply=true"],
-                None,
-            )),
-        ),
-    ]);
+    let policy = sync_policy(Some(automated(prune, true)), &[SERVER_SIDE_APPLY], None);
+    let namespace = Some(Node::constant("default"));
+    let spec = spec(target.argo, source, namespace, policy);
     let name = intent.metadata("name").cloned().unwrap_or_else(Node::null);
-    application(intent, target, name, spec)
+    let mut object = application(intent, target, name, spec);
+    // What is never pruned outlives its Application too.
+    let metadata = object.get_mut("metadata").and_then(Node::as_mapping_mut);
+    if let Some(metadata) = metadata.filter(|_| !prune) {
+        metadata.remove("finalizers");
+    }
+    object
 }
 
-/// The object around a spec.
+/// An Application with the labels and annotations of its intent.
 fn application(intent: &Intent<'_>, target: &Target<'_>, name: Node, spec: Mapping) -> Node {
-    let mut metadata = Mapping::from([
-        ("name", name),
-        ("namespace", Node::string(target.argo.namespace.as_str())),
-    ]);
-    for key in ["labels", "annotations"] {
-        if let Some(value) = intent.metadata(key) {
-            metadata.insert(key, value.clone());
-        }
+    let mut object = object(target.argo, "Application", name, spec);
+    let Some(metadata) = object.get_mut("metadata").and_then(Node::as_mapping_mut) else {
+        return object;
+    };
+    if let Some(labels) = intent.metadata("labels") {
+        metadata.insert("labels", labels.clone());
     }
+    let own = intent.metadata("annotations").and_then(Node::as_mapping);
+    let annotations = own.into_iter().flatten().cloned();
+    let annotations: Mapping = annotations.chain(server_side_diff()).collect();
+    metadata.insert("annotations", annotations);
     metadata.insert("finalizers", finalizers());
+    object.at(intent.node().span())
+}
+
+/// An object in Argo CD's namespace.
+pub fn object(argo: &Argo, kind: &'static str, name: Node, spec: Mapping) -> Node {
+    let metadata = Mapping::from([
+        ("name", name),
+        ("namespace", Node::string(argo.namespace.as_str())),
+    ]);
     Node::mapping(Mapping::from([
-        ("apiVersion", Node::constant(API_VERSION)),
-        ("kind", Node::constant("Application")),
+        ("apiVersion", Node::constant("argoproj.io/v1alpha1")),
+        ("kind", Node::constant(kind)),
         ("metadata", Node::mapping(metadata)),
         ("spec", Node::mapping(spec)),
     ]))
-    .at(intent.node().span())
 }
 
-/// Version of Argo CD's kinds.
-pub const API_VERSION: &str = "argoproj.io/v1alpha1";
+/// The annotation by which the API server says what differs. Argo CD's own way with server-side apply takes the defaults of
+/// a CRD for changes, and so heals what is sound.
+pub fn server_side_diff() -> Mapping {
+    let value = Node::constant("ServerSideDiff=true");
+    Mapping::from([("argocd.argoproj.io/compare-options", value)])
+}
 
 /// A chart's name beside the claim's own, which is that of the folder's Application: made from the name of the file alone,
 /// so that one more chart renames nothing.
@@ -149,6 +143,16 @@ fn chart_name(claim: &str, file: &str) -> String {
 /// What makes the deletion of an Application delete its objects too, as Flux does.
 pub fn finalizers() -> Node {
     Node::sequence([Node::constant("resources-finalizer.argocd.argoproj.io")])
+}
+
+/// The spec of an Application of the environment's project.
+pub fn spec(argo: &Argo, source: Mapping, namespace: Option<Node>, policy: Mapping) -> Mapping {
+    Mapping::from([
+        ("project", Node::string(argo.project.as_str())),
+        ("source", Node::mapping(source)),
+        ("destination", Node::mapping(destination(argo, namespace))),
+        ("syncPolicy", Node::mapping(policy)),
+    ])
 }
 
 /// The cluster, and a namespace that the project permits.
@@ -283,19 +287,23 @@ fn ignored_differences(intent: &Intent<'_>, diagnostics: &mut Diagnostics) -> Ve
     ignored
 }
 
-fn check_values_from(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
-    let field = intent.field(&["valuesFrom"]);
-    if let Some(field) = field.filter(|it| !it.is_empty_collection()) {
+/// Refuses what Argo CD has no words for.
+fn check_meaning(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
+    let field = |key: &str| intent.field(&[key]);
+    if let Some(field) = field("crds").filter(|it| it.as_str() == Some("Create")) {
+        let message = "Argo CD applies the CRDs of a chart with each sync; it can't make them once and leave them then";
+        diagnostics.push(
+            refused(field, message)
+                .help("write `crds: CreateReplace`, or `Skip` and bring them by other means"),
+        );
+    }
+    if let Some(field) = field("valuesFrom").filter(|it| !it.is_empty_collection()) {
         let message = "Argo CD reads no values from ConfigMaps and Secrets of the cluster, as `valuesFrom` wants";
         diagnostics.push(refused(field, message).help(
             "give the values in the claim; for what is secret, let the chart refer to a Secret that is there already",
         ));
     }
-}
-
-fn check_waiting(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
-    let field = intent.field(&["waitForJobs"]);
-    if let Some(field) = field.filter(|it| it.as_bool() == Some(false)) {
+    if let Some(field) = field("waitForJobs").filter(|it| it.as_bool() == Some(false)) {
         let message = "Argo CD always waits for a chart's Jobs: they are part of its health";
         let fault = Diagnostic::warning("not-for-argo", message).at(field);
         diagnostics.push(fault.help("remove `waitForJobs: false`"));

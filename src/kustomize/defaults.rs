@@ -1,118 +1,123 @@
-//! Reads the default field specs out of the short form in which they stand beside the code.
+//! The default field specs, made of the short tables in which they stand beside the code.
+
+mod fields;
+mod references;
+mod variables;
 
 use std::sync::{Arc, OnceLock};
 
-use crate::diag::Source;
 use crate::object::Gvk;
-use crate::yaml::{Node, parse_one};
 
 use super::config::{Config, NameReference};
 use super::fieldspec::FieldSpec;
-use super::kustomization::{list, text};
 
 /// What kustomize does when nobody says otherwise.
 pub(super) fn config() -> &'static Arc<Config> {
     static DEFAULTS: OnceLock<Arc<Config>> = OnceLock::new();
     DEFAULTS.get_or_init(|| {
-        let fields = own("fields.yaml", include_str!("defaults/fields.yaml"));
-        let references = own("references.yaml", include_str!("defaults/references.yaml"));
-        let variables = own("variables.yaml", include_str!("defaults/variables.yaml"));
-        let specs = |field| list(&fields, field).iter().flat_map(placed).collect();
+        let selectors_and_labels = fields::SELECTORS.iter().chain(fields::TEMPLATE_LABELS);
         let mut config = Config {
-            name_prefix: specs("namePrefix"),
-            name_suffix: specs("nameSuffix"),
-            namespace: specs("namespace"),
-            common_labels: specs("commonLabels"),
+            name_prefix: specs(fields::NAME),
+            name_suffix: specs(fields::NAME),
+            namespace: specs(fields::NAMESPACE),
+            common_labels: specs(selectors_and_labels.chain(fields::CLAIM_LABELS)),
             labels: Vec::new(),
-            template_labels: specs("templateLabels"),
-            claim_labels: specs("volumeClaimTemplateLabels"),
-            common_annotations: specs("commonAnnotations"),
-            name_references: list(&references, "nameReference")
-                .iter()
-                .map(|it| reference(&references, it))
-                .collect(),
-            variables: list(&variables, "varReference")
-                .iter()
-                .flat_map(|it| named(&variables, it))
-                .collect(),
-            images: specs("images"),
-            replicas: specs("replicas"),
+            template_labels: specs(fields::TEMPLATE_LABELS),
+            claim_labels: specs(fields::CLAIM_LABELS),
+            common_annotations: specs(fields::ANNOTATIONS),
+            name_references: references::TABLE.iter().map(reference).collect(),
+            variables: specs(variables::TABLE),
+            images: specs(fields::IMAGES),
+            replicas: specs(fields::REPLICAS),
         };
         config.sort();
         Arc::new(config)
     })
 }
 
-fn own(name: &str, text: &str) -> Node {
-    parse_one(&Source::internal(name, text)).expect("our own data is well-formed")
+/// Paths in some kinds. A kind is written `group/version/Kind`, of which only the last must stand; `""` is every kind.
+struct Row {
+    kinds: &'static [&'static str],
+    paths: &'static [&'static str],
+    /// Whether the paths are made where they are missing.
+    create: bool,
+    /// Whether they begin at the pod's spec.
+    pods: bool,
 }
 
-/// An entry with `path` or `made`, and the kinds it holds for.
-fn placed(entry: &Node) -> Vec<FieldSpec> {
-    let create = entry.get("made").is_some();
-    let path = text(entry, if create { "made" } else { "path" });
-    let kinds = list(entry, "of")
-        .iter()
-        .map(|it| gvk(it.as_str().unwrap_or("")));
-    let specs: Vec<FieldSpec> = kinds
-        .map(|kind| FieldSpec::new(kind, path, create))
-        .collect();
-    if specs.is_empty() {
-        vec![FieldSpec::new(Gvk::default(), path, create)]
-    } else {
-        specs
+/// Fields that are changed where they are.
+const fn at(kinds: &'static [&'static str], paths: &'static [&'static str]) -> Row {
+    Row {
+        kinds,
+        paths,
+        create: false,
+        pods: false,
     }
 }
 
-fn reference(file: &Node, entry: &Node) -> NameReference {
+/// Fields that are made where they are missing.
+const fn made(kinds: &'static [&'static str], paths: &'static [&'static str]) -> Row {
+    Row {
+        create: true,
+        ..at(kinds, paths)
+    }
+}
+
+/// Fields below the pod's spec.
+const fn pods(kinds: &'static [&'static str], paths: &'static [&'static str]) -> Row {
+    Row {
+        pods: true,
+        ..at(kinds, paths)
+    }
+}
+
+/// A kind, and who names it.
+type Reference = (&'static str, &'static [Row]);
+
+fn reference((to, rows): &Reference) -> NameReference {
     NameReference {
-        target: gvk(text(entry, "to")),
-        referrers: named(file, entry),
+        target: gvk(to),
+        referrers: specs(*rows),
     }
 }
 
-/// The fields of an entry with `pods`, `fields` and `everywhere`.
-fn named(file: &Node, entry: &Node) -> Vec<FieldSpec> {
-    let texts = |node: &Node, field: &str| -> Vec<String> {
-        list(node, field)
-            .iter()
-            .filter_map(|it| it.as_str().map(str::to_string))
-            .collect()
-    };
+fn specs(rows: impl IntoIterator<Item = &'static Row>) -> Vec<FieldSpec> {
     let mut specs = Vec::new();
-    for kind in texts(entry, "in") {
-        let bare = kind.rsplit('/').next().unwrap_or("");
-        let template = file
-            .at_keys(&["templates", bare])
-            .and_then(Node::as_str)
-            .unwrap_or("");
-        let paths = texts(entry, "pods")
-            .into_iter()
-            .map(|path| format!("{template}/{path}"));
-        specs.extend(paths.map(|path| FieldSpec::new(gvk(&kind), &path, false)));
-    }
-    if let Some(fields) = entry.get("fields").and_then(Node::as_mapping) {
-        for kind in fields.keys() {
-            let paths = fields.get(kind).and_then(Node::as_sequence).unwrap_or(&[]);
-            let paths = paths.iter().filter_map(Node::as_str);
-            specs.extend(paths.map(|path| FieldSpec::new(gvk(kind), path, false)));
+    for row in rows {
+        for kind in row.kinds {
+            let kind = gvk(kind);
+            let spec = |path: &&str| match row.pods {
+                true => [pod_spec(&kind.kind), path].join("/"),
+                false => path.to_string(),
+            };
+            let paths = row.paths.iter().map(spec);
+            specs.extend(paths.map(|path| FieldSpec::new(kind.clone(), &path, row.create)));
         }
     }
-    let everywhere = texts(entry, "everywhere").into_iter();
-    specs.extend(everywhere.map(|path| FieldSpec::new(Gvk::default(), &path, false)));
     specs
 }
 
-/// `group/version/Kind`, of which only the kind must stand. A version begins with `v` and a digit.
+/// Where a kind keeps the spec of its pods.
+fn pod_spec(kind: &str) -> &'static str {
+    match kind {
+        "Pod" => "spec",
+        "PodTemplate" => "template/spec",
+        "CronJob" => "spec/jobTemplate/spec/template/spec",
+        _ => "spec/template/spec",
+    }
+}
+
 fn gvk(text: &str) -> Gvk {
-    let is_version =
-        |it: &&str| it.starts_with('v') && it.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+    let is_version = |it: &str| it.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
     let (rest, kind) = text.rsplit_once('/').unwrap_or(("", text));
-    let mut parts = rest.split('/').filter(|it| !it.is_empty());
-    let (version, group): (Vec<&str>, Vec<&str>) = parts.by_ref().partition(is_version);
+    let (group, version) = match rest.split_once('/') {
+        Some(both) => both,
+        None if is_version(rest) => ("", rest),
+        None => (rest, ""),
+    };
     Gvk {
-        group: group.first().copied().unwrap_or("").into(),
-        version: version.first().copied().unwrap_or("").into(),
+        group: group.into(),
+        version: version.into(),
         kind: kind.into(),
     }
 }

@@ -89,19 +89,8 @@ fn legacy(resources: &mut [Resource], first: &[&str], last: &[&str]) {
             core: gvk.group.is_empty(),
             text: joined(&gvk),
         };
-        let or = |text: &str, absent: &str| {
-            if text.is_empty() {
-                absent.to_string()
-            } else {
-                text.to_string()
-            }
-        };
         // Joined and compared as one text, as kustomize does: `a|x` comes after `ab|x`.
-        let name = format!(
-            "{}|{}",
-            or(object.namespace(), "~X"),
-            or(object.name(), "~N")
-        );
+        let name = [or(object.namespace(), "~X"), or(object.name(), "~N")].join("|");
         (rank(&gvk.kind, first, last), group, name)
     });
 }
@@ -146,19 +135,16 @@ fn rank(kind: &str, first: &[&str], last: &[&str]) -> isize {
 }
 
 fn joined(gvk: &Gvk) -> String {
-    let or = |text: &str, absent: &'static str| {
-        if text.is_empty() {
-            absent.to_string()
-        } else {
-            text.to_string()
-        }
-    };
-    format!(
-        "{}_{}_{}",
+    let parts = [
         or(&gvk.group, "~G"),
         or(&gvk.version, "~V"),
-        or(&gvk.kind, "~K")
-    )
+        or(&gvk.kind, "~K"),
+    ];
+    parts.join("_")
+}
+
+fn or<'a>(text: &'a str, absent: &'a str) -> &'a str {
+    if text.is_empty() { absent } else { text }
 }
 
 /// The place of a kind among field specs and name references.

@@ -97,6 +97,8 @@ impl Environment {
     pub(super) fn for_engine(&self, engine: Engine) -> Environment {
         let mut environment = self.clone();
         environment.engine = engine;
+        // Nobody applies base, so it needs no access to anything.
+        environment.argo.repositories = vec![String::new()];
         if let Some(values) = environment.values.as_mapping_mut() {
             values.insert("engine", engine.name());
         }

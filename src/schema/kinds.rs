@@ -128,7 +128,9 @@ pub(super) fn builtin_names() -> impl Iterator<Item = (Box<str>, TypeRef)> {
 }
 
 fn read_scopes(table: &str) -> IndexMap<Gvk, bool> {
-    let rows = table.lines().filter_map(|it| it.strip_prefix("kind "));
+    // The kinds stand before the types, which are by far the longer part.
+    let rows = table.lines().skip_while(|it| it.starts_with('#'));
+    let rows = rows.map_while(|it| it.strip_prefix("kind "));
     let kind = |row: &str| {
         let mut row = row.split(' ');
         let (scope, version, kind) = (row.next()?, row.next()?, row.next()?);

@@ -20,10 +20,10 @@ pub use mapping::{Entry, Mapping};
 pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};
 pub use read::{
-    Parsed, parse, parse_as_kustomize, parse_one, parse_one_with_duplicates, parse_with_comments,
+    Written, parse, parse_as_kustomize, parse_as_written, parse_one, parse_one_with_duplicates,
 };
 pub use scalar::{Kind, resolve};
 pub use write::{
     builds_alike, is_block_text, is_plain, to_build_form, to_claims_form, to_kyaml_form,
-    to_kyaml_value_form,
+    to_kyaml_value_form, to_written_form,
 };

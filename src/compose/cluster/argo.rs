@@ -4,18 +4,23 @@
 //! before is healthy.
 
 use super::waves::{WAVE, waves};
-use super::{Order, members, project, put};
-use crate::compose::{Composition, Laid, folder, form, overlay};
+use super::{Order, folder, project, put};
+use crate::compose::{self, Composed, Composition, Laid, form, overlay};
 use crate::delivery::Delivery;
-use crate::delivery::argo::{API_VERSION, automated, destination, finalizers, sync_policy};
+use crate::delivery::argo::{
+    SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
+};
 use crate::diag::Diagnostics;
-use crate::load::{Environment, Group, OWN_CLUSTER, Workspace};
+use crate::load::{Environment, OWN_CLUSTER, Workspace};
 use crate::object::Object;
+use crate::render::plain_name;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node};
 
 /// The one file of the folder that is applied by hand.
 const ROOT: &str = "root.yaml";
+
+/// `<claim>/<application>.yaml`, `project.yaml` and `root.yaml`.
 pub(super) fn write(
     composition: &mut Composition,
     workspace: &Workspace,
@@ -26,85 +31,64 @@ pub(super) fn write(
     let environment = laid.environment;
     let waves = waves(&laid.deliveries, order);
     let mut all = Vec::new();
-    for group in [Group::Infrastructure, Group::Apps] {
-        let mut applications = Vec::new();
-        for delivery in members(&laid.deliveries, group) {
-            let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
-            applications.extend(of_claim(workspace, laid, delivery, wave, diagnostics));
+    for delivery in laid.deliveries.iter().filter(|it| !it.is_empty()) {
+        let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
+        for (wave, mut object) in of_claim(workspace, laid, delivery, wave, diagnostics) {
+            let name = plain_name(object.name());
+            let path = folder(environment).child(&delivery.name);
+            finish(&mut object, environment, wave);
+            let composed = Composed {
+                title: delivery.title.clone(),
+                body: form::object(&object.node),
+            };
+            let file = path.child(&format!("{name}.yaml"));
+            composition.files.insert(file, composed);
+            all.push(object);
         }
-        if applications.is_empty() {
-            continue;
-        }
-        applications.sort_by(|a, b| a.name().cmp(b.name()));
-        let documents: Vec<String> = applications
-            .iter()
-            .map(|it| form::object(&it.node))
-            .collect();
-        let file = format!("{}.yaml", group.folder());
-        put(composition, environment, &file, documents.join("---\n"));
-        all.extend(applications);
     }
     let project = project::project(laid, &all);
-    put(
-        composition,
-        environment,
-        "project.yaml",
-        form::object(&project),
-    );
     let root = root(workspace, environment);
-    put(composition, environment, ROOT, form::object(&root));
+    for (file, object) in [("project.yaml", project), (ROOT, root)] {
+        put(composition, environment, file, form::object(&object));
+    }
 }
 
-/// A claim's Applications: what comes first, then the claim's folder, then its charts.
+/// A claim's Applications with their waves: what comes first, then the claim's folder, then its charts.
 fn of_claim(
     workspace: &Workspace,
     laid: &Laid<'_>,
     delivery: &Delivery,
     mut wave: usize,
     diagnostics: &mut Diagnostics,
-) -> Vec<Object> {
-    let environment = laid.environment;
-    let mut applications = Vec::new();
-    let mut step = |objects: Vec<Object>| {
-        let is_step = !objects.is_empty();
-        let finished = objects.into_iter().map(|it| finish(it, environment, wave));
-        applications.extend(finished);
-        wave += usize::from(is_step);
-    };
-    step(delivery.first.clone());
-    if !delivery.files.is_empty() {
-        step(vec![of_folder(workspace, environment, delivery)]);
-    }
+) -> Vec<(usize, Object)> {
     let charts = delivery.releases.iter().map(|it| it.object.clone());
-    step(overlay::with_common(
-        charts.collect(),
-        &laid.common,
-        diagnostics,
-    ));
+    let charts = overlay::with_common(charts.collect(), &laid.common, diagnostics);
+    let own =
+        (!delivery.files.is_empty()).then(|| of_folder(workspace, laid.environment, delivery));
+    let steps = [delivery.first.clone(), own.into_iter().collect(), charts];
+    let mut applications = Vec::new();
+    for objects in steps.into_iter().filter(|it| !it.is_empty()) {
+        applications.extend(objects.into_iter().map(|it| (wave, it)));
+        wave += 1;
+    }
     applications
 }
 
 /// The Application of a claim's folder.
 fn of_folder(workspace: &Workspace, environment: &Environment, delivery: &Delivery) -> Object {
     let argo = &environment.argo;
-    let path = folder::path(delivery, environment);
-    let options = ["ServerSideApply=true", "SkipDryRunOnMissingResource=true"];
+    let path = compose::folder::path(delivery, environment);
+    let options = [SERVER_SIDE_APPLY, "SkipDryRunOnMissingResource=true"];
     let policy = sync_policy(Some(automated(true, true)), &options, None);
-    let spec = Mapping::from([
-        ("project", Node::string(argo.project.as_str())),
-        (
-            "source",
-            Node::mapping(source(workspace, environment, &path)),
-        ),
-        (
-            "destination",
-            Node::mapping(destination(argo, Some(main_namespace(delivery)))),
-        ),
-        ("syncPolicy", Node::mapping(policy)),
-    ]);
-    let mut metadata = metadata(environment, &delivery.name);
-    metadata.insert("finalizers", finalizers());
-    object("Application", metadata, spec)
+    let source = source(workspace, environment, &path);
+    let spec = spec(argo, source, Some(main_namespace(delivery)), policy);
+    let name = Node::string(delivery.name.as_str());
+    let mut node = object(argo, "Application", name, spec);
+    if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        metadata.insert("annotations", server_side_diff());
+        metadata.insert("finalizers", finalizers());
+    }
+    Object::new(node)
 }
 
 /// A namespace that the claim uses: Argo CD wants one that the project permits, though each object names its own.
@@ -137,32 +121,30 @@ fn source(workspace: &Workspace, environment: &Environment, folder: &TreePath) -
 }
 
 /// Gives an Application its full name and its wave.
-fn finish(mut object: Object, environment: &Environment, wave: usize) -> Object {
+fn finish(object: &mut Object, environment: &Environment, wave: usize) {
     let name = environment.application(object.name());
-    if let Some(metadata) = object
-        .node
-        .get_mut("metadata")
-        .and_then(Node::as_mapping_mut)
-    {
+    let Some(metadata) = object.node.get_mut("metadata") else {
+        return;
+    };
+    if let Some(metadata) = metadata.as_mapping_mut() {
         metadata.insert("name", name);
-        let annotations =
-            metadata.get_or_insert_with("annotations", || Node::mapping(Mapping::new()));
+        let none = || Node::mapping(Mapping::new());
+        let annotations = metadata.get_or_insert_with("annotations", none);
         if let Some(annotations) = annotations.as_mapping_mut() {
             annotations.insert(WAVE, wave.to_string());
         }
     }
-    object
 }
 
 /// The Application that brings the others. It is not among them, for it would wait for itself; and without a finalizer, for
 /// its deletion would take the whole cluster down.
 fn root(workspace: &Workspace, environment: &Environment) -> Node {
-    let folder = TreePath::root().child("clusters").child(&environment.name);
-    let mut source = source(workspace, environment, &folder);
-    source.insert(
-        "directory",
-        Mapping::from([("exclude", Node::constant(ROOT))]),
-    );
+    let mut source = source(workspace, environment, &folder(environment));
+    let directory = [
+        ("recurse", Node::bool(true)),
+        ("exclude", Node::constant(ROOT)),
+    ];
+    source.insert("directory", Mapping::from(directory));
     let destination = Mapping::from([
         ("server", Node::constant(OWN_CLUSTER)),
         (
@@ -170,7 +152,7 @@ fn root(workspace: &Workspace, environment: &Environment) -> Node {
             Node::string(environment.argo.namespace.as_str()),
         ),
     ]);
-    let policy = sync_policy(Some(automated(true, true)), &["ServerSideApply=true"], None);
+    let policy = sync_policy(Some(automated(true, true)), &[SERVER_SIDE_APPLY], None);
     let spec = Mapping::from([
         (
             "project",
@@ -180,31 +162,10 @@ fn root(workspace: &Workspace, environment: &Environment) -> Node {
         ("destination", Node::mapping(destination)),
         ("syncPolicy", Node::mapping(policy)),
     ]);
-    object(
-        "Application",
-        metadata(environment, &environment.name),
-        spec,
-    )
-    .node
-}
-
-/// A name in Argo CD's namespace.
-pub(super) fn metadata(environment: &Environment, name: &str) -> Mapping {
-    Mapping::from([
-        ("name", Node::string(name)),
-        (
-            "namespace",
-            Node::string(environment.argo.namespace.as_str()),
-        ),
-    ])
-}
-
-/// An object of Argo CD's.
-pub(super) fn object(kind: &'static str, metadata: Mapping, spec: Mapping) -> Object {
-    Object::new(Node::mapping(Mapping::from([
-        ("apiVersion", Node::constant(API_VERSION)),
-        ("kind", Node::constant(kind)),
-        ("metadata", Node::mapping(metadata)),
-        ("spec", Node::mapping(spec)),
-    ])))
+    let name = Node::string(environment.name.as_str());
+    let mut node = object(&environment.argo, "Application", name, spec);
+    if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        metadata.insert("annotations", server_side_diff());
+    }
+    node
 }

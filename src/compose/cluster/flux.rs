@@ -1,8 +1,8 @@
-//! `clusters/<env>/{infrastructure,apps}.yaml`: one Flux Kustomization a claim (kustomize.toolkit.fluxcd.io/v1).
+//! `{infrastructure,apps}.yaml`: one Flux Kustomization a claim (kustomize.toolkit.fluxcd.io/v1).
 
 use std::collections::BTreeSet;
 
-use super::{Order, members, put};
+use super::{Order, put};
 use crate::compose::{Composition, Laid, folder, form};
 use crate::delivery::{Delivery, FLUX_NAMESPACE};
 use crate::load::{Environment, Group, Workspace};
@@ -25,6 +25,16 @@ pub(super) fn write(
             put(composition, environment, &file, body);
         }
     }
+}
+
+/// The claims of a group that have anything to apply, by name.
+fn members(deliveries: &[Delivery], group: Group) -> Vec<&Delivery> {
+    let members = deliveries
+        .iter()
+        .filter(|it| it.group == group && !it.is_empty());
+    let mut members: Vec<&Delivery> = members.collect();
+    members.sort_by(|a, b| a.name.cmp(&b.name));
+    members
 }
 
 /// The members' Flux Kustomizations and what these wait for, by name.

@@ -7,9 +7,8 @@ mod waves;
 
 use super::order::Order;
 use super::{Composed, Composition, Laid};
-use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
-use crate::load::{Engine, Environment, Group, Workspace};
+use crate::load::{Engine, Environment, Workspace};
 use crate::tree::TreePath;
 
 pub(super) fn write(
@@ -25,21 +24,14 @@ pub(super) fn write(
     }
 }
 
-/// Puts a file into the environment's folder.
-fn put(composition: &mut Composition, environment: &Environment, file: &str, body: String) {
-    let folder = TreePath::root().child("clusters").child(&environment.name);
-    let title = format!("Environment/{}", environment.name);
-    composition
-        .files
-        .insert(folder.child(file), Composed { title, body });
+/// `clusters/<env>`.
+fn folder(environment: &Environment) -> TreePath {
+    TreePath::root().child("clusters").child(&environment.name)
 }
 
-/// The claims of a group that have anything to apply, by name.
-fn members(deliveries: &[Delivery], group: Group) -> Vec<&Delivery> {
-    let members = deliveries
-        .iter()
-        .filter(|it| it.group == group && !it.is_empty());
-    let mut members: Vec<&Delivery> = members.collect();
-    members.sort_by(|a, b| a.name.cmp(&b.name));
-    members
+/// Puts a file of the environment itself into its folder.
+fn put(composition: &mut Composition, environment: &Environment, file: &str, body: String) {
+    let title = format!("Environment/{}", environment.name);
+    let path = folder(environment).child(file);
+    composition.files.insert(path, Composed { title, body });
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::argo::{metadata, object};
 use super::waves::WAVE;
 use crate::compose::Laid;
-use crate::delivery::argo::destination;
+use crate::delivery::argo::{destination, object};
 use crate::object::Object;
 use crate::schema::Schemas;
 use crate::yaml::{Mapping, Node};
@@ -52,9 +51,13 @@ pub(super) fn project(laid: &Laid<'_>, applications: &[Object]) -> Node {
         ("destinations", Node::sequence(destinations)),
         ("clusterResourceWhitelist", Node::sequence(kinds)),
     ]);
-    let mut metadata = metadata(laid.environment, &argo.project);
-    metadata.insert("annotations", Mapping::from([(WAVE, Node::string("-1"))]));
-    object("AppProject", metadata, spec).node
+    let name = Node::string(argo.project.as_str());
+    let mut node = object(argo, "AppProject", name, spec);
+    if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        let wave = [(WAVE, Node::constant("-1"))];
+        metadata.insert("annotations", Mapping::from(wave));
+    }
+    node
 }
 
 fn sources<'a>(own: &'a str, applications: &'a [Object]) -> BTreeSet<&'a str> {

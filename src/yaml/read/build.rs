@@ -14,6 +14,8 @@ const ALIAS_NODES_MAX: usize = 1_000_000;
 
 pub(super) struct Builder<'s> {
     anchors: Anchors<'s>,
+    /// Whether aliases, merge keys and doubtful keys stay as they are.
+    as_written: bool,
     /// Faults after which the reading goes on.
     pub(super) faults: Diagnostics,
     nodes: usize,
@@ -66,9 +68,10 @@ fn first_word(text: &str) -> &str {
 }
 
 impl<'s> Builder<'s> {
-    pub(super) fn new(anchors: Anchors<'s>) -> Builder<'s> {
+    pub(super) fn new(anchors: Anchors<'s>, as_written: bool) -> Builder<'s> {
         Builder {
             anchors,
+            as_written,
             faults: Diagnostics::default(),
             nodes: 0,
             alias_nodes: 0,
@@ -85,7 +88,7 @@ impl<'s> Builder<'s> {
     }
 
     pub(super) fn close_anchor(&mut self, name: &'s str, node: &Node) -> Scan<()> {
-        if self.anchors.is_wanted(name) {
+        if !self.as_written && self.anchors.is_wanted(name) {
             let count = count(node);
             self.repeat(count, node.span())?;
             self.anchors
@@ -100,6 +103,10 @@ impl<'s> Builder<'s> {
     /// A copy of the value that an alias names.
     pub(super) fn alias(&mut self, span: Span, name: &str) -> Scan<Node> {
         match self.anchors.named.get(name) {
+            Some(_) if self.as_written => {
+                let text = span.range();
+                Ok(Node::slice(span, text, Style::Plain, Tag::None))
+            }
             Some(Named::Done(node, count)) => {
                 let (node, count) = (node.clone(), *count);
                 self.repeat(count, &span)?;
@@ -175,7 +182,7 @@ impl<'s> Builder<'s> {
         let mut merges = false;
         while let (Some(key), Some(value)) = (children.next(), children.next()) {
             merges |= is_merge(&key);
-            if !key.is_scalar() {
+            if !key.is_scalar() && !self.as_written {
                 let fault =
                     Diagnostic::error("yaml-syntax", "a map or a list can't be a key").at(&key);
                 self.faults.push(
@@ -183,6 +190,9 @@ impl<'s> Builder<'s> {
                 );
             }
             entries.push(Entry { key, value });
+        }
+        if self.as_written {
+            return Ok(Mapping::from_entries(entries));
         }
         super::keys::for_each_duplicate(&entries, |first, second| {
             self.faults.push(duplicate(first, second))

@@ -21,13 +21,25 @@ use self::scan::Scanner;
 use super::Node;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 
-/// A file's documents and its comments.
+/// A document as its author wrote it.
 #[derive(Clone, Debug)]
-pub struct Parsed {
-    /// The documents, in order.
-    pub documents: Vec<Node>,
-    /// The comments in order, each from its `#` to the end of its line.
+pub struct Written {
+    /// Its value. An alias is a plain scalar that reads `*name`; merge keys and keys that stand twice are kept as they are, and
+    /// a key may be a map or a list.
+    pub document: Node,
+    /// Its comments in order, each from its `#` to the end of its line.
     pub comments: Vec<Span>,
+}
+
+/// How much is read, and what is made of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// All documents.
+    All,
+    /// The first document.
+    First,
+    /// The first document as it is written.
+    Written,
 }
 
 /// Reads all documents of a file, in order. An empty document is a null.
@@ -37,12 +49,16 @@ pub struct Parsed {
 ///
 /// Errors: `yaml-syntax`, `duplicate-key`, `yaml-limit`. All duplicate keys are reported, and the first fault of the syntax.
 pub fn parse(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
-    read(source, 0..source.text.len(), false, false).map(|it| it.documents)
+    read(source, 0..source.text.len(), Mode::All).map(|it| it.0)
 }
 
-/// Reads a file as [`parse`] does, and gives its comments too.
-pub fn parse_with_comments(source: &Arc<Source>) -> Result<Parsed, Diagnostics> {
-    read(source, 0..source.text.len(), true, false)
+/// Reads the first document of a file without making anything of it: for whoever wants to write it again. `None` where there is
+/// no document.
+pub fn parse_as_written(source: &Arc<Source>) -> Result<Option<Written>, Diagnostics> {
+    let (mut documents, comments) = read(source, 0..source.text.len(), Mode::Written)?;
+    Ok(documents
+        .pop()
+        .map(|document| Written { document, comments }))
 }
 
 /// Reads a file that holds one document; a file without any is a null.
@@ -68,7 +84,7 @@ pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnost
         Err(faults) if only_duplicates(&faults) => {
             let anchors = Anchors::new(&source.text);
             let scanner = Scanner::new(source, 0..source.text.len(), false);
-            let (mut documents, faults) = Parser::new(scanner, anchors).documents(false);
+            let (mut documents, faults) = Parser::new(scanner, anchors, Mode::All).documents();
             match documents.len() {
                 1 => Ok((documents.remove(0), faults)),
                 _ => Err(faults),
@@ -120,35 +136,29 @@ fn gather(
     documents: &mut Vec<Node>,
     faults: &mut Diagnostics,
 ) {
-    match read(source, piece, false, true) {
-        Ok(parsed) => documents.extend(parsed.documents.into_iter().filter(|it| !it.is_null())),
+    match read(source, piece, Mode::First) {
+        Ok((read, _)) => documents.extend(read.into_iter().filter(|it| !it.is_null())),
         Err(more) => faults.extend(more),
     }
 }
 
+/// The documents, and with [`Mode::Written`] the comments.
 fn read(
     source: &Arc<Source>,
     range: Range<usize>,
-    comments: bool,
-    first_only: bool,
-) -> Result<Parsed, Diagnostics> {
+    mode: Mode,
+) -> Result<(Vec<Node>, Vec<Span>), Diagnostics> {
     check_characters(source, range.clone())?;
-    let scanner = Scanner::new(source, range, comments);
+    let scanner = Scanner::new(source, range, mode == Mode::Written);
     let anchors = Anchors::new(scanner.text.get(scanner.at..).unwrap_or(""));
-    let mut parser = Parser::new(scanner, anchors);
-    let (documents, faults) = parser.documents(first_only);
+    let mut parser = Parser::new(scanner, anchors, mode);
+    let (documents, faults) = parser.documents();
     if !faults.is_empty() {
         return Err(faults);
     }
     let comments = parser.scan.comments.take().unwrap_or_default();
-    let comments = comments
-        .into_iter()
-        .map(|range| Span::new(source, range))
-        .collect();
-    Ok(Parsed {
-        documents,
-        comments,
-    })
+    let comments = comments.into_iter().map(|range| Span::new(source, range));
+    Ok((documents, comments.collect()))
 }
 
 /// Refuses characters that no YAML may hold: nearly all control characters.
@@ -287,13 +297,13 @@ mod tests {
     #[test]
     fn places_are_those_of_tags_signs_and_brackets() {
         let source = source("a: &x !!str b # c\nd: |\n  e\n\nf:\n- {g: h}\n");
-        let parsed = parse_with_comments(&source).expect("valid");
-        let text = |keys: &[&str]| parsed.documents[0].at_keys(keys).map(|it| it.span().text());
+        let written = parse_as_written(&source).expect("valid").expect("there");
+        let text = |keys: &[&str]| written.document.at_keys(keys).map(|it| it.span().text());
         assert_eq!(text(&["a"]), Some("&x !!str b"));
         assert_eq!(text(&["d"]), Some("|\n  e"));
         assert_eq!(text(&["f"]), Some("- {g: h}"));
         assert_eq!(
-            parsed.comments.iter().map(Span::text).collect::<Vec<_>>(),
+            written.comments.iter().map(Span::text).collect::<Vec<_>>(),
             ["# c"]
         );
     }

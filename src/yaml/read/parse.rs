@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Mode;
 use super::build::{Anchors, Builder};
 use super::scan::{Scan, Scanner, Text, Token, TokenKind};
 use crate::diag::{Diagnostics, Source, Span};
@@ -17,6 +18,7 @@ pub(super) struct Parser<'s> {
     /// The finished values of all open collections, one after the other; keys and values in turn.
     children: Vec<Node>,
     builder: Builder<'s>,
+    mode: Mode,
 }
 
 /// An open collection.
@@ -58,28 +60,29 @@ struct Properties {
 }
 
 impl<'s> Parser<'s> {
-    pub(super) fn new(scan: Scanner<'s>, anchors: Anchors<'s>) -> Parser<'s> {
+    pub(super) fn new(scan: Scanner<'s>, anchors: Anchors<'s>, mode: Mode) -> Parser<'s> {
         let token = scan.token(TokenKind::StreamEnd, scan.at);
-        let builder = Builder::new(anchors);
+        let builder = Builder::new(anchors, mode == Mode::Written);
         Parser {
             scan,
             token,
             frames: Vec::new(),
             children: Vec::new(),
             builder,
+            mode,
         }
     }
 
-    /// All documents, or the first alone; a fault that ends the reading comes after those that did not.
-    pub(super) fn documents(&mut self, first_only: bool) -> (Vec<Node>, Diagnostics) {
+    /// The documents that are wanted; a fault that ends the reading comes after those that did not.
+    pub(super) fn documents(&mut self) -> (Vec<Node>, Diagnostics) {
         let mut documents = Vec::new();
-        if let Err(fault) = self.read(&mut documents, first_only) {
+        if let Err(fault) = self.read(&mut documents) {
             self.builder.faults.push(*fault);
         }
         (documents, std::mem::take(&mut self.builder.faults))
     }
 
-    fn read(&mut self, documents: &mut Vec<Node>, first_only: bool) -> Scan<()> {
+    fn read(&mut self, documents: &mut Vec<Node>) -> Scan<()> {
         self.advance()?;
         let starts = [
             TokenKind::Directive,
@@ -89,7 +92,7 @@ impl<'s> Parser<'s> {
         if !starts.contains(&self.token.kind) {
             documents.push(self.document()?);
         }
-        while !first_only || documents.is_empty() {
+        while self.mode == Mode::All || documents.is_empty() {
             // Only the first document may begin with `...`, which is then no document.
             while self.token.kind == TokenKind::DocumentEnd && !documents.is_empty() {
                 self.advance()?;

@@ -71,6 +71,8 @@ pub(super) struct Scanner<'s> {
     pub(super) key_allowed: bool,
     queue: VecDeque<Token>,
     pub(super) scalar: (Style, Text),
+    /// The `:` behind a collection that is a key.
+    collection_key: Option<usize>,
     /// Where the last scalar began, for words about what stands before a stray `: `.
     last_scalar: usize,
     /// Handles that `%TAG` directives of the current document declare.
@@ -105,6 +107,7 @@ impl<'s> Scanner<'s> {
             key_allowed: true,
             queue: VecDeque::new(),
             scalar: (Style::Plain, Text::Slice(0, 0)),
+            collection_key: None,
             last_scalar: start,
             handles: Vec::new(),
             directives: false,
@@ -255,12 +258,51 @@ impl<'s> Scanner<'s> {
     }
 
     fn flow_start(&mut self, kind: TokenKind, column: i32) -> Scan<Token> {
+        if let Some(colon) = self.colon_behind_collection() {
+            self.collection_key = Some(colon);
+            let key = self.token(TokenKind::Key, self.at);
+            let rolled = self.flow.is_empty() && self.roll_indent(column);
+            self.flow.push(self.at);
+            let start = self.take(kind, 1);
+            if rolled {
+                self.queue.push_back(key);
+            }
+            self.queue.push_back(start);
+            let kind = TokenKind::BlockMappingStart;
+            return Ok(if rolled { Token { kind, ..key } } else { key });
+        }
         if self.key_allowed && self.flow.is_empty() && self.indent == column {
             return Err(self.collection_in_place_of_key());
         }
         self.flow.push(self.at);
         self.key_allowed = true;
         Ok(self.take(kind, 1))
+    }
+
+    /// Where the `:` stands that makes a key of the `[…]` or `{…}` that begins here. Only who wants a document as it is written
+    /// asks for one: a key that is no scalar is refused otherwise, with better words where it is met.
+    fn colon_behind_collection(&self) -> Option<usize> {
+        self.comments.as_ref().filter(|_| self.key_allowed)?;
+        let line = self.at..self.line_end(self.at);
+        let mut ahead = Scanner::new(self.source, line, false);
+        let mut depth = 0;
+        loop {
+            match ahead.next().ok()?.kind {
+                TokenKind::FlowSequenceStart | TokenKind::FlowMappingStart => depth += 1,
+                TokenKind::FlowSequenceEnd | TokenKind::FlowMappingEnd => depth -= 1,
+                TokenKind::StreamEnd => return None,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        ahead.skip_blanks();
+        let colon = ahead.at;
+        let is_key = self.byte_at(colon) == b':'
+            && (!self.flow.is_empty() || self.is_blank_or_end(colon + 1))
+            && ahead.is_short(self.at);
+        is_key.then_some(colon)
     }
 
     fn flow_end(&mut self, kind: TokenKind) -> Token {
@@ -297,6 +339,9 @@ impl<'s> Scanner<'s> {
 
     /// A `:` with no key of its own line before it.
     fn value(&mut self, column: i32) -> Scan<Token> {
+        if self.collection_key == Some(self.at) {
+            return Ok(self.take(TokenKind::Value, 1));
+        }
         if self.flow.is_empty() {
             if !self.key_allowed {
                 return Err(self.stray_colon(self.last_scalar));

@@ -6,6 +6,7 @@
 mod alike;
 mod build;
 mod claims;
+mod comments;
 mod kyaml;
 mod number;
 mod order;
@@ -16,4 +17,4 @@ mod value;
 pub use alike::builds_alike;
 pub use build::to_build_form;
 pub use claims::{is_block_text, is_plain, to_claims_form};
-pub use kyaml::{to_kyaml_form, to_kyaml_value_form};
+pub use kyaml::{to_kyaml_form, to_kyaml_value_form, to_written_form};

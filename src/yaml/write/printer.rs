@@ -36,6 +36,14 @@ impl Printer {
         self.line_begins = false;
     }
 
+    /// Leaves this line, on which only blanks stand, empty and goes to a column of the next one.
+    pub(super) fn empty_line(&mut self, indent: usize) {
+        let end = self.out.trim_end_matches(' ').len();
+        self.out.truncate(end);
+        self.out.push('\n');
+        self.spaces(indent);
+    }
+
     /// Ends the document.
     pub(super) fn finish(mut self) -> String {
         if !self.line_begins {
