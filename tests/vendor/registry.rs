@@ -344,6 +344,14 @@ fn an_archive_is_packed_to_the_same_bytes_whenever_it_is_made() {
     );
     let read = |name: &str| fs::read(place.root().join(name)).unwrap();
     assert_eq!(read("one.tgz"), read("two.tgz"));
+    let pipe = place.root().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    if made.is_ok_and(|it| it.success()) {
+        let reader = std::thread::spawn(move || fs::read(pipe).unwrap());
+        let packed = place.pleach(&["publish", "chart", "charts/app", "-o", "pipe"]);
+        assert!(packed.status.success());
+        assert_eq!(reader.join().unwrap(), read("one.tgz"));
+    }
 }
 
 #[test]
