@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::folder::{Common, check_merge_key};
-use super::{Composed, Composition, Expected, form, overlay};
+use super::{Composed, Composition, Expected, Form, form, overlay};
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
 use crate::kustomize::FILE_NAMES;
@@ -35,7 +35,7 @@ pub(super) fn write(
         };
         composition.files.insert(folder.child(&name), composed);
     }
-    let expected = Expected::of(delivery, folder.clone(), objects, true);
+    let expected = Expected::of(delivery, folder.clone(), objects, Form::Flat);
     composition.expected.push(expected);
 }
 

@@ -1,6 +1,6 @@
 //! A claim's folder: a kustomization, and its objects or what differs from base.
 
-use super::{Composed, Composition, Expected, form, overlay};
+use super::{Composed, Composition, Expected, Form, form, overlay};
 use crate::delivery::{Delivered as DeliveredFile, Delivery};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Environment;
@@ -200,7 +200,12 @@ impl Writer<'_> {
             .map(|it| it.object.clone())
             .collect();
         let objects = overlay::with_common(objects, common, diagnostics);
-        let expected = Expected::of(self.delivery, self.folder.clone(), objects, false);
+        let expected = Expected::of(
+            self.delivery,
+            self.folder.clone(),
+            objects,
+            Form::Kustomization,
+        );
         self.composition.expected.push(expected);
     }
 }

@@ -6,7 +6,9 @@
 use super::waves::{WAVE, waves};
 use super::{Order, folder, project, put};
 use crate::compose::folder::check_merge_key;
-use crate::compose::{self, Composed, Composition, Expected, Laid, form, overlay};
+use crate::compose::{
+    self, Composed, Composition, Expected, Form, Laid, form, in_repository, overlay,
+};
 use crate::delivery::Delivery;
 use crate::delivery::argo::{
     SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
@@ -32,7 +34,8 @@ pub(super) fn write(
     let environment = laid.environment;
     let waves = waves(&laid.deliveries, order);
     let mut all = Vec::new();
-    for delivery in laid.deliveries.iter().filter(|it| !it.is_empty()) {
+    let is_claim = |it: &&Delivery| !it.is_empty() && it.place.is_none();
+    for delivery in laid.deliveries.iter().filter(is_claim) {
         let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
         let objects = of_claim(workspace, laid, delivery, wave, diagnostics);
         let path = folder(environment).child(&delivery.name);
@@ -47,9 +50,10 @@ pub(super) fn write(
             composition.files.insert(file, composed);
         }
         all.extend(objects.iter().cloned());
-        let expected = Expected::of(delivery, path, objects, true);
+        let expected = Expected::of(delivery, path, objects, Form::Flat);
         composition.expected.push(expected);
     }
+    all.extend(of_sets(laid));
     let project = project::project(laid, &all);
     let root = root(workspace, environment);
     for (file, object) in [("project.yaml", project), (ROOT, root)] {
@@ -77,6 +81,14 @@ fn of_claim(
         wave += 1;
     }
     applications
+}
+
+/// The Applications that ApplicationSets make, as far as they are known.
+fn of_sets(laid: &Laid<'_>) -> impl Iterator<Item = Object> {
+    let placed = laid.deliveries.iter().filter(|it| it.place.is_some());
+    let objects = placed.flat_map(|it| &it.files).map(|it| &it.object);
+    let sets = objects.filter(|it| it.kind() == "ApplicationSet");
+    sets.filter_map(|it| Some(Object::new(it.node.at_keys(&["spec", "template"])?.clone())))
 }
 
 /// The Application of a claim's folder.
@@ -110,11 +122,7 @@ fn main_namespace(delivery: &Delivery) -> Node {
 
 /// A folder of the tree, as a source.
 fn source(workspace: &Workspace, environment: &Environment, folder: &TreePath) -> Mapping {
-    let above = workspace.sync_path.trim_start_matches("./");
-    let path = match above {
-        "" | "." => folder.to_string(),
-        above => format!("{above}/{folder}"),
-    };
+    let path = in_repository(workspace, folder);
     Mapping::from([
         ("repoURL", Node::string(environment.argo.url.as_str())),
         (

@@ -73,7 +73,8 @@ fn sources(applications: &[Object]) -> BTreeSet<&str> {
 }
 
 fn namespaces(laid: &Laid<'_>, applications: &[Object]) -> BTreeSet<String> {
-    let files = laid.deliveries.iter().flat_map(|it| &it.files);
+    let claims = laid.deliveries.iter().filter(|it| it.place.is_none());
+    let files = claims.flat_map(|it| &it.files);
     let used = files.map(|it| match it.object.kind() {
         "Namespace" => it.object.name(),
         _ => it.object.namespace(),
@@ -90,7 +91,11 @@ fn namespaces(laid: &Laid<'_>, applications: &[Object]) -> BTreeSet<String> {
 /// Group and kind of what has no namespace. What a chart brings is not known before it is rendered.
 fn cluster_kinds(laid: &Laid<'_>) -> BTreeSet<(String, String)> {
     let mut kinds = BTreeSet::new();
-    for delivery in &laid.deliveries {
+    for delivery in laid.deliveries.iter().filter(|it| it.place.is_none()) {
+        if !delivery.services.is_empty() {
+            // `CreateNamespace=true` makes it.
+            kinds.insert((String::new(), "Namespace".to_string()));
+        }
         for object in delivery.files.iter().map(|it| &it.object) {
             let gvk = object.gvk();
             let by_kind = Schemas::builtin().is_cluster_scoped(&gvk);
