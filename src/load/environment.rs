@@ -93,10 +93,14 @@ impl Environment {
         format!("{name}-{}", self.name)
     }
 
-    /// The same for another engine: what the environments of that engine share is rendered from it.
-    pub(super) fn for_engine(&self, engine: Engine) -> Environment {
+    /// What the environments of an engine share is rendered from it: the same, with their engine, and with what the first of
+    /// them says of Argo CD, since `overlays/base` may name its namespace.
+    pub(super) fn for_engine(&self, engine: Engine, environments: &[Environment]) -> Environment {
         let mut environment = self.clone();
         environment.engine = engine;
+        if let Some(first) = environments.iter().find(|it| it.engine == engine) {
+            environment.argo = first.argo.clone();
+        }
         // Nobody applies base, so it needs no access to anything.
         environment.argo.repositories = vec![String::new()];
         if let Some(values) = environment.values.as_mapping_mut() {

@@ -97,12 +97,13 @@ pub fn load<'a>(
         environments.any(|it| it.engine == *engine && it.layout == Layout::Overlays)
     };
     let engines = Engine::ALL.into_iter().filter(is_overlaid);
+    let bases = engines.map(|it| base.for_engine(it, &environments));
     Some(Repository {
         values: values(&workspace, &environments),
         workspace,
         kinds: kinds.sound,
         templates,
-        bases: engines.map(|it| base.for_engine(it)).collect(),
+        bases: bases.collect(),
         charts,
         base,
         environments,
