@@ -118,7 +118,7 @@ pub fn lower(
         first: lowered.first.into_iter().map(Object::new).collect(),
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
-        depends_on: instance.depends_on.clone(),
+        depends_on: manifest.depends_on.clone(),
         owner: owner(&instance.node),
         span: instance.span.clone(),
     }

@@ -3,6 +3,8 @@
 //! A template makes one object a file. What it makes may be an intent (`HelmInstall`), which `delivery` turns into the sync
 //! engine's own objects.
 
+use std::collections::BTreeSet;
+
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::FileTemplate;
 use crate::resolve::{Instance, is_true};
@@ -15,6 +17,8 @@ pub struct Manifest<'a> {
     pub instance: &'a Instance,
     /// Its files, in the kind's order.
     pub files: Vec<File>,
+    /// Claims that must be ready first: the instance's, and those that its templates call.
+    pub depends_on: BTreeSet<String>,
 }
 
 /// One object and the name of its file.
@@ -35,7 +39,11 @@ pub fn render<'a>(
     let rendered = instances
         .iter()
         .filter_map(|instance| match render_one(instance, templates) {
-            Ok(files) => Some(Manifest { instance, files }),
+            Ok(files) => Some(Manifest {
+                instance,
+                files,
+                depends_on: &instance.depends_on | &instance.context.claims().referred(),
+            }),
             Err(faults) => {
                 let words = format!("rendered for this {}", instance.kind.name);
                 diagnostics.extend(

@@ -73,6 +73,13 @@ pub(super) struct Draft {
     pub(super) span: Span,
 }
 
+/// What a kind's expressions give for a claim.
+pub(super) struct Computed {
+    outputs: Mapping,
+    provides: BTreeSet<String>,
+    requires: BTreeSet<String>,
+}
+
 impl Draft {
     /// Merge, defaults, schema. `None` when there are faults.
     fn new(
@@ -137,29 +144,27 @@ impl Draft {
     }
 
     /// Computed names, rules and outputs. `None` when there are faults.
-    pub(super) fn finish(
-        self,
-        repository: &Repository,
-        environment: &Environment,
-        refers_to: BTreeSet<String>,
+    pub(super) fn compute(
+        &self,
+        templates: &Templates,
+        context: &mut Context,
         diagnostics: &mut Diagnostics,
-    ) -> Option<Instance> {
-        let (templates, before) = (&repository.templates, diagnostics.errors());
-        let mut context = self.context(environment);
+    ) -> Option<Computed> {
+        let before = diagnostics.errors();
         for (name, expression) in &self.kind.locals {
             let value = diagnostics.keep(
                 templates
-                    .evaluate(expression, &context)
+                    .evaluate(expression, context)
                     .map_err(|fault| self.told(fault)),
             )?;
             context.set(name, &value);
         }
-        self.check_rules(templates, &context, diagnostics);
+        self.check_rules(templates, context, diagnostics);
         let mut outputs = Mapping::new();
         for (name, expression) in &self.kind.outputs {
             if let Some(value) = diagnostics.keep(
                 templates
-                    .evaluate(expression, &context)
+                    .evaluate(expression, context)
                     .map_err(|fault| self.told(fault)),
             ) && !value.is_null()
             {
@@ -168,32 +173,40 @@ impl Draft {
         }
         let mut capabilities = |list: &[Capability]| {
             diagnostics
-                .keep(capabilities(templates, &context, list).map_err(|fault| self.told(fault)))
+                .keep(capabilities(templates, context, list).map_err(|fault| self.told(fault)))
         };
-        let (provides, requires) = (
-            capabilities(&self.kind.provides)?,
-            capabilities(&self.kind.requires)?,
-        );
-        let Draft {
-            kind,
-            name,
-            node,
-            shared,
-            span,
-        } = self;
-        let instance = Instance {
-            kind,
-            name,
-            node,
+        let computed = Computed {
+            provides: capabilities(&self.kind.provides)?,
+            requires: capabilities(&self.kind.requires)?,
+            outputs,
+        };
+        (diagnostics.errors() == before).then_some(computed)
+    }
+
+    /// The instance, with what was computed for it.
+    pub(super) fn finish(
+        self,
+        context: Context,
+        computed: Computed,
+        depends_on: BTreeSet<String>,
+    ) -> Instance {
+        let Computed {
+            outputs,
+            provides,
+            requires,
+        } = computed;
+        Instance {
+            kind: self.kind,
+            name: self.name,
+            node: self.node,
             context,
             outputs,
             provides,
             requires,
-            depends_on: refers_to,
-            shared,
-            span,
-        };
-        (diagnostics.errors() == before).then_some(instance)
+            depends_on,
+            shared: self.shared,
+            span: self.span,
+        }
     }
 
     fn check_rules(&self, templates: &Templates, context: &Context, diagnostics: &mut Diagnostics) {
@@ -349,14 +362,13 @@ fn with_dependencies(
     names: &BTreeSet<String>,
     diagnostics: &mut Diagnostics,
 ) -> Instance {
-    let Some(expression) = &instance.kind.depends_on else {
-        return instance;
-    };
-    let Some(value) =
+    let value = instance.kind.depends_on.as_ref().and_then(|expression| {
         diagnostics.keep(repository.templates.evaluate(expression, &instance.context))
-    else {
-        return instance;
-    };
+    });
+    let value = value.unwrap_or_else(Node::null);
+    instance
+        .depends_on
+        .extend(instance.context.claims().referred());
     for entry in value.as_sequence().unwrap_or_default() {
         let name = entry.as_str().unwrap_or("");
         if names.contains(name) && name != instance.name {

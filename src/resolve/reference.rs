@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::instance::{Draft, Instance};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Environment, Reference, Repository};
+use crate::template::Claims;
 use crate::yaml::{FieldPath, Node, Step};
 
 /// Finishes every draft, each after those that it refers to.
@@ -17,10 +18,15 @@ pub(super) fn resolve_in_order(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
     let names: Vec<String> = drafts.keys().cloned().collect();
+    let claims = Claims::default();
+    for draft in drafts.values() {
+        claims.announce(&draft.name, draft.kind.names());
+    }
     let mut order = Order {
         repository,
         environment,
         drafts,
+        claims,
         open: Vec::new(),
         done: BTreeMap::new(),
     };
@@ -34,6 +40,8 @@ struct Order<'a> {
     repository: &'a Repository<'a>,
     environment: &'a Environment,
     drafts: BTreeMap<String, Draft>,
+    /// What expressions see of each other's claims.
+    claims: Claims,
     /// The claims that are being finished, outermost first.
     open: Vec<String>,
     /// `None` for a claim with faults.
@@ -69,10 +77,41 @@ impl Order<'_> {
         let instance = if diagnostics.errors() > before {
             None
         } else {
-            draft.finish(self.repository, self.environment, refers_to, diagnostics)
+            self.compute(draft, refers_to, diagnostics)
         };
+        if let Some(instance) = &instance {
+            self.claims.finish(name, &seen(instance));
+        }
         self.open.pop();
         self.done.insert(name.to_string(), instance);
+    }
+
+    /// Computes what the kind says of a claim, and begins again whenever an expression calls a claim that is not finished.
+    fn compute(
+        &mut self,
+        draft: Draft,
+        refers_to: BTreeSet<String>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Instance> {
+        loop {
+            let mut context = draft.context(self.environment);
+            context.set_claims(self.claims.for_another());
+            let mut faults = Diagnostics::default();
+            let computed = draft.compute(&self.repository.templates, &mut context, &mut faults);
+            if let Some(wanted) = context.claims().take_wanted() {
+                if self.drafts.contains_key(&wanted) {
+                    self.finish(&wanted, diagnostics);
+                    continue;
+                }
+                if let Some(cycle) = self.cycle(&wanted) {
+                    let spans = faults.into_iter().find_map(|it| it.span);
+                    diagnostics.push(cycle.at(spans.unwrap_or_else(|| draft.span.clone())));
+                    return None;
+                }
+            }
+            diagnostics.extend(faults);
+            return Some(draft.finish(context, computed?, refers_to));
+        }
     }
 
     fn value(
@@ -146,20 +185,23 @@ impl Order<'_> {
         at: &Node,
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Diagnostic> {
-        if let Some(first) = self.open.iter().position(|it| it == name) {
-            let mut chain: Vec<&str> = self.open[first..].iter().map(String::as_str).collect();
-            chain.push(name);
-            let fault = Diagnostic::error(
-                "reference-cycle",
-                format!(
-                    "claims refer to each other in a circle: {}",
-                    chain.join(" → ")
-                ),
-            );
-            return Err(fault.at(at).help("give one of the values itself"));
+        if let Some(cycle) = self.cycle(name) {
+            return Err(cycle.at(at).help("give one of the values itself"));
         }
         self.finish(name, diagnostics);
         Ok(())
+    }
+
+    /// The fault of a claim that is referred to while it is being finished.
+    fn cycle(&self, name: &str) -> Option<Diagnostic> {
+        let first = self.open.iter().position(|it| it == name)?;
+        let open = self.open.iter().skip(first).map(String::as_str);
+        let chain: Vec<&str> = open.chain([name]).collect();
+        let words = format!(
+            "claims refer to each other in a circle: {}",
+            chain.join(" → ")
+        );
+        Some(Diagnostic::error("reference-cycle", words))
     }
 
     fn unknown(&self, name: &str, kind: Option<&str>, at: &Node) -> Diagnostic {
@@ -199,6 +241,16 @@ impl Order<'_> {
             .did_you_mean(name, known())
             .help("a reference names a claim of the same environment; base sees only base")
     }
+}
+
+/// What expressions of other claims see of a claim.
+fn seen(instance: &Instance) -> Node {
+    let part = |key: &str| instance.node.get(key).cloned();
+    Node::mapping([
+        ("metadata", part("metadata").unwrap_or_else(Node::null)),
+        ("spec", part("spec").unwrap_or_else(Node::null)),
+        ("outputs", Node::mapping(instance.outputs.clone())),
+    ])
 }
 
 /// `outputs.x` (also `status.outputs.x`), or a path into the claim itself.

@@ -6,6 +6,7 @@
 //! object still knows the claim's line it came from. This room alone names minijinja.
 
 mod builtin;
+mod claims;
 mod filters;
 mod placeholder;
 mod reader;
@@ -13,6 +14,7 @@ mod source;
 mod value;
 
 pub use builtin::{BUILTIN, builtin};
+pub use claims::Claims;
 pub use placeholder::is_reserved;
 pub use reader::{Question, Reader};
 pub use source::text_source;
@@ -55,6 +57,7 @@ impl<'a> Default for Templates<'a> {
         environment.set_syntax(whole_line_blocks());
         filters::register(&mut environment);
         placeholder::install(&mut environment);
+        claims::install(&mut environment);
         Templates {
             environment,
             origins: BTreeMap::new(),
@@ -157,6 +160,10 @@ impl<'a> Templates<'a> {
             match (rendered.result, rendered.question) {
                 (Ok(text), _) => return Ok((text, rendered.values)),
                 (Err(error), None) => return Err(told(error)),
+                (Err(error), Some(question)) if question.function == claims::FUNCTION => {
+                    let span = question.place.clone().or_else(|| told(error).span);
+                    return Err(context.claims().unknown(&question, span));
+                }
                 (Err(error), Some(question)) => {
                     let answered = self.readers.answer(&question);
                     answered.map_err(|fault| {
@@ -322,6 +329,17 @@ mod tests {
         let expected =
             "a:\n  p/q: 1\n  p/r/s:\n  - 2\n  t:\n    valueFrom:\n      u: v\nb:\n  k: 0\n";
         assert_eq!(render(template, spec).unwrap(), expected);
+    }
+
+    #[test]
+    fn functions_for_kinds() {
+        let template = "- {{ '1Gi' | plus_quantity(spec.size) }}\n- {{ '500m' | times_quantity(3) }}\n\
+                        - {{ labels(name='web', part_of=spec.team) }}\n- {{ spec.team | label_value }}\n\
+                        - {{ ({'a': 1} | sha256) == ('{\"a\":1}' | sha256) }}\n";
+        assert_eq!(
+            render(template, "{size: 512Mi, team: -shop and till-}").unwrap(),
+            "- 1536Mi\n- 1500m\n- app.kubernetes.io/name: web\n  app.kubernetes.io/part-of: -shop and till-\n- shop-and-till\n- true\n"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use minijinja::{Environment, Error, ErrorKind, Output, Value};
 
+use super::claims::Claims;
 use super::reader::Question;
 use super::value::{Context, LastRead, to_node};
 use crate::diag::{Source, Span};
@@ -28,6 +29,7 @@ thread_local! {
 struct Current {
     values: Vec<Node>,
     last: LastRead,
+    claims: Claims,
     question: Option<Question>,
 }
 
@@ -45,6 +47,7 @@ pub(super) fn collect<T>(context: &Context, render: impl FnOnce() -> T) -> Colle
     let current = Current {
         values: Vec::new(),
         last: context.last_read(),
+        claims: context.claims().clone(),
         question: None,
     };
     CURRENT.set(Some(current));
@@ -66,6 +69,11 @@ pub(super) fn ask(make: impl FnOnce(Option<&Node>) -> Question) {
             current.question = Some(make(last.as_ref()));
         }
     });
+}
+
+/// What the rendering that this thread is at sees of other claims.
+pub(super) fn with_claims<T>(look: impl FnOnce(&Claims) -> T) -> Option<T> {
+    CURRENT.with_borrow(|current| current.as_ref().map(|it| look(&it.claims)))
 }
 
 /// Makes every printed expression a placeholder.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::Value;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectExt, ObjectRepr, ValueKind};
 
+use super::claims::Claims;
 use crate::yaml::{Kind, Node, Style, Tag, View};
 
 /// The names that a template can use.
@@ -15,6 +16,7 @@ use crate::yaml::{Kind, Node, Style, Tag, View};
 pub struct Context {
     names: Arc<Names>,
     last: LastRead,
+    claims: Claims,
 }
 
 /// Names and their values. A template is handed the list itself: there are many expressions, and each of them looks up few names.
@@ -54,7 +56,18 @@ impl Context {
         Context {
             names: self.names.clone(),
             last: self.last.clone(),
+            claims: self.claims.clone(),
         }
+    }
+
+    /// Lets expressions call these claims.
+    pub fn set_claims(&mut self, claims: Claims) {
+        self.claims = claims;
+    }
+
+    /// The claims that expressions can call.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     fn set_value(&mut self, name: &str, value: Value) {
