@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::document::{own_schema, read_checked, read_text};
+use super::lookups;
 use super::workspace::Workspace;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::schema::Schema;
@@ -180,7 +181,16 @@ pub(super) fn read_all(
     }
     let mut kinds = Kinds::default();
     for (files, folder) in folders {
-        match read(files, &folder, templates) {
+        let kind = read(files, &folder, templates);
+        // A test holds the built-in ones to it, so that no run has to.
+        let is_own = folder.parts().next() != Some(BUILTIN);
+        match kind.and_then(|it| {
+            if is_own {
+                looked_up(it, templates)
+            } else {
+                Ok(it)
+            }
+        }) {
             Ok(kind) => kinds.sound.push(Arc::new(kind)),
             Err(faults) => {
                 diagnostics.extend(faults);
@@ -189,6 +199,16 @@ pub(super) fn read_all(
         }
     }
     kinds
+}
+
+/// The kind, unless its expressions read what its schema doesn't have.
+fn looked_up(kind: ClaimKind, templates: &Templates) -> Result<ClaimKind, Diagnostics> {
+    let faults = lookups::check(&kind, templates);
+    if faults.has_errors() {
+        Err(faults)
+    } else {
+        Ok(kind)
+    }
 }
 
 fn own_folders(

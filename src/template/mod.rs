@@ -8,6 +8,7 @@
 mod builtin;
 mod claims;
 mod filters;
+mod lookup;
 mod placeholder;
 mod reader;
 mod source;
@@ -15,6 +16,7 @@ mod value;
 
 pub use builtin::{BUILTIN, builtin};
 pub use claims::Claims;
+pub use lookup::Lookup;
 pub use placeholder::is_reserved;
 pub use reader::{Question, Reader};
 pub use source::text_source;
