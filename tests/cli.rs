@@ -279,6 +279,54 @@ fn the_kind_that_the_readme_shows_renders() {
 }
 
 #[test]
+fn a_new_kind_renders_at_once_and_its_case_is_held() {
+    let folder = rendered();
+    let told = run(folder.path(), &["new", "kind", "site"], 2);
+    assert!(told.contains("a capital letter first"), "{told}");
+    assert!(
+        run(folder.path(), &["new", "kind", "OperatorInstall"], 2).contains("comes with pleach")
+    );
+    run(folder.path(), &["new", "kind", "Site"], 0);
+    assert!(run(folder.path(), &["new", "kind", "Site"], 2).contains("nothing was written"));
+    let kind = folder.path().join("templates/Site");
+    let expected = fs::read_to_string(kind.join("cases/small/expected.yaml")).unwrap();
+    assert!(expected.contains("replicas: 2\n"), "{expected}");
+    run(folder.path(), &["check"], 0);
+    let claim = fs::read_to_string(kind.join("cases/small/claim.yaml")).unwrap();
+    fs::write(folder.path().join("environments/base/small.yaml"), claim).unwrap();
+    run(folder.path(), &["render"], 0);
+    assert!(
+        folder
+            .path()
+            .join("deploy/apps/base/small/deployment.yaml")
+            .is_file()
+    );
+
+    let text = fs::read_to_string(kind.join("kind.yaml")).unwrap();
+    fs::write(
+        kind.join("kind.yaml"),
+        text.replace("default: 2", "default: 3"),
+    )
+    .unwrap();
+    run(folder.path(), &["render"], 0);
+    let told = run(folder.path(), &["check"], 1);
+    assert!(
+        told.contains("changed-case") && told.contains("replicas: 2"),
+        "{told}"
+    );
+    run(folder.path(), &["render", "--cases"], 0);
+    run(folder.path(), &["check"], 0);
+    let file = kind.join("cases/small/claim.yaml");
+    let claim = fs::read_to_string(&file).unwrap();
+    fs::write(&file, claim.replace("image", "imgae")).unwrap();
+    let told = run(folder.path(), &["check"], 1);
+    assert!(
+        told.contains("templates/Site/cases/small/claim.yaml:7:3"),
+        "{told}"
+    );
+}
+
+#[test]
 fn what_adds_to_an_excluded_claim_is_told_so() {
     let folder = rendered();
     let file = folder.path().join("environments/stage/environment.yaml");

@@ -5,7 +5,8 @@ use clap::Args;
 
 use super::render::Selection;
 use super::session::Session;
-use super::{Global, Outcome, cache, output};
+use super::{Global, Outcome, cache, cases, output};
+use crate::diag::Diagnostics;
 use crate::disk::read_output;
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
@@ -38,6 +39,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     if found == Outcome::Findings {
         return Ok(found);
+    }
+    let mut faults = Diagnostics::default();
+    let cases = cases::cases(&session.files, &mut faults);
+    faults.extend(cases.iter().filter_map(|it| it.check(&session.files)));
+    if faults.has_errors() {
+        return Ok(session.report(&faults));
     }
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(

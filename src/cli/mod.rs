@@ -4,6 +4,7 @@
 
 mod build;
 mod cache;
+mod cases;
 mod check;
 mod compare;
 mod completions;
@@ -11,6 +12,7 @@ mod diff;
 mod init;
 mod kinds;
 mod matrix;
+mod new;
 mod output;
 mod promote;
 mod publish;
@@ -110,6 +112,8 @@ enum Command {
     Publish(publish::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
+    /// Make a claim kind of your own to start from
+    New(new::Arguments),
     /// List the claim kinds, or explain the fields of one
     Kinds(kinds::Arguments),
     /// Print the script by which a shell completes pleach's commands and flags
@@ -143,6 +147,7 @@ pub fn run() -> ExitCode {
         Command::Vendor(arguments) => vendor::run(&arguments, &global),
         Command::Publish(arguments) => publish::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
+        Command::New(arguments) => new::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),
     };
