@@ -22,24 +22,6 @@ fn claims() {
     });
 }
 
-/// Expressions of the built-in kinds read nothing that their schemas lack. Of a workspace's kinds each run looks at that.
-#[test]
-fn built_in_kinds_read_what_they_have() {
-    let mut input = workspace();
-    for (path, bytes) in &pleach::template::builtin() {
-        let below: Vec<&str> = path.parts().skip(1).collect();
-        let path = format!("templates/{}", below.join("/"));
-        input.insert(TreePath::new(&path).unwrap(), bytes.to_vec());
-    }
-    let compiled = compile(&input, &Options::default());
-    let view = View {
-        display: &TreePath::to_string,
-        color: false,
-    };
-    let said = human(&compiled.diagnostics, &view);
-    assert!(said.is_empty(), "{said}");
-}
-
 /// What every case has: a workspace with one environment.
 fn workspace() -> Tree {
     Tree::from_text(

@@ -23,8 +23,9 @@ use crate::tree::{Files, TreePath};
 use parts::{Part, parts};
 
 pub use group::{Exception, FoundGroup, Group, Matrix, Place, Section, findings, matrix, sections};
-pub use origin::{Claim, Origin, Origins};
+pub use origin::{Claim, Origin, Origins, environment};
 pub use owners::CodeOwners;
+pub use parts::file_object;
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]

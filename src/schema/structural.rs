@@ -227,12 +227,6 @@ impl Schema {
             }
     }
 
-    /// Whether what stands here is a map, and of which fields is known.
-    pub fn knows_its_fields(&self) -> bool {
-        let is_map = matches!(self.types, Types::Any | Types::Object);
-        is_map && (self.is_closed() || self.additional().is_some())
-    }
-
     /// How a list is kept.
     pub fn list_type(&self) -> ListType {
         self.list_type

@@ -1,131 +1,161 @@
-//! Other claims in expressions: `claim('ClickHouseKubernetes', 'analytics').outputs.host`.
+//! `claim(kind, name)`: another claim of the environment, with its `metadata`, `spec` and `outputs`.
 //!
-//! A call notes the claim that it names, which is how templates make an order. One that names a claim that is not finished ends
-//! the rendering; whoever resolves claims can finish that one and begin again.
+//! Which claims an expression asks for is known only when it runs. A call without an answer leaves a question with the context
+//! and ends the rendering; whoever renders answers it and renders again. So the answer is the claim as it is finished, and the
+//! one who answers learns of the order.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use minijinja::value::Rest;
+use minijinja::value::{Enumerator, Object};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use super::placeholder::{ask, with_claims};
-use super::reader::{Question, place};
-use super::value::from_node;
-use crate::diag::{Diagnostic, Span};
-use crate::yaml::Node;
+use super::placeholder::current_claims;
+use crate::diag::Span;
 
-pub(super) const FUNCTION: &str = "claim";
+/// What expressions ask of other claims, and what they were told.
+#[derive(Clone, Debug, Default)]
+pub struct Claims(Arc<Mutex<Told>>);
 
-/// The claims of an environment, as the expressions of one of them see them.
-#[derive(Clone, Default)]
-pub struct Claims {
-    all: Arc<Mutex<BTreeMap<String, Entry>>>,
-    referred: Arc<Mutex<BTreeSet<String>>>,
-    wanted: Arc<Mutex<Option<String>>>,
+#[derive(Debug, Default)]
+struct Told {
+    answers: Vec<(ClaimName, Value)>,
+    question: Option<ClaimQuestion>,
+    missing: Option<MissingOutput>,
 }
 
-struct Entry {
-    kinds: Vec<String>,
-    /// `None` until it is finished.
-    value: Option<Value>,
+/// A claim as an expression names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimName {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A call that had no answer.
+#[derive(Clone, Debug)]
+pub struct ClaimQuestion {
+    /// Which claim is meant.
+    pub claim: ClaimName,
+    /// The call, where that is known.
+    pub place: Option<Span>,
+}
+
+/// An output that was asked for and that the kind does not have.
+#[derive(Clone, Debug)]
+pub(super) struct MissingOutput {
+    pub(super) title: String,
+    pub(super) name: String,
+    pub(super) known: Vec<String>,
 }
 
 impl Claims {
-    /// Makes a claim known by its name and the names of its kind.
-    pub fn announce<'a>(&self, name: &str, kinds: impl Iterator<Item = &'a str>) {
-        let entry = Entry {
-            kinds: kinds.map(str::to_string).collect(),
-            value: None,
-        };
-        locked(&self.all).insert(name.to_string(), entry);
+    fn told<T>(&self, act: impl FnOnce(&mut Told) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Gives a claim that was announced its value: a map of `metadata`, `spec` and `outputs`.
-    pub fn finish(&self, name: &str, value: &Node) {
-        if let Some(entry) = locked(&self.all).get_mut(name) {
-            entry.value = Some(from_node(value));
-        }
+    /// The question that ended a rendering, if one did.
+    pub fn take_question(&self) -> Option<ClaimQuestion> {
+        self.told(|it| it.question.take())
     }
 
-    /// The same claims, for the expressions of another one.
-    #[must_use]
-    pub fn for_another(&self) -> Claims {
-        Claims {
-            all: self.all.clone(),
-            ..Claims::default()
-        }
+    pub(super) fn answer(&self, claim: ClaimName, value: Value) {
+        self.told(|it| it.answers.push((claim, value)));
     }
 
-    /// The names of those that expressions have called so far.
-    pub fn referred(&self) -> BTreeSet<String> {
-        locked(&self.referred).clone()
-    }
-
-    /// The claim that an expression called before it was finished.
-    pub fn take_wanted(&self) -> Option<String> {
-        locked(&self.wanted).take()
-    }
-
-    fn call(&self, kind: &str, name: &str) -> Option<Value> {
-        let all = locked(&self.all);
-        let entry = all.get(name).filter(|it| it.is_of(kind))?;
-        let Some(value) = &entry.value else {
-            *locked(&self.wanted) = Some(name.to_string());
-            return None;
-        };
-        locked(&self.referred).insert(name.to_string());
-        Some(value.clone())
-    }
-
-    /// Why a call has no answer. Errors: `unknown-reference`.
-    pub(super) fn unknown(&self, question: &Question, span: Option<Span>) -> Diagnostic {
-        let (kind, name) = (question.argument(0), question.argument(1));
-        let all = locked(&self.all);
-        let fault = |words: String| Diagnostic::error("unknown-reference", words);
-        let fault = match all.get(name) {
-            Some(entry) if entry.is_of(kind) => fault(format!("`{name}` has faults of its own")),
-            Some(entry) => {
-                let other = entry.kinds.first().map_or("", String::as_str);
-                fault(format!("`{name}` is of kind {other}, not {kind}"))
+    /// Says where the call stands that ended a rendering.
+    pub(super) fn place(&self, place: Option<Span>) {
+        self.told(|it| {
+            if let Some(question) = &mut it.question {
+                question.place = question.place.take().or(place);
             }
-            None => {
-                let alike = all.iter().filter(|it| it.1.is_of(kind));
-                fault(format!("there is no {kind} `{name}`"))
-                    .did_you_mean(name, alike.map(|it| it.0.as_str()))
-                    .help("`claim(kind, name)` finds claims of the same environment; base sees only base")
-            }
-        };
-        Diagnostic { span, ..fault }
+        });
+    }
+
+    pub(super) fn take_missing(&self) -> Option<MissingOutput> {
+        self.told(|it| it.missing.take())
     }
 }
 
-impl Entry {
-    fn is_of(&self, kind: &str) -> bool {
-        self.kinds.iter().any(|it| it == kind)
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The function that templates call.
-pub(super) fn install(environment: &mut Environment<'static>) {
-    environment.add_function(FUNCTION, |arguments: Rest<Value>| {
-        let texts: Vec<String> = arguments.iter().map(Value::to_string).collect();
-        let [kind, name] = texts.as_slice() else {
-            let words = "`claim` takes a kind and a name, as in `claim('ClickHouseKubernetes', 'analytics')`";
-            return Err(Error::new(ErrorKind::InvalidOperation, words));
+/// Adds the function.
+pub(super) fn register(environment: &mut Environment<'static>) {
+    environment.add_function("claim", |kind: String, name: Value| {
+        let name = match name.is_undefined() || name.is_none() {
+            true => String::new(),
+            false => name.to_string(),
         };
-        let found = with_claims(|it| it.call(kind, name)).flatten();
-        found.ok_or_else(|| {
-            ask(|last| Question {
-                function: FUNCTION,
-                place: place(last, &texts),
-                arguments: texts.clone(),
-            });
-            Error::new(ErrorKind::InvalidOperation, "there is no such claim")
+        let claim = ClaimName { kind, name };
+        let answer = current_claims().and_then(|claims| {
+            claims.told(|it| {
+                let known = it.answers.iter().find(|it| it.0 == claim);
+                let value = known.map(|it| it.1.clone());
+                if value.is_none() {
+                    let place = None;
+                    it.question = Some(ClaimQuestion { claim, place });
+                }
+                value
+            })
+        });
+        answer.ok_or_else(|| {
+            let words = "`claim` can be called in `let`, `rules`, `outputs`, `provides`, `requires`, `files` and templates";
+            Error::new(ErrorKind::InvalidOperation, words)
         })
     });
+}
+
+/// The outputs of a claim. One that its kind does not have is a slip, and no empty value.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    pub(super) title: String,
+    /// A map with an entry for each output of the kind.
+    pub(super) entries: Value,
+}
+
+impl Object for Outputs {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let found = self.entries.get_item(key).ok();
+        let found = found.filter(|it| !it.is_undefined());
+        if found.is_none()
+            && let Some(claims) = current_claims()
+        {
+            let known = self.entries.try_iter().into_iter().flatten();
+            let missing = MissingOutput {
+                title: self.title.clone(),
+                name: key.to_string(),
+                known: known.map(|it| it.to_string()).collect(),
+            };
+            claims.told(|it| _ = it.missing.get_or_insert(missing));
+        }
+        found
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        match self.entries.try_iter() {
+            Ok(names) => Enumerator::Values(names.collect()),
+            Err(_) => Enumerator::Empty,
+        }
+    }
+}
+
+/// A claim as other expressions see it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) metadata: Value,
+    pub(super) spec: Value,
+    pub(super) outputs: Value,
+}
+
+impl Object for Found {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "metadata" => Some(self.metadata.clone()),
+            "spec" => Some(self.spec.clone()),
+            "outputs" => Some(self.outputs.clone()),
+            _ => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["metadata", "spec", "outputs"])
+    }
 }

@@ -29,8 +29,8 @@ thread_local! {
 struct Current {
     values: Vec<Node>,
     last: LastRead,
-    claims: Claims,
     question: Option<Question>,
+    claims: Claims,
 }
 
 /// What a rendering came to.
@@ -47,8 +47,8 @@ pub(super) fn collect<T>(context: &Context, render: impl FnOnce() -> T) -> Colle
     let current = Current {
         values: Vec::new(),
         last: context.last_read(),
-        claims: context.claims().clone(),
         question: None,
+        claims: context.claims().clone(),
     };
     CURRENT.set(Some(current));
     let result = render();
@@ -71,9 +71,9 @@ pub(super) fn ask(make: impl FnOnce(Option<&Node>) -> Question) {
     });
 }
 
-/// What the rendering that this thread is at sees of other claims.
-pub(super) fn with_claims<T>(look: impl FnOnce(&Claims) -> T) -> Option<T> {
-    CURRENT.with_borrow(|current| current.as_ref().map(|it| look(&it.claims)))
+/// What the rendering that this thread is at asks of other claims.
+pub(super) fn current_claims() -> Option<Claims> {
+    CURRENT.with_borrow(|current| current.as_ref().map(|it| it.claims.clone()))
 }
 
 /// Makes every printed expression a placeholder.

@@ -20,7 +20,7 @@ pub type Reader<'a> = Box<dyn Fn(&Question) -> Result<Node, Diagnostic> + Send +
 /// A call of a reader.
 #[derive(Clone, Debug)]
 pub struct Question {
-    pub(super) function: &'static str,
+    function: &'static str,
     /// The arguments as texts; empty for none.
     pub arguments: Vec<String>,
     /// Where the last argument stands, if a person wrote it.
@@ -83,7 +83,7 @@ impl<'a> Readers<'a> {
 }
 
 /// The scalar that was read last is an argument, if it says the same as one.
-pub(super) fn place(last: Option<&Node>, arguments: &[String]) -> Option<Span> {
+fn place(last: Option<&Node>, arguments: &[String]) -> Option<Span> {
     let last = last.filter(|it| it.has_origin())?;
     let is_argument = arguments
         .iter()
