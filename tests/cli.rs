@@ -279,54 +279,6 @@ fn the_kind_that_the_readme_shows_renders() {
 }
 
 #[test]
-fn a_new_kind_renders_at_once_and_its_case_is_held() {
-    let folder = rendered();
-    let told = run(folder.path(), &["new", "kind", "site"], 2);
-    assert!(told.contains("a capital letter first"), "{told}");
-    assert!(
-        run(folder.path(), &["new", "kind", "OperatorInstall"], 2).contains("comes with pleach")
-    );
-    run(folder.path(), &["new", "kind", "Site"], 0);
-    assert!(run(folder.path(), &["new", "kind", "Site"], 2).contains("nothing was written"));
-    let kind = folder.path().join("templates/Site");
-    let expected = fs::read_to_string(kind.join("cases/small/expected.yaml")).unwrap();
-    assert!(expected.contains("replicas: 2\n"), "{expected}");
-    run(folder.path(), &["check"], 0);
-    let claim = fs::read_to_string(kind.join("cases/small/claim.yaml")).unwrap();
-    fs::write(folder.path().join("environments/base/small.yaml"), claim).unwrap();
-    run(folder.path(), &["render"], 0);
-    assert!(
-        folder
-            .path()
-            .join("deploy/apps/base/small/deployment.yaml")
-            .is_file()
-    );
-
-    let text = fs::read_to_string(kind.join("kind.yaml")).unwrap();
-    fs::write(
-        kind.join("kind.yaml"),
-        text.replace("default: 2", "default: 3"),
-    )
-    .unwrap();
-    run(folder.path(), &["render"], 0);
-    let told = run(folder.path(), &["check"], 1);
-    assert!(
-        told.contains("changed-case") && told.contains("replicas: 2"),
-        "{told}"
-    );
-    run(folder.path(), &["render", "--cases"], 0);
-    run(folder.path(), &["check"], 0);
-    let file = kind.join("cases/small/claim.yaml");
-    let claim = fs::read_to_string(&file).unwrap();
-    fs::write(&file, claim.replace("image", "imgae")).unwrap();
-    let told = run(folder.path(), &["check"], 1);
-    assert!(
-        told.contains("templates/Site/cases/small/claim.yaml:7:3"),
-        "{told}"
-    );
-}
-
-#[test]
 fn what_adds_to_an_excluded_claim_is_told_so() {
     let folder = rendered();
     let file = folder.path().join("environments/stage/environment.yaml");
@@ -442,4 +394,41 @@ fn a_service_that_is_switched_off_leaves_no_file_behind() {
     let told = run(folder.path(), &["render"], 0);
     assert!(told.starts_with("0 files written, 2 removed"), "{told}");
     assert!(!place("qa", "payments").parent().unwrap().exists());
+}
+
+#[test]
+fn a_new_kind_renders_at_once_and_its_cases_hold_it() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"], 0);
+    assert!(run(folder.path(), &["new", "kind", "webService"], 2).contains("a capital first"));
+    assert!(run(folder.path(), &["new", "kind", "OperatorInstall"], 2).contains("already"));
+    run(folder.path(), &["new", "kind", "WebService"], 0);
+    let kind = folder.path().join("templates/WebService");
+    let refused = fs::read_to_string(kind.join("cases/floating-image/expected.txt")).unwrap();
+    assert!(refused.contains("names no tag"), "{refused}");
+    assert!(run(folder.path(), &["test"], 0).starts_with("2 cases, 0 not as expected"));
+    // It is a kind like any other.
+    let claim = folder.path().join("environments/base/shop.yaml");
+    fs::copy(kind.join("cases/basic/claim.yaml"), claim).unwrap();
+    run(folder.path(), &["render"], 0);
+    assert!(
+        folder
+            .path()
+            .join("deploy/apps/base/shop/deployment.yaml")
+            .exists()
+    );
+    assert!(run(folder.path(), &["new", "kind", "WebService"], 2).contains("already"));
+    // A template that changes makes its case differ, until that is accepted.
+    let template = kind.join("service.yaml.j2");
+    let text = fs::read_to_string(&template).unwrap();
+    fs::write(
+        &template,
+        text.replace("targetPort: http", "targetPort: 80"),
+    )
+    .unwrap();
+    run(folder.path(), &["render"], 0);
+    assert!(run(folder.path(), &["check"], 1).contains("case-differs"));
+    run(folder.path(), &["test", "WebService"], 1);
+    run(folder.path(), &["test", "--accept"], 0);
+    run(folder.path(), &["check"], 0);
 }

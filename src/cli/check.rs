@@ -5,8 +5,7 @@ use clap::Args;
 
 use super::render::Selection;
 use super::session::Session;
-use super::{Global, Outcome, cache, cases, output};
-use crate::diag::Diagnostics;
+use super::{Global, Outcome, cache, output, test};
 use crate::disk::read_output;
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
@@ -40,12 +39,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if found.has_errors() {
         return Ok(session.report(&found));
     }
-    let mut faults = Diagnostics::default();
-    let cases = cases::cases(&session.files, &mut faults);
-    faults.extend(cases.iter().filter_map(|it| it.check(&session.files)));
-    if faults.has_errors() {
-        return Ok(session.report(&faults));
+    let cases = test::findings(&session);
+    if is_human && !cases.is_empty() {
+        session.report(&cases);
     }
+    let is_clean = cases.is_empty();
+    found.extend(cases);
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
@@ -72,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             return Ok(Outcome::Findings);
         }
     }
-    Ok(match plan.is_clean() {
+    Ok(match plan.is_clean() && is_clean {
         true => Outcome::Clean,
         false => Outcome::Findings,
     })

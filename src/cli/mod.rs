@@ -4,7 +4,6 @@
 
 mod build;
 mod cache;
-mod cases;
 mod check;
 mod compare;
 mod completions;
@@ -18,6 +17,7 @@ mod promote;
 mod publish;
 mod render;
 mod session;
+mod test;
 mod trees;
 mod vendor;
 mod verify;
@@ -112,8 +112,10 @@ enum Command {
     Publish(publish::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
-    /// Make a claim kind of your own to start from
+    /// Make something new in the workspace: a claim kind
     New(new::Arguments),
+    /// Run the cases of your own claim kinds
+    Test(test::Arguments),
     /// List the claim kinds, or explain the fields of one
     Kinds(kinds::Arguments),
     /// Print the script by which a shell completes pleach's commands and flags
@@ -148,6 +150,7 @@ pub fn run() -> ExitCode {
         Command::Publish(arguments) => publish::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
         Command::New(arguments) => new::run(&arguments, &global),
+        Command::Test(arguments) => test::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),
     };

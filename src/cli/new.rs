@@ -1,32 +1,17 @@
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a new kind is written here, once, and never over anything"
-)]
-//! `pleach new kind NAME`: a claim kind to start from, with a case.
+//! `pleach new`: what a workspace can be given more of.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use super::session::Session;
-use super::{Global, Outcome, cases, output};
-use crate::diag::Diagnostics;
-use crate::disk::Folder;
-use crate::load::Workspace;
-use crate::template::builtin;
-
-const FILES: [(&str, &str); 3] = [
-    ("kind.yaml", include_str!("scaffold/kind.yaml")),
-    (
-        "deployment.yaml.j2",
-        include_str!("scaffold/deployment.yaml.j2"),
-    ),
-    (
-        "cases/small/claim.yaml",
-        include_str!("scaffold/claim.yaml"),
-    ),
-];
+use super::{Global, Outcome, output, test};
+use crate::disk::{Lock, apply};
+use crate::emit::{Change, Plan, Step};
+use crate::load::{self, Workspace};
+use crate::template;
+use crate::tree::{Files, TreePath};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -36,90 +21,96 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// A claim kind: its schema, a template and a case, in templates/<NAME>
+    /// A claim kind of your own: a schema, templates, and two cases, which render at once
     Kind {
-        /// The kind's name, such as `Website`
+        /// The kind's name, as claims say it: `WebService`
+        #[arg(value_name = "NAME")]
         name: String,
     },
 }
 
+const FILES: [(&str, &str); 5] = [
+    ("kind.yaml", include_str!("new_kind/kind.yaml")),
+    (
+        "deployment.yaml.j2",
+        include_str!("new_kind/deployment.yaml.j2"),
+    ),
+    ("service.yaml.j2", include_str!("new_kind/service.yaml.j2")),
+    (
+        "cases/basic/claim.yaml",
+        include_str!("new_kind/claim.yaml"),
+    ),
+    (
+        "cases/floating-image/claim.yaml",
+        include_str!("new_kind/refused.yaml"),
+    ),
+];
+
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let What::Kind { name } = &arguments.what;
     let session = Session::open(global)?;
-    check_name(name)?;
+    let lock = Lock::take(&session.workspace_file())?;
+    let folder = folder(&session, name)?;
+    let Some(folder) = folder else {
+        return Ok(Outcome::Findings);
+    };
+    let files = FILES.map(|(file, text)| {
+        let path = file
+            .split('/')
+            .fold(folder.clone(), |path, part| path.child(part));
+        (path, text.replace("NAME", name))
+    });
+    write(&session, files.into())?;
+    drop(lock);
+    test::accept(global, name)?;
+    let folder = session.display(&folder);
+    output::note(&format!(
+        "{folder}/ written: `pleach kinds {name}` explains its fields, `pleach test {name}` runs its cases\n"
+    ));
+    Ok(Outcome::Clean)
+}
+
+/// Where the kind goes; `None` where `pleach.yaml` has faults, which are told.
+fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
+    let is_name = name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(|c| c.is_ascii_alphanumeric());
+    if !is_name {
+        bail!(
+            "`{name}` is no name for a kind: letters and digits, and a capital first, as in `WebService`"
+        );
+    }
     let workspace = match Workspace::read(&session.files) {
         Ok(workspace) => workspace,
         Err(faults) => {
             session.report(&faults);
-            return Ok(Outcome::Findings);
+            return Ok(None);
         }
     };
     let Some(templates) = workspace.templates.first() else {
-        bail!(
-            "`pleach.yaml` says `templates: []`, so the workspace has no kinds of its own: name a folder there"
-        );
+        bail!("`pleach.yaml` reads no kinds: take `templates: []` out of it");
     };
-    let below = templates.child(name);
-    let folder = session.root.join(below.as_str());
-    if folder.exists() {
+    let mut faults = Default::default();
+    let kinds = load::kinds(&session.files, &template::builtin(), &mut faults);
+    if kinds.iter().any(|it| it.is_called(name)) {
+        bail!("there is a kind `{name}` already: `pleach kinds {name}` explains it");
+    }
+    let folder = templates.child(name);
+    if matches!(session.files.kind(&folder), Ok(Some(_))) {
         bail!(
             "`{}` is there already, so nothing was written",
-            session.display(&below)
+            session.display(&folder)
         );
     }
-    for (path, text) in FILES {
-        write(&folder.join(path), &text.replace("NAME", name))?;
-    }
-    let (files, mut faults) = (Folder::open(&session.root)?, Diagnostics::default());
-    for case in cases::cases(&files, &mut faults) {
-        if case.expected().below(&below).is_some() {
-            write(
-                &session.root.join(case.expected().as_str()),
-                case.rendered(),
-            )?;
-        }
-    }
-    output::note(&format!(
-        "{} has the kind's schema, a template and a case; `pleach check` holds them to each other, `pleach render --cases` accepts a change\n",
-        session.display(&below)
-    ));
-    Ok(session.report(&faults))
+    Ok(Some(folder))
 }
 
-fn check_name(name: &str) -> Result<()> {
-    let is_plain = name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name.chars().all(|c| c.is_ascii_alphanumeric());
-    if !is_plain {
-        bail!(
-            "`{name}` can't name a kind: a capital letter first, then letters and digits, as in `Website`"
-        );
-    }
-    if builtin().iter().any(|it| it.0.parts().nth(1) == Some(name)) {
-        bail!(
-            "`{name}` comes with pleach; a folder `templates/{name}` would replace it, so make it yourself if you mean that"
-        );
-    }
+fn write(session: &Session<'_>, files: BTreeMap<TreePath, String>) -> Result<()> {
+    let steps = files.into_iter().map(|(path, text)| Step {
+        path,
+        change: Change::Create,
+        before: None,
+        after: Some(text.into_bytes().into()),
+    });
+    apply(&Plan::from_steps(steps.collect()), &session.root)?;
     Ok(())
-}
-
-fn write(file: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("`{}` can't be made", folder.display()))?;
-    }
-    std::fs::write(file, text).with_context(|| format!("`{}` can't be written", file.display()))
-}
-
-/// Writes what the cases of the workspace's kinds render to beside them.
-pub(super) fn accept(global: &Global) -> Result<Outcome> {
-    let (session, mut faults) = (Session::open(global)?, Diagnostics::default());
-    let cases = cases::cases(&session.files, &mut faults);
-    for case in &cases {
-        write(
-            &session.root.join(case.expected().as_str()),
-            case.rendered(),
-        )?;
-    }
-    output::note(&format!("{} cases accepted\n", cases.len()));
-    Ok(session.report(&faults))
 }

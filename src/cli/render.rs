@@ -21,9 +21,6 @@ pub(super) struct Arguments {
     /// Overwrite generated files that were edited by hand or hold conflict markers
     #[arg(long)]
     force: bool,
-    /// Only accept what the cases of the workspace's own kinds render to (templates/<Kind>/cases)
-    #[arg(long, conflicts_with_all = ["force", "environments", "out"])]
-    cases: bool,
 }
 
 /// What to render, and where the tree stands.
@@ -69,9 +66,6 @@ impl Selection {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    if arguments.cases {
-        return super::new::accept(global);
-    }
     let session = Session::open(global)?;
     let _lock = Lock::take(&session.workspace_file())?;
     let Selection { environments, out } = &arguments.selection;
