@@ -33,6 +33,7 @@ fn example_claims_render_in_every_form() {
         workspaces.extend(files.map(|it| workspace_of(&[it])));
     }
     workspaces.push(workspace_of(&yaml_files(&claims.join("pulumi-operator"))));
+    workspaces.push(workspace_of(&yaml_files(&claims.join("chronik-cluster"))));
     let mut all = Vec::new();
     for workspace in &workspaces {
         for (engine, layout) in FORMS {

@@ -71,6 +71,54 @@ fn example_claims_render() {
     }
 }
 
+/// They name no environment, and their operator has a claim of its own.
+#[test]
+fn example_chronik_clusters_render() {
+    let Some(examples) = examples() else { return };
+    for path in claims(&examples.join("chronik-cluster")) {
+        for spelling in ["seed", "crd", "rust"] {
+            let text = fs::read_to_string(&path).unwrap();
+            let annotation =
+                format!("  annotations: {{pleach.dev/chronik-spelling: {spelling}}}\nspec:\n");
+            let mut tree = workspace();
+            put(
+                &mut tree,
+                "environments/prod/claim.yaml",
+                &text.replacen("spec:\n", &annotation, 1),
+            );
+            put(
+                &mut tree,
+                "environments/prod/operator.yaml",
+                "apiVersion: pleach.dev/v1\nkind: ChronikOperator\nmetadata: {name: chronik-operator}\n",
+            );
+            let compiled = compile(&tree, &Options::default());
+            assert_no_errors(&path, &compiled);
+            let rendered = chronik_cluster(&compiled.tree);
+            let database = if spelling == "seed" {
+                "Postgres"
+            } else {
+                "postgres"
+            };
+            let written = rendered.at_keys(&["spec", "metastore", "database"]);
+            let written = written.and_then(Node::as_str);
+            assert_eq!(written, Some(database), "{}", path.display());
+            let objects = [pleach::object::Object::new(rendered)];
+            if let Some(faults) = crate::rendered::validate_objects(&objects) {
+                assert!(faults.is_empty(), "{}: {faults:?}", path.display());
+            }
+        }
+    }
+}
+
+fn chronik_cluster(tree: &Tree) -> Node {
+    let mut files = tree
+        .iter()
+        .filter(|it| it.0.name() == "chronikcluster.yaml");
+    let (_, bytes) = files.next().expect("the claim gives a cluster");
+    let text = std::str::from_utf8(bytes).unwrap();
+    parse_one(&Source::internal("cluster", text)).unwrap()
+}
+
 #[test]
 fn what_differs_from_base_is_the_expected_patch() {
     let Some(examples) = examples() else { return };

@@ -20,6 +20,8 @@ pub struct ClaimKind {
     pub name: String,
     /// Accepted `apiVersion`s.
     pub api_versions: Vec<String>,
+    /// `apiVersion`s that exist but are not accepted, each with what to do instead.
+    pub other_versions: Vec<(String, String)>,
     /// Other names of the kind.
     pub aliases: Vec<String>,
     /// How fields may be spelt.
@@ -325,6 +327,7 @@ impl Compiler<'_, '_> {
         Some(ClaimKind {
             name: self.kind.to_string(),
             api_versions: words("apiVersions"),
+            other_versions: other_versions(spec.get("otherVersions")),
             aliases: words("aliases"),
             spelling: if text("spelling") == Some("protojson") {
                 Spelling::Protojson
@@ -481,6 +484,14 @@ impl Compiler<'_, '_> {
 /// The name under which a default's condition is compiled.
 fn condition_name(kind: &str, condition: &str) -> String {
     format!("{kind}#default {condition}")
+}
+
+fn other_versions(node: Option<&Node>) -> Vec<(String, String)> {
+    let entries = node.and_then(Node::as_mapping).into_iter().flatten();
+    let text = |node: &Node| node.as_str().map(str::to_string);
+    entries
+        .filter_map(|it| Some((text(&it.key)?, text(&it.value)?)))
+        .collect()
 }
 
 fn reference(node: &Node) -> Reference {

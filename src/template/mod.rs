@@ -424,6 +424,17 @@ mod tests {
     }
 
     #[test]
+    fn functions_for_kinds() {
+        let template = "- {{ '1Gi' | plus_quantity(spec.size) }}\n- {{ '500m' | times_quantity(3) }}\n\
+                        - {{ labels(name='web', part_of=spec.team) }}\n- {{ spec.team | label_value }}\n\
+                        - {{ ({'a': 1} | sha256) == ('{\"a\":1}' | sha256) }}\n";
+        assert_eq!(
+            render(template, "{size: 512Mi, team: -shop and till-}").unwrap(),
+            "- 1536Mi\n- 1500m\n- app.kubernetes.io/name: web\n  app.kubernetes.io/part-of: -shop and till-\n- shop-and-till\n- true\n"
+        );
+    }
+
+    #[test]
     fn faults_point_into_the_template() {
         let faults = render("a: 1\nb: {{ spec.missing }}\n", "a: 1").unwrap_err();
         let fault = faults.iter().next().unwrap();
