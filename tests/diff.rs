@@ -308,7 +308,10 @@ ClickHouseKubernetes/analytics  environments/base/databases.yaml:5, environments
     let output = pleach(folder, &["diff", "--committed", "--exit-code", "HEAD~1"]);
     let text = String::from_utf8_lossy(&output.stdout);
     let counted = "objects added in 3 places";
-    assert!(text.contains("+ Namespace analytics in prod\n"), "{text}");
+    assert!(
+        text.contains("+ Namespace analytics in prod, stage, test\n"),
+        "{text}"
+    );
     assert!(text.trim_end().ends_with(counted), "{text}");
     std::fs::write(&claims, "a: {").unwrap();
     let output = pleach(folder, &["diff"]);

@@ -450,3 +450,37 @@ fn the_markdown_of_ten_thousand_objects_stays_in_its_budget() {
         }
     }
 }
+
+#[test]
+fn annotations_stand_at_lines_of_claims() {
+    let file = format!("{}/tests/forms/workspace.txt", env!("CARGO_MANIFEST_DIR"));
+    let case = Tree::from_text(&std::fs::read_to_string(file).unwrap());
+    let noted = annotations(&comparison());
+    assert!(noted.iter().count() > 6);
+    for it in &noted {
+        let span = it.span.as_ref().unwrap();
+        let path = span.path().as_str();
+        assert!(path.starts_with("environments/"), "{path}");
+        let side = |name: &str| case.get(&TreePath::new(&format!("{name}/{path}")).unwrap());
+        // What is gone has its line on the side before.
+        let text = side("after")
+            .filter(|it| !it.is_empty())
+            .or_else(|| side("before"));
+        let text = str::from_utf8(text.unwrap()).unwrap();
+        let line = text.lines().nth(span.position().line - 1).unwrap();
+        assert!(
+            line.contains(span.text()) && !line.trim().is_empty(),
+            "{path}: {line}"
+        );
+    }
+    let place = |code: &str| {
+        let found = noted.iter().find(|it| it.code == code).unwrap();
+        found.span.as_ref().unwrap().to_string()
+    };
+    assert_eq!(
+        place("shrinking-volume"),
+        "environments/base/databases.yaml:18:15"
+    );
+    assert_eq!(place("major-step"), "environments/base/databases.yaml:8:12");
+    assert_eq!(place("pruned-object"), "environments/test/redis.yaml:4:9");
+}

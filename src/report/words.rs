@@ -208,6 +208,13 @@ pub(super) fn rows(group: &Group<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     if *group.kind != ChangeKind::Removed {
         group.fields.iter().for_each(|it| field(it, &mut rows));
+        for variant in &group.variants {
+            rows.push(Row {
+                mark: Mark::Note,
+                text: format!("but in {}", variant.environments.join(", ")),
+            });
+            variant.fields.iter().for_each(|it| field(it, &mut rows));
+        }
     }
     rows
 }
