@@ -43,7 +43,7 @@ pub mod cli;
 use std::sync::Arc;
 
 use compare::{Claim, Origin, Origins};
-use compose::{Composition, Delivered, Expected};
+use compose::{Composition, Data, Delivered, Expected, Form};
 use diag::{Diagnostics, each};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 
@@ -63,6 +63,8 @@ pub struct Compiled {
     pub tree: Tree,
     /// The output folder, relative to the workspace; `None` where `pleach.yaml` could not be read.
     pub output: Option<TreePath>,
+    /// Folders and files of the tree that belong to the environments asked for, though their paths don't name these.
+    pub places: Vec<TreePath>,
     /// Which claim each folder of the tree came from.
     pub origins: Origins,
     /// What was read.
@@ -80,19 +82,13 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let builtin = template::builtin();
     let cache = options.cache.clone();
-    let mut expected = Vec::new();
-    let (tree, output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
+    let mut origins = Vec::new();
+    let ((tree, places), output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
         Some(repository) => (
-            run(
-                &files,
-                &repository,
-                options,
-                &mut expected,
-                &mut diagnostics,
-            ),
+            run(&files, &repository, options, &mut origins, &mut diagnostics),
             Some(repository.workspace.output.clone()),
         ),
-        None => (Tree::new(), None),
+        None => (Default::default(), None),
     };
     diagnostics.tidy();
     Compiled {
@@ -102,7 +98,8 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
             tree
         },
         output,
-        origins: expected.into_iter().map(origin).collect(),
+        places,
+        origins: origins.into_iter().collect(),
         read_set: files.finish(),
         diagnostics,
     }
@@ -112,13 +109,13 @@ fn run(
     files: &dyn Files,
     repository: &load::Repository<'_>,
     options: &Options,
-    expected: &mut Vec<Expected>,
+    origins: &mut Vec<(TreePath, Origin)>,
     diagnostics: &mut Diagnostics,
-) -> Tree {
+) -> (Tree, Vec<TreePath>) {
     let resolution = resolve::resolve(repository, &options.environments, diagnostics);
     let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
     if diagnostics.has_errors() {
-        return Tree::new();
+        return Default::default();
     }
     if options.environments.is_empty() {
         diagnostics.extend(delivery::unused_pins(&repository.charts));
@@ -131,10 +128,10 @@ fn run(
     let composition = compose::compose(files, &repository.workspace, input, diagnostics);
     let tree = sign(&composition);
     if !diagnostics.has_errors() {
-        prove::prove(&tree, &composition.expected, diagnostics);
+        prove::prove(&tree, &composition, diagnostics);
     }
-    *expected = composition.expected;
-    tree
+    *origins = origins_of(composition.expected, composition.data);
+    (tree, composition.places)
 }
 
 /// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.
@@ -147,6 +144,9 @@ pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Dia
     let requests = loaded.map(|repository| {
         let resolution = resolve::resolve(&repository, &options.environments, &mut diagnostics);
         deliver_all(&repository, &resolution, &mut diagnostics);
+        if !diagnostics.has_errors() {
+            diagnostics.extend(delivery::unused_pins(&repository.charts));
+        }
         repository.charts.requests()
     });
     diagnostics.tidy();
@@ -169,21 +169,40 @@ fn deliver_all<'a>(
     (bases, environments)
 }
 
-/// What a folder must build to says also what it came from.
-fn origin(expected: Expected) -> (TreePath, Origin) {
-    let claim = Claim {
-        title: expected.title,
-        owner: expected.owner,
-        span: Some(expected.span),
+/// What a folder must build to says also what it came from; what stands beside others, as ApplicationSets do, came from many.
+fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin)> {
+    let origin = |folder: &TreePath, title, owner, span, objects| Origin {
+        // Nothing is applied from base.
+        environment: compare::environment(folder)
+            .filter(|it| !load::is_base(it))
+            .map(str::to_string),
+        claim: Arc::new(Claim {
+            title,
+            owner,
+            span: Some(span),
+        }),
+        objects,
     };
-    let environment = expected.folder.parts().nth(1);
-    let environment = environment.filter(|it| !load::is_base(it));
-    let origin = Origin {
-        environment: environment.map(str::to_string),
-        claim: Arc::new(claim),
-        objects: expected.objects,
-    };
-    (expected.folder, origin)
+    let folders = expected.into_iter();
+    let folders = folders.filter(|it| !matches!(it.form, Form::Files(_)));
+    let mut origins: Vec<(TreePath, Origin)> = folders
+        .map(|it| {
+            let origin = origin(&it.folder, it.title, it.owner, it.span, it.objects);
+            (it.folder, origin)
+        })
+        .collect();
+    for it in data {
+        let object = compare::file_object(&it.path, it.node);
+        let folder = it.path.parent().unwrap_or_else(TreePath::root);
+        match origins.last_mut().filter(|last| last.0 == folder) {
+            Some((_, origin)) => origin.objects.push(object),
+            None => {
+                let origin = origin(&folder, it.title, it.owner, it.span, vec![object]);
+                origins.push((folder, origin));
+            }
+        }
+    }
+    origins
 }
 
 fn deliver<'a>(

@@ -326,3 +326,72 @@ fn a_version_is_promoted_and_its_effect_shown_before_anything_is_written() {
     assert!(told.contains("nothing is written"), "{told}");
     assert!(!folder.path().join("environments/prod/events.yaml").exists());
 }
+
+/// A workspace of services in Argo CD, two environments of one cluster type.
+fn services() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(
+        "pleach.yaml",
+        "apiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: services}\nspec:\n\
+         \x20 sync: {url: 'https://git.example.com/platform/voltran'}\n\
+         \x20 charts: {repository: 'oci://ghcr.io/example', sources: [{prefix: 'oci://ghcr.io/example', folder: charts}]}\n",
+    );
+    write(
+        "charts/microservice/Chart.yaml",
+        "{apiVersion: v2, name: microservice, version: 1.0.0}",
+    );
+    for environment in ["dev", "qa"] {
+        write(
+            &format!("environments/{environment}/environment.yaml"),
+            &format!(
+                "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {{name: {environment}}}\nspec: {{engine: argo}}\n"
+            ),
+        );
+        write(
+            &format!("environments/{environment}/shop.yaml"),
+            &format!(
+                "apiVersion: platform.infraforge.io/v1\nkind: ApplicationClaim\nmetadata: {{name: shop}}\nspec:\n\
+                 \x20 environment: {environment}\n  clusterType: nonprod\n  applications:\n\
+                 \x20 - {{name: orders, image: {{repository: ghcr.io/example/orders}}}}\n\
+                 \x20 - {{name: payments, image: {{repository: ghcr.io/example/payments}}}}\n"
+            ),
+        );
+    }
+    folder
+}
+
+#[test]
+fn a_service_that_is_switched_off_leaves_no_file_behind() {
+    let folder = services();
+    run(folder.path(), &["render"], 0);
+    let place = |environment: &str, service: &str| {
+        let path =
+            format!("deploy/environments/nonprod/{environment}/applications/{service}/values.yaml");
+        folder.path().join(path)
+    };
+    let switch_off = |environment: &str| {
+        let claim = folder
+            .path()
+            .join(format!("environments/{environment}/shop.yaml"));
+        let text = fs::read_to_string(&claim).unwrap();
+        let text = text.replace("{name: payments,", "{name: payments, enabled: false,");
+        fs::write(claim, text).unwrap();
+    };
+    switch_off("dev");
+    switch_off("qa");
+    // Only the files of that environment, though its name is not where other files have it.
+    let told = run(folder.path(), &["render", "--env", "dev"], 0);
+    assert!(told.starts_with("0 files written, 2 removed"), "{told}");
+    assert!(!place("dev", "payments").exists() && place("dev", "orders").exists());
+    assert!(place("qa", "payments").exists());
+    assert!(run(folder.path(), &["check", "--env", "dev"], 0).is_empty());
+    run(folder.path(), &["check", "--env", "qa"], 1);
+    let told = run(folder.path(), &["render"], 0);
+    assert!(told.starts_with("0 files written, 2 removed"), "{told}");
+    assert!(!place("qa", "payments").parent().unwrap().exists());
+}

@@ -187,7 +187,7 @@ fn data(text: &str) -> serde_json::Value {
     json(&parse_one(&Source::internal("patch", text)).unwrap())
 }
 
-fn json(node: &Node) -> serde_json::Value {
+pub(crate) fn json(node: &Node) -> serde_json::Value {
     use serde_json::Value;
     if let Some(items) = node.as_sequence() {
         Value::Array(items.iter().map(json).collect())

@@ -30,10 +30,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tree", "diag", "yaml", "object", "schema", "diff", "topology",
         ],
     ),
-    // What a sync engine would apply from two trees, built and handed to `diff`.
+    // What a sync engine would apply from two trees, built and handed to `diff`; `emit` for which files are generated.
     (
         "compare",
         &[
+            "emit",
             "tree",
             "diag",
             "yaml",
@@ -61,11 +62,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tree", "diag", "yaml", "object", "template", "load", "resolve",
         ],
     ),
-    // `load` for the mirrors and the access to charts that `pleach.yaml` gives; `schema` for what an intent may say.
+    // `load` for the mirrors and the access to charts that `pleach.yaml` gives; `schema` for what an intent may say; `diff` for
+    // what looks like a password, which no values may hold.
     (
         "delivery",
         &[
-            "tree", "diag", "yaml", "object", "schema", "chart", "load", "render",
+            "tree", "diag", "yaml", "object", "schema", "chart", "diff", "load", "render",
         ],
     ),
     (

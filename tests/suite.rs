@@ -23,6 +23,7 @@ mod forms;
 mod golden;
 mod kubectl;
 mod kustomize;
+mod infraforge;
 mod layers;
 mod page;
 mod matrix;

@@ -27,8 +27,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             cache: cache::open(global),
         },
     );
-    let (is_human, mut found) = (global.format == Format::Human, compiled.diagnostics);
-    let Some(output_path) = compiled.output else {
+    let (is_human, mut found) = (global.format == Format::Human, compiled.diagnostics.clone());
+    let Some(output_path) = compiled.output.clone() else {
         session.report(&found);
         return Ok(Outcome::Findings);
     };
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
-        &arguments.selection.of(read_output(&folder)?),
+        &arguments.selection.of(read_output(&folder)?, &compiled),
         false,
     );
     if is_human && !plan.is_clean() {

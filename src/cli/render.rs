@@ -12,7 +12,7 @@ use crate::emit::plan;
 use crate::load::is_base;
 use crate::report::plan_summary;
 use crate::tree::{Tree, TreePath};
-use crate::{Options, compile};
+use crate::{Compiled, Options, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -36,14 +36,26 @@ pub(super) struct Selection {
 
 impl Selection {
     /// The part of a standing tree that belongs to the selection: the rest is neither compared nor removed.
-    pub(super) fn of(&self, standing: Tree) -> Tree {
+    pub(super) fn of(&self, standing: Tree, compiled: &Compiled) -> Tree {
         if self.environments.is_empty() {
             return standing;
         }
+        let is_named = |it: &str| {
+            is_base(it)
+                || self
+                    .environments
+                    .iter()
+                    .any(|environment| environment == it)
+        };
         let selected = |path: &TreePath| {
-            path.parts()
-                .nth(1)
-                .is_some_and(|it| is_base(it) || self.environments.iter().any(|env| env == it))
+            let [part, folder] = [0, 1].map(|at| path.parts().nth(at).unwrap_or(""));
+            let is_own = ["clusters", "infrastructure", "apps"].contains(&part) && is_named(folder);
+            is_own
+                || compiled.tree.get(path).is_some()
+                || compiled
+                    .places
+                    .iter()
+                    .any(|it| path == it || path.below(it).is_some())
         };
         standing
             .iter()
@@ -65,13 +77,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         },
     );
     let found = session.report(&compiled.diagnostics);
-    let Some(output_path) = compiled.output.filter(|_| found == Outcome::Clean) else {
+    let Some(output_path) = compiled.output.clone().filter(|_| found == Outcome::Clean) else {
         return Ok(Outcome::Findings);
     };
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
-        &arguments.selection.of(read_output(&folder)?),
+        &arguments.selection.of(read_output(&folder)?, &compiled),
         arguments.force,
     );
     let kept = session.report(&plan.faults(&output_path));

@@ -168,7 +168,8 @@ pub(super) fn report(
     }
 }
 
-fn raise(diagnostic: Diagnostic) -> Diagnostic {
+/// A warning as an error.
+pub(super) fn raise(diagnostic: Diagnostic) -> Diagnostic {
     let severity = if diagnostic.severity == Severity::Warning {
         Severity::Error
     } else {

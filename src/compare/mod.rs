@@ -25,8 +25,9 @@ use parts::{Part, parts};
 pub use group::{
     Exception, FoundGroup, Group, Matrix, Place, Section, Variant, findings, matrix, sections,
 };
-pub use origin::{Claim, Origin, Origins};
+pub use origin::{Claim, Origin, Origins, environment};
 pub use owners::CodeOwners;
+pub use parts::file_object;
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]

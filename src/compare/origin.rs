@@ -30,7 +30,7 @@ pub struct Origin {
     pub objects: Vec<Object>,
 }
 
-/// The origins of a tree, by folder: `apps/prod/orders`.
+/// The origins of what is applied from a tree, by folder: `apps/prod/orders`.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     folders: BTreeMap<TreePath, Origin>,
@@ -55,6 +55,18 @@ impl FromIterator<(TreePath, Origin)> for Origins {
     }
 }
 
+/// The environment of a folder of a rendered tree: `apps/prod/orders`. Of services in Argo CD it is the cluster type,
+/// `appsets/nonprod/apps`, or with it the environment, `environments/nonprod/dev`.
+pub fn environment(folder: &TreePath) -> Option<&str> {
+    let [part, first, second] = [0, 1, 2].map(|at| folder.parts().nth(at).unwrap_or(""));
+    let length = match part {
+        "environments" => first.len() + 1 + second.len(),
+        _ => first.len(),
+    };
+    let start = part.len() + 1;
+    folder.as_str().get(start..start + length)
+}
+
 impl Origins {
     /// The folders and what they were made from.
     pub fn iter(&self) -> impl Iterator<Item = (&TreePath, &Origin)> {
@@ -71,7 +83,7 @@ impl Origins {
     pub(super) fn find(&self, folder: &TreePath, id: &ObjectId) -> Option<&Origin> {
         let own = self.folders.get(folder);
         own.or_else(|| {
-            let environment = folder.parts().nth(1)?;
+            let environment = environment(folder)?;
             let named = |name: &str| {
                 let key = (environment.to_string(), name.to_string());
                 self.folders.get(self.names.get(&key)?)

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Side;
 use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::emit::{Ownership, ownership};
 use crate::kustomize::{self, Built, FILE_NAMES, LoadRestriction, Options};
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, Recorded, TreePath};
-use crate::yaml::{Node, parse};
+use crate::yaml::{Mapping, Node, parse};
 
 /// A kustomization that no other one refers to, or a folder of plain YAML.
 pub(super) struct Part {
@@ -29,7 +30,7 @@ impl Part {
                 diagnostics: Diagnostics::default(),
             }
         } else if self.is_plain {
-            plain(side.files, &folder)
+            plain(side, &folder)
         } else {
             // A comparison only reads, and a sync engine is often told to load from everywhere.
             let options = Options {
@@ -137,19 +138,30 @@ fn is_yaml(entry: &crate::tree::Entry) -> bool {
     entry.kind == EntryKind::File && is_named && !entry.name.starts_with('.')
 }
 
-/// Every Kubernetes object in the YAML files of a folder, as they are.
-fn plain(files: &dyn Files, folder: &TreePath) -> Built {
-    let files = Recorded::new(files);
+/// Every Kubernetes object in the YAML files of a folder, as they are; and what else was generated there, such as the values
+/// of a chart.
+fn plain(side: &Side<'_>, folder: &TreePath) -> Built {
+    let files = Recorded::new(side.files);
     let mut objects = Vec::new();
     let mut diagnostics = Diagnostics::default();
     for entry in files.list(folder).unwrap_or_default() {
         if !is_yaml(&entry) {
             continue;
         }
-        match documents(&files, &folder.child(&entry.name)) {
-            Ok(documents) => documents
-                .into_iter()
-                .for_each(|it| gather(it, &mut objects)),
+        let path = folder.child(&entry.name);
+        match documents(&files, &path) {
+            Ok(documents) => {
+                let before = objects.len();
+                let first = documents.first().cloned();
+                documents
+                    .into_iter()
+                    .for_each(|it| gather(it, &mut objects));
+                if objects.len() == before {
+                    let data = first.filter(|_| is_generated(&files, &path, side.root));
+                    let below = path.below(side.root).unwrap_or(path);
+                    objects.extend(data.map(|it| file_object(&below, it)));
+                }
+            }
             Err(faults) => diagnostics.extend(faults),
         }
     }
@@ -167,6 +179,23 @@ fn documents(files: &dyn Files, path: &TreePath) -> Result<Vec<Node>, Diagnostic
     let text = str::from_utf8(&bytes)
         .map_err(|_| Diagnostic::error("unreadable-file", format!("`{path}` is no UTF-8")))?;
     parse(&Source::new(path.clone(), text))
+}
+
+fn is_generated(files: &dyn Files, path: &TreePath, root: &TreePath) -> bool {
+    let below = path.below(root).unwrap_or_else(|| path.clone());
+    let bytes = files.read(path);
+    bytes.is_ok_and(|it| ownership(&below, &it) != Ownership::Foreign)
+}
+
+/// A file of data in the form that objects are compared in. `path` is the file's in the tree.
+pub fn file_object(path: &TreePath, data: Node) -> Object {
+    let metadata = Mapping::from([("name", Node::string(path.as_str()))]);
+    Object::new(Node::mapping([
+        ("apiVersion", Node::constant("pleach.dev/v1")),
+        ("kind", Node::constant("File")),
+        ("metadata", Node::mapping(metadata)),
+        ("content", data),
+    ]))
 }
 
 /// Takes what is a Kubernetes object, and the items of a list of them.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::folder::{Common, check_merge_key};
-use super::{Composed, Composition, Expected, form, overlay};
+use super::{Composed, Composition, Expected, Form, form, overlay};
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
 use crate::kustomize::FILE_NAMES;
@@ -35,14 +35,8 @@ pub(super) fn write(
         };
         composition.files.insert(folder.child(&name), composed);
     }
-    composition.expected.push(Expected {
-        folder: folder.clone(),
-        objects,
-        title: delivery.title.clone(),
-        is_flat: true,
-        owner: delivery.owner.clone(),
-        span: delivery.span.clone(),
-    });
+    let expected = Expected::of(delivery, folder.clone(), objects, Form::Flat);
+    composition.expected.push(expected);
 }
 
 /// `<kind>-<name>[-<namespace>].yaml`. What would share a name, or is too long for one, gets a digest of its identity.

@@ -1,6 +1,6 @@
 //! A claim's folder: a kustomization, and its objects or what differs from base.
 
-use super::{Composed, Composition, Expected, form, overlay};
+use super::{Composed, Composition, Expected, Form, form, overlay};
 use crate::delivery::{Delivered as DeliveredFile, Delivery};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Environment;
@@ -199,14 +199,13 @@ impl Writer<'_> {
             .iter()
             .map(|it| it.object.clone())
             .collect();
-        let expected = Expected {
-            folder: self.folder.clone(),
-            objects: overlay::with_common(objects, common, diagnostics),
-            title: self.delivery.title.clone(),
-            is_flat: false,
-            owner: self.delivery.owner.clone(),
-            span: self.delivery.span.clone(),
-        };
+        let objects = overlay::with_common(objects, common, diagnostics);
+        let expected = Expected::of(
+            self.delivery,
+            self.folder.clone(),
+            objects,
+            Form::Kustomization,
+        );
         self.composition.expected.push(expected);
     }
 }

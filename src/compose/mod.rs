@@ -9,18 +9,24 @@ mod flat;
 mod folder;
 mod form;
 mod hub;
+mod namespaces;
 mod order;
 mod overlay;
 mod owners;
+mod plain;
+mod roots;
+mod services;
+mod sets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics, Span, each};
-use crate::load::{Environment, Layout, Workspace};
+use crate::load::{Engine, Environment, Layout, Workspace};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
+use crate::yaml::{Node, to_claims_form};
 use folder::Common;
 use overlay::Unmatched;
 
@@ -39,6 +45,46 @@ pub struct Composition {
     pub files: BTreeMap<TreePath, Composed>,
     /// The kustomizations, each with the objects that it must build to.
     pub expected: Vec<Expected>,
+    /// Files of data, each with what must be read from it.
+    pub data: Vec<Data>,
+    /// Folders and files that belong to one environment, though their paths don't name it.
+    pub places: Vec<TreePath>,
+}
+
+impl Composition {
+    /// Adds a file of data.
+    fn data(&mut self, path: TreePath, delivery: &Delivery, node: Node) {
+        self.text(path.clone(), delivery, to_claims_form(&node));
+        self.data.push(Data {
+            path,
+            node,
+            title: delivery.title.clone(),
+            owner: delivery.owner.clone(),
+            span: delivery.span.clone(),
+        });
+    }
+
+    fn text(&mut self, path: TreePath, delivery: &Delivery, body: String) {
+        let title = delivery.title.clone();
+        self.files.insert(path, Composed { title, body });
+    }
+
+    /// Adds what an environment has. Errors: `two-owners` for a file that another one has otherwise.
+    fn add(&mut self, more: Composition, environment: &Environment, diagnostics: &mut Diagnostics) {
+        for (path, file) in more.files {
+            let is_other = |it: &Composed| it.body != file.body || it.title != file.title;
+            if self.files.get(&path).is_some_and(is_other) && !diagnostics.has_errors() {
+                let name = &environment.name;
+                let message = format!("environment `{name}` wants another `{path}` than others");
+                let fault = Diagnostic::error("two-owners", message).at(&environment.span);
+                diagnostics.push(fault.help("environments that share it have the same settings of Argo CD, and the same claim in base"));
+            }
+            self.files.insert(path, file);
+        }
+        self.expected.extend(more.expected);
+        self.data.extend(more.data);
+        self.places.extend(more.places);
+    }
 }
 
 /// A file's content and what it is made from.
@@ -57,12 +103,51 @@ pub struct Expected {
     pub objects: Vec<Object>,
     /// The claim, as a message says it.
     pub title: String,
-    /// Whether the folder holds plain objects and no kustomization: a sync engine takes all of its files then.
-    pub is_flat: bool,
+    /// How it is built.
+    pub form: Form,
     /// Who is asked about the claim, if it says so.
     pub owner: Option<Arc<str>>,
     /// Where the claim's name stands.
     pub span: Span,
+}
+
+/// How the objects of a folder are built.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// By its kustomization.
+    Kustomization,
+    /// They stand there as they are, and a sync engine takes all of its files.
+    Flat,
+    /// They stand there as they are, in these files, beside others.
+    Files(Vec<TreePath>),
+}
+
+/// A file that is no object.
+pub struct Data {
+    /// The file, below the output folder.
+    pub path: TreePath,
+    /// What it says.
+    pub node: Node,
+    /// The claim, as a message says it.
+    pub title: String,
+    /// Who is asked about the claim, if it says so.
+    pub owner: Option<Arc<str>>,
+    /// Where the claim's name stands.
+    pub span: Span,
+}
+
+impl Expected {
+    /// What a folder of a claim must build to.
+    fn of(delivery: &Delivery, folder: TreePath, objects: Vec<Object>, form: Form) -> Expected {
+        Expected {
+            folder,
+            objects,
+            title: delivery.title.clone(),
+            form,
+            owner: delivery.owner.clone(),
+            span: delivery.span.clone(),
+        }
+    }
 }
 
 /// What is composed.
@@ -84,6 +169,8 @@ pub fn compose(
 ) -> Composition {
     let mut composition = Composition::default();
     hub::check(&input.environments, diagnostics);
+    roots::check(&input.environments, diagnostics);
+    services::check(&input.environments, diagnostics);
     let base_overlay = overlay::read(files, "base", diagnostics);
     let bases = each(input.bases, diagnostics, |base, diagnostics| {
         overlay::lay(
@@ -118,18 +205,38 @@ pub fn compose(
                 false => Unmatched::PassedOver,
             };
             let overlays = [(&base_overlay, of_base), (&own_overlay, Unmatched::Refused)];
+            let environment = with_shared(environment, workspace, diagnostics);
             let (laid, unmatched) = overlay::lay(files, environment, &overlays, diagnostics);
             let composition = compose_environment(workspace, &laid, &bases, diagnostics);
-            (composition, is_judge.then_some(unmatched))
+            let kept = is_judge.then_some(unmatched);
+            (laid.environment, composition, kept)
         },
     );
-    for (Composition { files, expected }, kept) in composed {
-        composition.files.extend(files);
-        composition.expected.extend(expected);
+    for (environment, more, kept) in composed {
+        composition.add(more, environment, diagnostics);
         unmatched.extend(kept);
     }
     diagnostics.extend(unmatched_everywhere(unmatched));
     composition
+}
+
+/// Adds what the claims of an environment have together.
+fn with_shared<'a>(
+    environment: Delivered<'a>,
+    workspace: &Workspace,
+    diagnostics: &mut Diagnostics,
+) -> Delivered<'a> {
+    let environment = namespaces::with_namespaces(environment);
+    let environment = services::with_sets(environment, workspace, diagnostics);
+    roots::with_roots(environment, workspace)
+}
+
+/// A path of the tree as it is from the root of the repository.
+fn in_repository(workspace: &Workspace, path: &TreePath) -> String {
+    match workspace.sync_path.trim_start_matches("./") {
+        "" | "." => path.to_string(),
+        above => format!("{above}/{path}"),
+    }
 }
 
 /// The entries of `overlays/base` that name nothing in any base, and in no environment that does without one.
@@ -176,6 +283,10 @@ fn compose_environment(
         .find(|it| it.environment.engine == laid.environment.engine);
     for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
         let (into, common) = (&mut composition, &laid.common);
+        if let Some(place) = &delivery.place {
+            plain::write(into, place, delivery, common, diagnostics);
+            continue;
+        }
         let place = folder::path(delivery, laid.environment);
         let base = base.and_then(|it| it.folder_of(&delivery.name));
         match (laid.environment.layout, base) {
@@ -188,6 +299,13 @@ fn compose_environment(
             }
         }
     }
+    for delivery in &laid.deliveries {
+        services::write(&mut composition, delivery);
+        if laid.environment.engine == Engine::Argo {
+            roots::keep_folders(&mut composition, delivery);
+        }
+    }
+    composition.places = services::own_places(&laid.deliveries).collect();
     cluster::write(&mut composition, workspace, laid, &order, diagnostics);
     composition
 }

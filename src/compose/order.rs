@@ -19,7 +19,8 @@ pub(super) fn order(
     deliveries: &[Delivery],
     diagnostics: &mut Diagnostics,
 ) -> Order {
-    let standing: Vec<&Delivery> = deliveries.iter().filter(|it| !it.is_empty()).collect();
+    let standing = deliveries.iter().filter(|it| !it.is_empty());
+    let standing: Vec<&Delivery> = standing.filter(|it| it.place.is_none()).collect();
     let (providers, namespaces) = (providers(&standing), namespaces(&standing));
     let names: BTreeSet<&str> = standing.iter().map(|it| it.name.as_str()).collect();
     let mut order = Order::new();

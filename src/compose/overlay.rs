@@ -3,7 +3,7 @@
 //! `labels` without selectors and `commonAnnotations` are kept apart: each written kustomization repeats them, instead of a
 //! patch for each object.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::folder::{Common, KUSTOMIZATION, kustomization};
@@ -254,22 +254,10 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
         return;
     }
     if !deliveries.iter().any(|it| it.name == NAME) {
-        deliveries.push(Delivery {
-            name: NAME.to_string(),
-            title: format!("Overlay/{environment}"),
-            group: Group::Apps,
-            files: Vec::new(),
-            releases: Vec::new(),
-            first: Vec::new(),
-            provides: BTreeSet::new(),
-            requires: BTreeSet::new(),
-            depends_on: BTreeSet::new(),
-            owner: None,
-            span: overlay
-                .span
-                .clone()
-                .unwrap_or_else(|| Node::null().span().clone()),
-        });
+        let at = overlay.span.clone();
+        let at = at.unwrap_or_else(|| Node::null().span().clone());
+        let title = format!("Overlay/{environment}");
+        deliveries.push(Delivery::apart(NAME, title, Group::Apps, at));
     }
     let Some(delivery) = deliveries.iter_mut().find(|it| it.name == NAME) else {
         return;

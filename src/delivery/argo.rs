@@ -206,9 +206,8 @@ fn chart_source(intent: &Intent<'_>, address: &str) -> Mapping {
         .unwrap_or(intent.node())
         .span();
     let chart = intent.text(&["chart", "name"]);
-    let registry = address
-        .strip_prefix("oci://")
-        .map(|it| it.trim_end_matches('/'));
+    let registry = address.starts_with("oci://");
+    let registry = registry.then(|| charts_address(address));
     if let (Some(registry), Some(digest)) = (registry, intent.field(&["chart", "digest"])) {
         return Mapping::from([
             (
@@ -221,13 +220,21 @@ fn chart_source(intent: &Intent<'_>, address: &str) -> Mapping {
     }
     let version = intent.field(&["chart", "version"]).cloned();
     Mapping::from([
-        ("repoURL", Node::string(registry.unwrap_or(address)).at(at)),
+        ("repoURL", Node::string(charts_address(address)).at(at)),
         ("chart", Node::string(chart)),
         (
             "targetRevision",
             version.unwrap_or_else(|| Node::constant("*")),
         ),
     ])
+}
+
+/// A repository of charts as Argo CD writes it.
+pub(super) fn charts_address(address: &str) -> String {
+    match address.strip_prefix("oci://") {
+        Some(registry) => registry.trim_end_matches('/').to_string(),
+        None => address.to_string(),
+    }
 }
 
 /// Name of the release, and the values. A null of `valuesObject` is lost on its way through the API server
@@ -311,7 +318,7 @@ fn check_meaning(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
 }
 
 /// Argo CD takes access from Secrets of its own, which only people can make.
-fn check_access(
+pub(super) fn check_access(
     intent: &Intent<'_>,
     target: &Target<'_>,
     address: &str,

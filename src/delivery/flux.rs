@@ -1,6 +1,7 @@
 //! Flux: HelmRepository or OCIRepository, and HelmRelease (source.toolkit.fluxcd.io/v1, helm.toolkit.fluxcd.io/v2); for a
 //! folder in Git, GitRepository and Flux Kustomization (kustomize.toolkit.fluxcd.io/v1).
 
+use super::application::ChartApplication;
 use super::intent::Intent;
 use super::repository::access;
 use crate::chart::is_exact;
@@ -23,6 +24,22 @@ pub(super) fn helm_install(
         node: release(intent, &source),
     };
     Ok(vec![source.file(intent), release])
+}
+
+/// The source of the chart and the release, in files that are named after the service.
+pub(super) fn chart_application(
+    application: &ChartApplication<'_>,
+    workspace: &Workspace,
+) -> Result<Vec<File>, Diagnostic> {
+    let node = application.helm_install();
+    let intent = Intent::new(&node)?;
+    let files = helm_install(&intent, workspace)?.into_iter();
+    let name = intent.text_of_metadata("name");
+    let named = files.map(|File { name: file, node }| File {
+        name: format!("{name}-{file}"),
+        node,
+    });
+    Ok(named.collect())
 }
 
 /// The repository, and the Flux Kustomization that applies its folder.

@@ -1,11 +1,12 @@
 //! What a template may say is wanted, however the engine does it: `HelmInstall`, a Helm chart is to be installed;
-//! `GitManifests`, a folder of a Git repository is to be applied before the claim's own objects.
+//! `GitManifests`, a folder of a Git repository is to be applied before the claim's own objects; `ChartApplication`, a chart
+//! is to run as one of an environment's services; `GitOpsRoot`, a cluster is to be synced from a repository.
 
 use std::sync::OnceLock;
 
-use crate::diag::{Diagnostic, Source};
-use crate::schema::{Schema, validate};
-use crate::yaml::{Node, parse_one};
+use crate::diag::Diagnostic;
+use crate::schema::{Schema, own_schema, validate};
+use crate::yaml::Node;
 
 const API_VERSION: &str = "pleach.dev/v1";
 
@@ -21,44 +22,46 @@ pub(super) enum IntentKind {
     HelmInstall,
     /// A folder of a Git repository is to be applied first.
     GitManifests,
+    /// A chart is to run as one of the services of an environment.
+    ChartApplication,
+    /// A cluster is to be synced from a repository.
+    GitOpsRoot,
 }
 
 impl IntentKind {
+    const ALL: [IntentKind; 4] = [
+        IntentKind::HelmInstall,
+        IntentKind::GitManifests,
+        IntentKind::ChartApplication,
+        IntentKind::GitOpsRoot,
+    ];
+
     fn of(node: &Node) -> Option<IntentKind> {
-        match node.get("kind").and_then(Node::as_str)? {
-            "HelmInstall" => Some(IntentKind::HelmInstall),
-            "GitManifests" => Some(IntentKind::GitManifests),
-            _ => None,
-        }
+        let name = node.get("kind").and_then(Node::as_str)?;
+        IntentKind::ALL.into_iter().find(|it| it.name() == name)
     }
 
     fn name(self) -> &'static str {
         match self {
             IntentKind::HelmInstall => "HelmInstall",
             IntentKind::GitManifests => "GitManifests",
+            IntentKind::ChartApplication => "ChartApplication",
+            IntentKind::GitOpsRoot => "GitOpsRoot",
         }
     }
 
     fn schema(self) -> &'static Schema {
-        static HELM_INSTALL: OnceLock<Schema> = OnceLock::new();
-        static GIT_MANIFESTS: OnceLock<Schema> = OnceLock::new();
-        let (schema, name, text) = match self {
-            IntentKind::HelmInstall => (
-                &HELM_INSTALL,
-                "helm-install.yaml",
-                include_str!("helm-install.yaml"),
-            ),
-            IntentKind::GitManifests => (
-                &GIT_MANIFESTS,
-                "git-manifests.yaml",
-                include_str!("git-manifests.yaml"),
-            ),
+        static SCHEMAS: [OnceLock<Schema>; 4] = [const { OnceLock::new() }; 4];
+        let (at, file, text) = match self {
+            IntentKind::HelmInstall => (0, "helm-install", include_str!("helm-install.yaml")),
+            IntentKind::GitManifests => (1, "git-manifests", include_str!("git-manifests.yaml")),
+            IntentKind::ChartApplication => {
+                let text = include_str!("chart-application.yaml");
+                (2, "chart-application", text)
+            }
+            IntentKind::GitOpsRoot => (3, "gitops-root", include_str!("gitops-root.yaml")),
         };
-        schema.get_or_init(|| {
-            let node = parse_one(&Source::internal(name, text))
-                .expect("the program's own schemas are YAML, which a test holds");
-            Schema::parse(&node).expect("the program's own schemas are schemas, which a test holds")
-        })
+        SCHEMAS[at].get_or_init(|| own_schema(&format!("{file}.yaml"), text))
     }
 }
 
@@ -76,7 +79,7 @@ impl<'a> Intent<'a> {
             let fault = Diagnostic::error("invalid-intent", format!("there is no intent `{name}`"));
             return Err(fault
                 .at(node)
-                .help("a template says `HelmInstall` or `GitManifests`, or makes a plain object"));
+                .help("a template says `HelmInstall`, `GitManifests`, `ChartApplication` or `GitOpsRoot`, or makes a plain object"));
         };
         match validate(node, kind.schema(), kind.name())
             .into_iter()
@@ -111,6 +114,11 @@ impl<'a> Intent<'a> {
     /// A field of `metadata`.
     pub(super) fn metadata(&self, key: &str) -> Option<&'a Node> {
         self.node.at_keys(&["metadata", key])
+    }
+
+    /// A field of `metadata` as text; empty where it is not given.
+    pub(super) fn text_of_metadata(&self, key: &str) -> &'a str {
+        self.metadata(key).and_then(Node::as_str).unwrap_or("")
     }
 
     /// The whole intent.

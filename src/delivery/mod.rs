@@ -3,11 +3,14 @@
 //! A template says what is wanted (`HelmInstall`, `GitManifests`), the environment's engine decides the form. An intent lives
 //! between `render` and `compose` only and is never written.
 
+mod application;
 pub mod argo;
 mod flux;
 mod intent;
 mod pin;
 mod repository;
+mod service;
+mod values;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,11 +20,14 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Engine, Environment, Group, Workspace};
 use crate::object::Object;
 use crate::render::{File, Manifest};
+use crate::tree::TreePath;
 use crate::yaml::Node;
+use application::ChartApplication;
 use intent::{Intent, IntentKind};
 
 pub use flux::NAMESPACE as FLUX_NAMESPACE;
 pub use pin::unused_pins;
+pub use service::{Repository, Root, Service, Tier};
 
 /// A claim in the form that is applied.
 #[derive(Clone, Debug)]
@@ -39,6 +45,14 @@ pub struct Delivery {
     /// Objects of the sync engine itself, for what must be applied before the claim's own files. They stand beside the claim's
     /// own Flux Kustomization, which waits for them; in its folder they would wait for themselves.
     pub first: Vec<Object>,
+    /// Services that Argo CD's ApplicationSets install.
+    pub services: Vec<Service>,
+    /// The repositories that the cluster is synced from.
+    pub roots: Vec<Root>,
+    /// Namespaces that must be there, whoever makes them.
+    pub namespaces: BTreeSet<String>,
+    /// The folder that its files go to as they are, where that is not a folder of the claim's own.
+    pub place: Option<TreePath>,
     /// CRDs that it brings.
     pub provides: BTreeSet<String>,
     /// CRDs that it needs.
@@ -61,9 +75,35 @@ pub struct Delivered {
 }
 
 impl Delivery {
+    /// A delivery of no claim, without content.
+    pub fn apart(name: &str, title: String, group: Group, span: Span) -> Delivery {
+        Delivery {
+            name: name.to_string(),
+            title,
+            group,
+            files: Vec::new(),
+            releases: Vec::new(),
+            first: Vec::new(),
+            services: Vec::new(),
+            roots: Vec::new(),
+            namespaces: BTreeSet::new(),
+            place: None,
+            provides: BTreeSet::new(),
+            requires: BTreeSet::new(),
+            depends_on: BTreeSet::new(),
+            owner: None,
+            span,
+        }
+    }
+
+    /// Whether all that it has is services of ApplicationSets.
+    pub fn is_services(&self) -> bool {
+        self.files.is_empty() && self.releases.is_empty()
+    }
+
     /// Whether there is nothing to apply, as where an overlay deletes all of it.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.releases.is_empty()
+        self.is_services() && self.services.is_empty()
     }
 }
 
@@ -87,7 +127,7 @@ pub fn lower(
         };
         match environment.engine {
             Engine::Flux => {
-                let kept = lowered.for_flux(&intent, workspace);
+                let kept = lowered.for_flux(&intent, workspace, charts);
                 diagnostics.keep(kept);
             }
             Engine::Argo => {
@@ -96,7 +136,7 @@ pub fn lower(
                     workspace,
                     claim: &manifest.instance.name,
                 };
-                lowered.for_argo(&intent, &target, &file.name, diagnostics);
+                lowered.for_argo(&intent, &target, charts, &file.name, diagnostics);
             }
         }
     }
@@ -109,18 +149,19 @@ pub fn lower(
         object: Object::new(node),
     };
     let instance = manifest.instance;
+    let (title, group) = (instance.title(), instance.kind.group);
     Delivery {
-        name: instance.name.clone(),
-        title: instance.title(),
-        group: instance.kind.group,
         files: lowered.files.into_iter().map(delivered).collect(),
         releases: lowered.releases.into_iter().map(delivered).collect(),
         first: lowered.first.into_iter().map(Object::new).collect(),
+        services: lowered.services,
+        roots: lowered.roots,
+        namespaces: lowered.namespaces,
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
-        depends_on: instance.depends_on.clone(),
+        depends_on: &instance.depends_on | &manifest.refers_to,
         owner: owner(&instance.node),
-        span: instance.span.clone(),
+        ..Delivery::apart(&instance.name, title, group, instance.span.clone())
     }
 }
 
@@ -130,13 +171,29 @@ struct Lowered {
     files: Vec<File>,
     releases: Vec<File>,
     first: Vec<Node>,
+    services: Vec<Service>,
+    roots: Vec<Root>,
+    namespaces: BTreeSet<String>,
 }
 
 impl Lowered {
-    fn for_flux(&mut self, intent: &Intent<'_>, workspace: &Workspace) -> Result<(), Diagnostic> {
+    fn for_flux(
+        &mut self,
+        intent: &Intent<'_>,
+        workspace: &Workspace,
+        charts: &Charts<'_>,
+    ) -> Result<(), Diagnostic> {
         match intent.kind() {
             IntentKind::HelmInstall => self.files.extend(flux::helm_install(intent, workspace)?),
             IntentKind::GitManifests => self.first.extend(flux::git_manifests(intent, workspace)),
+            IntentKind::ChartApplication => {
+                let application = ChartApplication::new(intent, charts)?;
+                let files = flux::chart_application(&application, workspace)?;
+                self.files.extend(files);
+                let namespace = intent.text_of_metadata("namespace");
+                self.namespaces.insert(namespace.to_string());
+            }
+            IntentKind::GitOpsRoot => self.roots.push(Root::new(intent, workspace)),
         }
         Ok(())
     }
@@ -145,6 +202,7 @@ impl Lowered {
         &mut self,
         intent: &Intent<'_>,
         target: &argo::Target<'_>,
+        charts: &Charts<'_>,
         file: &str,
         diagnostics: &mut Diagnostics,
     ) {
@@ -157,6 +215,13 @@ impl Lowered {
                 let node = argo::git_manifests(intent, target, diagnostics);
                 self.first.push(node);
             }
+            IntentKind::ChartApplication => {
+                let application = ChartApplication::new(intent, charts);
+                let application = diagnostics.keep(application);
+                let service = application.map(|it| it.service(target, diagnostics));
+                self.services.extend(service);
+            }
+            IntentKind::GitOpsRoot => self.roots.push(Root::new(intent, target.workspace)),
         }
     }
 }

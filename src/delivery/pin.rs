@@ -9,6 +9,10 @@ use crate::yaml::Node;
 /// Findings: `floating-version` for a range that nothing pins, `stale-pin` for a lock that has only other versions.
 pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagnostics) -> Node {
     let mut pinned = intent.clone();
+    // Its chart is opened, and says itself which version it is.
+    if intent.get("kind").and_then(Node::as_str) == Some("ChartApplication") {
+        return pinned;
+    }
     let Some(chart) = pinned.at_keys_mut(&["spec", "chart"]) else {
         return pinned;
     };

@@ -13,7 +13,7 @@ mod text;
 
 pub use pair::{Pair, generator, pair};
 pub use path::{Path, Step};
-pub use secret::{Salt, hide_text};
+pub use secret::{Salt, find_secret, hide_text};
 
 use crate::diag::Span;
 use crate::object::{Gvk, Object, ObjectId};

@@ -55,6 +55,26 @@ pub(super) fn hide(object: &Node, salt: &Salt) -> Node {
     })
 }
 
+/// The first value that would be hidden, if there is one.
+pub fn find_secret(node: &Node) -> Option<&Node> {
+    first_change(node, &value(node, "", &Salt::new(&[])))
+}
+
+fn first_change<'a>(node: &'a Node, hidden: &Node) -> Option<&'a Node> {
+    match (node.view(), hidden.view()) {
+        (View::Scalar(text), View::Scalar(hidden)) => (text != hidden).then_some(node),
+        (View::Sequence(items), View::Sequence(hidden)) => {
+            let mut pairs = items.iter().zip(hidden);
+            pairs.find_map(|(item, hidden)| first_change(item, hidden))
+        }
+        (View::Mapping(entries), View::Mapping(hidden)) => {
+            let mut pairs = entries.iter().zip(hidden);
+            pairs.find_map(|(it, hidden)| first_change(&it.value, &hidden.value))
+        }
+        _ => Some(node),
+    }
+}
+
 fn is_secret(node: &Node) -> bool {
     let kind = node.get("kind").and_then(Node::as_str);
     kind.is_some_and(|it| it.eq_ignore_ascii_case("Secret"))

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::document::{own_schema, read_checked, read_text};
+use super::names;
 use super::workspace::Workspace;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::schema::Schema;
@@ -37,6 +38,8 @@ pub struct ClaimKind {
     pub outputs: Vec<(String, String)>,
     /// Fields that may be a plain value, `{value}`, or a reference to another claim.
     pub references: Vec<Reference>,
+    /// Claims that it builds on.
+    pub lookups: Vec<Lookup>,
     /// An expression: the claims that must be ready first, by name.
     pub depends_on: Option<String>,
     /// CRDs that a claim brings.
@@ -82,13 +85,15 @@ impl Group {
 /// Something that must hold for a claim.
 #[derive(Debug)]
 pub struct Rule {
+    /// An expression: a list, for each item of which the rule is held.
+    pub for_each: Option<String>,
     /// The expression.
     pub require: String,
     /// The text that says what is wrong.
     pub message: String,
     /// The text that says how to mend it.
     pub help: Option<String>,
-    /// The field to point at, with dots.
+    /// The field to point at, with dots; a step `*` is the position of the item.
     pub at: Option<String>,
     /// Whether a claim that breaks it is rendered all the same.
     pub warning: bool,
@@ -103,6 +108,17 @@ pub struct Reference {
     pub kind: Option<String>,
     /// The path that is meant where none is given.
     pub field_path: Option<String>,
+}
+
+/// A claim of the same environment that one of this kind builds on, where there is one.
+#[derive(Debug)]
+pub struct Lookup {
+    /// The name by which expressions know it; null where there is none.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// An expression that says of `found` whether it is the one.
+    pub when: String,
 }
 
 /// CRDs that a claim provides or requires.
@@ -166,27 +182,29 @@ pub(super) fn read_all(
     diagnostics: &mut Diagnostics,
 ) -> Kinds {
     let own = workspace.map(|it| own_folders(files, it, diagnostics));
-    let mut folders: Vec<(&dyn Files, TreePath)> = own
-        .into_iter()
-        .flatten()
-        .map(|folder| (files, folder))
-        .collect();
-    for folder in kind_folders(builtin, &TreePath::root().child(BUILTIN)).unwrap_or_default() {
-        if !folders.iter().any(|(_, own)| own.name() == folder.name()) {
-            folders.push((builtin, folder));
-        }
-    }
+    let own = own.unwrap_or_default();
+    let is_replaced = |it: &TreePath| own.iter().any(|own| own.name() == it.name());
+    let builtins = builtin_folders(builtin).into_iter();
+    let builtins: Vec<TreePath> = builtins.filter(|it| !is_replaced(it)).collect();
     let mut kinds = Kinds::default();
-    for (files, folder) in folders {
-        match read(files, &folder, templates) {
-            Ok(kind) => kinds.sound.push(Arc::new(kind)),
-            Err(faults) => {
-                diagnostics.extend(faults);
-                kinds.broken.push(folder.name().to_string());
-            }
+    let mut keep = |folder: &TreePath, read: Result<ClaimKind, Diagnostics>| match read {
+        Ok(kind) => kinds.sound.push(Arc::new(kind)),
+        Err(faults) => {
+            diagnostics.extend(faults);
+            kinds.broken.push(folder.name().to_string());
         }
+    };
+    for folder in &own {
+        keep(folder, read_own(files, folder, templates));
+    }
+    for folder in &builtins {
+        keep(folder, read(builtin, folder, templates));
     }
     kinds
+}
+
+fn builtin_folders(builtin: &Tree) -> Vec<TreePath> {
+    kind_folders(builtin, &TreePath::root().child(BUILTIN)).unwrap_or_default()
 }
 
 fn own_folders(
@@ -255,6 +273,20 @@ fn read(
     }
 }
 
+/// A workspace's own kind is checked each time; the built-in ones by a test.
+fn read_own(
+    files: &dyn Files,
+    folder: &TreePath,
+    templates: &mut Templates,
+) -> Result<ClaimKind, Diagnostics> {
+    let kind = read(files, folder, templates)?;
+    let faults = names::check(&kind, templates);
+    match faults.has_errors() {
+        true => Err(faults),
+        false => Ok(kind),
+    }
+}
+
 /// Compiles what a kind says, and gathers what is wrong with it.
 struct Compiler<'a, 'c> {
     files: &'a dyn Files,
@@ -313,6 +345,7 @@ impl Compiler<'_, '_> {
                 .collect(),
             outputs: self.named_expressions(spec, "outputs"),
             references: sequence(spec, "references").iter().map(reference).collect(),
+            lookups: self.lookups(spec),
             depends_on: self.expression("dependsOn", spec.get("dependsOn")),
             provides: self.capabilities(spec, "provides"),
             requires: self.capabilities(spec, "requires"),
@@ -358,6 +391,7 @@ impl Compiler<'_, '_> {
 
     fn rule(&mut self, at: usize, node: &Node) -> Rule {
         Rule {
+            for_each: self.expression(&format!("rules[{at}].forEach"), node.get("forEach")),
             require: self
                 .expression(&format!("rules[{at}].require"), node.get("require"))
                 .unwrap_or_default(),
@@ -368,6 +402,20 @@ impl Compiler<'_, '_> {
             at: node.get("at").and_then(Node::as_str).map(str::to_string),
             warning: node.get("severity").and_then(Node::as_str) == Some("warning"),
         }
+    }
+
+    fn lookups(&mut self, spec: &Node) -> Vec<Lookup> {
+        let entries = spec.get("find").and_then(Node::as_mapping);
+        let lookups = entries.into_iter().flatten().filter_map(|it| {
+            let name = it.key.as_str()?;
+            let when = self.expression(&format!("find.{name}"), it.value.get("where"))?;
+            Some(Lookup {
+                name: name.to_string(),
+                kind: it.value.get("kind")?.as_str()?.to_string(),
+                when,
+            })
+        });
+        lookups.collect()
     }
 
     fn capabilities(&mut self, spec: &Node, key: &str) -> Vec<Capability> {
@@ -500,4 +548,23 @@ fn envelope() -> &'static Node {
 fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| own_schema("claim-kind.yaml", include_str!("schemas/claim-kind.yaml")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_kinds_name_nothing_that_is_not_there() {
+        let builtin = crate::template::builtin();
+        let folders = builtin_folders(&builtin);
+        assert!(!folders.is_empty());
+        for folder in folders {
+            let mut templates = Templates::default();
+            let reader = |_: &crate::template::Question| Ok(Node::null());
+            templates.add_reader("chart", Box::new(reader));
+            let read = read_own(&builtin, &folder, &mut templates);
+            assert!(read.is_ok(), "{:?}", read.err());
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod claim;
 mod document;
 mod environment;
 mod kind;
+mod names;
 mod spelling;
 mod sync;
 mod workspace;
@@ -14,7 +15,7 @@ mod workspace;
 pub use claim::Claim;
 pub use document::is_kubernetes_api;
 pub use environment::{Broken, Environment};
-pub use kind::{Capability, ClaimKind, FileTemplate, Group, Reference, Rule, Spelling};
+pub use kind::{Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling};
 pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
 pub use workspace::{ChartSource, Mirror, Workspace};
@@ -25,7 +26,7 @@ use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::template::{Question, Templates};
 use crate::tree::{EntryKind, Files, Tree, TreePath};
-use crate::yaml::Node;
+use crate::yaml::{Mapping, Node};
 
 /// Everything that a run reads, the user's overlays left out (the kustomize engine reads those itself).
 pub struct Repository<'a> {
@@ -43,6 +44,8 @@ pub struct Repository<'a> {
     pub bases: Vec<Environment>,
     /// The other environments, by name.
     pub environments: Vec<Environment>,
+    /// What templates and rules see as `workspace`.
+    pub values: Node,
 }
 
 /// Reads a workspace whose `pleach.yaml` stands at the root of `files`.
@@ -95,6 +98,7 @@ pub fn load<'a>(
     };
     let engines = Engine::ALL.into_iter().filter(is_overlaid);
     Some(Repository {
+        values: values(&workspace, &environments),
         workspace,
         kinds: kinds.sound,
         templates,
@@ -103,6 +107,16 @@ pub fn load<'a>(
         base,
         environments,
     })
+}
+
+fn values(workspace: &Workspace, environments: &[Environment]) -> Node {
+    let repository = workspace.chart_repository.clone();
+    let charts = Mapping::from([("repository", repository.unwrap_or_else(Node::null))]);
+    let names = environments.iter().map(|it| Node::string(it.name.as_str()));
+    Node::mapping(Mapping::from([
+        ("charts", Node::mapping(charts)),
+        ("environments", Node::sequence(names)),
+    ]))
 }
 
 fn charts<'a>(

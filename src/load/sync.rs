@@ -117,7 +117,7 @@ impl Argo {
 pub const OWN_CLUSTER: &str = "https://kubernetes.default.svc";
 
 /// A cluster as Argo CD knows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// By the address of its API server.
     Server(String),

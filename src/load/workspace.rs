@@ -27,6 +27,8 @@ pub struct Workspace {
     pub layout: Layout,
     /// Folders of the team's own claim kinds.
     pub templates: Vec<TreePath>,
+    /// Where claims that name no chart repository take their charts from.
+    pub chart_repository: Option<Node>,
     /// Where charts are pulled from instead.
     pub mirrors: Vec<Mirror>,
     /// Access to private chart repositories.
@@ -146,6 +148,7 @@ impl Workspace {
             sync_revision: sync("revision"),
             layout: Layout::of(text(&["spec", "layout"])).unwrap_or_default(),
             templates,
+            chart_repository: text(&["spec", "charts", "repository"]).cloned(),
             mirrors: list("mirrors")
                 .iter()
                 .map(|it| Mirror {

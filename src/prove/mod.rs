@@ -4,24 +4,45 @@
 
 use std::collections::BTreeMap;
 
-use crate::compose::Expected;
-use crate::diag::{Diagnostic, Diagnostics, Severity, each};
+use crate::compose::{Composition, Data, Expected, Form};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Source, each};
 use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
-use crate::yaml::{Mapping, Node, builds_alike, to_build_form, to_claims_form};
+use crate::yaml::{Mapping, Node, builds_alike, parse_one, to_build_form, to_claims_form};
 
-/// Proves each folder. Errors: `overlay-not-proven`.
-pub fn prove(tree: &Tree, expected: &[Expected], diagnostics: &mut Diagnostics) {
-    each(expected, diagnostics, |folder, diagnostics| {
+const BUG: &str = "this is a bug in pleach: please report it with the claim; nothing was written";
+
+/// Proves each folder, and each file of data. Errors: `overlay-not-proven`.
+pub fn prove(tree: &Tree, composition: &Composition, diagnostics: &mut Diagnostics) {
+    each(&composition.expected, diagnostics, |folder, diagnostics| {
         prove_one(tree, folder, diagnostics);
     });
+    for data in &composition.data {
+        diagnostics.extend(prove_data(tree, data));
+    }
+}
+
+fn prove_data(tree: &Tree, data: &Data) -> Option<Diagnostic> {
+    let bytes = tree.get(&data.path).map_or(&[][..], |it| &**it);
+    let source = Source::new(data.path.clone(), String::from_utf8_lossy(bytes));
+    let words = match parse_one(&source) {
+        Err(_) => "it is no YAML".to_string(),
+        Ok(node) => difference(&data.node, &node)?,
+    };
+    let message = format!(
+        "the written `{}` does not say what {} renders to: {words}",
+        data.path, data.title
+    );
+    let fault = Diagnostic::error("overlay-not-proven", message).at(&data.node);
+    Some(fault.help(BUG))
 }
 
 fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
-    let built = match expected.is_flat {
-        true => build_flat(tree, &expected.folder),
-        false => kustomize::build(tree, &expected.folder, &Options::default()),
+    let built = match &expected.form {
+        Form::Kustomization => kustomize::build(tree, &expected.folder, &Options::default()),
+        Form::Flat => build_flat(tree.folder(&expected.folder)),
+        Form::Files(paths) => build_flat(only(tree, paths)),
     };
     if let Some(fault) = built
         .diagnostics
@@ -42,7 +63,9 @@ fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
     for (id, object) in &wanted {
         let difference = match built.remove(id) {
             None => Some(format!("{id} is missing")),
-            Some(other) => difference(object, other).map(|line| format!("{id} differs: {line}")),
+            Some(other) => {
+                difference(&object.node, &other.node).map(|line| format!("{id} differs: {line}"))
+            }
         };
         diagnostics.extend(difference.map(|it| not_proven(expected, object, &it)));
     }
@@ -54,8 +77,7 @@ fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
 }
 
 /// A folder without a kustomization is built as Flux builds it: by one that lists all of its files.
-fn build_flat(tree: &Tree, folder: &TreePath) -> Built {
-    let mut tree = tree.folder(folder);
+fn build_flat(mut tree: Tree) -> Built {
     let names = tree.iter().map(|it| Node::string(it.0.as_str()));
     let kustomization = Mapping::from([("resources", Node::sequence(names))]);
     let text = to_claims_form(&Node::mapping(kustomization));
@@ -63,16 +85,23 @@ fn build_flat(tree: &Tree, folder: &TreePath) -> Built {
     kustomize::build(&tree, &TreePath::root(), &Options::default())
 }
 
+fn only(tree: &Tree, paths: &[TreePath]) -> Tree {
+    let files = paths.iter();
+    files
+        .filter_map(|path| Some((path.clone(), tree.get(path)?.clone())))
+        .collect()
+}
+
 fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {
     objects.iter().map(|it| (it.id(), it)).collect()
 }
 
 /// The first line in which two objects differ as `kustomize build` prints them.
-fn difference(wanted: &Object, built: &Object) -> Option<String> {
-    if builds_alike(&wanted.node, &built.node) {
+fn difference(wanted: &Node, built: &Node) -> Option<String> {
+    if builds_alike(wanted, built) {
         return None;
     }
-    let (wanted, built) = match (to_build_form(&wanted.node), to_build_form(&built.node)) {
+    let (wanted, built) = match (to_build_form(wanted), to_build_form(built)) {
         (Ok(wanted), Ok(built)) => (wanted, built),
         (Err(fault), _) | (_, Err(fault)) => return Some(fault.message),
     };
@@ -97,5 +126,5 @@ fn not_proven(expected: &Expected, object: &Object, words: &str) -> Diagnostic {
         expected.folder, expected.title
     );
     let fault = Diagnostic::error("overlay-not-proven", message).at(object.span());
-    fault.help("this is a bug in pleach: please report it with the claim; nothing was written")
+    fault.help(BUG)
 }

@@ -7,10 +7,10 @@ use super::normal::normalise_values;
 use super::reference;
 use super::select::Selected;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
-use crate::load::{Capability, ClaimKind, Environment, Repository};
+use crate::load::{Capability, ClaimKind, Environment, Repository, Rule};
 use crate::schema::{apply_defaults, validate};
-use crate::template::{Context, Templates};
-use crate::yaml::{FieldPath, Mapping, Node};
+use crate::template::{ClaimName, ClaimQuestion, Context, Templates};
+use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// A claim as one environment has it: merged, valid, its names computed.
 pub struct Instance {
@@ -41,27 +41,69 @@ impl Instance {
     pub fn title(&self) -> String {
         format!("{}/{}", self.kind.name, self.name)
     }
+
+    /// What `claim(kind, name)` is in expressions, where this is the claim that is meant.
+    pub fn answer(&self, claim: ClaimName) -> Answer {
+        let mut outputs = Mapping::new();
+        for (name, _) in &self.kind.outputs {
+            let value = self.outputs.get(name).cloned();
+            outputs.insert(name.as_str(), value.unwrap_or_else(Node::null));
+        }
+        Answer {
+            claim,
+            node: self.node.clone(),
+            outputs: Node::mapping(outputs),
+        }
+    }
 }
 
 /// Resolves all claims of an environment. A claim with faults is left out, and so is what refers to it.
 pub(super) fn resolve_all(
-    repository: &Repository,
+    repository: &Repository<'_>,
     environment: &Environment,
     claims: Vec<Selected<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
-    let mut drafts = BTreeMap::new();
+    let (mut drafts, mut failed) = (BTreeMap::new(), BTreeSet::new());
     for selected in claims {
-        if let Some(draft) = Draft::new(repository, environment, &selected, diagnostics) {
-            drafts.insert(draft.name.clone(), draft);
+        match Draft::new(repository, environment, &selected, diagnostics) {
+            Some(draft) => drop(drafts.insert(draft.name.clone(), draft)),
+            None => failed.extend(selected.claim().map(|it| it.kind.name.clone())),
         }
     }
-    let instances = reference::resolve_in_order(repository, environment, drafts, diagnostics);
+    let instances =
+        reference::resolve_in_order(repository, environment, drafts, failed, diagnostics);
     let names: BTreeSet<String> = instances.iter().map(|it| it.name.clone()).collect();
     instances
         .into_iter()
         .map(|instance| with_dependencies(repository, instance, &names, diagnostics))
         .collect()
+}
+
+/// A claim that an expression asks for.
+pub struct Answer {
+    pub(super) claim: ClaimName,
+    node: Node,
+    /// An entry for each output of its kind, null where the claim has none.
+    outputs: Node,
+}
+
+impl Answer {
+    /// Tells the expressions of a context.
+    pub fn give(&self, context: &Context) {
+        context.answer(self.claim.clone(), &self.node, &self.outputs);
+    }
+}
+
+/// What a claim takes from others of its environment.
+#[derive(Default)]
+pub(super) struct Links {
+    /// The claims, by name.
+    pub(super) refers_to: BTreeSet<String>,
+    /// Those that its kind looks for, by the names that expressions know them by.
+    pub(super) found: Vec<(String, Node)>,
+    /// Those that its expressions have asked for.
+    pub(super) answers: Vec<Answer>,
 }
 
 /// A merged claim whose references are not yet followed.
@@ -76,7 +118,7 @@ pub(super) struct Draft {
 impl Draft {
     /// Merge, defaults, schema. `None` when there are faults.
     fn new(
-        repository: &Repository,
+        repository: &Repository<'_>,
         environment: &Environment,
         selected: &Selected<'_>,
         diagnostics: &mut Diagnostics,
@@ -99,7 +141,7 @@ impl Draft {
             shared: selected.base.is_some(),
             span: claim.span().clone(),
         };
-        let draft = draft.with_defaults(&repository.templates, environment, diagnostics);
+        let draft = draft.with_defaults(repository, environment, diagnostics);
         let faults = validate(&draft.node, &kind.schema, &kind.name).into_iter();
         let excluded = excluded(environment, selected);
         diagnostics.extend(faults.map(|fault| match &excluded {
@@ -111,11 +153,12 @@ impl Draft {
 
     fn with_defaults(
         mut self,
-        templates: &Templates,
+        repository: &Repository<'_>,
         environment: &Environment,
         diagnostics: &mut Diagnostics,
     ) -> Draft {
-        let before = self.context(environment);
+        let before = self.context(repository, environment);
+        let templates = &repository.templates;
         let kind = self.kind.clone();
         let mut when = |condition: &str| {
             templates
@@ -127,25 +170,43 @@ impl Draft {
         self
     }
 
-    pub(super) fn context(&self, environment: &Environment) -> Context {
+    pub(super) fn context(&self, repository: &Repository, environment: &Environment) -> Context {
         let mut context = Context::new();
         let empty = Node::mapping(Mapping::new());
         context.set("metadata", self.node.get("metadata").unwrap_or(&empty));
         context.set("spec", self.node.get("spec").unwrap_or(&empty));
         context.set("environment", &environment.values);
+        context.set("workspace", &repository.values);
         context
     }
 
-    /// Computed names, rules and outputs. `None` when there are faults.
+    /// Computed names, rules and outputs. Errors: the claim that an expression asks for, which is to be among the answers of
+    /// `links` the next time; `None` when there are faults.
     pub(super) fn finish(
-        self,
-        repository: &Repository,
+        &self,
+        repository: &Repository<'_>,
         environment: &Environment,
-        refers_to: BTreeSet<String>,
+        links: &Links,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Instance, Option<ClaimQuestion>> {
+        let mut context = self.context(repository, environment);
+        for (name, found) in &links.found {
+            context.set(name, found);
+        }
+        links.answers.iter().for_each(|it| it.give(&context));
+        let claims = context.claims().clone();
+        let finished = self.finish_in(context, &repository.templates, links, diagnostics);
+        finished.ok_or_else(|| claims.take_question())
+    }
+
+    fn finish_in(
+        &self,
+        mut context: Context,
+        templates: &Templates,
+        links: &Links,
         diagnostics: &mut Diagnostics,
     ) -> Option<Instance> {
-        let (templates, before) = (&repository.templates, diagnostics.errors());
-        let mut context = self.context(environment);
+        let before = diagnostics.errors();
         for (name, expression) in &self.kind.locals {
             let value = diagnostics.keep(
                 templates
@@ -174,60 +235,66 @@ impl Draft {
             capabilities(&self.kind.provides)?,
             capabilities(&self.kind.requires)?,
         );
-        let Draft {
-            kind,
-            name,
-            node,
-            shared,
-            span,
-        } = self;
         let instance = Instance {
-            kind,
-            name,
-            node,
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            node: self.node.clone(),
             context,
             outputs,
             provides,
             requires,
-            depends_on: refers_to,
-            shared,
-            span,
+            depends_on: links.refers_to.clone(),
+            shared: self.shared,
+            span: self.span.clone(),
         };
         (diagnostics.errors() == before).then_some(instance)
     }
 
     fn check_rules(&self, templates: &Templates, context: &Context, diagnostics: &mut Diagnostics) {
         for rule in &self.kind.rules {
-            let holds = templates
-                .evaluate(&rule.require, context)
-                .map(|it| is_true(&it));
-            if diagnostics
-                .keep(holds.map_err(|fault| self.told(fault)))
-                .unwrap_or(true)
-            {
+            let Some(list) = &rule.for_each else {
+                self.check_rule(rule, 0, templates, context, diagnostics);
                 continue;
+            };
+            let list = templates.evaluate(list, context);
+            let Some(list) = diagnostics.keep(list.map_err(|fault| self.told(fault))) else {
+                continue;
+            };
+            for (position, item) in list.as_sequence().unwrap_or_default().iter().enumerate() {
+                let mut context = context.child();
+                context.set("item", item);
+                self.check_rule(rule, position, templates, &context, diagnostics);
             }
-            let text = |name: &str| templates.text(name, context);
-            let told = text(&rule.message)
-                .and_then(|message| Ok((message, rule.help.as_deref().map(text).transpose()?)));
-            let Some((message, help)) = diagnostics.keep(told.map_err(|fault| self.told(fault)))
-            else {
-                continue;
-            };
-            let at = rule
-                .at
-                .as_deref()
-                .map(FieldPath::dotted)
-                .unwrap_or_default();
-            let mut fault = Diagnostic::error("broken-rule", message).at(self.place(&at));
-            fault.severity = if rule.warning {
-                Severity::Warning
-            } else {
-                Severity::Error
-            };
-            fault.help.extend(help);
-            diagnostics.push(fault);
         }
+    }
+
+    fn check_rule(
+        &self,
+        rule: &Rule,
+        position: usize,
+        templates: &Templates,
+        context: &Context,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let holds = templates.evaluate(&rule.require, context);
+        let holds = holds.map(|it| is_true(&it)).map_err(|it| self.told(it));
+        if diagnostics.keep(holds).unwrap_or(true) {
+            return;
+        }
+        let text = |name: &str| templates.text(name, context);
+        let told = text(&rule.message)
+            .and_then(|message| Ok((message, rule.help.as_deref().map(text).transpose()?)));
+        let Some((message, help)) = diagnostics.keep(told.map_err(|fault| self.told(fault))) else {
+            return;
+        };
+        let at = rule.at.as_deref().unwrap_or_default();
+        let mut fault = Diagnostic::error("broken-rule", message)
+            .at(self.place(&FieldPath::dotted_at(at, position)));
+        if rule.warning {
+            fault.severity = Severity::Warning;
+        }
+        fault.help.extend(help);
+        diagnostics.push(fault);
     }
 
     /// Where a field stands that a person wrote, or the nearest one above it that one did.
@@ -246,25 +313,27 @@ impl Draft {
             }
             if !node.is_scalar()
                 && !path.is_root()
-                && let Some(key) = self.key_span(&path)
+                && let Some(place) = self.key_span(&path)
             {
-                return key;
+                return place;
             }
             path.pop();
         }
     }
 
+    /// The key of a field, or where an item of a list begins.
     fn key_span(&self, path: &FieldPath) -> Option<Span> {
         let mut parent = path.clone();
-        let crate::yaml::Step::Key(key) = parent.pop()? else {
-            return None;
+        let Step::Key(key) = parent.pop()? else {
+            let item = self.node.at_path(path)?;
+            return item.has_origin().then(|| item.span().start());
         };
         let entry = self.node.at_path(&parent)?.as_mapping()?.entry(&key)?;
         entry.key.has_origin().then(|| entry.key.span().clone())
     }
 
     /// A fault of the kind's own expressions, told with the claim it was found for.
-    fn told(&self, fault: Diagnostic) -> Diagnostic {
+    pub(super) fn told(&self, fault: Diagnostic) -> Diagnostic {
         fault.related(&self.span, format!("for this {}", self.kind.name))
     }
 }
@@ -344,7 +413,7 @@ fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Di
 
 /// Adds the claims that the claim itself says must be ready first.
 fn with_dependencies(
-    repository: &Repository,
+    repository: &Repository<'_>,
     mut instance: Instance,
     names: &BTreeSet<String>,
     diagnostics: &mut Diagnostics,

@@ -12,7 +12,7 @@ mod reference;
 mod select;
 mod written;
 
-pub use instance::{Instance, is_true};
+pub use instance::{Answer, Instance, is_true};
 pub use written::{Written, written};
 
 use crate::diag::{Diagnostic, Diagnostics, each};
@@ -80,7 +80,7 @@ pub fn resolve<'a>(
 
 /// Base's own faults say that they are base's: what an environment adds does not help it.
 fn base_instances(
-    repository: &Repository,
+    repository: &Repository<'_>,
     base: &Environment,
     claims: Vec<select::Selected<'_>>,
     diagnostics: &mut Diagnostics,

@@ -1,19 +1,22 @@
 //! References between claims: `{valueFrom: {kind, name, fieldPath}}`.
 //!
 //! The referred claim is finished first, so its outputs are known; that a claim refers to itself through others is an error.
+//! A kind may also look for claims of other kinds that its own build on, which the claims themselves do not name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::instance::{Draft, Instance};
-use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Environment, Reference, Repository};
-use crate::yaml::{FieldPath, Node, Step};
+use super::instance::{Answer, Draft, Instance, Links, is_true};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::load::{Environment, Lookup, Reference, Repository};
+use crate::template::{ClaimName, ClaimQuestion};
+use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// Finishes every draft, each after those that it refers to.
 pub(super) fn resolve_in_order(
-    repository: &Repository,
+    repository: &Repository<'_>,
     environment: &Environment,
     drafts: BTreeMap<String, Draft>,
+    failed: BTreeSet<String>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
     let names: Vec<String> = drafts.keys().cloned().collect();
@@ -21,6 +24,7 @@ pub(super) fn resolve_in_order(
         repository,
         environment,
         drafts,
+        failed,
         open: Vec::new(),
         done: BTreeMap::new(),
     };
@@ -34,6 +38,8 @@ struct Order<'a> {
     repository: &'a Repository<'a>,
     environment: &'a Environment,
     drafts: BTreeMap<String, Draft>,
+    /// The kinds of claims that have faults and no draft.
+    failed: BTreeSet<String>,
     /// The claims that are being finished, outermost first.
     open: Vec<String>,
     /// `None` for a claim with faults.
@@ -47,7 +53,7 @@ impl Order<'_> {
         };
         self.open.push(name.to_string());
         let kind = draft.kind.clone();
-        let (mut refers_to, before) = (BTreeSet::new(), diagnostics.errors());
+        let (mut links, before) = (Links::default(), diagnostics.errors());
         for reference in &kind.references {
             let path = FieldPath::dotted(&reference.at);
             let Some(value) = draft
@@ -58,7 +64,7 @@ impl Order<'_> {
             else {
                 continue;
             };
-            let resolved = self.value(&value, reference, &mut refers_to, diagnostics);
+            let resolved = self.value(&value, reference, &mut links.refers_to, diagnostics);
             if let (Some(resolved), Some(place)) = (
                 diagnostics.keep(resolved),
                 at_path_mut(&mut draft.node, &path),
@@ -66,13 +72,113 @@ impl Order<'_> {
                 *place = resolved;
             }
         }
-        let instance = if diagnostics.errors() > before {
+        let mut is_whole = true;
+        for lookup in &kind.lookups {
+            is_whole &= self.look_for(lookup, &draft, &mut links, diagnostics);
+        }
+        let instance = if diagnostics.errors() > before || !is_whole {
             None
         } else {
-            draft.finish(self.repository, self.environment, refers_to, diagnostics)
+            self.finish_draft(&draft, links, diagnostics)
         };
         self.open.pop();
         self.done.insert(name.to_string(), instance);
+    }
+
+    /// Finishes a claim whose references are followed. What its expressions ask of other claims makes these finish first.
+    fn finish_draft(
+        &mut self,
+        draft: &Draft,
+        mut links: Links,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Instance> {
+        loop {
+            let mut told = Diagnostics::default();
+            let finished = draft.finish(self.repository, self.environment, &links, &mut told);
+            if let Err(Some(ClaimQuestion { claim, place })) = finished {
+                let place = place.unwrap_or_else(|| draft.span.clone());
+                match self.asked(claim, &place, diagnostics) {
+                    Ok(answer) => {
+                        links.refers_to.insert(answer.claim.name.clone());
+                        links.answers.push(answer);
+                    }
+                    Err(fault) => {
+                        diagnostics.push(draft.told(fault));
+                        return None;
+                    }
+                }
+                continue;
+            }
+            diagnostics.extend(told);
+            return finished.ok();
+        }
+    }
+
+    /// The claim that an expression asks for.
+    fn asked(
+        &mut self,
+        claim: ClaimName,
+        place: &Span,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Answer, Diagnostic> {
+        let (kind, name) = (claim.kind.as_str(), claim.name.as_str());
+        self.finish_referred(name, place, diagnostics)?;
+        let instance = self.done.get(name).and_then(Option::as_ref);
+        match instance.filter(|it| it.kind.is_called(kind)) {
+            Some(instance) => Ok(instance.answer(claim.clone())),
+            None => Err(self.unknown(name, Some(kind), place)),
+        }
+    }
+
+    /// Finds the claim that a lookup means. False where one that may be it has faults, which have had their say.
+    fn look_for(
+        &mut self,
+        lookup: &Lookup,
+        draft: &Draft,
+        links: &mut Links,
+        diagnostics: &mut Diagnostics,
+    ) -> bool {
+        let mut context = draft.context(self.repository, self.environment);
+        let mut found: Option<&Instance> = None;
+        let candidates = self.of_kind(&lookup.kind);
+        for name in &candidates {
+            self.finish(name, diagnostics);
+        }
+        for name in &candidates {
+            let Some(Some(candidate)) = self.done.get(name) else {
+                return false;
+            };
+            context.set("found", &as_found(candidate));
+            let fits = self.repository.templates.evaluate(&lookup.when, &context);
+            if !diagnostics.keep(fits).is_some_and(|it| is_true(&it)) {
+                continue;
+            }
+            if let Some(other) = found {
+                diagnostics.push(two_fit(draft, other, candidate));
+                return false;
+            }
+            found = Some(candidate);
+        }
+        if found.is_none() && self.failed.contains(&lookup.kind) {
+            return false;
+        }
+        links.refers_to.extend(found.map(|it| it.name.clone()));
+        let node = found.map_or_else(Node::null, as_found);
+        links.found.push((lookup.name.clone(), node));
+        true
+    }
+
+    /// The claims of a kind that are not being finished, by name.
+    fn of_kind(&self, kind: &str) -> Vec<String> {
+        let open = self.drafts.values().map(|it| (&it.kind, &it.name));
+        let done = self.done.values().flatten().map(|it| (&it.kind, &it.name));
+        let mut names: Vec<String> = open
+            .chain(done)
+            .filter(|it| it.0.is_called(kind))
+            .map(|it| it.1.clone())
+            .collect();
+        names.sort();
+        names
     }
 
     fn value(
@@ -109,12 +215,12 @@ impl Order<'_> {
                 .at(from.get("env").unwrap_or(from))
                 .help("give the value itself"));
         }
-        self.finish_referred(name, name_node, diagnostics)?;
+        self.finish_referred(name, name_node.span(), diagnostics)?;
         let kind = text("kind").or(reference.kind.as_deref());
         let instance = self.done.get(name).and_then(Option::as_ref);
         let instance = instance
             .filter(|it| kind.is_none_or(|kind| it.kind.is_called(kind)))
-            .ok_or_else(|| self.unknown(name, kind, name_node))?;
+            .ok_or_else(|| self.unknown(name, kind, name_node.span()))?;
         refers_to.insert(name.to_string());
         let path = text("fieldPath")
             .or(reference.field_path.as_deref())
@@ -143,7 +249,7 @@ impl Order<'_> {
     fn finish_referred(
         &mut self,
         name: &str,
-        at: &Node,
+        at: &Span,
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Diagnostic> {
         if let Some(first) = self.open.iter().position(|it| it == name) {
@@ -162,7 +268,7 @@ impl Order<'_> {
         Ok(())
     }
 
-    fn unknown(&self, name: &str, kind: Option<&str>, at: &Node) -> Diagnostic {
+    fn unknown(&self, name: &str, kind: Option<&str>, at: &Span) -> Diagnostic {
         let what = kind.map_or("claim".to_string(), str::to_string);
         if self.done.get(name).is_some_and(Option::is_none) {
             return Diagnostic::error(
@@ -179,7 +285,7 @@ impl Order<'_> {
             );
             return fault
                 .at(at)
-                .help(format!("write `kind: {other}` beside the name"));
+                .help(format!("say the kind `{other}` with the name"));
         }
         let known = || {
             self.done
@@ -199,6 +305,30 @@ impl Order<'_> {
             .did_you_mean(name, known())
             .help("a reference names a claim of the same environment; base sees only base")
     }
+}
+
+/// A claim as the expressions of another kind see it.
+fn as_found(instance: &Instance) -> Node {
+    let part = |key: &str| instance.node.get(key).cloned().unwrap_or_else(Node::null);
+    Node::mapping(Mapping::from([
+        ("metadata", part("metadata")),
+        ("spec", part("spec")),
+        ("outputs", Node::mapping(instance.outputs.clone())),
+    ]))
+}
+
+fn two_fit(draft: &Draft, first: &Instance, second: &Instance) -> Diagnostic {
+    let message = format!(
+        "{}/{} fits {} and {} alike",
+        draft.kind.name,
+        draft.name,
+        first.title(),
+        second.title()
+    );
+    let fault = Diagnostic::error("ambiguous-reference", message).at(&second.span);
+    fault
+        .related(&first.span, "this one fits too")
+        .help("keep one of the two in this environment, as by `exclude`")
 }
 
 /// `outputs.x` (also `status.outputs.x`), or a path into the claim itself.

@@ -13,6 +13,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("flat", flat);
     environment.add_filter("tojson", to_json);
     environment.add_filter("quantity", to_quantity);
+    environment.add_filter("retag", retag);
     environment.add_test("quantity_with_unit", |value: &Value| {
         value.as_str().is_some_and(has_unit)
     });
@@ -74,6 +75,31 @@ fn flatten(node: &Node, prefix: &str, separator: &str, into: &mut Mapping) {
         } else {
             into.insert(Node::string(path).at(key.span()), value.clone());
         }
+    }
+}
+
+/// `image | retag("7.2")`: the image at another version. A tag keeps its `v` and what follows a dash, as in `3.12-management`;
+/// one that is a release of the version already stays.
+fn retag(image: &str, version: &str) -> String {
+    let (name, tag) = match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (image, ""),
+    };
+    let (release, suffix) = tag.split_once('-').unwrap_or((tag, ""));
+    let plain = release.strip_prefix('v').unwrap_or(release);
+    let rest = plain.strip_prefix(version.trim_start_matches('v'));
+    if version.contains('-') || suffix.is_empty() && release.is_empty() {
+        format!("{name}:{version}")
+    } else if rest.is_some_and(|it| it.is_empty() || it.starts_with('.')) {
+        image.to_string()
+    } else {
+        let v = if plain.len() < release.len() && !version.starts_with('v') {
+            "v"
+        } else {
+            ""
+        };
+        let dash = if suffix.is_empty() { "" } else { "-" };
+        format!("{name}:{v}{version}{dash}{suffix}")
     }
 }
 
@@ -145,4 +171,50 @@ fn json_string(text: &str, out: &mut String) {
 
 fn node(value: &Value) -> Result<Node, Error> {
     to_node(value, None).map_err(|words| Error::new(ErrorKind::InvalidOperation, words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::retag;
+
+    #[test]
+    fn an_image_at_another_version() {
+        for (image, version, wanted) in [
+            (
+                "ghcr.io/cloudnative-pg/postgresql:16",
+                "15",
+                "ghcr.io/cloudnative-pg/postgresql:15",
+            ),
+            (
+                "quay.io/opstree/redis:v7.0.15",
+                "7.0",
+                "quay.io/opstree/redis:v7.0.15",
+            ),
+            (
+                "quay.io/opstree/redis:v7.0.15",
+                "7.2.3",
+                "quay.io/opstree/redis:v7.2.3",
+            ),
+            (
+                "quay.io/opstree/redis:v7.0.15",
+                "v7.2.3",
+                "quay.io/opstree/redis:v7.2.3",
+            ),
+            (
+                "rabbitmq:3.12-management",
+                "3.13",
+                "rabbitmq:3.13-management",
+            ),
+            (
+                "rabbitmq:3.12-management",
+                "4.0-alpine",
+                "rabbitmq:4.0-alpine",
+            ),
+            ("localhost:5000/redis", "7", "localhost:5000/redis:7"),
+            ("redis:7.0", "7", "redis:7.0"),
+            ("redis:70", "7", "redis:7"),
+        ] {
+            assert_eq!(retag(image, version), wanted);
+        }
+    }
 }

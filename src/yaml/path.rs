@@ -34,6 +34,17 @@ impl FieldPath {
         }
     }
 
+    /// A path of keys, written with dots, in which `*` is an index.
+    pub fn dotted_at(path: &str, index: usize) -> FieldPath {
+        let mut path = FieldPath::dotted(path);
+        for step in &mut path.steps {
+            if matches!(step, Step::Key(key) if **key == *"*") {
+                *step = Step::Index(index);
+            }
+        }
+        path
+    }
+
     /// This path and one key more.
     #[must_use]
     pub fn key(&self, key: &str) -> FieldPath {

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use self::sides::{Opened, compare_rendered, open};
 use super::{Global, Outcome, output, session};
-use crate::compare::{Comparison, compare};
+use crate::compare::{self, Comparison, compare};
 use crate::diff::Salt;
 use crate::load::is_base;
 use crate::report::{
@@ -96,9 +96,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     })
 }
 
-/// The environment of a folder of a rendered tree: `apps/prod/orders`, `clusters/prod`. Nothing is applied from base.
+/// The environment of a folder of a rendered tree.
 fn environment(part: &TreePath) -> Option<String> {
-    let environment = part.parts().nth(1).filter(|it| !is_base(it));
+    let environment = compare::environment(part).filter(|it| !is_base(it));
     environment.map(str::to_string)
 }
 

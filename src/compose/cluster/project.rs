@@ -37,7 +37,7 @@ pub(super) fn project(laid: &Laid<'_>, applications: &[Object]) -> Node {
         let kind = [("group", Node::string(group)), ("kind", Node::string(kind))];
         Node::mapping(Mapping::from(kind))
     });
-    let sources = sources(argo.url.as_str(), applications);
+    let sources = sources(applications);
     let description = format!(
         "What the claims of environment {} use.",
         laid.environment.name
@@ -60,7 +60,7 @@ pub(super) fn project(laid: &Laid<'_>, applications: &[Object]) -> Node {
     node
 }
 
-fn sources<'a>(own: &'a str, applications: &'a [Object]) -> BTreeSet<&'a str> {
+fn sources(applications: &[Object]) -> BTreeSet<&str> {
     let spec = applications.iter().filter_map(|it| it.node.get("spec"));
     let sources = spec.flat_map(|it| {
         let several = it.get("sources").and_then(Node::as_sequence);
@@ -69,11 +69,12 @@ fn sources<'a>(own: &'a str, applications: &'a [Object]) -> BTreeSet<&'a str> {
             .chain(several.unwrap_or_default())
     });
     let addresses = sources.filter_map(|it| it.get("repoURL")?.as_str());
-    addresses.chain([own]).collect()
+    addresses.collect()
 }
 
 fn namespaces(laid: &Laid<'_>, applications: &[Object]) -> BTreeSet<String> {
-    let files = laid.deliveries.iter().flat_map(|it| &it.files);
+    let claims = laid.deliveries.iter().filter(|it| it.place.is_none());
+    let files = claims.flat_map(|it| &it.files);
     let used = files.map(|it| match it.object.kind() {
         "Namespace" => it.object.name(),
         _ => it.object.namespace(),
@@ -90,7 +91,11 @@ fn namespaces(laid: &Laid<'_>, applications: &[Object]) -> BTreeSet<String> {
 /// Group and kind of what has no namespace. What a chart brings is not known before it is rendered.
 fn cluster_kinds(laid: &Laid<'_>) -> BTreeSet<(String, String)> {
     let mut kinds = BTreeSet::new();
-    for delivery in &laid.deliveries {
+    for delivery in laid.deliveries.iter().filter(|it| it.place.is_none()) {
+        if !delivery.services.is_empty() {
+            // `CreateNamespace=true` makes it.
+            kinds.insert((String::new(), "Namespace".to_string()));
+        }
         for object in delivery.files.iter().map(|it| &it.object) {
             let gvk = object.gvk();
             let by_kind = Schemas::builtin().is_cluster_scoped(&gvk);

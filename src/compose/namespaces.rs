@@ -1,0 +1,65 @@
+//! Namespaces that charts are installed into and no claim makes: a folder of its own, which the claims wait for.
+
+use std::collections::BTreeSet;
+
+use super::Delivered;
+use crate::delivery::{Delivered as DeliveredFile, Delivery, FLUX_NAMESPACE};
+use crate::load::Group;
+use crate::object::Object;
+use crate::yaml::{Mapping, Node};
+
+/// The folder, and its Flux Kustomization.
+pub(super) const NAME: &str = "namespaces";
+
+/// Adds what makes the missing namespaces.
+pub(super) fn with_namespaces(mut delivered: Delivered<'_>) -> Delivered<'_> {
+    let deliveries = &delivered.deliveries;
+    let files = deliveries.iter().flat_map(|it| &it.files);
+    let made: BTreeSet<&str> = files
+        .filter(|it| it.object.kind() == "Namespace")
+        .map(|it| it.object.name())
+        .collect();
+    let wanted: BTreeSet<&str> = deliveries
+        .iter()
+        .flat_map(|it| &it.namespaces)
+        .map(String::as_str)
+        .filter(|it| !made.contains(it) && !is_there(it))
+        .collect();
+    if wanted.is_empty() {
+        return delivered;
+    }
+    let environment = delivered.environment;
+    let title = format!("Environment/{}", environment.name);
+    let delivery = Delivery {
+        files: wanted.into_iter().map(namespace).collect(),
+        ..Delivery::apart(NAME, title, Group::Infrastructure, environment.span.clone())
+    };
+    delivered.deliveries.push(delivery);
+    delivered
+}
+
+/// Whether every cluster has the namespace, or Flux makes it.
+fn is_there(name: &str) -> bool {
+    name == "default" || name.starts_with("kube-") || name == FLUX_NAMESPACE
+}
+
+fn namespace(name: &str) -> DeliveredFile {
+    let label = ("app.kubernetes.io/managed-by", Node::constant("pleach"));
+    let annotation = (
+        "kustomize.toolkit.fluxcd.io/prune",
+        Node::constant("disabled"),
+    );
+    let metadata = Mapping::from([
+        ("name", Node::string(name)),
+        ("labels", Node::mapping([label])),
+        ("annotations", Node::mapping([annotation])),
+    ]);
+    DeliveredFile {
+        name: format!("{name}.yaml").into(),
+        object: Object::new(Node::mapping([
+            ("apiVersion", Node::constant("v1")),
+            ("kind", Node::constant("Namespace")),
+            ("metadata", Node::mapping(metadata)),
+        ])),
+    }
+}

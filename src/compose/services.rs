@@ -1,0 +1,204 @@
+//! Services that charts run, for Argo CD: an ApplicationSet an environment and tier, whichever claims the services are of, and
+//! for each service the values of its chart.
+//!
+//! The repository has them as InfraForge does: `appsets/<cluster type>/<tier>/…`, `environments/<cluster type>/<environment>/…`.
+
+use std::collections::BTreeMap;
+
+use super::{Composition, Delivered, sets};
+use crate::delivery::{Delivered as DeliveredFile, Delivery, Repository, Service, Tier};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::load::{Engine, Environment, Group, Workspace};
+use crate::object::Object;
+use crate::tree::TreePath;
+use crate::yaml::{Mapping, Node};
+
+/// The folder of ApplicationSets.
+pub(super) const SETS: &str = "appsets";
+
+/// Services of one ApplicationSet.
+pub(super) struct Set<'a> {
+    pub(super) cluster_type: &'a str,
+    pub(super) environment: &'a str,
+    pub(super) tier: Tier,
+    /// By name.
+    pub(super) services: Vec<&'a Service>,
+    /// The repository of the tree.
+    pub(super) repository: Repository,
+}
+
+impl Set<'_> {
+    /// The folder of the services' values.
+    pub(super) fn folder(&self) -> TreePath {
+        folder(self.cluster_type, self.environment, self.tier)
+    }
+}
+
+fn folder(cluster_type: &str, environment: &str, tier: Tier) -> TreePath {
+    let place = TreePath::root().child("environments").child(cluster_type);
+    place.child(environment).child(match tier {
+        Tier::Apps => "applications",
+        Tier::Platform => "platform",
+    })
+}
+
+/// Says which environments of Argo CD would write one ApplicationSet. Errors: `two-owners`.
+pub(super) fn check(environments: &[Delivered<'_>], diagnostics: &mut Diagnostics) {
+    let mut owners: BTreeMap<TreePath, (&Environment, &Service)> = BTreeMap::new();
+    for delivered in environments {
+        let environment = delivered.environment;
+        for service in delivered.deliveries.iter().flat_map(|it| &it.services) {
+            let folder = folder(&service.cluster_type, &service.environment, service.tier);
+            let (owner, first) = *owners.entry(folder).or_insert((environment, service));
+            if owner.name == environment.name {
+                continue;
+            }
+            let message = format!(
+                "environment `{}` of cluster type `{}` is part of `environments/{}` and of `environments/{}`",
+                service.environment, service.cluster_type, owner.name, environment.name
+            );
+            let fault = Diagnostic::error("two-owners", message).at(&service.span);
+            let fault = fault.related(&first.span, "a service of it there");
+            diagnostics.push(
+                fault.help(
+                    "keep all claims of it in one folder: its services have one ApplicationSet",
+                ),
+            );
+        }
+    }
+}
+
+/// Adds the ApplicationSets of an environment's services. Errors: `duplicate-service`, `two-repositories`.
+pub(super) fn with_sets<'a>(
+    mut delivered: Delivered<'a>,
+    workspace: &Workspace,
+    diagnostics: &mut Diagnostics,
+) -> Delivered<'a> {
+    let environment = delivered.environment;
+    if environment.engine != Engine::Argo {
+        return delivered;
+    }
+    check_names(&delivered, diagnostics);
+    let files = sets(environment, &delivered.deliveries, diagnostics)
+        .iter()
+        .map(|set| DeliveredFile {
+            name: sets::file(set).into(),
+            object: Object::new(sets::application_set(set, environment, workspace)),
+        })
+        .collect();
+    let title = format!("Environment/{}", environment.name);
+    let span = environment.span.clone();
+    // No claim can be called so.
+    delivered.deliveries.push(Delivery {
+        files,
+        place: Some(TreePath::root().child(SETS)),
+        ..Delivery::apart("ApplicationSets", title, Group::Apps, span)
+    });
+    delivered
+}
+
+/// The services in the order of cluster types, environments, tiers and names.
+fn sets<'a>(
+    environment: &Environment,
+    deliveries: &'a [Delivery],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Set<'a>> {
+    let mut groups: BTreeMap<(&str, &str, Tier), Vec<&Service>> = BTreeMap::new();
+    for service in deliveries.iter().flat_map(|it| &it.services) {
+        let key = (&*service.cluster_type, &*service.environment, service.tier);
+        groups.entry(key).or_default().push(service);
+    }
+    let sets = groups.into_iter().map(|(key, mut services)| {
+        services.sort_by(|a, b| a.name.cmp(&b.name));
+        let repository = repository(environment, &services, diagnostics);
+        let (cluster_type, environment, tier) = key;
+        Set {
+            cluster_type,
+            environment,
+            tier,
+            services,
+            repository,
+        }
+    });
+    sets.collect()
+}
+
+/// The one repository that all services of an ApplicationSet have their values in.
+fn repository(
+    environment: &Environment,
+    services: &[&Service],
+    diagnostics: &mut Diagnostics,
+) -> Repository {
+    let own = Repository {
+        url: environment.argo.url.clone(),
+        branch: environment.argo.revision.clone(),
+    };
+    let of = |it: &Service| it.repository.clone().unwrap_or_else(|| own.clone());
+    let first = services.first().map_or_else(|| own.clone(), |it| of(it));
+    let odd = services.iter().find(|it| of(it) != first);
+    if let (Some(odd), Some(one)) = (odd, services.first()) {
+        let other = of(odd);
+        let message = format!(
+            "`{}` has its values in `{}` at `{}`, and `{}` in `{}` at `{}`; one ApplicationSet reads both",
+            one.name, first.url, first.branch, odd.name, other.url, other.branch
+        );
+        let fault = Diagnostic::error("two-repositories", message).at(&odd.span);
+        let fault = fault.related(&one.span, "the other service");
+        diagnostics.push(fault.help("leave `giteaURL` and `organization` to the BootstrapClaim"));
+    }
+    first
+}
+
+/// A service's Application is called `<service>-<environment>`, in all of Argo CD; a claim's own in the same way.
+fn check_names(delivered: &Delivered<'_>, diagnostics: &mut Diagnostics) {
+    let mut names: BTreeMap<String, &Span> = BTreeMap::new();
+    let claims = delivered.deliveries.iter().filter(|it| !it.is_services());
+    for claim in claims {
+        names.insert(delivered.environment.application(&claim.name), &claim.span);
+    }
+    for service in delivered.deliveries.iter().flat_map(|it| &it.services) {
+        let name = format!("{}-{}", service.name, service.environment);
+        let Some(other) = names.insert(name.clone(), &service.span) else {
+            continue;
+        };
+        let message = format!("two services or claims would be the Application `{name}`");
+        let fault = Diagnostic::error("duplicate-service", message).at(&service.span);
+        let fault = fault.related(other, "the other one");
+        diagnostics.push(fault.help("give one of the two another name"));
+    }
+}
+
+/// Writes what each service of a claim is made from: its values and, for the generator, its chart.
+pub(super) fn write(composition: &mut Composition, delivery: &Delivery) {
+    for service in &delivery.services {
+        let folder = folder(&service.cluster_type, &service.environment, service.tier);
+        let place = folder.child(&service.name);
+        composition.data(place.child("values.yaml"), delivery, service.values.clone());
+        if service.tier == Tier::Apps {
+            let mut config = sets::element(service);
+            if let Some(annotations) = &service.annotations {
+                config.insert("annotations", annotations.clone());
+            }
+            composition.data(place.child("config.yaml"), delivery, Node::mapping(config));
+        }
+    }
+}
+
+/// What the environment's services have for themselves, whichever of them there are.
+pub(super) fn own_places(deliveries: &[Delivery]) -> impl Iterator<Item = TreePath> {
+    deliveries
+        .iter()
+        .flat_map(|it| &it.services)
+        .flat_map(|it| {
+            let set = sets::file_of(&it.cluster_type, &it.environment, it.tier);
+            let set = TreePath::new(&format!("{SETS}/{set}"));
+            let values = folder(&it.cluster_type, &it.environment, it.tier);
+            [Some(values), set].into_iter().flatten()
+        })
+}
+
+/// A map of texts.
+pub(super) fn texts<const N: usize>(entries: [(&'static str, &str); N]) -> Mapping {
+    let entries = entries.map(|(key, text)| (key, Node::string(text)));
+    Mapping::from(entries)
+}

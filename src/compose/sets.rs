@@ -1,0 +1,173 @@
+//! ApplicationSets (argoproj.io/v1alpha1).
+//!
+//! Go templates, with an error for a parameter that is missing. The chart is that of an OCI registry, which Argo CD writes
+//! without `oci://`; the values come from Git as a second source. `$values` stands at the beginning of a path only.
+
+use std::collections::BTreeSet;
+
+use super::in_repository;
+use super::services::{Set, texts};
+use crate::delivery::argo::{automated, destination, finalizers, object, sync_policy};
+use crate::delivery::{Service, Tier};
+use crate::load::{Environment, Workspace};
+use crate::yaml::{Mapping, Node};
+
+const LABELS: &str = "platform.infraforge.io";
+
+/// The set's file, below the folder of all sets.
+pub(super) fn file(set: &Set<'_>) -> String {
+    file_of(set.cluster_type, set.environment, set.tier)
+}
+
+pub(super) fn file_of(cluster_type: &str, environment: &str, tier: Tier) -> String {
+    let tier_name = tier.name();
+    match tier {
+        Tier::Apps => format!("{cluster_type}/{tier_name}/{environment}-appset.yaml"),
+        Tier::Platform => format!("{cluster_type}/{tier_name}/{environment}-platform-appset.yaml"),
+    }
+}
+
+/// What a generator gives for a service.
+pub(super) fn element(service: &Service) -> Mapping {
+    texts([
+        ("name", &service.name),
+        ("repository", &service.charts),
+        ("chart", &service.chart),
+        ("version", &service.version),
+    ])
+}
+
+pub(super) fn application_set(
+    set: &Set<'_>,
+    environment: &Environment,
+    workspace: &Workspace,
+) -> Node {
+    let spec = Mapping::from([
+        ("goTemplate", Node::bool(true)),
+        (
+            "goTemplateOptions",
+            Node::sequence([Node::constant("missingkey=error")]),
+        ),
+        ("generators", Node::sequence([generator(set, workspace)])),
+        ("template", template(set, environment, workspace)),
+    ]);
+    let name = format!("{}-{}", set.environment, set.tier.name());
+    let mut object = object(
+        &environment.argo,
+        "ApplicationSet",
+        Node::string(name),
+        spec,
+    );
+    if let Some(metadata) = object.get_mut("metadata").and_then(Node::as_mapping_mut) {
+        metadata.insert("labels", set_labels(set));
+    }
+    object
+}
+
+fn set_labels(set: &Set<'_>) -> Mapping {
+    let mut labels = Mapping::new();
+    labels.insert(format!("{LABELS}/environment"), set.environment);
+    labels.insert(format!("{LABELS}/cluster"), set.cluster_type);
+    if set.tier == Tier::Platform {
+        labels.insert(format!("{LABELS}/type"), set.tier.name());
+    }
+    labels
+}
+
+/// Apps are found by their files in Git: a new one changes no ApplicationSet. Services of the platform are listed.
+fn generator(set: &Set<'_>, workspace: &Workspace) -> Node {
+    match set.tier {
+        Tier::Apps => {
+            let path = in_repository(workspace, &set.folder().child("*").child("config.yaml"));
+            let files = Node::sequence([Node::mapping(texts([("path", &path)]))]);
+            let mut git = texts([
+                ("repoURL", &set.repository.url),
+                ("revision", &set.repository.branch),
+            ]);
+            git.insert("files", files);
+            Node::mapping([("git", Node::mapping(git))])
+        }
+        Tier::Platform => {
+            let elements = set.services.iter().map(|it| Node::mapping(element(it)));
+            let list = [("elements", Node::sequence(elements))];
+            Node::mapping([("list", Node::mapping(list))])
+        }
+    }
+}
+
+fn template(set: &Set<'_>, environment: &Environment, workspace: &Workspace) -> Node {
+    let folder = in_repository(workspace, &set.folder());
+    let namespaces: BTreeSet<&str> = set.services.iter().map(|it| &*it.namespace).collect();
+    let namespace = namespaces.first().copied().unwrap_or(set.environment);
+    let helm = Mapping::from([
+        ("releaseName", Node::constant("{{ .name }}")),
+        (
+            "valueFiles",
+            Node::sequence([Node::string(format!(
+                "$values/{folder}/{{{{ .name }}}}/values.yaml"
+            ))]),
+        ),
+    ]);
+    let mut chart = texts([
+        ("repoURL", &charts(set)),
+        ("chart", "{{ .chart }}"),
+        ("targetRevision", "{{ .version }}"),
+    ]);
+    chart.insert("helm", helm);
+    let values = texts([
+        ("repoURL", &set.repository.url),
+        ("targetRevision", &set.repository.branch),
+        ("ref", "values"),
+    ]);
+    // Where the operator is not there yet, the first attempt would fail before it begins.
+    let options: &[&'static str] = match set.tier {
+        Tier::Apps => &["CreateNamespace=true"],
+        Tier::Platform => &["CreateNamespace=true", "SkipDryRunOnMissingResource=true"],
+    };
+    let destination = destination(&environment.argo, Some(Node::string(namespace)));
+    let policy = sync_policy(Some(automated(true, true)), options, None);
+    let spec = Mapping::from([
+        ("project", Node::string(&*environment.argo.project)),
+        (
+            "sources",
+            Node::sequence([Node::mapping(chart), Node::mapping(values)]),
+        ),
+        ("destination", Node::mapping(destination)),
+        ("syncPolicy", Node::mapping(policy)),
+    ]);
+    Node::mapping([
+        ("metadata", Node::mapping(template_metadata(set))),
+        ("spec", Node::mapping(spec)),
+    ])
+}
+
+/// The one repository that all charts come from; where there are several, each service says its own.
+fn charts(set: &Set<'_>) -> String {
+    let addresses: BTreeSet<&str> = set.services.iter().map(|it| &*it.charts).collect();
+    let mut addresses = addresses.into_iter();
+    match (addresses.next(), addresses.next()) {
+        (Some(one), None) => one.to_string(),
+        _ => "{{ .repository }}".to_string(),
+    }
+}
+
+fn template_metadata(set: &Set<'_>) -> Mapping {
+    let mut labels = Mapping::new();
+    let own = match set.tier {
+        Tier::Apps => "app",
+        Tier::Platform => "service",
+    };
+    labels.insert(format!("{LABELS}/{own}"), "{{ .name }}");
+    labels.insert(format!("{LABELS}/env"), set.environment);
+    if set.tier == Tier::Platform {
+        labels.insert(format!("{LABELS}/type"), set.tier.name());
+    }
+    Mapping::from([
+        (
+            "name",
+            Node::string(format!("{{{{ .name }}}}-{}", set.environment)),
+        ),
+        ("labels", Node::mapping(labels)),
+        ("finalizers", finalizers()),
+    ])
+}

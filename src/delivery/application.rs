@@ -1,0 +1,132 @@
+//! `ChartApplication`: a chart that runs as one of the services of an environment.
+
+use std::sync::Arc;
+
+use super::argo::{Target, charts_address, check_access};
+use super::intent::Intent;
+use super::service::{Repository, Service, Tier};
+use super::values::layered;
+use crate::chart::{Chart, Charts, Request};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::diff::find_secret;
+use crate::yaml::{Mapping, Node};
+
+/// The intent and its chart.
+pub(super) struct ChartApplication<'a> {
+    intent: &'a Intent<'a>,
+    chart: Arc<Chart>,
+}
+
+impl<'a> ChartApplication<'a> {
+    /// Opens the chart. Errors: what opening it finds; `plain-secret` where the claim's values hold a password.
+    pub(super) fn new(
+        intent: &'a Intent<'a>,
+        charts: &Charts<'_>,
+    ) -> Result<ChartApplication<'a>, Diagnostic> {
+        let text = |key: &str| intent.text(&["chart", key]);
+        let mut request = Request::new(text("repository"), text("name"), Some(text("version")));
+        let at = intent.field(&["chart", "version"]);
+        request.span = at.map(|it| it.span().clone());
+        let application = ChartApplication {
+            chart: charts.open(&request)?,
+            intent,
+        };
+        match application.said().iter().find_map(find_secret) {
+            Some(secret) => Err(application.plain(secret)),
+            None => Ok(application),
+        }
+    }
+
+    /// All values: the chart's own, and what is laid over them.
+    pub(super) fn values(&self) -> Node {
+        let own = &self.chart.values;
+        layered([own].into_iter().chain(self.layers()), own)
+    }
+
+    /// The service with all its values.
+    pub(super) fn service(&self, target: &Target<'_>, diagnostics: &mut Diagnostics) -> Service {
+        let intent = self.intent;
+        let text = |key: &str| intent.text(&[key]).to_string();
+        let address = intent.text(&["chart", "repository"]);
+        let address = target.workspace.mirrored(address);
+        check_access(intent, target, &address, diagnostics);
+        let name = intent.metadata("name").unwrap_or(intent.node());
+        Service {
+            name: intent.text_of_metadata("name").to_string(),
+            tier: match intent.text(&["tier"]) {
+                "platform" => Tier::Platform,
+                _ => Tier::Apps,
+            },
+            cluster_type: text("clusterType"),
+            environment: text("environment"),
+            namespace: intent.text_of_metadata("namespace").to_string(),
+            charts: charts_address(&address),
+            chart: self.chart.name.clone(),
+            version: self.chart.version.as_str().to_string(),
+            values: self.values(),
+            annotations: intent.metadata("annotations").cloned(),
+            repository: Repository::of(intent),
+            span: name.span().clone(),
+        }
+    }
+
+    /// The installation with the values that differ from the chart's own.
+    pub(super) fn helm_install(&self) -> Node {
+        let intent = self.intent;
+        let repository = intent.field(&["chart", "repository"]);
+        let is_oci = intent.text(&["chart", "repository"]).starts_with("oci://");
+        let source = match is_oci {
+            true => "OCIRepository",
+            false => "HelmRepository",
+        };
+        let chart = Mapping::from([
+            ("repository", repository.cloned().unwrap_or_else(Node::null)),
+            ("name", Node::string(self.chart.name.as_str())),
+            ("version", self.version()),
+        ]);
+        let name = intent.metadata("name").cloned();
+        let spec = Mapping::from([
+            ("chart", Node::mapping(chart)),
+            ("source", Node::constant(source)),
+            ("releaseName", name.unwrap_or_else(Node::null)),
+            ("values", layered(self.layers(), &self.chart.values)),
+        ]);
+        let metadata = intent.node().get("metadata").cloned();
+        Node::mapping([
+            ("apiVersion", Node::constant("pleach.dev/v1")),
+            ("kind", Node::constant("HelmInstall")),
+            ("metadata", metadata.unwrap_or_else(Node::null)),
+            ("spec", Node::mapping(spec)),
+        ])
+        .at(intent.node().span())
+    }
+
+    /// The one version that is installed.
+    fn version(&self) -> Node {
+        let at = self.intent.field(&["chart", "version"]);
+        let at = at.unwrap_or(self.intent.node());
+        Node::string(self.chart.version.as_str()).at(at)
+    }
+
+    /// What the claim says of the values.
+    fn said(&self) -> &'a [Node] {
+        let values = self.intent.field(&["values"]).and_then(Node::as_sequence);
+        values.unwrap_or_default()
+    }
+
+    fn layers(&self) -> impl Iterator<Item = &Node> {
+        let field = self.intent.field(&["production"]);
+        let is_production = field.and_then(Node::as_bool) == Some(true);
+        let production = self.chart.production.iter().filter(move |_| is_production);
+        production.chain(self.said())
+    }
+
+    fn plain(&self, secret: &Node) -> Diagnostic {
+        let message = format!(
+            "`{}` has a password or a key that would stand in Git",
+            self.intent.text_of_metadata("name")
+        );
+        let fault = Diagnostic::error("plain-secret", message).at(secret);
+        fault.help("put it into a Secret by other means, and refer to that, as by `valueFrom: {secretKeyRef: {name: …, key: …}}`")
+    }
+}

@@ -1,0 +1,104 @@
+//! Services beside others: what Argo CD's ApplicationSets install, and the repositories that clusters are synced from.
+
+use super::intent::Intent;
+use super::repository::access;
+use crate::diag::Span;
+use crate::load::Workspace;
+use crate::yaml::{Mapping, Node};
+
+/// A chart that runs as one of the services of an environment.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its name, which its release has too.
+    pub name: String,
+    /// Whose it is.
+    pub tier: Tier,
+    /// The cluster, as a part of paths.
+    pub cluster_type: String,
+    /// The environment, as a part of paths and names.
+    pub environment: String,
+    /// Where it is installed.
+    pub namespace: String,
+    /// Address of the chart's repository, as Argo CD writes it.
+    pub charts: String,
+    /// The chart's name.
+    pub chart: String,
+    /// The chart's version, one and no range.
+    pub version: String,
+    /// All of its values.
+    pub values: Node,
+    /// Who answers for it.
+    pub annotations: Option<Node>,
+    /// The repository of the tree, where the claim says it.
+    pub repository: Option<Repository>,
+    /// Where its name stands.
+    pub span: Span,
+}
+
+/// Whose a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// A team's.
+    Apps,
+    /// The platform's, for others to use.
+    Platform,
+}
+
+impl Tier {
+    /// Both.
+    pub const ALL: [Tier; 2] = [Tier::Apps, Tier::Platform];
+
+    /// As paths have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tier::Apps => "apps",
+            Tier::Platform => "platform",
+        }
+    }
+}
+
+/// A Git repository that holds a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// Its address.
+    pub url: String,
+    /// Its branch.
+    pub branch: String,
+}
+
+impl Repository {
+    /// What the intent says of it.
+    pub(super) fn of(intent: &Intent<'_>) -> Option<Repository> {
+        let url = intent.field(&["gitOps", "url"])?.as_str()?;
+        let branch = intent.field(&["gitOps", "branch"]).and_then(Node::as_str);
+        Some(Repository {
+            url: url.to_string(),
+            branch: branch.unwrap_or("HEAD").to_string(),
+        })
+    }
+}
+
+/// A repository that a cluster is synced from.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// The cluster, as a part of paths and names.
+    pub cluster_type: String,
+    /// The repository.
+    pub repository: Repository,
+    /// Access to it, as fields of a Flux source.
+    pub access: Mapping,
+}
+
+impl Root {
+    pub(super) fn new(intent: &Intent<'_>, workspace: &Workspace) -> Root {
+        let text = |key: &str| intent.text(&[key]).to_string();
+        Root {
+            cluster_type: text("clusterType"),
+            access: access(intent, workspace, intent.text(&["url"])),
+            repository: Repository {
+                url: text("url"),
+                branch: text("branch"),
+            },
+        }
+    }
+}
