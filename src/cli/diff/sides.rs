@@ -43,7 +43,12 @@ impl Opened {
 
     /// A path below the repository, or below the folder that the user named. What was rendered from lies below the workspace.
     pub(super) fn display(&self, path: &TreePath, is_rendered: bool) -> String {
-        match (is_rendered, self.is_folder) {
+        // Of a tree that is written, the files that it came from lie below the workspace too.
+        let is_input = matches!(path.parts().next(), Some("environments" | "overlays"));
+        match (
+            is_rendered || is_input && self.origins.is_some(),
+            self.is_folder,
+        ) {
             _ if path.as_str().starts_with('<') => path.to_string(),
             (true, false) => self.root.join(path).to_string(),
             (false, true) => path.below(&self.root).as_ref().unwrap_or(path).to_string(),
@@ -57,13 +62,22 @@ impl Opened {
     }
 
     /// The workspace's output folder in its place, or where the other side has it.
-    pub(super) fn output(&self, other: &Opened) -> Opened {
+    fn output(&self, other: &Opened) -> Opened {
         let read = |it: &Opened| Workspace::read(&Below::new(&*it.files, it.root.clone()));
         let workspace = read(self).or_else(|_| read(other));
         let output = workspace.map_or_else(|_| TreePath::root(), |it| it.output);
         Opened {
             root: self.root.join(&output),
             ..self.clone()
+        }
+    }
+
+    /// The output folder as it is written. Which claims it came from, the claims of the same side say, if they render.
+    pub(super) fn written(&self, other: &Opened, global: &Global) -> Opened {
+        let origins = self.render(global).map(|it| self.owned(it.origins));
+        Opened {
+            origins: origins.map(Arc::new),
+            ..self.output(other)
         }
     }
 
