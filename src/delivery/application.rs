@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::argo::{Target, charts_address, check_access};
 use super::intent::Intent;
+use super::resources;
 use super::service::{Repository, Service, Tier};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
@@ -18,7 +19,8 @@ pub(super) struct ChartApplication<'a> {
 }
 
 impl<'a> ChartApplication<'a> {
-    /// Opens the chart. Errors: what opening it finds; `plain-secret` where the claim's values hold a password.
+    /// Opens the chart. Errors: what opening it finds; `plain-secret` where the claim's values hold a password;
+    /// `request-above-limit`.
     pub(super) fn new(
         intent: &'a Intent<'a>,
         charts: &Charts<'_>,
@@ -31,10 +33,13 @@ impl<'a> ChartApplication<'a> {
             chart: charts.open(&request)?,
             intent,
         };
-        match application.said().iter().find_map(find_secret) {
-            Some(secret) => Err(application.plain(secret)),
-            None => Ok(application),
+        if let Some(secret) = application.said().iter().find_map(find_secret) {
+            return Err(application.plain(secret));
         }
+        let name = intent.metadata("name").unwrap_or(intent.node());
+        let service = intent.text_of_metadata("name");
+        resources::check(&application.values(), service, name.span())?;
+        Ok(application)
     }
 
     /// All values: the chart's own, and what is laid over them.
