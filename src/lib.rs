@@ -144,6 +144,9 @@ pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Dia
     let requests = loaded.map(|repository| {
         let resolution = resolve::resolve(&repository, &options.environments, &mut diagnostics);
         deliver_all(&repository, &resolution, &mut diagnostics);
+        if !diagnostics.has_errors() {
+            diagnostics.extend(delivery::unused_pins(&repository.charts));
+        }
         repository.charts.requests()
     });
     diagnostics.tidy();
@@ -168,7 +171,11 @@ fn deliver_all<'a>(
 
 /// What a folder must build to says also what it came from; what stands beside others, as ApplicationSets do, came from many.
 fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin)> {
-    let origin = |title, owner, span, objects| Origin {
+    let origin = |folder: &TreePath, title, owner, span, objects| Origin {
+        // Nothing is applied from base.
+        environment: compare::environment(folder)
+            .filter(|it| !load::is_base(it))
+            .map(str::to_string),
         claim: Arc::new(Claim {
             title,
             owner,
@@ -179,14 +186,20 @@ fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin
     let folders = expected.into_iter();
     let folders = folders.filter(|it| !matches!(it.form, Form::Files(_)));
     let mut origins: Vec<(TreePath, Origin)> = folders
-        .map(|it| (it.folder, origin(it.title, it.owner, it.span, it.objects)))
+        .map(|it| {
+            let origin = origin(&it.folder, it.title, it.owner, it.span, it.objects);
+            (it.folder, origin)
+        })
         .collect();
     for it in data {
         let object = compare::file_object(&it.path, it.node);
         let folder = it.path.parent().unwrap_or_else(TreePath::root);
         match origins.last_mut().filter(|last| last.0 == folder) {
             Some((_, origin)) => origin.objects.push(object),
-            None => origins.push((folder, origin(it.title, it.owner, it.span, vec![object]))),
+            None => {
+                let origin = origin(&folder, it.title, it.owner, it.span, vec![object]);
+                origins.push((folder, origin));
+            }
         }
     }
     origins

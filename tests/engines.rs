@@ -1,11 +1,12 @@
 //! What holds for both sync engines and for each layout: they apply the same objects, in the same order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use pleach::compare::{Comparison, Side, compare};
 use pleach::diag::Source;
 use pleach::diff::Salt;
+use pleach::kustomize;
 use pleach::object::Object;
 use pleach::tree::{Tree, TreePath};
 use pleach::yaml::{Node, parse};
@@ -253,4 +254,148 @@ fn yaml_files(folder: &Path) -> Vec<PathBuf> {
 
 fn put(tree: &mut Tree, path: &str, text: &str) {
     tree.insert(TreePath::new(path).unwrap(), text.as_bytes());
+}
+
+#[test]
+fn an_engine_is_no_matter_to_the_commands() {
+    let workspace = tempfile::tempdir().unwrap();
+    let place = |path: &TreePath| workspace.path().join(path.as_str());
+    let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/both-engines/input");
+    for (path, bytes) in &workspace_below(&input) {
+        std::fs::create_dir_all(place(path).parent().unwrap()).unwrap();
+        std::fs::write(place(path), bytes).unwrap();
+    }
+    let run = |words: &[&str], code: i32| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"));
+        let output = command.current_dir(workspace.path()).args(words).output();
+        let output = output.unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {told}");
+        (String::from_utf8(output.stdout).unwrap(), told)
+    };
+    run(&["render"], 0);
+    run(&["check"], 0);
+    for environment in ["test", "prod"] {
+        let (_, told) = run(&["render", "--env", environment], 0);
+        assert!(told.contains("0 files written, 0 removed"), "{told}");
+        run(&["check", "--env", environment], 0);
+    }
+    // The charts of both engines, side by side.
+    let (matrix, _) = run(&["matrix", "external-secrets"], 0);
+    let chart = matrix
+        .lines()
+        .find(|it| it.contains("chart external-secrets"));
+    assert_eq!(chart.unwrap().matches("2.9.0").count(), 3, "{matrix}");
+    // Of a chart's Application only what the environments say differently.
+    let (compared, _) = run(&["compare", "stage", "prod", "pulumi-operator"], 0);
+    assert!(compared.contains("~ Application pulumi-operator-chart in pulumi-operator"));
+    assert!(!compared.contains("destination"), "{compared}");
+    // And what is left of an environment when it goes over to the other engine.
+    let file = workspace.path().join("environments/test/environment.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        text.replace("spec:", "spec:\n  engine: argo\n  layout: flat"),
+    )
+    .unwrap();
+    run(&["check", "--env", "test"], 1);
+    run(&["render"], 0);
+    let output = workspace.path().join("output");
+    assert!(!output.join("infrastructure/base").exists());
+    assert!(!output.join("clusters/test/apps.yaml").exists());
+    assert!(output.join("clusters/test/root.yaml").exists());
+}
+
+#[test]
+fn a_project_permits_what_is_used_and_no_more() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    for (case, environment, more) in [
+        ("argo-full", "hub", &[][..]),
+        ("argo-full", "edge", &[]),
+        ("both-engines", "stage", &[]),
+        ("both-engines", "prod", &["kube-system"]),
+        ("flat", "prod", &[]),
+    ] {
+        let tree = tree_below(&golden.join(case).join("output"));
+        let all = cluster_objects(&tree, environment);
+        let is_own = |it: &&Object| it.kind() == "Application" && it.name() != environment;
+        let applications: Vec<&Object> = all.iter().filter(is_own).collect();
+        let project = all.iter().find(|it| it.kind() == "AppProject").unwrap();
+        let text = |object: &Object, keys: &[&str]| {
+            let found = object.node.at_keys(keys).and_then(Node::as_str);
+            found.unwrap_or_default().to_string()
+        };
+        let listed = |list: &str, key: &str| -> BTreeSet<String> {
+            let items = project.node.at_keys(&["spec", list]);
+            let items = items.and_then(Node::as_sequence).unwrap_or_default();
+            let word = |it: &Node| it.get(key).unwrap_or(it).as_str().unwrap().to_string();
+            items.iter().map(word).collect()
+        };
+        let sources = applications
+            .iter()
+            .map(|it| text(it, &["spec", "source", "repoURL"]));
+        let sources: BTreeSet<String> = sources.collect();
+        assert_eq!(listed("sourceRepos", ""), sources, "{case}, {environment}");
+
+        let objects = objects_of_claims(&tree, environment);
+        let targets = applications
+            .iter()
+            .map(|it| text(it, &["spec", "destination", "namespace"]));
+        let used = objects.iter().map(|it| match it.kind() {
+            "Namespace" => it.name().to_string(),
+            _ => it.namespace().to_string(),
+        });
+        let namespaces = targets.chain(used).filter(|it| !it.is_empty());
+        let more = more.iter().map(|it| it.to_string());
+        let namespaces: BTreeSet<String> = namespaces.chain(more).collect();
+        assert_eq!(
+            listed("destinations", "namespace"),
+            namespaces,
+            "{case}, {environment}"
+        );
+
+        let is_cluster_scoped = |it: &&Object| it.namespace().is_empty();
+        let kinds = objects.iter().filter(is_cluster_scoped);
+        let permitted = listed("clusterResourceWhitelist", "kind");
+        for kind in kinds.map(Object::kind) {
+            assert!(permitted.contains(kind), "{case}, {environment}: {kind}");
+        }
+        for application in applications {
+            assert_eq!(text(application, &["spec", "project"]), project.name());
+        }
+    }
+}
+
+/// What the folders of claims build to.
+fn objects_of_claims(tree: &Tree, environment: &str) -> Vec<Object> {
+    let of_claim = |path: &TreePath| {
+        let parts: Vec<&str> = path.parts().collect();
+        parts[0] != "clusters" && parts[1] == environment
+    };
+    let folders = tree.iter().filter(|it| of_claim(it.0));
+    let folders: BTreeSet<TreePath> = folders.map(|it| it.0.parent().unwrap()).collect();
+    let built = folders.iter().flat_map(|folder| {
+        let kustomization = tree.get(&folder.child("kustomization.yaml"));
+        match kustomization {
+            Some(_) => kustomize::build(tree, folder, &kustomize::Options::default()).objects,
+            None => objects(&tree.folder(folder)),
+        }
+    });
+    built.collect()
+}
+
+fn tree_below(root: &Path) -> Tree {
+    let entries = walkdir::WalkDir::new(root)
+        .into_iter()
+        .map(|it| it.unwrap());
+    let mut tree = Tree::new();
+    for entry in entries.filter(|it| it.file_type().is_file()) {
+        let place = entry.path().strip_prefix(root).unwrap().to_string_lossy();
+        put(
+            &mut tree,
+            &place,
+            &std::fs::read_to_string(entry.path()).unwrap(),
+        );
+    }
+    tree
 }

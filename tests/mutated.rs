@@ -1,10 +1,12 @@
-//! Broken input: cases of the engine with bytes changed, and inputs made to be evil. Nothing may panic, hang or eat memory.
+//! Broken input: cases of the engine with bytes changed, and inputs made to be evil. Nothing may panic, hang or use more than a
+//! gibibyte: the program builds them as a process of its own that can't have more.
 //!
 //! The numbers come from a seed, which is printed. `MUTATED_SEED=…` and `MUTATED_SECONDS=…` make a longer session of it.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,16 +41,81 @@ fn bytes() {
     println!("{count} mutations");
 }
 
+/// The same, fewer of them, each as a process whose memory is bounded.
+#[test]
+fn bytes_in_bounded_memory() {
+    let seconds = variable("MUTATED_SECONDS").unwrap_or(4);
+    let seed = variable("MUTATED_SEED").unwrap_or(2);
+    let cases = cases();
+    let mut random = Random(seed);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let mut count = 0;
+    while Instant::now() < until {
+        let (name, tree, folders) = random.one(&cases);
+        let tree = mutated(tree, &mut random);
+        stays_within_bounds(name, &tree, random.one(folders));
+        count += 1;
+    }
+    println!("{count} mutations, seed {seed}");
+}
+
 #[test]
 fn evil() {
     for (name, files) in evils() {
-        println!("{name}");
         let mut tree = Tree::new();
         for (path, text) in files {
-            tree.insert(TreePath::new(path).unwrap(), text.into_bytes());
+            tree.insert(TreePath::new(&path).unwrap(), text.into_bytes());
         }
-        survives(name, &tree, &TreePath::new("in").unwrap());
+        let start = Instant::now();
+        stays_within_bounds(name, &tree, &TreePath::new("in").unwrap());
+        println!("{:6} ms {name}", start.elapsed().as_millis());
     }
+}
+
+/// Builds with the program, which may have a gibibyte of addresses and no more: what it has reserved but not used counts too.
+fn stays_within_bounds(name: &str, tree: &Tree, folder: &TreePath) {
+    let root = tempfile::tempdir().unwrap();
+    for (path, bytes) in tree.iter() {
+        let path = root.path().join(path.as_str());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let child = Command::new("sh")
+        .args(["-c", "ulimit -v 1048576 && exec \"$@\"", "sh"])
+        .args([
+            env!("CARGO_BIN_EXE_pleach"),
+            "build",
+            "--output",
+            "/dev/null",
+        ])
+        .arg(root.path().join(folder.as_str()))
+        // The allocator reserves a gibibyte at its start otherwise.
+        .env("MIMALLOC_ARENA_RESERVE", "65536")
+        .stderr(fs::File::create(root.path().join("stderr")).unwrap())
+        .stdin(Stdio::null())
+        .spawn();
+    let status = wait(child.unwrap());
+    let code = status.and_then(|it| it.code());
+    if !matches!(code, Some(0..=2)) {
+        let said = fs::read(root.path().join("stderr")).unwrap_or_default();
+        let said: String = String::from_utf8_lossy(&said).chars().take(2_000).collect();
+        let input = shortened(tree);
+        panic!("{name} in `{folder}` ended with {status:?} (none: it hung):\n{said}\n{input}");
+    }
+}
+
+/// Waits for a process; one that hangs is ended.
+fn wait(mut child: Child) -> Option<ExitStatus> {
+    let until = Instant::now() + HUNG;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    None
 }
 
 fn variable(name: &str) -> Option<u64> {
@@ -288,16 +355,16 @@ fn mutate(bytes: &mut Vec<u8>, files: &[(&TreePath, &std::sync::Arc<[u8]>)], ran
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
 const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 1, template: {spec: {containers: [{name: a, image: a}]}}}\n";
 
-type Files2 = Vec<(&'static str, String)>;
+type Files2 = Vec<(String, String)>;
 
 /// A kustomization over one file of resources.
 fn over(kustomization: &str, resources: impl Into<String>) -> Files2 {
     vec![
         (
-            "in/kustomization.yaml",
+            "in/kustomization.yaml".to_string(),
             format!("resources: [a.yaml]\n{kustomization}"),
         ),
-        ("in/a.yaml", resources.into()),
+        ("in/a.yaml".to_string(), resources.into()),
     ]
 }
 
@@ -308,7 +375,95 @@ fn data(text: &str) -> Files2 {
 fn evils() -> Vec<(&'static str, Files2)> {
     let mut all = evil_texts();
     all.extend(evil_kustomizations());
+    all.extend(evil_crowds());
     all
+}
+
+/// Inputs that are shared among processors, whose stacks are smaller; and chains.
+fn evil_crowds() -> Vec<(&'static str, Files2)> {
+    let deep = |at: usize| {
+        let (open, close) = ("[".repeat(980), "]".repeat(980));
+        format!("apiVersion: v1\nkind: Deep\nmetadata: {{name: a{at}}}\nspec: {open}a{close}\n")
+    };
+    let names: Vec<String> = (0..20).map(|at| format!("a{at}.yaml")).collect();
+    let mut files: Files2 = vec![(
+        "in/kustomization.yaml".to_string(),
+        format!("resources: [{}]\n", names.join(", ")),
+    )];
+    files.extend(
+        names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (format!("in/{name}"), deep(at))),
+    );
+    let chain = |length: usize| {
+        let folder = |at: usize| match at {
+            0 => "in".to_string(),
+            at => format!("k{at}"),
+        };
+        let file = |at: usize| {
+            let next = if at == length {
+                "a.yaml".to_string()
+            } else {
+                format!("../k{}", at + 1)
+            };
+            let text = format!("resources: [{next}]\nnamePrefix: a-\n");
+            (format!("{}/kustomization.yaml", folder(at)), text)
+        };
+        let mut files: Files2 = (0..=length).map(file).collect();
+        files.push((format!("{}/a.yaml", folder(length)), MAP.to_string()));
+        files
+    };
+    let transformers = (0..300).map(deep).collect::<Vec<_>>().join("---\n");
+    let double = "- source: {kind: ConfigMap, fieldPath: data.a}\n  targets:\n  - select: {kind: ConfigMap}\n    fieldPaths: [data.a]\n    options: {delimiter: '-', index: 0}\n";
+    let patch_text = format!(
+        "'[{{op: add, path: /spec/b, value: {}{}}}]'",
+        "[".repeat(900),
+        "]".repeat(900)
+    );
+    vec![
+        ("deep objects in many files", files),
+        (
+            "many deep objects",
+            over(
+                "namespace: b\nnamePrefix: a-\ncommonLabels: {a: b}\ncommonAnnotations: {a: b}\nimages: [{name: a, newTag: b}]\npatches:\n- target: {kind: Deep}\n  patch: |-\n    - {op: add, path: /more, value: {a: b}}\n",
+                transformers,
+            ),
+        ),
+        ("a deep patch", over(&format!("patches:\n- target: {{kind: Deployment}}\n  patch: {patch_text}\n"), DEPLOYMENT)),
+        ("a long chain of folders", chain(300)),
+        (
+            "replacements that double a text",
+            over(&format!("replacements:\n{}", double.repeat(60)), format!("{MAP}data: {{a: x-y}}\n")),
+        ),
+        (
+            "replacements that double a map",
+            over(
+                &format!(
+                    "replacements:\n{}",
+                    (0..60).map(|at| format!("- source: {{kind: Deployment, fieldPath: spec}}\n  targets:\n  - select: {{kind: Deployment}}\n    fieldPaths: [spec.a{at}]\n    options: {{create: true}}\n")).collect::<String>()
+                ),
+                DEPLOYMENT,
+            ),
+        ),
+        (
+            "replacements that go deeper each time",
+            over(&format!("replacements:\n{}", "- source: {kind: Deployment, fieldPath: spec}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [spec.a]\n    options: {create: true}\n".repeat(1_200)), DEPLOYMENT),
+        ),
+        (
+            "variables that double a text",
+            over(
+                &format!(
+                    "vars:\n{}",
+                    (0..40).map(|at| format!("- {{name: A{at}, objref: {{kind: ConfigMap, name: a, apiVersion: v1}}, fieldref: {{fieldpath: metadata.annotations.a{at}}}}}\n")).collect::<String>()
+                ),
+                format!(
+                    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n{}    a40: x\n",
+                    (0..40).map(|at| format!("    a{at}: $(A{0})$(A{0})\n", at + 1)).collect::<String>()
+                ),
+            ),
+        ),
+    ]
 }
 
 fn evil_texts() -> Vec<(&'static str, Files2)> {
@@ -605,17 +760,17 @@ fn evil_kustomizations() -> Vec<(&'static str, Files2)> {
             "field specs that go deep",
             vec![
                 (
-                    "in/kustomization.yaml",
+                    "in/kustomization.yaml".to_string(),
                     "resources: [a.yaml]\nconfigurations: [c.yaml]\nnamePrefix: a-\n".to_string(),
                 ),
                 (
-                    "in/c.yaml",
+                    "in/c.yaml".to_string(),
                     format!(
                         "namePrefix: [{{path: '{}b', create: true}}]\n",
                         "a/".repeat(50_000)
                     ),
                 ),
-                ("in/a.yaml", MAP.to_string()),
+                ("in/a.yaml".to_string(), MAP.to_string()),
             ],
         ),
         (

@@ -49,6 +49,8 @@ pub fn unpack(bytes: &[u8], name: &str) -> Result<Tree, Diagnostic> {
         entry.read_to_end(&mut content).map_err(broken)?;
         tree.insert(path, content);
     }
+    // The checksum stands at the very end, behind what the last file needs.
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(broken)?;
     match tree.is_empty() {
         true => Err(refused("holds no files")),
         false => Ok(tree),

@@ -95,6 +95,12 @@ impl Lock {
             };
             faults.into_iter().map(mend).collect::<Diagnostics>()
         };
+        if let Some(at) = source.text.find("<<<<<<< ") {
+            let message = format!("`{LOCK}` holds the conflict markers of a merge");
+            let fault =
+                Diagnostic::error("conflict-markers", message).at(Span::new(&source, at..at + 7));
+            return Err(fault.help("take either side whole, then run `pleach vendor`, which pins what is missing and removes what is not asked for").into());
+        }
         let node = parse_one(&source).map_err(faults)?;
         let found: Diagnostics = validate(&node, schema(), "Lock").into_iter().collect();
         match found.has_errors() {

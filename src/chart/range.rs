@@ -162,11 +162,12 @@ impl Bound {
         pairs.take(self.given).all(|(a, b)| a == b)
     }
 
-    /// The same major and, where it is given, minor version.
+    /// The same major and, where it is given, minor version; Helm takes `~0.0.0` for any version.
     fn tilde(&self, version: &Version) -> bool {
         let bound = &self.version;
         let is_same = match self.given {
             0 => true,
+            3 if bound.numbers == [0; 3] => true,
             1 => version.major_minor().0 == bound.major_minor().0,
             _ => version.major_minor() == bound.major_minor(),
         };
@@ -230,6 +231,7 @@ mod tests {
         check("~1.2", &["1.2.0"], &["1.3.0"]);
         check("~1", &["1.9.0"], &["2.0.0"]);
         check("~>1.2.0", &["1.2.9"], &["1.3.0"]);
+        check("~0.0.0", &["0.0.0", "9.9.9"], &["1.0.0-rc.1"]);
         check("^1.2.3", &["1.2.3", "1.9.0"], &["2.0.0", "1.2.2"]);
         check("^0.2.3", &["0.2.3", "0.2.9"], &["0.3.0"]);
         check("^0.0.3", &["0.0.3"], &["0.0.4"]);

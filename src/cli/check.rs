@@ -27,17 +27,17 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             cache: cache::open(global),
         },
     );
+    let (is_human, mut found) = (global.format == Format::Human, compiled.diagnostics.clone());
     let Some(output_path) = compiled.output.clone() else {
-        session.report(&compiled.diagnostics);
+        session.report(&found);
         return Ok(Outcome::Findings);
     };
-    let found = if compiled.diagnostics.is_empty() {
-        Outcome::Clean
-    } else {
-        session.report(&compiled.diagnostics)
-    };
-    if found == Outcome::Findings {
-        return Ok(found);
+    let is_told = is_human && !found.is_empty();
+    if is_told && session.report(&found) == Outcome::Findings {
+        return Ok(Outcome::Findings);
+    }
+    if found.has_errors() {
+        return Ok(session.report(&found));
     }
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
@@ -45,10 +45,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         &arguments.selection.of(read_output(&folder)?, &compiled),
         false,
     );
-    if plan.is_clean() {
-        return Ok(Outcome::Clean);
-    }
-    if global.format == Format::Human {
+    if is_human && !plan.is_clean() {
         let display = |path: &_| session.display(path);
         output::text(&unified(
             &plan,
@@ -60,8 +57,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         ))?;
         session.report(&plan.faults(&output_path));
         output::error("the tree is not what the claims render to: run `pleach render`");
-    } else {
-        session.report(&plan.findings(&output_path));
     }
-    Ok(Outcome::Findings)
+    if !is_human {
+        // Whoever reads it wants one document.
+        found.extend(plan.findings(&output_path));
+        if session.report(&found) == Outcome::Findings {
+            return Ok(Outcome::Findings);
+        }
+    }
+    Ok(match plan.is_clean() {
+        true => Outcome::Clean,
+        false => Outcome::Findings,
+    })
 }

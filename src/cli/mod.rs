@@ -53,7 +53,7 @@ struct Global {
     /// Work as if started in this folder
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     directory: Option<PathBuf>,
-    /// How faults and warnings are printed: human, short or json
+    /// How faults and warnings are printed: human, short or json; github, gitlab, sarif or junit for services
     #[arg(long, value_name = "FORMAT", default_value = "human", global = true)]
     format: Format,
     /// When to use colour

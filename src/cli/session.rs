@@ -116,7 +116,7 @@ pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
     file.display().to_string()
 }
 
-/// Prints diagnostics to standard error; with `--strict`, warnings as errors.
+/// Prints diagnostics, to standard error but for the forms that services read; with `--strict`, warnings as errors.
 pub(super) fn report(
     diagnostics: &Diagnostics,
     global: &Global,
@@ -133,15 +133,16 @@ pub(super) fn report(
             }
         })
         .collect();
-    if !raised.is_empty() || global.format == report::Format::Json {
-        output::note(&report::report(
-            &raised,
-            global.format,
-            &View {
-                display,
-                color: true,
-            },
-        ));
+    let view = View {
+        display,
+        color: true,
+    };
+    let format = global.format;
+    if format.is_for_services() {
+        // A reader that went away has seen enough.
+        let _ = output::data(report::report(&raised, format, &view).as_bytes());
+    } else if !raised.is_empty() || format == report::Format::Json {
+        output::note(&report::report(&raised, format, &view));
     }
     if raised.has_errors() {
         Outcome::Findings
@@ -150,7 +151,8 @@ pub(super) fn report(
     }
 }
 
-fn raise(diagnostic: Diagnostic) -> Diagnostic {
+/// A warning as an error.
+pub(super) fn raise(diagnostic: Diagnostic) -> Diagnostic {
     let severity = if diagnostic.severity == Severity::Warning {
         Severity::Error
     } else {

@@ -1,5 +1,6 @@
 //! One environment on both sides.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::parts::Part;
@@ -8,7 +9,7 @@ use crate::danger::{Finding, Scene, judge, wants_rest};
 use crate::diag::{Diagnostic, Diagnostics, Position, Severity, Span};
 use crate::diff::{Pair, Salt, change, hide_text, pair};
 use crate::emit::origin as signed_by;
-use crate::object::Object;
+use crate::object::{Object, ObjectId};
 use crate::schema::Schemas;
 use crate::topology::clusters;
 use crate::tree::{ReadSet, TreePath};
@@ -54,8 +55,9 @@ pub(super) fn compare(
         pairs: &changed,
         rest: &rest,
     };
+    let known = by_id(&scene);
     let found = judge(&scene).into_iter();
-    environment.findings = found.map(|it| placed(it, &scene, sides, salt)).collect();
+    environment.findings = found.map(|it| placed(it, &known, sides, salt)).collect();
     environment.clusters = changed.iter().flat_map(cluster_changes).collect();
     (environment, notes)
 }
@@ -82,14 +84,27 @@ fn claim(pair: &Pair<'_>, [before, after]: [&Side<'_>; 2]) -> Option<Arc<Claim>>
         .or_else(|| signed(pair.after().or(pair.before())))
 }
 
+/// The objects that a finding may be about, by what they are now and, where they are gone, by what they were.
+fn by_id<'a>(scene: &Scene<'a>) -> BTreeMap<ObjectId, Pair<'a>> {
+    let rest = scene.rest.iter().map(|it| (it.id(), Pair::Same(it, it)));
+    let mut known: BTreeMap<ObjectId, Pair<'a>> = rest.collect();
+    for pair in scene.pairs {
+        let gone = pair.before().filter(|_| pair.after().is_none());
+        known.extend(pair.after().or(gone).map(|it| (it.id(), *pair)));
+    }
+    known
+}
+
 /// A finding with the line that a person wrote. What is gone has its line on the side before.
-fn placed(mut finding: Finding, scene: &Scene<'_>, sides: [&Side<'_>; 2], salt: &Salt) -> Found {
+fn placed(
+    mut finding: Finding,
+    known: &BTreeMap<ObjectId, Pair<'_>>,
+    sides: [&Side<'_>; 2],
+    salt: &Salt,
+) -> Found {
     finding.message = hide_text(&finding.message, salt);
-    let is_it = |object: Option<&Object>| object.is_some_and(|it| it.id() == finding.id);
-    let rest = scene.rest.iter().map(|it| Pair::Same(it, it));
-    let mut pairs = scene.pairs.iter().copied().chain(rest);
-    let pair = pairs.find(|it| is_it(it.after()) || is_it(it.before()));
-    let place = pair.as_ref().and_then(|pair| {
+    let pair = known.get(&finding.id);
+    let place = pair.and_then(|pair| {
         let [before, after] = sides;
         let (object, side) = match (pair.after(), pair.before()) {
             (Some(object), _) => (object, after),
@@ -98,7 +113,7 @@ fn placed(mut finding: Finding, scene: &Scene<'_>, sides: [&Side<'_>; 2], salt: 
         origin(object, side)?.place(&finding.id, &finding.field)
     });
     Found {
-        claim: pair.as_ref().and_then(|it| claim(it, sides)),
+        claim: pair.and_then(|it| claim(it, sides)),
         finding,
         place,
     }

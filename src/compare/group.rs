@@ -35,6 +35,7 @@ impl Group<'_> {
     /// How many different objects it is about.
     pub fn objects(&self) -> usize {
         let ids = self.places.iter().map(|it| &it.object.change.id);
+        let ids = ids.map(|it| generator(it).unwrap_or_else(|| it.clone()));
         ids.collect::<BTreeSet<_>>().len()
     }
 }

@@ -22,13 +22,15 @@ pub struct Claim {
 /// What a folder was made from.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The claim, as the folder's environment has it.
+    /// The environment; `None` for what environments share, which nothing is applied from.
+    pub environment: Option<String>,
+    /// The claim, as the environment has it.
     pub claim: Arc<Claim>,
     /// The folder's objects as rendered: their values know the lines that they were written at.
     pub objects: Vec<Object>,
 }
 
-/// The origins of a tree, by folder: `apps/prod/orders`.
+/// The origins of what is applied from a tree, by folder: `apps/prod/orders`.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     folders: BTreeMap<TreePath, Origin>,
@@ -41,15 +43,12 @@ pub struct Origins {
 impl FromIterator<(TreePath, Origin)> for Origins {
     fn from_iter<T: IntoIterator<Item = (TreePath, Origin)>>(list: T) -> Origins {
         let folders: BTreeMap<TreePath, Origin> = list.into_iter().collect();
-        let named = |folder: &TreePath| {
-            let environment = environment(folder)?;
-            Some((
-                (environment.to_string(), folder.name().to_string()),
-                folder.clone(),
-            ))
+        let named = |(folder, origin): (&TreePath, &Origin)| {
+            let environment = origin.environment.clone()?;
+            Some(((environment, folder.name().to_string()), folder.clone()))
         };
         Origins {
-            names: folders.keys().filter_map(named).collect(),
+            names: folders.iter().filter_map(named).collect(),
             folders,
             environments: OnceLock::new(),
         }
@@ -57,7 +56,7 @@ impl FromIterator<(TreePath, Origin)> for Origins {
 }
 
 /// The environment of a folder of a rendered tree: `apps/prod/orders`. Of services in Argo CD it is the cluster type,
-/// `appsets/nonprod/apps`, or with it the environment, `environments/nonprod/dev`. Nothing is applied from base.
+/// `appsets/nonprod/apps`, or with it the environment, `environments/nonprod/dev`.
 pub fn environment(folder: &TreePath) -> Option<&str> {
     let [part, first, second] = [0, 1, 2].map(|at| folder.parts().nth(at).unwrap_or(""));
     let length = match part {
@@ -65,8 +64,7 @@ pub fn environment(folder: &TreePath) -> Option<&str> {
         _ => first.len(),
     };
     let start = part.len() + 1;
-    let name = folder.as_str().get(start..start + length)?;
-    Some(name).filter(|it| *it != "base")
+    folder.as_str().get(start..start + length)
 }
 
 impl Origins {
@@ -81,13 +79,16 @@ impl Origins {
     }
 
     /// The claim that an object of a folder came from. What the sync engine has of its own, in the cluster's folder, bears the
-    /// name of its claim.
+    /// name of its claim, or stands in a folder that does.
     pub(super) fn find(&self, folder: &TreePath, id: &ObjectId) -> Option<&Origin> {
         let own = self.folders.get(folder);
         own.or_else(|| {
-            let environment = environment(folder)?.to_string();
-            self.folders
-                .get(self.names.get(&(environment, id.name.to_string()))?)
+            let environment = environment(folder)?;
+            let named = |name: &str| {
+                let key = (environment.to_string(), name.to_string());
+                self.folders.get(self.names.get(&key)?)
+            };
+            named(&id.name).or_else(|| named(folder.name()))
         })
     }
 
@@ -95,13 +96,13 @@ impl Origins {
     pub(super) fn environments(&self, id: &ObjectId) -> impl Iterator<Item = &str> {
         let index = self.environments.get_or_init(|| {
             let mut index: BTreeMap<ObjectId, BTreeSet<String>> = BTreeMap::new();
-            for (folder, origin) in &self.folders {
-                let Some(environment) = environment(folder) else {
+            for origin in self.folders.values() {
+                let Some(environment) = &origin.environment else {
                     continue;
                 };
                 for object in &origin.objects {
                     let environments = index.entry(object.id()).or_default();
-                    environments.insert(environment.to_string());
+                    environments.insert(environment.clone());
                 }
             }
             index
@@ -111,8 +112,8 @@ impl Origins {
 
     /// The title of each claim, and an environment that has it.
     pub(super) fn claims(&self) -> impl Iterator<Item = (&str, &str)> {
-        let claims = self.folders.iter();
-        claims.filter_map(|(folder, it)| Some((&*it.claim.title, environment(folder)?)))
+        let claims = self.folders.values();
+        claims.filter_map(|it| Some((&*it.claim.title, it.environment.as_deref()?)))
     }
 }
 

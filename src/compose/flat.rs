@@ -35,14 +35,8 @@ pub(super) fn write(
         };
         composition.files.insert(folder.child(&name), composed);
     }
-    composition.expected.push(Expected {
-        folder: folder.clone(),
-        objects,
-        title: delivery.title.clone(),
-        form: Form::Flat,
-        owner: delivery.owner.clone(),
-        span: delivery.span.clone(),
-    });
+    let expected = Expected::of(delivery, folder.clone(), objects, Form::Flat);
+    composition.expected.push(expected);
 }
 
 /// `<kind>-<name>[-<namespace>].yaml`. What would share a name, or is too long for one, gets a digest of its identity.

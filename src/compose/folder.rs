@@ -199,14 +199,13 @@ impl Writer<'_> {
             .iter()
             .map(|it| it.object.clone())
             .collect();
-        let expected = Expected {
-            folder: self.folder.clone(),
-            objects: overlay::with_common(objects, common, diagnostics),
-            title: self.delivery.title.clone(),
-            form: Form::Kustomization,
-            owner: self.delivery.owner.clone(),
-            span: self.delivery.span.clone(),
-        };
+        let objects = overlay::with_common(objects, common, diagnostics);
+        let expected = Expected::of(
+            self.delivery,
+            self.folder.clone(),
+            objects,
+            Form::Kustomization,
+        );
         self.composition.expected.push(expected);
     }
 }

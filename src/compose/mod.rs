@@ -136,6 +136,20 @@ pub struct Data {
     pub span: Span,
 }
 
+impl Expected {
+    /// What a folder of a claim must build to.
+    fn of(delivery: &Delivery, folder: TreePath, objects: Vec<Object>, form: Form) -> Expected {
+        Expected {
+            folder,
+            objects,
+            title: delivery.title.clone(),
+            form,
+            owner: delivery.owner.clone(),
+            span: delivery.span.clone(),
+        }
+    }
+}
+
 /// What is composed.
 pub struct Input<'a> {
     /// What environments share, for each engine.

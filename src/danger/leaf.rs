@@ -82,3 +82,14 @@ pub(super) fn both<'a>(
     });
     pairs.collect()
 }
+
+/// What the field belongs to, by the name of the list item that it is in: ``volume `data` ``; else `a volume`.
+pub(super) fn item(name: &str, what: &str) -> String {
+    let last = name
+        .rsplit_once(']')
+        .and_then(|(head, _)| head.rsplit_once('['));
+    match last {
+        Some((_, own)) if own.parse::<usize>().is_err() => format!("{what} `{own}`"),
+        _ => format!("a {what}"),
+    }
+}

@@ -24,6 +24,8 @@ mod suspend_turned;
 mod version;
 mod widened_privileges;
 
+use std::collections::BTreeSet;
+
 use crate::diag::{Diagnostic, Severity, Source, Span};
 use crate::diff::Pair;
 use crate::object::{Object, ObjectId};
@@ -163,7 +165,8 @@ pub fn judge(scene: &Scene<'_>) -> Vec<Finding> {
             Judge::Tree(judge) => {
                 let known = run(danger, |faults| judge(&before, faults));
                 let mut found = run(danger, |faults| judge(&after, faults));
-                found.retain(|it| !known.iter().any(|known| is_same(known, it)));
+                let known: BTreeSet<_> = known.iter().map(|it| (&it.id, &*it.message)).collect();
+                found.retain(|it| !known.contains(&(&it.id, &*it.message)));
                 findings.extend(found);
             }
         }
@@ -192,10 +195,6 @@ fn is_secret(pair: &Pair<'_>) -> bool {
         .into_iter()
         .flatten()
         .any(is_secret)
-}
-
-fn is_same(a: &Finding, b: &Finding) -> bool {
-    a.id == b.id && a.message == b.message
 }
 
 fn run(danger: &'static Danger, judge: impl FnOnce(&mut Faults)) -> Vec<Finding> {

@@ -1,6 +1,6 @@
 //! Volumes that are to become smaller.
 
-use super::leaf::both;
+use super::leaf::{both, item};
 use super::{Danger, Faults, Judge, shown};
 use crate::diag::Severity;
 use crate::diff::Pair;
@@ -33,7 +33,8 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
             && b < a
         {
             let message = format!(
-                "a volume of {} shrinks from {} to {} (`{name}`)",
+                "{} of {} shrinks from {} to {}",
+                item(&name, "volume"),
                 after.id(),
                 shown(Some(old.node)),
                 shown(Some(new.node))

@@ -1,6 +1,6 @@
 //! Volumes that are to be of another storage class.
 
-use super::leaf::{Leaf, leaves};
+use super::leaf::{Leaf, item, leaves};
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::diff::Pair;
@@ -59,7 +59,8 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
                 .or(was)
                 .map_or_else(FieldPath::root, |it| it.field.clone());
             let message = format!(
-                "a volume of {} changes its storage class from {} to {} (`{name}`)",
+                "{} of {} changes its storage class from {} to {}",
+                item(name, "volume"),
                 after.id(),
                 words(was),
                 words(is)

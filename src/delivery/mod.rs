@@ -160,7 +160,7 @@ pub fn lower(
         namespaces: lowered.namespaces,
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
-        depends_on: instance.depends_on.clone(),
+        depends_on: &instance.depends_on | &manifest.refers_to,
         owner: owner(&instance.node),
         ..Delivery::apart(&instance.name, title, group, instance.span.clone())
     }

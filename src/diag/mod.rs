@@ -1,7 +1,7 @@
 //! What is wrong, where, and what to do about it: plain data. How it looks is `report`'s.
 
 mod nearest;
-mod parallel;
+pub mod parallel;
 mod source;
 
 pub use nearest::nearest;

@@ -1,10 +1,27 @@
-//! Work on independent items, on all cores.
+//! Work on independent items, on all processors where there are many of them. Results and faults come in the order of the items.
+
+use std::sync::Once;
 
 use rayon::prelude::*;
 
-use super::Diagnostics;
+use super::{Diagnostic, Diagnostics};
 
-/// Runs a function on each item. The results, and what each run had to say, come in the order of the items.
+/// From so many small items on it pays to share the work.
+pub const MANY: usize = 256;
+
+/// A worker walks values as deep as the reader lets them be, so it has the stack of a main thread.
+const STACK_BYTES: usize = 8 << 20;
+
+/// Starts the workers when they are first wanted. A program that has made its own keeps those.
+fn start() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        let workers = rayon::ThreadPoolBuilder::new().stack_size(STACK_BYTES);
+        let _ = workers.build_global();
+    });
+}
+
+/// Runs a function on each of a few large items. The results, and what each run had to say, come in the order of the items.
 pub fn each<T: Send, R: Send>(
     items: impl IntoParallelIterator<Iter: IndexedParallelIterator, Item = T>,
     diagnostics: &mut Diagnostics,
@@ -14,10 +31,51 @@ pub fn each<T: Send, R: Send>(
         let mut said = Diagnostics::default();
         (run(item, &mut said), said)
     };
+    start();
     let done: Vec<(R, Diagnostics)> = items.into_par_iter().map(run).collect();
     let keep = |(result, said)| {
         diagnostics.extend(said);
         result
     };
     done.into_iter().map(keep).collect()
+}
+
+/// Makes something of each item; on all processors from `many` items on.
+pub fn map<T: Sync, R: Send>(
+    many: usize,
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync + Send,
+) -> Vec<R> {
+    if items.len() < many {
+        return items.iter().map(work).collect();
+    }
+    start();
+    items.par_iter().map(work).collect()
+}
+
+/// Makes something of each item, which it may change, and fails with the first fault.
+pub fn try_map<T: Send, R: Send>(
+    items: &mut [T],
+    work: impl Fn(&mut T) -> Result<R, Diagnostic> + Sync + Send,
+) -> Result<Vec<R>, Diagnostic> {
+    if items.len() < MANY {
+        return items.iter_mut().map(work).collect();
+    }
+    start();
+    // The first of the items, not of the clock.
+    let done: Vec<Result<R, Diagnostic>> = items.par_iter_mut().map(work).collect();
+    done.into_iter().collect()
+}
+
+/// Works on each item, and gives all faults.
+pub fn faults<T: Send>(
+    items: &mut [T],
+    work: impl Fn(&mut T) -> Result<(), Diagnostic> + Sync + Send,
+) -> Vec<Diagnostic> {
+    if items.len() < MANY {
+        return items.iter_mut().filter_map(|it| work(it).err()).collect();
+    }
+    start();
+    let faults = items.par_iter_mut().filter_map(|it| work(it).err());
+    faults.collect()
 }

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::path::{Path, Step};
-use super::secret::{self, Salt};
+use super::secret::Salt;
 use super::{Difference, FieldChange, lists, text};
-use crate::object::Object;
+use crate::object::Gvk;
 use crate::schema::{Schemas, TypeRef};
 use crate::yaml::{Entry, Kind, Mapping, Node, View};
 
-/// What differs between two objects that are known to be the same one.
+/// What differs between two objects that are known to be the same one, and whose secrets are hidden.
 pub(super) fn compare(
-    before: &Object,
-    after: &Object,
+    before: &Node,
+    after: &Node,
+    gvk: &Gvk,
     schemas: &Schemas,
     salt: &Salt,
 ) -> Vec<FieldChange> {
@@ -22,11 +23,7 @@ pub(super) fn compare(
         path: Path::root(),
         changes: Vec::new(),
     };
-    let (before, of) = (
-        secret::hide(&before.node, salt),
-        schemas.type_of(&after.gvk()),
-    );
-    comparison.nodes(&before, &secret::hide(&after.node, salt), of);
+    comparison.nodes(before, after, schemas.type_of(gvk));
     comparison.changes
 }
 

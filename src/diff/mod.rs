@@ -30,10 +30,10 @@ pub struct Change {
     pub kind: ChangeKind,
     /// The fields. The whole object, at the root, where it was added or removed.
     pub fields: Vec<FieldChange>,
-    /// Where the object was written.
-    pub before: Option<Span>,
-    /// Where it is written now.
-    pub after: Option<Span>,
+    /// The object as it was, what is secret in it hidden.
+    pub before: Option<Node>,
+    /// The object as it is now, likewise.
+    pub after: Option<Node>,
 }
 
 /// What became of an object.
@@ -79,8 +79,20 @@ pub enum Difference {
 }
 
 impl Difference {
-    /// One text for differences that are equal.
+    /// The generated name of which only the hash differs, without it.
+    pub fn rehashed(&self) -> Option<&str> {
+        let Difference::Changed(before, after) = self else {
+            return None;
+        };
+        let name = pair::hashless(before.as_string()?)?;
+        (pair::hashless(after.as_string()?)? == name).then_some(name)
+    }
+
+    /// One text for differences that are equal. A hash follows from content that is told where it changes.
     pub fn key(&self) -> String {
+        if let Some(name) = self.rehashed() {
+            return format!("# {name}");
+        }
         match self {
             Difference::Added(value) => format!("+ {}", canonical(value)),
             Difference::Removed(value) => format!("- {}", canonical(value)),
@@ -127,36 +139,48 @@ fn changed(before: &Object, after: &Object, schemas: &Schemas, salt: &Salt) -> O
     if before.node.same_data(&after.node) {
         return None;
     }
-    let fields = fields::compare(before, after, schemas, salt);
-    (!fields.is_empty()).then(|| Change {
-        id: after.id(),
-        kind: ChangeKind::Changed,
-        fields,
-        before: Some(before.span().clone()),
-        after: Some(after.span().clone()),
-    })
+    let change = compared(before, after, ChangeKind::Changed, schemas, salt);
+    (!change.fields.is_empty()).then_some(change)
 }
 
 fn renamed(before: &Object, after: &Object, schemas: &Schemas, salt: &Salt) -> Change {
-    let mut fields = fields::compare(before, after, schemas, salt);
-    fields.retain(|it| !it.path.is_keys(&["metadata", "name"]));
+    let kind = ChangeKind::Renamed {
+        before: before.name().into(),
+    };
+    let mut change = compared(before, after, kind, schemas, salt);
+    let is_name = |it: &FieldChange| it.path.is_keys(&["metadata", "name"]);
+    change.fields.retain(|it| !is_name(it));
+    change
+}
+
+fn compared(
+    before: &Object,
+    after: &Object,
+    kind: ChangeKind,
+    schemas: &Schemas,
+    salt: &Salt,
+) -> Change {
+    let old = secret::hide(&before.node, salt);
+    let new = secret::hide(&after.node, salt);
     Change {
         id: after.id(),
-        kind: ChangeKind::Renamed {
-            before: before.name().into(),
-        },
-        fields,
-        before: Some(before.span().clone()),
-        after: Some(after.span().clone()),
+        kind,
+        fields: fields::compare(&old, &new, &after.gvk(), schemas, salt),
+        before: Some(old),
+        after: Some(new),
     }
 }
 
 fn whole(object: &Object, kind: ChangeKind, salt: &Salt) -> Change {
     let node = secret::hide(&object.node, salt);
     let span = object.span().clone();
-    let (difference, before, after) = match kind {
-        ChangeKind::Added => (Difference::Added(node), None, Some(span.clone())),
-        _ => (Difference::Removed(node), Some(span.clone()), None),
+    let difference = match kind {
+        ChangeKind::Added => Difference::Added(node.clone()),
+        _ => Difference::Removed(node.clone()),
+    };
+    let (before, after) = match kind {
+        ChangeKind::Added => (None, Some(node)),
+        _ => (Some(node), None),
     };
     let field = FieldChange {
         path: Path::root(),

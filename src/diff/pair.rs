@@ -88,12 +88,18 @@ fn match_by(
 
 /// The identity of what a generator made, its name without the hash of its content; `None` for all else.
 pub fn generator(id: &ObjectId) -> Option<ObjectId> {
-    let (name, hash) = id.name.rsplit_once('-')?;
-    // Ten hexadecimal digits, those that could make a word replaced, as kustomize writes them.
-    let is_hash = hash.len() == 10 && hash.bytes().all(|it| b"2456789bcdfghkmt".contains(&it));
     let is_generated = id.group.is_empty() && matches!(&*id.kind, "ConfigMap" | "Secret");
-    (is_hash && is_generated).then(|| ObjectId {
+    let name = hashless(&id.name).filter(|_| is_generated)?;
+    Some(ObjectId {
         name: name.into(),
         ..id.clone()
     })
+}
+
+/// A generated name without its hash.
+pub(super) fn hashless(name: &str) -> Option<&str> {
+    let (name, hash) = name.rsplit_once('-')?;
+    // Ten hexadecimal digits, those that could make a word replaced, as kustomize writes them.
+    let is_hash = hash.len() == 10 && hash.bytes().all(|it| b"2456789bcdfghkmt".contains(&it));
+    is_hash.then_some(name)
 }

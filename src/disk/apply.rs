@@ -85,8 +85,13 @@ pub fn apply(plan: &Plan, root: &Path) -> Result<Summary, DiskError> {
 /// Writes one file; its folder is made where it is missing. It is never half there.
 pub fn store(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(DiskError::when("create", folder))?;
+    make_folder(folder)?;
     replace(folder, file, bytes).map_err(DiskError::when("write", file))
+}
+
+/// Makes a folder, and those above it; it may be there already.
+pub fn make_folder(folder: &Path) -> Result<(), DiskError> {
+    fs::create_dir_all(folder).map_err(DiskError::when("create", folder))
 }
 
 /// Removes one file, which need not be there.

@@ -14,7 +14,7 @@ mod git;
 mod output;
 mod work_tree;
 
-pub use apply::{Lock, Summary, apply, remove, store};
+pub use apply::{Lock, Summary, apply, make_folder, remove, store};
 pub use error::DiskError;
 pub use folder::Folder;
 pub use git::{Repository, Revision};

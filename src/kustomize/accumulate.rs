@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
 use crate::schema::Schemas;
 use crate::tree::TreePath;
-use crate::yaml::{Mapping, Node, View, parse_one, parse_one_with_duplicates};
+use crate::yaml::{Node, parse_one, parse_one_with_duplicates};
 
 use super::config::Config;
+use super::duplicates::{Keep, one_of_each};
 use super::kustomization::{FILE_NAMES, Kustomization};
 use super::load::{Loaded, Loader, Place};
 use super::origin::{Origin, join};
 use super::resource::Resource;
 use super::resources::Resources;
 use super::vars::Variable;
-use super::{crds, defaults, each, generate, openapi, plugins, transform, vars};
+use super::{crds, defaults, duplicates, generate, openapi, plugins, transform, vars};
 
 /// What a build knows while it runs.
 pub(super) struct Context<'a> {
@@ -27,12 +28,17 @@ pub(super) struct Context<'a> {
     pub(super) custom_schema: bool,
     /// For what the built-in schema was needed so far.
     pub(super) needed: openapi::Needed,
+    /// How much the replacements have copied.
+    pub(super) copied: usize,
     /// The kustomization files that were read.
     pub(super) visited: Vec<Arc<Source>>,
 }
 
 /// From how many files on it pays to read them on all processors.
 const FILES_MANY: usize = 8;
+
+/// How many kustomizations may stand below each other: each takes a part of the stack.
+const CHAIN_MAX: usize = 100;
 
 /// Something failed; the diagnostics say what.
 pub(super) struct Failed;
@@ -178,18 +184,12 @@ impl Context<'_> {
         self.visited.push(text.clone());
         let parsed = self.keep_all(parse_one_with_duplicates(&text));
         let (node, duplicates) = parsed.ok_or(Failed)?;
-        let duplicates_found = !duplicates.is_empty();
-        let warning = |it| Diagnostic {
-            severity: Severity::Warning,
-            help: vec!["kustomize takes the last one".to_string()],
-            ..it
+        let node = match duplicates.is_empty() {
+            true => node,
+            false => one_of_each(&node, Keep::Last),
         };
-        self.diagnostics.extend(duplicates.into_iter().map(warning));
-        let node = if duplicates_found {
-            last_of_each(&node)
-        } else {
-            node
-        };
+        let warnings = duplicates::warnings(duplicates, Keep::Last);
+        self.diagnostics.extend(warnings);
         Kustomization::read(&path, &node, &mut self.diagnostics).ok_or(Failed)
     }
 
@@ -244,7 +244,7 @@ impl Context<'_> {
         entries: &[Node],
     ) {
         let (loader, folder) = (self.loader, level.folder());
-        let loaded = each::map(FILES_MANY, entries, |it| loader.load(&folder, it));
+        let loaded = parallel::map(FILES_MANY, entries, |it| loader.load(&folder, it));
         for (entry, loaded) in entries.iter().zip(loaded) {
             match loaded {
                 Loaded::Resources(resources) => self.add_file(level, sum, entry, resources),
@@ -343,6 +343,13 @@ impl Context<'_> {
                 .push(Diagnostic::error("kustomization-cycle", message).at(entry));
             return Err(Failed);
         }
+        if level.folders.len() >= CHAIN_MAX {
+            let message = format!("more than {CHAIN_MAX} kustomizations lead to here");
+            let fault = Diagnostic::error("chain-too-long", message).at(entry);
+            self.diagnostics
+                .push(fault.help("build from a folder that is nearer to the resources"));
+            return Err(Failed);
+        }
         let kustomization = self.kustomization(folder, Some(entry.span()))?;
         openapi::enter(self, &kustomization)?;
         if kustomization.component != component {
@@ -408,21 +415,6 @@ impl Context<'_> {
         let merged = config.merge(&custom);
         self.keep(merged);
         Arc::new(config)
-    }
-}
-
-/// Of keys that stand several times, the last value.
-fn last_of_each(node: &Node) -> Node {
-    match node.view() {
-        View::Scalar(_) => node.clone(),
-        View::Sequence(items) => Node::sequence(items.iter().map(last_of_each)).at(node),
-        View::Mapping(mapping) => {
-            let mut last = Mapping::new();
-            for entry in mapping {
-                last.insert(entry.key.clone(), last_of_each(&entry.value));
-            }
-            Node::mapping(last).at(node)
-        }
     }
 }
 

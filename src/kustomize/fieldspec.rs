@@ -146,6 +146,13 @@ fn walk(
     let Some(mapping) = node.as_mapping_mut() else {
         return Ok(());
     };
+    if &*part.key == "*" {
+        let place = trail.path();
+        let message = format!("a configured path has `*` where `{place}` is a map");
+        return Err(Diagnostic::error("wildcard-in-path", message)
+            .at(&*node)
+            .help("name the keys one by one; lists are entered without a sign"));
+    }
     let trail = Trail::Key(trail, &part.key);
     if leaf == Leaf::Never || part.list {
         let Some(field) = mapping.get_mut(&part.key) else {

@@ -223,12 +223,7 @@ impl Kustomization {
         let mut faults = Diagnostics::default();
         let mut fields = read_record(node, KUSTOMIZATION, "a kustomization", &mut faults);
         let component = check_type(&fields, &mut faults);
-        for (field, instead) in DEPRECATED {
-            if let Some(entry) = fields.entry(field) {
-                let message = format!("the field `{field}` is deprecated, use `{instead}`");
-                diagnostics.push(Diagnostic::warning("deprecated-field", message).at(&entry.key));
-            }
-        }
+        diagnostics.extend(deprecated(&fields));
         if fields.keys().all(|it| matches!(it, "apiVersion" | "kind")) && faults.is_empty() {
             let help = "list what it shall build under `resources`";
             faults.push(
@@ -294,6 +289,20 @@ impl Kustomization {
         self.fields.insert(field, value);
         self
     }
+}
+
+fn deprecated(fields: &Mapping) -> impl Iterator<Item = Diagnostic> {
+    let own = DEPRECATED.iter().map(|it| (fields.entry(it.0), it.1));
+    let generators = ["configMapGenerator", "secretGenerator"].into_iter();
+    let generated = generators.filter_map(|it| fields.get(it)?.as_sequence());
+    let singular = generated.flatten().filter_map(Node::as_mapping);
+    let all = own.chain(singular.map(|it| (it.entry("env"), "envs")));
+    all.filter_map(|(entry, instead)| {
+        let key = &entry?.key;
+        let field = key.as_str().unwrap_or("");
+        let message = format!("the field `{field}` is deprecated, use `{instead}`");
+        Some(Diagnostic::warning("deprecated-field", message).at(key))
+    })
 }
 
 fn check_type(fields: &Mapping, faults: &mut Diagnostics) -> bool {

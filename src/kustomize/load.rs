@@ -225,7 +225,11 @@ fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
 
 /// The resources of a text, lists replaced by their items.
 pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagnostics> {
-    let documents = parse_as_kustomize(source)?;
+    resources_in(parse_as_kustomize(source)?)
+}
+
+/// The resources that documents hold.
+pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagnostics> {
     let alone = documents.len() == 1;
     let mut faults = Diagnostics::default();
     let mut queue: VecDeque<Node> = VecDeque::new();

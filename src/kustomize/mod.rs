@@ -35,7 +35,7 @@ mod base64;
 mod config;
 mod crds;
 mod defaults;
-mod each;
+mod duplicates;
 mod fieldspec;
 mod finish;
 mod generate;
@@ -62,7 +62,7 @@ pub use kustomization::{FILE_NAMES, Kustomization};
 
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
 use crate::object::Object;
 use crate::schema::Schemas;
 use crate::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
@@ -131,7 +131,7 @@ impl Built {
     pub fn to_yaml(&self) -> Result<String, Diagnostics> {
         let mut text = String::new();
         let mut faults = Diagnostics::default();
-        let documents = each::map(each::MANY, &self.objects, |it| to_build_form(&it.node));
+        let documents = parallel::map(parallel::MANY, &self.objects, |it| to_build_form(&it.node));
         for (at, document) in documents.into_iter().enumerate() {
             if at > 0 {
                 text.push_str("---\n");
@@ -175,6 +175,7 @@ pub fn build_over(
         track: false,
         custom_schema: false,
         needed: openapi::Needed::Nothing,
+        copied: 0,
         visited: Vec::new(),
     };
     let objects = build_all(&mut context, path, initial);

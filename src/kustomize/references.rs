@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::{IndexMap, IndexSet};
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, parallel};
 use crate::object::{Gvk, ObjectId};
 use crate::schema::Schemas;
 use crate::yaml::{Node, Tag, View};
 
 use super::config::Config;
-use super::each;
 use super::fieldspec::{FieldSpec, Leaf, selects};
 use super::resource::{CLUSTER, Resource, plain_key, set_tagged, set_text};
 use super::resources::Resources;
@@ -30,7 +29,7 @@ pub(super) fn fix(
         resource.settle();
         fixed
     };
-    let faults = each::faults(resources.list_mut(), work);
+    let faults = parallel::faults(resources.list_mut(), work);
     for (resource, referred) in resources.list_mut().iter_mut().zip(referred) {
         resource.referred |= referred.into_inner();
     }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::document::{own_schema, read_checked, read_text};
+use super::names;
 use super::workspace::Workspace;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::schema::Schema;
@@ -181,27 +182,29 @@ pub(super) fn read_all(
     diagnostics: &mut Diagnostics,
 ) -> Kinds {
     let own = workspace.map(|it| own_folders(files, it, diagnostics));
-    let mut folders: Vec<(&dyn Files, TreePath)> = own
-        .into_iter()
-        .flatten()
-        .map(|folder| (files, folder))
-        .collect();
-    for folder in kind_folders(builtin, &TreePath::root().child(BUILTIN)).unwrap_or_default() {
-        if !folders.iter().any(|(_, own)| own.name() == folder.name()) {
-            folders.push((builtin, folder));
-        }
-    }
+    let own = own.unwrap_or_default();
+    let is_replaced = |it: &TreePath| own.iter().any(|own| own.name() == it.name());
+    let builtins = builtin_folders(builtin).into_iter();
+    let builtins: Vec<TreePath> = builtins.filter(|it| !is_replaced(it)).collect();
     let mut kinds = Kinds::default();
-    for (files, folder) in folders {
-        match read(files, &folder, templates) {
-            Ok(kind) => kinds.sound.push(Arc::new(kind)),
-            Err(faults) => {
-                diagnostics.extend(faults);
-                kinds.broken.push(folder.name().to_string());
-            }
+    let mut keep = |folder: &TreePath, read: Result<ClaimKind, Diagnostics>| match read {
+        Ok(kind) => kinds.sound.push(Arc::new(kind)),
+        Err(faults) => {
+            diagnostics.extend(faults);
+            kinds.broken.push(folder.name().to_string());
         }
+    };
+    for folder in &own {
+        keep(folder, read_own(files, folder, templates));
+    }
+    for folder in &builtins {
+        keep(folder, read(builtin, folder, templates));
     }
     kinds
+}
+
+fn builtin_folders(builtin: &Tree) -> Vec<TreePath> {
+    kind_folders(builtin, &TreePath::root().child(BUILTIN)).unwrap_or_default()
 }
 
 fn own_folders(
@@ -267,6 +270,20 @@ fn read(
     match kind {
         Some(kind) if !faults.has_errors() => Ok(kind),
         _ => Err(faults),
+    }
+}
+
+/// A workspace's own kind is checked each time; the built-in ones by a test.
+fn read_own(
+    files: &dyn Files,
+    folder: &TreePath,
+    templates: &mut Templates,
+) -> Result<ClaimKind, Diagnostics> {
+    let kind = read(files, folder, templates)?;
+    let faults = names::check(&kind, templates);
+    match faults.has_errors() {
+        true => Err(faults),
+        false => Ok(kind),
     }
 }
 
@@ -531,4 +548,23 @@ fn envelope() -> &'static Node {
 fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| own_schema("claim-kind.yaml", include_str!("schemas/claim-kind.yaml")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_kinds_name_nothing_that_is_not_there() {
+        let builtin = crate::template::builtin();
+        let folders = builtin_folders(&builtin);
+        assert!(!folders.is_empty());
+        for folder in folders {
+            let mut templates = Templates::default();
+            let reader = |_: &crate::template::Question| Ok(Node::null());
+            templates.add_reader("chart", Box::new(reader));
+            let read = read_own(&builtin, &folder, &mut templates);
+            assert!(read.is_ok(), "{:?}", read.err());
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod claim;
 mod document;
 mod environment;
 mod kind;
+mod names;
 mod spelling;
 mod sync;
 mod workspace;

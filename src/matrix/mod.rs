@@ -48,7 +48,8 @@ pub fn matrix<'a>(found: impl IntoIterator<Item = (String, String, &'a [Object])
     for (environment, claim, objects) in found {
         let facts = facts(objects);
         if !facts.is_empty() {
-            claims.entry(claim).or_default().insert(environment, facts);
+            let environments = claims.entry(claim).or_default();
+            environments.entry(environment).or_default().extend(facts);
         }
     }
     let environments: BTreeSet<String> =

@@ -74,7 +74,7 @@ impl Answer {
         let fault = match status {
             401 | 403 => Diagnostic::error(
                 "access-denied",
-                format!("`{url}` is not open to us ({status})"),
+                format!("`{url}` is not there, or not open to us ({status})"),
             ),
             404 => Diagnostic::error("missing-chart", format!("`{url}` is not there (404)")),
             429 => Diagnostic::error(

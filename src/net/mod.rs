@@ -3,6 +3,7 @@
 //! What is deliberately absent: any decision on what to pull, and the disk. What is pulled is given back as bytes that fit their
 //! digest and hold the chart that was asked for.
 
+mod access;
 mod credentials;
 mod http;
 mod json;
@@ -17,18 +18,16 @@ use std::collections::BTreeMap;
 
 use crate::chart::{Pin, Request, Version, digest, is_exact, read_archive};
 use crate::diag::Diagnostic;
+use access::Access;
 use credentials::Credentials;
-use http::Client;
-use registry::{Repository, Tokens};
+use registry::Repository;
 use repository::{Indexes, Listed, no_version};
 use url::Url;
 
 /// Pulls and pushes charts. What it learns of servers on the way (indexes, tokens) it keeps for the run.
 pub struct Network {
-    client: Client,
-    credentials: Credentials,
+    access: Access,
     indexes: Indexes,
-    tokens: Tokens,
 }
 
 /// Where to ask for a chart.
@@ -55,10 +54,8 @@ impl Network {
     /// Nothing is read or asked yet.
     pub fn new(files: CredentialFiles) -> Network {
         Network {
-            client: Client::default(),
-            credentials: Credentials::new(files),
+            access: Access::new(Credentials::new(files)),
             indexes: Indexes::default(),
-            tokens: Tokens::default(),
         }
     }
 
@@ -74,10 +71,10 @@ impl Network {
 
     fn locate_in_index(&self, request: &Request, address: &Url) -> Result<Located, Diagnostic> {
         let range = request.range().ok_or_else(|| no_range(request))?;
-        let credential = self.credentials.repository(&address.to_string());
+        let credential = self.access.credentials.repository(&address.to_string());
         let (name, requested) = (&request.name, request.requested());
         let found = self.indexes.find(
-            &self.client,
+            &self.access.client,
             address,
             credential.as_ref(),
             name,
@@ -151,7 +148,7 @@ impl Network {
         located: &Located,
     ) -> Result<Vec<u8>, Diagnostic> {
         let bytes = match located.origin.starts_with("oci://") {
-            true => self.pull_blob(place, located)?,
+            true => self.pull_blob(request, place, located)?,
             false => self.download(place, located)?,
         };
         if let Some(expected) = located.digest.as_ref().filter(|it| **it != digest(&bytes)) {
@@ -181,28 +178,28 @@ impl Network {
         Ok(bytes)
     }
 
-    fn pull_blob(&self, place: &Place, located: &Located) -> Result<Vec<u8>, Diagnostic> {
-        let (address, _) = located
-            .origin
-            .split_once('@')
-            .unwrap_or((&located.origin, ""));
-        let repository = self.repository(&Url::parse(address)?, place.plain);
+    fn pull_blob(
+        &self,
+        request: &Request,
+        place: &Place,
+        located: &Located,
+    ) -> Result<Vec<u8>, Diagnostic> {
+        let address = Url::parse(&place.address)?.below(&request.name);
+        let repository = self.repository(&address, place.plain);
         let archive = located.digest.as_deref().unwrap_or("");
         repository.archive(archive)?.ok_or_else(|| {
-            let message = format!(
-                "`{}` no longer has the archive of `{}`",
-                repository.shown(),
-                located.version
-            );
+            let (place, version) = (repository.shown(), &located.version);
+            let message = format!("`{place}` no longer has the archive of `{version}`");
             Diagnostic::error("missing-chart", message)
         })
     }
 
     fn download(&self, place: &Place, located: &Located) -> Result<Vec<u8>, Diagnostic> {
         let repository = Url::parse(&place.address)?;
-        let credential = self.credentials.repository(&repository.to_string());
+        let credential = self.access.credentials.repository(&repository.to_string());
         let url = Url::parse(&located.origin)?;
-        let answer = repository::download(&self.client, &url, &repository, credential.as_ref())?;
+        let answer =
+            repository::download(&self.access.client, &url, &repository, credential.as_ref())?;
         match answer.is_success() {
             true => Ok(answer.body),
             false => Err(answer.fault()),
@@ -210,13 +207,7 @@ impl Network {
     }
 
     fn repository(&self, address: &Url, plain: bool) -> Repository<'_> {
-        Repository::new(
-            &self.client,
-            &self.credentials,
-            &self.tokens,
-            address,
-            plain,
-        )
+        Repository::new(&self.access, address, plain)
     }
 
     /// The archive's digest of a version in a registry, if it is there. `address` is without the chart's name.

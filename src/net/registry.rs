@@ -1,13 +1,12 @@
 //! OCI registries, as the distribution specification has them: tokens, tags, manifests, blobs.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use ureq::http::Method;
 
-use super::credentials::{Credential, Credentials};
-use super::http::{Answer, Call, Client};
+use super::access::{Access, Scope};
+use super::http::{Answer, Call};
 use super::repository::ARCHIVE_BYTES_MAX;
 use super::url::Url;
 use crate::chart::digest;
@@ -24,17 +23,9 @@ const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application
 
 /// A chart's place in a registry.
 pub(super) struct Repository<'a> {
-    client: &'a Client,
-    credentials: &'a Credentials,
-    /// `Authorization` by repository and what is done there.
-    tokens: &'a Tokens,
-    /// `https://host/v2/path/name`.
-    base: Url,
-}
-
-#[derive(Default)]
-pub(super) struct Tokens {
-    known: Mutex<BTreeMap<(String, bool), String>>,
+    access: &'a Access,
+    /// The server, and the repository's name for a path.
+    place: Url,
 }
 
 /// What a manifest says of a chart.
@@ -49,13 +40,7 @@ pub(super) struct Manifest {
 impl<'a> Repository<'a> {
     /// The repository of an address such as `oci://host/path/name`. `plain` asks for HTTP without TLS, which this machine's own
     /// registries are spoken to with anyway.
-    pub(super) fn new(
-        client: &'a Client,
-        credentials: &'a Credentials,
-        tokens: &'a Tokens,
-        address: &Url,
-        plain: bool,
-    ) -> Repository<'a> {
+    pub(super) fn new(access: &'a Access, address: &Url, plain: bool) -> Repository<'a> {
         let scheme = match plain || address.is_loopback() {
             true => "http",
             false => "https",
@@ -64,33 +49,31 @@ impl<'a> Repository<'a> {
             "docker.io" | "index.docker.io" => "registry-1.docker.io",
             other => other,
         };
-        let base = Url {
+        let place = Url {
             scheme: scheme.to_string(),
             authority: authority.to_string(),
-            path: format!("/v2{}", address.path.trim_end_matches('/')),
+            path: address.path.trim_end_matches('/').to_string(),
         };
-        Repository {
-            client,
-            credentials,
-            tokens,
-            base,
-        }
+        Repository { access, place }
     }
 
-    /// Without `/v2`: as credentials know it.
-    fn name(&self) -> &str {
-        self.base.path.trim_start_matches("/v2/")
+    /// Where the specification has `/v2/<name>/<path>`.
+    fn url(&self, path: &str) -> Url {
+        Url {
+            path: format!("/v2{}/{path}", self.place.path),
+            ..self.place.clone()
+        }
     }
 
     /// As messages say it.
     pub(super) fn shown(&self) -> String {
-        format!("oci://{}/{}", self.base.authority, self.name())
+        format!("oci://{}{}", self.place.authority, self.place.path)
     }
 
     /// All tags, page by page.
     pub(super) fn tags(&self) -> Result<Vec<String>, Diagnostic> {
         let mut tags = Vec::new();
-        let mut next = Some(self.base.below("tags/list?n=1000"));
+        let mut next = Some(self.url("tags/list?n=1000"));
         for _ in 0..TAG_PAGES_MAX {
             let Some(url) = next else {
                 return Ok(tags);
@@ -117,10 +100,7 @@ impl<'a> Repository<'a> {
 
     /// The manifest of a tag or digest; `None` where there is none.
     pub(super) fn manifest(&self, reference: &str) -> Result<Option<Manifest>, Diagnostic> {
-        let mut call = Call::get(
-            self.base.below(&format!("manifests/{reference}")),
-            JSON_BYTES_MAX,
-        );
+        let mut call = Call::get(self.url(&format!("manifests/{reference}")), JSON_BYTES_MAX);
         call.headers.push(("Accept", MANIFESTS.to_string()));
         let answer = self.send(call, false)?;
         if answer.status == 404 {
@@ -177,7 +157,7 @@ impl<'a> Repository<'a> {
     }
 
     fn blob(&self, wanted: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, Diagnostic> {
-        let url = self.base.below(&format!("blobs/{wanted}"));
+        let url = self.url(&format!("blobs/{wanted}"));
         let answer = self.send(Call::get(url, bytes_max), false)?;
         if answer.status == 404 {
             return Ok(None);
@@ -204,12 +184,12 @@ impl<'a> Repository<'a> {
     /// Puts a blob there, unless it is there already.
     pub(super) fn push_blob(&self, bytes: &[u8]) -> Result<(), Diagnostic> {
         let wanted = digest(bytes);
-        let mut call = Call::get(self.base.below(&format!("blobs/{wanted}")), JSON_BYTES_MAX);
+        let mut call = Call::get(self.url(&format!("blobs/{wanted}")), JSON_BYTES_MAX);
         call.method = Method::HEAD;
         if self.send(call, true)?.is_success() {
             return Ok(());
         }
-        let mut call = Call::get(self.base.below("blobs/uploads/"), JSON_BYTES_MAX);
+        let mut call = Call::get(self.url("blobs/uploads/"), JSON_BYTES_MAX);
         call.method = Method::POST;
         let answer = self.send(call, true)?;
         let location = answer.header("location").filter(|_| answer.status == 202);
@@ -230,7 +210,7 @@ impl<'a> Repository<'a> {
 
     /// Names a chart whose blobs are there: `tag` is its manifest from now on. Gives the manifest's digest.
     pub(super) fn push_manifest(&self, tag: &str, manifest: &[u8]) -> Result<String, Diagnostic> {
-        let mut call = Call::get(self.base.below(&format!("manifests/{tag}")), JSON_BYTES_MAX);
+        let mut call = Call::get(self.url(&format!("manifests/{tag}")), JSON_BYTES_MAX);
         call.method = Method::PUT;
         call.body = manifest;
         call.headers.push(("Content-Type", MANIFEST.to_string()));
@@ -246,133 +226,12 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// Asks with what is known of access, and once more with what the registry then asks for.
-    fn send(&self, mut call: Call<'_>, pushes: bool) -> Result<Answer, Diagnostic> {
-        let key = (self.base.to_string(), pushes);
-        let known = || {
-            self.tokens
-                .known
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
+    fn send(&self, call: Call<'_>, pushes: bool) -> Result<Answer, Diagnostic> {
+        let scope = Scope {
+            repository: &self.place,
+            pushes,
         };
-        // An upload may go on at another server, which has its own word on access.
-        let is_own = call.url.is_same_server(&self.base);
-        call.authorization = known().get(&key).filter(|_| is_own).cloned();
-        let answer = self.client.send(&call)?;
-        let challenge = answer
-            .header("www-authenticate")
-            .filter(|_| answer.status == 401 && is_own);
-        let Some(authorization) = challenge
-            .map(|it| self.authorize(it, pushes))
-            .transpose()?
-            .flatten()
-        else {
-            return Ok(answer);
-        };
-        if call.authorization.as_ref() == Some(&authorization) {
-            return Ok(answer);
-        }
-        call.authorization = Some(authorization.clone());
-        known().insert(key, authorization);
-        self.client.send(&call)
-    }
-
-    /// What a challenge is answered with; `None` where we have nothing to answer.
-    fn authorize(&self, challenge: &str, pushes: bool) -> Result<Option<String>, Diagnostic> {
-        let place = Url {
-            path: format!("/{}", self.name()),
-            ..self.base.clone()
-        };
-        let credential = self.credentials.registry(&place)?;
-        let (scheme, rest) = challenge.split_once(' ').unwrap_or((challenge, ""));
-        if scheme.eq_ignore_ascii_case("basic") {
-            return Ok(credential.and_then(|it| it.basic()));
-        }
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Ok(None);
-        }
-        let parameters = parameters(rest);
-        let Some(realm) = parameters.get("realm") else {
-            return Ok(None);
-        };
-        let realm = Url::parse(realm)?;
-        if realm.scheme != "https" && self.base.scheme == "https" {
-            let message = format!(
-                "`{}` wants credentials sent without TLS, to `{}`",
-                self.shown(),
-                realm.shown()
-            );
-            return Err(Diagnostic::error("access-denied", message));
-        }
-        let actions = if pushes { "pull,push" } else { "pull" };
-        let mut query = vec![("scope", format!("repository:{}:{actions}", self.name()))];
-        query.extend(parameters.get("service").map(|it| ("service", it.clone())));
-        self.token(&realm, query, credential.as_ref()).map(Some)
-    }
-
-    fn token(
-        &self,
-        realm: &Url,
-        mut query: Vec<(&str, String)>,
-        credential: Option<&Credential>,
-    ) -> Result<String, Diagnostic> {
-        let body;
-        let mut call = match credential {
-            Some(Credential::Identity(token)) => {
-                query.extend([
-                    ("grant_type", "refresh_token".to_string()),
-                    ("client_id", "pleach".to_string()),
-                    ("refresh_token", token.clone()),
-                ]);
-                body = encoded(&query);
-                Call {
-                    method: Method::POST,
-                    headers: vec![(
-                        "Content-Type",
-                        "application/x-www-form-urlencoded".to_string(),
-                    )],
-                    body: body.as_bytes(),
-                    ..Call::get(realm.clone(), JSON_BYTES_MAX)
-                }
-            }
-            _ => {
-                let separator = if realm.path.contains('?') { '&' } else { '?' };
-                let path = format!("{}{separator}{}", realm.path, encoded(&query));
-                Call::get(
-                    Url {
-                        path,
-                        ..realm.clone()
-                    },
-                    JSON_BYTES_MAX,
-                )
-            }
-        };
-        call.authorization = credential.and_then(Credential::basic);
-        let answer = self.client.send(&call)?;
-        if matches!(answer.status, 400 | 401 | 403) {
-            let words = match credential {
-                Some(_) => "does not take the credentials that are at hand",
-                None => "gives no access without credentials",
-            };
-            let message = format!("`{}` {words} ({})", self.shown(), answer.status);
-            let host = &self.base.authority;
-            let help = format!("log in with `docker login {host}` or `helm registry login {host}`");
-            return Err(Diagnostic::error("access-denied", message).help(help));
-        }
-        let token = object(&answer)?;
-        let text = |key: &str| {
-            token
-                .get(key)
-                .and_then(Value::as_str)
-                .filter(|it| !it.is_empty())
-        };
-        match text("token").or_else(|| text("access_token")) {
-            Some(token) => Ok(format!("Bearer {token}")),
-            None => {
-                let message = format!("`{}` gives no token", realm.shown());
-                Err(Diagnostic::error("unexpected-answer", message))
-            }
-        }
+        self.access.send(&scope, call)
     }
 }
 
@@ -410,56 +269,14 @@ fn next_page(link: &str) -> Option<&str> {
     rest.contains("next").then_some(address)
 }
 
-/// `realm="…",service="…"`; values may hold commas.
-fn parameters(text: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut rest = text;
-    while let Some((key, more)) = rest.split_once('=') {
-        let key = key.trim_matches([' ', ',']).to_ascii_lowercase();
-        let (value, after) = match more.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-            None => more.split_once(',').unwrap_or((more, "")),
-        };
-        found.insert(key, value.trim().to_string());
-        rest = after;
-    }
-    found
-}
-
-/// `key=value&…`, percent-encoded.
-fn encoded(query: &[(&str, String)]) -> String {
-    let percent = |text: &str| {
-        let byte = |byte: u8| match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            true => char::from(byte).to_string(),
-            false => format!("%{byte:02X}"),
-        };
-        text.bytes().map(byte).collect::<String>()
-    };
-    let pairs = query
-        .iter()
-        .map(|(key, value)| format!("{key}={}", percent(value)));
-    pairs.collect::<Vec<_>>().join("&")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn challenges_and_links_are_read() {
-        let found = parameters(
-            "realm=\"https://a.io/token?x=1\",service=\"a.io\", scope=\"repository:a/b:pull,push\",error=x",
-        );
-        assert_eq!(found["realm"], "https://a.io/token?x=1");
-        assert_eq!(found["scope"], "repository:a/b:pull,push");
-        assert_eq!(found["error"], "x");
-        assert_eq!(
-            next_page("</v2/a/tags/list?last=1&n=2>; rel=\"next\""),
-            Some("/v2/a/tags/list?last=1&n=2")
-        );
-        assert_eq!(
-            encoded(&[("scope", "repository:a/b:pull".to_string())]),
-            "scope=repository%3Aa%2Fb%3Apull"
-        );
+    fn the_next_page_is_found() {
+        let link = "</v2/a/tags/list?last=1&n=2>; rel=\"next\"";
+        assert_eq!(next_page(link), Some("/v2/a/tags/list?last=1&n=2"));
+        assert_eq!(next_page("<a>; rel=\"prev\""), None);
     }
 }

@@ -55,6 +55,11 @@ pub fn parse_json6902(source: &Arc<Source>) -> Result<Node, Diagnostic> {
     operations(source, first.unwrap_or_else(Node::null))
 }
 
+/// Operations out of the document that was read of a source.
+pub fn json6902_in(source: &Source, document: Node) -> Result<Node, Diagnostic> {
+    operations(source, document)
+}
+
 fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostic> {
     parse(source).map_err(|faults| {
         let first = faults.into_iter().next();
@@ -169,7 +174,7 @@ fn apply(root: &mut Node, operation: &Node, copied: &mut usize) -> Result<(), Di
         "copy" => {
             let value = place(root, path("from")?)?.get()?;
             if let Some(value) = value {
-                *copied += size(value, 0)?;
+                *copied += copy_size(value)?;
             }
             if *copied > COPIED_MAX {
                 return Err(too_large());
@@ -187,7 +192,11 @@ fn apply(root: &mut Node, operation: &Node, copied: &mut usize) -> Result<(), Di
     }
 }
 
-/// How many values there are, that one and all below it.
+/// How many values a copy makes: that one and all below it. A value that is too deep is refused.
+pub(crate) fn copy_size(node: &Node) -> Result<usize, Diagnostic> {
+    size(node, 0)
+}
+
 fn size(node: &Node, depth: usize) -> Result<usize, Diagnostic> {
     if depth > DEPTH_MAX {
         return Err(too_large());

@@ -11,5 +11,6 @@ mod strategic;
 
 pub(crate) use between::merge_key;
 pub use between::{Patch, between};
-pub use json6902::{PatchText, json6902, parse_json6902, parse_patch};
+pub(crate) use json6902::copy_size;
+pub use json6902::{PatchText, json6902, json6902_in, parse_json6902, parse_patch};
 pub use strategic::{Applied, strategic};

@@ -3,10 +3,12 @@
 //! A template makes one object a file. What it makes may be an intent (`HelmInstall`), which `delivery` turns into the sync
 //! engine's own objects.
 
+use std::collections::BTreeSet;
+
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::FileTemplate;
 use crate::resolve::{Instance, is_true};
-use crate::template::{BUILTIN, Templates};
+use crate::template::{BUILTIN, ClaimName, ClaimQuestion, Templates};
 use crate::yaml::Node;
 
 /// What an instance renders to.
@@ -15,6 +17,8 @@ pub struct Manifest<'a> {
     pub instance: &'a Instance,
     /// Its files, in the kind's order.
     pub files: Vec<File>,
+    /// Claims that its templates refer to, by name: they must be ready first.
+    pub refers_to: BTreeSet<String>,
 }
 
 /// One object and the name of its file.
@@ -32,15 +36,20 @@ pub fn render<'a>(
     templates: &Templates,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Manifest<'a>> {
-    let rendered = instances
-        .iter()
-        .filter_map(|instance| match render_one(instance, templates) {
-            Ok(files) => Some(Manifest { instance, files }),
+    let rendered = instances.iter().filter_map(|instance| {
+        let mut refers_to = BTreeSet::new();
+        match render_one(instance, instances, templates, &mut refers_to) {
+            Ok(files) => Some(Manifest {
+                instance,
+                files,
+                refers_to,
+            }),
             Err(faults) => {
                 diagnostics.extend(faults.into_iter().map(|fault| told(fault, instance)));
                 None
             }
-        });
+        }
+    });
     rendered.collect()
 }
 
@@ -58,7 +67,45 @@ fn told(fault: Diagnostic, instance: &Instance) -> Diagnostic {
     )
 }
 
-fn render_one(instance: &Instance, templates: &Templates) -> Result<Vec<File>, Diagnostics> {
+/// Renders again for each claim that a template asks for.
+fn render_one(
+    instance: &Instance,
+    all: &[Instance],
+    templates: &Templates,
+    refers_to: &mut BTreeSet<String>,
+) -> Result<Vec<File>, Diagnostics> {
+    loop {
+        let rendered = render_files(instance, templates);
+        let Some(ClaimQuestion { claim, place }) = instance.context.claims().take_question() else {
+            return rendered;
+        };
+        let place = place.unwrap_or_else(|| instance.span.clone());
+        let found = find(&claim, instance, all).map_err(|fault| fault.at(place))?;
+        refers_to.insert(found.name.clone());
+        found.answer(claim).give(&instance.context);
+    }
+}
+
+/// The claim that a template of `asking` means.
+fn find<'a>(
+    claim: &ClaimName,
+    asking: &Instance,
+    all: &'a [Instance],
+) -> Result<&'a Instance, Diagnostic> {
+    let ClaimName { kind, name } = claim;
+    let of_kind = || {
+        all.iter()
+            .filter(|it| it.kind.is_called(kind) && it.name != asking.name)
+    };
+    of_kind().find(|it| it.name == *name).ok_or_else(|| {
+        let message = format!("the environment has no other {kind} `{name}`");
+        Diagnostic::error("unknown-reference", message)
+            .did_you_mean(name, of_kind().map(|it| &*it.name))
+            .help("`claim` names a claim of the same environment; base sees only base")
+    })
+}
+
+fn render_files(instance: &Instance, templates: &Templates) -> Result<Vec<File>, Diagnostics> {
     let mut files: Vec<File> = Vec::new();
     for file in &instance.kind.files {
         for rendered in render_file(instance, file, templates)? {

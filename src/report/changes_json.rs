@@ -128,6 +128,7 @@ fn object(group: &Group<'_>, place: &Place<'_>) -> String {
     let claim = place.object.claim.as_ref();
     let claim = claim.map(|it| format!(", \"claim\": {}", quoted(&it.title)));
     let span = change.after.as_ref().or(change.before.as_ref());
+    let span = span.map(Node::span);
     let written = span.map(|span| {
         let (path, line) = (quoted(span.path().as_str()), span.position().line);
         format!(", \"path\": {path}, \"line\": {line}")

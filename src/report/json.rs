@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::diag::{Diagnostic, Diagnostics, Position, Span};
 
-use super::View;
 use super::short::name;
+use super::{View, region};
 
 /// `{"schema": 1, "diagnostics": [...]}`, one diagnostic a line.
 pub fn json(diagnostics: &Diagnostics, view: &View<'_>) -> String {
@@ -41,13 +41,7 @@ fn one(it: &Diagnostic, view: &View<'_>) -> String {
 }
 
 fn place(span: &Span, view: &View<'_>) -> String {
-    let start = span.position();
-    let end = Span {
-        start: span.end.max(span.start),
-        ..span.clone()
-    };
-    let end = end.position();
-    let Position { line, column } = start;
+    let (Position { line, column }, end) = region(span);
     let path = quoted(&(view.display)(span.path()));
     format!(
         "\"path\": {path}, \"line\": {line}, \"column\": {column}, \"endLine\": {}, \"endColumn\": {}",

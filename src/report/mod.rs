@@ -1,9 +1,17 @@
 //! Diagnostics, plans and changes to text; one file a format.
 
+mod annotations;
 mod changes;
 mod changes_json;
+mod github;
+mod gitlab;
+mod html;
 mod human;
 mod json;
+mod junit;
+mod markdown;
+mod patch;
+mod sarif;
 mod matrix;
 mod promotion;
 mod short;
@@ -11,17 +19,25 @@ mod summary;
 mod unified;
 mod words;
 
+pub use annotations::annotations;
 pub use changes::changes;
 pub use changes_json::changes_json;
+pub use github::github;
+pub use gitlab::gitlab;
+pub use html::html;
 pub use human::human;
 pub use json::json;
+pub use junit::junit;
+pub use markdown::{MarkdownOptions, markdown};
 pub use matrix::{matrix_json, matrix_markdown, matrix_text};
+pub use patch::changes_patch;
 pub use promotion::promotion;
+pub use sarif::sarif;
 pub use short::short;
 pub use summary::{count, plan_summary};
 pub use unified::unified;
 
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, Position, Span};
 use crate::tree::TreePath;
 
 /// How diagnostics are printed.
@@ -34,11 +50,32 @@ pub enum Format {
     Short,
     /// One object, for programs.
     Json,
+    /// Workflow commands, which GitHub shows at their lines.
+    Github,
+    /// A Code Quality report, which GitLab shows in a merge request.
+    Gitlab,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit's XML, for CI systems.
+    Junit,
 }
 
 impl Format {
     /// All, in the order of the help text.
-    pub const ALL: &[Format] = &[Format::Human, Format::Short, Format::Json];
+    pub const ALL: &[Format] = &[
+        Format::Human,
+        Format::Short,
+        Format::Json,
+        Format::Github,
+        Format::Gitlab,
+        Format::Sarif,
+        Format::Junit,
+    ];
+
+    /// Whether it is the output of a run, which a service takes, and not said beside it.
+    pub fn is_for_services(self) -> bool {
+        !matches!(self, Format::Human | Format::Short | Format::Json)
+    }
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -46,6 +83,10 @@ impl Format {
             Format::Human => "human",
             Format::Short => "short",
             Format::Json => "json",
+            Format::Github => "github",
+            Format::Gitlab => "gitlab",
+            Format::Sarif => "sarif",
+            Format::Junit => "junit",
         }
     }
 }
@@ -79,5 +120,18 @@ pub fn report(diagnostics: &Diagnostics, format: Format, view: &View<'_>) -> Str
         Format::Human => human(diagnostics, view),
         Format::Short => short(diagnostics, view),
         Format::Json => json(diagnostics, view),
+        Format::Github => github(diagnostics, view),
+        Format::Gitlab => gitlab(diagnostics, view),
+        Format::Sarif => sarif(diagnostics, view),
+        Format::Junit => junit(diagnostics, view),
     }
+}
+
+/// The first position of a span and the one after its last.
+fn region(span: &Span) -> (Position, Position) {
+    let end = Span {
+        start: span.end.max(span.start),
+        ..span.clone()
+    };
+    (span.position(), end.position())
 }

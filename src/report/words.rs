@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::compare::{Comparison, Group, Section};
-use crate::diff::{ChangeKind, Difference, FieldChange, Line};
+use crate::diff::{ChangeKind, Difference, FieldChange, Line, generator};
 use crate::object::ObjectId;
 use crate::yaml::{Node, to_claims_form};
 
@@ -138,43 +138,69 @@ pub(super) fn heading_line(heading: &Heading) -> String {
 
 /// `Deployment shop/web (was front) in prod, test (not in stage)`, one for each object of a group.
 pub(super) fn titles(group: &Group<'_>) -> Vec<String> {
-    let mut objects: BTreeMap<&ObjectId, Vec<&str>> = BTreeMap::new();
-    for place in &group.places {
-        let environments = objects.entry(&place.object.change.id).or_default();
-        environments.push(place.environment);
-    }
-    let one = |(id, environments): (&ObjectId, Vec<&str>)| {
+    let objects = objects(group);
+    let one = |it: Titled<'_>| {
         let was = match group.kind {
             ChangeKind::Renamed { before } => format!(" (was {before})"),
             _ => String::new(),
         };
-        let in_ = match &*environments {
+        let in_ = match &*it.environments {
             ["."] => String::new(),
             environments => format!(" in {}", environments.join(", ")),
         };
-        format!("{id}{was}{in_}{}", exceptions(group, id))
+        let words = |names: &[&str], word: &str| {
+            (!names.is_empty()).then(|| format!("{word} in {}", names.join(", ")))
+        };
+        let parts = [words(&it.not, "not"), words(&it.otherwise, "otherwise")];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        let but = match parts.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", parts.join(", ")),
+        };
+        format!("{}{was}{in_}{but}", it.id)
     };
     let mut titles: Vec<String> = objects.into_iter().map(one).collect();
     shorten(&mut titles, NAMES_MAX);
     titles
 }
 
-/// Where an object is too and goes another way.
-fn exceptions(group: &Group<'_>, id: &ObjectId) -> String {
-    let names = |differs: bool| -> Vec<&str> {
-        let own = group.exceptions.iter();
-        let own = own.filter(|it| it.id == id && it.differs == differs);
-        own.map(|it| it.environment).collect()
-    };
-    let words = |names: Vec<&str>, word: &str| {
-        (!names.is_empty()).then(|| format!("{word} in {}", names.join(", ")))
-    };
-    let parts = [words(names(false), "not"), words(names(true), "otherwise")];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    match parts.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", parts.join(", ")),
+/// An object of a group.
+pub(super) struct Titled<'a> {
+    /// As it is known; a generated name without its hash.
+    pub(super) id: ObjectId,
+    /// Where it changes so.
+    pub(super) environments: Vec<&'a str>,
+    /// Where it is too, and does not change so.
+    pub(super) not: Vec<&'a str>,
+    /// Where its fields change to other values.
+    pub(super) otherwise: Vec<&'a str>,
+}
+
+/// The objects of a group, each once. What has another hash in each environment is one object.
+pub(super) fn objects<'a>(group: &'a Group<'_>) -> Vec<Titled<'a>> {
+    let known = |id: &ObjectId| generator(id).unwrap_or_else(|| id.clone());
+    let mut objects: BTreeMap<ObjectId, Titled<'a>> = BTreeMap::new();
+    for place in &group.places {
+        let id = known(&place.object.change.id);
+        let titled = objects.entry(id.clone()).or_insert_with(|| Titled {
+            id,
+            environments: Vec::new(),
+            not: Vec::new(),
+            otherwise: Vec::new(),
+        });
+        titled.environments.push(place.environment);
     }
+    for it in &group.exceptions {
+        if let Some(titled) = objects.get_mut(&known(it.id)) {
+            let names = if it.differs {
+                &mut titled.otherwise
+            } else {
+                &mut titled.not
+            };
+            names.push(it.environment);
+        }
+    }
+    objects.into_values().collect()
 }
 
 /// The fields of a group, row by row. What is gone needs no reading.
@@ -191,6 +217,13 @@ fn field(field: &FieldChange, rows: &mut Vec<Row>) {
         rows.push(Row {
             mark: Mark::Path,
             text: field.path.to_string(),
+        });
+    }
+    if let Some(name) = field.difference.rehashed() {
+        let text = format!("another hash of {name}");
+        return rows.push(Row {
+            mark: Mark::Note,
+            text,
         });
     }
     match &field.difference {

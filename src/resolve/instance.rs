@@ -9,7 +9,7 @@ use super::select::Selected;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::load::{Capability, ClaimKind, Environment, Repository, Rule};
 use crate::schema::{apply_defaults, validate};
-use crate::template::{Context, Templates};
+use crate::template::{ClaimName, ClaimQuestion, Context, Templates};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// A claim as one environment has it: merged, valid, its names computed.
@@ -41,6 +41,20 @@ impl Instance {
     pub fn title(&self) -> String {
         format!("{}/{}", self.kind.name, self.name)
     }
+
+    /// What `claim(kind, name)` is in expressions, where this is the claim that is meant.
+    pub fn answer(&self, claim: ClaimName) -> Answer {
+        let mut outputs = Mapping::new();
+        for (name, _) in &self.kind.outputs {
+            let value = self.outputs.get(name).cloned();
+            outputs.insert(name.as_str(), value.unwrap_or_else(Node::null));
+        }
+        Answer {
+            claim,
+            node: self.node.clone(),
+            outputs: Node::mapping(outputs),
+        }
+    }
 }
 
 /// Resolves all claims of an environment. A claim with faults is left out, and so is what refers to it.
@@ -66,6 +80,21 @@ pub(super) fn resolve_all(
         .collect()
 }
 
+/// A claim that an expression asks for.
+pub struct Answer {
+    pub(super) claim: ClaimName,
+    node: Node,
+    /// An entry for each output of its kind, null where the claim has none.
+    outputs: Node,
+}
+
+impl Answer {
+    /// Tells the expressions of a context.
+    pub fn give(&self, context: &Context) {
+        context.answer(self.claim.clone(), &self.node, &self.outputs);
+    }
+}
+
 /// What a claim takes from others of its environment.
 #[derive(Default)]
 pub(super) struct Links {
@@ -73,6 +102,8 @@ pub(super) struct Links {
     pub(super) refers_to: BTreeSet<String>,
     /// Those that its kind looks for, by the names that expressions know them by.
     pub(super) found: Vec<(String, Node)>,
+    /// Those that its expressions have asked for.
+    pub(super) answers: Vec<Answer>,
 }
 
 /// A merged claim whose references are not yet followed.
@@ -149,19 +180,33 @@ impl Draft {
         context
     }
 
-    /// Computed names, rules and outputs. `None` when there are faults.
+    /// Computed names, rules and outputs. Errors: the claim that an expression asks for, which is to be among the answers of
+    /// `links` the next time; `None` when there are faults.
     pub(super) fn finish(
-        self,
+        &self,
         repository: &Repository<'_>,
         environment: &Environment,
-        links: Links,
+        links: &Links,
         diagnostics: &mut Diagnostics,
-    ) -> Option<Instance> {
-        let (templates, before) = (&repository.templates, diagnostics.errors());
+    ) -> Result<Instance, Option<ClaimQuestion>> {
         let mut context = self.context(repository, environment);
         for (name, found) in &links.found {
             context.set(name, found);
         }
+        links.answers.iter().for_each(|it| it.give(&context));
+        let claims = context.claims().clone();
+        let finished = self.finish_in(context, &repository.templates, links, diagnostics);
+        finished.ok_or_else(|| claims.take_question())
+    }
+
+    fn finish_in(
+        &self,
+        mut context: Context,
+        templates: &Templates,
+        links: &Links,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Instance> {
+        let before = diagnostics.errors();
         for (name, expression) in &self.kind.locals {
             let value = diagnostics.keep(
                 templates
@@ -190,24 +235,17 @@ impl Draft {
             capabilities(&self.kind.provides)?,
             capabilities(&self.kind.requires)?,
         );
-        let Draft {
-            kind,
-            name,
-            node,
-            shared,
-            span,
-        } = self;
         let instance = Instance {
-            kind,
-            name,
-            node,
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            node: self.node.clone(),
             context,
             outputs,
             provides,
             requires,
-            depends_on: links.refers_to,
-            shared,
-            span,
+            depends_on: links.refers_to.clone(),
+            shared: self.shared,
+            span: self.span.clone(),
         };
         (diagnostics.errors() == before).then_some(instance)
     }
@@ -295,7 +333,7 @@ impl Draft {
     }
 
     /// A fault of the kind's own expressions, told with the claim it was found for.
-    fn told(&self, fault: Diagnostic) -> Diagnostic {
+    pub(super) fn told(&self, fault: Diagnostic) -> Diagnostic {
         fault.related(&self.span, format!("for this {}", self.kind.name))
     }
 }

@@ -12,7 +12,7 @@ mod reference;
 mod select;
 mod written;
 
-pub use instance::{Instance, is_true};
+pub use instance::{Answer, Instance, is_true};
 pub use written::{Written, written};
 
 use crate::diag::{Diagnostic, Diagnostics, each};

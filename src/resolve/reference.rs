@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::instance::{Draft, Instance, Links, is_true};
-use crate::diag::{Diagnostic, Diagnostics};
+use super::instance::{Answer, Draft, Instance, Links, is_true};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Environment, Lookup, Reference, Repository};
+use crate::template::{ClaimName, ClaimQuestion};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// Finishes every draft, each after those that it refers to.
@@ -78,10 +79,55 @@ impl Order<'_> {
         let instance = if diagnostics.errors() > before || !is_whole {
             None
         } else {
-            draft.finish(self.repository, self.environment, links, diagnostics)
+            self.finish_draft(&draft, links, diagnostics)
         };
         self.open.pop();
         self.done.insert(name.to_string(), instance);
+    }
+
+    /// Finishes a claim whose references are followed. What its expressions ask of other claims makes these finish first.
+    fn finish_draft(
+        &mut self,
+        draft: &Draft,
+        mut links: Links,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Instance> {
+        loop {
+            let mut told = Diagnostics::default();
+            let finished = draft.finish(self.repository, self.environment, &links, &mut told);
+            if let Err(Some(ClaimQuestion { claim, place })) = finished {
+                let place = place.unwrap_or_else(|| draft.span.clone());
+                match self.asked(claim, &place, diagnostics) {
+                    Ok(answer) => {
+                        links.refers_to.insert(answer.claim.name.clone());
+                        links.answers.push(answer);
+                    }
+                    Err(fault) => {
+                        diagnostics.push(draft.told(fault));
+                        return None;
+                    }
+                }
+                continue;
+            }
+            diagnostics.extend(told);
+            return finished.ok();
+        }
+    }
+
+    /// The claim that an expression asks for.
+    fn asked(
+        &mut self,
+        claim: ClaimName,
+        place: &Span,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Answer, Diagnostic> {
+        let (kind, name) = (claim.kind.as_str(), claim.name.as_str());
+        self.finish_referred(name, place, diagnostics)?;
+        let instance = self.done.get(name).and_then(Option::as_ref);
+        match instance.filter(|it| it.kind.is_called(kind)) {
+            Some(instance) => Ok(instance.answer(claim.clone())),
+            None => Err(self.unknown(name, Some(kind), place)),
+        }
     }
 
     /// Finds the claim that a lookup means. False where one that may be it has faults, which have had their say.
@@ -169,12 +215,12 @@ impl Order<'_> {
                 .at(from.get("env").unwrap_or(from))
                 .help("give the value itself"));
         }
-        self.finish_referred(name, name_node, diagnostics)?;
+        self.finish_referred(name, name_node.span(), diagnostics)?;
         let kind = text("kind").or(reference.kind.as_deref());
         let instance = self.done.get(name).and_then(Option::as_ref);
         let instance = instance
             .filter(|it| kind.is_none_or(|kind| it.kind.is_called(kind)))
-            .ok_or_else(|| self.unknown(name, kind, name_node))?;
+            .ok_or_else(|| self.unknown(name, kind, name_node.span()))?;
         refers_to.insert(name.to_string());
         let path = text("fieldPath")
             .or(reference.field_path.as_deref())
@@ -203,7 +249,7 @@ impl Order<'_> {
     fn finish_referred(
         &mut self,
         name: &str,
-        at: &Node,
+        at: &Span,
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Diagnostic> {
         if let Some(first) = self.open.iter().position(|it| it == name) {
@@ -222,7 +268,7 @@ impl Order<'_> {
         Ok(())
     }
 
-    fn unknown(&self, name: &str, kind: Option<&str>, at: &Node) -> Diagnostic {
+    fn unknown(&self, name: &str, kind: Option<&str>, at: &Span) -> Diagnostic {
         let what = kind.map_or("claim".to_string(), str::to_string);
         if self.done.get(name).is_some_and(Option::is_none) {
             return Diagnostic::error(
@@ -239,7 +285,7 @@ impl Order<'_> {
             );
             return fault
                 .at(at)
-                .help(format!("write `kind: {other}` beside the name"));
+                .help(format!("say the kind `{other}` with the name"));
         }
         let known = || {
             self.done

@@ -6,6 +6,7 @@
 //! object still knows the claim's line it came from. This room alone names minijinja.
 
 mod builtin;
+mod claims;
 mod filters;
 mod placeholder;
 mod reader;
@@ -13,12 +14,13 @@ mod source;
 mod value;
 
 pub use builtin::{BUILTIN, builtin};
+pub use claims::{ClaimName, ClaimQuestion, Claims};
 pub use placeholder::is_reserved;
 pub use reader::{Question, Reader};
 pub use source::text_source;
 pub use value::Context;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
@@ -43,6 +45,36 @@ struct Origin {
     offset: usize,
 }
 
+impl Origin {
+    /// Where the text says a dotted name; all of it where it does not say it so.
+    fn find(&self, path: &str) -> Span {
+        let text = self.span.text();
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let is_whole = |at: usize| {
+            let before = text.get(..at).and_then(|it| it.chars().next_back());
+            let after = text.get(at + path.len()..).and_then(|it| it.chars().next());
+            !before.is_some_and(|c| is_part(c) || c == '.') && !after.is_some_and(is_part)
+        };
+        let mut found = text.match_indices(path).map(|it| it.0);
+        match found.find(|at| is_whole(*at)) {
+            Some(at) => {
+                let start = self.span.start as usize + at;
+                Span::new(&self.span.source, start..start + path.len())
+            }
+            None => self.span.clone(),
+        }
+    }
+}
+
+/// A name that a template takes from outside.
+#[derive(Clone, Debug)]
+pub struct Name {
+    /// The name and the fields that are read of it, with dots.
+    pub path: String,
+    /// Where it stands first.
+    pub place: Span,
+}
+
 impl<'a> Default for Templates<'a> {
     fn default() -> Templates<'a> {
         let mut environment = Environment::new();
@@ -54,6 +86,7 @@ impl<'a> Default for Templates<'a> {
         // A block text at the end keeps its last line break only if the file does.
         environment.set_syntax(whole_line_blocks());
         filters::register(&mut environment);
+        claims::register(&mut environment);
         placeholder::install(&mut environment);
         Templates {
             environment,
@@ -93,6 +126,37 @@ impl<'a> Templates<'a> {
             offset: 0,
         };
         self.compile(name, text.as_str().unwrap_or("").to_string(), origin)
+    }
+
+    /// The names of what was added for a kind: `<Kind>/<file>` and `<Kind>#<what>`.
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &str> {
+        let names = self.origins.keys().map(String::as_str);
+        names.filter(move |it| {
+            let rest = it.strip_prefix(kind);
+            rest.is_some_and(|it| it.starts_with(['/', '#']))
+        })
+    }
+
+    /// The functions that expressions can call.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.environment.globals().map(|it| it.0)
+    }
+
+    /// The names that a template or an expression takes from outside, with the fields that it reads of them: `spec.version`.
+    /// Those that it sets itself are none.
+    pub fn names(&self, name: &str) -> Vec<Name> {
+        let (Ok(template), Some(origin)) =
+            (self.environment.get_template(name), self.origins.get(name))
+        else {
+            return Vec::new();
+        };
+        let paths = template.undeclared_variables(true).into_iter();
+        let paths: BTreeSet<String> = paths.collect();
+        let names = paths.into_iter().map(|path| Name {
+            place: origin.find(&path),
+            path,
+        });
+        names.collect()
     }
 
     /// Whether a template of that name was added.
@@ -154,9 +218,16 @@ impl<'a> Templates<'a> {
         loop {
             let render = || template.render(context.to_value());
             let rendered = placeholder::collect(context, render);
+            if let Some(missing) = context.claims().take_missing() {
+                return Err(self.missing_output(name, &missing));
+            }
             match (rendered.result, rendered.question) {
                 (Ok(text), _) => return Ok((text, rendered.values)),
-                (Err(error), None) => return Err(told(error)),
+                (Err(error), None) => {
+                    let fault = told(error);
+                    context.claims().place(fault.span.clone());
+                    return Err(fault);
+                }
                 (Err(error), Some(question)) => {
                     let answered = self.readers.answer(&question);
                     answered.map_err(|fault| {
@@ -166,6 +237,34 @@ impl<'a> Templates<'a> {
                     })?;
                 }
             }
+        }
+    }
+
+    /// Told where the template says the output's name.
+    fn missing_output(&self, name: &str, missing: &claims::MissingOutput) -> Diagnostic {
+        let claims::MissingOutput {
+            title,
+            name: output,
+            known,
+        } = missing;
+        let fault = Diagnostic::error(
+            "unknown-reference",
+            format!("{title} has no output `{output}`"),
+        )
+        .did_you_mean(output, known.iter().map(String::as_str))
+        .help(format!("its outputs: {}", known.join(", ")));
+        let Some(origin) = self.origins.get(name) else {
+            return fault;
+        };
+        let said = format!(".{output}");
+        let at = origin
+            .span
+            .text()
+            .find(&said)
+            .map(|at| origin.span.start as usize + at + 1);
+        match at {
+            Some(at) => fault.at(Span::new(&origin.span.source, at..at + output.len())),
+            None => fault.at(&origin.span),
         }
     }
 

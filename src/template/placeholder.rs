@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use minijinja::{Environment, Error, ErrorKind, Output, Value};
 
+use super::claims::Claims;
 use super::reader::Question;
 use super::value::{Context, LastRead, to_node};
 use crate::diag::{Source, Span};
@@ -29,6 +30,7 @@ struct Current {
     values: Vec<Node>,
     last: LastRead,
     question: Option<Question>,
+    claims: Claims,
 }
 
 /// What a rendering came to.
@@ -46,6 +48,7 @@ pub(super) fn collect<T>(context: &Context, render: impl FnOnce() -> T) -> Colle
         values: Vec::new(),
         last: context.last_read(),
         question: None,
+        claims: context.claims().clone(),
     };
     CURRENT.set(Some(current));
     let result = render();
@@ -66,6 +69,11 @@ pub(super) fn ask(make: impl FnOnce(Option<&Node>) -> Question) {
             current.question = Some(make(last.as_ref()));
         }
     });
+}
+
+/// What the rendering that this thread is at asks of other claims.
+pub(super) fn current_claims() -> Option<Claims> {
+    CURRENT.with_borrow(|current| current.as_ref().map(|it| it.claims.clone()))
 }
 
 /// Makes every printed expression a placeholder.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::Value;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectExt, ObjectRepr, ValueKind};
 
+use super::claims::{ClaimName, Claims, Found, Outputs};
 use crate::yaml::{Kind, Node, Style, Tag, View};
 
 /// The names that a template can use.
@@ -15,6 +16,7 @@ use crate::yaml::{Kind, Node, Style, Tag, View};
 pub struct Context {
     names: Arc<Names>,
     last: LastRead,
+    claims: Claims,
 }
 
 /// Names and their values. A template is handed the list itself: there are many expressions, and each of them looks up few names.
@@ -54,7 +56,31 @@ impl Context {
         Context {
             names: self.names.clone(),
             last: self.last.clone(),
+            claims: self.claims.clone(),
         }
+    }
+
+    /// What its expressions ask of other claims.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Tells expressions what `claim(kind, name)` is. `outputs` are all that its kind has, null where the claim has none.
+    pub fn answer(&self, claim: ClaimName, node: &Node, outputs: &Node) {
+        let part = |key: &str| {
+            node.get(key)
+                .map_or_else(|| Value::from(()), |it| self.wrap(it))
+        };
+        let outputs = Outputs {
+            title: format!("{}/{}", claim.kind, claim.name),
+            entries: self.wrap(outputs),
+        };
+        let found = Found {
+            metadata: part("metadata"),
+            spec: part("spec"),
+            outputs: Value::from_object(outputs),
+        };
+        self.claims.answer(claim, Value::from_object(found));
     }
 
     fn set_value(&mut self, name: &str, value: Value) {

@@ -21,6 +21,7 @@ pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};
 pub use read::{
     Written, parse, parse_as_kustomize, parse_as_written, parse_one, parse_one_with_duplicates,
+    parse_with_duplicates,
 };
 pub use scalar::{Kind, resolve};
 pub use write::{

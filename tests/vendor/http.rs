@@ -413,3 +413,16 @@ fn without_a_network(place: &Place) {
     ]));
     assert!(unshare(&[env!("CARGO_BIN_EXE_pleach"), "vendor"]));
 }
+
+#[test]
+fn a_cache_that_takes_nothing_is_told_before_anything_is_pulled() {
+    let server = repository(&["1.0.0"]);
+    let place = claim(&server, "^1");
+    place.write("file", "");
+    let told = place.run(&["vendor", "--cache", "file"], 2);
+    assert!(
+        told.contains("a file stands where a folder is needed"),
+        "{told}"
+    );
+    assert!(server.asked().is_empty());
+}

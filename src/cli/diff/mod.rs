@@ -10,7 +10,10 @@ use super::{Global, Outcome, output, session};
 use crate::compare::{self, Comparison, compare};
 use crate::diff::Salt;
 use crate::load::is_base;
-use crate::report::{View, changes, changes_json};
+use crate::report::{
+    Format, MarkdownOptions, View, annotations, changes, changes_json, changes_patch, html,
+    markdown, report,
+};
 use crate::tree::TreePath;
 
 mod sides;
@@ -24,9 +27,16 @@ pub(super) struct Arguments {
     /// Compare the tree of a workspace as it is written, instead of rendering it
     #[arg(long)]
     committed: bool,
-    /// How the changes are printed
+    /// The form: for people at a terminal, for the comment of a pull request, as a page, for programs, as a patch, or what is
+    /// dangerous at the lines of claims
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
+    /// Bytes that `md` must not exceed
+    #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(2048..))]
+    max_bytes: u64,
+    /// Where the rest is that does not fit into `md`: a link, or a command
+    #[arg(long, value_name = "WHERE")]
+    rest: Option<String>,
     /// Exit with 1 where there are differences
     #[arg(long)]
     exit_code: bool,
@@ -35,7 +45,14 @@ pub(super) struct Arguments {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Form {
     Text,
+    Md,
+    Html,
     Json,
+    Patch,
+    Github,
+    Gitlab,
+    Sarif,
+    Junit,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
@@ -89,10 +106,26 @@ fn print(
         color: true,
     };
     let names = sides.each_ref().map(|it| &*it.name);
-    match arguments.output {
-        Form::Text => output::text(&changes(comparison, &view, output::columns())),
-        Form::Json => output::data(changes_json(comparison, names, &view).as_bytes()),
-    }
+    let noted = |format| report(&annotations(comparison), format, &view);
+    let text = match arguments.output {
+        Form::Text => return output::text(&changes(comparison, &view, output::columns())),
+        Form::Md => {
+            let command = format!("pleach diff {}", arguments.sides.join(" "));
+            let options = MarkdownOptions {
+                bytes_max: usize::try_from(arguments.max_bytes)?,
+                rest: arguments.rest.as_deref().unwrap_or(command.trim_end()),
+            };
+            markdown(comparison, names, &view, &options)
+        }
+        Form::Html => html(comparison, names, &view),
+        Form::Json => changes_json(comparison, names, &view),
+        Form::Patch => changes_patch(comparison),
+        Form::Github => noted(Format::Github),
+        Form::Gitlab => noted(Format::Gitlab),
+        Form::Sarif => noted(Format::Sarif),
+        Form::Junit => noted(Format::Junit),
+    };
+    output::data(text.as_bytes())
 }
 
 /// Random, so that a digest of a hidden value can be compared within one report and looked up nowhere.

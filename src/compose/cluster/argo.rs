@@ -5,7 +5,10 @@
 
 use super::waves::{WAVE, waves};
 use super::{Order, folder, project, put};
-use crate::compose::{self, Composed, Composition, Laid, form, in_repository, overlay};
+use crate::compose::folder::check_merge_key;
+use crate::compose::{
+    self, Composed, Composition, Expected, Form, Laid, form, in_repository, overlay,
+};
 use crate::delivery::Delivery;
 use crate::delivery::argo::{
     SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
@@ -34,18 +37,21 @@ pub(super) fn write(
     let is_claim = |it: &&Delivery| !it.is_empty() && it.place.is_none();
     for delivery in laid.deliveries.iter().filter(is_claim) {
         let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
-        for (wave, mut object) in of_claim(workspace, laid, delivery, wave, diagnostics) {
-            let name = plain_name(object.name());
-            let path = folder(environment).child(&delivery.name);
-            finish(&mut object, environment, wave);
+        let objects = of_claim(workspace, laid, delivery, wave, diagnostics);
+        let path = folder(environment).child(&delivery.name);
+        let names = objects.iter().map(|it| short_name(it, environment));
+        for (object, name) in objects.iter().zip(names) {
+            check_merge_key(object, delivery, diagnostics);
             let composed = Composed {
                 title: delivery.title.clone(),
                 body: form::object(&object.node),
             };
             let file = path.child(&format!("{name}.yaml"));
             composition.files.insert(file, composed);
-            all.push(object);
         }
+        all.extend(objects.iter().cloned());
+        let expected = Expected::of(delivery, path, objects, Form::Flat);
+        composition.expected.push(expected);
     }
     all.extend(of_sets(laid));
     let project = project::project(laid, &all);
@@ -55,14 +61,14 @@ pub(super) fn write(
     }
 }
 
-/// A claim's Applications with their waves: what comes first, then the claim's folder, then its charts.
+/// A claim's Applications: what comes first, then the claim's folder, then its charts.
 fn of_claim(
     workspace: &Workspace,
     laid: &Laid<'_>,
     delivery: &Delivery,
     mut wave: usize,
     diagnostics: &mut Diagnostics,
-) -> Vec<(usize, Object)> {
+) -> Vec<Object> {
     let charts = delivery.releases.iter().map(|it| it.object.clone());
     let charts = overlay::with_common(charts.collect(), &laid.common, diagnostics);
     let own =
@@ -70,7 +76,8 @@ fn of_claim(
     let steps = [delivery.first.clone(), own.into_iter().collect(), charts];
     let mut applications = Vec::new();
     for objects in steps.into_iter().filter(|it| !it.is_empty()) {
-        applications.extend(objects.into_iter().map(|it| (wave, it)));
+        let finished = objects.into_iter();
+        applications.extend(finished.map(|it| finish(it, laid.environment, wave)));
         wave += 1;
     }
     applications
@@ -127,12 +134,10 @@ fn source(workspace: &Workspace, environment: &Environment, folder: &TreePath) -
 }
 
 /// Gives an Application its full name and its wave.
-fn finish(object: &mut Object, environment: &Environment, wave: usize) {
+fn finish(mut object: Object, environment: &Environment, wave: usize) -> Object {
     let name = environment.application(object.name());
-    let Some(metadata) = object.node.get_mut("metadata") else {
-        return;
-    };
-    if let Some(metadata) = metadata.as_mapping_mut() {
+    let metadata = object.node.get_mut("metadata");
+    if let Some(metadata) = metadata.and_then(Node::as_mapping_mut) {
         metadata.insert("name", name);
         let none = || Node::mapping(Mapping::new());
         let annotations = metadata.get_or_insert_with("annotations", none);
@@ -140,6 +145,14 @@ fn finish(object: &mut Object, environment: &Environment, wave: usize) {
             annotations.insert(WAVE, wave.to_string());
         }
     }
+    object
+}
+
+/// The name of an Application's file: its own without the environment, which the folder says.
+fn short_name(object: &Object, environment: &Environment) -> String {
+    let suffix = environment.application("");
+    let name = object.name();
+    plain_name(name.strip_suffix(&*suffix).unwrap_or(name))
 }
 
 /// The Application that brings the others. It is not among them, for it would wait for itself; and without a finalizer, for

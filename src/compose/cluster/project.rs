@@ -37,7 +37,7 @@ pub(super) fn project(laid: &Laid<'_>, applications: &[Object]) -> Node {
         let kind = [("group", Node::string(group)), ("kind", Node::string(kind))];
         Node::mapping(Mapping::from(kind))
     });
-    let sources = sources(argo.url.as_str(), applications);
+    let sources = sources(applications);
     let description = format!(
         "What the claims of environment {} use.",
         laid.environment.name
@@ -60,7 +60,7 @@ pub(super) fn project(laid: &Laid<'_>, applications: &[Object]) -> Node {
     node
 }
 
-fn sources<'a>(own: &'a str, applications: &'a [Object]) -> BTreeSet<&'a str> {
+fn sources(applications: &[Object]) -> BTreeSet<&str> {
     let spec = applications.iter().filter_map(|it| it.node.get("spec"));
     let sources = spec.flat_map(|it| {
         let several = it.get("sources").and_then(Node::as_sequence);
@@ -69,7 +69,7 @@ fn sources<'a>(own: &'a str, applications: &'a [Object]) -> BTreeSet<&'a str> {
             .chain(several.unwrap_or_default())
     });
     let addresses = sources.filter_map(|it| it.get("repoURL")?.as_str());
-    addresses.chain([own]).collect()
+    addresses.collect()
 }
 
 fn namespaces(laid: &Laid<'_>, applications: &[Object]) -> BTreeSet<String> {

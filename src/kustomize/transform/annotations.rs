@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, parallel};
 use crate::yaml::{FieldPath, Node, Tag};
 
 use super::super::config::specs_of;
-use super::super::each::each;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, list, sorted_pairs};
 use super::super::resource::{Resource, plain_key, set_tagged};
@@ -51,13 +50,14 @@ pub(super) fn set_pairs(
     if pairs.is_empty() {
         return Ok(());
     }
-    each(resources.list_mut(), |resource| {
+    let set = |resource: &mut Resource| {
         let gvk = resource.object.gvk();
         let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();
         pairs
             .iter()
             .try_for_each(|(key, value)| set_pair(resource, key, value, &specs))
-    })
+    };
+    parallel::try_map(resources.list_mut(), set).map(drop)
 }
 
 fn set_pair(

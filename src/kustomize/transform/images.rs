@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use regex::Regex;
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, parallel};
 use crate::yaml::{Node, View};
 
 use super::super::config::specs_of;
-use super::super::each::collect;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, IMAGE, list, text};
 use super::super::resource::{Resource, set_text};
@@ -27,7 +26,7 @@ pub(super) const TRANSFORM: Transform = Transform {
     run: |_, config, resources| {
         let image = Image::read(config.get("imageTag").unwrap_or(config));
         let specs = specs_of(list(config, "fieldSpecs"));
-        collect(resources.list_mut(), |it| image.change(it, &specs)).map(|_| ())
+        parallel::try_map(resources.list_mut(), |it| image.change(it, &specs)).map(drop)
     },
 };
 
@@ -72,7 +71,7 @@ struct Places {
 
 impl Places {
     fn of(resources: &mut Resources, specs: &[FieldSpec]) -> Result<Places, Diagnostic> {
-        let found = collect(resources.list_mut(), |it| parts(it, specs))?;
+        let found = parallel::try_map(resources.list_mut(), |it| parts(it, specs))?;
         let mut places = Places::default();
         for (at, parts) in found.into_iter().enumerate() {
             if !parts.is_empty() {

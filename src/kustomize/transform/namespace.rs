@@ -1,11 +1,10 @@
 //! `namespace`.
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, parallel};
 use crate::schema::Schemas;
 use crate::yaml::{Kind, Mapping, Node, Tag};
 
 use super::super::config::specs_of;
-use super::super::each::each;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::hash::remember;
 use super::super::kustomization::{FIELD_SPECS, flag, list, text};
@@ -112,7 +111,7 @@ pub(super) fn set_own(
 impl Namespace<'_> {
     fn move_all(&self, stage: &Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
         let schemas = &stage.context.schemas;
-        each(resources.list_mut(), |resource| {
+        parallel::try_map(resources.list_mut(), |resource| {
             remember(resource, schemas);
             self.move_one(schemas, resource)
         })?;

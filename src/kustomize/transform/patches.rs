@@ -6,11 +6,12 @@ use indexmap::IndexMap;
 
 use crate::diag::{Diagnostic, Source};
 use crate::patch::{self, Applied};
-use crate::yaml::{Node, Style, Tag, View, parse};
+use crate::yaml::{Node, Style, Tag, View, parse_with_duplicates};
 
+use super::super::duplicates::{self, Keep, one_of_each};
 use super::super::hash::remember;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
-use super::super::load::resources_of;
+use super::super::load::{resources_in, resources_of};
 use super::super::openapi::Needed;
 use super::super::resource::{Resource, set_field};
 use super::super::resources::{AnyId, Resources, id_of};
@@ -121,7 +122,7 @@ fn apply_entry(
         name: allowed("allowNameChange"),
         kind: allowed("allowKindChange"),
     };
-    match (read(&source, entry)?, entry.get("target")) {
+    match (read(stage, &source, entry)?, entry.get("target")) {
         (Patch::Strategic(patches), None) => {
             for patch in &patches {
                 warn_of_directives(stage, patch.node());
@@ -196,7 +197,7 @@ fn apply_json_entry(
             .at(entry)
         })?;
     let source = content(stage, entry, inline)?;
-    let Patch::Json(operations) = read(&source, entry)? else {
+    let Patch::Json(operations) = read(stage, &source, entry)? else {
         let message = "expected a list of JSON 6902 operations, found an object";
         return Err(Diagnostic::error("not-a-patch", message).at(entry));
     };
@@ -281,17 +282,33 @@ fn content(stage: &Stage<'_, '_>, entry: &Node, field: &str) -> Result<Arc<Sourc
 }
 
 /// A list is a JSON 6902 patch, anything else a strategic merge. Documents after a list are lost, as in kustomize.
-fn read(source: &Arc<Source>, entry: &Node) -> Result<Patch, Diagnostic> {
-    let mut documents = parse(source).unwrap_or_default().into_iter();
-    if documents
-        .next()
-        .is_some_and(|it| it.as_sequence().is_some())
-    {
-        return patch::parse_json6902(source).map(Patch::Json);
+fn read(
+    stage: &mut Stage<'_, '_>,
+    source: &Arc<Source>,
+    entry: &Node,
+) -> Result<Patch, Diagnostic> {
+    let (documents, duplicates) = parse_with_duplicates(source).unwrap_or_default();
+    let is_list = documents
+        .first()
+        .is_some_and(|it| it.as_sequence().is_some());
+    // A merge looks a key up and finds the first; a list goes through a map of Go, where the last one stays.
+    let keep = if is_list { Keep::Last } else { Keep::First };
+    let twice = !duplicates.is_empty();
+    let warnings = duplicates::warnings(duplicates, keep);
+    let warnings = warnings.map(|it| it.related(entry.span(), "the patch is named here"));
+    stage.context.diagnostics.extend(warnings);
+    let mut single = documents.iter().map(|it| one_of_each(it, keep));
+    match (is_list, twice) {
+        (true, false) => return patch::parse_json6902(source).map(Patch::Json),
+        (true, true) => {
+            let document = single.next().unwrap_or_else(Node::null);
+            return patch::json6902_in(source, document).map(Patch::Json);
+        }
+        (false, false) => resources_of(source),
+        (false, true) => resources_in(single.collect()),
     }
-    resources_of(source)
-        .map(Patch::Strategic)
-        .map_err(|faults| first(faults, entry))
+    .map(Patch::Strategic)
+    .map_err(|faults| first(faults, entry))
 }
 
 fn first(faults: crate::diag::Diagnostics, entry: &Node) -> Diagnostic {
@@ -495,6 +512,13 @@ impl Places {
             let warning = Diagnostic::warning("unmatched-patch", message).at(target);
             let names = resources.iter().map(|it| it.object.name());
             let warning = warning.did_you_mean(text(target, "name"), names);
+            let (kind, kinds) = (text(target, "kind"), || {
+                resources.iter().map(|it| it.object.kind())
+            });
+            let warning = match kinds().any(|it| it == kind) {
+                true => warning,
+                false => warning.did_you_mean(kind, kinds()),
+            };
             stage.context.diagnostics.push(warning);
         }
         Ok(found)

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::object::Gvk;
+use crate::patch::copy_size;
 use crate::yaml::{Kind, Node, Style, Tag, View, parse_one};
 
 use super::super::config::gvk_of;
@@ -31,6 +32,12 @@ pub(super) const TRANSFORM: Transform = Transform {
     fields: &[("replacements", Shape::List(&Shape::Record(REPLACEMENT)))],
     run: |stage, config, resources| replace_all(stage, list(config, "replacements"), resources),
 };
+
+/// How many values the replacements of one build may copy; a long text counts as several.
+const COPIED_MAX: usize = 4_000_000;
+
+/// About as much memory as a value takes.
+const VALUE_BYTES: usize = 64;
 
 /// Where a name goes when none is given.
 const NAME: &str = "metadata.name";
@@ -289,6 +296,7 @@ fn fill(
         [] => &default,
         fields => fields,
     };
+    let size = size(value)?;
     let mut matched = false;
     for at in names.places(selector.exact_name(), resources.len()) {
         let wanted = resources
@@ -299,6 +307,10 @@ fn fill(
         };
         matched = true;
         for field in fields {
+            stage.context.copied += size;
+            if stage.context.copied > COPIED_MAX {
+                return Err(too_large().at(field));
+            }
             copy(resource, field, value, target.get("options"))
                 .map_err(|it| it.related(target.span(), "the target"))?;
             resource.settle();
@@ -318,6 +330,18 @@ fn fill(
             .any(|part| path.starts_with(part))
     };
     Ok(matched && fields.iter().any(identity))
+}
+
+/// How much a copy of a value adds, in values.
+fn size(value: &Node) -> Result<usize, Diagnostic> {
+    let text = value.as_str().map_or(0, |it| it.len() / VALUE_BYTES);
+    let values = copy_size(value).map_err(|_| too_large().at(value))?;
+    Ok(values + text)
+}
+
+fn too_large() -> Diagnostic {
+    let message = "replacements make the objects too large or too deep";
+    Diagnostic::error("bad-replacement", message).help("a copy of a field into itself doubles it")
 }
 
 fn is_wanted(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> bool {
@@ -411,15 +435,7 @@ fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Dia
             return Err(Diagnostic::error("bad-replacement", message).at(options));
         };
         let delimiter = text(options, "delimiter");
-        let mut parts: Vec<&str> = old.split(delimiter).collect();
-        match usize::try_from(index(options)) {
-            Err(_) => parts.insert(0, &new),
-            Ok(at) => match parts.get_mut(at) {
-                Some(part) => *part = &new,
-                None => parts.push(&new),
-            },
-        }
-        new = parts.join(delimiter);
+        new = with_part(old, delimiter, index(options), &new);
     }
     if field.is_scalar() {
         let tag = if field.has_origin() {
@@ -432,6 +448,22 @@ fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Dia
         *field = value.clone();
     }
     Ok(())
+}
+
+/// The text with one of its parts replaced; an index that has no part adds one, before or behind.
+fn with_part(text: &str, delimiter: &str, index: i64, new: &str) -> String {
+    let Ok(index) = usize::try_from(index) else {
+        return [new, delimiter, text].concat();
+    };
+    let mut parts = text.split(delimiter);
+    let before = parts.by_ref().take(index);
+    let start: usize = before.map(|it| it.len() + delimiter.len()).sum();
+    let Some(part) = parts.next() else {
+        return [text, delimiter, new].concat();
+    };
+    let (before, rest) = text.split_at(start);
+    let (_, after) = rest.split_at(part.len());
+    [before, new, after].concat()
 }
 
 /// The type that a value has, as a stated one: another text must not change it.

@@ -76,21 +76,28 @@ pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
     }
 }
 
-/// Reads a file that holds one document as [`parse_one`] does, but takes keys that stand twice: both entries are in the map, and
-/// the diagnostics tell of them.
-pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnostics), Diagnostics> {
+/// Reads all documents as [`parse`] does, but takes keys that stand twice: both entries are in the map, and the diagnostics tell
+/// of them.
+pub fn parse_with_duplicates(
+    source: &Arc<Source>,
+) -> Result<(Vec<Node>, Diagnostics), Diagnostics> {
     let only_duplicates = |it: &Diagnostics| it.iter().all(|it| it.code == "duplicate-key");
-    match parse_one(source) {
+    match parse(source) {
         Err(faults) if only_duplicates(&faults) => {
             let anchors = Anchors::new(&source.text);
             let scanner = Scanner::new(source, 0..source.text.len(), false);
-            let (mut documents, faults) = Parser::new(scanner, anchors, Mode::All).documents();
-            match documents.len() {
-                1 => Ok((documents.remove(0), faults)),
-                _ => Err(faults),
-            }
+            Ok(Parser::new(scanner, anchors, Mode::All).documents())
         }
-        other => other.map(|node| (node, Diagnostics::default())),
+        other => other.map(|documents| (documents, Diagnostics::default())),
+    }
+}
+
+/// Reads a file that holds one document as [`parse_one`] does, but takes keys that stand twice.
+pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnostics), Diagnostics> {
+    let (mut documents, duplicates) = parse_with_duplicates(source)?;
+    match documents.len() {
+        1 => Ok((documents.remove(0), duplicates)),
+        _ => parse_one(source).map(|node| (node, duplicates)),
     }
 }
 

@@ -1,0 +1,46 @@
+//! `pleach vendor --check`
+
+use super::super::session::{self, Session};
+use super::super::{Outcome, cache};
+use super::{copy, placed};
+use crate::chart::{LOCK, Lock, Request};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::disk::Folder;
+use crate::load::Workspace;
+use crate::tree::TreePath;
+use crate::{Options, charts};
+
+/// Whether the lock is what claims ask for: no more, no less, and copies are there where they are wanted.
+pub(super) fn check(session: &Session<'_>, workspace: &Workspace, lock: &Lock) -> Outcome {
+    let options = Options {
+        cache: cache::open(session.global),
+        ..Options::default()
+    };
+    let (requests, said) = charts(&session.files, &options);
+    // That the lock lacks a chart is told for every one below, for ranges and for exact versions alike.
+    let is_told = |it: &Diagnostic| matches!(it.code, "floating-version" | "stale-pin");
+    let said = said.into_iter().filter(|it| !is_told(it));
+    let mut diagnostics: Diagnostics = said.map(session::raise).collect();
+    let unlocked = |it: &&Request| {
+        let pin = lock.pin(it);
+        pin.is_none_or(|pin| pin.requested != it.requested())
+    };
+    for request in requests.iter().filter(unlocked) {
+        let message = format!("chart `{}` is not in `{LOCK}`", request.title());
+        let fault = Diagnostic::error("missing-chart", message);
+        diagnostics.push(placed(request, fault).help("run `pleach vendor`, which pins it"));
+    }
+    let copies = Folder::open(&session.files.locate(&workspace.chart_copies));
+    for pin in lock.pins.iter().filter(|_| workspace.copies_charts) {
+        let is_there = |files: &Folder| copy(files, &TreePath::root(), pin).is_some();
+        if !copies.as_ref().is_ok_and(is_there) {
+            let (folder, title) = (&workspace.chart_copies, pin.title());
+            let message = format!("`{folder}` has no copy of `{title}`");
+            let mut fault = Diagnostic::error("missing-chart", message);
+            fault.span = pin.span.clone();
+            diagnostics.push(fault.help("run `pleach vendor`, which puts it there"));
+        }
+    }
+    diagnostics.tidy();
+    session.report(&diagnostics)
+}

@@ -1,0 +1,228 @@
+//! `pleach vendor`: pulls the charts that claims ask for and pins them in `pleach.lock`. It is the one command that reaches the
+//! network, beside `publish`.
+
+mod check;
+mod pins;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use super::session::Session;
+use super::{Global, Outcome, cache, output};
+use crate::chart::{LOCK, Lock, Pin, Request, cache_path, copy_names, digest};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::disk::{self, Folder};
+use crate::load::Workspace;
+use crate::net::Network;
+use crate::tree::{Files, TreePath};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Move the pins of these charts to the newest version that claims admit; of all charts where none is named
+    #[arg(long, value_name = "NAME", num_args = 0..)]
+    update: Option<Vec<String>>,
+    /// Put a copy of each archive into the workspace, for those who render without this cache; `spec.charts.vendor` in
+    /// pleach.yaml does so always
+    #[arg(long)]
+    copies: bool,
+    /// Only say whether pleach.lock pins what claims ask for, without the network
+    #[arg(long, conflicts_with_all = ["update", "copies"])]
+    check: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let session = Session::open(global)?;
+    let _lock = disk::Lock::take(&session.workspace_file())?;
+    let read = Workspace::read(&session.files).and_then(|it| Ok((it, Lock::read(&session.files)?)));
+    let (workspace, old) = match read {
+        Ok(read) => read,
+        Err(faults) => return Ok(session.report(&faults)),
+    };
+    if arguments.check {
+        return Ok(check::check(&session, &workspace, &old));
+    }
+    known_names(arguments, &old)?;
+    let folder = cache::folder(global)
+        .context("there is no folder for caches here: name one with `--cache DIR`")?;
+    // Before anything is pulled: a cache that takes nothing is no claim's fault.
+    disk::make_folder(&folder.join("charts"))?;
+    let vendor = Vendor {
+        network: Network::new(cache::credentials()),
+        folder,
+        copies: arguments.copies || workspace.copies_charts,
+        update: arguments.update.as_deref(),
+        pulled: AtomicUsize::new(0),
+        session: &session,
+        workspace,
+        old,
+    };
+    let mut diagnostics = Diagnostics::default();
+    let pins = vendor.pins(&mut diagnostics)?;
+    let found = session.report(&diagnostics);
+    match pins {
+        Some(pins) if found == Outcome::Clean => vendor.finish(&Lock::new(pins)),
+        // Another run may find what this one could not reach.
+        _ if diagnostics.iter().any(|it| it.code == "unreachable") => bail!("nothing was pinned"),
+        _ => {
+            output::error("nothing was pinned");
+            Ok(Outcome::Findings)
+        }
+    }
+}
+
+/// A name that is meant for another: an update of nothing would look like one that found nothing new.
+fn known_names(arguments: &Arguments, old: &Lock) -> Result<()> {
+    let known = || old.pins.iter().map(|it| it.name.as_str());
+    for name in arguments.update.iter().flatten() {
+        if !known().any(|it| it == name) {
+            let near = crate::diag::nearest(name, known());
+            let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
+            bail!("`{LOCK}` has no chart `{name}`{help}");
+        }
+    }
+    Ok(())
+}
+
+/// The copy of an archive in a folder, if it is the archive.
+fn copy(files: &dyn Files, folder: &TreePath, pin: &Pin) -> Option<Arc<[u8]>> {
+    let mut copies = copy_names(pin).into_iter();
+    copies.find_map(|it| {
+        files
+            .read(&folder.child(&it))
+            .ok()
+            .filter(|it| digest(it) == pin.digest)
+    })
+}
+
+fn placed(request: &Request, fault: Diagnostic) -> Diagnostic {
+    match (&request.span, &fault.span) {
+        (Some(span), None) => fault.at(span),
+        _ => fault,
+    }
+}
+
+struct Vendor<'a> {
+    session: &'a Session<'a>,
+    workspace: Workspace,
+    old: Lock,
+    network: Network,
+    folder: PathBuf,
+    copies: bool,
+    /// `None` keeps all pins, no names moves all.
+    update: Option<&'a [String]>,
+    /// How many archives were pulled.
+    pulled: AtomicUsize,
+}
+
+impl Vendor<'_> {
+    /// Writes the lock and the copies, and says what became different.
+    fn finish(&self, new: &Lock) -> Result<Outcome> {
+        let text = new.to_text();
+        let is_first = self.old.pins.is_empty() && new.pins.is_empty();
+        if !is_first && text != self.old_text() {
+            disk::store(&self.session.root.join(LOCK), text.as_bytes())?;
+        }
+        if self.copies {
+            self.write_copies(new)?;
+        }
+        output::text(&self.changes(new))?;
+        let count = match new.pins.len() {
+            0 => "no claim asks for a chart of a repository".to_string(),
+            1 => format!("1 chart in {LOCK}"),
+            count => format!("{count} charts in {LOCK}"),
+        };
+        let pulled = match self.pulled.load(Ordering::Relaxed) {
+            0 => String::new(),
+            pulled => format!(", {pulled} pulled"),
+        };
+        output::note(&format!("{count}{pulled}\n"));
+        Ok(Outcome::Clean)
+    }
+
+    fn old_text(&self) -> String {
+        let bytes = self.session.files.read(&TreePath::root().child(LOCK));
+        bytes.map_or(String::new(), |it| {
+            String::from_utf8_lossy(&it).into_owned()
+        })
+    }
+
+    fn changes(&self, new: &Lock) -> String {
+        let mut lines = String::new();
+        for pin in &new.pins {
+            let old = self.old.pins.iter().find(|it| it.key() == pin.key());
+            let (name, version) = (&pin.name, &pin.version);
+            match old {
+                None => lines.push_str(&format!("pinned  {name} {} → {version}\n", pin.requested)),
+                Some(old) if old.version != *version => {
+                    lines.push_str(&format!("updated {name} {} → {version}\n", old.version));
+                }
+                Some(old) if old.digest != pin.digest => {
+                    lines.push_str(&format!(
+                        "updated {name} {version}: another archive of the same version\n"
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        let is_gone = |it: &&Pin| !new.pins.iter().any(|pin| pin.key() == it.key());
+        for pin in self.old.pins.iter().filter(is_gone) {
+            lines.push_str(&format!(
+                "removed {} {} ({})\n",
+                pin.name, pin.version, pin.requested
+            ));
+        }
+        lines
+    }
+
+    /// Puts the archives into the workspace, and takes out those of pins that are gone.
+    fn write_copies(&self, new: &Lock) -> Result<()> {
+        let folder = self.session.files.locate(&self.workspace.chart_copies);
+        let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+        for pin in &new.pins {
+            let [plain, long] = copy_names(pin);
+            let name = match taken.get(&plain) {
+                Some(other) if *other != pin.digest => long,
+                _ => plain,
+            };
+            taken.insert(name.clone(), &pin.digest);
+            let standing = self
+                .session
+                .files
+                .read(&self.workspace.chart_copies.child(&name));
+            if standing.is_ok_and(|it| digest(&it) == pin.digest) {
+                continue;
+            }
+            let cache = Folder::open(&self.folder)
+                .ok()
+                .and_then(|it| it.read(&cache_path(&pin.digest)).ok());
+            let bytes =
+                cache.or_else(|| copy(&self.session.files, &self.workspace.chart_copies, pin));
+            let bytes = bytes.with_context(|| {
+                format!("the archive of `{}` is gone from the cache", pin.title())
+            })?;
+            disk::store(&folder.join(&name), &bytes)?;
+        }
+        for (name, pin) in self
+            .old
+            .pins
+            .iter()
+            .flat_map(|pin| copy_names(pin).map(|it| (it, pin)))
+        {
+            let path = self.workspace.chart_copies.child(&name);
+            let is_ours = self
+                .session
+                .files
+                .read(&path)
+                .is_ok_and(|it| digest(&it) == pin.digest);
+            if is_ours && !taken.contains_key(&name) {
+                disk::remove(&folder.join(&name))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! What claims ask for, round by round, until nothing new is asked; each with its archive at hand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::{Result, bail};
+
+use super::{Vendor, copy, placed};
+use crate::chart::{Cache, LOCK, Lock, Pin, Request, cache_path, digest};
+use crate::diag::{Diagnostic, Diagnostics, Severity, each};
+use crate::disk::{self, Folder};
+use crate::net::{Located, Place};
+use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
+use crate::{Options, charts};
+
+/// A chart's values can make a claim ask for other charts; more often than that it is a circle.
+const ROUNDS_MAX: usize = 16;
+/// Pulls at once: they wait for servers, not for the processor.
+const PULLS_MAX: usize = 8;
+
+type Key = (String, String, String);
+
+fn key((repository, name, requested): (&str, &str, &str)) -> Key {
+    (
+        repository.to_string(),
+        name.to_string(),
+        requested.to_string(),
+    )
+}
+
+impl Vendor<'_> {
+    /// The pins of all that is asked for. `None` where claims could not be rendered far enough, or a chart could not be had.
+    pub(super) fn pins(&self, diagnostics: &mut Diagnostics) -> Result<Option<Vec<Pin>>> {
+        let mut found: BTreeMap<Key, Pin> = BTreeMap::new();
+        let workers = rayon::ThreadPoolBuilder::new()
+            .num_threads(PULLS_MAX)
+            .build()?;
+        for _ in 0..ROUNDS_MAX {
+            let (requests, faults) = self.requests(&found)?;
+            let missing: Vec<&Request> = requests
+                .iter()
+                .filter(|it| !found.contains_key(&key(it.key())))
+                .collect();
+            if missing.is_empty() {
+                let is_error = faults.has_errors();
+                diagnostics.extend(
+                    faults
+                        .into_iter()
+                        .filter(|it| it.severity == Severity::Error),
+                );
+                let asked =
+                    |it: &(Key, Pin)| requests.iter().any(|request| key(request.key()) == it.0);
+                let pins = found.into_iter().filter(asked).map(|it| it.1);
+                return Ok((!is_error).then(|| pins.collect()));
+            }
+            let pins = workers.install(|| {
+                each(missing, diagnostics, |request, diagnostics| {
+                    diagnostics.keep(self.pin(request).map_err(|fault| placed(request, fault)))
+                })
+            });
+            if diagnostics.has_errors() {
+                return Ok(None);
+            }
+            found.extend(pins.into_iter().flatten().map(|it| (key(it.key()), it)));
+        }
+        bail!("the values of charts make claims ask for ever more charts");
+    }
+
+    /// What is asked for with the charts that are pinned so far.
+    fn requests(&self, found: &BTreeMap<Key, Pin>) -> Result<(Vec<Request>, Diagnostics)> {
+        let kept = self
+            .old
+            .pins
+            .iter()
+            .filter(|it| !found.contains_key(&key(it.key())));
+        let lock = Lock::new(found.values().chain(kept).cloned());
+        let files = WithLock {
+            files: &self.session.files,
+            text: lock.to_text().into_bytes().into(),
+        };
+        let cache = Folder::open(&self.folder).ok();
+        let options = Options {
+            cache: cache.map(|it| Cache(Arc::new(it))),
+            ..Options::default()
+        };
+        Ok(charts(&files, &options))
+    }
+
+    fn is_moved(&self, request: &Request) -> bool {
+        self.update
+            .is_some_and(|names| names.is_empty() || names.contains(&request.name))
+    }
+
+    /// The pin of a request, with its archive at hand.
+    fn pin(&self, request: &Request) -> Result<Pin, Diagnostic> {
+        let place = self.place(request);
+        if let Some(pin) = self.old.pin(request).filter(|_| !self.is_moved(request)) {
+            self.have_again(request, &place, pin)?;
+            return Ok(Pin {
+                requested: request.requested().to_string(),
+                ..pin.clone()
+            });
+        }
+        let located = self.network.locate(request, &place)?;
+        let digest = self.have(request, &place, &located)?;
+        Ok(Pin {
+            repository: request.repository.clone(),
+            name: request.name.clone(),
+            requested: request.requested().to_string(),
+            version: located.version,
+            digest,
+            // A query may hold a signature, which is for one pull and for nobody else.
+            origin: located.origin.split('?').next().unwrap_or("").to_string(),
+            span: None,
+        })
+    }
+
+    fn place(&self, request: &Request) -> Place {
+        let address = self.workspace.mirrored(&request.repository);
+        let source = self.workspace.source(&address);
+        let insecure = source.and_then(|it| it.access.get("insecure")?.as_bool());
+        Place {
+            plain: request.plain || insecure == Some(true),
+            address,
+        }
+    }
+
+    /// Makes sure that the archive of a pin is at hand. It may have moved; it must not have changed.
+    fn have_again(&self, request: &Request, place: &Place, pin: &Pin) -> Result<(), Diagnostic> {
+        if copy(&self.session.files, &self.workspace.chart_copies, pin).is_some() {
+            return Ok(());
+        }
+        match self.have(request, place, &Located::of(pin)) {
+            // An archive that is another one is what the digest is there to tell; any other fault may be one of the place.
+            Err(fault) if fault.code != "wrong-digest" => {}
+            had => return had.map(drop),
+        }
+        let exact = Request {
+            version: Some(pin.version.clone()),
+            digest: None,
+            ..request.clone()
+        };
+        let located = self.network.locate(&exact, place)?;
+        self.have(
+            request,
+            place,
+            &Located {
+                digest: Some(pin.digest.clone()),
+                ..located
+            },
+        )?;
+        Ok(())
+    }
+
+    /// Makes sure that an archive is in the cache, and gives its digest.
+    fn have(
+        &self,
+        request: &Request,
+        place: &Place,
+        located: &Located,
+    ) -> Result<String, Diagnostic> {
+        let cached = |wanted: &String| {
+            let cache = Folder::open(&self.folder).ok()?;
+            let bytes = cache.read(&cache_path(wanted)).ok()?;
+            (digest(&bytes) == *wanted).then(|| wanted.clone())
+        };
+        if let Some(digest) = located.digest.as_ref().and_then(cached) {
+            return Ok(digest);
+        }
+        let bytes = self.network.pull(request, place, located)?;
+        self.pulled.fetch_add(1, Ordering::Relaxed);
+        let digest = digest(&bytes);
+        let file = self.folder.join(cache_path(&digest).as_str());
+        disk::store(&file, &bytes)
+            .map_err(|error| Diagnostic::error("unwritable-cache", error.to_string()))?;
+        Ok(digest)
+    }
+}
+
+/// The workspace with another lock.
+struct WithLock<'a> {
+    files: &'a Folder,
+    text: Arc<[u8]>,
+}
+
+impl Files for WithLock<'_> {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        match path.as_str() == LOCK {
+            true => Ok(self.text.clone()),
+            false => self.files.read(path),
+        }
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        self.files.list(folder)
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        match path.as_str() == LOCK {
+            true => Ok(Some(EntryKind::File)),
+            false => self.files.kind(path),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Claims and environments as a table: what changes where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use crate::compare::{Changed, Comparison, Section, matrix};
+
+use super::super::View;
+use super::super::words::{headings, name, sign};
+use super::{escaped, title};
+
+/// More columns than these say nothing to a reader; rows and columns without a change are left out first.
+const COLUMNS_MAX: usize = 60;
+
+pub(super) fn write(
+    comparison: &Comparison,
+    sections: &[Section<'_>],
+    view: &View<'_>,
+    page: &mut String,
+) {
+    let matrix = matrix(comparison);
+    // What is compared as a whole has no environments.
+    if comparison.environments.is_empty() || comparison.environments.iter().all(|it| it.name == ".")
+    {
+        return;
+    }
+    let changed: BTreeSet<&str> = comparison.environments.iter().map(|it| &*it.name).collect();
+    let mut columns: BTreeSet<&str> = matrix
+        .values()
+        .flat_map(|row| row.keys().copied())
+        .collect();
+    if columns.len() > COLUMNS_MAX {
+        columns = changed.iter().copied().take(COLUMNS_MAX).collect();
+    }
+    let all: BTreeMap<&str, usize> = comparison
+        .environments
+        .iter()
+        .map(|it| (&*it.name, it.findings.len()))
+        .collect();
+    page.push_str("<section id=\"matrix\"><h2>Claims and environments <small>choose a cell, a row or a column to see only that</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>claim</button></th>");
+    for column in &columns {
+        let name = escaped(column);
+        let flag = flag(all.get(column).copied().unwrap_or(0));
+        let _ = write!(
+            page,
+            "<th scope=\"col\"><button data-environment=\"{name}\" aria-pressed=\"false\">{name} {flag}</button></th>"
+        );
+    }
+    page.push_str("</tr></thead><tbody>\n");
+    let places = places(sections, view);
+    for (claim, row) in &matrix {
+        if claim.is_empty() && row.values().all(Vec::is_empty) {
+            continue;
+        }
+        head(claim, places.get(*claim).map_or("", |it| it), page);
+        for column in &columns {
+            cell(comparison, claim, column, row.get(column), page);
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody></table></div></section>\n");
+}
+
+/// Where each claim stands and who owns it, in one line.
+fn places(sections: &[Section<'_>], view: &View<'_>) -> BTreeMap<String, String> {
+    let headings = sections.iter().flat_map(|it| headings(it, view));
+    let one = headings.map(|it| {
+        let mut words = it.places.first().cloned().into_iter().collect::<Vec<_>>();
+        words.extend(it.owners);
+        (it.title, words.join(" · "))
+    });
+    one.collect()
+}
+
+fn head(claim: &str, under: &str, page: &mut String) {
+    let (name, data) = match claim {
+        "" => ("everything else".to_string(), String::new()),
+        claim => (
+            title(claim),
+            format!(" data-claim=\"{}\" aria-pressed=\"false\"", escaped(claim)),
+        ),
+    };
+    let under = escaped(under);
+    let _ = write!(
+        page,
+        "<tr><th scope=\"row\"><button{data}><span class=\"name\">{name}</span><span class=\"under\">{under}</span></button></th>"
+    );
+}
+
+fn cell(
+    comparison: &Comparison,
+    claim: &str,
+    environment: &str,
+    objects: Option<&Vec<&Changed>>,
+    page: &mut String,
+) {
+    let Some(objects) = objects else {
+        page.push_str("<td><span class=\"none\" title=\"not there\">–</span></td>");
+        return;
+    };
+    if objects.is_empty() {
+        page.push_str("<td><span class=\"same\" title=\"does not change\">·</span></td>");
+        return;
+    }
+    let mut counts: BTreeMap<(&str, char), usize> = BTreeMap::new();
+    for it in objects {
+        let kind = &it.change.kind;
+        *counts.entry((name(kind), sign(kind))).or_default() += 1;
+    }
+    let counts: String = counts
+        .iter()
+        .map(|((word, sign), many)| {
+            let sign = escaped(&sign.to_string());
+            format!("<span class=\"{word}\" title=\"{word}\">{sign}{many}</span>")
+        })
+        .collect();
+    let found = comparison
+        .environments
+        .iter()
+        .filter(|it| it.name == environment);
+    let found = found
+        .flat_map(|it| &it.findings)
+        .filter(|it| it.claim.as_ref().map_or("", |it| &it.title) == claim);
+    let data = match claim {
+        "" => String::new(),
+        claim => format!(" data-claim=\"{}\"", escaped(claim)),
+    };
+    let environment = escaped(environment);
+    let _ = write!(
+        page,
+        "<td><button{data} data-environment=\"{environment}\" aria-pressed=\"false\"><span class=\"cell\">{counts}{}</span></button></td>",
+        flag(found.count())
+    );
+}
+
+fn flag(many: usize) -> String {
+    match many {
+        0 => String::new(),
+        many => format!("<span class=\"flag stop\" title=\"dangers\">!{many}</span>"),
+    }
+}

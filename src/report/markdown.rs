@@ -1,0 +1,412 @@
+//! Changes as Markdown, for the comment of a pull request: a table first, large parts folded, and never more than a number of
+//! bytes.
+//!
+//! Whatever stands in the user's files comes in as code or escaped, so that nothing of it is Markdown: a fence is longer than any
+//! run of backticks in it, and a part that does not fit is left out as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use crate::compare::{Comparison, FoundGroup, Group, Section, findings, sections};
+use crate::danger::DISCLAIMER;
+use crate::diag::Severity;
+use crate::diff::ChangeKind;
+
+use super::View;
+use super::summary::counted;
+use super::words::{
+    Heading, Mark, clipped, count, headings, place, printable, rows, shorten, sign, titles,
+};
+
+/// What the report is told about where it is read.
+pub struct MarkdownOptions<'a> {
+    /// Bytes that the whole must not exceed. A comment on GitHub has at most 65,536 characters.
+    pub bytes_max: usize,
+    /// Where the rest is, if it does not fit: a link, or a command.
+    pub rest: &'a str,
+}
+
+/// A line by which a later run finds the comment again.
+const MARKER: &str = "<!-- pleach diff -->";
+
+/// A change of more rows is folded.
+const ROWS_OPEN: usize = 12;
+
+/// Bytes of the rows of one change, and characters of a row; rows of the table; names in a cell.
+const GROUP_BYTES_MAX: usize = 8 * 1024;
+const ROW_MAX: usize = 300;
+const TABLE_MAX: usize = 40;
+const NAMES_MAX: usize = 10;
+
+/// What is kept for the words that say how much is left out.
+const TAIL_BYTES: usize = 400;
+
+/// The report, of at most `bytes_max` bytes.
+pub fn markdown(
+    comparison: &Comparison,
+    sides: [&str; 2],
+    view: &View<'_>,
+    options: &MarkdownOptions<'_>,
+) -> String {
+    let sections = sections(comparison);
+    let findings = findings(comparison);
+    let mut page = Page {
+        text: String::new(),
+        bytes_max: options.bytes_max.saturating_sub(TAIL_BYTES),
+        left_out: 0,
+    };
+    let [before, after] = sides.map(|it| code(&clipped(it, 60)));
+    let counted = match sections.is_empty() {
+        true => "nothing changes".to_string(),
+        false => count(comparison),
+    };
+    page.push(
+        &format!("{MARKER}\n### {counted}\n\n{before} → {after}\n"),
+        0,
+    );
+    page.table(&sections, &findings, view);
+    page.findings(&findings, view);
+    page.notes(comparison);
+    for section in &sections {
+        page.section(section, view);
+    }
+    page.finish(options.rest)
+}
+
+struct Page {
+    text: String,
+    bytes_max: usize,
+    /// Changes that did not fit.
+    left_out: usize,
+}
+
+impl Page {
+    /// Adds a part that stands for so many changes, if it fits.
+    fn push(&mut self, part: &str, changes: usize) -> bool {
+        let fits = self.text.len() + part.len() <= self.bytes_max;
+        match fits {
+            true => self.text.push_str(part),
+            false => self.left_out += changes,
+        }
+        fits
+    }
+
+    fn table(&mut self, sections: &[Section<'_>], findings: &[FoundGroup<'_>], view: &View<'_>) {
+        if sections.is_empty() {
+            return;
+        }
+        let mut table = String::from("\n| what | changes | where | danger |\n|---|---|---|---|\n");
+        let rows: Vec<String> = sections
+            .iter()
+            .map(|it| table_row(it, findings, view))
+            .collect();
+        for row in rows.iter().take(TABLE_MAX) {
+            // The table is no more than a quarter of the whole.
+            if table.len() + row.len() > self.bytes_max / 4 {
+                break;
+            }
+            table.push_str(row);
+        }
+        let shown = table.lines().count().saturating_sub(3);
+        if shown < rows.len() {
+            let _ = writeln!(table, "| … {} more | | | |", rows.len() - shown);
+        }
+        self.push(&table, 0);
+    }
+
+    fn findings(&mut self, findings: &[FoundGroup<'_>], view: &View<'_>) {
+        if findings.is_empty() {
+            return;
+        }
+        let many = counted(findings.len(), "danger");
+        let head = format!("\n#### {many}\n\n{}\n\n", sentence(DISCLAIMER));
+        if !self.push(&head, 0) {
+            return;
+        }
+        let limit = self.bytes_max / 3;
+        for (at, it) in findings.iter().enumerate() {
+            let line = finding(it, view);
+            if self.text.len() + line.len() > limit + head.len() || !self.push(&line, 0) {
+                let more = findings.len() - at;
+                self.push(&format!("- … {more} more\n"), 0);
+                break;
+            }
+        }
+    }
+
+    fn notes(&mut self, comparison: &Comparison) {
+        let notes: Vec<_> = comparison.notes.iter().collect();
+        for (at, note) in notes.iter().enumerate() {
+            let line = format!("\n> ⚠️ {}\n", sentence(&text(&clipped(&note.message, 400))));
+            if self.text.len() + line.len() > self.bytes_max / 2 || !self.push(&line, 0) {
+                let more = notes.len() - at;
+                self.push(&format!("\n> ⚠️ {}\n", counted(more, "more note")), 0);
+                break;
+            }
+        }
+    }
+
+    fn section(&mut self, section: &Section<'_>, view: &View<'_>) {
+        let mut head = heading(&headings(section, view));
+        for it in &section.groups {
+            let part = format!("{head}{}", group(it));
+            if self.push(&part, it.places.len()) {
+                head.clear();
+            }
+        }
+    }
+
+    fn finish(mut self, rest: &str) -> String {
+        if self.left_out > 0 {
+            let many = counted(self.left_out, "change");
+            let rest = match rest.starts_with("https://") || rest.starts_with("http://") {
+                true => format!(
+                    "<{}>",
+                    clipped(rest, 200).replace(['<', '>', ' ', '\n'], "")
+                ),
+                false => code(&clipped(rest, 200)),
+            };
+            let _ = write!(self.text, "\n**{many} more** did not fit here: {rest}\n");
+        }
+        self.text
+    }
+}
+
+fn table_row(section: &Section<'_>, findings: &[FoundGroup<'_>], view: &View<'_>) -> String {
+    let headings = headings(section, view);
+    let mut names: Vec<String> = headings.iter().map(|it| cell(&it.title)).collect();
+    if names.is_empty() {
+        names.push("objects".to_string());
+    }
+    shorten(&mut names, 3);
+    let mut owners: Vec<String> = headings
+        .iter()
+        .flat_map(|it| &it.owners)
+        .map(|it| cell(it))
+        .collect();
+    owners.dedup();
+    shorten(&mut owners, 2);
+    if !owners.is_empty() {
+        names.push(format!("owned by {}", owners.join(", ")));
+    }
+    let mut environments: Vec<&str> = Vec::new();
+    let mut objects = BTreeSet::new();
+    for group in &section.groups {
+        for place in &group.places {
+            environments.push(place.environment);
+            // An object stands in several groups where its fields change in different environments.
+            objects.insert((sign(group.kind), place.environment, &place.object.change.id));
+        }
+    }
+    let mut counts = BTreeMap::<char, usize>::new();
+    objects
+        .iter()
+        .for_each(|it| *counts.entry(it.0).or_default() += 1);
+    environments.sort_unstable();
+    environments.dedup();
+    let mut environments: Vec<String> = environments.iter().map(|it| cell(it)).collect();
+    shorten(&mut environments, NAMES_MAX);
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(sign, many)| cell(&format!("{sign}{many}")))
+        .collect();
+    let own = findings.iter().filter(|it| {
+        let claim = it.found.claim.as_ref().map(|it| &*it.title);
+        match headings.is_empty() {
+            true => claim.is_none(),
+            false => headings.iter().any(|it| Some(&*it.title) == claim),
+        }
+    });
+    let own: Vec<_> = own.collect();
+    let danger = match own
+        .iter()
+        .any(|it| it.found.finding.danger.severity == Severity::Error)
+    {
+        _ if own.is_empty() => String::new(),
+        true => format!("🛑 {}", own.len()),
+        false => format!("⚠️ {}", own.len()),
+    };
+    let (names, counts) = (names.join("<br>"), counts.join(" "));
+    format!(
+        "| {names} | {counts} | {} | {danger} |\n",
+        environments.join(" ")
+    )
+}
+
+fn finding(it: &FoundGroup<'_>, view: &View<'_>) -> String {
+    let finding = &it.found.finding;
+    let sign = match finding.danger.severity {
+        Severity::Error => "🛑",
+        _ => "⚠️",
+    };
+    let mut names: Vec<String> = it.environments.iter().map(|it| code(it)).collect();
+    shorten(&mut names, NAMES_MAX);
+    let in_ = match &*it.environments {
+        ["."] => String::new(),
+        _ => format!(" in {}", names.join(", ")),
+    };
+    let at = it
+        .found
+        .place
+        .as_ref()
+        .map(|it| format!(" ({})", code(&place(it, view))));
+    let message = text(&clipped(&finding.message, 400));
+    format!(
+        "- {sign} **{}**{in_}: {message}{}\n",
+        finding.danger.code,
+        at.unwrap_or_default()
+    )
+}
+
+fn heading(headings: &[Heading]) -> String {
+    let titles: Vec<String> = headings.iter().map(|it| code(&it.title)).collect();
+    let mut titles = titles;
+    shorten(&mut titles, NAMES_MAX);
+    if titles.is_empty() {
+        return "\n".to_string();
+    }
+    let mut head = format!("\n#### {}\n\n", titles.join(", "));
+    if let [only] = headings {
+        let mut words: Vec<String> = only.places.iter().map(|it| code(it)).collect();
+        shorten(&mut words, 4);
+        if !only.owners.is_empty() {
+            let owners: Vec<String> = only.owners.iter().map(|it| code(it)).collect();
+            words.push(format!("owned by {}", owners.join(", ")));
+        }
+        if !words.is_empty() {
+            let _ = writeln!(head, "{}\n", words.join(", "));
+        }
+    }
+    head
+}
+
+/// One change: its objects, and the rows in a fence; folded where they are many.
+fn group(group: &Group<'_>) -> String {
+    let titles: Vec<String> = titles(group)
+        .iter()
+        .map(|it| clipped(it, ROW_MAX))
+        .collect();
+    let sign = sign(group.kind);
+    let title = match &*titles {
+        [only] => format!("{sign} {only}"),
+        _ => format!("{sign} {} alike", counted(group.objects(), "object")),
+    };
+    let mut body = String::new();
+    if titles.len() > 1 {
+        titles
+            .iter()
+            .for_each(|it| _ = writeln!(body, "- {}", code(it)));
+        body.push('\n');
+    }
+    let (fence, many) = fenced(group);
+    body.push_str(&fence);
+    if *group.kind == ChangeKind::Removed && titles.len() == 1 {
+        return format!("{}\n\n", code(&title));
+    }
+    if many + titles.len() <= ROWS_OPEN {
+        return format!("{}\n\n{body}\n", code(&title));
+    }
+    let lines = counted(many, "line");
+    let title = html(&clipped(&printable(&title), ROW_MAX));
+    format!("<details><summary><code>{title}</code> ({lines})</summary>\n\n{body}\n</details>\n\n")
+}
+
+/// The rows as a `diff` that GitHub and GitLab colour, and how many there are.
+fn fenced(group: &Group<'_>) -> (String, usize) {
+    let rows = rows(group);
+    if rows.is_empty() {
+        return (String::new(), 0);
+    }
+    let mut lines = String::new();
+    for (at, row) in rows.iter().enumerate() {
+        let text = clipped(&printable(&row.text), ROW_MAX);
+        let line = match row.mark {
+            Mark::Path => format!("@@ {text} @@"),
+            Mark::Removed => format!("- {text}"),
+            Mark::Added => format!("+ {text}"),
+            Mark::Same | Mark::Note => format!("  {text}"),
+        };
+        if lines.len() + line.len() > GROUP_BYTES_MAX {
+            let _ = writeln!(lines, "  … {}", counted(rows.len() - at, "more line"));
+            break;
+        }
+        lines.push_str(line.trim_end());
+        lines.push('\n');
+    }
+    let fence = "`".repeat(backticks(&lines).max(2) + 1);
+    (format!("{fence}diff\n{lines}{fence}\n"), rows.len())
+}
+
+/// The longest run of backticks.
+fn backticks(text: &str) -> usize {
+    let runs = text.split(|it| it != '`');
+    runs.map(str::len).max().unwrap_or(0)
+}
+
+/// A text as code, on one line.
+fn code(text: &str) -> String {
+    let text = printable(text).replace(['\n', '\t'], " ");
+    let ticks = "`".repeat(backticks(&text) + 1);
+    let space = if text.starts_with('`') || text.ends_with('`') || text.is_empty() {
+        " "
+    } else {
+        ""
+    };
+    format!("{ticks}{space}{text}{space}{ticks}")
+}
+
+/// Code within a table, where a bar would end the cell even so.
+fn cell(text: &str) -> String {
+    code(&clipped(text, 120)).replace('|', "\\|")
+}
+
+/// Words of ours with names of the user's in backticks: all else that Markdown could take for its own is escaped.
+fn text(words: &str) -> String {
+    let words = printable(words);
+    let mut pieces = words.split('`');
+    let mut out = escaped(pieces.next().unwrap_or(""));
+    while let Some(name) = pieces.next() {
+        match pieces.next() {
+            Some(rest) => {
+                out.push_str(&code(name));
+                out.push_str(&escaped(rest));
+            }
+            None => out.push_str(&format!("\\`{}", escaped(name))),
+        }
+    }
+    out
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A name after it would be told that it was mentioned.
+            '@' => out.push_str("&#64;"),
+            '\\' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' | '$' => {
+                out.push('\\');
+                out.push(char);
+            }
+            char => out.push(char),
+        }
+    }
+    out
+}
+
+fn html(text: &str) -> String {
+    let text = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    text.replace('@', "&#64;").replace('\n', " ")
+}
+
+/// The words as a sentence.
+fn sentence(words: &str) -> String {
+    let mut chars = words.chars();
+    let first = chars.next().map(|it| it.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), chars.as_str())
+}

@@ -1,0 +1,161 @@
+//! `claim(kind, name)`: another claim of the environment, with its `metadata`, `spec` and `outputs`.
+//!
+//! Which claims an expression asks for is known only when it runs. A call without an answer leaves a question with the context
+//! and ends the rendering; whoever renders answers it and renders again. So the answer is the claim as it is finished, and the
+//! one who answers learns of the order.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minijinja::value::{Enumerator, Object};
+use minijinja::{Environment, Error, ErrorKind, Value};
+
+use super::placeholder::current_claims;
+use crate::diag::Span;
+
+/// What expressions ask of other claims, and what they were told.
+#[derive(Clone, Debug, Default)]
+pub struct Claims(Arc<Mutex<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    answers: Vec<(ClaimName, Value)>,
+    question: Option<ClaimQuestion>,
+    missing: Option<MissingOutput>,
+}
+
+/// A claim as an expression names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimName {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A call that had no answer.
+#[derive(Clone, Debug)]
+pub struct ClaimQuestion {
+    /// Which claim is meant.
+    pub claim: ClaimName,
+    /// The call, where that is known.
+    pub place: Option<Span>,
+}
+
+/// An output that was asked for and that the kind does not have.
+#[derive(Clone, Debug)]
+pub(super) struct MissingOutput {
+    pub(super) title: String,
+    pub(super) name: String,
+    pub(super) known: Vec<String>,
+}
+
+impl Claims {
+    fn told<T>(&self, act: impl FnOnce(&mut Told) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The question that ended a rendering, if one did.
+    pub fn take_question(&self) -> Option<ClaimQuestion> {
+        self.told(|it| it.question.take())
+    }
+
+    pub(super) fn answer(&self, claim: ClaimName, value: Value) {
+        self.told(|it| it.answers.push((claim, value)));
+    }
+
+    /// Says where the call stands that ended a rendering.
+    pub(super) fn place(&self, place: Option<Span>) {
+        self.told(|it| {
+            if let Some(question) = &mut it.question {
+                question.place = question.place.take().or(place);
+            }
+        });
+    }
+
+    pub(super) fn take_missing(&self) -> Option<MissingOutput> {
+        self.told(|it| it.missing.take())
+    }
+}
+
+/// Adds the function.
+pub(super) fn register(environment: &mut Environment<'static>) {
+    environment.add_function("claim", |kind: String, name: Value| {
+        let name = match name.is_undefined() || name.is_none() {
+            true => String::new(),
+            false => name.to_string(),
+        };
+        let claim = ClaimName { kind, name };
+        let answer = current_claims().and_then(|claims| {
+            claims.told(|it| {
+                let known = it.answers.iter().find(|it| it.0 == claim);
+                let value = known.map(|it| it.1.clone());
+                if value.is_none() {
+                    let place = None;
+                    it.question = Some(ClaimQuestion { claim, place });
+                }
+                value
+            })
+        });
+        answer.ok_or_else(|| {
+            let words = "`claim` can be called in `let`, `rules`, `outputs`, `provides`, `requires`, `files` and templates";
+            Error::new(ErrorKind::InvalidOperation, words)
+        })
+    });
+}
+
+/// The outputs of a claim. One that its kind does not have is a slip, and no empty value.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    pub(super) title: String,
+    /// A map with an entry for each output of the kind.
+    pub(super) entries: Value,
+}
+
+impl Object for Outputs {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let found = self.entries.get_item(key).ok();
+        let found = found.filter(|it| !it.is_undefined());
+        if found.is_none()
+            && let Some(claims) = current_claims()
+        {
+            let known = self.entries.try_iter().into_iter().flatten();
+            let missing = MissingOutput {
+                title: self.title.clone(),
+                name: key.to_string(),
+                known: known.map(|it| it.to_string()).collect(),
+            };
+            claims.told(|it| _ = it.missing.get_or_insert(missing));
+        }
+        found
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        match self.entries.try_iter() {
+            Ok(names) => Enumerator::Values(names.collect()),
+            Err(_) => Enumerator::Empty,
+        }
+    }
+}
+
+/// A claim as other expressions see it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) metadata: Value,
+    pub(super) spec: Value,
+    pub(super) outputs: Value,
+}
+
+impl Object for Found {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "metadata" => Some(self.metadata.clone()),
+            "spec" => Some(self.spec.clone()),
+            "outputs" => Some(self.outputs.clone()),
+            _ => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["metadata", "spec", "outputs"])
+    }
+}

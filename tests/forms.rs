@@ -1,0 +1,452 @@
+//! Every form of a report: secrets are nowhere, the JSON fits its schema, the Markdown its budget.
+
+use std::collections::BTreeMap;
+
+use pleach::compare::{Comparison, Side, compare};
+use pleach::compile;
+use pleach::diff::Salt;
+use pleach::report::{
+    Format, MarkdownOptions, View, annotations, changes, changes_json, changes_patch, html,
+    markdown, report,
+};
+use pleach::tree::{Tree, TreePath};
+use serde_json::Value;
+
+use crate::diff::compare_trees;
+
+pub(crate) const VIEW: View<'static> = View {
+    display: &|path| path.to_string(),
+    color: false,
+};
+
+/// A workspace that changes, rendered on both sides: `tests/forms/workspace.txt`.
+pub(crate) fn comparison() -> Comparison {
+    let file = format!("{}/tests/forms/workspace.txt", env!("CARGO_MANIFEST_DIR"));
+    let case = Tree::from_text(&std::fs::read_to_string(file).unwrap());
+    let folder = |name: &str| case.folder(&TreePath::new(name).unwrap());
+    let (before, mut after) = (folder("before"), folder("before"));
+    after.overlay(&folder("after"));
+    let [before, after] = [before, after].map(|files| compile(&files, &pleach::Options::default()));
+    for side in [&before, &after] {
+        assert!(!side.diagnostics.has_errors(), "{:?}", side.diagnostics);
+    }
+    let root = TreePath::root();
+    let side = |it, name, origins| Side {
+        files: it,
+        root: &root,
+        name,
+        origins: Some(origins),
+    };
+    let environment = |part: &TreePath| {
+        part.parts()
+            .nth(1)
+            .filter(|it| *it != "base")
+            .map(str::to_string)
+    };
+    compare(
+        &side(&before.tree, "before", &before.origins),
+        &side(&after.tree, "after", &after.origins),
+        &environment,
+        &Salt::new(b"salt"),
+    )
+}
+
+/// The text of each form.
+pub(crate) fn forms(comparison: &Comparison) -> BTreeMap<&'static str, String> {
+    let sides = ["before", "after"];
+    let options = MarkdownOptions {
+        bytes_max: 65_536,
+        rest: "pleach diff",
+    };
+    let noted = annotations(comparison);
+    let mut forms = BTreeMap::from([
+        ("text", changes(comparison, &VIEW, None)),
+        ("narrow", changes(comparison, &VIEW, Some(50))),
+        ("json", changes_json(comparison, sides, &VIEW)),
+        ("md", markdown(comparison, sides, &VIEW, &options)),
+        ("html", html(comparison, sides, &VIEW)),
+        ("patch", changes_patch(comparison)),
+    ]);
+    for format in Format::ALL {
+        let name = match format {
+            Format::Json => "findings",
+            format => format.name(),
+        };
+        forms.insert(name, report(&noted, *format, &VIEW));
+    }
+    forms
+}
+
+#[test]
+fn the_forms_of_a_workspace() {
+    crate::cases::run("tests/forms", |case| {
+        let forms = forms(&comparison());
+        for name in ["text", "md", "json", "patch", "github", "gitlab", "junit"] {
+            let path = TreePath::new(&format!("form/{name}")).unwrap();
+            case.insert(path, forms[name].clone().into_bytes());
+        }
+    });
+}
+
+/// Says where a value does not fit a schema. It knows the words that ours uses, and no other, so that none is passed over.
+fn fit(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), String> {
+    for (word, rule) in schema.as_object().unwrap() {
+        let no = |what: &str| Err(format!("{at}: {what}: {value}"));
+        match &**word {
+            "$schema" | "$id" | "$defs" | "title" | "description" => {}
+            "$ref" => {
+                let pointer = rule.as_str().unwrap().strip_prefix('#').unwrap();
+                fit(value, root.pointer(pointer).unwrap(), root, at)?;
+            }
+            "type" => {
+                let fits = match rule.as_str().unwrap() {
+                    "object" => value.is_object(),
+                    "array" => value.is_array(),
+                    "string" => value.is_string(),
+                    "integer" => value.is_i64() || value.is_u64(),
+                    "boolean" => value.is_boolean(),
+                    "null" => value.is_null(),
+                    other => panic!("{other}"),
+                };
+                if !fits {
+                    return no(&format!("no {rule}"));
+                }
+            }
+            "const" if value != rule => return no(&format!("not {rule}")),
+            "enum" if !rule.as_array().unwrap().contains(value) => return no("none of them"),
+            "const" | "enum" => {}
+            "minimum" => assert!(value.as_f64() >= rule.as_f64()),
+            "anyOf" => {
+                let mut all = rule.as_array().unwrap().iter();
+                if !all.any(|it| fit(value, it, root, at).is_ok()) {
+                    return no("fits none");
+                }
+            }
+            "required" => {
+                for field in rule.as_array().unwrap() {
+                    if value.get(field.as_str().unwrap()).is_none() {
+                        return no(&format!("no {field}"));
+                    }
+                }
+            }
+            "properties" => {
+                let Some(fields) = value.as_object() else {
+                    return no("no object");
+                };
+                for (field, rule) in rule.as_object().unwrap() {
+                    if let Some(value) = value.get(field) {
+                        fit(value, rule, root, &format!("{at}.{field}"))?;
+                    }
+                }
+                // Others may read fields that the schema does not know; we write none.
+                for field in fields.keys() {
+                    if rule.get(field).is_none() {
+                        return no(&format!("`{field}` is not in the schema"));
+                    }
+                }
+            }
+            "items" => {
+                for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+                    fit(item, rule, root, &format!("{at}[{index}]"))?;
+                }
+            }
+            other => panic!("the schema has the word {other}"),
+        }
+    }
+    Ok(())
+}
+
+fn published() -> Value {
+    let file = format!("{}/schemas/changes.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+fn sections_of(text: &str) -> Comparison {
+    let case = Tree::from_text(text);
+    let folder = |name: &str| case.folder(&TreePath::new(name).unwrap());
+    compare_trees(&folder("before"), &folder("after"))
+}
+
+/// Every case of a difference and of a danger there is.
+fn all_cases() -> Vec<(String, Comparison)> {
+    let mut all = vec![("a workspace".to_string(), comparison())];
+    for folder in ["tests/diff", "tests/danger"] {
+        let folder = format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"));
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            all.push((path.display().to_string(), sections_of(&text)));
+        }
+    }
+    all
+}
+
+#[test]
+fn the_json_fits_its_published_schema() {
+    let schema = published();
+    for (name, comparison) in all_cases() {
+        let json = changes_json(&comparison, ["before", "after"], &VIEW);
+        let json: Value = serde_json::from_str(&json).unwrap();
+        if let Err(fault) = fit(&json, &schema, &schema, "") {
+            panic!("{name}: {fault}");
+        }
+    }
+    let wrong = serde_json::json!({"schema": 2});
+    assert!(fit(&wrong, &schema, &schema, "").is_err());
+}
+
+/// The forms that have a grammar keep to it, whatever stands in the objects.
+#[test]
+fn every_form_is_well_formed() {
+    for (name, comparison) in all_cases() {
+        let forms = forms(&comparison);
+        check_sarif(&forms["sarif"], &name);
+        check_gitlab(&forms["gitlab"], &name);
+        check_markdown(&forms["md"], &name);
+        check_markup(&forms["html"], &name);
+        check_markup(forms["junit"].split_once("?>\n").unwrap().1, &name);
+        for line in forms["github"].lines() {
+            let level = ["::error ", "::warning ", "::notice "];
+            assert!(
+                level.iter().any(|it| line.starts_with(it)),
+                "{name}: {line}"
+            );
+        }
+        for line in forms["narrow"].lines() {
+            assert!(line.chars().count() <= 70, "{name}: {line}");
+        }
+    }
+}
+
+/// What the schema of SARIF 2.1.0 asks of the parts that are written.
+fn check_sarif(text: &str, name: &str) {
+    let sarif: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+    assert!(
+        sarif["$schema"]
+            .as_str()
+            .unwrap()
+            .ends_with("sarif-2.1.0.json")
+    );
+    let run = &sarif["runs"][0];
+    let driver = &run["tool"]["driver"];
+    assert_eq!(driver["name"], "pleach");
+    let rules = driver["rules"].as_array().unwrap();
+    let ids: Vec<&str> = rules.iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert!(ids.is_sorted_by(|a, b| a < b), "rules are unique: {ids:?}");
+    for result in run["results"].as_array().unwrap() {
+        let index = result["ruleIndex"].as_u64().unwrap() as usize;
+        assert_eq!(result["ruleId"].as_str(), Some(ids[index]), "{name}");
+        assert!(["none", "note", "warning", "error"].contains(&result["level"].as_str().unwrap()));
+        assert!(result["message"]["text"].is_string());
+        for location in result["locations"].as_array().unwrap() {
+            let place = &location["physicalLocation"];
+            let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+            assert!(
+                uri.is_ascii() && !uri.contains([' ', ':', '\\']) && !uri.starts_with('/'),
+                "{uri}"
+            );
+            let region = |field: &str| place["region"][field].as_u64().unwrap();
+            let start = (region("startLine"), region("startColumn"));
+            assert!(
+                start.0 >= 1 && start.1 >= 1 && start <= (region("endLine"), region("endColumn"))
+            );
+        }
+    }
+}
+
+fn check_gitlab(text: &str, name: &str) {
+    let list: Value = serde_json::from_str(text).unwrap();
+    let mut fingerprints = std::collections::BTreeSet::new();
+    for it in list.as_array().unwrap() {
+        assert!(it["description"].is_string() && it["check_name"].is_string());
+        assert!(
+            ["info", "minor", "major", "critical", "blocker"]
+                .contains(&it["severity"].as_str().unwrap())
+        );
+        assert!(
+            fingerprints.insert(it["fingerprint"].as_str().unwrap().to_string()),
+            "{name}"
+        );
+        assert!(it["location"]["lines"]["begin"].as_u64().unwrap() >= 1);
+        assert!(it["location"]["path"].is_string());
+    }
+}
+
+/// Fences and folds are closed in order, and nothing of the objects is outside of code but what is escaped.
+fn check_markdown(text: &str, name: &str) {
+    assert!(text.len() <= 65_536, "{name}: {} bytes", text.len());
+    let (mut fence, mut folds) = (None::<String>, 0);
+    for line in text.lines() {
+        let ticks: String = line.chars().take_while(|it| *it == '`').collect();
+        match &fence {
+            Some(open) if line == open => fence = None,
+            Some(open) => assert!(!line.contains(open.as_str()), "{name}: {line}"),
+            None if ticks.len() >= 3 && line.ends_with("diff") => fence = Some(ticks),
+            None => {
+                folds += line.matches("<details>").count();
+                folds -= line.matches("</details>").count();
+                let rest = line
+                    .replace("<details><summary><code>", "")
+                    .replace("</code>", "");
+                let rest = rest
+                    .replace("</summary>", "")
+                    .replace("</details>", "")
+                    .replace("<br>", "");
+                let rest = rest.replace("<!-- pleach diff -->", "");
+                let bare: String = without_code(&rest);
+                assert!(
+                    !bare.contains('<') && !bare.contains("](") && !bare.contains('@'),
+                    "{name}: {line}"
+                );
+                if line.starts_with('|') {
+                    let cells = rest.replace("\\|", "").matches('|').count();
+                    assert_eq!(cells, 5, "{name}: {line}");
+                }
+            }
+        }
+    }
+    assert_eq!((fence, folds), (None, 0), "{name}");
+}
+
+/// A line without its pieces of code.
+fn without_code(line: &str) -> String {
+    let (mut out, mut rest) = (String::new(), line);
+    while let Some(at) = rest.find('`') {
+        out.push_str(&rest[..at]);
+        let run = rest[at..].len() - rest[at..].trim_start_matches('`').len();
+        let ticks = "`".repeat(run);
+        rest = &rest[at + run..];
+        let mut end = 0;
+        // The run that closes is of just that length.
+        while let Some(found) = rest[end..].find(&ticks) {
+            let from = end + found;
+            let length = rest[from..].len() - rest[from..].trim_start_matches('`').len();
+            if length == run {
+                end = from + run;
+                break;
+            }
+            end = from + length;
+        }
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
+/// Elements are closed in order, and no text has a bare `<`. What stands in a script or a style is none.
+fn check_markup(text: &str, name: &str) {
+    const VOID: [&str; 4] = ["meta", "input", "!DOCTYPE", "br"];
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at + 1..];
+        let end = rest
+            .find('>')
+            .unwrap_or_else(|| panic!("{name}: {rest:.80}"));
+        let tag = &rest[..end];
+        rest = &rest[end + 1..];
+        let word = tag
+            .trim_start_matches('/')
+            .split([' ', '\n', '/'])
+            .next()
+            .unwrap();
+        assert!(
+            !word.is_empty()
+                && word
+                    .chars()
+                    .all(|it| it.is_alphanumeric() || "!-".contains(it)),
+            "{name}: <{tag}>"
+        );
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(word), "{name}: </{word}>");
+        } else if !VOID.contains(&word) && !tag.ends_with('/') {
+            open.push(word);
+        }
+        if ["script", "style"].contains(&word) && !tag.starts_with('/') {
+            rest = &rest[rest.find(&format!("</{word}>")).unwrap()..];
+        }
+    }
+    assert_eq!(open, [""; 0], "{name}");
+}
+
+/// Every value that must not be shown holds this word, in clear text or in base64, and no form does.
+#[test]
+fn no_form_shows_a_secret() {
+    let text = std::fs::read_to_string(format!(
+        "{}/tests/secrets/forms.txt",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap();
+    let comparison = sections_of(&text);
+    assert!(
+        comparison
+            .environments
+            .iter()
+            .any(|it| !it.findings.is_empty())
+    );
+    let case = Tree::from_text(&text);
+    let folder = |name: &str| case.folder(&TreePath::new(name).unwrap());
+    let turned = compare_trees(&folder("after"), &folder("before"));
+    for comparison in [comparison, turned] {
+        for (form, text) in forms(&comparison) {
+            // `cGxhaW50ZXh0` is the word in base64; the two others are what it becomes within a longer text.
+            for shape in [
+                "plaintext",
+                "PLAINTEXT",
+                "cGxhaW50ZXh0",
+                "BsYWludGV4d",
+                "wbGFpbnRleH",
+            ] {
+                let at = text.find(shape);
+                assert_eq!(
+                    at,
+                    None,
+                    "{form}: …{}…",
+                    &text[at.unwrap_or(0).saturating_sub(200)..]
+                );
+            }
+        }
+        let forms = forms(&comparison);
+        for form in ["text", "json", "md", "html", "patch"] {
+            assert!(
+                forms[form].contains("(hidden "),
+                "{form} says that they differ"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_markdown_of_ten_thousand_objects_stays_in_its_budget() {
+    let mut sides = [String::new(), String::new()];
+    for (side, text) in sides.iter_mut().enumerate() {
+        for at in 0..10_000 {
+            text.push_str(&format!(
+                "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: \"config-{at}\", namespace: \"<b>|`{}\"}}\ndata: {{a: \"{side}-{at} ```` </details> | <script>\", long: \"{}\"}}\n",
+                at % 7,
+                format!("{side}`").repeat(at % 90)
+            ));
+        }
+    }
+    let tree = |text: &str| Tree::from_text(&format!("-- app/all.yaml --\n{text}"));
+    let found = compare_trees(&tree(&sides[0]), &tree(&sides[1]));
+    assert_eq!(found.environments[0].objects.len(), 10_000);
+    for bytes_max in [2048, 5000, 65_536, 1_000_000] {
+        let options = MarkdownOptions {
+            bytes_max,
+            rest: "https://ci.example.org/page?a=b",
+        };
+        let text = markdown(&found, ["before", "after"], &VIEW, &options);
+        assert!(text.len() <= bytes_max, "{} of {bytes_max}", text.len());
+        assert!(text.len() * 2 > bytes_max, "{} of {bytes_max}", text.len());
+        assert!(
+            text.contains("10000 objects changed") && text.contains("more** did not fit here"),
+            "{text:.300}"
+        );
+        assert!(text.contains("<https://ci.example.org/page?a=b>"));
+        let checked = text.replace("<https://ci.example.org/page?a=b>", "");
+        if bytes_max <= 65_536 {
+            check_markdown(&checked, "ten thousand");
+        }
+    }
+}

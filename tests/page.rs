@@ -1,0 +1,267 @@
+//! The page of `pleach diff --output html` in a real browser: Chromium by its driver, both of Debian's packages.
+//!
+//! Skipped where they are missing. `PAGES=folder cargo test page` keeps the screenshots.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use pleach::report::html;
+use serde_json::{Value, json};
+
+use crate::forms::{VIEW, comparison};
+
+/// The driver as a process, and one session of it.
+struct Browser {
+    driver: Child,
+    port: u16,
+    session: String,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if !self.session.is_empty() {
+            let _ = self.try_call("DELETE", "", &Value::Null);
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+impl Browser {
+    /// `None`, and a word about it, where there is none.
+    fn open() -> Option<Browser> {
+        let found = ["chromium", "chromedriver"].iter().all(|it| {
+            let output = Command::new(it).arg("--version").output();
+            output.is_ok_and(|it| it.status.success())
+        });
+        if !found {
+            println!("skipped: there is no chromium with its driver");
+            return None;
+        }
+        // The driver takes a free port and says which.
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = lines.find_map(|line| {
+            let line = line.ok()?;
+            let (_, port) = line.split_once("successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        std::thread::spawn(move || lines.for_each(drop));
+        let mut browser = Browser {
+            driver,
+            port: port.expect("the driver says its port"),
+            session: String::new(),
+        };
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+        ];
+        let made = browser.call(
+            "POST",
+            "/session",
+            &json!({"capabilities": {"alwaysMatch": {
+                "goog:chromeOptions": {"args": arguments},
+                "goog:loggingPrefs": {"browser": "ALL"},
+            }}}),
+        );
+        browser.session = format!("/session/{}", made["sessionId"].as_str().unwrap());
+        Some(browser)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.try_call(method, path, body).unwrap()
+    }
+
+    /// One request of the WebDriver protocol.
+    fn try_call(&self, method: &str, path: &str, body: &Value) -> std::io::Result<Value> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        write!(
+            stream,
+            "{method} {}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.session,
+            body.len()
+        )?;
+        let mut reader = BufReader::new(stream);
+        let (mut line, mut length) = (String::new(), 0);
+        while reader.read_line(&mut line)? > 2 {
+            if let Some(text) = line.to_lowercase().strip_prefix("content-length:") {
+                length = text.trim().parse().unwrap();
+            }
+            line.clear();
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer)?;
+        let mut answer: Value = serde_json::from_slice(&answer)?;
+        assert!(
+            answer["value"]["error"].is_null(),
+            "{method} {path}: {answer}"
+        );
+        Ok(answer["value"].take())
+    }
+
+    fn run(&self, script: &str) -> Value {
+        self.call(
+            "POST",
+            "/execute/sync",
+            &json!({"script": script, "args": []}),
+        )
+    }
+
+    /// Types keys, wherever the focus is.
+    fn keys(&self, text: &str) {
+        let actions: Vec<Value> = text
+            .chars()
+            .flat_map(|key| {
+                [
+                    json!({"type": "keyDown", "value": key}),
+                    json!({"type": "keyUp", "value": key}),
+                ]
+            })
+            .collect();
+        self.call(
+            "POST",
+            "/actions",
+            &json!({"actions": [{"type": "key", "id": "keys", "actions": actions}]}),
+        );
+    }
+
+    fn devtools(&self, command: &str, params: Value) {
+        self.call(
+            "POST",
+            "/goog/cdp/execute",
+            &json!({"cmd": command, "params": params}),
+        );
+    }
+
+    fn view(&self, width: u32, scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": features}));
+        self.devtools(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}),
+        );
+    }
+
+    /// Keeps a picture of the whole page, where somebody wants to look at it.
+    fn picture(&self, name: &str) {
+        let Some(folder) = std::env::var_os("PAGES") else {
+            return;
+        };
+        let answer = self.call(
+            "POST",
+            "/goog/cdp/execute",
+            &json!({"cmd": "Page.captureScreenshot", "params": {"captureBeyondViewport": true}}),
+        );
+        let file = Path::new(&folder).join(format!("{name}.png.base64"));
+        std::fs::write(file, answer["data"].as_str().unwrap()).unwrap();
+    }
+}
+
+/// How many changes are shown.
+const SHOWN: &str = "return document.querySelectorAll('.change:not([hidden])').length";
+
+#[test]
+fn the_page_works_in_a_browser() {
+    let Some(browser) = Browser::open() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    std::fs::write(&file, html(&comparison(), ["main", "HEAD"], &VIEW)).unwrap();
+    browser.call(
+        "POST",
+        "/url",
+        &json!({"url": format!("file://{}", file.display())}),
+    );
+    let number = |script: &str| {
+        browser
+            .run(script)
+            .as_i64()
+            .unwrap_or_else(|| panic!("{script}"))
+    };
+
+    let all = number(SHOWN);
+    assert!(all > 3, "{all} changes");
+
+    // A cell of the matrix shows its claim and its environment alone, once more all.
+    let cell = "document.querySelector('td button[data-environment=prod]').click();";
+    let filtered = number(&format!("{cell} {SHOWN}"));
+    assert!(0 < filtered && filtered < all, "{filtered} of {all}");
+    let strangers = "return [...document.querySelectorAll('.change:not([hidden])')].filter((it) => !JSON.parse(it.dataset.environments).includes('prod')).length";
+    assert_eq!(number(strangers), 0);
+    assert_eq!(number(&format!("{cell} {SHOWN}")), all);
+
+    // An object unfolds, and all fold.
+    let height =
+        "return document.querySelector('.change:has(.rows)').getBoundingClientRect().height";
+    let measure = |script: &str| browser.run(&format!("{script} {height}")).as_f64().unwrap();
+    let folded = measure("document.querySelector('#close').click();");
+    let unfolded = measure("document.querySelector('.change:has(.rows) > summary').click();");
+    assert!(unfolded > folded + 20.0, "{folded} {unfolded}");
+
+    // Keys: search, everything again, only dangers, the next change.
+    browser.keys("/events");
+    let found = number(SHOWN);
+    assert!(0 < found && found < all, "{found} of {all}");
+    browser.keys("\u{e00c}");
+    assert_eq!(number(SHOWN), all);
+    browser.keys("d");
+    assert!(number(SHOWN) < all);
+    browser.keys("\u{e00c}j");
+    assert_eq!(
+        browser.run("return document.activeElement.tagName"),
+        "SUMMARY"
+    );
+    browser.keys("c");
+    assert_eq!(
+        number("return document.querySelectorAll('.change[open]').length"),
+        0
+    );
+    browser.keys("e");
+    assert_eq!(
+        number("return document.querySelectorAll('.change:not([open])').length"),
+        0
+    );
+    assert!(number("return document.querySelectorAll('.cluster svg').length") > 1);
+
+    // Nothing is wider than the screen but what scrolls by itself, and each scheme has its own colours.
+    let mut papers = Vec::new();
+    for (width, scheme) in [
+        (360, "light"),
+        (360, "dark"),
+        (1280, "light"),
+        (1280, "dark"),
+    ] {
+        browser.view(width, scheme);
+        let wide = browser.run(
+            "const at = (it) => it.getBoundingClientRect().right, edge = document.documentElement.clientWidth;
+             return [...document.querySelectorAll('body *')].filter((it) => at(it) > edge + 0.5 && !it.closest('.scroll') && !it.closest('dialog')).map((it) => it.outerHTML.slice(0, 80)).concat(
+               document.documentElement.scrollWidth > edge ? ['the page'] : [])",
+        );
+        assert_eq!(wide, json!([]), "wider than {width}");
+        papers.push(browser.run("return getComputedStyle(document.body).backgroundColor"));
+        browser.picture(&format!("{scheme}-{width}"));
+    }
+    assert_eq!(papers[0], papers[2]);
+    assert_ne!(papers[0], papers[1]);
+
+    let log = browser.call("POST", "/se/log", &json!({"type": "browser"}));
+    assert_eq!(log, json!([]), "the console has something to say");
+    let requests = number("return performance.getEntriesByType('resource').length");
+    assert_eq!(requests, 0, "the page asks for something");
+}
