@@ -10,7 +10,16 @@ use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::find_secret;
+use crate::schema::validate;
 use crate::yaml::{Mapping, Node};
+
+/// A null takes a value out before the schema is looked at.
+fn drop_nulls(node: &mut Node) {
+    if let Some(mapping) = node.as_mapping_mut() {
+        mapping.retain(|it| !it.value.is_null());
+        mapping.iter_mut().for_each(|it| drop_nulls(&mut it.value));
+    }
+}
 
 /// The intent and its chart.
 pub(super) struct ChartApplication<'a> {
@@ -38,8 +47,29 @@ impl<'a> ChartApplication<'a> {
         }
         let name = intent.metadata("name").unwrap_or(intent.node());
         let service = intent.text_of_metadata("name");
-        resources::check(&application.values(), service, name.span())?;
+        let values = application.values();
+        resources::check(&values, service, name.span())?;
+        application.check_schema(values)?;
         Ok(application)
+    }
+
+    /// Holds what the claim says against the chart's schema, as Helm would when it is too late.
+    fn check_schema(&self, mut values: Node) -> Result<(), Diagnostic> {
+        let Some(schema) = &self.chart.schema else {
+            return Ok(());
+        };
+        drop_nulls(&mut values);
+        let in_claim = |it: &Diagnostic| {
+            let span = it.span.as_ref();
+            span.is_some_and(|it| it.path().as_str().starts_with("environments/"))
+        };
+        match validate(&values, schema, "values")
+            .into_iter()
+            .find(in_claim)
+        {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
     }
 
     /// All values: the chart's own, and what is laid over them.
