@@ -31,6 +31,7 @@ pub mod compose;
 pub mod prove;
 pub mod promote;
 pub mod matrix;
+pub mod case;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]

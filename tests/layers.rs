@@ -104,6 +104,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
     ("matrix", &["yaml", "object"]),
+    // It renders workspaces: above the pipeline, which it calls as a whole.
+    (
+        "case",
+        &["tree", "diag", "yaml", "chart", "emit", "load", "compare"],
+    ),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
@@ -132,6 +137,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "load",
             "promote",
             "matrix",
+            "case",
             "emit",
             "report",
             "disk",

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::render::Selection;
 use super::session::Session;
-use super::{Global, Outcome, cache, output};
+use super::{Global, Outcome, cache, output, test};
 use crate::disk::read_output;
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
@@ -39,6 +39,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if found.has_errors() {
         return Ok(session.report(&found));
     }
+    let cases = test::findings(&session);
+    if is_human && !cases.is_empty() {
+        session.report(&cases);
+    }
+    let is_clean = cases.is_empty();
+    found.extend(cases);
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
@@ -65,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             return Ok(Outcome::Findings);
         }
     }
-    Ok(match plan.is_clean() {
+    Ok(match plan.is_clean() && is_clean {
         true => Outcome::Clean,
         false => Outcome::Findings,
     })

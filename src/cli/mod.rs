@@ -11,11 +11,13 @@ mod diff;
 mod init;
 mod kinds;
 mod matrix;
+mod new;
 mod output;
 mod promote;
 mod publish;
 mod render;
 mod session;
+mod test;
 mod trees;
 mod vendor;
 mod verify;
@@ -110,6 +112,10 @@ enum Command {
     Publish(publish::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
+    /// Make something new in the workspace: a claim kind
+    New(new::Arguments),
+    /// Run the cases of your own claim kinds
+    Test(test::Arguments),
     /// List the claim kinds, or explain the fields of one
     Kinds(kinds::Arguments),
     /// Print the script by which a shell completes pleach's commands and flags
@@ -143,6 +149,8 @@ pub fn run() -> ExitCode {
         Command::Vendor(arguments) => vendor::run(&arguments, &global),
         Command::Publish(arguments) => publish::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
+        Command::New(arguments) => new::run(&arguments, &global),
+        Command::Test(arguments) => test::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),
     };
