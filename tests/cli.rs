@@ -397,6 +397,28 @@ fn a_service_that_is_switched_off_leaves_no_file_behind() {
 }
 
 #[test]
+fn a_service_stands_in_the_matrix_with_its_environments() {
+    let folder = services();
+    let claim = folder.path().join("environments/qa/shop.yaml");
+    let text = fs::read_to_string(&claim).unwrap();
+    let text = text.replace("example/orders}", "example/orders, tag: v2}, replicas: 3");
+    fs::write(claim, text).unwrap();
+    let output = pleach(folder.path(), &["matrix", "orders"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Vec<&str>> = told
+        .lines()
+        .map(|it| it.split_whitespace().collect())
+        .collect();
+    let wanted = [
+        &["orders", "nonprod/dev", "nonprod/qa"][..],
+        &["chart", "microservice", "1.0.0", "1.0.0"],
+        &["≠", "image", "orders:latest", "orders:v2"],
+        &["≠", "replicas", "–", "3"],
+    ];
+    assert_eq!(lines, wanted, "{told}");
+}
+
+#[test]
 fn a_new_kind_renders_at_once_and_its_cases_hold_it() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["init"], 0);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::session::Session;
 use super::{Outcome, cache};
+use crate::compare::environment;
 use crate::diag::Source;
 use crate::load::is_base;
 use crate::tree::{Files, Tree, TreePath};
@@ -29,8 +30,16 @@ pub(super) fn rendered(
 /// Environment and claim of a folder of a rendered tree: `apps/prod/orders`, and `clusters/prod/orders` with its Applications.
 pub(super) fn owner(folder: &TreePath) -> Option<(String, String)> {
     let mut parts = folder.parts();
-    let (_, environment, claim) = (parts.next()?, parts.next()?, parts.next()?);
-    (!is_base(environment)).then(|| (environment.to_string(), claim.to_string()))
+    let (part, environment, claim) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_claim = part != "environments" && !is_base(environment);
+    is_claim.then(|| (environment.to_string(), claim.to_string()))
+}
+
+/// Environment and service of a folder of values: `environments/nonprod/dev/applications/orders`.
+pub(super) fn service(folder: &TreePath) -> Option<(String, String)> {
+    let is_values = folder.parts().next() == Some("environments");
+    let environment = environment(folder).filter(|_| is_values)?;
+    Some((environment.to_string(), folder.name().to_string()))
 }
 
 /// One environment's part of a tree, at a place that says nothing of which one it is, so that two can be compared.

@@ -9,6 +9,7 @@ mod flux;
 mod intent;
 mod pin;
 mod repository;
+mod resources;
 mod service;
 mod values;
 
