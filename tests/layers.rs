@@ -82,6 +82,11 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("emit", &["tree", "diag"]),
+    // `emit` for whose a file is: what pleach wrote is no input.
+    (
+        "affected",
+        &["tree", "diag", "yaml", "template", "chart", "load", "emit"],
+    ),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
@@ -104,6 +109,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             // For the output folder, which is compared as it is written, and for the claim kinds, which `kinds` explains.
             "load",
             "emit",
+            "affected",
             "report",
             "disk",
         ],

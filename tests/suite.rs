@@ -7,6 +7,7 @@
     reason = "tests read case files, say why they are skipped, and fail by panic"
 )]
 
+mod affected;
 mod api_verdicts;
 mod cases;
 mod claims;

@@ -9,7 +9,7 @@ use super::{Global, Outcome, cache, output};
 use crate::disk::read_output;
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
-use crate::{Options, compile};
+use crate::{Options, Scope, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,8 +23,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let compiled = compile(
         &session.files,
         &Options {
-            environments: environments.clone(),
+            scope: Scope {
+                environments: environments.clone(),
+                ..Scope::default()
+            },
             cache: cache::open(global),
+            ..Options::default()
         },
     );
     let Some(output_path) = compiled.output else {

@@ -11,7 +11,7 @@ use crate::disk::{Lock, apply, read_output};
 use crate::emit::plan;
 use crate::report::plan_summary;
 use crate::tree::{Tree, TreePath};
-use crate::{Options, compile};
+use crate::{Options, Scope, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -59,8 +59,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let compiled = compile(
         &session.files,
         &Options {
-            environments: environments.clone(),
+            scope: Scope {
+                environments: environments.clone(),
+                ..Scope::default()
+            },
             cache: cache::open(global),
+            ..Options::default()
         },
     );
     let found = session.report(&compiled.diagnostics);

@@ -6,6 +6,7 @@
 
 mod cluster;
 mod folder;
+mod interface;
 mod form;
 mod order;
 mod overlay;
@@ -15,10 +16,11 @@ use std::collections::BTreeMap;
 
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostics, each};
-use crate::load::{Environment, Workspace};
+use crate::load::{Environment, Scope, Workspace};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use folder::Common;
+pub use interface::Interface;
 
 /// An environment and what its claims deliver.
 pub struct Delivered<'a> {
@@ -26,6 +28,8 @@ pub struct Delivered<'a> {
     pub environment: &'a Environment,
     /// Its claims, by name.
     pub deliveries: Vec<Delivery>,
+    /// Whether it has claims that are not here.
+    pub is_partial: bool,
 }
 
 /// What is to be written, and what it must build to.
@@ -35,6 +39,8 @@ pub struct Composition {
     pub files: BTreeMap<TreePath, Composed>,
     /// The kustomizations, each with the objects that it must build to.
     pub expected: Vec<Expected>,
+    /// For each claim of an environment that is not here as a whole: what the rest of the environment sees of it.
+    pub interfaces: BTreeMap<(String, String), Interface>,
 }
 
 /// A file's content and what it is made from.
@@ -83,11 +89,26 @@ pub fn compose(
         let laid = overlay::lay(files, environment, &overlays, diagnostics);
         compose_environment(workspace, &laid, &laid_base.deliveries, diagnostics)
     });
-    for Composition { files, expected } in composed {
-        composition.files.extend(files);
-        composition.expected.extend(expected);
+    for one in composed {
+        composition.files.extend(one.files);
+        composition.expected.extend(one.expected);
+        composition.interfaces.extend(one.interfaces);
     }
     composition
+}
+
+/// A scope in which no environment is partial whose objects an overlay may mix: what it does to one claim may come from another.
+pub fn whole_under_overlays(files: &dyn Files, scope: &Scope) -> Scope {
+    let is_there = |environment: &str| !matches!(overlay::place(files, environment), Ok(None));
+    let base = !scope.claims.is_empty() && is_there("base");
+    let claims = scope.claims.iter();
+    let partial = claims.filter(|(environment, _)| !base && !is_there(environment));
+    Scope {
+        environments: scope.environments.clone(),
+        claims: partial
+            .map(|(name, it)| (name.clone(), it.clone()))
+            .collect(),
+    }
 }
 
 /// An environment's claims after the user's overlays, and what is left for each kustomization to say.
@@ -95,6 +116,7 @@ struct Laid<'a> {
     environment: &'a Environment,
     deliveries: Vec<Delivery>,
     common: Common,
+    is_partial: bool,
 }
 
 fn compose_environment(
@@ -105,7 +127,6 @@ fn compose_environment(
 ) -> Composition {
     let mut composition = Composition::default();
     owners::check(laid, diagnostics);
-    let order = order::order(laid.environment, &laid.deliveries, diagnostics);
     for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
         let place = folder::path(delivery, &laid.environment.name);
         let common = &laid.common;
@@ -122,6 +143,11 @@ fn compose_environment(
             None => folder::plain(&mut composition, &place, delivery, common, diagnostics),
         }
     }
+    if laid.is_partial {
+        composition.interfaces = interface::all(&laid.environment.name, &laid.deliveries);
+        return composition;
+    }
+    let order = order::order(laid.environment, &laid.deliveries, diagnostics);
     cluster::write(
         &mut composition,
         workspace,

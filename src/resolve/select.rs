@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Claim, Environment};
+use crate::load::{Claim, Environment, Repository};
 
 /// A claim as base and the environment say it; at least one of the two does.
 pub(super) struct Selected<'a> {
@@ -25,11 +25,16 @@ pub(super) struct Selection<'a> {
 }
 
 pub(super) fn select<'a>(
+    repository: &'a Repository<'_>,
     environment: &'a Environment,
-    base: &'a Environment,
     diagnostics: &mut Diagnostics,
 ) -> Selection<'a> {
-    let excluded = excluded(environment, base, diagnostics);
+    let base = &repository.base;
+    let mut unknown = Diagnostics::default();
+    let excluded = excluded(environment, base, &mut unknown);
+    if !repository.is_partial() {
+        diagnostics.extend(unknown);
+    }
     let mut claims: BTreeMap<&str, Selected<'a>> = BTreeMap::new();
     for claim in base
         .claims
@@ -74,12 +79,12 @@ fn is_broken(base: &Environment, claim: &Claim) -> bool {
 
 /// Base's claims that some environment takes.
 pub(super) fn base<'a>(
-    base: &'a Environment,
+    repository: &'a Repository<'_>,
     selections: &[Selection<'a>],
     diagnostics: &mut Diagnostics,
 ) -> Vec<Selected<'a>> {
     let mut names: BTreeMap<&str, &Claim> = BTreeMap::new();
-    for claim in &base.claims {
+    for claim in &repository.base.claims {
         if let Some(other) = names.insert(&claim.name, claim) {
             diagnostics.push(twice(claim, other));
         }
@@ -89,7 +94,7 @@ pub(super) fn base<'a>(
             it.claims
                 .iter()
                 .any(|it| it.base.is_some_and(|base| base.name == claim.name))
-        })
+        }) || repository.is_taken_elsewhere(claim)
     };
     names
         .into_values()
