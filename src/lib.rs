@@ -19,6 +19,9 @@ pub mod chart;
 pub mod patch;
 pub mod kustomize;
 pub mod diff;
+pub mod emit;
+pub mod topology;
+pub mod danger;
 pub mod compare;
 pub mod load;
 pub mod resolve;
@@ -26,18 +29,23 @@ pub mod render;
 pub mod delivery;
 pub mod compose;
 pub mod prove;
-pub mod emit;
+pub mod promote;
+pub mod matrix;
 pub mod affected;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod disk;
 #[cfg(feature = "cli")]
+pub mod net;
+#[cfg(feature = "cli")]
 pub mod cli;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use compose::{Composition, Delivered, Interface};
+use compare::{Claim, Origin, Origins};
+use compose::{Composition, Delivered, Expected, Interface};
 pub use load::Scope;
 
 use diag::{Diagnostics, each};
@@ -61,16 +69,44 @@ pub struct Compiled {
     pub tree: Tree,
     /// The output folder, relative to the workspace; `None` where `pleach.yaml` could not be read.
     pub output: Option<TreePath>,
+    /// Which claim each folder of the tree came from.
+    pub origins: Origins,
     /// What was read.
     pub read_set: ReadSet,
     /// What was compiled: what was asked for, and all of an environment where an overlay may mix its claims.
     pub scope: Scope,
+    /// The folders of what environments share, as far as they were compiled.
+    pub bases: Vec<&'static str>,
     /// What the rest of an environment sees of the claims of it that were compiled without the rest.
     pub interfaces: BTreeMap<(String, String), Interface>,
-    /// The charts that were asked for.
-    pub charts: Vec<chart::Request>,
     /// What is to be said.
     pub diagnostics: Diagnostics,
+}
+
+impl Compiled {
+    /// Whether a file of the output folder belongs to what was compiled: what else stands there is neither compared nor removed.
+    pub fn covers(&self, file: &TreePath) -> bool {
+        if self.scope.is_whole() {
+            return true;
+        }
+        let mut parts = file.parts();
+        let (group, folder, claim) = (parts.next(), parts.next().unwrap_or(""), parts.next());
+        match claim.filter(|_| group != Some("clusters")) {
+            Some(claim) if load::is_base(folder) => {
+                self.bases.contains(&folder) && self.scope.has_base_claim(claim)
+            }
+            Some(claim) => self.scope.has(folder) && self.scope.has_claim(folder, claim),
+            None => self.scope.has(folder) && !self.scope.is_partial(folder),
+        }
+    }
+
+    /// The part of a standing tree that it covers.
+    pub fn covered(&self, standing: Tree) -> Tree {
+        let files = standing.iter().filter(|it| self.covers(it.0));
+        files
+            .map(|(path, bytes)| (path.clone(), bytes.clone()))
+            .collect()
+    }
 }
 
 /// Compiles the workspace at the root of `files` to its tree.
@@ -83,26 +119,26 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let cache = options.cache.clone();
     let scope = compose::whole_under_overlays(&files, &options.scope);
     let builtin = template::builtin();
-    let (output, charts, composed) =
-        match load::load(&files, cache, builtin, &scope, &mut diagnostics) {
-            Some(repository) => {
-                let composed = run(&files, &repository, options, &mut diagnostics);
-                let output = repository.workspace.output.clone();
-                (Some(output), repository.charts.requests(), composed)
-            }
-            None => (None, Vec::new(), None),
-        };
+    let (output, composed) = match load::load(&files, cache, builtin, &scope, &mut diagnostics) {
+        Some(repository) => {
+            let composed = run(&files, &repository, options, &mut diagnostics);
+            (Some(repository.workspace.output.clone()), composed)
+        }
+        None => (None, None),
+    };
     diagnostics.tidy();
-    let (tree, interfaces) = composed
-        .filter(|_| !diagnostics.has_errors())
-        .unwrap_or_default();
+    let composed = composed.unwrap_or_default();
     Compiled {
-        tree,
+        tree: match diagnostics.has_errors() {
+            true => Tree::new(),
+            false => composed.tree,
+        },
         output,
+        origins: composed.expected.into_iter().map(origin).collect(),
         read_set: files.finish(),
         scope,
-        interfaces,
-        charts,
+        bases: composed.bases,
+        interfaces: composed.interfaces,
         diagnostics,
     }
 }
@@ -154,8 +190,14 @@ fn compile_sides(
     [before, after]
 }
 
-/// A tree, and the interfaces of claims that are without the rest of their environment.
-type Composed = (Tree, BTreeMap<(String, String), Interface>);
+/// What a workspace is composed to.
+#[derive(Default)]
+struct Composed {
+    tree: Tree,
+    bases: Vec<&'static str>,
+    interfaces: BTreeMap<(String, String), Interface>,
+    expected: Vec<Expected>,
+}
 
 fn run(
     files: &dyn Files,
@@ -164,30 +206,77 @@ fn run(
     diagnostics: &mut Diagnostics,
 ) -> Option<Composed> {
     let resolution = resolve::resolve(repository, diagnostics);
-    let base = deliver(repository, &resolution.base, diagnostics);
-    let environments = each(
-        &resolution.environments,
-        diagnostics,
-        |resolved, diagnostics| deliver(repository, resolved, diagnostics),
-    );
+    let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
     if diagnostics.has_errors() {
         return None;
     }
     if options.scope.is_whole() {
         diagnostics.extend(delivery::unused_pins(&repository.charts));
     }
-    let composition = compose::compose(
-        files,
-        &repository.workspace,
-        base,
+    let input = compose::Input {
+        is_whole: repository.scope.is_whole(),
+        bases,
         environments,
-        diagnostics,
-    );
+    };
+    let composition = compose::compose(files, &repository.workspace, input, diagnostics);
     let tree = sign(&composition);
     if !diagnostics.has_errors() && !options.without_proof {
         prove::prove(&tree, &composition.expected, diagnostics);
     }
-    Some((tree, composition.interfaces))
+    let bases = repository.bases.iter().map(|it| it.engine.base());
+    Some(Composed {
+        tree,
+        bases: bases.collect(),
+        interfaces: composition.interfaces,
+        expected: composition.expected,
+    })
+}
+
+/// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.
+///
+/// A chart that is not at hand is such a fault too: what its values would ask for is not known yet.
+pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let cache = options.cache.clone();
+    let builtin = template::builtin();
+    let loaded = load::load(files, cache, builtin, &options.scope, &mut diagnostics);
+    let requests = loaded.map(|repository| {
+        let resolution = resolve::resolve(&repository, &mut diagnostics);
+        deliver_all(&repository, &resolution, &mut diagnostics);
+        repository.charts.requests()
+    });
+    diagnostics.tidy();
+    (requests.unwrap_or_default(), diagnostics)
+}
+
+fn deliver_all<'a>(
+    repository: &load::Repository<'_>,
+    resolution: &resolve::Resolution<'a>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Delivered<'a>>, Vec<Delivered<'a>>) {
+    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
+        deliver(repository, base, diagnostics)
+    });
+    let environments = each(
+        &resolution.environments,
+        diagnostics,
+        |resolved, diagnostics| deliver(repository, resolved, diagnostics),
+    );
+    (bases, environments)
+}
+
+/// What a folder must build to says also what it came from.
+fn origin(expected: Expected) -> (TreePath, Origin) {
+    let claim = Claim {
+        title: expected.title,
+        owner: expected.owner,
+        span: Some(expected.span),
+    };
+    let origin = Origin {
+        claim: Arc::new(claim),
+        objects: expected.objects,
+    };
+    (expected.folder, origin)
 }
 
 fn deliver<'a>(
@@ -198,9 +287,8 @@ fn deliver<'a>(
     let environment = resolved.environment;
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
-        let engine = environment.engine;
         let (workspace, charts) = (&repository.workspace, &*repository.charts);
-        delivery::lower(it, engine, workspace, charts, diagnostics)
+        delivery::lower(it, environment, workspace, charts, diagnostics)
     });
     Delivered {
         environment,

@@ -289,3 +289,40 @@ fn what_adds_to_an_excluded_claim_is_told_so() {
     let help = "the environment excludes `ClickHouseKubernetes/analytics`";
     assert!(told.contains(help), "{told}");
 }
+
+#[test]
+fn a_version_is_promoted_and_its_effect_shown_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"], 0);
+    let stage = folder.path().join("environments/stage/databases.yaml");
+    let text = fs::read_to_string(&stage).unwrap();
+    fs::write(
+        &stage,
+        text.replacen("spec:", "spec:\n  version: \"25.3\"", 1),
+    )
+    .unwrap();
+    let prod = folder.path().join("environments/prod/databases.yaml");
+    let before = fs::read_to_string(&prod).unwrap();
+    run(folder.path(), &["promote", "stage", "prod", "--dry-run"], 0);
+    assert_eq!(fs::read_to_string(&prod).unwrap(), before);
+    let output = pleach(folder.path(), &["promote", "stage", "prod"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("clickhouse-server:25.3"), "{told}");
+    assert!(
+        fs::read_to_string(&prod)
+            .unwrap()
+            .contains("version: \"25.3\"")
+    );
+    // Without its host, prod's ingress would be no valid claim.
+    let arguments = [
+        "promote",
+        "stage",
+        "prod",
+        "events",
+        "--field",
+        "spec.ingress.enabled",
+    ];
+    let told = run(folder.path(), &arguments, 1);
+    assert!(told.contains("nothing is written"), "{told}");
+    assert!(!folder.path().join("environments/prod/events.yaml").exists());
+}

@@ -18,12 +18,13 @@ fn path(text: &str) -> TreePath {
     TreePath::new(text).unwrap()
 }
 
-fn compare_trees(before: &Tree, after: &Tree) -> Comparison {
+pub(crate) fn compare_trees(before: &Tree, after: &Tree) -> Comparison {
     let root = TreePath::root();
     let side = |files, name| Side {
         files,
         root: &root,
         name,
+        origins: None,
     };
     let folder = |part: &TreePath| Some(part.to_string());
     let (before, after) = (side(before, "before"), side(after, "after"));
@@ -39,11 +40,11 @@ fn cases() {
     crate::cases::run("tests/diff", |tree| {
         let before = tree.folder(&path("before"));
         let found = compare_trees(&before, &tree.folder(&path("after")));
-        let report = human(&found.notes, &view) + &changes(&found, &view);
+        let report = human(&found.notes, &view) + &changes(&found, &view, None);
         // `dmlza` is how `vis` begins in base64.
         let shows = |text: &str| text.to_lowercase().contains("visible") || text.contains("dmlza");
         assert!(!shows(&report), "a secret is shown:\n{report}");
-        let json = changes_json(&found, ["before", "after"]);
+        let json = changes_json(&found, ["before", "after"], &view);
         assert!(!shows(&json), "a secret is shown:\n{json}");
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(
@@ -151,7 +152,7 @@ proptest! {
             let found = compare_trees(before, after);
             prop_assert_eq!(found.environments.len(), 1);
             let view = View { display: &TreePath::to_string, color: true };
-            let shown = changes(&found, &view) + &changes_json(&found, ["a", "b"]);
+            let shown = changes(&found, &view, None) + &changes_json(&found, ["a", "b"], &view);
             prop_assert!(!shown.contains(&secret), "{}", shown);
         }
     }
@@ -284,7 +285,8 @@ fn a_workspace_is_rendered_at_both_revisions() {
     let text = std::fs::read_to_string(&claims).unwrap();
     std::fs::write(&claims, text.replace("diskSize: 50Gi", "diskSize: 70Gi")).unwrap();
     let expected = "\
-~ ClickHouseInstallation analytics/analytics in stage, test
+ClickHouseKubernetes/analytics  environments/base/databases.yaml:5, environments/stage/databases.yaml:4
+~ ClickHouseInstallation analytics/analytics in stage, test (not in prod)
   spec.templates.volumeClaimTemplates[name=data-volume].spec.resources.requests.storage
     - 50Gi
     + 70Gi

@@ -5,10 +5,12 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pleach::diag::Source;
 use pleach::disk::Folder;
 use pleach::kustomize::{Built, Options, build};
 use pleach::object::Object;
 use pleach::tree::TreePath;
+use pleach::yaml::{parse_one, to_build_form};
 
 #[test]
 fn a_real_kustomize_builds_the_same() {
@@ -47,6 +49,63 @@ fn what_is_built_keeps_to_the_schemas() {
             assert!(told.is_empty(), "{}", told.join("\n"));
         }
     }
+}
+
+/// Flux builds a folder without a kustomization by one that lists all files, and Argo CD applies the files as they are.
+#[test]
+fn plain_folders_build_to_their_objects() {
+    let folders = plain_folders();
+    assert!(
+        !folders.is_empty(),
+        "no folders of plain objects in golden/"
+    );
+    for folder in folders {
+        let place = tempfile::tempdir().unwrap();
+        let (mut resources, mut objects) = (String::new(), Vec::new());
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy();
+            std::fs::copy(&path, place.path().join(&*name)).unwrap();
+            resources.push_str(&format!("- {name}\n"));
+            let source = Source::internal("object", std::fs::read_to_string(&path).unwrap());
+            objects.push(Object::new(parse_one(&source).unwrap()));
+        }
+        let kustomization = place.path().join("kustomization.yaml");
+        std::fs::write(kustomization, format!("resources:\n{resources}")).unwrap();
+        let files = Folder::open(place.path()).unwrap();
+        let built = build(&files, &TreePath::root(), &Options::default());
+        let text = |objects: &[Object]| {
+            let texts = objects.iter().map(|it| to_build_form(&it.node).unwrap());
+            let texts: std::collections::BTreeSet<String> = texts.collect();
+            texts
+        };
+        assert_eq!(text(&built.objects), text(&objects), "{}", folder.display());
+        if let Some(program) = program() {
+            let theirs = run(program, place.path()).unwrap();
+            assert_eq!(theirs, built.to_yaml().unwrap(), "{}", folder.display());
+        }
+    }
+}
+
+/// The folders of claims in the committed trees that have no kustomization.
+fn plain_folders() -> Vec<PathBuf> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let files = walkdir::WalkDir::new(&golden)
+        .sort_by_file_name()
+        .into_iter();
+    let folders = files
+        .map(|it| it.unwrap())
+        .filter(|it| it.file_type().is_dir());
+    let of_claim = |it: &Path| {
+        let parts: Vec<_> = it.strip_prefix(&golden).unwrap().iter().collect();
+        let [_, output, group, _, _] = &parts[..] else {
+            return false;
+        };
+        *output == "output" && (*group == "apps" || *group == "infrastructure")
+    };
+    let folders = folders.map(walkdir::DirEntry::into_path);
+    let folders = folders.filter(|it| of_claim(it) && !it.join("kustomization.yaml").is_file());
+    folders.collect()
 }
 
 /// The command and its words before the folder.
@@ -96,19 +155,24 @@ fn compare(program: &[&str], folder: &Path) -> Result<(), String> {
     let ours = ours
         .to_yaml()
         .map_err(|it| format!("{}: {:?}", folder.display(), it))?;
-    let output = Command::new(program[0])
-        .args(&program[1..])
-        .arg(folder)
-        .output()
-        .map_err(|it| format!("{}: {it}", folder.display()))?;
-    let theirs = String::from_utf8_lossy(&output.stdout);
-    if output.status.success() && theirs == ours {
-        return Ok(());
+    match run(program, folder) {
+        Ok(theirs) if theirs == ours => Ok(()),
+        Ok(theirs) | Err(theirs) => Err(format!(
+            "{}\n--- {}\n{theirs}--- pleach\n{ours}",
+            folder.display(),
+            program[0]
+        )),
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!(
-        "{}\n--- {}\n{theirs}{said}--- pleach\n{ours}",
-        folder.display(),
-        program[0]
-    ))
+}
+
+/// What the program prints of a folder, or what it says.
+fn run(program: &[&str], folder: &Path) -> Result<String, String> {
+    let mut command = Command::new(program[0]);
+    let output = command.args(&program[1..]).arg(folder).output();
+    let output = output.map_err(|it| format!("{}: {it}", folder.display()))?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.success() {
+        true => Ok(printed),
+        false => Err(printed + &String::from_utf8_lossy(&output.stderr)),
+    }
 }

@@ -10,7 +10,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("yaml", &["tree", "diag"]),
     ("object", &["tree", "diag", "yaml"]),
     ("schema", &["tree", "diag", "yaml", "object"]),
-    ("template", &["tree", "diag", "yaml"]),
+    // `object` for Kubernetes' quantities.
+    ("template", &["tree", "diag", "yaml", "object"]),
     // `template` for the characters that no input may hold.
     ("chart", &["tree", "diag", "yaml", "schema", "template"]),
     ("patch", &["tree", "diag", "yaml", "object", "schema"]),
@@ -19,6 +20,16 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["tree", "diag", "yaml", "object", "schema", "patch"],
     ),
     ("diff", &["tree", "diag", "yaml", "object", "schema"]),
+    ("emit", &["tree", "diag"]),
+    // What clusters of servers an object stands for.
+    ("topology", &["tree", "diag", "yaml", "object"]),
+    // Rules over pairs of objects. `pleach check` runs those that need one side only.
+    (
+        "danger",
+        &[
+            "tree", "diag", "yaml", "object", "schema", "diff", "topology",
+        ],
+    ),
     // What a sync engine would apply from two trees, built and handed to `diff`.
     (
         "compare",
@@ -30,6 +41,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "schema",
             "kustomize",
             "diff",
+            // For the line by which a file says what it was made from.
+            "emit",
+            "topology",
+            "danger",
         ],
     ),
     (
@@ -81,7 +96,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compose",
         ],
     ),
-    ("emit", &["tree", "diag"]),
+    (
+        "promote",
+        &["tree", "diag", "yaml", "schema", "load", "resolve"],
+    ),
+    // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
+    ("matrix", &["yaml", "object"]),
     // `emit` for whose a file is: what pleach wrote is no input.
     (
         "affected",
@@ -90,9 +110,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
-        &["tree", "diag", "yaml", "object", "diff", "compare", "emit"],
+        &[
+            "tree", "diag", "yaml", "object", "diff", "topology", "danger", "compare", "promote",
+            "matrix", "emit",
+        ],
     ),
     ("disk", &["tree", "diag", "emit"]),
+    // What is pulled is looked at before it is given on, and must be the chart that was asked for.
+    ("net", &["diag", "yaml", "chart"]),
     (
         "cli",
         &[
@@ -108,10 +133,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compare",
             // For the output folder, which is compared as it is written, and for the claim kinds, which `kinds` explains.
             "load",
+            "promote",
+            "matrix",
             "emit",
             "affected",
             "report",
             "disk",
+            "net",
         ],
     ),
 ];

@@ -154,6 +154,14 @@ const CLAIMS: [(&str, &str, &str, Fields); 3] = [
     ),
 ];
 
+/// Engines and layouts.
+const FORMS: [&str; 4] = [
+    "engine: flux",
+    "layout: flat",
+    "engine: argo, source: {url: 'https://git.example.com/a.git'}",
+    "engine: argo, layout: flat, source: {url: 'https://git.example.com/a.git'}",
+];
+
 /// For each field: not given, null, or one of its values.
 type Choice = Vec<Option<usize>>;
 
@@ -165,7 +173,7 @@ fn choice() -> impl Strategy<Value = Choice> {
     )
 }
 
-fn workspace(base: &[Choice], own: &[Choice], shared: &[bool], labels: bool) -> Tree {
+fn workspace(base: &[Choice], own: &[Choice], shared: &[bool], labels: bool, form: usize) -> Tree {
     let mut tree = Tree::new();
     let mut put = |path: &str, text: String| {
         tree.insert(TreePath::new(path).unwrap(), text.into_bytes());
@@ -178,7 +186,8 @@ fn workspace(base: &[Choice], own: &[Choice], shared: &[bool], labels: bool) -> 
     put(
         "environments/test/environment.yaml",
         format!(
-            "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {{name: test}}\nspec: {{cluster: test-1, labels: {labels}}}\n"
+            "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {{name: test}}\nspec: {{cluster: test-1, labels: {labels}, {}}}\n",
+            FORMS[form]
         ),
     );
     for (at, claim) in CLAIMS.iter().enumerate() {
@@ -274,8 +283,9 @@ proptest! {
         own in proptest::collection::vec(choice(), 3),
         shared in proptest::collection::vec(proptest::bool::weighted(0.8), 3),
         labels in any::<bool>(),
+        form in 0..FORMS.len(),
     ) {
-        check(&workspace(&base, &own, &shared, labels));
+        check(&workspace(&base, &own, &shared, labels, form));
     }
 }
 

@@ -31,11 +31,7 @@ pub(super) fn search(
         .cloned()
         .collect();
     for name in open {
-        let scope = Scope {
-            environments: vec![name.clone()],
-            ..Scope::default()
-        };
-        if changes.touches(&reads(&scope)) {
+        if changes.touches(&reads(&Scope::of(std::slice::from_ref(&name)))) {
             search.found.touch(&name);
         }
     }

@@ -5,17 +5,20 @@
 
 mod archive;
 mod content;
+mod ignore;
 mod local;
 mod lock;
 mod range;
 mod request;
+mod source;
 mod version;
 
-pub use archive::unpack;
+pub use archive::{pack, unpack};
 pub use content::Chart;
 pub use lock::{LOCK, Lock, Pin};
 pub use range::Range;
 pub use request::Request;
+pub use source::{lint, read_source};
 pub use version::{Version, is_exact};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +28,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use crate::diag::Diagnostic;
-use crate::tree::{Files, FilesError, TreePath};
+use crate::tree::{Files, FilesError, Tree, TreePath};
+
+/// The chart whose files these are. `place` is its folder, as messages say it.
+pub fn read_chart(files: &Tree, place: &TreePath) -> Result<Chart, Diagnostic> {
+    Chart::from_files(files, &TreePath::root(), place)
+}
+
+/// The chart in an archive. `title` is what messages call it.
+pub fn read_archive(bytes: &[u8], title: &str) -> Result<Chart, Diagnostic> {
+    let place = TreePath::root().child(&format!("<chart {title}>"));
+    read_chart(&unpack(bytes, title)?, &place)
+}
 
 /// Archives by their digests, outside the workspace: files `charts/<digest>.tgz`.
 #[derive(Clone)]
@@ -37,10 +51,11 @@ impl fmt::Debug for Cache {
     }
 }
 
-/// Where an archive lies in the cache.
-pub fn cache_path(pin: &Pin) -> TreePath {
+/// Where the archive of a digest lies in the cache.
+pub fn cache_path(digest: &str) -> TreePath {
+    let digits = digest.strip_prefix("sha256:").unwrap_or(digest);
     let folder = TreePath::root().child("charts");
-    folder.child(&format!("{}.tgz", pin.hex()))
+    folder.child(&format!("{digits}.tgz"))
 }
 
 /// Where a copy of an archive may lie within the folder of copies: under its plain name, or, where another chart has that name
@@ -90,7 +105,8 @@ pub struct Charts<'a> {
 
 #[derive(Default)]
 struct Seen {
-    requests: BTreeSet<Request>,
+    /// And whether the workspace has the chart itself.
+    requests: BTreeMap<Request, bool>,
     opened: BTreeMap<Request, Result<Arc<Chart>, Diagnostic>>,
 }
 
@@ -122,8 +138,9 @@ impl<'a> Charts<'a> {
 
     /// The version that a request means.
     pub fn version(&self, request: &Request) -> Found {
-        self.note(request);
-        if let Some(Ok(chart)) = self.in_workspace(request) {
+        let in_workspace = self.in_workspace(request);
+        self.note(request, in_workspace.is_some());
+        if let Some(Ok(chart)) = in_workspace {
             return Found::Version(chart.version.as_str().to_string());
         }
         match self.lock.pin(request) {
@@ -137,13 +154,14 @@ impl<'a> Charts<'a> {
 
     /// Opens a chart. Errors: `missing-chart` with the command that fetches it, `invalid-chart`, `wrong-digest`.
     pub fn open(&self, request: &Request) -> Result<Arc<Chart>, Diagnostic> {
-        self.note(request);
         let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.opened.get(request) {
             return known.clone();
         }
         drop(known);
-        let opened = match self.in_workspace(request) {
+        let in_workspace = self.in_workspace(request);
+        self.note(request, in_workspace.is_some());
+        let opened = match in_workspace {
             Some(chart) => chart,
             None => self.locked(request),
         };
@@ -153,10 +171,11 @@ impl<'a> Charts<'a> {
         opened
     }
 
-    /// All that was asked for so far.
+    /// All that was asked for so far and is not in the workspace.
     pub fn requests(&self) -> Vec<Request> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.requests.iter().cloned().collect()
+        let elsewhere = seen.requests.iter().filter(|it| !it.1);
+        elsewhere.map(|it| it.0.clone()).collect()
     }
 
     /// The pins that nothing asked for.
@@ -170,10 +189,10 @@ impl<'a> Charts<'a> {
         pins.cloned().collect()
     }
 
-    fn note(&self, request: &Request) {
+    fn note(&self, request: &Request, in_workspace: bool) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if !seen.requests.contains(request) {
-            seen.requests.insert(request.clone());
+        if !seen.requests.contains_key(request) {
+            seen.requests.insert(request.clone(), in_workspace);
         }
     }
 
@@ -209,9 +228,7 @@ impl<'a> Charts<'a> {
             );
             Diagnostic::error("missing-chart", message).help(help)
         })?;
-        let files = unpack(&bytes, &pin.title())?;
-        let place = TreePath::root().child(&format!("<chart {}>", pin.title()));
-        Chart::from_files(&files, &TreePath::root(), &place)
+        read_archive(&bytes, &pin.title())
     }
 
     /// The archive of a pin: the copy in the workspace, else the cache's.
@@ -229,7 +246,10 @@ impl<'a> Charts<'a> {
                 }
             }
         }
-        let cached = self.cache.as_ref().map(|it| it.0.read(&cache_path(pin)));
+        let cached = self
+            .cache
+            .as_ref()
+            .map(|it| it.0.read(&cache_path(&pin.digest)));
         match (cached.and_then(Result::ok), wrong) {
             (Some(bytes), _) if digest(&bytes) == pin.digest => Ok(Some(bytes)),
             (Some(_), _) => Err(wrong_digest(pin, "the archive in the cache".to_string())),

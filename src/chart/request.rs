@@ -16,6 +16,8 @@ pub struct Request {
     pub version: Option<String>,
     /// The digest of an OCI manifest, which says more than any version.
     pub digest: Option<String>,
+    /// Whether it is to be pulled over plain HTTP.
+    pub plain: bool,
     /// Who asks.
     pub span: Option<Span>,
 }
@@ -28,6 +30,7 @@ impl Request {
             name: name.to_string(),
             version: version.filter(|it| !it.is_empty()).map(str::to_string),
             digest: None,
+            plain: false,
             span: None,
         }
     }

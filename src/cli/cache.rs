@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "where a user's caches lie is told by the environment"
 )]
-//! Where pulled charts lie, outside any workspace.
+//! What lies outside any workspace: pulled charts, and the credentials that Docker and Helm keep.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,18 +10,49 @@ use std::sync::Arc;
 use super::Global;
 use crate::chart::Cache;
 use crate::disk::Folder;
+use crate::net::CredentialFiles;
 
 /// The folder: `--cache`, else `pleach` below the user's folder for caches. `None` where the system names none.
 pub(super) fn folder(global: &Global) -> Option<PathBuf> {
     if let Some(folder) = &global.cache {
         return Some(folder.clone());
     }
-    let named = |name: &str| std::env::var_os(name).filter(|it| !it.is_empty());
-    let home = || Some(PathBuf::from(named("HOME")?).join(".cache"));
-    let caches = named("XDG_CACHE_HOME").map(PathBuf::from);
-    let caches = caches.filter(|it| it.is_absolute()).or_else(home);
-    let caches = caches.or_else(|| named("LOCALAPPDATA").map(PathBuf::from));
+    let caches = named("XDG_CACHE_HOME").filter(|it| it.is_absolute());
+    let caches = caches.or_else(|| Some(home()?.join(".cache")));
+    let caches = caches.or_else(|| named("LOCALAPPDATA"));
     caches.map(|it| it.join("pleach"))
+}
+
+/// Where Docker and Helm keep credentials.
+pub(super) fn credentials() -> CredentialFiles {
+    let below = |folder: Option<PathBuf>, path: &str| folder.map(|it| it.join(path));
+    let docker = named("DOCKER_CONFIG").or_else(|| below(home(), ".docker"));
+    let helm = || named("HELM_CONFIG_HOME").or_else(|| Some(configs()?.join("helm")));
+    let registry = named("HELM_REGISTRY_CONFIG").or_else(|| below(helm(), "registry/config.json"));
+    let registries = [registry, below(docker, "config.json")];
+    CredentialFiles {
+        registries: registries.into_iter().flatten().collect(),
+        repositories: named("HELM_REPOSITORY_CONFIG")
+            .or_else(|| below(helm(), "repositories.yaml")),
+    }
+}
+
+/// Where programs keep what a user sets.
+fn configs() -> Option<PathBuf> {
+    let system = match cfg!(target_os = "macos") {
+        true => home().map(|it| it.join("Library/Preferences")),
+        false => home().map(|it| it.join(".config")),
+    };
+    named("XDG_CONFIG_HOME").or(named("APPDATA")).or(system)
+}
+
+fn home() -> Option<PathBuf> {
+    named("HOME").or_else(|| named("USERPROFILE"))
+}
+
+fn named(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name).filter(|it| !it.is_empty());
+    value.map(PathBuf::from)
 }
 
 /// The cache, if anything was ever put there.

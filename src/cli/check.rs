@@ -23,15 +23,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let compiled = compile(
         &session.files,
         &Options {
-            scope: Scope {
-                environments: environments.clone(),
-                ..Scope::default()
-            },
+            scope: Scope::of(environments),
             cache: cache::open(global),
             ..Options::default()
         },
     );
-    let Some(output_path) = compiled.output else {
+    let Some(output_path) = compiled.output.clone() else {
         session.report(&compiled.diagnostics);
         return Ok(Outcome::Findings);
     };
@@ -46,7 +43,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
-        &arguments.selection.of(read_output(&folder)?),
+        &compiled.covered(read_output(&folder)?),
         false,
     );
     if plan.is_clean() {

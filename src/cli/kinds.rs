@@ -40,14 +40,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     match &arguments.kind {
         None => output::text(&list(&kinds))?,
-        Some(name) => output::text(&outline(find(&kinds, name)?, columns()))?,
+        Some(name) => output::text(&outline(
+            find(&kinds, name)?,
+            output::columns().unwrap_or(COLUMNS),
+        ))?,
     }
     Ok(outcome)
-}
-
-fn columns() -> usize {
-    let size = terminal_size::terminal_size_of(std::io::stdout());
-    size.map_or(COLUMNS, |(width, _)| usize::from(width.0).max(40))
 }
 
 fn find<'a>(kinds: &'a [Arc<ClaimKind>], name: &str) -> Result<&'a ClaimKind> {

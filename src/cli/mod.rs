@@ -5,13 +5,19 @@
 mod build;
 mod cache;
 mod check;
+mod compare;
 mod completions;
 mod diff;
 mod init;
 mod kinds;
+mod matrix;
 mod output;
+mod promote;
+mod publish;
 mod render;
 mod session;
+mod trees;
+mod vendor;
 mod verify;
 
 use std::path::PathBuf;
@@ -88,10 +94,20 @@ enum Command {
     Check(check::Arguments),
     /// Say what a change will do, object by object and field by field
     Diff(diff::Arguments),
+    /// Claims × environments: versions, images, replicas and resources, and where they drift apart
+    Matrix(matrix::Arguments),
+    /// Say in what two environments differ
+    Compare(compare::Arguments),
+    /// Write what one environment's claims say into another's files, and show the effect
+    Promote(promote::Arguments),
     /// Print what `kustomize build` prints
     Build(build::Arguments),
     /// Compare `pleach build` with your own kustomize, on your own kustomizations
     Verify(verify::Arguments),
+    /// Pull the charts that claims ask for, and pin them in pleach.lock
+    Vendor(vendor::Arguments),
+    /// Pack charts and push them to a registry
+    Publish(publish::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
     /// List the claim kinds, or explain the fields of one
@@ -119,8 +135,13 @@ pub fn run() -> ExitCode {
         Command::Render(arguments) => render::run(&arguments, &global),
         Command::Check(arguments) => check::run(&arguments, &global),
         Command::Diff(arguments) => diff::run(&arguments, &global),
+        Command::Matrix(arguments) => matrix::run(&arguments, &global),
+        Command::Compare(arguments) => compare::run(&arguments, &global),
+        Command::Promote(arguments) => promote::run(&arguments, &global),
         Command::Build(arguments) => build::run(&arguments, &global),
         Command::Verify(arguments) => verify::run(&arguments, &global),
+        Command::Vendor(arguments) => vendor::run(&arguments, &global),
+        Command::Publish(arguments) => publish::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -16,6 +16,12 @@ pub(super) fn text(text: &str) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
+/// How wide the terminal is, where standard output is one.
+pub(super) fn columns() -> Option<usize> {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map(|(width, _)| usize::from(width.0).max(40))
+}
+
 /// Prints text that may be coloured to standard error. A standard error that is closed is nobody's loss.
 pub(super) fn note(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());

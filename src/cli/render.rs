@@ -10,7 +10,6 @@ use super::{Global, Outcome, cache, output};
 use crate::disk::{Lock, apply, read_output};
 use crate::emit::plan;
 use crate::report::plan_summary;
-use crate::tree::{Tree, TreePath};
 use crate::{Options, Scope, compile};
 
 #[derive(Debug, Args)]
@@ -33,25 +32,6 @@ pub(super) struct Selection {
     pub(super) out: Option<PathBuf>,
 }
 
-impl Selection {
-    /// The part of a standing tree that belongs to the selection: the rest is neither compared nor removed.
-    pub(super) fn of(&self, standing: Tree) -> Tree {
-        if self.environments.is_empty() {
-            return standing;
-        }
-        let selected = |path: &TreePath| {
-            path.parts()
-                .nth(1)
-                .is_some_and(|it| it == "base" || self.environments.iter().any(|env| env == it))
-        };
-        standing
-            .iter()
-            .filter(|(path, _)| selected(path))
-            .map(|(path, bytes)| (path.clone(), bytes.clone()))
-            .collect()
-    }
-}
-
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = Lock::take(&session.workspace_file())?;
@@ -59,22 +39,19 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let compiled = compile(
         &session.files,
         &Options {
-            scope: Scope {
-                environments: environments.clone(),
-                ..Scope::default()
-            },
+            scope: Scope::of(environments),
             cache: cache::open(global),
             ..Options::default()
         },
     );
     let found = session.report(&compiled.diagnostics);
-    let Some(output_path) = compiled.output.filter(|_| found == Outcome::Clean) else {
+    let Some(output_path) = compiled.output.clone().filter(|_| found == Outcome::Clean) else {
         return Ok(Outcome::Findings);
     };
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
-        &arguments.selection.of(read_output(&folder)?),
+        &compiled.covered(read_output(&folder)?),
         arguments.force,
     );
     let kept = session.report(&plan.faults(&output_path));

@@ -1,20 +1,30 @@
-//! What a sync engine would apply from two trees, object by object.
+//! What a sync engine would apply from two trees, object by object, and what is dangerous about it.
 //!
 //! A tree's parts are its outermost kustomizations, and its folders of plain YAML. A part that can be built on one side only
 //! is not compared, and a note says so: what can't be built says nothing about what is to be deleted.
 
+mod environment;
+mod group;
+mod origin;
+mod owners;
 mod parts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::diag::{Diagnostic, Diagnostics, Position, Severity};
-use crate::diff::{Change, Salt, diff};
-use crate::object::Object;
-use crate::schema::Schemas;
-use crate::tree::{Files, ReadSet, TreePath};
+use crate::danger::Finding;
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diff::{Change, Salt};
+use crate::object::ObjectId;
+use crate::topology::Cluster;
+use crate::tree::{Files, TreePath};
 use parts::{Part, parts};
+
+pub use group::{Exception, FoundGroup, Group, Matrix, Place, Section, findings, matrix, sections};
+pub use origin::{Claim, Origin, Origins};
+pub use owners::CodeOwners;
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]
@@ -25,15 +35,70 @@ pub struct Side<'a> {
     pub root: &'a TreePath,
     /// What the side is called in notes: `HEAD~1`.
     pub name: &'a str,
+    /// Which claim each of its folders came from, where that is known.
+    pub origins: Option<&'a Origins>,
 }
 
 /// What differs between two sides.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
-    /// The changes of each environment that has any, in the order of their names.
-    pub environments: Vec<(String, Vec<Change>)>,
+    /// The environments that have changes, in the order of their names.
+    pub environments: Vec<Environment>,
+    /// The claims that are known, by title, and the environments that have them.
+    pub claims: BTreeMap<String, BTreeSet<String>>,
+    /// In which environments each changed object is, where that is known.
+    pub presence: BTreeMap<ObjectId, BTreeSet<String>>,
     /// Parts that could not be compared, and why.
     pub notes: Diagnostics,
+}
+
+/// What differs in one environment.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// The objects that change.
+    pub objects: Vec<Changed>,
+    /// What is dangerous about it.
+    pub findings: Vec<Found>,
+    /// The ClickHouse clusters that change.
+    pub clusters: Vec<ClusterChange>,
+}
+
+/// An object that changes.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// What became of it.
+    pub change: Change,
+    /// The claim that it came from, where that is known.
+    pub claim: Option<Arc<Claim>>,
+}
+
+/// Something dangerous.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What a rule found.
+    pub finding: Finding,
+    /// The claim of the object, where that is known.
+    pub claim: Option<Arc<Claim>>,
+    /// The line that a person wrote, where that is known.
+    pub place: Option<Span>,
+}
+
+impl Found {
+    /// The finding with the best place that is known.
+    pub fn diagnostic(&self) -> Diagnostic {
+        self.finding.diagnostic(self.place.as_ref())
+    }
+}
+
+/// A ClickHouse cluster before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterChange {
+    /// As it was.
+    pub before: Option<Cluster>,
+    /// As it will be.
+    pub after: Option<Cluster>,
 }
 
 /// Compares two sides. `environment` says which environment a part, known by its folder below the root, belongs to; parts
@@ -44,7 +109,6 @@ pub fn compare(
     environment: &(dyn Fn(&TreePath) -> Option<String> + Sync),
     salt: &Salt,
 ) -> Comparison {
-    let mut notes = Diagnostics::default();
     let mut environments: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     for part in parts([before, after]) {
         if let Some(environment) = environment(&part.folder) {
@@ -53,98 +117,37 @@ pub fn compare(
     }
     let compared: Vec<_> = environments
         .into_par_iter()
-        .map(|(environment, parts)| (environment, compare_parts(before, after, &parts, salt)))
+        .map(|(name, parts)| environment::compare(before, after, name, &parts, salt))
         .collect();
-    let mut found = Vec::new();
-    for (environment, (changes, more)) in compared {
-        notes.extend(more);
-        if !changes.is_empty() {
-            found.push((environment, changes));
+    let mut comparison = Comparison::default();
+    for (environment, notes) in compared {
+        comparison.notes.extend(notes);
+        if !environment.objects.is_empty() {
+            comparison.environments.push(environment);
         }
     }
-    Comparison {
-        environments: found,
-        notes,
-    }
-}
-
-fn compare_parts(
-    before: &Side<'_>,
-    after: &Side<'_>,
-    parts: &[Part],
-    salt: &Salt,
-) -> (Vec<Change>, Vec<Diagnostic>) {
-    let (mut old, mut new, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    for part in parts {
-        match objects(before, after, part) {
-            Ok((before, after)) => {
-                old.extend(before);
-                new.extend(after);
-            }
-            Err(note) => notes.push(*note),
+    for origins in [before, after].into_iter().filter_map(|it| it.origins) {
+        for (title, name) in origins.claims() {
+            let environments = comparison.claims.entry(title.to_string()).or_default();
+            environments.insert(name.to_string());
         }
     }
-    (diff(&old, &new, Schemas::builtin(), salt), notes)
-}
-
-/// A part's objects on both sides; none of them where the part reads the same files.
-fn objects(
-    before: &Side<'_>,
-    after: &Side<'_>,
-    part: &Part,
-) -> Result<(Vec<Object>, Vec<Object>), Box<Diagnostic>> {
-    let old = part.build(before, 0);
-    if part.there == [true, true] && is_unchanged(&old.read_set, before, after) {
-        return Ok((Vec::new(), Vec::new()));
+    if let Some(origins) = after.origins {
+        comparison.presence = presence(&comparison.environments, origins);
     }
-    let new = part.build(after, 1);
-    match (first_error(&old.diagnostics), first_error(&new.diagnostics)) {
-        (None, None) => Ok((old.objects, new.objects)),
-        (Some(fault), None) => Err(not_compared(part, before, before.name, fault)),
-        (None, Some(fault)) => Err(not_compared(part, after, after.name, fault)),
-        (Some(_), Some(fault)) => Err(not_compared(part, after, "either side", fault)),
-    }
+    comparison
 }
 
-fn first_error(diagnostics: &Diagnostics) -> Option<&Diagnostic> {
-    diagnostics.iter().find(|it| it.severity == Severity::Error)
-}
-
-/// Says why, with the place and no excerpt of the file: what stands there may be secret.
-fn not_compared(part: &Part, side: &Side<'_>, name: &str, fault: &Diagnostic) -> Box<Diagnostic> {
-    let folder = match part.folder.as_str() {
-        "" => ".",
-        folder => folder,
-    };
-    let place = fault.span.as_ref().map(|span| {
-        let path = span.path().below(side.root);
-        let path = path.as_ref().unwrap_or(span.path());
-        let Position { line, column } = span.position();
-        format!("{path}:{line}:{column}: ")
+fn presence(
+    environments: &[Environment],
+    origins: &Origins,
+) -> BTreeMap<ObjectId, BTreeSet<String>> {
+    let changed = environments.iter().flat_map(|it| &it.objects);
+    let ids: BTreeSet<&ObjectId> = changed.map(|it| &it.change.id).collect();
+    let present = ids.into_iter().map(|id| {
+        let names = origins.environments(id).map(str::to_string);
+        (id.clone(), names.collect::<BTreeSet<_>>())
     });
-    let message = format!(
-        "`{folder}` is not compared, since it can't be built in {name}: {}{}",
-        place.unwrap_or_default(),
-        fault.message
-    );
-    Box::new(Diagnostic::warning("not-compared", message))
-}
-
-/// Whether all that was read is the same on the other side.
-fn is_unchanged(read_set: &ReadSet, before: &Side<'_>, after: &Side<'_>) -> bool {
-    // What lies outside of the roots is the same file only where the roots are the same.
-    let other = |path: &TreePath| match path.below(before.root) {
-        Some(path) => Some(after.root.join(&path)),
-        None => (before.root == after.root).then(|| path.clone()),
-    };
-    let (old, new) = (before.files, after.files);
-    let is_same_file = |it: &TreePath| {
-        let other = other(it);
-        other.is_some_and(|other| {
-            old.kind(it) == new.kind(&other) && old.read(it) == new.read(&other)
-        })
-    };
-    let is_same_folder =
-        |it: &TreePath| other(it).is_some_and(|other| old.list(it) == new.list(&other));
-    read_set.files.iter().all(is_same_file) && read_set.folders.iter().all(is_same_folder)
+    // What the sync engine has of its own is in no folder.
+    present.filter(|it| !it.1.is_empty()).collect()
 }

@@ -3,6 +3,7 @@
 use super::{Composed, Composition, Expected, form, overlay};
 use crate::delivery::{Delivered as DeliveredFile, Delivery};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::load::Environment;
 use crate::object::{Object, ObjectId};
 use crate::patch::{Patch, between, merge_key};
 use crate::schema::Schemas;
@@ -40,10 +41,10 @@ impl Common {
 }
 
 /// `<group>/<environment>/<claim>`.
-pub(super) fn path(delivery: &Delivery, environment: &str) -> TreePath {
+pub(super) fn path(delivery: &Delivery, environment: &Environment) -> TreePath {
     TreePath::root()
         .child(delivery.group.folder())
-        .child(environment)
+        .child(environment.folder())
         .child(&delivery.name)
 }
 
@@ -73,11 +74,10 @@ pub(super) fn overlay(
     composition: &mut Composition,
     folder: &TreePath,
     delivery: &Delivery,
-    base: &Delivery,
+    (base_folder, base): (TreePath, &Delivery),
     common: &Common,
     diagnostics: &mut Diagnostics,
 ) {
-    let base_folder = path(base, "base");
     let mut writer = Writer {
         composition,
         folder,
@@ -105,6 +105,19 @@ pub(super) fn overlay(
     writer.finish(common, diagnostics);
 }
 
+/// Errors: `merge-key`.
+pub(super) fn check_merge_key(object: &Object, delivery: &Delivery, diagnostics: &mut Diagnostics) {
+    if let Some(key) = merge_key(&object.node) {
+        let message = "kustomize takes a key `<<` for a merge, even where it is quoted";
+        let fault = Diagnostic::error("merge-key", message).at(key);
+        diagnostics.push(
+            fault
+                .related(&delivery.span, format!("for {}", delivery.title))
+                .help("give the key another name, or hand the value over some other way, as by `valuesFrom`"),
+        );
+    }
+}
+
 struct Writer<'a> {
     composition: &'a mut Composition,
     folder: &'a TreePath,
@@ -115,15 +128,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn add(&mut self, file: &DeliveredFile, diagnostics: &mut Diagnostics) {
-        if let Some(key) = merge_key(&file.object.node) {
-            let message = "kustomize takes a key `<<` for a merge, even where it is quoted";
-            let fault = Diagnostic::error("merge-key", message).at(key);
-            diagnostics.push(
-                fault
-                    .related(&self.delivery.span, format!("for {}", self.delivery.title))
-                    .help("give the key another name, or hand the value over some other way, as by `valuesFrom`"),
-            );
-        }
+        check_merge_key(&file.object, self.delivery, diagnostics);
         self.resources.push(Node::string(&*file.name));
         self.write(&file.name, form::object(&file.object.node));
     }
@@ -198,6 +203,9 @@ impl Writer<'_> {
             folder: self.folder.clone(),
             objects: overlay::with_common(objects, common, diagnostics),
             title: self.delivery.title.clone(),
+            is_flat: false,
+            owner: self.delivery.owner.clone(),
+            span: self.delivery.span.clone(),
         };
         self.composition.expected.push(expected);
     }

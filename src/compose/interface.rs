@@ -16,9 +16,10 @@ pub struct Interface {
     title: String,
     group: Group,
     /// Its objects, by whose namespaces and identities others are ordered and refused.
-    objects: BTreeSet<ObjectId>,
-    /// What is written beside its Flux Kustomization.
-    first: Vec<String>,
+    objects: Vec<ObjectId>,
+    /// What is written beside the object that applies its folder.
+    beside: Vec<String>,
+    has_files: bool,
     provides: BTreeSet<String>,
     requires: BTreeSet<String>,
     depends_on: BTreeSet<String>,
@@ -38,12 +39,14 @@ pub(super) fn all(
 
 impl Interface {
     fn of(delivery: &Delivery) -> Interface {
-        let first = delivery.first.iter();
+        let releases = delivery.releases.iter().map(|it| &it.object);
+        let beside = delivery.first.iter().chain(releases);
         Interface {
             title: delivery.title.clone(),
             group: delivery.group,
             objects: delivery.files.iter().map(|it| it.object.id()).collect(),
-            first: first.map(|it| to_claims_form(&it.node)).collect(),
+            beside: beside.map(|it| to_claims_form(&it.node)).collect(),
+            has_files: !delivery.files.is_empty(),
             provides: delivery.provides.clone(),
             requires: delivery.requires.clone(),
             depends_on: delivery.depends_on.clone(),

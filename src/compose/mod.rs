@@ -1,26 +1,30 @@
-//! The tree for Flux: base folders, overlay folders with computed patches, and the Flux Kustomizations of each cluster.
+//! The tree: base folders, overlay folders with computed patches, and what the sync engine of each cluster is told.
 //!
 //! An environment's folder of a claim builds on the claim's base folder where both are there: what differs is a patch, what
 //! is new a file, what is gone a deletion. Objects are first laid under the user's `overlays/`, so the tree needs nothing
 //! outside itself.
 
 mod cluster;
+mod flat;
 mod folder;
 mod interface;
 mod form;
+mod hub;
 mod order;
 mod overlay;
 mod owners;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::delivery::Delivery;
-use crate::diag::{Diagnostics, each};
-use crate::load::{Environment, Scope, Workspace};
+use crate::diag::{Diagnostic, Diagnostics, Span, each};
+use crate::load::{Environment, Layout, Scope, Workspace};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use folder::Common;
 pub use interface::Interface;
+use overlay::Unmatched;
 
 /// An environment and what its claims deliver.
 pub struct Delivered<'a> {
@@ -59,41 +63,79 @@ pub struct Expected {
     pub objects: Vec<Object>,
     /// The claim, as a message says it.
     pub title: String,
+    /// Whether the folder holds plain objects and no kustomization: a sync engine takes all of its files then.
+    pub is_flat: bool,
+    /// Who is asked about the claim, if it says so.
+    pub owner: Option<Arc<str>>,
+    /// Where the claim's name stands.
+    pub span: Span,
+}
+
+/// What is composed.
+pub struct Input<'a> {
+    /// What environments share, for each engine.
+    pub bases: Vec<Delivered<'a>>,
+    /// The environments.
+    pub environments: Vec<Delivered<'a>>,
+    /// Whether these are all environments of the workspace.
+    pub is_whole: bool,
 }
 
 /// Composes the tree. `files` is where `overlays/` is read from.
 pub fn compose(
     files: &dyn Files,
     workspace: &Workspace,
-    base: Delivered<'_>,
-    environments: Vec<Delivered<'_>>,
+    input: Input<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Composition {
     let mut composition = Composition::default();
+    hub::check(&input.environments, diagnostics);
     let base_overlay = overlay::read(files, "base", diagnostics);
-    let laid_base = overlay::lay(files, base, &[&base_overlay], diagnostics);
-    owners::check(&laid_base, diagnostics);
-    for delivery in &laid_base.deliveries {
-        let place = folder::path(delivery, "base");
-        folder::plain(
-            &mut composition,
-            &place,
-            delivery,
-            &laid_base.common,
+    let bases = each(input.bases, diagnostics, |base, diagnostics| {
+        overlay::lay(
+            files,
+            base,
+            &[(&base_overlay, Unmatched::Kept)],
             diagnostics,
-        );
-    }
-    let composed = each(environments, diagnostics, |environment, diagnostics| {
-        let own_overlay = overlay::read(files, &environment.environment.name, diagnostics);
-        let overlays = [&base_overlay, &own_overlay];
-        let laid = overlay::lay(files, environment, &overlays, diagnostics);
-        compose_environment(workspace, &laid, &laid_base.deliveries, diagnostics)
+        )
     });
-    for one in composed {
+    let (bases, mut unmatched): (Vec<_>, Vec<_>) = bases.into_iter().unzip();
+    for laid in &bases {
+        owners::check(laid, diagnostics);
+        for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
+            let place = folder::path(delivery, laid.environment);
+            folder::plain(
+                &mut composition,
+                &place,
+                delivery,
+                &laid.common,
+                diagnostics,
+            );
+        }
+    }
+    let composed = each(
+        input.environments,
+        diagnostics,
+        |environment, diagnostics| {
+            let own_overlay = overlay::read(files, &environment.environment.name, diagnostics);
+            let is_judge = input.is_whole && environment.environment.layout == Layout::Flat;
+            let of_base = match is_judge {
+                true => Unmatched::Kept,
+                false => Unmatched::PassedOver,
+            };
+            let overlays = [(&base_overlay, of_base), (&own_overlay, Unmatched::Refused)];
+            let (laid, unmatched) = overlay::lay(files, environment, &overlays, diagnostics);
+            let composition = compose_environment(workspace, &laid, &bases, diagnostics);
+            (composition, is_judge.then_some(unmatched))
+        },
+    );
+    for (one, kept) in composed {
         composition.files.extend(one.files);
         composition.expected.extend(one.expected);
         composition.interfaces.extend(one.interfaces);
+        unmatched.extend(kept);
     }
+    diagnostics.extend(unmatched_everywhere(unmatched));
     composition
 }
 
@@ -111,6 +153,20 @@ pub fn whole_under_overlays(files: &dyn Files, scope: &Scope) -> Scope {
     }
 }
 
+/// The entries of `overlays/base` that name nothing in any base, and in no environment that does without one.
+fn unmatched_everywhere(sides: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
+    let mut sides = sides.into_iter();
+    let mut everywhere = sides.next().unwrap_or_default();
+    for side in sides {
+        let is_there = |it: &Diagnostic| {
+            let mut others = side.iter();
+            others.any(|other| other.code == it.code && other.span == it.span)
+        };
+        everywhere.retain(is_there);
+    }
+    everywhere
+}
+
 /// An environment's claims after the user's overlays, and what is left for each kustomization to say.
 struct Laid<'a> {
     environment: &'a Environment,
@@ -119,28 +175,38 @@ struct Laid<'a> {
     is_partial: bool,
 }
 
+impl Laid<'_> {
+    /// A claim's folder and what stands in it, if anything does.
+    fn folder_of(&self, claim: &str) -> Option<(TreePath, &Delivery)> {
+        let mut standing = self.deliveries.iter().filter(|it| !it.files.is_empty());
+        let delivery = standing.find(|it| it.name == claim)?;
+        Some((folder::path(delivery, self.environment), delivery))
+    }
+}
+
 fn compose_environment(
     workspace: &Workspace,
     laid: &Laid<'_>,
-    base: &[Delivery],
+    bases: &[Laid<'_>],
     diagnostics: &mut Diagnostics,
 ) -> Composition {
     let mut composition = Composition::default();
     owners::check(laid, diagnostics);
+    let base = bases
+        .iter()
+        .find(|it| it.environment.engine == laid.environment.engine);
     for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
-        let place = folder::path(delivery, &laid.environment.name);
-        let common = &laid.common;
-        let is_base = |it: &&Delivery| it.name == delivery.name && !it.files.is_empty();
-        match base.iter().find(is_base) {
-            Some(base) => folder::overlay(
-                &mut composition,
-                &place,
-                delivery,
-                base,
-                common,
-                diagnostics,
-            ),
-            None => folder::plain(&mut composition, &place, delivery, common, diagnostics),
+        let (into, common) = (&mut composition, &laid.common);
+        let place = folder::path(delivery, laid.environment);
+        let base = base.and_then(|it| it.folder_of(&delivery.name));
+        match (laid.environment.layout, base) {
+            (Layout::Flat, _) => flat::write(into, &place, delivery, common, diagnostics),
+            (Layout::Overlays, Some(base)) => {
+                folder::overlay(into, &place, delivery, base, common, diagnostics);
+            }
+            (Layout::Overlays, None) => {
+                folder::plain(into, &place, delivery, common, diagnostics);
+            }
         }
     }
     if laid.is_partial {
@@ -148,12 +214,6 @@ fn compose_environment(
         return composition;
     }
     let order = order::order(laid.environment, &laid.deliveries, diagnostics);
-    cluster::write(
-        &mut composition,
-        workspace,
-        laid.environment,
-        &laid.deliveries,
-        &order,
-    );
+    cluster::write(&mut composition, workspace, laid, &order, diagnostics);
     composition
 }

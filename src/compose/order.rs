@@ -19,10 +19,7 @@ pub(super) fn order(
     deliveries: &[Delivery],
     diagnostics: &mut Diagnostics,
 ) -> Order {
-    let standing: Vec<&Delivery> = deliveries
-        .iter()
-        .filter(|it| !it.files.is_empty())
-        .collect();
+    let standing: Vec<&Delivery> = deliveries.iter().filter(|it| !it.is_empty()).collect();
     let (providers, namespaces) = (providers(&standing), namespaces(&standing));
     let names: BTreeSet<&str> = standing.iter().map(|it| it.name.as_str()).collect();
     let mut order = Order::new();
@@ -39,8 +36,16 @@ pub(super) fn order(
             }
         }
         let used = delivery.files.iter().map(|it| it.object.namespace());
+        let charts = delivery.releases.iter().filter_map(|it| {
+            let namespace = it
+                .object
+                .node
+                .at_keys(&["spec", "destination", "namespace"]);
+            namespace?.as_str()
+        });
         first.extend(
-            used.filter_map(|it| namespaces.get(it))
+            used.chain(charts)
+                .filter_map(|it| namespaces.get(it))
                 .map(|it| it.to_string()),
         );
         // An overlay may delete all objects of a claim that another one names.

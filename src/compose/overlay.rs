@@ -109,14 +109,24 @@ fn is_plain_label(entry: &Node) -> bool {
     entry.get("pairs").is_some() && entry.get("fields").is_none() && !on("includeSelectors")
 }
 
-/// Lays overlays over an environment's objects, one after the other. The last one is the environment's own: what it names
-/// must be there; the ones before were held to that where they belong.
+/// What becomes of an entry that names nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unmatched {
+    /// It is a slip that must not pass: nothing else can match it later.
+    Refused,
+    /// It is kept for the caller, who knows whether it names something elsewhere.
+    Kept,
+    /// It was judged where the overlay belongs.
+    PassedOver,
+}
+
+/// Lays overlays over an environment's objects, one after the other.
 pub(super) fn lay<'a>(
     files: &dyn Files,
     delivered: Delivered<'a>,
-    overlays: &[&Overlay],
+    overlays: &[(&Overlay, Unmatched)],
     diagnostics: &mut Diagnostics,
-) -> Laid<'a> {
+) -> (Laid<'a>, Vec<Diagnostic>) {
     let Delivered {
         environment,
         mut deliveries,
@@ -129,32 +139,34 @@ pub(super) fn lay<'a>(
             Node::mapping(environment.labels.clone()),
         )])));
     }
-    for (at, overlay) in overlays.iter().enumerate() {
+    let mut kept = Vec::new();
+    for (overlay, unmatched) in overlays {
         common.labels.extend(overlay.common.labels.iter().cloned());
         for entry in &overlay.common.annotations {
             common
                 .annotations
                 .insert(entry.key.clone(), entry.value.clone());
         }
-        let own = at + 1 == overlays.len();
         if let Some(folder) = &overlay.folder {
-            deliveries = lay_one(
-                files,
-                &environment.name,
-                deliveries,
-                overlay,
-                folder,
-                own,
-                diagnostics,
-            );
+            let mut said = Diagnostics::default();
+            let name = &environment.name;
+            let own = *unmatched != Unmatched::PassedOver;
+            deliveries = lay_one(files, name, deliveries, overlay, folder, own, &mut said);
+            for fault in said {
+                match fault.code.starts_with("unmatched-") && *unmatched == Unmatched::Kept {
+                    true => kept.push(fault),
+                    false => diagnostics.push(fault),
+                }
+            }
         }
     }
-    Laid {
+    let laid = Laid {
         environment,
         deliveries,
         common,
         is_partial,
-    }
+    };
+    (laid, kept)
 }
 
 fn lay_one(
@@ -199,15 +211,17 @@ fn lay_one(
         }
     }
     for delivery in &mut deliveries {
-        delivery.files.retain_mut(|file| {
-            match places.remove(&(delivery.name.clone(), file.name.clone())) {
-                Some(object) => {
-                    file.object = object;
-                    true
-                }
-                None => false,
+        let mut keep = |file: &mut DeliveredFile| match places
+            .remove(&(delivery.name.clone(), file.name.clone()))
+        {
+            Some(object) => {
+                file.object = object;
+                true
             }
-        });
+            None => false,
+        };
+        delivery.files.retain_mut(&mut keep);
+        delivery.releases.retain_mut(keep);
     }
     add(&mut deliveries, added, environment, overlay);
     deliveries
@@ -219,7 +233,7 @@ fn is_of_two_claims(fault: &Diagnostic, deliveries: &[Delivery]) -> bool {
     fault.code == "duplicate-resource" && fault.span.as_ref().is_some_and(is_claim)
 }
 
-/// An entry that names nothing is a slip that must not pass: here nothing else can match it later.
+/// An entry that names nothing is a warning to the engine.
 fn no_match_is_an_error(mut diagnostic: Diagnostic) -> Diagnostic {
     if diagnostic.code.starts_with("unmatched-") {
         diagnostic.severity = Severity::Error;
@@ -229,9 +243,10 @@ fn no_match_is_an_error(mut diagnostic: Diagnostic) -> Diagnostic {
 
 /// All objects, each with the claim and the file that it belongs to.
 fn marked(deliveries: &[Delivery]) -> Vec<Object> {
-    let files = deliveries
-        .iter()
-        .flat_map(|delivery| delivery.files.iter().map(move |file| (delivery, file)));
+    let files = deliveries.iter().flat_map(|delivery| {
+        let files = delivery.files.iter().chain(&delivery.releases);
+        files.map(move |file| (delivery, file))
+    });
     files
         .map(|(delivery, file)| Object {
             mark: Some(format!("{}/{}", delivery.name, file.name).into()),
@@ -251,10 +266,12 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
             title: format!("Overlay/{environment}"),
             group: Group::Apps,
             files: Vec::new(),
+            releases: Vec::new(),
             first: Vec::new(),
             provides: BTreeSet::new(),
             requires: BTreeSet::new(),
             depends_on: BTreeSet::new(),
+            owner: None,
             span: overlay
                 .span
                 .clone()

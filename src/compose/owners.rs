@@ -1,17 +1,19 @@
-//! One owner: no object of an environment comes from two claims, and no name of a Flux Kustomization either.
+//! One owner: no object of an environment comes from two claims, and no name of a Flux Kustomization or Application either.
 
 use std::collections::BTreeMap;
 
 use super::Laid;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::load::Engine;
 use crate::object::Object;
 
 /// Says every object that two claims render. Errors: `two-owners`.
 pub(super) fn check(laid: &Laid<'_>, diagnostics: &mut Diagnostics) {
     let mut owners = BTreeMap::new();
     for delivery in &laid.deliveries {
-        let own = delivery.files.iter().map(|it| &it.object);
+        let own = delivery.files.iter().chain(&delivery.releases);
+        let own = own.map(|it| &it.object);
         for id in own.chain(&delivery.first).map(Object::id) {
             let Some(other) = owners.insert(id.clone(), delivery) else {
                 continue;
@@ -30,19 +32,25 @@ pub(super) fn check(laid: &Laid<'_>, diagnostics: &mut Diagnostics) {
                 fault.help("give one of the two another name or namespace")
             });
         }
-        for object in &delivery.first {
+        let more = delivery.releases.iter().map(|it| &it.object);
+        for object in more.chain(&delivery.first) {
             let taken = laid.deliveries.iter().find(|it| it.name == object.name());
-            if let Some(other) = taken.filter(|_| object.kind() == "Kustomization") {
-                diagnostics.push(taken_name(delivery, other));
+            let engine = laid.environment.engine;
+            if let Some(other) = taken.filter(|_| object.kind() == engine.of_claim()) {
+                diagnostics.push(taken_name(delivery, other, engine));
             }
         }
     }
 }
 
-/// What comes before a claim has a Flux Kustomization too, as every claim has one of its own name.
-fn taken_name(delivery: &Delivery, other: &Delivery) -> Diagnostic {
+/// A claim has one of the engine's objects of its own name; what comes before it, and its charts, must have other names.
+fn taken_name(delivery: &Delivery, other: &Delivery, engine: Engine) -> Diagnostic {
+    let what = match engine {
+        Engine::Flux => "a Flux Kustomization of that name before its own",
+        Engine::Argo => "an Application of that name beside its own",
+    };
     let message = format!(
-        "the name `{}` is taken: {} has a Flux Kustomization of that name before its own",
+        "the name `{}` is taken: {} has {what}",
         other.name, delivery.title
     );
     let fault = Diagnostic::error("duplicate-claim", message).at(&other.span);

@@ -2,6 +2,7 @@
 //! folder in Git, GitRepository and Flux Kustomization (kustomize.toolkit.fluxcd.io/v1).
 
 use super::intent::Intent;
+use super::repository::access;
 use crate::chart::is_exact;
 use crate::diag::Diagnostic;
 use crate::load::Workspace;
@@ -26,7 +27,7 @@ pub(super) fn helm_install(
 
 /// The repository, and the Flux Kustomization that applies its folder.
 pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &Workspace) -> Vec<Node> {
-    let address = mirrored(intent.text(&["url"]), workspace);
+    let address = workspace.mirrored(intent.text(&["url"]));
     let access = access(intent, workspace, &address);
     let at = intent.field(&["url"]).unwrap_or(intent.node()).span();
     let mut repository = Mapping::from([
@@ -91,7 +92,7 @@ struct Source {
 impl Source {
     fn new(intent: &Intent<'_>, workspace: &Workspace) -> Result<Source, Diagnostic> {
         let repository = intent.text(&["chart", "repository"]);
-        let address = mirrored(repository, workspace);
+        let address = workspace.mirrored(repository);
         let is_oci = address.starts_with("oci://");
         let by_reference = intent.text(&["source"]) == "OCIRepository";
         if by_reference && !is_oci {
@@ -160,39 +161,6 @@ impl Source {
             "HelmRepository"
         }
     }
-}
-
-/// The address in the workspace's mirror with the longest fitting prefix, or itself.
-fn mirrored(address: &str, workspace: &Workspace) -> String {
-    let fitting = workspace.mirrors.iter().filter_map(|it| {
-        let rest = address.strip_prefix(it.prefix.as_str())?;
-        Some((it, rest))
-    });
-    match fitting.max_by_key(|(it, _)| it.prefix.len()) {
-        Some((it, rest)) => format!("{}{rest}", it.mirror),
-        None => address.to_string(),
-    }
-}
-
-/// The intent's own access, else what `pleach.yaml` says for the longest prefix of the address.
-fn access(intent: &Intent<'_>, workspace: &Workspace, address: &str) -> Mapping {
-    let fitting = workspace
-        .sources
-        .iter()
-        .filter(|it| address.starts_with(&it.prefix));
-    let configured = fitting
-        .max_by_key(|it| it.prefix.len())
-        .map(|it| &it.access);
-    let mut access = Mapping::new();
-    for key in ["secretRef", "certSecretRef", "insecure"] {
-        if let Some(value) = intent
-            .field(&[key])
-            .or(configured.and_then(|it| it.get(key)))
-        {
-            access.insert(key, value.clone());
-        }
-    }
-    access
 }
 
 /// `digest`, an exact `tag`, or a `semver` range.

@@ -3,18 +3,21 @@
 //! A template says what is wanted (`HelmInstall`, `GitManifests`), the environment's engine decides the form. An intent lives
 //! between `render` and `compose` only and is never written.
 
+pub mod argo;
 mod flux;
 mod intent;
 mod pin;
+mod repository;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chart::Charts;
-use crate::diag::{Diagnostics, Span};
-use crate::load::{Engine, Group, Workspace};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::load::{Engine, Environment, Group, Workspace};
 use crate::object::Object;
 use crate::render::{File, Manifest};
+use crate::yaml::Node;
 use intent::{Intent, IntentKind};
 
 pub use flux::NAMESPACE as FLUX_NAMESPACE;
@@ -31,6 +34,8 @@ pub struct Delivery {
     pub group: Group,
     /// Its files.
     pub files: Vec<Delivered>,
+    /// Argo CD's Applications of charts. They belong to the cluster that Argo CD runs on, not into the claim's folder.
+    pub releases: Vec<Delivered>,
     /// Objects of the sync engine itself, for what must be applied before the claim's own files. They stand beside the claim's
     /// own Flux Kustomization, which waits for them; in its folder they would wait for themselves.
     pub first: Vec<Object>,
@@ -40,6 +45,8 @@ pub struct Delivery {
     pub requires: BTreeSet<String>,
     /// Claims that must be ready first.
     pub depends_on: BTreeSet<String>,
+    /// Who is asked about the claim, if it says so.
+    pub owner: Option<Arc<str>>,
     /// Where the claim's name stands.
     pub span: Span,
 }
@@ -53,33 +60,49 @@ pub struct Delivered {
     pub object: Object,
 }
 
-/// Turns a claim's manifest into the objects that the engine applies.
+impl Delivery {
+    /// Whether there is nothing to apply, as where an overlay deletes all of it.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.releases.is_empty()
+    }
+}
+
+/// Turns a claim's manifest into the objects that the environment's engine applies.
 pub fn lower(
     manifest: &Manifest<'_>,
-    engine: Engine,
+    environment: &Environment,
     workspace: &Workspace,
     charts: &Charts<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Delivery {
-    let Engine::Flux = engine;
-    let (mut files, mut first) = (Vec::new(), Vec::new());
+    let mut lowered = Lowered::default();
     for file in &manifest.files {
         if !intent::is_intent(&file.node) {
-            files.push(file.clone());
+            lowered.files.push(file.clone());
             continue;
         }
         let node = pin::pinned(&file.node, charts, diagnostics);
-        let lowered = Intent::new(&node).and_then(|intent| match intent.kind() {
-            IntentKind::HelmInstall => {
-                files.extend(flux::helm_install(&intent, workspace)?);
-                Ok(())
+        let Some(intent) = diagnostics.keep(Intent::new(&node)) else {
+            continue;
+        };
+        match environment.engine {
+            Engine::Flux => {
+                let kept = lowered.for_flux(&intent, workspace);
+                diagnostics.keep(kept);
             }
-            IntentKind::GitManifests => {
-                first.extend(flux::git_manifests(&intent, workspace));
-                Ok(())
+            Engine::Argo => {
+                let target = argo::Target {
+                    argo: &environment.argo,
+                    workspace,
+                    claim: &manifest.instance.name,
+                };
+                lowered.for_argo(&intent, &target, &file.name, diagnostics);
             }
-        });
-        diagnostics.keep(lowered);
+        }
+    }
+    if environment.engine == Engine::Argo {
+        let nodes = lowered.files.iter_mut().map(|it| &mut it.node);
+        nodes.for_each(argo::translate);
     }
     let delivered = |File { name, node }| Delivered {
         name: name.into(),
@@ -90,11 +113,62 @@ pub fn lower(
         name: instance.name.clone(),
         title: instance.title(),
         group: instance.kind.group,
-        files: files.into_iter().map(delivered).collect(),
-        first: first.into_iter().map(Object::new).collect(),
+        files: lowered.files.into_iter().map(delivered).collect(),
+        releases: lowered.releases.into_iter().map(delivered).collect(),
+        first: lowered.first.into_iter().map(Object::new).collect(),
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
         depends_on: instance.depends_on.clone(),
+        owner: owner(&instance.node),
         span: instance.span.clone(),
     }
+}
+
+/// What a manifest becomes.
+#[derive(Default)]
+struct Lowered {
+    files: Vec<File>,
+    releases: Vec<File>,
+    first: Vec<Node>,
+}
+
+impl Lowered {
+    fn for_flux(&mut self, intent: &Intent<'_>, workspace: &Workspace) -> Result<(), Diagnostic> {
+        match intent.kind() {
+            IntentKind::HelmInstall => self.files.extend(flux::helm_install(intent, workspace)?),
+            IntentKind::GitManifests => self.first.extend(flux::git_manifests(intent, workspace)),
+        }
+        Ok(())
+    }
+
+    fn for_argo(
+        &mut self,
+        intent: &Intent<'_>,
+        target: &argo::Target<'_>,
+        file: &str,
+        diagnostics: &mut Diagnostics,
+    ) {
+        match intent.kind() {
+            IntentKind::HelmInstall => self.releases.push(File {
+                name: file.to_string(),
+                node: argo::helm_install(intent, file, target, diagnostics),
+            }),
+            IntentKind::GitManifests => {
+                let node = argo::git_manifests(intent, target, diagnostics);
+                self.first.push(node);
+            }
+        }
+    }
+}
+
+/// The annotation `pleach.dev/owner`, else `spec.owner.team`.
+fn owner(claim: &Node) -> Option<Arc<str>> {
+    let places: [&[&str]; 2] = [
+        &["metadata", "annotations", "pleach.dev/owner"],
+        &["spec", "owner", "team"],
+    ];
+    let mut found = places
+        .iter()
+        .filter_map(|keys| claim.at_keys(keys)?.as_str());
+    found.find(|it| !it.is_empty()).map(Arc::from)
 }

@@ -9,10 +9,13 @@ use crate::yaml::Node;
 /// Findings: `floating-version` for a range that nothing pins, `stale-pin` for a lock that has only other versions.
 pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagnostics) -> Node {
     let mut intent = intent.clone();
+    let plain = intent
+        .at_keys(&["spec", "insecure"])
+        .and_then(Node::as_bool);
     let Some(chart) = intent.at_keys_mut(&["spec", "chart"]) else {
         return intent;
     };
-    match version(chart, charts) {
+    match version(chart, plain == Some(true), charts) {
         Ok(Some(version)) => {
             let at = chart.get("version").unwrap_or(chart).span().clone();
             if let Some(chart) = chart.as_mapping_mut() {
@@ -25,7 +28,7 @@ pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagn
     intent
 }
 
-fn version(chart: &Node, charts: &Charts<'_>) -> Result<Option<String>, Diagnostic> {
+fn version(chart: &Node, plain: bool, charts: &Charts<'_>) -> Result<Option<String>, Diagnostic> {
     let text = |key: &str| chart.get(key).and_then(Node::as_str).unwrap_or("");
     let written = chart.get("version").filter(|it| !it.is_null());
     let at = written.unwrap_or(chart);
@@ -33,6 +36,7 @@ fn version(chart: &Node, charts: &Charts<'_>) -> Result<Option<String>, Diagnost
     request.digest = Some(text("digest"))
         .filter(|it| !it.is_empty())
         .map(str::to_string);
+    request.plain = plain;
     request.span = Some(at.span().clone());
     if request.range().is_none() {
         let message = format!(

@@ -4,7 +4,6 @@
 
 mod canonical;
 mod fields;
-mod group;
 mod lists;
 mod pair;
 mod path;
@@ -12,15 +11,15 @@ mod rename;
 mod secret;
 mod text;
 
-pub use group::{Group, Place, group};
+pub use pair::{Pair, generator, pair};
 pub use path::{Path, Step};
-pub use secret::Salt;
+pub use secret::{Salt, hide_text};
 
 use crate::diag::Span;
 use crate::object::{Object, ObjectId};
 use crate::schema::Schemas;
 use crate::yaml::Node;
-use pair::Pair;
+use canonical::canonical;
 
 /// What became of one object.
 #[derive(Clone, Debug)]
@@ -38,7 +37,7 @@ pub struct Change {
 }
 
 /// What became of an object.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeKind {
     /// It is new.
     Added,
@@ -79,6 +78,18 @@ pub enum Difference {
     Reordered(Vec<Box<str>>, Vec<Box<str>>),
 }
 
+impl Difference {
+    /// One text for differences that are equal.
+    pub fn key(&self) -> String {
+        match self {
+            Difference::Added(value) => format!("+ {}", canonical(value)),
+            Difference::Removed(value) => format!("- {}", canonical(value)),
+            Difference::Changed(a, b) => format!("- {} + {}", canonical(a), canonical(b)),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
 /// One line of a text that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
@@ -97,14 +108,19 @@ pub enum Line {
 /// List items are paired by the key that the schema declares, else by a field that names each, else by content. Values of
 /// Secrets, and values that look like keys, are hidden behind a digest, which `salt` keeps from being looked up.
 pub fn diff(before: &[Object], after: &[Object], schemas: &Schemas, salt: &Salt) -> Vec<Change> {
-    let pairs = pair::pair(before, after);
-    let one = |pair| match pair {
+    let pairs = pair(before, after);
+    let changes = pairs.iter().filter_map(|it| change(it, schemas, salt));
+    changes.collect()
+}
+
+/// What became of one object; `None` where it is the same.
+pub fn change(pair: &Pair<'_>, schemas: &Schemas, salt: &Salt) -> Option<Change> {
+    match pair {
         Pair::Same(before, after) => changed(before, after, schemas, salt),
         Pair::Renamed(before, after) => Some(renamed(before, after, schemas, salt)),
         Pair::Added(after) => Some(whole(after, ChangeKind::Added, salt)),
         Pair::Removed(before) => Some(whole(before, ChangeKind::Removed, salt)),
-    };
-    pairs.into_iter().filter_map(one).collect()
+    }
 }
 
 fn changed(before: &Object, after: &Object, schemas: &Schemas, salt: &Salt) -> Option<Change> {

@@ -6,19 +6,46 @@ use super::rename;
 use crate::object::{Object, ObjectId};
 
 /// An object on one side or on both.
-pub(super) enum Pair<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Pair<'a> {
+    /// The same one, before and after.
     Same(&'a Object, &'a Object),
+    /// One that has another name now.
     Renamed(&'a Object, &'a Object),
+    /// One that is new.
     Added(&'a Object),
+    /// One that is gone.
     Removed(&'a Object),
 }
 
+impl<'a> Pair<'a> {
+    /// The object as it was.
+    pub fn before(&self) -> Option<&'a Object> {
+        match self {
+            Pair::Same(before, _) | Pair::Renamed(before, _) | Pair::Removed(before) => {
+                Some(before)
+            }
+            Pair::Added(_) => None,
+        }
+    }
+
+    /// The object as it is now.
+    pub fn after(&self) -> Option<&'a Object> {
+        match self {
+            Pair::Same(_, after) | Pair::Renamed(_, after) | Pair::Added(after) => Some(after),
+            Pair::Removed(_) => None,
+        }
+    }
+}
+
 /// Every object once, in the order of `after`; those that are gone come last.
-pub(super) fn pair<'a>(before: &'a [Object], after: &'a [Object]) -> Vec<Pair<'a>> {
+pub fn pair<'a>(before: &'a [Object], after: &'a [Object]) -> Vec<Pair<'a>> {
     let mut partners: Vec<Option<usize>> = vec![None; after.len()];
     let mut gone: Vec<usize> = (0..before.len()).collect();
     match_by(&mut partners, &mut gone, before, after, |it| Some(it.id()));
-    match_by(&mut partners, &mut gone, before, after, generated);
+    match_by(&mut partners, &mut gone, before, after, |it| {
+        generator(&it.id())
+    });
     let new: Vec<usize> = (0..after.len())
         .filter(|it| partners[*it].is_none())
         .collect();
@@ -59,9 +86,8 @@ fn match_by(
     gone.retain(|it| taken.binary_search(it).is_err());
 }
 
-/// The identity of what a generator made, its name without the hash of its content.
-fn generated(object: &Object) -> Option<ObjectId> {
-    let id = object.id();
+/// The identity of what a generator made, its name without the hash of its content; `None` for all else.
+pub fn generator(id: &ObjectId) -> Option<ObjectId> {
     let (name, hash) = id.name.rsplit_once('-')?;
     // Ten hexadecimal digits, those that could make a word replaced, as kustomize writes them.
     let is_hash = hash.len() == 10 && hash.bytes().all(|it| b"2456789bcdfghkmt".contains(&it));

@@ -87,6 +87,11 @@ fn value(node: &Node, name: &str, salt: &Salt) -> Node {
     }
 }
 
+/// A text without the keys and passwords in it.
+pub fn hide_text(text: &str, salt: &Salt) -> String {
+    shown(text, salt).into_owned()
+}
+
 /// Hides every value.
 fn all(node: &Node, salt: &Salt) -> Node {
     match node.view() {

@@ -82,6 +82,21 @@ pub fn apply(plan: &Plan, root: &Path) -> Result<Summary, DiskError> {
     Ok(summary)
 }
 
+/// Writes one file; its folder is made where it is missing. It is never half there.
+pub fn store(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(DiskError::when("create", folder))?;
+    replace(folder, file, bytes).map_err(DiskError::when("write", file))
+}
+
+/// Removes one file, which need not be there.
+pub fn remove(file: &Path) -> Result<(), DiskError> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(DiskError::when("remove", file)),
+    }
+}
+
 /// What a killed run wrote aside is worth nothing. A file that cannot be removed does no harm either.
 fn remove_leftovers(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
@@ -132,10 +147,7 @@ impl Output {
 
     fn remove(&mut self, path: &TreePath) -> Result<(), DiskError> {
         let target = place(&self.root, path);
-        match fs::remove_file(&target) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed.map_err(DiskError::when("remove", &target))?,
-        }
+        remove(&target)?;
         let mut folder = path.parent().filter(|it| *it != TreePath::root());
         while let Some(empty) = folder {
             if fs::remove_dir(place(&self.root, &empty)).is_err() {

@@ -14,7 +14,7 @@ mod git;
 mod output;
 mod work_tree;
 
-pub use apply::{Lock, Summary, apply};
+pub use apply::{Lock, Summary, apply, remove, store};
 pub use error::DiskError;
 pub use folder::Folder;
 pub use git::{Repository, Revision};

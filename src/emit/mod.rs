@@ -6,5 +6,5 @@
 mod ownership;
 mod plan;
 
-pub use ownership::{Ownership, ownership, sign};
+pub use ownership::{Ownership, origin, ownership, sign};
 pub use plan::{Change, Plan, Step, plan};

@@ -48,6 +48,13 @@ pub fn ownership(path: &TreePath, bytes: &[u8]) -> Ownership {
     }
 }
 
+/// What the ownership line at the top of a text says it was made from: `Kind/name`.
+pub fn origin(text: &str) -> Option<&str> {
+    let line = text.lines().next()?;
+    let (origin, _) = line.strip_prefix(BEGIN)?.rsplit_once(MIDDLE)?;
+    signature(line.as_bytes()).map(|_| origin)
+}
+
 /// The digest that an ownership line gives.
 fn signature(line: &[u8]) -> Option<&str> {
     let line = str::from_utf8(line).ok()?.trim_end();

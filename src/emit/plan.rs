@@ -82,6 +82,14 @@ pub fn plan(wanted: &Tree, standing: &Tree, force: bool) -> Plan {
 }
 
 impl Plan {
+    /// A plan of these steps, with nothing in the way.
+    pub fn from_steps(steps: Vec<Step>) -> Plan {
+        Plan {
+            steps,
+            ..Plan::default()
+        }
+    }
+
     /// Whether nothing may be written because of somebody else's files.
     pub fn is_blocked(&self) -> bool {
         !self.blocked.is_empty()

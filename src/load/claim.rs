@@ -100,7 +100,7 @@ fn find_kind(
 
 /// `metadata.name`, which becomes the name of a folder and of a Flux Kustomization.
 fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
-    const RESERVED: [&str; 3] = ["base", "overlay", "flux-system"];
+    const RESERVED: [&str; 4] = ["base", "base-argo", "overlay", "flux-system"];
     let Some(name) = node.at_keys(&["metadata", "name"]) else {
         let fault = Diagnostic::error(
             "missing-field",

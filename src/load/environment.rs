@@ -8,6 +8,8 @@ use memchr::memmem;
 use super::claim::{self, Claim};
 use super::document::{own_schema, read_checked, read_text};
 use super::kind::{ClaimKind, Kinds};
+use super::sync::{self, Argo, Engine, Layout, SourceRef};
+use super::workspace::Workspace;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::schema::Schema;
 use crate::tree::{EntryKind, Files, TreePath};
@@ -32,8 +34,12 @@ pub struct Environment {
     pub exclude: Vec<Node>,
     /// CRDs that the cluster has by other means.
     pub provides: Vec<Node>,
+    /// The form of its part of the tree.
+    pub layout: Layout,
     /// The Flux source of the tree.
     pub source: SourceRef,
+    /// What Argo CD must know.
+    pub argo: Argo,
     /// What templates and rules see as `environment`.
     pub values: Node,
     /// Its claims, in the order of files and documents.
@@ -42,25 +48,6 @@ pub struct Environment {
     pub broken: Vec<Broken>,
     /// `environment.yaml`.
     pub span: Span,
-}
-
-/// A sync engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Engine {
-    /// Flux.
-    #[default]
-    Flux,
-}
-
-/// A reference to a Flux source.
-#[derive(Clone, Debug)]
-pub struct SourceRef {
-    /// `GitRepository` and its like.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// Its namespace, where it is not the Flux Kustomization's own.
-    pub namespace: Option<String>,
 }
 
 /// What a document that could not be taken for a claim says it is.
@@ -93,10 +80,33 @@ impl Broken {
 impl Environment {
     /// A base that says nothing, for a workspace without shared claims.
     pub(super) fn base() -> Environment {
-        Environment::new(BASE, &Node::mapping(Mapping::new()))
+        Environment::new(BASE, &Node::mapping(Mapping::new()), None)
     }
 
-    fn new(name: &str, node: &Node) -> Environment {
+    /// Its folder in each part of the tree.
+    pub fn folder(&self) -> &str {
+        match &*self.name {
+            BASE => self.engine.base(),
+            name => name,
+        }
+    }
+
+    /// The name of an Application: with the environment in it, since many clusters can share one Argo CD.
+    pub fn application(&self, name: &str) -> String {
+        format!("{name}-{}", self.name)
+    }
+
+    /// The same for another engine: what the environments of that engine share is rendered from it.
+    pub(super) fn for_engine(&self, engine: Engine) -> Environment {
+        let mut environment = self.clone();
+        environment.engine = engine;
+        if let Some(values) = environment.values.as_mapping_mut() {
+            values.insert("engine", engine.name());
+        }
+        environment
+    }
+
+    fn new(name: &str, node: &Node, workspace: Option<&Workspace>) -> Environment {
         let spec = |key: &str| node.at_keys(&["spec", key]).filter(|it| !it.is_null());
         let list = |key: &str| {
             spec(key)
@@ -104,25 +114,20 @@ impl Environment {
                 .unwrap_or_default()
                 .to_vec()
         };
-        let source = |key: &str| {
-            spec("source")
-                .and_then(|it| it.get(key)?.as_str())
-                .map(str::to_string)
-        };
         Environment {
             name: name.to_string(),
-            engine: Engine::Flux,
+            engine: sync::engine(node),
+            layout: Layout::of(spec("layout"))
+                .or(workspace.map(|it| it.layout))
+                .unwrap_or_default(),
             labels: spec("labels")
                 .and_then(Node::as_mapping)
                 .cloned()
                 .unwrap_or_default(),
             exclude: list("exclude"),
             provides: list("provides"),
-            source: SourceRef {
-                kind: source("kind").unwrap_or_else(|| "GitRepository".to_string()),
-                name: source("name").unwrap_or_else(|| "flux-system".to_string()),
-                namespace: source("namespace"),
-            },
+            source: sync::source_ref(node),
+            argo: sync::argo(name, node, workspace),
             values: values(name, node),
             claims: Vec::new(),
             broken: Vec::new(),
@@ -220,14 +225,23 @@ fn is_about(source: &Source, names: &BTreeSet<String>) -> bool {
         || memchr::memchr(b'\\', text).is_some()
 }
 
-/// Whether an environment takes a claim of base, as far as its own file says.
-pub(super) fn takes(files: &dyn Files, name: &str, claim: &Claim) -> bool {
+/// Whether an environment has overlays on an engine's base and takes a claim of it, as far as its own file says.
+pub(super) fn takes(
+    files: &dyn Files,
+    workspace: &Workspace,
+    name: &str,
+    engine: Engine,
+    claim: &Claim,
+) -> bool {
     let path = TreePath::new(FOLDER).map(|it| it.child(name).child(FILE));
     let read = path.map(|it| read_checked(files, &it, schema(), "Environment"));
     let Some(Ok(node)) = read else {
         return false;
     };
-    let environment = Environment::new(name, &node);
+    let environment = Environment::new(name, &node, Some(workspace));
+    if environment.engine != engine || environment.layout != Layout::Overlays {
+        return false;
+    }
     let excludes = |it: &Node| {
         let title = it.as_str().and_then(|it| it.split_once('/'));
         title.is_some_and(|(kind, name)| claim.kind.is_called(kind) && claim.name == name)
@@ -236,7 +250,12 @@ pub(super) fn takes(files: &dyn Files, name: &str, claim: &Claim) -> bool {
 }
 
 /// Reads an environment's folder; `None` where its own file is at fault, claims are then not looked at.
-pub(super) fn read(files: &dyn Files, name: &str, diagnostics: &mut Diagnostics) -> Option<Draft> {
+pub(super) fn read(
+    files: &dyn Files,
+    name: &str,
+    workspace: &Workspace,
+    diagnostics: &mut Diagnostics,
+) -> Option<Draft> {
     let folder = TreePath::new(FOLDER)?.child(name);
     let path = folder.child(FILE);
     let paths = claim_files(files, &folder, diagnostics);
@@ -251,7 +270,9 @@ pub(super) fn read(files: &dyn Files, name: &str, diagnostics: &mut Diagnostics)
         _ => match read_checked(files, &path, schema(), "Environment") {
             Ok(node) => {
                 check_name(name, &node, diagnostics);
-                Environment::new(name, &node)
+                let environment = Environment::new(name, &node, Some(workspace));
+                check_sync(&environment, &node, diagnostics);
+                environment
             }
             Err(faults) => {
                 diagnostics.extend(faults);
@@ -268,8 +289,22 @@ pub(super) fn read(files: &dyn Files, name: &str, diagnostics: &mut Diagnostics)
     })
 }
 
+/// Base belongs to no engine, whatever it says: it is rendered for each that is in use.
+fn check_sync(environment: &Environment, node: &Node, diagnostics: &mut Diagnostics) {
+    if environment.name != BASE {
+        return sync::check(node, environment.engine, &environment.argo, diagnostics);
+    }
+    for key in ["layout", "source", "argo"] {
+        if let Some(found) = node.at_keys(&["spec", key]).filter(|it| !it.is_null()) {
+            let message = format!("`environments/base` is synced by nothing: it has no `{key}`");
+            let fault = Diagnostic::error("invalid-value", message).at(found);
+            diagnostics.push(fault.help("remove it here, and write it in the environments"));
+        }
+    }
+}
+
 fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
-    const RESERVED: [&str; 2] = ["overlay", "flux-system"];
+    const RESERVED: [&str; 3] = ["base-argo", "overlay", "flux-system"];
     let Some(given) = node.at_keys(&["metadata", "name"]) else {
         return;
     };

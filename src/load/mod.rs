@@ -9,17 +9,16 @@ mod environment;
 mod kind;
 mod scope;
 mod spelling;
+mod sync;
 mod workspace;
 
 pub use claim::Claim;
 pub use document::is_kubernetes_api;
-use environment::Draft;
-pub use environment::{
-    BASE, Broken, Engine, Environment, SourceRef, claim_files, environment_folder,
-};
-use kind::Wanted;
+pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
 pub use kind::{Capability, ClaimKind, FileTemplate, Group, Reference, Rule, Spelling};
 pub use scope::Scope;
+pub use spelling::normalise;
+pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
 pub use workspace::FILE as WORKSPACE;
 pub use workspace::{ChartSource, Mirror, Workspace};
 
@@ -31,6 +30,8 @@ use crate::diag::{Diagnostic, Diagnostics, each};
 use crate::template::{Question, Templates};
 use crate::tree::{EntryKind, Files, Tree, TreePath};
 use crate::yaml::Node;
+use environment::Draft;
+use kind::Wanted;
 
 /// Everything that a run reads, the user's overlays left out (the kustomize engine reads those itself).
 pub struct Repository<'a> {
@@ -44,6 +45,8 @@ pub struct Repository<'a> {
     pub charts: Arc<Charts<'a>>,
     /// `environments/base`: neutral values and the shared claims.
     pub base: Environment,
+    /// The same for each engine that has overlays on it.
+    pub bases: Vec<Environment>,
     /// The other environments that are asked for, by name.
     pub environments: Vec<Environment>,
     /// The names of those that are not.
@@ -60,9 +63,9 @@ impl Repository<'_> {
     }
 
     /// Whether an environment that was not read takes a claim of base.
-    pub fn is_taken_elsewhere(&self, claim: &Claim) -> bool {
+    pub fn is_taken_elsewhere(&self, base: &Environment, claim: &Claim) -> bool {
         let mut others = self.others.iter();
-        others.any(|it| environment::takes(self.files, it, claim))
+        others.any(|it| environment::takes(self.files, &self.workspace, it, base.engine, claim))
     }
 }
 
@@ -85,7 +88,7 @@ pub fn load<'a>(
     let wanted = |it: &String| it == environment::BASE || scope.has(it);
     let (names, others): (Vec<String>, Vec<String>) = names.into_iter().partition(wanted);
     let drafts = each(&names, diagnostics, |name, diagnostics| {
-        environment::read(files, name, diagnostics)
+        environment::read(files, name, &workspace, diagnostics)
     });
     let mut drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
     read_documents(&mut drafts, scope.names().as_ref(), diagnostics);
@@ -134,10 +137,16 @@ pub fn load<'a>(
             ),
         );
     }
+    let is_overlaid = |engine: &Engine| {
+        let mut environments = environments.iter();
+        environments.any(|it| it.engine == *engine && it.layout == Layout::Overlays)
+    };
+    let engines = Engine::ALL.into_iter().filter(is_overlaid);
     Some(Repository {
         workspace,
         kinds: kinds.sound,
         templates,
+        bases: engines.map(|it| base.for_engine(it)).collect(),
         charts,
         base,
         environments,

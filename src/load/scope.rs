@@ -12,6 +12,14 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Some environments, or all where none is named.
+    pub fn of(environments: &[String]) -> Scope {
+        Scope {
+            environments: environments.to_vec(),
+            ..Scope::default()
+        }
+    }
+
     /// Whether all of the workspace is asked for.
     pub fn is_whole(&self) -> bool {
         self.environments.is_empty()

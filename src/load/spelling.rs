@@ -9,7 +9,7 @@ use crate::yaml::{Entry, Node};
 ///
 /// protojson takes `target_cluster` for `targetCluster` (protobuf's JSON mapping); one document that has a field in both
 /// spellings is at fault: `both-spellings`.
-pub(super) fn normalise(node: &mut Node, kind: &ClaimKind, diagnostics: &mut Diagnostics) {
+pub fn normalise(node: &mut Node, kind: &ClaimKind, diagnostics: &mut Diagnostics) {
     if let Some(name) = node.get_mut("kind") {
         *name = Node::string(kind.name.as_str()).at(name.span());
     }

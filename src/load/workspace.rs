@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::document::{own_schema, read_checked};
+use super::sync::Layout;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::schema::Schema;
 use crate::tree::{Files, TreePath};
@@ -18,6 +19,12 @@ pub struct Workspace {
     pub output: TreePath,
     /// What paths in Flux and Argo CD objects begin with; without a final slash.
     pub sync_path: String,
+    /// The address of the Git repository that holds the tree, for Argo CD.
+    pub sync_url: Option<String>,
+    /// Its branch, tag or commit.
+    pub sync_revision: Option<String>,
+    /// The layout of environments that name none.
+    pub layout: Layout,
     /// Folders of the team's own claim kinds.
     pub templates: Vec<TreePath>,
     /// Where charts are pulled from instead.
@@ -70,6 +77,27 @@ impl Workspace {
         Ok(Workspace::from_node(&node)?)
     }
 
+    /// The address in the mirror with the longest fitting prefix, or the address itself.
+    pub fn mirrored(&self, address: &str) -> String {
+        let fitting = self.mirrors.iter().filter_map(|it| {
+            let rest = address.strip_prefix(it.prefix.as_str())?;
+            Some((it, rest))
+        });
+        match fitting.max_by_key(|(it, _)| it.prefix.len()) {
+            Some((it, rest)) => format!("{}{rest}", it.mirror),
+            None => address.to_string(),
+        }
+    }
+
+    /// What is said of the longest prefix of an address (after mirrors).
+    pub fn source(&self, address: &str) -> Option<&ChartSource> {
+        let fitting = self
+            .sources
+            .iter()
+            .filter(|it| address.starts_with(&it.prefix));
+        fitting.max_by_key(|it| it.prefix.len())
+    }
+
     fn from_node(node: &Node) -> Result<Workspace, Diagnostic> {
         let text = |keys: &[&str]| node.at_keys(keys).filter(|it| !it.is_null());
         let output = match text(&["spec", "output"]) {
@@ -79,6 +107,10 @@ impl Workspace {
         let sync_path = text(&["spec", "sync", "path"])
             .and_then(Node::as_str)
             .map_or(format!("./{output}"), str::to_string);
+        let sync = |key: &str| {
+            let found = text(&["spec", "sync", key]).and_then(Node::as_str);
+            found.map(str::to_string)
+        };
         let templates = match text(&["spec", "templates"]).and_then(Node::as_sequence) {
             Some(items) => items.iter().map(folder).collect::<Result<_, _>>()?,
             None => vec![TreePath::root().child("templates")],
@@ -110,6 +142,9 @@ impl Workspace {
             copies_charts: copies.is_some(),
             output,
             sync_path: sync_path.trim_end_matches('/').to_string(),
+            sync_url: sync("url"),
+            sync_revision: sync("revision"),
+            layout: Layout::of(text(&["spec", "layout"])).unwrap_or_default(),
             templates,
             mirrors: list("mirrors")
                 .iter()

@@ -1,5 +1,9 @@
 //! A node known to be a Kubernetes object, and its identity.
 
+mod quantity;
+
+pub use quantity::{has_unit, quantity};
+
 use std::fmt;
 use std::sync::Arc;
 

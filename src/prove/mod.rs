@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use crate::compose::Expected;
 use crate::diag::{Diagnostic, Diagnostics, Severity, each};
-use crate::kustomize::{self, Options};
+use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
-use crate::tree::Tree;
-use crate::yaml::{builds_alike, to_build_form};
+use crate::tree::{Tree, TreePath};
+use crate::yaml::{Mapping, Node, builds_alike, to_build_form, to_claims_form};
 
 /// Proves each folder. Errors: `overlay-not-proven`.
 pub fn prove(tree: &Tree, expected: &[Expected], diagnostics: &mut Diagnostics) {
@@ -19,7 +19,10 @@ pub fn prove(tree: &Tree, expected: &[Expected], diagnostics: &mut Diagnostics) 
 }
 
 fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
-    let built = kustomize::build(tree, &expected.folder, &Options::default());
+    let built = match expected.is_flat {
+        true => build_flat(tree, &expected.folder),
+        false => kustomize::build(tree, &expected.folder, &Options::default()),
+    };
     if let Some(fault) = built
         .diagnostics
         .into_iter()
@@ -48,6 +51,16 @@ fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
             .into_iter()
             .map(|(id, object)| not_proven(expected, object, &format!("{id} is too much"))),
     );
+}
+
+/// A folder without a kustomization is built as Flux builds it: by one that lists all of its files.
+fn build_flat(tree: &Tree, folder: &TreePath) -> Built {
+    let mut tree = tree.folder(folder);
+    let names = tree.iter().map(|it| Node::string(it.0.as_str()));
+    let kustomization = Mapping::from([("resources", Node::sequence(names))]);
+    let text = to_claims_form(&Node::mapping(kustomization));
+    tree.insert(TreePath::root().child(FILE_NAMES[0]), text.into_bytes());
+    kustomize::build(&tree, &TreePath::root(), &Options::default())
 }
 
 fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {

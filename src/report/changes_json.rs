@@ -1,66 +1,219 @@
-//! Changes for programs. `schema` counts up when a field changes its meaning or goes; new fields may come.
+//! Changes for programs: `schemas/changes.json` says what they look like. `schema` counts up when a field changes its meaning or
+//! goes; new fields may come.
 
-use crate::compare::Comparison;
-use crate::diag::Diagnostic;
-use crate::diff::{ChangeKind, Difference, FieldChange, Group, Line, Place, group};
-use crate::yaml::{Kind, Node, View};
+use crate::compare::{Claim, Comparison, FoundGroup, Group, Place, Section, findings, sections};
+use crate::danger::DISCLAIMER;
+use crate::diag::{Diagnostic, Span};
+use crate::diff::{ChangeKind, Difference, FieldChange, Line};
+use crate::object::ObjectId;
+use crate::topology::{Cluster, Zones};
+use crate::yaml::{Kind, Node, View as Value};
 
-use super::changes::name;
+use super::View;
 use super::json::quoted;
+use super::short;
+use super::words::name;
 
-/// `{"schema": 1, "before": …, "after": …, "groups": [...], "notes": [...]}`, one group of equal changes a line.
-pub fn changes_json(comparison: &Comparison, sides: [&str; 2]) -> String {
-    let environments = comparison.environments.iter();
-    let groups = group(environments.map(|(name, changes)| (&**name, &**changes)));
-    let groups: Vec<String> = groups.iter().map(one_group).collect();
+/// `{"schema": 1, "before": …, "after": …, "groups": [...], "dangers": [...], …}`, one group of equal changes a line.
+pub fn changes_json(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> String {
+    let sections = sections(comparison);
+    let claims = sections.iter().flat_map(|it| &it.claims);
+    let mut claims: Vec<String> = claims.map(|it| claim(it, view)).collect();
+    claims.sort();
+    claims.dedup();
+    let groups: Vec<String> = sections.iter().flat_map(section).collect();
+    let dangers: Vec<String> = findings(comparison)
+        .iter()
+        .map(|it| danger(it, view))
+        .collect();
+    let clusters = comparison.environments.iter();
+    let clusters = clusters.flat_map(|environment| {
+        let changes = environment.clusters.iter();
+        changes.map(|it| {
+            let side = |it: &Option<Cluster>| it.as_ref().map_or("null".to_string(), cluster);
+            let name = quoted(&environment.name);
+            let (before, after) = (side(&it.before), side(&it.after));
+            format!("{{\"environment\": {name}, \"before\": {before}, \"after\": {after}}}")
+        })
+    });
     let notes: Vec<String> = comparison.notes.iter().map(note).collect();
-    let list = |items: &[String]| match items {
-        [] => "[]".to_string(),
-        items => format!("[\n{}\n]", items.join(",\n")),
-    };
     format!(
-        "{{\"schema\": 1, \"before\": {}, \"after\": {}, \"groups\": {}, \"notes\": {}}}\n",
+        "{{\"schema\": 1, \"before\": {}, \"after\": {}, \"claims\": {}, \"groups\": {}, \"dangers\": {}, \"disclaimer\": {}, \"clusters\": {}, \"notes\": {}}}\n",
         quoted(sides[0]),
         quoted(sides[1]),
+        list(&claims),
         list(&groups),
+        list(&dangers),
+        quoted(DISCLAIMER),
+        list(&clusters.collect::<Vec<_>>()),
         list(&notes)
     )
 }
 
-fn one_group(it: &Group<'_>) -> String {
-    let objects: Vec<String> = it.places.iter().map(object).collect();
-    let fields: Vec<String> = it.change.fields.iter().map(field).collect();
+fn list(items: &[String]) -> String {
+    match items {
+        [] => "[]".to_string(),
+        items => format!("[\n{}\n]", items.join(",\n")),
+    }
+}
+
+fn texts<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
+    let items: Vec<String> = items.into_iter().map(quoted).collect();
+    format!("[{}]", items.join(", "))
+}
+
+fn claim(it: &Claim, view: &View<'_>) -> String {
+    let place = it
+        .span
+        .as_ref()
+        .map(|it| place(it, view))
+        .unwrap_or_default();
+    let owner = it
+        .owner
+        .as_ref()
+        .map(|it| format!(", \"owner\": {}", quoted(it)));
+    let owner = owner.unwrap_or_default();
+    format!("{{\"title\": {}{place}{owner}}}", quoted(&it.title))
+}
+
+fn place(span: &Span, view: &View<'_>) -> String {
+    let path = quoted(&(view.display)(span.path()));
+    format!(", \"path\": {path}, \"line\": {}", span.position().line)
+}
+
+fn section<'a>(section: &'a Section<'_>) -> impl Iterator<Item = String> + 'a {
+    section.groups.iter().map(group)
+}
+
+fn group(it: &Group<'_>) -> String {
+    let objects: Vec<String> = it.places.iter().map(|place| object(it, place)).collect();
+    let fields: Vec<String> = it.fields.iter().map(|it| field(it)).collect();
+    let exceptions: Vec<String> = it
+        .exceptions
+        .iter()
+        .map(|it| {
+            let environment = quoted(it.environment);
+            let id = id(it.id);
+            format!(
+                "{{\"environment\": {environment}, {id}, \"differs\": {}}}",
+                it.differs
+            )
+        })
+        .collect();
     format!(
-        "{{\"change\": {}, \"objects\": [{}], \"fields\": [{}]}}",
-        quoted(name(&it.change.kind)),
+        "{{\"change\": {}, \"objects\": [{}], \"exceptions\": [{}], \"fields\": [{}]}}",
+        quoted(name(it.kind)),
         objects.join(", "),
+        exceptions.join(", "),
         fields.join(", ")
     )
 }
 
-fn object(place: &Place<'_>) -> String {
-    let change = place.change;
-    let id = &change.id;
-    let was = match &change.kind {
-        ChangeKind::Renamed { before } => format!(", \"nameBefore\": {}", quoted(before)),
-        _ => String::new(),
-    };
-    let span = change.after.as_ref().or(change.before.as_ref());
-    let written = span.map(|span| {
-        let line = span.position().line;
-        format!(
-            ", \"path\": {}, \"line\": {line}",
-            quoted(span.path().as_str())
-        )
-    });
+fn id(id: &ObjectId) -> String {
     format!(
-        "{{\"environment\": {}, \"group\": {}, \"kind\": {}, \"namespace\": {}, \"name\": {}{was}{}}}",
-        quoted(place.environment),
+        "\"group\": {}, \"kind\": {}, \"namespace\": {}, \"name\": {}",
         quoted(&id.group),
         quoted(&id.kind),
         quoted(&id.namespace),
-        quoted(&id.name),
+        quoted(&id.name)
+    )
+}
+
+fn object(group: &Group<'_>, place: &Place<'_>) -> String {
+    let change = &place.object.change;
+    let was = match group.kind {
+        ChangeKind::Renamed { before } => format!(", \"nameBefore\": {}", quoted(before)),
+        _ => String::new(),
+    };
+    let claim = place.object.claim.as_ref();
+    let claim = claim.map(|it| format!(", \"claim\": {}", quoted(&it.title)));
+    let span = change.after.as_ref().or(change.before.as_ref());
+    let written = span.map(|span| {
+        let (path, line) = (quoted(span.path().as_str()), span.position().line);
+        format!(", \"path\": {path}, \"line\": {line}")
+    });
+    format!(
+        "{{\"environment\": {}, {}{was}{}{}}}",
+        quoted(place.environment),
+        id(&change.id),
+        claim.unwrap_or_default(),
         written.unwrap_or_default()
+    )
+}
+
+fn danger(it: &FoundGroup<'_>, view: &View<'_>) -> String {
+    let finding = &it.found.finding;
+    let place = it.found.place.as_ref().map(|it| place(it, view));
+    let claim = it.found.claim.as_ref();
+    let claim = claim.map(|it| format!(", \"claim\": {}", quoted(&it.title)));
+    format!(
+        "{{\"code\": {}, \"severity\": {}, \"message\": {}, \"environments\": {}, {}, \"field\": {}{}{}}}",
+        quoted(finding.danger.code),
+        quoted(short::name(finding.danger.severity)),
+        quoted(&finding.message),
+        texts(it.environments.iter().copied()),
+        id(&finding.id),
+        quoted(&finding.field.to_string()),
+        claim.unwrap_or_default(),
+        place.unwrap_or_default()
+    )
+}
+
+fn cluster(it: &Cluster) -> String {
+    let shards: Vec<String> = it
+        .shards
+        .iter()
+        .map(|shard| {
+            let replicas: Vec<String> = shard
+                .replicas
+                .iter()
+                .map(|it| {
+                    let zones = match &it.zones {
+                        Zones::Any => "null".to_string(),
+                        Zones::Spread => "\"spread\"".to_string(),
+                        Zones::Named(zones) => texts(zones.iter().map(|it| &**it)),
+                    };
+                    let volumes: Vec<String> = it
+                        .volumes
+                        .iter()
+                        .map(|it| {
+                            let class = it
+                                .class
+                                .as_ref()
+                                .map(|it| format!(", \"class\": {}", quoted(it)));
+                            let (name, size) = (quoted(&it.name), quoted(&it.size));
+                            format!(
+                                "{{\"name\": {name}, \"size\": {size}{}}}",
+                                class.unwrap_or_default()
+                            )
+                        })
+                        .collect();
+                    let image = it
+                        .image
+                        .as_ref()
+                        .map(|it| format!(", \"image\": {}", quoted(it)));
+                    format!(
+                        "{{\"zones\": {zones}, \"volumes\": [{}]{}}}",
+                        volumes.join(", "),
+                        image.unwrap_or_default()
+                    )
+                })
+                .collect();
+            format!(
+                "{{\"replicaCount\": {}, \"replicas\": [{}]}}",
+                shard.replica_count,
+                replicas.join(", ")
+            )
+        })
+        .collect();
+    format!(
+        "{{{}, \"cluster\": {}, \"keeper\": {}, \"stopped\": {}, \"shardCount\": {}, \"shards\": [{}]}}",
+        id(&it.id),
+        quoted(&it.name),
+        it.is_keeper,
+        it.is_stopped,
+        it.shard_count,
+        shards.join(", ")
     )
 }
 
@@ -107,11 +260,11 @@ fn line(line: &Line) -> String {
 
 fn value(node: &Node) -> String {
     match node.view() {
-        View::Sequence(items) => {
+        Value::Sequence(items) => {
             let items: Vec<String> = items.iter().map(value).collect();
             format!("[{}]", items.join(", "))
         }
-        View::Mapping(entries) => {
+        Value::Mapping(entries) => {
             let entries = entries.iter();
             let entries: Vec<String> = entries
                 .map(|it| {
@@ -124,7 +277,7 @@ fn value(node: &Node) -> String {
                 .collect();
             format!("{{{}}}", entries.join(", "))
         }
-        View::Scalar(text) => scalar(node, text),
+        Value::Scalar(text) => scalar(node, text),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::merge::{drop_nulls, merge};
 use super::normal::normalise_values;
 use super::reference;
 use super::select::Selected;
@@ -91,11 +90,7 @@ impl Draft {
                 diagnostics,
             );
         }
-        let mut node = selected.base.unwrap_or(claim).node.clone();
-        drop_nulls(&mut node, Some(&kind.schema), false);
-        if let (Some(_), Some(own)) = (selected.base, selected.own) {
-            merge(&mut node, &own.node, Some(&kind.schema));
-        }
+        let mut node = selected.written()?;
         normalise_values(&mut node, &kind.schema);
         let draft = Draft {
             kind: kind.clone(),

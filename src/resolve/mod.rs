@@ -10,8 +10,10 @@ mod normal;
 mod provided;
 mod reference;
 mod select;
+mod written;
 
 pub use instance::{Instance, is_true};
+pub use written::{Written, written};
 
 use crate::diag::{Diagnostic, Diagnostics, each};
 use crate::load::{Environment, Repository};
@@ -26,8 +28,8 @@ pub struct Resolved<'a> {
 
 /// All environments, and base for what they share.
 pub struct Resolution<'a> {
-    /// `environments/base`: the shared claims that some environment takes.
-    pub base: Resolved<'a>,
+    /// `environments/base`, for each engine: the shared claims that some environment of the engine takes.
+    pub bases: Vec<Resolved<'a>>,
     /// The environments asked for.
     pub environments: Vec<Resolved<'a>>,
 }
@@ -43,15 +45,17 @@ pub fn resolve<'a>(
         .map(|it| select::select(repository, it, diagnostics))
         .collect();
     unknown_environments(repository, diagnostics);
-    let base_claims = select::base(repository, &selections, diagnostics);
-    let base = Resolved {
-        environment: &repository.base,
-        instances: {
-            let mut instances = base_instances(repository, base_claims, diagnostics);
-            instances.retain(|it| repository.scope.has_base_claim(&it.name));
-            instances
-        },
-    };
+    select::check_base(&repository.base, diagnostics);
+    let bases = repository.bases.iter().map(|environment| {
+        let claims = select::base(repository, environment, &selections);
+        let mut instances = base_instances(repository, environment, claims, diagnostics);
+        instances.retain(|it| repository.scope.has_base_claim(&it.name));
+        Resolved {
+            environment,
+            instances,
+        }
+    });
+    let bases = bases.collect();
     let environments = each(selections, diagnostics, |selection, diagnostics| {
         let environment = selection.environment;
         let mut instances =
@@ -64,18 +68,22 @@ pub fn resolve<'a>(
             instances,
         }
     });
-    Resolution { base, environments }
+    Resolution {
+        bases,
+        environments,
+    }
 }
 
 /// Base's own faults say that they are base's: what an environment adds does not help it.
 fn base_instances(
     repository: &Repository,
+    base: &Environment,
     claims: Vec<select::Selected<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
     const ALONE: &str = "`environments/base` must be valid alone: give the field a neutral value there, or move the whole claim to the environments";
     let mut faults = Diagnostics::default();
-    let instances = instance::resolve_all(repository, &repository.base, claims, &mut faults);
+    let instances = instance::resolve_all(repository, base, claims, &mut faults);
     diagnostics.extend(faults.into_iter().map(|fault| {
         if fault.code == "missing-field" || fault.code == "broken-rule" {
             fault.help(ALONE)

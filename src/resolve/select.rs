@@ -1,9 +1,11 @@
 //! Which claims an environment has: base's, less what it excludes, and its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::merge::{drop_nulls, merge};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Claim, Environment, Repository};
+use crate::load::{Claim, Environment, Layout, Repository};
+use crate::yaml::Node;
 
 /// A claim as base and the environment say it; at least one of the two does.
 pub(super) struct Selected<'a> {
@@ -12,6 +14,17 @@ pub(super) struct Selected<'a> {
 }
 
 impl<'a> Selected<'a> {
+    /// Base ⊕ environment as their documents say it.
+    pub(super) fn written(&self) -> Option<Node> {
+        let schema = Some(&self.claim()?.kind.schema);
+        let mut node = self.base.or(self.own)?.node.clone();
+        drop_nulls(&mut node, schema, false);
+        if let (Some(_), Some(own)) = (self.base, self.own) {
+            merge(&mut node, &own.node, schema);
+        }
+        Some(node)
+    }
+
     /// The document that says more of the environment.
     pub(super) fn claim(&self) -> Option<&'a Claim> {
         self.own.or(self.base)
@@ -77,28 +90,34 @@ fn is_broken(base: &Environment, claim: &Claim) -> bool {
     broken.any(|it| it.is_meant_by(&claim.kind, &claim.name))
 }
 
-/// Base's claims that some environment takes.
-pub(super) fn base<'a>(
-    repository: &'a Repository<'_>,
-    selections: &[Selection<'a>],
-    diagnostics: &mut Diagnostics,
-) -> Vec<Selected<'a>> {
+/// Says the claims of base that share a name.
+pub(super) fn check_base(base: &Environment, diagnostics: &mut Diagnostics) {
     let mut names: BTreeMap<&str, &Claim> = BTreeMap::new();
-    for claim in &repository.base.claims {
+    for claim in &base.claims {
         if let Some(other) = names.insert(&claim.name, claim) {
             diagnostics.push(twice(claim, other));
         }
     }
-    let taken = |claim: &&Claim| {
-        selections.iter().any(|it| {
-            it.claims
-                .iter()
-                .any(|it| it.base.is_some_and(|base| base.name == claim.name))
-        }) || repository.is_taken_elsewhere(claim)
+}
+
+/// Base's claims that some environment takes, of those with overlays and base's engine.
+pub(super) fn base<'a>(
+    repository: &Repository<'_>,
+    base: &'a Environment,
+    selections: &[Selection<'a>],
+) -> Vec<Selected<'a>> {
+    let is_on_base = |it: &&Selection<'_>| {
+        it.environment.engine == base.engine && it.environment.layout == Layout::Overlays
     };
+    let claims = selections
+        .iter()
+        .filter(is_on_base)
+        .flat_map(|it| &it.claims);
+    let taken: BTreeSet<&str> = claims.filter_map(|it| Some(&*it.base?.name)).collect();
+    let names: BTreeMap<&str, &Claim> = base.claims.iter().map(|it| (&*it.name, it)).collect();
     names
         .into_values()
-        .filter(taken)
+        .filter(|it| taken.contains(&*it.name) || repository.is_taken_elsewhere(base, it))
         .map(|claim| Selected {
             base: Some(claim),
             own: None,

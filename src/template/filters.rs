@@ -2,8 +2,8 @@
 
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use super::quantity::{has_unit, quantity};
 use super::value::{from_node, to_node};
+use crate::object::{has_unit, quantity};
 use crate::yaml::{Entry, Kind, Mapping, Node, View};
 
 /// Name and function of each.

@@ -8,7 +8,6 @@
 mod builtin;
 mod filters;
 mod placeholder;
-mod quantity;
 mod reader;
 mod source;
 mod value;

@@ -174,6 +174,48 @@ impl Files for Below<'_> {
     }
 }
 
+/// Files with some of them changed or added: what a run would read after an edit.
+pub struct Over<'a> {
+    files: &'a dyn Files,
+    changed: Tree,
+}
+
+impl<'a> Over<'a> {
+    /// Lays `changed` over `files`.
+    pub fn new(files: &'a dyn Files, changed: Tree) -> Over<'a> {
+        Over { files, changed }
+    }
+}
+
+impl Files for Over<'_> {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        match self.changed.get(path) {
+            Some(bytes) => Ok(bytes.clone()),
+            None => self.files.read(path),
+        }
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        let (below, own) = (self.files.list(folder), self.changed.list(folder));
+        let (mut entries, own) = match (below, own) {
+            (below, Err(_)) => return below,
+            (Err(_), own) => return own,
+            (Ok(below), Ok(own)) => (below, own),
+        };
+        entries.retain(|it| own.iter().all(|own| own.name != it.name));
+        entries.extend(own);
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        match self.changed.get(path) {
+            Some(_) => Ok(path.clone()),
+            None => self.files.real(path),
+        }
+    }
+}
+
 /// The files that were read and the folders that were listed.
 ///
 /// It answers "does this change touch that result" exactly: a result can only depend on what stands here.

@@ -9,7 +9,7 @@ mod path;
 mod text;
 
 pub use changes::Changes;
-pub use files::{Below, Entry, EntryKind, Files, FilesError, ReadSet, Recorded};
+pub use files::{Below, Entry, EntryKind, Files, FilesError, Over, ReadSet, Recorded};
 pub use path::TreePath;
 
 use std::collections::BTreeMap;
@@ -65,10 +65,14 @@ impl Tree {
 
     /// The files below a folder, their paths relative to it.
     pub fn folder(&self, folder: &TreePath) -> Tree {
-        let files = self.files.iter();
+        let first = match folder.as_str() {
+            "" => TreePath::root(),
+            _ => folder.inside(),
+        };
+        let files = self.files.range(first..);
         Tree {
             files: files
-                .filter_map(|(path, bytes)| Some((path.below(folder)?, bytes.clone())))
+                .map_while(|(path, bytes)| Some((path.below(folder)?, bytes.clone())))
                 .collect(),
         }
     }

@@ -89,6 +89,11 @@ impl TreePath {
         Some(TreePath(rest.into()))
     }
 
+    /// A bound: what is below this path sorts after it, and before all that sorts after this path and is not below it.
+    pub(super) fn inside(&self) -> TreePath {
+        TreePath(format!("{}/", self.0).into())
+    }
+
     /// The relative path, with `..` where needed, that leads from this folder to `target`.
     pub fn relative(&self, target: &TreePath) -> String {
         let (from, to): (Vec<_>, Vec<_>) = (self.parts().collect(), target.parts().collect());

@@ -5,6 +5,7 @@
 //! `kustomize build` prints) and the kyaml form (what kustomize's library prints of a tree). Which form is written is no part
 //! of a node. Comments are no part of one either: the reader gives their places, and no writer writes them.
 
+mod edit;
 mod embedded;
 mod mapping;
 mod node;
@@ -14,6 +15,7 @@ mod scalar;
 mod timestamp;
 mod write;
 
+pub use edit::{remove_from_text, set_in_text};
 pub use mapping::{Entry, Mapping};
 pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};

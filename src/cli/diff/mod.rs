@@ -9,6 +9,7 @@ use self::sides::{Opened, compare_rendered, open};
 use super::{Global, Outcome, output, session};
 use crate::compare::{Comparison, compare};
 use crate::diff::Salt;
+use crate::load::is_base;
 use crate::report::{View, changes, changes_json};
 use crate::tree::TreePath;
 
@@ -57,8 +58,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             compare(&before.side(), &after.side(), &folder, &salt())
         }
     };
-    print(&comparison, &sides, arguments.output)?;
-    let display = |path: &TreePath| path.to_string();
+    let is_rendered = is_workspace && !arguments.committed;
+    let display = |path: &TreePath| sides[1].display(path, is_rendered);
+    print(&comparison, &sides, &display, arguments)?;
     let noted = match comparison.notes.is_empty() {
         true => Outcome::Clean,
         false => session::report(&comparison.notes, global, &display),
@@ -72,27 +74,29 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 
 /// The environment of a folder of a rendered tree: `apps/prod/orders`, `clusters/prod`. Nothing is applied from base.
 fn environment(part: &TreePath) -> Option<String> {
-    let environment = part.parts().nth(1).filter(|it| *it != "base");
+    let environment = part.parts().nth(1).filter(|it| !is_base(it));
     environment.map(str::to_string)
 }
 
-fn print(comparison: &Comparison, [before, after]: &[Opened; 2], form: Form) -> Result<()> {
-    match form {
-        Form::Json => {
-            output::data(changes_json(comparison, [&before.name, &after.name]).as_bytes())
-        }
-        Form::Text => {
-            let view = View {
-                display: &TreePath::to_string,
-                color: true,
-            };
-            output::text(&changes(comparison, &view))
-        }
+fn print(
+    comparison: &Comparison,
+    sides: &[Opened; 2],
+    display: &dyn Fn(&TreePath) -> String,
+    arguments: &Arguments,
+) -> Result<()> {
+    let view = View {
+        display,
+        color: true,
+    };
+    let names = sides.each_ref().map(|it| &*it.name);
+    match arguments.output {
+        Form::Text => output::text(&changes(comparison, &view, output::columns())),
+        Form::Json => output::data(changes_json(comparison, names, &view).as_bytes()),
     }
 }
 
 /// Random, so that a digest of a hidden value can be compared within one report and looked up nowhere.
-fn salt() -> Salt {
+pub(in crate::cli) fn salt() -> Salt {
     let bytes = || RandomState::new().build_hasher().finish().to_le_bytes();
     Salt::new(&[bytes(), bytes()].concat())
 }

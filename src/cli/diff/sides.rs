@@ -13,7 +13,7 @@ use super::super::session::{self, WORKSPACE};
 use super::super::{Global, cache, output};
 use super::{environment, salt};
 use crate::affected::affected as find_affected;
-use crate::compare::{Comparison, Side, compare};
+use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use crate::load::Workspace;
 use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
@@ -26,6 +26,8 @@ pub(super) struct Opened {
     files: Arc<dyn Files + Send + Sync>,
     /// The folder of `files` that is compared.
     root: TreePath,
+    /// Which claim each of its folders came from, where it was rendered.
+    origins: Option<Arc<Origins>>,
     /// Whether it is a folder that the user named.
     is_folder: bool,
     /// For a side whose other one is of the same repository: what differs between them.
@@ -41,6 +43,17 @@ impl Opened {
             files: &*self.files,
             root: &self.root,
             name: &self.name,
+            origins: self.origins.as_deref(),
+        }
+    }
+
+    /// A path below the repository, or below the folder that the user named. What was rendered from lies below the workspace.
+    pub(super) fn display(&self, path: &TreePath, is_rendered: bool) -> String {
+        match (is_rendered, self.is_folder) {
+            _ if path.as_str().starts_with('<') => path.to_string(),
+            (true, false) => self.root.join(path).to_string(),
+            (false, true) => path.below(&self.root).as_ref().unwrap_or(path).to_string(),
+            _ => path.to_string(),
         }
     }
 
@@ -60,6 +73,27 @@ impl Opened {
         }
     }
 
+    /// Gives claims that name no owner those of `CODEOWNERS`, which stands at the top of a repository.
+    fn owned(&self, mut origins: Origins) -> Origins {
+        let top = if self.is_folder {
+            self.root.clone()
+        } else {
+            TreePath::root()
+        };
+        let owners = CodeOwners::find(&*self.files, &top);
+        for claim in origins.claims_mut().filter(|it| it.owner.is_none()) {
+            let path = claim.span.as_ref().map(|it| self.root.join(it.path()));
+            let path = path.as_ref().and_then(|it| it.below(&top));
+            if let Some(owner) = path.as_ref().and_then(|it| owners.of(it)) {
+                *claim = Arc::new(Claim {
+                    owner: Some(owner.into()),
+                    ..Claim::clone(claim)
+                });
+            }
+        }
+        origins
+    }
+
     /// What the workspace renders to, if it is one.
     fn render(&self, global: &Global) -> Option<Compiled> {
         let files = Below::new(&*self.files, self.root.clone());
@@ -74,11 +108,11 @@ impl Opened {
     /// This side with what was rendered in place of its files. A folder that is no workspace stays as it is; a revision has no
     /// workspace yet, or no more, and so nothing is applied from it.
     fn rendered(&self, compiled: Option<Compiled>, global: &Global) -> Result<Opened> {
-        let tree = match compiled {
+        let (tree, origins) = match compiled {
             None if self.is_folder => return Ok(self.clone()),
             None => {
                 output::note(&format!("there is no workspace in {}\n", self.name));
-                Tree::new()
+                (Tree::new(), Origins::default())
             }
             Some(compiled) if compiled.diagnostics.has_errors() => {
                 let display = |path: &TreePath| format!("{}: {path}", self.name);
@@ -86,11 +120,12 @@ impl Opened {
                 let name = &self.name;
                 bail!("the workspace does not render in {name}, so nothing is compared");
             }
-            Some(compiled) => compiled.tree,
+            Some(compiled) => (compiled.tree, self.owned(compiled.origins)),
         };
         Ok(Opened {
             files: Arc::new(tree),
             root: TreePath::root(),
+            origins: Some(Arc::new(origins)),
             ..self.clone()
         })
     }
@@ -211,6 +246,7 @@ impl Git {
             name: name.to_string(),
             files,
             root: self.root.clone(),
+            origins: None,
             is_folder: false,
             since: None,
         }
@@ -248,6 +284,7 @@ fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
         name: name.to_string(),
         files: Arc::new(Folder::open(top)?),
         root: below(folder, top)?,
+        origins: None,
         is_folder: true,
         since: None,
     })

@@ -1,6 +1,6 @@
 //! What differs between two revisions, found by the names of their trees: what has one name is never read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::objects::Id;
 use super::revision::{Item, Mode, Revision};
@@ -44,20 +44,25 @@ impl Revision {
         inputs: &[TreePath],
         changes: &mut Changes,
     ) -> Result<(), FilesError> {
-        let mut links = self.links(inputs)?;
-        links.extend(after.links(inputs)?);
+        let mut seen = BTreeSet::new();
+        let mut links = self.links(inputs, &mut seen)?;
+        links.extend(after.links(inputs, &mut seen)?);
         changes_through(links, changes);
         Ok(())
     }
 
     /// Adds what is seen to differ through the links of this revision below some folders.
     pub fn add_linked(&self, inputs: &[TreePath], changes: &mut Changes) -> Result<(), FilesError> {
-        changes_through(self.links(inputs)?, changes);
+        changes_through(self.links(inputs, &mut BTreeSet::new())?, changes);
         Ok(())
     }
 
     /// The links below some folders, and what they lead to. Where one leads out there is nothing that could change.
-    fn links(&self, folders: &[TreePath]) -> Result<Vec<(TreePath, TreePath)>, FilesError> {
+    fn links(
+        &self,
+        folders: &[TreePath],
+        seen: &mut BTreeSet<(TreePath, Id)>,
+    ) -> Result<Vec<(TreePath, TreePath)>, FilesError> {
         let mut found = Vec::new();
         let known = folders
             .iter()
@@ -67,6 +72,10 @@ impl Revision {
             self.prefetch(open.iter().map(|it| &it.1))?;
             let mut deeper = Vec::new();
             for (folder, id) in open {
+                // Most folders are the same on both sides, and most hold files only.
+                if !seen.insert((folder.clone(), id.clone())) || !self.has_more_than_files(&id)? {
+                    continue;
+                }
                 for item in self.tree(&id)?.iter() {
                     let path = folder.child(&item.name);
                     match item.mode {

@@ -60,6 +60,20 @@ impl Revision {
         read.map_err(|it| FilesError::Other(it.to_string()))
     }
 
+    /// Whether a folder holds a folder or a link, without a look at each name.
+    pub(super) fn has_more_than_files(&self, id: &Id) -> Result<bool, FilesError> {
+        let trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(items) = trees.get(id) {
+            return Ok(items.iter().any(|it| it.mode != Mode::File));
+        }
+        drop(trees);
+        let bytes = self.object(id)?;
+        let marks = [&b"40000 "[..], b"120000 "];
+        Ok(marks
+            .iter()
+            .any(|it| memchr::memmem::find(&bytes, it).is_some()))
+    }
+
     /// What a folder holds, links as they are.
     pub(super) fn tree(&self, id: &Id) -> Result<Arc<[Item]>, FilesError> {
         let known = |trees: &BTreeMap<Id, Arc<[Item]>>| trees.get(id).cloned();

@@ -1,0 +1,73 @@
+//! `pleach compare`: in what two environments differ.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::diff::salt;
+use super::session::Session;
+use super::trees::{only, owner, rendered};
+use super::{Global, Outcome, output, session};
+use crate::compare::{Side, compare};
+use crate::report::{View, changes};
+use crate::tree::TreePath;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The environment to look from
+    #[arg(value_name = "ENV")]
+    from: String,
+    /// The environment to look at
+    #[arg(value_name = "ENV")]
+    to: String,
+    /// Only these claims
+    #[arg(value_name = "CLAIM")]
+    claims: Vec<String>,
+    /// Exit with 1 where there are differences
+    #[arg(long)]
+    exit_code: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let session = Session::open(global)?;
+    let names = [arguments.from.clone(), arguments.to.clone()];
+    let Some(compiled) = rendered(&session, &session.files, &names) else {
+        return Ok(Outcome::Findings);
+    };
+    let claim = |folder: &TreePath| {
+        let (_, claim) = owner(folder)?;
+        let is_wanted = arguments.claims.is_empty() || arguments.claims.contains(&claim);
+        is_wanted.then_some(claim)
+    };
+    let trees = [&arguments.from, &arguments.to].map(|it| only(&compiled.tree, it));
+    let root = TreePath::root();
+    let side = |at: usize| Side {
+        files: &trees[at],
+        root: &root,
+        name: &names[at],
+        origins: None,
+    };
+    let mut comparison = compare(&side(0), &side(1), &claim, &salt());
+    // What would be dangerous about a change says nothing of two environments that are to stay as they are.
+    for claim in &mut comparison.environments {
+        claim.findings.clear();
+    }
+    let display = TreePath::to_string;
+    output::text(&changes(
+        &comparison,
+        &View {
+            display: &display,
+            color: true,
+        },
+        output::columns(),
+    ))?;
+    let noted = match comparison.notes.is_empty() {
+        true => Outcome::Clean,
+        false => session::report(&comparison.notes, global, &display),
+    };
+    let is_same = comparison.environments.is_empty() && comparison.notes.is_empty();
+    Ok(if arguments.exit_code && !is_same {
+        Outcome::Findings
+    } else {
+        noted
+    })
+}

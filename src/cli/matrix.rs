@@ -1,0 +1,74 @@
+//! `pleach matrix`: claims × environments.
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+
+use super::session::Session;
+use super::trees::{owner, rendered};
+use super::{Global, Outcome, output};
+use crate::diag::nearest;
+use crate::matrix::{Matrix, matrix};
+use crate::report::{matrix_json, matrix_markdown, matrix_text};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Only these claims
+    #[arg(value_name = "CLAIM")]
+    claims: Vec<String>,
+    /// Only this environment (repeatable)
+    #[arg(long = "env", value_name = "ENV")]
+    environments: Vec<String>,
+    /// Only what differs between environments
+    #[arg(long)]
+    drift: bool,
+    /// How the table is printed
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    output: Form,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    Text,
+    Md,
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let session = Session::open(global)?;
+    let Some(compiled) = rendered(&session, &session.files, &arguments.environments) else {
+        return Ok(Outcome::Findings);
+    };
+    let claims = compiled.origins.iter().filter_map(|(folder, origin)| {
+        let (environment, claim) = owner(folder)?;
+        Some((environment, claim, &*origin.objects))
+    });
+    let mut matrix = matrix(claims);
+    check_claims(&matrix, &arguments.claims)?;
+    let wanted = &arguments.claims;
+    matrix
+        .claims
+        .retain(|it| wanted.is_empty() || wanted.contains(&it.name));
+    if arguments.drift {
+        for claim in &mut matrix.claims {
+            claim.rows.retain(|it| it.drifts);
+        }
+        matrix.claims.retain(|it| !it.rows.is_empty());
+    }
+    match arguments.output {
+        Form::Text => output::text(&matrix_text(&matrix))?,
+        Form::Md => output::data(matrix_markdown(&matrix).as_bytes())?,
+        Form::Json => output::data(matrix_json(&matrix).as_bytes())?,
+    }
+    Ok(Outcome::Clean)
+}
+
+fn check_claims(matrix: &Matrix, wanted: &[String]) -> Result<()> {
+    let known = || matrix.claims.iter().map(|it| it.name.as_str());
+    for name in wanted {
+        if !known().any(|it| it == name) {
+            let near = nearest(name, known()).map(|it| format!("; did you mean `{it}`?"));
+            bail!("there is no claim `{name}`{}", near.unwrap_or_default());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! `pleach promote`: what one environment's claims say, written into another's files.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::diff::salt;
+use super::session::Session;
+use super::trees::{only, owner, rendered};
+use super::{Global, Outcome, output};
+use crate::compare::{Side, compare};
+use crate::diag::Diagnostics;
+use crate::disk::{Lock, apply};
+use crate::emit::{Change, Plan, Step};
+use crate::promote::{Fields, Promotion, Request, promote};
+use crate::report::{View, changes, promotion};
+use crate::tree::{Files, Over, Tree, TreePath};
+use crate::{Scope, load, template};
+
+/// Versions, tags, images and digests are taken over; what else differs is told, and taken by name.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The environment that has it
+    #[arg(value_name = "FROM")]
+    from: String,
+    /// The environment that gets it
+    #[arg(value_name = "TO")]
+    to: String,
+    /// Only these claims
+    #[arg(value_name = "CLAIM")]
+    claims: Vec<String>,
+    /// This field instead of versions, with what is below it: `spec.container.replicas` (repeatable)
+    #[arg(long = "field", value_name = "PATH")]
+    fields: Vec<String>,
+    /// Every field that differs, except for values that have their environment's name in them
+    #[arg(long, conflicts_with = "fields")]
+    all: bool,
+    /// Show what would be written, and its effect, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Arguments {
+    fn request(&self) -> Request<'_> {
+        Request {
+            from: &self.from,
+            to: &self.to,
+            claims: &self.claims,
+            fields: match (self.all, &*self.fields) {
+                (true, _) => Fields::All,
+                (false, []) => Fields::Versions,
+                (false, fields) => Fields::Named(fields),
+            },
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let session = Session::open(global)?;
+    let _lock = Lock::take(&session.workspace_file())?;
+    let Some(found) = work_out(&session, &arguments.request()) else {
+        return Ok(Outcome::Findings);
+    };
+    output::text(&promotion(&found, &arguments.to))?;
+    if found.taken.is_empty() {
+        output::note(&format!("nothing to promote to {}\n", arguments.to));
+        return Ok(Outcome::Clean);
+    }
+    let Some(effect) = effect(&session, &found, &arguments.to)? else {
+        output::error("with these values the workspace does not render, so nothing is written");
+        return Ok(Outcome::Findings);
+    };
+    output::text(&format!("\n{effect}"))?;
+    let names: Vec<String> = found.files.keys().map(|it| session.display(it)).collect();
+    let names = names.join(", ");
+    if arguments.dry_run {
+        output::note(&format!("would write {names}\n"));
+        return Ok(Outcome::Clean);
+    }
+    apply(&plan(&session, found.files), &session.root)?;
+    output::note(&format!(
+        "{names} written; `pleach render` makes the tree from it\n"
+    ));
+    Ok(Outcome::Clean)
+}
+
+/// The new texts; faults are told.
+fn work_out(session: &Session<'_>, request: &Request<'_>) -> Option<Promotion> {
+    let mut diagnostics = Diagnostics::default();
+    let (builtin, whole) = (template::builtin(), Scope::default());
+    let repository = load::load(&session.files, None, builtin, &whole, &mut diagnostics);
+    let promoted = match repository.filter(|_| !diagnostics.has_errors()) {
+        Some(repository) => promote(&session.files, &repository, request),
+        None => Err(Diagnostics::default()),
+    };
+    match promoted {
+        Ok(promotion) => Some(promotion),
+        Err(faults) => {
+            diagnostics.extend(faults);
+            session.report(&diagnostics);
+            None
+        }
+    }
+}
+
+/// What changes in the environment's objects; `None` where the workspace does not render.
+fn effect(session: &Session<'_>, promotion: &Promotion, to: &str) -> Result<Option<String>> {
+    let texts = promotion.files.iter();
+    let changed: Tree = texts
+        .map(|(path, text)| (path.clone(), text.as_bytes().into()))
+        .collect();
+    let names = [to.to_string()];
+    let Some(before) = rendered(session, &session.files, &names) else {
+        return Ok(None);
+    };
+    let Some(after) = rendered(session, &Over::new(&session.files, changed), &names) else {
+        return Ok(None);
+    };
+    let root = TreePath::root();
+    let trees = [only(&before.tree, to), only(&after.tree, to)];
+    let side = |tree: usize, name: &'static str| Side {
+        files: &trees[tree],
+        root: &root,
+        name,
+        origins: None,
+    };
+    let claim = |folder: &TreePath| owner(folder).map(|it| it.1);
+    let comparison = compare(&side(0, "before"), &side(1, "after"), &claim, &salt());
+    let view = View {
+        display: &TreePath::to_string,
+        color: true,
+    };
+    Ok(Some(changes(&comparison, &view, output::columns())))
+}
+
+fn plan(session: &Session<'_>, files: BTreeMap<TreePath, String>) -> Plan {
+    let steps = files.into_iter().map(|(path, text)| {
+        let before = session.files.read(&path).ok();
+        Step {
+            change: if before.is_some() {
+                Change::Update
+            } else {
+                Change::Create
+            },
+            path,
+            before,
+            after: Some(text.into_bytes().into()),
+        }
+    });
+    Plan::from_steps(steps.collect())
+}

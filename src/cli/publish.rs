@@ -1,0 +1,263 @@
+//! `pleach publish`: charts to a registry.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+
+use super::session;
+use super::{Global, Outcome, cache, output};
+use crate::chart::{Chart, digest, lint, pack, read_archive, read_chart, read_source, unpack};
+use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::disk::{self, Folder};
+use crate::net::{Network, Place, Publication, config};
+use crate::tree::{Files, Tree, TreePath};
+use crate::yaml::{Node, parse_one};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Pack Helm charts, the same bytes for the same files, and push those to a registry that are new there
+    Chart(ChartArguments),
+}
+
+#[derive(Debug, Args)]
+struct ChartArguments {
+    /// Folders of charts, or archives, and at the end the registry: `oci://ghcr.io/acme/charts`, without the chart's name
+    #[arg(value_name = "PATH… [oci://…]", required = true)]
+    places: Vec<String>,
+    /// Write the archive to this file; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Overwrite a version that the registry has with other content
+    #[arg(long)]
+    force: bool,
+    /// Only say what would be pushed
+    #[arg(long)]
+    dry_run: bool,
+    /// Speak to the registry without TLS; this machine's own is spoken to so anyway
+    #[arg(long)]
+    plain_http: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let What::Chart(arguments) = &arguments.what;
+    let is_registry = |it: &&String| it.contains("://");
+    let registries: Vec<&String> = arguments.places.iter().filter(is_registry).collect();
+    let paths: Vec<&String> = arguments
+        .places
+        .iter()
+        .filter(|it| !is_registry(it))
+        .collect();
+    let registry = match *registries {
+        [] => None,
+        [one] if one.starts_with("oci://") => Some(one),
+        [one] => bail!("charts are pushed to `oci://…`, not `{one}`"),
+        _ => bail!("one registry at a time: {} are given", registries.len()),
+    };
+    if paths.is_empty() || registry.is_none() && arguments.output.is_none() {
+        bail!("give a chart's folder, and where it goes: `oci://…`, or `-o FILE` for the archive");
+    }
+    if arguments.output.is_some() && paths.len() > 1 {
+        bail!("`-o` takes one chart, not {}", paths.len());
+    }
+    let current = session::directory(global)?;
+    let network = Network::new(cache::credentials());
+    let mut outcome = Outcome::Clean;
+    for path in paths {
+        let packed = match Packed::read(&current, path, global)? {
+            Some(packed) => packed,
+            None => {
+                outcome = Outcome::Findings;
+                continue;
+            }
+        };
+        if let Some(file) = &arguments.output {
+            packed.write(&current, file)?;
+        }
+        if let Some(registry) = registry {
+            let place = Place {
+                address: registry.trim_end_matches('/').to_string(),
+                plain: arguments.plain_http,
+            };
+            if let Err(fault) = packed.push(&network, &place, arguments) {
+                outcome = session::report(&fault.into(), global, &|it| it.to_string());
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// A chart and its archive.
+struct Packed {
+    chart: Chart,
+    archive: Vec<u8>,
+}
+
+impl Packed {
+    /// `None` where the chart has faults, which are told.
+    fn read(current: &Path, path: &str, global: &Global) -> Result<Option<Packed>> {
+        let place = current.join(path).canonicalize();
+        let place = place.with_context(|| format!("there is no chart `{path}`"))?;
+        let name = place.file_name().and_then(|it| it.to_str()).unwrap_or("");
+        // As the user wrote it: messages then name files that can be opened.
+        let shown = TreePath::new(path).filter(|it| *it != TreePath::root());
+        let shown = shown.unwrap_or_else(|| TreePath::root().child(name));
+        let mut faults = Diagnostics::default();
+        let packed = match place.is_dir() {
+            true => Packed::from_folder(&Folder::open(&place)?, &shown, &mut faults),
+            false => {
+                let files = Folder::open(place.parent().unwrap_or(&place))?;
+                let archive = files.read(&TreePath::root().child(name))?.to_vec();
+                let chart = faults.keep(read_archive(&archive, name));
+                chart.map(|chart| Packed { chart, archive })
+            }
+        };
+        let outcome = session::report(&faults, global, &|it| it.to_string());
+        Ok(packed.filter(|_| outcome == Outcome::Clean))
+    }
+
+    fn from_folder(files: &Folder, shown: &TreePath, faults: &mut Diagnostics) -> Option<Packed> {
+        let source = faults.keep(read_source(files, &TreePath::root()))?;
+        faults.extend(lint(&source, shown));
+        if faults.has_errors() {
+            return None;
+        }
+        let chart = faults.keep(read_chart(&source, shown))?;
+        let archive = faults.keep(pack(&source, &chart.name))?;
+        Some(Packed { chart, archive })
+    }
+
+    fn title(&self) -> String {
+        format!("{} {}", self.chart.name, self.chart.version.as_str())
+    }
+
+    fn write(&self, current: &Path, file: &Path) -> Result<()> {
+        if file == Path::new("-") {
+            return output::data(&self.archive);
+        }
+        disk::store(&current.join(file), &self.archive)?;
+        output::note(&format!(
+            "{} packed: {}, {}\n",
+            self.title(),
+            file.display(),
+            digest(&self.archive)
+        ));
+        Ok(())
+    }
+
+    /// Pushes the archive, unless the registry has the same already.
+    fn push(
+        &self,
+        network: &Network,
+        place: &Place,
+        arguments: &ChartArguments,
+    ) -> Result<(), Diagnostic> {
+        let (name, version) = (&*self.chart.name, self.chart.version.as_str());
+        let target = format!("{}/{name}:{}", place.address, version.replace('+', "_"));
+        if let Some(standing) = network.published(place, name, version)? {
+            let changed = self.changed(network, place, &standing)?;
+            if changed.is_empty() {
+                output::note(&format!("{target} has this chart already\n"));
+                return Ok(());
+            }
+            if !arguments.force {
+                let message = format!(
+                    "`{target}` is there already, with other content: {}",
+                    changed.join(", ")
+                );
+                let at = self
+                    .chart
+                    .metadata
+                    .get("version")
+                    .unwrap_or(&self.chart.metadata);
+                let fault = Diagnostic::error("published-version", message).at(at);
+                return Err(fault.help("raise `version` in Chart.yaml; `--force` overwrites what others may have pulled"));
+            }
+        }
+        if arguments.dry_run {
+            output::note(&format!(
+                "{target} would be pushed: {}\n",
+                digest(&self.archive)
+            ));
+            return Ok(());
+        }
+        let config = config(&self.chart.metadata);
+        let pushed = network.publish(
+            place,
+            &Publication {
+                name,
+                version,
+                config: &config,
+                archive: &self.archive,
+                annotations: self.annotations(),
+            },
+        )?;
+        output::text(&format!("{target}@{pushed}\n"))
+            .map_err(|error| Diagnostic::error("unwritable", error.to_string()))
+    }
+
+    /// The files that differ from those of a published archive. Another program may have packed the same files to other bytes.
+    fn changed(
+        &self,
+        network: &Network,
+        place: &Place,
+        standing: &str,
+    ) -> Result<Vec<String>, Diagnostic> {
+        if digest(&self.archive) == standing {
+            return Ok(Vec::new());
+        }
+        let published = network.published_archive(place, &self.chart.name, standing)?;
+        let before = published.map_or(Ok(Tree::new()), |it| unpack(&it, &self.title()))?;
+        let after = unpack(&self.archive, &self.title())?;
+        let paths = before.iter().chain(after.iter()).map(|it| it.0);
+        let differ = paths.filter(|it| !is_same(it, &before, &after));
+        let mut changed: Vec<String> = differ.map(|it| format!("`{it}`")).collect();
+        changed.sort();
+        changed.dedup();
+        Ok(changed)
+    }
+
+    fn annotations(&self) -> BTreeMap<String, String> {
+        let text = |key: &str| self.chart.metadata.get(key).and_then(Node::as_str);
+        let sources = self
+            .chart
+            .metadata
+            .get("sources")
+            .and_then(Node::as_sequence);
+        let source = sources.and_then(|it| it.first()?.as_str());
+        let said = [
+            ("title", text("name")),
+            ("version", text("version")),
+            ("description", text("description")),
+            ("url", text("home")),
+            ("source", source),
+        ];
+        let given = said
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)));
+        given
+            .map(|(key, value)| (format!("org.opencontainers.image.{key}"), value.to_string()))
+            .collect()
+    }
+}
+
+/// Whether a file says the same in both. Helm writes `Chart.yaml` anew when it packs.
+fn is_same(path: &TreePath, before: &Tree, after: &Tree) -> bool {
+    if before.get(path) == after.get(path) {
+        return true;
+    }
+    let data = |tree: &Tree| {
+        let text = String::from_utf8(tree.get(path)?.to_vec()).ok()?;
+        let node = parse_one(&Source::internal("Chart.yaml", text)).ok()?;
+        Some(config(&node))
+    };
+    let pair = data(before).zip(data(after));
+    path.as_str() == "Chart.yaml" && pair.is_some_and(|(a, b)| a == b)
+}

@@ -1,0 +1,272 @@
+//! The same change, once: equal changes of several environments, objects and claims together, and what is an exception.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+
+use super::{Changed, Claim, Comparison, Found};
+use crate::diff::{ChangeKind, FieldChange, generator};
+use crate::object::ObjectId;
+
+/// The changes of some claims.
+#[derive(Clone, Debug)]
+pub struct Section<'a> {
+    /// The claims, each as the environments have it: one that several environments say has several places. Empty where the
+    /// tree does not say what it was made from.
+    pub claims: Vec<&'a Claim>,
+    /// Their changes, each once.
+    pub groups: Vec<Group<'a>>,
+}
+
+/// Changes that are equal.
+#[derive(Clone, Debug)]
+pub struct Group<'a> {
+    /// What became of the objects.
+    pub kind: &'a ChangeKind,
+    /// The fields that changed in each of the places.
+    pub fields: Vec<&'a FieldChange>,
+    /// Where it happens, in order.
+    pub places: Vec<Place<'a>>,
+    /// Where one of the objects is too, and this does not happen.
+    pub exceptions: Vec<Exception<'a>>,
+}
+
+impl Group<'_> {
+    /// How many different objects it is about.
+    pub fn objects(&self) -> usize {
+        let ids = self.places.iter().map(|it| &it.object.change.id);
+        ids.collect::<BTreeSet<_>>().len()
+    }
+}
+
+/// One object of one environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The environment.
+    pub environment: &'a str,
+    /// The object.
+    pub object: &'a Changed,
+}
+
+/// An environment that goes another way.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exception<'a> {
+    /// The environment.
+    pub environment: &'a str,
+    /// The object.
+    pub id: &'a ObjectId,
+    /// Whether the same fields change there, to other values.
+    pub differs: bool,
+}
+
+/// A finding, and the environments in which it was found.
+#[derive(Clone, Debug)]
+pub struct FoundGroup<'a> {
+    /// One of the equal findings.
+    pub found: &'a Found,
+    /// The environments.
+    pub environments: Vec<&'a str>,
+}
+
+/// The changes by claim, each once.
+pub fn sections(comparison: &Comparison) -> Vec<Section<'_>> {
+    let mut sections: IndexMap<BTreeSet<&str>, Section<'_>> = IndexMap::new();
+    for group in groups(comparison) {
+        let claims = group
+            .places
+            .iter()
+            .filter_map(|it| it.object.claim.as_deref());
+        let titles = claims.clone().map(|it| &*it.title).collect();
+        let section = sections.entry(titles).or_insert_with(|| Section {
+            claims: Vec::new(),
+            groups: Vec::new(),
+        });
+        for claim in claims {
+            if !section.claims.contains(&claim) {
+                section.claims.push(claim);
+            }
+        }
+        section.groups.push(group);
+    }
+    let mut sections: Vec<_> = sections.into_values().collect();
+    for section in &mut sections {
+        section
+            .claims
+            .sort_by(|a, b| (&a.title, a.place()).cmp(&(&b.title, b.place())));
+        section
+            .groups
+            .sort_by_key(|it| *it.kind == ChangeKind::Removed);
+    }
+    sections
+}
+
+/// What was found, each once, the gravest rules first.
+pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
+    let mut groups: IndexMap<(&str, &ObjectId, &str), FoundGroup<'_>> = IndexMap::new();
+    for environment in &comparison.environments {
+        for found in &environment.findings {
+            let finding = &found.finding;
+            let key = (finding.danger.code, &finding.id, &*finding.message);
+            let group = groups.entry(key).or_insert_with(|| FoundGroup {
+                found,
+                environments: Vec::new(),
+            });
+            if !group.environments.contains(&&*environment.name) {
+                group.environments.push(&environment.name);
+            }
+        }
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    groups.sort_by_key(|it| it.found.finding.danger.rank());
+    groups
+}
+
+/// A part of an object's change: the fields that change alike in the same environments.
+struct Block<'a> {
+    fields: Vec<&'a FieldChange>,
+    places: Vec<Place<'a>>,
+}
+
+/// Equal changes together, in the order of their first one.
+fn groups(comparison: &Comparison) -> Vec<Group<'_>> {
+    let mut groups: IndexMap<String, Group<'_>> = IndexMap::new();
+    for object in by_object(comparison).into_values() {
+        for block in blocks(&object) {
+            let Some(first) = block.places.first() else {
+                continue;
+            };
+            let key = key(&first.object.change.kind, first, &block.fields);
+            let exceptions = exceptions(comparison, &object, &block);
+            let group = groups.entry(key).or_insert_with(|| Group {
+                kind: &first.object.change.kind,
+                fields: block.fields,
+                places: Vec::new(),
+                exceptions: Vec::new(),
+            });
+            group.places.extend(block.places);
+            group.exceptions.extend(exceptions);
+        }
+    }
+    groups.into_values().collect()
+}
+
+/// The changes of what is the same object in several environments. The hash in a generated name has no part in it.
+fn by_object(comparison: &Comparison) -> IndexMap<(ObjectId, &ChangeKind), Vec<Place<'_>>> {
+    let mut objects: IndexMap<_, Vec<Place<'_>>> = IndexMap::new();
+    for environment in &comparison.environments {
+        for object in &environment.objects {
+            let id = &object.change.id;
+            let key = (
+                generator(id).unwrap_or_else(|| id.clone()),
+                &object.change.kind,
+            );
+            objects.entry(key).or_default().push(Place {
+                environment: &environment.name,
+                object,
+            });
+        }
+    }
+    objects
+}
+
+/// Takes the changes of one object apart into what is the same in the same environments.
+fn blocks<'a>(places: &[Place<'a>]) -> Vec<Block<'a>> {
+    let mut fields: IndexMap<String, (&'a FieldChange, Vec<usize>)> = IndexMap::new();
+    for (at, place) in places.iter().enumerate() {
+        for field in &place.object.change.fields {
+            let key = format!("{}: {}", field.path, field.difference.key());
+            let entry = fields.entry(key).or_insert_with(|| (field, Vec::new()));
+            entry.1.push(at);
+        }
+    }
+    let mut blocks: IndexMap<Vec<usize>, Block<'a>> = IndexMap::new();
+    // A rename may have no field at all.
+    if fields.is_empty() {
+        blocks.insert(
+            Vec::new(),
+            Block {
+                fields: Vec::new(),
+                places: places.to_vec(),
+            },
+        );
+    }
+    for (field, at) in fields.into_values() {
+        let taken = at.iter().filter_map(|it| places.get(*it).copied());
+        let block = blocks.entry(at.clone()).or_insert_with(|| Block {
+            fields: Vec::new(),
+            places: taken.collect(),
+        });
+        block.fields.push(field);
+    }
+    let mut blocks: Vec<_> = blocks.into_values().collect();
+    blocks.sort_by_key(|it| std::cmp::Reverse(it.places.len()));
+    blocks
+}
+
+/// What makes two changes equal, as one text. What is new or gone has its name in its content.
+fn key(kind: &ChangeKind, first: &Place<'_>, fields: &[&FieldChange]) -> String {
+    let mut key = format!("{kind:?}");
+    if let ChangeKind::Renamed { .. } = kind {
+        key.push_str(&format!("{:?}", first.object.change.id));
+    }
+    for field in fields {
+        key.push_str(&format!("\n{}: {}", field.path, field.difference.key()));
+    }
+    key
+}
+
+/// Where an object is that has not this change.
+fn exceptions<'a>(
+    comparison: &'a Comparison,
+    object: &[Place<'a>],
+    block: &Block<'a>,
+) -> Vec<Exception<'a>> {
+    let Some(first) = block.places.first().map(|it| &it.object.change) else {
+        return Vec::new();
+    };
+    if first.kind != ChangeKind::Changed {
+        return Vec::new();
+    }
+    let is_in = |name: &str| block.places.iter().any(|it| it.environment == name);
+    let differs = |name: &str| {
+        let mut others = object.iter().filter(|it| it.environment == name);
+        let has = |field: &FieldChange| block.fields.iter().any(|it| it.path == field.path);
+        others.any(|it| it.object.change.fields.iter().any(has))
+    };
+    let all = comparison.presence.get(&first.id);
+    let names: BTreeSet<&'a str> = match all {
+        Some(all) => all.iter().map(|it| &**it).collect(),
+        None => object.iter().map(|it| it.environment).collect(),
+    };
+    let others = names.into_iter().filter(|it| !is_in(it));
+    others
+        .map(|environment| Exception {
+            environment,
+            id: &first.id,
+            differs: differs(environment),
+        })
+        .filter(|it| all.is_some() || it.differs)
+        .collect()
+}
+
+/// The claims of a report, and in how many ways each of the environments has them.
+pub type Matrix<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Changed>>>;
+
+/// The objects that change, by claim and environment. Claims that do not change have no objects.
+pub fn matrix(comparison: &Comparison) -> Matrix<'_> {
+    let mut matrix: Matrix<'_> = BTreeMap::new();
+    for (title, environments) in &comparison.claims {
+        let row = matrix.entry(title).or_default();
+        environments
+            .iter()
+            .for_each(|it| _ = row.entry(it).or_default());
+    }
+    for environment in &comparison.environments {
+        for object in &environment.objects {
+            let title = object.claim.as_ref().map_or("", |it| &it.title);
+            let row = matrix.entry(title).or_default();
+            row.entry(&environment.name).or_default().push(object);
+        }
+    }
+    matrix
+}

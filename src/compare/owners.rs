@@ -1,0 +1,136 @@
+//! `CODEOWNERS`, as GitHub and GitLab read it: who is asked about a file.
+
+use crate::tree::{Files, TreePath};
+
+/// Where the file may stand, the first one counts.
+const PLACES: [&str; 4] = [
+    ".github/CODEOWNERS",
+    ".gitlab/CODEOWNERS",
+    "CODEOWNERS",
+    "docs/CODEOWNERS",
+];
+
+/// The owners of a repository's files.
+#[derive(Clone, Debug, Default)]
+pub struct CodeOwners {
+    rules: Vec<(String, String)>,
+}
+
+impl CodeOwners {
+    /// Reads the file of the repository at a folder; no rules where there is none.
+    pub fn find(files: &dyn Files, root: &TreePath) -> CodeOwners {
+        let places = PLACES.iter().filter_map(|it| TreePath::new(it));
+        let texts = places.filter_map(|it| files.read(&root.join(&it)).ok());
+        let text = texts.into_iter().next().unwrap_or_default();
+        CodeOwners::parse(&String::from_utf8_lossy(&text))
+    }
+
+    /// Reads the rules. Headings of sections (`[Database]`), which GitLab has, give their owners to what has none.
+    pub fn parse(text: &str) -> CodeOwners {
+        let (mut rules, mut common) = (Vec::new(), String::new());
+        for line in text.lines() {
+            let line = line.split_once(" #").map_or(line, |it| it.0).trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Some((_, owners)) = heading(line) {
+                common = owners.to_string();
+                continue;
+            }
+            let (pattern, owners) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            let owners = match owners.trim() {
+                "" => common.clone(),
+                owners => owners.split_whitespace().collect::<Vec<_>>().join(" "),
+            };
+            rules.push((pattern.to_string(), owners));
+        }
+        CodeOwners { rules }
+    }
+
+    /// Who owns a file: the last rule that fits it.
+    pub fn of(&self, path: &TreePath) -> Option<&str> {
+        let mut rules = self.rules.iter().rev();
+        let (_, owners) = rules.find(|(pattern, _)| fits(pattern, path.as_str()))?;
+        (!owners.is_empty()).then_some(owners)
+    }
+}
+
+/// `[Name]`, `^[Name][2] @owner`: what stands after the brackets.
+fn heading(line: &str) -> Option<(&str, &str)> {
+    let line = line.strip_prefix('^').unwrap_or(line);
+    let (name, rest) = line.strip_prefix('[')?.split_once(']')?;
+    let rest = match rest.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?.1,
+        None => rest,
+    };
+    Some((name, rest.trim()))
+}
+
+/// Whether a pattern as in `.gitignore` fits a path or a folder above it.
+fn fits(pattern: &str, path: &str) -> bool {
+    let inner = pattern.trim_end_matches('/');
+    let is_anchored = inner.contains('/');
+    let only_below = pattern.ends_with('/');
+    let pattern: Vec<&str> = inner.trim_start_matches('/').split('/').collect();
+    let path: Vec<&str> = path.split('/').collect();
+    let starts = if is_anchored || pattern.is_empty() {
+        1
+    } else {
+        path.len()
+    };
+    (0..starts).any(|start| {
+        let rest = path.get(start..).unwrap_or_default();
+        // `docs/*` is about the files in the folder and not about those in folders below it.
+        let is_last_star = pattern.last() == Some(&"*") && pattern.len() > 1;
+        let ends = if is_last_star {
+            rest.len().min(pattern.len())..=rest.len().min(pattern.len())
+        } else {
+            1..=rest.len()
+        };
+        ends.filter(|end| !only_below || *end < rest.len())
+            .filter(|end| !is_last_star || *end == rest.len())
+            .any(|end| segments(&pattern, rest.get(..end).unwrap_or_default()))
+    })
+}
+
+fn segments(pattern: &[&str], path: &[&str]) -> bool {
+    match (pattern.split_first(), path.split_first()) {
+        (None, None) => true,
+        (Some((&"**", rest)), _) if segments(rest, path) => true,
+        (Some((&"**", _)), Some((_, below))) => segments(pattern, below),
+        (Some((first, rest)), Some((name, below))) => {
+            name_fits(first.as_bytes(), name.as_bytes()) && segments(rest, below)
+        }
+        _ => false,
+    }
+}
+
+/// `*` for any characters, `?` for one, in one pass: only the last star has to be tried again.
+fn name_fits(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut seen, mut star) = (0, 0, None);
+    while let Some(byte) = name.get(seen) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, seen));
+                at += 1;
+            }
+            Some(it) if *it == b'?' || it == byte => {
+                at += 1;
+                seen += 1;
+            }
+            _ => match star {
+                Some((back, from)) => {
+                    at = back + 1;
+                    seen = from + 1;
+                    star = Some((back, from + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .all(|it| *it == b'*')
+}

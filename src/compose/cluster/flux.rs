@@ -1,0 +1,104 @@
+//! `clusters/<env>/{infrastructure,apps}.yaml`: one Flux Kustomization a claim (kustomize.toolkit.fluxcd.io/v1).
+
+use std::collections::BTreeSet;
+
+use super::{Order, members, put};
+use crate::compose::{Composition, Laid, folder, form};
+use crate::delivery::{Delivery, FLUX_NAMESPACE};
+use crate::load::{Environment, Group, Workspace};
+use crate::yaml::{Mapping, Node, to_claims_form};
+
+const KIND: &str = "Kustomization";
+
+pub(super) fn write(
+    composition: &mut Composition,
+    workspace: &Workspace,
+    laid: &Laid<'_>,
+    order: &Order,
+) {
+    let environment = laid.environment;
+    for group in [Group::Infrastructure, Group::Apps] {
+        let members = members(&laid.deliveries, group);
+        if !members.is_empty() {
+            let body = documents(workspace, environment, &members, order).join("---\n");
+            let file = format!("{}.yaml", group.folder());
+            put(composition, environment, &file, body);
+        }
+    }
+}
+
+/// The members' Flux Kustomizations and what these wait for, by name.
+fn documents(
+    workspace: &Workspace,
+    environment: &Environment,
+    members: &[&Delivery],
+    order: &Order,
+) -> Vec<String> {
+    let mut named: Vec<(&str, String)> = Vec::new();
+    for delivery in members {
+        let own = kustomization(workspace, environment, delivery, order);
+        named.push((&delivery.name, to_claims_form(&own)));
+        let first = delivery.first.iter();
+        named.extend(first.map(|it| (it.name(), form::object(&it.node))));
+    }
+    // A stable sort: a source stays before what it is the source of.
+    named.sort_by_key(|it| it.0);
+    named.into_iter().map(|it| it.1).collect()
+}
+
+fn kustomization(
+    workspace: &Workspace,
+    environment: &Environment,
+    delivery: &Delivery,
+    order: &Order,
+) -> Node {
+    let mut spec = Mapping::new();
+    let claims = order.get(&delivery.name).into_iter().flatten();
+    let own = delivery.first.iter().filter(|it| it.kind() == KIND);
+    let mut first: BTreeSet<&str> = claims.map(String::as_str).collect();
+    first.extend(own.map(|it| it.name()));
+    let depends: Vec<Node> = first
+        .into_iter()
+        .map(|name| Node::mapping(Mapping::from([("name", Node::string(name))])))
+        .collect();
+    if !depends.is_empty() {
+        spec.insert("dependsOn", Node::sequence(depends));
+    }
+    let path = folder::path(delivery, environment);
+    for (key, value) in [
+        ("interval", "5m"),
+        ("retryInterval", "1m"),
+        ("timeout", "10m"),
+    ] {
+        spec.insert(key, value);
+    }
+    spec.insert("path", format!("{}/{path}", workspace.sync_path));
+    spec.insert("prune", true);
+    spec.insert("wait", true);
+    spec.insert("sourceRef", source_ref(environment));
+    let metadata = Mapping::from([
+        ("name", Node::string(delivery.name.as_str())),
+        ("namespace", Node::constant(FLUX_NAMESPACE)),
+    ]);
+    Node::mapping(Mapping::from([
+        (
+            "apiVersion",
+            Node::constant("kustomize.toolkit.fluxcd.io/v1"),
+        ),
+        ("kind", Node::constant(KIND)),
+        ("metadata", Node::mapping(metadata)),
+        ("spec", Node::mapping(spec)),
+    ]))
+}
+
+fn source_ref(environment: &Environment) -> Mapping {
+    let source = &environment.source;
+    let mut reference = Mapping::from([
+        ("kind", Node::string(source.kind.as_str())),
+        ("name", Node::string(source.name.as_str())),
+    ]);
+    if let Some(namespace) = source.namespace.as_ref().filter(|it| *it != FLUX_NAMESPACE) {
+        reference.insert("namespace", namespace.as_str());
+    }
+    reference
+}

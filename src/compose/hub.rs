@@ -1,0 +1,59 @@
+//! Many clusters can share one Argo CD: there, names are unique over all of them.
+
+use std::collections::BTreeMap;
+
+use super::{Delivered, overlay};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::load::{Argo, Engine, Environment};
+use crate::object::Object;
+
+/// Says the names that two environments give in one Argo CD. Errors: `two-owners`.
+pub(super) fn check(environments: &[Delivered<'_>], diagnostics: &mut Diagnostics) {
+    let mut owners = BTreeMap::new();
+    let by_argo = |it: &&Delivered<'_>| it.environment.engine == Engine::Argo;
+    for delivered in environments.iter().filter(by_argo) {
+        let environment = delivered.environment;
+        for (kind, name) in names(delivered) {
+            let key = (environment.argo.namespace.as_str(), kind, name);
+            let Some(other) = owners.insert(key.clone(), environment) else {
+                continue;
+            };
+            if other.name != environment.name && can_share(&other.argo, &environment.argo) {
+                diagnostics.push(taken(key.1, &key.2, other, environment));
+            }
+        }
+    }
+}
+
+/// Two clusters that each run an Argo CD of their own share none.
+fn can_share(one: &Argo, other: &Argo) -> bool {
+    !one.is_own_cluster() || !other.is_own_cluster()
+}
+
+fn names(delivered: &Delivered<'_>) -> Vec<(&'static str, String)> {
+    let environment = delivered.environment;
+    let claims = delivered.deliveries.iter().flat_map(|it| {
+        let charts = it.releases.iter().map(|it| &it.object);
+        let objects = charts.chain(&it.first).map(Object::name);
+        objects.chain([it.name.as_str()])
+    });
+    let named = claims.chain([overlay::NAME]);
+    let named = named.map(|it| ("Application", environment.application(it)));
+    let root = ("Application", environment.name.clone());
+    let project = ("AppProject", environment.argo.project.clone());
+    named.chain([root, project]).collect()
+}
+
+fn taken(kind: &str, name: &str, other: &Environment, environment: &Environment) -> Diagnostic {
+    let message = format!(
+        "environments `{}` and `{}` both write {kind} `{name}` into namespace `{}` of one Argo CD",
+        other.name, environment.name, environment.argo.namespace
+    );
+    let fault = Diagnostic::error("two-owners", message).at(environment.span.start());
+    fault
+        .related(other.span.start(), "the other one")
+        .help(match kind {
+            "AppProject" => "give each an AppProject of its own, by `spec.argo.project`",
+            _ => "give the claim, or one of the environments, another name",
+        })
+}

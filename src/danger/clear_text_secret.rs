@@ -1,0 +1,51 @@
+//! Secrets whose values stand in the tree.
+
+use super::{Danger, Faults, Judge, some};
+use crate::diag::Severity;
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const DANGER: Danger = Danger {
+    code: "clear-text-secret",
+    severity: Severity::Error,
+    summary: "a Secret's values stand in the tree in clear text",
+    explain: "\
+What is in Git is read by everybody who reads the repository, its mirrors and its backups, and stays in its history. Base64 hides \
+nothing. A value that was committed once is known: change it wherever it is used.
+
+Let the cluster fetch it (External Secrets), seal it (Sealed Secrets), or encrypt it with SOPS; values that SOPS has encrypted, \
+empty ones, and variables of Flux (`${name}`) are not reported.",
+    sees_secrets: true,
+    judge: Judge::Tree(judge),
+};
+
+fn judge(objects: &[&Object], faults: &mut Faults) {
+    for secret in objects
+        .iter()
+        .filter(|it| it.kind().eq_ignore_ascii_case("Secret"))
+    {
+        if secret.node.get("sops").is_some() {
+            continue;
+        }
+        for field in ["data", "stringData"] {
+            let entries = secret.node.get(field).and_then(Node::as_mapping);
+            let plain = entries
+                .into_iter()
+                .flatten()
+                .filter(|it| is_plain(&it.value));
+            let keys: Vec<String> = plain
+                .map(|it| format!("`{}`", it.key.as_str().unwrap_or("")))
+                .collect();
+            if !keys.is_empty() {
+                let message = format!("{} holds {} in clear text", secret.id(), some(&keys));
+                faults.push(secret, FieldPath::root().key(field), message);
+            }
+        }
+    }
+}
+
+fn is_plain(value: &Node) -> bool {
+    let text = value.as_str().unwrap_or("").trim();
+    let is_variable = text.starts_with("${") && text.ends_with('}');
+    !(text.is_empty() || value.is_null() || text.starts_with("ENC[") || is_variable)
+}

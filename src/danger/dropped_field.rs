@@ -1,0 +1,88 @@
+//! CRDs whose schema loses a field that objects of the tree use.
+
+use super::dropped_version::{crds, served, users};
+use super::{Danger, Faults, Judge, Scene};
+use crate::diag::Severity;
+use crate::yaml::{FieldPath, Node, Step, View};
+
+pub(super) const DANGER: Danger = Danger {
+    code: "dropped-field",
+    severity: Severity::Error,
+    summary: "a CRD loses a field that is in use",
+    explain: "\
+The API server drops fields that a CRD's schema does not know, without a word; an operator's new version reads the object as if \
+they had never been written. Settings vanish where nobody touched them.
+
+Look into the operator's release notes for what takes the field's place, and write that before or with the upgrade.",
+    sees_secrets: false,
+    judge: Judge::Scene(judge),
+};
+
+fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+    for (before, after) in crds(scene) {
+        let new = served(after);
+        for (version, old) in served(before) {
+            let Some((_, new)) = new.iter().find(|it| it.0 == version) else {
+                continue;
+            };
+            let schema = |it: &'_ Node| it.at_keys(&["schema", "openAPIV3Schema"]).cloned();
+            let (Some(old), Some(new)) = (schema(old), schema(new)) else {
+                continue;
+            };
+            for object in users(scene.rest, after, version) {
+                let mut lost = Vec::new();
+                dropped(&object.node, &old, &new, &mut FieldPath::root(), &mut lost);
+                for field in lost {
+                    let message = format!(
+                        "{} no longer knows `{field}`, which {} uses",
+                        after.id(),
+                        object.id()
+                    );
+                    faults.push(object, field, message);
+                }
+            }
+        }
+    }
+}
+
+/// The fields of a value that the old schema has and the new one would drop.
+fn dropped(node: &Node, old: &Node, new: &Node, at: &mut FieldPath, lost: &mut Vec<FieldPath>) {
+    match node.view() {
+        View::Mapping(entries) => {
+            for entry in entries {
+                let key = entry.key.as_str().unwrap_or("");
+                let Some(was) = child(old, key) else {
+                    continue;
+                };
+                at.push(Step::Key(key.into()));
+                match child(new, key) {
+                    Some(is) => dropped(&entry.value, was, is, at, lost),
+                    None if is_open(new) => {}
+                    None => lost.push(at.clone()),
+                }
+                at.pop();
+            }
+        }
+        View::Sequence(items) => {
+            if let (Some(was), Some(is)) = (old.get("items"), new.get("items")) {
+                for (index, item) in items.iter().enumerate() {
+                    at.push(Step::Index(index));
+                    dropped(item, was, is, at, lost);
+                    at.pop();
+                }
+            }
+        }
+        View::Scalar(_) => {}
+    }
+}
+
+fn child<'a>(schema: &'a Node, key: &str) -> Option<&'a Node> {
+    let named = schema.get("properties").and_then(|it| it.get(key));
+    named.or_else(|| schema.get("additionalProperties"))
+}
+
+/// Whether a schema keeps what it does not name.
+fn is_open(schema: &Node) -> bool {
+    let keeps = schema.get("x-kubernetes-preserve-unknown-fields");
+    keeps.and_then(Node::as_bool) == Some(true) || schema.get("properties").is_none()
+}

@@ -1,0 +1,34 @@
+//! Keeper ensembles of an even number of nodes.
+
+use super::{Danger, Faults, Judge};
+use crate::diag::Severity;
+use crate::object::Object;
+use crate::topology::clusters;
+use crate::yaml::FieldPath;
+
+pub(super) const DANGER: Danger = Danger {
+    code: "even-keepers",
+    severity: Severity::Warning,
+    summary: "a Keeper ensemble has an even number of nodes",
+    explain: "\
+Keeper needs more than half of its nodes. Two nodes stand the loss of none and four that of one, as one and three do: the node \
+more costs and adds nothing but one more that can fail. Take 1, 3 or 5.",
+    sees_secrets: false,
+    judge: Judge::Tree(judge),
+};
+
+fn judge(objects: &[&Object], faults: &mut Faults) {
+    for object in objects {
+        for (at, cluster) in clusters(object).iter().enumerate() {
+            let nodes = cluster.shards.first().map_or(0, |it| it.replica_count);
+            if cluster.is_keeper && nodes % 2 == 0 {
+                let message = format!(
+                    "{} has {nodes} Keeper nodes: an even number stands no more losses than one node less",
+                    object.id()
+                );
+                let path = FieldPath::dotted("spec.configuration.clusters").index(at);
+                faults.push(object, path.key("layout").key("replicasCount"), message);
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Keeper ensembles that lose nodes.
+
+use super::{Danger, Faults, Judge};
+use crate::diag::Severity;
+use crate::diff::Pair;
+use crate::topology::{Cluster, clusters};
+use crate::yaml::FieldPath;
+
+pub(super) const DANGER: Danger = Danger {
+    code: "fewer-keepers",
+    severity: Severity::Error,
+    summary: "a Keeper ensemble loses nodes",
+    explain: "\
+Keeper decides by majority. While nodes go, the rest must still be a majority of the old ensemble, or it stops taking writes and \
+every replicated table becomes read-only. From three nodes to one there is no such step.
+
+Remove one node at a time and wait until `echo mntr | nc HOST 2181` shows one leader and all others as followers.",
+    sees_secrets: false,
+    judge: Judge::Change(judge),
+};
+
+fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+    let Pair::Same(before, after) = pair else {
+        return;
+    };
+    let nodes = |it: &Cluster| it.shards.first().map_or(0, |it| it.replica_count);
+    let new = clusters(after);
+    for old in clusters(before).iter().filter(|it| it.is_keeper) {
+        let found = new.iter().enumerate().find(|(_, it)| it.name == old.name);
+        if let Some((at, now)) = found.filter(|it| nodes(it.1) < nodes(old)) {
+            let message = format!(
+                "{} goes from {} to {} Keeper {}",
+                after.id(),
+                nodes(old),
+                nodes(now),
+                if nodes(now) == 1 { "node" } else { "nodes" }
+            );
+            let path = FieldPath::dotted("spec.configuration.clusters").index(at);
+            faults.push(after, path.key("layout").key("replicasCount"), message);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! ClickHouse shards that lose replicas.
+
+use super::{Danger, Faults, Judge};
+use crate::diag::Severity;
+use crate::diff::Pair;
+use crate::topology::clusters;
+use crate::yaml::FieldPath;
+
+pub(super) const DANGER: Danger = Danger {
+    code: "fewer-replicas",
+    severity: Severity::Error,
+    summary: "a ClickHouse cluster loses replicas, and what only these hold",
+    explain: "\
+The operator deletes the replicas that are too many with their volumes. Replicated tables stay on the others. Tables of engines \
+that do not replicate (MergeTree, Log, Memory) are on one replica alone, and so are rows that were not fetched yet.
+
+Before it: `SYSTEM SYNC REPLICA` on those that stay, and a look into `system.tables` for engines that do not begin with \
+`Replicated`. After it: `SYSTEM DROP REPLICA` for those that went, so that Keeper forgets them.",
+    sees_secrets: false,
+    judge: Judge::Change(judge),
+};
+
+fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+    let Pair::Same(before, after) = pair else {
+        return;
+    };
+    let new = clusters(after);
+    for old in clusters(before).iter().filter(|it| !it.is_keeper) {
+        let Some(at) = new.iter().position(|it| it.name == old.name) else {
+            continue;
+        };
+        let shards = old.shards.iter().zip(&new[at].shards).enumerate();
+        let mut less = shards.filter(|(_, (old, new))| new.replica_count < old.replica_count);
+        let Some((first, (was, is))) = less.next() else {
+            continue;
+        };
+        let where_ = match less.count() + 1 {
+            many if many == old.shards.len() => "each shard".to_string(),
+            1 => format!("shard {first}"),
+            many => format!("{many} shards"),
+        };
+        let message = format!(
+            "{where_} of cluster `{}` of {} goes from {} to {} {}: what only the others hold is lost",
+            old.name,
+            after.id(),
+            was.replica_count,
+            is.replica_count,
+            if is.replica_count == 1 {
+                "replica"
+            } else {
+                "replicas"
+            },
+        );
+        let path = FieldPath::dotted("spec.configuration.clusters").index(at);
+        faults.push(after, path.key("layout").key("replicasCount"), message);
+    }
+}

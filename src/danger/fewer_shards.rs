@@ -1,0 +1,54 @@
+//! ClickHouse clusters that lose shards.
+
+use super::{Danger, Faults, Judge};
+use crate::diag::Severity;
+use crate::diff::Pair;
+use crate::topology::clusters;
+use crate::yaml::FieldPath;
+
+pub(super) const DANGER: Danger = Danger {
+    code: "fewer-shards",
+    severity: Severity::Error,
+    summary: "a ClickHouse cluster loses shards, and the data on them",
+    explain: "\
+Each shard holds a part of the data that no other shard has. The operator deletes the shards that are too many with their volumes; \
+nothing moves their rows to those that stay, and distributed queries go on without them and without an error.
+
+Move the rows first, for example with `INSERT INTO … SELECT` into a Distributed table over the shards that stay, or with \
+clickhouse-backup, and compare the counts before the shards go.",
+    sees_secrets: false,
+    judge: Judge::Change(judge),
+};
+
+fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+    let Pair::Same(before, after) = pair else {
+        return;
+    };
+    let new = clusters(after);
+    for old in clusters(before) {
+        let path = FieldPath::dotted("spec.configuration.clusters");
+        match new.iter().position(|it| it.name == old.name) {
+            Some(at) if new[at].shard_count < old.shard_count => {
+                let message = format!(
+                    "cluster `{}` of {} goes from {} to {} shards: the data on the others is lost",
+                    old.name,
+                    after.id(),
+                    old.shard_count,
+                    new[at].shard_count
+                );
+                let layout = path.index(at).key("layout").key("shardsCount");
+                faults.push(after, layout, message);
+            }
+            Some(_) => {}
+            None if old.is_keeper => {}
+            None => {
+                let message = format!(
+                    "cluster `{}` is gone from {}: its data is lost",
+                    old.name,
+                    after.id()
+                );
+                faults.push(after, path, message);
+            }
+        }
+    }
+}

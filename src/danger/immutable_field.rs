@@ -1,0 +1,172 @@
+//! Fields that can't be changed once the object is there.
+
+use super::{Danger, Faults, Judge};
+use crate::diag::Severity;
+use crate::diff::Pair;
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const DANGER: Danger = Danger {
+    code: "immutable-field",
+    severity: Severity::Error,
+    summary: "a field changes that the API server lets nobody change",
+    explain: "\
+Some fields are fixed when an object is created: what a workload selects, a StatefulSet's volume claims, a Job's pods, a Service's \
+address, the role that a binding refers to. The API server refuses the change, and the sync engine stays in an error until \
+somebody deletes the object by hand.
+
+Give the new object another name, and let the old one go when nothing uses it any more. For a StatefulSet's volumes: delete it \
+with `kubectl delete statefulset NAME --cascade=orphan`, which keeps its pods, and let the sync engine create it anew. A sync \
+engine that is told to force (`kustomize.toolkit.fluxcd.io/force: enabled`, Argo CD's `Replace=true`) deletes and creates the \
+object by itself, and with it its pods.
+
+A HelmRelease whose release name or namespace changes is not refused: the old release is uninstalled, and a new one installed.",
+    sees_secrets: true,
+    judge: Judge::Change(judge),
+};
+
+const REFUSED: &str = "the API server refuses it";
+const REINSTALLED: &str = "the release is uninstalled and installed anew";
+
+/// API group, kind, its fields, and what happens.
+const FIELDS: &[(&str, &str, &[&str], &str)] = &[
+    ("apps", "Deployment", &["spec.selector"], REFUSED),
+    ("apps", "DaemonSet", &["spec.selector"], REFUSED),
+    ("apps", "ReplicaSet", &["spec.selector"], REFUSED),
+    (
+        "apps",
+        "StatefulSet",
+        &[
+            "spec.selector",
+            "spec.serviceName",
+            "spec.volumeClaimTemplates",
+            "spec.podManagementPolicy",
+        ],
+        REFUSED,
+    ),
+    (
+        "batch",
+        "Job",
+        &["spec.template", "spec.selector", "spec.completionMode"],
+        REFUSED,
+    ),
+    (
+        "",
+        "PersistentVolumeClaim",
+        &[
+            "spec.accessModes",
+            "spec.storageClassName",
+            "spec.volumeName",
+            "spec.volumeMode",
+            "spec.selector",
+            "spec.dataSource",
+            "spec.dataSourceRef",
+        ],
+        REFUSED,
+    ),
+    ("", "Secret", &["type"], REFUSED),
+    (
+        "storage.k8s.io",
+        "StorageClass",
+        &[
+            "provisioner",
+            "parameters",
+            "reclaimPolicy",
+            "volumeBindingMode",
+        ],
+        REFUSED,
+    ),
+    (
+        "rbac.authorization.k8s.io",
+        "RoleBinding",
+        &["roleRef"],
+        REFUSED,
+    ),
+    (
+        "rbac.authorization.k8s.io",
+        "ClusterRoleBinding",
+        &["roleRef"],
+        REFUSED,
+    ),
+    (
+        "scheduling.k8s.io",
+        "PriorityClass",
+        &["value", "preemptionPolicy"],
+        REFUSED,
+    ),
+    ("node.k8s.io", "RuntimeClass", &["handler"], REFUSED),
+    (
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        &["spec.scope", "spec.names.plural"],
+        REFUSED,
+    ),
+    (
+        "helm.toolkit.fluxcd.io",
+        "HelmRelease",
+        &[
+            "spec.releaseName",
+            "spec.targetNamespace",
+            "spec.storageNamespace",
+        ],
+        REINSTALLED,
+    ),
+];
+
+/// What an object that calls itself immutable holds.
+const DATA: &[&str] = &["data", "stringData", "binaryData"];
+
+fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+    let Pair::Same(before, after) = pair else {
+        return;
+    };
+    // A generated name is another object.
+    if before.name() != after.name() {
+        return;
+    }
+    let gvk = after.gvk();
+    let is_kind = |it: &&(&str, &str, &[&str], &str)| it.0 == &*gvk.group && it.1 == &*gvk.kind;
+    for (_, _, fields, what) in FIELDS.iter().filter(is_kind) {
+        fields
+            .iter()
+            .for_each(|it| field(before, after, it, what, faults));
+    }
+    if before.node.get("immutable").and_then(Node::as_bool) == Some(true) {
+        DATA.iter()
+            .for_each(|it| field(before, after, it, REFUSED, faults));
+    }
+    if gvk.group.is_empty() && &*gvk.kind == "Service" {
+        address(before, after, faults);
+    }
+}
+
+fn field(before: &Object, after: &Object, field: &str, what: &str, faults: &mut Faults) {
+    let path = FieldPath::dotted(field);
+    let is_same = match (before.node.at_path(&path), after.node.at_path(&path)) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a.same_data(b),
+        // What the server fills in by itself may be left out on either side.
+        _ => matches!(
+            field,
+            "type" | "spec.volumeName" | "preemptionPolicy" | "spec.podManagementPolicy"
+        ),
+    };
+    if !is_same {
+        let message = format!("`{field}` of {} changes: {what}", after.id());
+        faults.push(after, path, message);
+    }
+}
+
+/// A Service keeps its address where it says none.
+fn address(before: &Object, after: &Object, faults: &mut Faults) {
+    let text = |object: &Object, keys| -> Option<String> {
+        Some(object.node.at_keys(keys)?.as_str()?.to_string())
+    };
+    let address = |object| text(object, &["spec", "clusterIP"]).filter(|it| !it.is_empty());
+    let (old, new) = (address(before), address(after));
+    let is_external = text(after, &["spec", "type"]).as_deref() == Some("ExternalName");
+    if new.is_some() && old != new && !is_external {
+        let message = format!("`spec.clusterIP` of {} changes: {REFUSED}", after.id());
+        faults.push(after, FieldPath::dotted("spec.clusterIP"), message);
+    }
+}

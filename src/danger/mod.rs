@@ -1,0 +1,243 @@
+//! What is dangerous about a change, as rules: one file each, and a table of them.
+//!
+//! A rule sees objects before and after, and nothing of a cluster: it tells the shape of a change and is no verdict of safety.
+//! What it says goes into reports, so it names no value of a Secret.
+
+mod blocked_eviction;
+mod clear_text_secret;
+mod downgrade;
+mod dropped_field;
+mod dropped_version;
+mod even_keepers;
+mod fewer_keepers;
+mod fewer_replicas;
+mod fewer_shards;
+mod immutable_field;
+mod leaf;
+mod major_step;
+mod no_replicas;
+mod prune_turned;
+mod pruned_object;
+mod shrinking_volume;
+mod storage_class_changed;
+mod suspend_turned;
+mod version;
+mod widened_privileges;
+
+use crate::diag::{Diagnostic, Severity, Source, Span};
+use crate::diff::Pair;
+use crate::object::{Object, ObjectId};
+use crate::yaml::{FieldPath, Node};
+
+/// One rule.
+pub struct Danger {
+    /// Stable name that reads after "allow".
+    pub code: &'static str,
+    /// An error where data is lost or the change is refused, else a warning.
+    pub severity: Severity,
+    /// What it finds, in one line.
+    pub summary: &'static str,
+    /// The manual page: why it is dangerous and what to do.
+    pub explain: &'static str,
+    /// Whether it looks at Secrets too: then it must name no value.
+    sees_secrets: bool,
+    judge: Judge,
+}
+
+impl std::fmt::Debug for Danger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code)
+    }
+}
+
+impl Danger {
+    /// Its place in the table.
+    pub fn rank(&self) -> usize {
+        let place = DANGERS.iter().position(|it| it.code == self.code);
+        place.unwrap_or(DANGERS.len())
+    }
+}
+
+/// What a rule looks at.
+enum Judge {
+    /// One object before and after.
+    Change(fn(&Pair<'_>, &mut Faults)),
+    /// All that changes in an environment, and what uses it.
+    Scene(fn(&Scene<'_>, &mut Faults)),
+    /// The objects of one tree: it needs no other side.
+    Tree(fn(&[&Object], &mut Faults)),
+}
+
+/// All rules, the gravest first.
+pub const DANGERS: &[Danger] = &[
+    pruned_object::DANGER,
+    fewer_shards::DANGER,
+    fewer_replicas::DANGER,
+    fewer_keepers::DANGER,
+    shrinking_volume::DANGER,
+    storage_class_changed::DANGER,
+    immutable_field::DANGER,
+    dropped_version::DANGER,
+    dropped_field::DANGER,
+    clear_text_secret::DANGER,
+    widened_privileges::DANGER,
+    downgrade::DANGER,
+    major_step::DANGER,
+    prune_turned::DANGER,
+    suspend_turned::DANGER,
+    no_replicas::DANGER,
+    blocked_eviction::DANGER,
+    even_keepers::DANGER,
+];
+
+/// What a report says beside findings, so that nobody takes an empty list for more than it is.
+pub const DISCLAIMER: &str =
+    "this list describes the shape of the change and is no verdict of safety";
+
+/// One thing that a rule found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The rule.
+    pub danger: &'static Danger,
+    /// The object.
+    pub id: ObjectId,
+    /// The field of it; the root for the object itself.
+    pub field: FieldPath,
+    /// What was found.
+    pub message: String,
+    /// Where the field stands in the tree.
+    pub span: Span,
+}
+
+impl Finding {
+    /// As a diagnostic; `place` is where a person wrote it, where that is known.
+    pub fn diagnostic(&self, place: Option<&Span>) -> Diagnostic {
+        Diagnostic {
+            severity: self.danger.severity,
+            ..Diagnostic::error(self.danger.code, self.message.as_str())
+        }
+        .at(match place.unwrap_or(&self.span) {
+            span if self.id.kind.eq_ignore_ascii_case("Secret") => concealed(span),
+            span => span.clone(),
+        })
+    }
+}
+
+/// The line without what stands there, for excerpts.
+fn concealed(span: &Span) -> Span {
+    let lines = "\n".repeat(span.position().line.saturating_sub(1));
+    let end = lines.len();
+    Span::new(&Source::new(span.path().clone(), lines), end..end)
+}
+
+/// A change of an environment as rules see it.
+pub struct Scene<'a> {
+    /// The objects that differ.
+    pub pairs: &'a [Pair<'a>],
+    /// All objects of the environment after the change, where [`wants_rest`] asks for them.
+    pub rest: &'a [Object],
+}
+
+/// Whether a rule has to see the objects that do not differ too: it does where a definition changes that they may use.
+pub fn wants_rest(pairs: &[Pair<'_>]) -> bool {
+    let is_crd = |it: &Object| it.kind() == "CustomResourceDefinition";
+    let mut both = pairs.iter().filter(|it| it.before().is_some());
+    both.any(|it| it.after().is_some_and(is_crd))
+}
+
+/// What all rules find in a change. What a rule finds in one tree counts where it was not there before.
+pub fn judge(scene: &Scene<'_>) -> Vec<Finding> {
+    let before: Vec<&Object> = scene.pairs.iter().filter_map(Pair::before).collect();
+    let after: Vec<&Object> = scene.pairs.iter().filter_map(Pair::after).collect();
+    let mut findings = Vec::new();
+    for danger in DANGERS {
+        match danger.judge {
+            Judge::Change(judge) => findings.extend(run(danger, |faults| {
+                let pairs = scene
+                    .pairs
+                    .iter()
+                    .filter(|it| danger.sees_secrets || !is_secret(it));
+                pairs.for_each(|it| judge(it, faults));
+            })),
+            Judge::Scene(judge) => findings.extend(run(danger, |faults| judge(scene, faults))),
+            Judge::Tree(judge) => {
+                let known = run(danger, |faults| judge(&before, faults));
+                let mut found = run(danger, |faults| judge(&after, faults));
+                found.retain(|it| !known.iter().any(|known| is_same(known, it)));
+                findings.extend(found);
+            }
+        }
+    }
+    findings
+}
+
+/// What the rules find that need no other side.
+pub fn judge_tree(objects: &[&Object]) -> Vec<Finding> {
+    let rules = DANGERS.iter().filter_map(|danger| match danger.judge {
+        Judge::Tree(judge) => Some(run(danger, |faults| judge(objects, faults))),
+        _ => None,
+    });
+    rules.flatten().collect()
+}
+
+/// Whether `pleach check` can run a rule on one tree.
+pub fn needs_no_other_side(danger: &Danger) -> bool {
+    matches!(danger.judge, Judge::Tree(_))
+}
+
+/// Whether it is a Secret on either side, or meant to be one.
+fn is_secret(pair: &Pair<'_>) -> bool {
+    let is_secret = |it: &Object| it.kind().eq_ignore_ascii_case("Secret");
+    [pair.before(), pair.after()]
+        .into_iter()
+        .flatten()
+        .any(is_secret)
+}
+
+fn is_same(a: &Finding, b: &Finding) -> bool {
+    a.id == b.id && a.message == b.message
+}
+
+fn run(danger: &'static Danger, judge: impl FnOnce(&mut Faults)) -> Vec<Finding> {
+    let mut faults = Faults {
+        danger,
+        found: Vec::new(),
+    };
+    judge(&mut faults);
+    faults.found
+}
+
+/// Where a rule puts what it finds.
+struct Faults {
+    danger: &'static Danger,
+    found: Vec<Finding>,
+}
+
+impl Faults {
+    /// A fault of an object's field.
+    fn push(&mut self, object: &Object, field: FieldPath, message: String) {
+        self.found.push(Finding {
+            danger: self.danger,
+            id: object.id(),
+            span: object.node.nearest_on_path(&field).span().clone(),
+            field,
+            message,
+        });
+    }
+}
+
+/// The text of a field, or what stands for one that is not there.
+fn shown(node: Option<&Node>) -> &str {
+    node.and_then(Node::as_str).unwrap_or("nothing")
+}
+
+/// Some names, and how many more there are.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first = names.get(..SHOWN.min(names.len())).unwrap_or_default();
+    let more = names.len() - first.len();
+    match more {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}

@@ -1,0 +1,33 @@
+//! Workloads without a pod.
+
+use super::{Danger, Faults, Judge};
+use crate::diag::Severity;
+use crate::object::Object;
+use crate::topology::clusters;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const DANGER: Danger = Danger {
+    code: "no-replicas",
+    severity: Severity::Warning,
+    summary: "a workload is to run no pod at all",
+    explain: "\
+A workload with `replicas: 0` serves nobody. It is a way to stop something for a while, and easily left behind; an autoscaler does \
+not scale up from it. A ClickHouseInstallation with `stop: \"yes\"` is the same: its volumes stay, its servers go.",
+    sees_secrets: false,
+    judge: Judge::Tree(judge),
+};
+
+fn judge(objects: &[&Object], faults: &mut Faults) {
+    for object in objects {
+        let path = FieldPath::dotted("spec.replicas");
+        let replicas = object.node.at_path(&path).and_then(Node::as_int);
+        let is_workload = matches!(object.kind(), "Deployment" | "StatefulSet" | "ReplicaSet");
+        if is_workload && replicas == Some(0) {
+            faults.push(object, path, format!("{} is to run no pod", object.id()));
+        }
+        if clusters(object).iter().any(|it| it.is_stopped) {
+            let message = format!("all servers of {} are to be stopped", object.id());
+            faults.push(object, FieldPath::dotted("spec.stop"), message);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Pruning turned on or off.
+
+use super::{Danger, Faults, Judge};
+use crate::diag::Severity;
+use crate::diff::Pair;
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const DANGER: Danger = Danger {
+    code: "prune-turned",
+    severity: Severity::Warning,
+    summary: "the sync engine's pruning is turned on or off",
+    explain: "\
+With pruning, the sync engine deletes from the cluster what is no longer in the tree. Turned on, it may delete at once what was left \
+behind while it was off. Turned off, what leaves the tree stays in the cluster, and nobody looks after it.
+
+Before it is turned on, look at what would go: `flux diff kustomization NAME --path FOLDER`, or the application's diff in Argo CD.",
+    sees_secrets: false,
+    judge: Judge::Change(judge),
+};
+
+fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+    let Pair::Same(before, after) = pair else {
+        return;
+    };
+    let field = match (after.api_version().split('/').next(), after.kind()) {
+        (Some("kustomize.toolkit.fluxcd.io"), "Kustomization") => "spec.prune",
+        (Some("argoproj.io"), "Application") => "spec.syncPolicy.automated.prune",
+        _ => return,
+    };
+    let path = FieldPath::dotted(field);
+    let is_on = |it: &Object| it.node.at_path(&path).and_then(Node::as_bool) == Some(true);
+    let message = match (is_on(before), is_on(after)) {
+        (true, false) => format!(
+            "pruning of {} is turned off: what leaves the tree stays in the cluster",
+            after.id()
+        ),
+        (false, true) => format!(
+            "pruning of {} is turned on: what is not in the tree is deleted from the cluster",
+            after.id()
+        ),
+        _ => return,
+    };
+    faults.push(after, path, message);
+}

@@ -1,0 +1,165 @@
+//! Objects that carry state, or that others live in, and are to be deleted.
+
+use super::{Danger, Faults, Judge};
+use crate::diag::Severity;
+use crate::diff::Pair;
+use crate::object::Object;
+use crate::yaml::FieldPath;
+
+pub(super) const DANGER: Danger = Danger {
+    code: "pruned-object",
+    severity: Severity::Error,
+    summary: "an object that carries state, or that others live in, would be deleted",
+    explain: "\
+What is no longer in the tree is deleted from the cluster where the sync engine prunes. For most objects that is what was meant. \
+A Namespace takes everything in it along, a CustomResourceDefinition every object of its kind, a PersistentVolumeClaim its data, \
+a database's object its servers and often their volumes, a HelmRelease all that its chart installed.
+
+A new name is a deletion too: the cluster knows no renames.
+
+If it is meant, take a backup first. If the object is to stay in the cluster and only to leave the tree, give it the annotation \
+`kustomize.toolkit.fluxcd.io/prune: disabled` (Argo CD: `argocd.argoproj.io/sync-options: Prune=false`) in a change before this \
+one; objects that bear it are not reported.",
+    sees_secrets: true,
+    judge: Judge::Change(judge),
+};
+
+/// API group, kind, and what goes with an object.
+const STATE: &[(&str, &str, &str)] = &[
+    ("", "Namespace", "everything in it goes too"),
+    (
+        "",
+        "PersistentVolumeClaim",
+        "the data on its volume goes too, unless the volume is retained",
+    ),
+    ("", "PersistentVolume", "its data may go too"),
+    (
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        "every object of its kind in the cluster goes too",
+    ),
+    (
+        "apps",
+        "StatefulSet",
+        "its pods go, and its volumes where its retention policy says so",
+    ),
+    (
+        "clickhouse.altinity.com",
+        "ClickHouseInstallation",
+        "the operator deletes its servers, and their volumes unless these are retained",
+    ),
+    (
+        "clickhouse-keeper.altinity.com",
+        "ClickHouseKeeperInstallation",
+        "replicated tables become read-only without their Keeper",
+    ),
+    (
+        "helm.toolkit.fluxcd.io",
+        "HelmRelease",
+        "the release is uninstalled, with all that its chart made",
+    ),
+    (
+        "kustomize.toolkit.fluxcd.io",
+        "Kustomization",
+        "all that it applied goes too, where it prunes",
+    ),
+    (
+        "argoproj.io",
+        "Application",
+        "all that it applied goes too, where it has the finalizer for that",
+    ),
+    (
+        "storage.k8s.io",
+        "StorageClass",
+        "volumes of the class can't be made or grown any more",
+    ),
+    (
+        "snapshot.storage.k8s.io",
+        "VolumeSnapshot",
+        "the snapshot goes too, unless its class retains it",
+    ),
+    ("velero.io", "Backup", "the backup is no longer known"),
+    (
+        "postgresql.cnpg.io",
+        "Cluster",
+        "the database's volumes go too",
+    ),
+    (
+        "acid.zalan.do",
+        "postgresql",
+        "the database's volumes go too",
+    ),
+    (
+        "kafka.strimzi.io",
+        "Kafka",
+        "the brokers go, and their volumes where `deleteClaim` says so",
+    ),
+    (
+        "kafka.strimzi.io",
+        "KafkaNodePool",
+        "its nodes go, and their volumes where `deleteClaim` says so",
+    ),
+    (
+        "kafka.strimzi.io",
+        "KafkaTopic",
+        "the topic's messages go too",
+    ),
+    (
+        "elasticsearch.k8s.elastic.co",
+        "Elasticsearch",
+        "its volumes go too, unless the volume claims are retained",
+    ),
+    (
+        "psmdb.percona.com",
+        "PerconaServerMongoDB",
+        "its servers go, and their volumes where a finalizer says so",
+    ),
+    (
+        "pxc.percona.com",
+        "PerconaXtraDBCluster",
+        "its servers go, and their volumes where a finalizer says so",
+    ),
+    ("k8s.mariadb.com", "MariaDB", "its servers go too"),
+    ("rabbitmq.com", "RabbitmqCluster", "its queues go too"),
+];
+
+fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+    let (gone, now) = match pair {
+        Pair::Removed(before) => (before, None),
+        Pair::Renamed(before, after) => (before, Some(after)),
+        _ => return,
+    };
+    let gvk = gone.gvk();
+    let is_kind = |it: &&(&str, &str, &str)| it.0 == &*gvk.group && it.1 == &*gvk.kind;
+    let Some((_, _, words)) = STATE.iter().find(is_kind) else {
+        return;
+    };
+    if is_kept(gone) {
+        return;
+    }
+    let why = match now {
+        Some(now) => format!(", since it is called `{}` now", now.name()),
+        None => String::new(),
+    };
+    let message = format!("{} would be deleted{why}: {words}", gone.id());
+    // Where it is still there under another name, that is the place to look at.
+    faults.push(
+        now.unwrap_or(gone),
+        FieldPath::dotted("metadata.name"),
+        message,
+    );
+}
+
+/// Whether the sync engine is told to leave the object alone.
+fn is_kept(object: &Object) -> bool {
+    let annotation = |key: &str| {
+        let value = object.node.at_keys(&["metadata", "annotations", key]);
+        value
+            .and_then(|it| it.as_str())
+            .unwrap_or("")
+            .to_lowercase()
+    };
+    let options = annotation("argocd.argoproj.io/sync-options");
+    annotation("kustomize.toolkit.fluxcd.io/prune") == "disabled"
+        || options.split(',').any(|it| it.trim() == "prune=false")
+}

@@ -1,0 +1,44 @@
+//! Volumes that are to become smaller.
+
+use super::leaf::both;
+use super::{Danger, Faults, Judge, shown};
+use crate::diag::Severity;
+use crate::diff::Pair;
+use crate::object::quantity;
+
+pub(super) const DANGER: Danger = Danger {
+    code: "shrinking-volume",
+    severity: Severity::Error,
+    summary: "a volume asks for less space than before",
+    explain: "\
+A volume can grow and never shrink: Kubernetes refuses a PersistentVolumeClaim that asks for less. An operator that sees a \
+smaller template either stays in an error or makes new volumes, and what was on the old ones is left behind.
+
+To move to smaller volumes, make a new cluster or a new replica beside the old one, copy the data, and remove the old one.",
+    sees_secrets: false,
+    judge: Judge::Change(judge),
+};
+
+fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+    let Pair::Same(before, after) = pair else {
+        return;
+    };
+    let is_storage = |keys: &[&str]| {
+        keys.ends_with(&["requests", "storage"]) || keys.ends_with(&["storage", "size"])
+    };
+    for (name, old, new) in both(&before.node, &after.node, &is_storage) {
+        let size = |it: &str| quantity(it.trim());
+        let sizes = (size(shown(Some(old.node))), size(shown(Some(new.node))));
+        if let (Some(a), Some(b)) = sizes
+            && b < a
+        {
+            let message = format!(
+                "a volume of {} shrinks from {} to {} (`{name}`)",
+                after.id(),
+                shown(Some(old.node)),
+                shown(Some(new.node))
+            );
+            faults.push(after, new.field, message);
+        }
+    }
+}

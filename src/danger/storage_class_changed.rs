@@ -1,0 +1,70 @@
+//! Volumes that are to be of another storage class.
+
+use super::leaf::{Leaf, leaves};
+use super::{Danger, Faults, Judge};
+use crate::diag::Severity;
+use crate::diff::Pair;
+use crate::yaml::FieldPath;
+
+pub(super) const DANGER: Danger = Danger {
+    code: "storage-class-changed",
+    severity: Severity::Error,
+    summary: "a volume is to be of another storage class",
+    explain: "\
+The class of a volume that is there can't be changed. The API server refuses it for a PersistentVolumeClaim and a StatefulSet; an \
+operator keeps the old volumes for the servers that have them, or makes new and empty ones. A class that is left out is the \
+cluster's default, which may be another one.
+
+To move data to another class, make new replicas with it, let them fetch the data, and remove the old ones.",
+    sees_secrets: false,
+    judge: Judge::Change(judge),
+};
+
+fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+    let Pair::Same(before, after) = pair else {
+        return;
+    };
+    let is_class =
+        |keys: &[&str]| matches!(keys.last(), Some(&"storageClassName" | &"storageClass"));
+    // The claim itself has its own rule for fields that are fixed.
+    if after.kind() == "PersistentVolumeClaim" {
+        return;
+    }
+    let (old, new) = (
+        leaves(&before.node, &is_class),
+        leaves(&after.node, &is_class),
+    );
+    let words = |leaf: Option<&Leaf<'_>>| match leaf.and_then(|it| it.node.as_str()) {
+        Some(class) => format!("`{class}`"),
+        None => "the cluster's default".to_string(),
+    };
+    let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let (was, is) = (old.get(name), new.get(name));
+        // The template itself is new or gone: no volume changes its class.
+        let holder = |leaf: &Leaf<'_>, other: &crate::yaml::Node| {
+            let mut field = leaf.field.clone();
+            field.pop();
+            other.at_path(&field).is_some()
+        };
+        let is_there = match (was, is) {
+            (Some(was), None) => holder(was, &after.node),
+            (None, Some(is)) => holder(is, &before.node),
+            _ => true,
+        };
+        if is_there && words(was) != words(is) {
+            let field = is
+                .or(was)
+                .map_or_else(FieldPath::root, |it| it.field.clone());
+            let message = format!(
+                "a volume of {} changes its storage class from {} to {} (`{name}`)",
+                after.id(),
+                words(was),
+                words(is)
+            );
+            faults.push(after, field, message);
+        }
+    }
+}

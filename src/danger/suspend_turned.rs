@@ -1,0 +1,40 @@
+//! Objects that are suspended, or no longer so.
+
+use super::{Danger, Faults, Judge};
+use crate::diag::Severity;
+use crate::diff::Pair;
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const DANGER: Danger = Danger {
+    code: "suspend-turned",
+    severity: Severity::Warning,
+    summary: "an object is suspended, or no longer so",
+    explain: "\
+A Flux object that is suspended is left alone: no change of the tree reaches the cluster through it, and drift stays. When it \
+resumes, all that was changed meanwhile comes at once. A CronJob that is suspended does not start.",
+    sees_secrets: false,
+    judge: Judge::Change(judge),
+};
+
+fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+    let Pair::Same(before, after) = pair else {
+        return;
+    };
+    let group = after.gvk().group;
+    let is_flux = group.ends_with(".toolkit.fluxcd.io");
+    if !is_flux && !matches!(after.kind(), "CronJob" | "Job") {
+        return;
+    }
+    let path = FieldPath::dotted("spec.suspend");
+    let is_on = |it: &Object| it.node.at_path(&path).and_then(Node::as_bool) == Some(true);
+    let message = match (is_on(before), is_on(after)) {
+        (false, true) => format!("{} is suspended", after.id()),
+        (true, false) => format!(
+            "{} resumes: all that was changed meanwhile comes at once",
+            after.id()
+        ),
+        _ => return,
+    };
+    faults.push(after, path, message);
+}

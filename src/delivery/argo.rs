@@ -1,0 +1,356 @@
+//! Argo CD: Applications (argoproj.io/v1alpha1) of charts and of folders in Git.
+//!
+//! An Application is an object of the cluster that Argo CD runs on, which need not be the one it deploys to. So it stands
+//! beside the claim's own objects and never among them. Of what an intent says, `interval`, `timeout` and `cleanupOnFail` have
+//! no counterpart: Argo CD has one interval for all, and neither waits for a sync nor cleans up after one.
+
+use super::intent::Intent;
+use super::repository::access;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::load::{Argo, Destination, Workspace};
+use crate::yaml::{Mapping, Node, View, to_claims_form};
+
+/// What every Application needs to know.
+pub(super) struct Target<'a> {
+    pub(super) argo: &'a Argo,
+    pub(super) workspace: &'a Workspace,
+    /// Name of the claim.
+    pub(super) claim: &'a str,
+}
+
+/// The Application of a chart.
+pub(super) fn helm_install(
+    intent: &Intent<'_>,
+    file: &str,
+    target: &Target<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Node {
+    let address = target
+        .workspace
+        .mirrored(intent.text(&["chart", "repository"]));
+    check_access(intent, target, &address, diagnostics);
+    check_values_from(intent, diagnostics);
+    check_waiting(intent, diagnostics);
+    let crds = intent.text(&["crds"]);
+    if let Some(field) = intent.field(&["crds"]).filter(|_| crds == "Create") {
+        let message = "Argo CD applies the CRDs of a chart with each sync; it can't make them once and leave them then";
+        diagnostics.push(
+            refused(field, message)
+                .help("write `crds: CreateReplace`, or `Skip` and bring them by other means"),
+        );
+    }
+    let mut source = chart_source(intent, &address);
+    source.insert("helm", helm(intent));
+    let ignored = ignored_differences(intent, diagnostics);
+    let mut options = vec!["ServerSideApply=true"];
+    if !ignored.is_empty() {
+        options.push("RespectIgnoreDifferences=true");
+    }
+    // CRDs that leave the chart would go with all their objects.
+    let prune = crds != "Skip";
+    let heal = !matches!(intent.text(&["drift"]), "warn" | "disabled");
+    let is_suspended = intent.field(&["suspend"]).and_then(Node::as_bool) == Some(true);
+    let automated = (!is_suspended).then(|| automated(prune, heal));
+    let retries = intent.field(&["retries"]).cloned();
+    let namespace = intent.metadata("namespace").cloned();
+    let mut spec = Mapping::from([
+        ("project", Node::string(target.argo.project.as_str())),
+        ("source", Node::mapping(source)),
+        (
+            "destination",
+            Node::mapping(destination(target.argo, namespace)),
+        ),
+        (
+            "syncPolicy",
+            Node::mapping(sync_policy(automated, &options, retries)),
+        ),
+    ]);
+    if !ignored.is_empty() {
+        spec.insert("ignoreDifferences", Node::sequence(ignored));
+    }
+    let name = Node::string(chart_name(target.claim, file));
+    application(intent, target, name, spec)
+}
+
+/// The Application of a folder in Git. Argo CD takes it for a kustomization where it is one, else for plain YAML.
+pub(super) fn git_manifests(
+    intent: &Intent<'_>,
+    target: &Target<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Node {
+    let address = target.workspace.mirrored(intent.text(&["url"]));
+    check_access(intent, target, &address, diagnostics);
+    let references = ["commit", "name", "tag", "semver", "branch"];
+    let revision = references.iter().find_map(|it| intent.field(&["ref", it]));
+    let path = intent.text(&["path"]).trim_start_matches("./");
+    let source = Mapping::from([
+        ("repoURL", Node::string(address)),
+        (
+            "targetRevision",
+            revision.cloned().unwrap_or_else(|| Node::constant("HEAD")),
+        ),
+        ("path", Node::string(path)),
+    ]);
+    let prune = intent.field(&["prune"]).and_then(Node::as_bool) != Some(false);
+    let automated = automated(prune, true);
+    let spec = Mapping::from([
+        ("project", Node::string(target.argo.project.as_str())),
+        ("source", Node::mapping(source)),
+        (
+            "destination",
+            Node::mapping(destination(target.argo, Some(Node::constant("default")))),
+        ),
+        (
+            "syncPolicy",
+            Node::mapping(sync_policy(
+                Some(automated),
+                &["ServerSideApply=true"],
+                None,
+            )),
+        ),
+    ]);
+    let name = intent.metadata("name").cloned().unwrap_or_else(Node::null);
+    application(intent, target, name, spec)
+}
+
+/// The object around a spec.
+fn application(intent: &Intent<'_>, target: &Target<'_>, name: Node, spec: Mapping) -> Node {
+    let mut metadata = Mapping::from([
+        ("name", name),
+        ("namespace", Node::string(target.argo.namespace.as_str())),
+    ]);
+    for key in ["labels", "annotations"] {
+        if let Some(value) = intent.metadata(key) {
+            metadata.insert(key, value.clone());
+        }
+    }
+    metadata.insert("finalizers", finalizers());
+    Node::mapping(Mapping::from([
+        ("apiVersion", Node::constant(API_VERSION)),
+        ("kind", Node::constant("Application")),
+        ("metadata", Node::mapping(metadata)),
+        ("spec", Node::mapping(spec)),
+    ]))
+    .at(intent.node().span())
+}
+
+/// Version of Argo CD's kinds.
+pub const API_VERSION: &str = "argoproj.io/v1alpha1";
+
+/// A chart's name beside the claim's own, which is that of the folder's Application: made from the name of the file alone,
+/// so that one more chart renames nothing.
+fn chart_name(claim: &str, file: &str) -> String {
+    match file.strip_suffix(".yaml").unwrap_or(file) {
+        "helminstall" => format!("{claim}-chart"),
+        stem => format!("{claim}-{stem}"),
+    }
+}
+
+/// What makes the deletion of an Application delete its objects too, as Flux does.
+pub fn finalizers() -> Node {
+    Node::sequence([Node::constant("resources-finalizer.argocd.argoproj.io")])
+}
+
+/// The cluster, and a namespace that the project permits.
+pub fn destination(argo: &Argo, namespace: Option<Node>) -> Mapping {
+    let mut destination = match &argo.destination {
+        Destination::Server(server) => Mapping::from([("server", Node::string(server.as_str()))]),
+        Destination::Name(name) => Mapping::from([("name", Node::string(name.as_str()))]),
+    };
+    if let Some(namespace) = namespace {
+        destination.insert("namespace", namespace);
+    }
+    destination
+}
+
+/// `automated`.
+pub fn automated(prune: bool, heal: bool) -> Mapping {
+    Mapping::from([("prune", Node::bool(prune)), ("selfHeal", Node::bool(heal))])
+}
+
+/// A sync policy. Without a count, some twenty minutes of attempts: for ever would hold on to a revision that can't be
+/// applied, and never look at the next one.
+pub fn sync_policy(
+    automated: Option<Mapping>,
+    options: &[&'static str],
+    retries: Option<Node>,
+) -> Mapping {
+    let mut policy = Mapping::new();
+    if let Some(automated) = automated {
+        policy.insert("automated", automated);
+    }
+    let options = options.iter().map(|it| Node::constant(it));
+    policy.insert("syncOptions", Node::sequence(options));
+    let backoff = Mapping::from([
+        ("duration", Node::constant("10s")),
+        ("factor", Node::int(2)),
+        ("maxDuration", Node::constant("3m")),
+    ]);
+    let retry = Mapping::from([
+        ("limit", retries.unwrap_or_else(|| Node::int(10))),
+        ("backoff", Node::mapping(backoff)),
+    ]);
+    policy.insert("retry", retry);
+    policy
+}
+
+/// The repository, the chart and its version. Argo CD writes an OCI registry without `oci://`; a digest it takes only of an
+/// OCI artifact (from Argo CD 3.1 on).
+fn chart_source(intent: &Intent<'_>, address: &str) -> Mapping {
+    let at = intent
+        .field(&["chart", "repository"])
+        .unwrap_or(intent.node())
+        .span();
+    let chart = intent.text(&["chart", "name"]);
+    let registry = address
+        .strip_prefix("oci://")
+        .map(|it| it.trim_end_matches('/'));
+    if let (Some(registry), Some(digest)) = (registry, intent.field(&["chart", "digest"])) {
+        return Mapping::from([
+            (
+                "repoURL",
+                Node::string(format!("oci://{registry}/{chart}")).at(at),
+            ),
+            ("path", Node::constant(".")),
+            ("targetRevision", digest.clone()),
+        ]);
+    }
+    let version = intent.field(&["chart", "version"]).cloned();
+    Mapping::from([
+        ("repoURL", Node::string(registry.unwrap_or(address)).at(at)),
+        ("chart", Node::string(chart)),
+        (
+            "targetRevision",
+            version.unwrap_or_else(|| Node::constant("*")),
+        ),
+    ])
+}
+
+/// Name of the release, and the values. A null of `valuesObject` is lost on its way through the API server
+/// (argoproj/argo-cd#16312), so values with one are given as text.
+fn helm(intent: &Intent<'_>) -> Mapping {
+    let name = intent.field(&["releaseName"]).or(intent.metadata("name"));
+    let mut helm = Mapping::from([("releaseName", name.cloned().unwrap_or_else(Node::null))]);
+    if intent.text(&["crds"]) == "Skip" {
+        helm.insert("skipCrds", true);
+    }
+    match intent
+        .field(&["values"])
+        .filter(|it| !it.is_empty_collection())
+    {
+        None => {}
+        Some(values) if has_null(values) => drop(helm.insert("values", to_claims_form(values))),
+        Some(values) => drop(helm.insert("valuesObject", values.clone())),
+    }
+    helm
+}
+
+fn has_null(node: &Node) -> bool {
+    match node.view() {
+        View::Scalar(_) => node.is_null(),
+        View::Sequence(items) => items.iter().any(has_null),
+        View::Mapping(mapping) => mapping.iter().any(|it| has_null(&it.value)),
+    }
+}
+
+/// `driftIgnore` as `ignoreDifferences`.
+fn ignored_differences(intent: &Intent<'_>, diagnostics: &mut Diagnostics) -> Vec<Node> {
+    let entries = intent.field(&["driftIgnore"]).and_then(Node::as_sequence);
+    let mut ignored = Vec::new();
+    for entry in entries.unwrap_or_default() {
+        let target = entry.get("target").filter(|it| !it.is_null());
+        let keys = target.and_then(Node::as_mapping).into_iter().flatten();
+        for key in keys {
+            let known = ["group", "kind", "name", "namespace"];
+            if !key.key.as_str().is_some_and(|it| known.contains(&it)) {
+                let message = "Argo CD selects what it does not compare by `group`, `kind`, `name` and `namespace` only";
+                diagnostics.push(refused(&key.key, message).help("write an entry for each object"));
+            }
+        }
+        let word = |key: &str| target.and_then(|it| it.get(key)).cloned();
+        let or_any = |key: &str| word(key).unwrap_or_else(|| Node::constant("*"));
+        let mut difference = Mapping::from([("group", or_any("group")), ("kind", or_any("kind"))]);
+        for key in ["name", "namespace"] {
+            if let Some(value) = word(key) {
+                difference.insert(key, value);
+            }
+        }
+        if let Some(paths) = entry.get("paths") {
+            difference.insert("jsonPointers", paths.clone());
+        }
+        ignored.push(Node::mapping(difference));
+    }
+    ignored
+}
+
+fn check_values_from(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
+    let field = intent.field(&["valuesFrom"]);
+    if let Some(field) = field.filter(|it| !it.is_empty_collection()) {
+        let message = "Argo CD reads no values from ConfigMaps and Secrets of the cluster, as `valuesFrom` wants";
+        diagnostics.push(refused(field, message).help(
+            "give the values in the claim; for what is secret, let the chart refer to a Secret that is there already",
+        ));
+    }
+}
+
+fn check_waiting(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
+    let field = intent.field(&["waitForJobs"]);
+    if let Some(field) = field.filter(|it| it.as_bool() == Some(false)) {
+        let message = "Argo CD always waits for a chart's Jobs: they are part of its health";
+        let fault = Diagnostic::warning("not-for-argo", message).at(field);
+        diagnostics.push(fault.help("remove `waitForJobs: false`"));
+    }
+}
+
+/// Argo CD takes access from Secrets of its own, which only people can make.
+fn check_access(
+    intent: &Intent<'_>,
+    target: &Target<'_>,
+    address: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    let access = access(intent, target.workspace, address);
+    let bare = |it: &str| it.trim_start_matches("oci://").to_string();
+    let mut known = target.argo.repositories.iter();
+    let is_known = known.any(|it| bare(address).starts_with(&bare(it)));
+    if let Some(entry) = access.iter().next().filter(|_| !is_known) {
+        let key = entry.key.as_str().unwrap_or("");
+        let message = format!(
+            "Argo CD does not read `{key}`: its access to `{address}` is a Secret with the label `argocd.argoproj.io/secret-type: repository` in namespace `{}`",
+            target.argo.namespace
+        );
+        let fault = Diagnostic::warning("repository-access", message).at(&entry.value);
+        diagnostics.push(fault.help("make that Secret; then list the address under `spec.argo.repositories` of environment.yaml"));
+    }
+}
+
+fn refused(at: &Node, message: &str) -> Diagnostic {
+    Diagnostic::error("not-for-argo", message).at(at)
+}
+
+/// Says to Argo CD what an object says to Flux: what is never pruned.
+pub(super) fn translate(object: &mut Node) {
+    const FLUX: &str = "kustomize.toolkit.fluxcd.io/prune";
+    const ARGO: &str = "argocd.argoproj.io/sync-options";
+    let annotations = object.at_keys_mut(&["metadata", "annotations"]);
+    let Some(annotations) = annotations.and_then(Node::as_mapping_mut) else {
+        return;
+    };
+    let Some(position) = annotations.position(FLUX) else {
+        return;
+    };
+    if annotations.get(FLUX).and_then(Node::as_str) != Some("disabled") {
+        return;
+    }
+    let own = annotations.get(ARGO).and_then(Node::as_str);
+    // To Flux it says too that the object outlives the claim.
+    let options = own.into_iter().chain(["Prune=false", "Delete=false"]);
+    let options = options.collect::<Vec<_>>().join(",");
+    if annotations.contains_key(ARGO) {
+        annotations.remove(FLUX);
+        annotations.insert(ARGO, options);
+    } else if let Some(entry) = annotations.entries_mut().get_mut(position) {
+        entry.key = Node::constant(ARGO);
+        entry.value = Node::string(options);
+    }
+}

@@ -1,0 +1,243 @@
+//! What syncs an environment, in which layout, and from where.
+
+use super::workspace::Workspace;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::yaml::Node;
+
+/// A sync engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// Flux.
+    #[default]
+    Flux,
+    /// Argo CD.
+    Argo,
+}
+
+impl Engine {
+    /// All of them.
+    pub const ALL: [Engine; 2] = [Engine::Flux, Engine::Argo];
+
+    /// As `environment.yaml` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Flux => "flux",
+            Engine::Argo => "argo",
+        }
+    }
+
+    /// The kind of the object that applies a claim's folder.
+    pub fn of_claim(self) -> &'static str {
+        match self {
+            Engine::Flux => "Kustomization",
+            Engine::Argo => "Application",
+        }
+    }
+
+    /// The folder of what the engine's environments share. Each engine has one of its own, whichever of them are in use: an
+    /// environment of the other engine moves no file.
+    pub fn base(self) -> &'static str {
+        match self {
+            Engine::Flux => "base",
+            Engine::Argo => "base-argo",
+        }
+    }
+}
+
+/// Whether a folder of the tree holds what environments share.
+pub fn is_base(folder: &str) -> bool {
+    Engine::ALL.iter().any(|it| it.base() == folder)
+}
+
+/// The form of an environment's part of the tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// Each claim's folder is an overlay on the folder of what environments share.
+    #[default]
+    Overlays,
+    /// Each claim's folder holds its objects as they are applied, one a file, and no kustomization.
+    Flat,
+}
+
+impl Layout {
+    /// What a field says; absent, nothing.
+    pub(super) fn of(node: Option<&Node>) -> Option<Layout> {
+        match node?.as_str()? {
+            "flat" => Some(Layout::Flat),
+            _ => Some(Layout::Overlays),
+        }
+    }
+}
+
+/// A reference to a Flux source.
+#[derive(Clone, Debug)]
+pub struct SourceRef {
+    /// `GitRepository` and its like.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its namespace, where it is not the Flux Kustomization's own.
+    pub namespace: Option<String>,
+}
+
+/// What Argo CD must know of an environment.
+#[derive(Clone, Debug)]
+pub struct Argo {
+    /// Address of the Git repository that holds the tree.
+    pub url: String,
+    /// Its branch, tag or commit.
+    pub revision: String,
+    /// Namespace of Argo CD itself, where its Applications are.
+    pub namespace: String,
+    /// The AppProject of the environment's Applications.
+    pub project: String,
+    /// The AppProject of the Application that brings the others.
+    pub root_project: String,
+    /// The cluster that is deployed to.
+    pub destination: Destination,
+    /// Namespaces that charts write to beside their own.
+    pub namespaces: Vec<String>,
+    /// Cluster-scoped kinds that charts bring, as group and kind; `None` for those that charts usually bring.
+    pub cluster_resources: Option<Vec<(String, String)>>,
+    /// Beginnings of addresses that Argo CD has a repository Secret for.
+    pub repositories: Vec<String>,
+}
+
+impl Argo {
+    /// Whether Argo CD runs on the cluster that it deploys to.
+    pub fn is_own_cluster(&self) -> bool {
+        match &self.destination {
+            Destination::Server(server) => server == OWN_CLUSTER,
+            Destination::Name(name) => name == "in-cluster",
+        }
+    }
+}
+
+/// The address by which Argo CD knows the cluster that it runs on.
+pub const OWN_CLUSTER: &str = "https://kubernetes.default.svc";
+
+/// A cluster as Argo CD knows it.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// By the address of its API server.
+    Server(String),
+    /// By its name in Argo CD.
+    Name(String),
+}
+
+/// Which engine an environment names.
+pub(super) fn engine(environment: &Node) -> Engine {
+    match spec(environment, &["engine"]).and_then(Node::as_str) {
+        Some("argo") => Engine::Argo,
+        _ => Engine::Flux,
+    }
+}
+
+/// The Flux source, with the defaults of `flux bootstrap`.
+pub(super) fn source_ref(environment: &Node) -> SourceRef {
+    let field = |key: &str| text(environment, &["source", key]);
+    SourceRef {
+        kind: field("kind").unwrap_or_else(|| "GitRepository".to_string()),
+        name: field("name").unwrap_or_else(|| "flux-system".to_string()),
+        namespace: field("namespace"),
+    }
+}
+
+/// What Argo CD must know, with its defaults. The address is empty where neither file gives one, which [`check`] says.
+pub(super) fn argo(name: &str, environment: &Node, workspace: Option<&Workspace>) -> Argo {
+    let field = |keys: &[&str], default: &str| {
+        text(environment, keys).unwrap_or_else(|| default.to_string())
+    };
+    let synced = |get: fn(&Workspace) -> &Option<String>| workspace.and_then(|it| get(it).clone());
+    let words = |key: &str| {
+        let items = spec(environment, &["argo", key]).and_then(Node::as_sequence);
+        let words = items.unwrap_or_default().iter().filter_map(Node::as_str);
+        words.map(str::to_string).collect()
+    };
+    let destination = |key: &str| text(environment, &["argo", "destination", key]);
+    let kind_of = |node: &Node| {
+        let word = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or("");
+        (word("group").to_string(), word("kind").to_string())
+    };
+    let cluster_resources = spec(environment, &["argo", "clusterResources"]);
+    let cluster_resources = cluster_resources.and_then(Node::as_sequence);
+    Argo {
+        url: text(environment, &["source", "url"])
+            .or_else(|| synced(|it| &it.sync_url))
+            .unwrap_or_default(),
+        revision: text(environment, &["source", "revision"])
+            .or_else(|| synced(|it| &it.sync_revision))
+            .unwrap_or_else(|| "HEAD".to_string()),
+        namespace: field(&["argo", "namespace"], "argocd"),
+        project: field(&["argo", "project"], name),
+        root_project: field(&["argo", "rootProject"], "default"),
+        destination: match (destination("name"), destination("server")) {
+            (Some(name), _) => Destination::Name(name),
+            (None, Some(server)) => Destination::Server(server),
+            (None, None) => Destination::Server(OWN_CLUSTER.to_string()),
+        },
+        namespaces: words("namespaces"),
+        cluster_resources: cluster_resources.map(|it| it.iter().map(kind_of).collect()),
+        repositories: words("repositories"),
+    }
+}
+
+/// What one engine would not read, and what Argo CD can't do without.
+pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut Diagnostics) {
+    let foreign: &[&[&str]] = match engine {
+        Engine::Flux => &[&["source", "url"], &["source", "revision"], &["argo"]],
+        Engine::Argo => &[
+            &["source", "kind"],
+            &["source", "name"],
+            &["source", "namespace"],
+        ],
+    };
+    for keys in foreign {
+        if let Some(found) = spec(node, keys) {
+            diagnostics.push(not_read(found, keys, engine));
+        }
+    }
+    let both = ["name", "server"].map(|key| spec(node, &["argo", "destination", key]));
+    if let [Some(name), Some(server)] = both {
+        let fault = Diagnostic::error("invalid-value", "a cluster is named in two ways").at(name);
+        diagnostics.push(
+            fault
+                .related(server, "also here")
+                .help("keep `name` or `server`"),
+        );
+    }
+    if engine == Engine::Argo && argo.url.is_empty() {
+        let message = "Argo CD must be told the address of the Git repository that holds the tree";
+        let at = spec(node, &["engine"]).unwrap_or(node);
+        let fault = Diagnostic::error("missing-field", message).at(at);
+        diagnostics.push(fault.help(
+            "write `spec.sync.url` in pleach.yaml, for all environments, or `spec.source.url` here",
+        ));
+    }
+}
+
+fn not_read(found: &Node, keys: &[&str], engine: Engine) -> Diagnostic {
+    let field = format!("spec.{}", keys.join("."));
+    let (message, help) = match engine {
+        Engine::Flux => (
+            format!("Flux does not read `{field}`"),
+            "remove it, or write `engine: argo`; Flux has the address from the source that `flux bootstrap` makes",
+        ),
+        Engine::Argo => (
+            format!("Argo CD does not read `{field}`"),
+            "remove it: Argo CD's source is `url` and `revision`",
+        ),
+    };
+    Diagnostic::error("invalid-value", message)
+        .at(found)
+        .help(help)
+}
+
+fn spec<'a>(environment: &'a Node, keys: &[&str]) -> Option<&'a Node> {
+    let found = environment.get("spec")?.at_keys(keys)?;
+    Some(found).filter(|it| !it.is_null())
+}
+
+fn text(environment: &Node, keys: &[&str]) -> Option<String> {
+    Some(spec(environment, keys)?.as_str()?.to_string())
+}

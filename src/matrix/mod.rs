@@ -1,0 +1,89 @@
+//! Claims × environments: charts and their versions, images, replicas, resources, volumes, and where they drift apart.
+//!
+//! It looks at what would be applied, so it sees what templates and overlays make of a claim. A claim of which there is nothing
+//! of the kind to say is left out.
+
+mod facts;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::object::Object;
+
+pub use facts::facts;
+
+/// Claims in the order of their names.
+#[derive(Clone, Debug, Default)]
+pub struct Matrix {
+    /// The environments, in the order of their names.
+    pub environments: Vec<String>,
+    /// The claims.
+    pub claims: Vec<Claim>,
+}
+
+/// One claim.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Its name.
+    pub name: String,
+    /// The environments that have it.
+    pub environments: BTreeSet<String>,
+    /// What is said of it.
+    pub rows: Vec<Row>,
+}
+
+/// One fact of a claim: `image clickhouse`.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What it is.
+    pub name: String,
+    /// The values, by environment; an environment that says nothing of it is missing.
+    pub values: BTreeMap<String, String>,
+    /// Whether the environments that have the claim differ in it.
+    pub drifts: bool,
+}
+
+/// Makes the table of `found`: an environment, a claim of it, and the claim's objects there.
+pub fn matrix<'a>(found: impl IntoIterator<Item = (String, String, &'a [Object])>) -> Matrix {
+    let mut claims: BTreeMap<String, BTreeMap<String, Vec<(String, String)>>> = BTreeMap::new();
+    for (environment, claim, objects) in found {
+        let facts = facts(objects);
+        if !facts.is_empty() {
+            claims.entry(claim).or_default().insert(environment, facts);
+        }
+    }
+    let environments: BTreeSet<String> =
+        claims.values().flat_map(|it| it.keys().cloned()).collect();
+    Matrix {
+        environments: environments.into_iter().collect(),
+        claims: claims
+            .into_iter()
+            .map(|(name, said)| claim(name, said))
+            .collect(),
+    }
+}
+
+fn claim(name: String, said: BTreeMap<String, Vec<(String, String)>>) -> Claim {
+    let environments: BTreeSet<String> = said.keys().cloned().collect();
+    let mut rows: Vec<Row> = Vec::new();
+    for (environment, facts) in said {
+        for (name, value) in facts {
+            match rows.iter_mut().find(|it| it.name == name) {
+                Some(row) => drop(row.values.insert(environment.clone(), value)),
+                None => rows.push(Row {
+                    name,
+                    values: BTreeMap::from([(environment.clone(), value)]),
+                    drifts: false,
+                }),
+            }
+        }
+    }
+    for row in &mut rows {
+        let different: BTreeSet<&String> = row.values.values().collect();
+        row.drifts = different.len() > 1 || row.values.len() < environments.len();
+    }
+    Claim {
+        name,
+        environments,
+        rows,
+    }
+}

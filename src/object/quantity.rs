@@ -1,0 +1,74 @@
+//! Kubernetes quantities as numbers (apimachinery's `resource.Quantity`).
+
+/// The value of a quantity: `100m` is 0.1, `1Gi` is 1073741824, `1e3` is 1000. `None` where the text is none.
+pub fn quantity(text: &str) -> Option<f64> {
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '+' || c == '-'))
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    let number: f64 = number.parse().ok()?;
+    let exponent = unit.strip_prefix(['e', 'E']).filter(|it| !it.is_empty());
+    if let Some(exponent) = exponent {
+        return Some(number * 10f64.powi(exponent.parse().ok()?));
+    }
+    Some(number * factor(unit)?)
+}
+
+/// Whether the text is a number and a unit of bytes, as protobuf-based APIs want a disk's size: `50Gi`, `1.5 T`.
+pub fn has_unit(text: &str) -> bool {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text.get(digits.len()..).unwrap_or("");
+    let number = digits.strip_suffix(char::is_whitespace).unwrap_or(digits);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number(whole)
+        && is_number(fraction)
+        && matches!(
+            unit,
+            "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei" | "K" | "M" | "G" | "T" | "P" | "E"
+        )
+}
+
+fn factor(unit: &str) -> Option<f64> {
+    const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
+    const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    let power = |list: &[&str]| {
+        list.iter()
+            .position(|it| *it == unit)
+            .and_then(|at| i32::try_from(at).ok())
+    };
+    power(&DECIMAL)
+        .map(|at| 1000f64.powi(at - 3))
+        .or_else(|| power(&BINARY).map(|at| 1024f64.powi(at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values() {
+        for (text, value) in [
+            ("100m", Some(0.1)),
+            ("1Gi", Some(1_073_741_824.0)),
+            ("2", Some(2.0)),
+            ("1e3", Some(1000.0)),
+            ("1.5k", Some(1500.0)),
+            ("x", None),
+            ("", None),
+            ("1Qi", None),
+        ] {
+            assert_eq!(quantity(text), value, "{text}");
+        }
+        for (text, unit) in [
+            ("50Gi", true),
+            ("1.5 T", true),
+            ("50", false),
+            ("Gi", false),
+            ("", false),
+            ("1..5Gi", false),
+        ] {
+            assert_eq!(has_unit(text), unit, "{text}");
+        }
+    }
+}

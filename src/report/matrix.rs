@@ -1,0 +1,137 @@
+//! Claims × environments, as a table for people, in Markdown, and for programs.
+
+use std::fmt::Write;
+
+use super::json::quoted;
+use crate::matrix::{Claim, Matrix, Row};
+
+/// What stands where an environment does not have the claim, or says nothing.
+const NOTHING: &str = "–";
+
+/// Characters that are shown of a value.
+const WIDTH_MAX: usize = 40;
+
+/// A table a claim. What drifts has a `≠` before it, and colour.
+pub fn matrix_text(matrix: &Matrix) -> String {
+    let mut text = String::new();
+    let width = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
+    let rows = || matrix.claims.iter().flat_map(|it| &it.rows);
+    let names = rows().map(|it| it.name.chars().count() + 2);
+    let claims = matrix.claims.iter().map(|it| it.name.chars().count());
+    let first = width(&mut names.chain(claims));
+    let columns = matrix.environments.iter().map(|environment| {
+        let cells = rows().map(|it| cell(it, environment).chars().count());
+        let width = width(&mut cells.chain([environment.chars().count()]));
+        (environment, width)
+    });
+    let columns: Vec<(&String, usize)> = columns.collect();
+    for claim in &matrix.claims {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let heads = columns.iter().map(|(name, width)| {
+            let name = if claim.environments.contains(*name) {
+                name
+            } else {
+                NOTHING
+            };
+            format!("  {name:width$}")
+        });
+        let line = format!("  {:first$}{}", claim.name, heads.collect::<String>());
+        _ = writeln!(text, "\x1b[1m{}\x1b[0m", line.trim_end());
+        for row in &claim.rows {
+            let sign = if row.drifts { '≠' } else { ' ' };
+            let cells = columns
+                .iter()
+                .map(|(it, width)| format!("  {:width$}", cell(row, it)));
+            let line = format!(
+                "{sign}   {:1$}{2}",
+                row.name,
+                first - 2,
+                cells.collect::<String>()
+            );
+            let line = line.trim_end();
+            _ = match row.drifts {
+                true => writeln!(text, "\x1b[33m{line}\x1b[0m"),
+                false => writeln!(text, "{line}"),
+            };
+        }
+    }
+    text
+}
+
+fn cell(row: &Row, environment: &str) -> String {
+    let Some(value) = row.values.get(environment) else {
+        return NOTHING.to_string();
+    };
+    match value.chars().count() > WIDTH_MAX {
+        true => value.chars().take(WIDTH_MAX - 1).chain(['…']).collect(),
+        false => value.clone(),
+    }
+}
+
+/// One table, for a page or a comment; what drifts is bold.
+pub fn matrix_markdown(matrix: &Matrix) -> String {
+    let escaped = |it: &str| {
+        it.replace('\\', "\\\\")
+            .replace('|', "\\|")
+            .replace('<', "&lt;")
+    };
+    let mut text = String::from("| claim | |");
+    for environment in &matrix.environments {
+        _ = write!(text, " {} |", escaped(environment));
+    }
+    text.push_str("\n|---|---|");
+    text.push_str(&"---|".repeat(matrix.environments.len()));
+    text.push('\n');
+    for claim in &matrix.claims {
+        for (at, row) in claim.rows.iter().enumerate() {
+            let name = if at == 0 { claim.name.as_str() } else { "" };
+            _ = write!(text, "| {} | {} |", escaped(name), escaped(&row.name));
+            for environment in &matrix.environments {
+                let value = row.values.get(environment).map_or(NOTHING, String::as_str);
+                _ = match row.drifts {
+                    true => write!(text, " **{}** |", escaped(value)),
+                    false => write!(text, " {} |", escaped(value)),
+                };
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// `{"schema": 1, "environments": […], "claims": [{"name", "environments", "facts": [{"name", "drifts", "values"}]}]}`.
+pub fn matrix_json(matrix: &Matrix) -> String {
+    let claims: Vec<String> = matrix.claims.iter().map(claim).collect();
+    let separator = if claims.is_empty() { "" } else { "\n" };
+    format!(
+        "{{\"schema\": 1, \"environments\": {}, \"claims\": [{separator}{}{separator}]}}\n",
+        list(&mut matrix.environments.iter()),
+        claims.join(",\n")
+    )
+}
+
+fn claim(claim: &Claim) -> String {
+    let facts = claim.rows.iter().map(|row| {
+        let values = row.values.iter();
+        let values = values.map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)));
+        format!(
+            "{{\"name\": {}, \"drifts\": {}, \"values\": {{{}}}}}",
+            quoted(&row.name),
+            row.drifts,
+            values.collect::<Vec<_>>().join(", ")
+        )
+    });
+    format!(
+        "{{\"name\": {}, \"environments\": {}, \"facts\": [{}]}}",
+        quoted(&claim.name),
+        list(&mut claim.environments.iter()),
+        facts.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn list(names: &mut dyn Iterator<Item = &String>) -> String {
+    let names: Vec<String> = names.map(|it| quoted(it)).collect();
+    format!("[{}]", names.join(", "))
+}

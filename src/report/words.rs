@@ -1,0 +1,268 @@
+//! Changes in words, which every form of a report puts into its own dress.
+
+use std::collections::BTreeMap;
+
+use crate::compare::{Comparison, Group, Section};
+use crate::diff::{ChangeKind, Difference, FieldChange, Line};
+use crate::object::ObjectId;
+use crate::yaml::{Node, to_claims_form};
+
+use super::View;
+use super::summary::counted;
+
+/// Lines that are shown of one value.
+const LINES_MAX: usize = 40;
+
+/// Characters that are shown of a line of a value, where base64 has long ones, and of an item of a list.
+const WIDTH_MAX: usize = 400;
+const NAME_MAX: usize = 60;
+
+/// Objects that are named in one group, and items of a list whose order differs.
+const NAMES_MAX: usize = 12;
+
+/// What a row of a change is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// The path of a field.
+    Path,
+    /// As it was.
+    Removed,
+    /// As it is.
+    Added,
+    /// On both sides.
+    Same,
+    /// Words of ours.
+    Note,
+}
+
+/// One row of a change.
+pub(super) struct Row {
+    pub(super) mark: Mark,
+    pub(super) text: String,
+}
+
+/// `3 objects changed, 1 added, 2 removed in 4 environments`
+pub(super) fn count(comparison: &Comparison) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for environment in &comparison.environments {
+        for object in &environment.objects {
+            *counts.entry(name(&object.change.kind)).or_default() += 1;
+        }
+    }
+    let words = ["changed", "renamed", "added", "removed"];
+    let mut parts = words.iter().filter_map(|it| Some((*counts.get(it)?, it)));
+    let first = parts
+        .next()
+        .map(|(many, word)| format!("{} {word}", counted(many, "object")));
+    let parts = first
+        .into_iter()
+        .chain(parts.map(|(many, word)| format!("{many} {word}")));
+    let parts = parts.collect::<Vec<_>>().join(", ");
+    match comparison.environments.len() {
+        1 => parts,
+        many => format!("{parts} in {many} places"),
+    }
+}
+
+/// The word for what became of an object.
+pub(super) fn name(kind: &ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Added => "added",
+        ChangeKind::Removed => "removed",
+        ChangeKind::Changed => "changed",
+        ChangeKind::Renamed { .. } => "renamed",
+    }
+}
+
+/// The sign for it.
+pub(super) fn sign(kind: &ChangeKind) -> char {
+    match kind {
+        ChangeKind::Added => '+',
+        ChangeKind::Removed => '-',
+        ChangeKind::Changed => '~',
+        ChangeKind::Renamed { .. } => '>',
+    }
+}
+
+/// A claim as the heading of a section.
+pub(super) struct Heading {
+    /// `Kind/name`.
+    pub(super) title: String,
+    /// `path:line`, each once.
+    pub(super) places: Vec<String>,
+    /// Who is asked.
+    pub(super) owners: Vec<String>,
+}
+
+/// The claims of a section, each once.
+pub(super) fn headings(section: &Section<'_>, view: &View<'_>) -> Vec<Heading> {
+    let mut headings: Vec<Heading> = Vec::new();
+    for claim in &section.claims {
+        if headings.last().is_none_or(|it| it.title != claim.title) {
+            headings.push(Heading {
+                title: claim.title.clone(),
+                places: Vec::new(),
+                owners: Vec::new(),
+            });
+        }
+        let Some(heading) = headings.last_mut() else {
+            continue;
+        };
+        let place = claim.span.as_ref().map(|span| place(span, view));
+        heading
+            .places
+            .extend(place.filter(|it| !heading.places.contains(it)));
+        let owner = claim.owner.as_ref().map(ToString::to_string);
+        heading
+            .owners
+            .extend(owner.filter(|it| !heading.owners.contains(it)));
+    }
+    headings
+}
+
+/// `path:line`
+pub(super) fn place(span: &crate::diag::Span, view: &View<'_>) -> String {
+    format!("{}:{}", (view.display)(span.path()), span.position().line)
+}
+
+/// `ClickHouseKubernetes/orders, environments/base/orders.yaml:4, owned by @data`
+pub(super) fn heading_line(heading: &Heading) -> String {
+    let mut parts = vec![heading.title.clone()];
+    let mut places = heading.places.clone();
+    shorten(&mut places, 4);
+    parts.extend((!places.is_empty()).then(|| places.join(", ")));
+    let owners = heading.owners.join(", ");
+    parts.extend((!owners.is_empty()).then(|| format!("owned by {owners}")));
+    parts.join("  ")
+}
+
+/// `Deployment shop/web (was front) in prod, test (not in stage)`, one for each object of a group.
+pub(super) fn titles(group: &Group<'_>) -> Vec<String> {
+    let mut objects: BTreeMap<&ObjectId, Vec<&str>> = BTreeMap::new();
+    for place in &group.places {
+        let environments = objects.entry(&place.object.change.id).or_default();
+        environments.push(place.environment);
+    }
+    let one = |(id, environments): (&ObjectId, Vec<&str>)| {
+        let was = match group.kind {
+            ChangeKind::Renamed { before } => format!(" (was {before})"),
+            _ => String::new(),
+        };
+        let in_ = match &*environments {
+            ["."] => String::new(),
+            environments => format!(" in {}", environments.join(", ")),
+        };
+        format!("{id}{was}{in_}{}", exceptions(group, id))
+    };
+    let mut titles: Vec<String> = objects.into_iter().map(one).collect();
+    shorten(&mut titles, NAMES_MAX);
+    titles
+}
+
+/// Where an object is too and goes another way.
+fn exceptions(group: &Group<'_>, id: &ObjectId) -> String {
+    let names = |differs: bool| -> Vec<&str> {
+        let own = group.exceptions.iter();
+        let own = own.filter(|it| it.id == id && it.differs == differs);
+        own.map(|it| it.environment).collect()
+    };
+    let words = |names: Vec<&str>, word: &str| {
+        (!names.is_empty()).then(|| format!("{word} in {}", names.join(", ")))
+    };
+    let parts = [words(names(false), "not"), words(names(true), "otherwise")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", parts.join(", ")),
+    }
+}
+
+/// The fields of a group, row by row. What is gone needs no reading.
+pub(super) fn rows(group: &Group<'_>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if *group.kind != ChangeKind::Removed {
+        group.fields.iter().for_each(|it| field(it, &mut rows));
+    }
+    rows
+}
+
+fn field(field: &FieldChange, rows: &mut Vec<Row>) {
+    if !field.path.is_root() {
+        rows.push(Row {
+            mark: Mark::Path,
+            text: field.path.to_string(),
+        });
+    }
+    match &field.difference {
+        Difference::Added(node) => value(Mark::Added, node, rows),
+        Difference::Removed(node) => value(Mark::Removed, node, rows),
+        Difference::Changed(before, after) => {
+            value(Mark::Removed, before, rows);
+            value(Mark::Added, after, rows);
+        }
+        Difference::Text(lines) => rows.extend(lines.iter().map(text_line)),
+        Difference::Reordered(before, after) => {
+            let row = |mark, text| Row { mark, text };
+            rows.push(row(Mark::Note, "in another order".to_string()));
+            rows.push(row(Mark::Removed, listed(before)));
+            rows.push(row(Mark::Added, listed(after)));
+        }
+    }
+}
+
+fn value(mark: Mark, node: &Node, rows: &mut Vec<Row>) {
+    let text = to_claims_form(node);
+    let mut lines: Vec<String> = text.lines().map(|it| clipped(it, WIDTH_MAX)).collect();
+    shorten(&mut lines, LINES_MAX);
+    rows.extend(lines.into_iter().map(|text| Row { mark, text }));
+}
+
+fn text_line(line: &Line) -> Row {
+    let (mark, text) = match line {
+        Line::Same(text) => (Mark::Same, &**text),
+        Line::Removed(text) => (Mark::Removed, &**text),
+        Line::Added(text) => (Mark::Added, &**text),
+        Line::Gap => (Mark::Same, "…"),
+    };
+    Row {
+        mark,
+        text: clipped(text, WIDTH_MAX),
+    }
+}
+
+fn listed(names: &[Box<str>]) -> String {
+    let mut names: Vec<String> = names.iter().map(|it| clipped(it, NAME_MAX)).collect();
+    shorten(&mut names, NAMES_MAX);
+    names.join(", ")
+}
+
+/// The beginning of a long text.
+pub(super) fn clipped(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or(text)),
+        None => text.to_string(),
+    }
+}
+
+/// Says of a long list how many more there are.
+pub(super) fn shorten(lines: &mut Vec<String>, max: usize) {
+    if lines.len() > max {
+        let more = lines.len() - max;
+        lines.truncate(max);
+        lines.push(format!("… {more} more"));
+    }
+}
+
+/// The text with what would move a cursor, change a colour or turn the direction of writing as escapes.
+pub(super) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        let turns = matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        match char {
+            '\t' => out.push(char),
+            char if char.is_control() || turns => out.extend(char.escape_default()),
+            char => out.push(char),
+        }
+    }
+    out
+}

@@ -1,0 +1,43 @@
+//! A claim as its documents say it, without defaults: what can be written down again.
+
+use std::sync::Arc;
+
+use super::select;
+use crate::diag::Diagnostics;
+use crate::load::{Claim, ClaimKind, Environment, Repository};
+use crate::yaml::Node;
+
+/// A claim of one environment, base ⊕ environment as written, in its kind's spelling.
+pub struct Written<'a> {
+    /// Its kind.
+    pub kind: &'a Arc<ClaimKind>,
+    /// Its name.
+    pub name: &'a str,
+    /// What both documents say together.
+    pub node: Node,
+    /// The document of `environments/base`.
+    pub base: Option<&'a Claim>,
+    /// The environment's own document.
+    pub own: Option<&'a Claim>,
+}
+
+/// The claims of an environment, by name.
+pub fn written<'a>(
+    repository: &'a Repository<'_>,
+    environment: &'a Environment,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Written<'a>> {
+    let selection = select::select(repository, environment, diagnostics);
+    let claims = selection.claims.into_iter();
+    let written = claims.filter_map(|it| {
+        let claim = it.claim()?;
+        Some(Written {
+            kind: &claim.kind,
+            name: &claim.name,
+            node: it.written()?,
+            base: it.base,
+            own: it.own,
+        })
+    });
+    written.collect()
+}

@@ -1,0 +1,138 @@
+//! What a ClickHouse or Keeper cluster looks like, read from the object that Altinity's operator runs it by: shards, replicas,
+//! their zones, volumes and image.
+//!
+//! What is deliberately absent: what the operator adds by itself, such as the default template of a pod.
+
+mod pod;
+
+use crate::object::{Object, ObjectId};
+use crate::yaml::Node;
+
+use pod::Templates;
+pub use pod::{Volume, Zones};
+
+/// Shards of a cluster and replicas of a shard that are told one by one. More are only counted: the number stands in a file
+/// that anybody may have written.
+const EACH_MAX: u64 = 256;
+
+/// One cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// The object that says it.
+    pub id: ObjectId,
+    /// Its name within the object.
+    pub name: String,
+    /// Whether its nodes are Keepers, and not servers.
+    pub is_keeper: bool,
+    /// How many shards it has. A Keeper has one.
+    pub shard_count: u64,
+    /// The first of them.
+    pub shards: Vec<Shard>,
+    /// Whether the operator is told to stop all of its servers.
+    pub is_stopped: bool,
+}
+
+/// One shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// How many replicas it has.
+    pub replica_count: u64,
+    /// The first of them.
+    pub replicas: Vec<Replica>,
+}
+
+/// One server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replica {
+    /// Where it may run.
+    pub zones: Zones,
+    /// Its volumes.
+    pub volumes: Vec<Volume>,
+    /// The image of its first container.
+    pub image: Option<String>,
+}
+
+/// Whether the object is one of the operator's that hold clusters.
+pub fn is_installation(object: &Object) -> bool {
+    let group = object.api_version().split('/').next();
+    match object.kind() {
+        "ClickHouseInstallation" => group == Some("clickhouse.altinity.com"),
+        "ClickHouseKeeperInstallation" => group == Some("clickhouse-keeper.altinity.com"),
+        _ => false,
+    }
+}
+
+/// The clusters that an object holds; none where it is no installation.
+pub fn clusters(object: &Object) -> Vec<Cluster> {
+    if !is_installation(object) {
+        return Vec::new();
+    }
+    let templates = Templates::new(&object.node);
+    let listed = object.node.at_keys(&["spec", "configuration", "clusters"]);
+    let listed = listed.and_then(Node::as_sequence).unwrap_or_default();
+    listed
+        .iter()
+        .map(|node| cluster(object, node, &templates))
+        .collect()
+}
+
+fn cluster(object: &Object, node: &Node, templates: &Templates<'_>) -> Cluster {
+    let layout = node.get("layout");
+    let field = |key: &str| layout.and_then(|it| it.get(key));
+    let (shards, replicas) = (items(field("shards")), items(field("replicas")));
+    let is_keeper = object.kind() == "ClickHouseKeeperInstallation";
+    let shard_count = match is_keeper {
+        true => 1,
+        false => count(field("shardsCount"), shards),
+    };
+    let common = count(field("replicasCount"), replicas);
+    let shard = |at: u64| {
+        let own = usize::try_from(at).ok().and_then(|at| shards.get(at));
+        let listed = items(own.and_then(|it| it.get("replicas")));
+        let stated = own.and_then(|it| it.get("replicasCount"));
+        let replica_count = match (stated, listed) {
+            (None, []) => common,
+            _ => count(stated, listed),
+        };
+        let replica = |at: u64| {
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            let says = [Some(node), replicas.get(at), own, listed.get(at)];
+            templates.replica(&says.map(|it| it.and_then(|it| it.get("templates"))))
+        };
+        Shard {
+            replica_count,
+            replicas: (0..replica_count.min(EACH_MAX)).map(replica).collect(),
+        }
+    };
+    let stop = object
+        .node
+        .at_keys(&["spec", "stop"])
+        .and_then(Node::as_str);
+    Cluster {
+        id: object.id(),
+        name: node
+            .get("name")
+            .and_then(Node::as_str)
+            .unwrap_or("")
+            .to_string(),
+        is_keeper,
+        shard_count,
+        shards: (0..shard_count.min(EACH_MAX)).map(shard).collect(),
+        is_stopped: stop
+            .is_some_and(|it| ["yes", "true", "1", "on", "enabled"].contains(&&*it.to_lowercase())),
+    }
+}
+
+fn items(node: Option<&Node>) -> &[Node] {
+    node.and_then(Node::as_sequence).unwrap_or_default()
+}
+
+/// The stated number, or that of the items where it is larger; one where nothing is said.
+fn count(stated: Option<&Node>, items: &[Node]) -> u64 {
+    let stated = stated.and_then(|it| it.as_str()?.parse::<u64>().ok());
+    let listed = u64::try_from(items.len()).unwrap_or(u64::MAX);
+    match (stated, listed) {
+        (None, 0) => 1,
+        (stated, listed) => stated.unwrap_or(0).max(listed),
+    }
+}

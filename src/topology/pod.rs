@@ -1,0 +1,146 @@
+//! What the templates of an installation say of a server.
+
+use super::Replica;
+use crate::yaml::Node;
+
+/// The label of a node that names its zone.
+const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// Where a server may run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Zones {
+    /// Nothing is said.
+    #[default]
+    Any,
+    /// In each zone about as many.
+    Spread,
+    /// In these.
+    Named(Vec<String>),
+}
+
+/// A volume of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// The name of its template.
+    pub name: String,
+    /// How much it asks for, as written.
+    pub size: String,
+    /// Its storage class; the cluster's default where there is none.
+    pub class: Option<String>,
+}
+
+/// The templates of an installation.
+pub(super) struct Templates<'a> {
+    defaults: Option<&'a Node>,
+    pods: &'a [Node],
+    volumes: &'a [Node],
+}
+
+impl<'a> Templates<'a> {
+    pub(super) fn new(installation: &'a Node) -> Templates<'a> {
+        let list = |key: &str| {
+            let list = installation.at_keys(&["spec", "templates", key]);
+            list.and_then(Node::as_sequence).unwrap_or_default()
+        };
+        Templates {
+            defaults: installation.at_keys(&["spec", "defaults", "templates"]),
+            pods: list("podTemplates"),
+            volumes: list("volumeClaimTemplates"),
+        }
+    }
+
+    /// A server for which templates are named at several levels; the last one counts.
+    pub(super) fn replica(&self, levels: &[Option<&'a Node>]) -> Replica {
+        let name = |field: &str| {
+            let levels = std::iter::once(&self.defaults)
+                .chain(levels)
+                .rev()
+                .flatten();
+            levels.filter_map(|it| it.get(field)?.as_str()).next()
+        };
+        let pod = name("podTemplate").and_then(|it| named(self.pods, it));
+        let spec = pod.and_then(|it| it.get("spec"));
+        let container = spec.and_then(|it| it.get("containers")?.as_sequence()?.first());
+        let volumes = [
+            "dataVolumeClaimTemplate",
+            "logVolumeClaimTemplate",
+            "volumeClaimTemplate",
+        ];
+        let mut volumes: Vec<&str> = volumes.iter().filter_map(|it| name(it)).collect();
+        let mounts = container.and_then(|it| it.get("volumeMounts")?.as_sequence());
+        let mounted = mounts.unwrap_or_default().iter();
+        volumes.extend(mounted.filter_map(|it| it.get("name")?.as_str()));
+        let mut known: Vec<Volume> = Vec::new();
+        for template in volumes.iter().filter_map(|it| named(self.volumes, it)) {
+            let volume = volume(template);
+            if !known.contains(&volume) {
+                known.push(volume);
+            }
+        }
+        Replica {
+            zones: pod.map(zones).unwrap_or_default(),
+            volumes: known,
+            image: container
+                .and_then(|it| it.get("image")?.as_str())
+                .map(str::to_string),
+        }
+    }
+}
+
+fn named<'a>(list: &'a [Node], name: &str) -> Option<&'a Node> {
+    let mut list = list.iter();
+    list.find(|it| it.get("name").and_then(Node::as_str) == Some(name))
+}
+
+fn volume(template: &Node) -> Volume {
+    let text = |keys: &[&str]| template.at_keys(keys).and_then(Node::as_str);
+    let size = text(&["spec", "resources", "requests", "storage"]);
+    Volume {
+        name: text(&["name"]).unwrap_or("").to_string(),
+        size: size.unwrap_or("").to_string(),
+        class: text(&["spec", "storageClassName"]).map(str::to_string),
+    }
+}
+
+fn zones(pod: &Node) -> Zones {
+    let stated = pod.at_keys(&["zone", "values"]).and_then(texts);
+    let selector = pod.at_keys(&["spec", "nodeSelector", ZONE]);
+    let selected = selector.and_then(|it| Some(vec![it.as_str()?.to_string()]));
+    if let Some(zones) = stated.or(selected).or_else(|| affinity(pod)) {
+        return Zones::Named(zones);
+    }
+    let spread = pod.at_keys(&["spec", "topologySpreadConstraints"]);
+    let mut spread = spread
+        .and_then(Node::as_sequence)
+        .unwrap_or_default()
+        .iter();
+    match spread.any(|it| it.get("topologyKey").and_then(Node::as_str) == Some(ZONE)) {
+        true => Zones::Spread,
+        false => Zones::Any,
+    }
+}
+
+/// The zones that a required affinity to nodes names.
+fn affinity(pod: &Node) -> Option<Vec<String>> {
+    let terms = pod.at_keys(&[
+        "spec",
+        "affinity",
+        "nodeAffinity",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "nodeSelectorTerms",
+    ])?;
+    let terms = terms.as_sequence()?.iter();
+    let expressions = terms.filter_map(|it| it.get("matchExpressions")?.as_sequence());
+    let mut zones = expressions
+        .flatten()
+        .filter(|it| it.get("key").and_then(Node::as_str) == Some(ZONE));
+    zones.next()?.get("values").and_then(texts)
+}
+
+fn texts(list: &Node) -> Option<Vec<String>> {
+    let texts = list.as_sequence()?.iter();
+    let texts: Vec<String> = texts
+        .filter_map(|it| Some(it.as_str()?.to_string()))
+        .collect();
+    (!texts.is_empty()).then_some(texts)
+}

@@ -1,0 +1,452 @@
+//! The charts: their values keep to their own schemas, and what they render to keeps to the operators'.
+//!
+//! `golden/charts/<chart>/` has what Helm renders: `default.yaml`, `production.yaml`, and `<case>.yaml` of `<case>.values.yaml`.
+//! A `<case>.refused.yaml` is refused in the words of its first line. Where a `helm` is on the PATH the renderings are made
+//! anew (`GOLDEN=update` accepts them); all else needs none.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pleach::diag::{Diagnostic, Source};
+use pleach::object::Object;
+use pleach::schema::{Schema, validate};
+use pleach::yaml::{Node, parse, parse_one, to_claims_form};
+
+const CHARTS: [&str; 6] = [
+    "kafka",
+    "microservice",
+    "mongodb",
+    "postgresql",
+    "rabbitmq",
+    "redis",
+];
+
+/// What claims write; a key that went away would silently lose a claim's word.
+const CLAIMED: [(&str, &[&str]); 6] = [
+    (
+        "microservice",
+        &[
+            "replicaCount",
+            "image.repository",
+            "image.tag",
+            "image.pullPolicy",
+            "imagePullSecrets",
+            "resources.requests.cpu",
+            "resources.requests.memory",
+            "resources.limits.cpu",
+            "resources.limits.memory",
+            "service.port",
+            "service.targetPort",
+            "ingress.enabled",
+            "ingress.host",
+            "ingress.path",
+            "ingress.annotations",
+            "ingress.tls.enabled",
+            "ingress.tls.secretName",
+            "autoscaling.enabled",
+            "autoscaling.minReplicas",
+            "autoscaling.maxReplicas",
+            "autoscaling.targetCPUUtilizationPercentage",
+            "autoscaling.targetMemoryUtilizationPercentage",
+            "healthCheck.liveness.path",
+            "healthCheck.liveness.port",
+            "healthCheck.readiness.initialDelaySeconds",
+            "healthCheck.readiness.periodSeconds",
+            "env",
+            "envFrom",
+            "podDisruptionBudget.minAvailable",
+        ],
+    ),
+    (
+        "postgresql",
+        &[
+            "postgresql.instances",
+            "postgresql.imageName",
+            "postgresql.storage.size",
+            "postgresql.storage.storageClass",
+            "postgresql.highAvailability.enabled",
+            "postgresql.backup.enabled",
+            "postgresql.backup.retentionPolicy",
+            "postgresql.backup.barmanObjectStore.destinationPath",
+            "postgresql.monitoring.enablePodMonitor",
+            "postgresql.pooler.instances",
+            "postgresql.postgresql.parameters.max_connections",
+        ],
+    ),
+    (
+        "redis",
+        &[
+            "redis.clusterSize",
+            "redis.image",
+            "redis.storage.size",
+            "redis.storage.storageClassName",
+            "redis.storage.storageClass",
+        ],
+    ),
+    (
+        "mongodb",
+        &[
+            "mongodb.members",
+            "mongodb.version",
+            "mongodb.storage.size",
+            "mongodb.storage.storageClassName",
+        ],
+    ),
+    (
+        "rabbitmq",
+        &[
+            "rabbitmq.replicas",
+            "rabbitmq.image",
+            "rabbitmq.persistence.storage",
+            "rabbitmq.persistence.storageClassName",
+        ],
+    ),
+    (
+        "kafka",
+        &[
+            "kafka.replicas",
+            "kafka.version",
+            "kafka.storage.size",
+            "kafka.storage.class",
+        ],
+    ),
+];
+
+#[test]
+fn each_chart_says_what_it_is() {
+    for chart in CHARTS {
+        let about = read_node(&folder(chart).join("Chart.yaml"));
+        let word = |key: &str| about.get(key).and_then(Node::as_str).unwrap_or_default();
+        assert_eq!((word("apiVersion"), word("name")), ("v2", chart));
+        let numbers: Vec<Option<u32>> = word("version")
+            .split('.')
+            .map(|it| it.parse().ok())
+            .collect();
+        assert!(
+            numbers.len() == 3 && !numbers.contains(&None),
+            "{chart} has no plain version"
+        );
+        assert!(
+            !word("description").is_empty(),
+            "{chart} has no description"
+        );
+    }
+}
+
+#[test]
+fn values_keep_to_their_schema() {
+    for chart in CHARTS {
+        let schema = schema(chart);
+        let own = ["values.yaml", "values-production.yaml"].map(|it| folder(chart).join(it));
+        for file in own.into_iter().chain(cases(chart, ".values.yaml")) {
+            let faults = validate(&read_node(&file), &schema, "values");
+            assert!(faults.is_empty(), "{}\n{}", file.display(), told(&faults));
+        }
+    }
+}
+
+#[test]
+fn a_schema_refuses_what_values_do_not_show() {
+    for chart in CHARTS {
+        let values = read_node(&folder(chart).join("values.yaml"));
+        let mut hidden = Vec::new();
+        compare(&schema(chart), &values, chart, &mut hidden);
+        assert!(hidden.is_empty(), "{}", hidden.join("\n"));
+    }
+}
+
+/// Every named field stands in the values, and every map with named fields is closed.
+fn compare(schema: &Schema, values: &Node, path: &str, hidden: &mut Vec<String>) {
+    if schema.properties().next().is_some()
+        && (schema.preserves_unknown() || schema.additional().is_some())
+    {
+        hidden.push(format!("{path} is open"));
+    }
+    for (key, below) in schema.properties().filter(|it| it.0 != "global") {
+        let path = format!("{path}.{key}");
+        match values.get(key) {
+            Some(value) if value.as_mapping().is_some() => compare(below, value, &path, hidden),
+            // A list without items and a resource's claims show no fields.
+            Some(_) => {}
+            None if key == "claims" => {}
+            None => hidden.push(format!("{path} is in the schema and not in values.yaml")),
+        }
+    }
+}
+
+#[test]
+fn production_changes_only_what_is_there() {
+    for chart in CHARTS {
+        let values = read_node(&folder(chart).join("values.yaml"));
+        let production = read_node(&folder(chart).join("values-production.yaml"));
+        let mut strangers = Vec::new();
+        strange(&production, &values, chart, &mut strangers);
+        assert!(strangers.is_empty(), "{}", strangers.join("\n"));
+    }
+}
+
+fn strange(over: &Node, base: &Node, path: &str, strangers: &mut Vec<String>) {
+    for entry in over.as_mapping().into_iter().flatten() {
+        let key = entry.key.as_str().unwrap_or_default();
+        match base.get(key) {
+            Some(below) => strange(&entry.value, below, &format!("{path}.{key}"), strangers),
+            None => strangers.push(format!("{path}.{key} is not in values.yaml")),
+        }
+    }
+}
+
+#[test]
+fn claims_find_the_keys_that_they_write() {
+    for (chart, paths) in CLAIMED {
+        let values = read_node(&folder(chart).join("values.yaml"));
+        for path in paths {
+            assert!(at(&values, path).is_some(), "{chart} has no value {path}");
+        }
+    }
+}
+
+/// The tables of values in the READMEs name values that there are.
+#[test]
+fn the_readme_names_true_values() {
+    for chart in CHARTS {
+        let values = read_node(&folder(chart).join("values.yaml"));
+        let text = std::fs::read_to_string(folder(chart).join("README.md")).unwrap();
+        let rows = text.lines().filter_map(|it| it.strip_prefix("| `"));
+        let names: Vec<&str> = rows.filter_map(|it| it.split('`').next()).collect();
+        assert!(!names.is_empty(), "{chart} documents no value");
+        for name in names {
+            assert!(at(&values, name).is_some(), "{chart} has no value {name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_committed_keeps_to_the_schemas() {
+    for chart in CHARTS {
+        let objects: Vec<Object> = renderings(chart)
+            .iter()
+            .flat_map(|it| objects(it))
+            .collect();
+        assert!(!objects.is_empty(), "{chart} has no rendering");
+        assert!(
+            objects.iter().all(|it| it.kind() != "Secret"),
+            "{chart} renders a Secret"
+        );
+        let Some(faults) = crate::rendered::validate_objects(&objects) else {
+            return println!("skipped: no ../shared/schemas beside the project");
+        };
+        // The plugin's own kind is not among the schemas; what it holds is tried by the next test.
+        let known = faults
+            .iter()
+            .filter(|it| !it.message.contains("`ObjectStore`"));
+        let faults: Vec<Diagnostic> = known.cloned().collect();
+        assert!(faults.is_empty(), "{chart}\n{}", told(&faults));
+    }
+}
+
+/// What a kind holds of another kind, and its own schema takes as it comes: a StatefulSet's spec, a cluster's object store.
+#[test]
+fn what_a_schema_leaves_open_keeps_to_the_schema_of_what_it_is() {
+    let every = CHARTS.iter().flat_map(|it| renderings(it));
+    let held: Vec<Object> = every
+        .flat_map(|it| objects(&it))
+        .filter_map(|it| held(&it))
+        .collect();
+    assert!(
+        held.len() > 3,
+        "neither replica sets nor object stores are rendered"
+    );
+    let Some(faults) = crate::rendered::validate_objects(&held) else {
+        return println!("skipped: no ../shared/schemas beside the project");
+    };
+    let faults = faults.into_iter().filter(|it| it.code != "missing-field");
+    let faults: Vec<Diagnostic> = faults.collect();
+    assert!(faults.is_empty(), "{}", told(&faults));
+}
+
+fn held(object: &Object) -> Option<Object> {
+    let (path, head) = match object.kind() {
+        "MongoDBCommunity" => (
+            "spec.statefulSet.spec",
+            "apiVersion: apps/v1\nkind: StatefulSet\nspec:\n",
+        ),
+        "ObjectStore" => (
+            "spec.configuration",
+            "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nspec:\n  backup:\n    barmanObjectStore:\n",
+        ),
+        _ => return None,
+    };
+    let body = to_claims_form(at(&object.node, path)?);
+    let lines = body.lines().map(|it| format!("      {it}\n"));
+    let text = head.to_string() + &lines.collect::<String>();
+    Some(Object::new(
+        parse_one(&Source::internal("held", text)).unwrap(),
+    ))
+}
+
+#[test]
+fn helm_renders_what_is_committed() {
+    let Some(()) = has_helm() else { return };
+    let mut wrong = Vec::new();
+    for chart in CHARTS {
+        for rendering in wanted_renderings(chart) {
+            let values = values_of(chart, &rendering);
+            for words in [
+                &["lint", "--strict"][..],
+                &["template", chart, "--namespace", "shop"],
+            ] {
+                match helm(words, chart, &values) {
+                    Err(said) => wrong.push(format!("{}: {said}", rendering.display())),
+                    Ok(_) if words[0] == "lint" => {}
+                    Ok(text) if std::env::var("GOLDEN").is_ok_and(|it| it == "update") => {
+                        std::fs::write(&rendering, text).unwrap();
+                    }
+                    Ok(text) => {
+                        let standing = std::fs::read_to_string(&rendering).unwrap_or_default();
+                        // Helm 4 puts a blank line between documents, Helm 3 none.
+                        let lines = |it: &str| -> Vec<String> {
+                            it.lines()
+                                .filter(|it| !it.is_empty())
+                                .map(str::to_string)
+                                .collect()
+                        };
+                        if lines(&text) != lines(&standing) {
+                            wrong.push(format!("{} differs", rendering.display()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{}\n`GOLDEN=update cargo test charts` accepts the new output",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn helm_refuses_in_the_words_of_the_case() {
+    let Some(()) = has_helm() else { return };
+    for chart in CHARTS {
+        for file in cases(chart, ".refused.yaml") {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let words = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("# ");
+            let said = helm(&["template", chart], chart, std::slice::from_ref(&file));
+            let said = said.expect_err("these values are refused");
+            assert!(said.contains(words), "{}: {said}", file.display());
+        }
+    }
+}
+
+fn has_helm() -> Option<()> {
+    let version = Command::new("helm").arg("version").output();
+    if version.is_ok_and(|it| it.status.success()) {
+        return Some(());
+    }
+    println!("skipped: no `helm` on the PATH");
+    None
+}
+
+fn helm(words: &[&str], chart: &str, values: &[PathBuf]) -> Result<String, String> {
+    let mut command = Command::new("helm");
+    command.args(words).arg(folder(chart));
+    for file in values {
+        command.arg("--values").arg(file);
+    }
+    let output = command.output().map_err(|it| it.to_string())?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => Err(text(&output.stdout) + &text(&output.stderr)),
+    }
+}
+
+fn folder(chart: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("charts")
+        .join(chart)
+}
+
+fn golden(chart: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("golden/charts")
+        .join(chart)
+}
+
+fn cases(chart: &str, ending: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(golden(chart)).unwrap();
+    let paths = entries.map(|it| it.unwrap().path());
+    let mut paths: Vec<PathBuf> = paths
+        .filter(|it| it.to_string_lossy().ends_with(ending))
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// The files that Helm's output stands in.
+fn wanted_renderings(chart: &str) -> Vec<PathBuf> {
+    let own = ["default.yaml", "production.yaml"].map(|it| golden(chart).join(it));
+    let cases = cases(chart, ".values.yaml").into_iter();
+    let cases =
+        cases.map(|it| PathBuf::from(it.to_string_lossy().replace(".values.yaml", ".yaml")));
+    own.into_iter().chain(cases).collect()
+}
+
+fn renderings(chart: &str) -> Vec<PathBuf> {
+    let wanted = wanted_renderings(chart);
+    for path in &wanted {
+        assert!(path.is_file(), "{} is missing", path.display());
+    }
+    wanted
+}
+
+/// The values files that a rendering is made from.
+fn values_of(chart: &str, rendering: &Path) -> Vec<PathBuf> {
+    let name = rendering.file_stem().unwrap_or_default().to_string_lossy();
+    match &*name {
+        "default" => Vec::new(),
+        "production" => vec![folder(chart).join("values-production.yaml")],
+        case => vec![golden(chart).join(format!("{case}.values.yaml"))],
+    }
+}
+
+fn objects(file: &Path) -> Vec<Object> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let nodes = parse(&Source::internal(&file.to_string_lossy(), text)).unwrap();
+    nodes.into_iter().map(Object::new).collect()
+}
+
+fn schema(chart: &str) -> Schema {
+    let node = read_node(&folder(chart).join("values.schema.json"));
+    Schema::parse(&node).unwrap_or_else(|faults| {
+        let faults: Vec<Diagnostic> = faults.iter().cloned().collect();
+        panic!("{chart}: {}", told(&faults))
+    })
+}
+
+fn read_node(file: &Path) -> Node {
+    let text =
+        std::fs::read_to_string(file).unwrap_or_else(|it| panic!("{}: {it}", file.display()));
+    parse_one(&Source::internal(&file.to_string_lossy(), text)).unwrap()
+}
+
+fn at<'n>(node: &'n Node, path: &str) -> Option<&'n Node> {
+    path.split('.').try_fold(node, |node, key| node.get(key))
+}
+
+fn told(faults: &[Diagnostic]) -> String {
+    let lines = faults.iter().map(|it| {
+        let place = it
+            .span
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        format!("{place}: [{}] {} ({})\n", it.code, it.message, it.label)
+    });
+    lines.collect()
+}

@@ -1,0 +1,84 @@
+//! What is dangerous about a change: a case with the full text for each rule, and laws of their table.
+
+use std::collections::BTreeSet;
+
+use pleach::compare::findings;
+use pleach::danger::{DANGERS, judge_tree, needs_no_other_side};
+use pleach::diag::{Diagnostics, Source};
+use pleach::object::Object;
+use pleach::report::{View, human};
+use pleach::tree::TreePath;
+use pleach::yaml::parse;
+
+use crate::diff::compare_trees;
+
+const VIEW: View<'static> = View {
+    display: &|path| path.to_string(),
+    color: false,
+};
+
+#[test]
+fn cases() {
+    crate::cases::run("tests/danger", |tree| {
+        let folder = |name| tree.folder(&TreePath::new(name).unwrap());
+        let found = compare_trees(&folder("before"), &folder("after"));
+        assert!(found.notes.is_empty(), "{:?}", found.notes);
+        let all = findings(&found);
+        let all: Diagnostics = all.iter().map(|it| it.found.diagnostic()).collect();
+        let report = human(&all, &VIEW);
+        assert!(!report.contains("visible"), "a secret is shown:\n{report}");
+        tree.insert(TreePath::new("report").unwrap(), report.into_bytes());
+    });
+}
+
+#[test]
+fn each_rule_has_a_case_of_its_name_and_a_manual_page() {
+    let mut codes = BTreeSet::new();
+    for danger in DANGERS {
+        assert!(codes.insert(danger.code), "{} stands twice", danger.code);
+        let path = format!(
+            "{}/tests/danger/{}.txt",
+            env!("CARGO_MANIFEST_DIR"),
+            danger.code
+        );
+        let case = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("no case {path}"));
+        assert!(
+            case.contains(&format!("[{}]", danger.code)),
+            "{path} does not show it"
+        );
+        assert!(!danger.summary.ends_with('.') && !danger.summary.contains('\n'));
+        assert!(
+            danger.explain.ends_with('.') && danger.explain.contains("\n\n")
+                || danger.explain.len() > 150
+        );
+    }
+}
+
+/// What a rule finds in one tree, `check` finds in it without another one.
+#[test]
+fn rules_of_one_tree_need_no_other() {
+    let mut seen = BTreeSet::new();
+    for danger in DANGERS.iter().filter(|it| needs_no_other_side(it)) {
+        let path = format!(
+            "{}/tests/danger/{}.txt",
+            env!("CARGO_MANIFEST_DIR"),
+            danger.code
+        );
+        let case = pleach::tree::Tree::from_text(&std::fs::read_to_string(path).unwrap());
+        let after = case.folder(&TreePath::new("after").unwrap());
+        let mut objects = Vec::new();
+        for (path, bytes) in &after {
+            let source = Source::new(path.clone(), str::from_utf8(bytes).unwrap());
+            objects.extend(parse(&source).unwrap().into_iter().map(Object::new));
+        }
+        let objects: Vec<&Object> = objects.iter().collect();
+        let found = judge_tree(&objects);
+        assert!(
+            found.iter().any(|it| it.danger.code == danger.code),
+            "{}",
+            danger.code
+        );
+        seen.extend(found.iter().map(|it| it.danger.code));
+    }
+    assert!(seen.len() > 3, "{seen:?}");
+}

@@ -1,0 +1,256 @@
+//! What holds for both sync engines and for each layout: they apply the same objects, in the same order.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use pleach::compare::{Comparison, Side, compare};
+use pleach::diag::Source;
+use pleach::diff::Salt;
+use pleach::object::Object;
+use pleach::tree::{Tree, TreePath};
+use pleach::yaml::{Node, parse};
+use pleach::{Options, compile};
+
+const FORMS: [(&str, &str); 4] = [
+    ("flux", "overlays"),
+    ("flux", "flat"),
+    ("argo", "overlays"),
+    ("argo", "flat"),
+];
+
+#[test]
+fn example_claims_render_in_every_form() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/examples");
+    if !examples.is_dir() {
+        println!("skipped: no ../shared/examples beside the project");
+        return;
+    }
+    let claims = examples.join("claims");
+    let mut workspaces = vec![workspace_below(&examples.join("workspace"))];
+    for kind in ["kubernetes-altinity-operator", "clickhouse-kubernetes"] {
+        let files = yaml_files(&claims.join(kind)).into_iter();
+        workspaces.extend(files.map(|it| workspace_of(&[it])));
+    }
+    workspaces.push(workspace_of(&yaml_files(&claims.join("pulumi-operator"))));
+    let mut all = Vec::new();
+    for workspace in &workspaces {
+        for (engine, layout) in FORMS {
+            let objects = objects(&rendered(&with(workspace, "", engine, layout)));
+            assert!(!objects.is_empty());
+            all.extend(objects);
+        }
+    }
+    match crate::rendered::validate_objects(&all) {
+        None => println!("skipped: no ../shared/schemas beside the project"),
+        Some(faults) => assert!(faults.is_empty(), "{faults:?}"),
+    }
+}
+
+/// A workspace of claims whose files are named as their environments, or say which they belong to.
+fn workspace_of(claims: &[PathBuf]) -> Tree {
+    let mut tree = Tree::new();
+    put(&mut tree, "pleach.yaml", WORKSPACE);
+    for path in claims {
+        let text = std::fs::read_to_string(path).unwrap();
+        let named = text.lines().find_map(|it| it.strip_prefix("  env: "));
+        let stem = path.file_stem().unwrap().to_string_lossy();
+        let environment = named.unwrap_or(&stem);
+        if environment != "base" {
+            let place = format!("environments/{environment}/environment.yaml");
+            put(&mut tree, &place, &ENVIRONMENT.replace("any", environment));
+        }
+        put(
+            &mut tree,
+            &format!("environments/{environment}/claim.yaml"),
+            &text,
+        );
+    }
+    tree
+}
+
+#[test]
+fn an_environment_moves_no_file_of_the_other_engine() {
+    let starter = starter();
+    let flux = rendered(&starter);
+    let both = rendered(&with(&starter, "prod", "argo", "overlays"));
+    let is_of_prod = |path: &TreePath| path.parts().nth(1) == Some("prod");
+    for (path, bytes) in flux.iter().filter(|it| !is_of_prod(it.0)) {
+        assert_eq!(both.get(path), Some(bytes), "{path}");
+    }
+    let argo = rendered(&with(&starter, "", "argo", "overlays"));
+    for (path, bytes) in both
+        .iter()
+        .filter(|it| is_of_prod(it.0) || it.0.as_str().contains("base-argo"))
+    {
+        assert_eq!(argo.get(path), Some(bytes), "{path}");
+    }
+}
+
+#[test]
+fn layouts_apply_the_same_objects() {
+    for engine in ["flux", "argo"] {
+        let overlays = rendered(&with(&starter(), "", engine, "overlays"));
+        let flat = rendered(&with(&starter(), "", engine, "flat"));
+        let compared = compared(&overlays, &flat);
+        assert!(compared.notes.is_empty(), "{:?}", compared.notes);
+        assert!(
+            compared.environments.is_empty(),
+            "{:?}",
+            compared.environments
+        );
+        // So that nothing else is shown to be equal to nothing.
+        assert_ne!(overlays, flat);
+        let empty = self::compared(&Tree::new(), &flat);
+        assert_eq!(empty.environments.len(), 3);
+    }
+}
+
+#[test]
+fn what_flux_waits_for_is_of_an_earlier_wave() {
+    let flux = rendered(&starter());
+    let argo = rendered(&with(&starter(), "", "argo", "overlays"));
+    let mut pairs = 0;
+    for environment in ["test", "stage", "prod"] {
+        let waves = waves(&argo, environment);
+        for object in cluster_objects(&flux, environment) {
+            let name = object.name();
+            let first = object.node.at_keys(&["spec", "dependsOn"]);
+            for first in first.and_then(Node::as_sequence).unwrap_or_default() {
+                let first = first.get("name").and_then(Node::as_str).unwrap();
+                assert!(
+                    waves[first].iter().max() < waves[name].iter().min(),
+                    "{environment}: {name} waits for {first}: {waves:?}"
+                );
+                pairs += 1;
+            }
+        }
+    }
+    assert!(pairs > 5);
+}
+
+/// The waves of each claim's Applications.
+fn waves(tree: &Tree, environment: &str) -> BTreeMap<String, Vec<i64>> {
+    let mut waves: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for object in cluster_objects(tree, environment) {
+        let wave = ["metadata", "annotations", "argocd.argoproj.io/sync-wave"];
+        let Some(wave) = object.node.at_keys(&wave).and_then(Node::as_str) else {
+            continue;
+        };
+        let name = object.name().strip_suffix(&format!("-{environment}"));
+        let claim = name.unwrap_or_default().trim_end_matches("-chart");
+        let wave = wave.parse().unwrap();
+        waves.entry(claim.to_string()).or_default().push(wave);
+    }
+    waves
+}
+
+fn cluster_objects(tree: &Tree, environment: &str) -> Vec<Object> {
+    let folder = TreePath::new(&format!("clusters/{environment}")).unwrap();
+    objects(&tree.folder(&folder))
+}
+
+fn compared(before: &Tree, after: &Tree) -> Comparison {
+    let root = TreePath::root();
+    let side = |files| Side {
+        files,
+        root: &root,
+        name: "a side",
+        origins: None,
+    };
+    let environment = |part: &TreePath| {
+        let environment = part.parts().nth(1).filter(|it| !it.starts_with("base"));
+        environment.map(str::to_string)
+    };
+    compare(
+        &side(before),
+        &side(after),
+        &environment,
+        &Salt::new(b"salt"),
+    )
+}
+
+/// The objects of a tree's files; patches and kustomizations are none.
+fn objects(tree: &Tree) -> Vec<Object> {
+    let is_object = |path: &TreePath| {
+        let no = ["-patch.yaml", "-delete.yaml", "kustomization.yaml"];
+        !no.iter().any(|it| path.name().ends_with(it))
+    };
+    let files = tree.iter().filter(|it| is_object(it.0));
+    let nodes = files.flat_map(|(path, bytes)| {
+        let text = std::str::from_utf8(bytes).unwrap();
+        parse(&Source::new(path.clone(), text)).unwrap()
+    });
+    nodes.map(Object::new).collect()
+}
+
+fn rendered(workspace: &Tree) -> Tree {
+    let compiled = compile(workspace, &Options::default());
+    let errors = compiled.diagnostics.has_errors();
+    assert!(!errors, "{:?}", compiled.diagnostics);
+    compiled.tree
+}
+
+const WORKSPACE: &str = "apiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: any}\n";
+const ENVIRONMENT: &str =
+    "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: any}\nspec:\n  engine: flux\n";
+
+/// A workspace with another engine and layout: in one environment, or in all.
+fn with(workspace: &Tree, environment: &str, engine: &str, layout: &str) -> Tree {
+    let mut tree = workspace.clone();
+    for (path, bytes) in workspace {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let is_meant = path.as_str().contains(environment) && !path.as_str().contains("/base/");
+        if path.name() == "environment.yaml" && is_meant {
+            let source = match engine {
+                "argo" => "\n  source: {url: 'https://git.example.com/platform.git'}",
+                _ => "",
+            };
+            let to = format!("engine: {engine}\n  layout: {layout}{source}\n");
+            put(
+                &mut tree,
+                path.as_str(),
+                &text.replace("engine: flux\n", &to),
+            );
+        }
+        // The release of one engine is not that of the other.
+        if path.as_str() == "overlays/prod/drift.yaml" && engine == "argo" {
+            let text = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: any}\n\
+                        spec: {syncPolicy: {automated: {allowEmpty: true}}}\n";
+            put(&mut tree, path.as_str(), text);
+        }
+        if path.as_str() == "overlays/prod/kustomization.yaml" && engine == "argo" {
+            let text = text.replace("kind: HelmRelease", "kind: Application");
+            put(&mut tree, path.as_str(), &text);
+        }
+    }
+    tree
+}
+
+fn starter() -> Tree {
+    workspace_below(Path::new(env!("CARGO_MANIFEST_DIR")))
+}
+
+fn workspace_below(root: &Path) -> Tree {
+    let mut tree = Tree::new();
+    for top in ["pleach.yaml", "environments", "overlays"] {
+        for path in yaml_files(&root.join(top)) {
+            let place = path.strip_prefix(root).unwrap().to_string_lossy();
+            put(&mut tree, &place, &std::fs::read_to_string(&path).unwrap());
+        }
+    }
+    tree
+}
+
+fn yaml_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = walkdir::WalkDir::new(folder)
+        .max_depth(3)
+        .sort_by_file_name();
+    let paths = entries.into_iter().map(|it| it.unwrap().into_path());
+    let is_yaml = |it: &PathBuf| it.extension().is_some_and(|it| it == "yaml");
+    let is_claim = |it: &PathBuf| !it.to_string_lossy().contains("/expected/");
+    paths.filter(|it| is_yaml(it) && is_claim(it)).collect()
+}
+
+fn put(tree: &mut Tree, path: &str, text: &str) {
+    tree.insert(TreePath::new(path).unwrap(), text.as_bytes());
+}

@@ -1,0 +1,474 @@
+//! OCI registries: a real one (Debian's `docker-registry`), and one that misbehaves as it is told to.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use pleach::chart::digest;
+use tempfile::TempDir;
+
+use super::place::{Place, archive, write};
+use super::server::{Answer, Asked, Server};
+
+/// A registry that runs until it is dropped.
+struct Registry {
+    address: String,
+    folder: TempDir,
+    process: Child,
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Registry {
+    /// `None`, and a word why, where there is no such program.
+    fn start(with_password: bool) -> Option<Registry> {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let address = format!("127.0.0.1:{port}");
+        let root = folder.path().display();
+        let mut settings = format!(
+            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
+             storage: {{filesystem: {{rootdirectory: {root}/data}}}}\nhttp: {{addr: '{address}'}}\n"
+        );
+        if with_password {
+            // `robot`, `s3cret`
+            let line = "robot:$2y$05$abcdefghijklmnopqrstuuLK7U1u6pVRmL7L1BBM2aS35PSZnDXlK\n";
+            write(&folder.path().join("htpasswd"), line);
+            settings += &format!("auth: {{htpasswd: {{realm: case, path: {root}/htpasswd}}}}\n");
+        }
+        write(&folder.path().join("settings.yml"), &settings);
+        let spawned = Command::new("docker-registry")
+            .args(["serve", "settings.yml"])
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(process) = spawned else {
+            println!("skipped: there is no docker-registry here");
+            return None;
+        };
+        let registry = Registry {
+            address,
+            folder,
+            process,
+        };
+        for _ in 0..200 {
+            if TcpStream::connect(&registry.address).is_ok() {
+                return Some(registry);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the registry does not come up");
+    }
+
+    fn charts(&self) -> String {
+        format!("oci://{}/acme/charts", self.address)
+    }
+
+    fn tag(&self, name: &str, version: &str) -> PathBuf {
+        let repositories = self
+            .folder
+            .path()
+            .join("data/docker/registry/v2/repositories");
+        repositories.join(format!("acme/charts/{name}/_manifests/tags/{version}"))
+    }
+
+    /// Publishes `app` in this version.
+    fn publish(&self, place: &Place, version: &str) -> String {
+        chart(place, version);
+        place.run(&["publish", "chart", "charts/app", &self.charts()], 0)
+    }
+}
+
+fn chart(place: &Place, version: &str) {
+    place.write(
+        "charts/app/Chart.yaml",
+        &format!("apiVersion: v2\nname: app\nversion: {version}\n"),
+    );
+    place.write(
+        "charts/app/values.yaml",
+        &format!("image: {{tag: app-{version}}}\n"),
+    );
+    place.write("charts/app/values-production.yaml", "replicas: 3\n");
+    place.write("charts/app/templates/a.yaml", "");
+}
+
+#[test]
+fn what_is_published_is_pulled_by_tag_by_range_and_by_digest() {
+    let Some(registry) = Registry::start(false) else {
+        return;
+    };
+    let place = Place::new();
+    let published = registry.publish(&place, "1.0.0");
+    registry.publish(&place, "1.1.0+b.1");
+    registry.publish(&place, "2.0.0-rc.1");
+    let manifest = published.trim().rsplit('@').next().unwrap().to_string();
+    place.claim("exact", &registry.charts(), "app", "1.0.0");
+    place.claim("range", &registry.charts(), "app", ">=1.0.0");
+    place.write(
+        "environments/test/digest.yaml",
+        &format!(
+            "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: digest}}\nspec:\n  namespace: digest\n  source: OCIRepository\n  \
+             chart: {{repository: '{}', name: app, digest: '{manifest}'}}\n",
+            registry.charts()
+        ),
+    );
+    let told = place.run(&["vendor"], 0);
+    for line in [
+        "app 1.0.0 → 1.0.0",
+        "app >=1.0.0 → 1.1.0+b.1",
+        &format!("app {manifest} → 1.0.0"),
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    assert_eq!(place.cached(), 2);
+    let lock = place.lock();
+    place.run(&["vendor"], 0);
+    assert_eq!(place.lock(), lock);
+    place.run(&["vendor", "--check"], 0);
+    place.run(&["render", "--strict"], 0);
+    let source = place.read("deploy/infrastructure/test/digest/ocirepository.yaml");
+    assert!(
+        source.contains(&format!("ref:\n    digest: {manifest}\n")),
+        "{source}"
+    );
+}
+
+#[test]
+fn a_version_is_published_once() {
+    let Some(registry) = Registry::start(false) else {
+        return;
+    };
+    let place = Place::new();
+    let dry = [
+        "publish",
+        "chart",
+        "charts/app",
+        &registry.charts(),
+        "--dry-run",
+    ];
+    chart(&place, "1.0.0");
+    assert!(place.run(&dry, 0).contains("would be pushed"));
+    let published = registry.publish(&place, "1.0.0");
+    assert!(
+        registry
+            .publish(&place, "1.0.0")
+            .contains("has this chart already")
+    );
+    place.write("charts/app/values.yaml", "image: {tag: other}\n");
+    let again = ["publish", "chart", "charts/app", &registry.charts()];
+    let told = place.run(&again, 1);
+    assert!(
+        told.contains("published-version") && told.contains("other content: `values.yaml`"),
+        "{told}"
+    );
+    assert!(told.contains("charts/app/Chart.yaml:3:10"), "{told}");
+    assert_ne!(
+        place.run(
+            &[
+                "publish",
+                "chart",
+                "charts/app",
+                &registry.charts(),
+                "--force"
+            ],
+            0
+        ),
+        published
+    );
+}
+
+#[test]
+fn a_tag_that_vanished_is_told_and_a_pin_does_without_it() {
+    let Some(registry) = Registry::start(false) else {
+        return;
+    };
+    let place = Place::new();
+    registry.publish(&place, "1.0.0");
+    registry.publish(&place, "1.1.0");
+    place.claim("app", &registry.charts(), "app", "1.0.0");
+    place.run(&["vendor"], 0);
+    fs::remove_dir_all(registry.tag("app", "1.0.0")).unwrap();
+    fs::remove_dir_all(place.cache()).unwrap();
+    place.run(&["vendor"], 0);
+    let told = place.run(&["vendor", "--update"], 1);
+    assert!(
+        told.contains("has no version `1.0.0` of `app`") && told.contains("1.1.0"),
+        "{told}"
+    );
+    assert!(place.lock().contains("version: 1.0.0\n"));
+}
+
+#[test]
+fn passwords_come_from_where_docker_and_helm_keep_them() {
+    let Some(registry) = Registry::start(true) else {
+        return;
+    };
+    let place = Place::new();
+    chart(&place, "1.0.0");
+    let publish = ["publish", "chart", "charts/app", &registry.charts()];
+    let told = place.run(&publish, 1);
+    let help = format!("docker login {}", registry.address);
+    assert!(
+        told.contains("access-denied") && told.contains(&help),
+        "{told}"
+    );
+    let auths = |auth: &str| {
+        format!(
+            "{{\n\t\"auths\": {{\"{}\": {{\"auth\": \"{auth}\"}}}}\n}}\n",
+            registry.address
+        )
+    };
+    place.write_home(".docker/config.json", &auths("cm9ib3Q6d3Jvbmc="));
+    assert!(place.run(&publish, 1).contains("access-denied"));
+    place.write_home(".docker/config.json", &auths("cm9ib3Q6czNjcmV0"));
+    place.run(&publish, 0);
+    place.claim("app", &registry.charts(), "app", "^1");
+    place.run(&["vendor"], 0);
+    fs::remove_dir_all(place.home().join(".docker")).unwrap();
+    assert!(
+        place
+            .run(&["vendor", "--update"], 1)
+            .contains("access-denied")
+    );
+    place.write_home(
+        ".config/helm/registry/config.json",
+        &auths("cm9ib3Q6czNjcmV0"),
+    );
+    place.run(&["vendor", "--update"], 0);
+    fs::remove_dir_all(place.home().join(".config")).unwrap();
+    let helpers = format!(
+        "{{\"credHelpers\": {{\"{}\": \"case\"}}}}",
+        registry.address
+    );
+    place.write_home(".docker/config.json", &helpers);
+    assert!(
+        place
+            .run(&["vendor", "--update"], 1)
+            .contains("docker-credential-case")
+    );
+    helper(&place, &registry.address);
+    place.run(&["vendor", "--update"], 0);
+}
+
+/// A program that knows the password of one registry, as Docker asks for it.
+fn helper(place: &Place, address: &str) {
+    let text = format!(
+        "#!/bin/sh\nread -r host || true\n[ \"$host\" = '{address}' ] || {{ echo 'credentials not found in native keychain'; exit 1; }}\n\
+         echo '{{\"ServerURL\": \"{address}\", \"Username\": \"robot\", \"Secret\": \"s3cret\"}}'\n"
+    );
+    place.write_home("bin/docker-credential-case", &text);
+    let file = place.home().join("bin/docker-credential-case");
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn helm_pulls_what_pleach_pushed_and_the_other_way_round() {
+    let place = Place::new();
+    let helm = |arguments: &[&str]| {
+        let output = place.command("helm").args(arguments).output().unwrap();
+        assert!(
+            output.status.success(),
+            "helm {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    if place.command("helm").arg("version").output().is_err() {
+        println!("skipped: there is no helm here");
+        return;
+    }
+    let Some(registry) = Registry::start(false) else {
+        return;
+    };
+    registry.publish(&place, "1.0.0+a");
+    let address = format!("{}/app", registry.charts());
+    helm(&["pull", &address, "--version", "1.0.0+a", "--plain-http"]);
+    place.run(&["publish", "chart", "charts/app", "-o", "own.tgz"], 0);
+    let read = |name: &str| fs::read(place.root().join(name)).unwrap();
+    assert_eq!(read("app-1.0.0+a.tgz"), read("own.tgz"));
+    helm(&["lint", "own.tgz"]);
+    chart(&place, "1.1.0");
+    helm(&["package", "charts/app"]);
+    helm(&["push", "app-1.1.0.tgz", &registry.charts(), "--plain-http"]);
+    assert!(
+        registry
+            .publish(&place, "1.1.0")
+            .contains("has this chart already")
+    );
+    place.claim("app", &registry.charts(), "app", "1.1.0");
+    place.run(&["vendor", "--copies"], 0);
+    assert_eq!(read("vendor/charts/app-1.1.0.tgz"), read("app-1.1.0.tgz"));
+}
+
+#[test]
+fn an_archive_is_packed_to_the_same_bytes_whenever_it_is_made() {
+    let place = Place::new();
+    chart(&place, "1.0.0");
+    place.write("charts/app/.helmignore", "*.swp\n");
+    place.write("charts/app/a.swp", "");
+    place.run(&["publish", "chart", "charts/app", "-o", "one.tgz"], 0);
+    let file = fs::File::options()
+        .write(true)
+        .open(place.root().join("charts/app/values.yaml"))
+        .unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    fs::write(place.root().join("charts/app/b.swp"), "").unwrap();
+    place.run(
+        &[
+            "-C",
+            "charts/app",
+            "publish",
+            "chart",
+            ".",
+            "-o",
+            "../../two.tgz",
+        ],
+        0,
+    );
+    let read = |name: &str| fs::read(place.root().join(name)).unwrap();
+    assert_eq!(read("one.tgz"), read("two.tgz"));
+}
+
+#[test]
+fn a_chart_that_helm_would_refuse_is_refused() {
+    let place = Place::new();
+    let publish = ["publish", "chart", "charts/app", "-o", "a.tgz"];
+    assert!(
+        place
+            .run(&publish, 2)
+            .contains("there is no chart `charts/app`")
+    );
+    place.write("charts/app/values.yaml", "a: [\n");
+    assert!(
+        place
+            .run(&publish, 1)
+            .contains("`charts/app` has no `Chart.yaml`")
+    );
+    place.write(
+        "charts/app/Chart.yaml",
+        "name: App\nversion: 1.0\ntype: app\nkubeVersion: new\ndependencies: [{name: b}]\n",
+    );
+    let told = place.run(&publish, 1);
+    for words in [
+        "`apiVersion` is `v2`",
+        "`App` is no name of a chart",
+        "`1.0` is no whole version",
+        "`application` or a `library`, not `app`",
+        "`new` is no range",
+        "depends on `b`, which is not in `charts/`",
+        "charts/app/values.yaml:2:1",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!place.root().join("a.tgz").exists());
+}
+
+/// A registry of `acme/charts/app` 1.0.0 that asks for a token, lists its tags in two pages, and gives the layer that it is told to.
+fn misbehaving(layer: Vec<u8>) -> Server {
+    let named = archive("app", "1.0.0");
+    let config = b"{\"name\":\"app\",\"version\":\"1.0.0\"}".to_vec();
+    let manifest = format!(
+        "{{\"schemaVersion\":2,\"config\":{{\"digest\":\"{}\"}},\"layers\":[{{\"mediaType\":\
+         \"application/vnd.cncf.helm.chart.content.v1.tar+gzip\",\"digest\":\"{}\",\"size\":{}}}]}}",
+        digest(&config),
+        digest(&named),
+        named.len()
+    );
+    let (blob, base) = (
+        format!("/v2/acme/charts/app/blobs/{}", digest(&named)),
+        "/v2/acme/charts/app",
+    );
+    Server::start(move |asked: &Asked| {
+        let host = &asked.headers["host"];
+        if asked.path.starts_with("/token?") {
+            return match asked
+                .path
+                .contains("scope=repository%3Aacme%2Fcharts%2Fapp%3Apull&service=case")
+            {
+                true => Answer::ok("{\"token\": \"t0ken\"}"),
+                false => Answer::status(400),
+            };
+        }
+        if asked.authorization() != Some("Bearer t0ken") {
+            let challenge = format!(
+                "Bearer realm=\"http://{host}/token\",service=\"case\",scope=\"repository:acme/charts/app:pull\""
+            );
+            return Answer::status(401).with("WWW-Authenticate", challenge);
+        }
+        match asked.path.strip_prefix(base).unwrap_or("") {
+            "/tags/list?n=1000" => Answer::ok("{\"tags\": [\"latest\", \"0.9.0\"]}").with(
+                "Link",
+                format!("<{base}/tags/list?n=1000&last=0.9.0>; rel=\"next\""),
+            ),
+            "/tags/list?n=1000&last=0.9.0" => Answer::ok("{\"tags\": [\"1.0.0\"]}"),
+            "/manifests/1.0.0" => Answer::ok(manifest.clone()),
+            _ if asked.path == blob => Answer::ok(layer.clone()),
+            _ => Answer::status(404),
+        }
+    })
+}
+
+#[test]
+fn tokens_are_fetched_and_tags_read_page_by_page() {
+    let server = misbehaving(archive("app", "1.0.0"));
+    let place = Place::with_claim(
+        &format!("oci://{}/acme/charts", server.address),
+        "app",
+        ">0.5",
+    );
+    assert!(place.run(&["vendor"], 0).contains("→ 1.0.0"));
+    let tokens = server
+        .asked()
+        .into_iter()
+        .filter(|it| it.path.starts_with("/token"));
+    assert_eq!(tokens.count(), 1);
+}
+
+#[test]
+fn a_tampered_layer_is_refused() {
+    let server = misbehaving(archive("app", "1.0.0-tampered"));
+    let place = Place::with_claim(
+        &format!("oci://{}/acme/charts", server.address),
+        "app",
+        "1.0.0",
+    );
+    let told = place.run(&["vendor"], 1);
+    assert!(
+        told.contains("wrong-digest") && told.contains("another layer than it names"),
+        "{told}"
+    );
+    assert_eq!((place.cached(), place.lock().as_str()), (0, ""));
+}
+
+#[test]
+fn an_archive_in_the_cache_that_was_changed_is_pulled_again() {
+    let server = misbehaving(archive("app", "1.0.0"));
+    let place = Place::with_claim(
+        &format!("oci://{}/acme/charts", server.address),
+        "app",
+        "1.0.0",
+    );
+    place.run(&["vendor"], 0);
+    let folder = place.cache().join("charts");
+    let file = fs::read_dir(folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    fs::write(&file, "tampered").unwrap();
+    place.run(&["vendor"], 0);
+    assert_eq!(fs::read(&file).unwrap(), archive("app", "1.0.0"));
+}

@@ -1,0 +1,125 @@
+//! A small HTTP server on loopback that says what a test wants it to say, and notes what it was asked.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// What was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    /// Names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+impl Asked {
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.headers.get("authorization").map(String::as_str)
+    }
+}
+
+/// What is answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    /// Hang up after so many bytes of the body.
+    pub(crate) cut: Option<usize>,
+}
+
+impl Answer {
+    pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Answer {
+        Answer {
+            status: 200,
+            body: body.into(),
+            ..Answer::default()
+        }
+    }
+
+    pub(crate) fn status(status: u16) -> Answer {
+        Answer {
+            status,
+            ..Answer::default()
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Answer {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+pub(crate) struct Server {
+    /// `127.0.0.1:port`
+    pub(crate) address: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Server {
+    /// Serves until the test's process ends.
+    pub(crate) fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (noted, answer) = (asked.clone(), Arc::new(answer));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (noted, answer) = (noted.clone(), answer.clone());
+                std::thread::spawn(move || serve(stream, &noted, &*answer));
+            }
+        });
+        Server { address, asked }
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// How often a path was asked for.
+    pub(crate) fn count(&self, path: &str) -> usize {
+        self.asked().iter().filter(|it| it.path == path).count()
+    }
+}
+
+fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Answer) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut line = String::new();
+    if reader.read_line(&mut line).is_err() || line.is_empty() {
+        return;
+    }
+    let path = line.split(' ').nth(1).unwrap_or("").to_string();
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        match line.trim().split_once(':') {
+            Some((name, value)) => headers.insert(name.to_lowercase(), value.trim().to_string()),
+            None => break,
+        };
+    }
+    let length = headers.get("content-length").and_then(|it| it.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).unwrap();
+    let asked = Asked { path, headers };
+    noted.lock().unwrap().push(asked.clone());
+    let Answer {
+        status,
+        headers,
+        body,
+        cut,
+    } = answer(&asked);
+    let mut head = format!(
+        "HTTP/1.1 {status} Said\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let sent = &body[..cut.unwrap_or(body.len()).min(body.len())];
+    let _ = stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(b"\r\n"))
+        .and_then(|()| stream.write_all(sent));
+}
