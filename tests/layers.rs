@@ -105,14 +105,23 @@ const ROOMS: &[(&str, &[&str])] = &[
     // `emit` for whose a file is: what pleach wrote is no input.
     (
         "affected",
-        &["tree", "diag", "yaml", "template", "chart", "load", "emit"],
+        &[
+            "tree",
+            "diag",
+            "yaml",
+            "template",
+            "chart",
+            "kustomize",
+            "load",
+            "emit",
+        ],
     ),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
         &[
             "tree", "diag", "yaml", "object", "diff", "topology", "danger", "compare", "promote",
-            "matrix", "emit",
+            "matrix", "affected", "emit",
         ],
     ),
     ("disk", &["tree", "diag", "emit"]),

@@ -7,11 +7,15 @@
 mod documents;
 mod elsewhere;
 mod kinds;
+mod kustomizations;
 mod links;
+
+pub use kustomizations::kustomizations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::load::{self, BASE, Scope, WORKSPACE, Workspace, environment_folder};
+pub use crate::load::BASE;
+use crate::load::{self, Scope, WORKSPACE, Workspace, environment_folder};
 use crate::tree::{Changes, Files, ReadSet, TreePath};
 
 /// What of an environment is touched.

@@ -1,5 +1,6 @@
 //! Diagnostics, plans and changes to text; one file a format.
 
+mod affected;
 mod changes;
 mod changes_json;
 mod human;
@@ -11,6 +12,7 @@ mod summary;
 mod unified;
 mod words;
 
+pub use affected::{affected_json, affected_matrix, affected_names};
 pub use changes::changes;
 pub use changes_json::changes_json;
 pub use human::human;

@@ -10,8 +10,10 @@ mod changes;
 mod index;
 mod objects;
 mod revision;
+mod stage;
 
 pub use revision::Revision;
+pub use stage::Staged;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -58,24 +60,6 @@ impl Repository {
     /// The commit that two revisions last had in common, if there is one.
     pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, DiskError> {
         Ok(git(&self.root, &["merge-base", "--", a, b])?.ok())
-    }
-
-    /// Puts files into the index as they stand in the work tree, also those that are gone.
-    pub fn stage(&self, paths: &[PathBuf]) -> Result<(), DiskError> {
-        for paths in paths.chunks(500) {
-            let mut add = command(&self.root);
-            add.args(["add", "--all", "--force", "--"]).args(paths);
-            let output = add
-                .output()
-                .map_err(DiskError::when("run", "git".as_ref()))?;
-            if !output.status.success() {
-                let words = String::from_utf8_lossy(&output.stderr).trim().to_string();
-                return Err(DiskError::when("stage", &self.root)(io::Error::other(
-                    words,
-                )));
-            }
-        }
-        Ok(())
     }
 
     /// What a git command prints here; `None` where it says no.
