@@ -21,6 +21,7 @@ mod emit;
 mod engines;
 mod examples;
 mod golden;
+mod hook;
 mod kubectl;
 mod kustomize;
 mod layers;

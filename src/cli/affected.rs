@@ -165,15 +165,22 @@ fn listed(
     Ok(([Arc::new(before), after], changes))
 }
 
-/// Files of which some can't be read: what they were before is not known.
+/// The side before, of which nothing is known but the names of files that are not the same: all that such a file holds has come,
+/// and of one that is gone there is no knowing what it held.
 struct Without {
     files: Shared,
     hidden: Changes,
 }
 
+impl Without {
+    fn is_hidden(&self, path: &TreePath) -> bool {
+        self.hidden.has(path) && path.name() != WORKSPACE
+    }
+}
+
 impl Files for Without {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        match self.hidden.has(path) && !path.name().is_empty() && path.name() != WORKSPACE {
+        match self.is_hidden(path) {
             true => Err(FilesError::Other("it has changed".to_string())),
             false => self.files.read(path),
         }
@@ -189,8 +196,8 @@ impl Files for Without {
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         match self.files.kind(path) {
-            // It was there before, or has come: there is no knowing.
-            Ok(None) if self.hidden.has(path) => Ok(Some(EntryKind::File)),
+            Ok(None) if self.is_hidden(path) => Ok(Some(EntryKind::File)),
+            Ok(Some(EntryKind::File)) if self.is_hidden(path) => Ok(None),
             kind => kind,
         }
     }
