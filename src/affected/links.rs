@@ -20,10 +20,7 @@ pub(super) fn search(search: &mut Search<'_>) {
                 referring.extend(references(side, &environment));
             }
         }
-        loop {
-            let Some(Touched::Claims(touched)) = search.found.environments.get(&environment) else {
-                break;
-            };
+        while let Some(Touched::Claims(touched)) = search.found.environments.get(&environment) {
             let is_new = |(name, to): &&(String, BTreeSet<String>)| {
                 !touched.contains(name) && !to.is_disjoint(touched)
             };
