@@ -58,7 +58,8 @@ pub struct Options {
     pub scope: Scope,
     /// Archives of charts, by digest.
     pub cache: Option<chart::Cache>,
-    /// Leaves the proof out, for who builds the written bytes anyway.
+    /// For who compares what is applied, and builds the bytes anyway: leaves the proof out, and of single claims the base, so that
+    /// their folders hold the objects as they are instead of patches.
     pub without_proof: bool,
 }
 
@@ -120,7 +121,10 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let scope = compose::whole_under_overlays(&files, &options.scope);
     let builtin = template::builtin();
     let (output, composed) = match load::load(&files, cache, builtin, &scope, &mut diagnostics) {
-        Some(repository) => {
+        Some(mut repository) => {
+            if options.without_proof && repository.is_partial() {
+                repository.bases.clear();
+            }
             let composed = run(&files, &repository, options, &mut diagnostics);
             (Some(repository.workspace.output.clone()), composed)
         }

@@ -91,6 +91,23 @@ impl Affected {
         }
     }
 
+    /// Adds a claim that several of the environments change to the others: who compares them says which ones stay behind.
+    pub fn add_exceptions(&mut self, environments: &[String]) {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for (name, touched) in &self.environments {
+            if let (Touched::Claims(claims), true) = (touched, name != BASE) {
+                claims
+                    .iter()
+                    .for_each(|it| *counts.entry(it.clone()).or_default() += 1);
+            }
+        }
+        for claim in counts.iter().filter(|it| *it.1 > 1).map(|it| it.0) {
+            environments
+                .iter()
+                .for_each(|it| self.touch_claim(it, claim));
+        }
+    }
+
     fn is_whole(&self, environment: &str) -> bool {
         self.environments.get(environment) == Some(&Touched::All)
     }

@@ -15,7 +15,7 @@ use super::{environment, salt};
 use crate::affected::affected as find_affected;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
-use crate::load::Workspace;
+use crate::load::{self, Workspace};
 use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
 use crate::{Compiled, Options, Scope, compile, compile_both};
 
@@ -173,7 +173,9 @@ fn affected(
     };
     let reads = |scope: &Scope| compile(&old, &options(scope.clone())).read_set;
     let changes = changes.within(&before.root);
-    let scope = find_affected([&old, &new], &changes, &reads).scope()?;
+    let mut found = find_affected([&old, &new], &changes, &reads);
+    found.add_exceptions(&load::environments(&new));
+    let scope = found.scope()?;
     let compiled = compile_both([&old, &new], &options(scope));
     // Nothing of what is touched is there on one side: that side renders to nothing of it.
     Some(compiled.map(|it| Some(it.unwrap_or_default())))
