@@ -109,12 +109,26 @@ const ROOMS: &[(&str, &[&str])] = &[
         "case",
         &["tree", "diag", "yaml", "chart", "emit", "load", "compare"],
     ),
+    // `emit` for whose a file is: what pleach wrote is no input.
+    (
+        "affected",
+        &[
+            "tree",
+            "diag",
+            "yaml",
+            "template",
+            "chart",
+            "kustomize",
+            "load",
+            "emit",
+        ],
+    ),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
         &[
             "tree", "diag", "yaml", "object", "diff", "topology", "danger", "compare", "promote",
-            "matrix", "emit",
+            "matrix", "affected", "emit",
         ],
     ),
     ("disk", &["tree", "diag", "emit"]),
@@ -139,6 +153,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "matrix",
             "case",
             "emit",
+            "affected",
             "report",
             "disk",
             "net",

@@ -9,7 +9,7 @@ use super::{Global, Outcome, cache, output, test};
 use crate::disk::read_output;
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
-use crate::{Options, compile};
+use crate::{Options, Scope, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,8 +23,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let compiled = compile(
         &session.files,
         &Options {
-            environments: environments.clone(),
+            scope: Scope::of(environments),
             cache: cache::open(global),
+            ..Options::default()
         },
     );
     let (is_human, mut found) = (global.format == Format::Human, compiled.diagnostics.clone());
@@ -48,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
-        &arguments.selection.of(read_output(&folder)?, &compiled),
+        &compiled.covered(read_output(&folder)?),
         false,
     );
     if is_human && !plan.is_clean() {

@@ -2,12 +2,14 @@
 //!
 //! Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it (flags, files, the system).
 
+mod affected;
 mod build;
 mod cache;
 mod check;
 mod compare;
 mod completions;
 mod diff;
+mod hook;
 mod init;
 mod kinds;
 mod matrix;
@@ -110,6 +112,10 @@ enum Command {
     Vendor(vendor::Arguments),
     /// Pack charts and push them to a registry
     Publish(publish::Arguments),
+    /// Say which environments, claims and kustomizations a change touches
+    Affected(affected::Arguments),
+    /// Check what is staged, before it is committed
+    Hook(hook::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
     /// Make something new in the workspace: a claim kind
@@ -148,6 +154,8 @@ pub fn run() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments, &global),
         Command::Vendor(arguments) => vendor::run(&arguments, &global),
         Command::Publish(arguments) => publish::run(&arguments, &global),
+        Command::Affected(arguments) => affected::run(&arguments, &global),
+        Command::Hook(arguments) => hook::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
         Command::New(arguments) => new::run(&arguments, &global),
         Command::Test(arguments) => test::run(&arguments, &global),

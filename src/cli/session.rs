@@ -72,6 +72,19 @@ impl Session<'_> {
         }))
     }
 
+    /// The workspace's path below a folder above it.
+    pub(super) fn below(&self, folder: &Path) -> Result<TreePath> {
+        let below = self.files.root().strip_prefix(folder).ok();
+        let below = below.and_then(Path::to_str).and_then(TreePath::new);
+        below.with_context(|| {
+            format!(
+                "`{}` is not below `{}`",
+                self.root.display(),
+                folder.display()
+            )
+        })
+    }
+
     /// `pleach.yaml`, which runs lock.
     pub(super) fn workspace_file(&self) -> PathBuf {
         self.root.join(WORKSPACE)

@@ -9,7 +9,7 @@ use crate::diag::Source;
 use crate::load::is_base;
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::{Node, parse_one, to_claims_form};
-use crate::{Compiled, Options, compile};
+use crate::{Compiled, Options, Scope, compile};
 
 /// What some environments render to; `None` where the workspace has faults, which are told.
 pub(super) fn rendered(
@@ -18,8 +18,9 @@ pub(super) fn rendered(
     environments: &[String],
 ) -> Option<Compiled> {
     let options = Options {
-        environments: environments.to_vec(),
+        scope: Scope::of(environments),
         cache: cache::open(session.global),
+        ..Options::default()
     };
     let compiled = compile(files, &options);
     let found = session.report(&compiled.diagnostics);

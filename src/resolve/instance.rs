@@ -428,7 +428,8 @@ fn with_dependencies(
     };
     for entry in value.as_sequence().unwrap_or_default() {
         let name = entry.as_str().unwrap_or("");
-        if names.contains(name) && name != instance.name {
+        let is_there = names.contains(name) || repository.is_partial();
+        if is_there && name != instance.name {
             instance.depends_on.insert(name.to_string());
         } else {
             let fault = Diagnostic::error(
