@@ -659,7 +659,8 @@ mod tests {
     #[test]
     fn the_built_in_kinds_name_nothing_that_is_not_there() {
         let builtin = crate::template::builtin();
-        let folders = folders(&Tree::new(), builtin, None, &mut Diagnostics::default());
+        let nothing = Tree::new();
+        let folders = folders(&nothing, builtin, None, &mut Diagnostics::default());
         assert!(!folders.is_empty());
         for folder in folders {
             let mut templates = Templates::default();
