@@ -123,7 +123,7 @@ def run(command, root, codes=(0,)):
 
 
 def git(root, *arguments):
-    command = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.org", "-c", "commit.gpgsign=false", *arguments]
+    command = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.org", "-c", "commit.gpgsign=false", "-c", "gc.auto=0", *arguments]
     run(command, root)
 
 
