@@ -28,7 +28,11 @@ fn example_claims_render_in_every_form() {
     }
     let claims = examples.join("claims");
     let mut workspaces = vec![workspace_below(&examples.join("workspace"))];
-    for kind in ["kubernetes-altinity-operator", "clickhouse-kubernetes"] {
+    for kind in [
+        "kubernetes-altinity-operator",
+        "clickhouse-kubernetes",
+        "chronik-cluster",
+    ] {
         let files = yaml_files(&claims.join(kind)).into_iter();
         workspaces.extend(files.map(|it| workspace_of(&[it])));
     }

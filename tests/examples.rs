@@ -50,10 +50,15 @@ const REFUSED: [(&str, &str, &[&str]); 7] = [
 #[test]
 fn example_claims_render() {
     let Some(examples) = examples() else { return };
-    for folder in ["kubernetes-altinity-operator", "clickhouse-kubernetes"] {
+    let folders = [
+        "kubernetes-altinity-operator",
+        "clickhouse-kubernetes",
+        "chronik-cluster",
+    ];
+    for folder in folders {
         for path in claims(&examples.join(folder)) {
             let text = fs::read_to_string(&path).unwrap();
-            let environment = metadata(&text, "env").expect("the claim names its environment");
+            let environment = environment(&path, &text);
             let mut tree = workspace();
             put(
                 &mut tree,
@@ -62,6 +67,13 @@ fn example_claims_render() {
             );
             let compiled = compile(&tree, &Options::default());
             assert_no_errors(&path, &compiled);
+            let said = compiled.diagnostics.iter().map(|it| it.code);
+            assert!(
+                said.clone().all(|it| it == "crd-not-provided"),
+                "{}: {:?}",
+                path.display(),
+                said.collect::<Vec<_>>()
+            );
             assert!(
                 !compiled.tree.is_empty(),
                 "{} gives nothing",
@@ -174,6 +186,13 @@ fn workspace() -> Tree {
 
 fn put(tree: &mut Tree, path: &str, text: &str) {
     tree.insert(TreePath::new(path).unwrap(), text.as_bytes());
+}
+
+/// The environment that a claim names, else the one that its file is called after, else `test`.
+fn environment(path: &Path, text: &str) -> String {
+    let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+    let stem = Some(stem).filter(|it| ["test", "stage", "prod"].contains(&&**it));
+    metadata(text, "env").or(stem).unwrap_or("test".to_string())
 }
 
 fn metadata(text: &str, key: &str) -> Option<String> {

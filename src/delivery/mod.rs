@@ -156,7 +156,7 @@ pub fn lower(
         first: lowered.first.into_iter().map(Object::new).collect(),
         services: lowered.services,
         roots: lowered.roots,
-        namespaces: lowered.namespaces,
+        namespaces: &lowered.namespaces | &instance.namespaces,
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
         depends_on: &instance.depends_on | &manifest.refers_to,

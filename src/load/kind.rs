@@ -42,6 +42,8 @@ pub struct ClaimKind {
     pub lookups: Vec<Lookup>,
     /// An expression: the claims that must be ready first, by name.
     pub depends_on: Option<String>,
+    /// Expression that gives the namespaces that must be there, whoever makes them.
+    pub namespaces: Option<String>,
     /// CRDs that a claim brings.
     pub provides: Vec<Capability>,
     /// CRDs that a claim needs.
@@ -347,6 +349,7 @@ impl Compiler<'_, '_> {
             references: sequence(spec, "references").iter().map(reference).collect(),
             lookups: self.lookups(spec),
             depends_on: self.expression("dependsOn", spec.get("dependsOn")),
+            namespaces: self.expression("namespaces", spec.get("namespaces")),
             provides: self.capabilities(spec, "provides"),
             requires: self.capabilities(spec, "requires"),
             files: sequence(spec, "files")
