@@ -81,6 +81,10 @@ fn find_kind(
             ))
         });
     }
+    let other = named
+        .clone()
+        .flat_map(|it| &it.other_versions)
+        .find(|it| it.0 == version);
     let versions: Vec<&str> = named
         .clone()
         .flat_map(|it| it.api_versions.iter().map(String::as_str))
@@ -94,7 +98,10 @@ fn find_kind(
                 format!("`{name}` has no version `{version}`"),
             )
             .at(api_version);
-            fault.help(format!("write `apiVersion: {}`", versions.join("` or `")))
+            match other {
+                Some((_, words)) => fault.help(words.as_str()),
+                None => fault.help(format!("write `apiVersion: {}`", versions.join("` or `"))),
+            }
         })
 }
 

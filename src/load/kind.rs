@@ -22,6 +22,8 @@ pub struct ClaimKind {
     pub api_versions: Vec<String>,
     /// Other names of the kind.
     pub aliases: Vec<String>,
+    /// APIs of the same name that it is not, and what is said of each.
+    pub other_versions: Vec<(String, String)>,
     /// How fields may be spelt.
     pub spelling: Spelling,
     /// What it is for, in one or two sentences; empty where nothing is said.
@@ -328,6 +330,7 @@ impl Compiler<'_, '_> {
             name: self.kind.to_string(),
             api_versions: words("apiVersions"),
             aliases: words("aliases"),
+            other_versions: pairs(spec, "otherVersions"),
             spelling: if text("spelling") == Some("protojson") {
                 Spelling::Protojson
             } else {
@@ -515,6 +518,19 @@ fn sequence<'a>(node: &'a Node, key: &str) -> &'a [Node] {
     node.get(key)
         .and_then(Node::as_sequence)
         .unwrap_or_default()
+}
+
+/// The texts of a map, by their keys.
+fn pairs(node: &Node, key: &str) -> Vec<(String, String)> {
+    let entries = node
+        .get(key)
+        .and_then(Node::as_mapping)
+        .into_iter()
+        .flatten();
+    let pairs = entries.filter_map(|it| Some((it.key.as_str()?, it.value.as_str()?)));
+    pairs
+        .map(|it| (it.0.to_string(), it.1.to_string()))
+        .collect()
 }
 
 /// A claim's schema with what every claim has: `apiVersion`, `kind` and, where the kind says nothing of it, `metadata`.
