@@ -10,6 +10,7 @@
 mod api_verdicts;
 mod cases;
 mod charts;
+mod chronik;
 mod claims;
 mod cli;
 mod danger;
