@@ -31,6 +31,8 @@ pub mod compose;
 pub mod prove;
 pub mod promote;
 pub mod matrix;
+pub mod case;
+pub mod affected;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
@@ -40,24 +42,33 @@ pub mod net;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compare::{Claim, Origin, Origins};
-use compose::{Composition, Data, Delivered, Expected, Form};
+use compose::{Composition, Data, Delivered, Expected, Form, Interface};
+pub use load::Scope;
+
 use diag::{Diagnostics, each};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
+
+/// The folders of the tree in which environments have folders of their own.
+const GROUPS: [&str; 3] = ["clusters", "infrastructure", "apps"];
 
 /// What to compile.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The environments to render; all of them where none is named.
-    pub environments: Vec<String>,
+    /// What to render.
+    pub scope: Scope,
     /// Archives of charts, by digest.
     pub cache: Option<chart::Cache>,
+    /// For who compares what is applied, and builds the bytes anyway: leaves the proof out, and of single claims the base, so that
+    /// their folders hold the objects as they are instead of patches.
+    pub without_proof: bool,
 }
 
 /// A workspace's tree, and all that was found on the way to it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Compiled {
     /// The files to be written, by their paths below the output folder. Empty where there are errors.
     pub tree: Tree,
@@ -69,8 +80,46 @@ pub struct Compiled {
     pub origins: Origins,
     /// What was read.
     pub read_set: ReadSet,
+    /// What was compiled: what was asked for, and all of an environment where an overlay may mix its claims.
+    pub scope: Scope,
+    /// The folders of what environments share, as far as they were compiled.
+    pub bases: Vec<&'static str>,
+    /// What the rest of an environment sees of the claims of it that were compiled without the rest.
+    pub interfaces: BTreeMap<(String, String), Interface>,
     /// What is to be said.
     pub diagnostics: Diagnostics,
+}
+
+impl Compiled {
+    /// Whether a file of the output folder belongs to what was compiled: what else stands there is neither compared nor removed.
+    pub fn covers(&self, file: &TreePath) -> bool {
+        if self.scope.is_whole() {
+            return true;
+        }
+        let is_place = |it: &TreePath| file == it || file.below(it).is_some();
+        if self.tree.get(file).is_some() || self.places.iter().any(is_place) {
+            return true;
+        }
+        let mut parts = file.parts();
+        let (group, folder, claim) = (parts.next(), parts.next().unwrap_or(""), parts.next());
+        match claim.filter(|_| group != Some("clusters")) {
+            // What claims have together stands elsewhere, each file for itself.
+            _ if !group.is_some_and(|it| GROUPS.contains(&it)) => false,
+            Some(claim) if load::is_base(folder) => {
+                self.bases.contains(&folder) && self.scope.has_base_claim(claim)
+            }
+            Some(claim) => self.scope.has(folder) && self.scope.has_claim(folder, claim),
+            None => self.scope.has(folder) && !self.scope.is_partial(folder),
+        }
+    }
+
+    /// The part of a standing tree that it covers.
+    pub fn covered(&self, standing: Tree) -> Tree {
+        let files = standing.iter().filter(|it| self.covers(it.0));
+        files
+            .map(|(path, bytes)| (path.clone(), bytes.clone()))
+            .collect()
+    }
 }
 
 /// Compiles the workspace at the root of `files` to its tree.
@@ -80,58 +129,135 @@ pub struct Compiled {
 pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let files = Recorded::new(files);
     let mut diagnostics = Diagnostics::default();
-    let builtin = template::builtin();
     let cache = options.cache.clone();
-    let mut origins = Vec::new();
-    let ((tree, places), output) = match load::load(&files, cache, &builtin, &mut diagnostics) {
-        Some(repository) => (
-            run(&files, &repository, options, &mut origins, &mut diagnostics),
-            Some(repository.workspace.output.clone()),
-        ),
-        None => (Default::default(), None),
+    let scope = whole_where_mixed(&files, &options.scope);
+    let builtin = template::builtin();
+    let (output, composed) = match load::load(&files, cache, builtin, &scope, &mut diagnostics) {
+        Some(mut repository) => {
+            if options.without_proof && repository.is_partial() {
+                repository.bases.clear();
+            }
+            let composed = run(&files, &repository, options, &mut diagnostics);
+            (Some(repository.workspace.output.clone()), composed)
+        }
+        None => (None, None),
     };
     diagnostics.tidy();
+    let composed = composed.unwrap_or_default();
     Compiled {
-        tree: if diagnostics.has_errors() {
-            Tree::new()
-        } else {
-            tree
+        tree: match diagnostics.has_errors() {
+            true => Tree::new(),
+            false => composed.tree,
         },
         output,
-        places,
-        origins: origins.into_iter().collect(),
+        places: composed.places,
+        origins: composed.origins.into_iter().collect(),
         read_set: files.finish(),
+        scope,
+        bases: composed.bases,
+        interfaces: composed.interfaces,
         diagnostics,
     }
+}
+
+/// Compiles two states of a workspace, of each only what `scope` asks for and the state has; `None` where that is nothing.
+///
+/// Of an environment of which only some claims are asked for, the rest has to come to the same on both sides. It does unless they
+/// turn another face to it, and then the whole environment is compiled.
+pub fn compile_both(sides: [&dyn Files; 2], options: &Options) -> [Option<Compiled>; 2] {
+    let scope = sides.iter().fold(options.scope.clone(), |scope, side| {
+        whole_where_mixed(*side, &scope)
+    });
+    let compiled = compile_sides(sides, &scope, options);
+    let faces = |environment: &String| {
+        compiled.each_ref().map(|it| {
+            let all = it.iter().flat_map(|it| &it.interfaces);
+            let own = all.filter(|it| it.0.0 == *environment);
+            own.collect::<Vec<_>>()
+        })
+    };
+    let has_changed = |it: &&String| matches!(faces(it), [before, after] if before != after);
+    let changed: Vec<String> = scope.claims.keys().filter(has_changed).cloned().collect();
+    if changed.is_empty() {
+        return compiled;
+    }
+    let mut scope = scope;
+    changed.iter().for_each(|it| drop(scope.claims.remove(it)));
+    compile_sides(sides, &scope, options)
+}
+
+/// A scope in which no environment is partial whose claims can't be rendered without the others.
+fn whole_where_mixed(files: &dyn Files, scope: &Scope) -> Scope {
+    if scope.claims.is_empty() {
+        return scope.clone();
+    }
+    let scope = load::whole_where_entangled(files, scope);
+    compose::whole_under_overlays(files, &scope)
+}
+
+fn compile_sides(
+    sides: [&dyn Files; 2],
+    scope: &Scope,
+    options: &Options,
+) -> [Option<Compiled>; 2] {
+    let one = |files: &dyn Files| {
+        let there = load::environments(files);
+        let mut scope = scope.clone();
+        scope.environments.retain(|it| there.contains(it));
+        scope.claims.retain(|name, _| there.contains(name));
+        let options = Options {
+            scope,
+            ..options.clone()
+        };
+        (!options.scope.is_whole()).then(|| compile(files, &options))
+    };
+    let [before, after] = sides;
+    let (before, after) = rayon::join(|| one(before), || one(after));
+    [before, after]
+}
+
+/// What a workspace is composed to.
+#[derive(Default)]
+struct Composed {
+    tree: Tree,
+    bases: Vec<&'static str>,
+    interfaces: BTreeMap<(String, String), Interface>,
+    origins: Vec<(TreePath, Origin)>,
+    places: Vec<TreePath>,
 }
 
 fn run(
     files: &dyn Files,
     repository: &load::Repository<'_>,
     options: &Options,
-    origins: &mut Vec<(TreePath, Origin)>,
     diagnostics: &mut Diagnostics,
-) -> (Tree, Vec<TreePath>) {
-    let resolution = resolve::resolve(repository, &options.environments, diagnostics);
+) -> Option<Composed> {
+    let resolution = resolve::resolve(repository, diagnostics);
     let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
     if diagnostics.has_errors() {
-        return Default::default();
+        return None;
     }
-    if options.environments.is_empty() {
+    if options.scope.is_whole() {
         diagnostics.extend(delivery::unused_pins(&repository.charts));
     }
     let input = compose::Input {
-        is_whole: environments.len() == repository.environments.len(),
+        is_whole: repository.scope.is_whole(),
         bases,
         environments,
     };
     let composition = compose::compose(files, &repository.workspace, input, diagnostics);
     let tree = sign(&composition);
-    if !diagnostics.has_errors() {
+    if !diagnostics.has_errors() && !options.without_proof {
         prove::prove(&tree, &composition, diagnostics);
     }
-    *origins = origins_of(composition.expected, composition.data);
-    (tree, composition.places)
+    let bases = repository.bases.iter().map(|it| it.engine.base());
+    Some(Composed {
+        tree,
+        bases: bases.collect(),
+        interfaces: composition.interfaces,
+        origins: origins_of(composition.expected, composition.data),
+        places: composition.places,
+    })
 }
 
 /// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.
@@ -140,9 +266,10 @@ fn run(
 pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let cache = options.cache.clone();
-    let loaded = load::load(files, cache, &template::builtin(), &mut diagnostics);
+    let builtin = template::builtin();
+    let loaded = load::load(files, cache, builtin, &options.scope, &mut diagnostics);
     let requests = loaded.map(|repository| {
-        let resolution = resolve::resolve(&repository, &options.environments, &mut diagnostics);
+        let resolution = resolve::resolve(&repository, &mut diagnostics);
         deliver_all(&repository, &resolution, &mut diagnostics);
         if !diagnostics.has_errors() {
             diagnostics.extend(delivery::unused_pins(&repository.charts));
@@ -219,6 +346,7 @@ fn deliver<'a>(
     Delivered {
         environment,
         deliveries: deliveries.collect(),
+        is_partial: repository.scope.is_partial(&environment.name),
     }
 }
 

@@ -395,3 +395,62 @@ fn a_service_that_is_switched_off_leaves_no_file_behind() {
     assert!(told.starts_with("0 files written, 2 removed"), "{told}");
     assert!(!place("qa", "payments").parent().unwrap().exists());
 }
+
+#[test]
+fn a_service_stands_in_the_matrix_with_its_environments() {
+    let folder = services();
+    let claim = folder.path().join("environments/qa/shop.yaml");
+    let text = fs::read_to_string(&claim).unwrap();
+    let text = text.replace("example/orders}", "example/orders, tag: v2}, replicas: 3");
+    fs::write(claim, text).unwrap();
+    let output = pleach(folder.path(), &["matrix", "orders"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Vec<&str>> = told
+        .lines()
+        .map(|it| it.split_whitespace().collect())
+        .collect();
+    let wanted = [
+        &["orders", "nonprod/dev", "nonprod/qa"][..],
+        &["chart", "microservice", "1.0.0", "1.0.0"],
+        &["≠", "image", "orders:latest", "orders:v2"],
+        &["≠", "replicas", "–", "3"],
+    ];
+    assert_eq!(lines, wanted, "{told}");
+}
+
+#[test]
+fn a_new_kind_renders_at_once_and_its_cases_hold_it() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"], 0);
+    assert!(run(folder.path(), &["new", "kind", "webService"], 2).contains("a capital first"));
+    assert!(run(folder.path(), &["new", "kind", "OperatorInstall"], 2).contains("already"));
+    run(folder.path(), &["new", "kind", "WebService"], 0);
+    let kind = folder.path().join("templates/WebService");
+    let refused = fs::read_to_string(kind.join("cases/floating-image/expected.txt")).unwrap();
+    assert!(refused.contains("names no tag"), "{refused}");
+    assert!(run(folder.path(), &["test"], 0).starts_with("2 cases, 0 not as expected"));
+    // It is a kind like any other.
+    let claim = folder.path().join("environments/base/shop.yaml");
+    fs::copy(kind.join("cases/basic/claim.yaml"), claim).unwrap();
+    run(folder.path(), &["render"], 0);
+    assert!(
+        folder
+            .path()
+            .join("deploy/apps/base/shop/deployment.yaml")
+            .exists()
+    );
+    assert!(run(folder.path(), &["new", "kind", "WebService"], 2).contains("already"));
+    // A template that changes makes its case differ, until that is accepted.
+    let template = kind.join("service.yaml.j2");
+    let text = fs::read_to_string(&template).unwrap();
+    fs::write(
+        &template,
+        text.replace("targetPort: http", "targetPort: 80"),
+    )
+    .unwrap();
+    run(folder.path(), &["render"], 0);
+    assert!(run(folder.path(), &["check"], 1).contains("case-differs"));
+    run(folder.path(), &["test", "WebService"], 1);
+    run(folder.path(), &["test", "--accept"], 0);
+    run(folder.path(), &["check"], 0);
+}

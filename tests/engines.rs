@@ -28,15 +28,12 @@ fn example_claims_render_in_every_form() {
     }
     let claims = examples.join("claims");
     let mut workspaces = vec![workspace_below(&examples.join("workspace"))];
-    for kind in [
-        "kubernetes-altinity-operator",
-        "clickhouse-kubernetes",
-        "chronik-cluster",
-    ] {
+    for kind in ["kubernetes-altinity-operator", "clickhouse-kubernetes"] {
         let files = yaml_files(&claims.join(kind)).into_iter();
         workspaces.extend(files.map(|it| workspace_of(&[it])));
     }
     workspaces.push(workspace_of(&yaml_files(&claims.join("pulumi-operator"))));
+    workspaces.push(workspace_of(&yaml_files(&claims.join("chronik-cluster"))));
     let mut all = Vec::new();
     for workspace in &workspaces {
         for (engine, layout) in FORMS {

@@ -50,15 +50,10 @@ const REFUSED: [(&str, &str, &[&str]); 7] = [
 #[test]
 fn example_claims_render() {
     let Some(examples) = examples() else { return };
-    let folders = [
-        "kubernetes-altinity-operator",
-        "clickhouse-kubernetes",
-        "chronik-cluster",
-    ];
-    for folder in folders {
+    for folder in ["kubernetes-altinity-operator", "clickhouse-kubernetes"] {
         for path in claims(&examples.join(folder)) {
             let text = fs::read_to_string(&path).unwrap();
-            let environment = environment(&path, &text);
+            let environment = metadata(&text, "env").expect("the claim names its environment");
             let mut tree = workspace();
             put(
                 &mut tree,
@@ -67,13 +62,6 @@ fn example_claims_render() {
             );
             let compiled = compile(&tree, &Options::default());
             assert_no_errors(&path, &compiled);
-            let said = compiled.diagnostics.iter().map(|it| it.code);
-            assert!(
-                said.clone().all(|it| it == "crd-not-provided"),
-                "{}: {:?}",
-                path.display(),
-                said.collect::<Vec<_>>()
-            );
             assert!(
                 !compiled.tree.is_empty(),
                 "{} gives nothing",
@@ -81,6 +69,54 @@ fn example_claims_render() {
             );
         }
     }
+}
+
+/// They name no environment, and their operator has a claim of its own.
+#[test]
+fn example_chronik_clusters_render() {
+    let Some(examples) = examples() else { return };
+    for path in claims(&examples.join("chronik-cluster")) {
+        for spelling in ["seed", "crd", "rust"] {
+            let text = fs::read_to_string(&path).unwrap();
+            let annotation =
+                format!("  annotations: {{pleach.dev/chronik-spelling: {spelling}}}\nspec:\n");
+            let mut tree = workspace();
+            put(
+                &mut tree,
+                "environments/prod/claim.yaml",
+                &text.replacen("spec:\n", &annotation, 1),
+            );
+            put(
+                &mut tree,
+                "environments/prod/operator.yaml",
+                "apiVersion: pleach.dev/v1\nkind: ChronikOperator\nmetadata: {name: chronik-operator}\n",
+            );
+            let compiled = compile(&tree, &Options::default());
+            assert_no_errors(&path, &compiled);
+            let rendered = chronik_cluster(&compiled.tree);
+            let database = if spelling == "seed" {
+                "Postgres"
+            } else {
+                "postgres"
+            };
+            let written = rendered.at_keys(&["spec", "metastore", "database"]);
+            let written = written.and_then(Node::as_str);
+            assert_eq!(written, Some(database), "{}", path.display());
+            let objects = [pleach::object::Object::new(rendered)];
+            if let Some(faults) = crate::rendered::validate_objects(&objects) {
+                assert!(faults.is_empty(), "{}: {faults:?}", path.display());
+            }
+        }
+    }
+}
+
+fn chronik_cluster(tree: &Tree) -> Node {
+    let mut files = tree
+        .iter()
+        .filter(|it| it.0.name() == "chronikcluster.yaml");
+    let (_, bytes) = files.next().expect("the claim gives a cluster");
+    let text = std::str::from_utf8(bytes).unwrap();
+    parse_one(&Source::internal("cluster", text)).unwrap()
 }
 
 #[test]
@@ -186,13 +222,6 @@ fn workspace() -> Tree {
 
 fn put(tree: &mut Tree, path: &str, text: &str) {
     tree.insert(TreePath::new(path).unwrap(), text.as_bytes());
-}
-
-/// The environment that a claim names, else the one that its file is called after, else `test`.
-fn environment(path: &Path, text: &str) -> String {
-    let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-    let stem = Some(stem).filter(|it| ["test", "stage", "prod"].contains(&&**it));
-    metadata(text, "env").or(stem).unwrap_or("test".to_string())
 }
 
 fn metadata(text: &str, key: &str) -> Option<String> {

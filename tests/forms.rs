@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pleach::compare::{Comparison, Side, compare};
+use pleach::compare::{CodeOwners, Comparison, Side, compare};
 use pleach::compile;
 use pleach::diff::Salt;
 use pleach::report::{
@@ -449,4 +449,104 @@ fn the_markdown_of_ten_thousand_objects_stays_in_its_budget() {
             check_markdown(&checked, "ten thousand");
         }
     }
+}
+
+#[test]
+fn annotations_stand_at_lines_of_claims() {
+    let file = format!("{}/tests/forms/workspace.txt", env!("CARGO_MANIFEST_DIR"));
+    let case = Tree::from_text(&std::fs::read_to_string(file).unwrap());
+    let noted = annotations(&comparison());
+    assert!(noted.iter().count() > 6);
+    for it in &noted {
+        let span = it.span.as_ref().unwrap();
+        let path = span.path().as_str();
+        assert!(path.starts_with("environments/"), "{path}");
+        let side = |name: &str| case.get(&TreePath::new(&format!("{name}/{path}")).unwrap());
+        // What is gone has its line on the side before.
+        let text = side("after")
+            .filter(|it| !it.is_empty())
+            .or_else(|| side("before"));
+        let text = str::from_utf8(text.unwrap()).unwrap();
+        let line = text.lines().nth(span.position().line - 1).unwrap();
+        assert!(
+            line.contains(span.text()) && !line.trim().is_empty(),
+            "{path}: {line}"
+        );
+    }
+    let place = |code: &str| {
+        let found = noted.iter().find(|it| it.code == code).unwrap();
+        found.span.as_ref().unwrap().to_string()
+    };
+    assert_eq!(
+        place("shrinking-volume"),
+        "environments/base/databases.yaml:18:15"
+    );
+    assert_eq!(place("major-step"), "environments/base/databases.yaml:8:12");
+    assert_eq!(place("pruned-object"), "environments/test/redis.yaml:4:9");
+}
+
+#[test]
+fn code_owners_are_read_as_git_services_read_them() {
+    let owners = CodeOwners::parse(
+        "# everybody\n* @all\n*.md @docs @writers # words\n/environments/ @platform\nenvironments/prod/ @sre\napps/*/secret.yaml @security\ndocs/* @docs\n**/legacy/** @nobody\n/environments/prod/free.yaml\n\n^[Database][2] @data\n/db/\n",
+    );
+    let of = |path: &str| owners.of(&TreePath::new(path).unwrap());
+    for (path, owner) in [
+        ("a.yaml", Some("@all")),
+        ("deep/er/README.md", Some("@docs @writers")),
+        ("environments/test/a.yaml", Some("@platform")),
+        ("other/environments/test/a.yaml", Some("@all")),
+        ("environments/prod/deep/a.yaml", Some("@sre")),
+        ("environments/prod/free.yaml", None),
+        ("apps/web/secret.yaml", Some("@security")),
+        ("apps/web/deep/secret.yaml", Some("@all")),
+        ("docs/a.yaml", Some("@docs")),
+        ("docs/deep/a.yaml", Some("@all")),
+        ("x/legacy/y/z.yaml", Some("@nobody")),
+        ("db/a.yaml", Some("@data")),
+    ] {
+        assert_eq!(of(path), owner, "{path}");
+    }
+    assert_eq!(CodeOwners::parse("").of(&TreePath::new("a").unwrap()), None);
+}
+
+/// A service takes one document from standard output, whether there is something to say or not.
+#[test]
+fn check_prints_one_document_for_services() {
+    let folder = tempfile::tempdir().unwrap();
+    let pleach = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"));
+        command
+            .arg("-C")
+            .arg(folder.path())
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    assert!(pleach(&["init"]).status.success());
+    assert!(pleach(&["render"]).status.success());
+    let sarif = |code: i32| -> usize {
+        let output = pleach(&["check", "--format", "sarif"]);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        check_sarif(&text, "check");
+        let sarif: Value = serde_json::from_str(&text).unwrap();
+        sarif["runs"][0]["results"].as_array().unwrap().len()
+    };
+    let before = sarif(0);
+    let claims = folder.path().join("environments/base/databases.yaml");
+    let text = std::fs::read_to_string(&claims).unwrap();
+    std::fs::write(&claims, text.replace("diskSize: 50Gi", "diskSize: 70Gi")).unwrap();
+    assert!(sarif(1) > before);
+    std::fs::write(&claims, "a: {").unwrap();
+    assert!(sarif(1) > 0);
+    let output = pleach(&["check", "--format", "junit"]);
+    check_markup(
+        str::from_utf8(&output.stdout)
+            .unwrap()
+            .split_once("?>\n")
+            .unwrap()
+            .1,
+        "check",
+    );
 }

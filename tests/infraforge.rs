@@ -192,7 +192,13 @@ fn rendered(claims: &[(String, String)], engine: &str) -> Tree {
     }
     for chart in std::fs::read_dir(charts()).unwrap() {
         let chart = chart.unwrap().path();
-        for file in ["Chart.yaml", "values.yaml", "values-production.yaml"] {
+        let files = [
+            "Chart.yaml",
+            "values.yaml",
+            "values-production.yaml",
+            "values.schema.json",
+        ];
+        for file in files {
             let text = std::fs::read_to_string(chart.join(file)).unwrap();
             let name = chart.file_name().unwrap().to_string_lossy();
             put(&format!("charts/{name}/{file}"), &text);

@@ -104,12 +104,31 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
     ("matrix", &["yaml", "object"]),
+    // It renders workspaces: above the pipeline, which it calls as a whole.
+    (
+        "case",
+        &["tree", "diag", "yaml", "chart", "emit", "load", "compare"],
+    ),
+    // `emit` for whose a file is: what pleach wrote is no input.
+    (
+        "affected",
+        &[
+            "tree",
+            "diag",
+            "yaml",
+            "template",
+            "chart",
+            "kustomize",
+            "load",
+            "emit",
+        ],
+    ),
     // `yaml` for the values of a change, which are nodes.
     (
         "report",
         &[
             "tree", "diag", "yaml", "object", "diff", "topology", "danger", "compare", "promote",
-            "matrix", "emit",
+            "matrix", "affected", "emit",
         ],
     ),
     ("disk", &["tree", "diag", "emit"]),
@@ -132,7 +151,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "load",
             "promote",
             "matrix",
+            "case",
             "emit",
+            "affected",
             "report",
             "disk",
             "net",

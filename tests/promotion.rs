@@ -41,8 +41,8 @@ fn outcome(inputs: &Tree, request: &Node) -> Tree {
         },
     };
     let mut diagnostics = Diagnostics::default();
-    let builtin = template::builtin();
-    let repository = load::load(inputs, None, &builtin, &mut diagnostics).unwrap();
+    let (builtin, whole) = (template::builtin(), pleach::Scope::default());
+    let repository = load::load(inputs, None, builtin, &whole, &mut diagnostics).unwrap();
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     let mut made = Tree::new();
     let told = match promote(inputs, &repository, &request) {

@@ -49,31 +49,22 @@ fn what_is_wrong_is_seen() {
 pub(crate) fn validate_objects(objects: &[Object]) -> Option<Vec<Diagnostic>> {
     let groups = objects.iter().map(|it| it.gvk().group.into_string());
     let schemas = api_schemas(&groups.collect())?;
-    let faults = objects.iter().flat_map(|it| {
-        let mut faults = schemas.validate(it);
-        for message in faults_of_spelling(it) {
-            let place = faults.iter().position(|it| it.message == *message);
-            faults.remove(place.unwrap_or_else(|| panic!("{message}: {faults:?}")));
-        }
-        faults
+    let faults = objects.iter().flat_map(|object| {
+        let faults = schemas.validate(object).into_iter();
+        faults.filter(|fault| !is_other_spelling(object, fault))
     });
     Some(faults.collect())
 }
 
-/// What the published CRD has against a ChronikCluster in one of the spellings that it does not know.
-fn faults_of_spelling(object: &Object) -> &'static [&'static str] {
-    let faults = &[
-        "`spec.storage.backend` must be a string, found a map",
-        "`spec.metastore.database` can't be `Postgres`",
-    ];
-    let at = |keys: &[&str]| object.node.at_keys(keys);
-    let spelling = at(&["metadata", "annotations", "pleach.dev/chronik-spelling"]);
-    let is_map = at(&["spec", "storage", "backend"]).is_some_and(|it| it.as_mapping().is_some());
-    match spelling.and_then(Node::as_str) {
-        Some("seed") => faults,
-        Some("rust") if is_map => &faults[..1],
-        _ => &[],
-    }
+/// The published CRD of ChronikClusters takes one of three spellings; an object in another says so, and differs in two fields.
+fn is_other_spelling(object: &Object, fault: &Diagnostic) -> bool {
+    const FIELDS: [&str; 2] = ["`spec.storage.backend`", "`spec.metastore.database`"];
+    let spelling = object
+        .node
+        .at_keys(&["metadata", "annotations", "pleach.dev/chronik-spelling"]);
+    object.kind() == "ChronikCluster"
+        && matches!(spelling.and_then(Node::as_str), Some("seed" | "rust"))
+        && FIELDS.iter().any(|field| fault.message.contains(field))
 }
 
 /// Kubernetes' own kinds and the custom kinds of these groups.

@@ -7,10 +7,10 @@
     reason = "tests read case files, say why they are skipped, and fail by panic"
 )]
 
+mod affected;
 mod api_verdicts;
 mod cases;
 mod charts;
-mod chronik;
 mod claims;
 mod cli;
 mod danger;
@@ -22,6 +22,7 @@ mod engines;
 mod examples;
 mod forms;
 mod golden;
+mod hook;
 mod kubectl;
 mod kustomize;
 mod infraforge;

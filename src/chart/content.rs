@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::version::Version;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::schema::Schema;
 use crate::tree::{Files, FilesError, TreePath};
 use crate::yaml::{Mapping, Node, parse_one};
 
@@ -20,6 +21,8 @@ pub struct Chart {
     pub values: Node,
     /// `values-production.yaml`, where there is one.
     pub production: Option<Node>,
+    /// `values.schema.json`, where there is one that says nothing beyond structural schemas.
+    pub schema: Option<Arc<Schema>>,
 }
 
 impl Chart {
@@ -39,9 +42,33 @@ impl Chart {
             version,
             values: read("values.yaml")?.unwrap_or_else(|| Node::mapping(Mapping::new())),
             production: read("values-production.yaml")?,
+            schema: read("values.schema.json")?.and_then(schema),
             metadata,
         })
     }
+}
+
+/// The schema of a chart's values; none where it has words of JSON Schema that structural schemas don't know.
+fn schema(mut node: Node) -> Option<Arc<Schema>> {
+    open(&mut node);
+    Schema::parse(&node).ok().map(Arc::new)
+}
+
+/// JSON Schema takes unknown fields unless it is told otherwise; structural schemas the other way round.
+fn open(node: &mut Node) {
+    if let Some(items) = node.as_sequence_mut() {
+        items.iter_mut().for_each(open);
+    }
+    let Some(mapping) = node.as_mapping_mut() else {
+        return;
+    };
+    let has_fields = mapping
+        .get("properties")
+        .is_some_and(|it| it.as_mapping().is_some());
+    if has_fields && !mapping.contains_key("additionalProperties") {
+        mapping.insert("x-kubernetes-preserve-unknown-fields", true);
+    }
+    mapping.iter_mut().for_each(|it| open(&mut it.value));
 }
 
 /// The name and the version that `Chart.yaml` gives.

@@ -5,14 +5,13 @@
 //! `pleach build`: what `kustomize build` prints, with kustomize's own flags.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::{Global, Outcome, Strict, output, session};
-use crate::disk::Folder;
+use crate::disk::{self, Folder};
 use crate::kustomize::{self, Built, LoadRestriction, Options, Reorder};
 use crate::object::Object;
 use crate::schema::Schemas;
@@ -101,7 +100,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     match &arguments.output {
         Some(folder) if current.join(folder).is_dir() => write_each(&built, &current.join(folder))?,
-        Some(file) => write(&current.join(file), text(&built)?.as_bytes())?,
+        Some(file) => disk::store(&current.join(file), text(&built)?.as_bytes())?,
         None => output::data(text(&built)?.as_bytes())?,
     }
     // The process ends here: the system takes the memory back faster than a walk through the tree does.
@@ -193,17 +192,7 @@ fn write_each(built: &Built, folder: &Path) -> Result<()> {
         files.insert(format!("{prefix}{name}.yaml"), document);
     }
     for (name, document) in files {
-        write(&folder.join(name.replace('/', "-")), document.as_bytes())?;
+        disk::store(&folder.join(name.replace('/', "-")), document.as_bytes())?;
     }
-    Ok(())
-}
-
-/// Writes a file in one step, so that nobody reads half of it.
-fn write(file: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = || format!("`{}` can't be written", file.display());
-    let folder = file.parent().with_context(failed)?;
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    temporary.write_all(bytes).with_context(failed)?;
-    temporary.persist(file).with_context(failed)?;
     Ok(())
 }

@@ -5,11 +5,11 @@ use clap::Args;
 
 use super::render::Selection;
 use super::session::Session;
-use super::{Global, Outcome, cache, output};
+use super::{Global, Outcome, cache, output, test};
 use crate::disk::read_output;
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
-use crate::{Options, compile};
+use crate::{Options, Scope, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,8 +23,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let compiled = compile(
         &session.files,
         &Options {
-            environments: environments.clone(),
+            scope: Scope::of(environments),
             cache: cache::open(global),
+            ..Options::default()
         },
     );
     let (is_human, mut found) = (global.format == Format::Human, compiled.diagnostics.clone());
@@ -39,10 +40,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if found.has_errors() {
         return Ok(session.report(&found));
     }
+    let cases = test::findings(&session);
+    if is_human && !cases.is_empty() {
+        session.report(&cases);
+    }
+    let is_clean = cases.is_empty();
+    found.extend(cases);
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
-        &arguments.selection.of(read_output(&folder)?, &compiled),
+        &compiled.covered(read_output(&folder)?),
         false,
     );
     if is_human && !plan.is_clean() {
@@ -65,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             return Ok(Outcome::Findings);
         }
     }
-    Ok(match plan.is_clean() {
+    Ok(match plan.is_clean() && is_clean {
         true => Outcome::Clean,
         false => Outcome::Findings,
     })

@@ -29,12 +29,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let mut diagnostics = Diagnostics::default();
     let (kinds, outcome) = match Session::find(global)? {
         Some(session) => {
-            let kinds = load::kinds(&session.files, &builtin(), &mut diagnostics);
+            let kinds = load::kinds(&session.files, builtin(), &mut diagnostics);
             let outcome = session.report(&diagnostics);
             (kinds, outcome)
         }
         None => (
-            load::kinds(&Tree::new(), &builtin(), &mut diagnostics),
+            load::kinds(&Tree::new(), builtin(), &mut diagnostics),
             session::report(&diagnostics, global, &ToString::to_string),
         ),
     };

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::session::Session;
-use super::trees::{owner, rendered};
+use super::trees::{owner, rendered, service};
 use super::{Global, Outcome, output};
 use crate::diag::nearest;
 use crate::matrix::{Matrix, matrix};
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     };
     let claims = compiled.origins.iter().filter_map(|(folder, origin)| {
-        let (environment, claim) = owner(folder)?;
+        let (environment, claim) = owner(folder).or_else(|| service(folder))?;
         Some((environment, claim, &*origin.objects))
     });
     let mut matrix = matrix(claims);

@@ -2,20 +2,24 @@
 //!
 //! Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it (flags, files, the system).
 
+mod affected;
 mod build;
 mod cache;
 mod check;
 mod compare;
 mod completions;
 mod diff;
+mod hook;
 mod init;
 mod kinds;
 mod matrix;
+mod new;
 mod output;
 mod promote;
 mod publish;
 mod render;
 mod session;
+mod test;
 mod trees;
 mod vendor;
 mod verify;
@@ -108,8 +112,16 @@ enum Command {
     Vendor(vendor::Arguments),
     /// Pack charts and push them to a registry
     Publish(publish::Arguments),
+    /// Say which environments, claims and kustomizations a change touches
+    Affected(affected::Arguments),
+    /// Check what is staged, before it is committed
+    Hook(hook::Arguments),
     /// Make a workspace to start from
     Init(init::Arguments),
+    /// Make something new in the workspace: a claim kind
+    New(new::Arguments),
+    /// Run the cases of your own claim kinds
+    Test(test::Arguments),
     /// List the claim kinds, or explain the fields of one
     Kinds(kinds::Arguments),
     /// Print the script by which a shell completes pleach's commands and flags
@@ -142,7 +154,11 @@ pub fn run() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments, &global),
         Command::Vendor(arguments) => vendor::run(&arguments, &global),
         Command::Publish(arguments) => publish::run(&arguments, &global),
+        Command::Affected(arguments) => affected::run(&arguments, &global),
+        Command::Hook(arguments) => hook::run(&arguments, &global),
         Command::Init(arguments) => init::run(&arguments, &global),
+        Command::New(arguments) => new::run(&arguments, &global),
+        Command::Test(arguments) => test::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),
     };

@@ -9,10 +9,8 @@ use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use crate::disk::{Lock, apply, read_output};
 use crate::emit::plan;
-use crate::load::is_base;
 use crate::report::plan_summary;
-use crate::tree::{Tree, TreePath};
-use crate::{Compiled, Options, compile};
+use crate::{Options, Scope, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,37 +32,6 @@ pub(super) struct Selection {
     pub(super) out: Option<PathBuf>,
 }
 
-impl Selection {
-    /// The part of a standing tree that belongs to the selection: the rest is neither compared nor removed.
-    pub(super) fn of(&self, standing: Tree, compiled: &Compiled) -> Tree {
-        if self.environments.is_empty() {
-            return standing;
-        }
-        let is_named = |it: &str| {
-            is_base(it)
-                || self
-                    .environments
-                    .iter()
-                    .any(|environment| environment == it)
-        };
-        let selected = |path: &TreePath| {
-            let [part, folder] = [0, 1].map(|at| path.parts().nth(at).unwrap_or(""));
-            let is_own = ["clusters", "infrastructure", "apps"].contains(&part) && is_named(folder);
-            is_own
-                || compiled.tree.get(path).is_some()
-                || compiled
-                    .places
-                    .iter()
-                    .any(|it| path == it || path.below(it).is_some())
-        };
-        standing
-            .iter()
-            .filter(|(path, _)| selected(path))
-            .map(|(path, bytes)| (path.clone(), bytes.clone()))
-            .collect()
-    }
-}
-
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = Lock::take(&session.workspace_file())?;
@@ -72,8 +39,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let compiled = compile(
         &session.files,
         &Options {
-            environments: environments.clone(),
+            scope: Scope::of(environments),
             cache: cache::open(global),
+            ..Options::default()
         },
     );
     let found = session.report(&compiled.diagnostics);
@@ -83,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
-        &arguments.selection.of(read_output(&folder)?, &compiled),
+        &compiled.covered(read_output(&folder)?),
         arguments.force,
     );
     let kept = session.report(&plan.faults(&output_path));

@@ -72,6 +72,19 @@ impl Session<'_> {
         }))
     }
 
+    /// The workspace's path below a folder above it.
+    pub(super) fn below(&self, folder: &Path) -> Result<TreePath> {
+        let below = self.files.root().strip_prefix(folder).ok();
+        let below = below.and_then(Path::to_str).and_then(TreePath::new);
+        below.with_context(|| {
+            format!(
+                "`{}` is not below `{}`",
+                self.root.display(),
+                folder.display()
+            )
+        })
+    }
+
     /// `pleach.yaml`, which runs lock.
     pub(super) fn workspace_file(&self) -> PathBuf {
         self.root.join(WORKSPACE)
@@ -90,9 +103,26 @@ impl Session<'_> {
         shown(&self.root.join(path.as_str()), &self.current, path)
     }
 
+    /// A path as a service knows it: below the top of the repository, else of the workspace.
+    fn display_below_top(&self, path: &TreePath) -> String {
+        let mut folders = self.root.ancestors();
+        let top = folders.find(|it| it.join(".git").exists());
+        let file = self.root.join(path.as_str());
+        let below = file.strip_prefix(top.unwrap_or(&self.root)).ok();
+        match below.and_then(Path::to_str) {
+            Some(below) if !path.as_str().starts_with('<') => below.to_string(),
+            _ => path.to_string(),
+        }
+    }
+
     /// Prints what was found.
     pub(super) fn report(&self, diagnostics: &Diagnostics) -> Outcome {
-        report(diagnostics, self.global, &|path| self.display(path))
+        match self.global.format.is_for_services() {
+            true => report(diagnostics, self.global, &|path| {
+                self.display_below_top(path)
+            }),
+            false => report(diagnostics, self.global, &|path| self.display(path)),
+        }
     }
 }
 

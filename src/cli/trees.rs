@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::session::Session;
 use super::{Outcome, cache};
+use crate::compare::environment;
 use crate::diag::Source;
 use crate::load::is_base;
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::{Node, parse_one, to_claims_form};
-use crate::{Compiled, Options, compile};
+use crate::{Compiled, Options, Scope, compile};
 
 /// What some environments render to; `None` where the workspace has faults, which are told.
 pub(super) fn rendered(
@@ -17,8 +18,9 @@ pub(super) fn rendered(
     environments: &[String],
 ) -> Option<Compiled> {
     let options = Options {
-        environments: environments.to_vec(),
+        scope: Scope::of(environments),
         cache: cache::open(session.global),
+        ..Options::default()
     };
     let compiled = compile(files, &options);
     let found = session.report(&compiled.diagnostics);
@@ -29,8 +31,16 @@ pub(super) fn rendered(
 /// Environment and claim of a folder of a rendered tree: `apps/prod/orders`, and `clusters/prod/orders` with its Applications.
 pub(super) fn owner(folder: &TreePath) -> Option<(String, String)> {
     let mut parts = folder.parts();
-    let (_, environment, claim) = (parts.next()?, parts.next()?, parts.next()?);
-    (!is_base(environment)).then(|| (environment.to_string(), claim.to_string()))
+    let (part, environment, claim) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_claim = part != "environments" && !is_base(environment);
+    is_claim.then(|| (environment.to_string(), claim.to_string()))
+}
+
+/// Environment and service of a folder of values: `environments/nonprod/dev/applications/orders`.
+pub(super) fn service(folder: &TreePath) -> Option<(String, String)> {
+    let is_values = folder.parts().next() == Some("environments");
+    let environment = environment(folder).filter(|_| is_values)?;
+    Some((environment.to_string(), folder.name().to_string()))
 }
 
 /// One environment's part of a tree, at a place that says nothing of which one it is, so that two can be compared.

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 
 use super::{Changed, Claim, Comparison, Found};
-use crate::diff::{ChangeKind, FieldChange, generator};
-use crate::object::ObjectId;
+use crate::diff::{Change, ChangeKind, FieldChange, fields, generator};
+use crate::object::{Gvk, ObjectId};
+use crate::schema::Schemas;
 
 /// The changes of some claims.
 #[derive(Clone, Debug)]
@@ -27,9 +28,23 @@ pub struct Group<'a> {
     pub fields: Vec<&'a FieldChange>,
     /// Where it happens, in order.
     pub places: Vec<Place<'a>>,
+    /// Where the new object has something else in it.
+    pub variants: Vec<Variant<'a>>,
     /// Where one of the objects is too, and this does not happen.
     pub exceptions: Vec<Exception<'a>>,
 }
+
+/// Environments in which a new object differs from that of the others.
+#[derive(Clone, Debug)]
+pub struct Variant<'a> {
+    /// The environments.
+    pub environments: Vec<&'a str>,
+    /// What differs.
+    pub fields: Vec<FieldChange>,
+}
+
+/// More differences than these make a new object one of its own.
+const VARIANT_MAX: usize = 12;
 
 impl Group<'_> {
     /// How many different objects it is about.
@@ -123,9 +138,11 @@ pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
 }
 
 /// A part of an object's change: the fields that change alike in the same environments.
+#[derive(Default)]
 struct Block<'a> {
     fields: Vec<&'a FieldChange>,
     places: Vec<Place<'a>>,
+    variants: Vec<Variant<'a>>,
 }
 
 /// Equal changes together, in the order of their first one.
@@ -136,11 +153,12 @@ fn groups(comparison: &Comparison) -> Vec<Group<'_>> {
             let Some(first) = block.places.first() else {
                 continue;
             };
-            let key = key(&first.object.change.kind, first, &block.fields);
+            let key = key(first, &block);
             let exceptions = exceptions(comparison, &object, &block);
             let group = groups.entry(key).or_insert_with(|| Group {
                 kind: &first.object.change.kind,
                 fields: block.fields,
+                variants: block.variants,
                 places: Vec::new(),
                 exceptions: Vec::new(),
             });
@@ -186,31 +204,81 @@ fn blocks<'a>(places: &[Place<'a>]) -> Vec<Block<'a>> {
         blocks.insert(
             Vec::new(),
             Block {
-                fields: Vec::new(),
                 places: places.to_vec(),
+                ..Block::default()
             },
         );
     }
     for (field, at) in fields.into_values() {
         let taken = at.iter().filter_map(|it| places.get(*it).copied());
         let block = blocks.entry(at.clone()).or_insert_with(|| Block {
-            fields: Vec::new(),
             places: taken.collect(),
+            ..Block::default()
         });
         block.fields.push(field);
     }
     let mut blocks: Vec<_> = blocks.into_values().collect();
     blocks.sort_by_key(|it| std::cmp::Reverse(it.places.len()));
+    if places
+        .iter()
+        .all(|it| it.object.change.kind == ChangeKind::Added)
+    {
+        gather_variants(&mut blocks);
+    }
     blocks
 }
 
+/// Takes what differs little from the first block into it.
+fn gather_variants(blocks: &mut Vec<Block<'_>>) {
+    if blocks.len() < 2 {
+        return;
+    }
+    let mut rest = blocks.split_off(1);
+    let Some(mut first) = blocks.pop() else {
+        return;
+    };
+    let change = first.places.first().map(|it| &it.object.change);
+    let Some((base, gvk)) = change.and_then(|it| Some((it.after.as_ref()?, gvk(it)?))) else {
+        blocks.push(first);
+        return blocks.append(&mut rest);
+    };
+    let mut others = Vec::new();
+    for block in rest {
+        let other = block
+            .places
+            .first()
+            .and_then(|it| it.object.change.after.as_ref());
+        let fields = other.map(|it| fields(base, it, &gvk, Schemas::builtin()));
+        match fields.filter(|it| it.len() <= VARIANT_MAX) {
+            Some(fields) => {
+                first.variants.push(Variant {
+                    environments: block.places.iter().map(|it| it.environment).collect(),
+                    fields,
+                });
+                first.places.extend(block.places);
+            }
+            None => others.push(block),
+        }
+    }
+    first.places.sort_by_key(|it| it.environment);
+    blocks.push(first);
+    blocks.extend(others);
+}
+
+fn gvk(change: &Change) -> Option<Gvk> {
+    let text = |key: &str| change.after.as_ref()?.get(key)?.as_str();
+    Some(Gvk::new(text("apiVersion")?, text("kind")?))
+}
+
 /// What makes two changes equal, as one text. What is new or gone has its name in its content.
-fn key(kind: &ChangeKind, first: &Place<'_>, fields: &[&FieldChange]) -> String {
+fn key(first: &Place<'_>, block: &Block<'_>) -> String {
+    let kind = &first.object.change.kind;
     let mut key = format!("{kind:?}");
     if let ChangeKind::Renamed { .. } = kind {
         key.push_str(&format!("{:?}", first.object.change.id));
     }
-    for field in fields {
+    let own = block.variants.iter().flat_map(|it| &it.fields);
+    for field in block.fields.iter().copied().chain(own) {
         key.push_str(&format!("\n{}: {}", field.path, field.difference.key()));
     }
     key

@@ -22,7 +22,9 @@ use crate::topology::Cluster;
 use crate::tree::{Files, TreePath};
 use parts::{Part, parts};
 
-pub use group::{Exception, FoundGroup, Group, Matrix, Place, Section, findings, matrix, sections};
+pub use group::{
+    Exception, FoundGroup, Group, Matrix, Place, Section, Variant, findings, matrix, sections,
+};
 pub use origin::{Claim, Origin, Origins, environment};
 pub use owners::CodeOwners;
 pub use parts::file_object;

@@ -7,6 +7,7 @@
 mod cluster;
 mod flat;
 mod folder;
+mod interface;
 mod form;
 mod hub;
 mod namespaces;
@@ -23,11 +24,12 @@ use std::sync::Arc;
 
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics, Span, each};
-use crate::load::{Engine, Environment, Layout, Workspace};
+use crate::load::{Engine, Environment, Layout, Scope, Workspace};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Node, to_claims_form};
 use folder::Common;
+pub use interface::Interface;
 use overlay::Unmatched;
 
 /// An environment and what its claims deliver.
@@ -36,6 +38,8 @@ pub struct Delivered<'a> {
     pub environment: &'a Environment,
     /// Its claims, by name.
     pub deliveries: Vec<Delivery>,
+    /// Whether it has claims that are not here.
+    pub is_partial: bool,
 }
 
 /// What is to be written, and what it must build to.
@@ -49,6 +53,8 @@ pub struct Composition {
     pub data: Vec<Data>,
     /// Folders and files that belong to one environment, though their paths don't name it.
     pub places: Vec<TreePath>,
+    /// For each claim of an environment that is not here as a whole: what the rest of the environment sees of it.
+    pub interfaces: BTreeMap<(String, String), Interface>,
 }
 
 impl Composition {
@@ -84,6 +90,7 @@ impl Composition {
         self.expected.extend(more.expected);
         self.data.extend(more.data);
         self.places.extend(more.places);
+        self.interfaces.extend(more.interfaces);
     }
 }
 
@@ -239,6 +246,20 @@ fn in_repository(workspace: &Workspace, path: &TreePath) -> String {
     }
 }
 
+/// A scope in which no environment is partial whose objects an overlay may mix: what it does to one claim may come from another.
+pub fn whole_under_overlays(files: &dyn Files, scope: &Scope) -> Scope {
+    let is_there = |environment: &str| !matches!(overlay::place(files, environment), Ok(None));
+    let base = !scope.claims.is_empty() && is_there("base");
+    let claims = scope.claims.iter();
+    let partial = claims.filter(|(environment, _)| !base && !is_there(environment));
+    Scope {
+        environments: scope.environments.clone(),
+        claims: partial
+            .map(|(name, it)| (name.clone(), it.clone()))
+            .collect(),
+    }
+}
+
 /// The entries of `overlays/base` that name nothing in any base, and in no environment that does without one.
 fn unmatched_everywhere(sides: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
     let mut sides = sides.into_iter();
@@ -258,6 +279,7 @@ struct Laid<'a> {
     environment: &'a Environment,
     deliveries: Vec<Delivery>,
     common: Common,
+    is_partial: bool,
 }
 
 impl Laid<'_> {
@@ -277,7 +299,6 @@ fn compose_environment(
 ) -> Composition {
     let mut composition = Composition::default();
     owners::check(laid, diagnostics);
-    let order = order::order(laid.environment, &laid.deliveries, diagnostics);
     let base = bases
         .iter()
         .find(|it| it.environment.engine == laid.environment.engine);
@@ -306,6 +327,11 @@ fn compose_environment(
         }
     }
     composition.places = services::own_places(&laid.deliveries).collect();
+    if laid.is_partial {
+        composition.interfaces = interface::all(&laid.environment.name, &laid.deliveries);
+        return composition;
+    }
+    let order = order::order(laid.environment, &laid.deliveries, diagnostics);
     cluster::write(&mut composition, workspace, laid, &order, diagnostics);
     composition
 }

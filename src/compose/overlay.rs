@@ -14,7 +14,7 @@ use crate::kustomize::{self, FILE_NAMES, Options, Reorder};
 use crate::load::Group;
 use crate::object::Object;
 use crate::render::plain_name;
-use crate::tree::{EntryKind, Files, Tree, TreePath};
+use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
 use crate::yaml::{Mapping, Node, parse_one, to_claims_form};
 
 /// The folder of what overlays add, and its Flux Kustomization.
@@ -27,6 +27,11 @@ pub(super) struct Overlay {
     /// What each kustomization repeats.
     common: Common,
     span: Option<Span>,
+}
+
+/// The folder of an environment's overlay and what stands there.
+pub(super) fn place(files: &dyn Files, environment: &str) -> Result<Option<EntryKind>, FilesError> {
+    files.kind(&TreePath::root().child("overlays").child(environment))
 }
 
 /// Looks for `overlays/<environment>/`.
@@ -125,6 +130,7 @@ pub(super) fn lay<'a>(
     let Delivered {
         environment,
         mut deliveries,
+        is_partial,
     } = delivered;
     let mut common = Common::default();
     if environment.name != "base" && !environment.labels.is_empty() {
@@ -158,6 +164,7 @@ pub(super) fn lay<'a>(
         environment,
         deliveries,
         common,
+        is_partial,
     };
     (laid, kept)
 }

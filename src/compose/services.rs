@@ -173,7 +173,6 @@ pub(super) fn write(composition: &mut Composition, delivery: &Delivery) {
     for service in &delivery.services {
         let folder = folder(&service.cluster_type, &service.environment, service.tier);
         let place = folder.child(&service.name);
-        composition.data(place.child("values.yaml"), delivery, service.values.clone());
         if service.tier == Tier::Apps {
             let mut config = sets::element(service);
             if let Some(annotations) = &service.annotations {
@@ -181,6 +180,7 @@ pub(super) fn write(composition: &mut Composition, delivery: &Delivery) {
             }
             composition.data(place.child("config.yaml"), delivery, Node::mapping(config));
         }
+        composition.data(place.child("values.yaml"), delivery, service.values.clone());
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) const DANGER: Danger = Danger {
     severity: Severity::Warning,
     summary: "an object is suspended, or no longer so",
     explain: "\
-A Flux object that is suspended is left alone: no change of the tree reaches the cluster through it, and drift stays. When it \
+A Flux object that is suspended, or an Application that is no longer synced by itself, is left alone: no change of the tree reaches the cluster through it, and drift stays. When it \
 resumes, all that was changed meanwhile comes at once. A CronJob that is suspended does not start.",
     sees_secrets: false,
     judge: Judge::Change(judge),
@@ -21,13 +21,20 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };
-    let group = after.gvk().group;
-    let is_flux = group.ends_with(".toolkit.fluxcd.io");
-    if !is_flux && !matches!(after.kind(), "CronJob" | "Job") {
+    let gvk = after.gvk();
+    let is_application = (&*gvk.group, &*gvk.kind) == ("argoproj.io", "Application");
+    let is_flux = gvk.group.ends_with(".toolkit.fluxcd.io");
+    if !is_flux && !is_application && !matches!(after.kind(), "CronJob" | "Job") {
         return;
     }
-    let path = FieldPath::dotted("spec.suspend");
-    let is_on = |it: &Object| it.node.at_path(&path).and_then(Node::as_bool) == Some(true);
+    let path = FieldPath::dotted(match is_application {
+        true => "spec.syncPolicy.automated",
+        false => "spec.suspend",
+    });
+    let is_on = |it: &Object| match is_application {
+        true => !is_automated(it.node.at_path(&path)),
+        false => it.node.at_path(&path).and_then(Node::as_bool) == Some(true),
+    };
     let message = match (is_on(before), is_on(after)) {
         (false, true) => format!("{} is suspended", after.id()),
         (true, false) => format!(
@@ -37,4 +44,10 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         _ => return,
     };
     faults.push(after, path, message);
+}
+
+/// Argo CD syncs by itself where it is told to, unless it is told not to.
+fn is_automated(automated: Option<&Node>) -> bool {
+    let enabled = automated.map(|it| it.get("enabled").and_then(Node::as_bool));
+    enabled.is_some_and(|it| it != Some(false))
 }

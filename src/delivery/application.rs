@@ -4,12 +4,22 @@ use std::sync::Arc;
 
 use super::argo::{Target, charts_address, check_access};
 use super::intent::Intent;
+use super::resources;
 use super::service::{Repository, Service, Tier};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::find_secret;
+use crate::schema::validate;
 use crate::yaml::{Mapping, Node};
+
+/// A null takes a value out before the schema is looked at.
+fn drop_nulls(node: &mut Node) {
+    if let Some(mapping) = node.as_mapping_mut() {
+        mapping.retain(|it| !it.value.is_null());
+        mapping.iter_mut().for_each(|it| drop_nulls(&mut it.value));
+    }
+}
 
 /// The intent and its chart.
 pub(super) struct ChartApplication<'a> {
@@ -18,7 +28,8 @@ pub(super) struct ChartApplication<'a> {
 }
 
 impl<'a> ChartApplication<'a> {
-    /// Opens the chart. Errors: what opening it finds; `plain-secret` where the claim's values hold a password.
+    /// Opens the chart. Errors: what opening it finds; `plain-secret` where the claim's values hold a password;
+    /// `request-above-limit`.
     pub(super) fn new(
         intent: &'a Intent<'a>,
         charts: &Charts<'_>,
@@ -31,9 +42,33 @@ impl<'a> ChartApplication<'a> {
             chart: charts.open(&request)?,
             intent,
         };
-        match application.said().iter().find_map(find_secret) {
-            Some(secret) => Err(application.plain(secret)),
-            None => Ok(application),
+        if let Some(secret) = application.said().iter().find_map(find_secret) {
+            return Err(application.plain(secret));
+        }
+        let name = intent.metadata("name").unwrap_or(intent.node());
+        let service = intent.text_of_metadata("name");
+        let values = application.values();
+        resources::check(&values, service, name.span())?;
+        application.check_schema(values)?;
+        Ok(application)
+    }
+
+    /// Holds what the claim says against the chart's schema, as Helm would when it is too late.
+    fn check_schema(&self, mut values: Node) -> Result<(), Diagnostic> {
+        let Some(schema) = &self.chart.schema else {
+            return Ok(());
+        };
+        drop_nulls(&mut values);
+        let in_claim = |it: &Diagnostic| {
+            let span = it.span.as_ref();
+            span.is_some_and(|it| it.path().as_str().starts_with("environments/"))
+        };
+        match validate(&values, schema, "values")
+            .into_iter()
+            .find(in_claim)
+        {
+            Some(fault) => Err(fault),
+            None => Ok(()),
         }
     }
 

@@ -9,6 +9,7 @@ mod flux;
 mod intent;
 mod pin;
 mod repository;
+mod resources;
 mod service;
 mod values;
 
@@ -156,7 +157,7 @@ pub fn lower(
         first: lowered.first.into_iter().map(Object::new).collect(),
         services: lowered.services,
         roots: lowered.roots,
-        namespaces: &lowered.namespaces | &instance.namespaces,
+        namespaces: lowered.namespaces,
         provides: instance.provides.clone(),
         requires: instance.requires.clone(),
         depends_on: &instance.depends_on | &manifest.refers_to,

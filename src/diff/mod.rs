@@ -16,7 +16,7 @@ pub use path::{Path, Step};
 pub use secret::{Salt, find_secret, hide_text};
 
 use crate::diag::Span;
-use crate::object::{Object, ObjectId};
+use crate::object::{Gvk, Object, ObjectId};
 use crate::schema::Schemas;
 use crate::yaml::Node;
 use canonical::canonical;
@@ -133,6 +133,11 @@ pub fn change(pair: &Pair<'_>, schemas: &Schemas, salt: &Salt) -> Option<Change>
         Pair::Added(after) => Some(whole(after, ChangeKind::Added, salt)),
         Pair::Removed(before) => Some(whole(before, ChangeKind::Removed, salt)),
     }
+}
+
+/// In what two values of one kind differ whose secrets are hidden already.
+pub fn fields(before: &Node, after: &Node, gvk: &Gvk, schemas: &Schemas) -> Vec<FieldChange> {
+    fields::compare(before, after, gvk, schemas, &Salt::new(b""))
 }
 
 fn changed(before: &Object, after: &Object, schemas: &Schemas, salt: &Salt) -> Option<Change> {

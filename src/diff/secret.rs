@@ -165,6 +165,9 @@ fn is_reference(text: &str) -> bool {
 
 /// A text without the keys and passwords in it.
 fn shown<'a>(text: &'a str, salt: &Salt) -> Cow<'a, str> {
+    if !may_be_hidden(text) {
+        return text.into();
+    }
     static WHOLE: OnceLock<Regex> = OnceLock::new();
     static PARTS: OnceLock<Regex> = OnceLock::new();
     let pattern = |text: &str| Regex::new(text).expect("the pattern is a constant");
@@ -183,6 +186,34 @@ fn shown<'a>(text: &'a str, salt: &Salt) -> Cow<'a, str> {
         let (before, after) = (&all.as_str()[..start], &all.as_str()[end..]);
         format!("{before}{}{after}", hidden(part.as_str(), salt))
     })
+}
+
+/// Whether a text holds something that each text with a key or a password in it holds. Compiling the patterns takes longer than
+/// most comparisons.
+fn may_be_hidden(text: &str) -> bool {
+    const MARKS: [&str; 11] = [
+        "-----BEGIN",
+        "AKIA",
+        "ASIA",
+        "github_pat_",
+        "glpat-",
+        "xox",
+        "AIza",
+        "k_live_",
+        "npm_",
+        "hvs.",
+        "eyJ",
+    ];
+    const WORDS: [&str; 4] = ["pass", "token", "key", "secret"];
+    let is_named = || {
+        let lower = text.to_ascii_lowercase();
+        text.contains([':', '=', '<']) && WORDS.iter().any(|it| lower.contains(it))
+    };
+    MARKS.iter().any(|it| text.contains(it))
+        || text.contains("gh") && text.contains('_')
+        || text.contains("AGE-SECRET-KEY-1")
+        || text.contains("://") && text.contains('@')
+        || is_named()
 }
 
 /// Texts of which nothing is shown: private keys, and manifests of Secrets.
@@ -205,3 +236,52 @@ const PART_TEXTS: &[&str] = &[
     r"(?i:<(?:\w*_)?(?:password|passwd|passphrase|token|api_?key|private_?key|access_?key|client_?secret|password_sha256_hex|password_double_sha1_hex)>([^<]+)<)",
     r#"(?im:(?:password|passwd|passphrase|token|api[_-]?key|private[_-]?key|access[_-]?key|client[_-]?secret|password_sha256_hex|password_double_sha1_hex)["']?[ \t]*[:=][ \t]*(?:"([^"\n]+)|'([^'\n]+)|([^\s"'][^\n]*)))"#,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A text that a pattern matches, for each pattern.
+    fn hidden_texts() -> Vec<BoxedStrategy<String>> {
+        let plain = |it: &str| {
+            it.replace(r"\b", "")
+                .replace("[^/\\s:@]", "[a-z]")
+                .replace("[^/\\s@]", "[a-z]")
+        };
+        let patterns = PART_TEXTS.iter().filter(|it| !it.contains("(?i"));
+        let patterns =
+            patterns.map(|it| proptest::string::string_regex(&plain(it)).unwrap().boxed());
+        let named = [
+            "PassWord: x",
+            "token=y",
+            "api_KEY: 'z'",
+            "<client_secret>a<",
+            "client-secret = b",
+            "private-key: c",
+        ];
+        patterns
+            .chain(named.iter().map(|it| Just((*it).to_string()).boxed()))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_hidden_is_looked_at() {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        for strategy in hidden_texts() {
+            runner
+                .run(&strategy, |text| {
+                    prop_assert!(may_be_hidden(&text), "{}", text);
+                    Ok(())
+                })
+                .unwrap();
+        }
+        for text in [
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "kind: Secret\ndata: {a: b}",
+            "data:\n  a: b\nkind: \"Secret\"",
+        ] {
+            assert!(may_be_hidden(text), "{text}");
+        }
+    }
+}

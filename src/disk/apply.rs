@@ -82,8 +82,12 @@ pub fn apply(plan: &Plan, root: &Path) -> Result<Summary, DiskError> {
     Ok(summary)
 }
 
-/// Writes one file; its folder is made where it is missing. It is never half there.
+/// Writes one file; its folder is made where it is missing. It is never half there. A pipe or a device, such as `/dev/null`, is
+/// written to and stays what it is.
 pub fn store(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    if fs::metadata(file).is_ok_and(|it| !it.is_file() && !it.is_dir()) {
+        return fs::write(file, bytes).map_err(DiskError::when("write", file));
+    }
     let folder = file.parent().unwrap_or(Path::new("."));
     make_folder(folder)?;
     replace(folder, file, bytes).map_err(DiskError::when("write", file))

@@ -1,7 +1,7 @@
 //! A repository's work tree as [`Files`]: what a commit of all that stands there would hold.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
 
@@ -12,16 +12,31 @@ use super::git::Repository;
 /// The work tree's top folder. What Git ignores is not listed; who knows its name may read it.
 pub struct WorkTree {
     folder: Folder,
-    ignored: BTreeSet<TreePath>,
+    repository: Arc<Repository>,
+    ignored: OnceLock<Result<BTreeSet<TreePath>, FilesError>>,
 }
 
 impl WorkTree {
     /// Opens the work tree of a repository.
-    pub fn open(repository: &Repository) -> Result<WorkTree, DiskError> {
+    pub fn open(repository: &Arc<Repository>) -> Result<WorkTree, DiskError> {
         Ok(WorkTree {
             folder: Folder::open(repository.root())?,
-            ignored: repository.ignored()?,
+            repository: repository.clone(),
+            ignored: OnceLock::new(),
         })
+    }
+
+    fn ignored(&self) -> Result<&BTreeSet<TreePath>, FilesError> {
+        let ask = || self.repository.ignored();
+        let ignored = self
+            .ignored
+            .get_or_init(|| ask().map_err(|it| FilesError::Other(it.to_string())));
+        ignored.as_ref().map_err(FilesError::clone)
+    }
+
+    /// The folder on disk.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 }
 
@@ -31,9 +46,13 @@ impl Files for WorkTree {
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
-        let mut entries = self.folder.list(folder)?;
-        entries.retain(|it| &*it.name != ".git" && !self.ignored.contains(&folder.child(&it.name)));
+        let (mut entries, ignored) = (self.folder.list(folder)?, self.ignored()?);
+        entries.retain(|it| &*it.name != ".git" && !ignored.contains(&folder.child(&it.name)));
         Ok(entries)
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        self.folder.real(path)
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {

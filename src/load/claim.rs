@@ -81,14 +81,15 @@ fn find_kind(
             ))
         });
     }
-    let other = named
-        .clone()
-        .flat_map(|it| &it.other_versions)
-        .find(|it| it.0 == version);
     let versions: Vec<&str> = named
         .clone()
         .flat_map(|it| it.api_versions.iter().map(String::as_str))
         .collect();
+    let instead = named
+        .clone()
+        .flat_map(|it| &it.other_versions)
+        .find(|it| it.0 == version)
+        .map(|it| it.1.clone());
     named
         .find(|it| it.api_versions.iter().any(|it| it == version))
         .cloned()
@@ -98,10 +99,8 @@ fn find_kind(
                 format!("`{name}` has no version `{version}`"),
             )
             .at(api_version);
-            match other {
-                Some((_, words)) => fault.help(words.as_str()),
-                None => fault.help(format!("write `apiVersion: {}`", versions.join("` or `"))),
-            }
+            let words = || format!("write `apiVersion: {}`", versions.join("` or `"));
+            fault.help(instead.unwrap_or_else(words))
         })
 }
 

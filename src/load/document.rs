@@ -7,7 +7,7 @@ pub(super) use crate::schema::own_schema;
 use crate::schema::{Schema, validate};
 use crate::template::text_source;
 use crate::tree::{Files, TreePath};
-use crate::yaml::{Node, parse, parse_one};
+use crate::yaml::{Node, parse_one};
 
 /// Reads a text file. Errors: `unreadable-file`, `not-utf8`, `reserved-character`.
 pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source>, Diagnostic> {
@@ -18,15 +18,6 @@ pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source
         )
     })?;
     text_source(path, &bytes)
-}
-
-/// All documents of a file; empty ones are left out.
-pub(super) fn read_documents(files: &dyn Files, path: &TreePath) -> Result<Vec<Node>, Diagnostics> {
-    let source = read_text(files, path)?;
-    Ok(parse(&source)?
-        .into_iter()
-        .filter(|node| !node.is_null())
-        .collect())
 }
 
 /// A file that holds one document, checked against its schema.

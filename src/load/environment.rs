@@ -1,21 +1,24 @@
 //! `environments/<name>/`: what the cluster is, and the claims for it.
 
-use std::sync::OnceLock;
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use memchr::memmem;
 
 use super::claim::{self, Claim};
-use super::document::{own_schema, read_checked, read_documents};
+use super::document::{own_schema, read_checked, read_text};
 use super::kind::{ClaimKind, Kinds};
 use super::sync::{self, Argo, Engine, Layout, SourceRef};
 use super::workspace::Workspace;
-use crate::diag::{Diagnostic, Diagnostics, Span, nearest};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::schema::Schema;
 use crate::tree::{EntryKind, Files, TreePath};
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Mapping, Node, parse};
 
 /// Where environments stand.
 pub(super) const FOLDER: &str = "environments";
 /// The environment that holds what the others share.
-pub(super) const BASE: &str = "base";
+pub const BASE: &str = "base";
 const FILE: &str = "environment.yaml";
 
 /// One environment, which is one cluster.
@@ -93,10 +96,14 @@ impl Environment {
         format!("{name}-{}", self.name)
     }
 
-    /// The same for another engine: what the environments of that engine share is rendered from it.
-    pub(super) fn for_engine(&self, engine: Engine) -> Environment {
+    /// What the environments of an engine share is rendered from it: the same, with their engine, and with what the first of
+    /// them says of Argo CD, since `overlays/base` may name its namespace.
+    pub(super) fn for_engine(&self, engine: Engine, environments: &[Environment]) -> Environment {
         let mut environment = self.clone();
         environment.engine = engine;
+        if let Some(first) = environments.iter().find(|it| it.engine == engine) {
+            environment.argo = first.argo.clone();
+        }
         // Nobody applies base, so it needs no access to anything.
         environment.argo.repositories = vec![String::new()];
         if let Some(values) = environment.values.as_mapping_mut() {
@@ -158,17 +165,108 @@ fn values(name: &str, node: &Node) -> Node {
     ])
 }
 
+/// An environment whose claims are not yet known to be such.
+pub(super) struct Draft {
+    environment: Environment,
+    sources: Vec<Arc<Source>>,
+    documents: Vec<Node>,
+}
+
+impl Draft {
+    /// Whether a file that names one of these claims holds a reference to others.
+    pub(super) fn may_refer(&self, names: &BTreeSet<String>) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|it| is_about(it, names) && it.text.contains("valueFrom"))
+    }
+
+    /// Parses the files; with `names`, only those that may hold a claim of such a name.
+    pub(super) fn parse(
+        &mut self,
+        names: Option<&BTreeSet<String>>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let sources = self.sources.iter();
+        for source in sources.filter(|it| names.is_none_or(|names| is_about(it, names))) {
+            match parse(source) {
+                Ok(documents) => {
+                    let wanted = documents.into_iter().filter(|it| is_asked_for(it, names));
+                    self.documents.extend(wanted);
+                }
+                Err(faults) => diagnostics.extend(faults),
+            }
+        }
+    }
+
+    /// The words by which the documents say their kinds.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = String> {
+        let documents = self.documents.iter();
+        documents.filter_map(|it| it.get("kind")?.as_str().map(str::to_string))
+    }
+
+    /// Takes the documents for claims.
+    pub(super) fn finish(self, kinds: &Kinds, diagnostics: &mut Diagnostics) -> Environment {
+        let mut environment = self.environment;
+        for node in self.documents {
+            let broken = Broken::of(&node);
+            match claim::read(node, &environment.name, kinds, diagnostics) {
+                Some(claim) => environment.claims.push(claim),
+                None => environment.broken.push(broken),
+            }
+        }
+        environment
+    }
+}
+
+fn is_asked_for(document: &Node, names: Option<&BTreeSet<String>>) -> bool {
+    let name = document.at_keys(&["metadata", "name"]);
+    let name = name.and_then(Node::as_str);
+    !document.is_null() && names.zip(name).is_none_or(|(names, it)| names.contains(it))
+}
+
+/// Whether a file may hold a claim of one of these names. With an escape a name may be written otherwise.
+fn is_about(source: &Source, names: &BTreeSet<String>) -> bool {
+    let text = source.text.as_bytes();
+    let mut names = names.iter();
+    names.any(|it| memmem::find(text, it.as_bytes()).is_some())
+        || memchr::memchr(b'\\', text).is_some()
+}
+
+/// Whether an environment has overlays on an engine's base and takes a claim of it, as far as its own file says.
+pub(super) fn takes(
+    files: &dyn Files,
+    workspace: &Workspace,
+    name: &str,
+    engine: Engine,
+    claim: &Claim,
+) -> bool {
+    let path = TreePath::new(FOLDER).map(|it| it.child(name).child(FILE));
+    let read = path.map(|it| read_checked(files, &it, schema(), "Environment"));
+    let Some(Ok(node)) = read else {
+        return false;
+    };
+    let environment = Environment::new(name, &node, Some(workspace));
+    if environment.engine != engine || environment.layout != Layout::Overlays {
+        return false;
+    }
+    let excludes = |it: &Node| {
+        let title = it.as_str().and_then(|it| it.split_once('/'));
+        title.is_some_and(|(kind, name)| claim.kind.is_called(kind) && claim.name == name)
+    };
+    !environment.exclude.iter().any(excludes)
+}
+
 /// Reads an environment's folder; `None` where its own file is at fault, claims are then not looked at.
 pub(super) fn read(
     files: &dyn Files,
     name: &str,
     workspace: &Workspace,
-    kinds: &Kinds,
     diagnostics: &mut Diagnostics,
-) -> Option<Environment> {
+) -> Option<Draft> {
     let folder = TreePath::new(FOLDER)?.child(name);
     let path = folder.child(FILE);
-    let mut environment = match files.kind(&path) {
+    let paths = claim_files(files, &folder, diagnostics);
+    files.expect(&paths);
+    let environment = match files.kind(&path) {
         Ok(None) if name == BASE => Environment::base(),
         Ok(None) => {
             let fault = Diagnostic::error("no-environment", format!("`{folder}` has no `{FILE}`"));
@@ -188,21 +286,13 @@ pub(super) fn read(
             }
         },
     };
-    for path in claim_files(files, &folder, diagnostics) {
-        match read_documents(files, &path) {
-            Ok(documents) => {
-                for node in documents {
-                    let broken = Broken::of(&node);
-                    match claim::read(node, name, kinds, diagnostics) {
-                        Some(claim) => environment.claims.push(claim),
-                        None => environment.broken.push(broken),
-                    }
-                }
-            }
-            Err(faults) => diagnostics.extend(faults),
-        }
-    }
-    Some(environment)
+    let sources = paths.iter().map(|it| read_text(files, it));
+    let sources = sources.filter_map(|it| diagnostics.keep(it)).collect();
+    Some(Draft {
+        environment,
+        sources,
+        documents: Vec::new(),
+    })
 }
 
 /// Base belongs to no engine, whatever it says: it is rendered for each that is in use.
@@ -245,8 +335,15 @@ fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Where an environment stands, and its own file.
+pub fn environment_folder(name: &str) -> (TreePath, TreePath) {
+    let folder = TreePath::root().child(FOLDER).child(name);
+    let file = folder.child(FILE);
+    (folder, file)
+}
+
 /// What ends in `.yaml` or `.yml` below a folder, dot files and `environment.yaml` left out.
-fn claim_files(
+pub fn claim_files(
     files: &dyn Files,
     folder: &TreePath,
     diagnostics: &mut Diagnostics,

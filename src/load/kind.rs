@@ -1,15 +1,16 @@
 //! Claim kinds: `<Kind>/kind.yaml` and the templates beside it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use super::document::{own_schema, read_checked, read_text};
 use super::names;
 use super::workspace::Workspace;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::schema::Schema;
 use crate::template::{BUILTIN, Templates};
 use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
-use crate::yaml::{Node, View};
+use crate::yaml::{Node, View, parse_one};
 
 const FILE: &str = "kind.yaml";
 
@@ -20,10 +21,10 @@ pub struct ClaimKind {
     pub name: String,
     /// Accepted `apiVersion`s.
     pub api_versions: Vec<String>,
+    /// `apiVersion`s that exist but are not accepted, each with what to do instead.
+    pub other_versions: Vec<(String, String)>,
     /// Other names of the kind.
     pub aliases: Vec<String>,
-    /// APIs of the same name that it is not, and what is said of each.
-    pub other_versions: Vec<(String, String)>,
     /// How fields may be spelt.
     pub spelling: Spelling,
     /// What it is for, in one or two sentences; empty where nothing is said.
@@ -44,8 +45,6 @@ pub struct ClaimKind {
     pub lookups: Vec<Lookup>,
     /// An expression: the claims that must be ready first, by name.
     pub depends_on: Option<String>,
-    /// Expression that gives the namespaces that must be there, whoever makes them.
-    pub namespaces: Option<String>,
     /// CRDs that a claim brings.
     pub provides: Vec<Capability>,
     /// CRDs that a claim needs.
@@ -177,38 +176,108 @@ pub(super) struct Kinds {
     pub(super) broken: Vec<String>,
 }
 
+impl Kinds {
+    /// Whether a kind goes by a name, or would if it could be read.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        let mut sound = self.sound.iter();
+        sound.any(|it| it.is_called(name)) || self.broken.iter().any(|it| it == name)
+    }
+}
+
+/// Which kinds are asked for.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// All of them.
+    All,
+    /// The workspace's own ones, and of the built-in ones those that go by one of these names.
+    Own(&'a BTreeSet<String>),
+    /// Those that go by one of these names.
+    Named(&'a BTreeSet<String>),
+}
+
 /// Reads the built-in kinds and, in a workspace, its own, which replace those of the same name.
+///
+/// A kind that is not wanted is read all the same where a template of one that is names its folder, to include something.
 pub(super) fn read_all(
     files: &dyn Files,
     builtin: &Tree,
     workspace: Option<&Workspace>,
+    wanted: Wanted<'_>,
     templates: &mut Templates,
     diagnostics: &mut Diagnostics,
 ) -> Kinds {
-    let own = workspace.map(|it| own_folders(files, it, diagnostics));
-    let own = own.unwrap_or_default();
-    let is_replaced = |it: &TreePath| own.iter().any(|own| own.name() == it.name());
-    let builtins = builtin_folders(builtin).into_iter();
-    let builtins: Vec<TreePath> = builtins.filter(|it| !is_replaced(it)).collect();
+    let folders = folders(files, builtin, workspace, diagnostics);
+    let (mut open, mut rest): (Vec<_>, Vec<_>) =
+        folders.into_iter().partition(|it| it.is_wanted(wanted));
     let mut kinds = Kinds::default();
-    let mut keep = |folder: &TreePath, read: Result<ClaimKind, Diagnostics>| match read {
-        Ok(kind) => kinds.sound.push(Arc::new(kind)),
-        Err(faults) => {
-            diagnostics.extend(faults);
-            kinds.broken.push(folder.name().to_string());
+    while !open.is_empty() {
+        let mut texts = Vec::new();
+        for folder in open {
+            match read_sound(&folder, templates, &mut texts) {
+                Ok(kind) => kinds.sound.push(Arc::new(kind)),
+                Err(faults) => {
+                    diagnostics.extend(faults);
+                    kinds.broken.push(folder.path.name().to_string());
+                }
+            }
         }
-    };
-    for folder in &own {
-        keep(folder, read_own(files, folder, templates));
-    }
-    for folder in &builtins {
-        keep(folder, read(builtin, folder, templates));
+        (open, rest) = rest.into_iter().partition(|it| it.is_named_in(&texts));
     }
     kinds
 }
 
-fn builtin_folders(builtin: &Tree) -> Vec<TreePath> {
-    kind_folders(builtin, &TreePath::root().child(BUILTIN)).unwrap_or_default()
+/// Where a kind stands.
+struct Folder<'a> {
+    files: &'a dyn Files,
+    path: TreePath,
+    is_builtin: bool,
+}
+
+impl Folder<'_> {
+    /// Whether it may be wanted. A kind's file says all of its names, so one that does not say a word does not go by it.
+    fn is_wanted(&self, wanted: Wanted<'_>) -> bool {
+        let names = match wanted {
+            Wanted::All => return true,
+            Wanted::Own(_) if !self.is_builtin => return true,
+            Wanted::Own(names) | Wanted::Named(names) => names,
+        };
+        let Ok(text) = self.files.read(&self.path.child(FILE)) else {
+            return true;
+        };
+        // With an escape a name may be written otherwise.
+        let says = |word: &str| memchr::memmem::find(&text, word.as_bytes()).is_some();
+        names.iter().any(|it| says(it)) || !self.is_builtin && says("\\")
+    }
+
+    fn is_named_in(&self, texts: &[Arc<Source>]) -> bool {
+        let name = format!("{}/", self.path.name());
+        texts.iter().any(|it| it.text.contains(&name))
+    }
+}
+
+fn folders<'a>(
+    files: &'a dyn Files,
+    builtin: &'a Tree,
+    workspace: Option<&Workspace>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Folder<'a>> {
+    let own = workspace.map(|it| own_folders(files, it, diagnostics));
+    let own = own.into_iter().flatten().map(|path| Folder {
+        files,
+        path,
+        is_builtin: false,
+    });
+    let mut folders: Vec<Folder<'a>> = own.collect();
+    for path in kind_folders(builtin, &TreePath::root().child(BUILTIN)).unwrap_or_default() {
+        if !folders.iter().any(|own| own.path.name() == path.name()) {
+            folders.push(Folder {
+                files: builtin,
+                path,
+                is_builtin: true,
+            });
+        }
+    }
+    folders
 }
 
 fn own_folders(
@@ -246,11 +315,17 @@ fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, F
 }
 
 fn read(
-    files: &dyn Files,
-    folder: &TreePath,
+    place: &Folder<'_>,
     templates: &mut Templates,
+    texts: &mut Vec<Arc<Source>>,
 ) -> Result<ClaimKind, Diagnostics> {
-    let node = read_checked(files, &folder.child(FILE), schema(), "ClaimKind")?;
+    let (files, folder) = (place.files, &place.path);
+    let file = folder.child(FILE);
+    let node = match place.is_builtin {
+        true => parse_one(&read_text(files, &file)?)?,
+        false => read_checked(files, &file, schema(), "ClaimKind")?,
+    };
+    templates.trust(place.is_builtin);
     let name = node.at_keys(&["metadata", "name"]).unwrap_or(&node);
     if name.as_str() != Some(folder.name()) {
         let fault = Diagnostic::error(
@@ -266,7 +341,9 @@ fn read(
         files,
         folder,
         kind: folder.name(),
+        is_builtin: place.is_builtin,
         templates,
+        texts,
         faults: Diagnostics::default(),
     };
     let kind = compiler.kind(&node);
@@ -277,14 +354,17 @@ fn read(
     }
 }
 
-/// A workspace's own kind is checked each time; the built-in ones by a test.
-fn read_own(
-    files: &dyn Files,
-    folder: &TreePath,
+/// The same with its names looked up. Those of the built-in kinds are, once, by a test.
+fn read_sound(
+    place: &Folder<'_>,
     templates: &mut Templates,
+    texts: &mut Vec<Arc<Source>>,
 ) -> Result<ClaimKind, Diagnostics> {
-    let kind = read(files, folder, templates)?;
-    let faults = names::check(&kind, templates);
+    let kind = read(place, templates, texts)?;
+    let faults = match place.is_builtin {
+        true => Diagnostics::default(),
+        false => names::check(&kind, templates),
+    };
     match faults.has_errors() {
         true => Err(faults),
         false => Ok(kind),
@@ -296,6 +376,9 @@ struct Compiler<'a, 'c> {
     files: &'a dyn Files,
     folder: &'a TreePath,
     kind: &'a str,
+    is_builtin: bool,
+    /// The templates that were read.
+    texts: &'a mut Vec<Arc<Source>>,
     templates: &'a mut Templates<'c>,
     faults: Diagnostics,
 }
@@ -319,7 +402,12 @@ impl Compiler<'_, '_> {
             let added = self.templates.add_expression(&name, condition);
             self.faults.keep(added);
         }
-        let schema = match Schema::parse(&with_envelope(spec.get("schema")?)) {
+        let whole = with_envelope(spec.get("schema")?);
+        let schema = match self.is_builtin {
+            true => Schema::parse_own(&whole),
+            false => Schema::parse(&whole),
+        };
+        let schema = match schema {
             Ok(schema) => Some(schema),
             Err(faults) => {
                 self.faults.extend(faults);
@@ -329,8 +417,8 @@ impl Compiler<'_, '_> {
         Some(ClaimKind {
             name: self.kind.to_string(),
             api_versions: words("apiVersions"),
+            other_versions: other_versions(spec.get("otherVersions")),
             aliases: words("aliases"),
-            other_versions: pairs(spec, "otherVersions"),
             spelling: if text("spelling") == Some("protojson") {
                 Spelling::Protojson
             } else {
@@ -352,7 +440,6 @@ impl Compiler<'_, '_> {
             references: sequence(spec, "references").iter().map(reference).collect(),
             lookups: self.lookups(spec),
             depends_on: self.expression("dependsOn", spec.get("dependsOn")),
-            namespaces: self.expression("namespaces", spec.get("namespaces")),
             provides: self.capabilities(spec, "provides"),
             requires: self.capabilities(spec, "requires"),
             files: sequence(spec, "files")
@@ -382,6 +469,7 @@ impl Compiler<'_, '_> {
                 EntryKind::File if entry.name.ends_with(".j2") => {
                     let added =
                         read_text(self.files, &folder.child(&entry.name)).and_then(|source| {
+                            self.texts.push(source.clone());
                             self.templates.add(&self.template_name(&relative), &source)
                         });
                     self.faults.keep(added);
@@ -489,6 +577,14 @@ fn condition_name(kind: &str, condition: &str) -> String {
     format!("{kind}#default {condition}")
 }
 
+fn other_versions(node: Option<&Node>) -> Vec<(String, String)> {
+    let entries = node.and_then(Node::as_mapping).into_iter().flatten();
+    let text = |node: &Node| node.as_str().map(str::to_string);
+    entries
+        .filter_map(|it| Some((text(&it.key)?, text(&it.value)?)))
+        .collect()
+}
+
 fn reference(node: &Node) -> Reference {
     let text = |key: &str| node.get(key).and_then(Node::as_str).map(str::to_string);
     Reference {
@@ -518,19 +614,6 @@ fn sequence<'a>(node: &'a Node, key: &str) -> &'a [Node] {
     node.get(key)
         .and_then(Node::as_sequence)
         .unwrap_or_default()
-}
-
-/// The texts of a map, by their keys.
-fn pairs(node: &Node, key: &str) -> Vec<(String, String)> {
-    let entries = node
-        .get(key)
-        .and_then(Node::as_mapping)
-        .into_iter()
-        .flatten();
-    let pairs = entries.filter_map(|it| Some((it.key.as_str()?, it.value.as_str()?)));
-    pairs
-        .map(|it| (it.0.to_string(), it.1.to_string()))
-        .collect()
 }
 
 /// A claim's schema with what every claim has: `apiVersion`, `kind` and, where the kind says nothing of it, `metadata`.
@@ -576,14 +659,16 @@ mod tests {
     #[test]
     fn the_built_in_kinds_name_nothing_that_is_not_there() {
         let builtin = crate::template::builtin();
-        let folders = builtin_folders(&builtin);
+        let nothing = Tree::new();
+        let folders = folders(&nothing, builtin, None, &mut Diagnostics::default());
         assert!(!folders.is_empty());
         for folder in folders {
             let mut templates = Templates::default();
             let reader = |_: &crate::template::Question| Ok(Node::null());
             templates.add_reader("chart", Box::new(reader));
-            let read = read_own(&builtin, &folder, &mut templates);
-            assert!(read.is_ok(), "{:?}", read.err());
+            let read = read(&folder, &mut templates, &mut Vec::new()).unwrap();
+            let faults = names::check(&read, &templates);
+            assert!(faults.is_empty(), "{faults:?}");
         }
     }
 }

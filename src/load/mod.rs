@@ -5,28 +5,36 @@
 
 mod claim;
 mod document;
+mod entangled;
 mod environment;
 mod kind;
 mod names;
+mod scope;
 mod spelling;
 mod sync;
 mod workspace;
 
 pub use claim::Claim;
 pub use document::is_kubernetes_api;
-pub use environment::{Broken, Environment};
+pub use entangled::{is_entangled, whole_where_entangled};
+pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
 pub use kind::{Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling};
+pub use scope::Scope;
 pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
+pub use workspace::FILE as WORKSPACE;
 pub use workspace::{ChartSource, Mirror, Workspace};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chart::{Cache, Charts, Lock, Places, Request};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, each};
 use crate::template::{Question, Templates};
 use crate::tree::{EntryKind, Files, Tree, TreePath};
 use crate::yaml::{Mapping, Node};
+use environment::Draft;
+use kind::Wanted;
 
 /// Everything that a run reads, the user's overlays left out (the kustomize engine reads those itself).
 pub struct Repository<'a> {
@@ -42,10 +50,28 @@ pub struct Repository<'a> {
     pub base: Environment,
     /// The same for each engine that has overlays on it.
     pub bases: Vec<Environment>,
-    /// The other environments, by name.
+    /// The other environments that are asked for, by name.
     pub environments: Vec<Environment>,
     /// What templates and rules see as `workspace`.
     pub values: Node,
+    /// The names of those that are not.
+    pub others: Vec<String>,
+    /// What is asked for.
+    pub scope: &'a Scope,
+    files: &'a dyn Files,
+}
+
+impl Repository<'_> {
+    /// Whether claims were left unread, so that one that is not here may be there all the same.
+    pub fn is_partial(&self) -> bool {
+        self.scope.names().is_some()
+    }
+
+    /// Whether an environment that was not read takes a claim of base.
+    pub fn is_taken_elsewhere(&self, base: &Environment, claim: &Claim) -> bool {
+        let mut others = self.others.iter();
+        others.any(|it| environment::takes(self.files, &self.workspace, it, base.engine, claim))
+    }
 }
 
 /// Reads a workspace whose `pleach.yaml` stands at the root of `files`.
@@ -56,35 +82,59 @@ pub fn load<'a>(
     files: &'a dyn Files,
     cache: Option<Cache>,
     builtin: &Tree,
+    scope: &'a Scope,
     diagnostics: &mut Diagnostics,
 ) -> Option<Repository<'a>> {
     let workspace = Workspace::read(files)
         .map_err(|faults| diagnostics.extend(faults))
         .ok()?;
     let charts = Arc::new(charts(files, cache, &workspace, diagnostics));
-    let mut templates = Templates::default();
-    let read = charts.clone();
-    templates.add_reader("chart", Box::new(move |it| chart_values(&read, it)));
-    let kinds = kind::read_all(
-        files,
-        builtin,
-        Some(&workspace),
-        &mut templates,
-        diagnostics,
-    );
+    let names = environment_names(files, diagnostics);
+    let wanted = |it: &String| it == environment::BASE || scope.has(it);
+    let (names, others): (Vec<String>, Vec<String>) = names.into_iter().partition(wanted);
+    let drafts = each(&names, diagnostics, |name, diagnostics| {
+        environment::read(files, name, &workspace, diagnostics)
+    });
+    let mut drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
+    read_documents(&mut drafts, scope.names().as_ref(), diagnostics);
+    let read = |wanted: Wanted<'_>| {
+        let (mut templates, mut faults) = (Templates::default(), Diagnostics::default());
+        let charts = charts.clone();
+        templates.add_reader("chart", Box::new(move |it| chart_values(&charts, it)));
+        let workspace = Some(&workspace);
+        let kinds = kind::read_all(
+            files,
+            builtin,
+            workspace,
+            wanted,
+            &mut templates,
+            &mut faults,
+        );
+        (kinds, templates, faults)
+    };
+    let words: BTreeSet<String> = drafts.iter().flat_map(Draft::kinds).collect();
+    let mut found = read(match scope.is_whole() {
+        true => Wanted::Own(&words),
+        false => Wanted::Named(&words),
+    });
+    if !words.iter().all(|it| found.0.knows(it)) {
+        // The message about a wrong word says which ones there are.
+        found = read(Wanted::All);
+    }
+    let (kinds, templates, faults) = found;
+    diagnostics.extend(faults);
+    let finished = each(drafts, diagnostics, |draft, diagnostics| {
+        draft.finish(&kinds, diagnostics)
+    });
     let (mut base, mut environments) = (Environment::base(), Vec::new());
-    for name in environment_names(files, diagnostics) {
-        let Some(environment) = environment::read(files, &name, &workspace, &kinds, diagnostics)
-        else {
-            continue;
-        };
-        if name == environment::BASE {
+    for environment in finished {
+        if environment.name == environment::BASE {
             base = environment
         } else {
             environments.push(environment)
         }
     }
-    if environments.is_empty() && !diagnostics.has_errors() {
+    if scope.is_whole() && environments.is_empty() && !diagnostics.has_errors() {
         let fault = Diagnostic::error("no-environment", "the workspace has no environment");
         diagnostics.push(
             fault.at(&workspace.span).help(
@@ -97,26 +147,47 @@ pub fn load<'a>(
         environments.any(|it| it.engine == *engine && it.layout == Layout::Overlays)
     };
     let engines = Engine::ALL.into_iter().filter(is_overlaid);
+    let bases = engines.map(|it| base.for_engine(it, &environments));
     Some(Repository {
-        values: values(&workspace, &environments),
+        values: values(&workspace, &environments, &others),
         workspace,
         kinds: kinds.sound,
         templates,
-        bases: engines.map(|it| base.for_engine(it)).collect(),
+        bases: bases.collect(),
         charts,
         base,
         environments,
+        others,
+        scope,
+        files,
     })
 }
 
-fn values(workspace: &Workspace, environments: &[Environment]) -> Node {
+/// `others` are the environments that are not read: there they are.
+fn values(workspace: &Workspace, environments: &[Environment], others: &[String]) -> Node {
     let repository = workspace.chart_repository.clone();
     let charts = Mapping::from([("repository", repository.unwrap_or_else(Node::null))]);
-    let names = environments.iter().map(|it| Node::string(it.name.as_str()));
+    let names = environments.iter().map(|it| &it.name).chain(others);
+    let names: BTreeSet<&String> = names.collect();
+    let names = names.into_iter().map(|it| Node::string(it.as_str()));
     Node::mapping(Mapping::from([
         ("charts", Node::mapping(charts)),
         ("environments", Node::sequence(names)),
     ]))
+}
+
+/// Parses the claims. Where only some are asked for, those files that name none of them are left out, unless what is asked for
+/// may refer to more.
+fn read_documents(
+    drafts: &mut [Draft],
+    names: Option<&BTreeSet<String>>,
+    diagnostics: &mut Diagnostics,
+) {
+    let refers = |it: &Draft| names.is_some_and(|names| it.may_refer(names));
+    let names = names.filter(|_| !drafts.iter().any(refers));
+    each(drafts, diagnostics, |draft, diagnostics| {
+        draft.parse(names, diagnostics);
+    });
 }
 
 fn charts<'a>(
@@ -166,11 +237,19 @@ pub fn kinds(
         files,
         builtin,
         workspace.as_ref(),
+        Wanted::All,
         &mut templates,
         diagnostics,
     );
     kinds.sound.sort_by(|a, b| a.name.cmp(&b.name));
     kinds.sound
+}
+
+/// The names of the environments, base left out: the folders of `environments/`.
+pub fn environments(files: &dyn Files) -> Vec<String> {
+    let mut names = environment_names(files, &mut Diagnostics::default());
+    names.retain(|it| it != environment::BASE);
+    names
 }
 
 /// The folders of `environments/`, in the order of their names.

@@ -206,7 +206,19 @@ pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut 
                 .help("keep `name` or `server`"),
         );
     }
-    if engine == Engine::Argo && argo.url.is_empty() {
+    if engine == Engine::Argo {
+        check_argo(node, argo, diagnostics);
+    }
+}
+
+fn check_argo(node: &Node, argo: &Argo, diagnostics: &mut Diagnostics) {
+    let name = node.at_keys(&["metadata", "name"]).unwrap_or(node);
+    if !is_object_name(name.as_str().unwrap_or("")) {
+        let message = "Argo CD's objects bear the environment's name, so it is made of lower-case letters, digits, `-` and `.`";
+        let fault = Diagnostic::error("invalid-value", message).at(name);
+        diagnostics.push(fault.help("rename the folder, and write its name here"));
+    }
+    if argo.url.is_empty() {
         let message = "Argo CD must be told the address of the Git repository that holds the tree";
         let at = spec(node, &["engine"]).unwrap_or(node);
         let fault = Diagnostic::error("missing-field", message).at(at);
@@ -214,6 +226,13 @@ pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut 
             "write `spec.sync.url` in pleach.yaml, for all environments, or `spec.source.url` here",
         ));
     }
+}
+
+/// As Kubernetes has it for most objects.
+fn is_object_name(name: &str) -> bool {
+    let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_inner = |c: char| is_end(c) || c == '-' || c == '.';
+    name.starts_with(is_end) && name.ends_with(is_end) && name.chars().all(is_inner)
 }
 
 fn not_read(found: &Node, keys: &[&str], engine: Engine) -> Diagnostic {

@@ -10,7 +10,7 @@ use crate::tree::{Files, TreePath};
 use crate::yaml::Node;
 
 /// The file that makes a folder a workspace.
-pub(super) const FILE: &str = "pleach.yaml";
+pub const FILE: &str = "pleach.yaml";
 
 /// The settings of a workspace.
 #[derive(Clone, Debug)]

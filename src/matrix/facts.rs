@@ -12,6 +12,7 @@ pub fn facts(objects: &[Object]) -> Vec<(String, String)> {
             "HelmRelease" => release(object, objects, &mut facts),
             "Application" => application(object, &mut facts),
             "GitRepository" => git_repository(object, &mut facts),
+            "File" => file(object, &mut facts),
             "ClickHouseInstallation" | "ClickHouseKeeperInstallation" => {
                 layout(object, &mut facts);
             }
@@ -96,6 +97,17 @@ fn application(object: &Object, facts: &mut Facts) {
         if let Some(values) = source.at_keys(&["helm", "valuesObject"]) {
             chart_values(values, &mut Vec::new(), facts);
         }
+    }
+}
+
+/// What Argo CD reads beside its objects: the chart of a service, or the values of one.
+fn file(object: &Object, facts: &mut Facts) {
+    let Some(content) = object.node.get("content") else {
+        return;
+    };
+    match (text(content, &["chart"]), text(content, &["version"])) {
+        (Some(chart), Some(version)) => facts.add(format!("chart {chart}"), version),
+        _ => chart_values(content, &mut Vec::new(), facts),
     }
 }
 

@@ -110,23 +110,20 @@ impl Client {
     /// Asks, again and again where that helps. Errors: `unreachable`; any status is an answer.
     pub(super) fn send(&self, call: &Call<'_>) -> Result<Answer, Diagnostic> {
         let mut wait = FIRST_WAIT;
-        for attempt in 1.. {
+        let told = |silence: Silence| unreachable(&call.url, &silence.words);
+        for _ in 1..ATTEMPTS_MAX {
             let pause = match self.follow(call) {
                 Ok(answer) => match pause(&answer, call, wait) {
-                    Some(pause) if attempt < ATTEMPTS_MAX => pause,
-                    _ => return Ok(answer),
+                    Some(pause) => pause,
+                    None => return Ok(answer),
                 },
-                Err(silence)
-                    if silence.is_passing && call.is_repeatable() && attempt < ATTEMPTS_MAX =>
-                {
-                    wait
-                }
-                Err(silence) => return Err(unreachable(&call.url, &silence.words)),
+                Err(silence) if silence.is_passing && call.is_repeatable() => wait,
+                Err(silence) => return Err(told(silence)),
             };
             std::thread::sleep(pause);
             wait *= 2;
         }
-        Err(unreachable(&call.url, "too many attempts"))
+        self.follow(call).map_err(told)
     }
 
     fn follow(&self, call: &Call<'_>) -> Result<Answer, Silence> {

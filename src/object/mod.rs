@@ -2,7 +2,7 @@
 
 mod quantity;
 
-pub use quantity::{has_unit, quantity};
+pub use quantity::{has_unit, is_binary, quantity, quantity_text};
 
 use std::fmt;
 use std::sync::Arc;

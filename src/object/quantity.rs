@@ -29,6 +29,35 @@ pub fn has_unit(text: &str) -> bool {
         )
 }
 
+/// A number as a quantity, with the largest unit that leaves a whole number: of bytes' powers of 1024 where it is binary, else
+/// of 1000; what is below 1 in thousandths, rounded up as the API server does.
+pub fn quantity_text(value: f64, binary: bool) -> String {
+    let (base, units) = match binary {
+        true => (1024f64, ["Ei", "Pi", "Ti", "Gi", "Mi", "Ki"]),
+        false => (1000f64, ["E", "P", "T", "G", "M", "k"]),
+    };
+    if value.fract() != 0.0 {
+        // 0.1 + 0.2 is a little more than 0.3, which is not meant.
+        let thousandths = (value * 1000.0 - 1e-6).ceil();
+        return match thousandths % 1000.0 == 0.0 {
+            true => quantity_text(thousandths / 1000.0, binary),
+            false => format!("{thousandths}m"),
+        };
+    }
+    for (unit, power) in units.into_iter().zip((1..=6).rev()) {
+        let factor = base.powi(power);
+        if value != 0.0 && value % factor == 0.0 {
+            return format!("{}{unit}", value / factor);
+        }
+    }
+    format!("{value}")
+}
+
+/// Whether a quantity is written in powers of 1024.
+pub fn is_binary(text: &str) -> bool {
+    text.ends_with('i')
+}
+
 fn factor(unit: &str) -> Option<f64> {
     const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
     const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
@@ -45,6 +74,22 @@ fn factor(unit: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts() {
+        for (value, binary, text) in [
+            (3.0 * 1_073_741_824.0, true, "3Gi"),
+            (1536.0 * 1_048_576.0, true, "1536Mi"),
+            (0.1 + 0.2, false, "300m"),
+            (0.5 + 0.5, false, "1"),
+            (2500.0, false, "2500"),
+            (3000.0, false, "3k"),
+            (0.0, true, "0"),
+            (0.0001, false, "1m"),
+        ] {
+            assert_eq!(quantity_text(value, binary), text);
+        }
+    }
 
     #[test]
     fn values() {

@@ -100,12 +100,21 @@ fn group(it: &Group<'_>) -> String {
             )
         })
         .collect();
+    let variants = it.variants.iter().map(|it| {
+        let fields: Vec<String> = it.fields.iter().map(field).collect();
+        let environments = texts(it.environments.iter().copied());
+        format!(
+            "{{\"environments\": {environments}, \"fields\": [{}]}}",
+            fields.join(", ")
+        )
+    });
     format!(
-        "{{\"change\": {}, \"objects\": [{}], \"exceptions\": [{}], \"fields\": [{}]}}",
+        "{{\"change\": {}, \"objects\": [{}], \"exceptions\": [{}], \"fields\": [{}], \"variants\": [{}]}}",
         quoted(name(it.kind)),
         objects.join(", "),
         exceptions.join(", "),
-        fields.join(", ")
+        fields.join(", "),
+        variants.collect::<Vec<_>>().join(", ")
     )
 }
 

@@ -1,5 +1,6 @@
 //! Diagnostics, plans and changes to text; one file a format.
 
+mod affected;
 mod annotations;
 mod changes;
 mod changes_json;
@@ -19,6 +20,7 @@ mod summary;
 mod unified;
 mod words;
 
+pub use affected::{affected_json, affected_matrix, affected_names};
 pub use annotations::annotations;
 pub use changes::changes;
 pub use changes_json::changes_json;

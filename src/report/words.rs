@@ -205,9 +205,22 @@ pub(super) fn objects<'a>(group: &'a Group<'_>) -> Vec<Titled<'a>> {
 
 /// The fields of a group, row by row. What is gone needs no reading.
 pub(super) fn rows(group: &Group<'_>) -> Vec<Row> {
+    match group.kind {
+        ChangeKind::Removed => Vec::new(),
+        _ => all_rows(group),
+    }
+}
+
+/// The same, also of what is gone.
+pub(super) fn all_rows(group: &Group<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
-    if *group.kind != ChangeKind::Removed {
-        group.fields.iter().for_each(|it| field(it, &mut rows));
+    group.fields.iter().for_each(|it| field(it, &mut rows));
+    for variant in &group.variants {
+        rows.push(Row {
+            mark: Mark::Note,
+            text: format!("but in {}", variant.environments.join(", ")),
+        });
+        variant.fields.iter().for_each(|it| field(it, &mut rows));
     }
     rows
 }

@@ -30,8 +30,6 @@ pub struct Instance {
     pub requires: BTreeSet<String>,
     /// Claims that must be ready first: those it names and those it refers to.
     pub depends_on: BTreeSet<String>,
-    /// Namespaces that must be there, whoever makes them.
-    pub namespaces: BTreeSet<String>,
     /// Whether base has it too.
     pub shared: bool,
     /// Where its name stands.
@@ -237,11 +235,6 @@ impl Draft {
             capabilities(&self.kind.provides)?,
             capabilities(&self.kind.requires)?,
         );
-        let namespaces = match &self.kind.namespaces {
-            Some(list) => diagnostics
-                .keep(names(templates, &context, list).map_err(|fault| self.told(fault)))?,
-            None => BTreeSet::new(),
-        };
         let instance = Instance {
             kind: self.kind.clone(),
             name: self.name.clone(),
@@ -251,7 +244,6 @@ impl Draft {
             provides,
             requires,
             depends_on: links.refers_to.clone(),
-            namespaces,
             shared: self.shared,
             span: self.span.clone(),
         };
@@ -371,21 +363,18 @@ fn capabilities(
         }
         names.extend(capability.name.clone());
         if let Some(expression) = &capability.names {
-            names.append(&mut self::names(templates, context, expression)?);
+            let value = templates.evaluate(expression, context)?;
+            names.extend(
+                value
+                    .as_sequence()
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(Node::as_str)
+                    .map(str::to_string),
+            );
         }
     }
     Ok(names)
-}
-
-/// The texts of the list that an expression gives.
-fn names(
-    templates: &Templates,
-    context: &Context,
-    expression: &str,
-) -> Result<BTreeSet<String>, Diagnostic> {
-    let list = templates.evaluate(expression, context)?;
-    let names = list.as_sequence().unwrap_or_default().iter();
-    Ok(names.filter_map(Node::as_str).map(str::to_string).collect())
 }
 
 /// What to do about a document that stands alone because the shared claim it adds to is excluded.
@@ -439,7 +428,8 @@ fn with_dependencies(
     };
     for entry in value.as_sequence().unwrap_or_default() {
         let name = entry.as_str().unwrap_or("");
-        if names.contains(name) && name != instance.name {
+        let is_there = names.contains(name) || repository.is_partial();
+        if is_there && name != instance.name {
             instance.depends_on.insert(name.to_string());
         } else {
             let fault = Diagnostic::error(

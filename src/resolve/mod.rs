@@ -34,39 +34,35 @@ pub struct Resolution<'a> {
     pub environments: Vec<Resolved<'a>>,
 }
 
-/// Resolves the environments that `wanted` names, all of them where it names none.
+/// Resolves what of the repository is asked for.
 pub fn resolve<'a>(
     repository: &'a Repository<'a>,
-    wanted: &[String],
     diagnostics: &mut Diagnostics,
 ) -> Resolution<'a> {
     let selections: Vec<_> = repository
         .environments
         .iter()
-        .map(|it| select::select(it, &repository.base, diagnostics))
+        .map(|it| select::select(repository, it, diagnostics))
         .collect();
-    unknown_environments(repository, wanted, diagnostics);
-    let is_wanted = |name: &String| wanted.is_empty() || wanted.contains(name);
+    unknown_environments(repository, diagnostics);
     select::check_base(&repository.base, diagnostics);
-    let bases = repository.bases.iter().map(|environment| Resolved {
-        environment,
-        instances: base_instances(
-            repository,
+    let bases = repository.bases.iter().map(|environment| {
+        let claims = select::base(repository, environment, &selections);
+        let mut instances = base_instances(repository, environment, claims, diagnostics);
+        instances.retain(|it| repository.scope.has_base_claim(&it.name));
+        Resolved {
             environment,
-            select::base(environment, &selections),
-            diagnostics,
-        ),
+            instances,
+        }
     });
     let bases = bases.collect();
-    let wanted: Vec<_> = selections
-        .into_iter()
-        .filter(|it| is_wanted(&it.environment.name))
-        .collect();
-    let environments = each(wanted, diagnostics, |selection, diagnostics| {
+    let environments = each(selections, diagnostics, |selection, diagnostics| {
         let environment = selection.environment;
-        let instances =
+        let mut instances =
             instance::resolve_all(repository, environment, selection.claims, diagnostics);
         provided::check(environment, &instances, diagnostics);
+        // The others were there to be referred to.
+        instances.retain(|it| repository.scope.has_claim(&environment.name, &it.name));
         Resolved {
             environment,
             instances,
@@ -98,12 +94,11 @@ fn base_instances(
     instances
 }
 
-fn unknown_environments(repository: &Repository, wanted: &[String], diagnostics: &mut Diagnostics) {
-    let known = || repository.environments.iter().map(|it| it.name.as_str());
-    for name in wanted
-        .iter()
-        .filter(|name| !known().any(|it| it == name.as_str()))
-    {
+fn unknown_environments(repository: &Repository, diagnostics: &mut Diagnostics) {
+    let read = || repository.environments.iter().map(|it| it.name.as_str());
+    let known = || read().chain(repository.others.iter().map(String::as_str));
+    let wanted = repository.scope.environments.iter();
+    for name in wanted.filter(|name| !known().any(|it| it == name.as_str())) {
         let fault = Diagnostic::error(
             "unknown-environment",
             format!("there is no environment `{name}`"),

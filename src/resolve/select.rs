@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::{drop_nulls, merge};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Claim, Environment, Layout};
+use crate::load::{Claim, Environment, Layout, Repository};
 use crate::yaml::Node;
 
 /// A claim as base and the environment say it; at least one of the two does.
@@ -38,11 +38,16 @@ pub(super) struct Selection<'a> {
 }
 
 pub(super) fn select<'a>(
+    repository: &'a Repository<'_>,
     environment: &'a Environment,
-    base: &'a Environment,
     diagnostics: &mut Diagnostics,
 ) -> Selection<'a> {
-    let excluded = excluded(environment, base, diagnostics);
+    let base = &repository.base;
+    let mut unknown = Diagnostics::default();
+    let excluded = excluded(environment, base, &mut unknown);
+    if !repository.is_partial() {
+        diagnostics.extend(unknown);
+    }
     let mut claims: BTreeMap<&str, Selected<'a>> = BTreeMap::new();
     for claim in base
         .claims
@@ -96,7 +101,11 @@ pub(super) fn check_base(base: &Environment, diagnostics: &mut Diagnostics) {
 }
 
 /// Base's claims that some environment takes, of those with overlays and base's engine.
-pub(super) fn base<'a>(base: &'a Environment, selections: &[Selection<'a>]) -> Vec<Selected<'a>> {
+pub(super) fn base<'a>(
+    repository: &Repository<'_>,
+    base: &'a Environment,
+    selections: &[Selection<'a>],
+) -> Vec<Selected<'a>> {
     let is_on_base = |it: &&Selection<'_>| {
         it.environment.engine == base.engine && it.environment.layout == Layout::Overlays
     };
@@ -108,7 +117,7 @@ pub(super) fn base<'a>(base: &'a Environment, selections: &[Selection<'a>]) -> V
     let names: BTreeMap<&str, &Claim> = base.claims.iter().map(|it| (&*it.name, it)).collect();
     names
         .into_values()
-        .filter(|it| taken.contains(&*it.name))
+        .filter(|it| taken.contains(&*it.name) || repository.is_taken_elsewhere(base, it))
         .map(|claim| Selected {
             base: Some(claim),
             own: None,

@@ -27,7 +27,7 @@ pub fn written<'a>(
     environment: &'a Environment,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Written<'a>> {
-    let selection = select::select(environment, &repository.base, diagnostics);
+    let selection = select::select(repository, environment, diagnostics);
     let claims = selection.claims.into_iter();
     let written = claims.filter_map(|it| {
         let claim = it.claim()?;

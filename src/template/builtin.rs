@@ -1,5 +1,7 @@
 //! The claim kinds that come with the program, embedded as a tree.
 
+use std::sync::OnceLock;
+
 use include_dir::{Dir, include_dir};
 
 use crate::tree::{Tree, TreePath};
@@ -10,10 +12,13 @@ static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 pub const BUILTIN: &str = "<built-in>";
 
 /// `<built-in>/<Kind>/…` of every built-in kind.
-pub fn builtin() -> Tree {
-    let mut tree = Tree::new();
-    collect(&TEMPLATES, &mut tree);
-    tree.under(&TreePath::root().child(BUILTIN))
+pub fn builtin() -> &'static Tree {
+    static TREE: OnceLock<Tree> = OnceLock::new();
+    TREE.get_or_init(|| {
+        let mut tree = Tree::new();
+        collect(&TEMPLATES, &mut tree);
+        tree.under(&TreePath::root().child(BUILTIN))
+    })
 }
 
 fn collect(folder: &Dir<'_>, tree: &mut Tree) {

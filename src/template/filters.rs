@@ -1,9 +1,11 @@
 //! Our filters, beside minijinja's own.
 
+use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, Value};
+use sha2::{Digest, Sha256};
 
 use super::value::{from_node, to_node};
-use crate::object::{has_unit, quantity};
+use crate::object::{has_unit, is_binary, quantity, quantity_text};
 use crate::yaml::{Entry, Kind, Mapping, Node, View};
 
 /// Name and function of each.
@@ -13,6 +15,11 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("flat", flat);
     environment.add_filter("tojson", to_json);
     environment.add_filter("quantity", to_quantity);
+    environment.add_filter("plus_quantity", plus_quantity);
+    environment.add_filter("times_quantity", times_quantity);
+    environment.add_filter("sha256", sha256);
+    environment.add_filter("label_value", label_value);
+    environment.add_function("labels", labels);
     environment.add_filter("retag", retag);
     environment.add_test("quantity_with_unit", |value: &Value| {
         value.as_str().is_some_and(has_unit)
@@ -112,6 +119,53 @@ fn to_quantity(value: &Value) -> Result<f64, Error> {
             format!("`{text}` is no quantity"),
         )
     })
+}
+
+/// `"1Gi" | plus_quantity("512Mi")`: `1536Mi`, in the kind of unit that the first has.
+fn plus_quantity(value: &Value, other: &Value) -> Result<String, Error> {
+    let sum = to_quantity(value)? + to_quantity(other)?;
+    Ok(quantity_text(sum, is_binary(&value.to_string())))
+}
+
+/// `"500m" | times_quantity(3)`: `1500m`.
+fn times_quantity(value: &Value, times: f64) -> Result<String, Error> {
+    let product = to_quantity(value)? * times;
+    Ok(quantity_text(product, is_binary(&value.to_string())))
+}
+
+/// `a | sha256`: the digest of a text, or of a value as JSON; in an annotation of pods it has them replaced when the content
+/// changes.
+fn sha256(value: &Value) -> Result<String, Error> {
+    let text = match value.as_str() {
+        Some(text) => text.to_string(),
+        None => to_json(value)?,
+    };
+    let digest = Sha256::digest(text);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// `a | label_value`: the text as the value of a label may be, at most 63 letters, digits, `-`, `_` and `.`.
+fn label_value(value: &Value) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let text = value.to_string();
+    let plain = text.chars().map(|c| if is_plain(c) { c } else { '-' });
+    let short: String = plain
+        .skip_while(|c| !c.is_ascii_alphanumeric())
+        .take(63)
+        .collect();
+    let end = short.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    end.to_string()
+}
+
+/// `labels(name="web", instance=metadata.name, part_of="shop")`: Kubernetes' recommended labels, `app.kubernetes.io/name` and so on.
+fn labels(given: Kwargs) -> Result<Value, Error> {
+    let mut labels = Mapping::new();
+    for name in given.args() {
+        let value: Value = given.get(name)?;
+        let key = format!("app.kubernetes.io/{}", name.replace('_', "-"));
+        labels.insert(Node::string(key), Node::string(value.to_string()));
+    }
+    Ok(from_node(&Node::mapping(labels)))
 }
 
 /// `a | tojson`: the value as JSON text, keys in their order.

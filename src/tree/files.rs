@@ -14,6 +14,9 @@ pub trait Files: Sync {
     /// What a folder holds, in the order of the names. Dot files are listed like any other.
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError>;
 
+    /// Says that these files will be read. Who answers slowly may get them all at once; what can't be read is told when it is.
+    fn expect(&self, _paths: &[TreePath]) {}
+
     /// The path at which a file or folder really stands, with all links followed.
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         Ok(path.clone())
@@ -133,7 +136,8 @@ impl Tree {
         paths.take_while(Option::is_some).flatten()
     }
 
-    fn has_folder(&self, path: &TreePath) -> bool {
+    /// Whether there is anything below a path.
+    pub(super) fn has_folder(&self, path: &TreePath) -> bool {
         *path == TreePath::root() || self.below(path).next().is_some()
     }
 }
@@ -152,6 +156,11 @@ impl<'a> Below<'a> {
 }
 
 impl Files for Below<'_> {
+    fn expect(&self, paths: &[TreePath]) {
+        let paths: Vec<TreePath> = paths.iter().map(|it| self.folder.join(it)).collect();
+        self.files.expect(&paths);
+    }
+
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
         self.files.read(&self.folder.join(path))
     }
@@ -246,6 +255,10 @@ impl<'a> Recorded<'a> {
 }
 
 impl Files for Recorded<'_> {
+    fn expect(&self, paths: &[TreePath]) {
+        self.files.expect(paths);
+    }
+
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
         self.note(|set| _ = set.files.insert(path.clone()));
         self.files.read(path)

@@ -3,10 +3,12 @@
 //! A [`Tree`] in memory is also a form of [`Files`]: a test's repository is a string literal, and a bug report is a tree
 //! printed as text.
 
+mod changes;
 mod files;
 mod path;
 mod text;
 
+pub use changes::Changes;
 pub use files::{Below, Entry, EntryKind, Files, FilesError, Over, ReadSet, Recorded};
 pub use path::TreePath;
 

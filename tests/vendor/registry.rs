@@ -29,13 +29,28 @@ impl Drop for Registry {
 impl Registry {
     /// `None`, and a word why, where there is no such program.
     fn start(with_password: bool) -> Option<Registry> {
+        const ATTEMPTS: usize = 5;
+        for _ in 0..ATTEMPTS {
+            let Some(mut registry) = Registry::spawn(with_password) else {
+                println!("skipped: there is no docker-registry here");
+                return None;
+            };
+            // One that ends at once came too late for its port.
+            while registry.process.try_wait().unwrap().is_none() {
+                if TcpStream::connect(&registry.address).is_ok() {
+                    return Some(registry);
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        panic!("the registry does not come up");
+    }
+
+    fn spawn(with_password: bool) -> Option<Registry> {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let address = format!("127.0.0.1:{port}");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
         let root = folder.path().display();
         let mut settings = format!(
             "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
@@ -54,22 +69,12 @@ impl Registry {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let Ok(process) = spawned else {
-            println!("skipped: there is no docker-registry here");
-            return None;
-        };
-        let registry = Registry {
+        let process = spawned.ok()?;
+        Some(Registry {
             address,
             folder,
             process,
-        };
-        for _ in 0..200 {
-            if TcpStream::connect(&registry.address).is_ok() {
-                return Some(registry);
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("the registry does not come up");
+        })
     }
 
     fn charts(&self) -> String {
@@ -339,6 +344,14 @@ fn an_archive_is_packed_to_the_same_bytes_whenever_it_is_made() {
     );
     let read = |name: &str| fs::read(place.root().join(name)).unwrap();
     assert_eq!(read("one.tgz"), read("two.tgz"));
+    let pipe = place.root().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    if made.is_ok_and(|it| it.success()) {
+        let reader = std::thread::spawn(move || fs::read(pipe).unwrap());
+        let packed = place.pleach(&["publish", "chart", "charts/app", "-o", "pipe"]);
+        assert!(packed.status.success());
+        assert_eq!(reader.join().unwrap(), read("one.tgz"));
+    }
 }
 
 #[test]

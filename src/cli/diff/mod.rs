@@ -63,7 +63,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         (true, false) => compare_rendered(&sides, global)?,
         (true, true) => {
             let [before, after] = &sides;
-            let (old, new) = (before.output(after), after.output(before));
+            let (old, new) = rayon::join(
+                || before.written(after, global),
+                || after.written(before, global),
+            );
             compare(&old.side(), &new.side(), &environment, &salt())
         }
         (false, _) => {
@@ -76,7 +79,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         }
     };
     let is_rendered = is_workspace && !arguments.committed;
-    let display = |path: &TreePath| sides[1].display(path, is_rendered);
+    let display = |path: &TreePath| {
+        // Of a tree that is written, the files that it came from lie below the workspace too.
+        let is_input = matches!(path.parts().next(), Some("environments" | "overlays"));
+        sides[1].display(path, is_rendered || is_workspace && is_input)
+    };
     print(&comparison, &sides, &display, arguments)?;
     let noted = match comparison.notes.is_empty() {
         true => Outcome::Clean,

@@ -12,11 +12,12 @@ use anyhow::{Context, Result, bail};
 use super::super::session::{self, WORKSPACE};
 use super::super::{Global, cache, output};
 use super::{environment, salt};
+use crate::affected::affected as find_affected;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
-use crate::disk::{Folder, Repository, WorkTree, find_upwards};
-use crate::load::Workspace;
-use crate::tree::{Below, EntryKind, Files, Tree, TreePath};
-use crate::{Compiled, Options, compile};
+use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
+use crate::load::{self, Workspace};
+use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
+use crate::{Compiled, Options, Scope, compile, compile_both};
 
 /// One side, opened.
 #[derive(Clone)]
@@ -29,7 +30,12 @@ pub(super) struct Opened {
     origins: Option<Arc<Origins>>,
     /// Whether it is a folder that the user named.
     is_folder: bool,
+    /// For a side whose other one is of the same repository: what differs between them.
+    since: Option<Since>,
 }
+
+/// Finds what differs from the side before, for a list of folders that hold inputs.
+type Since = Arc<dyn Fn(&[TreePath]) -> Result<Changes> + Send + Sync>;
 
 impl Opened {
     pub(super) fn side(&self) -> Side<'_> {
@@ -43,7 +49,12 @@ impl Opened {
 
     /// A path below the repository, or below the folder that the user named. What was rendered from lies below the workspace.
     pub(super) fn display(&self, path: &TreePath, is_rendered: bool) -> String {
-        match (is_rendered, self.is_folder) {
+        // Of a tree that is written, the files that it came from lie below the workspace too.
+        let is_input = matches!(path.parts().next(), Some("environments" | "overlays"));
+        match (
+            is_rendered || is_input && self.origins.is_some(),
+            self.is_folder,
+        ) {
             _ if path.as_str().starts_with('<') => path.to_string(),
             (true, false) => self.root.join(path).to_string(),
             (false, true) => path.below(&self.root).as_ref().unwrap_or(path).to_string(),
@@ -57,13 +68,22 @@ impl Opened {
     }
 
     /// The workspace's output folder in its place, or where the other side has it.
-    pub(super) fn output(&self, other: &Opened) -> Opened {
+    fn output(&self, other: &Opened) -> Opened {
         let read = |it: &Opened| Workspace::read(&Below::new(&*it.files, it.root.clone()));
         let workspace = read(self).or_else(|_| read(other));
         let output = workspace.map_or_else(|_| TreePath::root(), |it| it.output);
         Opened {
             root: self.root.join(&output),
             ..self.clone()
+        }
+    }
+
+    /// The output folder as it is written. Which claims it came from, the claims of the same side say, if they render.
+    pub(super) fn written(&self, other: &Opened, global: &Global) -> Opened {
+        let origins = self.render(global).map(|it| self.owned(it.origins));
+        Opened {
+            origins: origins.map(Arc::new),
+            ..self.output(other)
         }
     }
 
@@ -125,43 +145,88 @@ impl Opened {
     }
 }
 
-/// Compares what two workspaces render to.
+/// Compares what two workspaces render to. Of two states of one repository only that is rendered which the change touches.
 pub(super) fn compare_rendered(
     [before, after]: &[Opened; 2],
     global: &Global,
 ) -> Result<Comparison> {
-    let (old, new) = rayon::join(|| before.render(global), || after.render(global));
+    let is_known = before.is_workspace() && after.is_workspace();
+    let since = after.since.as_ref().filter(|_| is_known);
+    let (old, new) = match since.map(|it| it(&inputs(before))).transpose()? {
+        None => rayon::join(|| before.render(global), || after.render(global)),
+        Some(changes) => match affected(before, after, &changes, global) {
+            Some([old, new]) => (old, new),
+            None => return Ok(Comparison::default()),
+        },
+    };
     let (old, new) = (before.rendered(old, global)?, after.rendered(new, global)?);
     Ok(compare(&old.side(), &new.side(), &environment, &salt()))
+}
+
+/// The folders in which a link to a file may stand that is read by another path.
+fn inputs(side: &Opened) -> Vec<TreePath> {
+    let files = Below::new(&*side.files, side.root.clone());
+    let workspace = Workspace::read(&files).ok();
+    let mut folders = workspace.map(|it| it.templates).unwrap_or_default();
+    folders.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
+    folders.iter().map(|it| side.root.join(it)).collect()
+}
+
+/// What a change touches, rendered on both sides; nothing where it touches nothing.
+fn affected(
+    before: &Opened,
+    after: &Opened,
+    changes: &Changes,
+    global: &Global,
+) -> Option<[Option<Compiled>; 2]> {
+    let [old, new] = [before, after].map(|it| Below::new(&*it.files, it.root.clone()));
+    let options = |scope: Scope| Options {
+        scope,
+        cache: cache::open(global),
+        without_proof: true,
+    };
+    let reads = |scope: &Scope| compile(&old, &options(scope.clone())).read_set;
+    let changes = changes.within(&before.root);
+    let mut found = find_affected([&old, &new], &changes, &reads);
+    found.add_exceptions(&load::environments(&new));
+    let scope = found.scope()?;
+    let compiled = compile_both([&old, &new], &options(scope));
+    // Nothing of what is touched is there on one side: that side renders to nothing of it.
+    Some(compiled.map(|it| Some(it.unwrap_or_default())))
 }
 
 /// The two sides that the arguments name.
 pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
     let workspace = find_upwards(current, WORKSPACE);
     let place = workspace.as_deref().unwrap_or(current);
+    let git = || Git::open(place);
     match names {
-        [] => Ok([open_revision(place, "HEAD")?, open_work_tree(place)?]),
+        [] => git()?.with_work_tree("HEAD"),
         [range] => match (range.split_once("..."), range.split_once("..")) {
             (Some((a, b)), _) => {
-                let base = Repository::find(place)?.merge_base(or_head(a), or_head(b))?;
+                let git = git()?;
+                let base = git.repository.merge_base(or_head(a), or_head(b))?;
                 let base = base.with_context(|| format!("`{a}` and `{b}` have no common past"))?;
-                Ok([
-                    open_revision(place, &base)?,
-                    open_revision(place, or_head(b))?,
-                ])
+                git.revisions(&base, or_head(b))
             }
-            (None, Some((a, b))) => Ok([
-                open_revision(place, or_head(a))?,
-                open_revision(place, or_head(b))?,
-            ]),
-            (None, None) => Ok([open_revision(place, range)?, open_work_tree(place)?]),
+            (None, Some((a, b))) => git()?.revisions(or_head(a), or_head(b)),
+            (None, None) => git()?.with_work_tree(range),
         },
         [before, after, ..] => {
-            let side = |name: &String| match current.join(name).is_dir() {
-                true => open_folder(&current.join(name), name),
-                false => open_revision(place, name),
-            };
-            Ok([side(before)?, side(after)?])
+            let is_folder = |name: &String| current.join(name).is_dir();
+            let folder = |name: &String| open_folder(&current.join(name), name);
+            match (is_folder(before), is_folder(after)) {
+                (true, true) => Ok([folder(before)?, folder(after)?]),
+                (true, false) => {
+                    let git = git()?;
+                    Ok([folder(before)?, git.opened(after, git.revision(after)?)])
+                }
+                (false, true) => {
+                    let git = git()?;
+                    Ok([git.opened(before, git.revision(before)?), folder(after)?])
+                }
+                (false, false) => git()?.revisions(before, after),
+            }
         }
     }
 }
@@ -170,28 +235,62 @@ fn or_head(name: &str) -> &str {
     if name.is_empty() { "HEAD" } else { name }
 }
 
-fn open_revision(place: &Path, name: &str) -> Result<Opened> {
-    let repository = Repository::find(place)?;
-    let revision = repository.revision(name)?;
-    let files = revision.with_context(|| format!("there is no revision `{name}`"))?;
-    Ok(Opened {
-        name: name.to_string(),
-        files: Arc::new(files),
-        root: below(place, repository.root())?,
-        origins: None,
-        is_folder: false,
-    })
+/// The repository of a folder, whose sides share what they read.
+struct Git {
+    repository: Arc<Repository>,
+    /// The folder, below the repository's top folder.
+    root: TreePath,
 }
 
-fn open_work_tree(place: &Path) -> Result<Opened> {
-    let repository = Repository::find(place)?;
-    Ok(Opened {
-        name: "the work tree".to_string(),
-        files: Arc::new(WorkTree::open(&repository)?),
-        root: below(place, repository.root())?,
-        origins: None,
-        is_folder: false,
-    })
+impl Git {
+    fn open(place: &Path) -> Result<Git> {
+        let repository = Repository::find(place)?;
+        Ok(Git {
+            root: below(place, repository.root())?,
+            repository: Arc::new(repository),
+        })
+    }
+
+    fn revision(&self, name: &str) -> Result<Arc<Revision>> {
+        let revision = self.repository.revision(name)?;
+        let revision = revision.with_context(|| format!("there is no revision `{name}`"))?;
+        Ok(Arc::new(revision))
+    }
+
+    fn opened(&self, name: &str, files: Arc<dyn Files + Send + Sync>) -> Opened {
+        Opened {
+            name: name.to_string(),
+            files,
+            root: self.root.clone(),
+            origins: None,
+            is_folder: false,
+            since: None,
+        }
+    }
+
+    fn revisions(&self, before: &str, after: &str) -> Result<[Opened; 2]> {
+        let (old, new) = (self.revision(before)?, self.revision(after)?);
+        let [before, after] = [(before, old.clone()), (after, new.clone())]
+            .map(|(name, revision)| self.opened(name, revision));
+        let since = move |inputs: &[TreePath]| Ok(old.changes(&new, inputs)?);
+        let since: Option<Since> = Some(Arc::new(since));
+        Ok([before, Opened { since, ..after }])
+    }
+
+    /// A revision and the work tree.
+    fn with_work_tree(&self, name: &str) -> Result<[Opened; 2]> {
+        let (revision, work_tree) = (self.revision(name)?, WorkTree::open(&self.repository)?);
+        let before = self.opened(name, revision.clone());
+        let after = self.opened("the work tree", Arc::new(work_tree));
+        let (repository, name) = (self.repository.clone(), name.to_string());
+        let since = move |inputs: &[TreePath]| {
+            let mut changes = repository.work_tree_changes(&name)?;
+            revision.add_linked(inputs, &mut changes)?;
+            Ok(changes)
+        };
+        let since: Option<Since> = Some(Arc::new(since));
+        Ok([before, Opened { since, ..after }])
+    }
 }
 
 /// A folder by itself; its kustomizations may refer to others anywhere.
@@ -203,6 +302,7 @@ fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
         root: below(folder, top)?,
         origins: None,
         is_folder: true,
+        since: None,
     })
 }
 

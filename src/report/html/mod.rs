@@ -18,7 +18,7 @@ use crate::object::ObjectId;
 use super::View;
 use super::json::quoted;
 use super::summary::counted;
-use super::words::{self, Mark, count, headings, name, place, printable, rows, sign};
+use super::words::{self, Mark, count, headings, name, place, printable, sign};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -228,14 +228,17 @@ fn title(title: &str) -> String {
 }
 
 fn change(group: &Group<'_>, grave: &Grave<'_>, may_open: bool, page: &mut String) {
-    let rows = rows(group);
+    let rows = words::all_rows(group);
     let claims = group
         .places
         .iter()
         .filter_map(|it| it.object.claim.as_ref());
     let mut places = group.places.iter();
     let is_grave = places.any(|it| grave.contains(&(&it.object.change.id, it.environment)));
-    let open = if may_open && rows.len() <= ROWS_OPEN && !rows.is_empty() {
+    let open = if may_open
+        && (1..=ROWS_OPEN).contains(&rows.len())
+        && *group.kind != ChangeKind::Removed
+    {
         " open"
     } else {
         ""

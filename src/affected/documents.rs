@@ -1,0 +1,126 @@
+//! The documents of an environment's folder, compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Touched;
+use crate::diag::{Diagnostics, Source};
+use crate::load::{claim_files, environment_folder};
+use crate::tree::{Changes, EntryKind, Files, TreePath};
+use crate::yaml::{Node, View, parse, parse_one};
+
+/// The claims of an environment whose documents are not the same on both sides.
+pub(super) fn changed(sides: [&dyn Files; 2], environment: &str, changes: &Changes) -> Touched {
+    let (folder, own) = environment_folder(environment);
+    let mut texts = [BTreeMap::new(), BTreeMap::new()];
+    for path in changes.below(&folder).filter(|it| **it != own) {
+        let read = sides.map(|it| read(it, path));
+        for (texts, found) in texts.iter_mut().zip(read) {
+            let Some(documents) = found else {
+                return Touched::All;
+            };
+            for document in documents {
+                let Some(name) = name(&document) else {
+                    return Touched::All;
+                };
+                texts
+                    .entry(name.to_string())
+                    .or_insert_with(Vec::new)
+                    .push(document);
+            }
+        }
+    }
+    let [before, after] = &texts;
+    let names = before.keys().chain(after.keys());
+    let same = |it: &&String| match (before.get(*it), after.get(*it)) {
+        (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| identical(a, b)),
+        _ => false,
+    };
+    Touched::Claims(names.filter(|it| !same(it)).cloned().collect())
+}
+
+/// The documents of a file that changed; none where it is not there or holds no claims; `None` where there is no knowing.
+fn read(files: &dyn Files, path: &TreePath) -> Option<Vec<Node>> {
+    match files.kind(path) {
+        Ok(None) => Some(Vec::new()),
+        // Of a folder that came or went each file has its own say, but a link to one hides its files.
+        Ok(Some(EntryKind::Folder)) => match files.real(path) {
+            Ok(real) if real == *path => Some(Vec::new()),
+            _ => None,
+        },
+        Ok(Some(EntryKind::File)) if !is_yaml(path) => Some(Vec::new()),
+        Ok(Some(EntryKind::File)) => documents(files, path),
+        Err(_) => None,
+    }
+}
+
+fn is_yaml(path: &TreePath) -> bool {
+    path.name().ends_with(".yaml") || path.name().ends_with(".yml")
+}
+
+/// The documents of a file; `None` where it is no YAML.
+pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Option<Vec<Node>> {
+    let bytes = files.read(path).ok()?;
+    let source = Source::new(path.clone(), str::from_utf8(&bytes).ok()?);
+    let documents = parse(&source).ok()?.into_iter();
+    Some(documents.filter(|it| !it.is_null()).collect())
+}
+
+/// The documents of all files of an environment, as far as they can be read.
+pub(super) fn of_environment(files: &dyn Files, environment: &str) -> Vec<Node> {
+    let (folder, _) = environment_folder(environment);
+    let paths = claim_files(files, &folder, &mut Diagnostics::default());
+    files.expect(&paths);
+    let documents = paths.iter().filter_map(|it| documents(files, it));
+    documents.flatten().collect()
+}
+
+/// The documents of those files of an environment that hold a text.
+pub(super) fn with_text(files: &dyn Files, environment: &str, text: &str) -> Vec<Node> {
+    let (folder, _) = environment_folder(environment);
+    let paths = claim_files(files, &folder, &mut Diagnostics::default());
+    files.expect(&paths);
+    let has_text = |it: &TreePath| {
+        let bytes = files.read(it).unwrap_or_default();
+        memchr::memmem::find(&bytes, text.as_bytes()).is_some()
+    };
+    let paths = paths.iter().filter(|it| has_text(it));
+    let documents = paths.filter_map(|it| documents(files, it));
+    documents.flatten().collect()
+}
+
+/// `metadata.name`.
+pub(super) fn name(document: &Node) -> Option<&str> {
+    document.at_keys(&["metadata", "name"])?.as_str()
+}
+
+/// The names of the claims that an environment excludes.
+pub(super) fn excluded(files: &dyn Files, environment: &str) -> BTreeSet<String> {
+    let read = || {
+        let path = environment_folder(environment).1;
+        let bytes = files.read(&path).ok()?;
+        let node = parse_one(&Source::new(path, str::from_utf8(&bytes).ok()?)).ok()?;
+        let list = node.at_keys(&["spec", "exclude"])?.as_sequence()?.iter();
+        let titles = list.filter_map(|it| it.as_str()?.split_once('/'));
+        Some(titles.map(|it| it.1.to_string()).collect())
+    };
+    read().unwrap_or_default()
+}
+
+/// Whether two documents are written the same, comments and layout aside.
+fn identical(a: &Node, b: &Node) -> bool {
+    match (a.view(), b.view()) {
+        (View::Scalar(text), View::Scalar(other)) => {
+            text == other && a.style() == b.style() && a.tag() == b.tag()
+        }
+        (View::Sequence(a), View::Sequence(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| identical(a, b))
+        }
+        (View::Mapping(a), View::Mapping(b)) => {
+            let same = |(a, b): (&crate::yaml::Entry, &crate::yaml::Entry)| {
+                identical(&a.key, &b.key) && identical(&a.value, &b.value)
+            };
+            a.len() == b.len() && a.iter().zip(b.iter()).all(same)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,114 @@
+//! The claims of kinds whose files change.
+
+use std::collections::BTreeSet;
+
+use super::{Search, documents};
+use crate::diag::Source;
+use crate::load::{BASE, Workspace};
+use crate::template::{BUILTIN, builtin};
+use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::{Node, parse_one};
+
+const FILE: &str = "kind.yaml";
+
+/// Touches the claims of every kind whose folder changes, or includes something from one that does.
+pub(super) fn search(search: &mut Search<'_>, workspaces: [&Workspace; 2]) {
+    let folders: BTreeSet<&TreePath> = workspaces.iter().flat_map(|it| &it.templates).collect();
+    let mut changed = BTreeSet::new();
+    for folder in &folders {
+        let below = search.changes.below(folder);
+        let names = below.filter_map(|it| it.below(folder)?.parts().next().map(str::to_string));
+        changed.extend(names);
+    }
+    if changed.is_empty() {
+        return;
+    }
+    for side in search.sides {
+        include(side, &folders, &mut changed);
+    }
+    let mut words = changed.clone();
+    for name in &changed {
+        for side in search.sides {
+            let own = folders.iter().map(|it| (side, it.child(name)));
+            let ours = TreePath::root().child(BUILTIN).child(name);
+            for (files, folder) in own.chain([(builtin() as &dyn Files, ours)]) {
+                words.extend(aliases(files, &folder));
+            }
+        }
+    }
+    touch(search, &words);
+}
+
+/// Adds the kinds that name a changed one in a template.
+fn include(files: &dyn Files, folders: &BTreeSet<&TreePath>, changed: &mut BTreeSet<String>) {
+    let mut kinds = Vec::new();
+    for folder in folders {
+        for entry in files.list(folder).unwrap_or_default() {
+            let mut texts = Vec::new();
+            gather(files, &folder.child(&entry.name), &mut texts);
+            kinds.push((entry.name.to_string(), texts));
+        }
+    }
+    loop {
+        let names = |text: &String| changed.iter().any(|it| text.contains(&format!("{it}/")));
+        let more = kinds
+            .iter()
+            .filter(|it| !changed.contains(&it.0) && it.1.iter().any(names));
+        let more: Vec<String> = more.map(|it| it.0.clone()).collect();
+        if more.is_empty() {
+            break;
+        }
+        changed.extend(more);
+    }
+}
+
+fn gather(files: &dyn Files, folder: &TreePath, texts: &mut Vec<String>) {
+    for entry in files.list(folder).unwrap_or_default() {
+        let path = folder.child(&entry.name);
+        match entry.kind {
+            EntryKind::Folder => gather(files, &path, texts),
+            EntryKind::File => {
+                let bytes = files.read(&path).unwrap_or_default();
+                texts.push(String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+    }
+}
+
+fn aliases(files: &dyn Files, folder: &TreePath) -> Vec<String> {
+    let read = || {
+        let path = folder.child(FILE);
+        let bytes = files.read(&path).ok()?;
+        let node = parse_one(&Source::new(path, str::from_utf8(&bytes).ok()?)).ok()?;
+        let aliases = node.at_keys(&["spec", "aliases"])?.as_sequence()?.iter();
+        let aliases = aliases.filter_map(Node::as_str).map(str::to_string);
+        Some(aliases.collect())
+    };
+    read().unwrap_or_default()
+}
+
+fn touch(search: &mut Search<'_>, words: &BTreeSet<String>) {
+    let is_of = |it: &Node| {
+        it.get("kind")
+            .and_then(Node::as_str)
+            .is_some_and(|it| words.contains(it))
+    };
+    for environment in search
+        .names
+        .clone()
+        .iter()
+        .map(String::as_str)
+        .chain([BASE])
+    {
+        for side in search.sides {
+            let documents = documents::of_environment(side, environment);
+            for document in documents.iter().filter(|it| is_of(it)) {
+                match documents::name(document) {
+                    Some(name) if environment == BASE => search.touch_shared(name),
+                    Some(name) => search.found.touch_claim(environment, name),
+                    None => search.found.touch(environment),
+                }
+            }
+        }
+    }
+}

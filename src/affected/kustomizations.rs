@@ -1,0 +1,56 @@
+//! Plain kustomizations whose build reads something of a change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use crate::kustomize::{self, FILE_NAMES, LoadRestriction, Options};
+use crate::tree::{Changes, EntryKind, Files, ReadSet, TreePath};
+
+/// The folders of kustomizations that a change touches: of those below none of the `without` folders, each is built on both sides
+/// and what it reads is recorded.
+pub fn kustomizations(
+    sides: [&dyn Files; 2],
+    changes: &Changes,
+    without: &[TreePath],
+) -> BTreeSet<TreePath> {
+    let mut found: BTreeMap<TreePath, usize> = BTreeMap::new();
+    for side in sides {
+        for folder in folders(side, without) {
+            *found.entry(folder).or_default() += 1;
+        }
+    }
+    let is_touched = |(folder, sides_with): (TreePath, usize)| {
+        let touched =
+            sides_with == 1 || sides.iter().any(|it| changes.touches(&reads(*it, &folder)));
+        touched.then_some(folder)
+    };
+    found.into_par_iter().filter_map(is_touched).collect()
+}
+
+fn reads(files: &dyn Files, folder: &TreePath) -> ReadSet {
+    let options = Options {
+        load_restriction: LoadRestriction::None,
+        ..Options::default()
+    };
+    kustomize::build(files, folder, &options).read_set
+}
+
+fn folders(files: &dyn Files, without: &[TreePath]) -> Vec<TreePath> {
+    let mut found = Vec::new();
+    let mut open = vec![TreePath::root()];
+    while let Some(folder) = open.pop() {
+        let entries = files.list(&folder).unwrap_or_default();
+        let is_kustomization = entries
+            .iter()
+            .any(|it| it.kind == EntryKind::File && FILE_NAMES.contains(&&*it.name));
+        if is_kustomization {
+            found.push(folder.clone());
+        }
+        let below = entries.iter().filter(|it| it.kind == EntryKind::Folder);
+        let below = below.filter(|it| !it.name.starts_with('.'));
+        let below = below.map(|it| folder.child(&it.name));
+        open.extend(below.filter(|it| !without.contains(it)));
+    }
+    found
+}

@@ -1,0 +1,56 @@
+//! The claims that refer to touched ones, and so may come to something else with them.
+
+use std::collections::BTreeSet;
+
+use super::{Search, Touched, documents};
+use crate::load::BASE;
+use crate::tree::Files;
+use crate::yaml::{Node, View};
+
+/// Touches what refers to a touched claim, and what refers to that.
+pub(super) fn search(search: &mut Search<'_>) {
+    let partial = search.found.environments.iter();
+    let partial = partial.filter(|it| matches!(it.1, Touched::Claims(_)));
+    let names: Vec<String> = partial.map(|it| it.0.clone()).collect();
+    for environment in names {
+        let mut referring = Vec::new();
+        for side in search.sides {
+            referring.extend(references(side, BASE));
+            if environment != BASE {
+                referring.extend(references(side, &environment));
+            }
+        }
+        while let Some(Touched::Claims(touched)) = search.found.environments.get(&environment) {
+            let is_new = |(name, to): &&(String, BTreeSet<String>)| {
+                !touched.contains(name) && !to.is_disjoint(touched)
+            };
+            let Some((name, _)) = referring.iter().find(is_new) else {
+                break;
+            };
+            search.found.touch_claim(&environment, name);
+        }
+    }
+}
+
+/// The claims of an environment that refer to others, each with every word in its references.
+fn references(files: &dyn Files, environment: &str) -> Vec<(String, BTreeSet<String>)> {
+    let documents = documents::with_text(files, environment, "valueFrom");
+    let named = documents.iter().filter_map(|it| {
+        let mut words = BTreeSet::new();
+        gather(it, false, &mut words);
+        Some((documents::name(it)?.to_string(), words))
+    });
+    named.filter(|it| !it.1.is_empty()).collect()
+}
+
+fn gather(node: &Node, is_inside: bool, words: &mut BTreeSet<String>) {
+    match node.view() {
+        View::Scalar(text) if is_inside => drop(words.insert(text.to_string())),
+        View::Scalar(_) => {}
+        View::Sequence(items) => items.iter().for_each(|it| gather(it, is_inside, words)),
+        View::Mapping(entries) => entries.iter().for_each(|it| {
+            let is_inside = is_inside || it.key.as_str() == Some("valueFrom");
+            gather(&it.value, is_inside, words);
+        }),
+    }
+}

@@ -1,0 +1,214 @@
+//! What a change touches: environments and claims, known from what their rendering reads.
+//!
+//! Nothing is rendered for a change of claims, kinds and environments: what reads them is known from the documents. What else is
+//! read (overlays and all they refer to, charts) is told by a rendering of its own, which records it. The answer may hold more
+//! than changes in the end, but never less.
+
+mod documents;
+mod elsewhere;
+mod kinds;
+mod kustomizations;
+mod links;
+
+pub use kustomizations::kustomizations;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use crate::load::BASE;
+use crate::load::{self, Scope, WORKSPACE, Workspace, environment_folder};
+use crate::tree::{Changes, Files, ReadSet, TreePath};
+
+/// What of an environment is touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// Everything.
+    All,
+    /// These claims.
+    Claims(BTreeSet<String>),
+}
+
+/// What a change touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Affected {
+    /// The environments, and base for what they share. One that is not here comes to the same.
+    pub environments: BTreeMap<String, Touched>,
+}
+
+/// What the rendering of a scope reads, on the side before the change.
+pub type Reads<'a> = dyn Fn(&Scope) -> ReadSet + Sync + 'a;
+
+/// Finds what a change touches between two states of a workspace.
+pub fn affected(sides: [&dyn Files; 2], changes: &Changes, reads: &Reads<'_>) -> Affected {
+    let workspaces = sides.map(|it| Workspace::read(it).ok());
+    let names = sides.map(|it| BTreeSet::from_iter(load::environments(it)));
+    let mut search = Search {
+        sides,
+        changes,
+        names: &names[0] | &names[1],
+        found: Affected::default(),
+    };
+    if changes.has(&TreePath::root().child(WORKSPACE)) {
+        search.touch_everything();
+        return search.found;
+    }
+    let [Some(before), Some(after)] = workspaces else {
+        return search.found;
+    };
+    search.environments(&names);
+    search.base();
+    search.claims();
+    kinds::search(&mut search, [&before, &after]);
+    links::search(&mut search);
+    elsewhere::search(&mut search, [&before, &after], reads);
+    search.entangled([&before, &after], names[0] != names[1]);
+    search.found
+}
+
+impl Affected {
+    /// What has to be rendered to see the change; `None` where nothing has.
+    pub fn scope(&self) -> Option<Scope> {
+        let mut scope = Scope::default();
+        for (name, touched) in self.environments.iter().filter(|it| it.0 != BASE) {
+            scope.environments.push(name.clone());
+            if let Touched::Claims(claims) = touched {
+                scope.claims.insert(name.clone(), claims.clone());
+            }
+        }
+        (!scope.environments.is_empty()).then_some(scope)
+    }
+
+    /// Adds all of an environment.
+    pub fn touch(&mut self, environment: &str) {
+        self.environments
+            .insert(environment.to_string(), Touched::All);
+    }
+
+    /// Adds a claim.
+    pub fn touch_claim(&mut self, environment: &str, claim: &str) {
+        let none = || Touched::Claims(BTreeSet::new());
+        let touched = self.environments.entry(environment.to_string());
+        if let Touched::Claims(claims) = touched.or_insert_with(none) {
+            claims.insert(claim.to_string());
+        }
+    }
+
+    /// Adds a claim that several of the environments change to the others: who compares them says which ones stay behind.
+    pub fn add_exceptions(&mut self, environments: &[String]) {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for (name, touched) in &self.environments {
+            if let (Touched::Claims(claims), true) = (touched, name != BASE) {
+                claims
+                    .iter()
+                    .for_each(|it| *counts.entry(it.clone()).or_default() += 1);
+            }
+        }
+        for claim in counts.iter().filter(|it| *it.1 > 1).map(|it| it.0) {
+            environments
+                .iter()
+                .for_each(|it| self.touch_claim(it, claim));
+        }
+    }
+
+    fn is_whole(&self, environment: &str) -> bool {
+        self.environments.get(environment) == Some(&Touched::All)
+    }
+}
+
+/// A search under way.
+struct Search<'a> {
+    sides: [&'a dyn Files; 2],
+    changes: &'a Changes,
+    /// The environments of both sides.
+    names: BTreeSet<String>,
+    found: Affected,
+}
+
+impl Search<'_> {
+    fn touch_everything(&mut self) {
+        for name in &self.names {
+            self.found.touch(name);
+        }
+        self.found.touch(BASE);
+    }
+
+    /// A claim of base, and of all environments that may take it.
+    fn touch_shared(&mut self, claim: &str) {
+        self.found.touch_claim(BASE, claim);
+        for name in &self.names {
+            let excludes = |side: &&dyn Files| documents::excluded(*side, name).contains(claim);
+            if !self.sides.iter().all(excludes) {
+                self.found.touch_claim(name, claim);
+            }
+        }
+    }
+
+    /// Environments that come or go, and those that say something else of themselves.
+    fn environments(&mut self, [before, after]: &[BTreeSet<String>; 2]) {
+        let mut is_base_taken_otherwise = before != after;
+        for name in before ^ after {
+            self.found.touch(&name);
+        }
+        let changed = |it: &&String| self.changes.has(&environment_folder(it).1);
+        for name in self.names.iter().filter(changed) {
+            let [old, new] = self.sides.map(|it| documents::excluded(it, name));
+            is_base_taken_otherwise |= old != new;
+            self.found.touch(name);
+        }
+        if !is_base_taken_otherwise {
+            return;
+        }
+        // Base has only what some environment takes; and who has a claim of its own in place of an excluded one builds on base's if
+        // it is there.
+        self.found.touch(BASE);
+        for name in &self.names {
+            let excludes = |side: &&dyn Files| !documents::excluded(*side, name).is_empty();
+            if self.sides.iter().any(excludes) {
+                self.found.touch(name);
+            }
+        }
+    }
+
+    /// All of an environment whose claims know of each other in ways that its documents do not say; such claims know the names of
+    /// all environments, too.
+    fn entangled(&mut self, workspaces: [&Workspace; 2], has_other_names: bool) {
+        let is_entangled = |name: &str| {
+            let mut sides = self.sides.iter().zip(workspaces);
+            sides.any(|(files, workspace)| load::is_entangled(*files, workspace, name))
+        };
+        let mut found = Vec::new();
+        for name in &self.names {
+            let is_touched = match self.found.environments.get(name) {
+                Some(Touched::All) => false,
+                Some(Touched::Claims(claims)) => has_other_names || !claims.is_empty(),
+                None => has_other_names,
+            };
+            if is_touched && is_entangled(name) {
+                found.push(name.clone());
+            }
+        }
+        found.iter().for_each(|it| self.found.touch(it));
+    }
+
+    /// The neutral values, from which every patch of an environment starts.
+    fn base(&mut self) {
+        if self.changes.has(&environment_folder(BASE).1) {
+            self.touch_everything();
+        }
+    }
+
+    /// The documents that are not the same on both sides.
+    fn claims(&mut self) {
+        for name in self.names.clone() {
+            match documents::changed(self.sides, &name, self.changes) {
+                Touched::All => self.found.touch(&name),
+                Touched::Claims(claims) => claims
+                    .iter()
+                    .for_each(|it| self.found.touch_claim(&name, it)),
+            }
+        }
+        match documents::changed(self.sides, BASE, self.changes) {
+            Touched::All => self.touch_everything(),
+            Touched::Claims(claims) => claims.iter().for_each(|it| self.touch_shared(it)),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Cases of a workspace's own claim kinds: `<Kind>/cases/<case>/claim.yaml`, and what it must render to.
+//!
+//! A case is rendered in an environment of its own, `environment.yaml` beside the claim or one that says nothing. `expected.yaml` has
+//! the objects of the kind's claims, or, for claims that must be refused, `expected.txt` the faults.
+
+use crate::chart::Cache;
+use crate::diag::{Diagnostics, Source};
+use crate::emit::{Change, Step};
+use crate::load::Workspace;
+use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
+use crate::yaml::{Node, parse_one, to_claims_form};
+use crate::{Compiled, Options, compile};
+
+const CLAIM: &str = "claim.yaml";
+const ENVIRONMENT: &str = "environment.yaml";
+const OBJECTS: &str = "expected.yaml";
+const FAULTS: &str = "expected.txt";
+
+/// What the cases of a workspace came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// How many cases there are.
+    pub count: usize,
+    /// Files that say something else than what is rendered, or are missing, or too many.
+    pub steps: Vec<Step>,
+}
+
+/// Renders the cases of the kinds that `wanted` names, all of them where it names none. `shown` writes faults.
+pub fn run(
+    files: &dyn Files,
+    cache: Option<&Cache>,
+    wanted: &[String],
+    shown: &dyn Fn(&Diagnostics) -> String,
+) -> Result<Outcome, Diagnostics> {
+    let workspace = Workspace::read(files)?;
+    let kinds = workspace.templates.iter().flat_map(|it| folders(files, it));
+    let kinds = kinds.filter(|it| wanted.is_empty() || wanted.iter().any(|name| name == it.name()));
+    let cases = kinds.flat_map(|it| folders(files, &it.child("cases")));
+    let mut outcome = Outcome::default();
+    for case in cases.filter(|it| read(files, &it.child(CLAIM)).is_some()) {
+        outcome.count += 1;
+        outcome.steps.extend(differing(files, cache, &case, shown));
+    }
+    Ok(outcome)
+}
+
+fn folders(files: &dyn Files, below: &TreePath) -> Vec<TreePath> {
+    let entries = files.list(below).unwrap_or_default().into_iter();
+    let folders = entries.filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
+    folders.map(|it| below.child(&it.name)).collect()
+}
+
+fn read(files: &dyn Files, path: &TreePath) -> Option<std::sync::Arc<[u8]>> {
+    files.read(path).ok()
+}
+
+/// What has to be done to a case's expected files for them to be right.
+fn differing(
+    files: &dyn Files,
+    cache: Option<&Cache>,
+    case: &TreePath,
+    shown: &dyn Fn(&Diagnostics) -> String,
+) -> Vec<Step> {
+    let staged = Staged::new(files, case);
+    let options = Options {
+        cache: cache.cloned(),
+        ..Options::default()
+    };
+    let compiled = compile(&staged, &options);
+    let (objects, faults) = match compiled.diagnostics.has_errors() {
+        true => (None, Some(shown(&compiled.diagnostics))),
+        false => (Some(objects(&compiled, kind_of(case))), None),
+    };
+    let steps = [(OBJECTS, objects), (FAULTS, faults)].into_iter();
+    let step = |(name, wanted): (&str, Option<String>)| {
+        let path = case.child(name);
+        let before = read(files, &path);
+        let after = wanted.map(|it| it.into_bytes().into());
+        let change = match (&before, &after) {
+            (None, None) => return None,
+            (None, Some(_)) => Change::Create,
+            (Some(_), None) => Change::Delete,
+            (Some(before), Some(after)) if before == after => return None,
+            (Some(_), Some(_)) => Change::Update,
+        };
+        Some(Step {
+            path,
+            change,
+            before,
+            after,
+        })
+    };
+    steps.filter_map(step).collect()
+}
+
+/// `templates/Website/cases/basic` is one of `Website`.
+fn kind_of(case: &TreePath) -> &str {
+    let mut parts: Vec<&str> = case.parts().collect();
+    parts.truncate(parts.len().saturating_sub(2));
+    parts.last().copied().unwrap_or("")
+}
+
+/// The objects of the kind's claims, in the order in which they stand in the tree.
+fn objects(compiled: &Compiled, kind: &str) -> String {
+    let is_own = |title: &str| title.split_once('/').is_some_and(|it| it.0 == kind);
+    let origins = compiled.origins.iter();
+    let own = origins.filter(|(_, it)| it.environment.is_some() && is_own(&it.claim.title));
+    let objects = own.flat_map(|(_, it)| &it.objects);
+    let texts: Vec<String> = objects.map(|it| to_claims_form(&it.node)).collect();
+    texts.join("---\n")
+}
+
+/// The workspace with the case's claims in place of all environments, and without overlays.
+struct Staged<'a> {
+    files: &'a dyn Files,
+    case: Tree,
+}
+
+impl<'a> Staged<'a> {
+    fn new(files: &'a dyn Files, folder: &TreePath) -> Staged<'a> {
+        let given = read(files, &folder.child(ENVIRONMENT));
+        let name = given.as_deref().and_then(|it| name_of(it, folder));
+        let name = name.unwrap_or_else(|| "case".to_string());
+        let environment = given.unwrap_or_else(|| {
+            let text = "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata:\n  name: case\n";
+            text.as_bytes().into()
+        });
+        let place = TreePath::root().child("environments").child(&name);
+        let mut case = Tree::new();
+        case.insert(place.child(ENVIRONMENT), environment);
+        if let Some(claim) = read(files, &folder.child(CLAIM)) {
+            case.insert(place.child(CLAIM), claim);
+        }
+        Staged { files, case }
+    }
+
+    fn of<'p>(&'p self, path: &TreePath) -> &'p dyn Files {
+        match path.parts().next() {
+            Some("environments" | "overlays") => &self.case,
+            _ => self.files,
+        }
+    }
+}
+
+fn name_of(environment: &[u8], folder: &TreePath) -> Option<String> {
+    let text = std::str::from_utf8(environment).ok()?;
+    let node = parse_one(&Source::new(folder.child(ENVIRONMENT), text)).ok()?;
+    let name = node.at_keys(&["metadata", "name"]).and_then(Node::as_str)?;
+    Some(name.to_string())
+}
+
+impl Files for Staged<'_> {
+    fn read(&self, path: &TreePath) -> Result<std::sync::Arc<[u8]>, FilesError> {
+        self.of(path).read(path)
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        self.of(folder).list(folder)
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        self.of(path).real(path)
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        self.of(path).kind(path)
+    }
+}

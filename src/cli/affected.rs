@@ -1,0 +1,241 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "names of changed files may come from standard input"
+)]
+//! `pleach affected`: which environments, claims and kustomizations a change touches.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use super::session::{WORKSPACE, directory};
+use super::{Global, Outcome, cache, output};
+use crate::affected::{Affected, affected, kustomizations};
+use crate::disk::{Repository, Revision, WorkTree, find_upwards};
+use crate::load::{Scope, Workspace};
+use crate::report::{affected_json, affected_matrix, affected_names};
+use crate::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath};
+use crate::{Options, compile};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Changed files, or `-` for a list of them on standard input; without any, Git says what changed
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
+    /// Since this revision, up to the work tree; REV..REV is from one revision to another
+    #[arg(
+        long,
+        value_name = "REV",
+        default_value = "HEAD",
+        conflicts_with = "files"
+    )]
+    since: String,
+    /// Up to the index, not to the work tree
+    #[arg(long, conflicts_with_all = ["files", "since"])]
+    staged: bool,
+    /// How it is printed
+    #[arg(short, long, value_name = "FORM", default_value = "name")]
+    output: Form,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    /// A line each: an environment, or `environment/claim`, or the folder of a kustomization
+    Name,
+    /// An object with both lists
+    Json,
+    /// The environments, for a job's `strategy.matrix`
+    GithubMatrix,
+}
+
+/// What was found.
+struct Found {
+    affected: Affected,
+    kustomizations: BTreeSet<TreePath>,
+}
+
+type Shared = Arc<dyn Files + Send + Sync>;
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let start = directory(global)?;
+    let place = find_upwards(&start, WORKSPACE).unwrap_or(start.clone());
+    let repository = Arc::new(Repository::find(&place)?);
+    let root = below(&place, repository.root())?;
+    let (sides, changes) = match &*arguments.files {
+        [] => changed(arguments, &repository, &root)?,
+        files => listed(files, &start, &repository)?,
+    };
+    let found = find(&sides, &changes, &root, global);
+    let text = match arguments.output {
+        Form::Name => affected_names(&found.affected, &found.kustomizations),
+        Form::Json => affected_json(&found.affected, &found.kustomizations),
+        Form::GithubMatrix => affected_matrix(&found.affected),
+    };
+    output::data(text.as_bytes())?;
+    Ok(Outcome::Clean)
+}
+
+fn below(folder: &Path, root: &Path) -> Result<TreePath> {
+    let failed = || format!("`{}` can't be read", folder.display());
+    let folder = folder.canonicalize().with_context(failed)?;
+    let path = folder.strip_prefix(root).ok().and_then(Path::to_str);
+    path.and_then(TreePath::new).with_context(failed)
+}
+
+/// What Git says.
+fn changed(
+    arguments: &Arguments,
+    repository: &Arc<Repository>,
+    root: &TreePath,
+) -> Result<([Shared; 2], Changes)> {
+    let revision = |name: &str| -> Result<Revision> {
+        let name = if name.is_empty() { "HEAD" } else { name };
+        let found = repository.revision(name)?;
+        found.with_context(|| format!("there is no revision `{name}`"))
+    };
+    if arguments.staged {
+        let [head, index] = repository.head_and_index()?;
+        return between(head, index, root);
+    }
+    if let Some((before, after)) = arguments.since.split_once("...") {
+        let (before, after) = (or_head(before), or_head(after));
+        let base = repository.merge_base(before, after)?;
+        let base = base.with_context(|| format!("`{before}` and `{after}` have no common past"))?;
+        return between(revision(&base)?, revision(after)?, root);
+    }
+    if let Some((before, after)) = arguments.since.split_once("..") {
+        return between(revision(before)?, revision(after)?, root);
+    }
+    let before = revision(&arguments.since)?;
+    let mut changes = repository.work_tree_changes(&arguments.since)?;
+    before.add_linked(&inputs(&before, root), &mut changes)?;
+    let after = WorkTree::open(repository)?;
+    Ok(([Arc::new(before), Arc::new(after)], changes))
+}
+
+fn or_head(name: &str) -> &str {
+    if name.is_empty() { "HEAD" } else { name }
+}
+
+fn between(before: Revision, after: Revision, root: &TreePath) -> Result<([Shared; 2], Changes)> {
+    let changes = before.changes(&after, &inputs(&before, root))?;
+    Ok(([Arc::new(before), Arc::new(after)], changes))
+}
+
+/// The folders in which a link to a file may stand that is read by another path.
+fn inputs(files: &dyn Files, root: &TreePath) -> Vec<TreePath> {
+    let workspace = Workspace::read(&Below::new(files, root.clone())).ok();
+    let mut folders = workspace.map(|it| it.templates).unwrap_or_default();
+    folders.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
+    folders.iter().map(|it| root.join(it)).collect()
+}
+
+/// What the user says: files of which only the names are known.
+fn listed(
+    files: &[String],
+    start: &Path,
+    repository: &Arc<Repository>,
+) -> Result<([Shared; 2], Changes)> {
+    let mut names: Vec<String> = files.iter().filter(|it| *it != "-").cloned().collect();
+    if names.len() < files.len() {
+        let mut text = String::new();
+        let read = std::io::stdin().lock().read_to_string(&mut text);
+        read.context("standard input can't be read")?;
+        names.extend(text.lines().filter(|it| !it.is_empty()).map(str::to_string));
+    }
+    let (above, mut changes) = (below(start, repository.root())?, Changes::new());
+    for name in &names {
+        let absolute = Path::new(name).strip_prefix(repository.root()).ok();
+        let path = match absolute.and_then(Path::to_str) {
+            Some(path) => TreePath::new(path),
+            None => above.resolve(name),
+        };
+        let path = path.with_context(|| format!("`{name}` is not in the repository"))?;
+        changes.mention(&path);
+    }
+    let after: Shared = Arc::new(WorkTree::open(repository)?);
+    let before = Without {
+        files: after.clone(),
+        hidden: changes.clone(),
+    };
+    Ok(([Arc::new(before), after], changes))
+}
+
+/// The side before, of which nothing is known but the names of files that are not the same: all that such a file holds has come,
+/// and of one that is gone there is no knowing what it held.
+struct Without {
+    files: Shared,
+    hidden: Changes,
+}
+
+impl Without {
+    fn is_hidden(&self, path: &TreePath) -> bool {
+        self.hidden.has(path) && path.name() != WORKSPACE
+    }
+}
+
+impl Files for Without {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        match self.is_hidden(path) {
+            true => Err(FilesError::Other("it has changed".to_string())),
+            false => self.files.read(path),
+        }
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        self.files.list(folder)
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        self.files.real(path)
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        match self.files.kind(path) {
+            Ok(None) if self.is_hidden(path) => Ok(Some(EntryKind::File)),
+            Ok(Some(EntryKind::File)) if self.is_hidden(path) => Ok(None),
+            kind => kind,
+        }
+    }
+}
+
+fn find(
+    [before, after]: &[Shared; 2],
+    changes: &Changes,
+    root: &TreePath,
+    global: &Global,
+) -> Found {
+    let [old, new] = [before, after].map(|it| Below::new(&**it, root.clone()));
+    let reads = |scope: &Scope| {
+        let options = Options {
+            scope: scope.clone(),
+            cache: cache::open(global),
+            ..Options::default()
+        };
+        let mut read_set = compile(&new, &options).read_set;
+        let more = compile(&old, &options).read_set;
+        read_set.files.extend(more.files);
+        read_set.folders.extend(more.folders);
+        read_set
+    };
+    let inside = changes.within(root);
+    let affected = affected([&old, &new], &inside, &reads);
+    let workspaces = [&old, &new].map(|it| Workspace::read(it).ok());
+    let mut without: Vec<TreePath> = Vec::new();
+    for workspace in workspaces.into_iter().flatten() {
+        let own = ["environments", "overlays"].map(|it| TreePath::root().child(it));
+        let folders = own
+            .into_iter()
+            .chain(workspace.templates)
+            .chain([workspace.output]);
+        without.extend(folders.map(|it| root.join(&it)));
+    }
+    Found {
+        affected,
+        kustomizations: kustomizations([&**before, &**after], changes, &without),
+    }
+}

@@ -1,0 +1,122 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the hook is a file in Git's own folder"
+)]
+//! `pleach hook install` and `uninstall`: a plain Git hook.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::cli::session::{WORKSPACE, directory};
+use crate::cli::{Global, Outcome, output};
+use crate::disk::{Repository, find_upwards};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Let the hook write and stage the tree where it is out of date
+    #[arg(long)]
+    fix: bool,
+    /// Replace a hook that somebody else made
+    #[arg(long)]
+    force: bool,
+}
+
+/// By this line the hook is known as ours.
+const MARK: &str = "# Made by `pleach hook install`; `pleach hook uninstall` takes it away.";
+
+pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let start = directory(global)?;
+    let workspace = find_upwards(&start, WORKSPACE).with_context(|| {
+        format!(
+            "there is no `{WORKSPACE}` here or in a folder above; `-C DIR` names another folder"
+        )
+    })?;
+    let repository = Repository::find(&workspace)?;
+    let path = hook(&repository)?;
+    if is_foreign(&path) && !arguments.force {
+        bail!(
+            "`{}` is a hook that pleach did not make: add the line `{} || exit 1` to it, or replace it with `--force`",
+            path.display(),
+            line(&workspace, &repository, arguments.fix)?
+        );
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let failed = || format!("`{}` can't be written", path.display());
+    fs::create_dir_all(folder).with_context(failed)?;
+    let line = line(&workspace, &repository, arguments.fix)?;
+    fs::write(&path, script(&line)).with_context(failed)?;
+    make_executable(&path).with_context(failed)?;
+    output::note(&format!(
+        "`{}` is made: `git commit` runs it, `git commit --no-verify` does not\n",
+        path.display()
+    ));
+    Ok(Outcome::Clean)
+}
+
+pub(super) fn uninstall(global: &Global) -> Result<Outcome> {
+    let repository = Repository::find(&directory(global)?)?;
+    let path = hook(&repository)?;
+    let told = match path.exists() {
+        false => format!("there is no `{}`\n", path.display()),
+        true if is_foreign(&path) => bail!(
+            "`{}` is a hook that pleach did not make: it stays",
+            path.display()
+        ),
+        true => {
+            let failed = || format!("`{}` can't be removed", path.display());
+            fs::remove_file(&path).with_context(failed)?;
+            format!("`{}` is removed\n", path.display())
+        }
+    };
+    output::note(&told);
+    Ok(Outcome::Clean)
+}
+
+/// Where Git looks for the hook, by `core.hooksPath` too.
+fn hook(repository: &Repository) -> Result<PathBuf> {
+    let folder = repository.ask(&["rev-parse", "--git-path", "hooks"])?;
+    let folder = folder.context("Git does not say where its hooks are")?;
+    Ok(repository.root().join(folder).join("pre-commit"))
+}
+
+fn is_foreign(path: &Path) -> bool {
+    let text = fs::read(path).unwrap_or_default();
+    path.exists() && !String::from_utf8_lossy(&text).contains(MARK)
+}
+
+/// The command that runs the hook. Git starts it in the work tree's top folder.
+fn line(workspace: &Path, repository: &Repository, fix: bool) -> Result<String> {
+    let workspace = workspace.canonicalize()?;
+    let below = workspace
+        .strip_prefix(repository.root())
+        .unwrap_or(Path::new(""));
+    let below = below.to_str().context("the workspace's path is no UTF-8")?;
+    let folder = match below {
+        "" => String::new(),
+        below => format!(" -C '{}'", below.replace('\'', r"'\''")),
+    };
+    let fix = if fix { " --fix" } else { "" };
+    Ok(format!("pleach{folder} hook run{fix}"))
+}
+
+fn script(line: &str) -> String {
+    format!(
+        "#!/bin/sh\n{MARK}\n\
+         command -v pleach >/dev/null || {{ echo 'the hook needs pleach: install it, or commit with --no-verify' >&2; exit 1; }}\n\
+         exec {line}\n"
+    )
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_path: &Path) -> std::io::Result<()> {
+    Ok(())
+}

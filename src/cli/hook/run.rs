@@ -1,0 +1,195 @@
+//! `pleach hook run`
+//!
+//! What a commit may break is what it touches: claims and what else is read, and rendered files. If the tree of HEAD is what its
+//! claims render to and the hook has nothing to say, then so is the commit's.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::stage::stage;
+use crate::affected::{Affected, affected};
+use crate::cli::session::{Session, WORKSPACE};
+use crate::cli::{Global, Outcome, cache, output};
+use crate::disk::{Repository, Revision};
+use crate::emit::{Change, Plan, plan};
+use crate::load::{self, BASE, Scope, Workspace, is_base};
+use crate::report::Format;
+use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
+use crate::{Compiled, Options, compile, compile_both};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Write the files that are out of date, and stage them
+    #[arg(long)]
+    fix: bool,
+}
+
+/// So many files are listed.
+const LISTED_MAX: usize = 10;
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let session = Session::open(global)?;
+    let repository = Repository::find(&session.root)?;
+    let root = session.below(repository.root())?;
+    let [head, index] = repository.head_and_index()?;
+    let changes = staged(&head, &index, &root)?;
+    let [before, after] = [&head, &index].map(|it| Below::new(it, root.clone()));
+    let is_workspace = after.kind(&TreePath::root().child(WORKSPACE)) == Ok(Some(EntryKind::File));
+    if changes.is_empty() || !is_workspace {
+        return Ok(clean("nothing that is staged is of the workspace"));
+    }
+    let Some(compiled) = touched([&before, &after], &changes, global) else {
+        return Ok(clean("nothing that is staged is rendered"));
+    };
+    let found = session.report(&compiled.diagnostics);
+    let Some(output_path) = compiled.output.clone().filter(|_| found == Outcome::Clean) else {
+        return Ok(Outcome::Findings);
+    };
+    let standing = standing(&after, &output_path, &compiled)?;
+    let plan = plan(&compiled.tree, &standing, false);
+    if plan.is_clean() {
+        return Ok(clean(&checked(&compiled.scope, compiled.tree.len())));
+    }
+    let kept = session.report(&plan.faults(&output_path));
+    if !arguments.fix || plan.is_blocked() || kept == Outcome::Findings {
+        tell(&session, &plan, &output_path, &root);
+        return Ok(Outcome::Findings);
+    }
+    stage(&repository, &plan, &root.join(&output_path), &index)?;
+    let (written, removed) = (plan.written(), plan.removed());
+    Ok(clean(&format!(
+        "{} written and {removed} removed, in the index and the work tree",
+        files(written)
+    )))
+}
+
+fn clean(told: &str) -> Outcome {
+    output::note(&format!("pleach: {told}\n"));
+    Outcome::Clean
+}
+
+fn files(number: usize) -> String {
+    match number {
+        1 => "1 file".to_string(),
+        number => format!("{number} files"),
+    }
+}
+
+fn checked(scope: &Scope, number: usize) -> String {
+    let number = files(number);
+    match &*scope.environments {
+        [] => format!("all of the tree is what the claims render to ({number})"),
+        [one] => format!("what is staged for {one} is what its claims render to ({number})"),
+        some => format!(
+            "what is staged for {} environments is what their claims render to ({number})",
+            some.len()
+        ),
+    }
+}
+
+/// What is staged, by paths below the workspace.
+fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Result<Changes> {
+    let workspace = Workspace::read(&Below::new(index, root.clone())).ok();
+    let mut inputs = workspace.map(|it| it.templates).unwrap_or_default();
+    inputs.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
+    let inputs: Vec<TreePath> = inputs.iter().map(|it| root.join(it)).collect();
+    Ok(head.changes(index, &inputs)?.within(root))
+}
+
+/// What the commit touches, rendered from the index; `None` where it touches nothing.
+fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option<Compiled> {
+    let [before, after] = sides;
+    let options = |scope: Scope| Options {
+        scope,
+        cache: cache::open(global),
+        ..Options::default()
+    };
+    let whole = || Some(compile(after, &options(Scope::default())));
+    let (Ok(_), Ok(workspace)) = (Workspace::read(before), Workspace::read(after)) else {
+        return whole();
+    };
+    let reads = |scope: &Scope| compile(before, &options(scope.clone())).read_set;
+    let mut found = affected(sides, changes, &reads);
+    touch_written(&mut found, after, changes, &workspace.output);
+    if found.environments.get(BASE) == Some(&crate::affected::Touched::All) {
+        return whole();
+    }
+    let [_, compiled] = compile_both(sides, &options(found.scope()?));
+    // Where all that is touched is gone, what was written for it must go too.
+    compiled.or_else(whole)
+}
+
+/// Adds the claims and environments whose written files are staged: somebody may have edited them.
+fn touch_written(found: &mut Affected, files: &dyn Files, changes: &Changes, output: &TreePath) {
+    let names = load::environments(files);
+    for path in changes.below(output).filter_map(|it| it.below(output)) {
+        let parts: Vec<&str> = path.parts().collect();
+        match &*parts {
+            ["clusters", name, ..] if names.iter().any(|it| it == name) => found.touch(name),
+            [_, base, claim, _, ..] if is_base(base) => {
+                names.iter().for_each(|it| found.touch_claim(it, claim));
+            }
+            [_, name, claim, _, ..] if names.iter().any(|it| it == name) => {
+                found.touch_claim(name, claim);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The part of the tree in the index that was compiled.
+fn standing(files: &dyn Files, output: &TreePath, compiled: &Compiled) -> Result<Tree> {
+    let mut tree = Tree::new();
+    let mut open = vec![TreePath::root()];
+    while let Some(folder) = open.pop() {
+        let place = output.join(&folder);
+        if files.kind(&place)? != Some(EntryKind::Folder) {
+            continue;
+        }
+        for entry in files.list(&place)? {
+            let path = folder.child(&entry.name);
+            let may_cover = folder.parts().count() < 2 || compiled.covers(&path.child("x"));
+            match entry.kind {
+                EntryKind::Folder if may_cover => open.push(path),
+                EntryKind::File if compiled.covers(&path) => {
+                    let bytes = files.read(&place.child(&entry.name))?;
+                    tree.insert(path, bytes);
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(tree)
+}
+
+/// Says what is not as it should be, and the one command that mends it.
+fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreePath) {
+    if session.global.format != Format::Human {
+        session.report(&plan.findings(output_path));
+        return;
+    }
+    for step in plan.steps.iter().take(LISTED_MAX) {
+        let word = match step.change {
+            Change::Create => "missing",
+            Change::Update => "out of date",
+            Change::Delete => "no longer wanted",
+        };
+        let path = session.display(&output_path.join(&step.path));
+        output::note(&format!("  {word}: {path}\n"));
+    }
+    if plan.steps.len() > LISTED_MAX {
+        let rest = plan.steps.len() - LISTED_MAX;
+        output::note(&format!("  and {rest} more\n"));
+    }
+    if plan.is_blocked() || plan.kept() > 0 {
+        output::error("the staged tree is not what the staged claims render to");
+        return;
+    }
+    let folder = match root.as_str() {
+        "" => String::new(),
+        root => format!(" -C {root}"),
+    };
+    output::error(&format!(
+        "the staged tree is not what the staged claims render to: run `pleach{folder} hook run --fix`"
+    ));
+}

@@ -1,0 +1,34 @@
+//! Carries a plan out in the index, and in the work tree where that has nothing of its own.
+
+use anyhow::Result;
+
+use crate::disk::{Repository, Revision, Staged, apply};
+use crate::emit::{Plan, Step};
+use crate::tree::{Files, TreePath};
+
+/// Writes what the index lacks. A file of the work tree that is not as the index has it belongs to work that is not staged, and
+/// stays.
+pub(super) fn stage(
+    repository: &Repository,
+    plan: &Plan,
+    output: &TreePath,
+    index: &Revision,
+) -> Result<()> {
+    let root = repository.root().join(output.as_str());
+    let work_tree = crate::disk::Folder::open(repository.root())?;
+    let is_as_staged = |step: &&Step| {
+        let path = output.join(&step.path);
+        work_tree.read(&path).ok() == index.read(&path).ok()
+    };
+    let staged = plan.steps.iter().map(|it| Staged {
+        path: output.join(&it.path),
+        bytes: it.after.clone(),
+    });
+    let steps: Vec<Step> = plan.steps.iter().filter(is_as_staged).cloned().collect();
+    repository.stage(&staged.collect::<Vec<_>>())?;
+    let mut own = Plan::default();
+    own.steps = steps;
+    apply(&own, &root)?;
+    repository.ask(&["update-index", "-q", "--refresh"])?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! `pleach new`: what a workspace can be given more of.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+
+use super::session::Session;
+use super::{Global, Outcome, output, test};
+use crate::disk::{Lock, apply};
+use crate::emit::{Change, Plan, Step};
+use crate::load::{self, Workspace};
+use crate::template;
+use crate::tree::{Files, TreePath};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A claim kind of your own: a schema, templates, and two cases, which render at once
+    Kind {
+        /// The kind's name, as claims say it: `WebService`
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+const FILES: [(&str, &str); 5] = [
+    ("kind.yaml", include_str!("new_kind/kind.yaml")),
+    (
+        "deployment.yaml.j2",
+        include_str!("new_kind/deployment.yaml.j2"),
+    ),
+    ("service.yaml.j2", include_str!("new_kind/service.yaml.j2")),
+    (
+        "cases/basic/claim.yaml",
+        include_str!("new_kind/claim.yaml"),
+    ),
+    (
+        "cases/floating-image/claim.yaml",
+        include_str!("new_kind/refused.yaml"),
+    ),
+];
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let What::Kind { name } = &arguments.what;
+    let session = Session::open(global)?;
+    let lock = Lock::take(&session.workspace_file())?;
+    let folder = folder(&session, name)?;
+    let Some(folder) = folder else {
+        return Ok(Outcome::Findings);
+    };
+    let files = FILES.map(|(file, text)| {
+        let path = file
+            .split('/')
+            .fold(folder.clone(), |path, part| path.child(part));
+        (path, text.replace("NAME", name))
+    });
+    write(&session, files.into())?;
+    drop(lock);
+    test::accept(global, name)?;
+    let folder = session.display(&folder);
+    output::note(&format!(
+        "{folder}/ written: `pleach kinds {name}` explains its fields, `pleach test {name}` runs its cases\n"
+    ));
+    Ok(Outcome::Clean)
+}
+
+/// Where the kind goes; `None` where `pleach.yaml` has faults, which are told.
+fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
+    let is_name = name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(|c| c.is_ascii_alphanumeric());
+    if !is_name {
+        bail!(
+            "`{name}` is no name for a kind: letters and digits, and a capital first, as in `WebService`"
+        );
+    }
+    let workspace = match Workspace::read(&session.files) {
+        Ok(workspace) => workspace,
+        Err(faults) => {
+            session.report(&faults);
+            return Ok(None);
+        }
+    };
+    let Some(templates) = workspace.templates.first() else {
+        bail!("`pleach.yaml` reads no kinds: take `templates: []` out of it");
+    };
+    let mut faults = Default::default();
+    let kinds = load::kinds(&session.files, template::builtin(), &mut faults);
+    if kinds.iter().any(|it| it.is_called(name)) {
+        bail!("there is a kind `{name}` already: `pleach kinds {name}` explains it");
+    }
+    let folder = templates.child(name);
+    if matches!(session.files.kind(&folder), Ok(Some(_))) {
+        bail!(
+            "`{}` is there already, so nothing was written",
+            session.display(&folder)
+        );
+    }
+    Ok(Some(folder))
+}
+
+fn write(session: &Session<'_>, files: BTreeMap<TreePath, String>) -> Result<()> {
+    let steps = files.into_iter().map(|(path, text)| Step {
+        path,
+        change: Change::Create,
+        before: None,
+        after: Some(text.into_bytes().into()),
+    });
+    apply(&Plan::from_steps(steps.collect()), &session.root)?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `pleach test`: the cases of the workspace's own claim kinds.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::session::Session;
+use super::{Global, Outcome, cache, output};
+use crate::case;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::disk::{Lock, apply};
+use crate::emit::Plan;
+use crate::report::{View, short, unified};
+use crate::tree::TreePath;
+
+/// A case is a folder `templates/<Kind>/cases/<case>/` with `claim.yaml` and what it renders to, `expected.yaml`, or the faults that it
+/// must have, `expected.txt`. An `environment.yaml` beside it is the environment that it is rendered in
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Only the cases of these kinds
+    #[arg(value_name = "KIND")]
+    kinds: Vec<String>,
+    /// Write what is rendered as what is expected; `git diff` then shows what became different
+    #[arg(long)]
+    accept: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let session = Session::open(global)?;
+    let _lock = Lock::take(&session.workspace_file())?;
+    let case::Outcome { count, steps } = match cases(&session, &arguments.kinds) {
+        Ok(outcome) => outcome,
+        Err(faults) => return Ok(session.report(&faults)),
+    };
+    let differing = steps.len();
+    let plan = Plan::from_steps(steps);
+    if arguments.accept {
+        apply(&plan, &session.root)?;
+        output::note(&format!(
+            "{count} cases, {differing} of their files written\n"
+        ));
+        return Ok(Outcome::Clean);
+    }
+    let display = |path: &TreePath| session.display(path);
+    let view = View {
+        display: &display,
+        color: true,
+    };
+    output::text(&unified(&plan, &TreePath::root(), &view))?;
+    output::note(&format!("{count} cases, {differing} not as expected\n"));
+    if differing == 0 {
+        return Ok(Outcome::Clean);
+    }
+    output::error(
+        "a case renders otherwise than it says: mend the kind, or run `pleach test --accept`",
+    );
+    Ok(Outcome::Findings)
+}
+
+fn cases(session: &Session<'_>, kinds: &[String]) -> Result<case::Outcome, Diagnostics> {
+    let shown = |faults: &Diagnostics| {
+        let view = View {
+            display: &TreePath::to_string,
+            color: false,
+        };
+        short(faults, &view)
+    };
+    let cache = cache::open(session.global);
+    case::run(&session.files, cache.as_ref(), kinds, &shown)
+}
+
+/// Writes what the cases of a kind render to as what is expected.
+pub(super) fn accept(global: &Global, kind: &str) -> Result<()> {
+    let session = Session::open(global)?;
+    if let Ok(outcome) = cases(&session, &[kind.to_string()]) {
+        apply(&Plan::from_steps(outcome.steps), &session.root)?;
+    }
+    Ok(())
+}
+
+/// A finding for each case that is not as expected. A workspace that can't be read is told elsewhere.
+pub(super) fn findings(session: &Session<'_>) -> Diagnostics {
+    let Ok(outcome) = cases(session, &[]) else {
+        return Diagnostics::default();
+    };
+    let steps = outcome.steps.iter().map(|it| {
+        let message = format!("`{}` is not what the case renders to", it.path);
+        Diagnostic::error("case-differs", message)
+            .help("`pleach test` shows the difference, `pleach test --accept` takes it for right")
+    });
+    steps.collect()
+}

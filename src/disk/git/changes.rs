@@ -1,0 +1,176 @@
+//! What differs between two revisions, found by the names of their trees: what has one name is never read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::objects::Id;
+use super::revision::{Item, Mode, Revision};
+use crate::tree::{Changes, FilesError, TreePath};
+
+/// A folder that is not the same on both sides.
+struct Pair {
+    folder: TreePath,
+    sides: [Option<Id>; 2],
+}
+
+impl Revision {
+    /// What differs between this revision and another of the same repository. Changes below one of the `inputs` folders are seen
+    /// through links too: a file that a link leads to counts by both its paths.
+    pub fn changes(&self, after: &Revision, inputs: &[TreePath]) -> Result<Changes, FilesError> {
+        let mut changes = Changes::new();
+        let mut open = vec![Pair {
+            folder: TreePath::root(),
+            sides: [Some(self.root.clone()), Some(after.root.clone())],
+        }];
+        if self.root == after.root {
+            open.clear();
+        }
+        while !open.is_empty() {
+            self.prefetch(open.iter().flat_map(|it| it.sides.iter().flatten()))?;
+            let mut deeper = Vec::new();
+            for pair in open {
+                pair.compare([self, after], &mut changes, &mut deeper)?;
+            }
+            open = deeper;
+        }
+        if !changes.is_empty() {
+            self.see_through_links(after, inputs, &mut changes)?;
+        }
+        Ok(changes)
+    }
+
+    fn see_through_links(
+        &self,
+        after: &Revision,
+        inputs: &[TreePath],
+        changes: &mut Changes,
+    ) -> Result<(), FilesError> {
+        let mut seen = BTreeSet::new();
+        let mut links = self.links(inputs, &mut seen)?;
+        links.extend(after.links(inputs, &mut seen)?);
+        changes_through(links, changes);
+        Ok(())
+    }
+
+    /// Adds what is seen to differ through the links of this revision below some folders.
+    pub fn add_linked(&self, inputs: &[TreePath], changes: &mut Changes) -> Result<(), FilesError> {
+        changes_through(self.links(inputs, &mut BTreeSet::new())?, changes);
+        Ok(())
+    }
+
+    /// The links below some folders, and what they lead to. Where one leads out there is nothing that could change.
+    fn links(
+        &self,
+        folders: &[TreePath],
+        seen: &mut BTreeSet<(TreePath, Id)>,
+    ) -> Result<Vec<(TreePath, TreePath)>, FilesError> {
+        let mut found = Vec::new();
+        let known = folders
+            .iter()
+            .filter_map(|it| Some((it.clone(), self.plain_folder(it)?)));
+        let mut open: Vec<(TreePath, Id)> = known.collect();
+        while !open.is_empty() {
+            self.prefetch(open.iter().map(|it| &it.1))?;
+            let mut deeper = Vec::new();
+            for (folder, id) in open {
+                // Most folders are the same on both sides, and most hold files only.
+                if !seen.insert((folder.clone(), id.clone())) || !self.has_more_than_files(&id)? {
+                    continue;
+                }
+                for item in self.tree(&id)?.iter() {
+                    let path = folder.child(&item.name);
+                    match item.mode {
+                        Mode::File => {}
+                        Mode::Folder => deeper.push((path, item.id.clone())),
+                        Mode::Link => {
+                            let target = self.object(&item.id)?;
+                            let target = str::from_utf8(&target).ok();
+                            let target = target.and_then(|it| folder.resolve(it));
+                            found.extend(target.map(|it| (path, it)));
+                        }
+                    }
+                }
+            }
+            open = deeper;
+        }
+        Ok(found)
+    }
+
+    /// A folder, if no link leads to it.
+    fn plain_folder(&self, path: &TreePath) -> Option<Id> {
+        let mut id = self.root.clone();
+        for part in path.parts() {
+            let items = self.tree(&id).ok()?;
+            let item = items.iter().find(|it| *it.name == *part)?;
+            id = Some(item).filter(|it| it.mode == Mode::Folder)?.id.clone();
+        }
+        Some(id)
+    }
+
+    fn prefetch<'a>(&self, ids: impl Iterator<Item = &'a Id>) -> Result<(), FilesError> {
+        let trees = self
+            .trees
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let ids: Vec<Id> = ids.filter(|it| !trees.contains_key(it)).cloned().collect();
+        drop(trees);
+        let fetched = self.objects.prefetch(&ids);
+        fetched.map_err(|it| FilesError::Other(it.to_string()))
+    }
+}
+
+fn changes_through(links: Vec<(TreePath, TreePath)>, changes: &mut Changes) {
+    // A link may lead to where another one stands.
+    for _ in 0..links.len() {
+        let before = changes.clone();
+        for (link, target) in &links {
+            changes.see_through(link, target);
+        }
+        if *changes == before {
+            break;
+        }
+    }
+}
+
+impl Pair {
+    fn compare(
+        &self,
+        revisions: [&Revision; 2],
+        changes: &mut Changes,
+        deeper: &mut Vec<Pair>,
+    ) -> Result<(), FilesError> {
+        let mut names: BTreeMap<Box<str>, [Option<Item>; 2]> = BTreeMap::new();
+        for (at, (revision, id)) in revisions.iter().zip(&self.sides).enumerate() {
+            let items = id.as_ref().map(|it| revision.tree(it)).transpose()?;
+            for item in items.iter().flat_map(|it| it.iter()) {
+                names.entry(item.name.clone()).or_default()[at] = Some(item.clone());
+            }
+        }
+        for (name, [old, new]) in names {
+            if old == new {
+                continue;
+            }
+            let path = self.folder.child(&name);
+            let folder = |it: &Option<Item>| {
+                let folder = it.as_ref().filter(|it| it.mode == Mode::Folder);
+                folder.map(|it| it.id.clone())
+            };
+            let is_file = |it: &Option<Item>| it.as_ref().is_some_and(|it| it.mode != Mode::Folder);
+            match (is_file(&old), is_file(&new)) {
+                (true, true) => changes.change(&path),
+                (true, false) | (false, true) => changes.appear(&path, |_| true),
+                (false, false) => {}
+            }
+            let sides = [folder(&old), folder(&new)];
+            if sides.iter().any(Option::is_none) && sides.iter().any(Option::is_some) {
+                changes.appear(&path, |_| true);
+            }
+            if sides.iter().any(Option::is_some) {
+                deeper.push(Pair {
+                    folder: path,
+                    sides,
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! The index: what the next commit will hold, whatever stands in the work tree.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::PoisonError;
+
+use super::objects::Id;
+use super::revision::{Item, Mode, Revision};
+use super::{Repository, command};
+use crate::disk::error::DiskError;
+use crate::tree::{FilesError, TreePath};
+
+/// What an index has at a path, where that is not what HEAD has: nothing, or an object.
+type Entries = BTreeMap<TreePath, Option<(Mode, Id)>>;
+
+impl Repository {
+    /// HEAD and the index. Before the first commit, HEAD holds nothing.
+    pub fn head_and_index(&self) -> Result<[Revision; 2], DiskError> {
+        let objects = self.objects()?;
+        // While git lists, the other git finds HEAD.
+        let arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames"];
+        let mut list = command(&self.root);
+        list.args(arguments)
+            .args(["--ignore-submodules", "HEAD", "--"]);
+        list.stdout(std::process::Stdio::piped());
+        list.stderr(std::process::Stdio::null());
+        let failed = || DiskError::when("run", Path::new("git"));
+        let listed = list.spawn().map_err(failed())?;
+        let head = self.revision("HEAD")?;
+        let listed = listed.wait_with_output().map_err(failed())?;
+        let (head, entries) = match head {
+            Some(head) => (head, changed(&listed.stdout)),
+            None => {
+                let root = Id("HEAD".into());
+                let head = Revision::new(objects, root.clone());
+                let mut trees = head.trees.lock().unwrap_or_else(PoisonError::into_inner);
+                trees.insert(root, Vec::new().into());
+                drop(trees);
+                (head, self.all()?)
+            }
+        };
+        let index = head.with(&entries);
+        let index = index.map_err(|it| {
+            DiskError::when("read the index of", &self.root)(std::io::Error::other(it.to_string()))
+        })?;
+        Ok([head, index])
+    }
+
+    /// All entries of the index.
+    fn all(&self) -> Result<Entries, DiskError> {
+        let listed = command(&self.root)
+            .args(["ls-files", "--stage", "-z"])
+            .output();
+        let listed = listed.map_err(DiskError::when("run", Path::new("git")))?;
+        let text = String::from_utf8_lossy(&listed.stdout);
+        // `<mode> <id> <stage>\t<path>`
+        let entries = text.split('\0').filter_map(|it| {
+            let (words, path) = it.split_once('\t')?;
+            let mut words = words.split(' ');
+            let mode = Mode::read(words.next()?)?;
+            let id = Id(words.next()?.into());
+            Some((TreePath::new(path)?, Some((mode, id))))
+        });
+        Ok(entries.collect())
+    }
+}
+
+/// Reads `:<mode> <mode> <id> <id> <status>\0<path>\0` again and again.
+fn changed(listed: &[u8]) -> Entries {
+    let text = String::from_utf8_lossy(listed);
+    let mut fields = text.split('\0');
+    let mut entries = Entries::new();
+    while let (Some(words), Some(path)) = (fields.next(), fields.next()) {
+        let words: Vec<&str> = words.split(' ').collect();
+        let (Some(path), [_, mode, _, id, status]) = (TreePath::new(path), &*words) else {
+            continue;
+        };
+        let is_there = !status.starts_with(['D', 'U']);
+        let item = Mode::read(mode).map(|it| (it, Id((*id).into())));
+        entries.insert(path, item.filter(|_| is_there));
+    }
+    entries
+}
+
+impl Revision {
+    /// The same files with some of them put in, replaced or taken away.
+    fn with(&self, entries: &Entries) -> Result<Revision, FilesError> {
+        if entries.is_empty() {
+            return Ok(Revision::new(self.objects.clone(), self.root.clone()));
+        }
+        let index = Revision::new(self.objects.clone(), Id("index:".into()));
+        let mut changed: BTreeMap<TreePath, Vec<(&str, Option<Item>)>> = BTreeMap::new();
+        for (path, entry) in entries {
+            let item = entry.as_ref().map(|(mode, id)| Item {
+                name: path.name().into(),
+                mode: *mode,
+                id: id.clone(),
+            });
+            let folder = path.parent().unwrap_or_else(TreePath::root);
+            changed.entry(folder).or_default().push((path.name(), item));
+        }
+        index.graft(self, &TreePath::root(), Some(&self.root), &changed)?;
+        Ok(index)
+    }
+
+    /// Makes the folder at a path anew: with what changes in it, and with the folders below it in which something changes.
+    fn graft(
+        &self,
+        below: &Revision,
+        folder: &TreePath,
+        id: Option<&Id>,
+        changed: &BTreeMap<TreePath, Vec<(&str, Option<Item>)>>,
+    ) -> Result<Option<Item>, FilesError> {
+        let old = id.map(|it| below.tree(it)).transpose()?;
+        let mut items: BTreeMap<Box<str>, Item> = BTreeMap::new();
+        for item in old.iter().flat_map(|it| it.iter()) {
+            items.insert(item.name.clone(), item.clone());
+        }
+        for (name, item) in changed.get(folder).into_iter().flatten() {
+            match item {
+                Some(item) => drop(items.insert((*name).into(), item.clone())),
+                None => drop(items.remove(*name)),
+            }
+        }
+        let start = match folder.as_str() {
+            "" => folder.clone(),
+            _ => folder.child("\0"),
+        };
+        let deeper = changed.range(start..).map(|it| it.0.below(folder));
+        let deeper = deeper.take_while(Option::is_some).flatten();
+        let mut names: Vec<String> = deeper
+            .filter_map(|it| it.parts().next().map(str::to_string))
+            .collect();
+        names.dedup();
+        for name in names {
+            let item = items.get(&*name).filter(|it| it.mode == Mode::Folder);
+            let id = item.map(|it| it.id.clone());
+            match self.graft(below, &folder.child(&name), id.as_ref(), changed)? {
+                Some(item) => drop(items.insert(name.into(), item)),
+                None if id.is_some() => drop(items.remove(&*name)),
+                None => {}
+            }
+        }
+        let id = Id(format!("index:{folder}").into());
+        let items: Vec<Item> = items.into_values().collect();
+        let is_empty = items.is_empty();
+        let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        trees.insert(id.clone(), items.into());
+        Ok((!is_empty).then(|| Item {
+            name: folder.name().into(),
+            mode: Mode::Folder,
+            id,
+        }))
+    }
+}

@@ -1,0 +1,218 @@
+//! The files of one revision.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::objects::{Id, Objects};
+use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
+
+/// Links that lead to links are followed so often.
+const LINKS_MAX: usize = 40;
+
+/// The files of one revision. Links are followed where they stay inside; submodules are not listed.
+pub struct Revision {
+    pub(super) objects: Arc<Objects>,
+    pub(super) root: Id,
+    folders: Mutex<BTreeMap<TreePath, Id>>,
+    /// Those that were looked at, and those that stand in no object: the index's.
+    pub(super) trees: Mutex<BTreeMap<Id, Arc<[Item]>>>,
+}
+
+/// A name in a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) name: Box<str>,
+    pub(super) mode: Mode,
+    pub(super) id: Id,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    File,
+    Folder,
+    Link,
+}
+
+impl Mode {
+    /// As Git writes it; `None` for a submodule.
+    pub(super) fn read(octal: &str) -> Option<Mode> {
+        match octal {
+            "40000" => Some(Mode::Folder),
+            "120000" => Some(Mode::Link),
+            "160000" => None,
+            _ => Some(Mode::File),
+        }
+    }
+}
+
+impl Revision {
+    pub(super) fn new(objects: Arc<Objects>, root: Id) -> Revision {
+        Revision {
+            objects,
+            folders: Mutex::new(BTreeMap::from([(TreePath::root(), root.clone())])),
+            root,
+            trees: Mutex::default(),
+        }
+    }
+
+    pub(super) fn object(&self, id: &Id) -> Result<Arc<[u8]>, FilesError> {
+        let read = self.objects.read(id);
+        read.map_err(|it| FilesError::Other(it.to_string()))
+    }
+
+    /// Whether a folder holds a folder or a link, without a look at each name.
+    pub(super) fn has_more_than_files(&self, id: &Id) -> Result<bool, FilesError> {
+        let trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(items) = trees.get(id) {
+            return Ok(items.iter().any(|it| it.mode != Mode::File));
+        }
+        drop(trees);
+        let bytes = self.object(id)?;
+        let marks = [&b"40000 "[..], b"120000 "];
+        Ok(marks
+            .iter()
+            .any(|it| memchr::memmem::find(&bytes, it).is_some()))
+    }
+
+    /// What a folder holds, links as they are.
+    pub(super) fn tree(&self, id: &Id) -> Result<Arc<[Item]>, FilesError> {
+        let known = |trees: &BTreeMap<Id, Arc<[Item]>>| trees.get(id).cloned();
+        if let Some(items) = known(&self.trees.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(items);
+        }
+        let items: Arc<[Item]> = items(&self.object(id)?, id.0.len() / 2).into();
+        let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        trees.insert(id.clone(), items.clone());
+        Ok(items)
+    }
+
+    /// The tree of a folder.
+    fn folder(&self, path: &TreePath, links: usize) -> Result<Id, FilesError> {
+        let known = |folders: &BTreeMap<TreePath, Id>| folders.get(path).cloned();
+        if let Some(id) = known(&self.folders.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(id);
+        }
+        match self.find(path, links)? {
+            (EntryKind::Folder, id) => {
+                let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+                folders.insert(path.clone(), id.clone());
+                Ok(id)
+            }
+            (EntryKind::File, _) => Err(FilesError::NotAFolder),
+        }
+    }
+
+    /// What stands at a path, with links followed.
+    fn find(&self, path: &TreePath, links: usize) -> Result<(EntryKind, Id), FilesError> {
+        let Some(parent) = path.parent() else {
+            return Ok((EntryKind::Folder, self.folder(path, links)?));
+        };
+        let folder = match self.folder(&parent, links) {
+            Err(FilesError::NotAFolder) => return Err(FilesError::NotFound),
+            folder => self.tree(&folder?)?,
+        };
+        let item = folder.iter().find(|it| *it.name == *path.name());
+        let item = item.ok_or(FilesError::NotFound)?;
+        match item.mode {
+            Mode::File => Ok((EntryKind::File, item.id.clone())),
+            Mode::Folder => Ok((EntryKind::Folder, item.id.clone())),
+            Mode::Link if links == LINKS_MAX => Err(FilesError::NotFound),
+            Mode::Link => {
+                let target = self.object(&item.id)?;
+                let target = str::from_utf8(&target)
+                    .ok()
+                    .and_then(|it| parent.resolve(it));
+                self.find(&target.ok_or(FilesError::Outside)?, links + 1)
+            }
+        }
+    }
+
+    /// What a name in a folder is; `None` for a link that leads back to a folder on the way to it, so a walk always ends.
+    fn listed(&self, folder: &TreePath, item: &Item) -> Option<Entry> {
+        let kind = match item.mode {
+            Mode::File => EntryKind::File,
+            Mode::Folder => EntryKind::Folder,
+            Mode::Link => match self.find(&folder.child(&item.name), 0) {
+                Ok((EntryKind::Folder, id)) => {
+                    let mut on_the_way =
+                        std::iter::successors(Some(folder.clone()), TreePath::parent);
+                    if on_the_way.any(|it| self.folder(&it, 0).is_ok_and(|it| it == id)) {
+                        return None;
+                    }
+                    EntryKind::Folder
+                }
+                // A broken link is listed too: reading it says what is wrong.
+                _ => EntryKind::File,
+            },
+        };
+        Some(Entry {
+            name: item.name.clone(),
+            kind,
+        })
+    }
+}
+
+impl Files for Revision {
+    fn expect(&self, paths: &[TreePath]) {
+        let ids = paths.iter().filter_map(|it| Some(self.find(it, 0).ok()?.1));
+        let ids: Vec<Id> = ids.collect();
+        // What fails here fails again where it is read, and is told there.
+        let _ = self.objects.prefetch(&ids);
+    }
+
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        match self.find(path, 0)? {
+            (EntryKind::File, id) => self.object(&id),
+            (EntryKind::Folder, _) => Err(FilesError::NotAFile),
+        }
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        let items = self.tree(&self.folder(folder, 0)?)?;
+        let mut entries: Vec<Entry> = items
+            .iter()
+            .filter_map(|it| self.listed(folder, it))
+            .collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        match self.find(path, 0) {
+            Ok((kind, _)) => Ok(Some(kind)),
+            Err(FilesError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Reads a tree object: `<mode> <name>\0<id>` again and again. Names that are no UTF-8 and submodules are passed over.
+fn items(bytes: &[u8], id_bytes: usize) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut rest = bytes;
+    while let Some(end) = rest.iter().position(|byte| *byte == 0) {
+        let (head, tail) = rest.split_at(end);
+        let Some((id, next)) = tail.get(1..).and_then(|it| it.split_at_checked(id_bytes)) else {
+            break;
+        };
+        rest = next;
+        let Some((mode, name)) = str::from_utf8(head).ok().and_then(|it| it.split_once(' ')) else {
+            continue;
+        };
+        let Some(mode) = Mode::read(mode) else {
+            continue;
+        };
+        items.push(Item {
+            name: name.into(),
+            mode,
+            id: Id(hexadecimal(id).into()),
+        });
+    }
+    items
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap_or('0');
+    let digits = bytes.iter().flat_map(|it| [digit(it >> 4), digit(it & 15)]);
+    digits.collect()
+}

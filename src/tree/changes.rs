@@ -1,0 +1,183 @@
+//! What differs between two states of a tree, by path.
+
+use std::collections::BTreeSet;
+
+use super::{ReadSet, Tree, TreePath};
+
+/// The paths at which two states differ, and the folders that don't hold the same names.
+///
+/// With a [`ReadSet`] it answers what a change touches: whatever read none of this comes to the same again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    paths: BTreeSet<TreePath>,
+    folders: BTreeSet<TreePath>,
+}
+
+impl Changes {
+    /// Nothing differs.
+    pub fn new() -> Changes {
+        Changes::default()
+    }
+
+    /// What differs between two trees.
+    pub fn between(before: &Tree, after: &Tree) -> Changes {
+        let mut changes = Changes::new();
+        for (path, bytes) in after {
+            match before.get(path) {
+                None => changes.appear(path, |it| before.has_folder(it)),
+                Some(old) if old != bytes => changes.change(path),
+                Some(_) => {}
+            }
+        }
+        for (path, _) in before {
+            if after.get(path).is_none() {
+                changes.appear(path, |it| after.has_folder(it));
+            }
+        }
+        changes
+    }
+
+    /// Notes a file whose bytes differ.
+    pub fn change(&mut self, path: &TreePath) {
+        self.paths.insert(path.clone());
+    }
+
+    /// Notes a file that only one of the states has. `has_folder` says of a folder above it whether the other one has it.
+    pub fn appear(&mut self, path: &TreePath, has_folder: impl Fn(&TreePath) -> bool) {
+        self.paths.insert(path.clone());
+        let mut above = path.parent();
+        while let Some(folder) = above {
+            self.folders.insert(folder.clone());
+            if folder == TreePath::root() || has_folder(&folder) {
+                break;
+            }
+            self.paths.insert(folder.clone());
+            above = folder.parent();
+        }
+    }
+
+    /// Notes a file of which no more is known than that something happened to it, and to each folder above it.
+    pub fn mention(&mut self, path: &TreePath) {
+        self.appear(path, |_| true);
+    }
+
+    /// Whether a result that read this may be another one.
+    pub fn touches(&self, read: &ReadSet) -> bool {
+        let meets = |a: &BTreeSet<TreePath>, b: &BTreeSet<TreePath>| match a.len() < b.len() {
+            true => a.iter().any(|it| b.contains(it)),
+            false => b.iter().any(|it| a.contains(it)),
+        };
+        meets(&self.paths, &read.files) || meets(&self.folders, &read.folders)
+    }
+
+    /// The paths that differ.
+    pub fn paths(&self) -> impl Iterator<Item = &TreePath> {
+        self.paths.iter()
+    }
+
+    /// Whether a path differs.
+    pub fn has(&self, path: &TreePath) -> bool {
+        self.paths.contains(path)
+    }
+
+    /// Whether a folder does not hold the same names.
+    pub fn has_listing(&self, folder: &TreePath) -> bool {
+        self.folders.contains(folder)
+    }
+
+    /// Whether anything differs in a folder or below it.
+    pub fn is_below(&self, folder: &TreePath) -> bool {
+        self.below(folder).next().is_some() || self.folders.contains(folder)
+    }
+
+    /// The paths below a folder that differ.
+    pub fn below(&self, folder: &TreePath) -> impl Iterator<Item = &TreePath> {
+        let start = match folder.as_str() {
+            "" => folder.clone(),
+            _ => folder.child("\0"),
+        };
+        let paths = self.paths.range(start..);
+        paths.take_while(|it| it.below(folder).is_some())
+    }
+
+    /// What differs below a folder, by paths relative to it.
+    pub fn within(&self, folder: &TreePath) -> Changes {
+        let relative = |it: &TreePath| it.below(folder);
+        let mut folders: BTreeSet<TreePath> = self.folders.iter().filter_map(relative).collect();
+        if self.folders.contains(folder) {
+            folders.insert(TreePath::root());
+        }
+        Changes {
+            paths: self.below(folder).filter_map(relative).collect(),
+            folders,
+        }
+    }
+
+    /// Adds what is seen to differ through a link.
+    pub fn see_through(&mut self, link: &TreePath, target: &TreePath) {
+        let seen = self.within(target);
+        if self.paths.contains(target) {
+            self.change(link);
+        }
+        self.paths.extend(seen.paths.iter().map(|it| link.join(it)));
+        self.folders
+            .extend(seen.folders.iter().map(|it| link.join(it)));
+    }
+
+    /// The part of it whose paths are wanted.
+    pub fn filter(&self, is_wanted: impl Fn(&TreePath) -> bool) -> Changes {
+        let wanted = |it: &&TreePath| is_wanted(it);
+        Changes {
+            paths: self.paths.iter().filter(wanted).cloned().collect(),
+            folders: self.folders.iter().filter(wanted).cloned().collect(),
+        }
+    }
+
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.folders.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> TreePath {
+        TreePath::new(text).unwrap()
+    }
+
+    fn read(files: &[&str], folders: &[&str]) -> ReadSet {
+        ReadSet {
+            files: files.iter().map(|it| path(it)).collect(),
+            folders: folders.iter().map(|it| path(it)).collect(),
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_touched() {
+        let before = Tree::from_text("-- a/b --\n1\n-- a/c --\n1\n-- d --\n");
+        let after = Tree::from_text("-- a/b --\n2\n-- d --\n-- new/x --\n");
+        let changes = Changes::between(&before, &after);
+        for (files, folders, touched) in [
+            (&["a/b"][..], &[][..], true),
+            (&["a/c"], &[], true),
+            (&["d"], &[], false),
+            (&[], &["a"], true),
+            (&[], &["", "new"], true),
+            (&["new"], &[], true),
+            (&["a"], &["elsewhere"], false),
+        ] {
+            let read = read(files, folders);
+            assert_eq!(changes.touches(&read), touched, "{read:?}");
+        }
+    }
+
+    #[test]
+    fn changes_are_seen_through_links() {
+        let mut changes = Changes::new();
+        changes.change(&path("shared/x/a"));
+        changes.see_through(&path("env/link"), &path("shared/x"));
+        assert!(changes.has(&path("env/link/a")));
+    }
+}

@@ -1,0 +1,553 @@
+//! What a change touches: never less than what then renders to other bytes, and little more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pleach::affected::{Affected, Touched, affected};
+use pleach::compare::{Side, compare};
+use pleach::diff::Salt;
+use pleach::report::{View, changes_json};
+use pleach::tree::{Changes, Tree, TreePath};
+use pleach::{Compiled, Options, Scope, compile, compile_both};
+use proptest::prelude::*;
+
+/// Three environments; a kind that includes from another one and one that reads a chart; references; an overlay that refers to a
+/// component and a file elsewhere.
+const WORKSPACE: &str = "\
+-- pleach.yaml --
+apiVersion: pleach.dev/v1
+kind: Workspace
+metadata: {name: any}
+-- README.md --
+read me
+-- charts/web/Chart.yaml --
+apiVersion: v2
+name: web
+version: 1.0.0
+-- charts/web/values.yaml --
+port: 80
+-- charts/web/templates/x.yaml --
+x: 1
+-- templates/Shared/kind.yaml --
+apiVersion: pleach.dev/v1
+kind: ClaimKind
+metadata: {name: Shared}
+spec:
+  apiVersions: [example.com/v1]
+  group: apps
+  schema: {type: object}
+  files:
+  - template: config.yaml.j2
+-- templates/Shared/config.yaml.j2 --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: shared, namespace: shared}
+-- templates/Shared/labels.j2 --
+{% macro port() %}8080{% endmacro %}
+-- templates/Site/kind.yaml --
+apiVersion: pleach.dev/v1
+kind: ClaimKind
+metadata: {name: Site}
+spec:
+  apiVersions: [example.com/v1]
+  group: apps
+  aliases: [Page]
+  schema:
+    type: object
+    properties:
+      spec:
+        type: object
+        properties:
+          text: {}
+          host: {default: none}
+          namespace: {type: string, default: web}
+  references:
+  - at: spec.host
+  outputs:
+    host: '\"h-\" ~ spec.text'
+  files:
+  - template: site.yaml.j2
+  - template: more.yaml.j2
+    when: spec.text == 'two'
+-- templates/Site/site.yaml.j2 --
+{% from \"Shared/labels.j2\" import port %}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: '{{ metadata.name }}', namespace: '{{ spec.namespace }}'}
+data:
+  text: {{ spec.text }}
+  host: {{ spec.host }}
+  port: '{{ port() }}'
+-- templates/Site/more.yaml.j2 --
+apiVersion: v1
+kind: Namespace
+metadata: {name: '{{ spec.namespace }}-{{ metadata.name }}'}
+-- templates/Charted/kind.yaml --
+apiVersion: pleach.dev/v1
+kind: ClaimKind
+metadata: {name: Charted}
+spec:
+  apiVersions: [example.com/v1]
+  group: apps
+  schema: {type: object, properties: {spec: {type: object, properties: {text: {}}}}}
+  files:
+  - template: config.yaml.j2
+-- templates/Charted/config.yaml.j2 --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: '{{ metadata.name }}', namespace: web}
+data:
+  port: '{{ chart('./charts', 'web', '').values.port }}'
+-- environments/base/environment.yaml --
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata: {name: base}
+-- environments/base/sites.yaml --
+apiVersion: example.com/v1
+kind: Site
+metadata: {name: front}
+spec: {text: base}
+---
+apiVersion: example.com/v1
+kind: Page
+metadata: {name: back}
+spec: {text: base, host: {valueFrom: {kind: Site, name: front, fieldPath: outputs.host}}}
+-- environments/base/charted.yaml --
+apiVersion: example.com/v1
+kind: Charted
+metadata: {name: charted}
+-- environments/one/environment.yaml --
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata: {name: one}
+spec: {exclude: [Charted/charted]}
+-- environments/one/front.yaml --
+apiVersion: example.com/v1
+kind: Site
+metadata: {name: front}
+spec: {text: one}
+-- environments/two/environment.yaml --
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata: {name: two}
+spec: {labels: {environment: two}}
+-- environments/two/own.yaml --
+apiVersion: example.com/v1
+kind: Site
+metadata: {name: own}
+spec: {text: own}
+-- environments/three/environment.yaml --
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata: {name: three}
+-- overlays/three/kustomization.yaml --
+resources: [../../shared/extra]
+components: [../../shared/component]
+-- shared/extra/kustomization.yaml --
+resources: [extra.yaml]
+-- shared/extra/extra.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: extra, namespace: web}
+-- shared/component/kustomization.yaml --
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+patches:
+- path: patch.yaml
+-- shared/component/patch.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: back, namespace: web}
+data: {patched: \"yes\"}
+-- shared/unused.yaml --
+a: 1
+";
+
+/// Edits: a path, what stands there, what is put in its place. Without what stands there the file is put there whole, and without
+/// anything in its place it is taken away.
+const EDITS: &[(&str, Option<&str>, Option<&str>)] = &[
+    (
+        "environments/one/front.yaml",
+        Some("text: one"),
+        Some("text: two"),
+    ),
+    (
+        "environments/one/front.yaml",
+        Some("text: one"),
+        Some("text: 1"),
+    ),
+    (
+        "environments/one/front.yaml",
+        Some("spec:"),
+        Some("# a comment\nspec:"),
+    ),
+    (
+        "environments/one/front.yaml",
+        Some("{text: one}"),
+        Some("{text: one, namespace: other}"),
+    ),
+    ("environments/one/front.yaml", None, None),
+    (
+        "environments/two/own.yaml",
+        Some("text: own"),
+        Some("text: other"),
+    ),
+    (
+        "environments/two/own.yaml",
+        Some("name: own"),
+        Some("name: renamed"),
+    ),
+    ("environments/two/own.yaml", None, None),
+    (
+        "environments/two/more/new.yaml",
+        None,
+        Some(
+            "apiVersion: example.com/v1\nkind: Page\nmetadata: {name: new}\nspec: {text: new, host: {valueFrom: {kind: Site, name: own, fieldPath: outputs.host}}}\n",
+        ),
+    ),
+    (
+        "environments/three/front.yaml",
+        None,
+        Some(
+            "apiVersion: example.com/v1\nkind: Site\nmetadata: {name: front}\nspec: {text: three}\n",
+        ),
+    ),
+    (
+        "environments/base/sites.yaml",
+        Some("{name: front}\nspec: {text: base}"),
+        Some("{name: front}\nspec: {text: changed}"),
+    ),
+    (
+        "environments/base/sites.yaml",
+        Some("spec: {text: base, host"),
+        Some("spec: {text: more, host"),
+    ),
+    (
+        "environments/base/sites.yaml",
+        Some("---\n"),
+        Some("--- # two\n"),
+    ),
+    (
+        "environments/base/charted.yaml",
+        Some("{name: charted}"),
+        Some("{name: charted}\nspec: {text: x}"),
+    ),
+    ("environments/base/charted.yaml", None, None),
+    (
+        "environments/base/environment.yaml",
+        Some("name: base}"),
+        Some("name: base}\nspec: {labels: {a: b}}"),
+    ),
+    (
+        "environments/one/environment.yaml",
+        Some("spec: {exclude: [Charted/charted]}"),
+        Some("spec: {}"),
+    ),
+    (
+        "environments/two/environment.yaml",
+        Some("environment: two"),
+        Some("environment: second"),
+    ),
+    (
+        "environments/three/environment.yaml",
+        Some("name: three}"),
+        Some("name: three}\nspec: {exclude: [Site/back, Charted/charted]}"),
+    ),
+    (
+        "environments/two/environment.yaml",
+        Some("spec: {"),
+        Some("spec: {exclude: [Charted/charted], "),
+    ),
+    (
+        "environments/four/environment.yaml",
+        None,
+        Some("apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: four}\n"),
+    ),
+    ("templates/Shared/labels.j2", Some("8080"), Some("9090")),
+    (
+        "templates/Shared/config.yaml.j2",
+        Some("name: shared"),
+        Some("name: other"),
+    ),
+    (
+        "templates/Site/site.yaml.j2",
+        Some("host: {{"),
+        Some("at: {{"),
+    ),
+    (
+        "templates/Charted/config.yaml.j2",
+        Some("port:"),
+        Some("number:"),
+    ),
+    (
+        "templates/Charted/kind.yaml",
+        Some("{text: {}}"),
+        Some("{text: {type: string}}"),
+    ),
+    ("charts/web/values.yaml", Some("80"), Some("81")),
+    ("charts/web/templates/x.yaml", Some("1"), Some("2")),
+    (
+        "overlays/three/kustomization.yaml",
+        Some("resources: [../../shared/extra]\n"),
+        Some(""),
+    ),
+    (
+        "overlays/two/kustomization.yaml",
+        None,
+        Some("commonAnnotations: {a: b}\n"),
+    ),
+    (
+        "shared/extra/extra.yaml",
+        Some("name: extra"),
+        Some("name: extra2"),
+    ),
+    ("shared/component/patch.yaml", Some("yes"), Some("no")),
+    ("shared/unused.yaml", Some("1"), Some("2")),
+    ("README.md", Some("read"), Some("write")),
+    (
+        "pleach.yaml",
+        Some("name: any}"),
+        Some("name: any}\nspec: {sync: {path: ./elsewhere}}"),
+    ),
+];
+
+fn path(text: &str) -> TreePath {
+    TreePath::new(text).unwrap()
+}
+
+fn edited(tree: &Tree, edits: &[usize]) -> Tree {
+    let mut files: BTreeMap<TreePath, String> = tree
+        .iter()
+        .map(|(path, bytes)| (path.clone(), String::from_utf8(bytes.to_vec()).unwrap()))
+        .collect();
+    for (at, from, to) in edits.iter().map(|it| EDITS[*it]) {
+        let at = path(at);
+        match (from, to) {
+            (None, None) => drop(files.remove(&at)),
+            (None, Some(text)) => drop(files.insert(at, text.to_string())),
+            (Some(from), to) => {
+                if let Some(text) = files.get_mut(&at) {
+                    *text = text.replacen(from, to.unwrap_or(""), 1);
+                }
+            }
+        }
+    }
+    let files = files.into_iter();
+    files
+        .map(|(path, text)| (path, text.into_bytes().into()))
+        .collect()
+}
+
+fn whole(tree: &Tree) -> Option<Compiled> {
+    let compiled = compile(tree, &Options::default());
+    (!compiled.diagnostics.has_errors()).then_some(compiled)
+}
+
+/// The environment and the claim of a written file: `apps/prod/orders/…`, `clusters/prod/apps.yaml`.
+fn place(file: &TreePath) -> (String, Option<String>) {
+    let parts: Vec<&str> = file.parts().collect();
+    let claim = (parts[0] != "clusters").then(|| parts[2].to_string());
+    (parts[1].to_string(), claim)
+}
+
+fn is_named(found: &Affected, environment: &str, claim: Option<&String>) -> bool {
+    match (found.environments.get(environment), claim) {
+        (None, _) => false,
+        (Some(Touched::All), _) | (Some(_), None) => true,
+        (Some(Touched::Claims(names)), Some(claim)) => names.contains(claim),
+    }
+}
+
+/// The part of a whole tree that a scope covers.
+fn within(tree: &Tree, scope: &Scope) -> Tree {
+    let environments = &scope.environments;
+    let some: BTreeSet<&String> = scope.claims.values().flatten().collect();
+    let is_partial = environments.iter().all(|it| scope.claims.contains_key(it));
+    let covers = |file: &TreePath| match place(file) {
+        (name, Some(claim)) if name == "base" => !is_partial || some.contains(&claim),
+        (name, _) if !scope.has(&name) => false,
+        (name, None) => !scope.is_partial(&name),
+        (name, Some(claim)) => scope.has_claim(&name, &claim),
+    };
+    let files = tree.iter().filter(|it| covers(it.0));
+    files
+        .map(|(path, bytes)| (path.clone(), bytes.clone()))
+        .collect()
+}
+
+fn side<'a>(compiled: &'a Compiled, root: &'a TreePath) -> Side<'a> {
+    Side {
+        files: &compiled.tree,
+        root,
+        name: "x",
+        origins: Some(&compiled.origins),
+    }
+}
+
+/// What the comparison says, with the places in claims.
+fn compared(before: &Compiled, after: &Compiled) -> String {
+    let environment = |it: &TreePath| {
+        let name = it.parts().nth(1).filter(|it| *it != "base");
+        name.map(str::to_string)
+    };
+    let root = TreePath::root();
+    let (before, after) = (side(before, &root), side(after, &root));
+    let comparison = compare(&before, &after, &environment, &Salt::new(b"salt"));
+    let view = View {
+        display: &TreePath::to_string,
+        color: false,
+    };
+    let text = changes_json(&comparison, ["a", "b"], &view);
+    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // What stays the same elsewhere is not rendered: `diff` adds it where it is of interest.
+    for group in json["groups"].as_array_mut().unwrap() {
+        group.as_object_mut().unwrap().remove("exceptions");
+    }
+    // Where in the tree an object stands depends on whether base was left out.
+    let mut text = json.to_string();
+    for folder in [
+        "apps/base/",
+        "apps/one/",
+        "apps/two/",
+        "apps/three/",
+        "apps/four/",
+    ] {
+        text = text.replace(folder, "apps/");
+    }
+    text
+}
+
+/// Checks one change; gives how many claims changed and how many were named.
+fn check(edits: [&[usize]; 2]) -> (usize, usize) {
+    let workspace = Tree::from_text(WORKSPACE);
+    let before = edited(&workspace, edits[0]);
+    let after = edited(&before, edits[1]);
+    let told: Vec<_> = edits
+        .map(|it| it.iter().map(|it| EDITS[*it]).collect())
+        .into();
+    let told: &Vec<Vec<_>> = &told;
+    let (Some(old), Some(new)) = (whole(&before), whole(&after)) else {
+        return (0, 0);
+    };
+    let reads = |scope: &Scope| {
+        let options = Options {
+            scope: scope.clone(),
+            ..Options::default()
+        };
+        compile(&before, &options).read_set
+    };
+    let changes = Changes::between(&before, &after);
+    let found = affected([&before, &after], &changes, &reads);
+    let mut changed = BTreeSet::new();
+    let files: BTreeSet<_> = old.tree.iter().chain(&new.tree).map(|it| it.0).collect();
+    for file in files
+        .into_iter()
+        .filter(|it| old.tree.get(it) != new.tree.get(it))
+    {
+        let (environment, claim) = place(file);
+        let is_named = is_named(&found, &environment, claim.as_ref());
+        assert!(is_named, "{file} changes: {found:?}\n{told:?}");
+        changed.insert((environment, claim));
+    }
+    let counts = count(&found, &old, &new, &changed);
+    let Some(scope) = found.scope() else {
+        return counts;
+    };
+    let compiled = compile_both(
+        [&before, &after],
+        &Options {
+            scope,
+            ..Options::default()
+        },
+    );
+    let empty = Compiled::default();
+    let [some_old, some_new] = compiled.each_ref().map(|it| it.as_ref().unwrap_or(&empty));
+    for (some, all) in [(some_old, &old), (some_new, &new)] {
+        if !some.scope.is_whole() {
+            let all = within(&all.tree, &some.scope);
+            assert_eq!(
+                some.tree.to_text(),
+                all.to_text(),
+                "{:?}\n{told:?}",
+                some.scope
+            );
+        }
+    }
+    let all = compared(&old, &new);
+    let options = Options {
+        scope: found.scope().unwrap(),
+        without_proof: true,
+        ..Options::default()
+    };
+    let quick = compile_both([&before, &after], &options).map(Option::unwrap_or_default);
+    assert_eq!(compared(&quick[0], &quick[1]), all, "{found:?}\n{told:?}");
+    assert_eq!(compared(some_old, some_new), all, "{found:?}\n{told:?}");
+    counts
+}
+
+/// Counts the environments' claims that are named and those that change.
+fn count(
+    found: &Affected,
+    old: &Compiled,
+    new: &Compiled,
+    changed: &BTreeSet<(String, Option<String>)>,
+) -> (usize, usize) {
+    let files = old.tree.iter().chain(&new.tree);
+    let all: BTreeSet<_> = files
+        .map(|it| place(it.0))
+        .filter(|it| it.1.is_some())
+        .collect();
+    let named = all
+        .iter()
+        .filter(|it| is_named(found, &it.0, it.1.as_ref()));
+    let changed = changed.iter().filter(|it| it.1.is_some());
+    (changed.count(), named.count())
+}
+
+#[test]
+fn each_edit_alone() {
+    assert!(whole(&Tree::from_text(WORKSPACE)).is_some(), "{}", faults());
+    let (mut changed, mut named) = (0, 0);
+    // What an environment or the workspace says of itself may be for all of it.
+    let is_general = |at: &usize| {
+        ["pleach.yaml", "environment.yaml"]
+            .iter()
+            .any(|it| EDITS[*at].0.ends_with(it))
+    };
+    for at in 0..EDITS.len() {
+        let (more_changed, more_named) = check([&[], &[at]]);
+        if !is_general(&at) {
+            (changed, named) = (changed + more_changed, named + more_named);
+        }
+    }
+    assert!(changed > 30, "{changed}");
+    assert!(
+        named < 3 * changed,
+        "{named} claims were named where {changed} changed"
+    );
+}
+
+fn faults() -> String {
+    let compiled = compile(&Tree::from_text(WORKSPACE), &Options::default());
+    let faults = compiled.diagnostics.iter();
+    faults
+        .map(|it| {
+            format!(
+                "{}: {:?}\n",
+                it.message,
+                it.span.as_ref().map(ToString::to_string)
+            )
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_changes_is_named_and_rendered(
+        first in proptest::collection::vec(0..EDITS.len(), 0..4),
+        then in proptest::collection::vec(0..EDITS.len(), 1..4),
+    ) {
+        check([&first, &then]);
+    }
+}

@@ -1,0 +1,355 @@
+//! The hook in real Git repositories, run by Git itself and by a real pre-commit.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const PLEACH: &str = env!("CARGO_BIN_EXE_pleach");
+
+/// Runs a command with the program on the path, and without what the user or a hook around us has set.
+fn command(folder: &Path, program: &str, arguments: &[&str]) -> Output {
+    let bin = Path::new(PLEACH).parent().unwrap().display().to_string();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new(program);
+    command.current_dir(folder).args(arguments);
+    command.env("PATH", format!("{bin}:{path}"));
+    command.env("GIT_CONFIG_GLOBAL", folder.join("there is no such file"));
+    for name in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{name}_NAME"), "test");
+        command.env(format!("GIT_{name}_EMAIL"), "test@example.com");
+    }
+    for name in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"] {
+        command.env_remove(name);
+    }
+    command.output().unwrap()
+}
+
+/// Runs a command, and gives what it said on both streams.
+#[track_caller]
+fn run(folder: &Path, program: &str, arguments: &[&str], is_fine: bool) -> String {
+    let output = command(folder, program, arguments);
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told).into_owned();
+    assert_eq!(
+        output.status.success(),
+        is_fine,
+        "{program} {arguments:?}: {told}"
+    );
+    told
+}
+
+#[track_caller]
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    run(folder, "git", arguments, true)
+}
+
+#[track_caller]
+fn hook(folder: &Path, is_fine: bool) -> String {
+    run(folder, PLEACH, &["hook", "run"], is_fine)
+}
+
+/// A repository with the starter and its tree committed, the workspace in a folder of it.
+fn repository(below: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    git(folder.path(), &["init", "--quiet", "--initial-branch=main"]);
+    let workspace = folder.path().join(below);
+    fs::create_dir_all(&workspace).unwrap();
+    run(&workspace, PLEACH, &["init"], true);
+    run(&workspace, PLEACH, &["render"], true);
+    git(folder.path(), &["add", "."]);
+    git(folder.path(), &["commit", "--quiet", "-m", "all"]);
+    (folder, workspace)
+}
+
+/// Changes a claim of prod; gives the file.
+fn change(workspace: &Path, size: &str) -> PathBuf {
+    let file = workspace.join("environments/prod/databases.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let at = text.find("diskSize: ").unwrap() + "diskSize: ".len();
+    let end = at + text[at..].find(['}', '\n', ',']).unwrap();
+    fs::write(&file, format!("{}{size}{}", &text[..at], &text[end..])).unwrap();
+    file
+}
+
+#[test]
+fn a_stale_tree_is_told_with_the_command_that_repairs_it() {
+    let (folder, root) = repository("");
+    let told = hook(&root, true);
+    assert_eq!(told, "pleach: nothing that is staged is of the workspace\n");
+    change(&root, "201Gi");
+    hook(&root, true);
+    git(&root, &["add", "."]);
+    let told = hook(&root, false);
+    assert!(
+        told.contains("out of date: deploy/apps/prod/analytics/"),
+        "{told}"
+    );
+    assert!(told.contains("run `pleach hook run --fix`"), "{told}");
+    assert!(git(&root, &["diff"]).is_empty());
+    let told = run(&root, PLEACH, &["hook", "run", "--fix"], true);
+    assert!(
+        told.starts_with("pleach: 1 file written and 0 removed"),
+        "{told}"
+    );
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(git(&root, &["diff"]).is_empty());
+    let told = hook(&root, true);
+    assert!(
+        told.starts_with("pleach: what is staged for prod is what its claims render to"),
+        "{told}"
+    );
+    run(&root, PLEACH, &["check"], true);
+    drop(folder);
+}
+
+#[test]
+fn the_index_is_judged_and_not_the_work_tree() {
+    let (_folder, root) = repository("");
+    change(&root, "201Gi");
+    git(&root, &["add", "."]);
+    run(&root, PLEACH, &["render"], true);
+    hook(&root, false);
+    git(&root, &["add", "."]);
+    hook(&root, true);
+    // What is not staged is no part of the commit, however wrong it is.
+    let file = change(&root, "202Gi");
+    fs::write(root.join("environments/prod/broken.yaml"), "{").unwrap();
+    hook(&root, true);
+    // A claim is staged in one form, and stands in another: the staged one is rendered, into the index alone where the written
+    // file is not as staged.
+    git(&root, &["add", "environments/prod/databases.yaml"]);
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("202Gi", "203Gi")).unwrap();
+    fs::remove_file(root.join("environments/prod/broken.yaml")).unwrap();
+    run(&root, PLEACH, &["render"], true);
+    run(&root, PLEACH, &["hook", "run", "--fix"], true);
+    hook(&root, true);
+    let staged = git(&root, &["diff", "--cached", "--", "deploy"]);
+    assert!(
+        staged.contains("202Gi") && !staged.contains("203Gi"),
+        "{staged}"
+    );
+    assert!(git(&root, &["diff", "--", "deploy"]).contains("203Gi"));
+    run(&root, PLEACH, &["check"], true);
+}
+
+#[test]
+fn written_files_that_somebody_edited_are_seen() {
+    let (_folder, root) = repository("");
+    let file = root.join("deploy/clusters/prod/apps.yaml");
+    let made = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{made}# by hand\n")).unwrap();
+    git(&root, &["add", "."]);
+    let told = hook(&root, false);
+    assert!(told.contains("edited by hand"), "{told}");
+    let conflict = made.replacen(
+        "apiVersion",
+        "<<<<<<< ours\n=======\n>>>>>>> theirs\napiVersion",
+        1,
+    );
+    fs::write(&file, conflict).unwrap();
+    git(&root, &["add", "."]);
+    let told = hook(&root, false);
+    assert!(told.contains("conflict markers of a merge"), "{told}");
+    assert!(told.contains("pleach render --force"), "{told}");
+    run(&root, PLEACH, &["render", "--force"], true);
+    git(&root, &["add", "."]);
+    hook(&root, true);
+    fs::remove_file(&file).unwrap();
+    git(&root, &["add", "."]);
+    assert!(hook(&root, false).contains("missing: deploy/clusters/prod/apps.yaml"));
+}
+
+#[test]
+fn a_new_environment_and_one_that_goes() {
+    let (_folder, root) = repository("");
+    let prod = root.join("environments/prod");
+    git(&root, &["mv", "environments/prod", "environments/live"]);
+    let file = root.join("environments/live/environment.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("name: prod", "name: live")).unwrap();
+    git(&root, &["mv", "overlays/prod", "overlays/live"]);
+    git(&root, &["add", "."]);
+    assert!(!prod.exists());
+    let told = hook(&root, false);
+    assert!(
+        told.contains("no longer wanted") || told.contains("and "),
+        "{told}"
+    );
+    run(&root, PLEACH, &["hook", "run", "--fix"], true);
+    hook(&root, true);
+    run(&root, PLEACH, &["check"], true);
+}
+
+#[test]
+fn before_the_first_commit_everything_is_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    git(root, &["init", "--quiet"]);
+    run(root, PLEACH, &["init"], true);
+    git(root, &["add", "."]);
+    assert!(hook(root, false).contains("missing: deploy/"));
+    run(root, PLEACH, &["hook", "run", "--fix"], true);
+    assert!(hook(root, true).contains("all of the tree"));
+    run(root, PLEACH, &["check"], true);
+}
+
+#[cfg(unix)]
+#[test]
+fn git_runs_the_hook_in_folders_below_worktrees_and_merges() {
+    let (folder, root) = repository("platform/it's here");
+    run(&root, PLEACH, &["hook", "install", "--fix"], true);
+    git(&root, &["checkout", "--quiet", "-b", "other"]);
+    change(&root, "201Gi");
+    git(&root, &["commit", "--quiet", "-a", "-m", "by other"]);
+    assert!(git(&root, &["show", "--stat"]).contains("deploy/"));
+    git(&root, &["checkout", "--quiet", "main"]);
+    fs::write(folder.path().join("README.md"), "x").unwrap();
+    git(folder.path(), &["add", "README.md"]);
+    git(&root, &["commit", "--quiet", "-m", "elsewhere"]);
+    git(&root, &["merge", "--quiet", "--no-edit", "other"]);
+    run(&root, PLEACH, &["check"], true);
+    let beside = tempfile::tempdir().unwrap();
+    let beside = beside.path().join("tree");
+    git(
+        &root,
+        &[
+            "worktree",
+            "add",
+            "--quiet",
+            beside.to_str().unwrap(),
+            "-b",
+            "third",
+        ],
+    );
+    let there = beside.join("platform/it's here");
+    change(&there, "202Gi");
+    git(&there, &["commit", "--quiet", "-a", "-m", "in a worktree"]);
+    run(&there, PLEACH, &["check"], true);
+    assert!(git(&there, &["show", "--stat"]).contains("deploy/"));
+    assert!(git(&there, &["status", "--short"]).is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hook_of_somebody_else_stays() {
+    let (folder, root) = repository("");
+    git(&root, &["config", "core.hooksPath", "hooks"]);
+    let file = folder.path().join("hooks/pre-commit");
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    fs::write(&file, "#!/bin/sh\n").unwrap();
+    let told = run(&root, PLEACH, &["hook", "install"], false);
+    assert!(
+        told.contains("add the line `pleach hook run || exit 1` to it"),
+        "{told}"
+    );
+    run(&root, PLEACH, &["hook", "uninstall"], false);
+    run(&root, PLEACH, &["hook", "install", "--force"], true);
+    run(&root, PLEACH, &["hook", "install"], true);
+    change(&root, "201Gi");
+    let told = run(&root, "git", &["commit", "-a", "-m", "stale"], false);
+    assert!(told.contains("run `pleach hook run --fix`"), "{told}");
+    run(&root, PLEACH, &["hook", "uninstall"], true);
+    assert!(!file.exists());
+    git(&root, &["commit", "--quiet", "-a", "-m", "stale"]);
+}
+
+#[test]
+fn affected_says_what_a_change_touches() {
+    let (_folder, root) = repository("");
+    let affected = |arguments: &[&str]| {
+        let output = command(&root, PLEACH, &[&["affected"], arguments].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(affected(&[]), "");
+    assert_eq!(affected(&["-o", "github-matrix"]), "{\"include\": []}\n");
+    change(&root, "201Gi");
+    // The overlay of prod may mix its claims, but a claim's own document touches the claim.
+    assert_eq!(affected(&["--since", "HEAD"]), "prod/analytics\n");
+    assert_eq!(
+        affected(&["environments/prod/databases.yaml"]),
+        "prod/analytics\n"
+    );
+    assert_eq!(affected(&["overlays/prod/kustomization.yaml"]), "prod\n");
+    assert_eq!(affected(&["environments/stage/gone.yaml"]), "stage\n");
+    assert_eq!(affected(&["README.md"]), "");
+    let matrix = affected(&["-o", "github-matrix"]);
+    assert_eq!(matrix, "{\"include\": [{\"environment\": \"prod\"}]}\n");
+    assert_eq!(affected(&["--staged"]), "");
+    git(&root, &["add", "."]);
+    let json = affected(&["--staged", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["environments"][0]["claims"][0], "analytics");
+    let plain = root.join("tools/app");
+    fs::create_dir_all(&plain).unwrap();
+    fs::write(
+        plain.join("kustomization.yaml"),
+        "configMapGenerator: [{name: a, files: [../x.txt]}]\n",
+    )
+    .unwrap();
+    fs::write(root.join("tools/x.txt"), "1").unwrap();
+    git(&root, &["add", "."]);
+    git(&root, &["commit", "--quiet", "-m", "more"]);
+    fs::write(root.join("tools/x.txt"), "2").unwrap();
+    assert_eq!(affected(&[]), "./tools/app\n");
+    assert_eq!(
+        affected(&["--since", "HEAD~..HEAD"]),
+        "prod/analytics\n./tools/app\n"
+    );
+}
+
+/// `target/pre-commit`, where `.ci/run` puts it, or the one on the path.
+fn pre_commit() -> Option<String> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pre-commit/bin/pre-commit");
+    let names = [own.to_str()?.to_string(), "pre-commit".to_string()];
+    names.into_iter().find(|it| {
+        Command::new(it)
+            .arg("--version")
+            .output()
+            .is_ok_and(|it| it.status.success())
+    })
+}
+
+#[test]
+fn a_real_pre_commit_runs_the_hook() {
+    let Some(pre_commit) = pre_commit() else {
+        println!("skipped: there is no pre-commit (`.ci/run` installs it)");
+        return;
+    };
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(".pre-commit-hooks.yaml");
+    run(
+        manifest.parent().unwrap(),
+        &pre_commit,
+        &["validate-manifest", ".pre-commit-hooks.yaml"],
+        true,
+    );
+    let (_folder, root) = repository("");
+    for (entry, fix) in [("hook run", false), ("hook run --fix", true)] {
+        let manifest = fs::read_to_string(&manifest).unwrap();
+        assert!(
+            manifest.contains(&format!("entry: pleach {entry}\n")),
+            "{manifest}"
+        );
+        let config = format!(
+            "repos:\n- repo: local\n  hooks:\n  - {{id: pleach, name: pleach, entry: pleach {entry}, language: system, pass_filenames: false, always_run: true}}\n"
+        );
+        fs::write(root.join(".pre-commit-config.yaml"), config).unwrap();
+        git(&root, &["add", "."]);
+        run(&root, &pre_commit, &["install"], true);
+        git(&root, &["commit", "--quiet", "-m", "clean"]);
+        change(&root, if fix { "301Gi" } else { "300Gi" });
+        git(&root, &["add", "."]);
+        // Work that is not staged is put aside by pre-commit, and comes back.
+        fs::write(root.join("environments/stage/environment.yaml"), "broken").unwrap();
+        let told = run(&root, "git", &["commit", "-m", "stale"], fix);
+        assert_eq!(told.contains("run `pleach hook run --fix`"), !fix, "{told}");
+        let text = fs::read_to_string(root.join("environments/stage/environment.yaml")).unwrap();
+        assert_eq!(text, "broken");
+        git(&root, &["checkout", "--", "environments/stage"]);
+    }
+    run(&root, PLEACH, &["check"], true);
+    assert!(git(&root, &["show", "--stat"]).contains("deploy/"));
+}
