@@ -11,6 +11,7 @@ mod affected;
 mod api_verdicts;
 mod cases;
 mod charts;
+mod check;
 mod claims;
 mod cli;
 mod danger;
