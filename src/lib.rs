@@ -31,6 +31,7 @@ pub mod compose;
 pub mod prove;
 pub mod promote;
 pub mod matrix;
+pub mod check;
 pub mod case;
 pub mod affected;
 #[cfg(feature = "cli")]

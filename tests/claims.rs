@@ -23,7 +23,7 @@ fn claims() {
 }
 
 /// What every case has: a workspace with one environment.
-fn workspace() -> Tree {
+pub(crate) fn workspace() -> Tree {
     Tree::from_text(
         "-- pleach.yaml --\napiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: case}\n\
          -- environments/test/environment.yaml --\napiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: test}\nspec: {cluster: test-1}\n",

@@ -104,6 +104,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
     ("matrix", &["yaml", "object"]),
+    // What is wrong with all that an environment applies. `danger` for its rules that need no other side, `compare` for the claims
+    // that folders came from.
+    (
+        "check",
+        &["tree", "diag", "yaml", "object", "danger", "compare"],
+    ),
     // It renders workspaces: above the pipeline, which it calls as a whole.
     (
         "case",
@@ -151,6 +157,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "load",
             "promote",
             "matrix",
+            // For the manual pages of codes.
+            "danger",
+            "check",
             "case",
             "emit",
             "affected",

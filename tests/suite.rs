@@ -12,6 +12,7 @@ mod api_verdicts;
 mod cases;
 mod charts;
 mod chronik;
+mod check;
 mod claims;
 mod cli;
 mod danger;

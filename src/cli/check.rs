@@ -6,10 +6,12 @@ use clap::Args;
 use super::render::Selection;
 use super::session::Session;
 use super::{Global, Outcome, cache, output, test};
+use crate::diag::{Diagnostics, Source};
 use crate::disk::read_output;
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
-use crate::{Options, Scope, compile};
+use crate::tree::{Files, TreePath};
+use crate::{Compiled, Options, Scope, check, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -33,19 +35,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         session.report(&found);
         return Ok(Outcome::Findings);
     };
-    let is_told = is_human && !found.is_empty();
-    if is_told && session.report(&found) == Outcome::Findings {
-        return Ok(Outcome::Findings);
-    }
     if found.has_errors() {
         return Ok(session.report(&found));
     }
-    let cases = test::findings(&session);
-    if is_human && !cases.is_empty() {
-        session.report(&cases);
-    }
-    let is_clean = cases.is_empty();
-    found.extend(cases);
+    found.extend(check::check(&compiled.tree, &compiled.origins));
+    found = allowed(found, &session, &compiled);
+    found.extend(test::findings(&session));
+    let is_clean = !is_human || session.report(&found) == Outcome::Clean;
     let folder = session.output(out.as_deref(), &output_path);
     let plan = plan(
         &compiled.tree,
@@ -76,4 +72,20 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         true => Outcome::Clean,
         false => Outcome::Findings,
     })
+}
+
+/// What was found, without what the inputs allow. Of a part of the workspace, nobody can say what is of no use.
+fn allowed(found: Diagnostics, session: &Session<'_>, compiled: &Compiled) -> Diagnostics {
+    let paths = compiled.read_set.files.iter();
+    let is_input = |it: &&TreePath| matches!(it.parts().next(), Some("environments" | "overlays"));
+    let sources = paths.filter(is_input).filter_map(|path| {
+        let bytes = session.files.read(path).ok()?;
+        Some(Source::new(
+            path.clone(),
+            String::from_utf8(bytes.to_vec()).ok()?,
+        ))
+    });
+    let is_whole = compiled.scope.is_whole();
+    let is_judged = |code: &str| is_whole && check::is_judged(code);
+    check::allow(found, &sources.collect::<Vec<_>>(), &is_judged)
 }

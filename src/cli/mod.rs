@@ -9,6 +9,7 @@ mod check;
 mod compare;
 mod completions;
 mod diff;
+mod explain;
 mod hook;
 mod init;
 mod kinds;
@@ -124,6 +125,8 @@ enum Command {
     Test(test::Arguments),
     /// List the claim kinds, or explain the fields of one
     Kinds(kinds::Arguments),
+    /// Explain what a code in the output means, or list all codes
+    Explain(explain::Arguments),
     /// Print the script by which a shell completes pleach's commands and flags
     Completions(completions::Arguments),
 }
@@ -160,6 +163,7 @@ pub fn run() -> ExitCode {
         Command::New(arguments) => new::run(&arguments, &global),
         Command::Test(arguments) => test::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };
     match outcome {

@@ -80,7 +80,7 @@ impl Origins {
 
     /// The claim that an object of a folder came from. What the sync engine has of its own, in the cluster's folder, bears the
     /// name of its claim, or stands in a folder that does.
-    pub(super) fn find(&self, folder: &TreePath, id: &ObjectId) -> Option<&Origin> {
+    pub fn find(&self, folder: &TreePath, id: &ObjectId) -> Option<&Origin> {
         let own = self.folders.get(folder);
         own.or_else(|| {
             let environment = environment(folder)?;
@@ -120,7 +120,7 @@ impl Origins {
 impl Origin {
     /// The line of the claim, the environment or the overlay that says an object's field; the claim's own line where a template
     /// says it.
-    pub(super) fn place(&self, id: &ObjectId, field: &FieldPath) -> Option<Span> {
+    pub fn place(&self, id: &ObjectId, field: &FieldPath) -> Option<Span> {
         let object = self.objects.iter().find(|it| it.id() == *id);
         let value = object.map(|it| it.node.nearest_on_path(field));
         let written = value

@@ -1,0 +1,61 @@
+//! `dependsOn` on something that there is not.
+
+use super::scene::Scene;
+use super::{Check, Faults};
+use crate::diag::Severity;
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const CHECK: Check = Check {
+    code: "dangling-dependency",
+    severity: Severity::Warning,
+    summary: "`dependsOn` names a Kustomization or HelmRelease that there is not",
+    explain: "\
+Flux waits for what is named before it applies anything, for ever if it never comes: the object says `dependency not found` and \
+nothing else happens.
+
+Both must be of the same kind: a HelmRelease can only depend on a HelmRelease, a Kustomization on a Kustomization. Without \
+`namespace`, the namespace of the object itself is meant.
+
+Does it come from elsewhere, as what `flux bootstrap` makes, say so: `# pleach: allow[dangling-dependency] made by flux bootstrap`.",
+    judge,
+};
+
+fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+    let known = super::dependency_circle::waiting(scene);
+    for placed in &scene.objects {
+        for (index, (namespace, name)) in dependencies(&placed.object).into_iter().enumerate() {
+            let kind = placed.object.kind();
+            // What `flux bootstrap` makes is in no tree of ours.
+            if name == "flux-system" || known.contains_key(&(kind, namespace, name)) {
+                continue;
+            }
+            let id = placed.object.id();
+            let message =
+                format!("{id} depends on the {kind} `{namespace}/{name}`, which there is not");
+            let path = FieldPath::dotted_at("spec.dependsOn.*.name", index);
+            faults.push(
+                placed,
+                &path,
+                message,
+                "correct the name, or take the dependency out",
+            );
+        }
+    }
+}
+
+/// The namespaces and names that an object waits for.
+pub(super) fn dependencies(object: &Object) -> Vec<(&str, &str)> {
+    if !object.gvk().group.ends_with(".toolkit.fluxcd.io") {
+        return Vec::new();
+    }
+    let list = object.node.at_keys(&["spec", "dependsOn"]);
+    let list = list.and_then(Node::as_sequence).unwrap_or_default();
+    list.iter()
+        .map(|it| {
+            let namespace = it.get("namespace").and_then(Node::as_str);
+            let name = it.get("name").and_then(Node::as_str);
+            (namespace.unwrap_or(object.namespace()), name.unwrap_or(""))
+        })
+        .collect()
+}

@@ -1,0 +1,90 @@
+//! `dependsOn` in a circle.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dangling_dependency::dependencies;
+use super::scene::{Placed, Scene};
+use super::{Check, Faults};
+use crate::diag::Severity;
+use crate::yaml::FieldPath;
+
+pub(super) const CHECK: Check = Check {
+    code: "dependency-circle",
+    severity: Severity::Error,
+    summary: "Kustomizations or HelmReleases wait for each other",
+    explain: "\
+Flux applies an object when all that it depends on is ready. In a circle each waits for the next, and none of them is ever applied.
+
+Take out one of the dependencies. Where two parts really need each other, they are one part, or one of them has a piece that both \
+can depend on.",
+    judge,
+};
+
+/// Kind, namespace and name.
+type Key<'a> = (&'a str, &'a str, &'a str);
+
+/// All that may be waited for.
+pub(super) fn waiting<'a, 'b>(scene: &'a Scene<'b>) -> BTreeMap<Key<'a>, &'a Placed<'b>> {
+    let all = scene.objects.iter();
+    let kinds = all.filter(|it| matches!(it.object.kind(), "Kustomization" | "HelmRelease"));
+    kinds
+        .map(|it| {
+            (
+                (it.object.kind(), it.object.namespace(), it.object.name()),
+                it,
+            )
+        })
+        .collect()
+}
+
+fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+    let known = waiting(scene);
+    let mut done = BTreeSet::new();
+    for start in known.keys() {
+        let Some(circle) = circle(*start, &known, &mut done) else {
+            continue;
+        };
+        let Some(placed) = circle.first().and_then(|it| known.get(it)) else {
+            continue;
+        };
+        let names: Vec<&str> = circle.iter().chain(circle.first()).map(|it| it.2).collect();
+        let message = format!(
+            "these {}s wait for each other: {}",
+            placed.object.kind(),
+            names.join(" → ")
+        );
+        let path = FieldPath::dotted("spec.dependsOn");
+        faults.push(placed, &path, message, "take out one of the dependencies");
+    }
+}
+
+/// A circle that can be reached from a start, depth first; each object is looked at once.
+fn circle<'a>(
+    start: Key<'a>,
+    known: &BTreeMap<Key<'a>, &'a Placed<'_>>,
+    done: &mut BTreeSet<Key<'a>>,
+) -> Option<Vec<Key<'a>>> {
+    let next = |key: Key<'a>| -> Vec<Key<'a>> {
+        let object = known.get(&key).map(|it| &*it.object);
+        let names = object.map(dependencies).unwrap_or_default();
+        names.into_iter().map(|it| (key.0, it.0, it.1)).collect()
+    };
+    if done.contains(&start) {
+        return None;
+    }
+    let mut way = vec![(start, next(start))];
+    while let Some((_, rest)) = way.last_mut() {
+        let Some(key) = rest.pop() else {
+            done.extend(way.pop().map(|it| it.0));
+            continue;
+        };
+        if let Some(at) = way.iter().position(|it| it.0 == key) {
+            done.extend(way.iter().map(|it| it.0));
+            return Some(way.iter().skip(at).map(|it| it.0).collect());
+        }
+        if !done.contains(&key) {
+            way.push((key, next(key)));
+        }
+    }
+    None
+}

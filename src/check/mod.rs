@@ -1,0 +1,163 @@
+//! What is wrong with all that an environment would apply, as checks: one file each, and a table of them.
+//!
+//! A check sees the objects of an environment and nothing of its cluster. What it can't know it doesn't report: a false alarm costs
+//! more than a silent fault.
+
+mod allow;
+mod dangling_dependency;
+mod dependency_circle;
+mod missing_reference;
+mod pods;
+mod scene;
+mod unmatched_selector;
+mod unset_variable;
+
+use std::collections::BTreeMap;
+
+use crate::compare::Origins;
+use crate::danger::{DANGERS, judge_tree, needs_no_other_side};
+use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::object::Object;
+use crate::tree::Tree;
+use crate::yaml::FieldPath;
+pub use allow::allow;
+use scene::{Placed, Scene, scenes};
+
+/// One check.
+pub struct Check {
+    /// Stable name that reads after "allow".
+    pub code: &'static str,
+    /// An error where the sync engine or the cluster refuses it for certain, else a warning.
+    pub severity: Severity,
+    /// What it finds, in one line.
+    pub summary: &'static str,
+    /// The manual page: why it is wrong and what to do.
+    pub explain: &'static str,
+    judge: fn(&Scene<'_>, &mut Faults),
+}
+
+impl std::fmt::Debug for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code)
+    }
+}
+
+/// All checks.
+pub const CHECKS: &[Check] = &[
+    dependency_circle::CHECK,
+    dangling_dependency::CHECK,
+    missing_reference::CHECK,
+    unmatched_selector::CHECK,
+    unset_variable::CHECK,
+];
+
+/// What a code means.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// The code.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is about, in one line.
+    pub summary: &'static str,
+    /// Why it is wrong and what to do.
+    pub explain: &'static str,
+}
+
+const ABOUT_ALLOW: [Page; 2] = [
+    Page {
+        code: "unused-allow",
+        severity: Severity::Warning,
+        summary: "a comment allows what is not found",
+        explain: "\
+`# pleach: allow[code] reason` takes out the findings of that code on its own line or, where it stands alone, on the next line; above a \
+document, those of the whole document. One that takes out nothing is left from a fault that was mended, or stands at the wrong line; it would \
+hide the next fault. Take it out, or move it to where the finding points.",
+    },
+    Page {
+        code: "allow-without-reason",
+        severity: Severity::Warning,
+        summary: "a comment allows a finding and does not say why",
+        explain: "\
+Who reads `# pleach: allow[code]` a year later has to know whether it still holds. Write the reason behind the bracket: \
+`# pleach: allow[missing-reference] made by Terraform`.",
+    },
+];
+
+/// The manual pages of all checks and of all rules about dangerous changes, by code.
+pub fn pages() -> Vec<Page> {
+    let checks = CHECKS.iter().map(|it| Page {
+        code: it.code,
+        severity: it.severity,
+        summary: it.summary,
+        explain: it.explain,
+    });
+    let dangers = DANGERS.iter().map(|it| Page {
+        code: it.code,
+        severity: it.severity,
+        summary: it.summary,
+        explain: it.explain,
+    });
+    let mut pages: Vec<Page> = checks.chain(dangers).chain(ABOUT_ALLOW).collect();
+    pages.sort_by_key(|it| it.code);
+    pages
+}
+
+/// Whether a code is one that is found in a tree without another one beside it; a misspelt one never is found, and is told.
+pub fn is_judged(code: &str) -> bool {
+    let mut others = DANGERS.iter().filter(|it| !needs_no_other_side(it));
+    !others.any(|it| it.code == code)
+}
+
+/// What all checks find in a rendered tree, environment by environment; what several have alike is told once.
+pub fn check(tree: &Tree, origins: &Origins) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    for scene in scenes(tree, origins).values() {
+        for check in CHECKS {
+            let mut faults = Faults {
+                check,
+                found: Vec::new(),
+            };
+            (check.judge)(scene, &mut faults);
+            found.extend(faults.found);
+        }
+        found.extend(dangers(scene));
+    }
+    found.tidy();
+    found
+}
+
+/// The rules about changes that need no other side.
+fn dangers(scene: &Scene<'_>) -> Vec<Diagnostic> {
+    let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
+    let places: BTreeMap<_, _> = scene
+        .objects
+        .iter()
+        .map(|it| (it.object.id(), it))
+        .collect();
+    let diagnostics = judge_tree(&objects).into_iter().map(|finding| {
+        let placed = places.get(&finding.id);
+        let place = placed.and_then(|it| it.place(&finding.field));
+        finding.diagnostic(place.as_ref())
+    });
+    diagnostics.collect()
+}
+
+/// Where a check puts what it finds.
+struct Faults {
+    check: &'static Check,
+    found: Vec<Diagnostic>,
+}
+
+impl Faults {
+    /// A fault of an object's field.
+    fn push(&mut self, placed: &Placed<'_>, field: &FieldPath, message: String, help: &str) {
+        let fault = Diagnostic {
+            severity: self.check.severity,
+            ..Diagnostic::error(self.check.code, message)
+        };
+        let span = placed.place(field);
+        let span = span.unwrap_or_else(|| placed.object.node.nearest_on_path(field).span().clone());
+        self.found.push(fault.at(span).help(help));
+    }
+}

@@ -1,0 +1,48 @@
+//! Pods, wherever an object describes them: in workloads and in custom resources with templates of pods.
+
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node};
+
+/// A description of pods.
+pub(super) struct Pod<'a> {
+    /// Where its spec stands in the object.
+    pub(super) path: FieldPath,
+    pub(super) spec: &'a Node,
+    /// What its pods are labelled with, where that is said.
+    pub(super) labels: Option<&'a Node>,
+}
+
+/// All descriptions of pods in an object.
+pub(super) fn pods(object: &Object) -> Vec<Pod<'_>> {
+    let mut found = Vec::new();
+    walk(&object.node, &FieldPath::root(), &mut found);
+    found
+}
+
+fn walk<'a>(node: &'a Node, path: &FieldPath, found: &mut Vec<Pod<'a>>) {
+    if let Some(spec) = node.get("spec").filter(|it| is_pod_spec(it)) {
+        found.push(Pod {
+            path: path.key("spec"),
+            spec,
+            labels: node.at_keys(&["metadata", "labels"]),
+        });
+        return;
+    }
+    for entry in node.as_mapping().into_iter().flatten() {
+        walk(
+            &entry.value,
+            &path.key(entry.key.as_str().unwrap_or("")),
+            found,
+        );
+    }
+    let items = node.as_sequence().unwrap_or_default();
+    for (index, item) in items.iter().enumerate() {
+        walk(item, &path.index(index), found);
+    }
+}
+
+/// A list of containers with names makes one.
+fn is_pod_spec(node: &Node) -> bool {
+    let containers = node.get("containers").and_then(Node::as_sequence);
+    containers.is_some_and(|it| !it.is_empty() && it.iter().all(|it| it.get("name").is_some()))
+}

@@ -1,0 +1,114 @@
+//! All that an environment would apply.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compare::{Origin, Origins, environment};
+use crate::diag::{Source, Span};
+use crate::object::Object;
+use crate::tree::{Tree, TreePath};
+use crate::yaml::{FieldPath, Node, parse};
+
+/// The objects of one environment.
+#[derive(Default)]
+pub(super) struct Scene<'a> {
+    /// All of them, in the order of their folders.
+    pub(super) objects: Vec<Placed<'a>>,
+}
+
+/// An object and where it came from.
+pub(super) struct Placed<'a> {
+    pub(super) object: Cow<'a, Object>,
+    /// The folder of the tree that it is in.
+    pub(super) folder: TreePath,
+    origin: Option<&'a Origin>,
+}
+
+impl Placed<'_> {
+    /// The line that a person wrote.
+    pub(super) fn place(&self, field: &FieldPath) -> Option<Span> {
+        let (origin, id) = (self.origin?, self.object.id());
+        let mut node = self.object.node.nearest_on_path(field);
+        let mut field = field.clone();
+        // Of a mapping, its first value: its own place is not known once it is merged.
+        while let Some(entry) = node.as_mapping().and_then(|it| it.iter().next()) {
+            field = field.key(entry.key.as_str().unwrap_or(""));
+            node = &entry.value;
+        }
+        let place = origin.place(&id, &field);
+        match place == origin.claim.span {
+            true => origin.place(&id, &FieldPath::dotted("metadata.name")),
+            false => place,
+        }
+    }
+}
+
+/// Every environment's objects: those of claims and overlays, and those that tell the sync engine about them.
+pub(super) fn scenes<'a>(tree: &Tree, origins: &'a Origins) -> BTreeMap<String, Scene<'a>> {
+    let mut scenes: BTreeMap<String, Scene<'a>> = BTreeMap::new();
+    for (folder, origin) in origins.iter() {
+        let Some(name) = &origin.environment else {
+            continue;
+        };
+        let objects = origin.objects.iter().map(|object| Placed {
+            object: Cow::Borrowed(object),
+            folder: folder.clone(),
+            origin: Some(origin),
+        });
+        scenes
+            .entry(name.clone())
+            .or_default()
+            .objects
+            .extend(objects);
+    }
+    let known: BTreeSet<&TreePath> = origins.iter().map(|it| it.0).collect();
+    for (path, bytes) in tree {
+        let folder = path.parent().unwrap_or_else(TreePath::root);
+        if path.parts().next() != Some("clusters") || known.contains(&folder) {
+            continue;
+        }
+        let scene = environment(&folder).and_then(|it| scenes.get_mut(it));
+        if let Some(scene) = scene {
+            scene.objects.extend(told(path, bytes, &folder, origins));
+        }
+    }
+    scenes
+}
+
+/// What a file of the cluster's folder tells the sync engine.
+fn told<'a>(
+    path: &TreePath,
+    bytes: &[u8],
+    folder: &TreePath,
+    origins: &'a Origins,
+) -> Vec<Placed<'a>> {
+    let source = Source::new(path.clone(), String::from_utf8_lossy(bytes));
+    let documents = parse(&source).unwrap_or_default();
+    let objects = documents.into_iter().map(Object::new);
+    let objects = objects.filter(|it| !it.kind().is_empty() && !it.name().is_empty());
+    objects
+        .map(|object| Placed {
+            origin: origins.find(folder, &object.id()),
+            object: Cow::Owned(object),
+            folder: folder.clone(),
+        })
+        .collect()
+}
+
+impl<'a> Scene<'a> {
+    /// The namespaces in which a chart is installed: nobody can tell from here what it makes.
+    pub(super) fn opaque(&self) -> BTreeSet<&str> {
+        let objects = self.objects.iter().map(|it| &*it.object);
+        let targets = objects.filter_map(|it| {
+            let text = |keys: &[&str]| it.node.at_keys(keys).and_then(Node::as_str);
+            match it.kind() {
+                "HelmRelease" => Some(text(&["spec", "targetNamespace"]).unwrap_or(it.namespace())),
+                "HelmChart" | "HelmInstall" => Some(it.namespace()),
+                "Application" | "ApplicationSet" => text(&["spec", "destination", "namespace"])
+                    .or_else(|| text(&["spec", "template", "spec", "destination", "namespace"])),
+                _ => None,
+            }
+        });
+        targets.collect()
+    }
+}

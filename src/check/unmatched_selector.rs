@@ -1,0 +1,148 @@
+//! Selectors of Services, budgets, policies and monitors that no pod fits.
+
+use std::collections::BTreeSet;
+
+use super::pods::pods;
+use super::scene::Scene;
+use super::{Check, Faults};
+use crate::diag::Severity;
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const CHECK: Check = Check {
+    code: "unmatched-selector",
+    severity: Severity::Warning,
+    summary: "a selector fits the labels of no pod",
+    explain: "\
+A Service without pods answers nobody, a NetworkPolicy without pods protects nothing, a PodDisruptionBudget without pods holds no \
+eviction back, and a PodMonitor without pods measures nothing. None of them says so: it is most often a slip in a label.
+
+The labels of all templates of pods in the same namespace count. A selector is left out where its pods may be made by an operator or \
+a chart: where it asks for a label of an operator (`clickhouse.altinity.com/chi`), names a custom resource, or stands in a namespace \
+where a chart is installed.",
+    judge,
+};
+
+fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+    let opaque = scene.opaque();
+    let objects = || scene.objects.iter().map(|it| &*it.object);
+    let pods: Vec<(&str, Option<&Node>)> = objects()
+        .flat_map(|it| pods(it).into_iter().map(|pod| (it.namespace(), pod.labels)))
+        .collect();
+    let custom: BTreeSet<&str> = objects()
+        .filter(|it| it.gvk().group.contains('.'))
+        .map(Object::name)
+        .collect();
+    for placed in &scene.objects {
+        let object = &*placed.object;
+        let Some((selector, path)) = selector(object) else {
+            continue;
+        };
+        let spaces = namespaces(object);
+        let is_looked_at = |it: &str| spaces.as_ref().is_none_or(|spaces| spaces.contains(&it));
+        let is_open = opaque.iter().any(|it| is_looked_at(it)) || selector.is_of_operator(&custom);
+        let mut seen = pods.iter().filter(|it| is_looked_at(it.0));
+        if is_open || seen.any(|it| selector.fits(it.1)) {
+            continue;
+        }
+        let message = format!("the selector of {} fits the labels of no pod", object.id());
+        let help = "compare it with the labels of the pods' template; or say where they come from with `# pleach: allow[unmatched-selector] REASON`";
+        faults.push(placed, &path, message, help);
+    }
+}
+
+/// What pods are chosen by.
+struct Selector<'a> {
+    labels: Option<&'a Node>,
+    expressions: &'a [Node],
+}
+
+/// The selector of an object that chooses pods, unless it chooses all of them.
+fn selector(object: &Object) -> Option<(Selector<'_>, FieldPath)> {
+    let group = object.gvk().group;
+    let field = match (&*group, object.kind()) {
+        ("", "Service") => "spec.selector",
+        ("policy", "PodDisruptionBudget") | ("monitoring.coreos.com", "PodMonitor") => {
+            "spec.selector"
+        }
+        ("networking.k8s.io", "NetworkPolicy") => "spec.podSelector",
+        _ => return None,
+    };
+    let path = FieldPath::dotted(field);
+    let node = object.node.at_path(&path)?;
+    let is_plain = object.kind() == "Service";
+    let labels = if is_plain {
+        Some(node)
+    } else {
+        node.get("matchLabels")
+    };
+    let expressions = node.get("matchExpressions").and_then(Node::as_sequence);
+    let selector = Selector {
+        labels: labels.filter(|it| it.as_mapping().is_some_and(|it| !it.is_empty())),
+        expressions: expressions.filter(|_| !is_plain).unwrap_or_default(),
+    };
+    let is_all = selector.labels.is_none() && selector.expressions.is_empty();
+    let is_alias = object
+        .node
+        .at_keys(&["spec", "type"])
+        .and_then(Node::as_str)
+        == Some("ExternalName");
+    (!is_all && !is_alias).then_some((selector, path))
+}
+
+/// The namespaces whose pods are chosen; `None` for all.
+fn namespaces(object: &Object) -> Option<Vec<&str>> {
+    let elsewhere = object.node.at_keys(&["spec", "namespaceSelector"]);
+    let Some(elsewhere) = elsewhere.filter(|_| object.kind() == "PodMonitor") else {
+        return Some(vec![object.namespace()]);
+    };
+    let names = elsewhere.get("matchNames").and_then(Node::as_sequence)?;
+    Some(names.iter().filter_map(Node::as_str).collect())
+}
+
+impl Selector<'_> {
+    fn fits(&self, labels: Option<&Node>) -> bool {
+        let value = |key: &str| labels?.get(key)?.as_str();
+        let wanted = self.labels.and_then(Node::as_mapping);
+        let mut wanted = wanted.into_iter().flatten();
+        wanted.all(|it| value(it.key.as_str().unwrap_or("")) == it.value.as_str())
+            && self.expressions.iter().all(|it| holds(it, value))
+    }
+
+    /// Whether it may be about pods that an operator makes: by a label of its own, or by the name of a custom resource.
+    fn is_of_operator(&self, custom: &BTreeSet<&str>) -> bool {
+        let wanted = self.labels.and_then(Node::as_mapping);
+        let labels = wanted.into_iter().flatten();
+        let mut labels = labels.map(|it| (it.key.as_str(), it.value.as_str()));
+        let keys = self
+            .expressions
+            .iter()
+            .map(|it| it.get("key").and_then(Node::as_str));
+        labels.any(|(key, value)| {
+            key.is_some_and(is_own_label) || value.is_some_and(|it| custom.contains(it))
+        }) || keys.flatten().any(is_own_label)
+    }
+}
+
+/// Labels with a domain belong to programs; those of Kubernetes and Helm everybody uses.
+fn is_own_label(key: &str) -> bool {
+    let domain = key.split_once('/').map(|it| it.0);
+    domain.is_some_and(|it| !matches!(it, "app.kubernetes.io" | "helm.sh"))
+}
+
+fn holds<'a>(expression: &Node, value: impl Fn(&str) -> Option<&'a str>) -> bool {
+    let text = |key: &str| expression.get(key).and_then(Node::as_str);
+    let values = expression.get("values").and_then(Node::as_sequence);
+    let is_listed = |it: &str| {
+        let mut values = values.unwrap_or_default().iter();
+        values.any(|value| value.as_str() == Some(it))
+    };
+    let value = value(text("key").unwrap_or(""));
+    match text("operator") {
+        Some("In") => value.is_some_and(is_listed),
+        Some("NotIn") => !value.is_some_and(is_listed),
+        Some("Exists") => value.is_some(),
+        Some("DoesNotExist") => value.is_none(),
+        _ => true,
+    }
+}

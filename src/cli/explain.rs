@@ -1,0 +1,81 @@
+//! `pleach explain`: the manual page of a code.
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::{Outcome, output};
+use crate::check::{Page, pages};
+use crate::diag::{Severity, nearest};
+
+/// Where standard output is no terminal.
+const COLUMNS: usize = 100;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What stands in brackets in the output: `clear-text-secret`
+    #[arg(value_name = "CODE")]
+    code: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let columns = output::columns().unwrap_or(COLUMNS);
+    match &arguments.code {
+        None => output::text(&list())?,
+        Some(code) => output::text(&manual(find(code)?, columns))?,
+    }
+    Ok(Outcome::Clean)
+}
+
+fn find(code: &str) -> Result<Page> {
+    // As it is copied from the output: `[code]`, `warning[code]`.
+    let bare = code.trim_end_matches(']');
+    let bare = bare.rsplit_once('[').map_or(bare, |it| it.1);
+    let pages = pages();
+    let known: Vec<&str> = pages.iter().map(|it| it.code).collect();
+    if let Some(at) = known.iter().position(|it| *it == bare) {
+        return Ok(pages[at]);
+    }
+    match nearest(bare, known) {
+        Some(near) => bail!("no code is called `{bare}`; did you mean `{near}`?"),
+        None => bail!("no code is called `{bare}`; `pleach explain` lists those that there are"),
+    }
+}
+
+fn list() -> String {
+    let pages = pages();
+    let width = pages.iter().map(|it| it.code.len()).max().unwrap_or(0);
+    let line = |it: &Page| format!("{:width$}  {}\n", it.code, it.summary);
+    pages.iter().map(line).collect()
+}
+
+fn manual(page: Page, columns: usize) -> String {
+    let severity = match page.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    let mut text = format!("{severity}[{}]: {}\n", page.code, page.summary);
+    for paragraph in page.explain.split("\n\n") {
+        text.push('\n');
+        text.push_str(&wrapped(paragraph, columns));
+    }
+    text
+}
+
+/// A paragraph in lines of at most so many columns.
+fn wrapped(paragraph: &str, columns: usize) -> String {
+    let (mut text, mut used) = (String::new(), 0);
+    for word in paragraph.split_whitespace() {
+        let width = word.chars().count();
+        if used > 0 && used + 1 + width > columns {
+            text.push('\n');
+            used = 0;
+        } else if used > 0 {
+            text.push(' ');
+            used += 1;
+        }
+        text.push_str(word);
+        used += width;
+    }
+    text + "\n"
+}

@@ -1,0 +1,89 @@
+//! What `pleach check` finds in what environments would apply: a case with the full text for each check.
+
+use std::collections::BTreeSet;
+
+use pleach::check::{CHECKS, allow, check, is_judged, pages};
+use pleach::diag::Source;
+use pleach::report::{View, human};
+use pleach::tree::{Tree, TreePath};
+use pleach::{Options, compile};
+
+use crate::claims::workspace;
+
+const VIEW: View<'static> = View {
+    display: &|path| path.to_string(),
+    color: false,
+};
+
+#[test]
+fn cases() {
+    crate::cases::run("tests/check", |tree| {
+        let report_path = TreePath::new("report").unwrap();
+        let mut input = workspace();
+        let sections = tree.iter().filter(|it| *it.0 != report_path);
+        for (path, bytes) in sections {
+            input.insert(path.clone(), bytes.clone());
+        }
+        let report = human(&found(&input), &VIEW);
+        tree.insert(report_path, report.into_bytes());
+    });
+}
+
+fn found(input: &Tree) -> pleach::diag::Diagnostics {
+    let compiled = compile(input, &Options::default());
+    let faults = human(&compiled.diagnostics, &VIEW);
+    assert!(!compiled.diagnostics.has_errors(), "{faults}");
+    let inputs: Vec<_> = input
+        .iter()
+        .map(|(path, bytes)| Source::new(path.clone(), String::from_utf8_lossy(bytes)))
+        .collect();
+    let found = check(&compiled.tree, &compiled.origins);
+    allow(found, &inputs, &is_judged)
+}
+
+#[test]
+fn each_check_has_a_case_of_its_name_and_a_manual_page() {
+    for check in CHECKS {
+        let path = format!(
+            "{}/tests/check/{}.txt",
+            env!("CARGO_MANIFEST_DIR"),
+            check.code
+        );
+        let case = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("no case {path}"));
+        assert!(
+            case.contains(&format!("[{}]", check.code)),
+            "{path} does not show it"
+        );
+    }
+    let mut codes = BTreeSet::new();
+    for page in pages() {
+        assert!(codes.insert(page.code), "{} stands twice", page.code);
+        assert!(
+            !page.summary.ends_with('.') && !page.summary.contains('\n'),
+            "{}",
+            page.code
+        );
+        assert!(page.explain.ends_with('.'), "{}", page.code);
+    }
+}
+
+/// What is right raises no alarm.
+#[test]
+fn the_starter_and_every_golden_workspace_are_clean() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cases = std::fs::read_dir(root.join("golden")).unwrap();
+    let cases = cases.map(|it| it.unwrap().path().join("input"));
+    let mut count = 0;
+    for folder in cases.filter(|it| it.is_dir()).chain([root.to_path_buf()]) {
+        let files = pleach::disk::Folder::open(&folder).unwrap();
+        let compiled = compile(&files, &Options::default());
+        assert!(
+            !compiled.origins.iter().collect::<Vec<_>>().is_empty(),
+            "{folder:?}"
+        );
+        let report = human(&check(&compiled.tree, &compiled.origins), &VIEW);
+        assert_eq!(report, "", "{}", folder.display());
+        count += 1;
+    }
+    assert!(count > 20);
+}
