@@ -9,6 +9,7 @@ mod dependency_circle;
 mod missing_reference;
 mod pods;
 mod scene;
+mod twice;
 mod unmatched_selector;
 mod unset_variable;
 
@@ -22,6 +23,7 @@ use crate::tree::Tree;
 use crate::yaml::FieldPath;
 pub use allow::allow;
 use scene::{Placed, Scene, scenes};
+pub use twice::twice;
 
 /// One check.
 pub struct Check {
@@ -64,7 +66,16 @@ pub struct Page {
     pub explain: &'static str,
 }
 
-const ABOUT_ALLOW: [Page; 2] = [
+const OTHERS: [Page; 3] = [
+    Page {
+        code: "unstable-file",
+        severity: Severity::Error,
+        summary: "two renderings of the same inputs differ",
+        explain: "\
+`pleach check --twice` renders from the same inputs a second time. What differs would change in Git with every rendering, and in the \
+cluster with it. Nothing that a template can ask for is different in another run, so this is most likely a fault of pleach: please report \
+it with the claim and the templates that the finding names.",
+    },
     Page {
         code: "unused-allow",
         severity: Severity::Warning,
@@ -98,7 +109,7 @@ pub fn pages() -> Vec<Page> {
         summary: it.summary,
         explain: it.explain,
     });
-    let mut pages: Vec<Page> = checks.chain(dangers).chain(ABOUT_ALLOW).collect();
+    let mut pages: Vec<Page> = checks.chain(dangers).chain(OTHERS).collect();
     pages.sort_by_key(|it| it.code);
     pages
 }
