@@ -16,80 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from workspace import workspace
+
 ROOT = Path(__file__).resolve().parent.parent
-
-WORKSPACE = """\
-apiVersion: pleach.dev/v1
-kind: Workspace
-metadata:
-  name: bench
-spec:
-  output: deploy
-"""
-
-ENVIRONMENT = """\
-apiVersion: pleach.dev/v1
-kind: Environment
-metadata:
-  name: {name}
-spec:
-  kubernetesVersion: "1.33"
-"""
-
-OPERATORS = """\
-apiVersion: kubernetes.project-planton.org/v1
-kind: KubernetesAltinityOperator
-metadata:
-  name: clickhouse-operator
-spec:
-  container:
-    resources:
-      requests: {cpu: 100m, memory: 256Mi}
-      limits: {cpu: 1000m, memory: 1Gi}
----
-apiVersion: pleach.dev/v1
-kind: OperatorInstall
-metadata:
-  name: external-secrets
-spec:
-  namespace: external-secrets
-  chart:
-    name: external-secrets
-    repository: https://charts.external-secrets.io
-    version: 2.9.0
-  values:
-    installCRDs: true
-"""
-
-CLAIM = """\
-apiVersion: kubernetes.project-planton.org/v1
-kind: ClickHouseKubernetes
-metadata:
-  name: {name}
-spec:
-  container:
-    diskSize: {size}Gi
-    resources:
-      requests: {{cpu: 100m, memory: 512Mi}}
-      limits: {{cpu: 500m, memory: {memory}Gi}}
-"""
-
-
-def workspace(root, environments, claims):
-    (root / "pleach.yaml").write_text(WORKSPACE)
-    folder = root / "environments" / "base"
-    folder.mkdir(parents=True)
-    (folder / "environment.yaml").write_text(ENVIRONMENT.format(name="base"))
-    (folder / "operators.yaml").write_text(OPERATORS)
-    for at in range(claims):
-        (folder / f"database{at}.yaml").write_text(CLAIM.format(name=f"database{at}", size=20, memory=2))
-    for number in range(environments):
-        folder = root / "environments" / f"env{number}"
-        folder.mkdir()
-        (folder / "environment.yaml").write_text(ENVIRONMENT.format(name=f"env{number}"))
-        for at in range(claims):
-            text = CLAIM.format(name=f"database{at}", size=50 + number, memory=4 + at % 3)
-            (folder / f"database{at}.yaml").write_text(text)
 
 
 def run(command, root):

@@ -551,3 +551,77 @@ proptest! {
         check([&first, &then]);
     }
 }
+
+/// A claim whose kind asks for another one changes with that, though its document does not name it.
+#[test]
+fn claims_that_ask_for_others_are_touched_with_them() {
+    let before = Tree::from_text(
+        "\
+-- pleach.yaml --
+apiVersion: pleach.dev/v1
+kind: Workspace
+metadata: {name: any}
+-- templates/Asking/kind.yaml --
+apiVersion: pleach.dev/v1
+kind: ClaimKind
+metadata: {name: Asking}
+spec:
+  apiVersions: [example.com/v1]
+  group: apps
+  schema:
+    type: object
+    properties: {spec: {type: object, properties: {text: {type: string, default: none}}}}
+  outputs:
+    text: spec.text
+  files:
+  - template: config.yaml.j2
+-- templates/Asking/config.yaml.j2 --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: '{{ metadata.name }}', namespace: web}
+data:
+  other: {{ 'itself' if metadata.name == 'asked' else claim('Asking', 'asked').outputs.text }}
+-- environments/prod/environment.yaml --
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata: {name: prod}
+-- environments/prod/asked.yaml --
+apiVersion: example.com/v1
+kind: Asking
+metadata: {name: asked}
+spec: {text: one}
+-- environments/prod/asking.yaml --
+apiVersion: example.com/v1
+kind: Asking
+metadata: {name: asking}
+",
+    );
+    let mut after = before.clone();
+    let file = path("environments/prod/asked.yaml");
+    let text = String::from_utf8(before.get(&file).unwrap().to_vec()).unwrap();
+    after.insert(file.clone(), text.replace("one", "two").into_bytes());
+    let changes = Changes::between(&before, &after);
+    let reads = |scope: &Scope| {
+        let scope = scope.clone();
+        let options = Options {
+            scope,
+            ..Options::default()
+        };
+        compile(&before, &options).read_set
+    };
+    let found = affected([&before, &after], &changes, &reads);
+    assert_eq!(found.environments.get("prod"), Some(&Touched::All));
+    // Nor is such an environment ever rendered in part.
+    let part = Scope {
+        environments: vec!["prod".to_string()],
+        claims: BTreeMap::from([("prod".to_string(), BTreeSet::from(["asked".to_string()]))]),
+    };
+    let options = Options {
+        scope: part,
+        ..Options::default()
+    };
+    let [_, compiled] = compile_both([&before, &after], &options);
+    let config = path("apps/prod/asking/config.yaml");
+    let text = compiled.unwrap().tree.get(&config).unwrap().to_vec();
+    assert!(String::from_utf8(text).unwrap().contains("other: two"));
+}

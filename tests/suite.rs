@@ -12,6 +12,7 @@ mod api_verdicts;
 mod cases;
 mod charts;
 mod check;
+mod chronik;
 mod claims;
 mod cli;
 mod danger;

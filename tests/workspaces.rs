@@ -138,7 +138,77 @@ const CLICKHOUSE: Fields = &[
     ),
 ];
 
-const CLAIMS: [(&str, &str, &str, Fields); 3] = [
+const CHRONIK: Fields = &[
+    (
+        "storage",
+        &[
+            "{backend: local, size: 1Gi}",
+            "{backend: {local: {}}, size: 1Gi}",
+            "{backend: {s3: {bucket: a, region: b, endpoint: null}}, size: 2Gi, storageClass: fast}",
+            "{backend: gcs, gcs: {bucket: a}, size: 3Gi}",
+            "{backend: {azure: {container: a, account: b}}, azure: null, size: 3Gi}",
+            "{backend: null, size: 3Gi}",
+            "{backend: azure, size: 3Gi}",
+        ],
+    ),
+    (
+        "metastore",
+        &[
+            "{database: Postgres, connection: {host: h, port: 5432, database: d, credentialsSecret: s}}",
+            "{database: postgres, connection: {host: h2, port: 5432, database: d, credentialsSecret: s}}",
+        ],
+    ),
+    ("searchNodes", &["0", "2", "4"]),
+    ("controllers", &["1", "3"]),
+    (
+        "resources",
+        &[
+            "{controller: {cpu: 1, memory: 1Gi}, ingest: {cpu: 500m, memory: 1Gi, cpuLimit: 2}}",
+            "{controller: {cpu: '1', memory: 1Gi}, ingest: {cpu: 0.5, memory: 1Gi}, search: {cpu: 1, memory: 1G}}",
+        ],
+    ),
+    (
+        "autoscaling",
+        &[
+            "{controllers: {minReplicas: 1, maxReplicas: 3, targetCpuUtilizationPercentage: 80}}",
+            "{searchNodes: {minReplicas: 3, maxReplicas: 2}, ingestNodes: {minReplicas: 1, maxReplicas: 2}}",
+            "{}",
+        ],
+    ),
+    (
+        "image",
+        &[
+            "{controller: a, ingest: b}",
+            "{controller: a, ingest: b, pullSecrets: [c]}",
+        ],
+    ),
+    (
+        "security",
+        &[
+            "{tlsEnabled: true}",
+            "{tlsEnabled: true, tlsSecret: t, podSecurityContext: {}}",
+        ],
+    ),
+    (
+        "podDisruptionBudget",
+        &["{minAvailable: 2}", "{maxUnavailable: 50%}", "{}"],
+    ),
+    ("affinity", &["{}", "{nodeAffinity: {}}"]),
+    (
+        "network",
+        &[
+            "{}",
+            "{serviceType: LoadBalancer, loadBalancerSourceRanges: [10.0.0.0/8]}",
+        ],
+    ),
+    (
+        "podLabels",
+        &["{}", "{a: b, chronik.stream/cluster: other}"],
+    ),
+];
+
+/// The last two are of one kind: what its operator is told, and what it would do.
+const CLAIMS: [(&str, &str, &str, Fields); 5] = [
     ("pleach.dev/v1", "OperatorInstall", "install", OPERATOR),
     (
         "kubernetes.project-planton.org/v1",
@@ -151,6 +221,18 @@ const CLAIMS: [(&str, &str, &str, Fields); 3] = [
         "ClickHouseKubernetes",
         "database",
         CLICKHOUSE,
+    ),
+    (
+        "chronik.stream/v1alpha1",
+        "ChronikCluster",
+        "streams",
+        CHRONIK,
+    ),
+    (
+        "chronik.stream/v1alpha1",
+        "ChronikCluster",
+        "objects, annotations: {pleach.dev/delivery: objects}",
+        CHRONIK,
     ),
 ];
 
@@ -192,11 +274,11 @@ fn workspace(base: &[Choice], own: &[Choice], shared: &[bool], labels: bool, for
     );
     for (at, claim) in CLAIMS.iter().enumerate() {
         if shared[at] {
-            let file = format!("environments/base/{}.yaml", claim.2);
+            let file = format!("environments/base/{at}.yaml");
             put(&file, document(claim, &base[at], true));
         }
         if !shared[at] || own[at].iter().any(Option::is_some) {
-            let file = format!("environments/test/{}.yaml", claim.2);
+            let file = format!("environments/test/{at}.yaml");
             put(&file, document(claim, &own[at], !shared[at]));
         }
     }
@@ -209,7 +291,8 @@ fn document(claim: &(&str, &str, &str, Fields), choice: &Choice, complete: bool)
         format!("apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n");
     for (at, ((field, values), chosen)) in fields.iter().zip(choice).enumerate() {
         // What the schema requires stands first in the lists.
-        let required = complete && (at == 0 || at == 1 && *kind == "OperatorInstall");
+        let required = complete
+            && (at == 0 || at == 1 && ["OperatorInstall", "ChronikCluster"].contains(kind));
         match chosen {
             Some(0) if !required => drop(writeln!(text, "  {field}: null")),
             Some(value) => drop(writeln!(
@@ -279,9 +362,9 @@ proptest! {
 
     #[test]
     fn a_workspace_is_refused_or_proven(
-        base in proptest::collection::vec(choice(), 3),
-        own in proptest::collection::vec(choice(), 3),
-        shared in proptest::collection::vec(proptest::bool::weighted(0.8), 3),
+        base in proptest::collection::vec(choice(), CLAIMS.len()),
+        own in proptest::collection::vec(choice(), CLAIMS.len()),
+        shared in proptest::collection::vec(proptest::bool::weighted(0.8), CLAIMS.len()),
         labels in any::<bool>(),
         form in 0..FORMS.len(),
     ) {

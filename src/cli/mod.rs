@@ -36,7 +36,7 @@ use crate::report::Format;
 const EXIT_CODES: &str =
     "Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it.";
 
-/// Short claims in, the tree of YAML that Flux syncs out.
+/// Short claims in, the tree of YAML that Flux or Argo CD syncs out.
 #[derive(Debug, Parser)]
 #[command(name = "pleach", version, after_help = EXIT_CODES, styles = STYLES, propagate_version = true)]
 struct Cli {
