@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pleach::check::{CHECKS, allow, check, is_judged, pages};
+use pleach::check::{CHECKS, allow, check, is_judged, pages, twice};
 use pleach::diag::Source;
 use pleach::report::{View, human};
 use pleach::tree::{Tree, TreePath};
@@ -86,4 +86,25 @@ fn the_starter_and_every_golden_workspace_are_clean() {
         count += 1;
     }
     assert!(count > 20);
+}
+
+#[test]
+fn what_two_renderings_give_differently_is_told_with_its_claim_and_template() {
+    let files = pleach::disk::Folder::open(env!("CARGO_MANIFEST_DIR").as_ref()).unwrap();
+    let first = compile(&files, &Options::default());
+    assert!(twice(&first.tree, &first.tree, &first.origins).is_empty());
+    let mut second = first.tree.clone();
+    let path = TreePath::new("apps/prod/analytics/service.yaml").unwrap();
+    second.insert(path, b"other".to_vec());
+    let report = human(&twice(&first.tree, &second, &first.origins), &VIEW);
+    assert!(report.contains("error[unstable-file]"), "{report}");
+    assert!(
+        report.contains("apps/prod/analytics/service.yaml"),
+        "{report}"
+    );
+    assert!(
+        report.contains("ClickHouseKubernetes/analytics is made by `"),
+        "{report}"
+    );
+    assert!(report.contains("environments/"), "{report}");
 }

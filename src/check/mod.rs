@@ -7,8 +7,10 @@ mod allow;
 mod dangling_dependency;
 mod dependency_circle;
 mod missing_reference;
+mod others;
 mod pods;
 mod scene;
+mod twice;
 mod unmatched_selector;
 mod unset_variable;
 
@@ -21,7 +23,9 @@ use crate::object::Object;
 use crate::tree::Tree;
 use crate::yaml::FieldPath;
 pub use allow::allow;
+use others::OTHERS;
 use scene::{Placed, Scene, scenes};
+pub use twice::twice;
 
 /// One check.
 pub struct Check {
@@ -64,26 +68,6 @@ pub struct Page {
     pub explain: &'static str,
 }
 
-const ABOUT_ALLOW: [Page; 2] = [
-    Page {
-        code: "unused-allow",
-        severity: Severity::Warning,
-        summary: "a comment allows what is not found",
-        explain: "\
-`# pleach: allow[code] reason` takes out the findings of that code on its own line or, where it stands alone, on the next line; above a \
-document, those of the whole document. One that takes out nothing is left from a fault that was mended, or stands at the wrong line; it would \
-hide the next fault. Take it out, or move it to where the finding points.",
-    },
-    Page {
-        code: "allow-without-reason",
-        severity: Severity::Warning,
-        summary: "a comment allows a finding and does not say why",
-        explain: "\
-Who reads `# pleach: allow[code]` a year later has to know whether it still holds. Write the reason behind the bracket: \
-`# pleach: allow[missing-reference] made by Terraform`.",
-    },
-];
-
 /// The manual pages of all checks and of all rules about dangerous changes, by code.
 pub fn pages() -> Vec<Page> {
     let checks = CHECKS.iter().map(|it| Page {
@@ -98,7 +82,10 @@ pub fn pages() -> Vec<Page> {
         summary: it.summary,
         explain: it.explain,
     });
-    let mut pages: Vec<Page> = checks.chain(dangers).chain(ABOUT_ALLOW).collect();
+    let mut pages: Vec<Page> = checks
+        .chain(dangers)
+        .chain(OTHERS.iter().copied())
+        .collect();
     pages.sort_by_key(|it| it.code);
     pages
 }

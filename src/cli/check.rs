@@ -7,7 +7,7 @@ use super::render::Selection;
 use super::session::Session;
 use super::{Global, Outcome, cache, output, test};
 use crate::diag::{Diagnostics, Source};
-use crate::disk::read_output;
+use crate::disk::{Folder, read_output};
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
 use crate::tree::{Files, TreePath};
@@ -17,19 +17,20 @@ use crate::{Compiled, Options, Scope, check, compile};
 pub(super) struct Arguments {
     #[command(flatten)]
     selection: Selection,
+    /// Render a second time, and name what came out otherwise
+    #[arg(long)]
+    twice: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let Selection { environments, out } = &arguments.selection;
-    let compiled = compile(
-        &session.files,
-        &Options {
-            scope: Scope::of(environments),
-            cache: cache::open(global),
-            ..Options::default()
-        },
-    );
+    let options = Options {
+        scope: Scope::of(environments),
+        cache: cache::open(global),
+        ..Options::default()
+    };
+    let compiled = compile(&session.files, &options);
     let (is_human, mut found) = (global.format == Format::Human, compiled.diagnostics.clone());
     let Some(output_path) = compiled.output.clone() else {
         session.report(&found);
@@ -40,6 +41,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     found.extend(check::check(&compiled.tree, &compiled.origins));
     found = allowed(found, &session, &compiled);
+    if arguments.twice {
+        let again = compile(&Folder::open(&session.root)?, &options);
+        found.extend(check::twice(&compiled.tree, &again.tree, &compiled.origins));
+    }
     found.extend(test::findings(&session));
     let is_clean = !is_human || session.report(&found) == Outcome::Clean;
     let folder = session.output(out.as_deref(), &output_path);

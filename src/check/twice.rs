@@ -1,0 +1,30 @@
+//! Files that two renderings of the same inputs give differently.
+
+use std::collections::BTreeSet;
+
+use crate::compare::Origins;
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::tree::{Tree, TreePath};
+
+/// A finding for each file that differs, with the claim and the templates that it is made from.
+pub fn twice(first: &Tree, second: &Tree, origins: &Origins) -> Diagnostics {
+    let all: BTreeSet<&TreePath> = first.iter().chain(second.iter()).map(|it| it.0).collect();
+    let differing = all.into_iter().filter(|it| first.get(it) != second.get(it));
+    differing.map(|path| unstable(path, origins)).collect()
+}
+
+fn unstable(path: &TreePath, origins: &Origins) -> Diagnostic {
+    let message = format!("two renderings of the same inputs differ in `{path}`");
+    let fault = Diagnostic::error("unstable-file", message);
+    let folder = path.parent().unwrap_or_else(TreePath::root);
+    let Some((_, origin)) = origins.iter().find(|it| *it.0 == folder) else {
+        return fault.at(Span::new(&Source::new(path.clone(), ""), 0..0));
+    };
+    let templates = origin.objects.iter().map(|it| it.span().path().to_string());
+    let templates: BTreeSet<String> = templates.map(|it| format!("`{it}`")).collect();
+    let templates: Vec<String> = templates.into_iter().collect();
+    let place = origin.claim.span.clone();
+    let place = place.unwrap_or_else(|| Span::new(&Source::new(path.clone(), ""), 0..0));
+    let help = format!("{} is made by {}", origin.claim.title, templates.join(", "));
+    fault.at(place).help(help)
+}
