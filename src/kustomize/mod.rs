@@ -43,6 +43,7 @@ mod hash;
 mod json;
 mod kustomization;
 mod load;
+mod notes;
 mod openapi;
 mod origin;
 mod path;

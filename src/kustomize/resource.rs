@@ -9,7 +9,8 @@ use crate::yaml::{Mapping, Node, Tag};
 use super::origin::Origin;
 use super::shared::Shared;
 
-/// An object and the build's notes on it. kustomize keeps these as annotations in the document; here they are fields.
+/// An object and the build's notes on it. kustomize keeps these as annotations in the document; here they are fields, and
+/// `notes.rs` shows them to patches as it does.
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
     pub(super) object: Object,
@@ -82,35 +83,6 @@ impl Resource {
             origin: None,
             transformations: Vec::new(),
             deleted: false,
-        }
-    }
-
-    /// An object as it was read. What kustomize notes in annotations may stand in it: somebody may have kept a build's insides.
-    pub(super) fn read(object: Object) -> Resource {
-        let resource = Resource::new(object);
-        let list = |name: &str| -> Vec<Arc<str>> {
-            let text = resource.annotation(&format!("{INTERNAL}{name}"));
-            text.map_or(Vec::new(), |it| it.split(',').map(Arc::from).collect())
-        };
-        if resource.metadata_map("annotations").is_none() {
-            return resource;
-        }
-        let (names, spaces) = (list("previousNames"), list("previousNamespaces"));
-        let ids = names.into_iter().zip(spaces).zip(list("previousKinds"));
-        let previous = ids.map(|((name, namespace), kind)| PreviousId {
-            name,
-            namespace,
-            kind,
-        });
-        let previous: Vec<PreviousId> = previous.collect();
-        let (prefixes, suffixes) = (list("prefixes"), list("suffixes"));
-        let needs_hash = list("needsHashSuffix").first().map(|it| &**it) == Some("enabled");
-        Resource {
-            previous,
-            prefixes,
-            suffixes,
-            needs_hash,
-            ..resource
         }
     }
 

@@ -1,5 +1,6 @@
 //! `patches`, and the older `patchesStrategicMerge` and `patchesJson6902`.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -363,7 +364,12 @@ fn merge(
         fitted = copy;
         &fitted
     };
+    let notes = match reaches_annotations(patch) {
+        true => resource.show_notes(),
+        false => Vec::new(),
+    };
     let applied = patch::strategic(resource.node_mut(), patch, schemas, &gvk);
+    resource.hide_notes(&notes, true);
     if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
         resource.deleted = true;
         return Ok(());
@@ -386,6 +392,13 @@ fn merge(
     }
     resource.settle();
     Ok(())
+}
+
+/// Whether a strategic merge has anything to say of annotations, among which kustomize keeps its notes.
+fn reaches_annotations(patch: &Node) -> bool {
+    let directs = |it: &Node| it.get("$patch").is_some();
+    let metadata = patch.get("metadata");
+    directs(patch) || metadata.is_some_and(|it| directs(it) || it.get("annotations").is_some())
 }
 
 /// Labels and annotations as kustomize rewrites them in a patch that is meant for several resources: all values are strings, so
@@ -426,7 +439,13 @@ fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagno
         resource.origin = None;
         resource.transformations.clear();
     }
+    let notes =
+        match list_of_paths(operations).any(|it| it.is_empty() || it.starts_with("/metadata")) {
+            true => resource.show_notes(),
+            false => Vec::new(),
+        };
     let applied = patch::json6902(resource.node_mut(), operations);
+    resource.hide_notes(&notes, false);
     applied.map_err(|it| patched(it, resource))?;
     still_an_object(resource, operations)?;
     Ok(identity(resource) != before)
@@ -463,7 +482,9 @@ fn named(fault: Diagnostic, entry: &Node) -> Diagnostic {
 
 fn list_of_paths(operations: &Node) -> impl Iterator<Item = &str> {
     let operations = operations.as_sequence().unwrap_or(&[]);
-    operations.iter().map(|it| text(it, "path"))
+    operations
+        .iter()
+        .flat_map(|it| once(text(it, "path")).chain(it.get("from").and_then(Node::as_str)))
 }
 
 fn by_name(resources: &Resources) -> IndexMap<Box<str>, Vec<usize>> {
