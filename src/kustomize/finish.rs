@@ -6,15 +6,17 @@ use crate::diag::Diagnostic;
 
 use super::accumulate::{Accumulated, Context, Failed};
 use super::kustomization::Kustomization;
-use super::resource::{INTERNAL, Resource, map_at, plain_key};
+use super::resource::{Resource, map_at, plain_key};
 use super::resources::Resources;
 use super::{Options, VERSION, hash, references, sort, vars};
 
 /// The annotation of resources that take part in a build and are not printed.
 const LOCAL: &str = "config.kubernetes.io/local-config";
-const ORIGIN: &str = "config.kubernetes.io/origin";
+pub(super) const ORIGIN: &str = "config.kubernetes.io/origin";
 const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
 
+/// What the names of kustomize's own annotations begin with.
+const INTERNAL: &str = "internal.config.kubernetes.io/";
 /// Annotations that kustomize uses itself and takes away in the end, below its own domain.
 const INTERNAL_NAMES: [&str; 16] = [
     "previousKinds",

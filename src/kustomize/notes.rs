@@ -5,17 +5,18 @@ use std::sync::Arc;
 use crate::object::Object;
 use crate::yaml::Node;
 
-use super::resource::{INTERNAL, PreviousId, Resource, map_at};
+use super::finish::ORIGIN;
+use super::resource::{PreviousId, Resource, map_at};
 
-const NAMES: &str = "previousNames";
-const NAMESPACES: &str = "previousNamespaces";
-const KINDS: &str = "previousKinds";
-const PREFIXES: &str = "prefixes";
-const SUFFIXES: &str = "suffixes";
-const HASH: &str = "needsHashSuffix";
-const BEHAVIOR: &str = "generatorBehavior";
+const NAMES: &str = "internal.config.kubernetes.io/previousNames";
+const NAMESPACES: &str = "internal.config.kubernetes.io/previousNamespaces";
+const KINDS: &str = "internal.config.kubernetes.io/previousKinds";
+const PREFIXES: &str = "internal.config.kubernetes.io/prefixes";
+const SUFFIXES: &str = "internal.config.kubernetes.io/suffixes";
+const HASH: &str = "internal.config.kubernetes.io/needsHashSuffix";
+const BEHAVIOR: &str = "internal.config.kubernetes.io/generatorBehavior";
 
-/// A note's name, without the domain, and its text.
+/// A note's name and its text.
 pub(super) type Note = (&'static str, String);
 
 impl Resource {
@@ -37,20 +38,24 @@ impl Resource {
         let metadata = self.node_mut().get_mut("metadata");
         if let Some(annotations) = metadata.and_then(|it| map_at(it, "annotations")) {
             for (name, text) in &notes {
-                annotations.insert(format!("{INTERNAL}{name}"), Node::string(text.as_str()));
+                annotations.insert(*name, Node::string(text.as_str()));
             }
         }
         notes
     }
 
     /// Takes the notes out of the annotations, and the annotations with them if there are no others. Those that a strategic merge
-    /// took away are forgotten; after operations kustomize puts them back.
+    /// took away are forgotten; after operations kustomize puts them back, but for the origin.
     pub(super) fn hide_notes(&mut self, shown: &[Note], forget: bool) {
         if shown.is_empty() {
             return;
         }
         if forget {
             self.recall();
+        }
+        if self.annotation(ORIGIN).is_none() {
+            self.origin = None;
+            self.transformations.clear();
         }
         let Some(metadata) = self
             .node_mut()
@@ -66,8 +71,8 @@ impl Resource {
             return;
         };
         annotations.retain(|entry| {
-            let key = entry.key.as_str().and_then(|it| it.strip_prefix(INTERNAL));
-            key.is_none_or(|key| shown.iter().all(|(name, _)| *name != key))
+            let key = entry.key.as_str();
+            shown.iter().all(|(name, _)| Some(*name) != key)
         });
         if annotations.is_empty() {
             metadata.remove("annotations");
@@ -77,7 +82,7 @@ impl Resource {
     /// Reads the notes out of the annotations.
     fn recall(&mut self) {
         let list = |name: &str| -> Vec<Arc<str>> {
-            let text = self.annotation(&format!("{INTERNAL}{name}"));
+            let text = self.annotation(name);
             text.map_or(Vec::new(), |it| it.split(',').map(Arc::from).collect())
         };
         let ids = list(NAMES)
@@ -118,6 +123,9 @@ impl Resource {
         }
         if self.generated {
             notes.push((BEHAVIOR, "unspecified".into()));
+        }
+        if let Some(origin) = &self.origin {
+            notes.push((ORIGIN, origin.to_yaml()));
         }
         notes
     }

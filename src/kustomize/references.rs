@@ -109,9 +109,9 @@ impl<'a> Fields<'a> {
 /// What can be referred to: resources that had another name, kind or namespace before.
 struct Candidates {
     list: Vec<Candidate>,
-    /// Places in the list by former name, then by the namespace of now.
+    /// Places in the list by former name, then by the namespace of now as it is written.
     by_name: IndexMap<Arc<str>, IndexMap<Box<str>, Vec<usize>>>,
-    /// Namespaces of now of the resources that came from a namespace.
+    /// Namespaces of now, as written, of the resources that came from a namespace.
     now_by_original: IndexMap<Box<str>, IndexSet<Box<str>>>,
 }
 
@@ -139,17 +139,21 @@ impl Candidates {
         for (at, resource) in resources.iter().enumerate() {
             let gvk = resource.object.gvk();
             let space: Box<str> = resource.space(schemas).into();
+            let written = match &*space {
+                CLUSTER => CLUSTER,
+                _ => resource.object.namespace(),
+            };
             let first: &str = resource.previous.first().map_or(&space, |it| &it.namespace);
             if !candidates
                 .now_by_original
                 .get(first)
-                .is_some_and(|it| it.contains(&*space))
+                .is_some_and(|it| it.contains(written))
             {
                 candidates
                     .now_by_original
                     .entry(first.into())
                     .or_default()
-                    .insert(space.clone());
+                    .insert(written.into());
             }
             if resource.previous.is_empty() {
                 continue;
@@ -157,7 +161,7 @@ impl Candidates {
             let place = candidates.list.len();
             for previous in &resource.previous {
                 let spaces = candidates.by_name.entry(previous.name.clone()).or_default();
-                let places = spaces.entry(space.clone()).or_default();
+                let places = spaces.entry(written.into()).or_default();
                 if places.last() != Some(&place) {
                     places.push(place);
                 }
@@ -213,7 +217,7 @@ impl Candidates {
 
 /// Who refers.
 struct Referrer {
-    /// The namespaces it can reach into; `None` for all.
+    /// The namespaces it can reach into, as written; `None` for all.
     spaces: Option<Vec<Box<str>>>,
     space: Box<str>,
     prefixes: Vec<Arc<str>>,
@@ -229,6 +233,9 @@ impl Referrer {
         let gvk = resource.object.gvk();
         let space = resource.space(schemas);
         let mut spaces: Vec<Box<str>> = vec![CLUSTER.into(), space.into()];
+        if space == "default" {
+            spaces.push("".into());
+        }
         if &*gvk.kind == "RoleBinding" {
             spaces.extend(account_namespaces(resource.node())?);
         }

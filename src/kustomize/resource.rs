@@ -61,9 +61,6 @@ pub(super) struct Id {
     pub(super) space: Box<str>,
 }
 
-/// What the names of kustomize's own annotations begin with.
-pub(super) const INTERNAL: &str = "internal.config.kubernetes.io/";
-
 /// The namespace of what has none. No namespace can be named so.
 pub(super) const CLUSTER: &str = "_non_namespaceable_";
 
@@ -139,6 +136,15 @@ impl Resource {
             gvk.kind = first.kind.as_ref().into();
         }
         gvk
+    }
+
+    /// The field without which it is no object any more, if a change took it away.
+    pub(super) fn lost(&self) -> Option<&'static str> {
+        match (self.object.kind(), self.object.name()) {
+            ("", _) => Some("kind"),
+            (_, "") => Some("metadata.name"),
+            _ => None,
+        }
     }
 
     /// Carries a change of one place to those that share its value. Whoever changes values in place calls it.

@@ -434,11 +434,6 @@ fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagno
     let identity = |it: &Resource| (it.object.id(), it.object.gvk());
     let before = identity(resource);
     resource.shared.clear();
-    if list_of_paths(operations).any(|it| "/metadata/annotations".starts_with(it)) {
-        // kustomize keeps these in annotations, and so they go with them.
-        resource.origin = None;
-        resource.transformations.clear();
-    }
     let notes =
         match list_of_paths(operations).any(|it| it.is_empty() || it.starts_with("/metadata")) {
             true => resource.show_notes(),
@@ -453,11 +448,8 @@ fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagno
 
 /// A strategic merge puts kind and name back; operations can take them away, and then there is no object any more.
 fn still_an_object(resource: &Resource, operations: &Node) -> Result<(), Diagnostic> {
-    let (kind, name) = (resource.object.kind(), resource.object.name());
-    let lost = match (kind.is_empty(), name.is_empty()) {
-        (true, _) => "kind",
-        (_, true) => "metadata.name",
-        _ => return Ok(()),
+    let Some(lost) = resource.lost() else {
+        return Ok(());
     };
     let message = format!("the patch takes `{lost}` away from the object");
     Err(Diagnostic::error("patch-fails", message)

@@ -314,6 +314,12 @@ fn fill(
             copy(resource, field, value, target.get("options"))
                 .map_err(|it| it.related(target.span(), "the target"))?;
             resource.settle();
+            if let Some(lost) = resource.lost() {
+                let message = format!("the replacement leaves the object without `{lost}`");
+                return Err(Diagnostic::error("bad-replacement", message)
+                    .at(field)
+                    .related(value.span(), "the value"));
+            }
         }
     }
     if !matched {
