@@ -11,13 +11,34 @@ impl Node {
     /// In a literal block each line has its own place; a text in quotes, or a folded one, is known as a whole.
     pub fn embedded_source(&self) -> Arc<Source> {
         let text = self.as_str().unwrap_or("");
+        Source::embedded(self.span().clone(), text, self.lines(text))
+    }
+
+    /// The same without the white space at both ends of the text.
+    pub fn trimmed_source(&self) -> Arc<Source> {
+        let text = self.as_str().unwrap_or("");
+        let kept = text.trim_start();
+        let (before, _) = text.split_at(text.len() - kept.len());
+        let (dropped, indent) = match before.rsplit_once('\n') {
+            Some((lines, indent)) => (lines.matches('\n').count() + 1, indent),
+            None => (0, before),
+        };
+        let mut lines = self.lines(text);
+        lines.drain(..dropped.min(lines.len()));
+        if let Some(first) = lines.first_mut() {
+            *first += u32::try_from(indent.len()).unwrap_or(0);
+        }
+        Source::embedded(self.span().clone(), kept.trim_end(), lines)
+    }
+
+    /// Where each line of its text begins in the file, as far as that can be told.
+    fn lines(&self, text: &str) -> Vec<u32> {
         let span = self.span();
-        let lines = match self.style() {
+        match self.style() {
             Style::Literal => literal_lines(self, text),
             Style::Plain if span.text() == text => vec![span.start],
             _ => Vec::new(),
-        };
-        Source::embedded(span.clone(), text, lines)
+        }
     }
 }
 
@@ -58,18 +79,18 @@ mod tests {
     fn places_lead_back() {
         let check = |text: &str, word: &str, expected: &str| {
             let source = Source::new(TreePath::new("k.yaml").unwrap(), text);
-            let embedded = parse_one(&source)
-                .unwrap()
-                .get("patch")
-                .unwrap()
-                .embedded_source();
-            let at = embedded.text.find(word).unwrap();
-            let span = Span::new(&embedded, at..at + word.len()).outermost();
-            assert_eq!(
-                (span.to_string().as_str(), span.text().contains(word)),
-                (expected, true)
-            );
+            let node = parse_one(&source).unwrap();
+            let node = node.get("patch").unwrap();
+            for embedded in [node.embedded_source(), node.trimmed_source()] {
+                let at = embedded.text.find(word).unwrap();
+                let span = Span::new(&embedded, at..at + word.len()).outermost();
+                assert_eq!(
+                    (span.to_string().as_str(), span.text().contains(word)),
+                    (expected, true)
+                );
+            }
         };
+        check("patch: |2\n\n     x: here\n\n", "here", "k.yaml:3:9");
         check(
             "a: 1\npatch: |-\n    x: 1\n\n    y: here\nb: 2\n",
             "here",

@@ -116,7 +116,8 @@ fn apply_entry(
     resources: &mut Resources,
     places: &mut Places,
 ) -> Result<(), Diagnostic> {
-    let source = content(stage, entry, "patch")?;
+    // kustomize takes the white space off, and with it the last line break of a text that ends the patch.
+    let source = content(stage, entry, "patch", Node::trimmed_source)?;
     let options = entry.get("options");
     let allowed = |name| options.is_some_and(|it| flag(it, name));
     let allow = Allow {
@@ -127,6 +128,8 @@ fn apply_entry(
         (Patch::Strategic(patches), None) => {
             for patch in &patches {
                 warn_of_directives(stage, patch.node());
+                let marked = allow.any().then(|| with_strings(patch, &["annotations"]));
+                let patch = marked.as_ref().unwrap_or(patch);
                 let Some(at) = places.find(patch, entry, stage, resources)? else {
                     continue;
                 };
@@ -140,7 +143,7 @@ fn apply_entry(
                 return Ok(());
             };
             warn_of_directives(stage, patch.node());
-            let patch = with_strings(patch);
+            let patch = with_strings(patch, METADATA);
             for at in places.selected(stage, target, resources)? {
                 merge(stage, at, &patch, allow, true, resources)?;
             }
@@ -197,7 +200,7 @@ fn apply_json_entry(
             )
             .at(entry)
         })?;
-    let source = content(stage, entry, inline)?;
+    let source = content(stage, entry, inline, Node::embedded_source)?;
     let Patch::Json(operations) = read(stage, &source, entry)? else {
         let message = "expected a list of JSON 6902 operations, found an object";
         return Err(Diagnostic::error("not-a-patch", message).at(entry));
@@ -238,7 +241,7 @@ fn merge_all(
         let Some(at) = places.find(patch, entry, stage, resources)? else {
             continue;
         };
-        let patch = with_strings(patch);
+        let patch = with_strings(patch, METADATA);
         merge(stage, at, &patch, Allow::default(), true, resources)?;
     }
     Ok(())
@@ -260,7 +263,12 @@ fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource
 }
 
 /// The text of an entry's patch, inline or out of its file.
-fn content(stage: &Stage<'_, '_>, entry: &Node, field: &str) -> Result<Arc<Source>, Diagnostic> {
+fn content(
+    stage: &Stage<'_, '_>,
+    entry: &Node,
+    field: &str,
+    source_of: fn(&Node) -> Arc<Source>,
+) -> Result<Arc<Source>, Diagnostic> {
     let (patch, path) = (text(entry, field).trim(), text(entry, "path"));
     match (patch.is_empty(), path.is_empty()) {
         (true, true) => Err(Diagnostic::error(
@@ -274,7 +282,7 @@ fn content(stage: &Stage<'_, '_>, entry: &Node, field: &str) -> Result<Arc<Sourc
         )
         .at(entry)
         .help("remove one of them")),
-        (false, true) => Ok(entry.get(field).unwrap_or(entry).embedded_source()),
+        (false, true) => Ok(source_of(entry.get(field).unwrap_or(entry))),
         (true, false) => {
             let at = entry.get("path").unwrap_or(entry);
             stage.context.loader.source(&stage.folder, path, at.span())
@@ -401,9 +409,12 @@ fn reaches_annotations(patch: &Node) -> bool {
     directs(patch) || metadata.is_some_and(|it| directs(it) || it.get("annotations").is_some())
 }
 
-/// Labels and annotations as kustomize rewrites them in a patch that is meant for several resources: all values are strings, so
-/// that a null does not delete there but is the text `null`; and empty ones are gone.
-fn with_strings(patch: &Resource) -> Resource {
+/// The maps of strings that kustomize writes anew in a patch that is meant for several resources.
+const METADATA: &[&str] = &["labels", "annotations"];
+
+/// Such maps as kustomize writes them anew: all values are strings, so that a null does not delete there but is the text `null`; and
+/// empty ones are gone. Annotations are also written where a patch is allowed to change names and kinds: that is noted there.
+fn with_strings(patch: &Resource, fields: &[&str]) -> Resource {
     let mut patch = patch.clone();
     let Some(metadata) = patch
         .node_mut()
@@ -412,7 +423,7 @@ fn with_strings(patch: &Resource) -> Resource {
     else {
         return patch;
     };
-    for field in ["labels", "annotations"] {
+    for field in fields {
         let Some(values) = metadata.get_mut(field) else {
             continue;
         };

@@ -55,13 +55,11 @@ fn replace_all(
     for entry in &replacements {
         let index = names.get_or_insert_with(|| Names::of(resources));
         let value = value(entry, index, resources)?;
-        let mut renames = false;
         for target in list(entry, "targets") {
-            let touched = fill(stage, target, &value, index, resources)?;
-            renames |= touched;
-        }
-        if renames {
-            names = None;
+            let index = names.get_or_insert_with(|| Names::of(resources));
+            if fill(stage, target, &value, index, resources)? {
+                names = None;
+            }
         }
     }
     Ok(())
@@ -275,7 +273,7 @@ fn source_resource<'a>(
     }
 }
 
-/// Copies the value into all that a target selects. Tells whether identities may have changed.
+/// Copies the value into all that a target selects. Tells whether one of them has another name now.
 fn fill(
     stage: &mut Stage<'_, '_>,
     target: &Node,
@@ -297,7 +295,7 @@ fn fill(
         fields => fields,
     };
     let size = size(value)?;
-    let mut matched = false;
+    let (mut matched, mut renamed) = (false, false);
     for at in names.places(selector.exact_name(), resources.len()) {
         let wanted = resources
             .get(at)
@@ -306,6 +304,7 @@ fn fill(
             continue;
         };
         matched = true;
+        let name: Box<str> = resource.object.name().into();
         for field in fields {
             stage.context.copied += size;
             if stage.context.copied > COPIED_MAX {
@@ -321,6 +320,7 @@ fn fill(
                     .related(value.span(), "the value"));
             }
         }
+        renamed |= *name != *resource.object.name();
     }
     if !matched {
         let warning = Diagnostic::warning(
@@ -329,13 +329,7 @@ fn fill(
         );
         stage.context.diagnostics.push(warning.at(select));
     }
-    let identity = |it: &Node| {
-        let path = it.as_str().unwrap_or("");
-        ["metadata", "kind", "apiVersion"]
-            .iter()
-            .any(|part| path.starts_with(part))
-    };
-    Ok(matched && fields.iter().any(identity))
+    Ok(renamed)
 }
 
 /// How much a copy of a value adds, in values.
