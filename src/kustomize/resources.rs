@@ -121,11 +121,13 @@ impl Resources {
         }
     }
 
-    /// Drops what a patch deleted.
-    pub(super) fn drop_deleted(&mut self) {
-        if self.list.iter().any(|it| it.deleted) {
+    /// Drops what a patch deleted. Tells whether there was any.
+    pub(super) fn drop_deleted(&mut self) -> bool {
+        let any = self.list.iter().any(|it| it.deleted);
+        if any {
             self.list_mut().retain(|it| !it.deleted);
         }
+        any
     }
 }
 

@@ -84,13 +84,17 @@ pub(super) struct Stage<'a, 'b> {
 }
 
 impl Stage<'_, '_> {
-    /// Says that a transformer has done one piece of its work.
-    fn done(&mut self, plugin: &str, resources: &mut Resources) {
-        if self.context.track {
-            let origin = Arc::new(Origin::builtin(self.file.clone(), plugin));
-            resources.drop_deleted();
-            mark(resources, &origin);
+    /// Says that a transformer has done one piece of its work. Tells whether resources have moved to other places.
+    fn done(&mut self, plugin: &str, resources: &mut Resources) -> bool {
+        if !self.context.track {
+            return false;
         }
+        let moved = resources.drop_deleted();
+        mark(
+            resources,
+            &Arc::new(Origin::builtin(self.file.clone(), plugin)),
+        );
+        moved
     }
 
     /// Keeps a fault and goes on with the next entry.

@@ -28,7 +28,7 @@ pub(super) const TRANSFORM: Transform = Transform {
         for entry in stage.kustomization.list("patches") {
             let applied = apply_entry(stage, entry, resources, &mut places);
             stage.keep(applied.map_err(|it| named(it, entry)));
-            stage.done(TRANSFORM.plugin, resources);
+            places.outdate(stage.done(TRANSFORM.plugin, resources));
         }
         Ok(())
     },
@@ -133,8 +133,7 @@ fn apply_entry(
                 let Some(at) = places.find(patch, entry, stage, resources)? else {
                     continue;
                 };
-                merge(stage, at, patch, allow, false, resources)?;
-                places.outdate(allow.any());
+                places.outdate(merge(stage, at, patch, allow, false, resources)?);
             }
             Ok(())
         }
@@ -145,10 +144,9 @@ fn apply_entry(
             warn_of_directives(stage, patch.node());
             let patch = with_strings(patch, METADATA);
             for at in places.selected(stage, target, resources)? {
-                merge(stage, at, &patch, allow, true, resources)?;
+                places.outdate(merge(stage, at, &patch, allow, true, resources)?);
             }
             if allow.any() {
-                places.outdate(true);
                 resources.check_unique(&stage.context.schemas)?;
             }
             Ok(())
@@ -242,7 +240,7 @@ fn merge_all(
             continue;
         };
         let patch = with_strings(patch, METADATA);
-        merge(stage, at, &patch, Allow::default(), true, resources)?;
+        places.outdate(merge(stage, at, &patch, Allow::default(), true, resources)?);
     }
     Ok(())
 }
@@ -340,6 +338,7 @@ impl Allow {
     }
 }
 
+/// Merges a patch into a resource. Tells whether that one goes by other names since.
 fn merge(
     stage: &mut Stage<'_, '_>,
     at: usize,
@@ -347,9 +346,9 @@ fn merge(
     allow: Allow,
     selected: bool,
     resources: &mut Resources,
-) -> Result<(), Diagnostic> {
+) -> Result<bool, Diagnostic> {
     let Some(resource) = resources.get_mut(at) else {
-        return Ok(());
+        return Ok(false);
     };
     stage.context.needed = Needed::Types;
     let schemas = &stage.context.schemas;
@@ -377,10 +376,12 @@ fn merge(
         false => Vec::new(),
     };
     let applied = patch::strategic(resource.node_mut(), patch, schemas, &gvk);
+    let known = resource.previous.len();
     resource.hide_notes(&notes, true);
+    let forgotten = resource.previous.len() < known;
     if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
         resource.deleted = true;
-        return Ok(());
+        return Ok(false);
     }
     if let Some(fields) = resource.node_mut().as_mapping_mut() {
         if !allow.kind {
@@ -399,7 +400,7 @@ fn merge(
         namespace => resource.set_metadata("namespace", namespace),
     }
     resource.settle();
-    Ok(())
+    Ok(allow.any() || forgotten)
 }
 
 /// Whether a strategic merge has anything to say of annotations, among which kustomize keeps its notes.

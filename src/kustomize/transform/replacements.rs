@@ -54,10 +54,10 @@ fn replace_all(
     let mut names = None;
     for entry in &replacements {
         let index = names.get_or_insert_with(|| Names::of(resources));
-        let value = value(entry, index, resources)?;
+        let mut value = value(entry, index, resources)?;
         for target in list(entry, "targets") {
             let index = names.get_or_insert_with(|| Names::of(resources));
-            if fill(stage, target, &value, index, resources)? {
+            if fill(stage, target, &mut value, index, resources)? {
                 names = None;
             }
         }
@@ -173,7 +173,24 @@ fn ids(resource: &Resource) -> impl Iterator<Item = (Gvk, &str, &str)> {
 }
 
 /// The value that is copied.
-fn value(entry: &Node, names: &Names, resources: &Resources) -> Result<Node, Diagnostic> {
+struct Value {
+    node: Node,
+    /// The resource and the field in it where the value stands. kustomize copies from there each time, and a target can be the
+    /// source too; a part of a text, or a value of the replacement itself, is a copy from the beginning.
+    from: Option<(usize, Vec<String>)>,
+}
+
+impl Value {
+    /// Follows a change of the resource that it comes from.
+    fn follow(&mut self, at: usize, resource: &Resource) {
+        let from = self.from.as_ref().filter(|(from, _)| *from == at);
+        if let Some(node) = from.and_then(|(_, path)| path::lookup(resource.node(), path)) {
+            self.node = node.clone();
+        }
+    }
+}
+
+fn value(entry: &Node, names: &Names, resources: &Resources) -> Result<Value, Diagnostic> {
     let wrong = |message: &str| Err(Diagnostic::error("bad-replacement", message).at(entry));
     if entry.get("targets").is_none() {
         return wrong("the replacement has no `targets`");
@@ -181,21 +198,22 @@ fn value(entry: &Node, names: &Names, resources: &Resources) -> Result<Node, Dia
     match (entry.get("source"), entry.get("sourceValue")) {
         (None, None) => wrong("the replacement has no `source`"),
         (Some(_), Some(_)) => wrong("the replacement has both `source` and `sourceValue`"),
-        (None, Some(value)) => {
-            Ok(Node::scalar(value.as_str().unwrap_or(""), Style::Plain, Tag::None).at(value))
-        }
+        (None, Some(value)) => Ok(Value {
+            node: Node::scalar(value.as_str().unwrap_or(""), Style::Plain, Tag::None).at(value),
+            from: None,
+        }),
         (Some(source), None) => source_value(source, names, resources),
     }
 }
 
-fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<Node, Diagnostic> {
-    let resource = source_resource(source, names, resources)?;
+fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<Value, Diagnostic> {
+    let (at, resource) = source_resource(source, names, resources)?;
     let field = match text(source, "fieldPath") {
         "" => NAME,
         field => field,
     };
-    let value = path::lookup(resource.node(), &path::split(field));
-    let value = value
+    let path = path::split(field);
+    let value = path::lookup(resource.node(), &path)
         .filter(|it| !it.is_null() && !it.is_empty_collection())
         .ok_or_else(|| {
             let message = format!("{} has no field `{field}` to copy", resource.object.id());
@@ -207,7 +225,10 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<N
         .get("options")
         .filter(|it| !text(it, "delimiter").is_empty());
     let Some(options) = options else {
-        return Ok(value.clone());
+        return Ok(Value {
+            node: value.clone(),
+            from: Some((at, path)),
+        });
     };
     let Some(whole) = value.as_str() else {
         let message = format!("a delimiter can't split {}", value.kind().words());
@@ -222,14 +243,17 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<N
             Diagnostic::error("bad-replacement", format!("`{whole}` has no part {index}"))
                 .at(options)
         })?;
-    Ok(Node::scalar(part, value.style(), implied(value)).at(value))
+    Ok(Value {
+        node: Node::scalar(part, value.style(), implied(value)).at(value),
+        from: None,
+    })
 }
 
 fn source_resource<'a>(
     source: &Node,
     names: &Names,
     resources: &'a Resources,
-) -> Result<&'a Resource, Diagnostic> {
+) -> Result<(usize, &'a Resource), Diagnostic> {
     let (pattern, name, namespace) = (
         gvk_of(source),
         text(source, "name"),
@@ -242,7 +266,7 @@ fn source_resource<'a>(
             it.to_string()
         }
     };
-    let wanted = |resource: &&Resource| {
+    let wanted = |(_, resource): &(usize, &Resource)| {
         ids(resource).any(|(gvk, has_name, has_namespace)| {
             (name.is_empty() || name == has_name)
                 && (namespace.is_empty() || space(namespace) == space(has_namespace))
@@ -252,17 +276,17 @@ fn source_resource<'a>(
     let places = names.places((!name.is_empty()).then_some(name), resources.len());
     let mut found = places
         .into_iter()
-        .filter_map(|at| resources.get(at))
+        .filter_map(|at| Some((at, resources.get(at)?)))
         .filter(wanted);
     match (found.next(), found.next()) {
-        (Some(resource), None) => Ok(resource),
+        (Some(found), None) => Ok(found),
         (None, _) => Err(Diagnostic::error(
             "missing-replacement-source",
             "the replacement's source selects nothing",
         )
         .at(source)
         .did_you_mean(name, names.by_name.keys().map(|it| &**it))),
-        (Some(one), Some(other)) => Err(Diagnostic::error(
+        (Some((_, one)), Some((_, other))) => Err(Diagnostic::error(
             "ambiguous-replacement-source",
             "the replacement's source selects several resources",
         )
@@ -277,7 +301,7 @@ fn source_resource<'a>(
 fn fill(
     stage: &mut Stage<'_, '_>,
     target: &Node,
-    value: &Node,
+    value: &mut Value,
     names: &Names,
     resources: &mut Resources,
 ) -> Result<bool, Diagnostic> {
@@ -294,7 +318,6 @@ fn fill(
         [] => &default,
         fields => fields,
     };
-    let size = size(value)?;
     let (mut matched, mut renamed) = (false, false);
     for at in names.places(selector.exact_name(), resources.len()) {
         let wanted = resources
@@ -306,18 +329,19 @@ fn fill(
         matched = true;
         let name: Box<str> = resource.object.name().into();
         for field in fields {
-            stage.context.copied += size;
+            stage.context.copied += size(&value.node)?;
             if stage.context.copied > COPIED_MAX {
                 return Err(too_large().at(field));
             }
-            copy(resource, field, value, target.get("options"))
+            copy(resource, field, &value.node, target.get("options"))
                 .map_err(|it| it.related(target.span(), "the target"))?;
             resource.settle();
+            value.follow(at, resource);
             if let Some(lost) = resource.lost() {
                 let message = format!("the replacement leaves the object without `{lost}`");
                 return Err(Diagnostic::error("bad-replacement", message)
                     .at(field)
-                    .related(value.span(), "the value"));
+                    .related(value.node.span(), "the value"));
             }
         }
         renamed |= *name != *resource.object.name();
