@@ -66,6 +66,8 @@ pub(super) fn validate(
             .zip(sum.resources.iter())
             .all(|(a, b)| a.node().same_data(b.node()));
     if same {
+        // Nothing of a validator's run stays, and so no note of it either.
+        sum.resources = original;
         return Ok(());
     }
     let at = level

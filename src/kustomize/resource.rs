@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::diag::Diagnostic;
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 use crate::yaml::{Mapping, Node, Tag};
@@ -192,6 +193,15 @@ pub(super) fn map_at<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Mappin
         *field = Node::mapping(Mapping::new());
     }
     field.as_mapping_mut()
+}
+
+/// Refuses to put `what` where a map or a list stands.
+pub(super) fn only_scalar(field: &Node, what: &str) -> Result<(), Diagnostic> {
+    if field.is_scalar() {
+        return Ok(());
+    }
+    let message = format!("expected {what}, found {}", field.kind().words());
+    Err(Diagnostic::error("wrong-field-type", message).at(field))
 }
 
 /// Writes text into a scalar: the style that stood there stays, and the type is read from the text anew.

@@ -7,7 +7,7 @@ use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::hash::remember;
 use super::super::kustomization::{FIELD_SPECS, list, text};
-use super::super::resource::{Resource, set_text};
+use super::super::resource::{Resource, only_scalar, set_text};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::{Stage, Transform};
@@ -133,6 +133,7 @@ fn put(
             }
             if spec.selects(&resource.object.gvk()) {
                 spec.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
+                    only_scalar(field, "a name")?;
                     let name = affix.put_on(field.as_str().unwrap_or(""));
                     set_text(field, &name);
                     Ok(())

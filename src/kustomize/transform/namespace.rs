@@ -8,7 +8,7 @@ use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::hash::remember;
 use super::super::kustomization::{FIELD_SPECS, flag, list, text};
-use super::super::resource::{Resource, plain_key, set_tagged};
+use super::super::resource::{Resource, only_scalar, plain_key, set_tagged};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::{Stage, Transform};
@@ -159,13 +159,7 @@ impl Namespace<'_> {
     }
 
     fn set(&self, field: &mut Node) -> Result<(), Diagnostic> {
-        if !field.is_scalar() {
-            let message = format!(
-                "expected a string for a namespace, found {}",
-                field.kind().words()
-            );
-            return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
-        }
+        only_scalar(field, "a string for a namespace")?;
         let empty = field.kind() == Kind::Null || field.as_str() == Some("");
         if empty || !self.unset_only {
             set_tagged(field, self.name, Tag::Str);

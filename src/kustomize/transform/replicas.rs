@@ -9,7 +9,7 @@ use crate::yaml::{Node, Tag};
 use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, REPLICA, list, text};
-use super::super::resource::set_tagged;
+use super::super::resource::{only_scalar, set_tagged};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::Transform;
@@ -93,6 +93,7 @@ fn set(
             };
             if spec.selects(&resource.object.gvk()) {
                 spec.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
+                    only_scalar(field, "a number of replicas")?;
                     set_tagged(field, &count, Tag::Int);
                     Ok(())
                 })?;
