@@ -243,6 +243,7 @@ fn run(
     }
     let input = compose::Input {
         is_whole: repository.scope.is_whole(),
+        charts: &repository.charts,
         bases,
         environments,
     };
