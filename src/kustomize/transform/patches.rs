@@ -15,7 +15,7 @@ use super::super::load::{resources_in, resources_of};
 use super::super::openapi::Needed;
 use super::super::resource::{Resource, set_field};
 use super::super::resources::{AnyId, Resources, id_of};
-use super::super::selector::Selector;
+use super::super::selector::{Selector, did_you_mean};
 use super::super::shape::{Shape, TEXTS};
 use super::{Stage, Transform};
 
@@ -510,15 +510,7 @@ impl Places {
         if found.is_empty() {
             let message = "the patch's target matches no resource";
             let warning = Diagnostic::warning("unmatched-patch", message).at(target);
-            let names = resources.iter().map(|it| it.object.name());
-            let warning = warning.did_you_mean(text(target, "name"), names);
-            let (kind, kinds) = (text(target, "kind"), || {
-                resources.iter().map(|it| it.object.kind())
-            });
-            let warning = match kinds().any(|it| it == kind) {
-                true => warning,
-                false => warning.did_you_mean(kind, kinds()),
-            };
+            let warning = did_you_mean(warning, target, resources);
             stage.context.diagnostics.push(warning);
         }
         Ok(found)
