@@ -4,11 +4,15 @@
 //! more than a silent fault.
 
 mod allow;
+mod applications;
+mod bad_sync_wave;
 mod dangling_dependency;
 mod dependency_circle;
+mod missing_project;
 mod missing_reference;
 mod page;
 mod pods;
+mod refused_by_project;
 mod scene;
 mod twice;
 mod unmatched_selector;
@@ -53,6 +57,9 @@ pub const CHECKS: &[Check] = &[
     missing_reference::CHECK,
     unmatched_selector::CHECK,
     unset_variable::CHECK,
+    bad_sync_wave::CHECK,
+    missing_project::CHECK,
+    refused_by_project::CHECK,
 ];
 
 /// Whether a code is one that is found in a tree without another one beside it; a misspelt one never is found, and is told.
