@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Source};
 use crate::patch::{self, Applied};
 use crate::yaml::{Node, Style, Tag, View, parse_with_duplicates};
 
-use super::super::duplicates::{self, Keep, one_of_each};
+use super::super::duplicates::{self, Doubled, Keep, one_of_each, refused};
 use super::super::hash::remember;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
 use super::super::load::{resources_in, resources_of};
@@ -96,7 +96,7 @@ pub(super) const JSON_6902: Transform = Transform {
 
 /// A patch that was read.
 enum Patch {
-    Strategic(Vec<Resource>),
+    Strategic(Vec<Resource>, Vec<Doubled>),
     Json(Node),
 }
 
@@ -123,18 +123,19 @@ fn apply_entry(
         kind: allowed("allowKindChange"),
     };
     match (read(stage, &source, entry)?, entry.get("target")) {
-        (Patch::Strategic(patches), None) => {
+        (Patch::Strategic(patches, doubled), None) => {
             for patch in &patches {
                 warn_of_directives(stage, patch.node());
                 let Some(at) = places.find(patch, entry, stage, resources)? else {
                     continue;
                 };
                 merge(stage, at, patch, allow, false, resources)?;
+                check_doubled(stage, resources.get(at), &doubled, entry)?;
                 places.outdate(allow.any());
             }
             Ok(())
         }
-        (Patch::Strategic(patches), Some(target)) => {
+        (Patch::Strategic(patches, doubled), Some(target)) => {
             let Some(patch) = only(&patches, entry)? else {
                 return Ok(());
             };
@@ -142,6 +143,7 @@ fn apply_entry(
             let patch = with_strings(patch);
             for at in places.selected(stage, target, resources)? {
                 merge(stage, at, &patch, allow, true, resources)?;
+                check_doubled(stage, resources.get(at), &doubled, entry)?;
             }
             if allow.any() {
                 places.outdate(true);
@@ -165,6 +167,23 @@ fn apply_entry(
             Ok(())
         }
     }
+}
+
+/// Refuses a key that stands twice in a map that the patch brought, in place of the warning of it.
+fn check_doubled(
+    stage: &mut Stage<'_, '_>,
+    resource: Option<&Resource>,
+    doubled: &[Doubled],
+    entry: &Node,
+) -> Result<(), Diagnostic> {
+    let Some(fault) = resource.and_then(|it| refused(it.node(), doubled)) else {
+        return Ok(());
+    };
+    let told = std::mem::take(&mut stage.context.diagnostics).into_iter();
+    stage.context.diagnostics = told
+        .filter(|it| it.code != fault.code || it.span != fault.span)
+        .collect();
+    Err(fault.related(entry.span(), "the patch is named here"))
 }
 
 /// The one patch that an entry with a target may hold.
@@ -294,6 +313,12 @@ fn read(
     // A merge looks a key up and finds the first; a list goes through a map of Go, where the last one stays.
     let keep = if is_list { Keep::Last } else { Keep::First };
     let twice = !duplicates.is_empty();
+    let mut doubled = Vec::new();
+    if twice {
+        for document in &documents {
+            duplicates::doubled(document, &duplicates, &mut doubled);
+        }
+    }
     let warnings = duplicates::warnings(duplicates, keep);
     let warnings = warnings.map(|it| it.related(entry.span(), "the patch is named here"));
     stage.context.diagnostics.extend(warnings);
@@ -307,7 +332,7 @@ fn read(
         (false, false) => resources_of(source),
         (false, true) => resources_in(single.collect()),
     }
-    .map(Patch::Strategic)
+    .map(|patches| Patch::Strategic(patches, doubled))
     .map_err(|faults| first(faults, entry))
 }
 
