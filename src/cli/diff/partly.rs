@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::load::{self, BASE, claim_files, environment_folder};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Node, parse};
-use crate::{Compiled, Options, Scope, compile_sides};
+use crate::{Compiled, Options, Scope, compile_sides, whole_where_mixed};
 
 /// The parts that render on both sides, and why the others are left out; `None` where nothing is left to compare.
 pub(super) fn partly(
@@ -123,10 +123,15 @@ impl Search<'_> {
         let mut scope = Scope::of(&[environment.to_string()]);
         let own = claims.map(|it| (environment.to_string(), it.clone()));
         scope.claims.extend(own);
+        let is_mixed = |side: &&dyn Files| scope != whole_where_mixed(*side, &scope);
+        if self.sides.iter().any(is_mixed) {
+            return Err([Diagnostics::default(), Diagnostics::default()]);
+        }
         let compiled = compile_sides(self.sides, &scope, self.options);
-        let is_sound = compiled.iter().flatten().all(|it| {
-            !it.diagnostics.has_errors() && (claims.is_none() || it.scope.is_partial(environment))
-        });
+        let compiled_all = compiled.iter().flatten();
+        let is_sound = compiled_all
+            .into_iter()
+            .all(|it| !it.diagnostics.has_errors());
         match is_sound {
             true => Ok(compiled),
             false => Err(compiled.map(|it| it.map(|it| it.diagnostics).unwrap_or_default())),
