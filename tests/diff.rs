@@ -415,6 +415,24 @@ fn what_renders_on_both_sides_is_compared() {
         "{noted}"
     );
     assert_eq!(code, 1);
+    // Under an overlay the environment is compared as a whole, or not at all.
+    git(folder, &["checkout", "-q", "."]).unwrap();
+    let overlay = folder.join("overlays/prod");
+    std::fs::create_dir_all(&overlay).unwrap();
+    std::fs::write(
+        overlay.join("kustomization.yaml"),
+        "commonAnnotations: {a: b}\n",
+    )
+    .unwrap();
+    git(folder, &["add", "."]).unwrap();
+    git(folder, &["commit", "-q", "-m", "overlay"]).unwrap();
+    let (_, noted, code) = diff_with(folder, &[(own, &broken)], &[]);
+    assert!(
+        noted.contains("own.yaml:4:85: warning[not-compared]: environment prod is not compared"),
+        "{noted}"
+    );
+    assert_eq!(code, 0);
+    git(folder, &["reset", "-q", "--hard", "HEAD~1"]).unwrap();
     // An environment that fails as a whole leaves the others alone.
     let environment = "environments/prod/environment.yaml";
     let (told, noted, code) =

@@ -17,8 +17,9 @@ pub(super) fn partly(
     options: &Options,
 ) -> Option<([Compiled; 2], Diagnostics)> {
     let scope = &options.scope;
+    let all: BTreeSet<String> = sides.into_iter().flat_map(load::environments).collect();
     let environments: BTreeSet<String> = match scope.is_whole() {
-        true => sides.into_iter().flat_map(load::environments).collect(),
+        true => all.clone(),
         false => scope.environments.iter().cloned().collect(),
     };
     let mut search = Search {
@@ -31,7 +32,8 @@ pub(super) fn partly(
         search.environment(environment);
     }
     // What the change does not touch is the same on both sides.
-    let is_nothing = search.kept.is_empty() && scope.claims.is_empty();
+    let is_all = scope.claims.is_empty() && environments.is_superset(&all);
+    let is_nothing = search.kept.is_empty() && is_all;
     (!is_nothing).then(|| (search.merged(), search.notes(names)))
 }
 
@@ -73,12 +75,16 @@ struct Stock {
 impl Search<'_> {
     /// Keeps an environment as a whole, or the claims of it that render by themselves.
     fn environment(&mut self, environment: &str) {
+        let is_mixed = self.is_mixed(environment);
         let asked = self.options.scope.claims.get(environment);
-        let asked = asked.cloned();
+        let asked = asked.filter(|_| !is_mixed).cloned();
         let whole = self.render(environment, asked.as_ref());
         let Err(faults) = whole else {
             return self.kept.extend(whole.ok());
         };
+        if is_mixed {
+            return self.fail(None, &faults, environment);
+        }
         let stock = self.sides.map(|it| stock(it, environment));
         let unknown = unknown(&stock);
         let is_asked = |it: &String| asked.as_ref().is_none_or(|asked| asked.contains(it));
@@ -113,8 +119,16 @@ impl Search<'_> {
         }
     }
 
-    /// Some claims of an environment, or all of it; the faults of both sides where one has any. Where an overlay or the claims
-    /// themselves want the whole environment, a part of it is none.
+    /// Whether an overlay or the claims themselves want all of an environment, so that a part of it comes to something else.
+    fn is_mixed(&self, environment: &str) -> bool {
+        let mut scope = Scope::of(&[environment.to_string()]);
+        let none = (environment.to_string(), BTreeSet::new());
+        scope.claims.extend([none]);
+        let mut sides = self.sides.iter();
+        sides.any(|side| scope != whole_where_mixed(*side, &scope))
+    }
+
+    /// Some claims of an environment, or all of it; the faults of both sides where one has any.
     fn render(
         &self,
         environment: &str,
@@ -123,10 +137,6 @@ impl Search<'_> {
         let mut scope = Scope::of(&[environment.to_string()]);
         let own = claims.map(|it| (environment.to_string(), it.clone()));
         scope.claims.extend(own);
-        let is_mixed = |side: &&dyn Files| scope != whole_where_mixed(*side, &scope);
-        if self.sides.iter().any(is_mixed) {
-            return Err([Diagnostics::default(), Diagnostics::default()]);
-        }
         let compiled = compile_sides(self.sides, &scope, self.options);
         let compiled_all = compiled.iter().flatten();
         let is_sound = compiled_all
