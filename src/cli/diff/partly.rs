@@ -138,10 +138,8 @@ impl Search<'_> {
         let own = claims.map(|it| (environment.to_string(), it.clone()));
         scope.claims.extend(own);
         let compiled = compile_sides(self.sides, &scope, self.options);
-        let compiled_all = compiled.iter().flatten();
-        let is_sound = compiled_all
-            .into_iter()
-            .all(|it| !it.diagnostics.has_errors());
+        let mut rendered = compiled.iter().flatten();
+        let is_sound = rendered.all(|it| !it.diagnostics.has_errors());
         match is_sound {
             true => Ok(compiled),
             false => Err(compiled.map(|it| it.map(|it| it.diagnostics).unwrap_or_default())),

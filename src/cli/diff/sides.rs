@@ -179,8 +179,8 @@ pub(super) fn compare_rendered(
             None => return Ok(Comparison::default()),
         },
     };
-    let has_failed = [&old, &new].into_iter().flatten();
-    let has_failed = has_failed.into_iter().any(|it| it.diagnostics.has_errors());
+    let fails = |it: &Option<Compiled>| it.as_ref().is_some_and(|it| it.diagnostics.has_errors());
+    let has_failed = [&old, &new].into_iter().any(fails);
     let part = match has_failed && is_known {
         true => rendered_partly([before, after], scope, global),
         false => None,
