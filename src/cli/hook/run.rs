@@ -9,6 +9,7 @@ use clap::Args;
 use super::judge::judge;
 use super::stage::stage;
 use crate::affected::{Affected, affected};
+use crate::cli::check::told;
 use crate::cli::session::{Session, WORKSPACE};
 use crate::cli::{Global, Outcome, cache, output};
 use crate::disk::{Repository, Revision};
@@ -42,7 +43,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let Some(compiled) = touched([&before, &after], &changes, global) else {
         return Ok(clean("nothing that is staged is rendered"));
     };
-    let mut found = compiled.diagnostics.clone();
+    let mut found = told(&compiled, &after);
     let is_rendered = !found.has_errors();
     if is_rendered {
         found.extend(judge([&before, &after], &compiled, global));
