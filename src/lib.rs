@@ -63,8 +63,8 @@ pub struct Options {
     pub scope: Scope,
     /// Archives of charts, by digest.
     pub cache: Option<chart::Cache>,
-    /// For who compares what is applied, and builds the bytes anyway: leaves the proof out, and of single claims the base, so that
-    /// their folders hold the objects as they are instead of patches.
+    /// For who compares what is applied, and builds the bytes anyway: leaves the proof out, and of a part of the workspace the base,
+    /// so that its folders hold the objects as they are instead of patches.
     pub without_proof: bool,
 }
 
@@ -135,7 +135,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let builtin = template::builtin();
     let (output, composed) = match load::load(&files, cache, builtin, &scope, &mut diagnostics) {
         Some(mut repository) => {
-            if options.without_proof && repository.is_partial() {
+            if options.without_proof && !scope.is_whole() {
                 repository.bases.clear();
             }
             let composed = run(&files, &repository, options, &mut diagnostics);
@@ -243,6 +243,7 @@ fn run(
     }
     let input = compose::Input {
         is_whole: repository.scope.is_whole(),
+        charts: &repository.charts,
         bases,
         environments,
     };

@@ -63,6 +63,24 @@ fn a_wrong_format_is_told_with_those_there_are() {
 }
 
 #[test]
+fn what_a_comment_allows_is_not_told_in_rendering_either() {
+    let folder = rendered();
+    let overlay = folder.path().join("overlays/prod");
+    let kustomization = overlay.join("kustomization.yaml");
+    let text = fs::read_to_string(&kustomization).unwrap();
+    let text = text.replace("resources:\n", "resources:\n- gateway.yaml\n");
+    fs::write(&kustomization, text).unwrap();
+    let gateway = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: a, namespace: a}\n";
+    fs::write(overlay.join("gateway.yaml"), gateway).unwrap();
+    let told = run(folder.path(), &["render", "--strict"], 1);
+    assert!(told.contains("error[crd-not-provided]"), "{told}");
+    let allowed = format!("# pleach: allow[crd-not-provided] every cluster has it\n{gateway}");
+    fs::write(overlay.join("gateway.yaml"), allowed).unwrap();
+    run(folder.path(), &["render", "--strict"], 0);
+    run(folder.path(), &["check", "--strict"], 0);
+}
+
+#[test]
 fn out_is_relative_to_the_folder_of_c() {
     let folder = rendered();
     let elsewhere = tempfile::tempdir().unwrap();

@@ -312,7 +312,7 @@ ClickHouseKubernetes/analytics  environments/base/databases.yaml:5, environments
         "{text}"
     );
     assert!(text.trim_end().ends_with(counted), "{text}");
-    std::fs::write(&claims, "a: {").unwrap();
+    std::fs::write(folder.join("pleach.yaml"), "a: {").unwrap();
     let output = pleach(folder, &["diff"]);
     assert_eq!(
         (output.stdout.as_slice(), output.status.code()),
@@ -327,6 +327,129 @@ ClickHouseKubernetes/analytics  environments/base/databases.yaml:5, environments
             .iter()
             .all(|it| it["change"] == "added")
     );
+}
+
+/// Two environments with two claims each, one of them of base.
+const TWO_BY_TWO: &str = "\
+-- pleach.yaml --
+apiVersion: pleach.dev/v1
+kind: Workspace
+metadata: {name: shop}
+spec: {output: deploy}
+-- environments/base/shared.yaml --
+apiVersion: pleach.dev/v1
+kind: OperatorInstall
+metadata: {name: shared}
+spec: {namespace: shared, chart: {repository: 'https://charts.example.com', name: shared, version: 1.0.0}}
+-- environments/prod/environment.yaml --
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata: {name: prod}
+-- environments/prod/own.yaml --
+apiVersion: pleach.dev/v1
+kind: OperatorInstall
+metadata: {name: own}
+spec: {namespace: own, chart: {repository: 'https://charts.example.com', name: own, version: 1.0.0}}
+-- environments/test/environment.yaml --
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata: {name: test}
+-- environments/test/other.yaml --
+apiVersion: pleach.dev/v1
+kind: OperatorInstall
+metadata: {name: other}
+spec: {namespace: other, chart: {repository: 'https://charts.example.com', name: other, version: 1.0.0}}
+";
+
+/// The changes, the notes and the exit code after some files were written otherwise.
+fn diff_with(folder: &Path, files: &[(&str, &str)], arguments: &[&str]) -> (String, String, i32) {
+    git(folder, &["checkout", "-q", "."]).unwrap();
+    for (path, text) in files {
+        std::fs::write(folder.join(path), text).unwrap();
+    }
+    let output = pleach(
+        folder,
+        &[&["diff", "--format", "short"], arguments].concat(),
+    );
+    let [told, noted] = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
+    let code = output.status.code().unwrap();
+    (told.into_owned(), noted.into_owned(), code)
+}
+
+#[test]
+fn what_renders_on_both_sides_is_compared() {
+    let Some(folder) = repository(TWO_BY_TWO) else {
+        return;
+    };
+    let folder = folder.path();
+    let claim = |name: &str, version: &str| {
+        format!(
+            "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: {name}}}\nspec: {{namespace: {name}, chart: \
+             {{repository: 'https://charts.example.com', name: {name}, version: {version}}}}}\n"
+        )
+    };
+    let (broken, changed) = (
+        claim("own", "1.0.0").replace("version:", "vresion:"),
+        claim("shared", "1.1.0"),
+    );
+    let own = "environments/prod/own.yaml";
+    let shared = "environments/base/shared.yaml";
+    let (told, noted, code) = diff_with(folder, &[(own, &broken), (shared, &changed)], &[]);
+    assert!(
+        told.contains("HelmRelease shared/shared in prod, test") && !told.contains("own"),
+        "{told} {noted}"
+    );
+    let expected = "environments/prod/own.yaml:4:85: warning[not-compared]: claim `own` in prod is not compared, since it can't be \
+        rendered in the work tree: unknown field `spec.chart.vresion`";
+    assert!(noted.starts_with(expected), "{noted}");
+    assert_eq!((noted.lines().count(), code), (1, 0), "{noted}");
+    // A file that is no YAML may hold what is missing: nothing is said to be deleted.
+    let files = [(shared, "a: {"), (own, &claim("own", "2.0.0"))];
+    let (told, noted, code) = diff_with(folder, &files, &["--exit-code"]);
+    assert!(
+        told.contains("HelmRelease own/own in prod") && !told.contains("shared"),
+        "{told}"
+    );
+    assert!(
+        noted.contains("claim `shared` in prod, test is not compared"),
+        "{noted}"
+    );
+    assert_eq!(code, 1);
+    // Under an overlay the environment is compared as a whole, or not at all.
+    git(folder, &["checkout", "-q", "."]).unwrap();
+    let overlay = folder.join("overlays/prod");
+    std::fs::create_dir_all(&overlay).unwrap();
+    std::fs::write(
+        overlay.join("kustomization.yaml"),
+        "commonAnnotations: {a: b}\n",
+    )
+    .unwrap();
+    git(folder, &["add", "."]).unwrap();
+    git(folder, &["commit", "-q", "-m", "overlay"]).unwrap();
+    let (_, noted, code) = diff_with(folder, &[(own, &broken)], &[]);
+    assert!(
+        noted.contains("own.yaml:4:85: warning[not-compared]: environment prod is not compared"),
+        "{noted}"
+    );
+    assert_eq!(code, 0);
+    git(folder, &["reset", "-q", "--hard", "HEAD~1"]).unwrap();
+    // An environment that fails as a whole leaves the others alone.
+    let environment = "environments/prod/environment.yaml";
+    let (told, noted, code) =
+        diff_with(folder, &[(environment, "a: 1\n"), (shared, &changed)], &[]);
+    assert!(told.contains("HelmRelease shared/shared in test"), "{told}");
+    assert!(
+        noted.contains("environment prod is not compared"),
+        "{noted}"
+    );
+    assert_eq!(code, 0);
+    let (told, _, code) = diff_with(folder, &[(own, &broken)], &["-o", "md"]);
+    assert!(
+        told.contains("(environments/prod/own.yaml:4)") && code == 0,
+        "{told}"
+    );
+    let (_, _, code) = diff_with(folder, &[("pleach.yaml", "a: {")], &[]);
+    assert_eq!(code, 2);
 }
 
 #[cfg(unix)]

@@ -234,6 +234,49 @@ fn git_runs_the_hook_in_folders_below_worktrees_and_merges() {
 
 #[cfg(unix)]
 #[test]
+fn what_a_commit_breaks_elsewhere_is_told_once() {
+    let (folder, root) = repository("");
+    let overlay = root.join("overlays/prod");
+    let write = |name: &str, text: &str| fs::write(overlay.join(name), text).unwrap();
+    let kustomization = fs::read_to_string(overlay.join("kustomization.yaml")).unwrap();
+    let with = |names: &str| kustomization.replace("resources:\n", &format!("resources:\n{names}"));
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: web, namespace: web}\n\
+                  spec: {podSelector: {matchLabels: {app: web}}}\n";
+    write("policy.yaml", policy);
+    write("kustomization.yaml", &with("- policy.yaml\n"));
+    run(&root, PLEACH, &["render"], true);
+    git(folder.path(), &["add", "."]);
+    let told = hook(&root, true);
+    assert!(told.contains("warning[unmatched-selector]"), "{told}");
+    git(folder.path(), &["commit", "--quiet", "-m", "a finding"]);
+    // It is in HEAD already, so the next commit is not told again.
+    change(&root, "301Gi");
+    run(&root, PLEACH, &["render"], true);
+    git(folder.path(), &["add", "."]);
+    let told = hook(&root, true);
+    assert!(!told.contains("warning"), "{told}");
+    // An error stops the commit.
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: open, namespace: web}\nstringData: {password: hunter2hunter2}\n";
+    write("secret.yaml", secret);
+    write(
+        "kustomization.yaml",
+        &with("- policy.yaml\n- secret.yaml\n"),
+    );
+    run(&root, PLEACH, &["render"], true);
+    git(folder.path(), &["add", "."]);
+    let told = hook(&root, false);
+    assert!(
+        told.contains("error[clear-text-secret]") && told.contains("overlays/prod/secret.yaml:4"),
+        "{told}"
+    );
+    let allowed = format!("# pleach: allow[clear-text-secret] a sample\n{secret}");
+    write("secret.yaml", &allowed);
+    run(&root, PLEACH, &["render"], true);
+    git(folder.path(), &["add", "."]);
+    hook(&root, true);
+}
+
+#[test]
 fn a_hook_of_somebody_else_stays() {
     let (folder, root) = repository("");
     git(&root, &["config", "core.hooksPath", "hooks"]);

@@ -70,6 +70,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tree", "diag", "yaml", "object", "schema", "chart", "diff", "load", "render",
         ],
     ),
+    // `chart` for the CRDs that charts bring.
     (
         "compose",
         &[
@@ -78,6 +79,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "yaml",
             "object",
             "schema",
+            "chart",
             "patch",
             "kustomize",
             "load",

@@ -30,6 +30,7 @@ mod kustomize;
 mod infraforge;
 mod layers;
 mod page;
+mod pages;
 mod matrix;
 mod mutated;
 mod patch;

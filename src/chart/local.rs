@@ -3,9 +3,10 @@
 use super::archive::unpack;
 use super::content::{Chart, document, identity};
 use super::request::Request;
+use super::source::read_source;
 use super::version::Version;
 use crate::diag::Diagnostic;
-use crate::tree::{EntryKind, Files, TreePath};
+use crate::tree::{EntryKind, Files, Tree, TreePath};
 
 /// Where a chart lies.
 pub(super) enum Place {
@@ -18,12 +19,22 @@ impl Place {
         match self {
             Place::Folder(folder) => Chart::from_files(files, folder, folder),
             Place::Archive(path) => {
+                let content = self.content(files)?;
+                Chart::from_files(&content, &TreePath::root(), path)
+            }
+        }
+    }
+
+    /// All files of the chart.
+    pub(super) fn content(&self, files: &dyn Files) -> Result<Tree, Diagnostic> {
+        match self {
+            Place::Folder(folder) => read_source(files, folder),
+            Place::Archive(path) => {
                 let bytes = files.read(path).map_err(|error| {
                     let message = format!("`{path}` can't be read: {error}");
                     Diagnostic::error("unreadable-file", message)
                 })?;
-                let content = unpack(&bytes, path.as_str())?;
-                Chart::from_files(&content, &TreePath::root(), path)
+                unpack(&bytes, path.as_str())
             }
         }
     }

@@ -5,6 +5,7 @@
 
 mod archive;
 mod content;
+mod crds;
 mod ignore;
 mod local;
 mod lock;
@@ -108,7 +109,10 @@ struct Seen {
     /// And whether the workspace has the chart itself.
     requests: BTreeMap<Request, bool>,
     opened: BTreeMap<Request, Result<Arc<Chart>, Diagnostic>>,
+    crds: BTreeMap<Request, Option<Arc<BTreeSet<String>>>>,
 }
+
+const VENDOR: &str = "run `pleach vendor`, which pulls what is missing and pins it";
 
 /// What stands for a requested version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +175,25 @@ impl<'a> Charts<'a> {
         opened
     }
 
+    /// The names of the CRDs that a chart brings; `None` where it is not at hand, or its texts don't say.
+    pub fn crds(&self, request: &Request) -> Option<Arc<BTreeSet<String>>> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = || Some(Arc::new(crds::names(&self.content(request).ok()?)?));
+        let known = seen.crds.entry(request.clone());
+        known.or_insert_with(find).clone()
+    }
+
+    /// The files of a chart.
+    fn content(&self, request: &Request) -> Result<Tree, Diagnostic> {
+        match self.in_workspace(request) {
+            Some(found) => found.and_then(|(place, _)| place.content(self.files)),
+            None => {
+                let pin = self.pin(request)?;
+                unpack(&self.archive_of(pin)?, &pin.title())
+            }
+        }
+    }
+
     /// All that was asked for so far and is not in the workspace.
     pub fn requests(&self) -> Vec<Request> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -210,24 +233,30 @@ impl<'a> Charts<'a> {
     }
 
     fn locked(&self, request: &Request) -> Result<Chart, Diagnostic> {
+        let pin = self.pin(request)?;
+        read_archive(&self.archive_of(pin)?, &pin.title())
+    }
+
+    fn pin(&self, request: &Request) -> Result<&Pin, Diagnostic> {
         let title = request.title();
-        let help = "run `pleach vendor`, which pulls what is missing and pins it";
-        let Some(pin) = self.lock.pin(request) else {
+        self.lock.pin(request).ok_or_else(|| {
             let versions = self.lock.versions(request).join(", ");
             let message = match &*versions {
                 "" => format!("chart `{title}` is not in `{LOCK}`"),
                 versions => format!("`{LOCK}` has no chart `{title}`, but {versions}"),
             };
-            return Err(Diagnostic::error("missing-chart", message).help(help));
-        };
-        let bytes = self.archive(pin)?.ok_or_else(|| {
+            Diagnostic::error("missing-chart", message).help(VENDOR)
+        })
+    }
+
+    fn archive_of(&self, pin: &Pin) -> Result<Arc<[u8]>, Diagnostic> {
+        self.archive(pin)?.ok_or_else(|| {
             let message = format!(
                 "chart `{}` is pinned, but its archive is not here",
                 pin.title()
             );
-            Diagnostic::error("missing-chart", message).help(help)
-        })?;
-        read_archive(&bytes, &pin.title())
+            Diagnostic::error("missing-chart", message).help(VENDOR)
+        })
     }
 
     /// The archive of a pin: the copy in the workspace, else the cache's.

@@ -138,7 +138,7 @@ fn makes_secrets(kind: &str) -> bool {
 }
 
 /// Whether it is a custom resource; those of Kubernetes and of Flux make nothing of the kind.
-fn is_custom(object: &Object) -> bool {
+pub(super) fn is_custom(object: &Object) -> bool {
     let group = object.gvk().group;
     let is_kubernetes = !group.contains('.') || group.ends_with(".k8s.io");
     !is_kubernetes && !group.ends_with(".fluxcd.io") && object.kind() != "CustomResourceDefinition"

@@ -4,11 +4,15 @@
 //! more than a silent fault.
 
 mod allow;
+mod applications;
+mod bad_sync_wave;
 mod dangling_dependency;
 mod dependency_circle;
+mod missing_project;
 mod missing_reference;
-mod others;
+mod page;
 mod pods;
+mod refused_by_project;
 mod scene;
 mod twice;
 mod unmatched_selector;
@@ -23,7 +27,7 @@ use crate::object::Object;
 use crate::tree::Tree;
 use crate::yaml::FieldPath;
 pub use allow::allow;
-use others::OTHERS;
+pub use page::{Page, pages};
 use scene::{Placed, Scene, scenes};
 pub use twice::twice;
 
@@ -53,42 +57,10 @@ pub const CHECKS: &[Check] = &[
     missing_reference::CHECK,
     unmatched_selector::CHECK,
     unset_variable::CHECK,
+    bad_sync_wave::CHECK,
+    missing_project::CHECK,
+    refused_by_project::CHECK,
 ];
-
-/// What a code means.
-#[derive(Clone, Copy, Debug)]
-pub struct Page {
-    /// The code.
-    pub code: &'static str,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What it is about, in one line.
-    pub summary: &'static str,
-    /// Why it is wrong and what to do.
-    pub explain: &'static str,
-}
-
-/// The manual pages of all checks and of all rules about dangerous changes, by code.
-pub fn pages() -> Vec<Page> {
-    let checks = CHECKS.iter().map(|it| Page {
-        code: it.code,
-        severity: it.severity,
-        summary: it.summary,
-        explain: it.explain,
-    });
-    let dangers = DANGERS.iter().map(|it| Page {
-        code: it.code,
-        severity: it.severity,
-        summary: it.summary,
-        explain: it.explain,
-    });
-    let mut pages: Vec<Page> = checks
-        .chain(dangers)
-        .chain(OTHERS.iter().copied())
-        .collect();
-    pages.sort_by_key(|it| it.code);
-    pages
-}
 
 /// Whether a code is one that is found in a tree without another one beside it; a misspelt one never is found, and is told.
 pub fn is_judged(code: &str) -> bool {

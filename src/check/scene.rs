@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::applications;
 use crate::compare::{Origin, Origins, environment};
 use crate::diag::{Source, Span};
 use crate::object::Object;
@@ -14,6 +16,8 @@ use crate::yaml::{FieldPath, Node, parse};
 pub(super) struct Scene<'a> {
     /// All of them, in the order of their folders.
     pub(super) objects: Vec<Placed<'a>>,
+    /// The AppProjects of all environments: one Argo CD may serve several.
+    pub(super) projects: Arc<BTreeSet<String>>,
 }
 
 /// An object and where it came from.
@@ -25,6 +29,11 @@ pub(super) struct Placed<'a> {
 }
 
 impl Placed<'_> {
+    /// Whether it stands for the environment itself, and came from no claim and no overlay.
+    pub(super) fn is_of_environment(&self) -> bool {
+        self.origin.is_none()
+    }
+
     /// The line that a person wrote.
     pub(super) fn place(&self, field: &FieldPath) -> Option<Span> {
         let (origin, id) = (self.origin?, self.object.id());
@@ -71,6 +80,12 @@ pub(super) fn scenes<'a>(tree: &Tree, origins: &'a Origins) -> BTreeMap<String, 
         if let Some(scene) = scene {
             scene.objects.extend(told(path, bytes, &folder, origins));
         }
+    }
+    let projects = scenes.values().flat_map(applications::projects);
+    let projects: BTreeSet<String> = projects.map(|it| it.name().to_string()).collect();
+    let projects = Arc::new(projects);
+    for scene in scenes.values_mut() {
+        scene.projects = projects.clone();
     }
     scenes
 }

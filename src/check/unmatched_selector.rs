@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::missing_reference::is_custom;
 use super::pods::pods;
 use super::scene::Scene;
 use super::{Check, Faults};
@@ -30,7 +31,7 @@ fn judge(scene: &Scene<'_>, faults: &mut Faults) {
         .flat_map(|it| pods(it).into_iter().map(|pod| (it.namespace(), pod.labels)))
         .collect();
     let custom: BTreeSet<&str> = objects()
-        .filter(|it| it.gvk().group.contains('.'))
+        .filter(|it| is_custom(it))
         .map(Object::name)
         .collect();
     for placed in &scene.objects {

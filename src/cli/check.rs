@@ -39,8 +39,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if found.has_errors() {
         return Ok(session.report(&found));
     }
-    found.extend(check::check(&compiled.tree, &compiled.origins));
-    found = allowed(found, &session, &compiled);
+    found = judged(&compiled, &session.files);
     if arguments.twice {
         let again = compile(&Folder::open(&session.root)?, &options);
         found.extend(check::twice(&compiled.tree, &again.tree, &compiled.origins));
@@ -79,18 +78,43 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     })
 }
 
-/// What was found, without what the inputs allow. Of a part of the workspace, nobody can say what is of no use.
-fn allowed(found: Diagnostics, session: &Session<'_>, compiled: &Compiled) -> Diagnostics {
+/// What was found on the way to a tree and in it, without what the inputs allow.
+pub(super) fn judged(compiled: &Compiled, files: &dyn Files) -> Diagnostics {
+    let mut found = compiled.diagnostics.clone();
+    if found.has_errors() {
+        return found;
+    }
+    found.extend(check::check(&compiled.tree, &compiled.origins));
+    // Of a part of the workspace, nobody can say which comments are of no use.
+    let is_whole = compiled.scope.is_whole();
+    allowed(found, compiled, files, &|code| {
+        is_whole && check::is_judged(code)
+    })
+}
+
+/// What was found on the way to a tree, without what the inputs allow. Without a tree, nothing can be allowed.
+pub(super) fn told(compiled: &Compiled, files: &dyn Files) -> Diagnostics {
+    let found = compiled.diagnostics.clone();
+    match found.is_empty() || found.has_errors() {
+        true => found,
+        false => allowed(found, compiled, files, &|_| false),
+    }
+}
+
+fn allowed(
+    found: Diagnostics,
+    compiled: &Compiled,
+    files: &dyn Files,
+    is_judged: &dyn Fn(&str) -> bool,
+) -> Diagnostics {
     let paths = compiled.read_set.files.iter();
     let is_input = |it: &&TreePath| matches!(it.parts().next(), Some("environments" | "overlays"));
     let sources = paths.filter(is_input).filter_map(|path| {
-        let bytes = session.files.read(path).ok()?;
+        let bytes = files.read(path).ok()?;
         Some(Source::new(
             path.clone(),
             String::from_utf8(bytes.to_vec()).ok()?,
         ))
     });
-    let is_whole = compiled.scope.is_whole();
-    let is_judged = |code: &str| is_whole && check::is_judged(code);
-    check::allow(found, &sources.collect::<Vec<_>>(), &is_judged)
+    check::allow(found, &sources.collect::<Vec<_>>(), is_judged)
 }

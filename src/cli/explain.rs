@@ -57,7 +57,10 @@ fn manual(page: Page, columns: usize) -> String {
     let mut text = format!("{severity}[{}]: {}\n", page.code, page.summary);
     for paragraph in page.explain.split("\n\n") {
         text.push('\n');
-        text.push_str(&wrapped(paragraph, columns));
+        match paragraph.starts_with("    ") {
+            true => text.push_str(&format!("{}\n", paragraph.trim_end())),
+            false => text.push_str(&wrapped(paragraph, columns)),
+        }
     }
     text
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
+use super::check::told;
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use crate::disk::{Lock, apply, read_output};
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             ..Options::default()
         },
     );
-    let found = session.report(&compiled.diagnostics);
+    let found = session.report(&told(&compiled, &session.files));
     let Some(output_path) = compiled.output.clone().filter(|_| found == Outcome::Clean) else {
         return Ok(Outcome::Findings);
     };

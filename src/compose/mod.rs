@@ -5,6 +5,7 @@
 //! outside itself.
 
 mod cluster;
+mod crds;
 mod flat;
 mod folder;
 mod interface;
@@ -22,6 +23,7 @@ mod sets;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::chart::Charts;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics, Span, each};
 use crate::load::{Engine, Environment, Layout, Scope, Workspace};
@@ -165,6 +167,8 @@ pub struct Input<'a> {
     pub environments: Vec<Delivered<'a>>,
     /// Whether these are all environments of the workspace.
     pub is_whole: bool,
+    /// The charts of the workspace.
+    pub charts: &'a Charts<'a>,
 }
 
 /// Composes the tree. `files` is where `overlays/` is read from.
@@ -214,7 +218,8 @@ pub fn compose(
             let overlays = [(&base_overlay, of_base), (&own_overlay, Unmatched::Refused)];
             let environment = with_shared(environment, workspace, diagnostics);
             let (laid, unmatched) = overlay::lay(files, environment, &overlays, diagnostics);
-            let composition = compose_environment(workspace, &laid, &bases, diagnostics);
+            let composition =
+                compose_environment(workspace, &laid, &bases, input.charts, diagnostics);
             let kept = is_judge.then_some(unmatched);
             (laid.environment, composition, kept)
         },
@@ -295,6 +300,7 @@ fn compose_environment(
     workspace: &Workspace,
     laid: &Laid<'_>,
     bases: &[Laid<'_>],
+    charts: &Charts<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Composition {
     let mut composition = Composition::default();
@@ -331,6 +337,7 @@ fn compose_environment(
         composition.interfaces = interface::all(&laid.environment.name, &laid.deliveries);
         return composition;
     }
+    crds::check(laid, charts, diagnostics);
     let order = order::order(laid.environment, &laid.deliveries, diagnostics);
     cluster::write(&mut composition, workspace, laid, &order, diagnostics);
     composition

@@ -16,7 +16,7 @@ mod values;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::chart::Charts;
+use crate::chart::{Charts, Request};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Engine, Environment, Group, Workspace};
 use crate::object::Object;
@@ -54,6 +54,8 @@ pub struct Delivery {
     pub namespaces: BTreeSet<String>,
     /// The folder that its files go to as they are, where that is not a folder of the claim's own.
     pub place: Option<TreePath>,
+    /// The charts that it installs.
+    pub charts: Vec<Request>,
     /// CRDs that it brings.
     pub provides: BTreeSet<String>,
     /// CRDs that it needs.
@@ -89,6 +91,7 @@ impl Delivery {
             roots: Vec::new(),
             namespaces: BTreeSet::new(),
             place: None,
+            charts: Vec::new(),
             provides: BTreeSet::new(),
             requires: BTreeSet::new(),
             depends_on: BTreeSet::new(),
@@ -122,6 +125,7 @@ pub fn lower(
             lowered.files.push(file.clone());
             continue;
         }
+        lowered.charts.extend(pin::request(&file.node));
         let node = pin::pinned(&file.node, charts, diagnostics);
         let Some(intent) = diagnostics.keep(Intent::new(&node)) else {
             continue;
@@ -155,6 +159,7 @@ pub fn lower(
         files: lowered.files.into_iter().map(delivered).collect(),
         releases: lowered.releases.into_iter().map(delivered).collect(),
         first: lowered.first.into_iter().map(Object::new).collect(),
+        charts: lowered.charts,
         services: lowered.services,
         roots: lowered.roots,
         namespaces: lowered.namespaces,
@@ -172,6 +177,7 @@ struct Lowered {
     files: Vec<File>,
     releases: Vec<File>,
     first: Vec<Node>,
+    charts: Vec<Request>,
     services: Vec<Service>,
     roots: Vec<Root>,
     namespaces: BTreeSet<String>,

@@ -16,8 +16,10 @@ pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagn
     let Some(chart) = pinned.at_keys_mut(&["spec", "chart"]) else {
         return pinned;
     };
+    let Some(request) = request(intent) else {
+        return pinned;
+    };
     let place = place(intent, chart.get("version").unwrap_or(chart).span());
-    let request = request(intent, chart, &place);
     let version = match version(&request, charts) {
         Ok(version) => version,
         Err(fault) => {
@@ -40,15 +42,17 @@ fn place(intent: &Node, version: &Span) -> Span {
     }
 }
 
-fn request(intent: &Node, chart: &Node, place: &Span) -> Request {
+/// The chart that an intent asks for, if it asks for one.
+pub(super) fn request(intent: &Node) -> Option<Request> {
+    let chart = intent.at_keys(&["spec", "chart"])?;
     let text = |key: &str| chart.get(key).and_then(Node::as_str).unwrap_or("");
     let insecure = intent.at_keys(&["spec", "insecure"]);
-    Request {
+    Some(Request {
         digest: Some(text("digest").to_string()).filter(|it| !it.is_empty()),
         plain: insecure.and_then(Node::as_bool) == Some(true),
-        span: Some(place.clone()),
+        span: Some(place(intent, chart.get("version").unwrap_or(chart).span())),
         ..Request::new(text("repository"), text("name"), Some(text("version")))
-    }
+    })
 }
 
 /// The version to write in place of the one that is asked for; `None` where that one says it all.

@@ -1,6 +1,6 @@
 //! Keys that stand twice in one map: kustomize takes one of them in some files. So does the engine, and warns of it.
 
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::yaml::{Mapping, Node, View};
 
 /// Which of several entries counts.
@@ -21,6 +21,44 @@ pub(super) fn warnings(duplicates: Diagnostics, keep: Keep) -> impl Iterator<Ite
         help: vec![format!("kustomize takes the {taken} one")],
         ..it
     })
+}
+
+/// A map of a patch in which a key stands twice, and what the reader says of that.
+pub(super) struct Doubled {
+    map: Span,
+    fault: Diagnostic,
+}
+
+/// All such maps of a document.
+pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<Doubled>) {
+    for item in node.as_sequence().unwrap_or_default() {
+        doubled(item, duplicates, found);
+    }
+    for entry in node.as_mapping().into_iter().flatten() {
+        let is_told = |it: &&Diagnostic| it.span.as_ref() == Some(entry.key.span());
+        found.extend(duplicates.iter().find(is_told).map(|fault| Doubled {
+            map: node.span().clone(),
+            fault: fault.clone(),
+        }));
+        doubled(&entry.value, duplicates, found);
+    }
+}
+
+/// What kustomize refuses of a patched object: a merge passes over the second of two equal keys, but a map that is new to the object
+/// is put there as it stands, and can't be read any more.
+pub(super) fn refused(object: &Node, doubled: &[Doubled]) -> Option<Diagnostic> {
+    if doubled.is_empty() {
+        return None;
+    }
+    if object.as_mapping().is_some()
+        && let Some(found) = doubled.iter().find(|it| it.map == *object.span())
+    {
+        return Some(found.fault.clone());
+    }
+    let items = object.as_sequence().unwrap_or_default().iter();
+    let values = object.as_mapping().into_iter().flatten();
+    let below = items.chain(values.map(|it| &it.value));
+    below.into_iter().find_map(|it| refused(it, doubled))
 }
 
 /// The value with one entry for each key.

@@ -3,12 +3,13 @@
 use regex::Regex;
 
 use crate::diag::Diagnostic;
-use crate::object::Gvk;
+use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 use crate::yaml::{Mapping, Node};
 
 use super::kustomization::text;
 use super::resource::Resource;
+use super::resources::Resources;
 
 /// Selects resources. Patterns are regular expressions that must match all of a text; an empty one matches everything.
 pub(super) struct Selector {
@@ -19,6 +20,26 @@ pub(super) struct Selector {
     namespace: Pattern,
     labels: Vec<Requirement>,
     annotations: Vec<Requirement>,
+}
+
+/// Offers, for a name, kind or namespace that no resource has, the nearest that one has.
+pub(super) fn did_you_mean(fault: Diagnostic, wish: &Node, resources: &Resources) -> Diagnostic {
+    let field = |field: &'static str, of: fn(&Object) -> &str| {
+        (field, resources.iter().map(move |it| of(&it.object)))
+    };
+    let fields = [
+        field("kind", Object::kind),
+        field("name", Object::name),
+        field("namespace", Object::namespace),
+    ];
+    fields.into_iter().fold(fault, |fault, (field, known)| {
+        let wanted = text(wish, field);
+        let mut named = known.clone();
+        match wanted.is_empty() || named.any(|it| it == wanted) {
+            true => fault,
+            false => fault.did_you_mean(wanted, known),
+        }
+    })
 }
 
 enum Pattern {

@@ -36,7 +36,8 @@ pub fn changes_json(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) 
             format!("{{\"environment\": {name}, \"before\": {before}, \"after\": {after}}}")
         })
     });
-    let notes: Vec<String> = comparison.notes.iter().map(note).collect();
+    let notes = comparison.notes.iter().map(|it| note(it, view));
+    let notes: Vec<String> = notes.collect();
     format!(
         "{{\"schema\": 1, \"before\": {}, \"after\": {}, \"claims\": {}, \"groups\": {}, \"dangers\": {}, \"disclaimer\": {}, \"clusters\": {}, \"notes\": {}}}\n",
         quoted(sides[0]),
@@ -302,7 +303,9 @@ fn scalar(node: &Node, text: &str) -> String {
     number.unwrap_or_else(|| quoted(text))
 }
 
-fn note(it: &Diagnostic) -> String {
+fn note(it: &Diagnostic, view: &View<'_>) -> String {
     let (code, message) = (quoted(it.code), quoted(&it.message));
-    format!("{{\"code\": {code}, \"message\": {message}}}")
+    let place = it.span.as_ref().map(|it| place(it, view));
+    let place = place.unwrap_or_default();
+    format!("{{\"code\": {code}, \"message\": {message}{place}}}")
 }

@@ -15,7 +15,7 @@ use crate::diff::ChangeKind;
 use super::View;
 use super::summary::counted;
 use super::words::{
-    Heading, Mark, clipped, count, headings, place, printable, rows, shorten, sign, titles,
+    Heading, Mark, clipped, count, headings, noted, place, printable, rows, shorten, sign, titles,
 };
 
 /// What the report is told about where it is read.
@@ -66,7 +66,7 @@ pub fn markdown(
     );
     page.table(&sections, &findings, view);
     page.findings(&findings, view);
-    page.notes(comparison);
+    page.notes(comparison, view);
     for section in &sections {
         page.section(section, view);
     }
@@ -134,10 +134,13 @@ impl Page {
         }
     }
 
-    fn notes(&mut self, comparison: &Comparison) {
+    fn notes(&mut self, comparison: &Comparison, view: &View<'_>) {
         let notes: Vec<_> = comparison.notes.iter().collect();
         for (at, note) in notes.iter().enumerate() {
-            let line = format!("\n> ⚠️ {}\n", sentence(&text(&clipped(&note.message, 400))));
+            let line = format!(
+                "\n> ⚠️ {}\n",
+                sentence(&text(&clipped(&noted(note, view), 400)))
+            );
             if self.text.len() + line.len() > self.bytes_max / 2 || !self.push(&line, 0) {
                 let more = notes.len() - at;
                 self.push(&format!("\n> ⚠️ {}\n", counted(more, "more note")), 0);

@@ -125,6 +125,14 @@ pub(super) fn place(span: &crate::diag::Span, view: &View<'_>) -> String {
     format!("{}:{}", (view.display)(span.path()), span.position().line)
 }
 
+/// Why something is not compared, with the place where it is known: the file's own text may be secret.
+pub(super) fn noted(note: &crate::diag::Diagnostic, view: &View<'_>) -> String {
+    match &note.span {
+        Some(span) => format!("{} ({})", note.message, place(span, view)),
+        None => note.message.clone(),
+    }
+}
+
 /// `ClickHouseKubernetes/orders, environments/base/orders.yaml:4, owned by @data`
 pub(super) fn heading_line(heading: &Heading) -> String {
     let mut parts = vec![heading.title.clone()];

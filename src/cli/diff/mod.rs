@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use self::sides::{Opened, compare_rendered, open};
+use self::sides::{Opened, compare_rendered, compare_written, open};
 use super::{Global, Outcome, output, session};
 use crate::compare::{self, Comparison, compare};
 use crate::diff::Salt;
@@ -16,6 +16,7 @@ use crate::report::{
 };
 use crate::tree::TreePath;
 
+mod partly;
 mod sides;
 
 #[derive(Debug, Args)]
@@ -61,14 +62,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let is_workspace = sides.iter().any(Opened::is_workspace);
     let comparison = match (is_workspace, arguments.committed) {
         (true, false) => compare_rendered(&sides, global)?,
-        (true, true) => {
-            let [before, after] = &sides;
-            let (old, new) = rayon::join(
-                || before.written(after, global),
-                || after.written(before, global),
-            );
-            compare(&old.side(), &new.side(), &environment, &salt())
-        }
+        (true, true) => compare_written(&sides, global),
         (false, _) => {
             let folder = |part: &TreePath| match part.as_str() {
                 "" => Some(".".to_string()),

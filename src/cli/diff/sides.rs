@@ -11,9 +11,11 @@ use anyhow::{Context, Result, bail};
 
 use super::super::session::{self, WORKSPACE};
 use super::super::{Global, cache, output};
+use super::partly::partly;
 use super::{environment, salt};
 use crate::affected::affected as find_affected;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
+use crate::diag::Diagnostics;
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use crate::load::{self, Workspace};
 use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
@@ -79,7 +81,7 @@ impl Opened {
     }
 
     /// The output folder as it is written. Which claims it came from, the claims of the same side say, if they render.
-    pub(super) fn written(&self, other: &Opened, global: &Global) -> Opened {
+    fn written(&self, other: &Opened, global: &Global) -> Opened {
         let origins = self.render(global).map(|it| self.owned(it.origins));
         Opened {
             origins: origins.map(Arc::new),
@@ -145,6 +147,21 @@ impl Opened {
     }
 }
 
+/// Compares two trees as they are written. Only where they differ, the claims are asked for their lines and owners.
+pub(super) fn compare_written([before, after]: &[Opened; 2], global: &Global) -> Comparison {
+    let compare =
+        |[old, new]: [Opened; 2]| compare(&old.side(), &new.side(), &environment, &salt());
+    let comparison = compare([before.output(after), after.output(before)]);
+    if comparison.environments.is_empty() {
+        return comparison;
+    }
+    let sides = rayon::join(
+        || before.written(after, global),
+        || after.written(before, global),
+    );
+    compare(sides.into())
+}
+
 /// Compares what two workspaces render to. Of two states of one repository only that is rendered which the change touches.
 pub(super) fn compare_rendered(
     [before, after]: &[Opened; 2],
@@ -152,15 +169,45 @@ pub(super) fn compare_rendered(
 ) -> Result<Comparison> {
     let is_known = before.is_workspace() && after.is_workspace();
     let since = after.since.as_ref().filter(|_| is_known);
-    let (old, new) = match since.map(|it| it(&inputs(before))).transpose()? {
-        None => rayon::join(|| before.render(global), || after.render(global)),
+    let (scope, [old, new]) = match since.map(|it| it(&inputs(before))).transpose()? {
+        None => {
+            let sides = rayon::join(|| before.render(global), || after.render(global));
+            (Scope::default(), sides.into())
+        }
         Some(changes) => match affected(before, after, &changes, global) {
-            Some([old, new]) => (old, new),
+            Some(rendered) => rendered,
             None => return Ok(Comparison::default()),
         },
     };
+    let fails = |it: &Option<Compiled>| it.as_ref().is_some_and(|it| it.diagnostics.has_errors());
+    let has_failed = [&old, &new].into_iter().any(fails);
+    let part = match has_failed && is_known {
+        true => rendered_partly([before, after], scope, global),
+        false => None,
+    };
+    let (old, new, notes) = match part {
+        Some(([old, new], notes)) => (Some(old), Some(new), notes),
+        None => (old, new, Diagnostics::default()),
+    };
     let (old, new) = (before.rendered(old, global)?, after.rendered(new, global)?);
-    Ok(compare(&old.side(), &new.side(), &environment, &salt()))
+    let mut comparison = compare(&old.side(), &new.side(), &environment, &salt());
+    comparison.notes.extend(notes);
+    Ok(comparison)
+}
+
+/// What renders on both sides of what does not as a whole.
+fn rendered_partly(
+    [before, after]: [&Opened; 2],
+    scope: Scope,
+    global: &Global,
+) -> Option<([Compiled; 2], Diagnostics)> {
+    let [old, new] = [before, after].map(|it| Below::new(&*it.files, it.root.clone()));
+    let options = Options {
+        scope,
+        cache: cache::open(global),
+        without_proof: true,
+    };
+    partly([&old, &new], [&before.name, &after.name], &options)
 }
 
 /// The folders in which a link to a file may stand that is read by another path.
@@ -178,7 +225,7 @@ fn affected(
     after: &Opened,
     changes: &Changes,
     global: &Global,
-) -> Option<[Option<Compiled>; 2]> {
+) -> Option<(Scope, [Option<Compiled>; 2])> {
     let [old, new] = [before, after].map(|it| Below::new(&*it.files, it.root.clone()));
     let options = |scope: Scope| Options {
         scope,
@@ -190,9 +237,9 @@ fn affected(
     let mut found = find_affected([&old, &new], &changes, &reads);
     found.add_exceptions(&load::environments(&new));
     let scope = found.scope()?;
-    let compiled = compile_both([&old, &new], &options(scope));
+    let compiled = compile_both([&old, &new], &options(scope.clone()));
     // Nothing of what is touched is there on one side: that side renders to nothing of it.
-    Some(compiled.map(|it| Some(it.unwrap_or_default())))
+    Some((scope, compiled.map(|it| Some(it.unwrap_or_default()))))
 }
 
 /// The two sides that the arguments name.

@@ -1,6 +1,7 @@
 //! `pleach hook`: the index is checked before it is committed.
 
 mod install;
+mod judge;
 mod run;
 mod stage;
 
@@ -17,7 +18,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say whether the tree in the index is what the claims in the index render to, as far as the commit touches either
+    /// Say whether the tree in the index is what the claims in the index render to, and what the checks find, as far as the commit
+    /// touches either
     Run(run::Arguments),
     /// Let Git run the hook before each commit
     Install(install::Arguments),

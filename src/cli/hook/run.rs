@@ -6,8 +6,10 @@
 use anyhow::Result;
 use clap::Args;
 
+use super::judge::judge;
 use super::stage::stage;
 use crate::affected::{Affected, affected};
+use crate::cli::check::told;
 use crate::cli::session::{Session, WORKSPACE};
 use crate::cli::{Global, Outcome, cache, output};
 use crate::disk::{Repository, Revision};
@@ -41,12 +43,21 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let Some(compiled) = touched([&before, &after], &changes, global) else {
         return Ok(clean("nothing that is staged is rendered"));
     };
-    let found = session.report(&compiled.diagnostics);
-    let Some(output_path) = compiled.output.clone().filter(|_| found == Outcome::Clean) else {
+    let mut found = told(&compiled, &after);
+    let is_rendered = !found.has_errors();
+    if is_rendered {
+        found.extend(judge([&before, &after], &compiled, global));
+    }
+    let brought = session.report(&found);
+    let Some(output_path) = compiled.output.clone().filter(|_| is_rendered) else {
         return Ok(Outcome::Findings);
     };
     let standing = standing(&after, &output_path, &compiled)?;
     let plan = plan(&compiled.tree, &standing, false);
+    if plan.is_clean() && brought == Outcome::Findings {
+        output::error("what is staged has faults that HEAD does not have");
+        return Ok(Outcome::Findings);
+    }
     if plan.is_clean() {
         return Ok(clean(&checked(&compiled.scope, compiled.tree.len())));
     }
@@ -57,10 +68,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     stage(&repository, &plan, &root.join(&output_path), &index)?;
     let (written, removed) = (plan.written(), plan.removed());
-    Ok(clean(&format!(
+    clean(&format!(
         "{} written and {removed} removed, in the index and the work tree",
         files(written)
-    )))
+    ));
+    Ok(brought)
 }
 
 fn clean(told: &str) -> Outcome {

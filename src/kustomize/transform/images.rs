@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use regex::Regex;
 
-use crate::diag::{Diagnostic, parallel};
+use crate::diag::{Diagnostic, nearest, parallel};
 use crate::yaml::{Node, View};
 
 use super::super::config::specs_of;
@@ -37,6 +37,7 @@ fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Dia
     }
     let specs = &stage.config.images;
     let mut places = Places::of(resources, specs)?;
+    let mut known = None;
     for entry in entries {
         let image = Image::read(entry);
         let mut matched = false;
@@ -51,14 +52,36 @@ fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Dia
         if !matched {
             let message = format!("no container uses the image `{}`", text(entry, "name"));
             let at = entry.get("name").unwrap_or(entry);
-            stage
-                .context
-                .diagnostics
-                .push(Diagnostic::warning("unmatched-image", message).at(at));
+            let warning = Diagnostic::warning("unmatched-image", message).at(at);
+            let used = known.get_or_insert_with(|| used(resources, specs));
+            let help = meant(text(entry, "name"), used).map(|it| format!("did you mean `{it}`?"));
+            let help = help.into_iter().collect();
+            let warning = Diagnostic { help, ..warning };
+            stage.context.diagnostics.push(warning);
         }
         stage.done(TRANSFORM.plugin, resources);
     }
     Ok(())
+}
+
+/// The names of the images that are used.
+fn used(resources: &mut Resources, specs: &[FieldSpec]) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for resource in resources.list_mut() {
+        // What is no image was told before.
+        let _ = each(resource, specs, &mut |field| {
+            used.insert(split(field.as_str().unwrap_or("")).0.to_string());
+            Ok(())
+        });
+    }
+    used
+}
+
+/// The nearest image that is used, or the one that has the same last part: a registry is easily forgotten.
+fn meant<'a>(wrong: &str, used: &'a BTreeSet<String>) -> Option<&'a str> {
+    let last = |name: &str| name.rsplit('/').next().map(str::to_string);
+    let mut known = used.iter().map(String::as_str);
+    nearest(wrong, known.clone()).or_else(|| known.find(|it| last(it) == last(wrong)))
 }
 
 /// Which resources have which images, so that each image is looked for only where it can be.

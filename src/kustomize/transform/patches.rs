@@ -9,14 +9,14 @@ use crate::diag::{Diagnostic, Source};
 use crate::patch::{self, Applied};
 use crate::yaml::{Node, Style, Tag, View, parse_with_duplicates};
 
-use super::super::duplicates::{self, Keep, one_of_each};
+use super::super::duplicates::{self, Doubled, Keep, one_of_each, refused};
 use super::super::hash::remember;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
 use super::super::load::{resources_in, resources_of};
 use super::super::openapi::Needed;
 use super::super::resource::{Resource, set_field};
 use super::super::resources::{AnyId, Resources, id_of};
-use super::super::selector::Selector;
+use super::super::selector::{Selector, did_you_mean};
 use super::super::shape::{Shape, TEXTS};
 use super::{Stage, Transform};
 
@@ -97,7 +97,7 @@ pub(super) const JSON_6902: Transform = Transform {
 
 /// A patch that was read.
 enum Patch {
-    Strategic(Vec<Resource>),
+    Strategic(Vec<Resource>, Vec<Doubled>),
     Json(Node),
 }
 
@@ -125,7 +125,7 @@ fn apply_entry(
         kind: allowed("allowKindChange"),
     };
     match (read(stage, &source, entry)?, entry.get("target")) {
-        (Patch::Strategic(patches), None) => {
+        (Patch::Strategic(patches, doubled), None) => {
             for patch in &patches {
                 warn_of_directives(stage, patch.node());
                 let marked = allow.any().then(|| with_strings(patch, &["annotations"]));
@@ -133,18 +133,29 @@ fn apply_entry(
                 let Some(at) = places.find(patch, entry, stage, resources)? else {
                     continue;
                 };
+<<<<<<< HEAD
                 places.outdate(merge(stage, at, patch, allow, false, resources)?);
+=======
+                merge(stage, at, patch, allow, false, resources)?;
+                check_doubled(stage, resources.get(at), &doubled, entry)?;
+                places.outdate(allow.any());
+>>>>>>> refs/heads/rest
             }
             Ok(())
         }
-        (Patch::Strategic(patches), Some(target)) => {
+        (Patch::Strategic(patches, doubled), Some(target)) => {
             let Some(patch) = only(&patches, entry)? else {
                 return Ok(());
             };
             warn_of_directives(stage, patch.node());
             let patch = with_strings(patch, METADATA);
             for at in places.selected(stage, target, resources)? {
+<<<<<<< HEAD
                 places.outdate(merge(stage, at, &patch, allow, true, resources)?);
+=======
+                merge(stage, at, &patch, allow, true, resources)?;
+                check_doubled(stage, resources.get(at), &doubled, entry)?;
+>>>>>>> refs/heads/rest
             }
             if allow.any() {
                 resources.check_unique(&stage.context.schemas)?;
@@ -167,6 +178,23 @@ fn apply_entry(
             Ok(())
         }
     }
+}
+
+/// Refuses a key that stands twice in a map that the patch brought, in place of the warning of it.
+fn check_doubled(
+    stage: &mut Stage<'_, '_>,
+    resource: Option<&Resource>,
+    doubled: &[Doubled],
+    entry: &Node,
+) -> Result<(), Diagnostic> {
+    let Some(fault) = resource.and_then(|it| refused(it.node(), doubled)) else {
+        return Ok(());
+    };
+    let told = std::mem::take(&mut stage.context.diagnostics).into_iter();
+    stage.context.diagnostics = told
+        .filter(|it| it.code != fault.code || it.span != fault.span)
+        .collect();
+    Err(fault.related(entry.span(), "the patch is named here"))
 }
 
 /// The one patch that an entry with a target may hold.
@@ -301,6 +329,12 @@ fn read(
     // A merge looks a key up and finds the first; a list goes through a map of Go, where the last one stays.
     let keep = if is_list { Keep::Last } else { Keep::First };
     let twice = !duplicates.is_empty();
+    let mut doubled = Vec::new();
+    if twice {
+        for document in &documents {
+            duplicates::doubled(document, &duplicates, &mut doubled);
+        }
+    }
     let warnings = duplicates::warnings(duplicates, keep);
     let warnings = warnings.map(|it| it.related(entry.span(), "the patch is named here"));
     stage.context.diagnostics.extend(warnings);
@@ -314,7 +348,7 @@ fn read(
         (false, false) => resources_of(source),
         (false, true) => resources_in(single.collect()),
     }
-    .map(Patch::Strategic)
+    .map(|patches| Patch::Strategic(patches, doubled))
     .map_err(|faults| first(faults, entry))
 }
 
@@ -535,15 +569,7 @@ impl Places {
         if found.is_empty() {
             let message = "the patch's target matches no resource";
             let warning = Diagnostic::warning("unmatched-patch", message).at(target);
-            let names = resources.iter().map(|it| it.object.name());
-            let warning = warning.did_you_mean(text(target, "name"), names);
-            let (kind, kinds) = (text(target, "kind"), || {
-                resources.iter().map(|it| it.object.kind())
-            });
-            let warning = match kinds().any(|it| it == kind) {
-                true => warning,
-                false => warning.did_you_mean(kind, kinds()),
-            };
+            let warning = did_you_mean(warning, target, resources);
             stage.context.diagnostics.push(warning);
         }
         Ok(found)

@@ -13,7 +13,7 @@ use super::super::kustomization::{REPLACEMENT, flag, list, text};
 use super::super::path::{self, Create};
 use super::super::resource::Resource;
 use super::super::resources::Resources;
-use super::super::selector::Selector;
+use super::super::selector::{Selector, did_you_mean};
 use super::super::shape::{Shape, read_lenient};
 use super::super::structured;
 use super::{Stage, Transform};
@@ -280,12 +280,11 @@ fn source_resource<'a>(
         .filter(wanted);
     match (found.next(), found.next()) {
         (Some(found), None) => Ok(found),
-        (None, _) => Err(Diagnostic::error(
-            "missing-replacement-source",
-            "the replacement's source selects nothing",
-        )
-        .at(source)
-        .did_you_mean(name, names.by_name.keys().map(|it| &**it))),
+        (None, _) => {
+            let message = "the replacement's source selects nothing";
+            let fault = Diagnostic::error("missing-replacement-source", message).at(source);
+            Err(did_you_mean(fault, source, resources))
+        }
         (Some((_, one)), Some((_, other))) => Err(Diagnostic::error(
             "ambiguous-replacement-source",
             "the replacement's source selects several resources",
@@ -351,7 +350,8 @@ fn fill(
             "unmatched-replacement",
             "the replacement's target selects no resource",
         );
-        stage.context.diagnostics.push(warning.at(select));
+        let warning = did_you_mean(warning.at(select), select, resources);
+        stage.context.diagnostics.push(warning);
     }
     Ok(renamed)
 }

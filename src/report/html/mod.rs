@@ -18,7 +18,7 @@ use crate::object::ObjectId;
 use super::View;
 use super::json::quoted;
 use super::summary::counted;
-use super::words::{self, Mark, count, headings, name, place, printable, sign};
+use super::words::{self, Mark, count, headings, name, noted, place, printable, sign};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -46,7 +46,7 @@ pub fn html(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> Strin
     head(comparison, sides, &findings, &mut page);
     bar(&findings, &mut page);
     page.push_str("<main id=\"main\">\n");
-    notes(comparison, &mut page);
+    notes(comparison, view, &mut page);
     matrix::write(comparison, &sections, view, &mut page);
     dangers(&findings, view, &mut page);
     cluster::write(comparison, &grave(&findings), &mut page);
@@ -111,13 +111,13 @@ fn bar(findings: &[FoundGroup<'_>], page: &mut String) {
     page.push_str("<button class=\"tool\" id=\"open\">Unfold all</button><button class=\"tool\" id=\"close\">Fold all</button><button class=\"tool keys\" id=\"keys\" aria-label=\"Keys\">?</button><div class=\"status\" id=\"status\" role=\"status\" hidden><span id=\"said\"></span><button id=\"clear\">show everything</button></div></div></div>\n");
 }
 
-fn notes(comparison: &Comparison, page: &mut String) {
+fn notes(comparison: &Comparison, view: &View<'_>, page: &mut String) {
     if comparison.notes.is_empty() {
         return;
     }
     page.push_str("<section><h2>Not compared</h2><div class=\"sheet\"><ul class=\"notes\">");
     for note in &comparison.notes {
-        let _ = write!(page, "<li>{}</li>", worded(&note.message));
+        let _ = write!(page, "<li>{}</li>", worded(&noted(note, view)));
     }
     page.push_str("</ul></div></section>\n");
 }

@@ -1,0 +1,70 @@
+//! What Argo CD's Applications say, those too that ApplicationSets make.
+
+use super::scene::{Placed, Scene};
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node};
+
+/// An Application.
+pub(super) struct Application<'a, 'b> {
+    pub(super) placed: &'a Placed<'b>,
+    pub(super) spec: &'a Node,
+    /// Where its spec stands in the object.
+    path: FieldPath,
+}
+
+/// All Applications of an environment.
+pub(super) fn applications<'a, 'b>(
+    scene: &'a Scene<'b>,
+) -> impl Iterator<Item = Application<'a, 'b>> {
+    scene.objects.iter().filter_map(|placed| {
+        let path = FieldPath::dotted(match placed.object.kind() {
+            "Application" => "spec",
+            "ApplicationSet" => "spec.template.spec",
+            _ => return None,
+        });
+        let spec = placed.object.node.at_path(&path)?;
+        is_of_argo(&placed.object).then_some(Application { placed, spec, path })
+    })
+}
+
+/// All AppProjects of an environment.
+pub(super) fn projects<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Object> {
+    let objects = scene.objects.iter().map(|it| &*it.object);
+    objects.filter(|it| it.kind() == "AppProject" && is_of_argo(it))
+}
+
+fn is_of_argo(object: &Object) -> bool {
+    &*object.gvk().group == "argoproj.io"
+}
+
+impl<'a> Application<'a, '_> {
+    /// A text of its spec, unless a generator fills it in.
+    pub(super) fn text(&self, keys: &[&str]) -> Option<&'a str> {
+        known(self.spec.at_keys(keys)?)
+    }
+
+    /// Where a field of its spec stands in the object.
+    pub(super) fn place(&self, field: &str) -> FieldPath {
+        let keys = field.split('.');
+        keys.fold(self.path.clone(), |path, key| match key.parse() {
+            Ok(index) => path.index(index),
+            Err(_) => path.key(key),
+        })
+    }
+
+    /// The addresses of its sources, and the fields that hold them.
+    pub(super) fn sources(&self) -> Vec<(&'a str, String)> {
+        let one = self.spec.get("source").map(|it| (it, "source".to_string()));
+        let many = self.spec.get("sources").and_then(Node::as_sequence);
+        let many = many.unwrap_or_default().iter().enumerate();
+        let many = many.map(|(index, it)| (it, format!("sources.{index}")));
+        let all = one.into_iter().chain(many);
+        all.filter_map(|(it, at)| Some((known(it.get("repoURL")?)?, format!("{at}.repoURL"))))
+            .collect()
+    }
+}
+
+/// A text that no generator fills in.
+fn known(node: &Node) -> Option<&str> {
+    node.as_str().filter(|it| !it.contains("{{"))
+}

@@ -1,0 +1,38 @@
+//! Sync waves that are no numbers.
+
+use super::scene::Scene;
+use super::{Check, Faults};
+use crate::diag::Severity;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const CHECK: Check = Check {
+    code: "bad-sync-wave",
+    severity: Severity::Warning,
+    summary: "a sync wave is no whole number",
+    explain: "\
+Argo CD applies objects in the order of the annotation `argocd.argoproj.io/sync-wave`. What is no whole number counts as none, \
+without a word: the object is in wave 0.
+
+Write the number as a text, as all annotations are: `argocd.argoproj.io/sync-wave: \"-1\"`.",
+    judge,
+};
+
+const WAVE: &str = "argocd.argoproj.io/sync-wave";
+
+fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+    for placed in &scene.objects {
+        let path = FieldPath::dotted("metadata.annotations").key(WAVE);
+        let wave = placed.object.node.at_path(&path).and_then(Node::as_str);
+        let Some(wave) = wave.filter(|it| it.parse::<i64>().is_err()) else {
+            continue;
+        };
+        let id = placed.object.id();
+        let message = format!("`{wave}` is no wave: Argo CD puts {id} into wave 0");
+        faults.push(
+            placed,
+            &path,
+            message,
+            "write a whole number, as a text: `\"1\"`",
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! Applications of a project that there is not.
+
+use super::applications::applications;
+use super::scene::Scene;
+use super::{Check, Faults};
+use crate::diag::{Severity, nearest};
+
+pub(super) const CHECK: Check = Check {
+    code: "missing-project",
+    severity: Severity::Warning,
+    summary: "an Application or ApplicationSet names an AppProject that there is not",
+    explain: "\
+Argo CD syncs no Application whose project is not there: it says `InvalidSpecError`, and nothing else happens.
+
+The AppProjects of all environments count, and `default`, which each Argo CD has. One that is made by other means is allowed where \
+it is named: `# pleach: allow[missing-project] made by Terraform`.",
+    judge,
+};
+
+fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+    // The root Application's project is the one that Argo CD was set up with.
+    let all = applications(scene).filter(|it| !it.placed.is_of_environment());
+    for application in all {
+        let Some(project) = application.text(&["project"]) else {
+            continue;
+        };
+        // Without a name it is in the default one.
+        if matches!(project, "" | "default") || scene.projects.contains(project) {
+            continue;
+        }
+        let id = application.placed.object.id();
+        let message = format!("{id} is of the AppProject `{project}`, which there is not");
+        let known = scene.projects.iter().map(String::as_str);
+        let help = match nearest(project, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "correct the name, or add the AppProject; where it is made by other means, say so: `# pleach: allow[missing-project] REASON`".to_string(),
+        };
+        let place = application.place("project");
+        faults.push(application.placed, &place, message, &help);
+    }
+}

@@ -1,0 +1,72 @@
+//! The manual pages of codes: those of checks and dangers stand with their rules, all others in files of text.
+
+use super::CHECKS;
+use crate::danger::DANGERS;
+use crate::diag::Severity;
+
+/// By what they are about. A page is `# code`, a line `severity: summary`, and paragraphs; what is indented is an example.
+const FILES: [&str; 7] = [
+    include_str!("pages/charts.md"),
+    include_str!("pages/kinds.md"),
+    include_str!("pages/kustomize.md"),
+    include_str!("pages/patches.md"),
+    include_str!("pages/text.md"),
+    include_str!("pages/tree.md"),
+    include_str!("pages/workspace.md"),
+];
+
+/// What a code means.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// The code.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is about, in one line.
+    pub summary: &'static str,
+    /// Why it is wrong and what to do: paragraphs, with empty lines between them.
+    pub explain: &'static str,
+}
+
+/// All manual pages, by code.
+pub fn pages() -> Vec<Page> {
+    let checks = CHECKS.iter().map(|it| Page {
+        code: it.code,
+        severity: it.severity,
+        summary: it.summary,
+        explain: it.explain,
+    });
+    let dangers = DANGERS.iter().map(|it| Page {
+        code: it.code,
+        severity: it.severity,
+        summary: it.summary,
+        explain: it.explain,
+    });
+    let written = FILES.into_iter().flat_map(written);
+    let mut pages: Vec<Page> = checks.chain(dangers).chain(written).collect();
+    pages.sort_by_key(|it| it.code);
+    pages
+}
+
+/// The pages of a file.
+fn written(text: &'static str) -> impl Iterator<Item = Page> {
+    let text = text.strip_prefix("# ").unwrap_or(text);
+    text.split("\n# ").filter_map(page)
+}
+
+fn page(text: &'static str) -> Option<Page> {
+    let (code, rest) = text.split_once('\n')?;
+    let (head, explain) = rest.split_once("\n\n")?;
+    let (severity, summary) = head.split_once(": ")?;
+    let severity = match severity {
+        "error" => Severity::Error,
+        "warning" => Severity::Warning,
+        _ => Severity::Note,
+    };
+    Some(Page {
+        code,
+        severity,
+        summary,
+        explain: explain.trim_end(),
+    })
+}

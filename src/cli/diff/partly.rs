@@ -1,0 +1,299 @@
+//! What renders on both sides of a comparison where one of them does not render as a whole: environment by environment, and
+//! within those that fail, claim by claim.
+
+use std::collections::BTreeSet;
+
+use crate::compare::Origin;
+use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
+use crate::load::{self, BASE, claim_files, environment_folder};
+use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::{Node, parse};
+use crate::{Compiled, Options, Scope, compile_sides, whole_where_mixed};
+
+/// The parts that render on both sides, and why the others are left out; `None` where nothing is left to compare.
+pub(super) fn partly(
+    sides: [&dyn Files; 2],
+    names: [&str; 2],
+    options: &Options,
+) -> Option<([Compiled; 2], Diagnostics)> {
+    let scope = &options.scope;
+    let all: BTreeSet<String> = sides.into_iter().flat_map(load::environments).collect();
+    let environments: BTreeSet<String> = match scope.is_whole() {
+        true => all.clone(),
+        false => scope.environments.iter().cloned().collect(),
+    };
+    let mut search = Search {
+        sides,
+        options,
+        kept: Vec::new(),
+        failed: Vec::new(),
+    };
+    for environment in &environments {
+        search.environment(environment);
+    }
+    // What the change does not touch is the same on both sides.
+    let is_all = scope.claims.is_empty() && environments.is_superset(&all);
+    let is_nothing = search.kept.is_empty() && is_all;
+    (!is_nothing).then(|| (search.merged(), search.notes(names)))
+}
+
+struct Search<'a> {
+    sides: [&'a dyn Files; 2],
+    options: &'a Options,
+    /// What rendered on both sides, part by part.
+    kept: Vec<[Option<Compiled>; 2]>,
+    /// What did not.
+    failed: Vec<Failure>,
+}
+
+/// Something that does not render.
+struct Failure {
+    /// The claim; `None` for an environment as a whole.
+    claim: Option<String>,
+    /// The sides on which it fails.
+    sides: [bool; 2],
+    /// The first fault, and how many more there are.
+    fault: Diagnostic,
+    more: usize,
+    environments: BTreeSet<String>,
+}
+
+/// A document of a claim.
+struct Document {
+    name: String,
+    span: Span,
+}
+
+/// The claims of an environment and of base on one side.
+#[derive(Default)]
+struct Stock {
+    documents: Vec<Document>,
+    /// Files that are no YAML, so that nobody knows what claims they hold.
+    unread: BTreeSet<TreePath>,
+}
+
+impl Search<'_> {
+    /// Keeps an environment as a whole, or the claims of it that render by themselves.
+    fn environment(&mut self, environment: &str) {
+        let is_mixed = self.is_mixed(environment);
+        let asked = self.options.scope.claims.get(environment);
+        let asked = asked.filter(|_| !is_mixed).cloned();
+        let whole = self.render(environment, asked.as_ref());
+        let Err(faults) = whole else {
+            return self.kept.extend(whole.ok());
+        };
+        if is_mixed {
+            return self.fail(None, &faults, environment);
+        }
+        let stock = self.sides.map(|it| stock(it, environment));
+        let unknown = unknown(&stock);
+        let is_asked = |it: &String| asked.as_ref().is_none_or(|asked| asked.contains(it));
+        let all = names(&stock).into_iter().filter(is_asked);
+        let (lost, rest): (BTreeSet<String>, BTreeSet<String>) =
+            all.partition(|it| unknown.contains(it));
+        let suspects = suspects(&stock, &faults);
+        let mut sound = &rest - &suspects;
+        if self.render(environment, Some(&sound)).is_err() {
+            sound.clear();
+        }
+        let mut failed = Vec::new();
+        for claim in &rest - &sound {
+            match self.render(environment, Some(&BTreeSet::from([claim.clone()]))) {
+                Ok(_) => drop(sound.insert(claim)),
+                Err(faults) => failed.push((claim, faults)),
+            }
+        }
+        match self.render(environment, Some(&sound)) {
+            Ok(rendered) if !sound.is_empty() => self.kept.push(rendered),
+            // Nothing is the matter with a claim by itself.
+            Err(_) => return self.fail(None, &faults, environment),
+            Ok(_) => {}
+        }
+        for (claim, faults) in failed {
+            self.fail(Some(claim), &faults, environment);
+        }
+        let [before, after] = &faults;
+        let faults = [of_unread(&stock[0], before), of_unread(&stock[1], after)];
+        for claim in lost {
+            self.fail(Some(claim), &faults, environment);
+        }
+    }
+
+    /// Whether an overlay or the claims themselves want all of an environment, so that a part of it comes to something else.
+    fn is_mixed(&self, environment: &str) -> bool {
+        let mut scope = Scope::of(&[environment.to_string()]);
+        let none = (environment.to_string(), BTreeSet::new());
+        scope.claims.extend([none]);
+        let mut sides = self.sides.iter();
+        sides.any(|side| scope != whole_where_mixed(*side, &scope))
+    }
+
+    /// Some claims of an environment, or all of it; the faults of both sides where one has any.
+    fn render(
+        &self,
+        environment: &str,
+        claims: Option<&BTreeSet<String>>,
+    ) -> Result<[Option<Compiled>; 2], [Diagnostics; 2]> {
+        let mut scope = Scope::of(&[environment.to_string()]);
+        let own = claims.map(|it| (environment.to_string(), it.clone()));
+        scope.claims.extend(own);
+        let compiled = compile_sides(self.sides, &scope, self.options);
+        let mut rendered = compiled.iter().flatten();
+        let is_sound = rendered.all(|it| !it.diagnostics.has_errors());
+        match is_sound {
+            true => Ok(compiled),
+            false => Err(compiled.map(|it| it.map(|it| it.diagnostics).unwrap_or_default())),
+        }
+    }
+
+    fn fail(&mut self, claim: Option<String>, faults: &[Diagnostics; 2], environment: &str) {
+        let errors = |side: &Diagnostics| -> Vec<Diagnostic> {
+            let errors = side.iter().filter(|it| it.severity == Severity::Error);
+            errors.cloned().collect()
+        };
+        let [before, after] = faults.each_ref().map(errors);
+        let sides = [!before.is_empty(), !after.is_empty()];
+        let mut told = if after.is_empty() { before } else { after }.into_iter();
+        let Some(fault) = told.next() else {
+            return;
+        };
+        let is_it = |it: &&mut Failure| it.claim == claim && it.sides == sides && it.fault == fault;
+        match self.failed.iter_mut().find(is_it) {
+            Some(known) => drop(known.environments.insert(environment.to_string())),
+            None => self.failed.push(Failure {
+                claim,
+                sides,
+                fault,
+                more: told.len(),
+                environments: BTreeSet::from([environment.to_string()]),
+            }),
+        }
+    }
+
+    /// All that is kept, in one.
+    fn merged(&self) -> [Compiled; 2] {
+        [0, 1].map(|side| {
+            let parts = self.kept.iter().filter_map(|it| it.get(side)?.as_ref());
+            let mut merged = Compiled::default();
+            let mut origins: Vec<(TreePath, Origin)> = Vec::new();
+            for part in parts {
+                merged.tree.overlay(&part.tree);
+                let own = part.origins.iter();
+                origins.extend(own.map(|it| (it.0.clone(), it.1.clone())));
+            }
+            merged.origins = origins.into_iter().collect();
+            merged
+        })
+    }
+
+    /// Why the rest is not compared.
+    fn notes(self, names: [&str; 2]) -> Diagnostics {
+        let note = |it: Failure| {
+            let environments: Vec<String> = it.environments.into_iter().collect();
+            let environments = environments.join(", ");
+            let (subject, rest) = match it.claim {
+                Some(claim) => (format!("claim `{claim}` in {environments} is"), "it"),
+                None if environments.contains(',') => {
+                    (format!("the environments {environments} are"), "they")
+                }
+                None => (format!("environment {environments} is"), "it"),
+            };
+            let side = match it.sides {
+                [true, true] => "either side",
+                [true, false] => names[0],
+                [false, _] => names[1],
+            };
+            let more = match it.more {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            let message = format!(
+                "{subject} not compared, since {rest} can't be rendered in {side}: {}{more}",
+                it.fault.message
+            );
+            Diagnostic {
+                message,
+                code: "not-compared",
+                severity: Severity::Warning,
+                ..it.fault
+            }
+        };
+        let mut notes: Diagnostics = self.failed.into_iter().map(note).collect();
+        notes.tidy();
+        notes
+    }
+}
+
+/// The claims that an environment may have, with those of base.
+fn stock(files: &dyn Files, environment: &str) -> Stock {
+    let mut stock = Stock::default();
+    for folder in [BASE, environment].map(|it| environment_folder(it).0) {
+        // Nothing is said of a folder that is not there.
+        if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
+            continue;
+        }
+        for path in claim_files(files, &folder, &mut Diagnostics::default()) {
+            match documents(files, &path) {
+                Some(found) => stock.documents.extend(found),
+                None => drop(stock.unread.insert(path)),
+            }
+        }
+    }
+    stock
+}
+
+/// The claims of a file; `None` where it is no YAML.
+fn documents(files: &dyn Files, path: &TreePath) -> Option<Vec<Document>> {
+    let bytes = files.read(path).ok()?;
+    let source = Source::new(path.clone(), str::from_utf8(&bytes).ok()?);
+    let documents = parse(&source).ok()?.into_iter().filter_map(|it| {
+        let name = it.at_keys(&["metadata", "name"]).and_then(Node::as_str);
+        Some(Document {
+            name: name?.to_string(),
+            span: it.span().clone(),
+        })
+    });
+    Some(documents.collect())
+}
+
+fn names(stock: &[Stock; 2]) -> BTreeSet<String> {
+    let documents = stock.iter().flat_map(|it| &it.documents);
+    documents.map(|it| it.name.clone()).collect()
+}
+
+/// The claims that a file may hold which is no YAML: those that it holds on the other side, and those that are missing here.
+fn unknown(stock: &[Stock; 2]) -> BTreeSet<String> {
+    let [before, after] = stock;
+    let of_one = |side: &Stock, other: &Stock| -> BTreeSet<String> {
+        let is_there = |name: &str| side.documents.iter().any(|it| it.name == name);
+        let others = other.documents.iter().filter(|it| {
+            side.unread.contains(it.span.path()) || !side.unread.is_empty() && !is_there(&it.name)
+        });
+        others.map(|it| it.name.clone()).collect()
+    };
+    &of_one(before, after) | &of_one(after, before)
+}
+
+/// The claims in whose documents the faults are.
+fn suspects(stock: &[Stock; 2], faults: &[Diagnostics; 2]) -> BTreeSet<String> {
+    let sides = stock.iter().zip(faults);
+    let suspects = sides.flat_map(|(stock, faults)| {
+        let places: Vec<&Span> = faults.iter().filter_map(|it| it.span.as_ref()).collect();
+        let is_at_fault = move |document: &&Document| {
+            let span = &document.span;
+            let mut places = places.iter().filter(|it| it.path() == span.path());
+            places.any(|it| (span.start..=span.end).contains(&it.start))
+        };
+        stock.documents.iter().filter(is_at_fault)
+    });
+    suspects.map(|it| it.name.clone()).collect()
+}
+
+/// The faults of the files that are no YAML.
+fn of_unread(stock: &Stock, faults: &Diagnostics) -> Diagnostics {
+    let is_it = |it: &&Diagnostic| {
+        let span = it.span.as_ref();
+        span.is_some_and(|span| stock.unread.contains(span.path()))
+    };
+    faults.iter().filter(is_it).cloned().collect()
+}

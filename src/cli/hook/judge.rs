@@ -1,0 +1,56 @@
+//! What is wrong with all that the touched environments apply, as far as HEAD does not have it already.
+//!
+//! A claim that goes may leave references in others that point at nothing, so an environment is judged as a whole.
+
+use std::collections::BTreeSet;
+
+use crate::cli::check::judged;
+use crate::cli::{Global, cache};
+use crate::diag::Diagnostics;
+use crate::load::{self, Scope};
+use crate::tree::Files;
+use crate::{Compiled, Options, compile};
+
+/// To render more environments as a whole takes longer than a commit may: `pleach check` judges all of them.
+const ENVIRONMENTS_MAX: usize = 4;
+
+/// What the commit brings along. `compiled` is what it touches, rendered from the index.
+pub(super) fn judge(
+    [before, after]: [&dyn Files; 2],
+    compiled: &Compiled,
+    global: &Global,
+) -> Diagnostics {
+    let names = &compiled.scope.environments;
+    let is_whole = compiled.scope.claims.is_empty();
+    if !is_whole && names.len() > ENVIRONMENTS_MAX {
+        return Diagnostics::default();
+    }
+    let render = |files: &dyn Files| {
+        let there = load::environments(files);
+        let mut scope = Scope::of(names);
+        scope.environments.retain(|it| there.contains(it));
+        let is_there = names.is_empty() || !scope.is_whole();
+        let options = Options {
+            scope,
+            cache: cache::open(global),
+            without_proof: true,
+        };
+        is_there.then(|| compile(files, &options))
+    };
+    let rendered = (!is_whole).then(|| render(after)).flatten();
+    let found = judged(rendered.as_ref().unwrap_or(compiled), after);
+    if found.is_empty() {
+        return found;
+    }
+    let known = render(before).map(|it| judged(&it, before));
+    let known: BTreeSet<_> = known
+        .iter()
+        .flatten()
+        .map(|it| (it.code, &it.message))
+        .collect();
+    let told: Vec<_> = compiled.diagnostics.iter().collect();
+    let is_new = |it: &&crate::diag::Diagnostic| {
+        !known.contains(&(it.code, &it.message)) && !told.contains(it)
+    };
+    found.iter().filter(is_new).cloned().collect()
+}

@@ -1,0 +1,144 @@
+//! Custom resources that the user's overlays add, and no CRD that they are of.
+//!
+//! Of claims their kinds say which CRDs they need; see [`order`](super::order). What brings CRDs that can't be known from here, such
+//! as a chart that was not pulled, may bring any.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Laid, overlay};
+use crate::chart::Charts;
+use crate::delivery::Delivery;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::load::Engine;
+use crate::object::{Gvk, Object};
+use crate::schema::Schemas;
+
+/// Warnings: `crd-not-provided`, one a kind.
+pub(super) fn check(laid: &Laid<'_>, charts: &Charts<'_>, diagnostics: &mut Diagnostics) {
+    let added = laid.deliveries.iter().find(|it| it.name == overlay::NAME);
+    let added = added.map(|it| &*it.files).unwrap_or_default();
+    let mut wanted: BTreeMap<(String, String), &Object> = BTreeMap::new();
+    for object in added.iter().map(|it| &it.object) {
+        let gvk = object.gvk();
+        if !is_of_cluster(&gvk, laid.environment.engine) {
+            let kind = (gvk.group.to_string(), gvk.kind.to_string());
+            wanted.entry(kind).or_insert(object);
+        }
+    }
+    let mut known = Known::default();
+    for delivery in &laid.deliveries {
+        known.add(delivery);
+    }
+    let others = laid.environment.provides.iter();
+    known
+        .names
+        .extend(others.filter_map(|it| it.as_str().map(str::to_string)));
+    wanted.retain(|kind, _| !known.has(kind));
+    if wanted.is_empty() {
+        return;
+    }
+    for delivery in &laid.deliveries {
+        known.add_charts(delivery, charts);
+    }
+    wanted.retain(|kind, _| !known.has(kind));
+    let name = &laid.environment.name;
+    for object in wanted.values() {
+        let message = format!(
+            "{} needs a CRD for `{}` of `{}`, which nothing in environment `{name}` provides",
+            object.id(),
+            object.kind(),
+            object.gvk().group
+        );
+        let fault = Diagnostic::warning("crd-not-provided", message).at(&object.node);
+        diagnostics.push(fault.help(HELP));
+    }
+}
+
+const HELP: &str = "add the operator's claim, or the CRD; or, where the cluster has it by other means, list it under `spec.provides` of environment.yaml";
+
+/// Whether a cluster has a kind by itself, or by its sync engine.
+fn is_of_cluster(gvk: &Gvk, engine: Engine) -> bool {
+    let is_of_engine = match engine {
+        Engine::Flux => gvk.group.ends_with(".toolkit.fluxcd.io"),
+        Engine::Argo => {
+            let kinds = ["Application", "ApplicationSet", "AppProject"];
+            &*gvk.group == "argoproj.io" && kinds.contains(&&*gvk.kind)
+        }
+    };
+    is_of_engine || Schemas::builtin().is_own_group(&gvk.group)
+}
+
+/// The CRDs of an environment.
+#[derive(Default)]
+struct Known {
+    /// Group and kind of those that stand as objects.
+    kinds: BTreeSet<(String, String)>,
+    /// `widgets.example.com`
+    names: BTreeSet<String>,
+    /// Groups of which there may be more.
+    open: BTreeSet<String>,
+    /// Whether there may be more of any.
+    is_open: bool,
+}
+
+impl Known {
+    fn add(&mut self, delivery: &Delivery) {
+        self.names.extend(delivery.provides.iter().cloned());
+        let own = delivery.files.iter().map(|it| &it.object);
+        for object in own
+            .clone()
+            .filter(|it| it.kind() == "CustomResourceDefinition")
+        {
+            let text = |keys: &[&str]| Some(object.node.at_keys(keys)?.as_str()?.to_string());
+            let (group, kind) = (text(&["spec", "group"]), text(&["spec", "names", "kind"]));
+            self.kinds.extend(group.zip(kind));
+        }
+        // What an overlay has the sync engine apply besides comes from anywhere.
+        self.is_open |= delivery.name == overlay::NAME && own.clone().any(brings_more);
+    }
+
+    /// What a delivery's charts and folders of other repositories bring; where that is not known, more of what it says it brings.
+    fn add_charts(&mut self, delivery: &Delivery, charts: &Charts<'_>) {
+        let mut is_unknown = !delivery.first.is_empty();
+        for chart in &delivery.charts {
+            match charts.crds(chart) {
+                Some(names) => self.names.extend(names.iter().cloned()),
+                None => is_unknown = true,
+            }
+        }
+        if !is_unknown {
+            return;
+        }
+        self.is_open |= delivery.provides.is_empty();
+        let groups = delivery.provides.iter().filter_map(|it| it.split_once('.'));
+        self.open.extend(groups.map(|it| it.1.to_string()));
+    }
+
+    fn has(&self, kind: &(String, String)) -> bool {
+        let is_it = |name: &String| {
+            let split = name.split_once('.');
+            split.is_some_and(|(plural, group)| group == kind.0 && is_plural(plural, &kind.1))
+        };
+        self.is_open
+            || self.open.contains(&kind.0)
+            || self.kinds.contains(kind)
+            || self.names.iter().any(is_it)
+    }
+}
+
+fn brings_more(object: &Object) -> bool {
+    let group = object.gvk().group;
+    match object.kind() {
+        "HelmRelease" | "Kustomization" | "ResourceSet" => group.ends_with(".fluxcd.io"),
+        "Application" | "ApplicationSet" => &*group == "argoproj.io",
+        "HelmChart" => &*group == "helm.cattle.io",
+        _ => false,
+    }
+}
+
+/// Whether a word is the plural of a kind, as far as a few letters tell: `policies` of `Policy`, `indices` of `Index`.
+fn is_plural(word: &str, kind: &str) -> bool {
+    let kind = kind.to_lowercase();
+    let stem = kind.get(..kind.len().saturating_sub(2)).unwrap_or(&kind);
+    word.starts_with(stem) && word.len() <= kind.len() + 3
+}

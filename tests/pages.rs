@@ -1,0 +1,81 @@
+//! The manual pages of codes: one for each that the program can tell, and none for another.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use pleach::check::pages;
+use regex::Regex;
+
+/// The longest line of an example, which is not wrapped.
+const EXAMPLE_MAX: usize = 100;
+
+/// The code of the program, its tests left out.
+fn sources(folder: &Path, texts: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, texts);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let (code, _) = text.split_once("#[cfg(test)]").unwrap_or((&text, ""));
+            texts.push(code.to_string());
+        }
+    }
+}
+
+/// The codes that the program names where it makes diagnostics.
+fn told() -> BTreeSet<String> {
+    let made = r#"(?:Diagnostic::(?:error|warning)|about|diagnostic)\(\s*"([a-z0-9-]+)""#;
+    let named = r#"\bcode: "([a-z0-9-]+)""#;
+    // Where a code is chosen first, together with its message.
+    let chosen = r#"\(\s*"([a-z0-9]+(?:-[a-z0-9]+)+)",\s*(?:"|format!)"#;
+    let [made, named, chosen] = [made, named, chosen].map(|it| Regex::new(it).unwrap());
+    let mut texts = Vec::new();
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut texts,
+    );
+    let mut codes = BTreeSet::new();
+    for text in &texts {
+        let chooses = text.contains("error(code") || text.contains("about(code");
+        let patterns = [Some(&made), Some(&named), chooses.then_some(&chosen)];
+        for pattern in patterns.into_iter().flatten() {
+            codes.extend(pattern.captures_iter(text).map(|it| it[1].to_string()));
+        }
+    }
+    codes
+}
+
+#[test]
+fn every_code_has_a_page_and_every_page_a_code() {
+    let told = told();
+    assert!(told.len() > 150, "the codes are not found any more");
+    let explained: BTreeSet<String> = pages().iter().map(|it| it.code.to_string()).collect();
+    let without: Vec<_> = told.difference(&explained).collect();
+    assert!(without.is_empty(), "no page for {without:?}");
+    let left: Vec<_> = explained.difference(&told).collect();
+    assert!(left.is_empty(), "a page for {left:?}, which nothing tells");
+}
+
+#[test]
+fn pages_are_plain_and_short() {
+    let mut codes = BTreeSet::new();
+    for page in pages() {
+        let (code, summary) = (page.code, page.summary);
+        assert!(codes.insert(code), "{code} stands twice");
+        assert!(
+            !summary.ends_with('.') && !summary.contains('\n') && summary.len() < 100,
+            "{code}: {summary}"
+        );
+        let paragraphs: Vec<&str> = page.explain.split("\n\n").collect();
+        let is_example = |it: &str| it.starts_with("    ");
+        for paragraph in paragraphs.iter().filter(|it| is_example(it)) {
+            let is_right = |it: &str| is_example(it) && it.chars().count() <= EXAMPLE_MAX;
+            assert!(paragraph.lines().all(is_right), "{code}: {paragraph}");
+        }
+        let words = paragraphs.iter().filter(|it| !is_example(it));
+        let is_sentence = |it: &&str| it.ends_with(['.', ':', '?']);
+        assert!(words.clone().all(is_sentence), "{code}: {}", page.explain);
+        assert!(!page.explain.is_empty(), "{code}");
+    }
+}
