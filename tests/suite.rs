@@ -34,6 +34,7 @@ mod matrix;
 mod mutated;
 mod patch;
 mod promotion;
+mod rebase;
 mod rendered;
 mod report;
 mod schema;

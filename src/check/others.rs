@@ -34,9 +34,10 @@ Who reads `# pleach: allow[code]` a year later has to know whether it still hold
     Page {
         code: "merge-conflict",
         severity: Severity::Error,
-        summary: "a generated file holds the conflict markers of a merge",
+        summary: "a file holds the conflict markers of a merge",
         explain: "\
-Generated files are never merged by hand. Merge the claims and the overlays, then run `pleach render --force`, which writes the file anew.",
+Merge claims, overlays and templates by hand; of pleach.lock, take either side and run `pleach vendor`. Generated files are never merged by \
+hand: when the claims are merged, `pleach render --force` writes them anew.",
     },
     Page {
         code: "edited-by-hand",

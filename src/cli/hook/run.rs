@@ -3,6 +3,8 @@
 //! What a commit may break is what it touches: claims and what else is read, and rendered files. If the tree of HEAD is what its
 //! claims render to and the hook has nothing to say, then so is the commit's.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use clap::Args;
 
@@ -10,7 +12,8 @@ use super::stage::stage;
 use crate::affected::{Affected, affected};
 use crate::cli::session::{Session, WORKSPACE};
 use crate::cli::{Global, Outcome, cache, output};
-use crate::disk::{Repository, Revision};
+use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
+use crate::disk::{Index, Repository, Revision};
 use crate::emit::{Change, Plan, plan};
 use crate::load::{self, BASE, Scope, Workspace, is_base};
 use crate::report::Format;
@@ -31,7 +34,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let repository = Repository::find(&session.root)?;
     let root = session.below(repository.root())?;
-    let [head, index] = repository.head_and_index()?;
+    let Index {
+        head,
+        index,
+        unmerged,
+    } = repository.index()?;
+    let unmerged = unfinished(&unmerged, &root);
+    if !unmerged.is_empty() {
+        return Ok(session.report(&unmerged));
+    }
     let changes = staged(&head, &index, &root)?;
     let [before, after] = [&head, &index].map(|it| Below::new(it, root.clone()));
     let is_workspace = after.kind(&TreePath::root().child(WORKSPACE)) == Ok(Some(EntryKind::File));
@@ -85,6 +96,18 @@ fn checked(scope: &Scope, number: usize) -> String {
             some.len()
         ),
     }
+}
+
+/// What a merge has left undecided in the workspace. Of claims that are in two states, no tree can be made.
+fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
+    let own = unmerged.iter().filter_map(|it| it.below(root));
+    let fault = |path: TreePath| {
+        let span = Span::new(&Source::new(path, ""), 0..0);
+        Diagnostic::error(MERGE_CONFLICT, "a merge of this file is not finished")
+            .at(span)
+            .help("merge the claims, run `pleach render --force`, and `git add` both")
+    };
+    own.map(fault).collect()
 }
 
 /// What is staged, by paths below the workspace.
