@@ -11,6 +11,7 @@ mod affected;
 mod api_verdicts;
 mod cases;
 mod charts;
+mod ci;
 mod check;
 mod chronik;
 mod claims;

@@ -4,7 +4,7 @@ mod http;
 mod local;
 mod place;
 mod registry;
-mod server;
+pub(crate) mod server;
 mod tls;
 
 use pleach::disk::Folder;

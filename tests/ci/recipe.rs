@@ -1,0 +1,144 @@
+//! `ci/pleach.sh`, for any CI.
+
+use std::fs;
+
+use super::{Checkout, assert_tells, script};
+use crate::hook::{PLEACH, change, run};
+
+#[test]
+fn a_change_is_told_and_reported() {
+    let checkout = Checkout::new("", "50Gi", true);
+    let told = script(
+        &checkout.clone,
+        "pleach.sh",
+        &[],
+        &[("PLEACH_BASE", &checkout.before)],
+    );
+    // The first commit was not cloned: it is fetched.
+    assert_tells(
+        &told.expect(0),
+        &["shrinking-volume in prod", "1 object changed"],
+    );
+    let result = checkout.read("pleach-reports/result");
+    assert_eq!(
+        result,
+        "check=passed\ndiff=compared\nchanged=true\ndangers=1\ncomment=true\nreason=\n"
+    );
+    let comment = checkout.read("pleach-reports/comment.md");
+    let range = format!("`{}` → `{}`", &checkout.before[..7], &checkout.after[..7]);
+    assert_tells(&comment, &[&range, "### 1 object changed", "+ 50Gi"]);
+    assert_tells(&checkout.read("pleach-reports/diff.html"), &["<html"]);
+    for name in ["check.sarif", "diff.sarif"] {
+        let text = checkout.read(&format!("pleach-reports/{name}"));
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["version"], "2.1.0");
+    }
+    for name in ["check.junit.xml", "diff.junit.xml"] {
+        assert_tells(
+            &checkout.read(&format!("pleach-reports/{name}")),
+            &["<testsuites"],
+        );
+    }
+    let danger = [
+        ("PLEACH_BASE", &*checkout.before),
+        ("PLEACH_FAIL_ON", "danger"),
+    ];
+    let told = script(&checkout.clone, "pleach.sh", &[], &danger).expect(1);
+    assert_tells(&told, &["error: the change has dangers: 1"]);
+}
+
+#[test]
+fn a_stale_tree_fails_unless_nothing_may() {
+    let checkout = Checkout::new("platform", "201Gi", false);
+    let stale = [
+        ("PLEACH_BASE", &*checkout.before),
+        ("PLEACH_DIRECTORY", "platform"),
+    ];
+    let told = script(&checkout.clone, "pleach.sh", &[], &stale).expect(1);
+    assert_tells(&told, &["run `pleach render`", "pleach check found faults"]);
+    let comment = checkout.read("pleach-reports/comment.md");
+    assert!(comment.starts_with("### pleach in platform\n\n🛑 **pleach check found faults.**\n"));
+    assert_tells(
+        &comment,
+        &[
+            "    platform/deploy/apps/prod/analytics/",
+            "[outdated-file]",
+            "Run \"pleach render\"",
+            "+ 201Gi",
+        ],
+    );
+    let never = [&stale[..], &[("PLEACH_FAIL_ON", "never")]].concat();
+    script(&checkout.clone, "pleach.sh", &[], &never).expect(0);
+    let unchecked = [&stale[..], &[("PLEACH_CHECK", "false")]].concat();
+    script(&checkout.clone, "pleach.sh", &[], &unchecked).expect(0);
+    assert_tells(
+        &checkout.read("pleach-reports/result"),
+        &["check=skipped\n"],
+    );
+}
+
+#[test]
+fn what_does_not_render_is_told_of_the_right_side() {
+    let checkout = Checkout::new("", "201Gi", true);
+    let root = &checkout.clone;
+    let file = root.join("environments/prod/databases.yaml");
+    fs::write(&file, "kind: {").unwrap();
+    run(
+        root,
+        "git",
+        &["commit", "--quiet", "-a", "-m", "broken"],
+        true,
+    );
+    let broken = super::head(root);
+    let variables = [("PLEACH_BASE", &*checkout.before)];
+    let told = script(root, "pleach.sh", &[], &variables).expect(1);
+    assert_tells(&told, &["yaml-syntax"]);
+    let comment = checkout.read("pleach-reports/comment.md");
+    assert_tells(&comment, &["databases.yaml:1:", "can not be told"]);
+    // Who mends it is not held up by it.
+    run(
+        root,
+        "git",
+        &["revert", "--quiet", "--no-edit", "HEAD"],
+        true,
+    );
+    let variables = [("PLEACH_BASE", &*broken)];
+    let told = script(root, "pleach.sh", &[], &variables).expect(0);
+    assert_tells(&told, &["does not render in"]);
+    assert_tells(
+        &checkout.read("pleach-reports/result"),
+        &["check=passed\ndiff=failed\n"],
+    );
+    let alone = [variables[0], ("PLEACH_CHECK", "false")];
+    script(root, "pleach.sh", &[], &alone).expect(1);
+}
+
+#[test]
+fn wrong_words_are_told() {
+    let checkout = Checkout::new("", "201Gi", true);
+    let told = |name, value| {
+        let ran = script(&checkout.clone, "pleach.sh", &[], &[(name, value)]);
+        ran.expect(2)
+    };
+    assert_tells(
+        &told("PLEACH_FAIL_ON", "always"),
+        &["never, check or danger, not `always`"],
+    );
+    assert_tells(
+        &told("PLEACH_DIRECTORY", "nowhere"),
+        &["`nowhere` is no folder"],
+    );
+    assert_tells(
+        &told("PLEACH_BASE", "nonesuch"),
+        &["there is no revision `nonesuch`, and it can't be fetched"],
+    );
+    // Without a base it only checks.
+    script(&checkout.clone, "pleach.sh", &[], &[]).expect(0);
+    assert_tells(
+        &checkout.read("pleach-reports/result"),
+        &["diff=skipped\nchanged=false\ndangers=0\ncomment=false\n"],
+    );
+    change(&checkout.clone, "202Gi");
+    run(&checkout.clone, PLEACH, &["check"], false);
+    script(&checkout.clone, "pleach.sh", &[], &[]).expect(1);
+}
