@@ -47,7 +47,7 @@ base_of_pull() {
     fi
     fetched "$BASE_SHA" >/dev/null || return 0
     if ! git merge-base "$BASE_SHA" HEAD; then
-        git fetch --quiet --unshallow origin "$BASE_SHA" HEAD >&2 || :
+        git fetch --quiet --unshallow origin "$BASE_SHA" >&2 || :
         git merge-base "$BASE_SHA" HEAD || echo "$BASE_SHA"
     fi
 }

@@ -249,7 +249,13 @@ fn a_hook_of_somebody_else_stays() {
     run(&root, PLEACH, &["hook", "install", "--force"], true);
     run(&root, PLEACH, &["hook", "install"], true);
     change(&root, "201Gi");
+    // What `-a` stages is gone when the hook has said no.
     let told = run(&root, "git", &["commit", "-a", "-m", "stale"], false);
+    assert!(told.contains("run `pleach render`, `git add`"), "{told}");
+    let told = run(&root, PLEACH, &["hook", "run", "--fix"], true);
+    assert!(told.contains("`git add` the claims first"), "{told}");
+    git(&root, &["add", "."]);
+    let told = run(&root, "git", &["commit", "-m", "stale"], false);
     assert!(told.contains("run `pleach hook run --fix`"), "{told}");
     run(&root, PLEACH, &["hook", "uninstall"], true);
     assert!(!file.exists());

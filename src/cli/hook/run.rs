@@ -1,3 +1,7 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "Git tells its hooks by a variable which index is meant"
+)]
 //! `pleach hook run`
 //!
 //! What a commit may break is what it touches: claims and what else is read, and rendered files. If the tree of HEAD is what its
@@ -47,7 +51,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let [before, after] = [&head, &index].map(|it| Below::new(it, root.clone()));
     let is_workspace = after.kind(&TreePath::root().child(WORKSPACE)) == Ok(Some(EntryKind::File));
     if changes.is_empty() || !is_workspace {
-        return Ok(clean("nothing that is staged is of the workspace"));
+        return Ok(clean(match arguments.fix {
+            true => "nothing that is staged is of the workspace: `git add` the claims first",
+            false => "nothing that is staged is of the workspace",
+        }));
     }
     let Some(compiled) = touched([&before, &after], &changes, global) else {
         return Ok(clean("nothing that is staged is rendered"));
@@ -212,7 +219,18 @@ fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreeP
         "" => String::new(),
         root => format!(" -C {root}"),
     };
+    let mend = match is_passing_index() {
+        true => format!("run `pleach{folder} render`, `git add` what it writes, and commit again"),
+        false => format!("run `pleach{folder} hook run --fix`"),
+    };
     output::error(&format!(
-        "the staged tree is not what the staged claims render to: run `pleach{folder} hook run --fix`"
+        "the staged tree is not what the staged claims render to: {mend}"
     ));
+}
+
+/// Whether what is staged is so for this commit alone (`git commit -a`, `git commit FILE`): Git drops it when the hook says no, and
+/// later there is nothing for `--fix` to mend.
+fn is_passing_index() -> bool {
+    let index = std::env::var_os("GIT_INDEX_FILE");
+    index.is_some_and(|it| it.to_string_lossy().ends_with(".lock"))
 }
