@@ -22,6 +22,15 @@ pub(super) fn text(node: &Node) -> String {
     node.as_str().expect("a scalar").to_string()
 }
 
+/// The fenced blocks of a page in a language.
+pub(super) fn blocks(path: &str, language: &str) -> Vec<String> {
+    let page = fs::read_to_string(root().join(path)).unwrap();
+    let opening = format!("\n```{language}\n");
+    let pieces = page.split(&opening).skip(1);
+    let end = |it: &str| it.split("\n```").next().unwrap().to_string();
+    pieces.map(end).collect()
+}
+
 /// What stands between `${{` and `}}`.
 pub(super) fn expressions(text: &str) -> Vec<&str> {
     let pieces = text.split("${{").skip(1);
@@ -137,7 +146,7 @@ fn the_action_uses_its_inputs_and_gives_its_outputs() {
     }
 }
 
-fn keys(node: &Node, key: &str) -> BTreeSet<String> {
+pub(super) fn keys(node: &Node, key: &str) -> BTreeSet<String> {
     let mapping = node.get(key).unwrap().as_mapping().unwrap();
     mapping.keys().map(str::to_string).collect()
 }
@@ -249,18 +258,23 @@ fn the_notes_of_a_release_are_its_section() {
     }
 }
 
-/// What shellcheck knows of scripts, ours are free of.
+/// What shellcheck and actionlint know of scripts and workflows, ours are free of.
 #[test]
-fn shellcheck_finds_nothing() {
-    let mut shellcheck = command(root(), "shellcheck", &[]);
-    if shellcheck.arg("--version").output().is_err() {
-        println!("skipped: there is no shellcheck (`.ci/run` installs it)");
-        return;
+fn linters_find_nothing() {
+    let scripts = ["install", "pleach", "comment", "github", "gitlab"];
+    let mut scripts: Vec<String> = scripts.iter().map(|it| format!("ci/{it}.sh")).collect();
+    scripts.extend([".ci/run", ".ci/pack", ".ci/notes"].map(String::from));
+    let workflows = files().into_iter().filter(|it| it != "action.yml");
+    for (linter, files) in [("shellcheck", scripts), ("actionlint", workflows.collect())] {
+        if command(root(), linter, &[])
+            .arg("--version")
+            .output()
+            .is_err()
+        {
+            println!("skipped: there is no {linter} (`.ci/run` installs it)");
+            continue;
+        }
+        let found = finish(command(root(), linter, &[]).args(files));
+        assert_eq!((found.code, &*found.told), (Some(0), ""), "{linter}");
     }
-    let mut shellcheck = command(root(), "shellcheck", &[]);
-    shellcheck.args([".ci/run", ".ci/pack", ".ci/notes"]);
-    for name in ["install", "pleach", "comment", "github", "gitlab"] {
-        shellcheck.arg(format!("ci/{name}.sh"));
-    }
-    assert_eq!(finish(&mut shellcheck).expect(0), "");
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::{Checkout, assert_tells, script};
+use super::files::{blocks, keys, read_yaml};
+use super::install::Release;
+use super::{Checkout, assert_tells, command, finish, root, script};
 use crate::hook::{PLEACH, change, run};
 
 #[test]
@@ -141,4 +143,51 @@ fn wrong_words_are_told() {
     change(&checkout.clone, "202Gi");
     run(&checkout.clone, PLEACH, &["check"], false);
     script(&checkout.clone, "pleach.sh", &[], &[]).expect(1);
+}
+
+/// The lines that the documentation gives, with a release on loopback.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_documented_lines_work() {
+    let release = Release::new(&format!("#!/bin/sh\nexec '{PLEACH}' \"$@\"\n"));
+    let server = release.serve(None);
+    let lines = blocks("ci/README.md", "sh").remove(0);
+    let url = "https://github.com/pleach/pleach/releases/download";
+    let name = release.name.trim_end_matches(".tar.gz");
+    assert!(lines.contains(url), "{lines}");
+    let lines = lines
+        .replace(url, &format!("http://{}", server.address))
+        .replace(
+            &format!(
+                "pleach-{}-x86_64-unknown-linux-gnu",
+                super::install::VERSION
+            ),
+            name,
+        )
+        .replace("origin/main", "$BEFORE");
+    let checkout = Checkout::new("", "50Gi", true);
+    let run = |sum: &str| {
+        let variables = [("PLEACH_SHA256", sum), ("BEFORE", &checkout.before)];
+        let mut command = command(&checkout.clone, "sh", &variables);
+        finish(command.args(["-e", "-c", &lines]))
+    };
+    assert_tells(&run(&release.sum).expect(0), &[": OK", "1 object changed"]);
+    assert_tells(&run(&"0".repeat(64)).expect(1), &["FAILED"]);
+}
+
+#[test]
+fn the_documented_inputs_are_those_of_the_action() {
+    let inputs = keys(&read_yaml("action.yml"), "inputs");
+    let page = fs::read_to_string(root().join("ci/README.md")).unwrap();
+    let rows = page.lines().filter(|it| it.starts_with("| `"));
+    let mut documented: Vec<&str> = Vec::new();
+    for row in rows {
+        let names = row.trim_start_matches("| ").split(" |").next().unwrap();
+        documented.extend(names.split(", ").map(|it| it.trim_matches('`')));
+    }
+    documented.sort_unstable();
+    assert_eq!(
+        documented,
+        Vec::from_iter(inputs.iter().map(String::as_str))
+    );
 }
