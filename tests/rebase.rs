@@ -67,7 +67,9 @@ fn conflicts_in_rendered_files_are_mended_by_rendering() {
         assert_tells(&told, &["is not finished", PATCH, mend, "`git add`"]);
     }
     let told = pleach(&root, &["diff", "--committed", "HEAD"], true);
-    assert_tells(&told, &["not-compared", "conflict markers of a merge"]);
+    let at =
+        "clickhouseinstallation-patch.yaml:1:1: the file holds the conflict markers of a merge";
+    assert_tells(&told, &["not-compared", at, "`pleach render --force`"]);
     // What is rendered anew has no part in it.
     let told = pleach(&root, &["diff"], true);
     assert_tells(&told, &["shardsCount", "1 object changed"]);

@@ -80,6 +80,20 @@ fn a_stale_tree_fails_unless_nothing_may() {
 }
 
 #[test]
+fn a_comment_has_room_for_many_findings() {
+    let checkout = Checkout::made("", |root| {
+        fs::remove_dir_all(root.join("deploy")).unwrap();
+    });
+    let variables = [("PLEACH_BASE", &*checkout.before)];
+    script(&checkout.clone, "pleach.sh", &[], &variables).expect(1);
+    let comment = checkout.read("pleach-reports/comment.md");
+    assert!((4000..5000).contains(&comment.len()), "{}", comment.len());
+    let shown = comment.matches("error[missing-file]").count();
+    let all = checkout.read("pleach-reports/check.txt").lines().count();
+    assert_tells(&comment, &[&format!("    … {} more lines\n", all - shown)]);
+}
+
+#[test]
 fn what_does_not_render_is_told_of_the_right_side() {
     let checkout = Checkout::new("", "201Gi", true);
     let root = &checkout.clone;
