@@ -41,15 +41,25 @@ commit() {
     git rev-parse --verify --quiet 'FETCH_HEAD^{commit}'
 }
 
-# Pulls what pleach.lock pins, and what it pinned at the base, to render that too.
+# Pulls what pleach.lock pins. What it does not pin is not for CI to choose.
 vendor() {
-    workspace vendor --check && workspace vendor || return
-    [ -n "$base" ] || return 0
-    before=$(mktemp -d)
+    lock=$(cat "$directory/pleach.lock" 2>/dev/null) || :
+    workspace vendor || return
+    [ "$lock" = "$(cat "$directory/pleach.lock" 2>/dev/null)" ] || {
+        say "error: pleach.lock does not pin what claims ask for: run \`pleach vendor\`, and commit it"
+        return 1
+    }
+}
+
+# Pulls what was pinned at the base, to render that too.
+vendor_base() {
+    top=$(git -C "$directory" rev-parse --show-toplevel)
     below=$(git -C "$directory" rev-parse --show-prefix)
-    git -C "$directory" archive --output "$before/tree.tar" "$base:$below" && tar -xf "$before/tree.tar" -C "$before" || return
+    git -C "$top" cat-file -e "$base:${below}pleach.lock" 2>/dev/null || return 0
+    before=$(mktemp -d)
+    git -C "$top" archive "$base:$below" | tar -xf - -C "$before"
     code=0
-    [ ! -f "$before/pleach.lock" ] || pleach -C "$before" --color never vendor || code=$?
+    pleach -C "$before" --color never vendor || code=$?
     rm -rf "$before"
     return "$code"
 }
@@ -152,7 +162,10 @@ check=skipped diff=skipped changed=false dangers=0 comment=false base=
 if [ -n "${PLEACH_BASE:-}" ]; then
     base=$(cd "$directory" && commit "$PLEACH_BASE") || give_up "there is no revision \`$PLEACH_BASE\`, and it can't be fetched"
 fi
-[ "${PLEACH_VENDOR:-false}" = false ] || vendor || exit 2
+if [ "${PLEACH_VENDOR:-false}" = true ]; then
+    vendor || exit 2
+    [ -z "$base" ] || vendor_base || exit 2
+fi
 [ "${PLEACH_CHECK:-true}" = false ] || check
 [ -z "$base" ] || compare
 

@@ -1,11 +1,14 @@
 //! `ci/pleach.sh`, for any CI.
 
 use std::fs;
+use std::path::Path;
 
 use super::files::{blocks, keys, read_yaml};
 use super::install::Release;
 use super::{Checkout, assert_tells, command, finish, root, script};
 use crate::hook::{PLEACH, change, run};
+use crate::vendor::http::repository;
+use crate::vendor::place::write;
 
 #[test]
 fn a_change_is_told_and_reported() {
@@ -127,6 +130,63 @@ fn what_does_not_render_is_told_of_the_right_side() {
     );
     let alone = [variables[0], ("PLEACH_CHECK", "false")];
     script(root, "pleach.sh", &[], &alone).expect(1);
+}
+
+/// In place of all claims one, of a kind that shows which version of a chart it was rendered with.
+fn write_app(root: &Path, repository: &str, version: &str) {
+    for folder in ["environments", "overlays"] {
+        let _ = fs::remove_dir_all(root.join(folder));
+    }
+    write(
+        &root.join("environments/test/environment.yaml"),
+        "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: test}\nspec: {cluster: test-1}\n",
+    );
+    write(
+        &root.join("templates/App/kind.yaml"),
+        "apiVersion: pleach.dev/v1\nkind: ClaimKind\nmetadata: {name: App}\nspec:\n  apiVersions: [example.com/v1]\n  group: apps\n  \
+         schema: {type: object, properties: {spec: {type: object, properties: {repository: {type: string}, version: {type: string}}}}}\n  \
+         let: {app: \"chart(spec.repository, 'app', spec.version)\"}\n  files: [{template: configmap.yaml.j2}]\n",
+    );
+    write(
+        &root.join("templates/App/configmap.yaml.j2"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app, namespace: a}\ndata:\n  version: {{ app.metadata.version }}\n",
+    );
+    let claim = format!(
+        "apiVersion: example.com/v1\nkind: App\nmetadata: {{name: shop}}\nspec: {{repository: '{repository}', version: {version}}}\n"
+    );
+    write(&root.join("environments/test/shop.yaml"), &claim);
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().to_str().unwrap();
+    for command in ["vendor", "render"] {
+        run(root, PLEACH, &["--cache", cache, command], true);
+    }
+}
+
+#[test]
+fn charts_are_pulled_as_both_sides_pin_them() {
+    let server = repository(&["1.0.0", "2.0.0"]);
+    let url = format!("http://{}/charts", server.address);
+    let checkout = Checkout::made("platform", |root| write_app(root, &url, "^1"));
+    let root = checkout.origin.path();
+    write_app(&root.join("platform"), &url, "^2");
+    run(root, "git", &["add", "."], true);
+    run(root, "git", &["commit", "--quiet", "-m", "newer"], true);
+    checkout.check_out("main");
+    let cache = tempfile::tempdir().unwrap();
+    let variables = [
+        ("PLEACH_BASE", &*checkout.after),
+        ("PLEACH_DIRECTORY", "platform"),
+        ("PLEACH_CACHE", cache.path().to_str().unwrap()),
+    ];
+    let told = script(&checkout.clone, "pleach.sh", &[], &variables).expect(1);
+    assert_tells(&told, &["missing-chart"]);
+    let pulled = [&variables[..], &[("PLEACH_VENDOR", "true")]].concat();
+    let told = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(0);
+    assert_tells(&told, &["- 1.0.0", "+ 2.0.0", "1 object changed"]);
+    // What nothing pins is no matter of CI.
+    fs::remove_file(checkout.clone.join("platform/pleach.lock")).unwrap();
+    let told = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(2);
+    assert_tells(&told, &["pleach.lock does not pin what claims ask for"]);
 }
 
 #[test]
