@@ -153,6 +153,7 @@ reason() {
 }
 
 command -v pleach >/dev/null || give_up 'there is no pleach on the PATH'
+case ${PLEACH_BASE:-} in -*) give_up "\`$PLEACH_BASE\` is no revision" ;; esac
 case $fail_on in never | check | danger) ;; *) give_up "PLEACH_FAIL_ON is never, check or danger, not \`$fail_on\`" ;; esac
 [ -d "$directory" ] || give_up "\`$directory\` is no folder"
 mkdir -p "$reports"

@@ -208,6 +208,10 @@ fn wrong_words_are_told() {
         &told("PLEACH_BASE", "nonesuch"),
         &["there is no revision `nonesuch`, and it can't be fetched"],
     );
+    assert_tells(
+        &told("PLEACH_BASE", "--upload-pack=touch"),
+        &["`--upload-pack=touch` is no revision"],
+    );
     // Without a base it only checks.
     script(&checkout.clone, "pleach.sh", &[], &[]).expect(0);
     assert_tells(
