@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-const PLEACH: &str = env!("CARGO_BIN_EXE_pleach");
+pub(crate) const PLEACH: &str = env!("CARGO_BIN_EXE_pleach");
 
 /// Runs a command with the program on the path, and without what the user or a hook around us has set.
 fn command(folder: &Path, program: &str, arguments: &[&str]) -> Output {
@@ -28,7 +28,7 @@ fn command(folder: &Path, program: &str, arguments: &[&str]) -> Output {
 
 /// Runs a command, and gives what it said on both streams.
 #[track_caller]
-fn run(folder: &Path, program: &str, arguments: &[&str], is_fine: bool) -> String {
+pub(crate) fn run(folder: &Path, program: &str, arguments: &[&str], is_fine: bool) -> String {
     let output = command(folder, program, arguments);
     let told = [output.stdout, output.stderr].concat();
     let told = String::from_utf8_lossy(&told).into_owned();
@@ -41,7 +41,7 @@ fn run(folder: &Path, program: &str, arguments: &[&str], is_fine: bool) -> Strin
 }
 
 #[track_caller]
-fn git(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     run(folder, "git", arguments, true)
 }
 
@@ -51,7 +51,7 @@ fn hook(folder: &Path, is_fine: bool) -> String {
 }
 
 /// A repository with the starter and its tree committed, the workspace in a folder of it.
-fn repository(below: &str) -> (TempDir, PathBuf) {
+pub(crate) fn repository(below: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["init", "--quiet", "--initial-branch=main"]);
     let workspace = folder.path().join(below);
@@ -64,7 +64,7 @@ fn repository(below: &str) -> (TempDir, PathBuf) {
 }
 
 /// Changes a claim of prod; gives the file.
-fn change(workspace: &Path, size: &str) -> PathBuf {
+pub(crate) fn change(workspace: &Path, size: &str) -> PathBuf {
     let file = workspace.join("environments/prod/databases.yaml");
     let text = fs::read_to_string(&file).unwrap();
     let at = text.find("diskSize: ").unwrap() + "diskSize: ".len();
@@ -292,7 +292,13 @@ fn a_hook_of_somebody_else_stays() {
     run(&root, PLEACH, &["hook", "install", "--force"], true);
     run(&root, PLEACH, &["hook", "install"], true);
     change(&root, "201Gi");
+    // What `-a` stages is gone when the hook has said no.
     let told = run(&root, "git", &["commit", "-a", "-m", "stale"], false);
+    assert!(told.contains("run `pleach render`, `git add`"), "{told}");
+    let told = run(&root, PLEACH, &["hook", "run", "--fix"], true);
+    assert!(told.contains("`git add` the claims first"), "{told}");
+    git(&root, &["add", "."]);
+    let told = run(&root, "git", &["commit", "-m", "stale"], false);
     assert!(told.contains("run `pleach hook run --fix`"), "{told}");
     run(&root, PLEACH, &["hook", "uninstall"], true);
     assert!(!file.exists());

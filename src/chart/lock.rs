@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::range::Range;
 use super::request::Request;
 use super::version::Version;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Span, conflict_marker};
 use crate::schema::{Schema, own_schema, validate};
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Mapping, Node, parse_one, to_claims_form};
@@ -95,10 +95,9 @@ impl Lock {
             };
             faults.into_iter().map(mend).collect::<Diagnostics>()
         };
-        if let Some(at) = source.text.find("<<<<<<< ") {
+        if let Some(marker) = conflict_marker(source.text.as_bytes()) {
             let message = format!("`{LOCK}` holds the conflict markers of a merge");
-            let fault =
-                Diagnostic::error("conflict-markers", message).at(Span::new(&source, at..at + 7));
+            let fault = Diagnostic::error(MERGE_CONFLICT, message).at(Span::new(&source, marker));
             return Err(fault.help("take either side whole, then run `pleach vendor`, which pins what is missing and removes what is not asked for").into());
         }
         let node = parse_one(&source).map_err(faults)?;

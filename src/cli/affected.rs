@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use super::session::{WORKSPACE, directory};
 use super::{Global, Outcome, cache, output};
 use crate::affected::{Affected, affected, kustomizations};
-use crate::disk::{Repository, Revision, WorkTree, find_upwards};
+use crate::disk::{Index, Repository, Revision, WorkTree, find_upwards};
 use crate::load::{Scope, Workspace};
 use crate::report::{affected_json, affected_matrix, affected_names};
 use crate::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath};
@@ -98,7 +98,7 @@ fn changed(
         found.with_context(|| format!("there is no revision `{name}`"))
     };
     if arguments.staged {
-        let [head, index] = repository.head_and_index()?;
+        let Index { head, index, .. } = repository.index()?;
         return between(head, index, root);
     }
     if let Some((before, after)) = arguments.since.split_once("...") {

@@ -63,7 +63,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             },
         ))?;
         session.report(&plan.faults(&output_path));
-        output::error("the tree is not what the claims render to: run `pleach render`");
+        let mend = match plan.kept() {
+            0 => ": run `pleach render`",
+            // How to mend these is told of each.
+            _ => "",
+        };
+        output::error(&format!("the tree is not what the claims render to{mend}"));
     }
     if !is_human {
         // Whoever reads it wants one document.

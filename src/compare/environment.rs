@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::parts::Part;
 use super::{Changed, Claim, ClusterChange, Environment, Found, Origin, Side};
 use crate::danger::{Finding, Scene, judge, wants_rest};
-use crate::diag::{Diagnostic, Diagnostics, Position, Severity, Span};
+use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Position, Severity, Span};
 use crate::diff::{Pair, Salt, change, hide_text, pair};
 use crate::emit::origin as signed_by;
 use crate::object::{Object, ObjectId};
@@ -189,7 +189,12 @@ fn not_compared(part: &Part, side: &Side<'_>, name: &str, fault: &Diagnostic) ->
         place.unwrap_or_default(),
         fault.message
     );
-    Box::new(Diagnostic::warning("not-compared", message))
+    let mut note = Diagnostic::warning("not-compared", message);
+    if fault.code == MERGE_CONFLICT {
+        // Of others the help may quote what stands there.
+        note.help.clone_from(&fault.help);
+    }
+    Box::new(note)
 }
 
 /// Whether all that was read is the same on the other side.

@@ -1,9 +1,11 @@
 //! What is wrong, where, and what to do about it: plain data. How it looks is `report`'s.
 
+mod conflict;
 mod nearest;
 pub mod parallel;
 mod source;
 
+pub use conflict::{MERGE_CONFLICT, conflict_marker};
 pub use nearest::nearest;
 pub use parallel::each;
 pub use source::{Position, Source, Span};

@@ -17,7 +17,7 @@ mod work_tree;
 pub use apply::{Lock, Summary, apply, make_folder, remove, store};
 pub use error::DiskError;
 pub use folder::Folder;
-pub use git::{Repository, Revision, Staged};
+pub use git::{Index, Repository, Revision, Staged};
 pub use output::read_output;
 pub use work_tree::WorkTree;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, conflict_marker};
 use crate::tree::{Tree, TreePath};
 
 use super::ownership::{Ownership, ownership, same_but_for_line_ends};
@@ -225,16 +225,14 @@ impl Kept {
     fn fault(&self, folder: &TreePath) -> Diagnostic {
         let text = String::from_utf8_lossy(&self.bytes).into_owned();
         let marker = match self.ownership {
-            Ownership::Conflicted => text.find("<<<<<<< ").unwrap_or(0),
-            _ => 0,
+            Ownership::Conflicted => conflict_marker(text.as_bytes()),
+            _ => None,
         };
-        let rest = text.get(marker..).unwrap_or_default();
-        let line = rest.lines().next().unwrap_or_default();
-        let range = marker..marker + line.len();
+        let range = marker.unwrap_or(0..text.lines().next().unwrap_or_default().len());
         let span = Span::new(&Source::new(folder.join(&self.path), text), range);
         if self.ownership == Ownership::Conflicted {
             let message = "a generated file holds the conflict markers of a merge";
-            return Diagnostic::error("merge-conflict", message)
+            return Diagnostic::error(MERGE_CONFLICT, message)
                 .at(span)
                 .help("merge the claims, then run `pleach render --force`");
         }

@@ -33,7 +33,7 @@ fn served(asked: &Asked, versions: &[&str]) -> Answer {
 }
 
 /// A repository of `app` in these versions.
-fn repository(versions: &'static [&'static str]) -> Server {
+pub(crate) fn repository(versions: &'static [&'static str]) -> Server {
     Server::start(move |asked| served(asked, versions))
 }
 

@@ -1,10 +1,10 @@
 //! `pleach vendor` and `pleach publish chart`: the real program against servers on loopback, a real registry among them.
 
-mod http;
+pub(crate) mod http;
 mod local;
-mod place;
+pub(crate) mod place;
 mod registry;
-mod server;
+pub(crate) mod server;
 mod tls;
 
 use pleach::disk::Folder;

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex};
 /// What was asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
+    pub(crate) method: String,
     pub(crate) path: String,
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
 }
 
 impl Asked {
@@ -89,7 +91,8 @@ fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Aske
     if reader.read_line(&mut line).is_err() || line.is_empty() {
         return;
     }
-    let path = line.split(' ').nth(1).unwrap_or("").to_string();
+    let mut words = line.split(' ').map(str::to_string);
+    let (method, path) = (words.next().unwrap(), words.next().unwrap());
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
@@ -102,7 +105,12 @@ fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Aske
     let length = headers.get("content-length").and_then(|it| it.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).unwrap();
-    let asked = Asked { path, headers };
+    let asked = Asked {
+        method,
+        path,
+        headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    };
     noted.lock().unwrap().push(asked.clone());
     let Answer {
         status,

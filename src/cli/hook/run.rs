@@ -1,7 +1,13 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "Git tells its hooks by a variable which index is meant"
+)]
 //! `pleach hook run`
 //!
 //! What a commit may break is what it touches: claims and what else is read, and rendered files. If the tree of HEAD is what its
 //! claims render to and the hook has nothing to say, then so is the commit's.
+
+use std::collections::BTreeSet;
 
 use anyhow::Result;
 use clap::Args;
@@ -12,7 +18,8 @@ use crate::affected::{Affected, affected};
 use crate::cli::check::told;
 use crate::cli::session::{Session, WORKSPACE};
 use crate::cli::{Global, Outcome, cache, output};
-use crate::disk::{Repository, Revision};
+use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
+use crate::disk::{Index, Repository, Revision};
 use crate::emit::{Change, Plan, plan};
 use crate::load::{self, BASE, Scope, Workspace, is_base};
 use crate::report::Format;
@@ -33,12 +40,23 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let repository = Repository::find(&session.root)?;
     let root = session.below(repository.root())?;
-    let [head, index] = repository.head_and_index()?;
+    let Index {
+        head,
+        index,
+        unmerged,
+    } = repository.index()?;
+    let unmerged = unfinished(&unmerged, &root);
+    if !unmerged.is_empty() {
+        return Ok(session.report(&unmerged));
+    }
     let changes = staged(&head, &index, &root)?;
     let [before, after] = [&head, &index].map(|it| Below::new(it, root.clone()));
     let is_workspace = after.kind(&TreePath::root().child(WORKSPACE)) == Ok(Some(EntryKind::File));
     if changes.is_empty() || !is_workspace {
-        return Ok(clean("nothing that is staged is of the workspace"));
+        return Ok(clean(match arguments.fix {
+            true => "nothing that is staged is of the workspace: `git add` the claims first",
+            false => "nothing that is staged is of the workspace",
+        }));
     }
     let Some(compiled) = touched([&before, &after], &changes, global) else {
         return Ok(clean("nothing that is staged is rendered"));
@@ -97,6 +115,18 @@ fn checked(scope: &Scope, number: usize) -> String {
             some.len()
         ),
     }
+}
+
+/// What a merge has left undecided in the workspace. Of claims that are in two states, no tree can be made.
+fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
+    let own = unmerged.iter().filter_map(|it| it.below(root));
+    let fault = |path: TreePath| {
+        let span = Span::new(&Source::new(path, ""), 0..0);
+        Diagnostic::error(MERGE_CONFLICT, "a merge of this file is not finished")
+            .at(span)
+            .help("merge the claims, run `pleach render --force`, and `git add` both")
+    };
+    own.map(fault).collect()
 }
 
 /// What is staged, by paths below the workspace.
@@ -201,7 +231,18 @@ fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreeP
         "" => String::new(),
         root => format!(" -C {root}"),
     };
+    let mend = match is_passing_index() {
+        true => format!("run `pleach{folder} render`, `git add` what it writes, and commit again"),
+        false => format!("run `pleach{folder} hook run --fix`"),
+    };
     output::error(&format!(
-        "the staged tree is not what the staged claims render to: run `pleach{folder} hook run --fix`"
+        "the staged tree is not what the staged claims render to: {mend}"
     ));
+}
+
+/// Whether what is staged is so for this commit alone (`git commit -a`, `git commit FILE`): Git drops it when the hook says no, and
+/// later there is nothing for `--fix` to mend.
+fn is_passing_index() -> bool {
+    let index = std::env::var_os("GIT_INDEX_FILE");
+    index.is_some_and(|it| it.to_string_lossy().ends_with(".lock"))
 }

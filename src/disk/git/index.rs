@@ -1,6 +1,6 @@
 //! The index: what the next commit will hold, whatever stands in the work tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -13,9 +13,19 @@ use crate::tree::{FilesError, TreePath};
 /// What an index has at a path, where that is not what HEAD has: nothing, or an object.
 type Entries = BTreeMap<TreePath, Option<(Mode, Id)>>;
 
+/// The index, beside the commit that it was made from.
+pub struct Index {
+    /// HEAD; before the first commit it holds nothing.
+    pub head: Revision,
+    /// What the next commit will hold.
+    pub index: Revision,
+    /// What a merge has left for somebody to decide: the next commit can't hold it yet.
+    pub unmerged: BTreeSet<TreePath>,
+}
+
 impl Repository {
-    /// HEAD and the index. Before the first commit, HEAD holds nothing.
-    pub fn head_and_index(&self) -> Result<[Revision; 2], DiskError> {
+    /// Opens the index.
+    pub fn index(&self) -> Result<Index, DiskError> {
         let objects = self.objects()?;
         // While git lists, the other git finds HEAD.
         let arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames"];
@@ -28,8 +38,9 @@ impl Repository {
         let listed = list.spawn().map_err(failed())?;
         let head = self.revision("HEAD")?;
         let listed = listed.wait_with_output().map_err(failed())?;
+        let mut unmerged = BTreeSet::new();
         let (head, entries) = match head {
-            Some(head) => (head, changed(&listed.stdout)),
+            Some(head) => (head, changed(&listed.stdout, &mut unmerged)),
             None => {
                 let root = Id("HEAD".into());
                 let head = Revision::new(objects, root.clone());
@@ -43,7 +54,11 @@ impl Repository {
         let index = index.map_err(|it| {
             DiskError::when("read the index of", &self.root)(std::io::Error::other(it.to_string()))
         })?;
-        Ok([head, index])
+        Ok(Index {
+            head,
+            index,
+            unmerged,
+        })
     }
 
     /// All entries of the index.
@@ -66,7 +81,7 @@ impl Repository {
 }
 
 /// Reads `:<mode> <mode> <id> <id> <status>\0<path>\0` again and again.
-fn changed(listed: &[u8]) -> Entries {
+fn changed(listed: &[u8], unmerged: &mut BTreeSet<TreePath>) -> Entries {
     let text = String::from_utf8_lossy(listed);
     let mut fields = text.split('\0');
     let mut entries = Entries::new();
@@ -75,6 +90,9 @@ fn changed(listed: &[u8]) -> Entries {
         let (Some(path), [_, mode, _, id, status]) = (TreePath::new(path), &*words) else {
             continue;
         };
+        if status.starts_with('U') {
+            unmerged.insert(path.clone());
+        }
         let is_there = !status.starts_with(['D', 'U']);
         let item = Mode::read(mode).map(|it| (it, Id((*id).into())));
         entries.insert(path, item.filter(|_| is_there));

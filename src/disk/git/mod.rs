@@ -12,6 +12,7 @@ mod objects;
 mod revision;
 mod stage;
 
+pub use index::Index;
 pub use revision::Revision;
 pub use stage::Staged;
 

@@ -133,13 +133,8 @@ fn apply_entry(
                 let Some(at) = places.find(patch, entry, stage, resources)? else {
                     continue;
                 };
-<<<<<<< HEAD
                 places.outdate(merge(stage, at, patch, allow, false, resources)?);
-=======
-                merge(stage, at, patch, allow, false, resources)?;
                 check_doubled(stage, resources.get(at), &doubled, entry)?;
-                places.outdate(allow.any());
->>>>>>> refs/heads/rest
             }
             Ok(())
         }
@@ -150,12 +145,8 @@ fn apply_entry(
             warn_of_directives(stage, patch.node());
             let patch = with_strings(patch, METADATA);
             for at in places.selected(stage, target, resources)? {
-<<<<<<< HEAD
                 places.outdate(merge(stage, at, &patch, allow, true, resources)?);
-=======
-                merge(stage, at, &patch, allow, true, resources)?;
                 check_doubled(stage, resources.get(at), &doubled, entry)?;
->>>>>>> refs/heads/rest
             }
             if allow.any() {
                 resources.check_unique(&stage.context.schemas)?;

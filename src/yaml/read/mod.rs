@@ -19,7 +19,7 @@ use self::build::Anchors;
 use self::parse::Parser;
 use self::scan::Scanner;
 use super::Node;
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, conflict_marker};
 
 /// A document as its author wrote it.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ enum Mode {
 /// Aliases and merge keys are expanded. A missing value is a null with empty text at the place where it is missing; inside `{…}`
 /// and `[…]` it has [`Style::Flow`](super::Style::Flow), since kustomize prints `""` there.
 ///
-/// Errors: `yaml-syntax`, `duplicate-key`, `yaml-limit`. All duplicate keys are reported, and the first fault of the syntax.
+/// Errors: `yaml-syntax`, `duplicate-key`, `yaml-limit`, and `merge-conflict` in place of them. All duplicate keys are reported, and the first fault of the syntax.
 pub fn parse(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
     read(source, 0..source.text.len(), Mode::All).map(|it| it.0)
 }
@@ -160,12 +160,29 @@ fn read(
     let anchors = Anchors::new(scanner.text.get(scanner.at..).unwrap_or(""));
     let mut parser = Parser::new(scanner, anchors, mode);
     let (documents, faults) = parser.documents();
+    if let Some(conflict) = conflict(source, &documents, &faults) {
+        return Err(conflict.into());
+    }
     if !faults.is_empty() {
         return Err(faults);
     }
     let comments = parser.scan.comments.take().unwrap_or_default();
     let comments = comments.into_iter().map(|range| Span::new(source, range));
     Ok((documents, comments.collect()))
+}
+
+/// What is behind faults, or behind a document that is a marker, in a file that a merge has left unfinished.
+fn conflict(source: &Arc<Source>, documents: &[Node], faults: &Diagnostics) -> Option<Diagnostic> {
+    let is_marker = |it: &Node| it.as_str().is_some_and(|it| it.starts_with("<<<<<<< "));
+    if faults.is_empty() && !documents.iter().any(is_marker) {
+        return None;
+    }
+    let marker = conflict_marker(source.text.as_bytes())?;
+    let message = "the file holds the conflict markers of a merge";
+    let help =
+        "merge the two sides; what pleach has generated, `pleach render --force` writes anew";
+    let fault = Diagnostic::error(MERGE_CONFLICT, message).at(Span::new(source, marker));
+    Some(fault.help(help))
 }
 
 /// Refuses characters that no YAML may hold: nearly all control characters.

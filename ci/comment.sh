@@ -1,0 +1,132 @@
+#!/bin/sh
+# Keeps one comment of a pull request or merge request up to date: makes it, and edits that one from then on. Needs curl and awk.
+#
+#   comment.sh github|gitlab FOLDER FILE        edits the comment, or makes it
+#   comment.sh github|gitlab FOLDER FILE edit   edits the comment if there is one
+#
+# The comment is found again by a hidden line, which carries the workspace's folder: two workspaces have two comments. Forgejo and Gitea
+# answer as GitHub does.
+#
+#   PLEACH_TOKEN    who comments
+#   PLEACH_REQUEST  the number of the pull or merge request
+#   and GITHUB_API_URL, GITHUB_REPOSITORY, or CI_API_V4_URL, CI_PROJECT_ID
+#
+# Exit codes: 0 done, 1 failed, 3 the token must not.
+set -eu
+
+forge=$1 folder=$2 file=$3 only_edit=${4:-}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# The folder in digits, so that it reads the same in every JSON. Its name is for people.
+key=pleach-comment-$(printf %s "$folder" | od -An -v -tx1 | tr -d ' \n')
+shown=$(printf %s "$folder" | tr -c 'A-Za-z0-9._/' _)
+
+case $forge in
+github)
+    comments=$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues/$PLEACH_REQUEST/comments
+    comment=$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues/comments
+    header="Authorization: Bearer ${PLEACH_TOKEN:-}"
+    edit=PATCH
+    ;;
+gitlab)
+    comments=$CI_API_V4_URL/projects/$CI_PROJECT_ID/merge_requests/$PLEACH_REQUEST/notes
+    comment=$comments
+    header="PRIVATE-TOKEN: ${PLEACH_TOKEN:-}"
+    edit=PUT
+    ;;
+*)
+    echo "error: comments are made at github or gitlab, not at \`$forge\`" >&2
+    exit 1
+    ;;
+esac
+
+# Asks METHOD URL, and gives the body in $work/answer. The token goes in by standard input, where no list of processes shows it.
+ask() {
+    method=$1 url=$2
+    shift 2
+    status=$(printf 'header = "%s"\n' "$header" | curl --config - --silent --show-error --connect-timeout 20 --max-time 120 \
+        --request "$method" --header 'Content-Type: application/json' --header 'User-Agent: pleach' \
+        --output "$work/answer" --write-out '%{http_code}' "$@" "$url") || exit 1
+    case $status in
+    2*) ;;
+    401 | 403 | 404)
+        echo "the token must not ($method $url: $status)" >&2
+        exit 3
+        ;;
+    *)
+        echo "error: $method $url answered $status" >&2
+        exit 1
+        ;;
+    esac
+}
+
+# Reads a list of comments: prints `id N` for the one that begins with the key, and `count N` for how many there are. Records end at
+# quotes, so that they are by turns what lies between texts and a text.
+read_comments() {
+    LC_ALL=C awk -v key="$key" '
+        BEGIN { RS = "\"" }
+        inside {
+            text = text $0
+            # A quote behind an odd number of backslashes is part of the text.
+            if (match($0, /\\+$/) && RLENGTH % 2) { text = text RS; next }
+            inside = 0
+            if (field == "body" && depth == 2) body = text
+            next
+        }
+        {
+            field = ($0 ~ /^[ \t\r\n]*:/) ? text : ""
+            if (field == "id" && depth == 2 && match($0, /[0-9]+/)) id = substr($0, RSTART, RLENGTH)
+            for (at = 1; at <= length($0); at++) {
+                sign = substr($0, at, 1)
+                if (sign == "[" || sign == "{") depth++
+                else if (sign == "]" || sign == "}") {
+                    if (depth-- != 2) continue
+                    count++
+                    # Behind `<!-- `, whose first sign some services write as six.
+                    begin = index(body, key " ")
+                    if (begin > 0 && begin < 12) print "id " id
+                    body = ""
+                }
+            }
+            text = ""
+            inside = 1
+        }
+        END { print "count " count + 0 }'
+}
+
+# Sets id: the comment, or nothing.
+find_comment() {
+    id='' page=1
+    while [ -z "$id" ]; do
+        ask GET "$comments?per_page=100&page=$page" --retry 2
+        read_comments <"$work/answer" >"$work/found"
+        id=$(sed -n 's/^id //p' "$work/found" | head -n 1)
+        # A hundred pages are more than anybody reads, and end a server that gives the same one again and again.
+        if [ "$(sed -n 's/^count //p' "$work/found")" -lt 100 ] || [ "$page" -ge 100 ]; then
+            break
+        fi
+        page=$((page + 1))
+    done
+}
+
+# The file, below the hidden line, as the value of a JSON object.
+body() {
+    printf '{"body":"'
+    { printf '<!-- %s %s -->\n' "$key" "$shown" && cat "$file"; } | LC_ALL=C tr -d '\000-\010\013-\037\177' |
+        LC_ALL=C sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/	/\\t/g' | LC_ALL=C awk '{ printf "%s\\n", $0 }'
+    printf '"}'
+}
+
+[ -n "${PLEACH_TOKEN:-}" ] || {
+    echo 'there is no token to comment with' >&2
+    exit 3
+}
+find_comment
+body >"$work/body"
+if [ -n "$id" ]; then
+    ask "$edit" "$comment/$id" --data-binary "@$work/body"
+    echo "comment $id is edited"
+elif [ -z "$only_edit" ]; then
+    ask POST "$comments" --data-binary "@$work/body"
+    echo 'a comment is made'
+fi

@@ -1,0 +1,93 @@
+#!/bin/sh
+# Installs a release of pleach, if it is the one that is meant: its archive's SHA-256 is one of those given, or one of those that stand in
+# `checksums` beside this script, or GitHub attests that the project's own release workflow built it from that version's tag. Sums that
+# lie beside the archive are worth nothing: whoever could replace the one could replace the other. Needs curl and tar.
+#
+#   PLEACH_VERSION   which release: 0.1.0
+#   PLEACH_SHA256    SHA-256 of its archive; several, for several platforms, are parted by spaces
+#   PLEACH_BIN       the folder to install into                     [~/.local/bin]
+#   PLEACH_RELEASES  where archives are, for a mirror               [https://github.com/pleach/pleach/releases/download]
+#
+# Without sums it needs GitHub's `gh`, and GH_TOKEN for it.
+set -eu
+
+releases=${PLEACH_RELEASES:-https://github.com/pleach/pleach/releases/download}
+version=${PLEACH_VERSION:?names the release to install}
+version=${version#v}
+bin=${PLEACH_BIN:-$HOME/.local/bin}
+
+refuse() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+target() {
+    case $(uname -s)-$(uname -m) in
+    Linux-x86_64) echo x86_64-unknown-linux-gnu ;;
+    Linux-aarch64 | Linux-arm64) echo aarch64-unknown-linux-gnu ;;
+    Darwin-x86_64) echo x86_64-apple-darwin ;;
+    Darwin-arm64) echo aarch64-apple-darwin ;;
+    *) refuse "there are no archives for $(uname -s) on $(uname -m): build it with \`cargo install\`" ;;
+    esac
+}
+
+download() {
+    case $releases in
+    https:*) protocols='=https' ;;
+    *) protocols='=http,https' ;;
+    esac
+    url=$releases/v$version/$1
+    code=0
+    status=$(curl --proto "$protocols" --silent --show-error --location --connect-timeout 20 --max-time 600 --retry 2 \
+        --output "$work/$1" --write-out '%{http_code}' "$url") || code=$?
+    case $code-$status in
+    0-200) ;;
+    0-404) refuse "there is no pleach $version for $(target): $url is not there" ;;
+    0-*) refuse "$url answered $status" ;;
+    *) refuse "the download of $url broke off" ;;
+    esac
+}
+
+sum() {
+    if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
+}
+
+# The sums that an archive may have.
+pinned() {
+    if [ -n "${PLEACH_SHA256:-}" ]; then
+        printf '%s\n' "$PLEACH_SHA256" | tr -s ' ,' '\n' | tr A-F a-f | sed 's/^sha256://'
+    else
+        sed -n "s/ \*\{0,1\} *$1\$//p" "$(dirname "$0")/checksums" 2>/dev/null || :
+    fi
+}
+
+verify() {
+    sums=$(pinned "$1")
+    found=$(sum "$work/$1")
+    if [ -n "$sums" ]; then
+        printf '%s\n' "$sums" | grep -qx "$found" || refuse "$1 has the SHA-256 $found, which is not the one that is pinned"
+        echo "$1: its SHA-256 is the pinned one"
+    elif command -v gh >/dev/null; then
+        gh attestation verify "$work/$1" --repo pleach/pleach --source-ref "refs/tags/v$version" --deny-self-hosted-runners \
+            --signer-workflow pleach/pleach/.github/workflows/release.yml >&2 ||
+            refuse "GitHub does not attest that $1 was built by the release workflow of pleach"
+        echo "$1: GitHub attests that it was built from the tag v$version"
+    else
+        refuse "nothing says what $1 must be: give its SHA-256, or install GitHub's gh, which verifies its attestation"
+    fi
+}
+
+case $version in *[!0-9A-Za-z.+-]*) refuse "\`$version\` is no version" ;; esac
+name=pleach-$version-$(target)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+download "$name.tar.gz"
+verify "$name.tar.gz"
+tar -xzf "$work/$name.tar.gz" -C "$work"
+[ "$("$work/$name/pleach" --version)" = "pleach $version" ] || refuse "what $name.tar.gz holds is not pleach $version, or does not run here"
+mkdir -p "$bin"
+mv "$work/$name/pleach" "$bin/.pleach.$$"
+mv -f "$bin/.pleach.$$" "$bin/pleach"
+# GitHub's way to put a folder on the PATH of later steps.
+[ -z "${GITHUB_PATH:-}" ] || printf '%s\n' "$bin" >>"$GITHUB_PATH"
+echo "pleach $version is installed in $bin"

@@ -1,0 +1,191 @@
+#!/bin/sh
+# Checks a workspace and says what a change will do, in any CI. Needs a POSIX shell, Git and pleach, which is looked for on the PATH and
+# beside this folder, where a release's archive has it.
+#
+#   PLEACH_DIRECTORY  the folder of the workspace                                                    [.]
+#   PLEACH_BASE       the revision that the change is compared with; without it nothing is compared
+#   PLEACH_CHECK      whether `pleach check` runs: true or false                                     [true]
+#   PLEACH_FAIL_ON    what fails the run: never, check, or danger, which is check too                [check]
+#   PLEACH_VENDOR     whether charts are pulled first, as pleach.lock pins them: true or false       [false]
+#   PLEACH_FORMATS    in which findings are written: sarif, junit, gitlab, github                    [sarif junit]
+#   PLEACH_REPORTS    the folder that reports are written to                                         [pleach-reports]
+#   PLEACH_REST       where a reader of the comment finds what does not fit into it
+#
+# Reports: check.* and diff.* in these formats, diff.html (one page, to look at), comment.md (for a pull request: at most 65,536 bytes),
+# summary.md (the same with more room), and `result`, lines of name=value: check (passed, failed, skipped), diff (compared, failed,
+# skipped), changed, dangers, comment (whether there is anything to say), reason (why the run fails).
+#
+# Exit codes: 0 nothing to say, 1 what PLEACH_FAIL_ON names, 2 could not do it.
+set -eu
+
+PATH=$PATH:$(cd "$(dirname "$0")/.." && pwd)
+export PATH
+directory=${PLEACH_DIRECTORY:-.}
+reports=${PLEACH_REPORTS:-pleach-reports}
+fail_on=${PLEACH_FAIL_ON:-check}
+formats=${PLEACH_FORMATS:-sarif junit}
+
+say() { printf '%s\n' "$*" >&2; }
+
+give_up() {
+    say "error: $*"
+    exit 2
+}
+
+workspace() { pleach -C "$directory" --color never "$@"; }
+
+# The commit of a revision. What a shallow clone left away is fetched.
+commit() {
+    git rev-parse --verify --quiet "$1^{commit}" && return
+    git fetch --quiet --no-tags --depth=1 origin "$1" >&2 || return 1
+    git rev-parse --verify --quiet 'FETCH_HEAD^{commit}'
+}
+
+# Pulls what pleach.lock pins. What it does not pin is not for CI to choose.
+vendor() {
+    lock=$(cat "$directory/pleach.lock" 2>/dev/null) || :
+    workspace vendor || return
+    [ "$lock" = "$(cat "$directory/pleach.lock" 2>/dev/null)" ] || {
+        say "error: pleach.lock does not pin what claims ask for: run \`pleach vendor\`, and commit it"
+        return 1
+    }
+}
+
+# Pulls what was pinned at the base, to render that too.
+vendor_base() {
+    top=$(git -C "$directory" rev-parse --show-toplevel)
+    below=$(git -C "$directory" rev-parse --show-prefix)
+    git -C "$top" cat-file -e "$base:${below}pleach.lock" 2>/dev/null || return 0
+    before=$(mktemp -d)
+    git -C "$top" archive "$base:$below" | tar -xf - -C "$before"
+    code=0
+    pleach -C "$before" --color never vendor || code=$?
+    rm -rf "$before"
+    return "$code"
+}
+
+file() {
+    case $2 in
+    junit) echo "$reports/$1.junit.xml" ;;
+    gitlab) echo "$reports/$1.codequality.json" ;;
+    *) echo "$reports/$1.$2" ;;
+    esac
+}
+
+# Sets check: passed or failed.
+check() {
+    code=0
+    workspace check || code=$?
+    [ "$code" -lt 2 ] || exit 2
+    check=passed
+    [ "$code" -eq 0 ] || check=failed
+    workspace check --format short 2>"$reports/check.txt" >&2 || :
+    for format in $formats; do
+        workspace check --format "$format" >"$(file check "$format")" || :
+    done
+}
+
+# Sets diff (compared or failed), changed and dangers.
+compare() {
+    range=$(git -C "$directory" rev-parse --short "$base")..$(git -C "$directory" rev-parse --short HEAD)
+    say "pleach diff $range"
+    workspace diff "$range" || :
+    code=0
+    form md --exit-code --max-bytes 60000 >"$reports/diff.md" || code=$?
+    if [ "$code" -gt 1 ]; then
+        diff=failed
+        return
+    fi
+    diff=compared
+    [ "$code" -eq 0 ] || changed=true
+    cp "$reports/diff.md" "$reports/diff.long.md"
+    if [ "$(wc -c <"$reports/diff.md")" -gt 50000 ]; then
+        form md --max-bytes 900000 >"$reports/diff.long.md" || :
+    fi
+    for format in html github $formats; do
+        [ -f "$(file diff "$format")" ] || form "$format" >"$(file diff "$format")" || :
+    done
+    dangers=$(grep -E '^::(error|warning) ' "$reports/diff.github" | grep -cv 'title=not-compared:' || :)
+}
+
+form() {
+    workspace diff "$range" --format short --rest "${PLEACH_REST:-pleach diff $range}" --output "$@" 2>"$reports/diff.txt"
+}
+
+# What a reviewer reads: what is wrong with the tree, then what the change does. The argument is the report of the change.
+page() {
+    [ "$directory" = . ] || printf '### pleach in %s\n\n' "$directory"
+    if [ "$check" = failed ]; then
+        printf '🛑 **pleach check found faults.**\n\n'
+        quoted "$reports/check.txt"
+        if grep -qE 'error\[(outdated|missing|unwanted)-file\]' "$reports/check.txt"; then
+            printf 'Run "pleach render", and commit what it writes.\n\n'
+        fi
+    fi
+    if [ "$diff" = failed ]; then
+        printf '⚠️ **What the change does can not be told.**\n\n'
+        quoted "$reports/diff.txt"
+    elif [ "$diff" = compared ]; then
+        cat "$1"
+    fi
+}
+
+# The beginning of a file as an indented block, out of which no text breaks.
+quoted() {
+    LC_ALL=C awk '
+        { bytes += length($0) + 5 }
+        bytes > 4000 { more++; next }
+        { print "    " $0 }
+        END { if (more) print "    … " more " more lines" ; print "" }' "$1"
+}
+
+# Why the run fails, or nothing.
+reason() {
+    if [ "$fail_on" = never ]; then
+        return
+    elif [ "$check" = failed ]; then
+        echo 'pleach check found faults'
+    elif [ "$diff" = failed ] && [ "$check" != passed ]; then
+        echo 'what the change does can not be told'
+    elif [ "$fail_on" = danger ] && [ "$dangers" -gt 0 ]; then
+        echo "the change has dangers: $dangers"
+    fi
+}
+
+command -v pleach >/dev/null || give_up 'there is no pleach on the PATH'
+case ${PLEACH_BASE:-} in -*) give_up "\`$PLEACH_BASE\` is no revision" ;; esac
+case $fail_on in never | check | danger) ;; *) give_up "PLEACH_FAIL_ON is never, check or danger, not \`$fail_on\`" ;; esac
+[ -d "$directory" ] || give_up "\`$directory\` is no folder"
+mkdir -p "$reports"
+rm -f "$reports"/check.* "$reports"/diff.*
+reports=$(cd "$reports" && pwd)
+check=skipped diff=skipped changed=false dangers=0 comment=false base=
+if [ -n "${PLEACH_BASE:-}" ]; then
+    base=$(cd "$directory" && commit "$PLEACH_BASE") || give_up "there is no revision \`$PLEACH_BASE\`, and it can't be fetched"
+fi
+if [ "${PLEACH_VENDOR:-false}" = true ]; then
+    vendor || exit 2
+    [ -z "$base" ] || vendor_base || exit 2
+fi
+[ "${PLEACH_CHECK:-true}" = false ] || check
+[ -z "$base" ] || compare
+
+page "$reports/diff.md" >"$reports/comment.md"
+page "$reports/diff.long.md" >"$reports/summary.md"
+rm -f "$reports/diff.md" "$reports/diff.long.md"
+if [ "$check" = failed ] || [ "$diff" = failed ] || [ "$changed" = true ]; then
+    comment=true
+fi
+reason=$(reason)
+cat >"$reports/result" <<end
+check=$check
+diff=$diff
+changed=$changed
+dangers=$dangers
+comment=$comment
+reason=$reason
+end
+[ -z "$reason" ] || {
+    say "error: $reason"
+    exit 1
+}

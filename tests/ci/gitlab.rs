@@ -1,0 +1,176 @@
+//! The job of GitLab's template in a checkout, with the release and the API on loopback.
+
+use std::collections::BTreeMap;
+
+use pleach::yaml::Node;
+
+use super::comment::Forge;
+use super::files::{read_yaml, text};
+use super::install::Release;
+use super::{Checkout, Ran, assert_tells, command, finish};
+use crate::hook::PLEACH;
+use crate::vendor::server::Server;
+
+/// The template's job, with its inputs put in.
+fn job() -> (Node, BTreeMap<String, String>) {
+    let template = read_yaml("ci/gitlab.yml");
+    let job = template.as_mapping().unwrap().iter().next().unwrap();
+    let job = job.value.clone();
+    let variables = job.get("variables").unwrap().as_mapping().unwrap();
+    let variables = variables.iter().map(|it| (text(&it.key), text(&it.value)));
+    let variables = variables.collect();
+    (job, variables)
+}
+
+/// Runs the job in a merge request.
+fn run(
+    checkout: &Checkout,
+    (release, releases): (&Release, &Server),
+    forge: &Forge,
+    inputs: &[(&str, &str)],
+    more: &[(&str, &str)],
+) -> Ran {
+    let (job, mut variables) = job();
+    for value in variables.values_mut() {
+        let defaults = [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("sha256", &*release.sum),
+            ("directory", "."),
+            ("vendor", "false"),
+            ("fail_on", "check"),
+        ];
+        for (name, input) in inputs.iter().chain(&defaults) {
+            *value = value.replace(&format!("$[[ inputs.{name} ]]"), input);
+        }
+        assert!(!value.contains("$[["), "{value}");
+    }
+    let url = forge.url();
+    let of_service = [
+        ("PLEACH_RELEASES", format!("http://{}", releases.address)),
+        ("CI_PROJECT_DIR", checkout.clone.display().to_string()),
+        ("CI_API_V4_URL", url),
+        ("CI_PROJECT_ID", "12".to_string()),
+        ("CI_MERGE_REQUEST_IID", "7".to_string()),
+        ("CI_MERGE_REQUEST_DIFF_BASE_SHA", checkout.before.clone()),
+        ("PLEACH_TOKEN", "s3cret".to_string()),
+    ];
+    variables.extend(of_service.map(|(name, value)| (name.to_string(), value)));
+    variables.extend(
+        more.iter()
+            .map(|(name, value)| (name.to_string(), value.to_string())),
+    );
+    let script = job.get("script").unwrap().as_sequence().unwrap();
+    let mut command = command(&checkout.clone, "sh", &[]);
+    finish(command.envs(variables).args(["-c", &text(&script[0])]))
+}
+
+fn release() -> Release {
+    Release::new(&format!("#!/bin/sh\nexec '{PLEACH}' \"$@\"\n"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_merge_request_has_one_note_and_the_reports() {
+    let (release, forge) = (release(), Forge::new(Vec::new(), true));
+    let server = release.serve(None);
+    let from = (&release, &server);
+    let checkout = Checkout::new("", "50Gi", true);
+    run(&checkout, from, &forge, &[], &[]).expect(0);
+    run(&checkout, from, &forge, &[], &[]).expect(0);
+    let note = "/projects/12/merge_requests/7/notes";
+    assert_eq!(
+        forge.written(),
+        [format!("POST {note}"), format!("PUT {note}/1")]
+    );
+    assert_tells(
+        &forge.bodies()[0],
+        &["### 1 object changed", "🛑 **shrinking-volume**"],
+    );
+    let told = run(&checkout, from, &forge, &[("fail_on", "danger")], &[]).expect(1);
+    assert_tells(&told, &["the change has dangers: 1"]);
+    // What the template says are reports are there.
+    let (job, _) = job();
+    let reports = job.at_keys(&["artifacts", "reports"]).unwrap();
+    let quality = text(reports.get("codequality").unwrap());
+    let quality: serde_json::Value = serde_json::from_str(&checkout.read(&quality)).unwrap();
+    let list = quality.as_array().unwrap();
+    assert_eq!(list.len(), 1, "{quality}");
+    assert_eq!(list[0]["check_name"], "shrinking-volume");
+    assert_eq!(
+        list[0]["location"]["path"],
+        "environments/prod/databases.yaml"
+    );
+    assert_eq!(
+        text(reports.get("junit").unwrap()),
+        "pleach-reports/*.junit.xml"
+    );
+    for name in ["check.junit.xml", "diff.junit.xml"] {
+        checkout.read(&format!("pleach-reports/{name}"));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stale_tree_fails_the_job_after_its_note() {
+    let (release, forge) = (release(), Forge::new(Vec::new(), true));
+    let server = release.serve(None);
+    let from = (&release, &server);
+    let checkout = Checkout::new("platform", "201Gi", false);
+    let inputs = [("directory", "platform")];
+    // The first of a merged result is what it is merged into.
+    let merged = [("CI_MERGE_REQUEST_TARGET_BRANCH_SHA", &*checkout.before)];
+    let merged = [merged[0], ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "nonesuch")];
+    run(&checkout, from, &forge, &inputs, &merged).expect(1);
+    assert_tells(
+        &forge.bodies()[0],
+        &[" platform -->\n### pleach in platform\n"],
+    );
+    let quality = checkout.read("pleach-reports/gl-code-quality-report.json");
+    assert_tells(&quality, &["outdated-file", "platform/deploy/"]);
+    let quality: serde_json::Value = serde_json::from_str(&quality).unwrap();
+    assert!(!quality.as_array().unwrap().is_empty());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_token_there_are_only_reports() {
+    let release = release();
+    let server = release.serve(None);
+    let from = (&release, &server);
+    let checkout = Checkout::new("", "50Gi", true);
+    let forge = Forge::new(Vec::new(), true);
+    run(&checkout, from, &forge, &[], &[("PLEACH_TOKEN", "")]).expect(0);
+    assert!(forge.server.asked().is_empty());
+    assert_tells(
+        &checkout.read("pleach-reports/comment.md"),
+        &["1 object changed"],
+    );
+    let forge = Forge::new(Vec::new(), false);
+    let told = run(&checkout, from, &forge, &[], &[]).expect(0);
+    assert_tells(&told, &["PLEACH_TOKEN must not write a note"]);
+    // A branch's pipeline compares with what was pushed before.
+    let branch = [
+        ("CI_MERGE_REQUEST_IID", ""),
+        ("CI_MERGE_REQUEST_DIFF_BASE_SHA", ""),
+        ("CI_COMMIT_BEFORE_SHA", &*checkout.before),
+    ];
+    let told = run(&checkout, from, &forge, &[], &branch).expect(0);
+    assert_tells(&told, &["1 object changed"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn another_archive_is_not_run() {
+    let (release, forge) = (release(), Forge::new(Vec::new(), true));
+    let server = release.serve(None);
+    let checkout = Checkout::new("", "50Gi", true);
+    let sum = "0".repeat(64);
+    let run = |inputs: &[(&str, &str)]| run(&checkout, (&release, &server), &forge, inputs, &[]);
+    let told = run(&[("sha256", &sum)]).expect(1);
+    assert_tells(&told, &[&release.sum, "not the one that is pinned"]);
+    let told = run(&[("version", "99.0.0")]);
+    assert_ne!(told.code, Some(0));
+    assert_tells(&told.told, &["404"]);
+    let two = format!("{sum} {}", release.sum);
+    run(&[("sha256", &two)]).expect(0);
+}

@@ -1,0 +1,143 @@
+//! What runs in CI: the scripts of `ci/` in real Git repositories, against servers on loopback; and the files that wire them.
+
+mod action;
+mod comment;
+mod files;
+mod github;
+mod gitlab;
+mod install;
+mod recipe;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::hook::{PLEACH, change, git, repository, run};
+
+/// What a script did.
+struct Ran {
+    code: Option<i32>,
+    told: String,
+}
+
+impl Ran {
+    #[track_caller]
+    fn expect(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{}", self.told);
+        self.told
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A command with the program on its path, and of the variables around us nothing.
+fn command(folder: &Path, program: &str, variables: &[(&str, &str)]) -> Command {
+    let bin = Path::new(PLEACH).parent().unwrap().display().to_string();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new(program);
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", format!("{bin}:{path}"))
+        .env("HOME", folder.join("there is no such folder"))
+        .env("LANG", "C.UTF-8")
+        .envs(variables.iter().copied());
+    command
+}
+
+/// Runs a script of `ci/` by the shell that the system has.
+fn script(folder: &Path, name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let file = root().join("ci").join(name);
+    let mut command = command(folder, "sh", variables);
+    finish(command.arg(file).args(arguments))
+}
+
+fn finish(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    Ran {
+        code: output.status.code(),
+        told: String::from_utf8_lossy(&told).into_owned(),
+    }
+}
+
+/// A clone of a repository with two commits, the second of which changes a claim of prod: as a service checks it out, without the
+/// first commit.
+struct Checkout {
+    origin: TempDir,
+    _folder: TempDir,
+    clone: PathBuf,
+    before: String,
+    after: String,
+}
+
+impl Checkout {
+    /// The workspace lies `below` the top; the tree is rendered, or left as it was.
+    fn new(below: &str, size: &str, is_rendered: bool) -> Checkout {
+        Checkout::made(below, |workspace| {
+            change(workspace, size);
+            if is_rendered {
+                run(workspace, PLEACH, &["render"], true);
+            }
+        })
+    }
+
+    fn made(below: &str, change: impl FnOnce(&Path)) -> Checkout {
+        let (origin, workspace) = repository(below);
+        let root = origin.path();
+        let before = head(root);
+        change(&workspace);
+        git(root, &["add", "."]);
+        let commit = ["commit", "--quiet", "--allow-empty", "-m", "a change"];
+        git(root, &commit);
+        let after = head(root);
+        let folder = tempfile::tempdir().unwrap();
+        let clone = folder.path().join("clone");
+        let checkout = Checkout {
+            origin,
+            _folder: folder,
+            clone,
+            before,
+            after,
+        };
+        checkout.check_out("main");
+        checkout
+    }
+
+    /// Clones a branch anew, without its history.
+    fn check_out(&self, branch: &str) {
+        let _ = fs::remove_dir_all(&self.clone);
+        let url = format!("file://{}", self.origin.path().display());
+        let to = self.clone.to_str().unwrap();
+        let clone = [
+            "clone",
+            "--quiet",
+            "--depth=1",
+            "--branch",
+            branch,
+            &url,
+            to,
+        ];
+        git(self.origin.path(), &clone);
+    }
+
+    fn read(&self, path: &str) -> String {
+        let file = self.clone.join(path);
+        fs::read_to_string(&file).unwrap_or_else(|it| panic!("{}: {it}", file.display()))
+    }
+}
+
+fn head(root: &Path) -> String {
+    git(root, &["rev-parse", "HEAD"]).trim().to_string()
+}
+
+#[track_caller]
+fn assert_tells(told: &str, all: &[&str]) {
+    for words in all {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}

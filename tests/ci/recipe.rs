@@ -1,0 +1,271 @@
+//! `ci/pleach.sh`, for any CI.
+
+use std::fs;
+use std::path::Path;
+
+use super::files::{blocks, keys, read_yaml};
+use super::install::Release;
+use super::{Checkout, assert_tells, command, finish, root, script};
+use crate::hook::{PLEACH, change, run};
+use crate::vendor::http::repository;
+use crate::vendor::place::write;
+
+#[test]
+fn a_change_is_told_and_reported() {
+    let checkout = Checkout::new("", "50Gi", true);
+    let told = script(
+        &checkout.clone,
+        "pleach.sh",
+        &[],
+        &[("PLEACH_BASE", &checkout.before)],
+    );
+    // The first commit was not cloned: it is fetched.
+    assert_tells(
+        &told.expect(0),
+        &["shrinking-volume in prod", "1 object changed"],
+    );
+    let result = checkout.read("pleach-reports/result");
+    assert_eq!(
+        result,
+        "check=passed\ndiff=compared\nchanged=true\ndangers=1\ncomment=true\nreason=\n"
+    );
+    let comment = checkout.read("pleach-reports/comment.md");
+    let range = format!("`{}` → `{}`", &checkout.before[..7], &checkout.after[..7]);
+    assert_tells(&comment, &[&range, "### 1 object changed", "+ 50Gi"]);
+    assert_tells(&checkout.read("pleach-reports/diff.html"), &["<html"]);
+    for name in ["check.sarif", "diff.sarif"] {
+        let text = checkout.read(&format!("pleach-reports/{name}"));
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["version"], "2.1.0");
+    }
+    for name in ["check.junit.xml", "diff.junit.xml"] {
+        assert_tells(
+            &checkout.read(&format!("pleach-reports/{name}")),
+            &["<testsuites"],
+        );
+    }
+    let danger = [
+        ("PLEACH_BASE", &*checkout.before),
+        ("PLEACH_FAIL_ON", "danger"),
+    ];
+    let told = script(&checkout.clone, "pleach.sh", &[], &danger).expect(1);
+    assert_tells(&told, &["error: the change has dangers: 1"]);
+}
+
+#[test]
+fn a_stale_tree_fails_unless_nothing_may() {
+    let checkout = Checkout::new("platform", "201Gi", false);
+    let stale = [
+        ("PLEACH_BASE", &*checkout.before),
+        ("PLEACH_DIRECTORY", "platform"),
+    ];
+    let told = script(&checkout.clone, "pleach.sh", &[], &stale).expect(1);
+    assert_tells(&told, &["run `pleach render`", "pleach check found faults"]);
+    let comment = checkout.read("pleach-reports/comment.md");
+    assert!(comment.starts_with("### pleach in platform\n\n🛑 **pleach check found faults.**\n"));
+    assert_tells(
+        &comment,
+        &[
+            "    platform/deploy/apps/prod/analytics/",
+            "[outdated-file]",
+            "Run \"pleach render\"",
+            "+ 201Gi",
+        ],
+    );
+    let never = [&stale[..], &[("PLEACH_FAIL_ON", "never")]].concat();
+    script(&checkout.clone, "pleach.sh", &[], &never).expect(0);
+    let unchecked = [&stale[..], &[("PLEACH_CHECK", "false")]].concat();
+    script(&checkout.clone, "pleach.sh", &[], &unchecked).expect(0);
+    assert_tells(
+        &checkout.read("pleach-reports/result"),
+        &["check=skipped\n"],
+    );
+}
+
+#[test]
+fn a_comment_has_room_for_many_findings() {
+    let checkout = Checkout::made("", |root| {
+        fs::remove_dir_all(root.join("deploy")).unwrap();
+    });
+    let variables = [("PLEACH_BASE", &*checkout.before)];
+    script(&checkout.clone, "pleach.sh", &[], &variables).expect(1);
+    let comment = checkout.read("pleach-reports/comment.md");
+    assert!((4000..5000).contains(&comment.len()), "{}", comment.len());
+    let shown = comment.matches("error[missing-file]").count();
+    let all = checkout.read("pleach-reports/check.txt").lines().count();
+    assert_tells(&comment, &[&format!("    … {} more lines\n", all - shown)]);
+}
+
+#[test]
+fn what_does_not_render_is_told_of_the_right_side() {
+    let checkout = Checkout::new("", "201Gi", true);
+    let root = &checkout.clone;
+    let file = root.join("environments/prod/databases.yaml");
+    fs::write(&file, "kind: {").unwrap();
+    run(
+        root,
+        "git",
+        &["commit", "--quiet", "-a", "-m", "broken"],
+        true,
+    );
+    let broken = super::head(root);
+    let variables = [("PLEACH_BASE", &*checkout.before)];
+    let told = script(root, "pleach.sh", &[], &variables).expect(1);
+    assert_tells(&told, &["yaml-syntax"]);
+    let comment = checkout.read("pleach-reports/comment.md");
+    assert_tells(&comment, &["databases.yaml:1:", "can not be told"]);
+    // Who mends it is not held up by it.
+    run(
+        root,
+        "git",
+        &["revert", "--quiet", "--no-edit", "HEAD"],
+        true,
+    );
+    let variables = [("PLEACH_BASE", &*broken)];
+    let told = script(root, "pleach.sh", &[], &variables).expect(0);
+    assert_tells(&told, &["does not render in"]);
+    assert_tells(
+        &checkout.read("pleach-reports/result"),
+        &["check=passed\ndiff=failed\n"],
+    );
+    let alone = [variables[0], ("PLEACH_CHECK", "false")];
+    script(root, "pleach.sh", &[], &alone).expect(1);
+}
+
+/// In place of all claims one, of a kind that shows which version of a chart it was rendered with.
+fn write_app(root: &Path, repository: &str, version: &str) {
+    for folder in ["environments", "overlays"] {
+        let _ = fs::remove_dir_all(root.join(folder));
+    }
+    write(
+        &root.join("environments/test/environment.yaml"),
+        "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: test}\nspec: {cluster: test-1}\n",
+    );
+    write(
+        &root.join("templates/App/kind.yaml"),
+        "apiVersion: pleach.dev/v1\nkind: ClaimKind\nmetadata: {name: App}\nspec:\n  apiVersions: [example.com/v1]\n  group: apps\n  \
+         schema: {type: object, properties: {spec: {type: object, properties: {repository: {type: string}, version: {type: string}}}}}\n  \
+         let: {app: \"chart(spec.repository, 'app', spec.version)\"}\n  files: [{template: configmap.yaml.j2}]\n",
+    );
+    write(
+        &root.join("templates/App/configmap.yaml.j2"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app, namespace: a}\ndata:\n  version: {{ app.metadata.version }}\n",
+    );
+    let claim = format!(
+        "apiVersion: example.com/v1\nkind: App\nmetadata: {{name: shop}}\nspec: {{repository: '{repository}', version: {version}}}\n"
+    );
+    write(&root.join("environments/test/shop.yaml"), &claim);
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().to_str().unwrap();
+    for command in ["vendor", "render"] {
+        run(root, PLEACH, &["--cache", cache, command], true);
+    }
+}
+
+#[test]
+fn charts_are_pulled_as_both_sides_pin_them() {
+    let server = repository(&["1.0.0", "2.0.0"]);
+    let url = format!("http://{}/charts", server.address);
+    let checkout = Checkout::made("platform", |root| write_app(root, &url, "^1"));
+    let root = checkout.origin.path();
+    write_app(&root.join("platform"), &url, "^2");
+    run(root, "git", &["add", "."], true);
+    run(root, "git", &["commit", "--quiet", "-m", "newer"], true);
+    checkout.check_out("main");
+    let cache = tempfile::tempdir().unwrap();
+    let variables = [
+        ("PLEACH_BASE", &*checkout.after),
+        ("PLEACH_DIRECTORY", "platform"),
+        ("PLEACH_CACHE", cache.path().to_str().unwrap()),
+    ];
+    let told = script(&checkout.clone, "pleach.sh", &[], &variables).expect(1);
+    assert_tells(&told, &["missing-chart"]);
+    let pulled = [&variables[..], &[("PLEACH_VENDOR", "true")]].concat();
+    let told = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(0);
+    assert_tells(&told, &["- 1.0.0", "+ 2.0.0", "1 object changed"]);
+    // What nothing pins is no matter of CI.
+    fs::remove_file(checkout.clone.join("platform/pleach.lock")).unwrap();
+    let told = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(2);
+    assert_tells(&told, &["pleach.lock does not pin what claims ask for"]);
+}
+
+#[test]
+fn wrong_words_are_told() {
+    let checkout = Checkout::new("", "201Gi", true);
+    let told = |name, value| {
+        let ran = script(&checkout.clone, "pleach.sh", &[], &[(name, value)]);
+        ran.expect(2)
+    };
+    assert_tells(
+        &told("PLEACH_FAIL_ON", "always"),
+        &["never, check or danger, not `always`"],
+    );
+    assert_tells(
+        &told("PLEACH_DIRECTORY", "nowhere"),
+        &["`nowhere` is no folder"],
+    );
+    assert_tells(
+        &told("PLEACH_BASE", "nonesuch"),
+        &["there is no revision `nonesuch`, and it can't be fetched"],
+    );
+    assert_tells(
+        &told("PLEACH_BASE", "--upload-pack=touch"),
+        &["`--upload-pack=touch` is no revision"],
+    );
+    // Without a base it only checks.
+    script(&checkout.clone, "pleach.sh", &[], &[]).expect(0);
+    assert_tells(
+        &checkout.read("pleach-reports/result"),
+        &["diff=skipped\nchanged=false\ndangers=0\ncomment=false\n"],
+    );
+    change(&checkout.clone, "202Gi");
+    run(&checkout.clone, PLEACH, &["check"], false);
+    script(&checkout.clone, "pleach.sh", &[], &[]).expect(1);
+}
+
+/// The lines that the documentation gives, with a release on loopback.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_documented_lines_work() {
+    let release = Release::new(&format!("#!/bin/sh\nexec '{PLEACH}' \"$@\"\n"));
+    let server = release.serve(None);
+    let lines = blocks("ci/README.md", "sh").remove(0);
+    let url = "https://github.com/pleach/pleach/releases/download";
+    let name = release.name.trim_end_matches(".tar.gz");
+    assert!(lines.contains(url), "{lines}");
+    let lines = lines
+        .replace(url, &format!("http://{}", server.address))
+        .replace(
+            &format!(
+                "pleach-{}-x86_64-unknown-linux-gnu",
+                super::install::VERSION
+            ),
+            name,
+        )
+        .replace("origin/main", "$BEFORE");
+    let checkout = Checkout::new("", "50Gi", true);
+    let run = |sum: &str| {
+        let variables = [("PLEACH_SHA256", sum), ("BEFORE", &checkout.before)];
+        let mut command = command(&checkout.clone, "sh", &variables);
+        finish(command.args(["-e", "-c", &lines]))
+    };
+    assert_tells(&run(&release.sum).expect(0), &[": OK", "1 object changed"]);
+    assert_tells(&run(&"0".repeat(64)).expect(1), &["FAILED"]);
+}
+
+#[test]
+fn the_documented_inputs_are_those_of_the_action() {
+    let inputs = keys(&read_yaml("action.yml"), "inputs");
+    let page = fs::read_to_string(root().join("ci/README.md")).unwrap();
+    let rows = page.lines().filter(|it| it.starts_with("| `"));
+    let mut documented: Vec<&str> = Vec::new();
+    for row in rows {
+        let names = row.trim_start_matches("| ").split(" |").next().unwrap();
+        documented.extend(names.split(", ").map(|it| it.trim_matches('`')));
+    }
+    documented.sort_unstable();
+    assert_eq!(
+        documented,
+        Vec::from_iter(inputs.iter().map(String::as_str))
+    );
+}

@@ -1,0 +1,134 @@
+//! A rebase in a real Git repository that ends in conflicts: each command says what they are, and `render --force` mends what is
+//! generated.
+
+use std::fs;
+use std::path::Path;
+
+use crate::hook::{PLEACH, change, git, repository, run};
+
+const PATCH: &str = "deploy/apps/prod/analytics/clickhouseinstallation-patch.yaml";
+const CLAIM: &str = "environments/prod/databases.yaml";
+
+/// Commits a change of the claim on a branch of its own, rendered.
+fn commit(root: &Path, branch: &str, change: impl FnOnce()) {
+    git(root, &["checkout", "--quiet", "-b", branch, "main"]);
+    change();
+    run(root, PLEACH, &["render"], true);
+    git(root, &["commit", "--quiet", "-a", "-m", branch]);
+}
+
+fn replace(root: &Path, from: &str, to: &str) {
+    let file = root.join(CLAIM);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(&file, text.replacen(from, to, 1)).unwrap();
+}
+
+fn pleach(root: &Path, arguments: &[&str], is_fine: bool) -> String {
+    run(root, PLEACH, arguments, is_fine)
+}
+
+#[track_caller]
+fn assert_tells(told: &str, all: &[&str]) {
+    for words in all {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+fn go_on(root: &Path) {
+    git(root, &["-c", "core.editor=true", "rebase", "--continue"]);
+    pleach(root, &["check"], true);
+    assert_eq!(git(root, &["status", "--short"]), "");
+}
+
+#[test]
+fn conflicts_in_rendered_files_are_mended_by_rendering() {
+    let (_folder, root) = repository("");
+    commit(&root, "disk", || drop(change(&root, "300Gi")));
+    commit(&root, "shards", || {
+        replace(&root, "shardCount: 3", "shardCount: 4");
+    });
+    let told = run(&root, "git", &["rebase", "disk"], false);
+    assert_tells(&told, &[&format!("Merge conflict in {PATCH}")]);
+    assert!(!told.contains(&format!("conflict in {CLAIM}")), "{told}");
+
+    let at = format!("--> {PATCH}:1:1");
+    let mend = "run `pleach render --force`";
+    let markers = "a generated file holds the conflict markers of a merge";
+    for command in ["check", "render"] {
+        let told = pleach(&root, &[command], false);
+        assert_tells(&told, &["merge-conflict", markers, &at, mend]);
+        assert!(!told.contains("run `pleach render`"), "{told}");
+    }
+    let told = pleach(&root, &["check", "--format", "short"], false);
+    assert_tells(&told, &[&format!("{PATCH}:1:1: error[merge-conflict]")]);
+    for arguments in [&["hook", "run"][..], &["hook", "run", "--fix"]] {
+        let told = pleach(&root, arguments, false);
+        assert_tells(&told, &["is not finished", PATCH, mend, "`git add`"]);
+    }
+    let told = pleach(&root, &["diff", "--committed", "HEAD"], true);
+    let at =
+        "clickhouseinstallation-patch.yaml:1:1: the file holds the conflict markers of a merge";
+    assert_tells(&told, &["not-compared", at, "`pleach render --force`"]);
+    // What is rendered anew has no part in it.
+    let told = pleach(&root, &["diff"], true);
+    assert_tells(&told, &["shardsCount", "1 object changed"]);
+
+    pleach(&root, &["render", "--force"], true);
+    let text = fs::read_to_string(root.join(PATCH)).unwrap();
+    assert!(!text.contains("<<<<<<<"), "{text}");
+    assert_tells(&text, &["300Gi", "value: 4"]);
+    git(&root, &["add", "deploy"]);
+    pleach(&root, &["hook", "run"], true);
+    go_on(&root);
+}
+
+#[test]
+fn conflicts_in_claims_are_merged_first() {
+    let (_folder, root) = repository("platform");
+    commit(&root, "more", || drop(change(&root, "300Gi")));
+    commit(&root, "less", || drop(change(&root, "250Gi")));
+    run(&root, "git", &["rebase", "more"], false);
+    let text = fs::read_to_string(root.join(CLAIM)).unwrap();
+    let line = text.lines().position(|it| it.starts_with("<<<<<<< "));
+    let at = format!("{CLAIM}:{}:1", line.unwrap() + 1);
+    // `--force` does not help as long as nobody knows what is wanted, and writes nothing.
+    let before = git(&root, &["status", "--short"]);
+    for arguments in [
+        &["check"][..],
+        &["render"],
+        &["render", "--force"],
+        &["diff"],
+    ] {
+        let told = pleach(&root, arguments, false);
+        assert_tells(&told, &["merge-conflict", &at, "merge the two sides"]);
+    }
+    assert_tells(&pleach(&root, &["hook", "run"], false), &[CLAIM, PATCH]);
+    assert_eq!(git(&root, &["status", "--short"]), before);
+
+    git(&root, &["checkout", "--theirs", CLAIM]);
+    pleach(&root, &["render", "--force"], true);
+    git(&root, &["add", "."]);
+    go_on(&root);
+    let text = fs::read_to_string(root.join(PATCH)).unwrap();
+    assert!(text.contains("250Gi"), "{text}");
+}
+
+#[test]
+fn a_claim_that_goes_on_one_side_takes_its_files_along() {
+    let (_folder, root) = repository("");
+    commit(&root, "disk", || drop(change(&root, "300Gi")));
+    commit(&root, "gone", || {
+        fs::remove_file(root.join(CLAIM)).unwrap();
+        let kustomization = root.join("overlays/prod");
+        fs::remove_dir_all(kustomization).unwrap();
+    });
+    run(&root, "git", &["rebase", "disk"], false);
+    git(&root, &["rm", "--quiet", CLAIM]);
+    let told = pleach(&root, &["hook", "run"], false);
+    assert_tells(&told, &["is not finished", PATCH]);
+    pleach(&root, &["render", "--force"], true);
+    assert!(!root.join(PATCH).exists());
+    git(&root, &["add", "."]);
+    go_on(&root);
+}
