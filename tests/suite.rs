@@ -31,6 +31,7 @@ mod infraforge;
 mod layers;
 mod page;
 mod matrix;
+mod misuse;
 mod mutated;
 mod patch;
 mod promotion;

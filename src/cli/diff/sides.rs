@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use super::super::session::{self, WORKSPACE};
-use super::super::{Global, cache, output};
+use super::super::{Global, cache, output, revision};
 use super::{environment, salt};
 use crate::affected::affected as find_affected;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
@@ -199,7 +199,16 @@ fn affected(
 pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
     let workspace = find_upwards(current, WORKSPACE);
     let place = workspace.as_deref().unwrap_or(current);
-    let git = || Git::open(place);
+    let git = || {
+        Git::open(
+            place,
+            if names.len() < 2 {
+                "revision"
+            } else {
+                "folder or revision"
+            },
+        )
+    };
     match names {
         [] => git()?.with_work_tree("HEAD"),
         [range] => match (range.split_once("..."), range.split_once("..")) {
@@ -240,21 +249,24 @@ struct Git {
     repository: Arc<Repository>,
     /// The folder, below the repository's top folder.
     root: TreePath,
+    /// What the names could be.
+    what: &'static str,
 }
 
 impl Git {
-    fn open(place: &Path) -> Result<Git> {
-        let repository = Repository::find(place)?;
+    fn open(place: &Path, what: &'static str) -> Result<Git> {
+        let repository = Repository::find(place).context(
+            "without Git only two folders can be compared, as in `pleach diff old/ new/`",
+        )?;
         Ok(Git {
+            what,
             root: below(place, repository.root())?,
             repository: Arc::new(repository),
         })
     }
 
     fn revision(&self, name: &str) -> Result<Arc<Revision>> {
-        let revision = self.repository.revision(name)?;
-        let revision = revision.with_context(|| format!("there is no revision `{name}`"))?;
-        Ok(Arc::new(revision))
+        Ok(Arc::new(revision::open(&self.repository, name, self.what)?))
     }
 
     fn opened(&self, name: &str, files: Arc<dyn Files + Send + Sync>) -> Opened {
