@@ -139,3 +139,11 @@ fn the_tree_is_not_written_among_its_inputs() {
         assert!(told.contains("a folder that nothing else is in"), "{told}");
     }
 }
+
+#[test]
+fn init_counts_from_the_folder_that_the_program_is_told_to_work_in() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("platform")).unwrap();
+    told(folder.path(), &["-C", "platform", "init"], 0);
+    assert!(folder.path().join("platform/pleach.yaml").is_file());
+}
