@@ -152,15 +152,36 @@ pub(super) fn compare_rendered(
 ) -> Result<Comparison> {
     let is_known = before.is_workspace() && after.is_workspace();
     let since = after.since.as_ref().filter(|_| is_known);
-    let (old, new) = match since.map(|it| it(&inputs(before))).transpose()? {
-        None => rayon::join(|| before.render(global), || after.render(global)),
+    let ((old, new), scope) = match since.map(|it| it(&inputs(before))).transpose()? {
+        None => {
+            let both = rayon::join(|| before.render(global), || after.render(global));
+            (both, Scope::default())
+        }
         Some(changes) => match affected(before, after, &changes, global) {
-            Some([old, new]) => (old, new),
+            Some(([old, new], scope)) => ((old, new), scope),
             None => return Ok(Comparison::default()),
         },
     };
     let (old, new) = (before.rendered(old, global)?, after.rendered(new, global)?);
-    Ok(compare(&old.side(), &new.side(), &environment, &salt()))
+    let mut comparison = compare(&old.side(), &new.side(), &environment, &salt());
+    trim(&mut comparison, &scope);
+    Ok(comparison)
+}
+
+/// More may have been rendered than was asked for. Where an object is that stays as it is can only be said of all environments, or
+/// of none.
+fn trim(comparison: &mut Comparison, scope: &Scope) {
+    let objects = comparison.environments.iter().flat_map(|it| &it.objects);
+    for object in objects {
+        let claim = object
+            .claim
+            .as_ref()
+            .and_then(|it| it.title.rsplit('/').next());
+        let presence = comparison.presence.get_mut(&object.change.id);
+        if let (Some(claim), Some(presence)) = (claim, presence) {
+            presence.retain(|it| scope.has_claim(it, claim));
+        }
+    }
 }
 
 /// The folders in which a link to a file may stand that is read by another path.
@@ -178,7 +199,7 @@ fn affected(
     after: &Opened,
     changes: &Changes,
     global: &Global,
-) -> Option<[Option<Compiled>; 2]> {
+) -> Option<([Option<Compiled>; 2], Scope)> {
     let [old, new] = [before, after].map(|it| Below::new(&*it.files, it.root.clone()));
     let options = |scope: Scope| Options {
         scope,
@@ -190,9 +211,9 @@ fn affected(
     let mut found = find_affected([&old, &new], &changes, &reads);
     found.add_exceptions(&load::environments(&new));
     let scope = found.scope()?;
-    let compiled = compile_both([&old, &new], &options(scope));
+    let compiled = compile_both([&old, &new], &options(scope.clone()));
     // Nothing of what is touched is there on one side: that side renders to nothing of it.
-    Some(compiled.map(|it| Some(it.unwrap_or_default())))
+    Some((compiled.map(|it| Some(it.unwrap_or_default())), scope))
 }
 
 /// The two sides that the arguments name.
