@@ -36,7 +36,7 @@ fn git(folder: &Path, arguments: &[&str]) -> bool {
 #[test]
 fn names_that_do_not_exist_are_told_the_nearest() {
     let folder = workspace();
-    let cases: [(&[&str], i32, &str); 6] = [
+    let cases: [(&[&str], i32, &str); 7] = [
         (&["matrix", "analytcs"], 2, "did you mean `analytics`?"),
         (
             &["compare", "stage", "prod", "event"],
@@ -53,6 +53,7 @@ fn names_that_do_not_exist_are_told_the_nearest() {
             2,
             "did you mean `shrinking-volume`?",
         ),
+        (&["explain", "unknown-field"], 2, "stands in its message"),
         (&["verify", "nowhere"], 2, "`nowhere` is no folder"),
         (&["test", "Nothing"], 1, "no kind `Nothing` of its own"),
     ];
@@ -146,4 +147,25 @@ fn init_counts_from_the_folder_that_the_program_is_told_to_work_in() {
     fs::create_dir(folder.path().join("platform")).unwrap();
     told(folder.path(), &["-C", "platform", "init"], 0);
     assert!(folder.path().join("platform/pleach.yaml").is_file());
+}
+
+#[test]
+fn a_chart_that_is_not_pinned_is_told_at_the_claim_alone() {
+    let folder = workspace();
+    let claim = "apiVersion: platform.infraforge.io/v1\nkind: ApplicationClaim\nmetadata: {name: shop}\nspec:\n  environment: prod\n  clusterType: prod\n  applications: [{name: orders, image: {repository: example.com/orders, tag: v1}}]\n";
+    fs::write(folder.path().join("environments/prod/shop.yaml"), claim).unwrap();
+    let file = folder.path().join("pleach.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        format!("{text}\n  charts: {{repository: 'oci://example.com/charts'}}\n"),
+    )
+    .unwrap();
+    let told = told(folder.path(), &["vendor", "--check"], 1);
+    assert_eq!(
+        told.matches("chart `microservice 1.0.0`").count(),
+        1,
+        "{told}"
+    );
+    assert!(!told.contains("<built-in>"), "{told}");
 }
