@@ -270,9 +270,9 @@ fn a_build_tells_paths_from_the_folder_that_is_built() {
 }
 
 #[test]
-fn the_kind_that_the_readme_shows_renders() {
+fn the_kind_that_the_manual_shows_renders() {
     let folder = rendered();
-    let blocks = include_str!("../README.md")
+    let blocks = include_str!("../docs/kinds.md")
         .split("```yaml\n# templates/")
         .skip(1);
     for block in blocks {

@@ -1,5 +1,6 @@
 //! What a change will do: text cases, laws, and revisions of a real Git repository.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -509,4 +510,39 @@ fn a_revision_reads_like_its_checkout() {
     assert_eq!(revision.read(&path("a/out")), Err(FilesError::Outside));
     assert!(revision.read(&path("one")).is_err());
     assert!(repository.revision("nothing").unwrap().is_none());
+}
+
+#[test]
+fn environments_that_stay_behind_are_told_all_or_not_at_all() {
+    // prod has an overlay, so a change of base renders all of it, and of stage only `analytics`.
+    let Some(folder) = repository("-- README.md --\nwords\n") else {
+        return;
+    };
+    let pleach = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pleach"));
+        let output = command.current_dir(&folder).args(arguments).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    pleach(&["init"]);
+    git(folder.path(), &["add", "-A"]);
+    git(folder.path(), &["commit", "-q", "-m", "two"]);
+    let file = folder.path().join("environments/base/databases.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        text.replacen("spec:", "spec:\n  version: \"25.3\"", 1),
+    )
+    .unwrap();
+    fs::remove_file(folder.path().join("environments/test/events.yaml")).unwrap();
+    let told = pleach(&["diff"]);
+    assert!(told.contains("events/events in test\n"), "{told}");
+    let page = pleach(&["diff", "-o", "html"]);
+    assert!(
+        !page.contains("OperatorInstall/"),
+        "a claim that stays as it is has no row"
+    );
+    assert!(
+        page.contains("flag warn") && !page.contains("flag stop"),
+        "{page}"
+    );
 }

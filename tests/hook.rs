@@ -402,3 +402,18 @@ fn a_real_pre_commit_runs_the_hook() {
     run(&root, PLEACH, &["check"], true);
     assert!(git(&root, &["show", "--stat"]).contains("deploy/"));
 }
+
+#[test]
+fn a_submodule_that_stays_at_its_commit_touches_nothing() {
+    let (_folder, root) = repository("");
+    let inner = root.join("lib");
+    fs::create_dir_all(inner.join("app")).unwrap();
+    fs::write(inner.join("app/kustomization.yaml"), "namePrefix: a-\n").unwrap();
+    git(&inner, &["init", "--quiet"]);
+    git(&inner, &["add", "."]);
+    git(&inner, &["commit", "--quiet", "-m", "inner"]);
+    git(&root, &["-c", "advice.addEmbeddedRepo=false", "add", "lib"]);
+    git(&root, &["commit", "--quiet", "-m", "with a submodule"]);
+    let output = command(&root, PLEACH, &["affected"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+}

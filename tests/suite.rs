@@ -33,6 +33,7 @@ mod layers;
 mod page;
 mod pages;
 mod matrix;
+mod misuse;
 mod mutated;
 mod patch;
 mod promotion;

@@ -4,7 +4,7 @@
 //! the objects of the kind's claims, or, for claims that must be refused, `expected.txt` the faults.
 
 use crate::chart::Cache;
-use crate::diag::{Diagnostics, Source};
+use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::emit::{Change, Step};
 use crate::load::Workspace;
 use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
@@ -34,8 +34,16 @@ pub fn run(
 ) -> Result<Outcome, Diagnostics> {
     let workspace = Workspace::read(files)?;
     let kinds = workspace.templates.iter().flat_map(|it| folders(files, it));
-    let kinds = kinds.filter(|it| wanted.is_empty() || wanted.iter().any(|name| name == it.name()));
-    let cases = kinds.flat_map(|it| folders(files, &it.child("cases")));
+    let kinds: Vec<TreePath> = kinds.collect();
+    let known = || kinds.iter().map(TreePath::name);
+    if let Some(name) = wanted.iter().find(|it| !known().any(|name| name == **it)) {
+        let message = format!("the workspace has no kind `{name}` of its own");
+        let fault = Diagnostic::error("unknown-claim-kind", message).did_you_mean(name, known());
+        return Err(fault.into());
+    }
+    let is_wanted = |it: &&TreePath| wanted.is_empty() || wanted.iter().any(|n| n == it.name());
+    let cases = kinds.iter().filter(is_wanted);
+    let cases = cases.flat_map(|it| folders(files, &it.child("cases")));
     let mut outcome = Outcome::default();
     for case in cases.filter(|it| read(files, &it.child(CLAIM)).is_some()) {
         outcome.count += 1;

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use super::session::{WORKSPACE, directory};
-use super::{Global, Outcome, cache, output};
+use super::{Global, Outcome, cache, output, revision};
 use crate::affected::{Affected, affected, kustomizations};
 use crate::disk::{Index, Repository, Revision, WorkTree, find_upwards};
 use crate::load::{Scope, Workspace};
@@ -92,10 +92,9 @@ fn changed(
     repository: &Arc<Repository>,
     root: &TreePath,
 ) -> Result<([Shared; 2], Changes)> {
-    let revision = |name: &str| -> Result<Revision> {
+    let open = |name: &str| -> Result<Revision> {
         let name = if name.is_empty() { "HEAD" } else { name };
-        let found = repository.revision(name)?;
-        found.with_context(|| format!("there is no revision `{name}`"))
+        revision::open(repository, name, "revision")
     };
     if arguments.staged {
         let Index { head, index, .. } = repository.index()?;
@@ -105,12 +104,12 @@ fn changed(
         let (before, after) = (or_head(before), or_head(after));
         let base = repository.merge_base(before, after)?;
         let base = base.with_context(|| format!("`{before}` and `{after}` have no common past"))?;
-        return between(revision(&base)?, revision(after)?, root);
+        return between(open(&base)?, open(after)?, root);
     }
     if let Some((before, after)) = arguments.since.split_once("..") {
-        return between(revision(before)?, revision(after)?, root);
+        return between(open(before)?, open(after)?, root);
     }
-    let before = revision(&arguments.since)?;
+    let before = open(&arguments.since)?;
     let mut changes = repository.work_tree_changes(&arguments.since)?;
     before.add_linked(&inputs(&before, root), &mut changes)?;
     let after = WorkTree::open(repository)?;

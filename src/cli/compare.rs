@@ -1,11 +1,13 @@
 //! `pleach compare`: in what two environments differ.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use clap::Args;
 
 use super::diff::salt;
 use super::session::Session;
-use super::trees::{only, owner, rendered};
+use super::trees::{check_claims, only, owner, rendered};
 use super::{Global, Outcome, output, session};
 use crate::compare::{Side, compare};
 use crate::report::{View, changes};
@@ -33,6 +35,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let Some(compiled) = rendered(&session, &session.files, &names) else {
         return Ok(Outcome::Findings);
     };
+    let known: BTreeSet<String> = compiled
+        .origins
+        .iter()
+        .filter_map(|(folder, _)| Some(owner(folder)?.1))
+        .collect();
+    check_claims(known.iter().map(String::as_str), &arguments.claims)?;
     let claim = |folder: &TreePath| {
         let (_, claim) = owner(folder)?;
         let is_wanted = arguments.claims.is_empty() || arguments.claims.contains(&claim);

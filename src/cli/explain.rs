@@ -37,7 +37,9 @@ fn find(code: &str) -> Result<Page> {
     }
     match nearest(bare, known) {
         Some(near) => bail!("no code is called `{bare}`; did you mean `{near}`?"),
-        None => bail!("no code is called `{bare}`; `pleach explain` lists those that there are"),
+        None => bail!(
+            "there is no page about `{bare}`: all that is to say stands in its message; `pleach explain` lists the codes with a page"
+        ),
     }
 }
 

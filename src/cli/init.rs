@@ -20,12 +20,12 @@ const WORKSPACE: &str = include_str!("starter/pleach.yaml");
 pub(super) struct Arguments {
     /// The folder to make the workspace in
     #[arg(value_name = "DIR", default_value = ".")]
-    directory: PathBuf,
+    folder: PathBuf,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     // Through its components, so that no `/./` is shown.
-    let root = session::directory(global)?.join(&arguments.directory);
+    let root = session::directory(global)?.join(&arguments.folder);
     let root: PathBuf = root.components().collect();
     let mut files: Vec<(PathBuf, &[u8])> =
         vec![(PathBuf::from("pleach.yaml"), WORKSPACE.as_bytes())];

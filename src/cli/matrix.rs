@@ -1,13 +1,12 @@
 //! `pleach matrix`: claims × environments.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use super::session::Session;
-use super::trees::{owner, rendered, service};
+use super::trees::{check_claims, owner, rendered, service};
 use super::{Global, Outcome, output};
-use crate::diag::nearest;
-use crate::matrix::{Matrix, matrix};
+use crate::matrix::matrix;
 use crate::report::{matrix_json, matrix_markdown, matrix_text};
 
 #[derive(Debug, Args)]
@@ -43,7 +42,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         Some((environment, claim, &*origin.objects))
     });
     let mut matrix = matrix(claims);
-    check_claims(&matrix, &arguments.claims)?;
+    let known = matrix.claims.iter().map(|it| it.name.as_str());
+    check_claims(known, &arguments.claims)?;
     let wanted = &arguments.claims;
     matrix
         .claims
@@ -60,15 +60,4 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         Form::Json => output::data(matrix_json(&matrix).as_bytes())?,
     }
     Ok(Outcome::Clean)
-}
-
-fn check_claims(matrix: &Matrix, wanted: &[String]) -> Result<()> {
-    let known = || matrix.claims.iter().map(|it| it.name.as_str());
-    for name in wanted {
-        if !known().any(|it| it == name) {
-            let near = nearest(name, known()).map(|it| format!("; did you mean `{it}`?"));
-            bail!("there is no claim `{name}`{}", near.unwrap_or_default());
-        }
-    }
-    Ok(())
 }

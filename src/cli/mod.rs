@@ -9,6 +9,7 @@ mod check;
 mod compare;
 mod completions;
 mod diff;
+mod examples;
 mod explain;
 mod hook;
 mod init;
@@ -19,6 +20,7 @@ mod output;
 mod promote;
 mod publish;
 mod render;
+mod revision;
 mod session;
 mod test;
 mod trees;
@@ -29,7 +31,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::report::Format;
 
@@ -54,6 +56,7 @@ const STYLES: Styles = Styles::styled()
 
 /// Flags of every subcommand.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of all commands")]
 struct Global {
     /// Work as if started in this folder
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
@@ -93,6 +96,8 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a workspace to start from
+    Init(init::Arguments),
     /// Render the claims of the workspace and write the tree
     Render(render::Arguments),
     /// Say whether the committed tree is what the claims render to
@@ -105,6 +110,10 @@ enum Command {
     Compare(compare::Arguments),
     /// Write what one environment's claims say into another's files, and show the effect
     Promote(promote::Arguments),
+    /// Say which environments, claims and kustomizations a change touches
+    Affected(affected::Arguments),
+    /// Check what is staged, before it is committed
+    Hook(hook::Arguments),
     /// Print what `kustomize build` prints
     Build(build::Arguments),
     /// Compare `pleach build` with your own kustomize, on your own kustomizations
@@ -113,19 +122,13 @@ enum Command {
     Vendor(vendor::Arguments),
     /// Pack charts and push them to a registry
     Publish(publish::Arguments),
-    /// Say which environments, claims and kustomizations a change touches
-    Affected(affected::Arguments),
-    /// Check what is staged, before it is committed
-    Hook(hook::Arguments),
-    /// Make a workspace to start from
-    Init(init::Arguments),
     /// Make something new in the workspace: a claim kind
     New(new::Arguments),
     /// Run the cases of your own claim kinds
     Test(test::Arguments),
     /// List the claim kinds, or explain the fields of one
     Kinds(kinds::Arguments),
-    /// Explain what a code in the output means, or list all codes
+    /// Explain what a code in the output means where its message can't say it all, or list these codes
     Explain(explain::Arguments),
     /// Print the script by which a shell completes pleach's commands and flags
     Completions(completions::Arguments),
@@ -140,7 +143,8 @@ enum Outcome {
 
 /// Runs the program with the process's own arguments.
 pub fn run() -> ExitCode {
-    let Cli { global, command } = Cli::parse();
+    let matches = examples::add(Cli::command()).get_matches();
+    let Cli { global, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|it| it.exit());
     match global.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),

@@ -139,6 +139,9 @@ pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
             break;
         }
         if let Ok(below) = file.strip_prefix(above) {
+            if up == 0 && below.as_os_str().is_empty() {
+                return ".".to_string();
+            }
             return format!("{}{}", "../".repeat(up), below.display());
         }
         above = above.parent().unwrap_or(above);

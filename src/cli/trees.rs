@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use anyhow::{Result, bail};
+
 use super::session::Session;
 use super::{Outcome, cache};
 use crate::compare::environment;
-use crate::diag::Source;
+use crate::diag::{Source, nearest};
 use crate::load::is_base;
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::{Node, parse_one, to_claims_form};
@@ -26,6 +28,20 @@ pub(super) fn rendered(
     let found = session.report(&compiled.diagnostics);
     let is_sound = compiled.output.is_some() && found == Outcome::Clean;
     is_sound.then_some(compiled)
+}
+
+/// That there is each claim that the user names.
+pub(super) fn check_claims<'a>(
+    known: impl Iterator<Item = &'a str> + Clone,
+    wanted: &[String],
+) -> Result<()> {
+    for name in wanted {
+        if !known.clone().any(|it| it == name) {
+            let near = nearest(name, known).map(|it| format!("; did you mean `{it}`?"));
+            bail!("there is no claim `{name}`{}", near.unwrap_or_default());
+        }
+    }
+    Ok(())
 }
 
 /// Environment and claim of a folder of a rendered tree: `apps/prod/orders`, and `clusters/prod/orders` with its Applications.

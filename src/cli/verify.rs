@@ -74,6 +74,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             .find(|it| it.is_installed())
             .context("there is neither `kustomize` nor `kubectl` to compare with")?,
     };
+    if let Some(path) = arguments.paths.iter().find(|it| !current.join(it).is_dir()) {
+        bail!("`{}` is no folder", path.display());
+    }
     let ours = std::env::current_exe().context("the program does not know where it stands")?;
     let (mut count, mut wrong) = (0, 0);
     let mut times = [Duration::ZERO; 2];

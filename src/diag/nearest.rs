@@ -1,13 +1,27 @@
 //! The nearest of some known names, for "did you mean".
 
-/// The known name with the fewest edits from `wrong`, if they are few enough to be a slip of the pen.
+/// Of a name that is cut short, so many letters must be there.
+const BEGINNING_MIN: usize = 4;
+
+/// The known name with the fewest edits from `wrong`, if they are few enough to be a slip of the pen; else one that it begins.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (wrong.chars().count() / 3).max(1) + usize::from(wrong.len() > 3);
-    let scored = known.into_iter().map(|name| (distance(wrong, name), name));
-    scored
-        .filter(|(edits, name)| *edits <= limit && *edits < name.len())
-        .min_by_key(|(edits, _)| *edits)
-        .map(|it| it.1)
+    let (mut near, mut begun) = (None, None);
+    for name in known {
+        let edits = distance(wrong, name);
+        if edits <= limit && edits < name.len() && near.is_none_or(|(least, _)| edits < least) {
+            near = Some((edits, name));
+        }
+        if begun.is_none() && begins(name, wrong) {
+            begun = Some(name);
+        }
+    }
+    near.map(|it| it.1).or(begun)
+}
+
+fn begins(name: &str, beginning: &str) -> bool {
+    let start = name.get(..beginning.len());
+    beginning.len() >= BEGINNING_MIN && start.is_some_and(|it| it.eq_ignore_ascii_case(beginning))
 }
 
 /// Edits (insert, delete, replace, swap two neighbours) between two names; case counts for half an edit at most.
@@ -46,6 +60,11 @@ mod tests {
             nearest("diskSzie", ["diskSize", "version"]),
             Some("diskSize")
         );
+        assert_eq!(
+            nearest("Clickhouse", ["ClickHouseKubernetes"]),
+            Some("ClickHouseKubernetes")
+        );
+        assert_eq!(nearest("rep", ["replacements"]), None);
         assert_eq!(nearest("colour", ["replicas", "shards"]), None);
     }
 }

@@ -34,6 +34,12 @@ impl WorkTree {
         ignored.as_ref().map_err(FilesError::clone)
     }
 
+    /// Whether an entry is a repository of its own, such as a submodule: a commit has none of its files.
+    fn is_repository(&self, entry: &Entry, path: &TreePath) -> bool {
+        let git = path.child(".git");
+        entry.kind == EntryKind::Folder && matches!(self.folder.kind(&git), Ok(Some(_)))
+    }
+
     /// The folder on disk.
     pub fn folder(&self) -> &Folder {
         &self.folder
@@ -47,7 +53,10 @@ impl Files for WorkTree {
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
         let (mut entries, ignored) = (self.folder.list(folder)?, self.ignored()?);
-        entries.retain(|it| &*it.name != ".git" && !ignored.contains(&folder.child(&it.name)));
+        entries.retain(|it| {
+            let path = folder.child(&it.name);
+            &*it.name != ".git" && !ignored.contains(&path) && !self.is_repository(it, &path)
+        });
         Ok(entries)
     }
 

@@ -102,8 +102,12 @@ impl Workspace {
 
     fn from_node(node: &Node) -> Result<Workspace, Diagnostic> {
         let text = |keys: &[&str]| node.at_keys(keys).filter(|it| !it.is_null());
+        let templates = match text(&["spec", "templates"]).and_then(Node::as_sequence) {
+            Some(items) => items.iter().map(folder).collect::<Result<_, _>>()?,
+            None => vec![TreePath::root().child("templates")],
+        };
         let output = match text(&["spec", "output"]) {
-            Some(node) => folder(node)?,
+            Some(node) => output_folder(node, &templates)?,
             None => TreePath::root().child("deploy"),
         };
         let sync_path = text(&["spec", "sync", "path"])
@@ -112,10 +116,6 @@ impl Workspace {
         let sync = |key: &str| {
             let found = text(&["spec", "sync", key]).and_then(Node::as_str);
             found.map(str::to_string)
-        };
-        let templates = match text(&["spec", "templates"]).and_then(Node::as_sequence) {
-            Some(items) => items.iter().map(folder).collect::<Result<_, _>>()?,
-            None => vec![TreePath::root().child("templates")],
         };
         let list = |key: &str| {
             text(&["spec", "charts", key])
@@ -181,6 +181,21 @@ fn folder(node: &Node) -> Result<TreePath, Diagnostic> {
             .at(node)
             .help("the path is relative to `pleach.yaml` and does not lead out of its folder")
     })
+}
+
+/// A folder for the tree alone: what is written among the inputs would be read as one of them.
+fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagnostic> {
+    let path = folder(node)?;
+    let inputs = ["environments", "overlays", ".git"].map(|it| TreePath::root().child(it));
+    let mut inputs = inputs.iter().chain(templates);
+    match inputs.find(|it| path == **it || path.below(it).is_some()) {
+        None => Ok(path),
+        Some(input) => {
+            let message = format!("the tree can't be written into `{input}`, which is not its own");
+            let fault = Diagnostic::error("invalid-value", message).at(node);
+            Err(fault.help("name a folder that nothing else is in, such as `deploy`"))
+        }
+    }
 }
 
 /// `requires: 1.4` wants this program's major and minor version to be 1.4; an `x` stands for any.

@@ -175,9 +175,30 @@ fn render_file(
                 .help("one object a file: make a template for each")
                 .into());
         }
-        files.extend(documents.pop().map(|node| File { name, node }));
+        if let Some(node) = documents.pop() {
+            check_object(&node, &file.template)?;
+            files.push(File { name, node });
+        }
     }
     Ok(files)
+}
+
+/// Refuses what no API server would take for an object: told here, since all that follows takes it for one.
+fn check_object(node: &Node, template: &str) -> Result<(), Diagnostic> {
+    let fields: [&[&str]; 3] = [&["apiVersion"], &["kind"], &["metadata", "name"]];
+    let has = |field: &[&str]| {
+        let text = node.at_keys(field).and_then(Node::as_str);
+        text.is_some_and(|it| !it.is_empty())
+    };
+    let Some(missing) = fields.iter().find(|it| !has(it)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "`{template}` makes no object: there is no text at `{}`",
+        missing.join(".")
+    );
+    let fault = Diagnostic::error("template-output", message).at(node);
+    Err(fault.help("an object has `apiVersion`, `kind` and `metadata.name`, which are texts"))
 }
 
 /// The name's characters as a file's name may have them: those outside `[a-z0-9.-]` become `-`.

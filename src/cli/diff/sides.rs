@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use super::super::session::{self, WORKSPACE};
-use super::super::{Global, cache, output};
+use super::super::{Global, cache, output, revision};
 use super::partly::partly;
 use super::{environment, salt};
 use crate::affected::affected as find_affected;
@@ -182,7 +182,7 @@ pub(super) fn compare_rendered(
     let fails = |it: &Option<Compiled>| it.as_ref().is_some_and(|it| it.diagnostics.has_errors());
     let has_failed = [&old, &new].into_iter().any(fails);
     let part = match has_failed && is_known {
-        true => rendered_partly([before, after], scope, global),
+        true => rendered_partly([before, after], scope.clone(), global),
         false => None,
     };
     let (old, new, notes) = match part {
@@ -191,8 +191,25 @@ pub(super) fn compare_rendered(
     };
     let (old, new) = (before.rendered(old, global)?, after.rendered(new, global)?);
     let mut comparison = compare(&old.side(), &new.side(), &environment, &salt());
+    trim(&mut comparison, &scope);
     comparison.notes.extend(notes);
     Ok(comparison)
+}
+
+/// More may have been rendered than was asked for. Where an object is that stays as it is can only be said of all environments, or
+/// of none.
+fn trim(comparison: &mut Comparison, scope: &Scope) {
+    let objects = comparison.environments.iter().flat_map(|it| &it.objects);
+    for object in objects {
+        let claim = object
+            .claim
+            .as_ref()
+            .and_then(|it| it.title.rsplit('/').next());
+        let presence = comparison.presence.get_mut(&object.change.id);
+        if let (Some(claim), Some(presence)) = (claim, presence) {
+            presence.retain(|it| scope.has_claim(it, claim));
+        }
+    }
 }
 
 /// What renders on both sides of what does not as a whole.
@@ -246,7 +263,16 @@ fn affected(
 pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
     let workspace = find_upwards(current, WORKSPACE);
     let place = workspace.as_deref().unwrap_or(current);
-    let git = || Git::open(place);
+    let git = || {
+        Git::open(
+            place,
+            if names.len() < 2 {
+                "revision"
+            } else {
+                "folder or revision"
+            },
+        )
+    };
     match names {
         [] => git()?.with_work_tree("HEAD"),
         [range] => match (range.split_once("..."), range.split_once("..")) {
@@ -287,21 +313,24 @@ struct Git {
     repository: Arc<Repository>,
     /// The folder, below the repository's top folder.
     root: TreePath,
+    /// What the names could be.
+    what: &'static str,
 }
 
 impl Git {
-    fn open(place: &Path) -> Result<Git> {
-        let repository = Repository::find(place)?;
+    fn open(place: &Path, what: &'static str) -> Result<Git> {
+        let repository = Repository::find(place).context(
+            "without Git only two folders can be compared, as in `pleach diff old/ new/`",
+        )?;
         Ok(Git {
+            what,
             root: below(place, repository.root())?,
             repository: Arc::new(repository),
         })
     }
 
     fn revision(&self, name: &str) -> Result<Arc<Revision>> {
-        let revision = self.repository.revision(name)?;
-        let revision = revision.with_context(|| format!("there is no revision `{name}`"))?;
-        Ok(Arc::new(revision))
+        Ok(Arc::new(revision::open(&self.repository, name, self.what)?))
     }
 
     fn opened(&self, name: &str, files: Arc<dyn Files + Send + Sync>) -> Opened {

@@ -1,5 +1,7 @@
 //! `pleach vendor --check`
 
+use std::collections::BTreeSet;
+
 use super::super::session::{self, Session};
 use super::super::{Outcome, cache};
 use super::{copy, placed};
@@ -21,12 +23,17 @@ pub(super) fn check(session: &Session<'_>, workspace: &Workspace, lock: &Lock) -
     let is_told = |it: &Diagnostic| matches!(it.code, "floating-version" | "stale-pin");
     let said = said.into_iter().filter(|it| !is_told(it));
     let mut diagnostics: Diagnostics = said.map(session::raise).collect();
+    // What rendering says of a chart points at the claim; a name from a kind's default would point into the kind.
+    let told: BTreeSet<String> = diagnostics.iter().map(|it| it.message.clone()).collect();
     let unlocked = |it: &&Request| {
         let pin = lock.pin(it);
         pin.is_none_or(|pin| pin.requested != it.requested())
     };
     for request in requests.iter().filter(unlocked) {
         let message = format!("chart `{}` is not in `{LOCK}`", request.title());
+        if told.contains(&message) {
+            continue;
+        }
         let fault = Diagnostic::error("missing-chart", message);
         diagnostics.push(placed(request, fault).help("run `pleach vendor`, which pins it"));
     }

@@ -42,7 +42,9 @@ impl Repository {
             None => {
                 let root = git(folder, &["rev-parse", "--show-toplevel"])?.map_err(|words| {
                     let failed = DiskError::when("find the Git repository of", folder);
-                    failed(io::Error::other(words))
+                    failed(io::Error::other(
+                        words.lines().next().unwrap_or("").to_string(),
+                    ))
                 })?;
                 root.into()
             }

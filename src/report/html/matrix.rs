@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::compare::{Changed, Comparison, Section, matrix};
+use crate::compare::{Changed, Comparison, Found, Section, matrix};
 
 use super::super::View;
 use super::super::words::{headings, name, sign};
-use super::{escaped, title};
+use super::{escaped, is_grave, title};
 
 /// More columns than these say nothing to a reader; rows and columns without a change are left out first.
 const COLUMNS_MAX: usize = 60;
@@ -32,15 +32,10 @@ pub(super) fn write(
     if columns.len() > COLUMNS_MAX {
         columns = changed.iter().copied().take(COLUMNS_MAX).collect();
     }
-    let all: BTreeMap<&str, usize> = comparison
-        .environments
-        .iter()
-        .map(|it| (&*it.name, it.findings.len()))
-        .collect();
     page.push_str("<section id=\"matrix\"><h2>Claims and environments <small>choose a cell, a row or a column to see only that</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>claim</button></th>");
     for column in &columns {
         let name = escaped(column);
-        let flag = flag(all.get(column).copied().unwrap_or(0));
+        let flag = flag(&found(comparison, column).collect::<Vec<_>>());
         let _ = write!(
             page,
             "<th scope=\"col\"><button data-environment=\"{name}\" aria-pressed=\"false\">{name} {flag}</button></th>"
@@ -49,7 +44,7 @@ pub(super) fn write(
     page.push_str("</tr></thead><tbody>\n");
     let places = places(sections, view);
     for (claim, row) in &matrix {
-        if claim.is_empty() && row.values().all(Vec::is_empty) {
+        if row.values().all(Vec::is_empty) {
             continue;
         }
         head(claim, places.get(*claim).map_or("", |it| it), page);
@@ -94,14 +89,11 @@ fn cell(
     objects: Option<&Vec<&Changed>>,
     page: &mut String,
 ) {
-    let Some(objects) = objects else {
-        page.push_str("<td><span class=\"none\" title=\"not there\">–</span></td>");
+    // A claim that is not there is not told from one that stays as it is: what a change does not touch is not rendered.
+    let Some(objects) = objects.filter(|it| !it.is_empty()) else {
+        page.push_str("<td><span class=\"same\" title=\"nothing changes\">·</span></td>");
         return;
     };
-    if objects.is_empty() {
-        page.push_str("<td><span class=\"same\" title=\"does not change\">·</span></td>");
-        return;
-    }
     let mut counts: BTreeMap<(&str, char), usize> = BTreeMap::new();
     for it in objects {
         let kind = &it.change.kind;
@@ -114,13 +106,8 @@ fn cell(
             format!("<span class=\"{word}\" title=\"{word}\">{sign}{many}</span>")
         })
         .collect();
-    let found = comparison
-        .environments
-        .iter()
-        .filter(|it| it.name == environment);
-    let found = found
-        .flat_map(|it| &it.findings)
-        .filter(|it| it.claim.as_ref().map_or("", |it| &it.title) == claim);
+    let found = found(comparison, environment);
+    let found = found.filter(|it| it.claim.as_ref().map_or("", |it| &it.title) == claim);
     let data = match claim {
         "" => String::new(),
         claim => format!(" data-claim=\"{}\"", escaped(claim)),
@@ -129,13 +116,27 @@ fn cell(
     let _ = write!(
         page,
         "<td><button{data} data-environment=\"{environment}\" aria-pressed=\"false\"><span class=\"cell\">{counts}{}</span></button></td>",
-        flag(found.count())
+        flag(&found.collect::<Vec<_>>())
     );
 }
 
-fn flag(many: usize) -> String {
-    match many {
+/// The dangers of an environment.
+fn found<'a>(
+    comparison: &'a Comparison,
+    environment: &'a str,
+) -> impl Iterator<Item = &'a Found> + 'a {
+    let environments = comparison.environments.iter();
+    let environments = environments.filter(move |it| it.name == environment);
+    environments.flat_map(|it| &it.findings)
+}
+
+fn flag(found: &[&Found]) -> String {
+    let ink = match found.iter().any(|it| is_grave(it)) {
+        true => "stop",
+        false => "warn",
+    };
+    match found.len() {
         0 => String::new(),
-        many => format!("<span class=\"flag stop\" title=\"dangers\">!{many}</span>"),
+        many => format!("<span class=\"flag {ink}\" title=\"dangers\">!{many}</span>"),
     }
 }

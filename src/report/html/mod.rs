@@ -9,7 +9,7 @@ mod matrix;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::compare::{Comparison, FoundGroup, Group, Section, findings, sections};
+use crate::compare::{Comparison, Found, FoundGroup, Group, Section, findings, sections};
 use crate::danger::DISCLAIMER;
 use crate::diag::Severity;
 use crate::diff::ChangeKind;
@@ -81,7 +81,7 @@ fn head(
     for (name, many) in counts {
         chip(name, many, name, page);
     }
-    let grave = findings.iter().filter(|it| is_grave(it)).count();
+    let grave = findings.iter().filter(|it| is_grave(it.found)).count();
     for (class, many, word) in [
         ("stop", grave, "grave danger"),
         ("warn", findings.len() - grave, "caution"),
@@ -122,8 +122,8 @@ fn notes(comparison: &Comparison, view: &View<'_>, page: &mut String) {
     page.push_str("</ul></div></section>\n");
 }
 
-fn is_grave(it: &FoundGroup<'_>) -> bool {
-    it.found.finding.danger.severity == Severity::Error
+fn is_grave(found: &Found) -> bool {
+    found.finding.danger.severity == Severity::Error
 }
 
 /// Objects with a danger, and in which environment.
@@ -150,7 +150,7 @@ fn dangers(findings: &[FoundGroup<'_>], view: &View<'_>, page: &mut String) {
     );
     for it in findings {
         let finding = &it.found.finding;
-        let (class, ink) = if is_grave(it) {
+        let (class, ink) = if is_grave(it.found) {
             ("grave", "stop")
         } else {
             ("", "warn")

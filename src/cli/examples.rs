@@ -1,0 +1,117 @@
+//! Examples of each subcommand, as its `--help` shows them below the flags.
+
+use clap::Command;
+
+/// By subcommand: command lines, with words where they do not speak for themselves.
+const EXAMPLES: &[(&str, &[&str])] = &[
+    (
+        "init",
+        &["init", "init platform             # in a new folder"],
+    ),
+    (
+        "render",
+        &[
+            "render",
+            "render --env prod         # only what prod and base have",
+            "render --force            # also over files that were edited by hand",
+        ],
+    ),
+    (
+        "check",
+        &[
+            "check                     # exit code 1 and a diff where `pleach render` has something to do",
+            "check --strict --format github",
+        ],
+    ),
+    (
+        "diff",
+        &[
+            "diff                      # HEAD and the work tree",
+            "diff main...              # since the branch left main",
+            "diff main... -o md        # for a pull request's comment",
+            "diff old/ new/            # two folders",
+        ],
+    ),
+    (
+        "matrix",
+        &[
+            "matrix",
+            "matrix analytics --drift  # only what differs between environments",
+        ],
+    ),
+    (
+        "compare",
+        &["compare stage prod", "compare stage prod analytics"],
+    ),
+    (
+        "promote",
+        &[
+            "promote stage prod --dry-run",
+            "promote stage prod analytics --field spec.container.replicas",
+        ],
+    ),
+    (
+        "affected",
+        &[
+            "affected --since main...",
+            "affected --since main... -o github-matrix",
+            "affected environments/prod/databases.yaml",
+        ],
+    ),
+    (
+        "hook",
+        &[
+            "hook install              # `git commit` then looks at what is staged",
+            "hook run --fix            # write and stage what is out of date",
+        ],
+    ),
+    (
+        "build",
+        &["build apps/prod", "build apps/prod -o all.yaml --strict"],
+    ),
+    (
+        "verify",
+        &["verify                    # each kustomization below this folder"],
+    ),
+    (
+        "vendor",
+        &[
+            "vendor",
+            "vendor --update redis     # move one pin",
+            "vendor --check            # without the network",
+        ],
+    ),
+    (
+        "publish",
+        &[
+            "publish chart charts/*/ oci://ghcr.io/acme/charts",
+            "publish chart charts/web -o web.tgz",
+        ],
+    ),
+    ("new", &["new kind WebService"]),
+    (
+        "test",
+        &[
+            "test",
+            "test WebService --accept  # what is rendered is right",
+        ],
+    ),
+    (
+        "kinds",
+        &[
+            "kinds                     # a line each",
+            "kinds OperatorInstall     # its fields",
+        ],
+    ),
+    ("explain", &["explain", "explain missing-reference"]),
+    ("completions", &["completions bash"]),
+];
+
+/// The command with the examples of its subcommands.
+pub(super) fn add(command: Command) -> Command {
+    EXAMPLES.iter().fold(command, |command, (name, lines)| {
+        let lines = lines.iter().map(|it| format!("\n  pleach {it}"));
+        let text = format!("Examples:{}", lines.collect::<String>());
+        command.mut_subcommand(name, |it| it.after_help(text))
+    })
+}

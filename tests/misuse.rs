@@ -1,0 +1,171 @@
+//! Slips of the hand at the command line: each is told with what mends it, and none passes for a success.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// What the program says on standard error, where it must end with `code`.
+#[track_caller]
+fn told(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_pleach"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+    told
+}
+
+fn workspace() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    told(folder.path(), &["init"], 0);
+    folder
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> bool {
+    let mut command = Command::new("git");
+    command.current_dir(folder).args(["-c", "user.name=a"]);
+    command.args(["-c", "user.email=a@example.com"]);
+    let output = command.args(arguments).output();
+    output.is_ok_and(|it| it.status.success())
+}
+
+#[test]
+fn names_that_do_not_exist_are_told_the_nearest() {
+    let folder = workspace();
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["matrix", "analytcs"], 2, "did you mean `analytics`?"),
+        (
+            &["compare", "stage", "prod", "event"],
+            2,
+            "did you mean `events`?",
+        ),
+        (
+            &["kinds", "clickhouse"],
+            2,
+            "did you mean `ClickHouseKubernetes`?",
+        ),
+        (
+            &["explain", "shrinking"],
+            2,
+            "did you mean `shrinking-volume`?",
+        ),
+        (&["explain", "unknown-field"], 2, "stands in its message"),
+        (&["verify", "nowhere"], 2, "`nowhere` is no folder"),
+        (&["test", "Nothing"], 1, "no kind `Nothing` of its own"),
+    ];
+    for (arguments, code, words) in cases {
+        let told = told(folder.path(), arguments, code);
+        assert!(told.contains(words), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn a_missing_revision_is_told_with_the_reason() {
+    let folder = workspace();
+    let told = |arguments: &[&str]| told(folder.path(), arguments, 2);
+    assert!(told(&["diff"]).contains("`pleach diff old/ new/`"));
+    if !git(folder.path(), &["init", "-q", "-b", "main"]) {
+        println!("skipped: there is no git");
+        return;
+    }
+    assert!(told(&["diff"]).contains("the repository has no commit yet"));
+    assert!(told(&["affected"]).contains("the repository has no commit yet"));
+    git(folder.path(), &["add", "-A"]);
+    git(folder.path(), &["commit", "-qm", "one"]);
+    assert!(told(&["diff", "mian"]).contains("did you mean `main`?"));
+    assert!(
+        told(&["diff", "HEAD", "newtree"]).contains("there is no folder or revision `newtree`")
+    );
+    git(folder.path(), &["commit", "-qm", "two", "--allow-empty"]);
+    let shallow = tempfile::tempdir().unwrap();
+    let address = format!("file://{}", folder.path().display());
+    let clone = ["clone", "-q", "--depth", "1", address.as_str(), "."];
+    assert!(git(shallow.path(), &clone));
+    let told = self::told(shallow.path(), &["diff", "HEAD~1"], 2);
+    assert!(told.contains("`git fetch --unshallow`"), "{told}");
+}
+
+#[test]
+fn a_folder_without_a_kustomization_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = told(folder.path(), &["build"], 1);
+    assert!(told.contains("--> .\n"), "{told}");
+}
+
+#[test]
+fn help_shows_a_commands_own_flags_first_and_an_example() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pleach"));
+        let output = command.current_dir(&folder).args(arguments).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let commands = help(&["--help"]);
+    let commands = commands.split("Commands:").nth(1).unwrap();
+    let commands = commands.split("\n\n").next().unwrap();
+    let names = commands
+        .lines()
+        .filter(|it| it.starts_with("  ") && !it.starts_with("   "));
+    for name in names.filter_map(|it| it.split_whitespace().next()) {
+        if name == "help" {
+            continue;
+        }
+        let text = help(&[name, "--help"]);
+        assert!(text.contains("Examples:\n  pleach"), "{name}: {text}");
+        let own = text.find("Options:").or_else(|| text.find("Commands:"));
+        assert!(
+            own < text.find("Options of all commands:"),
+            "{name}: {text}"
+        );
+    }
+}
+
+#[test]
+fn the_tree_is_not_written_among_its_inputs() {
+    let folder = workspace();
+    told(folder.path(), &["render"], 0);
+    let file = folder.path().join("pleach.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    for output in ["environments", "overlays/prod", "templates", ".git"] {
+        fs::write(
+            &file,
+            text.replace("output: deploy", &format!("output: {output}")),
+        )
+        .unwrap();
+        let told = told(folder.path(), &["render"], 1);
+        assert!(told.contains("a folder that nothing else is in"), "{told}");
+    }
+}
+
+#[test]
+fn init_counts_from_the_folder_that_the_program_is_told_to_work_in() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("platform")).unwrap();
+    told(folder.path(), &["-C", "platform", "init"], 0);
+    assert!(folder.path().join("platform/pleach.yaml").is_file());
+}
+
+#[test]
+fn a_chart_that_is_not_pinned_is_told_at_the_claim_alone() {
+    let folder = workspace();
+    let claim = "apiVersion: platform.infraforge.io/v1\nkind: ApplicationClaim\nmetadata: {name: shop}\nspec:\n  environment: prod\n  clusterType: prod\n  applications: [{name: orders, image: {repository: example.com/orders, tag: v1}}]\n";
+    fs::write(folder.path().join("environments/prod/shop.yaml"), claim).unwrap();
+    let file = folder.path().join("pleach.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        format!("{text}\n  charts: {{repository: 'oci://example.com/charts'}}\n"),
+    )
+    .unwrap();
+    let told = told(folder.path(), &["vendor", "--check"], 1);
+    assert_eq!(
+        told.matches("chart `microservice 1.0.0`").count(),
+        1,
+        "{told}"
+    );
+    assert!(!told.contains("<built-in>"), "{told}");
+}
