@@ -90,7 +90,10 @@ echo "::$stop::"
 [ "$code" -lt 2 ] || exit "$code"
 
 if [ "$INPUT_ANNOTATIONS" = true ]; then
-    cat "$reports"/*.github
+    # There are none where nothing was checked or compared.
+    for file in "$reports"/*.github; do
+        [ ! -f "$file" ] || cat "$file"
+    done
 fi
 [ "$INPUT_SUMMARY" != true ] || summarize
 if [ "$INPUT_COMMENT" = true ] && [ -n "$PULL" ]; then

@@ -118,7 +118,8 @@ fn where_nothing_changes_nothing_is_said() {
 fn a_token_of_a_fork_leaves_the_summary() {
     let (checkout, forge) = (pull("", "50Gi"), Forge::new(Vec::new(), false));
     for summary in ["true", "false"] {
-        let done = job(&checkout, &forge, &[("summary", summary)]).run();
+        let inputs = [("summary", summary), ("check", "false")];
+        let done = job(&checkout, &forge, &inputs).run();
         assert!(done.is_fine, "{}", done.told);
         assert_tells(
             &done.told,
@@ -180,7 +181,8 @@ fn two_workspaces_have_two_comments() {
     let (checkout, forge) = (pull("a", "50Gi"), Forge::new(Vec::new(), true));
     let root = checkout.origin.path();
     for _ in 0..2 {
-        job(&checkout, &forge, &[("working-directory", "a")]).run();
+        let inputs = [("working-directory", "a"), ("check", "false")];
+        job(&checkout, &forge, &inputs).run();
     }
     git(root, &["mv", "a", "b"]);
     git(root, &["commit", "--quiet", "-m", "moved"]);
@@ -216,7 +218,8 @@ fn other_events_have_another_base_or_none() {
     let checkout = Checkout::new("", "50Gi", true);
     let forge = Forge::new(Vec::new(), true);
     let job = |inputs: &[(&str, &str)], event: &str| {
-        let job = job(&checkout, &forge, inputs);
+        let inputs = [&[("check", "false")], inputs].concat();
+        let job = job(&checkout, &forge, &inputs);
         job.with("github.event.pull_request.number", "")
             .with("github.event_name", event)
     };
