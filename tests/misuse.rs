@@ -53,7 +53,7 @@ fn names_that_do_not_exist_are_told_the_nearest() {
             2,
             "did you mean `shrinking-volume`?",
         ),
-        (&["explain", "unknown-field"], 2, "stands in its message"),
+        (&["explain", "zzz"], 2, "`pleach explain` lists them"),
         (&["verify", "nowhere"], 2, "`nowhere` is no folder"),
         (&["test", "Nothing"], 1, "no kind `Nothing` of its own"),
     ];

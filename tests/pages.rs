@@ -23,13 +23,23 @@ fn sources(folder: &Path, texts: &mut Vec<String>) {
     }
 }
 
+/// The text of a constant.
+fn value(name: &str, texts: &[String]) -> String {
+    let pattern = Regex::new(&format!(r#"const {name}: &str = "([^"]*)""#)).unwrap();
+    let found = texts.iter().find_map(|it| pattern.captures(it));
+    found.unwrap_or_else(|| panic!("{name} has no value"))[1].to_string()
+}
+
 /// The codes that the program names where it makes diagnostics.
 fn told() -> BTreeSet<String> {
     let made = r#"(?:Diagnostic::(?:error|warning)|about|diagnostic)\(\s*"([a-z0-9-]+)""#;
     let named = r#"\bcode: "([a-z0-9-]+)""#;
     // Where a code is chosen first, together with its message.
     let chosen = r#"\(\s*"([a-z0-9]+(?:-[a-z0-9]+)+)",\s*(?:"|format!)"#;
-    let [made, named, chosen] = [made, named, chosen].map(|it| Regex::new(it).unwrap());
+    // A code that several places tell is a constant.
+    let constant = r"Diagnostic::(?:error|warning)\(\s*([A-Z_]+)\b";
+    let [made, named, chosen, constant] =
+        [made, named, chosen, constant].map(|it| Regex::new(it).unwrap());
     let mut texts = Vec::new();
     sources(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
@@ -42,6 +52,7 @@ fn told() -> BTreeSet<String> {
         for pattern in patterns.into_iter().flatten() {
             codes.extend(pattern.captures_iter(text).map(|it| it[1].to_string()));
         }
+        codes.extend(constant.captures_iter(text).map(|it| value(&it[1], &texts)));
     }
     codes
 }

@@ -94,15 +94,12 @@ fn conflicts_in_claims_are_merged_first() {
     let at = format!("{CLAIM}:{}:1", line.unwrap() + 1);
     // `--force` does not help as long as nobody knows what is wanted, and writes nothing.
     let before = git(&root, &["status", "--short"]);
-    for arguments in [
-        &["check"][..],
-        &["render"],
-        &["render", "--force"],
-        &["diff"],
-    ] {
+    for arguments in [&["check"][..], &["render"], &["render", "--force"]] {
         let told = pleach(&root, arguments, false);
         assert_tells(&told, &["merge-conflict", &at, "merge the two sides"]);
     }
+    let told = pleach(&root, &["diff"], true);
+    assert_tells(&told, &["not-compared", &at, "merge the two sides"]);
     assert_tells(&pleach(&root, &["hook", "run"], false), &[CLAIM, PATCH]);
     assert_eq!(git(&root, &["status", "--short"]), before);
 

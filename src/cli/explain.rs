@@ -37,9 +37,7 @@ fn find(code: &str) -> Result<Page> {
     }
     match nearest(bare, known) {
         Some(near) => bail!("no code is called `{bare}`; did you mean `{near}`?"),
-        None => bail!(
-            "there is no page about `{bare}`: all that is to say stands in its message; `pleach explain` lists the codes with a page"
-        ),
+        None => bail!("no code is called `{bare}`; `pleach explain` lists them"),
     }
 }
 

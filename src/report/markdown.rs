@@ -56,10 +56,7 @@ pub fn markdown(
         left_out: 0,
     };
     let [before, after] = sides.map(|it| code(&clipped(it, 60)));
-    let counted = match sections.is_empty() {
-        true => "nothing changes".to_string(),
-        false => count(comparison),
-    };
+    let counted = count(comparison);
     page.push(
         &format!("{MARKER}\n### {counted}\n\n{before} → {after}\n"),
         0,

@@ -59,6 +59,8 @@ pub(super) fn count(comparison: &Comparison) -> String {
         .chain(parts.map(|(many, word)| format!("{many} {word}")));
     let parts = parts.collect::<Vec<_>>().join(", ");
     match comparison.environments.len() {
+        0 if comparison.notes.is_empty() => "nothing changes".into(),
+        0 => "nothing changes in what can be compared".into(),
         1 => parts,
         many => format!("{parts} in {many} places"),
     }

@@ -100,7 +100,7 @@ fn a_comment_has_room_for_many_findings() {
 fn what_does_not_render_is_told_of_the_right_side() {
     let checkout = Checkout::new("", "201Gi", true);
     let root = &checkout.clone;
-    let file = root.join("environments/prod/databases.yaml");
+    let file = root.join("pleach.yaml");
     fs::write(&file, "kind: {").unwrap();
     run(
         root,
@@ -113,7 +113,7 @@ fn what_does_not_render_is_told_of_the_right_side() {
     let told = script(root, "pleach.sh", &[], &variables).expect(1);
     assert_tells(&told, &["yaml-syntax"]);
     let comment = checkout.read("pleach-reports/comment.md");
-    assert_tells(&comment, &["databases.yaml:1:", "can not be told"]);
+    assert_tells(&comment, &["pleach.yaml:1:", "can not be told"]);
     // Who mends it is not held up by it.
     run(
         root,

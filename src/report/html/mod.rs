@@ -65,11 +65,8 @@ fn head(
     findings: &[FoundGroup<'_>],
     page: &mut String,
 ) {
-    let title = match comparison.environments.is_empty() {
-        true => "Nothing changes".to_string(),
-        false => count(comparison),
-    };
-    let (title, before, after) = (escaped(&title), escaped(before), escaped(after));
+    let title = escaped(&count(comparison));
+    let (before, after) = (escaped(before), escaped(after));
     let _ = write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>{title}: {before} → {after}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">To the changes</a>\n<header class=\"top\"><div><div class=\"brand\">{LOGO}pleach diff</div><h1>{title}</h1><div class=\"sides\"><code>{before}</code><span>→</span><code>{after}</code></div><div class=\"chips\">"
