@@ -449,6 +449,17 @@ fn what_renders_on_both_sides_is_compared() {
         told.contains("(environments/prod/own.yaml:4)") && code == 0,
         "{told}"
     );
+    let (told, ..) = diff_with(folder, &[(own, &broken)], &["-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (&json["notes"][0]["path"], &json["notes"][0]["line"]),
+        (&own.into(), &4.into())
+    );
+    let (told, ..) = diff_with(folder, &[(own, &broken)], &["-o", "github"]);
+    assert!(
+        told.contains("file=environments/prod/own.yaml,line=4"),
+        "{told}"
+    );
     let (_, _, code) = diff_with(folder, &[("pleach.yaml", "a: {")], &[]);
     assert_eq!(code, 2);
 }

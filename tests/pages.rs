@@ -54,6 +54,15 @@ fn told() -> BTreeSet<String> {
         }
         codes.extend(constant.captures_iter(text).map(|it| value(&it[1], &texts)));
     }
+    // Where several rooms tell it, a code has a name.
+    let constant = Regex::new(r#"const ([A-Z_]+): &str = "([a-z0-9-]+)""#).unwrap();
+    let all = texts.concat();
+    let named = constant.captures_iter(&all).filter(|it| {
+        let uses =
+            ["error", "warning"].map(|severity| format!("Diagnostic::{severity}({},", &it[1]));
+        uses.iter().any(|it| all.contains(it))
+    });
+    codes.extend(named.map(|it| it[2].to_string()));
     codes
 }
 

@@ -100,7 +100,7 @@ enum Command {
     Init(init::Arguments),
     /// Render the claims of the workspace and write the tree
     Render(render::Arguments),
-    /// Say whether the committed tree is what the claims render to
+    /// Say whether the committed tree is what the claims render to, and what is wrong with what it applies
     Check(check::Arguments),
     /// Say what a change will do, object by object and field by field
     Diff(diff::Arguments),

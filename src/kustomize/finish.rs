@@ -53,7 +53,8 @@ pub(super) fn finish(
 ) -> Result<Resources, Failed> {
     let before = context.diagnostics.errors();
     let schemas = context.schemas.clone();
-    hash::append(&mut sum.resources, &schemas);
+    let told = hash::append(&mut sum.resources, &schemas);
+    context.diagnostics.extend(told);
     let config = sum.config.clone();
     let config = config.unwrap_or_else(|| super::defaults::config().clone());
     let faults = references::fix(&mut sum.resources, &config, &schemas);

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::diag::Diagnostic;
 use crate::schema::Schemas;
 use crate::yaml::{Mapping, Node};
 
@@ -9,16 +10,31 @@ use super::json;
 use super::resource::{PreviousId, Resource};
 use super::resources::Resources;
 
-/// Appends the hash of its content to the name of each resource that wants it.
-pub(super) fn append(resources: &mut Resources, schemas: &Schemas) {
+/// Appends the hash of its content to the name of each resource that wants it. Warnings: `other-hash`.
+pub(super) fn append(resources: &mut Resources, schemas: &Schemas) -> Vec<Diagnostic> {
+    let mut told = Vec::new();
     if !resources.iter().any(|it| it.needs_hash) {
-        return;
+        return told;
     }
     for resource in resources.list_mut().iter_mut().filter(|it| it.needs_hash) {
+        told.extend(other_hash(resource));
         let name = format!("{}-{}", resource.object.name(), hash(resource.node()));
         remember(resource, schemas);
         resource.set_metadata("name", &name);
     }
+    told
+}
+
+/// Of other kinds kustomize hashes what its YAML parser keeps of the text: lines, columns, styles. A patch has to make them.
+fn other_hash(resource: &Resource) -> Option<Diagnostic> {
+    let id = resource.object.id();
+    let is_usual = matches!(resource.object.kind(), "ConfigMap" | "Secret");
+    (!is_usual).then(|| {
+        let message = format!("the hash in the name of {id} is not the one that kustomize gives");
+        Diagnostic::warning("other-hash", message)
+            .at(resource.object.span())
+            .help("say `options: {disableNameSuffixHash: true}` in the generator, or leave the kind as it is")
+    })
 }
 
 /// Keeps the identity of now among the former ones, before it changes.

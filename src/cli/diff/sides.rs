@@ -169,13 +169,13 @@ pub(super) fn compare_rendered(
 ) -> Result<Comparison> {
     let is_known = before.is_workspace() && after.is_workspace();
     let since = after.since.as_ref().filter(|_| is_known);
-    let (scope, [old, new]) = match since.map(|it| it(&inputs(before))).transpose()? {
+    let ((old, new), scope) = match since.map(|it| it(&inputs(before))).transpose()? {
         None => {
-            let sides = rayon::join(|| before.render(global), || after.render(global));
-            (Scope::default(), sides.into())
+            let both = rayon::join(|| before.render(global), || after.render(global));
+            (both, Scope::default())
         }
         Some(changes) => match affected(before, after, &changes, global) {
-            Some(rendered) => rendered,
+            Some(([old, new], scope)) => ((old, new), scope),
             None => return Ok(Comparison::default()),
         },
     };
@@ -242,7 +242,7 @@ fn affected(
     after: &Opened,
     changes: &Changes,
     global: &Global,
-) -> Option<(Scope, [Option<Compiled>; 2])> {
+) -> Option<([Option<Compiled>; 2], Scope)> {
     let [old, new] = [before, after].map(|it| Below::new(&*it.files, it.root.clone()));
     let options = |scope: Scope| Options {
         scope,
@@ -256,7 +256,7 @@ fn affected(
     let scope = found.scope()?;
     let compiled = compile_both([&old, &new], &options(scope.clone()));
     // Nothing of what is touched is there on one side: that side renders to nothing of it.
-    Some((scope, compiled.map(|it| Some(it.unwrap_or_default()))))
+    Some((compiled.map(|it| Some(it.unwrap_or_default())), scope))
 }
 
 /// The two sides that the arguments name.
