@@ -30,6 +30,7 @@ mod kustomize;
 mod infraforge;
 mod layers;
 mod page;
+mod manual;
 mod matrix;
 mod misuse;
 mod mutated;
