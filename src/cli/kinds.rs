@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         ),
     };
     match &arguments.kind {
-        None => output::text(&list(&kinds))?,
+        None => output::text(&list(&kinds, output::columns()))?,
         Some(name) => output::text(&outline(
             find(&kinds, name)?,
             output::columns().unwrap_or(COLUMNS),
@@ -62,8 +62,8 @@ fn find<'a>(kinds: &'a [Arc<ClaimKind>], name: &str) -> Result<&'a ClaimKind> {
     }
 }
 
-/// One line a kind: names, versions, group, description.
-fn list(kinds: &[Arc<ClaimKind>]) -> String {
+/// One line a kind: names, versions, group, description; in a terminal as far as it is wide.
+fn list(kinds: &[Arc<ClaimKind>], columns: Option<usize>) -> String {
     let rows = kinds.iter().map(|it| {
         let names: Vec<&str> = it.names().collect();
         (names.join(", "), it.api_versions.join(", "), it)
@@ -73,18 +73,29 @@ fn list(kinds: &[Arc<ClaimKind>]) -> String {
         rows.iter().map(of).max().unwrap_or(0)
     };
     let (names_wide, versions_wide) = (wide(|it| it.0.len()), wide(|it| it.1.len()));
+    let before = names_wide + versions_wide + 20;
+    let left = columns.map_or(usize::MAX, |it| it.saturating_sub(before + 2));
     let mut text = String::new();
     for (names, versions, kind) in &rows {
         let line = format!(
             "{}  {versions:versions_wide$}  {:14}  {}",
             bold(&format!("{names:names_wide$}")),
             kind.group.folder(),
-            first_sentence(&kind.description)
+            beginning(first_sentence(&kind.description), left)
         );
         text.push_str(line.trim_end());
         text.push('\n');
     }
     text
+}
+
+/// As many words as fit.
+fn beginning(text: &str, columns: usize) -> String {
+    match wrap(text, columns).as_slice() {
+        [] => String::new(),
+        [line] => line.clone(),
+        [line, ..] => format!("{line} …"),
+    }
 }
 
 fn first_sentence(text: &str) -> &str {
@@ -161,6 +172,7 @@ impl Outline {
         words.extend(required.then(|| "required".to_string()));
         words.extend(default_of(field));
         words.extend(allowed(field));
+        words.extend(bounds(field));
         words.extend(aliases(field));
         words.retain(|it| !it.is_empty());
         let indent = depth * 2;
@@ -226,6 +238,15 @@ fn default_of(schema: &Schema) -> Option<String> {
 fn allowed(schema: &Schema) -> Option<String> {
     let values: Vec<String> = schema.allowed_values().iter().map(value).collect();
     (!values.is_empty()).then(|| format!("one of {}", values.join(" | ")))
+}
+
+fn bounds(schema: &Schema) -> Option<String> {
+    match schema.bounds() {
+        (None, None) => None,
+        (Some(least), None) => Some(format!("at least {least}")),
+        (None, Some(most)) => Some(format!("at most {most}")),
+        (Some(least), Some(most)) => Some(format!("{least} to {most}")),
+    }
 }
 
 fn aliases(schema: &Schema) -> Option<String> {
