@@ -62,7 +62,7 @@ fn find<'a>(kinds: &'a [Arc<ClaimKind>], name: &str) -> Result<&'a ClaimKind> {
     }
 }
 
-/// One line a kind: names, versions, group, description; in a terminal as far as it is wide.
+/// A kind's names, versions and group, and its description: in one line, in a terminal below.
 fn list(kinds: &[Arc<ClaimKind>], columns: Option<usize>) -> String {
     let rows = kinds.iter().map(|it| {
         let names: Vec<&str> = it.names().collect();
@@ -73,29 +73,26 @@ fn list(kinds: &[Arc<ClaimKind>], columns: Option<usize>) -> String {
         rows.iter().map(of).max().unwrap_or(0)
     };
     let (names_wide, versions_wide) = (wide(|it| it.0.len()), wide(|it| it.1.len()));
-    let before = names_wide + versions_wide + 20;
-    let left = columns.map_or(usize::MAX, |it| it.saturating_sub(before + 2));
     let mut text = String::new();
     for (names, versions, kind) in &rows {
-        let line = format!(
-            "{}  {versions:versions_wide$}  {:14}  {}",
-            bold(&format!("{names:names_wide$}")),
-            kind.group.folder(),
-            beginning(first_sentence(&kind.description), left)
-        );
-        text.push_str(line.trim_end());
-        text.push('\n');
+        let names = bold(&format!("{names:names_wide$}"));
+        let group = kind.group.folder();
+        let description = first_sentence(&kind.description);
+        let _ = match columns {
+            None => writeln!(
+                text,
+                "{names}  {versions:versions_wide$}  {group:14}  {description}"
+            ),
+            Some(columns) => {
+                let lines = wrap(description, columns.saturating_sub(4)).join("\n    ");
+                writeln!(
+                    text,
+                    "{names}  {versions:versions_wide$}  {group}\n    {lines}"
+                )
+            }
+        };
     }
     text
-}
-
-/// As many words as fit.
-fn beginning(text: &str, columns: usize) -> String {
-    match wrap(text, columns).as_slice() {
-        [] => String::new(),
-        [line] => line.clone(),
-        [line, ..] => format!("{line} …"),
-    }
 }
 
 fn first_sentence(text: &str) -> &str {
