@@ -224,15 +224,17 @@ fn a_second_run_waits_for_the_first() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("pleach.yaml");
     fs::write(&file, "").unwrap();
-    let first = Lock::take(&file).unwrap();
+    let first = Lock::take(&file, &|| panic!("nobody else has it")).unwrap();
     let (send, receive) = std::sync::mpsc::channel();
     let second = std::thread::spawn(move || {
-        let _lock = Lock::take(&file).unwrap();
-        send.send(()).unwrap();
+        let _lock = Lock::take(&file, &|| send.send("waits").unwrap()).unwrap();
+        send.send("has it").unwrap();
     });
-    assert!(receive.recv_timeout(Duration::from_millis(100)).is_err());
+    let next = |wait| receive.recv_timeout(wait);
+    assert_eq!(next(Duration::from_secs(20)), Ok("waits"));
+    assert!(next(Duration::from_millis(100)).is_err());
     drop(first);
-    receive.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!(next(Duration::from_secs(20)), Ok("has it"));
     second.join().unwrap();
 }
 

@@ -32,6 +32,7 @@ mod infraforge;
 mod layers;
 mod page;
 mod pages;
+mod manual;
 mod matrix;
 mod misuse;
 mod mutated;

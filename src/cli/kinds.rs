@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         ),
     };
     match &arguments.kind {
-        None => output::text(&list(&kinds))?,
+        None => output::text(&list(&kinds, output::columns()))?,
         Some(name) => output::text(&outline(
             find(&kinds, name)?,
             output::columns().unwrap_or(COLUMNS),
@@ -62,8 +62,8 @@ fn find<'a>(kinds: &'a [Arc<ClaimKind>], name: &str) -> Result<&'a ClaimKind> {
     }
 }
 
-/// One line a kind: names, versions, group, description.
-fn list(kinds: &[Arc<ClaimKind>]) -> String {
+/// A kind's names, versions and group, and its description: in one line, in a terminal below.
+fn list(kinds: &[Arc<ClaimKind>], columns: Option<usize>) -> String {
     let rows = kinds.iter().map(|it| {
         let names: Vec<&str> = it.names().collect();
         (names.join(", "), it.api_versions.join(", "), it)
@@ -75,14 +75,22 @@ fn list(kinds: &[Arc<ClaimKind>]) -> String {
     let (names_wide, versions_wide) = (wide(|it| it.0.len()), wide(|it| it.1.len()));
     let mut text = String::new();
     for (names, versions, kind) in &rows {
-        let line = format!(
-            "{}  {versions:versions_wide$}  {:14}  {}",
-            bold(&format!("{names:names_wide$}")),
-            kind.group.folder(),
-            first_sentence(&kind.description)
-        );
-        text.push_str(line.trim_end());
-        text.push('\n');
+        let names = bold(&format!("{names:names_wide$}"));
+        let group = kind.group.folder();
+        let description = first_sentence(&kind.description);
+        let _ = match columns {
+            None => writeln!(
+                text,
+                "{names}  {versions:versions_wide$}  {group:14}  {description}"
+            ),
+            Some(columns) => {
+                let lines = wrap(description, columns.saturating_sub(4)).join("\n    ");
+                writeln!(
+                    text,
+                    "{names}  {versions:versions_wide$}  {group}\n    {lines}"
+                )
+            }
+        };
     }
     text
 }
@@ -161,6 +169,7 @@ impl Outline {
         words.extend(required.then(|| "required".to_string()));
         words.extend(default_of(field));
         words.extend(allowed(field));
+        words.extend(bounds(field));
         words.extend(aliases(field));
         words.retain(|it| !it.is_empty());
         let indent = depth * 2;
@@ -226,6 +235,15 @@ fn default_of(schema: &Schema) -> Option<String> {
 fn allowed(schema: &Schema) -> Option<String> {
     let values: Vec<String> = schema.allowed_values().iter().map(value).collect();
     (!values.is_empty()).then(|| format!("one of {}", values.join(" | ")))
+}
+
+fn bounds(schema: &Schema) -> Option<String> {
+    match schema.bounds() {
+        (None, None) => None,
+        (Some(least), None) => Some(format!("at least {least}")),
+        (None, Some(most)) => Some(format!("at most {most}")),
+        (Some(least), Some(most)) => Some(format!("{least} to {most}")),
+    }
 }
 
 fn aliases(schema: &Schema) -> Option<String> {

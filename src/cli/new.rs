@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::session::Session;
 use super::{Global, Outcome, output, test};
-use crate::disk::{Lock, apply};
+use crate::disk::apply;
 use crate::emit::{Change, Plan, Step};
 use crate::load::{self, Workspace};
 use crate::template;
@@ -49,7 +49,7 @@ const FILES: [(&str, &str); 5] = [
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let What::Kind { name } = &arguments.what;
     let session = Session::open(global)?;
-    let lock = Lock::take(&session.workspace_file())?;
+    let lock = session.lock()?;
     let folder = folder(&session, name)?;
     let Some(folder) = folder else {
         return Ok(Outcome::Findings);

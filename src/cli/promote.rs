@@ -11,7 +11,7 @@ use super::trees::{only, owner, rendered};
 use super::{Global, Outcome, output};
 use crate::compare::{Side, compare};
 use crate::diag::Diagnostics;
-use crate::disk::{Lock, apply};
+use crate::disk::apply;
 use crate::emit::{Change, Plan, Step};
 use crate::promote::{Fields, Promotion, Request, promote};
 use crate::report::{View, changes, promotion};
@@ -58,7 +58,7 @@ impl Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
-    let _lock = Lock::take(&session.workspace_file())?;
+    let _lock = session.lock()?;
     let Some(found) = work_out(&session, &arguments.request()) else {
         return Ok(Outcome::Findings);
     };

@@ -8,7 +8,7 @@ use clap::Args;
 use super::check::told;
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
-use crate::disk::{Lock, apply, read_output};
+use crate::disk::{apply, read_output};
 use crate::emit::plan;
 use crate::report::plan_summary;
 use crate::{Options, Scope, compile};
@@ -35,7 +35,7 @@ pub(super) struct Selection {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
-    let _lock = Lock::take(&session.workspace_file())?;
+    let _lock = session.lock()?;
     let Selection { environments, out } = &arguments.selection;
     let compiled = compile(
         &session.files,

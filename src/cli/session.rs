@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Global, Outcome, output};
 use crate::diag::{Diagnostic, Diagnostics, Severity};
-use crate::disk::{Folder, find_upwards};
+use crate::disk::{Folder, Lock, find_upwards};
 use crate::report::{self, View};
 use crate::tree::TreePath;
 
@@ -85,9 +85,10 @@ impl Session<'_> {
         })
     }
 
-    /// `pleach.yaml`, which runs lock.
-    pub(super) fn workspace_file(&self) -> PathBuf {
-        self.root.join(WORKSPACE)
+    /// Keeps other runs from writing to the workspace.
+    pub(super) fn lock(&self) -> Result<Lock> {
+        let waiting = || output::note("another run of pleach writes here; waiting for its end\n");
+        Ok(Lock::take(&self.root.join(WORKSPACE), &waiting)?)
     }
 
     /// Where the tree is written: `--out`, relative to where the run started (`-C` counts), or the workspace's own output folder.

@@ -7,7 +7,7 @@ use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use crate::case;
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::disk::{Lock, apply};
+use crate::disk::apply;
 use crate::emit::Plan;
 use crate::report::{View, short, unified};
 use crate::tree::TreePath;
@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
-    let _lock = Lock::take(&session.workspace_file())?;
+    let _lock = session.lock()?;
     let case::Outcome { count, steps } = match cases(&session, &arguments.kinds) {
         Ok(outcome) => outcome,
         Err(faults) => return Ok(session.report(&faults)),

@@ -5,7 +5,7 @@
 //! `.pleach-??????.tmp`; the next run removes it and does what is left to do.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -42,10 +42,18 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits for its turn. The lock is on an open file that exists anyway (`pleach.yaml`), so nothing is left in the tree.
-    pub fn take(path: &Path) -> Result<Lock, DiskError> {
+    /// Waits for its turn, after a call of `waiting` where it is another's. The lock is on an open file that exists anyway (`pleach.yaml`), so nothing is left in the tree.
+    pub fn take(path: &Path, waiting: &dyn Fn()) -> Result<Lock, DiskError> {
         let file = File::open(path).map_err(DiskError::when("open", path))?;
-        match file.lock() {
+        let locked = match file.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::WouldBlock) => {
+                waiting();
+                file.lock()
+            }
+        };
+        match locked {
             Ok(()) => Ok(Lock { _file: Some(file) }),
             // Some network file systems have no locks; two runs at once then write the same bytes twice at worst.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(Lock { _file: None }),

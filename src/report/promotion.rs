@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::words::clipped;
 use crate::promote::{Difference, Promotion};
 use crate::yaml::{Node, to_claims_form};
 
@@ -11,15 +12,15 @@ const WIDTH_MAX: usize = 60;
 /// A line a field, by claim; what stays is told after what is taken.
 pub fn promotion(promotion: &Promotion, to: &str) -> String {
     let mut text = String::new();
-    part(&mut text, &promotion.taken, "\x1b[1m", "");
+    part(&mut text, &promotion.taken, ["\x1b[1m", ""], " →");
     if !promotion.left.is_empty() {
         _ = writeln!(text, "\x1b[2mstays in {to}:\x1b[0m");
-        part(&mut text, &promotion.left, "\x1b[2m", "\x1b[2m");
+        part(&mut text, &promotion.left, ["\x1b[2m"; 2], ", not");
     }
     text
 }
 
-fn part(text: &mut String, differences: &[Difference], head: &str, line: &str) {
+fn part(text: &mut String, differences: &[Difference], [head, line]: [&str; 2], joint: &str) {
     let mut claim = "";
     for difference in differences {
         if difference.claim != claim {
@@ -28,7 +29,7 @@ fn part(text: &mut String, differences: &[Difference], head: &str, line: &str) {
         }
         let [before, after] = [&difference.to, &difference.from].map(|it| shown(it.as_ref()));
         let path = difference.path();
-        _ = writeln!(text, "{line}  {path}: {before} → {after}\x1b[0m");
+        _ = writeln!(text, "{line}  {path}: {before}{joint} {after}\x1b[0m");
     }
 }
 
@@ -37,11 +38,21 @@ fn shown(value: Option<&Node>) -> String {
     let Some(value) = value else {
         return "–".to_string();
     };
-    let text = to_claims_form(value);
-    let text: Vec<&str> = text.split_whitespace().collect();
-    let text = text.join(" ");
-    match text.chars().count() > WIDTH_MAX {
-        true => text.chars().take(WIDTH_MAX - 1).chain(['…']).collect(),
-        false => text,
+    clipped(&flow(value), WIDTH_MAX)
+}
+
+/// As YAML writes it between brackets.
+fn flow(value: &Node) -> String {
+    if let Some(mapping) = value.as_mapping() {
+        let fields = mapping.iter();
+        let fields = fields.map(|it| format!("{}: {}", flow(&it.key), flow(&it.value)));
+        return format!("{{{}}}", fields.collect::<Vec<_>>().join(", "));
     }
+    if let Some(items) = value.as_sequence() {
+        let items: Vec<String> = items.iter().map(flow).collect();
+        return format!("[{}]", items.join(", "));
+    }
+    let text = to_claims_form(value);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
 }

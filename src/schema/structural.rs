@@ -277,6 +277,12 @@ impl Schema {
         self.limits.as_ref().map_or(&[], |it| &it.one_of)
     }
 
+    /// The least and the greatest number that is allowed.
+    pub fn bounds(&self) -> (Option<f64>, Option<f64>) {
+        let limits = self.limits.as_ref();
+        limits.map_or((None, None), |it| (it.minimum, it.maximum))
+    }
+
     /// Whether an allowed value may be given by its number, counted from 0.
     pub fn takes_enum_numbers(&self) -> bool {
         self.flags.enum_numbers

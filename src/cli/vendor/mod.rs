@@ -37,7 +37,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
-    let _lock = disk::Lock::take(&session.workspace_file())?;
+    let _lock = session.lock()?;
     let read = Workspace::read(&session.files).and_then(|it| Ok((it, Lock::read(&session.files)?)));
     let (workspace, old) = match read {
         Ok(read) => read,

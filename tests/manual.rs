@@ -1,0 +1,65 @@
+//! What the pages for users say is so.
+
+use std::fs;
+use std::path::Path;
+
+use pleach::tree::{Tree, TreePath};
+use pleach::{Options, compile};
+
+/// What the pages for users point at is there.
+#[test]
+fn links_of_the_manual_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = fs::read_dir(root.join("docs")).unwrap();
+    let mut pages: Vec<_> = pages.map(|it| it.unwrap().path()).collect();
+    pages.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|it| root.join(it)));
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1) {
+            let link = link.split(')').next().unwrap();
+            if link.starts_with("https://") || link.starts_with('#') {
+                continue;
+            }
+            let place = link.split('#').next().unwrap();
+            let target = page.parent().unwrap().join(place);
+            assert!(target.exists(), "{}: {link}", page.display());
+        }
+    }
+}
+
+/// The workspace that README shows, file by file, renders.
+#[test]
+fn the_workspace_of_the_manual_renders() {
+    let readme = include_str!("../README.md");
+    let mut tree = Tree::default();
+    for block in readme.split("```yaml\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        for document in block.split("---\n") {
+            let Some(head) = document.lines().next().and_then(|it| it.strip_prefix("# ")) else {
+                continue;
+            };
+            let path = head.split(':').next().unwrap();
+            if path == "pleach.yaml" || path.starts_with("environments/") {
+                tree.insert(TreePath::new(path).unwrap(), document.as_bytes().to_vec());
+            }
+        }
+    }
+    assert_eq!(tree.iter().count(), 4);
+    let operator = |kind: &str, name: &str| {
+        format!(
+            "apiVersion: pleach.dev/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  namespace: {name}\n  chart: {{repository: 'https://example.com', name: {name}, version: 1.0.0}}\n"
+        )
+    };
+    let base = TreePath::new("environments/base/operator.yaml").unwrap();
+    tree.insert(
+        base,
+        operator("OperatorInstall", "pulumi-operator").into_bytes(),
+    );
+    let compiled = compile(&tree, &Options::default());
+    let told = compiled.diagnostics.iter().map(|it| &it.message);
+    assert!(
+        !compiled.diagnostics.has_errors(),
+        "{:?}",
+        told.collect::<Vec<_>>()
+    );
+}
