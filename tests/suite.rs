@@ -36,6 +36,7 @@ mod patch;
 mod promotion;
 mod rendered;
 mod report;
+mod revisions;
 mod schema;
 mod vendor;
 mod workspaces;

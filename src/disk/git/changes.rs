@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::objects::Id;
+use super::id::Id;
 use super::revision::{Item, Mode, Revision};
 use crate::tree::{Changes, FilesError, TreePath};
 
@@ -19,7 +19,7 @@ impl Revision {
         let mut changes = Changes::new();
         let mut open = vec![Pair {
             folder: TreePath::root(),
-            sides: [Some(self.root.clone()), Some(after.root.clone())],
+            sides: [Some(self.root), Some(after.root)],
         }];
         if self.root == after.root {
             open.clear();
@@ -73,14 +73,14 @@ impl Revision {
             let mut deeper = Vec::new();
             for (folder, id) in open {
                 // Most folders are the same on both sides, and most hold files only.
-                if !seen.insert((folder.clone(), id.clone())) || !self.has_more_than_files(&id)? {
+                if !seen.insert((folder.clone(), id)) || !self.has_more_than_files(&id)? {
                     continue;
                 }
                 for item in self.tree(&id)?.iter() {
                     let path = folder.child(&item.name);
                     match item.mode {
                         Mode::File => {}
-                        Mode::Folder => deeper.push((path, item.id.clone())),
+                        Mode::Folder => deeper.push((path, item.id)),
                         Mode::Link => {
                             let target = self.object(&item.id)?;
                             let target = str::from_utf8(&target).ok();
@@ -97,11 +97,11 @@ impl Revision {
 
     /// A folder, if no link leads to it.
     fn plain_folder(&self, path: &TreePath) -> Option<Id> {
-        let mut id = self.root.clone();
+        let mut id = self.root;
         for part in path.parts() {
             let items = self.tree(&id).ok()?;
             let item = items.iter().find(|it| *it.name == *part)?;
-            id = Some(item).filter(|it| it.mode == Mode::Folder)?.id.clone();
+            id = Some(item).filter(|it| it.mode == Mode::Folder)?.id;
         }
         Some(id)
     }
@@ -111,7 +111,7 @@ impl Revision {
             .trees
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let ids: Vec<Id> = ids.filter(|it| !trees.contains_key(it)).cloned().collect();
+        let ids: Vec<Id> = ids.filter(|it| !trees.contains_key(it)).copied().collect();
         drop(trees);
         let fetched = self.objects.prefetch(&ids);
         fetched.map_err(|it| FilesError::Other(it.to_string()))
@@ -152,7 +152,7 @@ impl Pair {
             let path = self.folder.child(&name);
             let folder = |it: &Option<Item>| {
                 let folder = it.as_ref().filter(|it| it.mode == Mode::Folder);
-                folder.map(|it| it.id.clone())
+                folder.map(|it| it.id)
             };
             let is_file = |it: &Option<Item>| it.as_ref().is_some_and(|it| it.mode != Mode::Folder);
             match (is_file(&old), is_file(&new)) {
