@@ -5,7 +5,7 @@ pub mod parallel;
 mod source;
 
 pub use nearest::nearest;
-pub use parallel::each;
+pub use parallel::{each, join};
 pub use source::{Position, Source, Span};
 
 use std::borrow::Cow;

@@ -40,6 +40,15 @@ pub fn each<T: Send, R: Send>(
     done.into_iter().map(keep).collect()
 }
 
+/// Does two things at once.
+pub fn join<A: Send, B: Send>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    start();
+    rayon::join(one, other)
+}
+
 /// Makes something of each item; on all processors from `many` items on.
 pub fn map<T: Sync, R: Send>(
     many: usize,

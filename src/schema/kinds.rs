@@ -71,6 +71,10 @@ impl Schemas {
 
     /// The type of a kind's objects.
     pub fn type_of(&self, gvk: &Gvk) -> Option<TypeRef> {
+        // Most kinds are nobody's but an operator's: the built-in types need not be read to learn that.
+        if self.types.get().is_none() && !names_kind(TABLE, gvk) {
+            return None;
+        }
         self.types().kinds.get(gvk).copied()
     }
 
@@ -125,6 +129,12 @@ pub(super) fn builtin_names() -> impl Iterator<Item = (Box<str>, TypeRef)> {
         let name = format!("io.k8s.api.{name}");
         (name.into(), TypeRef(at))
     })
+}
+
+/// Whether the table may have a type of a kind.
+fn names_kind(table: &str, gvk: &Gvk) -> bool {
+    let word = format!(" {} ", gvk.kind);
+    memchr::memmem::find(table.as_bytes(), word.as_bytes()).is_some()
 }
 
 fn read_scopes(table: &str) -> IndexMap<Gvk, bool> {

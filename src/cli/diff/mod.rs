@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use self::sides::{Opened, compare_rendered, open};
 use super::{Global, Outcome, output, session};
 use crate::compare::{self, Comparison, compare};
+use crate::diag::join;
 use crate::diff::Salt;
 use crate::load::is_base;
 use crate::report::{
@@ -63,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         (true, false) => compare_rendered(&sides, global)?,
         (true, true) => {
             let [before, after] = &sides;
-            let (old, new) = rayon::join(
+            let (old, new) = join(
                 || before.written(after, global),
                 || after.written(before, global),
             );

@@ -14,6 +14,7 @@ use super::super::{Global, cache, output};
 use super::{environment, salt};
 use crate::affected::affected as find_affected;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
+use crate::diag::join;
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use crate::load::{self, Workspace};
 use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
@@ -153,7 +154,7 @@ pub(super) fn compare_rendered(
     let is_known = before.is_workspace() && after.is_workspace();
     let since = after.since.as_ref().filter(|_| is_known);
     let (old, new) = match since.map(|it| it(&inputs(before))).transpose()? {
-        None => rayon::join(|| before.render(global), || after.render(global)),
+        None => join(|| before.render(global), || after.render(global)),
         Some(changes) => match affected(before, after, &changes, global) {
             Some([old, new]) => (old, new),
             None => return Ok(Comparison::default()),
@@ -172,6 +173,9 @@ fn inputs(side: &Opened) -> Vec<TreePath> {
     folders.iter().map(|it| side.root.join(it)).collect()
 }
 
+/// From so many files the claim kinds are read before it is known what is rendered.
+const AHEAD_MAX: usize = 16;
+
 /// What a change touches, rendered on both sides; nothing where it touches nothing.
 fn affected(
     before: &Opened,
@@ -187,7 +191,12 @@ fn affected(
     };
     let reads = |scope: &Scope| compile(&old, &options(scope.clone())).read_set;
     let changes = changes.within(&before.root);
-    let mut found = find_affected([&old, &new], &changes, &reads);
+    let inputs = TreePath::root().child("environments");
+    let inputs: Vec<TreePath> = changes.below(&inputs).take(AHEAD_MAX).cloned().collect();
+    let (mut found, ()) = join(
+        || find_affected([&old, &new], &changes, &reads),
+        || load::read_ahead(&new, &inputs),
+    );
     found.add_exceptions(&load::environments(&new));
     let scope = found.scope()?;
     let compiled = compile_both([&old, &new], &options(scope));

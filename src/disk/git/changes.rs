@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::id::Id;
 use super::revision::{Item, Mode, Revision};
+use crate::diag::join;
 use crate::tree::{Changes, FilesError, TreePath};
 
 /// A folder that is not the same on both sides.
@@ -16,14 +17,25 @@ impl Revision {
     /// What differs between this revision and another of the same repository. Changes below one of the `inputs` folders are seen
     /// through links too: a file that a link leads to counts by both its paths.
     pub fn changes(&self, after: &Revision, inputs: &[TreePath]) -> Result<Changes, FilesError> {
+        if self.root == after.root {
+            return Ok(Changes::new());
+        }
+        // Most trees are read to learn that there is no link in them.
+        let mut seen = BTreeSet::new();
+        let (walked, links) = join(|| self.walk(after), || self.links(inputs, &mut seen));
+        let (mut changes, mut links) = (walked?, links?);
+        links.extend(after.links(inputs, &mut seen)?);
+        changes_through(links, &mut changes);
+        Ok(changes)
+    }
+
+    /// What differs, links taken as they are.
+    fn walk(&self, after: &Revision) -> Result<Changes, FilesError> {
         let mut changes = Changes::new();
         let mut open = vec![Pair {
             folder: TreePath::root(),
             sides: [Some(self.root), Some(after.root)],
         }];
-        if self.root == after.root {
-            open.clear();
-        }
         while !open.is_empty() {
             self.prefetch(open.iter().flat_map(|it| it.sides.iter().flatten()))?;
             let mut deeper = Vec::new();
@@ -32,23 +44,7 @@ impl Revision {
             }
             open = deeper;
         }
-        if !changes.is_empty() {
-            self.see_through_links(after, inputs, &mut changes)?;
-        }
         Ok(changes)
-    }
-
-    fn see_through_links(
-        &self,
-        after: &Revision,
-        inputs: &[TreePath],
-        changes: &mut Changes,
-    ) -> Result<(), FilesError> {
-        let mut seen = BTreeSet::new();
-        let mut links = self.links(inputs, &mut seen)?;
-        links.extend(after.links(inputs, &mut seen)?);
-        changes_through(links, changes);
-        Ok(())
     }
 
     /// Adds what is seen to differ through the links of this revision below some folders.

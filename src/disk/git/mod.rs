@@ -27,6 +27,7 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use super::error::DiskError;
+use crate::diag::join;
 use crate::tree::{Changes, TreePath};
 use objects::Objects;
 
@@ -76,7 +77,7 @@ impl Repository {
         let tracked = ["diff-index", "--name-status", "-z", "--no-renames"];
         let tracked = [&tracked[..], &["--end-of-options", revision, "--"]].concat();
         let untracked = ["ls-files", "--others", "--exclude-standard", "-z"];
-        let (tracked, untracked) = rayon::join(|| self.ask(&tracked), || self.ask(&untracked));
+        let (tracked, untracked) = join(|| self.ask(&tracked), || self.ask(&untracked));
         let (tracked, untracked) = (tracked?.unwrap_or_default(), untracked?.unwrap_or_default());
         let mut changes = Changes::new();
         let mut fields = tracked.split('\0');

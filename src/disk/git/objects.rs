@@ -9,9 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::command;
 use super::id::Id;
 use super::store::Store;
+use crate::diag::parallel::map;
 
 /// So many questions fit into a pipe, whose reader may still be busy with the answers.
 const QUESTIONS_MAX: usize = 256;
+
+/// To look for so many is shared by all processors.
+const LOOKS_MANY: usize = 32;
 
 /// The objects of a repository.
 pub(super) struct Objects {
@@ -56,8 +60,13 @@ impl Objects {
 
     /// Reads many at once, so that git, where it is needed, and this program wait for each other once and not each time.
     pub(super) fn prefetch(&self, ids: &[Id]) -> io::Result<()> {
-        let is_missing = |it: &&Id| !self.is_known(it) && !self.find(it);
-        let missing: Vec<&Id> = ids.iter().filter(is_missing).collect();
+        let found = map(LOOKS_MANY, ids, |it| self.is_known(it) || self.find(it));
+        let missing: Vec<&Id> = ids
+            .iter()
+            .zip(found)
+            .filter(|it| !it.1)
+            .map(|it| it.0)
+            .collect();
         for ids in missing.chunks(QUESTIONS_MAX) {
             let names: Vec<String> = ids.iter().map(|it| it.to_string()).collect();
             for (id, bytes) in self.ask(&names)?.into_iter().flatten() {
