@@ -31,6 +31,7 @@ use std::process::ExitCode;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::diag::parallel;
 use crate::report::Format;
 
 const EXIT_CODES: &str =
@@ -141,6 +142,7 @@ enum Outcome {
 /// Runs the program with the process's own arguments.
 pub fn run() -> ExitCode {
     let Cli { global, command } = Cli::parse();
+    parallel::work_along();
     match global.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),

@@ -244,7 +244,8 @@ pub(super) fn read_all(
 
 /// A built-in kind and its texts: the same in each run, so each is read when it is first needed, and once.
 fn builtin_kind(name: &str) -> &'static (Arc<ClaimKind>, Texts) {
-    static KINDS: OnceLock<BTreeMap<String, OnceLock<(Arc<ClaimKind>, Texts)>>> = OnceLock::new();
+    type Kinds = BTreeMap<String, OnceLock<(Arc<ClaimKind>, Texts)>>;
+    static KINDS: OnceLock<Kinds> = OnceLock::new();
     let kinds = KINDS.get_or_init(|| {
         let folders = builtin_folders().into_iter();
         folders
