@@ -50,7 +50,7 @@ use compare::{Claim, Origin, Origins};
 use compose::{Composition, Data, Delivered, Expected, Form, Interface};
 pub use load::Scope;
 
-use diag::{Diagnostics, each};
+use diag::{Diagnostics, each, join};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 
 /// The folders of the tree in which environments have folders of their own.
@@ -129,11 +129,15 @@ impl Compiled {
 /// the tree is empty, so that half of one is never written.
 pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let files = Recorded::new(files);
+    let scope = whole_where_mixed(&files, &options.scope);
+    compile_unmixed(files, scope, options)
+}
+
+/// Compiles a scope in which no environment is partial whose claims can't be rendered without the others.
+fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let cache = options.cache.clone();
-    let scope = whole_where_mixed(&files, &options.scope);
-    let builtin = template::builtin();
-    let (output, composed) = match load::load(&files, cache, builtin, &scope, &mut diagnostics) {
+    let (output, composed) = match load::load(&files, cache, &scope, &mut diagnostics) {
         Some(mut repository) => {
             if options.without_proof && !scope.is_whole() {
                 repository.bases.clear();
@@ -206,14 +210,10 @@ fn compile_sides(
         let mut scope = scope.clone();
         scope.environments.retain(|it| there.contains(it));
         scope.claims.retain(|name, _| there.contains(name));
-        let options = Options {
-            scope,
-            ..options.clone()
-        };
-        (!options.scope.is_whole()).then(|| compile(files, &options))
+        (!scope.is_whole()).then(|| compile_unmixed(Recorded::new(files), scope, options))
     };
     let [before, after] = sides;
-    let (before, after) = rayon::join(|| one(before), || one(after));
+    let (before, after) = join(|| one(before), || one(after));
     [before, after]
 }
 
@@ -268,8 +268,7 @@ fn run(
 pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let cache = options.cache.clone();
-    let builtin = template::builtin();
-    let loaded = load::load(files, cache, builtin, &options.scope, &mut diagnostics);
+    let loaded = load::load(files, cache, &options.scope, &mut diagnostics);
     let requests = loaded.map(|repository| {
         let resolution = resolve::resolve(&repository, &mut diagnostics);
         deliver_all(&repository, &resolution, &mut diagnostics);

@@ -1,11 +1,11 @@
 //! Promotion between environments: each case is a workspace and a request, and what its files become.
 
 use pleach::diag::{Diagnostics, Source};
+use pleach::load;
 use pleach::promote::{Fields, Request, promote};
 use pleach::report::{Format, View, promotion, report};
 use pleach::tree::{Tree, TreePath};
 use pleach::yaml::{Node, parse_one};
-use pleach::{load, template};
 
 use crate::cases;
 
@@ -41,8 +41,8 @@ fn outcome(inputs: &Tree, request: &Node) -> Tree {
         },
     };
     let mut diagnostics = Diagnostics::default();
-    let (builtin, whole) = (template::builtin(), pleach::Scope::default());
-    let repository = load::load(inputs, None, builtin, &whole, &mut diagnostics).unwrap();
+    let whole = pleach::Scope::default();
+    let repository = load::load(inputs, None, &whole, &mut diagnostics).unwrap();
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     let mut made = Tree::new();
     let told = match promote(inputs, &repository, &request) {

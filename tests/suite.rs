@@ -41,6 +41,7 @@ mod promotion;
 mod rebase;
 mod rendered;
 mod report;
+mod revisions;
 mod schema;
 mod vendor;
 mod workspaces;

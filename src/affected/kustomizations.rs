@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
-
+use crate::diag::parallel::map;
 use crate::kustomize::{self, FILE_NAMES, LoadRestriction, Options};
 use crate::tree::{Changes, EntryKind, Files, ReadSet, TreePath};
 
@@ -20,12 +19,13 @@ pub fn kustomizations(
             *found.entry(folder).or_default() += 1;
         }
     }
-    let is_touched = |(folder, sides_with): (TreePath, usize)| {
-        let touched =
-            sides_with == 1 || sides.iter().any(|it| changes.touches(&reads(*it, &folder)));
-        touched.then_some(folder)
-    };
-    found.into_par_iter().filter_map(is_touched).collect()
+    let found: Vec<(TreePath, usize)> = found.into_iter().collect();
+    let touched = map(2, &found, |(folder, sides_with)| {
+        let mut sides = sides.iter();
+        *sides_with == 1 || sides.any(|it| changes.touches(&reads(*it, folder)))
+    });
+    let found = found.into_iter().zip(touched);
+    found.filter(|it| it.1).map(|it| it.0.0).collect()
 }
 
 fn reads(files: &dyn Files, folder: &TreePath) -> ReadSet {

@@ -11,7 +11,6 @@ use super::{Global, Outcome, output};
 use crate::diag::{Diagnostics, nearest};
 use crate::load::{self, ClaimKind};
 use crate::schema::Schema;
-use crate::template::builtin;
 use crate::tree::Tree;
 use crate::yaml::Node;
 
@@ -29,12 +28,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let mut diagnostics = Diagnostics::default();
     let (kinds, outcome) = match Session::find(global)? {
         Some(session) => {
-            let kinds = load::kinds(&session.files, builtin(), &mut diagnostics);
+            let kinds = load::kinds(&session.files, &mut diagnostics);
             let outcome = session.report(&diagnostics);
             (kinds, outcome)
         }
         None => (
-            load::kinds(&Tree::new(), builtin(), &mut diagnostics),
+            load::kinds(&Tree::new(), &mut diagnostics),
             session::report(&diagnostics, global, &ToString::to_string),
         ),
     };

@@ -33,6 +33,7 @@ use std::process::ExitCode;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::diag::parallel;
 use crate::report::Format;
 
 const EXIT_CODES: &str =
@@ -145,6 +146,7 @@ enum Outcome {
 pub fn run() -> ExitCode {
     let matches = examples::add(Cli::command()).get_matches();
     let Cli { global, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|it| it.exit());
+    parallel::work_along();
     match global.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),

@@ -10,7 +10,6 @@ use super::{Global, Outcome, output, test};
 use crate::disk::apply;
 use crate::emit::{Change, Plan, Step};
 use crate::load::{self, Workspace};
-use crate::template;
 use crate::tree::{Files, TreePath};
 
 #[derive(Debug, Args)]
@@ -90,7 +89,7 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
         bail!("`pleach.yaml` reads no kinds: take `templates: []` out of it");
     };
     let mut faults = Default::default();
-    let kinds = load::kinds(&session.files, template::builtin(), &mut faults);
+    let kinds = load::kinds(&session.files, &mut faults);
     if kinds.iter().any(|it| it.is_called(name)) {
         bail!("there is a kind `{name}` already: `pleach kinds {name}` explains it");
     }

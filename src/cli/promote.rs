@@ -16,7 +16,7 @@ use crate::emit::{Change, Plan, Step};
 use crate::promote::{Fields, Promotion, Request, promote};
 use crate::report::{View, changes, promotion};
 use crate::tree::{Files, Over, Tree, TreePath};
-use crate::{Scope, load, template};
+use crate::{Scope, load};
 
 /// Versions, tags, images and digests are taken over; what else differs is told, and taken by name.
 #[derive(Debug, Args)]
@@ -88,8 +88,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 /// The new texts; faults are told.
 fn work_out(session: &Session<'_>, request: &Request<'_>) -> Option<Promotion> {
     let mut diagnostics = Diagnostics::default();
-    let (builtin, whole) = (template::builtin(), Scope::default());
-    let repository = load::load(&session.files, None, builtin, &whole, &mut diagnostics);
+    let whole = Scope::default();
+    let repository = load::load(&session.files, None, &whole, &mut diagnostics);
     let promoted = match repository.filter(|_| !diagnostics.has_errors()) {
         Some(repository) => promote(&session.files, &repository, request),
         None => Err(Diagnostics::default()),

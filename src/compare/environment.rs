@@ -20,8 +20,9 @@ pub(super) fn compare(
     name: String,
     parts: &[Part],
     salt: &Salt,
-) -> (Environment, Vec<Diagnostic>) {
-    let (mut old, mut new, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    notes: &mut Diagnostics,
+) -> Environment {
+    let (mut old, mut new) = (Vec::new(), Vec::new());
     for part in parts {
         match objects(before, after, part) {
             Ok((before, after)) => {
@@ -59,7 +60,7 @@ pub(super) fn compare(
     let found = judge(&scene).into_iter();
     environment.findings = found.map(|it| placed(it, &known, sides, salt)).collect();
     environment.clusters = changed.iter().flat_map(cluster_changes).collect();
-    (environment, notes)
+    environment
 }
 
 /// What a side knows of an object's folder.

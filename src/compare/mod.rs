@@ -12,10 +12,8 @@ mod parts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use crate::danger::Finding;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span, each};
 use crate::diff::{Change, Salt};
 use crate::object::ObjectId;
 use crate::topology::Cluster;
@@ -118,17 +116,15 @@ pub fn compare(
             environments.entry(environment).or_default().push(part);
         }
     }
-    let compared: Vec<_> = environments
-        .into_par_iter()
-        .map(|(name, parts)| environment::compare(before, after, name, &parts, salt))
-        .collect();
+    let environments: Vec<_> = environments.into_iter().collect();
     let mut comparison = Comparison::default();
-    for (environment, notes) in compared {
-        comparison.notes.extend(notes);
-        if !environment.objects.is_empty() {
-            comparison.environments.push(environment);
-        }
-    }
+    let compared = each(
+        environments,
+        &mut comparison.notes,
+        |(name, parts), notes| environment::compare(before, after, name, &parts, salt, notes),
+    );
+    comparison.environments.extend(compared);
+    comparison.environments.retain(|it| !it.objects.is_empty());
     for origins in [before, after].into_iter().filter_map(|it| it.origins) {
         for (title, name) in origins.claims() {
             let environments = comparison.claims.entry(title.to_string()).or_default();

@@ -18,55 +18,82 @@ pub(super) fn leaves<'a>(
     let mut walk = Walk {
         wants,
         keys: Vec::new(),
-        field: FieldPath::root(),
+        steps: Vec::new(),
         found: BTreeMap::new(),
     };
-    walk.node(node, "");
+    walk.node(node);
     walk.found
 }
 
 struct Walk<'a, 'w> {
     wants: &'w dyn Fn(&[&str]) -> bool,
     keys: Vec<&'a str>,
-    field: FieldPath,
+    /// The way to a node. What it is called is only said where it is wanted.
+    steps: Vec<Part<'a>>,
     found: BTreeMap<String, Leaf<'a>>,
 }
 
+enum Part<'a> {
+    Key(&'a str),
+    /// The position of an item and its own name.
+    Item(usize, Option<&'a str>),
+}
+
 impl<'a> Walk<'a, '_> {
-    fn node(&mut self, node: &'a Node, name: &str) {
+    fn node(&mut self, node: &'a Node) {
         match node.view() {
             View::Scalar(_) if (self.wants)(&self.keys) => {
-                let field = self.field.clone();
-                self.found.insert(name.to_string(), Leaf { field, node });
+                let (name, field) = self.place();
+                self.found.insert(name, Leaf { field, node });
             }
             View::Scalar(_) => {}
             View::Mapping(entries) => {
                 for entry in entries {
                     let key = entry.key.as_str().unwrap_or("");
-                    let dot = if name.is_empty() { "" } else { "." };
                     self.keys.push(key);
-                    self.field.push(Step::Key(key.into()));
-                    self.node(&entry.value, &format!("{name}{dot}{key}"));
-                    self.field.pop();
+                    self.steps.push(Part::Key(key));
+                    self.node(&entry.value);
+                    self.steps.pop();
                     self.keys.pop();
                 }
             }
             View::Sequence(items) => {
                 for (at, item) in items.iter().enumerate() {
-                    let own = ["name", "metadata"]
-                        .iter()
-                        .find_map(|key| match item.get(key) {
-                            Some(it) if it.is_scalar() => it.as_str(),
-                            it => it?.get("name")?.as_str(),
-                        });
-                    let own = own.map_or_else(|| at.to_string(), str::to_string);
-                    self.field.push(Step::Index(at));
-                    self.node(item, &format!("{name}[{own}]"));
-                    self.field.pop();
+                    self.steps.push(Part::Item(at, own_name(item)));
+                    self.node(item);
+                    self.steps.pop();
                 }
             }
         }
     }
+
+    fn place(&self) -> (String, FieldPath) {
+        let (mut name, mut field) = (String::new(), FieldPath::root());
+        for part in &self.steps {
+            match part {
+                Part::Key(key) => {
+                    name.push_str(if name.is_empty() { "" } else { "." });
+                    name.push_str(key);
+                    field.push(Step::Key((*key).into()));
+                }
+                Part::Item(at, own) => {
+                    let own = own.map_or_else(|| at.to_string(), str::to_string);
+                    name.extend(["[", &*own, "]"]);
+                    field.push(Step::Index(*at));
+                }
+            }
+        }
+        (name, field)
+    }
+}
+
+fn own_name(item: &Node) -> Option<&str> {
+    ["name", "metadata"]
+        .iter()
+        .find_map(|key| match item.get(key) {
+            Some(it) if it.is_scalar() => it.as_str(),
+            it => it?.get("name")?.as_str(),
+        })
 }
 
 /// Fields that are there on both sides: the name, before, after.

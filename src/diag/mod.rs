@@ -7,7 +7,7 @@ mod source;
 
 pub use conflict::{MERGE_CONFLICT, conflict_marker};
 pub use nearest::nearest;
-pub use parallel::each;
+pub use parallel::{each, join};
 pub use source::{Position, Source, Span};
 
 use std::borrow::Cow;

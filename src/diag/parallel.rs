@@ -1,6 +1,7 @@
 //! Work on independent items, on all processors where there are many of them. Results and faults come in the order of the items.
 
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
+use std::thread::ThreadId;
 
 use rayon::prelude::*;
 
@@ -12,11 +13,25 @@ pub const MANY: usize = 256;
 /// A worker walks values as deep as the reader lets them be, so it has the stack of a main thread.
 const STACK_BYTES: usize = 8 << 20;
 
+/// The thread that works along.
+static OWN: OnceLock<ThreadId> = OnceLock::new();
+
+/// Makes the calling thread one of the workers, instead of a thread more that waits for them. It is to be the only one that has work
+/// done.
+pub fn work_along() {
+    let _ = OWN.set(std::thread::current().id());
+}
+
 /// Starts the workers when they are first wanted. A program that has made its own keeps those.
 fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
         let workers = rayon::ThreadPoolBuilder::new().stack_size(STACK_BYTES);
+        let is_own = OWN.get() == Some(&std::thread::current().id());
+        let workers = match is_own {
+            true => workers.use_current_thread(),
+            false => workers,
+        };
         let _ = workers.build_global();
     });
 }
@@ -38,6 +53,15 @@ pub fn each<T: Send, R: Send>(
         result
     };
     done.into_iter().map(keep).collect()
+}
+
+/// Does two things at once.
+pub fn join<A: Send, B: Send>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    start();
+    rayon::join(one, other)
 }
 
 /// Makes something of each item; on all processors from `many` items on.

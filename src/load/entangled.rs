@@ -1,5 +1,9 @@
 //! Environments whose claims know of each other by more than what their documents say.
 
+use std::sync::OnceLock;
+
+use memchr::memmem::{Finder, find};
+
 use super::environment::{BASE, claim_files, environment_folder};
 use super::{Scope, Workspace};
 use crate::diag::Diagnostics;
@@ -13,8 +17,8 @@ pub fn is_entangled(files: &dyn Files, workspace: &Workspace, environment: &str)
     if own.any(|it| says(files, it, &looks_for_others)) {
         return true;
     }
-    let kinds = kinds_that_look();
-    let named = |text: &[u8]| kinds.iter().any(|it| contains(text, it));
+    let kinds: Vec<_> = kinds_that_look().iter().map(Finder::new).collect();
+    let named = |text: &[u8]| kinds.iter().any(|it| it.find(text).is_some());
     [BASE, environment].into_iter().any(|name| {
         let folder = environment_folder(name).0;
         let paths = claim_files(files, &folder, &mut Diagnostics::default());
@@ -37,19 +41,20 @@ pub fn whole_where_entangled(files: &dyn Files, scope: &Scope) -> Scope {
 }
 
 /// The built-in kinds that look for other claims.
-fn kinds_that_look() -> Vec<String> {
-    let folder = TreePath::root().child(BUILTIN);
-    let entries = builtin().list(&folder).unwrap_or_default().into_iter();
-    let looking = entries.filter(|it| says(builtin(), &folder.child(&it.name), &looks_for_others));
-    looking.map(|it| it.name.into_string()).collect()
+fn kinds_that_look() -> &'static [String] {
+    static KINDS: OnceLock<Vec<String>> = OnceLock::new();
+    KINDS.get_or_init(|| {
+        let folder = TreePath::root().child(BUILTIN);
+        let mut kinds = builtin().list(&folder).unwrap_or_default();
+        kinds.retain(|it| says(builtin(), &folder.child(&it.name), &looks_for_others));
+        kinds.into_iter().map(|it| it.name.into_string()).collect()
+    })
 }
 
 fn looks_for_others(text: &[u8]) -> bool {
-    contains(text, "claim(") || contains(text, "find:")
-}
-
-fn contains(text: &[u8], word: &str) -> bool {
-    memchr::memmem::find(text, word.as_bytes()).is_some()
+    ["claim(", "find:"]
+        .iter()
+        .any(|it| find(text, it.as_bytes()).is_some())
 }
 
 /// Whether a file of a folder says something; what can't be read may.

@@ -1,15 +1,17 @@
 //! Claim kinds: `<Kind>/kind.yaml` and the templates beside it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
+
+use memchr::memmem;
 
 use super::document::{own_schema, read_checked, read_text};
 use super::names;
 use super::workspace::Workspace;
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::schema::Schema;
-use crate::template::{BUILTIN, Templates};
-use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
+use crate::template::{BUILTIN, Templates, Texts, builtin};
+use crate::tree::{EntryKind, Files, FilesError, TreePath};
 use crate::yaml::{Node, View, parse_one};
 
 const FILE: &str = "kind.yaml";
@@ -200,30 +202,83 @@ pub(super) enum Wanted<'a> {
 /// A kind that is not wanted is read all the same where a template of one that is names its folder, to include something.
 pub(super) fn read_all(
     files: &dyn Files,
-    builtin: &Tree,
     workspace: Option<&Workspace>,
     wanted: Wanted<'_>,
     templates: &mut Templates,
     diagnostics: &mut Diagnostics,
 ) -> Kinds {
-    let folders = folders(files, builtin, workspace, diagnostics);
-    let (mut open, mut rest): (Vec<_>, Vec<_>) =
+    let folders = folders(files, workspace, diagnostics);
+    let (open, mut rest): (Vec<_>, Vec<_>) =
         folders.into_iter().partition(|it| it.is_wanted(wanted));
+    let mut open = VecDeque::from(open);
     let mut kinds = Kinds::default();
-    while !open.is_empty() {
-        let mut texts = Vec::new();
-        for folder in open {
-            match read_sound(&folder, templates, &mut texts) {
-                Ok(kind) => kinds.sound.push(Arc::new(kind)),
-                Err(faults) => {
-                    diagnostics.extend(faults);
-                    kinds.broken.push(folder.path.name().to_string());
+    while let Some(folder) = open.pop_front() {
+        let mut include = |texts: &Texts| {
+            let named = rest.extract_if(.., |it| it.is_named_in(texts));
+            open.extend(named);
+        };
+        if folder.is_builtin {
+            let (kind, texts) = builtin_kind(folder.path.name());
+            include(texts);
+            templates.share(texts);
+            kinds.sound.push(kind.clone());
+            continue;
+        }
+        let (kind, texts, mut faults) = read(&folder);
+        include(&texts);
+        faults.extend(templates.add(texts).err().into_iter().flatten());
+        match kind.filter(|_| !faults.has_errors()) {
+            Some(kind) => {
+                faults.extend(names::check(&kind, templates));
+                match faults.has_errors() {
+                    false => kinds.sound.push(Arc::new(kind)),
+                    true => kinds.broken.push(kind.name),
                 }
             }
+            None => kinds.broken.push(folder.path.name().to_string()),
         }
-        (open, rest) = rest.into_iter().partition(|it| it.is_named_in(&texts));
+        diagnostics.extend(faults);
     }
     kinds
+}
+
+/// A built-in kind and its texts: the same in each run, so each is read when it is first needed, and once.
+fn builtin_kind(name: &str) -> &'static (Arc<ClaimKind>, Texts) {
+    type Kinds = BTreeMap<String, OnceLock<(Arc<ClaimKind>, Texts)>>;
+    static KINDS: OnceLock<Kinds> = OnceLock::new();
+    let kinds = KINDS.get_or_init(|| {
+        let folders = builtin_folders().into_iter();
+        folders
+            .map(|it| (it.name().to_string(), OnceLock::new()))
+            .collect()
+    });
+    let read = || {
+        let folder = Folder {
+            files: builtin(),
+            path: TreePath::root().child(BUILTIN).child(name),
+            is_builtin: true,
+        };
+        let (kind, texts, _) = read(&folder);
+        let kind = kind.expect("a test reads every built-in kind");
+        (Arc::new(kind), texts)
+    };
+    kinds.get(name).expect("it was listed").get_or_init(read)
+}
+
+/// Reads the built-in kinds that these files name. Whoever will render their claims can have it done while something else is.
+pub fn read_ahead(files: &dyn Files, paths: &[TreePath]) {
+    let folders = builtin_folders();
+    for path in paths {
+        let text = files.read(path).unwrap_or_default();
+        let is_named = |it: &&TreePath| memmem::find(&text, it.name().as_bytes()).is_some();
+        for kind in folders.iter().filter(is_named) {
+            builtin_kind(kind.name());
+        }
+    }
+}
+
+fn builtin_folders() -> Vec<TreePath> {
+    kind_folders(builtin(), &TreePath::root().child(BUILTIN)).unwrap_or_default()
 }
 
 /// Where a kind stands.
@@ -245,19 +300,17 @@ impl Folder<'_> {
             return true;
         };
         // With an escape a name may be written otherwise.
-        let says = |word: &str| memchr::memmem::find(&text, word.as_bytes()).is_some();
+        let says = |word: &str| memmem::find(&text, word.as_bytes()).is_some();
         names.iter().any(|it| says(it)) || !self.is_builtin && says("\\")
     }
 
-    fn is_named_in(&self, texts: &[Arc<Source>]) -> bool {
-        let name = format!("{}/", self.path.name());
-        texts.iter().any(|it| it.text.contains(&name))
+    fn is_named_in(&self, texts: &Texts) -> bool {
+        texts.say(&format!("{}/", self.path.name()))
     }
 }
 
 fn folders<'a>(
     files: &'a dyn Files,
-    builtin: &'a Tree,
     workspace: Option<&Workspace>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Folder<'a>> {
@@ -268,10 +321,10 @@ fn folders<'a>(
         is_builtin: false,
     });
     let mut folders: Vec<Folder<'a>> = own.collect();
-    for path in kind_folders(builtin, &TreePath::root().child(BUILTIN)).unwrap_or_default() {
+    for path in builtin_folders() {
         if !folders.iter().any(|own| own.path.name() == path.name()) {
             folders.push(Folder {
-                files: builtin,
+                files: builtin(),
                 path,
                 is_builtin: true,
             });
@@ -314,76 +367,55 @@ fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, F
         .collect())
 }
 
-fn read(
-    place: &Folder<'_>,
-    templates: &mut Templates,
-    texts: &mut Vec<Arc<Source>>,
-) -> Result<ClaimKind, Diagnostics> {
-    let (files, folder) = (place.files, &place.path);
-    let file = folder.child(FILE);
-    let node = match place.is_builtin {
-        true => parse_one(&read_text(files, &file)?)?,
-        false => read_checked(files, &file, schema(), "ClaimKind")?,
-    };
-    templates.trust(place.is_builtin);
-    let name = node.at_keys(&["metadata", "name"]).unwrap_or(&node);
-    if name.as_str() != Some(folder.name()) {
-        let fault = Diagnostic::error(
-            "invalid-value",
-            format!("the kind's name is its folder's, `{}`", folder.name()),
-        );
-        return Err(fault
-            .at(name)
-            .help("rename the folder, or write its name here")
-            .into());
-    }
-    let mut compiler = Compiler {
-        files,
-        folder,
-        kind: folder.name(),
+/// A kind as far as it can be read, its texts, and what is wrong with it. The texts are not compiled yet.
+fn read(place: &Folder<'_>) -> (Option<ClaimKind>, Texts, Diagnostics) {
+    let mut reader = Reader {
+        files: place.files,
+        folder: &place.path,
+        kind: place.path.name(),
         is_builtin: place.is_builtin,
-        templates,
-        texts,
+        texts: Texts::default(),
         faults: Diagnostics::default(),
     };
-    let kind = compiler.kind(&node);
-    let faults = compiler.faults;
-    match kind {
-        Some(kind) if !faults.has_errors() => Ok(kind),
-        _ => Err(faults),
-    }
-}
-
-/// The same with its names looked up. Those of the built-in kinds are, once, by a test.
-fn read_sound(
-    place: &Folder<'_>,
-    templates: &mut Templates,
-    texts: &mut Vec<Arc<Source>>,
-) -> Result<ClaimKind, Diagnostics> {
-    let kind = read(place, templates, texts)?;
-    let faults = match place.is_builtin {
-        true => Diagnostics::default(),
-        false => names::check(&kind, templates),
+    let kind = match reader.document() {
+        Ok(node) => reader.kind(&node),
+        Err(faults) => {
+            reader.faults.extend(faults);
+            None
+        }
     };
-    match faults.has_errors() {
-        true => Err(faults),
-        false => Ok(kind),
-    }
+    (kind, reader.texts, reader.faults)
 }
 
-/// Compiles what a kind says, and gathers what is wrong with it.
-struct Compiler<'a, 'c> {
+/// Reads what a kind says, and gathers what is wrong with it.
+struct Reader<'a> {
     files: &'a dyn Files,
     folder: &'a TreePath,
     kind: &'a str,
     is_builtin: bool,
-    /// The templates that were read.
-    texts: &'a mut Vec<Arc<Source>>,
-    templates: &'a mut Templates<'c>,
+    texts: Texts,
     faults: Diagnostics,
 }
 
-impl Compiler<'_, '_> {
+impl Reader<'_> {
+    /// `kind.yaml`.
+    fn document(&self) -> Result<Node, Diagnostics> {
+        let file = self.folder.child(FILE);
+        let node = match self.is_builtin {
+            true => parse_one(&read_text(self.files, &file)?)?,
+            false => read_checked(self.files, &file, schema(), "ClaimKind")?,
+        };
+        let name = node.at_keys(&["metadata", "name"]).unwrap_or(&node);
+        if name.as_str() != Some(self.kind) {
+            let message = format!("the kind's name is its folder's, `{}`", self.kind);
+            let fault = Diagnostic::error("invalid-value", message).at(name);
+            return Err(fault
+                .help("rename the folder, or write its name here")
+                .into());
+        }
+        Ok(node)
+    }
+
     fn kind(&mut self, node: &Node) -> Option<ClaimKind> {
         let spec = node.get("spec")?;
         let text = |key: &str| spec.get(key).and_then(Node::as_str);
@@ -399,8 +431,7 @@ impl Compiler<'_, '_> {
         conditions(spec.get("schema")?, &mut when);
         for condition in when {
             let name = condition_name(self.kind, condition.as_str().unwrap_or(""));
-            let added = self.templates.add_expression(&name, condition);
-            self.faults.keep(added);
+            self.texts.add_expression(&name, condition);
         }
         let whole = with_envelope(spec.get("schema")?);
         let schema = match self.is_builtin {
@@ -467,12 +498,10 @@ impl Compiler<'_, '_> {
             match entry.kind {
                 EntryKind::Folder => self.add_folder(&relative),
                 EntryKind::File if entry.name.ends_with(".j2") => {
-                    let added =
-                        read_text(self.files, &folder.child(&entry.name)).and_then(|source| {
-                            self.texts.push(source.clone());
-                            self.templates.add(&self.template_name(&relative), &source)
-                        });
-                    self.faults.keep(added);
+                    let source = read_text(self.files, &folder.child(&entry.name));
+                    if let Some(source) = self.faults.keep(source) {
+                        self.texts.add(&self.template_name(&relative), &source);
+                    }
                 }
                 EntryKind::File => {}
             }
@@ -527,7 +556,7 @@ impl Compiler<'_, '_> {
         let template = node.get("template")?;
         let file = template.as_str()?;
         let name = self.template_name(file);
-        if !self.templates.contains(&name) {
+        if !self.texts.contains(&name) {
             let fault = Diagnostic::error(
                 "unknown-template",
                 format!("`{}` has no template `{file}`", self.folder),
@@ -559,16 +588,14 @@ impl Compiler<'_, '_> {
 
     fn expression(&mut self, what: &str, node: Option<&Node>) -> Option<String> {
         let name = format!("{}#{what}", self.kind);
-        self.faults
-            .keep(self.templates.add_expression(&name, node?))
-            .map(|()| name)
+        self.texts.add_expression(&name, node?);
+        Some(name)
     }
 
     fn text(&mut self, what: &str, node: Option<&Node>) -> Option<String> {
         let name = format!("{}#{what}", self.kind);
-        self.faults
-            .keep(self.templates.add_text(&name, node?))
-            .map(|()| name)
+        self.texts.add_text(&name, node?);
+        Some(name)
     }
 }
 
@@ -658,16 +685,17 @@ mod tests {
 
     #[test]
     fn the_built_in_kinds_name_nothing_that_is_not_there() {
-        let builtin = crate::template::builtin();
-        let nothing = Tree::new();
-        let folders = folders(&nothing, builtin, None, &mut Diagnostics::default());
+        let nothing = crate::tree::Tree::new();
+        let folders = folders(&nothing, None, &mut Diagnostics::default());
         assert!(!folders.is_empty());
         for folder in folders {
+            let (kind, texts, faults) = read(&folder);
+            assert!(faults.is_empty(), "{faults:?}");
             let mut templates = Templates::default();
             let reader = |_: &crate::template::Question| Ok(Node::null());
             templates.add_reader("chart", Box::new(reader));
-            let read = read(&folder, &mut templates, &mut Vec::new()).unwrap();
-            let faults = names::check(&read, &templates);
+            templates.add(texts).unwrap();
+            let faults = names::check(&kind.unwrap(), &templates);
             assert!(faults.is_empty(), "{faults:?}");
         }
     }

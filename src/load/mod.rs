@@ -18,7 +18,9 @@ pub use claim::Claim;
 pub use document::is_kubernetes_api;
 pub use entangled::{is_entangled, whole_where_entangled};
 pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
-pub use kind::{Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling};
+pub use kind::{
+    Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling, read_ahead,
+};
 pub use scope::Scope;
 pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::diag::{Diagnostic, Diagnostics, each};
 use crate::template::{Question, Templates};
-use crate::tree::{EntryKind, Files, Tree, TreePath};
+use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node};
 use environment::Draft;
 use kind::Wanted;
@@ -76,12 +78,11 @@ impl Repository<'_> {
 
 /// Reads a workspace whose `pleach.yaml` stands at the root of `files`.
 ///
-/// `builtin` is the tree of the built-in kinds. `None` when there is no workspace to speak of; single faults are kept in
+/// `None` when there is no workspace to speak of; single faults are kept in
 /// `diagnostics` and do not stop the rest.
 pub fn load<'a>(
     files: &'a dyn Files,
     cache: Option<Cache>,
-    builtin: &Tree,
     scope: &'a Scope,
     diagnostics: &mut Diagnostics,
 ) -> Option<Repository<'a>> {
@@ -102,14 +103,7 @@ pub fn load<'a>(
         let charts = charts.clone();
         templates.add_reader("chart", Box::new(move |it| chart_values(&charts, it)));
         let workspace = Some(&workspace);
-        let kinds = kind::read_all(
-            files,
-            builtin,
-            workspace,
-            wanted,
-            &mut templates,
-            &mut faults,
-        );
+        let kinds = kind::read_all(files, workspace, wanted, &mut templates, &mut faults);
         (kinds, templates, faults)
     };
     let words: BTreeSet<String> = drafts.iter().flat_map(Draft::kinds).collect();
@@ -221,11 +215,7 @@ fn chart_values(charts: &Charts<'_>, question: &Question) -> Result<Node, Diagno
 }
 
 /// Reads the claim kinds alone, by name: those of the workspace at the root of `files`, or the built-in ones where none is.
-pub fn kinds(
-    files: &dyn Files,
-    builtin: &Tree,
-    diagnostics: &mut Diagnostics,
-) -> Vec<Arc<ClaimKind>> {
+pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimKind>> {
     let is_workspace = matches!(
         files.kind(&TreePath::root().child(workspace::FILE)),
         Ok(Some(_))
@@ -235,7 +225,6 @@ pub fn kinds(
     let mut templates = Templates::default();
     let mut kinds = kind::read_all(
         files,
-        builtin,
         workspace.as_ref(),
         Wanted::All,
         &mut templates,

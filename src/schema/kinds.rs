@@ -1,20 +1,17 @@
 //! Which lists of a kind merge, by which keys, and which kinds stand outside namespaces.
-//!
-//! The built-in table is Kubernetes 1.21 as kustomize embeds it, since its merge must be met. Only what leads to a list that
-//! merges is in it: fields of other types say nothing about a merge, so they have no type here.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 
+use super::table;
 use crate::object::Gvk;
 
-/// The types of kinds, as far as a merge asks for them.
+/// The types of kinds, as far as a merge asks for them. The scopes of the built-in kinds always hold.
 #[derive(Clone, Debug, Default)]
 pub struct Schemas {
-    /// Those of the built-in table where nothing else was put here; read when first asked for, since few builds merge.
-    pub(super) types: OnceLock<Types>,
+    pub(super) types: Types,
     /// True for kinds that live in a namespace.
     pub(super) scopes: IndexMap<Gvk, bool>,
 }
@@ -22,10 +19,10 @@ pub struct Schemas {
 /// Types, and which of them is a kind's.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Types {
-    /// Whether they begin with the built-in ones, which can then be named.
+    /// Whether the built-in ones are among them.
     pub(super) builtin: bool,
-    pub(super) types: Vec<Type>,
-    pub(super) kinds: BTreeMap<Gvk, TypeRef>,
+    types: Vec<Type>,
+    kinds: BTreeMap<Gvk, TypeRef>,
 }
 
 /// A type in a [`Schemas`].
@@ -59,19 +56,15 @@ impl Schemas {
         static BUILTIN: OnceLock<Arc<Schemas>> = OnceLock::new();
         BUILTIN.get_or_init(|| {
             Arc::new(Schemas {
-                types: OnceLock::new(),
-                scopes: read_scopes(TABLE),
+                types: Types::builtin(),
+                ..Schemas::default()
             })
         })
     }
 
-    pub(super) fn types(&self) -> &Types {
-        self.types.get_or_init(|| read_types(TABLE))
-    }
-
     /// The type of a kind's objects.
     pub fn type_of(&self, gvk: &Gvk) -> Option<TypeRef> {
-        self.types().kinds.get(gvk).copied()
+        self.types.of_kind(gvk)
     }
 
     /// The type of a field, or of a map's value.
@@ -97,7 +90,8 @@ impl Schemas {
 
     /// Whether objects of a kind stand outside namespaces; `None` for a kind that is not known.
     pub fn is_cluster_scoped(&self, gvk: &Gvk) -> Option<bool> {
-        self.scopes.get(gvk).map(|namespaced| !namespaced)
+        let own = || self.scopes.get(gvk).copied();
+        table::is_namespaced(gvk).or_else(own).map(|it| !it)
     }
 
     /// Whether a group is Kubernetes' own; the table's version lacks those that came later.
@@ -111,110 +105,48 @@ impl Schemas {
     }
 
     fn at(&self, of: TypeRef) -> Option<&Type> {
-        self.types().types.get(of.0 as usize)
+        self.types.at(of)
     }
 }
 
 impl Types {
+    /// The built-in ones.
+    pub(super) fn builtin() -> Types {
+        Types {
+            builtin: true,
+            ..Types::default()
+        }
+    }
+
     pub(super) fn add(&mut self, it: Type) -> TypeRef {
-        let at = TypeRef(u32::try_from(self.types.len()).unwrap_or(u32::MAX));
+        let at = u32::try_from(self.types.len()).unwrap_or(u32::MAX);
         self.types.push(it);
-        at
+        TypeRef(table::OWN.saturating_add(at))
     }
-}
 
-/// Its head says how it is written.
-const TABLE: &str = include_str!("kinds.txt");
-
-/// The built-in types by their names in Kubernetes' OpenAPI document.
-pub(super) fn builtin_names() -> impl Iterator<Item = (Box<str>, TypeRef)> {
-    let rows = TABLE.lines().filter_map(|it| it.strip_prefix("type "));
-    let names = rows.map(|it| it.split(' ').next().unwrap_or(""));
-    // The types were added in the order of their rows.
-    names.zip(0..).map(|(name, at)| {
-        let name = format!("io.k8s.api.{name}");
-        (name.into(), TypeRef(at))
-    })
-}
-
-fn read_scopes(table: &str) -> IndexMap<Gvk, bool> {
-    // The kinds stand before the types, which are by far the longer part.
-    let rows = table.lines().skip_while(|it| it.starts_with('#'));
-    let rows = rows.map_while(|it| it.strip_prefix("kind "));
-    let kind = |row: &str| {
-        let mut row = row.split(' ');
-        let (scope, version, kind) = (row.next()?, row.next()?, row.next()?);
-        (scope != "-").then(|| (Gvk::new(version, kind), scope == "n"))
-    };
-    rows.filter_map(kind).collect()
-}
-
-fn read_types(table: &str) -> Types {
-    let mut schemas = Types {
-        builtin: true,
-        ..Types::default()
-    };
-    let rows = || table.lines().map(|line| line.split(' '));
-    let mut names = BTreeMap::new();
-    for mut row in rows().filter(|row| row.clone().next() == Some("type")) {
-        names.insert(row.nth(1).unwrap_or(""), schemas.add(Type::default()));
-    }
-    for mut row in rows() {
-        match row.next() {
-            Some("kind") => read_kind(&mut schemas, &names, row),
-            Some("type") => read_type(&mut schemas, &names, row),
-            _ => {}
+    /// Puts a type in the place of one that was added.
+    pub(super) fn set(&mut self, at: TypeRef, it: Type) {
+        let at = at.0.checked_sub(table::OWN);
+        if let Some(place) = at.and_then(|at| self.types.get_mut(at as usize)) {
+            *place = it;
         }
     }
-    schemas
-}
 
-fn read_kind<'a>(
-    schemas: &mut Types,
-    names: &BTreeMap<&str, TypeRef>,
-    mut row: impl Iterator<Item = &'a str>,
-) {
-    let mut next = || row.next().unwrap_or("");
-    let (_, version, kind, name) = (next(), next(), next(), next());
-    if let Some(at) = names.get(name) {
-        schemas.kinds.insert(Gvk::new(version, kind), *at);
+    /// Says which type a kind has.
+    pub(super) fn set_kind(&mut self, gvk: Gvk, of: TypeRef) {
+        self.kinds.insert(gvk, of);
     }
-}
 
-fn read_type<'a>(
-    schemas: &mut Types,
-    names: &BTreeMap<&str, TypeRef>,
-    mut row: impl Iterator<Item = &'a str>,
-) {
-    let Some(at) = row.next().and_then(|name| names.get(name)) else {
-        return;
-    };
-    let mut fields = BTreeMap::new();
-    for (field, form) in row.filter_map(|it| it.split_once('=')) {
-        if let Some(of) = read_form(schemas, names, form) {
-            fields.insert(field.into(), of);
+    pub(super) fn of_kind(&self, gvk: &Gvk) -> Option<TypeRef> {
+        let builtin = || self.builtin.then(|| table::type_of(gvk))?;
+        self.kinds.get(gvk).copied().or_else(builtin)
+    }
+
+    fn at(&self, of: TypeRef) -> Option<&Type> {
+        match of.0.checked_sub(table::OWN) {
+            Some(own) => self.types.get(own as usize),
+            None => table::at(of),
         }
-    }
-    if let Some(it) = schemas.types.get_mut(at.0 as usize) {
-        it.fields = fields;
-    }
-}
-
-fn read_form(schemas: &mut Types, names: &BTreeMap<&str, TypeRef>, form: &str) -> Option<TypeRef> {
-    if let Some((items, keys)) = form.strip_prefix('[').and_then(|it| it.split_once("]@")) {
-        let keys = keys.split(',').filter(|key| !key.is_empty());
-        return Some(schemas.add(Type {
-            items: names.get(items).copied(),
-            merge_keys: Some(keys.map(Box::from).collect()),
-            ..Type::default()
-        }));
-    }
-    match form.strip_prefix('{').and_then(|it| it.strip_suffix('}')) {
-        Some(values) => Some(schemas.add(Type {
-            others: names.get(values).copied(),
-            ..Type::default()
-        })),
-        None => names.get(form).copied(),
     }
 }
 

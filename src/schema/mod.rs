@@ -11,6 +11,7 @@ mod openapi;
 mod parse;
 mod pattern;
 mod structural;
+mod table;
 mod validate;
 
 pub use api::ApiSchemas;

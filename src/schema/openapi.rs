@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::{Schemas, Type, TypeRef, Types, builtin_names};
+use super::kinds::{Schemas, Type, TypeRef, Types};
+use super::table;
 use crate::diag::Diagnostic;
 use crate::object::Gvk;
 use crate::yaml::{Entry, Mapping, Node};
@@ -27,28 +28,27 @@ impl Schemas {
         document: &Node,
         builtin_wins: bool,
     ) -> Result<Schemas, Diagnostic> {
-        let builtin = Schemas::builtin();
-        let names = builtin_names().collect();
-        let types = builtin.types().clone();
-        let mut schemas = read_document(document, types, names, builtin_wins)?;
-        let scopes = builtin.scopes.iter().map(|(gvk, it)| (gvk.clone(), *it));
-        schemas.scopes.extend(scopes);
-        Ok(schemas)
+        read_document(
+            document,
+            Types::builtin(),
+            table::names().collect(),
+            builtin_wins,
+        )
     }
 }
 
 impl Schemas {
     /// Adds a type that is said in place, as in a comment. It can refer to the built-in types, where there are any.
     pub fn add_inline(&mut self, schema: &Node) -> Option<TypeRef> {
-        let types = self.types().clone();
+        let types = self.types.clone();
         let names = if types.builtin {
-            builtin_names().collect()
+            table::names().collect()
         } else {
             BTreeMap::new()
         };
         let mut reader = Reader { types, names };
         let at = reader.resolve(schema)?;
-        self.types = reader.types.into();
+        self.types = reader.types;
         Some(at)
     }
 }
@@ -83,7 +83,7 @@ fn read_document(
         reader.definition(at, value, older_win);
     }
     let mut schemas = Schemas {
-        types: reader.types.into(),
+        types: reader.types,
         ..Schemas::default()
     };
     if let Some(paths) = document.get("paths").and_then(Node::as_mapping) {
@@ -106,16 +106,14 @@ struct Reader {
 impl Reader {
     fn definition(&mut self, at: TypeRef, schema: &Node, older_win: bool) {
         let it = self.read(schema);
-        if let Some(place) = self.types.types.get_mut(at.0 as usize) {
-            *place = it;
-        }
+        self.types.set(at, it);
         let gvks = schema
             .get(GVK)
             .and_then(Node::as_sequence)
             .unwrap_or_default();
         for gvk in gvks.iter().filter_map(read_gvk) {
-            if !(older_win && self.types.kinds.contains_key(&gvk)) {
-                self.types.kinds.insert(gvk, at);
+            if !(older_win && self.types.of_kind(&gvk).is_some()) {
+                self.types.set_kind(gvk, at);
             }
         }
     }

@@ -11,6 +11,7 @@ mod filters;
 mod placeholder;
 mod reader;
 mod source;
+mod texts;
 mod value;
 
 pub use builtin::{BUILTIN, builtin};
@@ -18,6 +19,7 @@ pub use claims::{ClaimName, ClaimQuestion, Claims};
 pub use placeholder::is_reserved;
 pub use reader::{Question, Reader};
 pub use source::text_source;
+pub use texts::Texts;
 pub use value::Context;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +29,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
-use crate::yaml::{Node, View};
+use crate::yaml::Node;
+use texts::{Origin, Text};
 
 /// Steps that one template may take before it counts as one that does not end.
 const FUEL: u64 = 5_000_000;
@@ -36,40 +39,12 @@ const FUEL: u64 = 5_000_000;
 pub struct Templates<'a> {
     environment: Environment<'static>,
     origins: BTreeMap<String, Origin>,
-    later: Later,
-    is_trusted: bool,
+    shared: Shared,
     readers: reader::Readers<'a>,
 }
 
-/// Texts that are compiled when they are first needed.
-type Later = Arc<Mutex<BTreeMap<String, String>>>;
-
-/// Where a template's text stands: the byte at `offset` of the text is the first of the span.
-struct Origin {
-    span: Span,
-    offset: usize,
-}
-
-impl Origin {
-    /// Where the text says a dotted name; all of it where it does not say it so.
-    fn find(&self, path: &str) -> Span {
-        let text = self.span.text();
-        let is_part = |c: char| c.is_alphanumeric() || c == '_';
-        let is_whole = |at: usize| {
-            let before = text.get(..at).and_then(|it| it.chars().next_back());
-            let after = text.get(at + path.len()..).and_then(|it| it.chars().next());
-            !before.is_some_and(|c| is_part(c) || c == '.') && !after.is_some_and(is_part)
-        };
-        let mut found = text.match_indices(path).map(|it| it.0);
-        match found.find(|at| is_whole(*at)) {
-            Some(at) => {
-                let start = self.span.start as usize + at;
-                Span::new(&self.span.source, start..start + path.len())
-            }
-            None => self.span.clone(),
-        }
-    }
-}
+/// Texts that come with the program: each is compiled when it is first needed.
+type Shared = Arc<Mutex<Vec<&'static Texts>>>;
 
 /// A name that a template takes from outside.
 #[derive(Clone, Debug)]
@@ -90,21 +65,16 @@ impl<'a> Default for Templates<'a> {
         environment.set_debug(true);
         // A block text at the end keeps its last line break only if the file does.
         environment.set_syntax(whole_line_blocks());
-        let later = Later::default();
-        let texts = later.clone();
-        environment.set_loader(move |name| {
-            // It stays, since two threads may need it at once.
-            let texts = texts.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(texts.get(name).cloned())
-        });
+        let shared = Shared::default();
+        let texts = shared.clone();
+        environment.set_loader(move |name| Ok(find(&texts, name).map(|it| it.text.clone())));
         filters::register(&mut environment);
         claims::register(&mut environment);
         placeholder::install(&mut environment);
         Templates {
             environment,
             origins: BTreeMap::new(),
-            later,
-            is_trusted: false,
+            shared,
             readers: reader::Readers::default(),
         }
     }
@@ -116,30 +86,33 @@ impl<'a> Templates<'a> {
         self.readers.add(&mut self.environment, name, reader);
     }
 
-    /// Adds a template file under a name that includes and imports can use. Errors: `template-syntax`.
-    pub fn add(&mut self, name: &str, source: &Arc<Source>) -> Result<(), Diagnostic> {
-        let span = Span::new(source, 0..source.text.len());
-        self.compile(name, source.text.clone(), Origin { span, offset: 0 })
+    /// Adds texts, and compiles them. Errors: `template-syntax`.
+    pub fn add(&mut self, texts: Texts) -> Result<(), Diagnostics> {
+        let mut faults = Diagnostics::default();
+        for (name, Text { text, origin }) in texts.into_iter() {
+            self.origins.insert(name.clone(), origin);
+            let added = self.environment.add_template_owned(name.clone(), text);
+            faults.extend(
+                added
+                    .map_err(|it| self.diagnostic("template-syntax", &name, &it))
+                    .err(),
+            );
+        }
+        match faults.has_errors() {
+            true => Err(faults),
+            false => Ok(()),
+        }
     }
 
-    /// Adds an expression, given as the text of a scalar. One without a value is a null. Errors: `template-syntax`.
-    pub fn add_expression(&mut self, name: &str, expression: &Node) -> Result<(), Diagnostic> {
-        const OPEN: &str = "{{ (";
-        let text = expression.as_str().unwrap_or("");
-        let origin = Origin {
-            span: text_span(expression),
-            offset: OPEN.len(),
-        };
-        self.compile(name, format!("{OPEN}{text}) | default(none) }}}}"), origin)
+    /// Adds texts whose syntax is known to be right: they come with the program.
+    pub fn share(&mut self, texts: &'static Texts) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.push(texts);
     }
 
-    /// Adds a text in which `{{ expressions }}` are filled in. Errors: `template-syntax`.
-    pub fn add_text(&mut self, name: &str, text: &Node) -> Result<(), Diagnostic> {
-        let origin = Origin {
-            span: text_span(text),
-            offset: 0,
-        };
-        self.compile(name, text.as_str().unwrap_or("").to_string(), origin)
+    fn origin(&self, name: &str) -> Option<&Origin> {
+        let shared = || Some(&find(&self.shared, name)?.origin);
+        self.origins.get(name).or_else(shared)
     }
 
     /// The names of what was added for a kind: `<Kind>/<file>` and `<Kind>#<what>`.
@@ -159,8 +132,7 @@ impl<'a> Templates<'a> {
     /// The names that a template or an expression takes from outside, with the fields that it reads of them: `spec.version`.
     /// Those that it sets itself are none.
     pub fn names(&self, name: &str) -> Vec<Name> {
-        let (Ok(template), Some(origin)) =
-            (self.environment.get_template(name), self.origins.get(name))
+        let (Ok(template), Some(origin)) = (self.environment.get_template(name), self.origin(name))
         else {
             return Vec::new();
         };
@@ -171,28 +143,6 @@ impl<'a> Templates<'a> {
             path,
         });
         names.collect()
-    }
-
-    /// Whether a template of that name was added.
-    pub fn contains(&self, name: &str) -> bool {
-        self.origins.contains_key(name)
-    }
-
-    /// From here on, what is added is compiled when it is first needed, and its syntax is known to be right: it comes with the
-    /// program.
-    pub fn trust(&mut self, is_trusted: bool) {
-        self.is_trusted = is_trusted;
-    }
-
-    fn compile(&mut self, name: &str, text: String, origin: Origin) -> Result<(), Diagnostic> {
-        self.origins.insert(name.to_string(), origin);
-        if self.is_trusted {
-            let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
-            later.insert(name.to_string(), text);
-            return Ok(());
-        }
-        let added = self.environment.add_template_owned(name.to_string(), text);
-        added.map_err(|error| self.diagnostic("template-syntax", name, &error))
     }
 
     /// Renders a template to the documents it makes. Values keep their spans; what the template itself says gets `origin`.
@@ -278,7 +228,7 @@ impl<'a> Templates<'a> {
         )
         .did_you_mean(output, known.iter().map(String::as_str))
         .help(format!("its outputs: {}", known.join(", ")));
-        let Some(origin) = self.origins.get(name) else {
+        let Some(origin) = self.origin(name) else {
             return fault;
         };
         let said = format!(".{output}");
@@ -294,8 +244,7 @@ impl<'a> Templates<'a> {
     }
 
     fn source_of(&self, name: &str) -> Arc<Source> {
-        self.origins
-            .get(name)
+        self.origin(name)
             .map_or_else(|| Source::internal(name, ""), |it| it.span.source.clone())
     }
 
@@ -318,7 +267,7 @@ impl<'a> Templates<'a> {
             (kind, None) => kind.to_string(),
         };
         let diagnostic = Diagnostic::error(code, message);
-        let Some(origin) = self.origins.get(error.name().unwrap_or(name)) else {
+        let Some(origin) = self.origin(error.name().unwrap_or(name)) else {
             return diagnostic;
         };
         let start = origin.span.start as usize;
@@ -363,6 +312,11 @@ impl<'a> Templates<'a> {
     }
 }
 
+fn find(shared: &Shared, name: &str) -> Option<&'static Text> {
+    let shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.iter().find_map(|it| it.get(name))
+}
+
 /// A line that holds nothing but a `{% tag %}` leaves no line in the output.
 fn whole_line_blocks() -> SyntaxConfig {
     let mut builder = SyntaxConfig::builder();
@@ -371,21 +325,6 @@ fn whole_line_blocks() -> SyntaxConfig {
         .lstrip_blocks(true)
         .keep_trailing_newline(true);
     builder.build().unwrap_or_default()
-}
-
-/// Where the text of a scalar stands, quotes not counted, as far as it stands there letter by letter.
-fn text_span(node: &Node) -> Span {
-    let span = node.span();
-    let (View::Scalar(text), covered) = (node.view(), span.text()) else {
-        return span.clone();
-    };
-    match covered.find(text) {
-        Some(at) => Span::new(
-            &span.source,
-            span.start as usize + at..span.start as usize + at + text.len(),
-        ),
-        None => span.clone(),
-    }
 }
 
 #[cfg(test)]
@@ -400,7 +339,9 @@ mod tests {
 
     fn render(template: &str, spec: &str) -> Result<String, Diagnostics> {
         let mut templates = Templates::default();
-        templates.add("t", &source(template))?;
+        let mut texts = Texts::default();
+        texts.add("t", &source(template));
+        templates.add(texts)?;
         let claim = source(spec);
         let mut context = Context::new();
         context.set("spec", &parse_one(&claim)?);

@@ -6,6 +6,13 @@ use super::placeholder::is_reserved;
 use crate::diag::{Diagnostic, Source, Span};
 use crate::tree::TreePath;
 
+/// The reserved characters of a text, which rarely has one. In UTF-8 both begin with the byte that begins all of the last plane.
+fn find_reserved(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let starts = memchr::memchr_iter(0xf4, text.as_bytes());
+    let chars = starts.filter_map(|at| Some((at, text.get(at..)?.chars().next()?)));
+    chars.filter(|it| is_reserved(it.1))
+}
+
 /// The text of a file. Errors: `not-utf8`, `reserved-character`.
 pub fn text_source(path: &TreePath, bytes: &[u8]) -> Result<Arc<Source>, Diagnostic> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
@@ -20,7 +27,8 @@ pub fn text_source(path: &TreePath, bytes: &[u8]) -> Result<Arc<Source>, Diagnos
         })
     })?;
     let source = Source::new(path.clone(), text);
-    match text.char_indices().find(|(_, c)| is_reserved(*c)) {
+    let mut reserved = find_reserved(text);
+    match reserved.next() {
         Some((at, c)) => {
             let fault = Diagnostic::error(
                 "reserved-character",

@@ -43,7 +43,7 @@ impl TreePath {
         match (self.0.is_empty(), other.0.is_empty()) {
             (true, _) => other.clone(),
             (_, true) => self.clone(),
-            _ => TreePath(format!("{}/{}", self.0, other.0).into()),
+            _ => TreePath([&*self.0, "/", &*other.0].concat().into()),
         }
     }
 
@@ -53,7 +53,7 @@ impl TreePath {
         if self.0.is_empty() {
             TreePath(name.into())
         } else {
-            TreePath(format!("{}/{name}", self.0).into())
+            TreePath([&*self.0, "/", name].concat().into())
         }
     }
 
@@ -62,17 +62,14 @@ impl TreePath {
         if self.0.is_empty() {
             return None;
         }
-        Some(TreePath(
-            self.0
-                .rsplit_once('/')
-                .map_or("", |(parent, _)| parent)
-                .into(),
-        ))
+        let end = memchr::memrchr(b'/', self.0.as_bytes()).unwrap_or(0);
+        Some(TreePath(self.0.get(..end).unwrap_or("").into()))
     }
 
     /// The last part; empty for the root.
     pub fn name(&self) -> &str {
-        self.0.rsplit_once('/').map_or(&*self.0, |(_, name)| name)
+        let start = memchr::memrchr(b'/', self.0.as_bytes()).map_or(0, |it| it + 1);
+        self.0.get(start..).unwrap_or("")
     }
 
     /// The parts, from the root down.

@@ -15,7 +15,7 @@ use super::partly::partly;
 use super::{environment, salt};
 use crate::affected::affected as find_affected;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, join};
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use crate::load::{self, Workspace};
 use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
@@ -155,7 +155,7 @@ pub(super) fn compare_written([before, after]: &[Opened; 2], global: &Global) ->
     if comparison.environments.is_empty() {
         return comparison;
     }
-    let sides = rayon::join(
+    let sides = join(
         || before.written(after, global),
         || after.written(before, global),
     );
@@ -171,7 +171,7 @@ pub(super) fn compare_rendered(
     let since = after.since.as_ref().filter(|_| is_known);
     let ((old, new), scope) = match since.map(|it| it(&inputs(before))).transpose()? {
         None => {
-            let both = rayon::join(|| before.render(global), || after.render(global));
+            let both = join(|| before.render(global), || after.render(global));
             (both, Scope::default())
         }
         Some(changes) => match affected(before, after, &changes, global) {
@@ -236,6 +236,9 @@ fn inputs(side: &Opened) -> Vec<TreePath> {
     folders.iter().map(|it| side.root.join(it)).collect()
 }
 
+/// From so many files the claim kinds are read before it is known what is rendered.
+const AHEAD_MAX: usize = 16;
+
 /// What a change touches, rendered on both sides; nothing where it touches nothing.
 fn affected(
     before: &Opened,
@@ -251,7 +254,12 @@ fn affected(
     };
     let reads = |scope: &Scope| compile(&old, &options(scope.clone())).read_set;
     let changes = changes.within(&before.root);
-    let mut found = find_affected([&old, &new], &changes, &reads);
+    let inputs = TreePath::root().child("environments");
+    let inputs: Vec<TreePath> = changes.below(&inputs).take(AHEAD_MAX).cloned().collect();
+    let (mut found, ()) = join(
+        || find_affected([&old, &new], &changes, &reads),
+        || load::read_ahead(&new, &inputs),
+    );
     found.add_exceptions(&load::environments(&new));
     let scope = found.scope()?;
     let compiled = compile_both([&old, &new], &options(scope.clone()));

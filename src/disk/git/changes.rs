@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::objects::Id;
+use super::id::Id;
 use super::revision::{Item, Mode, Revision};
+use crate::diag::join;
 use crate::tree::{Changes, FilesError, TreePath};
 
 /// A folder that is not the same on both sides.
@@ -16,14 +17,25 @@ impl Revision {
     /// What differs between this revision and another of the same repository. Changes below one of the `inputs` folders are seen
     /// through links too: a file that a link leads to counts by both its paths.
     pub fn changes(&self, after: &Revision, inputs: &[TreePath]) -> Result<Changes, FilesError> {
+        if self.root == after.root {
+            return Ok(Changes::new());
+        }
+        // Most trees are read to learn that there is no link in them.
+        let mut seen = BTreeSet::new();
+        let (walked, links) = join(|| self.walk(after), || self.links(inputs, &mut seen));
+        let (mut changes, mut links) = (walked?, links?);
+        links.extend(after.links(inputs, &mut seen)?);
+        changes_through(links, &mut changes);
+        Ok(changes)
+    }
+
+    /// What differs, links taken as they are.
+    fn walk(&self, after: &Revision) -> Result<Changes, FilesError> {
         let mut changes = Changes::new();
         let mut open = vec![Pair {
             folder: TreePath::root(),
-            sides: [Some(self.root.clone()), Some(after.root.clone())],
+            sides: [Some(self.root), Some(after.root)],
         }];
-        if self.root == after.root {
-            open.clear();
-        }
         while !open.is_empty() {
             self.prefetch(open.iter().flat_map(|it| it.sides.iter().flatten()))?;
             let mut deeper = Vec::new();
@@ -32,23 +44,7 @@ impl Revision {
             }
             open = deeper;
         }
-        if !changes.is_empty() {
-            self.see_through_links(after, inputs, &mut changes)?;
-        }
         Ok(changes)
-    }
-
-    fn see_through_links(
-        &self,
-        after: &Revision,
-        inputs: &[TreePath],
-        changes: &mut Changes,
-    ) -> Result<(), FilesError> {
-        let mut seen = BTreeSet::new();
-        let mut links = self.links(inputs, &mut seen)?;
-        links.extend(after.links(inputs, &mut seen)?);
-        changes_through(links, changes);
-        Ok(())
     }
 
     /// Adds what is seen to differ through the links of this revision below some folders.
@@ -73,14 +69,14 @@ impl Revision {
             let mut deeper = Vec::new();
             for (folder, id) in open {
                 // Most folders are the same on both sides, and most hold files only.
-                if !seen.insert((folder.clone(), id.clone())) || !self.has_more_than_files(&id)? {
+                if !seen.insert((folder.clone(), id)) || !self.has_more_than_files(&id)? {
                     continue;
                 }
                 for item in self.tree(&id)?.iter() {
                     let path = folder.child(&item.name);
                     match item.mode {
                         Mode::File => {}
-                        Mode::Folder => deeper.push((path, item.id.clone())),
+                        Mode::Folder => deeper.push((path, item.id)),
                         Mode::Link => {
                             let target = self.object(&item.id)?;
                             let target = str::from_utf8(&target).ok();
@@ -97,11 +93,11 @@ impl Revision {
 
     /// A folder, if no link leads to it.
     fn plain_folder(&self, path: &TreePath) -> Option<Id> {
-        let mut id = self.root.clone();
+        let mut id = self.root;
         for part in path.parts() {
             let items = self.tree(&id).ok()?;
             let item = items.iter().find(|it| *it.name == *part)?;
-            id = Some(item).filter(|it| it.mode == Mode::Folder)?.id.clone();
+            id = Some(item).filter(|it| it.mode == Mode::Folder)?.id;
         }
         Some(id)
     }
@@ -111,7 +107,7 @@ impl Revision {
             .trees
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let ids: Vec<Id> = ids.filter(|it| !trees.contains_key(it)).cloned().collect();
+        let ids: Vec<Id> = ids.filter(|it| !trees.contains_key(it)).copied().collect();
         drop(trees);
         let fetched = self.objects.prefetch(&ids);
         fetched.map_err(|it| FilesError::Other(it.to_string()))
@@ -152,7 +148,7 @@ impl Pair {
             let path = self.folder.child(&name);
             let folder = |it: &Option<Item>| {
                 let folder = it.as_ref().filter(|it| it.mode == Mode::Folder);
-                folder.map(|it| it.id.clone())
+                folder.map(|it| it.id)
             };
             let is_file = |it: &Option<Item>| it.as_ref().is_some_and(|it| it.mode != Mode::Folder);
             match (is_file(&old), is_file(&new)) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::PoisonError;
 
-use super::objects::Id;
+use super::id::Id;
 use super::revision::{Item, Mode, Revision};
 use super::{Repository, command};
 use crate::disk::error::DiskError;
@@ -26,7 +26,7 @@ pub struct Index {
 impl Repository {
     /// Opens the index.
     pub fn index(&self) -> Result<Index, DiskError> {
-        let objects = self.objects()?;
+        let objects = self.objects();
         // While git lists, the other git finds HEAD.
         let arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames"];
         let mut list = command(&self.root);
@@ -42,8 +42,8 @@ impl Repository {
         let (head, entries) = match head {
             Some(head) => (head, changed(&listed.stdout, &mut unmerged)),
             None => {
-                let root = Id("HEAD".into());
-                let head = Revision::new(objects, root.clone());
+                let root = Id::made_up(0);
+                let head = Revision::new(objects, root);
                 let mut trees = head.trees.lock().unwrap_or_else(PoisonError::into_inner);
                 trees.insert(root, Vec::new().into());
                 drop(trees);
@@ -73,7 +73,7 @@ impl Repository {
             let (words, path) = it.split_once('\t')?;
             let mut words = words.split(' ');
             let mode = Mode::read(words.next()?)?;
-            let id = Id(words.next()?.into());
+            let id = Id::read(words.next()?)?;
             Some((TreePath::new(path)?, Some((mode, id))))
         });
         Ok(entries.collect())
@@ -94,7 +94,7 @@ fn changed(listed: &[u8], unmerged: &mut BTreeSet<TreePath>) -> Entries {
             unmerged.insert(path.clone());
         }
         let is_there = !status.starts_with(['D', 'U']);
-        let item = Mode::read(mode).map(|it| (it, Id((*id).into())));
+        let item = Mode::read(mode).zip(Id::read(id));
         entries.insert(path, item.filter(|_| is_there));
     }
     entries
@@ -104,15 +104,15 @@ impl Revision {
     /// The same files with some of them put in, replaced or taken away.
     fn with(&self, entries: &Entries) -> Result<Revision, FilesError> {
         if entries.is_empty() {
-            return Ok(Revision::new(self.objects.clone(), self.root.clone()));
+            return Ok(Revision::new(self.objects.clone(), self.root));
         }
-        let index = Revision::new(self.objects.clone(), Id("index:".into()));
+        let index = Revision::new(self.objects.clone(), Id::made_up(1));
         let mut changed: BTreeMap<TreePath, Vec<(&str, Option<Item>)>> = BTreeMap::new();
         for (path, entry) in entries {
             let item = entry.as_ref().map(|(mode, id)| Item {
                 name: path.name().into(),
                 mode: *mode,
-                id: id.clone(),
+                id: *id,
             });
             let folder = path.parent().unwrap_or_else(TreePath::root);
             changed.entry(folder).or_default().push((path.name(), item));
@@ -152,18 +152,21 @@ impl Revision {
         names.dedup();
         for name in names {
             let item = items.get(&*name).filter(|it| it.mode == Mode::Folder);
-            let id = item.map(|it| it.id.clone());
+            let id = item.map(|it| it.id);
             match self.graft(below, &folder.child(&name), id.as_ref(), changed)? {
                 Some(item) => drop(items.insert(name.into(), item)),
                 None if id.is_some() => drop(items.remove(&*name)),
                 None => {}
             }
         }
-        let id = Id(format!("index:{folder}").into());
         let items: Vec<Item> = items.into_values().collect();
         let is_empty = items.is_empty();
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
-        trees.insert(id.clone(), items.into());
+        let id = match folder.as_str() {
+            "" => self.root,
+            _ => Id::made_up(trees.len() + 2),
+        };
+        trees.insert(id, items.into());
         Ok((!is_empty).then(|| Item {
             name: folder.name().into(),
             mode: Mode::Folder,

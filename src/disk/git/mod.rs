@@ -1,16 +1,20 @@
-//! Git revisions and the index as [`Files`](crate::tree::Files), read from the object database by one `git cat-file --batch`: no
-//! checkout, no worktree.
+//! Git revisions and the index as [`Files`](crate::tree::Files), read from the object database: no checkout, no worktree.
 //!
-//! Git itself is asked, and not a library: who compares revisions has it, it knows every form a repository may have (packs,
-//! alternates, partial clones, worktrees), and a read takes no longer. A tree is read when somebody lists it, a file when
-//! somebody reads it, and what two revisions have in common once. Starting git takes longer than most answers: see that a
-//! command line starts it once.
+//! Objects are read where they lie, in the repository's own folder, since starting git takes longer than most comparisons. Their
+//! names are the digests of what they hold, so there is one answer only. What is less plain (alternates, other formats, replaced
+//! objects, names that are expressions) is asked of one `git cat-file --batch`, and so is whatever is not found: who compares
+//! revisions has Git, and it knows every form that a repository may have. A tree is read when somebody lists it, a file when
+//! somebody reads it, and what two revisions have in common once.
 
 mod changes;
+mod id;
 mod index;
+mod inflate;
 mod objects;
+mod pack;
 mod revision;
 mod stage;
+mod store;
 
 pub use index::Index;
 pub use revision::Revision;
@@ -24,6 +28,7 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use super::error::DiskError;
+use crate::diag::join;
 use crate::tree::{Changes, TreePath};
 use objects::Objects;
 
@@ -75,7 +80,7 @@ impl Repository {
         let tracked = ["diff-index", "--name-status", "-z", "--no-renames"];
         let tracked = [&tracked[..], &["--end-of-options", revision, "--"]].concat();
         let untracked = ["ls-files", "--others", "--exclude-standard", "-z"];
-        let (tracked, untracked) = rayon::join(|| self.ask(&tracked), || self.ask(&untracked));
+        let (tracked, untracked) = join(|| self.ask(&tracked), || self.ask(&untracked));
         let (tracked, untracked) = (tracked?.unwrap_or_default(), untracked?.unwrap_or_default());
         let mut changes = Changes::new();
         let mut fields = tracked.split('\0');
@@ -103,19 +108,16 @@ impl Repository {
 
     /// Opens a revision: a commit by any of its names, or a tree. `None` where there is none of that name.
     pub fn revision(&self, name: &str) -> Result<Option<Revision>, DiskError> {
-        let objects = self.objects()?;
+        let objects = self.objects();
         let tree = objects
             .tree(name)
             .map_err(DiskError::when("read", &self.root))?;
         Ok(tree.map(|it| Revision::new(objects, it)))
     }
 
-    fn objects(&self) -> Result<Arc<Objects>, DiskError> {
-        if let Some(objects) = self.objects.get() {
-            return Ok(objects.clone());
-        }
-        let objects = Arc::new(Objects::open(&self.root)?);
-        Ok(self.objects.get_or_init(|| objects).clone())
+    fn objects(&self) -> Arc<Objects> {
+        let open = || Arc::new(Objects::open(&self.root));
+        self.objects.get_or_init(open).clone()
     }
 }
 

@@ -1,36 +1,39 @@
-//! A running `git cat-file --batch`: the objects of a repository, each asked for once.
+//! The objects of a repository, each looked for once: in its own folder, and else by a running `git cat-file --batch`.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::command;
-use crate::disk::error::DiskError;
+use super::id::Id;
+use super::store::Store;
+use crate::diag::parallel::map;
 
 /// So many questions fit into a pipe, whose reader may still be busy with the answers.
 const QUESTIONS_MAX: usize = 256;
 
-/// The name of an object, in hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Id(pub(super) Arc<str>);
+/// To look for so many is shared by all processors.
+const LOOKS_MANY: usize = 32;
 
 /// The objects of a repository.
-pub(super) struct Objects(Mutex<Inner>);
-
-struct Inner {
-    batch: Batch,
-    known: BTreeMap<Id, Arc<[u8]>>,
+pub(super) struct Objects {
+    root: PathBuf,
+    store: Option<Store>,
+    known: Mutex<BTreeMap<Id, Arc<[u8]>>>,
+    /// Started when it is first needed.
+    git: Mutex<Option<Batch>>,
 }
 
 impl Objects {
-    pub(super) fn open(root: &Path) -> Result<Objects, DiskError> {
-        let batch = Batch::start(root).map_err(DiskError::when("run", Path::new("git")))?;
-        Ok(Objects(Mutex::new(Inner {
-            batch,
-            known: BTreeMap::new(),
-        })))
+    pub(super) fn open(root: &Path) -> Objects {
+        Objects {
+            root: root.to_path_buf(),
+            store: Store::open(root),
+            known: Mutex::default(),
+            git: Mutex::default(),
+        }
     }
 
     /// The tree that a name stands for. `None` where it stands for none.
@@ -38,55 +41,74 @@ impl Objects {
         if name.contains(['\n', '\0']) {
             return Ok(None);
         }
-        let mut inner = self.lock();
-        inner.batch.ask(&format!("{name}^{{tree}}"))?;
-        inner.batch.questions()?.flush()?;
-        let Some((id, bytes)) = inner.batch.answer()? else {
-            return Ok(None);
-        };
-        inner.known.insert(id.clone(), bytes);
-        Ok(Some(id))
+        if let Some(id) = self.store.as_ref().and_then(|it| it.tree(name)) {
+            return Ok(Some(id));
+        }
+        let answers = self.ask(&[format!("{name}^{{tree}}")])?;
+        Ok(answers.into_iter().flatten().next().map(|(id, bytes)| {
+            self.keep(id, bytes);
+            id
+        }))
     }
 
     pub(super) fn read(&self, id: &Id) -> io::Result<Arc<[u8]>> {
-        let mut inner = self.lock();
-        inner.fetch(std::slice::from_ref(id))?;
-        let known = inner.known.get(id).cloned();
-        known.ok_or_else(|| io::Error::other(format!("git can't read the object {}", id.0)))
+        self.prefetch(std::slice::from_ref(id))?;
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(id).cloned();
+        known.ok_or_else(|| io::Error::other(format!("git can't read the object {id}")))
     }
 
-    /// Reads many at once, so that git and this program wait for each other once and not each time.
+    /// Reads many at once, so that git, where it is needed, and this program wait for each other once and not each time.
     pub(super) fn prefetch(&self, ids: &[Id]) -> io::Result<()> {
-        ids.chunks(QUESTIONS_MAX)
-            .try_for_each(|it| self.lock().fetch(it))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn fetch(&mut self, ids: &[Id]) -> io::Result<()> {
+        let found = map(LOOKS_MANY, ids, |it| self.is_known(it) || self.find(it));
         let missing: Vec<&Id> = ids
             .iter()
-            .filter(|it| !self.known.contains_key(it))
+            .zip(found)
+            .filter(|it| !it.1)
+            .map(|it| it.0)
             .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        for id in &missing {
-            self.batch.ask(&id.0)?;
-        }
-        self.batch.questions()?.flush()?;
-        for _ in missing {
-            if let Some((id, bytes)) = self.batch.answer()? {
-                self.known.insert(id, bytes);
+        for ids in missing.chunks(QUESTIONS_MAX) {
+            let names: Vec<String> = ids.iter().map(|it| it.to_string()).collect();
+            for (id, bytes) in self.ask(&names)?.into_iter().flatten() {
+                self.keep(id, bytes);
             }
         }
         Ok(())
     }
+
+    fn is_known(&self, id: &Id) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.contains_key(id)
+    }
+
+    /// Looks into the repository's folder.
+    fn find(&self, id: &Id) -> bool {
+        let found = self.store.as_ref().and_then(|it| it.object(id));
+        let is_found = found.is_some();
+        found.into_iter().for_each(|it| self.keep(*id, it.bytes));
+        is_found
+    }
+
+    fn keep(&self, id: Id, bytes: Arc<[u8]>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(id, bytes);
+    }
+
+    /// Asks git, which gives an object or nothing for each question.
+    fn ask(&self, names: &[String]) -> io::Result<Vec<Answer>> {
+        let mut git = self.git.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = match &mut *git {
+            Some(batch) => batch,
+            none => none.insert(Batch::start(&self.root)?),
+        };
+        names.iter().try_for_each(|it| batch.ask(it))?;
+        batch.questions()?.flush()?;
+        names.iter().map(|_| batch.answer()).collect()
+    }
 }
+
+/// An object with its name, or nothing.
+type Answer = Option<(Id, Arc<[u8]>)>;
 
 struct Batch {
     child: Child,
@@ -100,7 +122,8 @@ impl Batch {
         let mut batch = command(root);
         batch.args(["cat-file", "--batch"]);
         batch.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = batch.spawn()?;
+        let failed = |it| io::Error::other(format!("git can't be run: {it}"));
+        let mut child = batch.spawn().map_err(failed)?;
         let missing = || io::Error::other("git has no input or output");
         let questions = child.stdin.take().ok_or_else(missing)?;
         let answers = child.stdout.take().ok_or_else(missing)?;
@@ -123,7 +146,7 @@ impl Batch {
     }
 
     /// `<id> <type> <size>`, the bytes and a line end; or `<name> missing`.
-    fn answer(&mut self) -> io::Result<Option<(Id, Arc<[u8]>)>> {
+    fn answer(&mut self) -> io::Result<Answer> {
         let mut head = String::new();
         if self.answers.read_line(&mut head)? == 0 {
             return Err(io::Error::other("git ended without an answer"));
@@ -136,7 +159,7 @@ impl Batch {
         let mut bytes = vec![0; size];
         self.answers.read_exact(&mut bytes)?;
         self.answers.read_exact(&mut [0])?;
-        Ok(Some((Id(id.into()), bytes.into())))
+        Ok(Id::read(id).map(|it| (it, bytes.into())))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::objects::{Id, Objects};
+use super::id::Id;
+use super::objects::Objects;
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
 
 /// Links that lead to links are followed so often.
@@ -49,7 +50,7 @@ impl Revision {
     pub(super) fn new(objects: Arc<Objects>, root: Id) -> Revision {
         Revision {
             objects,
-            folders: Mutex::new(BTreeMap::from([(TreePath::root(), root.clone())])),
+            folders: Mutex::new(BTreeMap::from([(TreePath::root(), root)])),
             root,
             trees: Mutex::default(),
         }
@@ -80,22 +81,22 @@ impl Revision {
         if let Some(items) = known(&self.trees.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(items);
         }
-        let items: Arc<[Item]> = items(&self.object(id)?, id.0.len() / 2).into();
+        let items: Arc<[Item]> = items(&self.object(id)?, id.digest().len()).into();
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
-        trees.insert(id.clone(), items.clone());
+        trees.insert(*id, items.clone());
         Ok(items)
     }
 
     /// The tree of a folder.
     fn folder(&self, path: &TreePath, links: usize) -> Result<Id, FilesError> {
-        let known = |folders: &BTreeMap<TreePath, Id>| folders.get(path).cloned();
+        let known = |folders: &BTreeMap<TreePath, Id>| folders.get(path).copied();
         if let Some(id) = known(&self.folders.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(id);
         }
         match self.find(path, links)? {
             (EntryKind::Folder, id) => {
                 let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-                folders.insert(path.clone(), id.clone());
+                folders.insert(path.clone(), id);
                 Ok(id)
             }
             (EntryKind::File, _) => Err(FilesError::NotAFolder),
@@ -111,11 +112,12 @@ impl Revision {
             Err(FilesError::NotAFolder) => return Err(FilesError::NotFound),
             folder => self.tree(&folder?)?,
         };
-        let item = folder.iter().find(|it| *it.name == *path.name());
+        let name = path.name();
+        let item = folder.iter().find(|it| *it.name == *name);
         let item = item.ok_or(FilesError::NotFound)?;
         match item.mode {
-            Mode::File => Ok((EntryKind::File, item.id.clone())),
-            Mode::Folder => Ok((EntryKind::Folder, item.id.clone())),
+            Mode::File => Ok((EntryKind::File, item.id)),
+            Mode::Folder => Ok((EntryKind::Folder, item.id)),
             Mode::Link if links == LINKS_MAX => Err(FilesError::NotFound),
             Mode::Link => {
                 let target = self.object(&item.id)?;
@@ -202,17 +204,12 @@ fn items(bytes: &[u8], id_bytes: usize) -> Vec<Item> {
         let Some(mode) = Mode::read(mode) else {
             continue;
         };
+        let Some(id) = Id::new(id) else { break };
         items.push(Item {
             name: name.into(),
             mode,
-            id: Id(hexadecimal(id).into()),
+            id,
         });
     }
     items
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap_or('0');
-    let digits = bytes.iter().flat_map(|it| [digit(it >> 4), digit(it & 15)]);
-    digits.collect()
 }

@@ -1,0 +1,54 @@
+//! The names of objects.
+
+use std::fmt;
+
+/// The name of an object: the digest of what it holds. Trees that stand in no object, the index's, have made-up ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id {
+    length: u8,
+    bytes: [u8; 32],
+}
+
+impl Id {
+    /// A digest: SHA-1's 20 bytes or SHA-256's 32.
+    pub(super) fn new(digest: &[u8]) -> Option<Id> {
+        let mut bytes = [0; 32];
+        bytes.get_mut(..digest.len())?.copy_from_slice(digest);
+        let length = u8::try_from(digest.len()).ok()?;
+        matches!(length, 20 | 32).then_some(Id { length, bytes })
+    }
+
+    /// Reads hexadecimal digits.
+    pub(super) fn read(digits: &str) -> Option<Id> {
+        let digit = |it: u8| char::from(it).to_digit(16);
+        let pairs = digits.as_bytes().chunks(2).map(|it| match it {
+            [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
+            _ => None,
+        });
+        Id::new(&pairs.collect::<Option<Vec<u8>>>()?)
+    }
+
+    /// A name that no object has; others for other numbers.
+    pub(super) fn made_up(number: usize) -> Id {
+        let mut bytes = [0; 32];
+        let number = number.to_le_bytes();
+        bytes
+            .iter_mut()
+            .zip(number)
+            .for_each(|(to, from)| *to = from);
+        Id { length: 0, bytes }
+    }
+
+    /// The digest; nothing for a made-up name.
+    pub(super) fn digest(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or(&[])
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.digest()
+            .iter()
+            .try_for_each(|it| write!(f, "{it:02x}"))
+    }
+}

@@ -1,0 +1,280 @@
+//! A pack: many objects in one file, some said as what differs from others, and an index of where each one begins.
+//!
+//! What can't be read here is no fault: [`None`] says that Git is to be asked.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::id::Id;
+use super::inflate::{SIZE_MAX, inflate};
+
+/// So much is read at once; most objects are smaller.
+const CHUNK: usize = 4096;
+
+/// The signature and version of an index, and a number for each first byte of a name.
+const HEAD: usize = 8;
+const TABLE: usize = 256 * 4;
+
+/// So many names are read at once where a search comes to its end.
+const NAMES: u64 = 64;
+
+/// An object's kind as a pack says it, and its bytes.
+#[derive(Clone)]
+pub(super) struct Object {
+    pub(super) kind: Kind,
+    pub(super) bytes: Arc<[u8]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Commit,
+    Tree,
+    Blob,
+    Tag,
+}
+
+pub(super) struct Pack {
+    index: File,
+    /// How many names begin with each byte or one before it.
+    counts: Vec<u8>,
+    data: File,
+    /// What was read, by place: others may be said by it.
+    known: Mutex<BTreeMap<u64, Object>>,
+}
+
+/// How an entry of a pack says an object.
+enum Entry {
+    Whole(Kind, Vec<u8>),
+    /// What differs from the object at another place.
+    Delta(u64, Vec<u8>),
+}
+
+impl Pack {
+    /// Opens the pack of an index.
+    pub(super) fn open(index: &Path) -> Option<Pack> {
+        let data = File::open(index.with_extension("pack")).ok()?;
+        let index = File::open(index).ok()?;
+        let mut counts = read(&index, 0, HEAD + TABLE)?;
+        let head = counts.drain(..HEAD.min(counts.len()));
+        let is_known = head.as_slice() == b"\xfftOc\0\0\0\x02";
+        drop(head);
+        (is_known && counts.len() == TABLE).then(|| Pack {
+            index,
+            counts,
+            data,
+            known: Mutex::default(),
+        })
+    }
+
+    /// An object of that name.
+    pub(super) fn object(&self, id: &Id) -> Option<Object> {
+        self.at(self.find(id)?)
+    }
+
+    fn count(&self, byte: u8) -> Option<u64> {
+        let at = usize::from(byte) * 4;
+        Some(u64::from(number(self.counts.get(at..at + 4)?)?))
+    }
+
+    /// Where an object of that name begins.
+    fn find(&self, id: &Id) -> Option<u64> {
+        let name = Some(id.digest()).filter(|it| it.len() == 20)?;
+        let (first, size) = (*name.first()?, name.len() as u64);
+        let names = (HEAD + TABLE) as u64;
+        let mut start = first.checked_sub(1).map_or(Some(0), |it| self.count(it))?;
+        let mut end = self.count(first)?;
+        while end.checked_sub(start)? > NAMES {
+            let middle = start + (end - start) / 2;
+            let found = read(&self.index, names + middle * size, name.len())?;
+            match *found <= *name {
+                true => start = middle,
+                false => end = middle,
+            }
+        }
+        let length = usize::try_from((end - start) * size).ok()?;
+        let found = read(&self.index, names + start * size, length)?;
+        let at = found.chunks(name.len()).position(|it| it == name)?;
+        self.place(start + at as u64, size)
+    }
+
+    /// Behind the names stand checksums, then places; large places stand in a table of their own.
+    fn place(&self, at: u64, size: u64) -> Option<u64> {
+        let count = self.count(u8::MAX)?;
+        let places = (HEAD + TABLE) as u64 + count * (size + 4);
+        let place = number(&read(&self.index, places + at * 4, 4)?)?;
+        let Some(large) = place.checked_sub(1 << 31) else {
+            return Some(u64::from(place));
+        };
+        let place = places + count * 4 + u64::from(large) * 8;
+        let bytes = read(&self.index, place, 8)?;
+        Some(u64::from_be_bytes(bytes.try_into().ok()?))
+    }
+
+    /// The object that begins at a place.
+    fn at(&self, place: u64) -> Option<Object> {
+        let mut deltas = Vec::new();
+        let mut base = place;
+        let mut object = loop {
+            if let Some(known) = self.known(base) {
+                break known;
+            }
+            match self.entry(base)? {
+                Entry::Whole(kind, bytes) => {
+                    let bytes = bytes.into();
+                    break self.keep(base, Object { kind, bytes });
+                }
+                Entry::Delta(below, delta) => {
+                    deltas.push((base, delta));
+                    base = below;
+                }
+            }
+        };
+        while let Some((place, delta)) = deltas.pop() {
+            let bytes = applied(&object.bytes, &delta)?.into();
+            object = self.keep(place, Object { bytes, ..object });
+        }
+        Some(object)
+    }
+
+    fn known(&self, place: u64) -> Option<Object> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&place).cloned()
+    }
+
+    fn keep(&self, place: u64, object: Object) -> Object {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(place, object.clone());
+        object
+    }
+
+    /// The kind and the size, seven bits a byte behind the first four; what it is said by; and what it says, compressed.
+    fn entry(&self, place: u64) -> Option<Entry> {
+        let chunk = read(&self.data, place, CHUNK)?;
+        let mut bytes = chunk.iter().copied();
+        let first = bytes.next()?;
+        let (mut size, mut byte, mut shift) = (usize::from(first & 15), first, 4);
+        while byte & 0x80 != 0 {
+            byte = bytes.next()?;
+            size |= usize::from(byte & 0x7f).checked_shl(shift)?;
+            shift += 7;
+        }
+        let kind = first >> 4 & 7;
+        let below = match kind {
+            6 => Some(place.checked_sub(distance(&mut bytes)?)?),
+            7 => {
+                let name: Vec<u8> = bytes.by_ref().take(20).collect();
+                Some(self.find(&Id::new(&name)?)?)
+            }
+            _ => None,
+        };
+        let start = chunk.len() - bytes.len();
+        let mut next = place + chunk.len() as u64;
+        let more = || {
+            let more = read(&self.data, next, CHUNK * 16)?;
+            next += more.len() as u64;
+            Some(more)
+        };
+        let said = inflate(chunk.get(start..)?, more, size)?;
+        if said.len() != size {
+            return None;
+        }
+        Some(match (kind, below) {
+            (1, _) => Entry::Whole(Kind::Commit, said),
+            (2, _) => Entry::Whole(Kind::Tree, said),
+            (3, _) => Entry::Whole(Kind::Blob, said),
+            (4, _) => Entry::Whole(Kind::Tag, said),
+            (_, Some(below)) => Entry::Delta(below, said),
+            _ => return None,
+        })
+    }
+}
+
+/// How far back the other object begins: seven bits a byte, and one more for each byte that follows.
+fn distance(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
+    let mut byte = bytes.next()?;
+    let mut distance = u64::from(byte & 0x7f);
+    while byte & 0x80 != 0 {
+        byte = bytes.next()?;
+        distance = (distance + 1).checked_mul(128)? | u64::from(byte & 0x7f);
+    }
+    (distance > 0).then_some(distance)
+}
+
+/// The sizes of the two objects, then what to take: a part of the base, or bytes that follow.
+fn applied(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = delta.iter().copied();
+    let (from, to) = (size(&mut rest)?, size(&mut rest)?);
+    if from != base.len() || to > SIZE_MAX {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(to);
+    while let Some(order) = rest.next() {
+        if order & 0x80 == 0 {
+            let start = delta.len() - rest.len();
+            let end = start + usize::from(order);
+            bytes.extend_from_slice(delta.get(start..end)?);
+            rest = delta.get(end..)?.iter().copied();
+            continue;
+        }
+        let mut part = |bits: std::ops::Range<u32>| {
+            let mut number = 0;
+            for (at, bit) in bits.enumerate() {
+                if order & 1 << bit != 0 {
+                    number |= usize::from(rest.next()?) << (8 * at);
+                }
+            }
+            Some(number)
+        };
+        let (start, length) = (part(0..4)?, part(4..7)?);
+        let length = if length == 0 { 1 << 16 } else { length };
+        bytes.extend_from_slice(base.get(start..start.checked_add(length)?)?);
+    }
+    (bytes.len() == to).then_some(bytes)
+}
+
+fn size(bytes: &mut impl Iterator<Item = u8>) -> Option<usize> {
+    let (mut size, mut shift) = (0usize, 0);
+    loop {
+        let byte = bytes.next()?;
+        size |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return Some(size);
+        }
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.try_into().ok()?))
+}
+
+/// What stands at a place of a file, as far as there is that much.
+fn read(file: &File, place: u64, length: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|it| !it.is_empty()) {
+        match read_at(file, rest, place + filled as u64).ok()? {
+            0 => break,
+            some => filled += some,
+        }
+    }
+    bytes.truncate(filled);
+    Some(bytes)
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], place: u64) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, bytes, place)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, bytes: &mut [u8], place: u64) -> std::io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, bytes, place)
+}
+
+#[cfg(not(any(unix, windows)))]
+fn read_at(_file: &File, _bytes: &mut [u8], _place: u64) -> std::io::Result<usize> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}

@@ -1,0 +1,187 @@
+//! The objects of a repository as they lie in its own folder: each in a file, or many in a pack.
+//!
+//! An object's name is the digest of what it holds, so what is found here under a name is what Git would find. All that is less
+//! plain is left to Git: other places to look in, other formats, objects that stand in for others, names that are expressions.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use memchr::memmem;
+
+use super::id::Id;
+use super::inflate::inflate;
+use super::pack::{Kind, Object, Pack};
+
+/// What in the environment makes Git look elsewhere.
+const ELSEWHERE: [&str; 4] = [
+    "GIT_DIR",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_REPLACE_REF_BASE",
+];
+
+/// Names that lead from one to the next are followed so far.
+const STEPS_MAX: usize = 5;
+
+/// A repository's own folder, `.git`.
+pub(super) struct Store {
+    folder: PathBuf,
+    /// The names that stand together in one file.
+    packed_refs: Vec<u8>,
+    packs: OnceLock<Vec<Pack>>,
+}
+
+impl Store {
+    /// `None` for a repository that Git alone knows how to read.
+    pub(super) fn open(root: &Path) -> Option<Store> {
+        let folder = root.join(".git");
+        let is_elsewhere = |it: &&str| std::env::var_os(it).is_some();
+        let config = fs::read(folder.join("config")).ok()?.to_ascii_lowercase();
+        let is_plain = memmem::find(&config, b"extensions").is_none()
+            && memmem::find(&config, b"include").is_none();
+        if !is_plain || ELSEWHERE.iter().any(is_elsewhere) {
+            return None;
+        }
+        let packed_refs = fs::read(folder.join("packed-refs")).unwrap_or_default();
+        let is_replaced = memmem::find(&packed_refs, b" refs/replace/").is_some()
+            || folder.join("refs/replace").exists();
+        (!is_replaced).then(|| Store {
+            folder,
+            packed_refs,
+            packs: OnceLock::new(),
+        })
+    }
+
+    /// An object by its name.
+    pub(super) fn object(&self, id: &Id) -> Option<Object> {
+        let mut packs = self.packs.get_or_init(|| self.packs()).iter();
+        packs
+            .find_map(|it| it.object(id))
+            .or_else(|| self.loose(id))
+    }
+
+    fn packs(&self) -> Vec<Pack> {
+        let entries = fs::read_dir(self.folder.join("objects/pack"));
+        let paths = entries.into_iter().flatten().flatten().map(|it| it.path());
+        let indexes = paths.filter(|it| it.extension().is_some_and(|it| it == "idx"));
+        indexes.filter_map(|it| Pack::open(&it)).collect()
+    }
+
+    /// `<kind> <size>\0` and the bytes.
+    fn loose(&self, id: &Id) -> Option<Object> {
+        let name = id.to_string();
+        let (folder, file) = name.split_at_checked(2)?;
+        let path = self.folder.join("objects").join(folder).join(file);
+        let text = fs::read(path).ok()?;
+        let all = inflate(&text, || None, text.len().saturating_mul(4))?;
+        let end = memchr::memchr(0, &all)?;
+        let (head, bytes) = (str::from_utf8(all.get(..end)?).ok()?, all.get(end + 1..)?);
+        let (kind, size) = head.split_once(' ')?;
+        let kind = match kind {
+            "commit" => Kind::Commit,
+            "tree" => Kind::Tree,
+            "blob" => Kind::Blob,
+            "tag" => Kind::Tag,
+            _ => return None,
+        };
+        let is_whole = size.parse() == Ok(bytes.len());
+        let bytes: Arc<[u8]> = bytes.into();
+        is_whole.then_some(Object { kind, bytes })
+    }
+
+    /// The tree that a plain name stands for: a branch, a tag, a commit, and a parent of one.
+    pub(super) fn tree(&self, name: &str) -> Option<Id> {
+        let end = name.find(['~', '^']).unwrap_or(name.len());
+        let (start, mut steps) = name.split_at(end);
+        let mut id = self.named(start)?;
+        while let Some(rest) = steps.strip_prefix(['~', '^']) {
+            let end = rest.find(['~', '^']).unwrap_or(rest.len());
+            let (count, next) = rest.split_at(end);
+            let count = match (count, steps.starts_with('~')) {
+                ("", _) => 1,
+                (count, true) if count.bytes().all(|it| it.is_ascii_digit()) => {
+                    count.parse().ok()?
+                }
+                // Another parent than the first.
+                _ => return None,
+            };
+            for _ in 0..count {
+                id = self.parent(id)?;
+            }
+            steps = next;
+        }
+        for _ in 0..STEPS_MAX {
+            let object = self.object(&id)?;
+            id = match object.kind {
+                Kind::Tree => return Some(id),
+                Kind::Commit => field(&object, "tree ")?,
+                Kind::Tag => field(&object, "object ")?,
+                Kind::Blob => return None,
+            };
+        }
+        None
+    }
+
+    fn parent(&self, id: Id) -> Option<Id> {
+        // In such a repository the parents that a commit names need not be those that Git sees.
+        let is_cut = ["shallow", "info/grafts"]
+            .iter()
+            .any(|it| self.folder.join(it).exists());
+        let commit = self
+            .object(&id)
+            .filter(|it| it.kind == Kind::Commit && !is_cut)?;
+        let head = commit.bytes.split(|it| *it == b'\n').nth(1)?;
+        Id::read(str::from_utf8(head).ok()?.strip_prefix("parent ")?)
+    }
+
+    /// What a name stands for that is written out: digits, or the one ref that it may mean.
+    fn named(&self, name: &str) -> Option<Id> {
+        if let Some(id) = Id::read(name) {
+            return Some(id);
+        }
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.');
+        let is_odd =
+            name.starts_with(['-', '/', '.']) || name.contains("..") || name.contains("//");
+        if name.is_empty() || is_odd || !name.chars().all(is_plain) {
+            return None;
+        }
+        let places = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
+        let places = places.map(|it| format!("{it}{name}")).into_iter();
+        let head = format!("refs/remotes/{name}/HEAD");
+        let mut found = places.chain([head]).filter_map(|it| self.read_ref(&it));
+        let first = found.next()?;
+        // Of several meanings Git takes one, and warns.
+        found.next().is_none().then_some(first)
+    }
+
+    /// What a ref stands for, by its whole name. What only looks like one stands for nothing, and so it is Git's to tell.
+    fn read_ref(&self, name: &str) -> Option<Id> {
+        let mut name = name.to_string();
+        for _ in 0..STEPS_MAX {
+            let Ok(text) = fs::read_to_string(self.folder.join(&name)) else {
+                return self.packed_ref(&name);
+            };
+            match text.strip_prefix("ref: ") {
+                Some(next) => name = next.trim_end().to_string(),
+                None => return Id::read(text.trim_end()),
+            }
+        }
+        None
+    }
+
+    /// `<digits> <name>`, one a line.
+    fn packed_ref(&self, name: &str) -> Option<Id> {
+        let line = format!(" {name}\n");
+        let end = memmem::find(&self.packed_refs, line.as_bytes())?;
+        let before = self.packed_refs.get(..end)?;
+        let start = memchr::memrchr(b'\n', before).map_or(0, |it| it + 1);
+        Id::read(str::from_utf8(before.get(start..)?).ok()?)
+    }
+}
+
+/// The first line of a commit or a tag.
+fn field(object: &Object, name: &str) -> Option<Id> {
+    let line = object.bytes.split(|it| *it == b'\n').next()?;
+    Id::read(str::from_utf8(line).ok()?.strip_prefix(name)?)
+}

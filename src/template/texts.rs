@@ -1,0 +1,116 @@
+//! Texts that templates are made of: files, expressions, and texts with expressions in them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::diag::{Source, Span};
+use crate::yaml::{Node, View};
+
+/// Texts by name, as they are compiled.
+#[derive(Debug, Default)]
+pub struct Texts(BTreeMap<String, Text>);
+
+#[derive(Debug)]
+pub(super) struct Text {
+    pub(super) text: String,
+    pub(super) origin: Origin,
+}
+
+/// Where a template's text stands: the byte at `offset` of the text is the first of the span.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) span: Span,
+    pub(super) offset: usize,
+}
+
+impl Texts {
+    /// Adds a template file under a name that includes and imports can use.
+    pub fn add(&mut self, name: &str, source: &Arc<Source>) {
+        let span = Span::new(source, 0..source.text.len());
+        self.insert(name, source.text.clone(), Origin { span, offset: 0 });
+    }
+
+    /// Adds an expression, given as the text of a scalar. One without a value is a null.
+    pub fn add_expression(&mut self, name: &str, expression: &Node) {
+        const OPEN: &str = "{{ (";
+        let text = expression.as_str().unwrap_or("");
+        let origin = Origin {
+            span: text_span(expression),
+            offset: OPEN.len(),
+        };
+        let text = [OPEN, text, ") | default(none) }}"].concat();
+        self.insert(name, text, origin);
+    }
+
+    /// Adds a text in which `{{ expressions }}` are filled in.
+    pub fn add_text(&mut self, name: &str, text: &Node) {
+        let origin = Origin {
+            span: text_span(text),
+            offset: 0,
+        };
+        self.insert(name, text.as_str().unwrap_or("").to_string(), origin);
+    }
+
+    fn insert(&mut self, name: &str, text: String, origin: Origin) {
+        self.0.insert(name.to_string(), Text { text, origin });
+    }
+
+    /// Whether there is a text of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Whether a text says a word.
+    pub fn say(&self, word: &str) -> bool {
+        let finder = memchr::memmem::Finder::new(word);
+        let mut texts = self.0.values();
+        texts.any(|it| finder.find(it.text.as_bytes()).is_some())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Text> {
+        self.0.get(name)
+    }
+
+    pub(super) fn into_iter(self) -> impl Iterator<Item = (String, Text)> {
+        self.0.into_iter()
+    }
+}
+
+impl Origin {
+    /// Where the text says a dotted name; all of it where it does not say it so.
+    pub(super) fn find(&self, path: &str) -> Span {
+        let text = self.span.text();
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let is_whole = |at: usize| {
+            let before = text.get(..at).and_then(|it| it.chars().next_back());
+            let after = text.get(at + path.len()..).and_then(|it| it.chars().next());
+            !before.is_some_and(|c| is_part(c) || c == '.') && !after.is_some_and(is_part)
+        };
+        let mut found = text.match_indices(path).map(|it| it.0);
+        match found.find(|at| is_whole(*at)) {
+            Some(at) => {
+                let start = self.span.start as usize + at;
+                Span::new(&self.span.source, start..start + path.len())
+            }
+            None => self.span.clone(),
+        }
+    }
+}
+
+/// Where the text of a scalar stands, quotes not counted, as far as it stands there letter by letter.
+fn text_span(node: &Node) -> Span {
+    let span = node.span();
+    let (View::Scalar(text), covered) = (node.view(), span.text()) else {
+        return span.clone();
+    };
+    let is_there = |at: &usize| covered.get(*at..).is_some_and(|it| it.starts_with(text));
+    // Plain text begins at once, and quoted text behind its quote.
+    let found = [0, 1].into_iter().find(is_there);
+    match found.or_else(|| covered.find(text)) {
+        Some(at) => Span::new(
+            &span.source,
+            span.start as usize + at..span.start as usize + at + text.len(),
+        ),
+        None => span.clone(),
+    }
+}

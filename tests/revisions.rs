@@ -1,0 +1,281 @@
+//! Revisions of Git repositories of every form give what Git itself says they hold.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use pleach::disk::{Repository, read};
+use pleach::tree::{Tree, TreePath};
+
+/// What git prints; empty where it says no. It knows no other configuration than the repository's.
+fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(folder).args([
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.org",
+        "-c",
+        "commit.gpgsign=false",
+        "-c",
+        "gc.auto=0",
+        "-c",
+        "protocol.file.allow=always",
+    ]);
+    git.env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    git.args(arguments).output().unwrap().stdout
+}
+
+/// Names of every form; some mean nothing in some of the repositories.
+const NAMES: [&str; 26] = [
+    "HEAD",
+    "main",
+    "heads/main",
+    "refs/heads/main",
+    "light",
+    "annotated",
+    "twice",
+    "both",
+    "HEAD~",
+    "HEAD^",
+    "HEAD~2",
+    "HEAD~1^",
+    "HEAD^2",
+    "HEAD^0",
+    "HEAD~+1",
+    "annotated~1",
+    "HEAD~99",
+    "main^{tree}",
+    "HEAD:a",
+    "@",
+    "@~1",
+    "nothing",
+    "-x",
+    "config",
+    "blob",
+    "origin/main",
+];
+
+/// The tree that a name stands for, as git says; `None` where it stands for none.
+fn tree(folder: &Path, name: &str) -> Option<String> {
+    let name = format!("{name}^{{tree}}");
+    let asked = [
+        "rev-parse",
+        "--quiet",
+        "--verify",
+        "--end-of-options",
+        &name,
+    ];
+    let tree = String::from_utf8(git(folder, &asked)).unwrap();
+    Some(tree.trim().to_string()).filter(|it| !it.is_empty())
+}
+
+/// The files of a tree, as git says.
+fn files(folder: &Path, tree: &str) -> Tree {
+    let listed = git(folder, &["ls-tree", "-r", "-z", "--name-only", tree]);
+    let names = listed.split(|it| *it == 0).filter(|it| !it.is_empty());
+    let files = names.map(|path| {
+        let path = str::from_utf8(path).unwrap();
+        let bytes = git(folder, &["cat-file", "blob", &format!("{tree}:{path}")]);
+        (TreePath::new(path).unwrap(), bytes.into())
+    });
+    files.collect()
+}
+
+fn same_as_git(folder: &Path, what: &str) {
+    let repository = Repository::find(folder).unwrap();
+    let digits = String::from_utf8(git(folder, &["rev-list", "--all", "--max-count=3"])).unwrap();
+    let digits = digits.lines().flat_map(|it| [it, &it[..8]]);
+    let mut trees = BTreeMap::new();
+    for name in NAMES.into_iter().chain(digits) {
+        let revision = repository.revision(name).unwrap();
+        let found = revision.map(|it| read(&it, &TreePath::root()).unwrap());
+        let tree = tree(folder, name);
+        let expected = tree.map(|it| {
+            &*trees
+                .entry(it.clone())
+                .or_insert_with(|| files(folder, &it))
+        });
+        assert!(found.as_ref() == expected, "{what}: {name}");
+    }
+}
+
+/// Three commits over files that are much alike, and names for them.
+fn history(folder: &Path, more: &[&str]) -> bool {
+    git(folder, &[&["init", "-q", "-b", "main"], more].concat());
+    if !folder.join(".git").exists() {
+        return false;
+    }
+    for commit in 0..4 {
+        for file in 0..20 {
+            let lines = (0..200).map(|line| {
+                format!(
+                    "line {} of {file}\n",
+                    if line == file {
+                        commit * 1000
+                    } else {
+                        line * line
+                    }
+                )
+            });
+            let path = folder.join(format!("a/b{}/{file}.yaml", file % 7));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, lines.collect::<String>()).unwrap();
+        }
+        // Larger than what is read at once, and nothing that could be compressed.
+        let noise =
+            (0u32..40_000).map(|at| (at ^ commit).wrapping_mul(2_654_435_761).to_be_bytes()[1]);
+        std::fs::write(folder.join("noise"), noise.collect::<Vec<u8>>()).unwrap();
+        std::fs::write(folder.join("empty"), "").unwrap();
+        git(folder, &["add", "."]);
+        git(folder, &["commit", "-q", "-m", "commit"]);
+    }
+    for arguments in [
+        &["tag", "light", "HEAD~1"][..],
+        &["tag", "-a", "-m", "x", "annotated", "HEAD~1"],
+        &["tag", "-a", "-m", "x", "twice", "annotated"],
+        &["tag", "both", "HEAD~2"],
+        &["branch", "both", "HEAD~1"],
+        &["tag", "blob", "HEAD:noise"],
+    ] {
+        git(folder, arguments);
+    }
+    true
+}
+
+#[test]
+fn each_form_of_a_repository_gives_what_git_says() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = |name: &str| {
+        let folder = temporary.path().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    };
+    let plain = folder("plain");
+    if !history(&plain, &[]) {
+        println!("skipped: git is not there");
+        return;
+    }
+    same_as_git(&plain, "loose objects");
+    let clone = |name: &str, more: &[&str]| {
+        let to = folder(name);
+        git(
+            &plain,
+            &[
+                &["clone", "-q"],
+                more,
+                &[
+                    &format!("file://{}", plain.display()),
+                    &to.display().to_string(),
+                ],
+            ]
+            .concat(),
+        );
+        to
+    };
+    git(
+        &plain,
+        &[
+            "repack",
+            "-q",
+            "-a",
+            "-d",
+            "-f",
+            "--depth=50",
+            "--window=50",
+        ],
+    );
+    same_as_git(&plain, "one pack");
+    git(&plain, &["pack-refs", "--all"]);
+    git(&plain, &["commit", "-q", "--allow-empty", "-m", "one more"]);
+    same_as_git(&plain, "packed refs, and loose ones");
+    same_as_git(&clone("clone", &[]), "a clone");
+    same_as_git(&clone("shallow", &["--depth=2"]), "a shallow clone");
+    let shared = folder("shared");
+    git(
+        &plain,
+        &[
+            "clone",
+            "-q",
+            "--shared",
+            ".",
+            &shared.display().to_string(),
+        ],
+    );
+    same_as_git(&shared, "objects of another repository");
+    let linked = temporary.path().join("linked");
+    git(
+        &plain,
+        &[
+            "worktree",
+            "add",
+            "-q",
+            "--detach",
+            &linked.display().to_string(),
+            "HEAD~1",
+        ],
+    );
+    same_as_git(&linked, "a linked work tree");
+    git(&plain, &["replace", "HEAD~1^{tree}", "HEAD~3^{tree}"]);
+    same_as_git(&plain, "one object in place of another");
+    let other = folder("other");
+    if history(&other, &["--object-format=sha256"]) {
+        same_as_git(&other, "longer names");
+    }
+}
+
+#[test]
+fn a_plain_repository_is_read_without_git() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    if !history(folder, &[]) {
+        println!("skipped: git is not there");
+        return;
+    }
+    for arguments in [&["repack", "-q", "-a", "-d"][..], &["pack-refs", "--all"]] {
+        let mut diff = Command::new(env!("CARGO_BIN_EXE_pleach"));
+        diff.arg("-C")
+            .arg(folder)
+            .env("PATH", "")
+            .args(["diff", "light", "main"]);
+        let output = diff.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        git(folder, arguments);
+    }
+}
+
+#[test]
+fn a_damaged_pack_is_left_to_git() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    if !history(folder, &[]) {
+        println!("skipped: git is not there");
+        return;
+    }
+    git(folder, &["repack", "-q", "-a", "-d", "-f"]);
+    let packs = std::fs::read_dir(folder.join(".git/objects/pack")).unwrap();
+    let files: Vec<_> = packs.map(|it| it.unwrap().path()).collect();
+    for file in files {
+        let whole = std::fs::read(&file).unwrap();
+        let mut permissions = std::fs::metadata(&file).unwrap().permissions();
+        #[allow(
+            clippy::permissions_set_readonly_false,
+            reason = "a file in a temporary folder"
+        )]
+        permissions.set_readonly(false);
+        std::fs::set_permissions(&file, permissions).unwrap();
+        for at in (0..whole.len()).step_by(whole.len() / 25 + 1) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x41;
+            std::fs::write(&file, damaged).unwrap();
+            let repository = Repository::find(folder).unwrap();
+            // Whatever comes of it, it comes without a panic.
+            if let Ok(Some(revision)) = repository.revision("HEAD") {
+                let _ = read(&revision, &TreePath::root());
+            }
+        }
+        std::fs::write(&file, whole).unwrap();
+    }
+    same_as_git(folder, "the whole pack again");
+}
