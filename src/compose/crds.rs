@@ -1,28 +1,31 @@
-//! Custom resources that the user's overlays add, and no CRD that they are of.
+//! Custom resources, and no CRD that they are of.
 //!
-//! Of claims their kinds say which CRDs they need; see [`order`](super::order). What brings CRDs that can't be known from here, such
-//! as a chart that was not pulled, may bring any.
+//! What a claim's kind says that it requires is told in [`order`](super::order). What brings CRDs that can't be known from here,
+//! such as a chart that was not pulled, may bring any.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Laid, overlay};
 use crate::chart::Charts;
 use crate::delivery::Delivery;
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::Engine;
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 
 /// Warnings: `crd-not-provided`, one a kind.
 pub(super) fn check(laid: &Laid<'_>, charts: &Charts<'_>, diagnostics: &mut Diagnostics) {
-    let added = laid.deliveries.iter().find(|it| it.name == overlay::NAME);
-    let added = added.map(|it| &*it.files).unwrap_or_default();
-    let mut wanted: BTreeMap<(String, String), &Object> = BTreeMap::new();
-    for object in added.iter().map(|it| &it.object) {
+    let mut wanted: BTreeMap<(String, String), (&Object, &Span)> = BTreeMap::new();
+    for (delivery, object) in laid.deliveries.iter().flat_map(objects) {
         let gvk = object.gvk();
-        if !is_of_cluster(&gvk, laid.environment.engine) {
-            let kind = (gvk.group.to_string(), gvk.kind.to_string());
-            wanted.entry(kind).or_insert(object);
+        let kind = (gvk.group.to_string(), gvk.kind.to_string());
+        let is_told = delivery.requires.iter().any(|it| is_crd_of(it, &kind));
+        if !is_told && !is_of_cluster(&gvk, laid.environment.engine) {
+            let place = match &*delivery.name {
+                overlay::NAME => object.span(),
+                _ => &delivery.span,
+            };
+            wanted.entry(kind).or_insert((object, place));
         }
     }
     let mut known = Known::default();
@@ -42,14 +45,14 @@ pub(super) fn check(laid: &Laid<'_>, charts: &Charts<'_>, diagnostics: &mut Diag
     }
     wanted.retain(|kind, _| !known.has(kind));
     let name = &laid.environment.name;
-    for object in wanted.values() {
+    for (object, place) in wanted.values() {
         let message = format!(
             "{} needs a CRD for `{}` of `{}`, which nothing in environment `{name}` provides",
             object.id(),
             object.kind(),
             object.gvk().group
         );
-        let fault = Diagnostic::warning("crd-not-provided", message).at(&object.node);
+        let fault = Diagnostic::warning("crd-not-provided", message).at(*place);
         diagnostics.push(fault.help(HELP));
     }
 }
@@ -65,7 +68,7 @@ fn is_of_cluster(gvk: &Gvk, engine: Engine) -> bool {
             &*gvk.group == "argoproj.io" && kinds.contains(&&*gvk.kind)
         }
     };
-    is_of_engine || Schemas::builtin().is_own_group(&gvk.group)
+    is_of_engine || Schemas::is_own_group(&gvk.group)
 }
 
 /// The CRDs of an environment.
@@ -115,15 +118,23 @@ impl Known {
     }
 
     fn has(&self, kind: &(String, String)) -> bool {
-        let is_it = |name: &String| {
-            let split = name.split_once('.');
-            split.is_some_and(|(plural, group)| group == kind.0 && is_plural(plural, &kind.1))
-        };
         self.is_open
             || self.open.contains(&kind.0)
             || self.kinds.contains(kind)
-            || self.names.iter().any(is_it)
+            || self.names.iter().any(|it| is_crd_of(it, kind))
     }
+}
+
+/// What a claim or an overlay applies.
+fn objects(delivery: &Delivery) -> impl Iterator<Item = (&Delivery, &Object)> {
+    let files = delivery.files.iter().map(|it| &it.object);
+    files.map(move |it| (delivery, it))
+}
+
+/// Whether a CRD, `widgets.example.com`, is that of a kind.
+fn is_crd_of(name: &str, (group, kind): &(String, String)) -> bool {
+    let split = name.split_once('.');
+    split.is_some_and(|(plural, of)| of == group && is_plural(plural, kind))
 }
 
 fn brings_more(object: &Object) -> bool {

@@ -95,13 +95,13 @@ impl Schemas {
     }
 
     /// Whether a group is Kubernetes' own; the table's version lacks those that came later.
-    pub fn is_own_group(&self, group: &str) -> bool {
+    pub fn is_own_group(group: &str) -> bool {
         const LATER: [&str; 3] = [
             "internal.apiserver.k8s.io",
             "resource.k8s.io",
             "storagemigration.k8s.io",
         ];
-        LATER.contains(&group) || self.scopes.keys().any(|it| &*it.group == group)
+        LATER.contains(&group) || table::has_group(group)
     }
 
     fn at(&self, of: TypeRef) -> Option<&Type> {

@@ -86,6 +86,13 @@ pub(super) fn is_namespaced(gvk: &Gvk) -> Option<bool> {
     kind(gvk)?.namespaced
 }
 
+/// Whether there is a kind of a group.
+pub(super) fn has_group(group: &str) -> bool {
+    let kinds = kinds();
+    let at = kinds.partition_point(|it| it.name[0] < group);
+    kinds.get(at).is_some_and(|it| it.name[0] == group)
+}
+
 /// The types by their names in Kubernetes' OpenAPI document.
 pub(super) fn names() -> impl Iterator<Item = (Box<str>, TypeRef)> {
     rows().iter().filter_map(|it| {
