@@ -169,3 +169,26 @@ fn a_chart_that_is_not_pinned_is_told_at_the_claim_alone() {
     );
     assert!(!told.contains("<built-in>"), "{told}");
 }
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_or_out_are_told_with_what_mends_them() {
+    let folder = workspace();
+    let link = |to: &str, name: &str| {
+        let file = folder.path().join("environments/test").join(name);
+        std::os::unix::fs::symlink(to, file).unwrap();
+    };
+    link("nowhere.yaml", "gone.yaml");
+    link("/etc/passwd", "out.yaml");
+    link("loop.yaml", "loop.yaml");
+    let told = told(folder.path(), &["render"], 1);
+    for words in [
+        "--> environments/test/gone.yaml",
+        "what it leads to is gone",
+        "--> environments/test/out.yaml",
+        "copy what the link leads to",
+        "--> environments/test/loop.yaml",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+}
