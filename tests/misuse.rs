@@ -192,3 +192,18 @@ fn links_that_lead_nowhere_or_out_are_told_with_what_mends_them() {
         assert!(told.contains(words), "{told}");
     }
 }
+
+#[test]
+fn a_kind_with_a_fault_is_no_outcome_of_its_cases() {
+    let folder = workspace();
+    told(folder.path(), &["new", "kind", "Web"], 0);
+    let kind = folder.path().join("templates/Web/kind.yaml");
+    let text = fs::read_to_string(&kind).unwrap();
+    fs::write(&kind, format!("{text}x: [\n")).unwrap();
+    let told = told(folder.path(), &["test", "--accept"], 1);
+    assert!(told.contains("templates/Web/kind.yaml:"), "{told}");
+    let expected = folder
+        .path()
+        .join("templates/Web/cases/basic/expected.yaml");
+    assert!(expected.is_file(), "what was right is not thrown away");
+}
