@@ -169,3 +169,41 @@ fn a_chart_that_is_not_pinned_is_told_at_the_claim_alone() {
     );
     assert!(!told.contains("<built-in>"), "{told}");
 }
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_or_out_are_told_with_what_mends_them() {
+    let folder = workspace();
+    let link = |to: &str, name: &str| {
+        let file = folder.path().join("environments/test").join(name);
+        std::os::unix::fs::symlink(to, file).unwrap();
+    };
+    link("nowhere.yaml", "gone.yaml");
+    link("/etc/passwd", "out.yaml");
+    link("loop.yaml", "loop.yaml");
+    let told = told(folder.path(), &["render"], 1);
+    for words in [
+        "--> environments/test/gone.yaml",
+        "what it leads to is gone",
+        "--> environments/test/out.yaml",
+        "copy what the link leads to",
+        "--> environments/test/loop.yaml",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
+fn a_kind_with_a_fault_is_no_outcome_of_its_cases() {
+    let folder = workspace();
+    told(folder.path(), &["new", "kind", "Web"], 0);
+    let kind = folder.path().join("templates/Web/kind.yaml");
+    let text = fs::read_to_string(&kind).unwrap();
+    fs::write(&kind, format!("{text}x: [\n")).unwrap();
+    let told = told(folder.path(), &["test", "--accept"], 1);
+    assert!(told.contains("templates/Web/kind.yaml:"), "{told}");
+    let expected = folder
+        .path()
+        .join("templates/Web/cases/basic/expected.yaml");
+    assert!(expected.is_file(), "what was right is not thrown away");
+}

@@ -9,7 +9,9 @@ use crate::case;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::apply;
 use crate::emit::Plan;
+use crate::load;
 use crate::report::{View, short, unified};
+use crate::template::builtin;
 use crate::tree::TreePath;
 
 /// A case is a folder `templates/<Kind>/cases/<case>/` with `claim.yaml` and what it renders to, `expected.yaml`, or the faults that it
@@ -57,6 +59,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 }
 
 fn cases(session: &Session<'_>, kinds: &[String]) -> Result<case::Outcome, Diagnostics> {
+    // A kind that can't be read is no outcome of a case.
+    let mut faults = Diagnostics::default();
+    load::kinds(&session.files, builtin(), &mut faults);
+    if faults.has_errors() {
+        return Err(faults);
+    }
     let shown = |faults: &Diagnostics| {
         let view = View {
             display: &TreePath::to_string,

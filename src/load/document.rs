@@ -6,18 +6,28 @@ use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 pub(super) use crate::schema::own_schema;
 use crate::schema::{Schema, validate};
 use crate::template::text_source;
-use crate::tree::{Files, TreePath};
+use crate::tree::{Files, FilesError, TreePath};
 use crate::yaml::{Node, parse_one};
 
 /// Reads a text file. Errors: `unreadable-file`, `not-utf8`, `reserved-character`.
 pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source>, Diagnostic> {
-    let bytes = files.read(path).map_err(|error| {
-        Diagnostic::error(
-            "unreadable-file",
-            format!("`{path}` can't be read: {error}"),
-        )
-    })?;
+    let bytes = files.read(path).map_err(|it| unreadable(path, &it))?;
     text_source(path, &bytes)
+}
+
+/// A file or folder of the workspace that is there, and can't be read.
+pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
+    let help = match error {
+        FilesError::Outside => "copy what the link leads to into the workspace",
+        FilesError::NotFound => {
+            "where it is a link, what it leads to is gone: mend it or delete it"
+        }
+        _ => "see that it is a plain file or folder, and that you may read it",
+    };
+    let message = format!("`{path}` can't be read: {error}");
+    let fault = Diagnostic::error("unreadable-file", message);
+    let place = Span::new(&Source::new(path.clone(), ""), 0..0);
+    fault.at(place).help(help)
 }
 
 /// A file that holds one document, checked against its schema.

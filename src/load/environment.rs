@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use memchr::memmem;
 
 use super::claim::{self, Claim};
-use super::document::{own_schema, read_checked, read_text};
+use super::document::{own_schema, read_checked, read_text, unreadable};
 use super::kind::{ClaimKind, Kinds};
 use super::sync::{self, Argo, Engine, Layout, SourceRef};
 use super::workspace::Workspace;
@@ -354,10 +354,7 @@ pub fn claim_files(
         let entries = match files.list(&current) {
             Ok(entries) => entries,
             Err(error) => {
-                diagnostics.push(Diagnostic::error(
-                    "unreadable-file",
-                    format!("`{current}` can't be read: {error}"),
-                ));
+                diagnostics.push(unreadable(&current, &error));
                 continue;
             }
         };
