@@ -11,7 +11,6 @@ use crate::disk::apply;
 use crate::emit::Plan;
 use crate::load;
 use crate::report::{View, short, unified};
-use crate::template::builtin;
 use crate::tree::TreePath;
 
 /// A case is a folder `templates/<Kind>/cases/<case>/` with `claim.yaml` and what it renders to, `expected.yaml`, or the faults that it
@@ -61,7 +60,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 fn cases(session: &Session<'_>, kinds: &[String]) -> Result<case::Outcome, Diagnostics> {
     // A kind that can't be read is no outcome of a case.
     let mut faults = Diagnostics::default();
-    load::kinds(&session.files, builtin(), &mut faults);
+    load::kinds(&session.files, &mut faults);
     if faults.has_errors() {
         return Err(faults);
     }
