@@ -57,24 +57,20 @@ impl Resource {
             self.origin = None;
             self.transformations.clear();
         }
-        let Some(metadata) = self
-            .node_mut()
-            .get_mut("metadata")
-            .and_then(Node::as_mapping_mut)
-        else {
+        let Some(metadata) = self.node_mut().get_mut("metadata") else {
             return;
         };
-        let Some(annotations) = metadata
-            .get_mut("annotations")
-            .and_then(Node::as_mapping_mut)
-        else {
+        let annotations = metadata.get_mut("annotations");
+        let Some(annotations) = annotations.and_then(Node::as_mapping_mut) else {
             return;
         };
         annotations.retain(|entry| {
             let key = entry.key.as_str();
             shown.iter().all(|(name, _)| Some(*name) != key)
         });
-        if annotations.is_empty() {
+        if annotations.is_empty()
+            && let Some(metadata) = metadata.as_mapping_mut()
+        {
             metadata.remove("annotations");
         }
     }

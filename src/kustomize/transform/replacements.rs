@@ -332,8 +332,11 @@ fn fill(
             if stage.context.copied > COPIED_MAX {
                 return Err(too_large().at(field));
             }
-            copy(resource, field, &value.node, target.get("options"))
+            let copied = copy(resource, field, &value.node, target.get("options"))
                 .map_err(|it| it.related(target.span(), "the target"))?;
+            if !copied {
+                stage.context.diagnostics.push(lost(resource, field));
+            }
             resource.settle();
             value.follow(at, resource);
             if let Some(lost) = resource.lost() {
@@ -381,12 +384,13 @@ fn is_wanted(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> 
         && matches(selector)
 }
 
+/// Copies a value. Tells whether it went anywhere: below a null that somebody wrote, kustomize makes fields and loses them.
 fn copy(
     resource: &mut Resource,
     field: &Node,
     value: &Node,
     options: Option<&Node>,
-) -> Result<(), Diagnostic> {
+) -> Result<bool, Diagnostic> {
     let parts = path::split(field.as_str().unwrap_or(""));
     let create = match options {
         Some(options) if flag(options, "create") => Create::like(value),
@@ -394,14 +398,21 @@ fn copy(
     };
     let mut set = |field: &mut Node| set(field, value, options);
     if copy_into_text(resource.node_mut(), &parts, create, &mut set).is_some() {
-        return Ok(());
+        return Ok(true);
     }
     let id = resource.object.id();
     let span = resource.object.span().clone();
     let count = path::visit(resource.node_mut(), &parts, create, &mut set)
         .map_err(|it| it.related(field.span(), "the field's path"))?;
+    let is_null = |count: usize| {
+        let above = path::lookup(resource.node(), parts.get(..count).unwrap_or(&[]));
+        above.is_some_and(|it| it.is_null() && it.as_str() != Some(""))
+    };
     if count > 0 {
-        return Ok(());
+        return Ok(true);
+    }
+    if create != Create::Nothing && (1..parts.len()).any(is_null) {
+        return Ok(false);
     }
     let message = format!(
         "{id} has no field `{}` to fill",
@@ -410,7 +421,22 @@ fn copy(
     Err(Diagnostic::error("missing-replacement-target", message)
         .at(field)
         .related(span, "the resource")
-        .help("say `options: {create: true}` to make it"))
+        .help(match create {
+            Create::Nothing => "say `options: {create: true}` to make it",
+            _ => "what stands above it takes no fields: write a map there, or `{}`",
+        }))
+}
+
+fn lost(resource: &Resource, field: &Node) -> Diagnostic {
+    let path = field.as_str().unwrap_or("");
+    let message = format!(
+        "{} gets no `{path}`, since a null stands above it",
+        resource.object.id()
+    );
+    Diagnostic::warning("lost-replacement", message)
+        .at(field)
+        .related(resource.object.span(), "the resource")
+        .help("take the null out of the resource: below it kustomize makes the field and loses it")
 }
 
 /// Follows a path into JSON or YAML that stands in a field's text. `None` where it leads nowhere.
