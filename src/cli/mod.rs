@@ -129,7 +129,7 @@ enum Command {
     Test(test::Arguments),
     /// List the claim kinds, or explain the fields of one
     Kinds(kinds::Arguments),
-    /// Explain what a code in the output means where its message can't say it all, or list these codes
+    /// Explain what a code in the output means, or list the codes
     Explain(explain::Arguments),
     /// Print the script by which a shell completes pleach's commands and flags
     Completions(completions::Arguments),
