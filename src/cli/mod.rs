@@ -144,7 +144,9 @@ enum Outcome {
 
 /// Runs the program with the process's own arguments.
 pub fn run() -> ExitCode {
-    let matches = examples::add(Cli::command()).get_matches();
+    // Examples are only shown where there is nothing to run.
+    let matches = Cli::command().try_get_matches();
+    let matches = matches.unwrap_or_else(|_| examples::add(Cli::command()).get_matches());
     let Cli { global, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|it| it.exit());
     parallel::work_along();
     match global.color {
