@@ -488,10 +488,9 @@ fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Dia
         new = with_part(old, delimiter, index(options), &new);
     }
     if field.is_scalar() {
-        let tag = if field.has_origin() {
-            implied(field)
-        } else {
-            field.tag()
+        let tag = match is_as_read(field) {
+            true => implied(field),
+            false => field.tag(),
         };
         *field = Node::scalar(new, field.style(), tag).at(field.span());
     } else {
@@ -514,6 +513,12 @@ fn with_part(text: &str, delimiter: &str, index: i64, new: &str) -> String {
     let (before, rest) = text.split_at(start);
     let (_, after) = rest.split_at(part.len());
     [before, new, after].concat()
+}
+
+/// Whether a scalar still says what its file says. A name that was given a prefix, or an image another tag, has no type any more.
+fn is_as_read(field: &Node) -> bool {
+    let says_the_same = || field.as_str() == Some(field.span().text());
+    field.has_origin() && (field.style() != Style::Plain || says_the_same())
 }
 
 /// The type that a value has, as a stated one: another text must not change it.
