@@ -16,11 +16,17 @@ use crate::schema::Schemas;
 /// Warnings: `crd-not-provided`, one a kind.
 pub(super) fn check(laid: &Laid<'_>, charts: &Charts<'_>, diagnostics: &mut Diagnostics) {
     let mut wanted: BTreeMap<(String, String), (&Object, &Span)> = BTreeMap::new();
-    for (delivery, object) in laid.deliveries.iter().flat_map(objects) {
-        let gvk = object.gvk();
-        let kind = (gvk.group.to_string(), gvk.kind.to_string());
-        let is_told = delivery.requires.iter().any(|it| is_crd_of(it, &kind));
-        if !is_told && !is_of_cluster(&gvk, laid.environment.engine) {
+    for delivery in &laid.deliveries {
+        for object in delivery.files.iter().map(|it| &it.object) {
+            let gvk = object.gvk();
+            // Of nearly all objects this is all that is asked.
+            if is_of_cluster(&gvk, laid.environment.engine) {
+                continue;
+            }
+            let kind = (gvk.group.to_string(), gvk.kind.to_string());
+            if delivery.requires.iter().any(|it| is_crd_of(it, &kind)) {
+                continue;
+            }
             let place = match &*delivery.name {
                 overlay::NAME => object.span(),
                 _ => &delivery.span,
@@ -123,12 +129,6 @@ impl Known {
             || self.kinds.contains(kind)
             || self.names.iter().any(|it| is_crd_of(it, kind))
     }
-}
-
-/// What a claim or an overlay applies.
-fn objects(delivery: &Delivery) -> impl Iterator<Item = (&Delivery, &Object)> {
-    let files = delivery.files.iter().map(|it| &it.object);
-    files.map(move |it| (delivery, it))
 }
 
 /// Whether a CRD, `widgets.example.com`, is that of a kind.
