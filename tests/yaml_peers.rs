@@ -266,6 +266,7 @@ fn files_read_as_libyaml_reads_them() {
         }
     }
     println!("{counted} files");
+    assert!(counted > 0, "no file was read");
     assert!(
         differing.is_empty(),
         "{} of {counted} differ: {differing:#?}",
