@@ -9,16 +9,15 @@
 //!
 //! The core is pure: the same [`tree::Files`] give the same bytes, offline.
 
-pub mod tree;
-pub mod diag;
-pub mod yaml;
-pub mod object;
-pub mod schema;
+pub use pleach_helm::chart;
+#[cfg(feature = "cli")]
+pub use pleach_helm::fetch;
+pub use pleach_kube::{diff, object, patch, schema};
+pub use pleach_kustomize as kustomize;
+pub use pleach_yaml as yaml;
+pub use pleach_yaml::{diag, tree};
+
 pub mod template;
-pub mod chart;
-pub mod patch;
-pub mod kustomize;
-pub mod diff;
 pub mod emit;
 pub mod topology;
 pub mod danger;
@@ -38,8 +37,6 @@ pub mod affected;
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod disk;
-#[cfg(feature = "cli")]
-pub mod net;
 #[cfg(feature = "cli")]
 pub mod cli;
 

@@ -1,165 +1,65 @@
-//! The rooms and what each may import: a new arrow is made here first, in a commit that says why.
+//! The modules of the root package and what each may import. Cargo holds the order of the crates; this table holds the order
+//! within the root. A new import is added here first, in a commit that gives the reason.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// What the root re-exports of the crates and only some modules may use. Nodes, objects, schemas and diagnostics are for all.
+const FROM_CRATES: [&str; 5] = ["chart", "patch", "kustomize", "diff", "fetch"];
+
 /// In layer order, as `src/lib.rs` declares them.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("tree", &[]),
-    ("diag", &["tree"]),
-    ("yaml", &["tree", "diag"]),
-    ("object", &["tree", "diag", "yaml"]),
-    ("schema", &["tree", "diag", "yaml", "object"]),
-    // `object` for Kubernetes' quantities.
-    ("template", &["tree", "diag", "yaml", "object"]),
-    // `template` for the characters that no input may hold.
-    ("chart", &["tree", "diag", "yaml", "schema", "template"]),
-    ("patch", &["tree", "diag", "yaml", "object", "schema"]),
-    (
-        "kustomize",
-        &["tree", "diag", "yaml", "object", "schema", "patch"],
-    ),
-    ("diff", &["tree", "diag", "yaml", "object", "schema"]),
-    ("emit", &["tree", "diag"]),
-    // What clusters of servers an object stands for.
-    ("topology", &["tree", "diag", "yaml", "object"]),
-    // Rules over pairs of objects. `pleach check` runs those that need one side only.
-    (
-        "danger",
-        &[
-            "tree", "diag", "yaml", "object", "schema", "diff", "topology",
-        ],
-    ),
-    // What a sync engine would apply from two trees, built and handed to `diff`; `emit` for which files are generated.
+    ("template", &[]),
+    ("emit", &[]),
+    ("topology", &[]),
+    ("danger", &["diff", "topology"]),
+    // `emit` for the ownership line, which says what a file was generated from.
     (
         "compare",
-        &[
-            "emit",
-            "tree",
-            "diag",
-            "yaml",
-            "object",
-            "schema",
-            "kustomize",
-            "diff",
-            // For the line by which a file says what it was made from.
-            "emit",
-            "topology",
-            "danger",
-        ],
+        &["emit", "kustomize", "diff", "topology", "danger"],
     ),
-    (
-        "load",
-        &["tree", "diag", "yaml", "schema", "template", "chart"],
-    ),
-    (
-        "resolve",
-        &["tree", "diag", "yaml", "schema", "template", "load"],
-    ),
-    (
-        "render",
-        &[
-            "tree", "diag", "yaml", "object", "template", "load", "resolve",
-        ],
-    ),
-    // `load` for the mirrors and the access to charts that `pleach.yaml` gives; `schema` for what an intent may say; `diff` for
-    // what looks like a password, which no values may hold.
-    (
-        "delivery",
-        &[
-            "tree", "diag", "yaml", "object", "schema", "chart", "diff", "load", "render",
-        ],
-    ),
-    // `chart` for the CRDs that charts bring.
+    ("load", &["template", "chart"]),
+    ("resolve", &["template", "load"]),
+    ("render", &["template", "load", "resolve"]),
+    // `load` for mirrors and credentials of chart repositories in `pleach.yaml`; `diff` for what looks like a password, which no
+    // values may contain.
+    ("delivery", &["chart", "diff", "load", "render"]),
+    // `chart` for the CRDs of charts.
     (
         "compose",
-        &[
-            "tree",
-            "diag",
-            "yaml",
-            "object",
-            "schema",
-            "chart",
-            "patch",
-            "kustomize",
-            "load",
-            "render",
-            "delivery",
-        ],
+        &["chart", "patch", "kustomize", "load", "render", "delivery"],
     ),
-    (
-        "prove",
-        &[
-            "tree",
-            "diag",
-            "yaml",
-            "object",
-            "schema",
-            "kustomize",
-            "render",
-            "compose",
-        ],
-    ),
-    (
-        "promote",
-        &["tree", "diag", "yaml", "schema", "load", "resolve"],
-    ),
-    // What each claim's objects say of versions and sizes, as they stand in a rendered tree.
-    ("matrix", &["yaml", "object"]),
-    // What is wrong with all that an environment applies. `danger` for its rules that need no other side, `compare` for the claims
-    // that folders came from.
-    (
-        "check",
-        &["tree", "diag", "yaml", "object", "danger", "compare"],
-    ),
-    // It renders workspaces: above the pipeline, which it calls as a whole.
-    (
-        "case",
-        &["tree", "diag", "yaml", "chart", "emit", "load", "compare"],
-    ),
-    // `emit` for whose a file is: what pleach wrote is no input.
+    ("prove", &["kustomize", "render", "compose"]),
+    ("promote", &["load", "resolve"]),
+    ("matrix", &[]),
+    // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
+    ("check", &["danger", "compare"]),
+    // Renders whole workspaces, so it is above the pipeline.
+    ("case", &["chart", "emit", "load", "compare"]),
+    // `emit` because generated files are no input.
     (
         "affected",
-        &[
-            "tree",
-            "diag",
-            "yaml",
-            "template",
-            "chart",
-            "kustomize",
-            "load",
-            "emit",
-        ],
+        &["template", "chart", "kustomize", "load", "emit"],
     ),
-    // `yaml` for the values of a change, which are nodes.
     (
         "report",
         &[
-            "tree", "diag", "yaml", "object", "diff", "topology", "danger", "compare", "promote",
-            "matrix", "affected", "emit",
+            "diff", "topology", "danger", "compare", "promote", "matrix", "affected", "emit",
         ],
     ),
-    ("disk", &["tree", "diag", "emit"]),
-    // What is pulled is looked at before it is given on, and must be the chart that was asked for.
-    ("net", &["diag", "yaml", "chart"]),
+    ("disk", &["emit"]),
+    // `load` for the output folder and for the claim kinds, which `kinds` describes; `danger` for the pages of codes.
     (
         "cli",
         &[
-            "tree",
-            "diag",
-            "yaml",
-            "object",
-            "schema",
             "template",
             "chart",
             "kustomize",
             "diff",
             "compare",
-            // For the output folder, which is compared as it is written, and for the claim kinds, which `kinds` explains.
             "load",
             "promote",
             "matrix",
-            // For the manual pages of codes.
             "danger",
             "check",
             "case",
@@ -167,7 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "affected",
             "report",
             "disk",
-            "net",
+            "fetch",
         ],
     ),
 ];
@@ -212,7 +112,7 @@ fn imports(text: &str) -> BTreeSet<String> {
             .take_while(|c| c.is_alphanumeric() || *c == '_')
             .collect::<String>()
     };
-    let rooms: BTreeSet<&str> = ROOMS.iter().map(|it| it.0).collect();
+    let rooms: BTreeSet<&str> = ROOMS.iter().map(|it| it.0).chain(FROM_CRATES).collect();
     names
         .map(word)
         .filter(|name| rooms.contains(name.as_str()))

@@ -41,10 +41,12 @@ fn told() -> BTreeSet<String> {
     let [made, named, chosen, constant] =
         [made, named, chosen, constant].map(|it| Regex::new(it).unwrap());
     let mut texts = Vec::new();
-    sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut texts,
-    );
+    for folder in ["src", "crates"] {
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
+            &mut texts,
+        );
+    }
     let mut codes = BTreeSet::new();
     for text in &texts {
         let chooses = text.contains("error(code") || text.contains("about(code");

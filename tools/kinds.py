@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Restates Kubernetes' OpenAPI as src/schema/kinds.txt: scopes of kinds, and the types that lead to lists that merge.
+"""Restates Kubernetes' OpenAPI as crates/kube/src/schema/kinds.txt: scopes of kinds, and the types that lead to lists that merge.
 
-    tools/kinds.py BUNDLE.json SWAGGER.json OPENAPI.go > src/schema/kinds.txt
+    tools/kinds.py BUNDLE.json SWAGGER.json OPENAPI.go > crates/kube/src/schema/kinds.txt
 
 The inputs are kustomize's: the unpacked bundle below kyaml/openapi/kubernetesapi/data, kustomizationapi/swagger.json and
 openapi.go, whose table of scopes goes before the bundle's.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Global;
 use crate::chart::Cache;
 use crate::disk::Folder;
-use crate::net::CredentialFiles;
+use crate::fetch::CredentialFiles;
 
 /// The folder: `--cache`, else `pleach` below the user's folder for caches. `None` where the system names none.
 pub(super) fn folder(global: &Global) -> Option<PathBuf> {

@@ -11,7 +11,7 @@ use super::{Global, Outcome, cache, output};
 use crate::chart::{Chart, digest, lint, pack, read_archive, read_chart, read_source, unpack};
 use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::disk::{self, Folder};
-use crate::net::{Network, Place, Publication, config};
+use crate::fetch::{Network, Place, Publication, config};
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::{Node, parse_one};
 

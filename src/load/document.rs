@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 pub(super) use crate::schema::own_schema;
 use crate::schema::{Schema, validate};
-use crate::template::text_source;
 use crate::tree::{Files, FilesError, TreePath};
+use crate::yaml::text_source;
 use crate::yaml::{Node, parse_one};
 
 /// Reads a text file. Errors: `unreadable-file`, `not-utf8`, `reserved-character`.

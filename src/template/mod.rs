@@ -10,15 +10,13 @@ mod claims;
 mod filters;
 mod placeholder;
 mod reader;
-mod source;
 mod texts;
 mod value;
 
 pub use builtin::{BUILTIN, builtin};
 pub use claims::{ClaimName, ClaimQuestion, Claims};
-pub use placeholder::is_reserved;
+
 pub use reader::{Question, Reader};
-pub use source::text_source;
 pub use texts::Texts;
 pub use value::Context;
 

@@ -9,16 +9,9 @@ use super::claims::Claims;
 use super::reader::Question;
 use super::value::{Context, LastRead, to_node};
 use crate::diag::{Source, Span};
-use crate::yaml::{Entry, Kind, Mapping, Node, Style, View};
-
-/// Begins and ends a placeholder. Private characters of the last plane, which no font and no file uses.
-const OPEN: char = '\u{10FFF0}';
-const CLOSE: char = '\u{10FFF1}';
-
-/// Whether a character is reserved for placeholders; input that holds one is refused.
-pub fn is_reserved(c: char) -> bool {
-    c == OPEN || c == CLOSE
-}
+use crate::yaml::{
+    Entry, Kind, Mapping, Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN, Style, View,
+};
 
 thread_local! {
     /// The rendering that this thread is at. minijinja gives its formatter no way to what a rendering has of its own, and an

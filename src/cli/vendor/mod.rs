@@ -17,8 +17,8 @@ use super::{Global, Outcome, cache, output};
 use crate::chart::{LOCK, Lock, Pin, Request, cache_path, copy_names, digest};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::{self, Folder};
+use crate::fetch::Network;
 use crate::load::Workspace;
-use crate::net::Network;
 use crate::tree::{Files, TreePath};
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use super::{Vendor, copy, placed};
 use crate::chart::{Cache, LOCK, Lock, Pin, Request, cache_path, digest};
 use crate::diag::{Diagnostic, Diagnostics, Severity, each};
 use crate::disk::{self, Folder};
-use crate::net::{Located, Place};
+use crate::fetch::{Located, Place};
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
 use crate::{Options, charts};
 

@@ -1,0 +1,168 @@
+//! Chart archives: gzipped tar files with one folder in them, read in memory and within limits.
+
+use std::io::Read;
+
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::tree::{Tree, TreePath};
+
+/// What an archive may hold at most. Helm's own limits, and one on the number of files.
+const FILES_MAX: usize = 20_000;
+const FILE_BYTES_MAX: u64 = 5 << 20;
+const BYTES_MAX: u64 = 100 << 20;
+
+/// Reads an archive to the files below its one folder. `name` is what messages call it.
+///
+/// Errors: `invalid-chart` for what is no archive, for links, for paths that lead out of it, and for one that is too large.
+pub fn unpack(bytes: &[u8], name: &str) -> Result<Tree, Diagnostic> {
+    let refused = |words: &str| {
+        let fault = Diagnostic::error("invalid-chart", format!("`{name}` {words}"));
+        fault.help("a chart archive is what `helm package` or `pleach publish chart -o` makes")
+    };
+    let broken = |error: std::io::Error| refused(&format!("can't be unpacked: {error}"));
+    // One byte more than is allowed tells an archive that is too large from one that is just not.
+    let unzipped = flate2::read::MultiGzDecoder::new(bytes).take(BYTES_MAX + 1);
+    let mut archive = tar::Archive::new(unzipped);
+    let (mut tree, mut total) = (Tree::new(), 0);
+    for entry in archive.entries().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        let kind = entry.header().entry_type();
+        if kind.is_dir() || kind.is_pax_global_extensions() {
+            continue;
+        }
+        let written = entry.path_bytes().into_owned();
+        let shown = String::from_utf8_lossy(&written).into_owned();
+        if !kind.is_file() {
+            return Err(refused(&format!("holds `{shown}`, which is no plain file")));
+        }
+        let path = inner_path(&shown)
+            .filter(|_| std::str::from_utf8(&written).is_ok())
+            .ok_or_else(|| {
+                refused(&format!(
+                    "holds the path `{shown}`, which leads out of its folder"
+                ))
+            })?;
+        total += entry.size();
+        if entry.size() > FILE_BYTES_MAX || total > BYTES_MAX || tree.len() >= FILES_MAX {
+            return Err(refused("is too large for a chart"));
+        }
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).map_err(broken)?;
+        tree.insert(path, content);
+    }
+    // The checksum stands at the very end, behind what the last file needs.
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(broken)?;
+    match tree.is_empty() {
+        true => Err(refused("holds no files")),
+        false => Ok(tree),
+    }
+}
+
+/// The path without the archive's one folder. `None` where it leads elsewhere.
+fn inner_path(written: &str) -> Option<TreePath> {
+    let written = written.trim_start_matches("./");
+    let is_foreign = written.starts_with('/')
+        || written.contains('\\')
+        || written.split('/').any(|part| part == "..");
+    let (_, inner) = written.split_once('/').filter(|_| !is_foreign)?;
+    TreePath::new(inner).filter(|path| *path != TreePath::root())
+}
+
+/// Makes the archive of a chart: the same bytes for the same files, whenever and by whomever it is made.
+pub fn pack(files: &Tree, name: &str) -> Result<Vec<u8>, Diagnostic> {
+    let failed = |error: std::io::Error| {
+        Diagnostic::error(
+            "invalid-chart",
+            format!("`{name}` can't be packed: {error}"),
+        )
+    };
+    let zipped = flate2::GzBuilder::new().mtime(0).operating_system(255);
+    let mut builder = tar::Builder::new(zipped.write(Vec::new(), flate2::Compression::best()));
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        let path = format!("{name}/{path}");
+        builder
+            .append_data(&mut header, path, &**bytes)
+            .map_err(failed)?;
+    }
+    let zipped = builder.into_inner().map_err(failed)?;
+    zipped.finish().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(entries: &[(&str, tar::EntryType)]) -> Vec<u8> {
+        let zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut builder = tar::Builder::new(zipped);
+        for (path, kind) in entries {
+            let mut header = tar::Header::new_gnu();
+            // The builder refuses such paths, so they are put in by hand.
+            let field = header.as_old_mut();
+            field.name[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_entry_type(*kind);
+            header.set_size(0);
+            header.set_cksum();
+            builder.append(&header, &[][..]).unwrap();
+        }
+        builder.into_inner().unwrap().finish().unwrap()
+    }
+
+    #[test]
+    fn what_was_packed_is_unpacked() {
+        let tree = Tree::from_text("-- Chart.yaml --\nname: a\n-- templates/a.yaml --\na: 1\n");
+        let packed = pack(&tree, "a").unwrap();
+        assert_eq!(unpack(&packed, "a").unwrap(), tree);
+        assert_eq!(pack(&tree, "a").unwrap(), packed);
+    }
+
+    #[test]
+    fn long_paths_are_packed() {
+        let mut tree = Tree::new();
+        let path = format!("{}/a.yaml", "folder/".repeat(40));
+        tree.insert(TreePath::new(&path).unwrap(), *b"a");
+        assert_eq!(unpack(&pack(&tree, "a").unwrap(), "a").unwrap(), tree);
+    }
+
+    #[test]
+    fn what_is_dangerous_is_refused() {
+        let file = tar::EntryType::Regular;
+        let refused =
+            |path: &str, kind| unpack(&archive(&[(path, kind)]), "x").unwrap_err().message;
+        for path in [
+            "a/../../b",
+            "/etc/passwd",
+            "a\\..\\b",
+            "Chart.yaml",
+            "../a/b",
+        ] {
+            assert!(refused(path, file).contains("leads out"), "{path}");
+        }
+        assert!(refused("a/b", tar::EntryType::Symlink).contains("no plain file"));
+        assert!(refused("a/b", tar::EntryType::Link).contains("no plain file"));
+        assert!(unpack(b"no archive", "x").is_err());
+        assert!(unpack(&archive(&[]), "x").is_err());
+        let whole = archive(&[("a/b", file)]);
+        assert!(unpack(&whole[..whole.len() / 2], "x").is_err());
+    }
+
+    #[test]
+    fn what_unpacks_to_too_much_is_refused() {
+        let mut tree = Tree::new();
+        tree.insert(
+            TreePath::new("a").unwrap(),
+            vec![0; FILE_BYTES_MAX as usize + 1],
+        );
+        assert!(
+            unpack(&pack(&tree, "x").unwrap(), "x")
+                .unwrap_err()
+                .message
+                .contains("too large")
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! What a chart says.
+
+use std::sync::Arc;
+
+use super::version::Version;
+use pleach_kube::schema::Schema;
+use pleach_yaml::diag::{Diagnostic, Diagnostics};
+use pleach_yaml::tree::{Files, FilesError, TreePath};
+use pleach_yaml::{Mapping, Node, parse_one};
+
+/// A chart that is at hand.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    /// `Chart.yaml`.
+    pub metadata: Node,
+    /// The chart's name.
+    pub name: String,
+    /// Its version.
+    pub version: Version,
+    /// `values.yaml`; an empty map where there is none.
+    pub values: Node,
+    /// `values-production.yaml`, where there is one.
+    pub production: Option<Node>,
+    /// `values.schema.json`, where there is one that says nothing beyond structural schemas.
+    pub schema: Option<Arc<Schema>>,
+}
+
+impl Chart {
+    /// Reads the chart in a folder. `place` is what stands for that folder in messages and spans.
+    pub(super) fn from_files(
+        files: &dyn Files,
+        folder: &TreePath,
+        place: &TreePath,
+    ) -> Result<Chart, Diagnostic> {
+        let read = |name: &str| document(files, &folder.child(name), &place.child(name));
+        let metadata = read("Chart.yaml")?.ok_or_else(|| {
+            Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"))
+        })?;
+        let (name, version) = identity(&metadata)?;
+        Ok(Chart {
+            name,
+            version,
+            values: read("values.yaml")?.unwrap_or_else(|| Node::mapping(Mapping::new())),
+            production: read("values-production.yaml")?,
+            schema: read("values.schema.json")?.and_then(schema),
+            metadata,
+        })
+    }
+}
+
+/// The schema of a chart's values; none where it has words of JSON Schema that structural schemas don't know.
+fn schema(mut node: Node) -> Option<Arc<Schema>> {
+    open(&mut node);
+    Schema::parse(&node).ok().map(Arc::new)
+}
+
+/// JSON Schema takes unknown fields unless it is told otherwise; structural schemas the other way round.
+fn open(node: &mut Node) {
+    if let Some(items) = node.as_sequence_mut() {
+        items.iter_mut().for_each(open);
+    }
+    let Some(mapping) = node.as_mapping_mut() else {
+        return;
+    };
+    let has_fields = mapping
+        .get("properties")
+        .is_some_and(|it| it.as_mapping().is_some());
+    if has_fields && !mapping.contains_key("additionalProperties") {
+        mapping.insert("x-kubernetes-preserve-unknown-fields", true);
+    }
+    mapping.iter_mut().for_each(|it| open(&mut it.value));
+}
+
+/// The name and the version that `Chart.yaml` gives.
+pub(super) fn identity(metadata: &Node) -> Result<(String, Version), Diagnostic> {
+    let text = |key: &str| metadata.get(key).and_then(Node::as_str);
+    let wrong = |words: &str, key: &str| {
+        let fault = Diagnostic::error("invalid-chart", words.to_string());
+        fault.at(metadata.get(key).unwrap_or(metadata))
+    };
+    let name = text("name").filter(|it| !it.is_empty() && !it.contains('/'));
+    let name = name.ok_or_else(|| wrong("the chart has no name", "name"))?;
+    let version = text("version").and_then(Version::parse);
+    let version =
+        version.ok_or_else(|| wrong("the chart has no version of the form 1.2.3", "version"))?;
+    Ok((name.to_string(), version))
+}
+
+/// A file with one document. `None` where there is no file, or an empty one.
+pub(super) fn document(
+    files: &dyn Files,
+    path: &TreePath,
+    place: &TreePath,
+) -> Result<Option<Node>, Diagnostic> {
+    let bytes: Arc<[u8]> = match files.read(path) {
+        Ok(bytes) => bytes,
+        Err(FilesError::NotFound) => return Ok(None),
+        Err(error) => {
+            let message = format!("`{place}` can't be read: {error}");
+            return Err(Diagnostic::error("unreadable-file", message));
+        }
+    };
+    let source = pleach_yaml::text_source(place, &bytes)?;
+    let first = |faults: Diagnostics| faults.into_iter().next();
+    let node = parse_one(&source).map_err(|faults| {
+        let message = format!("`{place}` is no YAML");
+        first(faults).unwrap_or_else(|| Diagnostic::error("invalid-chart", message))
+    })?;
+    if node.is_null() {
+        return Ok(None);
+    }
+    match node.as_mapping() {
+        Some(_) => Ok(Some(node)),
+        None => {
+            let fault = Diagnostic::error("invalid-chart", format!("`{place}` is no map"));
+            Err(fault.at(&node))
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The CRDs that a chart brings, as far as its texts say.
+
+use std::collections::BTreeSet;
+
+use super::archive::unpack;
+use pleach_yaml::tree::Tree;
+
+const KIND: &str = "kind: CustomResourceDefinition";
+
+/// The names of the CRDs in the files of a chart and of the charts within it; `None` where a name is computed, or where some of
+/// its charts are not here.
+///
+/// The texts are looked at and not parsed: a template is no YAML yet, and CRDs are megabytes. So a name may be too many, never
+/// too few.
+pub(super) fn names(chart: &Tree) -> Option<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    let mut inner = 0;
+    for (path, bytes) in chart {
+        let is_inner = path.as_str().starts_with("charts/");
+        if is_inner && path.name().ends_with(".tgz") {
+            found.extend(names(&unpack(bytes, path.as_str()).ok()?)?);
+            inner += 1;
+        } else if path.name().ends_with(".yaml") || path.name().ends_with(".yml") {
+            let text = String::from_utf8_lossy(bytes);
+            inner += usize::from(is_inner && path.name() == "Chart.yaml");
+            let own: BTreeSet<String> = text.lines().filter_map(name).collect();
+            let definitions = text.lines().filter(|it| it.trim() == KIND).count();
+            if definitions > 0 {
+                (definitions <= own.len()).then(|| found.extend(own))?;
+            }
+        }
+    }
+    let wanted = chart.iter().find(|it| it.0.as_str() == "Chart.yaml");
+    let wanted = wanted.map_or(0, |it| dependencies(&String::from_utf8_lossy(it.1)));
+    (wanted <= inner).then_some(found)
+}
+
+/// `name: widgets.example.com`
+fn name(line: &str) -> Option<String> {
+    let value = line.trim().strip_prefix("name:")?.trim();
+    let value = value.trim_matches(['"', '\'']);
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    let is_crd = value.contains('.') && value.chars().all(is_name);
+    is_crd.then(|| value.to_string())
+}
+
+/// How many charts `Chart.yaml` says that it is made of.
+fn dependencies(metadata: &str) -> usize {
+    let lines = metadata
+        .lines()
+        .skip_while(|it| !it.starts_with("dependencies:"));
+    let lines = lines
+        .skip(1)
+        .take_while(|it| it.starts_with([' ', '-', '#']) || it.is_empty());
+    lines.filter(|it| it.contains("name:")).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Option<Vec<String>> {
+        names(&Tree::from_text(text)).map(|it| it.into_iter().collect())
+    }
+
+    #[test]
+    fn names_stand_in_texts() {
+        let crd = "kind: CustomResourceDefinition\nmetadata:\n  name: 'widgets.example.com'\n";
+        let chart = format!("-- Chart.yaml --\nname: a\n-- crds/a.yaml --\n{crd}");
+        assert_eq!(of(&chart), Some(vec!["widgets.example.com".to_string()]));
+        let chart = format!(
+            "-- Chart.yaml --\nname: a\n-- templates/a.yaml --\n{{{{ if .Values.a }}}}\n{crd}{{{{ end }}}}\n"
+        );
+        assert_eq!(of(&chart), Some(vec!["widgets.example.com".to_string()]));
+        assert_eq!(of("-- Chart.yaml --\nname: a.b\n"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_computed_or_elsewhere_is_not_known() {
+        let computed = "kind: CustomResourceDefinition\nmetadata:\n  name: {{ .Values.name }}\n";
+        assert_eq!(
+            of(&format!(
+                "-- Chart.yaml --\nname: a\n-- templates/a.yaml --\n{computed}"
+            )),
+            None
+        );
+        let parent = "-- Chart.yaml --\nname: a\ndependencies:\n- name: b\n  version: 1.0.0\n";
+        assert_eq!(of(parent), None);
+        let child = "-- charts/b/Chart.yaml --\nname: b\n";
+        assert_eq!(of(&format!("{parent}{child}")), Some(Vec::new()));
+    }
+}

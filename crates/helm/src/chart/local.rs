@@ -1,0 +1,127 @@
+//! Charts that lie in the workspace: folders, and archives as `helm package` names them.
+
+use super::archive::unpack;
+use super::content::{Chart, document, identity};
+use super::request::Request;
+use super::source::read_source;
+use super::version::Version;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
+
+/// Where a chart lies.
+pub(super) enum Place {
+    Folder(TreePath),
+    Archive(TreePath),
+}
+
+impl Place {
+    pub(super) fn read(&self, files: &dyn Files) -> Result<Chart, Diagnostic> {
+        match self {
+            Place::Folder(folder) => Chart::from_files(files, folder, folder),
+            Place::Archive(path) => {
+                let content = self.content(files)?;
+                Chart::from_files(&content, &TreePath::root(), path)
+            }
+        }
+    }
+
+    /// All files of the chart.
+    pub(super) fn content(&self, files: &dyn Files) -> Result<Tree, Diagnostic> {
+        match self {
+            Place::Folder(folder) => read_source(files, folder),
+            Place::Archive(path) => {
+                let bytes = files.read(path).map_err(|error| {
+                    let message = format!("`{path}` can't be read: {error}");
+                    Diagnostic::error("unreadable-file", message)
+                })?;
+                unpack(&bytes, path.as_str())
+            }
+        }
+    }
+}
+
+/// Finds the chart of an address within the workspace.
+pub(super) fn find(files: &dyn Files, request: &Request) -> Result<(Place, Version), Diagnostic> {
+    let address = request.repository.strip_prefix("file://");
+    let address = address.unwrap_or(&request.repository);
+    let folder = TreePath::new(address).ok_or_else(|| {
+        let message = format!("`{address}` leads out of the workspace");
+        Diagnostic::error("invalid-value", message)
+            .help("a chart's folder is given relative to `pleach.yaml`, and lies below it")
+    })?;
+    find_in(files, &folder, request)?.ok_or_else(|| {
+        let message = format!("there is no chart `{}` in `{address}`", request.title());
+        let fault = Diagnostic::error("missing-chart", message);
+        match &*known(files, &folder).join(", ") {
+            "" => fault.help(format!(
+                "a chart is a folder `{address}/{}`, or an archive there",
+                request.name
+            )),
+            known => fault.help(format!("it has {known}")),
+        }
+    })
+}
+
+/// The chart of a folder of charts, if there is one of an admitted version. A folder goes before archives. No more is read than
+/// tells the version.
+pub(super) fn find_in(
+    files: &dyn Files,
+    folder: &TreePath,
+    request: &Request,
+) -> Result<Option<(Place, Version)>, Diagnostic> {
+    let Some(range) = request.range() else {
+        return Ok(None);
+    };
+    for place in [folder.child(&request.name), folder.clone()] {
+        if let Some(metadata) = metadata(files, &place)? {
+            let (name, version) = identity(&metadata)?;
+            if name == request.name && range.admits(&version) {
+                return Ok(Some((Place::Folder(place), version)));
+            }
+        }
+    }
+    let archives = archives(files, folder);
+    let of_chart = archives.iter().filter(|it| it.0 == request.name);
+    let highest = range.highest(of_chart.map(|it| &it.1));
+    Ok(highest.map(|version| {
+        let name = format!("{}-{}.tgz", request.name, version.as_str());
+        (Place::Archive(folder.child(&name)), version.clone())
+    }))
+}
+
+fn metadata(files: &dyn Files, folder: &TreePath) -> Result<Option<pleach_yaml::Node>, Diagnostic> {
+    let path = folder.child("Chart.yaml");
+    document(files, &path, &path)
+}
+
+/// The archives of a folder by what their names say: `<name>-<version>.tgz`.
+fn archives(files: &dyn Files, folder: &TreePath) -> Vec<(String, Version)> {
+    let entries = files.list(folder).unwrap_or_default().into_iter();
+    let archive = |name: &str| {
+        let stem = name.strip_suffix(".tgz")?;
+        let cuts = stem.match_indices('-').map(|it| it.0);
+        let mut split = cuts.filter_map(|at| {
+            let version = stem.get(at + 1..).filter(|it| it.contains('.'))?;
+            Some((stem.get(..at)?.to_string(), Version::parse(version)?))
+        });
+        split.next()
+    };
+    let files = entries.filter(|it| it.kind == EntryKind::File);
+    files.filter_map(|it| archive(&it.name)).collect()
+}
+
+/// What charts a folder has, for a message.
+fn known(files: &dyn Files, folder: &TreePath) -> Vec<String> {
+    let mut known: Vec<String> = archives(files, folder)
+        .into_iter()
+        .map(|(name, version)| format!("`{name} {}`", version.as_str()))
+        .collect();
+    let folders = files.list(folder).unwrap_or_default().into_iter();
+    for entry in folders.filter(|it| it.kind == EntryKind::Folder) {
+        let metadata = metadata(files, &folder.child(&entry.name));
+        if let Ok(Some((name, version))) = metadata.map(|it| it.and_then(|it| identity(&it).ok())) {
+            known.push(format!("`{name} {}`", version.as_str()));
+        }
+    }
+    known
+}

@@ -1,0 +1,197 @@
+//! `pleach.lock`: which version of a chart stands for what claims ask for, and its digest.
+
+use std::fmt::Write;
+use std::sync::OnceLock;
+
+use super::range::Range;
+use super::request::Request;
+use super::version::Version;
+use pleach_kube::schema::{Schema, own_schema, validate};
+use pleach_yaml::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Span, conflict_marker};
+use pleach_yaml::tree::{Files, TreePath};
+use pleach_yaml::{Mapping, Node, parse_one, to_claims_form};
+
+/// Where the lock stands, relative to the workspace.
+pub const LOCK: &str = "pleach.lock";
+
+/// What `pleach vendor` found, in the order of repository, name and requested version.
+#[derive(Clone, Debug, Default)]
+pub struct Lock {
+    /// Sorted, each request once.
+    pub pins: Vec<Pin>,
+}
+
+/// One chart, as requested and as found.
+#[derive(Clone, Debug)]
+pub struct Pin {
+    /// The repository as the claim says it, without a final slash.
+    pub repository: String,
+    /// The chart's name.
+    pub name: String,
+    /// The version as the claim says it; `*` where it says none.
+    pub requested: String,
+    /// The one version that stands for it.
+    pub version: String,
+    /// `sha256:…` of the archive.
+    pub digest: String,
+    /// Where the archive was pulled from.
+    pub origin: String,
+    /// Where the entry stands.
+    pub span: Option<Span>,
+}
+
+impl PartialEq for Pin {
+    fn eq(&self, other: &Pin) -> bool {
+        self.key() == other.key() && self.found() == other.found()
+    }
+}
+
+impl Pin {
+    /// What it stands for.
+    pub fn key(&self) -> (&str, &str, &str) {
+        (&self.repository, &self.name, &self.requested)
+    }
+
+    fn found(&self) -> (&str, &str, &str) {
+        (&self.version, &self.digest, &self.origin)
+    }
+
+    /// `name version`, as messages say it.
+    pub fn title(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+
+    /// The digest's digits alone.
+    pub fn hex(&self) -> &str {
+        self.digest.strip_prefix("sha256:").unwrap_or(&self.digest)
+    }
+
+    fn is_of(&self, request: &Request) -> bool {
+        self.repository == request.repository && self.name == request.name
+    }
+
+    fn admitted(&self, range: &Range) -> Option<Version> {
+        Version::parse(&self.version).filter(|it| range.admits(it))
+    }
+}
+
+impl Lock {
+    /// Reads the lock of a workspace; an empty one where there is none. Errors: what the reader and the schema find.
+    pub fn read(files: &dyn Files) -> Result<Lock, Diagnostics> {
+        let path = TreePath::root().child(LOCK);
+        if matches!(files.kind(&path), Ok(None)) {
+            return Ok(Lock::default());
+        }
+        let bytes = files.read(&path).map_err(|error| {
+            Diagnostic::error(
+                "unreadable-file",
+                format!("`{LOCK}` can't be read: {error}"),
+            )
+        })?;
+        let source = pleach_yaml::text_source(&path, &bytes)?;
+        let faults = |faults: Diagnostics| {
+            let mend = |it: Diagnostic| {
+                it.help("remove the file and run `pleach vendor`, which writes it anew")
+            };
+            faults.into_iter().map(mend).collect::<Diagnostics>()
+        };
+        if let Some(marker) = conflict_marker(source.text.as_bytes()) {
+            let message = format!("`{LOCK}` holds the conflict markers of a merge");
+            let fault = Diagnostic::error(MERGE_CONFLICT, message).at(Span::new(&source, marker));
+            return Err(fault.help("take either side whole, then run `pleach vendor`, which pins what is missing and removes what is not asked for").into());
+        }
+        let node = parse_one(&source).map_err(faults)?;
+        let found: Diagnostics = validate(&node, schema(), "Lock").into_iter().collect();
+        match found.has_errors() {
+            true => Err(faults(found)),
+            false => Ok(Lock::from_node(&node)),
+        }
+    }
+
+    fn from_node(node: &Node) -> Lock {
+        let entries = node
+            .at_keys(&["spec", "charts"])
+            .and_then(Node::as_sequence);
+        let word = |entry: &Node, key: &str| {
+            let text = entry.get(key).and_then(Node::as_str);
+            text.unwrap_or("").to_string()
+        };
+        let pin = |entry: &Node| Pin {
+            repository: word(entry, "repository").trim_end_matches('/').to_string(),
+            name: word(entry, "name"),
+            requested: word(entry, "requested"),
+            version: word(entry, "version"),
+            digest: word(entry, "digest"),
+            origin: word(entry, "origin"),
+            span: entry.get("name").map(|it| it.span().clone()),
+        };
+        Lock::new(entries.unwrap_or_default().iter().map(pin))
+    }
+
+    /// A lock of these pins.
+    pub fn new(pins: impl IntoIterator<Item = Pin>) -> Lock {
+        let mut pins: Vec<Pin> = pins.into_iter().collect();
+        pins.sort_by(|a, b| a.key().cmp(&b.key()));
+        pins.dedup_by(|a, b| a.key() == b.key());
+        Lock { pins }
+    }
+
+    /// The file's text.
+    pub fn to_text(&self) -> String {
+        let entry = |pin: &Pin| {
+            let fields = [
+                ("repository", &pin.repository),
+                ("name", &pin.name),
+                ("requested", &pin.requested),
+                ("version", &pin.version),
+                ("digest", &pin.digest),
+                ("origin", &pin.origin),
+            ];
+            Node::mapping(Mapping::from(
+                fields.map(|(key, text)| (key, Node::string(text.as_str()))),
+            ))
+        };
+        let charts = Node::sequence(self.pins.iter().map(entry));
+        let document = [
+            ("apiVersion", Node::constant("pleach.dev/v1")),
+            ("kind", Node::constant("Lock")),
+            (
+                "metadata",
+                Node::mapping([("name", Node::constant("pleach"))]),
+            ),
+            ("spec", Node::mapping([("charts", charts)])),
+        ];
+        let mut text = String::from("# Written by `pleach vendor`, and by nobody else.\n");
+        let _ = write!(text, "{}", to_claims_form(&Node::mapping(document)));
+        text
+    }
+
+    /// The pin of a request: the one for just these words, else the highest version that it admits.
+    pub fn pin(&self, request: &Request) -> Option<&Pin> {
+        let range = request.range()?;
+        let of_chart = || self.pins.iter().filter(|it| it.is_of(request));
+        if let Some(digest) = &request.digest {
+            return of_chart().find(|it| it.requested == *digest);
+        }
+        let exact = of_chart()
+            .find(|it| it.requested == request.requested() && it.admitted(&range).is_some());
+        let admitted = || {
+            let pins = of_chart().filter_map(|it| Some((it.admitted(&range)?, it)));
+            pins.max_by(|a, b| a.0.cmp(&b.0)).map(|it| it.1)
+        };
+        exact.or_else(admitted)
+    }
+
+    /// The versions of a chart that are pinned, whatever was requested.
+    pub fn versions(&self, request: &Request) -> Vec<&str> {
+        let pins = self.pins.iter().filter(|it| it.is_of(request));
+        let mut versions: Vec<&str> = pins.map(|it| it.version.as_str()).collect();
+        versions.dedup();
+        versions
+    }
+}
+
+fn schema() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| own_schema("lock.yaml", include_str!("lock.yaml")))
+}

@@ -1,0 +1,297 @@
+//! Helm charts as input: which version a claim means, and what the chart says.
+//!
+//! A chart is read from a folder or an archive of the workspace, or from a copy of what `pleach.lock` pins: in the workspace or
+//! in the cache, by digest. What is deliberately absent: the network. What is not here is told with the command that fetches it.
+
+mod archive;
+mod content;
+mod crds;
+mod ignore;
+mod local;
+mod lock;
+mod range;
+mod request;
+mod source;
+mod version;
+
+pub use archive::{pack, unpack};
+pub use content::Chart;
+pub use lock::{LOCK, Lock, Pin};
+pub use range::Range;
+pub use request::Request;
+pub use source::{lint, read_source};
+pub use version::{Version, is_exact};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::tree::{Files, FilesError, Tree, TreePath};
+
+/// The chart whose files these are. `place` is its folder, as messages say it.
+pub fn read_chart(files: &Tree, place: &TreePath) -> Result<Chart, Diagnostic> {
+    Chart::from_files(files, &TreePath::root(), place)
+}
+
+/// The chart in an archive. `title` is what messages call it.
+pub fn read_archive(bytes: &[u8], title: &str) -> Result<Chart, Diagnostic> {
+    let place = TreePath::root().child(&format!("<chart {title}>"));
+    read_chart(&unpack(bytes, title)?, &place)
+}
+
+/// Archives by their digests, outside the workspace: files `charts/<digest>.tgz`.
+#[derive(Clone)]
+pub struct Cache(pub Arc<dyn Files + Send + Sync>);
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cache")
+    }
+}
+
+/// Where the archive of a digest lies in the cache.
+pub fn cache_path(digest: &str) -> TreePath {
+    let digits = digest.strip_prefix("sha256:").unwrap_or(digest);
+    let folder = TreePath::root().child("charts");
+    folder.child(&format!("{digits}.tgz"))
+}
+
+/// Where a copy of an archive may lie within the folder of copies: under its plain name, or, where another chart has that name
+/// already, with its digest.
+pub fn copy_names(pin: &Pin) -> [String; 2] {
+    let plain = format!("{}-{}", pin.name, pin.version).replace(['/', '\\'], "-");
+    let digits = pin.hex().get(..12).unwrap_or("");
+    [format!("{plain}.tgz"), format!("{plain}-{digits}.tgz")]
+}
+
+/// `sha256:…` of an archive.
+pub fn digest(bytes: &[u8]) -> String {
+    let digits = Sha256::digest(bytes);
+    let digits = digits.iter().map(|byte| format!("{byte:02x}"));
+    format!("sha256:{}", digits.collect::<String>())
+}
+
+/// Where the charts of a workspace are.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The folder of copies.
+    pub copies: TreePath,
+    /// Beginnings of addresses, and the folder of the workspace that has the sources of the charts there.
+    pub folders: Vec<(String, TreePath)>,
+}
+
+impl Places {
+    /// The folder for an address: that of the longest beginning.
+    fn folder(&self, repository: &str) -> Option<&TreePath> {
+        let is_below = |prefix: &str| {
+            let rest = repository.strip_prefix(prefix.trim_end_matches('/'));
+            rest.is_some_and(|it| it.is_empty() || it.starts_with('/'))
+        };
+        let fitting = self.folders.iter().filter(|it| is_below(&it.0));
+        fitting.max_by_key(|it| it.0.len()).map(|it| &it.1)
+    }
+}
+
+/// The charts of a workspace. It notes what is asked for, since that is what `pleach vendor` has to pull.
+pub struct Charts<'a> {
+    files: &'a dyn Files,
+    cache: Option<Cache>,
+    places: Places,
+    lock: Lock,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// And whether the workspace has the chart itself.
+    requests: BTreeMap<Request, bool>,
+    opened: BTreeMap<Request, Result<Arc<Chart>, Diagnostic>>,
+    crds: BTreeMap<Request, Option<Arc<BTreeSet<String>>>>,
+}
+
+const VENDOR: &str = "run `pleach vendor`, which pulls what is missing and pins it";
+
+/// What stands for a requested version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// One version, by the lock or a folder of the workspace.
+    Version(String),
+    /// Nothing does; the lock has these versions of the chart, none of which is admitted.
+    Nothing(Vec<String>),
+}
+
+impl<'a> Charts<'a> {
+    /// The charts of the workspace at the root of `files`.
+    pub fn new(
+        files: &'a dyn Files,
+        cache: Option<Cache>,
+        places: Places,
+        lock: Lock,
+    ) -> Charts<'a> {
+        Charts {
+            files,
+            cache,
+            places,
+            lock,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The version that a request means.
+    pub fn version(&self, request: &Request) -> Found {
+        let in_workspace = self.in_workspace(request);
+        self.note(request, in_workspace.is_some());
+        if let Some(Ok((_, version))) = in_workspace {
+            return Found::Version(version.as_str().to_string());
+        }
+        match self.lock.pin(request) {
+            Some(pin) => Found::Version(pin.version.clone()),
+            None => {
+                let versions = self.lock.versions(request).into_iter();
+                Found::Nothing(versions.map(str::to_string).collect())
+            }
+        }
+    }
+
+    /// Opens a chart. Errors: `missing-chart` with the command that fetches it, `invalid-chart`, `wrong-digest`.
+    pub fn open(&self, request: &Request) -> Result<Arc<Chart>, Diagnostic> {
+        let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.opened.get(request) {
+            return known.clone();
+        }
+        drop(known);
+        let in_workspace = self.in_workspace(request);
+        self.note(request, in_workspace.is_some());
+        let opened = match in_workspace {
+            Some(found) => found.and_then(|(place, _)| place.read(self.files)),
+            None => self.locked(request),
+        };
+        let opened = opened.map(Arc::new);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.opened.insert(request.clone(), opened.clone());
+        opened
+    }
+
+    /// The names of the CRDs that a chart brings; `None` where it is not at hand, or its texts don't say.
+    pub fn crds(&self, request: &Request) -> Option<Arc<BTreeSet<String>>> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = || Some(Arc::new(crds::names(&self.content(request).ok()?)?));
+        let known = seen.crds.entry(request.clone());
+        known.or_insert_with(find).clone()
+    }
+
+    /// The files of a chart.
+    fn content(&self, request: &Request) -> Result<Tree, Diagnostic> {
+        match self.in_workspace(request) {
+            Some(found) => found.and_then(|(place, _)| place.content(self.files)),
+            None => {
+                let pin = self.pin(request)?;
+                unpack(&self.archive_of(pin)?, &pin.title())
+            }
+        }
+    }
+
+    /// All that was asked for so far and is not in the workspace.
+    pub fn requests(&self) -> Vec<Request> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let elsewhere = seen.requests.iter().filter(|it| !it.1);
+        elsewhere.map(|it| it.0.clone()).collect()
+    }
+
+    /// The pins that nothing asked for.
+    pub fn unused(&self) -> Vec<Pin> {
+        let requests = self.requests();
+        let used: BTreeSet<_> = requests
+            .iter()
+            .filter_map(|it| Some(self.lock.pin(it)?.key()))
+            .collect();
+        let pins = self.lock.pins.iter().filter(|it| !used.contains(&it.key()));
+        pins.cloned().collect()
+    }
+
+    fn note(&self, request: &Request, in_workspace: bool) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen.requests.contains_key(request) {
+            seen.requests.insert(request.clone(), in_workspace);
+        }
+    }
+
+    /// The chart as the workspace itself has it. `None` where it has none of an admitted version, and the address is not the
+    /// workspace's own.
+    fn in_workspace(
+        &self,
+        request: &Request,
+    ) -> Option<Result<(local::Place, Version), Diagnostic>> {
+        if request.is_local() {
+            return Some(local::find(self.files, request));
+        }
+        let folder = self.places.folder(&request.repository)?;
+        local::find_in(self.files, folder, request).transpose()
+    }
+
+    fn locked(&self, request: &Request) -> Result<Chart, Diagnostic> {
+        let pin = self.pin(request)?;
+        read_archive(&self.archive_of(pin)?, &pin.title())
+    }
+
+    fn pin(&self, request: &Request) -> Result<&Pin, Diagnostic> {
+        let title = request.title();
+        self.lock.pin(request).ok_or_else(|| {
+            let versions = self.lock.versions(request).join(", ");
+            let message = match &*versions {
+                "" => format!("chart `{title}` is not in `{LOCK}`"),
+                versions => format!("`{LOCK}` has no chart `{title}`, but {versions}"),
+            };
+            Diagnostic::error("missing-chart", message).help(VENDOR)
+        })
+    }
+
+    fn archive_of(&self, pin: &Pin) -> Result<Arc<[u8]>, Diagnostic> {
+        self.archive(pin)?.ok_or_else(|| {
+            let message = format!(
+                "chart `{}` is pinned, but its archive is not here",
+                pin.title()
+            );
+            Diagnostic::error("missing-chart", message).help(VENDOR)
+        })
+    }
+
+    /// The archive of a pin: the copy in the workspace, else the cache's.
+    fn archive(&self, pin: &Pin) -> Result<Option<Arc<[u8]>>, Diagnostic> {
+        let copies = copy_names(pin).map(|it| self.places.copies.child(&it));
+        let mut wrong = None;
+        for path in copies {
+            match self.files.read(&path) {
+                Ok(bytes) if digest(&bytes) == pin.digest => return Ok(Some(bytes)),
+                Ok(_) => wrong = wrong.or(Some(path)),
+                Err(FilesError::NotFound) => {}
+                Err(error) => {
+                    let message = format!("`{path}` can't be read: {error}");
+                    return Err(Diagnostic::error("unreadable-file", message));
+                }
+            }
+        }
+        let cached = self
+            .cache
+            .as_ref()
+            .map(|it| it.0.read(&cache_path(&pin.digest)));
+        match (cached.and_then(Result::ok), wrong) {
+            (Some(bytes), _) if digest(&bytes) == pin.digest => Ok(Some(bytes)),
+            (Some(_), _) => Err(wrong_digest(pin, "the archive in the cache".to_string())),
+            (None, Some(path)) => Err(wrong_digest(pin, format!("`{path}`"))),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+fn wrong_digest(pin: &Pin, what: String) -> Diagnostic {
+    let message = format!(
+        "{what} is not the chart that `{LOCK}` pins as `{}`",
+        pin.title()
+    );
+    Diagnostic::error("wrong-digest", message)
+        .help("run `pleach vendor`, which pulls the pinned archive again")
+}

@@ -1,0 +1,184 @@
+//! A chart's folder: what of it is the chart, and whether Helm can use it.
+
+use super::content::identity;
+use super::ignore::Ignore;
+use super::range::Range;
+use super::version::is_exact;
+use pleach_yaml::diag::{Diagnostic, Diagnostics};
+use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
+use pleach_yaml::{Node, parse_one};
+
+/// The files of a chart's folder, without what `.helmignore` leaves out. Errors: `unreadable-file`.
+pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnostic> {
+    let rules = files.read(&folder.child(".helmignore"));
+    let rules = rules.map_or(String::new(), |it| {
+        String::from_utf8_lossy(&it).into_owned()
+    });
+    let ignore = Ignore::parse(&rules);
+    let mut tree = Tree::new();
+    let mut open = vec![TreePath::root()];
+    while let Some(inner) = open.pop() {
+        let place = folder.join(&inner);
+        let unreadable = |error| {
+            Diagnostic::error(
+                "unreadable-file",
+                format!("`{place}` can't be read: {error}"),
+            )
+        };
+        for entry in files.list(&place).map_err(unreadable)? {
+            let path = inner.child(&entry.name);
+            let is_folder = entry.kind == EntryKind::Folder;
+            if *entry.name == *".git" || ignore.ignores(path.as_str(), is_folder) {
+                continue;
+            }
+            if is_folder {
+                open.push(path);
+            } else {
+                let bytes = files.read(&folder.join(&path)).map_err(|error| {
+                    Diagnostic::error(
+                        "unreadable-file",
+                        format!("`{path}` can't be read: {error}"),
+                    )
+                })?;
+                tree.insert(path, bytes);
+            }
+        }
+    }
+    Ok(tree)
+}
+
+/// What Helm or a registry would refuse of a chart. `place` is its folder, as messages say it.
+pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
+    let mut faults = Diagnostics::default();
+    let Some(metadata) = faults.keep(read(chart, "Chart.yaml", place)).flatten() else {
+        if faults.is_empty() {
+            let fault =
+                Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"));
+            faults.push(
+                fault.help("a chart's folder has `Chart.yaml`, `values.yaml` and `templates/`"),
+            );
+        }
+        return faults;
+    };
+    lint_metadata(&metadata, place, &mut faults);
+    for dependency in metadata
+        .get("dependencies")
+        .and_then(Node::as_sequence)
+        .unwrap_or_default()
+    {
+        lint_dependency(chart, dependency, &mut faults);
+    }
+    for (path, _) in chart
+        .iter()
+        .filter(|it| it.0.parent() == Some(TreePath::root()))
+    {
+        let name = path.name();
+        let is_values = name.starts_with("values") && name.ends_with(".yaml");
+        if !is_values && name != "values.schema.json" {
+            continue;
+        }
+        if let Some(Some(node)) = faults.keep(read(chart, name, place))
+            && node.as_mapping().is_none()
+        {
+            faults
+                .push(Diagnostic::error("invalid-chart", format!("`{name}` is no map")).at(&node));
+        }
+    }
+    let is_library = metadata.get("type").and_then(Node::as_str) == Some("library");
+    let has_templates = chart
+        .iter()
+        .any(|(path, _)| path.parts().next() == Some("templates"));
+    if !is_library && !has_templates {
+        let fault = Diagnostic::warning(
+            "invalid-chart",
+            "the chart has no templates, so it installs nothing",
+        );
+        faults.push(fault.at(&metadata));
+    }
+    faults
+}
+
+fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
+    let text = |key: &str| metadata.get(key).and_then(Node::as_str);
+    let wrong = |key: &str, words: String| {
+        Diagnostic::error("invalid-chart", words).at(metadata.get(key).unwrap_or(metadata))
+    };
+    if !matches!(text("apiVersion"), Some("v1" | "v2")) {
+        let fault = wrong(
+            "apiVersion",
+            "a chart's `apiVersion` is `v2`, or `v1` for Helm 2".to_string(),
+        );
+        faults.push(fault);
+    }
+    if let Some((name, version)) = faults.keep(identity(metadata)) {
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if !name.bytes().all(is_plain) || name.starts_with('-') {
+            let fault = wrong("name", format!("`{name}` is no name of a chart"));
+            faults
+                .push(fault.help("lower case letters, digits and `-`: registries take no others"));
+        } else if *place != TreePath::root() && place.name() != name {
+            faults.push(wrong(
+                "name",
+                format!(
+                    "the chart is called `{name}`, its folder `{}`",
+                    place.name()
+                ),
+            ));
+        }
+        if !is_exact(version.as_str()) {
+            let fault = wrong(
+                "version",
+                format!("`{}` is no whole version", version.as_str()),
+            );
+            faults.push(fault.help("write three numbers: `1.2.3`"));
+        }
+    }
+    if let Some(kind) = text("type").filter(|it| !matches!(*it, "application" | "library")) {
+        faults.push(wrong(
+            "type",
+            format!("a chart is an `application` or a `library`, not `{kind}`"),
+        ));
+    }
+    if let Some(range) = text("kubeVersion").filter(|it| Range::parse(it).is_none()) {
+        faults.push(wrong(
+            "kubeVersion",
+            format!("`{range}` is no range of versions"),
+        ));
+    }
+}
+
+fn lint_dependency(chart: &Tree, dependency: &Node, faults: &mut Diagnostics) {
+    let Some(name) = dependency.get("name").and_then(Node::as_str) else {
+        faults.push(Diagnostic::error("invalid-chart", "a dependency has no name").at(dependency));
+        return;
+    };
+    let charts = TreePath::root().child("charts");
+    let archive = format!("{name}-");
+    let is_there = chart
+        .iter()
+        .filter_map(|it| it.0.below(&charts))
+        .any(|path| {
+            let first = path.parts().next().unwrap_or("");
+            first == name || first.starts_with(&archive) && first.ends_with(".tgz")
+        });
+    if !is_there {
+        let message = format!("the chart depends on `{name}`, which is not in `charts/`");
+        let fault = Diagnostic::error("invalid-chart", message).at(dependency);
+        faults.push(fault.help("`helm dependency update` puts it there"));
+    }
+}
+
+/// A YAML or JSON file of the chart.
+fn read(chart: &Tree, name: &str, place: &TreePath) -> Result<Option<Node>, Diagnostic> {
+    let Some(bytes) = chart.get(&TreePath::root().child(name)) else {
+        return Ok(None);
+    };
+    let source = pleach_yaml::text_source(&place.child(name), bytes)?;
+    let first = |faults: Diagnostics| faults.into_iter().next();
+    let node = parse_one(&source).map_err(|faults| {
+        let unread = || Diagnostic::error("invalid-chart", format!("`{name}` is no YAML"));
+        first(faults).unwrap_or_else(unread)
+    })?;
+    Ok(Some(node).filter(|it| !it.is_null()))
+}

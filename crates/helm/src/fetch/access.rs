@@ -1,0 +1,200 @@
+//! Access to registries: challenges, and the tokens that answer them.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+use ureq::http::Method;
+
+use super::credentials::{Credential, Credentials};
+use super::http::{Answer, Call, Client};
+use super::url::Url;
+use pleach_yaml::diag::Diagnostic;
+
+const TOKEN_BYTES_MAX: u64 = 1 << 20;
+
+/// Who asks, and what was found out of access on the way.
+pub(super) struct Access {
+    pub(super) client: Client,
+    pub(super) credentials: Credentials,
+    /// `Authorization` by server, repository, and whether it is pushed to.
+    known: Mutex<BTreeMap<(Url, bool), String>>,
+}
+
+/// What access is asked for.
+pub(super) struct Scope<'a> {
+    /// The server, and the repository's name for a path.
+    pub(super) repository: &'a Url,
+    pub(super) pushes: bool,
+}
+
+impl Scope<'_> {
+    fn name(&self) -> &str {
+        self.repository.path.trim_start_matches('/')
+    }
+
+    fn shown(&self) -> String {
+        format!(
+            "oci://{}{}",
+            self.repository.authority, self.repository.path
+        )
+    }
+}
+
+impl Access {
+    pub(super) fn new(credentials: Credentials) -> Access {
+        Access {
+            client: Client::default(),
+            credentials,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Asks with what is known of access, and once more with what the registry then asks for.
+    pub(super) fn send(&self, scope: &Scope<'_>, mut call: Call<'_>) -> Result<Answer, Diagnostic> {
+        let key = (scope.repository.clone(), scope.pushes);
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // An upload may go on at another server, which has its own word on access.
+        let is_own = call.url.is_same_server(scope.repository);
+        call.authorization = known().get(&key).filter(|_| is_own).cloned();
+        let answer = self.client.send(&call)?;
+        let is_challenge = answer.status == 401 && is_own;
+        let challenge = answer.header("www-authenticate").filter(|_| is_challenge);
+        let authorization = challenge.map(|it| self.authorize(it, scope)).transpose()?;
+        let Some(authorization) = authorization.flatten() else {
+            return Ok(answer);
+        };
+        if call.authorization.as_ref() == Some(&authorization) {
+            return Ok(answer);
+        }
+        call.authorization = Some(authorization.clone());
+        known().insert(key, authorization);
+        self.client.send(&call)
+    }
+
+    /// What a challenge is answered with; `None` where we have nothing to answer.
+    fn authorize(&self, challenge: &str, scope: &Scope<'_>) -> Result<Option<String>, Diagnostic> {
+        let credential = self.credentials.registry(scope.repository)?;
+        let (scheme, rest) = challenge.split_once(' ').unwrap_or((challenge, ""));
+        if scheme.eq_ignore_ascii_case("basic") {
+            return Ok(credential.and_then(|it| it.basic()));
+        }
+        let parameters = parameters(rest);
+        let realm = parameters.get("realm");
+        let Some(realm) = realm.filter(|_| scheme.eq_ignore_ascii_case("bearer")) else {
+            return Ok(None);
+        };
+        let realm = Url::parse(realm)?;
+        if realm.scheme != "https" && scope.repository.scheme == "https" {
+            let (from, to) = (scope.shown(), realm.shown());
+            let message = format!("`{from}` wants credentials sent without TLS, to `{to}`");
+            return Err(Diagnostic::error("access-denied", message));
+        }
+        let actions = if scope.pushes { "pull,push" } else { "pull" };
+        let mut query = vec![("scope", format!("repository:{}:{actions}", scope.name()))];
+        query.extend(parameters.get("service").map(|it| ("service", it.clone())));
+        let answer = self.ask_for_token(&realm, query, credential.as_ref())?;
+        match answer.status {
+            400 | 401 | 403 => Err(refused(scope, credential.is_some(), answer.status)),
+            200 => token(&answer).map(Some),
+            _ => Err(answer.fault()),
+        }
+    }
+
+    fn ask_for_token(
+        &self,
+        realm: &Url,
+        mut query: Vec<(&str, String)>,
+        credential: Option<&Credential>,
+    ) -> Result<Answer, Diagnostic> {
+        let mut call = Call::get(realm.clone(), TOKEN_BYTES_MAX);
+        call.authorization = credential.and_then(Credential::basic);
+        if let Some(Credential::Identity(token)) = credential {
+            query.extend([
+                ("grant_type", "refresh_token".to_string()),
+                ("client_id", "pleach".to_string()),
+                ("refresh_token", token.clone()),
+            ]);
+            let form = "application/x-www-form-urlencoded".to_string();
+            return self.client.send(&Call {
+                method: Method::POST,
+                headers: vec![("Content-Type", form)],
+                body: encoded(&query).as_bytes(),
+                ..call
+            });
+        }
+        let separator = if realm.path.contains('?') { '&' } else { '?' };
+        call.url.path = format!("{}{separator}{}", realm.path, encoded(&query));
+        self.client.send(&call)
+    }
+}
+
+fn refused(scope: &Scope<'_>, had_credentials: bool, status: u16) -> Diagnostic {
+    let words = match had_credentials {
+        true => "does not take the credentials that are at hand",
+        false => "gives no access without credentials",
+    };
+    let host = &scope.repository.authority;
+    let message = format!("`{}` {words} ({status})", scope.shown());
+    let help = format!("log in with `docker login {host}` or `helm registry login {host}`");
+    Diagnostic::error("access-denied", message).help(help)
+}
+
+fn token(answer: &Answer) -> Result<String, Diagnostic> {
+    let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let text = |key: &str| {
+        let text = body.as_ref()?.get(key)?.as_str();
+        text.filter(|it| !it.is_empty())
+    };
+    let token = text("token").or_else(|| text("access_token"));
+    token.map(|it| format!("Bearer {it}")).ok_or_else(|| {
+        let message = format!("`{}` gives no token", answer.url.shown());
+        Diagnostic::error("unexpected-answer", message)
+    })
+}
+
+/// `realm="…",service="…"`; values may hold commas.
+fn parameters(text: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut rest = text;
+    while let Some((key, more)) = rest.split_once('=') {
+        let key = key.trim_matches([' ', ',']).to_ascii_lowercase();
+        let (value, after) = match more.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+            None => more.split_once(',').unwrap_or((more, "")),
+        };
+        found.insert(key, value.trim().to_string());
+        rest = after;
+    }
+    found
+}
+
+/// `key=value&…`, percent-encoded.
+fn encoded(query: &[(&str, String)]) -> String {
+    let byte = |byte: u8| match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    let percent = |text: &str| text.bytes().map(byte).collect::<String>();
+    let pairs = query
+        .iter()
+        .map(|(key, value)| format!("{key}={}", percent(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges_are_read() {
+        let found = parameters(
+            "realm=\"https://a.io/token?x=1\",service=\"a.io\", scope=\"repository:a/b:pull,push\",error=x",
+        );
+        assert_eq!(found["realm"], "https://a.io/token?x=1");
+        assert_eq!(found["scope"], "repository:a/b:pull,push");
+        assert_eq!(found["error"], "x");
+        let query = [("scope", "repository:a/b:pull".to_string())];
+        assert_eq!(encoded(&query), "scope=repository%3Aa%2Fb%3Apull");
+    }
+}

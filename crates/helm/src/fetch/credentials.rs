@@ -1,0 +1,248 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a user's credentials lie outside any workspace"
+)]
+//! Credentials as Docker and Helm keep them; we keep none.
+//!
+//! Registries: Helm's `registry/config.json`, then Docker's `config.json`, with the helper programs that they name. HTTP
+//! repositories: Helm's `repositories.yaml`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::url::Url;
+use pleach_yaml::diag::{Diagnostic, Source};
+use pleach_yaml::{Node, parse_one};
+
+/// Where the files lie.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialFiles {
+    /// Docker's `config.json` and Helm's `registry/config.json`; the first that knows a registry wins.
+    pub registries: Vec<PathBuf>,
+    /// Helm's `repositories.yaml`.
+    pub repositories: Option<PathBuf>,
+}
+
+/// What opens a door.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Credential {
+    Basic {
+        user: String,
+        password: String,
+    },
+    /// Is given for a token.
+    Identity(String),
+}
+
+impl Credential {
+    /// The value of `Authorization`, for a server that takes the credential itself.
+    pub(super) fn basic(&self) -> Option<String> {
+        match self {
+            Credential::Basic { user, password } => Some(format!(
+                "Basic {}",
+                STANDARD.encode(format!("{user}:{password}"))
+            )),
+            Credential::Identity(_) => None,
+        }
+    }
+}
+
+pub(super) struct Credentials {
+    files: CredentialFiles,
+    configs: OnceLock<Vec<Value>>,
+    /// What helper programs said, by registry: they may ask a person.
+    helped: Mutex<BTreeMap<String, Option<Credential>>>,
+}
+
+impl Credentials {
+    pub(super) fn new(files: CredentialFiles) -> Credentials {
+        Credentials {
+            files,
+            configs: OnceLock::new(),
+            helped: Mutex::default(),
+        }
+    }
+
+    /// For an OCI registry; a config may know it with the path of a repository.
+    pub(super) fn registry(&self, url: &Url) -> Result<Option<Credential>, Diagnostic> {
+        let configs = self.configs.get_or_init(|| {
+            self.files
+                .registries
+                .iter()
+                .filter_map(|it| json(it))
+                .collect()
+        });
+        let place = format!(
+            "{}{}",
+            server_name(&url.authority),
+            url.path.trim_end_matches('/')
+        );
+        for config in configs {
+            if let Some(found) = self.in_config(config, &place)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    fn in_config(&self, config: &Value, place: &str) -> Result<Option<Credential>, Diagnostic> {
+        let host = place.split('/').next().unwrap_or("");
+        let helper = config
+            .pointer("/credHelpers")
+            .and_then(|it| Some(it.get(host)?.as_str()?.to_string()));
+        if let Some(helper) = helper {
+            return self.helped(&helper, host);
+        }
+        let auths = config.get("auths").and_then(Value::as_object);
+        let fitting = auths.into_iter().flatten().filter(|(key, _)| {
+            let rest = place.strip_prefix(plain_key(key));
+            rest.is_some_and(|it| it.is_empty() || it.starts_with('/'))
+        });
+        let best = fitting.max_by_key(|(key, _)| plain_key(key).len());
+        if let Some(found) = best.and_then(|(_, entry)| in_entry(entry)) {
+            return Ok(Some(found));
+        }
+        match config.get("credsStore").and_then(Value::as_str) {
+            Some(store) if !store.is_empty() => self.helped(store, host),
+            _ => Ok(None),
+        }
+    }
+
+    fn helped(&self, helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic> {
+        let key = format!("{helper} {host}");
+        // Held while the program runs: two pulls from one registry ask once.
+        let mut helped = self.helped.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = helped.get(&key) {
+            return Ok(known.clone());
+        }
+        let found = ask_helper(helper, host)?;
+        helped.insert(key, found.clone());
+        Ok(found)
+    }
+
+    /// For an HTTP repository, by its address.
+    pub(super) fn repository(&self, address: &str) -> Option<Credential> {
+        let text = std::fs::read_to_string(self.files.repositories.as_ref()?).ok()?;
+        let document = parse_one(&Source::internal("repositories.yaml", text)).ok()?;
+        let entries = document.get("repositories")?.as_sequence()?;
+        let is_meant = |it: &&Node| {
+            let url = it.get("url").and_then(Node::as_str).unwrap_or("");
+            url.trim_end_matches('/') == address.trim_end_matches('/')
+        };
+        let entry = entries.iter().find(is_meant)?;
+        let word = |key: &str| {
+            entry
+                .get(key)
+                .and_then(Node::as_str)
+                .filter(|it| !it.is_empty())
+        };
+        Some(Credential::Basic {
+            user: word("username")?.to_string(),
+            password: word("password").unwrap_or("").to_string(),
+        })
+    }
+}
+
+/// The name that configs have for a registry.
+fn server_name(authority: &str) -> &str {
+    match authority {
+        "docker.io" | "registry-1.docker.io" | "registry.docker.io" => "index.docker.io",
+        other => other,
+    }
+}
+
+/// `https://index.docker.io/v1/` is the oldest form of a key.
+fn plain_key(key: &str) -> &str {
+    let key = key
+        .trim_start_matches("https://")
+        .trim_start_matches("http://")
+        .trim_end_matches('/');
+    let key = key
+        .strip_suffix("/v1")
+        .or_else(|| key.strip_suffix("/v2"))
+        .unwrap_or(key);
+    server_name(key)
+}
+
+fn json(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+fn in_entry(entry: &Value) -> Option<Credential> {
+    let word = |key: &str| {
+        entry
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|it| !it.is_empty())
+    };
+    if let Some(token) = word("identitytoken") {
+        return Some(Credential::Identity(token.to_string()));
+    }
+    if let (Some(user), Some(password)) = (word("username"), word("password")) {
+        return Some(basic(user, password));
+    }
+    let decoded = STANDARD.decode(word("auth")?.trim()).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some(basic(user, password.trim_end_matches('\0')))
+}
+
+fn basic(user: &str, password: &str) -> Credential {
+    Credential::Basic {
+        user: user.to_string(),
+        password: password.to_string(),
+    }
+}
+
+/// Runs `docker-credential-<helper> get`. `None` where it knows nothing of the registry.
+fn ask_helper(helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic> {
+    let program = format!("docker-credential-{helper}");
+    let failed = |words: &str| {
+        let fault = Diagnostic::error(
+            "access-denied",
+            format!("`{program}` gives no credentials for `{host}`: {words}"),
+        );
+        fault.help("the program is named in the config file of Docker or Helm")
+    };
+    let asked = match host {
+        "index.docker.io" => "https://index.docker.io/v1/",
+        host => host,
+    };
+    let child = Command::new(&program)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut child = child.map_err(|error| failed(&error.to_string()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read has its reasons, which its answer tells.
+        let _ = stdin.write_all(asked.as_bytes());
+    }
+    let output = child
+        .wait_with_output()
+        .map_err(|error| failed(&error.to_string()))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        let is_unknown = text.contains("not found") || text.trim().is_empty();
+        return if is_unknown {
+            Ok(None)
+        } else {
+            Err(failed(text.trim()))
+        };
+    }
+    let answer: Value = serde_json::from_str(&text).map_err(|_| failed("its answer is no JSON"))?;
+    let word = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or("");
+    Ok(match word("Username") {
+        "" => None,
+        "<token>" => Some(Credential::Identity(word("Secret").to_string())),
+        user => Some(basic(user, word("Secret"))),
+    })
+}

@@ -1,0 +1,317 @@
+//! One HTTP exchange, done well: redirects, retries, limits.
+//!
+//! Credentials go to the server that they were given for, and never on with a redirect to another one. TLS is set up when the
+//! first `https` address is asked.
+
+use std::io::Read;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::{HeaderMap, Method, Request};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use super::url::Url;
+use pleach_yaml::diag::Diagnostic;
+
+const ATTEMPTS_MAX: u32 = 4;
+const REDIRECTS_MAX: usize = 10;
+/// A server that wants more patience than that is told of instead.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// What is asked of a server.
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: Vec<(&'static str, String)>,
+    /// The value of `Authorization`.
+    pub(super) authorization: Option<String>,
+    pub(super) body: &'a [u8],
+    /// How many bytes an answer may have.
+    pub(super) bytes_max: u64,
+}
+
+impl Call<'_> {
+    /// A plain GET.
+    pub(super) fn get(url: Url, bytes_max: u64) -> Call<'static> {
+        Call {
+            method: Method::GET,
+            url,
+            headers: Vec::new(),
+            authorization: None,
+            body: &[],
+            bytes_max,
+        }
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.method == Method::GET || self.method == Method::HEAD
+    }
+}
+
+/// What a server answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+    /// Where the answer came from, after redirects.
+    pub(super) url: Url,
+}
+
+impl Answer {
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What to say of an answer that nobody expects.
+    pub(super) fn fault(&self) -> Diagnostic {
+        let (url, status) = (self.url.shown(), self.status);
+        let fault = match status {
+            401 | 403 => Diagnostic::error(
+                "access-denied",
+                format!("`{url}` is not there, or not open to us ({status})"),
+            ),
+            404 => Diagnostic::error("missing-chart", format!("`{url}` is not there (404)")),
+            429 => Diagnostic::error(
+                "unexpected-answer",
+                format!("`{url}` lets us pull no more for now (429)"),
+            ),
+            _ => Diagnostic::error("unexpected-answer", format!("`{url}` answered {status}")),
+        };
+        match status {
+            401 | 403 => fault.help(format!(
+                "log in with `docker login {0}` or `helm registry login {0}`, or for an HTTP repository `helm repo add` with `--username`",
+                self.url.authority
+            )),
+            _ => fault,
+        }
+    }
+}
+
+/// Why there was no answer.
+struct Silence {
+    words: String,
+    /// Whether to try again.
+    is_passing: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Client {
+    plain: OnceLock<Agent>,
+    secure: OnceLock<Agent>,
+}
+
+impl Client {
+    /// Asks, again and again where that helps. Errors: `unreachable`; any status is an answer.
+    pub(super) fn send(&self, call: &Call<'_>) -> Result<Answer, Diagnostic> {
+        let mut wait = FIRST_WAIT;
+        let told = |silence: Silence| unreachable(&call.url, &silence.words);
+        for _ in 1..ATTEMPTS_MAX {
+            let pause = match self.follow(call) {
+                Ok(answer) => match pause(&answer, call, wait) {
+                    Some(pause) => pause,
+                    None => return Ok(answer),
+                },
+                Err(silence) if silence.is_passing && call.is_repeatable() => wait,
+                Err(silence) => return Err(told(silence)),
+            };
+            std::thread::sleep(pause);
+            wait *= 2;
+        }
+        self.follow(call).map_err(told)
+    }
+
+    fn follow(&self, call: &Call<'_>) -> Result<Answer, Silence> {
+        let final_words = |words: &str| Silence {
+            words: words.to_string(),
+            is_passing: false,
+        };
+        let mut url = call.url.clone();
+        for _ in 0..REDIRECTS_MAX {
+            let answer = self.exchange(call, &url)?;
+            let is_redirect = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
+            let Some(location) = answer
+                .header("location")
+                .filter(|_| is_redirect && call.is_repeatable())
+            else {
+                return Ok(answer);
+            };
+            let next = url
+                .join(location)
+                .map_err(|fault| final_words(&fault.message))?;
+            if url.scheme == "https" && next.scheme != "https" {
+                return Err(final_words("it leads on to an address without TLS"));
+            }
+            url = next;
+        }
+        Err(final_words("it leads on and on to other addresses"))
+    }
+
+    fn exchange(&self, call: &Call<'_>, url: &Url) -> Result<Answer, Silence> {
+        let agent = match &*url.scheme {
+            "https" => self.secure.get_or_init(|| agent(Some(trusted()))),
+            "http" => self.plain.get_or_init(|| agent(None)),
+            other => {
+                return Err(Silence {
+                    words: format!("nothing is known of `{other}://`"),
+                    is_passing: false,
+                });
+            }
+        };
+        let mut request = Request::builder().method(&call.method).uri(url.to_string());
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(authorization) = call
+            .authorization
+            .as_ref()
+            .filter(|_| url.is_same_server(&call.url))
+        {
+            request = request.header("Authorization", authorization);
+        }
+        let answer = match call.method == Method::PUT || call.method == Method::POST {
+            true => request.body(call.body).map(|it| agent.run(it)),
+            false => request.body(()).map(|it| agent.run(it)),
+        };
+        let answer = answer.map_err(|error| Silence {
+            words: error.to_string(),
+            is_passing: false,
+        })?;
+        read(answer.map_err(|error| silence(&error))?, call, url)
+    }
+}
+
+fn read(
+    answer: ureq::http::Response<ureq::Body>,
+    call: &Call<'_>,
+    url: &Url,
+) -> Result<Answer, Silence> {
+    let too_large = || Silence {
+        words: format!("it sends more than {} MiB", call.bytes_max >> 20),
+        is_passing: false,
+    };
+    let broken = |error: std::io::Error| Silence {
+        words: words(&error),
+        is_passing: true,
+    };
+    let (parts, body) = answer.into_parts();
+    let expected = match call.method == Method::HEAD {
+        true => None,
+        false => body.content_length(),
+    };
+    if expected.is_some_and(|it| it > call.bytes_max) {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    let mut reader = body
+        .into_with_config()
+        .limit(u64::MAX)
+        .reader()
+        .take(call.bytes_max + 1);
+    reader.read_to_end(&mut bytes).map_err(broken)?;
+    if bytes.len() as u64 > call.bytes_max {
+        return Err(too_large());
+    }
+    if expected.is_some_and(|it| it != bytes.len() as u64) {
+        return Err(broken(std::io::ErrorKind::UnexpectedEof.into()));
+    }
+    Ok(Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: bytes,
+        url: url.clone(),
+    })
+}
+
+/// How long to wait before asking again; `None` for an answer to keep.
+fn pause(answer: &Answer, call: &Call<'_>, wait: Duration) -> Option<Duration> {
+    let is_passing = match answer.status {
+        429 => true,
+        408 | 500 | 502 | 503 | 504 => call.is_repeatable(),
+        _ => false,
+    };
+    let asked = answer
+        .header("retry-after")
+        .and_then(|it| it.trim().parse().ok());
+    let pause = asked.map_or(wait, Duration::from_secs);
+    (is_passing && pause <= WAIT_MAX).then_some(pause)
+}
+
+fn unreachable(url: &Url, words: &str) -> Diagnostic {
+    let url = url.shown();
+    if words.contains("certificate") {
+        let fault = Diagnostic::error("unreachable", format!("`{url}` is not trusted: {words}"));
+        return fault
+            .help("`SSL_CERT_FILE` names a file with the certificates of your own authority");
+    }
+    let fault = Diagnostic::error("unreachable", format!("`{url}` can't be reached: {words}"));
+    fault.help("look at the address, the network, and `HTTPS_PROXY` where there is a proxy; rendering needs none of them")
+}
+
+fn silence(error: &ureq::Error) -> Silence {
+    let words = match error {
+        ureq::Error::HostNotFound => NO_HOST.to_string(),
+        ureq::Error::Timeout(_) => "it does not answer in time".to_string(),
+        ureq::Error::Io(error) => words(error),
+        error => error.to_string(),
+    };
+    let is_passing = matches!(
+        error,
+        ureq::Error::Timeout(_)
+            | ureq::Error::Io(_)
+            | ureq::Error::Protocol(_)
+            | ureq::Error::ConnectionFailed
+    );
+    // A name that is not known now, or a certificate that is not trusted, will be no better in a second.
+    let is_final = words == NO_HOST || words.contains("certificate");
+    Silence {
+        is_passing: is_passing && !is_final,
+        words,
+    }
+}
+
+const NO_HOST: &str = "its name is not known here";
+
+fn words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => "nobody listens there".to_string(),
+        std::io::ErrorKind::UnexpectedEof => "it breaks off in the middle".to_string(),
+        std::io::ErrorKind::TimedOut => "it does not answer in time".to_string(),
+        _ if text.contains("failed to lookup address") => NO_HOST.to_string(),
+        _ => text,
+    }
+}
+
+fn agent(roots: Option<RootCerts>) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("pleach/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_recv_response(Some(Duration::from_secs(60)))
+        .timeout_recv_body(Some(Duration::from_secs(300)))
+        .timeout_send_body(Some(Duration::from_secs(300)));
+    if let Some(roots) = roots {
+        config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+    }
+    config.build().new_agent()
+}
+
+/// The system's authorities, or those of `SSL_CERT_FILE`; where there are none, Mozilla's.
+fn trusted() -> RootCerts {
+    let found = rustls_native_certs::load_native_certs().certs;
+    match found.is_empty() {
+        true => RootCerts::WebPki,
+        false => {
+            let certificates = found.iter().map(|it| Certificate::from_der(it).to_owned());
+            RootCerts::from(certificates)
+        }
+    }
+}

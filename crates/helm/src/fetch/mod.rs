@@ -1,0 +1,290 @@
+//! The network: HTTP chart repositories and OCI registries. `pleach vendor` and `pleach publish` alone come here.
+//!
+//! What is deliberately absent: any decision on what to pull, and the disk. What is pulled is given back as bytes that fit their
+//! digest and hold the chart that was asked for.
+
+mod access;
+mod credentials;
+mod http;
+mod json;
+mod registry;
+mod repository;
+mod url;
+
+pub use credentials::CredentialFiles;
+pub use json::config;
+
+use std::collections::BTreeMap;
+
+use crate::chart::{Pin, Request, Version, digest, is_exact, read_archive};
+use access::Access;
+use credentials::Credentials;
+use pleach_yaml::diag::Diagnostic;
+use registry::Repository;
+use repository::{Indexes, Listed, no_version};
+use url::Url;
+
+/// Pulls and pushes charts. What it learns of servers on the way (indexes, tokens) it keeps for the run.
+pub struct Network {
+    access: Access,
+    indexes: Indexes,
+}
+
+/// Where to ask for a chart.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The repository's address, after mirrors.
+    pub address: String,
+    /// Without TLS.
+    pub plain: bool,
+}
+
+/// Which archive stands for a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The version.
+    pub version: String,
+    /// The digest of the archive, where the repository names it.
+    pub digest: Option<String>,
+    /// Where the archive lies: its address, or `oci://…@sha256:…` with the digest of the manifest.
+    pub origin: String,
+}
+
+impl Network {
+    /// Nothing is read or asked yet.
+    pub fn new(files: CredentialFiles) -> Network {
+        Network {
+            access: Access::new(Credentials::new(files)),
+            indexes: Indexes::default(),
+        }
+    }
+
+    /// Finds the highest version that a request admits. Errors: `missing-chart`, `unreachable`, `access-denied`,
+    /// `unexpected-answer`.
+    pub fn locate(&self, request: &Request, place: &Place) -> Result<Located, Diagnostic> {
+        let address = Url::parse(&place.address)?;
+        match &*address.scheme {
+            "oci" => self.locate_in_registry(request, &address, place.plain),
+            _ => self.locate_in_index(request, &address),
+        }
+    }
+
+    fn locate_in_index(&self, request: &Request, address: &Url) -> Result<Located, Diagnostic> {
+        let range = request.range().ok_or_else(|| no_range(request))?;
+        let credential = self.access.credentials.repository(&address.to_string());
+        let (name, requested) = (&request.name, request.requested());
+        let found = self.indexes.find(
+            &self.access.client,
+            address,
+            credential.as_ref(),
+            name,
+            &range,
+            requested,
+        );
+        let Listed {
+            version,
+            url,
+            digest,
+        } = found?;
+        Ok(Located {
+            version: version.as_str().to_string(),
+            digest,
+            origin: url.to_string(),
+        })
+    }
+
+    fn locate_in_registry(
+        &self,
+        request: &Request,
+        address: &Url,
+        plain: bool,
+    ) -> Result<Located, Diagnostic> {
+        let repository = self.repository(&address.below(&request.name), plain);
+        let requested = request.requested();
+        if request.digest.is_some() {
+            let manifest = repository.manifest(requested)?.ok_or_else(|| {
+                let message = format!("`{}` has no manifest `{requested}`", repository.shown());
+                Diagnostic::error("missing-chart", message)
+            })?;
+            let version = repository.version(&manifest)?.unwrap_or_default();
+            return Ok(located(&repository, version, manifest));
+        }
+        if is_exact(requested)
+            && let Some(manifest) = repository.manifest(&tag(requested))?
+        {
+            return Ok(located(&repository, requested.to_string(), manifest));
+        }
+        let range = request.range().ok_or_else(|| no_range(request))?;
+        let tags = repository.tags()?;
+        let versions: Vec<Version> = tags
+            .iter()
+            .filter_map(|it| Version::parse(&it.replace('_', "+")))
+            .collect();
+        let Some(highest) = range.highest(&versions) else {
+            return Err(no_version(
+                &repository.shown(),
+                &request.name,
+                requested,
+                versions,
+            ));
+        };
+        let version = highest.as_str().to_string();
+        match repository.manifest(&tag(&version))? {
+            Some(manifest) => Ok(located(&repository, version, manifest)),
+            None => Err(no_version(
+                &repository.shown(),
+                &request.name,
+                &version,
+                versions,
+            )),
+        }
+    }
+
+    /// Pulls an archive, and makes sure that it is whole, of its digest, and the chart that was asked for.
+    pub fn pull(
+        &self,
+        request: &Request,
+        place: &Place,
+        located: &Located,
+    ) -> Result<Vec<u8>, Diagnostic> {
+        let bytes = match located.origin.starts_with("oci://") {
+            true => self.pull_blob(request, place, located)?,
+            false => self.download(place, located)?,
+        };
+        if let Some(expected) = located.digest.as_ref().filter(|it| **it != digest(&bytes)) {
+            let message = format!(
+                "the archive of `{} {}` is not the one that is named: {} for {expected}",
+                request.name,
+                located.version,
+                digest(&bytes)
+            );
+            return Err(Diagnostic::error("wrong-digest", message).help(
+                "nothing was kept; if this version was published anew on purpose, run `pleach vendor --update`",
+            ));
+        }
+        let chart = read_archive(&bytes, &format!("{} {}", request.name, located.version))?;
+        if chart.name != request.name
+            || Version::parse(&located.version).as_ref() != Some(&chart.version)
+        {
+            let message = format!(
+                "the archive says that it is `{} {}`, not `{} {}`",
+                chart.name,
+                chart.version.as_str(),
+                request.name,
+                located.version
+            );
+            return Err(Diagnostic::error("unexpected-answer", message));
+        }
+        Ok(bytes)
+    }
+
+    fn pull_blob(
+        &self,
+        request: &Request,
+        place: &Place,
+        located: &Located,
+    ) -> Result<Vec<u8>, Diagnostic> {
+        let address = Url::parse(&place.address)?.below(&request.name);
+        let repository = self.repository(&address, place.plain);
+        let archive = located.digest.as_deref().unwrap_or("");
+        repository.archive(archive)?.ok_or_else(|| {
+            let (place, version) = (repository.shown(), &located.version);
+            let message = format!("`{place}` no longer has the archive of `{version}`");
+            Diagnostic::error("missing-chart", message)
+        })
+    }
+
+    fn download(&self, place: &Place, located: &Located) -> Result<Vec<u8>, Diagnostic> {
+        let repository = Url::parse(&place.address)?;
+        let credential = self.access.credentials.repository(&repository.to_string());
+        let url = Url::parse(&located.origin)?;
+        let answer =
+            repository::download(&self.access.client, &url, &repository, credential.as_ref())?;
+        match answer.is_success() {
+            true => Ok(answer.body),
+            false => Err(answer.fault()),
+        }
+    }
+
+    fn repository(&self, address: &Url, plain: bool) -> Repository<'_> {
+        Repository::new(&self.access, address, plain)
+    }
+
+    /// The archive's digest of a version in a registry, if it is there. `address` is without the chart's name.
+    pub fn published(
+        &self,
+        place: &Place,
+        name: &str,
+        version: &str,
+    ) -> Result<Option<String>, Diagnostic> {
+        let repository = self.repository(&Url::parse(&place.address)?.below(name), place.plain);
+        Ok(repository.manifest(&tag(version))?.map(|it| it.archive))
+    }
+
+    /// The archive of a digest in a registry.
+    pub fn published_archive(
+        &self,
+        place: &Place,
+        name: &str,
+        digest: &str,
+    ) -> Result<Option<Vec<u8>>, Diagnostic> {
+        let repository = self.repository(&Url::parse(&place.address)?.below(name), place.plain);
+        repository.archive(digest)
+    }
+
+    /// Puts a chart into a registry and gives the manifest's digest.
+    pub fn publish(&self, place: &Place, chart: &Publication<'_>) -> Result<String, Diagnostic> {
+        let repository =
+            self.repository(&Url::parse(&place.address)?.below(chart.name), place.plain);
+        repository.push_blob(chart.config)?;
+        repository.push_blob(chart.archive)?;
+        let manifest = registry::manifest(chart.config, chart.archive, &chart.annotations);
+        repository.push_manifest(&tag(chart.version), &manifest)
+    }
+}
+
+/// A chart to be published.
+pub struct Publication<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// `Chart.yaml` as JSON.
+    pub config: &'a [u8],
+    /// The archive.
+    pub archive: &'a [u8],
+    /// What the manifest says of it.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Located {
+    /// What a pin found, to be pulled again.
+    pub fn of(pin: &Pin) -> Located {
+        Located {
+            version: pin.version.clone(),
+            digest: Some(pin.digest.clone()),
+            origin: pin.origin.clone(),
+        }
+    }
+}
+
+/// A tag can't hold the `+` of a version.
+fn tag(version: &str) -> String {
+    version.replace('+', "_")
+}
+
+fn located(repository: &Repository<'_>, version: String, manifest: registry::Manifest) -> Located {
+    Located {
+        version,
+        origin: format!("{}@{}", repository.shown(), manifest.digest),
+        digest: Some(manifest.archive),
+    }
+}
+
+fn no_range(request: &Request) -> Diagnostic {
+    let message = format!(
+        "`{}` is no version and no range of versions",
+        request.requested()
+    );
+    Diagnostic::error("invalid-value", message)
+}

@@ -1,0 +1,282 @@
+//! OCI registries, as the distribution specification has them: tokens, tags, manifests, blobs.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+use super::access::{Access, Scope};
+use super::http::{Answer, Call};
+use super::repository::ARCHIVE_BYTES_MAX;
+use super::url::Url;
+use crate::chart::digest;
+use pleach_yaml::diag::Diagnostic;
+
+const JSON_BYTES_MAX: u64 = 4 << 20;
+/// Beyond that a registry counts as one that goes round in a circle.
+const TAG_PAGES_MAX: usize = 1000;
+
+pub(super) const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
+pub(super) const CONTENT: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+
+/// A chart's place in a registry.
+pub(super) struct Repository<'a> {
+    access: &'a Access,
+    /// The server, and the repository's name for a path.
+    place: Url,
+}
+
+/// What a manifest says of a chart.
+pub(super) struct Manifest {
+    /// Of the manifest itself.
+    pub(super) digest: String,
+    /// Of the archive.
+    pub(super) archive: String,
+    config: String,
+}
+
+impl<'a> Repository<'a> {
+    /// The repository of an address such as `oci://host/path/name`. `plain` asks for HTTP without TLS, which this machine's own
+    /// registries are spoken to with anyway.
+    pub(super) fn new(access: &'a Access, address: &Url, plain: bool) -> Repository<'a> {
+        let scheme = match plain || address.is_loopback() {
+            true => "http",
+            false => "https",
+        };
+        let authority = match &*address.authority {
+            "docker.io" | "index.docker.io" => "registry-1.docker.io",
+            other => other,
+        };
+        let place = Url {
+            scheme: scheme.to_string(),
+            authority: authority.to_string(),
+            path: address.path.trim_end_matches('/').to_string(),
+        };
+        Repository { access, place }
+    }
+
+    /// Where the specification has `/v2/<name>/<path>`.
+    fn url(&self, path: &str) -> Url {
+        Url {
+            path: format!("/v2{}/{path}", self.place.path),
+            ..self.place.clone()
+        }
+    }
+
+    /// As messages say it.
+    pub(super) fn shown(&self) -> String {
+        format!("oci://{}{}", self.place.authority, self.place.path)
+    }
+
+    /// All tags, page by page.
+    pub(super) fn tags(&self) -> Result<Vec<String>, Diagnostic> {
+        let mut tags = Vec::new();
+        let mut next = Some(self.url("tags/list?n=1000"));
+        for _ in 0..TAG_PAGES_MAX {
+            let Some(url) = next else {
+                return Ok(tags);
+            };
+            let answer = self.send(Call::get(url, JSON_BYTES_MAX), false)?;
+            if answer.status == 404 {
+                return Ok(Vec::new());
+            }
+            let page = object(&answer)?;
+            let names = page
+                .get("tags")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            tags.extend(names.filter_map(Value::as_str).map(str::to_string));
+            next = answer
+                .header("link")
+                .and_then(next_page)
+                .map(|it| answer.url.join(it))
+                .transpose()?;
+        }
+        Ok(tags)
+    }
+
+    /// The manifest of a tag or digest; `None` where there is none.
+    pub(super) fn manifest(&self, reference: &str) -> Result<Option<Manifest>, Diagnostic> {
+        let mut call = Call::get(self.url(&format!("manifests/{reference}")), JSON_BYTES_MAX);
+        call.headers.push(("Accept", MANIFESTS.to_string()));
+        let answer = self.send(call, false)?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let manifest = object(&answer)?;
+        let found = digest(&answer.body);
+        let is_digest = reference.starts_with("sha256:");
+        let expected = match is_digest {
+            true => Some(reference),
+            false => answer
+                .header("docker-content-digest")
+                .filter(|it| it.starts_with("sha256:")),
+        };
+        if expected.is_some_and(|it| it != found) {
+            return Err(self.tampered("manifest", expected.unwrap_or(""), &found));
+        }
+        self.chart(&manifest, found).map(Some)
+    }
+
+    fn chart(&self, manifest: &Value, digest: String) -> Result<Manifest, Diagnostic> {
+        let is_chart = |layer: &&Value| {
+            let kind = layer.get("mediaType").and_then(Value::as_str).unwrap_or("");
+            kind == CONTENT || kind == "application/tar+gzip"
+        };
+        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
+        let layers = manifest.get("layers").and_then(Value::as_array);
+        let layer = layers.and_then(|it| it.iter().find(is_chart)?.get("digest")?.as_str());
+        match (layer, text("/config/digest")) {
+            (Some(layer), Some(config)) => Ok(Manifest {
+                digest,
+                archive: layer.to_string(),
+                config: config.to_string(),
+            }),
+            _ => {
+                let message = format!("`{}` is no Helm chart", self.shown());
+                let fault = Diagnostic::error("unexpected-answer", message);
+                Err(fault.help("it is an image or another artifact: look at the chart's address"))
+            }
+        }
+    }
+
+    /// What `Chart.yaml` of a manifest's chart gives for its version.
+    pub(super) fn version(&self, manifest: &Manifest) -> Result<Option<String>, Diagnostic> {
+        let config = self.blob(&manifest.config, JSON_BYTES_MAX)?;
+        let config = config.and_then(|it| serde_json::from_slice::<Value>(&it).ok());
+        let version = config.and_then(|it| Some(it.get("version")?.as_str()?.to_string()));
+        Ok(version)
+    }
+
+    /// A chart's archive by its digest; `None` where it is gone.
+    pub(super) fn archive(&self, digest: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+        self.blob(digest, ARCHIVE_BYTES_MAX)
+    }
+
+    fn blob(&self, wanted: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, Diagnostic> {
+        let url = self.url(&format!("blobs/{wanted}"));
+        let answer = self.send(Call::get(url, bytes_max), false)?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        if !answer.is_success() {
+            return Err(answer.fault());
+        }
+        let found = digest(&answer.body);
+        match found == wanted {
+            true => Ok(Some(answer.body)),
+            false => Err(self.tampered("layer", wanted, &found)),
+        }
+    }
+
+    fn tampered(&self, what: &str, wanted: &str, found: &str) -> Diagnostic {
+        let message = format!(
+            "`{}` gives another {what} than it names: {found} for {wanted}",
+            self.shown()
+        );
+        Diagnostic::error("wrong-digest", message)
+            .help("something between the registry and here changed it: nothing was kept")
+    }
+
+    /// Puts a blob there, unless it is there already.
+    pub(super) fn push_blob(&self, bytes: &[u8]) -> Result<(), Diagnostic> {
+        let wanted = digest(bytes);
+        let mut call = Call::get(self.url(&format!("blobs/{wanted}")), JSON_BYTES_MAX);
+        call.method = Method::HEAD;
+        if self.send(call, true)?.is_success() {
+            return Ok(());
+        }
+        let mut call = Call::get(self.url("blobs/uploads/"), JSON_BYTES_MAX);
+        call.method = Method::POST;
+        let answer = self.send(call, true)?;
+        let location = answer.header("location").filter(|_| answer.status == 202);
+        let place = location.ok_or_else(|| answer.fault())?;
+        let place = answer.url.join(place)?;
+        let separator = if place.path.contains('?') { '&' } else { '?' };
+        let url = Url {
+            path: format!("{}{separator}digest={wanted}", place.path),
+            ..place
+        };
+        let mut call = Call::get(url, JSON_BYTES_MAX);
+        call.method = Method::PUT;
+        call.body = bytes;
+        call.headers
+            .push(("Content-Type", "application/octet-stream".to_string()));
+        self.expect_created(call)
+    }
+
+    /// Names a chart whose blobs are there: `tag` is its manifest from now on. Gives the manifest's digest.
+    pub(super) fn push_manifest(&self, tag: &str, manifest: &[u8]) -> Result<String, Diagnostic> {
+        let mut call = Call::get(self.url(&format!("manifests/{tag}")), JSON_BYTES_MAX);
+        call.method = Method::PUT;
+        call.body = manifest;
+        call.headers.push(("Content-Type", MANIFEST.to_string()));
+        self.expect_created(call)?;
+        Ok(digest(manifest))
+    }
+
+    fn expect_created(&self, call: Call<'_>) -> Result<(), Diagnostic> {
+        let answer = self.send(call, true)?;
+        match answer.is_success() {
+            true => Ok(()),
+            false => Err(answer.fault()),
+        }
+    }
+
+    fn send(&self, call: Call<'_>, pushes: bool) -> Result<Answer, Diagnostic> {
+        let scope = Scope {
+            repository: &self.place,
+            pushes,
+        };
+        self.access.send(&scope, call)
+    }
+}
+
+/// The manifest of a chart, the same bytes for the same chart.
+pub(super) fn manifest(
+    config: &[u8],
+    archive: &[u8],
+    annotations: &BTreeMap<String, String>,
+) -> Vec<u8> {
+    let blob = |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "digest": digest(bytes), "size": bytes.len()});
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": blob(CONFIG, config),
+        "layers": [blob(CONTENT, archive)],
+        "annotations": annotations,
+    });
+    manifest.to_string().into_bytes()
+}
+
+fn object(answer: &Answer) -> Result<Value, Diagnostic> {
+    if !answer.is_success() {
+        return Err(answer.fault());
+    }
+    serde_json::from_slice(&answer.body).map_err(|_| {
+        let message = format!("`{}` answered something else than JSON", answer.url.shown());
+        Diagnostic::error("unexpected-answer", message)
+            .help("is it a registry? A proxy or a login page may stand before it")
+    })
+}
+
+/// `<…>; rel="next"`.
+fn next_page(link: &str) -> Option<&str> {
+    let (address, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
+    rest.contains("next").then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_found() {
+        let link = "</v2/a/tags/list?last=1&n=2>; rel=\"next\"";
+        assert_eq!(next_page(link), Some("/v2/a/tags/list?last=1&n=2"));
+        assert_eq!(next_page("<a>; rel=\"prev\""), None);
+    }
+}

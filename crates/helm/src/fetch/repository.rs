@@ -1,0 +1,201 @@
+//! HTTP repositories: `index.yaml`, and the archives that it names.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::credentials::Credential;
+use super::http::{Answer, Call, Client};
+use super::url::Url;
+use crate::chart::{Range, Version};
+use pleach_yaml::diag::{Diagnostic, Source};
+use pleach_yaml::{Node, parse_one};
+
+/// Bitnami's, the largest, has twenty.
+const INDEX_BYTES_MAX: u64 = 128 << 20;
+pub(super) const ARCHIVE_BYTES_MAX: u64 = 100 << 20;
+
+/// An archive that an index names.
+pub(super) struct Listed {
+    pub(super) version: Version,
+    pub(super) url: Url,
+    /// `sha256:…`
+    pub(super) digest: Option<String>,
+}
+
+type Known = Arc<OnceLock<Result<Arc<Node>, Diagnostic>>>;
+
+/// The indexes that were read; each once a run.
+#[derive(Default)]
+pub(super) struct Indexes {
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+impl Indexes {
+    fn index(
+        &self,
+        client: &Client,
+        repository: &Url,
+        credential: Option<&Credential>,
+    ) -> Result<Arc<Node>, Diagnostic> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = known.entry(repository.to_string()).or_default().clone();
+        drop(known);
+        let read = || read(client, repository, credential).map(Arc::new);
+        cell.get_or_init(read).clone()
+    }
+
+    /// The highest version of a chart that a range admits. Errors: `missing-chart` with what there is.
+    pub(super) fn find(
+        &self,
+        client: &Client,
+        repository: &Url,
+        credential: Option<&Credential>,
+        name: &str,
+        range: &Range,
+        requested: &str,
+    ) -> Result<Listed, Diagnostic> {
+        let index = self.index(client, repository, credential)?;
+        let entries = index.get("entries");
+        let Some(entry) = entries.and_then(|it| it.get(name)?.as_sequence()) else {
+            let names = entries.and_then(Node::as_mapping);
+            let names = names.into_iter().flat_map(|it| it.keys());
+            let message = format!("`{}` has no chart `{name}`", repository.shown());
+            return Err(Diagnostic::error("missing-chart", message).did_you_mean(name, names));
+        };
+        let version = |it: &Node| Version::parse(it.get("version")?.as_str()?);
+        let listed: Vec<(Version, &Node)> = entry
+            .iter()
+            .filter_map(|it| Some((version(it)?, it)))
+            .collect();
+        // The words themselves go before what they mean: `1.0.0+a` is not `1.0.0+b`.
+        let same = listed.iter().find(|it| it.0.as_str() == requested);
+        let highest = || {
+            let highest = range.highest(listed.iter().map(|it| &it.0))?;
+            listed.iter().find(|it| it.0.as_str() == highest.as_str())
+        };
+        let Some((version, entry)) = same.or_else(highest) else {
+            return Err(no_version(
+                &repository.shown(),
+                name,
+                requested,
+                listed.into_iter().map(|it| it.0),
+            ));
+        };
+        let written = entry
+            .get("urls")
+            .and_then(Node::as_sequence)
+            .and_then(|it| it.first()?.as_str());
+        let written = written.ok_or_else(|| {
+            let message = format!(
+                "the index of `{}` gives no address for `{name} {}`",
+                repository.shown(),
+                version.as_str()
+            );
+            Diagnostic::error("unexpected-answer", message)
+        })?;
+        Ok(Listed {
+            version: version.clone(),
+            url: repository.below("index.yaml").join(written)?,
+            digest: entry
+                .get("digest")
+                .and_then(Node::as_str)
+                .filter(|it| !it.is_empty())
+                .map(with_algorithm),
+        })
+    }
+}
+
+fn with_algorithm(digest: &str) -> String {
+    match digest.contains(':') {
+        true => digest.to_string(),
+        false => format!("sha256:{}", digest.to_ascii_lowercase()),
+    }
+}
+
+/// What to say where no version fits: the newest ones that there are.
+pub(super) fn no_version(
+    place: &str,
+    name: &str,
+    requested: &str,
+    versions: impl IntoIterator<Item = Version>,
+) -> Diagnostic {
+    const SHOWN: usize = 5;
+    let mut versions: Vec<Version> = versions.into_iter().collect();
+    versions.sort_by(|a, b| b.cmp(a));
+    let newest: Vec<&str> = versions.iter().take(SHOWN).map(Version::as_str).collect();
+    let fault = Diagnostic::error(
+        "missing-chart",
+        format!("`{place}` has no version `{requested}` of `{name}`"),
+    );
+    match &*newest {
+        [] => fault,
+        newest => fault.help(format!("the newest there are: {}", newest.join(", "))),
+    }
+}
+
+fn read(
+    client: &Client,
+    repository: &Url,
+    credential: Option<&Credential>,
+) -> Result<Node, Diagnostic> {
+    let url = repository.below("index.yaml");
+    let mut call = Call::get(url.clone(), INDEX_BYTES_MAX);
+    call.headers.push(("Accept-Encoding", "gzip".to_string()));
+    call.authorization = credential.and_then(Credential::basic);
+    let answer = client.send(&call)?;
+    if answer.status == 404 {
+        let message = format!(
+            "`{}` is no chart repository: it has no `index.yaml`",
+            repository.shown()
+        );
+        return Err(Diagnostic::error("missing-chart", message)
+            .help("a registry's address begins with `oci://`"));
+    }
+    if !answer.is_success() {
+        return Err(answer.fault());
+    }
+    let wrong = |words: &str| {
+        Diagnostic::error(
+            "unexpected-answer",
+            format!("`{}` is no index: {words}", url.shown()),
+        )
+    };
+    let text = decoded(&answer).ok_or_else(|| wrong("its bytes are no text"))?;
+    parse_one(&Source::internal("index.yaml", text)).map_err(|faults| {
+        let first = faults.into_iter().next();
+        wrong(&first.map_or(String::new(), |it| it.message))
+    })
+}
+
+fn decoded(answer: &Answer) -> Option<String> {
+    let is_zipped = answer
+        .header("content-encoding")
+        .is_some_and(|it| it.eq_ignore_ascii_case("gzip"));
+    if !is_zipped {
+        return String::from_utf8(answer.body.clone()).ok();
+    }
+    let mut text = String::new();
+    let unzipped = flate2::read::MultiGzDecoder::new(&*answer.body);
+    unzipped
+        .take(INDEX_BYTES_MAX)
+        .read_to_string(&mut text)
+        .ok()?;
+    Some(text)
+}
+
+/// An archive's bytes. Credentials go along only to the repository's own server.
+pub(super) fn download(
+    client: &Client,
+    url: &Url,
+    repository: &Url,
+    credential: Option<&Credential>,
+) -> Result<Answer, Diagnostic> {
+    let mut call = Call::get(url.clone(), ARCHIVE_BYTES_MAX);
+    // An archive is zipped already; some servers say so, and a client that unzips it has other bytes than the digest's.
+    call.headers
+        .push(("Accept-Encoding", "identity".to_string()));
+    let is_own = url.is_same_server(repository);
+    call.authorization = credential.filter(|_| is_own).and_then(Credential::basic);
+    client.send(&call)
+}

@@ -1,0 +1,205 @@
+//! Addresses: as much of them as repositories and registries use.
+
+use std::fmt;
+
+use pleach_yaml::diag::Diagnostic;
+
+/// `scheme://authority/path?query`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Url {
+    pub(super) scheme: String,
+    /// Host and port.
+    pub(super) authority: String,
+    /// With the slash before it, and the query.
+    pub(super) path: String,
+}
+
+impl Url {
+    /// Reads an address. Errors: `invalid-value` for what is none, and for one with a password in it.
+    pub(super) fn parse(text: &str) -> Result<Url, Diagnostic> {
+        let wrong = || {
+            let message = format!(
+                "`{}` is no address of a chart repository",
+                without_user(text)
+            );
+            let fault = Diagnostic::error("invalid-value", message);
+            fault
+                .help("expected `https://…`, `http://…`, `oci://…`, or a folder such as `./charts`")
+        };
+        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        if authority.contains('@') {
+            let message = format!("the address `{}` holds a user", without_user(text));
+            return Err(Diagnostic::error("invalid-value", message).help(
+                "no secret belongs into Git: use `docker login`, `helm registry login` or `helm repo add`",
+            ));
+        }
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
+        let is_clean = |byte: u8| byte.is_ascii_graphic();
+        if authority.is_empty() || !authority.bytes().all(is_plain) || !path.bytes().all(is_clean) {
+            return Err(wrong());
+        }
+        let path = path.split('#').next().unwrap_or("");
+        Ok(Url {
+            scheme: scheme.to_ascii_lowercase(),
+            authority: authority.to_ascii_lowercase(),
+            path: match path.starts_with('/') {
+                true => path.to_string(),
+                false => format!("/{path}"),
+            },
+        })
+    }
+
+    /// The address that a reference found here means.
+    pub(super) fn join(&self, reference: &str) -> Result<Url, Diagnostic> {
+        if reference.contains("://") {
+            return Url::parse(reference);
+        }
+        if let Some(rest) = reference.strip_prefix("//") {
+            return Url::parse(&format!("{}://{rest}", self.scheme));
+        }
+        let (path, query) = match reference.split_once('?') {
+            Some((path, query)) => (path, format!("?{query}")),
+            None => (reference, String::new()),
+        };
+        let own = self.path.split('?').next().unwrap_or("");
+        let folder = own.rsplit_once('/').map_or("", |it| it.0);
+        let whole = match path.starts_with('/') {
+            true => path.to_string(),
+            false => format!("{folder}/{path}"),
+        };
+        let mut parts: Vec<&str> = Vec::new();
+        for part in whole.split('/').skip(1) {
+            match part {
+                "." => {}
+                ".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
+        }
+        let (scheme, authority) = (&self.scheme, &self.authority);
+        Url::parse(&format!(
+            "{scheme}://{authority}/{}{query}",
+            parts.join("/")
+        ))
+    }
+
+    /// The same place with more path.
+    pub(super) fn below(&self, path: &str) -> Url {
+        Url {
+            path: format!("{}/{path}", self.path.trim_end_matches('/')),
+            ..self.clone()
+        }
+    }
+
+    /// Whether both are served by one server: credentials for one are for the other too.
+    pub(super) fn is_same_server(&self, other: &Url) -> bool {
+        self.scheme == other.scheme && self.server() == other.server()
+    }
+
+    fn server(&self) -> (&str, &str) {
+        let default = match &*self.scheme {
+            "http" => "80",
+            _ => "443",
+        };
+        match self.authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port),
+            _ => (&self.authority, default),
+        }
+    }
+
+    /// Whether it is this machine, where nobody listens in.
+    pub(super) fn is_loopback(&self) -> bool {
+        let host = self
+            .server()
+            .0
+            .trim_start_matches('[')
+            .trim_end_matches(']');
+        let address = host.parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|it| it.is_loopback())
+    }
+
+    /// As it can be shown: a query may hold a signature.
+    pub(super) fn shown(&self) -> String {
+        let path = self.path.split('?').next().unwrap_or("");
+        format!("{}://{}{path}", self.scheme, self.authority)
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
+    }
+}
+
+fn without_user(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_string();
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or("");
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_resolved() {
+        let check = |base: &str, reference: &str, expected: &str| {
+            let joined = Url::parse(base).unwrap().join(reference).unwrap();
+            assert_eq!(joined.to_string(), expected);
+        };
+        check(
+            "https://x.io/charts/index.yaml",
+            "a-1.tgz",
+            "https://x.io/charts/a-1.tgz",
+        );
+        check(
+            "https://x.io/charts/index.yaml",
+            "../a.tgz?k=v",
+            "https://x.io/a.tgz?k=v",
+        );
+        check(
+            "https://x.io/charts/index.yaml",
+            "/a.tgz",
+            "https://x.io/a.tgz",
+        );
+        check("https://x.io:8443/index.yaml", "//y.io/a", "https://y.io/a");
+        check(
+            "http://x.io/a",
+            "https://y.io/b/c?d=../e",
+            "https://y.io/b/c?d=../e",
+        );
+        check("https://x.io", "a", "https://x.io/a");
+    }
+
+    #[test]
+    fn servers_are_told_apart() {
+        let same = |a: &str, b: &str| {
+            Url::parse(a)
+                .unwrap()
+                .is_same_server(&Url::parse(b).unwrap())
+        };
+        assert!(same("https://X.io/a", "https://x.io:443/b"));
+        assert!(!same("https://x.io/a", "http://x.io/a"));
+        assert!(!same("https://x.io/a", "https://x.io.evil.io/a"));
+        assert!(!same("http://127.0.0.1:1/a", "http://127.0.0.1:2/a"));
+        assert!(Url::parse("http://[::1]:5000/a").unwrap().is_loopback());
+        assert!(
+            !Url::parse("http://localhost.evil.io/a")
+                .unwrap()
+                .is_loopback()
+        );
+    }
+
+    #[test]
+    fn passwords_are_neither_taken_nor_shown() {
+        let fault = Url::parse("https://me:secret@x.io/a").unwrap_err();
+        assert!(!fault.message.contains("secret"), "{}", fault.message);
+        assert!(Url::parse("x.io/a").is_err() && Url::parse("https:///a").is_err());
+        assert!(Url::parse("https://x.io/a b").is_err());
+    }
+}

@@ -1,0 +1,5 @@
+//! Helm charts as data: archives and folders, versions and ranges, the lock, and (feature `fetch`) pulling them.
+
+pub mod chart;
+#[cfg(feature = "fetch")]
+pub mod fetch;

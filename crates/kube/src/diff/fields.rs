@@ -1,0 +1,138 @@
+//! Two objects, field by field.
+
+use std::collections::BTreeMap;
+
+use super::path::{Path, Step};
+use super::secret::Salt;
+use super::{Difference, FieldChange, lists, text};
+use crate::object::Gvk;
+use crate::schema::{Schemas, TypeRef};
+use pleach_yaml::{Entry, Kind, Mapping, Node, View};
+
+/// What differs between two objects that are known to be the same one, and whose secrets are hidden.
+pub(super) fn compare(
+    before: &Node,
+    after: &Node,
+    gvk: &Gvk,
+    schemas: &Schemas,
+    salt: &Salt,
+) -> Vec<FieldChange> {
+    let mut comparison = Comparison {
+        schemas,
+        salt,
+        path: Path::root(),
+        changes: Vec::new(),
+    };
+    comparison.nodes(before, after, schemas.type_of(gvk));
+    comparison.changes
+}
+
+/// A comparison on its way.
+pub(super) struct Comparison<'a> {
+    pub(super) schemas: &'a Schemas,
+    pub(super) salt: &'a Salt,
+    path: Path,
+    pub(super) changes: Vec<FieldChange>,
+}
+
+impl Comparison<'_> {
+    pub(super) fn nodes(&mut self, before: &Node, after: &Node, of: Option<TypeRef>) {
+        match (before.view(), after.view()) {
+            (View::Mapping(a), View::Mapping(b)) => self.mappings(a, b, of),
+            (View::Sequence(a), View::Sequence(b)) => lists::compare(self, (a, b), after, of),
+            (View::Scalar(a), View::Scalar(b)) => {
+                if is_same_scalar(before, after) {
+                } else if is_text(before) && is_text(after) && (spans_lines(a) || spans_lines(b)) {
+                    text::compare(self, before, after);
+                } else {
+                    self.changed(before, after);
+                }
+            }
+            _ => self.changed(before, after),
+        }
+    }
+
+    fn mappings(&mut self, before: &Mapping, after: &Mapping, of: Option<TypeRef>) {
+        let (old, new) = (by_key(before), by_key(after));
+        for Entry { key, value } in before {
+            let key = key.as_str().unwrap_or("");
+            self.within(Step::Key(key.into()), |it| match new.get(key) {
+                Some(other) => {
+                    let of = of.and_then(|of| it.schemas.field(of, key));
+                    it.nodes(value, other, of);
+                }
+                None => it.removed(value),
+            });
+        }
+        for Entry { key, value } in after {
+            let key = key.as_str().unwrap_or("");
+            if !old.contains_key(key) {
+                self.within(Step::Key(key.into()), |it| it.added(value));
+            }
+        }
+    }
+
+    /// Goes one step down for a while.
+    pub(super) fn within(&mut self, step: Step, act: impl FnOnce(&mut Self)) {
+        self.path.push(step);
+        act(self);
+        self.path.pop();
+    }
+
+    pub(super) fn added(&mut self, value: &Node) {
+        self.push(Difference::Added(value.clone()), value);
+    }
+
+    pub(super) fn removed(&mut self, value: &Node) {
+        self.push(Difference::Removed(value.clone()), value);
+    }
+
+    pub(super) fn changed(&mut self, before: &Node, after: &Node) {
+        self.push(Difference::Changed(before.clone(), after.clone()), after);
+    }
+
+    pub(super) fn push(&mut self, difference: Difference, at: &Node) {
+        self.changes.push(FieldChange {
+            path: self.path.clone(),
+            difference,
+            span: at.span().clone(),
+        });
+    }
+}
+
+fn by_key(entries: &Mapping) -> BTreeMap<&str, &Node> {
+    entries
+        .keys()
+        .zip(entries.iter().map(|it| &it.value))
+        .collect()
+}
+
+fn is_text(node: &Node) -> bool {
+    node.kind() == Kind::String
+}
+
+/// Whether a text is to be compared by its lines or its structure and not as a whole.
+fn spans_lines(text: &str) -> bool {
+    text.trim_end_matches('\n').contains('\n') || text.starts_with(['{', '['])
+}
+
+/// Whether a cluster reads two scalars as the same: `1.0` is `1`, and a date is text.
+fn is_same_scalar(before: &Node, after: &Node) -> bool {
+    let kind = |node: &Node| match node.kind() {
+        Kind::Timestamp => Kind::String,
+        kind => kind,
+    };
+    match (kind(before), kind(after)) {
+        (Kind::Null, Kind::Null) => true,
+        (Kind::Bool, Kind::Bool) => before.as_bool() == after.as_bool(),
+        (Kind::Int, Kind::Int) => before.as_int_wide() == after.as_int_wide(),
+        (Kind::Int | Kind::Float, Kind::Int | Kind::Float) => {
+            let same_text = before.as_str() == after.as_str();
+            same_text
+                || before
+                    .as_float()
+                    .is_some_and(|it| Some(it) == after.as_float())
+        }
+        (a, b) => a == b && before.as_str() == after.as_str(),
+    }
+}

@@ -1,0 +1,202 @@
+//! Semantic difference of two sets of objects, as plain data.
+//!
+//! What is deliberately absent: where the objects came from, how a change looks in print, and whether it is dangerous.
+
+mod canonical;
+mod fields;
+mod lists;
+mod pair;
+mod path;
+mod rename;
+mod secret;
+mod text;
+
+pub use pair::{Pair, generator, pair};
+pub use path::{Path, Step};
+pub use secret::{Salt, find_secret, hide_text};
+
+use crate::object::{Gvk, Object, ObjectId};
+use crate::schema::Schemas;
+use canonical::canonical;
+use pleach_yaml::Node;
+use pleach_yaml::diag::Span;
+
+/// What became of one object.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The object, as it is known after the change where it is still there.
+    pub id: ObjectId,
+    /// What became of it.
+    pub kind: ChangeKind,
+    /// The fields. The whole object, at the root, where it was added or removed.
+    pub fields: Vec<FieldChange>,
+    /// The object as it was, what is secret in it hidden.
+    pub before: Option<Node>,
+    /// The object as it is now, likewise.
+    pub after: Option<Node>,
+}
+
+/// What became of an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChangeKind {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// Its fields differ. A generated name whose hash differs is one of the fields.
+    Changed,
+    /// It has another name, and nearly the same content. A cluster deletes the one and creates the other.
+    Renamed {
+        /// The name it had.
+        before: Box<str>,
+    },
+}
+
+/// What became of one field.
+#[derive(Clone, Debug)]
+pub struct FieldChange {
+    /// The field.
+    pub path: Path,
+    /// What became of it.
+    pub difference: Difference,
+    /// Where the value is written now, or was written where it is gone.
+    pub span: Span,
+}
+
+/// How a value differs. What is secret in it is hidden already.
+#[derive(Clone, Debug)]
+pub enum Difference {
+    /// The value is new.
+    Added(Node),
+    /// The value is gone.
+    Removed(Node),
+    /// There is another value.
+    Changed(Node, Node),
+    /// A text of several lines differs.
+    Text(Vec<Line>),
+    /// A list has the same items in another order. What identifies each, before and after.
+    Reordered(Vec<Box<str>>, Vec<Box<str>>),
+}
+
+impl Difference {
+    /// The generated name of which only the hash differs, without it.
+    pub fn rehashed(&self) -> Option<&str> {
+        let Difference::Changed(before, after) = self else {
+            return None;
+        };
+        let name = pair::hashless(before.as_string()?)?;
+        (pair::hashless(after.as_string()?)? == name).then_some(name)
+    }
+
+    /// One text for differences that are equal. A hash follows from content that is told where it changes.
+    pub fn key(&self) -> String {
+        if let Some(name) = self.rehashed() {
+            return format!("# {name}");
+        }
+        match self {
+            Difference::Added(value) => format!("+ {}", canonical(value)),
+            Difference::Removed(value) => format!("- {}", canonical(value)),
+            Difference::Changed(a, b) => format!("- {} + {}", canonical(a), canonical(b)),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
+/// One line of a text that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// On both sides.
+    Same(Box<str>),
+    /// Gone.
+    Removed(Box<str>),
+    /// New.
+    Added(Box<str>),
+    /// Stands for lines that are the same and too far from a difference to be shown.
+    Gap,
+}
+
+/// Compares objects by identity, then field by field.
+///
+/// List items are paired by the key that the schema declares, else by a field that names each, else by content. Values of
+/// Secrets, and values that look like keys, are hidden behind a digest, which `salt` keeps from being looked up.
+pub fn diff(before: &[Object], after: &[Object], schemas: &Schemas, salt: &Salt) -> Vec<Change> {
+    let pairs = pair(before, after);
+    let changes = pairs.iter().filter_map(|it| change(it, schemas, salt));
+    changes.collect()
+}
+
+/// What became of one object; `None` where it is the same.
+pub fn change(pair: &Pair<'_>, schemas: &Schemas, salt: &Salt) -> Option<Change> {
+    match pair {
+        Pair::Same(before, after) => changed(before, after, schemas, salt),
+        Pair::Renamed(before, after) => Some(renamed(before, after, schemas, salt)),
+        Pair::Added(after) => Some(whole(after, ChangeKind::Added, salt)),
+        Pair::Removed(before) => Some(whole(before, ChangeKind::Removed, salt)),
+    }
+}
+
+/// In what two values of one kind differ whose secrets are hidden already.
+pub fn fields(before: &Node, after: &Node, gvk: &Gvk, schemas: &Schemas) -> Vec<FieldChange> {
+    fields::compare(before, after, gvk, schemas, &Salt::new(b""))
+}
+
+fn changed(before: &Object, after: &Object, schemas: &Schemas, salt: &Salt) -> Option<Change> {
+    if before.node.same_data(&after.node) {
+        return None;
+    }
+    let change = compared(before, after, ChangeKind::Changed, schemas, salt);
+    (!change.fields.is_empty()).then_some(change)
+}
+
+fn renamed(before: &Object, after: &Object, schemas: &Schemas, salt: &Salt) -> Change {
+    let kind = ChangeKind::Renamed {
+        before: before.name().into(),
+    };
+    let mut change = compared(before, after, kind, schemas, salt);
+    let is_name = |it: &FieldChange| it.path.is_keys(&["metadata", "name"]);
+    change.fields.retain(|it| !is_name(it));
+    change
+}
+
+fn compared(
+    before: &Object,
+    after: &Object,
+    kind: ChangeKind,
+    schemas: &Schemas,
+    salt: &Salt,
+) -> Change {
+    let old = secret::hide(&before.node, salt);
+    let new = secret::hide(&after.node, salt);
+    Change {
+        id: after.id(),
+        kind,
+        fields: fields::compare(&old, &new, &after.gvk(), schemas, salt),
+        before: Some(old),
+        after: Some(new),
+    }
+}
+
+fn whole(object: &Object, kind: ChangeKind, salt: &Salt) -> Change {
+    let node = secret::hide(&object.node, salt);
+    let span = object.span().clone();
+    let difference = match kind {
+        ChangeKind::Added => Difference::Added(node.clone()),
+        _ => Difference::Removed(node.clone()),
+    };
+    let (before, after) = match kind {
+        ChangeKind::Added => (None, Some(node)),
+        _ => (Some(node), None),
+    };
+    let field = FieldChange {
+        path: Path::root(),
+        difference,
+        span,
+    };
+    Change {
+        id: object.id(),
+        kind,
+        fields: vec![field],
+        before,
+        after,
+    }
+}

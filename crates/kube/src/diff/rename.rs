@@ -1,0 +1,154 @@
+//! Renames: an object that is gone and a new one of the same kind and namespace with nearly the same content.
+
+use std::collections::BTreeMap;
+
+use crate::object::{Object, ObjectId};
+use pleach_yaml::{Node, View};
+
+use super::canonical::canonical;
+
+/// How much of two objects' values must be the same, in hundredths.
+const SAME_MIN: usize = 80;
+
+/// Among more pairs than these only the very same values count, so that the whole stays linear.
+const PAIRS_MAX: usize = 4096;
+
+/// Objects before and after that may be each other.
+type Candidates = (Vec<usize>, Vec<usize>);
+
+/// For each object of `new` that is a renamed one of `gone`, which.
+pub(super) fn find(
+    before: &[Object],
+    gone: &[usize],
+    after: &[Object],
+    new: &[usize],
+) -> BTreeMap<usize, usize> {
+    let mut groups: BTreeMap<ObjectId, Candidates> = BTreeMap::new();
+    let nameless = |object: &Object| ObjectId {
+        name: "".into(),
+        ..object.id()
+    };
+    for at in gone {
+        groups
+            .entry(nameless(&before[*at]))
+            .or_default()
+            .0
+            .push(*at);
+    }
+    for at in new {
+        groups.entry(nameless(&after[*at])).or_default().1.push(*at);
+    }
+    let mut renames = BTreeMap::new();
+    for (old, new) in groups.values() {
+        let (old, new) = (all_values(before, old), all_values(after, new));
+        if old.len() * new.len() <= PAIRS_MAX {
+            renames.extend(best(&old, &new));
+        } else {
+            renames.extend(equal(&old, &new));
+        }
+    }
+    renames
+}
+
+/// Objects by their index, each with its values.
+type Valued = Vec<(usize, Vec<String>)>;
+
+fn all_values(objects: &[Object], indexes: &[usize]) -> Valued {
+    let valued = indexes.iter().map(|at| (*at, values(&objects[*at])));
+    valued.collect()
+}
+
+/// The pairs with the very same values, and no other that has them.
+fn equal(old: &Valued, new: &Valued) -> Vec<(usize, usize)> {
+    let mut by_values: BTreeMap<&[String], [Vec<usize>; 2]> = BTreeMap::new();
+    for (side, valued) in [old, new].into_iter().enumerate() {
+        for (at, values) in valued.iter().filter(|it| !it.1.is_empty()) {
+            by_values.entry(values).or_default()[side].push(*at);
+        }
+    }
+    let pairs = by_values.values().filter_map(|it| match it {
+        [old, new] if old.len() == 1 && new.len() == 1 => Some((new[0], old[0])),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+/// The pairs of which each is the other's best match, and no other as good.
+fn best(old: &Valued, new: &Valued) -> Vec<(usize, usize)> {
+    let mut for_old: Vec<Best> = vec![Best::default(); old.len()];
+    let mut for_new: Vec<Best> = vec![Best::default(); new.len()];
+    for (i, (_, a)) in old.iter().enumerate() {
+        for (j, (_, b)) in new.iter().enumerate() {
+            let score = likeness(a, b);
+            for_old[i].offer(score, j);
+            for_new[j].offer(score, i);
+        }
+    }
+    let unique = |it: &Best| (it.score >= SAME_MIN && it.score > it.second).then_some(it.at);
+    let mutual = for_new.iter().enumerate().filter_map(|(j, it)| {
+        let i = unique(it)?;
+        (unique(&for_old[i]) == Some(j)).then_some((new[j].0, old[i].0))
+    });
+    mutual.collect()
+}
+
+/// The best match so far, and how good the second best is.
+#[derive(Clone, Default)]
+struct Best {
+    score: usize,
+    at: usize,
+    second: usize,
+}
+
+impl Best {
+    fn offer(&mut self, score: usize, at: usize) {
+        if score > self.score {
+            self.second = self.score;
+            (self.score, self.at) = (score, at);
+        } else {
+            self.second = self.second.max(score);
+        }
+    }
+}
+
+/// How many values two sorted lists share, in hundredths of what they have.
+fn likeness(a: &[String], b: &[String]) -> usize {
+    let (mut i, mut j, mut shared) = (0, 0, 0);
+    while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
+        shared += usize::from(x == y);
+        (i, j) = (i + usize::from(x <= y), j + usize::from(x >= y));
+    }
+    (200 * shared).checked_div(a.len() + b.len()).unwrap_or(0)
+}
+
+/// Each value of an object with its path, sorted. What follows from the identity is left out; the object's own name counts as
+/// the same everywhere.
+fn values(object: &Object) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in object.node.as_mapping().into_iter().flatten() {
+        match entry.key.as_str() {
+            Some("apiVersion" | "kind") => {}
+            key => gather(&entry.value, key.unwrap_or(""), object.name(), &mut found),
+        }
+    }
+    found.retain(|it| !it.starts_with("metadata.name=") && !it.starts_with("metadata.namespace="));
+    found.sort();
+    found
+}
+
+fn gather(node: &Node, path: &str, name: &str, found: &mut Vec<String>) {
+    match node.view() {
+        View::Scalar(text) if text == name => found.push(format!("{path}=its name")),
+        View::Scalar(_) => found.push(format!("{path}={}", canonical(node))),
+        View::Sequence(items) => {
+            let path = format!("{path}[]");
+            items.iter().for_each(|it| gather(it, &path, name, found));
+        }
+        View::Mapping(entries) => {
+            for entry in entries {
+                let key = entry.key.as_str().unwrap_or("");
+                gather(&entry.value, &format!("{path}.{key}"), name, found);
+            }
+        }
+    }
+}

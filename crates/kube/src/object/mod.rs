@@ -1,0 +1,131 @@
+//! A node known to be a Kubernetes object, and its identity.
+
+mod quantity;
+
+pub use quantity::{has_unit, is_binary, quantity, quantity_text};
+
+use std::fmt;
+use std::sync::Arc;
+
+use pleach_yaml::Node;
+use pleach_yaml::diag::Span;
+
+/// Group, version and kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Gvk {
+    /// API group; empty for the core group.
+    pub group: Box<str>,
+    /// Version within the group.
+    pub version: Box<str>,
+    /// Kind.
+    pub kind: Box<str>,
+}
+
+impl Gvk {
+    /// From `apiVersion` (`group/version`, or a bare version of the core group) and `kind`.
+    pub fn new(api_version: &str, kind: &str) -> Gvk {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        Gvk {
+            group: group.into(),
+            version: version.into(),
+            kind: kind.into(),
+        }
+    }
+
+    /// `group/version`, or the bare version of the core group.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.to_string()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+}
+
+/// What makes two objects the same one: group, kind, namespace and name. The version has no part in it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// API group; empty for the core group.
+    pub group: Box<str>,
+    /// Kind.
+    pub kind: Box<str>,
+    /// `metadata.namespace`; empty where there is none.
+    pub namespace: Box<str>,
+    /// `metadata.name`.
+    pub name: Box<str>,
+}
+
+/// `Kind name` or `Kind namespace/name`, as a message says it.
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slash = if self.namespace.is_empty() { "" } else { "/" };
+        write!(f, "{} {}{slash}{}", self.kind, self.namespace, self.name)
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{self}", self.group)
+    }
+}
+
+/// A Kubernetes object: a mapping with `apiVersion`, `kind` and `metadata.name`.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// The whole object.
+    pub node: Node,
+    /// Whatever the maker wants to know it by later: it is carried through a build unchanged and never printed.
+    pub mark: Option<Arc<str>>,
+}
+
+impl Object {
+    /// Takes a node for an object; what is missing shows as empty text in its identity.
+    pub fn new(node: Node) -> Object {
+        Object { node, mark: None }
+    }
+
+    /// `apiVersion` as written.
+    pub fn api_version(&self) -> &str {
+        self.text(&["apiVersion"])
+    }
+
+    /// `kind`.
+    pub fn kind(&self) -> &str {
+        self.text(&["kind"])
+    }
+
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        self.text(&["metadata", "name"])
+    }
+
+    /// `metadata.namespace`; empty where there is none.
+    pub fn namespace(&self) -> &str {
+        self.text(&["metadata", "namespace"])
+    }
+
+    /// Group, version and kind.
+    pub fn gvk(&self) -> Gvk {
+        Gvk::new(self.api_version(), self.kind())
+    }
+
+    /// The identity.
+    pub fn id(&self) -> ObjectId {
+        let Gvk { group, kind, .. } = self.gvk();
+        ObjectId {
+            group,
+            kind,
+            namespace: self.namespace().into(),
+            name: self.name().into(),
+        }
+    }
+
+    /// Where the object was written.
+    pub fn span(&self) -> &Span {
+        self.node.span()
+    }
+
+    fn text(&self, keys: &[&str]) -> &str {
+        self.node.at_keys(keys).and_then(Node::as_str).unwrap_or("")
+    }
+}

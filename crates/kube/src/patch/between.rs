@@ -1,0 +1,112 @@
+//! The patch that makes one object into another.
+//!
+//! Strategic merge is the normal form, and says no more than what changes. Where it can't, or where it would repeat what does
+//! not change, the object gets JSON 6902 instead. Whatever is found is applied to the object as the claims form writes it, and
+//! is given only if the wanted one comes out: a limit of kustomize's merge that is not foreseen here costs the nicer form,
+//! never the result.
+
+use super::draft::draft;
+use super::json6902::json6902;
+use super::operations::operations;
+use super::same::{same, written};
+use super::strategic::{Applied, strategic};
+use crate::object::Object;
+use crate::schema::Schemas;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{Node, View};
+
+/// A patch for one object.
+#[derive(Clone, Debug)]
+pub enum Patch {
+    /// A strategic-merge patch, complete with the identity of its object. It is to be written without a target.
+    Strategic(Node),
+    /// A list of operations. It needs a target.
+    Json6902(Node),
+}
+
+/// The patch from one object to another of the same identity; `None` where nothing changes.
+///
+/// The order of list items counts, the order of keys does not. Values keep the spans that they have in `after`.
+/// Errors: `patch-impossible`, at the value that no patch can bring about.
+pub fn between(
+    before: &Object,
+    after: &Object,
+    schemas: &Schemas,
+) -> Result<Option<Patch>, Diagnostic> {
+    if same(&before.node, &after.node) {
+        return Ok(None);
+    }
+    if let Some(key) = merge_key(&after.node).or_else(|| merge_key(&before.node)) {
+        return Err(impossible("no patch can pass a key `<<`").at(key));
+    }
+    let written = written(&before.node);
+    let makes_after = |patch: &Patch| {
+        let mut node = written.clone();
+        let applied = match patch {
+            Patch::Strategic(it) => strategic(&mut node, it, schemas, &before.gvk()),
+            Patch::Json6902(it) => json6902(&mut node, it).map(|()| Applied::Merged),
+        };
+        matches!(applied, Ok(Applied::Merged)) && same(&node, &after.node)
+    };
+    let draft = draft(before, after, schemas);
+    let (merge, is_natural) = match draft {
+        Some(draft) => (Some(Patch::Strategic(draft.patch)), draft.is_natural),
+        None => (None, false),
+    };
+    let merge = merge.filter(makes_after);
+    if is_natural && merge.is_some() {
+        return Ok(merge);
+    }
+    let operations = Patch::Json6902(operations(&before.node, &after.node));
+    if makes_after(&operations) {
+        return Ok(Some(operations));
+    }
+    match merge {
+        Some(merge) => Ok(Some(merge)),
+        None => Err(why(before, after)),
+    }
+}
+
+fn impossible(message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("patch-impossible", message)
+        .help("give base and environment the same value here, or keep the object out of base")
+}
+
+fn why(before: &Object, after: &Object) -> Diagnostic {
+    if let Some(node) = big_number(&after.node).or_else(|| big_number(&before.node)) {
+        let message = format!(
+            "the change of {} needs a JSON 6902 patch, which would round this number",
+            after.id()
+        );
+        return impossible(message).at(node).label("above 2^53");
+    }
+    if before.id() != after.id() {
+        let message = format!("{} can't be patched into {}", before.id(), after.id());
+        return impossible(message).at(after.span());
+    }
+    impossible(format!("no patch says this change of {}", after.id())).at(after.span())
+}
+
+/// The first key `<<` that is no merge: kustomize takes it for one.
+pub fn merge_key(node: &Node) -> Option<&Node> {
+    match node.view() {
+        View::Scalar(_) => None,
+        View::Sequence(items) => items.iter().find_map(merge_key),
+        View::Mapping(entries) => entries.iter().find_map(|it| {
+            let here = (it.key.as_str() == Some("<<")).then_some(&it.key);
+            here.or_else(|| merge_key(&it.value))
+        }),
+    }
+}
+
+/// The first whole number that no float is.
+fn big_number(node: &Node) -> Option<&Node> {
+    match node.view() {
+        View::Scalar(_) => node
+            .as_int_wide()
+            .is_some_and(|it| (it as f64) as i128 != it)
+            .then_some(node),
+        View::Sequence(items) => items.iter().find_map(big_number),
+        View::Mapping(entries) => entries.iter().find_map(|it| big_number(&it.value)),
+    }
+}

@@ -1,0 +1,449 @@
+//! JSON 6902, as kustomize applies it.
+//!
+//! That differs from the RFC: `replace` of a missing key adds it, indices may be negative or begin with a zero, a path without
+//! its first slash loses its first part, `copy` of nothing gives null, `test` compares numbers as they are written. The object
+//! goes through JSON, so that every number comes out as the nearest float.
+
+use std::sync::Arc;
+
+use pleach_yaml::diag::{Diagnostic, Source};
+use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, parse};
+
+/// How many values the copies of one patch may make: as many as the aliases of a document.
+const COPIED_MAX: usize = 1_000_000;
+
+/// As deep as a document that is read may be.
+const DEPTH_MAX: usize = 1_000;
+
+/// Applies a list of operations, in order. After an error the target is half changed.
+pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> {
+    let mut copied = 0;
+    for operation in operations.as_sequence().unwrap_or_default() {
+        apply(target, operation, &mut copied).map_err(|fault| match fault.span {
+            Some(_) => fault,
+            None => fault.at(operation),
+        })?;
+    }
+    through_floats(target)
+}
+
+/// A patch's text, which is one or the other.
+#[derive(Clone, Debug)]
+pub enum PatchText {
+    /// Strategic-merge patches, one a document; empty documents are left out.
+    Strategic(Vec<Node>),
+    /// The list of operations.
+    Json6902(Node),
+}
+
+/// Reads a patch: a list is JSON 6902, anything else is for a strategic merge.
+pub fn parse_patch(source: &Arc<Source>) -> Result<PatchText, Diagnostic> {
+    let mut documents = documents(source)?;
+    if documents
+        .first()
+        .is_some_and(|it| it.as_sequence().is_some())
+    {
+        return operations(source, documents.swap_remove(0)).map(PatchText::Json6902);
+    }
+    documents.retain(|it| !it.is_null());
+    Ok(PatchText::Strategic(documents))
+}
+
+/// Reads operations. A text that begins with `[` is JSON; any other is YAML 1.1, where `on` is true and dates are text.
+pub fn parse_json6902(source: &Arc<Source>) -> Result<Node, Diagnostic> {
+    let first = documents(source)?.into_iter().next();
+    operations(source, first.unwrap_or_else(Node::null))
+}
+
+/// Operations out of the document that was read of a source.
+pub fn json6902_in(source: &Source, document: Node) -> Result<Node, Diagnostic> {
+    operations(source, document)
+}
+
+fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostic> {
+    parse(source).map_err(|faults| {
+        let first = faults.into_iter().next();
+        first.unwrap_or_else(|| Diagnostic::error("yaml-syntax", "the patch can't be read"))
+    })
+}
+
+fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
+    let is_list_of_maps = node
+        .as_sequence()
+        .is_some_and(|items| items.iter().all(|it| it.as_mapping().is_some()));
+    if !is_list_of_maps {
+        let found = node.kind().words();
+        let fault = Diagnostic::error(
+            "patch-syntax",
+            format!("expected a list of operations, found {found}"),
+        );
+        return Err(fault
+            .at(&node)
+            .help("an operation is a map with `op`, `path` and `value`"));
+    }
+    if source.text.trim_start().starts_with('[') {
+        check_json(&node)?;
+    } else {
+        as_yaml_1_1(&mut node);
+    }
+    Ok(node)
+}
+
+/// Refuses what a YAML reader takes in brackets and a JSON reader does not.
+fn check_json(node: &Node) -> Result<(), Diagnostic> {
+    let is_json = match node.view() {
+        View::Scalar(text) => match node.kind() {
+            Kind::String => node.style() == Style::DoubleQuoted,
+            Kind::Null => text == "null",
+            Kind::Bool => matches!(text, "true" | "false"),
+            _ => json_number(node).is_some() && !text.starts_with('+') && !text.contains('_'),
+        },
+        View::Sequence(items) => return items.iter().try_for_each(check_json),
+        View::Mapping(entries) => {
+            entries.iter().try_for_each(|it| check_json(&it.value))?;
+            entries
+                .iter()
+                .all(|it| it.key.style() == Style::DoubleQuoted)
+        }
+    };
+    if is_json {
+        return Ok(());
+    }
+    Err(
+        Diagnostic::error("patch-syntax", "a patch that begins with `[` must be JSON")
+            .at(node)
+            .help("put keys and texts into double quotes, or write the list as lines with `- op:`"),
+    )
+}
+
+/// Gives scalars the meaning that they have in YAML 1.1, and numbers the text that they have in JSON.
+fn as_yaml_1_1(node: &mut Node) {
+    let meant = match node.kind() {
+        Kind::Sequence => {
+            node.as_sequence_mut()
+                .into_iter()
+                .flatten()
+                .for_each(as_yaml_1_1);
+            None
+        }
+        Kind::Mapping => {
+            for entry in node
+                .as_mapping_mut()
+                .into_iter()
+                .flat_map(Mapping::iter_mut)
+            {
+                if let Some(it) = entry.key.as_old_bool() {
+                    entry.key = Node::string(it.to_string()).at(entry.key.span());
+                }
+                as_yaml_1_1(&mut entry.value);
+            }
+            None
+        }
+        Kind::Int | Kind::Float => {
+            json_number(node).map(|it| Node::scalar(it, Style::Plain, Tag::None))
+        }
+        Kind::Timestamp => node.as_str().map(Node::from),
+        _ => node.as_old_bool().map(Node::bool),
+    };
+    if let Some(meant) = meant {
+        *node = meant.at(node.span());
+    }
+}
+
+fn apply(root: &mut Node, operation: &Node, copied: &mut usize) -> Result<(), Diagnostic> {
+    let op = operation.get("op").and_then(Node::as_string).unwrap_or("");
+    let value = operation.get("value");
+    let path = |key: &'static str| {
+        let missing = || fault(format!("the operation `{op}` has no `{key}`"));
+        operation
+            .get(key)
+            .and_then(Node::as_string)
+            .ok_or_else(missing)
+    };
+    match op {
+        "add" => place(root, path("path")?)?.add(value.cloned()),
+        "remove" => place(root, path("path")?)?.remove().map(drop),
+        "replace" => match path("path")? {
+            "" => replace_root(root, value),
+            path => place(root, path)?.replace(value.cloned()),
+        },
+        "move" => {
+            let value = place(root, path("from")?)?.remove()?;
+            place(root, path("path")?)?.add(Some(value))
+        }
+        "copy" => {
+            let value = place(root, path("from")?)?.get()?;
+            if let Some(value) = value {
+                *copied += copy_size(value)?;
+            }
+            if *copied > COPIED_MAX {
+                return Err(too_large());
+            }
+            let value = value.cloned();
+            place(root, path("path")?)?.add(value)
+        }
+        "test" => match path("path")? {
+            "" => test(Some(root), value),
+            path => test(place(root, path)?.get()?, value),
+        }
+        .map_err(|it| it.help("the object differs from what the patch was written for")),
+        _ => Err(fault(format!("there is no operation `{op}`"))
+            .did_you_mean(op, ["add", "remove", "replace", "move", "copy", "test"])),
+    }
+}
+
+/// How many values a copy makes: that one and all below it. A value that is too deep is refused.
+pub fn copy_size(node: &Node) -> Result<usize, Diagnostic> {
+    size(node, 0)
+}
+
+fn size(node: &Node, depth: usize) -> Result<usize, Diagnostic> {
+    if depth > DEPTH_MAX {
+        return Err(too_large());
+    }
+    let below = |sum: usize, node: &Node| Ok(sum + size(node, depth + 1)?);
+    match node.view() {
+        View::Scalar(_) => Ok(1),
+        View::Sequence(items) => items.iter().try_fold(1, below),
+        View::Mapping(entries) => entries.iter().map(|it| &it.value).try_fold(1, below),
+    }
+}
+
+fn too_large() -> Diagnostic {
+    fault("copies make the object too large or too deep".to_string())
+        .help("a copy of something into itself doubles it")
+}
+
+fn fault(message: String) -> Diagnostic {
+    Diagnostic::error("patch-fails", message)
+}
+
+fn replace_root(root: &mut Node, value: Option<&Node>) -> Result<(), Diagnostic> {
+    match value {
+        Some(value) if !value.is_scalar() => {
+            *root = value.clone();
+            Ok(())
+        }
+        _ => Err(fault(
+            "the whole object can only be replaced by a map".to_string(),
+        )),
+    }
+}
+
+/// Where a path leads: a collection, and a key or index in it.
+struct Place<'a> {
+    within: &'a mut Node,
+    key: String,
+    path: &'a str,
+}
+
+fn place<'a>(root: &'a mut Node, path: &'a str) -> Result<Place<'a>, Diagnostic> {
+    let missing = || {
+        fault(format!("the object has nothing at `{path}`"))
+            .help("an operation does not make the maps on the way: add them first")
+    };
+    let mut parts = path.split('/').skip(1).map(unescape);
+    let mut key = parts.next().ok_or_else(missing)?;
+    let mut within = root;
+    for next in parts {
+        within = match child(within, &key) {
+            Some(node) if !node.is_scalar() => node,
+            _ => return Err(missing()),
+        };
+        key = next;
+    }
+    Ok(Place { within, key, path })
+}
+
+fn unescape(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
+}
+
+fn child<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Node> {
+    match node.kind() {
+        Kind::Mapping => node.get_mut(key),
+        _ => {
+            let items = node.as_sequence_mut()?;
+            let at = index(key, items.len())?;
+            items.get_mut(at)
+        }
+    }
+}
+
+/// An index as Go reads it; negative ones count from `len` down.
+fn index(key: &str, len: usize) -> Option<usize> {
+    let index: i64 = key.parse().ok()?;
+    let len = i64::try_from(len).ok()?;
+    let index = if index < 0 { index + len } else { index };
+    usize::try_from(index).ok()
+}
+
+impl<'a> Place<'a> {
+    fn get(self) -> Result<Option<&'a Node>, Diagnostic> {
+        let Place { within, key, path } = self;
+        match within.as_sequence() {
+            None => Ok(within.get(&key)),
+            Some(items) => {
+                let found = index(&key, items.len()).and_then(|at| items.get(at));
+                let found = found.ok_or_else(|| bad_index(&key, path, items.len()))?;
+                Ok(Some(found))
+            }
+        }
+    }
+
+    fn add(self, value: Option<Node>) -> Result<(), Diagnostic> {
+        let Place { within, key, path } = self;
+        let Some(items) = within.as_sequence_mut() else {
+            return set_key(within, key, value);
+        };
+        let len = items.len();
+        let at = match &*key {
+            "-" => Some(len),
+            key => index(key, len + 1).filter(|at| *at <= len),
+        };
+        let at = at.ok_or_else(|| bad_index(&key, path, len))?;
+        items.insert(at, value.unwrap_or_else(Node::null));
+        Ok(())
+    }
+
+    fn replace(self, value: Option<Node>) -> Result<(), Diagnostic> {
+        let Place { within, key, path } = self;
+        let Some(items) = within.as_sequence_mut() else {
+            return set_key(within, key, value);
+        };
+        let len = items.len();
+        let found = index(&key, len).and_then(|at| items.get_mut(at));
+        *found.ok_or_else(|| bad_index(&key, path, len))? = value.unwrap_or_else(Node::null);
+        Ok(())
+    }
+
+    fn remove(self) -> Result<Node, Diagnostic> {
+        let Place { within, key, path } = self;
+        if let Some(items) = within.as_sequence_mut() {
+            let at = index(&key, items.len()).filter(|at| *at < items.len());
+            let at = at.ok_or_else(|| bad_index(&key, path, items.len()))?;
+            return Ok(items.remove(at));
+        }
+        let entry = within.as_mapping_mut().and_then(|it| it.remove(&key));
+        entry.map(|it| it.value).ok_or_else(|| {
+            fault(format!("the object has nothing at `{path}`"))
+                .help("only what is there can be removed or moved")
+        })
+    }
+}
+
+fn set_key(within: &mut Node, key: String, value: Option<Node>) -> Result<(), Diagnostic> {
+    if let Some(entries) = within.as_mapping_mut() {
+        entries.insert(key, value.unwrap_or_else(Node::null));
+    }
+    Ok(())
+}
+
+fn bad_index(key: &str, path: &str, len: usize) -> Diagnostic {
+    fault(format!(
+        "`{key}` is no place in a list of {len}, at `{path}`"
+    ))
+    .help("the first item has the index 0, and `-` adds at the end")
+}
+
+fn test(found: Option<&Node>, wanted: Option<&Node>) -> Result<(), Diagnostic> {
+    let same = match (
+        found.filter(|it| !it.is_null()),
+        wanted.filter(|it| !it.is_null()),
+    ) {
+        (None, None) => true,
+        (Some(found), Some(wanted)) => same(found, wanted),
+        _ => false,
+    };
+    if same {
+        return Ok(());
+    }
+    let found = found.map_or("nothing".to_string(), |it| format!("{it:?}"));
+    Err(fault(format!("the test fails: the object has {found}")))
+}
+
+/// Numbers are the same if they are written the same.
+fn same(found: &Node, wanted: &Node) -> bool {
+    match (found.view(), wanted.view()) {
+        (View::Scalar(a), View::Scalar(b)) => match (found.kind(), wanted.kind()) {
+            (Kind::Int | Kind::Float, Kind::Int | Kind::Float) => {
+                json_number(found).is_some_and(|it| it == b)
+            }
+            (Kind::Null, Kind::Null) => true,
+            (Kind::Bool, Kind::Bool) => found.as_bool() == wanted.as_bool(),
+            (a_kind, b_kind) => a_kind == b_kind && a == b,
+        },
+        (View::Sequence(a), View::Sequence(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (View::Mapping(a), View::Mapping(b)) => {
+            let has = |it: &Entry| {
+                let other = it.key.as_str().and_then(|key| b.get(key));
+                other.is_some_and(|other| same(&it.value, other))
+            };
+            a.len() == b.len() && a.iter().all(has)
+        }
+        _ => false,
+    }
+}
+
+/// A number as Go writes it in JSON.
+fn json_number(node: &Node) -> Option<String> {
+    if let Some(value) = node.as_int_wide() {
+        return Some(value.to_string());
+    }
+    let value = node.as_float()?;
+    let size = value.abs();
+    if size != 0.0 && !(1e-6..1e21).contains(&size) {
+        let text = format!("{value:e}");
+        return Some(if size >= 1.0 {
+            text.replace('e', "e+")
+        } else {
+            text
+        });
+    }
+    Some(value.to_string())
+}
+
+/// Makes every number the nearest float, as JSON does; a whole one is written as such.
+fn through_floats(node: &mut Node) -> Result<(), Diagnostic> {
+    match node.kind() {
+        Kind::Sequence => node
+            .as_sequence_mut()
+            .into_iter()
+            .flatten()
+            .try_for_each(through_floats),
+        Kind::Mapping => {
+            let entries = node
+                .as_mapping_mut()
+                .into_iter()
+                .flat_map(Mapping::iter_mut);
+            entries.map(|it| &mut it.value).try_for_each(through_floats)
+        }
+        Kind::Int | Kind::Float => {
+            let Some(value) = node.as_float() else {
+                let message = "infinity and NaN can't pass a JSON 6902 patch".to_string();
+                return Err(fault(message)
+                    .at(&*node)
+                    .help("use a strategic merge patch"));
+            };
+            let text = float_text(value);
+            if node.as_str() != Some(&text) {
+                *node = Node::scalar(text, Style::Plain, Tag::None).at(node.span());
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn float_text(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 {
+        "0".to_string()
+    } else if (1e-5..1e21).contains(&size) {
+        value.to_string()
+    } else {
+        format!("{value:e}")
+    }
+}

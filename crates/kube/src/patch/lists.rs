@@ -1,0 +1,447 @@
+//! Lists whose items merge, with kustomize's order and its ways with what does not fit.
+//!
+//! The result has the patch's items first, merged, then the other old ones. kustomize gets there in steps that show when a
+//! key is missing or stands twice: items are looked up by text, set aside, and laid over each other again. The steps are kept,
+//! on indices into one pool, because an item that is "the same one" in two lists is changed in both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::strategic::{DIRECTIVE, Merge, strip, wrong_kind};
+use crate::schema::TypeRef;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{Kind, Mapping, Node};
+
+/// Merges items by their keys; without keys they are scalars, their text being the key.
+pub(super) fn merge(
+    merge: &Merge<'_>,
+    target: Vec<Node>,
+    patch: Option<Vec<Node>>,
+    keys: &[Box<str>],
+    of: Option<TypeRef>,
+) -> Result<Vec<Node>, Diagnostic> {
+    if let [key] = keys {
+        let patch = patch.as_deref().unwrap_or_default();
+        if let (Some(wanted), true) = (texts(patch, key), texts(&target, key).is_some()) {
+            return in_shape(merge, target, patch, key, &wanted, of);
+        }
+    }
+    let mut lists = Lists::new(merge, of, target);
+    let start = lists.pool.len();
+    lists.pool.extend(patch.into_iter().flatten());
+    lists.patch = Some((start..lists.pool.len()).collect());
+    lists.run(keys)
+}
+
+/// The texts of the items' keys and their places, if every item has one and no two the same.
+fn texts<'a>(items: &'a [Node], key: &str) -> Option<BTreeMap<&'a str, usize>> {
+    let mut texts = BTreeMap::new();
+    for (at, item) in items.iter().enumerate() {
+        let value = item.get(key).filter(|it| !it.is_null())?.as_str()?;
+        if value.is_empty() || texts.insert(value, at).is_some() {
+            return None;
+        }
+    }
+    Some(texts)
+}
+
+/// The same as the steps below for lists in shape, where no item can meet any but its like: one pass.
+fn in_shape(
+    merge: &Merge<'_>,
+    target: Vec<Node>,
+    patch: &[Node],
+    key: &str,
+    wanted: &BTreeMap<&str, usize>,
+    of: Option<TypeRef>,
+) -> Result<Vec<Node>, Diagnostic> {
+    let mut merged: Vec<Option<Node>> = vec![None; patch.len()];
+    let mut rest = Vec::with_capacity(target.len());
+    for mut item in target {
+        let at = item.get(key).and_then(|it| wanted.get(text(it))).copied();
+        match at.and_then(|at| Some((merged.get_mut(at)?, patch.get(at)?))) {
+            // A replacing item is laid aside for the old one, which only moves (case `replaced-item`).
+            Some((place, patch)) if replaces(patch) => {
+                merge.added(patch, of)?;
+                *place = Some(item);
+            }
+            Some((place, patch)) => {
+                // Null marks what is to go, so that it is not taken for an item to add.
+                let kept = merge.merge(&mut item, Some(patch), of)?;
+                *place = Some(if kept { item } else { Node::null() });
+            }
+            None if merge.merge(&mut item, None, of)? => rest.push(item),
+            None => {}
+        }
+    }
+    let mut result = Vec::with_capacity(patch.len() + rest.len());
+    for (merged, patch) in merged.into_iter().zip(patch) {
+        match merged {
+            Some(item) => result.extend(Some(item).filter(|it| !it.is_null())),
+            None => result.extend(merge.added(patch, of)?),
+        }
+    }
+    result.append(&mut rest);
+    Ok(result)
+}
+
+fn replaces(item: &Node) -> bool {
+    item.get(DIRECTIVE).and_then(Node::as_str) == Some("replace")
+}
+
+/// Merges a list with itself.
+pub(super) fn own(
+    merge: &Merge<'_>,
+    items: Vec<Node>,
+    keys: &[Box<str>],
+    of: Option<TypeRef>,
+) -> Result<Vec<Node>, Diagnostic> {
+    if matches!(keys, [key] if texts(&items, key).is_some()) {
+        let mut kept = Vec::with_capacity(items.len());
+        for mut item in items {
+            if merge.own(&mut item, of)? {
+                kept.push(item);
+            }
+        }
+        return Ok(kept);
+    }
+    Lists::new(merge, of, items).run(keys)
+}
+
+struct Lists<'a> {
+    merge: &'a Merge<'a>,
+    of: Option<TypeRef>,
+    pool: Vec<Node>,
+    target: Vec<usize>,
+    /// `None`: the target itself.
+    patch: Option<Vec<usize>>,
+}
+
+/// Names of keys beside their values; one empty name for scalars.
+type Keys<'k> = Vec<&'k str>;
+type Values = Vec<String>;
+
+impl<'a> Lists<'a> {
+    fn new(merge: &'a Merge<'a>, of: Option<TypeRef>, pool: Vec<Node>) -> Lists<'a> {
+        Lists {
+            merge,
+            of,
+            target: (0..pool.len()).collect(),
+            pool,
+            patch: None,
+        }
+    }
+
+    fn run(mut self, keys: &[Box<str>]) -> Result<Vec<Node>, Diagnostic> {
+        let keys: Keys<'_> = if keys.is_empty() {
+            vec![""]
+        } else {
+            keys.iter().map(|key| &**key).collect()
+        };
+        let mut wanted = self.values(&keys);
+        if keys.len() > 1 {
+            unite(&mut wanted);
+        }
+        let result = if wanted.is_empty() {
+            self.target.clone()
+        } else {
+            self.merged(&keys, &wanted)?
+        };
+        Ok(taken(self.pool, &result))
+    }
+
+    /// The keys' values over both lists, each once, the patch's first.
+    fn values(&self, keys: &[&str]) -> Vec<Values> {
+        let mut seen = BTreeSet::new();
+        let both = self.patch.iter().flatten().chain(&self.target);
+        both.map(|at| keys.iter().map(|key| value(&self.pool[*at], key)).collect())
+            .filter(|it: &Values| seen.insert(it.clone()))
+            .collect()
+    }
+
+    fn merged(&mut self, keys: &[&str], wanted: &[Values]) -> Result<Vec<usize>, Diagnostic> {
+        let (keys, used) = used_keys(keys, wanted);
+        let mut result = Vec::new();
+        for values in wanted {
+            let values: Values = used.iter().map(|at| values[*at].clone()).collect();
+            match self.item(&keys, &values)? {
+                Some(at) => {
+                    self.complete(at, &keys, &values);
+                    self.set(&mut result, Some(at), &keys, &values)?;
+                }
+                None => {
+                    let mut target = std::mem::take(&mut self.target);
+                    self.set(&mut target, None, &keys, &values)?;
+                    self.target = target;
+                }
+            }
+        }
+        self.lay_over(&mut result, &keys)?;
+        Ok(result)
+    }
+
+    /// The merged item with these values; `None` where it is to go.
+    fn item(&mut self, keys: &[&str], values: &[String]) -> Result<Option<usize>, Diagnostic> {
+        let target = self.find(&self.target, keys, values);
+        let patch = match &self.patch {
+            Some(list) => self.find(list, keys, values),
+            None => target,
+        };
+        let at = match (target, patch) {
+            (None, None) => None,
+            (Some(target), None) => {
+                self.keep(target, |it, node| it.merge.merge(node, None, it.of))?
+            }
+            (Some(target), Some(patch)) if target == patch => {
+                self.keep(target, |it, node| it.merge.own(node, it.of))?
+            }
+            (Some(target), Some(patch)) if self.pool[target].is_scalar() => {
+                if !self.pool[patch].is_scalar() {
+                    return Err(wrong_kind(&self.pool[target], &self.pool[patch]));
+                }
+                Some(patch)
+            }
+            // A replacing item is laid aside for the old one, which only moves (case `replaced-item`).
+            (Some(_), Some(patch)) if replaces(&self.pool[patch]) => self.add(patch)?,
+            (Some(target), Some(patch)) => {
+                let merged = self.keep(target, |it, node| {
+                    it.merge.merge(node, Some(&it.pool[patch]), it.of)
+                })?;
+                strip(&mut self.pool[patch]);
+                merged
+            }
+            (None, Some(patch)) => self.add(patch)?,
+        };
+        Ok(at.filter(|at| !is_empty(&self.pool[*at])))
+    }
+
+    /// Changes an item in its place; `None` when it is to go.
+    fn keep(
+        &mut self,
+        at: usize,
+        change: impl FnOnce(&Self, &mut Node) -> Result<bool, Diagnostic>,
+    ) -> Result<Option<usize>, Diagnostic> {
+        let mut node = std::mem::replace(&mut self.pool[at], Node::null());
+        let kept = change(self, &mut node)?;
+        self.pool[at] = node;
+        Ok(kept.then_some(at))
+    }
+
+    /// The patch's item as a new one. A directive counts only once: items with a gap in their keys are met twice.
+    fn add(&mut self, patch: usize) -> Result<Option<usize>, Diagnostic> {
+        let added = self.merge.added(&self.pool[patch], self.of)?;
+        let kept = added.is_some();
+        match added {
+            Some(node) => self.pool[patch] = node,
+            None => strip(&mut self.pool[patch]),
+        }
+        Ok(kept.then_some(patch))
+    }
+
+    /// An item that was found by a part of its keys gets the rest.
+    fn complete(&mut self, at: usize, keys: &[&str], values: &[String]) {
+        let Some(entries) = self.pool[at].as_mapping_mut() else {
+            return;
+        };
+        for (key, value) in keys.iter().zip(values) {
+            if !value.is_empty() && !entries.contains_key(key) {
+                entries.insert(*key, Node::string(&**value));
+            }
+        }
+    }
+
+    /// The first item with these values; a key without a value is left out of account where another has one.
+    fn find(&self, list: &[usize], keys: &[&str], values: &[String]) -> Option<usize> {
+        let all = values.iter().all(String::is_empty);
+        let pairs = || {
+            keys.iter()
+                .zip(values)
+                .filter(|(_, it)| all || !it.is_empty())
+        };
+        let found = list.iter().find(|at| {
+            let node = &self.pool[**at];
+            if keys == [""] {
+                return values.first().is_some_and(|it| text(node) == it);
+            }
+            let Some(entries) = node.as_mapping() else {
+                return false;
+            };
+            pairs().all(|(key, value)| entries.get(key).is_some_and(|it| text(it) == value))
+        });
+        found.copied()
+    }
+
+    /// Puts an item in the place of those with these values, or at the end; without an item, takes them out.
+    ///
+    /// Fewer values than keys is what kustomize makes of an item without one of its keys: the last one said counts for the
+    /// rest, and without any nothing is kept.
+    fn set(
+        &self,
+        list: &mut Vec<usize>,
+        item: Option<usize>,
+        keys: &[&str],
+        values: &[String],
+    ) -> Result<(), Diagnostic> {
+        let maps_only = keys != [""] && values.first().is_some_and(|it| !it.is_empty());
+        let mut kept = Vec::with_capacity(list.len() + 1);
+        let mut found = false;
+        for at in list.drain(..) {
+            let node = &self.pool[at];
+            if is_empty(node) {
+                continue;
+            }
+            if maps_only && node.as_mapping().is_none() {
+                kept.push(at);
+                continue;
+            }
+            if !matches(node, keys, values)? {
+                if !values.is_empty() {
+                    kept.push(at);
+                }
+                continue;
+            }
+            found = true;
+            kept.extend(item);
+        }
+        *list = kept;
+        if let Some(item) = item.filter(|at| !found && !self.pool[*at].is_null()) {
+            list.push(item);
+        }
+        Ok(())
+    }
+
+    /// Lays what is left of the target over the result: an item takes the place of its like, or goes to the end.
+    fn lay_over(&self, result: &mut Vec<usize>, keys: &[&str]) -> Result<(), Diagnostic> {
+        for at in &self.target {
+            let node = &self.pool[*at];
+            if keys == [""] {
+                self.set(result, Some(*at), keys, &[text(node).to_string()])?;
+                continue;
+            }
+            let mut values = Vec::new();
+            for key in keys {
+                match node.get(key) {
+                    Some(value) => values.push(text(value).to_string()),
+                    None if node.as_mapping().is_none() && !node.is_null() => {
+                        return Err(not_a_map(node));
+                    }
+                    None => result.push(*at),
+                }
+            }
+            if keys.len() > 1 {
+                self.set(result, None, keys, &values)?;
+            }
+            self.set(result, Some(*at), keys, &values)?;
+        }
+        Ok(())
+    }
+}
+
+/// The nodes at some places of the pool, of which one can stand twice.
+fn taken(mut pool: Vec<Node>, places: &[usize]) -> Vec<Node> {
+    let mut uses = vec![0_usize; pool.len()];
+    places.iter().for_each(|at| uses[*at] += 1);
+    let take = |at: &usize| {
+        uses[*at] -= 1;
+        if uses[*at] > 0 {
+            pool[*at].clone()
+        } else {
+            std::mem::replace(&mut pool[*at], Node::null())
+        }
+    };
+    places.iter().map(take).collect()
+}
+
+/// Whether an item has these values; an empty one asks only that the key be there.
+fn matches(node: &Node, keys: &[&str], values: &[String]) -> Result<bool, Diagnostic> {
+    let mut found = false;
+    for (at, key) in keys.iter().enumerate() {
+        if let Some(value) = values.get(at) {
+            found = if key.is_empty() {
+                if !node.is_scalar() {
+                    return Err(wrong_item(node));
+                }
+                text(node) == value
+            } else if node.as_mapping().is_some() {
+                node.get(key)
+                    .is_some_and(|it| value.is_empty() || text(it) == value)
+            } else {
+                return Err(not_a_map(node));
+            };
+        }
+        if !found {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The text that a key's value is compared by: collections have none, and neither have null and the like.
+fn value(item: &Node, key: &str) -> String {
+    if key.is_empty() {
+        return text(item).to_string();
+    }
+    let value = item.get(key).filter(|it| it.kind() != Kind::Null);
+    value.map_or("", text).to_string()
+}
+
+fn text(node: &Node) -> &str {
+    node.as_str().unwrap_or("")
+}
+
+fn is_empty(node: &Node) -> bool {
+    node.is_null() || node.as_mapping().is_some_and(Mapping::is_empty)
+}
+
+/// The keys that any item has, and their places; all where no item has one.
+fn used_keys<'k>(keys: &[&'k str], wanted: &[Values]) -> (Keys<'k>, Vec<usize>) {
+    let is_used = |at: &usize| {
+        wanted
+            .iter()
+            .any(|it| it.get(*at).is_some_and(|it| !it.is_empty()))
+    };
+    let mut used: Vec<usize> = (0..keys.len()).filter(is_used).collect();
+    if used.is_empty() {
+        used = (0..keys.len()).collect();
+    }
+    (used.iter().map(|at| keys[*at]).collect(), used)
+}
+
+/// Fills the gaps: values that agree where both have one, and agree somewhere, are one item's.
+fn unite(wanted: &mut [Values]) {
+    for i in 0..wanted.len() {
+        // kustomize goes on with the values as they were when it came to this one.
+        let first = wanted[i].clone();
+        for j in 0..wanted.len() {
+            if let Some(united) = united(&first, &wanted[j]) {
+                wanted[i].clone_from(&united);
+                wanted[j] = united;
+            }
+        }
+    }
+}
+
+fn united(a: &[String], b: &[String]) -> Option<Values> {
+    let fits = |(a, b): (&String, &String)| a == b || a.is_empty() || b.is_empty();
+    let alike = a.iter().zip(b).any(|(a, b)| a == b);
+    let pick = |(a, b): (&String, &String)| if a.is_empty() { b.clone() } else { a.clone() };
+    (alike && a.iter().zip(b).all(fits)).then(|| a.iter().zip(b).map(pick).collect())
+}
+
+fn not_a_map(node: &Node) -> Diagnostic {
+    let is = node.kind().words();
+    Diagnostic::error(
+        "patch-wrong-kind",
+        format!("expected a map in a list that merges by a key, found {is}"),
+    )
+    .at(node)
+    .help("write the item as a map with the list's key")
+}
+
+fn wrong_item(node: &Node) -> Diagnostic {
+    let is = node.kind().words();
+    Diagnostic::error(
+        "patch-wrong-kind",
+        format!("expected a scalar in this list, found {is}"),
+    )
+    .at(node)
+    .help("write the item as a plain value")
+}

@@ -1,0 +1,14 @@
+//! Strategic merge and JSON 6902 as kustomize applies them, and the patch between two objects.
+
+mod between;
+mod comments;
+mod draft;
+mod json6902;
+mod lists;
+mod operations;
+mod same;
+mod strategic;
+
+pub use between::{Patch, between, merge_key};
+pub use json6902::{PatchText, copy_size, json6902, json6902_in, parse_json6902, parse_patch};
+pub use strategic::{Applied, strategic};

@@ -1,0 +1,84 @@
+//! When two values print the same, and what a value is once it has been written.
+
+use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, is_block_text, is_plain};
+
+/// Whether two values print the same: the order of keys does not count, `1.0` is `1`.
+pub(super) fn same(a: &Node, b: &Node) -> bool {
+    match (a.view(), b.view()) {
+        (View::Scalar(_), View::Scalar(_)) => same_scalar(a, b),
+        (View::Sequence(a), View::Sequence(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (View::Mapping(a), View::Mapping(b)) => a.len() == b.len() && same_entries(a, b),
+        _ => false,
+    }
+}
+
+fn same_entries(a: &Mapping, b: &Mapping) -> bool {
+    // Most often the keys stand in the same order.
+    if a.keys().eq(b.keys()) {
+        return a.iter().zip(b).all(|(a, b)| same(&a.value, &b.value));
+    }
+    let mut pairs = sorted(a).into_iter().zip(sorted(b));
+    pairs.all(|(a, b)| a.key.as_str() == b.key.as_str() && same(&a.value, &b.value))
+}
+
+fn sorted(of: &Mapping) -> Vec<&Entry> {
+    let mut entries: Vec<&Entry> = of.iter().collect();
+    entries.sort_by_key(|it| it.key.as_str());
+    entries
+}
+
+fn same_scalar(a: &Node, b: &Node) -> bool {
+    match (written_kind(a), written_kind(b)) {
+        (Kind::Null, Kind::Null) => true,
+        (Kind::Bool, Kind::Bool) => a.as_bool() == b.as_bool(),
+        (Kind::Int, Kind::Int) => a.as_int_wide() == b.as_int_wide(),
+        (Kind::Int | Kind::Float, Kind::Int | Kind::Float) => match (a.as_float(), b.as_float()) {
+            (Some(a), Some(b)) => a == b,
+            _ => a.as_str() == b.as_str(),
+        },
+        (a_kind, b_kind) => a_kind == b_kind && a.as_str() == b.as_str(),
+    }
+}
+
+/// What a scalar is in the claims form, where a date is text.
+fn written_kind(node: &Node) -> Kind {
+    match node.kind() {
+        Kind::Timestamp => Kind::String,
+        kind => kind,
+    }
+}
+
+/// A value as a reader of its claims form has it: with the quotes that are given to it there.
+pub(super) fn written(node: &Node) -> Node {
+    let made = match node.view() {
+        View::Sequence(items) => Node::sequence(items.iter().map(written)),
+        View::Mapping(entries) => Node::mapping(Mapping::from_entries(
+            entries
+                .iter()
+                .map(|it| Entry {
+                    key: it.key.clone(),
+                    value: written(&it.value),
+                })
+                .collect(),
+        )),
+        View::Scalar(text) => match written_kind(node) {
+            Kind::Null => Node::null(),
+            Kind::String => Node::scalar(text, written_style(text), Tag::None),
+            _ => return node.clone().styled(Style::Plain),
+        },
+    };
+    made.at(node.span())
+}
+
+/// The quotes that the claims form gives to a string.
+pub(super) fn written_style(text: &str) -> Style {
+    if is_block_text(text) {
+        Style::Literal
+    } else if is_plain(text) {
+        Style::Plain
+    } else {
+        Style::DoubleQuoted
+    }
+}

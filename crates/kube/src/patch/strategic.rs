@@ -1,0 +1,413 @@
+//! Strategic merge, as kustomize merges.
+//!
+//! The whole object is walked, not only what the patch names: a keyless or doubled item of a keyed list is lost to any patch,
+//! and so is a key without a value. An added value is merged with itself, which takes its nulls and directives out.
+//! kubectl's `$retainKeys`, `$setElementOrder` and `$deleteFromPrimitiveList` are plain data here, as they are to kustomize.
+
+use std::collections::BTreeMap;
+
+use super::comments::Commented;
+use super::lists;
+use super::same::written_style;
+use crate::object::Gvk;
+use crate::schema::{ListRule, Schemas, TypeRef};
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{Kind, Mapping, Node, Style, Tag, View};
+
+/// What became of the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It is the merged one.
+    Merged,
+    /// The patch says that it is to go; the node is as it was.
+    Deleted,
+}
+
+/// Merges a patch into an object of the kind `gvk`.
+///
+/// That a patch changes neither kind nor name nor namespace is for the caller to see to. After an error the target is half
+/// merged.
+pub fn strategic(
+    target: &mut Node,
+    patch: &Node,
+    schemas: &Schemas,
+    gvk: &Gvk,
+) -> Result<Applied, Diagnostic> {
+    match directive(patch)? {
+        Some(Directive::Delete) => return Ok(Applied::Deleted),
+        // kustomize drops the replaced root and goes on with the old one (case `replaced-item`).
+        Some(Directive::Replace) => return Ok(Applied::Merged),
+        _ => {}
+    }
+    let commented = Commented::read([target, patch], schemas);
+    let merge = Merge {
+        schemas: commented.as_ref().map_or(schemas, |it| &it.schemas),
+        commented: commented.as_ref(),
+    };
+    merge.merge(target, Some(patch), schemas.type_of(gvk))?;
+    Ok(Applied::Merged)
+}
+
+/// `$patch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Directive {
+    Delete,
+    Replace,
+    Merge,
+}
+
+pub(super) const DIRECTIVE: &str = "$patch";
+
+impl Directive {
+    fn read(node: &Node) -> Result<Directive, Diagnostic> {
+        match node.as_str().unwrap_or("") {
+            "delete" => Ok(Directive::Delete),
+            "replace" => Ok(Directive::Replace),
+            "merge" => Ok(Directive::Merge),
+            other => Err(Diagnostic::error(
+                "patch-directive",
+                format!("`{other}` is no patch directive"),
+            )
+            .at(node)
+            .help("`$patch` is one of delete, replace and merge")),
+        }
+    }
+}
+
+/// What a map of the patch says of itself.
+fn directive(patch: &Node) -> Result<Option<Directive>, Diagnostic> {
+    patch.get(DIRECTIVE).map(Directive::read).transpose()
+}
+
+/// What a list of the patch says of itself: in its first item with `$patch`, if nothing else stands in that.
+pub(super) fn list_directive(items: &[Node]) -> Result<Option<Directive>, Diagnostic> {
+    let Some(item) = items.iter().find(|it| it.get(DIRECTIVE).is_some()) else {
+        return Ok(None);
+    };
+    if item.as_mapping().is_some_and(|it| it.len() > 1) {
+        return Ok(None);
+    }
+    directive(item)
+}
+
+/// Drops the items that hold the directive, and with them what is empty.
+fn without_directive(items: &[Node], directive: Directive) -> Vec<Node> {
+    let holds = |it: &Node| {
+        it.get(DIRECTIVE)
+            .is_some_and(|it| Directive::read(it).ok() == Some(directive))
+    };
+    let is_empty = |it: &Node| it.is_null() || it.as_mapping().is_some_and(Mapping::is_empty);
+    let kept = items.iter().filter(|it| !holds(it) && !is_empty(it));
+    kept.cloned().collect()
+}
+
+pub(super) struct Merge<'a> {
+    pub(super) schemas: &'a Schemas,
+    pub(super) commented: Option<&'a Commented>,
+}
+
+impl Merge<'_> {
+    /// Merges into a value that is there; false when it is to go.
+    pub(super) fn merge(
+        &self,
+        target: &mut Node,
+        patch: Option<&Node>,
+        of: Option<TypeRef>,
+    ) -> Result<bool, Diagnostic> {
+        let patch = match patch {
+            // `key:` is lost to any patch, `key: null` is not.
+            None if target.is_null() => return Ok(target.as_str() != Some("")),
+            None => None,
+            Some(patch) if patch.is_null() => return Ok(false),
+            Some(patch) if target.is_null() => return self.put(target, patch, of),
+            Some(patch) => Some(patch),
+        };
+        if let Some(patch) = patch.filter(|it| shape(it) != shape(target)) {
+            return Err(wrong_kind(target, patch));
+        }
+        match target.kind() {
+            Kind::Mapping => self.merge_map(target, patch, of),
+            Kind::Sequence => self.merge_list(target, patch, of),
+            _ => {
+                if let Some(patch) = patch {
+                    *target = written_as(patch, style_of(target));
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    fn merge_map(
+        &self,
+        target: &mut Node,
+        patch: Option<&Node>,
+        of: Option<TypeRef>,
+    ) -> Result<bool, Diagnostic> {
+        match patch.map(directive).transpose()?.flatten() {
+            Some(Directive::Delete) => return Ok(false),
+            Some(Directive::Replace) => {
+                return patch.map_or(Ok(true), |it| self.put(target, it, of));
+            }
+            _ => {}
+        }
+        let of = self.type_of(of, [Some(&*target), patch]);
+        let span = target.span().clone();
+        let Some(entries) = target.as_mapping_mut() else {
+            return Ok(true);
+        };
+        let mut pending: BTreeMap<&str, &Node> = BTreeMap::new();
+        for entry in patch.and_then(Node::as_mapping).into_iter().flatten() {
+            pending.insert(entry.key.as_str().unwrap_or(""), &entry.value);
+        }
+        // Directives have been read; what an object of its own holds by that name is data.
+        pending.remove(DIRECTIVE);
+        if pending.contains_key("") || entries.contains_key("") {
+            return Err(empty_key().at(patch.map_or(span, |it| it.span().clone())));
+        }
+        let mut fault = None;
+        entries.retain_mut(|entry| {
+            let key = entry.key.as_str().unwrap_or("");
+            let of = self.field(of, &entry.key);
+            let patch = pending.remove(key);
+            self.merge(&mut entry.value, patch, of)
+                .unwrap_or_else(|it| {
+                    fault.get_or_insert(it);
+                    true
+                })
+        });
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        for entry in patch.and_then(Node::as_mapping).into_iter().flatten() {
+            let key = entry.key.as_str().unwrap_or("");
+            if let Some(value) = pending.remove(key) {
+                let of = self.field(of, &entry.key);
+                if let Some(value) = self.added(value, of)? {
+                    entries.push(entry.key.clone(), value);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn merge_list(
+        &self,
+        target: &mut Node,
+        patch: Option<&Node>,
+        of: Option<TypeRef>,
+    ) -> Result<bool, Diagnostic> {
+        let keys = match self.schemas.list_rule(of) {
+            ListRule::Replace => {
+                if let Some(patch) = patch {
+                    *target = patch.clone();
+                }
+                return Ok(true);
+            }
+            ListRule::MergeBy(keys) => keys,
+            ListRule::Unite => &[],
+        };
+        let items = patch.and_then(Node::as_sequence);
+        let directive = items.map(list_directive).transpose()?.flatten();
+        let items = match (directive, items) {
+            (Some(it), Some(items)) => Some(without_directive(items, it)),
+            (_, items) => items.map(<[Node]>::to_vec),
+        };
+        let of = of.and_then(|of| self.schemas.items(of));
+        match directive {
+            Some(Directive::Delete) => Ok(false),
+            Some(Directive::Replace) => {
+                let items = lists::own(self, items.unwrap_or_default(), keys, of)?;
+                *target = Node::sequence(items).at(patch.unwrap_or(target).span());
+                Ok(true)
+            }
+            _ => {
+                if let Some(place) = target.as_sequence_mut() {
+                    let old = std::mem::take(place);
+                    *place = lists::merge(self, old, items, keys, of)?;
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// The patch's value takes the place of an old one; false when nothing of it is left.
+    fn put(
+        &self,
+        target: &mut Node,
+        patch: &Node,
+        of: Option<TypeRef>,
+    ) -> Result<bool, Diagnostic> {
+        let added = self.added(patch, of)?;
+        let kept = added.is_some();
+        if let Some(added) = added {
+            *target = added;
+        }
+        Ok(kept)
+    }
+
+    /// What the patch adds where nothing stands.
+    pub(super) fn added(
+        &self,
+        patch: &Node,
+        of: Option<TypeRef>,
+    ) -> Result<Option<Node>, Diagnostic> {
+        let mut node = patch.clone();
+        match patch.view() {
+            View::Scalar(_) if patch.is_null() => return Ok(None),
+            View::Scalar(_) => {}
+            View::Mapping(_) => {
+                // A word that is no directive is data where there is nothing to merge with.
+                match directive(patch) {
+                    Ok(Some(Directive::Delete)) => return Ok(None),
+                    Ok(Some(_)) => strip(&mut node),
+                    _ => {}
+                }
+                self.own_fields(&mut node, of)?;
+            }
+            View::Sequence(_) => self.own_items(&mut node, of)?,
+        }
+        Ok(Some(node))
+    }
+
+    /// Merges a value with itself; false when it is to go.
+    pub(super) fn own(&self, node: &mut Node, of: Option<TypeRef>) -> Result<bool, Diagnostic> {
+        match node.kind() {
+            Kind::Null => return Ok(false),
+            Kind::Mapping => {
+                let directive = directive(node)?;
+                if directive.is_some() {
+                    strip(node);
+                }
+                if directive == Some(Directive::Delete) {
+                    return Ok(false);
+                }
+                self.own_fields(node, of)?;
+            }
+            Kind::Sequence if self.schemas.list_rule(of) != ListRule::Replace => {
+                let directive = list_directive(node.as_sequence().unwrap_or_default())?;
+                if directive == Some(Directive::Delete) {
+                    return Ok(false);
+                }
+                if let (Some(directive), Some(items)) = (directive, node.as_sequence_mut()) {
+                    *items = without_directive(items, directive);
+                }
+                self.own_items(node, of)?;
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    fn own_fields(&self, node: &mut Node, of: Option<TypeRef>) -> Result<(), Diagnostic> {
+        let of = self.type_of(of, [Some(&*node), None]);
+        let span = node.span().clone();
+        let Some(entries) = node.as_mapping_mut() else {
+            return Ok(());
+        };
+        if entries.contains_key("") {
+            return Err(empty_key().at(span));
+        }
+        let mut fault = None;
+        entries.retain_mut(|entry| {
+            let key = entry.key.as_str().unwrap_or("");
+            let of = of.and_then(|of| self.schemas.field(of, key));
+            self.own(&mut entry.value, of).unwrap_or_else(|it| {
+                fault.get_or_insert(it);
+                true
+            })
+        });
+        fault.map_or(Ok(()), Err)
+    }
+
+    fn own_items(&self, node: &mut Node, of: Option<TypeRef>) -> Result<(), Diagnostic> {
+        let keys = match self.schemas.list_rule(of) {
+            ListRule::Replace => return Ok(()),
+            ListRule::MergeBy(keys) => keys,
+            ListRule::Unite => &[],
+        };
+        if let Some(items) = node.as_sequence_mut() {
+            let old = std::mem::take(items);
+            *items = lists::own(self, old, keys, of.and_then(|of| self.schemas.items(of)))?;
+        }
+        Ok(())
+    }
+
+    /// The type of a key's value: what a comment says, else what the map's type says.
+    fn field(&self, of: Option<TypeRef>, key: &Node) -> Option<TypeRef> {
+        let said = self.commented.and_then(|it| it.type_of(key));
+        said.or_else(|| self.schemas.field(of?, key.as_str().unwrap_or("")))
+    }
+
+    /// Where no type is known, an object inside the object says its own.
+    pub(super) fn type_of(
+        &self,
+        of: Option<TypeRef>,
+        nodes: [Option<&Node>; 2],
+    ) -> Option<TypeRef> {
+        of.or_else(|| {
+            nodes.into_iter().flatten().find_map(|node| {
+                let text = |key| {
+                    node.get(key)
+                        .filter(|it| !it.is_null())
+                        .and_then(Node::as_str)
+                };
+                let gvk = Gvk::new(text("apiVersion")?, text("kind")?);
+                self.schemas.type_of(&gvk)
+            })
+        })
+    }
+}
+
+pub(super) fn strip(node: &mut Node) {
+    if let Some(entries) = node.as_mapping_mut() {
+        entries.remove(DIRECTIVE);
+    }
+}
+
+/// The style that a value has, or that the claims form would give it.
+fn style_of(node: &Node) -> Style {
+    match node.as_str() {
+        Some(text) if node.style() == Style::Plain && node.tag() == Tag::Str => written_style(text),
+        _ => node.style(),
+    }
+}
+
+/// A value in another's style: in quotes, a number becomes a string. A string stays one without them.
+fn written_as(node: &Node, style: Style) -> Node {
+    let kind = node.kind();
+    let node = node.clone().styled(style);
+    match (kind, style) {
+        (Kind::Binary, _) => node,
+        (Kind::String, Style::Plain) => node.tagged(Tag::Str),
+        (_, Style::Plain) => node,
+        _ => node.tagged(Tag::None),
+    }
+}
+
+/// Scalar, list or map.
+fn shape(node: &Node) -> u8 {
+    match node.view() {
+        View::Scalar(_) => 0,
+        View::Sequence(_) => 1,
+        View::Mapping(_) => 2,
+    }
+}
+
+pub(super) fn wrong_kind(target: &Node, patch: &Node) -> Diagnostic {
+    let (is, wants) = (target.kind().words(), patch.kind().words());
+    Diagnostic::error(
+        "patch-wrong-kind",
+        format!("the patch has {wants} where the object has {is}"),
+    )
+    .at(patch)
+    .related(target.span(), "the object's value")
+    .help("a strategic merge can't change one into the other: use a JSON 6902 patch")
+}
+
+fn empty_key() -> Diagnostic {
+    Diagnostic::error(
+        "patch-empty-key",
+        "a strategic merge can't pass a map with an empty key",
+    )
+    .help("use a JSON 6902 patch")
+}

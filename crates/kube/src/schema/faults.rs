@@ -1,0 +1,276 @@
+//! The words for what a node gets wrong.
+
+use super::structural::{Limits, Range, Schema, Types};
+use super::validate::{Trail, json_kind};
+use pleach_yaml::diag::{Diagnostic, Span};
+use pleach_yaml::{Kind, Node, View, resolve};
+
+/// How many names a label lists before it only counts.
+const NAMES_MAX: usize = 8;
+
+pub(super) fn unknown_field(
+    root: &str,
+    key: &Node,
+    schema: &Schema,
+    trail: &Trail<'_>,
+) -> Diagnostic {
+    let name = key.as_str().unwrap_or("");
+    let path = trail.key(key).path();
+    let owner = subject(root, trail);
+    let fault = Diagnostic::error("unknown-field", format!("unknown field `{path}`")).at(key);
+    let known = schema.property_names();
+    if let Some(field) = schema.field_of_alias(name) {
+        return fault
+            .label(format!("another name of `{field}`"))
+            .help(format!("write `{field}`"));
+    }
+    let label = if schema.properties.is_empty() {
+        format!("`{owner}` has no fields")
+    } else {
+        format!("`{owner}` has {}", listed(known, "and"))
+    };
+    fault
+        .label(label)
+        .did_you_mean(name, schema.property_names())
+}
+
+pub(super) fn missing_field(
+    root: &str,
+    at: &Node,
+    name: &str,
+    schema: &Schema,
+    trail: &Trail<'_>,
+) -> Diagnostic {
+    let key = Node::string(name);
+    let path = trail.key(&key).path();
+    let span = match trail.key_span() {
+        Some(span) if at.as_mapping().is_some() => span.clone(),
+        _ => head(at.span()),
+    };
+    let fault = Diagnostic::error("missing-field", format!("missing field `{path}`")).at(span);
+    let expected = schema.property(name).map_or("a value", expected_words);
+    fault.label(format!(
+        "`{}` needs `{name}`, {expected}",
+        subject(root, trail)
+    ))
+}
+
+pub(super) fn wrong_type(
+    root: &str,
+    node: &Node,
+    schema: &Schema,
+    trail: &Trail<'_>,
+) -> Diagnostic {
+    let (expected, found) = (expected_words(schema), json_kind(node));
+    let message = format!(
+        "`{}` must be {expected}, found {}",
+        subject(root, trail),
+        found.words()
+    );
+    let fault = Diagnostic::error("wrong-type", message).at(head(node.span()));
+    let text = node.as_str().unwrap_or("");
+    let wants_number = matches!(schema.types, Types::Integer | Types::Number);
+    let unquoted = resolve(text);
+    match (schema.types, found) {
+        (Types::String, Kind::Int | Kind::Float | Kind::Bool) => {
+            fault.help(format!("write it in quotes: `\"{text}\"`"))
+        }
+        (_, Kind::String)
+            if wants_number && matches!(unquoted, Kind::Int | Kind::Float)
+                || schema.types == Types::Boolean && unquoted == Kind::Bool =>
+        {
+            fault.help(format!("write it without quotes: `{text}`"))
+        }
+        _ => fault,
+    }
+}
+
+/// A value whose type is right.
+pub(super) fn invalid(root: &str, node: &Node, expected: &str, trail: &Trail<'_>) -> Diagnostic {
+    let message = format!(
+        "`{}` must be {expected}, found {}",
+        subject(root, trail),
+        shown(node)
+    );
+    Diagnostic::error("invalid-value", message).at(head(node.span()))
+}
+
+pub(super) fn not_allowed(
+    root: &str,
+    node: &Node,
+    allowed: &[Node],
+    trail: &Trail<'_>,
+) -> Diagnostic {
+    let names = || allowed.iter().filter_map(Node::as_str);
+    let message = format!("`{}` can't be {}", subject(root, trail), shown(node));
+    Diagnostic::error("invalid-value", message)
+        .at(head(node.span()))
+        .label(format!("expected {}", listed(names(), "or")))
+        .did_you_mean(node.as_str().unwrap_or(""), names())
+}
+
+pub(super) fn wrong_size(
+    root: &str,
+    node: &Node,
+    size: usize,
+    range: Range,
+    what: &str,
+    trail: &Trail<'_>,
+) -> Diagnostic {
+    let expected = match (range.min, range.max) {
+        (Some(min), _) if size < min => ("at least", min),
+        (_, max) => ("at most", max.unwrap_or(size)),
+    };
+    let plural = if expected.1 == 1 { "" } else { "s" };
+    let message = format!(
+        "`{}` must have {} {} {what}{plural}, found {size}",
+        subject(root, trail),
+        expected.0,
+        expected.1
+    );
+    Diagnostic::error("invalid-value", message).at(head(node.span()))
+}
+
+pub(super) fn twice(
+    root: &str,
+    item: &Node,
+    first: &Node,
+    which: &str,
+    trail: &Trail<'_>,
+) -> Diagnostic {
+    let message = format!("`{}` stands twice in its list", subject(root, trail));
+    Diagnostic::error("invalid-value", message)
+        .at(head(item.span()))
+        .label(which.to_owned())
+        .related(head(first.span()), "first here")
+}
+
+pub(super) fn no_branch(
+    root: &str,
+    node: &Node,
+    branches: &[Schema],
+    trail: &Trail<'_>,
+) -> Diagnostic {
+    match required_names(branches) {
+        Some(names) => branch_fault(root, node, &format!("needs {}", listed(names, "or")), trail),
+        None => branch_fault(root, node, "has none of the forms that it may have", trail),
+    }
+}
+
+pub(super) fn several_branches(
+    root: &str,
+    node: &Node,
+    branches: &[Schema],
+    trail: &Trail<'_>,
+) -> Diagnostic {
+    match required_names(branches) {
+        Some(names) => {
+            let words = format!("takes only one of {}", listed(names, "and"));
+            branch_fault(root, node, &words, trail)
+        }
+        None => branch_fault(
+            root,
+            node,
+            "has several of the forms of which it may have one",
+            trail,
+        ),
+    }
+}
+
+pub(super) fn forbidden(root: &str, node: &Node, trail: &Trail<'_>) -> Diagnostic {
+    branch_fault(root, node, "has a form that it must not have", trail)
+}
+
+fn branch_fault(root: &str, node: &Node, words: &str, trail: &Trail<'_>) -> Diagnostic {
+    let span = match (trail.key_span(), node.view()) {
+        (Some(span), View::Mapping(_) | View::Sequence(_)) => span.clone(),
+        _ => head(node.span()),
+    };
+    Diagnostic::error(
+        "invalid-value",
+        format!("`{}` {words}", subject(root, trail)),
+    )
+    .at(span)
+}
+
+/// The fields of which each branch demands one, if that is all they say.
+fn required_names(branches: &[Schema]) -> Option<Vec<&str>> {
+    let name = |branch: &'_ Schema| branch.required.len() == 1;
+    branches.iter().all(name).then(|| {
+        let names = branches.iter().flat_map(|it| it.required.iter());
+        names.map(|it| &**it).collect()
+    })
+}
+
+pub(super) fn range_words(limits: &Limits, open_min: bool, open_max: bool) -> String {
+    let min = limits.minimum.map(|it| match open_min {
+        true => format!("above {it}"),
+        false => format!("at least {it}"),
+    });
+    let max = limits.maximum.map(|it| match open_max {
+        true => format!("below {it}"),
+        false => format!("at most {it}"),
+    });
+    let both: Vec<String> = min.into_iter().chain(max).collect();
+    both.join(" and ")
+}
+
+fn expected_words(schema: &Schema) -> &'static str {
+    match schema.types {
+        Types::Any => "a value",
+        Types::Object => Kind::Mapping.words(),
+        Types::Array => Kind::Sequence.words(),
+        Types::String => Kind::String.words(),
+        Types::Integer => Kind::Int.words(),
+        Types::Number => Kind::Float.words(),
+        Types::Boolean => "`true` or `false`",
+        Types::IntOrString => "a whole number or a string",
+        Types::Quantity => "a quantity such as `500m` or `10Gi`",
+    }
+}
+
+/// The field in question, or the whole by its word.
+fn subject(root: &str, trail: &Trail<'_>) -> String {
+    let path = trail.path();
+    if path.is_root() {
+        root.to_owned()
+    } else {
+        path.to_string()
+    }
+}
+
+/// A value, short enough for a message.
+fn shown(node: &Node) -> String {
+    match node.view() {
+        View::Scalar(text) => {
+            let start: String = text.chars().take(60).collect();
+            let more = if start.len() < text.len() { "…" } else { "" };
+            format!("`{}{more}`", start.escape_debug())
+        }
+        _ => json_kind(node).words().to_owned(),
+    }
+}
+
+/// `` `a`, `b` and `c` ``.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
+    let names: Vec<String> = names.into_iter().map(|it| format!("`{it}`")).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [most @ .., end] if names.len() <= NAMES_MAX => format!("{} {last} {end}", most.join(", ")),
+        _ => {
+            let shown = names.iter().take(NAMES_MAX).cloned();
+            let shown: Vec<String> = shown.collect();
+            format!("{} and {} more", shown.join(", "), names.len() - NAMES_MAX)
+        }
+    }
+}
+
+/// The first line of a span: a map or list of many lines is pointed at where it begins.
+fn head(span: &Span) -> Span {
+    let length = span.text().find('\n').unwrap_or(span.range().len());
+    Span::new(
+        &span.source,
+        span.range().start..span.range().start + length,
+    )
+}

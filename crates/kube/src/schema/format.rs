@@ -1,0 +1,171 @@
+//! Formats of texts: what `format` says of a string.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::structural::Format;
+use pleach_yaml::{Kind, resolve};
+
+impl Format {
+    /// Whether a text has the form; formats of numbers hold for every text.
+    pub(super) fn holds(self, text: &str) -> bool {
+        match self {
+            Format::None | Format::Int32 | Format::Int64 => true,
+            Format::Byte => is_base64(text),
+            Format::Date => text.len() == 10 && resolve(text) == Kind::Timestamp,
+            Format::DateTime => is_date_time(text),
+            Format::Duration => is_duration(text),
+            Format::Quantity => is_quantity(text),
+            Format::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
+            Format::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
+            Format::Cidr => is_cidr(text),
+            Format::Uri => {
+                text.split_once(':').is_some_and(|it| !it.0.is_empty()) || text.starts_with('/')
+            }
+            Format::Uuid => is_uuid(text),
+            Format::Email => text
+                .split_once('@')
+                .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()),
+            Format::Hostname => is_hostname(text),
+        }
+    }
+
+    /// The form in a message's words.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Format::None => "a string",
+            Format::Int32 => "a 32-bit whole number",
+            Format::Int64 => "a 64-bit whole number",
+            Format::Byte => "base64",
+            Format::Date => "a date such as `2026-01-31`",
+            Format::DateTime => "a time such as `2026-01-31T12:00:00Z`",
+            Format::Duration => "a duration such as `30s`, `5m` or `1h30m`",
+            Format::Quantity => "a quantity such as `500m`, `10Gi` or `2`",
+            Format::Ipv4 => "an IPv4 address",
+            Format::Ipv6 => "an IPv6 address",
+            Format::Cidr => "a network such as `10.0.0.0/8`",
+            Format::Uri => "a URI",
+            Format::Uuid => "a UUID",
+            Format::Email => "an e-mail address",
+            Format::Hostname => "a host name",
+        }
+    }
+}
+
+/// Standard base64 with padding; line ends are skipped, as Go's decoder does.
+fn is_base64(text: &str) -> bool {
+    let symbols = || text.bytes().filter(|it| !matches!(it, b'\n' | b'\r'));
+    let padding = symbols().rev().take_while(|it| *it == b'=').count();
+    let length = symbols().count();
+    padding <= 2
+        && length % 4 == 0
+        && symbols()
+            .take(length - padding)
+            .all(|it| it.is_ascii_alphanumeric() || matches!(it, b'+' | b'/'))
+}
+
+/// RFC 3339: date, `T`, clock, zone.
+fn is_date_time(text: &str) -> bool {
+    let separated = text
+        .as_bytes()
+        .get(10)
+        .is_some_and(|it| matches!(it, b'T' | b't'));
+    separated && resolve(&text.replace('z', "Z")) == Kind::Timestamp
+}
+
+/// Go's durations: numbers with units, one after the other.
+fn is_duration(text: &str) -> bool {
+    let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if rest == "0" {
+        return true;
+    }
+    let mut parts = 0;
+    while !rest.is_empty() {
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|it: char| it.is_ascii_digit() || it == '.')
+                .len();
+        let (number, after) = rest.split_at(digits);
+        let units = ["ns", "us", "µs", "μs", "ms", "s", "m", "h"];
+        let unit = units.into_iter().find(|unit| after.starts_with(unit));
+        let Some(unit) = unit.filter(|_| number.parse::<f64>().is_ok()) else {
+            return false;
+        };
+        rest = &after[unit.len()..];
+        parts += 1;
+    }
+    parts > 0
+}
+
+/// A number with an SI or binary suffix, or with an exponent.
+pub(super) fn is_quantity(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let suffix = unsigned.trim_start_matches(|it: char| it.is_ascii_digit() || it == '.');
+    let number = &unsigned[..unsigned.len() - suffix.len()];
+    let digits = number.bytes().any(|it| it.is_ascii_digit()) && number.matches('.').count() <= 1;
+    let exponent = || {
+        let power = suffix.strip_prefix(['e', 'E'])?;
+        let power = power.strip_prefix(['+', '-']).unwrap_or(power);
+        (!power.is_empty() && power.bytes().all(|it| it.is_ascii_digit())).then_some(())
+    };
+    let suffixes = [
+        "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
+    ];
+    digits && (suffixes.contains(&suffix) || exponent().is_some())
+}
+
+fn is_cidr(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else {
+        return false;
+    };
+    let bits = bits.parse::<u8>().ok();
+    address.parse::<Ipv4Addr>().is_ok() && bits.is_some_and(|it| it <= 32)
+        || address.parse::<Ipv6Addr>().is_ok() && bits.is_some_and(|it| it <= 128)
+}
+
+fn is_uuid(text: &str) -> bool {
+    let plain = text.replace('-', "");
+    plain.len() == 32 && plain.bytes().all(|it| it.is_ascii_hexdigit())
+}
+
+fn is_hostname(text: &str) -> bool {
+    let label = |it: &str| {
+        (1..=63).contains(&it.len())
+            && it
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !it.starts_with('-')
+            && !it.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        for (format, yes, no) in [
+            (Format::Byte, "YWJj", "YWJ"),
+            (Format::Byte, "YQ==", "Y==="),
+            (Format::DateTime, "2026-01-31T12:00:00Z", "2026-01-31"),
+            (
+                Format::DateTime,
+                "2026-01-31T12:00:00.5+02:00",
+                "2026-02-31T12:00:00Z",
+            ),
+            (Format::Date, "2026-01-31", "2026-1-31"),
+            (Format::Duration, "1h30m", "5"),
+            (Format::Duration, "1.5s", "s"),
+            (Format::Duration, "-2µs", "2 s"),
+            (Format::Quantity, "10Gi", "10GB"),
+            (Format::Quantity, ".5", "."),
+            (Format::Quantity, "1e3", "1e"),
+            (Format::Cidr, "10.0.0.0/8", "10.0.0.0/33"),
+            (Format::Hostname, "a-b.example.org", "-a.example.org"),
+        ] {
+            assert!(format.holds(yes), "{format:?} {yes}");
+            assert!(!format.holds(no), "{format:?} {no}");
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! Reads a schema from a node.
+
+use std::sync::Arc;
+
+use super::pattern::Pattern;
+use super::structural::{
+    Additional, ConditionalDefault, Format, Limits, ListType, Logic, Range, Schema, Types,
+};
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
+use pleach_yaml::{Mapping, Node, parse_one};
+
+/// Whose schemas are read, and so how much is forgiven.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// A claim kind's: a keyword that we don't know is a slip, and every pattern is tried at once.
+    Claim,
+    /// One that comes with the program: a test has read it as a claim kind's.
+    Own,
+    /// A CRD's: the API server has judged it already; what it ignores, we ignore.
+    Crd,
+    /// A definition of Kubernetes' OpenAPI document.
+    OpenApi,
+}
+
+/// A schema that comes with the program.
+pub fn own_schema(name: &str, text: &str) -> Schema {
+    let source = Source::internal(name, text);
+    let node = parse_one(&source).expect("the program's own schemas are YAML, which a test holds");
+    Schema::parse_own(&node).expect("the program's own schemas are schemas, which a test holds")
+}
+
+impl Schema {
+    /// Reads a claim kind's schema; a fault in the schema itself is a diagnostic with code `invalid-schema`.
+    pub fn parse(node: &Node) -> Result<Schema, Diagnostics> {
+        Schema::parse_as(node, Dialect::Claim)
+    }
+
+    /// Reads a schema that comes with the program. Its patterns are compiled when a value is held against them.
+    pub fn parse_own(node: &Node) -> Result<Schema, Diagnostics> {
+        Schema::parse_as(node, Dialect::Own)
+    }
+
+    pub(super) fn parse_as(node: &Node, dialect: Dialect) -> Result<Schema, Diagnostics> {
+        let mut reader = Reader {
+            dialect,
+            faults: Diagnostics::default(),
+        };
+        let schema = reader.schema(node);
+        if reader.faults.is_empty() {
+            Ok(schema)
+        } else {
+            Err(reader.faults)
+        }
+    }
+}
+
+struct Reader {
+    dialect: Dialect,
+    faults: Diagnostics,
+}
+
+/// Words of a schema that say nothing we check.
+const SILENT: [&str; 12] = [
+    "title",
+    "example",
+    "examples",
+    "externalDocs",
+    "id",
+    "$schema",
+    "$comment",
+    "readOnly",
+    "deprecated",
+    "discriminator",
+    "definitions",
+    "patternProperties",
+];
+
+/// The words that are looked at, to offer the nearest.
+const KNOWN: [&str; 34] = [
+    "type",
+    "format",
+    "description",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "enum",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "nullable",
+    "default",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-list-map-keys",
+    "x-pleach-aliases",
+    "x-pleach-default",
+    "x-pleach-enum-numbers",
+    "x-pleach-quoted-numbers",
+];
+
+impl Reader {
+    fn schema(&mut self, node: &Node) -> Schema {
+        let mut schema = Schema::anything(node.span().clone());
+        let Some(words) = node.as_mapping() else {
+            self.fault(node, "a schema must be a map");
+            return schema;
+        };
+        let mut int_or_string = false;
+        for entry in words {
+            let (key, value) = (entry.key.as_str().unwrap_or(""), &entry.value);
+            match key {
+                "x-kubernetes-int-or-string" => int_or_string = self.flag(value),
+                "properties"
+                | "required"
+                | "additionalProperties"
+                | "items"
+                | "x-kubernetes-list-type"
+                | "x-kubernetes-list-map-keys"
+                | "uniqueItems" => {
+                    self.structure(&mut schema, key, value);
+                }
+                "type"
+                | "format"
+                | "description"
+                | "nullable"
+                | "default"
+                | "$ref"
+                | "x-kubernetes-preserve-unknown-fields"
+                | "x-kubernetes-embedded-resource" => {
+                    self.character(&mut schema, key, value);
+                }
+                "allOf" | "anyOf" | "oneOf" | "not" => {
+                    let logic = schema.logic.get_or_insert_default();
+                    self.logic(logic, key, value);
+                }
+                _ if key.starts_with("x-pleach-") => self.own_word(&mut schema, &entry.key, value),
+                _ if key.starts_with("x-") || SILENT.contains(&key) => {}
+                _ => self.limit(&mut schema, &entry.key, value),
+            }
+        }
+        if int_or_string || schema.types == Types::Any && is_int_or_string(words) {
+            schema.types = Types::IntOrString;
+        }
+        // Kubernetes' own document says no more of what is stored as it comes.
+        if self.dialect == Dialect::OpenApi
+            && schema.properties.is_empty()
+            && matches!(schema.additional, Additional::Unsaid)
+        {
+            schema.flags.preserve_unknown = true;
+        }
+        schema
+    }
+
+    fn structure(&mut self, schema: &mut Schema, key: &str, value: &Node) {
+        match key {
+            "properties" => {
+                let Some(fields) = self.mapping(value, "`properties` must be a map") else {
+                    return;
+                };
+                schema.properties.reserve_exact(fields.len());
+                for field in fields {
+                    let name = field.key.as_str().unwrap_or("").into();
+                    schema.properties.insert(name, self.schema(&field.value));
+                }
+            }
+            "required" => schema.required = self.names(value),
+            "additionalProperties" => {
+                schema.additional = match value.as_bool() {
+                    Some(true) => Additional::Anything,
+                    Some(false) => Additional::Refused,
+                    None => Additional::Like(Box::new(self.schema(value))),
+                }
+            }
+            "items" => schema.items = Some(Box::new(self.schema(value))),
+            "uniqueItems" => schema.flags.unique_items = self.flag(value),
+            "x-kubernetes-list-type" => {
+                schema.list_type = match value.as_str() {
+                    Some("map") => ListType::Map,
+                    Some("set") => ListType::Set,
+                    Some("atomic") => ListType::Atomic,
+                    _ => return self.fault(value, "a list type is `atomic`, `set` or `map`"),
+                }
+            }
+            _ => schema.list_map_keys = self.names(value),
+        }
+    }
+
+    fn character(&mut self, schema: &mut Schema, key: &str, value: &Node) {
+        match key {
+            "type" => self.types(schema, value),
+            "format" => self.format(schema, value),
+            "description" => schema.description = Some(value.clone()),
+            "nullable" => schema.flags.nullable = self.flag(value),
+            "default" => schema.default = Some(value.clone()),
+            "$ref" => {
+                let name = value.as_str().unwrap_or("");
+                schema.reference = Some(Arc::from(name.rsplit('/').next().unwrap_or(name)));
+                if self.dialect == Dialect::Claim {
+                    self.fault(value, "a structural schema takes no `$ref`");
+                }
+            }
+            "x-kubernetes-preserve-unknown-fields" => {
+                schema.flags.preserve_unknown = self.flag(value);
+            }
+            _ => schema.flags.resource = self.flag(value),
+        }
+    }
+
+    fn types(&mut self, schema: &mut Schema, value: &Node) {
+        let types = match value.as_str() {
+            Some("object") => Types::Object,
+            Some("array") => Types::Array,
+            Some("string") => Types::String,
+            Some("integer") => Types::Integer,
+            Some("number") => Types::Number,
+            Some("boolean") => Types::Boolean,
+            Some("") if self.dialect != Dialect::Claim => Types::Any,
+            _ => {
+                let known = ["object", "array", "string", "integer", "number", "boolean"];
+                let wrong = value.as_str().unwrap_or("");
+                let fault = schema_fault(value, format!("unknown type `{wrong}`"))
+                    .label("a type is object, array, string, integer, number or boolean");
+                return self.faults.push(fault.did_you_mean(wrong, known));
+            }
+        };
+        // `format: int-or-string` may have spoken first; it says more than `type: string`.
+        if schema.types == Types::Any {
+            schema.types = types;
+        }
+    }
+
+    fn format(&mut self, schema: &mut Schema, value: &Node) {
+        schema.format = match value.as_str().unwrap_or("") {
+            "int-or-string" => {
+                schema.types = Types::IntOrString;
+                Format::None
+            }
+            "int32" => Format::Int32,
+            "int64" => Format::Int64,
+            "byte" => Format::Byte,
+            "date" => Format::Date,
+            "date-time" | "datetime" => Format::DateTime,
+            "duration" => Format::Duration,
+            "quantity" => Format::Quantity,
+            "ipv4" => Format::Ipv4,
+            "ipv6" => Format::Ipv6,
+            "cidr" => Format::Cidr,
+            "uri" => Format::Uri,
+            "uuid" => Format::Uuid,
+            "email" => Format::Email,
+            "hostname" => Format::Hostname,
+            _ => Format::None,
+        };
+    }
+
+    fn limit(&mut self, schema: &mut Schema, key: &Node, value: &Node) {
+        let mut limits = schema.limits.take().unwrap_or_default();
+        match key.as_str().unwrap_or("") {
+            "enum" => limits.one_of = self.list(value).to_vec(),
+            "pattern" => limits.pattern = self.pattern(value),
+            "minimum" => limits.minimum = self.number(value),
+            "maximum" => limits.maximum = self.number(value),
+            "exclusiveMinimum" => match value.as_bool() {
+                Some(exclusive) => schema.flags.exclusive_minimum = exclusive,
+                None => {
+                    limits.minimum = self.number(value);
+                    schema.flags.exclusive_minimum = true;
+                }
+            },
+            "exclusiveMaximum" => match value.as_bool() {
+                Some(exclusive) => schema.flags.exclusive_maximum = exclusive,
+                None => {
+                    limits.maximum = self.number(value);
+                    schema.flags.exclusive_maximum = true;
+                }
+            },
+            "multipleOf" => limits.multiple_of = self.number(value).filter(|it| *it > 0.0),
+            "minLength" => limits.length.min = self.size(value),
+            "maxLength" => limits.length.max = self.size(value),
+            "minItems" => limits.items.min = self.size(value),
+            "maxItems" => limits.items.max = self.size(value),
+            "minProperties" => limits.properties.min = self.size(value),
+            "maxProperties" => limits.properties.max = self.size(value),
+            unknown => self.unknown_word(key, unknown),
+        }
+        schema.limits = Some(limits);
+    }
+
+    fn logic(&mut self, logic: &mut Logic, key: &str, value: &Node) {
+        if key == "not" {
+            logic.not = Some(self.schema(value));
+            return;
+        }
+        let branches: Vec<Schema> = self.list(value).iter().map(|it| self.schema(it)).collect();
+        match key {
+            "allOf" => logic.all_of = branches,
+            "anyOf" => logic.any_of = branches,
+            _ => logic.one_of = branches,
+        }
+    }
+
+    fn own_word(&mut self, schema: &mut Schema, key: &Node, value: &Node) {
+        match key.as_str().unwrap_or("") {
+            "x-pleach-aliases" => schema.aliases = self.names(value),
+            "x-pleach-enum-numbers" => schema.flags.enum_numbers = self.flag(value),
+            "x-pleach-quoted-numbers" => schema.flags.quoted_numbers = self.flag(value),
+            "x-pleach-default" => match (value.get("value"), value.get("when")) {
+                (Some(default), Some(when)) if when.as_string().is_some() => {
+                    schema.conditional_default = Some(Box::new(ConditionalDefault {
+                        value: default.clone(),
+                        when: when.clone(),
+                    }));
+                }
+                _ => self.fault(
+                    value,
+                    "a conditional default needs `value` and `when`, an expression as text",
+                ),
+            },
+            unknown => self.unknown_word(key, unknown),
+        }
+    }
+
+    fn unknown_word(&mut self, key: &Node, word: &str) {
+        if self.dialect == Dialect::Claim {
+            let fault = schema_fault(key, format!("unknown word `{word}` in a schema"));
+            self.faults.push(fault.did_you_mean(word, KNOWN));
+        }
+    }
+
+    fn pattern(&mut self, value: &Node) -> Option<Pattern> {
+        let pattern = Pattern::new(value.as_str()?);
+        if self.dialect == Dialect::Claim && !pattern.is_valid() {
+            self.fault(value, "the pattern is no regular expression of RE2's kind");
+        }
+        Some(pattern)
+    }
+
+    fn flag(&mut self, value: &Node) -> bool {
+        value.as_bool().unwrap_or_else(|| {
+            self.fault(value, "expected `true` or `false`");
+            false
+        })
+    }
+
+    fn size(&mut self, value: &Node) -> Option<usize> {
+        let size = value.as_int().and_then(|it| usize::try_from(it).ok());
+        if size.is_none() {
+            self.fault(value, "expected a whole number that is not negative");
+        }
+        size
+    }
+
+    fn number(&mut self, value: &Node) -> Option<f64> {
+        let number = value.as_float();
+        if number.is_none() {
+            self.fault(value, "expected a number");
+        }
+        number
+    }
+
+    fn names(&mut self, value: &Node) -> Vec<Box<str>> {
+        let names = self.list(value).iter();
+        names.map(|it| it.as_str().unwrap_or("").into()).collect()
+    }
+
+    fn list<'n>(&mut self, value: &'n Node) -> &'n [Node] {
+        value.as_sequence().unwrap_or_else(|| {
+            self.fault(value, "expected a list");
+            &[]
+        })
+    }
+
+    fn mapping<'n>(&mut self, value: &'n Node, words: &str) -> Option<&'n Mapping> {
+        if value.as_mapping().is_none() {
+            self.fault(value, words);
+        }
+        value.as_mapping()
+    }
+
+    fn fault(&mut self, at: &Node, words: &str) {
+        self.faults.push(schema_fault(at, words));
+    }
+}
+
+/// `anyOf: [{type: integer}, {type: string}]` without a type of its own: how generators said it before the flag existed.
+fn is_int_or_string(words: &Mapping) -> bool {
+    let branches = words
+        .get("anyOf")
+        .and_then(Node::as_sequence)
+        .unwrap_or(&[]);
+    let is = |at: usize, name: &str| {
+        branches
+            .get(at)
+            .and_then(|it| it.get("type")?.as_str())
+            .is_some_and(|it| it == name)
+    };
+    branches.len() == 2
+        && (is(0, "integer") && is(1, "string") || is(0, "string") && is(1, "integer"))
+}
+
+fn schema_fault(at: &Node, words: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("invalid-schema", words).at(at)
+}
+
+impl Range {
+    pub(super) fn holds(self, size: usize) -> bool {
+        self.min.is_none_or(|min| size >= min) && self.max.is_none_or(|max| size <= max)
+    }
+}
+
+impl Limits {
+    pub(super) fn number_holds(&self, value: f64, open_min: bool, open_max: bool) -> bool {
+        let min = |min| value > min || !open_min && value == min;
+        let max = |max| value < max || !open_max && value == max;
+        self.minimum.is_none_or(min) && self.maximum.is_none_or(max)
+    }
+}

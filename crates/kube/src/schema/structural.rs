@@ -1,0 +1,310 @@
+//! Structural schemas: what may stand in a node, as Kubernetes' CRDs say it, with a few words of our own for claim kinds.
+//!
+//! A schema is read once and only looked at afterwards. It knows nothing of the node that it is held against: that is
+//! [`validate`](super::validate)'s, and filling in defaults is [`apply_defaults`](super::apply_defaults)'s.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::pattern::Pattern;
+use pleach_yaml::Node;
+use pleach_yaml::diag::Span;
+
+/// What may stand in a node.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    pub(super) span: Span,
+    pub(super) types: Types,
+    pub(super) format: Format,
+    pub(super) flags: Flags,
+    pub(super) description: Option<Node>,
+    pub(super) properties: IndexMap<Box<str>, Schema>,
+    pub(super) required: Vec<Box<str>>,
+    pub(super) items: Option<Box<Schema>>,
+    pub(super) additional: Additional,
+    pub(super) list_type: ListType,
+    pub(super) list_map_keys: Vec<Box<str>>,
+    pub(super) limits: Option<Box<Limits>>,
+    pub(super) logic: Option<Box<Logic>>,
+    pub(super) default: Option<Node>,
+    pub(super) conditional_default: Option<Box<ConditionalDefault>>,
+    pub(super) aliases: Vec<Box<str>>,
+    pub(super) reference: Option<Arc<str>>,
+}
+
+/// A default that holds only under a condition. What the condition means is the caller's.
+#[derive(Clone, Debug)]
+pub struct ConditionalDefault {
+    /// The value.
+    pub value: Node,
+    /// The condition: an expression's text, with its place.
+    pub when: Node,
+}
+
+/// How a list is kept by the API server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ListType {
+    /// Replaced as a whole.
+    #[default]
+    Atomic,
+    /// No item stands twice.
+    Set,
+    /// Items are told apart by their keys.
+    Map,
+}
+
+/// The types that a schema allows; none named means all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Types {
+    #[default]
+    Any,
+    Object,
+    Array,
+    String,
+    Integer,
+    Number,
+    Boolean,
+    IntOrString,
+    /// A Kubernetes quantity: a string, or any number.
+    Quantity,
+}
+
+/// The formats that are checked. The API server knows more and ignores the rest, as we do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Format {
+    #[default]
+    None,
+    Int32,
+    Int64,
+    Byte,
+    Date,
+    DateTime,
+    Duration,
+    Quantity,
+    Ipv4,
+    Ipv6,
+    Cidr,
+    Uri,
+    Uuid,
+    Email,
+    Hostname,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flags {
+    pub(super) nullable: bool,
+    pub(super) preserve_unknown: bool,
+    /// The root of an object, or an object inside another: `apiVersion`, `kind` and `metadata` are known.
+    pub(super) resource: bool,
+    pub(super) enum_numbers: bool,
+    pub(super) quoted_numbers: bool,
+    pub(super) unique_items: bool,
+    pub(super) exclusive_minimum: bool,
+    pub(super) exclusive_maximum: bool,
+}
+
+/// What holds for keys that `properties` does not name.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Additional {
+    /// Nothing is said: such keys are unknown.
+    #[default]
+    Unsaid,
+    Refused,
+    Anything,
+    Like(Box<Schema>),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Limits {
+    pub(super) one_of: Vec<Node>,
+    pub(super) pattern: Option<Pattern>,
+    pub(super) minimum: Option<f64>,
+    pub(super) maximum: Option<f64>,
+    pub(super) multiple_of: Option<f64>,
+    pub(super) length: Range,
+    pub(super) items: Range,
+    pub(super) properties: Range,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Range {
+    pub(super) min: Option<usize>,
+    pub(super) max: Option<usize>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logic {
+    pub(super) all_of: Vec<Schema>,
+    pub(super) any_of: Vec<Schema>,
+    pub(super) one_of: Vec<Schema>,
+    pub(super) not: Option<Schema>,
+}
+
+impl Schema {
+    /// A schema that allows everything, from which the reader starts.
+    pub(super) fn anything(span: Span) -> Schema {
+        Schema {
+            span,
+            types: Types::Any,
+            format: Format::None,
+            flags: Flags::default(),
+            description: None,
+            properties: IndexMap::new(),
+            required: Vec::new(),
+            items: None,
+            additional: Additional::Unsaid,
+            list_type: ListType::Atomic,
+            list_map_keys: Vec::new(),
+            limits: None,
+            logic: None,
+            default: None,
+            conditional_default: None,
+            aliases: Vec::new(),
+            reference: None,
+        }
+    }
+
+    /// Where the schema was written.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// What the field means, in the schema's words.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_ref().and_then(Node::as_str)
+    }
+
+    /// The schema of a named field. Other names of a field are not looked at: see [`Schema::field_of_alias`].
+    pub fn property(&self, key: &str) -> Option<&Schema> {
+        self.properties.get(key)
+    }
+
+    /// The named fields in the order of the schema.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, &Schema)> {
+        self.properties.iter().map(|(key, it)| (&**key, it))
+    }
+
+    /// The names of the fields in the order of the schema.
+    pub fn property_names(&self) -> impl Iterator<Item = &str> {
+        self.properties.keys().map(|key| &**key)
+    }
+
+    /// The fields that must be there.
+    pub fn required(&self) -> impl Iterator<Item = &str> {
+        self.required.iter().map(|key| &**key)
+    }
+
+    /// The schema of each item of a list.
+    pub fn items(&self) -> Option<&Schema> {
+        self.items.as_deref()
+    }
+
+    /// The schema of what stands under keys that `properties` does not name.
+    pub fn additional(&self) -> Option<&Schema> {
+        match &self.additional {
+            Additional::Like(schema) => Some(schema),
+            _ => None,
+        }
+    }
+
+    /// The schema of whatever stands under a key: the named field's, else that of all other keys.
+    pub fn child(&self, key: &str) -> Option<&Schema> {
+        self.property(key).or_else(|| self.additional())
+    }
+
+    /// Whether keys that the schema does not know are kept and allowed: a free-form map such as Helm values.
+    pub fn preserves_unknown(&self) -> bool {
+        self.flags.preserve_unknown || matches!(self.additional, Additional::Anything)
+    }
+
+    /// Whether a key that the schema doesn't name is a fault.
+    pub(super) fn is_closed(&self) -> bool {
+        !self.preserves_unknown()
+            && match self.additional {
+                Additional::Refused => true,
+                _ => self.types != Types::Any || !self.properties.is_empty(),
+            }
+    }
+
+    /// How a list is kept.
+    pub fn list_type(&self) -> ListType {
+        self.list_type
+    }
+
+    /// The keys by which the items of a list are told apart; empty for every other list.
+    pub fn list_map_keys(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.list_map_keys.iter().map(|key| &**key)
+    }
+
+    /// Other names of this field (`x-pleach-aliases`).
+    pub fn aliases(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.aliases.iter().map(|name| &**name)
+    }
+
+    /// The field that goes by another name, if any does.
+    pub fn field_of_alias(&self, alias: &str) -> Option<&str> {
+        self.properties()
+            .find(|(_, field)| field.aliases().any(|it| it == alias))
+            .map(|it| it.0)
+    }
+
+    /// Whether `null` is a value here.
+    pub fn is_nullable(&self) -> bool {
+        self.flags.nullable
+    }
+
+    /// The value of a field that is not there.
+    pub fn default(&self) -> Option<&Node> {
+        self.default.as_ref()
+    }
+
+    /// The value of a field that is not there, under a condition.
+    pub fn conditional_default(&self) -> Option<&ConditionalDefault> {
+        self.conditional_default.as_deref()
+    }
+
+    /// The schemas of which one at least must hold, if there are such.
+    pub fn alternatives(&self) -> impl Iterator<Item = &Schema> {
+        let logic = self.logic.as_deref();
+        logic
+            .into_iter()
+            .flat_map(|it| it.any_of.iter().chain(&it.one_of))
+    }
+
+    /// The values that are allowed, if only some are.
+    pub fn allowed_values(&self) -> &[Node] {
+        self.limits.as_ref().map_or(&[], |it| &it.one_of)
+    }
+
+    /// The least and the greatest number that is allowed.
+    pub fn bounds(&self) -> (Option<f64>, Option<f64>) {
+        let limits = self.limits.as_ref();
+        limits.map_or((None, None), |it| (it.minimum, it.maximum))
+    }
+
+    /// Whether an allowed value may be given by its number, counted from 0.
+    pub fn takes_enum_numbers(&self) -> bool {
+        self.flags.enum_numbers
+    }
+
+    /// Whether the whole schema (this being its root) takes a number that is written as text, as protojson does.
+    pub fn takes_quoted_numbers(&self) -> bool {
+        self.flags.quoted_numbers
+    }
+
+    /// The type in one word, as a schema says it; empty where any may stand.
+    pub fn type_name(&self) -> &'static str {
+        match self.types {
+            Types::Any => "",
+            Types::Object => "object",
+            Types::Array => "array",
+            Types::String => "string",
+            Types::Integer => "integer",
+            Types::Number => "number",
+            Types::Boolean => "boolean",
+            Types::IntOrString => "int-or-string",
+            Types::Quantity => "quantity",
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! One kustomization after another: resources, generators, components and transformers, from the leaves up.
+
+use std::sync::Arc;
+
+use pleach_kube::schema::Schemas;
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
+use pleach_yaml::tree::TreePath;
+use pleach_yaml::{Node, parse_one, parse_one_with_duplicates};
+
+use super::config::Config;
+use super::duplicates::{Keep, one_of_each};
+use super::kustomization::{FILE_NAMES, Kustomization};
+use super::load::{Loaded, Loader, Place};
+use super::origin::{Origin, join};
+use super::resource::Resource;
+use super::resources::Resources;
+use super::vars::Variable;
+use super::{crds, defaults, duplicates, generate, openapi, plugins, transform, vars};
+
+/// What a build knows while it runs.
+pub(super) struct Context<'a> {
+    pub(super) loader: Loader<'a>,
+    pub(super) schemas: Arc<Schemas>,
+    pub(super) diagnostics: Diagnostics,
+    /// Whether origins are noted, for `buildMetadata`.
+    pub(super) track: bool,
+    /// Whether a kustomization brought its own schema.
+    pub(super) custom_schema: bool,
+    /// For what the built-in schema was needed so far.
+    pub(super) needed: openapi::Needed,
+    /// How much the replacements have copied.
+    pub(super) copied: usize,
+    /// The kustomization files that were read.
+    pub(super) visited: Vec<Arc<Source>>,
+}
+
+/// From how many files on it pays to read them on all processors.
+const FILES_MANY: usize = 8;
+
+/// How many kustomizations may stand below each other: each takes a part of the stack.
+const CHAIN_MAX: usize = 100;
+
+/// Something failed; the diagnostics say what.
+pub(super) struct Failed;
+
+/// What a kustomization gives to the one that names it.
+#[derive(Default)]
+pub(super) struct Accumulated {
+    pub(super) resources: Resources,
+    /// The field specs in use; `None` while nothing was read.
+    pub(super) config: Option<Arc<Config>>,
+    pub(super) variables: Vec<Variable>,
+}
+
+/// Where in the chain of kustomizations we are.
+#[derive(Clone)]
+pub(super) struct Level<'a> {
+    pub(super) kustomization: &'a Kustomization,
+    /// The folder, as the chain of entries names it from the one that is built.
+    pub(super) origin: String,
+    /// Folders of this kustomization and of those that led here.
+    pub(super) folders: Vec<TreePath>,
+}
+
+impl Accumulated {
+    /// Adds field specs to those in use.
+    ///
+    /// What kustomize does here is not what it seems to: a spec is dropped when one of the same path is there already that it
+    /// would select. Merged into nothing, in their sorted order, specs for single kinds so drive out the default for all kinds:
+    /// a configuration of `namePrefix` for ConfigMaps takes the prefix from everything else.
+    pub(super) fn merge_config(&mut self, more: &Arc<Config>) -> Result<(), Diagnostic> {
+        let pristine = Arc::ptr_eq(more, defaults::config());
+        match &mut self.config {
+            None if pristine => self.config = Some(more.clone()),
+            None => {
+                let mut config = Config::default();
+                config.merge(more)?;
+                self.config = Some(Arc::new(config));
+            }
+            Some(config) if Arc::ptr_eq(config, more) => {}
+            Some(config) => Arc::make_mut(config).merge(more)?,
+        }
+        Ok(())
+    }
+
+    fn absorb(&mut self, other: Accumulated, schemas: &Schemas, diagnostics: &mut Diagnostics) {
+        if self.resources.is_empty() {
+            self.resources = other.resources;
+        } else {
+            for resource in other.resources.into_list() {
+                diagnostics.keep(self.resources.append(resource, schemas));
+            }
+        }
+        if let Some(config) = &other.config {
+            diagnostics.keep(self.merge_config(config));
+        }
+        diagnostics.keep(vars::merge(&mut self.variables, other.variables));
+    }
+}
+
+impl Level<'_> {
+    /// The folder of the kustomization.
+    pub(super) fn folder(&self) -> TreePath {
+        self.kustomization.folder()
+    }
+
+    /// The kustomization file as origins name it.
+    pub(super) fn file(&self) -> String {
+        join(&self.origin, self.kustomization.path.name())
+    }
+}
+
+impl Context<'_> {
+    /// Keeps a fault.
+    pub(super) fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
+        self.diagnostics.keep(result)
+    }
+
+    /// Keeps faults.
+    pub(super) fn keep_all<T>(&mut self, result: Result<T, Diagnostics>) -> Option<T> {
+        result
+            .map_err(|faults| self.diagnostics.extend(faults))
+            .ok()
+    }
+
+    /// Fails when something has gone wrong since there were `before` errors.
+    pub(super) fn check(&self, before: usize) -> Result<(), Failed> {
+        if self.diagnostics.errors() > before {
+            Err(Failed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Reads the kustomization file of a folder.
+    pub(super) fn kustomization(
+        &mut self,
+        folder: &TreePath,
+        at: Option<&Span>,
+    ) -> Result<Kustomization, Failed> {
+        let place = |it: Diagnostic| match at {
+            Some(span) => it.at(span),
+            None => it.at(Span::new(&Source::new(folder.clone(), ""), 0..0)),
+        };
+        let entries = self.loader.files.list(folder).unwrap_or_default();
+        let mut names = FILE_NAMES
+            .iter()
+            .filter(|name| entries.iter().any(|it| &*it.name == **name));
+        let Some(name) = names.next() else {
+            let message = format!(
+                "there is no kustomization file in `{}`",
+                self.loader.shown(folder)
+            );
+            let help = format!(
+                "expected `{}`, `{}` or `{}`",
+                FILE_NAMES[0], FILE_NAMES[1], FILE_NAMES[2]
+            );
+            self.diagnostics
+                .push(place(Diagnostic::error("missing-kustomization", message)).help(help));
+            return Err(Failed);
+        };
+        if let Some(other) = names.next() {
+            let message = format!(
+                "there are two kustomization files in `{}`: `{name}` and `{other}`",
+                self.loader.shown(folder)
+            );
+            self.diagnostics.push(
+                place(Diagnostic::error("two-kustomizations", message)).help("remove one of them"),
+            );
+            return Err(Failed);
+        }
+        let path = folder.child(name);
+        let bytes = self.loader.files.read(&path).map_err(|error| {
+            let message = format!("can't read `{}`: {error}", self.loader.shown(&path));
+            self.diagnostics
+                .push(place(Diagnostic::error("unreadable-file", message)));
+            Failed
+        })?;
+        let empty = Source::new(path.clone(), "");
+        let text = self
+            .loader
+            .text(path.clone(), &bytes, &Span::new(&empty, 0..0));
+        let text = self.keep(text).ok_or(Failed)?;
+        self.visited.push(text.clone());
+        let parsed = self.keep_all(parse_one_with_duplicates(&text));
+        let (node, duplicates) = parsed.ok_or(Failed)?;
+        let node = match duplicates.is_empty() {
+            true => node,
+            false => one_of_each(&node, Keep::Last),
+        };
+        let warnings = duplicates::warnings(duplicates, Keep::Last);
+        self.diagnostics.extend(warnings);
+        Kustomization::read(&path, &node, &mut self.diagnostics).ok_or(Failed)
+    }
+
+    /// Runs something that an entry led to: what it says is told with the entry.
+    fn below<T>(&mut self, entry: &Node, run: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::take(&mut self.diagnostics);
+        let result = run(self);
+        let inner = std::mem::replace(&mut self.diagnostics, outer);
+        self.diagnostics.extend(
+            inner
+                .into_iter()
+                .map(|it| it.related(entry.span(), "built from here")),
+        );
+        result
+    }
+
+    /// Builds a kustomization on top of what is there already.
+    pub(super) fn accumulate(
+        &mut self,
+        level: &Level<'_>,
+        mut sum: Accumulated,
+    ) -> Result<Accumulated, Failed> {
+        let before = self.diagnostics.errors();
+        let kustomization = level.kustomization;
+        self.add_resources(level, &mut sum, kustomization.list("resources"));
+        let config = self.configuration(level);
+        let merged = sum.merge_config(&config);
+        self.keep(merged);
+        for entry in kustomization.list("crds") {
+            let config = crds::read(self, &level.folder(), entry);
+            let merged = config.map(|it| sum.merge_config(&Arc::new(it)));
+            merged.and_then(|it| self.keep(it));
+        }
+        generate::run(self, level, &mut sum.resources);
+        self.check(before)?;
+        for entry in kustomization.list("components") {
+            sum = self.add_component(level, sum, entry)?;
+        }
+        transform::run(self, level, &mut sum)?;
+        plugins::transform(self, level, &mut sum, "transformers")?;
+        plugins::validate(self, level, &mut sum)?;
+        vars::add(self, level, &mut sum);
+        self.check(before)?;
+        Ok(sum)
+    }
+
+    /// Adds what a list of files and folders holds. The files are read first, all at once.
+    pub(super) fn add_resources(
+        &mut self,
+        level: &Level<'_>,
+        sum: &mut Accumulated,
+        entries: &[Node],
+    ) {
+        let (loader, folder) = (self.loader, level.folder());
+        let loaded = parallel::map(FILES_MANY, entries, |it| loader.load(&folder, it));
+        for (entry, loaded) in entries.iter().zip(loaded) {
+            match loaded {
+                Loaded::Resources(resources) => self.add_file(level, sum, entry, resources),
+                Loaded::Faulty(faults) => self.diagnostics.extend(faults),
+                Loaded::Folder(folder) => {
+                    let added = self.below(entry, |it| it.add_folder(level, entry, &folder));
+                    if let Ok(added) = added {
+                        let mut faults = Diagnostics::default();
+                        sum.absorb(added, &self.schemas, &mut faults);
+                        let faults = faults.into_iter();
+                        self.diagnostics
+                            .extend(faults.map(|it| it.related(entry.span(), "added here")));
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_file(
+        &mut self,
+        level: &Level<'_>,
+        sum: &mut Accumulated,
+        entry: &Node,
+        resources: Vec<Resource>,
+    ) {
+        let origin = self.track.then(|| {
+            Box::new(Origin {
+                path: join(&level.origin, entry.as_str().unwrap_or("")),
+                ..Origin::default()
+            })
+        });
+        for mut resource in resources {
+            resource.origin.clone_from(&origin);
+            let scope = self.schemas.is_cluster_scoped(&resource.object.gvk());
+            if scope.is_none() {
+                self.needed = self.needed.max(openapi::Needed::Scopes);
+            }
+            let added = sum.resources.append(resource, &self.schemas);
+            self.keep(added.map_err(|it| it.related(entry.span(), "added here")));
+        }
+    }
+
+    fn add_folder(
+        &mut self,
+        level: &Level<'_>,
+        entry: &Node,
+        folder: &TreePath,
+    ) -> Result<Accumulated, Failed> {
+        let kustomization = self.enter(level, entry, folder, false)?;
+        let level = self.deeper(level, &kustomization, entry);
+        self.accumulate(&level, Accumulated::default())
+    }
+
+    fn add_component(
+        &mut self,
+        level: &Level<'_>,
+        sum: Accumulated,
+        entry: &Node,
+    ) -> Result<Accumulated, Failed> {
+        let name = entry.as_str().unwrap_or("");
+        let Place::Folder(folder) = self
+            .keep(self.loader.place(&level.folder(), name, entry.span()))
+            .ok_or(Failed)?
+        else {
+            let message = format!("expected the folder of a component, found the file `{name}`");
+            self.diagnostics
+                .push(Diagnostic::error("not-a-component", message).at(entry));
+            return Err(Failed);
+        };
+        self.below(entry, |it| {
+            let kustomization = it.enter(level, entry, &folder, true)?;
+            let level = it.deeper(level, &kustomization, entry);
+            it.accumulate(&level, sum)
+        })
+    }
+
+    /// Reads the kustomization of a folder that an entry names.
+    fn enter(
+        &mut self,
+        level: &Level<'_>,
+        entry: &Node,
+        folder: &TreePath,
+        component: bool,
+    ) -> Result<Kustomization, Failed> {
+        if let Some(seen) = level
+            .folders
+            .iter()
+            .find(|it| *it == folder || it.below(folder).is_some())
+        {
+            let message = format!(
+                "`{}` holds `{}`, from which it is built: a cycle",
+                self.loader.shown(folder),
+                self.loader.shown(seen)
+            );
+            self.diagnostics
+                .push(Diagnostic::error("kustomization-cycle", message).at(entry));
+            return Err(Failed);
+        }
+        if level.folders.len() >= CHAIN_MAX {
+            let message = format!("more than {CHAIN_MAX} kustomizations lead to here");
+            let fault = Diagnostic::error("chain-too-long", message).at(entry);
+            self.diagnostics
+                .push(fault.help("build from a folder that is nearer to the resources"));
+            return Err(Failed);
+        }
+        let kustomization = self.kustomization(folder, Some(entry.span()))?;
+        openapi::enter(self, &kustomization)?;
+        if kustomization.component != component {
+            let (code, message) = match component {
+                true => (
+                    "not-a-component",
+                    format!(
+                        "`{}` is no component: its kind is `Kustomization`",
+                        self.loader.shown(folder)
+                    ),
+                ),
+                false => (
+                    "component-as-resource",
+                    format!("`{}` is a component", self.loader.shown(folder)),
+                ),
+            };
+            let help = if component {
+                "list it under `resources`"
+            } else {
+                "list it under `components`"
+            };
+            self.diagnostics
+                .push(Diagnostic::error(code, message).at(entry).help(help));
+            return Err(Failed);
+        }
+        Ok(kustomization)
+    }
+
+    fn deeper<'k>(
+        &self,
+        level: &Level<'_>,
+        kustomization: &'k Kustomization,
+        entry: &Node,
+    ) -> Level<'k> {
+        let mut folders = level.folders.clone();
+        folders.push(kustomization.folder());
+        Level {
+            kustomization,
+            origin: join(&level.origin, entry.as_str().unwrap_or("")),
+            folders,
+        }
+    }
+
+    /// kustomize's own field specs, with those of the `configurations`.
+    fn configuration(&mut self, level: &Level<'_>) -> Arc<Config> {
+        let entries = level.kustomization.list("configurations");
+        if entries.is_empty() {
+            return defaults::config().clone();
+        }
+        let mut custom = Config::default();
+        for entry in entries {
+            let name = entry.as_str().unwrap_or("");
+            let read = self.loader.source(&level.folder(), name, entry.span());
+            let text = self.keep(read);
+            let Some(node) = text.and_then(|it| self.keep_all(parse_one(&it))) else {
+                continue;
+            };
+            let config = Config::read(&node, &mut self.diagnostics);
+            let merged = custom.merge(&config).map_err(|it| it.at(entry));
+            self.keep(merged);
+        }
+        let mut config = Config::clone(defaults::config());
+        let merged = config.merge(&custom);
+        self.keep(merged);
+        Arc::new(config)
+    }
+}
+
+/// Notes on each resource that a transformer was run.
+pub(super) fn mark(resources: &mut Resources, origin: &Arc<Origin>) {
+    for resource in resources.list_mut() {
+        note(resource, origin);
+    }
+}
+
+fn note(resource: &mut Resource, origin: &Arc<Origin>) {
+    if resource.origin.is_some() {
+        resource.transformations.push(origin.clone());
+    } else {
+        resource.origin = Some(Box::new(Origin::clone(origin)));
+    }
+}

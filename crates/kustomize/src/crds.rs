@@ -1,0 +1,109 @@
+//! `crds`: what the properties of custom resources say of names, labels and annotations in them.
+
+use std::collections::BTreeMap;
+
+use pleach_kube::object::Gvk;
+use pleach_yaml::tree::TreePath;
+use pleach_yaml::{Node, parse_one};
+
+use super::accumulate::Context;
+use super::config::{Config, NameReference};
+use super::fieldspec::FieldSpec;
+
+/// Reads an OpenAPI document of types by name: `{name: {Schema: {properties: …}}}`.
+pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Node) -> Option<Config> {
+    let name = entry.as_str().unwrap_or("");
+    let read = context.loader.source(folder, name, entry.span());
+    let source = context.keep(read)?;
+    let document = context.keep_all(parse_one(&source))?;
+    let mut types = BTreeMap::new();
+    for entry in document.as_mapping().into_iter().flatten() {
+        let schema = field(&entry.value, "schema");
+        let properties = schema.and_then(|it| field(it, "properties"));
+        if let (Some(name), Some(properties)) = (entry.key.as_str(), properties) {
+            types.insert(name, properties);
+        }
+    }
+    let mut config = Config::default();
+    for (name, properties) in &types {
+        let is_kind = |it: &&str| properties.get(it).is_some();
+        if ["kind", "apiVersion", "metadata"].iter().all(is_kind) {
+            let kind = name.rsplit('.').next().unwrap_or(name);
+            let walk = Walk {
+                kind,
+                types: &types,
+            };
+            walk.properties(properties, &mut Vec::new(), &mut config);
+        }
+    }
+    config.sort();
+    Some(config)
+}
+
+/// Go reads the names of fields in any case.
+fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    let fields = node.as_mapping()?.iter();
+    let mut fields = fields.filter(|it| {
+        it.key
+            .as_str()
+            .is_some_and(|it| it.eq_ignore_ascii_case(name))
+    });
+    fields.next().map(|it| &it.value)
+}
+
+struct Walk<'a> {
+    kind: &'a str,
+    types: &'a BTreeMap<&'a str, &'a Node>,
+}
+
+impl<'a> Walk<'a> {
+    fn properties(&self, properties: &'a Node, path: &mut Vec<&'a str>, config: &mut Config) {
+        for entry in properties.as_mapping().into_iter().flatten() {
+            // A type that holds itself would never end.
+            if path.len() > 32 {
+                return;
+            }
+            path.push(entry.key.as_str().unwrap_or(""));
+            self.property(&entry.value, path, config);
+            path.pop();
+        }
+    }
+
+    fn property(&self, property: &'a Node, path: &mut Vec<&'a str>, config: &mut Config) {
+        let text = |name: &str| field(property, name).and_then(Node::as_string);
+        if text("x-kubernetes-annotation").is_some() {
+            config.common_annotations.push(self.spec(path));
+        }
+        if text("x-kubernetes-label-selector").is_some() {
+            config.common_labels.push(self.spec(path));
+        }
+        if text("x-kubernetes-identity").is_some() {
+            config.name_prefix.push(self.spec(path));
+        }
+        let version = text("x-kubernetes-object-ref-api-version");
+        if let (Some(version), Some(kind)) = (version, text("x-kubernetes-object-ref-kind")) {
+            path.push(text("x-kubernetes-object-ref-name-key").unwrap_or("name"));
+            config.name_references.push(NameReference {
+                target: Gvk {
+                    group: "".into(),
+                    version: version.into(),
+                    kind: kind.into(),
+                },
+                referrers: vec![self.spec(path)],
+            });
+            path.pop();
+        }
+        let inner = text("$ref").and_then(|it| self.types.get(it));
+        if let Some(inner) = inner {
+            self.properties(inner, path, config);
+        }
+    }
+
+    fn spec(&self, path: &[&str]) -> FieldSpec {
+        let gvk = Gvk {
+            kind: self.kind.into(),
+            ..Gvk::default()
+        };
+        FieldSpec::new(gvk, &path.join("/"), false)
+    }
+}

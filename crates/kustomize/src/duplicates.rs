@@ -1,0 +1,82 @@
+//! Keys that stand twice in one map: kustomize takes one of them in some files. So does the engine, and warns of it.
+
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Severity, Span};
+use pleach_yaml::{Mapping, Node, View};
+
+/// Which of several entries counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    First,
+    Last,
+}
+
+/// What the reader said of such keys, as warnings.
+pub(super) fn warnings(duplicates: Diagnostics, keep: Keep) -> impl Iterator<Item = Diagnostic> {
+    let taken = match keep {
+        Keep::First => "first",
+        Keep::Last => "last",
+    };
+    duplicates.into_iter().map(move |it| Diagnostic {
+        severity: Severity::Warning,
+        help: vec![format!("kustomize takes the {taken} one")],
+        ..it
+    })
+}
+
+/// A map of a patch in which a key stands twice, and what the reader says of that.
+pub(super) struct Doubled {
+    map: Span,
+    fault: Diagnostic,
+}
+
+/// All such maps of a document.
+pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<Doubled>) {
+    for item in node.as_sequence().unwrap_or_default() {
+        doubled(item, duplicates, found);
+    }
+    for entry in node.as_mapping().into_iter().flatten() {
+        let is_told = |it: &&Diagnostic| it.span.as_ref() == Some(entry.key.span());
+        found.extend(duplicates.iter().find(is_told).map(|fault| Doubled {
+            map: node.span().clone(),
+            fault: fault.clone(),
+        }));
+        doubled(&entry.value, duplicates, found);
+    }
+}
+
+/// What kustomize refuses of a patched object: a merge passes over the second of two equal keys, but a map that is new to the object
+/// is put there as it stands, and can't be read any more.
+pub(super) fn refused(object: &Node, doubled: &[Doubled]) -> Option<Diagnostic> {
+    if doubled.is_empty() {
+        return None;
+    }
+    if object.as_mapping().is_some()
+        && let Some(found) = doubled.iter().find(|it| it.map == *object.span())
+    {
+        return Some(found.fault.clone());
+    }
+    let items = object.as_sequence().unwrap_or_default().iter();
+    let values = object.as_mapping().into_iter().flatten();
+    let below = items.chain(values.map(|it| &it.value));
+    below.into_iter().find_map(|it| refused(it, doubled))
+}
+
+/// The value with one entry for each key.
+pub(super) fn one_of_each(node: &Node, keep: Keep) -> Node {
+    match node.view() {
+        View::Scalar(_) => node.clone(),
+        View::Sequence(items) => {
+            Node::sequence(items.iter().map(|it| one_of_each(it, keep))).at(node)
+        }
+        View::Mapping(mapping) => {
+            let mut kept = Mapping::new();
+            for entry in mapping {
+                let known = kept.contains_key(entry.key.as_str().unwrap_or(""));
+                if keep == Keep::Last || !known {
+                    kept.insert(entry.key.clone(), one_of_each(&entry.value, keep));
+                }
+            }
+            Node::mapping(kept).at(node)
+        }
+    }
+}

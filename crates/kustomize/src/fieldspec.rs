@@ -1,0 +1,224 @@
+//! Where in an object a transformer works: kind and path, as kustomize's configuration says it.
+
+use std::sync::OnceLock;
+
+use pleach_kube::object::Gvk;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{FieldPath, Mapping, Node};
+
+use super::resource::plain_key;
+
+/// A kind (what is empty matches everything) and a path of keys; lists on the way are entered, every element of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FieldSpec {
+    pub(super) gvk: Gvk,
+    /// As written, parts joined by `/`.
+    pub(super) path: Box<str>,
+    /// Whether maps that are missing on the way are made.
+    pub(super) create: bool,
+    /// Split when first walked: most specs are of kinds that a build does not have.
+    parts: OnceLock<Box<[Part]>>,
+}
+
+/// As deep as a document that is read may be.
+pub(super) const DEPTH_MAX: usize = 1_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    key: Box<str>,
+    list: bool,
+}
+
+/// What stands at the end of a path when it has to be made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaf {
+    /// Nothing is made, whatever the spec says.
+    Never,
+    /// An empty map.
+    Mapping,
+    /// A scalar to be set.
+    Scalar,
+}
+
+impl FieldSpec {
+    pub(super) fn new(gvk: Gvk, path: &str, create: bool) -> FieldSpec {
+        FieldSpec {
+            gvk,
+            path: path.into(),
+            create,
+            parts: OnceLock::new(),
+        }
+    }
+
+    fn parts(&self) -> &[Part] {
+        let part = |part: String| {
+            let key = part.strip_suffix("[]").unwrap_or(&part);
+            Part {
+                key: key.into(),
+                list: key.len() < part.len(),
+            }
+        };
+        self.parts
+            .get_or_init(|| split_path(&self.path, '/').into_iter().map(part).collect())
+    }
+
+    /// A path in every kind, made where it is missing.
+    pub(super) fn everywhere(path: &str) -> FieldSpec {
+        FieldSpec::new(Gvk::default(), path, true)
+    }
+
+    /// Whether the spec speaks of this kind.
+    pub(super) fn selects(&self, gvk: &Gvk) -> bool {
+        selects(&self.gvk, gvk)
+    }
+
+    /// Whether merging `other` in would say this again.
+    fn covers(&self, other: &FieldSpec) -> bool {
+        self.path == other.path && selects(&other.gvk, &self.gvk)
+    }
+
+    /// Calls `set` on each field that the path leads to. The caller has asked [`FieldSpec::selects`].
+    pub(super) fn visit(
+        &self,
+        object: &mut Node,
+        leaf: Leaf,
+        set: &mut Set<'_>,
+    ) -> Result<(), Diagnostic> {
+        if self.parts().len() > DEPTH_MAX {
+            let message = format!("a field's path has more than {DEPTH_MAX} parts");
+            return Err(Diagnostic::error("path-too-long", message));
+        }
+        let leaf = if self.create { leaf } else { Leaf::Never };
+        walk(object, self.parts(), leaf, &Trail::Root, set)
+    }
+}
+
+/// Whether a kind fits a pattern: what is empty in the pattern matches everything.
+pub(super) fn selects(pattern: &Gvk, gvk: &Gvk) -> bool {
+    let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+    fits(&pattern.kind, &gvk.kind)
+        && fits(&pattern.group, &gvk.group)
+        && fits(&pattern.version, &gvk.version)
+}
+
+/// What is done to a field; the trail leads to it.
+pub(super) type Set<'a> = dyn FnMut(&mut Node, &Trail<'_>) -> Result<(), Diagnostic> + 'a;
+
+/// The way to a field, kept on the stack: most who walk never ask for it.
+pub(super) enum Trail<'a> {
+    Root,
+    Key(&'a Trail<'a>, &'a str),
+    Index(&'a Trail<'a>, usize),
+}
+
+impl Trail<'_> {
+    /// The way as a path.
+    pub(super) fn path(&self) -> FieldPath {
+        match self {
+            Trail::Root => FieldPath::root(),
+            Trail::Key(parent, key) => parent.path().key(key),
+            Trail::Index(parent, index) => parent.path().index(*index),
+        }
+    }
+}
+
+fn walk(
+    node: &mut Node,
+    parts: &[Part],
+    leaf: Leaf,
+    trail: &Trail<'_>,
+    set: &mut Set<'_>,
+) -> Result<(), Diagnostic> {
+    let Some((part, rest)) = parts.split_first() else {
+        return set(node, trail);
+    };
+    if node.is_null() {
+        return Ok(());
+    }
+    if let Some(items) = node.as_sequence_mut() {
+        let mut items = items.iter_mut().enumerate();
+        return items
+            .try_for_each(|(at, item)| walk(item, parts, leaf, &Trail::Index(trail, at), set));
+    }
+    if node.as_mapping().is_none() || part.key.is_empty() {
+        return Err(unfit(node, &part.key));
+    }
+    let Some(mapping) = node.as_mapping_mut() else {
+        return Ok(());
+    };
+    if &*part.key == "*" {
+        let place = trail.path();
+        let message = format!("a configured path has `*` where `{place}` is a map");
+        return Err(Diagnostic::error("wildcard-in-path", message)
+            .at(&*node)
+            .help("name the keys one by one; lists are entered without a sign"));
+    }
+    let trail = Trail::Key(trail, &part.key);
+    if leaf == Leaf::Never || part.list {
+        let Some(field) = mapping.get_mut(&part.key) else {
+            return Ok(());
+        };
+        if part.list && field.is_null() {
+            *field = Node::sequence([]);
+        }
+        return walk(field, rest, leaf, &trail, set);
+    }
+    let made = || match (rest.is_empty(), leaf) {
+        (true, Leaf::Scalar) => Node::string(""),
+        _ => Node::mapping(Mapping::new()),
+    };
+    if !mapping.contains_key(&part.key) {
+        mapping.insert(plain_key(&part.key), made());
+    }
+    let field = mapping.get_or_insert_with(&part.key, made);
+    if field.is_null() {
+        *field = made();
+    }
+    walk(field, rest, leaf, &trail, set)
+}
+
+fn unfit(node: &Node, key: &str) -> Diagnostic {
+    let message = format!(
+        "expected a map or a list that holds `{key}`, found {}",
+        node.kind().words()
+    );
+    Diagnostic::error("wrong-field-type", message).at(node)
+}
+
+/// Adds specs that are not there yet. The same place with another `create` is an error.
+pub(super) fn merge(specs: &mut Vec<FieldSpec>, more: &[FieldSpec]) -> Result<(), Diagnostic> {
+    for spec in more {
+        match specs.iter().find(|it| it.covers(spec)) {
+            Some(known) if known.create != spec.create => {
+                let message = format!(
+                    "the field `{}` is configured with `create` and without",
+                    spec.path
+                );
+                return Err(Diagnostic::error("conflicting-field-specs", message));
+            }
+            Some(_) => {}
+            None => specs.push(spec.clone()),
+        }
+    }
+    Ok(())
+}
+
+/// Splits at a delimiter that has no backslash before it; one at the very start is dropped.
+pub(super) fn split_path(path: &str, delimiter: char) -> Vec<String> {
+    let path = match path.strip_prefix(delimiter) {
+        Some(rest) if !path.is_empty() => rest,
+        _ => path,
+    };
+    let mut parts: Vec<String> = Vec::new();
+    for part in path.split(delimiter) {
+        match parts.last_mut() {
+            Some(last) if last.ends_with('\\') => {
+                last.pop();
+                last.push(delimiter);
+                last.push_str(part);
+            }
+            _ => parts.push(part.to_string()),
+        }
+    }
+    parts
+}

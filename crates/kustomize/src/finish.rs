@@ -1,0 +1,177 @@
+//! The last steps, on the outermost level only: hashes, references, variables, order, and what is printed of the notes.
+
+use pleach_yaml::{Mapping, Node};
+
+use pleach_yaml::diag::Diagnostic;
+
+use super::accumulate::{Accumulated, Context, Failed};
+use super::kustomization::Kustomization;
+use super::resource::{Resource, map_at, plain_key};
+use super::resources::Resources;
+use super::{Options, VERSION, hash, references, sort, vars};
+
+/// The annotation of resources that take part in a build and are not printed.
+const LOCAL: &str = "config.kubernetes.io/local-config";
+pub(super) const ORIGIN: &str = "config.kubernetes.io/origin";
+const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
+
+/// What the names of kustomize's own annotations begin with.
+const INTERNAL: &str = "internal.config.kubernetes.io/";
+/// Annotations that kustomize uses itself and takes away in the end, below its own domain.
+const INTERNAL_NAMES: [&str; 16] = [
+    "previousKinds",
+    "previousNames",
+    "previousNamespaces",
+    "prefixes",
+    "suffixes",
+    "allowNameChange",
+    "allowKindChange",
+    "refBy",
+    "generatorBehavior",
+    "needsHashSuffix",
+    "path",
+    "index",
+    "seqindent",
+    "id",
+    "annotations-migration-resource-id",
+    "helm-generated",
+];
+/// The others of them.
+const OWN: [&str; 5] = [
+    ORIGIN,
+    TRANSFORMATIONS,
+    "config.kubernetes.io/path",
+    "config.kubernetes.io/index",
+    "config.k8s.io/id",
+];
+
+/// Takes what the outermost kustomization gathered to its last form.
+pub(super) fn finish(
+    context: &mut Context<'_>,
+    kustomization: &Kustomization,
+    mut sum: Accumulated,
+) -> Result<Resources, Failed> {
+    let before = context.diagnostics.errors();
+    let schemas = context.schemas.clone();
+    let told = hash::append(&mut sum.resources, &schemas);
+    context.diagnostics.extend(told);
+    let config = sum.config.clone();
+    let config = config.unwrap_or_else(|| super::defaults::config().clone());
+    let faults = references::fix(&mut sum.resources, &config, &schemas);
+    context.diagnostics.extend(faults);
+    context.check(before)?;
+    context
+        .diagnostics
+        .extend(sum.resources.iter().filter_map(unused));
+    let replaced = vars::replace(&mut sum.resources, &sum.variables, &config.variables);
+    let unused = context.keep(replaced).ok_or(Failed)?;
+    context.diagnostics.extend(unused);
+    let mut resources = sum.resources;
+    resources
+        .list_mut()
+        .retain(|it| it.annotation(LOCAL).is_none_or(|value| value == "false"));
+    let sorted = sort::sort(resources.list_mut(), kustomization, context.loader.options);
+    context.keep(sorted).ok_or(Failed)?;
+    let unique = resources.check_unique(&schemas);
+    context.keep(unique).ok_or(Failed)?;
+    let metadata = Metadata::of(kustomization, context.loader.options);
+    for resource in resources.list_mut() {
+        metadata.write(resource);
+    }
+    Ok(resources)
+}
+
+/// A name with a hash changes with the content: what nobody refers to by it, nobody finds.
+fn unused(resource: &Resource) -> Option<Diagnostic> {
+    let unused = resource.generated && resource.needs_hash && !resource.referred;
+    unused.then(|| {
+        let kind = resource.object.kind();
+        let message = format!("nothing refers to the generated {kind} `{}`", resource.original_name());
+        Diagnostic::warning("unused-generator", message)
+            .at(resource.object.span())
+            .help("its name ends in a hash of its content; say `options: {disableNameSuffixHash: true}` if something else finds it")
+    })
+}
+
+/// What of the notes goes into the result.
+struct Metadata {
+    origins: bool,
+    transformations: bool,
+    managed_by: bool,
+}
+
+impl Metadata {
+    fn of(kustomization: &Kustomization, options: &Options) -> Metadata {
+        let wished = |name: &str| {
+            kustomization
+                .list("buildMetadata")
+                .iter()
+                .any(|it| it.as_str() == Some(name))
+        };
+        Metadata {
+            origins: wished("originAnnotations"),
+            transformations: wished("transformerAnnotations"),
+            managed_by: options.managed_by_label || wished("managedByLabel"),
+        }
+    }
+
+    fn write(&self, resource: &mut Resource) {
+        if self.managed_by {
+            let metadata = map_at(resource.node_mut(), "metadata");
+            let labels = metadata
+                .map(|it| it.get_or_insert_with("labels", || Node::mapping(Mapping::new())));
+            if let Some(labels) = labels {
+                if labels.is_null() {
+                    *labels = Node::mapping(Mapping::new());
+                }
+                if let Some(labels) = labels.as_mapping_mut() {
+                    labels.insert(
+                        plain_key("app.kubernetes.io/managed-by"),
+                        Node::string(VERSION),
+                    );
+                }
+            }
+        }
+        let mut annotations = self.annotations(resource);
+        let Some(metadata) = resource
+            .node_mut()
+            .get_mut("metadata")
+            .and_then(Node::as_mapping_mut)
+        else {
+            return;
+        };
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        } else {
+            annotations
+                .entries_mut()
+                .sort_by(|a, b| a.key.as_str().cmp(&b.key.as_str()));
+            metadata.insert("annotations", annotations);
+        }
+    }
+
+    /// The annotations as strings, without kustomize's own.
+    fn annotations(&self, resource: &Resource) -> Mapping {
+        let mut annotations = Mapping::new();
+        for entry in resource.metadata_map("annotations").into_iter().flatten() {
+            let key = entry.key.as_str().unwrap_or("");
+            let internal = key.strip_prefix(INTERNAL);
+            let own = OWN.contains(&key) || internal.is_some_and(|it| INTERNAL_NAMES.contains(&it));
+            if !own {
+                let text = entry.value.as_str().unwrap_or("");
+                annotations.insert(
+                    plain_key(key).at(&entry.key),
+                    Node::string(text).at(&entry.value),
+                );
+            }
+        }
+        if let Some(origin) = resource.origin.as_ref().filter(|_| self.origins) {
+            annotations.insert(ORIGIN, origin.to_yaml());
+        }
+        if self.transformations && !resource.transformations.is_empty() {
+            let list = Node::sequence(resource.transformations.iter().map(|it| it.to_node()));
+            annotations.insert(TRANSFORMATIONS, pleach_yaml::to_kyaml_value_form(&list));
+        }
+        annotations
+    }
+}

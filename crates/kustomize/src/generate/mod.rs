@@ -1,0 +1,205 @@
+//! Generators: ConfigMaps and Secrets out of literals and files. One file a kind of thing that is made.
+
+mod data;
+mod helm;
+mod iam;
+
+pub(super) use data::{config_map, secret};
+pub(super) use iam::service_account;
+
+use indexmap::IndexMap;
+
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{Mapping, Node};
+
+use super::accumulate::{Context, Level};
+use super::kustomization::text;
+use super::origin::Origin;
+use super::plugins;
+use super::resource::{Resource, map_at};
+use super::resources::{AnyId, Resources, id_of};
+
+/// What a generator made, and how it goes with what is there.
+pub(super) struct Made {
+    pub(super) resource: Resource,
+    pub(super) behavior: Behavior,
+}
+
+/// How a generated resource goes with one of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Behavior {
+    /// There must be none.
+    Create,
+    /// Its data are taken over.
+    Merge,
+    /// Its place is taken.
+    Replace,
+}
+
+/// Runs all generators of a kustomization.
+pub(super) fn run(context: &mut Context<'_>, level: &Level<'_>, resources: &mut Resources) {
+    let kustomization = level.kustomization;
+    let options = kustomization.get("generatorOptions");
+    let mut absorber = Absorber {
+        index: None,
+        resources,
+    };
+    for (field, kind) in [
+        ("configMapGenerator", "ConfigMapGenerator"),
+        ("secretGenerator", "SecretGenerator"),
+    ] {
+        for entry in kustomization.list(field) {
+            let make = if field == "secretGenerator" {
+                secret
+            } else {
+                config_map
+            };
+            let made = make(context.loader, &level.folder(), entry, options).map(|mut made| {
+                if context.track {
+                    made.resource.origin = Some(Box::new(Origin::builtin(level.file(), kind)));
+                }
+                made
+            });
+            let absorbed = made.and_then(|made| absorber.absorb(made, entry, context));
+            context.keep(absorbed);
+        }
+    }
+    helm::refuse(context, kustomization);
+    plugins::generate(context, level, &mut absorber);
+}
+
+/// Puts what generators make among the resources.
+pub(super) struct Absorber<'a> {
+    index: Option<AnyId>,
+    resources: &'a mut Resources,
+}
+
+impl Absorber<'_> {
+    pub(super) fn absorb(
+        &mut self,
+        made: Made,
+        entry: &Node,
+        context: &Context<'_>,
+    ) -> Result<(), Diagnostic> {
+        let Made {
+            mut resource,
+            behavior,
+        } = made;
+        let schemas = &context.schemas;
+        let id = id_of(&resource, schemas);
+        let index = self
+            .index
+            .get_or_insert_with(|| self.resources.any_index(schemas));
+        let found = index.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let name = resource.object.id();
+        let (at, old) = match (found, behavior) {
+            ([], Behavior::Create) => {
+                index.insert(id, vec![self.resources.len()]);
+                return self
+                    .resources
+                    .append(resource, schemas)
+                    .map_err(|it| it.at(entry));
+            }
+            ([], _) => {
+                let message = format!("there is no {name} to merge with or to replace");
+                return Err(Diagnostic::error("nothing-to-merge", message)
+                    .at(entry)
+                    .help("remove `behavior`, or name a resource as it was named before any prefix or suffix"));
+            }
+            ([at], _) => match self.resources.get(*at) {
+                Some(old) => (*at, old),
+                None => return Ok(()),
+            },
+            _ => {
+                let message = format!("several resources are or were named {name}");
+                return Err(Diagnostic::error("ambiguous-generator", message).at(entry));
+            }
+        };
+        if behavior == Behavior::Create {
+            let message = format!("{name} is there already");
+            return Err(Diagnostic::error("duplicate-resource", message)
+                .at(entry)
+                .related(old.object.span(), "here")
+                .help("say `behavior: merge` or `behavior: replace`"));
+        }
+        take_over(&mut resource, old, behavior == Behavior::Merge);
+        self.resources.replace(at, resource);
+        Ok(())
+    }
+}
+
+/// The new resource takes the name and the history of the old one.
+fn take_over(resource: &mut Resource, old: &Resource, merge: bool) {
+    merge_maps(resource, old, &["metadata", "labels"]);
+    merge_maps(resource, old, &["metadata", "annotations"]);
+    resource.set_metadata("name", old.object.name());
+    match old.object.namespace() {
+        "" => resource.clear_metadata("namespace"),
+        namespace => resource.set_metadata("namespace", namespace),
+    }
+    if merge {
+        merge_maps(resource, old, &["data"]);
+        merge_maps(resource, old, &["binaryData"]);
+    }
+    resource.needs_hash &= old.needs_hash;
+    resource.previous.clone_from(&old.previous);
+    resource.prefixes.clone_from(&old.prefixes);
+    resource.suffixes.clone_from(&old.suffixes);
+    resource.variables.clone_from(&old.variables);
+    resource.object.mark.clone_from(&old.object.mark);
+    if merge {
+        resource.origin = old.origin.clone().or(resource.origin.take());
+    }
+    resource.transformations.clone_from(&old.transformations);
+}
+
+/// Lays the new map of strings over the old one.
+fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
+    let Some(before) = old.node().at_keys(path).and_then(Node::as_mapping) else {
+        return;
+    };
+    let mut merged = Mapping::new();
+    for entry in before {
+        let text = entry.value.as_str().unwrap_or("");
+        merged.push(
+            entry.key.clone(),
+            Node::string(text).at(&entry.value).styled(line_style(text)),
+        );
+    }
+    if let Some(own) = resource.node().at_keys(path).and_then(Node::as_mapping) {
+        let places: IndexMap<&str, usize> = before.keys().zip(0..).collect();
+        for entry in own {
+            let place = entry.key.as_str().and_then(|key| places.get(key));
+            match place.and_then(|at| merged.entries_mut().get_mut(*at)) {
+                Some(known) => known.value = entry.value.clone(),
+                None => merged.push(entry.key.clone(), entry.value.clone()),
+            }
+        }
+    }
+    let target = match path {
+        [outer, inner] => map_at(resource.node_mut(), outer).map(|it| (it, *inner)),
+        [field, ..] => resource.node_mut().as_mapping_mut().map(|it| (it, *field)),
+        [] => None,
+    };
+    if let Some((mapping, field)) = target.filter(|_| !merged.is_empty()) {
+        mapping.insert(field, Node::mapping(merged));
+    }
+}
+
+/// Text of several lines is a block.
+pub(super) fn line_style(text: &str) -> pleach_yaml::Style {
+    if text.contains('\n') {
+        pleach_yaml::Style::Literal
+    } else {
+        pleach_yaml::Style::Plain
+    }
+}
+
+/// The `behavior` of an entry.
+pub(super) fn behavior(entry: &Node) -> Behavior {
+    match text(entry, "behavior") {
+        "merge" => Behavior::Merge,
+        "replace" => Behavior::Replace,
+        _ => Behavior::Create,
+    }
+}

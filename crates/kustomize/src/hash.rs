@@ -1,0 +1,99 @@
+//! The hash that a generated name ends in.
+
+use sha2::{Digest, Sha256};
+
+use pleach_kube::schema::Schemas;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{Mapping, Node};
+
+use super::json;
+use super::resource::{PreviousId, Resource};
+use super::resources::Resources;
+
+/// Appends the hash of its content to the name of each resource that wants it. Warnings: `other-hash`.
+pub(super) fn append(resources: &mut Resources, schemas: &Schemas) -> Vec<Diagnostic> {
+    let mut told = Vec::new();
+    if !resources.iter().any(|it| it.needs_hash) {
+        return told;
+    }
+    for resource in resources.list_mut().iter_mut().filter(|it| it.needs_hash) {
+        told.extend(other_hash(resource));
+        let name = format!("{}-{}", resource.object.name(), hash(resource.node()));
+        remember(resource, schemas);
+        resource.set_metadata("name", &name);
+    }
+    told
+}
+
+/// Of other kinds kustomize hashes what its YAML parser keeps of the text: lines, columns, styles. A patch has to make them.
+fn other_hash(resource: &Resource) -> Option<Diagnostic> {
+    let id = resource.object.id();
+    let is_usual = matches!(resource.object.kind(), "ConfigMap" | "Secret");
+    (!is_usual).then(|| {
+        let message = format!("the hash in the name of {id} is not the one that kustomize gives");
+        Diagnostic::warning("other-hash", message)
+            .at(resource.object.span())
+            .help("say `options: {disableNameSuffixHash: true}` in the generator, or leave the kind as it is")
+    })
+}
+
+/// Keeps the identity of now among the former ones, before it changes.
+pub(super) fn remember(resource: &mut Resource, schemas: &Schemas) {
+    let object = &resource.object;
+    let previous = PreviousId {
+        name: object.name().into(),
+        namespace: resource.space(schemas).into(),
+        kind: object.kind().into(),
+    };
+    resource.previous.push(previous);
+}
+
+/// Ten letters and digits for the content. The name has no part in it, though kustomize means it to: the path by which it
+/// looks the name up leads nowhere.
+fn hash(object: &Node) -> String {
+    let digest = Sha256::digest(content(object).as_bytes());
+    let hex = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    hex.take(10).map(digit).collect()
+}
+
+/// A hexadecimal digit, those replaced that could make a word.
+fn digit(value: u8) -> char {
+    match value {
+        0 => 'g',
+        1 => 'h',
+        3 => 'k',
+        10 => 'm',
+        14 => 't',
+        value => char::from_digit(u32::from(value), 16).unwrap_or('g'),
+    }
+}
+
+/// What is hashed: the data as JSON, the keys in the order of their bytes.
+fn content(object: &Node) -> String {
+    let empty = || Node::string("");
+    let field = |name: &str| object.get(name).cloned().unwrap_or_else(empty);
+    let optional = |name: &str| {
+        object
+            .get(name)
+            .filter(|it| it.as_mapping().is_some())
+            .cloned()
+    };
+    let kind = object.get("kind").and_then(Node::as_str).unwrap_or("");
+    let mut fields = Mapping::from([
+        ("kind", Node::string(kind)),
+        ("name", empty()),
+        ("data", field("data")),
+    ]);
+    let more = match kind {
+        "ConfigMap" => optional("binaryData").map(|it| ("binaryData", it)),
+        "Secret" => {
+            fields.insert("type", field("type"));
+            optional("stringData").map(|it| ("stringData", it))
+        }
+        _ => return json::write(object, None),
+    };
+    if let Some((name, value)) = more {
+        fields.insert(name, value);
+    }
+    json::write(&Node::mapping(fields), None)
+}

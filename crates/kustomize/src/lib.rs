@@ -1,0 +1,256 @@
+//! The engine: what `kustomize build` 5.8.2 does, byte for byte, as a pure function of files.
+//!
+//! ```
+//! use pleach_kustomize::{Options, build};
+//! use pleach_yaml::tree::{Tree, TreePath};
+//!
+//! let files = Tree::from_text("\
+//! -- app/kustomization.yaml --
+//! namePrefix: test-
+//! resources: [config.yaml]
+//! -- app/config.yaml --
+//! apiVersion: v1
+//! kind: ConfigMap
+//! metadata: {name: colours}
+//! data: {sky: blue}
+//! ");
+//! let built = build(&files, &TreePath::new("app").unwrap(), &Options::default());
+//! assert_eq!(built.to_yaml().unwrap(), "\
+//! apiVersion: v1
+//! data:
+//!   sky: blue
+//! kind: ConfigMap
+//! metadata:
+//!   name: test-colours
+//! ");
+//! ```
+//!
+//! A kustomization is read, what it lists is built first, then its generators and transformers run; hashes, references to
+//! changed names and the order come last, once, on the outermost level. What would run another program (functions, Go
+//! plugins, helm) or reach the network (remote bases) is refused, with words on what to do instead. Nothing here knows of
+//! claims, and nothing is written back.
+
+mod accumulate;
+mod base64;
+mod config;
+mod crds;
+mod defaults;
+mod duplicates;
+mod fieldspec;
+mod finish;
+mod generate;
+mod hash;
+mod json;
+mod kustomization;
+mod load;
+mod notes;
+mod openapi;
+mod origin;
+mod path;
+mod plugins;
+mod references;
+mod resource;
+mod resources;
+mod selector;
+mod shape;
+mod shared;
+mod sort;
+mod structured;
+mod transform;
+mod vars;
+
+pub use kustomization::{FILE_NAMES, Kustomization};
+
+use std::sync::Arc;
+
+use pleach_kube::object::Object;
+use pleach_kube::schema::Schemas;
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
+use pleach_yaml::to_build_form;
+use pleach_yaml::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
+
+use accumulate::{Accumulated, Context, Failed, Level};
+use load::Loader;
+use resource::Resource;
+use resources::Resources;
+
+/// What the managed-by label says.
+const VERSION: &str = "kustomize-v5.8.2";
+
+/// How to build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// From where a kustomization may read files.
+    pub load_restriction: LoadRestriction,
+    /// The order of the result, where the kustomization has no `sortOptions`.
+    pub reorder: Reorder,
+    /// Adds the label `app.kubernetes.io/managed-by`.
+    pub managed_by_label: bool,
+    /// Passes over a strategic-merge patch that names a resource which is not there, instead of refusing it.
+    pub pass_over_unmatched: bool,
+    /// Warns of files in a kustomization's folder that nothing refers to.
+    pub unreferenced_files: bool,
+    /// Fields of the outermost kustomization that are left out, as if they had not been written.
+    pub without: Vec<String>,
+}
+
+/// From where a kustomization may read files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LoadRestriction {
+    /// From its own folder and below.
+    #[default]
+    RootOnly,
+    /// From everywhere.
+    None,
+}
+
+/// The order of the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reorder {
+    /// As kustomize does when nobody says anything: the legacy order.
+    #[default]
+    Unspecified,
+    /// By kind, then by name.
+    Legacy,
+    /// As they were added.
+    None,
+}
+
+/// What was built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The objects in order; none where there are errors.
+    pub objects: Vec<Object>,
+    /// All that the result depends on.
+    pub read_set: ReadSet,
+    /// What is wrong or worth saying.
+    pub diagnostics: Diagnostics,
+}
+
+impl Built {
+    /// The objects as `kustomize build` prints them.
+    pub fn to_yaml(&self) -> Result<String, Diagnostics> {
+        let mut text = String::new();
+        let mut faults = Diagnostics::default();
+        let documents = parallel::map(parallel::MANY, &self.objects, |it| to_build_form(&it.node));
+        for (at, document) in documents.into_iter().enumerate() {
+            if at > 0 {
+                text.push_str("---\n");
+            }
+            match document {
+                Ok(document) => text.push_str(&document),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if faults.is_empty() {
+            Ok(text)
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+/// Builds the kustomization in the folder `path`.
+pub fn build(files: &dyn Files, path: &TreePath, options: &Options) -> Built {
+    build_over(files, path, Vec::new(), options)
+}
+
+/// Builds the kustomization in the folder `path` as if its resources already held some objects.
+///
+/// Each object's mark is carried to the result unchanged, through renames and patches.
+pub fn build_over(
+    files: &dyn Files,
+    path: &TreePath,
+    initial: Vec<Object>,
+    options: &Options,
+) -> Built {
+    let recorded = Recorded::new(files);
+    let mut context = Context {
+        loader: Loader {
+            files: &recorded,
+            options,
+            target: path,
+        },
+        schemas: Schemas::builtin().clone(),
+        diagnostics: Diagnostics::default(),
+        track: false,
+        custom_schema: false,
+        needed: openapi::Needed::Nothing,
+        copied: 0,
+        visited: Vec::new(),
+    };
+    let objects = build_all(&mut context, path, initial);
+    let Context {
+        mut diagnostics,
+        visited,
+        ..
+    } = context;
+    let read_set = recorded.finish();
+    if options.unreferenced_files && objects.is_ok() {
+        let folders = visited.iter();
+        diagnostics.extend(folders.flat_map(|it| unreferenced(files, it, &read_set)));
+    }
+    diagnostics.move_outermost();
+    Built {
+        objects: objects.unwrap_or_default(),
+        read_set,
+        diagnostics,
+    }
+}
+
+/// The files beside a kustomization that look as if they belonged to it, and that nothing read.
+fn unreferenced(files: &dyn Files, file: &Arc<Source>, read_set: &ReadSet) -> Vec<Diagnostic> {
+    let folder = file.path.parent().unwrap_or_else(TreePath::root);
+    let entries = files.list(&folder).unwrap_or_default().into_iter();
+    let entries = entries.filter(|it| it.kind == EntryKind::File && !it.name.starts_with('.'));
+    let data = |name: &str| {
+        [".yaml", ".yml", ".json"]
+            .iter()
+            .any(|it| name.ends_with(it))
+    };
+    let names = entries.map(|it| it.name).filter(|it| data(it));
+    let unread = names.filter(|it| !read_set.files.contains(&folder.child(it)));
+    let warning = |name: Box<str>| {
+        let message = format!("nothing refers to the file `{name}`");
+        Diagnostic::warning("unreferenced-file", message)
+            .at(Span::new(file, 0..0))
+            .help("list it under `resources`, or remove it")
+    };
+    unread.map(warning).collect()
+}
+
+fn build_all(
+    context: &mut Context<'_>,
+    path: &TreePath,
+    initial: Vec<Object>,
+) -> Result<Vec<Object>, Failed> {
+    let without: Vec<&str> = context
+        .loader
+        .options
+        .without
+        .iter()
+        .map(String::as_str)
+        .collect();
+    let kustomization = context.kustomization(path, None)?.without(&without);
+    openapi::enter(context, &kustomization)?;
+    context.track = kustomization.get("buildMetadata").is_some();
+    let mut sum = Accumulated::default();
+    for object in initial {
+        let added = sum
+            .resources
+            .append(Resource::new(object), &context.schemas);
+        context.keep(added);
+    }
+    let level = Level {
+        kustomization: &kustomization,
+        origin: String::new(),
+        folders: vec![path.clone()],
+    };
+    let sum = context.accumulate(&level, sum)?;
+    let resources: Resources = finish::finish(context, &kustomization, sum)?;
+    Ok(resources
+        .into_list()
+        .into_iter()
+        .map(|it| it.object)
+        .collect())
+}

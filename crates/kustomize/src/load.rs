@@ -1,0 +1,325 @@
+//! Reading of files: where a kustomization may read from, and what of it are resources.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use pleach_kube::object::Object;
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
+use pleach_yaml::tree::{EntryKind, Files, FilesError, TreePath};
+use pleach_yaml::{Kind, Node, Style, View, parse_as_kustomize};
+
+use super::kustomization::FILE_NAMES;
+use super::resource::Resource;
+use super::{LoadRestriction, Options};
+
+/// Reads for one build.
+#[derive(Clone, Copy)]
+pub(super) struct Loader<'a> {
+    pub(super) files: &'a dyn Files,
+    pub(super) options: &'a Options,
+    /// The folder that is built, from which messages count paths.
+    pub(super) target: &'a TreePath,
+}
+
+/// What an entry of `resources` leads to.
+pub(super) enum Place {
+    File(TreePath),
+    Folder(TreePath),
+}
+
+/// What an entry of `resources` holds.
+pub(super) enum Loaded {
+    Resources(Vec<Resource>),
+    Folder(TreePath),
+    Faulty(Diagnostics),
+}
+
+impl Loader<'_> {
+    /// A path as messages say it: from the folder that is built, so that it is the same wherever the tree's root lies.
+    pub(super) fn shown(&self, path: &TreePath) -> String {
+        self.target.relative(path)
+    }
+
+    /// Reads what an entry of `resources` leads to; a folder is left to the caller.
+    pub(super) fn load(&self, folder: &TreePath, entry: &Node) -> Loaded {
+        let name = entry.as_str().unwrap_or("");
+        match self.place(folder, name, entry.span()) {
+            Ok(Place::Folder(folder)) => Loaded::Folder(folder),
+            Ok(Place::File(path)) => match self.resources(folder, &path, entry) {
+                Ok(resources) => Loaded::Resources(resources),
+                Err(faults) => Loaded::Faulty(faults),
+            },
+            Err(fault) => Loaded::Faulty(fault.into()),
+        }
+    }
+
+    fn resources(
+        &self,
+        folder: &TreePath,
+        path: &TreePath,
+        entry: &Node,
+    ) -> Result<Vec<Resource>, Diagnostics> {
+        let name = entry.as_str().unwrap_or("");
+        if FILE_NAMES.contains(&path.name()) {
+            let message = format!("`{name}` is a kustomization file, not a file of resources");
+            let fault = Diagnostic::error("kustomization-as-resource", message);
+            return Err(fault.at(entry).help("list its folder instead").into());
+        }
+        let source = self.source(folder, name, entry.span())?;
+        resources_of(&source).map_err(|faults| {
+            let mut told = Diagnostics::default();
+            let faults = faults.into_iter();
+            told.extend(faults.map(|it| it.related(entry.span(), "listed here")));
+            told
+        })
+    }
+
+    /// The bytes of a file that a kustomization in `folder` names.
+    pub(super) fn bytes(
+        &self,
+        folder: &TreePath,
+        name: &str,
+        at: &Span,
+    ) -> Result<(TreePath, Arc<[u8]>), Diagnostic> {
+        let path = self.file(folder, name, at)?;
+        let bytes = self
+            .files
+            .read(&path)
+            .map_err(|error| self.unreadable(&path, &error, at))?;
+        Ok((path, bytes))
+    }
+
+    /// The text of a file that a kustomization in `folder` names.
+    pub(super) fn source(
+        &self,
+        folder: &TreePath,
+        name: &str,
+        at: &Span,
+    ) -> Result<Arc<Source>, Diagnostic> {
+        let (path, bytes) = self.bytes(folder, name, at)?;
+        self.text(path, &bytes, at)
+    }
+
+    /// The path of a file that a kustomization in `folder` may read.
+    fn file(&self, folder: &TreePath, name: &str, at: &Span) -> Result<TreePath, Diagnostic> {
+        refuse_remote(name, at)?;
+        let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
+        let restricted = self.options.load_restriction == LoadRestriction::RootOnly;
+        if restricted && !self.is_below(folder, &path) {
+            let message =
+                format!("the file `{name}` is not in or below the kustomization's folder");
+            return Err(Diagnostic::error("file-outside-root", message)
+                .at(at)
+                .help("move it there, or list the folder it is in as a resource, or build with `--load-restrictor LoadRestrictionsNone`"));
+        }
+        Ok(path)
+    }
+
+    /// Whether a file is below a folder, also when links are followed. What is missing is not: reading it says so.
+    fn is_below(&self, folder: &TreePath, path: &TreePath) -> bool {
+        if path.below(folder).is_none() {
+            return false;
+        }
+        match (self.files.real(folder), self.files.real(path)) {
+            (Ok(folder), Ok(path)) => path.below(&folder).is_some(),
+            _ => true,
+        }
+    }
+
+    /// Whether an entry of `resources` is a file or a folder.
+    pub(super) fn place(
+        &self,
+        folder: &TreePath,
+        name: &str,
+        at: &Span,
+    ) -> Result<Place, Diagnostic> {
+        refuse_remote(name, at)?;
+        if name.is_empty() {
+            return Err(
+                Diagnostic::error("empty-path", "expected a path, found an empty text").at(at),
+            );
+        }
+        let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
+        match self.files.kind(&path) {
+            Ok(Some(EntryKind::File)) => self.file(folder, name, at).map(Place::File),
+            Ok(Some(EntryKind::Folder)) => self.folder(path, name, at).map(Place::Folder),
+            Ok(None) => Err(self.missing(&path, name, at)),
+            Err(error) => Err(self.unreadable(&path, &error, at)),
+        }
+    }
+
+    fn folder(&self, path: TreePath, name: &str, at: &Span) -> Result<TreePath, Diagnostic> {
+        let ambiguous = |part: &str| part != ".." && part.contains("..");
+        if name.split('/').any(ambiguous) {
+            let message = format!("the path `{name}` is ambiguous: a part of it holds `..`");
+            return Err(Diagnostic::error("ambiguous-path", message)
+                .at(at)
+                .help("look for a list entry that is indented too far and so continues this one"));
+        }
+        Ok(path)
+    }
+
+    /// Text of a file's bytes.
+    pub(super) fn text(
+        &self,
+        path: TreePath,
+        bytes: &[u8],
+        at: &Span,
+    ) -> Result<Arc<Source>, Diagnostic> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Source::new(path, text)),
+            Err(_) => Err(self.not_text(&path).at(at)),
+        }
+    }
+
+    pub(super) fn not_text(&self, path: &TreePath) -> Diagnostic {
+        let message = format!("the file `{}` is no UTF-8 text", self.shown(path));
+        Diagnostic::error("not-text", message)
+    }
+
+    fn unreadable(&self, path: &TreePath, error: &FilesError, at: &Span) -> Diagnostic {
+        let message = format!("can't read `{}`: {error}", self.shown(path));
+        Diagnostic::error("unreadable-file", message).at(at)
+    }
+
+    fn missing(&self, path: &TreePath, name: &str, at: &Span) -> Diagnostic {
+        let missing = Diagnostic::error(
+            "missing-file",
+            format!("there is no file or folder `{name}`"),
+        )
+        .at(at);
+        let Some(parent) = path.parent() else {
+            return missing;
+        };
+        let entries = self.files.list(&parent).unwrap_or_default();
+        missing.did_you_mean(path.name(), entries.iter().map(|it| &*it.name))
+    }
+}
+
+fn outside(name: &str, at: &Span) -> Diagnostic {
+    let message = format!("the path `{name}` leads out of the root folder");
+    Diagnostic::error("file-outside-root", message)
+        .at(at)
+        .help("paths are relative to the kustomization's folder")
+}
+
+/// Nothing is fetched: the same files give the same result, offline.
+fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
+    let lower = name.to_ascii_lowercase();
+    let host = lower.split('/').next().unwrap_or("");
+    let remote = lower.contains("://")
+        || lower.starts_with("git@")
+        || lower.starts_with("git::")
+        || lower.contains("?ref=")
+        || ["github.com", "gitlab.com", "bitbucket.org"].contains(&host);
+    if !remote {
+        return Ok(());
+    }
+    Err(Diagnostic::error(
+        "remote-resource",
+        format!("`{name}` is remote, and nothing is fetched in a build"),
+    )
+    .at(at)
+    .help("copy it into the repository, in the version you want, and name the copy"))
+}
+
+/// The resources of a text, lists replaced by their items.
+pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagnostics> {
+    resources_in(parse_as_kustomize(source)?)
+}
+
+/// The resources that documents hold.
+pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagnostics> {
+    let alone = documents.len() == 1;
+    let mut faults = Diagnostics::default();
+    let mut queue: VecDeque<Node> = VecDeque::new();
+    for document in documents {
+        let list =
+            matches!(kind(&document), "List" | "ResourceList") && document.get("items").is_some();
+        match document.get("items").and_then(Node::as_sequence) {
+            Some(items) if alone && list => queue.extend(items.iter().cloned()),
+            _ => queue.push_back(document),
+        }
+    }
+    let mut resources = Vec::new();
+    while let Some(node) = queue.pop_front() {
+        if node.is_null() || node.is_empty_collection() {
+            continue;
+        }
+        if let Err(fault) = check_identity(&node) {
+            faults.push(fault);
+            continue;
+        }
+        let items = node.get("items").filter(|_| kind(&node).ends_with("List"));
+        match items.map(Node::view) {
+            Some(View::Sequence(items)) => queue.extend(items.iter().map(as_json)),
+            Some(_) if items.is_some_and(Node::is_null) => {}
+            Some(_) => faults.push(not_a_list(&node)),
+            None => resources.push(Resource::read(Object::new(node))),
+        }
+    }
+    if faults.is_empty() {
+        Ok(resources)
+    } else {
+        Err(faults)
+    }
+}
+
+fn kind(node: &Node) -> &str {
+    let kind = node.get("kind").filter(|it| !it.is_null());
+    kind.and_then(Node::as_str).unwrap_or("")
+}
+
+fn check_identity(node: &Node) -> Result<(), Diagnostic> {
+    if node.as_mapping().is_none() {
+        let message = format!(
+            "expected a Kubernetes object, found {}",
+            node.kind().words()
+        );
+        return Err(Diagnostic::error("not-an-object", message).at(node));
+    }
+    let missing = |field: &str| {
+        Diagnostic::error("not-an-object", format!("the object has no `{field}`"))
+            .at(node.span().start())
+            .help(format!(
+                "every object needs `{field}`; a file that is none belongs under another field"
+            ))
+    };
+    if kind(node).is_empty() {
+        return Err(missing("kind"));
+    }
+    let name = node
+        .at_keys(&["metadata", "name"])
+        .filter(|it| !it.is_null())
+        .and_then(Node::as_str);
+    if name.is_none_or(str::is_empty) && !kind(node).ends_with("List") {
+        return Err(missing("metadata.name"));
+    }
+    Ok(())
+}
+
+fn not_a_list(node: &Node) -> Diagnostic {
+    let items = node.get("items").unwrap_or(node);
+    let message = format!(
+        "expected a list for `items` of a {}, found {}",
+        kind(node),
+        items.kind().words()
+    );
+    Diagnostic::error("not-an-object", message).at(items)
+}
+
+/// An item of a typed list: kustomize reads it from JSON, where every string is in quotes.
+fn as_json(node: &Node) -> Node {
+    match node.view() {
+        View::Scalar(_) if node.kind() == Kind::String => node.clone().styled(Style::DoubleQuoted),
+        View::Scalar(_) => node.clone(),
+        View::Sequence(items) => Node::sequence(items.iter().map(as_json)).at(node),
+        View::Mapping(mapping) => {
+            let mut mapping = mapping.clone();
+            mapping
+                .iter_mut()
+                .for_each(|it| it.value = as_json(&it.value));
+            Node::mapping(mapping).at(node)
+        }
+    }
+}

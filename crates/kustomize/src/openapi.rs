@@ -1,0 +1,84 @@
+//! `openapi`: the schema that patches merge by.
+
+use std::sync::Arc;
+
+use pleach_kube::schema::Schemas;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::parse_one;
+
+use super::accumulate::{Context, Failed};
+use super::kustomization::Kustomization;
+
+/// The version that is built in.
+const BUILTIN: &str = "v1.21.2";
+
+/// For what the built-in schema was needed so far. In kustomize that decides whether a schema that comes later stands in its
+/// place or beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Needed {
+    #[default]
+    Nothing,
+    /// To see whether an unknown kind has a namespace: the built-in types are added later, and hold.
+    Scopes,
+    /// For a merge: the built-in types were there first, and new ones of the same names hold.
+    Types,
+}
+
+/// Takes over the schema of a kustomization. The first one of a build that has one decides.
+pub(super) fn enter(
+    context: &mut Context<'_>,
+    kustomization: &Kustomization,
+) -> Result<(), Failed> {
+    let Some(field) = kustomization.get("openapi") else {
+        return Ok(());
+    };
+    let schemas = match (field.get("path"), field.get("version")) {
+        (Some(path), version) => {
+            let read = context.loader.source(
+                &kustomization.folder(),
+                path.as_str().unwrap_or(""),
+                path.span(),
+            );
+            let text = context.keep(read).ok_or(Failed)?;
+            if context.custom_schema {
+                return Ok(());
+            }
+            if version.is_some() {
+                let message = "`openapi` has both `path` and `version`";
+                context
+                    .diagnostics
+                    .push(Diagnostic::error("openapi-twice", message).at(field));
+                return Err(Failed);
+            }
+            let document = context.keep_all(parse_one(&text)).ok_or(Failed)?;
+            let schemas = match context.needed {
+                Needed::Nothing => context.schemas.with_openapi(&document),
+                Needed::Scopes => Schemas::builtin_with_openapi(&document, true),
+                Needed::Types => Schemas::builtin_with_openapi(&document, false),
+            };
+            Some(Arc::new(context.keep(schemas).ok_or(Failed)?))
+        }
+        (None, Some(version)) if !context.custom_schema && version.as_str() != Some("") => {
+            if version.as_str() != Some(BUILTIN) {
+                let message = format!(
+                    "the OpenAPI version `{}` is not built in",
+                    version.as_str().unwrap_or("")
+                );
+                let help = format!("the one that is is `{BUILTIN}`");
+                context.diagnostics.push(
+                    Diagnostic::error("unknown-openapi", message)
+                        .at(version)
+                        .help(help),
+                );
+                return Err(Failed);
+            }
+            None
+        }
+        _ => return Ok(()),
+    };
+    context.custom_schema = true;
+    if let Some(schemas) = schemas {
+        context.schemas = schemas;
+    }
+    Ok(())
+}

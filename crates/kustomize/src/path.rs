@@ -1,0 +1,309 @@
+//! Paths as replacements and variables write them: `spec.containers.[name=web].image`, `a.0.b`, `a.*.b`.
+
+use regex::Regex;
+
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::Source;
+use pleach_yaml::{Kind, Mapping, Node, Style, Tag, View, parse_one, to_kyaml_form};
+
+use super::fieldspec::DEPTH_MAX;
+use super::fieldspec::split_path;
+use super::resource::plain_key;
+
+/// A path's parts. One in brackets is kept in them when it holds `=`; else the brackets only protect its dots.
+pub(super) fn split(path: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut split = split_path(path, '.').into_iter();
+    while let Some(part) = split.next() {
+        if !part.starts_with('[') || part.ends_with(']') {
+            parts.push(part);
+            continue;
+        }
+        let mut bracketed = part;
+        for more in split.by_ref() {
+            bracketed.push('.');
+            bracketed.push_str(&more);
+            if more.ends_with(']') {
+                break;
+            }
+        }
+        let plain = !bracketed.contains('=');
+        parts.push(if plain {
+            bracketed.trim_matches(['[', ']']).to_string()
+        } else {
+            bracketed
+        });
+    }
+    parts
+}
+
+/// One part.
+enum Part<'a> {
+    Key(&'a str),
+    Index(usize),
+    Every,
+    /// Items by a field's value, or by their own where the field is empty.
+    Item(&'a str, &'a str),
+    /// In brackets without `=`.
+    Bad,
+}
+
+impl<'a> Part<'a> {
+    fn read(part: &'a str) -> Part<'a> {
+        let unsigned = part.strip_prefix('+').unwrap_or(part);
+        if let Ok(index) = unsigned.parse::<usize>() {
+            return Part::Index(index);
+        }
+        if part == "*" {
+            return Part::Every;
+        }
+        match part.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+            Some(inside) => inside
+                .split_once('=')
+                .map_or(Part::Bad, |(field, value)| Part::Item(field, value)),
+            None => Part::Key(part),
+        }
+    }
+}
+
+/// The one field that a path leads to; no patterns. `None` where something on the way is missing or of another kind.
+pub(super) fn lookup<'a>(node: &'a Node, parts: &[String]) -> Option<&'a Node> {
+    let mut parts = parts.iter().map(|it| it.trim()).filter(|it| !it.is_empty());
+    parts.try_fold(node, |node, part| match Part::read(part) {
+        _ if part == "-" => node.as_sequence()?.last(),
+        Part::Key(key) => node.get(key),
+        Part::Index(index) => node.as_sequence()?.get(index),
+        Part::Item(field, value) => node
+            .as_sequence()?
+            .iter()
+            .find(|it| is_item(it, field, value)),
+        Part::Every | Part::Bad => None,
+    })
+}
+
+/// As [`lookup`], to change.
+pub(super) fn lookup_mut<'a>(node: &'a mut Node, parts: &[String]) -> Option<&'a mut Node> {
+    let mut parts = parts.iter().map(|it| it.trim()).filter(|it| !it.is_empty());
+    parts.try_fold(node, |node, part| match Part::read(part) {
+        _ if part == "-" => node.as_sequence_mut()?.last_mut(),
+        Part::Key(key) => node.get_mut(key),
+        Part::Index(index) => node.as_sequence_mut()?.get_mut(index),
+        Part::Item(field, value) => node
+            .as_sequence_mut()?
+            .iter_mut()
+            .find(|it| is_item(it, field, value)),
+        Part::Every | Part::Bad => None,
+    })
+}
+
+fn is_item(item: &Node, field: &str, value: &str) -> bool {
+    let node = if field.is_empty() {
+        Some(item)
+    } else {
+        item.get(field)
+    };
+    node.and_then(Node::as_str) == Some(value)
+}
+
+/// What is made where a path leads nowhere yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Create {
+    Nothing,
+    Scalar,
+    Mapping,
+    Sequence,
+}
+
+impl Create {
+    /// To hold a value like this one.
+    pub(super) fn like(value: &Node) -> Create {
+        match value.view() {
+            View::Scalar(_) => Create::Scalar,
+            View::Mapping(_) => Create::Mapping,
+            View::Sequence(_) => Create::Sequence,
+        }
+    }
+
+    /// The value before the next part of a path.
+    fn before(self, next: Option<&String>) -> Node {
+        let kind = match next.map(|it| Part::read(it)) {
+            None => self,
+            Some(Part::Index(_) | Part::Item(..) | Part::Bad) => Create::Sequence,
+            Some(Part::Key(_) | Part::Every) => Create::Mapping,
+        };
+        match kind {
+            Create::Mapping => Node::mapping(Mapping::new()),
+            Create::Sequence => Node::sequence([]),
+            Create::Scalar | Create::Nothing => Node::scalar("", Style::Plain, Tag::None),
+        }
+    }
+}
+
+type Act<'a> = dyn FnMut(&mut Node) -> Result<(), Diagnostic> + 'a;
+
+/// Acts on every field that a path leads to, and tells how many there are. Values in brackets are regular expressions.
+pub(super) fn visit(
+    node: &mut Node,
+    parts: &[String],
+    create: Create,
+    act: &mut Act<'_>,
+) -> Result<usize, Diagnostic> {
+    let Some((part, rest)) = parts.split_first() else {
+        return act(node).map(|()| 1);
+    };
+    if parts.len() > DEPTH_MAX {
+        let message = format!("a field's path has more than {DEPTH_MAX} parts");
+        return Err(Diagnostic::error("path-too-long", message));
+    }
+    match Part::read(part) {
+        Part::Key(key) => visit_key(node, key, rest, create, act),
+        Part::Index(index) => visit_index(node, index, rest, create, act),
+        Part::Every => {
+            let mut count = 0;
+            for item in items(node)? {
+                count += visit(item, rest, create, act)?;
+            }
+            Ok(count)
+        }
+        Part::Item(field, pattern) => {
+            let count = visit_items(node, field, pattern, rest, create, act)?;
+            if count > 0 || create == Create::Nothing {
+                return Ok(count);
+            }
+            let value = Node::scalar(pattern, Style::Plain, Tag::None);
+            let item = match field {
+                "" => value,
+                field => Node::mapping(
+                    [(plain_key(field), value)]
+                        .into_iter()
+                        .map(|(key, value)| pleach_yaml::Entry { key, value })
+                        .collect::<Mapping>(),
+                ),
+            };
+            if let Some(items) = node.as_sequence_mut() {
+                items.push(item);
+            }
+            visit_items(node, field, pattern, rest, create, act)
+        }
+        Part::Bad => Err(Diagnostic::error(
+            "bad-field-path",
+            format!("expected `[field=value]`, found `{part}`"),
+        )),
+    }
+}
+
+fn visit_key(
+    node: &mut Node,
+    key: &str,
+    rest: &[String],
+    create: Create,
+    act: &mut Act<'_>,
+) -> Result<usize, Diagnostic> {
+    if node.is_null() {
+        return Ok(0);
+    }
+    let words = node.kind().words();
+    let Some(mapping) = node.as_mapping_mut() else {
+        return Err(Diagnostic::error(
+            "bad-field-path",
+            format!("expected a map that holds `{key}`, found {words}"),
+        )
+        .at(&*node));
+    };
+    if !mapping.contains_key(key) {
+        if create == Create::Nothing {
+            return Ok(0);
+        }
+        mapping.insert(plain_key(key), create.before(rest.first()));
+    }
+    let Some(field) = mapping.get_mut(key) else {
+        return Ok(0);
+    };
+    if !field.is_scalar() || rest.is_empty() {
+        return visit(field, rest, create, act);
+    }
+    // kustomize looks into the text of a scalar here, finds its fields, and sets them in a copy that nobody keeps.
+    let source = Source::internal("text", field.as_str().unwrap_or(""));
+    let mut inside = parse_one(&source).map_err(|_| {
+        Diagnostic::error(
+            "bad-field-path",
+            format!("the text of `{key}` is no YAML, and has no field"),
+        )
+        .at(&*field)
+    })?;
+    visit(&mut inside, rest, create, act)
+}
+
+fn visit_index(
+    node: &mut Node,
+    index: usize,
+    rest: &[String],
+    create: Create,
+    act: &mut Act<'_>,
+) -> Result<usize, Diagnostic> {
+    let span = node.span().clone();
+    let items = items(node)?;
+    if items.len() == index && create != Create::Nothing {
+        items.push(create.before(rest.first()));
+    }
+    let count = items.len();
+    match items.get_mut(index) {
+        Some(item) => visit(item, rest, create, act),
+        None => Err(Diagnostic::error(
+            "bad-field-path",
+            format!("there is no item {index}: the list has {count}"),
+        )
+        .at(span)),
+    }
+}
+
+fn visit_items(
+    node: &mut Node,
+    field: &str,
+    pattern: &str,
+    rest: &[String],
+    create: Create,
+    act: &mut Act<'_>,
+) -> Result<usize, Diagnostic> {
+    let regex = Regex::new(pattern).map_err(|_| {
+        Diagnostic::error(
+            "bad-regular-expression",
+            format!("`{pattern}` is no regular expression"),
+        )
+    })?;
+    let mut count = 0;
+    for item in items(node)? {
+        let value = if field.is_empty() {
+            Some(&*item)
+        } else {
+            item.get(field)
+        };
+        if !value.is_some_and(|it| regex.is_match(&shown(it))) {
+            continue;
+        }
+        // An item that is found by its own value is the end of the path, whatever follows.
+        count += visit(item, if field.is_empty() { &[] } else { rest }, create, act)?;
+    }
+    Ok(count)
+}
+
+/// A value as kustomize matches it: as it is written, quotes and all.
+fn shown(node: &Node) -> String {
+    match node.as_str() {
+        Some(text) if node.style() == Style::Plain && node.kind() != Kind::String => {
+            text.to_string()
+        }
+        _ => to_kyaml_form(node).trim().to_string(),
+    }
+}
+
+fn items(node: &mut Node) -> Result<&mut Vec<Node>, Diagnostic> {
+    let words = node.kind().words();
+    let span = node.span().clone();
+    if node.is_null() {
+        *node = Node::sequence([]).at(&span);
+    }
+    node.as_sequence_mut().ok_or_else(|| {
+        Diagnostic::error("bad-field-path", format!("expected a list, found {words}")).at(span)
+    })
+}

@@ -1,0 +1,230 @@
+//! An object under way, with what the engine has to remember of it.
+
+use std::sync::Arc;
+
+use pleach_kube::object::{Gvk, Object};
+use pleach_kube::schema::Schemas;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{Mapping, Node, Tag};
+
+use super::origin::Origin;
+use super::shared::Shared;
+
+/// An object and the build's notes on it. kustomize keeps these as annotations in the document; here they are fields, and
+/// `notes.rs` shows them to patches as it does.
+#[derive(Clone, Debug)]
+pub(super) struct Resource {
+    pub(super) object: Object,
+    /// Whether its kind, as it was when it was looked up, has no namespace.
+    scope: Option<Scope>,
+    /// Names it had before, oldest first.
+    pub(super) previous: Vec<PreviousId>,
+    /// Prefixes and suffixes in the order they were put on.
+    pub(super) prefixes: Vec<Arc<str>>,
+    pub(super) suffixes: Vec<Arc<str>>,
+    /// Whether a hash of the content is to be appended to the name.
+    pub(super) needs_hash: bool,
+    /// Whether a generator of the kustomization made it, and where.
+    pub(super) generated: bool,
+    /// Whether some other object names it.
+    pub(super) referred: bool,
+    /// Variables that read from it.
+    pub(super) variables: Vec<Arc<str>>,
+    /// Fields that kustomize holds as one value.
+    pub(super) shared: Shared,
+    pub(super) origin: Option<Box<Origin>>,
+    pub(super) transformations: Vec<Arc<Origin>>,
+    /// A patch deleted it; it is dropped when the transformer is done.
+    pub(super) deleted: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Scope {
+    api_version: Box<str>,
+    kind: Box<str>,
+    cluster: bool,
+}
+
+/// A name of before, with the namespace and the kind of then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PreviousId {
+    pub(super) name: Arc<str>,
+    pub(super) namespace: Arc<str>,
+    pub(super) kind: Arc<str>,
+}
+
+/// What tells resources apart: group, version, kind, name and the namespace in which it really is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Id {
+    pub(super) gvk: Gvk,
+    pub(super) name: Box<str>,
+    /// [`CLUSTER`] for what has none, `default` where none is written.
+    pub(super) space: Box<str>,
+}
+
+/// The namespace of what has none. No namespace can be named so.
+pub(super) const CLUSTER: &str = "_non_namespaceable_";
+
+impl Resource {
+    pub(super) fn new(object: Object) -> Resource {
+        Resource {
+            object,
+            scope: None,
+            previous: Vec::new(),
+            prefixes: Vec::new(),
+            suffixes: Vec::new(),
+            needs_hash: false,
+            generated: false,
+            referred: false,
+            variables: Vec::new(),
+            shared: Shared::default(),
+            origin: None,
+            transformations: Vec::new(),
+            deleted: false,
+        }
+    }
+
+    pub(super) fn node(&self) -> &Node {
+        &self.object.node
+    }
+
+    pub(super) fn node_mut(&mut self) -> &mut Node {
+        &mut self.object.node
+    }
+
+    /// The namespace it really is in: [`CLUSTER`] for what has none, `default` where none is written.
+    pub(super) fn space(&self, schemas: &Schemas) -> &str {
+        match self.object.namespace() {
+            _ if self.is_cluster_scoped(schemas) => CLUSTER,
+            "" => "default",
+            namespace => namespace,
+        }
+    }
+
+    /// Whether its kind is known to have no namespace.
+    pub(super) fn is_cluster_scoped(&self, schemas: &Schemas) -> bool {
+        let object = &self.object;
+        let known = self
+            .scope
+            .as_ref()
+            .filter(|it| *it.api_version == *object.api_version() && *it.kind == *object.kind());
+        match known {
+            Some(scope) => scope.cluster,
+            None => schemas.is_cluster_scoped(&object.gvk()) == Some(true),
+        }
+    }
+
+    /// Looks up once whether its kind has a namespace: it is asked for often.
+    pub(super) fn note_scope(&mut self, schemas: &Schemas) {
+        self.scope = Some(Scope {
+            cluster: self.is_cluster_scoped(schemas),
+            api_version: self.object.api_version().into(),
+            kind: self.object.kind().into(),
+        });
+    }
+
+    /// The name it came with.
+    pub(super) fn original_name(&self) -> &str {
+        self.previous
+            .first()
+            .map_or_else(|| self.object.name(), |it| &it.name)
+    }
+
+    /// The kind it came with.
+    pub(super) fn original_gvk(&self) -> Gvk {
+        let mut gvk = self.object.gvk();
+        if let Some(first) = self.previous.first() {
+            gvk.kind = first.kind.as_ref().into();
+        }
+        gvk
+    }
+
+    /// The field without which it is no object any more, if a change took it away.
+    pub(super) fn lost(&self) -> Option<&'static str> {
+        match (self.object.kind(), self.object.name()) {
+            ("", _) => Some("kind"),
+            (_, "") => Some("metadata.name"),
+            _ => None,
+        }
+    }
+
+    /// Carries a change of one place to those that share its value. Whoever changes values in place calls it.
+    pub(super) fn settle(&mut self) {
+        if !self.shared.is_empty() {
+            self.shared.settle(&mut self.object.node);
+        }
+    }
+
+    /// Puts text at `metadata.<key>`.
+    pub(super) fn set_metadata(&mut self, key: &str, text: &str) {
+        if let Some(metadata) = map_at(self.node_mut(), "metadata") {
+            set_field(metadata, key, text);
+        }
+    }
+
+    /// Takes `metadata.<key>` away.
+    pub(super) fn clear_metadata(&mut self, key: &str) {
+        if let Some(metadata) = self
+            .node_mut()
+            .get_mut("metadata")
+            .and_then(Node::as_mapping_mut)
+        {
+            metadata.remove(key);
+        }
+    }
+
+    /// A map of strings in the metadata: labels or annotations.
+    pub(super) fn metadata_map(&self, field: &str) -> Option<&Mapping> {
+        self.node().at_keys(&["metadata", field])?.as_mapping()
+    }
+
+    /// An annotation's text.
+    pub(super) fn annotation(&self, key: &str) -> Option<&str> {
+        self.metadata_map("annotations")?.get(key)?.as_str()
+    }
+}
+
+/// The map at a key, made where there is none.
+pub(super) fn map_at<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Mapping> {
+    let field = node
+        .as_mapping_mut()?
+        .get_or_insert_with(key, || Node::mapping(Mapping::new()));
+    if field.is_null() {
+        *field = Node::mapping(Mapping::new());
+    }
+    field.as_mapping_mut()
+}
+
+/// Refuses to put `what` where a map or a list stands.
+pub(super) fn only_scalar(field: &Node, what: &str) -> Result<(), Diagnostic> {
+    if field.is_scalar() {
+        return Ok(());
+    }
+    let message = format!("expected {what}, found {}", field.kind().words());
+    Err(Diagnostic::error("wrong-field-type", message).at(field))
+}
+
+/// Writes text into a scalar: the style that stood there stays, and the type is read from the text anew.
+pub(super) fn set_text(node: &mut Node, text: &str) {
+    set_tagged(node, text, Tag::None);
+}
+
+/// Writes text of a stated type into a scalar; the style that stood there stays.
+pub(super) fn set_tagged(node: &mut Node, text: &str, tag: Tag) {
+    *node = Node::scalar(text, node.style(), tag).at(node.span());
+}
+
+/// Sets a field to a text; a new one is a string.
+pub(super) fn set_field(mapping: &mut Mapping, key: &str, text: &str) {
+    match mapping.get_mut(key) {
+        Some(field) => set_text(field, text),
+        None => {
+            mapping.insert(plain_key(key), Node::string(text));
+        }
+    }
+}
+
+/// A key as kustomize writes new ones: without quotes, whatever it then means. A number is no key, and refused when printed.
+pub(super) fn plain_key(key: &str) -> Node {
+    Node::scalar(key, pleach_yaml::Style::Plain, Tag::None)
+}

@@ -1,0 +1,175 @@
+//! All resources of a build in order, found by identity.
+
+use indexmap::IndexMap;
+
+use pleach_kube::object::Gvk;
+use pleach_kube::schema::Schemas;
+use pleach_yaml::diag::Diagnostic;
+
+use super::resource::{Id, Resource};
+
+/// The resources in the order they were added.
+#[derive(Clone, Default)]
+pub(super) struct Resources {
+    list: Vec<Resource>,
+    /// By the identity each has now; dropped whenever resources are handed out to be changed.
+    current: Option<IndexMap<Id, Vec<usize>>>,
+}
+
+/// Positions by every identity that a resource has or had.
+pub(super) type AnyId = IndexMap<Id, Vec<usize>>;
+
+impl Resources {
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Resource> {
+        self.list.iter()
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<&Resource> {
+        self.list.get(at)
+    }
+
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Resource> {
+        self.current = None;
+        self.list.get_mut(at)
+    }
+
+    /// All, to change, reorder or drop.
+    pub(super) fn list_mut(&mut self) -> &mut Vec<Resource> {
+        self.current = None;
+        &mut self.list
+    }
+
+    pub(super) fn into_list(self) -> Vec<Resource> {
+        self.list
+    }
+
+    /// Adds a resource; one of its identity must not be there.
+    pub(super) fn append(
+        &mut self,
+        mut resource: Resource,
+        schemas: &Schemas,
+    ) -> Result<(), Diagnostic> {
+        resource.note_scope(schemas);
+        let id = id_of(&resource, schemas);
+        let index = self.current_index(schemas);
+        let known = index.get(&id).and_then(|at| at.first()).copied();
+        if let Some(first) = known.and_then(|at| self.list.get(at)) {
+            return Err(twice(&resource, first));
+        }
+        let at = self.list.len();
+        if let Some(index) = &mut self.current {
+            index.insert(id, vec![at]);
+        }
+        self.list.push(resource);
+        Ok(())
+    }
+
+    /// Puts a resource in another's place.
+    pub(super) fn replace(&mut self, at: usize, resource: Resource) {
+        if let Some(place) = self.list.get_mut(at) {
+            *place = resource;
+        }
+    }
+
+    /// Positions by the identity each has now.
+    pub(super) fn current_index(&mut self, schemas: &Schemas) -> &IndexMap<Id, Vec<usize>> {
+        let list = &self.list;
+        self.current.get_or_insert_with(|| {
+            let mut index: IndexMap<Id, Vec<usize>> = IndexMap::with_capacity(list.len());
+            for (at, resource) in list.iter().enumerate() {
+                index.entry(id_of(resource, schemas)).or_default().push(at);
+            }
+            index
+        })
+    }
+
+    /// Positions by every identity that each has or had.
+    pub(super) fn any_index(&self, schemas: &Schemas) -> AnyId {
+        let mut index: AnyId = IndexMap::with_capacity(self.list.len());
+        for (at, resource) in self.list.iter().enumerate() {
+            for id in all_ids(resource, schemas) {
+                let places = index.entry(id).or_default();
+                if places.last() != Some(&at) {
+                    places.push(at);
+                }
+            }
+        }
+        index
+    }
+
+    /// Fails where two resources have one identity.
+    pub(super) fn check_unique(&mut self, schemas: &Schemas) -> Result<(), Diagnostic> {
+        let clash = self
+            .current_index(schemas)
+            .values()
+            .find(|at| at.len() > 1)
+            .cloned();
+        match clash.as_deref() {
+            Some([first, second, ..]) => match (self.list.get(*first), self.list.get(*second)) {
+                (Some(first), Some(second)) => Err(twice(second, first)),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Drops what a patch deleted. Tells whether there was any.
+    pub(super) fn drop_deleted(&mut self) -> bool {
+        let any = self.list.iter().any(|it| it.deleted);
+        if any {
+            self.list_mut().retain(|it| !it.deleted);
+        }
+        any
+    }
+}
+
+fn twice(resource: &Resource, first: &Resource) -> Diagnostic {
+    let message = format!("{} is there twice", resource.object.id());
+    Diagnostic::error("duplicate-resource", message)
+        .at(resource.object.span())
+        .related(first.object.span(), "first here")
+        .help("remove one of them, or change one with a patch")
+}
+
+/// The identity now.
+pub(super) fn id_of(resource: &Resource, schemas: &Schemas) -> Id {
+    let object = &resource.object;
+    Id {
+        space: resource.space(schemas).into(),
+        name: object.name().into(),
+        gvk: object.gvk(),
+    }
+}
+
+/// Identities of before and the one of now.
+fn all_ids(resource: &Resource, schemas: &Schemas) -> Vec<Id> {
+    let gvk = resource.object.gvk();
+    let earlier = resource.previous.iter().map(|it| {
+        let gvk = Gvk {
+            kind: it.kind.as_ref().into(),
+            ..gvk.clone()
+        };
+        // The scope of a former kind is not looked up again, as in kustomize: its namespace was kept as it really was.
+        let space = if it.namespace.is_empty() {
+            "default"
+        } else {
+            &it.namespace
+        };
+        Id {
+            space: space.into(),
+            name: it.name.as_ref().into(),
+            gvk,
+        }
+    });
+    let mut ids: Vec<Id> = earlier.collect();
+    ids.push(id_of(resource, schemas));
+    ids
+}

@@ -1,0 +1,303 @@
+//! What selects resources: patterns for kind, name and namespace, and requirements on labels and annotations.
+
+use regex::Regex;
+
+use pleach_kube::object::{Gvk, Object};
+use pleach_kube::schema::Schemas;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{Mapping, Node};
+
+use super::kustomization::text;
+use super::resource::Resource;
+use super::resources::Resources;
+
+/// Selects resources. Patterns are regular expressions that must match all of a text; an empty one matches everything.
+pub(super) struct Selector {
+    group: Pattern,
+    version: Pattern,
+    kind: Pattern,
+    name: Pattern,
+    namespace: Pattern,
+    labels: Vec<Requirement>,
+    annotations: Vec<Requirement>,
+}
+
+/// Offers, for a name, kind or namespace that no resource has, the nearest that one has.
+pub(super) fn did_you_mean(fault: Diagnostic, wish: &Node, resources: &Resources) -> Diagnostic {
+    let field = |field: &'static str, of: fn(&Object) -> &str| {
+        (field, resources.iter().map(move |it| of(&it.object)))
+    };
+    let fields = [
+        field("kind", Object::kind),
+        field("name", Object::name),
+        field("namespace", Object::namespace),
+    ];
+    fields.into_iter().fold(fault, |fault, (field, known)| {
+        let wanted = text(wish, field);
+        let mut named = known.clone();
+        match wanted.is_empty() || named.any(|it| it == wanted) {
+            true => fault,
+            false => fault.did_you_mean(wanted, known),
+        }
+    })
+}
+
+enum Pattern {
+    Any,
+    Exactly(Box<str>),
+    /// Letters, and `None` for a dot that stands for any one: a group as most write it.
+    Dotted(Box<[Option<char>]>),
+    Regex(Regex),
+}
+
+impl Pattern {
+    fn read(record: &Node, field: &str) -> Result<Pattern, Diagnostic> {
+        let Some(node) = record.get(field) else {
+            return Ok(Pattern::Any);
+        };
+        let text = node.as_str().unwrap_or("");
+        if text.is_empty() {
+            return Ok(Pattern::Any);
+        }
+        if let Some(pattern) = Pattern::without_regex(text) {
+            return Ok(pattern);
+        }
+        Regex::new(&format!("^(?:{text})$"))
+            .map(Pattern::Regex)
+            .map_err(|_| {
+                Diagnostic::error(
+                    "bad-regular-expression",
+                    format!("`{text}` is no regular expression"),
+                )
+                .at(node)
+            })
+    }
+
+    /// Most patterns say no more than letters and dots, and compiling a regular expression takes longer than all else here.
+    fn without_regex(text: &str) -> Option<Pattern> {
+        let plain = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '/' | ':');
+        let (mut wanted, mut chars) = (Vec::new(), text.chars());
+        while let Some(char) = chars.next() {
+            wanted.push(match char {
+                '.' => None,
+                '\\' => Some(chars.next().filter(|it| *it == '.')?),
+                char => Some(char).filter(|it| plain(*it)).map(Some)?,
+            });
+        }
+        let exact: Option<String> = wanted.iter().copied().collect();
+        Some(match exact {
+            Some(exact) => Pattern::Exactly(exact.into()),
+            None => Pattern::Dotted(wanted.into()),
+        })
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        match self {
+            Pattern::Any => true,
+            Pattern::Exactly(wanted) => **wanted == *text,
+            Pattern::Dotted(wanted) => {
+                let mut chars = text.chars();
+                let is_wanted = |wanted: &Option<char>| {
+                    let char = chars.next();
+                    char.is_some_and(|it| wanted.map_or(it != '\n', |wanted| wanted == it))
+                };
+                wanted.iter().all(is_wanted) && chars.next().is_none()
+            }
+            Pattern::Regex(regex) => regex.is_match(text),
+        }
+    }
+}
+
+impl Selector {
+    /// Reads a selector.
+    pub(super) fn read(record: &Node) -> Result<Selector, Diagnostic> {
+        let requirements = |field| {
+            requirements(text(record, field))
+                .map_err(|it| it.at(record.get(field).unwrap_or(record)))
+        };
+        Ok(Selector {
+            group: Pattern::read(record, "group")?,
+            version: Pattern::read(record, "version")?,
+            kind: Pattern::read(record, "kind")?,
+            name: Pattern::read(record, "name")?,
+            namespace: Pattern::read(record, "namespace")?,
+            labels: requirements("labelSelector")?,
+            annotations: requirements("annotationSelector")?,
+        })
+    }
+
+    /// The one name that it can select, if it is written without a pattern.
+    pub(super) fn exact_name(&self) -> Option<&str> {
+        match &self.name {
+            Pattern::Exactly(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether kind, name and namespace are all left open.
+    pub(super) fn is_open(&self) -> bool {
+        [
+            &self.group,
+            &self.version,
+            &self.kind,
+            &self.name,
+            &self.namespace,
+        ]
+        .iter()
+        .all(|it| matches!(it, Pattern::Any))
+    }
+
+    /// Whether it asks for labels or annotations.
+    pub(super) fn has_requirements(&self) -> bool {
+        !self.labels.is_empty() || !self.annotations.is_empty()
+    }
+
+    /// Whether it selects a resource, by the name and the namespace it came with or by those it has now.
+    pub(super) fn matches(&self, resource: &Resource, schemas: &Schemas) -> bool {
+        let object = &resource.object;
+        (self.name.matches(resource.original_name()) || self.name.matches(object.name()))
+            && self.kind.matches(object.kind())
+            && self.matches_api_version(object.api_version())
+            && self.matches_namespace(resource, schemas)
+            && self.matches_metadata(resource)
+    }
+
+    fn matches_namespace(&self, resource: &Resource, schemas: &Schemas) -> bool {
+        if matches!(self.namespace, Pattern::Any) {
+            return true;
+        }
+        let space = resource.space(schemas);
+        let original = resource.previous.first();
+        self.namespace.matches(space)
+            || original.is_some_and(|it| self.namespace.matches(&it.namespace))
+    }
+
+    fn matches_api_version(&self, api_version: &str) -> bool {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        self.group.matches(group) && self.version.matches(version)
+    }
+
+    /// Whether it selects an identity.
+    pub(super) fn matches_id(&self, gvk: &Gvk, name: &str, namespace: &str) -> bool {
+        self.matches_gvk(gvk) && self.name.matches(name) && self.namespace.matches(namespace)
+    }
+
+    fn matches_gvk(&self, gvk: &Gvk) -> bool {
+        self.group.matches(&gvk.group)
+            && self.version.matches(&gvk.version)
+            && self.kind.matches(&gvk.kind)
+    }
+
+    /// Whether labels and annotations are as required.
+    pub(super) fn matches_metadata(&self, resource: &Resource) -> bool {
+        let all = |requirements: &[Requirement], field| {
+            requirements.is_empty() || {
+                let map = resource.metadata_map(field);
+                requirements.iter().all(|it| it.holds(map))
+            }
+        };
+        all(&self.labels, "labels") && all(&self.annotations, "annotations")
+    }
+}
+
+/// One condition on a map of strings.
+struct Requirement {
+    key: String,
+    test: Test,
+}
+
+enum Test {
+    Exists,
+    Absent,
+    In(Vec<String>),
+    NotIn(Vec<String>),
+    Greater(i64),
+    Less(i64),
+}
+
+impl Requirement {
+    fn holds(&self, map: Option<&Mapping>) -> bool {
+        let value = map
+            .and_then(|it| it.get(&self.key))
+            .map(|it| it.as_str().unwrap_or(""));
+        let number = || value.and_then(|it| it.parse::<i64>().ok());
+        match &self.test {
+            Test::Exists => value.is_some(),
+            Test::Absent => value.is_none(),
+            Test::In(values) => value.is_some_and(|it| values.iter().any(|wanted| wanted == it)),
+            Test::NotIn(values) => value.is_none_or(|it| values.iter().all(|wanted| wanted != it)),
+            Test::Greater(limit) => number().is_some_and(|it| it > *limit),
+            Test::Less(limit) => number().is_some_and(|it| it < *limit),
+        }
+    }
+}
+
+/// Reads `a=b,c!=d,e in (f,g),h,!i`.
+fn requirements(text: &str) -> Result<Vec<Requirement>, Diagnostic> {
+    let mut parts: Vec<String> = vec![String::new()];
+    let mut open = false;
+    for char in text.chars() {
+        open = (open || char == '(') && char != ')';
+        match parts.last_mut() {
+            Some(part) if char != ',' || open => part.push(char),
+            _ => parts.push(String::new()),
+        }
+    }
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let bad = || {
+        Diagnostic::error("bad-selector", format!("`{text}` is no label selector"))
+            .help("write for instance `app=web,tier in (a, b),!legacy`")
+    };
+    parts
+        .iter()
+        .map(|part| requirement(part.trim()).ok_or_else(bad))
+        .collect()
+}
+
+fn requirement(part: &str) -> Option<Requirement> {
+    let made = |key: &str, test| {
+        let key = key.trim();
+        let plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.' | '/');
+        (!key.is_empty() && key.chars().all(plain)).then(|| Requirement {
+            key: key.to_string(),
+            test,
+        })
+    };
+    let value = |text: &str| {
+        let text = text.trim();
+        let plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.');
+        (text.chars().all(plain) && text.len() <= 63).then(|| text.to_string())
+    };
+    if let Some(key) = part.strip_prefix('!') {
+        return made(key, Test::Absent);
+    }
+    if let Some((key, text)) = part.split_once("!=") {
+        return made(key, Test::NotIn(vec![value(text)?]));
+    }
+    if let Some((key, text)) = part.split_once("==").or_else(|| part.split_once('=')) {
+        return made(key, Test::In(vec![value(text)?]));
+    }
+    if let Some((key, number)) = part.split_once('>') {
+        return made(key, Test::Greater(number.trim().parse().ok()?));
+    }
+    if let Some((key, number)) = part.split_once('<') {
+        return made(key, Test::Less(number.trim().parse().ok()?));
+    }
+    if let Some((head, rest)) = part.split_once('(') {
+        let values: Option<Vec<String>> = rest
+            .trim_end()
+            .strip_suffix(')')?
+            .split(',')
+            .map(value)
+            .collect();
+        let (key, operator) = head.trim().rsplit_once(char::is_whitespace)?;
+        return match operator {
+            "in" => made(key, Test::In(values?)),
+            "notin" => made(key, Test::NotIn(values?)),
+            _ => None,
+        };
+    }
+    made(part, Test::Exists)
+}

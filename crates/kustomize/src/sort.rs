@@ -1,0 +1,153 @@
+//! The order of the result.
+
+use std::cmp::Ordering;
+
+use pleach_kube::object::Gvk;
+use pleach_yaml::Node;
+use pleach_yaml::diag::Diagnostic;
+
+use super::kustomization::{Kustomization, list, text};
+use super::resource::Resource;
+use super::{Options, Reorder};
+
+/// Kinds that come first, in this order.
+const FIRST: [&str; 22] = [
+    "Namespace",
+    "ResourceQuota",
+    "StorageClass",
+    "CustomResourceDefinition",
+    "ServiceAccount",
+    "PodSecurityPolicy",
+    "Role",
+    "ClusterRole",
+    "RoleBinding",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "Secret",
+    "Endpoints",
+    "Service",
+    "LimitRange",
+    "PriorityClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Deployment",
+    "StatefulSet",
+    "CronJob",
+    "PodDisruptionBudget",
+];
+/// Kinds that come last.
+const LAST: [&str; 2] = [
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+];
+
+/// Sorts as the kustomization wishes, or else as the options do.
+pub(super) fn sort(
+    resources: &mut [Resource],
+    kustomization: &Kustomization,
+    options: &Options,
+) -> Result<(), Diagnostic> {
+    let Some(wish) = kustomization.get("sortOptions") else {
+        if options.reorder != Reorder::None {
+            legacy(resources, &FIRST, &LAST);
+        }
+        return Ok(());
+    };
+    let lists = wish.get("legacySortOptions");
+    match (text(wish, "order"), lists) {
+        ("fifo", None) => {}
+        ("fifo", Some(lists)) => {
+            let message =
+                "`legacySortOptions` is for the order `legacy`, and the order here is `fifo`";
+            return Err(Diagnostic::error("bad-sort-options", message).at(lists));
+        }
+        ("legacy", None) => legacy(resources, &FIRST, &LAST),
+        ("legacy", Some(lists)) => {
+            let kinds = |field| {
+                list(lists, field)
+                    .iter()
+                    .filter_map(Node::as_str)
+                    .collect::<Vec<_>>()
+            };
+            legacy(resources, &kinds("orderFirst"), &kinds("orderLast"));
+        }
+        (order, _) => {
+            let message = format!("expected the order `legacy` or `fifo`, found `{order}`");
+            return Err(Diagnostic::error("bad-sort-options", message)
+                .at(wish.get("order").unwrap_or(wish)));
+        }
+    }
+    Ok(())
+}
+
+fn legacy(resources: &mut [Resource], first: &[&str], last: &[&str]) {
+    resources.sort_by_cached_key(|resource| {
+        let object = &resource.object;
+        let gvk = object.gvk();
+        let group = GroupKey {
+            namespace: &*gvk.kind == "Namespace",
+            core: gvk.group.is_empty(),
+            text: joined(&gvk),
+        };
+        // Joined and compared as one text, as kustomize does: `a|x` comes after `ab|x`.
+        let name = [or(object.namespace(), "~X"), or(object.name(), "~N")].join("|");
+        (rank(&gvk.kind, first, last), group, name)
+    });
+}
+
+/// Namespaces are compared the other way round where one is of the core group.
+#[derive(PartialEq, Eq)]
+struct GroupKey {
+    namespace: bool,
+    core: bool,
+    text: String,
+}
+
+impl Ord for GroupKey {
+    fn cmp(&self, other: &GroupKey) -> Ordering {
+        if self.namespace && other.namespace && (self.core || other.core) {
+            return other
+                .core
+                .cmp(&self.core)
+                .then_with(|| other.text.cmp(&self.text));
+        }
+        self.text.cmp(&other.text)
+    }
+}
+
+impl PartialOrd for GroupKey {
+    fn partial_cmp(&self, other: &GroupKey) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+fn rank(kind: &str, first: &[&str], last: &[&str]) -> isize {
+    let place = |kinds: &[&str]| {
+        kinds
+            .iter()
+            .rposition(|it| *it == kind)
+            .and_then(|at| isize::try_from(at).ok())
+    };
+    if let Some(at) = place(last) {
+        return 1 + at;
+    }
+    place(first).map_or(0, |at| at - isize::try_from(first.len()).unwrap_or(0))
+}
+
+fn joined(gvk: &Gvk) -> String {
+    let parts = [
+        or(&gvk.group, "~G"),
+        or(&gvk.version, "~V"),
+        or(&gvk.kind, "~K"),
+    ];
+    parts.join("_")
+}
+
+fn or<'a>(text: &'a str, absent: &'a str) -> &'a str {
+    if text.is_empty() { absent } else { text }
+}
+
+/// The place of a kind among field specs and name references.
+pub(super) fn default_order(gvk: &Gvk) -> (isize, String) {
+    (rank(&gvk.kind, &FIRST, &LAST), joined(gvk))
+}

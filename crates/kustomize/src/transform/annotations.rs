@@ -1,0 +1,94 @@
+//! `commonAnnotations`, and the setting of pairs that labels share.
+
+use std::sync::Arc;
+
+use pleach_yaml::diag::{Diagnostic, parallel};
+use pleach_yaml::{FieldPath, Node, Tag};
+
+use super::super::config::specs_of;
+use super::super::fieldspec::{FieldSpec, Leaf};
+use super::super::kustomization::{FIELD_SPECS, list, sorted_pairs};
+use super::super::resource::{Resource, plain_key, set_tagged};
+use super::super::resources::Resources;
+use super::super::shape::Shape;
+use super::labels::pairs;
+use super::{Stage, Transform};
+
+pub(super) const TRANSFORM: Transform = Transform {
+    plugin: "AnnotationsTransformer",
+    apply,
+    fields: &[("annotations", Shape::Pairs), ("fieldSpecs", FIELD_SPECS)],
+    run: |_, config, resources| {
+        set_pairs(
+            resources,
+            &pairs(config, "annotations"),
+            &specs_of(list(config, "fieldSpecs")),
+        )
+    },
+};
+
+fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+    let pairs = stage
+        .kustomization
+        .pairs("commonAnnotations")
+        .map(sorted_pairs)
+        .unwrap_or_default();
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    set_pairs(resources, &pairs, &stage.config.common_annotations)?;
+    stage.done(TRANSFORM.plugin, resources);
+    Ok(())
+}
+
+/// Sets pairs in the maps that the specs lead to.
+pub(super) fn set_pairs(
+    resources: &mut Resources,
+    pairs: &[(Arc<str>, Arc<str>)],
+    specs: &[FieldSpec],
+) -> Result<(), Diagnostic> {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let set = |resource: &mut Resource| {
+        let gvk = resource.object.gvk();
+        let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();
+        pairs
+            .iter()
+            .try_for_each(|(key, value)| set_pair(resource, key, value, &specs))
+    };
+    parallel::try_map(resources.list_mut(), set).map(drop)
+}
+
+fn set_pair(
+    resource: &mut Resource,
+    key: &str,
+    value: &Arc<str>,
+    specs: &[&FieldSpec],
+) -> Result<(), Diagnostic> {
+    let node = Node::string(value.clone());
+    let mut added: Vec<FieldPath> = Vec::new();
+    for spec in specs {
+        spec.visit(resource.node_mut(), Leaf::Mapping, &mut |field, trail| {
+            if field.is_null() {
+                return Ok(());
+            }
+            let words = field.kind().words();
+            let Some(mapping) = field.as_mapping_mut() else {
+                let message = format!("expected a map at `{}`, found {words}", spec.path);
+                return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
+            };
+            match mapping.get_mut(key) {
+                Some(field) => set_tagged(field, value, Tag::Str),
+                None => {
+                    mapping.insert(plain_key(key), node.clone());
+                    added.push(trail.path().key(key));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    resource.settle();
+    resource.shared.add(added, &node);
+    Ok(())
+}

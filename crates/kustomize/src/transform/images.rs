@@ -1,0 +1,372 @@
+//! `images`.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use regex::Regex;
+
+use pleach_yaml::diag::{Diagnostic, nearest, parallel};
+use pleach_yaml::{Node, View};
+
+use super::super::config::specs_of;
+use super::super::fieldspec::{FieldSpec, Leaf};
+use super::super::kustomization::{FIELD_SPECS, IMAGE, list, text};
+use super::super::resource::{Resource, set_text};
+use super::super::resources::Resources;
+use super::super::shape::Shape;
+use super::{Stage, Transform};
+
+pub(super) const TRANSFORM: Transform = Transform {
+    plugin: "ImageTagTransformer",
+    apply,
+    fields: &[
+        ("imageTag", Shape::Record(IMAGE)),
+        ("fieldSpecs", FIELD_SPECS),
+    ],
+    run: |_, config, resources| {
+        let image = Image::read(config.get("imageTag").unwrap_or(config));
+        let specs = specs_of(list(config, "fieldSpecs"));
+        parallel::try_map(resources.list_mut(), |it| image.change(it, &specs)).map(drop)
+    },
+};
+
+fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+    let entries = stage.kustomization.list("images");
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let specs = &stage.config.images;
+    let mut places = Places::of(resources, specs)?;
+    let mut known = None;
+    for entry in entries {
+        let image = Image::read(entry);
+        let mut matched = false;
+        for at in places.of_name(&image.name) {
+            if let Some(resource) = resources.get_mut(at)
+                && image.change(resource, specs)?
+            {
+                matched = true;
+                places.add(at, resource, specs)?;
+            }
+        }
+        if !matched {
+            let message = format!("no container uses the image `{}`", text(entry, "name"));
+            let at = entry.get("name").unwrap_or(entry);
+            let warning = Diagnostic::warning("unmatched-image", message).at(at);
+            let used = known.get_or_insert_with(|| used(resources, specs));
+            let help = meant(text(entry, "name"), used).map(|it| format!("did you mean `{it}`?"));
+            let help = help.into_iter().collect();
+            let warning = Diagnostic { help, ..warning };
+            stage.context.diagnostics.push(warning);
+        }
+        stage.done(TRANSFORM.plugin, resources);
+    }
+    Ok(())
+}
+
+/// The names of the images that are used.
+fn used(resources: &mut Resources, specs: &[FieldSpec]) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for resource in resources.list_mut() {
+        // What is no image was told before.
+        let _ = each(resource, specs, &mut |field| {
+            used.insert(split(field.as_str().unwrap_or("")).0.to_string());
+            Ok(())
+        });
+    }
+    used
+}
+
+/// The nearest image that is used, or the one that has the same last part: a registry is easily forgotten.
+fn meant<'a>(wrong: &str, used: &'a BTreeSet<String>) -> Option<&'a str> {
+    let last = |name: &str| name.rsplit('/').next().map(str::to_string);
+    let mut known = used.iter().map(String::as_str);
+    nearest(wrong, known.clone()).or_else(|| known.find(|it| last(it) == last(wrong)))
+}
+
+/// Which resources have which images, so that each image is looked for only where it can be.
+#[derive(Default)]
+struct Places {
+    /// By the last parts of the names that their references may have. What was there before a change stays, and does no harm.
+    by_part: IndexMap<Box<str>, Vec<usize>>,
+    all: Vec<usize>,
+}
+
+impl Places {
+    fn of(resources: &mut Resources, specs: &[FieldSpec]) -> Result<Places, Diagnostic> {
+        let found = parallel::try_map(resources.list_mut(), |it| parts(it, specs))?;
+        let mut places = Places::default();
+        for (at, parts) in found.into_iter().enumerate() {
+            if !parts.is_empty() {
+                places.all.push(at);
+            }
+            places.put(at, parts);
+        }
+        Ok(places)
+    }
+
+    fn add(
+        &mut self,
+        at: usize,
+        resource: &mut Resource,
+        specs: &[FieldSpec],
+    ) -> Result<(), Diagnostic> {
+        self.put(at, parts(resource, specs)?);
+        Ok(())
+    }
+
+    fn put(&mut self, at: usize, parts: BTreeSet<Box<str>>) {
+        for part in parts {
+            let places = self.by_part.entry(part).or_default();
+            if places.last() != Some(&at) {
+                places.push(at);
+            }
+        }
+    }
+
+    /// The resources that may use an image, in order. Only a last part behind a slash is surely the reference's own: the dot
+    /// before another might match a letter.
+    fn of_name(&self, name: &Name<'_>) -> Vec<usize> {
+        let sure = match name {
+            Name::Plain(name) => {
+                let before = name.strip_suffix(last_part(name));
+                Some(*name).filter(|_| before.is_none_or(|it| !it.ends_with('.')))
+            }
+            Name::Pattern(_) => None,
+        };
+        let Some(name) = sure else {
+            return self.all.clone();
+        };
+        let places = self.by_part.get(last_part(name));
+        let mut places = places.cloned().unwrap_or_default();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit(['/', '.']).next().unwrap_or(name)
+}
+
+/// The last parts of all names that a resource's references may have: a name ends before a tag, before a digest or at the end.
+fn parts(resource: &mut Resource, specs: &[FieldSpec]) -> Result<BTreeSet<Box<str>>, Diagnostic> {
+    let mut parts = BTreeSet::new();
+    each(resource, specs, &mut |field| {
+        let reference = field.as_str().unwrap_or("");
+        let ends = reference.match_indices([':', '@']).map(|(at, _)| at);
+        let names = ends.filter_map(|it| reference.get(..it));
+        parts.extend(names.chain([reference]).map(|it| Box::from(last_part(it))));
+        Ok(())
+    })?;
+    Ok(parts)
+}
+
+/// Calls `set` on the image of each container of a resource, wherever it is, and on the fields of the specs.
+fn each(
+    resource: &mut Resource,
+    specs: &[FieldSpec],
+    set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
+) -> Result<(), Diagnostic> {
+    if resource.object.kind() == "CustomResourceDefinition" {
+        return Ok(());
+    }
+    let mut checked = |field: &mut Node| {
+        if field.is_scalar() {
+            return set(field);
+        }
+        let words = field.kind().words();
+        let message = format!("expected a string for an image, found {words}");
+        Err(Diagnostic::error("wrong-field-type", message).at(&*field))
+    };
+    each_container(resource.node_mut(), &mut checked)?;
+    let gvk = resource.object.gvk();
+    for spec in specs.iter().filter(|it| it.selects(&gvk)) {
+        spec.visit(resource.node_mut(), Leaf::Never, &mut |field, _| {
+            checked(field)
+        })?;
+    }
+    Ok(())
+}
+
+fn each_container(
+    node: &mut Node,
+    set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
+) -> Result<(), Diagnostic> {
+    if let Some(items) = node.as_sequence_mut() {
+        return items
+            .iter_mut()
+            .try_for_each(|item| each_container(item, set));
+    }
+    let entries = node.as_mapping_mut().map(|it| it.iter_mut());
+    for entry in entries.into_iter().flatten() {
+        each_container(&mut entry.value, set)?;
+        if matches!(entry.key.as_str(), Some("containers" | "initContainers")) {
+            for container in entry.value.as_sequence_mut().into_iter().flatten() {
+                set_container(container, set)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn set_container(
+    container: &mut Node,
+    set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
+) -> Result<(), Diagnostic> {
+    match container.view() {
+        View::Mapping(_) => {}
+        View::Scalar(_) if container.is_null() => return Ok(()),
+        _ => {
+            let message = format!("expected a container, found {}", container.kind().words());
+            return Err(Diagnostic::error("wrong-field-type", message).at(&*container));
+        }
+    }
+    container.get_mut("image").map_or(Ok(()), set)
+}
+
+/// The name of an image. It is a regular expression, as in kustomize: a dot in it matches any character.
+enum Name<'a> {
+    /// Letters, digits and what means itself, with dots; by far the most are so.
+    Plain(&'a str),
+    /// Matches the whole reference; `None` where the name makes no regular expression, and so matches nothing.
+    Pattern(Option<Regex>),
+}
+
+impl<'a> Name<'a> {
+    fn read(name: &'a str) -> Name<'a> {
+        let plain = |it: u8| it.is_ascii_alphanumeric() || b"/_-.".contains(&it);
+        if name.bytes().all(plain) {
+            return Name::Plain(name);
+        }
+        let pattern = format!(
+            "^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$"
+        );
+        Name::Pattern(Regex::new(&pattern).ok())
+    }
+
+    fn matches(&self, reference: &str) -> bool {
+        let name = match self {
+            Name::Plain(name) => name,
+            Name::Pattern(regex) => {
+                return regex.as_ref().is_some_and(|it| it.is_match(reference));
+            }
+        };
+        let mut rest = reference.chars();
+        let fits = |wanted: char| {
+            rest.next()
+                .is_some_and(|it| it == wanted || (wanted == '.' && it != '\n'))
+        };
+        name.chars().all(fits) && is_tag_and_digest(rest.as_str())
+    }
+}
+
+/// `[:tag][@algorithm:value]`, of which a tag and a value may be empty.
+fn is_tag_and_digest(text: &str) -> bool {
+    let word = |it: &str| {
+        it.bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"_.{}-".contains(&it))
+    };
+    let name = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric());
+    let (tag, digest) = match text.split_once('@') {
+        Some((tag, digest)) => (tag, Some(digest)),
+        None => (text, None),
+    };
+    let tag = tag.is_empty() || tag.strip_prefix(':').is_some_and(word);
+    tag && digest.is_none_or(|it| {
+        it.split_once(':').is_some_and(|(algorithm, value)| {
+            algorithm.split(['.', '+', '_', '-']).all(name) && word(value)
+        })
+    })
+}
+
+/// What becomes of one image.
+struct Image<'a> {
+    name: Name<'a>,
+    new_name: &'a str,
+    suffix: &'a str,
+    tag: &'a str,
+    digest: &'a str,
+}
+
+impl<'a> Image<'a> {
+    fn read(entry: &'a Node) -> Image<'a> {
+        let name = text(entry, "name");
+        Image {
+            name: Name::read(name),
+            new_name: text(entry, "newName"),
+            suffix: text(entry, "tagSuffix"),
+            tag: text(entry, "newTag"),
+            digest: text(entry, "digest"),
+        }
+    }
+
+    /// Changes a resource's references to the image. Tells whether it had any.
+    fn change(&self, resource: &mut Resource, specs: &[FieldSpec]) -> Result<bool, Diagnostic> {
+        let mut matched = false;
+        each(resource, specs, &mut |field| {
+            let value = field.as_str().unwrap_or("");
+            if self.name.matches(value) {
+                matched = true;
+                let changed = self.changed(value);
+                set_text(field, &changed);
+            }
+            Ok(())
+        })?;
+        Ok(matched)
+    }
+
+    fn changed(&self, value: &str) -> String {
+        let (name, tag, digest) = split(value);
+        let name = if self.new_name.is_empty() {
+            name
+        } else {
+            self.new_name
+        };
+        let suffixed = format!("{tag}{}", self.suffix);
+        let (tag, digest) = match (self.tag, self.digest) {
+            ("", "") if self.suffix.is_empty() => (tag, digest),
+            ("", "") => (suffixed.as_str(), ""),
+            given => given,
+        };
+        let tag = if tag.is_empty() {
+            String::new()
+        } else {
+            format!(":{tag}")
+        };
+        let digest = if digest.is_empty() {
+            String::new()
+        } else {
+            format!("@{digest}")
+        };
+        format!("{name}{tag}{digest}")
+    }
+}
+
+/// Name, tag and digest of `[host[:port]/]name[:tag][@digest]`.
+fn split(reference: &str) -> (&str, &str, &str) {
+    let host_len = reference.find('/').unwrap_or(0);
+    let path = &reference[host_len..];
+    match (path.find('@'), path.find(':')) {
+        (None, None) => (reference, "", ""),
+        (Some(at), colon) if colon.is_none_or(|it| at < it) => (
+            &reference[..host_len + at],
+            "",
+            &reference[host_len + at + 1..],
+        ),
+        (Some(at), Some(colon)) => {
+            let (at, colon) = (host_len + at, host_len + colon);
+            (
+                &reference[..colon],
+                &reference[colon + 1..at],
+                &reference[at + 1..],
+            )
+        }
+        (_, Some(colon)) => (
+            &reference[..host_len + colon],
+            &reference[host_len + colon + 1..],
+            "",
+        ),
+        (Some(_), None) => (reference, "", ""),
+    }
+}

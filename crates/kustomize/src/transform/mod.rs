@@ -1,0 +1,153 @@
+//! Transformers: one file each, in the order in which kustomize runs them.
+//!
+//! Each works in two ways: by its field of a kustomization, and as a plugin with a configuration of its own, listed under
+//! `transformers`. Both come down to the same work on the same resources.
+
+mod affix;
+mod annotations;
+mod images;
+mod labels;
+mod namespace;
+mod patches;
+mod replacements;
+mod replicas;
+mod value_add;
+
+use std::sync::Arc;
+
+use pleach_yaml::Node;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::tree::TreePath;
+
+use super::accumulate::{Accumulated, Context, Failed, Level, mark};
+use super::config::Config;
+use super::hash;
+use super::kustomization::Kustomization;
+use super::origin::Origin;
+use super::resources::Resources;
+use super::shape::Fields;
+
+/// A transformer.
+pub(super) struct Transform {
+    /// Its name as a plugin.
+    pub(super) plugin: &'static str,
+    /// Works through its field of a kustomization.
+    apply: fn(&mut Stage<'_, '_>, &mut Resources) -> Result<(), Diagnostic>,
+    /// The fields of its configuration as a plugin.
+    pub(super) fields: Fields,
+    /// Works by its configuration as a plugin.
+    pub(super) run: fn(&mut Stage<'_, '_>, &Node, &mut Resources) -> Result<(), Diagnostic>,
+}
+
+/// In the order kustomize runs them.
+const ORDER: &[Transform] = &[
+    patches::STRATEGIC_MERGE,
+    patches::TRANSFORM,
+    namespace::TRANSFORM,
+    affix::PREFIX,
+    affix::SUFFIX,
+    labels::TRANSFORM,
+    annotations::TRANSFORM,
+    patches::JSON_6902,
+    replicas::TRANSFORM,
+    images::TRANSFORM,
+    replacements::TRANSFORM,
+];
+
+/// Those that only work as plugins.
+const PLUGINS: &[Transform] = &[affix::BOTH, value_add::TRANSFORM, HASH];
+
+/// Appends the hashes before their time.
+const HASH: Transform = Transform {
+    plugin: "HashTransformer",
+    apply: |_, _| Ok(()),
+    fields: &[],
+    run: |stage, _, resources| {
+        hash::append(resources, &stage.context.schemas);
+        Ok(())
+    },
+};
+
+/// The transformer of a plugin's kind.
+pub(super) fn by_plugin(kind: &str) -> Option<&'static Transform> {
+    ORDER.iter().chain(PLUGINS).find(|it| it.plugin == kind)
+}
+
+/// What a transformer knows.
+pub(super) struct Stage<'a, 'b> {
+    pub(super) context: &'a mut Context<'b>,
+    pub(super) kustomization: &'a Kustomization,
+    pub(super) config: &'a Config,
+    pub(super) folder: TreePath,
+    /// The kustomization file as origins name it.
+    file: String,
+}
+
+impl Stage<'_, '_> {
+    /// Says that a transformer has done one piece of its work. Tells whether resources have moved to other places.
+    fn done(&mut self, plugin: &str, resources: &mut Resources) -> bool {
+        if !self.context.track {
+            return false;
+        }
+        let moved = resources.drop_deleted();
+        mark(
+            resources,
+            &Arc::new(Origin::builtin(self.file.clone(), plugin)),
+        );
+        moved
+    }
+
+    /// Keeps a fault and goes on with the next entry.
+    fn keep(&mut self, result: Result<(), Diagnostic>) {
+        self.context.keep(result);
+    }
+}
+
+/// Runs the transformers of a kustomization.
+pub(super) fn run(
+    context: &mut Context<'_>,
+    level: &Level<'_>,
+    sum: &mut Accumulated,
+) -> Result<(), Failed> {
+    let before = context.diagnostics.errors();
+    let config = sum.config.clone();
+    let config = config.unwrap_or_else(|| super::defaults::config().clone());
+    let kustomization = level.kustomization;
+    let mut stage = Stage {
+        context,
+        kustomization,
+        config: &config,
+        folder: level.folder(),
+        file: level.file(),
+    };
+    for transform in ORDER {
+        let result = (transform.apply)(&mut stage, &mut sum.resources);
+        stage.keep(result);
+        sum.resources.drop_deleted();
+        stage.context.check(before)?;
+    }
+    Ok(())
+}
+
+/// Runs a transformer by its configuration as a plugin.
+pub(super) fn run_plugin(
+    context: &mut Context<'_>,
+    level: &Level<'_>,
+    sum: &mut Accumulated,
+    transform: &Transform,
+    config: &Node,
+) -> Result<(), Diagnostic> {
+    let specs = sum.config.clone();
+    let specs = specs.unwrap_or_else(|| super::defaults::config().clone());
+    let kustomization = level.kustomization;
+    let mut stage = Stage {
+        context,
+        kustomization,
+        config: &specs,
+        folder: level.folder(),
+        file: level.file(),
+    };
+    (transform.run)(&mut stage, config, &mut sum.resources)?;
+    sum.resources.drop_deleted();
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! `namespace`.
+
+use pleach_kube::schema::Schemas;
+use pleach_yaml::diag::{Diagnostic, parallel};
+use pleach_yaml::{Kind, Mapping, Node, Tag};
+
+use super::super::config::specs_of;
+use super::super::fieldspec::{FieldSpec, Leaf};
+use super::super::hash::remember;
+use super::super::kustomization::{FIELD_SPECS, flag, list, text};
+use super::super::resource::{Resource, only_scalar, plain_key, set_tagged};
+use super::super::resources::Resources;
+use super::super::shape::Shape;
+use super::{Stage, Transform};
+
+pub(super) const TRANSFORM: Transform = Transform {
+    plugin: "NamespaceTransformer",
+    apply,
+    fields: &[
+        ("metadata", Shape::Record(&[("namespace", Shape::Text)])),
+        ("fieldSpecs", FIELD_SPECS),
+        ("unsetOnly", Shape::Bool),
+        ("setRoleBindingSubjects", Shape::Text),
+    ],
+    run,
+};
+
+/// Which subjects of role bindings move along.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subjects {
+    Default,
+    ServiceAccounts,
+    None,
+}
+
+struct Namespace<'a> {
+    name: &'a str,
+    /// The resource's own namespace.
+    own: FieldSpec,
+    specs: &'a [FieldSpec],
+    unset_only: bool,
+    subjects: Subjects,
+}
+
+fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+    let name = stage.kustomization.text("namespace");
+    if name.is_empty() {
+        return Ok(());
+    }
+    let namespace = Namespace {
+        name,
+        own: FieldSpec::everywhere("metadata/namespace"),
+        specs: &stage.config.namespace,
+        unset_only: false,
+        subjects: Subjects::Default,
+    };
+    namespace.move_all(stage, resources)?;
+    stage.done(TRANSFORM.plugin, resources);
+    Ok(())
+}
+
+fn run(
+    stage: &mut Stage<'_, '_>,
+    config: &Node,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
+    let subjects = match text(config, "setRoleBindingSubjects") {
+        "" | "defaultOnly" => Subjects::Default,
+        "allServiceAccounts" => Subjects::ServiceAccounts,
+        "none" => Subjects::None,
+        other => {
+            let message =
+                format!("expected `defaultOnly`, `allServiceAccounts` or `none`, found `{other}`");
+            let at = config.get("setRoleBindingSubjects").unwrap_or(config);
+            return Err(Diagnostic::error("bad-subjects", message).at(at));
+        }
+    };
+    let name = config
+        .get("metadata")
+        .map_or("", |it| text(it, "namespace"));
+    if name.is_empty() {
+        return Ok(());
+    }
+    let specs = specs_of(list(config, "fieldSpecs"));
+    let namespace = Namespace {
+        name,
+        own: FieldSpec::everywhere("metadata/namespace"),
+        specs: &specs,
+        unset_only: flag(config, "unsetOnly"),
+        subjects,
+    };
+    namespace.move_all(stage, resources)
+}
+
+/// Moves one resource, by its own namespace and nothing else.
+pub(super) fn set_own(
+    name: &str,
+    resource: &mut Resource,
+    schemas: &Schemas,
+) -> Result<(), Diagnostic> {
+    let namespace = Namespace {
+        name,
+        own: FieldSpec::everywhere("metadata/namespace"),
+        specs: &[],
+        unset_only: false,
+        subjects: Subjects::Default,
+    };
+    namespace.move_one(schemas, resource)
+}
+
+impl Namespace<'_> {
+    fn move_all(&self, stage: &Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+        let schemas = &stage.context.schemas;
+        parallel::try_map(resources.list_mut(), |resource| {
+            remember(resource, schemas);
+            self.move_one(schemas, resource)
+        })?;
+        resources
+            .check_unique(&stage.context.schemas)
+            .map_err(|it| {
+                it.help(format!(
+                    "the namespace `{}` makes them one and the same",
+                    self.name
+                ))
+            })
+    }
+
+    fn move_one(&self, schemas: &Schemas, resource: &mut Resource) -> Result<(), Diagnostic> {
+        let gvk = resource.object.gvk();
+        let core = resource.object.api_version() == "v1";
+        if !resource.is_cluster_scoped(schemas) {
+            self.own
+                .visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
+                    self.set(field)
+                })?;
+        }
+        let binding = matches!(&*gvk.kind, "RoleBinding" | "ClusterRoleBinding");
+        if binding {
+            self.move_subjects(resource.node_mut())?;
+        }
+        let unneeded = |spec: &FieldSpec| match &*spec.path {
+            "metadata/namespace" => true,
+            "metadata/name" => !core,
+            "subjects/namespace" => {
+                binding && matches!(&*spec.gvk.kind, "RoleBinding" | "ClusterRoleBinding")
+            }
+            _ => false,
+        };
+        for spec in self
+            .specs
+            .iter()
+            .filter(|it| it.selects(&gvk) && !unneeded(it))
+        {
+            spec.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
+                self.set(field)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn set(&self, field: &mut Node) -> Result<(), Diagnostic> {
+        only_scalar(field, "a string for a namespace")?;
+        let empty = field.kind() == Kind::Null || field.as_str() == Some("");
+        if empty || !self.unset_only {
+            set_tagged(field, self.name, Tag::Str);
+        }
+        Ok(())
+    }
+
+    fn move_subjects(&self, binding: &mut Node) -> Result<(), Diagnostic> {
+        let (key, value) = match self.subjects {
+            Subjects::None => return Ok(()),
+            Subjects::Default => ("name", "default"),
+            Subjects::ServiceAccounts => ("kind", "ServiceAccount"),
+        };
+        let Some(subjects) = binding.get_mut("subjects").filter(|it| !it.is_null()) else {
+            return Ok(());
+        };
+        let words = subjects.kind().words();
+        let Some(items) = subjects.as_sequence_mut() else {
+            let message = format!("expected a list for `subjects`, found {words}");
+            return Err(Diagnostic::error("wrong-field-type", message).at(&*subjects));
+        };
+        let moved = |it: &&mut Mapping| it.get(key).and_then(Node::as_str) == Some(value);
+        for subject in items
+            .iter_mut()
+            .filter_map(Node::as_mapping_mut)
+            .filter(moved)
+        {
+            if subject.get("namespace").is_none_or(Node::is_null) {
+                subject.insert(plain_key("namespace"), Node::string(""));
+            }
+            if let Some(field) = subject.get_mut("namespace") {
+                self.set(field)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,640 @@
+//! `patches`, and the older `patchesStrategicMerge` and `patchesJson6902`.
+
+use std::iter::once;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use pleach_kube::patch::{self, Applied};
+use pleach_yaml::diag::{Diagnostic, Source};
+use pleach_yaml::{Node, Style, Tag, View, parse_with_duplicates};
+
+use super::super::duplicates::{self, Doubled, Keep, one_of_each, refused};
+use super::super::hash::remember;
+use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
+use super::super::load::{resources_in, resources_of};
+use super::super::openapi::Needed;
+use super::super::resource::{Resource, set_field};
+use super::super::resources::{AnyId, Resources, id_of};
+use super::super::selector::{Selector, did_you_mean};
+use super::super::shape::{Shape, TEXTS};
+use super::{Stage, Transform};
+
+/// `patches`.
+pub(super) const TRANSFORM: Transform = Transform {
+    plugin: "PatchTransformer",
+    apply: |stage, resources| {
+        let mut places = Places::default();
+        for entry in stage.kustomization.list("patches") {
+            let applied = apply_entry(stage, entry, resources, &mut places);
+            stage.keep(applied.map_err(|it| named(it, entry)));
+            places.outdate(stage.done(TRANSFORM.plugin, resources));
+        }
+        Ok(())
+    },
+    fields: &[
+        ("path", Shape::Text),
+        ("patch", Shape::Text),
+        ("target", TARGET),
+        ("options", PATCH_ARGS),
+    ],
+    run: |stage, config, resources| apply_entry(stage, config, resources, &mut Places::default()),
+};
+
+/// `patchesStrategicMerge`.
+pub(super) const STRATEGIC_MERGE: Transform = Transform {
+    plugin: "PatchStrategicMergeTransformer",
+    apply: |stage, resources| {
+        let entries = stage.kustomization.list("patchesStrategicMerge");
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let merged = merge_all(stage, entries, resources);
+        stage.done(STRATEGIC_MERGE.plugin, resources);
+        merged
+    },
+    fields: &[("paths", TEXTS), ("patches", Shape::Text)],
+    run: |stage, config, resources| {
+        let paths = config
+            .get("paths")
+            .and_then(Node::as_sequence)
+            .unwrap_or(&[]);
+        let inline = config.get("patches").filter(|it| it.as_str() != Some(""));
+        if paths.is_empty() && inline.is_none() {
+            return Err(Diagnostic::error(
+                "empty-patch",
+                "the transformer has neither `paths` nor `patches`",
+            )
+            .at(config));
+        }
+        let mut entries = paths.to_vec();
+        entries.extend(inline.cloned());
+        merge_all(stage, &entries, resources)
+    },
+};
+
+/// `patchesJson6902`.
+pub(super) const JSON_6902: Transform = Transform {
+    plugin: "PatchJson6902Transformer",
+    apply: |stage, resources| {
+        let mut places = Places::default();
+        for entry in stage.kustomization.list("patchesJson6902") {
+            let applied = apply_json_entry(stage, entry, "patch", resources, &mut places);
+            stage.keep(applied.map_err(|it| named(it, entry)));
+            stage.done(JSON_6902.plugin, resources);
+        }
+        Ok(())
+    },
+    fields: &[
+        ("path", Shape::Text),
+        ("jsonOp", Shape::Text),
+        ("target", TARGET),
+    ],
+    run: |stage, config, resources| {
+        apply_json_entry(stage, config, "jsonOp", resources, &mut Places::default())
+    },
+};
+
+/// A patch that was read.
+enum Patch {
+    Strategic(Vec<Resource>, Vec<Doubled>),
+    Json(Node),
+}
+
+/// Where resources are; found out anew once an identity changed.
+#[derive(Default)]
+struct Places {
+    /// By every identity they have or had.
+    by_id: Option<AnyId>,
+    /// By the names they have and came with.
+    by_name: Option<IndexMap<Box<str>, Vec<usize>>>,
+}
+
+fn apply_entry(
+    stage: &mut Stage<'_, '_>,
+    entry: &Node,
+    resources: &mut Resources,
+    places: &mut Places,
+) -> Result<(), Diagnostic> {
+    // kustomize takes the white space off, and with it the last line break of a text that ends the patch.
+    let source = content(stage, entry, "patch", Node::trimmed_source)?;
+    let options = entry.get("options");
+    let allowed = |name| options.is_some_and(|it| flag(it, name));
+    let allow = Allow {
+        name: allowed("allowNameChange"),
+        kind: allowed("allowKindChange"),
+    };
+    match (read(stage, &source, entry)?, entry.get("target")) {
+        (Patch::Strategic(patches, doubled), None) => {
+            for patch in &patches {
+                warn_of_directives(stage, patch.node());
+                let marked = allow.any().then(|| with_strings(patch, &["annotations"]));
+                let patch = marked.as_ref().unwrap_or(patch);
+                let Some(at) = places.find(patch, entry, stage, resources)? else {
+                    continue;
+                };
+                places.outdate(merge(stage, at, patch, allow, false, resources)?);
+                check_doubled(stage, resources.get(at), &doubled, entry)?;
+            }
+            Ok(())
+        }
+        (Patch::Strategic(patches, doubled), Some(target)) => {
+            let Some(patch) = only(&patches, entry)? else {
+                return Ok(());
+            };
+            warn_of_directives(stage, patch.node());
+            let patch = with_strings(patch, METADATA);
+            for at in places.selected(stage, target, resources)? {
+                places.outdate(merge(stage, at, &patch, allow, true, resources)?);
+                check_doubled(stage, resources.get(at), &doubled, entry)?;
+            }
+            if allow.any() {
+                resources.check_unique(&stage.context.schemas)?;
+            }
+            Ok(())
+        }
+        (Patch::Json(_), None) => Err(Diagnostic::error(
+            "patch-target",
+            "a JSON 6902 patch needs a `target`",
+        )
+        .at(entry)
+        .help("add `target:` with the kind and the name of what is to be patched")),
+        (Patch::Json(operations), Some(target)) => {
+            for at in places.selected(stage, target, resources)? {
+                if let Some(resource) = resources.get_mut(at) {
+                    remember(resource, &stage.context.schemas);
+                    places.outdate(apply_json(resource, &operations)?);
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Refuses a key that stands twice in a map that the patch brought, in place of the warning of it.
+fn check_doubled(
+    stage: &mut Stage<'_, '_>,
+    resource: Option<&Resource>,
+    doubled: &[Doubled],
+    entry: &Node,
+) -> Result<(), Diagnostic> {
+    let Some(fault) = resource.and_then(|it| refused(it.node(), doubled)) else {
+        return Ok(());
+    };
+    let told = std::mem::take(&mut stage.context.diagnostics).into_iter();
+    stage.context.diagnostics = told
+        .filter(|it| it.code != fault.code || it.span != fault.span)
+        .collect();
+    Err(fault.related(entry.span(), "the patch is named here"))
+}
+
+/// The one patch that an entry with a target may hold.
+fn only<'a>(patches: &'a [Resource], entry: &Node) -> Result<Option<&'a Resource>, Diagnostic> {
+    let Some(second) = patches.get(1) else {
+        return Ok(patches.first());
+    };
+    let message = "a patch with a `target` holds several documents";
+    Err(Diagnostic::error("patch-target", message)
+        .at(entry)
+        .related(second.object.span(), "the second one")
+        .help("give each patch an entry of its own"))
+}
+
+fn apply_json_entry(
+    stage: &mut Stage<'_, '_>,
+    entry: &Node,
+    inline: &str,
+    resources: &mut Resources,
+    places: &mut Places,
+) -> Result<(), Diagnostic> {
+    let target = entry
+        .get("target")
+        .filter(|it| !text(it, "name").is_empty())
+        .ok_or_else(|| {
+            Diagnostic::error(
+                "patch-target",
+                "a JSON 6902 patch needs a `target` with a `name`",
+            )
+            .at(entry)
+        })?;
+    let source = content(stage, entry, inline, Node::embedded_source)?;
+    let Patch::Json(operations) = read(stage, &source, entry)? else {
+        let message = "expected a list of JSON 6902 operations, found an object";
+        return Err(Diagnostic::error("not-a-patch", message).at(entry));
+    };
+    if operations.is_empty_collection() {
+        return Err(Diagnostic::error("empty-patch", "the patch has no operations").at(entry));
+    }
+    for at in places.selected(stage, target, resources)? {
+        if let Some(resource) = resources.get_mut(at) {
+            places.outdate(apply_json(resource, &operations)?);
+        }
+    }
+    Ok(())
+}
+
+fn merge_all(
+    stage: &mut Stage<'_, '_>,
+    entries: &[Node],
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
+    let mut places = Places::default();
+    let mut patches = Vec::new();
+    for entry in entries {
+        for patch in strategic_patches(stage, entry)? {
+            patches.push((entry, patch));
+        }
+    }
+    if patches.is_empty() {
+        let at = entries.first().map(Node::span).cloned();
+        let empty = Diagnostic::error("empty-patch", "the patches are empty");
+        return Err(match at {
+            Some(span) => empty.at(span),
+            None => empty,
+        });
+    }
+    for (entry, patch) in &patches {
+        warn_of_directives(stage, patch.node());
+        let Some(at) = places.find(patch, entry, stage, resources)? else {
+            continue;
+        };
+        let patch = with_strings(patch, METADATA);
+        places.outdate(merge(stage, at, &patch, Allow::default(), true, resources)?);
+    }
+    Ok(())
+}
+
+/// An entry is a patch itself if it can be read as one, else the path of a file of patches.
+fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource>, Diagnostic> {
+    let words = entry.as_str().unwrap_or("");
+    if (words.contains('\n') || words.contains(": "))
+        && let Ok(patches) = resources_of(&entry.embedded_source())
+    {
+        return Ok(patches);
+    }
+    let source = stage
+        .context
+        .loader
+        .source(&stage.folder, words, entry.span())?;
+    resources_of(&source).map_err(|faults| first(faults, entry))
+}
+
+/// The text of an entry's patch, inline or out of its file.
+fn content(
+    stage: &Stage<'_, '_>,
+    entry: &Node,
+    field: &str,
+    source_of: fn(&Node) -> Arc<Source>,
+) -> Result<Arc<Source>, Diagnostic> {
+    let (patch, path) = (text(entry, field).trim(), text(entry, "path"));
+    match (patch.is_empty(), path.is_empty()) {
+        (true, true) => Err(Diagnostic::error(
+            "empty-patch",
+            format!("the patch has neither `{field}` nor `path`"),
+        )
+        .at(entry)),
+        (false, false) => Err(Diagnostic::error(
+            "patch-twice",
+            format!("the patch has both `{field}` and `path`"),
+        )
+        .at(entry)
+        .help("remove one of them")),
+        (false, true) => Ok(source_of(entry.get(field).unwrap_or(entry))),
+        (true, false) => {
+            let at = entry.get("path").unwrap_or(entry);
+            stage.context.loader.source(&stage.folder, path, at.span())
+        }
+    }
+}
+
+/// A list is a JSON 6902 patch, anything else a strategic merge. Documents after a list are lost, as in kustomize.
+fn read(
+    stage: &mut Stage<'_, '_>,
+    source: &Arc<Source>,
+    entry: &Node,
+) -> Result<Patch, Diagnostic> {
+    let (documents, duplicates) = parse_with_duplicates(source).unwrap_or_default();
+    let is_list = documents
+        .first()
+        .is_some_and(|it| it.as_sequence().is_some());
+    // A merge looks a key up and finds the first; a list goes through a map of Go, where the last one stays.
+    let keep = if is_list { Keep::Last } else { Keep::First };
+    let twice = !duplicates.is_empty();
+    let mut doubled = Vec::new();
+    if twice {
+        for document in &documents {
+            duplicates::doubled(document, &duplicates, &mut doubled);
+        }
+    }
+    let warnings = duplicates::warnings(duplicates, keep);
+    let warnings = warnings.map(|it| it.related(entry.span(), "the patch is named here"));
+    stage.context.diagnostics.extend(warnings);
+    let mut single = documents.iter().map(|it| one_of_each(it, keep));
+    match (is_list, twice) {
+        (true, false) => return patch::parse_json6902(source).map(Patch::Json),
+        (true, true) => {
+            let document = single.next().unwrap_or_else(Node::null);
+            return patch::json6902_in(source, document).map(Patch::Json);
+        }
+        (false, false) => resources_of(source),
+        (false, true) => resources_in(single.collect()),
+    }
+    .map(|patches| Patch::Strategic(patches, doubled))
+    .map_err(|faults| first(faults, entry))
+}
+
+fn first(faults: pleach_yaml::diag::Diagnostics, entry: &Node) -> Diagnostic {
+    let fault = faults.into_iter().next();
+    let fault = fault
+        .unwrap_or_else(|| Diagnostic::error("not-a-patch", "the patch can't be read").at(entry));
+    fault.related(entry.span(), "the patch is named here")
+}
+
+/// Which parts of an identity a patch may change.
+#[derive(Clone, Copy, Default)]
+struct Allow {
+    name: bool,
+    kind: bool,
+}
+
+impl Allow {
+    fn any(self) -> bool {
+        self.name || self.kind
+    }
+}
+
+/// Merges a patch into a resource. Tells whether that one goes by other names since.
+fn merge(
+    stage: &mut Stage<'_, '_>,
+    at: usize,
+    patch: &Resource,
+    allow: Allow,
+    selected: bool,
+    resources: &mut Resources,
+) -> Result<bool, Diagnostic> {
+    let Some(resource) = resources.get_mut(at) else {
+        return Ok(false);
+    };
+    stage.context.needed = Needed::Types;
+    let schemas = &stage.context.schemas;
+    let (name, namespace) = (
+        resource.object.name().to_string(),
+        resource.object.namespace().to_string(),
+    );
+    let (kind, gvk) = (resource.object.kind().to_string(), resource.object.gvk());
+    if allow.any() {
+        remember(resource, schemas);
+    }
+    let fitted;
+    let patch = if patch.object.api_version() == resource.object.api_version() {
+        patch.node()
+    } else {
+        let mut copy = patch.node().clone();
+        if let Some(fields) = copy.as_mapping_mut() {
+            set_field(fields, "apiVersion", resource.object.api_version());
+        }
+        fitted = copy;
+        &fitted
+    };
+    let notes = match reaches_annotations(patch) {
+        true => resource.show_notes(),
+        false => Vec::new(),
+    };
+    let applied = patch::strategic(resource.node_mut(), patch, schemas, &gvk);
+    let known = resource.previous.len();
+    resource.hide_notes(&notes, true);
+    let forgotten = resource.previous.len() < known;
+    if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
+        resource.deleted = true;
+        return Ok(false);
+    }
+    if let Some(fields) = resource.node_mut().as_mapping_mut() {
+        if !allow.kind {
+            set_field(fields, "kind", &kind);
+        }
+        if selected && gvk.version.is_empty() {
+            // kustomize gives such a patch the empty version of the resource, and prints it as null.
+            fields.insert("apiVersion", Node::scalar("", Style::Plain, Tag::None));
+        }
+    }
+    if !allow.name {
+        resource.set_metadata("name", &name);
+    }
+    match namespace.as_str() {
+        "" => resource.clear_metadata("namespace"),
+        namespace => resource.set_metadata("namespace", namespace),
+    }
+    resource.settle();
+    Ok(allow.any() || forgotten)
+}
+
+/// Whether a strategic merge has anything to say of annotations, among which kustomize keeps its notes.
+fn reaches_annotations(patch: &Node) -> bool {
+    let directs = |it: &Node| it.get("$patch").is_some();
+    let metadata = patch.get("metadata");
+    directs(patch) || metadata.is_some_and(|it| directs(it) || it.get("annotations").is_some())
+}
+
+/// The maps of strings that kustomize writes anew in a patch that is meant for several resources.
+const METADATA: &[&str] = &["labels", "annotations"];
+
+/// Such maps as kustomize writes them anew: all values are strings, so that a null does not delete there but is the text `null`; and
+/// empty ones are gone. Annotations are also written where a patch is allowed to change names and kinds: that is noted there.
+fn with_strings(patch: &Resource, fields: &[&str]) -> Resource {
+    let mut patch = patch.clone();
+    let Some(metadata) = patch
+        .node_mut()
+        .get_mut("metadata")
+        .and_then(Node::as_mapping_mut)
+    else {
+        return patch;
+    };
+    for field in fields {
+        let Some(values) = metadata.get_mut(field) else {
+            continue;
+        };
+        match values.as_mapping_mut().filter(|it| !it.is_empty()) {
+            None => _ = metadata.remove(field),
+            Some(values) => {
+                for entry in values.iter_mut() {
+                    let text = entry.value.as_str().unwrap_or("").to_string();
+                    entry.value = Node::string(text).at(&entry.value);
+                }
+            }
+        }
+    }
+    patch
+}
+
+/// Applies operations. Tells whether they changed the identity.
+fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagnostic> {
+    let identity = |it: &Resource| (it.object.id(), it.object.gvk());
+    let before = identity(resource);
+    resource.shared.clear();
+    let notes =
+        match list_of_paths(operations).any(|it| it.is_empty() || it.starts_with("/metadata")) {
+            true => resource.show_notes(),
+            false => Vec::new(),
+        };
+    let applied = patch::json6902(resource.node_mut(), operations);
+    resource.hide_notes(&notes, false);
+    applied.map_err(|it| patched(it, resource))?;
+    still_an_object(resource, operations)?;
+    Ok(identity(resource) != before)
+}
+
+/// A strategic merge puts kind and name back; operations can take them away, and then there is no object any more.
+fn still_an_object(resource: &Resource, operations: &Node) -> Result<(), Diagnostic> {
+    let Some(lost) = resource.lost() else {
+        return Ok(());
+    };
+    let message = format!("the patch takes `{lost}` away from the object");
+    Err(Diagnostic::error("patch-fails", message)
+        .at(operations)
+        .help("to take the whole object out, patch it with `$patch: delete`"))
+}
+
+/// Says what was to be patched.
+fn patched(fault: Diagnostic, resource: &Resource) -> Diagnostic {
+    let words = format!("{} is patched", resource.object.id());
+    fault.related(resource.object.span(), words)
+}
+
+/// Says where the patch is named, unless that has been said.
+fn named(fault: Diagnostic, entry: &Node) -> Diagnostic {
+    let said = fault.related.iter().any(|(span, _)| span == entry.span());
+    if said || fault.span.as_ref() == Some(entry.span()) {
+        return fault;
+    }
+    fault.related(entry.span(), "the patch is named here")
+}
+
+fn list_of_paths(operations: &Node) -> impl Iterator<Item = &str> {
+    let operations = operations.as_sequence().unwrap_or(&[]);
+    operations
+        .iter()
+        .flat_map(|it| once(text(it, "path")).chain(it.get("from").and_then(Node::as_str)))
+}
+
+fn by_name(resources: &Resources) -> IndexMap<Box<str>, Vec<usize>> {
+    let mut index: IndexMap<Box<str>, Vec<usize>> = IndexMap::with_capacity(resources.len());
+    for (at, resource) in resources.iter().enumerate() {
+        let (now, original) = (resource.object.name(), resource.original_name());
+        index.entry(now.into()).or_default().push(at);
+        if original != now {
+            index.entry(original.into()).or_default().push(at);
+        }
+    }
+    index
+}
+
+impl Places {
+    /// Forgets all when an identity has changed.
+    fn outdate(&mut self, changed: bool) {
+        if changed {
+            *self = Places::default();
+        }
+    }
+
+    /// Where the resources are that a target selects.
+    fn selected(
+        &mut self,
+        stage: &mut Stage<'_, '_>,
+        target: &Node,
+        resources: &Resources,
+    ) -> Result<Vec<usize>, Diagnostic> {
+        let selector = Selector::read(target)?;
+        let schemas = &stage.context.schemas;
+        let fits = |at: &usize| {
+            let resource = resources.get(*at);
+            resource.is_some_and(|it| !it.deleted && selector.matches(it, schemas))
+        };
+        let found: Vec<usize> = match selector.exact_name() {
+            Some(name) => {
+                let index = self.by_name.get_or_insert_with(|| by_name(resources));
+                let places = index.get(name).map(Vec::as_slice).unwrap_or_default();
+                places.iter().copied().filter(fits).collect()
+            }
+            None => (0..resources.len()).filter(fits).collect(),
+        };
+        if found.is_empty() {
+            let message = "the patch's target matches no resource";
+            let warning = Diagnostic::warning("unmatched-patch", message).at(target);
+            let warning = did_you_mean(warning, target, resources);
+            stage.context.diagnostics.push(warning);
+        }
+        Ok(found)
+    }
+
+    /// Where the one resource is that a patch names; `None` only where a patch may name none.
+    fn find(
+        &mut self,
+        patch: &Resource,
+        entry: &Node,
+        stage: &Stage<'_, '_>,
+        resources: &Resources,
+    ) -> Result<Option<usize>, Diagnostic> {
+        let schemas = &stage.context.schemas;
+        let index = self
+            .by_id
+            .get_or_insert_with(|| resources.any_index(schemas));
+        let found = index
+            .get(&id_of(patch, schemas))
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let mut found = found
+            .iter()
+            .copied()
+            .filter(|at| resources.get(*at).is_some_and(|it| !it.deleted));
+        let id = patch.object.id();
+        match (found.next(), found.next()) {
+            (Some(at), None) => Ok(Some(at)),
+            (None, _) if stage.context.loader.options.pass_over_unmatched => Ok(None),
+            (None, _) => {
+                let names = resources
+                    .iter()
+                    .filter(|it| it.object.kind() == &*id.kind)
+                    .map(|it| it.object.name());
+                Err(
+                    Diagnostic::error("unmatched-patch", format!("there is no {id} to patch"))
+                        .at(patch.object.span())
+                        .related(entry.span(), "the patch is named here")
+                        .did_you_mean(&id.name, names),
+                )
+            }
+            (Some(_), Some(_)) => Err(Diagnostic::error(
+                "ambiguous-patch",
+                format!("several resources are or were named {id}"),
+            )
+            .at(patch.object.span())
+            .related(entry.span(), "the patch is named here")),
+        }
+    }
+}
+
+/// kubectl's directives mean nothing to kustomize: they stay in the result as data.
+fn warn_of_directives(stage: &mut Stage<'_, '_>, node: &Node) {
+    match node.view() {
+        View::Scalar(_) => {}
+        View::Sequence(items) => items.iter().for_each(|it| warn_of_directives(stage, it)),
+        View::Mapping(mapping) => {
+            for entry in mapping {
+                let key = entry.key.as_str().unwrap_or("");
+                let known = [
+                    "$retainKeys",
+                    "$setElementOrder/",
+                    "$deleteFromPrimitiveList/",
+                ];
+                if known.iter().any(|it| key.starts_with(it)) {
+                    let message =
+                        format!("kustomize doesn't know `{key}` and leaves it in the result");
+                    stage
+                        .context
+                        .diagnostics
+                        .push(Diagnostic::warning("unknown-directive", message).at(&entry.key));
+                }
+                warn_of_directives(stage, &entry.value);
+            }
+        }
+    }
+}

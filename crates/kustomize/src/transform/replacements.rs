@@ -1,0 +1,535 @@
+//! `replacements`: a value copied out of one resource into fields of others.
+
+use indexmap::IndexMap;
+
+use pleach_kube::object::Gvk;
+use pleach_kube::patch::copy_size;
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
+use pleach_yaml::{Kind, Node, Style, Tag, View, parse_one};
+
+use super::super::config::gvk_of;
+use super::super::fieldspec::selects;
+use super::super::kustomization::{REPLACEMENT, flag, list, text};
+use super::super::path::{self, Create};
+use super::super::resource::Resource;
+use super::super::resources::Resources;
+use super::super::selector::{Selector, did_you_mean};
+use super::super::shape::{Shape, read_lenient};
+use super::super::structured;
+use super::{Stage, Transform};
+
+pub(super) const TRANSFORM: Transform = Transform {
+    plugin: "ReplacementTransformer",
+    apply: |stage, resources| {
+        let entries = stage.kustomization.list("replacements");
+        if entries.is_empty() {
+            return Ok(());
+        }
+        replace_all(stage, entries, resources)?;
+        stage.done(TRANSFORM.plugin, resources);
+        Ok(())
+    },
+    fields: &[("replacements", Shape::List(&Shape::Record(REPLACEMENT)))],
+    run: |stage, config, resources| replace_all(stage, list(config, "replacements"), resources),
+};
+
+/// How many values the replacements of one build may copy; a long text counts as several.
+const COPIED_MAX: usize = 4_000_000;
+
+/// About as much memory as a value takes.
+const VALUE_BYTES: usize = 64;
+
+/// Where a name goes when none is given.
+const NAME: &str = "metadata.name";
+
+fn replace_all(
+    stage: &mut Stage<'_, '_>,
+    entries: &[Node],
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
+    let mut replacements = Vec::new();
+    for entry in entries {
+        load(stage, entry, &mut replacements)?;
+    }
+    let mut names = None;
+    for entry in &replacements {
+        let index = names.get_or_insert_with(|| Names::of(resources));
+        let mut value = value(entry, index, resources)?;
+        for target in list(entry, "targets") {
+            let index = names.get_or_insert_with(|| Names::of(resources));
+            if fill(stage, target, &mut value, index, resources)? {
+                names = None;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The replacements of an entry: itself, or those in its file.
+fn load(
+    stage: &Stage<'_, '_>,
+    entry: &Node,
+    replacements: &mut Vec<Node>,
+) -> Result<(), Diagnostic> {
+    let path = text(entry, "path");
+    if path.is_empty() {
+        replacements.push(entry.clone());
+        return Ok(());
+    }
+    if entry.get("source").is_some() || !list(entry, "targets").is_empty() {
+        let message = "the replacement has both `path` and a `source` or `targets`";
+        return Err(Diagnostic::error("replacement-twice", message).at(entry));
+    }
+    let at = entry.get("path").unwrap_or(entry);
+    let source = stage
+        .context
+        .loader
+        .source(&stage.folder, path, at.span())?;
+    let faulty = |faults: Diagnostics| {
+        let fault = faults.into_iter().next();
+        fault.unwrap_or_else(|| {
+            Diagnostic::error("bad-replacement", "the file can't be read").at(at)
+        })
+    };
+    let document = parse_one(&source).map_err(faulty)?;
+    let (one, many);
+    let items = match document.view() {
+        View::Sequence(items) => {
+            many = items;
+            many
+        }
+        View::Mapping(_) => {
+            one = [document.clone()];
+            &one
+        }
+        View::Scalar(_) => {
+            let message = format!("expected replacements, found {}", document.kind().words());
+            return Err(Diagnostic::error("bad-replacement", message)
+                .at(&document)
+                .related(at.span(), "named here"));
+        }
+    };
+    for item in items {
+        let mut faults = Diagnostics::default();
+        let record = Node::mapping(read_lenient(
+            item,
+            REPLACEMENT,
+            "a replacement",
+            &mut faults,
+        ))
+        .at(item);
+        if faults.has_errors() {
+            return Err(faulty(faults));
+        }
+        replacements.push(record);
+    }
+    Ok(())
+}
+
+/// Resources by the names they have and had.
+struct Names {
+    by_name: IndexMap<Box<str>, Vec<usize>>,
+}
+
+impl Names {
+    fn of(resources: &Resources) -> Names {
+        let mut by_name: IndexMap<Box<str>, Vec<usize>> = IndexMap::new();
+        for (at, resource) in resources.iter().enumerate() {
+            for (_, name, _) in ids(resource) {
+                let places = by_name.entry(name.into()).or_default();
+                if places.last() != Some(&at) {
+                    places.push(at);
+                }
+            }
+        }
+        Names { by_name }
+    }
+
+    /// Where those of a name are; all where there is none.
+    fn places(&self, name: Option<&str>, count: usize) -> Vec<usize> {
+        match name {
+            Some(name) => self.by_name.get(name).cloned().unwrap_or_default(),
+            None => (0..count).collect(),
+        }
+    }
+}
+
+/// Kind, name and namespace, of now and of before.
+fn ids(resource: &Resource) -> impl Iterator<Item = (Gvk, &str, &str)> {
+    let gvk = resource.object.gvk();
+    let now = (
+        gvk.clone(),
+        resource.object.name(),
+        resource.object.namespace(),
+    );
+    let before = resource.previous.iter().map(move |it| {
+        let gvk = Gvk {
+            kind: it.kind.as_ref().into(),
+            ..gvk.clone()
+        };
+        (gvk, &*it.name, &*it.namespace)
+    });
+    std::iter::once(now).chain(before)
+}
+
+/// The value that is copied.
+struct Value {
+    node: Node,
+    /// The resource and the field in it where the value stands. kustomize copies from there each time, and a target can be the
+    /// source too; a part of a text, or a value of the replacement itself, is a copy from the beginning.
+    from: Option<(usize, Vec<String>)>,
+}
+
+impl Value {
+    /// Follows a change of the resource that it comes from.
+    fn follow(&mut self, at: usize, resource: &Resource) {
+        let from = self.from.as_ref().filter(|(from, _)| *from == at);
+        if let Some(node) = from.and_then(|(_, path)| path::lookup(resource.node(), path)) {
+            self.node = node.clone();
+        }
+    }
+}
+
+fn value(entry: &Node, names: &Names, resources: &Resources) -> Result<Value, Diagnostic> {
+    let wrong = |message: &str| Err(Diagnostic::error("bad-replacement", message).at(entry));
+    if entry.get("targets").is_none() {
+        return wrong("the replacement has no `targets`");
+    }
+    match (entry.get("source"), entry.get("sourceValue")) {
+        (None, None) => wrong("the replacement has no `source`"),
+        (Some(_), Some(_)) => wrong("the replacement has both `source` and `sourceValue`"),
+        (None, Some(value)) => Ok(Value {
+            node: Node::scalar(value.as_str().unwrap_or(""), Style::Plain, Tag::None).at(value),
+            from: None,
+        }),
+        (Some(source), None) => source_value(source, names, resources),
+    }
+}
+
+fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<Value, Diagnostic> {
+    let (at, resource) = source_resource(source, names, resources)?;
+    let field = match text(source, "fieldPath") {
+        "" => NAME,
+        field => field,
+    };
+    let path = path::split(field);
+    let value = path::lookup(resource.node(), &path)
+        .filter(|it| !it.is_null() && !it.is_empty_collection())
+        .ok_or_else(|| {
+            let message = format!("{} has no field `{field}` to copy", resource.object.id());
+            Diagnostic::error("missing-replacement-source", message)
+                .at(source.get("fieldPath").unwrap_or(source))
+                .related(resource.object.span(), "the resource")
+        })?;
+    let options = source
+        .get("options")
+        .filter(|it| !text(it, "delimiter").is_empty());
+    let Some(options) = options else {
+        return Ok(Value {
+            node: value.clone(),
+            from: Some((at, path)),
+        });
+    };
+    let Some(whole) = value.as_str() else {
+        let message = format!("a delimiter can't split {}", value.kind().words());
+        return Err(Diagnostic::error("bad-replacement", message).at(options));
+    };
+    let index = index(options);
+    let parts = whole.split(text(options, "delimiter"));
+    let part = usize::try_from(index)
+        .ok()
+        .and_then(|at| parts.into_iter().nth(at))
+        .ok_or_else(|| {
+            Diagnostic::error("bad-replacement", format!("`{whole}` has no part {index}"))
+                .at(options)
+        })?;
+    Ok(Value {
+        node: Node::scalar(part, value.style(), implied(value)).at(value),
+        from: None,
+    })
+}
+
+fn source_resource<'a>(
+    source: &Node,
+    names: &Names,
+    resources: &'a Resources,
+) -> Result<(usize, &'a Resource), Diagnostic> {
+    let (pattern, name, namespace) = (
+        gvk_of(source),
+        text(source, "name"),
+        text(source, "namespace"),
+    );
+    let space = |it: &str| {
+        if it.is_empty() {
+            "default".to_string()
+        } else {
+            it.to_string()
+        }
+    };
+    let wanted = |(_, resource): &(usize, &Resource)| {
+        ids(resource).any(|(gvk, has_name, has_namespace)| {
+            (name.is_empty() || name == has_name)
+                && (namespace.is_empty() || space(namespace) == space(has_namespace))
+                && selects(&pattern, &gvk)
+        })
+    };
+    let places = names.places((!name.is_empty()).then_some(name), resources.len());
+    let mut found = places
+        .into_iter()
+        .filter_map(|at| Some((at, resources.get(at)?)))
+        .filter(wanted);
+    match (found.next(), found.next()) {
+        (Some(found), None) => Ok(found),
+        (None, _) => {
+            let message = "the replacement's source selects nothing";
+            let fault = Diagnostic::error("missing-replacement-source", message).at(source);
+            Err(did_you_mean(fault, source, resources))
+        }
+        (Some((_, one)), Some((_, other))) => Err(Diagnostic::error(
+            "ambiguous-replacement-source",
+            "the replacement's source selects several resources",
+        )
+        .at(source)
+        .related(one.object.span(), "one of them")
+        .related(other.object.span(), "another")
+        .help("say more of `group`, `version`, `kind`, `name` and `namespace`")),
+    }
+}
+
+/// Copies the value into all that a target selects. Tells whether one of them has another name now.
+fn fill(
+    stage: &mut Stage<'_, '_>,
+    target: &Node,
+    value: &mut Value,
+    names: &Names,
+    resources: &mut Resources,
+) -> Result<bool, Diagnostic> {
+    let Some(select) = target.get("select") else {
+        return Err(Diagnostic::error("bad-replacement", "the target has no `select`").at(target));
+    };
+    let selector = Selector::read(select)?;
+    let rejects = list(target, "reject")
+        .iter()
+        .map(Selector::read)
+        .collect::<Result<Vec<Selector>, Diagnostic>>()?;
+    let default = [Node::constant(NAME)];
+    let fields = match list(target, "fieldPaths") {
+        [] => &default,
+        fields => fields,
+    };
+    let (mut matched, mut renamed) = (false, false);
+    for at in names.places(selector.exact_name(), resources.len()) {
+        let wanted = resources
+            .get(at)
+            .is_some_and(|it| is_wanted(it, &selector, &rejects));
+        let Some(resource) = resources.get_mut(at).filter(|_| wanted) else {
+            continue;
+        };
+        matched = true;
+        let name: Box<str> = resource.object.name().into();
+        for field in fields {
+            stage.context.copied += size(&value.node)?;
+            if stage.context.copied > COPIED_MAX {
+                return Err(too_large().at(field));
+            }
+            let copied = copy(resource, field, &value.node, target.get("options"))
+                .map_err(|it| it.related(target.span(), "the target"))?;
+            if !copied {
+                stage.context.diagnostics.push(lost(resource, field));
+            }
+            resource.settle();
+            value.follow(at, resource);
+            if let Some(lost) = resource.lost() {
+                let message = format!("the replacement leaves the object without `{lost}`");
+                return Err(Diagnostic::error("bad-replacement", message)
+                    .at(field)
+                    .related(value.node.span(), "the value"));
+            }
+        }
+        renamed |= *name != *resource.object.name();
+    }
+    if !matched {
+        let warning = Diagnostic::warning(
+            "unmatched-replacement",
+            "the replacement's target selects no resource",
+        );
+        let warning = did_you_mean(warning.at(select), select, resources);
+        stage.context.diagnostics.push(warning);
+    }
+    Ok(renamed)
+}
+
+/// How much a copy of a value adds, in values.
+fn size(value: &Node) -> Result<usize, Diagnostic> {
+    let text = value.as_str().map_or(0, |it| it.len() / VALUE_BYTES);
+    let values = copy_size(value).map_err(|_| too_large().at(value))?;
+    Ok(values + text)
+}
+
+fn too_large() -> Diagnostic {
+    let message = "replacements make the objects too large or too deep";
+    Diagnostic::error("bad-replacement", message).help("a copy of a field into itself doubles it")
+}
+
+fn is_wanted(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> bool {
+    let by_metadata = rejects
+        .iter()
+        .any(|it| it.has_requirements() && it.matches_metadata(resource));
+    let matches = |selector: &Selector| {
+        ids(resource).any(|(gvk, name, space)| selector.matches_id(&gvk, name, space))
+    };
+    selector.matches_metadata(resource)
+        && !by_metadata
+        && !rejects.iter().any(|it| !it.is_open() && matches(it))
+        && matches(selector)
+}
+
+/// Copies a value. Tells whether it went anywhere: below a null that somebody wrote, kustomize makes fields and loses them.
+fn copy(
+    resource: &mut Resource,
+    field: &Node,
+    value: &Node,
+    options: Option<&Node>,
+) -> Result<bool, Diagnostic> {
+    let parts = path::split(field.as_str().unwrap_or(""));
+    let create = match options {
+        Some(options) if flag(options, "create") => Create::like(value),
+        _ => Create::Nothing,
+    };
+    let mut set = |field: &mut Node| set(field, value, options);
+    if copy_into_text(resource.node_mut(), &parts, create, &mut set).is_some() {
+        return Ok(true);
+    }
+    let id = resource.object.id();
+    let span = resource.object.span().clone();
+    let count = path::visit(resource.node_mut(), &parts, create, &mut set)
+        .map_err(|it| it.related(field.span(), "the field's path"))?;
+    let is_null = |count: usize| {
+        let above = path::lookup(resource.node(), parts.get(..count).unwrap_or(&[]));
+        above.is_some_and(|it| it.is_null() && it.as_str() != Some(""))
+    };
+    if count > 0 {
+        return Ok(true);
+    }
+    if create != Create::Nothing && (1..parts.len()).any(is_null) {
+        return Ok(false);
+    }
+    let message = format!(
+        "{id} has no field `{}` to fill",
+        field.as_str().unwrap_or("")
+    );
+    Err(Diagnostic::error("missing-replacement-target", message)
+        .at(field)
+        .related(span, "the resource")
+        .help(match create {
+            Create::Nothing => "say `options: {create: true}` to make it",
+            _ => "what stands above it takes no fields: write a map there, or `{}`",
+        }))
+}
+
+fn lost(resource: &Resource, field: &Node) -> Diagnostic {
+    let path = field.as_str().unwrap_or("");
+    let message = format!(
+        "{} gets no `{path}`, since a null stands above it",
+        resource.object.id()
+    );
+    Diagnostic::warning("lost-replacement", message)
+        .at(field)
+        .related(resource.object.span(), "the resource")
+        .help("take the null out of the resource: below it kustomize makes the field and loses it")
+}
+
+/// Follows a path into JSON or YAML that stands in a field's text. `None` where it leads nowhere.
+fn copy_into_text(
+    node: &mut Node,
+    parts: &[String],
+    create: Create,
+    set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
+) -> Option<()> {
+    let is_text = |count: &usize| {
+        path::lookup(node, parts.get(..*count).unwrap_or(&[])).is_some_and(is_structured)
+    };
+    let count = (1..parts.len()).find(is_text)?;
+    let (outer, inner) = parts.split_at_checked(count)?;
+    let field = path::lookup_mut(node, outer)?;
+    let original = field.as_str()?.to_string();
+    let mut inside = parse_one(&Source::internal("text", original.as_str())).ok()?;
+    let found = path::visit(&mut inside, inner, create, set).ok()?;
+    if found == 0 {
+        return None;
+    }
+    let text = structured::write(&inside, &original)?;
+    *field = Node::scalar(text, field.style(), implied(field)).at(field.span());
+    Some(())
+}
+
+fn is_structured(node: &Node) -> bool {
+    node.as_str()
+        .is_some_and(|text| parse_one(&Source::internal("text", text)).is_ok())
+}
+
+fn index(options: &Node) -> i64 {
+    options.get("index").and_then(Node::as_int).unwrap_or(0)
+}
+
+/// Writes a value: only its text where a scalar stands, which keeps its own type.
+fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Diagnostic> {
+    let mut new = value
+        .as_str()
+        .filter(|_| !value.is_null())
+        .unwrap_or("")
+        .to_string();
+    if let Some(options) = options.filter(|it| !text(it, "delimiter").is_empty()) {
+        let Some(old) = field.as_str() else {
+            let message = format!("a delimiter can't split {}", field.kind().words());
+            return Err(Diagnostic::error("bad-replacement", message).at(options));
+        };
+        let delimiter = text(options, "delimiter");
+        new = with_part(old, delimiter, index(options), &new);
+    }
+    if field.is_scalar() {
+        let tag = match is_as_read(field) {
+            true => implied(field),
+            false => field.tag(),
+        };
+        *field = Node::scalar(new, field.style(), tag).at(field.span());
+    } else {
+        *field = value.clone();
+    }
+    Ok(())
+}
+
+/// The text with one of its parts replaced; an index that has no part adds one, before or behind.
+fn with_part(text: &str, delimiter: &str, index: i64, new: &str) -> String {
+    let Ok(index) = usize::try_from(index) else {
+        return [new, delimiter, text].concat();
+    };
+    let mut parts = text.split(delimiter);
+    let before = parts.by_ref().take(index);
+    let start: usize = before.map(|it| it.len() + delimiter.len()).sum();
+    let Some(part) = parts.next() else {
+        return [text, delimiter, new].concat();
+    };
+    let (before, rest) = text.split_at(start);
+    let (_, after) = rest.split_at(part.len());
+    [before, new, after].concat()
+}
+
+/// Whether a scalar still says what its file says. A name that was given a prefix, or an image another tag, has no type any more.
+fn is_as_read(field: &Node) -> bool {
+    let says_the_same = || field.as_str() == Some(field.span().text());
+    field.has_origin() && (field.style() != Style::Plain || says_the_same())
+}
+
+/// The type that a value has, as a stated one: another text must not change it.
+fn implied(node: &Node) -> Tag {
+    match node.kind() {
+        _ if node.tag() != Tag::None => node.tag(),
+        Kind::Null => Tag::Null,
+        Kind::Bool => Tag::Bool,
+        Kind::Int => Tag::Int,
+        Kind::Float => Tag::Float,
+        Kind::Timestamp => Tag::Timestamp,
+        _ => Tag::Str,
+    }
+}

@@ -1,0 +1,180 @@
+//! The `ValueAddTransformer`: a plugin that puts one value into fields of selected resources.
+
+use pleach_yaml::diag::{Diagnostic, Diagnostics};
+use pleach_yaml::{Entry, Mapping, Node, Style, Tag, parse_one};
+
+use super::super::fieldspec::split_path;
+use super::super::kustomization::{TARGET, list, text};
+use super::super::resource::{plain_key, set_text};
+use super::super::resources::Resources;
+use super::super::selector::Selector;
+use super::super::shape::{Fields, Shape, read_lenient};
+use super::namespace;
+use super::{Stage, Transform};
+
+pub(super) const TRANSFORM: Transform = Transform {
+    plugin: "ValueAddTransformer",
+    apply: |_, _| Ok(()),
+    fields: FIELDS,
+    run,
+};
+
+const FIELDS: Fields = &[
+    ("value", Shape::Text),
+    ("targetFilePath", Shape::Text),
+    (
+        "targets",
+        Shape::List(&Shape::Record(&[
+            ("selector", TARGET),
+            ("fieldPath", Shape::Text),
+            ("filePathPosition", Shape::Int),
+        ])),
+    ),
+];
+
+fn run(
+    stage: &mut Stage<'_, '_>,
+    config: &Node,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
+    let value = match text(config, "value").trim() {
+        "" => stage.folder.name(),
+        value => value,
+    };
+    let mut targets = list(config, "targets").to_vec();
+    if let Some(path) = config
+        .get("targetFilePath")
+        .filter(|it| it.as_str() != Some(""))
+    {
+        targets.extend(shared_targets(stage, path)?);
+    }
+    if targets.is_empty() {
+        return Err(
+            Diagnostic::error("missing-target", "the transformer has no `targets`").at(config),
+        );
+    }
+    for target in &targets {
+        add(stage, target, value, resources)?;
+    }
+    Ok(())
+}
+
+/// Targets that stand in a file.
+fn shared_targets(stage: &Stage<'_, '_>, path: &Node) -> Result<Vec<Node>, Diagnostic> {
+    let name = path.as_str().unwrap_or("");
+    let source = stage
+        .context
+        .loader
+        .source(&stage.folder, name, path.span())?;
+    let first = |faults: Diagnostics| {
+        let fault = faults.into_iter().next();
+        fault.unwrap_or_else(|| {
+            Diagnostic::error("missing-target", "the file can't be read").at(path)
+        })
+    };
+    let document = parse_one(&source).map_err(first)?;
+    let mut faults = Diagnostics::default();
+    let record = Node::mapping(read_lenient(
+        &document,
+        FIELDS,
+        "a file of targets",
+        &mut faults,
+    ));
+    if faults.has_errors() {
+        return Err(first(faults));
+    }
+    Ok(list(&record, "targets").to_vec())
+}
+
+fn add(
+    stage: &Stage<'_, '_>,
+    target: &Node,
+    value: &str,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
+    let path = text(target, "fieldPath");
+    let position = target
+        .get("filePathPosition")
+        .and_then(Node::as_int)
+        .unwrap_or(0);
+    if path.is_empty() || position < 0 {
+        let message =
+            "the target needs a `fieldPath`, and its `filePathPosition` can't be negative";
+        return Err(Diagnostic::error("bad-target", message).at(target));
+    }
+    let selector = target.get("selector").map(Selector::read).transpose()?;
+    let schemas = &stage.context.schemas;
+    for resource in resources.list_mut() {
+        if selector
+            .as_ref()
+            .is_some_and(|it| !it.matches(resource, schemas))
+        {
+            continue;
+        }
+        if path == "metadata/namespace" {
+            namespace::set_own(value, resource, schemas)?;
+            continue;
+        }
+        let field = reach(resource.node_mut(), &split_path(path, '/'))?;
+        let old = field.as_str().unwrap_or("");
+        let new = match usize::try_from(position) {
+            Ok(position @ 1..) => insert_part(old, position - 1, value),
+            _ => value.to_string(),
+        };
+        set_text(field, &new);
+    }
+    Ok(())
+}
+
+/// The scalar at a path; the way to it is made where it is missing.
+fn reach<'a>(node: &'a mut Node, parts: &[String]) -> Result<&'a mut Node, Diagnostic> {
+    let mut node = node;
+    for (at, part) in parts.iter().enumerate() {
+        let words = node.kind().words();
+        let span = node.span().clone();
+        let wrong = || {
+            let message = format!("expected a map that holds `{part}`, found {words}");
+            Diagnostic::error("wrong-field-type", message).at(&span)
+        };
+        let last = at + 1 == parts.len();
+        node = match part.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+            Some(inside) => {
+                let (field, value) = inside.split_once('=').unwrap_or((inside, ""));
+                let items = node.as_sequence_mut().ok_or_else(wrong)?;
+                let fits = |it: &Node| it.get(field).and_then(Node::as_str) == Some(value);
+                let at = items.iter().position(fits).unwrap_or(items.len());
+                if at == items.len() {
+                    let entry = Entry {
+                        key: plain_key(field),
+                        value: Node::scalar(value, Style::Plain, Tag::None),
+                    };
+                    items.push(Node::mapping(Mapping::from_entries(vec![entry])));
+                }
+                items.get_mut(at).ok_or_else(wrong)?
+            }
+            None => {
+                let mapping = node.as_mapping_mut().ok_or_else(wrong)?;
+                mapping.get_or_insert_with(part, || match last {
+                    true => Node::scalar("", Style::Plain, Tag::None),
+                    false => Node::mapping(Mapping::new()),
+                })
+            }
+        };
+    }
+    if node.is_scalar() {
+        return Ok(node);
+    }
+    let message = format!("expected a scalar to set, found {}", node.kind().words());
+    Err(Diagnostic::error("wrong-field-type", message).at(&*node))
+}
+
+/// Puts a part into a file's path; an absolute one stays absolute.
+fn insert_part(path: &str, at: usize, part: &str) -> String {
+    let (slash, rest) = match path.strip_prefix('/') {
+        Some(rest) => ("/", rest),
+        None => ("", path),
+    };
+    let mut parts: Vec<&str> = rest.split('/').filter(|it| !it.is_empty()).collect();
+    parts.insert(at.min(parts.len()), part);
+    format!("{slash}{}", parts.join("/"))
+}

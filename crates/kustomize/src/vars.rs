@@ -1,0 +1,316 @@
+//! `vars`: values of fields, put in where `$(NAME)` stands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pleach_kube::object::Gvk;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{Kind, Node, Style, Tag, View};
+
+use super::accumulate::{Accumulated, Context, Level};
+use super::config::gvk_of;
+use super::fieldspec::{FieldSpec, Leaf};
+use super::kustomization::text;
+use super::path;
+use super::resources::Resources;
+
+/// A variable.
+#[derive(Clone, Debug)]
+pub(super) struct Variable {
+    name: Arc<str>,
+    kind: Gvk,
+    object: String,
+    namespace: String,
+    field: String,
+    /// Where it is defined.
+    node: Node,
+}
+
+impl Variable {
+    fn read(node: &Node) -> Variable {
+        let empty = Node::null();
+        let object = node.get("objref").unwrap_or(&empty);
+        let mut kind = gvk_of(object);
+        match text(object, "apiVersion").split('/').collect::<Vec<_>>()[..] {
+            [""] => {}
+            [version] => kind.version = version.into(),
+            [group, version] => {
+                kind.group = group.into();
+                kind.version = version.into();
+            }
+            _ => {}
+        }
+        let field = match node.get("fieldref").map_or("", |it| text(it, "fieldPath")) {
+            "" => "metadata.name",
+            field => field,
+        };
+        Variable {
+            name: text(node, "name").into(),
+            kind,
+            object: text(object, "name").to_string(),
+            namespace: text(object, "namespace").to_string(),
+            field: field.to_string(),
+            node: node.clone(),
+        }
+    }
+}
+
+/// Adds the variables of a kustomization, and notes on the resources which of them read there.
+pub(super) fn add(context: &mut Context<'_>, level: &Level<'_>, sum: &mut Accumulated) {
+    let entries = level.kustomization.list("vars");
+    let variables: Vec<Variable> = entries.iter().map(Variable::read).collect();
+    for variable in &variables {
+        let noted = note(variable, &mut sum.resources);
+        context.keep(noted);
+    }
+    let merged = merge(&mut sum.variables, variables);
+    context.keep(merged);
+}
+
+fn note(variable: &Variable, resources: &mut Resources) -> Result<(), Diagnostic> {
+    let space = |it: &str| if it.is_empty() { "default" } else { it }.to_string();
+    let fits = |gvk: &Gvk, name: &str, namespace: &str| {
+        name == variable.object
+            && *gvk == variable.kind
+            && (variable.namespace.is_empty() || space(&variable.namespace) == space(namespace))
+    };
+    let mut places = Vec::new();
+    for (at, resource) in resources.iter().enumerate() {
+        let object = &resource.object;
+        let gvk = object.gvk();
+        let now = fits(&gvk, object.name(), object.namespace());
+        let before = |it: &super::resource::PreviousId| {
+            let gvk = Gvk {
+                kind: it.kind.as_ref().into(),
+                ..gvk.clone()
+            };
+            fits(&gvk, &it.name, &it.namespace)
+        };
+        if now || resource.previous.iter().any(before) {
+            places.push(at);
+        }
+    }
+    match places.as_slice() {
+        [at] => {
+            if let Some(resource) = resources.get_mut(*at) {
+                resource.variables.push(variable.name.clone());
+            }
+            Ok(())
+        }
+        [] => Ok(()),
+        _ => {
+            let message = format!(
+                "the variable `{}` could read from several resources",
+                variable.name
+            );
+            Err(Diagnostic::error("ambiguous-variable", message)
+                .at(&variable.node)
+                .help("say more in its `objref`, the namespace for instance"))
+        }
+    }
+}
+
+/// Adds variables; a name stands once.
+pub(super) fn merge(known: &mut Vec<Variable>, more: Vec<Variable>) -> Result<(), Diagnostic> {
+    for variable in more {
+        if let Some(first) = known.iter().find(|it| it.name == variable.name) {
+            let message = format!("the variable `{}` is defined twice", variable.name);
+            return Err(Diagnostic::error("duplicate-variable", message)
+                .at(&variable.node)
+                .related(first.node.span(), "first here"));
+        }
+        known.push(variable);
+    }
+    Ok(())
+}
+
+/// Puts the values in. Tells of variables that nobody uses.
+pub(super) fn replace(
+    resources: &mut Resources,
+    variables: &[Variable],
+    specs: &[FieldSpec],
+) -> Result<Vec<Diagnostic>, Diagnostic> {
+    if variables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut values = BTreeMap::new();
+    for variable in variables {
+        let value = value(variable, resources)?;
+        let name = variable.name.clone();
+        values.insert(
+            name,
+            Value {
+                node: value,
+                used: false,
+            },
+        );
+    }
+    for resource in resources.list_mut() {
+        let gvk = resource.object.gvk();
+        for spec in specs.iter().filter(|it| it.selects(&gvk)) {
+            let node = resource.node_mut();
+            spec.visit(node, Leaf::Never, &mut |field, _| set(field, &mut values))?;
+        }
+        resource.settle();
+    }
+    let unused = variables
+        .iter()
+        .filter(|it| values.get(&it.name).is_some_and(|it| !it.used));
+    let warning = |it: &Variable| {
+        let message = format!("no field uses the variable `{}`", it.name);
+        Diagnostic::warning("unused-variable", message).at(&it.node)
+    };
+    Ok(unused.map(warning).collect())
+}
+
+struct Value {
+    node: Node,
+    used: bool,
+}
+
+/// The value of a variable now.
+fn value(variable: &Variable, resources: &Resources) -> Result<Node, Diagnostic> {
+    let mut sources = resources
+        .iter()
+        .filter(|it| it.variables.contains(&variable.name));
+    let Some(resource) = sources.next() else {
+        let message = format!(
+            "the variable `{}` reads from a resource that is not there",
+            variable.name
+        );
+        return Err(Diagnostic::error("missing-variable-source", message).at(&variable.node));
+    };
+    let found = path::lookup(resource.node(), &fields(&variable.field));
+    found.cloned().ok_or_else(|| {
+        let id = resource.object.id();
+        let message = format!(
+            "{id} has no field `{}` for the variable `{}`",
+            variable.field, variable.name
+        );
+        Diagnostic::error("missing-variable-source", message)
+            .at(&variable.node)
+            .related(resource.object.span(), "the resource")
+    })
+}
+
+/// The parts of a path; `ports[0]` is two.
+fn fields(path: &str) -> Vec<String> {
+    let mut fields = Vec::new();
+    for part in path::split(path) {
+        let index = part.strip_suffix(']').and_then(|it| it.rsplit_once('['));
+        match index.filter(|(_, digits)| digits.bytes().all(|it| it.is_ascii_digit())) {
+            Some((key, digits)) if !digits.is_empty() => {
+                fields.extend((!key.is_empty()).then(|| key.to_string()));
+                fields.push(digits.to_string());
+            }
+            _ => fields.push(part),
+        }
+    }
+    fields
+}
+
+type Values = BTreeMap<Arc<str>, Value>;
+
+fn set(field: &mut Node, values: &mut Values) -> Result<(), Diagnostic> {
+    if field.is_null() {
+        return Ok(());
+    }
+    let not_text = |it: &Node| {
+        let message = format!(
+            "expected strings for variables, found {}",
+            it.kind().words()
+        );
+        Diagnostic::error("wrong-field-type", message).at(it)
+    };
+    match field.view() {
+        View::Scalar(_) => set_scalar(field, values),
+        View::Mapping(mapping) => {
+            if let Some(entry) = mapping.iter().find(|it| it.key.kind() != Kind::String) {
+                return Err(not_text(&entry.key));
+            }
+            for entry in field
+                .as_mapping_mut()
+                .into_iter()
+                .flat_map(|it| it.iter_mut())
+            {
+                set_scalar(&mut entry.value, values);
+            }
+        }
+        View::Sequence(items) => {
+            if let Some(item) = items.iter().find(|it| it.kind() != Kind::String) {
+                return Err(not_text(item));
+            }
+            for item in field.as_sequence_mut().into_iter().flatten() {
+                set_scalar(item, values);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn set_scalar(field: &mut Node, values: &mut Values) {
+    if let Some(text) = field.as_string() {
+        *field = replaced(text, values).at(field.span());
+    }
+}
+
+/// The text with its variables replaced. One that is nothing but a variable takes the type of its value.
+fn replaced(text: &str, values: &mut Values) -> Node {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        let Some(next) = after.chars().next() else {
+            break;
+        };
+        result.push_str(before);
+        let name = after.strip_prefix('(').and_then(|it| it.split_once(')'));
+        match (next, name) {
+            ('$', _) => {
+                result.push('$');
+                rest = &after[1..];
+            }
+            ('(', Some((name, more))) => {
+                let value = known(name, values);
+                if let Some(value) = value.filter(|_| text.len() == name.len() + 3) {
+                    return value;
+                }
+                match known(name, values) {
+                    Some(value) => result.push_str(value.as_str().unwrap_or("")),
+                    None => result.push_str(&format!("$({name})")),
+                }
+                rest = more;
+            }
+            (next, _) => {
+                result.push('$');
+                result.push(next);
+                rest = &after[next.len_utf8()..];
+            }
+        }
+    }
+    result.push_str(rest);
+    string(&result)
+}
+
+fn string(text: &str) -> Node {
+    let style = if text.contains('\n') {
+        Style::Literal
+    } else {
+        Style::Plain
+    };
+    Node::string(text).styled(style)
+}
+
+/// A variable's value, if it is no map or list.
+fn known(name: &str, values: &mut Values) -> Option<Node> {
+    let value = values.get_mut(name)?;
+    let node = &value.node;
+    let text = node.as_str()?;
+    value.used = true;
+    Some(match node.kind() {
+        Kind::Bool => Node::bool(node.as_bool() == Some(true)),
+        Kind::Int => Node::int(node.as_int()?),
+        Kind::Float => Node::scalar(text, Style::Plain, Tag::Float),
+        _ => string(text),
+    })
+}

@@ -1,0 +1,15 @@
+//! Prints a document in the claims form and in the form of `kustomize build`, and says where a value was written.
+#![allow(clippy::print_stdout)]
+
+use pleach_yaml::diag::{Diagnostics, Source};
+use pleach_yaml::{parse_one, to_build_form, to_claims_form};
+
+fn main() -> Result<(), Diagnostics> {
+    let source = Source::internal("deployment.yaml", "spec: {replicas: 3}\nkind: Deployment\n");
+    let node = parse_one(&source)?;
+    print!("{}\n{}\n", to_claims_form(&node), to_build_form(&node)?);
+    if let Some(replicas) = node.at_keys(&["spec", "replicas"]) {
+        println!("replicas: {:?}", replicas.span().range());
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! YAML: ordered nodes with byte spans, the reader, the writers, and paths into nodes.
+//!
+//! The reader reads as libyaml does in Go's hands, because that is what Flux, Argo CD and kustomize read with. The writers are
+//! three on one scalar core: the claims form (the committed tree: keys in the given order, never folded), the build form (what
+//! `kustomize build` prints) and the kyaml form (what kustomize's library prints of a tree). Which form is written is no part
+//! of a node. Comments are no part of one either: the reader gives their places, and no writer writes them.
+
+mod edit;
+mod embedded;
+mod mapping;
+mod node;
+mod path;
+mod read;
+mod scalar;
+mod text;
+mod timestamp;
+pub mod diag;
+pub mod tree;
+mod write;
+
+pub use edit::{remove_from_text, set_in_text};
+pub use mapping::{Entry, Mapping};
+pub use node::{Node, Style, Tag, View};
+pub use path::{FieldPath, Step};
+pub use read::{
+    Written, parse, parse_as_kustomize, parse_as_written, parse_one, parse_one_with_duplicates,
+    parse_with_duplicates,
+};
+pub use scalar::{Kind, resolve};
+pub use text::{PLACEHOLDER_CLOSE, PLACEHOLDER_OPEN, is_reserved, text_source};
+pub use write::{
+    builds_alike, is_block_text, is_plain, to_build_form, to_claims_form, to_kyaml_form,
+    to_kyaml_value_form, to_written_form,
+};

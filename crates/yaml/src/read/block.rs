@@ -1,0 +1,155 @@
+//! Block texts.
+
+use std::ops::Range;
+
+use super::scan::{Scan, Scanner, Text, Token};
+use crate::Style;
+
+impl Scanner<'_> {
+    /// `|` and `>`.
+    pub(super) fn block_text(&mut self, style: Style) -> Scan<Token> {
+        let start = self.at;
+        let (chomp, increment) = self.block_header(start)?;
+        let mut indent = match increment {
+            0 => 0,
+            increment => self.indent.max(0) + increment,
+        };
+        self.buffer.clear();
+        self.breaks.clear();
+        let mut end = self.line_end(start).min(self.at);
+        self.block_breaks(start, &mut indent)?;
+        // One line alone is borrowed from the source: it is put in the buffer when a second one follows.
+        let (mut alone, mut was_blank, mut ended): (Option<Range<usize>>, bool, Option<&str>) =
+            (None, false, None);
+        while self.column() == indent && self.byte() != 0 {
+            if let Some(line) = alone.take() {
+                self.buffer.push_str(&self.text[line]);
+            }
+            let blank = matches!(self.byte(), b' ' | b'\t');
+            let folds = style == Style::Folded && !was_blank && !blank;
+            self.push_line_break(ended, folds);
+            was_blank = blank;
+            let from = self.at;
+            end = self.line_end(from);
+            self.at = end;
+            if ended.is_none() && self.buffer.is_empty() {
+                alone = Some(from..end);
+            } else {
+                self.buffer.push_str(&self.text[from..end]);
+            }
+            ended = self.take_break();
+            self.breaks.clear();
+            self.block_breaks(start, &mut indent)?;
+        }
+        self.key_allowed = true;
+        let text = self.chomped(chomp, ended, alone);
+        Ok(self.finish(start, end, style, text))
+    }
+
+    /// What stands between two lines; of a folded text, a blank in place of one break and one break fewer in place of more.
+    fn push_line_break(&mut self, ended: Option<&str>, folds: bool) {
+        match ended {
+            Some("\n") if folds && self.breaks.is_empty() => self.buffer.push(' '),
+            Some("\n") if folds => {}
+            ended => self.buffer.push_str(ended.unwrap_or("")),
+        }
+        self.buffer.push_str(&self.breaks);
+    }
+
+    /// The text with as many breaks at its end as are kept.
+    fn chomped(&mut self, chomp: Chomp, ended: Option<&str>, alone: Option<Range<usize>>) -> Text {
+        let last = if chomp == Chomp::Strip {
+            ""
+        } else {
+            ended.unwrap_or("")
+        };
+        let kept = if chomp == Chomp::Keep {
+            self.breaks.as_str()
+        } else {
+            ""
+        };
+        if let Some(line) = alone {
+            let len = last.len() + kept.len();
+            let follows = self
+                .text
+                .get(line.end..line.end + len)
+                .is_some_and(|it| it.strip_prefix(last) == Some(kept));
+            if follows {
+                return Text::Slice(line.start as u32, (line.end + len) as u32);
+            }
+            self.buffer.push_str(&self.text[line]);
+        }
+        self.buffer.push_str(last);
+        self.buffer.push_str(kept);
+        self.owned()
+    }
+
+    /// The signs behind `|` or `>`, to the end of the line.
+    fn block_header(&mut self, start: usize) -> Scan<(Chomp, i32)> {
+        self.at += 1;
+        let mut chomp = self.chomping();
+        let mut increment = 0;
+        if self.byte().is_ascii_digit() {
+            increment = i32::from(self.byte() - b'0');
+            if increment == 0 {
+                return Err(self.zero_indentation());
+            }
+            self.at += 1;
+            if chomp.is_none() {
+                chomp = self.chomping();
+            }
+        }
+        self.skip_blanks();
+        if self.byte() == b'#' {
+            let from = self.at;
+            self.at = self.line_end(from);
+            if let Some(comments) = &mut self.comments {
+                comments.push(from..self.at);
+            }
+        }
+        if self.byte() != 0 && self.take_break().is_none() {
+            return Err(self.text_in_block_header(start));
+        }
+        Ok((chomp.unwrap_or(Chomp::Clip), increment))
+    }
+
+    fn chomping(&mut self) -> Option<Chomp> {
+        let chomp = match self.byte() {
+            b'+' => Chomp::Keep,
+            b'-' => Chomp::Strip,
+            _ => return None,
+        };
+        self.at += 1;
+        Some(chomp)
+    }
+
+    /// Goes over empty lines and the indentation of the next one; finds the text's indentation if it is not known yet.
+    fn block_breaks(&mut self, start: usize, indent: &mut i32) -> Scan<()> {
+        let mut deepest = 0;
+        loop {
+            while (*indent == 0 || self.column() < *indent) && self.byte() == b' ' {
+                self.at += 1;
+            }
+            deepest = deepest.max(self.column());
+            if (*indent == 0 || self.column() < *indent) && self.byte() == b'\t' {
+                return Err(self.tab_in_block(start));
+            }
+            match self.take_break() {
+                Some(more) => self.breaks.push_str(more),
+                None => break,
+            }
+        }
+        if *indent == 0 {
+            *indent = deepest.max(self.indent + 1).max(1);
+        }
+        Ok(())
+    }
+}
+
+/// What becomes of the line breaks at the end of a block text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Chomp {
+    Strip,
+    Clip,
+    Keep,
+}

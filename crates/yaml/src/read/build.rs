@@ -1,0 +1,267 @@
+//! What is done to nodes as they are finished: aliases and merge keys expanded, keys checked, limits held.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::vec::Drain;
+
+use super::scan::Scan;
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::{Entry, Mapping, Node, Style, Tag, View};
+
+/// How many values a file may have, those that aliases repeat included.
+const NODES_MAX: usize = 10_000_000;
+/// How many values aliases may repeat in a file.
+const ALIAS_NODES_MAX: usize = 1_000_000;
+
+pub(super) struct Builder<'s> {
+    anchors: Anchors<'s>,
+    /// Whether aliases, merge keys and doubtful keys stay as they are.
+    as_written: bool,
+    /// Faults after which the reading goes on.
+    pub(super) faults: Diagnostics,
+    nodes: usize,
+    alias_nodes: usize,
+}
+
+/// The values that have a name.
+pub(super) struct Anchors<'s> {
+    text: &'s str,
+    named: BTreeMap<&'s str, Named>,
+    /// The names that an alias may ask for, found when the first anchor is met: no other value has to be kept.
+    wanted: Option<BTreeSet<&'s str>>,
+}
+
+enum Named {
+    /// The value is not at its end yet.
+    Open,
+    Done(Node, usize),
+    /// No alias in the file has this name.
+    Unused,
+}
+
+impl<'s> Anchors<'s> {
+    pub(super) fn new(text: &'s str) -> Anchors<'s> {
+        Anchors {
+            text,
+            named: BTreeMap::new(),
+            wanted: None,
+        }
+    }
+
+    fn is_wanted(&mut self, name: &str) -> bool {
+        let text = self.text;
+        let words = || text.split('*').skip(1);
+        let wanted = self
+            .wanted
+            .get_or_insert_with(|| words().map(first_word).collect());
+        wanted.contains(name)
+    }
+}
+
+fn first_word(text: &str) -> &str {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let len = text
+        .as_bytes()
+        .iter()
+        .take_while(|byte| is_word(byte))
+        .count();
+    &text[..len]
+}
+
+impl<'s> Builder<'s> {
+    pub(super) fn new(anchors: Anchors<'s>, as_written: bool) -> Builder<'s> {
+        Builder {
+            anchors,
+            as_written,
+            faults: Diagnostics::default(),
+            nodes: 0,
+            alias_nodes: 0,
+        }
+    }
+
+    /// An alias can't reach into the document before.
+    pub(super) fn begin_document(&mut self) {
+        self.anchors.named.clear();
+    }
+
+    pub(super) fn open_anchor(&mut self, name: &'s str) {
+        self.anchors.named.insert(name, Named::Open);
+    }
+
+    pub(super) fn close_anchor(&mut self, name: &'s str, node: &Node) -> Scan<()> {
+        if !self.as_written && self.anchors.is_wanted(name) {
+            let count = count(node);
+            self.repeat(count, node.span())?;
+            self.anchors
+                .named
+                .insert(name, Named::Done(node.clone(), count));
+        } else {
+            self.anchors.named.insert(name, Named::Unused);
+        }
+        Ok(())
+    }
+
+    /// A copy of the value that an alias names.
+    pub(super) fn alias(&mut self, span: Span, name: &str) -> Scan<Node> {
+        match self.anchors.named.get(name) {
+            Some(_) if self.as_written => {
+                let text = span.range();
+                Ok(Node::slice(span, text, Style::Plain, Tag::None))
+            }
+            Some(Named::Done(node, count)) => {
+                let (node, count) = (node.clone(), *count);
+                self.repeat(count, &span)?;
+                Ok(node)
+            }
+            Some(Named::Open) => {
+                let fault = Diagnostic::error(
+                    "yaml-syntax",
+                    format!("the alias `*{name}` stands inside the value that it names"),
+                );
+                Err(Box::new(
+                    fault
+                        .at(span)
+                        .help("a value can't hold itself: write it out"),
+                ))
+            }
+            None | Some(Named::Unused) => {
+                let names = self.anchors.named.keys().copied();
+                let fault = Diagnostic::error(
+                    "yaml-syntax",
+                    format!("no value before here is named `&{name}`"),
+                )
+                .at(&span);
+                self.faults.push(
+                    fault
+                        .did_you_mean(name, names)
+                        .help("a text that begins with `*` must be quoted"),
+                );
+                Ok(Node::null())
+            }
+        }
+    }
+
+    fn repeat(&mut self, count: usize, span: &Span) -> Scan<()> {
+        self.alias_nodes += count;
+        self.nodes += count;
+        if self.alias_nodes <= ALIAS_NODES_MAX {
+            return Ok(());
+        }
+        let message = format!("aliases repeat more than {ALIAS_NODES_MAX} values");
+        Err(Box::new(
+            Diagnostic::error("yaml-limit", message)
+                .at(span)
+                .help("write the values out, or fewer of them"),
+        ))
+    }
+
+    pub(super) fn count(&mut self, node: &Node) -> Scan<()> {
+        self.nodes += 1;
+        if self.nodes <= NODES_MAX {
+            return Ok(());
+        }
+        let message = format!("more than {NODES_MAX} values in one file");
+        Err(Box::new(
+            Diagnostic::error("yaml-limit", message)
+                .at(node)
+                .help("split the file"),
+        ))
+    }
+
+    pub(super) fn too_deep(&self, span: Span, depth_max: usize) -> Box<Diagnostic> {
+        let message = format!("maps and lists stand in each other deeper than {depth_max} levels");
+        Box::new(
+            Diagnostic::error("yaml-limit", message)
+                .at(span)
+                .help("make the data flatter"),
+        )
+    }
+
+    /// Keys and values in turn become a mapping; what keys must not be is a fault.
+    pub(super) fn mapping(&mut self, mut children: Drain<'_, Node>) -> Scan<Mapping> {
+        let mut entries = Vec::with_capacity(children.len() / 2);
+        let mut merges = false;
+        while let (Some(key), Some(value)) = (children.next(), children.next()) {
+            merges |= is_merge(&key);
+            if !key.is_scalar() && !self.as_written {
+                let fault =
+                    Diagnostic::error("yaml-syntax", "a map or a list can't be a key").at(&key);
+                self.faults.push(
+                    fault.help("put the key in quotes; braces of a template must be quoted too"),
+                );
+            }
+            entries.push(Entry { key, value });
+        }
+        if self.as_written {
+            return Ok(Mapping::from_entries(entries));
+        }
+        super::keys::for_each_duplicate(&entries, |first, second| {
+            self.faults.push(duplicate(first, second))
+        });
+        if merges {
+            self.merged(entries)
+        } else {
+            Ok(Mapping::from_entries(entries))
+        }
+    }
+
+    /// Own keys win, and of several sources the first.
+    fn merged(&mut self, entries: Vec<Entry>) -> Scan<Mapping> {
+        let (merges, mut entries): (Vec<Entry>, Vec<Entry>) =
+            entries.into_iter().partition(|it| is_merge(&it.key));
+        let mut known: BTreeSet<String> = entries
+            .iter()
+            .map(|it| it.key.as_str().unwrap_or("").to_string())
+            .collect();
+        for Entry { value, .. } in merges {
+            let sources = match value.view() {
+                View::Sequence(items) => items.to_vec(),
+                _ => vec![value],
+            };
+            for source in sources {
+                let span = source.span().clone();
+                let Some(mapping) = source.into_mapping() else {
+                    self.faults.push(no_map_to_merge(&span));
+                    continue;
+                };
+                for entry in mapping {
+                    if known.insert(entry.key.as_str().unwrap_or("").to_string()) {
+                        entries.push(entry);
+                    }
+                }
+            }
+        }
+        Ok(Mapping::from_entries(entries))
+    }
+}
+
+fn is_merge(key: &Node) -> bool {
+    key.style() == Style::Plain && key.tag() == Tag::None && key.as_str() == Some("<<")
+}
+
+fn duplicate(first: &Node, second: &Node) -> Diagnostic {
+    let key = second.as_str().unwrap_or("");
+    Diagnostic::error(
+        "duplicate-key",
+        format!("the key `{key}` stands twice in one map"),
+    )
+    .at(second)
+    .related(first.span(), "first here")
+    .help("delete one of the two")
+}
+
+fn no_map_to_merge(span: &Span) -> Diagnostic {
+    Diagnostic::error(
+        "yaml-syntax",
+        "`<<` takes a map, an alias of one, or a list of them",
+    )
+    .at(span)
+    .help("a key that is to be called `<<` must be quoted")
+}
+
+fn count(node: &Node) -> usize {
+    match node.view() {
+        View::Scalar(_) => 1,
+        View::Sequence(items) => 1 + items.iter().map(count).sum::<usize>(),
+        View::Mapping(mapping) => 1 + mapping.iter().map(|it| 1 + count(&it.value)).sum::<usize>(),
+    }
+}

@@ -1,0 +1,67 @@
+//! Finds keys that stand twice in a map, in the time of reading them.
+
+use crate::{Entry, Node};
+
+/// Up to here all keys are held against each other, after a glance that nearly always tells them apart.
+const FEW: usize = 24;
+
+/// Calls `found` with the first and the later key for each key that stands in the map again.
+pub(super) fn for_each_duplicate<'a>(entries: &'a [Entry], found: impl FnMut(&'a Node, &'a Node)) {
+    if entries.len() <= FEW {
+        among_few(entries, found)
+    } else {
+        among_many(entries, found)
+    }
+}
+
+fn among_few<'a>(entries: &'a [Entry], mut found: impl FnMut(&'a Node, &'a Node)) {
+    let mut seen = 0_u64;
+    let mut texts = [""; FEW];
+    for (at, entry) in entries.iter().enumerate() {
+        let Some(text) = entry.key.as_str() else {
+            continue;
+        };
+        let glance = 1_u64 << (glance(text) & 63);
+        if seen & glance != 0 {
+            let earlier = texts.iter().take(at).position(|it| *it == text);
+            let earlier = earlier
+                .and_then(|it| entries.get(it))
+                .filter(|it| it.key.as_str() == Some(text));
+            if let Some(first) = earlier {
+                found(&first.key, &entry.key);
+            }
+        }
+        seen |= glance;
+        if let Some(place) = texts.get_mut(at) {
+            *place = text;
+        }
+    }
+}
+
+/// A number made of a text's length and ends.
+fn glance(text: &str) -> usize {
+    match text.as_bytes() {
+        [] => 0,
+        [first, .., last] => usize::from(*first) * 7 + usize::from(*last) * 3 + text.len() * 11,
+        [only] => usize::from(*only),
+    }
+}
+
+fn among_many<'a>(entries: &'a [Entry], mut found: impl FnMut(&'a Node, &'a Node)) {
+    let mut sorted: Vec<(&str, usize)> = entries
+        .iter()
+        .enumerate()
+        .filter_map(|(at, it)| Some((it.key.as_str()?, at)))
+        .collect();
+    sorted.sort_unstable();
+    let mut pairs: Vec<(usize, usize)> = Vec::new();
+    for same in sorted.chunk_by(|a, b| a.0 == b.0) {
+        pairs.extend(same.iter().skip(1).map(|later| (later.1, same[0].1)));
+    }
+    pairs.sort_unstable();
+    for (later, first) in pairs {
+        if let (Some(first), Some(later)) = (entries.get(first), entries.get(later)) {
+            found(&first.key, &later.key);
+        }
+    }
+}

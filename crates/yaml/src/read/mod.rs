@@ -1,0 +1,341 @@
+//! The reader: text to nodes with spans, as libyaml reads in Go's hands.
+//!
+//! `scan` draws tokens, `scalar` and `block` their texts, `parse` follows the grammar, `build` finishes the nodes. Where the words of the
+//! YAML specification and libyaml's way differ, the latter is kept, since the files are written for what reads them so.
+
+mod block;
+mod build;
+mod fault;
+mod keys;
+mod parse;
+mod property;
+mod scalar;
+mod scan;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use self::build::Anchors;
+use self::parse::Parser;
+use self::scan::Scanner;
+use super::Node;
+use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, conflict_marker};
+
+/// A document as its author wrote it.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Its value. An alias is a plain scalar that reads `*name`; merge keys and keys that stand twice are kept as they are, and
+    /// a key may be a map or a list.
+    pub document: Node,
+    /// Its comments in order, each from its `#` to the end of its line.
+    pub comments: Vec<Span>,
+}
+
+/// How much is read, and what is made of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// All documents.
+    All,
+    /// The first document.
+    First,
+    /// The first document as it is written.
+    Written,
+}
+
+/// Reads all documents of a file, in order. An empty document is a null.
+///
+/// Aliases and merge keys are expanded. A missing value is a null with empty text at the place where it is missing; inside `{…}`
+/// and `[…]` it has [`Style::Flow`](super::Style::Flow), since kustomize prints `""` there.
+///
+/// Errors: `yaml-syntax`, `duplicate-key`, `yaml-limit`, and `merge-conflict` in place of them. All duplicate keys are reported, and the first fault of the syntax.
+pub fn parse(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
+    read(source, 0..source.text.len(), Mode::All).map(|it| it.0)
+}
+
+/// Reads the first document of a file without making anything of it: for whoever wants to write it again. `None` where there is
+/// no document.
+pub fn parse_as_written(source: &Arc<Source>) -> Result<Option<Written>, Diagnostics> {
+    let (mut documents, comments) = read(source, 0..source.text.len(), Mode::Written)?;
+    Ok(documents
+        .pop()
+        .map(|document| Written { document, comments }))
+}
+
+/// Reads a file that holds one document; a file without any is a null.
+pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
+    let mut documents = parse(source)?;
+    match documents.len() {
+        0 => Ok(Node::null().at(Span::new(source, 0..0))),
+        1 => Ok(documents.remove(0)),
+        _ => Err(
+            Diagnostic::error("yaml-syntax", "expected one document, found several")
+                .at(documents[1].span().start())
+                .help("move what follows `---` to a file of its own")
+                .into(),
+        ),
+    }
+}
+
+/// Reads all documents as [`parse`] does, but takes keys that stand twice: both entries are in the map, and the diagnostics tell
+/// of them.
+pub fn parse_with_duplicates(
+    source: &Arc<Source>,
+) -> Result<(Vec<Node>, Diagnostics), Diagnostics> {
+    let only_duplicates = |it: &Diagnostics| it.iter().all(|it| it.code == "duplicate-key");
+    match parse(source) {
+        Err(faults) if only_duplicates(&faults) => {
+            let anchors = Anchors::new(&source.text);
+            let scanner = Scanner::new(source, 0..source.text.len(), false);
+            Ok(Parser::new(scanner, anchors, Mode::All).documents())
+        }
+        other => other.map(|documents| (documents, Diagnostics::default())),
+    }
+}
+
+/// Reads a file that holds one document as [`parse_one`] does, but takes keys that stand twice.
+pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnostics), Diagnostics> {
+    let (mut documents, duplicates) = parse_with_duplicates(source)?;
+    match documents.len() {
+        1 => Ok((documents.remove(0), duplicates)),
+        _ => parse_one(source).map(|node| (node, duplicates)),
+    }
+}
+
+/// Reads a file as kustomize's loader does: the text is cut at its `---` lines first, and of each piece only the first document is
+/// read, so that a document after `...` is lost. Pieces without a document, and nulls, are skipped.
+pub fn parse_as_kustomize(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
+    let (mut documents, mut faults) = (Vec::new(), Diagnostics::default());
+    let mut piece = 0..0;
+    for line in source.text.split_inclusive('\n') {
+        let start = piece.end;
+        piece.end += line.len();
+        let cuts = start > piece.start && line.starts_with("---") && line.ends_with('\n');
+        if !cuts {
+            continue;
+        }
+        let rest = line[3..].trim();
+        if rest.is_empty() || rest.starts_with('#') {
+            gather(source, piece.start..start, &mut documents, &mut faults);
+            piece.start = piece.end;
+        } else {
+            let fault = Diagnostic::error(
+                "yaml-syntax",
+                "kustomize wants nothing but a comment after `---`",
+            );
+            faults.push(
+                fault
+                    .at(Span::new(source, start..piece.end))
+                    .help("begin the document on the next line"),
+            );
+        }
+    }
+    gather(source, piece, &mut documents, &mut faults);
+    if faults.is_empty() {
+        Ok(documents)
+    } else {
+        Err(faults)
+    }
+}
+
+fn gather(
+    source: &Arc<Source>,
+    piece: Range<usize>,
+    documents: &mut Vec<Node>,
+    faults: &mut Diagnostics,
+) {
+    match read(source, piece, Mode::First) {
+        Ok((read, _)) => documents.extend(read.into_iter().filter(|it| !it.is_null())),
+        Err(more) => faults.extend(more),
+    }
+}
+
+/// The documents, and with [`Mode::Written`] the comments.
+fn read(
+    source: &Arc<Source>,
+    range: Range<usize>,
+    mode: Mode,
+) -> Result<(Vec<Node>, Vec<Span>), Diagnostics> {
+    check_characters(source, range.clone())?;
+    let scanner = Scanner::new(source, range, mode == Mode::Written);
+    let anchors = Anchors::new(scanner.text.get(scanner.at..).unwrap_or(""));
+    let mut parser = Parser::new(scanner, anchors, mode);
+    let (documents, faults) = parser.documents();
+    if let Some(conflict) = conflict(source, &documents, &faults) {
+        return Err(conflict.into());
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let comments = parser.scan.comments.take().unwrap_or_default();
+    let comments = comments.into_iter().map(|range| Span::new(source, range));
+    Ok((documents, comments.collect()))
+}
+
+/// What is behind faults, or behind a document that is a marker, in a file that a merge has left unfinished.
+fn conflict(source: &Arc<Source>, documents: &[Node], faults: &Diagnostics) -> Option<Diagnostic> {
+    let is_marker = |it: &Node| it.as_str().is_some_and(|it| it.starts_with("<<<<<<< "));
+    if faults.is_empty() && !documents.iter().any(is_marker) {
+        return None;
+    }
+    let marker = conflict_marker(source.text.as_bytes())?;
+    let message = "the file holds the conflict markers of a merge";
+    let help =
+        "merge the two sides; what pleach has generated, `pleach render --force` writes anew";
+    let fault = Diagnostic::error(MERGE_CONFLICT, message).at(Span::new(source, marker));
+    Some(fault.help(help))
+}
+
+/// Refuses characters that no YAML may hold: nearly all control characters.
+fn check_characters(source: &Arc<Source>, range: Range<usize>) -> Result<(), Diagnostics> {
+    if u32::try_from(source.text.len()).is_err() {
+        let fault = Diagnostic::error("yaml-limit", "the file is larger than 4 GiB");
+        return Err(fault
+            .at(Span::new(source, 0..0))
+            .help("split the file")
+            .into());
+    }
+    let text = source.text.get(range.clone()).unwrap_or("");
+    // Two glances over all bytes, of which nearly all files need no more.
+    let control = |byte: u8| {
+        (byte < b' ') & (byte != b'\n') & (byte != b'\t') & (byte != b'\r') | (byte == 0x7f)
+    };
+    let suspect = text
+        .bytes()
+        .fold(false, |found, byte| found | control(byte));
+    let mut leads = memchr::memchr2_iter(0xC2, 0xEF, text.as_bytes());
+    let refused = |at: usize| {
+        text.get(at..)
+            .and_then(|it| it.chars().next())
+            .is_some_and(|c| !is_allowed(c))
+    };
+    if !suspect && !leads.any(refused) {
+        return Ok(());
+    }
+    let Some((at, c)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) else {
+        return Ok(());
+    };
+    let at = range.start + at;
+    let message = format!(
+        "the control character U+{:04X} can't stand in YAML",
+        c as u32
+    );
+    Err(Diagnostic::error("yaml-syntax", message)
+        .at(Span::new(source, at..at + c.len_utf8()))
+        .help("delete it, or write it as an escape in double quotes")
+        .into())
+}
+
+fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Kind, Style};
+
+    fn source(text: &str) -> Arc<Source> {
+        Source::internal("t.yaml", text)
+    }
+
+    /// What a text reads as, as Rust's debug form shows it.
+    fn check(text: &str, expected: &str) {
+        let documents = parse(&source(text)).expect(text);
+        let shown: Vec<String> = documents.iter().map(|it| format!("{it:?}")).collect();
+        assert_eq!(shown.join(" --- "), expected, "{text:?}");
+    }
+
+    #[test]
+    fn block_texts() {
+        check(
+            "a: |\n  b\n   c\n\n\nd: >-\n  e\n  f\n\n  g\n",
+            r#"{"a": "b\n c\n", "d": "e f\ng"}"#,
+        );
+        check(
+            "a: |+\n  b\n\n\nc: |2-\n    d\n",
+            r#"{"a": "b\n\n\n", "c": "  d"}"#,
+        );
+        check(
+            "a: |\n  without a line break at the end",
+            r#"{"a": "without a line break at the end"}"#,
+        );
+    }
+
+    #[test]
+    fn quoted_and_plain_texts_over_several_lines() {
+        check(
+            "a: \"b\nc  \n\n d\\\n  e\"\nf: 'g\n\n\n  h'\n",
+            r#"{"a": "b c\nde", "f": "g\n\nh"}"#,
+        );
+        check(
+            "a: b\n  c\n\n  d # e\nf: g#h:i\n",
+            r#"{"a": "b c\nd", "f": "g#h:i"}"#,
+        );
+    }
+
+    #[test]
+    fn line_breaks_and_marks_of_all_kinds() {
+        check(
+            "\u{feff}a: b\r\nc: |\r\n  d\r\n  e\r\n",
+            r#"{"a": "b", "c": "d\ne\n"}"#,
+        );
+        check(
+            "a: b\u{85}c: 'd\u{2028}e'\rf: g\u{2029}",
+            "{\"a\": \"b\", \"c\": \"d\\u{2028}e\", \"f\": \"g\"}",
+        );
+    }
+
+    #[test]
+    fn documents_with_and_without_markers() {
+        check(
+            "a\n---\n# none\n---\nb\n...\n...\n%TAG !e! tag:yaml.org,2002:\n--- !e!str 1\n",
+            r#""a" ---  --- "b" --- "1""#,
+        );
+        check("# nothing\n", "");
+    }
+
+    #[test]
+    fn aliases_and_merge_keys_are_expanded() {
+        let text = "x: &x {a: 1, b: 2}\ny: &y {b: 3, c: 4}\nz:\n  <<: [*x, *y]\n  a: 5\nw: *y\n";
+        check(
+            text,
+            r#"{"x": {"a": 1, "b": 2}, "y": {"b": 3, "c": 4}, "z": {"a": 5, "b": 2, "c": 4}, "w": {"b": 3, "c": 4}}"#,
+        );
+        check("'<<': a\n", r#"{"<<": "a"}"#);
+    }
+
+    #[test]
+    fn missing_values_are_nulls_in_their_place() {
+        let source = source("a:\nb: {c: , d}\n? e\n");
+        let node = parse_one(&source).expect("valid");
+        let place = |keys: &[&str]| {
+            node.at_keys(keys)
+                .map(|it| (it.kind(), it.style(), it.span().range()))
+        };
+        assert_eq!(place(&["a"]), Some((Kind::Null, Style::Plain, 2..2)));
+        assert_eq!(place(&["b", "c"]), Some((Kind::Null, Style::Flow, 10..10)));
+        assert_eq!(place(&["b", "d"]), Some((Kind::Null, Style::Flow, 13..13)));
+        assert_eq!(place(&["e"]), Some((Kind::Null, Style::Plain, 19..19)));
+    }
+
+    #[test]
+    fn places_are_those_of_tags_signs_and_brackets() {
+        let source = source("a: &x !!str b # c\nd: |\n  e\n\nf:\n- {g: h}\n");
+        let written = parse_as_written(&source).expect("valid").expect("there");
+        let text = |keys: &[&str]| written.document.at_keys(keys).map(|it| it.span().text());
+        assert_eq!(text(&["a"]), Some("&x !!str b"));
+        assert_eq!(text(&["d"]), Some("|\n  e"));
+        assert_eq!(text(&["f"]), Some("- {g: h}"));
+        assert_eq!(
+            written.comments.iter().map(Span::text).collect::<Vec<_>>(),
+            ["# c"]
+        );
+    }
+
+    #[test]
+    fn kustomize_reads_one_document_a_piece() {
+        let text = "---\na: 1\n...\nlost: 2\n--- # c\n# none\n---\nb: |\n  c\n";
+        let documents = parse_as_kustomize(&source(text)).expect("valid");
+        assert_eq!(format!("{documents:?}"), r#"[{"a": 1}, {"b": "c\n"}]"#);
+    }
+}

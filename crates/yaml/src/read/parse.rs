@@ -1,0 +1,587 @@
+//! Tokens to nodes: libyaml's grammar, with the open collections on a stack of its own so that no depth overflows.
+
+use std::sync::Arc;
+
+use super::Mode;
+use super::build::{Anchors, Builder};
+use super::scan::{Scan, Scanner, Text, Token, TokenKind};
+use crate::diag::{Diagnostics, Source, Span};
+use crate::{Node, Style, Tag};
+
+/// How deep collections may stand in each other.
+const DEPTH_MAX: usize = 1_000;
+
+pub(super) struct Parser<'s> {
+    pub(super) scan: Scanner<'s>,
+    token: Token,
+    frames: Vec<Frame>,
+    /// The finished values of all open collections, one after the other; keys and values in turn.
+    children: Vec<Node>,
+    builder: Builder<'s>,
+    mode: Mode,
+}
+
+/// An open collection.
+struct Frame {
+    /// What comes next in it.
+    state: State,
+    /// Where its children begin.
+    base: usize,
+    properties: Properties,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    BlockKey,
+    BlockValue,
+    BlockItem,
+    /// An item of a list whose dashes stand in the column of the key before it.
+    DashItem,
+    FlowFirstItem,
+    FlowItem,
+    /// The key, the value and the end of a `key: value` that is an item of a flow sequence.
+    PairKey,
+    PairValue,
+    PairEnd,
+    FlowFirstKey,
+    FlowKey,
+    FlowValue,
+    /// The value of a key that stands alone in a flow mapping.
+    FlowNoValue,
+}
+
+/// What stands before a value, and where the value begins.
+#[derive(Clone, Copy)]
+struct Properties {
+    start: u32,
+    tag: Tag,
+    /// The anchor's name as a range of the source.
+    anchor: Option<(u32, u32)>,
+}
+
+impl<'s> Parser<'s> {
+    pub(super) fn new(scan: Scanner<'s>, anchors: Anchors<'s>, mode: Mode) -> Parser<'s> {
+        let token = scan.token(TokenKind::StreamEnd, scan.at);
+        let builder = Builder::new(anchors, mode == Mode::Written);
+        Parser {
+            scan,
+            token,
+            frames: Vec::new(),
+            children: Vec::new(),
+            builder,
+            mode,
+        }
+    }
+
+    /// The documents that are wanted; a fault that ends the reading comes after those that did not.
+    pub(super) fn documents(&mut self) -> (Vec<Node>, Diagnostics) {
+        let mut documents = Vec::new();
+        if let Err(fault) = self.read(&mut documents) {
+            self.builder.faults.push(*fault);
+        }
+        (documents, std::mem::take(&mut self.builder.faults))
+    }
+
+    fn read(&mut self, documents: &mut Vec<Node>) -> Scan<()> {
+        self.advance()?;
+        let starts = [
+            TokenKind::Directive,
+            TokenKind::DocumentStart,
+            TokenKind::StreamEnd,
+        ];
+        if !starts.contains(&self.token.kind) {
+            documents.push(self.document()?);
+        }
+        while self.mode == Mode::All || documents.is_empty() {
+            // Only the first document may begin with `...`, which is then no document.
+            while self.token.kind == TokenKind::DocumentEnd && !documents.is_empty() {
+                self.advance()?;
+            }
+            if self.token.kind == TokenKind::StreamEnd {
+                break;
+            }
+            while self.token.kind == TokenKind::Directive {
+                self.advance()?;
+            }
+            if self.token.kind != TokenKind::DocumentStart {
+                return Err(self.no_document_start());
+            }
+            self.advance()?;
+            let ends = matches!(
+                self.token.kind,
+                TokenKind::Directive
+                    | TokenKind::DocumentStart
+                    | TokenKind::DocumentEnd
+                    | TokenKind::StreamEnd
+            );
+            documents.push(if ends {
+                self.empty(self.token.start)
+            } else {
+                self.document()?
+            });
+        }
+        Ok(())
+    }
+
+    fn document(&mut self) -> Scan<Node> {
+        self.builder.begin_document();
+        self.node(true, false)?;
+        while let Some(state) = self.frames.last().map(|it| it.state) {
+            self.step(state)?;
+        }
+        // One node has been pushed for the root, and all others were taken into their collections.
+        Ok(self.children.pop().unwrap_or_else(Node::null))
+    }
+
+    fn step(&mut self, state: State) -> Scan<()> {
+        match state {
+            State::BlockKey => self.block_key(),
+            State::BlockValue => self.block_value(),
+            State::BlockItem => self.block_item(),
+            State::DashItem => self.dash_item(),
+            State::FlowFirstItem => self.flow_item(true),
+            State::FlowItem => self.flow_item(false),
+            State::PairKey => self.pair_key(),
+            State::PairValue => self.pair_value(),
+            State::PairEnd => self.close_mapping(self.end_of_last()),
+            State::FlowFirstKey => self.flow_key(true),
+            State::FlowKey => self.flow_key(false),
+            State::FlowValue => self.flow_value(),
+            State::FlowNoValue => {
+                self.go(State::FlowKey);
+                self.push_empty(self.token.start)
+            }
+        }
+    }
+
+    fn block_key(&mut self) -> Scan<()> {
+        match self.token.kind {
+            TokenKind::Key => {
+                let mark = self.token.end;
+                self.advance()?;
+                self.go(State::BlockValue);
+                match self.token.kind {
+                    TokenKind::Scalar => self.scalar(self.token.start, Tag::None, None),
+                    TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
+                        self.push_empty(mark)
+                    }
+                    _ => self.node(true, true),
+                }
+            }
+            TokenKind::BlockEnd => {
+                self.advance()?;
+                self.close_mapping(self.end_of_last())
+            }
+            _ => Err(self.expected_key()),
+        }
+    }
+
+    fn block_value(&mut self) -> Scan<()> {
+        self.go(State::BlockKey);
+        if self.token.kind != TokenKind::Value {
+            return self.push_empty(self.token.start);
+        }
+        let mark = self.token.end;
+        self.advance()?;
+        match self.token.kind {
+            TokenKind::Scalar => self.scalar(self.token.start, Tag::None, None),
+            TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => self.push_empty(mark),
+            _ => self.node(true, true),
+        }
+    }
+
+    fn block_item(&mut self) -> Scan<()> {
+        match self.token.kind {
+            TokenKind::BlockEntry => {
+                let mark = self.token.end;
+                self.advance()?;
+                match self.token.kind {
+                    TokenKind::BlockEntry | TokenKind::BlockEnd => self.push_empty(mark),
+                    _ => self.node(true, false),
+                }
+            }
+            TokenKind::BlockEnd => {
+                self.advance()?;
+                self.close_sequence(self.end_of_last(), Style::Plain)
+            }
+            _ => Err(self.expected_dash()),
+        }
+    }
+
+    fn dash_item(&mut self) -> Scan<()> {
+        if self.token.kind != TokenKind::BlockEntry {
+            return self.close_sequence(self.end_of_last(), Style::Plain);
+        }
+        let mark = self.token.end;
+        self.advance()?;
+        match self.token.kind {
+            TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
+                self.push_empty(mark)
+            }
+            _ => self.node(true, false),
+        }
+    }
+
+    fn flow_item(&mut self, first: bool) -> Scan<()> {
+        if self.token.kind != TokenKind::FlowSequenceEnd {
+            if !first {
+                self.flow_comma("`,` or `]`")?;
+            }
+            match self.token.kind {
+                TokenKind::Key => {
+                    let start = self.token.start;
+                    self.advance()?;
+                    self.go(State::FlowItem);
+                    return self.open(
+                        State::PairKey,
+                        Properties {
+                            start,
+                            tag: Tag::None,
+                            anchor: None,
+                        },
+                    );
+                }
+                TokenKind::FlowSequenceEnd => {}
+                _ => {
+                    self.go(State::FlowItem);
+                    return self.node(false, false);
+                }
+            }
+        }
+        let end = self.token.end;
+        self.advance()?;
+        self.close_sequence(end, Style::Flow)
+    }
+
+    fn pair_key(&mut self) -> Scan<()> {
+        self.go(State::PairValue);
+        match self.token.kind {
+            // libyaml goes over the token here, and so takes the value for a stray one.
+            TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowSequenceEnd => {
+                let mark = self.token.end;
+                self.advance()?;
+                self.push_empty(mark)
+            }
+            _ => self.node(false, false),
+        }
+    }
+
+    fn pair_value(&mut self) -> Scan<()> {
+        self.go(State::PairEnd);
+        self.flow_mapping_value(TokenKind::FlowSequenceEnd)
+    }
+
+    fn flow_key(&mut self, first: bool) -> Scan<()> {
+        if self.token.kind != TokenKind::FlowMappingEnd {
+            if !first {
+                self.flow_comma("`,` or `}`")?;
+            }
+            match self.token.kind {
+                TokenKind::Key => {
+                    self.advance()?;
+                    self.go(State::FlowValue);
+                    return match self.token.kind {
+                        TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowMappingEnd => {
+                            self.push_empty(self.token.start)
+                        }
+                        _ => self.node(false, false),
+                    };
+                }
+                TokenKind::FlowMappingEnd => {}
+                _ => {
+                    self.go(State::FlowNoValue);
+                    return self.node(false, false);
+                }
+            }
+        }
+        let end = self.token.end;
+        self.advance()?;
+        self.close_mapping(end)
+    }
+
+    fn flow_value(&mut self) -> Scan<()> {
+        self.go(State::FlowKey);
+        self.flow_mapping_value(TokenKind::FlowMappingEnd)
+    }
+
+    fn flow_mapping_value(&mut self, closing: TokenKind) -> Scan<()> {
+        if self.token.kind != TokenKind::Value {
+            return self.push_empty(self.token.start);
+        }
+        self.advance()?;
+        match self.token.kind {
+            TokenKind::FlowEntry => self.push_empty(self.token.start),
+            kind if kind == closing => self.push_empty(self.token.start),
+            _ => self.node(false, false),
+        }
+    }
+
+    fn flow_comma(&mut self, expected: &str) -> Scan<()> {
+        if self.token.kind == TokenKind::FlowEntry {
+            return self.advance();
+        }
+        Err(self.unclosed_flow(expected))
+    }
+
+    /// One value. `dashes`: a list may begin in the column of the key before it.
+    fn node(&mut self, block: bool, dashes: bool) -> Scan<()> {
+        match self.token.kind {
+            TokenKind::Scalar => return self.scalar(self.token.start, Tag::None, None),
+            TokenKind::Alias => return self.alias(),
+            _ => {}
+        }
+        let mut properties = Properties {
+            start: self.token.start,
+            tag: Tag::None,
+            anchor: None,
+        };
+        let mark = self.properties(&mut properties)?;
+        let state = match self.token.kind {
+            TokenKind::Scalar => {
+                return self.scalar(properties.start, properties.tag, properties.anchor);
+            }
+            TokenKind::BlockEntry if dashes => return self.open(State::DashItem, properties),
+            TokenKind::BlockSequenceStart if block => State::BlockItem,
+            TokenKind::BlockMappingStart if block => State::BlockKey,
+            TokenKind::FlowSequenceStart => State::FlowFirstItem,
+            TokenKind::FlowMappingStart => State::FlowFirstKey,
+            _ => match mark {
+                Some(end) => {
+                    let style = self.empty_style();
+                    let node = Node::slice(
+                        self.span(properties.start, end),
+                        end as usize..end as usize,
+                        style,
+                        properties.tag,
+                    );
+                    return self.finish(node, properties.anchor);
+                }
+                None => return Err(self.expected_value()),
+            },
+        };
+        self.advance()?;
+        self.open(state, properties)
+    }
+
+    /// An anchor and a tag, in any order; gives where they end, if there is one.
+    fn properties(&mut self, properties: &mut Properties) -> Scan<Option<u32>> {
+        let (mut end, mut tagged) = (None, false);
+        loop {
+            match self.token.kind {
+                TokenKind::Anchor if properties.anchor.is_none() => {
+                    properties.anchor = Some((self.token.start + 1, self.token.end));
+                }
+                TokenKind::Tag if !tagged => {
+                    properties.tag = self.token.tag;
+                    tagged = true;
+                }
+                _ => return Ok(end),
+            }
+            end = Some(self.token.end);
+            self.advance()?;
+        }
+    }
+
+    fn scalar(&mut self, start: u32, tag: Tag, anchor: Option<(u32, u32)>) -> Scan<()> {
+        let span = self.span(start, self.token.end);
+        let style = self.scan.scalar.0;
+        let node = match std::mem::replace(&mut self.scan.scalar.1, Text::Slice(0, 0)) {
+            Text::Slice(from, to) => Node::slice(span, from as usize..to as usize, style, tag),
+            Text::Owned(text) => Node::owned(span, text, style, tag),
+        };
+        self.advance()?;
+        self.finish(node, anchor)
+    }
+
+    fn alias(&mut self) -> Scan<()> {
+        let (start, end) = (self.token.start as usize, self.token.end as usize);
+        let node = self
+            .builder
+            .alias(self.scan.span(start..end), &self.scan.text[start + 1..end])?;
+        self.advance()?;
+        self.finish(node, None)
+    }
+
+    fn open(&mut self, state: State, properties: Properties) -> Scan<()> {
+        if self.frames.len() >= DEPTH_MAX {
+            return Err(self
+                .builder
+                .too_deep(self.span(properties.start, properties.start), DEPTH_MAX));
+        }
+        if let Some(name) = properties.anchor {
+            self.builder.open_anchor(self.name(name));
+        }
+        self.frames.push(Frame {
+            state,
+            base: self.children.len(),
+            properties,
+        });
+        Ok(())
+    }
+
+    fn close_sequence(&mut self, end: u32, style: Style) -> Scan<()> {
+        let Some(Frame {
+            base, properties, ..
+        }) = self.frames.pop()
+        else {
+            return Ok(());
+        };
+        let items: Vec<Node> = self.children.drain(base..).collect();
+        let node = Node::items(
+            self.span(properties.start, end),
+            items,
+            style,
+            properties.tag,
+        );
+        self.finish(node, properties.anchor)
+    }
+
+    fn close_mapping(&mut self, end: u32) -> Scan<()> {
+        let Some(Frame {
+            base,
+            properties,
+            state,
+        }) = self.frames.pop()
+        else {
+            return Ok(());
+        };
+        let style = if state == State::BlockKey {
+            Style::Plain
+        } else {
+            Style::Flow
+        };
+        let mapping = self.builder.mapping(self.children.drain(base..))?;
+        let node = Node::entries(
+            self.span(properties.start, end),
+            mapping,
+            style,
+            properties.tag,
+        );
+        self.finish(node, properties.anchor)
+    }
+
+    /// Hands a value to the collection around it.
+    fn finish(&mut self, node: Node, anchor: Option<(u32, u32)>) -> Scan<()> {
+        self.builder.count(&node)?;
+        if let Some(name) = anchor {
+            let name = self.name(name);
+            self.builder.close_anchor(name, &node)?;
+        }
+        self.children.push(node);
+        Ok(())
+    }
+
+    fn push_empty(&mut self, at: u32) -> Scan<()> {
+        let node = self.empty(at);
+        self.finish(node, None)
+    }
+
+    /// What stands where a value is missing.
+    fn empty(&self, at: u32) -> Node {
+        Node::slice(
+            self.span(at, at),
+            at as usize..at as usize,
+            self.empty_style(),
+            Tag::None,
+        )
+    }
+
+    fn empty_style(&self) -> Style {
+        match self.frames.last().map(|it| it.state) {
+            None
+            | Some(State::BlockKey | State::BlockValue | State::BlockItem | State::DashItem) => {
+                Style::Plain
+            }
+            _ => Style::Flow,
+        }
+    }
+
+    /// Where the last value of the innermost collection ends.
+    fn end_of_last(&self) -> u32 {
+        let start = self.frames.last().map_or(0, |it| it.properties.start);
+        self.children
+            .last()
+            .map_or(start, |it| it.span().end.max(start))
+    }
+
+    fn go(&mut self, state: State) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.state = state;
+        }
+    }
+
+    fn advance(&mut self) -> Scan<()> {
+        self.token = self.scan.next()?;
+        Ok(())
+    }
+
+    fn name(&self, (start, end): (u32, u32)) -> &'s str {
+        &self.scan.text[start as usize..end as usize]
+    }
+
+    fn span(&self, start: u32, end: u32) -> Span {
+        let source: &Arc<Source> = self.scan.source;
+        Span {
+            source: source.clone(),
+            start,
+            end,
+        }
+    }
+}
+
+/// Faults of the grammar.
+impl Parser<'_> {
+    fn no_document_start(&self) -> Box<crate::diag::Diagnostic> {
+        let fault = self.scan.unexpected(
+            self.token,
+            "the end of the document, or `---` before another one",
+        );
+        Box::new(
+            fault.help(
+                "a value with quotes or brackets ends where they close; quote the whole of it",
+            ),
+        )
+    }
+
+    fn expected_key(&self) -> Box<crate::diag::Diagnostic> {
+        let after_value = self.end_of_last() as usize..self.token.start as usize;
+        if self
+            .scan
+            .text
+            .get(after_value)
+            .is_some_and(|it| !it.contains('\n'))
+        {
+            let fault = self
+                .scan
+                .unexpected(self.token, "the end of the line after the value");
+            return Box::new(fault.help(
+                "a value with quotes or brackets ends where they close: quote the whole of it",
+            ));
+        }
+        let fault = self.scan.unexpected(self.token, "the next key of the map");
+        let start = self.frames.last().map_or(0, |it| it.properties.start);
+        let fault = fault.related(self.span(start, start), "the map begins here");
+        Box::new(fault.help("keys of one map must stand in one column"))
+    }
+
+    fn expected_dash(&self) -> Box<crate::diag::Diagnostic> {
+        let fault = self
+            .scan
+            .unexpected(self.token, "`- ` and the next item of the list");
+        let start = self.frames.last().map_or(0, |it| it.properties.start);
+        let fault = fault.related(self.span(start, start), "the list begins here");
+        Box::new(fault.help("the dashes of one list must stand in one column"))
+    }
+
+    fn unclosed_flow(&self, expected: &str) -> Box<crate::diag::Diagnostic> {
+        let fault = self.scan.unexpected(self.token, expected);
+        let start = self.frames.last().map_or(0, |it| it.properties.start);
+        let fault = fault.related(self.span(start, start + 1), "to go with this");
+        Box::new(fault.help("close the bracket, or put a text that holds such signs in quotes"))
+    }
+
+    fn expected_value(&self) -> Box<crate::diag::Diagnostic> {
+        let fault = self.scan.unexpected(self.token, "a value");
+        Box::new(fault.help("a value that begins with a sign of YAML must be quoted"))
+    }
+}

@@ -1,0 +1,55 @@
+//! Reads the bytes of a file as text, and refuses the characters that placeholders are made of.
+
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Source, Span};
+use crate::tree::TreePath;
+
+/// Begins and ends a placeholder in a template's output. Private characters of the last plane: no font and no file uses them.
+pub const PLACEHOLDER_OPEN: char = '\u{10FFF0}';
+/// See [`PLACEHOLDER_OPEN`].
+pub const PLACEHOLDER_CLOSE: char = '\u{10FFF1}';
+
+/// Whether a character is reserved for placeholders; input that holds one is refused.
+pub fn is_reserved(c: char) -> bool {
+    c == PLACEHOLDER_OPEN || c == PLACEHOLDER_CLOSE
+}
+
+/// The reserved characters of a text, which rarely has one. In UTF-8 both begin with the byte that begins all of the last plane.
+fn find_reserved(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let starts = memchr::memchr_iter(0xf4, text.as_bytes());
+    let chars = starts.filter_map(|at| Some((at, text.get(at..)?.chars().next()?)));
+    chars.filter(|it| is_reserved(it.1))
+}
+
+/// The text of a file. Errors: `not-utf8`, `reserved-character`.
+pub fn text_source(path: &TreePath, bytes: &[u8]) -> Result<Arc<Source>, Diagnostic> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let readable = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let source = Source::new(path.clone(), String::from_utf8_lossy(readable));
+        let end = source.text.len();
+        let fault = Diagnostic::error("not-utf8", "the file holds bytes that are no UTF-8");
+        let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        fault.at(Span::new(&source, end..end)).help(match is_utf16 {
+            true => "the file is UTF-16: save it as UTF-8",
+            false => "save the file as UTF-8",
+        })
+    })?;
+    let source = Source::new(path.clone(), text);
+    let mut reserved = find_reserved(text);
+    match reserved.next() {
+        Some((at, c)) => {
+            let fault = Diagnostic::error(
+                "reserved-character",
+                format!(
+                    "the character U+{:X} is reserved for the program's own use",
+                    c as u32
+                ),
+            );
+            Err(fault
+                .at(Span::new(&source, at..at + c.len_utf8()))
+                .help("remove it: it is a private character that no font shows"))
+        }
+        None => Ok(source),
+    }
+}

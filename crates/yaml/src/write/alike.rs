@@ -1,0 +1,53 @@
+//! Whether two values print the same in the build form, found without printing them.
+
+use super::value;
+use crate::{Entry, Kind, Mapping, Node, Style, View};
+
+/// A longer key may be refused, which is printing's to find.
+const KEY_LEN_MAX: usize = 128;
+
+/// Whether [`to_build_form`](super::to_build_form) gives the same text for both. `false` may also mean that printing has to tell.
+pub fn builds_alike(a: &Node, b: &Node) -> bool {
+    alike(a, b, [false; 2])
+}
+
+/// `flow`: the source has the values inside `{…}` or `[…]`.
+fn alike(a: &Node, b: &Node, flow: [bool; 2]) -> bool {
+    let inside = [
+        flow[0] || a.style() == Style::Flow,
+        flow[1] || b.style() == Style::Flow,
+    ];
+    match (a.view(), b.view()) {
+        (View::Mapping(a), View::Mapping(b)) => a.len() == b.len() && entries(a, b, inside),
+        (View::Sequence(a), View::Sequence(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b, inside))
+        }
+        (View::Scalar(_), View::Scalar(_)) => {
+            match (value::of(a, flow[0]), value::of(b, flow[1])) {
+                (Ok(a), Ok(b)) => a == b,
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+fn entries(a: &Mapping, b: &Mapping, flow: [bool; 2]) -> bool {
+    let mut pairs = a.iter().enumerate();
+    pairs.all(|(at, entry)| {
+        // Most often the keys stand in the same order.
+        let same = b.as_slice().get(at).filter(|it| is_key(it, entry));
+        let same = same.or_else(|| b.iter().find(|it| is_key(it, entry)));
+        same.is_some_and(|it| alike(&entry.value, &it.value, flow))
+    })
+}
+
+/// Whether two entries have the same key, and one that is printed as it is.
+fn is_key(a: &Entry, b: &Entry) -> bool {
+    let text = a.key.as_str().unwrap_or("");
+    Some(text) == b.key.as_str()
+        && text != "<<"
+        && text.len() < KEY_LEN_MAX
+        && [&a.key, &b.key].iter().all(|it| it.kind() == Kind::String)
+        && text.bytes().all(|it| (b' '..0x7f).contains(&it))
+}

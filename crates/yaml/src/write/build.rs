@@ -1,0 +1,202 @@
+//! The build form: what `kustomize build` prints of an object.
+//!
+//! kustomize prints a resource's tree with go-yaml 3, reads that text into a map, turns it into JSON, reads this with go-yaml 2
+//! and prints with it. What those steps do to a value is done here at once, in `value`; the layout and the styles are version 2's.
+
+use super::order;
+use super::printer::{Printer, is_simple_key};
+use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
+use super::value::{self, Value};
+use crate::diag::Diagnostic;
+use crate::{Kind, Mapping, Node, Style, View, resolve};
+
+/// Writes one document as `kustomize build` does, with a final line feed.
+///
+/// Errors: `build-value` where kustomize refuses a value or a key.
+pub fn to_build_form(node: &Node) -> Result<String, Diagnostic> {
+    let mut writer = Writer {
+        printer: Printer::new(true),
+        order: Vec::new(),
+    };
+    match node.view() {
+        View::Mapping(mapping) if is_visible(mapping)? => {
+            writer.mapping(mapping, 0, true, node.style() == Style::Flow)?
+        }
+        View::Sequence(items) if !items.is_empty() => {
+            writer.sequence(items, 0, true, node.style() == Style::Flow)?
+        }
+        _ => writer.inline(node, 2, false)?,
+    }
+    Ok(writer.printer.finish())
+}
+
+struct Writer {
+    printer: Printer,
+    /// The sorted places of the entries of all open mappings, one after the other.
+    order: Vec<u32>,
+}
+
+impl Writer {
+    /// `started`: the cursor stands where the first entry begins. `flow`: the source has the value inside `{…}` or `[…]`.
+    fn mapping(
+        &mut self,
+        mapping: &Mapping,
+        indent: usize,
+        started: bool,
+        flow: bool,
+    ) -> Result<(), Diagnostic> {
+        let entries = mapping.as_slice();
+        let base = self.order.len();
+        self.order.extend(0..entries.len() as u32);
+        let text = |at: u32| {
+            entries
+                .get(at as usize)
+                .and_then(|it| it.key.as_str())
+                .unwrap_or("")
+        };
+        order::sort(&mut self.order[base..], &|a, b| {
+            order::compare(text(a), text(b))
+        });
+        let mut started = started;
+        for at in base..base + entries.len() {
+            let entry = &entries[self.order[at] as usize];
+            if value::is_swallowed(entry)? {
+                continue;
+            }
+            if !started {
+                self.printer.line(indent);
+            }
+            started = false;
+            let simple = self.key(&entry.key, indent, flow)?;
+            self.entry_value(&entry.value, indent, simple, flow)?;
+        }
+        self.order.truncate(base);
+        Ok(())
+    }
+
+    fn entry_value(
+        &mut self,
+        node: &Node,
+        indent: usize,
+        simple: bool,
+        flow: bool,
+    ) -> Result<(), Diagnostic> {
+        if !simple {
+            self.printer.line(indent);
+        }
+        let inside = flow || node.style() == Style::Flow;
+        match node.view() {
+            View::Mapping(mapping) if is_visible(mapping)? => {
+                self.printer.push(if simple { ":" } else { ": " });
+                self.mapping(mapping, indent + 2, !simple, inside)
+            }
+            View::Sequence(items) if !items.is_empty() => {
+                self.printer.push(if simple { ":" } else { ": " });
+                self.sequence(
+                    items,
+                    if simple { indent } else { indent + 2 },
+                    !simple,
+                    inside,
+                )
+            }
+            _ => {
+                self.printer.push(": ");
+                self.inline(node, indent + 2, flow)
+            }
+        }
+    }
+
+    fn sequence(
+        &mut self,
+        items: &[Node],
+        indent: usize,
+        started: bool,
+        flow: bool,
+    ) -> Result<(), Diagnostic> {
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 || !started {
+                self.printer.line(indent);
+            }
+            self.printer.push("- ");
+            let inside = flow || item.style() == Style::Flow;
+            match item.view() {
+                View::Mapping(mapping) if is_visible(mapping)? => {
+                    self.mapping(mapping, indent + 2, true, inside)?
+                }
+                View::Sequence(items) if !items.is_empty() => {
+                    self.sequence(items, indent + 2, true, inside)?
+                }
+                _ => self.inline(item, indent + 2, flow)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A scalar or an empty collection. `indent`: the column of further lines.
+    fn inline(&mut self, node: &Node, indent: usize, flow: bool) -> Result<(), Diagnostic> {
+        match node.view() {
+            View::Mapping(_) => self.printer.push("{}"),
+            View::Sequence(_) => self.printer.push("[]"),
+            View::Scalar(_) => match value::of(node, flow)? {
+                Value::Word(text) => self.printer.push(&text),
+                Value::Text(text) => self.text(&text, indent),
+            },
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str, indent: usize) {
+        let facts = Facts::of(text).version_2();
+        let place = Place {
+            flow: false,
+            simple_key: false,
+        };
+        self.printer.text(
+            text,
+            facts.quotes(wanted(text, facts), text, place),
+            indent,
+            true,
+        );
+    }
+
+    /// Writes a key; gives whether it is a simple one, whose `:` follows on its line.
+    fn key(&mut self, key: &Node, indent: usize, flow: bool) -> Result<bool, Diagnostic> {
+        let text = value::key(key, flow)?;
+        let facts = Facts::of(&text).version_2();
+        let simple_key = is_simple_key(&text, facts);
+        if !simple_key {
+            self.printer.push("? ");
+        }
+        let quotes = facts.quotes(
+            wanted(&text, facts),
+            &text,
+            Place {
+                flow: false,
+                simple_key,
+            },
+        );
+        self.printer.text(&text, quotes, indent + 2, !simple_key);
+        Ok(simple_key)
+    }
+}
+
+/// The style that version 2 wishes for a string.
+fn wanted(text: &str, facts: Facts) -> Quotes {
+    if facts.multiline && text.contains('\n') {
+        Quotes::Literal
+    } else if resolve(text) == Kind::String && !is_old_bool(text) && !is_base_60(text) {
+        Quotes::Plain
+    } else {
+        Quotes::Double
+    }
+}
+
+/// Whether anything is printed of a mapping: version 2 swallows a key `<<`.
+fn is_visible(mapping: &Mapping) -> Result<bool, Diagnostic> {
+    for entry in mapping.iter() {
+        if !value::is_swallowed(entry)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

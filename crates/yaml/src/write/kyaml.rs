@@ -1,0 +1,442 @@
+//! The kyaml form: what kustomize's library prints of a tree, with go-yaml 3.
+//!
+//! Keys in the tree's order, styles and stated tags as in the source, nothing folded. Of a document as it is written, anchors,
+//! aliases, merge keys and comments too; of any other, what the reader has expanded stays expanded.
+
+use super::comments::Comments;
+use super::printer::{Printer, is_simple_key};
+use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
+use crate::{Kind, Mapping, Node, Style, Tag, View, Written, resolve};
+
+/// Writes one document as kyaml prints a tree, with a final line feed.
+pub fn to_kyaml_form(node: &Node) -> String {
+    Writer::default().document(node)
+}
+
+/// Writes one document as kyaml prints a Go value that is no tree: strings that YAML 1.1 takes for something else are quoted too.
+pub fn to_kyaml_value_form(node: &Node) -> String {
+    let writer = Writer {
+        quotes_old_words: true,
+        ..Writer::default()
+    };
+    writer.document(node)
+}
+
+/// Writes a document that was read as it is written, as kyaml prints it.
+pub fn to_written_form(written: &Written) -> String {
+    let writer = Writer {
+        as_written: true,
+        comments: Comments::of(written),
+        ..Writer::default()
+    };
+    writer.document(&written.document)
+}
+
+struct Writer<'a> {
+    printer: Printer,
+    quotes_old_words: bool,
+    /// Whether anchors and aliases are written.
+    as_written: bool,
+    comments: Comments<'a>,
+}
+
+impl Default for Writer<'_> {
+    fn default() -> Self {
+        Writer {
+            printer: Printer::new(false),
+            quotes_old_words: false,
+            as_written: false,
+            comments: Comments::default(),
+        }
+    }
+}
+
+impl Writer<'_> {
+    fn document(mut self, node: &Node) -> String {
+        self.root(node);
+        self.rest(0, 0);
+        self.printer.finish()
+    }
+
+    fn root(&mut self, node: &Node) {
+        let properties = self.properties(node).filter(|_| is_block(node));
+        let started = properties.is_none();
+        self.printer.push(&properties.unwrap_or_default());
+        match node.view() {
+            View::Mapping(mapping) if is_block(node) => self.mapping(mapping, 0, started),
+            View::Sequence(items) if is_block(node) => self.sequence(items, 0, started),
+            _ => self.inline(
+                node,
+                2,
+                Place {
+                    flow: false,
+                    simple_key: false,
+                },
+            ),
+        }
+    }
+
+    fn mapping(&mut self, mapping: &Mapping, indent: usize, started: bool) {
+        for (at, entry) in mapping.iter().enumerate() {
+            self.begin(&entry.key, at > 0 || !started, indent);
+            if self.is_simple(&entry.key) {
+                self.simple_key(&entry.key, indent, false);
+                self.printer.push(":");
+                self.value(&entry.value, indent);
+            } else {
+                self.printer.push("?");
+                self.after_sign(&entry.key, indent);
+                self.printer.line(indent);
+                self.printer.push(":");
+                self.after_sign(&entry.value, indent);
+            }
+        }
+        if let Some(first) = mapping.iter().next() {
+            self.end(&first.key, indent);
+        }
+    }
+
+    /// What stands after a simple key.
+    fn value(&mut self, node: &Node, indent: usize) {
+        self.collection_properties(node);
+        if is_block(node) {
+            self.line_comment();
+        }
+        match node.view() {
+            View::Mapping(mapping) if is_block(node) => self.mapping(mapping, indent + 2, false),
+            View::Sequence(items) if is_block(node) => self.sequence(items, indent, false),
+            _ => self.spaced(node, indent + 2),
+        }
+    }
+
+    fn sequence(&mut self, items: &[Node], indent: usize, started: bool) {
+        for (at, item) in items.iter().enumerate() {
+            self.begin(item, at > 0 || !started, indent);
+            self.printer.push("-");
+            self.after_sign(item, indent);
+        }
+        if let Some(first) = items.first() {
+            self.end(first, indent);
+        }
+    }
+
+    /// Goes to where an entry of a block collection begins, over the comments before it.
+    fn begin(&mut self, first: &Node, new_line: bool, indent: usize) {
+        if new_line {
+            self.printer.line(indent);
+        }
+        // What stands right below an entry, with an empty line behind it, belongs to that entry.
+        let (leads, mut count, mut trails) = (self.comments.at_start(), 0, true);
+        while let Some(comment) = self.comments.before(first) {
+            if comment.apart && count > 0 {
+                self.printer.empty_line(indent);
+            }
+            if comment.apart {
+                trails = leads;
+            }
+            self.printer.push(comment.text);
+            self.printer.line(indent);
+            count += 1;
+        }
+        if count > 0 && trails && self.comments.is_apart(first) {
+            self.printer.empty_line(indent);
+        }
+    }
+
+    /// Writes the comments that end a block collection.
+    fn end(&mut self, first: &Node, indent: usize) {
+        if !self.comments.is_empty() && first.has_origin() {
+            let column = self.comments.column(first.span().start as usize);
+            self.rest(column, indent);
+        }
+    }
+
+    fn rest(&mut self, column: usize, indent: usize) {
+        let mut trails = indent == 0;
+        while let Some(comment) = self.comments.after(column) {
+            self.printer.line(indent);
+            if comment.apart && trails {
+                self.printer.empty_line(indent);
+            }
+            self.printer.push(comment.text);
+            trails = true;
+        }
+    }
+
+    /// Writes the comment on the line that was written last.
+    fn line_comment(&mut self) {
+        if let Some(comment) = self.comments.on_line() {
+            self.printer.push(" ");
+            self.printer.push(comment.text);
+        }
+    }
+
+    /// Puts the comment of a block text behind the `|` that was written at a place.
+    fn header_comment(&mut self, node: &Node, start: usize) {
+        if let Some(comment) = self.comments.inside(node) {
+            let written = self.printer.out.get(start..).unwrap_or("");
+            let line = start + written.find('\n').unwrap_or(written.len());
+            self.printer
+                .out
+                .insert_str(line, &format!(" {}", comment.text));
+        }
+    }
+
+    /// Goes on to the next entry of a flow collection. A comment ends its line; one before the first entry is lost in kyaml.
+    fn next_in_flow(&mut self, first: bool, entry: &Node, indent: usize) {
+        let mut separator = if first { "" } else { ", " };
+        while let Some(comment) = self.comments.before(entry) {
+            if !first {
+                self.printer.push(separator);
+                self.printer.push(comment.text);
+                self.printer.line(indent);
+                separator = "";
+            }
+        }
+        self.printer.push(separator);
+    }
+
+    /// What stands after a `-`, a `?`, or the `:` that goes with one: a block collection begins on the same line.
+    fn after_sign(&mut self, node: &Node, indent: usize) {
+        let on_line = !self.collection_properties(node);
+        if on_line && is_block(node) {
+            self.printer.push(" ");
+        }
+        match node.view() {
+            View::Mapping(mapping) if is_block(node) => self.mapping(mapping, indent + 2, on_line),
+            View::Sequence(items) if is_block(node) => self.sequence(items, indent + 2, on_line),
+            _ => self.spaced(node, indent + 2),
+        }
+    }
+
+    /// A block collection's anchor and tag, on the line of its key or dash.
+    fn collection_properties(&mut self, node: &Node) -> bool {
+        let properties = self.properties(node).filter(|_| is_block(node));
+        if let Some(properties) = &properties {
+            self.printer.push(" ");
+            self.printer.push(properties);
+        }
+        properties.is_some()
+    }
+
+    /// A scalar or a flow collection after a blank, which is left out where nothing is printed.
+    fn spaced(&mut self, node: &Node, indent: usize) {
+        let nothing = node.as_str() == Some("")
+            && node.is_null()
+            && self.properties(node).is_none()
+            && node.style() != Style::Flow;
+        if !nothing {
+            self.printer.push(" ");
+            self.inline(
+                node,
+                indent,
+                Place {
+                    flow: false,
+                    simple_key: false,
+                },
+            );
+        }
+        self.line_comment();
+    }
+
+    fn inline(&mut self, node: &Node, indent: usize, place: Place) {
+        if let Some(properties) = self.properties(node) {
+            self.printer.push(&properties);
+            if node.as_str() == Some("") && node.style() == Style::Plain && !place.flow {
+                return;
+            }
+            self.printer.push(" ");
+        }
+        match node.view() {
+            View::Scalar(text) if self.is_alias(node) => self.printer.push(text),
+            View::Scalar(text) => {
+                let facts = Facts::of(text);
+                let quotes = facts.quotes(wanted(node, text, self.quotes_old_words), text, place);
+                let start = self.printer.out.len();
+                self.printer.text(text, quotes, indent, !place.simple_key);
+                self.header_comment(node, start);
+            }
+            View::Sequence(items) => {
+                self.printer.push("[");
+                for (at, item) in items.iter().enumerate() {
+                    self.next_in_flow(at == 0, item, indent);
+                    self.inline(
+                        item,
+                        indent + 2,
+                        Place {
+                            flow: true,
+                            simple_key: false,
+                        },
+                    );
+                }
+                self.printer.push("]");
+            }
+            View::Mapping(mapping) => {
+                self.printer.push("{");
+                for (at, entry) in mapping.iter().enumerate() {
+                    self.next_in_flow(at == 0, &entry.key, indent);
+                    if self.is_simple(&entry.key) {
+                        self.simple_key(&entry.key, indent, true);
+                        self.printer.push(": ");
+                    } else {
+                        self.printer.push("? ");
+                        let place = Place {
+                            flow: true,
+                            simple_key: false,
+                        };
+                        self.inline(&entry.key, indent + 2, place);
+                        self.printer.push(" : ");
+                    }
+                    self.inline(
+                        &entry.value,
+                        indent + 2,
+                        Place {
+                            flow: true,
+                            simple_key: false,
+                        },
+                    );
+                }
+                self.printer.push("}");
+            }
+        }
+        self.comments.written(node);
+    }
+
+    fn simple_key(&mut self, key: &Node, indent: usize, flow: bool) {
+        let simple_key = true;
+        self.inline(key, indent + 2, Place { flow, simple_key });
+        // A colon would be taken for a part of the name.
+        if self.is_alias(key) {
+            self.printer.push(" ");
+        }
+    }
+
+    /// Whether a key stands before its `:` without a `?`.
+    fn is_simple(&self, key: &Node) -> bool {
+        match key.view() {
+            View::Scalar(text) => {
+                let properties = self.properties(key).map_or(0, |it| it.len());
+                is_simple_key(text, Facts::of(text)) && text.len() + properties <= 128
+            }
+            _ => key.is_empty_collection(),
+        }
+    }
+
+    fn is_alias(&self, node: &Node) -> bool {
+        let plain = node.style() == Style::Plain && node.is_scalar() && node.has_origin();
+        self.as_written && plain && node.span().text().starts_with('*')
+    }
+
+    /// The anchor and the tag as the source has them before the value, if it has any.
+    fn properties(&self, node: &Node) -> Option<String> {
+        // A map without braces begins where its first key does: what stands there is the key's.
+        let first = node.as_mapping().and_then(|it| it.iter().next());
+        if first.is_some_and(|it| it.key.span().start == node.span().start) {
+            return None;
+        }
+        let tag = stated_tag(node);
+        let anchor = stated_anchor(node).filter(|_| self.as_written);
+        match (anchor, tag) {
+            (Some(anchor), Some(tag)) => Some(format!("{anchor} {tag}")),
+            (Some(anchor), None) => Some(anchor.to_string()),
+            (None, tag) => tag,
+        }
+    }
+}
+
+/// The name that the source gives to a value, with its `&`.
+fn stated_anchor(node: &Node) -> Option<&str> {
+    if !node.has_origin() {
+        return None;
+    }
+    let mut words = node.span().text().split_whitespace();
+    let first = words.next()?;
+    let word = if first.starts_with('!') {
+        words.next()?
+    } else {
+        first
+    };
+    let word = word.split([',', '[', ']', '{', '}']).next()?;
+    word.starts_with('&').then_some(word)
+}
+
+fn is_block(node: &Node) -> bool {
+    node.style() != Style::Flow && !node.is_scalar() && !node.is_empty_collection()
+}
+
+/// The style that a node asks for.
+fn wanted(node: &Node, text: &str, quotes_old_words: bool) -> Quotes {
+    match node.style() {
+        Style::SingleQuoted => Quotes::Single,
+        Style::DoubleQuoted => Quotes::Double,
+        Style::Literal => Quotes::Literal,
+        Style::Folded => Quotes::Folded,
+        Style::Plain | Style::Flow if text.contains('\n') => Quotes::Literal,
+        Style::Plain
+            if node.tag() == Tag::Str
+                && stated_tag(node).is_none()
+                && resolve(text) != Kind::String =>
+        {
+            Quotes::Double
+        }
+        Style::Plain if quotes_old_words && (is_old_bool(text) || is_base_60(text)) => {
+            Quotes::Double
+        }
+        Style::Plain | Style::Flow => Quotes::Plain,
+    }
+}
+
+/// The tag as the source has it before the value, if it has one.
+fn stated_tag(node: &Node) -> Option<String> {
+    if !node.has_origin() {
+        return None;
+    }
+    let text = node.span().text();
+    let text = if text.starts_with('&') {
+        text.split_once([' ', '\n'])?.1.trim_start()
+    } else {
+        text
+    };
+    if text.starts_with('!') {
+        let tag = text
+            .split([' ', '\t', '\r', '\n', ',', ']', '}'])
+            .next()
+            .unwrap_or(text);
+        return match tag
+            .strip_prefix("!<tag:yaml.org,2002:")
+            .and_then(|it| it.strip_suffix('>'))
+        {
+            Some(core) => Some(format!("!!{core}")),
+            None => Some(tag.to_string()).filter(|it| it != "!"),
+        };
+    }
+    let merge =
+        node.style() == Style::Plain && node.tag() == Tag::None && node.as_str() == Some("<<");
+    merge.then(|| "!!merge".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Source;
+    use crate::parse_as_written;
+
+    fn check(text: &str, expected: &str) {
+        let written = parse_as_written(&Source::internal("t.yaml", text)).expect("valid");
+        assert_eq!(to_written_form(&written.expect("there")), expected);
+    }
+
+    /// As kyaml 0.21 prints them.
+    #[test]
+    fn comments_are_written_where_they_belong() {
+        let same = "# licence\n\n# head\nk: &x\n- a # x\n# foot\n\n# next\nl: | # block\n  text\nm: *x\n\n# end\n";
+        check(&same.replace("- a # x", "-   a    # x"), same);
+        check("k: 1\n\n# c\n\nb: 2\n", "k: 1\n# c\nb: 2\n");
+        check(
+            "k:\n    a: 1\n\n    # c\nb: 2\n",
+            "k:\n  a: 1\n  # c\nb: 2\n",
+        );
+        check("k: [ # lost\n  1, # c\n  2]\n", "k: [1, # c\n  2]\n");
+        check("&r\n&k a: {<<: *k}\n", "&r\n&k a: {!!merge <<: *k}\n");
+    }
+}

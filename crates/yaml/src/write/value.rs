@@ -1,0 +1,274 @@
+//! What a value is after kustomize's way through text, JSON and text again.
+
+use std::borrow::Cow;
+
+use super::number;
+use super::printer::Printer;
+use super::text::{Facts, Place, Quotes};
+use crate::diag::{Diagnostic, Source};
+use crate::{Entry, Kind, Node, Style, Tag, View, parse_one, resolve, timestamp};
+
+/// A scalar to be printed.
+#[derive(PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    /// A null, a boolean or a number: printed as it is.
+    Word(Cow<'a, str>),
+    /// A string.
+    Text(Cow<'a, str>),
+}
+
+/// The longest JSON text of a key that version 2 reads back as a key.
+const KEY_LEN_MAX: usize = 1024;
+
+fn refused(node: &Node, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("build-value", message).at(node)
+}
+
+/// `flow`: the source has the scalar inside `{…}` or `[…]`.
+pub(super) fn of(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
+    let text = node.as_str().unwrap_or("");
+    Ok(match kind(node, text)? {
+        // kustomize writes a missing value inside `{…}` as an empty text, and reads that.
+        Kind::Null if node.style() == Style::Flow && node.tag() == Tag::None => {
+            Value::Text("".into())
+        }
+        Kind::Null => Value::Word("null".into()),
+        Kind::Bool => Value::Word(
+            if matches!(text, "true" | "True" | "TRUE") {
+                "true"
+            } else {
+                "false"
+            }
+            .into(),
+        ),
+        Kind::Int if is_plain_decimal(text) => Value::Word(text.into()),
+        Kind::Int | Kind::Float if node.tag() != Tag::Float && number::whole(text).is_some() => {
+            Value::Word(number::whole(text).unwrap_or_default().into())
+        }
+        Kind::Int | Kind::Float => match number::fraction(text) {
+            Some(text) => Value::Word(text.into()),
+            None => {
+                let fault = refused(node, format!("`{text}` is a number that JSON can't hold"));
+                return Err(fault.help("put it in quotes if it is meant as text"));
+            }
+        },
+        Kind::Timestamp => Value::Text(timestamp::rfc_3339(text).unwrap_or_default().into()),
+        Kind::Binary => Value::Text(decoded(node, text)?.into()),
+        _ => Value::Text(string(node, text, flow)?),
+    })
+}
+
+/// The kind, which must be the one that the tag states.
+fn kind(node: &Node, text: &str) -> Result<Kind, Diagnostic> {
+    let kind = node.kind();
+    let found = match node.tag() {
+        Tag::None | Tag::Str | Tag::Binary | Tag::Other => return Ok(kind),
+        _ => resolve(text),
+    };
+    if found == kind || (kind, found) == (Kind::Float, Kind::Int) {
+        return Ok(kind);
+    }
+    let message = format!(
+        "`{text}` is {}, and its tag says {}",
+        found.words(),
+        kind.words()
+    );
+    Err(refused(node, message).help("delete the tag, or write a value that fits it"))
+}
+
+fn is_plain_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    digits.len() < 19
+        && matches!(digits.first(), Some(b'1'..=b'9'))
+        && digits.iter().all(u8::is_ascii_digit)
+        || text == "0"
+}
+
+/// The text of a key, which must be a string.
+pub(super) fn key(node: &Node, flow: bool) -> Result<Cow<'_, str>, Diagnostic> {
+    let text = node.as_str().unwrap_or("");
+    let missing = node.style() == Style::Flow && node.is_null();
+    if node.kind() != Kind::String && !missing {
+        let message = format!(
+            "the key `{text}` is {}, and kustomize takes only strings",
+            node.kind().words()
+        );
+        return Err(refused(node, message).help("put the key in quotes"));
+    }
+    let text = string(node, text, flow)?;
+    if text.len() >= KEY_LEN_MAX / 6 && json_len(&text) > KEY_LEN_MAX {
+        let message = format!(
+            "the key is longer than {KEY_LEN_MAX} characters, which kustomize can't read back"
+        );
+        return Err(refused(node, message).help("use a shorter key"));
+    }
+    if node.as_str().is_some_and(|it| it.contains('\u{85}')) {
+        let fault = refused(
+            node,
+            "the key holds the character U+0085, which kustomize reads back as a line break",
+        );
+        return Err(fault.help("delete the character"));
+    }
+    Ok(text)
+}
+
+/// How many characters a string has in JSON, quotes included, as Go writes it.
+fn json_len(text: &str) -> usize {
+    let len = |c: char| match c {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => 6,
+        _ => 1,
+    };
+    2 + text.chars().map(len).sum::<usize>()
+}
+
+/// Whether version 2 takes the entry for a merge and loses it: a key `<<` that the source has in quotes.
+pub(super) fn is_swallowed(entry: &Entry) -> Result<bool, Diagnostic> {
+    if entry.key.as_str() != Some("<<") {
+        return Ok(false);
+    }
+    let is_map = |node: &Node| matches!(node.view(), View::Mapping(_));
+    match entry.value.view() {
+        View::Mapping(_) => Ok(true),
+        View::Sequence(items) if items.iter().all(is_map) => Ok(true),
+        _ => Err(refused(
+            &entry.value,
+            "kustomize takes the key `<<` for a merge, which needs a map",
+        )
+        .help("use another key")),
+    }
+}
+
+/// A string after the way.
+fn string<'a>(node: &Node, text: &'a str, flow: bool) -> Result<Cow<'a, str>, Diagnostic> {
+    let text = if flow {
+        Cow::Borrowed(text)
+    } else {
+        as_block_text(node, text)?
+    };
+    if text.bytes().all(|byte| byte < 0x7f) {
+        return Ok(text);
+    }
+    let refused_by_reader =
+        |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+    if let Some(c) = text.chars().find(|c| refused_by_reader(*c)) {
+        let message = format!(
+            "the text holds the control character U+{:04X}, which kustomize can't read back",
+            c as u32
+        );
+        return Err(refused(node, message).help("delete the character, or keep the data as base64"));
+    }
+    if text.contains('\u{85}') {
+        through_json(node, &text).map(Cow::Owned)
+    } else {
+        Ok(text)
+    }
+}
+
+/// What becomes of a text that kustomize first prints as a block text and reads again.
+fn as_block_text<'a>(node: &Node, text: &'a str) -> Result<Cow<'a, str>, Diagnostic> {
+    let block = match node.style() {
+        Style::Folded | Style::Literal => true,
+        Style::Plain | Style::Flow => text.contains('\n'),
+        Style::SingleQuoted | Style::DoubleQuoted => false,
+    };
+    if !block
+        || Facts::of(text).quotes(
+            Quotes::Literal,
+            text,
+            Place {
+                flow: false,
+                simple_key: false,
+            },
+        ) != Quotes::Literal
+    {
+        return Ok(Cow::Borrowed(text));
+    }
+    if text.starts_with('\t') {
+        let fault = refused(
+            node,
+            "a text of several lines that begins with a tab is one that kustomize can't read back",
+        );
+        return Err(fault.help("put the text in double quotes"));
+    }
+    if node.style() != Style::Folded {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut printer = Printer::new(false);
+    printer.push("- ");
+    printer.folded(text, 2);
+    let again = reread(node, printer.finish())?;
+    let items = again.as_sequence().unwrap_or(&[]);
+    Ok(items
+        .first()
+        .and_then(Node::as_str)
+        .unwrap_or(text)
+        .to_string()
+        .into())
+}
+
+/// JSON leaves U+0085 as it is, and version 2 reads it as a line break in quotes.
+fn through_json(node: &Node, text: &str) -> Result<String, Diagnostic> {
+    let mut json = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}' => {
+                json.push_str(&format!("\\u{:04x}", c as u32))
+            }
+            c => json.push(c),
+        }
+    }
+    json.push('"');
+    Ok(reread(node, json)?.as_str().unwrap_or("").to_string())
+}
+
+fn reread(node: &Node, text: String) -> Result<Node, Diagnostic> {
+    let source = Source::internal("", text);
+    parse_one(&source).map_err(|_| {
+        refused(node, "the text is one that kustomize can't read back")
+            .help("put the text in double quotes")
+    })
+}
+
+fn decoded(node: &Node, text: &str) -> Result<String, Diagnostic> {
+    let bytes = base64(text).ok_or_else(|| {
+        refused(node, "the text is no base64, and its tag says so").help("delete the tag")
+    })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Base64 with padding; line breaks have no part in it.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let letters: Vec<u8> = text
+        .bytes()
+        .filter(|it| !matches!(it, b'\r' | b'\n'))
+        .collect();
+    let mut bytes = Vec::with_capacity(letters.len() / 4 * 3);
+    let groups = letters.chunks(4).len();
+    for (at, group) in letters.chunks(4).enumerate() {
+        let padding = group.iter().rev().take_while(|it| **it == b'=').count();
+        if group.len() != 4 || padding > 2 || padding > 0 && at + 1 < groups {
+            return None;
+        }
+        let mut bits = 0_u32;
+        for letter in &group[..4 - padding] {
+            bits = bits << 6 | sextet(*letter)?;
+        }
+        bits <<= 6 * padding;
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..4 - padding]);
+    }
+    Some(bytes)
+}
+
+fn sextet(letter: u8) -> Option<u32> {
+    Some(u32::from(match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    }))
+}
