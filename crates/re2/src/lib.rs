@@ -1,0 +1,23 @@
+//! Go's regular expressions for programs in Rust: the syntax of RE2 as Go's package `regexp` reads it, its error texts, its way of
+//! finding all matches, and its replacement templates (`$1`, `${name}`), run by the `regex` crate.
+//!
+//! Text may be any bytes: a byte that is not UTF-8 counts as U+FFFD, as in Go.
+//!
+//! ```
+//! let pattern = pleach_re2::Regexp::new(r"(?P<user>\w+)@").unwrap();
+//! assert_eq!(pattern.replace_all(b"ann@example.com", b"<${user}> "), b"<ann> example.com");
+//! let error = pleach_re2::Regexp::new("a++").unwrap_err();
+//! assert_eq!(error.to_string(), "error parsing regexp: invalid nested repetition operator: `++`");
+//! ```
+
+mod class;
+mod error;
+mod escape;
+mod item;
+mod names;
+mod parse;
+mod regexp;
+mod text;
+
+pub use error::Error;
+pub use regexp::{Match, Regexp, quote_meta};
