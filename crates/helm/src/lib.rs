@@ -3,3 +3,10 @@
 pub mod chart;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+mod error;
+mod go;
+pub mod source;
+mod version;
+
+pub use error::{HelmError, Warnings};
+pub use version::HelmVersion;

@@ -14,6 +14,15 @@ const BYTES_MAX: u64 = 100 << 20;
 ///
 /// Errors: `invalid-chart` for what is no archive, for links, for paths that lead out of it, and for one that is too large.
 pub fn unpack(bytes: &[u8], name: &str) -> Result<Tree, Diagnostic> {
+    let mut tree = Tree::new();
+    for (path, content) in unpack_in_order(bytes, name)? {
+        tree.insert(path, content);
+    }
+    Ok(tree)
+}
+
+/// The same in the order in which the files are packed.
+pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8>)>, Diagnostic> {
     let refused = |words: &str| {
         let fault = Diagnostic::error("invalid-chart", format!("`{name}` {words}"));
         fault.help("a chart archive is what `helm package` or `pleach publish chart -o` makes")
@@ -22,7 +31,7 @@ pub fn unpack(bytes: &[u8], name: &str) -> Result<Tree, Diagnostic> {
     // One byte more than is allowed tells an archive that is too large from one that is just not.
     let unzipped = flate2::read::MultiGzDecoder::new(bytes).take(BYTES_MAX + 1);
     let mut archive = tar::Archive::new(unzipped);
-    let (mut tree, mut total) = (Tree::new(), 0);
+    let (mut files, mut total) = (Vec::new(), 0);
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
         let kind = entry.header().entry_type();
@@ -42,18 +51,18 @@ pub fn unpack(bytes: &[u8], name: &str) -> Result<Tree, Diagnostic> {
                 ))
             })?;
         total += entry.size();
-        if entry.size() > FILE_BYTES_MAX || total > BYTES_MAX || tree.len() >= FILES_MAX {
+        if entry.size() > FILE_BYTES_MAX || total > BYTES_MAX || files.len() >= FILES_MAX {
             return Err(refused("is too large for a chart"));
         }
         let mut content = Vec::new();
         entry.read_to_end(&mut content).map_err(broken)?;
-        tree.insert(path, content);
+        files.push((path, content));
     }
     // The checksum stands at the very end, behind what the last file needs.
     std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(broken)?;
-    match tree.is_empty() {
+    match files.is_empty() {
         true => Err(refused("holds no files")),
-        false => Ok(tree),
+        false => Ok(files),
     }
 }
 

@@ -1,13 +1,16 @@
 //! `.helmignore`, as Helm reads it.
 
-/// What of a chart's folder is no part of the chart.
-#[derive(Default)]
+use crate::go::path_match::{BadPattern, path_match};
+
+/// The rules of a chart's `.helmignore`, and the one that always holds.
+#[derive(Debug, Default)]
 pub(super) struct Ignore {
     rules: Vec<Rule>,
 }
 
+#[derive(Debug)]
 struct Rule {
-    pattern: Vec<char>,
+    pattern: String,
     /// What does *not* match is ignored: that is what Helm makes of a `!`.
     negates: bool,
     folders_only: bool,
@@ -15,94 +18,72 @@ struct Rule {
     whole: bool,
 }
 
+/// A line that Helm refuses: its number from 0, and Helm's words.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BadRule {
+    pub(super) line: usize,
+    pub(super) words: &'static str,
+}
+
 impl Ignore {
-    pub(super) fn parse(text: &str) -> Ignore {
-        let lines = text.lines().map(str::trim);
-        let lines = lines.filter(|it| !it.is_empty() && !it.starts_with('#'));
-        let rule = |line: &str| {
-            let (negates, line) = match line.strip_prefix('!') {
-                Some(rest) => (true, rest),
-                None => (false, line),
-            };
-            let (folders_only, line) = match line.strip_suffix('/') {
-                Some(rest) => (true, rest),
-                None => (false, line),
-            };
-            Rule {
-                negates,
-                folders_only,
-                whole: line.contains('/'),
-                pattern: line.trim_start_matches('/').chars().collect(),
-            }
-        };
-        Ignore {
-            rules: lines.map(rule).collect(),
+    /// Reads a `.helmignore`. Errors: the first line with `**` or a malformed pattern.
+    pub(super) fn parse(text: &str) -> Result<Ignore, BadRule> {
+        let mut rules = Vec::new();
+        for (line, text) in text.lines().enumerate() {
+            let rule = Rule::parse(text.trim()).map_err(|words| BadRule { line, words })?;
+            rules.extend(rule);
         }
+        Ok(Ignore { rules })
     }
 
     /// Whether a path, relative to the chart's folder, is left out.
     pub(super) fn ignores(&self, path: &str, is_folder: bool) -> bool {
-        let name = path.rsplit('/').next().unwrap_or(path);
         // Editors leave such files, and Helm would render them.
-        let is_hidden_template = path.starts_with("templates/.");
-        is_hidden_template
-            || self.rules.iter().any(|rule| {
-                let text: Vec<char> = if rule.whole { path } else { name }.chars().collect();
-                let applies = !rule.folders_only || is_folder;
-                match rule.negates {
-                    true => !applies || !matches(&rule.pattern, &text),
-                    false => applies && matches(&rule.pattern, &text),
-                }
-            })
+        let is_hidden_template = path
+            .strip_prefix("templates/.")
+            .is_some_and(|it| !it.is_empty() && !it.contains('/'));
+        is_hidden_template || self.rules.iter().any(|it| it.ignores(path, is_folder))
     }
 }
 
-/// `*` and `?` stand for anything but a slash, `[a-z]` and `[^a-z]` for one character.
-fn matches(pattern: &[char], text: &[char]) -> bool {
-    match (pattern, text) {
-        ([], []) => true,
-        (['*', rest @ ..], _) => {
-            let end = text.iter().position(|it| *it == '/').unwrap_or(text.len());
-            (0..=end).any(|at| matches(rest, text.get(at..).unwrap_or_default()))
+impl Rule {
+    fn parse(line: &str) -> Result<Option<Rule>, &'static str> {
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(None);
         }
-        (['[', class @ ..], [c, text @ ..]) => {
-            let Some(end) = class
-                .iter()
-                .skip(1)
-                .position(|it| *it == ']')
-                .map(|at| at + 1)
-            else {
-                return false;
-            };
-            let (class, rest) = class.split_at(end);
-            in_class(class, *c) && matches(rest.get(1..).unwrap_or_default(), text)
+        if line.contains("**") {
+            return Err("double-star (**) syntax is not supported");
         }
-        (['?', rest @ ..], [c, text @ ..]) => *c != '/' && matches(rest, text),
-        (['\\', p, rest @ ..], [c, text @ ..]) | ([p, rest @ ..], [c, text @ ..]) => {
-            p == c && matches(rest, text)
+        // A name that is not empty has Go look at the pattern.
+        if path_match(line, "abc") == Err(BadPattern) {
+            return Err("syntax error in pattern");
         }
-        _ => false,
+        let (negates, line) = strip(line, |it| it.strip_prefix('!'));
+        let (folders_only, line) = strip(line, |it| it.strip_suffix('/'));
+        Ok(Some(Rule {
+            negates,
+            folders_only,
+            whole: line.contains('/'),
+            pattern: line.strip_prefix('/').unwrap_or(line).to_string(),
+        }))
+    }
+
+    fn ignores(&self, path: &str, is_folder: bool) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let text = if self.whole { path } else { name };
+        let applies = !self.folders_only || is_folder;
+        let matches = || path_match(&self.pattern, text) == Ok(true);
+        match self.negates {
+            true => !applies || !matches(),
+            false => applies && matches(),
+        }
     }
 }
 
-fn in_class(class: &[char], c: char) -> bool {
-    let (negates, mut class) = match class {
-        ['^', rest @ ..] => (true, rest),
-        class => (false, class),
-    };
-    let mut found = false;
-    loop {
-        class = match class {
-            [from, '-', to, rest @ ..] => {
-                found |= (*from..=*to).contains(&c);
-                rest
-            }
-            [one, rest @ ..] => {
-                found |= *one == c;
-                rest
-            }
-            [] => return found != negates,
-        };
+fn strip<'a>(line: &'a str, strip: impl Fn(&'a str) -> Option<&'a str>) -> (bool, &'a str) {
+    match strip(line) {
+        Some(rest) => (true, rest),
+        None => (false, line),
     }
 }
 
@@ -112,7 +93,8 @@ mod tests {
 
     #[test]
     fn paths_are_ignored_as_helm_ignores_them() {
-        let ignore = Ignore::parse("# no\n*.swp\n.git/\n/docs/*.md\nci/x-?.yaml\n[a-c]z\n");
+        let ignore =
+            Ignore::parse("# no\n*.swp\n.git/\n/docs/*.md\nci/x-?.yaml\n[a-c]z\n").unwrap();
         for path in [
             "a.swp",
             "templates/b.swp",
@@ -134,5 +116,19 @@ mod tests {
             assert!(!ignore.ignores(path, false), "{path}");
         }
         assert!(ignore.ignores(".git", true));
+    }
+
+    #[test]
+    fn patterns_that_helm_refuses_are_refused() {
+        let refused = |text: &str| Ignore::parse(text).unwrap_err();
+        assert_eq!(refused("a\nb/**/c\n").line, 1);
+        assert_eq!(refused("a[\n").words, "syntax error in pattern");
+    }
+
+    #[test]
+    fn a_negated_pattern_ignores_all_else() {
+        let ignore = Ignore::parse("!*.txt\n").unwrap();
+        assert!(ignore.ignores("Chart.yaml", false));
+        assert!(!ignore.ignores("a.txt", false));
     }
 }

@@ -14,7 +14,7 @@ mod request;
 mod source;
 mod version;
 
-pub use archive::{pack, unpack};
+pub use archive::{pack, unpack, unpack_in_order};
 pub use content::Chart;
 pub use lock::{LOCK, Lock, Pin};
 pub use range::Range;

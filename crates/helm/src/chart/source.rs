@@ -4,17 +4,13 @@ use super::content::identity;
 use super::ignore::Ignore;
 use super::range::Range;
 use super::version::is_exact;
-use pleach_yaml::diag::{Diagnostic, Diagnostics};
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
 use pleach_yaml::{Node, parse_one};
 
 /// The files of a chart's folder, without what `.helmignore` leaves out. Errors: `unreadable-file`.
 pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnostic> {
-    let rules = files.read(&folder.child(".helmignore"));
-    let rules = rules.map_or(String::new(), |it| {
-        String::from_utf8_lossy(&it).into_owned()
-    });
-    let ignore = Ignore::parse(&rules);
+    let ignore = ignore_rules(files, folder)?;
     let mut tree = Tree::new();
     let mut open = vec![TreePath::root()];
     while let Some(inner) = open.pop() {
@@ -45,6 +41,23 @@ pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnos
         }
     }
     Ok(tree)
+}
+
+fn ignore_rules(files: &dyn Files, folder: &TreePath) -> Result<Ignore, Diagnostic> {
+    let path = folder.child(".helmignore");
+    let Ok(bytes) = files.read(&path) else {
+        return Ok(Ignore::default());
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_start_matches('\u{feff}');
+    Ignore::parse(text).map_err(|bad| {
+        let source = Source::new(path, text);
+        let start: usize = text.split_inclusive('\n').take(bad.line).map(str::len).sum();
+        let line = text.lines().nth(bad.line).unwrap_or("");
+        Diagnostic::error("invalid-chart", bad.words)
+            .at(Span::new(&source, start..start + line.len()))
+            .help("Helm loads no chart with such a pattern: write out the folders, or one `*` for each")
+    })
 }
 
 /// What Helm or a registry would refuse of a chart. `place` is its folder, as messages say it.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Drain;
 
+use super::Mode;
 use super::scan::Scan;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::{Entry, Mapping, Node, Style, Tag, View};
@@ -14,8 +15,7 @@ const ALIAS_NODES_MAX: usize = 1_000_000;
 
 pub(super) struct Builder<'s> {
     anchors: Anchors<'s>,
-    /// Whether aliases, merge keys and doubtful keys stay as they are.
-    as_written: bool,
+    mode: Mode,
     /// Faults after which the reading goes on.
     pub(super) faults: Diagnostics,
     nodes: usize,
@@ -68,10 +68,10 @@ fn first_word(text: &str) -> &str {
 }
 
 impl<'s> Builder<'s> {
-    pub(super) fn new(anchors: Anchors<'s>, as_written: bool) -> Builder<'s> {
+    pub(super) fn new(anchors: Anchors<'s>, mode: Mode) -> Builder<'s> {
         Builder {
             anchors,
-            as_written,
+            mode,
             faults: Diagnostics::default(),
             nodes: 0,
             alias_nodes: 0,
@@ -88,7 +88,7 @@ impl<'s> Builder<'s> {
     }
 
     pub(super) fn close_anchor(&mut self, name: &'s str, node: &Node) -> Scan<()> {
-        if !self.as_written && self.anchors.is_wanted(name) {
+        if self.mode != Mode::Written && self.anchors.is_wanted(name) {
             let count = count(node);
             self.repeat(count, node.span())?;
             self.anchors
@@ -103,7 +103,7 @@ impl<'s> Builder<'s> {
     /// A copy of the value that an alias names.
     pub(super) fn alias(&mut self, span: Span, name: &str) -> Scan<Node> {
         match self.anchors.named.get(name) {
-            Some(_) if self.as_written => {
+            Some(_) if self.mode == Mode::Written => {
                 let text = span.range();
                 Ok(Node::slice(span, text, Style::Plain, Tag::None))
             }
@@ -182,7 +182,7 @@ impl<'s> Builder<'s> {
         let mut merges = false;
         while let (Some(key), Some(value)) = (children.next(), children.next()) {
             merges |= is_merge(&key);
-            if !key.is_scalar() && !self.as_written {
+            if !key.is_scalar() && !matches!(self.mode, Mode::Written | Mode::GoYamlV2) {
                 let fault =
                     Diagnostic::error("yaml-syntax", "a map or a list can't be a key").at(&key);
                 self.faults.push(
@@ -191,8 +191,11 @@ impl<'s> Builder<'s> {
             }
             entries.push(Entry { key, value });
         }
-        if self.as_written {
-            return Ok(Mapping::from_entries(entries));
+        match self.mode {
+            Mode::Written => return Ok(Mapping::from_entries(entries)),
+            Mode::GoYamlV2 if merges => return Ok(self.merged_in_order(entries)),
+            Mode::GoYamlV2 => return Ok(Mapping::from_entries(entries)),
+            Mode::All | Mode::First => {}
         }
         super::keys::for_each_duplicate(&entries, |first, second| {
             self.faults.push(duplicate(first, second))
@@ -202,6 +205,30 @@ impl<'s> Builder<'s> {
         } else {
             Ok(Mapping::from_entries(entries))
         }
+    }
+
+    /// Each source's entries in the place of its merge key: go-yaml v2 lets the later entry win, whichever it is. Of several
+    /// sources the first wins, so they are taken from the last to the first.
+    fn merged_in_order(&mut self, entries: Vec<Entry>) -> Mapping {
+        let mut merged = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if !is_merge(&entry.key) {
+                merged.push(entry);
+                continue;
+            }
+            let sources = match entry.value.view() {
+                View::Sequence(items) => items.iter().rev().cloned().collect(),
+                _ => vec![entry.value],
+            };
+            for source in sources {
+                let span = source.span().clone();
+                match source.into_mapping() {
+                    Some(mapping) => merged.extend(mapping),
+                    None => self.faults.push(no_map_to_merge(&span)),
+                }
+            }
+        }
+        Mapping::from_entries(merged)
     }
 
     /// Own keys win, and of several sources the first.

@@ -40,6 +40,9 @@ enum Mode {
     First,
     /// The first document as it is written.
     Written,
+    /// The first document as go-yaml v2 reads it into maps: the last entry of a key wins, merge keys included, and nothing is
+    /// said about a key that is there several times.
+    GoYamlV2,
 }
 
 /// Reads all documents of a file, in order. An empty document is a null.
@@ -59,6 +62,23 @@ pub fn parse_as_written(source: &Arc<Source>) -> Result<Option<Written>, Diagnos
     Ok(documents
         .pop()
         .map(|document| Written { document, comments }))
+}
+
+/// Reads the first document of a text as go-yaml v2 does, which Helm reads with; `None` where there is no document.
+///
+/// A mapping may have several entries of one key, of which the last one counts. The entries of a merge key are in its place. A
+/// key may be a map or a list. Unquoted scalars are not resolved here, and resolve by other rules than [`resolve`](super::resolve)'s.
+///
+/// Errors: `yaml-syntax` and `yaml-limit`.
+pub fn parse_as_go_yaml_v2(source: &Arc<Source>) -> Result<Option<Node>, Diagnostics> {
+    check_characters(source, 0..source.text.len())?;
+    let scanner = Scanner::new(source, 0..source.text.len(), false);
+    let anchors = Anchors::new(scanner.text.get(scanner.at..).unwrap_or(""));
+    let (mut documents, faults) = Parser::new(scanner, anchors, Mode::GoYamlV2).documents();
+    match faults.is_empty() {
+        true => Ok(documents.pop()),
+        false => Err(faults),
+    }
 }
 
 /// Reads a file that holds one document; a file without any is a null.
@@ -329,6 +349,24 @@ mod tests {
         assert_eq!(
             written.comments.iter().map(Span::text).collect::<Vec<_>>(),
             ["# c"]
+        );
+    }
+
+    #[test]
+    fn go_yaml_v2_lets_the_last_entry_win() {
+        let text =
+            "a: &x {b: 1}\nc: {b: 2, <<: *x}\nd: {<<: [{e: 1}, {e: 2}], b: 3}\na: 4\n---\n: }";
+        let document = parse_as_go_yaml_v2(&source(text))
+            .expect("valid")
+            .expect("there");
+        assert_eq!(
+            format!("{document:?}"),
+            r#"{"a": {"b": "1"}, "c": {"b": "2", "b": "1"}, "d": {"e": "2", "e": "1", "b": "3"}, "a": "4"}"#
+        );
+        assert!(
+            parse_as_go_yaml_v2(&source("# nothing\n"))
+                .expect("valid")
+                .is_none()
         );
     }
 

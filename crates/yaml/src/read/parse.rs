@@ -62,7 +62,7 @@ struct Properties {
 impl<'s> Parser<'s> {
     pub(super) fn new(scan: Scanner<'s>, anchors: Anchors<'s>, mode: Mode) -> Parser<'s> {
         let token = scan.token(TokenKind::StreamEnd, scan.at);
-        let builder = Builder::new(anchors, mode == Mode::Written);
+        let builder = Builder::new(anchors, mode);
         Parser {
             scan,
             token,

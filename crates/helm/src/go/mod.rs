@@ -1,0 +1,7 @@
+//! What the Go libraries do that Helm's input and output depend on: YAML as `sigs.k8s.io/yaml` reads it, JSON decoding into
+//! structs with its error texts, and `filepath.Match`.
+
+pub(crate) mod decode;
+pub(crate) mod path_match;
+pub(crate) mod scalar;
+pub(crate) mod yaml;

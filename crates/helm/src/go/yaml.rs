@@ -1,0 +1,318 @@
+//! YAML as `sigs.k8s.io/yaml` reads it: by go-yaml v2's rules, made into JSON.
+//!
+//! All numbers become float64, as they do for a Go program that decodes JSON into `interface{}`.
+
+use std::fmt::Write;
+
+use pleach_yaml::diag::{Diagnostics, Source, Span};
+use pleach_yaml::tree::TreePath;
+use pleach_yaml::{Entry, Node, Style, Tag, View, parse_as_go_yaml_v2};
+use serde_json::{Map, Number, Value as Json};
+
+use super::scalar::{Scalar, float32_text, resolve};
+
+/// A text that Go's YAML library does not take.
+#[derive(Clone, Debug)]
+pub(crate) struct YamlError {
+    /// The library's words: `error converting YAML to JSON: yaml: line 2: …`.
+    pub(crate) message: String,
+    /// Where the fault is, as far as it is known.
+    pub(crate) span: Option<Span>,
+}
+
+impl YamlError {
+    fn new(words: impl std::fmt::Display, span: Option<&Span>) -> YamlError {
+        YamlError {
+            message: format!("error converting YAML to JSON: {words}"),
+            span: span.cloned(),
+        }
+    }
+}
+
+/// Reads the first document of a text; `None` where there is none. `path` is where the text stands.
+pub(crate) fn parse(bytes: &[u8], path: &TreePath) -> Result<Option<Node>, YamlError> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        let words =
+            libyaml_words(bytes).unwrap_or_else(|| "incomplete UTF-8 octet sequence".into());
+        return Err(YamlError::new(format_args!("yaml: {words}"), None));
+    };
+    let source = Source::new(path.clone(), text);
+    parse_as_go_yaml_v2(&source).map_err(|faults| syntax_error(text, &faults))
+}
+
+/// Reads the first document of a text as a map; a missing document or a null is an empty one.
+///
+/// Errors: Go's words, those for anything but a map included.
+pub(crate) fn parse_map(bytes: &[u8], path: &TreePath) -> Result<Map<String, Json>, YamlError> {
+    let Some(node) = parse(bytes, path)? else {
+        return Ok(Map::new());
+    };
+    let found = match to_json(&node)? {
+        Json::Object(map) => return Ok(map),
+        Json::Null => return Ok(Map::new()),
+        Json::Array(_) => "array",
+        Json::String(_) => "string",
+        Json::Number(_) => "number",
+        Json::Bool(_) => "bool",
+    };
+    Err(YamlError {
+        message: format!(
+            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+        ),
+        span: Some(node.span().clone()),
+    })
+}
+
+/// A node as JSON.
+pub(crate) fn to_json(node: &Node) -> Result<Json, YamlError> {
+    match node.view() {
+        View::Scalar(text) => scalar_to_json(node, text),
+        View::Sequence(items) => {
+            let items: Result<Vec<Json>, YamlError> = items.iter().map(to_json).collect();
+            items.map(Json::Array)
+        }
+        View::Mapping(mapping) => {
+            let mut map = Map::new();
+            for Entry { key, value } in mapping {
+                // A later key replaces an earlier one.
+                map.insert(key_text(key, value)?, to_json(value)?);
+            }
+            Ok(Json::Object(map))
+        }
+    }
+}
+
+/// Checks that a node could be made into JSON, without making it.
+pub(crate) fn check_json(node: &Node) -> Result<(), YamlError> {
+    match node.view() {
+        View::Scalar(text) if node.style() == Style::Plain || node.tag() != Tag::None => {
+            scalar_to_json(node, text).map(|_| ())
+        }
+        View::Scalar(_) => Ok(()),
+        View::Sequence(items) => items.iter().try_for_each(check_json),
+        View::Mapping(mapping) => mapping.iter().try_for_each(|entry| {
+            key_text(&entry.key, &entry.value)?;
+            check_json(&entry.value)
+        }),
+    }
+}
+
+/// What a scalar is, its tag heeded.
+pub(crate) fn scalar_of(node: &Node, text: &str) -> Result<Scalar, YamlError> {
+    let is_plain = matches!(node.style(), Style::Plain | Style::Flow);
+    let found = match node.tag() {
+        Tag::None if is_plain => return Ok(resolve(text)),
+        Tag::None | Tag::Str | Tag::Binary | Tag::Other => return Ok(Scalar::Text),
+        _ => resolve(text),
+    };
+    let (wanted, fits) = match node.tag() {
+        Tag::Null => ("!!null", found == Scalar::Null),
+        Tag::Bool => ("!!bool", matches!(found, Scalar::Bool(_))),
+        Tag::Int => ("!!int", matches!(found, Scalar::Int(_) | Scalar::Uint(_))),
+        Tag::Timestamp => return Ok(Scalar::Text),
+        _ => match found {
+            #[allow(clippy::cast_precision_loss, reason = "as Go converts it")]
+            Scalar::Int(value) => return Ok(Scalar::Float(value as f64)),
+            found => ("!!float", matches!(found, Scalar::Float(_))),
+        },
+    };
+    match fits {
+        true => Ok(found),
+        false => Err(YamlError::new(
+            format_args!(
+                "yaml: cannot decode {} `{text}` as a {wanted}",
+                found.short_tag()
+            ),
+            Some(node.span()),
+        )),
+    }
+}
+
+fn scalar_to_json(node: &Node, text: &str) -> Result<Json, YamlError> {
+    let number = |value: f64| match Number::from_f64(value) {
+        Some(number) => Ok(Json::Number(number)),
+        None => {
+            let shown = match value {
+                value if value.is_nan() => "NaN",
+                value if value > 0.0 => "+Inf",
+                _ => "-Inf",
+            };
+            let words = format_args!("json: unsupported value: {shown}");
+            Err(YamlError::new(words, Some(node.span())))
+        }
+    };
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "JSON's numbers are float64 in Go"
+    )]
+    match scalar_of(node, text)? {
+        Scalar::Null => Ok(Json::Null),
+        Scalar::Bool(value) => Ok(Json::Bool(value)),
+        Scalar::Int(value) => number(value as f64),
+        Scalar::Uint(value) => number(value as f64),
+        Scalar::Float(value) => number(value),
+        Scalar::Text | Scalar::Merge if node.tag() == Tag::Binary => binary(node, text),
+        Scalar::Text | Scalar::Merge => Ok(Json::String(text.to_string())),
+    }
+}
+
+fn binary(node: &Node, text: &str) -> Result<Json, YamlError> {
+    use base64::Engine as _;
+    let text: String = text
+        .chars()
+        .filter(|it| !matches!(it, '\n' | '\r'))
+        .collect();
+    match base64::engine::general_purpose::STANDARD.decode(text) {
+        Ok(bytes) => Ok(Json::String(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(_) => Err(YamlError::new(
+            "yaml: !!binary value contains invalid base64 data",
+            Some(node.span()),
+        )),
+    }
+}
+
+/// A key as JSON has it: text. `value` is shown where the key can't be one.
+pub(crate) fn key_text(key: &Node, value: &Node) -> Result<String, YamlError> {
+    let fault = |words: String| YamlError::new(words, Some(key.span()));
+    let View::Scalar(text) = key.view() else {
+        return Err(fault(format!("yaml: invalid map key: {}", go_syntax(key))));
+    };
+    Ok(match scalar_of(key, text)? {
+        Scalar::Text | Scalar::Merge => text.to_string(),
+        Scalar::Bool(value) => value.to_string(),
+        Scalar::Int(value) => value.to_string(),
+        Scalar::Float(value) => match float32_text(value).as_str() {
+            "+Inf" => ".inf".to_string(),
+            "-Inf" => "-.inf".to_string(),
+            "NaN" => ".nan".to_string(),
+            text => text.to_string(),
+        },
+        Scalar::Null => {
+            let value = go_syntax(value);
+            return Err(fault(format!(
+                "unsupported map key of type: %!s(<nil>), key: <nil>, value: {value}"
+            )));
+        }
+        Scalar::Uint(number) => {
+            let value = go_syntax(value);
+            return Err(fault(format!(
+                "unsupported map key of type: uint64, key: {number:#x}, value: {value}"
+            )));
+        }
+    })
+}
+
+/// A value in Go's syntax (`%#v`), as messages show it.
+fn go_syntax(node: &Node) -> String {
+    let mut text = String::new();
+    write_go_syntax(node, &mut text);
+    text
+}
+
+fn write_go_syntax(node: &Node, out: &mut String) {
+    let separate = |out: &mut String, at: usize| {
+        if at > 0 {
+            out.push_str(", ");
+        }
+    };
+    match node.view() {
+        View::Scalar(text) => {
+            _ = match scalar_of(node, text).unwrap_or(Scalar::Text) {
+                Scalar::Null => out.write_str("interface {}(nil)"),
+                Scalar::Bool(value) => write!(out, "{value}"),
+                Scalar::Int(value) => write!(out, "{value}"),
+                Scalar::Uint(value) => write!(out, "{value:#x}"),
+                Scalar::Float(value) => write!(out, "{value}"),
+                Scalar::Text | Scalar::Merge => write!(out, "{text:?}"),
+            }
+        }
+        View::Sequence(items) => {
+            out.push_str("[]interface {}{");
+            for (at, item) in items.iter().enumerate() {
+                separate(out, at);
+                write_go_syntax(item, out);
+            }
+            out.push('}');
+        }
+        View::Mapping(mapping) => {
+            out.push_str("map[interface {}]interface {}{");
+            for (at, entry) in mapping.iter().enumerate() {
+                separate(out, at);
+                write_go_syntax(&entry.key, out);
+                out.push(':');
+                write_go_syntax(&entry.value, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+/// The error of a text that is no YAML, in the words of Go's library.
+///
+/// The reader of this program says more and says it otherwise, so the text is read once more by libyaml for its words.
+fn syntax_error(text: &str, faults: &Diagnostics) -> YamlError {
+    let span = faults.iter().find_map(|it| it.span.as_ref());
+    let words = libyaml_words(text.as_bytes()).unwrap_or_else(|| match faults.iter().next() {
+        Some(fault) => composer_words(fault),
+        None => "unknown problem parsing YAML content".to_string(),
+    });
+    YamlError::new(format_args!("yaml: {words}"), span)
+}
+
+/// What go-yaml says of a text that libyaml takes.
+fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
+    let shown = fault.span.as_ref().map_or("", Span::text);
+    let name = shown.trim_start_matches('*');
+    match fault.message.as_str() {
+        it if it.starts_with("no value before here is named") => {
+            format!("unknown anchor '{name}' referenced")
+        }
+        it if it.contains("stands inside the value that it names") => {
+            format!("anchor '{name}' value contains itself")
+        }
+        it if it.starts_with("`<<` takes a map") => {
+            "map merge requires map or sequence of maps as the value".to_string()
+        }
+        it if fault.code == "yaml-limit" && it.starts_with("aliases repeat") => {
+            "document contains excessive aliasing".to_string()
+        }
+        it => it.to_string(),
+    }
+}
+
+/// libyaml's first error, with the line as go-yaml v2 counts it.
+fn libyaml_words(text: &[u8]) -> Option<String> {
+    let mut input = text;
+    let mut parser = libyaml_safer::Parser::new();
+    parser.set_input_string(&mut input);
+    let mut documents = 0;
+    loop {
+        let error = match parser.parse() {
+            Ok(event) => match event.data {
+                libyaml_safer::EventData::StreamEnd => return None,
+                // Only the first document is read.
+                libyaml_safer::EventData::DocumentEnd { .. } => {
+                    documents += 1;
+                    if documents == 1 {
+                        return None;
+                    }
+                    continue;
+                }
+                _ => continue,
+            },
+            Err(error) => error,
+        };
+        let is_scanner = error.kind() == libyaml_safer::ErrorKind::Scanner;
+        let line = |mark: Option<libyaml_safer::Mark>| mark.map_or(0, |it| it.line);
+        let line = match (line(error.problem_mark()), line(error.context_mark())) {
+            (0, line) => line,
+            (line, _) if is_scanner => line + 1,
+            (line, _) => line,
+        };
+        let problem = error.problem();
+        return Some(match line {
+            0 => problem.to_string(),
+            line => format!("line {line}: {problem}"),
+        });
+    }
+}

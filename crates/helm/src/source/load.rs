@@ -1,0 +1,205 @@
+//! Sorts the files of a chart into its parts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pleach_yaml::tree::TreePath;
+
+use super::files::archive_files;
+use super::{ChartFile, LoadedChart, Metadata, parse_values};
+use crate::HelmVersion;
+use crate::error::{HelmError, Warnings};
+use crate::go::yaml::{YamlError, parse};
+
+/// How deep charts may be nested. No real chart comes near it; each level of an archive costs memory.
+const DEPTH_MAX: usize = 32;
+
+/// Loads a chart from its files. `place` is where it lies, for spans of faults.
+///
+/// Errors: what Helm says of a chart that it can't load; a chart that is nested too deep.
+pub fn load(
+    files: Vec<ChartFile>,
+    place: &TreePath,
+    version: HelmVersion,
+    warnings: &mut Warnings,
+) -> Result<LoadedChart, HelmError> {
+    let mut loader = Loader { version, warnings };
+    if version == HelmVersion::V4 {
+        detect_version(&files, place)?;
+    }
+    loader.chart(files, place, 0)
+}
+
+/// Helm 4 looks at `apiVersion` before all else.
+fn detect_version(files: &[ChartFile], place: &TreePath) -> Result<(), HelmError> {
+    let Some(file) = files.iter().find(|it| it.name == "Chart.yaml") else {
+        return Err(HelmError::new(format!(
+            "unable to detect chart at {place}/Chart.yaml: no such file or directory"
+        )));
+    };
+    let mut metadata = Metadata::default();
+    // Whatever else is wrong with the file is reported when it is loaded.
+    if let Ok(node) = parse(&file.data, &place.child("Chart.yaml")) {
+        let _ = metadata.read(node.as_ref(), HelmVersion::V4);
+    }
+    match &*metadata.api_version {
+        "" | "v1" | "v2" => Ok(()),
+        _ => Err(HelmError::new("unsupported chart version".to_string())),
+    }
+}
+
+struct Loader<'a> {
+    version: HelmVersion,
+    warnings: &'a mut Warnings,
+}
+
+impl Loader<'_> {
+    fn chart(
+        &mut self,
+        files: Vec<ChartFile>,
+        place: &TreePath,
+        depth: usize,
+    ) -> Result<LoadedChart, HelmError> {
+        if depth > DEPTH_MAX {
+            let words = format!("charts are nested deeper than {DEPTH_MAX} levels");
+            return Err(HelmError::new(words));
+        }
+        let mut chart = LoadedChart::default();
+        let mut has_metadata = self.read_metadata(&files, place, &mut chart)?;
+        let mut subcharts: BTreeMap<String, Vec<ChartFile>> = BTreeMap::new();
+        for file in files {
+            match &*file.name {
+                "Chart.yaml" => {}
+                "Chart.lock" => self.check_lock(&file, place)?,
+                "values.yaml" => {
+                    let values = parse_values(&file.data, &place.child(&file.name), self.version);
+                    chart.values = values.map_err(|error| cannot_load(&file.name, error))?;
+                }
+                "values.schema.json" => chart.schema = Some(file.data),
+                "requirements.yaml" | "requirements.lock" => {
+                    self.read_requirements(&file, place, &mut chart.metadata)?;
+                    has_metadata = true;
+                    if chart.metadata.api_version == "v1" {
+                        chart.files.push(file);
+                    }
+                }
+                name if name.starts_with("templates/") => chart.templates.push(file),
+                name if name.starts_with("charts/") && !name.ends_with(".prov") => {
+                    let name = name.strip_prefix("charts/").unwrap_or(name).to_string();
+                    let first = name.split('/').next().unwrap_or("").to_string();
+                    let data = file.data;
+                    subcharts
+                        .entry(first)
+                        .or_default()
+                        .push(ChartFile { name, data });
+                }
+                _ => chart.files.push(file),
+            }
+        }
+        if !has_metadata {
+            return Err(HelmError::new("Chart.yaml file is missing".to_string()));
+        }
+        chart
+            .metadata
+            .validate(self.version)
+            .map_err(HelmError::new)?;
+        for (name, files) in subcharts {
+            if name.starts_with(['_', '.']) {
+                continue;
+            }
+            let subchart = self.subchart(&name, files, &chart.metadata.name, place, depth);
+            let unpacking = |error: HelmError| {
+                error.within(&format!(
+                    "error unpacking subchart {name} in {}",
+                    chart.metadata.name
+                ))
+            };
+            chart.dependencies.push(subchart.map_err(unpacking)?);
+        }
+        Ok(chart)
+    }
+
+    fn read_metadata(
+        &self,
+        files: &[ChartFile],
+        place: &TreePath,
+        chart: &mut LoadedChart,
+    ) -> Result<bool, HelmError> {
+        let mut found = false;
+        for file in files.iter().filter(|it| it.name == "Chart.yaml") {
+            found = true;
+            let read = parse(&file.data, &place.child("Chart.yaml"))
+                .and_then(|node| chart.metadata.read(node.as_ref(), self.version));
+            read.map_err(|error| cannot_load("Chart.yaml", error))?;
+            if chart.metadata.api_version.is_empty() {
+                chart.metadata.api_version = "v1".to_string();
+            }
+        }
+        Ok(found)
+    }
+
+    fn read_requirements(
+        &mut self,
+        file: &ChartFile,
+        place: &TreePath,
+        metadata: &mut Metadata,
+    ) -> Result<(), HelmError> {
+        let is_old = metadata.api_version == "v1";
+        if file.name == "requirements.lock" {
+            self.check_lock(file, place)?;
+            if !is_old {
+                self.warnings.push("Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend migrating to Chart.lock.".to_string());
+            }
+            return Ok(());
+        }
+        if !is_old {
+            self.warnings.push("Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.".to_string());
+        }
+        let read = parse(&file.data, &place.child(&file.name))
+            .and_then(|node| metadata.read(node.as_ref(), self.version));
+        read.map_err(|error| cannot_load(&file.name, error))
+    }
+
+    /// A lock is read by nobody here, but Helm refuses a chart with a broken one.
+    fn check_lock(&self, file: &ChartFile, place: &TreePath) -> Result<(), HelmError> {
+        let checked = parse(&file.data, &place.child(&file.name))
+            .and_then(|node| super::metadata::check_lock(node.as_ref(), self.version));
+        checked.map_err(|error| cannot_load(&file.name, error))
+    }
+
+    fn subchart(
+        &mut self,
+        name: &str,
+        files: Vec<ChartFile>,
+        parent: &str,
+        place: &TreePath,
+        depth: usize,
+    ) -> Result<LoadedChart, HelmError> {
+        let place = place.child("charts").child(name);
+        if name.ends_with(".tgz") {
+            let Some(file) = files.first().filter(|it| it.name == name) else {
+                let got = files.first().map_or("", |it| &it.name);
+                return Err(HelmError::new(format!(
+                    "error unpacking subchart tar in {parent}: expected {name}, got {got}"
+                )));
+            };
+            let files = archive_files(&file.data, place.as_str())?;
+            return self.chart(files, &place, depth + 1);
+        }
+        let inner = files.into_iter().filter_map(|file| {
+            let (_, inner) = file.name.split_once('/')?;
+            Some(ChartFile {
+                name: inner.to_string(),
+                data: Arc::clone(&file.data),
+            })
+        });
+        self.chart(inner.collect(), &place, depth + 1)
+    }
+}
+
+fn cannot_load(name: &str, error: YamlError) -> HelmError {
+    HelmError {
+        message: format!("cannot load {name}: {}", error.message),
+        span: error.span.map(Box::new),
+    }
+}

@@ -1,0 +1,441 @@
+//! `Chart.yaml`: what a chart says of itself, decoded and validated as Helm does it.
+
+use pleach_yaml::Node;
+use serde_json::{Map, Value as Json};
+
+use crate::HelmVersion;
+use crate::go::decode::{Field, Shape, Struct, decode};
+use crate::go::yaml::YamlError;
+
+/// The fields of `Chart.yaml`. A field that is absent is empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metadata {
+    /// The chart's name.
+    pub name: String,
+    /// Where the project lives.
+    pub home: String,
+    /// Where the sources live.
+    pub sources: Vec<String>,
+    /// The chart's version.
+    pub version: String,
+    /// One sentence.
+    pub description: String,
+    /// Words to find it by.
+    pub keywords: Vec<String>,
+    /// Who maintains it.
+    pub maintainers: Vec<Maintainer>,
+    /// Where an icon lies.
+    pub icon: String,
+    /// `v1` or `v2`.
+    pub api_version: String,
+    /// Read by nobody; kept for templates that print it.
+    pub condition: String,
+    /// Read by nobody; kept for templates that print it.
+    pub tags: String,
+    /// The version of what the chart installs.
+    pub app_version: String,
+    /// Whether it should no longer be used.
+    pub deprecated: bool,
+    /// Free text for other programs.
+    pub annotations: Vec<(String, String)>,
+    /// The versions of Kubernetes that it works on.
+    pub kube_version: String,
+    /// The charts that it is made of.
+    pub dependencies: Vec<Dependency>,
+    /// `application`, `library`, or nothing.
+    pub chart_type: String,
+    /// Where in their lists a null stands in place of a maintainer or a dependency.
+    null_maintainer: Option<usize>,
+    null_dependency: Option<usize>,
+}
+
+/// Who maintains a chart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Maintainer {
+    /// Their name.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Their page.
+    pub url: String,
+}
+
+/// A chart that another one is made of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Dependency {
+    /// The name in its own `Chart.yaml`.
+    pub name: String,
+    /// The versions that will do.
+    pub version: String,
+    /// Where it is pulled from.
+    pub repository: String,
+    /// Comma-separated paths of values, the first of which that is a boolean switches it.
+    pub condition: String,
+    /// Names under `tags` in the values that switch it.
+    pub tags: Vec<String>,
+    /// What is written in the file; Helm computes it anew.
+    pub enabled: bool,
+    /// Values of the child that become values of the parent.
+    pub import_values: Vec<Json>,
+    /// Another name for it.
+    pub alias: String,
+}
+
+const MAINTAINER: Struct = Struct {
+    name: "Maintainer",
+    fields: &[text("name"), text("email"), text("url")],
+};
+
+const DEPENDENCY: Struct = Struct {
+    name: "Dependency",
+    fields: &[
+        text("name"),
+        text("version"),
+        text("repository"),
+        text("condition"),
+        TAGS,
+        flag("enabled"),
+        Field {
+            name: "import-values",
+            shape: Shape::List(&Shape::Any),
+            go_type: "[]interface {}",
+        },
+        text("alias"),
+    ],
+};
+
+const TAGS: Field = Field {
+    name: "tags",
+    shape: Shape::List(&Shape::Text),
+    go_type: "[]string",
+};
+
+const METADATA: Struct = Struct {
+    name: "Metadata",
+    fields: &[
+        text("name"),
+        text("home"),
+        texts("sources"),
+        text("version"),
+        text("description"),
+        texts("keywords"),
+        Field {
+            name: "maintainers",
+            shape: Shape::List(&Shape::Struct(&MAINTAINER)),
+            go_type: "[]*chart.Maintainer",
+        },
+        text("icon"),
+        text("apiVersion"),
+        text("condition"),
+        text("tags"),
+        text("appVersion"),
+        flag("deprecated"),
+        Field {
+            name: "annotations",
+            shape: Shape::Map(&Shape::Text),
+            go_type: "map[string]string",
+        },
+        text("kubeVersion"),
+        Field {
+            name: "dependencies",
+            shape: Shape::List(&Shape::Struct(&DEPENDENCY)),
+            go_type: "[]*chart.Dependency",
+        },
+        text("type"),
+    ],
+};
+
+const fn text(name: &'static str) -> Field {
+    Field {
+        name,
+        shape: Shape::Text,
+        go_type: "string",
+    }
+}
+
+const fn flag(name: &'static str) -> Field {
+    Field {
+        name,
+        shape: Shape::Bool,
+        go_type: "bool",
+    }
+}
+
+const fn texts(name: &'static str) -> Field {
+    Field {
+        name,
+        shape: Shape::List(&Shape::Text),
+        go_type: "[]string",
+    }
+}
+
+const LOCK: Struct = Struct {
+    name: "Lock",
+    fields: &[
+        text("digest"),
+        Field {
+            name: "dependencies",
+            shape: Shape::List(&Shape::Struct(&DEPENDENCY)),
+            go_type: "[]*chart.Dependency",
+        },
+    ],
+};
+
+/// Whether a lock decodes. Errors: Go's words.
+pub(crate) fn check_lock(node: Option<&Node>, version: HelmVersion) -> Result<(), YamlError> {
+    let decoded = decode(node, &LOCK, "chart.Lock").map(|_| ());
+    decoded.map_err(|error| in_version(error, version))
+}
+
+fn in_version(error: YamlError, version: HelmVersion) -> YamlError {
+    YamlError {
+        message: version.go_types(&error.message),
+        ..error
+    }
+}
+
+impl Metadata {
+    /// Takes in what a `Chart.yaml` says, or a `requirements.yaml`, which may set the same fields.
+    ///
+    /// Errors: Go's words for what does not decode.
+    pub(crate) fn read(
+        &mut self,
+        node: Option<&Node>,
+        version: HelmVersion,
+    ) -> Result<(), YamlError> {
+        let decoded = decode(node, &METADATA, "chart.Metadata");
+        let decoded = decoded.map_err(|error| in_version(error, version))?;
+        for (key, value) in decoded {
+            self.set(&key, value);
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, key: &str, value: Json) {
+        let field = match key {
+            "name" => &mut self.name,
+            "home" => &mut self.home,
+            "version" => &mut self.version,
+            "description" => &mut self.description,
+            "icon" => &mut self.icon,
+            "apiVersion" => &mut self.api_version,
+            "condition" => &mut self.condition,
+            "tags" => &mut self.tags,
+            "appVersion" => &mut self.app_version,
+            "kubeVersion" => &mut self.kube_version,
+            "type" => &mut self.chart_type,
+            _ => return self.set_other(key, value),
+        };
+        *field = into_text(value);
+    }
+
+    fn set_other(&mut self, key: &str, value: Json) {
+        match (key, value) {
+            ("sources", value) => self.sources = into_texts(value),
+            ("keywords", value) => self.keywords = into_texts(value),
+            ("deprecated", value) => self.deprecated = value == Json::Bool(true),
+            ("annotations", Json::Object(map)) => {
+                let annotations = map.into_iter().map(|(key, value)| (key, into_text(value)));
+                self.annotations = annotations.collect();
+                self.annotations.sort();
+            }
+            ("maintainers", Json::Array(items)) => {
+                self.null_maintainer = items.iter().position(Json::is_null);
+                self.maintainers = items.into_iter().map(maintainer).collect();
+            }
+            ("dependencies", Json::Array(items)) => {
+                self.null_dependency = items.iter().position(Json::is_null);
+                self.dependencies = items.into_iter().map(dependency).collect();
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Metadata {
+    /// Removes what can't be printed from the texts, and checks what a chart must say. Errors: Helm's words.
+    pub(crate) fn validate(&mut self, version: HelmVersion) -> Result<(), String> {
+        self.sanitize();
+        let invalid = |words: String| Err(format!("validation: chart.metadata.{words}"));
+        if self.api_version.is_empty() {
+            return invalid("apiVersion is required".to_string());
+        }
+        if self.name.is_empty() {
+            return invalid("name is required".to_string());
+        }
+        if version == HelmVersion::V4 && matches!(&*self.name, "." | "..") {
+            return invalid(format!("name {} is not allowed", quoted(&self.name)));
+        }
+        if self.name != base_name(&self.name) {
+            return invalid(format!("name {} is invalid", quoted(&self.name)));
+        }
+        if self.version.is_empty() {
+            return invalid("version is required".to_string());
+        }
+        if !is_version(&self.version) {
+            return invalid(format!("version {} is invalid", quoted(&self.version)));
+        }
+        if !matches!(&*self.chart_type, "" | "application" | "library") {
+            return invalid("type must be application or library".to_string());
+        }
+        if self.null_maintainer.is_some() {
+            let words = "validation: maintainers must not contain empty or null nodes";
+            return Err(words.to_string());
+        }
+        self.validate_dependencies()
+    }
+
+    fn validate_dependencies(&self) -> Result<(), String> {
+        let mut names = std::collections::BTreeSet::new();
+        for (at, dependency) in self.dependencies.iter().enumerate() {
+            if self.null_dependency == Some(at) {
+                let words = "validation: dependencies must not contain empty or null nodes";
+                return Err(words.to_string());
+            }
+            let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_');
+            if !dependency.alias.chars().all(is_plain) {
+                return Err(format!(
+                    "validation: dependency {} has disallowed characters in the alias",
+                    quoted(&dependency.name)
+                ));
+            }
+            let name = match &*dependency.alias {
+                "" => &dependency.name,
+                alias => alias,
+            };
+            if !names.insert(name) {
+                return Err(format!(
+                    "validation: more than one dependency with name or alias {}",
+                    quoted(name)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn sanitize(&mut self) {
+        let texts = [
+            &mut self.name,
+            &mut self.description,
+            &mut self.home,
+            &mut self.icon,
+            &mut self.condition,
+            &mut self.tags,
+            &mut self.app_version,
+            &mut self.kube_version,
+        ];
+        texts.into_iter().for_each(sanitize);
+        let lists = [&mut self.sources, &mut self.keywords];
+        lists.into_iter().flatten().for_each(sanitize);
+        for it in &mut self.maintainers {
+            let texts = [&mut it.name, &mut it.email, &mut it.url];
+            texts.into_iter().for_each(sanitize);
+        }
+        for it in &mut self.dependencies {
+            let texts = [
+                &mut it.name,
+                &mut it.version,
+                &mut it.repository,
+                &mut it.condition,
+            ];
+            texts.into_iter().for_each(sanitize);
+            it.tags.iter_mut().for_each(sanitize);
+        }
+    }
+}
+
+/// White space becomes a blank; what can't be printed goes.
+fn sanitize(text: &mut String) {
+    let is_plain = |it: u8| matches!(it, b' '..=b'~');
+    if text.bytes().all(is_plain) {
+        return;
+    }
+    let kept = text.chars().filter_map(|c| match c {
+        c if is_go_space(c) => Some(' '),
+        c if is_go_print(c) => Some(c),
+        _ => None,
+    });
+    *text = kept.collect();
+}
+
+/// Go's `unicode.IsSpace`.
+fn is_go_space(c: char) -> bool {
+    c.is_whitespace()
+}
+
+/// Go's `unicode.IsPrint`, as far as the standard library tells: neither a control character nor unassigned.
+fn is_go_print(c: char) -> bool {
+    // Debug output escapes what can't be printed.
+    c == '\'' || c == '"' || c == '\\' || c.escape_debug().count() == 1
+}
+
+/// Go's `filepath.Base`.
+fn base_name(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" if path.is_empty() => ".",
+        "" => "/",
+        path => path.rsplit('/').next().unwrap_or(path),
+    }
+}
+
+/// Go's `%q`, for texts that hold nothing unprintable.
+fn quoted(text: &str) -> String {
+    format!("{text:?}")
+}
+
+/// Whether Masterminds' semver takes it for a version: one to three numbers, a `v` before them allowed.
+fn is_version(text: &str) -> bool {
+    crate::chart::Version::parse(text).is_some()
+}
+
+fn maintainer(json: Json) -> Maintainer {
+    let mut map = into_map(json);
+    let mut take = |key: &str| map.remove(key).map_or(String::new(), into_text);
+    Maintainer {
+        name: take("name"),
+        email: take("email"),
+        url: take("url"),
+    }
+}
+
+fn dependency(json: Json) -> Dependency {
+    let mut map = into_map(json);
+    let tags = map.remove("tags").map_or(Vec::new(), into_texts);
+    let enabled = map.remove("enabled") == Some(Json::Bool(true));
+    let import_values = match map.remove("import-values") {
+        Some(Json::Array(items)) => items,
+        _ => Vec::new(),
+    };
+    let mut take = |key: &str| map.remove(key).map_or(String::new(), into_text);
+    Dependency {
+        name: take("name"),
+        version: take("version"),
+        repository: take("repository"),
+        condition: take("condition"),
+        alias: take("alias"),
+        tags,
+        enabled,
+        import_values,
+    }
+}
+
+fn into_map(json: Json) -> Map<String, Json> {
+    match json {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn into_text(json: Json) -> String {
+    match json {
+        Json::String(text) => text,
+        _ => String::new(),
+    }
+}
+
+fn into_texts(json: Json) -> Vec<String> {
+    match json {
+        Json::Array(items) => items.into_iter().map(into_text).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,55 @@
+//! Charts as Helm loads them: the files of a folder or an archive, sorted into metadata, values, templates and subcharts.
+
+mod files;
+mod load;
+mod metadata;
+mod values;
+
+pub use files::{archive_files, folder_files};
+pub use load::load;
+pub use metadata::{Dependency, Maintainer, Metadata};
+pub(crate) use values::{merge_maps, parse_values};
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+/// A chart with its subcharts, as loaded and not yet changed by any value.
+#[derive(Clone, Debug, Default)]
+pub struct LoadedChart {
+    /// `Chart.yaml`, and for `apiVersion: v1` also `requirements.yaml`.
+    pub metadata: Metadata,
+    /// `values.yaml`; numbers are float64.
+    pub values: Map<String, Json>,
+    /// `values.schema.json`.
+    pub schema: Option<Arc<[u8]>>,
+    /// The files below `templates/`.
+    pub templates: Vec<ChartFile>,
+    /// All other files, those of `crds/` included.
+    pub files: Vec<ChartFile>,
+    /// What is in `charts/`, by file name.
+    pub dependencies: Vec<LoadedChart>,
+}
+
+/// A file of a chart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChartFile {
+    /// Its path within the chart.
+    pub name: String,
+    /// What it holds, without a byte order mark.
+    pub data: Arc<[u8]>,
+}
+
+impl LoadedChart {
+    /// The files of `crds/` that hold manifests, those of subcharts excluded.
+    pub fn crd_files(&self) -> impl Iterator<Item = &ChartFile> {
+        let extensions = ["yaml", "yml", "json"];
+        self.files.iter().filter(move |file| {
+            let extension = file.name.rsplit_once('.').map_or("", |it| it.1);
+            file.name.starts_with("crds/")
+                && extensions
+                    .iter()
+                    .any(|it| it.eq_ignore_ascii_case(extension))
+        })
+    }
+}
