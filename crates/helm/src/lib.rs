@@ -5,6 +5,7 @@ pub mod chart;
 pub mod fetch;
 mod error;
 mod go;
+pub mod semver;
 pub mod source;
 mod version;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::version::Version;
+use crate::semver::Version;
 use pleach_kube::schema::Schema;
 use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::tree::{Files, FilesError, TreePath};
@@ -80,7 +80,7 @@ pub(super) fn identity(metadata: &Node) -> Result<(String, Version), Diagnostic>
     };
     let name = text("name").filter(|it| !it.is_empty() && !it.contains('/'));
     let name = name.ok_or_else(|| wrong("the chart has no name", "name"))?;
-    let version = text("version").and_then(Version::parse);
+    let version = text("version").and_then(|it| Version::parse(it).ok());
     let version =
         version.ok_or_else(|| wrong("the chart has no version of the form 1.2.3", "version"))?;
     Ok((name.to_string(), version))

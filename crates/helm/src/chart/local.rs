@@ -4,7 +4,7 @@ use super::archive::unpack;
 use super::content::{Chart, document, identity};
 use super::request::Request;
 use super::source::read_source;
-use super::version::Version;
+use crate::semver::Version;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
 
@@ -102,7 +102,7 @@ fn archives(files: &dyn Files, folder: &TreePath) -> Vec<(String, Version)> {
         let cuts = stem.match_indices('-').map(|it| it.0);
         let mut split = cuts.filter_map(|at| {
             let version = stem.get(at + 1..).filter(|it| it.contains('.'))?;
-            Some((stem.get(..at)?.to_string(), Version::parse(version)?))
+            Some((stem.get(..at)?.to_string(), Version::parse(version).ok()?))
         });
         split.next()
     };

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::sync::OnceLock;
 
-use super::range::Range;
 use super::request::Request;
-use super::version::Version;
+use crate::semver::Range;
+use crate::semver::Version;
 use pleach_kube::schema::{Schema, own_schema, validate};
 use pleach_yaml::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Span, conflict_marker};
 use pleach_yaml::tree::{Files, TreePath};
@@ -71,7 +71,9 @@ impl Pin {
     }
 
     fn admitted(&self, range: &Range) -> Option<Version> {
-        Version::parse(&self.version).filter(|it| range.admits(it))
+        Version::parse(&self.version)
+            .ok()
+            .filter(|it| range.admits(it))
     }
 }
 

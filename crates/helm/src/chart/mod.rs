@@ -9,18 +9,16 @@ mod crds;
 mod ignore;
 mod local;
 mod lock;
-mod range;
 mod request;
 mod source;
-mod version;
 
 pub use archive::{pack, unpack, unpack_in_order};
 pub use content::Chart;
 pub use lock::{LOCK, Lock, Pin};
-pub use range::Range;
 pub use request::Request;
 pub use source::{lint, read_source};
-pub use version::{Version, is_exact};
+
+pub use crate::semver::{Range, Version, is_exact};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

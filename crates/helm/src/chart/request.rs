@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::range::Range;
+use crate::semver::Range;
 use pleach_yaml::diag::Span;
 
 /// A chart that is asked for.
@@ -37,7 +37,7 @@ impl Request {
 
     /// The range of versions; `None` where what is written is none.
     pub fn range(&self) -> Option<Range> {
-        Range::parse(self.version.as_deref().unwrap_or("*"))
+        Range::parse(self.version.as_deref().unwrap_or("*")).ok()
     }
 
     /// The words that a pin is found by.

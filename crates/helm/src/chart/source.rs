@@ -2,8 +2,7 @@
 
 use super::content::identity;
 use super::ignore::Ignore;
-use super::range::Range;
-use super::version::is_exact;
+use crate::semver::{Range, is_exact};
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
 use pleach_yaml::{Node, parse_one};
@@ -153,7 +152,7 @@ fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
             format!("a chart is an `application` or a `library`, not `{kind}`"),
         ));
     }
-    if let Some(range) = text("kubeVersion").filter(|it| Range::parse(it).is_none()) {
+    if let Some(range) = text("kubeVersion").filter(|it| Range::parse(it).is_err()) {
         faults.push(wrong(
             "kubeVersion",
             format!("`{range}` is no range of versions"),

@@ -118,7 +118,7 @@ impl Network {
         let tags = repository.tags()?;
         let versions: Vec<Version> = tags
             .iter()
-            .filter_map(|it| Version::parse(&it.replace('_', "+")))
+            .filter_map(|it| Version::parse(&it.replace('_', "+")).ok())
             .collect();
         let Some(highest) = range.highest(&versions) else {
             return Err(no_version(
@@ -164,7 +164,7 @@ impl Network {
         }
         let chart = read_archive(&bytes, &format!("{} {}", request.name, located.version))?;
         if chart.name != request.name
-            || Version::parse(&located.version).as_ref() != Some(&chart.version)
+            || Version::parse(&located.version).as_ref() != Ok(&chart.version)
         {
             let message = format!(
                 "the archive says that it is `{} {}`, not `{} {}`",

@@ -63,7 +63,7 @@ impl Indexes {
             let message = format!("`{}` has no chart `{name}`", repository.shown());
             return Err(Diagnostic::error("missing-chart", message).did_you_mean(name, names));
         };
-        let version = |it: &Node| Version::parse(it.get("version")?.as_str()?);
+        let version = |it: &Node| Version::parse(it.get("version")?.as_str()?).ok();
         let listed: Vec<(Version, &Node)> = entry
             .iter()
             .filter_map(|it| Some((version(it)?, it)))

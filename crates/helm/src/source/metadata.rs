@@ -385,7 +385,7 @@ fn quoted(text: &str) -> String {
 
 /// Whether Masterminds' semver takes it for a version: one to three numbers, a `v` before them allowed.
 fn is_version(text: &str) -> bool {
-    crate::chart::Version::parse(text).is_some()
+    crate::chart::Version::parse(text).is_ok()
 }
 
 fn maintainer(json: Json) -> Maintainer {

@@ -1,0 +1,396 @@
+//! Version ranges, read and checked as Masterminds/semver does.
+//!
+//! `||` stands between alternatives, a comma or a space between what must hold together. `~` keeps the minor version, `^` the
+//! first number that is not zero, `x` stands for any number, and so does one that is left out. A pre-release is admitted only
+//! where the alternative names one.
+
+use std::cmp::Ordering;
+
+use super::version::{Error, Version, compare_pre_releases};
+
+/// A range of versions.
+#[derive(Clone, Debug)]
+pub struct Range {
+    /// One of these must hold.
+    alternatives: Vec<Vec<Bound>>,
+}
+
+/// One comparison.
+#[derive(Clone, Debug)]
+struct Bound {
+    relation: Relation,
+    version: Version,
+    precision: Precision,
+}
+
+/// Which of a bound's numbers are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Precision {
+    /// `*`
+    Any,
+    /// `1` or `1.x`
+    Major,
+    /// `1.2` or `1.2.x`
+    Minor,
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relation {
+    Equal,
+    Unequal,
+    Greater,
+    Less,
+    AtLeast,
+    AtMost,
+    Tilde,
+    Caret,
+}
+
+/// Longer ones first.
+const RELATIONS: &[(&str, Relation)] = &[
+    ("!=", Relation::Unequal),
+    (">=", Relation::AtLeast),
+    ("=>", Relation::AtLeast),
+    ("<=", Relation::AtMost),
+    ("=<", Relation::AtMost),
+    ("~>", Relation::Tilde),
+    ("=", Relation::Equal),
+    (">", Relation::Greater),
+    ("<", Relation::Less),
+    ("~", Relation::Tilde),
+    ("^", Relation::Caret),
+    ("", Relation::Equal),
+];
+
+impl Range {
+    /// Reads a range; a version is one too. An empty text is refused.
+    pub fn parse(text: &str) -> Result<Range, Error> {
+        let rewritten = rewrite_hyphens(text);
+        let alternatives = rewritten.split("||").map(alternative);
+        Ok(Range {
+            alternatives: alternatives.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether a version is in the range.
+    pub fn admits(&self, version: &Version) -> bool {
+        self.alternatives.iter().any(|bounds| {
+            let names_one = bounds.iter().any(|it| it.version.is_pre_release());
+            (names_one || !version.is_pre_release()) && bounds.iter().all(|it| it.holds(version))
+        })
+    }
+
+    /// The highest of the versions that is admitted; of equal ones the first.
+    pub fn highest<'a>(
+        &self,
+        versions: impl IntoIterator<Item = &'a Version>,
+    ) -> Option<&'a Version> {
+        let admitted = versions.into_iter().filter(|it| self.admits(it));
+        admitted.reduce(|best, it| if it > best { it } else { best })
+    }
+}
+
+/// Rewrites `a - b` as `>= a, <= b`.
+fn rewrite_hyphens(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    let mut at = 0;
+    while let Some(from) = rest.get(at..) {
+        if let Some((low, high, after)) = hyphen_range(from) {
+            out.push_str(rest.get(..at).unwrap_or(""));
+            out.push_str(&format!(">= {low}, <= {high} "));
+            (rest, at) = (after, 0);
+            continue;
+        }
+        let Some(letter) = from.chars().next() else {
+            break;
+        };
+        at += letter.len_utf8();
+    }
+    out + rest
+}
+
+fn hyphen_range(text: &str) -> Option<(&str, &str, &str)> {
+    let (low, rest) = partial_version(skip_space(text))?;
+    let rest = skip_space(at_least_one_space(rest)?).strip_prefix('-')?;
+    let (high, rest) = partial_version(skip_space(at_least_one_space(rest)?))?;
+    Some((low.text, high.text, skip_space(rest)))
+}
+
+/// What Go's `\s` matches.
+fn is_space(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\n' | '\r' | '\x0c')
+}
+
+fn skip_space(text: &str) -> &str {
+    text.trim_start_matches(is_space)
+}
+
+fn at_least_one_space(text: &str) -> Option<&str> {
+    text.strip_prefix(is_space)
+}
+
+/// A version in a range, in which letters and stars may stand for numbers.
+struct PartialVersion<'t> {
+    text: &'t str,
+    numbers: Vec<&'t str>,
+    /// With the `-` in front.
+    pre_release: &'t str,
+}
+
+/// The longest partial version that a text begins with, and what follows.
+fn partial_version(text: &str) -> Option<(PartialVersion<'_>, &str)> {
+    let is_number = |it: char| it.is_ascii_digit() || matches!(it, '|' | 'x' | 'X' | '*');
+    let mut rest = text.strip_prefix('v').unwrap_or(text);
+    let mut numbers = Vec::new();
+    while numbers.len() < 3 {
+        let from = match numbers.is_empty() {
+            true => rest,
+            false => rest.strip_prefix('.').unwrap_or(""),
+        };
+        let end = from.find(|it| !is_number(it)).unwrap_or(from.len());
+        let (number, after) = from.split_at(end);
+        if number.is_empty() {
+            break;
+        }
+        numbers.push(number);
+        rest = after;
+    }
+    if numbers.is_empty() {
+        return None;
+    }
+    let (pre_release, rest) = suffix(rest, '-');
+    let (_, rest) = suffix(rest, '+');
+    let text = text.get(..text.len() - rest.len())?;
+    let version = PartialVersion {
+        text,
+        numbers,
+        pre_release,
+    };
+    Some((version, rest))
+}
+
+/// A sign and the dotted identifiers after it; empty if there are none.
+fn suffix(text: &str, sign: char) -> (&str, &str) {
+    let is_word = |it: char| it.is_ascii_alphanumeric() || it == '-';
+    let mut end = 0;
+    let mut rest = text.strip_prefix(sign);
+    while let Some(from) = rest {
+        let length = from.find(|it| !is_word(it)).unwrap_or(from.len());
+        if length == 0 {
+            break;
+        }
+        let after = from.get(length..).unwrap_or("");
+        end = text.len() - after.len();
+        rest = after.strip_prefix('.');
+    }
+    text.split_at(end)
+}
+
+fn alternative(text: &str) -> Result<Vec<Bound>, Error> {
+    let improper = || Error::new(format!("improper constraint: {text}"));
+    let mut bounds = Vec::new();
+    let mut rest = skip_space(text);
+    loop {
+        let sign = RELATIONS.iter().find(|it| rest.starts_with(it.0));
+        let (sign, relation) = *sign.ok_or_else(improper)?;
+        let after = skip_space(rest.strip_prefix(sign).unwrap_or(rest));
+        let (version, after) = partial_version(after).ok_or_else(improper)?;
+        bounds.push((relation, version));
+        rest = skip_space(after);
+        if rest.is_empty() {
+            break;
+        }
+        rest = match rest.strip_prefix(',') {
+            Some(rest) => skip_space(rest),
+            None if rest.len() < after.len() => rest,
+            None => return Err(improper()),
+        };
+    }
+    let bounds = bounds.into_iter();
+    bounds
+        .map(|(relation, version)| Bound::new(relation, &version))
+        .collect()
+}
+
+impl Bound {
+    fn new(relation: Relation, partial: &PartialVersion<'_>) -> Result<Bound, Error> {
+        let is_given = |at: usize| {
+            let number = partial.numbers.get(at);
+            number.filter(|it| !matches!(**it, "x" | "X" | "*"))
+        };
+        let pre_release = partial.pre_release;
+        let (text, precision) = match (is_given(0), is_given(1), is_given(2)) {
+            (None, _, _) => (format!("0.0.0{pre_release}"), Precision::Any),
+            (Some(major), None, _) => (format!("{major}.0.0{pre_release}"), Precision::Major),
+            (Some(major), Some(minor), None) => {
+                (format!("{major}.{minor}.0{pre_release}"), Precision::Minor)
+            }
+            _ => (partial.text.to_string(), Precision::Full),
+        };
+        Ok(Bound {
+            relation,
+            version: Version::parse(&text).map_err(|_| Error::new("constraint parser error"))?,
+            precision,
+        })
+    }
+
+    fn holds(&self, version: &Version) -> bool {
+        let bound = &self.version;
+        let is_full = self.precision == Precision::Full;
+        match self.relation {
+            Relation::Equal if is_full => version == bound,
+            Relation::Equal | Relation::Tilde => self.tilde(version),
+            Relation::Unequal => self.is_unequal(version),
+            Relation::Greater => self.is_below(version),
+            Relation::Less => version < bound,
+            Relation::AtLeast => version >= bound,
+            Relation::AtMost if is_full => version <= bound,
+            Relation::AtMost => {
+                let minor_counts = self.precision != Precision::Major;
+                version.major() < bound.major()
+                    || version.major() == bound.major()
+                        && (version.minor() <= bound.minor() || !minor_counts)
+            }
+            Relation::Caret => self.caret(version),
+        }
+    }
+
+    fn is_unequal(&self, version: &Version) -> bool {
+        let bound = &self.version;
+        match self.precision {
+            Precision::Full => version != bound,
+            _ if version.major() != bound.major() => true,
+            Precision::Major => false,
+            _ if version.minor() != bound.minor() => true,
+            // Of `!=1.2.x` only a pre-release is ever compared further.
+            Precision::Minor => {
+                compare_pre_releases(version.pre_release(), bound.pre_release()) != Ordering::Equal
+            }
+            Precision::Any => version.patch() != bound.patch() || version != bound,
+        }
+    }
+
+    /// Whether the bound and all that it leaves open are below the version.
+    fn is_below(&self, version: &Version) -> bool {
+        let bound = &self.version;
+        match version.major().cmp(&bound.major()) {
+            _ if self.precision == Precision::Full => version > bound,
+            Ordering::Equal => match self.precision {
+                Precision::Major => false,
+                Precision::Minor => version.minor() > bound.minor(),
+                _ => version > bound,
+            },
+            order => order == Ordering::Greater,
+        }
+    }
+
+    /// The same major and, where it is given, minor version. `~0.0.0` admits any version.
+    fn tilde(&self, version: &Version) -> bool {
+        let bound = &self.version;
+        if version < bound {
+            return false;
+        }
+        let is_partial = matches!(self.precision, Precision::Major | Precision::Minor);
+        if bound.numbers == [0; 3] && !is_partial {
+            return true;
+        }
+        version.major() == bound.major()
+            && (version.minor() == bound.minor() || self.precision == Precision::Major)
+    }
+
+    /// The same numbers up to the first that is given and not zero.
+    fn caret(&self, version: &Version) -> bool {
+        let bound = &self.version;
+        if version < bound {
+            return false;
+        }
+        if bound.major() > 0 || self.precision == Precision::Major {
+            return version.major() == bound.major();
+        }
+        if version.major() > 0 {
+            return false;
+        }
+        if bound.minor() > 0 || self.precision == Precision::Minor {
+            return version.minor() == bound.minor();
+        }
+        version.minor() == 0 && version.patch() == bound.patch()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(range: &str, admitted: &[&str], refused: &[&str]) {
+        let range = Range::parse(range).unwrap();
+        let admits = |text: &&&str| range.admits(&Version::parse(text).unwrap());
+        assert_eq!(
+            admitted.iter().filter(admits).count(),
+            admitted.len(),
+            "admitted"
+        );
+        assert_eq!(refused.iter().filter(admits).count(), 0, "refused");
+    }
+
+    #[test]
+    fn ranges_admit_what_helm_admits() {
+        check("*", &["0.0.0", "9.9.9"], &["1.0.0-rc.1"]);
+        check("1.2.3", &["1.2.3", "v1.2.3+build"], &["1.2.4"]);
+        check("v1.2", &["1.2.0", "1.2.9"], &["1.3.0", "1.1.9"]);
+        check("=1", &["1.0.0", "1.9.0"], &["2.0.0", "0.9.0"]);
+        check("1.x", &["1.0.0", "1.9.9"], &["2.0.0"]);
+        check("1.2.*", &["1.2.0", "1.2.7"], &["1.3.0"]);
+        check(">=2.1.0", &["2.1.0", "3.0.0"], &["2.0.9", "2.2.0-beta.1"]);
+        check(">= 2.1.0, < 3", &["2.1.0", "2.9.9"], &["3.0.0"]);
+        check(">=2.1.0-0", &["2.1.0-beta", "3.0.0-alpha"], &["2.0.0"]);
+        check(">1", &["2.0.0"], &["1.9.9", "1.0.1"]);
+        check(">1.2", &["1.3.0"], &["1.2.9"]);
+        check("<=1.2", &["1.2.9", "1.0.0"], &["1.3.0"]);
+        check("<=1", &["1.9.9"], &["2.0.0"]);
+        check("<1.2", &["1.1.9"], &["1.2.0"]);
+        check("!=1.2.x", &["1.3.0"], &["1.2.0", "1.2.9"]);
+        check("!=1.2.3", &["1.2.4"], &["1.2.3"]);
+        check("~1.2.3", &["1.2.3", "1.2.9"], &["1.3.0", "1.2.2"]);
+        check("~1.2", &["1.2.0"], &["1.3.0"]);
+        check("~1", &["1.9.0"], &["2.0.0"]);
+        check("~>1.2.0", &["1.2.9"], &["1.3.0"]);
+        check("~0.0.0", &["0.0.0", "9.9.9"], &["1.0.0-rc.1"]);
+        check("^1.2.3", &["1.2.3", "1.9.0"], &["2.0.0", "1.2.2"]);
+        check("^0.2.3", &["0.2.3", "0.2.9"], &["0.3.0"]);
+        check("^0.0.3", &["0.0.3"], &["0.0.4"]);
+        check("^0.0", &["0.0.1", "0.0.9"], &["0.1.0"]);
+        check("^0", &["0.0.1", "0.9.9"], &["1.0.0"]);
+        check("1.2 - 1.4.5", &["1.2.0", "1.4.5"], &["1.4.6", "1.1.9"]);
+        check("^1 || ^3", &["1.5.0", "3.0.1"], &["2.0.0"]);
+    }
+
+    #[test]
+    fn what_is_no_range_is_none() {
+        for text in [
+            "", "latest", ">=", "1.2.3.4", "~a", "1.2 -", "^^1", "sha256:0", "==1", "1 || ",
+        ] {
+            assert!(Range::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_highest_admitted_is_found() {
+        let versions: Vec<Version> = ["1.2.0", "1.10.0", "2.0.0", "1.11.0-rc.1"]
+            .iter()
+            .map(|it| Version::parse(it).unwrap())
+            .collect();
+        let highest = |range: &str| {
+            Range::parse(range)
+                .unwrap()
+                .highest(&versions)
+                .map(|it| it.as_str().to_string())
+        };
+        assert_eq!(highest("^1").as_deref(), Some("1.10.0"));
+        assert_eq!(highest("^1-0").as_deref(), Some("1.11.0-rc.1"));
+        assert_eq!(highest("~1.11.0-0").as_deref(), Some("1.11.0-rc.1"));
+        assert_eq!(highest(">3"), None);
+    }
+}
