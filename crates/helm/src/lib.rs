@@ -1,12 +1,14 @@
-//! Helm charts as data: archives and folders, versions and ranges, the lock, and (feature `fetch`) pulling them.
+//! Helm in Rust: charts from folders and archives, values, templates, and (feature `fetch`) pulling charts.
 
 pub mod chart;
+mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
-mod error;
 mod go;
+pub mod manifests;
 pub mod semver;
 pub mod source;
+pub mod values;
 mod version;
 
 pub use error::{HelmError, Warnings};

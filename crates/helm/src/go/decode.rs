@@ -7,7 +7,7 @@ use pleach_yaml::{Entry, Node, View};
 use serde_json::{Map, Value as Json};
 
 use super::scalar::{Scalar, float32_text};
-use super::yaml::{YamlError, key_text, scalar_of, to_json};
+use super::yaml::{YamlError, check_json, key_text, scalar_of, to_json};
 
 /// A Go type.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,11 @@ fn coerced(node: &Node, shape: Option<Shape>) -> Result<Json, YamlError> {
                     Shape::Map(inner) => Some(*inner),
                     _ => None,
                 };
-                map.insert(text, coerced(value, inner)?);
+                match inner {
+                    Some(inner) => _ = map.insert(text, coerced(value, Some(inner))?),
+                    // Nobody looks at it, but it must be JSON.
+                    None => check_json(value)?,
+                }
             }
             Ok(Json::Object(map))
         }

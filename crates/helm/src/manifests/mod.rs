@@ -1,0 +1,63 @@
+//! From rendered files to manifests: cut into documents, told from hooks, sorted and printed as Helm does.
+
+mod head;
+mod hooks;
+mod kinds;
+mod print;
+mod sort;
+mod split;
+
+pub use head::Head;
+pub use hooks::{Hook, HookEvent};
+pub use print::{PrintOptions, print};
+pub(crate) use sort::sort;
+
+use pleach_yaml::Node;
+
+/// A file that a template was rendered to.
+#[derive(Clone, Debug)]
+pub(crate) struct RenderedFile {
+    /// The template's path: `app/templates/a.yaml`.
+    pub(crate) path: String,
+    /// What it was rendered to. Bytes, since a template can cut a character in half.
+    pub(crate) content: Vec<u8>,
+}
+
+/// One document that a chart was rendered to.
+#[derive(Clone, Debug)]
+pub struct RenderedObject {
+    /// The path of the template, as in Helm's `# Source:` line: `app/charts/kid/templates/a.yaml`.
+    pub path: String,
+    /// The document's text, trimmed as Helm prints it.
+    pub text: String,
+    /// The line of the rendered file that the document begins at, counted from 1.
+    pub first_line: usize,
+    /// Its identity; empty for a document of comments.
+    pub head: Head,
+    /// Its value, with spans in `text`; absent for a document of comments.
+    pub node: Option<Node>,
+    /// What it is as a hook; absent for an object of the release.
+    pub hook: Option<Hook>,
+}
+
+/// A file of a chart's `crds/`, which is not a template.
+#[derive(Clone, Debug)]
+pub struct CrdFile {
+    /// Its path: `app/crds/a.yaml`.
+    pub path: String,
+    /// What it holds.
+    pub text: String,
+}
+
+/// All that a chart was rendered to.
+#[derive(Clone, Debug, Default)]
+pub struct Rendered {
+    /// The objects of the release, by kind in the order of installation, then by file.
+    pub objects: Vec<RenderedObject>,
+    /// The hooks, in the same order.
+    pub hooks: Vec<RenderedObject>,
+    /// The files of `crds/`, of subcharts after those of the chart.
+    pub crds: Vec<CrdFile>,
+    /// `NOTES.txt` of the chart itself.
+    pub notes: Option<String>,
+}

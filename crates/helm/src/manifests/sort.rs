@@ -1,0 +1,93 @@
+//! Documents in the order in which Helm installs and prints them.
+
+use pleach_yaml::tree::TreePath;
+
+use super::head::read_head;
+use super::hooks::{Role, role};
+use super::kinds::compare;
+use super::split::split;
+use super::{RenderedFile, RenderedObject};
+use crate::HelmVersion;
+use crate::error::{HelmError, Warnings};
+use crate::go::yaml::{YamlError, parse};
+
+/// The objects and the hooks of rendered files, each stable by kind over the files in the order of their paths.
+///
+/// Errors: the first document that is no YAML, or no map at its top.
+pub(crate) fn sort(
+    mut files: Vec<RenderedFile>,
+    version: HelmVersion,
+    warnings: &mut Warnings,
+) -> Result<(Vec<RenderedObject>, Vec<RenderedObject>), HelmError> {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let (mut objects, mut hooks) = (Vec::new(), Vec::new());
+    for file in files {
+        let path = TreePath::new(&file.path).unwrap_or_else(TreePath::root);
+        let failed = |error: YamlError| HelmError {
+            message: format!("YAML parse error on {}: {}", file.path, error.message),
+            span: error.span.map(Box::new),
+        };
+        let content = match String::from_utf8(file.content) {
+            Ok(content) => content,
+            Err(error) => {
+                let words = parse(error.as_bytes(), &path).err();
+                let unknown = || HelmError::new(format!("{} is not valid UTF-8", file.path));
+                return Err(words.map_or_else(unknown, failed));
+            }
+        };
+        let mut lines = LineCounter::new(&content);
+        for piece in split(&content, version) {
+            let (head, node) = read_head(piece.text, &path, version).map_err(failed)?;
+            let hook = match role(&head) {
+                Role::Object => None,
+                Role::Hook(hook) => Some(hook),
+                Role::UnknownHook(names) => {
+                    warnings.push(format!("info: skipping unknown hook: {names:?}"));
+                    continue;
+                }
+            };
+            let list = if hook.is_some() {
+                &mut hooks
+            } else {
+                &mut objects
+            };
+            list.push(RenderedObject {
+                path: file.path.clone(),
+                text: piece.text.to_string(),
+                first_line: lines.at(piece.start),
+                head,
+                node,
+                hook,
+            });
+        }
+    }
+    let by_kind =
+        |a: &RenderedObject, b: &RenderedObject| compare(&a.head.kind, &b.head.kind, version);
+    objects.sort_by(by_kind);
+    hooks.sort_by(by_kind);
+    Ok((objects, hooks))
+}
+
+/// Lines of ascending places, each byte looked at once.
+struct LineCounter<'a> {
+    text: &'a str,
+    at: usize,
+    line: usize,
+}
+
+impl LineCounter<'_> {
+    fn new(text: &str) -> LineCounter<'_> {
+        LineCounter {
+            text,
+            at: 0,
+            line: 1,
+        }
+    }
+
+    fn at(&mut self, place: usize) -> usize {
+        let passed = self.text.get(self.at..place).unwrap_or("");
+        self.line += passed.bytes().filter(|it| *it == b'\n').count();
+        self.at = place;
+        self.line
+    }
+}

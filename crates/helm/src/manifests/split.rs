@@ -1,0 +1,136 @@
+//! Cuts a rendered file into its documents.
+
+use crate::HelmVersion;
+
+/// A document of a rendered file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Piece<'a> {
+    /// Its text, trimmed as Helm does.
+    pub(crate) text: &'a str,
+    /// Where it begins in the file.
+    pub(crate) start: usize,
+}
+
+/// The documents of a text in order. Text without content gives none.
+///
+/// Helm cuts by regular expressions and not by YAML, so `---x` is a separator too, as is a `---` at the start of a line within
+/// block text.
+pub(crate) fn split(text: &str, version: HelmVersion) -> Vec<Piece<'_>> {
+    match version {
+        HelmVersion::V3 => split_trimmed(text),
+        HelmVersion::V4 => split_lines(text),
+    }
+}
+
+/// `(?:^|\s*\n)---\s*`, on trimmed text; `^` is the start of the text alone. White space that a separator has taken is not there
+/// for the next one, so of two `---` lines in a row the second begins a document.
+fn split_trimmed(whole: &str) -> Vec<Piece<'_>> {
+    let text = whole.trim();
+    let mut pieces = Vec::new();
+    let mut push = |piece: &str| {
+        // Go drops what is empty before it trims.
+        if !piece.is_empty() {
+            pieces.push(sub_piece(whole, piece.trim()));
+        }
+    };
+    let mut rest = text;
+    if let Some(after) = text.strip_prefix("---") {
+        rest = after.trim_start_matches(is_re2_space);
+    }
+    while let Some(at) = rest.find("\n---") {
+        let (before, after) = rest.split_at(at);
+        push(before.trim_end_matches(is_re2_space));
+        let after = after.strip_prefix("\n---").unwrap_or(after);
+        rest = after.trim_start_matches(is_re2_space);
+    }
+    push(rest);
+    pieces
+}
+
+/// `(?m)^---[ \t]*`; documents keep their last line breaks.
+fn split_lines(whole: &str) -> Vec<Piece<'_>> {
+    let text = whole.trim_start();
+    let mut pieces = Vec::new();
+    let mut push = |piece: &str| {
+        let piece = piece.trim_start();
+        if !piece.is_empty() {
+            pieces.push(sub_piece(whole, piece));
+        }
+    };
+    let (mut start, mut from) = (0, 0);
+    loop {
+        let rest = text.get(from..).unwrap_or("");
+        let at = match from == 0 && rest.starts_with("---") {
+            true => Some(0),
+            false => rest.find("\n---").map(|at| from + at + 1),
+        };
+        let Some(at) = at else {
+            break push(text.get(start..).unwrap_or(""));
+        };
+        push(text.get(start..at).unwrap_or(""));
+        let after = text.get(at + 3..).unwrap_or("");
+        let blanks = after.len() - after.trim_start_matches([' ', '\t']).len();
+        start = at + 3 + blanks;
+        from = start;
+    }
+    pieces
+}
+
+/// RE2's `\s`.
+fn is_re2_space(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\x0c' | '\r' | ' ')
+}
+
+fn sub_piece<'a>(whole: &'a str, piece: &str) -> Piece<'a> {
+    let start = piece.as_ptr() as usize - whole.as_ptr() as usize;
+    Piece {
+        text: whole.get(start..start + piece.len()).unwrap_or(""),
+        start,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, version: HelmVersion, expected: &[&str]) {
+        let pieces = split(text, version);
+        let texts: Vec<&str> = pieces.iter().map(|it| it.text).collect();
+        assert_eq!(texts, expected, "{text:?}");
+        for piece in pieces {
+            assert!(text[piece.start..].starts_with(piece.text));
+        }
+    }
+
+    #[test]
+    fn helm_3_trims_documents() {
+        let check = |text, expected: &[&str]| check(text, HelmVersion::V3, expected);
+        check("", &[]);
+        check(" \n", &[]);
+        check("a: 1\n", &["a: 1"]);
+        check("---\na: 1\n  \n---\nb: 2\n\n", &["a: 1", "b: 2"]);
+        check("a\n---x\nb", &["a", "x\nb"]);
+        check("a\n ---\nb", &["a\n ---\nb"]);
+        check("a\n---\n---\nb", &["a", "---\nb"]);
+        check("---\n---\nb", &["---\nb"]);
+        check("a\n---", &["a"]);
+        check("a\n---\n# c\n---\nb", &["a", "# c", "b"]);
+        check("a\r\n---\r\nb\r\n", &["a", "b"]);
+    }
+
+    #[test]
+    fn helm_4_keeps_line_breaks_at_the_end() {
+        let check = |text, expected: &[&str]| check(text, HelmVersion::V4, expected);
+        check(" \n", &[]);
+        check("a: 1\n", &["a: 1\n"]);
+        check(
+            "---\na: 1\n  \n---  \n\nb: 2\n\n",
+            &["a: 1\n  \n", "b: 2\n\n"],
+        );
+        check("a\n---\n---\nb", &["a\n", "b"]);
+        check("a\n---x\n ---\nb", &["a\n", "x\n ---\nb"]);
+        check("a\n------\nb", &["a\n", "---\nb"]);
+        check("a\n---", &["a\n"]);
+    }
+}

@@ -1,0 +1,141 @@
+//! What a user gives beside a chart's own values: files and flags, in the order of Helm.
+
+use pleach_yaml::tree::TreePath;
+use serde_json::{Map, Value as Json};
+
+use super::strvals::{Form, set, with_floats};
+use crate::error::HelmError;
+use crate::source::{merge_maps, parse_values};
+use crate::{HelmVersion, go::yaml::YamlError};
+
+/// The values files and the arguments of the flags, each in the order given.
+#[derive(Clone, Debug, Default)]
+pub struct UserValues {
+    /// `--values`: names and contents.
+    pub files: Vec<ValuesFile>,
+    /// `--set-json`
+    pub set_json: Vec<String>,
+    /// `--set`
+    pub set: Vec<String>,
+    /// `--set-string`
+    pub set_string: Vec<String>,
+    /// `--set-file`
+    pub set_file: Vec<String>,
+    /// `--set-literal`
+    pub set_literal: Vec<String>,
+}
+
+/// A values file.
+#[derive(Clone, Debug)]
+pub struct ValuesFile {
+    /// As the user named it, for messages.
+    pub name: String,
+    /// What it holds.
+    pub content: Vec<u8>,
+}
+
+impl UserValues {
+    /// All of it as one map. Files come first, a later one over an earlier one; then `--set-json`, `--set`, `--set-string`,
+    /// `--set-file` and `--set-literal`, whatever their order on the command line. Nulls are kept: they remove defaults of charts
+    /// later on.
+    ///
+    /// `read` gives the content of a file of `--set-file`. Errors: Helm's words.
+    pub fn merged(
+        &self,
+        version: HelmVersion,
+        read: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Map<String, Json>, HelmError> {
+        let mut values = Map::new();
+        for file in &self.files {
+            let path = TreePath::new(file.name.trim_start_matches('/'));
+            let path = path.unwrap_or_else(TreePath::root);
+            let parsed = parse_values(&file.content, &path, version);
+            let parsed = parsed.map_err(|error| cannot_parse(&file.name, error))?;
+            merge_maps(&mut values, parsed);
+        }
+        for argument in &self.set_json {
+            set_json(argument, version, &mut values)?;
+        }
+        let flags = [
+            ("set", Form::Typed, &self.set),
+            ("set-string", Form::Text, &self.set_string),
+            ("set-file", Form::File(read), &self.set_file),
+            ("set-literal", Form::Literal, &self.set_literal),
+        ];
+        for (flag, form, arguments) in flags {
+            for argument in arguments {
+                set(argument, form, version, &mut values).map_err(|words| {
+                    HelmError::new(format!("failed parsing --{flag} data: {words}"))
+                })?;
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// Helm 4 also takes a whole object.
+fn set_json(
+    argument: &str,
+    version: HelmVersion,
+    values: &mut Map<String, Json>,
+) -> Result<(), HelmError> {
+    let trimmed = argument.trim();
+    if version == HelmVersion::V4 && trimmed.starts_with('{') {
+        return match serde_json::from_str(trimmed).map(with_floats) {
+            Ok(Json::Object(map)) => {
+                merge_maps(values, map);
+                Ok(())
+            }
+            _ => Err(HelmError::new(format!(
+                "failed parsing --set-json data JSON: {argument}"
+            ))),
+        };
+    }
+    set(argument, Form::Json, version, values)
+        .map_err(|_| HelmError::new(format!("failed parsing --set-json data {argument}")))
+}
+
+fn cannot_parse(name: &str, error: YamlError) -> HelmError {
+    HelmError {
+        message: format!("failed to parse {name}: {}", error.message),
+        span: error.span.map(Box::new),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(arguments: &[&str]) -> Vec<String> {
+        arguments.iter().map(|it| it.to_string()).collect()
+    }
+
+    #[test]
+    fn flags_are_applied_in_helms_order() {
+        let file = |content: &str| ValuesFile {
+            name: "v.yaml".to_string(),
+            content: content.into(),
+        };
+        let mut user = UserValues {
+            files: vec![
+                file("a: file\nb: {c: 1, d: 2}\n"),
+                file("b: {c: null, e: 3}\n"),
+            ],
+            set_literal: texts(&["f=literal"]),
+            set_string: texts(&["a=text,f=text"]),
+            set: texts(&["a=set,f=set,b.g=4"]),
+            set_json: texts(&["a=1,f=1"]),
+            ..UserValues::default()
+        };
+        let none = |_: &str| Err(String::new());
+        let merged = |user: &UserValues, version| user.merged(version, &none).map(Json::Object);
+        assert_eq!(
+            merged(&user, HelmVersion::V3).unwrap().to_string(),
+            r#"{"a":"text","b":{"c":null,"d":2.0,"e":3.0,"g":4},"f":"literal"}"#
+        );
+        user.set_json = texts(&[r#"{"h":{"i":1}}"#]);
+        assert!(merged(&user, HelmVersion::V3).is_err());
+        let values = merged(&user, HelmVersion::V4).unwrap();
+        assert_eq!(values["h"]["i"], Json::from(1.0));
+    }
+}
