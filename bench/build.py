@@ -5,7 +5,7 @@ Makes a base and an overlay of N apps (Deployment, Service, generated ConfigMap:
 turn, best of several, and prints times, ratios, peak memory, and whether both printed the same bytes.
 
     KUSTOMIZE=…   the peer (default: `kustomize` on the PATH, else `kubectl kustomize`)
-    PLEACH=…      the program (default: target/release/pleach; the figures for N=1 are those of `cargo static`)
+    PLEACH=…      the program (default: target/release/pleach; the figures for N=1 are those of `cargo static`, target/dist/pleach)
 """
 
 import argparse
