@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use pleach::diag::Source;
-use pleach::yaml::{parse, to_build_form, to_claims_form, to_kyaml_form};
+use pleach::yaml::{emit_canonical, emit_kustomize, emit_kyaml, parse};
 
 const SIZE: usize = 20_000_000;
 
@@ -49,17 +49,17 @@ fn main() {
     });
     let documents = parse(&source).unwrap();
     measure("ours: claims form", text.len(), || {
-        documents.iter().map(|it| to_claims_form(it).len()).sum()
+        documents.iter().map(|it| emit_canonical(it).len()).sum()
     });
     measure("ours: build form", text.len(), || {
         documents
             .iter()
-            .filter_map(|it| to_build_form(it).ok())
+            .filter_map(|it| emit_kustomize(it).ok())
             .map(|it| it.len())
             .sum()
     });
     measure("ours: kyaml form", text.len(), || {
-        documents.iter().map(|it| to_kyaml_form(it).len()).sum()
+        documents.iter().map(|it| emit_kyaml(it).len()).sum()
     });
     measure("granit-parser: events", text.len(), || {
         granit_parser::Parser::new_from_str(text).count()

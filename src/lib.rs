@@ -44,7 +44,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compare::{Claim, Origin, Origins};
-use compose::{Composition, Data, Delivered, Expected, Form, Interface};
+use compose::{Data, EnvironmentManifests, Expected, Exports, Form, RenderedTree};
 pub use load::Scope;
 
 use diag::{Diagnostics, each, join};
@@ -83,7 +83,7 @@ pub struct Compiled {
     /// The folders of what environments share, as far as they were compiled.
     pub bases: Vec<&'static str>,
     /// What the rest of an environment sees of the claims of it that were compiled without the rest.
-    pub interfaces: BTreeMap<(String, String), Interface>,
+    pub interfaces: BTreeMap<(String, String), Exports>,
     /// What is to be said.
     pub diagnostics: Diagnostics,
 }
@@ -144,7 +144,7 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
         }
         None => (None, None),
     };
-    diagnostics.tidy();
+    diagnostics.sort_and_dedup();
     let composed = composed.unwrap_or_default();
     Compiled {
         tree: match diagnostics.has_errors() {
@@ -193,7 +193,7 @@ fn whole_where_mixed(files: &dyn Files, scope: &Scope) -> Scope {
     if scope.claims.is_empty() {
         return scope.clone();
     }
-    let scope = load::whole_where_entangled(files, scope);
+    let scope = load::widen_entangled(files, scope);
     compose::whole_under_overlays(files, &scope)
 }
 
@@ -216,20 +216,20 @@ fn compile_sides(
 
 /// What a workspace is composed to.
 #[derive(Default)]
-struct Composed {
+struct PipelineOutput {
     tree: Tree,
     bases: Vec<&'static str>,
-    interfaces: BTreeMap<(String, String), Interface>,
+    interfaces: BTreeMap<(String, String), Exports>,
     origins: Vec<(TreePath, Origin)>,
     places: Vec<TreePath>,
 }
 
 fn run(
     files: &dyn Files,
-    repository: &load::Repository<'_>,
+    repository: &load::Workspace<'_>,
     options: &Options,
     diagnostics: &mut Diagnostics,
-) -> Option<Composed> {
+) -> Option<PipelineOutput> {
     let resolution = resolve::resolve(repository, diagnostics);
     let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
     if diagnostics.has_errors() {
@@ -250,7 +250,7 @@ fn run(
         prove::prove(&tree, &composition, diagnostics);
     }
     let bases = repository.bases.iter().map(|it| it.engine.base());
-    Some(Composed {
+    Some(PipelineOutput {
         tree,
         bases: bases.collect(),
         interfaces: composition.interfaces,
@@ -274,15 +274,15 @@ pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Dia
         }
         repository.charts.requests()
     });
-    diagnostics.tidy();
+    diagnostics.sort_and_dedup();
     (requests.unwrap_or_default(), diagnostics)
 }
 
 fn deliver_all<'a>(
-    repository: &load::Repository<'_>,
+    repository: &load::Workspace<'_>,
     resolution: &resolve::Resolution<'a>,
     diagnostics: &mut Diagnostics,
-) -> (Vec<Delivered<'a>>, Vec<Delivered<'a>>) {
+) -> (Vec<EnvironmentManifests<'a>>, Vec<EnvironmentManifests<'a>>) {
     let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
         deliver(repository, base, diagnostics)
     });
@@ -331,17 +331,17 @@ fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin
 }
 
 fn deliver<'a>(
-    repository: &load::Repository<'_>,
+    repository: &load::Workspace<'_>,
     resolved: &resolve::Resolved<'a>,
     diagnostics: &mut Diagnostics,
-) -> Delivered<'a> {
+) -> EnvironmentManifests<'a> {
     let environment = resolved.environment;
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
         let (workspace, charts) = (&repository.workspace, &*repository.charts);
         delivery::lower(it, environment, workspace, charts, diagnostics)
     });
-    Delivered {
+    EnvironmentManifests {
         environment,
         deliveries: deliveries.collect(),
         is_partial: repository.scope.is_partial(&environment.name),
@@ -349,7 +349,7 @@ fn deliver<'a>(
 }
 
 /// Puts the ownership line into each file.
-fn sign(composition: &Composition) -> Tree {
+fn sign(composition: &RenderedTree) -> Tree {
     let files = composition.files.iter();
     files
         .map(|(path, file)| {

@@ -10,7 +10,7 @@ use std::process::Command;
 use pleach::diag::{Diagnostic, Source};
 use pleach::object::Object;
 use pleach::schema::{Schema, validate};
-use pleach::yaml::{Node, parse, parse_one, to_claims_form};
+use pleach::yaml::{Node, emit_canonical, parse, parse_one};
 
 const CHARTS: [&str; 6] = [
     "kafka",
@@ -276,7 +276,7 @@ fn held(object: &Object) -> Option<Object> {
         ),
         _ => return None,
     };
-    let body = to_claims_form(at(&object.node, path)?);
+    let body = emit_canonical(at(&object.node, path)?);
     let lines = body.lines().map(|it| format!("      {it}\n"));
     let text = head.to_string() + &lines.collect::<String>();
     Some(Object::new(
@@ -296,7 +296,7 @@ fn pods_are_restricted() {
     assert!(!deployments.is_empty());
     let is = |node: &Node, path: &str, word: &str| {
         let found = at(node, path).unwrap_or_else(|| panic!("no {path}"));
-        assert_eq!(to_claims_form(found).trim(), word, "{path}");
+        assert_eq!(emit_canonical(found).trim(), word, "{path}");
     };
     for deployment in deployments {
         let pod = at(&deployment.node, "spec.template.spec").unwrap();

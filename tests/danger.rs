@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pleach::compare::findings;
-use pleach::danger::{DANGERS, judge_tree, needs_no_other_side};
+use pleach::danger::{DANGERS, is_single_tree, judge_tree};
 use pleach::diag::{Diagnostics, Source};
 use pleach::object::Object;
 use pleach::report::{View, human};
@@ -58,7 +58,7 @@ fn each_rule_has_a_case_of_its_name_and_a_manual_page() {
 #[test]
 fn rules_of_one_tree_need_no_other() {
     let mut seen = BTreeSet::new();
-    for danger in DANGERS.iter().filter(|it| needs_no_other_side(it)) {
+    for danger in DANGERS.iter().filter(|it| is_single_tree(it)) {
         let path = format!(
             "{}/tests/danger/{}.txt",
             env!("CARGO_MANIFEST_DIR"),

@@ -10,7 +10,7 @@ use pleach::disk::Folder;
 use pleach::kustomize::{Built, Options, build};
 use pleach::object::Object;
 use pleach::tree::TreePath;
-use pleach::yaml::{parse_one, to_build_form};
+use pleach::yaml::{emit_kustomize, parse_one};
 
 #[test]
 fn a_real_kustomize_builds_the_same() {
@@ -75,7 +75,7 @@ fn plain_folders_build_to_their_objects() {
         let files = Folder::open(place.path()).unwrap();
         let built = build(&files, &TreePath::root(), &Options::default());
         let text = |objects: &[Object]| {
-            let texts = objects.iter().map(|it| to_build_form(&it.node).unwrap());
+            let texts = objects.iter().map(|it| emit_kustomize(&it.node).unwrap());
             let texts: std::collections::BTreeSet<String> = texts.collect();
             texts
         };

@@ -19,7 +19,7 @@ use pleach::object::Object;
 use pleach::patch::{Applied, json6902, parse_json6902, strategic};
 use pleach::schema::Schemas;
 use pleach::tree::TreePath;
-use pleach::yaml::{Kind, Node, View, parse, to_build_form};
+use pleach::yaml::{Kind, Node, View, emit_kustomize, parse};
 
 use std::sync::Arc;
 
@@ -215,7 +215,7 @@ fn operates_as_kustomize_operates() {
         let identity = [&["kind"][..], &["metadata", "name"]];
         let named = identity.iter().all(|keys| object.at_keys(keys).is_some());
         let got = match result {
-            Ok(()) if named => to_build_form(&object).unwrap(),
+            Ok(()) if named => emit_kustomize(&object).unwrap(),
             _ => "refused".to_string(),
         };
         let expected = match text(&["build"]) {

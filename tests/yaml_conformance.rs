@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use pleach::diag::Source;
 use pleach::yaml::{
-    Mapping, Node, Style, Tag, parse_as_kustomize, parse_as_written, to_build_form, to_kyaml_form,
-    to_kyaml_value_form, to_written_form,
+    Mapping, Node, Style, Tag, emit_as_written, emit_kustomize, emit_kyaml, emit_kyaml_value,
+    parse_as_kustomize, parse_as_written,
 };
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ fn map(key: Node, value: Node) -> Node {
 }
 
 fn built(node: &Node) -> Option<String> {
-    to_build_form(node).ok()
+    emit_kustomize(node).ok()
 }
 
 /// The recorded output; `None` for an error.
@@ -49,14 +49,14 @@ fn scalars_are_written_as_recorded() {
         let deep = map("b".into(), Node::sequence([map("c".into(), text())]));
         let (of_k, as_key) = (map("k".into(), text()), map(text(), "v".into()));
         let results = [
-            ("emitted", Some(to_kyaml_form(&of_k))),
-            ("emitted_key", Some(to_kyaml_form(&as_key))),
-            ("emitted_in_seq", Some(to_kyaml_form(&list))),
+            ("emitted", Some(emit_kyaml(&of_k))),
+            ("emitted_key", Some(emit_kyaml(&as_key))),
+            ("emitted_in_seq", Some(emit_kyaml(&list))),
             (
                 "emitted_untagged",
-                Some(to_kyaml_form(&map("k".into(), untagged))),
+                Some(emit_kyaml(&map("k".into(), untagged))),
             ),
-            ("marshal_v3", Some(to_kyaml_value_form(&of_k))),
+            ("marshal_v3", Some(emit_kyaml_value(&of_k))),
             ("build", built(&of_k)),
             ("build_key", built(&as_key)),
             ("build_in_seq", built(&list)),
@@ -132,7 +132,7 @@ fn documents(
 fn documents_are_written_as_kyaml_prints_them() {
     let write = |source: &Arc<Source>| {
         let written = parse_as_written(source).ok()??;
-        Some(to_written_form(&written))
+        Some(emit_as_written(&written))
     };
     documents("kyaml", write, |_| None);
 }

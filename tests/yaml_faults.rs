@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pleach::diag::{Diagnostic, Source};
 use pleach::tree::Tree;
-use pleach::yaml::{parse, to_build_form};
+use pleach::yaml::{emit_kustomize, parse};
 
 fn words(fault: &Diagnostic) -> String {
     let mut words = format!("error[{}]: {}\n", fault.code, fault.message);
@@ -29,7 +29,7 @@ fn faults(name: &str, text: &str) -> String {
         Err(faults) => faults.iter().map(words).collect(),
         Ok(documents) => documents
             .iter()
-            .filter_map(|it| to_build_form(it).err())
+            .filter_map(|it| emit_kustomize(it).err())
             .map(|it| words(&it))
             .collect(),
     }

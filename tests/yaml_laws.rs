@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pleach::diag::{Source, Span};
 use pleach::yaml::{
-    Entry, Kind, Mapping, Node, View, parse, parse_one, resolve, to_build_form, to_claims_form,
-    to_kyaml_form,
+    Entry, Kind, Mapping, Node, View, emit_canonical, emit_kustomize, emit_kyaml, parse, parse_one,
+    resolve,
 };
 use proptest::prelude::*;
 
@@ -51,9 +51,9 @@ fn check_any(text: &str) {
         Ok(documents) => {
             for document in &documents {
                 check_places(document, text, 0..text.len());
-                let _ = to_build_form(document);
-                to_kyaml_form(document);
-                to_claims_form(document);
+                let _ = emit_kustomize(document);
+                emit_kyaml(document);
+                emit_canonical(document);
             }
         }
         Err(faults) => {
@@ -224,7 +224,7 @@ proptest! {
 
     #[test]
     fn the_claims_form_reads_back(tree in nasty_tree()) {
-        let text = to_claims_form(&tree);
+        let text = emit_canonical(&tree);
         let again = parse_one(&source(&text)).expect("the claims form is YAML");
         prop_assert!(again.same_data(&tree), "{:?}\n{}", tree, text);
         check_quotes(&again);
@@ -232,7 +232,7 @@ proptest! {
 
     #[test]
     fn the_kyaml_form_reads_back(tree in nasty_tree()) {
-        let text = to_kyaml_form(&tree);
+        let text = emit_kyaml(&tree);
         // A string `<<` is written as it is, and read back as a merge key: recorded, and kept.
         if text.contains("<<") {
             return Ok(());
@@ -247,9 +247,9 @@ proptest! {
 
     #[test]
     fn the_build_form_is_its_own_build_form(tree in nasty_tree()) {
-        if let Ok(text) = to_build_form(&tree) {
+        if let Ok(text) = emit_kustomize(&tree) {
             let again = parse_one(&source(&text)).expect("the build form is YAML");
-            prop_assert_eq!(to_build_form(&again).ok(), Some(text));
+            prop_assert_eq!(emit_kustomize(&again).ok(), Some(text));
         }
     }
 }

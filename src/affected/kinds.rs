@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Search, documents};
 use crate::diag::Source;
-use crate::load::{BASE, Workspace};
+use crate::load::{BASE, WorkspaceConfig};
 use crate::template::{BUILTIN, builtin};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Node, parse_one};
@@ -12,7 +12,7 @@ use crate::yaml::{Node, parse_one};
 const FILE: &str = "kind.yaml";
 
 /// Touches the claims of every kind whose folder changes, or includes something from one that does.
-pub(super) fn search(search: &mut Search<'_>, workspaces: [&Workspace; 2]) {
+pub(super) fn search(search: &mut Search<'_>, workspaces: [&WorkspaceConfig; 2]) {
     let folders: BTreeSet<&TreePath> = workspaces.iter().flat_map(|it| &it.templates).collect();
     let mut changed = BTreeSet::new();
     for folder in &folders {

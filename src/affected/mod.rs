@@ -5,7 +5,7 @@
 //! than changes in the end, but never less.
 
 mod documents;
-mod elsewhere;
+mod overlay_inputs;
 mod kinds;
 mod kustomizations;
 mod links;
@@ -15,7 +15,7 @@ pub use kustomizations::kustomizations;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::load::BASE;
-use crate::load::{self, Scope, WORKSPACE, Workspace, environment_folder};
+use crate::load::{self, Scope, WORKSPACE, WorkspaceConfig, environment_folder};
 use crate::tree::{Changes, Files, ReadSet, TreePath};
 
 /// What of an environment is touched.
@@ -39,7 +39,7 @@ pub type Reads<'a> = dyn Fn(&Scope) -> ReadSet + Sync + 'a;
 
 /// Finds what a change touches between two states of a workspace.
 pub fn affected(sides: [&dyn Files; 2], changes: &Changes, reads: &Reads<'_>) -> Affected {
-    let workspaces = sides.map(|it| Workspace::read(it).ok());
+    let workspaces = sides.map(|it| WorkspaceConfig::read(it).ok());
     let names = sides.map(|it| BTreeSet::from_iter(load::environments(it)));
     let mut search = Search {
         sides,
@@ -59,8 +59,8 @@ pub fn affected(sides: [&dyn Files; 2], changes: &Changes, reads: &Reads<'_>) ->
     search.claims();
     kinds::search(&mut search, [&before, &after]);
     links::search(&mut search);
-    elsewhere::search(&mut search, [&before, &after], reads);
-    search.entangled([&before, &after], names[0] != names[1]);
+    overlay_inputs::search(&mut search, [&before, &after], reads);
+    search.has_cross_claim_lookups([&before, &after], names[0] != names[1]);
     search.found
 }
 
@@ -170,7 +170,11 @@ impl Search<'_> {
 
     /// All of an environment whose claims know of each other in ways that its documents do not say; such claims know the names of
     /// all environments, too.
-    fn entangled(&mut self, workspaces: [&Workspace; 2], has_other_names: bool) {
+    fn has_cross_claim_lookups(
+        &mut self,
+        workspaces: [&WorkspaceConfig; 2],
+        has_other_names: bool,
+    ) {
         let is_entangled = |name: &str| {
             let mut sides = self.sides.iter().zip(workspaces);
             sides.any(|(files, workspace)| load::is_entangled(*files, workspace, name))

@@ -6,9 +6,9 @@
 use crate::chart::Cache;
 use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::emit::{Change, Step};
-use crate::load::Workspace;
+use crate::load::WorkspaceConfig;
 use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
-use crate::yaml::{Node, parse_one, to_claims_form};
+use crate::yaml::{Node, emit_canonical, parse_one};
 use crate::{Compiled, Options, compile};
 
 const CLAIM: &str = "claim.yaml";
@@ -32,7 +32,7 @@ pub fn run(
     wanted: &[String],
     shown: &dyn Fn(&Diagnostics) -> String,
 ) -> Result<Outcome, Diagnostics> {
-    let workspace = Workspace::read(files)?;
+    let workspace = WorkspaceConfig::read(files)?;
     let kinds = workspace.templates.iter().flat_map(|it| folders(files, it));
     let kinds: Vec<TreePath> = kinds.collect();
     let known = || kinds.iter().map(TreePath::name);
@@ -114,7 +114,7 @@ fn objects(compiled: &Compiled, kind: &str) -> String {
     let origins = compiled.origins.iter();
     let own = origins.filter(|(_, it)| it.environment.is_some() && is_own(&it.claim.title));
     let objects = own.flat_map(|(_, it)| &it.objects);
-    let texts: Vec<String> = objects.map(|it| to_claims_form(&it.node)).collect();
+    let texts: Vec<String> = objects.map(|it| emit_canonical(&it.node)).collect();
     texts.join("---\n")
 }
 

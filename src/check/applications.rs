@@ -1,12 +1,12 @@
 //! What Argo CD's Applications say, those too that ApplicationSets make.
 
-use super::scene::{Placed, Scene};
+use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
 
 /// An Application.
 pub(super) struct Application<'a, 'b> {
-    pub(super) placed: &'a Placed<'b>,
+    pub(super) placed: &'a SourcedObject<'b>,
     pub(super) spec: &'a Node,
     /// Where its spec stands in the object.
     path: FieldPath,
@@ -14,7 +14,7 @@ pub(super) struct Application<'a, 'b> {
 
 /// All Applications of an environment.
 pub(super) fn applications<'a, 'b>(
-    scene: &'a Scene<'b>,
+    scene: &'a EnvironmentObjects<'b>,
 ) -> impl Iterator<Item = Application<'a, 'b>> {
     scene.objects.iter().filter_map(|placed| {
         let path = FieldPath::dotted(match placed.object.kind() {
@@ -28,7 +28,7 @@ pub(super) fn applications<'a, 'b>(
 }
 
 /// All AppProjects of an environment.
-pub(super) fn projects<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Object> {
+pub(super) fn projects<'a>(scene: &'a EnvironmentObjects<'_>) -> impl Iterator<Item = &'a Object> {
     let objects = scene.objects.iter().map(|it| &*it.object);
     objects.filter(|it| it.kind() == "AppProject" && is_of_argo(it))
 }

@@ -1,6 +1,6 @@
 //! Sync waves that are no numbers.
 
-use super::scene::Scene;
+use super::scene::EnvironmentObjects;
 use super::{Check, Faults};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node};
@@ -19,7 +19,7 @@ Write the number as a text, as all annotations are: `argocd.argoproj.io/sync-wav
 
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
-fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     for placed in &scene.objects {
         let path = FieldPath::dotted("metadata.annotations").key(WAVE);
         let wave = placed.object.node.at_path(&path).and_then(Node::as_str);

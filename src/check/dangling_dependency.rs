@@ -1,6 +1,6 @@
 //! `dependsOn` on something that there is not.
 
-use super::scene::Scene;
+use super::scene::EnvironmentObjects;
 use super::{Check, Faults};
 use crate::diag::Severity;
 use crate::object::Object;
@@ -21,7 +21,7 @@ Does it come from elsewhere, as what `flux bootstrap` makes, say so: `# pleach: 
     judge,
 };
 
-fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let known = super::dependency_circle::waiting(scene);
     for placed in &scene.objects {
         for (index, (namespace, name)) in dependencies(&placed.object).into_iter().enumerate() {

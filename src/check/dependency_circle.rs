@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dangling_dependency::dependencies;
-use super::scene::{Placed, Scene};
+use super::scene::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults};
 use crate::diag::Severity;
 use crate::yaml::FieldPath;
@@ -24,7 +24,9 @@ can depend on.",
 type Key<'a> = (&'a str, &'a str, &'a str);
 
 /// All that may be waited for.
-pub(super) fn waiting<'a, 'b>(scene: &'a Scene<'b>) -> BTreeMap<Key<'a>, &'a Placed<'b>> {
+pub(super) fn waiting<'a, 'b>(
+    scene: &'a EnvironmentObjects<'b>,
+) -> BTreeMap<Key<'a>, &'a SourcedObject<'b>> {
     let all = scene.objects.iter();
     let kinds = all.filter(|it| matches!(it.object.kind(), "Kustomization" | "HelmRelease"));
     kinds
@@ -37,7 +39,7 @@ pub(super) fn waiting<'a, 'b>(scene: &'a Scene<'b>) -> BTreeMap<Key<'a>, &'a Pla
         .collect()
 }
 
-fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let known = waiting(scene);
     let mut done = BTreeSet::new();
     for start in known.keys() {
@@ -61,7 +63,7 @@ fn judge(scene: &Scene<'_>, faults: &mut Faults) {
 /// A circle that can be reached from a start, depth first; each object is looked at once.
 fn circle<'a>(
     start: Key<'a>,
-    known: &BTreeMap<Key<'a>, &'a Placed<'_>>,
+    known: &BTreeMap<Key<'a>, &'a SourcedObject<'_>>,
     done: &mut BTreeSet<Key<'a>>,
 ) -> Option<Vec<Key<'a>>> {
     let next = |key: Key<'a>| -> Vec<Key<'a>> {

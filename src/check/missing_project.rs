@@ -1,7 +1,7 @@
 //! Applications of a project that there is not.
 
 use super::applications::applications;
-use super::scene::Scene;
+use super::scene::EnvironmentObjects;
 use super::{Check, Faults};
 use crate::diag::{Severity, nearest};
 
@@ -17,7 +17,7 @@ it is named: `# pleach: allow[missing-project] made by Terraform`.",
     judge,
 };
 
-fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     // The root Application's project is the one that Argo CD was set up with.
     let all = applications(scene).filter(|it| !it.placed.is_of_environment());
     for application in all {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pods::{Pod, pods};
-use super::scene::{Placed, Scene};
+use super::scene::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults};
 use crate::diag::Severity;
 use crate::object::{Object, ObjectId};
@@ -33,9 +33,9 @@ struct Reference<'a> {
     path: FieldPath,
 }
 
-fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let made = Made::of(scene);
-    let mut users: BTreeMap<_, Vec<(&Placed<'_>, FieldPath)>> = BTreeMap::new();
+    let mut users: BTreeMap<_, Vec<(&SourcedObject<'_>, FieldPath)>> = BTreeMap::new();
     for placed in &scene.objects {
         let namespace = placed.object.namespace();
         for reference in pods(&placed.object).iter().flat_map(references) {
@@ -79,7 +79,7 @@ struct Made<'a> {
 }
 
 impl<'a> Made<'a> {
-    fn of(scene: &'a Scene<'_>) -> Made<'a> {
+    fn of(scene: &'a EnvironmentObjects<'_>) -> Made<'a> {
         let mut made = Made {
             standing: BTreeSet::new(),
             named: BTreeSet::new(),

@@ -14,22 +14,22 @@ mod page;
 mod pods;
 mod refused_by_project;
 mod scene;
-mod twice;
+mod determinism;
 mod unmatched_selector;
 mod unset_variable;
 
 use std::collections::BTreeMap;
 
 use crate::compare::Origins;
-use crate::danger::{DANGERS, judge_tree, needs_no_other_side};
+use crate::danger::{DANGERS, is_single_tree, judge_tree};
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::object::Object;
 use crate::tree::Tree;
 use crate::yaml::FieldPath;
 pub use allow::allow;
+pub use determinism::twice;
 pub use page::{Page, pages};
-use scene::{Placed, Scene, scenes};
-pub use twice::twice;
+use scene::{EnvironmentObjects, SourcedObject, scenes};
 
 /// One check.
 pub struct Check {
@@ -41,7 +41,7 @@ pub struct Check {
     pub summary: &'static str,
     /// The manual page: why it is wrong and what to do.
     pub explain: &'static str,
-    judge: fn(&Scene<'_>, &mut Faults),
+    judge: fn(&EnvironmentObjects<'_>, &mut Faults),
 }
 
 impl std::fmt::Debug for Check {
@@ -64,7 +64,7 @@ pub const CHECKS: &[Check] = &[
 
 /// Whether a code is one that is found in a tree without another one beside it; a misspelt one never is found, and is told.
 pub fn is_judged(code: &str) -> bool {
-    let mut others = DANGERS.iter().filter(|it| !needs_no_other_side(it));
+    let mut others = DANGERS.iter().filter(|it| !is_single_tree(it));
     !others.any(|it| it.code == code)
 }
 
@@ -82,12 +82,12 @@ pub fn check(tree: &Tree, origins: &Origins) -> Diagnostics {
         }
         found.extend(dangers(scene));
     }
-    found.tidy();
+    found.sort_and_dedup();
     found
 }
 
 /// The rules about changes that need no other side.
-fn dangers(scene: &Scene<'_>) -> Vec<Diagnostic> {
+fn dangers(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
     let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
     let places: BTreeMap<_, _> = scene
         .objects
@@ -110,7 +110,7 @@ struct Faults {
 
 impl Faults {
     /// A fault of an object's field.
-    fn push(&mut self, placed: &Placed<'_>, field: &FieldPath, message: String, help: &str) {
+    fn push(&mut self, placed: &SourcedObject<'_>, field: &FieldPath, message: String, help: &str) {
         let fault = Diagnostic {
             severity: self.check.severity,
             ..Diagnostic::error(self.check.code, message)

@@ -1,7 +1,7 @@
 //! Applications that their AppProject refuses.
 
 use super::applications::{Application, applications, projects};
-use super::scene::Scene;
+use super::scene::EnvironmentObjects;
 use super::{Check, Faults};
 use crate::diag::Severity;
 use crate::object::Object;
@@ -21,7 +21,7 @@ the same environment are looked at, and a destination only where both sides say 
     judge,
 };
 
-fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     for application in applications(scene) {
         let name = application.text(&["project"]);
         let mut named = projects(scene).filter(|it| Some(it.name()) == name);

@@ -13,22 +13,22 @@ use crate::yaml::{FieldPath, Node, parse};
 
 /// The objects of one environment.
 #[derive(Default)]
-pub(super) struct Scene<'a> {
+pub(super) struct EnvironmentObjects<'a> {
     /// All of them, in the order of their folders.
-    pub(super) objects: Vec<Placed<'a>>,
+    pub(super) objects: Vec<SourcedObject<'a>>,
     /// The AppProjects of all environments: one Argo CD may serve several.
     pub(super) projects: Arc<BTreeSet<String>>,
 }
 
 /// An object and where it came from.
-pub(super) struct Placed<'a> {
+pub(super) struct SourcedObject<'a> {
     pub(super) object: Cow<'a, Object>,
     /// The folder of the tree that it is in.
     pub(super) folder: TreePath,
     origin: Option<&'a Origin>,
 }
 
-impl Placed<'_> {
+impl SourcedObject<'_> {
     /// Whether it stands for the environment itself, and came from no claim and no overlay.
     pub(super) fn is_of_environment(&self) -> bool {
         self.origin.is_none()
@@ -53,13 +53,16 @@ impl Placed<'_> {
 }
 
 /// Every environment's objects: those of claims and overlays, and those that tell the sync engine about them.
-pub(super) fn scenes<'a>(tree: &Tree, origins: &'a Origins) -> BTreeMap<String, Scene<'a>> {
-    let mut scenes: BTreeMap<String, Scene<'a>> = BTreeMap::new();
+pub(super) fn scenes<'a>(
+    tree: &Tree,
+    origins: &'a Origins,
+) -> BTreeMap<String, EnvironmentObjects<'a>> {
+    let mut scenes: BTreeMap<String, EnvironmentObjects<'a>> = BTreeMap::new();
     for (folder, origin) in origins.iter() {
         let Some(name) = &origin.environment else {
             continue;
         };
-        let objects = origin.objects.iter().map(|object| Placed {
+        let objects = origin.objects.iter().map(|object| SourcedObject {
             object: Cow::Borrowed(object),
             folder: folder.clone(),
             origin: Some(origin),
@@ -96,13 +99,13 @@ fn told<'a>(
     bytes: &[u8],
     folder: &TreePath,
     origins: &'a Origins,
-) -> Vec<Placed<'a>> {
+) -> Vec<SourcedObject<'a>> {
     let source = Source::new(path.clone(), String::from_utf8_lossy(bytes));
     let documents = parse(&source).unwrap_or_default();
     let objects = documents.into_iter().map(Object::new);
     let objects = objects.filter(|it| !it.kind().is_empty() && !it.name().is_empty());
     objects
-        .map(|object| Placed {
+        .map(|object| SourcedObject {
             origin: origins.find(folder, &object.id()),
             object: Cow::Owned(object),
             folder: folder.clone(),
@@ -110,7 +113,7 @@ fn told<'a>(
         .collect()
 }
 
-impl<'a> Scene<'a> {
+impl<'a> EnvironmentObjects<'a> {
     /// The namespaces in which a chart is installed: nobody can tell from here what it makes.
     pub(super) fn opaque(&self) -> BTreeSet<&str> {
         let objects = self.objects.iter().map(|it| &*it.object);

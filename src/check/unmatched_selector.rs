@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::missing_reference::is_custom;
 use super::pods::pods;
-use super::scene::Scene;
+use super::scene::EnvironmentObjects;
 use super::{Check, Faults};
 use crate::diag::Severity;
 use crate::object::Object;
@@ -24,7 +24,7 @@ where a chart is installed.",
     judge,
 };
 
-fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let opaque = scene.opaque();
     let objects = || scene.objects.iter().map(|it| &*it.object);
     let pods: Vec<(&str, Option<&Node>)> = objects()

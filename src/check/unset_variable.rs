@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::scene::{Placed, Scene};
+use super::scene::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults};
 use crate::diag::Severity;
 use crate::object::Object;
@@ -22,7 +22,7 @@ or a Secret of another place can't be seen from here: then nothing is reported."
     judge,
 };
 
-fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     for placed in &scene.objects {
         let Some(set) = variables(&placed.object, scene) else {
             continue;
@@ -48,7 +48,13 @@ fn judge(scene: &Scene<'_>, faults: &mut Faults) {
     }
 }
 
-fn report(target: &Placed<'_>, field: &FieldPath, name: &str, text: &str, faults: &mut Faults) {
+fn report(
+    target: &SourcedObject<'_>,
+    field: &FieldPath,
+    name: &str,
+    text: &str,
+    faults: &mut Faults,
+) {
     let id = target.object.id();
     let what = if text.contains('\n') {
         "a script or file of"
@@ -65,7 +71,10 @@ fn report(target: &Placed<'_>, field: &FieldPath, name: &str, text: &str, faults
 }
 
 /// The variables that a Flux Kustomization sets; `None` where it replaces none, or not all can be known.
-fn variables<'a>(object: &'a Object, scene: &'a Scene<'_>) -> Option<BTreeSet<&'a str>> {
+fn variables<'a>(
+    object: &'a Object,
+    scene: &'a EnvironmentObjects<'_>,
+) -> Option<BTreeSet<&'a str>> {
     if &*object.gvk().group != "kustomize.toolkit.fluxcd.io" {
         return None;
     }
@@ -78,7 +87,7 @@ fn variables<'a>(object: &'a Object, scene: &'a Scene<'_>) -> Option<BTreeSet<&'
     let sources = build.get("substituteFrom").and_then(Node::as_sequence);
     for source in sources.unwrap_or_default() {
         let text = |key| source.get(key).and_then(Node::as_str);
-        let is_it = |it: &&Placed<'_>| {
+        let is_it = |it: &&SourcedObject<'_>| {
             Some(it.object.kind()) == text("kind")
                 && Some(it.object.name()) == text("name")
                 && it.object.namespace() == object.namespace()
@@ -92,7 +101,7 @@ fn variables<'a>(object: &'a Object, scene: &'a Scene<'_>) -> Option<BTreeSet<&'
 }
 
 /// Whether an object stands in the folder that a Kustomization's path ends with.
-fn is_below(placed: &Placed<'_>, path: &str) -> bool {
+fn is_below(placed: &SourcedObject<'_>, path: &str) -> bool {
     let folder = placed.folder.as_str();
     let rest = path.strip_suffix(folder);
     !folder.is_empty() && rest.is_some_and(|it| it.is_empty() || it.ends_with('/'))

@@ -16,7 +16,7 @@ use super::session::{WORKSPACE, directory};
 use super::{Global, Outcome, cache, output, revision};
 use crate::affected::{Affected, affected, kustomizations};
 use crate::disk::{Index, Repository, Revision, WorkTree, find_upwards};
-use crate::load::{Scope, Workspace};
+use crate::load::{Scope, WorkspaceConfig};
 use crate::report::{affected_json, affected_matrix, affected_names};
 use crate::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath};
 use crate::{Options, compile};
@@ -127,7 +127,7 @@ fn between(before: Revision, after: Revision, root: &TreePath) -> Result<([Share
 
 /// The folders in which a link to a file may stand that is read by another path.
 fn inputs(files: &dyn Files, root: &TreePath) -> Vec<TreePath> {
-    let workspace = Workspace::read(&Below::new(files, root.clone())).ok();
+    let workspace = WorkspaceConfig::read(&Below::new(files, root.clone())).ok();
     let mut folders = workspace.map(|it| it.templates).unwrap_or_default();
     folders.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
     folders.iter().map(|it| root.join(it)).collect()
@@ -223,7 +223,7 @@ fn find(
     };
     let inside = changes.within(root);
     let affected = affected([&old, &new], &inside, &reads);
-    let workspaces = [&old, &new].map(|it| Workspace::read(it).ok());
+    let workspaces = [&old, &new].map(|it| WorkspaceConfig::read(it).ok());
     let mut without: Vec<TreePath> = Vec::new();
     for workspace in workspaces.into_iter().flatten() {
         let own = ["environments", "overlays"].map(|it| TreePath::root().child(it));

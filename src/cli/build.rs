@@ -16,7 +16,7 @@ use crate::kustomize::{self, Built, LoadRestriction, Options, Reorder};
 use crate::object::Object;
 use crate::schema::Schemas;
 use crate::tree::TreePath;
-use crate::yaml::to_build_form;
+use crate::yaml::emit_kustomize;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -188,7 +188,7 @@ fn write_each(built: &Built, folder: &Path) -> Result<()> {
             String::new()
         };
         let document =
-            to_build_form(&object.node).map_err(|fault| anyhow::anyhow!("{}", fault.message))?;
+            emit_kustomize(&object.node).map_err(|fault| anyhow::anyhow!("{}", fault.message))?;
         files.insert(format!("{prefix}{name}.yaml"), document);
     }
     for (name, document) in files {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::diff::salt;
 use super::session::Session;
-use super::trees::{check_claims, only, owner, rendered};
+use super::tree_slices::{check_claims, only, owner, rendered};
 use super::{Global, Outcome, output, session};
 use crate::compare::{Side, compare};
 use crate::report::{View, changes};

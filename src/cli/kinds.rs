@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 }
 
 fn find<'a>(kinds: &'a [Arc<ClaimKind>], name: &str) -> Result<&'a ClaimKind> {
-    if let Some(kind) = kinds.iter().find(|it| it.is_called(name)) {
+    if let Some(kind) = kinds.iter().find(|it| it.has_name(name)) {
         return Ok(kind);
     }
     let known: Vec<&str> = kinds.iter().flat_map(|it| it.names()).collect();

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use super::session::Session;
-use super::trees::{check_claims, owner, rendered, service};
+use super::tree_slices::{check_claims, owner, rendered, service};
 use super::{Global, Outcome, output};
 use crate::matrix::matrix;
 use crate::report::{matrix_json, matrix_markdown, matrix_text};

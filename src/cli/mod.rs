@@ -23,7 +23,7 @@ mod render;
 mod revision;
 mod session;
 mod test;
-mod trees;
+mod tree_slices;
 mod vendor;
 mod verify;
 
@@ -148,7 +148,7 @@ pub fn run() -> ExitCode {
     let matches = Cli::command().try_get_matches();
     let matches = matches.unwrap_or_else(|_| examples::add(Cli::command()).get_matches());
     let Cli { global, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|it| it.exit());
-    parallel::work_along();
+    parallel::use_current_thread();
     match global.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),

@@ -9,7 +9,7 @@ use super::session::Session;
 use super::{Global, Outcome, output, test};
 use crate::disk::apply;
 use crate::emit::{Change, Plan, Step};
-use crate::load::{self, Workspace};
+use crate::load::{self, WorkspaceConfig};
 use crate::tree::{Files, TreePath};
 
 #[derive(Debug, Args)]
@@ -78,7 +78,7 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
             "`{name}` is no name for a kind: letters and digits, and a capital first, as in `WebService`"
         );
     }
-    let workspace = match Workspace::read(&session.files) {
+    let workspace = match WorkspaceConfig::read(&session.files) {
         Ok(workspace) => workspace,
         Err(faults) => {
             session.report(&faults);
@@ -90,7 +90,7 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
     };
     let mut faults = Default::default();
     let kinds = load::kinds(&session.files, &mut faults);
-    if kinds.iter().any(|it| it.is_called(name)) {
+    if kinds.iter().any(|it| it.has_name(name)) {
         bail!("there is a kind `{name}` already: `pleach kinds {name}` explains it");
     }
     let folder = templates.child(name);

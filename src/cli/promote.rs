@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::diff::salt;
 use super::session::Session;
-use super::trees::{only, owner, rendered};
+use super::tree_slices::{only, owner, rendered};
 use super::{Global, Outcome, output};
 use crate::compare::{Side, compare};
 use crate::diag::Diagnostics;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::parts::Part;
+use super::apply_units::Part;
 use super::{Changed, Claim, ClusterChange, Environment, Found, Origin, Side};
-use crate::danger::{Finding, Scene, judge, wants_rest};
+use crate::danger::{ChangeSet, Finding, judge, wants_rest};
 use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Position, Severity, Span};
 use crate::diff::{Pair, Salt, change, hide_text, pair};
 use crate::emit::origin as signed_by;
@@ -52,7 +52,7 @@ pub(super) fn compare(
             .collect(),
         false => Vec::new(),
     };
-    let scene = Scene {
+    let scene = ChangeSet {
         pairs: &changed,
         rest: &rest,
     };
@@ -86,7 +86,7 @@ fn claim(pair: &Pair<'_>, [before, after]: [&Side<'_>; 2]) -> Option<Arc<Claim>>
 }
 
 /// The objects that a finding may be about, by what they are now and, where they are gone, by what they were.
-fn by_id<'a>(scene: &Scene<'a>) -> BTreeMap<ObjectId, Pair<'a>> {
+fn by_id<'a>(scene: &ChangeSet<'a>) -> BTreeMap<ObjectId, Pair<'a>> {
     let rest = scene.rest.iter().map(|it| (it.id(), Pair::Same(it, it)));
     let mut known: BTreeMap<ObjectId, Pair<'a>> = rest.collect();
     for pair in scene.pairs {

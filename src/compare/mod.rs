@@ -7,7 +7,7 @@ mod environment;
 mod group;
 mod origin;
 mod owners;
-mod parts;
+mod apply_units;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::diff::{Change, Salt};
 use crate::object::ObjectId;
 use crate::topology::Cluster;
 use crate::tree::{Files, TreePath};
-use parts::{Part, parts};
+use apply_units::{Part, parts};
 
+pub use apply_units::file_object;
 pub use group::{
     Exception, FoundGroup, Group, Matrix, Place, Section, Variant, findings, matrix, sections,
 };
 pub use origin::{Claim, Origin, Origins, environment};
 pub use owners::CodeOwners;
-pub use parts::file_object;
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]

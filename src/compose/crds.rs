@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Laid, overlay};
+use super::{Overlaid, overlay};
 use crate::chart::Charts;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics, Span};
@@ -14,7 +14,7 @@ use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 
 /// Warnings: `crd-not-provided`, one a kind.
-pub(super) fn check(laid: &Laid<'_>, charts: &Charts<'_>, diagnostics: &mut Diagnostics) {
+pub(super) fn check(laid: &Overlaid<'_>, charts: &Charts<'_>, diagnostics: &mut Diagnostics) {
     let mut wanted: BTreeMap<(String, String), (&Object, &Span)> = BTreeMap::new();
     for delivery in &laid.deliveries {
         for object in delivery.files.iter().map(|it| &it.object) {

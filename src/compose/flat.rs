@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::folder::{Common, check_merge_key};
-use super::{Composed, Composition, Expected, Form, form, overlay};
+use super::{Expected, Form, OutputFile, RenderedTree, form, overlay};
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
 use crate::kustomize::FILE_NAMES;
@@ -17,7 +17,7 @@ use crate::tree::TreePath;
 const NAME_LENGTH_MAX: usize = 200;
 
 pub(super) fn write(
-    composition: &mut Composition,
+    composition: &mut RenderedTree,
     folder: &TreePath,
     delivery: &Delivery,
     common: &Common,
@@ -29,7 +29,7 @@ pub(super) fn write(
     }
     let objects = overlay::with_common(objects, common, diagnostics);
     for (object, name) in objects.iter().zip(names(&objects)) {
-        let composed = Composed {
+        let composed = OutputFile {
             title: delivery.title.clone(),
             body: form::object(&object.node),
         };

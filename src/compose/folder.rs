@@ -1,7 +1,7 @@
 //! A claim's folder: a kustomization, and its objects or what differs from base.
 
-use super::{Composed, Composition, Expected, Form, form, overlay};
-use crate::delivery::{Delivered as DeliveredFile, Delivery};
+use super::{Expected, Form, OutputFile, RenderedTree, form, overlay};
+use crate::delivery::{Delivery, ManifestFile};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Environment;
 use crate::object::{Object, ObjectId};
@@ -50,7 +50,7 @@ pub(super) fn path(delivery: &Delivery, environment: &Environment) -> TreePath {
 
 /// A folder that holds the objects themselves.
 pub(super) fn plain(
-    composition: &mut Composition,
+    composition: &mut RenderedTree,
     folder: &TreePath,
     delivery: &Delivery,
     common: &Common,
@@ -71,7 +71,7 @@ pub(super) fn plain(
 
 /// A folder that builds on base's folder.
 pub(super) fn overlay(
-    composition: &mut Composition,
+    composition: &mut RenderedTree,
     folder: &TreePath,
     delivery: &Delivery,
     (base_folder, base): (TreePath, &Delivery),
@@ -86,7 +86,7 @@ pub(super) fn overlay(
         patches: Vec::new(),
     };
     let find =
-        |files: &[DeliveredFile], id: &ObjectId| files.iter().position(|it| it.object.id() == *id);
+        |files: &[ManifestFile], id: &ObjectId| files.iter().position(|it| it.object.id() == *id);
     for before in &base.files {
         match find(&delivery.files, &before.object.id()).and_then(|at| delivery.files.get(at)) {
             None => writer.delete(before),
@@ -119,7 +119,7 @@ pub(super) fn check_merge_key(object: &Object, delivery: &Delivery, diagnostics:
 }
 
 struct Writer<'a> {
-    composition: &'a mut Composition,
+    composition: &'a mut RenderedTree,
     folder: &'a TreePath,
     delivery: &'a Delivery,
     resources: Vec<Node>,
@@ -127,7 +127,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn add(&mut self, file: &DeliveredFile, diagnostics: &mut Diagnostics) {
+    fn add(&mut self, file: &ManifestFile, diagnostics: &mut Diagnostics) {
         check_merge_key(&file.object, self.delivery, diagnostics);
         self.resources.push(Node::string(&*file.name));
         self.write(&file.name, form::object(&file.object.node));
@@ -141,13 +141,13 @@ impl Writer<'_> {
             Some(Patch::Strategic(node)) => self.write(&name, form::object(&node)),
             Some(Patch::Json6902(operations)) => {
                 entry.insert("target", target(object));
-                self.write(&name, crate::yaml::to_claims_form(&operations));
+                self.write(&name, crate::yaml::emit_canonical(&operations));
             }
         }
         self.patches.push(Node::mapping(entry));
     }
 
-    fn delete(&mut self, file: &DeliveredFile) {
+    fn delete(&mut self, file: &ManifestFile) {
         let name = format!("{}-delete.yaml", stem(&file.name));
         let object = &file.object;
         let mut metadata = Mapping::from([("name", Node::string(object.name()))]);
@@ -168,7 +168,7 @@ impl Writer<'_> {
     }
 
     fn write(&mut self, name: &str, body: String) {
-        let composed = Composed {
+        let composed = OutputFile {
             title: self.delivery.title.clone(),
             body,
         };
@@ -191,7 +191,7 @@ impl Writer<'_> {
         }
         self.write(
             KUSTOMIZATION,
-            crate::yaml::to_claims_form(&Node::mapping(kustomization)),
+            crate::yaml::emit_canonical(&Node::mapping(kustomization)),
         );
         let objects = self
             .delivery

@@ -1,6 +1,6 @@
 //! The form of written files: key order and the claims form.
 
-use crate::yaml::{Mapping, Node, to_claims_form};
+use crate::yaml::{Mapping, Node, emit_canonical};
 
 /// An object's text: apiVersion, kind, metadata (name, namespace, labels, annotations), then the rest as it stands.
 pub(super) fn object(node: &Node) -> String {
@@ -11,7 +11,7 @@ pub(super) fn object(node: &Node) -> String {
             put_first(metadata, &["name", "namespace", "labels", "annotations"]);
         }
     }
-    to_claims_form(&node)
+    emit_canonical(&node)
 }
 
 fn put_first(mapping: &mut Mapping, keys: &[&str]) {

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::delivery::Delivery;
 use crate::load::Group;
 use crate::object::ObjectId;
-use crate::yaml::to_claims_form;
+use crate::yaml::emit_canonical;
 
 /// What the rest of an environment sees of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interface {
+pub struct Exports {
     title: String,
     group: Group,
     /// Its objects, by whose namespaces and identities others are ordered and refused.
@@ -29,23 +29,23 @@ pub struct Interface {
 pub(super) fn all(
     environment: &str,
     deliveries: &[Delivery],
-) -> BTreeMap<(String, String), Interface> {
+) -> BTreeMap<(String, String), Exports> {
     let interface = |it: &Delivery| {
         let key = (environment.to_string(), it.name.clone());
-        (key, Interface::of(it))
+        (key, Exports::of(it))
     };
     deliveries.iter().map(interface).collect()
 }
 
-impl Interface {
-    fn of(delivery: &Delivery) -> Interface {
+impl Exports {
+    fn of(delivery: &Delivery) -> Exports {
         let releases = delivery.releases.iter().map(|it| &it.object);
         let beside = delivery.first.iter().chain(releases);
-        Interface {
+        Exports {
             title: delivery.title.clone(),
             group: delivery.group,
             objects: delivery.files.iter().map(|it| it.object.id()).collect(),
-            beside: beside.map(|it| to_claims_form(&it.node)).collect(),
+            beside: beside.map(|it| emit_canonical(&it.node)).collect(),
             has_files: !delivery.files.is_empty(),
             provides: delivery.provides.clone(),
             requires: delivery.requires.clone(),

@@ -10,15 +10,15 @@ mod flat;
 mod folder;
 mod interface;
 mod form;
-mod hub;
+mod argocd_instance;
 mod namespaces;
 mod order;
 mod overlay;
 mod owners;
 mod plain;
-mod roots;
+mod bootstrap;
 mod services;
-mod sets;
+mod application_sets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,16 +26,16 @@ use std::sync::Arc;
 use crate::chart::Charts;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics, Span, each};
-use crate::load::{Engine, Environment, Layout, Scope, Workspace};
+use crate::load::{Engine, Environment, Layout, Scope, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
-use crate::yaml::{Node, to_claims_form};
+use crate::yaml::{Node, emit_canonical};
 use folder::Common;
-pub use interface::Interface;
+pub use interface::Exports;
 use overlay::Unmatched;
 
 /// An environment and what its claims deliver.
-pub struct Delivered<'a> {
+pub struct EnvironmentManifests<'a> {
     /// The environment; base is one too.
     pub environment: &'a Environment,
     /// Its claims, by name.
@@ -46,9 +46,9 @@ pub struct Delivered<'a> {
 
 /// What is to be written, and what it must build to.
 #[derive(Default)]
-pub struct Composition {
+pub struct RenderedTree {
     /// The files, by their paths below the output folder.
-    pub files: BTreeMap<TreePath, Composed>,
+    pub files: BTreeMap<TreePath, OutputFile>,
     /// The kustomizations, each with the objects that it must build to.
     pub expected: Vec<Expected>,
     /// Files of data, each with what must be read from it.
@@ -56,13 +56,13 @@ pub struct Composition {
     /// Folders and files that belong to one environment, though their paths don't name it.
     pub places: Vec<TreePath>,
     /// For each claim of an environment that is not here as a whole: what the rest of the environment sees of it.
-    pub interfaces: BTreeMap<(String, String), Interface>,
+    pub interfaces: BTreeMap<(String, String), Exports>,
 }
 
-impl Composition {
+impl RenderedTree {
     /// Adds a file of data.
     fn data(&mut self, path: TreePath, delivery: &Delivery, node: Node) {
-        self.text(path.clone(), delivery, to_claims_form(&node));
+        self.text(path.clone(), delivery, emit_canonical(&node));
         self.data.push(Data {
             path,
             node,
@@ -74,13 +74,18 @@ impl Composition {
 
     fn text(&mut self, path: TreePath, delivery: &Delivery, body: String) {
         let title = delivery.title.clone();
-        self.files.insert(path, Composed { title, body });
+        self.files.insert(path, OutputFile { title, body });
     }
 
     /// Adds what an environment has. Errors: `two-owners` for a file that another one has otherwise.
-    fn add(&mut self, more: Composition, environment: &Environment, diagnostics: &mut Diagnostics) {
+    fn add(
+        &mut self,
+        more: RenderedTree,
+        environment: &Environment,
+        diagnostics: &mut Diagnostics,
+    ) {
         for (path, file) in more.files {
-            let is_other = |it: &Composed| it.body != file.body || it.title != file.title;
+            let is_other = |it: &OutputFile| it.body != file.body || it.title != file.title;
             if self.files.get(&path).is_some_and(is_other) && !diagnostics.has_errors() {
                 let name = &environment.name;
                 let message = format!("environment `{name}` wants another `{path}` than others");
@@ -97,7 +102,7 @@ impl Composition {
 }
 
 /// A file's content and what it is made from.
-pub struct Composed {
+pub struct OutputFile {
     /// `Kind/name` for the ownership line.
     pub title: String,
     /// The text.
@@ -162,9 +167,9 @@ impl Expected {
 /// What is composed.
 pub struct Input<'a> {
     /// What environments share, for each engine.
-    pub bases: Vec<Delivered<'a>>,
+    pub bases: Vec<EnvironmentManifests<'a>>,
     /// The environments.
-    pub environments: Vec<Delivered<'a>>,
+    pub environments: Vec<EnvironmentManifests<'a>>,
     /// Whether these are all environments of the workspace.
     pub is_whole: bool,
     /// The charts of the workspace.
@@ -174,17 +179,17 @@ pub struct Input<'a> {
 /// Composes the tree. `files` is where `overlays/` is read from.
 pub fn compose(
     files: &dyn Files,
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
     input: Input<'_>,
     diagnostics: &mut Diagnostics,
-) -> Composition {
-    let mut composition = Composition::default();
-    hub::check(&input.environments, diagnostics);
-    roots::check(&input.environments, diagnostics);
+) -> RenderedTree {
+    let mut composition = RenderedTree::default();
+    argocd_instance::check(&input.environments, diagnostics);
+    bootstrap::check(&input.environments, diagnostics);
     services::check(&input.environments, diagnostics);
     let base_overlay = overlay::read(files, "base", diagnostics);
     let bases = each(input.bases, diagnostics, |base, diagnostics| {
-        overlay::lay(
+        overlay::apply_overlays(
             files,
             base,
             &[(&base_overlay, Unmatched::Kept)],
@@ -217,7 +222,8 @@ pub fn compose(
             };
             let overlays = [(&base_overlay, of_base), (&own_overlay, Unmatched::Refused)];
             let environment = with_shared(environment, workspace, diagnostics);
-            let (laid, unmatched) = overlay::lay(files, environment, &overlays, diagnostics);
+            let (laid, unmatched) =
+                overlay::apply_overlays(files, environment, &overlays, diagnostics);
             let composition =
                 compose_environment(workspace, &laid, &bases, input.charts, diagnostics);
             let kept = is_judge.then_some(unmatched);
@@ -234,17 +240,17 @@ pub fn compose(
 
 /// Adds what the claims of an environment have together.
 fn with_shared<'a>(
-    environment: Delivered<'a>,
-    workspace: &Workspace,
+    environment: EnvironmentManifests<'a>,
+    workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
-) -> Delivered<'a> {
+) -> EnvironmentManifests<'a> {
     let environment = namespaces::with_namespaces(environment);
     let environment = services::with_sets(environment, workspace, diagnostics);
-    roots::with_roots(environment, workspace)
+    bootstrap::with_roots(environment, workspace)
 }
 
 /// A path of the tree as it is from the root of the repository.
-fn in_repository(workspace: &Workspace, path: &TreePath) -> String {
+fn in_repository(workspace: &WorkspaceConfig, path: &TreePath) -> String {
     match workspace.sync_path.trim_start_matches("./") {
         "" | "." => path.to_string(),
         above => format!("{above}/{path}"),
@@ -280,14 +286,14 @@ fn unmatched_everywhere(sides: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
 }
 
 /// An environment's claims after the user's overlays, and what is left for each kustomization to say.
-struct Laid<'a> {
+struct Overlaid<'a> {
     environment: &'a Environment,
     deliveries: Vec<Delivery>,
     common: Common,
     is_partial: bool,
 }
 
-impl Laid<'_> {
+impl Overlaid<'_> {
     /// A claim's folder and what stands in it, if anything does.
     fn folder_of(&self, claim: &str) -> Option<(TreePath, &Delivery)> {
         let mut standing = self.deliveries.iter().filter(|it| !it.files.is_empty());
@@ -297,13 +303,13 @@ impl Laid<'_> {
 }
 
 fn compose_environment(
-    workspace: &Workspace,
-    laid: &Laid<'_>,
-    bases: &[Laid<'_>],
+    workspace: &WorkspaceConfig,
+    laid: &Overlaid<'_>,
+    bases: &[Overlaid<'_>],
     charts: &Charts<'_>,
     diagnostics: &mut Diagnostics,
-) -> Composition {
-    let mut composition = Composition::default();
+) -> RenderedTree {
+    let mut composition = RenderedTree::default();
     owners::check(laid, diagnostics);
     let base = bases
         .iter()
@@ -329,7 +335,7 @@ fn compose_environment(
     for delivery in &laid.deliveries {
         services::write(&mut composition, delivery);
         if laid.environment.engine == Engine::Argo {
-            roots::keep_folders(&mut composition, delivery);
+            bootstrap::keep_folders(&mut composition, delivery);
         }
     }
     composition.places = services::own_places(&laid.deliveries).collect();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Delivered;
-use crate::delivery::{Delivered as DeliveredFile, Delivery, FLUX_NAMESPACE};
+use super::EnvironmentManifests;
+use crate::delivery::{Delivery, FLUX_NAMESPACE, ManifestFile};
 use crate::load::Group;
 use crate::object::Object;
 use crate::yaml::{Mapping, Node};
@@ -12,7 +12,7 @@ use crate::yaml::{Mapping, Node};
 pub(super) const NAME: &str = "namespaces";
 
 /// Adds what makes the missing namespaces.
-pub(super) fn with_namespaces(mut delivered: Delivered<'_>) -> Delivered<'_> {
+pub(super) fn with_namespaces(mut delivered: EnvironmentManifests<'_>) -> EnvironmentManifests<'_> {
     let deliveries = &delivered.deliveries;
     let files = deliveries.iter().flat_map(|it| &it.files);
     let made: BTreeSet<&str> = files
@@ -32,7 +32,7 @@ pub(super) fn with_namespaces(mut delivered: Delivered<'_>) -> Delivered<'_> {
     let title = format!("Environment/{}", environment.name);
     let delivery = Delivery {
         files: wanted.into_iter().map(namespace).collect(),
-        ..Delivery::apart(NAME, title, Group::Infrastructure, environment.span.clone())
+        ..Delivery::synthetic(NAME, title, Group::Infrastructure, environment.span.clone())
     };
     delivered.deliveries.push(delivery);
     delivered
@@ -43,7 +43,7 @@ fn is_there(name: &str) -> bool {
     name == "default" || name.starts_with("kube-") || name == FLUX_NAMESPACE
 }
 
-fn namespace(name: &str) -> DeliveredFile {
+fn namespace(name: &str) -> ManifestFile {
     let label = ("app.kubernetes.io/managed-by", Node::constant("pleach"));
     let annotation = (
         "kustomize.toolkit.fluxcd.io/prune",
@@ -54,7 +54,7 @@ fn namespace(name: &str) -> DeliveredFile {
         ("labels", Node::mapping([label])),
         ("annotations", Node::mapping([annotation])),
     ]);
-    DeliveredFile {
+    ManifestFile {
         name: format!("{name}.yaml").into(),
         object: Object::new(Node::mapping([
             ("apiVersion", Node::constant("v1")),

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::folder::{Common, KUSTOMIZATION, kustomization};
-use super::{Delivered, Laid};
-use crate::delivery::{Delivered as DeliveredFile, Delivery};
+use super::{EnvironmentManifests, Overlaid};
+use crate::delivery::{Delivery, ManifestFile};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::kustomize::{self, FILE_NAMES, Options, Reorder};
 use crate::load::Group;
 use crate::object::Object;
 use crate::render::plain_name;
 use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
-use crate::yaml::{Mapping, Node, parse_one, to_claims_form};
+use crate::yaml::{Mapping, Node, emit_canonical, parse_one};
 
 /// The folder of what overlays add, and its Flux Kustomization.
 pub(super) const NAME: &str = "overlay";
@@ -121,13 +121,13 @@ pub(super) enum Unmatched {
 }
 
 /// Lays overlays over an environment's objects, one after the other.
-pub(super) fn lay<'a>(
+pub(super) fn apply_overlays<'a>(
     files: &dyn Files,
-    delivered: Delivered<'a>,
+    delivered: EnvironmentManifests<'a>,
     overlays: &[(&Overlay, Unmatched)],
     diagnostics: &mut Diagnostics,
-) -> (Laid<'a>, Vec<Diagnostic>) {
-    let Delivered {
+) -> (Overlaid<'a>, Vec<Diagnostic>) {
+    let EnvironmentManifests {
         environment,
         mut deliveries,
         is_partial,
@@ -151,7 +151,7 @@ pub(super) fn lay<'a>(
             let mut said = Diagnostics::default();
             let name = &environment.name;
             let own = *unmatched != Unmatched::PassedOver;
-            deliveries = lay_one(files, name, deliveries, overlay, folder, own, &mut said);
+            deliveries = apply_overlay(files, name, deliveries, overlay, folder, own, &mut said);
             for fault in said {
                 match fault.code.starts_with("unmatched-") && *unmatched == Unmatched::Kept {
                     true => kept.push(fault),
@@ -160,7 +160,7 @@ pub(super) fn lay<'a>(
             }
         }
     }
-    let laid = Laid {
+    let laid = Overlaid {
         environment,
         deliveries,
         common,
@@ -169,7 +169,7 @@ pub(super) fn lay<'a>(
     (laid, kept)
 }
 
-fn lay_one(
+fn apply_overlay(
     files: &dyn Files,
     environment: &str,
     mut deliveries: Vec<Delivery>,
@@ -211,7 +211,7 @@ fn lay_one(
         }
     }
     for delivery in &mut deliveries {
-        let mut keep = |file: &mut DeliveredFile| match places
+        let mut keep = |file: &mut ManifestFile| match places
             .remove(&(delivery.name.clone(), file.name.clone()))
         {
             Some(object) => {
@@ -264,19 +264,19 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
         let at = overlay.span.clone();
         let at = at.unwrap_or_else(|| Node::null().span().clone());
         let title = format!("Overlay/{environment}");
-        deliveries.push(Delivery::apart(NAME, title, Group::Apps, at));
+        deliveries.push(Delivery::synthetic(NAME, title, Group::Apps, at));
     }
     let Some(delivery) = deliveries.iter_mut().find(|it| it.name == NAME) else {
         return;
     };
     for object in added {
         let name = file_name(&object, &delivery.files);
-        delivery.files.push(DeliveredFile { name, object });
+        delivery.files.push(ManifestFile { name, object });
     }
 }
 
 /// `<kind>-<name>.yaml`; where that is taken, with the namespace, then with a number.
-fn file_name(object: &Object, taken: &[DeliveredFile]) -> Arc<str> {
+fn file_name(object: &Object, taken: &[ManifestFile]) -> Arc<str> {
     let form = |parts: &[&str]| plain_name(&parts.join("-"));
     let candidates = [
         form(&[object.kind(), object.name()]),
@@ -310,7 +310,7 @@ pub(super) fn with_common(
     let mut tree = Tree::new();
     tree.insert(
         TreePath::root().child(KUSTOMIZATION),
-        to_claims_form(&Node::mapping(fields)).into_bytes(),
+        emit_canonical(&Node::mapping(fields)).into_bytes(),
     );
     let built = kustomize::build_over(&tree, &TreePath::root(), objects, &Options::default());
     diagnostics.extend(

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Laid;
+use super::Overlaid;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Engine;
 use crate::object::Object;
 
 /// Says every object that two claims render. Errors: `two-owners`.
-pub(super) fn check(laid: &Laid<'_>, diagnostics: &mut Diagnostics) {
+pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
     let mut owners = BTreeMap::new();
     for delivery in &laid.deliveries {
         let own = delivery.files.iter().chain(&delivery.releases);

@@ -1,13 +1,13 @@
 //! Objects that stand in the tree as they are, beside others: nothing takes them by a kustomization.
 
 use super::folder::Common;
-use super::{Composition, Expected, Form, form, overlay};
+use super::{Expected, Form, RenderedTree, form, overlay};
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
 use crate::tree::TreePath;
 
 pub(super) fn write(
-    composition: &mut Composition,
+    composition: &mut RenderedTree,
     place: &TreePath,
     delivery: &Delivery,
     common: &Common,

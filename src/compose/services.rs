@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Composition, Delivered, sets};
-use crate::delivery::{Delivered as DeliveredFile, Delivery, Repository, Service, Tier};
+use super::{EnvironmentManifests, RenderedTree, application_sets};
+use crate::delivery::{Delivery, GitSource, ManifestFile, Service, Tier};
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::load::{Engine, Environment, Group, Workspace};
+use crate::load::{Engine, Environment, Group, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node};
@@ -24,7 +24,7 @@ pub(super) struct Set<'a> {
     /// By name.
     pub(super) services: Vec<&'a Service>,
     /// The repository of the tree.
-    pub(super) repository: Repository,
+    pub(super) repository: GitSource,
 }
 
 impl Set<'_> {
@@ -43,7 +43,7 @@ fn folder(cluster_type: &str, environment: &str, tier: Tier) -> TreePath {
 }
 
 /// Says which environments of Argo CD would write one ApplicationSet. Errors: `two-owners`.
-pub(super) fn check(environments: &[Delivered<'_>], diagnostics: &mut Diagnostics) {
+pub(super) fn check(environments: &[EnvironmentManifests<'_>], diagnostics: &mut Diagnostics) {
     let mut owners: BTreeMap<TreePath, (&Environment, &Service)> = BTreeMap::new();
     for delivered in environments {
         let environment = delivered.environment;
@@ -70,10 +70,10 @@ pub(super) fn check(environments: &[Delivered<'_>], diagnostics: &mut Diagnostic
 
 /// Adds the ApplicationSets of an environment's services. Errors: `duplicate-service`, `two-repositories`.
 pub(super) fn with_sets<'a>(
-    mut delivered: Delivered<'a>,
-    workspace: &Workspace,
+    mut delivered: EnvironmentManifests<'a>,
+    workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
-) -> Delivered<'a> {
+) -> EnvironmentManifests<'a> {
     let environment = delivered.environment;
     if environment.engine != Engine::Argo {
         return delivered;
@@ -81,9 +81,13 @@ pub(super) fn with_sets<'a>(
     check_names(&delivered, diagnostics);
     let files = sets(environment, &delivered.deliveries, diagnostics)
         .iter()
-        .map(|set| DeliveredFile {
-            name: sets::file(set).into(),
-            object: Object::new(sets::application_set(set, environment, workspace)),
+        .map(|set| ManifestFile {
+            name: application_sets::file(set).into(),
+            object: Object::new(application_sets::application_set(
+                set,
+                environment,
+                workspace,
+            )),
         })
         .collect();
     let title = format!("Environment/{}", environment.name);
@@ -92,7 +96,7 @@ pub(super) fn with_sets<'a>(
     delivered.deliveries.push(Delivery {
         files,
         place: Some(TreePath::root().child(SETS)),
-        ..Delivery::apart("ApplicationSets", title, Group::Apps, span)
+        ..Delivery::synthetic("ApplicationSets", title, Group::Apps, span)
     });
     delivered
 }
@@ -128,8 +132,8 @@ fn repository(
     environment: &Environment,
     services: &[&Service],
     diagnostics: &mut Diagnostics,
-) -> Repository {
-    let own = Repository {
+) -> GitSource {
+    let own = GitSource {
         url: environment.argo.url.clone(),
         branch: environment.argo.revision.clone(),
     };
@@ -150,7 +154,7 @@ fn repository(
 }
 
 /// A service's Application is called `<service>-<environment>`, in all of Argo CD; a claim's own in the same way.
-fn check_names(delivered: &Delivered<'_>, diagnostics: &mut Diagnostics) {
+fn check_names(delivered: &EnvironmentManifests<'_>, diagnostics: &mut Diagnostics) {
     let mut names: BTreeMap<String, &Span> = BTreeMap::new();
     let claims = delivered.deliveries.iter().filter(|it| !it.is_services());
     for claim in claims {
@@ -169,12 +173,12 @@ fn check_names(delivered: &Delivered<'_>, diagnostics: &mut Diagnostics) {
 }
 
 /// Writes what each service of a claim is made from: its values and, for the generator, its chart.
-pub(super) fn write(composition: &mut Composition, delivery: &Delivery) {
+pub(super) fn write(composition: &mut RenderedTree, delivery: &Delivery) {
     for service in &delivery.services {
         let folder = folder(&service.cluster_type, &service.environment, service.tier);
         let place = folder.child(&service.name);
         if service.tier == Tier::Apps {
-            let mut config = sets::element(service);
+            let mut config = application_sets::element(service);
             if let Some(annotations) = &service.annotations {
                 config.insert("annotations", annotations.clone());
             }
@@ -190,7 +194,7 @@ pub(super) fn own_places(deliveries: &[Delivery]) -> impl Iterator<Item = TreePa
         .iter()
         .flat_map(|it| &it.services)
         .flat_map(|it| {
-            let set = sets::file_of(&it.cluster_type, &it.environment, it.tier);
+            let set = application_sets::file_of(&it.cluster_type, &it.environment, it.tier);
             let set = TreePath::new(&format!("{SETS}/{set}"));
             let values = folder(&it.cluster_type, &it.environment, it.tier);
             [Some(values), set].into_iter().flatten()

@@ -1,7 +1,7 @@
 //! CRDs whose schema loses a field that objects of the tree use.
 
 use super::dropped_version::{crds, served, users};
-use super::{Danger, Faults, Judge, Scene};
+use super::{ChangeSet, Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node, Step, View};
 
@@ -15,10 +15,10 @@ they had never been written. Settings vanish where nobody touched them.
 
 Look into the operator's release notes for what takes the field's place, and write that before or with the upgrade.",
     sees_secrets: false,
-    judge: Judge::Scene(judge),
+    judge: Judge::ChangeSet(judge),
 };
 
-fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
     for (before, after) in crds(scene) {
         let new = served(after);
         for (version, old) in served(before) {

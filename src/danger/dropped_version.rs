@@ -1,6 +1,6 @@
 //! CRDs that no longer serve a version that objects of the tree are written in.
 
-use super::{Danger, Faults, Judge, Scene, some};
+use super::{ChangeSet, Danger, Faults, Judge, some};
 use crate::diag::Severity;
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
@@ -16,10 +16,10 @@ comes with an operator's upgrade that brings new CRDs.
 Write the objects in a version that both the old and the new CRD serve, let that be applied, and take the new CRD then. Objects of \
 the cluster that are not in this tree are not seen: `kubectl get crd NAME -o jsonpath='{.status.storedVersions}'` shows what is stored.",
     sees_secrets: false,
-    judge: Judge::Scene(judge),
+    judge: Judge::ChangeSet(judge),
 };
 
-fn judge(scene: &Scene<'_>, faults: &mut Faults) {
+fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
     for (before, after) in crds(scene) {
         let (old, new) = (served(before), served(after));
         for (version, _) in old.iter().filter(|it| !new.iter().any(|new| new.0 == it.0)) {
@@ -38,7 +38,7 @@ fn judge(scene: &Scene<'_>, faults: &mut Faults) {
 }
 
 /// The CRDs that are there on both sides.
-pub(super) fn crds<'a>(scene: &Scene<'a>) -> impl Iterator<Item = (&'a Object, &'a Object)> {
+pub(super) fn crds<'a>(scene: &ChangeSet<'a>) -> impl Iterator<Item = (&'a Object, &'a Object)> {
     let both = scene
         .pairs
         .iter()

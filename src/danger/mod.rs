@@ -13,7 +13,7 @@ mod fewer_keepers;
 mod fewer_replicas;
 mod fewer_shards;
 mod immutable_field;
-mod leaf;
+mod scalar_fields;
 mod major_step;
 mod no_replicas;
 mod prune_turned;
@@ -65,7 +65,7 @@ enum Judge {
     /// One object before and after.
     Change(fn(&Pair<'_>, &mut Faults)),
     /// All that changes in an environment, and what uses it.
-    Scene(fn(&Scene<'_>, &mut Faults)),
+    ChangeSet(fn(&ChangeSet<'_>, &mut Faults)),
     /// The objects of one tree: it needs no other side.
     Tree(fn(&[&Object], &mut Faults)),
 }
@@ -133,7 +133,7 @@ fn concealed(span: &Span) -> Span {
 }
 
 /// A change of an environment as rules see it.
-pub struct Scene<'a> {
+pub struct ChangeSet<'a> {
     /// The objects that differ.
     pub pairs: &'a [Pair<'a>],
     /// All objects of the environment after the change, where [`wants_rest`] asks for them.
@@ -148,7 +148,7 @@ pub fn wants_rest(pairs: &[Pair<'_>]) -> bool {
 }
 
 /// What all rules find in a change. What a rule finds in one tree counts where it was not there before.
-pub fn judge(scene: &Scene<'_>) -> Vec<Finding> {
+pub fn judge(scene: &ChangeSet<'_>) -> Vec<Finding> {
     let before: Vec<&Object> = scene.pairs.iter().filter_map(Pair::before).collect();
     let after: Vec<&Object> = scene.pairs.iter().filter_map(Pair::after).collect();
     let mut findings = Vec::new();
@@ -161,7 +161,7 @@ pub fn judge(scene: &Scene<'_>) -> Vec<Finding> {
                     .filter(|it| danger.sees_secrets || !is_secret(it));
                 pairs.for_each(|it| judge(it, faults));
             })),
-            Judge::Scene(judge) => findings.extend(run(danger, |faults| judge(scene, faults))),
+            Judge::ChangeSet(judge) => findings.extend(run(danger, |faults| judge(scene, faults))),
             Judge::Tree(judge) => {
                 let known = run(danger, |faults| judge(&before, faults));
                 let mut found = run(danger, |faults| judge(&after, faults));
@@ -184,7 +184,7 @@ pub fn judge_tree(objects: &[&Object]) -> Vec<Finding> {
 }
 
 /// Whether `pleach check` can run a rule on one tree.
-pub fn needs_no_other_side(danger: &Danger) -> bool {
+pub fn is_single_tree(danger: &Danger) -> bool {
     matches!(danger.judge, Judge::Tree(_))
 }
 

@@ -1,6 +1,6 @@
 //! Volumes that are to become smaller.
 
-use super::leaf::{both, item};
+use super::scalar_fields::{both, item};
 use super::{Danger, Faults, Judge, shown};
 use crate::diag::Severity;
 use crate::diff::Pair;

@@ -1,6 +1,6 @@
 //! Volumes that are to be of another storage class.
 
-use super::leaf::{Leaf, item, leaves};
+use super::scalar_fields::{Leaf, item, leaves};
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::diff::Pair;

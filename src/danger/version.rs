@@ -1,6 +1,6 @@
 //! The versions of charts and images that an object names.
 
-use super::leaf::{Leaf, both};
+use super::scalar_fields::{Leaf, both};
 use crate::diff::Pair;
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};

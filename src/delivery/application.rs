@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::argo::{Target, charts_address, check_access};
 use super::intent::Intent;
 use super::resources;
-use super::service::{Repository, Service, Tier};
+use super::service::{GitSource, Service, Tier};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
 use crate::diag::{Diagnostic, Diagnostics};
@@ -100,7 +100,7 @@ impl<'a> ChartApplication<'a> {
             version: self.chart.version.as_str().to_string(),
             values: self.values(),
             annotations: intent.metadata("annotations").cloned(),
-            repository: Repository::of(intent),
+            repository: GitSource::of(intent),
             span: name.span().clone(),
         }
     }

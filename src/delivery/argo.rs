@@ -7,8 +7,8 @@
 use super::intent::Intent;
 use super::repository::access;
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Argo, Destination, Workspace};
-use crate::yaml::{Mapping, Node, View, to_claims_form};
+use crate::load::{Argo, Destination, WorkspaceConfig};
+use crate::yaml::{Mapping, Node, View, emit_canonical};
 
 /// Flux applies so too, and a CRD can be larger than the annotation that client-side apply writes.
 pub const SERVER_SIDE_APPLY: &str = "ServerSideApply=true";
@@ -16,7 +16,7 @@ pub const SERVER_SIDE_APPLY: &str = "ServerSideApply=true";
 /// What every Application needs to know.
 pub(super) struct Target<'a> {
     pub(super) argo: &'a Argo,
-    pub(super) workspace: &'a Workspace,
+    pub(super) workspace: &'a WorkspaceConfig,
     /// Name of the claim.
     pub(super) claim: &'a str,
 }
@@ -250,7 +250,7 @@ fn helm(intent: &Intent<'_>) -> Mapping {
         .filter(|it| !it.is_empty_collection())
     {
         None => {}
-        Some(values) if has_null(values) => drop(helm.insert("values", to_claims_form(values))),
+        Some(values) if has_null(values) => drop(helm.insert("values", emit_canonical(values))),
         Some(values) => drop(helm.insert("valuesObject", values.clone())),
     }
     helm

@@ -6,7 +6,7 @@ use super::intent::Intent;
 use super::repository::access;
 use crate::chart::is_exact;
 use crate::diag::Diagnostic;
-use crate::load::Workspace;
+use crate::load::WorkspaceConfig;
 use crate::render::File;
 use crate::yaml::{Mapping, Node};
 
@@ -16,7 +16,7 @@ pub const NAMESPACE: &str = "flux-system";
 /// The source of the chart and the release.
 pub(super) fn helm_install(
     intent: &Intent<'_>,
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
 ) -> Result<Vec<File>, Diagnostic> {
     let source = Source::new(intent, workspace)?;
     let release = File {
@@ -29,7 +29,7 @@ pub(super) fn helm_install(
 /// The source of the chart and the release, in files that are named after the service.
 pub(super) fn chart_application(
     application: &ChartApplication<'_>,
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
 ) -> Result<Vec<File>, Diagnostic> {
     let node = application.helm_install();
     let intent = Intent::new(&node)?;
@@ -43,7 +43,7 @@ pub(super) fn chart_application(
 }
 
 /// The repository, and the Flux Kustomization that applies its folder.
-pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &Workspace) -> Vec<Node> {
+pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Vec<Node> {
     let address = workspace.mirrored(intent.text(&["url"]));
     let access = access(intent, workspace, &address);
     let at = intent.field(&["url"]).unwrap_or(intent.node()).span();
@@ -107,7 +107,7 @@ struct Source {
 }
 
 impl Source {
-    fn new(intent: &Intent<'_>, workspace: &Workspace) -> Result<Source, Diagnostic> {
+    fn new(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Result<Source, Diagnostic> {
         let repository = intent.text(&["chart", "repository"]);
         let address = workspace.mirrored(repository);
         let is_oci = address.starts_with("oci://");

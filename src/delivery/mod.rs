@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::chart::{Charts, Request};
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::load::{Engine, Environment, Group, Workspace};
+use crate::load::{Engine, Environment, Group, WorkspaceConfig};
 use crate::object::Object;
 use crate::render::{File, Manifest};
 use crate::tree::TreePath;
@@ -28,7 +28,7 @@ use intent::{Intent, IntentKind};
 
 pub use flux::NAMESPACE as FLUX_NAMESPACE;
 pub use pin::unused_pins;
-pub use service::{Repository, Root, Service, Tier};
+pub use service::{GitSource, Root, Service, Tier};
 
 /// A claim in the form that is applied.
 #[derive(Clone, Debug)]
@@ -40,9 +40,9 @@ pub struct Delivery {
     /// The part of the tree it belongs to.
     pub group: Group,
     /// Its files.
-    pub files: Vec<Delivered>,
+    pub files: Vec<ManifestFile>,
     /// Argo CD's Applications of charts. They belong to the cluster that Argo CD runs on, not into the claim's folder.
-    pub releases: Vec<Delivered>,
+    pub releases: Vec<ManifestFile>,
     /// Objects of the sync engine itself, for what must be applied before the claim's own files. They stand beside the claim's
     /// own Flux Kustomization, which waits for them; in its folder they would wait for themselves.
     pub first: Vec<Object>,
@@ -70,7 +70,7 @@ pub struct Delivery {
 
 /// One file of a claim.
 #[derive(Clone, Debug)]
-pub struct Delivered {
+pub struct ManifestFile {
     /// Its name within the claim's folder.
     pub name: Arc<str>,
     /// The object.
@@ -79,7 +79,7 @@ pub struct Delivered {
 
 impl Delivery {
     /// A delivery of no claim, without content.
-    pub fn apart(name: &str, title: String, group: Group, span: Span) -> Delivery {
+    pub fn synthetic(name: &str, title: String, group: Group, span: Span) -> Delivery {
         Delivery {
             name: name.to_string(),
             title,
@@ -115,7 +115,7 @@ impl Delivery {
 pub fn lower(
     manifest: &Manifest<'_>,
     environment: &Environment,
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
     charts: &Charts<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Delivery {
@@ -149,7 +149,7 @@ pub fn lower(
         let nodes = lowered.files.iter_mut().map(|it| &mut it.node);
         nodes.for_each(argo::translate);
     }
-    let delivered = |File { name, node }| Delivered {
+    let delivered = |File { name, node }| ManifestFile {
         name: name.into(),
         object: Object::new(node),
     };
@@ -167,7 +167,7 @@ pub fn lower(
         requires: instance.requires.clone(),
         depends_on: &instance.depends_on | &manifest.refers_to,
         owner: owner(&instance.node),
-        ..Delivery::apart(&instance.name, title, group, instance.span.clone())
+        ..Delivery::synthetic(&instance.name, title, group, instance.span.clone())
     }
 }
 
@@ -187,7 +187,7 @@ impl Lowered {
     fn for_flux(
         &mut self,
         intent: &Intent<'_>,
-        workspace: &Workspace,
+        workspace: &WorkspaceConfig,
         charts: &Charts<'_>,
     ) -> Result<(), Diagnostic> {
         match intent.kind() {

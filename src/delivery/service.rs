@@ -3,7 +3,7 @@
 use super::intent::Intent;
 use super::repository::access;
 use crate::diag::Span;
-use crate::load::Workspace;
+use crate::load::WorkspaceConfig;
 use crate::yaml::{Mapping, Node};
 
 /// A chart that runs as one of the services of an environment.
@@ -30,7 +30,7 @@ pub struct Service {
     /// Who answers for it.
     pub annotations: Option<Node>,
     /// The repository of the tree, where the claim says it.
-    pub repository: Option<Repository>,
+    pub repository: Option<GitSource>,
     /// Where its name stands.
     pub span: Span,
 }
@@ -59,19 +59,19 @@ impl Tier {
 
 /// A Git repository that holds a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repository {
+pub struct GitSource {
     /// Its address.
     pub url: String,
     /// Its branch.
     pub branch: String,
 }
 
-impl Repository {
+impl GitSource {
     /// What the intent says of it.
-    pub(super) fn of(intent: &Intent<'_>) -> Option<Repository> {
+    pub(super) fn of(intent: &Intent<'_>) -> Option<GitSource> {
         let url = intent.field(&["gitOps", "url"])?.as_str()?;
         let branch = intent.field(&["gitOps", "branch"]).and_then(Node::as_str);
-        Some(Repository {
+        Some(GitSource {
             url: url.to_string(),
             branch: branch.unwrap_or("HEAD").to_string(),
         })
@@ -84,18 +84,18 @@ pub struct Root {
     /// The cluster, as a part of paths and names.
     pub cluster_type: String,
     /// The repository.
-    pub repository: Repository,
+    pub repository: GitSource,
     /// Access to it, as fields of a Flux source.
     pub access: Mapping,
 }
 
 impl Root {
-    pub(super) fn new(intent: &Intent<'_>, workspace: &Workspace) -> Root {
+    pub(super) fn new(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Root {
         let text = |key: &str| intent.text(&[key]).to_string();
         Root {
             cluster_type: text("clusterType"),
             access: access(intent, workspace, intent.text(&["url"])),
-            repository: Repository {
+            repository: GitSource {
                 url: text("url"),
                 branch: text("branch"),
             },

@@ -35,7 +35,7 @@ fn lay(values: &mut Mapping, over: &Node, own: Option<&Node>) {
 mod tests {
     use super::*;
     use crate::diag::Source;
-    use crate::yaml::{parse_one, to_claims_form};
+    use crate::yaml::{emit_canonical, parse_one};
 
     fn node(text: &str) -> Node {
         parse_one(&Source::internal("values", text)).unwrap()
@@ -48,7 +48,7 @@ mod tests {
         let claim = node("a: {c: [3]}\ne: {g: 2}\nd: {h: 1}\n");
         let values = layered([&own, &production, &claim], &own);
         assert_eq!(
-            to_claims_form(&values),
+            emit_canonical(&values),
             "a:\n  b: 2\n  c:\n  - 3\nd:\n  h: 1\ne:\n  f: 1\n  g: 2\n"
         );
     }
@@ -60,10 +60,10 @@ mod tests {
         let claim = node("a: {b: null, x: null}\nd: null\ne: {f: null}\n");
         let whole = layered([&own, &production, &claim], &own);
         assert_eq!(
-            to_claims_form(&whole),
+            emit_canonical(&whole),
             "a:\n  b: null\n  c: 2\ne:\n  g: 2\n"
         );
         let rest = layered([&production, &claim], &own);
-        assert_eq!(to_claims_form(&rest), "e:\n  g: 2\na:\n  b: null\n");
+        assert_eq!(emit_canonical(&rest), "e:\n  g: 2\na:\n  b: null\n");
     }
 }

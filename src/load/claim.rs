@@ -67,7 +67,7 @@ fn find_kind(
         api_version.as_str().unwrap_or(""),
         kind.as_str().unwrap_or(""),
     );
-    let mut named = kinds.iter().filter(|it| it.is_called(name)).peekable();
+    let mut named = kinds.iter().filter(|it| it.has_name(name)).peekable();
     if named.peek().is_none() {
         let fault = Diagnostic::error("unknown-claim-kind", format!("unknown claim kind `{name}`"))
             .at(kind);

@@ -5,14 +5,14 @@ use std::sync::OnceLock;
 use memchr::memmem::{Finder, find};
 
 use super::environment::{BASE, claim_files, environment_folder};
-use super::{Scope, Workspace};
+use super::{Scope, WorkspaceConfig};
 use crate::diag::Diagnostics;
 use crate::template::{BUILTIN, builtin};
 use crate::tree::{EntryKind, Files, TreePath};
 
 /// Whether a claim of the environment may come to something else when another one changes, though it does not refer to it: its
 /// kind looks for others (`find`), or its expressions ask for them (`claim(…)`).
-pub fn is_entangled(files: &dyn Files, workspace: &Workspace, environment: &str) -> bool {
+pub fn is_entangled(files: &dyn Files, workspace: &WorkspaceConfig, environment: &str) -> bool {
     let mut own = workspace.templates.iter();
     if own.any(|it| says(files, it, &looks_for_others)) {
         return true;
@@ -29,9 +29,9 @@ pub fn is_entangled(files: &dyn Files, workspace: &Workspace, environment: &str)
 }
 
 /// A scope in which no environment is partial whose claims are entangled.
-pub fn whole_where_entangled(files: &dyn Files, scope: &Scope) -> Scope {
+pub fn widen_entangled(files: &dyn Files, scope: &Scope) -> Scope {
     let mut scope = scope.clone();
-    let Ok(workspace) = Workspace::read(files) else {
+    let Ok(workspace) = WorkspaceConfig::read(files) else {
         return scope;
     };
     scope

@@ -9,7 +9,7 @@ use super::claim::{self, Claim};
 use super::document::{own_schema, read_checked, read_text, unreadable};
 use super::kind::{ClaimKind, Kinds};
 use super::sync::{self, Argo, Engine, Layout, SourceRef};
-use super::workspace::Workspace;
+use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::schema::Schema;
 use crate::tree::{EntryKind, Files, TreePath};
@@ -67,13 +67,13 @@ impl Broken {
     }
 
     /// Whether it is called that, word for word.
-    pub fn is_called(&self, kind: &str, name: &str) -> bool {
+    pub fn has_name(&self, kind: &str, name: &str) -> bool {
         self.kind == kind && self.name == name
     }
 
     /// Whether `kind` and `name` are the same claim, or would be but for a slip in the name.
-    pub fn is_meant_by(&self, kind: &ClaimKind, name: &str) -> bool {
-        kind.is_called(&self.kind) && nearest(&self.name, [name]).is_some()
+    pub fn is_probable_match(&self, kind: &ClaimKind, name: &str) -> bool {
+        kind.has_name(&self.kind) && nearest(&self.name, [name]).is_some()
     }
 }
 
@@ -112,7 +112,7 @@ impl Environment {
         environment
     }
 
-    fn new(name: &str, node: &Node, workspace: Option<&Workspace>) -> Environment {
+    fn new(name: &str, node: &Node, workspace: Option<&WorkspaceConfig>) -> Environment {
         let spec = |key: &str| node.at_keys(&["spec", key]).filter(|it| !it.is_null());
         let list = |key: &str| {
             spec(key)
@@ -234,7 +234,7 @@ fn is_about(source: &Source, names: &BTreeSet<String>) -> bool {
 /// Whether an environment has overlays on an engine's base and takes a claim of it, as far as its own file says.
 pub(super) fn takes(
     files: &dyn Files,
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
     name: &str,
     engine: Engine,
     claim: &Claim,
@@ -250,7 +250,7 @@ pub(super) fn takes(
     }
     let excludes = |it: &Node| {
         let title = it.as_str().and_then(|it| it.split_once('/'));
-        title.is_some_and(|(kind, name)| claim.kind.is_called(kind) && claim.name == name)
+        title.is_some_and(|(kind, name)| claim.kind.has_name(kind) && claim.name == name)
     };
     !environment.exclude.iter().any(excludes)
 }
@@ -259,7 +259,7 @@ pub(super) fn takes(
 pub(super) fn read(
     files: &dyn Files,
     name: &str,
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
 ) -> Option<Draft> {
     let folder = TreePath::new(FOLDER)?.child(name);

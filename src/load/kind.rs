@@ -7,7 +7,7 @@ use memchr::memmem;
 
 use super::document::{own_schema, read_checked, read_text};
 use super::names;
-use super::workspace::Workspace;
+use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::schema::Schema;
 use crate::template::{BUILTIN, Templates, Texts, builtin};
@@ -156,7 +156,7 @@ pub struct FileTemplate {
 
 impl ClaimKind {
     /// Whether the kind goes by that name.
-    pub fn is_called(&self, name: &str) -> bool {
+    pub fn has_name(&self, name: &str) -> bool {
         self.names().any(|it| it == name)
     }
 
@@ -182,7 +182,7 @@ impl Kinds {
     /// Whether a kind goes by a name, or would if it could be read.
     pub(super) fn knows(&self, name: &str) -> bool {
         let mut sound = self.sound.iter();
-        sound.any(|it| it.is_called(name)) || self.broken.iter().any(|it| it == name)
+        sound.any(|it| it.has_name(name)) || self.broken.iter().any(|it| it == name)
     }
 }
 
@@ -202,7 +202,7 @@ pub(super) enum Wanted<'a> {
 /// A kind that is not wanted is read all the same where a template of one that is names its folder, to include something.
 pub(super) fn read_all(
     files: &dyn Files,
-    workspace: Option<&Workspace>,
+    workspace: Option<&WorkspaceConfig>,
     wanted: Wanted<'_>,
     templates: &mut Templates,
     diagnostics: &mut Diagnostics,
@@ -311,7 +311,7 @@ impl Folder<'_> {
 
 fn folders<'a>(
     files: &'a dyn Files,
-    workspace: Option<&Workspace>,
+    workspace: Option<&WorkspaceConfig>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Folder<'a>> {
     let own = workspace.map(|it| own_folders(files, it, diagnostics));
@@ -335,7 +335,7 @@ fn folders<'a>(
 
 fn own_folders(
     files: &dyn Files,
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
 ) -> Vec<TreePath> {
     let mut folders = Vec::new();
@@ -692,7 +692,7 @@ mod tests {
             let (kind, texts, faults) = read(&folder);
             assert!(faults.is_empty(), "{faults:?}");
             let mut templates = Templates::default();
-            let reader = |_: &crate::template::Question| Ok(Node::null());
+            let reader = |_: &crate::template::LookupRequest| Ok(Node::null());
             templates.add_reader("chart", Box::new(reader));
             templates.add(texts).unwrap();
             let faults = names::check(&kind.unwrap(), &templates);

@@ -16,7 +16,7 @@ mod workspace;
 
 pub use claim::Claim;
 pub use document::is_kubernetes_api;
-pub use entangled::{is_entangled, whole_where_entangled};
+pub use entangled::{is_entangled, widen_entangled};
 pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
 pub use kind::{
     Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling, read_ahead,
@@ -25,23 +25,23 @@ pub use scope::Scope;
 pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
 pub use workspace::FILE as WORKSPACE;
-pub use workspace::{ChartSource, Mirror, Workspace};
+pub use workspace::{ChartSource, Mirror, WorkspaceConfig};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::diag::{Diagnostic, Diagnostics, each};
-use crate::template::{Question, Templates};
+use crate::template::{LookupRequest, Templates};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node};
 use environment::Draft;
 use kind::Wanted;
 
 /// Everything that a run reads, the user's overlays left out (the kustomize engine reads those itself).
-pub struct Repository<'a> {
+pub struct Workspace<'a> {
     /// `pleach.yaml`.
-    pub workspace: Workspace,
+    pub workspace: WorkspaceConfig,
     /// All claim kinds: the workspace's own ones and the built-in ones that these do not replace.
     pub kinds: Vec<Arc<ClaimKind>>,
     /// Their templates and expressions, compiled.
@@ -63,7 +63,7 @@ pub struct Repository<'a> {
     files: &'a dyn Files,
 }
 
-impl Repository<'_> {
+impl Workspace<'_> {
     /// Whether claims were left unread, so that one that is not here may be there all the same.
     pub fn is_partial(&self) -> bool {
         self.scope.names().is_some()
@@ -85,8 +85,8 @@ pub fn load<'a>(
     cache: Option<Cache>,
     scope: &'a Scope,
     diagnostics: &mut Diagnostics,
-) -> Option<Repository<'a>> {
-    let workspace = Workspace::read(files)
+) -> Option<Workspace<'a>> {
+    let workspace = WorkspaceConfig::read(files)
         .map_err(|faults| diagnostics.extend(faults))
         .ok()?;
     let charts = Arc::new(charts(files, cache, &workspace, diagnostics));
@@ -142,7 +142,7 @@ pub fn load<'a>(
     };
     let engines = Engine::ALL.into_iter().filter(is_overlaid);
     let bases = engines.map(|it| base.for_engine(it, &environments));
-    Some(Repository {
+    Some(Workspace {
         values: values(&workspace, &environments, &others),
         workspace,
         kinds: kinds.sound,
@@ -158,7 +158,7 @@ pub fn load<'a>(
 }
 
 /// `others` are the environments that are not read: there they are.
-fn values(workspace: &Workspace, environments: &[Environment], others: &[String]) -> Node {
+fn values(workspace: &WorkspaceConfig, environments: &[Environment], others: &[String]) -> Node {
     let repository = workspace.chart_repository.clone();
     let charts = Mapping::from([("repository", repository.unwrap_or_else(Node::null))]);
     let names = environments.iter().map(|it| &it.name).chain(others);
@@ -187,7 +187,7 @@ fn read_documents(
 fn charts<'a>(
     files: &'a dyn Files,
     cache: Option<Cache>,
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
 ) -> Charts<'a> {
     let lock = Lock::read(files).map_err(|faults| diagnostics.extend(faults));
@@ -201,7 +201,7 @@ fn charts<'a>(
 
 /// `chart(repository, name, version)` in a template: the chart's `metadata`, `values` and `production` values, null where it has
 /// none.
-fn chart_values(charts: &Charts<'_>, question: &Question) -> Result<Node, Diagnostic> {
+fn chart_values(charts: &Charts<'_>, question: &LookupRequest) -> Result<Node, Diagnostic> {
     let version = Some(question.argument(2));
     let mut request = Request::new(question.argument(0), question.argument(1), version);
     request.span = question.place.clone();
@@ -220,7 +220,7 @@ pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimK
         files.kind(&TreePath::root().child(workspace::FILE)),
         Ok(Some(_))
     );
-    let workspace = is_workspace.then(|| Workspace::read(files));
+    let workspace = is_workspace.then(|| WorkspaceConfig::read(files));
     let workspace = workspace.and_then(|it| it.map_err(|faults| diagnostics.extend(faults)).ok());
     let mut templates = Templates::default();
     let mut kinds = kind::read_all(

@@ -1,6 +1,6 @@
 //! What syncs an environment, in which layout, and from where.
 
-use super::workspace::Workspace;
+use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::yaml::Node;
 
@@ -144,11 +144,12 @@ pub(super) fn source_ref(environment: &Node) -> SourceRef {
 }
 
 /// What Argo CD must know, with its defaults. The address is empty where neither file gives one, which [`check`] says.
-pub(super) fn argo(name: &str, environment: &Node, workspace: Option<&Workspace>) -> Argo {
+pub(super) fn argo(name: &str, environment: &Node, workspace: Option<&WorkspaceConfig>) -> Argo {
     let field = |keys: &[&str], default: &str| {
         text(environment, keys).unwrap_or_else(|| default.to_string())
     };
-    let synced = |get: fn(&Workspace) -> &Option<String>| workspace.and_then(|it| get(it).clone());
+    let synced =
+        |get: fn(&WorkspaceConfig) -> &Option<String>| workspace.and_then(|it| get(it).clone());
     let words = |key: &str| {
         let items = spec(environment, &["argo", key]).and_then(Node::as_sequence);
         let words = items.unwrap_or_default().iter().filter_map(Node::as_str);

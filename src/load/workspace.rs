@@ -14,7 +14,7 @@ pub const FILE: &str = "pleach.yaml";
 
 /// The settings of a workspace.
 #[derive(Clone, Debug)]
-pub struct Workspace {
+pub struct WorkspaceConfig {
     /// Folder of the tree, relative to the workspace.
     pub output: TreePath,
     /// What paths in Flux and Argo CD objects begin with; without a final slash.
@@ -61,9 +61,9 @@ pub struct ChartSource {
     pub folder: Option<TreePath>,
 }
 
-impl Workspace {
+impl WorkspaceConfig {
     /// Reads `pleach.yaml` at the root. Errors: `no-workspace`, `wrong-version`, and what the schema finds.
-    pub fn read(files: &dyn Files) -> Result<Workspace, Diagnostics> {
+    pub fn read(files: &dyn Files) -> Result<WorkspaceConfig, Diagnostics> {
         let path = TreePath::root().child(FILE);
         if !matches!(files.kind(&path), Ok(Some(_))) {
             let fault = Diagnostic::error(
@@ -76,7 +76,7 @@ impl Workspace {
         }
         let node = read_checked(files, &path, schema(), "Workspace")?;
         check_version(&node)?;
-        Ok(Workspace::from_node(&node)?)
+        Ok(WorkspaceConfig::from_node(&node)?)
     }
 
     /// The address in the mirror with the longest fitting prefix, or the address itself.
@@ -100,7 +100,7 @@ impl Workspace {
         fitting.max_by_key(|it| it.prefix.len())
     }
 
-    fn from_node(node: &Node) -> Result<Workspace, Diagnostic> {
+    fn from_node(node: &Node) -> Result<WorkspaceConfig, Diagnostic> {
         let text = |keys: &[&str]| node.at_keys(keys).filter(|it| !it.is_null());
         let templates = match text(&["spec", "templates"]).and_then(Node::as_sequence) {
             Some(items) => items.iter().map(folder).collect::<Result<_, _>>()?,
@@ -136,7 +136,7 @@ impl Workspace {
                 folder: node.get("folder").map(folder).transpose()?,
             })
         };
-        Ok(Workspace {
+        Ok(WorkspaceConfig {
             chart_copies: match copies {
                 Some(node) => folder(node)?,
                 None => TreePath::root().child("vendor").child("charts"),

@@ -9,7 +9,7 @@ use crate::load::{ClaimKind, normalise};
 use crate::resolve::Written;
 use crate::tree::{Files, TreePath};
 use crate::yaml::{
-    self, FieldPath, Mapping, Node, parse, remove_from_text, set_in_text, to_claims_form,
+    self, FieldPath, Mapping, Node, emit_canonical, parse, remove_from_text, set_in_text,
 };
 
 /// Puts the values of `differences` into the document of `target`; `texts` holds what earlier claims have changed already.
@@ -97,7 +97,7 @@ impl<'a> Draft<'a> {
                 Node::mapping([("name", Node::string(target.name))]),
             ),
         ]);
-        let head = to_claims_form(&Node::mapping(head));
+        let head = emit_canonical(&Node::mapping(head));
         let text = match text.trim_end() {
             "" => head,
             before => format!("{before}\n---\n{head}"),

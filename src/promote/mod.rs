@@ -9,7 +9,7 @@ mod document;
 use std::collections::BTreeMap;
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Environment, Repository};
+use crate::load::{Environment, Workspace};
 use crate::resolve::{Written, written};
 use crate::tree::{Files, TreePath};
 use difference::differences;
@@ -57,18 +57,18 @@ pub struct Promotion {
 /// of a file does not allow the change.
 pub fn promote(
     files: &dyn Files,
-    repository: &Repository<'_>,
+    workspace: &Workspace<'_>,
     request: &Request<'_>,
 ) -> Result<Promotion, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let from = written(
-        repository,
-        environment(repository, request.from)?,
+        workspace,
+        environment(workspace, request.from)?,
         &mut diagnostics,
     );
     let to = written(
-        repository,
-        environment(repository, request.to)?,
+        workspace,
+        environment(workspace, request.to)?,
         &mut diagnostics,
     );
     if diagnostics.has_errors() {
@@ -87,11 +87,11 @@ pub fn promote(
 }
 
 fn environment<'a>(
-    repository: &'a Repository<'_>,
+    workspace: &'a Workspace<'_>,
     name: &str,
 ) -> Result<&'a Environment, Diagnostic> {
-    let known = || repository.environments.iter().map(|it| it.name.as_str());
-    let found = repository.environments.iter().find(|it| it.name == name);
+    let known = || workspace.environments.iter().map(|it| it.name.as_str());
+    let found = workspace.environments.iter().find(|it| it.name == name);
     found.ok_or_else(|| {
         let message = format!("there is no environment `{name}`");
         let fault = Diagnostic::error("unknown-environment", message).did_you_mean(name, known());

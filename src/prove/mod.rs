@@ -4,17 +4,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::compose::{Composition, Data, Expected, Form};
+use crate::compose::{Data, Expected, Form, RenderedTree};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Source, each};
 use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
-use crate::yaml::{Mapping, Node, builds_alike, parse_one, to_build_form, to_claims_form};
+use crate::yaml::{Mapping, Node, builds_alike, emit_canonical, emit_kustomize, parse_one};
 
 const BUG: &str = "this is a bug in pleach: please report it with the claim; nothing was written";
 
 /// Proves each folder, and each file of data. Errors: `overlay-not-proven`.
-pub fn prove(tree: &Tree, composition: &Composition, diagnostics: &mut Diagnostics) {
+pub fn prove(tree: &Tree, composition: &RenderedTree, diagnostics: &mut Diagnostics) {
     each(&composition.expected, diagnostics, |folder, diagnostics| {
         prove_one(tree, folder, diagnostics);
     });
@@ -80,7 +80,7 @@ fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
 fn build_flat(mut tree: Tree) -> Built {
     let names = tree.iter().map(|it| Node::string(it.0.as_str()));
     let kustomization = Mapping::from([("resources", Node::sequence(names))]);
-    let text = to_claims_form(&Node::mapping(kustomization));
+    let text = emit_canonical(&Node::mapping(kustomization));
     tree.insert(TreePath::root().child(FILE_NAMES[0]), text.into_bytes());
     kustomize::build(&tree, &TreePath::root(), &Options::default())
 }
@@ -101,7 +101,7 @@ fn difference(wanted: &Node, built: &Node) -> Option<String> {
     if builds_alike(wanted, built) {
         return None;
     }
-    let (wanted, built) = match (to_build_form(wanted), to_build_form(built)) {
+    let (wanted, built) = match (emit_kustomize(wanted), emit_kustomize(built)) {
         (Ok(wanted), Ok(built)) => (wanted, built),
         (Err(fault), _) | (_, Err(fault)) => return Some(fault.message),
     };

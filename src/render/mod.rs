@@ -95,7 +95,7 @@ fn find<'a>(
     let ClaimName { kind, name } = claim;
     let of_kind = || {
         all.iter()
-            .filter(|it| it.kind.is_called(kind) && it.name != asking.name)
+            .filter(|it| it.kind.has_name(kind) && it.name != asking.name)
     };
     of_kind().find(|it| it.name == *name).ok_or_else(|| {
         let message = format!("the environment has no other {kind} `{name}`");

@@ -3,7 +3,7 @@
 use similar::TextDiff;
 
 use crate::compare::{Changed, Comparison};
-use crate::yaml::{Node, to_claims_form};
+use crate::yaml::{Node, emit_canonical};
 
 /// Lines around a difference.
 const CONTEXT: usize = 3;
@@ -42,7 +42,7 @@ fn file(environment: &str, object: &Changed) -> String {
         Some(node) => format!("{letter}/{}", path(node)),
         None => "/dev/null".to_string(),
     };
-    let text = |node: Option<&Node>| node.map(to_claims_form).unwrap_or_default();
+    let text = |node: Option<&Node>| node.map(emit_canonical).unwrap_or_default();
     let (old, new) = (text(before), text(after));
     let diff = TextDiff::from_lines(&old, &new);
     let mut diff = diff.unified_diff();

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::words::clipped;
 use crate::promote::{Difference, Promotion};
-use crate::yaml::{Node, to_claims_form};
+use crate::yaml::{Node, emit_canonical};
 
 /// Characters that are shown of a value.
 const WIDTH_MAX: usize = 60;
@@ -52,7 +52,7 @@ fn flow(value: &Node) -> String {
         let items: Vec<String> = items.iter().map(flow).collect();
         return format!("[{}]", items.join(", "));
     }
-    let text = to_claims_form(value);
+    let text = emit_canonical(value);
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ")
 }

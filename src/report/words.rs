@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::compare::{Comparison, Group, Section};
 use crate::diff::{ChangeKind, Difference, FieldChange, Line, generator};
 use crate::object::ObjectId;
-use crate::yaml::{Node, to_claims_form};
+use crate::yaml::{Node, emit_canonical};
 
 use super::View;
 use super::summary::counted;
@@ -267,7 +267,7 @@ fn field(field: &FieldChange, rows: &mut Vec<Row>) {
 }
 
 fn value(mark: Mark, node: &Node, rows: &mut Vec<Row>) {
-    let text = to_claims_form(node);
+    let text = emit_canonical(node);
     let mut lines: Vec<String> = text.lines().map(|it| clipped(it, WIDTH_MAX)).collect();
     shorten(&mut lines, LINES_MAX);
     rows.extend(lines.into_iter().map(|text| Row { mark, text }));

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::normal::normalise_values;
+use super::normalize::normalise_values;
 use super::reference;
 use super::select::Selected;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
-use crate::load::{Capability, ClaimKind, Environment, Repository, Rule};
+use crate::load::{Capability, ClaimKind, Environment, Rule, Workspace};
 use crate::schema::{apply_defaults, validate};
 use crate::template::{ClaimName, ClaimQuestion, Context, Templates};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
@@ -59,24 +59,24 @@ impl Instance {
 
 /// Resolves all claims of an environment. A claim with faults is left out, and so is what refers to it.
 pub(super) fn resolve_all(
-    repository: &Repository<'_>,
+    workspace: &Workspace<'_>,
     environment: &Environment,
     claims: Vec<Selected<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
     let (mut drafts, mut failed) = (BTreeMap::new(), BTreeSet::new());
     for selected in claims {
-        match Draft::new(repository, environment, &selected, diagnostics) {
+        match Draft::new(workspace, environment, &selected, diagnostics) {
             Some(draft) => drop(drafts.insert(draft.name.clone(), draft)),
             None => failed.extend(selected.claim().map(|it| it.kind.name.clone())),
         }
     }
     let instances =
-        reference::resolve_in_order(repository, environment, drafts, failed, diagnostics);
+        reference::resolve_in_order(workspace, environment, drafts, failed, diagnostics);
     let names: BTreeSet<String> = instances.iter().map(|it| it.name.clone()).collect();
     instances
         .into_iter()
-        .map(|instance| with_dependencies(repository, instance, &names, diagnostics))
+        .map(|instance| with_dependencies(workspace, instance, &names, diagnostics))
         .collect()
 }
 
@@ -118,7 +118,7 @@ pub(super) struct Draft {
 impl Draft {
     /// Merge, defaults, schema. `None` when there are faults.
     fn new(
-        repository: &Repository<'_>,
+        workspace: &Workspace<'_>,
         environment: &Environment,
         selected: &Selected<'_>,
         diagnostics: &mut Diagnostics,
@@ -141,7 +141,7 @@ impl Draft {
             shared: selected.base.is_some(),
             span: claim.span().clone(),
         };
-        let draft = draft.with_defaults(repository, environment, diagnostics);
+        let draft = draft.with_defaults(workspace, environment, diagnostics);
         let faults = validate(&draft.node, &kind.schema, &kind.name).into_iter();
         let excluded = excluded(environment, selected);
         diagnostics.extend(faults.map(|fault| match &excluded {
@@ -153,12 +153,12 @@ impl Draft {
 
     fn with_defaults(
         mut self,
-        repository: &Repository<'_>,
+        workspace: &Workspace<'_>,
         environment: &Environment,
         diagnostics: &mut Diagnostics,
     ) -> Draft {
-        let before = self.context(repository, environment);
-        let templates = &repository.templates;
+        let before = self.context(workspace, environment);
+        let templates = &workspace.templates;
         let kind = self.kind.clone();
         let mut when = |condition: &str| {
             templates
@@ -170,13 +170,13 @@ impl Draft {
         self
     }
 
-    pub(super) fn context(&self, repository: &Repository, environment: &Environment) -> Context {
+    pub(super) fn context(&self, workspace: &Workspace, environment: &Environment) -> Context {
         let mut context = Context::new();
         let empty = Node::mapping(Mapping::new());
         context.set("metadata", self.node.get("metadata").unwrap_or(&empty));
         context.set("spec", self.node.get("spec").unwrap_or(&empty));
         context.set("environment", &environment.values);
-        context.set("workspace", &repository.values);
+        context.set("workspace", &workspace.values);
         context
     }
 
@@ -184,18 +184,18 @@ impl Draft {
     /// `links` the next time; `None` when there are faults.
     pub(super) fn finish(
         &self,
-        repository: &Repository<'_>,
+        workspace: &Workspace<'_>,
         environment: &Environment,
         links: &Links,
         diagnostics: &mut Diagnostics,
     ) -> Result<Instance, Option<ClaimQuestion>> {
-        let mut context = self.context(repository, environment);
+        let mut context = self.context(workspace, environment);
         for (name, found) in &links.found {
             context.set(name, found);
         }
         links.answers.iter().for_each(|it| it.give(&context));
         let claims = context.claims().clone();
-        let finished = self.finish_in(context, &repository.templates, links, diagnostics);
+        let finished = self.finish_in(context, &workspace.templates, links, diagnostics);
         finished.ok_or_else(|| claims.take_question())
     }
 
@@ -413,7 +413,7 @@ fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Di
 
 /// Adds the claims that the claim itself says must be ready first.
 fn with_dependencies(
-    repository: &Repository<'_>,
+    workspace: &Workspace<'_>,
     mut instance: Instance,
     names: &BTreeSet<String>,
     diagnostics: &mut Diagnostics,
@@ -421,14 +421,13 @@ fn with_dependencies(
     let Some(expression) = &instance.kind.depends_on else {
         return instance;
     };
-    let Some(value) =
-        diagnostics.keep(repository.templates.evaluate(expression, &instance.context))
+    let Some(value) = diagnostics.keep(workspace.templates.evaluate(expression, &instance.context))
     else {
         return instance;
     };
     for entry in value.as_sequence().unwrap_or_default() {
         let name = entry.as_str().unwrap_or("");
-        let is_there = names.contains(name) || repository.is_partial();
+        let is_there = names.contains(name) || workspace.is_partial();
         if is_there && name != instance.name {
             instance.depends_on.insert(name.to_string());
         } else {

@@ -6,7 +6,7 @@
 
 mod instance;
 mod merge;
-mod normal;
+mod normalize;
 mod provided;
 mod reference;
 mod select;
@@ -16,7 +16,7 @@ pub use instance::{Answer, Instance, is_true};
 pub use written::{Written, written};
 
 use crate::diag::{Diagnostic, Diagnostics, each};
-use crate::load::{Environment, Repository};
+use crate::load::{Environment, Workspace};
 
 /// An environment with its instances, in the order of their names.
 pub struct Resolved<'a> {
@@ -34,22 +34,19 @@ pub struct Resolution<'a> {
     pub environments: Vec<Resolved<'a>>,
 }
 
-/// Resolves what of the repository is asked for.
-pub fn resolve<'a>(
-    repository: &'a Repository<'a>,
-    diagnostics: &mut Diagnostics,
-) -> Resolution<'a> {
-    let selections: Vec<_> = repository
+/// Resolves what of the workspace is asked for.
+pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) -> Resolution<'a> {
+    let selections: Vec<_> = workspace
         .environments
         .iter()
-        .map(|it| select::select(repository, it, diagnostics))
+        .map(|it| select::select(workspace, it, diagnostics))
         .collect();
-    unknown_environments(repository, diagnostics);
-    select::check_base(&repository.base, diagnostics);
-    let bases = repository.bases.iter().map(|environment| {
-        let claims = select::base(repository, environment, &selections);
-        let mut instances = base_instances(repository, environment, claims, diagnostics);
-        instances.retain(|it| repository.scope.has_base_claim(&it.name));
+    unknown_environments(workspace, diagnostics);
+    select::check_base(&workspace.base, diagnostics);
+    let bases = workspace.bases.iter().map(|environment| {
+        let claims = select::base(workspace, environment, &selections);
+        let mut instances = base_instances(workspace, environment, claims, diagnostics);
+        instances.retain(|it| workspace.scope.has_base_claim(&it.name));
         Resolved {
             environment,
             instances,
@@ -59,10 +56,10 @@ pub fn resolve<'a>(
     let environments = each(selections, diagnostics, |selection, diagnostics| {
         let environment = selection.environment;
         let mut instances =
-            instance::resolve_all(repository, environment, selection.claims, diagnostics);
+            instance::resolve_all(workspace, environment, selection.claims, diagnostics);
         provided::check(environment, &instances, diagnostics);
         // The others were there to be referred to.
-        instances.retain(|it| repository.scope.has_claim(&environment.name, &it.name));
+        instances.retain(|it| workspace.scope.has_claim(&environment.name, &it.name));
         Resolved {
             environment,
             instances,
@@ -76,14 +73,14 @@ pub fn resolve<'a>(
 
 /// Base's own faults say that they are base's: what an environment adds does not help it.
 fn base_instances(
-    repository: &Repository<'_>,
+    workspace: &Workspace<'_>,
     base: &Environment,
     claims: Vec<select::Selected<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
     const ALONE: &str = "`environments/base` must be valid alone: give the field a neutral value there, or move the whole claim to the environments";
     let mut faults = Diagnostics::default();
-    let instances = instance::resolve_all(repository, base, claims, &mut faults);
+    let instances = instance::resolve_all(workspace, base, claims, &mut faults);
     diagnostics.extend(faults.into_iter().map(|fault| {
         if fault.code == "missing-field" || fault.code == "broken-rule" {
             fault.help(ALONE)
@@ -94,10 +91,10 @@ fn base_instances(
     instances
 }
 
-fn unknown_environments(repository: &Repository, diagnostics: &mut Diagnostics) {
-    let read = || repository.environments.iter().map(|it| it.name.as_str());
-    let known = || read().chain(repository.others.iter().map(String::as_str));
-    let wanted = repository.scope.environments.iter();
+fn unknown_environments(workspace: &Workspace, diagnostics: &mut Diagnostics) {
+    let read = || workspace.environments.iter().map(|it| it.name.as_str());
+    let known = || read().chain(workspace.others.iter().map(String::as_str));
+    let wanted = workspace.scope.environments.iter();
     for name in wanted.filter(|name| !known().any(|it| it == name.as_str())) {
         let fault = Diagnostic::error(
             "unknown-environment",

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::instance::{Answer, Draft, Instance, Links, is_true};
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::load::{Environment, Lookup, Reference, Repository};
+use crate::load::{Environment, Lookup, Reference, Workspace};
 use crate::template::{ClaimName, ClaimQuestion};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// Finishes every draft, each after those that it refers to.
 pub(super) fn resolve_in_order(
-    repository: &Repository<'_>,
+    workspace: &Workspace<'_>,
     environment: &Environment,
     drafts: BTreeMap<String, Draft>,
     failed: BTreeSet<String>,
@@ -21,7 +21,7 @@ pub(super) fn resolve_in_order(
 ) -> Vec<Instance> {
     let names: Vec<String> = drafts.keys().cloned().collect();
     let mut order = Order {
-        repository,
+        workspace,
         environment,
         drafts,
         failed,
@@ -35,7 +35,7 @@ pub(super) fn resolve_in_order(
 }
 
 struct Order<'a> {
-    repository: &'a Repository<'a>,
+    workspace: &'a Workspace<'a>,
     environment: &'a Environment,
     drafts: BTreeMap<String, Draft>,
     /// The kinds of claims that have faults and no draft.
@@ -94,7 +94,7 @@ impl Order<'_> {
     ) -> Option<Instance> {
         loop {
             let mut told = Diagnostics::default();
-            let finished = draft.finish(self.repository, self.environment, &links, &mut told);
+            let finished = draft.finish(self.workspace, self.environment, &links, &mut told);
             if let Err(Some(ClaimQuestion { claim, place })) = finished {
                 let place = place.unwrap_or_else(|| draft.span.clone());
                 match self.asked(claim, &place, diagnostics) {
@@ -124,7 +124,7 @@ impl Order<'_> {
         let (kind, name) = (claim.kind.as_str(), claim.name.as_str());
         self.finish_referred(name, place, diagnostics)?;
         let instance = self.done.get(name).and_then(Option::as_ref);
-        match instance.filter(|it| it.kind.is_called(kind)) {
+        match instance.filter(|it| it.kind.has_name(kind)) {
             Some(instance) => Ok(instance.answer(claim.clone())),
             None => Err(self.unknown(name, Some(kind), place)),
         }
@@ -138,7 +138,7 @@ impl Order<'_> {
         links: &mut Links,
         diagnostics: &mut Diagnostics,
     ) -> bool {
-        let mut context = draft.context(self.repository, self.environment);
+        let mut context = draft.context(self.workspace, self.environment);
         let mut found: Option<&Instance> = None;
         let candidates = self.of_kind(&lookup.kind);
         for name in &candidates {
@@ -149,7 +149,7 @@ impl Order<'_> {
                 return false;
             };
             context.set("found", &as_found(candidate));
-            let fits = self.repository.templates.evaluate(&lookup.when, &context);
+            let fits = self.workspace.templates.evaluate(&lookup.when, &context);
             if !diagnostics.keep(fits).is_some_and(|it| is_true(&it)) {
                 continue;
             }
@@ -174,7 +174,7 @@ impl Order<'_> {
         let done = self.done.values().flatten().map(|it| (&it.kind, &it.name));
         let mut names: Vec<String> = open
             .chain(done)
-            .filter(|it| it.0.is_called(kind))
+            .filter(|it| it.0.has_name(kind))
             .map(|it| it.1.clone())
             .collect();
         names.sort();
@@ -219,7 +219,7 @@ impl Order<'_> {
         let kind = text("kind").or(reference.kind.as_deref());
         let instance = self.done.get(name).and_then(Option::as_ref);
         let instance = instance
-            .filter(|it| kind.is_none_or(|kind| it.kind.is_called(kind)))
+            .filter(|it| kind.is_none_or(|kind| it.kind.has_name(kind)))
             .ok_or_else(|| self.unknown(name, kind, name_node.span()))?;
         refers_to.insert(name.to_string());
         let path = text("fieldPath")

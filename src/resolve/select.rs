@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::{drop_nulls, merge};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Claim, Environment, Layout, Repository};
+use crate::load::{Claim, Environment, Layout, Workspace};
 use crate::yaml::Node;
 
 /// A claim as base and the environment say it; at least one of the two does.
@@ -38,14 +38,14 @@ pub(super) struct Selection<'a> {
 }
 
 pub(super) fn select<'a>(
-    repository: &'a Repository<'_>,
+    workspace: &'a Workspace<'_>,
     environment: &'a Environment,
     diagnostics: &mut Diagnostics,
 ) -> Selection<'a> {
-    let base = &repository.base;
+    let base = &workspace.base;
     let mut unknown = Diagnostics::default();
     let excluded = excluded(environment, base, &mut unknown);
-    if !repository.is_partial() {
+    if !workspace.is_partial() {
         diagnostics.extend(unknown);
     }
     let mut claims: BTreeMap<&str, Selected<'a>> = BTreeMap::new();
@@ -87,7 +87,7 @@ pub(super) fn select<'a>(
 
 fn is_broken(base: &Environment, claim: &Claim) -> bool {
     let mut broken = base.broken.iter();
-    broken.any(|it| it.is_meant_by(&claim.kind, &claim.name))
+    broken.any(|it| it.is_probable_match(&claim.kind, &claim.name))
 }
 
 /// Says the claims of base that share a name.
@@ -102,7 +102,7 @@ pub(super) fn check_base(base: &Environment, diagnostics: &mut Diagnostics) {
 
 /// Base's claims that some environment takes, of those with overlays and base's engine.
 pub(super) fn base<'a>(
-    repository: &Repository<'_>,
+    workspace: &Workspace<'_>,
     base: &'a Environment,
     selections: &[Selection<'a>],
 ) -> Vec<Selected<'a>> {
@@ -117,7 +117,7 @@ pub(super) fn base<'a>(
     let names: BTreeMap<&str, &Claim> = base.claims.iter().map(|it| (&*it.name, it)).collect();
     names
         .into_values()
-        .filter(|it| taken.contains(&*it.name) || repository.is_taken_elsewhere(base, it))
+        .filter(|it| taken.contains(&*it.name) || workspace.is_taken_elsewhere(base, it))
         .map(|claim| Selected {
             base: Some(claim),
             own: None,
@@ -159,10 +159,10 @@ fn excluded<'a>(
         if base
             .claims
             .iter()
-            .any(|it| it.kind.is_called(kind) && it.name == name)
+            .any(|it| it.kind.has_name(kind) && it.name == name)
         {
             names.push(name);
-        } else if !base.broken.iter().any(|it| it.is_called(kind, name)) {
+        } else if !base.broken.iter().any(|it| it.has_name(kind, name)) {
             let text = entry.as_str().unwrap_or("");
             let fault = Diagnostic::error(
                 "unknown-exclude",

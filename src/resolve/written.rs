@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::select;
 use crate::diag::Diagnostics;
-use crate::load::{Claim, ClaimKind, Environment, Repository};
+use crate::load::{Claim, ClaimKind, Environment, Workspace};
 use crate::yaml::Node;
 
 /// A claim of one environment, base ⊕ environment as written, in its kind's spelling.
@@ -23,11 +23,11 @@ pub struct Written<'a> {
 
 /// The claims of an environment, by name.
 pub fn written<'a>(
-    repository: &'a Repository<'_>,
+    workspace: &'a Workspace<'_>,
     environment: &'a Environment,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Written<'a>> {
-    let selection = select::select(repository, environment, diagnostics);
+    let selection = select::select(workspace, environment, diagnostics);
     let claims = selection.claims.into_iter();
     let written = claims.filter_map(|it| {
         let claim = it.claim()?;

@@ -16,7 +16,7 @@ mod value;
 pub use builtin::{BUILTIN, builtin};
 pub use claims::{ClaimName, ClaimQuestion, Claims};
 
-pub use reader::{Question, Reader};
+pub use reader::{LookupRequest, Reader};
 pub use texts::Texts;
 pub use value::Context;
 
@@ -329,7 +329,7 @@ fn whole_line_blocks() -> SyntaxConfig {
 mod tests {
     use super::*;
     use crate::tree::TreePath;
-    use crate::yaml::{parse_one, to_claims_form};
+    use crate::yaml::{emit_canonical, parse_one};
 
     fn source(text: &str) -> Arc<Source> {
         Source::new(TreePath::new("t.yaml").unwrap(), text)
@@ -346,7 +346,7 @@ mod tests {
         let documents = templates.render("t", &context, &Span::new(&claim, 0..0))?;
         Ok(documents
             .iter()
-            .map(to_claims_form)
+            .map(emit_canonical)
             .collect::<Vec<_>>()
             .join("---\n"))
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use minijinja::{Environment, Error, ErrorKind, Output, Value};
 
 use super::claims::Claims;
-use super::reader::Question;
+use super::reader::LookupRequest;
 use super::value::{Context, LastRead, to_node};
 use crate::diag::{Source, Span};
 use crate::yaml::{
@@ -22,7 +22,7 @@ thread_local! {
 struct Current {
     values: Vec<Node>,
     last: LastRead,
-    question: Option<Question>,
+    question: Option<LookupRequest>,
     claims: Claims,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Collected<T> {
     /// The values that it printed, by number.
     pub(super) values: Vec<Node>,
     /// What it asked for and did not get.
-    pub(super) question: Option<Question>,
+    pub(super) question: Option<LookupRequest>,
 }
 
 /// Runs a rendering.
@@ -55,7 +55,7 @@ pub(super) fn collect<T>(context: &Context, render: impl FnOnce() -> T) -> Colle
 }
 
 /// Leaves a question with the rendering that this thread is at, which is to end. `make` gets the scalar that was read last.
-pub(super) fn ask(make: impl FnOnce(Option<&Node>) -> Question) {
+pub(super) fn ask(make: impl FnOnce(Option<&Node>) -> LookupRequest) {
     CURRENT.with_borrow_mut(|current| {
         if let Some(current) = current {
             let last = current.last.lock().unwrap_or_else(PoisonError::into_inner);

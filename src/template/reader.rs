@@ -15,11 +15,11 @@ use crate::diag::{Diagnostic, Span};
 use crate::yaml::Node;
 
 /// Gives the value of a call.
-pub type Reader<'a> = Box<dyn Fn(&Question) -> Result<Node, Diagnostic> + Send + Sync + 'a>;
+pub type Reader<'a> = Box<dyn Fn(&LookupRequest) -> Result<Node, Diagnostic> + Send + Sync + 'a>;
 
 /// A call of a reader.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct LookupRequest {
     function: &'static str,
     /// The arguments as texts; empty for none.
     pub arguments: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Question {
     pub place: Option<Span>,
 }
 
-impl Question {
+impl LookupRequest {
     /// An argument, counted from 0; empty where it is not given.
     pub fn argument(&self, at: usize) -> &str {
         self.arguments.get(at).map_or("", String::as_str)
@@ -62,7 +62,7 @@ impl<'a> Readers<'a> {
                 return Ok(value.clone());
             }
             drop(answers);
-            ask(|last| Question {
+            ask(|last| LookupRequest {
                 function: name,
                 place: place(last, &arguments),
                 arguments,
@@ -72,7 +72,7 @@ impl<'a> Readers<'a> {
     }
 
     /// Finds what a call was without.
-    pub(super) fn answer(&self, question: &Question) -> Result<(), Diagnostic> {
+    pub(super) fn answer(&self, question: &LookupRequest) -> Result<(), Diagnostic> {
         let unknown = || Diagnostic::error("template-error", "there is nothing to read here");
         let reader = self.readers.get(question.function).ok_or_else(unknown)?;
         let value = from_node(&reader(question)?);

@@ -6,7 +6,7 @@ use std::process::Command;
 use pleach::object::Object;
 use pleach::patch::{Patch, between, json6902, parse_json6902, strategic};
 use pleach::schema::Schemas;
-use pleach::yaml::{Node, to_claims_form};
+use pleach::yaml::{Node, emit_canonical};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -15,15 +15,15 @@ use super::{data, documents, generate, kustomize, source};
 
 /// Applies the patch as bytes to the object as bytes.
 fn patched(before: &Node, patch: &Patch) -> Node {
-    let mut node = documents(&to_claims_form(before)).pop().unwrap();
+    let mut node = documents(&emit_canonical(before)).pop().unwrap();
     let gvk = Object::new(node.clone()).gvk();
     match patch {
         Patch::Strategic(patch) => {
-            let patch = documents(&to_claims_form(patch)).pop().unwrap();
+            let patch = documents(&emit_canonical(patch)).pop().unwrap();
             strategic(&mut node, &patch, Schemas::builtin(), &gvk).unwrap();
         }
         Patch::Json6902(patch) => {
-            let patch = parse_json6902(&source(&to_claims_form(patch))).unwrap();
+            let patch = parse_json6902(&source(&emit_canonical(patch))).unwrap();
             json6902(&mut node, &patch).unwrap();
         }
     }
@@ -68,12 +68,12 @@ fn a_real_kustomize_agrees() {
             &Object::new(after.clone()),
             Schemas::builtin(),
         );
-        base.push_str(&format!("---\n{}", to_claims_form(&before)));
+        base.push_str(&format!("---\n{}", emit_canonical(&before)));
         let (text, target) = match patch.unwrap() {
             None => (None, String::new()),
-            Some(Patch::Strategic(node)) => (Some(to_claims_form(&node)), String::new()),
+            Some(Patch::Strategic(node)) => (Some(emit_canonical(&node)), String::new()),
             Some(Patch::Json6902(node)) => (
-                Some(to_claims_form(&node)),
+                Some(emit_canonical(&node)),
                 format!("  target: {{name: it-{at:03}}}\n"),
             ),
         };
@@ -110,8 +110,8 @@ fn a_real_kustomize_agrees() {
         let message = || {
             format!(
                 "before:\n{}\nafter:\n{}",
-                to_claims_form(before),
-                to_claims_form(after)
+                emit_canonical(before),
+                emit_canonical(after)
             )
         };
         assert_eq!(data(built), data(after), "{}", message());

@@ -8,7 +8,7 @@ use pleach::object::Object;
 use pleach::patch::{Patch, PatchText, between, json6902, parse_patch, strategic};
 use pleach::schema::Schemas;
 use pleach::tree::{Tree, TreePath};
-use pleach::yaml::{Node, parse_one, to_claims_form};
+use pleach::yaml::{Node, emit_canonical, parse_one};
 
 struct Case(Tree);
 
@@ -29,13 +29,13 @@ impl Case {
             (Some(before), Some(after)) => {
                 between(&before, &after, Schemas::builtin()).map(|it| match it {
                     None => ("nothing", String::new()),
-                    Some(Patch::Strategic(node)) => ("strategic.yaml", to_claims_form(&node)),
-                    Some(Patch::Json6902(node)) => ("json6902.yaml", to_claims_form(&node)),
+                    Some(Patch::Strategic(node)) => ("strategic.yaml", emit_canonical(&node)),
+                    Some(Patch::Json6902(node)) => ("json6902.yaml", emit_canonical(&node)),
                 })
             }
             _ => self
                 .apply()
-                .map(|node| ("result.yaml", to_claims_form(&node))),
+                .map(|node| ("result.yaml", emit_canonical(&node))),
         };
         made.unwrap_or_else(|fault| {
             let place = fault.span.map(|it| it.to_string()).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::process::Command;
 use pleach::object::Object;
 use pleach::patch::strategic;
 use pleach::schema::Schemas;
-use pleach::yaml::{Node, to_claims_form};
+use pleach::yaml::{Node, emit_canonical};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -25,9 +25,9 @@ fn a_real_kustomize_merges_alike() {
         for node in [&mut object, &mut patch] {
             *node.at_keys_mut(&["metadata", "name"]).unwrap() = Node::from(format!("it-{at:04}"));
         }
-        let text = to_claims_form(&object);
+        let text = emit_canonical(&object);
         let mut merged = documents(&text).pop().unwrap();
-        let patch = to_claims_form(&patch);
+        let patch = emit_canonical(&patch);
         let read = documents(&patch).pop().unwrap();
         let gvk = Object::new(object).gvk();
         let result = strategic(&mut merged, &read, Schemas::builtin(), &gvk);

@@ -2,15 +2,15 @@
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
 use pleach_helm::chart::read_archive;
-use pleach_yaml::to_claims_form;
+use pleach_yaml::emit_canonical;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).ok_or("usage: inspect CHART.tgz")?;
     let chart = read_archive(&std::fs::read(&path)?, &path).map_err(|it| it.message.to_string())?;
     print!(
         "{}---\n{}",
-        to_claims_form(&chart.metadata),
-        to_claims_form(&chart.values)
+        emit_canonical(&chart.metadata),
+        emit_canonical(&chart.values)
     );
     Ok(())
 }

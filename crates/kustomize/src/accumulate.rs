@@ -27,7 +27,7 @@ pub(super) struct Context<'a> {
     /// Whether a kustomization brought its own schema.
     pub(super) custom_schema: bool,
     /// For what the built-in schema was needed so far.
-    pub(super) needed: openapi::Needed,
+    pub(super) needed: openapi::SchemaUse,
     /// How much the replacements have copied.
     pub(super) copied: usize,
     /// The kustomization files that were read.
@@ -54,7 +54,7 @@ pub(super) struct Accumulated {
 
 /// Where in the chain of kustomizations we are.
 #[derive(Clone)]
-pub(super) struct Level<'a> {
+pub(super) struct KustomizationFrame<'a> {
     pub(super) kustomization: &'a Kustomization,
     /// The folder, as the chain of entries names it from the one that is built.
     pub(super) origin: String,
@@ -98,7 +98,7 @@ impl Accumulated {
     }
 }
 
-impl Level<'_> {
+impl KustomizationFrame<'_> {
     /// The folder of the kustomization.
     pub(super) fn folder(&self) -> TreePath {
         self.kustomization.folder()
@@ -209,7 +209,7 @@ impl Context<'_> {
     /// Builds a kustomization on top of what is there already.
     pub(super) fn accumulate(
         &mut self,
-        level: &Level<'_>,
+        level: &KustomizationFrame<'_>,
         mut sum: Accumulated,
     ) -> Result<Accumulated, Failed> {
         let before = self.diagnostics.errors();
@@ -239,7 +239,7 @@ impl Context<'_> {
     /// Adds what a list of files and folders holds. The files are read first, all at once.
     pub(super) fn add_resources(
         &mut self,
-        level: &Level<'_>,
+        level: &KustomizationFrame<'_>,
         sum: &mut Accumulated,
         entries: &[Node],
     ) {
@@ -265,7 +265,7 @@ impl Context<'_> {
 
     fn add_file(
         &mut self,
-        level: &Level<'_>,
+        level: &KustomizationFrame<'_>,
         sum: &mut Accumulated,
         entry: &Node,
         resources: Vec<Resource>,
@@ -280,7 +280,7 @@ impl Context<'_> {
             resource.origin.clone_from(&origin);
             let scope = self.schemas.is_cluster_scoped(&resource.object.gvk());
             if scope.is_none() {
-                self.needed = self.needed.max(openapi::Needed::Scopes);
+                self.needed = self.needed.max(openapi::SchemaUse::Scopes);
             }
             let added = sum.resources.append(resource, &self.schemas);
             self.keep(added.map_err(|it| it.related(entry.span(), "added here")));
@@ -289,7 +289,7 @@ impl Context<'_> {
 
     fn add_folder(
         &mut self,
-        level: &Level<'_>,
+        level: &KustomizationFrame<'_>,
         entry: &Node,
         folder: &TreePath,
     ) -> Result<Accumulated, Failed> {
@@ -300,7 +300,7 @@ impl Context<'_> {
 
     fn add_component(
         &mut self,
-        level: &Level<'_>,
+        level: &KustomizationFrame<'_>,
         sum: Accumulated,
         entry: &Node,
     ) -> Result<Accumulated, Failed> {
@@ -324,7 +324,7 @@ impl Context<'_> {
     /// Reads the kustomization of a folder that an entry names.
     fn enter(
         &mut self,
-        level: &Level<'_>,
+        level: &KustomizationFrame<'_>,
         entry: &Node,
         folder: &TreePath,
         component: bool,
@@ -380,13 +380,13 @@ impl Context<'_> {
 
     fn deeper<'k>(
         &self,
-        level: &Level<'_>,
+        level: &KustomizationFrame<'_>,
         kustomization: &'k Kustomization,
         entry: &Node,
-    ) -> Level<'k> {
+    ) -> KustomizationFrame<'k> {
         let mut folders = level.folders.clone();
         folders.push(kustomization.folder());
-        Level {
+        KustomizationFrame {
             kustomization,
             origin: join(&level.origin, entry.as_str().unwrap_or("")),
             folders,
@@ -394,7 +394,7 @@ impl Context<'_> {
     }
 
     /// kustomize's own field specs, with those of the `configurations`.
-    fn configuration(&mut self, level: &Level<'_>) -> Arc<Config> {
+    fn configuration(&mut self, level: &KustomizationFrame<'_>) -> Arc<Config> {
         let entries = level.kustomization.list("configurations");
         if entries.is_empty() {
             return defaults::config().clone();

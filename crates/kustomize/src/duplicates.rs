@@ -24,19 +24,19 @@ pub(super) fn warnings(duplicates: Diagnostics, keep: Keep) -> impl Iterator<Ite
 }
 
 /// A map of a patch in which a key stands twice, and what the reader says of that.
-pub(super) struct Doubled {
+pub(super) struct DuplicateKey {
     map: Span,
     fault: Diagnostic,
 }
 
 /// All such maps of a document.
-pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<Doubled>) {
+pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<DuplicateKey>) {
     for item in node.as_sequence().unwrap_or_default() {
         doubled(item, duplicates, found);
     }
     for entry in node.as_mapping().into_iter().flatten() {
         let is_told = |it: &&Diagnostic| it.span.as_ref() == Some(entry.key.span());
-        found.extend(duplicates.iter().find(is_told).map(|fault| Doubled {
+        found.extend(duplicates.iter().find(is_told).map(|fault| DuplicateKey {
             map: node.span().clone(),
             fault: fault.clone(),
         }));
@@ -46,7 +46,7 @@ pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<Dou
 
 /// What kustomize refuses of a patched object: a merge passes over the second of two equal keys, but a map that is new to the object
 /// is put there as it stands, and can't be read any more.
-pub(super) fn refused(object: &Node, doubled: &[Doubled]) -> Option<Diagnostic> {
+pub(super) fn refused(object: &Node, doubled: &[DuplicateKey]) -> Option<Diagnostic> {
     if doubled.is_empty() {
         return None;
     }

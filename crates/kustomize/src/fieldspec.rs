@@ -141,7 +141,7 @@ fn walk(
             .try_for_each(|(at, item)| walk(item, parts, leaf, &Trail::Index(trail, at), set));
     }
     if node.as_mapping().is_none() || part.key.is_empty() {
-        return Err(unfit(node, &part.key));
+        return Err(type_mismatch(node, &part.key));
     }
     let Some(mapping) = node.as_mapping_mut() else {
         return Ok(());
@@ -177,7 +177,7 @@ fn walk(
     walk(field, rest, leaf, &trail, set)
 }
 
-fn unfit(node: &Node, key: &str) -> Diagnostic {
+fn type_mismatch(node: &Node, key: &str) -> Diagnostic {
     let message = format!(
         "expected a map or a list that holds `{key}`, found {}",
         node.kind().words()

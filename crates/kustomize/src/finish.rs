@@ -170,7 +170,7 @@ impl Metadata {
         }
         if self.transformations && !resource.transformations.is_empty() {
             let list = Node::sequence(resource.transformations.iter().map(|it| it.to_node()));
-            annotations.insert(TRANSFORMATIONS, pleach_yaml::to_kyaml_value_form(&list));
+            annotations.insert(TRANSFORMATIONS, pleach_yaml::emit_kyaml_value(&list));
         }
         annotations
     }

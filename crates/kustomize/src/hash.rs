@@ -19,7 +19,7 @@ pub(super) fn append(resources: &mut Resources, schemas: &Schemas) -> Vec<Diagno
     for resource in resources.list_mut().iter_mut().filter(|it| it.needs_hash) {
         told.extend(other_hash(resource));
         let name = format!("{}-{}", resource.object.name(), hash(resource.node()));
-        remember(resource, schemas);
+        record_previous_id(resource, schemas);
         resource.set_metadata("name", &name);
     }
     told
@@ -38,11 +38,11 @@ fn other_hash(resource: &Resource) -> Option<Diagnostic> {
 }
 
 /// Keeps the identity of now among the former ones, before it changes.
-pub(super) fn remember(resource: &mut Resource, schemas: &Schemas) {
+pub(super) fn record_previous_id(resource: &mut Resource, schemas: &Schemas) {
     let object = &resource.object;
     let previous = PreviousId {
         name: object.name().into(),
-        namespace: resource.space(schemas).into(),
+        namespace: resource.effective_namespace(schemas).into(),
         kind: object.kind().into(),
     };
     resource.previous.push(previous);

@@ -43,7 +43,7 @@ mod hash;
 mod json;
 mod kustomization;
 mod load;
-mod notes;
+mod internal_annotations;
 mod openapi;
 mod origin;
 mod path;
@@ -66,10 +66,10 @@ use std::sync::Arc;
 use pleach_kube::object::Object;
 use pleach_kube::schema::Schemas;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
-use pleach_yaml::to_build_form;
+use pleach_yaml::emit_kustomize;
 use pleach_yaml::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
 
-use accumulate::{Accumulated, Context, Failed, Level};
+use accumulate::{Accumulated, Context, Failed, KustomizationFrame};
 use load::Loader;
 use resource::Resource;
 use resources::Resources;
@@ -132,7 +132,7 @@ impl Built {
     pub fn to_yaml(&self) -> Result<String, Diagnostics> {
         let mut text = String::new();
         let mut faults = Diagnostics::default();
-        let documents = parallel::map(parallel::MANY, &self.objects, |it| to_build_form(&it.node));
+        let documents = parallel::map(parallel::MANY, &self.objects, |it| emit_kustomize(&it.node));
         for (at, document) in documents.into_iter().enumerate() {
             if at > 0 {
                 text.push_str("---\n");
@@ -175,7 +175,7 @@ pub fn build_over(
         diagnostics: Diagnostics::default(),
         track: false,
         custom_schema: false,
-        needed: openapi::Needed::Nothing,
+        needed: openapi::SchemaUse::Nothing,
         copied: 0,
         visited: Vec::new(),
     };
@@ -241,7 +241,7 @@ fn build_all(
             .append(Resource::new(object), &context.schemas);
         context.keep(added);
     }
-    let level = Level {
+    let level = KustomizationFrame {
         kustomization: &kustomization,
         origin: String::new(),
         folders: vec![path.clone()],

@@ -15,7 +15,7 @@ const BUILTIN: &str = "v1.21.2";
 /// For what the built-in schema was needed so far. In kustomize that decides whether a schema that comes later stands in its
 /// place or beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Needed {
+pub(super) enum SchemaUse {
     #[default]
     Nothing,
     /// To see whether an unknown kind has a namespace: the built-in types are added later, and hold.
@@ -52,9 +52,9 @@ pub(super) fn enter(
             }
             let document = context.keep_all(parse_one(&text)).ok_or(Failed)?;
             let schemas = match context.needed {
-                Needed::Nothing => context.schemas.with_openapi(&document),
-                Needed::Scopes => Schemas::builtin_with_openapi(&document, true),
-                Needed::Types => Schemas::builtin_with_openapi(&document, false),
+                SchemaUse::Nothing => context.schemas.with_openapi(&document),
+                SchemaUse::Scopes => Schemas::builtin_with_openapi(&document, true),
+                SchemaUse::Types => Schemas::builtin_with_openapi(&document, false),
             };
             Some(Arc::new(context.keep(schemas).ok_or(Failed)?))
         }

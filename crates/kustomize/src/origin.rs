@@ -1,6 +1,6 @@
 //! Where a resource came from and what changed it, for `buildMetadata`.
 
-use pleach_yaml::{Entry, Mapping, Node, to_kyaml_value_form};
+use pleach_yaml::{Entry, Mapping, Node, emit_kyaml_value};
 
 /// One origin: a file, or a generator or transformer with the file it is configured in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Origin {
 
     /// The annotation's text.
     pub(super) fn to_yaml(&self) -> String {
-        to_kyaml_value_form(&self.to_node())
+        emit_kyaml_value(&self.to_node())
     }
 
     /// The origin as a map without empty fields.

@@ -4,7 +4,7 @@ use regex::Regex;
 
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::diag::Source;
-use pleach_yaml::{Kind, Mapping, Node, Style, Tag, View, parse_one, to_kyaml_form};
+use pleach_yaml::{Kind, Mapping, Node, Style, Tag, View, emit_kyaml, parse_one};
 
 use super::fieldspec::DEPTH_MAX;
 use super::fieldspec::split_path;
@@ -293,7 +293,7 @@ fn shown(node: &Node) -> String {
         Some(text) if node.style() == Style::Plain && node.kind() != Kind::String => {
             text.to_string()
         }
-        _ => to_kyaml_form(node).trim().to_string(),
+        _ => emit_kyaml(node).trim().to_string(),
     }
 }
 

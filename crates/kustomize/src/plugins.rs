@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::{Mapping, Node};
 
-use super::accumulate::{Accumulated, Context, Failed, Level, mark};
+use super::accumulate::{Accumulated, Context, Failed, KustomizationFrame, mark};
 use super::generate::{self, Absorber, Made};
 use super::kustomization::{CONFIG_MAP, SECRET, text};
 use super::load::resources_of;
@@ -17,7 +17,11 @@ use super::shape::{Fields, Shape, read_lenient};
 use super::transform;
 
 /// Runs the generators that a kustomization lists.
-pub(super) fn generate(context: &mut Context<'_>, level: &Level<'_>, absorber: &mut Absorber<'_>) {
+pub(super) fn generate(
+    context: &mut Context<'_>,
+    level: &KustomizationFrame<'_>,
+    absorber: &mut Absorber<'_>,
+) {
     for config in configurations(context, level, "generators") {
         let made = run_generator(context, level, &config);
         let absorbed = made.and_then(|mut made| {
@@ -33,7 +37,7 @@ pub(super) fn generate(context: &mut Context<'_>, level: &Level<'_>, absorber: &
 /// Runs the transformers that a kustomization lists.
 pub(super) fn transform(
     context: &mut Context<'_>,
-    level: &Level<'_>,
+    level: &KustomizationFrame<'_>,
     sum: &mut Accumulated,
     field: &str,
 ) -> Result<(), Failed> {
@@ -52,7 +56,7 @@ pub(super) fn transform(
 /// Runs the validators that a kustomization lists: transformers that must change nothing.
 pub(super) fn validate(
     context: &mut Context<'_>,
-    level: &Level<'_>,
+    level: &KustomizationFrame<'_>,
     sum: &mut Accumulated,
 ) -> Result<(), Failed> {
     if level.kustomization.list("validators").is_empty() {
@@ -82,7 +86,11 @@ pub(super) fn validate(
 }
 
 /// The objects that configure plugins. Those written in place come first, as in kustomize.
-fn configurations(context: &mut Context<'_>, level: &Level<'_>, field: &str) -> Vec<Resource> {
+fn configurations(
+    context: &mut Context<'_>,
+    level: &KustomizationFrame<'_>,
+    field: &str,
+) -> Vec<Resource> {
     let mut gathered = Accumulated::default();
     let mut paths = Vec::new();
     for entry in level.kustomization.list(field) {
@@ -135,7 +143,7 @@ fn origin(config: &Resource) -> Origin {
 
 fn run_transformer(
     context: &mut Context<'_>,
-    level: &Level<'_>,
+    level: &KustomizationFrame<'_>,
     sum: &mut Accumulated,
     config: &Resource,
 ) -> Result<(), Diagnostic> {
@@ -147,7 +155,7 @@ fn run_transformer(
 
 fn run_generator(
     context: &Context<'_>,
-    level: &Level<'_>,
+    level: &KustomizationFrame<'_>,
     config: &Resource,
 ) -> Result<Made, Diagnostic> {
     let make = match builtin_kind(config)? {

@@ -138,7 +138,7 @@ impl Candidates {
         }
         for (at, resource) in resources.iter().enumerate() {
             let gvk = resource.object.gvk();
-            let space: Box<str> = resource.space(schemas).into();
+            let space: Box<str> = resource.effective_namespace(schemas).into();
             let written = match &*space {
                 CLUSTER => CLUSTER,
                 _ => resource.object.namespace(),
@@ -231,7 +231,7 @@ struct Referrer {
 impl Referrer {
     fn of(resource: &Resource, schemas: &Schemas) -> Result<Referrer, Diagnostic> {
         let gvk = resource.object.gvk();
-        let space = resource.space(schemas);
+        let space = resource.effective_namespace(schemas);
         let mut spaces: Vec<Box<str>> = vec![CLUSTER.into(), space.into()];
         if space == "default" {
             spaces.push("".into());

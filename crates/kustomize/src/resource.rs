@@ -93,7 +93,7 @@ impl Resource {
     }
 
     /// The namespace it really is in: [`CLUSTER`] for what has none, `default` where none is written.
-    pub(super) fn space(&self, schemas: &Schemas) -> &str {
+    pub(super) fn effective_namespace(&self, schemas: &Schemas) -> &str {
         match self.object.namespace() {
             _ if self.is_cluster_scoped(schemas) => CLUSTER,
             "" => "default",

@@ -143,7 +143,7 @@ fn twice(resource: &Resource, first: &Resource) -> Diagnostic {
 pub(super) fn id_of(resource: &Resource, schemas: &Schemas) -> Id {
     let object = &resource.object;
     Id {
-        space: resource.space(schemas).into(),
+        space: resource.effective_namespace(schemas).into(),
         name: object.name().into(),
         gvk: object.gvk(),
     }

@@ -166,7 +166,7 @@ impl Selector {
         if matches!(self.namespace, Pattern::Any) {
             return true;
         }
-        let space = resource.space(schemas);
+        let space = resource.effective_namespace(schemas);
         let original = resource.previous.first();
         self.namespace.matches(space)
             || original.is_some_and(|it| self.namespace.matches(&it.namespace))

@@ -1,6 +1,6 @@
 //! JSON or YAML in the text of a field, written again after a change.
 
-use pleach_yaml::{Kind, Node, View, resolve, to_kyaml_form};
+use pleach_yaml::{Kind, Node, View, emit_kyaml, resolve};
 
 use super::json;
 
@@ -11,7 +11,7 @@ pub(super) fn write(node: &Node, original: &str) -> Option<String> {
     match original.trim_start().chars().next() {
         Some('{' | '[') if !fits(node) => None,
         Some('{' | '[') => Some(json::write(node, pretty.then_some(2))),
-        _ => Some(to_kyaml_form(node).trim().to_string()),
+        _ => Some(emit_kyaml(node).trim().to_string()),
     }
 }
 

@@ -7,7 +7,7 @@ use pleach_kube::object::Gvk;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::{Kind, Node, Style, Tag, View};
 
-use super::accumulate::{Accumulated, Context, Level};
+use super::accumulate::{Accumulated, Context, KustomizationFrame};
 use super::config::gvk_of;
 use super::fieldspec::{FieldSpec, Leaf};
 use super::kustomization::text;
@@ -56,7 +56,11 @@ impl Variable {
 }
 
 /// Adds the variables of a kustomization, and notes on the resources which of them read there.
-pub(super) fn add(context: &mut Context<'_>, level: &Level<'_>, sum: &mut Accumulated) {
+pub(super) fn add(
+    context: &mut Context<'_>,
+    level: &KustomizationFrame<'_>,
+    sum: &mut Accumulated,
+) {
     let entries = level.kustomization.list("vars");
     let variables: Vec<Variable> = entries.iter().map(Variable::read).collect();
     for variable in &variables {

@@ -2,12 +2,12 @@
 #![allow(clippy::print_stdout)]
 
 use pleach_yaml::diag::{Diagnostics, Source};
-use pleach_yaml::{parse_one, to_build_form, to_claims_form};
+use pleach_yaml::{emit_canonical, emit_kustomize, parse_one};
 
 fn main() -> Result<(), Diagnostics> {
     let source = Source::internal("deployment.yaml", "spec: {replicas: 3}\nkind: Deployment\n");
     let node = parse_one(&source)?;
-    print!("{}\n{}\n", to_claims_form(&node), to_build_form(&node)?);
+    print!("{}\n{}\n", emit_canonical(&node), emit_kustomize(&node)?);
     if let Some(replicas) = node.at_keys(&["spec", "replicas"]) {
         println!("replicas: {:?}", replicas.span().range());
     }

@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Entry, FieldPath, Kind, Mapping, Node, Step, Style, View, parse, to_claims_form};
+use super::{Entry, FieldPath, Kind, Mapping, Node, Step, Style, View, emit_canonical, parse};
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 
 /// The text of `source` with `value` at `path` of its document number `document`, counted from 0. Maps that are missing on the
@@ -147,7 +147,7 @@ impl<'a> Draft<'a> {
             let text = flow(value);
             return Some(Edit { range, text });
         }
-        let written = to_claims_form(value);
+        let written = emit_canonical(value);
         let written = written.trim_end_matches('\n');
         if one_line(self.node) && !range.is_empty() && !written.contains('\n') && one_line(value) {
             let text = written.to_string();
@@ -342,7 +342,7 @@ fn column(text: &str, at: usize) -> usize {
 
 /// The claims form, all its lines moved to the right, without the last line feed.
 fn indented(node: &Node, columns: usize) -> String {
-    let text = to_claims_form(node);
+    let text = emit_canonical(node);
     let lines = text.lines().map(|line| match line {
         "" => String::new(),
         line => format!("{:columns$}{line}", ""),
@@ -363,7 +363,7 @@ fn flow(node: &Node) -> String {
             format!("[{}]", items.join(", "))
         }
         View::Scalar(text) => {
-            let written = to_claims_form(node);
+            let written = emit_canonical(node);
             let written = written.trim_end_matches('\n');
             let is_safe = !written.contains(['\n', ',', '[', ']', '{', '}']);
             match node.kind() {

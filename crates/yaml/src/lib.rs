@@ -29,6 +29,6 @@ pub use read::{
 pub use scalar::{Kind, resolve};
 pub use text::{PLACEHOLDER_CLOSE, PLACEHOLDER_OPEN, is_reserved, text_source};
 pub use write::{
-    builds_alike, is_block_text, is_plain, to_build_form, to_claims_form, to_kyaml_form,
-    to_kyaml_value_form, to_written_form,
+    builds_alike, emit_as_written, emit_canonical, emit_kustomize, emit_kyaml, emit_kyaml_value,
+    is_block_text, is_plain,
 };

@@ -20,26 +20,26 @@ pub struct Node {
 #[derive(Clone)]
 enum Value {
     /// Text that stands in the source of the node's own span.
-    Slice(Look, u32, u32),
-    Static(Look, &'static str),
-    Owned(Look, Arc<str>),
-    Sequence(Look, Vec<Node>),
-    Mapping(Look, Mapping),
+    Slice(Presentation, u32, u32),
+    Static(Presentation, &'static str),
+    Owned(Presentation, Arc<str>),
+    Sequence(Presentation, Vec<Node>),
+    Mapping(Presentation, Mapping),
 }
 
 /// The style and the stated type.
 #[derive(Clone, Copy)]
-struct Look(Style, Tag);
+struct Presentation(Style, Tag);
 
 impl Value {
-    fn look(&self) -> Look {
+    fn look(&self) -> Presentation {
         match self {
             Value::Slice(look, ..) | Value::Static(look, _) | Value::Owned(look, _) => *look,
             Value::Sequence(look, _) | Value::Mapping(look, _) => *look,
         }
     }
 
-    fn look_mut(&mut self) -> &mut Look {
+    fn look_mut(&mut self) -> &mut Presentation {
         match self {
             Value::Slice(look, ..) | Value::Static(look, _) | Value::Owned(look, _) => look,
             Value::Sequence(look, _) | Value::Mapping(look, _) => look,
@@ -106,7 +106,7 @@ impl Node {
         let clip = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Node {
             span,
-            value: Value::Slice(Look(style, tag), clip(text.start), clip(text.end)),
+            value: Value::Slice(Presentation(style, tag), clip(text.start), clip(text.end)),
         }
     }
 
@@ -114,7 +114,7 @@ impl Node {
     pub(super) fn owned(span: Span, text: Arc<str>, style: Style, tag: Tag) -> Node {
         Node {
             span,
-            value: Value::Owned(Look(style, tag), text),
+            value: Value::Owned(Presentation(style, tag), text),
         }
     }
 
@@ -122,7 +122,7 @@ impl Node {
     pub(super) fn items(span: Span, items: Vec<Node>, style: Style, tag: Tag) -> Node {
         Node {
             span,
-            value: Value::Sequence(Look(style, tag), items),
+            value: Value::Sequence(Presentation(style, tag), items),
         }
     }
 
@@ -130,7 +130,7 @@ impl Node {
     pub(super) fn entries(span: Span, mapping: Mapping, style: Style, tag: Tag) -> Node {
         Node {
             span,
-            value: Value::Mapping(Look(style, tag), mapping),
+            value: Value::Mapping(Presentation(style, tag), mapping),
         }
     }
 
@@ -138,7 +138,7 @@ impl Node {
     pub fn scalar(text: impl Into<Arc<str>>, style: Style, tag: Tag) -> Node {
         Node {
             span: nowhere(),
-            value: Value::Owned(Look(style, tag), text.into()),
+            value: Value::Owned(Presentation(style, tag), text.into()),
         }
     }
 
@@ -151,7 +151,7 @@ impl Node {
     pub fn constant(text: &'static str) -> Node {
         Node {
             span: nowhere(),
-            value: Value::Static(Look(Style::Plain, Tag::Str), text),
+            value: Value::Static(Presentation(Style::Plain, Tag::Str), text),
         }
     }
 
@@ -159,7 +159,7 @@ impl Node {
     pub fn null() -> Node {
         Node {
             span: nowhere(),
-            value: Value::Static(Look(Style::Plain, Tag::Null), "null"),
+            value: Value::Static(Presentation(Style::Plain, Tag::Null), "null"),
         }
     }
 
@@ -168,7 +168,7 @@ impl Node {
         let text = if value { "true" } else { "false" };
         Node {
             span: nowhere(),
-            value: Value::Static(Look(Style::Plain, Tag::Bool), text),
+            value: Value::Static(Presentation(Style::Plain, Tag::Bool), text),
         }
     }
 

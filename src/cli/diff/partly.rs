@@ -66,7 +66,7 @@ struct Document {
 
 /// The claims of an environment and of base on one side.
 #[derive(Default)]
-struct Stock {
+struct ClaimInventory {
     documents: Vec<Document>,
     /// Files that are no YAML, so that nobody knows what claims they hold.
     unread: BTreeSet<TreePath>,
@@ -219,14 +219,14 @@ impl Search<'_> {
             }
         };
         let mut notes: Diagnostics = self.failed.into_iter().map(note).collect();
-        notes.tidy();
+        notes.sort_and_dedup();
         notes
     }
 }
 
 /// The claims that an environment may have, with those of base.
-fn stock(files: &dyn Files, environment: &str) -> Stock {
-    let mut stock = Stock::default();
+fn stock(files: &dyn Files, environment: &str) -> ClaimInventory {
+    let mut stock = ClaimInventory::default();
     for folder in [BASE, environment].map(|it| environment_folder(it).0) {
         // Nothing is said of a folder that is not there.
         if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
@@ -256,15 +256,15 @@ fn documents(files: &dyn Files, path: &TreePath) -> Option<Vec<Document>> {
     Some(documents.collect())
 }
 
-fn names(stock: &[Stock; 2]) -> BTreeSet<String> {
+fn names(stock: &[ClaimInventory; 2]) -> BTreeSet<String> {
     let documents = stock.iter().flat_map(|it| &it.documents);
     documents.map(|it| it.name.clone()).collect()
 }
 
 /// The claims that a file may hold which is no YAML: those that it holds on the other side, and those that are missing here.
-fn unknown(stock: &[Stock; 2]) -> BTreeSet<String> {
+fn unknown(stock: &[ClaimInventory; 2]) -> BTreeSet<String> {
     let [before, after] = stock;
-    let of_one = |side: &Stock, other: &Stock| -> BTreeSet<String> {
+    let of_one = |side: &ClaimInventory, other: &ClaimInventory| -> BTreeSet<String> {
         let is_there = |name: &str| side.documents.iter().any(|it| it.name == name);
         let others = other.documents.iter().filter(|it| {
             side.unread.contains(it.span.path()) || !side.unread.is_empty() && !is_there(&it.name)
@@ -275,7 +275,7 @@ fn unknown(stock: &[Stock; 2]) -> BTreeSet<String> {
 }
 
 /// The claims in whose documents the faults are.
-fn suspects(stock: &[Stock; 2], faults: &[Diagnostics; 2]) -> BTreeSet<String> {
+fn suspects(stock: &[ClaimInventory; 2], faults: &[Diagnostics; 2]) -> BTreeSet<String> {
     let sides = stock.iter().zip(faults);
     let suspects = sides.flat_map(|(stock, faults)| {
         let places: Vec<&Span> = faults.iter().filter_map(|it| it.span.as_ref()).collect();
@@ -290,7 +290,7 @@ fn suspects(stock: &[Stock; 2], faults: &[Diagnostics; 2]) -> BTreeSet<String> {
 }
 
 /// The faults of the files that are no YAML.
-fn of_unread(stock: &Stock, faults: &Diagnostics) -> Diagnostics {
+fn of_unread(stock: &ClaimInventory, faults: &Diagnostics) -> Diagnostics {
     let is_it = |it: &&Diagnostic| {
         let span = it.span.as_ref();
         span.is_some_and(|span| stock.unread.contains(span.path()))

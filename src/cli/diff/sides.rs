@@ -17,7 +17,7 @@ use crate::affected::affected as find_affected;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
 use crate::diag::{Diagnostics, join};
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
-use crate::load::{self, Workspace};
+use crate::load::{self, WorkspaceConfig};
 use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
 use crate::{Compiled, Options, Scope, compile, compile_both};
 
@@ -71,7 +71,7 @@ impl Opened {
 
     /// The workspace's output folder in its place, or where the other side has it.
     fn output(&self, other: &Opened) -> Opened {
-        let read = |it: &Opened| Workspace::read(&Below::new(&*it.files, it.root.clone()));
+        let read = |it: &Opened| WorkspaceConfig::read(&Below::new(&*it.files, it.root.clone()));
         let workspace = read(self).or_else(|_| read(other));
         let output = workspace.map_or_else(|_| TreePath::root(), |it| it.output);
         Opened {
@@ -230,7 +230,7 @@ fn rendered_partly(
 /// The folders in which a link to a file may stand that is read by another path.
 fn inputs(side: &Opened) -> Vec<TreePath> {
     let files = Below::new(&*side.files, side.root.clone());
-    let workspace = Workspace::read(&files).ok();
+    let workspace = WorkspaceConfig::read(&files).ok();
     let mut folders = workspace.map(|it| it.templates).unwrap_or_default();
     folders.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
     folders.iter().map(|it| side.root.join(it)).collect()

@@ -21,7 +21,7 @@ use crate::cli::{Global, Outcome, cache, output};
 use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
 use crate::disk::{Index, Repository, Revision};
 use crate::emit::{Change, Plan, plan};
-use crate::load::{self, BASE, Scope, Workspace, is_base};
+use crate::load::{self, BASE, Scope, WorkspaceConfig, is_base};
 use crate::report::Format;
 use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
 use crate::{Compiled, Options, compile, compile_both};
@@ -131,7 +131,7 @@ fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
 
 /// What is staged, by paths below the workspace.
 fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Result<Changes> {
-    let workspace = Workspace::read(&Below::new(index, root.clone())).ok();
+    let workspace = WorkspaceConfig::read(&Below::new(index, root.clone())).ok();
     let mut inputs = workspace.map(|it| it.templates).unwrap_or_default();
     inputs.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
     let inputs: Vec<TreePath> = inputs.iter().map(|it| root.join(it)).collect();
@@ -147,7 +147,8 @@ fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option
         ..Options::default()
     };
     let whole = || Some(compile(after, &options(Scope::default())));
-    let (Ok(_), Ok(workspace)) = (Workspace::read(before), Workspace::read(after)) else {
+    let (Ok(_), Ok(workspace)) = (WorkspaceConfig::read(before), WorkspaceConfig::read(after))
+    else {
         return whole();
     };
     let reads = |scope: &Scope| compile(before, &options(scope.clone())).read_set;

@@ -8,12 +8,12 @@ use super::{copy, placed};
 use crate::chart::{LOCK, Lock, Request};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::Folder;
-use crate::load::Workspace;
+use crate::load::WorkspaceConfig;
 use crate::tree::TreePath;
 use crate::{Options, charts};
 
 /// Whether the lock is what claims ask for: no more, no less, and copies are there where they are wanted.
-pub(super) fn check(session: &Session<'_>, workspace: &Workspace, lock: &Lock) -> Outcome {
+pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &Lock) -> Outcome {
     let options = Options {
         cache: cache::open(session.global),
         ..Options::default()
@@ -48,6 +48,6 @@ pub(super) fn check(session: &Session<'_>, workspace: &Workspace, lock: &Lock) -
             diagnostics.push(fault.help("run `pleach vendor`, which puts it there"));
         }
     }
-    diagnostics.tidy();
+    diagnostics.sort_and_dedup();
     session.report(&diagnostics)
 }

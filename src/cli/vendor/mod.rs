@@ -18,7 +18,7 @@ use crate::chart::{LOCK, Lock, Pin, Request, cache_path, copy_names, digest};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::{self, Folder};
 use crate::fetch::Network;
-use crate::load::Workspace;
+use crate::load::WorkspaceConfig;
 use crate::tree::{Files, TreePath};
 
 #[derive(Debug, Args)]
@@ -38,7 +38,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = session.lock()?;
-    let read = Workspace::read(&session.files).and_then(|it| Ok((it, Lock::read(&session.files)?)));
+    let read =
+        WorkspaceConfig::read(&session.files).and_then(|it| Ok((it, Lock::read(&session.files)?)));
     let (workspace, old) = match read {
         Ok(read) => read,
         Err(faults) => return Ok(session.report(&faults)),
@@ -108,7 +109,7 @@ fn placed(request: &Request, fault: Diagnostic) -> Diagnostic {
 
 struct Vendor<'a> {
     session: &'a Session<'a>,
-    workspace: Workspace,
+    workspace: WorkspaceConfig,
     old: Lock,
     network: Network,
     folder: PathBuf,

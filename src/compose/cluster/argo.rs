@@ -7,14 +7,14 @@ use super::waves::{WAVE, waves};
 use super::{Order, folder, project, put};
 use crate::compose::folder::check_merge_key;
 use crate::compose::{
-    self, Composed, Composition, Expected, Form, Laid, form, in_repository, overlay,
+    self, Expected, Form, OutputFile, Overlaid, RenderedTree, form, in_repository, overlay,
 };
 use crate::delivery::Delivery;
 use crate::delivery::argo::{
     SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
 };
 use crate::diag::Diagnostics;
-use crate::load::{Environment, OWN_CLUSTER, Workspace};
+use crate::load::{Environment, OWN_CLUSTER, WorkspaceConfig};
 use crate::object::Object;
 use crate::render::plain_name;
 use crate::tree::TreePath;
@@ -25,9 +25,9 @@ const ROOT: &str = "root.yaml";
 
 /// `<claim>/<application>.yaml`, `project.yaml` and `root.yaml`.
 pub(super) fn write(
-    composition: &mut Composition,
-    workspace: &Workspace,
-    laid: &Laid<'_>,
+    composition: &mut RenderedTree,
+    workspace: &WorkspaceConfig,
+    laid: &Overlaid<'_>,
     order: &Order,
     diagnostics: &mut Diagnostics,
 ) {
@@ -42,7 +42,7 @@ pub(super) fn write(
         let names = objects.iter().map(|it| short_name(it, environment));
         for (object, name) in objects.iter().zip(names) {
             check_merge_key(object, delivery, diagnostics);
-            let composed = Composed {
+            let composed = OutputFile {
                 title: delivery.title.clone(),
                 body: form::object(&object.node),
             };
@@ -63,8 +63,8 @@ pub(super) fn write(
 
 /// A claim's Applications: what comes first, then the claim's folder, then its charts.
 fn of_claim(
-    workspace: &Workspace,
-    laid: &Laid<'_>,
+    workspace: &WorkspaceConfig,
+    laid: &Overlaid<'_>,
     delivery: &Delivery,
     mut wave: usize,
     diagnostics: &mut Diagnostics,
@@ -84,7 +84,7 @@ fn of_claim(
 }
 
 /// The Applications that ApplicationSets make, as far as they are known.
-fn of_sets(laid: &Laid<'_>) -> impl Iterator<Item = Object> {
+fn of_sets(laid: &Overlaid<'_>) -> impl Iterator<Item = Object> {
     let placed = laid.deliveries.iter().filter(|it| it.place.is_some());
     let objects = placed.flat_map(|it| &it.files).map(|it| &it.object);
     let sets = objects.filter(|it| it.kind() == "ApplicationSet");
@@ -92,7 +92,11 @@ fn of_sets(laid: &Laid<'_>) -> impl Iterator<Item = Object> {
 }
 
 /// The Application of a claim's folder.
-fn of_folder(workspace: &Workspace, environment: &Environment, delivery: &Delivery) -> Object {
+fn of_folder(
+    workspace: &WorkspaceConfig,
+    environment: &Environment,
+    delivery: &Delivery,
+) -> Object {
     let argo = &environment.argo;
     let path = compose::folder::path(delivery, environment);
     let options = [SERVER_SIDE_APPLY, "SkipDryRunOnMissingResource=true"];
@@ -121,7 +125,7 @@ fn main_namespace(delivery: &Delivery) -> Node {
 }
 
 /// A folder of the tree, as a source.
-fn source(workspace: &Workspace, environment: &Environment, folder: &TreePath) -> Mapping {
+fn source(workspace: &WorkspaceConfig, environment: &Environment, folder: &TreePath) -> Mapping {
     let path = in_repository(workspace, folder);
     Mapping::from([
         ("repoURL", Node::string(environment.argo.url.as_str())),
@@ -157,7 +161,7 @@ fn short_name(object: &Object, environment: &Environment) -> String {
 
 /// The Application that brings the others. It is not among them, for it would wait for itself; and without a finalizer, for
 /// its deletion would take the whole cluster down.
-fn root(workspace: &Workspace, environment: &Environment) -> Node {
+fn root(workspace: &WorkspaceConfig, environment: &Environment) -> Node {
     let mut source = source(workspace, environment, &folder(environment));
     let directory = [
         ("recurse", Node::bool(true)),

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::{Order, put};
-use crate::compose::{Composition, Laid, folder, form};
+use crate::compose::{Overlaid, RenderedTree, folder, form};
 use crate::delivery::{Delivery, FLUX_NAMESPACE};
-use crate::load::{Environment, Group, Workspace};
-use crate::yaml::{Mapping, Node, to_claims_form};
+use crate::load::{Environment, Group, WorkspaceConfig};
+use crate::yaml::{Mapping, Node, emit_canonical};
 
 const KIND: &str = "Kustomization";
 
 pub(super) fn write(
-    composition: &mut Composition,
-    workspace: &Workspace,
-    laid: &Laid<'_>,
+    composition: &mut RenderedTree,
+    workspace: &WorkspaceConfig,
+    laid: &Overlaid<'_>,
     order: &Order,
 ) {
     let environment = laid.environment;
@@ -39,7 +39,7 @@ fn members(deliveries: &[Delivery], group: Group) -> Vec<&Delivery> {
 
 /// The members' Flux Kustomizations and what these wait for, by name.
 fn documents(
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
     environment: &Environment,
     members: &[&Delivery],
     order: &Order,
@@ -47,7 +47,7 @@ fn documents(
     let mut named: Vec<(&str, String)> = Vec::new();
     for delivery in members {
         let own = kustomization(workspace, environment, delivery, order);
-        named.push((&delivery.name, to_claims_form(&own)));
+        named.push((&delivery.name, emit_canonical(&own)));
         let first = delivery.first.iter();
         named.extend(first.map(|it| (it.name(), form::object(&it.node))));
     }
@@ -57,7 +57,7 @@ fn documents(
 }
 
 fn kustomization(
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
     environment: &Environment,
     delivery: &Delivery,
     order: &Order,

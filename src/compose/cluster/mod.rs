@@ -6,15 +6,15 @@ mod project;
 mod waves;
 
 use super::order::Order;
-use super::{Composed, Composition, Laid};
+use super::{OutputFile, Overlaid, RenderedTree};
 use crate::diag::Diagnostics;
-use crate::load::{Engine, Environment, Workspace};
+use crate::load::{Engine, Environment, WorkspaceConfig};
 use crate::tree::TreePath;
 
 pub(super) fn write(
-    composition: &mut Composition,
-    workspace: &Workspace,
-    laid: &Laid<'_>,
+    composition: &mut RenderedTree,
+    workspace: &WorkspaceConfig,
+    laid: &Overlaid<'_>,
     order: &Order,
     diagnostics: &mut Diagnostics,
 ) {
@@ -30,8 +30,8 @@ fn folder(environment: &Environment) -> TreePath {
 }
 
 /// Puts a file of the environment itself into its folder.
-fn put(composition: &mut Composition, environment: &Environment, file: &str, body: String) {
+fn put(composition: &mut RenderedTree, environment: &Environment, file: &str, body: String) {
     let title = format!("Environment/{}", environment.name);
     let path = folder(environment).child(file);
-    composition.files.insert(path, Composed { title, body });
+    composition.files.insert(path, OutputFile { title, body });
 }

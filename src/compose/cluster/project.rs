@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::waves::WAVE;
-use crate::compose::Laid;
+use crate::compose::Overlaid;
 use crate::delivery::argo::{destination, object};
 use crate::object::Object;
 use crate::schema::Schemas;
@@ -26,7 +26,7 @@ const USUAL: [(&str, &str); 6] = [
 ];
 
 /// The AppProject: the sources, destinations and cluster-scoped kinds that the Applications use, and no more.
-pub(super) fn project(laid: &Laid<'_>, applications: &[Object]) -> Node {
+pub(super) fn project(laid: &Overlaid<'_>, applications: &[Object]) -> Node {
     let argo = &laid.environment.argo;
     let namespaces = namespaces(laid, applications);
     let destinations = namespaces.iter().map(|it| {
@@ -72,7 +72,7 @@ fn sources(applications: &[Object]) -> BTreeSet<&str> {
     addresses.collect()
 }
 
-fn namespaces(laid: &Laid<'_>, applications: &[Object]) -> BTreeSet<String> {
+fn namespaces(laid: &Overlaid<'_>, applications: &[Object]) -> BTreeSet<String> {
     let claims = laid.deliveries.iter().filter(|it| it.place.is_none());
     let files = claims.flat_map(|it| &it.files);
     let used = files.map(|it| match it.object.kind() {
@@ -89,7 +89,7 @@ fn namespaces(laid: &Laid<'_>, applications: &[Object]) -> BTreeSet<String> {
 }
 
 /// Group and kind of what has no namespace. What a chart brings is not known before it is rendered.
-fn cluster_kinds(laid: &Laid<'_>) -> BTreeSet<(String, String)> {
+fn cluster_kinds(laid: &Overlaid<'_>) -> BTreeSet<(String, String)> {
     let mut kinds = BTreeSet::new();
     for delivery in laid.deliveries.iter().filter(|it| it.place.is_none()) {
         if !delivery.services.is_empty() {

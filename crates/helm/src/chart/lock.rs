@@ -9,7 +9,7 @@ use crate::semver::Version;
 use pleach_kube::schema::{Schema, own_schema, validate};
 use pleach_yaml::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Span, conflict_marker};
 use pleach_yaml::tree::{Files, TreePath};
-use pleach_yaml::{Mapping, Node, parse_one, to_claims_form};
+use pleach_yaml::{Mapping, Node, emit_canonical, parse_one};
 
 /// Where the lock stands, relative to the workspace.
 pub const LOCK: &str = "pleach.lock";
@@ -164,7 +164,7 @@ impl Lock {
             ("spec", Node::mapping([("charts", charts)])),
         ];
         let mut text = String::from("# Written by `pleach vendor`, and by nobody else.\n");
-        let _ = write!(text, "{}", to_claims_form(&Node::mapping(document)));
+        let _ = write!(text, "{}", emit_canonical(&Node::mapping(document)));
         text
     }
 

@@ -20,7 +20,7 @@ use crate::chart::{Pin, Request, Version, digest, is_exact, read_archive};
 use access::Access;
 use credentials::Credentials;
 use pleach_yaml::diag::Diagnostic;
-use registry::Repository;
+use registry::OciRepository;
 use repository::{Indexes, Listed, no_version};
 use url::Url;
 
@@ -206,8 +206,8 @@ impl Network {
         }
     }
 
-    fn repository(&self, address: &Url, plain: bool) -> Repository<'_> {
-        Repository::new(&self.access, address, plain)
+    fn repository(&self, address: &Url, plain: bool) -> OciRepository<'_> {
+        OciRepository::new(&self.access, address, plain)
     }
 
     /// The archive's digest of a version in a registry, if it is there. `address` is without the chart's name.
@@ -273,7 +273,11 @@ fn tag(version: &str) -> String {
     version.replace('+', "_")
 }
 
-fn located(repository: &Repository<'_>, version: String, manifest: registry::Manifest) -> Located {
+fn located(
+    repository: &OciRepository<'_>,
+    version: String,
+    manifest: registry::Manifest,
+) -> Located {
     Located {
         version,
         origin: format!("{}@{}", repository.shown(), manifest.digest),

@@ -22,7 +22,7 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// A chart's place in a registry.
-pub(super) struct Repository<'a> {
+pub(super) struct OciRepository<'a> {
     access: &'a Access,
     /// The server, and the repository's name for a path.
     place: Url,
@@ -37,10 +37,10 @@ pub(super) struct Manifest {
     config: String,
 }
 
-impl<'a> Repository<'a> {
+impl<'a> OciRepository<'a> {
     /// The repository of an address such as `oci://host/path/name`. `plain` asks for HTTP without TLS, which this machine's own
     /// registries are spoken to with anyway.
-    pub(super) fn new(access: &'a Access, address: &Url, plain: bool) -> Repository<'a> {
+    pub(super) fn new(access: &'a Access, address: &Url, plain: bool) -> OciRepository<'a> {
         let scheme = match plain || address.is_loopback() {
             true => "http",
             false => "https",
@@ -54,7 +54,7 @@ impl<'a> Repository<'a> {
             authority: authority.to_string(),
             path: address.path.trim_end_matches('/').to_string(),
         };
-        Repository { access, place }
+        OciRepository { access, place }
     }
 
     /// Where the specification has `/v2/<name>/<path>`.

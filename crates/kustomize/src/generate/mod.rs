@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::{Mapping, Node};
 
-use super::accumulate::{Context, Level};
+use super::accumulate::{Context, KustomizationFrame};
 use super::kustomization::text;
 use super::origin::Origin;
 use super::plugins;
@@ -37,7 +37,11 @@ pub(super) enum Behavior {
 }
 
 /// Runs all generators of a kustomization.
-pub(super) fn run(context: &mut Context<'_>, level: &Level<'_>, resources: &mut Resources) {
+pub(super) fn run(
+    context: &mut Context<'_>,
+    level: &KustomizationFrame<'_>,
+    resources: &mut Resources,
+) {
     let kustomization = level.kustomization;
     let options = kustomization.get("generatorOptions");
     let mut absorber = Absorber {

@@ -5,12 +5,12 @@ use pleach_yaml::diag::Diagnostic;
 
 use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
-use super::super::hash::remember;
+use super::super::hash::record_previous_id;
 use super::super::kustomization::{FIELD_SPECS, list, text};
 use super::super::resource::{Resource, only_scalar, set_text};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
-use super::{Stage, Transform};
+use super::{Transform, TransformContext};
 
 /// `namePrefix`.
 pub(super) const PREFIX: Transform = Transform {
@@ -92,7 +92,7 @@ fn specs(config: &Node) -> Result<Vec<FieldSpec>, Diagnostic> {
 }
 
 fn apply(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     affix: &Affix,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
@@ -109,7 +109,7 @@ fn apply(
 }
 
 fn put(
-    stage: &Stage<'_, '_>,
+    stage: &TransformContext<'_, '_>,
     affix: &Affix,
     specs: &[FieldSpec],
     resources: &mut Resources,
@@ -128,7 +128,7 @@ fn put(
             if &*spec.path == "metadata/name" {
                 note(resource, affix);
                 if !affix.text().is_empty() {
-                    remember(resource, &stage.context.schemas);
+                    record_previous_id(resource, &stage.context.schemas);
                 }
             }
             if spec.selects(&resource.object.gvk()) {

@@ -12,7 +12,7 @@ use super::super::resource::{Resource, plain_key, set_tagged};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::labels::pairs;
-use super::{Stage, Transform};
+use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "AnnotationsTransformer",
@@ -27,7 +27,10 @@ pub(super) const TRANSFORM: Transform = Transform {
     },
 };
 
-fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+fn apply(
+    stage: &mut TransformContext<'_, '_>,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
     let pairs = stage
         .kustomization
         .pairs("commonAnnotations")

@@ -14,7 +14,7 @@ use super::super::kustomization::{FIELD_SPECS, IMAGE, list, text};
 use super::super::resource::{Resource, set_text};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
-use super::{Stage, Transform};
+use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ImageTagTransformer",
@@ -30,7 +30,10 @@ pub(super) const TRANSFORM: Transform = Transform {
     },
 };
 
-fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+fn apply(
+    stage: &mut TransformContext<'_, '_>,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
     let entries = stage.kustomization.list("images");
     if entries.is_empty() {
         return Ok(());

@@ -11,7 +11,7 @@ use super::super::kustomization::{FIELD_SPECS, flag, list, sorted_pairs};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::annotations::set_pairs;
-use super::{Stage, Transform};
+use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "LabelTransformer",
@@ -26,7 +26,10 @@ pub(super) const TRANSFORM: Transform = Transform {
     },
 };
 
-fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+fn apply(
+    stage: &mut TransformContext<'_, '_>,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
     let kustomization = stage.kustomization;
     let common = kustomization
         .pairs("commonLabels")

@@ -19,7 +19,7 @@ use pleach_yaml::Node;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::tree::TreePath;
 
-use super::accumulate::{Accumulated, Context, Failed, Level, mark};
+use super::accumulate::{Accumulated, Context, Failed, KustomizationFrame, mark};
 use super::config::Config;
 use super::hash;
 use super::kustomization::Kustomization;
@@ -32,11 +32,12 @@ pub(super) struct Transform {
     /// Its name as a plugin.
     pub(super) plugin: &'static str,
     /// Works through its field of a kustomization.
-    apply: fn(&mut Stage<'_, '_>, &mut Resources) -> Result<(), Diagnostic>,
+    apply: fn(&mut TransformContext<'_, '_>, &mut Resources) -> Result<(), Diagnostic>,
     /// The fields of its configuration as a plugin.
     pub(super) fields: Fields,
     /// Works by its configuration as a plugin.
-    pub(super) run: fn(&mut Stage<'_, '_>, &Node, &mut Resources) -> Result<(), Diagnostic>,
+    pub(super) run:
+        fn(&mut TransformContext<'_, '_>, &Node, &mut Resources) -> Result<(), Diagnostic>,
 }
 
 /// In the order kustomize runs them.
@@ -74,7 +75,7 @@ pub(super) fn by_plugin(kind: &str) -> Option<&'static Transform> {
 }
 
 /// What a transformer knows.
-pub(super) struct Stage<'a, 'b> {
+pub(super) struct TransformContext<'a, 'b> {
     pub(super) context: &'a mut Context<'b>,
     pub(super) kustomization: &'a Kustomization,
     pub(super) config: &'a Config,
@@ -83,7 +84,7 @@ pub(super) struct Stage<'a, 'b> {
     file: String,
 }
 
-impl Stage<'_, '_> {
+impl TransformContext<'_, '_> {
     /// Says that a transformer has done one piece of its work. Tells whether resources have moved to other places.
     fn done(&mut self, plugin: &str, resources: &mut Resources) -> bool {
         if !self.context.track {
@@ -106,14 +107,14 @@ impl Stage<'_, '_> {
 /// Runs the transformers of a kustomization.
 pub(super) fn run(
     context: &mut Context<'_>,
-    level: &Level<'_>,
+    level: &KustomizationFrame<'_>,
     sum: &mut Accumulated,
 ) -> Result<(), Failed> {
     let before = context.diagnostics.errors();
     let config = sum.config.clone();
     let config = config.unwrap_or_else(|| super::defaults::config().clone());
     let kustomization = level.kustomization;
-    let mut stage = Stage {
+    let mut stage = TransformContext {
         context,
         kustomization,
         config: &config,
@@ -132,7 +133,7 @@ pub(super) fn run(
 /// Runs a transformer by its configuration as a plugin.
 pub(super) fn run_plugin(
     context: &mut Context<'_>,
-    level: &Level<'_>,
+    level: &KustomizationFrame<'_>,
     sum: &mut Accumulated,
     transform: &Transform,
     config: &Node,
@@ -140,7 +141,7 @@ pub(super) fn run_plugin(
     let specs = sum.config.clone();
     let specs = specs.unwrap_or_else(|| super::defaults::config().clone());
     let kustomization = level.kustomization;
-    let mut stage = Stage {
+    let mut stage = TransformContext {
         context,
         kustomization,
         config: &specs,

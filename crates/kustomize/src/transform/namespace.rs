@@ -6,12 +6,12 @@ use pleach_yaml::{Kind, Mapping, Node, Tag};
 
 use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
-use super::super::hash::remember;
+use super::super::hash::record_previous_id;
 use super::super::kustomization::{FIELD_SPECS, flag, list, text};
 use super::super::resource::{Resource, only_scalar, plain_key, set_tagged};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
-use super::{Stage, Transform};
+use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "NamespaceTransformer",
@@ -42,7 +42,10 @@ struct Namespace<'a> {
     subjects: Subjects,
 }
 
-fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+fn apply(
+    stage: &mut TransformContext<'_, '_>,
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
     let name = stage.kustomization.text("namespace");
     if name.is_empty() {
         return Ok(());
@@ -60,7 +63,7 @@ fn apply(stage: &mut Stage<'_, '_>, resources: &mut Resources) -> Result<(), Dia
 }
 
 fn run(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     config: &Node,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
@@ -109,10 +112,14 @@ pub(super) fn set_own(
 }
 
 impl Namespace<'_> {
-    fn move_all(&self, stage: &Stage<'_, '_>, resources: &mut Resources) -> Result<(), Diagnostic> {
+    fn move_all(
+        &self,
+        stage: &TransformContext<'_, '_>,
+        resources: &mut Resources,
+    ) -> Result<(), Diagnostic> {
         let schemas = &stage.context.schemas;
         parallel::try_map(resources.list_mut(), |resource| {
-            remember(resource, schemas);
+            record_previous_id(resource, schemas);
             self.move_one(schemas, resource)
         })?;
         resources

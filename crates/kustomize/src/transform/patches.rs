@@ -9,16 +9,16 @@ use pleach_kube::patch::{self, Applied};
 use pleach_yaml::diag::{Diagnostic, Source};
 use pleach_yaml::{Node, Style, Tag, View, parse_with_duplicates};
 
-use super::super::duplicates::{self, Doubled, Keep, one_of_each, refused};
-use super::super::hash::remember;
+use super::super::duplicates::{self, DuplicateKey, Keep, one_of_each, refused};
+use super::super::hash::record_previous_id;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
 use super::super::load::{resources_in, resources_of};
-use super::super::openapi::Needed;
+use super::super::openapi::SchemaUse;
 use super::super::resource::{Resource, set_field};
 use super::super::resources::{AnyId, Resources, id_of};
 use super::super::selector::{Selector, did_you_mean};
 use super::super::shape::{Shape, TEXTS};
-use super::{Stage, Transform};
+use super::{Transform, TransformContext};
 
 /// `patches`.
 pub(super) const TRANSFORM: Transform = Transform {
@@ -28,7 +28,7 @@ pub(super) const TRANSFORM: Transform = Transform {
         for entry in stage.kustomization.list("patches") {
             let applied = apply_entry(stage, entry, resources, &mut places);
             stage.keep(applied.map_err(|it| named(it, entry)));
-            places.outdate(stage.done(TRANSFORM.plugin, resources));
+            places.invalidate(stage.done(TRANSFORM.plugin, resources));
         }
         Ok(())
     },
@@ -97,7 +97,7 @@ pub(super) const JSON_6902: Transform = Transform {
 
 /// A patch that was read.
 enum Patch {
-    Strategic(Vec<Resource>, Vec<Doubled>),
+    Strategic(Vec<Resource>, Vec<DuplicateKey>),
     Json(Node),
 }
 
@@ -111,7 +111,7 @@ struct Places {
 }
 
 fn apply_entry(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     entry: &Node,
     resources: &mut Resources,
     places: &mut Places,
@@ -133,7 +133,7 @@ fn apply_entry(
                 let Some(at) = places.find(patch, entry, stage, resources)? else {
                     continue;
                 };
-                places.outdate(merge(stage, at, patch, allow, false, resources)?);
+                places.invalidate(merge(stage, at, patch, allow, false, resources)?);
                 check_doubled(stage, resources.get(at), &doubled, entry)?;
             }
             Ok(())
@@ -145,7 +145,7 @@ fn apply_entry(
             warn_of_directives(stage, patch.node());
             let patch = with_strings(patch, METADATA);
             for at in places.selected(stage, target, resources)? {
-                places.outdate(merge(stage, at, &patch, allow, true, resources)?);
+                places.invalidate(merge(stage, at, &patch, allow, true, resources)?);
                 check_doubled(stage, resources.get(at), &doubled, entry)?;
             }
             if allow.any() {
@@ -162,8 +162,8 @@ fn apply_entry(
         (Patch::Json(operations), Some(target)) => {
             for at in places.selected(stage, target, resources)? {
                 if let Some(resource) = resources.get_mut(at) {
-                    remember(resource, &stage.context.schemas);
-                    places.outdate(apply_json(resource, &operations)?);
+                    record_previous_id(resource, &stage.context.schemas);
+                    places.invalidate(apply_json(resource, &operations)?);
                 }
             }
             Ok(())
@@ -173,9 +173,9 @@ fn apply_entry(
 
 /// Refuses a key that stands twice in a map that the patch brought, in place of the warning of it.
 fn check_doubled(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     resource: Option<&Resource>,
-    doubled: &[Doubled],
+    doubled: &[DuplicateKey],
     entry: &Node,
 ) -> Result<(), Diagnostic> {
     let Some(fault) = resource.and_then(|it| refused(it.node(), doubled)) else {
@@ -201,7 +201,7 @@ fn only<'a>(patches: &'a [Resource], entry: &Node) -> Result<Option<&'a Resource
 }
 
 fn apply_json_entry(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     entry: &Node,
     inline: &str,
     resources: &mut Resources,
@@ -227,14 +227,14 @@ fn apply_json_entry(
     }
     for at in places.selected(stage, target, resources)? {
         if let Some(resource) = resources.get_mut(at) {
-            places.outdate(apply_json(resource, &operations)?);
+            places.invalidate(apply_json(resource, &operations)?);
         }
     }
     Ok(())
 }
 
 fn merge_all(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     entries: &[Node],
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
@@ -259,13 +259,16 @@ fn merge_all(
             continue;
         };
         let patch = with_strings(patch, METADATA);
-        places.outdate(merge(stage, at, &patch, Allow::default(), true, resources)?);
+        places.invalidate(merge(stage, at, &patch, Allow::default(), true, resources)?);
     }
     Ok(())
 }
 
 /// An entry is a patch itself if it can be read as one, else the path of a file of patches.
-fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource>, Diagnostic> {
+fn strategic_patches(
+    stage: &TransformContext<'_, '_>,
+    entry: &Node,
+) -> Result<Vec<Resource>, Diagnostic> {
     let words = entry.as_str().unwrap_or("");
     if (words.contains('\n') || words.contains(": "))
         && let Ok(patches) = resources_of(&entry.embedded_source())
@@ -281,7 +284,7 @@ fn strategic_patches(stage: &Stage<'_, '_>, entry: &Node) -> Result<Vec<Resource
 
 /// The text of an entry's patch, inline or out of its file.
 fn content(
-    stage: &Stage<'_, '_>,
+    stage: &TransformContext<'_, '_>,
     entry: &Node,
     field: &str,
     source_of: fn(&Node) -> Arc<Source>,
@@ -309,7 +312,7 @@ fn content(
 
 /// A list is a JSON 6902 patch, anything else a strategic merge. Documents after a list are lost, as in kustomize.
 fn read(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     source: &Arc<Source>,
     entry: &Node,
 ) -> Result<Patch, Diagnostic> {
@@ -365,7 +368,7 @@ impl Allow {
 
 /// Merges a patch into a resource. Tells whether that one goes by other names since.
 fn merge(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     at: usize,
     patch: &Resource,
     allow: Allow,
@@ -375,7 +378,7 @@ fn merge(
     let Some(resource) = resources.get_mut(at) else {
         return Ok(false);
     };
-    stage.context.needed = Needed::Types;
+    stage.context.needed = SchemaUse::Types;
     let schemas = &stage.context.schemas;
     let (name, namespace) = (
         resource.object.name().to_string(),
@@ -383,7 +386,7 @@ fn merge(
     );
     let (kind, gvk) = (resource.object.kind().to_string(), resource.object.gvk());
     if allow.any() {
-        remember(resource, schemas);
+        record_previous_id(resource, schemas);
     }
     let fitted;
     let patch = if patch.object.api_version() == resource.object.api_version() {
@@ -397,12 +400,12 @@ fn merge(
         &fitted
     };
     let notes = match reaches_annotations(patch) {
-        true => resource.show_notes(),
+        true => resource.inject(),
         false => Vec::new(),
     };
     let applied = patch::strategic(resource.node_mut(), patch, schemas, &gvk);
     let known = resource.previous.len();
-    resource.hide_notes(&notes, true);
+    resource.strip(&notes, true);
     let forgotten = resource.previous.len() < known;
     if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
         resource.deleted = true;
@@ -473,11 +476,11 @@ fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagno
     resource.shared.clear();
     let notes =
         match list_of_paths(operations).any(|it| it.is_empty() || it.starts_with("/metadata")) {
-            true => resource.show_notes(),
+            true => resource.inject(),
             false => Vec::new(),
         };
     let applied = patch::json6902(resource.node_mut(), operations);
-    resource.hide_notes(&notes, false);
+    resource.strip(&notes, false);
     applied.map_err(|it| patched(it, resource))?;
     still_an_object(resource, operations)?;
     Ok(identity(resource) != before)
@@ -530,7 +533,7 @@ fn by_name(resources: &Resources) -> IndexMap<Box<str>, Vec<usize>> {
 
 impl Places {
     /// Forgets all when an identity has changed.
-    fn outdate(&mut self, changed: bool) {
+    fn invalidate(&mut self, changed: bool) {
         if changed {
             *self = Places::default();
         }
@@ -539,7 +542,7 @@ impl Places {
     /// Where the resources are that a target selects.
     fn selected(
         &mut self,
-        stage: &mut Stage<'_, '_>,
+        stage: &mut TransformContext<'_, '_>,
         target: &Node,
         resources: &Resources,
     ) -> Result<Vec<usize>, Diagnostic> {
@@ -571,7 +574,7 @@ impl Places {
         &mut self,
         patch: &Resource,
         entry: &Node,
-        stage: &Stage<'_, '_>,
+        stage: &TransformContext<'_, '_>,
         resources: &Resources,
     ) -> Result<Option<usize>, Diagnostic> {
         let schemas = &stage.context.schemas;
@@ -613,7 +616,7 @@ impl Places {
 }
 
 /// kubectl's directives mean nothing to kustomize: they stay in the result as data.
-fn warn_of_directives(stage: &mut Stage<'_, '_>, node: &Node) {
+fn warn_of_directives(stage: &mut TransformContext<'_, '_>, node: &Node) {
     match node.view() {
         View::Scalar(_) => {}
         View::Sequence(items) => items.iter().for_each(|it| warn_of_directives(stage, it)),

@@ -16,7 +16,7 @@ use super::super::resources::Resources;
 use super::super::selector::{Selector, did_you_mean};
 use super::super::shape::{Shape, read_lenient};
 use super::super::structured;
-use super::{Stage, Transform};
+use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ReplacementTransformer",
@@ -43,7 +43,7 @@ const VALUE_BYTES: usize = 64;
 const NAME: &str = "metadata.name";
 
 fn replace_all(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     entries: &[Node],
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
@@ -67,7 +67,7 @@ fn replace_all(
 
 /// The replacements of an entry: itself, or those in its file.
 fn load(
-    stage: &Stage<'_, '_>,
+    stage: &TransformContext<'_, '_>,
     entry: &Node,
     replacements: &mut Vec<Node>,
 ) -> Result<(), Diagnostic> {
@@ -298,7 +298,7 @@ fn source_resource<'a>(
 
 /// Copies the value into all that a target selects. Tells whether one of them has another name now.
 fn fill(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     target: &Node,
     value: &mut Value,
     names: &Names,

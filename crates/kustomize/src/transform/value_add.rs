@@ -10,7 +10,7 @@ use super::super::resources::Resources;
 use super::super::selector::Selector;
 use super::super::shape::{Fields, Shape, read_lenient};
 use super::namespace;
-use super::{Stage, Transform};
+use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ValueAddTransformer",
@@ -33,7 +33,7 @@ const FIELDS: Fields = &[
 ];
 
 fn run(
-    stage: &mut Stage<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     config: &Node,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
@@ -60,7 +60,7 @@ fn run(
 }
 
 /// Targets that stand in a file.
-fn shared_targets(stage: &Stage<'_, '_>, path: &Node) -> Result<Vec<Node>, Diagnostic> {
+fn shared_targets(stage: &TransformContext<'_, '_>, path: &Node) -> Result<Vec<Node>, Diagnostic> {
     let name = path.as_str().unwrap_or("");
     let source = stage
         .context
@@ -87,7 +87,7 @@ fn shared_targets(stage: &Stage<'_, '_>, path: &Node) -> Result<Vec<Node>, Diagn
 }
 
 fn add(
-    stage: &Stage<'_, '_>,
+    stage: &TransformContext<'_, '_>,
     target: &Node,
     value: &str,
     resources: &mut Resources,

@@ -163,7 +163,7 @@ impl Diagnostics {
     }
 
     /// Sorts by place and drops what is said twice (a fault of a shared file is found once for each environment).
-    pub fn tidy(&mut self) {
+    pub fn sort_and_dedup(&mut self) {
         let place = |it: &Diagnostic| {
             it.span
                 .as_ref()

@@ -18,7 +18,7 @@ static OWN: OnceLock<ThreadId> = OnceLock::new();
 
 /// Makes the calling thread one of the workers, instead of a thread more that waits for them. It is to be the only one that has work
 /// done.
-pub fn work_along() {
+pub fn use_current_thread() {
     let _ = OWN.set(std::thread::current().id());
 }
 

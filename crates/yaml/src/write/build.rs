@@ -13,7 +13,7 @@ use crate::{Kind, Mapping, Node, Style, View, resolve};
 /// Writes one document as `kustomize build` does, with a final line feed.
 ///
 /// Errors: `build-value` where kustomize refuses a value or a key.
-pub fn to_build_form(node: &Node) -> Result<String, Diagnostic> {
+pub fn emit_kustomize(node: &Node) -> Result<String, Diagnostic> {
     let mut writer = Writer {
         printer: Printer::new(true),
         order: Vec::new(),

@@ -8,7 +8,7 @@ use crate::scalar::{float_value, int_value_wide};
 use crate::{Kind, Mapping, Node, View, resolve};
 
 /// Writes one document, with a final line feed.
-pub fn to_claims_form(node: &Node) -> String {
+pub fn emit_canonical(node: &Node) -> String {
     let mut writer = Writer { out: String::new() };
     match node.view() {
         View::Mapping(mapping) if !mapping.is_empty() => writer.mapping(mapping, 0, false),
@@ -270,7 +270,7 @@ mod tests {
 
     fn round(text: &str) -> String {
         let source = Source::new(TreePath::new("t.yaml").unwrap(), text);
-        to_claims_form(&parse_one(&source).unwrap())
+        emit_canonical(&parse_one(&source).unwrap())
     }
 
     #[test]
@@ -293,7 +293,7 @@ mod tests {
             "Off",
         ];
         for text in quoted {
-            assert_eq!(to_claims_form(&Node::string(text)), format!("{text:?}\n"));
+            assert_eq!(emit_canonical(&Node::string(text)), format!("{text:?}\n"));
         }
         for text in [
             ">=2.1.0",

@@ -9,12 +9,12 @@ use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
 use crate::{Kind, Mapping, Node, Style, Tag, View, Written, resolve};
 
 /// Writes one document as kyaml prints a tree, with a final line feed.
-pub fn to_kyaml_form(node: &Node) -> String {
+pub fn emit_kyaml(node: &Node) -> String {
     Writer::default().document(node)
 }
 
 /// Writes one document as kyaml prints a Go value that is no tree: strings that YAML 1.1 takes for something else are quoted too.
-pub fn to_kyaml_value_form(node: &Node) -> String {
+pub fn emit_kyaml_value(node: &Node) -> String {
     let writer = Writer {
         quotes_old_words: true,
         ..Writer::default()
@@ -23,7 +23,7 @@ pub fn to_kyaml_value_form(node: &Node) -> String {
 }
 
 /// Writes a document that was read as it is written, as kyaml prints it.
-pub fn to_written_form(written: &Written) -> String {
+pub fn emit_as_written(written: &Written) -> String {
     let writer = Writer {
         as_written: true,
         comments: Comments::of(written),
@@ -423,7 +423,7 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let written = parse_as_written(&Source::internal("t.yaml", text)).expect("valid");
-        assert_eq!(to_written_form(&written.expect("there")), expected);
+        assert_eq!(emit_as_written(&written.expect("there")), expected);
     }
 
     /// As kyaml 0.21 prints them.

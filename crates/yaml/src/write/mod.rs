@@ -3,7 +3,7 @@
 //! The claims form has rules of its own. The build form and the kyaml form are what Go's YAML libraries print, versions 2 and 3:
 //! `text` finds what styles a text allows, `printer` writes it in one, `value` finds what kustomize makes of a value, and the forms wish for a style and lay values out.
 
-mod alike;
+mod equality;
 mod build;
 mod claims;
 mod comments;
@@ -14,7 +14,7 @@ mod printer;
 mod text;
 mod value;
 
-pub use alike::builds_alike;
-pub use build::to_build_form;
-pub use claims::{is_block_text, is_plain, to_claims_form};
-pub use kyaml::{to_kyaml_form, to_kyaml_value_form, to_written_form};
+pub use build::emit_kustomize;
+pub use claims::{emit_canonical, is_block_text, is_plain};
+pub use equality::builds_alike;
+pub use kyaml::{emit_as_written, emit_kyaml, emit_kyaml_value};

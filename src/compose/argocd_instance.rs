@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Delivered, overlay};
+use super::{EnvironmentManifests, overlay};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Argo, Engine, Environment};
 use crate::object::Object;
 
 /// Says the names that two environments give in one Argo CD. Errors: `two-owners`.
-pub(super) fn check(environments: &[Delivered<'_>], diagnostics: &mut Diagnostics) {
+pub(super) fn check(environments: &[EnvironmentManifests<'_>], diagnostics: &mut Diagnostics) {
     let mut owners = BTreeMap::new();
-    let by_argo = |it: &&Delivered<'_>| it.environment.engine == Engine::Argo;
+    let by_argo = |it: &&EnvironmentManifests<'_>| it.environment.engine == Engine::Argo;
     for delivered in environments.iter().filter(by_argo) {
         let environment = delivered.environment;
         for (kind, name) in names(delivered) {
@@ -30,7 +30,7 @@ fn can_share(one: &Argo, other: &Argo) -> bool {
     !one.is_own_cluster() || !other.is_own_cluster()
 }
 
-fn names(delivered: &Delivered<'_>) -> Vec<(&'static str, String)> {
+fn names(delivered: &EnvironmentManifests<'_>) -> Vec<(&'static str, String)> {
     let environment = delivered.environment;
     let claims = delivered.deliveries.iter().flat_map(|it| {
         let charts = it.releases.iter().map(|it| &it.object);

@@ -10,7 +10,7 @@ use crate::compare::environment;
 use crate::diag::{Source, nearest};
 use crate::load::is_base;
 use crate::tree::{Files, Tree, TreePath};
-use crate::yaml::{Node, parse_one, to_claims_form};
+use crate::yaml::{Node, emit_canonical, parse_one};
 use crate::{Compiled, Options, Scope, compile};
 
 /// What some environments render to; `None` where the workspace has faults, which are told.
@@ -110,5 +110,5 @@ fn neutral(path: &TreePath, bytes: &[u8], environment: &str) -> Option<Arc<[u8]>
             mapping.remove(key);
         }
     }
-    Some(to_claims_form(&node).into_bytes().into())
+    Some(emit_canonical(&node).into_bytes().into())
 }

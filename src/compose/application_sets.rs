@@ -9,7 +9,7 @@ use super::in_repository;
 use super::services::{Set, texts};
 use crate::delivery::argo::{automated, destination, finalizers, object, sync_policy};
 use crate::delivery::{Service, Tier};
-use crate::load::{Environment, Workspace};
+use crate::load::{Environment, WorkspaceConfig};
 use crate::yaml::{Mapping, Node};
 
 const LABELS: &str = "platform.infraforge.io";
@@ -40,7 +40,7 @@ pub(super) fn element(service: &Service) -> Mapping {
 pub(super) fn application_set(
     set: &Set<'_>,
     environment: &Environment,
-    workspace: &Workspace,
+    workspace: &WorkspaceConfig,
 ) -> Node {
     let spec = Mapping::from([
         ("goTemplate", Node::bool(true)),
@@ -75,7 +75,7 @@ fn set_labels(set: &Set<'_>) -> Mapping {
 }
 
 /// Apps are found by their files in Git: a new one changes no ApplicationSet. Services of the platform are listed.
-fn generator(set: &Set<'_>, workspace: &Workspace) -> Node {
+fn generator(set: &Set<'_>, workspace: &WorkspaceConfig) -> Node {
     match set.tier {
         Tier::Apps => {
             let path = in_repository(workspace, &set.folder().child("*").child("config.yaml"));
@@ -95,7 +95,7 @@ fn generator(set: &Set<'_>, workspace: &Workspace) -> Node {
     }
 }
 
-fn template(set: &Set<'_>, environment: &Environment, workspace: &Workspace) -> Node {
+fn template(set: &Set<'_>, environment: &Environment, workspace: &WorkspaceConfig) -> Node {
     let folder = in_repository(workspace, &set.folder());
     let namespaces: BTreeSet<&str> = set.services.iter().map(|it| &*it.namespace).collect();
     let namespace = namespaces.first().copied().unwrap_or(set.environment);

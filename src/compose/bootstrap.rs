@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use super::services::{SETS, texts};
-use super::{Composition, Delivered, in_repository};
+use super::{EnvironmentManifests, RenderedTree, in_repository};
 use crate::delivery::argo::{finalizers, object};
-use crate::delivery::{Delivered as DeliveredFile, Delivery, FLUX_NAMESPACE, Root, Tier};
+use crate::delivery::{Delivery, FLUX_NAMESPACE, ManifestFile, Root, Tier};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Engine, Environment, Group, Workspace};
+use crate::load::{Engine, Environment, Group, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node};
@@ -26,7 +26,7 @@ struct Owner<'a> {
 }
 
 /// Says where two roots are in each other's way. Errors: `two-owners`.
-pub(super) fn check(environments: &[Delivered<'_>], diagnostics: &mut Diagnostics) {
+pub(super) fn check(environments: &[EnvironmentManifests<'_>], diagnostics: &mut Diagnostics) {
     let mut owners: BTreeMap<String, Owner<'_>> = BTreeMap::new();
     for delivered in environments {
         let environment = delivered.environment;
@@ -96,11 +96,14 @@ fn conflict(first: &Owner<'_>, second: &Owner<'_>) -> Option<Diagnostic> {
 }
 
 /// Adds the objects of an environment's roots.
-pub(super) fn with_roots<'a>(mut delivered: Delivered<'a>, workspace: &Workspace) -> Delivered<'a> {
+pub(super) fn with_roots<'a>(
+    mut delivered: EnvironmentManifests<'a>,
+    workspace: &WorkspaceConfig,
+) -> EnvironmentManifests<'a> {
     let environment = delivered.environment;
     let mut more = Vec::new();
     for delivery in &delivered.deliveries {
-        let files: Vec<DeliveredFile> = delivery
+        let files: Vec<ManifestFile> = delivery
             .roots
             .iter()
             .flat_map(|root| match environment.engine {
@@ -117,7 +120,7 @@ pub(super) fn with_roots<'a>(mut delivered: Delivered<'a>, workspace: &Workspace
             more.push(Delivery {
                 files,
                 place: Some(TreePath::root().child(FOLDER)),
-                ..Delivery::apart(&name, delivery.title.clone(), Group::Infrastructure, span)
+                ..Delivery::synthetic(&name, delivery.title.clone(), Group::Infrastructure, span)
             });
         }
     }
@@ -126,7 +129,7 @@ pub(super) fn with_roots<'a>(mut delivered: Delivered<'a>, workspace: &Workspace
 }
 
 /// Argo CD fails where a folder is not there, and Git keeps no empty ones.
-pub(super) fn keep_folders(composition: &mut Composition, delivery: &Delivery) {
+pub(super) fn keep_folders(composition: &mut RenderedTree, delivery: &Delivery) {
     for root in &delivery.roots {
         for tier in Tier::ALL {
             let path = set_folder(root, tier).child(".gitkeep");
@@ -145,8 +148,8 @@ fn application(
     root: &Root,
     tier: Tier,
     environment: &Environment,
-    workspace: &Workspace,
-) -> DeliveredFile {
+    workspace: &WorkspaceConfig,
+) -> ManifestFile {
     let (cluster_type, tier_name) = (&root.cluster_type, tier.name());
     let source = texts([
         ("repoURL", &root.repository.url),
@@ -168,7 +171,7 @@ fn application(
     if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
         metadata.insert("finalizers", finalizers());
     }
-    DeliveredFile {
+    ManifestFile {
         name: format!("{cluster_type}/{cluster_type}-{tier_name}-rootapp.yaml").into(),
         object: Object::new(node),
     }
@@ -197,7 +200,7 @@ fn policy() -> Mapping {
 }
 
 /// What `flux bootstrap` would make, where the environment's source is a GitRepository.
-fn sync(root: &Root, environment: &Environment, workspace: &Workspace) -> Vec<DeliveredFile> {
+fn sync(root: &Root, environment: &Environment, workspace: &WorkspaceConfig) -> Vec<ManifestFile> {
     let source = &environment.source;
     if source.kind != "GitRepository" {
         return Vec::new();
@@ -241,14 +244,14 @@ fn file(
     kind: &'static str,
     metadata: Mapping,
     spec: Mapping,
-) -> DeliveredFile {
+) -> ManifestFile {
     let node = Node::mapping([
         ("apiVersion", Node::constant(api_version)),
         ("kind", Node::constant(kind)),
         ("metadata", Node::mapping(metadata)),
         ("spec", Node::mapping(spec)),
     ]);
-    DeliveredFile {
+    ManifestFile {
         name: name.into(),
         object: Object::new(node),
     }

@@ -24,13 +24,13 @@ impl Resource {
     pub(super) fn read(object: Object) -> Resource {
         let mut resource = Resource::new(object);
         if resource.metadata_map("annotations").is_some() {
-            resource.recall();
+            resource.restore();
         }
         resource
     }
 
-    /// Writes the notes among the annotations, where a patch finds them. [`hide_notes`](Resource::hide_notes) wants what is given.
-    pub(super) fn show_notes(&mut self) -> Vec<Note> {
+    /// Writes the notes among the annotations, where a patch finds them. [`hide_notes`](Resource::strip) wants what is given.
+    pub(super) fn inject(&mut self) -> Vec<Note> {
         let notes = self.notes();
         if notes.is_empty() {
             return notes;
@@ -46,12 +46,12 @@ impl Resource {
 
     /// Takes the notes out of the annotations, and the annotations with them if there are no others. Those that a strategic merge
     /// took away are forgotten; after operations kustomize puts them back, but for the origin.
-    pub(super) fn hide_notes(&mut self, shown: &[Note], forget: bool) {
+    pub(super) fn strip(&mut self, shown: &[Note], forget: bool) {
         if shown.is_empty() {
             return;
         }
         if forget {
-            self.recall();
+            self.restore();
         }
         if self.annotation(ORIGIN).is_none() {
             self.origin = None;
@@ -76,7 +76,7 @@ impl Resource {
     }
 
     /// Reads the notes out of the annotations.
-    fn recall(&mut self) {
+    fn restore(&mut self) {
         let list = |name: &str| -> Vec<Arc<str>> {
             let text = self.annotation(name);
             text.map_or(Vec::new(), |it| it.split(',').map(Arc::from).collect())

@@ -6,7 +6,7 @@ use crate::{Entry, Kind, Mapping, Node, Style, View};
 /// A longer key may be refused, which is printing's to find.
 const KEY_LEN_MAX: usize = 128;
 
-/// Whether [`to_build_form`](super::to_build_form) gives the same text for both. `false` may also mean that printing has to tell.
+/// Whether [`to_build_form`](super::emit_kustomize) gives the same text for both. `false` may also mean that printing has to tell.
 pub fn builds_alike(a: &Node, b: &Node) -> bool {
     alike(a, b, [false; 2])
 }

@@ -2,13 +2,13 @@
 
 use super::{Search, Touched};
 use crate::emit::{Ownership, ownership};
-use crate::load::{BASE, Scope, Workspace};
+use crate::load::{BASE, Scope, WorkspaceConfig};
 use crate::tree::{Changes, TreePath};
 
 /// Touches the environments whose rendering reads something of the change that stands elsewhere.
 pub(super) fn search(
     search: &mut Search<'_>,
-    workspaces: [&Workspace; 2],
+    workspaces: [&WorkspaceConfig; 2],
     reads: &super::Reads<'_>,
 ) {
     let changes = elsewhere(search, workspaces);
@@ -45,7 +45,7 @@ pub(super) fn search(
 }
 
 /// What changes outside of claims and kinds. Files that pleach wrote are no input: what they say comes from the rest.
-fn elsewhere(search: &Search<'_>, workspaces: [&Workspace; 2]) -> Changes {
+fn elsewhere(search: &Search<'_>, workspaces: [&WorkspaceConfig; 2]) -> Changes {
     let environments = TreePath::root().child("environments");
     let is_within = |it: &TreePath, folder: &TreePath| it == folder || it.below(folder).is_some();
     let is_known = |it: &TreePath| {
@@ -65,7 +65,7 @@ fn elsewhere(search: &Search<'_>, workspaces: [&Workspace; 2]) -> Changes {
 }
 
 /// Whether something of the change may be a chart, or says which ones are meant.
-fn is_of_charts(search: &Search<'_>, changes: &Changes, workspaces: [&Workspace; 2]) -> bool {
+fn is_of_charts(search: &Search<'_>, changes: &Changes, workspaces: [&WorkspaceConfig; 2]) -> bool {
     let is_chart = |path: &TreePath| {
         let copies = workspaces
             .iter()
