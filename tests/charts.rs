@@ -232,7 +232,7 @@ fn what_is_committed_keeps_to_the_schemas() {
             objects.iter().all(|it| it.kind() != "Secret"),
             "{chart} renders a Secret"
         );
-        let Some(faults) = crate::rendered::validate_objects(&objects) else {
+        let Some(faults) = crate::schema_validation::validate_objects(&objects) else {
             return println!("skipped: no ../shared/schemas beside the project");
         };
         // The plugin's own kind is not among the schemas; what it holds is tried by the next test.
@@ -256,7 +256,7 @@ fn what_a_schema_leaves_open_keeps_to_the_schema_of_what_it_is() {
         held.len() > 3,
         "neither replica sets nor object stores are rendered"
     );
-    let Some(faults) = crate::rendered::validate_objects(&held) else {
+    let Some(faults) = crate::schema_validation::validate_objects(&held) else {
         return println!("skipped: no ../shared/schemas beside the project");
     };
     let faults = faults.into_iter().filter(|it| it.code != "missing-field");

@@ -42,7 +42,7 @@ fn example_claims_render_in_every_form() {
             all.extend(objects);
         }
     }
-    match crate::rendered::validate_objects(&all) {
+    match crate::schema_validation::validate_objects(&all) {
         None => println!("skipped: no ../shared/schemas beside the project"),
         Some(faults) => assert!(faults.is_empty(), "{faults:?}"),
     }

@@ -39,7 +39,7 @@ fn a_real_kustomize_builds_the_same() {
 #[test]
 fn what_is_built_keeps_to_the_schemas() {
     let objects: Vec<Object> = folders().iter().flat_map(|it| built(it).objects).collect();
-    match crate::rendered::validate_objects(&objects) {
+    match crate::schema_validation::validate_objects(&objects) {
         None => println!("skipped: no ../shared/schemas beside the project"),
         Some(faults) => {
             let told: Vec<String> = faults
