@@ -4,4 +4,5 @@
 pub(crate) mod decode;
 pub(crate) mod path_match;
 pub(crate) mod scalar;
+pub(crate) mod time;
 pub(crate) mod yaml;

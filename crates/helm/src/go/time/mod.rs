@@ -1,0 +1,152 @@
+//! Points in time as Go's package `time` has them: its layouts, its parsing with its error texts, durations and zones.
+
+mod civil;
+mod duration;
+mod format;
+mod layout;
+mod parse;
+mod zone;
+
+pub(crate) use duration::Duration;
+pub(crate) use parse::parse;
+pub(crate) use zone::Zone;
+
+use std::cmp::Ordering;
+
+use civil::Civil;
+
+/// Seconds from Go's zero time, the first of January of year 1, to 1970.
+const ZERO_TO_UNIX: i64 = 62_135_596_800;
+const NANOSECONDS: i64 = 1_000_000_000;
+
+/// A point in time and the zone that it is shown in.
+#[derive(Clone, Debug)]
+pub(crate) struct Time {
+    seconds: i64,
+    nanoseconds: i64,
+    zone: Zone,
+}
+
+impl Time {
+    /// Go's zero value.
+    pub(crate) fn zero() -> Time {
+        Time::unix(-ZERO_TO_UNIX)
+    }
+
+    /// Seconds since 1970, in UTC.
+    pub(crate) fn unix(seconds: i64) -> Time {
+        Time::new(seconds, 0, Zone::Utc)
+    }
+
+    /// `nanoseconds` is below a thousand million.
+    fn new(seconds: i64, nanoseconds: i64, zone: Zone) -> Time {
+        Time {
+            seconds,
+            nanoseconds,
+            zone,
+        }
+    }
+
+    /// Of a date and a time of day in a zone. Around a change of the clock the offset is chosen as Go does.
+    fn of(civil: &Civil, zone: Zone) -> Time {
+        let seconds = civil.seconds();
+        let (_, guess) = zone.at(seconds);
+        let (_, offset) = zone.at(seconds.wrapping_sub(i64::from(guess)));
+        Time::new(
+            seconds.wrapping_sub(i64::from(offset)),
+            civil.nanosecond,
+            zone,
+        )
+    }
+
+    /// The same point in another zone.
+    pub(crate) fn with_zone(&self, zone: Zone) -> Time {
+        Time {
+            zone,
+            ..self.clone()
+        }
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn unix_seconds(&self) -> i64 {
+        self.seconds
+    }
+
+    /// The fraction of the second.
+    pub(crate) fn nanosecond(&self) -> i64 {
+        self.nanoseconds
+    }
+
+    /// The zone that it is shown in.
+    pub(crate) fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// Whether this is Go's zero value.
+    pub(crate) fn is_zero(&self) -> bool {
+        self.seconds == -ZERO_TO_UNIX && self.nanoseconds == 0
+    }
+
+    /// Later by a duration.
+    pub(crate) fn add(&self, duration: Duration) -> Time {
+        let Duration(nanoseconds) = duration;
+        let sum = self.nanoseconds + nanoseconds % NANOSECONDS;
+        let carry = nanoseconds / NANOSECONDS + sum.div_euclid(NANOSECONDS);
+        Time::new(
+            self.seconds.wrapping_add(carry),
+            sum.rem_euclid(NANOSECONDS),
+            self.zone.clone(),
+        )
+    }
+
+    /// Later by calendar years, months and days.
+    pub(crate) fn add_date(&self, years: i64, months: i64, days: i64) -> Time {
+        let civil = self.civil();
+        let moved = civil.plus(years, months, days);
+        Time::of(&moved, self.zone.clone())
+    }
+
+    /// The duration since an earlier time; the longest that there is where it does not fit.
+    pub(crate) fn since(&self, earlier: &Time) -> Duration {
+        let seconds = i128::from(self.seconds) - i128::from(earlier.seconds);
+        let nanoseconds = i128::from(self.nanoseconds - earlier.nanoseconds);
+        let all = seconds * i128::from(NANOSECONDS) + nanoseconds;
+        let limit = if all < 0 { i64::MIN } else { i64::MAX };
+        Duration(i64::try_from(all).unwrap_or(limit))
+    }
+
+    /// Earlier, equal or later; the zone does not count.
+    pub(crate) fn compare(&self, other: &Time) -> Ordering {
+        let parts = |it: &Time| (it.seconds, it.nanoseconds);
+        parts(self).cmp(&parts(other))
+    }
+
+    /// The date and the time of day in its zone.
+    pub(crate) fn civil(&self) -> Civil {
+        let (_, offset) = self.zone.at(self.seconds);
+        Civil::at(
+            self.seconds.wrapping_add(i64::from(offset)),
+            self.nanoseconds,
+        )
+    }
+
+    /// The text by a layout of Go.
+    pub(crate) fn format(&self, layout: &[u8]) -> Vec<u8> {
+        format::format(self, layout)
+    }
+
+    /// The text that Go prints of it.
+    pub(crate) fn text(&self) -> String {
+        let text = self.format(b"2006-01-02 15:04:05.999999999 -0700 MST");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// By RFC 3339, as JSON, YAML and TOML write it.
+    pub(crate) fn rfc_3339(&self) -> String {
+        let text = self.format(b"2006-01-02T15:04:05.999999999Z07:00");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;
