@@ -1,0 +1,306 @@
+//! Numbers and quoted texts as Go's package `strconv` writes and reads them.
+
+/// A text in double quotes with Go's escapes, as `%q` prints it.
+pub(crate) fn quote(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for chunk in text.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            push_escaped(&mut out, letter, '"');
+        }
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Writes a character as it stands within quotes.
+pub(crate) fn push_escaped(out: &mut String, letter: char, quote: char) {
+    let short = match letter {
+        '\x07' => 'a',
+        '\x08' => 'b',
+        '\x0c' => 'f',
+        '\n' => 'n',
+        '\r' => 'r',
+        '\t' => 't',
+        '\x0b' => 'v',
+        '\\' => '\\',
+        _ if letter == quote => quote,
+        _ if is_print(letter) => return out.push(letter),
+        _ => {
+            let code = u32::from(letter);
+            return out.push_str(&match code {
+                ..0x20 | 0x7f => format!("\\x{code:02x}"),
+                ..0x1_0000 => format!("\\u{code:04x}"),
+                _ => format!("\\U{code:08x}"),
+            });
+        }
+    };
+    out.push('\\');
+    out.push(short);
+}
+
+/// Whether Go prints a character as it is: letters, marks, numbers, punctuation, symbols, and the blank.
+pub(crate) fn is_print(letter: char) -> bool {
+    if letter.is_ascii() {
+        return matches!(letter, ' '..='~');
+    }
+    // The standard library keeps the same table for its debug form, which leaves printable characters alone. A letter in
+    // front keeps it from escaping a combining mark for its place.
+    let mut text = [b'a', 0, 0, 0, 0];
+    let length = text
+        .get_mut(1..)
+        .map_or(0, |it| letter.encode_utf8(it).len());
+    let text = text
+        .get(..=length)
+        .and_then(|it| std::str::from_utf8(it).ok());
+    text.is_some_and(|it| it.escape_debug().nth(1) == Some(letter))
+}
+
+/// The fewest decimal digits that mean a number.
+struct Digits {
+    negative: bool,
+    digits: String,
+    /// The number is `0.digits` times ten to this power.
+    point: i32,
+}
+
+impl Digits {
+    fn of(value: f64) -> Digits {
+        let text = format!("{:e}", value.abs());
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        Digits {
+            negative: value.is_sign_negative(),
+            digits: mantissa.replace('.', ""),
+            point: exponent.parse::<i32>().unwrap_or(0) + 1,
+        }
+    }
+
+    fn exponent_form(&self) -> String {
+        let sign = if self.negative { "-" } else { "" };
+        let (first, rest) = self.digits.split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        let exponent = self.point - 1;
+        let exponent_sign = if exponent < 0 { '-' } else { '+' };
+        format!(
+            "{sign}{first}{point}{rest}e{exponent_sign}{:02}",
+            exponent.abs()
+        )
+    }
+}
+
+/// The shortest text of a float64, with an exponent where that of ten is below -4 or not below `limit`. `%v` has the limit 21 where
+/// Go's `strconv` has 6, or the number of digits if that is larger.
+pub(crate) fn float_general(value: f64, limit: i32) -> String {
+    if let Some(text) = not_finite(value) {
+        return text.to_string();
+    }
+    if value == 0.0 {
+        return if value.is_sign_negative() { "-0" } else { "0" }.to_string();
+    }
+    let digits = Digits::of(value);
+    let exponent = digits.point - 1;
+    match (-4..limit).contains(&exponent) {
+        true => float_decimal(value),
+        false => digits.exponent_form(),
+    }
+}
+
+/// The shortest text without an exponent.
+pub(crate) fn float_decimal(value: f64) -> String {
+    not_finite(value).map_or_else(|| format!("{value}"), str::to_string)
+}
+
+/// The text of a float64 in JSON: an exponent below 1e-6 and from 1e21 on.
+pub(crate) fn float_json(value: f64) -> String {
+    let size = value.abs();
+    if size != 0.0 && !(1e-6..1e21).contains(&size) {
+        // Of an exponent of one digit Go takes away the zero in front, but only where it is negative.
+        return Digits::of(value).exponent_form().replace("e-0", "e-");
+    }
+    float_decimal(value)
+}
+
+fn not_finite(value: f64) -> Option<&'static str> {
+    match value {
+        _ if value.is_nan() => Some("NaN"),
+        f64::INFINITY => Some("+Inf"),
+        f64::NEG_INFINITY => Some("-Inf"),
+        _ => None,
+    }
+}
+
+/// Why a number can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NumberError {
+    Syntax,
+    /// The nearest number that there is.
+    Range(i64),
+}
+
+/// Reads a whole number. With base 0 the text says its base by `0x`, `0b`, `0o` or `0`, and may have underscores.
+pub(crate) fn parse_int(text: &[u8], base: u32) -> Result<i64, NumberError> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let limit = if negative { i64::MIN } else { i64::MAX };
+    let size = match parse_unsigned(digits, base) {
+        Ok(size) => size,
+        Err(NumberError::Range(_)) => return Err(NumberError::Range(limit)),
+        Err(error) => return Err(error),
+    };
+    if size > limit.unsigned_abs() {
+        return Err(NumberError::Range(limit));
+    }
+    Ok(match negative {
+        true => 0_i64.wrapping_sub_unsigned(size),
+        false => 0_i64.wrapping_add_unsigned(size),
+    })
+}
+
+fn parse_unsigned(text: &[u8], base: u32) -> Result<u64, NumberError> {
+    let (digits, radix) = match text {
+        _ if base != 0 => (text, base),
+        [b'0', b'x' | b'X', rest @ ..] => (rest, 16),
+        [b'0', b'b' | b'B', rest @ ..] => (rest, 2),
+        [b'0', b'o' | b'O', rest @ ..] => (rest, 8),
+        [b'0', rest @ ..] if !rest.is_empty() => (rest, 8),
+        _ => (text, 10),
+    };
+    let has_prefix = digits.len() < text.len();
+    let mut value: Option<u64> = Some(0);
+    let (mut count, mut may_separate) = (0, has_prefix);
+    for byte in digits {
+        if *byte == b'_' && base == 0 && may_separate {
+            may_separate = false;
+            continue;
+        }
+        let digit = char::from(*byte)
+            .to_digit(radix)
+            .ok_or(NumberError::Syntax)?;
+        value = value
+            .and_then(|it| it.checked_mul(u64::from(radix)))
+            .and_then(|it| it.checked_add(u64::from(digit)));
+        (count, may_separate) = (count + 1, true);
+    }
+    if count == 0 || !may_separate {
+        return Err(NumberError::Syntax);
+    }
+    value.ok_or(NumberError::Range(i64::MAX))
+}
+
+/// Reads a float64, hexadecimal ones included; a number that is too large is infinite. `None` for what is no number.
+pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let plain = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let value = match plain.as_bytes() {
+        [b'0', b'x' | b'X', rest @ ..] => hexadecimal_float(rest)?,
+        [b'0'..=b'9' | b'.', ..] if plain.contains('_') => return None,
+        [b'0'..=b'9' | b'.', ..] => plain.parse().ok()?,
+        _ => match plain.to_ascii_lowercase().as_str() {
+            "inf" | "infinity" => f64::INFINITY,
+            "nan" if plain.len() == text.len() => f64::NAN,
+            _ => return None,
+        },
+    };
+    Some(if text.starts_with('-') { -value } else { value })
+}
+
+/// Hexadecimal digits with an optional point and a `p` exponent.
+fn hexadecimal_float(text: &[u8]) -> Option<f64> {
+    let at = text.iter().position(|it| matches!(it, b'p' | b'P'))?;
+    let (digits, exponent) = text.split_at(at);
+    let exponent = std::str::from_utf8(exponent.get(1..)?).ok()?;
+    let mut exponent = exponent.parse::<i32>().ok()?.clamp(-100_000, 100_000);
+    let (mut value, mut seen_point, mut count) = (0_u64, false, 0);
+    let mut sticky = false;
+    for byte in digits {
+        if *byte == b'.' && !seen_point {
+            seen_point = true;
+            continue;
+        }
+        let digit = u64::from(char::from(*byte).to_digit(16)?);
+        count += 1;
+        if value >> 58 == 0 {
+            value = value << 4 | digit;
+            exponent -= if seen_point { 4 } else { 0 };
+        } else {
+            sticky |= digit != 0;
+            exponent += if seen_point { 0 } else { 4 };
+        }
+    }
+    if count == 0 {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "rounded once, to nearest even")]
+    let value = (value | u64::from(sticky)) as f64;
+    // Two steps, so that neither factor leaves the range before the product does.
+    let half = exponent / 2;
+    Some(value * 2_f64.powi(half) * 2_f64.powi(exponent - half))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_quoted_with_the_escapes_of_go() {
+        for (text, expected) in [
+            (&b"a\"b\\c\n\x07\x0b"[..], r#""a\"b\\c\n\a\v""#),
+            (
+                "é☃😀\u{ad}\u{2028}\u{301}".as_bytes(),
+                "\"é☃😀\\u00ad\\u2028\u{301}\"",
+            ),
+            (b"\x7f\x01\xff", r#""\x7f\x01\xff""#),
+            (
+                "\u{e000}\u{10ffff}\u{fffd}".as_bytes(),
+                "\"\\ue000\\U0010ffff\u{fffd}\"",
+            ),
+        ] {
+            assert_eq!(quote(text), expected);
+        }
+    }
+
+    #[test]
+    fn floats_have_the_shortest_digits() {
+        for (value, general, json) in [
+            (1e21, "1e+21", "1e+21"),
+            (1e20, "100000000000000000000", "100000000000000000000"),
+            (0.0001, "0.0001", "0.0001"),
+            (0.00001, "1e-05", "0.00001"),
+            (1.5e-7, "1.5e-07", "1.5e-7"),
+            (-0.0, "-0", "-0"),
+            (1e-10, "1e-10", "1e-10"),
+        ] {
+            assert_eq!(float_general(value, 21), general);
+            assert_eq!(float_json(value), json);
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_by_their_base() {
+        assert_eq!(parse_int(b"-0x1_F", 0), Ok(-31));
+        assert_eq!(parse_int(b"010", 0), Ok(8));
+        assert_eq!(parse_int(b"010", 10), Ok(10));
+        assert_eq!(parse_int(b"0_1", 0), Ok(1));
+        for text in ["", "_1", "1__0", "1_", "08", "0x", "1.5", "+-1"] {
+            assert_eq!(
+                parse_int(text.as_bytes(), 0),
+                Err(NumberError::Syntax),
+                "{text}"
+            );
+        }
+        assert_eq!(parse_int(b"-9223372036854775808", 10), Ok(i64::MIN));
+        assert_eq!(
+            parse_int(b"9223372036854775808", 10),
+            Err(NumberError::Range(i64::MAX))
+        );
+        assert_eq!(parse_float(b"0x1.8p1"), Some(3.0));
+        assert_eq!(parse_float(b"1e400"), Some(f64::INFINITY));
+        assert_eq!(parse_float(b"1_0"), None);
+    }
+}
