@@ -4,10 +4,13 @@ pub mod chart;
 mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+pub mod functions;
 mod go;
 pub mod manifests;
 pub mod semver;
 pub mod source;
+pub mod template;
+pub mod value;
 pub mod values;
 mod version;
 

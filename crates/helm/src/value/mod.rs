@@ -1,0 +1,233 @@
+//! The values that templates compute with: Go's dynamic values, with the Go types that templates can see.
+//!
+//! A [`Value`] is cheap to clone. Maps and lists are shared, as in Go: a change through one handle is seen through all.
+
+mod collections;
+mod text;
+mod types;
+
+pub use collections::{Entries, List, Map, Struct};
+pub use text::Str;
+pub use types::{Display, Field, IntType, Kind, Method, NamedType, Type, UintType};
+
+/// A Go value.
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    /// A nil interface, or no value at all.
+    #[default]
+    Nil,
+    /// `bool`
+    Bool(bool),
+    /// A signed integer. Use [`Value::int`] and [`Value::int64`] to make the common ones.
+    Int(IntType, i64),
+    /// An unsigned integer.
+    Uint(UintType, u64),
+    /// `float64`
+    Float(f64),
+    /// `complex128`
+    Complex(f64, f64),
+    /// `string`: bytes that need not be UTF-8.
+    String(Str),
+    /// `[]byte`
+    Bytes(Str),
+    /// A slice of any other type; it may be nil.
+    List(List),
+    /// A map with string keys; it may be nil.
+    Map(Map),
+    /// A struct.
+    Struct(Struct),
+    /// A pointer to a struct; it may be nil.
+    Pointer(Struct),
+}
+
+const _: () = assert!(size_of::<Value>() == 24);
+
+impl Value {
+    /// An `int`.
+    pub fn int(value: i64) -> Value {
+        Value::Int(IntType::Int, value)
+    }
+
+    /// An `int64`.
+    pub fn int64(value: i64) -> Value {
+        Value::Int(IntType::Int64, value)
+    }
+
+    /// A `uint64`.
+    pub fn uint64(value: u64) -> Value {
+        Value::Uint(UintType::Uint64, value)
+    }
+
+    /// A `string`.
+    pub fn string(text: impl Into<Str>) -> Value {
+        Value::String(text.into())
+    }
+
+    /// A `[]interface {}`.
+    pub fn list(items: Vec<Value>) -> Value {
+        Value::List(List::new(items))
+    }
+
+    /// A `[]string`.
+    pub fn strings<T: Into<Str>>(items: impl IntoIterator<Item = T>) -> Value {
+        Value::List(List::strings(items))
+    }
+
+    /// A `map[string]interface {}`.
+    pub fn map(entries: impl IntoIterator<Item = (Str, Value)>) -> Value {
+        Value::Map(Map::new(entries.into_iter().collect()))
+    }
+
+    /// The Go type; `None` for nil, which has none.
+    pub fn type_of(&self) -> Option<Type> {
+        Some(match self {
+            Value::Nil => return None,
+            Value::Bool(_) => Type::Bool,
+            Value::Int(IntType::Named(named), _) => Type::Named(named),
+            Value::Int(ty, _) => Type::Int(*ty),
+            Value::Uint(ty, _) => Type::Uint(*ty),
+            Value::Float(_) => Type::Float64,
+            Value::Complex(..) => Type::Complex128,
+            Value::String(_) => Type::String,
+            Value::Bytes(_) => Type::Slice(&Type::Uint(UintType::Uint8)),
+            Value::List(list) => *list.ty(),
+            Value::Map(map) => *map.ty(),
+            Value::Struct(object) => Type::Named(object.ty()),
+            Value::Pointer(object) => Type::Pointer(object.ty()),
+        })
+    }
+
+    /// The name of the Go type; `<nil>` for nil.
+    pub fn type_name(&self) -> String {
+        match self.type_of() {
+            Some(ty) => ty.to_string(),
+            None => "<nil>".to_string(),
+        }
+    }
+
+    /// The kind that Go's reflection tells; [`Kind::Invalid`] for nil.
+    pub fn kind(&self) -> Kind {
+        self.type_of().map_or(Kind::Invalid, |it| it.kind())
+    }
+
+    /// Whether it is nil, or a nil map, slice or pointer.
+    pub fn is_nil(&self) -> bool {
+        match self {
+            Value::Nil => true,
+            Value::List(list) => list.is_nil(),
+            Value::Map(map) => map.is_nil(),
+            Value::Pointer(object) => object.is_nil(),
+            _ => false,
+        }
+    }
+
+    /// Whether `if` takes the value for true: not the zero value of its type, and not empty. Structs are always true.
+    pub fn is_true(&self) -> bool {
+        match self {
+            Value::Nil => false,
+            Value::Bool(value) => *value,
+            Value::Int(_, value) => *value != 0,
+            Value::Uint(_, value) => *value != 0,
+            Value::Float(value) => *value != 0.0,
+            Value::Complex(real, imaginary) => *real != 0.0 || *imaginary != 0.0,
+            Value::String(text) | Value::Bytes(text) => !text.is_empty(),
+            Value::List(list) => !list.is_empty(),
+            Value::Map(map) => !map.is_empty(),
+            Value::Struct(_) => true,
+            Value::Pointer(object) => !object.is_nil(),
+        }
+    }
+
+    /// The text of a `string`.
+    pub fn as_str(&self) -> Option<&Str> {
+        match self {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The map, whatever its type.
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The list, whatever its type; `[]byte` is none.
+    pub fn as_list(&self) -> Option<&List> {
+        match self {
+            Value::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    /// The value as Go holds it in a variable of the type `target`: a named map becomes a plain one that shares its entries. `None`
+    /// where Go's type system does not assign it.
+    pub fn assigned_to(&self, target: &'static Type) -> Option<Value> {
+        if let Type::Any | Type::Reflected = target {
+            return Some(self.clone());
+        }
+        let own = self.type_of()?;
+        if own == *target {
+            return Some(self.clone());
+        }
+        if !own.assignable_to(target) {
+            return None;
+        }
+        Some(match self {
+            Value::Map(map) => Value::Map(map.retyped(target)),
+            Value::List(list) => Value::List(list.retyped(target)),
+            _ => self.clone(),
+        })
+    }
+
+    /// The zero value of a type: nil for interfaces, and for structs, which no template can make.
+    pub fn zero(ty: &'static Type) -> Value {
+        match ty.underlying() {
+            Type::Bool => Value::Bool(false),
+            Type::Int(kind) => Value::Int(*kind, 0),
+            Type::Uint(kind) => Value::Uint(*kind, 0),
+            Type::Float64 => Value::Float(0.0),
+            Type::Complex128 => Value::Complex(0.0, 0.0),
+            Type::String => Value::from(""),
+            Type::Slice(Type::Uint(UintType::Uint8)) => Value::Bytes(Str::default()),
+            Type::Slice(_) => Value::List(List::nil(ty)),
+            Type::Map(_) => Value::Map(Map::nil(ty)),
+            Type::Pointer(named) => Value::Pointer(Struct::nil(named)),
+            Type::Any | Type::Reflected | Type::Error | Type::Struct(_) | Type::Named(_) => {
+                Value::Nil
+            }
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Value {
+        Value::Bool(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Value {
+        Value::Float(value)
+    }
+}
+
+impl From<Str> for Value {
+    fn from(text: Str) -> Value {
+        Value::String(text)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::String(text.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value::String(text.into())
+    }
+}

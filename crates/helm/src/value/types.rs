@@ -1,0 +1,326 @@
+//! Go's types, as far as templates meet them: in error texts, in `%T` and `typeOf`, and where arguments are checked.
+
+use std::fmt;
+
+use super::{Str, Value};
+use crate::template::{Context, FunctionError, Signature};
+
+/// A Go type.
+#[derive(Clone, Copy, Debug)]
+pub enum Type {
+    /// `interface {}`
+    Any,
+    /// `reflect.Value`: the parameter of a function that takes anything and tells nil from no value. No value has this type.
+    Reflected,
+    /// `error`
+    Error,
+    /// `bool`
+    Bool,
+    /// A signed integer.
+    Int(IntType),
+    /// An unsigned integer.
+    Uint(UintType),
+    /// `float64`
+    Float64,
+    /// `complex128`
+    Complex128,
+    /// `string`
+    String,
+    /// A slice and the type of its items.
+    Slice(&'static Type),
+    /// A map from strings, and the type of its values.
+    Map(&'static Type),
+    /// A pointer to a struct.
+    Pointer(&'static NamedType),
+    /// A struct's fields: what a named type is made of.
+    Struct(&'static [Field]),
+    /// A type with a name.
+    Named(&'static NamedType),
+}
+
+/// The signed integer types.
+#[derive(Clone, Copy, Debug)]
+pub enum IntType {
+    /// `int`
+    Int,
+    /// `int8`
+    Int8,
+    /// `int16`
+    Int16,
+    /// `int32`
+    Int32,
+    /// `int64`
+    Int64,
+    /// A named integer, such as `time.Duration`.
+    Named(&'static NamedType),
+}
+
+/// The unsigned integer types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UintType {
+    /// `uint`
+    Uint,
+    /// `uint8`
+    Uint8,
+    /// `uint16`
+    Uint16,
+    /// `uint32`
+    Uint32,
+    /// `uint64`
+    Uint64,
+}
+
+/// A type with a name, and perhaps methods.
+#[derive(Debug)]
+pub struct NamedType {
+    /// The name with its package, `chartutil.Values`; the text of the type where it has no name, `struct { chart.Metadata; … }`.
+    pub name: &'static str,
+    /// What it is made of.
+    pub underlying: Type,
+    /// The methods that templates can call.
+    pub methods: &'static [Method],
+    /// The method `String` or `Error`, by which the value is printed.
+    pub display: Option<Display>,
+    /// The method `GoString`, by which `%#v` prints the value.
+    pub go_string: Option<fn(&Value) -> Str>,
+}
+
+impl NamedType {
+    /// A type without methods.
+    pub const fn new(name: &'static str, underlying: Type) -> NamedType {
+        NamedType {
+            name,
+            underlying,
+            methods: &[],
+            display: None,
+            go_string: None,
+        }
+    }
+}
+
+/// How a type prints itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Display {
+    /// The text.
+    pub text: fn(&Value) -> Str,
+    /// Whether only pointers have the method.
+    pub on_pointer: bool,
+}
+
+/// A field of a struct.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name; for an embedded struct the name of its type.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: Type,
+    /// The tag for JSON, `name,omitempty`; empty where the field has none.
+    pub json: &'static str,
+    /// Whether it is embedded, so that its own fields are reached directly.
+    pub embedded: bool,
+}
+
+/// A method that templates can call.
+#[derive(Debug)]
+pub struct Method {
+    /// Its name.
+    pub name: &'static str,
+    /// Its parameters, without the receiver.
+    pub signature: Signature,
+    /// Whether only pointers have it.
+    pub on_pointer: bool,
+    /// The method: receiver and arguments, which fit the signature.
+    pub call: fn(&mut Context<'_>, &Value, &[Value]) -> Result<Value, FunctionError>,
+}
+
+/// The kinds of Go's reflection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named as in Go")]
+pub enum Kind {
+    Invalid,
+    Bool,
+    Int,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Uint,
+    Uint8,
+    Uint16,
+    Uint32,
+    Uint64,
+    Float64,
+    Complex128,
+    Interface,
+    Map,
+    Pointer,
+    Slice,
+    String,
+    Struct,
+}
+
+impl Type {
+    /// The type below the name; for an unnamed type the type itself.
+    pub fn underlying(&self) -> &Type {
+        match self {
+            Type::Named(named) => named.underlying.underlying(),
+            other => other,
+        }
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Type::Any | Type::Error => Kind::Interface,
+            Type::Bool => Kind::Bool,
+            Type::Int(ty) => ty.kind(),
+            Type::Uint(ty) => ty.kind(),
+            Type::Float64 => Kind::Float64,
+            Type::Complex128 => Kind::Complex128,
+            Type::String => Kind::String,
+            Type::Slice(_) => Kind::Slice,
+            Type::Map(_) => Kind::Map,
+            Type::Pointer(_) => Kind::Pointer,
+            Type::Struct(_) | Type::Reflected => Kind::Struct,
+            Type::Named(named) => named.underlying.kind(),
+        }
+    }
+
+    /// Whether Go assigns a value of this type to a variable of the other: the types are the same, or one has no name and what they
+    /// are made of is the same.
+    pub fn assignable_to(&self, target: &Type) -> bool {
+        match (self, target) {
+            (_, Type::Any | Type::Reflected) => true,
+            (Type::Named(_), Type::Named(_)) => self == target,
+            (Type::Named(named), Type::Slice(_) | Type::Map(_)) => named.underlying == *target,
+            (Type::Slice(_) | Type::Map(_), Type::Named(named)) => named.underlying == *self,
+            _ => self == target,
+        }
+    }
+
+    /// Whether nil can stand for a value of this type.
+    pub fn accepts_nil(&self) -> bool {
+        match self.kind() {
+            Kind::Interface | Kind::Map | Kind::Pointer | Kind::Slice => true,
+            _ => matches!(self, Type::Reflected),
+        }
+    }
+
+    /// The methods, for a type that has some.
+    pub(crate) fn named(&self) -> Option<&'static NamedType> {
+        match self {
+            Type::Named(named) | Type::Pointer(named) | Type::Int(IntType::Named(named)) => {
+                Some(named)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl PartialEq for Type {
+    fn eq(&self, other: &Type) -> bool {
+        match (self, other) {
+            (Type::Any, Type::Any)
+            | (Type::Reflected, Type::Reflected)
+            | (Type::Error, Type::Error)
+            | (Type::Bool, Type::Bool)
+            | (Type::Float64, Type::Float64)
+            | (Type::Complex128, Type::Complex128)
+            | (Type::String, Type::String) => true,
+            (Type::Int(a), Type::Int(b)) => a.kind() == b.kind(),
+            (Type::Uint(a), Type::Uint(b)) => a == b,
+            (Type::Slice(a), Type::Slice(b)) | (Type::Map(a), Type::Map(b)) => a == b,
+            (Type::Pointer(a), Type::Pointer(b)) | (Type::Named(a), Type::Named(b)) => {
+                a.name == b.name
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Any => f.write_str("interface {}"),
+            Type::Reflected => f.write_str("reflect.Value"),
+            Type::Error => f.write_str("error"),
+            Type::Bool => f.write_str("bool"),
+            Type::Int(ty) => f.write_str(ty.name()),
+            Type::Uint(ty) => f.write_str(ty.name()),
+            Type::Float64 => f.write_str("float64"),
+            Type::Complex128 => f.write_str("complex128"),
+            Type::String => f.write_str("string"),
+            Type::Slice(item) => write!(f, "[]{item}"),
+            Type::Map(value) => write!(f, "map[string]{value}"),
+            Type::Pointer(named) => write!(f, "*{}", named.name),
+            Type::Struct(_) => f.write_str("struct"),
+            Type::Named(named) => f.write_str(named.name),
+        }
+    }
+}
+
+impl IntType {
+    /// The kind.
+    pub fn kind(self) -> Kind {
+        match self {
+            IntType::Int => Kind::Int,
+            IntType::Int8 => Kind::Int8,
+            IntType::Int16 => Kind::Int16,
+            IntType::Int32 => Kind::Int32,
+            IntType::Int64 => Kind::Int64,
+            IntType::Named(named) => named.underlying.kind(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            IntType::Named(named) => named.name,
+            other => other.kind().name(),
+        }
+    }
+}
+
+impl UintType {
+    /// The kind.
+    pub fn kind(self) -> Kind {
+        match self {
+            UintType::Uint => Kind::Uint,
+            UintType::Uint8 => Kind::Uint8,
+            UintType::Uint16 => Kind::Uint16,
+            UintType::Uint32 => Kind::Uint32,
+            UintType::Uint64 => Kind::Uint64,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        self.kind().name()
+    }
+}
+
+impl Kind {
+    /// Go's name of the kind, as `kindOf` prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Invalid => "invalid",
+            Kind::Bool => "bool",
+            Kind::Int => "int",
+            Kind::Int8 => "int8",
+            Kind::Int16 => "int16",
+            Kind::Int32 => "int32",
+            Kind::Int64 => "int64",
+            Kind::Uint => "uint",
+            Kind::Uint8 => "uint8",
+            Kind::Uint16 => "uint16",
+            Kind::Uint32 => "uint32",
+            Kind::Uint64 => "uint64",
+            Kind::Float64 => "float64",
+            Kind::Complex128 => "complex128",
+            Kind::Interface => "interface",
+            Kind::Map => "map",
+            Kind::Pointer => "ptr",
+            Kind::Slice => "slice",
+            Kind::String => "string",
+            Kind::Struct => "struct",
+        }
+    }
+}
