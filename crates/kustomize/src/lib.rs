@@ -47,6 +47,7 @@ mod internal_annotations;
 mod openapi;
 mod origin;
 mod path;
+mod pattern;
 mod plugins;
 mod references;
 mod resource;

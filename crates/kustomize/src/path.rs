@@ -1,13 +1,13 @@
 //! Paths as replacements and variables write them: `spec.containers.[name=web].image`, `a.0.b`, `a.*.b`.
 
-use regex::Regex;
-
+use pleach_re2::Regexp;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::diag::Source;
 use pleach_yaml::{Kind, Mapping, Node, Style, Tag, View, emit_kyaml, parse_one};
 
 use super::fieldspec::DEPTH_MAX;
 use super::fieldspec::split_path;
+use super::pattern::invalid;
 use super::resource::plain_key;
 
 /// A path's parts. One in brackets is kept in them when it holds `=`; else the brackets only protect its dots.
@@ -265,12 +265,8 @@ fn visit_items(
     create: Create,
     act: &mut Act<'_>,
 ) -> Result<usize, Diagnostic> {
-    let regex = Regex::new(pattern).map_err(|_| {
-        Diagnostic::error(
-            "bad-regular-expression",
-            format!("`{pattern}` is no regular expression"),
-        )
-    })?;
+    // kustomize compiles the pattern for each item, so in an empty list it need not be valid.
+    let mut regexp = None;
     let mut count = 0;
     for item in items(node)? {
         let value = if field.is_empty() {
@@ -278,7 +274,17 @@ fn visit_items(
         } else {
             item.get(field)
         };
-        if !value.is_some_and(|it| regex.is_match(&shown(it))) {
+        if regexp.is_none() {
+            let compiled = Regexp::new(pattern);
+            regexp = Some(compiled.map_err(|it| invalid(pattern, &it))?);
+        }
+        let is_match = |it: &Node| {
+            let shown = shown(it);
+            regexp
+                .as_ref()
+                .is_some_and(|it| it.is_match(shown.as_bytes()))
+        };
+        if !value.is_some_and(is_match) {
             continue;
         }
         // An item that is found by its own value is the end of the path, whatever follows.

@@ -1,13 +1,12 @@
 //! What selects resources: patterns for kind, name and namespace, and requirements on labels and annotations.
 
-use regex::Regex;
-
 use pleach_kube::object::{Gvk, Object};
 use pleach_kube::schema::Schemas;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::{Mapping, Node};
 
 use super::kustomization::text;
+use super::pattern::Pattern;
 use super::resource::Resource;
 use super::resources::Resources;
 
@@ -40,72 +39,6 @@ pub(super) fn did_you_mean(fault: Diagnostic, wish: &Node, resources: &Resources
             false => fault.did_you_mean(wanted, known),
         }
     })
-}
-
-enum Pattern {
-    Any,
-    Exactly(Box<str>),
-    /// Letters, and `None` for a dot that stands for any one: a group as most write it.
-    Dotted(Box<[Option<char>]>),
-    Regex(Regex),
-}
-
-impl Pattern {
-    fn read(record: &Node, field: &str) -> Result<Pattern, Diagnostic> {
-        let Some(node) = record.get(field) else {
-            return Ok(Pattern::Any);
-        };
-        let text = node.as_str().unwrap_or("");
-        if text.is_empty() {
-            return Ok(Pattern::Any);
-        }
-        if let Some(pattern) = Pattern::without_regex(text) {
-            return Ok(pattern);
-        }
-        Regex::new(&format!("^(?:{text})$"))
-            .map(Pattern::Regex)
-            .map_err(|_| {
-                Diagnostic::error(
-                    "bad-regular-expression",
-                    format!("`{text}` is no regular expression"),
-                )
-                .at(node)
-            })
-    }
-
-    /// Most patterns say no more than letters and dots, and compiling a regular expression takes longer than all else here.
-    fn without_regex(text: &str) -> Option<Pattern> {
-        let plain = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '/' | ':');
-        let (mut wanted, mut chars) = (Vec::new(), text.chars());
-        while let Some(char) = chars.next() {
-            wanted.push(match char {
-                '.' => None,
-                '\\' => Some(chars.next().filter(|it| *it == '.')?),
-                char => Some(char).filter(|it| plain(*it)).map(Some)?,
-            });
-        }
-        let exact: Option<String> = wanted.iter().copied().collect();
-        Some(match exact {
-            Some(exact) => Pattern::Exactly(exact.into()),
-            None => Pattern::Dotted(wanted.into()),
-        })
-    }
-
-    fn matches(&self, text: &str) -> bool {
-        match self {
-            Pattern::Any => true,
-            Pattern::Exactly(wanted) => **wanted == *text,
-            Pattern::Dotted(wanted) => {
-                let mut chars = text.chars();
-                let is_wanted = |wanted: &Option<char>| {
-                    let char = chars.next();
-                    char.is_some_and(|it| wanted.map_or(it != '\n', |wanted| wanted == it))
-                };
-                wanted.iter().all(is_wanted) && chars.next().is_none()
-            }
-            Pattern::Regex(regex) => regex.is_match(text),
-        }
-    }
 }
 
 impl Selector {

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
-use regex::Regex;
 
-use pleach_yaml::diag::{Diagnostic, nearest, parallel};
+use pleach_re2::Regexp;
+use pleach_yaml::diag::{Diagnostic, Severity, nearest, parallel};
 use pleach_yaml::{Node, View};
 
 use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, IMAGE, list, text};
+use super::super::pattern::invalid;
 use super::super::resource::{Resource, set_text};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
@@ -53,18 +54,34 @@ fn apply(
             }
         }
         if !matched {
-            let message = format!("no container uses the image `{}`", text(entry, "name"));
-            let at = entry.get("name").unwrap_or(entry);
-            let warning = Diagnostic::warning("unmatched-image", message).at(at);
             let used = known.get_or_insert_with(|| used(resources, specs));
-            let help = meant(text(entry, "name"), used).map(|it| format!("did you mean `{it}`?"));
-            let help = help.into_iter().collect();
-            let warning = Diagnostic { help, ..warning };
+            let warning = unmatched(entry, &image.name, used);
             stage.context.diagnostics.push(warning);
         }
         stage.done(TRANSFORM.plugin, resources);
     }
     Ok(())
+}
+
+/// The warning about an image that no container uses. kustomize lets a name that is not a valid regular expression match nothing.
+fn unmatched(entry: &Node, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnostic {
+    let at = entry.get("name").unwrap_or(entry);
+    let wanted = text(entry, "name");
+    if let Name::Pattern(Err(error)) = name {
+        let fault = invalid(wanted, error).at(at);
+        let message = format!("{}; the image matches no container", fault.message);
+        return Diagnostic {
+            severity: Severity::Warning,
+            message,
+            ..fault
+        };
+    }
+    let message = format!("no container uses the image `{wanted}`");
+    let help = meant(wanted, used).map(|it| format!("did you mean `{it}`?"));
+    Diagnostic {
+        help: help.into_iter().collect(),
+        ..Diagnostic::warning("unmatched-image", message).at(at)
+    }
 }
 
 /// The names of the images that are used.
@@ -232,8 +249,8 @@ fn set_container(
 enum Name<'a> {
     /// Letters, digits and what means itself, with dots; by far the most are so.
     Plain(&'a str),
-    /// Matches the whole reference; `None` where the name makes no regular expression, and so matches nothing.
-    Pattern(Option<Regex>),
+    /// Matches the whole reference. A name that is not a valid regular expression matches nothing.
+    Pattern(Result<Regexp, pleach_re2::Error>),
 }
 
 impl<'a> Name<'a> {
@@ -245,14 +262,15 @@ impl<'a> Name<'a> {
         let pattern = format!(
             "^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$"
         );
-        Name::Pattern(Regex::new(&pattern).ok())
+        Name::Pattern(Regexp::new(&pattern))
     }
 
     fn matches(&self, reference: &str) -> bool {
         let name = match self {
             Name::Plain(name) => name,
-            Name::Pattern(regex) => {
-                return regex.as_ref().is_some_and(|it| it.is_match(reference));
+            Name::Pattern(regexp) => {
+                let regexp = regexp.as_ref();
+                return regexp.is_ok_and(|it| it.is_match(reference.as_bytes()));
             }
         };
         let mut rest = reference.chars();

@@ -402,8 +402,11 @@ fn copy(
     }
     let id = resource.object.id();
     let span = resource.object.span().clone();
-    let count = path::visit(resource.node_mut(), &parts, create, &mut set)
-        .map_err(|it| it.related(field.span(), "the field's path"))?;
+    let count =
+        path::visit(resource.node_mut(), &parts, create, &mut set).map_err(|it| match it.span {
+            Some(_) => it.related(field.span(), "the field's path"),
+            None => it.at(field),
+        })?;
     let is_null = |count: usize| {
         let above = path::lookup(resource.node(), parts.get(..count).unwrap_or(&[]));
         above.is_some_and(|it| it.is_null() && it.as_str() != Some(""))

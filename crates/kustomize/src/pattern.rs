@@ -1,0 +1,80 @@
+//! Regular expressions of selectors, field paths and image names, in Go's dialect as kustomize reads them.
+
+use pleach_re2::{Error, Regexp};
+use pleach_yaml::Node;
+use pleach_yaml::diag::Diagnostic;
+
+/// The fault of a text that Go does not take for a regular expression, with Go's reason.
+pub(super) fn invalid(text: &str, error: &Error) -> Diagnostic {
+    let error = error.to_string();
+    let reason = error
+        .strip_prefix("error parsing regexp: ")
+        .unwrap_or(&error);
+    let message = format!("`{text}` is not a valid regular expression: {reason}");
+    Diagnostic::error("bad-regular-expression", message).help(
+        "kustomize reads this as a regular expression in Go's syntax (RE2): write a backslash before a character that means itself",
+    )
+}
+
+/// A pattern that must match all of a text; an empty one matches everything.
+pub(super) enum Pattern {
+    Any,
+    Exactly(Box<str>),
+    /// Characters, and `None` for a dot that stands for any one: how most patterns for API groups are written.
+    Dotted(Box<[Option<char>]>),
+    Regexp(Regexp),
+}
+
+impl Pattern {
+    /// Reads the pattern in a field of a selector.
+    pub(super) fn read(record: &Node, field: &str) -> Result<Pattern, Diagnostic> {
+        let Some(node) = record.get(field) else {
+            return Ok(Pattern::Any);
+        };
+        let text = node.as_str().unwrap_or("");
+        if text.is_empty() {
+            return Ok(Pattern::Any);
+        }
+        if let Some(pattern) = Pattern::without_regexp(text) {
+            return Ok(pattern);
+        }
+        let regexp = Regexp::new(&format!("^(?:{text})$"));
+        let regexp = regexp.map_err(|it| invalid(text, &it).at(node))?;
+        Ok(Pattern::Regexp(regexp))
+    }
+
+    /// Most patterns are only letters and dots, and compiling a regular expression takes longer than everything else in a selector.
+    fn without_regexp(text: &str) -> Option<Pattern> {
+        let is_literal = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '/' | ':');
+        let (mut wanted, mut chars) = (Vec::new(), text.chars());
+        while let Some(char) = chars.next() {
+            wanted.push(match char {
+                '.' => None,
+                '\\' => Some(chars.next().filter(|it| *it == '.')?),
+                char => Some(char).filter(|it| is_literal(*it)).map(Some)?,
+            });
+        }
+        let exact: Option<String> = wanted.iter().copied().collect();
+        Some(match exact {
+            Some(exact) => Pattern::Exactly(exact.into()),
+            None => Pattern::Dotted(wanted.into()),
+        })
+    }
+
+    /// Whether it matches all of the text.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        match self {
+            Pattern::Any => true,
+            Pattern::Exactly(wanted) => **wanted == *text,
+            Pattern::Dotted(wanted) => {
+                let mut chars = text.chars();
+                let is_wanted = |wanted: &Option<char>| {
+                    let char = chars.next();
+                    char.is_some_and(|it| wanted.map_or(it != '\n', |wanted| wanted == it))
+                };
+                wanted.iter().all(is_wanted) && chars.next().is_none()
+            }
+            Pattern::Regexp(regexp) => regexp.is_match(text.as_bytes()),
+        }
+    }
+}
