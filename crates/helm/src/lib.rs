@@ -1,5 +1,6 @@
 //! Helm in Rust: charts from folders and archives, values, templates, and (feature `fetch`) pulling charts.
 
+mod capabilities;
 pub mod chart;
 mod error;
 #[cfg(feature = "fetch")]
@@ -14,5 +15,6 @@ pub mod value;
 pub mod values;
 mod version;
 
+pub use capabilities::{Capabilities, KubeVersion};
 pub use error::{HelmError, Warnings};
 pub use version::HelmVersion;

@@ -1,0 +1,473 @@
+//! `values.schema.json`: whether values meet it, in the words of Helm.
+//!
+//! Helm validates with santhosh-tekuri's Go library; boon is its author's port of it, with the same structure of errors. Their
+//! texts differ, so they are written here.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::fmt::Write;
+use std::rc::Rc;
+
+use boon::{CompileError, Compiler, ErrorKind, Schemas, UrlLoader, ValidationError};
+use serde_json::{Number, Value as Json};
+
+/// What stands for a chart's schema in messages.
+const URL: &str = "file:///values.schema.json";
+
+/// What came of validating values.
+pub(crate) struct Verdict {
+    /// Helm's text of what does not fit.
+    pub(crate) fault: Option<String>,
+    /// Schemas elsewhere that the schema refers to. They are not read, so what they say was not checked.
+    pub(crate) unread: Vec<String>,
+}
+
+/// Validates values against a schema.
+pub(crate) fn validate(values: &Json, schema: &[u8]) -> Verdict {
+    let unread = Rc::new(RefCell::new(Vec::new()));
+    let fault = check(values, schema, &unread).err();
+    let unread: Vec<String> = unread.take();
+    // A reference into a schema that was not read leads nowhere; that is no fault of the values.
+    let fault = match fault {
+        Some(Fault::Schema(_)) if !unread.is_empty() => None,
+        Some(Fault::Schema(text) | Fault::Values(text)) => Some(text),
+        None => None,
+    };
+    Verdict { fault, unread }
+}
+
+enum Fault {
+    /// The schema itself is wrong.
+    Schema(String),
+    Values(String),
+}
+
+fn check(values: &Json, schema: &[u8], unread: &Rc<RefCell<Vec<String>>>) -> Result<(), Fault> {
+    let schema: Json = serde_json::from_slice(schema).map_err(|error| {
+        Fault::Schema(match error.classify() {
+            serde_json::error::Category::Eof => "unexpected EOF".to_string(),
+            _ if error.to_string().starts_with("trailing characters") => {
+                "invalid character after top-level value".to_string()
+            }
+            _ => error.to_string(),
+        })
+    })?;
+    let mut compiler = Compiler::new();
+    compiler.use_loader(Box::new(Elsewhere(Rc::clone(unread))));
+    let compiling = |error: CompileError| Fault::Schema(compile_text(&error));
+    compiler.add_resource(URL, schema).map_err(compiling)?;
+    let mut schemas = Schemas::new();
+    let index = compiler.compile(URL, &mut schemas).map_err(compiling)?;
+    schemas.validate(values, index).map_err(|error| {
+        let text = error_text(&error);
+        let head = format!("jsonschema validation failed with '{URL}#'\n");
+        let text = text.strip_prefix(&head).unwrap_or(&text);
+        Fault::Values(format!("{text}\n"))
+    })
+}
+
+/// Reads nothing: a chart must not reach the network or the file system.
+struct Elsewhere(Rc<RefCell<Vec<String>>>);
+
+impl UrlLoader for Elsewhere {
+    fn load(&self, url: &str) -> Result<Json, Box<dyn Error>> {
+        self.0.borrow_mut().push(url.to_string());
+        Ok(Json::Bool(true))
+    }
+}
+
+fn compile_text(error: &CompileError) -> String {
+    match error {
+        CompileError::ValidationError { url, src } => {
+            format!(
+                "\"{url}\" is not valid against metaschema: {}",
+                error_text(src)
+            )
+        }
+        CompileError::JsonPointerNotFound(url) => format!("json-pointer in \"{url}\" not found"),
+        error => error.to_string(),
+    }
+}
+
+fn error_text(error: &ValidationError<'_, '_>) -> String {
+    let mut text = String::new();
+    write_error(&mut text, error, 0, false);
+    text
+}
+
+/// `inside_name`: below a property name, which has no place of its own.
+fn write_error(out: &mut String, error: &ValidationError<'_, '_>, depth: usize, inside_name: bool) {
+    let is_only_a_link =
+        error.causes.len() == 1 && matches!(error.kind, ErrorKind::Reference { .. });
+    let inside_name = inside_name || matches!(error.kind, ErrorKind::PropertyName { .. });
+    let inner = match is_only_a_link {
+        true => depth,
+        false => {
+            write_line(out, error, depth, inside_name, &words(&error.kind));
+            depth + 1
+        }
+    };
+    for cause in &error.causes {
+        match left_out(error, cause) {
+            Some(words) => {
+                write_line(out, cause, inner, inside_name, words);
+                write_error(out, cause, inner + 1, inside_name);
+            }
+            None => write_error(out, cause, inner, inside_name),
+        }
+    }
+}
+
+fn write_line(
+    out: &mut String,
+    error: &ValidationError<'_, '_>,
+    depth: usize,
+    inside_name: bool,
+    words: &str,
+) {
+    if depth > 0 {
+        let _ = write!(out, "\n{}- ", "  ".repeat(depth - 1));
+    }
+    if matches!(error.kind, ErrorKind::Schema { .. }) {
+        out.push_str(words);
+        return;
+    }
+    let place = match inside_name {
+        true => String::new(),
+        false => error.instance_location.to_string(),
+    };
+    let _ = write!(out, "at {}: {words}", quote(&place));
+}
+
+/// boon leaves out the level of an `allOf` or its kin where only one of its schemas failed; the Go library has it always.
+fn left_out(
+    parent: &ValidationError<'_, '_>,
+    cause: &ValidationError<'_, '_>,
+) -> Option<&'static str> {
+    if matches!(
+        parent.kind,
+        ErrorKind::AllOf | ErrorKind::AnyOf | ErrorKind::OneOf(_)
+    ) {
+        return None;
+    }
+    let (before, index) = cause.schema_url.rsplit_once('/')?;
+    index.bytes().all(|it| it.is_ascii_digit()).then_some(())?;
+    let (before, keyword) = before.rsplit_once('/')?;
+    match keyword {
+        _ if before.ends_with("/properties") => None,
+        "allOf" => Some("'allOf' failed"),
+        "anyOf" => Some("'anyOf' failed"),
+        "oneOf" => Some("'oneOf' failed, none matched"),
+        _ => None,
+    }
+}
+
+fn words(kind: &ErrorKind<'_, '_>) -> String {
+    match kind {
+        ErrorKind::Schema { url } => format!("jsonschema validation failed with {}", quote(url)),
+        ErrorKind::Group | ErrorKind::Reference { .. } => "validation failed".to_string(),
+        ErrorKind::Not => "'not' failed".to_string(),
+        ErrorKind::AllOf => "'allOf' failed".to_string(),
+        ErrorKind::AnyOf => "'anyOf' failed".to_string(),
+        ErrorKind::OneOf(None) => "'oneOf' failed, none matched".to_string(),
+        ErrorKind::OneOf(Some((a, b))) => {
+            format!("'oneOf' failed, subschemas {a}, {b} matched")
+        }
+        ErrorKind::FalseSchema => "false schema".to_string(),
+        ErrorKind::Type { got, want } => {
+            let want: Vec<String> = want.iter().map(|it| it.to_string()).collect();
+            format!("got {got}, want {}", want.join(" or "))
+        }
+        ErrorKind::Enum { want } if want.iter().all(is_primitive) => {
+            let shown: Vec<String> = want.iter().map(display).collect();
+            match &*shown {
+                [one] => format!("value must be {one}"),
+                all => format!("value must be one of {}", all.join(", ")),
+            }
+        }
+        ErrorKind::Enum { .. } => "'enum' failed".to_string(),
+        ErrorKind::Const { want } if is_primitive(want) => {
+            format!("value must be {}", display(want))
+        }
+        ErrorKind::Const { .. } => "'const' failed".to_string(),
+        ErrorKind::Format { got, want, err } => {
+            format!("{} is not valid {want}: {err}", display(got))
+        }
+        ErrorKind::Pattern { got, want } => {
+            format!("{} does not match pattern {}", quote(got), quote(want))
+        }
+        ErrorKind::ContentSchema => "'contentSchema' failed".to_string(),
+        ErrorKind::ContentEncoding { want, err } => {
+            format!("value is not {} encoded: {err}", quote(want))
+        }
+        ErrorKind::ContentMediaType { want, err, .. } => {
+            format!("value if not of mediatype {}: {err}", quote(want))
+        }
+        ErrorKind::RefCycle {
+            url,
+            kw_loc1,
+            kw_loc2,
+        } => {
+            format!("both {kw_loc1} and {kw_loc2} resolve to {url:?} causing reference cycle")
+        }
+        kind => words_of_collections(kind),
+    }
+}
+
+fn words_of_collections(kind: &ErrorKind<'_, '_>) -> String {
+    let counts = |name: &str, got: usize, want: usize| {
+        format!("{name}: got {}, want {}", grouped(got), grouped(want))
+    };
+    let required = |missing: &[&str], prop: &str| {
+        format!(
+            "properties {} required, if {} exists",
+            joined(missing),
+            quote(prop)
+        )
+    };
+    match kind {
+        ErrorKind::MinProperties { got, want } => counts("minProperties", *got, *want),
+        ErrorKind::MaxProperties { got, want } => counts("maxProperties", *got, *want),
+        ErrorKind::MinItems { got, want } => counts("minItems", *got, *want),
+        ErrorKind::MaxItems { got, want } => counts("maxItems", *got, *want),
+        ErrorKind::MinLength { got, want } => counts("minLength", *got, *want),
+        ErrorKind::MaxLength { got, want } => counts("maxLength", *got, *want),
+        ErrorKind::AdditionalItems { got } => {
+            format!("last {} additionalItem(s) not allowed", grouped(*got))
+        }
+        ErrorKind::Required { want } => match &**want {
+            [one] => format!("missing property {}", quote(one)),
+            all => format!("missing properties {}", joined(all)),
+        },
+        ErrorKind::Dependency { prop, missing }
+        | ErrorKind::DependentRequired { prop, missing } => required(missing, prop),
+        ErrorKind::AdditionalProperties { got } => {
+            let got: Vec<&str> = got.iter().map(|it| &**it).collect();
+            format!("additional properties {} not allowed", joined(&got))
+        }
+        ErrorKind::PropertyName { prop } => format!("invalid propertyName {}", quote(prop)),
+        ErrorKind::UniqueItems { got: [a, b] } => {
+            format!("items at {} and {} are equal", grouped(*a), grouped(*b))
+        }
+        ErrorKind::Contains => "no items match contains schema".to_string(),
+        ErrorKind::MinContains { got, want } if got.is_empty() => {
+            format!("min {want} items required to match contains schema, but none matched")
+        }
+        ErrorKind::MinContains { got, want } => contains("min", got, *want),
+        ErrorKind::MaxContains { got, want } => contains("max", got, *want),
+        kind => words_of_numbers(kind),
+    }
+}
+
+fn contains(name: &str, got: &[usize], want: usize) -> String {
+    let places: Vec<String> = got.iter().map(usize::to_string).collect();
+    format!(
+        "{name} {want} items required to match contains schema, but matched {} items at {}",
+        got.len(),
+        places.join(" ")
+    )
+}
+
+fn words_of_numbers(kind: &ErrorKind<'_, '_>) -> String {
+    let numbers = |name: &str, got: &Number, want: &Number| {
+        format!("{name}: got {}, want {}", localized(got), localized(want))
+    };
+    match kind {
+        ErrorKind::Minimum { got, want } => numbers("minimum", got, want),
+        ErrorKind::Maximum { got, want } => numbers("maximum", got, want),
+        ErrorKind::ExclusiveMinimum { got, want } => numbers("exclusiveMinimum", got, want),
+        ErrorKind::ExclusiveMaximum { got, want } => numbers("exclusiveMaximum", got, want),
+        ErrorKind::MultipleOf { got, want } => numbers("multipleOf", got, want),
+        _ => "validation failed".to_string(),
+    }
+}
+
+fn is_primitive(json: &Json) -> bool {
+    !json.is_array() && !json.is_object()
+}
+
+fn display(json: &Json) -> String {
+    match json {
+        Json::Null => "<nil>".to_string(),
+        Json::String(text) => quote(text),
+        Json::Array(_) | Json::Object(_) => "value".to_string(),
+        json => json.to_string(),
+    }
+}
+
+/// Go's `%q` in single quotes.
+fn quote(text: &str) -> String {
+    let quoted = format!("{text:?}");
+    let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or("");
+    format!("'{}'", inner.replace("\\\"", "\"").replace('\'', "\\'"))
+}
+
+fn joined(texts: &[&str]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|it| quote(it)).collect();
+    quoted.join(", ")
+}
+
+/// A whole number with English separators of thousands.
+fn grouped(number: usize) -> String {
+    group_digits(&number.to_string())
+}
+
+fn group_digits(digits: &str) -> String {
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number as Go's English printer shows it: `65,535`, `1.5×10⁰⁶`.
+fn localized(number: &Number) -> String {
+    let value = number.as_f64().unwrap_or(0.0);
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if exponent < -4 || exponent >= 6 {
+        let superscript = |digit: char| match digit {
+            '0' => '⁰',
+            '1' => '¹',
+            '2' => '²',
+            '3' => '³',
+            digit => char::from_u32(0x2070 + digit.to_digit(10).unwrap_or(0)).unwrap_or(digit),
+        };
+        let sign = if exponent < 0 { "⁻" } else { "" };
+        let digits = format!("{:02}", exponent.abs());
+        let raised: String = digits.chars().map(superscript).collect();
+        return format!("{mantissa}×10{sign}{raised}");
+    }
+    let plain = format!("{}", value.abs());
+    let (whole, rest) = plain
+        .split_once('.')
+        .map_or((&*plain, None), |(a, b)| (a, Some(b)));
+    let sign = if value < 0.0 { "-" } else { "" };
+    let rest = rest.map_or(String::new(), |it| format!(".{it}"));
+    format!("{sign}{}{rest}", group_digits(whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(schema: &str, values: &str) -> String {
+        let values: Json = serde_json::from_str(values).unwrap();
+        validate(&values, schema.as_bytes())
+            .fault
+            .unwrap_or_default()
+    }
+
+    /// Each text was printed by Helm 3.19.
+    #[test]
+    fn faults_have_helms_words() {
+        for (schema, value, expected) in [
+            (
+                r#"{"maximum":65535}"#,
+                "70000",
+                "- at '/a': maximum: got 70,000, want 65,535\n",
+            ),
+            (
+                r#"{"maximum":65535}"#,
+                "1234567.25",
+                "- at '/a': maximum: got 1.23456725×10⁰⁶, want 65,535\n",
+            ),
+            (
+                r#"{"maximum":65535}"#,
+                "65535.5",
+                "- at '/a': maximum: got 65,535.5, want 65,535\n",
+            ),
+            (
+                r#"{"minimum":1}"#,
+                "-1000.5",
+                "- at '/a': minimum: got -1,000.5, want 1\n",
+            ),
+            (
+                r#"{"minimum":1}"#,
+                "0.00001",
+                "- at '/a': minimum: got 1×10⁻⁰⁵, want 1\n",
+            ),
+            (
+                r#"{"minLength":3000}"#,
+                r#""x""#,
+                "- at '/a': minLength: got 1, want 3,000\n",
+            ),
+            (
+                r#"{"enum":["x",1,1.5,null,true]}"#,
+                "2",
+                "- at '/a': value must be one of 'x', 1, 1.5, <nil>, true\n",
+            ),
+            (
+                r#"{"pattern":"^a'\"b$"}"#,
+                r#""xx'""#,
+                "- at '/a': 'xx\\'' does not match pattern '^a\\'\"b$'\n",
+            ),
+            (
+                r#"{"type":["string","null"]}"#,
+                "1",
+                "- at '/a': got number, want null or string\n",
+            ),
+            (
+                r#"{"oneOf":[{"type":"string"},{"type":"boolean"}]}"#,
+                "1",
+                "- at '/a': 'oneOf' failed, none matched\n  - at '/a': got number, want string\n  - at '/a': got number, want boolean\n",
+            ),
+            (
+                r##"{"$ref":"#/definitions/q"}"##,
+                "1.5",
+                "- at '/a': got number, want integer\n",
+            ),
+            (
+                r#"{"required":["x","y"]}"#,
+                "{}",
+                "- at '/a': missing properties 'x', 'y'\n",
+            ),
+            (
+                r#"{"uniqueItems":true}"#,
+                "[1,2,1]",
+                "- at '/a': items at 0 and 2 are equal\n",
+            ),
+            ("false", "1", "- at '/a': false schema\n"),
+        ] {
+            let schema = format!(
+                r#"{{"properties":{{"a":{schema}}},"definitions":{{"q":{{"type":"integer"}}}}}}"#
+            );
+            assert_eq!(
+                fault(&schema, &format!(r#"{{"a":{value}}}"#)),
+                expected,
+                "{schema} {value}"
+            );
+        }
+        assert_eq!(
+            fault(r#"{"propertyNames":{"pattern":"^x"}}"#, r#"{"a":1}"#),
+            "- at '': invalid propertyName 'a'\n  - at '': 'a' does not match pattern '^x'\n"
+        );
+        assert_eq!(fault(r#"{"type":"integer"}"#, "80.0"), "");
+    }
+
+    #[test]
+    fn broken_schemas_are_faults() {
+        assert_eq!(
+            fault(r#"{"type":"nope"}"#, "{}"),
+            "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with 'https://json-schema.org/draft/2020-12/schema#'\n- at '': 'allOf' failed\n  - at '/type': 'anyOf' failed\n    - at '/type': value must be one of 'array', 'boolean', 'integer', 'null', 'number', 'object', 'string'\n    - at '/type': got string, want array"
+        );
+        assert_eq!(fault("{", "{}"), "unexpected EOF");
+        assert_eq!(
+            fault(r##"{"$ref":"#/x"}"##, "{}"),
+            "json-pointer in \"file:///values.schema.json#/x\" not found"
+        );
+    }
+
+    #[test]
+    fn schemas_elsewhere_are_not_read() {
+        let values = serde_json::json!({});
+        let schema = br#"{"$ref":"https://example.com/s.json#/definitions/x"}"#;
+        let verdict = validate(&values, schema);
+        assert_eq!(verdict.fault, None);
+        assert_eq!(verdict.unread, ["https://example.com/s.json"]);
+    }
+}
