@@ -47,6 +47,8 @@ pub struct Metadata {
     /// Where in their lists a null stands in place of a maintainer or a dependency.
     null_maintainer: Option<usize>,
     null_dependency: Option<usize>,
+    /// Whether the field is there, be it as an empty list.
+    lists_dependencies: bool,
 }
 
 /// Who maintains a chart.
@@ -211,6 +213,11 @@ impl Metadata {
         Ok(())
     }
 
+    /// Whether `dependencies` is there, be it as an empty list.
+    pub(crate) fn lists_dependencies(&self) -> bool {
+        self.lists_dependencies
+    }
+
     fn set(&mut self, key: &str, value: Json) {
         let field = match key {
             "name" => &mut self.name,
@@ -244,6 +251,7 @@ impl Metadata {
                 self.maintainers = items.into_iter().map(maintainer).collect();
             }
             ("dependencies", Json::Array(items)) => {
+                self.lists_dependencies = true;
                 self.null_dependency = items.iter().position(Json::is_null);
                 self.dependencies = items.into_iter().map(dependency).collect();
             }

@@ -1,7 +1,74 @@
 //! Values: what users give, and how it is laid over what charts say.
 
+pub(crate) mod coalesce;
 pub(crate) mod schema;
 pub(crate) mod strvals;
 mod user;
 
 pub use user::{UserValues, ValuesFile};
+
+use serde_json::{Map as JsonMap, Number, Value as Json};
+
+use crate::value::{Entries, Map, Str, Value};
+
+/// JSON as a value for templates. Numbers that are written as float64 in the JSON stay so; whole ones become int64.
+pub(crate) fn to_value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Nil,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(value), _) => Value::int64(value),
+            (None, value) => Value::Float(value.unwrap_or(0.0)),
+        },
+        Json::String(text) => Value::string(text.as_str()),
+        Json::Array(items) => Value::list(items.iter().map(to_value).collect()),
+        Json::Object(map) => Value::Map(to_map(map)),
+    }
+}
+
+/// A JSON object as a map for templates.
+pub(crate) fn to_map(map: &JsonMap<String, Json>) -> Map {
+    let entries = map.iter().map(|(key, value)| (Str::from(key.as_str()), to_value(value)));
+    Map::new(entries.collect())
+}
+
+/// Values as JSON, for the schema.
+pub(crate) fn to_json(value: &Value) -> Json {
+    match value {
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Int(_, value) => Json::from(*value),
+        Value::Uint(_, value) => Json::from(*value),
+        Value::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
+        Value::String(text) => Json::String(text.to_lossy().into_owned()),
+        Value::List(list) => Json::Array(list.to_vec().iter().map(to_json).collect()),
+        Value::Map(map) => {
+            let entries = map.snapshot().into_iter();
+            let entry = |(key, value): (Str, Value)| (key.to_lossy().into_owned(), to_json(&value));
+            Json::Object(entries.map(entry).collect())
+        }
+        _ => Json::Null,
+    }
+}
+
+/// A map that shares nothing with the given one.
+pub(crate) fn deep_copy(map: &Map) -> Map {
+    let entries = map.snapshot().into_iter();
+    let entries: Entries = entries
+        .map(|(key, value)| (key, deep_copy_value(value)))
+        .collect();
+    Map::new(entries)
+}
+
+fn deep_copy_value(value: Value) -> Value {
+    match value {
+        Value::Map(map) => Value::Map(deep_copy(&map)),
+        Value::List(list) => {
+            Value::list(list.to_vec().into_iter().map(deep_copy_value).collect())
+        }
+        value => value,
+    }
+}
+
+pub(crate) fn is_table(value: &Value) -> bool {
+    matches!(value, Value::Map(_))
+}

@@ -1,0 +1,289 @@
+//! Values laid over values: a user's over a chart's, a parent's over a child's.
+//!
+//! Maps are shared as in Go, and changed in place as Helm changes them: what a child adds to a nested map of its globals is
+//! seen by its parent, since both hold the same map.
+
+use super::{deep_copy, is_table};
+use crate::HelmVersion;
+use crate::dependencies::{ChartId, Charts};
+use crate::error::{HelmError, Warnings};
+use crate::value::{Map, Str, Value};
+
+const GLOBAL: &str = "global";
+
+/// How nulls are treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nulls {
+    /// A null removes what it is laid over.
+    Remove,
+    /// A null is a value like any other, for later.
+    Keep,
+}
+
+/// One run over the values of charts.
+pub(crate) struct Coalescer<'a> {
+    pub(crate) charts: &'a Charts<'a>,
+    pub(crate) version: HelmVersion,
+    pub(crate) nulls: Nulls,
+    pub(crate) warnings: &'a mut Warnings,
+}
+
+impl Coalescer<'_> {
+    /// The values of a chart and its subcharts under the given ones. Those are not changed.
+    ///
+    /// Errors: a value that is not a map where a subchart has its values.
+    pub(crate) fn run(&mut self, chart: ChartId, values: &Map) -> Result<Map, HelmError> {
+        let values = deep_copy(values);
+        self.chart(chart, &values, "")?;
+        Ok(values)
+    }
+
+    fn chart(&mut self, chart: ChartId, values: &Map, prefix: &str) -> Result<(), HelmError> {
+        self.own_values(chart, values, prefix);
+        self.subcharts(chart, values, prefix)
+    }
+
+    fn subcharts(&mut self, chart: ChartId, values: &Map, prefix: &str) -> Result<(), HelmError> {
+        let prefix = joined(prefix, &self.charts.get(chart).name);
+        for subchart in self.charts.get(chart).dependencies.clone() {
+            let name = self.charts.get(subchart).name.clone();
+            let inner = match values.get(name.as_bytes()) {
+                Some(Value::Map(inner)) => inner,
+                None => {
+                    let inner = Map::new(Default::default());
+                    let _ = values.insert(name.as_str(), Value::Map(inner.clone()));
+                    inner
+                }
+                Some(other) => {
+                    let words = format!("type mismatch on {name}: {}", bool_verb(&other));
+                    return Err(HelmError::new(words));
+                }
+            };
+            self.globals(&inner, values, &prefix);
+            self.chart(subchart, &inner, &prefix)?;
+        }
+        Ok(())
+    }
+
+    /// Hands the globals of a parent (`from`) on to a child (`into`).
+    fn globals(&mut self, into: &Map, from: &Map, prefix: &str) {
+        let into_globals = match into.get(GLOBAL.as_bytes()) {
+            None => Map::new(Default::default()),
+            Some(Value::Map(globals)) => globals,
+            Some(_) => {
+                let words = "warning: skipping globals because destination global is not a table.";
+                return self.warnings.push(words.to_string());
+            }
+        };
+        let from_globals = match from.get(GLOBAL.as_bytes()) {
+            None => Map::new(Default::default()),
+            Some(Value::Map(globals)) => globals,
+            Some(_) => {
+                let words = "warning: skipping globals because source global is not a table.";
+                return self.warnings.push(words.to_string());
+            }
+        };
+        for (key, value) in from_globals.snapshot() {
+            self.global(&into_globals, &key, value, prefix);
+        }
+        let _ = into.insert(GLOBAL, Value::Map(into_globals));
+    }
+
+    fn global(&mut self, globals: &Map, key: &Str, value: Value, prefix: &str) {
+        let own = globals.get(key);
+        let Value::Map(table) = &value else {
+            match own {
+                Some(Value::Map(_)) => {
+                    let words = format!("key {} is table. Skipping", key.to_lossy());
+                    self.warnings.push(words);
+                }
+                _ => _ = globals.insert(key.clone(), value),
+            }
+            return;
+        };
+        // A copy of the table, but the same tables in it.
+        let copy = Map::new(table.snapshot().into_iter().collect());
+        match own {
+            None => {}
+            Some(Value::Map(own)) => {
+                let prefix = joined(prefix, &key.to_lossy());
+                self.tables(&copy, &own, &prefix, Nulls::Keep);
+            }
+            Some(_) => {
+                let words = format!(
+                    "Conflict: cannot merge map onto non-map for {:?}. Skipping.",
+                    key.to_lossy()
+                );
+                return self.warnings.push(words);
+            }
+        }
+        let _ = globals.insert(key.clone(), Value::Map(copy));
+    }
+
+    /// Puts a chart's own values under those given.
+    fn own_values(&mut self, chart: ChartId, values: &Map, prefix: &str) {
+        let prefix = joined(prefix, &self.charts.get(chart).name);
+        let own = deep_copy(&self.charts.get(chart).values);
+        let removes = self.nulls == Nulls::Remove;
+        for (key, default) in own.snapshot() {
+            match values.get(&key) {
+                Some(Value::Nil) if removes => _ = values.remove(&key),
+                Some(Value::Map(table)) => {
+                    let full_key = joined(&prefix, &key.to_lossy());
+                    self.own_table(chart, &key, &table, &default, &full_key);
+                }
+                Some(_) => {}
+                None => {
+                    if removes && self.version == HelmVersion::V4 {
+                        match &default {
+                            Value::Nil => continue,
+                            Value::Map(table) => remove_nulls(table),
+                            _ => {}
+                        }
+                    }
+                    let _ = values.insert(key, default);
+                }
+            }
+        }
+    }
+
+    fn own_table(
+        &mut self,
+        chart: ChartId,
+        key: &Str,
+        table: &Map,
+        default: &Value,
+        full_key: &str,
+    ) {
+        let Value::Map(default) = default else {
+            if !default.is_nil() {
+                let words = format!("warning: skipped value for {full_key}: Not a table.");
+                self.warnings.push(words);
+            }
+            return;
+        };
+        let is_subchart = |id: &ChartId| *self.charts.get(*id).name.as_bytes() == **key;
+        let nulls = match self.charts.get(chart).dependencies.iter().any(is_subchart) {
+            // The child's own defaults come later; a null must live until then.
+            true => Nulls::Keep,
+            false => self.nulls,
+        };
+        if nulls == Nulls::Remove && self.version == HelmVersion::V4 {
+            remove_nulls(default);
+        }
+        self.tables(table, default, full_key, nulls);
+    }
+
+    /// Puts the entries of one table under those of another.
+    pub(crate) fn tables(&mut self, over: &Map, under: &Map, prefix: &str, nulls: Nulls) {
+        let removed = match self.version {
+            HelmVersion::V3 => None,
+            HelmVersion::V4 => Some(mark_nulls(over, under)),
+        };
+        for (key, default) in under.snapshot() {
+            let own = over.get(&key);
+            let may_remove = removed.as_ref().is_none_or(|it| it.contains(&key));
+            match (own, default) {
+                (Some(Value::Nil), _) if nulls == Nulls::Remove && may_remove => {
+                    let _ = over.remove(&key);
+                }
+                (None, default) => _ = over.insert(key, default),
+                (Some(Value::Map(own)), Value::Map(default)) => {
+                    let full_key = joined(prefix, &key.to_lossy());
+                    self.tables(&own, &default, &full_key, nulls);
+                }
+                (Some(_), default @ Value::Map(_)) => {
+                    let full_key = joined(prefix, &key.to_lossy());
+                    let shown = default.to_text();
+                    self.warnings.push(format!(
+                        "warning: cannot overwrite table with non table for {full_key} ({})",
+                        shown.to_lossy()
+                    ));
+                }
+                (Some(Value::Map(_)), default) if !default.is_nil() => {
+                    let full_key = joined(prefix, &key.to_lossy());
+                    let shown = default.to_text();
+                    self.warnings.push(format!(
+                        "warning: destination for {full_key} is a table. Ignoring non-table value ({})",
+                        shown.to_lossy()
+                    ));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Helm 4: gives `under` a null for each that `over` has; the keys that had a value before.
+fn mark_nulls(over: &Map, under: &Map) -> Vec<Str> {
+    let mut had_value = Vec::new();
+    for (key, value) in over.snapshot() {
+        if value.is_nil() && matches!(value, Value::Nil) {
+            if under.get(&key).is_some_and(|it| !matches!(it, Value::Nil)) {
+                had_value.push(key.clone());
+            }
+            let _ = under.insert(key, Value::Nil);
+        }
+    }
+    had_value
+}
+
+/// Helm 4: nulls among defaults are as good as absent.
+fn remove_nulls(table: &Map) {
+    for (key, value) in table.snapshot() {
+        match value {
+            Value::Nil => _ = table.remove(&key),
+            Value::Map(inner) => remove_nulls(&inner),
+            _ => {}
+        }
+    }
+}
+
+fn joined(prefix: &str, key: &str) -> String {
+    match prefix {
+        "" => key.to_string(),
+        prefix => format!("{prefix}.{key}"),
+    }
+}
+
+/// Go's `%t` of what is no map: only a boolean has a form of its own.
+fn bool_verb(value: &Value) -> String {
+    match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Nil => "%!t(<nil>)".to_string(),
+        Value::List(list) => {
+            let items: Vec<String> = list.to_vec().iter().map(bool_verb).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::Map(map) => {
+            let entries = map.snapshot();
+            let entry = |(key, value): &(Str, Value)| {
+                format!("%!t(string={}):{}", key.to_lossy(), bool_verb(value))
+            };
+            let entries: Vec<String> = entries.iter().map(entry).collect();
+            format!("map[{}]", entries.join(" "))
+        }
+        value => format!("%!t({}={})", value.type_name(), value.to_text().to_lossy()),
+    }
+}
+
+/// Whether a value is a map, for callers that look up paths.
+pub(crate) fn table(values: &Map, path: &str) -> Result<Map, String> {
+    let mut table = values.clone();
+    for part in path.split('.') {
+        match table.get(part.as_bytes()) {
+            Some(Value::Map(inner)) => table = inner,
+            _ => return Err(format!("{part:?} is not a table")),
+        }
+    }
+    Ok(table)
+}
+
+/// The value at a path that is no map.
+pub(crate) fn scalar_at(values: &Map, path: &str) -> Option<Value> {
+    let found = match path.rsplit_once('.') {
+        Some((before, key)) => table(values, before).ok()?.get(key.as_bytes()),
+        None => values.get(path.as_bytes()),
+    };
+    found.filter(|it| !is_table(it))
+}
