@@ -14,7 +14,7 @@ use crate::semver::{Range, Version};
 use crate::source::{Dependency, LoadedChart, Metadata};
 use crate::value::{Map, Value};
 use crate::values::coalesce::{Coalescer, Nulls, scalar_at, table};
-use crate::values::{deep_copy, to_map, to_value};
+use crate::values::{deep_copy, shown, to_map, to_value};
 
 /// A chart's place in [`Charts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +64,9 @@ impl<'a> Charts<'a> {
             let start = self.requirements.len();
             self.requirements
                 .extend(loaded.metadata.dependencies.iter().cloned());
-            (start..self.requirements.len()).map(RequirementId).collect()
+            (start..self.requirements.len())
+                .map(RequirementId)
+                .collect()
         });
         self.charts.push(WorkingChart {
             loaded,
@@ -123,8 +125,12 @@ impl<'a> Charts<'a> {
         }
         let missing = missing.join(", ");
         let advice = match self.version {
-            HelmVersion::V3 => "An error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies",
-            HelmVersion::V4 => "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch missing dependencies",
+            HelmVersion::V3 => {
+                "An error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies"
+            }
+            HelmVersion::V4 => {
+                "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch missing dependencies"
+            }
         };
         Err(HelmError::new(format!(
             "{advice}: found in Chart.yaml, but missing in charts/ directory: {missing}"
@@ -171,11 +177,7 @@ impl<'a> Charts<'a> {
         let dependencies = self.named_dependencies(chart, &requirements);
         self.set_dependencies(chart, dependencies);
         for requirement in &requirements {
-            let requirement = &mut self.requirements[requirement.0];
-            if !requirement.alias.is_empty() {
-                requirement.name.clone_from(&requirement.alias);
-            }
-            requirement.enabled = true;
+            self.requirements[requirement.0].enabled = true;
         }
         let values = self.coalesced(chart, values, Nulls::Remove, warnings)?;
         for requirement in &requirements {
@@ -189,7 +191,11 @@ impl<'a> Charts<'a> {
             .filter(|it| !it.enabled)
             .map(|it| it.name.clone())
             .collect();
-        let kept: Vec<ChartId> = self.get(chart).dependencies.clone().into_iter()
+        let kept: Vec<ChartId> = self
+            .get(chart)
+            .dependencies
+            .clone()
+            .into_iter()
             .filter(|it| !disabled.contains(&self.get(*it).name))
             .collect();
         let listed: Vec<RequirementId> = requirements
@@ -332,10 +338,7 @@ impl<'a> Charts<'a> {
 
 /// The paths in the child and in the parent that an entry of `import-values` names.
 fn import_paths(import: &Json) -> Option<(String, String)> {
-    let shown = |value: Option<&Json>| {
-        let value = value.map_or(Value::Nil, to_value);
-        value.to_text().to_lossy().into_owned()
-    };
+    let shown = |value: Option<&Json>| shown(&value.map_or(Value::Nil, to_value));
     match import {
         Json::Object(map) => Some((shown(map.get("child")), shown(map.get("parent")))),
         Json::String(name) => Some((format!("exports.{name}"), ".".to_string())),

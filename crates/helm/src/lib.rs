@@ -2,6 +2,7 @@
 
 mod capabilities;
 pub mod chart;
+mod dependencies;
 mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;

@@ -241,9 +241,17 @@ mod tests {
             ("", "", true),
             ("", "a", false),
             ("a,b", "a,b", true),
-            ("*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+            (
+                "*a*a*a*a*a*a*a*b",
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                false,
+            ),
         ] {
-            assert_eq!(Glob::new(pattern).unwrap().matches(path), expected, "{pattern} {path}");
+            assert_eq!(
+                Glob::new(pattern).unwrap().matches(path),
+                expected,
+                "{pattern} {path}"
+            );
         }
         for pattern in ["[", "[]", "[!]", "[a-z0-9]", "[z-a]", "[a-", "[a"] {
             assert_eq!(Glob::new(pattern).err(), Some(BadGlob), "{pattern}");

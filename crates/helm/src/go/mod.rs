@@ -3,6 +3,7 @@
 
 pub(crate) mod base64;
 pub(crate) mod decode;
+pub(crate) mod glob;
 pub(crate) mod path;
 pub(crate) mod path_match;
 pub(crate) mod scalar;

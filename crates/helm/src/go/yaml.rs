@@ -10,6 +10,7 @@ use pleach_yaml::{Entry, Node, Style, Tag, View, parse_as_go_yaml_v2};
 use serde_json::{Map, Number, Value as Json};
 
 use super::scalar::{Scalar, float32_text, resolve};
+use super::strconv;
 
 /// A text that Go's YAML library does not take.
 #[derive(Clone, Debug)]
@@ -223,7 +224,7 @@ fn write_go_syntax(node: &Node, out: &mut String) {
                 Scalar::Int(value) => write!(out, "{value}"),
                 Scalar::Uint(value) => write!(out, "{value:#x}"),
                 Scalar::Float(value) => write!(out, "{value}"),
-                Scalar::Text | Scalar::Merge => write!(out, "{text:?}"),
+                Scalar::Text | Scalar::Merge => write!(out, "{}", strconv::quote(text.as_bytes())),
             }
         }
         View::Sequence(items) => {

@@ -9,6 +9,7 @@ use super::split::split;
 use super::{RenderedFile, RenderedObject};
 use crate::HelmVersion;
 use crate::error::{HelmError, Warnings};
+use crate::go::strconv::quote;
 use crate::go::yaml::{YamlError, parse};
 
 /// The objects and the hooks of rendered files, each stable by kind over the files in the order of their paths.
@@ -42,7 +43,10 @@ pub(crate) fn sort(
                 Role::Object => None,
                 Role::Hook(hook) => Some(hook),
                 Role::UnknownHook(names) => {
-                    warnings.push(format!("info: skipping unknown hook: {names:?}"));
+                    warnings.push(format!(
+                        "info: skipping unknown hook: {}",
+                        quote(names.as_bytes())
+                    ));
                     continue;
                 }
             };

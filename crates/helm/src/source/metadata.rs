@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::HelmVersion;
 use crate::go::decode::{Field, Shape, Struct, decode};
+use crate::go::strconv;
 use crate::go::yaml::YamlError;
 
 /// The fields of `Chart.yaml`. A field that is absent is empty.
@@ -360,7 +361,7 @@ fn sanitize(text: &mut String) {
     }
     let kept = text.chars().filter_map(|c| match c {
         c if is_go_space(c) => Some(' '),
-        c if is_go_print(c) => Some(c),
+        c if strconv::is_print(c) => Some(c),
         _ => None,
     });
     *text = kept.collect();
@@ -369,12 +370,6 @@ fn sanitize(text: &mut String) {
 /// Go's `unicode.IsSpace`.
 fn is_go_space(c: char) -> bool {
     c.is_whitespace()
-}
-
-/// Go's `unicode.IsPrint`, as far as the standard library tells: neither a control character nor unassigned.
-fn is_go_print(c: char) -> bool {
-    // Debug output escapes what can't be printed.
-    c == '\'' || c == '"' || c == '\\' || c.escape_debug().count() == 1
 }
 
 /// Go's `filepath.Base`.
@@ -388,7 +383,7 @@ fn base_name(path: &str) -> &str {
 
 /// Go's `%q`, for texts that hold nothing unprintable.
 fn quoted(text: &str) -> String {
-    format!("{text:?}")
+    strconv::quote(text.as_bytes())
 }
 
 /// Whether Masterminds' semver takes it for a version: one to three numbers, a `v` before them allowed.

@@ -3,10 +3,11 @@
 //! Maps are shared as in Go, and changed in place as Helm changes them: what a child adds to a nested map of its globals is
 //! seen by its parent, since both hold the same map.
 
-use super::{deep_copy, is_table};
+use super::{deep_copy, is_table, shown};
 use crate::HelmVersion;
 use crate::dependencies::{ChartId, Charts};
 use crate::error::{HelmError, Warnings};
+use crate::go::strconv;
 use crate::value::{Map, Str, Value};
 
 const GLOBAL: &str = "global";
@@ -110,10 +111,8 @@ impl Coalescer<'_> {
                 self.tables(&copy, &own, &prefix, Nulls::Keep);
             }
             Some(_) => {
-                let words = format!(
-                    "Conflict: cannot merge map onto non-map for {:?}. Skipping.",
-                    key.to_lossy()
-                );
+                let key = strconv::quote(key);
+                let words = format!("Conflict: cannot merge map onto non-map for {key}. Skipping.");
                 return self.warnings.push(words);
             }
         }
@@ -194,18 +193,16 @@ impl Coalescer<'_> {
                 }
                 (Some(_), default @ Value::Map(_)) => {
                     let full_key = joined(prefix, &key.to_lossy());
-                    let shown = default.to_text();
+                    let shown = shown(&default);
                     self.warnings.push(format!(
-                        "warning: cannot overwrite table with non table for {full_key} ({})",
-                        shown.to_lossy()
+                        "warning: cannot overwrite table with non table for {full_key} ({shown})"
                     ));
                 }
                 (Some(Value::Map(_)), default) if !default.is_nil() => {
                     let full_key = joined(prefix, &key.to_lossy());
-                    let shown = default.to_text();
+                    let shown = shown(&default);
                     self.warnings.push(format!(
-                        "warning: destination for {full_key} is a table. Ignoring non-table value ({})",
-                        shown.to_lossy()
+                        "warning: destination for {full_key} is a table. Ignoring non-table value ({shown})"
                     ));
                 }
                 _ => {}
@@ -263,7 +260,7 @@ fn bool_verb(value: &Value) -> String {
             let entries: Vec<String> = entries.iter().map(entry).collect();
             format!("map[{}]", entries.join(" "))
         }
-        value => format!("%!t({}={})", value.type_name(), value.to_text().to_lossy()),
+        value => format!("%!t({}={})", value.type_name(), shown(value)),
     }
 }
 
@@ -273,7 +270,12 @@ pub(crate) fn table(values: &Map, path: &str) -> Result<Map, String> {
     for part in path.split('.') {
         match table.get(part.as_bytes()) {
             Some(Value::Map(inner)) => table = inner,
-            _ => return Err(format!("{part:?} is not a table")),
+            _ => {
+                return Err(format!(
+                    "{} is not a table",
+                    strconv::quote(part.as_bytes())
+                ));
+            }
         }
     }
     Ok(table)

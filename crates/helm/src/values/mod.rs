@@ -28,7 +28,9 @@ pub(crate) fn to_value(json: &Json) -> Value {
 
 /// A JSON object as a map for templates.
 pub(crate) fn to_map(map: &JsonMap<String, Json>) -> Map {
-    let entries = map.iter().map(|(key, value)| (Str::from(key.as_str()), to_value(value)));
+    let entries = map
+        .iter()
+        .map(|(key, value)| (Str::from(key.as_str()), to_value(value)));
     Map::new(entries.collect())
 }
 
@@ -62,13 +64,19 @@ pub(crate) fn deep_copy(map: &Map) -> Map {
 fn deep_copy_value(value: Value) -> Value {
     match value {
         Value::Map(map) => Value::Map(deep_copy(&map)),
-        Value::List(list) => {
-            Value::list(list.to_vec().into_iter().map(deep_copy_value).collect())
-        }
+        Value::List(list) => Value::list(list.to_vec().into_iter().map(deep_copy_value).collect()),
         value => value,
     }
 }
 
 pub(crate) fn is_table(value: &Value) -> bool {
     matches!(value, Value::Map(_))
+}
+
+/// Go's `%v` of a value.
+pub(crate) fn shown(value: &Value) -> String {
+    match value {
+        Value::Nil => "<nil>".to_string(),
+        value => to_json(value).to_string(),
+    }
 }

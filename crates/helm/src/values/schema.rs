@@ -11,6 +11,8 @@ use std::rc::Rc;
 use boon::{CompileError, Compiler, ErrorKind, Schemas, UrlLoader, ValidationError};
 use serde_json::{Number, Value as Json};
 
+use crate::go::strconv;
+
 /// What stands for a chart's schema in messages.
 const URL: &str = "file:///values.schema.json";
 
@@ -297,7 +299,7 @@ fn display(json: &Json) -> String {
 
 /// Go's `%q` in single quotes.
 fn quote(text: &str) -> String {
-    let quoted = format!("{text:?}");
+    let quoted = strconv::quote(text.as_bytes());
     let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or("");
     format!("'{}'", inner.replace("\\\"", "\"").replace('\'', "\\'"))
 }

@@ -6,6 +6,7 @@
 use serde_json::{Map, Number, Value as Json};
 
 use crate::HelmVersion;
+use crate::go::strconv::quote;
 
 /// The largest index of a list.
 const INDEX_MAX: usize = 65_536;
@@ -80,10 +81,13 @@ impl Parser<'_> {
         let (key, stop) = self.until(stops);
         match stop {
             None if key.is_empty() => Err(Stop::End),
-            None => fault(format!("key {key:?} has no value")),
+            None => fault(format!("key {} has no value", quote(key.as_bytes()))),
             Some('[') => self.list(map, key, level),
             Some('=') => self.value(map, key),
-            Some(',') => fault(format!("key {key:?} has no value (cannot end with ,)")),
+            Some(',') => fault(format!(
+                "key {} has no value (cannot end with ,)",
+                quote(key.as_bytes())
+            )),
             Some(_) => self.nested(map, key, level + 1),
         }
     }
@@ -101,7 +105,7 @@ impl Parser<'_> {
         };
         let result = self.key(&mut inner, level);
         if result.is_ok() && inner.is_empty() {
-            return fault(format!("key map {key:?} has no value"));
+            return fault(format!("key map {} has no value", quote(key.as_bytes())));
         }
         if !inner.is_empty() {
             insert(map, key, Json::Object(inner));
@@ -134,7 +138,8 @@ impl Parser<'_> {
                 false => "invalid syntax",
             };
             fault(format!(
-                "error parsing index: strconv.Atoi: parsing {text:?}: {words}"
+                "error parsing index: strconv.Atoi: parsing {}: {words}",
+                quote(text.as_bytes())
             ))
         })
     }
@@ -146,7 +151,10 @@ impl Parser<'_> {
         let at = usize::try_from(index).unwrap_or(usize::MAX);
         let (key, stop) = self.until(&['[', '.', '=']);
         if !key.is_empty() {
-            return fault(format!("unexpected data at end of array index: {key:?}"));
+            return fault(format!(
+                "unexpected data at end of array index: {}",
+                quote(key.as_bytes())
+            ));
         }
         let value = match stop {
             None => return Err(Stop::End),
