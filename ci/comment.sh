@@ -15,6 +15,9 @@
 set -eu
 
 forge=$1 folder=$2 file=$3 only_edit=${4:-}
+# No program that is run here needs it in its environment.
+token=${PLEACH_TOKEN:-}
+unset PLEACH_TOKEN
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # The folder in digits, so that it reads the same in every JSON. Its name is for people.
@@ -25,13 +28,13 @@ case $forge in
 github)
     comments=$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues/$PLEACH_REQUEST/comments
     comment=$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues/comments
-    header="Authorization: Bearer ${PLEACH_TOKEN:-}"
+    header="Authorization: Bearer $token"
     edit=PATCH
     ;;
 gitlab)
     comments=$CI_API_V4_URL/projects/$CI_PROJECT_ID/merge_requests/$PLEACH_REQUEST/notes
     comment=$comments
-    header="PRIVATE-TOKEN: ${PLEACH_TOKEN:-}"
+    header="PRIVATE-TOKEN: $token"
     edit=PUT
     ;;
 *)
@@ -117,7 +120,7 @@ body() {
     printf '"}'
 }
 
-[ -n "${PLEACH_TOKEN:-}" ] || {
+[ -n "$token" ] || {
     echo 'there is no token to comment with' >&2
     exit 3
 }

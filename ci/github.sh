@@ -2,7 +2,8 @@
 # What action.yml runs: `pleach.sh` between the right commits, then annotations, the comment, the job's summary and the outputs. What is
 # found does not fail it: the action's last step does, when the reports are where they belong.
 #
-#   INPUT_DIRECTORY INPUT_BASE INPUT_CHECK INPUT_DIFF INPUT_VENDOR INPUT_COMMENT INPUT_SUMMARY INPUT_ANNOTATIONS INPUT_FAIL_ON   inputs
+#   INPUT_DIRECTORY INPUT_BASE INPUT_CHECK INPUT_DIFF INPUT_VENDOR INPUT_COMMENT INPUT_SUMMARY INPUT_ANNOTATIONS INPUT_FAIL_ON
+#   INPUT_ALLOW_NO_BASE                                                                                            inputs
 #   EVENT PULL BASE_SHA BEFORE QUEUE_BASE                                                                    the event, from `github.event`
 #   TOKEN                                                                                                            to fetch and to comment
 set -eu
@@ -14,12 +15,25 @@ reports=$(mktemp -d "$RUNNER_TEMP/pleach-reports.XXXXXX")
 notice() { printf '::notice title=pleach::%s\n' "$*"; }
 warning() { printf '::warning title=pleach::%s\n' "$*"; }
 
-# Git trusts the checkout, whoever it belongs to in a container, and has the token where a server asks for one.
-export TOKEN GIT_CONFIG_COUNT=2
-export GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$GITHUB_WORKSPACE"
-export GIT_CONFIG_KEY_1="credential.$GITHUB_SERVER_URL.helper"
-# shellcheck disable=SC2016 # It is Git that runs it.
-export GIT_CONFIG_VALUE_1='!printf "username=x-access-token\npassword=%s\n" "$TOKEN" #'
+give_up() {
+    printf '::error title=pleach::%s\n' "$*"
+    exit 2
+}
+
+# shellcheck source=ci/git.sh
+. "$here/git.sh"
+# A command has the token in its environment only if it needs it.
+# shellcheck disable=SC2153 # TOKEN is set by action.yml.
+token=$TOKEN
+unset TOKEN
+
+# Fetches a commit, with the token where the server asks for one.
+fetch() (
+    export TOKEN="$token"
+    # shellcheck disable=SC2016 # It is Git that runs it.
+    add_setting "credential.$GITHUB_SERVER_URL.helper" '!printf "username=x-access-token\npassword=%s\n" "$TOKEN" #'
+    fetch_commit "$@"
+)
 
 # The commit that the change starts from; nothing where the event has none.
 base() {
@@ -33,28 +47,38 @@ base() {
         echo "$QUEUE_BASE"
     elif [ "$EVENT" = push ]; then
         # A new branch has none, and one that was pushed over may not be there any more.
-        case $BEFORE in *[!0]*) fetched "$BEFORE" || : ;; esac
+        case $BEFORE in *[!0]*) fetched "$BEFORE" || [ $? -eq 1 ] ;; esac
     fi
 }
 
 # What actions/checkout checks out is the merge of the pull request into its base, whose first parent is the base as it is now. For
 # another checkout it is where the two have parted.
 base_of_pull() {
-    parents=$(git cat-file commit HEAD | sed -n -e '/^$/q' -e 's/^parent //p')
-    if [ "$(git rev-parse HEAD)" = "$GITHUB_SHA" ] && [ "$(printf '%s\n' "$parents" | wc -l)" -eq 2 ]; then
+    commit=$(safe_git cat-file commit HEAD) && head=$(safe_git rev-parse HEAD) || return 2
+    parents=$(printf '%s\n' "$commit" | sed -n -e '/^$/q' -e 's/^parent //p')
+    if [ "$head" = "$GITHUB_SHA" ] && [ "$(printf '%s\n' "$parents" | wc -l)" -eq 2 ]; then
         printf '%s\n' "$parents" | head -n 1
         return
     fi
-    fetched "$BASE_SHA" >/dev/null || return 0
-    if ! git merge-base "$BASE_SHA" HEAD; then
-        git fetch --quiet --unshallow origin "$BASE_SHA" >&2 || :
-        git merge-base "$BASE_SHA" HEAD || echo "$BASE_SHA"
-    fi
+    fetched "$BASE_SHA" >/dev/null || return 2
+    parting && return
+    # A shallow clone does not know it, and a server may not give the rest.
+    fetch --unshallow origin "$BASE_SHA" || :
+    parting || echo "$BASE_SHA"
 }
 
-# A commit, if it is there or can be had.
+# Where the pull request and its base have parted.
+parting() { safe_git merge-base "$BASE_SHA" HEAD; }
+
+# A commit, if it is there or can be had. Exit code 1 says that it can't.
 fetched() {
-    git cat-file -e "$1^{commit}" 2>/dev/null || git fetch --quiet --no-tags --depth=1 origin "$1" >&2 || return
+    code=0
+    find_commit "$1" >/dev/null || code=$?
+    if [ "$code" -eq 1 ]; then
+        code=0
+        fetch --depth=1 origin "$1" || code=1
+    fi
+    [ "$code" -eq 0 ] || return "$code"
     echo "$1"
 }
 
@@ -67,7 +91,7 @@ comment() {
     only_edit=''
     [ "$(value comment)" = true ] || only_edit=edit
     said=0
-    PLEACH_TOKEN=$TOKEN PLEACH_REQUEST=$PULL "$here/comment.sh" github "$directory" "$reports/comment.md" $only_edit || said=$?
+    PLEACH_TOKEN=$token PLEACH_REQUEST=$PULL "$here/comment.sh" github "$directory" "$reports/comment.md" $only_edit || said=$?
     case $said in
     0) return ;;
     3) notice "the token must not comment (a pull request from a fork, or no \`pull-requests: write\`): see the job's summary" ;;
@@ -77,13 +101,29 @@ comment() {
 }
 
 cd "$GITHUB_WORKSPACE"
-base=$(cd "$directory" && base)
-[ -n "$base" ] || [ "$INPUT_DIFF" = false ] || notice "the event \`$EVENT\` has no commit to compare with: \`base\` names one"
+[ -d "$directory" ] || give_up "\`working-directory\` is no folder"
+find_top "$directory" || give_up "\`working-directory\` is in no Git repository: actions/checkout makes one"
+trust_top
 # Nothing of the repository's own words may be taken for a command to the runner.
 stop=$(od -An -v -N16 -tx1 /dev/urandom | tr -d ' \n')
 echo "::stop-commands::$stop"
+failed=''
+safe_git rev-parse --git-dir >/dev/null || failed='Git can not read the repository: it says why above'
+[ -n "$failed" ] || base=$(base) || failed='the commit to compare with can not be had: Git says why above'
+echo "::$stop::"
+[ -z "$failed" ] || give_up "$failed"
+# Who wants no comparison is told of no dangers.
+allow_no_base=$INPUT_ALLOW_NO_BASE
+[ "$INPUT_DIFF" != false ] || allow_no_base=true
+if [ -z "$base" ] && [ "$INPUT_DIFF" != false ]; then
+    [ "$INPUT_FAIL_ON" != danger ] || [ "$allow_no_base" = true ] ||
+        give_up "the event \`$EVENT\` has no commit to compare with, so nobody knows the dangers of the change: \`base\` names one, \`allow-no-base\` does without"
+    notice "the event \`$EVENT\` has no commit to compare with: \`base\` names one"
+fi
+echo "::stop-commands::$stop"
 code=0
 PLEACH_DIRECTORY=$directory PLEACH_BASE=$base PLEACH_CHECK=$INPUT_CHECK PLEACH_VENDOR=$INPUT_VENDOR PLEACH_FAIL_ON=$INPUT_FAIL_ON \
+    PLEACH_ALLOW_NO_BASE=$allow_no_base \
     PLEACH_FORMATS='sarif github' PLEACH_REPORTS=$reports \
     PLEACH_REST=$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID "$here/pleach.sh" 2>&1 || code=$?
 echo "::$stop::"

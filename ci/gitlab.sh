@@ -1,14 +1,23 @@
 #!/bin/sh
 # What the template gitlab.yml runs: `pleach.sh` between the right commits, one Code Quality report, and the merge request's note.
 #
-#   PLEACH_DIRECTORY PLEACH_BASE PLEACH_FAIL_ON PLEACH_VENDOR   as pleach.sh has them
+#   PLEACH_DIRECTORY PLEACH_BASE PLEACH_FAIL_ON PLEACH_ALLOW_NO_BASE PLEACH_VENDOR   as pleach.sh has them
 #   PLEACH_TOKEN   a token with the scope `api`, to write the note with; without it there are only the reports
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 directory=${PLEACH_DIRECTORY:-.}
 reports=$CI_PROJECT_DIR/pleach-reports
-export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$CI_PROJECT_DIR"
+# shellcheck source=ci/git.sh
+. "$here/git.sh"
+# A command has the token in its environment only if it needs it.
+token=${PLEACH_TOKEN:-}
+unset PLEACH_TOKEN
+
+give_up() {
+    printf 'error: %s\n' "$*" >&2
+    exit 2
+}
 
 # The commit that the change starts from: of a merge request, what it is merged into, or where the two have parted; else what was pushed
 # before. Nothing, where there is none.
@@ -20,19 +29,16 @@ base() {
     elif [ -n "${CI_MERGE_REQUEST_DIFF_BASE_SHA:-}" ]; then
         echo "$CI_MERGE_REQUEST_DIFF_BASE_SHA"
     else
-        case ${CI_COMMIT_BEFORE_SHA:-} in *[!0]*) fetched "$CI_COMMIT_BEFORE_SHA" || : ;; esac
+        # What was pushed over may not be there any more.
+        case ${CI_COMMIT_BEFORE_SHA:-} in *[!0]*) have_commit "$CI_COMMIT_BEFORE_SHA" || [ $? -eq 1 ] ;; esac
     fi
-}
-
-# A commit, if it is there or can be had.
-fetched() {
-    git cat-file -e "$1^{commit}" 2>/dev/null || git fetch --quiet --no-tags --depth=1 origin "$1" >&2 || return
-    echo "$1"
 }
 
 # Both lists in one: an item is a line. That a claim changes is no fault.
 code_quality() {
-    cat "$reports"/*.codequality.json 2>/dev/null |
+    for list in check diff; do
+        [ ! -f "$reports/$list.codequality.json" ] || cat "$reports/$list.codequality.json"
+    done |
         awk '/^\{/ && !/"severity": "info"/ { sub(/,$/, ""); printf "%s%s", (many++ ? ",\n" : "[\n"), $0 } END { print (many ? "\n]" : "[]") }'
 }
 
@@ -40,7 +46,7 @@ note() {
     only_edit=''
     grep -qx comment=true "$reports/result" || only_edit=edit
     said=0
-    PLEACH_REQUEST=$CI_MERGE_REQUEST_IID "$here/comment.sh" gitlab "$directory" "$reports/comment.md" $only_edit || said=$?
+    PLEACH_TOKEN=$token PLEACH_REQUEST=$CI_MERGE_REQUEST_IID "$here/comment.sh" gitlab "$directory" "$reports/comment.md" $only_edit || said=$?
     case $said in
     0) ;;
     3) echo "PLEACH_TOKEN must not write a note: pleach-reports/comment.md has it" ;;
@@ -49,13 +55,19 @@ note() {
 }
 
 cd "$CI_PROJECT_DIR"
-base=$(base)
+[ -d "$directory" ] || give_up "\`$directory\` is no folder"
+find_top "$directory" || give_up "\`$directory\` is in no Git repository"
+trust_top
+safe_git rev-parse --git-dir >/dev/null || give_up 'Git can not read the repository'
+base=$(base) || give_up 'the commit to compare with can not be had: see what Git says above'
+# What a commit has there are no reports of this run.
+[ -L "$reports" ] || rm -rf "$reports"
 code=0
 PLEACH_BASE=$base PLEACH_REPORTS=$reports PLEACH_FORMATS='gitlab junit' PLEACH_REST=${CI_JOB_URL:-}/artifacts/browse/pleach-reports \
     "$here/pleach.sh" || code=$?
 [ "$code" -lt 2 ] || exit "$code"
 code_quality >"$reports/gl-code-quality-report.json"
-if [ -n "${CI_MERGE_REQUEST_IID:-}" ] && [ -n "${PLEACH_TOKEN:-}" ]; then
+if [ -n "${CI_MERGE_REQUEST_IID:-}" ] && [ -n "$token" ]; then
     note
 fi
 exit "$code"

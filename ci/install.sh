@@ -11,6 +11,9 @@
 # Without sums it needs GitHub's `gh`, and GH_TOKEN for it.
 set -eu
 
+# Only gh has the token in its environment.
+gh_token=${GH_TOKEN:-}
+unset GH_TOKEN
 releases=${PLEACH_RELEASES:-https://github.com/pleach/pleach/releases/download}
 version=${PLEACH_VERSION:?names the release to install}
 version=${version#v}
@@ -68,7 +71,7 @@ verify() {
         printf '%s\n' "$sums" | grep -qx "$found" || refuse "$1 has the SHA-256 $found, which is not the one that is pinned"
         echo "$1: its SHA-256 is the pinned one"
     elif command -v gh >/dev/null; then
-        gh attestation verify "$work/$1" --repo pleach/pleach --source-ref "refs/tags/v$version" --deny-self-hosted-runners \
+        GH_TOKEN=$gh_token gh attestation verify "$work/$1" --repo pleach/pleach --source-ref "refs/tags/v$version" --deny-self-hosted-runners \
             --signer-workflow pleach/pleach/.github/workflows/release.yml >&2 ||
             refuse "GitHub does not attest that $1 was built by the release workflow of pleach"
         echo "$1: GitHub attests that it was built from the tag v$version"

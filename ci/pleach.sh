@@ -6,6 +6,7 @@
 #   PLEACH_BASE       the revision that the change is compared with; without it nothing is compared
 #   PLEACH_CHECK      whether `pleach check` runs: true or false                                     [true]
 #   PLEACH_FAIL_ON    what fails the run: never, check, or danger, which is check too                [check]
+#   PLEACH_ALLOW_NO_BASE  whether a run with PLEACH_FAIL_ON=danger passes where there is nothing to compare with: true or false  [false]
 #   PLEACH_VENDOR     whether charts are pulled first, as pleach.lock pins them: true or false       [false]
 #   PLEACH_FORMATS    in which findings are written: sarif, junit, gitlab, github                    [sarif junit]
 #   PLEACH_REPORTS    the folder that reports are written to                                         [pleach-reports]
@@ -18,7 +19,10 @@
 # Exit codes: 0 nothing to say, 1 what PLEACH_FAIL_ON names, 2 could not do it.
 set -eu
 
-PATH=$PATH:$(cd "$(dirname "$0")/.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=ci/git.sh
+. "$here/git.sh"
+PATH=$PATH:$(dirname "$here")
 export PATH
 directory=${PLEACH_DIRECTORY:-.}
 reports=${PLEACH_REPORTS:-pleach-reports}
@@ -34,34 +38,42 @@ give_up() {
 
 workspace() { pleach -C "$directory" --color never "$@"; }
 
-# The commit of a revision. What a shallow clone left away is fetched.
-commit() {
-    git rev-parse --verify --quiet "$1^{commit}" && return
-    git fetch --quiet --no-tags --depth=1 origin "$1" >&2 || return 1
-    git rev-parse --verify --quiet 'FETCH_HEAD^{commit}'
-}
-
 # Pulls what pleach.lock pins. What it does not pin is not for CI to choose.
 vendor() {
-    lock=$(cat "$directory/pleach.lock" 2>/dev/null) || :
+    lock=$(lock_sum)
     workspace vendor || return
-    [ "$lock" = "$(cat "$directory/pleach.lock" 2>/dev/null)" ] || {
+    [ "$lock" = "$(lock_sum)" ] || {
         say "error: pleach.lock does not pin what claims ask for: run \`pleach vendor\`, and commit it"
         return 1
     }
 }
 
+# The checksum of pleach.lock, which may be missing. A link may lead to what has no end.
+lock_sum() { [ -L "$directory/pleach.lock" ] || [ ! -f "$directory/pleach.lock" ] || cksum <"$directory/pleach.lock"; }
+
 # Pulls what was pinned at the base, to render that too.
 vendor_base() {
-    top=$(git -C "$directory" rev-parse --show-toplevel)
-    below=$(git -C "$directory" rev-parse --show-prefix)
-    git -C "$top" cat-file -e "$base:${below}pleach.lock" 2>/dev/null || return 0
+    below=$(cd -P -- "$directory" && pwd)
+    below=${below#"$top"}
+    below=${below#/}
+    [ -n "$(safe_git ls-tree --full-tree "$base" -- "${below:+$below/}pleach.lock")" ] || return 0
     before=$(mktemp -d)
-    git -C "$top" archive "$base:$below" | tar -xf - -C "$before"
     code=0
-    pleach -C "$before" --color never vendor || code=$?
+    mkdir "$before/workspace"
+    safe_git_without_filters archive --format=tar --output="$before/tar" "$base:$below" &&
+        tar -xf "$before/tar" -C "$before/workspace" &&
+        pleach -C "$before/workspace" --color never vendor || code=$?
     rm -rf "$before"
     return "$code"
+}
+
+# Makes the folder of the reports empty of reports. Those of a checkout may be links, and would lead what is written elsewhere.
+prepare_reports() {
+    has_no_link "$reports" || give_up "\`$reports\` is reached through a link of the repository, so no reports are written"
+    mkdir -p -- "$reports"
+    reports=$(cd -- "$reports" && pwd)
+    rm -f "$reports"/check.* "$reports"/diff.* "$reports/comment.md" "$reports/summary.md" "$reports/result" ||
+        give_up "there is something else where the reports belong: \`$reports\`"
 }
 
 file() {
@@ -87,12 +99,15 @@ check() {
 
 # Sets diff (compared or failed), changed and dangers.
 compare() {
-    range=$(git -C "$directory" rev-parse --short "$base")..$(git -C "$directory" rev-parse --short HEAD)
+    from=$(safe_git rev-parse --short "$base") && to=$(safe_git rev-parse --short HEAD) || exit 2
+    range=$from..$to
     say "pleach diff $range"
     workspace diff "$range" || :
     code=0
     form md --exit-code --max-bytes 60000 >"$reports/diff.md" || code=$?
     if [ "$code" -gt 1 ]; then
+        # A change that does not render can be talked about; a repository that can't be read says nothing of the change.
+        ! grep -q '^error: cannot read the Git repository' "$reports/diff.txt" || exit 2
         diff=failed
         return
     fi
@@ -145,7 +160,7 @@ reason() {
         return
     elif [ "$check" = failed ]; then
         echo 'pleach check found faults'
-    elif [ "$diff" = failed ] && [ "$check" != passed ]; then
+    elif [ "$diff" = failed ] && { [ "$check" != passed ] || [ "$fail_on" = danger ]; }; then
         echo 'what the change does can not be told'
     elif [ "$fail_on" = danger ] && [ "$dangers" -gt 0 ]; then
         echo "the change has dangers: $dangers"
@@ -156,12 +171,16 @@ command -v pleach >/dev/null || give_up 'there is no pleach on the PATH'
 case ${PLEACH_BASE:-} in -*) give_up "\`$PLEACH_BASE\` is no revision" ;; esac
 case $fail_on in never | check | danger) ;; *) give_up "PLEACH_FAIL_ON is never, check or danger, not \`$fail_on\`" ;; esac
 [ -d "$directory" ] || give_up "\`$directory\` is no folder"
-mkdir -p "$reports"
-rm -f "$reports"/check.* "$reports"/diff.*
-reports=$(cd "$reports" && pwd)
+[ -n "${PLEACH_BASE:-}" ] || [ "$fail_on" != danger ] || [ "${PLEACH_ALLOW_NO_BASE:-false}" = true ] ||
+    give_up "there is nothing to compare with, and so nobody knows the dangers of the change: set PLEACH_BASE, or PLEACH_ALLOW_NO_BASE=true"
+find_top "$directory" || top=
+has_no_link "$directory" || give_up "\`$directory\` is reached through a link of the repository: name the folder itself"
+prepare_reports
 check=skipped diff=skipped changed=false dangers=0 comment=false base=
 if [ -n "${PLEACH_BASE:-}" ]; then
-    base=$(cd "$directory" && commit "$PLEACH_BASE") || give_up "there is no revision \`$PLEACH_BASE\`, and it can't be fetched"
+    [ -n "$top" ] || give_up "\`$directory\` is in no Git repository, so nothing can be compared"
+    safe_git cat-file -e 'HEAD^{tree}' || give_up 'Git can not read the commit that is checked out'
+    base=$(have_commit "$PLEACH_BASE") || give_up "there is no revision \`$PLEACH_BASE\`, and it can't be fetched"
 fi
 if [ "${PLEACH_VENDOR:-false}" = true ]; then
     vendor || exit 2

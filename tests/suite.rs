@@ -41,6 +41,7 @@ mod promotion;
 mod rebase;
 mod schema_validation;
 mod report;
+mod repository_faults;
 mod revisions;
 mod schema;
 mod vendor;

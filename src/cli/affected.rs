@@ -70,6 +70,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         files => listed(files, &start, &repository)?,
     };
     let found = find(&sides, &changes, &root, global);
+    repository.failure()?;
     let text = match arguments.output {
         Form::Name => affected_names(&found.affected, &found.kustomizations),
         Form::Json => affected_json(&found.affected, &found.kustomizations),
@@ -102,9 +103,12 @@ fn changed(
     }
     if let Some((before, after)) = arguments.since.split_once("...") {
         let (before, after) = (or_head(before), or_head(after));
+        // A name that means nothing is told better than git does.
+        open(before)?;
+        let after_tree = open(after)?;
         let base = repository.merge_base(before, after)?;
         let base = base.with_context(|| format!("`{before}` and `{after}` have no common past"))?;
-        return between(open(&base)?, open(after)?, root);
+        return between(open(&base)?, after_tree, root);
     }
     if let Some((before, after)) = arguments.since.split_once("..") {
         return between(open(before)?, open(after)?, root);

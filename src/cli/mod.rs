@@ -34,6 +34,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::diag::parallel;
+use crate::disk::DiskError;
 use crate::report::Format;
 
 const EXIT_CODES: &str =
@@ -144,10 +145,10 @@ enum Outcome {
 
 /// Runs the program with the process's own arguments.
 pub fn run() -> ExitCode {
-    // Examples are only shown where there is nothing to run.
-    let matches = Cli::command().try_get_matches();
-    let matches = matches.unwrap_or_else(|_| examples::add(Cli::command()).get_matches());
-    let Cli { global, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|it| it.exit());
+    let Cli { global, command } = match read_arguments() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     parallel::use_current_thread();
     match global.color {
         Color::Auto => {}
@@ -174,13 +175,36 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };
+    exit_code(outcome)
+}
+
+/// The arguments; where there is something to print in place of a run, prints it.
+fn read_arguments() -> Result<Cli, ExitCode> {
+    // Examples are only shown where there is nothing to run.
+    let matches = Cli::command().try_get_matches();
+    let matches = matches.or_else(|_| examples::add(Cli::command()).try_get_matches());
+    let read = matches.and_then(|it| Cli::from_arg_matches(&it));
+    read.map_err(|it| match output::printed(it.print()) {
+        Ok(()) => ExitCode::from(u8::try_from(it.exit_code()).unwrap_or(2)),
+        Err(error) => exit_code(Err(error)),
+    })
+}
+
+fn exit_code(outcome: anyhow::Result<Outcome>) -> ExitCode {
     match outcome {
+        // What is printed for services is reported without a result.
+        Ok(_) if output::has_failed() => {
+            output::error("standard output can't be written");
+            ExitCode::from(2)
+        }
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
-        // Whoever reads the output has seen enough: that is no fault.
-        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&format!("{error:#}"));
+            let failed = error.chain().find_map(|it| it.downcast_ref::<DiskError>());
+            if let Some(help) = failed.and_then(|it| it.help.as_ref()) {
+                output::help(help);
+            }
             ExitCode::from(2)
         }
     }

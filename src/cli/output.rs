@@ -1,19 +1,44 @@
 //! What the program prints: data to standard output, all else to standard error.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
+
+use anyhow::Context;
+
+/// Why standard output does not have all that was printed.
+static FAILURE: OnceLock<String> = OnceLock::new();
 
 /// Prints data, exactly.
 pub(super) fn data(bytes: &[u8]) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
-    Ok(out.flush()?)
+    printed(write(&mut io::stdout().lock(), bytes))
 }
 
 /// Prints text that may be coloured to standard output.
 pub(super) fn text(text: &str) -> anyhow::Result<()> {
-    let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    printed(write(&mut anstream::stdout().lock(), text.as_bytes()))
+}
+
+fn write(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// A reader that goes away has seen enough, and what was found decides the exit code all the same. Anything else, such as a full
+/// disk, is an error.
+pub(super) fn printed(written: io::Result<()>) -> anyhow::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => {
+            FAILURE.get_or_init(|| error.to_string());
+            Err(error).context("standard output can't be written")
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Whether something that was printed did not arrive: whoever reads it would take a part for the whole.
+pub(super) fn has_failed() -> bool {
+    FAILURE.get().is_some()
 }
 
 /// How wide the terminal is, where standard output is one.
@@ -32,9 +57,7 @@ pub(super) fn error(message: &str) {
     note(&format!("\x1b[1m\x1b[31merror\x1b[0m: {message}\n"));
 }
 
-/// Whether the reader of our output went away.
-pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe)
+/// Says what to do about an error.
+pub(super) fn help(message: &str) {
+    note(&format!("\x1b[1m\x1b[36mhelp\x1b[0m: {message}\n"));
 }

@@ -173,7 +173,7 @@ pub(super) fn report(
     };
     let format = global.format;
     if format.is_for_services() {
-        // A reader that went away has seen enough.
+        // A failure decides the exit code at the end.
         let _ = output::data(report::report(&raised, format, &view).as_bytes());
     } else if !raised.is_empty() || format == report::Format::Json {
         output::note(&report::report(&raised, format, &view));

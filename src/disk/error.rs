@@ -13,6 +13,8 @@ pub struct DiskError {
     pub path: PathBuf,
     /// Why not.
     pub source: io::Error,
+    /// What to do about it.
+    pub help: Option<String>,
 }
 
 impl DiskError {
@@ -22,6 +24,20 @@ impl DiskError {
             act,
             path: path.to_path_buf(),
             source,
+            help: None,
+        }
+    }
+
+    /// Whether what failed is that a folder is in no Git repository.
+    pub fn is_no_repository(&self) -> bool {
+        self.source.to_string().contains("not a git repository")
+    }
+
+    /// Says what to do about it.
+    pub fn help(self, help: impl Into<String>) -> DiskError {
+        DiskError {
+            help: Some(help.into()),
+            ..self
         }
     }
 }

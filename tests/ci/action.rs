@@ -76,6 +76,12 @@ impl Job {
         self
     }
 
+    /// Puts a folder of programs before all others.
+    pub(super) fn programs(self, folder: &Path) -> Job {
+        fs::write(self.file("path"), format!("{}\n", folder.display())).unwrap();
+        self
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -38,6 +38,7 @@ fn run(
             ("directory", "."),
             ("vendor", "false"),
             ("fail_on", "check"),
+            ("allow_no_base", "false"),
         ];
         for (name, input) in inputs.iter().chain(&defaults) {
             *value = value.replace(&format!("$[[ inputs.{name} ]]"), input);

@@ -5,6 +5,7 @@ mod comment;
 mod files;
 mod github;
 mod gitlab;
+mod hostile;
 mod install;
 mod recipe;
 

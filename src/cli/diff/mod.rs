@@ -60,18 +60,22 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let current = session::directory(global)?;
     let sides = open(&arguments.sides, &current)?;
     let is_workspace = sides.iter().any(Opened::is_workspace);
+    sides.iter().try_for_each(Opened::failure)?;
     let comparison = match (is_workspace, arguments.committed) {
-        (true, false) => compare_rendered(&sides, global)?,
-        (true, true) => compare_written(&sides, global),
+        (true, false) => compare_rendered(&sides, global),
+        (true, true) => Ok(compare_written(&sides, global)),
         (false, _) => {
             let folder = |part: &TreePath| match part.as_str() {
                 "" => Some(".".to_string()),
                 part => Some(part.to_string()),
             };
             let [before, after] = &sides;
-            compare(&before.side(), &after.side(), &folder, &salt())
+            Ok(compare(&before.side(), &after.side(), &folder, &salt()))
         }
     };
+    // What git could not read may look like a workspace that does not render.
+    sides.iter().try_for_each(Opened::failure)?;
+    let comparison = comparison?;
     let is_rendered = is_workspace && !arguments.committed;
     let display = |path: &TreePath| {
         // Of a tree that is written, the files that it came from lie below the workspace too.

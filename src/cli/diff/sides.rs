@@ -34,6 +34,8 @@ pub(super) struct Opened {
     is_folder: bool,
     /// For a side whose other one is of the same repository: what differs between them.
     since: Option<Since>,
+    /// What it is read from, unless it is a folder.
+    repository: Option<Arc<Repository>>,
 }
 
 /// Finds what differs from the side before, for a list of folders that hold inputs.
@@ -47,6 +49,12 @@ impl Opened {
             name: &self.name,
             origins: self.origins.as_deref(),
         }
+    }
+
+    /// An error where git could not read something of this side.
+    pub(super) fn failure(&self) -> Result<()> {
+        let repository = self.repository.as_ref();
+        Ok(repository.map_or(Ok(()), |it| it.failure())?)
     }
 
     /// A path below the repository, or below the folder that the user named. What was rendered from lies below the workspace.
@@ -286,6 +294,9 @@ pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
         [range] => match (range.split_once("..."), range.split_once("..")) {
             (Some((a, b)), _) => {
                 let git = git()?;
+                // A name that means nothing is told better than git does.
+                git.revision(or_head(a))?;
+                git.revision(or_head(b))?;
                 let base = git.repository.merge_base(or_head(a), or_head(b))?;
                 let base = base.with_context(|| format!("`{a}` and `{b}` have no common past"))?;
                 git.revisions(&base, or_head(b))
@@ -327,9 +338,10 @@ struct Git {
 
 impl Git {
     fn open(place: &Path, what: &'static str) -> Result<Git> {
-        let repository = Repository::find(place).context(
-            "without Git only two folders can be compared, as in `pleach diff old/ new/`",
-        )?;
+        let repository = Repository::find(place).map_err(|it| match it.is_no_repository() {
+            true => it.help("without Git two folders can be compared: `pleach diff old/ new/`"),
+            false => it,
+        })?;
         Ok(Git {
             what,
             root: below(place, repository.root())?,
@@ -349,6 +361,7 @@ impl Git {
             origins: None,
             is_folder: false,
             since: None,
+            repository: Some(self.repository.clone()),
         }
     }
 
@@ -387,6 +400,7 @@ fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
         origins: None,
         is_folder: true,
         since: None,
+        repository: None,
     })
 }
 

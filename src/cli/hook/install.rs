@@ -77,9 +77,7 @@ pub(super) fn uninstall(global: &Global) -> Result<Outcome> {
 
 /// Where Git looks for the hook, by `core.hooksPath` too.
 fn hook(repository: &Repository) -> Result<PathBuf> {
-    let folder = repository.ask(&["rev-parse", "--git-path", "hooks"])?;
-    let folder = folder.context("Git does not say where its hooks are")?;
-    Ok(repository.root().join(folder).join("pre-commit"))
+    Ok(repository.hooks()?.join("pre-commit"))
 }
 
 fn is_foreign(path: &Path) -> bool {

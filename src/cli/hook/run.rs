@@ -52,13 +52,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let changes = staged(&head, &index, &root)?;
     let [before, after] = [&head, &index].map(|it| Below::new(it, root.clone()));
     let is_workspace = after.kind(&TreePath::root().child(WORKSPACE)) == Ok(Some(EntryKind::File));
+    repository.failure()?;
     if changes.is_empty() || !is_workspace {
         return Ok(clean(match arguments.fix {
             true => "nothing that is staged is of the workspace: `git add` the claims first",
             false => "nothing that is staged is of the workspace",
         }));
     }
-    let Some(compiled) = touched([&before, &after], &changes, global) else {
+    let touched = touched([&before, &after], &changes, global);
+    repository.failure()?;
+    let Some(compiled) = touched else {
         return Ok(clean("nothing that is staged is rendered"));
     };
     let mut found = told(&compiled, &after);
@@ -66,11 +69,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if is_rendered {
         found.extend(judge([&before, &after], &compiled, global));
     }
+    repository.failure()?;
     let brought = session.report(&found);
     let Some(output_path) = compiled.output.clone().filter(|_| is_rendered) else {
         return Ok(Outcome::Findings);
     };
     let standing = standing(&after, &output_path, &compiled)?;
+    repository.failure()?;
     let plan = plan(&compiled.tree, &standing, false);
     if plan.is_clean() && brought == Outcome::Findings {
         output::error("what is staged has faults that HEAD does not have");

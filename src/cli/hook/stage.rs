@@ -29,6 +29,5 @@ pub(super) fn stage(
     let mut own = Plan::default();
     own.steps = steps;
     apply(&own, &root)?;
-    repository.ask(&["update-index", "-q", "--refresh"])?;
-    Ok(())
+    Ok(repository.refresh()?)
 }

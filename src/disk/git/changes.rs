@@ -110,7 +110,7 @@ impl Revision {
         let ids: Vec<Id> = ids.filter(|it| !trees.contains_key(it)).copied().collect();
         drop(trees);
         let fetched = self.objects.prefetch(&ids);
-        fetched.map_err(|it| FilesError::Other(it.to_string()))
+        fetched.map_err(|it| FilesError::Other(it.source.to_string()))
     }
 }
 

@@ -1,12 +1,13 @@
 //! The index: what the next commit will hold, whatever stands in the work tree.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::process::Stdio;
 use std::sync::PoisonError;
 
+use super::Repository;
+use super::command::{command, finished, not_started, output};
 use super::id::Id;
 use super::revision::{Item, Mode, Revision};
-use super::{Repository, command};
 use crate::disk::error::DiskError;
 use crate::tree::{FilesError, TreePath};
 
@@ -32,15 +33,17 @@ impl Repository {
         let mut list = command(&self.root);
         list.args(arguments)
             .args(["--ignore-submodules", "HEAD", "--"]);
-        list.stdout(std::process::Stdio::piped());
-        list.stderr(std::process::Stdio::null());
-        let failed = || DiskError::when("run", Path::new("git"));
-        let listed = list.spawn().map_err(failed())?;
-        let head = self.revision("HEAD")?;
-        let listed = listed.wait_with_output().map_err(failed())?;
+        list.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let listed = list.spawn().map_err(not_started)?;
+        let head = self.revision("HEAD");
+        let listed = listed.wait_with_output().map_err(not_started)?;
         let mut unmerged = BTreeSet::new();
-        let (head, entries) = match head {
-            Some(head) => (head, changed(&listed.stdout, &mut unmerged)),
+        let (head, entries) = match head? {
+            Some(head) => {
+                let listed = finished(&self.root, listed)?;
+                (head, changed(&listed, &mut unmerged))
+            }
+            // Before the first commit there is nothing that git could compare the index with.
             None => {
                 let root = Id::made_up(0);
                 let head = Revision::new(objects, root);
@@ -63,11 +66,9 @@ impl Repository {
 
     /// All entries of the index.
     fn all(&self) -> Result<Entries, DiskError> {
-        let listed = command(&self.root)
-            .args(["ls-files", "--stage", "-z"])
-            .output();
-        let listed = listed.map_err(DiskError::when("run", Path::new("git")))?;
-        let text = String::from_utf8_lossy(&listed.stdout);
+        let mut list = command(&self.root);
+        let listed = output(&self.root, list.args(["ls-files", "--stage", "-z"]))?;
+        let text = String::from_utf8_lossy(&listed);
         // `<mode> <id> <stage>\t<path>`
         let entries = text.split('\0').filter_map(|it| {
             let (words, path) = it.split_once('\t')?;

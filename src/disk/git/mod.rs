@@ -7,10 +7,13 @@
 //! somebody reads it, and what two revisions have in common once.
 
 mod changes;
+mod command;
+mod failures;
 mod id;
 mod index;
 mod inflate;
 mod objects;
+mod owner;
 mod pack;
 mod revision;
 mod stage;
@@ -22,14 +25,14 @@ pub use stage::Staged;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use super::error::DiskError;
 use crate::diag::join;
 use crate::tree::{Changes, TreePath};
+use command::{answer, command, command_on_files, command_with_hooks, output};
+use failures::Failures;
 use objects::Objects;
 
 /// A Git repository.
@@ -37,6 +40,7 @@ pub struct Repository {
     /// The work tree's top folder.
     root: PathBuf,
     objects: OnceLock<Arc<Objects>>,
+    failures: Arc<Failures>,
 }
 
 impl Repository {
@@ -44,19 +48,13 @@ impl Repository {
     pub fn find(folder: &Path) -> Result<Repository, DiskError> {
         let root = match top(folder) {
             Some(root) => root,
-            None => {
-                let root = git(folder, &["rev-parse", "--show-toplevel"])?.map_err(|words| {
-                    let failed = DiskError::when("find the Git repository of", folder);
-                    failed(io::Error::other(
-                        words.lines().next().unwrap_or("").to_string(),
-                    ))
-                })?;
-                root.into()
-            }
+            None => git(folder, &["rev-parse", "--show-toplevel"])?.into(),
         };
+        owner::check(&root)?;
         Ok(Repository {
             root,
             objects: OnceLock::new(),
+            failures: Arc::default(),
         })
     }
 
@@ -65,23 +63,53 @@ impl Repository {
         &self.root
     }
 
-    /// The commit that two revisions last had in common, if there is one.
-    pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, DiskError> {
-        Ok(git(&self.root, &["merge-base", "--", a, b])?.ok())
+    /// The first failure of git while files of revisions were read, which were then taken for missing. Whoever has read some asks
+    /// this before saying what was found.
+    pub fn failure(&self) -> Result<(), DiskError> {
+        self.failures.first(&self.root)
     }
 
-    /// What a git command prints here; `None` where it says no.
+    /// The commit that two revisions last had in common, if there is one.
+    pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, DiskError> {
+        self.ask(&["merge-base", "--", a, b])
+    }
+
+    /// The answer to a question; `None` where git says no.
     pub fn ask(&self, arguments: &[&str]) -> Result<Option<String>, DiskError> {
-        Ok(git(&self.root, arguments)?.ok())
+        answer(&self.root, command(&self.root).args(arguments))
+    }
+
+    /// The folder that hooks lie in, by `core.hooksPath` too.
+    pub fn hooks(&self) -> Result<PathBuf, DiskError> {
+        let mut ask = command_with_hooks(&self.root);
+        let folder = output(&self.root, ask.args(["rev-parse", "--git-path", "hooks"]))?;
+        let folder = String::from_utf8_lossy(&folder);
+        Ok(self.root.join(folder.trim_end_matches(['\r', '\n'])))
+    }
+
+    /// Lets git note which files of the work tree are as the index has them.
+    pub fn refresh(&self) -> Result<(), DiskError> {
+        let mut refresh = command_on_files(&self.root)?;
+        // Files that differ make it say no, which is no failure.
+        answer(
+            &self.root,
+            refresh.args(["update-index", "-q", "--refresh"]),
+        )
+        .map(drop)
     }
 
     /// What differs between a revision and the work tree, what Git ignores left out. A file that was only touched may count.
     pub fn work_tree_changes(&self, revision: &str) -> Result<Changes, DiskError> {
-        let tracked = ["diff-index", "--name-status", "-z", "--no-renames"];
-        let tracked = [&tracked[..], &["--end-of-options", revision, "--"]].concat();
+        let tracked = || {
+            let mut list = command_on_files(&self.root)?;
+            list.args(["diff-index", "--name-status", "-z", "--no-renames"]);
+            list.args(["--no-ext-diff", "--no-textconv", "--ignore-submodules"]);
+            let arguments = ["--end-of-options", revision, "--"];
+            output(&self.root, list.args(arguments)).map(text)
+        };
         let untracked = ["ls-files", "--others", "--exclude-standard", "-z"];
-        let (tracked, untracked) = join(|| self.ask(&tracked), || self.ask(&untracked));
-        let (tracked, untracked) = (tracked?.unwrap_or_default(), untracked?.unwrap_or_default());
+        let (tracked, untracked) = join(tracked, || git(&self.root, &untracked));
+        let (tracked, untracked) = (tracked?, untracked?);
         let mut changes = Changes::new();
         let mut fields = tracked.split('\0');
         while let (Some(status), Some(path)) = (fields.next(), fields.next()) {
@@ -101,22 +129,20 @@ impl Repository {
     /// Files and folders of the work tree that Git is told to ignore.
     pub(super) fn ignored(&self) -> Result<BTreeSet<TreePath>, DiskError> {
         let arguments = ["--others", "--ignored", "--exclude-standard", "--directory"];
-        let paths = git(&self.root, &[&["ls-files", "-z"], &arguments[..]].concat())?;
-        let paths = paths.unwrap_or_default();
+        let paths = git(&self.root, &[&["ls-files", "-z"], &arguments[..]].concat());
+        let paths = paths.inspect_err(|it| self.failures.note(it))?;
         Ok(paths.split('\0').filter_map(TreePath::new).collect())
     }
 
     /// Opens a revision: a commit by any of its names, or a tree. `None` where there is none of that name.
     pub fn revision(&self, name: &str) -> Result<Option<Revision>, DiskError> {
         let objects = self.objects();
-        let tree = objects
-            .tree(name)
-            .map_err(DiskError::when("read", &self.root))?;
+        let tree = objects.tree(name)?;
         Ok(tree.map(|it| Revision::new(objects, it)))
     }
 
     fn objects(&self) -> Arc<Objects> {
-        let open = || Arc::new(Objects::open(&self.root));
+        let open = || Arc::new(Objects::open(&self.root, self.failures.clone()));
         self.objects.get_or_init(open).clone()
     }
 }
@@ -132,27 +158,12 @@ fn top(folder: &Path) -> Option<PathBuf> {
     found.map(Path::to_path_buf)
 }
 
-/// What a git command prints, without the line end, or its words where it says no.
-fn git(folder: &Path, arguments: &[&str]) -> Result<Result<String, String>, DiskError> {
-    let output = command(folder).args(arguments).output();
-    let output = output.map_err(DiskError::when("run", Path::new("git")))?;
-    let text = |bytes: &[u8]| {
-        String::from_utf8_lossy(bytes)
-            .trim_end_matches(['\r', '\n'])
-            .to_string()
-    };
-    Ok(match output.status.success() {
-        true => Ok(text(&output.stdout)),
-        false => Err(text(&output.stderr)
-            .trim_start_matches("fatal: ")
-            .to_string()),
-    })
+/// What a git command prints, without the line end.
+fn git(folder: &Path, arguments: &[&str]) -> Result<String, DiskError> {
+    output(folder, command(folder).args(arguments)).map(text)
 }
 
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new("git");
-    command.arg("-C").arg(folder);
-    // Reading never dials out, not even for what a partial clone left away.
-    command.env("GIT_NO_LAZY_FETCH", "1");
-    command
+fn text(printed: Vec<u8>) -> String {
+    let text = String::from_utf8_lossy(&printed);
+    text.trim_end_matches(['\r', '\n']).to_string()
 }

@@ -5,11 +5,14 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
-use super::command;
+use super::command::{command, failure, not_started};
+use super::failures::Failures;
 use super::id::Id;
 use super::store::Store;
 use crate::diag::parallel::map;
+use crate::disk::error::DiskError;
 
 /// So many questions fit into a pipe, whose reader may still be busy with the answers.
 const QUESTIONS_MAX: usize = 256;
@@ -24,11 +27,13 @@ pub(super) struct Objects {
     known: Mutex<BTreeMap<Id, Arc<[u8]>>>,
     /// Started when it is first needed.
     git: Mutex<Option<Batch>>,
+    failures: Arc<Failures>,
 }
 
 impl Objects {
-    pub(super) fn open(root: &Path) -> Objects {
+    pub(super) fn open(root: &Path, failures: Arc<Failures>) -> Objects {
         Objects {
+            failures,
             root: root.to_path_buf(),
             store: Store::open(root),
             known: Mutex::default(),
@@ -37,7 +42,7 @@ impl Objects {
     }
 
     /// The tree that a name stands for. `None` where it stands for none.
-    pub(super) fn tree(&self, name: &str) -> io::Result<Option<Id>> {
+    pub(super) fn tree(&self, name: &str) -> Result<Option<Id>, DiskError> {
         if name.contains(['\n', '\0']) {
             return Ok(None);
         }
@@ -51,15 +56,29 @@ impl Objects {
         }))
     }
 
-    pub(super) fn read(&self, id: &Id) -> io::Result<Arc<[u8]>> {
+    pub(super) fn read(&self, id: &Id) -> Result<Arc<[u8]>, DiskError> {
         self.prefetch(std::slice::from_ref(id))?;
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.get(id).cloned();
-        known.ok_or_else(|| io::Error::other(format!("git can't read the object {id}")))
+        known.ok_or_else(|| {
+            let words = format!("the object {id} is missing");
+            self.failed(failure(&self.root, &words))
+        })
+    }
+
+    /// Notes a failure, for whoever takes what can't be read for missing.
+    pub(super) fn failed(&self, error: DiskError) -> DiskError {
+        self.failures.note(&error);
+        error
+    }
+
+    /// A failure that git would not see, or not survive.
+    pub(super) fn damaged(&self, words: &str) -> DiskError {
+        self.failed(failure(&self.root, words))
     }
 
     /// Reads many at once, so that git, where it is needed, and this program wait for each other once and not each time.
-    pub(super) fn prefetch(&self, ids: &[Id]) -> io::Result<()> {
+    pub(super) fn prefetch(&self, ids: &[Id]) -> Result<(), DiskError> {
         let found = map(LOOKS_MANY, ids, |it| self.is_known(it) || self.find(it));
         let missing: Vec<&Id> = ids
             .iter()
@@ -95,15 +114,25 @@ impl Objects {
     }
 
     /// Asks git, which gives an object or nothing for each question.
-    fn ask(&self, names: &[String]) -> io::Result<Vec<Answer>> {
+    fn ask(&self, names: &[String]) -> Result<Vec<Answer>, DiskError> {
+        if let Some(words) = self.store.as_ref().and_then(Store::damage) {
+            return Err(self.damaged(words));
+        }
         let mut git = self.git.lock().unwrap_or_else(PoisonError::into_inner);
         let batch = match &mut *git {
             Some(batch) => batch,
-            none => none.insert(Batch::start(&self.root)?),
+            none => {
+                let started = Batch::start(&self.root);
+                none.insert(started.map_err(|it| self.failed(not_started(it)))?)
+            }
         };
-        names.iter().try_for_each(|it| batch.ask(it))?;
-        batch.questions()?.flush()?;
-        names.iter().map(|_| batch.answer()).collect()
+        batch.answers(names).map_err(|it| {
+            let words = batch.words();
+            self.failed(match words.trim() {
+                "" => failure(&self.root, &it.to_string()),
+                words => failure(&self.root, words),
+            })
+        })
     }
 }
 
@@ -115,34 +144,47 @@ struct Batch {
     /// `None` once it is told to end.
     questions: Option<io::BufWriter<ChildStdin>>,
     answers: BufReader<ChildStdout>,
+    /// Reads standard error, so that git never waits for it; gives the beginning of it.
+    words: Option<JoinHandle<String>>,
 }
+
+/// So much of what git says is kept.
+const WORDS_MAX: u64 = 1 << 16;
 
 impl Batch {
     fn start(root: &Path) -> io::Result<Batch> {
         let mut batch = command(root);
         batch.args(["cat-file", "--batch"]);
         batch.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let failed = |it| io::Error::other(format!("git can't be run: {it}"));
-        let mut child = batch.spawn().map_err(failed)?;
+        let mut child = batch.stderr(Stdio::piped()).spawn()?;
         let missing = || io::Error::other("git has no input or output");
         let questions = child.stdin.take().ok_or_else(missing)?;
         let answers = child.stdout.take().ok_or_else(missing)?;
+        let words = child.stderr.take().map(|mut it| {
+            thread::spawn(move || {
+                let mut words = Vec::new();
+                let _ = it.by_ref().take(WORDS_MAX).read_to_end(&mut words);
+                let _ = io::copy(&mut it, &mut io::sink());
+                String::from_utf8_lossy(&words).into_owned()
+            })
+        });
         Ok(Batch {
             child,
             questions: Some(io::BufWriter::new(questions)),
             answers: BufReader::new(answers),
+            words,
         })
     }
 
-    fn questions(&mut self) -> io::Result<&mut io::BufWriter<ChildStdin>> {
+    fn answers(&mut self, names: &[String]) -> io::Result<Vec<Answer>> {
         let ended = || io::Error::other("git has ended");
-        self.questions.as_mut().ok_or_else(ended)
-    }
-
-    fn ask(&mut self, name: &str) -> io::Result<()> {
-        let questions = self.questions()?;
-        questions.write_all(name.as_bytes())?;
-        questions.write_all(b"\n")
+        let questions = self.questions.as_mut().ok_or_else(ended)?;
+        for name in names {
+            questions.write_all(name.as_bytes())?;
+            questions.write_all(b"\n")?;
+        }
+        questions.flush()?;
+        names.iter().map(|_| self.answer()).collect()
     }
 
     /// `<id> <type> <size>`, the bytes and a line end; or `<name> missing`.
@@ -160,6 +202,14 @@ impl Batch {
         self.answers.read_exact(&mut bytes)?;
         self.answers.read_exact(&mut [0])?;
         Ok(Id::read(id).map(|it| (it, bytes.into())))
+    }
+
+    /// Ends git, and gives what it said.
+    fn words(&mut self) -> String {
+        self.questions = None;
+        let _ = self.child.kill();
+        let words = self.words.take().map(JoinHandle::join);
+        words.and_then(Result::ok).unwrap_or_default()
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! What can't be read here is no fault: [`None`] says that Git is to be asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::id::Id;
@@ -42,6 +43,7 @@ pub(super) struct Pack {
     data: File,
     /// What was read, by place: others may be said by it.
     known: Mutex<BTreeMap<u64, Object>>,
+    has_cycle: AtomicBool,
 }
 
 /// How an entry of a pack says an object.
@@ -65,12 +67,19 @@ impl Pack {
             counts,
             data,
             known: Mutex::default(),
+            has_cycle: AtomicBool::default(),
         })
     }
 
     /// An object of that name.
     pub(super) fn object(&self, id: &Id) -> Option<Object> {
         self.at(self.find(id)?)
+    }
+
+    /// What is wrong with the pack, where git would not notice it: it follows objects that are said by each other for ever.
+    pub(super) fn damage(&self) -> Option<&'static str> {
+        let has_cycle = self.has_cycle.load(Ordering::Relaxed);
+        has_cycle.then_some("a pack is corrupt: its objects are deltas of each other")
     }
 
     fn count(&self, byte: u8) -> Option<u64> {
@@ -114,7 +123,7 @@ impl Pack {
 
     /// The object that begins at a place.
     fn at(&self, place: u64) -> Option<Object> {
-        let mut deltas = Vec::new();
+        let (mut deltas, mut seen) = (Vec::new(), BTreeSet::new());
         let mut base = place;
         let mut object = loop {
             if let Some(known) = self.known(base) {
@@ -126,6 +135,10 @@ impl Pack {
                     break self.keep(base, Object { kind, bytes });
                 }
                 Entry::Delta(below, delta) => {
+                    if !seen.insert(base) {
+                        self.has_cycle.store(true, Ordering::Relaxed);
+                        return None;
+                    }
                     deltas.push((base, delta));
                     base = below;
                 }

@@ -1,6 +1,6 @@
 //! The files of one revision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::id::Id;
@@ -58,7 +58,7 @@ impl Revision {
 
     pub(super) fn object(&self, id: &Id) -> Result<Arc<[u8]>, FilesError> {
         let read = self.objects.read(id);
-        read.map_err(|it| FilesError::Other(it.to_string()))
+        read.map_err(|it| FilesError::Other(it.source.to_string()))
     }
 
     /// Whether a folder holds a folder or a link, without a look at each name.
@@ -81,7 +81,11 @@ impl Revision {
         if let Some(items) = known(&self.trees.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(items);
         }
-        let items: Arc<[Item]> = items(&self.object(id)?, id.digest().len()).into();
+        let items = items(&self.object(id)?, id.digest().len()).ok_or_else(|| {
+            let words = format!("the tree {id} is corrupt: it has a name that no file can have");
+            FilesError::Other(self.objects.damaged(&words).source.to_string())
+        })?;
+        let items: Arc<[Item]> = items.into();
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         trees.insert(*id, items.clone());
         Ok(items)
@@ -188,28 +192,33 @@ impl Files for Revision {
     }
 }
 
-/// Reads a tree object: `<mode> <name>\0<id>` again and again. Names that are no UTF-8 and submodules are passed over.
-fn items(bytes: &[u8], id_bytes: usize) -> Vec<Item> {
+/// Reads a tree object: `<mode> <name>\0<id>` again and again. Names that are no UTF-8 and submodules are passed over. `None` for
+/// what git would not write: a part of an entry, a name that is no plain name, or the same name twice, of which a checkout would
+/// have either.
+fn items(bytes: &[u8], id_bytes: usize) -> Option<Vec<Item>> {
     let mut items = Vec::new();
+    let mut names: BTreeSet<&[u8]> = BTreeSet::new();
     let mut rest = bytes;
-    while let Some(end) = rest.iter().position(|byte| *byte == 0) {
-        let (head, tail) = rest.split_at(end);
-        let Some((id, next)) = tail.get(1..).and_then(|it| it.split_at_checked(id_bytes)) else {
-            break;
-        };
+    while !rest.is_empty() {
+        let end = memchr::memchr(0, rest)?;
+        let (head, tail) = rest.split_at_checked(end)?;
+        let (id, next) = tail.get(1..)?.split_at_checked(id_bytes)?;
         rest = next;
-        let Some((mode, name)) = str::from_utf8(head).ok().and_then(|it| it.split_once(' ')) else {
+        let space = memchr::memchr(b' ', head)?;
+        let (mode, name) = (head.get(..space)?, head.get(space + 1..)?);
+        let is_plain = !matches!(name, b"" | b"." | b".." | b".git") && !name.contains(&b'/');
+        if !is_plain || !names.insert(name) {
+            return None;
+        }
+        let mode = Mode::read(str::from_utf8(mode).ok()?);
+        let (Ok(name), Some(mode)) = (str::from_utf8(name), mode) else {
             continue;
         };
-        let Some(mode) = Mode::read(mode) else {
-            continue;
-        };
-        let Some(id) = Id::new(id) else { break };
         items.push(Item {
             name: name.into(),
             mode,
-            id,
+            id: Id::new(id)?,
         });
     }
-    items
+    Some(items)
 }

@@ -61,6 +61,12 @@ impl Store {
             .or_else(|| self.loose(id))
     }
 
+    /// What is wrong with a pack that was read, where git must not be asked about it.
+    pub(super) fn damage(&self) -> Option<&'static str> {
+        let packs = self.packs.get()?;
+        packs.iter().find_map(Pack::damage)
+    }
+
     fn packs(&self) -> Vec<Pack> {
         let entries = fs::read_dir(self.folder.join("objects/pack"));
         let paths = entries.into_iter().flatten().flatten().map(|it| it.path());

@@ -1,0 +1,413 @@
+//! What a stranger's pull request can do to the scripts: nothing of it is run, nothing is read or written through its links, and what
+//! git can't read fails the run.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::action::Job;
+use super::comment::Forge;
+use super::{Checkout, Ran, assert_tells, head, script};
+use crate::hook::{change, git};
+
+/// Writes a program that leaves a marker with its environment, and then is another one.
+fn program(file: &Path, marker: &Path, then: &str) {
+    let text = format!(
+        "#!/bin/sh\n{{ echo \"$0 $*\"; env; echo; }} >>'{}'\n{then}\n",
+        marker.display()
+    );
+    fs::write(file, text).unwrap();
+    fs::set_permissions(file, PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+/// Makes a folder look like a bare repository whose configuration runs a program wherever git takes one.
+fn embed(folder: &Path, marker: &Path) {
+    fs::write(folder.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    for name in ["objects", "refs"] {
+        fs::create_dir(folder.join(name)).unwrap();
+        fs::write(folder.join(name).join(".keep"), "").unwrap();
+    }
+    program(&folder.join("x.sh"), marker, "");
+    let config = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n\tfsmonitor = ./x.sh\n\
+        \tsshCommand = ./x.sh\n\tpager = ./x.sh\n\thooksPath = .\n\
+        [remote \"origin\"]\n\turl = .\n\tuploadpack = ./x.sh\n\
+        [filter \"x\"]\n\tclean = ./x.sh\n\tsmudge = ./x.sh\n\
+        [diff]\n\texternal = ./x.sh\n[credential]\n\thelper = ./x.sh\n";
+    fs::write(folder.join("config"), config).unwrap();
+    fs::write(folder.join(".gitattributes"), "* filter=x\n").unwrap();
+}
+
+/// A pull request against a workspace in `platform`, made by a change of it.
+fn pull(change: impl FnOnce(&Path)) -> Checkout {
+    Checkout::made("platform", |workspace| {
+        crate::ci::run(workspace, crate::hook::PLEACH, &["render"], true);
+        change(workspace);
+    })
+}
+
+fn job(checkout: &Checkout, forge: &Forge, inputs: &[(&str, &str)]) -> Job {
+    let own = [("version", "installed"), ("working-directory", "platform")];
+    Job::new(&checkout.clone, &[&own[..], inputs].concat())
+        .variable("GITHUB_API_URL", &forge.url())
+        .variable("GITHUB_SHA", &head(&checkout.clone))
+        .with("github.event_name", "pull_request")
+        .with("github.event.pull_request.number", "7")
+        .with("github.event.pull_request.base.sha", &checkout.before)
+}
+
+fn gitlab(checkout: &Checkout, forge: &Forge, more: &[(&str, &str)]) -> Ran {
+    let project = checkout.clone.display().to_string();
+    let url = forge.url();
+    let variables = [
+        ("CI_PROJECT_DIR", &*project),
+        ("CI_API_V4_URL", &*url),
+        ("CI_PROJECT_ID", "12"),
+        ("CI_MERGE_REQUEST_IID", "7"),
+        ("CI_MERGE_REQUEST_DIFF_BASE_SHA", &*checkout.before),
+        ("PLEACH_TOKEN", "s3cret"),
+        ("PLEACH_DIRECTORY", "platform"),
+    ];
+    let variables = [&variables[..], more].concat();
+    script(&checkout.clone, "gitlab.sh", &[], &variables)
+}
+
+fn recipe(checkout: &Checkout, more: &[(&str, &str)]) -> Ran {
+    let variables = [
+        ("PLEACH_BASE", &*checkout.before),
+        ("PLEACH_DIRECTORY", "platform"),
+    ];
+    let variables = [&variables[..], more].concat();
+    script(&checkout.clone, "pleach.sh", &[], &variables)
+}
+
+#[test]
+fn an_embedded_repository_is_not_run() {
+    let outside = tempfile::tempdir().unwrap();
+    let marker = outside.path().join("was-run");
+    let checkout = pull(|workspace| {
+        embed(workspace, &marker);
+        change(workspace, "201Gi");
+        crate::ci::run(workspace, crate::hook::PLEACH, &["render"], true);
+    });
+    let forge = Forge::new(Vec::new(), true);
+    let done = job(&checkout, &forge, &[]).run();
+    assert!(done.is_fine && !marker.exists(), "{}", done.told);
+    assert_eq!(done.outputs["changed"], "true", "{}", done.told);
+    for run in [&gitlab as &dyn Fn(_, _, _) -> Ran, &|it, _, more| {
+        recipe(it, more)
+    }] {
+        checkout.check_out("main");
+        let told = run(&checkout, &forge, &[]).expect(0);
+        assert_tells(&told, &["1 object changed"]);
+        assert!(!marker.exists(), "{told}");
+    }
+}
+
+/// Programs in place of git, curl and pleach that note their environment, and are the real ones.
+fn spies(marker: &Path) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["git", "curl", "pleach", "awk", "sed", "tar"] {
+        let real = match name {
+            "pleach" => crate::hook::PLEACH.to_string(),
+            name => {
+                let found = Command::new("sh")
+                    .args(["-c", &format!("command -v {name}")])
+                    .output();
+                String::from_utf8(found.unwrap().stdout).unwrap()
+            }
+        };
+        let then = format!("exec '{}' \"$@\"", real.trim());
+        program(&folder.path().join(name), marker, &then);
+    }
+    folder
+}
+
+#[test]
+fn a_token_is_given_to_what_needs_it_alone() {
+    let outside = tempfile::tempdir().unwrap();
+    let marker = outside.path().join("seen");
+    let spies = spies(&marker);
+    let checkout = pull(|workspace| drop(change(workspace, "201Gi")));
+    let forge = Forge::new(Vec::new(), true);
+    // Not the merge, so that the base has to be fetched.
+    let done = job(&checkout, &forge, &[])
+        .variable("GITHUB_SHA", &checkout.before)
+        .programs(spies.path())
+        .run();
+    assert_eq!(forge.written().len(), 1, "{}", done.told);
+    let seen = fs::read_to_string(&marker).unwrap();
+    let with_token = seen.split("\n\n").filter(|it| it.contains("s3cret"));
+    let with_token: Vec<&str> = with_token.map(|it| it.lines().next().unwrap()).collect();
+    assert!(
+        seen.contains("/pleach ") && seen.contains("/curl "),
+        "{seen}"
+    );
+    assert!(!with_token.is_empty());
+    for command in with_token {
+        assert!(
+            command.contains("/git ") && command.contains(" fetch "),
+            "{command}"
+        );
+    }
+    fs::remove_file(&marker).unwrap();
+    checkout.check_out("main");
+    let path = format!(
+        "{}:{}",
+        spies.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    gitlab(&checkout, &forge, &[("PATH", &path)]).expect(1);
+    let seen = fs::read_to_string(&marker).unwrap();
+    assert!(
+        seen.contains("/pleach ") && seen.contains("/curl "),
+        "{seen}"
+    );
+    assert!(!seen.contains("s3cret"), "{seen}");
+}
+
+/// A folder outside with a file in it.
+fn outside() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kept");
+    fs::write(&file, "kept\n").unwrap();
+    (folder, file)
+}
+
+#[test]
+fn reports_are_not_written_through_links() {
+    let (folder, kept) = outside();
+    let forge = Forge::new(Vec::new(), true);
+    // The folder is a link, or one above it, or what is written there.
+    let checkout = pull(|workspace| {
+        let top = workspace.parent().unwrap();
+        symlink(folder.path(), top.join("pleach-reports")).unwrap();
+        symlink(folder.path(), top.join("linked")).unwrap();
+    });
+    let link = "is reached through a link of the repository";
+    assert_tells(
+        &recipe(&checkout, &[]).expect(2),
+        &["/pleach-reports`", link].map(|it| it.trim_start_matches('/')),
+    );
+    assert_tells(&gitlab(&checkout, &forge, &[]).expect(2), &[link]);
+    for reports in ["linked/reports", "linked/", "./linked"] {
+        let told = recipe(&checkout, &[("PLEACH_REPORTS", reports)]).expect(2);
+        assert_tells(&told, &[link]);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let names = [
+        "comment.md",
+        "summary.md",
+        "result",
+        "check.txt",
+        "diff.html",
+        "gl-code-quality-report.json",
+    ];
+    let checkout = pull(|workspace| {
+        let reports = workspace.parent().unwrap().join("pleach-reports");
+        fs::create_dir(&reports).unwrap();
+        names
+            .iter()
+            .for_each(|it| symlink(&kept, reports.join(it)).unwrap());
+        // What looks like a report of this run is none.
+        fs::write(reports.join("more.codequality.json"), "{\"forged\": 1}\n").unwrap();
+        fs::write(reports.join("more.junit.xml"), "<testsuites/>").unwrap();
+    });
+    recipe(&checkout, &[]).expect(0);
+    checkout.check_out("main");
+    gitlab(&checkout, &forge, &[]).expect(0);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "kept\n");
+    assert!(
+        !checkout
+            .clone
+            .join("pleach-reports/more.junit.xml")
+            .exists()
+    );
+    let quality = checkout.read("pleach-reports/gl-code-quality-report.json");
+    assert!(!quality.contains("forged"), "{quality}");
+}
+
+#[test]
+fn a_workspace_that_is_a_link_is_refused() {
+    let (folder, _) = outside();
+    let checkout = Checkout::made("platform", |workspace| {
+        fs::rename(workspace, workspace.with_file_name("real")).unwrap();
+        symlink("real", workspace).unwrap();
+        symlink(folder.path(), workspace.with_file_name("out")).unwrap();
+    });
+    let forge = Forge::new(Vec::new(), true);
+    assert_tells(
+        &recipe(&checkout, &[]).expect(2),
+        &["reached through a link"],
+    );
+    gitlab(&checkout, &forge, &[]).expect(2);
+    assert!(!job(&checkout, &forge, &[]).run().is_fine);
+    let told = recipe(&checkout, &[("PLEACH_DIRECTORY", "out/")]).expect(2);
+    assert_tells(&told, &["in no Git repository"]);
+}
+
+#[test]
+fn a_lock_that_is_a_link_is_not_followed() {
+    let checkout = pull(|workspace| symlink("/dev/zero", workspace.join("pleach.lock")).unwrap());
+    let told = recipe(&checkout, &[("PLEACH_VENDOR", "true")]).expect(2);
+    assert_tells(&told, &["pleach.lock"]);
+}
+
+/// What a runner takes for commands: lines that begin with `::`, where they are not stopped.
+fn commands(told: &str) -> Vec<&str> {
+    let mut stopped: Option<String> = None;
+    let mut found = Vec::new();
+    for line in told.split(['\n', '\r']) {
+        match (&stopped, line.strip_prefix("::stop-commands::")) {
+            (Some(end), _) if end == line => stopped = None,
+            (Some(_), _) => {}
+            (None, Some(name)) => stopped = Some(format!("::{name}::")),
+            (None, None) if line.starts_with("::") => found.push(line),
+            (None, None) => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn names_are_no_commands() {
+    let name = "a\n::set-output name=owned::x\r::error::owned\n.yaml";
+    let checkout = pull(|workspace| {
+        fs::write(workspace.join("environments/prod").join(name), "kind: [\n").unwrap();
+        fs::write(
+            workspace.join("environments/prod/b.yaml"),
+            "kind: \"::error::owned\\n::error::owned\"\n",
+        )
+        .unwrap();
+    });
+    let forge = Forge::new(Vec::new(), true);
+    let done = job(&checkout, &forge, &[]).run();
+    assert!(!done.is_fine);
+    let found = commands(&done.told);
+    assert!(!found.is_empty(), "{}", done.told);
+    for command in found {
+        let is_ours = [
+            "::notice ",
+            "::warning ",
+            "::error file=",
+            "::error title=pleach",
+        ];
+        assert!(
+            is_ours.iter().any(|it| command.starts_with(it)),
+            "{command}"
+        );
+    }
+    for line in done.outputs.keys().chain(done.outputs.values()) {
+        assert!(!line.contains("owned"), "{line}");
+    }
+}
+
+#[test]
+fn a_checkout_of_another_user_is_read_where_it_is_trusted() {
+    let checkout = pull(|workspace| {
+        change(workspace, "201Gi");
+        crate::ci::run(workspace, crate::hook::PLEACH, &["render"], true);
+    });
+    let forge = Forge::new(Vec::new(), true);
+    let job = job(&checkout, &forge, &[]);
+    let mut chown = Command::new("chown");
+    let chown = chown.args(["-R", "12345"]).arg(&checkout.clone);
+    if !chown
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|it| it.success())
+    {
+        println!("skipped: only root can give files to another user");
+        return;
+    }
+    // A service checked it out for this job.
+    let done = job.run();
+    assert!(done.is_fine, "{}", done.told);
+    assert_eq!(done.outputs["changed"], "true");
+    gitlab(&checkout, &forge, &[]).expect(0);
+    // By itself nothing is trusted.
+    let told = recipe(&checkout, &[]).expect(2);
+    assert_tells(&told, &["dubious ownership", "safe.directory"]);
+}
+
+#[test]
+fn what_git_can_not_read_fails() {
+    let forge = Forge::new(Vec::new(), true);
+    for damage in ["index", "HEAD", "packs"] {
+        let checkout = pull(|workspace| drop(change(workspace, "201Gi")));
+        let own = checkout.clone.join(".git");
+        let job = job(&checkout, &forge, &[("check", "false")]);
+        match damage {
+            "packs" => fs::remove_dir_all(own.join("objects/pack")).unwrap(),
+            file => fs::write(own.join(file), "garbage").unwrap(),
+        }
+        // Two commits are compared, which the index has no part in.
+        let is_needed = damage != "index";
+        assert_eq!(job.run().is_fine, !is_needed, "{damage}");
+        let code = if is_needed { 2 } else { 0 };
+        recipe(&checkout, &[("PLEACH_CHECK", "false")]).expect(code);
+        gitlab(&checkout, &forge, &[("PLEACH_CHECK", "false")]).expect(code);
+    }
+}
+
+#[test]
+fn dangers_that_nobody_knows_fail() {
+    let checkout = pull(|workspace| drop(change(workspace, "50Gi")));
+    let forge = Forge::new(Vec::new(), true);
+    let run = |inputs: &[(&str, &str)]| {
+        let inputs = [&[("check", "false"), ("fail-on", "danger")], inputs].concat();
+        let job = job(&checkout, &forge, &inputs);
+        job.with("github.event.pull_request.number", "")
+            .with("github.event_name", "schedule")
+            .run()
+    };
+    let done = run(&[]);
+    assert!(!done.is_fine);
+    assert_tells(&done.told, &["nobody knows the dangers", "allow-no-base"]);
+    for input in [("allow-no-base", "true"), ("diff", "false")] {
+        let done = run(&[input]);
+        assert!(done.is_fine, "{input:?}: {}", done.told);
+    }
+    assert!(!run(&[("base", &*checkout.before)]).is_fine);
+    let danger = [
+        ("PLEACH_BASE", ""),
+        ("PLEACH_FAIL_ON", "danger"),
+        ("PLEACH_CHECK", "false"),
+    ];
+    recipe(&checkout, &danger).expect(2);
+    recipe(
+        &checkout,
+        &[&danger[..], &[("PLEACH_ALLOW_NO_BASE", "true")]].concat(),
+    )
+    .expect(0);
+    // A pull request's base must be had.
+    let missing = "1".repeat(40);
+    let done = job(&checkout, &forge, &[])
+        .variable("GITHUB_SHA", &missing)
+        .with("github.event.pull_request.base.sha", &missing)
+        .run();
+    assert!(!done.is_fine, "{}", done.told);
+    // What does not render at the base may have had anything.
+    let root = &checkout.clone;
+    fs::write(root.join("platform/pleach.yaml"), "kind: {").unwrap();
+    git(root, &["commit", "--quiet", "-a", "-m", "broken"]);
+    let broken = head(root);
+    git(root, &["revert", "--quiet", "--no-edit", "HEAD"]);
+    crate::ci::run(
+        &root.join("platform"),
+        crate::hook::PLEACH,
+        &["render"],
+        true,
+    );
+    git(
+        root,
+        &["commit", "--quiet", "--allow-empty", "-a", "-m", "rendered"],
+    );
+    let broken = [("PLEACH_BASE", &*broken), ("PLEACH_FAIL_ON", "danger")];
+    let told = recipe(&checkout, &broken).expect(1);
+    assert_tells(&told, &["can not be told"]);
+    recipe(&checkout, &broken[..1]).expect(0);
+}
