@@ -2,12 +2,13 @@
 //!
 //! That differs from the RFC: `replace` of a missing key adds it, indices may be negative or begin with a zero, a path without
 //! its first slash loses its first part, `copy` of nothing gives null, `test` compares numbers as they are written. The object
-//! goes through JSON, so that every number comes out as the nearest float.
+//! goes through JSON, even for a patch that only tests: every null is written out, and every number is the nearest float.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pleach_yaml::diag::{Diagnostic, Source};
-use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, parse};
+use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, json_round_trip, parse};
 
 /// How many values the copies of one patch may make: as many as the aliases of a document.
 const COPIED_MAX: usize = 1_000_000;
@@ -17,6 +18,7 @@ const DEPTH_MAX: usize = 1_000;
 
 /// Applies a list of operations, in order. After an error the target is half changed.
 pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> {
+    json_round_trip(target)?;
     let mut copied = 0;
     for operation in operations.as_sequence().unwrap_or_default() {
         apply(target, operation, &mut copied).map_err(|fault| match fault.span {
@@ -84,8 +86,9 @@ fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
     if source.text.trim_start().starts_with('[') {
         check_json(&node)?;
     } else {
-        as_yaml_1_1(&mut node);
+        as_yaml_1_1(&mut node)?;
     }
+    json_round_trip(&mut node)?;
     Ok(node)
 }
 
@@ -117,28 +120,26 @@ fn check_json(node: &Node) -> Result<(), Diagnostic> {
 }
 
 /// Gives scalars the meaning that they have in YAML 1.1, and numbers the text that they have in JSON.
-fn as_yaml_1_1(node: &mut Node) {
-    let meant = match node.kind() {
-        Kind::Sequence => {
-            node.as_sequence_mut()
-                .into_iter()
-                .flatten()
-                .for_each(as_yaml_1_1);
-            None
-        }
-        Kind::Mapping => {
-            for entry in node
-                .as_mapping_mut()
-                .into_iter()
-                .flat_map(Mapping::iter_mut)
-            {
-                if let Some(it) = entry.key.as_old_bool() {
-                    entry.key = Node::string(it.to_string()).at(entry.key.span());
-                }
-                as_yaml_1_1(&mut entry.value);
+fn as_yaml_1_1(node: &mut Node) -> Result<(), Diagnostic> {
+    if let Some(items) = node.as_sequence_mut() {
+        return items.iter_mut().try_for_each(as_yaml_1_1);
+    }
+    if let Some(entries) = node.as_mapping_mut() {
+        let mut are_strings = true;
+        for entry in entries.iter_mut() {
+            if let Some(it) = key_text(&entry.key) {
+                entry.key = Node::string(it).at(entry.key.span());
+                are_strings = false;
             }
-            None
+            as_yaml_1_1(&mut entry.value)?;
         }
+        return if are_strings {
+            Ok(())
+        } else {
+            check_unique(entries)
+        };
+    }
+    let meant = match node.kind() {
         Kind::Int | Kind::Float => {
             json_number(node).map(|it| Node::scalar(it, Style::Plain, Tag::None))
         }
@@ -147,6 +148,33 @@ fn as_yaml_1_1(node: &mut Node) {
     };
     if let Some(meant) = meant {
         *node = meant.at(node.span());
+    }
+    Ok(())
+}
+
+/// Refuses keys that are one and the same in JSON, such as `true` and `on`: kustomize keeps one of them without a word.
+fn check_unique(entries: &Mapping) -> Result<(), Diagnostic> {
+    let mut seen = BTreeMap::new();
+    for entry in entries {
+        let key = entry.key.as_str().unwrap_or("");
+        if let Some(first) = seen.insert(key, entry.key.span()) {
+            let message = format!("two keys of this map are `{key}` in JSON");
+            return Err(Diagnostic::error("patch-syntax", message)
+                .at(&entry.key)
+                .related(first, "the first of them")
+                .help("remove one, or put quotes around a key that is meant as text"));
+        }
+    }
+    Ok(())
+}
+
+/// The text of a key that is not a string: its value as JSON has it.
+fn key_text(key: &Node) -> Option<String> {
+    match key.kind() {
+        Kind::Int | Kind::Float => json_number(key),
+        Kind::Bool => key.as_bool().map(|it| it.to_string()),
+        Kind::Timestamp => key.as_str().map(str::to_string),
+        _ => key.as_old_bool().map(|it| it.to_string()),
     }
 }
 

@@ -1,0 +1,114 @@
+//! A value after kustomize printed it, read it into Go's values and made a tree of them again, as for a JSON 6902 patch.
+
+use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
+use super::value::{self, Value};
+use crate::diag::Diagnostic;
+use crate::{Kind, Mapping, Node, Style, Tag, View, resolve};
+
+/// Gives a value the form that it has after a way through JSON: plain scalars, block collections, every null written out.
+///
+/// Numbers keep their text here. Errors: `build-value` for what JSON cannot hold.
+pub fn json_round_trip(node: &mut Node) -> Result<(), Diagnostic> {
+    round_trip(node, false)
+}
+
+/// `flow`: the source has the value inside `{…}` or `[…]`.
+fn round_trip(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
+    if let View::Scalar(_) = node.view() {
+        return scalar(node, flow);
+    }
+    let inside = flow || node.style() == Style::Flow;
+    if node.style() != Style::Plain {
+        let span = node.span().clone();
+        let plain = std::mem::replace(node, Node::null()).styled(Style::Plain);
+        *node = plain.at(span);
+    }
+    if let Some(items) = node.as_sequence_mut() {
+        items.iter_mut().try_for_each(|it| round_trip(it, inside))?;
+    }
+    let entries = node
+        .as_mapping_mut()
+        .into_iter()
+        .flat_map(Mapping::iter_mut);
+    for entry in entries {
+        let key = value::key(&entry.key, inside)?;
+        if entry.key.style() != Style::Plain || entry.key.as_str() != Some(&key) {
+            entry.key = Node::string(key.into_owned()).at(entry.key.span());
+        }
+        round_trip(&mut entry.value, inside)?;
+    }
+    Ok(())
+}
+
+fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
+    let is_number = matches!(node.kind(), Kind::Int | Kind::Float);
+    let (text, style) = match value::of(node, flow)? {
+        Value::Word(_) if is_number => (node.as_str().unwrap_or("").into(), Style::Plain),
+        Value::Word(text) => (text, Style::Plain),
+        Value::Text(text) => {
+            let style = marshalled_style(&text);
+            (text, style)
+        }
+    };
+    let is_same = node.tag() == Tag::None && node.style() == style;
+    if is_same && node.as_str() == Some(&text) {
+        return Ok(());
+    }
+    *node = Node::scalar(text.into_owned(), style, Tag::None).at(node.span());
+    Ok(())
+}
+
+/// The style that kyaml gives to a string of Go, and that its reader then finds.
+fn marshalled_style(text: &str) -> Style {
+    let wanted = if text.contains('\n') {
+        Quotes::Literal
+    } else if resolve(text) != Kind::String || is_old_bool(text) || is_base_60(text) {
+        Quotes::Double
+    } else {
+        Quotes::Plain
+    };
+    let place = Place {
+        flow: false,
+        simple_key: false,
+    };
+    match Facts::of(text).quotes(wanted, text, place) {
+        Quotes::Plain => Style::Plain,
+        Quotes::Single => Style::SingleQuoted,
+        Quotes::Double => Style::DoubleQuoted,
+        Quotes::Literal => Style::Literal,
+        Quotes::Folded => Style::Folded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::json_round_trip;
+    use crate::diag::Source;
+    use crate::{Style, emit_kyaml, parse_one};
+
+    #[track_caller]
+    fn becomes(text: &str, expected: &str) {
+        let mut node = parse_one(&Source::internal("text", text)).unwrap();
+        json_round_trip(&mut node).unwrap();
+        assert_eq!(emit_kyaml(&node), expected);
+        assert_eq!(node.style(), Style::Plain);
+    }
+
+    #[test]
+    fn nulls_are_written_out() {
+        becomes("a:\nb: ~\nc: [null]\n", "a: null\nb: null\nc:\n- null\n");
+    }
+
+    #[test]
+    fn a_missing_value_in_braces_is_an_empty_text() {
+        becomes("{a: , b: {c: }}", "a: \"\"\nb:\n  c: \"\"\n");
+    }
+
+    #[test]
+    fn styles_go_and_kinds_stay() {
+        becomes(
+            "a: 'x'\nb: \"5\"\nc: 2020-01-01\n\"d\": >-\n  one\n  two\n",
+            "a: x\nb: \"5\"\nc: \"2020-01-01T00:00:00Z\"\nd: one two\n",
+        );
+    }
+}
