@@ -1,12 +1,79 @@
 //! The functions of sprig and Helm.
+//!
+//! Each file has the functions of one area. They take and give Go values and fail with the words of the originals.
 
-use crate::template::Function;
+mod case;
+mod convert;
+mod dates;
+mod defaults;
+mod dicts;
+mod encoding;
+mod hashes;
+mod json;
+mod lists;
+mod math;
+mod merge;
+mod paths;
+mod random;
+mod reflect;
+mod regex;
+mod semver;
+mod state;
+mod strings;
+mod urls;
+mod words;
+mod yaml;
 
-/// What functions keep between calls, for all templates of one rendering.
-#[derive(Debug, Default)]
-pub struct State {}
+pub(crate) use dates::time_value;
+pub use state::{NotDeterministic, State};
+
+use crate::template::{Function, FunctionError, Returned};
+use crate::value::{IntType, Type, UintType, Value};
+
+const ANY: Type = Type::Any;
+const ANY_LIST: Type = Type::Slice(&Type::Any);
+const BOOL: Type = Type::Bool;
+const FLOAT: Type = Type::Float64;
+const INT: Type = Type::Int(IntType::Int);
+const MAP: Type = Type::Map(&Type::Any);
+const STRING: Type = Type::String;
+const UINT_32: Type = Type::Uint(UintType::Uint32);
+
+static MAP_TYPE: Type = MAP;
+static LIST_TYPE: Type = ANY_LIST;
+
+/// What Go says where a function looks at the type of nil.
+const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
 
 /// All functions, in groups.
 pub fn groups() -> Vec<&'static [Function]> {
-    Vec::new()
+    vec![
+        dates::FUNCTIONS,
+        defaults::FUNCTIONS,
+        dicts::FUNCTIONS,
+        encoding::FUNCTIONS,
+        hashes::FUNCTIONS,
+        json::FUNCTIONS,
+        lists::FUNCTIONS,
+        math::FUNCTIONS,
+        paths::FUNCTIONS,
+        random::FUNCTIONS,
+        reflect::FUNCTIONS,
+        regex::FUNCTIONS,
+        semver::FUNCTIONS,
+        strings::FUNCTIONS,
+        urls::FUNCTIONS,
+        words::FUNCTIONS,
+        yaml::FUNCTIONS,
+    ]
+}
+
+/// A string as a result.
+fn text(text: impl Into<crate::value::Str>) -> Returned {
+    Ok(Value::String(text.into()))
+}
+
+/// Go's words as an error.
+fn fail<T>(words: impl Into<String>) -> Result<T, FunctionError> {
+    Err(FunctionError::new(words))
 }

@@ -2,6 +2,7 @@
 //! structs with its error texts, and `filepath.Match`.
 
 pub(crate) mod base64;
+pub(crate) mod decimal;
 pub(crate) mod decode;
 pub(crate) mod glob;
 pub(crate) mod path;
@@ -9,5 +10,6 @@ pub(crate) mod path_match;
 pub(crate) mod scalar;
 pub(crate) mod strconv;
 pub(crate) mod time;
+pub(crate) mod unicode;
 pub(crate) mod url;
 pub(crate) mod yaml;

@@ -91,9 +91,8 @@ impl Digits {
     }
 }
 
-/// The shortest text of a float64, with an exponent where that of ten is below -4 or not below `limit`. `%v` has the limit 21 where
-/// Go's `strconv` has 6, or the number of digits if that is larger.
-pub(crate) fn float_general(value: f64, limit: i32) -> String {
+/// The shortest text of a float64, with an exponent where that of ten is below -4 or from 6 on.
+pub(crate) fn float_general(value: f64) -> String {
     if let Some(text) = not_finite(value) {
         return text.to_string();
     }
@@ -101,8 +100,7 @@ pub(crate) fn float_general(value: f64, limit: i32) -> String {
         return if value.is_sign_negative() { "-0" } else { "0" }.to_string();
     }
     let digits = Digits::of(value);
-    let exponent = digits.point - 1;
-    match (-4..limit).contains(&exponent) {
+    match (-4..6).contains(&(digits.point - 1)) {
         true => float_decimal(value),
         false => digits.exponent_form(),
     }
@@ -195,11 +193,11 @@ fn parse_unsigned(text: &[u8], base: u32) -> Result<u64, NumberError> {
 
 /// Reads a float64, hexadecimal ones included; a number that is too large is infinite. `None` for what is no number.
 pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
+    let separated = without_separators(text)?;
+    let text = std::str::from_utf8(&separated).ok()?;
     let plain = text.strip_prefix(['+', '-']).unwrap_or(text);
     let value = match plain.as_bytes() {
         [b'0', b'x' | b'X', rest @ ..] => hexadecimal_float(rest)?,
-        [b'0'..=b'9' | b'.', ..] if plain.contains('_') => return None,
         [b'0'..=b'9' | b'.', ..] => plain.parse().ok()?,
         _ => match plain.to_ascii_lowercase().as_str() {
             "inf" | "infinity" => f64::INFINITY,
@@ -208,6 +206,26 @@ pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
         },
     };
     Some(if text.starts_with('-') { -value } else { value })
+}
+
+/// Without underscores, which must stand between digits; one may follow the `0x`.
+fn without_separators(text: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
+    if !text.contains(&b'_') {
+        return Some(text.into());
+    }
+    let digits = text.iter().position(|it| *it == b'0').unwrap_or(0);
+    let is_hexadecimal = matches!(text.get(digits + 1), Some(b'x' | b'X')) && digits <= 1;
+    let is_digit = |it: Option<&u8>| match is_hexadecimal {
+        true => it.is_some_and(|it| it.is_ascii_hexdigit() || matches!(it, b'x' | b'X')),
+        false => it.is_some_and(u8::is_ascii_digit),
+    };
+    for (at, byte) in text.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| text.get(at));
+        if *byte == b'_' && !(is_digit(before) && is_digit(text.get(at + 1))) {
+            return None;
+        }
+    }
+    Some(text.iter().copied().filter(|it| *it != b'_').collect())
 }
 
 /// Hexadecimal digits with an optional point and a `p` exponent.
@@ -269,14 +287,15 @@ mod tests {
     fn floats_have_the_shortest_digits() {
         for (value, general, json) in [
             (1e21, "1e+21", "1e+21"),
-            (1e20, "100000000000000000000", "100000000000000000000"),
+            (1e20, "1e+20", "100000000000000000000"),
+            (100000.5, "100000.5", "100000.5"),
             (0.0001, "0.0001", "0.0001"),
             (0.00001, "1e-05", "0.00001"),
             (1.5e-7, "1.5e-07", "1.5e-7"),
             (-0.0, "-0", "-0"),
             (1e-10, "1e-10", "1e-10"),
         ] {
-            assert_eq!(float_general(value, 21), general);
+            assert_eq!(float_general(value), general);
             assert_eq!(float_json(value), json);
         }
     }
@@ -301,6 +320,8 @@ mod tests {
         );
         assert_eq!(parse_float(b"0x1.8p1"), Some(3.0));
         assert_eq!(parse_float(b"1e400"), Some(f64::INFINITY));
-        assert_eq!(parse_float(b"1_0"), None);
+        assert_eq!(parse_float(b"1_0.5"), Some(10.5));
+        assert_eq!(parse_float(b"0x_1p1"), Some(2.0));
+        assert_eq!(parse_float(b"1_"), None);
     }
 }

@@ -4,9 +4,10 @@
 //! aliases, merge keys and comments too; of any other, what the reader has expanded stays expanded.
 
 use super::comments::Comments;
+use super::order;
 use super::printer::{Printer, is_simple_key};
 use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
-use crate::{Kind, Mapping, Node, Style, Tag, View, Written, resolve};
+use crate::{Entry, Kind, Mapping, Node, Style, Tag, View, Written, resolve};
 
 /// Writes one document as kyaml prints a tree, with a final line feed.
 pub fn emit_kyaml(node: &Node) -> String {
@@ -22,6 +23,39 @@ pub fn emit_kyaml_value(node: &Node) -> String {
     writer.document(node)
 }
 
+/// Writes one document as go-yaml 3 prints a Go value with an indent of two, which puts the items of a list under its key two
+/// columns to the right. Keys are sorted.
+pub fn emit_go_yaml_v3(mut node: Node) -> String {
+    sort_keys(&mut node);
+    let writer = Writer {
+        quotes_old_words: true,
+        list_indent: 2,
+        ..Writer::default()
+    };
+    writer.document(&node)
+}
+
+fn sort_keys(node: &mut Node) {
+    if let Some(mapping) = node.as_mapping_mut() {
+        let entries = std::mem::take(mapping.entries_mut());
+        let text = |at: u32| {
+            let entry = entries.get(at as usize);
+            entry.and_then(|it| it.key.as_str()).unwrap_or("")
+        };
+        let mut places: Vec<u32> = (0..entries.len() as u32).collect();
+        order::sort(&mut places, &|a, b| order::compare_v3(text(a), text(b)));
+        let mut entries: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
+        let sorted = places
+            .iter()
+            .filter_map(|at| entries.get_mut(*at as usize)?.take());
+        *mapping.entries_mut() = sorted.collect();
+        mapping.iter_mut().for_each(|it| sort_keys(&mut it.value));
+    }
+    if let Some(items) = node.as_sequence_mut() {
+        items.iter_mut().for_each(sort_keys);
+    }
+}
+
 /// Writes a document that was read as it is written, as kyaml prints it.
 pub fn emit_as_written(written: &Written) -> String {
     let writer = Writer {
@@ -35,6 +69,8 @@ pub fn emit_as_written(written: &Written) -> String {
 struct Writer<'a> {
     printer: Printer,
     quotes_old_words: bool,
+    /// How many columns a list is to the right of its key.
+    list_indent: usize,
     /// Whether anchors and aliases are written.
     as_written: bool,
     comments: Comments<'a>,
@@ -45,6 +81,7 @@ impl Default for Writer<'_> {
         Writer {
             printer: Printer::new(false),
             quotes_old_words: false,
+            list_indent: 0,
             as_written: false,
             comments: Comments::default(),
         }
@@ -104,7 +141,9 @@ impl Writer<'_> {
         }
         match node.view() {
             View::Mapping(mapping) if is_block(node) => self.mapping(mapping, indent + 2, false),
-            View::Sequence(items) if is_block(node) => self.sequence(items, indent, false),
+            View::Sequence(items) if is_block(node) => {
+                self.sequence(items, indent + self.list_indent, false)
+            }
             _ => self.spaced(node, indent + 2),
         }
     }

@@ -1,4 +1,4 @@
-//! The order of keys in the build form: go-yaml 2's.
+//! The order of keys in the build form, go-yaml 2's, and that of go-yaml 3.
 
 use std::cmp::Ordering;
 use std::sync::OnceLock;
@@ -7,6 +7,15 @@ use regex::Regex;
 
 /// Compares two keys as a person would: runs of digits as numbers, letters after all else.
 pub(super) fn compare(a: &str, b: &str) -> Ordering {
+    compare_by(a, b, false)
+}
+
+/// The same as go-yaml 3 does it: right after a digit letters come first.
+pub(super) fn compare_v3(a: &str, b: &str) -> Ordering {
+    compare_by(a, b, true)
+}
+
+fn compare_by(a: &str, b: &str, heeds_digits: bool) -> Ordering {
     let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let same = (0..=same)
         .rev()
@@ -15,11 +24,14 @@ pub(super) fn compare(a: &str, b: &str) -> Ordering {
     let (Some(x), Some(y)) = (a[same..].chars().next(), b[same..].chars().next()) else {
         return a.len().cmp(&b.len());
     };
+    let after_digit = heeds_digits && a[..same].chars().next_back().is_some_and(is_digit);
     match (is_letter(x), is_letter(y)) {
         (true, true) => x.cmp(&y),
-        (true, false) => Ordering::Greater,
-        (false, true) => Ordering::Less,
-        (false, false) => compare_digits(a, b, same).then(x.cmp(&y)),
+        (x_is_letter, y_is_letter) if x_is_letter != y_is_letter => {
+            let order = x_is_letter.cmp(&y_is_letter);
+            if after_digit { order.reverse() } else { order }
+        }
+        _ => compare_digits(a, b, same).then(x.cmp(&y)),
     }
 }
 

@@ -1,0 +1,327 @@
+//! Words and their capitals, as goutils, xstrings and Go's `strings` change them.
+
+use crate::go::unicode::{
+    is_digit, is_letter, is_lower, is_punctuation, is_space, is_title, is_upper, runes, to_lower,
+    to_title, to_upper,
+};
+
+/// All capitals.
+pub(super) fn upper(text: &[u8]) -> Vec<u8> {
+    collect(runes(text).map(to_upper))
+}
+
+/// No capitals.
+pub(super) fn lower(text: &[u8]) -> Vec<u8> {
+    collect(runes(text).map(to_lower))
+}
+
+/// A capital at the beginning of each word.
+pub(super) fn title(text: &[u8]) -> Vec<u8> {
+    let mut previous = ' ';
+    collect(runes(text).map(|letter| {
+        let begins = is_separator(previous);
+        previous = letter;
+        if begins { to_title(letter) } else { letter }
+    }))
+}
+
+/// Apostrophes and hyphens separate words, symbols beyond ASCII do not.
+fn is_separator(letter: char) -> bool {
+    match letter.is_ascii() {
+        true => !letter.is_ascii_alphanumeric() && letter != '_',
+        false => !is_letter(letter) && !is_digit(letter) && is_space(letter),
+    }
+}
+
+/// A small letter at the beginning of each word that follows a space.
+pub(super) fn untitle(text: &[u8]) -> Vec<u8> {
+    let mut begins = true;
+    collect(runes(text).map(|letter| {
+        if is_space(letter) {
+            begins = true;
+            return letter;
+        }
+        match std::mem::replace(&mut begins, false) {
+            true => to_lower(letter),
+            false => letter,
+        }
+    }))
+}
+
+/// Capitals for small letters and the other way round.
+pub(super) fn swap_case(text: &[u8]) -> Vec<u8> {
+    let mut after_space = true;
+    collect(runes(text).map(|letter| {
+        if is_upper(letter) || is_title(letter) {
+            after_space = false;
+            to_lower(letter)
+        } else if is_lower(letter) {
+            match std::mem::replace(&mut after_space, false) {
+                true => to_title(letter),
+                false => to_upper(letter),
+            }
+        } else {
+            after_space = is_space(letter);
+            letter
+        }
+    }))
+}
+
+/// The first byte of each word, as a character of Latin-1.
+pub(super) fn initials(text: &[u8]) -> Vec<u8> {
+    let mut begins = true;
+    collect(text.iter().map(|byte| char::from(*byte)).filter(|letter| {
+        let is_gap = is_space(*letter);
+        let is_first = begins && !is_gap;
+        begins = is_gap;
+        is_first
+    }))
+}
+
+/// Without spaces; where there are any, the other bytes are written as characters of Latin-1.
+pub(super) fn without_space(text: &[u8]) -> Vec<u8> {
+    if !text.iter().any(|byte| is_space(char::from(*byte))) {
+        return text.to_vec();
+    }
+    let letters = text.iter().map(|byte| char::from(*byte));
+    collect(letters.filter(|letter| !is_space(*letter)))
+}
+
+/// `HttpServer` of `http_server`.
+pub(super) fn pascal_case(text: &[u8]) -> Vec<u8> {
+    let letters: Vec<char> = runes(text).collect();
+    let mut out = Vec::with_capacity(letters.len());
+    let leading = letters.iter().take_while(|it| is_connector(**it)).count();
+    out.extend(letters.iter().take(leading));
+    let Some((first, rest)) = letters.get(leading..).and_then(|it| it.split_first()) else {
+        return collect(out.into_iter());
+    };
+    // Capitals after a first capital become small until a small letter comes.
+    let mut in_capitals = is_upper(*first);
+    let mut previous = to_upper(*first);
+    for letter in rest {
+        let mut letter = *letter;
+        if is_connector(letter) && is_connector(previous) {
+            out.push(previous);
+            previous = letter;
+            continue;
+        }
+        if is_connector(previous) {
+            in_capitals = is_upper(letter);
+            letter = to_upper(letter);
+        } else {
+            if in_capitals && is_upper(letter) {
+                letter = to_lower(letter);
+            } else {
+                in_capitals = false;
+            }
+            out.push(previous);
+        }
+        previous = letter;
+    }
+    out.push(previous);
+    collect(out.into_iter())
+}
+
+/// `http_server` of `HTTPServer`, with the connector that is given.
+pub(super) fn connected_case(text: &[u8], connector: char) -> Vec<u8> {
+    let letters: Vec<char> = runes(text).collect();
+    let mut words = Words { rest: &letters };
+    let mut out = String::with_capacity(text.len());
+    let (mut kind, mut word) = words.next_word();
+    while !words.rest.is_empty() {
+        if kind != WordKind::Connector {
+            push_lower(&mut out, kind, word, connector);
+        }
+        let (previous, last) = (kind, word);
+        (kind, word) = words.next_word();
+        match previous {
+            WordKind::Number => {
+                words.push_glued(&mut out, &mut kind, &mut word, connector);
+            }
+            WordKind::Connector => push_lower(&mut out, previous, last, connector),
+            WordKind::Punctuation => {}
+            _ if kind != WordKind::Number => {
+                if !matches!(kind, WordKind::Connector | WordKind::Punctuation) {
+                    out.push(connector);
+                }
+            }
+            _ if words.rest.is_empty() => {}
+            _ => {
+                let number = word;
+                (kind, word) = words.next_word();
+                if kind == WordKind::Alphabet {
+                    // Small letters after a number belong to it.
+                    out.push(connector);
+                    push_lower(&mut out, WordKind::Number, number, connector);
+                    words.push_glued(&mut out, &mut kind, &mut word, connector);
+                } else {
+                    push_lower(&mut out, WordKind::Number, number, connector);
+                    if !matches!(kind, WordKind::Connector | WordKind::Punctuation) {
+                        out.push(connector);
+                    }
+                }
+            }
+        }
+    }
+    push_lower(&mut out, kind, word, connector);
+    out.into_bytes()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WordKind {
+    Invalid,
+    Number,
+    Upper,
+    Alphabet,
+    Connector,
+    Punctuation,
+    Other,
+}
+
+/// What is left of a text that is cut into words.
+struct Words<'t> {
+    rest: &'t [char],
+}
+
+impl<'t> Words<'t> {
+    /// Writes the words of letters and numbers that follow, and a connector if yet another word comes.
+    fn push_glued(
+        &mut self,
+        out: &mut String,
+        kind: &mut WordKind,
+        word: &mut &'t [char],
+        connector: char,
+    ) {
+        while matches!(kind, WordKind::Alphabet | WordKind::Number) {
+            push_lower(out, *kind, word, connector);
+            (*kind, *word) = self.next_word();
+        }
+        if !matches!(
+            kind,
+            WordKind::Invalid | WordKind::Punctuation | WordKind::Connector
+        ) {
+            out.push(connector);
+        }
+    }
+
+    fn next_word(&mut self) -> (WordKind, &'t [char]) {
+        let text = self.rest;
+        let (first, size) = next_valid(text, char::REPLACEMENT_CHARACTER);
+        let (kind, length) = if first == char::REPLACEMENT_CHARACTER {
+            (WordKind::Invalid, size)
+        } else if is_connector(first) {
+            (WordKind::Connector, run(text, size, first, is_connector))
+        } else if is_punctuation(first) {
+            (
+                WordKind::Punctuation,
+                run(text, size, first, is_punctuation),
+            )
+        } else if is_upper(first) {
+            (WordKind::Upper, upper_word(text, size, first))
+        } else if is_alphabet(first) {
+            (WordKind::Alphabet, run(text, size, first, is_small))
+        } else if first.is_numeric() {
+            (WordKind::Number, run(text, size, first, char::is_numeric))
+        } else {
+            (WordKind::Other, run(text, size, first, is_other))
+        };
+        let (word, rest) = text.split_at(length.min(text.len()));
+        self.rest = rest;
+        (kind, word)
+    }
+}
+
+/// The next character that is valid and how many are used up; where there is none, the one before.
+fn next_valid(text: &[char], previous: char) -> (char, usize) {
+    let skipped = text
+        .iter()
+        .take_while(|it| **it == char::REPLACEMENT_CHARACTER)
+        .count();
+    match text.get(skipped) {
+        Some(letter) => (*letter, skipped + 1),
+        None => (previous, skipped),
+    }
+}
+
+/// The length of a word that goes on as long as its characters are of a kind.
+fn run(text: &[char], begin: usize, first: char, is_part: impl Fn(char) -> bool) -> usize {
+    let (mut length, mut previous) = (begin, first);
+    while let Some(rest) = text.get(length..).filter(|it| !it.is_empty()) {
+        let (letter, size) = next_valid(rest, previous);
+        if !is_part(letter) {
+            break;
+        }
+        (length, previous) = (length + size, letter);
+    }
+    length
+}
+
+/// A capital and the small letters after it, or a row of capitals; the last capital before a small letter begins the next word.
+fn upper_word(text: &[char], begin: usize, first: char) -> usize {
+    let Some(rest) = text.get(begin..).filter(|it| !it.is_empty()) else {
+        return begin;
+    };
+    let (second, size) = next_valid(rest, first);
+    if !is_upper(second) {
+        return match is_alphabet(second) {
+            true => run(text, begin + size, second, is_small),
+            false => begin,
+        };
+    }
+    let (mut length, mut last_size, mut letter) = (begin + size, size, second);
+    while let Some(rest) = text.get(length..).filter(|it| !it.is_empty()) {
+        let (next, size) = next_valid(rest, letter);
+        letter = next;
+        if !is_upper(next) {
+            break;
+        }
+        (length, last_size) = (length + size, size);
+    }
+    match length < text.len() && is_alphabet(letter) {
+        true => length - last_size,
+        false => length,
+    }
+}
+
+fn is_connector(letter: char) -> bool {
+    letter == '-' || letter == '_' || is_space(letter)
+}
+
+/// Letters whose words are not of Chinese, Japanese or Korean, as xstrings decides it.
+fn is_alphabet(letter: char) -> bool {
+    is_letter(letter) && !is_ideographic(letter)
+}
+
+fn is_small(letter: char) -> bool {
+    is_alphabet(letter) && !is_upper(letter)
+}
+
+fn is_other(letter: char) -> bool {
+    !is_connector(letter) && !is_alphabet(letter) && !letter.is_numeric() && !is_punctuation(letter)
+}
+
+fn is_ideographic(letter: char) -> bool {
+    matches!(letter, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4d85}' | '\u{20000}'..='\u{2b81d}')
+}
+
+/// Writes a word in small letters; connectors become the one that is wanted.
+fn push_lower(out: &mut String, kind: WordKind, word: &[char], connector: char) {
+    match kind {
+        WordKind::Upper | WordKind::Connector => {
+            for letter in word {
+                let is_replaced = is_connector(*letter);
+                out.push(match is_upper(*letter) {
+                    _ if is_replaced => connector,
+                    true => to_lower(*letter),
+                    false => *letter,
+                });
+            }
+        }
+        _ => out.extend(word),
+    }
+}
+
+fn collect(letters: impl Iterator<Item = char>) -> Vec<u8> {
+    letters.collect::<String>().into_bytes()
+}

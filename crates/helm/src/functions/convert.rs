@@ -1,0 +1,208 @@
+//! Conversions between values as sprig makes them.
+
+use std::borrow::Cow;
+
+use super::NIL_POINTER;
+use super::dates::time_of;
+use crate::go::strconv::{float_general, parse_float, parse_int};
+use crate::template::FunctionError;
+use crate::value::{Kind, Str, Type, UintType, Value};
+
+/// The text of a value as sprig's `toString` makes it: strings and bytes as they are, all else as Go prints it.
+pub(super) fn to_text(value: &Value) -> Str {
+    match value {
+        Value::String(text) | Value::Bytes(text) => text.clone(),
+        value => display(value).into(),
+    }
+}
+
+/// The text of a value as Go prints it with `%v`.
+pub(super) fn display(value: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    push_display(&mut out, value, 0);
+    out
+}
+
+fn push_display(out: &mut Vec<u8>, value: &Value, depth: usize) {
+    let simple = match value {
+        Value::Nil => "<nil>".to_string(),
+        Value::Bool(value) => value.to_string(),
+        Value::Int(_, value) => value.to_string(),
+        Value::Uint(_, value) => value.to_string(),
+        Value::Float(value) => float_general(*value),
+        Value::String(text) => return out.extend_from_slice(text),
+        Value::List(list) => {
+            out.push(b'[');
+            for (at, item) in list.to_vec().iter().enumerate() {
+                if at > 0 {
+                    out.push(b' ');
+                }
+                push_display(out, item, depth + 1);
+            }
+            "]".to_string()
+        }
+        Value::Map(map) => {
+            out.extend_from_slice(b"map[");
+            for (at, (key, value)) in map.snapshot().iter().enumerate() {
+                if at > 0 {
+                    out.push(b' ');
+                }
+                out.extend_from_slice(key);
+                out.push(b':');
+                push_display(out, value, depth + 1);
+            }
+            "]".to_string()
+        }
+        Value::Struct(_) | Value::Pointer(_) if let Some(time) = time_of(value) => time.text(),
+        _ => value.type_name(),
+    };
+    out.extend_from_slice(simple.as_bytes());
+}
+
+/// The items of a list of any type, bytes included. The error is the kind of what is no list, or Go's panic for nil.
+pub(super) fn items(value: &Value) -> Result<Vec<Value>, NoList> {
+    match value {
+        Value::List(list) => Ok(list.to_vec()),
+        Value::Bytes(bytes) => Ok(bytes
+            .iter()
+            .map(|byte| Value::Uint(UintType::Uint8, u64::from(*byte)))
+            .collect()),
+        Value::Nil => Err(NoList(None)),
+        value => Err(NoList(Some(value.kind()))),
+    }
+}
+
+/// A value that is no list: its kind, `None` for nil.
+pub(super) struct NoList(pub(super) Option<Kind>);
+
+impl NoList {
+    /// The error of a function: `words` and the kind.
+    pub(super) fn error(&self, words: &str) -> FunctionError {
+        FunctionError::new(match self.0 {
+            Some(kind) => format!("{words} {}", kind.name()),
+            None => NIL_POINTER.to_string(),
+        })
+    }
+}
+
+/// The texts of a list's items without nil ones; of anything else its own text, of nil none.
+pub(super) fn texts(value: &Value) -> Vec<Str> {
+    match items(value) {
+        Ok(items) => items
+            .iter()
+            .filter(|it| !matches!(it, Value::Nil))
+            .map(to_text)
+            .collect(),
+        Err(NoList(None)) => Vec::new(),
+        Err(_) => vec![to_text(value)],
+    }
+}
+
+/// Whether sprig takes a value for empty.
+pub(super) fn is_empty(value: &Value) -> bool {
+    !value.is_true()
+}
+
+/// A whole number of any value; 0 where there is none.
+pub(super) fn to_int(value: &Value) -> i64 {
+    match value {
+        Value::Int(_, value) => *value,
+        Value::Uint(_, value) => 0_i64.wrapping_add_unsigned(*value),
+        Value::Float(value) => truncate(*value),
+        Value::Bool(value) => i64::from(*value),
+        Value::String(text) => parse_int(without_zero_fraction(text), 0).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// A float64 as an int64, as an amd64 processor converts it: the lowest number stands for all that do not fit.
+fn truncate(value: f64) -> i64 {
+    #[allow(clippy::cast_possible_truncation, reason = "checked right after")]
+    let converted = value as i64;
+    let is_out = value.is_nan() || value >= 9_223_372_036_854_775_808.0;
+    if is_out { i64::MIN } else { converted }
+}
+
+/// Without a fraction of zeros only.
+fn without_zero_fraction(text: &[u8]) -> &[u8] {
+    let zeros = text.iter().rev().take_while(|it| **it == b'0').count();
+    let rest = text.get(..text.len() - zeros).unwrap_or(text);
+    rest.strip_suffix(b".")
+        .filter(|_| zeros > 0)
+        .unwrap_or(text)
+}
+
+/// A float64 of any value; 0 where there is none.
+pub(super) fn to_float(value: &Value) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "as Go converts it")]
+    match value {
+        Value::Float(value) => *value,
+        Value::Int(_, value) => *value as f64,
+        Value::Uint(_, value) => *value as f64,
+        Value::Bool(value) => f64::from(u8::from(*value)),
+        Value::String(text) => parse_float(text)
+            .filter(|it| it.is_finite() || is_word(text))
+            .unwrap_or(0.0),
+        _ => 0.0,
+    }
+}
+
+/// Whether a text for infinity says so; a number that is too large for float64 does not.
+fn is_word(text: &[u8]) -> bool {
+    !text.iter().any(u8::is_ascii_digit)
+}
+
+/// Whether two values are the same to `reflect.DeepEqual`: of the same types throughout.
+pub(super) fn deep_equal(a: &Value, b: &Value) -> bool {
+    deep_equal_at(a, b, 0)
+}
+
+fn deep_equal_at(a: &Value, b: &Value, depth: usize) -> bool {
+    // Values that hold themselves are only equal to themselves.
+    if depth > 1000 || a.type_of() != b.type_of() {
+        return false;
+    }
+    match (a, b) {
+        (Value::Nil, Value::Nil) => true,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Int(_, a), Value::Int(_, b)) => a == b,
+        (Value::Uint(_, a), Value::Uint(_, b)) => a == b,
+        (Value::Float(a), Value::Float(b)) => a == b,
+        (Value::Complex(a, b), Value::Complex(c, d)) => a == c && b == d,
+        (Value::String(a), Value::String(b)) | (Value::Bytes(a), Value::Bytes(b)) => a == b,
+        (Value::List(a), Value::List(b)) => {
+            let (left, right) = (a.to_vec(), b.to_vec());
+            let mut pairs = left.iter().zip(&right);
+            let is_same = a.address() == b.address();
+            a.is_nil() == b.is_nil()
+                && left.len() == right.len()
+                && (is_same || pairs.all(|(a, b)| deep_equal_at(a, b, depth + 1)))
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            let (left, right) = (a.snapshot(), b.snapshot());
+            let mut pairs = left.iter().zip(&right);
+            a.is_nil() == b.is_nil()
+                && left.len() == right.len()
+                && (a.same_as(b)
+                    || pairs.all(|(a, b)| a.0 == b.0 && deep_equal_at(&a.1, &b.1, depth + 1)))
+        }
+        (Value::Struct(x), Value::Struct(y)) | (Value::Pointer(x), Value::Pointer(y)) => {
+            if let (Some(x), Some(y)) = (time_of(a), time_of(b)) {
+                return x.compare(&y).is_eq() && x.zone().name() == y.zone().name();
+            }
+            let mut pairs = x.fields().iter().zip(y.fields());
+            x.same_as(y)
+                || !x.fields().is_empty() && pairs.all(|(a, b)| deep_equal_at(a, b, depth + 1))
+        }
+        _ => false,
+    }
+}
+
+/// The type's name as `%T` prints it.
+pub(super) fn type_name(value: &Value) -> Cow<'static, str> {
+    match value.type_of() {
+        None => Cow::Borrowed("<nil>"),
+        Some(Type::String) => Cow::Borrowed("string"),
+        Some(ty) => Cow::Owned(ty.to_string()),
+    }
+}

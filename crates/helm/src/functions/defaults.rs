@@ -1,0 +1,37 @@
+//! Empty values and what stands for them.
+
+use super::convert::is_empty;
+use super::{ANY, BOOL, STRING, text};
+use crate::template::{Function, FunctionError};
+use crate::value::Value;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::variadic("all", &[ANY], |_, it| {
+        Ok(Value::Bool(!it.0.iter().any(is_empty)))
+    }),
+    Function::variadic("any", &[ANY], |_, it| {
+        Ok(Value::Bool(!it.0.iter().all(is_empty)))
+    }),
+    Function::variadic("coalesce", &[ANY], |_, it| {
+        let found = it.0.iter().find(|it| !is_empty(it));
+        Ok(found.cloned().unwrap_or_default())
+    }),
+    Function::variadic("default", &[ANY, ANY], |_, it| {
+        let at = if is_empty(it.get(1)) { 0 } else { 1 };
+        Ok(it.get(at).clone())
+    }),
+    Function::fixed("empty", &[ANY], |_, it| {
+        Ok(Value::Bool(is_empty(it.get(0))))
+    }),
+    Function::fixed("fail", &[STRING], |_, it| {
+        let message = it.string(0).to_lossy().into_owned();
+        Err(FunctionError::Author(message))
+    }),
+    // No names are looked up: the network is no input.
+    Function::fixed("getHostByName", &[STRING], |_, _| text("")),
+    Function::fixed("hello", &[], |_, _| text("Hello!")),
+    Function::fixed("ternary", &[ANY, ANY, BOOL], |_, it| {
+        let at = if it.bool(2) { 0 } else { 1 };
+        Ok(it.get(at).clone())
+    }),
+];

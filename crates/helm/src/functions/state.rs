@@ -1,0 +1,130 @@
+//! What functions keep between the calls of one rendering.
+
+use std::collections::BTreeMap;
+
+use pleach_re2::Regexp;
+use sha2::{Digest, Sha256};
+
+use crate::value::Str;
+
+/// What functions keep between calls, for all templates of one rendering.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Says whose rendering this is, so that another release gets other random values.
+    identity: String,
+    /// How often each call that gives something random was made.
+    calls: BTreeMap<Vec<u8>, u64>,
+    not_deterministic: Vec<NotDeterministic>,
+    patterns: BTreeMap<Str, Result<Regexp, String>>,
+}
+
+/// A value that Helm would make anew in each rendering: a password, a certificate, the time. Here it is made from the identity of
+/// the release, so that the same inputs give the same bytes. A diff leaves it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotDeterministic {
+    /// The function that made it.
+    pub function: &'static str,
+    /// The text of it.
+    pub value: Str,
+}
+
+impl State {
+    /// The state of a rendering. `identity` says what is rendered: the namespace and name of the release, and the chart.
+    pub fn new(identity: impl Into<String>) -> State {
+        State {
+            identity: identity.into(),
+            ..State::default()
+        }
+    }
+
+    /// The time that templates take for now, in seconds since 1970. The clock is no input, so it is always the same.
+    pub(super) fn time(&self) -> i64 {
+        // The first of January 2000.
+        946_684_800
+    }
+
+    /// The values so far that differ in each rendering of Helm.
+    pub fn not_deterministic(&self) -> &[NotDeterministic] {
+        &self.not_deterministic
+    }
+
+    /// A generator for one call, which depends on the release, the call and how often it was made, but not on other calls.
+    pub(super) fn generator(&mut self, call: &[u8]) -> Generator {
+        let count = self.calls.entry(call.to_vec()).or_insert(0);
+        *count += 1;
+        let mut hash = Sha256::new();
+        for part in [self.identity.as_bytes(), call, &count.to_be_bytes()] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        Generator {
+            seed: hash.finalize().into(),
+            block: [0; 32],
+            used: 32,
+            count: 0,
+        }
+    }
+
+    /// Notes a value that Helm would make anew each time.
+    pub(super) fn record(&mut self, function: &'static str, value: Str) {
+        self.not_deterministic
+            .push(NotDeterministic { function, value });
+    }
+
+    /// The compiled pattern of a text; the error is Go's.
+    pub(super) fn pattern(&mut self, text: &Str) -> &Result<Regexp, String> {
+        self.patterns
+            .entry(text.clone())
+            .or_insert_with(|| match text.to_str() {
+                Some(pattern) => Regexp::new(pattern).map_err(|it| it.to_string()),
+                None => {
+                    let shown = text.to_lossy();
+                    Err(format!("error parsing regexp: invalid UTF-8: `{shown}`"))
+                }
+            })
+    }
+}
+
+/// Random bytes from a seed: SHA-256 of the seed and a counter.
+#[derive(Clone, Debug)]
+pub(super) struct Generator {
+    seed: [u8; 32],
+    block: [u8; 32],
+    used: usize,
+    count: u64,
+}
+
+impl Generator {
+    /// Fills a buffer.
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) {
+        for byte in buffer {
+            *byte = self.byte();
+        }
+    }
+
+    fn byte(&mut self) -> u8 {
+        if self.used >= self.block.len() {
+            let mut hash = Sha256::new();
+            hash.update(self.seed);
+            hash.update(self.count.to_be_bytes());
+            self.block = hash.finalize().into();
+            self.count += 1;
+            self.used = 0;
+        }
+        self.used += 1;
+        self.block.get(self.used - 1).copied().unwrap_or(0)
+    }
+
+    /// A number below `limit`, which is not 0; all are equally likely.
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        let zone = u64::MAX - u64::MAX % limit.max(1);
+        loop {
+            let mut bytes = [0; 8];
+            self.fill(&mut bytes);
+            let number = u64::from_be_bytes(bytes);
+            if number < zone {
+                return number % limit.max(1);
+            }
+        }
+    }
+}

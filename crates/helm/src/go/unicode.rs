@@ -1,0 +1,112 @@
+//! Characters of Go strings and what Go's package `unicode` knows of them.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// The characters of a text; each byte that is not UTF-8 is U+FFFD.
+pub(crate) fn runes(text: &[u8]) -> impl Iterator<Item = char> {
+    text.utf8_chunks().flat_map(|chunk| {
+        let invalid = chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER);
+        chunk.valid().chars().chain(invalid)
+    })
+}
+
+/// Whether it is of the general category `Lu`.
+pub(crate) fn is_upper(letter: char) -> bool {
+    if letter.is_ascii() {
+        return letter.is_ascii_uppercase();
+    }
+    letter.is_uppercase() && is_letter(letter)
+}
+
+/// Whether it is of the general category `Ll`.
+pub(crate) fn is_lower(letter: char) -> bool {
+    if letter.is_ascii() {
+        return letter.is_ascii_lowercase();
+    }
+    static LOWER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{Ll}$").ok());
+    letter.is_lowercase() && matches(&LOWER, letter)
+}
+
+/// Whether it is a letter.
+pub(crate) fn is_letter(letter: char) -> bool {
+    if letter.is_ascii() {
+        return letter.is_ascii_alphabetic();
+    }
+    static LETTER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{L}$").ok());
+    letter.is_alphabetic() && matches(&LETTER, letter)
+}
+
+/// Whether it is a decimal digit of any script.
+pub(crate) fn is_digit(letter: char) -> bool {
+    if letter.is_ascii() {
+        return letter.is_ascii_digit();
+    }
+    static DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{Nd}$").ok());
+    letter.is_numeric() && matches(&DIGIT, letter)
+}
+
+/// Whether it is of the general category `P`.
+pub(crate) fn is_punctuation(letter: char) -> bool {
+    if letter.is_ascii() {
+        return letter.is_ascii_punctuation() && !"$+<=>^`|~".contains(letter);
+    }
+    static PUNCTUATION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{P}$").ok());
+    matches(&PUNCTUATION, letter)
+}
+
+/// Whether it is a space, as Unicode's property has it.
+pub(crate) fn is_space(letter: char) -> bool {
+    letter.is_whitespace()
+}
+
+/// The one capital of a letter; a letter whose capital takes several characters stays.
+pub(crate) fn to_upper(letter: char) -> char {
+    let mut capitals = letter.to_uppercase();
+    match (capitals.next(), capitals.next()) {
+        (Some(capital), None) => capital,
+        _ => to_title_greek(letter).unwrap_or(letter),
+    }
+}
+
+/// The one small letter of a capital.
+pub(crate) fn to_lower(letter: char) -> char {
+    letter.to_lowercase().next().unwrap_or(letter)
+}
+
+/// The form that a letter has at the beginning of a word.
+pub(crate) fn to_title(letter: char) -> char {
+    match letter {
+        'Ǆ' | 'ǅ' | 'ǆ' => 'ǅ',
+        'Ǉ' | 'ǈ' | 'ǉ' => 'ǈ',
+        'Ǌ' | 'ǋ' | 'ǌ' => 'ǋ',
+        'Ǳ' | 'ǲ' | 'ǳ' => 'ǲ',
+        // Georgian has capitals for whole words only.
+        '\u{10d0}'..='\u{10ff}' => letter,
+        _ => to_upper(letter),
+    }
+}
+
+/// Whether it is a letter in its form for the beginning of a word.
+pub(crate) fn is_title(letter: char) -> bool {
+    static TITLE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{Lt}$").ok());
+    !letter.is_ascii() && matches(&TITLE, letter)
+}
+
+/// Greek letters with a iota below, whose capitals are written with one letter only in titles.
+fn to_title_greek(letter: char) -> Option<char> {
+    let code = u32::from(letter);
+    let step = match code {
+        0x1f80..=0x1f87 | 0x1f90..=0x1f97 | 0x1fa0..=0x1fa7 => 8,
+        0x1fb3 | 0x1fc3 | 0x1ff3 => 9,
+        _ => return None,
+    };
+    char::from_u32(code + step)
+}
+
+fn matches(class: &Option<Regex>, letter: char) -> bool {
+    let mut buffer = [0; 4];
+    let text = letter.encode_utf8(&mut buffer);
+    class.as_ref().is_some_and(|it| it.is_match(text))
+}
