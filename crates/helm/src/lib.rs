@@ -6,6 +6,7 @@ mod dependencies;
 mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+pub mod fmt;
 pub mod functions;
 mod go;
 pub mod manifests;

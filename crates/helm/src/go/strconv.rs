@@ -146,7 +146,7 @@ pub(crate) fn parse_int(text: &[u8], base: u32) -> Result<i64, NumberError> {
         digits => (false, digits),
     };
     let limit = if negative { i64::MIN } else { i64::MAX };
-    let size = match parse_unsigned(digits, base) {
+    let size = match parse_uint(digits, base) {
         Ok(size) => size,
         Err(NumberError::Range(_)) => return Err(NumberError::Range(limit)),
         Err(error) => return Err(error),
@@ -160,7 +160,7 @@ pub(crate) fn parse_int(text: &[u8], base: u32) -> Result<i64, NumberError> {
     })
 }
 
-fn parse_unsigned(text: &[u8], base: u32) -> Result<u64, NumberError> {
+pub(crate) fn parse_uint(text: &[u8], base: u32) -> Result<u64, NumberError> {
     let (digits, radix) = match text {
         _ if base != 0 => (text, base),
         [b'0', b'x' | b'X', rest @ ..] => (rest, 16),

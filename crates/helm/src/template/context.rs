@@ -1,16 +1,17 @@
 //! What a running template hands to the functions that it calls.
 
-use super::{FunctionError, Returned};
+use super::FunctionError;
+use super::limits::Budget;
 use crate::HelmVersion;
 use crate::functions::State;
-use crate::value::{Str, Value};
 
 /// The running template, as a function sees it.
 #[derive(Debug)]
 pub struct Context<'a> {
     /// What the functions keep between calls, for all templates of one rendering.
     pub state: &'a mut State,
-    version: HelmVersion,
+    pub(super) version: HelmVersion,
+    pub(super) budget: &'a mut Budget,
 }
 
 impl Context<'_> {
@@ -19,21 +20,9 @@ impl Context<'_> {
         self.version
     }
 
-    /// Executes a template of the set by its name.
-    pub fn include(&mut self, name: &[u8], _data: &Value) -> Returned {
-        let name = String::from_utf8_lossy(name);
-        Err(FunctionError::new(format!(
-            "template: no template {name:?}"
-        )))
-    }
-
-    /// Executes a text as a template that sees all templates of the set.
-    pub fn tpl(&mut self, text: &Str, _data: &Value) -> Returned {
-        Ok(Value::String(text.clone()))
-    }
-
-    /// Counts bytes that a function is about to make, before it makes them, so that a template can't fill the memory.
-    pub fn charge(&mut self, _bytes: usize) -> Result<(), FunctionError> {
-        Ok(())
+    /// Counts bytes that a function is about to make, before it makes them, so that a template can't fill the memory. What a
+    /// function returns is counted in any case; only what may be much larger than its arguments needs this.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), FunctionError> {
+        self.budget.charge(bytes).map_err(FunctionError::Message)
     }
 }

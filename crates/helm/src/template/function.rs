@@ -60,7 +60,22 @@ pub struct Function {
     /// value.
     pub signature: Signature,
     /// The function.
-    pub call: fn(&mut Context<'_>, Arguments<'_>) -> Returned,
+    pub(crate) call: Callable,
+}
+
+/// How a function is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Callable {
+    /// With values.
+    Plain(fn(&mut Context<'_>, Arguments<'_>) -> Returned),
+    /// With values and whether each is in an interface: a nil in an interface and no value at all differ.
+    Reflected(fn(&[Value], &[bool]) -> Returned),
+    And,
+    Or,
+    /// `call`
+    Call,
+    Include,
+    Tpl,
 }
 
 impl Function {
@@ -73,7 +88,7 @@ impl Function {
         Function {
             name,
             signature: Signature::fixed(parameters),
-            call,
+            call: Callable::Plain(call),
         }
     }
 
@@ -86,7 +101,7 @@ impl Function {
         Function {
             name,
             signature: Signature::variadic(parameters),
-            call,
+            call: Callable::Plain(call),
         }
     }
 }

@@ -1,9 +1,28 @@
 //! Go's `text/template` as Helm uses it.
+//!
+//! [`Templates::parse`] makes code of texts, once; the set can be shared between threads. [`Renderer`] executes it. Values are
+//! [`crate::value::Value`], functions are [`Function`]. Go's error texts are kept to the letter.
 
+mod builtins;
+mod compare;
+mod compile;
 mod context;
 mod error;
+mod exec;
 mod function;
+mod iterate;
+mod lex;
+mod limits;
+mod literal;
+mod parse;
+mod program;
+mod render;
+mod slot;
+mod syntax;
 
 pub use context::Context;
-pub use error::ExecError;
+pub use error::{Cause, ExecError, ParseError};
 pub use function::{Arguments, Function, FunctionError, Functions, Returned, Signature};
+pub use limits::{Limits, MAX_INCLUDES, MAX_TEMPLATE_DEPTH};
+pub use parse::MAX_PARENTHESES;
+pub use render::{RenderError, Renderer, Templates};

@@ -96,6 +96,18 @@ impl NamedType {
             go_string: None,
         }
     }
+
+    /// A field of the struct by its name, those of embedded structs included.
+    pub(crate) fn field(&self, name: &str) -> Option<&'static Field> {
+        let Type::Struct(fields) = self.underlying else {
+            return None;
+        };
+        let own = fields.iter().find(|it| it.name == name);
+        own.or_else(|| {
+            let mut embedded = fields.iter().filter(|it| it.embedded);
+            embedded.find_map(|it| it.ty.named()?.field(name))
+        })
+    }
 }
 
 /// How a type prints itself.

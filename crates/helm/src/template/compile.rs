@@ -1,0 +1,643 @@
+//! Code for one template: blocks with their jumps, scopes of variables, and expressions.
+
+use std::sync::Arc;
+
+use super::function::{Callable, Function, Signature};
+use super::literal::Literal;
+use super::program::{Op, Place, PlaceId, Source, Target, Template};
+use super::syntax::{Command, Operand, Pipe, Term};
+use crate::value::{Str, Type};
+
+/// A template whose code is being made.
+pub(super) struct Unit {
+    pub(super) name: Str,
+    /// What parse errors call it; nothing for the text itself.
+    pub(super) context: Option<&'static str>,
+    pub(super) is_blank: bool,
+    /// The line of the last token that was read for it.
+    pub(super) last_line: usize,
+    /// The line of the action that is being parsed.
+    pub(super) action_line: Option<usize>,
+    pub(super) blocks: Vec<Block>,
+    pub(super) range_depth: usize,
+    /// The variables that Go's parser takes for defined. Those of a branch are among them in the branches after it.
+    pub(super) known: Vec<String>,
+    /// The variables that exist when the code runs, and their slots.
+    scope: Vec<(String, u32)>,
+    slots: u32,
+    most_slots: u32,
+    code: Vec<Op>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BlockKind {
+    If,
+    With,
+    Range,
+}
+
+/// An `if`, `with` or `range` that is not at its end.
+pub(super) struct Block {
+    pub(super) kind: BlockKind,
+    /// The instruction that jumps over the body.
+    pub(super) to_else: Target,
+    /// The instruction at the head of the loop.
+    pub(super) head: Target,
+    /// The slot that keeps the dot.
+    pub(super) saved_dot: u32,
+    pub(super) in_else: bool,
+    /// Whether it is an `else if`, which ends with the block around it.
+    pub(super) is_chained: bool,
+    /// How many variables there were before the body.
+    pub(super) body_scope: usize,
+    /// The instructions that jump to the end.
+    to_end: Vec<Target>,
+    scope: usize,
+    known: usize,
+    slots: u32,
+}
+
+/// What an argument is checked against.
+#[derive(Clone, Copy)]
+enum Parameter {
+    Typed(&'static Type),
+    /// An argument, by its index, of a method that is known when the code runs.
+    OfMethod(u32),
+    /// The value that fields are taken of.
+    Receiver,
+}
+
+impl Unit {
+    pub(super) fn new(name: Str) -> Unit {
+        Unit {
+            name,
+            context: None,
+            is_blank: true,
+            last_line: 0,
+            action_line: None,
+            blocks: Vec::new(),
+            range_depth: 0,
+            known: vec!["$".to_string()],
+            scope: vec![("$".to_string(), 0)],
+            slots: 1,
+            most_slots: 1,
+            code: Vec::new(),
+        }
+    }
+
+    pub(super) fn into_template(self, source: &Arc<Source>) -> Template {
+        Template {
+            name: self.name,
+            source: source.clone(),
+            code: self.code,
+            variables: self.most_slots as usize,
+            is_blank: self.is_blank,
+        }
+    }
+
+    pub(super) fn emit(&mut self, op: Op) -> Target {
+        self.code.push(op);
+        index(self.code.len() - 1)
+    }
+
+    fn here(&self) -> Target {
+        index(self.code.len())
+    }
+
+    /// Lets a jump lead to the next instruction.
+    fn land(&mut self, jump: Target) {
+        let here = self.here();
+        match self.code.get_mut(jump as usize) {
+            Some(
+                Op::Jump(target)
+                | Op::JumpIfFalse(target)
+                | Op::With { target, .. }
+                | Op::Range { target, .. }
+                | Op::Next { end: target, .. }
+                | Op::ShortCircuit { target, .. }
+                | Op::Method { past: target, .. },
+            ) => *target = here,
+            _ => {}
+        }
+    }
+
+    pub(super) fn new_slot(&mut self) -> u32 {
+        let slot = self.slots;
+        self.slots += 1;
+        self.most_slots = self.most_slots.max(self.slots);
+        slot
+    }
+
+    pub(super) fn scope_length(&self) -> usize {
+        self.scope.len()
+    }
+
+    pub(super) fn open(&self, kind: BlockKind) -> Block {
+        Block {
+            kind,
+            to_else: 0,
+            head: 0,
+            saved_dot: 0,
+            in_else: false,
+            is_chained: false,
+            body_scope: 0,
+            to_end: Vec::new(),
+            scope: self.scope.len(),
+            known: self.known.len(),
+            slots: self.slots,
+        }
+    }
+
+    /// The end of a block's body, before the jump away from it.
+    fn end_body(&mut self, block: &mut Block) {
+        match block.kind {
+            BlockKind::If => {}
+            BlockKind::With => _ = self.emit(Op::RestoreDot(block.saved_dot)),
+            BlockKind::Range => {
+                self.emit(Op::Jump(block.head));
+                self.range_depth -= 1;
+                block.to_end.push(block.head);
+            }
+        }
+    }
+
+    /// The body of the innermost block is over, its other branch begins.
+    pub(super) fn begin_else(&mut self) {
+        let Some(mut block) = self.blocks.pop() else {
+            return;
+        };
+        self.end_body(&mut block);
+        if block.kind != BlockKind::Range {
+            let jump = self.emit(Op::Jump(0));
+            block.to_end.push(jump);
+        }
+        self.land(block.to_else);
+        self.scope.truncate(block.body_scope);
+        block.in_else = true;
+        self.blocks.push(block);
+    }
+
+    /// Ends the innermost block. Whether the block around it ends here too.
+    pub(super) fn close_block(&mut self) -> bool {
+        let Some(mut block) = self.blocks.pop() else {
+            return false;
+        };
+        if !block.in_else {
+            self.end_body(&mut block);
+            self.land(block.to_else);
+        }
+        for jump in block.to_end {
+            self.land(jump);
+        }
+        self.scope.truncate(block.scope);
+        self.known.truncate(block.known);
+        self.slots = block.slots;
+        block.is_chained
+    }
+
+    /// `break` or `continue` of the innermost loop whose body this is.
+    pub(super) fn leave_loop(&mut self, breaks: bool) {
+        let around = self
+            .blocks
+            .iter()
+            .rposition(|it| it.is_range() && !it.in_else);
+        let head = around
+            .and_then(|it| self.blocks.get(it))
+            .map_or(0, |it| it.head);
+        if !breaks {
+            self.emit(Op::Jump(head));
+            return;
+        }
+        self.emit(Op::Leave);
+        let jump = self.emit(Op::Jump(0));
+        if let Some(block) = around.and_then(|it| self.blocks.get_mut(it)) {
+            block.to_end.push(jump);
+        }
+    }
+
+    pub(super) fn call_template(
+        &mut self,
+        source: &mut Source,
+        at: u32,
+        name: Str,
+        pipe: Option<&Pipe>,
+    ) {
+        self.is_blank = false;
+        let place = source.place(at, |out| {
+            out.push_str("{{template ");
+            out.push_str(&super::program::quoted(&name));
+            if let Some(pipe) = pipe {
+                out.push(' ');
+                pipe.write(out);
+            }
+            out.push_str("}}");
+        });
+        let name = source.path(&[name]);
+        self.emit(Op::FindTemplate { name, place });
+        match pipe {
+            Some(pipe) => _ = self.pipe(source, pipe),
+            None => _ = self.emit(Op::Nothing),
+        }
+        self.emit(Op::Template { name, place });
+    }
+
+    /// Leaves the value of a pipeline on the stack. Gives the slots of its variables.
+    pub(super) fn pipe(&mut self, source: &mut Source, pipe: &Pipe) -> Vec<u32> {
+        let place = source.pipe_place(pipe);
+        self.emit(Op::At(place));
+        for (index, command) in pipe.commands.iter().enumerate() {
+            self.command(source, command, index > 0);
+            self.emit(Op::Unbox);
+        }
+        let mut slots = Vec::new();
+        for name in &pipe.variables {
+            let slot = match pipe.assigns {
+                true => self.resolve(name),
+                false => {
+                    let slot = self.new_slot();
+                    self.scope.push((name.clone(), slot));
+                    Some(slot)
+                }
+            };
+            match slot {
+                Some(slot) => {
+                    self.emit(Op::Declare(slot));
+                    slots.push(slot);
+                }
+                None => self.undefined(source, name),
+            }
+        }
+        slots
+    }
+
+    fn resolve(&self, name: &str) -> Option<u32> {
+        let found = self.scope.iter().rfind(|it| it.0 == name);
+        found.map(|it| it.1)
+    }
+
+    fn undefined(&mut self, source: &mut Source, name: &str) {
+        let words = source.path(&[format!("undefined variable: {name}").into()]);
+        self.emit(Op::Fail(words));
+    }
+
+    fn fail(&mut self, source: &mut Source, words: String) {
+        let words = source.path(&[words.into()]);
+        self.emit(Op::Fail(words));
+    }
+
+    fn command(&mut self, source: &mut Source, command: &Command, piped: bool) {
+        let Some((first, arguments)) = command.operands.split_first() else {
+            return;
+        };
+        let is_call = piped || !arguments.is_empty();
+        match &first.term {
+            Term::Field(_) | Term::Chain(..) => self.fields(source, first, arguments, piped),
+            Term::Variable(_, path) if !path.is_empty() => {
+                self.fields(source, first, arguments, piped);
+            }
+            Term::Variable(name, _) => {
+                let place = source.operand_place(first);
+                self.emit(Op::At(place));
+                self.variable(source, name);
+                if is_call {
+                    self.not_a_function(source, first);
+                }
+            }
+            Term::Function(function) => {
+                let node = source.command_place(command);
+                self.function(source, first, *function, arguments, piped, node);
+            }
+            Term::Pipe(pipe) => {
+                if is_call {
+                    self.not_a_function(source, first);
+                }
+                self.pipe(source, pipe);
+            }
+            Term::Dot | Term::Literal(..) => {
+                let place = source.operand_place(first);
+                self.emit(Op::At(place));
+                if is_call {
+                    self.not_a_function(source, first);
+                }
+                match &first.term {
+                    Term::Literal(literal, _) => self.literal(source, literal),
+                    _ => _ = self.emit(Op::Dot),
+                }
+            }
+        }
+    }
+
+    fn not_a_function(&mut self, source: &mut Source, operand: &Operand) {
+        let mut words = "can't give argument to non-function ".to_string();
+        operand.write(&mut words);
+        self.fail(source, words);
+    }
+
+    fn literal(&mut self, source: &mut Source, literal: &Literal) {
+        match literal.ideal() {
+            Ok(_) => {
+                let literal = source.literal(literal);
+                self.emit(Op::Literal(literal));
+            }
+            Err(words) => self.fail(source, words),
+        }
+    }
+
+    fn variable(&mut self, source: &mut Source, name: &str) {
+        match self.resolve(name) {
+            Some(slot) => _ = self.emit(Op::Variable(slot)),
+            None => self.undefined(source, name),
+        }
+    }
+
+    /// A field, or a method with arguments.
+    fn fields(
+        &mut self,
+        source: &mut Source,
+        operand: &Operand,
+        arguments: &[Operand],
+        piped: bool,
+    ) {
+        let place = source.operand_place(operand);
+        self.emit(Op::At(place));
+        let (Term::Field(path) | Term::Variable(_, path) | Term::Chain(_, path)) = &operand.term
+        else {
+            return;
+        };
+        let is_call = piped || !arguments.is_empty();
+        let Some((name, receiver)) = path.split_last() else {
+            return;
+        };
+        let walked = if is_call { receiver } else { path };
+        match &operand.term {
+            Term::Variable(variable, _) => match self.resolve(variable) {
+                Some(variable) if !walked.is_empty() => {
+                    let path = source.path(walked);
+                    self.emit(Op::VariableFields {
+                        variable,
+                        path,
+                        place,
+                    });
+                }
+                _ => self.variable(source, variable),
+            },
+            Term::Chain(inner, _) => {
+                self.receiver(source, operand, inner);
+                if !walked.is_empty() {
+                    let path = source.path(walked);
+                    self.emit(Op::Fields { path, place });
+                }
+            }
+            _ if walked.is_empty() => _ = self.emit(Op::Dot),
+            _ => {
+                let path = source.path(walked);
+                self.emit(Op::DotFields { path, place });
+            }
+        }
+        if is_call {
+            let name = source.path(std::slice::from_ref(name));
+            self.method(source, name, arguments, piped, place);
+        }
+    }
+
+    fn receiver(&mut self, source: &mut Source, chain: &Operand, inner: &Operand) {
+        if let Term::Literal(Literal::Nil, _) = inner.term {
+            let mut words = "indirection through explicit nil in ".to_string();
+            chain.write(&mut words);
+            return self.fail(source, words);
+        }
+        self.argument(source, inner, Parameter::Receiver);
+    }
+
+    fn method(
+        &mut self,
+        source: &mut Source,
+        name: u32,
+        arguments: &[Operand],
+        piped: bool,
+        place: PlaceId,
+    ) {
+        let count = u16::try_from(arguments.len()).unwrap_or(u16::MAX);
+        let lookup = self.emit(Op::Method {
+            name,
+            arguments: count,
+            piped,
+            past: 0,
+        });
+        for (argument, at) in arguments.iter().zip(0..) {
+            self.argument(source, argument, Parameter::OfMethod(at));
+        }
+        self.emit(Op::CallMethod {
+            arguments: count,
+            piped,
+            place,
+        });
+        self.land(lookup);
+    }
+
+    fn function(
+        &mut self,
+        source: &mut Source,
+        operand: &Operand,
+        function: Function,
+        arguments: &[Operand],
+        piped: bool,
+        node: PlaceId,
+    ) {
+        let place = source.operand_place(operand);
+        self.emit(Op::At(place));
+        if let Some(words) = wrong_count(function.name, &function.signature, arguments.len(), piped)
+        {
+            return self.fail(source, words);
+        }
+        if let Callable::And | Callable::Or = function.call {
+            return self.short_circuit(source, function, arguments, piped);
+        }
+        for (index, argument) in arguments.iter().enumerate() {
+            let ty = function.signature.parameter(index);
+            self.argument(source, argument, Parameter::Typed(ty));
+        }
+        let count = u16::try_from(arguments.len()).unwrap_or(u16::MAX);
+        if let Callable::Call = function.call {
+            let mut callee = String::new();
+            if let Some(first) = arguments.first() {
+                first.write(&mut callee);
+            }
+            let name = source.path(&[callee.into()]);
+            self.emit(Op::CallValue {
+                name,
+                arguments: count,
+                piped,
+                place: node,
+            });
+            return;
+        }
+        source.functions.push(function);
+        let function = index(source.functions.len() - 1);
+        self.emit(Op::Call {
+            function,
+            arguments: count,
+            piped,
+            place: node,
+        });
+    }
+
+    /// `and` and `or`, which evaluate no more arguments than they need.
+    fn short_circuit(
+        &mut self,
+        source: &mut Source,
+        function: Function,
+        arguments: &[Operand],
+        piped: bool,
+    ) {
+        let on = matches!(function.call, Callable::Or);
+        let mut jumps = Vec::new();
+        let last = arguments.len().saturating_sub(1);
+        for (index, argument) in arguments.iter().enumerate() {
+            self.argument(source, argument, Parameter::Typed(&Type::Reflected));
+            // The last value is the result whatever it is.
+            if index < last || piped {
+                jumps.push(self.emit(Op::ShortCircuit { on, target: 0 }));
+            }
+        }
+        if !piped {
+            for jump in jumps {
+                self.land(jump);
+            }
+            return;
+        }
+        // The pipeline's value is on top where no argument decided, else below the argument.
+        let end = self.emit(Op::Jump(0));
+        for jump in jumps {
+            self.land(jump);
+        }
+        self.emit(Op::Nip);
+        self.land(end);
+    }
+
+    fn argument(&mut self, source: &mut Source, operand: &Operand, parameter: Parameter) {
+        match &operand.term {
+            Term::Literal(literal, shown) => {
+                let place = source.operand_place(operand);
+                self.emit(Op::At(place));
+                return self.literal_argument(source, literal, shown, parameter);
+            }
+            Term::Field(_) | Term::Chain(..) => self.fields(source, operand, &[], false),
+            Term::Variable(_, path) if !path.is_empty() => {
+                self.fields(source, operand, &[], false);
+            }
+            term => {
+                let place = source.operand_place(operand);
+                self.emit(Op::At(place));
+                match term {
+                    Term::Variable(name, _) => self.variable(source, name),
+                    Term::Function(function) => {
+                        self.function(source, operand, *function, &[], false, place);
+                    }
+                    Term::Pipe(pipe) => _ = self.pipe(source, pipe),
+                    _ => _ = self.emit(Op::Dot),
+                }
+            }
+        }
+        match parameter {
+            Parameter::Typed(Type::Any | Type::Reflected) | Parameter::Receiver => {}
+            Parameter::Typed(ty) => _ = self.emit(Op::Check(ty)),
+            Parameter::OfMethod(at) => _ = self.emit(Op::MethodCheck(at)),
+        }
+    }
+
+    fn literal_argument(
+        &mut self,
+        source: &mut Source,
+        literal: &Literal,
+        shown: &str,
+        parameter: Parameter,
+    ) {
+        let ty = match parameter {
+            Parameter::Typed(ty) => ty,
+            Parameter::OfMethod(at) => {
+                let literal = source.literal(literal);
+                self.emit(Op::MethodLiteral(literal, at));
+                return;
+            }
+            Parameter::Receiver => &Type::Any,
+        };
+        match literal.for_type(ty, shown) {
+            Ok(_) => {
+                let literal = source.literal(literal);
+                self.emit(Op::TypedLiteral(literal, ty));
+            }
+            Err(words) => self.fail(source, words),
+        }
+    }
+}
+
+/// Go's words where the number of arguments is wrong.
+pub(super) fn wrong_count(
+    name: &str,
+    signature: &Signature,
+    arguments: usize,
+    piped: bool,
+) -> Option<String> {
+    let given = arguments + usize::from(piped);
+    let required = signature.required();
+    if signature.variadic {
+        return (given < required).then(|| {
+            format!("wrong number of args for {name}: want at least {required} got {arguments}")
+        });
+    }
+    (given != required)
+        .then(|| format!("wrong number of args for {name}: want {required} got {given}"))
+}
+
+fn index(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+impl Source {
+    /// Notes an expression that can fail.
+    fn place(&mut self, at: u32, write: impl FnOnce(&mut String)) -> PlaceId {
+        let start = self.expressions.len();
+        write(&mut self.expressions);
+        let mut place = Place {
+            at,
+            start: index(start),
+            end: index(self.expressions.len()),
+        };
+        // A pipeline of one command of one operand reads the same three times.
+        if let Some(last) = self.places.last() {
+            let text = self.expressions.get(start..);
+            if text == self.expressions.get(last.start as usize..last.end as usize) {
+                (place.start, place.end) = (last.start, last.end);
+                self.expressions.truncate(start);
+                if place.at == last.at {
+                    return index(self.places.len() - 1);
+                }
+            }
+        }
+        self.places.push(place);
+        index(self.places.len() - 1)
+    }
+
+    pub(super) fn pipe_place(&mut self, pipe: &Pipe) -> PlaceId {
+        self.place(pipe.at, |out| pipe.write(out))
+    }
+
+    fn command_place(&mut self, command: &Command) -> PlaceId {
+        self.place(command.at, |out| command.write(out))
+    }
+
+    fn operand_place(&mut self, operand: &Operand) -> PlaceId {
+        self.place(operand.at, |out| operand.write(out))
+    }
+
+    fn path(&mut self, names: &[Str]) -> u32 {
+        self.paths.push(names.to_vec());
+        index(self.paths.len() - 1)
+    }
+
+    fn literal(&mut self, literal: &Literal) -> u32 {
+        self.literals.push(literal.clone());
+        index(self.literals.len() - 1)
+    }
+}

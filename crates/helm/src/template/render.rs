@@ -1,0 +1,199 @@
+//! A set of templates, and rendering them.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::exec::Machine;
+use super::limits::Budget;
+use super::parse::parse;
+use super::program::{Template, quoted};
+use super::{ExecError, Function, Functions, Limits, ParseError, builtins};
+use crate::HelmVersion;
+use crate::functions::State;
+use crate::value::{Str, Value};
+
+/// Parsed templates that know each other by name. It can be shared between threads.
+#[derive(Debug)]
+pub struct Templates {
+    functions: Functions,
+    by_name: BTreeMap<Str, Arc<Template>>,
+}
+
+impl Templates {
+    /// An empty set, whose templates can call the functions of the groups beside those of Go, `include` and `tpl`.
+    pub fn new(groups: &[&[Function]]) -> Templates {
+        let own = [builtins::GO].into_iter();
+        let groups = own.chain(groups.iter().copied()).chain([builtins::NESTED]);
+        Templates {
+            functions: Functions::new(groups),
+            by_name: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a text under a name, and what it defines under theirs. A later template replaces an earlier one of the same name, unless
+    /// it prints nothing but blanks.
+    ///
+    /// Errors: the text's first fault; none of its templates is added then.
+    pub fn parse(&mut self, name: &str, text: &Str) -> Result<(), ParseError> {
+        for template in parse(name, text, &self.functions)? {
+            add(&mut self.by_name, template);
+        }
+        Ok(())
+    }
+
+    pub(super) fn get(&self, name: &[u8]) -> Option<&Arc<Template>> {
+        self.by_name.get(name)
+    }
+
+    pub(super) fn functions(&self) -> &Functions {
+        &self.functions
+    }
+}
+
+fn add(by_name: &mut BTreeMap<Str, Arc<Template>>, template: Arc<Template>) {
+    if !template.is_blank || !by_name.contains_key(&template.name) {
+        by_name.insert(template.name.clone(), template);
+    }
+}
+
+/// The templates that a `tpl` text defines, over those around it.
+#[derive(Debug)]
+pub(super) struct Scope {
+    by_name: BTreeMap<Str, Arc<Template>>,
+    outer: Option<Rc<Scope>>,
+}
+
+impl Scope {
+    pub(super) fn get(&self, name: &[u8]) -> Option<&Arc<Template>> {
+        let own = self.by_name.get(name);
+        own.or_else(|| self.outer.as_ref().and_then(|it| it.get(name)))
+    }
+}
+
+/// A `tpl` text, parsed.
+#[derive(Debug)]
+pub(super) struct Nested {
+    templates: Vec<Arc<Template>>,
+}
+
+impl Nested {
+    /// The name that `tpl` gives to every text.
+    pub(super) const NAME: &str = "gotpl";
+
+    pub(super) fn parse(text: &Str, functions: &Functions) -> Result<Nested, ParseError> {
+        let templates = parse(Nested::NAME, text, functions)?;
+        Ok(Nested { templates })
+    }
+
+    /// The text itself.
+    pub(super) fn main(&self) -> Option<&Arc<Template>> {
+        let name = Nested::NAME.as_bytes();
+        self.templates.iter().rfind(|it| it.name.as_bytes() == name)
+    }
+
+    /// What templates see while the text is executed.
+    pub(super) fn scope(&self, outer: Option<Rc<Scope>>) -> Rc<Scope> {
+        let mut by_name = BTreeMap::new();
+        for template in &self.templates {
+            let known = outer.as_ref().and_then(|it| it.get(&template.name));
+            if !template.is_blank || known.is_none() {
+                by_name.insert(template.name.clone(), template.clone());
+            }
+        }
+        Rc::new(Scope { by_name, outer })
+    }
+}
+
+/// Renders the templates of a set one after the other, with limits for all of them together.
+#[derive(Debug)]
+pub struct Renderer<'t> {
+    pub(super) templates: &'t Templates,
+    /// What the functions keep between calls.
+    pub state: State,
+    pub(super) version: HelmVersion,
+    pub(super) budget: Budget,
+    /// How often each template is open by `include`.
+    pub(super) open: BTreeMap<Str, usize>,
+    pub(super) nested: BTreeMap<Str, Rc<Nested>>,
+}
+
+/// Why a template could not be rendered.
+#[derive(Clone, Debug)]
+pub enum RenderError {
+    /// There is no template of the name.
+    NoTemplate(String),
+    /// The template failed.
+    Exec(Box<ExecError>),
+}
+
+impl std::fmt::Display for RenderError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RenderError::NoTemplate(name) => f.write_str(&no_template(name.as_bytes())),
+            RenderError::Exec(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RenderError {}
+
+/// Go's words for a template that does not exist.
+pub(super) fn no_template(name: &[u8]) -> String {
+    let (name, root) = (quoted(name), quoted(Nested::NAME.as_bytes()));
+    format!("template: no template {name} associated with template {root}")
+}
+
+impl<'t> Renderer<'t> {
+    /// A rendering by the rules of a Helm.
+    pub fn new(templates: &'t Templates, version: HelmVersion, state: State) -> Renderer<'t> {
+        Renderer::with_limits(templates, version, state, Limits::default())
+    }
+
+    /// A rendering with limits of its own.
+    pub fn with_limits(
+        templates: &'t Templates,
+        version: HelmVersion,
+        state: State,
+        limits: Limits,
+    ) -> Renderer<'t> {
+        Renderer {
+            templates,
+            state,
+            version,
+            budget: Budget::new(limits),
+            open: BTreeMap::new(),
+            nested: BTreeMap::new(),
+        }
+    }
+
+    /// The output of a template, without each `<no value>`, which Helm takes out.
+    ///
+    /// Errors: the first one. Output that was made before it is lost, as in Helm.
+    pub fn render(&mut self, name: &str, data: &Value) -> Result<Vec<u8>, RenderError> {
+        let Some(template) = self.templates.get(name.as_bytes()) else {
+            return Err(RenderError::NoTemplate(name.to_string()));
+        };
+        let machine = Machine::new(self, template.clone(), data.clone());
+        let out = machine.run().map_err(RenderError::Exec)?;
+        Ok(without_no_value(out))
+    }
+}
+
+/// The text without `<no value>`.
+pub(super) fn without_no_value(text: Vec<u8>) -> Vec<u8> {
+    const NO_VALUE: &[u8] = b"<no value>";
+    let finder = memchr::memmem::Finder::new(NO_VALUE);
+    if finder.find(&text).is_none() {
+        return text;
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_slice();
+    while let Some(at) = finder.find(rest) {
+        let (before, after) = rest.split_at(at);
+        out.extend_from_slice(before);
+        rest = after.get(NO_VALUE.len()..).unwrap_or(&[]);
+    }
+    out.extend_from_slice(rest);
+    out
+}

@@ -1,0 +1,160 @@
+//! Values while they are computed with: what Go's reflection knows of them beside the value.
+
+use crate::value::{Method, Type, Value};
+
+/// A value and how it was come by.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+}
+
+/// What Go's reflection tells of where a value was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A value of its own type. Nil means that there is no value.
+    Own,
+    /// In an `interface {}`: an item of a list or map of anything. Nil is an interface without a value.
+    Boxed,
+    /// A field of something a pointer points to, so that methods of the pointer type can be called.
+    Addressable,
+    /// The variable was never declared.
+    Undeclared,
+}
+
+impl Slot {
+    pub(super) fn own(value: Value) -> Slot {
+        Slot {
+            value,
+            origin: Origin::Own,
+        }
+    }
+
+    fn of_type(value: Value, ty: &Type) -> Slot {
+        let origin = match ty {
+            Type::Any => Origin::Boxed,
+            _ => Origin::Own,
+        };
+        Slot { value, origin }
+    }
+
+    /// An item of a list or map whose items have the type.
+    pub(super) fn item(value: Value, ty: &Type) -> Slot {
+        Slot::of_type(value, ty)
+    }
+
+    pub(super) fn is_boxed(&self) -> bool {
+        self.origin == Origin::Boxed
+    }
+
+    /// Whether there is no value at all.
+    pub(super) fn is_invalid(&self) -> bool {
+        matches!(self.value, Value::Nil) && !self.is_boxed()
+    }
+
+    fn type_name(&self) -> String {
+        match self.is_boxed() {
+            true => "interface {}".to_string(),
+            false => self.value.type_name(),
+        }
+    }
+
+    /// A method that templates can call on the value.
+    pub(super) fn method(&self, name: &[u8]) -> Option<&'static Method> {
+        let named = self.value.type_of()?.named()?;
+        let by_pointer = match self.value {
+            Value::Pointer(_) => true,
+            _ => self.origin == Origin::Addressable,
+        };
+        let mut methods = named.methods.iter();
+        methods.find(|it| it.name.as_bytes() == name && (by_pointer || !it.on_pointer))
+    }
+
+    /// A field of a struct or the value of a map's key; or Go's words for why there is none.
+    pub(super) fn field(&self, name: &[u8], has_arguments: bool) -> Result<Slot, String> {
+        let shown = || String::from_utf8_lossy(name).into_owned();
+        match &self.value {
+            Value::Nil if !self.is_boxed() => return Ok(Slot::own(Value::Nil)),
+            Value::Nil => return Err(format!("nil pointer evaluating interface {{}}.{}", shown())),
+            Value::Map(map) => {
+                if has_arguments {
+                    return Err(format!("{} is not a method but has arguments", shown()));
+                }
+                let ty = match map.ty().underlying() {
+                    Type::Map(ty) => ty,
+                    _ => &Type::Any,
+                };
+                let value = map.get(name).unwrap_or_else(|| Value::zero(ty));
+                return Ok(Slot::of_type(value, ty));
+            }
+            Value::Struct(object) | Value::Pointer(object) => {
+                let found = object.ty().field(&shown());
+                if object.is_nil() {
+                    if found.is_some() {
+                        let ty = self.value.type_name();
+                        return Err(format!("nil pointer evaluating {ty}.{}", shown()));
+                    }
+                } else if let Some(field) = found {
+                    if !field.name.starts_with(char::is_uppercase) {
+                        let ty = self.type_name();
+                        let name = field.name;
+                        return Err(format!("{name} is an unexported field of struct type {ty}"));
+                    }
+                    if has_arguments {
+                        return Err(format!(
+                            "{} has arguments but cannot be invoked as function",
+                            shown()
+                        ));
+                    }
+                    let value = object.field(field.name).unwrap_or_default();
+                    let mut slot = Slot::of_type(value, &field.ty);
+                    let by_pointer = matches!(self.value, Value::Pointer(_));
+                    if slot.origin == Origin::Own
+                        && (by_pointer || self.origin == Origin::Addressable)
+                    {
+                        slot.origin = Origin::Addressable;
+                    }
+                    return Ok(slot);
+                }
+            }
+            _ => {}
+        }
+        Err(format!(
+            "can't evaluate field {} in type {}",
+            shown(),
+            self.type_name()
+        ))
+    }
+
+    /// The value as an argument for a parameter of the type; or Go's words for why it does not fit.
+    pub(super) fn check(&self, ty: &'static Type) -> Result<Value, String> {
+        if self.is_invalid() {
+            return match ty.accepts_nil() {
+                true => Ok(Value::zero(ty)),
+                false => Err(format!("invalid value; expected {ty}")),
+            };
+        }
+        if let Some(value) = self.value.assigned_to(ty) {
+            return Ok(value);
+        }
+        if let (Value::Pointer(object), Type::Named(named)) = (&self.value, ty)
+            && object.ty().name == named.name
+        {
+            return match object.is_nil() {
+                true => Err(format!("dereference of nil pointer of type {ty}")),
+                false => Ok(Value::Struct(object.clone())),
+            };
+        }
+        if let (Value::Struct(object), Type::Pointer(named), Origin::Addressable) =
+            (&self.value, ty, self.origin)
+            && object.ty().name == named.name
+        {
+            return Ok(Value::Pointer(object.clone()));
+        }
+        let own = match &self.value {
+            Value::Nil => "interface {}".to_string(),
+            value => value.type_name(),
+        };
+        Err(format!("wrong type for value; expected {ty}; got {own}"))
+    }
+}
