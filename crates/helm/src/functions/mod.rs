@@ -20,6 +20,7 @@ mod regex;
 mod semver;
 mod state;
 mod strings;
+mod toml;
 mod urls;
 mod words;
 mod yaml;
@@ -62,6 +63,7 @@ pub fn groups() -> Vec<&'static [Function]> {
         regex::FUNCTIONS,
         semver::FUNCTIONS,
         strings::FUNCTIONS,
+        toml::FUNCTIONS,
         urls::FUNCTIONS,
         words::FUNCTIONS,
         yaml::FUNCTIONS,

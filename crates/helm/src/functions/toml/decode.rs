@@ -1,0 +1,455 @@
+//! Reading.
+
+use super::document::{Document, Item};
+use super::lexer::{Fault, Lexer, quoted};
+use super::path_text;
+use crate::functions::dates::time_value;
+use crate::go::strconv::{NumberError, parse_int};
+use crate::go::time::parse as parse_time;
+use crate::value::{Entries, Map, Str, Value};
+
+/// How deep arrays and inline tables may nest.
+const MAX_DEPTH: usize = 200;
+
+/// Reads a document.
+///
+/// Errors: the library's text.
+pub(super) fn decode(bytes: &[u8]) -> Result<Entries, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let line = 1 + before.iter().filter(|it| **it == b'\n').count();
+            let byte = bytes.get(error.valid_up_to()).copied().unwrap_or(0);
+            return Err(format!(
+                "toml: line {line}: invalid UTF-8 byte: 0x{byte:02x}"
+            ));
+        }
+    };
+    let mut decoder = Decoder {
+        lexer: Lexer::new(text),
+        document: Document::default(),
+        context: Vec::new(),
+        key: Str::default(),
+    };
+    match decoder.document() {
+        Ok(()) => Ok(decoder.document.finish()),
+        Err(Fault { line, message }) => Err(match &*decoder.last_key() {
+            "" => format!("toml: line {line}: {message}"),
+            key => format!("toml: line {line} (last key {key:?}): {message}"),
+        }),
+    }
+}
+
+struct Decoder<'t> {
+    lexer: Lexer<'t>,
+    document: Document,
+    /// The path of the table that is being read.
+    context: Vec<Str>,
+    /// The key that is being read.
+    key: Str,
+}
+
+impl Decoder<'_> {
+    fn last_key(&self) -> String {
+        let mut path = path_text(&self.context);
+        if !self.key.is_empty() {
+            if !path.is_empty() {
+                path.push(b'.');
+            }
+            path.extend_from_slice(&self.key);
+        }
+        String::from_utf8_lossy(&path).into_owned()
+    }
+
+    fn document(&mut self) -> Result<(), Fault> {
+        while let Some(letter) = self.lexer.peek() {
+            match letter {
+                ' ' | '\t' | '\n' | '\r' => {
+                    self.lexer.next()?;
+                }
+                '#' => self.lexer.comment()?,
+                '[' => {
+                    self.lexer.next()?;
+                    self.header()?;
+                    self.end_of_line()?;
+                }
+                _ => {
+                    self.entry()?;
+                    self.end_of_line()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end_of_line(&mut self) -> Result<(), Fault> {
+        self.lexer.skip_blanks();
+        if self.lexer.peek() == Some('#') {
+            self.lexer.comment()?;
+        }
+        if self.lexer.rest().starts_with("\r\n") {
+            self.lexer.next()?;
+        }
+        match self.lexer.next()? {
+            None | Some('\n') => Ok(()),
+            Some(letter) => Err(self.lexer.unexpected(
+                "expected a top-level item to end with a newline, comment, or EOF, but got ",
+                letter,
+                " instead",
+            )),
+        }
+    }
+
+    /// `[a.b]` or `[[a.b]]`, whose first bracket has been read.
+    fn header(&mut self) -> Result<(), Fault> {
+        let is_array = self.lexer.accept("[");
+        let line = self.lexer.line();
+        let mut path = Vec::new();
+        loop {
+            self.lexer.skip_blanks();
+            match self.lexer.peek() {
+                None | Some(']') => {
+                    return Err(self
+                        .lexer
+                        .fault("unexpected end of table name (table names cannot be empty)"));
+                }
+                Some('.') => {
+                    return Err(self
+                        .lexer
+                        .fault("unexpected table separator (table names cannot be empty)"));
+                }
+                _ => path.push(self.name()?),
+            }
+            self.lexer.skip_blanks();
+            match self.lexer.next()? {
+                Some('.') => {}
+                Some(']') => break,
+                letter => {
+                    return Err(self.lexer.unexpected(
+                        "expected '.' or ']' to end table name, but got ",
+                        letter.unwrap_or('\0'),
+                        " instead",
+                    ));
+                }
+            }
+        }
+        if is_array && !self.lexer.accept("]") {
+            let letter = self.lexer.next()?.unwrap_or('\0');
+            return Err(self.lexer.unexpected(
+                "expected end of table array name delimiter ']', but got ",
+                letter,
+                " instead",
+            ));
+        }
+        let opened = self.document.open(&path, is_array);
+        self.context.clone_from(&path);
+        opened.map_err(|message| {
+            self.context.pop();
+            Fault { line, message }
+        })
+    }
+
+    fn name(&mut self) -> Result<Str, Fault> {
+        for quote in ['"', '\''] {
+            if self.lexer.peek() == Some(quote) {
+                self.lexer.next()?;
+                return Ok(self.lexer.string(quote)?.into());
+            }
+        }
+        let is_bare = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
+        Ok(self.lexer.take(is_bare).into())
+    }
+
+    /// The parts of a key up to its `=`, which is read too.
+    fn key(&mut self) -> Result<Vec<Str>, Fault> {
+        self.lexer.skip_blanks();
+        match self.lexer.peek() {
+            None | Some('=') => {
+                return Err(self.lexer.fault("unexpected '=': key name appears blank"));
+            }
+            Some('.') => {
+                return Err(self
+                    .lexer
+                    .fault("unexpected '.': keys cannot start with a '.'"));
+            }
+            _ => {}
+        }
+        let mut parts = Vec::new();
+        loop {
+            self.lexer.skip_blanks();
+            match self.lexer.peek() {
+                None | Some('=') => return Err(self.lexer.fault("unexpected '='")),
+                Some('.') => return Err(self.lexer.fault("unexpected '.'")),
+                _ => parts.push(self.name()?),
+            }
+            self.lexer.skip_blanks();
+            match self.lexer.next()? {
+                None => {
+                    return Err(self
+                        .lexer
+                        .fault("unexpected EOF; expected key separator '='"));
+                }
+                Some('.') => {}
+                Some('=') => return Ok(parts),
+                Some(letter) => {
+                    let before = "expected '.' or '=', but got ";
+                    return Err(self.lexer.unexpected(before, letter, " instead"));
+                }
+            }
+        }
+    }
+
+    /// A key and its value.
+    fn entry(&mut self) -> Result<(), Fault> {
+        let line = self.lexer.line();
+        let mut parts = self.key()?;
+        let last = parts.pop().unwrap_or_default();
+        let outer = self.context.clone();
+        self.key = last.clone();
+        for part in parts {
+            self.context.push(part);
+            let opened = self.document.open_implicit(&self.context);
+            opened.map_err(|message| Fault { line, message })?;
+        }
+        let value = self.value(0)?;
+        let set = self.document.set(&self.context, &last, Item::Value(value));
+        set.map_err(|message| Fault { line, message })?;
+        self.context = outer;
+        self.key = Str::default();
+        Ok(())
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, Fault> {
+        if depth > MAX_DEPTH {
+            return Err(self.lexer.fault("the values nest too deeply"));
+        }
+        self.lexer.skip_blanks();
+        for quote in ['"', '\''] {
+            let fence = String::from(quote).repeat(3);
+            if self.lexer.accept(&fence) {
+                return Ok(Value::from(self.lexer.long_string(quote)?));
+            }
+        }
+        let word = self.lexer.rest();
+        match self.lexer.peek() {
+            Some('[') => self.array(depth),
+            Some('{') => self.inline_table(depth),
+            Some(quote @ ('"' | '\'')) => {
+                self.lexer.next()?;
+                Ok(Value::from(self.lexer.string(quote)?))
+            }
+            Some('.') => Err(self.lexer.fault("floats must start with a digit, not '.'")),
+            Some('0'..='9' | '+' | '-') => self.number_or_date(),
+            Some('i' | 'n') if word.starts_with("inf") || word.starts_with("nan") => {
+                self.number_or_date()
+            }
+            Some(letter) if letter.is_alphabetic() => {
+                let word = self.lexer.take(|it| it.is_alphabetic() || it == '_');
+                match word {
+                    "true" => Ok(Value::Bool(true)),
+                    "false" => Ok(Value::Bool(false)),
+                    word => {
+                        let words = format!("expected value but found {word:?} instead");
+                        Err(self.lexer.fault(words))
+                    }
+                }
+            }
+            Some(letter) => {
+                self.lexer.next()?;
+                let before = "expected value but found ";
+                Err(self.lexer.unexpected(before, letter, " instead"))
+            }
+            None => Err(self.lexer.fault("unexpected EOF; expected value")),
+        }
+    }
+
+    /// Passes over blanks, line breaks and comments in an array.
+    fn skip_space(&mut self) -> Result<(), Fault> {
+        loop {
+            match self.lexer.peek() {
+                Some(' ' | '\t' | '\n' | '\r') => {
+                    self.lexer.next()?;
+                }
+                Some('#') => self.lexer.comment()?,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value, Fault> {
+        self.lexer.next()?;
+        let mut items = Vec::new();
+        loop {
+            self.skip_space()?;
+            match self.lexer.peek() {
+                Some(',') => return Err(self.lexer.fault("unexpected comma")),
+                Some(']') => {
+                    self.lexer.next()?;
+                    return Ok(Value::list(items));
+                }
+                _ => items.push(self.value(depth + 1)?),
+            }
+            self.skip_space()?;
+            match self.lexer.next()? {
+                Some(',') => {}
+                Some(']') => return Ok(Value::list(items)),
+                letter => {
+                    let shown = letter.map_or("end of file".to_string(), |it| format!("'{it}'"));
+                    return Err(self.lexer.fault(format!(
+                        "expected a comma (',') or array terminator (']'), but got {shown}"
+                    )));
+                }
+            }
+        }
+    }
+
+    fn inline_table(&mut self, depth: usize) -> Result<Value, Fault> {
+        const LINE_BREAK: &str = "newlines not allowed within inline tables";
+        self.lexer.next()?;
+        let mut table = Document::default();
+        let mut is_first = true;
+        loop {
+            self.lexer.skip_blanks();
+            match self.lexer.peek() {
+                Some('}') if is_first => break,
+                Some('}') => {
+                    return Err(self
+                        .lexer
+                        .fault("trailing comma not allowed in inline tables"));
+                }
+                Some('\n' | '\r') => return Err(self.lexer.fault(LINE_BREAK)),
+                Some(',') => return Err(self.lexer.fault("unexpected comma")),
+                _ => {}
+            }
+            is_first = false;
+            let line = self.lexer.line();
+            let outer = self.key.clone();
+            let mut parts = self.key()?;
+            let last = parts.pop().unwrap_or_default();
+            for length in 1..=parts.len() {
+                let opened = table.open_implicit(parts.get(..length).unwrap_or_default());
+                opened.map_err(|message| Fault { line, message })?;
+            }
+            let path = [&[outer.clone()], &*parts, std::slice::from_ref(&last)].concat();
+            self.key = Str::from(path_text(&path));
+            let value = self.value(depth + 1)?;
+            let set = table.set(&parts, &last, Item::Value(value));
+            set.map_err(|message| Fault { line, message })?;
+            self.key = outer;
+            self.lexer.skip_blanks();
+            match self.lexer.next()? {
+                Some(',') => {}
+                Some('}') => return Ok(Value::Map(Map::new(table.finish()))),
+                Some('\n' | '\r') => {
+                    return Err(Fault {
+                        line,
+                        message: LINE_BREAK.to_string(),
+                    });
+                }
+                letter => {
+                    let shown = letter.map_or("end of file".to_string(), |it| format!("'{it}'"));
+                    return Err(self.lexer.fault(format!(
+                        "expected a comma or an inline table terminator '}}', but got {shown} instead"
+                    )));
+                }
+            }
+        }
+        self.lexer.next()?;
+        Ok(Value::Map(Map::new(table.finish())))
+    }
+
+    fn number_or_date(&mut self) -> Result<Value, Fault> {
+        let rest = self.lexer.rest();
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let is_date = matches!(rest.as_bytes().get(digits), Some(b'-' | b':')) && digits > 0;
+        if is_date {
+            let is_part = |it: char| it.is_ascii_digit() || "-:Tt .Zz+".contains(it);
+            let text = self.lexer.take(is_part).trim();
+            return date(text)
+                .ok_or_else(|| self.lexer.fault(format!("invalid datetime: {text:?}")));
+        }
+        let text = self
+            .lexer
+            .take(|it| it.is_ascii_alphanumeric() || "_.+-".contains(it));
+        self.number(text)
+            .map_err(|message| self.lexer.fault(message))
+    }
+
+    fn number(&self, text: &str) -> Result<Value, String> {
+        let plain = text.strip_prefix(['+', '-']).unwrap_or(text);
+        let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
+        match plain {
+            "inf" => return Ok(Value::Float(sign * f64::INFINITY)),
+            "nan" => return Ok(Value::Float(f64::NAN.copysign(sign))),
+            _ => {}
+        }
+        let has_base = ["0x", "0o", "0b"].iter().any(|it| text.starts_with(it));
+        let is_float = !has_base && text.contains(['.', 'e', 'E']);
+        let kind = if is_float { "float" } else { "integer" };
+        if !text.split(['.', 'e', 'E', '+', '-']).all(underscores_fit) && !has_base
+            || has_base && !underscores_fit(text)
+        {
+            return Err(format!(
+                "Invalid {kind} {text:?}: underscores must be surrounded by digits"
+            ));
+        }
+        let whole = plain.split(['.', 'e', 'E']).next().unwrap_or("");
+        if !has_base && whole.len() > 1 && whole.starts_with('0') {
+            return Err(format!(
+                "Invalid {kind} {text:?}: cannot have leading zeroes"
+            ));
+        }
+        let digits = text.replace('_', "");
+        if !is_float {
+            return match parse_int(digits.as_bytes(), 0) {
+                Ok(value) => Ok(Value::int64(value)),
+                Err(NumberError::Range(_)) => Err(format!("{text} is out of range for int64")),
+                Err(NumberError::Syntax) => {
+                    let letter = plain.chars().find(|it| !it.is_ascii_digit());
+                    let shown = quoted(letter.unwrap_or('\0'));
+                    Err(format!("expected a digit but got {shown}"))
+                }
+            };
+        }
+        let mut after_points = text.split('.').skip(1);
+        if !after_points.all(|it| it.starts_with(|it: char| it.is_ascii_digit())) {
+            return Err(format!(
+                "Invalid float {text:?}: '.' must be followed by one or more digits"
+            ));
+        }
+        match digits.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Value::Float(value)),
+            Ok(_) => Err(format!("{text} is out of range for float64")),
+            Err(_) => Err(format!("Invalid float value: {text:?}")),
+        }
+    }
+}
+
+/// Whether each underscore stands between digits.
+fn underscores_fit(part: &str) -> bool {
+    !part.starts_with('_') && !part.ends_with('_') && !part.contains("__")
+}
+
+fn date(text: &str) -> Option<Value> {
+    let text = text.replace('z', "Z").replace(['t', ' '], "T");
+    const LAYOUTS: [&str; 4] = [
+        "2006-01-02T15:04:05.999999999Z07:00",
+        "2006-01-02T15:04:05.999999999",
+        "2006-01-02",
+        "15:04:05.999999999",
+    ];
+    let found = LAYOUTS.iter().find_map(|layout| {
+        let time = parse_time(layout.as_bytes(), text.as_bytes()).ok()?;
+        Some((layout, time))
+    });
+    let (layout, time) = found?;
+    // Go's parser takes numbers without their leading zero, TOML does not.
+    let is_padded = layout
+        .bytes()
+        .zip(text.bytes())
+        .take_while(|it| !matches!(it.0, b'.' | b'Z'))
+        .all(|(wanted, found)| wanted.is_ascii_digit() || wanted == found);
+    is_padded.then(|| time_value(time))
+}

@@ -1,0 +1,228 @@
+//! Characters with their lines, and the tokens of keys and simple values.
+
+/// A fault: the line, and what is wrong.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub(super) line: i64,
+    pub(super) message: String,
+}
+
+/// What is left of a text.
+pub(super) struct Lexer<'t> {
+    rest: &'t str,
+    line: i64,
+    /// Whether the last character read was a line feed.
+    after_break: bool,
+}
+
+impl<'t> Lexer<'t> {
+    pub(super) fn new(text: &'t str) -> Lexer<'t> {
+        Lexer {
+            rest: text,
+            line: 1,
+            after_break: false,
+        }
+    }
+
+    pub(super) fn line(&self) -> i64 {
+        self.line
+    }
+
+    pub(super) fn rest(&self) -> &'t str {
+        self.rest
+    }
+
+    /// The next character, which stays.
+    pub(super) fn peek(&self) -> Option<char> {
+        self.rest.chars().next()
+    }
+
+    /// Reads a character; control characters are refused.
+    pub(super) fn next(&mut self) -> Result<Option<char>, Fault> {
+        let mut chars = self.rest.chars();
+        let Some(letter) = chars.next() else {
+            return Ok(None);
+        };
+        let is_control = match letter {
+            '\t' | '\n' => false,
+            '\r' => !chars.as_str().starts_with('\n'),
+            letter => letter < ' ' || letter == '\u{7f}',
+        };
+        if is_control {
+            let code = u32::from(letter);
+            return Err(self.fault(format!(
+                "TOML files cannot contain control characters: '0x{code:02x}'"
+            )));
+        }
+        self.rest = chars.as_str();
+        self.after_break = letter == '\n';
+        self.line += i64::from(letter == '\n');
+        Ok(Some(letter))
+    }
+
+    /// Takes a text off, if it is there; it has no line feed.
+    pub(super) fn accept(&mut self, text: &str) -> bool {
+        match self.rest.strip_prefix(text) {
+            Some(rest) => {
+                self.rest = rest;
+                self.after_break = false;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes characters off as long as they are of a kind, which has no line feed.
+    pub(super) fn take(&mut self, is_part: impl Fn(char) -> bool) -> &'t str {
+        let end = self.rest.find(|it| !is_part(it)).unwrap_or(self.rest.len());
+        let (text, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        self.after_break &= text.is_empty();
+        text
+    }
+
+    pub(super) fn skip_blanks(&mut self) {
+        self.take(|it| matches!(it, ' ' | '\t'));
+    }
+
+    /// A fault here. At the end the line before the last line feed counts.
+    pub(super) fn fault(&self, message: impl Into<String>) -> Fault {
+        let back = i64::from(self.rest.is_empty() && self.after_break);
+        Fault {
+            line: self.line - back,
+            message: message.into(),
+        }
+    }
+
+    /// A fault of a character that was read; a line feed belongs to the line that it ends.
+    pub(super) fn unexpected(&self, before: &str, letter: char, after: &str) -> Fault {
+        Fault {
+            line: self.line - i64::from(letter == '\n'),
+            message: format!("{before}{}{after}", quoted(letter)),
+        }
+    }
+
+    /// A comment up to the end of its line, which stays.
+    pub(super) fn comment(&mut self) -> Result<(), Fault> {
+        while !matches!(self.peek(), None | Some('\n')) && !self.rest.starts_with("\r\n") {
+            self.next()?;
+        }
+        Ok(())
+    }
+
+    /// A text in single or double quotes, of which the first has been read.
+    pub(super) fn string(&mut self, quote: char) -> Result<String, Fault> {
+        let mut out = String::new();
+        loop {
+            match self.next()? {
+                None => {
+                    let shown = if quote == '"' { "'\"'" } else { "\"'\"" };
+                    return Err(self.fault(format!("unexpected EOF; expected {shown}")));
+                }
+                Some('\n') => {
+                    return Err(Fault {
+                        line: self.line - 1,
+                        message: "strings cannot contain newlines".to_string(),
+                    });
+                }
+                Some('\\') if quote == '"' => self.escape(&mut out)?,
+                Some(letter) if letter == quote => return Ok(out),
+                Some(letter) => out.push(letter),
+            }
+        }
+    }
+
+    /// A text in three quotes, which have been read.
+    pub(super) fn long_string(&mut self, quote: char) -> Result<String, Fault> {
+        let fence = String::from(quote).repeat(3);
+        if self.peek() == Some('\n') || self.rest.starts_with("\r\n") {
+            while self.next()? != Some('\n') {}
+        }
+        let mut out = String::new();
+        loop {
+            if self.accept(&fence) {
+                // Up to two quotes may stand right before the closing ones.
+                for _ in 0..2 {
+                    if self.accept(&fence[..1]) {
+                        out.push(quote);
+                    }
+                }
+                if self.peek() == Some(quote) {
+                    let six = String::from(quote).repeat(6);
+                    let other = if quote == '"' { '\'' } else { '"' };
+                    return Err(self.fault(format!("unexpected {other}{six}{other}")));
+                }
+                return Ok(out);
+            }
+            match self.next()? {
+                None => {
+                    let other = if quote == '"' { '\'' } else { '"' };
+                    return Err(
+                        self.fault(format!("unexpected EOF; expected {other}{fence}{other}"))
+                    );
+                }
+                Some('\\') if quote == '"' => {
+                    let blanks = self.rest.trim_start_matches([' ', '\t', '\r']);
+                    if blanks.starts_with('\n') {
+                        while matches!(self.peek(), Some(' ' | '\t' | '\r' | '\n')) {
+                            self.next()?;
+                        }
+                        continue;
+                    }
+                    self.escape(&mut out)?;
+                }
+                Some(letter) => out.push(letter),
+            }
+        }
+    }
+
+    fn escape(&mut self, out: &mut String) -> Result<(), Fault> {
+        let letter = self.next()?;
+        out.push(match letter {
+            Some('b') => '\x08',
+            Some('t') => '\t',
+            Some('n') => '\n',
+            Some('f') => '\x0c',
+            Some('r') => '\r',
+            Some('"') => '"',
+            Some('\\') => '\\',
+            Some('u') => self.code(4, "four", 'u')?,
+            Some('U') => self.code(8, "eight", 'U')?,
+            Some(letter @ (' ' | '\t')) => {
+                return Err(self.fault(format!("invalid escape: '\\{letter}'")));
+            }
+            letter => {
+                let shown = letter.unwrap_or('\0');
+                return Err(self.fault(format!("invalid escape in string '\\{shown}'")));
+            }
+        });
+        Ok(())
+    }
+
+    fn code(&mut self, count: usize, words: &str, sign: char) -> Result<char, Fault> {
+        let digits = self.rest.get(..count).unwrap_or(self.rest);
+        if digits.len() < count || !digits.bytes().all(|it| it.is_ascii_hexdigit()) {
+            let wrong = digits.find(|it: char| !it.is_ascii_hexdigit());
+            let shown: String = digits.chars().take(wrong.unwrap_or(count) + 1).collect();
+            return Err(self.fault(format!(
+                "expected {words} hexadecimal digits after '\\{sign}', but got {:?} instead",
+                format!("\\{sign}{shown}")
+            )));
+        }
+        self.rest = self.rest.get(count..).unwrap_or("");
+        let code = u32::from_str_radix(digits, 16).unwrap_or(u32::MAX);
+        char::from_u32(code).ok_or_else(|| {
+            self.fault(format!(
+                "Escaped character '\\u{digits}' is not valid UTF-8."
+            ))
+        })
+    }
+}
+
+/// A character in single quotes, as `%q` prints it.
+pub(super) fn quoted(letter: char) -> String {
+    let mut out = String::from("'");
+    crate::go::strconv::push_escaped(&mut out, letter, '\'');
+    out.push('\'');
+    out
+}
