@@ -9,6 +9,7 @@
 //!
 //! The core is pure: the same [`tree::Files`] give the same bytes, offline.
 
+pub use pleach_helm as helm;
 pub use pleach_helm::chart;
 #[cfg(feature = "cli")]
 pub use pleach_helm::fetch;
@@ -18,6 +19,7 @@ pub use pleach_yaml as yaml;
 pub use pleach_yaml::{diag, tree};
 
 pub mod template;
+pub mod inflate;
 pub mod emit;
 pub mod topology;
 pub mod danger;

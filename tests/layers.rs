@@ -10,6 +10,8 @@ const FROM_CRATES: [&str; 5] = ["chart", "patch", "kustomize", "diff", "fetch"];
 /// In layer order, as `src/lib.rs` declares them.
 const ROOMS: &[(&str, &[&str])] = &[
     ("template", &[]),
+    // `kustomize` because it asks for charts to be rendered.
+    ("inflate", &["chart", "kustomize"]),
     ("emit", &[]),
     ("topology", &[]),
     ("danger", &["diff", "topology"]),
@@ -53,6 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "template",
+            "inflate",
             "chart",
             "kustomize",
             "diff",

@@ -10,9 +10,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Global, Outcome, Strict, output, session};
+use super::template::Major;
+use super::{Global, Outcome, Strict, cache, output, session};
 use crate::disk::{self, Folder};
+use crate::inflate::Inflater;
 use crate::kustomize::{self, Built, LoadRestriction, Options, Reorder};
+use crate::load::charts_of;
 use crate::object::Object;
 use crate::schema::Schemas;
 use crate::tree::TreePath;
@@ -38,9 +41,18 @@ pub(super) struct Arguments {
     /// A variable for functions; taken for kustomize's sake, since no function is run
     #[arg(short, long = "env", value_name = "NAME=VALUE")]
     env: Vec<String>,
-    /// Refused: charts are not inflated by a build
+    /// Render the charts that the kustomization inflates
     #[arg(long)]
     enable_helm: bool,
+    /// The version of Kubernetes that charts see, where the kustomization gives none
+    #[arg(long, value_name = "VERSION")]
+    helm_kube_version: Option<String>,
+    /// An API version that charts see, where the kustomization gives none (repeatable)
+    #[arg(long, value_name = "VERSION")]
+    helm_api_versions: Vec<String>,
+    /// Whose behaviour charts are rendered with, where Helm 3 and 4 differ
+    #[arg(long, value_name = "MAJOR", default_value = "4")]
+    helm_version: Major,
     #[command(flatten)]
     foreign: Foreign,
 }
@@ -56,6 +68,10 @@ struct Foreign {
     enable_star: bool,
     #[arg(long, hide = true)]
     network: bool,
+    #[arg(long, hide = true)]
+    helm_command: Option<String>,
+    #[arg(long, hide = true)]
+    helm_debug: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -91,7 +107,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         .to_str()
         .and_then(|path| TreePath::new(path.trim_start_matches('/')));
     let path = path.with_context(|| format!("`{}` is no UTF-8", target.display()))?;
-    let built = kustomize::build(&files, &path, &options(arguments, global));
+    let options = options(arguments, global);
+    let session = session::Session::find_from(global, &target)?;
+    let built = match arguments.enable_helm {
+        true => {
+            let inflater = inflater(arguments, global, session.as_ref())?;
+            kustomize::build_with_charts(&files, &path, &options, &inflater)
+        }
+        false => kustomize::build(&files, &path, &options),
+    };
     let display =
         |path: &TreePath| session::shown(&Path::new("/").join(path.as_str()), &current, path);
     let outcome = session::report(&built.diagnostics, global, &display);
@@ -106,6 +130,25 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     // The process ends here: the system takes the memory back faster than a walk through the tree does.
     std::mem::forget(built);
     Ok(Outcome::Clean)
+}
+
+/// Renders charts: those of the chart home, and those that the lock of the workspace around the kustomization pins.
+fn inflater<'a>(
+    arguments: &Arguments,
+    global: &Global,
+    session: Option<&'a session::Session<'_>>,
+) -> Result<Inflater<'a>> {
+    let charts = session.map(|it| charts_of(&it.files, cache::open(global)));
+    let charts = charts.transpose().map_err(|faults| {
+        let first = faults.iter().next().map_or("", |it| it.message.as_str());
+        anyhow::anyhow!("the workspace's charts can't be read: {first}")
+    })?;
+    Ok(Inflater {
+        version: arguments.helm_version.into(),
+        kube_version: arguments.helm_kube_version.clone().unwrap_or_default(),
+        api_versions: arguments.helm_api_versions.clone(),
+        charts,
+    })
 }
 
 fn options(arguments: &Arguments, global: &Global) -> Options {
@@ -131,10 +174,12 @@ fn refuse_foreign(arguments: &Arguments) -> Result<()> {
         enable_exec,
         enable_star,
         network,
+        ref helm_command,
+        helm_debug,
     } = arguments.foreign;
-    if arguments.enable_helm {
+    if helm_command.is_some() || helm_debug {
         bail!(
-            "charts are not inflated by a build: install them by an `OperatorInstall` claim, or commit the output of `helm template` as a resource"
+            "charts are rendered by pleach itself: leave out `--helm-command` and `--helm-debug`"
         );
     }
     if enable_alpha_plugins || enable_exec || enable_star || network {

@@ -22,6 +22,7 @@ mod publish;
 mod render;
 mod revision;
 mod session;
+mod template;
 mod test;
 mod tree_slices;
 mod vendor;
@@ -118,6 +119,9 @@ enum Command {
     Hook(hook::Arguments),
     /// Print what `kustomize build` prints
     Build(build::Arguments),
+    /// Print what `helm template` prints
+    #[command(disable_version_flag = true)]
+    Template(template::Arguments),
     /// Compare `pleach build` with your own kustomize, on your own kustomizations
     Verify(verify::Arguments),
     /// Pull the charts that claims ask for, and pin them in pleach.lock
@@ -163,6 +167,7 @@ pub fn run() -> ExitCode {
         Command::Compare(arguments) => compare::run(&arguments, &global),
         Command::Promote(arguments) => promote::run(&arguments, &global),
         Command::Build(arguments) => build::run(&arguments, &global),
+        Command::Template(arguments) => template::run(&arguments, &global),
         Command::Verify(arguments) => verify::run(&arguments, &global),
         Command::Vendor(arguments) => vendor::run(&arguments, &global),
         Command::Publish(arguments) => publish::run(&arguments, &global),

@@ -58,7 +58,12 @@ impl Session<'_> {
 
     /// The same for what can do without a workspace.
     pub(super) fn find(global: &Global) -> Result<Option<Session<'_>>> {
-        let start = directory(global)?;
+        Session::find_from(global, &directory(global)?)
+    }
+
+    /// The same from a folder that need not be the one where the program was started.
+    pub(super) fn find_from<'g>(global: &'g Global, start: &Path) -> Result<Option<Session<'g>>> {
+        let start = start.to_path_buf();
         let Some(root) = find_upwards(&start, WORKSPACE) else {
             return Ok(None);
         };

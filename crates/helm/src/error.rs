@@ -15,7 +15,7 @@ pub struct HelmError {
 
 impl HelmError {
     /// An error without a place.
-    pub(crate) fn new(message: impl Into<String>) -> HelmError {
+    pub fn new(message: impl Into<String>) -> HelmError {
         HelmError {
             message: message.into(),
             span: None,

@@ -3,6 +3,7 @@
 mod capabilities;
 pub mod chart;
 mod dependencies;
+mod engine;
 mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
@@ -10,6 +11,8 @@ pub mod fmt;
 pub mod functions;
 mod go;
 pub mod manifests;
+mod objects;
+mod render;
 pub mod semver;
 pub mod source;
 pub mod template;
@@ -19,4 +22,5 @@ mod version;
 
 pub use capabilities::{Capabilities, KubeVersion};
 pub use error::{HelmError, Warnings};
+pub use render::{Release, RenderOptions, name_from_template, render};
 pub use version::HelmVersion;

@@ -7,6 +7,7 @@ use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Node, parse_one, parse_one_with_duplicates};
 
+use super::charts::ChartRenderer;
 use super::config::Config;
 use super::duplicates::{Keep, one_of_each};
 use super::kustomization::{FILE_NAMES, Kustomization};
@@ -19,6 +20,8 @@ use super::{crds, defaults, duplicates, generate, openapi, plugins, transform, v
 
 /// What a build knows while it runs.
 pub(super) struct Context<'a> {
+    /// Who renders charts; nobody where they are not inflated.
+    pub(super) charts: Option<&'a dyn ChartRenderer>,
     pub(super) loader: Loader<'a>,
     pub(super) schemas: Arc<Schemas>,
     pub(super) diagnostics: Diagnostics,

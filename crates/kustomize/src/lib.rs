@@ -26,12 +26,14 @@
 //! ```
 //!
 //! A kustomization is read, what it lists is built first, then its generators and transformers run; hashes, references to
-//! changed names and the order come last, once, on the outermost level. What would run another program (functions, Go
-//! plugins, helm) or reach the network (remote bases) is refused, with words on what to do instead. Nothing here knows of
+//! changed names and the order come last, once, on the outermost level. Charts are rendered by whoever calls
+//! [`build_with_charts`]. What would run another program (functions, Go plugins) or reach the network (remote bases) is refused,
+//! with words on what to do instead. Nothing here knows of
 //! claims, and nothing is written back.
 
 mod accumulate;
 mod base64;
+mod charts;
 mod config;
 mod crds;
 mod defaults;
@@ -60,6 +62,7 @@ mod structured;
 mod transform;
 mod vars;
 
+pub use charts::{ChartInflation, ChartReference, ChartRenderer};
 pub use kustomization::{FILE_NAMES, Kustomization};
 
 use std::sync::Arc;
@@ -156,6 +159,16 @@ pub fn build(files: &dyn Files, path: &TreePath, options: &Options) -> Built {
     build_over(files, path, Vec::new(), options)
 }
 
+/// Builds the kustomization in the folder `path`, the charts that it inflates included.
+pub fn build_with_charts(
+    files: &dyn Files,
+    path: &TreePath,
+    options: &Options,
+    charts: &dyn ChartRenderer,
+) -> Built {
+    run(files, path, Vec::new(), options, Some(charts))
+}
+
 /// Builds the kustomization in the folder `path` as if its resources already held some objects.
 ///
 /// Each object's mark is carried to the result unchanged, through renames and patches.
@@ -165,8 +178,19 @@ pub fn build_over(
     initial: Vec<Object>,
     options: &Options,
 ) -> Built {
+    run(files, path, initial, options, None)
+}
+
+fn run(
+    files: &dyn Files,
+    path: &TreePath,
+    initial: Vec<Object>,
+    options: &Options,
+    charts: Option<&dyn ChartRenderer>,
+) -> Built {
     let recorded = Recorded::new(files);
     let mut context = Context {
+        charts,
         loader: Loader {
             files: &recorded,
             options,

@@ -8,7 +8,7 @@ use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::{Mapping, Node};
 
 use super::accumulate::{Accumulated, Context, Failed, KustomizationFrame, mark};
-use super::generate::{self, Absorber, Made};
+use super::generate::{self, Absorber, Made, helm};
 use super::kustomization::{CONFIG_MAP, SECRET, text};
 use super::load::resources_of;
 use super::origin::{Configured, Origin};
@@ -23,6 +23,14 @@ pub(super) fn generate(
     absorber: &mut Absorber<'_>,
 ) {
     for config in configurations(context, level, "generators") {
+        if builtin_kind(&config).is_ok_and(|it| it == helm::PLUGIN) {
+            let origin = origin(&config);
+            match configuration(&config, helm::PLUGIN_FIELDS) {
+                Ok(record) => generate::inflate(context, level, &record, &origin, absorber),
+                Err(fault) => context.diagnostics.push(fault),
+            }
+            continue;
+        }
         let made = run_generator(context, level, &config);
         let absorbed = made.and_then(|mut made| {
             if context.track {

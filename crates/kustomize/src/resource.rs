@@ -26,6 +26,8 @@ pub(super) struct Resource {
     pub(super) needs_hash: bool,
     /// Whether a generator of the kustomization made it, and where.
     pub(super) generated: bool,
+    /// Whether a Helm chart made it, so that the kustomization's namespace does not move it.
+    pub(super) from_chart: bool,
     /// Whether some other object names it.
     pub(super) referred: bool,
     /// Variables that read from it.
@@ -75,6 +77,7 @@ impl Resource {
             suffixes: Vec::new(),
             needs_hash: false,
             generated: false,
+            from_chart: false,
             referred: false,
             variables: Vec::new(),
             shared: Shared::default(),

@@ -181,7 +181,12 @@ impl<'a> Charts<'a> {
         known.or_insert_with(find).clone()
     }
 
-    /// The files of a chart.
+    /// The files of a chart. Errors: as [`open`](Charts::open) gives them.
+    pub fn files(&self, request: &Request) -> Result<Tree, Diagnostic> {
+        self.note(request, self.in_workspace(request).is_some());
+        self.content(request)
+    }
+
     fn content(&self, request: &Request) -> Result<Tree, Diagnostic> {
         match self.in_workspace(request) {
             Some(found) => found.and_then(|(place, _)| place.content(self.files)),
@@ -197,6 +202,13 @@ impl<'a> Charts<'a> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let elsewhere = seen.requests.iter().filter(|it| !it.1);
         elsewhere.map(|it| it.0.clone()).collect()
+    }
+
+    /// The repositories of which the lock pins a chart of this name.
+    pub fn repositories(&self, name: &str) -> Vec<String> {
+        let pins = self.lock.pins.iter().filter(|it| it.name == name);
+        let repositories: BTreeSet<&String> = pins.map(|it| &it.repository).collect();
+        repositories.into_iter().cloned().collect()
     }
 
     /// The pins that nothing asked for.

@@ -27,6 +27,7 @@ mod yaml;
 
 pub(crate) use dates::time_value;
 pub use state::{NotDeterministic, State};
+pub(crate) use yaml::to_yaml;
 
 use crate::template::{Function, FunctionError, Returned};
 use crate::value::{IntType, Type, UintType, Value};

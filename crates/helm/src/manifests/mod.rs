@@ -38,6 +38,8 @@ pub struct RenderedObject {
     pub node: Option<Node>,
     /// What it is as a hook; absent for an object of the release.
     pub hook: Option<Hook>,
+    /// Whether it holds a value that Helm makes anew in each rendering, such as a random password.
+    pub not_deterministic: bool,
 }
 
 /// A file of a chart's `crds/`, which is not a template.

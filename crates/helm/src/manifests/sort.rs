@@ -62,6 +62,7 @@ pub(crate) fn sort(
                 head,
                 node,
                 hook,
+                not_deterministic: false,
             });
         }
     }

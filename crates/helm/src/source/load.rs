@@ -64,7 +64,7 @@ impl Loader<'_> {
             let words = format!("charts are nested deeper than {DEPTH_MAX} levels");
             return Err(HelmError::new(words));
         }
-        let mut chart = LoadedChart::default();
+        let mut chart = LoadedChart::at(place);
         let mut has_metadata = self.read_metadata(&files, place, &mut chart)?;
         let mut subcharts: BTreeMap<String, Vec<ChartFile>> = BTreeMap::new();
         for file in files {

@@ -12,10 +12,11 @@ pub(crate) use values::{merge_maps, parse_values};
 
 use std::sync::Arc;
 
+use pleach_yaml::tree::TreePath;
 use serde_json::{Map, Value as Json};
 
 /// A chart with its subcharts, as loaded and not yet changed by any value.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LoadedChart {
     /// `Chart.yaml`, and for `apiVersion: v1` also `requirements.yaml`.
     pub metadata: Metadata,
@@ -27,6 +28,8 @@ pub struct LoadedChart {
     pub templates: Vec<ChartFile>,
     /// All other files, those of `crds/` included.
     pub files: Vec<ChartFile>,
+    /// Where it lies, for spans.
+    pub place: TreePath,
     /// What is in `charts/`, by file name.
     pub dependencies: Vec<LoadedChart>,
 }
@@ -41,6 +44,18 @@ pub struct ChartFile {
 }
 
 impl LoadedChart {
+    fn at(place: &TreePath) -> LoadedChart {
+        LoadedChart {
+            metadata: Metadata::default(),
+            values: Map::new(),
+            schema: None,
+            templates: Vec::new(),
+            files: Vec::new(),
+            place: place.clone(),
+            dependencies: Vec::new(),
+        }
+    }
+
     /// The files of `crds/` that hold manifests, those of subcharts excluded.
     pub fn crd_files(&self) -> impl Iterator<Item = &ChartFile> {
         let extensions = ["yaml", "yml", "json"];

@@ -75,8 +75,7 @@ pub(crate) fn is_table(value: &Value) -> bool {
 
 /// Go's `%v` of a value.
 pub(crate) fn shown(value: &Value) -> String {
-    match value {
-        Value::Nil => "<nil>".to_string(),
-        value => to_json(value).to_string(),
-    }
+    let mut text = Vec::new();
+    crate::fmt::write_value(&mut text, value);
+    String::from_utf8_lossy(&text).into_owned()
 }

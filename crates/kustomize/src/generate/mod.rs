@@ -1,7 +1,7 @@
 //! Generators: ConfigMaps and Secrets out of literals and files. One file a kind of thing that is made.
 
 mod data;
-mod helm;
+pub(super) mod helm;
 mod iam;
 
 pub(super) use data::{config_map, secret};
@@ -68,8 +68,37 @@ pub(super) fn run(
             context.keep(absorbed);
         }
     }
-    helm::refuse(context, kustomization);
+    for config in helm::configurations(kustomization, &mut context.diagnostics) {
+        let origin = Origin::builtin(level.file(), helm::PLUGIN);
+        inflate(context, level, &config, &origin, &mut absorber);
+    }
     plugins::generate(context, level, &mut absorber);
+}
+
+/// Puts the objects of a chart among the resources.
+pub(super) fn inflate(
+    context: &mut Context<'_>,
+    frame: &KustomizationFrame<'_>,
+    config: &Node,
+    origin: &Origin,
+    absorber: &mut Absorber<'_>,
+) {
+    match helm::inflate(context, frame, config) {
+        Err(faults) => context.diagnostics.extend(faults),
+        Ok(resources) => {
+            for mut resource in resources {
+                if context.track {
+                    resource.origin = Some(Box::new(origin.clone()));
+                }
+                let made = Made {
+                    resource,
+                    behavior: Behavior::Create,
+                };
+                let absorbed = absorber.absorb(made, config, context);
+                context.keep(absorbed);
+            }
+        }
+    }
 }
 
 /// Puts what generators make among the resources.

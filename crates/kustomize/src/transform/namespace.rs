@@ -119,6 +119,9 @@ impl Namespace<'_> {
     ) -> Result<(), Diagnostic> {
         let schemas = &stage.context.schemas;
         parallel::try_map(resources.list_mut(), |resource| {
+            if resource.from_chart {
+                return Ok(());
+            }
             record_previous_id(resource, schemas);
             self.move_one(schemas, resource)
         })?;

@@ -1,0 +1,331 @@
+//! From a chart, values and a release to manifests: what `helm template` does, without printing it.
+
+use std::collections::BTreeMap;
+
+use pleach_yaml::tree::TreePath;
+use serde_json::{Map as JsonMap, Value as Json};
+
+use crate::capabilities::Capabilities;
+use crate::dependencies::{ChartId, Charts, is_compatible, metadata_of};
+use crate::engine::{self, Executed, Template};
+use crate::error::{HelmError, Warnings};
+use crate::go::path;
+use crate::manifests::{CrdFile, Rendered, RenderedFile, RenderedObject, sort};
+use crate::source::LoadedChart;
+use crate::value::{Map, Value};
+use crate::values::coalesce::{Coalescer, Nulls, table};
+use crate::values::{schema, to_json, to_map};
+use crate::{HelmVersion, objects};
+
+const NOTES: &str = "NOTES.txt";
+
+/// A release that a chart is rendered for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its name.
+    pub name: String,
+    /// The namespace that it is installed in.
+    pub namespace: String,
+    /// How many times it was installed or upgraded; 1 for what is installed.
+    pub revision: i64,
+    /// Whether it is an upgrade rather than an installation.
+    pub is_upgrade: bool,
+}
+
+impl Release {
+    /// The first installation of a release.
+    pub fn install(name: &str, namespace: &str) -> Release {
+        Release {
+            name: name.to_string(),
+            namespace: namespace.to_string(),
+            revision: 1,
+            is_upgrade: false,
+        }
+    }
+}
+
+/// How a chart is rendered.
+#[derive(Clone, Debug, Default)]
+pub struct RenderOptions {
+    /// Whose behaviour is wanted.
+    pub version: HelmVersion,
+    /// Leaves `values.schema.json` out of account.
+    pub skip_schema_validation: bool,
+}
+
+/// Renders a chart with the values of a user.
+///
+/// Each object has the text that `helm template` prints, its node with spans in that text, and the line of the rendered file that
+/// it begins at. Random functions draw from a seed made of the release's and the template's names, so that the same input gives the
+/// same output.
+///
+/// Errors: Helm's message of the first thing that is wrong, in Helm's order: the release's name, the chart's type, missing
+/// subcharts, values against schemas, `kubeVersion`, templates, manifests.
+pub fn render(
+    chart: &LoadedChart,
+    values: &JsonMap<String, Json>,
+    release: &Release,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+    warnings: &mut Warnings,
+) -> Result<Rendered, HelmError> {
+    let version = options.version;
+    let (mut charts, root) = Charts::new(chart, version);
+    check_installable(chart, warnings)?;
+    charts.check_complete(root)?;
+    check_release_name(&release.name, version)?;
+    let user = to_map(values);
+    let processed = charts.process(root, &user, warnings);
+    processed.map_err(|error| match version {
+        HelmVersion::V3 => error,
+        HelmVersion::V4 => error.within("chart dependencies processing failed"),
+    })?;
+    let mut coalescer = Coalescer {
+        charts: &charts,
+        version,
+        nulls: Nulls::Remove,
+        warnings,
+    };
+    let values = coalescer.run(root, &user)?;
+    if !options.skip_schema_validation {
+        check_schemas(&charts, root, &values, warnings)?;
+    }
+    check_kube_version(chart, capabilities)?;
+    let mut scopes = Scopes {
+        charts: &charts,
+        release: objects::release(release),
+        capabilities: objects::capabilities(capabilities, version),
+        version,
+        templates: BTreeMap::new(),
+    };
+    scopes.add(root, Some(&values), None);
+    let identity = format!(
+        "{}/{} {}",
+        release.namespace, release.name, chart.metadata.name
+    );
+    let executed = engine::execute(scopes.templates.into_values().collect(), version, &identity)?;
+    finish(&charts, root, executed, version, warnings)
+}
+
+fn check_installable(chart: &LoadedChart, warnings: &mut Warnings) -> Result<(), HelmError> {
+    let chart_type = &chart.metadata.chart_type;
+    if !matches!(&**chart_type, "" | "application") {
+        return Err(HelmError::new(format!(
+            "{chart_type} charts are not installable"
+        )));
+    }
+    if chart.metadata.deprecated {
+        warnings.push("WARNING: This chart is deprecated".to_string());
+    }
+    Ok(())
+}
+
+/// Errors: Helm's words for what Kubernetes would not take as a name.
+fn check_release_name(name: &str, version: HelmVersion) -> Result<(), HelmError> {
+    let words = if name.is_empty() {
+        "no name provided"
+    } else if name.len() > 53 || !is_dns_name(name) {
+        "invalid release name, must match regex ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be longer than 53"
+    } else {
+        return Ok(());
+    };
+    let quoted = crate::go::strconv::quote(name.as_bytes());
+    let error = HelmError::new(format!("release name {quoted}: {words}"));
+    Err(match version {
+        HelmVersion::V3 => error,
+        HelmVersion::V4 => error.within("release name check failed"),
+    })
+}
+
+fn is_dns_name(name: &str) -> bool {
+    let is_end =
+        |it: Option<char>| it.is_some_and(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
+    name.split('.').all(|label| {
+        let mut chars = label.chars();
+        is_end(label.chars().next())
+            && is_end(label.chars().next_back())
+            && chars.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-')
+    })
+}
+
+/// The name that a template of a name gives. Errors: Go's words.
+pub fn name_from_template(template: &str, version: HelmVersion) -> Result<String, HelmError> {
+    let name = engine::execute_text(template, version)?;
+    Ok(String::from_utf8_lossy(&name).into_owned())
+}
+
+fn check_kube_version(chart: &LoadedChart, capabilities: &Capabilities) -> Result<(), HelmError> {
+    let range = &chart.metadata.kube_version;
+    let kube = &capabilities.kube_version;
+    if range.is_empty() || is_compatible(range, &kube.normalized) {
+        return Ok(());
+    }
+    Err(HelmError::new(format!(
+        "chart requires kubeVersion: {range} which is incompatible with Kubernetes {}",
+        kube.version
+    )))
+}
+
+fn check_schemas(
+    charts: &Charts<'_>,
+    root: ChartId,
+    values: &Map,
+    warnings: &mut Warnings,
+) -> Result<(), HelmError> {
+    let mut faults = String::new();
+    find_schema_faults(charts, root, values, &mut faults, warnings);
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(HelmError::new(format!(
+            "values don't meet the specifications of the schema(s) in the following chart(s):\n{faults}"
+        ))),
+    }
+}
+
+fn find_schema_faults(
+    charts: &Charts<'_>,
+    id: ChartId,
+    values: &Map,
+    faults: &mut String,
+    warnings: &mut Warnings,
+) {
+    let chart = charts.get(id);
+    if let Some(text) = &chart.loaded.schema {
+        let verdict = schema::validate(&to_json(&Value::Map(values.clone())), text);
+        for url in verdict.unread {
+            warnings.push(format!(
+                "the schema of {} refers to {url}, which is not read: what it says of the values is not checked",
+                chart.name
+            ));
+        }
+        if let Some(fault) = verdict.fault {
+            faults.push_str(&format!("{}:\n{fault}", chart.name));
+        }
+    }
+    for subchart in &chart.dependencies {
+        let name = &charts.get(*subchart).name;
+        if let Some(Value::Map(values)) = values.get(name.as_bytes()) {
+            find_schema_faults(charts, *subchart, &values, faults, warnings);
+        }
+    }
+}
+
+/// The templates of all charts with the dot of each.
+struct Scopes<'a> {
+    charts: &'a Charts<'a>,
+    release: Value,
+    capabilities: Value,
+    version: HelmVersion,
+    /// By path; of two with one path the later one stays.
+    templates: BTreeMap<String, Template>,
+}
+
+impl Scopes<'_> {
+    /// Adds a chart and its subcharts; the chart's dot. `values` are given for the outermost chart, the parent's dot for others.
+    fn add(&mut self, id: ChartId, values: Option<&Map>, parent: Option<&Map>) -> Map {
+        let chart = self.charts.get(id);
+        let own_values = match (values, parent) {
+            (Some(values), _) => values.clone(),
+            // A dot in a chart's name is taken for a path, and leads nowhere.
+            (None, Some(parent)) => table(parent, &format!("Values.{}", chart.name))
+                .unwrap_or_else(|_| Map::new(Default::default())),
+            (None, None) => Map::new(Default::default()),
+        };
+        let subcharts = Map::new(Default::default());
+        let metadata = metadata_of(self.charts, id);
+        let is_root = self.charts.is_root(id);
+        let entries = [
+            ("Chart", objects::metadata(&metadata, is_root, self.version)),
+            ("Files", objects::files(&chart.loaded.files)),
+            ("Release", self.release.clone()),
+            ("Capabilities", self.capabilities.clone()),
+            ("Values", objects::as_values(&own_values, self.version)),
+            ("Subcharts", Value::Map(subcharts.clone())),
+        ];
+        let dot = Map::new(
+            entries
+                .map(|(key, value)| (key.into(), value))
+                .into_iter()
+                .collect(),
+        );
+        for subchart in &chart.dependencies {
+            let inner = self.add(*subchart, None, Some(&dot));
+            let _ = subcharts.insert(self.charts.get(*subchart).name.as_str(), Value::Map(inner));
+        }
+        let full_path = self.charts.full_path(id);
+        let is_library = metadata.chart_type.eq_ignore_ascii_case("library");
+        for file in &chart.loaded.templates {
+            if is_library && !is_partial(&file.name) {
+                continue;
+            }
+            let path = clean(&format!("{full_path}/{}", file.name));
+            let template = Template {
+                path: path.clone(),
+                text: file.data.clone(),
+                dot: dot.retyped(objects::values_type(self.version)),
+                base_path: clean(&format!("{full_path}/templates")),
+                place: chart
+                    .loaded
+                    .place
+                    .resolve(&file.name)
+                    .unwrap_or_else(TreePath::root),
+            };
+            self.templates.insert(path, template);
+        }
+        dot
+    }
+}
+
+fn clean(text: &str) -> String {
+    String::from_utf8_lossy(&path::clean(text.as_bytes())).into_owned()
+}
+
+/// Whether a file only holds definitions.
+pub(crate) fn is_partial(name: &str) -> bool {
+    path::base(name.as_bytes()).starts_with(b"_")
+}
+
+fn finish(
+    charts: &Charts<'_>,
+    root: ChartId,
+    executed: Executed,
+    version: HelmVersion,
+    warnings: &mut Warnings,
+) -> Result<Rendered, HelmError> {
+    let own_notes = format!("{}/templates/{NOTES}", charts.get(root).name);
+    let (notes, files): (Vec<RenderedFile>, Vec<RenderedFile>) = executed
+        .files
+        .into_iter()
+        .partition(|it| it.path.ends_with(NOTES));
+    let notes = notes.into_iter().find(|it| it.path == own_notes);
+    let (mut objects, mut hooks) = sort(files, version, warnings)?;
+    let made_anew = |object: &RenderedObject| {
+        let mut values = executed.not_deterministic.iter();
+        values.any(|it| it.value.to_str().is_some_and(|it| object.text.contains(it)))
+    };
+    if !executed.not_deterministic.is_empty() {
+        for object in objects.iter_mut().chain(&mut hooks) {
+            object.not_deterministic = made_anew(object);
+        }
+    }
+    let mut crds = Vec::new();
+    collect_crds(charts, root, &mut crds);
+    Ok(Rendered {
+        objects,
+        hooks,
+        crds,
+        notes: notes.map(|it| String::from_utf8_lossy(&it.content).into_owned()),
+    })
+}
+
+fn collect_crds(charts: &Charts<'_>, id: ChartId, crds: &mut Vec<CrdFile>) {
+    let chart = charts.get(id);
+    let path = charts.full_path(id);
+    crds.extend(chart.loaded.crd_files().map(|file| CrdFile {
+        path: clean(&format!("{path}/{}", file.name)),
+        text: String::from_utf8_lossy(&file.data).into_owned(),
+    }));
+    for subchart in &chart.dependencies {
+        collect_crds(charts, *subchart, crds);
+    }
+}

@@ -1,0 +1,60 @@
+//! Charts that a kustomization inflates: what the engine asks of whoever renders them.
+//!
+//! The engine knows the fields of `helmCharts` and the rules of their values. Rendering a chart is left to the caller, so that
+//! this crate needs no Helm.
+
+use std::sync::Arc;
+
+use pleach_yaml::diag::{Diagnostic, Span};
+use pleach_yaml::tree::{Files, Tree, TreePath};
+
+/// Renders charts in place of the program `helm`.
+pub trait ChartRenderer: Sync {
+    /// The files of a chart that is not in the chart home, from wherever charts are kept. Errors: it is not there, and what the user
+    /// can do.
+    fn find(&self, chart: &ChartReference<'_>) -> Result<Tree, Diagnostic>;
+
+    /// What `helm template` prints. Errors: as Helm's, with a place.
+    fn render(&self, inflation: &ChartInflation<'_>) -> Result<String, Diagnostic>;
+}
+
+/// A chart that is to be pulled.
+#[derive(Clone, Debug)]
+pub struct ChartReference<'a> {
+    /// `repo`: an HTTP repository, or an OCI registry's address without the chart's name.
+    pub repository: &'a str,
+    /// `name`
+    pub name: &'a str,
+    /// `version`; empty where none is given.
+    pub version: &'a str,
+    /// Where the kustomization asks for it.
+    pub span: &'a Span,
+}
+
+/// A chart, and how `helm template` is to be called on it.
+pub struct ChartInflation<'a> {
+    /// Where the chart is read from.
+    pub files: &'a dyn Files,
+    /// Its folder there.
+    pub folder: TreePath,
+    /// The release's name; empty where none is given.
+    pub release_name: &'a str,
+    /// `--name-template`; empty where none is given.
+    pub name_template: &'a str,
+    /// `--namespace`; empty where none is given.
+    pub namespace: &'a str,
+    /// The values files in their order: their names for messages, and their contents.
+    pub values: Vec<(String, Arc<[u8]>)>,
+    /// `--api-versions`
+    pub api_versions: Vec<&'a str>,
+    /// `--kube-version`; empty where none is given.
+    pub kube_version: &'a str,
+    /// `--include-crds`
+    pub include_crds: bool,
+    /// `--skip-tests`
+    pub skip_tests: bool,
+    /// `--no-hooks`
+    pub skip_hooks: bool,
+    /// Where the kustomization asks for it.
+    pub span: &'a Span,
+}

@@ -1,0 +1,336 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "charts and values files are read from where the user says"
+)]
+//! `pleach template`: what `helm template` prints, with Helm's own flags.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{ArgAction, Args, ValueEnum};
+
+use super::{Global, Outcome, cache, output, session};
+use crate::chart::{Charts, Request};
+use crate::diag::Diagnostics;
+use crate::disk::Folder;
+use crate::helm::manifests::PrintOptions;
+use crate::helm::source::{LoadedChart, archive_files, load};
+use crate::helm::values::{UserValues, ValuesFile};
+use crate::helm::{HelmError, HelmVersion, Warnings};
+use crate::inflate::{self, Inflation};
+use crate::tree::TreePath;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The release's name [default: release-name], then the chart: a folder, an archive, or a chart that `pleach.lock` pins
+    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required = true)]
+    names: Vec<String>,
+    /// A file of values (repeatable, or several with commas between them; `-` is standard input)
+    #[arg(short = 'f', long, value_name = "FILE", value_delimiter = ',')]
+    values: Vec<PathBuf>,
+    /// Values: key1=val1,key2=val2
+    #[arg(long, value_name = "VALUES")]
+    set: Vec<String>,
+    /// Values that are text whatever they look like
+    #[arg(long, value_name = "VALUES")]
+    set_string: Vec<String>,
+    /// Values in JSON: key1=json1,key2=json2, with Helm 4 also one object
+    #[arg(long, value_name = "VALUES")]
+    set_json: Vec<String>,
+    /// Values that are what a file holds: key1=path1,key2=path2
+    #[arg(long, value_name = "VALUES")]
+    set_file: Vec<String>,
+    /// A value that is taken as it is: key=text
+    #[arg(long, value_name = "VALUE")]
+    set_literal: Vec<String>,
+    /// The release's namespace
+    #[arg(short, long, value_name = "NAMESPACE", default_value = inflate::DEFAULT_NAMESPACE)]
+    namespace: String,
+    /// The version of Kubernetes that templates see
+    #[arg(long, value_name = "VERSION")]
+    kube_version: Option<String>,
+    /// An API version that templates see beside the default ones (repeatable, or several with commas between them)
+    #[arg(short, long, value_name = "VERSION", value_delimiter = ',')]
+    api_versions: Vec<String>,
+    /// Print the files of `crds/` too
+    #[arg(long)]
+    include_crds: bool,
+    /// Leave out the hooks of `helm test`
+    #[arg(long)]
+    skip_tests: bool,
+    /// Leave out all hooks
+    #[arg(long)]
+    no_hooks: bool,
+    /// Only what these templates render to: patterns of paths within the chart (repeatable)
+    #[arg(short, long, value_name = "TEMPLATE")]
+    show_only: Vec<String>,
+    /// Set .Release.IsUpgrade in place of .Release.IsInstall
+    #[arg(long)]
+    is_upgrade: bool,
+    /// A template for the release's name
+    #[arg(long, value_name = "TEMPLATE")]
+    name_template: Option<String>,
+    /// Don't validate values against the schemas of charts
+    #[arg(long)]
+    skip_schema_validation: bool,
+    /// The repository of a chart that `pleach.lock` pins
+    #[arg(long, value_name = "URL")]
+    repo: Option<String>,
+    /// The version, or range of versions, of a chart that `pleach.lock` pins
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
+    /// Whose behaviour is wanted, where Helm 3 and 4 differ
+    #[arg(long, value_name = "MAJOR", default_value = "4")]
+    helm_version: Major,
+    #[command(flatten)]
+    foreign: Foreign,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Major {
+    #[value(name = "3")]
+    Three,
+    #[value(name = "4")]
+    Four,
+}
+
+impl From<Major> for HelmVersion {
+    fn from(major: Major) -> HelmVersion {
+        match major {
+            Major::Three => HelmVersion::V3,
+            Major::Four => HelmVersion::V4,
+        }
+    }
+}
+
+/// Flags of Helm that would reach a cluster, the network or other programs, and those that only concern an installation.
+#[derive(Debug, Args)]
+struct Foreign {
+    #[arg(long, hide = true)]
+    validate: bool,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
+    dry_run: Option<String>,
+    #[arg(long, hide = true)]
+    post_renderer: Option<String>,
+    #[arg(long, hide = true)]
+    output_dir: Option<String>,
+    #[arg(long, hide = true)]
+    dependency_update: bool,
+    #[arg(long, hide = true)]
+    enable_dns: bool,
+    #[arg(long, hide = true)]
+    verify: bool,
+    #[arg(long, hide = true)]
+    username: Option<String>,
+    #[arg(long, hide = true)]
+    password: Option<String>,
+    /// Without effect in Helm too, since a rendering installs nothing.
+    #[arg(long = "skip-crds", hide = true, action = ArgAction::SetTrue)]
+    skip_crds: bool,
+    #[arg(long, hide = true, action = ArgAction::SetTrue)]
+    create_namespace: bool,
+    #[arg(short, long, hide = true, action = ArgAction::SetTrue)]
+    generate_name: bool,
+    #[arg(long, hide = true, action = ArgAction::SetTrue)]
+    disable_openapi_validation: bool,
+    #[arg(long, hide = true, action = ArgAction::SetTrue)]
+    devel: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    refuse_foreign(&arguments.foreign)?;
+    let current = session::directory(global)?;
+    let (name, chart) = match &*arguments.names {
+        [name, chart] => (name.as_str(), chart),
+        [chart] => ("", chart),
+        _ => bail!("name a chart"),
+    };
+    if !name.is_empty() && arguments.foreign.generate_name {
+        bail!("`--generate-name` and a name exclude each other");
+    }
+    let version = HelmVersion::from(arguments.helm_version);
+    let inflation = inflation(arguments, name, &current)?;
+    let mut warnings = Warnings::default();
+    let read =
+        |name: &str| std::fs::read_to_string(current.join(name)).map_err(|it| go_words(name, &it));
+    let found = find_chart(arguments, chart, version, &current, global, &mut warnings)?;
+    let rendered = found.and_then(|it| inflation.run(&it, &read, &mut warnings));
+    let mut diagnostics: Diagnostics = inflate::warnings(&warnings);
+    let text = rendered.map_err(|error| diagnostics.push(inflate::diagnostic(error)));
+    let display =
+        |path: &TreePath| session::shown(&Path::new("/").join(path.as_str()), &current, path);
+    let outcome = session::report(&diagnostics, global, &display);
+    match text {
+        Ok(text) if outcome == Outcome::Clean => {
+            output::data(text.as_bytes())?;
+            Ok(Outcome::Clean)
+        }
+        _ => Ok(Outcome::Findings),
+    }
+}
+
+fn refuse_foreign(foreign: &Foreign) -> Result<()> {
+    let wants_cluster = foreign.validate || foreign.dry_run.as_deref() == Some("server");
+    let refused = [
+        (
+            wants_cluster,
+            "a rendering reaches no cluster; `pleach check` validates against schemas",
+        ),
+        (
+            foreign.post_renderer.is_some(),
+            "a rendering runs no other program; pipe the output into it",
+        ),
+        (
+            foreign.output_dir.is_some(),
+            "the manifests are printed; redirect them into a file",
+        ),
+        (
+            foreign.dependency_update,
+            "a rendering pulls no charts; `helm dependency update` puts them into `charts/`",
+        ),
+        (foreign.enable_dns, "a rendering reaches no network"),
+        (
+            foreign.verify || foreign.username.is_some() || foreign.password.is_some(),
+            "a rendering pulls no charts; `pleach vendor` does, and pins them by digest",
+        ),
+    ];
+    match refused.iter().find(|it| it.0) {
+        Some((_, reason)) => bail!("{reason}"),
+        None => Ok(()),
+    }
+}
+
+fn inflation(arguments: &Arguments, name: &str, current: &Path) -> Result<Inflation> {
+    let mut files = Vec::new();
+    for path in &arguments.values {
+        files.push(values_file(path, current)?);
+    }
+    Ok(Inflation {
+        version: arguments.helm_version.into(),
+        name: name.to_string(),
+        name_template: arguments.name_template.clone().unwrap_or_default(),
+        namespace: arguments.namespace.clone(),
+        is_upgrade: arguments.is_upgrade,
+        values: UserValues {
+            files,
+            set_json: arguments.set_json.clone(),
+            set: arguments.set.clone(),
+            set_string: arguments.set_string.clone(),
+            set_file: arguments.set_file.clone(),
+            set_literal: arguments.set_literal.clone(),
+        },
+        kube_version: arguments.kube_version.clone().unwrap_or_default(),
+        api_versions: arguments.api_versions.clone(),
+        skip_schema_validation: arguments.skip_schema_validation,
+        print: PrintOptions {
+            include_crds: arguments.include_crds,
+            no_hooks: arguments.no_hooks,
+            skip_tests: arguments.skip_tests,
+            show_only: arguments.show_only.clone(),
+        },
+    })
+}
+
+fn values_file(path: &Path, current: &Path) -> Result<ValuesFile> {
+    let shown = path.display().to_string();
+    if shown.contains("://") {
+        bail!("`{shown}` is an address, and a rendering reaches no network; fetch the file first");
+    }
+    let content = match shown.trim() {
+        "-" => {
+            let mut content = Vec::new();
+            std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut content)?;
+            content
+        }
+        _ => std::fs::read(current.join(path))
+            .map_err(|it| anyhow::anyhow!(go_words(&shown, &it)))?,
+    };
+    Ok(ValuesFile {
+        name: current.join(path).display().to_string(),
+        content,
+    })
+}
+
+/// An error of the system as Go says it.
+fn go_words(name: &str, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => format!("open {name}: no such file or directory"),
+        _ => format!("open {name}: {error}"),
+    }
+}
+
+/// The chart of the command line: a folder or an archive, else what the lock of the workspace pins.
+fn find_chart(
+    arguments: &Arguments,
+    chart: &str,
+    version: HelmVersion,
+    current: &Path,
+    global: &Global,
+    warnings: &mut Warnings,
+) -> Result<Result<LoadedChart, HelmError>> {
+    let path = current.join(chart);
+    if arguments.repo.is_none() && path.is_dir() {
+        let folder = path.canonicalize()?;
+        let files = Folder::open(&folder)?;
+        let place = tree_path(&folder)?;
+        let loaded = crate::helm::source::folder_files(&files, &TreePath::root())
+            .map_err(HelmError::from)
+            .and_then(|files| load(files, &place, version, warnings));
+        return Ok(loaded);
+    }
+    if arguments.repo.is_none() && path.is_file() {
+        let bytes = std::fs::read(&path).with_context(|| format!("`{chart}` can't be read"))?;
+        let place = tree_path(&path.canonicalize()?)?;
+        let files = archive_files(&bytes, chart).map_err(HelmError::from);
+        return Ok(files.and_then(|files| load(files, &place, version, warnings)));
+    }
+    let files = pinned(arguments, chart, global)?;
+    let place = TreePath::root().child(&format!("<chart {}>", chart.replace('/', "-")));
+    Ok(files.map_err(HelmError::from).and_then(|tree| {
+        let files = crate::helm::source::folder_files(&tree, &TreePath::root())?;
+        load(files, &place, version, warnings)
+    }))
+}
+
+fn tree_path(path: &Path) -> Result<TreePath> {
+    let text = path
+        .to_str()
+        .and_then(|it| TreePath::new(it.trim_start_matches('/')));
+    text.with_context(|| format!("`{}` is not valid UTF-8", path.display()))
+}
+
+/// The files of a chart that the workspace's lock pins: by its repository and name, or by its name alone where that is clear.
+fn pinned(
+    arguments: &Arguments,
+    chart: &str,
+    global: &Global,
+) -> Result<Result<crate::tree::Tree, crate::diag::Diagnostic>> {
+    let Some(session) = session::Session::find(global)? else {
+        bail!(
+            "there is no folder and no file `{chart}`, and no workspace whose `pleach.lock` could pin such a chart"
+        );
+    };
+    let charts: Charts<'_> =
+        crate::load::charts_of(&session.files, cache::open(global)).map_err(|faults| {
+            anyhow::anyhow!("{}", faults.iter().next().map_or("", |it| &it.message))
+        })?;
+    let (repository, name) = match (&arguments.repo, chart.rsplit_once('/')) {
+        (Some(repository), _) => (repository.clone(), chart),
+        (None, Some((repository, name))) => (repository.to_string(), name),
+        (None, None) => match &*charts.repositories(chart) {
+            [repository] => (repository.clone(), chart),
+            [] => bail!(
+                "there is no folder and no file `{chart}`, and `pleach.lock` pins no chart of this name"
+            ),
+            several => bail!(
+                "`pleach.lock` pins `{chart}` of several repositories: say which by `--repo`: {}",
+                several.join(", ")
+            ),
+        },
+    };
+    Ok(charts.files(&Request::new(
+        &repository,
+        name,
+        arguments.version.as_deref(),
+    )))
+}
