@@ -91,7 +91,7 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Whether a file of the output folder belongs to what was compiled: what else stands there is neither compared nor removed.
+    /// Whether a file of the output folder belongs to what was compiled: other files are neither compared nor removed.
     pub fn covers(&self, file: &TreePath) -> bool {
         if self.scope.is_whole() {
             return true;
@@ -103,7 +103,7 @@ impl Compiled {
         let mut parts = file.parts();
         let (group, folder, claim) = (parts.next(), parts.next().unwrap_or(""), parts.next());
         match claim.filter(|_| group != Some("clusters")) {
-            // What claims have together stands elsewhere, each file for itself.
+            // Files that several claims share are elsewhere, each on its own.
             _ if !group.is_some_and(|it| GROUPS.contains(&it)) => false,
             Some(claim) if load::is_base(folder) => {
                 self.bases.contains(&folder) && self.scope.has_base_claim(claim)
@@ -263,7 +263,7 @@ fn run(
 
 /// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.
 ///
-/// A chart that is not at hand is such a fault too: what its values would ask for is not known yet.
+/// A missing chart is such a fault too: what its values would ask for is not known yet.
 pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let cache = options.cache.clone();
@@ -296,7 +296,7 @@ fn deliver_all<'a>(
     (bases, environments)
 }
 
-/// What a folder must build to says also what it came from; what stands beside others, as ApplicationSets do, came from many.
+/// The expected build of a folder names its claim. Files such as ApplicationSets belong to several claims.
 fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin)> {
     let origin = |folder: &TreePath, title, owner, span, objects| Origin {
         // Nothing is applied from base.

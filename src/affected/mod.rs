@@ -1,7 +1,7 @@
 //! What a change touches: environments and claims, known from what their rendering reads.
 //!
 //! Nothing is rendered for a change of claims, kinds and environments: what reads them is known from the documents. What else is
-//! read (overlays and all they refer to, charts) is told by a rendering of its own, which records it. The answer may hold more
+//! read (overlays and all they refer to, charts) is found by rendering once more and recording the reads. The answer may hold more
 //! than changes in the end, but never less.
 
 mod documents;

@@ -5,7 +5,7 @@ use crate::emit::{Ownership, ownership};
 use crate::load::{BASE, Scope, WorkspaceConfig};
 use crate::tree::{Changes, TreePath};
 
-/// Touches the environments whose rendering reads something of the change that stands elsewhere.
+/// Touches the environments whose rendering reads a changed file outside their own folders.
 pub(super) fn search(
     search: &mut Search<'_>,
     workspaces: [&WorkspaceConfig; 2],

@@ -108,7 +108,7 @@ fn kind_of(case: &TreePath) -> &str {
     parts.last().copied().unwrap_or("")
 }
 
-/// The objects of the kind's claims, in the order in which they stand in the tree.
+/// The objects of the kind's claims, in the order of the tree.
 fn objects(compiled: &Compiled, kind: &str) -> String {
     let is_own = |title: &str| title.split_once('/').is_some_and(|it| it.0 == kind);
     let origins = compiled.origins.iter();

@@ -1,4 +1,4 @@
-//! `# pleach: allow[code] reason`: a finding that is right and meant, said where it stands.
+//! `# pleach: allow[code] reason`: accepts a finding at the line where it occurs.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ fn is_allowed(finding: &Diagnostic, allows: &mut [Allow]) -> bool {
 }
 
 /// The comments of a file. One at the head of a document is about all of it; another one about its own line, and about the next line
-/// that is no comment where it stands alone.
+/// that is no comment on its own.
 fn allows(source: &Arc<Source>) -> Vec<Allow> {
     let lines: Vec<&str> = source.text.split_inclusive('\n').collect();
     let (mut found, mut start, mut is_head) = (Vec::new(), 0, true);

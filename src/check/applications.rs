@@ -8,7 +8,7 @@ use crate::yaml::{FieldPath, Node};
 pub(super) struct Application<'a, 'b> {
     pub(super) placed: &'a SourcedObject<'b>,
     pub(super) spec: &'a Node,
-    /// Where its spec stands in the object.
+    /// The path of its spec in the object.
     path: FieldPath,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Application<'a, '_> {
         known(self.spec.at_keys(keys)?)
     }
 
-    /// Where a field of its spec stands in the object.
+    /// The path of a field of its spec in the object.
     pub(super) fn place(&self, field: &str) -> FieldPath {
         let keys = field.split('.');
         keys.fold(self.path.clone(), |path, key| match key.parse() {

@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check {
 A pod that refers to what is not there does not start: it waits as CreateContainerConfigError or ContainerCreating, and the roll-out \
 waits with it until its time is up.
 
-What stands in the namespace counts, and what something there makes: an ExternalSecret, a SealedSecret, a Certificate, or any custom \
+Objects in the namespace count, and so do objects that something there creates: an ExternalSecret, a SealedSecret, a Certificate, or any custom \
 resource that gives the name. References with `optional: true` are left out, and so are namespaces where a chart is installed, since \
 nobody can tell from here what a chart makes. An environment in which nothing makes any Secret has them from elsewhere: there, Secrets \
 are not looked at.
@@ -68,7 +68,7 @@ const HELP: &str = "correct the name, or add it; where it is made by other means
 
 /// What there is to refer to.
 struct Made<'a> {
-    /// Kind, namespace and name of what stands.
+    /// Kind, namespace and name of the objects of the environment.
     standing: BTreeSet<(&'a str, &'a str, &'a str)>,
     /// Namespace and text: what custom resources name in them, and are named.
     named: BTreeSet<(&'a str, &'a str)>,
@@ -144,7 +144,7 @@ pub(super) fn is_custom(object: &Object) -> bool {
     !is_kubernetes && !group.ends_with(".fluxcd.io") && object.kind() != "CustomResourceDefinition"
 }
 
-/// The texts of a custom resource by which it may name what it makes; what stands in references and pods it only uses.
+/// The texts of a custom resource that may name what it creates. References and pod specs only name what it uses.
 fn names<'a>(node: &'a Node, found: &mut impl FnMut(&'a str)) {
     if let Some(text) = node.as_str() {
         found(text);

@@ -62,13 +62,13 @@ pub const CHECKS: &[Check] = &[
     refused_by_project::CHECK,
 ];
 
-/// Whether a code is one that is found in a tree without another one beside it; a misspelt one never is found, and is told.
+/// Whether a code is one that is found in a tree without another one beside it; a misspelled code never occurs, and is reported.
 pub fn is_judged(code: &str) -> bool {
     let mut others = DANGERS.iter().filter(|it| !is_single_tree(it));
     !others.any(|it| it.code == code)
 }
 
-/// What all checks find in a rendered tree, environment by environment; what several have alike is told once.
+/// What all checks find in a rendered tree, environment by environment; equal findings of several environments are reported once.
 pub fn check(tree: &Tree, origins: &Origins) -> Diagnostics {
     let mut found = Diagnostics::default();
     for scene in scenes(tree, origins).values() {

@@ -1,4 +1,4 @@
-//! The manual pages of codes: those of checks and dangers stand with their rules, all others in files of text.
+//! The manual pages of codes: those of checks and dangers are next to their rules, all others in text files.
 
 use super::CHECKS;
 use crate::danger::DANGERS;

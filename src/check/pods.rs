@@ -5,7 +5,7 @@ use crate::yaml::{FieldPath, Node};
 
 /// A description of pods.
 pub(super) struct Pod<'a> {
-    /// Where its spec stands in the object.
+    /// The path of its spec in the object.
     pub(super) path: FieldPath,
     pub(super) spec: &'a Node,
     /// What its pods are labelled with, where that is said.

@@ -29,7 +29,7 @@ pub(super) struct SourcedObject<'a> {
 }
 
 impl SourcedObject<'_> {
-    /// Whether it stands for the environment itself, and came from no claim and no overlay.
+    /// Whether it belongs to the environment itself, not to a claim or an overlay.
     pub(super) fn is_of_environment(&self) -> bool {
         self.origin.is_none()
     }
@@ -81,7 +81,9 @@ pub(super) fn scenes<'a>(
         }
         let scene = environment(&folder).and_then(|it| scenes.get_mut(it));
         if let Some(scene) = scene {
-            scene.objects.extend(told(path, bytes, &folder, origins));
+            scene
+                .objects
+                .extend(parse_cluster_file(path, bytes, &folder, origins));
         }
     }
     let projects = scenes.values().flat_map(applications::projects);
@@ -94,7 +96,7 @@ pub(super) fn scenes<'a>(
 }
 
 /// What a file of the cluster's folder tells the sync engine.
-fn told<'a>(
+fn parse_cluster_file<'a>(
     path: &TreePath,
     bytes: &[u8],
     folder: &TreePath,

@@ -19,7 +19,7 @@ A Service without pods answers nobody, a NetworkPolicy without pods protects not
 eviction back, and a PodMonitor without pods measures nothing. None of them says so: it is most often a slip in a label.
 
 The labels of all templates of pods in the same namespace count. A selector is left out where its pods may be made by an operator or \
-a chart: where it asks for a label of an operator (`clickhouse.altinity.com/chi`), names a custom resource, or stands in a namespace \
+a chart: where it asks for a label of an operator (`clickhouse.altinity.com/chi`), names a custom resource, or is in a namespace \
 where a chart is installed.",
     judge,
 };

@@ -32,13 +32,13 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         let path = path.trim_start_matches("./").trim_end_matches('/');
         let applied = scene.objects.iter().filter(|it| is_below(it, path));
         for target in applied.filter(|it| is_replaced(&it.object)) {
-            let mut told = BTreeSet::new();
+            let mut reported = BTreeSet::new();
             texts(
                 &target.object.node,
                 &FieldPath::root(),
                 &mut |text, field| {
                     for name in used(text) {
-                        if !set.contains(name) && told.insert(name.to_string()) {
+                        if !set.contains(name) && reported.insert(name.to_string()) {
                             report(target, field, name, text, faults);
                         }
                     }
@@ -100,7 +100,7 @@ fn variables<'a>(
     Some(set)
 }
 
-/// Whether an object stands in the folder that a Kustomization's path ends with.
+/// Whether an object is in the folder that a Kustomization's path ends with.
 fn is_below(placed: &SourcedObject<'_>, path: &str) -> bool {
     let folder = placed.folder.as_str();
     let rest = path.strip_suffix(folder);

@@ -32,7 +32,7 @@ impl Part {
         } else if self.is_plain {
             plain(side, &folder)
         } else {
-            // A comparison only reads, and a sync engine is often told to load from everywhere.
+            // A comparison only reads, and sync engines are often configured to load from everywhere.
             let options = Options {
                 load_restriction: LoadRestriction::None,
                 ..Options::default()

@@ -69,7 +69,7 @@ fn origin<'a>(object: &Object, side: &Side<'a>) -> Option<&'a Origin> {
     side.origins?.find(&folder, &object.id())
 }
 
-/// The claim that an object came from: as it is now, or was where the object is gone. A tree that stands says it in each file.
+/// The claim that an object came from: as it is now, or as it was if the object is gone. Each file of a committed tree names it.
 fn claim(pair: &Pair<'_>, [before, after]: [&Side<'_>; 2]) -> Option<Arc<Claim>> {
     let known = |object: Option<&Object>, side| Some(origin(object?, side)?.claim.clone());
     let signed = |object: Option<&Object>| {
@@ -173,7 +173,7 @@ fn first_error(diagnostics: &Diagnostics) -> Option<&Diagnostic> {
     diagnostics.iter().find(|it| it.severity == Severity::Error)
 }
 
-/// Says why, with the place and no excerpt of the file: what stands there may be secret.
+/// Says why, with the place and without an excerpt: the file may contain secrets.
 fn not_compared(part: &Part, side: &Side<'_>, name: &str, fault: &Diagnostic) -> Box<Diagnostic> {
     let folder = match part.folder.as_str() {
         "" => ".",
@@ -192,7 +192,7 @@ fn not_compared(part: &Part, side: &Side<'_>, name: &str, fault: &Diagnostic) ->
     );
     let mut note = Diagnostic::warning("not-compared", message);
     if fault.code == MERGE_CONFLICT {
-        // Of others the help may quote what stands there.
+        // The help of other diagnostics may quote the file.
         note.help.clone_from(&fault.help);
     }
     Box::new(note)
@@ -218,7 +218,7 @@ fn is_unchanged(read_set: &ReadSet, before: &Side<'_>, after: &Side<'_>) -> bool
 }
 
 impl Claim {
-    /// Where it stands, to sort by.
+    /// Its place, to sort by.
     pub(super) fn place(&self) -> Option<(&TreePath, u32)> {
         self.span.as_ref().map(|it: &Span| (it.path(), it.start))
     }

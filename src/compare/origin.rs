@@ -15,7 +15,7 @@ pub struct Claim {
     pub title: String,
     /// Who is asked about it.
     pub owner: Option<Arc<str>>,
-    /// Where its name stands, if that is known.
+    /// The place of its name, if known.
     pub span: Option<Span>,
 }
 
@@ -79,7 +79,7 @@ impl Origins {
     }
 
     /// The claim that an object of a folder came from. What the sync engine has of its own, in the cluster's folder, bears the
-    /// name of its claim, or stands in a folder that does.
+    /// name of its claim, or is in a folder that does.
     pub fn find(&self, folder: &TreePath, id: &ObjectId) -> Option<&Origin> {
         let own = self.folders.get(folder);
         own.or_else(|| {
@@ -130,7 +130,7 @@ impl Origin {
     }
 }
 
-/// Whether a value stands in a file that is about an environment.
+/// Whether a value is in a file that belongs to an environment.
 fn is_input(node: &Node) -> bool {
     let folder = node.span().path().parts().next();
     node.is_scalar() && matches!(folder, Some("environments" | "overlays"))

@@ -2,7 +2,7 @@
 
 use crate::tree::{Files, TreePath};
 
-/// Where the file may stand, the first one counts.
+/// Where the file may be; the first one found counts.
 const PLACES: [&str; 4] = [
     ".github/CODEOWNERS",
     ".gitlab/CODEOWNERS",
@@ -55,7 +55,7 @@ impl CodeOwners {
     }
 }
 
-/// `[Name]`, `^[Name][2] @owner`: what stands after the brackets.
+/// `[Name]`, `^[Name][2] @owner`: the text after the brackets.
 fn heading(line: &str) -> Option<(&str, &str)> {
     let line = line.strip_prefix('^').unwrap_or(line);
     let (name, rest) = line.strip_prefix('[')?.split_once(']')?;

@@ -1,7 +1,7 @@
 //! ApplicationSets (argoproj.io/v1alpha1).
 //!
 //! Go templates, with an error for a parameter that is missing. The chart is that of an OCI registry, which Argo CD writes
-//! without `oci://`; the values come from Git as a second source. `$values` stands at the beginning of a path only.
+//! without `oci://`; the values come from Git as a second source. Argo CD replaces `$values` only at the beginning of a path.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What starts the sync of a cluster, in `root-apps/<cluster type>/`: applied once, by hand.
+//! The objects that start the sync of a cluster, in `root-apps/<cluster type>/`. A person applies them once with kubectl.
 //!
 //! For Argo CD two Applications, of the ApplicationSets of apps and of the platform; for Flux the GitRepository and the Flux
 //! Kustomization that `flux bootstrap` would make. Secrets with credentials are nobody's to commit.

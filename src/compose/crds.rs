@@ -1,6 +1,6 @@
 //! Custom resources, and no CRD that they are of.
 //!
-//! What a claim's kind says that it requires is told in [`order`](super::order). What brings CRDs that can't be known from here,
+//! What a claim's kind requires is checked in [`order`](super::order). Where CRDs come from something unknown here,
 //! such as a chart that was not pulled, may bring any.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,7 +80,7 @@ fn is_of_cluster(gvk: &Gvk, engine: Engine) -> bool {
 /// The CRDs of an environment.
 #[derive(Default)]
 struct Known {
-    /// Group and kind of those that stand as objects.
+    /// Group and kind of the CRDs that are objects of the tree.
     kinds: BTreeSet<(String, String)>,
     /// `widgets.example.com`
     names: BTreeSet<String>,

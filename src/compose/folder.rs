@@ -113,7 +113,7 @@ pub(super) fn check_merge_key(object: &Object, delivery: &Delivery, diagnostics:
         diagnostics.push(
             fault
                 .related(&delivery.span, format!("for {}", delivery.title))
-                .help("give the key another name, or hand the value over some other way, as by `valuesFrom`"),
+                .help("give the key another name, or pass the value in another way, such as `valuesFrom`"),
         );
     }
 }

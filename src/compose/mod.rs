@@ -1,4 +1,4 @@
-//! The tree: base folders, overlay folders with computed patches, and what the sync engine of each cluster is told.
+//! The tree: base folders, overlay folders with computed patches, and the sync engine's own objects for each cluster.
 //!
 //! An environment's folder of a claim builds on the claim's base folder where both are there: what differs is a patch, what
 //! is new a file, what is gone a deletion. Objects are first laid under the user's `overlays/`, so the tree needs nothing
@@ -121,7 +121,7 @@ pub struct Expected {
     pub form: Form,
     /// Who is asked about the claim, if it says so.
     pub owner: Option<Arc<str>>,
-    /// Where the claim's name stands.
+    /// The place of the claim's name.
     pub span: Span,
 }
 
@@ -130,9 +130,9 @@ pub struct Expected {
 pub enum Form {
     /// By its kustomization.
     Kustomization,
-    /// They stand there as they are, and a sync engine takes all of its files.
+    /// Whole objects in a folder of which the sync engine applies every file.
     Flat,
-    /// They stand there as they are, in these files, beside others.
+    /// Whole objects in these files, next to those of other claims.
     Files(Vec<TreePath>),
 }
 
@@ -146,7 +146,7 @@ pub struct Data {
     pub title: String,
     /// Who is asked about the claim, if it says so.
     pub owner: Option<Arc<str>>,
-    /// Where the claim's name stands.
+    /// The place of the claim's name.
     pub span: Span,
 }
 
@@ -294,7 +294,7 @@ struct Overlaid<'a> {
 }
 
 impl Overlaid<'_> {
-    /// A claim's folder and what stands in it, if anything does.
+    /// A claim's folder and its contents, if it has any.
     fn folder_of(&self, claim: &str) -> Option<(TreePath, &Delivery)> {
         let mut standing = self.deliveries.iter().filter(|it| !it.files.is_empty());
         let delivery = standing.find(|it| it.name == claim)?;

@@ -29,7 +29,7 @@ pub(super) struct Overlay {
     span: Option<Span>,
 }
 
-/// The folder of an environment's overlay and what stands there.
+/// The folder of an environment's overlay and its contents.
 pub(super) fn place(files: &dyn Files, environment: &str) -> Result<Option<EntryKind>, FilesError> {
     files.kind(&TreePath::root().child("overlays").child(environment))
 }
@@ -227,7 +227,7 @@ fn apply_overlay(
     deliveries
 }
 
-/// An object that two claims render is told as such: see [`owners`](super::owners).
+/// An object that two claims render is reported by [`owners`](super::owners).
 fn is_of_two_claims(fault: &Diagnostic, deliveries: &[Delivery]) -> bool {
     let is_claim = |span: &Span| deliveries.iter().any(|it| it.span == *span);
     fault.code == "duplicate-resource" && fault.span.as_ref().is_some_and(is_claim)

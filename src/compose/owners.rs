@@ -18,7 +18,7 @@ pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
             let Some(other) = owners.insert(id.clone(), delivery) else {
                 continue;
             };
-            // Without the environment, so that two shared claims are told of once.
+            // Without the environment, so that two shared claims are reported once.
             let message = format!(
                 "{id} is rendered twice: by {} and by {}",
                 other.title, delivery.title

@@ -1,4 +1,4 @@
-//! Objects that stand in the tree as they are, beside others: nothing takes them by a kustomization.
+//! Whole objects in the tree, next to others, that no kustomization lists.
 
 use super::folder::Common;
 use super::{Expected, Form, RenderedTree, form, overlay};

@@ -11,7 +11,7 @@ pub(super) const DANGER: Danger = Danger {
     summary: "a PodDisruptionBudget lets no pod be evicted",
     explain: "\
 Nodes are drained by evicting their pods. A budget that never allows one makes every drain wait for ever: upgrades of nodes, \
-autoscaling and repairs stand still until somebody deletes the pods by hand.
+autoscaling and repairs wait until somebody deletes the pods manually.
 
 Allow at least one: `maxUnavailable: 1`, or a `minAvailable` below the number of replicas. What runs as a single pod and must not be \
 disturbed is better off without a budget, or with a second replica.",
@@ -55,7 +55,7 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
     }
 }
 
-/// How many pods a budget is about; `None` where that can't be told from the tree.
+/// How many pods a budget covers; `None` if the tree does not say.
 fn pods(budget: &Object, objects: &[&Object]) -> Option<i64> {
     let selector = budget.node.at_keys(&["spec", "selector"])?;
     if selector.get("matchExpressions").is_some() {

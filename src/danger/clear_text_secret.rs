@@ -1,4 +1,4 @@
-//! Secrets whose values stand in the tree.
+//! Secrets whose values are in the tree.
 
 use super::{Danger, Faults, Judge, some};
 use crate::diag::Severity;
@@ -8,7 +8,7 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const DANGER: Danger = Danger {
     code: "clear-text-secret",
     severity: Severity::Error,
-    summary: "a Secret's values stand in the tree in clear text",
+    summary: "a Secret's values are in the tree in clear text",
     explain: "\
 What is in Git is read by everybody who reads the repository, its mirrors and its backups, and stays in its history. Base64 hides \
 nothing. A value that was committed once is known: change it wherever it is used.

@@ -11,7 +11,7 @@ pub(super) const DANGER: Danger = Danger {
     severity: Severity::Warning,
     summary: "a Keeper ensemble has an even number of nodes",
     explain: "\
-Keeper needs more than half of its nodes. Two nodes stand the loss of none and four that of one, as one and three do: the node \
+Keeper needs more than half of its nodes. Two nodes survive the loss of none and four the loss of one, just as one and three do: the node \
 more costs and adds nothing but one more that can fail. Take 1, 3 or 5.",
     sees_secrets: false,
     judge: Judge::Tree(judge),
@@ -23,7 +23,7 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
             let nodes = cluster.shards.first().map_or(0, |it| it.replica_count);
             if cluster.is_keeper && nodes % 2 == 0 {
                 let message = format!(
-                    "{} has {nodes} Keeper nodes: an even number stands no more losses than one node less",
+                    "{} has {nodes} Keeper nodes: an even number survives no more losses than one node less",
                     object.id()
                 );
                 let path = FieldPath::dotted("spec.configuration.clusters").index(at);

@@ -13,11 +13,11 @@ pub(super) const DANGER: Danger = Danger {
     explain: "\
 Some fields are fixed when an object is created: what a workload selects, a StatefulSet's volume claims, a Job's pods, a Service's \
 address, the role that a binding refers to. The API server refuses the change, and the sync engine stays in an error until \
-somebody deletes the object by hand.
+somebody deletes the object manually.
 
 Give the new object another name, and let the old one go when nothing uses it any more. For a StatefulSet's volumes: delete it \
 with `kubectl delete statefulset NAME --cascade=orphan`, which keeps its pods, and let the sync engine create it anew. A sync \
-engine that is told to force (`kustomize.toolkit.fluxcd.io/force: enabled`, Argo CD's `Replace=true`) deletes and creates the \
+engine that is configured to force (`kustomize.toolkit.fluxcd.io/force: enabled`, Argo CD's `Replace=true`) deletes and creates the \
 object by itself, and with it its pods.
 
 A HelmRelease whose release name or namespace changes is not refused: the old release is uninstalled, and a new one installed.",

@@ -12,7 +12,7 @@ pub(super) const DANGER: Danger = Danger {
     explain: "\
 A step of the first number of a version says that something may not work as before; before 1.0 a step of the second number says \
 the same. ClickHouse counts by year: from 24.8 to 25.3 there are settings whose default changed, and what is marked as backward \
-incompatible stands in the changelog of each version between.
+incompatible changes are in the changelog of each version between.
 
 Read the release notes of all versions between the two. Let one environment go first.",
     sees_secrets: false,

@@ -107,7 +107,7 @@ pub struct Finding {
     pub field: FieldPath,
     /// What was found.
     pub message: String,
-    /// Where the field stands in the tree.
+    /// The place of the field in the tree.
     pub span: Span,
 }
 
@@ -125,7 +125,7 @@ impl Finding {
     }
 }
 
-/// The line without what stands there, for excerpts.
+/// The line without its content, for excerpts.
 fn concealed(span: &Span) -> Span {
     let lines = "\n".repeat(span.position().line.saturating_sub(1));
     let end = lines.len();
@@ -225,7 +225,7 @@ impl Faults {
     }
 }
 
-/// The text of a field, or what stands for one that is not there.
+/// The text of a field, or a stand-in for a missing one.
 fn shown(node: Option<&Node>) -> &str {
     node.and_then(Node::as_str).unwrap_or("nothing")
 }

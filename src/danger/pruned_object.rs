@@ -150,7 +150,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     );
 }
 
-/// Whether the sync engine is told to leave the object alone.
+/// Whether an annotation or label makes the sync engine leave the object alone.
 fn is_kept(object: &Object) -> bool {
     let annotation = |key: &str| {
         let value = object.node.at_keys(&["metadata", "annotations", key]);

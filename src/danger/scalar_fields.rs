@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::yaml::{FieldPath, Node, Step, View};
 
-/// A scalar and where it stands.
+/// A scalar and its path.
 pub(super) struct Leaf<'a> {
     pub(super) field: FieldPath,
     pub(super) node: &'a Node,

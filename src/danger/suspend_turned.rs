@@ -46,7 +46,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     faults.push(after, path, message);
 }
 
-/// Argo CD syncs by itself where it is told to, unless it is told not to.
+/// Argo CD syncs by itself where `automated` is set and not disabled.
 fn is_automated(automated: Option<&Node>) -> bool {
     let enabled = automated.map(|it| it.get("enabled").and_then(Node::as_bool));
     enabled.is_some_and(|it| it != Some(false))

@@ -158,7 +158,7 @@ impl<'a> ChartApplication<'a> {
 
     fn plain(&self, secret: &Node) -> Diagnostic {
         let message = format!(
-            "`{}` has a password or a key that would stand in Git",
+            "`{}` contains a credential that would be committed to Git",
             self.intent.text_of_metadata("name")
         );
         let fault = Diagnostic::error("plain-secret", message).at(secret);

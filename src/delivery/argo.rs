@@ -1,6 +1,6 @@
 //! Argo CD: Applications (argoproj.io/v1alpha1) of charts and of folders in Git.
 //!
-//! An Application is an object of the cluster that Argo CD runs on, which need not be the one it deploys to. So it stands
+//! An Application is an object of the cluster that Argo CD runs on, which need not be the one it deploys to. So it is kept
 //! beside the claim's own objects and never among them. Of what an intent says, `interval`, `timeout` and `cleanupOnFail` have
 //! no counterpart: Argo CD has one interval for all, and neither waits for a sync nor cleans up after one.
 

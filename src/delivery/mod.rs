@@ -43,7 +43,7 @@ pub struct Delivery {
     pub files: Vec<ManifestFile>,
     /// Argo CD's Applications of charts. They belong to the cluster that Argo CD runs on, not into the claim's folder.
     pub releases: Vec<ManifestFile>,
-    /// Objects of the sync engine itself, for what must be applied before the claim's own files. They stand beside the claim's
+    /// Flux and Argo CD objects that must be reconciled before the claim's own manifests. They are kept next to the claim's
     /// own Flux Kustomization, which waits for them; in its folder they would wait for themselves.
     pub first: Vec<Object>,
     /// Services that Argo CD's ApplicationSets install.
@@ -64,7 +64,7 @@ pub struct Delivery {
     pub depends_on: BTreeSet<String>,
     /// Who is asked about the claim, if it says so.
     pub owner: Option<Arc<str>>,
-    /// Where the claim's name stands.
+    /// The place of the claim's name.
     pub span: Span,
 }
 

@@ -34,7 +34,7 @@ pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagn
     pinned
 }
 
-/// Where a person can change the version. The default of a built-in kind stands nowhere, so that is the claim.
+/// Where a person can change the version. The default of a built-in kind is in no file of the workspace, so the claim is the place.
 fn place(intent: &Node, version: &Span) -> Span {
     match version.path().as_str().starts_with('<') {
         true => intent.span().clone(),

@@ -31,7 +31,7 @@ pub struct Service {
     pub annotations: Option<Node>,
     /// The repository of the tree, where the claim says it.
     pub repository: Option<GitSource>,
-    /// Where its name stands.
+    /// The place of its name.
     pub span: Span,
 }
 

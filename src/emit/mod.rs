@@ -1,6 +1,6 @@
-//! The product's way out: a tree against the tree that stands.
+//! Plans the writes and deletes that bring the output folder up to date.
 //!
-//! There is no manifest: which files are ours stands in each file's first line, so branches that touch different claims
+//! There is no manifest file. Each generated file says so in its first line, so branches that touch different claims
 //! don't conflict. Nothing here touches a disk; `disk` carries the plan out.
 
 mod ownership;

@@ -14,7 +14,7 @@ const DIGEST_DIGITS: usize = 12;
 pub enum Ownership {
     /// Generated, and as it was generated.
     Ours,
-    /// Generated, and changed (or moved) by hand since.
+    /// Generated, and edited (or moved) by a person since.
     Edited,
     /// Generated, and left with conflict markers by a merge.
     Conflicted,
@@ -29,7 +29,7 @@ pub fn sign(path: &TreePath, origin: &str, body: &str) -> String {
     format!("{BEGIN}{origin}{MIDDLE}{digest}]\n{body}")
 }
 
-/// Whose the file is that stands at a path. A conversion to CRLF changes nothing.
+/// Who owns the file at a path. A conversion to CRLF changes nothing.
 pub fn ownership(path: &TreePath, bytes: &[u8]) -> Ownership {
     let (first, body) = match bytes.iter().position(|byte| *byte == b'\n') {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),

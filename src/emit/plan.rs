@@ -1,4 +1,4 @@
-//! What has to be done for a tree to stand.
+//! The writes and deletes that turn the current tree into the rendered one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,9 +26,9 @@ pub struct Step {
     pub path: TreePath,
     /// How.
     pub change: Change,
-    /// What stands; `None` for a file that comes.
+    /// The current bytes; `None` for a new file.
     pub before: Option<Arc<[u8]>>,
-    /// What is to stand; `None` for a file that goes.
+    /// The rendered bytes; `None` for an obsolete file.
     pub after: Option<Arc<[u8]>>,
 }
 
@@ -37,7 +37,7 @@ pub struct Step {
 pub struct Plan {
     /// First removals that make way for files, then files to write, then the other removals. Empty when anything is blocked.
     pub steps: Vec<Step>,
-    /// How many wanted files stand as wanted.
+    /// How many files are up to date.
     pub unchanged: usize,
     kept: Vec<Kept>,
     blocked: BTreeMap<TreePath, String>,
@@ -51,9 +51,9 @@ struct Kept {
     bytes: Arc<[u8]>,
 }
 
-/// Compares the wanted tree with the one that stands.
+/// Compares the rendered tree with the current one.
 ///
-/// Generated files that were changed by hand are kept, unless `force`; other people's files are never touched.
+/// Generated files that a person edited are kept, unless `force`; other people's files are never touched.
 pub fn plan(wanted: &Tree, standing: &Tree, force: bool) -> Plan {
     let mut plan = Plan::default();
     let mut written = Vec::new();
@@ -95,7 +95,7 @@ impl Plan {
         !self.blocked.is_empty()
     }
 
-    /// Whether everything stands as wanted.
+    /// Whether everything is up to date.
     pub fn is_clean(&self) -> bool {
         self.steps.is_empty() && self.kept.is_empty() && !self.is_blocked()
     }
@@ -172,7 +172,7 @@ impl Plan {
         });
     }
 
-    /// Finds the files that remain and stand in the way of wanted ones: one where a folder is needed, one in a folder where
+    /// Finds the remaining files that block new ones: one where a folder is needed, one in a folder where
     /// a file is needed, one whose name differs only in case (on many disks they are one file).
     fn block(&mut self, way: &Way<'_>, remain: &BTreeSet<TreePath>) {
         let all = way.wanted.iter().map(|it| it.0).chain(remain);
@@ -200,7 +200,7 @@ impl Plan {
         faults
     }
 
-    /// For `check`: each file that does not stand as the claims want it.
+    /// For `check`: each file that is not what the claims render to.
     pub fn findings(&self, folder: &TreePath) -> Diagnostics {
         let mut findings = self.faults(folder);
         for step in &self.steps {

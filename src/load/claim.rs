@@ -20,7 +20,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Where its name stands.
+    /// The place of its name.
     pub fn span(&self) -> &Span {
         self.node
             .at_keys(&["metadata", "name"])
@@ -59,7 +59,7 @@ fn find_kind(
     let field = |key: &str| {
         node.get(key).filter(|it| it.as_string().is_some()).ok_or_else(|| {
             let fault = Diagnostic::error("not-a-claim", format!("a claim begins with `apiVersion`, `kind` and `metadata`; here is no `{key}`"));
-            fault.at(node.span().start()).help("what stands below `environments/` is claims; other YAML belongs elsewhere")
+            fault.at(node.span().start()).help("only claims belong below `environments/`; put raw manifests into `overlays/<environment>/`")
         })
     };
     let (api_version, kind) = (field("apiVersion")?, field("kind")?);

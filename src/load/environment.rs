@@ -15,7 +15,7 @@ use crate::schema::Schema;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node, parse};
 
-/// Where environments stand.
+/// The folder of environments.
 pub(super) const FOLDER: &str = "environments";
 /// The environment that holds what the others share.
 pub const BASE: &str = "base";
@@ -335,7 +335,7 @@ fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Where an environment stands, and its own file.
+/// An environment's folder and its own file.
 pub fn environment_folder(name: &str) -> (TreePath, TreePath) {
     let folder = TreePath::root().child(FOLDER).child(name);
     let file = folder.child(FILE);

@@ -71,7 +71,7 @@ pub enum Spelling {
 /// A part of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
-    /// What others stand on.
+    /// Infrastructure that other claims depend on.
     Infrastructure,
     /// All else.
     Apps,
@@ -281,7 +281,7 @@ fn builtin_folders() -> Vec<TreePath> {
     kind_folders(builtin(), &TreePath::root().child(BUILTIN)).unwrap_or_default()
 }
 
-/// Where a kind stands.
+/// Where a kind is defined.
 struct Folder<'a> {
     files: &'a dyn Files,
     path: TreePath,
@@ -621,7 +621,7 @@ fn reference(node: &Node) -> Reference {
     }
 }
 
-/// The conditions of conditional defaults, wherever they stand in a schema.
+/// The conditions of conditional defaults, at any depth of a schema.
 fn conditions<'a>(schema: &'a Node, found: &mut Vec<&'a Node>) {
     match schema.view() {
         View::Scalar(_) => {}

@@ -76,7 +76,7 @@ impl Workspace<'_> {
     }
 }
 
-/// Reads a workspace whose `pleach.yaml` stands at the root of `files`.
+/// Reads a workspace whose `pleach.yaml` is at the root of `files`.
 ///
 /// `None` when there is no workspace to speak of; single faults are kept in
 /// `diagnostics` and do not stop the rest.

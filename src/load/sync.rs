@@ -220,7 +220,7 @@ fn check_argo(node: &Node, argo: &Argo, diagnostics: &mut Diagnostics) {
         diagnostics.push(fault.help("rename the folder, and write its name here"));
     }
     if argo.url.is_empty() {
-        let message = "Argo CD must be told the address of the Git repository that holds the tree";
+        let message = "`spec.source.url` is required for `engine: argo`: the address of the Git repository with the rendered tree";
         let at = spec(node, &["engine"]).unwrap_or(node);
         let fault = Diagnostic::error("missing-field", message).at(at);
         diagnostics.push(fault.help(

@@ -35,13 +35,13 @@ pub struct WorkspaceConfig {
     pub sources: Vec<ChartSource>,
     /// Where the copies of pinned charts lie.
     pub chart_copies: TreePath,
-    /// Whether `pleach vendor` is to make such copies without being told.
+    /// Whether `pleach vendor` makes such copies without a flag.
     pub copies_charts: bool,
     /// `pleach.yaml`.
     pub span: Span,
 }
 
-/// A prefix of a chart repository's address and what stands in its place.
+/// A prefix of a chart repository's address and its replacement.
 #[derive(Clone, Debug)]
 pub struct Mirror {
     /// The beginning of the address.
@@ -198,7 +198,7 @@ fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagno
     }
 }
 
-/// `requires: 1.4` wants this program's major and minor version to be 1.4; an `x` stands for any.
+/// `requires: 1.4` wants this program's major and minor version to be 1.4; an `x` matches any number.
 fn check_version(node: &Node) -> Result<(), Diagnostic> {
     let Some(wanted) = node.at_keys(&["spec", "requires"]) else {
         return Ok(());

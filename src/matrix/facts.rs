@@ -4,7 +4,7 @@ use crate::object::Object;
 use crate::yaml::{Mapping, Node, View};
 
 /// Names and values, in the order in which they are found: `("image clickhouse", "clickhouse-server:24.8")`. Where several
-/// objects say the same thing differently, the values stand together.
+/// objects disagree, all values are listed.
 pub fn facts(objects: &[Object]) -> Vec<(String, String)> {
     let mut facts = Facts::default();
     for object in objects {

@@ -54,7 +54,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Where a claim of its own stands that the environment so far has from base alone.
+/// Where to put a claim file that the environment so far has from base alone.
 fn own_file(environment: &str, claim: &str) -> TreePath {
     let folder = TreePath::root().child("environments").child(environment);
     folder.child(&format!("{claim}.yaml"))

@@ -116,7 +116,7 @@ fn pairs<'w, 'a>(
                 let fault = Diagnostic::error("unknown-claim", message);
                 return Err(fault
                     .did_you_mean(name, all.iter().map(|it| it.name))
-                    .help("a claim that only one environment has is copied by hand, or moved to `environments/base/`"));
+                    .help("copy a claim that only one environment has, or move it to `environments/base/`"));
             }
         }
     }

@@ -45,7 +45,11 @@ pub fn render<'a>(
                 refers_to,
             }),
             Err(faults) => {
-                diagnostics.extend(faults.into_iter().map(|fault| told(fault, instance)));
+                diagnostics.extend(
+                    faults
+                        .into_iter()
+                        .map(|fault| with_claim_context(fault, instance)),
+                );
                 None
             }
         }
@@ -55,7 +59,7 @@ pub fn render<'a>(
 
 /// A fault with the claim that it was found for. A chart that a built-in kind names by itself is looked for in the claim: nobody
 /// can change it elsewhere.
-fn told(fault: Diagnostic, instance: &Instance) -> Diagnostic {
+fn with_claim_context(fault: Diagnostic, instance: &Instance) -> Diagnostic {
     let place = fault.span.as_ref().map(|it| it.path().as_str());
     let is_builtin = place.is_some_and(|it| it.starts_with(BUILTIN));
     if is_builtin && fault.code.ends_with("-chart") {
@@ -183,7 +187,7 @@ fn render_file(
     Ok(files)
 }
 
-/// Refuses what no API server would take for an object: told here, since all that follows takes it for one.
+/// Refuses what no API server accepts as an object. Reported here, since all later stages rely on it.
 fn check_object(node: &Node, template: &str) -> Result<(), Diagnostic> {
     let fields: [&[&str]; 3] = [&["apiVersion"], &["kind"], &["metadata", "name"]];
     let has = |field: &[&str]| {

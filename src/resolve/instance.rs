@@ -32,7 +32,7 @@ pub struct Instance {
     pub depends_on: BTreeSet<String>,
     /// Whether base has it too.
     pub shared: bool,
-    /// Where its name stands.
+    /// The place of its name.
     pub span: Span,
 }
 
@@ -211,7 +211,7 @@ impl Draft {
             let value = diagnostics.keep(
                 templates
                     .evaluate(expression, &context)
-                    .map_err(|fault| self.told(fault)),
+                    .map_err(|fault| self.with_claim_context(fault)),
             )?;
             context.set(name, &value);
         }
@@ -221,15 +221,17 @@ impl Draft {
             if let Some(value) = diagnostics.keep(
                 templates
                     .evaluate(expression, &context)
-                    .map_err(|fault| self.told(fault)),
+                    .map_err(|fault| self.with_claim_context(fault)),
             ) && !value.is_null()
             {
                 outputs.insert(name.as_str(), value);
             }
         }
         let mut capabilities = |list: &[Capability]| {
-            diagnostics
-                .keep(capabilities(templates, &context, list).map_err(|fault| self.told(fault)))
+            diagnostics.keep(
+                capabilities(templates, &context, list)
+                    .map_err(|fault| self.with_claim_context(fault)),
+            )
         };
         let (provides, requires) = (
             capabilities(&self.kind.provides)?,
@@ -257,7 +259,8 @@ impl Draft {
                 continue;
             };
             let list = templates.evaluate(list, context);
-            let Some(list) = diagnostics.keep(list.map_err(|fault| self.told(fault))) else {
+            let Some(list) = diagnostics.keep(list.map_err(|fault| self.with_claim_context(fault)))
+            else {
                 continue;
             };
             for (position, item) in list.as_sequence().unwrap_or_default().iter().enumerate() {
@@ -277,14 +280,18 @@ impl Draft {
         diagnostics: &mut Diagnostics,
     ) {
         let holds = templates.evaluate(&rule.require, context);
-        let holds = holds.map(|it| is_true(&it)).map_err(|it| self.told(it));
+        let holds = holds
+            .map(|it| is_true(&it))
+            .map_err(|it| self.with_claim_context(it));
         if diagnostics.keep(holds).unwrap_or(true) {
             return;
         }
         let text = |name: &str| templates.text(name, context);
-        let told = text(&rule.message)
+        let reported = text(&rule.message)
             .and_then(|message| Ok((message, rule.help.as_deref().map(text).transpose()?)));
-        let Some((message, help)) = diagnostics.keep(told.map_err(|fault| self.told(fault))) else {
+        let Some((message, help)) =
+            diagnostics.keep(reported.map_err(|fault| self.with_claim_context(fault)))
+        else {
             return;
         };
         let at = rule.at.as_deref().unwrap_or_default();
@@ -297,7 +304,7 @@ impl Draft {
         diagnostics.push(fault);
     }
 
-    /// Where a field stands that a person wrote, or the nearest one above it that one did.
+    /// The place of a field that a person wrote, or of its nearest parent that a person wrote.
     fn place(&self, path: &FieldPath) -> Span {
         let mut path = path.clone();
         loop {
@@ -332,8 +339,8 @@ impl Draft {
         entry.key.has_origin().then(|| entry.key.span().clone())
     }
 
-    /// A fault of the kind's own expressions, told with the claim it was found for.
-    pub(super) fn told(&self, fault: Diagnostic) -> Diagnostic {
+    /// Adds the claim to a fault in an expression of its kind.
+    pub(super) fn with_claim_context(&self, fault: Diagnostic) -> Diagnostic {
         fault.related(&self.span, format!("for this {}", self.kind.name))
     }
 }
@@ -377,7 +384,7 @@ fn capabilities(
     Ok(names)
 }
 
-/// What to do about a document that stands alone because the shared claim it adds to is excluded.
+/// The help for a partial document whose shared claim is excluded.
 fn excluded(environment: &Environment, selected: &Selected<'_>) -> Option<String> {
     let own = selected.own.filter(|_| selected.base.is_none())?;
     let mut titles = environment.exclude.iter().filter_map(Node::as_str);

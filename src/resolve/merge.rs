@@ -68,7 +68,7 @@ fn without_nulls(mut node: Node, schema: Option<&Schema>) -> Node {
     node
 }
 
-/// Takes out the nulls that stand for "not given": everywhere in typed fields, and in free-form maps if `free_form` says so.
+/// Removes the nulls that mean "not given": everywhere in typed fields, and in free-form maps if `free_form` says so.
 pub(super) fn drop_nulls(node: &mut Node, schema: Option<&Schema>, free_form: bool) {
     let inner = |key: &str| schema.and_then(|it| it.property(key).or(it.additional()));
     if let Some(mapping) = node.as_mapping_mut() {

@@ -13,12 +13,12 @@ pub(super) fn check(
     diagnostics: &mut Diagnostics,
 ) {
     let exclusive: BTreeSet<&str> = instances.iter().flat_map(exclusive).collect();
-    let (mut owners, mut told) = (BTreeMap::new(), BTreeSet::new());
+    let (mut owners, mut reported) = (BTreeMap::new(), BTreeSet::new());
     for instance in instances {
         let wanted = instance.provides.iter();
         for crd in wanted.filter(|it| exclusive.contains(it.as_str())) {
             let owner: &Instance = owners.entry(crd).or_insert(instance);
-            if owner.name != instance.name && told.insert((&owner.name, &instance.name)) {
+            if owner.name != instance.name && reported.insert((&owner.name, &instance.name)) {
                 diagnostics.push(two(environment, owner, instance, crd));
             }
         }

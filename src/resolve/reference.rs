@@ -93,8 +93,8 @@ impl Order<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Option<Instance> {
         loop {
-            let mut told = Diagnostics::default();
-            let finished = draft.finish(self.workspace, self.environment, &links, &mut told);
+            let mut own = Diagnostics::default();
+            let finished = draft.finish(self.workspace, self.environment, &links, &mut own);
             if let Err(Some(ClaimQuestion { claim, place })) = finished {
                 let place = place.unwrap_or_else(|| draft.span.clone());
                 match self.asked(claim, &place, diagnostics) {
@@ -103,13 +103,13 @@ impl Order<'_> {
                         links.answers.push(answer);
                     }
                     Err(fault) => {
-                        diagnostics.push(draft.told(fault));
+                        diagnostics.push(draft.with_claim_context(fault));
                         return None;
                     }
                 }
                 continue;
             }
-            diagnostics.extend(told);
+            diagnostics.extend(own);
             return finished.ok();
         }
     }

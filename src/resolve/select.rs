@@ -63,7 +63,7 @@ pub(super) fn select<'a>(
         );
     }
     for claim in &environment.claims {
-        // Without what base says of it, all that it lacks would be told as faults of its own.
+        // Without base's part, every field that it lacks would be reported as missing.
         if !claims.contains_key(claim.name.as_str()) && is_broken(base, claim) {
             continue;
         }

@@ -12,12 +12,12 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 use super::placeholder::current_claims;
 use crate::diag::Span;
 
-/// What expressions ask of other claims, and what they were told.
+/// Lookups of other claims made by expressions, and their cached results.
 #[derive(Clone, Debug, Default)]
-pub struct Claims(Arc<Mutex<Told>>);
+pub struct Claims(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct State {
     answers: Vec<(ClaimName, Value)>,
     question: Option<ClaimQuestion>,
     missing: Option<MissingOutput>,
@@ -50,22 +50,22 @@ pub(super) struct MissingOutput {
 }
 
 impl Claims {
-    fn told<T>(&self, act: impl FnOnce(&mut Told) -> T) -> T {
+    fn with_state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The question that ended a rendering, if one did.
     pub fn take_question(&self) -> Option<ClaimQuestion> {
-        self.told(|it| it.question.take())
+        self.with_state(|it| it.question.take())
     }
 
     pub(super) fn answer(&self, claim: ClaimName, value: Value) {
-        self.told(|it| it.answers.push((claim, value)));
+        self.with_state(|it| it.answers.push((claim, value)));
     }
 
-    /// Says where the call stands that ended a rendering.
+    /// Records the place of the call that ended a rendering.
     pub(super) fn place(&self, place: Option<Span>) {
-        self.told(|it| {
+        self.with_state(|it| {
             if let Some(question) = &mut it.question {
                 question.place = question.place.take().or(place);
             }
@@ -73,7 +73,7 @@ impl Claims {
     }
 
     pub(super) fn take_missing(&self) -> Option<MissingOutput> {
-        self.told(|it| it.missing.take())
+        self.with_state(|it| it.missing.take())
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
         };
         let claim = ClaimName { kind, name };
         let answer = current_claims().and_then(|claims| {
-            claims.told(|it| {
+            claims.with_state(|it| {
                 let known = it.answers.iter().find(|it| it.0 == claim);
                 let value = known.map(|it| it.1.clone());
                 if value.is_none() {
@@ -124,7 +124,7 @@ impl Object for Outputs {
                 name: key.to_string(),
                 known: known.map(|it| it.to_string()).collect(),
             };
-            claims.told(|it| _ = it.missing.get_or_insert(missing));
+            claims.with_state(|it| _ = it.missing.get_or_insert(missing));
         }
         found
     }

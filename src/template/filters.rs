@@ -67,7 +67,7 @@ fn without_empty(map: &Value) -> Result<Value, Error> {
 }
 
 /// `a | flat("/")`: maps within a map become entries of the outer one, `{a: {b: 1}}` the entry `a/b`. One with a `valueFrom`
-/// stands for a value and stays.
+/// represents a value and is kept.
 fn flat(map: &Value, separator: &str) -> Result<Value, Error> {
     let mut entries = Mapping::new();
     flatten(&node(map)?, "", separator, &mut entries);

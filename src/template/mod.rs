@@ -49,7 +49,7 @@ type Shared = Arc<Mutex<Vec<&'static Texts>>>;
 pub struct Name {
     /// The name and the fields that are read of it, with dots.
     pub path: String,
-    /// Where it stands first.
+    /// Its first place.
     pub place: Span,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Default for Templates<'a> {
     fn default() -> Templates<'a> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-        // Any escaping marks what a macro or a block captures as safe, which is how captured placeholders are told from values.
+        // Any escaping marks what a macro or a block captures as safe, which distinguishes captured placeholders from values.
         environment.set_auto_escape_callback(|_| AutoEscape::Custom("placeholder".into()));
         environment.set_fuel(Some(FUEL));
         environment.set_debug(true);
@@ -186,8 +186,8 @@ impl<'a> Templates<'a> {
     }
 
     fn run(&self, name: &str, context: &Context) -> Result<(String, Vec<Node>), Diagnostic> {
-        let told = |error: Error| self.diagnostic("template-error", name, &error);
-        let template = self.environment.get_template(name).map_err(told)?;
+        let report = |error: Error| self.diagnostic("template-error", name, &error);
+        let template = self.environment.get_template(name).map_err(report)?;
         loop {
             let render = || template.render(context.to_value());
             let rendered = placeholder::collect(context, render);
@@ -197,14 +197,14 @@ impl<'a> Templates<'a> {
             match (rendered.result, rendered.question) {
                 (Ok(text), _) => return Ok((text, rendered.values)),
                 (Err(error), None) => {
-                    let fault = told(error);
+                    let fault = report(error);
                     context.claims().place(fault.span.clone());
                     return Err(fault);
                 }
                 (Err(error), Some(question)) => {
                     let answered = self.readers.answer(&question);
                     answered.map_err(|fault| {
-                        let place = || question.place.or_else(|| told(error).span);
+                        let place = || question.place.or_else(|| report(error).span);
                         let span = fault.span.clone().or_else(place);
                         Diagnostic { span, ..fault }
                     })?;
@@ -213,7 +213,7 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Told where the template says the output's name.
+    /// Reported where the template defines the output's name.
     fn missing_output(&self, name: &str, missing: &claims::MissingOutput) -> Diagnostic {
         let claims::MissingOutput {
             title,
@@ -279,9 +279,9 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Faults in the YAML that a template made, told at the template's line that most likely made it.
+    /// Faults in the YAML that a template printed, at the template line that most likely printed it.
     fn output_faults(&self, name: &str, output: &Arc<Source>, faults: Diagnostics) -> Diagnostics {
-        let mut told = Diagnostics::default();
+        let mut faults = Diagnostics::default();
         for fault in faults {
             let line = fault.span.as_ref().map_or(1, |span| span.position().line);
             let rendered = output.text.lines().nth(line - 1).unwrap_or("");
@@ -290,7 +290,7 @@ impl<'a> Templates<'a> {
                 "template-output",
                 format!("the template's output is no YAML: {}", fault.message),
             );
-            told.push(
+            faults.push(
                 diagnostic
                     .at(placeholder::likely_line(&source, rendered))
                     .help(format!(
@@ -299,7 +299,7 @@ impl<'a> Templates<'a> {
                     )),
             );
         }
-        told
+        faults
     }
 
     fn at_template(&self, name: &str, fault: placeholder::Misplaced) -> Diagnostic {

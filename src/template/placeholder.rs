@@ -1,4 +1,4 @@
-//! Placeholders: what stands in a template's output in place of a value.
+//! Placeholders: markers in a template's output that are replaced by values after parsing.
 
 use std::cell::RefCell;
 use std::sync::{Arc, PoisonError};
@@ -148,7 +148,7 @@ pub(super) fn likely_line(template: &Arc<Source>, output_line: &str) -> Span {
     )
 }
 
-/// A value where it can't stand.
+/// A value where it is not allowed.
 pub(super) struct Misplaced {
     pub(super) message: String,
     /// The output's text around it.
@@ -183,7 +183,9 @@ impl Fill<'_> {
                     let text = self.in_text(key.as_str().unwrap_or(""))?;
                     if mapping.contains_key(&text) {
                         return Err(Misplaced {
-                            message: format!("the key `{text}` stands twice in one map"),
+                            message: format!(
+                                "the key `{text}` is a duplicate: the map already has it"
+                            ),
                             line: key.span().text().to_string(),
                         });
                     }

@@ -23,7 +23,7 @@ pub struct LookupRequest {
     function: &'static str,
     /// The arguments as texts; empty for none.
     pub arguments: Vec<String>,
-    /// Where the last argument stands, if a person wrote it.
+    /// The place of the last argument, if a person wrote it.
     pub place: Option<Span>,
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Text {
     pub(super) origin: Origin,
 }
 
-/// Where a template's text stands: the byte at `offset` of the text is the first of the span.
+/// Where a template's text was read from: the byte at `offset` of the text is the first of the span.
 #[derive(Debug)]
 pub(super) struct Origin {
     pub(super) span: Span,
@@ -97,7 +97,7 @@ impl Origin {
     }
 }
 
-/// Where the text of a scalar stands, quotes not counted, as far as it stands there letter by letter.
+/// The place of a scalar's text without its quotes, as far as the source has the same letters.
 fn text_span(node: &Node) -> Span {
     let span = node.span();
     let (View::Scalar(text), covered) = (node.view(), span.text()) else {

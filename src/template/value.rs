@@ -19,7 +19,7 @@ pub struct Context {
     claims: Claims,
 }
 
-/// Names and their values. A template is handed the list itself: there are many expressions, and each of them looks up few names.
+/// Names and their values. A template gets the list itself: there are many expressions, and each of them looks up few names.
 #[derive(Clone, Debug, Default)]
 struct Names(Vec<(Box<str>, Value)>);
 

@@ -11,7 +11,7 @@ use crate::yaml::Node;
 use pod::Templates;
 pub use pod::{Volume, Zones};
 
-/// Shards of a cluster and replicas of a shard that are told one by one. More are only counted: the number stands in a file
+/// Shards of a cluster and replicas of a shard that are listed one by one. More are only counted: the number comes from a file
 /// that anybody may have written.
 const EACH_MAX: u64 = 256;
 
@@ -28,7 +28,7 @@ pub struct Cluster {
     pub shard_count: u64,
     /// The first of them.
     pub shards: Vec<Shard>,
-    /// Whether the operator is told to stop all of its servers.
+    /// Whether the operator is to stop all of its servers.
     pub is_stopped: bool,
 }
 

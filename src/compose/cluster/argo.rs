@@ -20,7 +20,7 @@ use crate::render::plain_name;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node};
 
-/// The one file of the folder that is applied by hand.
+/// The only file of the folder that a person applies with kubectl.
 const ROOT: &str = "root.yaml";
 
 /// `<claim>/<application>.yaml`, `project.yaml` and `root.yaml`.

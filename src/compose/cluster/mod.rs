@@ -1,4 +1,4 @@
-//! `clusters/<env>/`: what the sync engine is told, a claim at a time.
+//! `clusters/<env>/`: the sync engine's own objects for each claim.
 
 mod argo;
 mod flux;
