@@ -170,7 +170,7 @@ reason() {
 command -v pleach >/dev/null || give_up 'there is no pleach on the PATH'
 case ${PLEACH_BASE:-} in -*) give_up "\`$PLEACH_BASE\` is no revision" ;; esac
 case $fail_on in never | check | danger) ;; *) give_up "PLEACH_FAIL_ON is never, check or danger, not \`$fail_on\`" ;; esac
-[ -d "$directory" ] || give_up "\`$directory\` is no folder"
+[ -d "$directory" ] || give_up "\`$directory\` is not a directory"
 [ -n "${PLEACH_BASE:-}" ] || [ "$fail_on" != danger ] || [ "${PLEACH_ALLOW_NO_BASE:-false}" = true ] ||
     give_up "there is nothing to compare with, and so nobody knows the dangers of the change: set PLEACH_BASE, or PLEACH_ALLOW_NO_BASE=true"
 find_top "$directory" || top=

@@ -440,7 +440,7 @@ fn a_service_stands_in_the_matrix_with_its_environments() {
 fn a_new_kind_renders_at_once_and_its_cases_hold_it() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["init"], 0);
-    assert!(run(folder.path(), &["new", "kind", "webService"], 2).contains("a capital first"));
+    assert!(run(folder.path(), &["new", "kind", "webService"], 2).contains("use PascalCase"));
     assert!(run(folder.path(), &["new", "kind", "OperatorInstall"], 2).contains("already"));
     run(folder.path(), &["new", "kind", "WebService"], 0);
     let kind = folder.path().join("templates/WebService");

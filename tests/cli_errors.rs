@@ -54,7 +54,7 @@ fn names_that_do_not_exist_are_told_the_nearest() {
             "did you mean `shrinking-volume`?",
         ),
         (&["explain", "zzz"], 2, "`pleach explain` lists them"),
-        (&["verify", "nowhere"], 2, "`nowhere` is no folder"),
+        (&["verify", "nowhere"], 2, "`nowhere` is not a directory"),
         (&["test", "Nothing"], 1, "no kind `Nothing` of its own"),
     ];
     for (arguments, code, words) in cases {

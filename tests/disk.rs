@@ -117,7 +117,7 @@ fn nothing_is_written_through_a_link() {
     let late = plan(&wanted, &Tree::new(), false);
     let words = apply(&late, root.path()).unwrap_err().to_string();
     assert!(
-        words.ends_with("apps: a file stands where a folder is needed"),
+        words.ends_with("apps: a file is in place of a folder"),
         "{words}"
     );
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
@@ -206,7 +206,7 @@ fn what_the_world_refuses_is_said_in_words() {
         .unwrap_err()
         .to_string();
     assert!(
-        words.ends_with("deploy: a file stands where a folder is needed"),
+        words.ends_with("deploy: a file is in place of a folder"),
         "{words}"
     );
     let words = Folder::open(&root.path().join("no"))

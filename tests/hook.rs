@@ -143,7 +143,7 @@ fn written_files_that_somebody_edited_are_seen() {
     fs::write(&file, format!("{made}# by hand\n")).unwrap();
     git(&root, &["add", "."]);
     let told = hook(&root, false);
-    assert!(told.contains("edited by hand"), "{told}");
+    assert!(told.contains("a generated file was edited"), "{told}");
     let conflict = made.replacen(
         "apiVersion",
         "<<<<<<< ours\n=======\n>>>>>>> theirs\napiVersion",

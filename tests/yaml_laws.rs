@@ -272,10 +272,7 @@ fn many_keys_take_little_time() {
     let messages: Vec<&str> = faults.iter().map(|it| it.message.as_str()).collect();
     assert_eq!(
         messages,
-        [
-            "the key `key7` stands twice in one map",
-            "the key `key99999` stands twice in one map"
-        ]
+        ["duplicate key `key7`", "duplicate key `key99999`"]
     );
 }
 

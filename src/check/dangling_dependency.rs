@@ -32,7 +32,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
             }
             let id = placed.object.id();
             let message =
-                format!("{id} depends on the {kind} `{namespace}/{name}`, which there is not");
+                format!("{id} depends on {kind} `{namespace}/{name}`, which does not exist");
             let path = FieldPath::dotted_at("spec.dependsOn.*.name", index);
             faults.push(
                 placed,

@@ -29,7 +29,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
             continue;
         }
         let id = application.placed.object.id();
-        let message = format!("{id} is of the AppProject `{project}`, which there is not");
+        let message = format!("{id} references AppProject `{project}`, which does not exist");
         let known = scene.projects.iter().map(String::as_str);
         let help = match nearest(project, known) {
             Some(near) => format!("did you mean `{near}`?"),

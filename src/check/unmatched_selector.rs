@@ -13,7 +13,7 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const CHECK: Check = Check {
     code: "unmatched-selector",
     severity: Severity::Warning,
-    summary: "a selector fits the labels of no pod",
+    summary: "a selector matches no pods",
     explain: "\
 A Service without pods answers nobody, a NetworkPolicy without pods protects nothing, a PodDisruptionBudget without pods holds no \
 eviction back, and a PodMonitor without pods measures nothing. None of them says so: it is most often a slip in a label.
@@ -46,7 +46,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         if is_open || seen.any(|it| selector.fits(it.1)) {
             continue;
         }
-        let message = format!("the selector of {} fits the labels of no pod", object.id());
+        let message = format!("selector of {} matches no pods", object.id());
         let help = "compare it with the labels of the pods' template; or say where they come from with `# pleach: allow[unmatched-selector] REASON`";
         faults.push(placed, &path, message, help);
     }

@@ -129,7 +129,7 @@ fn between(before: Revision, after: Revision, root: &TreePath) -> Result<([Share
     Ok(([Arc::new(before), Arc::new(after)], changes))
 }
 
-/// The folders in which a link to a file may stand that is read by another path.
+/// The folders that may contain a link to a file that is read by another path.
 fn inputs(files: &dyn Files, root: &TreePath) -> Vec<TreePath> {
     let workspace = WorkspaceConfig::read(&Below::new(files, root.clone())).ok();
     let mut folders = workspace.map(|it| it.templates).unwrap_or_default();

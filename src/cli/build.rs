@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let path = target
         .to_str()
         .and_then(|path| TreePath::new(path.trim_start_matches('/')));
-    let path = path.with_context(|| format!("`{}` is no UTF-8", target.display()))?;
+    let path = path.with_context(|| format!("`{}` is not valid UTF-8", target.display()))?;
     let options = options(arguments, global);
     let session = session::Session::find_from(global, &target)?;
     let built = match arguments.enable_helm {

@@ -1,6 +1,6 @@
 #![allow(
     clippy::disallowed_methods,
-    reason = "where a user's caches lie is told by the environment"
+    reason = "the environment says where caches are"
 )]
 //! What lies outside any workspace: pulled charts, and the credentials that Docker and Helm keep.
 

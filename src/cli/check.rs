@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         session.report(&plan.faults(&output_path));
         let mend = match plan.kept() {
             0 => ": run `pleach render`",
-            // How to mend these is told of each.
+            // Each of these has its own help.
             _ => "",
         };
         output::error(&format!("the tree is not what the claims render to{mend}"));
@@ -97,8 +97,8 @@ pub(super) fn judged(compiled: &Compiled, files: &dyn Files) -> Diagnostics {
     })
 }
 
-/// What was found on the way to a tree, without what the inputs allow. Without a tree, nothing can be allowed.
-pub(super) fn told(compiled: &Compiled, files: &dyn Files) -> Diagnostics {
+/// The diagnostics of a compilation, without those that `pleach: allow` comments accept. Without a tree, nothing is accepted.
+pub(super) fn with_allow_comments(compiled: &Compiled, files: &dyn Files) -> Diagnostics {
     let found = compiled.diagnostics.clone();
     match found.is_empty() || found.has_errors() {
         true => found,

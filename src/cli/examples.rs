@@ -13,7 +13,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "render",
             "render --env prod         # only what prod and base have",
-            "render --force            # also over files that were edited by hand",
+            "render --force            # also over files that were edited",
         ],
     ),
     (

@@ -12,7 +12,7 @@ const COLUMNS: usize = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What stands in brackets in the output: `clear-text-secret`
+    /// What is in brackets in the output: `clear-text-secret`
     #[arg(value_name = "CODE")]
     code: Option<String>,
 }
@@ -36,8 +36,8 @@ fn find(code: &str) -> Result<Page> {
         return Ok(pages[at]);
     }
     match nearest(bare, known) {
-        Some(near) => bail!("no code is called `{bare}`; did you mean `{near}`?"),
-        None => bail!("no code is called `{bare}`; `pleach explain` lists them"),
+        Some(near) => bail!("unknown diagnostic code `{bare}`; did you mean `{near}`?"),
+        None => bail!("unknown diagnostic code `{bare}`; `pleach explain` lists them"),
     }
 }
 

@@ -124,7 +124,7 @@ fn outline(kind: &ClaimKind, columns: usize) -> String {
 /// CRDs that a kind provides or requires, each with its condition.
 fn capabilities(kind: &ClaimKind, key: &str) -> Vec<String> {
     let items = kind.written.get(key).and_then(Node::as_sequence);
-    let told = |item: &Node| {
+    let describe = |item: &Node| {
         let word = |key: &str| item.get(key).and_then(Node::as_str);
         let name = match (word("name"), word("names")) {
             (Some(name), _) => name.to_string(),
@@ -136,7 +136,11 @@ fn capabilities(kind: &ClaimKind, key: &str) -> Vec<String> {
             None => name,
         })
     };
-    items.unwrap_or_default().iter().filter_map(told).collect()
+    items
+        .unwrap_or_default()
+        .iter()
+        .filter_map(describe)
+        .collect()
 }
 
 /// An indented text, wrapped.
@@ -219,7 +223,7 @@ fn type_of(schema: &Schema) -> String {
 
 fn default_of(schema: &Schema) -> Option<String> {
     if let Some(default) = schema.default() {
-        // An empty map stands only so that the fields in it have their defaults.
+        // An empty map is there only so that the fields in it have their defaults.
         let is_frame = default.is_empty_collection() && schema.properties().next().is_some();
         return (!is_frame).then(|| format!("default {}", value(default)));
     }
@@ -257,7 +261,7 @@ fn value(node: &Node) -> String {
     }
 }
 
-/// Breaks a text at spaces. A word that is too long stands alone.
+/// Breaks a text at spaces. A word that is too long gets its own line.
 fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

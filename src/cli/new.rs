@@ -69,13 +69,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// Where the kind goes; `None` where `pleach.yaml` has faults, which are told.
+/// Where the kind goes; `None` where `pleach.yaml` has faults, which are reported.
 fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
     let is_name = name.starts_with(|c: char| c.is_ascii_uppercase())
         && name.chars().all(|c| c.is_ascii_alphanumeric());
     if !is_name {
         bail!(
-            "`{name}` is no name for a kind: letters and digits, and a capital first, as in `WebService`"
+            "invalid kind name `{name}`: use PascalCase letters and digits, such as `WebService`"
         );
     }
     let workspace = match WorkspaceConfig::read(&session.files) {
@@ -96,7 +96,7 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
     let folder = templates.child(name);
     if matches!(session.files.kind(&folder), Ok(Some(_))) {
         bail!(
-            "`{}` is there already, so nothing was written",
+            "`{}` already exists; nothing was written",
             session.display(&folder)
         );
     }

@@ -18,7 +18,7 @@ use crate::report::{View, changes, promotion};
 use crate::tree::{Files, Over, Tree, TreePath};
 use crate::{Scope, load};
 
-/// Versions, tags, images and digests are taken over; what else differs is told, and taken by name.
+/// Versions, tags, images and digests are copied. Other differences are listed, and copied only if named.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The environment that has it
@@ -85,7 +85,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// The new texts; faults are told.
+/// The new texts; faults are reported.
 fn work_out(session: &Session<'_>, request: &Request<'_>) -> Option<Promotion> {
     let mut diagnostics = Diagnostics::default();
     let whole = Scope::default();

@@ -101,7 +101,7 @@ struct Packed {
 }
 
 impl Packed {
-    /// `None` where the chart has faults, which are told.
+    /// `None` where the chart has faults, which are reported.
     fn read(current: &Path, path: &str, global: &Global) -> Result<Option<Packed>> {
         let place = current.join(path).canonicalize();
         let place = place.with_context(|| format!("there is no chart `{path}`"))?;

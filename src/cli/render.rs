@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::check::told;
+use super::check::with_allow_comments;
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use crate::disk::{apply, read_output};
@@ -17,12 +17,12 @@ use crate::{Options, Scope, compile};
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) selection: Selection,
-    /// Overwrite generated files that were edited by hand or hold conflict markers
+    /// Overwrite generated files that were edited or that contain conflict markers
     #[arg(long)]
     force: bool,
 }
 
-/// What to render, and where the tree stands.
+/// What to render, and where the tree is.
 #[derive(Debug, Args)]
 pub(super) struct Selection {
     /// Only this environment, and base (repeatable)
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             ..Options::default()
         },
     );
-    let found = session.report(&told(&compiled, &session.files));
+    let found = session.report(&with_allow_comments(&compiled, &session.files));
     let Some(output_path) = compiled.output.clone().filter(|_| found == Outcome::Clean) else {
         return Ok(Outcome::Findings);
     };

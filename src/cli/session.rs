@@ -1,6 +1,6 @@
 #![allow(
     clippy::disallowed_methods,
-    reason = "the working directory is where the user stands; the rest of the program gets paths"
+    reason = "paths are relative to the working directory; the rest of the program gets paths"
 )]
 //! A run on a workspace: where it is, and how its paths are shown to the user.
 
@@ -28,7 +28,7 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
         Some(directory) => {
             let directory = current.join(directory);
             if !directory.is_dir() {
-                bail!("`{}` is no folder", directory.display());
+                bail!("`{}` is not a directory", directory.display());
             }
             Ok(directory)
         }
@@ -92,7 +92,7 @@ impl Session<'_> {
 
     /// Keeps other runs from writing to the workspace.
     pub(super) fn lock(&self) -> Result<Lock> {
-        let waiting = || output::note("another run of pleach writes here; waiting for its end\n");
+        let waiting = || output::note("waiting for another pleach process to finish\n");
         Ok(Lock::take(&self.root.join(WORKSPACE), &waiting)?)
     }
 

@@ -84,7 +84,7 @@ pub(super) fn accept(global: &Global, kind: &str) -> Result<()> {
     Ok(())
 }
 
-/// A finding for each case that is not as expected. A workspace that can't be read is told elsewhere.
+/// A finding for each case that is not as expected. A workspace that can't be read is reported elsewhere.
 pub(super) fn findings(session: &Session<'_>) -> Diagnostics {
     let Ok(outcome) = cases(session, &[]) else {
         return Diagnostics::default();

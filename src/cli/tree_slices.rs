@@ -13,7 +13,7 @@ use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::{Node, emit_canonical, parse_one};
 use crate::{Compiled, Options, Scope, compile};
 
-/// What some environments render to; `None` where the workspace has faults, which are told.
+/// What some environments render to; `None` where the workspace has faults, which are reported.
 pub(super) fn rendered(
     session: &Session<'_>,
     files: &dyn Files,

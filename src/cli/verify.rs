@@ -75,9 +75,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             .context("there is neither `kustomize` nor `kubectl` to compare with")?,
     };
     if let Some(path) = arguments.paths.iter().find(|it| !current.join(it).is_dir()) {
-        bail!("`{}` is no folder", path.display());
+        bail!("`{}` is not a directory", path.display());
     }
-    let ours = std::env::current_exe().context("the program does not know where it stands")?;
+    let ours = std::env::current_exe().context("the path of this program is not known")?;
     let (mut count, mut wrong) = (0, 0);
     let mut times = [Duration::ZERO; 2];
     for folder in arguments
@@ -199,7 +199,7 @@ fn summary(count: usize, wrong: usize, [theirs, ours]: [Duration; 2]) -> String 
     }
     let ratio = theirs.as_secs_f64() / ours.as_secs_f64().max(1e-9);
     format!(
-        "{count} kustomizations, {wrong} taken differently; {:.2} s and {:.2} s, {ratio:.0} times faster\n",
+        "{count} kustomizations, {wrong} differ; {:.2} s and {:.2} s, {ratio:.0} times faster\n",
         theirs.as_secs_f64(),
         ours.as_secs_f64()
     )

@@ -176,8 +176,9 @@ fn documents(files: &dyn Files, path: &TreePath) -> Result<Vec<Node>, Diagnostic
     let bytes = files
         .read(path)
         .map_err(|it| Diagnostic::error("unreadable-file", format!("`{path}`: {it}")))?;
-    let text = str::from_utf8(&bytes)
-        .map_err(|_| Diagnostic::error("unreadable-file", format!("`{path}` is no UTF-8")))?;
+    let text = str::from_utf8(&bytes).map_err(|_| {
+        Diagnostic::error("unreadable-file", format!("`{path}` is not valid UTF-8"))
+    })?;
     parse(&Source::new(path.clone(), text))
 }
 

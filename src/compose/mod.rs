@@ -88,7 +88,9 @@ impl RenderedTree {
             let is_other = |it: &OutputFile| it.body != file.body || it.title != file.title;
             if self.files.get(&path).is_some_and(is_other) && !diagnostics.has_errors() {
                 let name = &environment.name;
-                let message = format!("environment `{name}` wants another `{path}` than others");
+                let message = format!(
+                    "environment `{name}` renders a different `{path}` than other environments"
+                );
                 let fault = Diagnostic::error("two-owners", message).at(&environment.span);
                 diagnostics.push(fault.help("environments that share it have the same settings of Argo CD, and the same claim in base"));
             }

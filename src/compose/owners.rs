@@ -20,7 +20,7 @@ pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
             };
             // Without the environment, so that two shared claims are reported once.
             let message = format!(
-                "{id} is rendered twice: by {} and by {}",
+                "{id} is rendered by two claims: {} and {}",
                 other.title, delivery.title
             );
             let fault = Diagnostic::error("two-owners", message)

@@ -54,7 +54,7 @@ pub(super) fn check(environments: &[EnvironmentManifests<'_>], diagnostics: &mut
                 continue;
             }
             let message = format!(
-                "environment `{}` of cluster type `{}` is part of `environments/{}` and of `environments/{}`",
+                "environment `{}` of cluster type `{}` is defined in both `environments/{}` and `environments/{}`",
                 service.environment, service.cluster_type, owner.name, environment.name
             );
             let fault = Diagnostic::error("two-owners", message).at(&service.span);

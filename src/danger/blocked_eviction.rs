@@ -26,7 +26,10 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
     {
         let field = |key: &str| budget.node.at_keys(&["spec", key]).and_then(Node::as_str);
         if let Some(max @ ("0" | "0%")) = field("maxUnavailable") {
-            let message = format!("{} lets no pod go: `maxUnavailable` is {max}", budget.id());
+            let message = format!(
+                "{} blocks all evictions: `maxUnavailable` is {max}",
+                budget.id()
+            );
             faults.push(budget, FieldPath::dotted("spec.maxUnavailable"), message);
         }
         let Some(min) = field("minAvailable") else {
@@ -47,7 +50,7 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
                 None => String::new(),
             };
             let message = format!(
-                "{} lets no pod go: `minAvailable` is {min}{of}",
+                "{} blocks all evictions: `minAvailable` is {min}{of}",
                 budget.id()
             );
             faults.push(budget, FieldPath::dotted("spec.minAvailable"), message);

@@ -25,7 +25,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
             && b < a.get(..b.len()).map_or(a.clone(), <[u64]>::to_vec)
         {
             let message = format!(
-                "`{}` of {} goes back from {} to {}",
+                "`{}` of {} is downgraded from {} to {}",
                 step.of,
                 step.object.id(),
                 step.before,

@@ -225,7 +225,7 @@ impl Faults {
     }
 }
 
-/// The text of a field, or a stand-in for a missing one.
+/// The text of a field, or a are-in for a missing one.
 fn shown(node: Option<&Node>) -> &str {
     node.and_then(Node::as_str).unwrap_or("nothing")
 }

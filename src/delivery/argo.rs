@@ -305,7 +305,7 @@ fn check_meaning(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
         );
     }
     if let Some(field) = field("valuesFrom").filter(|it| !it.is_empty_collection()) {
-        let message = "Argo CD reads no values from ConfigMaps and Secrets of the cluster, as `valuesFrom` wants";
+        let message = "`valuesFrom` is not supported by Argo CD";
         diagnostics.push(refused(field, message).help(
             "give the values in the claim; for what is secret, let the chart refer to a Secret that is there already",
         ));

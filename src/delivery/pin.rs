@@ -60,7 +60,7 @@ fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Dia
     let (name, requested) = (&request.name, request.requested());
     if request.range().is_none() {
         let version = request.version.as_deref().unwrap_or("");
-        let message = format!("`{version}` is no version and no range of versions");
+        let message = format!("invalid version or version range `{version}`");
         let fault = Diagnostic::error("invalid-value", message);
         return Err(fault.help("write a version such as `1.2.3`, or a range such as `>=1.2.0`"));
     }

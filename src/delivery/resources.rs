@@ -25,7 +25,7 @@ pub(super) fn check(values: &Node, service: &str, at: &Span) -> Result<(), Diagn
 fn above(service: &str, what: &str, request: &Node, limit: &Node, at: &Span) -> Diagnostic {
     let text = |it: &Node| it.as_str().unwrap_or("").to_string();
     let message = format!(
-        "`{service}` asks for {} of {what} and may use {}",
+        "`{service}` requests {} {what} but its limit is {}",
         text(request),
         text(limit)
     );

@@ -60,8 +60,8 @@ pub(super) fn words(error: &io::Error) -> String {
         io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
         io::ErrorKind::StorageFull => "the disk is full",
         io::ErrorKind::QuotaExceeded => "the disk quota is used up",
-        io::ErrorKind::NotADirectory => "a file stands where a folder is needed",
-        io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => "a folder stands there",
+        io::ErrorKind::NotADirectory => "a file is in place of a folder",
+        io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => "it is a folder",
         io::ErrorKind::InvalidFilename => "the system does not take this name",
         _ => return error.to_string(),
     };

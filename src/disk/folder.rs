@@ -16,7 +16,7 @@ use super::error::{DiskError, words};
 /// on the way to it, so a walk always ends.
 pub struct Folder {
     root: PathBuf,
-    /// Where folders really stand. Links are followed once a folder, not once a file.
+    /// The real paths of folders. Links are followed once per folder, not once per file.
     real: RwLock<BTreeMap<TreePath, Result<PathBuf, FilesError>>>,
 }
 
@@ -40,7 +40,7 @@ impl Folder {
         &self.root
     }
 
-    /// Where a path of this folder stands on disk.
+    /// Where a path of this folder is on disk.
     pub fn locate(&self, path: &TreePath) -> PathBuf {
         let mut full = self.root.clone();
         full.extend(path.parts());
@@ -63,7 +63,7 @@ impl Folder {
         found
     }
 
-    /// The real place of whatever stands at a path, and what it is.
+    /// The real place of whatever is at a path, and what it is.
     fn entry(&self, path: &TreePath) -> Result<(PathBuf, fs::Metadata), FilesError> {
         let Some(parent) = path.parent() else {
             let metadata = fs::metadata(&self.root).map_err(refused)?;

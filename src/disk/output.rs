@@ -1,4 +1,4 @@
-//! Reads the output folder as it stands, for a plan to be made against.
+//! Reads the output folder as it is, for a plan to be made against.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use super::error::DiskError;
 
 /// The files of the output folder; an empty tree where there is no folder yet.
 ///
-/// No link is followed: a link stands in the tree as an empty file, so it counts as somebody else's and nothing is written
+/// No link is followed: a link is in the tree as an empty file, so it counts as somebody else's and nothing is written
 /// through it. `.git`, names that are no UTF-8 and what a killed run left behind are passed over.
 pub fn read_output(root: &Path) -> Result<Tree, DiskError> {
     let mut tree = Tree::new();
@@ -47,7 +47,7 @@ pub fn read_output(root: &Path) -> Result<Tree, DiskError> {
     Ok(tree)
 }
 
-/// Where a path of the output stands on disk.
+/// Where a path of the output is on disk.
 pub(super) fn place(root: &Path, path: &TreePath) -> std::path::PathBuf {
     let mut full = root.to_path_buf();
     full.extend(path.parts());

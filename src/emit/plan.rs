@@ -128,7 +128,7 @@ impl Plan {
             Some(before) => match ownership(path, before) {
                 Ownership::Ours => Change::Update,
                 Ownership::Foreign => {
-                    let why = "a file of this name is to be written";
+                    let why = "pleach needs to write a file with this name";
                     self.blocked.insert(path.clone(), why.to_string());
                     return None;
                 }
@@ -237,7 +237,7 @@ impl Kept {
                 .help("merge the claims, then run `pleach render --force`");
         }
         let help = "move the change to a claim or to `overlays/`, then run `pleach render --force`";
-        Diagnostic::error("edited-by-hand", "a generated file was edited by hand")
+        Diagnostic::error("edited-by-hand", "a generated file was edited")
             .at(span)
             .label("the digest does not fit path and content")
             .help(help)

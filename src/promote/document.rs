@@ -68,7 +68,7 @@ fn read(files: &dyn Files, path: &TreePath) -> Result<Option<String>, Diagnostic
     let bytes = files.read(path).map_err(|it| unreadable(it.to_string()))?;
     match str::from_utf8(&bytes) {
         Ok(text) => Ok(Some(text.to_string())),
-        Err(_) => Err(unreadable("is no UTF-8".to_string())),
+        Err(_) => Err(unreadable("is not valid UTF-8".to_string())),
     }
 }
 

@@ -27,7 +27,7 @@ fn prove_data(tree: &Tree, data: &Data) -> Option<Diagnostic> {
     let bytes = tree.get(&data.path).map_or(&[][..], |it| &**it);
     let source = Source::new(data.path.clone(), String::from_utf8_lossy(bytes));
     let words = match parse_one(&source) {
-        Err(_) => "it is no YAML".to_string(),
+        Err(_) => "it is not valid YAML".to_string(),
         Ok(node) => difference(&data.node, &node)?,
     };
     let message = format!(

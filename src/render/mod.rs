@@ -170,7 +170,7 @@ fn render_file(
             let fault = Diagnostic::error(
                 "template-output",
                 format!(
-                    "`{}` makes {} documents, expected one",
+                    "template `{}` produced {} documents, expected 1",
                     file.template,
                     documents.len()
                 ),
@@ -198,7 +198,7 @@ fn check_object(node: &Node, template: &str) -> Result<(), Diagnostic> {
         return Ok(());
     };
     let message = format!(
-        "`{template}` makes no object: there is no text at `{}`",
+        "template `{template}` produced an object without `{}`",
         missing.join(".")
     );
     let fault = Diagnostic::error("template-output", message).at(node);

@@ -259,7 +259,7 @@ fn field(it: &FieldChange) -> String {
     format!("{{\"path\": {path}, \"change\": \"{name}\", {rest}}}")
 }
 
-/// As in a unified diff: the first character says what became of the line; `@` stands for lines that are left out.
+/// As in a unified diff: the first character says what became of the line; `@` marks lines that are left out.
 fn line(line: &Line) -> String {
     match line {
         Line::Same(text) => quoted(&format!(" {text}")),

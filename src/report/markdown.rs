@@ -1,7 +1,7 @@
 //! Changes as Markdown, for the comment of a pull request: a table first, large parts folded, and never more than a number of
 //! bytes.
 //!
-//! Whatever stands in the user's files comes in as code or escaped, so that nothing of it is Markdown: a fence is longer than any
+//! Text from the user's files is written as code or escaped, so that none of it is Markdown: a fence is longer than any
 //! run of backticks in it, and a part that does not fit is left out as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ use super::words::{
     Heading, Mark, clipped, count, headings, noted, place, printable, rows, shorten, sign, titles,
 };
 
-/// What the report is told about where it is read.
+/// Where the report will be read.
 pub struct MarkdownOptions<'a> {
     /// Bytes that the whole must not exceed. A comment on GitHub has at most 65,536 characters.
     pub bytes_max: usize,
@@ -78,7 +78,7 @@ struct Page {
 }
 
 impl Page {
-    /// Adds a part that stands for so many changes, if it fits.
+    /// Adds a part about this many changes, if it fits.
     fn push(&mut self, part: &str, changes: usize) -> bool {
         let fits = self.text.len() + part.len() <= self.bytes_max;
         match fits {
@@ -194,7 +194,7 @@ fn table_row(section: &Section<'_>, findings: &[FoundGroup<'_>], view: &View<'_>
     for group in &section.groups {
         for place in &group.places {
             environments.push(place.environment);
-            // An object stands in several groups where its fields change in different environments.
+            // An object is in several groups where its fields change in different environments.
             objects.insert((sign(group.kind), place.environment, &place.object.change.id));
         }
     }
@@ -384,7 +384,7 @@ fn escaped(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            // A name after it would be told that it was mentioned.
+            // GitHub would notify a user of a name after it.
             '@' => out.push_str("&#64;"),
             '\\' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' | '$' => {
                 out.push('\\');

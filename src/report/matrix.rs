@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::json::quoted;
 use crate::matrix::{Claim, Matrix, Row};
 
-/// What stands where an environment does not have the claim, or says nothing.
+/// The cell of an environment that does not have the claim, or says nothing.
 const NOTHING: &str = "–";
 
 /// Characters that are shown of a value.

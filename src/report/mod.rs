@@ -110,7 +110,7 @@ impl std::str::FromStr for Format {
 
 /// What a report needs to know of where it is read.
 pub struct View<'a> {
-    /// How a path is shown: relative to where the reader stands.
+    /// How a path is shown: relative to where the reader is.
     pub display: &'a dyn Fn(&TreePath) -> String,
     /// Whether to use colour.
     pub color: bool,

@@ -9,7 +9,7 @@ use crate::yaml::{Node, emit_canonical};
 /// Characters that are shown of a value.
 const WIDTH_MAX: usize = 60;
 
-/// A line a field, by claim; what stays is told after what is taken.
+/// One line per field, by claim; fields that stay are listed after fields that are copied.
 pub fn promotion(promotion: &Promotion, to: &str) -> String {
     let mut text = String::new();
     part(&mut text, &promotion.taken, ["\x1b[1m", ""], " →");

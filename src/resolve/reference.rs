@@ -319,7 +319,7 @@ fn as_found(instance: &Instance) -> Node {
 
 fn two_fit(draft: &Draft, first: &Instance, second: &Instance) -> Diagnostic {
     let message = format!(
-        "{}/{} fits {} and {} alike",
+        "reference {}/{} is ambiguous: it matches {} and {}",
         draft.kind.name,
         draft.name,
         first.title(),

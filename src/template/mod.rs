@@ -281,16 +281,19 @@ impl<'a> Templates<'a> {
 
     /// Faults in the YAML that a template printed, at the template line that most likely printed it.
     fn output_faults(&self, name: &str, output: &Arc<Source>, faults: Diagnostics) -> Diagnostics {
-        let mut faults = Diagnostics::default();
+        let mut found = Diagnostics::default();
         for fault in faults {
             let line = fault.span.as_ref().map_or(1, |span| span.position().line);
             let rendered = output.text.lines().nth(line - 1).unwrap_or("");
             let source = self.source_of(name);
             let diagnostic = Diagnostic::error(
                 "template-output",
-                format!("the template's output is no YAML: {}", fault.message),
+                format!(
+                    "the output of the template is not valid YAML: {}",
+                    fault.message
+                ),
             );
-            faults.push(
+            found.push(
                 diagnostic
                     .at(placeholder::likely_line(&source, rendered))
                     .help(format!(
@@ -299,7 +302,7 @@ impl<'a> Templates<'a> {
                     )),
             );
         }
-        faults
+        found
     }
 
     fn at_template(&self, name: &str, fault: placeholder::Misplaced) -> Diagnostic {

@@ -183,9 +183,7 @@ impl Fill<'_> {
                     let text = self.in_text(key.as_str().unwrap_or(""))?;
                     if mapping.contains_key(&text) {
                         return Err(Misplaced {
-                            message: format!(
-                                "the key `{text}` is a duplicate: the map already has it"
-                            ),
+                            message: format!("duplicate key `{text}`"),
                             line: key.span().text().to_string(),
                         });
                     }
@@ -219,7 +217,7 @@ impl Fill<'_> {
     fn in_text(&self, text: &str) -> Result<String, Misplaced> {
         replace(text, self.slots, |node| match node.kind() {
             Kind::Mapping | Kind::Sequence | Kind::Null => {
-                let message = format!("{} can't be put into text", node.kind().words());
+                let message = format!("cannot interpolate {} into a string", node.kind().words());
                 Err(Misplaced {
                     message,
                     line: text.to_string(),

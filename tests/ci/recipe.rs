@@ -123,7 +123,7 @@ fn what_does_not_render_is_told_of_the_right_side() {
     );
     let variables = [("PLEACH_BASE", &*broken)];
     let told = script(root, "pleach.sh", &[], &variables).expect(0);
-    assert_tells(&told, &["does not render in"]);
+    assert_tells(&told, &["fails to render"]);
     assert_tells(
         &checkout.read("pleach-reports/result"),
         &["check=passed\ndiff=failed\n"],
@@ -202,7 +202,7 @@ fn wrong_words_are_told() {
     );
     assert_tells(
         &told("PLEACH_DIRECTORY", "nowhere"),
-        &["`nowhere` is no folder"],
+        &["`nowhere` is not a directory"],
     );
     assert_tells(
         &told("PLEACH_BASE", "nonesuch"),

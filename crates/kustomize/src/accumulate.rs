@@ -40,7 +40,7 @@ pub(super) struct Context<'a> {
 /// From how many files on it pays to read them on all processors.
 const FILES_MANY: usize = 8;
 
-/// How many kustomizations may stand below each other: each takes a part of the stack.
+/// How deep kustomizations may be nested: each takes a part of the stack.
 const CHAIN_MAX: usize = 100;
 
 /// Something failed; the diagnostics say what.
@@ -196,7 +196,7 @@ impl Context<'_> {
         Kustomization::read(&path, &node, &mut self.diagnostics).ok_or(Failed)
     }
 
-    /// Runs something that an entry led to: what it says is told with the entry.
+    /// Runs something that an entry led to, and adds the entry to its diagnostics.
     fn below<T>(&mut self, entry: &Node, run: impl FnOnce(&mut Self) -> T) -> T {
         let outer = std::mem::take(&mut self.diagnostics);
         let result = run(self);
@@ -360,7 +360,7 @@ impl Context<'_> {
                 true => (
                     "not-a-component",
                     format!(
-                        "`{}` is no component: its kind is `Kustomization`",
+                        "`{}` is a Kustomization, not a Component",
                         self.loader.shown(folder)
                     ),
                 ),

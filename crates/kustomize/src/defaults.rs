@@ -1,4 +1,4 @@
-//! The default field specs, made of the short tables in which they stand beside the code.
+//! The default field specs, made from the short tables in this module.
 
 mod fields;
 mod references;
@@ -35,7 +35,7 @@ pub(super) fn config() -> &'static Arc<Config> {
     })
 }
 
-/// Paths in some kinds. A kind is written `group/version/Kind`, of which only the last must stand; `""` is every kind.
+/// Paths in some kinds. A kind is written `group/version/Kind`, of which only the last part is required; `""` matches every kind.
 struct Row {
     kinds: &'static [&'static str],
     paths: &'static [&'static str],

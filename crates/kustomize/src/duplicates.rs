@@ -1,4 +1,4 @@
-//! Keys that stand twice in one map: kustomize takes one of them in some files. So does the engine, and warns of it.
+//! Keys that occur twice in one map: kustomize takes one of them in some files. So does the engine, and warns of it.
 
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Severity, Span};
 use pleach_yaml::{Mapping, Node, View};
@@ -23,7 +23,7 @@ pub(super) fn warnings(duplicates: Diagnostics, keep: Keep) -> impl Iterator<Ite
     })
 }
 
-/// A map of a patch in which a key stands twice, and what the reader says of that.
+/// A map of a patch in which a key occurs twice, and what the reader says of that.
 pub(super) struct DuplicateKey {
     map: Span,
     fault: Diagnostic,
@@ -45,7 +45,7 @@ pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<Dup
 }
 
 /// What kustomize refuses of a patched object: a merge passes over the second of two equal keys, but a map that is new to the object
-/// is put there as it stands, and can't be read any more.
+/// is put there as it is, and can't be read any more.
 pub(super) fn refused(object: &Node, doubled: &[DuplicateKey]) -> Option<Diagnostic> {
     if doubled.is_empty() {
         return None;

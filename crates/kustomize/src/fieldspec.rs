@@ -29,7 +29,7 @@ struct Part {
     list: bool,
 }
 
-/// What stands at the end of a path when it has to be made.
+/// What to create at the end of a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaf {
     /// Nothing is made, whatever the spec says.

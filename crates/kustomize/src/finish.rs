@@ -53,8 +53,8 @@ pub(super) fn finish(
 ) -> Result<Resources, Failed> {
     let before = context.diagnostics.errors();
     let schemas = context.schemas.clone();
-    let told = hash::append(&mut sum.resources, &schemas);
-    context.diagnostics.extend(told);
+    let warnings = hash::append(&mut sum.resources, &schemas);
+    context.diagnostics.extend(warnings);
     let config = sum.config.clone();
     let config = config.unwrap_or_else(|| super::defaults::config().clone());
     let faults = references::fix(&mut sum.resources, &config, &schemas);

@@ -12,17 +12,17 @@ use super::resources::Resources;
 
 /// Appends the hash of its content to the name of each resource that wants it. Warnings: `other-hash`.
 pub(super) fn append(resources: &mut Resources, schemas: &Schemas) -> Vec<Diagnostic> {
-    let mut told = Vec::new();
+    let mut warnings = Vec::new();
     if !resources.iter().any(|it| it.needs_hash) {
-        return told;
+        return warnings;
     }
     for resource in resources.list_mut().iter_mut().filter(|it| it.needs_hash) {
-        told.extend(other_hash(resource));
+        warnings.extend(other_hash(resource));
         let name = format!("{}-{}", resource.object.name(), hash(resource.node()));
         record_previous_id(resource, schemas);
         resource.set_metadata("name", &name);
     }
-    told
+    warnings
 }
 
 /// Of other kinds kustomize hashes what its YAML parser keeps of the text: lines, columns, styles. A patch has to make them.

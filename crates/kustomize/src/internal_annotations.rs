@@ -20,7 +20,7 @@ const BEHAVIOR: &str = "internal.config.kubernetes.io/generatorBehavior";
 pub(super) type Note = (&'static str, String);
 
 impl Resource {
-    /// An object as it was read. Notes may stand in it: somebody may have kept a build's insides.
+    /// An object as it was read. It may have internal annotations: somebody may have saved an intermediate result.
     pub(super) fn read(object: Object) -> Resource {
         let mut resource = Resource::new(object);
         if resource.metadata_map("annotations").is_some() {

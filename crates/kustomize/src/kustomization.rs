@@ -203,7 +203,7 @@ const KUSTOMIZATION: Fields = &[
     ("buildMetadata", TEXTS),
 ];
 
-/// Fields that still work, what stands for them now, and whether kustomize says so too.
+/// Deprecated fields, their replacements, and whether kustomize warns of them too.
 const DEPRECATED: &[(&str, &str)] = &[
     ("bases", "resources"),
     ("commonLabels", "labels"),

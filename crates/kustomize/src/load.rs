@@ -67,10 +67,10 @@ impl Loader<'_> {
         }
         let source = self.source(folder, name, entry.span())?;
         resources_of(&source).map_err(|faults| {
-            let mut told = Diagnostics::default();
+            let mut own = Diagnostics::default();
             let faults = faults.into_iter();
-            told.extend(faults.map(|it| it.related(entry.span(), "listed here")));
-            told
+            own.extend(faults.map(|it| it.related(entry.span(), "listed here")));
+            own
         })
     }
 
@@ -173,7 +173,7 @@ impl Loader<'_> {
     }
 
     pub(super) fn not_text(&self, path: &TreePath) -> Diagnostic {
-        let message = format!("the file `{}` is no UTF-8 text", self.shown(path));
+        let message = format!("the file `{}` is not valid UTF-8", self.shown(path));
         Diagnostic::error("not-text", message)
     }
 

@@ -12,7 +12,7 @@ use super::kustomization::Kustomization;
 /// The version that is built in.
 const BUILTIN: &str = "v1.21.2";
 
-/// For what the built-in schema was needed so far. In kustomize that decides whether a schema that comes later stands in its
+/// For what the built-in schema was needed so far. In kustomize that decides whether a schema that comes later is in its
 /// place or beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SchemaUse {

@@ -227,7 +227,7 @@ fn visit_key(
     let mut inside = parse_one(&source).map_err(|_| {
         Diagnostic::error(
             "bad-field-path",
-            format!("the text of `{key}` is no YAML, and has no field"),
+            format!("the text of `{key}` is not YAML, so it has no field"),
         )
         .at(&*field)
     })?;

@@ -15,7 +15,7 @@ use super::fieldspec::{FieldSpec, Leaf, selects};
 use super::resource::{CLUSTER, Resource, plain_key, set_tagged, set_text};
 use super::resources::Resources;
 
-/// Writes the names of now wherever a name of before stands.
+/// Replaces references to former names by the current names.
 pub(super) fn fix(
     resources: &mut Resources,
     config: &Config,

@@ -198,7 +198,7 @@ pub(super) fn map_at<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Mappin
     field.as_mapping_mut()
 }
 
-/// Refuses to put `what` where a map or a list stands.
+/// Refuses to replace a map or a list by `what`.
 pub(super) fn only_scalar(field: &Node, what: &str) -> Result<(), Diagnostic> {
     if field.is_scalar() {
         return Ok(());

@@ -12,7 +12,7 @@ use super::resource::{Id, Resource};
 #[derive(Clone, Default)]
 pub(super) struct Resources {
     list: Vec<Resource>,
-    /// By the identity each has now; dropped whenever resources are handed out to be changed.
+    /// By the identity each has now; dropped whenever resources are borrowed mutably.
     current: Option<IndexMap<Id, Vec<usize>>>,
 }
 
@@ -132,7 +132,7 @@ impl Resources {
 }
 
 fn twice(resource: &Resource, first: &Resource) -> Diagnostic {
-    let message = format!("{} is there twice", resource.object.id());
+    let message = format!("duplicate resource {}", resource.object.id());
     Diagnostic::error("duplicate-resource", message)
         .at(resource.object.span())
         .related(first.object.span(), "first here")

@@ -20,7 +20,7 @@ pub(super) enum Shape {
     List(&'static Shape),
     /// A map with these fields.
     Record(Fields),
-    /// Whatever stands there.
+    /// Whatever is there.
     Any,
 }
 
@@ -188,7 +188,7 @@ fn unknown_field(key: &Node, fields: Fields, what: &str) -> Diagnostic {
 fn quote_help(node: &Node) -> String {
     match node.as_str() {
         Some(text) => format!("put it in quotes: \"{text}\""),
-        None => "write one line of text".to_string(),
+        None => "expected a string".to_string(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `vars`: values of fields, put in where `$(NAME)` stands.
+//! `vars`: values of fields, inserted for `$(NAME)`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ fn note(variable: &Variable, resources: &mut Resources) -> Result<(), Diagnostic
         [] => Ok(()),
         _ => {
             let message = format!(
-                "the variable `{}` could read from several resources",
+                "variable `{}` is ambiguous: several resources match",
                 variable.name
             );
             Err(Diagnostic::error("ambiguous-variable", message)
@@ -114,7 +114,7 @@ fn note(variable: &Variable, resources: &mut Resources) -> Result<(), Diagnostic
     }
 }
 
-/// Adds variables; a name stands once.
+/// Adds variables. Names are unique.
 pub(super) fn merge(known: &mut Vec<Variable>, more: Vec<Variable>) -> Result<(), Diagnostic> {
     for variable in more {
         if let Some(first) = known.iter().find(|it| it.name == variable.name) {

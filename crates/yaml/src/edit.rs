@@ -75,10 +75,10 @@ fn uneditable(path: &FieldPath, place: Span) -> Diagnostic {
     let message = format!("`{path}` can't be changed here by itself");
     Diagnostic::error("uneditable", message)
         .at(place)
-        .help("write it by hand; anchors and aliases are the usual reason")
+        .help("edit the file yourself; anchors and aliases are the usual reason")
 }
 
-/// What is to stand in place of a range of the text.
+/// The replacement of a range of the text.
 struct Edit {
     range: Range<usize>,
     text: String,
@@ -88,7 +88,7 @@ struct Edit {
 struct Draft<'a> {
     text: &'a str,
     node: &'a Node,
-    /// Whether it stands in braces or brackets.
+    /// Whether it is in braces or brackets.
     in_flow: bool,
     owner: Owner<'a>,
 }

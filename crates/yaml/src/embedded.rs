@@ -6,7 +6,7 @@ use super::{Node, Style};
 use crate::diag::Source;
 
 impl Node {
-    /// The text of a scalar as a source to be read, whose places lead back to where the scalar stands.
+    /// The text of a scalar as a source to be read, whose spans point into the scalar.
     ///
     /// In a literal block each line has its own place; a text in quotes, or a folded one, is known as a whole.
     pub fn embedded_source(&self) -> Arc<Source> {
@@ -31,7 +31,7 @@ impl Node {
         Source::embedded(self.span().clone(), kept.trim_end(), lines)
     }
 
-    /// Where each line of its text begins in the file, as far as that can be told.
+    /// Where each line of its text begins in the file, as far as that is known.
     fn lines(&self, text: &str) -> Vec<u32> {
         let span = self.span();
         match self.style() {

@@ -2,7 +2,7 @@
 
 use super::Node;
 
-/// An ordered map. A key stands once in it; keys are scalars.
+/// An ordered map. Keys are unique scalars.
 #[derive(Clone, Debug, Default)]
 pub struct Mapping {
     entries: Vec<Entry>,
@@ -23,7 +23,7 @@ impl Mapping {
         Mapping::default()
     }
 
-    /// A map of these entries; the caller knows that no key stands twice.
+    /// A map of these entries; the caller knows that no key occurs twice.
     pub fn from_entries(entries: Vec<Entry>) -> Mapping {
         Mapping { entries }
     }
@@ -76,7 +76,7 @@ impl Mapping {
         self.get(key).is_some()
     }
 
-    /// Where the key stands.
+    /// Where the key is.
     pub fn position(&self, key: &str) -> Option<usize> {
         self.entries.iter().position(|it| it.key.is_text(key))
     }

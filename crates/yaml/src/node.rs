@@ -8,7 +8,7 @@ use crate::diag::{Source, Span};
 /// A YAML value: a scalar, a sequence or a mapping, with the span of the text it came from.
 ///
 /// The span stays with the value through merging and patching, so that a fault found late points at the line a person wrote.
-/// Text that stands in the source just as it is meant is borrowed from it: no allocation per scalar.
+/// Text that the source has verbatim is borrowed from it: no allocation per scalar.
 #[derive(Clone)]
 pub struct Node {
     span: Span,
@@ -19,7 +19,7 @@ pub struct Node {
 /// million values is read the faster for it.
 #[derive(Clone)]
 enum Value {
-    /// Text that stands in the source of the node's own span.
+    /// Text that is in the source of the node's own span.
     Slice(Presentation, u32, u32),
     Static(Presentation, &'static str),
     Owned(Presentation, Arc<str>),
@@ -101,7 +101,7 @@ pub enum View<'a> {
 }
 
 impl Node {
-    /// A scalar whose text stands in the span's source at `start..end`; the text must lie on characters.
+    /// A scalar whose text is in the span's source at `start..end`; the text must lie on characters.
     pub(super) fn slice(span: Span, text: std::ops::Range<usize>, style: Style, tag: Tag) -> Node {
         let clip = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Node {

@@ -95,7 +95,7 @@ impl FieldPath {
     }
 }
 
-/// `spec.containers[0].image`; a key that is no plain word stands in brackets and quotes.
+/// `spec.containers[0].image`; a key that is no plain word is in brackets and quotes.
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, step) in self.steps.iter().enumerate() {

@@ -28,7 +28,7 @@ pub fn text_source(path: &TreePath, bytes: &[u8]) -> Result<Arc<Source>, Diagnos
         let readable = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let source = Source::new(path.clone(), String::from_utf8_lossy(readable));
         let end = source.text.len();
-        let fault = Diagnostic::error("not-utf8", "the file holds bytes that are no UTF-8");
+        let fault = Diagnostic::error("not-utf8", "the file holds bytes that are not valid UTF-8");
         let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
         fault.at(Span::new(&source, end..end)).help(match is_utf16 {
             true => "the file is UTF-16: save it as UTF-8",

@@ -153,8 +153,8 @@ impl Search<'_> {
         };
         let [before, after] = faults.each_ref().map(errors);
         let sides = [!before.is_empty(), !after.is_empty()];
-        let mut told = if after.is_empty() { before } else { after }.into_iter();
-        let Some(fault) = told.next() else {
+        let mut found = if after.is_empty() { before } else { after }.into_iter();
+        let Some(fault) = found.next() else {
             return;
         };
         let is_it = |it: &&mut Failure| it.claim == claim && it.sides == sides && it.fault == fault;
@@ -164,7 +164,7 @@ impl Search<'_> {
                 claim,
                 sides,
                 fault,
-                more: told.len(),
+                more: found.len(),
                 environments: BTreeSet::from([environment.to_string()]),
             }),
         }

@@ -97,7 +97,7 @@ impl Opened {
         }
     }
 
-    /// Gives claims that name no owner those of `CODEOWNERS`, which stands at the top of a repository.
+    /// Gives claims that name no owner those of `CODEOWNERS`, which is at the top of a repository.
     fn owned(&self, mut origins: Origins) -> Origins {
         let top = if self.is_folder {
             self.root.clone()
@@ -142,7 +142,7 @@ impl Opened {
                 let display = |path: &TreePath| format!("{}: {path}", self.name);
                 session::report(&compiled.diagnostics, global, &display);
                 let name = &self.name;
-                bail!("the workspace does not render in {name}, so nothing is compared");
+                bail!("cannot compare: the workspace at {name} fails to render");
             }
             Some(compiled) => (compiled.tree, self.owned(compiled.origins)),
         };
@@ -235,7 +235,7 @@ fn rendered_partly(
     partly([&old, &new], [&before.name, &after.name], &options)
 }
 
-/// The folders in which a link to a file may stand that is read by another path.
+/// The folders that may contain a link to a file that is read by another path.
 fn inputs(side: &Opened) -> Vec<TreePath> {
     let files = Below::new(&*side.files, side.root.clone());
     let workspace = WorkspaceConfig::read(&files).ok();

@@ -59,7 +59,7 @@ pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome>
 pub(super) fn uninstall(global: &Global) -> Result<Outcome> {
     let repository = Repository::find(&directory(global)?)?;
     let path = hook(&repository)?;
-    let told = match path.exists() {
+    let message = match path.exists() {
         false => format!("there is no `{}`\n", path.display()),
         true if is_foreign(&path) => bail!(
             "`{}` is a hook that pleach did not make: it stays",
@@ -71,7 +71,7 @@ pub(super) fn uninstall(global: &Global) -> Result<Outcome> {
             format!("`{}` is removed\n", path.display())
         }
     };
-    output::note(&told);
+    output::note(&message);
     Ok(Outcome::Clean)
 }
 
@@ -91,7 +91,9 @@ fn line(workspace: &Path, repository: &Repository, fix: bool) -> Result<String> 
     let below = workspace
         .strip_prefix(repository.root())
         .unwrap_or(Path::new(""));
-    let below = below.to_str().context("the workspace's path is no UTF-8")?;
+    let below = below
+        .to_str()
+        .context("the workspace's path is not valid UTF-8")?;
     let folder = match below {
         "" => String::new(),
         below => format!(" -C '{}'", below.replace('\'', r"'\''")),

@@ -48,9 +48,9 @@ pub(super) fn judge(
         .flatten()
         .map(|it| (it.code, &it.message))
         .collect();
-    let told: Vec<_> = compiled.diagnostics.iter().collect();
+    let reported: Vec<_> = compiled.diagnostics.iter().collect();
     let is_new = |it: &&crate::diag::Diagnostic| {
-        !known.contains(&(it.code, &it.message)) && !told.contains(it)
+        !known.contains(&(it.code, &it.message)) && !reported.contains(it)
     };
     found.iter().filter(is_new).cloned().collect()
 }

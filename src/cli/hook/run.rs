@@ -15,7 +15,7 @@ use clap::Args;
 use super::judge::judge;
 use super::stage::stage;
 use crate::affected::{Affected, affected};
-use crate::cli::check::told;
+use crate::cli::check::with_allow_comments;
 use crate::cli::session::{Session, WORKSPACE};
 use crate::cli::{Global, Outcome, cache, output};
 use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let Some(compiled) = touched else {
         return Ok(clean("nothing that is staged is rendered"));
     };
-    let mut found = told(&compiled, &after);
+    let mut found = with_allow_comments(&compiled, &after);
     let is_rendered = !found.has_errors();
     if is_rendered {
         found.extend(judge([&before, &after], &compiled, global));
@@ -98,8 +98,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(brought)
 }
 
-fn clean(told: &str) -> Outcome {
-    output::note(&format!("pleach: {told}\n"));
+fn clean(why: &str) -> Outcome {
+    output::note(&format!("pleach: {why}\n"));
     Outcome::Clean
 }
 

@@ -19,19 +19,19 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
         ..Options::default()
     };
     let (requests, said) = charts(&session.files, &options);
-    // That the lock lacks a chart is told for every one below, for ranges and for exact versions alike.
+    // That the lock lacks a chart is reported for every one below, for ranges and for exact versions alike.
     let is_told = |it: &Diagnostic| matches!(it.code, "floating-version" | "stale-pin");
     let said = said.into_iter().filter(|it| !is_told(it));
     let mut diagnostics: Diagnostics = said.map(session::raise).collect();
     // What rendering says of a chart points at the claim; a name from a kind's default would point into the kind.
-    let told: BTreeSet<String> = diagnostics.iter().map(|it| it.message.clone()).collect();
+    let reported: BTreeSet<String> = diagnostics.iter().map(|it| it.message.clone()).collect();
     let unlocked = |it: &&Request| {
         let pin = lock.pin(it);
         pin.is_none_or(|pin| pin.requested != it.requested())
     };
     for request in requests.iter().filter(unlocked) {
         let message = format!("chart `{}` is not in `{LOCK}`", request.title());
-        if told.contains(&message) {
+        if reported.contains(&message) {
             continue;
         }
         let fault = Diagnostic::error("missing-chart", message);

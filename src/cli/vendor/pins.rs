@@ -1,4 +1,4 @@
-//! What claims ask for, round by round, until nothing new is asked; each with its archive at hand.
+//! Resolves the charts that claims ask for, round by round, until no request is new, and makes each archive available.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Vendor<'_> {
             }
             found.extend(pins.into_iter().flatten().map(|it| (key(it.key()), it)));
         }
-        bail!("the values of charts make claims ask for ever more charts");
+        bail!("chart resolution did not converge");
     }
 
     /// What is asked for with the charts that are pinned so far.
@@ -92,7 +92,7 @@ impl Vendor<'_> {
             .is_some_and(|names| names.is_empty() || names.contains(&request.name))
     }
 
-    /// The pin of a request, with its archive at hand.
+    /// The pin of a request, with its archive available.
     fn pin(&self, request: &Request) -> Result<Pin, Diagnostic> {
         let place = self.place(request);
         if let Some(pin) = self.old.pin(request).filter(|_| !self.is_moved(request)) {
@@ -126,7 +126,7 @@ impl Vendor<'_> {
         }
     }
 
-    /// Makes sure that the archive of a pin is at hand. It may have moved; it must not have changed.
+    /// Makes sure that the archive of a pin is available. It may have moved; it must not have changed.
     fn have_again(&self, request: &Request, place: &Place, pin: &Pin) -> Result<(), Diagnostic> {
         if copy(&self.session.files, &self.workspace.chart_copies, pin).is_some() {
             return Ok(());

@@ -115,7 +115,7 @@ impl Revision {
 }
 
 fn changes_through(links: Vec<(TreePath, TreePath)>, changes: &mut Changes) {
-    // A link may lead to where another one stands.
+    // A link may lead to a folder that contains another link.
     for _ in 0..links.len() {
         let before = changes.clone();
         for (link, target) in &links {

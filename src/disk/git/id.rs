@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The name of an object: the digest of what it holds. Trees that stand in no object, the index's, have made-up ones.
+/// The name of an object: the digest of what it holds. Trees that are in no object, the index's, have made-up ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id {
     length: u8,

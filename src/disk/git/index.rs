@@ -1,4 +1,4 @@
-//! The index: what the next commit will hold, whatever stands in the work tree.
+//! The index: what the next commit will hold, whatever is in the work tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;

@@ -8,7 +8,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 /// Larger objects are left to Git.
 pub(super) const SIZE_MAX: usize = 1 << 28;
 
-/// The bytes that a text in zlib's form stands for, about `size` of them. `more` gives what follows, again and again.
+/// The bytes that a text in zlib's form represents, about `size` of them. `more` gives what follows, again and again.
 pub(super) fn inflate(
     start: &[u8],
     mut more: impl FnMut() -> Option<Vec<u8>>,

@@ -126,7 +126,7 @@ impl Repository {
         Ok(changes)
     }
 
-    /// Files and folders of the work tree that Git is told to ignore.
+    /// Files and folders of the work tree that Git ignores.
     pub(super) fn ignored(&self) -> Result<BTreeSet<TreePath>, DiskError> {
         let arguments = ["--others", "--ignored", "--exclude-standard", "--directory"];
         let paths = git(&self.root, &[&["ls-files", "-z"], &arguments[..]].concat());

@@ -108,7 +108,7 @@ impl Pack {
         self.place(start + at as u64, size)
     }
 
-    /// Behind the names stand checksums, then places; large places stand in a table of their own.
+    /// After the names come checksums, then offsets; large offsets are in a table of their own.
     fn place(&self, at: u64, size: u64) -> Option<u64> {
         let count = self.count(u8::MAX)?;
         let places = (HEAD + TABLE) as u64 + count * (size + 4);
@@ -263,7 +263,7 @@ fn number(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.try_into().ok()?))
 }
 
-/// What stands at a place of a file, as far as there is that much.
+/// The bytes at an offset of a file, as far as the file is that long.
 fn read(file: &File, place: u64, length: usize) -> Option<Vec<u8>> {
     let mut bytes = vec![0; length];
     let mut filled = 0;

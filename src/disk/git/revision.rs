@@ -15,7 +15,7 @@ pub struct Revision {
     pub(super) objects: Arc<Objects>,
     pub(super) root: Id,
     folders: Mutex<BTreeMap<TreePath, Id>>,
-    /// Those that were looked at, and those that stand in no object: the index's.
+    /// Those that were looked at, and those that are in no object: the index's.
     pub(super) trees: Mutex<BTreeMap<Id, Arc<[Item]>>>,
 }
 
@@ -107,7 +107,7 @@ impl Revision {
         }
     }
 
-    /// What stands at a path, with links followed.
+    /// What is at a path, with links followed.
     fn find(&self, path: &TreePath, links: usize) -> Result<(EntryKind, Id), FilesError> {
         let Some(parent) = path.parent() else {
             return Ok((EntryKind::Folder, self.folder(path, links)?));
@@ -162,7 +162,7 @@ impl Files for Revision {
     fn expect(&self, paths: &[TreePath]) {
         let ids = paths.iter().filter_map(|it| Some(self.find(it, 0).ok()?.1));
         let ids: Vec<Id> = ids.collect();
-        // What fails here fails again where it is read, and is told there.
+        // What fails here fails again where it is read, and is reported there.
         let _ = self.objects.prefetch(&ids);
     }
 

@@ -1,7 +1,7 @@
 //! The objects of a repository as they lie in its own folder: each in a file, or many in a pack.
 //!
 //! An object's name is the digest of what it holds, so what is found here under a name is what Git would find. All that is less
-//! plain is left to Git: other places to look in, other formats, objects that stand in for others, names that are expressions.
+//! plain is left to Git: other places to look in, other formats, replaced objects, names that are expressions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ const STEPS_MAX: usize = 5;
 /// A repository's own folder, `.git`.
 pub(super) struct Store {
     folder: PathBuf,
-    /// The names that stand together in one file.
+    /// The names that are together in one file.
     packed_refs: Vec<u8>,
     packs: OnceLock<Vec<Pack>>,
 }
@@ -96,7 +96,7 @@ impl Store {
         is_whole.then_some(Object { kind, bytes })
     }
 
-    /// The tree that a plain name stands for: a branch, a tag, a commit, and a parent of one.
+    /// The tree that a plain name represents: a branch, a tag, a commit, and a parent of one.
     pub(super) fn tree(&self, name: &str) -> Option<Id> {
         let end = name.find(['~', '^']).unwrap_or(name.len());
         let (start, mut steps) = name.split_at(end);
@@ -141,7 +141,7 @@ impl Store {
         Id::read(str::from_utf8(head).ok()?.strip_prefix("parent ")?)
     }
 
-    /// What a name stands for that is written out: digits, or the one ref that it may mean.
+    /// The object of a name that is an object ID, or the single ref that it can mean.
     fn named(&self, name: &str) -> Option<Id> {
         if let Some(id) = Id::read(name) {
             return Some(id);
@@ -161,7 +161,7 @@ impl Store {
         found.next().is_none().then_some(first)
     }
 
-    /// What a ref stands for, by its whole name. What only looks like one stands for nothing, and so it is Git's to tell.
+    /// What a ref represents, by its whole name. A name that only looks like a ref is left to Git.
     fn read_ref(&self, name: &str) -> Option<Id> {
         let mut name = name.to_string();
         for _ in 0..STEPS_MAX {

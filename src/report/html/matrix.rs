@@ -56,7 +56,7 @@ pub(super) fn write(
     page.push_str("</tbody></table></div></section>\n");
 }
 
-/// Where each claim stands and who owns it, in one line.
+/// Where each claim is and who owns it, in one line.
 fn places(sections: &[Section<'_>], view: &View<'_>) -> BTreeMap<String, String> {
     let headings = sections.iter().flat_map(|it| headings(it, view));
     let one = headings.map(|it| {
@@ -89,7 +89,7 @@ fn cell(
     objects: Option<&Vec<&Changed>>,
     page: &mut String,
 ) {
-    // A claim that is not there is not told from one that stays as it is: what a change does not touch is not rendered.
+    // A claim that is not there looks the same as one that is unchanged: what a change does not touch is not rendered.
     let Some(objects) = objects.filter(|it| !it.is_empty()) else {
         page.push_str("<td><span class=\"same\" title=\"nothing changes\">·</span></td>");
         return;

@@ -1,7 +1,7 @@
 //! Changes as one page that needs nothing else: a matrix of claims and environments, what is dangerous, pictures of clusters, and
 //! every change to unfold.
 //!
-//! All of it is markup that stands without its script; that filters, searches and listens to keys.
+//! All of it is readable without its script, which filters, searches and listens to keys.
 
 mod cluster;
 mod matrix;

@@ -58,7 +58,7 @@ pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8
         entry.read_to_end(&mut content).map_err(broken)?;
         files.push((path, content));
     }
-    // The checksum stands at the very end, behind what the last file needs.
+    // The checksum is at the very end, after the data of the last file.
     std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(broken)?;
     match files.is_empty() {
         true => Err(refused("holds no files")),
@@ -111,7 +111,7 @@ mod tests {
         let mut builder = tar::Builder::new(zipped);
         for (path, kind) in entries {
             let mut header = tar::Header::new_gnu();
-            // The builder refuses such paths, so they are put in by hand.
+            // The builder refuses such paths, so they are put in manually.
             let field = header.as_old_mut();
             field.name[..path.len()].copy_from_slice(path.as_bytes());
             header.set_entry_type(*kind);

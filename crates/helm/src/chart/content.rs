@@ -8,7 +8,7 @@ use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::tree::{Files, FilesError, TreePath};
 use pleach_yaml::{Mapping, Node, parse_one};
 
-/// A chart that is at hand.
+/// A chart that is available.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// `Chart.yaml`.
@@ -26,7 +26,7 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// Reads the chart in a folder. `place` is what stands for that folder in messages and spans.
+    /// Reads the chart in a folder. Messages and spans show `place` as its path.
     pub(super) fn from_files(
         files: &dyn Files,
         folder: &TreePath,
@@ -54,7 +54,7 @@ fn schema(mut node: Node) -> Option<Arc<Schema>> {
     Schema::parse(&node).ok().map(Arc::new)
 }
 
-/// JSON Schema takes unknown fields unless it is told otherwise; structural schemas the other way round.
+/// JSON Schema takes unknown fields unless configured otherwise; structural schemas the other way round.
 fn open(node: &mut Node) {
     if let Some(items) = node.as_sequence_mut() {
         items.iter_mut().for_each(open);
@@ -103,7 +103,7 @@ pub(super) fn document(
     let source = pleach_yaml::text_source(place, &bytes)?;
     let first = |faults: Diagnostics| faults.into_iter().next();
     let node = parse_one(&source).map_err(|faults| {
-        let message = format!("`{place}` is no YAML");
+        let message = format!("`{place}` is not valid YAML");
         first(faults).unwrap_or_else(|| Diagnostic::error("invalid-chart", message))
     })?;
     if node.is_null() {
@@ -112,7 +112,10 @@ pub(super) fn document(
     match node.as_mapping() {
         Some(_) => Ok(Some(node)),
         None => {
-            let fault = Diagnostic::error("invalid-chart", format!("`{place}` is no map"));
+            let fault = Diagnostic::error(
+                "invalid-chart",
+                format!("expected `{place}` to be a mapping"),
+            );
             Err(fault.at(&node))
         }
     }

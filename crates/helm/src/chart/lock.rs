@@ -1,4 +1,4 @@
-//! `pleach.lock`: which version of a chart stands for what claims ask for, and its digest.
+//! `pleach.lock`: the version of a chart that each request resolved to, and its digest.
 
 use std::fmt::Write;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use pleach_yaml::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Span, conflict_
 use pleach_yaml::tree::{Files, TreePath};
 use pleach_yaml::{Mapping, Node, emit_canonical, parse_one};
 
-/// Where the lock stands, relative to the workspace.
+/// Where the lock is, relative to the workspace.
 pub const LOCK: &str = "pleach.lock";
 
 /// What `pleach vendor` found, in the order of repository, name and requested version.
@@ -30,13 +30,13 @@ pub struct Pin {
     pub name: String,
     /// The version as the claim says it; `*` where it says none.
     pub requested: String,
-    /// The one version that stands for it.
+    /// The version that it resolved to.
     pub version: String,
     /// `sha256:…` of the archive.
     pub digest: String,
     /// Where the archive was pulled from.
     pub origin: String,
-    /// Where the entry stands.
+    /// Where the entry is.
     pub span: Option<Span>,
 }
 
@@ -47,7 +47,7 @@ impl PartialEq for Pin {
 }
 
 impl Pin {
-    /// What it stands for.
+    /// The request that it answers.
     pub fn key(&self) -> (&str, &str, &str) {
         (&self.repository, &self.name, &self.requested)
     }

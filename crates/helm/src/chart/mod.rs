@@ -1,7 +1,7 @@
 //! Helm charts as input: which version a claim means, and what the chart says.
 //!
 //! A chart is read from a folder or an archive of the workspace, or from a copy of what `pleach.lock` pins: in the workspace or
-//! in the cache, by digest. What is deliberately absent: the network. What is not here is told with the command that fetches it.
+//! in the cache, by digest. Nothing here reaches the network: a missing chart is reported with the command that fetches it.
 
 mod archive;
 mod content;
@@ -112,7 +112,7 @@ struct Seen {
 
 const VENDOR: &str = "run `pleach vendor`, which pulls what is missing and pins it";
 
-/// What stands for a requested version.
+/// What a requested version resolves to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// One version, by the lock or a folder of the workspace.
@@ -173,7 +173,7 @@ impl<'a> Charts<'a> {
         opened
     }
 
-    /// The names of the CRDs that a chart brings; `None` where it is not at hand, or its texts don't say.
+    /// The names of the CRDs that a chart brings; `None` where it is not available, or its texts don't say.
     pub fn crds(&self, request: &Request) -> Option<Arc<BTreeSet<String>>> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let find = || Some(Arc::new(crds::names(&self.content(request).ok()?)?));

@@ -92,8 +92,13 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
         if let Some(Some(node)) = faults.keep(read(chart, name, place))
             && node.as_mapping().is_none()
         {
-            faults
-                .push(Diagnostic::error("invalid-chart", format!("`{name}` is no map")).at(&node));
+            faults.push(
+                Diagnostic::error(
+                    "invalid-chart",
+                    format!("expected `{name}` to be a mapping"),
+                )
+                .at(&node),
+            );
         }
     }
     let is_library = metadata.get("type").and_then(Node::as_str) == Some("library");
@@ -189,7 +194,7 @@ fn read(chart: &Tree, name: &str, place: &TreePath) -> Result<Option<Node>, Diag
     let source = pleach_yaml::text_source(&place.child(name), bytes)?;
     let first = |faults: Diagnostics| faults.into_iter().next();
     let node = parse_one(&source).map_err(|faults| {
-        let unread = || Diagnostic::error("invalid-chart", format!("`{name}` is no YAML"));
+        let unread = || Diagnostic::error("invalid-chart", format!("`{name}` is not valid YAML"));
         first(faults).unwrap_or_else(unread)
     })?;
     Ok(Some(node).filter(|it| !it.is_null()))

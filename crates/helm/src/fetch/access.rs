@@ -87,7 +87,8 @@ impl Access {
         let realm = Url::parse(realm)?;
         if realm.scheme != "https" && scope.repository.scheme == "https" {
             let (from, to) = (scope.shown(), realm.shown());
-            let message = format!("`{from}` wants credentials sent without TLS, to `{to}`");
+            let message =
+                format!("refusing to send credentials for `{from}` to `{to}` over plain HTTP");
             return Err(Diagnostic::error("access-denied", message));
         }
         let actions = if scope.pushes { "pull,push" } else { "pull" };
@@ -131,7 +132,7 @@ impl Access {
 
 fn refused(scope: &Scope<'_>, had_credentials: bool, status: u16) -> Diagnostic {
     let words = match had_credentials {
-        true => "does not take the credentials that are at hand",
+        true => "does not accept the available credentials",
         false => "gives no access without credentials",
     };
     let host = &scope.repository.authority;

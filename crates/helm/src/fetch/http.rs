@@ -16,7 +16,7 @@ use pleach_yaml::diag::Diagnostic;
 
 const ATTEMPTS_MAX: u32 = 4;
 const REDIRECTS_MAX: usize = 10;
-/// A server that wants more patience than that is told of instead.
+/// A server that asks for a longer wait is reported instead.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
@@ -74,13 +74,10 @@ impl Answer {
         let fault = match status {
             401 | 403 => Diagnostic::error(
                 "access-denied",
-                format!("`{url}` is not there, or not open to us ({status})"),
+                format!("`{url}`: not found or access denied ({status})"),
             ),
             404 => Diagnostic::error("missing-chart", format!("`{url}` is not there (404)")),
-            429 => Diagnostic::error(
-                "unexpected-answer",
-                format!("`{url}` lets us pull no more for now (429)"),
-            ),
+            429 => Diagnostic::error("unexpected-answer", format!("`{url}`: rate limited (429)")),
             _ => Diagnostic::error("unexpected-answer", format!("`{url}` answered {status}")),
         };
         match status {
@@ -110,7 +107,7 @@ impl Client {
     /// Asks, again and again where that helps. Errors: `unreachable`; any status is an answer.
     pub(super) fn send(&self, call: &Call<'_>) -> Result<Answer, Diagnostic> {
         let mut wait = FIRST_WAIT;
-        let told = |silence: Silence| unreachable(&call.url, &silence.words);
+        let report = |silence: Silence| unreachable(&call.url, &silence.words);
         for _ in 1..ATTEMPTS_MAX {
             let pause = match self.follow(call) {
                 Ok(answer) => match pause(&answer, call, wait) {
@@ -118,12 +115,12 @@ impl Client {
                     None => return Ok(answer),
                 },
                 Err(silence) if silence.is_passing && call.is_repeatable() => wait,
-                Err(silence) => return Err(told(silence)),
+                Err(silence) => return Err(report(silence)),
             };
             std::thread::sleep(pause);
             wait *= 2;
         }
-        self.follow(call).map_err(told)
+        self.follow(call).map_err(report)
     }
 
     fn follow(&self, call: &Call<'_>) -> Result<Answer, Silence> {

@@ -39,7 +39,7 @@ pub struct Place {
     pub plain: bool,
 }
 
-/// Which archive stands for a request.
+/// The archive that answers a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
     /// The version.
@@ -286,9 +286,6 @@ fn located(
 }
 
 fn no_range(request: &Request) -> Diagnostic {
-    let message = format!(
-        "`{}` is no version and no range of versions",
-        request.requested()
-    );
+    let message = format!("invalid version or version range `{}`", request.requested());
     Diagnostic::error("invalid-value", message)
 }

@@ -259,7 +259,7 @@ fn object(answer: &Answer) -> Result<Value, Diagnostic> {
     serde_json::from_slice(&answer.body).map_err(|_| {
         let message = format!("`{}` answered something else than JSON", answer.url.shown());
         Diagnostic::error("unexpected-answer", message)
-            .help("is it a registry? A proxy or a login page may stand before it")
+            .help("is it a registry? The answer may come from a proxy or a login page")
     })
 }
 

@@ -268,7 +268,7 @@ fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
         it if it.starts_with("no value before here is named") => {
             format!("unknown anchor '{name}' referenced")
         }
-        it if it.contains("stands inside the value that it names") => {
+        it if it.contains("is inside the value that it names") => {
             format!("anchor '{name}' value contains itself")
         }
         it if it.starts_with("`<<` takes a map") => {

@@ -48,8 +48,8 @@ fn identities(items: &[Node], keys: &[&str]) -> Option<Vec<Identity>> {
     all.filter(|all| all.iter().collect::<BTreeSet<_>>().len() == all.len())
 }
 
-/// The flags of a command line, each known by what stands before its `=`; other words by themselves. `None` where there is no
-/// such flag, or one stands there twice.
+/// The flags of a command line, each identified by the text before its `=`; other words by themselves. `None` where there is no
+/// such flag, or one occurs twice.
 fn flags(items: &[Node]) -> Option<Vec<Identity>> {
     let texts: Option<Vec<&str>> = items.iter().map(Node::as_string).collect();
     let flag = |text: &'_ str| text.starts_with('-') && text.contains('=');

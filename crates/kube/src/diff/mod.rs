@@ -88,7 +88,7 @@ impl Difference {
         (pair::hashless(after.as_string()?)? == name).then_some(name)
     }
 
-    /// One text for differences that are equal. A hash follows from content that is told where it changes.
+    /// One text for differences that are equal. A hash follows from content whose change is reported itself.
     pub fn key(&self) -> String {
         if let Some(name) = self.rehashed() {
             return format!("# {name}");
@@ -111,7 +111,7 @@ pub enum Line {
     Removed(Box<str>),
     /// New.
     Added(Box<str>),
-    /// Stands for lines that are the same and too far from a difference to be shown.
+    /// Unchanged lines that are too far from a difference to be shown.
     Gap,
 }
 

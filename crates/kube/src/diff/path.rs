@@ -52,7 +52,7 @@ impl Path {
     }
 }
 
-/// `spec.containers[name=app].image`; ` > ` goes into a text; a key that is no plain word stands in brackets and quotes.
+/// `spec.containers[name=app].image`; ` > ` goes into a text; a key that is no plain word is in brackets and quotes.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut starts = true;

@@ -80,7 +80,7 @@ fn schema(comment: &str) -> Option<Node> {
     parse_one(&Source::new(TreePath::root(), text)).ok()
 }
 
-/// The text of an object with the line above it, where a comment may stand.
+/// The text of an object with the line above it, where a comment may be.
 fn with_line_above(span: &Span) -> &str {
     let text = &span.source.text;
     let before = text.get(..span.start as usize).unwrap_or("");

@@ -120,7 +120,7 @@ impl Drafter<'_> {
         Some(patch)
     }
 
-    /// A value where nothing stands. What is lost of it in the merge shows when the patch is tried.
+    /// A value where there is none yet. What is lost of it in the merge shows when the patch is tried.
     fn add(&self, value: &Node) -> Option<Node> {
         let is_lost = value.is_null() || value.get(DIRECTIVE).is_some();
         (!is_lost).then(|| value.clone())
@@ -220,7 +220,7 @@ impl Drafter<'_> {
     }
 }
 
-/// Where each item stands; `None` if one has no key or two have the same.
+/// The index of each item; `None` if one has no key or two have the same.
 fn index<'a>(items: &'a [Node], keys: &[Box<str>]) -> Option<BTreeMap<Vec<&'a str>, usize>> {
     let mut places = BTreeMap::new();
     for (at, item) in items.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Lists whose items merge, with kustomize's order and its ways with what does not fit.
 //!
 //! The result has the patch's items first, merged, then the other old ones. kustomize gets there in steps that show when a
-//! key is missing or stands twice: items are looked up by text, set aside, and laid over each other again. The steps are kept,
+//! key is missing or occurs twice: items are looked up by text, set aside, and merged again. The steps are kept,
 //! on indices into one pool, because an item that is "the same one" in two lists is changed in both.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -335,7 +335,7 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// The nodes at some places of the pool, of which one can stand twice.
+/// The nodes at some places of the pool, of which one can occur twice.
 fn taken(mut pool: Vec<Node>, places: &[usize]) -> Vec<Node> {
     let mut uses = vec![0_usize; pool.len()];
     places.iter().for_each(|at| uses[*at] += 1);

@@ -15,7 +15,7 @@ pub(super) fn same(a: &Node, b: &Node) -> bool {
 }
 
 fn same_entries(a: &Mapping, b: &Mapping) -> bool {
-    // Most often the keys stand in the same order.
+    // Most often the keys are in the same order.
     if a.keys().eq(b.keys()) {
         return a.iter().zip(b).all(|(a, b)| same(&a.value, &b.value));
     }

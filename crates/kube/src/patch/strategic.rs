@@ -79,7 +79,7 @@ fn directive(patch: &Node) -> Result<Option<Directive>, Diagnostic> {
     patch.get(DIRECTIVE).map(Directive::read).transpose()
 }
 
-/// What a list of the patch says of itself: in its first item with `$patch`, if nothing else stands in that.
+/// The directive of a list in the patch: its first item with `$patch`, if that has no other key.
 pub(super) fn list_directive(items: &[Node]) -> Result<Option<Directive>, Diagnostic> {
     let Some(item) = items.iter().find(|it| it.get(DIRECTIVE).is_some()) else {
         return Ok(None);
@@ -245,7 +245,7 @@ impl Merge<'_> {
         Ok(kept)
     }
 
-    /// What the patch adds where nothing stands.
+    /// What the patch adds where the object has nothing.
     pub(super) fn added(
         &self,
         patch: &Node,

@@ -6,8 +6,8 @@ use pleach_yaml::{Mapping, Node};
 
 /// Fills in the defaults of a schema, as the API server does for a CRD.
 ///
-/// A default stands only where the map around it is there (or is itself a default); what is filled in is filled in
-/// further; items of lists and the values of free keys are visited. A `null` where none may stand counts as left out.
+/// A default applies only if its parent map exists (or is itself a default); values that are filled in are completed
+/// further; items of lists and the values of free keys are visited. A `null` where the schema allows none counts as absent.
 /// A plain default comes before a conditional one, whose condition `when` decides; a fault in it ends the work.
 pub fn apply_defaults(
     node: &mut Node,

@@ -138,7 +138,7 @@ pub(super) fn twice(
     which: &str,
     trail: &Trail<'_>,
 ) -> Diagnostic {
-    let message = format!("`{}` stands twice in its list", subject(root, trail));
+    let message = format!("duplicate item `{}`", subject(root, trail));
     Diagnostic::error("invalid-value", message)
         .at(head(item.span()))
         .label(which.to_owned())

@@ -1,4 +1,4 @@
-//! Which lists of a kind merge, by which keys, and which kinds stand outside namespaces.
+//! Which lists of a kind merge, by which keys, and which kinds are outside namespaces.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -42,7 +42,7 @@ pub(super) struct Type {
 /// What a merge does with a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListRule<'a> {
-    /// The new list stands in place of the old one.
+    /// The new list replaces the old one.
     Replace,
     /// Items with the same values of these keys merge.
     MergeBy(&'a [Box<str>]),
@@ -88,7 +88,7 @@ impl Schemas {
         }
     }
 
-    /// Whether objects of a kind stand outside namespaces; `None` for a kind that is not known.
+    /// Whether objects of a kind are outside namespaces; `None` for a kind that is not known.
     pub fn is_cluster_scoped(&self, gvk: &Gvk) -> Option<bool> {
         let own = || self.scopes.get(gvk).copied();
         table::is_namespaced(gvk).or_else(own).map(|it| !it)

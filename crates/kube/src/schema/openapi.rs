@@ -118,7 +118,7 @@ impl Reader {
         }
     }
 
-    /// A reference gives the definition itself; what stands beside it does not count.
+    /// A reference gives the definition itself; what is beside it does not count.
     fn resolve(&mut self, schema: &Node) -> Option<TypeRef> {
         match schema.get("$ref").and_then(Node::as_str) {
             Some(reference) => self

@@ -1,4 +1,4 @@
-//! Structural schemas: what may stand in a node, as Kubernetes' CRDs say it, with a few words of our own for claim kinds.
+//! Structural schemas as Kubernetes' CRDs have them, with a few extensions for claim kinds.
 //!
 //! A schema is read once and only looked at afterwards. It knows nothing of the node that it is held against: that is
 //! [`validate`](super::validate)'s, and filling in defaults is [`apply_defaults`](super::apply_defaults)'s.
@@ -11,7 +11,7 @@ use super::pattern::Pattern;
 use pleach_yaml::Node;
 use pleach_yaml::diag::Span;
 
-/// What may stand in a node.
+/// What a node may contain.
 #[derive(Clone, Debug)]
 pub struct Schema {
     pub(super) span: Span,
@@ -48,9 +48,9 @@ pub enum ListType {
     /// Replaced as a whole.
     #[default]
     Atomic,
-    /// No item stands twice.
+    /// No item occurs twice.
     Set,
-    /// Items are told apart by their keys.
+    /// Items are identified by their keys.
     Map,
 }
 
@@ -200,7 +200,7 @@ impl Schema {
         self.items.as_deref()
     }
 
-    /// The schema of what stands under keys that `properties` does not name.
+    /// The schema of what is under keys that `properties` does not name.
     pub fn additional(&self) -> Option<&Schema> {
         match &self.additional {
             Additional::Like(schema) => Some(schema),
@@ -208,7 +208,7 @@ impl Schema {
         }
     }
 
-    /// The schema of whatever stands under a key: the named field's, else that of all other keys.
+    /// The schema of whatever is under a key: the named field's, else that of all other keys.
     pub fn child(&self, key: &str) -> Option<&Schema> {
         self.property(key).or_else(|| self.additional())
     }
@@ -232,7 +232,7 @@ impl Schema {
         self.list_type
     }
 
-    /// The keys by which the items of a list are told apart; empty for every other list.
+    /// The keys that identify the items of a list; empty for every other list.
     pub fn list_map_keys(&self) -> impl ExactSizeIterator<Item = &str> {
         self.list_map_keys.iter().map(|key| &**key)
     }
@@ -293,7 +293,7 @@ impl Schema {
         self.flags.quoted_numbers
     }
 
-    /// The type in one word, as a schema says it; empty where any may stand.
+    /// The type in one word, as a schema says it; empty if any type is allowed.
     pub fn type_name(&self) -> &'static str {
         match self.types {
             Types::Any => "",

@@ -12,7 +12,7 @@ use pleach_yaml::{Entry, FieldPath, Kind, Mapping, Node, Step, Style, Tag, View,
 
 /// All faults of a node, in the order of the text.
 ///
-/// `root` is the word for the node itself: the kind's name, say. A `null` under a key where none may stand counts as left
+/// `root` is the word for the node itself: the kind's name, say. A `null` under a key that allows none counts as left
 /// out, as for the API server. Codes: `unknown-field`, `missing-field`, `wrong-type`, `invalid-value`.
 pub fn validate(node: &Node, schema: &Schema, root: &str) -> Vec<Diagnostic> {
     validate_with(node, schema, root, None)
@@ -46,7 +46,7 @@ struct Walk<'a> {
     strict: bool,
 }
 
-/// The way from the root to the node at hand, on the stack: a path is made only for a fault.
+/// The path from the root to the current node, on the stack: a path is made only for a fault.
 pub(super) struct Trail<'t> {
     above: Option<(&'t Trail<'t>, Here<'t>)>,
 }
@@ -72,7 +72,7 @@ impl<'t> Trail<'t> {
         }
     }
 
-    /// The key under which the node stands, if it stands under one: where to point for what lies within.
+    /// The key of the node, if it has one: where to point for faults inside the node.
     pub(super) fn key_span(&self) -> Option<&'t Span> {
         match self.above {
             Some((_, Here::Key(key))) => Some(key.span()),
@@ -359,14 +359,14 @@ impl Walk<'_> {
         self.strict = strict;
     }
 
-    /// How many of the branches hold. Their faults are not told: a branch is a question.
+    /// How many of the branches hold. Their faults are not before: a branch is a question.
     fn holding(&mut self, node: &Node, branches: &[Schema], trail: &Trail<'_>) -> usize {
-        let told = self.faults.len();
+        let before = self.faults.len();
         let mut count = 0;
         for branch in branches {
             self.node(node, branch, trail);
-            count += usize::from(self.faults.len() == told);
-            self.faults.truncate(told);
+            count += usize::from(self.faults.len() == before);
+            self.faults.truncate(before);
         }
         count
     }

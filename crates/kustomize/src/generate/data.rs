@@ -137,7 +137,7 @@ fn merged_pairs(own: Option<&Node>, options: Option<&Node>, field: &str) -> Mapp
 
 type Pairs = BTreeMap<String, (Vec<u8>, Span)>;
 
-/// Keys and values of an entry. A key stands once.
+/// Keys and values of an entry. Keys are unique.
 fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, Diagnostic> {
     let mut pairs = Pairs::new();
     let mut add = |key: String, value: Vec<u8>, at: &Node| match pairs.get(&key) {

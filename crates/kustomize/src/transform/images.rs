@@ -88,7 +88,7 @@ fn unmatched(entry: &Node, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnost
 fn used(resources: &mut Resources, specs: &[FieldSpec]) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for resource in resources.list_mut() {
-        // What is no image was told before.
+        // What is no image was reported before.
         let _ = each(resource, specs, &mut |field| {
             used.insert(split(field.as_str().unwrap_or("")).0.to_string());
             Ok(())

@@ -171,7 +171,7 @@ fn apply_entry(
     }
 }
 
-/// Refuses a key that stands twice in a map that the patch brought, in place of the warning of it.
+/// Refuses a key that occurs twice in a map that the patch brought, in place of the warning of it.
 fn check_doubled(
     stage: &mut TransformContext<'_, '_>,
     resource: Option<&Resource>,
@@ -181,8 +181,8 @@ fn check_doubled(
     let Some(fault) = resource.and_then(|it| refused(it.node(), doubled)) else {
         return Ok(());
     };
-    let told = std::mem::take(&mut stage.context.diagnostics).into_iter();
-    stage.context.diagnostics = told
+    let warnings = std::mem::take(&mut stage.context.diagnostics).into_iter();
+    stage.context.diagnostics = warnings
         .filter(|it| it.code != fault.code || it.span != fault.span)
         .collect();
     Err(fault.related(entry.span(), "the patch is named here"))
@@ -491,7 +491,7 @@ fn still_an_object(resource: &Resource, operations: &Node) -> Result<(), Diagnos
     let Some(lost) = resource.lost() else {
         return Ok(());
     };
-    let message = format!("the patch takes `{lost}` away from the object");
+    let message = format!("patch removes required field `{lost}`");
     Err(Diagnostic::error("patch-fails", message)
         .at(operations)
         .help("to take the whole object out, patch it with `$patch: delete`"))

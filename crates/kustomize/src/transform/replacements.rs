@@ -175,7 +175,7 @@ fn ids(resource: &Resource) -> impl Iterator<Item = (Gvk, &str, &str)> {
 /// The value that is copied.
 struct Value {
     node: Node,
-    /// The resource and the field in it where the value stands. kustomize copies from there each time, and a target can be the
+    /// The resource and the field with the value. kustomize copies from there each time, and a target can be the
     /// source too; a part of a text, or a value of the replacement itself, is a copy from the beginning.
     from: Option<(usize, Vec<String>)>,
 }
@@ -426,14 +426,14 @@ fn copy(
         .related(span, "the resource")
         .help(match create {
             Create::Nothing => "say `options: {create: true}` to make it",
-            _ => "what stands above it takes no fields: write a map there, or `{}`",
+            _ => "its parent is not a map: write a map there, or `{}`",
         }))
 }
 
 fn lost(resource: &Resource, field: &Node) -> Diagnostic {
     let path = field.as_str().unwrap_or("");
     let message = format!(
-        "{} gets no `{path}`, since a null stands above it",
+        "cannot set a field of {}: a parent of `{path}` is null",
         resource.object.id()
     );
     Diagnostic::warning("lost-replacement", message)
@@ -442,7 +442,7 @@ fn lost(resource: &Resource, field: &Node) -> Diagnostic {
         .help("take the null out of the resource: below it kustomize makes the field and loses it")
 }
 
-/// Follows a path into JSON or YAML that stands in a field's text. `None` where it leads nowhere.
+/// Follows a path into JSON or YAML that is in a field's text. `None` where it leads nowhere.
 fn copy_into_text(
     node: &mut Node,
     parts: &[String],
@@ -475,7 +475,7 @@ fn index(options: &Node) -> i64 {
     options.get("index").and_then(Node::as_int).unwrap_or(0)
 }
 
-/// Writes a value: only its text where a scalar stands, which keeps its own type.
+/// Writes a value. An existing scalar gets only the text and keeps its own type.
 fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Diagnostic> {
     let mut new = value
         .as_str()

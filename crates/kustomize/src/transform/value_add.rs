@@ -59,7 +59,7 @@ fn run(
     Ok(())
 }
 
-/// Targets that stand in a file.
+/// Targets in a separate file.
 fn shared_targets(stage: &TransformContext<'_, '_>, path: &Node) -> Result<Vec<Node>, Diagnostic> {
     let name = path.as_str().unwrap_or("");
     let source = stage

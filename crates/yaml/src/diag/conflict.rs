@@ -5,7 +5,7 @@ use std::ops::Range;
 /// The code of a file that holds them.
 pub const MERGE_CONFLICT: &str = "merge-conflict";
 
-/// The line that opens the first conflict of a text, where all three markers of one stand in their order.
+/// The line that opens the first conflict of a text, where all three markers of one are in their order.
 pub fn conflict_marker(text: &[u8]) -> Option<Range<usize>> {
     let (mut opening, mut is_parted, mut start) = (None, false, 0);
     for line in text.split_inclusive(|byte| *byte == b'\n') {

@@ -9,11 +9,11 @@ use crate::tree::TreePath;
 /// A file's path and text. Spans hold on to it, so a diagnostic carries its own excerpt and needs no global table.
 #[derive(PartialEq, Eq)]
 pub struct Source {
-    /// Where the file stands.
+    /// Where the file is.
     pub path: TreePath,
     /// What it says.
     pub text: String,
-    /// Where the text stands that is itself a value in a file, such as an inline patch.
+    /// The place of a text that is itself a value in a file, such as an inline patch.
     inside: Option<Inside>,
 }
 
@@ -51,7 +51,7 @@ impl Source {
         })
     }
 
-    /// Text that stands in no file: what the program made itself.
+    /// Text that is in no file: what the program made itself.
     pub fn internal(name: &str, text: impl Into<String>) -> Arc<Source> {
         let path = TreePath::new(name).unwrap_or_else(TreePath::root);
         Source::new(path, text)

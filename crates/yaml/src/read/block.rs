@@ -46,7 +46,7 @@ impl Scanner<'_> {
         Ok(self.finish(start, end, style, text))
     }
 
-    /// What stands between two lines; of a folded text, a blank in place of one break and one break fewer in place of more.
+    /// What is between two lines; of a folded text, a blank in place of one break and one break fewer in place of more.
     fn push_line_break(&mut self, ended: Option<&str>, folds: bool) {
         match ended {
             Some("\n") if folds && self.breaks.is_empty() => self.buffer.push(' '),

@@ -115,7 +115,7 @@ impl<'s> Builder<'s> {
             Some(Named::Open) => {
                 let fault = Diagnostic::error(
                     "yaml-syntax",
-                    format!("the alias `*{name}` stands inside the value that it names"),
+                    format!("the alias `*{name}` is inside the value that it names"),
                 );
                 Err(Box::new(
                     fault
@@ -168,7 +168,7 @@ impl<'s> Builder<'s> {
     }
 
     pub(super) fn too_deep(&self, span: Span, depth_max: usize) -> Box<Diagnostic> {
-        let message = format!("maps and lists stand in each other deeper than {depth_max} levels");
+        let message = format!("maps and lists are nested deeper than {depth_max} levels");
         Box::new(
             Diagnostic::error("yaml-limit", message)
                 .at(span)
@@ -267,13 +267,10 @@ fn is_merge(key: &Node) -> bool {
 
 fn duplicate(first: &Node, second: &Node) -> Diagnostic {
     let key = second.as_str().unwrap_or("");
-    Diagnostic::error(
-        "duplicate-key",
-        format!("the key `{key}` stands twice in one map"),
-    )
-    .at(second)
-    .related(first.span(), "first here")
-    .help("delete one of the two")
+    Diagnostic::error("duplicate-key", format!("duplicate key `{key}`"))
+        .at(second)
+        .related(first.span(), "first here")
+        .help("delete one of the two")
 }
 
 fn no_map_to_merge(span: &Span) -> Diagnostic {

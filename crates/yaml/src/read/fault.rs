@@ -73,7 +73,7 @@ impl Scanner<'_> {
     /// A `:` where none can be: in a value without quotes, or on a line that is indented too deep.
     pub(super) fn stray_colon(&self, value: usize) -> Fault {
         let line = self.text[..self.at].rfind('\n').map_or(0, |it| it + 1);
-        let fault = self.fault(self.at..self.at + 1, "a `:` can't stand here");
+        let fault = self.fault(self.at..self.at + 1, "unexpected `:`");
         if value >= line {
             let label = self.span(value..self.at);
             return help(
@@ -229,7 +229,7 @@ impl Scanner<'_> {
         help(fault, "a value that begins with `%` must be quoted")
     }
 
-    /// A token that can't stand where it does.
+    /// A token in a place where it is not allowed.
     pub(super) fn unexpected(&self, token: Token, expected: &str) -> Fault {
         let range = token.start as usize..token.end as usize;
         let found = match token.kind {

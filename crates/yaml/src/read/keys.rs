@@ -1,11 +1,11 @@
-//! Finds keys that stand twice in a map, in the time of reading them.
+//! Finds keys that occur twice in a map, in the time of reading them.
 
 use crate::{Entry, Node};
 
 /// Up to here all keys are held against each other, after a glance that nearly always tells them apart.
 const FEW: usize = 24;
 
-/// Calls `found` with the first and the later key for each key that stands in the map again.
+/// Calls `found` with the first and the later key for each duplicate key.
 pub(super) fn for_each_duplicate<'a>(entries: &'a [Entry], found: impl FnMut(&'a Node, &'a Node)) {
     if entries.len() <= FEW {
         among_few(entries, found)

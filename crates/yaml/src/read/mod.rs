@@ -1,4 +1,4 @@
-//! The reader: text to nodes with spans, as libyaml reads in Go's hands.
+//! The reader: text to nodes with spans, as the Go port of libyaml reads.
 //!
 //! `scan` draws tokens, `scalar` and `block` their texts, `parse` follows the grammar, `build` finishes the nodes. Where the words of the
 //! YAML specification and libyaml's way differ, the latter is kept, since the files are written for what reads them so.
@@ -24,7 +24,7 @@ use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, conflic
 /// A document as its author wrote it.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// Its value. An alias is a plain scalar that reads `*name`; merge keys and keys that stand twice are kept as they are, and
+    /// Its value. An alias is a plain scalar that reads `*name`; merge keys and keys that occur twice are kept as they are, and
     /// a key may be a map or a list.
     pub document: Node,
     /// Its comments in order, each from its `#` to the end of its line.
@@ -96,7 +96,7 @@ pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
     }
 }
 
-/// Reads all documents as [`parse`] does, but takes keys that stand twice: both entries are in the map, and the diagnostics tell
+/// Reads all documents as [`parse`] does, but takes keys that occur twice: both entries are in the map, and the diagnostics tell
 /// of them.
 pub fn parse_with_duplicates(
     source: &Arc<Source>,
@@ -112,7 +112,7 @@ pub fn parse_with_duplicates(
     }
 }
 
-/// Reads a file that holds one document as [`parse_one`] does, but takes keys that stand twice.
+/// Reads a file that holds one document as [`parse_one`] does, but takes keys that occur twice.
 pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnostics), Diagnostics> {
     let (mut documents, duplicates) = parse_with_duplicates(source)?;
     match documents.len() {
@@ -236,7 +236,7 @@ fn check_characters(source: &Arc<Source>, range: Range<usize>) -> Result<(), Dia
     };
     let at = range.start + at;
     let message = format!(
-        "the control character U+{:04X} can't stand in YAML",
+        "the control character U+{:04X} is not allowed in YAML",
         c as u32
     );
     Err(Diagnostic::error("yaml-syntax", message)

@@ -8,7 +8,7 @@ use super::scan::{Scan, Scanner, Text, Token, TokenKind};
 use crate::diag::{Diagnostics, Source, Span};
 use crate::{Node, Style, Tag};
 
-/// How deep collections may stand in each other.
+/// How deep collections may be nested.
 const DEPTH_MAX: usize = 1_000;
 
 pub(super) struct Parser<'s> {
@@ -35,7 +35,7 @@ enum State {
     BlockKey,
     BlockValue,
     BlockItem,
-    /// An item of a list whose dashes stand in the column of the key before it.
+    /// An item of a list whose dashes are in the column of the key before it.
     DashItem,
     FlowFirstItem,
     FlowItem,
@@ -46,11 +46,11 @@ enum State {
     FlowFirstKey,
     FlowKey,
     FlowValue,
-    /// The value of a key that stands alone in a flow mapping.
+    /// The value of a key that is alone in a flow mapping.
     FlowNoValue,
 }
 
-/// What stands before a value, and where the value begins.
+/// What is before a value, and where the value begins.
 #[derive(Clone, Copy)]
 struct Properties {
     start: u32,
@@ -460,7 +460,7 @@ impl<'s> Parser<'s> {
         self.finish(node, properties.anchor)
     }
 
-    /// Hands a value to the collection around it.
+    /// Passes a value to the collection around it.
     fn finish(&mut self, node: Node, anchor: Option<(u32, u32)>) -> Scan<()> {
         self.builder.count(&node)?;
         if let Some(name) = anchor {
@@ -476,7 +476,7 @@ impl<'s> Parser<'s> {
         self.finish(node, None)
     }
 
-    /// What stands where a value is missing.
+    /// The node for a missing value.
     fn empty(&self, at: u32) -> Node {
         Node::slice(
             self.span(at, at),
@@ -561,7 +561,7 @@ impl Parser<'_> {
         let fault = self.scan.unexpected(self.token, "the next key of the map");
         let start = self.frames.last().map_or(0, |it| it.properties.start);
         let fault = fault.related(self.span(start, start), "the map begins here");
-        Box::new(fault.help("keys of one map must stand in one column"))
+        Box::new(fault.help("indent all keys of a map to the same column"))
     }
 
     fn expected_dash(&self) -> Box<crate::diag::Diagnostic> {
@@ -570,7 +570,7 @@ impl Parser<'_> {
             .unexpected(self.token, "`- ` and the next item of the list");
         let start = self.frames.last().map_or(0, |it| it.properties.start);
         let fault = fault.related(self.span(start, start), "the list begins here");
-        Box::new(fault.help("the dashes of one list must stand in one column"))
+        Box::new(fault.help("indent all dashes of a list to the same column"))
     }
 
     fn unclosed_flow(&self, expected: &str) -> Box<crate::diag::Diagnostic> {

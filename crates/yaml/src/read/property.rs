@@ -3,7 +3,7 @@
 use super::scan::{Scan, Scanner, Token, TokenKind};
 use crate::Tag;
 
-/// What `!!` stands for.
+/// The expansion of `!!`.
 const CORE: &str = "tag:yaml.org,2002:";
 
 impl Scanner<'_> {
@@ -90,7 +90,7 @@ impl Scanner<'_> {
             .map(|it| it.1.as_str())
     }
 
-    /// The characters of a tag's name; `%` must stand before two hexadecimal digits.
+    /// The characters of a tag's name; `%` must be before two hexadecimal digits.
     fn uri(&mut self) -> Scan<String> {
         let start = self.at;
         loop {

@@ -2,7 +2,7 @@
 //!
 //! libyaml finds out that a scalar was a key when it meets the `:` after it, and puts a key token before the scalar. Here the
 //! scanner looks for the `:` as soon as the scalar ends, so that tokens come in order and nothing is put in between. Columns
-//! count bytes: only what stands before a line's first non-ASCII character can open a collection, so this comes to the same.
+//! count bytes: only what is before a line's first non-ASCII character can open a collection, so this comes to the same.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -48,7 +48,7 @@ pub(super) struct Token {
     pub(super) end: u32,
 }
 
-/// The text of a scalar: a range of the source where it stands there as it is meant.
+/// The text of a scalar: a range of the source where the source has it verbatim.
 pub(super) enum Text {
     Slice(u32, u32),
     Owned(Arc<str>),
@@ -73,7 +73,7 @@ pub(super) struct Scanner<'s> {
     pub(super) scalar: (Style, Text),
     /// The `:` behind a collection that is a key.
     collection_key: Option<usize>,
-    /// Where the last scalar began, for words about what stands before a stray `: `.
+    /// Where the last scalar began, for messages about the text before a stray `: `.
     last_scalar: usize,
     /// Handles that `%TAG` directives of the current document declare.
     pub(super) handles: Vec<(String, String)>,
@@ -81,7 +81,7 @@ pub(super) struct Scanner<'s> {
     pub(super) directives: bool,
     pub(super) versioned: bool,
     pub(super) comments: Option<Vec<Range<usize>>>,
-    /// For texts that do not stand in the source as they are meant.
+    /// For texts that the source does not have verbatim.
     pub(super) buffer: String,
     pub(super) breaks: String,
 }
@@ -197,7 +197,7 @@ impl<'s> Scanner<'s> {
                 && (byte == b'%' || matches!(byte, b'-' | b'.') && self.at_document_marker())
     }
 
-    /// Whether `---` or `...` stands here, with a blank or nothing behind it. The caller knows that the column is 0.
+    /// Whether `---` or `...` is here, with a blank or nothing behind it. The caller knows that the column is 0.
     pub(super) fn at_document_marker(&self) -> bool {
         let marker = self.bytes.get(self.at..self.at + 3);
         (marker == Some(b"---") || marker == Some(b"...")) && self.is_blank_or_end(self.at + 3)
@@ -279,7 +279,7 @@ impl<'s> Scanner<'s> {
         Ok(self.take(kind, 1))
     }
 
-    /// Where the `:` stands that makes a key of the `[…]` or `{…}` that begins here. Only who wants a document as it is written
+    /// Where the `:` is that makes a key of the `[…]` or `{…}` that begins here. Only who wants a document as it is written
     /// asks for one: a key that is no scalar is refused otherwise, with better words where it is met.
     fn colon_behind_collection(&self) -> Option<usize> {
         self.comments.as_ref().filter(|_| self.key_allowed)?;
@@ -388,7 +388,7 @@ impl<'s> Scanner<'s> {
         {
             return Ok(self.as_key(first, column));
         }
-        // A block text is no key, not even a missed one; it may stand in the column of the key before it.
+        // A block text is no key, not even a missed one; it may be in the column of the key before it.
         let block_text = first.kind == TokenKind::Scalar
             && matches!(self.scalar.0, Style::Literal | Style::Folded);
         if may_be_key && self.flow.is_empty() && self.indent == column && !block_text {

@@ -14,15 +14,15 @@ pub trait Files: Sync {
     /// What a folder holds, in the order of the names. Dot files are listed like any other.
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError>;
 
-    /// Says that these files will be read. Who answers slowly may get them all at once; what can't be read is told when it is.
+    /// Says that these files will be read. A slow implementation can get them all at once; files that can't be read are reported when they are read.
     fn expect(&self, _paths: &[TreePath]) {}
 
-    /// The path at which a file or folder really stands, with all links followed.
+    /// The path at which a file or folder really is, with all links followed.
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         Ok(path.clone())
     }
 
-    /// What stands at a path; `None` for nothing.
+    /// What is at a path; `None` for nothing.
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         let Some(parent) = path.parent() else {
             return Ok(Some(EntryKind::Folder));
@@ -47,7 +47,7 @@ pub struct Entry {
     pub kind: EntryKind,
 }
 
-/// What stands at a path.
+/// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
     /// Bytes.
@@ -61,9 +61,9 @@ pub enum EntryKind {
 pub enum FilesError {
     /// There is nothing at the path.
     NotFound,
-    /// A file was asked for and a folder stands there.
+    /// A file was asked for and a folder is there.
     NotAFile,
-    /// A folder was asked for and a file stands there.
+    /// A folder was asked for and a file is there.
     NotAFolder,
     /// A link leads out of the root.
     Outside,
@@ -126,7 +126,7 @@ impl Files for Tree {
 }
 
 impl Tree {
-    /// The paths below a folder, relative to it. They stand together in the order of paths.
+    /// The paths below a folder, relative to it. They are contiguous in the order of paths.
     fn below(&self, folder: &TreePath) -> impl Iterator<Item = TreePath> {
         let start = match folder.as_str() {
             "" => folder.clone(),
@@ -218,7 +218,7 @@ impl Files for Over<'_> {
 
 /// The files that were read and the folders that were listed.
 ///
-/// It answers "does this change touch that result" exactly: a result can only depend on what stands here.
+/// It answers "does this change touch that result" exactly: a result can only depend on what is recorded here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadSet {
     /// Files whose bytes were read, or looked for and missed.

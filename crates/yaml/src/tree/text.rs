@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Tree, TreePath};
 
 impl Tree {
-    /// Reads sections `-- path --`; what stands before the first one is a comment.
+    /// Reads sections `-- path --`; what is before the first one is a comment.
     pub fn from_text(text: &str) -> Tree {
         let mut tree = Tree::new();
         let mut current: Option<(TreePath, String)> = None;

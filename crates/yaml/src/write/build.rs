@@ -37,7 +37,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// `started`: the cursor stands where the first entry begins. `flow`: the source has the value inside `{…}` or `[…]`.
+    /// `started`: the cursor is where the first entry begins. `flow`: the source has the value inside `{…}` or `[…]`.
     fn mapping(
         &mut self,
         mapping: &Mapping,

@@ -26,7 +26,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// `started`: the cursor already stands where the first entry begins.
+    /// `started`: the cursor is already where the first entry begins.
     fn mapping(&mut self, mapping: &Mapping, indent: usize, started: bool) {
         for (at, entry) in mapping.iter().enumerate() {
             if at > 0 || !started {
@@ -72,7 +72,7 @@ impl Writer {
         }
     }
 
-    /// What stands on the line of its key or dash, a block text's lines included; without the final line feed.
+    /// What is on the line of its key or dash, a block text's lines included; without the final line feed.
     fn inline(&mut self, node: &Node, indent: usize) {
         match node.view() {
             View::Mapping(_) => self.out.push_str("{}"),
@@ -202,7 +202,7 @@ fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }
 
-/// Whether a string can stand without quotes and every reader takes it for that string.
+/// Whether a string needs no quotes: every reader takes the plain text for that string.
 pub fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {

@@ -1,4 +1,4 @@
-//! The comments of a document that is written again: which of them comes next, and whether it belongs where the writer stands.
+//! The comments of a document that is written again: which of them comes next, and whether it belongs where the writer is.
 //!
 //! go-yaml hangs comments on nodes. Here they stay a queue in the order of the source, which the writer empties as it goes over
 //! the same source; so each is written once, whatever its place.
@@ -19,7 +19,7 @@ pub(super) struct Comments<'a> {
 /// A comment to be written.
 pub(super) struct Comment<'a> {
     pub(super) text: &'a str,
-    /// Whether an empty line stands before it.
+    /// Whether an empty line is before it.
     pub(super) apart: bool,
 }
 
@@ -49,13 +49,13 @@ impl<'a> Comments<'a> {
         }
     }
 
-    /// The next comment that stands before a node.
+    /// The next comment that is before a node.
     pub(super) fn before(&mut self, node: &Node) -> Option<Comment<'a>> {
         let first = self.queue.front()?;
         (node.has_origin() && first.start < node.span().start).then(|| self.take())?
     }
 
-    /// The comment that stands inside a scalar: behind the `|` of a block text.
+    /// The comment that is inside a scalar: behind the `|` of a block text.
     pub(super) fn inside(&mut self, scalar: &Node) -> Option<Comment<'a>> {
         let first = self.queue.front()?.start;
         let span = scalar.span();
@@ -76,7 +76,7 @@ impl<'a> Comments<'a> {
         (follows && self.column(first) >= column).then(|| self.take())?
     }
 
-    /// Whether an empty line stands between what was written last and a node.
+    /// Whether an empty line is between what was written last and a node.
     pub(super) fn is_apart(&self, node: &Node) -> bool {
         let start = node.span().start as usize;
         self.text

@@ -35,7 +35,7 @@ fn alike(a: &Node, b: &Node, flow: [bool; 2]) -> bool {
 fn entries(a: &Mapping, b: &Mapping, flow: [bool; 2]) -> bool {
     let mut pairs = a.iter().enumerate();
     pairs.all(|(at, entry)| {
-        // Most often the keys stand in the same order.
+        // Most often the keys are in the same order.
         let same = b.as_slice().get(at).filter(|it| is_key(it, entry));
         let same = same.or_else(|| b.iter().find(|it| is_key(it, entry)));
         same.is_some_and(|it| alike(&entry.value, &it.value, flow))

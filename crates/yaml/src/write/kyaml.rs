@@ -133,7 +133,7 @@ impl Writer<'_> {
         }
     }
 
-    /// What stands after a simple key.
+    /// What is after a simple key.
     fn value(&mut self, node: &Node, indent: usize) {
         self.collection_properties(node);
         if is_block(node) {
@@ -164,7 +164,7 @@ impl Writer<'_> {
         if new_line {
             self.printer.line(indent);
         }
-        // What stands right below an entry, with an empty line behind it, belongs to that entry.
+        // What is right below an entry, with an empty line behind it, belongs to that entry.
         let (leads, mut count, mut trails) = (self.comments.at_start(), 0, true);
         while let Some(comment) = self.comments.before(first) {
             if comment.apart && count > 0 {
@@ -235,7 +235,7 @@ impl Writer<'_> {
         self.printer.push(separator);
     }
 
-    /// What stands after a `-`, a `?`, or the `:` that goes with one: a block collection begins on the same line.
+    /// What is after a `-`, a `?`, or the `:` that goes with one: a block collection begins on the same line.
     fn after_sign(&mut self, node: &Node, indent: usize) {
         let on_line = !self.collection_properties(node);
         if on_line && is_block(node) {
@@ -350,7 +350,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Whether a key stands before its `:` without a `?`.
+    /// Whether a key is before its `:` without a `?`.
     fn is_simple(&self, key: &Node) -> bool {
         match key.view() {
             View::Scalar(text) => {
@@ -368,7 +368,7 @@ impl Writer<'_> {
 
     /// The anchor and the tag as the source has them before the value, if it has any.
     fn properties(&self, node: &Node) -> Option<String> {
-        // A map without braces begins where its first key does: what stands there is the key's.
+        // A map without braces begins where its first key does: what is there is the key's.
         let first = node.as_mapping().and_then(|it| it.iter().next());
         if first.is_some_and(|it| it.key.span().start == node.span().start) {
             return None;

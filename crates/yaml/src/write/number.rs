@@ -24,7 +24,7 @@ pub(super) fn fraction(text: &str) -> Option<String> {
     Some(digits.general())
 }
 
-/// The fewest decimal digits that mean a number, and where the point stands in them.
+/// The fewest decimal digits that mean a number, and where the point is in them.
 struct Digits {
     negative: bool,
     digits: String,

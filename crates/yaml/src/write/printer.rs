@@ -9,7 +9,7 @@ pub(super) struct Printer {
     pub(super) out: String,
     /// Whether long texts are folded.
     folds: bool,
-    /// Whether the cursor stands at the beginning of a line.
+    /// Whether the cursor is at the beginning of a line.
     line_begins: bool,
 }
 
@@ -27,7 +27,7 @@ impl Printer {
         self.line_begins = false;
     }
 
-    /// Goes to a column of a new line, or of this one if nothing stands on it.
+    /// Goes to a column of a new line, or of this one if nothing is on it.
     pub(super) fn line(&mut self, indent: usize) {
         if !self.line_begins {
             self.out.push('\n');
@@ -36,7 +36,7 @@ impl Printer {
         self.line_begins = false;
     }
 
-    /// Leaves this line, on which only blanks stand, empty and goes to a column of the next one.
+    /// Leaves this line, which has only blanks, empty and goes to a column of the next one.
     pub(super) fn empty_line(&mut self, indent: usize) {
         let end = self.out.trim_end_matches(' ').len();
         self.out.truncate(end);
@@ -138,7 +138,7 @@ impl Printer {
         }
     }
 
-    /// What stands between double quotes, folded before blanks.
+    /// What is between double quotes, folded before blanks.
     fn escaped(&mut self, text: &str, indent: usize, folds: bool) {
         if !folds
             && text
@@ -278,7 +278,7 @@ impl Printer {
     }
 }
 
-/// Whether the text can be a key that stands before its `:` without a `?`.
+/// Whether the text can be a key that is before its `:` without a `?`.
 pub(super) fn is_simple_key(text: &str, facts: Facts) -> bool {
     !facts.multiline && text.len() <= 128
 }

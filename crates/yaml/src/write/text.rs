@@ -3,9 +3,9 @@
 /// What of a text speaks against a style.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Facts {
-    /// Can't stand without quotes.
+    /// Needs quotes.
     no_plain: bool,
-    /// Can't stand without quotes inside `[…]` or `{…}`.
+    /// Needs quotes inside `[…]` or `{…}`.
     no_plain_in_flow: bool,
     no_single: bool,
     no_block: bool,
