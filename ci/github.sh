@@ -101,7 +101,7 @@ comment() {
 }
 
 cd "$GITHUB_WORKSPACE"
-[ -d "$directory" ] || give_up "\`working-directory\` is no folder"
+[ -d "$directory" ] || give_up "\`working-directory\` is not a directory"
 find_top "$directory" || give_up "\`working-directory\` is in no Git repository: actions/checkout makes one"
 trust_top
 # Nothing of the repository's own words may be taken for a command to the runner.

@@ -55,7 +55,7 @@ note() {
 }
 
 cd "$CI_PROJECT_DIR"
-[ -d "$directory" ] || give_up "\`$directory\` is no folder"
+[ -d "$directory" ] || give_up "\`$directory\` is not a directory"
 find_top "$directory" || give_up "\`$directory\` is in no Git repository"
 trust_top
 safe_git rev-parse --git-dir >/dev/null || give_up 'Git can not read the repository'

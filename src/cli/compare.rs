@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
 use super::diff::salt;
 use super::session::Session;
@@ -16,13 +17,13 @@ use crate::tree::TreePath;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The environment to look from
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     from: String,
     /// The environment to look at
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     to: String,
     /// Only these claims
-    #[arg(value_name = "CLAIM")]
+    #[arg(value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
     /// Exit with 1 where there are differences
     #[arg(long)]

@@ -1,21 +1,107 @@
-//! `pleach completions`: the script by which a shell completes commands and flags.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a completion starts from the working directory, as the command will"
+)]
+//! `pleach completions`: the script that connects a shell to pleach, and the candidates that pleach answers with.
+//!
+//! The script calls `pleach` itself for each completion, so environments, claims, kinds and codes are those of the workspace
+//! around the working directory, and no generated list grows stale.
 
-use anyhow::Result;
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
 use clap::{Args, CommandFactory};
-use clap_complete::{Shell, generate};
+use clap_complete::env::Shells;
+use clap_complete::{CompleteEnv, CompletionCandidate, Shell};
 
-use super::{Cli, Outcome, output};
+use super::{Cli, Outcome, output, session};
+use crate::check::pages;
+use crate::diag::Diagnostics;
+use crate::disk::{Folder, find_upwards};
+use crate::load::{self, Scope};
+use crate::tree::Tree;
+
+/// The environment variable by which the script asks for candidates.
+const VARIABLE: &str = "_PLEACH_COMPLETE";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The shell that is to read it
+    /// The shell: evaluate the output in its startup file, for example `source <(pleach completions bash)`
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let shells = Shells::builtins();
+    let name = arguments.shell.to_string();
+    let shell = shells
+        .completer(&name)
+        .with_context(|| format!("no completions for {name}"))?;
     let mut script = Vec::new();
-    generate(arguments.shell, &mut Cli::command(), "pleach", &mut script);
+    shell.write_registration(VARIABLE, "pleach", "pleach", "pleach", &mut script)?;
     output::data(&script)?;
     Ok(Outcome::Clean)
+}
+
+/// Answers a shell's request and ends the program, if that is what it was started for.
+pub(super) fn answer() {
+    CompleteEnv::with_factory(Cli::command)
+        .var(VARIABLE)
+        .complete();
+}
+
+/// The names of the workspace's environments.
+pub(super) fn environments() -> Vec<CompletionCandidate> {
+    let Some(files) = workspace() else {
+        return Vec::new();
+    };
+    let names = load::environment_names(&files, &mut Diagnostics::default());
+    let deployed = names.into_iter().filter(|it| !load::is_base(it));
+    deployed.map(CompletionCandidate::new).collect()
+}
+
+/// The names of all claims of the workspace, with their kinds.
+pub(super) fn claims() -> Vec<CompletionCandidate> {
+    let Some(files) = workspace() else {
+        return Vec::new();
+    };
+    let scope = Scope::default();
+    let Some(workspace) = load::load(&files, None, &scope, &mut Diagnostics::default()) else {
+        return Vec::new();
+    };
+    let environments = workspace.environments.iter().chain([&workspace.base]);
+    let claims = environments.flat_map(|it| &it.claims);
+    let named: BTreeSet<_> = claims
+        .map(|it| (&it.name, it.kind.name.to_string()))
+        .collect();
+    let candidate =
+        |(name, kind): (&String, String)| CompletionCandidate::new(name).help(Some(kind.into()));
+    named.into_iter().map(candidate).collect()
+}
+
+/// The names of all claim kinds, built in and of the workspace.
+pub(super) fn kinds() -> Vec<CompletionCandidate> {
+    let mut faults = Diagnostics::default();
+    let kinds = match workspace() {
+        Some(files) => load::kinds(&files, &mut faults),
+        None => load::kinds(&Tree::new(), &mut faults),
+    };
+    let names = kinds
+        .iter()
+        .flat_map(|it| it.names().map(str::to_string).collect::<Vec<_>>());
+    names.map(CompletionCandidate::new).collect()
+}
+
+/// The codes that `pleach explain` has a page for, with their summaries.
+pub(super) fn codes() -> Vec<CompletionCandidate> {
+    let candidate =
+        |it: crate::check::Page| CompletionCandidate::new(it.code).help(Some(it.summary.into()));
+    pages().into_iter().map(candidate).collect()
+}
+
+/// The workspace around the working directory. A completion reports no faults: without a workspace there are no candidates.
+fn workspace() -> Option<Folder> {
+    let current = std::env::current_dir().ok()?;
+    let root = find_upwards(&current, session::WORKSPACE)?;
+    Folder::open(&root).ok()
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
 use super::{Outcome, output};
 use crate::check::{Page, pages};
@@ -13,7 +14,7 @@ const COLUMNS: usize = 100;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// What is in brackets in the output: `clear-text-secret`
-    #[arg(value_name = "CODE")]
+    #[arg(value_name = "CODE", add = ArgValueCandidates::new(super::completions::codes))]
     code: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
 use super::session::{self, Session};
 use super::{Global, Outcome, output};
@@ -20,7 +21,7 @@ const COLUMNS: usize = 100;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Explain this kind, field by field
-    #[arg(value_name = "KIND")]
+    #[arg(value_name = "KIND", add = ArgValueCandidates::new(super::completions::kinds))]
     kind: Option<String>,
 }
 

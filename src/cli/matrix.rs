@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 
 use super::session::Session;
 use super::tree_slices::{check_claims, owner, rendered, service};
@@ -12,10 +13,10 @@ use crate::report::{matrix_json, matrix_markdown, matrix_text};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Only these claims
-    #[arg(value_name = "CLAIM")]
+    #[arg(value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
     /// Only this environment (repeatable)
-    #[arg(long = "env", value_name = "ENV")]
+    #[arg(long = "env", value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     environments: Vec<String>,
     /// Only what differs between environments
     #[arg(long)]

@@ -136,7 +136,7 @@ enum Command {
     Kinds(kinds::Arguments),
     /// Explain what a code in the output means, or list the codes
     Explain(explain::Arguments),
-    /// Print the script by which a shell completes pleach's commands and flags
+    /// Print the script that makes a shell complete commands, flags, environments, claims, kinds and codes
     Completions(completions::Arguments),
 }
 
@@ -149,6 +149,7 @@ enum Outcome {
 
 /// Runs the program with the process's own arguments.
 pub fn run() -> ExitCode {
+    completions::answer();
     let Cli { global, command } = match read_arguments() {
         Ok(cli) => cli,
         Err(code) => return code,

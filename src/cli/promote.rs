@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
 use super::diff::salt;
 use super::session::Session;
@@ -22,13 +23,13 @@ use crate::{Scope, load};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The environment that has it
-    #[arg(value_name = "FROM")]
+    #[arg(value_name = "FROM", add = ArgValueCandidates::new(super::completions::environments))]
     from: String,
     /// The environment that gets it
-    #[arg(value_name = "TO")]
+    #[arg(value_name = "TO", add = ArgValueCandidates::new(super::completions::environments))]
     to: String,
     /// Only these claims
-    #[arg(value_name = "CLAIM")]
+    #[arg(value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
     /// This field instead of versions, with what is below it: `spec.container.replicas` (repeatable)
     #[arg(long = "field", value_name = "PATH")]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
 use super::check::with_allow_comments;
 use super::session::Session;
@@ -26,7 +27,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 pub(super) struct Selection {
     /// Only this environment, and base (repeatable)
-    #[arg(long = "env", value_name = "ENV")]
+    #[arg(long = "env", value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     pub(super) environments: Vec<String>,
     /// The folder of the tree, in place of the one in pleach.yaml
     #[arg(long, value_name = "DIR")]

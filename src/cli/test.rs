@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
@@ -18,7 +19,7 @@ use crate::tree::TreePath;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Only the cases of these kinds
-    #[arg(value_name = "KIND")]
+    #[arg(value_name = "KIND", add = ArgValueCandidates::new(super::completions::kinds))]
     kinds: Vec<String>,
     /// Write what is rendered as what is expected; `git diff` then shows what became different
     #[arg(long)]

@@ -256,7 +256,8 @@ pub fn environments(files: &dyn Files) -> Vec<String> {
 }
 
 /// The folders of `environments/`, in the order of their names.
-fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<String> {
+/// The names of the folders below `environments/`, `base` among them.
+pub fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<String> {
     let Some(folder) = TreePath::new(environment::FOLDER) else {
         return Vec::new();
     };
