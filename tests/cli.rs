@@ -216,11 +216,38 @@ fn kinds_are_listed_and_explained() {
 }
 
 #[test]
-fn a_shell_completes_subcommands() {
+fn a_shell_gets_the_script_that_asks_pleach() {
     let folder = tempfile::tempdir().unwrap();
     let output = pleach(folder.path(), &["completions", "bash"]);
     assert!(output.status.success());
-    assert!(String::from_utf8(output.stdout).unwrap().contains("render"));
+    let script = String::from_utf8(output.stdout).unwrap();
+    assert!(script.contains("_PLEACH_COMPLETE"), "{script}");
+}
+
+/// What a shell is offered for the last word of a command line, in the starter.
+fn completed(words: &[&str]) -> Vec<String> {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"))
+        .args(["--", "pleach"])
+        .args(words)
+        .env("_PLEACH_COMPLETE", "fish")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names = text.lines().map(|it| it.split('\t').next().unwrap_or(""));
+    names.map(str::to_string).collect()
+}
+
+#[test]
+fn a_shell_completes_commands_environments_claims_kinds_and_codes() {
+    assert_eq!(completed(&["rend"]), ["render"]);
+    assert_eq!(
+        completed(&["render", "--env", ""]),
+        ["prod", "stage", "test"]
+    );
+    assert_eq!(completed(&["matrix", "ana"]), ["analytics"]);
+    assert_eq!(completed(&["kinds", "Operator"]), ["OperatorInstall"]);
+    assert_eq!(completed(&["explain", "clear-"]), ["clear-text-secret"]);
 }
 
 #[test]

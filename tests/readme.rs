@@ -11,7 +11,10 @@ use pleach::{Options, compile};
 fn links_of_the_manual_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let pages = fs::read_dir(root.join("docs")).unwrap();
-    let mut pages: Vec<_> = pages.map(|it| it.unwrap().path()).collect();
+    let pages = pages.map(|it| it.unwrap().path());
+    let mut pages: Vec<_> = pages
+        .filter(|it| it.extension().is_some_and(|it| it == "md"))
+        .collect();
     pages.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|it| root.join(it)));
     for page in pages {
         let text = fs::read_to_string(&page).unwrap();
@@ -27,12 +30,16 @@ fn links_of_the_manual_lead_somewhere() {
     }
 }
 
-/// The workspace that README shows, file by file, renders.
+/// The workspace that the guides show, file by file, renders.
 #[test]
 fn the_workspace_of_the_manual_renders() {
-    let readme = include_str!("../README.md");
+    let manual = [
+        include_str!("../docs/claims.md"),
+        include_str!("../docs/workspace.md"),
+    ]
+    .concat();
     let mut tree = Tree::default();
-    for block in readme.split("```yaml\n").skip(1) {
+    for block in manual.split("```yaml\n").skip(1) {
         let block = block.split("```").next().unwrap();
         for document in block.split("---\n") {
             let Some(head) = document.lines().next().and_then(|it| it.strip_prefix("# ")) else {
@@ -44,7 +51,7 @@ fn the_workspace_of_the_manual_renders() {
             }
         }
     }
-    assert_eq!(tree.iter().count(), 4);
+    assert_eq!(tree.iter().count(), 5);
     let operator = |kind: &str, name: &str| {
         format!(
             "apiVersion: pleach.dev/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  namespace: {name}\n  chart: {{repository: 'https://example.com', name: {name}, version: 1.0.0}}\n"

@@ -8,6 +8,7 @@
 )]
 
 mod affected;
+mod book;
 mod api_verdicts;
 mod cases;
 mod charts;
