@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::NIL_POINTER;
 use super::dates::time_of;
-use crate::go::strconv::{float_general, parse_float, parse_int};
+use crate::fmt::write_value;
+use crate::go::strconv::{parse_float, parse_int};
 use crate::template::FunctionError;
 use crate::value::{Kind, Str, Type, UintType, Value};
 
@@ -19,44 +20,8 @@ pub(super) fn to_text(value: &Value) -> Str {
 /// The text of a value as Go prints it with `%v`.
 pub(super) fn display(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
-    push_display(&mut out, value, 0);
+    write_value(&mut out, value);
     out
-}
-
-fn push_display(out: &mut Vec<u8>, value: &Value, depth: usize) {
-    let simple = match value {
-        Value::Nil => "<nil>".to_string(),
-        Value::Bool(value) => value.to_string(),
-        Value::Int(_, value) => value.to_string(),
-        Value::Uint(_, value) => value.to_string(),
-        Value::Float(value) => float_general(*value),
-        Value::String(text) => return out.extend_from_slice(text),
-        Value::List(list) => {
-            out.push(b'[');
-            for (at, item) in list.to_vec().iter().enumerate() {
-                if at > 0 {
-                    out.push(b' ');
-                }
-                push_display(out, item, depth + 1);
-            }
-            "]".to_string()
-        }
-        Value::Map(map) => {
-            out.extend_from_slice(b"map[");
-            for (at, (key, value)) in map.snapshot().iter().enumerate() {
-                if at > 0 {
-                    out.push(b' ');
-                }
-                out.extend_from_slice(key);
-                out.push(b':');
-                push_display(out, value, depth + 1);
-            }
-            "]".to_string()
-        }
-        Value::Struct(_) | Value::Pointer(_) if let Some(time) = time_of(value) => time.text(),
-        _ => value.type_name(),
-    };
-    out.extend_from_slice(simple.as_bytes());
 }
 
 /// The items of a list of any type, bytes included. The error is the kind of what is no list, or Go's panic for nil.

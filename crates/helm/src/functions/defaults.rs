@@ -2,7 +2,7 @@
 
 use super::convert::is_empty;
 use super::{ANY, BOOL, STRING, text};
-use crate::template::{Function, FunctionError};
+use crate::template::Function;
 use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -23,12 +23,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("empty", &[ANY], |_, it| {
         Ok(Value::Bool(is_empty(it.get(0))))
     }),
-    Function::fixed("fail", &[STRING], |_, it| {
-        let message = it.string(0).to_lossy().into_owned();
-        Err(FunctionError::Author(message))
-    }),
-    // No names are looked up: the network is no input.
-    Function::fixed("getHostByName", &[STRING], |_, _| text("")),
     Function::fixed("hello", &[], |_, _| text("Hello!")),
     Function::fixed("ternary", &[ANY, ANY, BOOL], |_, it| {
         let at = if it.bool(2) { 0 } else { 1 };

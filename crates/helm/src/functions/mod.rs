@@ -8,6 +8,7 @@ mod dates;
 mod defaults;
 mod dicts;
 mod encoding;
+mod flow;
 mod hashes;
 mod json;
 mod lists;
@@ -54,6 +55,7 @@ pub fn groups() -> Vec<&'static [Function]> {
         defaults::FUNCTIONS,
         dicts::FUNCTIONS,
         encoding::FUNCTIONS,
+        flow::FUNCTIONS,
         hashes::FUNCTIONS,
         json::FUNCTIONS,
         lists::FUNCTIONS,

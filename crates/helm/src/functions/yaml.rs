@@ -1,7 +1,7 @@
 //! YAML: written through JSON as sigs.k8s.io/yaml does, or directly as go-yaml 3 does, and read by YAML 1.1.
 
 use pleach_yaml::tree::TreePath;
-use pleach_yaml::{Mapping, Node, Style, Tag, emit_go_yaml_v3, emit_kustomize};
+use pleach_yaml::{Mapping, Node, Style, Tag, emit_go_yaml_v3, emit_sigs_yaml};
 use serde_json::Value as Json;
 
 use super::dates::time_of;
@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("fromYamlArray", &[STRING], |_, it| Ok(from_yaml_array(it))),
     // What can't be written gives an empty text.
     Function::fixed("toYaml", &[ANY], |context, it| {
-        let written = json_node(it.get(0), 0).and_then(|node| emit_kustomize(&node).ok());
+        let written = json_node(it.get(0), 0).and_then(|node| emit_sigs_yaml(&node).ok());
         without_line_end(context, written)
     }),
     Function::fixed("toYamlPretty", &[ANY], |context, it| {

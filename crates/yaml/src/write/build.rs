@@ -8,18 +8,31 @@ use super::printer::{Printer, is_simple_key};
 use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
 use super::value::{self, Value};
 use crate::diag::Diagnostic;
-use crate::{Kind, Mapping, Node, Style, View, resolve};
+use crate::{Entry, Kind, Mapping, Node, Style, View, resolve};
 
 /// Writes one document as `kustomize build` does, with a final line feed.
 ///
 /// Errors: `build-value` where kustomize refuses a value or a key.
 pub fn emit_kustomize(node: &Node) -> Result<String, Diagnostic> {
+    emit(node, true)
+}
+
+/// Writes one document as Helm's `toYaml` and other programs print a Go value with `sigs.k8s.io/yaml`, with a final line feed: as
+/// `kustomize build` does, but a key `<<` is a key like any other.
+///
+/// Errors: `build-value` where the library can't read back the JSON that it goes through.
+pub fn emit_sigs_yaml(node: &Node) -> Result<String, Diagnostic> {
+    emit(node, false)
+}
+
+fn emit(node: &Node, loses_merge_keys: bool) -> Result<String, Diagnostic> {
     let mut writer = Writer {
         printer: Printer::new(true),
         order: Vec::new(),
+        loses_merge_keys,
     };
     match node.view() {
-        View::Mapping(mapping) if is_visible(mapping)? => {
+        View::Mapping(mapping) if writer.is_visible(mapping)? => {
             writer.mapping(mapping, 0, true, node.style() == Style::Flow)?
         }
         View::Sequence(items) if !items.is_empty() => {
@@ -34,6 +47,8 @@ struct Writer {
     printer: Printer,
     /// The sorted places of the entries of all open mappings, one after the other.
     order: Vec<u32>,
+    /// Whether a key `<<` is taken for a merge and lost.
+    loses_merge_keys: bool,
 }
 
 impl Writer {
@@ -60,7 +75,7 @@ impl Writer {
         let mut started = started;
         for at in base..base + entries.len() {
             let entry = &entries[self.order[at] as usize];
-            if value::is_swallowed(entry)? {
+            if self.is_swallowed(entry)? {
                 continue;
             }
             if !started {
@@ -86,7 +101,7 @@ impl Writer {
         }
         let inside = flow || node.style() == Style::Flow;
         match node.view() {
-            View::Mapping(mapping) if is_visible(mapping)? => {
+            View::Mapping(mapping) if self.is_visible(mapping)? => {
                 self.printer.push(if simple { ":" } else { ": " });
                 self.mapping(mapping, indent + 2, !simple, inside)
             }
@@ -120,7 +135,7 @@ impl Writer {
             self.printer.push("- ");
             let inside = flow || item.style() == Style::Flow;
             match item.view() {
-                View::Mapping(mapping) if is_visible(mapping)? => {
+                View::Mapping(mapping) if self.is_visible(mapping)? => {
                     self.mapping(mapping, indent + 2, true, inside)?
                 }
                 View::Sequence(items) if !items.is_empty() => {
@@ -178,6 +193,20 @@ impl Writer {
         self.printer.text(&text, quotes, indent + 2, !simple_key);
         Ok(simple_key)
     }
+
+    fn is_swallowed(&self, entry: &Entry) -> Result<bool, Diagnostic> {
+        Ok(self.loses_merge_keys && value::is_swallowed(entry)?)
+    }
+
+    /// Whether anything is printed of a mapping: version 2 swallows a key `<<`.
+    fn is_visible(&self, mapping: &Mapping) -> Result<bool, Diagnostic> {
+        for entry in mapping.iter() {
+            if !self.is_swallowed(entry)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// The style that version 2 wishes for a string.
@@ -189,14 +218,4 @@ fn wanted(text: &str, facts: Facts) -> Quotes {
     } else {
         Quotes::Double
     }
-}
-
-/// Whether anything is printed of a mapping: version 2 swallows a key `<<`.
-fn is_visible(mapping: &Mapping) -> Result<bool, Diagnostic> {
-    for entry in mapping.iter() {
-        if !value::is_swallowed(entry)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -15,7 +15,7 @@ mod printer;
 mod text;
 mod value;
 
-pub use build::emit_kustomize;
+pub use build::{emit_kustomize, emit_sigs_yaml};
 pub use claims::{emit_canonical, is_block_text, is_plain};
 pub use equality::builds_alike;
 pub use json_round_trip::json_round_trip;

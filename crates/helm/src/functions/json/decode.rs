@@ -71,11 +71,17 @@ impl Decoder<'_> {
         self.rest = self.rest.get(1..).unwrap_or_default();
     }
 
-    /// The error of a byte that does not belong here.
+    /// The error of a byte that does not belong between values, or of the end.
     fn unexpected(&self, context: &str) -> String {
-        let Some(byte) = self.rest.first() else {
-            return "unexpected end of JSON input".to_string();
-        };
+        match self.rest.is_empty() {
+            true => "unexpected end of JSON input".to_string(),
+            false => self.unexpected_inside(context),
+        }
+    }
+
+    /// The error of a byte that does not belong inside a word, a number or an escape. Go takes the end for a blank there.
+    fn unexpected_inside(&self, context: &str) -> String {
+        let byte = self.rest.first().unwrap_or(&b' ');
         let mut shown = String::new();
         push_escaped(&mut shown, char::from(*byte), '\'');
         format!("invalid character '{shown}' {context}")
@@ -100,7 +106,9 @@ impl Decoder<'_> {
     fn literal(&mut self, word: &str, value: Value) -> Result<Value, String> {
         for expected in word.chars() {
             if self.rest.first().copied().map(char::from) != Some(expected) {
-                return Err(self.unexpected(&format!("in literal {word} (expecting '{expected}')")));
+                return Err(
+                    self.unexpected_inside(&format!("in literal {word} (expecting '{expected}')"))
+                );
             }
             self.bump();
         }
@@ -174,12 +182,12 @@ impl Decoder<'_> {
         if self.rest.first() == Some(&b'0') {
             self.bump();
         } else if self.digits() == 0 {
-            return Err(self.unexpected("in numeric literal"));
+            return Err(self.unexpected_inside("in numeric literal"));
         }
         if self.rest.first() == Some(&b'.') {
             self.bump();
             if self.digits() == 0 {
-                return Err(self.unexpected("after decimal point in numeric literal"));
+                return Err(self.unexpected_inside("after decimal point in numeric literal"));
             }
         }
         if matches!(self.rest.first(), Some(b'e' | b'E')) {
@@ -188,7 +196,7 @@ impl Decoder<'_> {
                 self.bump();
             }
             if self.digits() == 0 {
-                return Err(self.unexpected("in exponent of numeric literal"));
+                return Err(self.unexpected_inside("in exponent of numeric literal"));
             }
         }
         let length = start.len() - self.rest.len();
@@ -246,7 +254,7 @@ impl Decoder<'_> {
                 self.bump();
                 return self.unicode_escape();
             }
-            _ => return Err(self.unexpected("in string escape code")),
+            _ => return Err(self.unexpected_inside("in string escape code")),
         };
         self.bump();
         Ok(letter)
@@ -279,7 +287,7 @@ impl Decoder<'_> {
                 .first()
                 .and_then(|it| char::from(*it).to_digit(16));
             let Some(digit) = digit else {
-                return Err(self.unexpected("in \\u hexadecimal character escape"));
+                return Err(self.unexpected_inside("in \\u hexadecimal character escape"));
             };
             code = code << 4 | digit;
             self.bump();

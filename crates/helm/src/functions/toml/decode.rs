@@ -5,8 +5,16 @@ use super::lexer::{Fault, Lexer, quoted};
 use super::path_text;
 use crate::functions::dates::time_value;
 use crate::go::strconv::{NumberError, parse_int};
-use crate::go::time::parse as parse_time;
+use crate::go::time::{Zone, parse as parse_time};
 use crate::value::{Entries, Map, Str, Value};
+
+/// The layouts of dates, and the zones by which the library knows dates without a zone again.
+pub(super) const DATES: [(&str, &str); 4] = [
+    ("2006-01-02T15:04:05.999999999Z07:00", ""),
+    ("2006-01-02T15:04:05.999999999", "datetime-local"),
+    ("2006-01-02", "date-local"),
+    ("15:04:05.999999999", "time-local"),
+];
 
 /// How deep arrays and inline tables may nest.
 const MAX_DEPTH: usize = 200;
@@ -434,22 +442,21 @@ fn underscores_fit(part: &str) -> bool {
 
 fn date(text: &str) -> Option<Value> {
     let text = text.replace('z', "Z").replace(['t', ' '], "T");
-    const LAYOUTS: [&str; 4] = [
-        "2006-01-02T15:04:05.999999999Z07:00",
-        "2006-01-02T15:04:05.999999999",
-        "2006-01-02",
-        "15:04:05.999999999",
-    ];
-    let found = LAYOUTS.iter().find_map(|layout| {
+    let found = DATES.iter().find_map(|(layout, zone)| {
         let time = parse_time(layout.as_bytes(), text.as_bytes()).ok()?;
-        Some((layout, time))
+        Some((layout, zone, time))
     });
-    let (layout, time) = found?;
+    let (layout, zone, time) = found?;
     // Go's parser takes numbers without their leading zero, TOML does not.
     let is_padded = layout
         .bytes()
         .zip(text.bytes())
         .take_while(|it| !matches!(it.0, b'.' | b'Z'))
         .all(|(wanted, found)| wanted.is_ascii_digit() || wanted == found);
-    is_padded.then(|| time_value(time))
+    is_padded.then(|| {
+        time_value(match *zone {
+            "" => time,
+            zone => time.with_zone(Zone::Fixed(zone.to_string(), 0)),
+        })
+    })
 }

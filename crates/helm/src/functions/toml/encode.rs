@@ -1,6 +1,7 @@
 //! Writing.
 
 use super::super::dates::time_of;
+use super::decode::DATES;
 use super::{path_text, push_escaped, push_key};
 use crate::go::strconv::float_decimal;
 use crate::semver::Version;
@@ -151,7 +152,10 @@ impl Encoder {
             }
             Value::Struct(object) | Value::Pointer(object) => {
                 if let Some(time) = time_of(value) {
-                    self.push(&time.rfc_3339());
+                    let zone = time.zone().name();
+                    let local = DATES.iter().skip(1).find(|it| it.1 == zone);
+                    let layout = local.unwrap_or(&DATES[0]).0;
+                    self.out.extend(time.format(layout.as_bytes()));
                 } else if let Some(version) = object.data::<Version>() {
                     self.quoted(version.to_string().as_bytes());
                 } else {
