@@ -3,6 +3,7 @@
 //! Each file has the functions of one area. They take and give Go values and fail with the words of the originals.
 
 mod case;
+mod certificates;
 mod convert;
 mod dates;
 mod defaults;
@@ -51,6 +52,7 @@ const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer 
 /// All functions, in groups.
 pub fn groups() -> Vec<&'static [Function]> {
     vec![
+        certificates::FUNCTIONS,
         dates::FUNCTIONS,
         defaults::FUNCTIONS,
         dicts::FUNCTIONS,

@@ -33,7 +33,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// `toYaml`, for methods of objects; what can't be written gives an empty text.
 pub(crate) fn to_yaml(value: &Value) -> String {
-    let written = json_node(value, 0).and_then(|node| emit_kustomize(&node).ok());
+    let written = json_node(value, 0).and_then(|node| emit_sigs_yaml(&node).ok());
     let mut written = written.unwrap_or_default();
     if written.ends_with('\n') {
         written.pop();
