@@ -71,6 +71,54 @@ pub fn render(
 ) -> Result<Rendered, HelmError> {
     let version = options.version;
     let (mut charts, root) = Charts::new(chart, version);
+    let executed = execute(
+        &mut charts,
+        root,
+        values,
+        release,
+        capabilities,
+        options,
+        warnings,
+    )?;
+    finish(&charts, root, executed, version, warnings)
+}
+
+/// Renders a chart's template files and leaves their texts as they are: not split into documents, not sorted, not required to be
+/// YAML. For programs that want to see what the templates print.
+///
+/// Errors: as [`render`], but for the manifests.
+pub fn render_files(
+    chart: &LoadedChart,
+    values: &JsonMap<String, Json>,
+    release: &Release,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+    warnings: &mut Warnings,
+) -> Result<Vec<RenderedFile>, HelmError> {
+    let (mut charts, root) = Charts::new(chart, options.version);
+    let executed = execute(
+        &mut charts,
+        root,
+        values,
+        release,
+        capabilities,
+        options,
+        warnings,
+    );
+    executed.map(|it| it.files)
+}
+
+fn execute(
+    charts: &mut Charts<'_>,
+    root: ChartId,
+    values: &JsonMap<String, Json>,
+    release: &Release,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+    warnings: &mut Warnings,
+) -> Result<Executed, HelmError> {
+    let version = options.version;
+    let chart = charts.get(root).loaded;
     check_installable(chart, warnings)?;
     charts.check_complete(root)?;
     check_release_name(&release.name, version)?;
@@ -81,18 +129,18 @@ pub fn render(
         HelmVersion::V4 => error.within("chart dependencies processing failed"),
     })?;
     let mut coalescer = Coalescer {
-        charts: &charts,
+        charts,
         version,
         nulls: Nulls::Remove,
         warnings,
     };
     let values = coalescer.run(root, &user)?;
     if !options.skip_schema_validation {
-        check_schemas(&charts, root, &values, warnings)?;
+        check_schemas(charts, root, &values, warnings)?;
     }
     check_kube_version(chart, capabilities)?;
     let mut scopes = Scopes {
-        charts: &charts,
+        charts,
         release: objects::release(release),
         capabilities: objects::capabilities(capabilities, version),
         version,
@@ -103,8 +151,7 @@ pub fn render(
         "{}/{} {}",
         release.namespace, release.name, chart.metadata.name
     );
-    let executed = engine::execute(scopes.templates.into_values().collect(), version, &identity)?;
-    finish(&charts, root, executed, version, warnings)
+    engine::execute(scopes.templates.into_values().collect(), version, &identity)
 }
 
 fn check_installable(chart: &LoadedChart, warnings: &mut Warnings) -> Result<(), HelmError> {

@@ -16,11 +16,11 @@ use pleach_yaml::Node;
 
 /// A file that a template was rendered to.
 #[derive(Clone, Debug)]
-pub(crate) struct RenderedFile {
+pub struct RenderedFile {
     /// The template's path: `app/templates/a.yaml`.
-    pub(crate) path: String,
+    pub path: String,
     /// What it was rendered to. Bytes, since a template can cut a character in half.
-    pub(crate) content: Vec<u8>,
+    pub content: Vec<u8>,
 }
 
 /// One document that a chart was rendered to.
