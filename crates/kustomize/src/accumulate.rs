@@ -63,6 +63,8 @@ pub(super) struct KustomizationFrame<'a> {
     pub(super) origin: String,
     /// Folders of this kustomization and of those that led here.
     pub(super) folders: Vec<TreePath>,
+    /// The namespace of the nearest kustomization above that has one, for charts that name none; empty for none.
+    pub(super) outer_namespace: String,
 }
 
 impl Accumulated {
@@ -389,10 +391,15 @@ impl Context<'_> {
     ) -> KustomizationFrame<'k> {
         let mut folders = level.folders.clone();
         folders.push(kustomization.folder());
+        let outer_namespace = match level.kustomization.text("namespace") {
+            "" => level.outer_namespace.clone(),
+            namespace => namespace.to_string(),
+        };
         KustomizationFrame {
             kustomization,
             origin: join(&level.origin, entry.as_str().unwrap_or("")),
             folders,
+            outer_namespace,
         }
     }
 

@@ -270,6 +270,7 @@ fn build_all(
         kustomization: &kustomization,
         origin: String::new(),
         folders: vec![path.clone()],
+        outer_namespace: String::new(),
     };
     let sum = context.accumulate(&level, sum)?;
     let resources: Resources = finish::finish(context, &kustomization, sum)?;

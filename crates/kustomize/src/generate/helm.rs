@@ -9,7 +9,7 @@ use pleach_yaml::{Entry, Mapping, Node, Style, Tag, parse_one_with_duplicates};
 use super::super::accumulate::{Context, KustomizationFrame};
 use super::super::charts::{ChartInflation, ChartReference, ChartRenderer};
 use super::super::json;
-use super::super::kustomization::{Kustomization, flag, list, text};
+use super::super::kustomization::{flag, list, text};
 use super::super::load::resources_of;
 use super::super::resource::Resource;
 use super::super::shape::{Fields, Shape, TEXTS, read_record};
@@ -92,10 +92,17 @@ const NEW_NAMES: &[(&str, &str)] = &[
 const FORGOTTEN: &[&str] = &["chartRepoName", "helmBin", "releaseNamespace", "extraArgs"];
 
 /// The charts of a kustomization as the plugin's configurations.
+///
+/// A chart that names no namespace takes the kustomization's, or that of the nearest one above.
 pub(super) fn configurations(
-    kustomization: &Kustomization,
+    frame: &KustomizationFrame<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Node> {
+    let kustomization = frame.kustomization;
+    let namespace = match kustomization.text("namespace") {
+        "" => &frame.outer_namespace,
+        namespace => namespace,
+    };
     let globals = kustomization.get("helmGlobals");
     let mut globals = globals.map(|it| read_record(it, GLOBALS, "`helmGlobals`", diagnostics));
     let mut charts = Vec::new();
@@ -131,6 +138,12 @@ pub(super) fn configurations(
         globals = Some(old_globals);
     }
     for chart in &mut charts {
+        if let Some(fields) = chart.as_mapping_mut()
+            && !namespace.is_empty()
+            && fields.get("namespace").and_then(Node::as_str).unwrap_or("").is_empty()
+        {
+            fields.insert("namespace", Node::string(namespace));
+        }
         for entry in globals.iter().flatten() {
             if let (Some(fields), Some(key)) = (chart.as_mapping_mut(), entry.key.as_str()) {
                 fields.insert(key.to_string().as_str(), entry.value.clone());

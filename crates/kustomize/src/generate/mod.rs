@@ -68,7 +68,7 @@ pub(super) fn run(
             context.keep(absorbed);
         }
     }
-    for config in helm::configurations(kustomization, &mut context.diagnostics) {
+    for config in helm::configurations(level, &mut context.diagnostics) {
         let origin = Origin::builtin(level.file(), helm::PLUGIN);
         inflate(context, level, &config, &origin, &mut absorber);
     }
