@@ -67,7 +67,19 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "build",
-        &["build apps/prod", "build apps/prod -o all.yaml --strict"],
+        &[
+            "build apps/prod",
+            "build apps/prod -o all.yaml --strict",
+            "build apps/prod --enable-helm    # charts too, without helm",
+        ],
+    ),
+    (
+        "template",
+        &[
+            "template web charts/web -f values-prod.yaml",
+            "template web web-1.2.0.tgz --set replicas=3 --helm-version 3",
+            "template redis --version 19.x    # as pleach.lock pins it",
+        ],
     ),
     (
         "verify",

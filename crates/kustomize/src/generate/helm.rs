@@ -140,7 +140,11 @@ pub(super) fn configurations(
     for chart in &mut charts {
         if let Some(fields) = chart.as_mapping_mut()
             && !namespace.is_empty()
-            && fields.get("namespace").and_then(Node::as_str).unwrap_or("").is_empty()
+            && fields
+                .get("namespace")
+                .and_then(Node::as_str)
+                .unwrap_or("")
+                .is_empty()
         {
             fields.insert("namespace", Node::string(namespace));
         }

@@ -17,6 +17,9 @@ use crate::values::coalesce::{Coalescer, Nulls, table};
 use crate::values::{schema, to_json, to_map};
 use crate::{HelmVersion, objects};
 
+#[cfg(test)]
+mod tests;
+
 const NOTES: &str = "NOTES.txt";
 
 /// A release that a chart is rendered for.
