@@ -146,6 +146,7 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
         }
         None => (None, None),
     };
+    load::check_links(&files, &mut diagnostics);
     diagnostics.sort_and_dedup();
     let composed = composed.unwrap_or_default();
     Compiled {

@@ -31,6 +31,7 @@ mod kubectl;
 mod kustomize;
 mod infraforge;
 mod layers;
+mod links;
 mod html_report;
 mod explain_pages;
 mod readme;

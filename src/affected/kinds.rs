@@ -6,7 +6,7 @@ use super::{Search, documents};
 use crate::diag::Source;
 use crate::load::{BASE, WorkspaceConfig};
 use crate::template::{BUILTIN, builtin};
-use crate::tree::{EntryKind, Files, TreePath};
+use crate::tree::{EntryKind, Files, TreePath, Walk};
 use crate::yaml::{Node, parse_one};
 
 const FILE: &str = "kind.yaml";
@@ -63,13 +63,16 @@ fn include(files: &dyn Files, folders: &BTreeSet<&TreePath>, changed: &mut BTree
 }
 
 fn gather(files: &dyn Files, folder: &TreePath, texts: &mut Vec<String>) {
-    for entry in files.list(folder).unwrap_or_default() {
-        let path = folder.child(&entry.name);
-        match entry.kind {
-            EntryKind::Folder => gather(files, &path, texts),
-            EntryKind::File => {
-                let bytes = files.read(&path).unwrap_or_default();
-                texts.push(String::from_utf8_lossy(&bytes).into_owned());
+    let mut open = Walk::new(files, folder.clone());
+    while let Some(folder) = open.next() {
+        for entry in files.list(&folder).unwrap_or_default() {
+            let path = folder.child(&entry.name);
+            match entry.kind {
+                EntryKind::Folder => open.add(path),
+                EntryKind::File => {
+                    let bytes = files.read(&path).unwrap_or_default();
+                    texts.push(String::from_utf8_lossy(&bytes).into_owned());
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::parallel::map;
 use crate::kustomize::{self, FILE_NAMES, LoadRestriction, Options};
-use crate::tree::{Changes, EntryKind, Files, ReadSet, TreePath};
+use crate::tree::{Changes, EntryKind, Files, ReadSet, TreePath, Walk};
 
 /// The folders of kustomizations that a change touches: of those below none of the `without` folders, each is built on both sides
 /// and what it reads is recorded.
@@ -38,8 +38,8 @@ fn reads(files: &dyn Files, folder: &TreePath) -> ReadSet {
 
 fn folders(files: &dyn Files, without: &[TreePath]) -> Vec<TreePath> {
     let mut found = Vec::new();
-    let mut open = vec![TreePath::root()];
-    while let Some(folder) = open.pop() {
+    let mut open = Walk::new(files, TreePath::root());
+    while let Some(folder) = open.next() {
         let entries = files.list(&folder).unwrap_or_default();
         let is_kustomization = entries
             .iter()
@@ -50,7 +50,8 @@ fn folders(files: &dyn Files, without: &[TreePath]) -> Vec<TreePath> {
         let below = entries.iter().filter(|it| it.kind == EntryKind::Folder);
         let below = below.filter(|it| !it.name.starts_with('.'));
         let below = below.map(|it| folder.child(&it.name));
-        open.extend(below.filter(|it| !without.contains(it)));
+        let below = below.filter(|it| !without.contains(it));
+        below.for_each(|it| open.add(it));
     }
     found
 }

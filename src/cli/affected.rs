@@ -193,6 +193,10 @@ impl Files for Without {
         self.files.list(folder)
     }
 
+    fn cycles(&self) -> Vec<TreePath> {
+        self.files.cycles()
+    }
+
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         self.files.real(path)
     }

@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     found.extend(test::findings(&session));
     let is_clean = !is_human || session.report(&found) == Outcome::Clean;
-    let folder = session.output(out.as_deref(), &output_path);
+    let folder = session.output(out.as_deref(), &output_path)?;
     let plan = plan(
         &compiled.tree,
         &compiled.covered(read_output(&folder)?),

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let Some(output_path) = compiled.output.clone().filter(|_| found == Outcome::Clean) else {
         return Ok(Outcome::Findings);
     };
-    let folder = session.output(out.as_deref(), &output_path);
+    let folder = session.output(out.as_deref(), &output_path)?;
     let plan = plan(
         &compiled.tree,
         &compiled.covered(read_output(&folder)?),

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Global, Outcome, output};
 use crate::diag::{Diagnostic, Diagnostics, Severity};
-use crate::disk::{Folder, Lock, find_upwards};
+use crate::disk::{Folder, Lock, find_upwards, refuse_links};
 use crate::report::{self, View};
 use crate::tree::TreePath;
 
@@ -97,11 +97,13 @@ impl Session<'_> {
     }
 
     /// Where the tree is written: `--out`, relative to where the run started (`-C` counts), or the workspace's own output folder.
-    pub(super) fn output(&self, out: Option<&Path>, output: &TreePath) -> PathBuf {
-        match out {
-            Some(out) => self.start.join(out),
-            None => self.root.join(output.as_str()),
+    /// A link that the user names is the user's; one in the workspace is refused.
+    pub(super) fn output(&self, out: Option<&Path>, output: &TreePath) -> Result<PathBuf> {
+        if let Some(out) = out {
+            return Ok(self.start.join(out));
         }
+        refuse_links(&self.root, output)?;
+        Ok(self.root.join(output.as_str()))
     }
 
     /// A path of the workspace as the user would type it.

@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::emit::{Ownership, ownership};
 use crate::kustomize::{self, Built, FILE_NAMES, LoadRestriction, Options};
 use crate::object::Object;
-use crate::tree::{EntryKind, Files, Recorded, TreePath};
+use crate::tree::{EntryKind, Files, Recorded, TreePath, Walk};
 use crate::yaml::{Mapping, Node, parse};
 
 /// A kustomization that no other one refers to, or a folder of plain YAML.
@@ -78,12 +78,12 @@ pub(super) fn parts(sides: [&Side<'_>; 2]) -> Vec<Part> {
 /// list is not applied.
 fn look(side: &Side<'_>) -> Found {
     let mut found = Found::default();
-    let mut open = vec![(TreePath::root(), false)];
-    while let Some((folder, mut is_covered)) = open.pop() {
-        let entries = side
-            .files
-            .list(&side.root.join(&folder))
-            .unwrap_or_default();
+    let mut open = Walk::new(side.files, side.root.clone());
+    let mut covered: BTreeSet<TreePath> = BTreeSet::new();
+    while let Some(place) = open.next() {
+        let folder = place.below(side.root).unwrap_or_else(TreePath::root);
+        let mut is_covered = folder.parent().is_some_and(|it| covered.contains(&it));
+        let entries = side.files.list(&place).unwrap_or_default();
         let is_file = |name: &str| {
             let mut entries = entries.iter();
             entries.any(|it| it.kind == EntryKind::File && &*it.name == name)
@@ -103,7 +103,10 @@ fn look(side: &Side<'_>) -> Found {
         }
         let folders = entries.iter().filter(|it| it.kind == EntryKind::Folder);
         let folders = folders.filter(|it| !it.name.starts_with('.'));
-        open.extend(folders.map(|it| (folder.child(&it.name), is_covered)));
+        folders.for_each(|it| open.add(place.child(&it.name)));
+        if is_covered {
+            covered.insert(folder);
+        }
     }
     found
 }

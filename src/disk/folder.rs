@@ -1,10 +1,10 @@
 //! A folder on disk as [`Files`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
 
@@ -18,6 +18,7 @@ pub struct Folder {
     root: PathBuf,
     /// The real paths of folders. Links are followed once per folder, not once per file.
     real: RwLock<BTreeMap<TreePath, Result<PathBuf, FilesError>>>,
+    cycles: Mutex<BTreeSet<TreePath>>,
 }
 
 impl Folder {
@@ -32,6 +33,7 @@ impl Folder {
         Ok(Folder {
             root,
             real: RwLock::default(),
+            cycles: Mutex::default(),
         })
     }
 
@@ -104,6 +106,8 @@ impl Folder {
             kind if kind.is_file() => EntryKind::File,
             kind if kind.is_symlink() => match fs::metadata(entry.path()) {
                 Ok(target) if target.is_dir() && self.leads_back(folder, &entry.path()) => {
+                    let mut cycles = self.cycles.lock().unwrap_or_else(PoisonError::into_inner);
+                    cycles.insert(folder.child(&name));
                     return None;
                 }
                 Ok(target) if target.is_dir() => EntryKind::Folder,
@@ -130,6 +134,11 @@ impl Files for Folder {
             return Err(FilesError::Other("this is no regular file".to_string()));
         }
         Ok(fs::read(place).map_err(refused)?.into())
+    }
+
+    fn cycles(&self) -> Vec<TreePath> {
+        let cycles = self.cycles.lock().unwrap_or_else(PoisonError::into_inner);
+        cycles.iter().cloned().collect()
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {

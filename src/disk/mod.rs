@@ -11,6 +11,7 @@ mod apply;
 mod error;
 mod folder;
 mod git;
+mod links;
 mod output;
 mod work_tree;
 
@@ -18,12 +19,13 @@ pub use apply::{Lock, Summary, apply, make_folder, remove, store};
 pub use error::DiskError;
 pub use folder::Folder;
 pub use git::{Index, Repository, Revision, Staged};
+pub use links::refuse_links;
 pub use output::read_output;
 pub use work_tree::WorkTree;
 
 use std::path::{Path, PathBuf};
 
-use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
+use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath, Walk};
 
 /// The nearest folder, from `start` upwards, that holds a file of that name.
 pub fn find_upwards(start: &Path, name: &str) -> Option<PathBuf> {
@@ -34,17 +36,17 @@ pub fn find_upwards(start: &Path, name: &str) -> Option<PathBuf> {
         .map(Path::to_path_buf)
 }
 
-/// Everything below a folder of `files`, dot files left out, with paths relative to it.
+/// Everything below a folder of `files`, dot files left out, with paths relative to it. A folder that links lead to is read once.
 pub fn read(files: &dyn Files, folder: &TreePath) -> Result<Tree, (TreePath, FilesError)> {
     let mut tree = Tree::new();
-    let mut open = vec![folder.clone()];
-    while let Some(folder_path) = open.pop() {
+    let mut open = Walk::new(files, folder.clone());
+    while let Some(folder_path) = open.next() {
         let entries = files.list(&folder_path);
         for entry in entries.map_err(|error| (folder_path.clone(), error))? {
             let path = folder_path.child(&entry.name);
             match entry.kind {
                 _ if entry.name.starts_with('.') => {}
-                EntryKind::Folder => open.push(path),
+                EntryKind::Folder => open.add(path),
                 EntryKind::File => {
                     let bytes = files.read(&path).map_err(|error| (path.clone(), error))?;
                     tree.insert(path.below(folder).unwrap_or(path), bytes);

@@ -60,6 +60,10 @@ impl Files for WorkTree {
         Ok(entries)
     }
 
+    fn cycles(&self) -> Vec<TreePath> {
+        self.folder.cycles()
+    }
+
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         self.folder.real(path)
     }

@@ -8,11 +8,12 @@ use memchr::memmem;
 use super::claim::{self, Claim};
 use super::document::{own_schema, read_checked, read_text, unreadable};
 use super::kind::{ClaimKind, Kinds};
+use super::links;
 use super::sync::{self, Argo, Engine, Layout, SourceRef};
 use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::schema::Schema;
-use crate::tree::{EntryKind, Files, TreePath};
+use crate::tree::{EntryKind, Files, TreePath, Walk};
 use crate::yaml::{Mapping, Node, parse};
 
 /// The folder of environments.
@@ -349,8 +350,8 @@ pub fn claim_files(
     diagnostics: &mut Diagnostics,
 ) -> Vec<TreePath> {
     let mut found = Vec::new();
-    let mut folders = vec![folder.clone()];
-    while let Some(current) = folders.pop() {
+    let mut folders = Walk::new(files, folder.clone());
+    while let Some(current) = folders.next() {
         let entries = match files.list(&current) {
             Ok(entries) => entries,
             Err(error) => {
@@ -361,7 +362,7 @@ pub fn claim_files(
         for entry in entries.into_iter().filter(|it| !it.name.starts_with('.')) {
             let path = current.child(&entry.name);
             match entry.kind {
-                EntryKind::Folder => folders.push(path),
+                EntryKind::Folder => folders.add(path),
                 EntryKind::File if path == folder.child(FILE) => {}
                 EntryKind::File
                     if entry.name.ends_with(".yaml") || entry.name.ends_with(".yml") =>
@@ -372,6 +373,8 @@ pub fn claim_files(
             }
         }
     }
+    let repeated = folders.into_repeated();
+    diagnostics.extend(repeated.iter().map(|it| links::repeated(files, it)));
     found.sort();
     found
 }

@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 use memchr::memmem;
 
 use super::document::{own_schema, read_checked, read_text};
+use super::links;
 use super::names;
 use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::schema::Schema;
 use crate::template::{BUILTIN, Templates, Texts, builtin};
-use crate::tree::{EntryKind, Files, FilesError, TreePath};
+use crate::tree::{EntryKind, Files, FilesError, TreePath, Walk};
 use crate::yaml::{Node, View, parse_one};
 
 const FILE: &str = "kind.yaml";
@@ -426,7 +427,7 @@ impl Reader<'_> {
                 .map(str::to_string)
                 .collect::<Vec<_>>()
         };
-        self.add_folder("");
+        self.add_templates();
         let mut when = Vec::new();
         conditions(spec.get("schema")?, &mut when);
         for condition in when {
@@ -485,27 +486,28 @@ impl Reader<'_> {
     }
 
     /// Adds the templates of the folder, so that they can include and import each other by their names.
-    fn add_folder(&mut self, below: &str) {
-        let Some(folder) = self.folder.resolve(below) else {
-            return;
-        };
-        for entry in self.files.list(&folder).unwrap_or_default() {
-            let relative = if below.is_empty() {
-                entry.name.to_string()
-            } else {
-                format!("{below}/{}", entry.name)
-            };
-            match entry.kind {
-                EntryKind::Folder => self.add_folder(&relative),
-                EntryKind::File if entry.name.ends_with(".j2") => {
-                    let source = read_text(self.files, &folder.child(&entry.name));
-                    if let Some(source) = self.faults.keep(source) {
-                        self.texts.add(&self.template_name(&relative), &source);
+    fn add_templates(&mut self) {
+        let mut folders = Walk::new(self.files, self.folder.clone());
+        while let Some(folder) = folders.next() {
+            for entry in self.files.list(&folder).unwrap_or_default() {
+                let path = folder.child(&entry.name);
+                match entry.kind {
+                    EntryKind::Folder => folders.add(path),
+                    EntryKind::File if entry.name.ends_with(".j2") => {
+                        let source = read_text(self.files, &path);
+                        if let Some(source) = self.faults.keep(source) {
+                            let name = path.below(self.folder).unwrap_or(path);
+                            self.texts.add(&self.template_name(name.as_str()), &source);
+                        }
                     }
+                    EntryKind::File => {}
                 }
-                EntryKind::File => {}
             }
         }
+        let repeated = folders.into_repeated();
+        let files = self.files;
+        self.faults
+            .extend(repeated.iter().map(|it| links::repeated(files, it)));
     }
 
     fn template_name(&self, file: &str) -> String {

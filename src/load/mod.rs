@@ -8,6 +8,7 @@ mod document;
 mod entangled;
 mod environment;
 mod kind;
+mod links;
 mod names;
 mod scope;
 mod spelling;
@@ -21,6 +22,7 @@ pub use environment::{BASE, Broken, Environment, claim_files, environment_folder
 pub use kind::{
     Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling, read_ahead,
 };
+pub use links::check_links;
 pub use scope::Scope;
 pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::disk::{Repository, Revision, Staged, apply};
+use crate::disk::{Repository, Revision, Staged, apply, refuse_links};
 use crate::emit::{Plan, Step};
 use crate::tree::{Files, TreePath};
 
@@ -14,6 +14,7 @@ pub(super) fn stage(
     output: &TreePath,
     index: &Revision,
 ) -> Result<()> {
+    refuse_links(repository.root(), output)?;
     let root = repository.root().join(output.as_str());
     let work_tree = crate::disk::Folder::open(repository.root())?;
     let is_as_staged = |step: &&Step| {
@@ -25,9 +26,10 @@ pub(super) fn stage(
         bytes: it.after.clone(),
     });
     let steps: Vec<Step> = plan.steps.iter().filter(is_as_staged).cloned().collect();
-    repository.stage(&staged.collect::<Vec<_>>())?;
     let mut own = Plan::default();
     own.steps = steps;
+    // The index goes last: as long as it is out of date, the next run of the hook says so.
     apply(&own, &root)?;
+    repository.stage(&staged.collect::<Vec<_>>())?;
     Ok(repository.refresh()?)
 }

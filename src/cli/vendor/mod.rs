@@ -16,7 +16,7 @@ use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use crate::chart::{LOCK, Lock, Pin, Request, cache_path, copy_names, digest};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::disk::{self, Folder};
+use crate::disk::{self, Folder, refuse_links};
 use crate::fetch::Network;
 use crate::load::WorkspaceConfig;
 use crate::tree::{Files, TreePath};
@@ -182,6 +182,7 @@ impl Vendor<'_> {
 
     /// Puts the archives into the workspace, and takes out those of pins that are gone.
     fn write_copies(&self, new: &Lock) -> Result<()> {
+        refuse_links(&self.session.root, &self.workspace.chart_copies)?;
         let folder = self.session.files.locate(&self.workspace.chart_copies);
         let mut taken: BTreeMap<String, &str> = BTreeMap::new();
         for pin in &new.pins {

@@ -25,7 +25,7 @@ impl Revision {
         let (walked, links) = join(|| self.walk(after), || self.links(inputs, &mut seen));
         let (mut changes, mut links) = (walked?, links?);
         links.extend(after.links(inputs, &mut seen)?);
-        changes_through(links, &mut changes);
+        changes_through(links, &mut changes)?;
         Ok(changes)
     }
 
@@ -49,8 +49,7 @@ impl Revision {
 
     /// Adds what is seen to differ through the links of this revision below some folders.
     pub fn add_linked(&self, inputs: &[TreePath], changes: &mut Changes) -> Result<(), FilesError> {
-        changes_through(self.links(inputs, &mut BTreeSet::new())?, changes);
-        Ok(())
+        changes_through(self.links(inputs, &mut BTreeSet::new())?, changes)
     }
 
     /// The links below some folders, and what they lead to. Where one leads out there is nothing that could change.
@@ -81,6 +80,8 @@ impl Revision {
                             let target = self.object(&item.id)?;
                             let target = str::from_utf8(&target).ok();
                             let target = target.and_then(|it| folder.resolve(it));
+                            // Nobody follows a link that leads back to a folder on the way to it.
+                            let target = target.filter(|it| path.below(it).is_none());
                             found.extend(target.map(|it| (path, it)));
                         }
                     }
@@ -114,17 +115,32 @@ impl Revision {
     }
 }
 
-fn changes_through(links: Vec<(TreePath, TreePath)>, changes: &mut Changes) {
-    // A link may lead to a folder that contains another link.
-    for _ in 0..links.len() {
-        let before = changes.clone();
+/// Links that lead to each other are looked through so often, which is how far they are followed.
+const ROUNDS_MAX: usize = 40;
+
+/// A few links that lead to each other show each change by more paths than memory has room for.
+const SEEN_MAX: usize = 200_000;
+
+fn changes_through(
+    links: Vec<(TreePath, TreePath)>,
+    changes: &mut Changes,
+) -> Result<(), FilesError> {
+    let most = changes.len() + SEEN_MAX;
+    for _ in 0..ROUNDS_MAX {
+        let before = changes.len();
         for (link, target) in &links {
             changes.see_through(link, target);
+            if changes.len() > most {
+                return Err(FilesError::Other(format!(
+                    "`{link}` and other links show what has changed by more than {SEEN_MAX} paths: remove some of them"
+                )));
+            }
         }
-        if *changes == before {
+        if changes.len() == before {
             break;
         }
     }
+    Ok(())
 }
 
 impl Pair {

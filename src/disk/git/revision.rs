@@ -14,7 +14,9 @@ const LINKS_MAX: usize = 40;
 pub struct Revision {
     pub(super) objects: Arc<Objects>,
     pub(super) root: Id,
-    folders: Mutex<BTreeMap<TreePath, Id>>,
+    /// Where folders really are, and their trees.
+    folders: Mutex<BTreeMap<TreePath, (TreePath, Id)>>,
+    cycles: Mutex<BTreeSet<TreePath>>,
     /// Those that were looked at, and those that are in no object: the index's.
     pub(super) trees: Mutex<BTreeMap<Id, Arc<[Item]>>>,
 }
@@ -50,7 +52,11 @@ impl Revision {
     pub(super) fn new(objects: Arc<Objects>, root: Id) -> Revision {
         Revision {
             objects,
-            folders: Mutex::new(BTreeMap::from([(TreePath::root(), root)])),
+            folders: Mutex::new(BTreeMap::from([(
+                TreePath::root(),
+                (TreePath::root(), root),
+            )])),
+            cycles: Mutex::default(),
             root,
             trees: Mutex::default(),
         }
@@ -91,37 +97,37 @@ impl Revision {
         Ok(items)
     }
 
-    /// The tree of a folder.
-    fn folder(&self, path: &TreePath, links: usize) -> Result<Id, FilesError> {
-        let known = |folders: &BTreeMap<TreePath, Id>| folders.get(path).copied();
-        if let Some(id) = known(&self.folders.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(id);
+    /// Where a folder really is, and its tree.
+    fn folder(&self, path: &TreePath, links: usize) -> Result<(TreePath, Id), FilesError> {
+        let known = |folders: &BTreeMap<TreePath, (TreePath, Id)>| folders.get(path).cloned();
+        if let Some(found) = known(&self.folders.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(found);
         }
         match self.find(path, links)? {
-            (EntryKind::Folder, id) => {
+            (EntryKind::Folder, real, id) => {
                 let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-                folders.insert(path.clone(), id);
-                Ok(id)
+                folders.insert(path.clone(), (real.clone(), id));
+                Ok((real, id))
             }
-            (EntryKind::File, _) => Err(FilesError::NotAFolder),
+            (EntryKind::File, ..) => Err(FilesError::NotAFolder),
         }
     }
 
-    /// What is at a path, with links followed.
-    fn find(&self, path: &TreePath, links: usize) -> Result<(EntryKind, Id), FilesError> {
+    /// What is at a path, with links followed, and at which path it really is.
+    fn find(&self, path: &TreePath, links: usize) -> Result<(EntryKind, TreePath, Id), FilesError> {
         let Some(parent) = path.parent() else {
-            return Ok((EntryKind::Folder, self.folder(path, links)?));
+            return Ok((EntryKind::Folder, TreePath::root(), self.root));
         };
-        let folder = match self.folder(&parent, links) {
+        let (parent, id) = match self.folder(&parent, links) {
             Err(FilesError::NotAFolder) => return Err(FilesError::NotFound),
-            folder => self.tree(&folder?)?,
+            folder => folder?,
         };
-        let name = path.name();
-        let item = folder.iter().find(|it| *it.name == *name);
+        let (name, items) = (path.name(), self.tree(&id)?);
+        let item = items.iter().find(|it| *it.name == *name);
         let item = item.ok_or(FilesError::NotFound)?;
         match item.mode {
-            Mode::File => Ok((EntryKind::File, item.id)),
-            Mode::Folder => Ok((EntryKind::Folder, item.id)),
+            Mode::File => Ok((EntryKind::File, parent.child(name), item.id)),
+            Mode::Folder => Ok((EntryKind::Folder, parent.child(name), item.id)),
             Mode::Link if links == LINKS_MAX => Err(FilesError::NotFound),
             Mode::Link => {
                 let target = self.object(&item.id)?;
@@ -139,14 +145,18 @@ impl Revision {
             Mode::File => EntryKind::File,
             Mode::Folder => EntryKind::Folder,
             Mode::Link => match self.find(&folder.child(&item.name), 0) {
-                Ok((EntryKind::Folder, id)) => {
+                Ok((EntryKind::Folder, real, _)) => {
                     let mut on_the_way =
                         std::iter::successors(Some(folder.clone()), TreePath::parent);
-                    if on_the_way.any(|it| self.folder(&it, 0).is_ok_and(|it| it == id)) {
+                    if on_the_way.any(|it| self.folder(&it, 0).is_ok_and(|it| it.0 == real)) {
+                        let mut cycles = self.cycles.lock().unwrap_or_else(PoisonError::into_inner);
+                        cycles.insert(folder.child(&item.name));
                         return None;
                     }
                     EntryKind::Folder
                 }
+                // Nobody passes over a folder that can't be listed as they do over a file that doesn't concern them.
+                Err(FilesError::Outside) => EntryKind::Folder,
                 // A broken link is listed too: reading it says what is wrong.
                 _ => EntryKind::File,
             },
@@ -160,7 +170,7 @@ impl Revision {
 
 impl Files for Revision {
     fn expect(&self, paths: &[TreePath]) {
-        let ids = paths.iter().filter_map(|it| Some(self.find(it, 0).ok()?.1));
+        let ids = paths.iter().filter_map(|it| Some(self.find(it, 0).ok()?.2));
         let ids: Vec<Id> = ids.collect();
         // What fails here fails again where it is read, and is reported there.
         let _ = self.objects.prefetch(&ids);
@@ -168,13 +178,13 @@ impl Files for Revision {
 
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
         match self.find(path, 0)? {
-            (EntryKind::File, id) => self.object(&id),
-            (EntryKind::Folder, _) => Err(FilesError::NotAFile),
+            (EntryKind::File, _, id) => self.object(&id),
+            (EntryKind::Folder, ..) => Err(FilesError::NotAFile),
         }
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
-        let items = self.tree(&self.folder(folder, 0)?)?;
+        let items = self.tree(&self.folder(folder, 0)?.1)?;
         let mut entries: Vec<Entry> = items
             .iter()
             .filter_map(|it| self.listed(folder, it))
@@ -183,9 +193,18 @@ impl Files for Revision {
         Ok(entries)
     }
 
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        Ok(self.find(path, 0)?.1)
+    }
+
+    fn cycles(&self) -> Vec<TreePath> {
+        let cycles = self.cycles.lock().unwrap_or_else(PoisonError::into_inner);
+        cycles.iter().cloned().collect()
+    }
+
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         match self.find(path, 0) {
-            Ok((kind, _)) => Ok(Some(kind)),
+            Ok((kind, ..)) => Ok(Some(kind)),
             Err(FilesError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }

@@ -4,16 +4,16 @@ use super::content::identity;
 use super::ignore::Ignore;
 use crate::semver::{Range, is_exact};
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
-use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
+use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath, Walk};
 use pleach_yaml::{Node, parse_one};
 
 /// The files of a chart's folder, without what `.helmignore` leaves out. Errors: `unreadable-file`.
 pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnostic> {
     let ignore = ignore_rules(files, folder)?;
     let mut tree = Tree::new();
-    let mut open = vec![TreePath::root()];
-    while let Some(inner) = open.pop() {
-        let place = folder.join(&inner);
+    let mut open = Walk::new(files, folder.clone());
+    while let Some(place) = open.next() {
+        let inner = place.below(folder).unwrap_or_else(TreePath::root);
         let unreadable = |error| {
             Diagnostic::error(
                 "unreadable-file",
@@ -27,7 +27,7 @@ pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnos
                 continue;
             }
             if is_folder {
-                open.push(path);
+                open.add(folder.join(&path));
             } else {
                 let bytes = files.read(&folder.join(&path)).map_err(|error| {
                     Diagnostic::error(
@@ -39,7 +39,14 @@ pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnos
             }
         }
     }
-    Ok(tree)
+    match open.into_repeated().first() {
+        None => Ok(tree),
+        Some(link) => {
+            let message = format!("`{link}` leads to another folder of the chart");
+            let fault = Diagnostic::error("unreadable-file", message);
+            Err(fault.help("remove the link, or put a copy in its place"))
+        }
+    }
 }
 
 fn ignore_rules(files: &dyn Files, folder: &TreePath) -> Result<Ignore, Diagnostic> {

@@ -133,6 +133,11 @@ impl Changes {
         }
     }
 
+    /// How many paths and folders differ.
+    pub fn len(&self) -> usize {
+        self.paths.len() + self.folders.len()
+    }
+
     /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty() && self.folders.is_empty()

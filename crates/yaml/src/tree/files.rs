@@ -22,6 +22,11 @@ pub trait Files: Sync {
         Ok(path.clone())
     }
 
+    /// The links that listings have left out so far, since each leads back to a folder on the way to it.
+    fn cycles(&self) -> Vec<TreePath> {
+        Vec::new()
+    }
+
     /// What is at a path; `None` for nothing.
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         let Some(parent) = path.parent() else {
@@ -155,6 +160,18 @@ impl<'a> Below<'a> {
     }
 }
 
+impl Below<'_> {
+    /// A path of the folder among all files; none that a link leads out of the folder with.
+    fn confined(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        let full = self.folder.join(path);
+        // What the files are confined to, this is confined to.
+        if self.folder != TreePath::root() && self.real(path) == Err(FilesError::Outside) {
+            return Err(FilesError::Outside);
+        }
+        Ok(full)
+    }
+}
+
 impl Files for Below<'_> {
     fn expect(&self, paths: &[TreePath]) {
         let paths: Vec<TreePath> = paths.iter().map(|it| self.folder.join(it)).collect();
@@ -162,15 +179,29 @@ impl Files for Below<'_> {
     }
 
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        self.files.read(&self.folder.join(path))
+        self.files.read(&self.confined(path)?)
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
-        self.files.list(&self.folder.join(folder))
+        self.files.list(&self.confined(folder)?)
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        let real = self.files.real(&self.folder.join(path))?;
+        let folder = self.files.real(&self.folder)?;
+        match real == folder {
+            true => Ok(TreePath::root()),
+            false => real.below(&folder).ok_or(FilesError::Outside),
+        }
+    }
+
+    fn cycles(&self) -> Vec<TreePath> {
+        let cycles = self.files.cycles().into_iter();
+        cycles.filter_map(|it| it.below(&self.folder)).collect()
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
-        self.files.kind(&self.folder.join(path))
+        self.files.kind(&self.confined(path)?)
     }
 }
 
@@ -208,6 +239,10 @@ impl Files for Over<'_> {
         Ok(entries)
     }
 
+    fn cycles(&self) -> Vec<TreePath> {
+        self.files.cycles()
+    }
+
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         match self.changed.get(path) {
             Some(_) => Ok(path.clone()),
@@ -231,6 +266,7 @@ pub struct ReadSet {
 pub struct Recorded<'a> {
     files: &'a dyn Files,
     read_set: Mutex<ReadSet>,
+    outside: Mutex<BTreeSet<TreePath>>,
 }
 
 impl<'a> Recorded<'a> {
@@ -239,7 +275,25 @@ impl<'a> Recorded<'a> {
         Recorded {
             files,
             read_set: Mutex::default(),
+            outside: Mutex::default(),
         }
+    }
+
+    /// The paths that were asked for and lie outside, behind a link. Whoever asks whether there is something at a path may take
+    /// that for nothing.
+    pub fn outside(&self) -> BTreeSet<TreePath> {
+        let outside = self.outside.lock();
+        outside.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Passes an answer on, and notes a path that lies outside.
+    fn answered<T>(&self, path: &TreePath, answer: Result<T, FilesError>) -> Result<T, FilesError> {
+        if let Err(FilesError::Outside) = answer {
+            let outside = self.outside.lock();
+            let mut outside = outside.unwrap_or_else(PoisonError::into_inner);
+            outside.insert(path.clone());
+        }
+        answer
     }
 
     /// Ends it.
@@ -261,12 +315,16 @@ impl Files for Recorded<'_> {
 
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
         self.note(|set| _ = set.files.insert(path.clone()));
-        self.files.read(path)
+        self.answered(path, self.files.read(path))
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
         self.note(|set| _ = set.folders.insert(folder.clone()));
-        self.files.list(folder)
+        self.answered(folder, self.files.list(folder))
+    }
+
+    fn cycles(&self) -> Vec<TreePath> {
+        self.files.cycles()
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
@@ -275,6 +333,6 @@ impl Files for Recorded<'_> {
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         self.note(|set| _ = set.files.insert(path.clone()));
-        self.files.kind(path)
+        self.answered(path, self.files.kind(path))
     }
 }

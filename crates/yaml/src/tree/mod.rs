@@ -7,10 +7,12 @@ mod changes;
 mod files;
 mod path;
 mod text;
+mod walk;
 
 pub use changes::Changes;
 pub use files::{Below, Entry, EntryKind, Files, FilesError, Over, ReadSet, Recorded};
 pub use path::TreePath;
+pub use walk::Walk;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;

@@ -1,0 +1,60 @@
+//! Walks through folders that may hold links.
+
+use std::collections::BTreeSet;
+
+use super::{Files, TreePath};
+
+/// The folders below one, each once, by whatever links they are reached: without that, a few links that lead to each other make more
+/// paths than anybody can read. What no link leads to goes first, so that a folder is met by its own path where it has one.
+pub struct Walk<'a> {
+    files: &'a dyn Files,
+    plain: Vec<TreePath>,
+    linked: Vec<TreePath>,
+    seen: BTreeSet<TreePath>,
+    repeated: Vec<TreePath>,
+}
+
+impl<'a> Walk<'a> {
+    /// Begins at a folder.
+    pub fn new(files: &'a dyn Files, folder: TreePath) -> Walk<'a> {
+        Walk {
+            files,
+            plain: vec![folder],
+            linked: Vec::new(),
+            seen: BTreeSet::new(),
+            repeated: Vec::new(),
+        }
+    }
+
+    /// Adds a folder in the one that was given last.
+    pub fn add(&mut self, folder: TreePath) {
+        let is_plain = self.files.real(&folder).is_ok_and(|it| it == folder);
+        let list = if is_plain {
+            &mut self.plain
+        } else {
+            &mut self.linked
+        };
+        list.push(folder);
+    }
+
+    /// The folders that were not given, since they had been by another path.
+    pub fn into_repeated(self) -> Vec<TreePath> {
+        self.repeated
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = TreePath;
+
+    fn next(&mut self) -> Option<TreePath> {
+        while let Some(folder) = self.plain.pop().or_else(|| self.linked.pop()) {
+            // What can't be found is given, for reading it to say what is wrong.
+            let real = self.files.real(&folder).unwrap_or_else(|_| folder.clone());
+            match self.seen.insert(real) {
+                true => return Some(folder),
+                false => self.repeated.push(folder),
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,265 @@
+//! Links in a workspace: those that lead out are refused by their own path, and those that lead in circles or to each other cost no
+//! more than what they lead to.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::hook::{PLEACH, change, git, repository};
+
+/// Runs a command that may take ten seconds of the processor and two gigabytes of addresses.
+fn pleach(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "ulimit -t 10; ulimit -v 2000000; exec \"$@\"",
+        "sh",
+        PLEACH,
+    ]);
+    command.current_dir(folder).args(arguments);
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn run(folder: &Path, arguments: &[&str], codes: &[i32]) -> String {
+    let output = pleach(folder, arguments);
+    let told = [output.stderr, output.stdout].concat();
+    let told = String::from_utf8_lossy(&told).into_owned();
+    let code = output.status.code();
+    assert!(
+        code.is_some_and(|it| codes.contains(&it)),
+        "{arguments:?}: {code:?}: {told}"
+    );
+    told
+}
+
+/// Commits everything, and then a change of a claim.
+fn commit(root: &Path) {
+    for size in ["201Gi", "202Gi"] {
+        change(root, size);
+        git(root, &["add", "--all"]);
+        git(root, &["commit", "--quiet", "-m", size]);
+    }
+}
+
+/// Every command that reads the workspace or a revision of it.
+const COMMANDS: [&[&str]; 8] = [
+    &["render"],
+    &["check"],
+    &["matrix"],
+    &["diff", "HEAD~..HEAD"],
+    &["diff", "HEAD~"],
+    &["affected", "--since", "HEAD~..HEAD"],
+    &["affected", "--since", "HEAD~"],
+    &["hook", "run"],
+];
+
+#[test]
+fn links_to_the_folder_that_they_are_in_are_told() {
+    let (_folder, root) = repository("");
+    for name in ["d0", "d1", "d2", "d3", "d4"] {
+        symlink(".", root.join("environments/prod").join(name)).unwrap();
+    }
+    symlink("../..", root.join("environments/prod/up")).unwrap();
+    commit(&root);
+    for arguments in COMMANDS {
+        let told = run(&root, arguments, &[0, 1]);
+        if matches!(arguments[0], "render" | "check") {
+            let warning = "`environments/prod/d3` leads back to a folder that it is in";
+            assert!(told.contains(warning), "{arguments:?}: {told}");
+            assert!(told.contains("environments/prod/up"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn links_between_folders_make_no_more_paths_than_folders() {
+    let (_folder, root) = repository("");
+    // Each of 24 folders has two links to the next one: 16 million paths to the last.
+    for level in 0..24 {
+        let folder = root.join(format!("environments/shared/l{level}"));
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["a", "b"] {
+            symlink(format!("../l{}", level + 1), folder.join(name)).unwrap();
+        }
+    }
+    fs::create_dir_all(root.join("environments/shared/l24")).unwrap();
+    let claims = root.join("environments/prod/databases.yaml");
+    fs::rename(&claims, root.join("environments/shared/l24/databases.yaml")).unwrap();
+    fs::rename(root.join("environments/shared"), root.join("shared")).unwrap();
+    symlink("../../shared/l0", root.join("environments/prod/databases")).unwrap();
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "--quiet", "-m", "links"]);
+    let text = fs::read_to_string(root.join("shared/l24/databases.yaml")).unwrap();
+    fs::write(
+        root.join("shared/l24/databases.yaml"),
+        text.replacen("Gi", "1Gi", 1),
+    )
+    .unwrap();
+    git(&root, &["commit", "--quiet", "--all", "-m", "change"]);
+    let told = run(&root, &["render"], &[0]);
+    assert!(told.contains("its files are read once"), "{told}");
+    for arguments in COMMANDS {
+        // What has changed is seen by too many paths.
+        run(&root, arguments, &[0, 1, 2]);
+    }
+}
+
+#[test]
+fn links_in_a_circle_of_folders_end() {
+    let (_folder, root) = repository("");
+    for (from, to) in [("x", "y"), ("y", "z"), ("z", "x")] {
+        let folder = root.join("environments/prod").join(from);
+        fs::create_dir_all(&folder).unwrap();
+        for name in 0..5 {
+            symlink(format!("../{to}"), folder.join(format!("{name}"))).unwrap();
+        }
+    }
+    commit(&root);
+    for arguments in COMMANDS {
+        run(&root, arguments, &[0, 1, 2]);
+    }
+}
+
+#[test]
+fn a_folder_that_a_link_leads_to_is_read_once() {
+    let (_folder, root) = repository("");
+    let prod = root.join("environments/prod");
+    fs::create_dir(prod.join("own")).unwrap();
+    fs::rename(prod.join("databases.yaml"), prod.join("own/databases.yaml")).unwrap();
+    symlink("own", prod.join("again")).unwrap();
+    symlink("own/../own", prod.join("z")).unwrap();
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "--quiet", "-m", "links"]);
+    let told = run(&root, &["check"], &[0]);
+    for link in ["again", "z"] {
+        let warning = format!("`environments/prod/{link}` leads to `environments/prod/own`");
+        assert!(told.contains(&warning), "{told}");
+    }
+    // A revision is read in the same way.
+    run(&root, &["diff", "--exit-code", "HEAD~..HEAD"], &[0]);
+}
+
+/// A link in a folder that a link leads to is relative to where it really is.
+#[test]
+fn a_revision_follows_links_as_the_system_does() {
+    let (_folder, root) = repository("");
+    let prod = root.join("environments/prod");
+    fs::create_dir_all(root.join("shared/inner")).unwrap();
+    fs::rename(prod.join("databases.yaml"), root.join("shared/databases")).unwrap();
+    symlink("../databases", root.join("shared/inner/databases.yaml")).unwrap();
+    symlink("../../shared/inner", prod.join("linked")).unwrap();
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "--quiet", "-m", "links"]);
+    run(&root, &["check"], &[0]);
+    run(&root, &["diff", "--exit-code", "HEAD~..HEAD"], &[0]);
+}
+
+/// A folder outside with a file in it.
+fn outside() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("kept.yaml"), "kept: true\n").unwrap();
+    folder
+}
+
+#[track_caller]
+fn assert_kept(outside: &Path) {
+    let names = fs::read_dir(outside).unwrap();
+    let names: Vec<_> = names.map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(names, ["kept.yaml"]);
+}
+
+#[test]
+fn an_output_that_is_a_link_is_refused() {
+    for below in ["", "platform"] {
+        let outside = outside();
+        let (_folder, root) = repository(below);
+        let elsewhere = root.join("elsewhere");
+        fs::rename(root.join("deploy"), &elsewhere).unwrap();
+        for target in [outside.path(), Path::new("/proc"), &elsewhere] {
+            symlink(target, root.join("deploy")).unwrap();
+            for arguments in [&["render"][..], &["render", "--force"], &["check"]] {
+                let told = run(&root, arguments, &[2]);
+                assert!(told.contains("/deploy: this is a link"), "{told}");
+            }
+            fs::remove_file(root.join("deploy")).unwrap();
+        }
+        // A folder above it.
+        let text = fs::read_to_string(root.join("pleach.yaml")).unwrap();
+        let text = text.replace("output: deploy", "output: out/deploy");
+        assert!(text.contains("out/deploy"), "{text}");
+        fs::write(root.join("pleach.yaml"), text).unwrap();
+        symlink(outside.path(), root.join("out")).unwrap();
+        for arguments in [&["render"][..], &["check"]] {
+            let told = run(&root, arguments, &[2]);
+            assert!(told.contains("/out: this is a link"), "{told}");
+        }
+        git(&root, &["add", "--all"]);
+        run(&root, &["hook", "run", "--fix"], &[1, 2]);
+        assert_kept(outside.path());
+    }
+}
+
+#[test]
+fn an_input_that_leads_out_of_the_workspace_is_refused() {
+    for below in ["", "platform"] {
+        for input in [
+            "environments/prod",
+            "environments/prod/more",
+            "environments/prod/more.yaml",
+            "overlays/prod",
+            "overlays",
+            "templates",
+            "vendor/charts",
+        ] {
+            let outside = outside();
+            let (_folder, root) = repository(below);
+            let place = root.join(input);
+            let _ = fs::remove_dir_all(&place);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            // One leads out of the workspace and stays in the repository.
+            let target = match below {
+                "" => outside.path().to_path_buf(),
+                _ => {
+                    let beside = root.parent().unwrap().join("beside");
+                    fs::create_dir_all(&beside).unwrap();
+                    fs::write(beside.join("kept.yaml"), "kept: true\n").unwrap();
+                    let up = "../".repeat(input.split('/').count());
+                    format!("{up}beside").into()
+                }
+            };
+            let target = match input.ends_with(".yaml") {
+                true => target.join("kept.yaml"),
+                false => target,
+            };
+            symlink(target, &place).unwrap();
+            git(&root, &["add", "--all"]);
+            let path = format!("`{input}` can't be read: a link leads out");
+            for arguments in [
+                &["render"][..],
+                &["check"],
+                &["hook", "run"],
+                &["diff", "HEAD"],
+            ] {
+                let told = run(&root, arguments, &[1, 2]);
+                assert!(told.contains(&path), "{input}: {arguments:?}: {told}");
+            }
+            assert!(root.join("deploy/apps").is_dir(), "{input}");
+            assert_kept(outside.path());
+        }
+    }
+}
+
+#[test]
+fn charts_are_not_copied_through_a_link() {
+    let outside = outside();
+    let (_folder, root) = repository("");
+    let _ = fs::remove_dir_all(root.join("vendor"));
+    symlink(outside.path(), root.join("vendor")).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().to_str().unwrap();
+    run(&root, &["vendor", "--copies", "--cache", cache], &[1, 2]);
+    assert_kept(outside.path());
+}
