@@ -30,6 +30,7 @@ mod hook;
 mod kubectl;
 mod kustomize;
 mod infraforge;
+mod interrupted;
 mod layers;
 mod links;
 mod html_report;

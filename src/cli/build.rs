@@ -122,10 +122,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if outcome == Outcome::Findings {
         return Ok(outcome);
     }
+    // What can't be printed is found before anything is written.
+    let text = match built.to_yaml() {
+        Ok(text) => text,
+        Err(faults) => return Ok(session::report(&faults, global, &display)),
+    };
     match &arguments.output {
         Some(folder) if current.join(folder).is_dir() => write_each(&built, &current.join(folder))?,
-        Some(file) => disk::store(&current.join(file), text(&built)?.as_bytes())?,
-        None => output::data(text(&built)?.as_bytes())?,
+        Some(file) => disk::store(&current.join(file), text.as_bytes())?,
+        None => output::data(text.as_bytes())?,
     }
     // The process ends here: the system takes the memory back faster than a walk through the tree does.
     std::mem::forget(built);
@@ -188,15 +193,6 @@ fn refuse_foreign(arguments: &Arguments) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn text(built: &Built) -> Result<String> {
-    built.to_yaml().map_err(|faults| {
-        faults.iter().next().map_or_else(
-            || anyhow::anyhow!("nothing to print"),
-            |it| anyhow::anyhow!("{}", it.message),
-        )
-    })
 }
 
 /// One file an object, named as kustomize names them: `[<namespace>_][<group>_]<version>_<kind>_<name>.yaml`.

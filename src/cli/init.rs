@@ -11,6 +11,9 @@ use clap::Args;
 use include_dir::{Dir, include_dir};
 
 use super::{Global, Outcome, output, session};
+use crate::disk::apply;
+use crate::emit::{Change, Plan, Step};
+use crate::tree::TreePath;
 
 static ENVIRONMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/environments");
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
@@ -31,9 +34,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         vec![(PathBuf::from("pleach.yaml"), WORKSPACE.as_bytes())];
     collect(Path::new("environments"), &ENVIRONMENTS, &mut files);
     collect(Path::new("overlays"), &OVERLAYS, &mut files);
+    // The workspace begins to be one with its last file. Until then, what a run that was killed has written is taken for its own.
+    files.rotate_left(1);
+    let is_there = root.join("pleach.yaml").exists();
+    let is_foreign = |(path, bytes): &&(PathBuf, &[u8])| match std::fs::read(root.join(path)) {
+        Ok(standing) => is_there || standing != *bytes,
+        Err(_) => root.join(path).symlink_metadata().is_ok(),
+    };
     let standing: Vec<String> = files
         .iter()
-        .filter(|it| root.join(&it.0).exists())
+        .filter(is_foreign)
         .map(|it| it.0.display().to_string())
         .collect();
     if !standing.is_empty() {
@@ -43,15 +53,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             standing.join(", ")
         );
     }
-    for (path, bytes) in &files {
-        let file = root.join(path);
-        if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("`{}` can't be made", folder.display()))?;
-        }
-        std::fs::write(&file, bytes)
-            .with_context(|| format!("`{}` can't be written", file.display()))?;
-    }
+    let steps = files.iter().map(|(path, bytes)| {
+        let path = path.to_str().and_then(TreePath::new);
+        Ok(Step {
+            path: path.context("a file of the starter has no path")?,
+            change: Change::Create,
+            before: None,
+            after: Some((*bytes).into()),
+        })
+    });
+    apply(&Plan::from_steps(steps.collect::<Result<_>>()?), &root)?;
     output::note(&format!(
         "{} files written; `pleach render` makes the tree from them\n",
         files.len()

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::session::Session;
 use super::{Global, Outcome, output, test};
-use crate::disk::apply;
+use crate::disk::{self, apply};
 use crate::emit::{Change, Plan, Step};
 use crate::load::{self, WorkspaceConfig};
 use crate::tree::{Files, TreePath};
@@ -88,12 +88,15 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
     let Some(templates) = workspace.templates.first() else {
         bail!("`pleach.yaml` reads no kinds: take `templates: []` out of it");
     };
+    let folder = templates.child(name);
+    if is_unfinished(session, &folder, name) {
+        return Ok(Some(folder));
+    }
     let mut faults = Default::default();
     let kinds = load::kinds(&session.files, &mut faults);
     if kinds.iter().any(|it| it.has_name(name)) {
         bail!("there is a kind `{name}` already: `pleach kinds {name}` explains it");
     }
-    let folder = templates.child(name);
     if matches!(session.files.kind(&folder), Ok(Some(_))) {
         bail!(
             "`{}` already exists; nothing was written",
@@ -101,6 +104,18 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
         );
     }
     Ok(Some(folder))
+}
+
+/// Whether a run that was killed has left a part of the kind, and nobody has written there since.
+fn is_unfinished(session: &Session<'_>, folder: &TreePath, name: &str) -> bool {
+    let standing = disk::read(&session.files, folder).unwrap_or_default();
+    let is_ours = |path: &TreePath, bytes: &[u8]| {
+        let mut files = FILES.iter();
+        files.any(|(file, text)| {
+            path.as_str() == *file && text.replace("NAME", name).as_bytes() == bytes
+        })
+    };
+    standing.len() > 0 && standing.iter().all(|(path, bytes)| is_ours(path, bytes))
 }
 
 fn write(session: &Session<'_>, files: BTreeMap<TreePath, String>) -> Result<()> {

@@ -42,6 +42,21 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// Shares a folder with other runs, each of which only adds to it. The one that finds itself alone removes what killed ones have
+    /// left there.
+    pub fn share(folder: &Path) -> Lock {
+        // Not every system opens a folder or locks it: then leftovers stay.
+        let Ok(file) = File::open(folder) else {
+            return Lock { _file: None };
+        };
+        if file.try_lock().is_ok() {
+            remove_leftovers(folder);
+            let _ = file.unlock();
+        }
+        let _ = file.lock_shared();
+        Lock { _file: Some(file) }
+    }
+
     /// Waits for its turn, after a call of `waiting` where it is another's. The lock is on an open file that exists anyway (`pleach.yaml`), so nothing is left in the tree.
     pub fn take(path: &Path, waiting: &dyn Fn()) -> Result<Lock, DiskError> {
         let file = File::open(path).map_err(DiskError::when("open", path))?;
@@ -114,8 +129,18 @@ pub fn remove(file: &Path) -> Result<(), DiskError> {
     }
 }
 
-/// What a killed run wrote aside is worth nothing. A file that cannot be removed does no harm either.
-fn remove_leftovers(root: &Path) {
+/// The same for a program.
+pub fn store_executable(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    remove_leftovers(folder);
+    let written = replace_by(folder, file, bytes, PROGRAM);
+    written.map_err(DiskError::when("write", file))
+}
+
+/// Removes what a killed run wrote aside in a folder; it is worth nothing. Whoever calls this keeps other runs from writing there. A
+/// file that can't be removed does no harm.
+pub fn remove_leftovers(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         if is_file && entry.file_name().to_str().is_some_and(is_leftover) {
@@ -177,17 +202,26 @@ impl Output {
     }
 }
 
-/// Writes aside, in the root so that leftovers are found in one place, then renames.
+/// The permissions of a new file, and of a new program.
+const PLAIN: u32 = 0o644;
+const PROGRAM: u32 = 0o755;
+
+/// Writes aside, in the root so that leftovers are found in one place, then renames. Keeps the permissions of what it replaces.
 fn replace(root: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_by(root, target, bytes, PLAIN)
+}
+
+fn replace_by(root: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(ASIDE.0).suffix(ASIDE.1).rand_bytes(6);
-    if let Some(permissions) = permissions(target) {
+    if let Some(permissions) = permissions(mode) {
         builder.permissions(permissions);
     }
     let mut file = builder.tempfile_in(root)?;
     file.write_all(bytes)?;
     if let Ok(old) = fs::symlink_metadata(target)
         && old.is_file()
+        && mode == PLAIN
     {
         // The creation above is subject to the umask.
         file.as_file().set_permissions(old.permissions())?;
@@ -196,14 +230,13 @@ fn replace(root: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Those of the file that is replaced; for a new file what any program would give it.
 #[cfg(unix)]
-fn permissions(_target: &Path) -> Option<fs::Permissions> {
+fn permissions(mode: u32) -> Option<fs::Permissions> {
     use std::os::unix::fs::PermissionsExt;
-    Some(fs::Permissions::from_mode(0o644))
+    Some(fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn permissions(_target: &Path) -> Option<fs::Permissions> {
+fn permissions(_mode: u32) -> Option<fs::Permissions> {
     None
 }

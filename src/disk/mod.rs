@@ -15,7 +15,9 @@ mod links;
 mod output;
 mod work_tree;
 
-pub use apply::{Lock, Summary, apply, make_folder, remove, store};
+pub use apply::{
+    Lock, Summary, apply, make_folder, remove, remove_leftovers, store, store_executable,
+};
 pub use error::DiskError;
 pub use folder::Folder;
 pub use git::{Index, Repository, Revision, Staged};

@@ -186,9 +186,26 @@ fn folder(node: &Node) -> Result<TreePath, Diagnostic> {
 /// A folder for the tree alone: what is written among the inputs would be read as one of them.
 fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagnostic> {
     let path = folder(node)?;
-    let inputs = ["environments", "overlays", ".git"].map(|it| TreePath::root().child(it));
+    let inputs = ["environments", "overlays"].map(|it| TreePath::root().child(it));
     let mut inputs = inputs.iter().chain(templates);
-    match inputs.find(|it| path == **it || path.below(it).is_some()) {
+    // Some file systems take `.GIT` for `.git`.
+    let is_in = |it: &TreePath| {
+        let (mut own, mut input) = (path.parts(), it.parts());
+        input.all(|it| {
+            own.next()
+                .is_some_and(|own| own.to_lowercase() == it.to_lowercase())
+        })
+    };
+    if path.parts().any(|it| it.eq_ignore_ascii_case(".git")) {
+        let fault = Diagnostic::error(
+            "invalid-value",
+            "the tree can't be written into Git's own folder",
+        );
+        return Err(fault
+            .at(node)
+            .help("name a folder that nothing else is in, such as `deploy`"));
+    }
+    match inputs.find(|it| is_in(it)) {
         None => Ok(path),
         Some(input) => {
             let message = format!("the tree can't be written into `{input}`, which is not its own");

@@ -12,7 +12,7 @@ use clap::Args;
 
 use crate::cli::session::{WORKSPACE, directory};
 use crate::cli::{Global, Outcome, output};
-use crate::disk::{Repository, find_upwards};
+use crate::disk::{Repository, find_upwards, store_executable};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -43,12 +43,8 @@ pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome>
             line(&workspace, &repository, arguments.fix)?
         );
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let failed = || format!("`{}` can't be written", path.display());
-    fs::create_dir_all(folder).with_context(failed)?;
     let line = line(&workspace, &repository, arguments.fix)?;
-    fs::write(&path, script(&line)).with_context(failed)?;
-    make_executable(&path).with_context(failed)?;
+    store_executable(&path, script(&line).as_bytes())?;
     output::note(&format!(
         "`{}` is made: `git commit` runs it, `git commit --no-verify` does not\n",
         path.display()
@@ -108,15 +104,4 @@ fn script(line: &str) -> String {
          command -v pleach >/dev/null || {{ echo 'the hook needs pleach: install it, or commit with --no-verify' >&2; exit 1; }}\n\
          exec {line}\n"
     )
-}
-
-#[cfg(unix)]
-fn make_executable(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn make_executable(_path: &Path) -> std::io::Result<()> {
-    Ok(())
 }

@@ -52,6 +52,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         .context("there is no folder for caches here: name one with `--cache DIR`")?;
     // Before anything is pulled: a cache that takes nothing is no claim's fault.
     disk::make_folder(&folder.join("charts"))?;
+    let _shared = disk::Lock::share(&folder.join("charts"));
+    disk::remove_leftovers(&session.root);
     let vendor = Vendor {
         network: Network::new(cache::credentials()),
         folder,
@@ -184,6 +186,7 @@ impl Vendor<'_> {
     fn write_copies(&self, new: &Lock) -> Result<()> {
         refuse_links(&self.session.root, &self.workspace.chart_copies)?;
         let folder = self.session.files.locate(&self.workspace.chart_copies);
+        disk::remove_leftovers(&folder);
         let mut taken: BTreeMap<String, &str> = BTreeMap::new();
         for pin in &new.pins {
             let [plain, long] = copy_names(pin);

@@ -19,12 +19,13 @@ impl Repository {
     /// Changes the index, all at once.
     pub fn stage(&self, files: &[Staged]) -> Result<(), DiskError> {
         let ids = self.store(files)?;
+        let nothing = "0".repeat(ids.first().map_or(40, String::len));
         let mut ids = ids.iter();
         let mut lines = String::new();
         for file in files {
             let (mode, id) = match file.bytes {
                 Some(_) => ("100644", ids.next().map_or("", String::as_str)),
-                None => ("0", "0000000000000000000000000000000000000000"),
+                None => ("0", &*nothing),
             };
             lines.push_str(&format!("{mode} {id}\t{}\0", file.path));
         }
@@ -33,21 +34,22 @@ impl Repository {
         with_input(self.root(), &mut update, lines.as_bytes()).map(drop)
     }
 
-    /// Writes the bytes as objects, and gives their names.
+    /// Writes the bytes as objects, and gives their names. They go through a pipe, so that a run that is killed leaves no files but
+    /// git's own, which it removes in time.
     fn store(&self, files: &[Staged]) -> Result<Vec<String>, DiskError> {
-        let place = std::env::temp_dir();
-        let failed = || DiskError::when("write", &place);
-        let folder = tempfile::tempdir().map_err(failed())?;
-        let mut paths = String::new();
-        let bytes = files.iter().filter_map(|it| it.bytes.as_ref());
-        for (at, bytes) in bytes.enumerate() {
-            let path = folder.path().join(at.to_string());
-            std::fs::write(&path, bytes).map_err(failed())?;
-            paths.push_str(&format!("{}\n", path.display()));
+        let blobs: Vec<_> = files.iter().filter_map(|it| it.bytes.as_ref()).collect();
+        let mut input = Vec::new();
+        for (at, bytes) in blobs.iter().enumerate() {
+            let head = format!("blob\nmark :{}\ndata {}\n", at + 1, bytes.len());
+            input.extend(head.bytes().chain(bytes.iter().copied()).chain([b'\n']));
         }
-        let mut hash = command(self.root());
-        hash.args(["hash-object", "-w", "--no-filters", "--stdin-paths"]);
-        let ids = with_input(self.root(), &mut hash, paths.as_bytes())?;
+        let marks = 1..=blobs.len();
+        input.extend(marks.flat_map(|it| format!("get-mark :{it}\n").into_bytes()));
+        // Without this word, what is there is a part.
+        input.extend(b"done\n");
+        let mut import = command(self.root());
+        import.args(["fast-import", "--quiet", "--done"]);
+        let ids = with_input(self.root(), &mut import, &input)?;
         let ids = String::from_utf8_lossy(&ids);
         Ok(ids.lines().map(str::to_string).collect())
     }

@@ -9,6 +9,8 @@ mod matrix;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use sha2::{Digest, Sha256};
+
 use crate::compare::{Comparison, Found, FoundGroup, Group, Section, findings, sections};
 use crate::danger::DISCLAIMER;
 use crate::diag::Severity;
@@ -59,6 +61,14 @@ pub fn html(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> Strin
     page
 }
 
+/// A style or script by its hash: the browser runs nothing else, whatever is in the page.
+fn source_hash(text: &str) -> String {
+    use base64::Engine;
+    let digest = Sha256::digest(text.as_bytes());
+    let digest = base64::engine::general_purpose::STANDARD.encode(digest);
+    format!("'sha256-{digest}'")
+}
+
 fn head(
     comparison: &Comparison,
     [before, after]: [&str; 2],
@@ -67,9 +77,11 @@ fn head(
 ) {
     let title = escaped(&count(comparison));
     let (before, after) = (escaped(before), escaped(after));
+    // What stands between the tags, line ends and all.
+    let [style, script] = [STYLE, SCRIPT].map(|it| source_hash(&format!("\n{it}")));
     let _ = write!(
         page,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>{title}: {before} → {after}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">To the changes</a>\n<header class=\"top\"><div><div class=\"brand\">{LOGO}pleach diff</div><h1>{title}</h1><div class=\"sides\"><code>{before}</code><span>→</span><code>{after}</code></div><div class=\"chips\">"
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'\">\n<title>{title}: {before} → {after}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">To the changes</a>\n<header class=\"top\"><div><div class=\"brand\">{LOGO}pleach diff</div><h1>{title}</h1><div class=\"sides\"><code>{before}</code><span>→</span><code>{after}</code></div><div class=\"chips\">"
     );
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for object in comparison.environments.iter().flat_map(|it| &it.objects) {

@@ -10,6 +10,9 @@ const FILES_MAX: usize = 20_000;
 const FILE_BYTES_MAX: u64 = 5 << 20;
 const BYTES_MAX: u64 = 100 << 20;
 
+/// How long a path may be, and what else stands before a file. They are read as a whole, so they are measured first.
+const NAME_BYTES_MAX: u64 = 64 << 10;
+
 /// Reads an archive to the files below its one folder. `name` is what messages call it.
 ///
 /// Errors: `invalid-chart` for what is no archive, for links, for paths that lead out of it, and for one that is too large.
@@ -28,9 +31,10 @@ pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8
         fault.help("a chart archive is what `helm package` or `pleach publish chart -o` makes")
     };
     let broken = |error: std::io::Error| refused(&format!("can't be unpacked: {error}"));
-    // One byte more than is allowed tells an archive that is too large from one that is just not.
-    let unzipped = flate2::read::MultiGzDecoder::new(bytes).take(BYTES_MAX + 1);
-    let mut archive = tar::Archive::new(unzipped);
+    if has_long_names(bytes).map_err(broken)? {
+        return Err(refused("holds a path that is too long"));
+    }
+    let mut archive = tar::Archive::new(unzipped(bytes));
     let (mut files, mut total) = (Vec::new(), 0);
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
@@ -64,6 +68,28 @@ pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8
         true => Err(refused("holds no files")),
         false => Ok(files),
     }
+}
+
+/// One byte more than is allowed tells an archive that is too large from one that is just not.
+fn unzipped(bytes: &[u8]) -> impl Read {
+    flate2::read::MultiGzDecoder::new(bytes).take(BYTES_MAX + 1)
+}
+
+/// Whether a path or an extended header is longer than any that is meant.
+fn has_long_names(bytes: &[u8]) -> std::io::Result<bool> {
+    let mut archive = tar::Archive::new(unzipped(bytes));
+    for entry in archive.entries()?.raw(true) {
+        let entry = entry?;
+        let kind = entry.header().entry_type();
+        let is_of_next = kind.is_gnu_longname()
+            || kind.is_gnu_longlink()
+            || kind.is_pax_local_extensions()
+            || kind.is_pax_global_extensions();
+        if is_of_next && entry.size() > NAME_BYTES_MAX {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The path without the archive's one folder. `None` where it leads elsewhere.
@@ -158,6 +184,23 @@ mod tests {
         assert!(unpack(&archive(&[]), "x").is_err());
         let whole = archive(&[("a/b", file)]);
         assert!(unpack(&whole[..whole.len() / 2], "x").is_err());
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_refused() {
+        for kind in [tar::EntryType::GNULongName, tar::EntryType::XHeader] {
+            let zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut builder = tar::Builder::new(zipped);
+            let name = vec![b'a'; NAME_BYTES_MAX as usize + 1];
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_size(name.len() as u64);
+            header.set_cksum();
+            builder.append(&header, &*name).unwrap();
+            let archive = builder.into_inner().unwrap().finish().unwrap();
+            let fault = unpack(&archive, "x").unwrap_err();
+            assert!(fault.message.contains("too long"), "{}", fault.message);
+        }
     }
 
     #[test]
