@@ -9,7 +9,7 @@ mod format;
 mod kinds;
 mod openapi;
 mod parse;
-mod pattern;
+pub(crate) mod pattern;
 mod structural;
 mod table;
 mod validate;

@@ -6,30 +6,30 @@ use regex::Regex;
 
 /// A pattern of a schema, compiled when it is first needed: a CRD has hundreds, a build looks at few.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     text: Arc<str>,
     regex: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
-    pub(super) fn new(text: &str) -> Pattern {
+    pub(crate) fn new(text: &str) -> Pattern {
         Pattern {
             text: text.into(),
             regex: OnceLock::new(),
         }
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// Whether it is a pattern at all.
-    pub(super) fn is_valid(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         self.regex().is_some()
     }
 
     /// Whether the text has a match anywhere. A pattern that is none holds for everything, as for the API server.
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         self.regex().is_none_or(|regex| regex.is_match(text))
     }
 
