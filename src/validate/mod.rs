@@ -267,15 +267,24 @@ fn custom<'a>(
         metadata::validate(object, rules, report);
     }
     if let Some(scale) = &version.scale {
-        scale_fields(object, scale, report);
+        scale_fields(object, scale, encoding, report);
     }
     if report.is_empty() && schema.flags.has_rules {
-        cel::rules(object, old, pool, schema, version.has_status, report);
+        let options = cel::Options {
+            encoding,
+            drops_status: version.has_status,
+        };
+        cel::rules(object, old, pool, schema, options, report);
     }
 }
 
 /// The server reads the numbers of the scale subresource, whatever the schema says.
-fn scale_fields<'a>(object: &'a Node, scale: &crd::Scale, report: &mut Report<'a>) {
+fn scale_fields<'a>(
+    object: &'a Node,
+    scale: &crd::Scale,
+    encoding: Encoding,
+    report: &mut Report<'a>,
+) {
     for keys in [&scale.spec_replicas, &scale.status_replicas] {
         let keys: Vec<&str> = keys.iter().map(|it| &**it).collect();
         let Some(value) = object.at_keys(&keys).filter(|it| !it.is_null()) else {
@@ -284,6 +293,9 @@ fn scale_fields<'a>(object: &'a Node, scale: &crd::Scale, report: &mut Report<'a
         match json::integer(value) {
             Some(number) if !(0..=i64::from(i32::MAX)).contains(&number) => {
                 report.invalid(value, "must be an integer from 0 to 2147483647");
+            }
+            _ if encoding == Encoding::Json && matches!(json::Json::of(value), json::Json::Float(_)) => {
+                report.push(code::WRONG_TYPE, value, "must be an integer");
             }
             _ => {}
         }

@@ -31,6 +31,35 @@ pub(super) fn is_rfc3339(text: &str) -> bool {
     is_zone(rest)
 }
 
+/// Seconds and nanoseconds since 1970 of a time of RFC 3339.
+pub(super) fn unix_time(text: &str) -> Option<(i64, i32)> {
+    if !is_rfc3339(text) {
+        return None;
+    }
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    // Days of the civil calendar, counted from March so that leap days come last.
+    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let era = y.div_euclid(400);
+    let of_era = y.rem_euclid(400);
+    let of_year = (153 * m + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    let rest = text.get(19..)?;
+    let zone_at = rest.find(['Z', '+', '-'])?;
+    let (fraction, zone) = rest.split_at(zone_at);
+    let digits: String = fraction.chars().skip(1).chain("000000000".chars()).take(9).collect();
+    let offset = match zone {
+        "Z" => 0,
+        _ => {
+            let minutes = zone.get(1..3)?.parse::<i64>().ok()? * 60 + zone.get(4..6)?.parse::<i64>().ok()?;
+            if zone.starts_with('-') { -minutes } else { minutes }
+        }
+    };
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset * 60;
+    Some((seconds, digits.parse().ok()?))
+}
+
 fn is_zone(text: &str) -> bool {
     let bytes = text.as_bytes();
     match bytes {
@@ -246,6 +275,13 @@ mod tests {
         ] {
             assert_eq!(is_rfc3339(text), holds, "{text}");
         }
+    }
+
+    #[test]
+    fn unix_times() {
+        assert_eq!(unix_time("1970-01-01T00:00:00Z"), Some((0, 0)));
+        assert_eq!(unix_time("2024-02-29T12:00:00.5+02:00"), Some((1_709_200_800, 500_000_000)));
+        assert_eq!(unix_time("yesterday"), None);
     }
 
     #[test]

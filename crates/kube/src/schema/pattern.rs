@@ -33,6 +33,12 @@ impl Pattern {
         self.regex().is_none_or(|regex| regex.is_match(text))
     }
 
+    /// The first matches in a text; `None` where the pattern is none.
+    pub(crate) fn find(&self, text: &str, limit: usize) -> Option<Vec<String>> {
+        let found = self.regex()?.find_iter(text).take(limit);
+        Some(found.map(|it| it.as_str().to_owned()).collect())
+    }
+
     fn regex(&self) -> Option<&Regex> {
         let compile = || Regex::new(&translate(&self.text)).ok();
         self.regex.get_or_init(compile).as_ref()
