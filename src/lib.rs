@@ -13,7 +13,7 @@ pub use pleach_helm as helm;
 pub use pleach_helm::chart;
 #[cfg(feature = "cli")]
 pub use pleach_helm::fetch;
-pub use pleach_kube::{diff, object, patch, schema};
+pub use pleach_kube::{diff, object, patch, schema, validate};
 pub use pleach_kustomize as kustomize;
 pub use pleach_yaml as yaml;
 pub use pleach_yaml::{diag, tree};
@@ -65,6 +65,8 @@ pub struct Options {
     /// For who compares what is applied, and builds the bytes anyway: leaves the proof out, and of a part of the workspace the base,
     /// so that its folders hold the objects as they are instead of patches.
     pub without_proof: bool,
+    /// For who judges objects: also reads what is known of the cluster of each environment.
+    pub with_clusters: bool,
 }
 
 /// A workspace's tree, and all that was found on the way to it.
@@ -86,6 +88,8 @@ pub struct Compiled {
     pub bases: Vec<&'static str>,
     /// What the rest of an environment sees of the claims of it that were compiled without the rest.
     pub interfaces: BTreeMap<(String, String), Exports>,
+    /// What is known of the cluster of each environment, where that was asked for.
+    pub clusters: BTreeMap<String, check::Cluster>,
     /// What is to be said.
     pub diagnostics: Diagnostics,
 }
@@ -161,6 +165,7 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
         scope,
         bases: composed.bases,
         interfaces: composed.interfaces,
+        clusters: composed.clusters,
         diagnostics,
     }
 }
@@ -225,6 +230,7 @@ struct PipelineOutput {
     interfaces: BTreeMap<(String, String), Exports>,
     origins: Vec<(TreePath, Origin)>,
     places: Vec<TreePath>,
+    clusters: BTreeMap<String, check::Cluster>,
 }
 
 fn run(
@@ -241,6 +247,10 @@ fn run(
     if options.scope.is_whole() {
         diagnostics.extend(delivery::unused_pins(&repository.charts));
     }
+    let clusters = match options.with_clusters {
+        true => clusters(files, &repository.charts, &environments),
+        false => BTreeMap::new(),
+    };
     let input = compose::Input {
         is_whole: repository.scope.is_whole(),
         charts: &repository.charts,
@@ -259,7 +269,21 @@ fn run(
         interfaces: composition.interfaces,
         origins: origins_of(composition.expected, composition.data),
         places: composition.places,
+        clusters,
     })
+}
+
+fn clusters(
+    files: &dyn Files,
+    charts: &chart::Charts<'_>,
+    environments: &[EnvironmentManifests<'_>],
+) -> BTreeMap<String, check::Cluster> {
+    let definitions = check::definitions(files);
+    let cluster = |it: &EnvironmentManifests<'_>| {
+        let cluster = check::Cluster::of(it, charts, &definitions);
+        (it.environment.name.clone(), cluster)
+    };
+    environments.iter().map(cluster).collect()
 }
 
 /// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.

@@ -1,6 +1,6 @@
 //! What `pleach check` finds in what environments would apply: a case with the full text for each check.
 
-use pleach::check::{CHECKS, allow, check, is_judged, twice};
+use pleach::check::{CHECKS, Demands, allow, check, is_judged, twice};
 use pleach::diag::Source;
 use pleach::report::{View, human};
 use pleach::tree::{Tree, TreePath};
@@ -27,15 +27,27 @@ fn cases() {
     });
 }
 
+fn options() -> Options {
+    Options {
+        with_clusters: true,
+        ..Options::default()
+    }
+}
+
+fn checked(compiled: &pleach::Compiled) -> pleach::diag::Diagnostics {
+    let (tree, origins) = (&compiled.tree, &compiled.origins);
+    check(tree, origins, &compiled.clusters, Demands::default())
+}
+
 fn found(input: &Tree) -> pleach::diag::Diagnostics {
-    let compiled = compile(input, &Options::default());
+    let compiled = compile(input, &options());
     let faults = human(&compiled.diagnostics, &VIEW);
     assert!(!compiled.diagnostics.has_errors(), "{faults}");
     let inputs: Vec<_> = input
         .iter()
         .map(|(path, bytes)| Source::new(path.clone(), String::from_utf8_lossy(bytes)))
         .collect();
-    let found = check(&compiled.tree, &compiled.origins);
+    let found = checked(&compiled);
     allow(found, &inputs, &is_judged)
 }
 
@@ -64,12 +76,12 @@ fn the_starter_and_every_golden_workspace_are_clean() {
     let mut count = 0;
     for folder in cases.filter(|it| it.is_dir()).chain([root.to_path_buf()]) {
         let files = pleach::disk::Folder::open(&folder).unwrap();
-        let compiled = compile(&files, &Options::default());
+        let compiled = compile(&files, &options());
         assert!(
             !compiled.origins.iter().collect::<Vec<_>>().is_empty(),
             "{folder:?}"
         );
-        let report = human(&check(&compiled.tree, &compiled.origins), &VIEW);
+        let report = human(&checked(&compiled), &VIEW);
         assert_eq!(report, "", "{}", folder.display());
         count += 1;
     }

@@ -35,7 +35,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("promote", &["load", "resolve"]),
     ("matrix", &[]),
     // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
-    ("check", &["danger", "compare"]),
+    // Charts and manifests for the definitions that an environment's cluster has.
+    ("check", &["danger", "compare", "chart", "compose"]),
     // Renders whole workspaces, so it is above the pipeline.
     ("case", &["chart", "emit", "load", "compare"]),
     // `emit` because generated files are no input.

@@ -3,10 +3,10 @@
 //! `crd.yaml` in place of `schema.yaml` is a CustomResourceDefinition, of which the input names the version.
 
 use pleach::diag::{Diagnostics, Source};
-use pleach::object::Object;
 use pleach::report::{View, human};
-use pleach::schema::{CustomResource, Schema, validate};
+use pleach::schema::{Schema, validate};
 use pleach::tree::{Tree, TreePath};
+use pleach::validate::{Catalog, Encoding, Verdict};
 use pleach::yaml::{Node, parse_one};
 
 #[test]
@@ -24,16 +24,18 @@ fn schema() {
 
 fn judge(tree: &Tree) -> Diagnostics {
     let input = section(tree, "input.yaml").unwrap_or_else(Node::null);
-    let schema = match section(tree, "crd.yaml") {
-        Some(crd) => CustomResource::schema(&crd, &Object::new(input.clone()).gvk().version),
-        None => Schema::parse(&section(tree, "schema.yaml").unwrap()),
-    };
-    let mut diagnostics = Diagnostics::default();
-    match schema {
-        Ok(schema) => diagnostics.extend(validate(&input, &schema, "Case")),
-        Err(faults) => diagnostics.extend(faults),
+    if let Some(crd) = section(tree, "crd.yaml") {
+        let mut catalog = Catalog::new(None);
+        catalog.add_crd(&crd);
+        let Verdict::Judged(findings) = catalog.judge(&input, Encoding::Yaml) else {
+            panic!("the definition does not describe the input");
+        };
+        return findings.into_iter().map(|it| it.diagnostic).collect();
     }
-    diagnostics
+    match Schema::parse(&section(tree, "schema.yaml").unwrap()) {
+        Ok(schema) => validate(&input, &schema, "Case").into_iter().collect(),
+        Err(faults) => faults,
+    }
 }
 
 fn section(tree: &Tree, name: &str) -> Option<Node> {

@@ -212,12 +212,16 @@ def deflate(text):
 def pack(folder, out):
     import yaml
 
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        """A plain `=` is a string, as everywhere but in YAML 1.1."""
+
+    Loader.add_constructor("tag:yaml.org,2002:value", Loader.construct_yaml_str)
     kubernetes = Kubernetes()
     for path in sorted(folder.glob("kubernetes/*.json")):
         kubernetes.add(int(path.stem.split(".")[1]), json.loads(path.read_text()))
     parts = [("kubernetes", "", kubernetes.text())]
     for path in sorted(folder.glob("crds/**/*.yaml")):
-        for crd in yaml.load_all(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        for crd in yaml.load_all(path.read_text(), Loader):
             if crd and crd.get("kind") == "CustomResourceDefinition":
                 spec = crd["spec"]
                 names = ",".join(it["name"] for it in spec["versions"] if it.get("served", True))

@@ -6,10 +6,12 @@
 mod allow;
 mod applications;
 mod bad_sync_wave;
+mod cluster;
 mod dangling_dependency;
 mod dependency_circle;
 mod missing_project;
 mod missing_reference;
+mod objects;
 mod page;
 mod pods;
 mod refused_by_project;
@@ -27,7 +29,9 @@ use crate::object::Object;
 use crate::tree::Tree;
 use crate::yaml::FieldPath;
 pub use allow::allow;
+pub use cluster::{Cluster, definitions};
 pub use determinism::twice;
+pub use objects::Demands;
 pub use page::{Page, pages};
 use scene::{EnvironmentObjects, SourcedObject, scenes};
 
@@ -69,9 +73,15 @@ pub fn is_judged(code: &str) -> bool {
 }
 
 /// What all checks find in a rendered tree, environment by environment; equal findings of several environments are reported once.
-pub fn check(tree: &Tree, origins: &Origins) -> Diagnostics {
+pub fn check(
+    tree: &Tree,
+    origins: &Origins,
+    clusters: &BTreeMap<String, Cluster>,
+    demands: Demands,
+) -> Diagnostics {
     let mut found = Diagnostics::default();
-    for scene in scenes(tree, origins).values() {
+    let unknown = Cluster::default();
+    for (name, scene) in &scenes(tree, origins) {
         for check in CHECKS {
             let mut faults = Faults {
                 check,
@@ -81,6 +91,8 @@ pub fn check(tree: &Tree, origins: &Origins) -> Diagnostics {
             found.extend(faults.found);
         }
         found.extend(dangers(scene));
+        let cluster = clusters.get(name).unwrap_or(&unknown);
+        found.extend(objects::findings(scene, cluster, demands));
     }
     found.sort_and_dedup();
     found

@@ -5,10 +5,11 @@ use crate::danger::DANGERS;
 use crate::diag::Severity;
 
 /// By what they are about. A page is `# code`, a line `severity: summary`, and paragraphs; what is indented is an example.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     include_str!("pages/charts.md"),
     include_str!("pages/kinds.md"),
     include_str!("pages/kustomize.md"),
+    include_str!("pages/objects.md"),
     include_str!("pages/patches.md"),
     include_str!("pages/text.md"),
     include_str!("pages/tree.md"),

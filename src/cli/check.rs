@@ -6,7 +6,7 @@ use clap::Args;
 use super::render::Selection;
 use super::session::Session;
 use super::{Global, Outcome, cache, output, test};
-use crate::diag::{Diagnostics, Source};
+use crate::diag::{Diagnostics, Severity, Source};
 use crate::disk::{Folder, read_output};
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
@@ -28,6 +28,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let options = Options {
         scope: Scope::of(environments),
         cache: cache::open(global),
+        with_clusters: true,
         ..Options::default()
     };
     let compiled = compile(&session.files, &options);
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if found.has_errors() {
         return Ok(session.report(&found));
     }
-    found = judged(&compiled, &session.files);
+    found = judged(&compiled, &session.files, global);
     if arguments.twice {
         let again = compile(&Folder::open(&session.root)?, &options);
         found.extend(check::twice(&compiled.tree, &again.tree, &compiled.origins));
@@ -84,12 +85,24 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 }
 
 /// What was found on the way to a tree and in it, without what the inputs allow.
-pub(super) fn judged(compiled: &Compiled, files: &dyn Files) -> Diagnostics {
+pub(super) fn judged(compiled: &Compiled, files: &dyn Files, global: &Global) -> Diagnostics {
     let mut found = compiled.diagnostics.clone();
     if found.has_errors() {
         return found;
     }
-    found.extend(check::check(&compiled.tree, &compiled.origins));
+    let demands = check::Demands {
+        unknown_kind: match global.strict {
+            Some(_) => Severity::Error,
+            None => Severity::Note,
+        },
+    };
+    let Compiled {
+        tree,
+        origins,
+        clusters,
+        ..
+    } = compiled;
+    found.extend(check::check(tree, origins, clusters, demands));
     // Of a part of the workspace, nobody can say which comments are of no use.
     let is_whole = compiled.scope.is_whole();
     allowed(found, compiled, files, &|code| {

@@ -4,3 +4,4 @@ pub mod object;
 pub mod schema;
 pub mod patch;
 pub mod diff;
+pub mod validate;

@@ -231,6 +231,7 @@ fn rendered_partly(
         scope,
         cache: cache::open(global),
         without_proof: true,
+        with_clusters: false,
     };
     partly([&old, &new], [&before.name, &after.name], &options)
 }
@@ -259,6 +260,7 @@ fn affected(
         scope,
         cache: cache::open(global),
         without_proof: true,
+        with_clusters: false,
     };
     let reads = |scope: &Scope| compile(&old, &options(scope.clone())).read_set;
     let changes = changes.within(&before.root);

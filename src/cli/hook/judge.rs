@@ -34,15 +34,16 @@ pub(super) fn judge(
             scope,
             cache: cache::open(global),
             without_proof: true,
+            with_clusters: true,
         };
         is_there.then(|| compile(files, &options))
     };
     let rendered = (!is_whole).then(|| render(after)).flatten();
-    let found = judged(rendered.as_ref().unwrap_or(compiled), after);
+    let found = judged(rendered.as_ref().unwrap_or(compiled), after, global);
     if found.is_empty() {
         return found;
     }
-    let known = render(before).map(|it| judged(&it, before));
+    let known = render(before).map(|it| judged(&it, before, global));
     let known: BTreeSet<_> = known
         .iter()
         .flatten()

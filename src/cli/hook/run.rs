@@ -149,6 +149,7 @@ fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option
     let options = |scope: Scope| Options {
         scope,
         cache: cache::open(global),
+        with_clusters: true,
         ..Options::default()
     };
     let whole = || Some(compile(after, &options(Scope::default())));

@@ -1,8 +1,10 @@
 //! The CRDs that a chart brings, as far as its texts say.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::archive::unpack;
+use pleach_yaml::diag::Source;
 use pleach_yaml::tree::Tree;
 
 const KIND: &str = "kind: CustomResourceDefinition";
@@ -33,6 +35,24 @@ pub(super) fn names(chart: &Tree) -> Option<BTreeSet<String>> {
     let wanted = chart.iter().find(|it| it.0.as_str() == "Chart.yaml");
     let wanted = wanted.map_or(0, |it| dependencies(&String::from_utf8_lossy(it.1)));
     (wanted <= inner).then_some(found)
+}
+
+/// The files of a chart, and of the charts within it, that are definitions as they are: without templates in them.
+pub(super) fn texts(chart: &Tree, title: &str) -> Vec<Arc<Source>> {
+    let mut found = Vec::new();
+    for (path, bytes) in chart {
+        let is_yaml = path.name().ends_with(".yaml") || path.name().ends_with(".yml");
+        if path.as_str().starts_with("charts/") && path.name().ends_with(".tgz") {
+            let inner = unpack(bytes, path.as_str()).unwrap_or_default();
+            found.extend(texts(&inner, title));
+        } else if is_yaml {
+            let text = String::from_utf8_lossy(bytes);
+            if text.contains(KIND) && !text.contains("{{") {
+                found.push(Source::internal(&format!("{title}/{path}"), text));
+            }
+        }
+    }
+    found
 }
 
 /// `name: widgets.example.com`

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Diagnostic, Source};
 use pleach_yaml::tree::{Files, FilesError, Tree, TreePath};
 
 /// The chart whose files these are. `place` is its folder, as messages say it.
@@ -185,6 +185,12 @@ impl<'a> Charts<'a> {
     pub fn files(&self, request: &Request) -> Result<Tree, Diagnostic> {
         self.note(request, self.in_workspace(request).is_some());
         self.content(request)
+    }
+
+    /// The definitions of custom resources that a chart brings as they are; none where it is not at hand.
+    pub fn definitions(&self, request: &Request) -> Vec<Arc<Source>> {
+        let content = self.content(request);
+        content.map_or_else(|_| Vec::new(), |it| crds::texts(&it, &request.title()))
     }
 
     fn content(&self, request: &Request) -> Result<Tree, Diagnostic> {

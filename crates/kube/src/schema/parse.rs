@@ -1,7 +1,5 @@
 //! Reads a schema from a node.
 
-use std::sync::Arc;
-
 use super::pattern::Pattern;
 use super::structural::{
     Additional, ConditionalDefault, Format, Limits, ListType, Logic, Range, Schema, Types,
@@ -16,10 +14,6 @@ pub(super) enum Dialect {
     Claim,
     /// One that comes with the program: a test has read it as a claim kind's.
     Own,
-    /// A CRD's: the API server has judged it already; what it ignores, we ignore.
-    Crd,
-    /// A definition of Kubernetes' OpenAPI document.
-    OpenApi,
 }
 
 /// A schema that comes with the program.
@@ -140,8 +134,7 @@ impl Reader {
                 | "nullable"
                 | "default"
                 | "$ref"
-                | "x-kubernetes-preserve-unknown-fields"
-                | "x-kubernetes-embedded-resource" => {
+                | "x-kubernetes-preserve-unknown-fields" => {
                     self.character(&mut schema, key, value);
                 }
                 "allOf" | "anyOf" | "oneOf" | "not" => {
@@ -155,13 +148,6 @@ impl Reader {
         }
         if int_or_string || schema.types == Types::Any && is_int_or_string(words) {
             schema.types = Types::IntOrString;
-        }
-        // Kubernetes' own document says no more of what is stored as it comes.
-        if self.dialect == Dialect::OpenApi
-            && schema.properties.is_empty()
-            && matches!(schema.additional, Additional::Unsaid)
-        {
-            schema.flags.preserve_unknown = true;
         }
         schema
     }
@@ -208,16 +194,11 @@ impl Reader {
             "nullable" => schema.flags.nullable = self.flag(value),
             "default" => schema.default = Some(value.clone()),
             "$ref" => {
-                let name = value.as_str().unwrap_or("");
-                schema.reference = Some(Arc::from(name.rsplit('/').next().unwrap_or(name)));
                 if self.dialect == Dialect::Claim {
                     self.fault(value, "a structural schema takes no `$ref`");
                 }
             }
-            "x-kubernetes-preserve-unknown-fields" => {
-                schema.flags.preserve_unknown = self.flag(value);
-            }
-            _ => schema.flags.resource = self.flag(value),
+            _ => schema.flags.preserve_unknown = self.flag(value),
         }
     }
 

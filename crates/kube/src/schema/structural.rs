@@ -3,8 +3,6 @@
 //! A schema is read once and only looked at afterwards. It knows nothing of the node that it is held against: that is
 //! [`validate`](super::validate)'s, and filling in defaults is [`apply_defaults`](super::apply_defaults)'s.
 
-use std::sync::Arc;
-
 use indexmap::IndexMap;
 
 use super::pattern::Pattern;
@@ -30,7 +28,6 @@ pub struct Schema {
     pub(super) default: Option<Node>,
     pub(super) conditional_default: Option<Box<ConditionalDefault>>,
     pub(super) aliases: Vec<Box<str>>,
-    pub(super) reference: Option<Arc<str>>,
 }
 
 /// A default that holds only under a condition. What the condition means is the caller's.
@@ -95,8 +92,6 @@ pub(super) enum Format {
 pub(super) struct Flags {
     pub(super) nullable: bool,
     pub(super) preserve_unknown: bool,
-    /// The root of an object, or an object inside another: `apiVersion`, `kind` and `metadata` are known.
-    pub(super) resource: bool,
     pub(super) enum_numbers: bool,
     pub(super) quoted_numbers: bool,
     pub(super) unique_items: bool,
@@ -161,7 +156,6 @@ impl Schema {
             default: None,
             conditional_default: None,
             aliases: Vec::new(),
-            reference: None,
         }
     }
 

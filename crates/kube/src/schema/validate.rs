@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::custom::object_meta;
-use super::document::OpenApi;
 use super::faults;
 use super::format::is_quantity;
 use super::structural::{Flags, Format, Limits, ListType, Logic, Range, Schema, Types};
@@ -15,19 +13,8 @@ use pleach_yaml::{Entry, FieldPath, Kind, Mapping, Node, Step, Style, Tag, View,
 /// `root` is the word for the node itself: the kind's name, say. A `null` under a key that allows none counts as left
 /// out, as for the API server. Codes: `unknown-field`, `missing-field`, `wrong-type`, `invalid-value`.
 pub fn validate(node: &Node, schema: &Schema, root: &str) -> Vec<Diagnostic> {
-    validate_with(node, schema, root, None)
-}
-
-/// The same, with the definitions that the schema refers to.
-pub(super) fn validate_with(
-    node: &Node,
-    schema: &Schema,
-    root: &str,
-    openapi: Option<&OpenApi>,
-) -> Vec<Diagnostic> {
     let mut walk = Walk {
         root,
-        openapi,
         faults: Vec::new(),
         flags: schema.flags,
         strict: true,
@@ -38,7 +25,6 @@ pub(super) fn validate_with(
 
 struct Walk<'a> {
     root: &'a str,
-    openapi: Option<&'a OpenApi>,
     faults: Vec<Diagnostic>,
     /// The root's own: what it says of numbers in quotes holds everywhere below.
     flags: Flags,
@@ -95,7 +81,6 @@ impl<'t> Trail<'t> {
 
 impl Walk<'_> {
     fn node(&mut self, node: &Node, schema: &Schema, trail: &Trail<'_>) {
-        let schema = self.openapi.map_or(schema, |it| it.resolve(schema));
         if node.is_null() && schema.flags.nullable {
             return;
         }
@@ -149,15 +134,11 @@ impl Walk<'_> {
         let closed = self.strict && schema.is_closed();
         for Entry { key, value } in mapping {
             let name = key.as_str().unwrap_or("");
-            let common = schema.flags.resource && self.common_field(key, value, trail);
             if let Some(field) = schema.child(name) {
                 if field.flags.nullable || !value.is_null() {
-                    let strict = self.strict;
-                    self.strict &= !common;
                     self.node(value, field, &trail.key(key));
-                    self.strict = strict;
                 }
-            } else if closed && !common {
+            } else if closed {
                 let fault = faults::unknown_field(self.root, key, schema, trail);
                 self.faults.push(fault);
             }
@@ -176,21 +157,6 @@ impl Walk<'_> {
                 self.faults.push(fault);
             }
         }
-    }
-
-    /// Judges a field that every object has, whether its schema names it or not. What the schema says of it only adds to it.
-    fn common_field(&mut self, key: &Node, value: &Node, trail: &Trail<'_>) -> bool {
-        match key.as_str() {
-            Some("metadata") if self.strict => self.node(value, object_meta(), &trail.key(key)),
-            // A kind is text as a name is.
-            Some("apiVersion" | "kind") if self.strict => {
-                if let Some(text) = object_meta().property("name") {
-                    self.node(value, text, &trail.key(key));
-                }
-            }
-            name => return matches!(name, Some("metadata" | "apiVersion" | "kind")),
-        }
-        true
     }
 
     fn sequence(&mut self, items: &[Node], schema: &Schema, trail: &Trail<'_>) {

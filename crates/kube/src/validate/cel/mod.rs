@@ -1,0 +1,315 @@
+//! Rules in CEL: those of custom resources are evaluated, those of admission policies compiled.
+//!
+//! The evaluator is `cel-core`, with Kubernetes' own functions; nothing outside of this folder knows of it.
+
+mod environment;
+mod library;
+mod opaque;
+mod values;
+
+use cel_core::{EvalErrorKind, MapActivation, Program, Value};
+
+pub(super) use environment::{Environment, Expected, compile};
+use values::Values;
+
+use super::decode::Encoding;
+use super::fault::{Report, class};
+use super::schema::{ListType, Pool, Rule, Schema};
+use pleach_yaml::{Entry, Node};
+
+/// An expression that is ready to be evaluated, or why it can't be.
+pub(super) struct Compiled(Result<Program, String>);
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Compiled")
+    }
+}
+
+/// Words that CEL keeps for itself, so that no variable has such a name and fields of these names are escaped.
+pub(super) fn is_reserved(name: &str) -> bool {
+    const WORDS: [&str; 21] = [
+        "true",
+        "false",
+        "null",
+        "in",
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+    ];
+    WORDS.contains(&name)
+}
+
+/// Evaluates the rules of a custom resource: on creation, or on a change of `old`.
+pub(super) fn rules<'a>(
+    object: &'a Node,
+    old: Option<&'a Node>,
+    pool: &'a Pool,
+    schema: &'a Schema,
+    options: Options,
+    report: &mut Report<'a>,
+) {
+    let values = Values {
+        pool,
+        encoding: options.encoding,
+    };
+    let mut walk = Walk { values, report };
+    if !schema.rules.is_empty() {
+        let old = old.map(|it| values.root(it, schema));
+        walk.rules(object, &values.root(object, schema), old.as_ref(), schema);
+    }
+    for Entry { key, value } in object.as_mapping().into_iter().flatten() {
+        let name = key.as_str().unwrap_or("");
+        if !(options.drops_status && name == "status") {
+            walk.child(value, old.and_then(|it| it.get(name)), name, schema);
+        }
+    }
+}
+
+/// How an object reaches the server, and what it does with it first.
+#[derive(Clone, Copy)]
+pub(super) struct Options {
+    pub(super) encoding: Encoding,
+    pub(super) drops_status: bool,
+}
+
+struct Walk<'a, 'r> {
+    values: Values<'a>,
+    report: &'r mut Report<'a>,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn child(&mut self, node: &'a Node, old: Option<&'a Node>, name: &str, schema: &'a Schema) {
+        let below = self.values.pool.child(schema, name);
+        if let Some(below) = below.filter(|it| it.flags.has_rules) {
+            self.value(node, old, below);
+        }
+    }
+
+    fn value(&mut self, node: &'a Node, old: Option<&'a Node>, schema: &'a Schema) {
+        if node.is_null() {
+            return;
+        }
+        if !schema.rules.is_empty() {
+            let value = self.values.of(node, Some(schema));
+            let old = old.map(|it| self.values.of(it, Some(schema)));
+            self.rules(node, &value, old.as_ref(), schema);
+        }
+        for Entry { key, value } in node.as_mapping().into_iter().flatten() {
+            let name = key.as_str().unwrap_or("");
+            self.child(value, old.and_then(|it| it.get(name)), name, schema);
+        }
+        let each = schema.items.as_ref().map(|it| self.values.pool.get(it));
+        let Some(each) = each.filter(|it| it.flags.has_rules) else {
+            return;
+        };
+        for item in node.as_sequence().unwrap_or_default() {
+            self.value(item, counterpart(item, old, schema), each);
+        }
+    }
+
+    fn rules(&mut self, node: &'a Node, value: &Value, old: Option<&Value>, schema: &'a Schema) {
+        for rule in &schema.rules {
+            let is_transition = rule.expression.contains("oldSelf");
+            if is_transition && old.is_none() && !rule.optional_old_self {
+                continue;
+            }
+            let mut activation = MapActivation::new();
+            activation.insert("self", value.clone());
+            if is_transition {
+                let old = match rule.optional_old_self {
+                    true => Value::from_option(old.cloned()),
+                    false => old.cloned().unwrap_or(Value::Null),
+                };
+                activation.insert("oldSelf", old);
+            }
+            self.rule(node, rule, &activation);
+        }
+    }
+
+    fn rule(&mut self, node: &'a Node, rule: &'a Rule, activation: &MapActivation) {
+        let compiled = rule.program.get_or_init(|| program(&rule.expression));
+        let result = match &compiled.0 {
+            Ok(program) => program.eval(activation),
+            Err(fault) => return self.unevaluated(node, rule, fault),
+        };
+        match result {
+            Value::Bool(true) => {}
+            Value::Error(fault) if is_unsupported(fault.kind) => {
+                self.unevaluated(node, rule, &fault.message);
+            }
+            Value::Error(fault) => {
+                let message = format!(
+                    "breaks the rule `{}` of its definition: {}",
+                    rule.expression, fault.message
+                );
+                self.report.push(class::BROKEN_RULE, node, message);
+            }
+            _ => {
+                let message = message(rule, activation);
+                self.report.push(
+                    class::BROKEN_RULE,
+                    node,
+                    format!("breaks a rule of its definition: {message}"),
+                );
+            }
+        }
+    }
+
+    fn unevaluated(&mut self, node: &'a Node, rule: &'a Rule, fault: &str) {
+        let message = format!(
+            "has a rule that could not be evaluated, `{}`: {fault}",
+            rule.expression
+        );
+        self.report.push(class::UNEVALUATED_RULE, node, message);
+    }
+}
+
+fn program(expression: &str) -> Compiled {
+    let made = environment::parse(expression).and_then(|ast| {
+        environment::rules()
+            .program(&ast)
+            .map_err(|it| it.to_string())
+    });
+    Compiled(made)
+}
+
+/// What fails because of this evaluator, not because of the object.
+fn is_unsupported(kind: EvalErrorKind) -> bool {
+    matches!(
+        kind,
+        EvalErrorKind::UnknownFunction | EvalErrorKind::UnknownIdentifier | EvalErrorKind::Internal
+    )
+}
+
+/// What a broken rule says: its computed message, its fixed one, or the rule itself.
+fn message(rule: &Rule, activation: &MapActivation) -> String {
+    let computed = rule.message_expression.as_ref().and_then(|it| {
+        let program = program(it).0.ok()?;
+        match program.eval(activation) {
+            Value::String(text) => Some(text.to_string()),
+            _ => None,
+        }
+    });
+    let fixed = || rule.message.as_ref().map(|it| it.trim().to_owned());
+    computed
+        .or_else(fixed)
+        .unwrap_or_else(|| format!("`{}`", rule.expression))
+}
+
+/// The same item of the old list: the one of the same keys, where the list is a map.
+fn counterpart<'a>(item: &Node, old: Option<&'a Node>, schema: &Schema) -> Option<&'a Node> {
+    if schema.list != ListType::Map {
+        return None;
+    }
+    let same = |other: &&Node| {
+        schema
+            .list_map_keys
+            .iter()
+            .all(|key| match (item.get(key), other.get(key)) {
+                (Some(a), Some(b)) => super::structural::same(a, b),
+                (None, None) => true,
+                _ => false,
+            })
+    };
+    old?.as_sequence()?.iter().find(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate::read::read_text;
+    use pleach_yaml::diag::Source;
+    use pleach_yaml::parse_one;
+
+    /// Whether a rule holds for a value of any type.
+    fn holds(rule: &str, value: &str) -> Vec<&'static str> {
+        let schema = format!(
+            "{{\"type\":\"object\",\"properties\":{{\"v\":{{\"x-kubernetes-preserve-unknown-fields\":true,\
+             \"x-kubernetes-validations\":[{{\"rule\":{rule:?}}}]}}}}}}"
+        );
+        let schema = read_text(&schema);
+        let object = parse_one(&Source::internal("object", format!("v: {value}"))).unwrap();
+        let (pool, mut report) = (Pool::default(), Report::default());
+        let options = Options {
+            encoding: Encoding::Yaml,
+            drops_status: false,
+        };
+        rules(&object, None, &pool, &schema, options, &mut report);
+        report.faults.iter().map(|it| it.class.code).collect()
+    }
+
+    #[test]
+    fn kubernetes_functions() {
+        for (rule, value) in [
+            ("quantity(self).isGreaterThan(quantity('1Gi'))", "2Gi"),
+            ("quantity(self).add(1).asInteger() == 3", "'2'"),
+            ("isQuantity(self) && !isQuantity('x')", "2Gi"),
+            ("ip(self).family() == 4 && isIP('::1')", "10.0.0.1"),
+            (
+                "cidr(self).containsIP('10.1.2.3') && cidr(self).prefixLength() == 8",
+                "10.0.0.0/8",
+            ),
+            (
+                "url(self).getHostname() == 'a.b' && url(self).getPort() == '80'",
+                "http://a.b:80/c",
+            ),
+            (
+                "semver(self).isLessThan(semver('1.10.0')) && semver(self).minor() == 9",
+                "1.9.0-rc.1",
+            ),
+            ("!format.dns1123Label().validate(self).hasValue()", "abc"),
+            ("format.dns1123Label().validate(self).hasValue()", "A_b"),
+            (
+                "self.isSorted() && self.sum() == 6 && self.max() == 3 && self.indexOf(2) == 1",
+                "[1, 2, 3]",
+            ),
+            (
+                "self.find('[0-9]+') == '12' && self.findAll('[a-z]').size() == 2",
+                "a12b",
+            ),
+            (
+                "self.all(it, it > 0) && self.exists_one(it, it == 2)",
+                "[1, 2]",
+            ),
+            ("optional.of(self).orValue(2) == 1", "1"),
+            (
+                "self.startsWith('a') && self.size() == 3 && self.matches('^a')",
+                "abc",
+            ),
+            (
+                "self.lowerAscii() == 'ab' && self.split('').size() == 2",
+                "AB",
+            ),
+            ("[1, 2].filter(it, it > self).size() == 1", "1"),
+        ] {
+            assert_eq!(holds(rule, value), [] as [&str; 0], "{rule}");
+        }
+    }
+
+    #[test]
+    fn what_is_broken_and_what_is_not_evaluated() {
+        assert_eq!(holds("self == 2", "1"), ["broken-crd-rule"]);
+        assert_eq!(holds("nothing(self)", "1"), ["unevaluated-rule"]);
+        assert_eq!(holds("self.", "1"), ["unevaluated-rule"]);
+        assert_eq!(
+            holds("quantity(self).sign() == 1", "x"),
+            ["broken-crd-rule"]
+        );
+        assert_eq!(holds("oldSelf == self", "x"), [] as [&str; 0]);
+    }
+}

@@ -1,0 +1,258 @@
+//! What is wrong with an object, before it is known where the object was written.
+
+use std::borrow::Cow;
+
+use pleach_yaml::diag::{Diagnostic, Severity};
+use pleach_yaml::{Entry, FieldPath, Node, Step};
+
+/// One fault. It holds the node in question instead of a path: paths are made for faults alone, so that a valid object costs none.
+#[derive(Clone, Debug)]
+pub(super) struct Fault<'a> {
+    /// The value, or the key of an unknown field.
+    pub(super) at: &'a Node,
+    /// What is missing below it, or wrong deeper inside of it than there are nodes.
+    pub(super) below: Vec<Step>,
+    pub(super) class: Class,
+    /// What is wrong, to follow the field's path: `must be …`.
+    pub(super) message: Cow<'static, str>,
+    /// How to correct it.
+    pub(super) help: Option<String>,
+}
+
+/// What kind of fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Class {
+    /// Stable name.
+    pub(super) code: &'static str,
+    pub(super) severity: Severity,
+}
+
+impl Class {
+    /// Whether what is there, or is not, is of another type than the schema says.
+    pub(super) fn is_about_types(self) -> bool {
+        [
+            class::UNKNOWN_FIELD,
+            class::MISSING_FIELD,
+            class::WRONG_TYPE,
+        ]
+        .contains(&self)
+    }
+}
+
+/// The classes of faults.
+pub(super) mod class {
+    use super::Class;
+    use pleach_yaml::diag::Severity;
+
+    pub(in super::super) const UNKNOWN_FIELD: Class = Class {
+        code: "unknown-field",
+        severity: Severity::Error,
+    };
+    pub(in super::super) const MISSING_FIELD: Class = Class {
+        code: "missing-field",
+        severity: Severity::Error,
+    };
+    pub(in super::super) const WRONG_TYPE: Class = Class {
+        code: "wrong-type",
+        severity: Severity::Error,
+    };
+    pub(in super::super) const INVALID_VALUE: Class = Class {
+        code: "invalid-value",
+        severity: Severity::Error,
+    };
+    pub(in super::super) const DUPLICATE_ITEM: Class = Class {
+        code: "duplicate-item",
+        severity: Severity::Error,
+    };
+    pub(in super::super) const IMMUTABLE_FIELD: Class = Class {
+        code: "immutable-field",
+        severity: Severity::Error,
+    };
+    pub(in super::super) const UNKNOWN_KIND: Class = Class {
+        code: "unknown-kind",
+        severity: Severity::Error,
+    };
+    pub(in super::super) const REMOVED_API: Class = Class {
+        code: "removed-api",
+        severity: Severity::Error,
+    };
+    pub(in super::super) const BROKEN_RULE: Class = Class {
+        code: "broken-crd-rule",
+        severity: Severity::Error,
+    };
+    pub(in super::super) const UNEVALUATED_RULE: Class = Class {
+        code: "unevaluated-rule",
+        severity: Severity::Warning,
+    };
+}
+
+/// Where rules put what they find.
+#[derive(Debug, Default)]
+pub(super) struct Report<'a> {
+    pub(super) faults: Vec<Fault<'a>>,
+}
+
+impl<'a> Report<'a> {
+    /// Whether nothing was found so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    pub(super) fn push(
+        &mut self,
+        class: Class,
+        at: &'a Node,
+        message: impl Into<Cow<'static, str>>,
+    ) {
+        self.faults.push(Fault {
+            at,
+            below: Vec::new(),
+            class,
+            message: message.into(),
+            help: None,
+        });
+    }
+
+    /// A value of another type than the field has.
+    pub(super) fn wrong_type(&mut self, at: &'a Node, expected: &str, found: &str) {
+        let message = format!("must be {expected}, not {found}");
+        self.push(class::WRONG_TYPE, at, message);
+        let text = at
+            .as_str()
+            .filter(|_| expected == "a string" && found != "null");
+        self.help(text.map(|it| format!("write it in quotes: `\"{it}\"`")));
+    }
+
+    /// A field of `at` is missing or empty.
+    pub(super) fn required(&mut self, at: &'a Node, key: &str) {
+        self.below(class::MISSING_FIELD, at, key, "is required");
+    }
+
+    /// A fault of a field that may be missing.
+    pub(super) fn below(
+        &mut self,
+        class: Class,
+        at: &'a Node,
+        key: &str,
+        message: impl Into<Cow<'static, str>>,
+    ) {
+        match at.get(key) {
+            Some(value) => self.push(class, value, message),
+            None => {
+                self.push(class, at, message);
+                if let Some(last) = self.faults.last_mut() {
+                    last.below.push(Step::Key(key.into()));
+                }
+            }
+        }
+    }
+
+    /// A value that can't be.
+    pub(super) fn invalid(&mut self, at: &'a Node, message: impl Into<Cow<'static, str>>) {
+        self.push(class::INVALID_VALUE, at, message);
+    }
+
+    /// A value of a field that may be missing.
+    pub(super) fn invalid_field(
+        &mut self,
+        at: &'a Node,
+        key: &str,
+        message: impl Into<Cow<'static, str>>,
+    ) {
+        self.below(class::INVALID_VALUE, at, key, message);
+    }
+
+    /// An item or key that is there already.
+    pub(super) fn duplicate(&mut self, at: &'a Node) {
+        self.push(class::DUPLICATE_ITEM, at, "is a duplicate");
+    }
+
+    /// A value that is none of the supported ones; the nearest is named.
+    pub(super) fn unsupported(&mut self, at: &'a Node, allowed: &[&str]) {
+        let message = format!("must be one of {}", quoted(allowed.iter().copied()));
+        self.push(class::INVALID_VALUE, at, message);
+        let near = pleach_yaml::diag::nearest(at.as_str().unwrap_or(""), allowed.iter().copied());
+        if let (Some(near), Some(last)) = (near, self.faults.last_mut()) {
+            last.help = Some(format!("did you mean `{near}`?"));
+        }
+    }
+
+    /// Adds a line of help to the last fault.
+    pub(super) fn help(&mut self, help: Option<String>) {
+        if let Some(last) = self.faults.last_mut() {
+            last.help = help;
+        }
+    }
+}
+
+impl Fault<'_> {
+    /// The fault as a diagnostic at its own node, and the path of the field in `root`.
+    pub(super) fn diagnostic(&self, root: &Node, kind: &str) -> (Diagnostic, FieldPath) {
+        let mut path = FieldPath::root();
+        find(root, self.at, &mut path);
+        for step in &self.below {
+            path.push(step.clone());
+        }
+        let subject = match path.is_root() {
+            true => format!("`{kind}`"),
+            false => format!("`{path}`"),
+        };
+        let message = format!("{subject} {}", self.message);
+        let diagnostic = Diagnostic {
+            severity: self.class.severity,
+            ..Diagnostic::error(self.class.code, message)
+        };
+        let mut diagnostic = diagnostic.at(first_line(self.at));
+        if let Some(help) = &self.help {
+            diagnostic = diagnostic.help(help.clone());
+        }
+        (diagnostic, path)
+    }
+}
+
+/// Finds a node by its address; true when it was found, with its path in `path`.
+fn find(node: &Node, wanted: &Node, path: &mut FieldPath) -> bool {
+    if std::ptr::eq(node, wanted) {
+        return true;
+    }
+    for Entry { key, value } in node.as_mapping().into_iter().flatten() {
+        path.push(Step::Key(key.as_str().unwrap_or("").into()));
+        if std::ptr::eq(key, wanted) || find(value, wanted, path) {
+            return true;
+        }
+        path.pop();
+    }
+    for (index, item) in node.as_sequence().unwrap_or_default().iter().enumerate() {
+        path.push(Step::Index(index));
+        if find(item, wanted, path) {
+            return true;
+        }
+        path.pop();
+    }
+    false
+}
+
+/// A map or list of many lines is pointed at where it begins.
+fn first_line(node: &Node) -> pleach_yaml::diag::Span {
+    let span = node.span();
+    let length = span.text().find('\n').unwrap_or(span.range().len());
+    pleach_yaml::diag::Span::new(
+        &span.source,
+        span.range().start..span.range().start + length,
+    )
+}
+
+/// `` `a`, `b` or `c` ``, the first eight.
+pub(super) fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 8;
+    let names: Vec<String> = names.map(|it| format!("`{it}`")).collect();
+    match names.as_slice() {
+        [] => "nothing".to_owned(),
+        [only] => only.clone(),
+        [most @ .., last] if names.len() <= SHOWN => format!("{} or {last}", most.join(", ")),
+        _ => {
+            let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+            format!("{} and {} more", shown.join(", "), names.len() - SHOWN)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Nodes as the API server reads them: as JSON, to which its YAML reader (YAML 1.1) turns every document.
+
+use pleach_yaml::{Kind, Mapping, Node, View};
+
+/// A node as a JSON value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Json<'a> {
+    Null,
+    Bool(bool),
+    /// A whole number.
+    Int(i128),
+    /// A number with a fraction, or one beyond 64 bits.
+    Float(f64),
+    String(&'a str),
+    List(&'a [Node]),
+    Map(&'a Mapping),
+}
+
+impl<'a> Json<'a> {
+    pub(super) fn of(node: &'a Node) -> Json<'a> {
+        match node.view() {
+            View::Mapping(map) => Json::Map(map),
+            View::Sequence(items) => Json::List(items),
+            View::Scalar(text) => Json::of_scalar(node, text),
+        }
+    }
+
+    fn of_scalar(node: &'a Node, text: &'a str) -> Json<'a> {
+        match node.kind() {
+            Kind::Null => Json::Null,
+            Kind::Bool => Json::Bool(node.as_bool().unwrap_or(false)),
+            Kind::Int => node.as_int_wide().map_or(Json::String(text), Json::Int),
+            Kind::Float => Json::Float(node.as_float().unwrap_or(f64::NAN)),
+            Kind::String => node.as_old_bool().map_or(Json::String(text), Json::Bool),
+            _ => Json::String(text),
+        }
+    }
+
+    /// The type in the words of JSON.
+    pub(super) fn type_name(&self) -> &'static str {
+        match self {
+            Json::Null => "null",
+            Json::Bool(_) => "boolean",
+            Json::Int(_) => "integer",
+            Json::Float(_) => "number",
+            Json::String(_) => "string",
+            Json::List(_) => "array",
+            Json::Map(_) => "object",
+        }
+    }
+
+    /// The value of a number.
+    pub(super) fn number(&self) -> Option<f64> {
+        match self {
+            Json::Int(number) => Some(*number as f64),
+            Json::Float(number) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+/// The value of a whole number, also when it is written with an empty fraction (`1.0`).
+pub(super) fn integral(number: f64) -> Option<i64> {
+    let whole = number.is_finite() && number.fract() == 0.0;
+    // Every float in this range is exact enough to be an `i64`.
+    (whole && number.abs() < 9.2e18).then_some(number as i64)
+}
+
+/// Reading fields as Go's decoder leaves them: `null` counts as missing.
+pub(super) trait Fields {
+    /// The value of a field, unless it is missing or null.
+    fn field(&self, key: &str) -> Option<&Node>;
+    /// The text of a string field.
+    fn text(&self, key: &str) -> Option<&str>;
+    /// The text of a string field; empty where it is missing.
+    fn text_or_empty(&self, key: &str) -> &str {
+        self.text(key).unwrap_or("")
+    }
+    /// The value of a whole-number field.
+    fn integer(&self, key: &str) -> Option<i64>;
+    /// The value of a boolean field.
+    fn boolean(&self, key: &str) -> Option<bool>;
+    /// The items of a list field; none where it is missing.
+    fn list(&self, key: &str) -> &[Node];
+    /// The entries of a map field; none where it is missing.
+    fn map(&self, key: &str) -> &[pleach_yaml::Entry];
+}
+
+impl Fields for Node {
+    fn field(&self, key: &str) -> Option<&Node> {
+        self.get(key).filter(|it| !it.is_null())
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.field(key)?.as_str()
+    }
+
+    fn integer(&self, key: &str) -> Option<i64> {
+        integer(self.field(key)?)
+    }
+
+    fn boolean(&self, key: &str) -> Option<bool> {
+        match Json::of(self.field(key)?) {
+            Json::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    fn list(&self, key: &str) -> &[Node] {
+        let list = self.get(key).and_then(Node::as_sequence);
+        list.unwrap_or_default()
+    }
+
+    fn map(&self, key: &str) -> &[pleach_yaml::Entry] {
+        let map = self.get(key).and_then(Node::as_mapping);
+        map.map_or(&[], Mapping::as_slice)
+    }
+}
+
+/// The value of a whole number.
+pub(super) fn integer(node: &Node) -> Option<i64> {
+    match Json::of(node) {
+        Json::Int(value) => i64::try_from(value).ok(),
+        Json::Float(value) => integral(value),
+        _ => None,
+    }
+}

@@ -1,0 +1,211 @@
+//! The validation that Kubernetes has in code for its own kinds (`pkg/apis/*/validation`), one file for a group of kinds.
+//!
+//! Fields that the server fills in when they are empty are judged as if they were filled.
+
+mod admission;
+mod autoscaling;
+mod batch;
+mod config;
+mod container;
+mod cron;
+mod fields;
+mod network;
+mod pod;
+mod quota;
+mod rbac;
+mod resources;
+mod scheduling;
+mod security;
+mod selector;
+mod service;
+mod storage;
+mod update;
+mod volume;
+mod workload;
+
+use super::fault::Report;
+use super::names::{self, NameRule};
+use crate::object::Gvk;
+use pleach_yaml::Node;
+
+/// What holds for a kind beyond its types.
+pub(super) struct Rules {
+    group: &'static str,
+    kind: &'static str,
+    /// The form of its name.
+    pub(super) name: NameRule,
+    /// Whether its finalizers need a domain.
+    pub(super) has_core_finalizers: bool,
+    /// Whether the server makes a name up where there is none.
+    pub(super) is_name_optional: bool,
+    /// What is wrong with an object.
+    pub(super) validate: Validate,
+    /// What is wrong with a change.
+    pub(super) update: Update,
+}
+
+type Validate = for<'a> fn(&'a Node, &mut Report<'a>);
+type Update = for<'a> fn(&'a Node, &'a Node, &mut Report<'a>);
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+const ADMISSION: &str = "admissionregistration.k8s.io";
+const NETWORKING: &str = "networking.k8s.io";
+const STORAGE: &str = "storage.k8s.io";
+const SCHEDULING: &str = "scheduling.k8s.io";
+
+const fn rules(
+    group: &'static str,
+    kind: &'static str,
+    validate: Validate,
+    update: Update,
+) -> Rules {
+    Rules {
+        group,
+        kind,
+        name: names::dns_subdomain,
+        has_core_finalizers: true,
+        is_name_optional: false,
+        validate,
+        update,
+    }
+}
+
+impl Rules {
+    const fn named(self, name: NameRule) -> Rules {
+        Rules { name, ..self }
+    }
+
+    const fn nameless(self) -> Rules {
+        Rules {
+            is_name_optional: true,
+            ..self
+        }
+    }
+
+    /// Kinds whose metadata is judged as that of custom resources.
+    const fn generic(self) -> Rules {
+        Rules {
+            has_core_finalizers: false,
+            ..self
+        }
+    }
+}
+
+const RULES: &[Rules] = &[
+    rules("", "Pod", workload::single_pod, update::nothing),
+    rules("", "PodTemplate", workload::pod_template, update::nothing),
+    rules("", "Service", service::service, update::service).named(names::dns_1035_label),
+    rules("", "Namespace", quota::namespace, update::nothing).named(names::dns_label),
+    rules("", "ConfigMap", config::config_map, update::config),
+    rules("", "Secret", config::secret, update::config),
+    rules("", "PersistentVolumeClaim", storage::claim, update::claim),
+    rules("", "LimitRange", quota::limit_range, update::nothing).nameless(),
+    rules("", "ResourceQuota", quota::resource_quota, update::quota),
+    rules("apps", "Deployment", workload::deployment, update::selector),
+    rules(
+        "apps",
+        "ReplicaSet",
+        workload::replica_set,
+        update::selector,
+    ),
+    rules("apps", "DaemonSet", workload::daemon_set, update::selector),
+    rules(
+        "apps",
+        "StatefulSet",
+        workload::stateful_set,
+        update::stateful_set,
+    )
+    .named(names::dns_label),
+    rules("batch", "Job", batch::job, update::job),
+    rules("batch", "CronJob", batch::cron_job, update::nothing),
+    rules(
+        "autoscaling",
+        "HorizontalPodAutoscaler",
+        autoscaling::autoscaler,
+        update::nothing,
+    ),
+    rules(
+        "policy",
+        "PodDisruptionBudget",
+        quota::disruption_budget,
+        update::nothing,
+    )
+    .named(names::path_segment)
+    .generic(),
+    rules(NETWORKING, "Ingress", network::ingress, update::nothing),
+    rules(
+        NETWORKING,
+        "IngressClass",
+        network::ingress_class,
+        update::ingress_class,
+    ),
+    rules(
+        NETWORKING,
+        "NetworkPolicy",
+        network::network_policy,
+        update::nothing,
+    ),
+    rules(RBAC, "Role", rbac::role, update::nothing).named(names::path_segment),
+    rules(RBAC, "ClusterRole", rbac::cluster_role, update::nothing).named(names::path_segment),
+    rules(
+        RBAC,
+        "RoleBinding",
+        rbac::role_binding,
+        rbac::update_binding,
+    )
+    .named(names::path_segment),
+    rules(
+        RBAC,
+        "ClusterRoleBinding",
+        rbac::cluster_role_binding,
+        rbac::update_binding,
+    )
+    .named(names::path_segment),
+    rules(
+        STORAGE,
+        "StorageClass",
+        storage::storage_class,
+        update::storage_class,
+    ),
+    rules(
+        SCHEDULING,
+        "PriorityClass",
+        quota::priority_class,
+        update::priority_class,
+    ),
+    rules(
+        ADMISSION,
+        "ValidatingAdmissionPolicy",
+        admission::policy,
+        update::nothing,
+    )
+    .generic(),
+    rules(
+        ADMISSION,
+        "ValidatingAdmissionPolicyBinding",
+        admission::policy_binding,
+        update::nothing,
+    )
+    .generic(),
+    rules(
+        ADMISSION,
+        "ValidatingWebhookConfiguration",
+        admission::webhooks,
+        update::nothing,
+    )
+    .generic(),
+    rules(
+        ADMISSION,
+        "MutatingWebhookConfiguration",
+        admission::webhooks,
+        update::nothing,
+    )
+    .generic(),
+];
+
+/// The rules of a kind.
+pub(super) fn find(gvk: &Gvk) -> Option<&'static Rules> {
+    RULES
+        .iter()
+        .find(|it| it.group == &*gvk.group && it.kind == &*gvk.kind)
+}

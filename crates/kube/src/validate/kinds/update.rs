@@ -1,0 +1,188 @@
+//! What can't be changed once an object is there.
+
+use super::fields::quantity_of;
+use crate::validate::fault::{Report, class};
+use crate::validate::json::Fields;
+use crate::validate::structural::same;
+use pleach_yaml::Node;
+
+/// Says that a field can't be changed.
+pub(super) fn immutable<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
+    report.below(class::IMMUTABLE_FIELD, node, key, "cannot be changed");
+    report.help(Some(
+        "delete the object and create it anew, or keep the old value".to_owned(),
+    ));
+}
+
+/// Fields of the object itself, or of what is below `spec`, that stay as they are. A value that the server filled in counts as
+/// the same as none.
+fn unchanged<'a>(
+    node: Option<&'a Node>,
+    old: Option<&Node>,
+    fields: &[(&str, &str)],
+    report: &mut Report<'a>,
+) {
+    let (Some(node), Some(old)) = (node, old) else {
+        return;
+    };
+    for (key, default) in fields {
+        let (new, before) = (node.field(key), old.field(key));
+        let is_default = |it: Option<&Node>| {
+            it.is_none_or(|it| it.is_empty_collection() || it.as_str() == Some(default))
+        };
+        let is_same = match (new, before) {
+            (Some(new), Some(before)) => alike(new, before),
+            _ => is_default(new) && is_default(before),
+        };
+        if !is_same {
+            immutable(node, key, report);
+        }
+    }
+}
+
+/// Whether two values mean the same: quantities may be written differently.
+fn alike(a: &Node, b: &Node) -> bool {
+    if let (Some(one), Some(other)) = (a.as_mapping(), b.as_mapping()) {
+        let other_of = |key: &str| other.get(key).filter(|it| !it.is_null());
+        let present =
+            |map: &pleach_yaml::Mapping| map.iter().filter(|it| !it.value.is_null()).count();
+        return present(one) == present(other)
+            && one.iter().filter(|it| !it.value.is_null()).all(|it| {
+                other_of(it.key.as_str().unwrap_or("")).is_some_and(|b| alike(&it.value, b))
+            });
+    }
+    if let (Some(one), Some(other)) = (a.as_sequence(), b.as_sequence()) {
+        return one.len() == other.len() && one.iter().zip(other).all(|(a, b)| alike(a, b));
+    }
+    same(a, b) || matches!((quantity_of(a), quantity_of(b)), (Some(a), Some(b)) if a == b)
+}
+
+fn spec(node: &Node) -> Option<&Node> {
+    node.field("spec")
+}
+
+pub(super) fn selector<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    unchanged(spec(object), spec(old), &[("selector", "")], report);
+}
+
+pub(super) fn stateful_set<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    let fields = [
+        ("selector", ""),
+        ("serviceName", ""),
+        ("podManagementPolicy", "OrderedReady"),
+        ("volumeClaimTemplates", ""),
+    ];
+    unchanged(spec(object), spec(old), &fields, report);
+}
+
+pub(super) fn job<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    let fields = [
+        ("selector", ""),
+        ("template", ""),
+        ("completionMode", "NonIndexed"),
+        ("podFailurePolicy", ""),
+        ("backoffLimitPerIndex", ""),
+        ("managedBy", ""),
+        ("successPolicy", ""),
+    ];
+    unchanged(spec(object), spec(old), &fields, report);
+    if spec(object).and_then(|it| it.text("completionMode")) != Some("Indexed") {
+        unchanged(spec(object), spec(old), &[("completions", "1")], report);
+    }
+}
+
+pub(super) fn service<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    let (Some(node), Some(before)) = (spec(object), spec(old)) else {
+        return;
+    };
+    let kind = |it: &'a Node| it.text("type").unwrap_or("ClusterIP");
+    let keeps_address = kind(node) != "ExternalName" && kind(before) != "ExternalName";
+    for key in ["clusterIP", "clusterIPs"] {
+        let both = node.field(key).zip(before.field(key));
+        if both.is_some_and(|(new, old)| !alike(new, old)) && keeps_address {
+            immutable(node, key, report);
+        }
+    }
+    // The server gave the address itself where none was written: it is hardly the one that is written now.
+    let has_address = |it: &Node| !it.text_or_empty("clusterIP").is_empty();
+    if keeps_address && has_address(node) && !has_address(before) {
+        immutable(node, "clusterIP", report);
+    }
+    let are_balancers = kind(node) == "LoadBalancer" && kind(before) == "LoadBalancer";
+    if are_balancers {
+        unchanged(
+            Some(node),
+            Some(before),
+            &[("loadBalancerClass", "")],
+            report,
+        );
+    }
+}
+
+/// Data of what is immutable, and the type of a Secret.
+pub(super) fn config<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    unchanged(Some(object), Some(old), &[("type", "Opaque")], report);
+    if old.boolean("immutable") != Some(true) {
+        return;
+    }
+    if object.boolean("immutable") != Some(true) {
+        immutable(object, "immutable", report);
+    }
+    unchanged(
+        Some(object),
+        Some(old),
+        &[("data", ""), ("binaryData", "")],
+        report,
+    );
+}
+
+pub(super) fn claim<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    let fields = [
+        ("accessModes", ""),
+        ("selector", ""),
+        ("storageClassName", ""),
+        ("volumeMode", "Filesystem"),
+        ("volumeName", ""),
+        ("dataSource", ""),
+    ];
+    unchanged(spec(object), spec(old), &fields, report);
+    // A claim that is not bound yet can't grow, and none can shrink.
+    let (Some(resources), Some(before)) = (
+        spec(object).and_then(|it| it.field("resources")),
+        spec(old).and_then(|it| it.field("resources")),
+    ) else {
+        return;
+    };
+    unchanged(
+        Some(resources),
+        Some(before),
+        &[("requests", ""), ("limits", "")],
+        report,
+    );
+}
+
+pub(super) fn storage_class<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    let fields = [
+        ("provisioner", ""),
+        ("parameters", ""),
+        ("reclaimPolicy", "Delete"),
+        ("volumeBindingMode", "Immediate"),
+    ];
+    unchanged(Some(object), Some(old), &fields, report);
+}
+
+pub(super) fn priority_class<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    let fields = [("value", "0"), ("preemptionPolicy", "PreemptLowerPriority")];
+    unchanged(Some(object), Some(old), &fields, report);
+}
+
+pub(super) fn quota<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    unchanged(spec(object), spec(old), &[("scopes", "")], report);
+}
+
+pub(super) fn ingress_class<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    unchanged(spec(object), spec(old), &[("controller", "")], report);
+}
+
+/// Nothing that the server compares.
+pub(super) fn nothing<'a>(_: &'a Node, _: &'a Node, _: &mut Report<'a>) {}

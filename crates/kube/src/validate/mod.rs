@@ -1,0 +1,380 @@
+//! What a Kubernetes API server says of an object that is created: refused or taken, and why.
+//!
+//! The rules are those of kube-apiserver: strict decoding, structural schemas of custom resources with their rules in CEL, and
+//! the validation that Kubernetes has in code for its own kinds. Nothing is asked of a cluster, so what depends on one (a
+//! namespace that is missing, a quota, a webhook) is not judged.
+
+mod builtin;
+mod cel;
+mod crd;
+mod decode;
+mod fault;
+mod format;
+mod json;
+mod kinds;
+mod lifecycle;
+mod metadata;
+mod names;
+mod quantity;
+mod read;
+mod scalars;
+mod schema;
+mod structural;
+
+use std::collections::BTreeMap;
+
+use builtin::{BuiltinCrds, Kubernetes};
+use crd::{CustomKind, Version};
+pub use decode::Encoding;
+use decode::Type;
+use fault::{Fault, Report, class};
+use json::Fields;
+pub use lifecycle::Lifecycle;
+
+use crate::object::Gvk;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{FieldPath, Node};
+
+/// The kinds that a cluster knows.
+#[derive(Debug)]
+pub struct Catalog {
+    minor: u32,
+    /// By group and kind.
+    custom: BTreeMap<(Box<str>, Box<str>), CustomKind>,
+}
+
+/// One thing that the server would refuse.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// What is wrong, at the object's own text.
+    pub diagnostic: Diagnostic,
+    /// The field in the object.
+    pub field: FieldPath,
+}
+
+/// What is known of a kind.
+enum Kind<'c> {
+    Builtin(&'c builtin::BuiltinKind, &'c schema::Schema),
+    Custom(&'c CustomKind, &'c Version),
+    /// The group is known, but not the kind or not the version.
+    Refused(Fault<'c>),
+    Unknown,
+}
+
+/// The verdict on an object.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Taken, or refused for these reasons.
+    Judged(Vec<Finding>),
+    /// Nobody describes the kind.
+    UnknownKind,
+}
+
+impl Catalog {
+    /// The built-in kinds of a minor version of Kubernetes 1; the nearest one that is known, the newest without one.
+    pub fn new(minor: Option<u32>) -> Catalog {
+        let kubernetes = Kubernetes::builtin();
+        Catalog {
+            minor: minor.map_or(kubernetes.newest(), |it| kubernetes.clamp(it)),
+            custom: BTreeMap::new(),
+        }
+    }
+
+    /// Adds the kind of a CustomResourceDefinition. A later one takes the place of an earlier, and of a built-in one.
+    pub fn add_crd(&mut self, crd: &Node) {
+        if let Some(kind) = CustomKind::read(crd) {
+            self.custom
+                .insert((kind.group.clone(), kind.kind.clone()), kind);
+        }
+    }
+
+    /// Judges an object that is created.
+    pub fn judge(&self, object: &Node, encoding: Encoding) -> Verdict {
+        self.judge_change(object, None, encoding)
+    }
+
+    /// Judges an object, created or put in the place of an old one.
+    pub fn judge_change(&self, object: &Node, old: Option<&Node>, encoding: Encoding) -> Verdict {
+        let mut report = Report::default();
+        let kind = object.text_or_empty("kind");
+        let known = self.type_meta(object, &mut report);
+        let known = match known {
+            Some(Kind::Unknown) => return Verdict::UnknownKind,
+            known => known,
+        };
+        let pool = &Kubernetes::builtin().pool;
+        let metadata = Type {
+            pool,
+            schema: Kubernetes::builtin().metadata(self.minor),
+        };
+        match known {
+            Some(Kind::Builtin(kind, schema)) => {
+                builtin(
+                    object,
+                    old,
+                    Type { pool, schema },
+                    kind,
+                    encoding,
+                    &mut report,
+                );
+            }
+            Some(Kind::Custom(kind, version)) => {
+                custom(object, old, kind, version, metadata, encoding, &mut report);
+            }
+            Some(Kind::Refused(fault)) => report.faults.push(fault),
+            _ => {}
+        }
+        let findings = report.faults.iter().map(|it| {
+            let (diagnostic, field) = it.diagnostic(object, kind);
+            Finding { diagnostic, field }
+        });
+        Verdict::Judged(findings.collect())
+    }
+
+    /// The minor version of Kubernetes 1 whose rules these are.
+    pub fn minor(&self) -> u32 {
+        self.minor
+    }
+
+    /// When the version of a kind goes away: of Kubernetes' own kinds, and of custom ones whose definition says so.
+    pub fn lifecycle(&self, gvk: &Gvk) -> Option<Lifecycle> {
+        if let Some(known) = lifecycle::of(gvk) {
+            return Some(known);
+        }
+        let kind = self.custom_kind(gvk)?;
+        kind.version(&gvk.version).filter(|it| it.is_deprecated)?;
+        let other = kind.versions().find(|it| !it.is_deprecated);
+        Some(Lifecycle {
+            deprecated: Some(0),
+            removed: None,
+            replacement: other.map(|it| format!("{}/{}", gvk.group, it.name)),
+        })
+    }
+
+    fn custom_kind(&self, gvk: &Gvk) -> Option<&CustomKind> {
+        let key = (gvk.group.clone(), gvk.kind.clone());
+        let builtin = || BuiltinCrds::get().kind(&gvk.group, &gvk.kind);
+        self.custom.get(&key).or_else(builtin)
+    }
+
+    /// The kind of an object, or what is wrong with the fields that name it.
+    fn type_meta<'a>(&'a self, object: &'a Node, report: &mut Report<'a>) -> Option<Kind<'a>> {
+        let mut is_named = true;
+        for key in ["apiVersion", "kind"] {
+            match object.field(key).map(json::Json::of) {
+                Some(json::Json::String(text)) if !text.is_empty() => {}
+                Some(json::Json::String(_)) | None => {
+                    report.required(object, key);
+                    is_named = false;
+                }
+                Some(_) => {
+                    report.below(class::WRONG_TYPE, object, key, "must be a string");
+                    is_named = false;
+                }
+            }
+        }
+        if !is_named {
+            return None;
+        }
+        let gvk = Gvk::new(
+            object.text_or_empty("apiVersion"),
+            object.text_or_empty("kind"),
+        );
+        Some(self.kind(&gvk, object))
+    }
+
+    fn kind<'a>(&'a self, gvk: &Gvk, object: &'a Node) -> Kind<'a> {
+        let kubernetes = Kubernetes::builtin();
+        if let (Some(kind), Some(schema)) =
+            (kubernetes.kind(gvk), kubernetes.schema(gvk, self.minor))
+        {
+            return Kind::Builtin(kind, schema);
+        }
+        if let Some(kind) = self.custom_kind(gvk) {
+            return match kind.version(&gvk.version) {
+                Some(version) => Kind::Custom(kind, version),
+                None => {
+                    let served: Vec<&str> = kind.versions().map(|it| &*it.name).collect();
+                    let help = served
+                        .first()
+                        .map(|it| format!("write `apiVersion: {}/{it}`", gvk.group));
+                    Kind::Refused(unknown_version(object, gvk, help))
+                }
+            };
+        }
+        if let Some(removed) =
+            lifecycle::of(gvk).filter(|it| it.removed.is_some_and(|at| at <= self.minor))
+        {
+            return Kind::Refused(removed_version(object, gvk, &removed));
+        }
+        let other = kubernetes
+            .versions(&gvk.group, &gvk.kind, self.minor)
+            .last();
+        if let Some(other) = other {
+            let help = Some(format!("write `apiVersion: {}`", other.api_version()));
+            return Kind::Refused(unknown_version(object, gvk, help));
+        }
+        if kubernetes.has_group(&gvk.group) {
+            let near = pleach_yaml::diag::nearest(&gvk.kind, kubernetes.names(gvk, self.minor));
+            return Kind::Refused(unknown_kind(object, gvk, near, self.minor));
+        }
+        let builtin: Vec<&str> = BuiltinCrds::get().names(&gvk.group).collect();
+        let mut custom = builtin.into_iter().chain(self.names(&gvk.group));
+        match custom.find(|it| it.eq_ignore_ascii_case(&gvk.kind)) {
+            Some(near) => Kind::Refused(unknown_kind(object, gvk, Some(near), self.minor)),
+            None => Kind::Unknown,
+        }
+    }
+
+    fn names<'g>(&'g self, group: &'g str) -> impl Iterator<Item = &'g str> {
+        let all = self.custom.keys();
+        all.filter(move |it| &*it.0 == group).map(|it| &*it.1)
+    }
+}
+
+fn removed_version<'a>(object: &'a Node, gvk: &Gvk, known: &Lifecycle) -> Fault<'a> {
+    let since = known.removed.unwrap_or(0);
+    let replacement = known.replacement.as_ref();
+    let message = format!(
+        "names `{}`, which does not serve `{}` since Kubernetes 1.{since}",
+        gvk.api_version(),
+        gvk.kind
+    );
+    Fault {
+        at: object.get("apiVersion").unwrap_or(object),
+        below: Vec::new(),
+        class: class::REMOVED_API,
+        message: message.into(),
+        help: replacement.map(|it| format!("use `{it}`, whose fields may differ")),
+    }
+}
+
+fn unknown_version<'a>(object: &'a Node, gvk: &Gvk, help: Option<String>) -> Fault<'a> {
+    let message = format!("is not a version of `{}` that is served", gvk.kind);
+    Fault {
+        at: object.get("apiVersion").unwrap_or(object),
+        below: Vec::new(),
+        class: class::UNKNOWN_KIND,
+        message: message.into(),
+        help,
+    }
+}
+
+fn unknown_kind<'a>(object: &'a Node, gvk: &Gvk, near: Option<&str>, minor: u32) -> Fault<'a> {
+    let message = format!(
+        "is not a kind of `{}` in Kubernetes 1.{minor}",
+        gvk.api_version()
+    );
+    Fault {
+        at: object.get("kind").unwrap_or(object),
+        below: Vec::new(),
+        class: class::UNKNOWN_KIND,
+        message: message.into(),
+        help: near.map(|it| format!("did you mean `{it}`?")),
+    }
+}
+
+/// An object of a kind of Kubernetes' own.
+fn builtin<'a>(
+    object: &'a Node,
+    old: Option<&'a Node>,
+    of: Type<'a>,
+    kind: &builtin::BuiltinKind,
+    encoding: Encoding,
+    report: &mut Report<'a>,
+) {
+    let missing = decode::decode(object, of, encoding, report);
+    if !report.is_empty() {
+        return;
+    }
+    report.faults.extend(missing.faults);
+    let gvk = Gvk::new(
+        object.text_or_empty("apiVersion"),
+        object.text_or_empty("kind"),
+    );
+    let rules = kinds::find(&gvk);
+    let metadata = metadata::Rules {
+        name: rules.map_or(names::dns_subdomain, |it| it.name),
+        is_name_optional: rules.is_some_and(|it| it.is_name_optional),
+        is_core: rules.is_some_and(|it| it.has_core_finalizers),
+        is_namespaced: kind.is_namespaced.unwrap_or(true),
+    };
+    metadata::validate(object, metadata, report);
+    if let Some(rules) = rules {
+        (rules.validate)(object, report);
+        if let Some(old) = old {
+            (rules.update)(object, old, report);
+        }
+    }
+}
+
+/// An object of a kind that a CustomResourceDefinition describes.
+fn custom<'a>(
+    object: &'a Node,
+    old: Option<&'a Node>,
+    kind: &'a CustomKind,
+    version: &'a Version,
+    metadata: Type<'a>,
+    encoding: Encoding,
+    report: &mut Report<'a>,
+) {
+    if let Some(value) = object.field("metadata") {
+        decode::decode(value, metadata, encoding, report);
+    }
+    let (pool, schema) = (&kind.pool, kind.schema(version));
+    let is_decoded = report.is_empty();
+    let mut structural = structural::Structural {
+        pool,
+        report,
+        metadata,
+        drops_status: version.has_status,
+    };
+    structural.root(object, schema);
+    if is_decoded {
+        let rules = metadata::Rules {
+            name: names::dns_subdomain,
+            is_name_optional: false,
+            is_core: false,
+            is_namespaced: kind.is_namespaced,
+        };
+        metadata::validate(object, rules, report);
+    }
+    if let Some(scale) = &version.scale {
+        scale_fields(object, scale, encoding, report);
+    }
+    // Rules can't be relied on where fields are missing or of another type.
+    let is_typed = report.faults.iter().all(|it| !it.class.is_about_types());
+    if is_typed && schema.flags.has_rules {
+        let options = cel::Options {
+            encoding,
+            drops_status: version.has_status,
+        };
+        cel::rules(object, old, pool, schema, options, report);
+    }
+}
+
+/// The server reads the numbers of the scale subresource, whatever the schema says.
+fn scale_fields<'a>(
+    object: &'a Node,
+    scale: &crd::Scale,
+    encoding: Encoding,
+    report: &mut Report<'a>,
+) {
+    for keys in [&scale.spec_replicas, &scale.status_replicas] {
+        let keys: Vec<&str> = keys.iter().map(|it| &**it).collect();
+        let Some(value) = object.at_keys(&keys).filter(|it| !it.is_null()) else {
+            continue;
+        };
+        match json::integer(value) {
+            Some(number) if !(0..=i64::from(i32::MAX)).contains(&number) => {
+                report.invalid(value, "must be an integer from 0 to 2147483647");
+            }
+            _ if encoding == Encoding::Json
+                && matches!(json::Json::of(value), json::Json::Float(_)) =>
+            {
+                report.push(class::WRONG_TYPE, value, "must be an integer");
+            }
+            _ => {}
+        }
+    }
+}

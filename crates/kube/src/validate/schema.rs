@@ -1,0 +1,247 @@
+//! Schemas as the API server has them, ready to hold objects against.
+
+use std::sync::OnceLock;
+
+use crate::schema::pattern::Pattern;
+use pleach_yaml::Node;
+
+/// What may be in a value. Made once, and looked at for every object of its kind.
+#[derive(Debug, Default)]
+pub(super) struct Schema {
+    pub(super) types: Types,
+    pub(super) format: Format,
+    pub(super) flags: Flags,
+    pub(super) properties: Properties,
+    pub(super) additional: Additional,
+    pub(super) items: Option<Child>,
+    pub(super) required: Box<[Box<str>]>,
+    pub(super) list: ListType,
+    pub(super) list_map_keys: Box<[Box<str>]>,
+    pub(super) limits: Option<Box<Limits>>,
+    pub(super) logic: Option<Box<Logic>>,
+    pub(super) default: Option<Box<Node>>,
+    pub(super) rules: Box<[Rule]>,
+}
+
+/// A schema below another: its own, or one that several share.
+#[derive(Debug)]
+pub(super) enum Child {
+    Own(Box<Schema>),
+    /// Its number in the [`Pool`].
+    Shared(u32),
+}
+
+/// The type of a JSON value, or of a Go value for Kubernetes' own kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Types {
+    #[default]
+    Any,
+    Object,
+    Array,
+    String,
+    Integer,
+    Number,
+    Boolean,
+    IntOrString,
+    /// `resource.Quantity`: a string or a number.
+    Quantity,
+}
+
+/// Formats that the server knows; it ignores all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Format {
+    #[default]
+    None,
+    Int32,
+    Int64,
+    Double,
+    Byte,
+    Date,
+    DateTime,
+    Duration,
+    Ipv4,
+    Ipv6,
+    Cidr,
+    Mac,
+    Uri,
+    Uuid,
+    Email,
+    Hostname,
+    HexColor,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flags {
+    pub(super) nullable: bool,
+    pub(super) preserve_unknown: bool,
+    pub(super) embedded_resource: bool,
+    pub(super) unique_items: bool,
+    pub(super) exclusive_minimum: bool,
+    pub(super) exclusive_maximum: bool,
+    /// Something below, or here, has a rule in CEL.
+    pub(super) has_rules: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ListType {
+    #[default]
+    Atomic,
+    Set,
+    Map,
+}
+
+/// What is below keys that no property names.
+#[derive(Debug, Default)]
+pub(super) enum Additional {
+    /// Nothing is said: such keys are unknown.
+    #[default]
+    None,
+    /// `true`.
+    Anything,
+    /// `false`.
+    Nothing,
+    Like(Child),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    pub(super) one_of: Vec<Node>,
+    pub(super) pattern: Option<Pattern>,
+    pub(super) minimum: Option<f64>,
+    pub(super) maximum: Option<f64>,
+    pub(super) multiple_of: Option<f64>,
+    pub(super) length: Range,
+    pub(super) items: Range,
+    pub(super) properties: Range,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Range {
+    pub(super) min: Option<u64>,
+    pub(super) max: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Logic {
+    pub(super) all_of: Vec<Schema>,
+    pub(super) any_of: Vec<Schema>,
+    pub(super) one_of: Vec<Schema>,
+    pub(super) not: Option<Schema>,
+}
+
+/// One of `x-kubernetes-validations`.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) expression: Box<str>,
+    pub(super) message: Option<Box<str>>,
+    pub(super) message_expression: Option<Box<str>>,
+    /// Evaluated also when there is no old value (`optionalOldSelf`).
+    pub(super) optional_old_self: bool,
+    pub(super) program: OnceLock<super::cel::Compiled>,
+}
+
+/// Properties by name, in the order of their names.
+#[derive(Debug, Default)]
+pub(super) struct Properties(Box<[(Box<str>, Child)]>);
+
+impl Properties {
+    pub(super) fn new(mut list: Vec<(Box<str>, Child)>) -> Properties {
+        // By length first: most names that are compared differ in it.
+        list.sort_by(|a, b| order(&a.0, &b.0));
+        Properties(list.into())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Child> {
+        let at = self.0.binary_search_by(|it| order(&it.0, name)).ok()?;
+        self.0.get(at).map(|it| &it.1)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Child)> {
+        self.0.iter().map(|it| (&*it.0, &it.1))
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|it| &*it.0)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn order(a: &str, b: &str) -> std::cmp::Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+impl Range {
+    pub(super) fn holds(self, size: u64) -> bool {
+        self.min.is_none_or(|it| size >= it) && self.max.is_none_or(|it| size <= it)
+    }
+
+    pub(super) fn is_open(self) -> bool {
+        self.min.is_none() && self.max.is_none()
+    }
+
+    /// `at least 1`, `at most 10`, `1 to 10`.
+    pub(super) fn words(self) -> String {
+        match (self.min, self.max) {
+            (Some(min), Some(max)) if min == max => format!("exactly {min}"),
+            (Some(min), Some(max)) => format!("{min} to {max}"),
+            (Some(min), None) => format!("at least {min}"),
+            (None, Some(max)) => format!("at most {max}"),
+            (None, None) => "any number of".to_owned(),
+        }
+    }
+}
+
+/// Schemas that others refer to by number. Each is read when it is first needed.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    /// The text of a schema, as JSON.
+    texts: Vec<Box<str>>,
+    read: Vec<OnceLock<Schema>>,
+}
+
+impl Pool {
+    pub(super) fn new(texts: Vec<Box<str>>) -> Pool {
+        let read = texts.iter().map(|_| OnceLock::new()).collect();
+        Pool { texts, read }
+    }
+
+    /// The schema of a child.
+    pub(super) fn get<'s>(&'s self, child: &'s Child) -> &'s Schema {
+        match child {
+            Child::Own(schema) => schema,
+            Child::Shared(number) => self.shared(*number),
+        }
+    }
+
+    /// The schema of a number; one that allows everything where there is none.
+    pub(super) fn shared(&self, number: u32) -> &Schema {
+        let number = number as usize;
+        match (self.texts.get(number), self.read.get(number)) {
+            (Some(text), Some(read)) => read.get_or_init(|| super::read::read_text(text)),
+            _ => anything(),
+        }
+    }
+
+    /// The schema below a key: the property's, else that of all other keys.
+    pub(super) fn child<'s>(&'s self, schema: &'s Schema, key: &str) -> Option<&'s Schema> {
+        match (schema.properties.get(key), &schema.additional) {
+            (Some(child), _) | (None, Additional::Like(child)) => Some(self.get(child)),
+            _ => None,
+        }
+    }
+}
+
+/// A schema that allows everything.
+pub(super) fn anything() -> &'static Schema {
+    static ANYTHING: OnceLock<Schema> = OnceLock::new();
+    ANYTHING.get_or_init(|| Schema {
+        flags: Flags {
+            preserve_unknown: true,
+            ..Flags::default()
+        },
+        ..Schema::default()
+    })
+}

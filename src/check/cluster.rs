@@ -1,0 +1,93 @@
+//! What is known of the cluster that an environment is for.
+
+use std::sync::Arc;
+
+use crate::chart::Charts;
+use crate::compose::EnvironmentManifests;
+use crate::diag::Source;
+use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::Node;
+
+/// The folder of a workspace for definitions that nothing else brings.
+const CRDS: &str = "crds";
+
+/// What a cluster serves beside Kubernetes' own kinds.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    /// The minor version of Kubernetes 1, where the environment says it.
+    pub minor: Option<u32>,
+    /// Texts with CustomResourceDefinitions: those of the environment's charts, then those of the workspace.
+    pub definitions: Vec<Arc<Source>>,
+}
+
+impl Cluster {
+    /// The cluster of an environment.
+    pub fn of(
+        manifests: &EnvironmentManifests<'_>,
+        charts: &Charts<'_>,
+        workspace: &[Arc<Source>],
+    ) -> Cluster {
+        let deliveries = manifests.deliveries.iter();
+        let requests = deliveries.flat_map(|it| &it.charts);
+        let mut definitions: Vec<Arc<Source>> =
+            requests.flat_map(|it| charts.definitions(it)).collect();
+        definitions.extend(workspace.iter().cloned());
+        let version = manifests.environment.values.get("kubernetesVersion");
+        Cluster {
+            minor: version.and_then(Node::as_str).and_then(minor),
+            definitions,
+        }
+    }
+}
+
+/// The minor version in `1.33`, `v1.33.2` or `1.33+`.
+fn minor(version: &str) -> Option<u32> {
+    let rest = version.trim_start_matches('v').strip_prefix("1.")?;
+    let end = rest
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(rest.len());
+    rest.get(..end)?.parse().ok()
+}
+
+/// The YAML files below the workspace's folder for definitions.
+pub fn definitions(files: &dyn Files) -> Vec<Arc<Source>> {
+    let mut found = Vec::new();
+    if let Some(folder) = TreePath::new(CRDS) {
+        add_files(files, &folder, &mut found);
+    }
+    found
+}
+
+fn add_files(files: &dyn Files, folder: &TreePath, found: &mut Vec<Arc<Source>>) {
+    for entry in files.list(folder).unwrap_or_default() {
+        let path = folder.child(&entry.name);
+        let is_yaml = entry.name.ends_with(".yaml") || entry.name.ends_with(".yml");
+        match entry.kind {
+            EntryKind::Folder => add_files(files, &path, found),
+            _ if is_yaml => {
+                let text = files.read(&path).ok();
+                let text = text.map(|it| String::from_utf8_lossy(&it).into_owned());
+                found.extend(text.map(|it| Source::new(path, it)));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::minor;
+
+    #[test]
+    fn versions() {
+        for (text, expected) in [
+            ("1.33", Some(33)),
+            ("v1.34.2", Some(34)),
+            ("1.30+", Some(30)),
+            ("2.0", None),
+            ("", None),
+        ] {
+            assert_eq!(minor(text), expected, "{text}");
+        }
+    }
+}

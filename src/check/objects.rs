@@ -1,0 +1,203 @@
+//! Every object against the rules of the API server that it would be applied to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cluster::Cluster;
+use super::scene::{EnvironmentObjects, SourcedObject};
+use crate::diag::{Diagnostic, Severity, Span};
+use crate::object::{Gvk, Object};
+use crate::schema::Schemas;
+use crate::validate::{Catalog, Encoding, Finding, Lifecycle, Verdict};
+use crate::yaml::{Node, parse};
+
+/// How much is asked of an environment's objects.
+#[derive(Clone, Copy, Debug)]
+pub struct Demands {
+    /// How bad a kind is that nobody describes.
+    pub unknown_kind: Severity,
+}
+
+impl Default for Demands {
+    fn default() -> Demands {
+        Demands {
+            unknown_kind: Severity::Note,
+        }
+    }
+}
+
+/// What the API server of an environment's cluster would refuse, and what it will refuse soon.
+pub(super) fn findings(
+    scene: &EnvironmentObjects<'_>,
+    cluster: &Cluster,
+    demands: Demands,
+) -> Vec<Diagnostic> {
+    let catalog = catalog(scene, cluster);
+    let mut found = Vec::new();
+    let mut unknown: BTreeMap<Gvk, &SourcedObject<'_>> = BTreeMap::new();
+    let mut leaving: BTreeMap<Gvk, (Lifecycle, Vec<&SourcedObject<'_>>)> = BTreeMap::new();
+    for sourced in scene.objects.iter().filter(|it| is_applied(&it.object)) {
+        let gvk = sourced.object.gvk();
+        match catalog.judge(&sourced.object.node, Encoding::Yaml) {
+            Verdict::UnknownKind => {
+                unknown.entry(gvk.clone()).or_insert(sourced);
+            }
+            Verdict::Judged(findings) => {
+                let findings = findings
+                    .into_iter()
+                    .filter(|it| !is_substituted(&sourced.object, it));
+                found.extend(findings.map(|it| placed(it, sourced)));
+            }
+        }
+        if let Some(lifecycle) = catalog.lifecycle(&gvk) {
+            let entry = leaving
+                .entry(gvk)
+                .or_insert_with(|| (lifecycle, Vec::new()));
+            entry.1.push(sourced);
+        }
+    }
+    found.extend(unknown.iter().map(|(gvk, it)| no_schema(gvk, it, demands)));
+    for (gvk, (lifecycle, objects)) in &leaving {
+        found.extend(deprecated(gvk, lifecycle, objects, catalog.minor()));
+    }
+    found
+}
+
+/// Whether the object reaches the API server as it is. What is encrypted in Git does not, kustomize reads its files itself, and
+/// plain files are no objects.
+fn is_applied(object: &Object) -> bool {
+    let group = object.gvk().group;
+    object.node.get("sops").is_none()
+        && !matches!(&*group, "kustomize.config.k8s.io" | "pleach.dev")
+        && !is_other_spelling(object)
+}
+
+/// Whether the object says that it is written for another definition than the published one.
+fn is_other_spelling(object: &Object) -> bool {
+    let annotation = ["metadata", "annotations", "pleach.dev/chronik-spelling"];
+    let spelling = object.node.at_keys(&annotation).and_then(Node::as_str);
+    matches!(spelling, Some("seed" | "rust"))
+}
+
+/// The kinds that the cluster serves: of definitions, only those are read that an object may need.
+fn catalog(scene: &EnvironmentObjects<'_>, cluster: &Cluster) -> Catalog {
+    let mut catalog = Catalog::new(cluster.minor);
+    let objects = || scene.objects.iter().map(|it| &*it.object);
+    let groups: BTreeSet<Box<str>> = objects().map(|it| it.gvk().group).collect();
+    let custom: Vec<String> = groups
+        .iter()
+        .filter(|it| it.contains('.') && !Schemas::is_own_group(it))
+        .map(|it| format!("group: {it}"))
+        .collect();
+    for source in &cluster.definitions {
+        if custom.iter().any(|it| source.text.contains(it)) {
+            for crd in parse(source).unwrap_or_default() {
+                catalog.add_crd(&crd);
+            }
+        }
+    }
+    for object in objects().filter(|it| it.kind() == "CustomResourceDefinition") {
+        catalog.add_crd(&object.node);
+    }
+    catalog
+}
+
+/// Flux replaces variables before it applies an object: what a field with one will be can't be known here.
+fn is_substituted(object: &Object, finding: &Finding) -> bool {
+    let value = object.node.nearest_on_path(&finding.field);
+    value.as_str().is_some_and(|it| it.contains("${"))
+}
+
+/// A finding at the line that a person wrote.
+fn placed(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
+    let Finding { diagnostic, field } = finding;
+    let written = diagnostic
+        .span
+        .clone()
+        .filter(is_input)
+        .map(|it| it.outermost());
+    let span = written
+        .or_else(|| sourced.place(&field))
+        .or_else(|| diagnostic.span.clone());
+    Diagnostic {
+        message: format!("{}: {}", sourced.object.id(), diagnostic.message),
+        span,
+        ..diagnostic
+    }
+}
+
+/// Whether a place is in a file that is about an environment.
+fn is_input(span: &Span) -> bool {
+    matches!(
+        span.path().parts().next(),
+        Some("environments" | "overlays")
+    )
+}
+
+fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, demands: Demands) -> Diagnostic {
+    let message = format!(
+        "`{}` of `{}` has no schema, so its objects are not validated",
+        gvk.kind,
+        gvk.api_version()
+    );
+    let at = place(sourced);
+    let fault = Diagnostic {
+        severity: demands.unknown_kind,
+        ..Diagnostic::error("no-schema", message)
+    };
+    fault
+        .at(at)
+        .help("put its CustomResourceDefinition into the folder `crds/` of the workspace")
+}
+
+fn place(sourced: &SourcedObject<'_>) -> Span {
+    let field = crate::yaml::FieldPath::dotted("kind");
+    let kind = || {
+        sourced
+            .object
+            .node
+            .get("kind")
+            .map_or_else(|| sourced.object.span(), Node::span)
+    };
+    sourced.place(&field).unwrap_or_else(|| kind().clone())
+}
+
+/// What is deprecated in the cluster's Kubernetes, or not served any more by the next.
+fn deprecated(
+    gvk: &Gvk,
+    lifecycle: &Lifecycle,
+    objects: &[&SourcedObject<'_>],
+    minor: u32,
+) -> Option<Diagnostic> {
+    let first = objects.first()?;
+    let is_removed = |minor: u32| lifecycle.removed.is_some_and(|it| it <= minor);
+    if is_removed(minor) || lifecycle.deprecated.is_none_or(|it| it > minor) {
+        // What is removed was refused already.
+        return None;
+    }
+    let goes = match lifecycle.removed {
+        Some(removed) if is_removed(minor + 1) => {
+            format!("and Kubernetes 1.{removed}, the next one, does not serve it any more")
+        }
+        Some(removed) => format!("and Kubernetes 1.{removed} will not serve it any more"),
+        None => "with no date of removal yet".to_owned(),
+    };
+    let since = match lifecycle.deprecated {
+        Some(0) | None => String::new(),
+        Some(since) => format!(" since Kubernetes 1.{since}"),
+    };
+    let more = match objects.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "{}{more}: `{}` of `{}` is deprecated{since}, {goes}",
+        first.object.id(),
+        gvk.kind,
+        gvk.api_version()
+    );
+    let fault = Diagnostic::warning("deprecated-api", message).at(place(first));
+    Some(match &lifecycle.replacement {
+        Some(replacement) => fault.help(format!("use `{replacement}`, whose fields may differ")),
+        None => fault,
+    })
+}
