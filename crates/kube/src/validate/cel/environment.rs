@@ -133,8 +133,12 @@ pub(super) fn rules() -> &'static Env {
 
 /// CEL with all that Kubernetes adds to it.
 fn base() -> Env {
+    // `split` of this crate gives empty texts at both ends for an empty separator; ours takes its place.
+    let strings = string_extension()
+        .into_iter()
+        .filter(|it| it.name != "split");
     let mut env = Env::with_standard_library()
-        .with_extension(string_extension())
+        .with_extension(strings)
         .with_extension(optionals_extension());
     for function in library::functions() {
         env = env.with_extension([function]);

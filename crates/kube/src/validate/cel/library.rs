@@ -627,6 +627,11 @@ fn texts() -> Vec<FunctionDecl> {
     let three = [CelType::String, CelType::String, CelType::Int];
     let found = CelType::list(CelType::String);
     vec![
+        method(
+            "split",
+            &[(&two, found.clone()), (&three, found.clone())],
+            split,
+        ),
         method("find", &[(&two, CelType::String)], |args| {
             let all = find_all(args, Some(1));
             all.map_or_else(
@@ -650,6 +655,27 @@ fn texts() -> Vec<FunctionDecl> {
             },
         ),
     ]
+}
+
+/// Go's `strings.SplitN`: an empty separator splits after each character, a negative limit is none.
+fn split(args: &[Value]) -> Value {
+    let (Some(text), Some(separator)) = (text(args, 0), text(args, 1)) else {
+        return no_overload();
+    };
+    let limit = match args.get(2) {
+        Some(Value::Int(limit)) => usize::try_from(*limit).unwrap_or(usize::MAX),
+        _ => usize::MAX,
+    };
+    if limit == 0 {
+        return list([]);
+    }
+    if !separator.is_empty() {
+        return list(text.splitn(limit, separator).map(string));
+    }
+    let starts: Vec<usize> = text.char_indices().map(|it| it.0).take(limit).collect();
+    let next = |at: usize| starts.get(at + 1).copied().unwrap_or(text.len());
+    let part = |(at, start): (usize, &usize)| string(text.get(*start..next(at)).unwrap_or(""));
+    list(starts.iter().enumerate().map(part))
 }
 
 fn find_all(args: &[Value], limit: Option<usize>) -> Option<Vec<String>> {
