@@ -79,7 +79,7 @@ impl Writer {
     }
 
     fn number(&mut self, node: &Node, text: &str) {
-        match (node.as_int(), node.as_float()) {
+        match (node.as_int_wide(), node.as_float()) {
             (Some(value), _) => self.text.push_str(&value.to_string()),
             (None, Some(value)) => self.text.push_str(&float(value)),
             (None, None) => self.text.push_str(text),

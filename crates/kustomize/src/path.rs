@@ -3,7 +3,7 @@
 use pleach_re2::Regexp;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::diag::Source;
-use pleach_yaml::{Kind, Mapping, Node, Style, Tag, View, emit_kyaml, parse_one};
+use pleach_yaml::{Kind, Mapping, Node, Style, Tag, View, emit_kyaml, parse_as_written};
 
 use super::fieldspec::DEPTH_MAX;
 use super::fieldspec::split_path;
@@ -167,7 +167,7 @@ pub(super) fn visit(
         }
         Part::Item(field, pattern) => {
             let count = visit_items(node, field, pattern, rest, create, act)?;
-            if count > 0 || create == Create::Nothing {
+            if node.is_null() || count > 0 || create == Create::Nothing {
                 return Ok(count);
             }
             let value = Node::scalar(pattern, Style::Plain, Tag::None);
@@ -224,13 +224,11 @@ fn visit_key(
     }
     // kustomize looks into the text of a scalar here, finds its fields, and sets them in a copy that nobody keeps.
     let source = Source::internal("text", field.as_str().unwrap_or(""));
-    let mut inside = parse_one(&source).map_err(|_| {
-        Diagnostic::error(
-            "bad-field-path",
-            format!("the text of `{key}` is not YAML, so it has no field"),
-        )
-        .at(&*field)
-    })?;
+    let inside = parse_as_written(&source).ok().flatten();
+    let Some(mut inside) = inside.map(|it| it.document) else {
+        let message = format!("the text of `{key}` is not YAML, or is empty, and has no field");
+        return Err(Diagnostic::error("bad-field-path", message).at(&*field));
+    };
     visit(&mut inside, rest, create, act)
 }
 
@@ -241,11 +239,17 @@ fn visit_index(
     create: Create,
     act: &mut Act<'_>,
 ) -> Result<usize, Diagnostic> {
-    let span = node.span().clone();
-    let items = items(node)?;
-    if items.len() == index && create != Create::Nothing {
-        items.push(create.before(rest.first()));
+    if node.is_null() && index == 0 && create != Create::Nothing {
+        return Ok(0);
     }
+    let span = node.span().clone();
+    if create != Create::Nothing {
+        let items = list(node)?;
+        if items.len() == index {
+            items.push(create.before(rest.first()));
+        }
+    }
+    let items = items(node)?;
     let count = items.len();
     match items.get_mut(index) {
         Some(item) => visit(item, rest, create, act),
@@ -303,12 +307,17 @@ fn shown(node: &Node) -> String {
     }
 }
 
-fn items(node: &mut Node) -> Result<&mut Vec<Node>, Diagnostic> {
+/// The items of a list. A null has none: what kustomize adds to one is lost.
+fn items(node: &mut Node) -> Result<&mut [Node], Diagnostic> {
+    if node.is_null() {
+        return Ok(&mut []);
+    }
+    list(node).map(Vec::as_mut_slice)
+}
+
+fn list(node: &mut Node) -> Result<&mut Vec<Node>, Diagnostic> {
     let words = node.kind().words();
     let span = node.span().clone();
-    if node.is_null() {
-        *node = Node::sequence([]).at(&span);
-    }
     node.as_sequence_mut().ok_or_else(|| {
         Diagnostic::error("bad-field-path", format!("expected a list, found {words}")).at(span)
     })

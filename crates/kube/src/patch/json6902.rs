@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pleach_yaml::diag::{Diagnostic, Source};
-use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, json_round_trip, parse};
+use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, json_round_trip, parse, resolve};
 
 /// How many values the copies of one patch may make: as many as the aliases of a document.
 const COPIED_MAX: usize = 1_000_000;
@@ -144,6 +144,7 @@ fn as_yaml_1_1(node: &mut Node) -> Result<(), Diagnostic> {
             json_number(node).map(|it| Node::scalar(it, Style::Plain, Tag::None))
         }
         Kind::Timestamp => node.as_str().map(Node::from),
+        Kind::Null => Some(Node::null()),
         _ => node.as_old_bool().map(Node::bool),
     };
     if let Some(meant) = meant {
@@ -456,9 +457,15 @@ fn through_floats(node: &mut Node) -> Result<(), Diagnostic> {
                     .help("use a strategic merge patch"));
             };
             let text = float_text(value);
-            if node.as_str() != Some(&text) {
-                *node = Node::scalar(text, Style::Plain, Tag::None).at(node.span());
-            }
+            let tag = match resolve(&text) {
+                Kind::Int => Tag::Int,
+                _ => Tag::Float,
+            };
+            *node = if node.as_str() == Some(&text) {
+                std::mem::replace(node, Node::null()).tagged(tag)
+            } else {
+                Node::scalar(text, Style::Plain, tag).at(node.span())
+            };
             Ok(())
         }
         _ => Ok(()),

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use pleach_kube::object::Gvk;
 use pleach_kube::patch::copy_size;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
-use pleach_yaml::{Kind, Node, Style, Tag, View, parse_one};
+use pleach_yaml::{Kind, Node, Style, Tag, View, parse_as_written, parse_one};
 
 use super::super::config::gvk_of;
 use super::super::fieldspec::selects;
@@ -188,6 +188,24 @@ impl Value {
             self.node = node.clone();
         }
     }
+
+    /// Makes the field before a value is copied within one resource: where the field is below the value, it is a part of it then.
+    fn follow_created(
+        &mut self,
+        at: usize,
+        resource: &mut Resource,
+        field: &Node,
+        options: Option<&Node>,
+    ) {
+        let is_same = self.from.as_ref().is_some_and(|(from, _)| *from == at);
+        if is_same && options.is_some_and(|it| flag(it, "create")) {
+            let parts = path::split(field.as_str().unwrap_or(""));
+            let create = Create::like(&self.node);
+            // A fault of the path is told when the value is copied.
+            let _ = path::visit(resource.node_mut(), &parts, create, &mut |_| Ok(()));
+            self.follow(at, resource);
+        }
+    }
 }
 
 fn value(entry: &Node, names: &Names, resources: &Resources) -> Result<Value, Diagnostic> {
@@ -328,6 +346,7 @@ fn fill(
         matched = true;
         let name: Box<str> = resource.object.name().into();
         for field in fields {
+            value.follow_created(at, resource, field, target.get("options"));
             stage.context.copied += size(&value.node)?;
             if stage.context.copied > COPIED_MAX {
                 return Err(too_large().at(field));
@@ -412,7 +431,12 @@ fn copy(
         above.is_some_and(|it| it.is_null() && it.as_str() != Some(""))
     };
     if count > 0 {
-        return Ok(true);
+        // Then the path leads into a text, and kustomize has set the field in a copy of it.
+        let is_scalar = |count: usize| {
+            path::lookup(resource.node(), parts.get(..count).unwrap_or(&[]))
+                .is_some_and(Node::is_scalar)
+        };
+        return Ok(!(1..parts.len()).any(is_scalar));
     }
     if create != Create::Nothing && (1..parts.len()).any(is_null) {
         return Ok(false);
@@ -432,17 +456,33 @@ fn copy(
 
 fn lost(resource: &Resource, field: &Node) -> Diagnostic {
     let path = field.as_str().unwrap_or("");
-    let message = format!(
-        "cannot set a field of {}: a parent of `{path}` is null",
-        resource.object.id()
-    );
-    Diagnostic::warning("lost-replacement", message)
-        .at(field)
-        .related(resource.object.span(), "the resource")
-        .help("take the null out of the resource: below it kustomize makes the field and loses it")
+    let id = resource.object.id();
+    let parts = path::split(path);
+    let above = (1..parts.len()).find_map(|count| {
+        path::lookup(resource.node(), parts.get(..count)?).filter(|it| it.is_scalar())
+    });
+    let (reason, help) = match above {
+        Some(text) if !text.is_null() => (
+            "the text above it cannot hold the value",
+            "write a value of the type that the field has in the text: kustomize changes a copy of the text here and loses it",
+        ),
+        _ => (
+            "a field above it is null",
+            "remove the null from the resource: kustomize creates the field below it and loses it",
+        ),
+    };
+    Diagnostic::warning(
+        "lost-replacement",
+        format!("cannot set {path} on {id}: {reason}"),
+    )
+    .at(field)
+    .related(resource.object.span(), "the resource")
+    .help(help)
 }
 
 /// Follows a path into JSON or YAML that is in a field's text. `None` where it leads nowhere.
+///
+/// Only the first document of the text is kept, as in kustomize.
 fn copy_into_text(
     node: &mut Node,
     parts: &[String],
@@ -456,8 +496,9 @@ fn copy_into_text(
     let (outer, inner) = parts.split_at_checked(count)?;
     let field = path::lookup_mut(node, outer)?;
     let original = field.as_str()?.to_string();
-    let mut inside = parse_one(&Source::internal("text", original.as_str())).ok()?;
-    let found = path::visit(&mut inside, inner, create, set).ok()?;
+    let source = Source::internal("text", original.as_str());
+    let mut inside = parse_as_written(&source).ok()??;
+    let found = path::visit(&mut inside.document, inner, create, set).ok()?;
     if found == 0 {
         return None;
     }
@@ -468,7 +509,7 @@ fn copy_into_text(
 
 fn is_structured(node: &Node) -> bool {
     node.as_str()
-        .is_some_and(|text| parse_one(&Source::internal("text", text)).is_ok())
+        .is_some_and(|text| parse_as_written(&Source::internal("text", text)).is_ok())
 }
 
 fn index(options: &Node) -> i64 {
@@ -477,11 +518,7 @@ fn index(options: &Node) -> i64 {
 
 /// Writes a value. An existing scalar gets only the text and keeps its own type.
 fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Diagnostic> {
-    let mut new = value
-        .as_str()
-        .filter(|_| !value.is_null())
-        .unwrap_or("")
-        .to_string();
+    let mut new = value.as_str().unwrap_or("").to_string();
     if let Some(options) = options.filter(|it| !text(it, "delimiter").is_empty()) {
         let Some(old) = field.as_str() else {
             let message = format!("a delimiter can't split {}", field.kind().words());
@@ -490,7 +527,7 @@ fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Dia
         let delimiter = text(options, "delimiter");
         new = with_part(old, delimiter, index(options), &new);
     }
-    if field.is_scalar() {
+    if field.is_scalar() && !is_alias(field) {
         let tag = match is_as_read(field) {
             true => implied(field),
             false => field.tag(),
@@ -520,8 +557,24 @@ fn with_part(text: &str, delimiter: &str, index: i64, new: &str) -> String {
 
 /// Whether a scalar still says what its file says. A name that was given a prefix, or an image another tag, has no type any more.
 fn is_as_read(field: &Node) -> bool {
-    let says_the_same = || field.as_str() == Some(field.span().text());
-    field.has_origin() && (field.style() != Style::Plain || says_the_same())
+    let written = field.span().text();
+    // Before the text may be an anchor or a tag; several lines are folded.
+    let reads_the_same = || {
+        let read = parse_one(&Source::internal("text", written));
+        read.is_ok_and(|it| it.as_str() == field.as_str())
+    };
+    field.has_origin()
+        && (field.style() != Style::Plain
+            || field.as_str() == Some(written)
+            || written.starts_with('*')
+            || reads_the_same())
+}
+
+/// Whether a value of a text stands there as an alias, in place of which another value goes.
+fn is_alias(field: &Node) -> bool {
+    field.style() == Style::Plain
+        && field.as_str().is_some_and(|it| it.starts_with('*'))
+        && field.as_str() == Some(field.span().text())
 }
 
 /// The type that a value has, as a stated one: another text must not change it.

@@ -4,12 +4,14 @@
 //! the same source; so each is written once, whatever its place.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::diag::Span;
+use crate::diag::{Source, Span};
 use crate::{Node, Written};
 
 #[derive(Default)]
 pub(super) struct Comments<'a> {
+    source: Option<&'a Arc<Source>>,
     text: &'a str,
     queue: VecDeque<&'a Span>,
     /// How far the source has been written.
@@ -27,6 +29,7 @@ impl<'a> Comments<'a> {
     pub(super) fn of(written: &'a Written) -> Comments<'a> {
         let first = written.comments.first();
         Comments {
+            source: first.map(|it| &it.source),
             text: first.map_or("", |it| &it.source.text),
             queue: written.comments.iter().collect(),
             reached: 0,
@@ -37,6 +40,12 @@ impl<'a> Comments<'a> {
         self.queue.is_empty()
     }
 
+    /// Whether a node is of the text that the comments are of, and not one that was put in later.
+    pub(super) fn is_around(&self, node: &Node) -> bool {
+        let source = &node.span().source;
+        self.source.is_some_and(|own| Arc::ptr_eq(own, source))
+    }
+
     /// Whether nothing has been written yet.
     pub(super) fn at_start(&self) -> bool {
         self.reached == 0
@@ -44,7 +53,7 @@ impl<'a> Comments<'a> {
 
     /// Notes that a node has been written.
     pub(super) fn written(&mut self, node: &Node) {
-        if !self.is_empty() && node.has_origin() {
+        if !self.is_empty() && self.is_around(node) {
             self.reached = self.reached.max(node.span().end as usize);
         }
     }
@@ -52,14 +61,14 @@ impl<'a> Comments<'a> {
     /// The next comment that is before a node.
     pub(super) fn before(&mut self, node: &Node) -> Option<Comment<'a>> {
         let first = self.queue.front()?;
-        (node.has_origin() && first.start < node.span().start).then(|| self.take())?
+        (self.is_around(node) && first.start < node.span().start).then(|| self.take())?
     }
 
     /// The comment that is inside a scalar: behind the `|` of a block text.
     pub(super) fn inside(&mut self, scalar: &Node) -> Option<Comment<'a>> {
         let first = self.queue.front()?.start;
         let span = scalar.span();
-        (scalar.has_origin() && (span.start..span.end).contains(&first)).then(|| self.take())?
+        (self.is_around(scalar) && (span.start..span.end).contains(&first)).then(|| self.take())?
     }
 
     /// The comment on the rest of the line that was written last.
@@ -79,9 +88,8 @@ impl<'a> Comments<'a> {
     /// Whether an empty line is between what was written last and a node.
     pub(super) fn is_apart(&self, node: &Node) -> bool {
         let start = node.span().start as usize;
-        self.text
-            .get(self.reached..start)
-            .is_some_and(has_empty_line)
+        let gap = self.text.get(self.reached..start);
+        self.is_around(node) && gap.is_some_and(has_empty_line)
     }
 
     /// The column of a place.

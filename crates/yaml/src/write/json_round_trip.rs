@@ -19,9 +19,7 @@ fn round_trip(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
     }
     let inside = flow || node.style() == Style::Flow;
     if node.style() != Style::Plain {
-        let span = node.span().clone();
-        let plain = std::mem::replace(node, Node::null()).styled(Style::Plain);
-        *node = plain.at(span);
+        *node = std::mem::replace(node, Node::null()).styled(Style::Plain);
     }
     if let Some(items) = node.as_sequence_mut() {
         items.iter_mut().try_for_each(|it| round_trip(it, inside))?;
@@ -41,20 +39,24 @@ fn round_trip(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
 }
 
 fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
-    let is_number = matches!(node.kind(), Kind::Int | Kind::Float);
-    let (text, style) = match value::of(node, flow)? {
-        Value::Word(_) if is_number => (node.as_str().unwrap_or("").into(), Style::Plain),
-        Value::Word(text) => (text, Style::Plain),
+    let kind = node.kind();
+    let (text, style, tag) = match value::of(node, flow)? {
         Value::Text(text) => {
             let style = marshalled_style(&text);
-            (text, style)
+            (text, style, Tag::None)
         }
+        Value::Word(text) => match kind {
+            Kind::Null => (text, Style::Plain, Tag::Null),
+            Kind::Bool => (text, Style::Plain, Tag::Bool),
+            _ => (node.as_str().unwrap_or("").into(), Style::Plain, Tag::None),
+        },
     };
-    let is_same = node.tag() == Tag::None && node.style() == style;
-    if is_same && node.as_str() == Some(&text) {
-        return Ok(());
+    if node.as_str() == Some(&text) {
+        let same = std::mem::replace(node, Node::null());
+        *node = same.styled(style).tagged(tag);
+    } else {
+        *node = Node::scalar(text.into_owned(), style, tag).at(node.span());
     }
-    *node = Node::scalar(text.into_owned(), style, Tag::None).at(node.span());
     Ok(())
 }
 

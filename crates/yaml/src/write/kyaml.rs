@@ -3,10 +3,13 @@
 //! Keys in the tree's order, styles and stated tags as in the source, nothing folded. Of a document as it is written, anchors,
 //! aliases, merge keys and comments too; of any other, what the reader has expanded stays expanded.
 
+use std::sync::Arc;
+
 use super::comments::Comments;
 use super::order;
 use super::printer::{Printer, is_simple_key};
 use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
+use crate::diag::Source;
 use crate::{Entry, Kind, Mapping, Node, Style, Tag, View, Written, resolve};
 
 /// Writes one document as kyaml prints a tree, with a final line feed.
@@ -59,7 +62,7 @@ fn sort_keys(node: &mut Node) {
 /// Writes a document that was read as it is written, as kyaml prints it.
 pub fn emit_as_written(written: &Written) -> String {
     let writer = Writer {
-        as_written: true,
+        as_written: Some(&written.document.span().source),
         comments: Comments::of(written),
         ..Writer::default()
     };
@@ -71,8 +74,8 @@ struct Writer<'a> {
     quotes_old_words: bool,
     /// How many columns a list is to the right of its key.
     list_indent: usize,
-    /// Whether anchors and aliases are written.
-    as_written: bool,
+    /// The text whose anchors and aliases are written; a value that was put in later has none.
+    as_written: Option<&'a Arc<Source>>,
     comments: Comments<'a>,
 }
 
@@ -82,7 +85,7 @@ impl Default for Writer<'_> {
             printer: Printer::new(false),
             quotes_old_words: false,
             list_indent: 0,
-            as_written: false,
+            as_written: None,
             comments: Comments::default(),
         }
     }
@@ -184,7 +187,7 @@ impl Writer<'_> {
 
     /// Writes the comments that end a block collection.
     fn end(&mut self, first: &Node, indent: usize) {
-        if !self.comments.is_empty() && first.has_origin() {
+        if !self.comments.is_empty() && self.comments.is_around(first) {
             let column = self.comments.column(first.span().start as usize);
             self.rest(column, indent);
         }
@@ -362,8 +365,13 @@ impl Writer<'_> {
     }
 
     fn is_alias(&self, node: &Node) -> bool {
-        let plain = node.style() == Style::Plain && node.is_scalar() && node.has_origin();
-        self.as_written && plain && node.span().text().starts_with('*')
+        let plain = node.style() == Style::Plain && node.is_scalar();
+        plain && self.is_as_written(node) && node.span().text().starts_with('*')
+    }
+
+    fn is_as_written(&self, node: &Node) -> bool {
+        let source = &node.span().source;
+        self.as_written.is_some_and(|own| Arc::ptr_eq(own, source))
     }
 
     /// The anchor and the tag as the source has them before the value, if it has any.
@@ -373,8 +381,8 @@ impl Writer<'_> {
         if first.is_some_and(|it| it.key.span().start == node.span().start) {
             return None;
         }
-        let tag = stated_tag(node);
-        let anchor = stated_anchor(node).filter(|_| self.as_written);
+        let tag = stated_tag(node).or_else(|| kept_tag(node).map(str::to_string));
+        let anchor = stated_anchor(node).filter(|_| self.is_as_written(node));
         match (anchor, tag) {
             (Some(anchor), Some(tag)) => Some(format!("{anchor} {tag}")),
             (Some(anchor), None) => Some(anchor.to_string()),
@@ -397,6 +405,20 @@ fn stated_anchor(node: &Node) -> Option<&str> {
     };
     let word = word.split([',', '[', ']', '{', '}']).next()?;
     word.starts_with('&').then_some(word)
+}
+
+/// The tag that tells the type of a value whose text now reads as another type.
+fn kept_tag(node: &Node) -> Option<&'static str> {
+    let text = node.as_str().filter(|_| node.style() == Style::Plain)?;
+    let (kind, tag) = match node.tag() {
+        Tag::Null => (Kind::Null, "!!null"),
+        Tag::Bool => (Kind::Bool, "!!bool"),
+        Tag::Int => (Kind::Int, "!!int"),
+        Tag::Float => (Kind::Float, "!!float"),
+        Tag::Timestamp => (Kind::Timestamp, "!!timestamp"),
+        _ => return None,
+    };
+    (resolve(text) != kind).then_some(tag)
 }
 
 fn is_block(node: &Node) -> bool {
@@ -457,7 +479,7 @@ fn stated_tag(node: &Node) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diag::Source;
+
     use crate::parse_as_written;
 
     fn check(text: &str, expected: &str) {
