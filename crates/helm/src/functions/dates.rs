@@ -3,7 +3,7 @@
 use super::{ANY, STRING, fail, text};
 use crate::go::time::{Duration, Time, Zone, parse};
 use crate::template::{Arguments, Context, Function, FunctionError, Returned, Signature};
-use crate::value::{Display, IntType, Kind, Method, NamedType, Str, Struct, Type, Value};
+use crate::value::{Display, IntType, Method, NamedType, Str, Struct, Type, Value};
 
 const TIME_TYPE: Type = Type::Named(&TIME);
 const INT: Type = Type::Int(IntType::Int);
@@ -83,8 +83,7 @@ fn now(context: &mut Context<'_>) -> Time {
 /// A time, or seconds since 1970 as an integer.
 fn given(value: &Value) -> Option<Time> {
     match value {
-        Value::Int(ty @ (IntType::Int | IntType::Int32 | IntType::Int64), seconds) => {
-            _ = ty;
+        Value::Int(IntType::Int | IntType::Int32 | IntType::Int64, seconds) => {
             Some(Time::unix(*seconds))
         }
         value => time_of(value),

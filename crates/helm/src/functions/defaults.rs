@@ -1,7 +1,7 @@
 //! Empty values and what stands for them.
 
 use super::convert::is_empty;
-use super::{ANY, BOOL, STRING, text};
+use super::{ANY, BOOL, text};
 use crate::template::Function;
 use crate::value::Value;
 

@@ -27,7 +27,6 @@ mod urls;
 mod words;
 mod yaml;
 
-pub(crate) use dates::time_value;
 pub use state::{NotDeterministic, State};
 pub(crate) use yaml::to_yaml;
 

@@ -7,6 +7,7 @@ use crate::go::unicode::{is_space, runes};
 use crate::template::{Arguments, Context, Function, FunctionError, Returned};
 use crate::value::{Map, Str, Type, Value};
 
+const STRING_LIST: Type = Type::Slice(&Type::String);
 static STRING_MAP: Type = Type::Map(&Type::String);
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -52,14 +53,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         text(repeated(context, it.text(1), it.int(0))?)
     }),
     Function::fixed("replace", &[STRING, STRING, STRING], replace),
-    Function::fixed("sortAlpha", &[ANY], |_, it| {
-        let mut sorted = texts(it.get(0));
-        match items(it.get(0)) {
-            Ok(_) => sorted.sort(),
-            Err(_) => sorted = vec![to_text(it.get(0))],
-        }
-        Ok(Value::strings(sorted))
-    }),
+    Function::fixed("sortAlpha", &[ANY], |_, it| Ok(sorted(it.get(0)))),
     Function::fixed("split", &[STRING, STRING], |_, it| {
         Ok(numbered(split(it.text(1), it.text(0), None)))
     }),
@@ -78,8 +72,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::fixed("substr", &[INT, INT, STRING], substring),
     Function::fixed("toString", &[ANY], |_, it| text(to_text(it.get(0)))),
-    Function::fixed("toStrings", &[ANY], |_, it| {
-        Ok(Value::strings(texts(it.get(0))))
+    Function::fixed("toStrings", &[ANY], |_, it| match it.get(0) {
+        value if is_string_list(value) => Ok(value.clone()),
+        value => Ok(Value::strings(texts(value))),
     }),
     Function::fixed("trim", &[STRING], |_, it| text(trim_space(it.text(0)))),
     Function::fixed("trimAll", &[STRING, STRING], |_, it| {
@@ -104,6 +99,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
         text(truncate(it.text(1), it.int(0)))
     }),
 ];
+
+fn is_string_list(value: &Value) -> bool {
+    value.as_list().is_some_and(|it| *it.ty() == STRING_LIST)
+}
+
+/// The texts of a list in the order of their bytes. A list of strings is sorted in place, which all see who share it.
+fn sorted(value: &Value) -> Value {
+    if let Some(list) = value.as_list().filter(|_| is_string_list(value)) {
+        if let Some(mut items) = list.items_mut() {
+            items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        }
+        return value.clone();
+    }
+    let mut texts = texts(value);
+    match items(value) {
+        Ok(_) => texts.sort(),
+        Err(_) => texts = vec![to_text(value)],
+    }
+    Value::strings(texts)
+}
 
 /// A text of at most `width` bytes, with dots where something was left out. `offset` bytes in front may be left out too.
 fn abbreviate(text: &[u8], offset: i64, width: i64, both: bool) -> Vec<u8> {

@@ -28,7 +28,6 @@ enum Part {
     Host,
     Zone,
     User,
-    Query,
     Fragment,
 }
 
@@ -270,7 +269,6 @@ fn is_plain(byte: u8, part: Part) -> bool {
         Part::Host | Part::Zone => b"!$&'()*+,;=:[]<>\"",
         Part::Path => b"$&+,/:;=@",
         Part::User => b"$&+,;=",
-        Part::Query => b"",
         Part::Fragment => b"$&+,/:;=?@!()*",
     };
     allowed.contains(&byte)
@@ -284,18 +282,6 @@ fn escape(text: &[u8], part: Part) -> Vec<u8> {
         } else {
             out.extend(format!("%{byte:02X}").into_bytes());
         }
-    }
-    out
-}
-
-/// Escapes a text for a query, as `urlquery` does.
-pub(crate) fn query_escape(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    for chunk in text.split(|it| *it == b' ').enumerate() {
-        if chunk.0 > 0 {
-            out.push(b'+');
-        }
-        out.extend(escape(chunk.1, Part::Query));
     }
     out
 }
@@ -409,6 +395,5 @@ mod tests {
         assert_eq!(url("http", "h", "a b?").text(), b"http://h/a%20b%3F");
         assert_eq!(url("file", "", "/x").text(), b"file:///x");
         assert_eq!(url("", "", "a:b").text(), b"./a:b");
-        assert_eq!(query_escape(b"a b&c"), b"a+b%26c");
     }
 }

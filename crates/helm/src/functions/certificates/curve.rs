@@ -5,11 +5,10 @@ use std::sync::LazyLock;
 use num_bigint::BigUint;
 use sha2::{Digest, Sha256};
 
-/// Prime, order, and the base point.
+/// What the curve is computed with.
 struct Curve {
     prime: BigUint,
     order: BigUint,
-    b: BigUint,
     base: Point,
 }
 
@@ -23,7 +22,6 @@ fn hexadecimal(digits: &[u8]) -> BigUint {
 static P256: LazyLock<Curve> = LazyLock::new(|| Curve {
     prime: hexadecimal(b"ffffffff00000001000000000000000000000000ffffffffffffffffffffffff"),
     order: hexadecimal(b"ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"),
-    b: hexadecimal(b"5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"),
     base: Some((
         hexadecimal(b"6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"),
         hexadecimal(b"4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"),
@@ -121,7 +119,8 @@ mod tests {
     fn points_are_on_the_curve() {
         let curve = &*P256;
         let (x, y) = multiply(&BigUint::from(12_345_u32), &curve.base).unwrap();
-        let right = &x * &x * &x + (&curve.prime - 3_u32) * &x + &curve.b;
+        let b = hexadecimal(b"5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b");
+        let right = &x * &x * &x + (&curve.prime - 3_u32) * &x + b;
         assert_eq!(&y * &y % &curve.prime, right % &curve.prime);
         assert_eq!(multiply(&curve.order, &curve.base), None);
     }

@@ -50,6 +50,10 @@ impl Decoder<'_> {
         let value = self.value(0)?;
         self.skip_space();
         match self.rest.first() {
+            // A number as the whole text is never converted where a map or a list is wanted; it only has to be one.
+            None if self.saved.is_some() && matches!(value, Value::Nil) => {
+                Ok(Value::Float(f64::INFINITY))
+            }
             None => Ok(value),
             Some(_) => Err(self.unexpected("after top-level value")),
         }

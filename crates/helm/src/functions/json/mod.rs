@@ -7,8 +7,8 @@ pub(super) use decode::json_kind;
 pub(super) use encode::json_fields;
 
 use super::{ANY, STRING, fail, text};
-use crate::template::{Arguments, Context, Function, Returned};
-use crate::value::{List, Map, Str, Value};
+use crate::template::{Arguments, Context, Function};
+use crate::value::{List, Map, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("fromJson", &[STRING], |_, it| Ok(from_json(it))),
@@ -56,35 +56,32 @@ fn from_json(arguments: Arguments<'_>) -> Value {
         Ok(value) => (value, None),
         Err((value, error)) => (value, Some(error)),
     };
+    let error = match (&value, error) {
+        (Value::Nil, None) => return Value::Map(Map::nil(&super::MAP_TYPE)),
+        (Value::Map(_), None) => return value,
+        (Value::Map(_) | Value::Nil, Some(error)) => error,
+        (other, _) => mismatch(other, "map[string]interface {}"),
+    };
     let map = match value {
         Value::Map(map) => map,
-        Value::Nil if error.is_none() => Map::nil(&super::MAP_TYPE),
-        other => {
-            let map = Map::new(Default::default());
-            let words = format!(
-                "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-                decode::json_kind(&other)
-            );
-            _ = map.insert("Error", Value::from(error.clone().unwrap_or(words)));
-            map
-        }
+        _ => Map::new(Default::default()),
     };
-    if let Some(error) = error {
-        _ = map.insert("Error", Value::from(error));
-    }
+    _ = map.insert("Error", Value::from(error));
     Value::Map(map)
 }
 
 /// An error is the only item.
 fn from_json_array(arguments: Arguments<'_>) -> Value {
-    let words = match decode::decode(arguments.text(0)) {
+    let error = match decode::decode(arguments.text(0)) {
         Ok(Value::List(list)) => return Value::List(list),
         Ok(Value::Nil) => return Value::List(List::nil(&super::LIST_TYPE)),
-        Ok(other) => format!(
-            "json: cannot unmarshal {} into Go value of type []interface {{}}",
-            decode::json_kind(&other)
-        ),
-        Err((_, error)) => error,
+        Err((Value::Nil | Value::List(_), error)) => error,
+        Ok(other) | Err((other, _)) => mismatch(&other, "[]interface {}"),
     };
-    Value::list(vec![Value::String(Str::from(words))])
+    Value::list(vec![Value::from(error)])
+}
+
+fn mismatch(found: &Value, wanted: &str) -> String {
+    let found = decode::json_kind(found);
+    format!("json: cannot unmarshal {found} into Go value of type {wanted}")
 }

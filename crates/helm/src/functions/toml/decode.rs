@@ -340,7 +340,12 @@ impl Decoder<'_> {
                 let opened = table.open_implicit(parts.get(..length).unwrap_or_default());
                 opened.map_err(|message| Fault { line, message })?;
             }
-            let path = [&[outer.clone()], &*parts, std::slice::from_ref(&last)].concat();
+            let path = [
+                std::slice::from_ref(&outer),
+                &*parts,
+                std::slice::from_ref(&last),
+            ]
+            .concat();
             self.key = Str::from(path_text(&path));
             let value = self.value(depth + 1)?;
             let set = table.set(&parts, &last, Item::Value(value));
