@@ -1,9 +1,9 @@
 //! Regular expressions.
 
-use super::{INT, STRING, fail, text};
+use super::{INT, STRING, text};
 use crate::go::strconv::quote;
 use crate::template::{Arguments, Context, Function, FunctionError, Returned};
-use crate::value::{List, Str, Type, Value};
+use crate::value::{List, Type, Value};
 use pleach_re2::Regexp;
 
 static STRING_LIST: Type = Type::Slice(&Type::String);
@@ -140,22 +140,24 @@ fn replace_all(
     is_literal: bool,
 ) -> Returned {
     let (source, replacement) = (arguments.text(1), arguments.text(2));
-    let pattern = compile(context, arguments)?;
-    // Each match may put in the template and, for each reference in it, the whole match.
+    let pattern = compile(context, arguments)?.clone();
+    // Each match puts in the template, and a reference in it no more than the match itself.
     let matches = pattern.find_all(source, None).len();
     let references = replacement.iter().filter(|it| **it == b'$').count();
-    let longest = match is_literal {
-        true => 0,
-        false => references.saturating_mul(source.len()),
+    let referenced = if is_literal {
+        0
+    } else {
+        references.saturating_mul(source.len())
     };
-    let made = matches
-        .saturating_mul(replacement.len())
-        .saturating_add(longest);
-    let replaced = match made > 1 << 30 {
-        true => return fail("the replacement is too long"),
-        false if is_literal => pattern.replace_all_literal(source, replacement),
+    let inserted = matches.saturating_mul(replacement.len());
+    context.charge(
+        source
+            .len()
+            .saturating_add(inserted)
+            .saturating_add(referenced),
+    )?;
+    text(match is_literal {
+        true => pattern.replace_all_literal(source, replacement),
         false => pattern.replace_all(source, replacement),
-    };
-    context.charge(replaced.len())?;
-    text(Str::from(replaced))
+    })
 }
