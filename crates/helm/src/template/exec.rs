@@ -39,8 +39,6 @@ struct Frame {
     dot: Slot,
     /// Where its variables begin.
     variables: usize,
-    /// How many loops there are around it.
-    loops: usize,
     /// How deep it is by `template`.
     depth: usize,
     scope: Option<Rc<Scope>>,
@@ -51,10 +49,10 @@ struct Frame {
 enum FrameKind {
     /// By `template`, or as the file itself.
     Template,
-    /// By `include`: the name, and where the text begins.
-    Include(Str, usize),
-    /// By `tpl`: the text, and where its output begins.
-    Tpl(Str, usize),
+    /// By `include`: the name, where the output begins, and the call.
+    Include(Str, usize, PlaceId),
+    /// By `tpl`: the text, where its output begins, and the call.
+    Tpl(Str, usize, PlaceId),
 }
 
 /// What a failing instruction gives; it is boxed since it hardly ever happens.
@@ -82,7 +80,6 @@ impl<'r, 't> Machine<'r, 't> {
                 place: 0,
                 dot: Slot::own(Value::Nil),
                 variables: 0,
-                loops: 0,
                 depth: 0,
                 scope: None,
                 kind: FrameKind::Template,
@@ -114,7 +111,6 @@ impl<'r, 't> Machine<'r, 't> {
             place: 0,
             dot,
             variables: base,
-            loops: self.loops.len(),
             depth: 0,
             scope: self.frame.scope.clone(),
             kind,
@@ -157,7 +153,7 @@ impl<'r, 't> Machine<'r, 't> {
         self.variables.truncate(frame.variables);
         match frame.kind {
             FrameKind::Template => {}
-            FrameKind::Include(name, start) => {
+            FrameKind::Include(name, start, _) => {
                 if let Some(count) = self.renderer.open.get_mut(&name) {
                     *count -= 1;
                 }
@@ -165,7 +161,7 @@ impl<'r, 't> Machine<'r, 't> {
                 self.out.truncate(start);
                 self.push(Slot::own(Value::String(text)));
             }
-            FrameKind::Tpl(_, start) => {
+            FrameKind::Tpl(_, start, _) => {
                 let text = self.out.split_off(start);
                 let text = Str::from(without_no_value(text));
                 self.push(Slot::own(Value::String(text)));
@@ -181,13 +177,15 @@ impl<'r, 't> Machine<'r, 't> {
             let frame = std::mem::replace(&mut self.frame, caller);
             let cause = match frame.kind {
                 FrameKind::Template => continue,
-                FrameKind::Include(name, _) => {
+                FrameKind::Include(name, _, place) => {
+                    self.frame.place = place;
                     if let Some(count) = self.renderer.open.get_mut(&name) {
                         *count -= 1;
                     }
                     Cause::Call("include".to_string(), FunctionError::Template(error))
                 }
-                FrameKind::Tpl(text, _) => {
+                FrameKind::Tpl(text, _, place) => {
+                    self.frame.place = place;
                     let words =
                         format!("error during tpl function execution for {}", quoted(&text));
                     let error = FunctionError::Template(error).within(words);
@@ -516,11 +514,14 @@ impl<'r, 't> Machine<'r, 't> {
                 };
                 Ok(Slot { value, origin })
             }
-            Err(error) => {
-                self.frame.place = place;
-                Err(Box::new(Cause::Call(name.to_string(), error)))
-            }
+            Err(error) => self.failed(name, error, place),
         }
+    }
+
+    /// The failure of a function, at its call.
+    fn failed<T>(&mut self, name: &str, error: FunctionError, place: PlaceId) -> Step<T> {
+        self.frame.place = place;
+        Err(Box::new(Cause::Call(name.to_string(), error)))
     }
 
     fn find_method(
@@ -639,32 +640,30 @@ impl<'r, 't> Machine<'r, 't> {
                 value => format!("<{} Value>", value.type_name()),
             };
         }
-        self.frame.place = place;
         let words = match callee {
             Value::Nil => "call of nil".to_string(),
             value => format!("non-function {name} of type {}", value.type_name()),
         };
-        let error = FunctionError::new(words);
-        Err(Box::new(Cause::Call("call".to_string(), error)))
+        self.failed("call", FunctionError::new(words), place)
     }
 
     fn include(&mut self, values: &[Value], place: PlaceId) -> Step<bool> {
         let arguments = Arguments(values);
         let name = arguments.string(0);
         let count = self.renderer.open.get(&name).copied().unwrap_or(0);
-        self.frame.place = place;
-        let failed = |error| Err(Box::new(Cause::Call("include".to_string(), error)));
         if count > MAX_INCLUDES {
             let name = name.to_lossy();
             let words = format!("rendering template has a nested reference name: {name}");
-            return failed(FunctionError::from("unable to execute template").within(words));
+            let error = FunctionError::from("unable to execute template").within(words);
+            return self.failed("include", error, place);
         }
         let Some(found) = self.find(&name).cloned() else {
-            return failed(FunctionError::new(no_template(&name)));
+            let error = FunctionError::new(no_template(&name));
+            return self.failed("include", error, place);
         };
         self.renderer.open.insert(name.clone(), count + 1);
         let dot = Slot::own(arguments.get(1).clone());
-        let kind = FrameKind::Include(name, self.out.len());
+        let kind = FrameKind::Include(name, self.out.len(), place);
         let frame = self.new_frame(found, dot, kind);
         self.enter(frame);
         Ok(true)
@@ -681,17 +680,18 @@ impl<'r, 't> Machine<'r, 't> {
             self.push(Slot::own(Value::String(text)));
             return Ok(false);
         }
-        self.frame.place = place;
         let nested = match self.renderer.nested.get(&text) {
             Some(nested) => nested.clone(),
             None => {
                 self.charge(text.len())?;
-                let nested = Nested::parse(&text, self.renderer.templates.functions());
-                let nested = nested.map_err(|error| {
-                    let words = format!("cannot parse template {}", quoted(&text));
-                    let error = FunctionError::new(error.to_string()).within(words);
-                    Box::new(Cause::Call("tpl".to_string(), error))
-                })?;
+                let nested = match Nested::parse(&text, self.renderer.templates.functions()) {
+                    Ok(nested) => nested,
+                    Err(error) => {
+                        let words = format!("cannot parse template {}", quoted(&text));
+                        let error = FunctionError::new(error.to_string()).within(words);
+                        return self.failed("tpl", error, place);
+                    }
+                };
                 let nested = Rc::new(nested);
                 self.renderer.nested.insert(text.clone(), nested.clone());
                 nested
@@ -703,7 +703,7 @@ impl<'r, 't> Machine<'r, 't> {
         };
         let scope = nested.scope(self.frame.scope.clone());
         let dot = Slot::own(arguments.get(1).clone());
-        let kind = FrameKind::Tpl(text, self.out.len());
+        let kind = FrameKind::Tpl(text, self.out.len(), place);
         let frame = self.new_frame(main, dot, kind);
         self.enter(Frame {
             scope: Some(scope),

@@ -69,6 +69,9 @@ struct Parser<'t> {
 
 type Parsed<T> = Result<T, ParseError>;
 
+/// What parse errors call a `block`.
+const BLOCK: &str = "block clause";
+
 impl Parser<'_> {
     fn error(&self, message: impl Into<String>) -> ParseError {
         ParseError {
@@ -262,10 +265,7 @@ impl Parser<'_> {
             self.expect(Kind::RightDelimiter, "else")?;
         }
         let Some(block) = self.unit.blocks.last() else {
-            return Err(match self.unit.context {
-                Some(context) => self.error(format!("unexpected {{{{else}}}} in {context}")),
-                None => self.error("unexpected {{else}}"),
-            });
+            return Err(self.misplaced_else());
         };
         if block.in_else {
             return Err(self.error("expected end; found {{else}}"));
@@ -282,6 +282,18 @@ impl Parser<'_> {
             block.is_chained = true;
         }
         Ok(())
+    }
+
+    /// An `else` without a block that it could belong to.
+    fn misplaced_else(&mut self) -> ParseError {
+        let Some(context) = self.unit.context else {
+            return self.error("unexpected {{else}}");
+        };
+        // Of a `block` it is the template around it that complains, at the line that it has come to itself.
+        if let (BLOCK, Some(outer)) = (context, self.units.last()) {
+            self.unit.last_line = outer.last_line;
+        }
+        self.error(format!("unexpected {{{{else}}}} in {context}"))
     }
 
     fn end(&mut self) -> Parsed<()> {
@@ -357,15 +369,14 @@ impl Parser<'_> {
     }
 
     fn block(&mut self) -> Parsed<()> {
-        const CONTEXT: &str = "block clause";
         let token = self.next_non_space();
-        let name = self.template_name(token, CONTEXT)?;
-        let pipe = self.pipeline(CONTEXT, Kind::RightDelimiter)?;
+        let name = self.template_name(token, BLOCK)?;
+        let pipe = self.pipeline(BLOCK, Kind::RightDelimiter)?;
         let at = position(token.start);
         self.unit
             .call_template(&mut self.source, at, name.clone(), Some(&pipe));
         self.unit.action_line = None;
-        self.open_unit(name, CONTEXT);
+        self.open_unit(name, BLOCK);
         Ok(())
     }
 
