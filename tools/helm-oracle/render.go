@@ -28,15 +28,16 @@ func render(v *vector) (string, error) {
 		return "", err
 	}
 	capabilities := *common.DefaultCapabilities
-	capabilities.KubeVersion = common.KubeVersion{Version: "v1.37.0", Major: "1", Minor: "37"}
 	capabilities.HelmVersion.Version = "v4.3.2"
+	version := "v1.37.0"
 	if context.KubeVersion != "" {
-		parsed, err := common.ParseKubeVersion(context.KubeVersion)
-		if err != nil {
-			return "", err
-		}
-		capabilities.KubeVersion = *parsed
+		version = context.KubeVersion
 	}
+	parsed, err := common.ParseKubeVersion(version)
+	if err != nil {
+		return "", err
+	}
+	capabilities.KubeVersion = *parsed
 	capabilities.APIVersions = append(append(common.VersionSet{}, capabilities.APIVersions...), context.APIVersions...)
 	r := v.release()
 	options := common.ReleaseOptions{

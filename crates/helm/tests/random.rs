@@ -68,8 +68,11 @@ fn random_templates_render_as_with_helm_4() {
     let (mut different, mut failing, mut all) = (0, 0, 0);
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         let vector: Json = serde_json::from_str(line).unwrap();
-        let expected = without_addresses(expected(&vector));
-        let found = without_addresses(rendered(&vector, HelmVersion::V4));
+        let expected = expected(&vector);
+        if prints_address(&expected) {
+            continue;
+        }
+        let found = rendered(&vector, HelmVersion::V4);
         all += 1;
         failing += usize::from(expected.is_err());
         if expected != found {
@@ -86,28 +89,13 @@ fn random_templates_render_as_with_helm_4() {
     assert_eq!(different, 0);
 }
 
-/// The outcome without the addresses that Go prints of pointers.
-fn without_addresses(outcome: Outcome) -> Outcome {
-    let marker = b"0x";
-    outcome.map(|bytes| {
-        let mut out = Vec::with_capacity(bytes.len());
-        let mut rest = bytes.as_slice();
-        while let Some((first, after)) = rest.split_first() {
-            let digits = rest.strip_prefix(marker).unwrap_or(&[]);
-            let count = digits
-                .iter()
-                .take_while(|it| it.is_ascii_hexdigit())
-                .count();
-            if count >= 9 {
-                out.extend_from_slice(marker);
-                rest = &digits[count..];
-            } else {
-                out.push(*first);
-                rest = after;
-            }
-        }
-        out
-    })
+/// Whether Go printed the address of a pointer: that of `.Capabilities`, where a template printed the whole root.
+fn prints_address(outcome: &Outcome) -> bool {
+    let text = match outcome {
+        Ok(output) => String::from_utf8_lossy(output).into_owned(),
+        Err(error) => error.clone(),
+    };
+    text.to_lowercase().contains("capabilities:0x")
 }
 
 /// A generator of templates, with Marsaglia's xorshift for chance.
@@ -138,7 +126,8 @@ impl Random {
             out.push_str("{{ define \"h\" }}[{{ . }}]{{ end }}");
         }
         out.push_str(&self.variables());
-        out.push_str(&self.body(4, false));
+        let depth = self.below(4);
+        out.push_str(&self.body(depth, false));
         out
     }
 
@@ -154,7 +143,7 @@ impl Random {
     }
 
     fn body(&mut self, depth: usize, in_loop: bool) -> String {
-        let count = 1 + self.below(3);
+        let count = 1 + self.below(2);
         (0..count).map(|_| self.node(depth, in_loop)).collect()
     }
 

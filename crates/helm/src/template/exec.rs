@@ -10,6 +10,7 @@ use super::limits::{MAX_INCLUDES, MAX_TEMPLATE_DEPTH};
 use super::program::{Op, PlaceId, Template, quoted, shown};
 use super::render::{Nested, Renderer, Scope, no_template, without_no_value};
 use super::slot::{Origin, Slot};
+use super::trace::Tracer;
 use super::{Cause, Context, ExecError, FunctionError};
 use crate::fmt::write_value;
 use crate::value::{Method, Str, Value};
@@ -28,6 +29,7 @@ pub(super) struct Machine<'r, 't> {
     methods: Vec<(&'static Method, Value)>,
     /// The arguments of the function that is being called.
     arguments: Vec<Value>,
+    tracer: Option<Tracer>,
 }
 
 /// A template that is being executed.
@@ -71,6 +73,7 @@ impl<'r, 't> Machine<'r, 't> {
         renderer: &'r mut Renderer<'t>,
         template: Arc<Template>,
         data: Value,
+        tracer: Option<Tracer>,
     ) -> Machine<'r, 't> {
         let mut machine = Machine {
             renderer,
@@ -91,6 +94,7 @@ impl<'r, 't> Machine<'r, 't> {
             loops: Vec::new(),
             methods: Vec::new(),
             arguments: Vec::new(),
+            tracer,
         };
         machine.frame = machine.new_frame(template, Slot::own(data), FrameKind::Template);
         machine
@@ -117,12 +121,13 @@ impl<'r, 't> Machine<'r, 't> {
         }
     }
 
-    pub(super) fn run(mut self) -> Result<Vec<u8>, Box<ExecError>> {
+    /// The output, and the tracer with what it noted.
+    pub(super) fn run(mut self) -> Result<(Vec<u8>, Option<Tracer>), Box<ExecError>> {
         loop {
             let template = self.frame.template.clone();
             match self.run_frame(&template) {
                 Ok(true) => {}
-                Ok(false) => return Ok(self.out),
+                Ok(false) => return Ok((self.out, self.tracer)),
                 Err(cause) => return Err(self.unwind(*cause)),
             }
         }
@@ -157,17 +162,25 @@ impl<'r, 't> Machine<'r, 't> {
                 if let Some(count) = self.renderer.open.get_mut(&name) {
                     *count -= 1;
                 }
+                self.nest(start);
                 let text = Str::from(self.out.get(start..).unwrap_or(&[]));
                 self.out.truncate(start);
                 self.push(Slot::own(Value::String(text)));
             }
             FrameKind::Tpl(_, start, _) => {
+                self.nest(start);
                 let text = self.out.split_off(start);
                 let text = Str::from(without_no_value(text));
                 self.push(Slot::own(Value::String(text)));
             }
         }
         Ok(true)
+    }
+
+    fn nest(&mut self, start: usize) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.nest(start, &self.out);
+        }
     }
 
     /// The error of the present expression, and of all calls that led to it.
@@ -240,6 +253,9 @@ impl<'r, 't> Machine<'r, 't> {
             Op::Text { start, end } => {
                 let text = source.text.get(start as usize..end as usize);
                 let before = self.out.len();
+                if let Some(tracer) = &mut self.tracer {
+                    tracer.text(before, source, start as usize);
+                }
                 self.out.extend_from_slice(text.unwrap_or(&[]));
                 self.check_output(before)?;
             }
@@ -460,6 +476,11 @@ impl<'r, 't> Machine<'r, 't> {
         let slot = self.pop();
         let before = self.out.len();
         write_printable(&mut self.out, &slot);
+        if let Some(tracer) = &mut self.tracer {
+            let printed = self.out.get(before..).unwrap_or(&[]);
+            let (source, place) = (&self.frame.template.source, self.frame.place);
+            tracer.value(before, source, place, slot.value, printed);
+        }
         self.check_output(before)
     }
 
@@ -476,7 +497,12 @@ impl<'r, 't> Machine<'r, 't> {
                     self.invoke(method, &receiver, &[], place)?
                 }
                 None => match slot.field(name, false) {
-                    Ok(field) => field,
+                    Ok(field) => {
+                        if let Some(tracer) = &mut self.tracer {
+                            tracer.read(&slot.value, name, &field.value);
+                        }
+                        field
+                    }
                     Err(words) => return fault(words),
                 },
             };

@@ -19,6 +19,7 @@ mod program;
 mod render;
 mod slot;
 mod syntax;
+mod trace;
 
 pub use context::Context;
 pub use error::{Cause, ExecError, ParseError};
@@ -26,3 +27,7 @@ pub use function::{Arguments, Function, FunctionError, Functions, Returned, Sign
 pub use limits::{Limits, MAX_INCLUDES, MAX_TEMPLATE_DEPTH};
 pub use parse::MAX_PARENTHESES;
 pub use render::{RenderError, Renderer, Templates};
+pub use trace::{Entry, Piece};
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use super::{Functions, ParseError};
 use crate::value::Str;
 
 /// How deep parentheses may be nested. Go allows 10,000.
-pub const MAX_PARENTHESES: usize = 250;
+pub const MAX_PARENTHESES: usize = 100;
 
 /// Parses a text into the templates that it defines, its own last, under `name`.
 ///

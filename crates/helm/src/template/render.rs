@@ -8,6 +8,7 @@ use super::exec::Machine;
 use super::limits::Budget;
 use super::parse::parse;
 use super::program::{Template, quoted};
+use super::trace::{Piece, Tracer};
 use super::{ExecError, Function, Functions, Limits, ParseError, builtins};
 use crate::HelmVersion;
 use crate::functions::State;
@@ -171,18 +172,45 @@ impl<'t> Renderer<'t> {
     ///
     /// Errors: the first one. Output that was made before it is lost, as in Helm.
     pub fn render(&mut self, name: &str, data: &Value) -> Result<Vec<u8>, RenderError> {
+        let (out, _) = self.execute(name, data, None)?;
+        Ok(without_no_value(out))
+    }
+
+    /// The same output, and where each part of it comes from.
+    ///
+    /// Errors: as [`Renderer::render`].
+    pub fn render_traced(
+        &mut self,
+        name: &str,
+        data: &Value,
+    ) -> Result<(Vec<u8>, Vec<Piece>), RenderError> {
+        let (out, tracer) = self.execute(name, data, Some(Tracer::default()))?;
+        let places: Vec<usize> = memchr::memmem::find_iter(&out, NO_VALUE).collect();
+        let pieces = tracer
+            .unwrap_or_default()
+            .into_pieces(&places, NO_VALUE.len());
+        Ok((without_no_value(out), pieces))
+    }
+
+    fn execute(
+        &mut self,
+        name: &str,
+        data: &Value,
+        tracer: Option<Tracer>,
+    ) -> Result<(Vec<u8>, Option<Tracer>), RenderError> {
         let Some(template) = self.templates.get(name.as_bytes()) else {
             return Err(RenderError::NoTemplate(name.to_string()));
         };
-        let machine = Machine::new(self, template.clone(), data.clone());
-        let out = machine.run().map_err(RenderError::Exec)?;
-        Ok(without_no_value(out))
+        let machine = Machine::new(self, template.clone(), data.clone(), tracer);
+        machine.run().map_err(RenderError::Exec)
     }
 }
 
+/// What Go prints where there is no value.
+const NO_VALUE: &[u8] = b"<no value>";
+
 /// The text without `<no value>`.
 pub(super) fn without_no_value(text: Vec<u8>) -> Vec<u8> {
-    const NO_VALUE: &[u8] = b"<no value>";
     let finder = memchr::memmem::Finder::new(NO_VALUE);
     if finder.find(&text).is_none() {
         return text;

@@ -1,0 +1,146 @@
+//! Where each part of an output comes from: the place in a template, and the value that was printed there.
+
+use std::sync::Arc;
+
+use super::program::{PlaceId, Source};
+use crate::fmt::write_value;
+use crate::value::{Map, Str, Value};
+
+/// A part of an output, up to the start of the next one.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Where it begins in the output.
+    pub start: usize,
+    /// The name of the text that printed it: a template file, or `gotpl` for a text of `tpl`.
+    pub template: Str,
+    /// The byte of that text: of the text itself where it was copied, of the expression where a value was printed.
+    pub at: usize,
+    /// The value that was printed, if it was one. A string, map or list that functions handed on unchanged is still the same one in
+    /// memory: see [`Str::same_as`] and [`Map::same_as`].
+    pub value: Option<Value>,
+    /// The entry of a map that the expression read and whose value it printed whole, at most with quotes around it. Numbers and
+    /// booleans, which have no identity, are traced by this.
+    pub entry: Option<Entry>,
+}
+
+/// An entry of a map.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The map.
+    pub map: Map,
+    /// The key.
+    pub key: Str,
+}
+
+/// Notes the pieces while a template is executed.
+#[derive(Debug, Default)]
+pub(super) struct Tracer {
+    pieces: Vec<Piece>,
+    /// What `include` and `tpl` made since the last print, with its text: the next print may hold it, indented or cut.
+    nested: Vec<(Piece, Vec<u8>)>,
+    /// The entry that was read last since then, and its value.
+    read: Option<(Entry, Value)>,
+}
+
+impl Tracer {
+    pub(super) fn text(&mut self, start: usize, source: &Arc<Source>, at: usize) {
+        self.pieces.push(Piece {
+            start,
+            template: source.name.as_str().into(),
+            at,
+            value: None,
+            entry: None,
+        });
+    }
+
+    /// A field was read of a map.
+    pub(super) fn read(&mut self, map: &Value, key: &Str, value: &Value) {
+        if let Value::Map(map) = map {
+            let entry = Entry {
+                map: map.clone(),
+                key: key.clone(),
+            };
+            self.read = Some((entry, value.clone()));
+        }
+    }
+
+    /// A value was printed: `printed` is what of the output from `start` on.
+    pub(super) fn value(
+        &mut self,
+        start: usize,
+        source: &Arc<Source>,
+        place: PlaceId,
+        value: Value,
+        printed: &[u8],
+    ) {
+        let at = source
+            .places
+            .get(place as usize)
+            .map_or(0, |it| it.at as usize);
+        let read = self.read.take();
+        let entry = read.filter(|it| is_whole(&it.1, printed)).map(|it| it.0);
+        self.pieces.push(Piece {
+            start,
+            template: source.name.as_str().into(),
+            at,
+            value: Some(value),
+            entry,
+        });
+        let mut cursor = 0;
+        for (piece, text) in std::mem::take(&mut self.nested) {
+            let mut offset = 0;
+            for line in text.split_inclusive(|it| *it == b'\n') {
+                let lead = line
+                    .iter()
+                    .take_while(|it| it.is_ascii_whitespace())
+                    .count();
+                let words = line.trim_ascii();
+                let rest = printed.get(cursor..).unwrap_or(&[]);
+                let found = memchr::memmem::find(rest, words).filter(|_| !words.is_empty());
+                if let Some(found) = found {
+                    let is_text = piece.value.is_none();
+                    self.pieces.push(Piece {
+                        start: start + cursor + found,
+                        at: piece.at + if is_text { offset + lead } else { 0 },
+                        ..piece.clone()
+                    });
+                    cursor += found + words.len();
+                }
+                offset += line.len();
+            }
+        }
+    }
+
+    /// The output from `start` on becomes the value of an `include` or `tpl`.
+    pub(super) fn nest(&mut self, start: usize, out: &[u8]) {
+        let first = self.pieces.partition_point(|it| it.start < start);
+        let pieces = self.pieces.split_off(first);
+        let ends = pieces.iter().skip(1).map(|it| it.start);
+        let ends: Vec<usize> = ends.chain([out.len()]).collect();
+        for (piece, end) in pieces.into_iter().zip(ends) {
+            let text = out.get(piece.start..end).unwrap_or(&[]).to_vec();
+            self.nested.push((piece, text));
+        }
+        self.read = None;
+    }
+
+    /// The pieces, where `removed` bytes were taken out of the output at each of the places.
+    pub(super) fn into_pieces(mut self, places: &[usize], removed: usize) -> Vec<Piece> {
+        for piece in &mut self.pieces {
+            let before = places.partition_point(|it| *it < piece.start);
+            piece.start = piece.start.saturating_sub(before * removed);
+        }
+        self.pieces
+    }
+}
+
+/// Whether the value's text is all that was printed, but for quotes around it.
+fn is_whole(value: &Value, printed: &[u8]) -> bool {
+    let mut text = Vec::new();
+    write_value(&mut text, value);
+    let inner = match printed {
+        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
+        other => other,
+    };
+    text == printed || text == inner
+}
