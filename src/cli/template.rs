@@ -149,12 +149,17 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         bail!("`--generate-name` and a name exclude each other");
     }
     let version = HelmVersion::from(arguments.helm_version);
-    let inflation = inflation(arguments, name, &current)?;
+    let inflation = inflation(arguments, name);
     let mut warnings = Warnings::default();
     let read =
         |name: &str| std::fs::read_to_string(current.join(name)).map_err(|it| go_words(name, &it));
-    let found = find_chart(arguments, chart, version, &current, global, &mut warnings)?;
-    let rendered = found.and_then(|it| inflation.run(&it, &read, &mut warnings));
+    // Helm reads the values first, so what is wrong with them is reported first.
+    let values = user_values(arguments, &current)?.merged(version, &read);
+    let rendered = match values {
+        Err(error) => Err(error),
+        Ok(values) => find_chart(arguments, chart, version, &current, global, &mut warnings)?
+            .and_then(|it| inflation.run(&it, &values, &mut warnings)),
+    };
     let mut diagnostics: Diagnostics = inflate::warnings(&warnings);
     let text = rendered.map_err(|error| diagnostics.push(inflate::diagnostic(error)));
     let display =
@@ -200,25 +205,28 @@ fn refuse_foreign(foreign: &Foreign) -> Result<()> {
     }
 }
 
-fn inflation(arguments: &Arguments, name: &str, current: &Path) -> Result<Inflation> {
+fn user_values(arguments: &Arguments, current: &Path) -> Result<UserValues> {
     let mut files = Vec::new();
     for path in &arguments.values {
         files.push(values_file(path, current)?);
     }
-    Ok(Inflation {
+    Ok(UserValues {
+        files,
+        set_json: arguments.set_json.clone(),
+        set: arguments.set.clone(),
+        set_string: arguments.set_string.clone(),
+        set_file: arguments.set_file.clone(),
+        set_literal: arguments.set_literal.clone(),
+    })
+}
+
+fn inflation(arguments: &Arguments, name: &str) -> Inflation {
+    Inflation {
         version: arguments.helm_version.into(),
         name: name.to_string(),
         name_template: arguments.name_template.clone().unwrap_or_default(),
         namespace: arguments.namespace.clone(),
         is_upgrade: arguments.is_upgrade,
-        values: UserValues {
-            files,
-            set_json: arguments.set_json.clone(),
-            set: arguments.set.clone(),
-            set_string: arguments.set_string.clone(),
-            set_file: arguments.set_file.clone(),
-            set_literal: arguments.set_literal.clone(),
-        },
         kube_version: arguments.kube_version.clone().unwrap_or_default(),
         api_versions: arguments.api_versions.clone(),
         skip_schema_validation: arguments.skip_schema_validation,
@@ -228,7 +236,7 @@ fn inflation(arguments: &Arguments, name: &str, current: &Path) -> Result<Inflat
             skip_tests: arguments.skip_tests,
             show_only: arguments.show_only.clone(),
         },
-    })
+    }
 }
 
 fn values_file(path: &Path, current: &Path) -> Result<ValuesFile> {

@@ -2,7 +2,7 @@
 
 use pleach_helm::manifests::{PrintOptions, print};
 use pleach_helm::source::{LoadedChart, folder_files, load};
-use pleach_helm::values::{UserValues, ValuesFile};
+use pleach_helm::values::{UserValues, Values, ValuesFile};
 use pleach_helm::{
     Capabilities, HelmError, HelmVersion, KubeVersion, Release, RenderOptions, Warnings, render,
 };
@@ -30,8 +30,6 @@ pub struct Inflation {
     pub namespace: String,
     /// Whether it is an upgrade.
     pub is_upgrade: bool,
-    /// The user's values.
-    pub values: UserValues,
     /// The version of Kubernetes; empty for Helm's default.
     pub kube_version: String,
     /// API versions beside Helm's defaults.
@@ -43,16 +41,15 @@ pub struct Inflation {
 }
 
 impl Inflation {
-    /// Renders and prints a chart that was loaded. `read` gives the content of a file of `--set-file`.
+    /// Renders and prints a chart that was loaded, with the user's `values`.
     ///
     /// Errors: Helm's message, with its place in the chart as far as it is known.
     pub fn run(
         &self,
         chart: &LoadedChart,
-        read: &dyn Fn(&str) -> Result<String, String>,
+        values: &Values,
         warnings: &mut Warnings,
     ) -> Result<String, HelmError> {
-        let values = self.values.merged(self.version, read)?;
         let mut capabilities = Capabilities::defaults(self.version);
         if !self.kube_version.is_empty() {
             let kube_version = KubeVersion::parse(&self.kube_version, self.version);
@@ -72,7 +69,7 @@ impl Inflation {
             version: self.version,
             skip_schema_validation: self.skip_schema_validation,
         };
-        let rendered = render(chart, &values, &release, &capabilities, &options, warnings)?;
+        let rendered = render(chart, values, &release, &capabilities, &options, warnings)?;
         print(&rendered, &self.print, self.version)
     }
 
@@ -169,10 +166,6 @@ impl ChartRenderer for Inflater<'_> {
             name: inflation.release_name.to_string(),
             name_template: inflation.name_template.to_string(),
             namespace: inflation.namespace.to_string(),
-            values: UserValues {
-                files: files.collect(),
-                ..UserValues::default()
-            },
             kube_version: given(inflation.kube_version, &self.kube_version),
             api_versions,
             print: PrintOptions {
@@ -183,8 +176,13 @@ impl ChartRenderer for Inflater<'_> {
             },
             ..Inflation::default()
         };
+        let user = UserValues {
+            files: files.collect(),
+            ..UserValues::default()
+        };
         let none = |name: &str| Err(format!("open {name}: no such file or directory"));
-        run.run(&chart, &none, &mut said)
+        user.merged(self.version, &none)
+            .and_then(|values| run.run(&chart, &values, &mut said))
             .map_err(|error| placed(error, span))
     }
 }

@@ -243,28 +243,13 @@ fn joined(prefix: &str, key: &str) -> String {
     }
 }
 
-/// Go's `%t` of what is no map: only a boolean has a form of its own.
+/// Go's `%t`: how Helm shows what is no map.
 fn bool_verb(value: &Value) -> String {
-    match value {
-        Value::Bool(value) => value.to_string(),
-        Value::Nil => "%!t(<nil>)".to_string(),
-        Value::List(list) => {
-            let items: Vec<String> = list.to_vec().iter().map(bool_verb).collect();
-            format!("[{}]", items.join(" "))
-        }
-        Value::Map(map) => {
-            let entries = map.snapshot();
-            let entry = |(key, value): &(Str, Value)| {
-                format!("%!t(string={}):{}", key.to_lossy(), bool_verb(value))
-            };
-            let entries: Vec<String> = entries.iter().map(entry).collect();
-            format!("map[{}]", entries.join(" "))
-        }
-        value => format!("%!t({}={})", value.type_name(), shown(value)),
-    }
+    let text = crate::fmt::sprintf(b"%t", std::slice::from_ref(value));
+    String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Whether a value is a map, for callers that look up paths.
+/// The map at a path. Errors: Helm's words for a part that is no map.
 pub(crate) fn table(values: &Map, path: &str) -> Result<Map, String> {
     let mut table = values.clone();
     for part in path.split('.') {

@@ -11,6 +11,9 @@ use serde_json::{Map as JsonMap, Number, Value as Json};
 
 use crate::value::{Entries, Map, Str, Value};
 
+/// Values as data: what files and flags say, before any chart sees them. Numbers are float64, but for whole ones of `--set`.
+pub type Values = JsonMap<String, Json>;
+
 /// JSON as a value for templates. Numbers that are written as float64 in the JSON stay so; whole ones become int64.
 pub(crate) fn to_value(json: &Json) -> Value {
     match json {
