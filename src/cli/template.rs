@@ -18,6 +18,7 @@ use crate::helm::source::{LoadedChart, archive_files, load};
 use crate::helm::values::{UserValues, ValuesFile};
 use crate::helm::{HelmError, HelmVersion, Warnings};
 use crate::inflate::{self, Inflation};
+use crate::load::{Cluster, cluster};
 use crate::tree::TreePath;
 
 #[derive(Debug, Args)]
@@ -79,9 +80,12 @@ pub(super) struct Arguments {
     /// The version, or range of versions, of a chart that `pleach.lock` pins
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
-    /// Whose behaviour is wanted, where Helm 3 and 4 differ
-    #[arg(long, value_name = "MAJOR", default_value = "4")]
-    helm_version: Major,
+    /// Whose behaviour is wanted, where Helm 3 and 4 differ [default: what the environment says, else 4]
+    #[arg(long, value_name = "MAJOR")]
+    helm_version: Option<Major>,
+    /// An environment of the workspace, whose versions of Kubernetes and Helm are taken
+    #[arg(long, value_name = "ENV")]
+    env: Option<String>,
     #[command(flatten)]
     foreign: Foreign,
 }
@@ -148,8 +152,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if !name.is_empty() && arguments.foreign.generate_name {
         bail!("`--generate-name` and a name exclude each other");
     }
-    let version = HelmVersion::from(arguments.helm_version);
-    let inflation = inflation(arguments, name);
+    let cluster = cluster_of(arguments, global)?;
+    let version = match (arguments.helm_version, cluster.helm_version) {
+        (Some(major), _) => major.into(),
+        (None, Some(3)) => HelmVersion::V3,
+        (None, _) => HelmVersion::V4,
+    };
+    let inflation = inflation(arguments, name, version, cluster);
     let mut warnings = Warnings::default();
     let read =
         |name: &str| std::fs::read_to_string(current.join(name)).map_err(|it| go_words(name, &it));
@@ -220,14 +229,33 @@ fn user_values(arguments: &Arguments, current: &Path) -> Result<UserValues> {
     })
 }
 
-fn inflation(arguments: &Arguments, name: &str) -> Inflation {
+/// What the environment says of its cluster.
+fn cluster_of(arguments: &Arguments, global: &Global) -> Result<Cluster> {
+    let Some(environment) = &arguments.env else {
+        return Ok(Cluster::default());
+    };
+    let session = session::Session::open(global)?;
+    cluster(&session.files, environment).map_err(|faults| {
+        let first = faults.iter().next();
+        let message = first.map_or("", |it| it.message.as_str());
+        anyhow::anyhow!("{message}; `pleach check` says more")
+    })
+}
+
+fn inflation(
+    arguments: &Arguments,
+    name: &str,
+    version: HelmVersion,
+    cluster: Cluster,
+) -> Inflation {
+    let kube_version = arguments.kube_version.clone();
     Inflation {
-        version: arguments.helm_version.into(),
+        version,
         name: name.to_string(),
         name_template: arguments.name_template.clone().unwrap_or_default(),
         namespace: arguments.namespace.clone(),
         is_upgrade: arguments.is_upgrade,
-        kube_version: arguments.kube_version.clone().unwrap_or_default(),
+        kube_version: kube_version.unwrap_or(cluster.kubernetes_version),
         api_versions: arguments.api_versions.clone(),
         skip_schema_validation: arguments.skip_schema_validation,
         print: PrintOptions {

@@ -232,6 +232,13 @@ fn is_about(source: &Source, names: &BTreeSet<String>) -> bool {
         || memchr::memchr(b'\\', text).is_some()
 }
 
+/// The `environment.yaml` of an environment. Errors: the file is missing or at fault.
+pub(super) fn read_own_file(files: &dyn Files, name: &str) -> Result<Node, Diagnostics> {
+    let path = TreePath::new(FOLDER).map(|it| it.child(name).child(FILE));
+    let path = path.unwrap_or_else(TreePath::root);
+    read_checked(files, &path, schema(), "Environment")
+}
+
 /// Whether an environment has overlays on an engine's base and takes a claim of it, as far as its own file says.
 pub(super) fn takes(
     files: &dyn Files,
@@ -240,9 +247,7 @@ pub(super) fn takes(
     engine: Engine,
     claim: &Claim,
 ) -> bool {
-    let path = TreePath::new(FOLDER).map(|it| it.child(name).child(FILE));
-    let read = path.map(|it| read_checked(files, &it, schema(), "Environment"));
-    let Some(Ok(node)) = read else {
+    let Ok(node) = read_own_file(files, name) else {
         return false;
     };
     let environment = Environment::new(name, &node, Some(workspace));

@@ -4,6 +4,7 @@
 //! and brought to its kind's spelling, since it is whole only after base and environment are merged.
 
 mod claim;
+mod cluster;
 mod document;
 mod entangled;
 mod environment;
@@ -16,6 +17,7 @@ mod sync;
 mod workspace;
 
 pub use claim::Claim;
+pub use cluster::{Cluster, cluster};
 pub use document::is_kubernetes_api;
 pub use entangled::{is_entangled, widen_entangled};
 pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
