@@ -27,6 +27,7 @@ mod examples;
 mod forms;
 mod golden;
 mod hook;
+mod hostile;
 mod kubectl;
 mod kustomize;
 mod infraforge;

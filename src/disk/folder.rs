@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
 
 use super::error::{DiskError, words};
+use super::{FILE_BYTES_MAX, too_large};
 
 /// A folder on disk. Reading is confined to it: a link that leads out is refused.
 ///
@@ -133,7 +134,18 @@ impl Files for Folder {
         if !metadata.is_file() {
             return Err(FilesError::Other("this is no regular file".to_string()));
         }
-        Ok(fs::read(place).map_err(refused)?.into())
+        if metadata.len() > FILE_BYTES_MAX {
+            return Err(too_large());
+        }
+        // A file may grow meanwhile, and say that it is empty though it is not.
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        let file = fs::File::open(place).map_err(refused)?;
+        let mut limited = file.take(FILE_BYTES_MAX + 1);
+        limited.read_to_end(&mut bytes).map_err(refused)?;
+        match bytes.len() as u64 > FILE_BYTES_MAX {
+            true => Err(too_large()),
+            false => Ok(bytes.into()),
+        }
     }
 
     fn cycles(&self) -> Vec<TreePath> {

@@ -29,6 +29,20 @@ use std::path::{Path, PathBuf};
 
 use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath, Walk};
 
+/// The largest file that is read. etcd takes objects of 1.5 MiB, and charts are pulled up to 100 MiB.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// The longest path that is followed through links, as in Linux.
+const PATH_BYTES_MAX: usize = 4_096;
+
+/// How many folders of a revision are listed: a few small objects of Git can say any number.
+const FOLDERS_MAX: usize = 20_000;
+
+fn too_large() -> FilesError {
+    let megabytes = FILE_BYTES_MAX >> 20;
+    FilesError::Other(format!("the file is larger than {megabytes} MiB"))
+}
+
 /// The nearest folder, from `start` upwards, that holds a file of that name.
 pub fn find_upwards(start: &Path, name: &str) -> Option<PathBuf> {
     let start = std::path::absolute(start).ok()?;

@@ -348,6 +348,9 @@ pub fn environment_folder(name: &str) -> (TreePath, TreePath) {
     (folder, file)
 }
 
+/// After how many errors no further folder is looked into.
+const UNREADABLE_MAX: usize = 100;
+
 /// What ends in `.yaml` or `.yml` below a folder, dot files and `environment.yaml` left out.
 pub fn claim_files(
     files: &dyn Files,
@@ -361,6 +364,10 @@ pub fn claim_files(
             Ok(entries) => entries,
             Err(error) => {
                 diagnostics.push(unreadable(&current, &error));
+                // A revision of which too much is listed says so of every further folder.
+                if diagnostics.errors() >= UNREADABLE_MAX {
+                    break;
+                }
                 continue;
             }
         };

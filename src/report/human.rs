@@ -105,7 +105,7 @@ fn excerpt<'a>(places: &[Place<'a>], view: &View<'_>) -> Element<'a> {
         return whereabouts(first, path);
     }
     let before = source.text.get(..start).unwrap_or("");
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
     let annotations = places.iter().map(|it| annotation(it, start, text));
     let snippet: Snippet<'a, Annotation<'a>> = Snippet::source(text.to_string())
         .path(path)

@@ -39,7 +39,7 @@ pub use short::short;
 pub use summary::{count, plan_summary};
 pub use unified::unified;
 
-use crate::diag::{Diagnostics, Position, Span};
+use crate::diag::{Diagnostic, Diagnostics, Position, Severity, Span};
 use crate::tree::TreePath;
 
 /// How diagnostics are printed.
@@ -118,6 +118,8 @@ pub struct View<'a> {
 
 /// Prints diagnostics in a format.
 pub fn report(diagnostics: &Diagnostics, format: Format, view: &View<'_>) -> String {
+    let shown = first(diagnostics, format);
+    let diagnostics = shown.as_ref().unwrap_or(diagnostics);
     match format {
         Format::Human => human(diagnostics, view),
         Format::Short => short(diagnostics, view),
@@ -127,6 +129,32 @@ pub fn report(diagnostics: &Diagnostics, format: Format, view: &View<'_>) -> Str
         Format::Sarif => sarif(diagnostics, view),
         Format::Junit => junit(diagnostics, view),
     }
+}
+
+/// How many diagnostics a report shows.
+const SHOWN_MAX: usize = 200;
+
+/// The first diagnostics and how many there are, where there are too many to read.
+fn first(diagnostics: &Diagnostics, format: Format) -> Option<Diagnostics> {
+    let count = diagnostics.iter().count();
+    let max = match format.is_for_services() || format == Format::Json {
+        true => SHOWN_MAX * 10,
+        false => SHOWN_MAX,
+    };
+    if count <= max {
+        return None;
+    }
+    // No error may be hidden behind warnings.
+    let is_error = |it: &&Diagnostic| it.severity == Severity::Error;
+    let errors = diagnostics.iter().filter(is_error);
+    let others = diagnostics.iter().filter(|it| !is_error(it));
+    let shown = errors.chain(others).take(max).cloned();
+    let mut shown: Diagnostics = shown.collect();
+    let message = format!("{max} of {count} findings are shown");
+    let mut note = Diagnostic::warning("more-findings", message);
+    note.severity = Severity::Note;
+    shown.push(note.help("mend these first"));
+    Some(shown)
 }
 
 /// The first position of a span and the one after its last.

@@ -4,23 +4,28 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, Value};
 use sha2::{Digest, Sha256};
 
+use super::meter::{add_filter, charge};
 use super::value::{from_node, to_node};
 use crate::object::{has_unit, is_binary, quantity, quantity_text};
 use crate::yaml::{Entry, Kind, Mapping, Node, View};
 
 /// Name and function of each.
 pub(super) fn register(environment: &mut Environment<'static>) {
-    environment.add_filter("merge", merge);
-    environment.add_filter("without_empty", without_empty);
-    environment.add_filter("flat", flat);
-    environment.add_filter("tojson", to_json);
-    environment.add_filter("quantity", to_quantity);
-    environment.add_filter("plus_quantity", plus_quantity);
-    environment.add_filter("times_quantity", times_quantity);
-    environment.add_filter("sha256", sha256);
-    environment.add_filter("label_value", label_value);
+    for (name, filter) in [
+        ("merge", Value::from_function(merge)),
+        ("without_empty", Value::from_function(without_empty)),
+        ("flat", Value::from_function(flat)),
+        ("tojson", Value::from_function(to_json)),
+        ("quantity", Value::from_function(to_quantity)),
+        ("plus_quantity", Value::from_function(plus_quantity)),
+        ("times_quantity", Value::from_function(times_quantity)),
+        ("sha256", Value::from_function(sha256)),
+        ("label_value", Value::from_function(label_value)),
+        ("retag", Value::from_function(retag)),
+    ] {
+        add_filter(environment, name, filter);
+    }
     environment.add_function("labels", labels);
-    environment.add_filter("retag", retag);
     environment.add_test("quantity_with_unit", |value: &Value| {
         value.as_str().is_some_and(has_unit)
     });
@@ -70,19 +75,21 @@ fn without_empty(map: &Value) -> Result<Value, Error> {
 /// represents a value and is kept.
 fn flat(map: &Value, separator: &str) -> Result<Value, Error> {
     let mut entries = Mapping::new();
-    flatten(&node(map)?, "", separator, &mut entries);
+    flatten(&node(map)?, "", separator, &mut entries)?;
     Ok(from_node(&Node::mapping(entries)))
 }
 
-fn flatten(node: &Node, prefix: &str, separator: &str, into: &mut Mapping) {
+fn flatten(node: &Node, prefix: &str, separator: &str, into: &mut Mapping) -> Result<(), Error> {
     for Entry { key, value } in node.as_mapping().into_iter().flatten() {
         let path = format!("{prefix}{}", key.as_str().unwrap_or(""));
+        charge(path.len())?;
         if value.as_mapping().is_some() && value.get("valueFrom").is_none() {
-            flatten(value, &format!("{path}{separator}"), separator, into);
+            flatten(value, &format!("{path}{separator}"), separator, into)?;
         } else {
             into.insert(Node::string(path).at(key.span()), value.clone());
         }
     }
+    Ok(())
 }
 
 /// `image | retag("7.2")`: the image at another version. A tag keeps its `v` and what follows a dash, as in `3.12-management`;
@@ -161,7 +168,7 @@ fn label_value(value: &Value) -> String {
 fn labels(given: Kwargs) -> Result<Value, Error> {
     let mut labels = Mapping::new();
     for name in given.args() {
-        let value: Value = given.get(name)?;
+        let value: Value = super::meter::used(given.get(name)?)?;
         let key = format!("app.kubernetes.io/{}", name.replace('_', "-"));
         labels.insert(Node::string(key), Node::string(value.to_string()));
     }

@@ -8,6 +8,8 @@
 mod builtin;
 mod claims;
 mod filters;
+mod guard;
+mod meter;
 mod placeholder;
 mod reader;
 mod texts;
@@ -31,7 +33,7 @@ use crate::yaml::Node;
 use texts::{Origin, Text};
 
 /// Steps that one template may take before it counts as one that does not end.
-const FUEL: u64 = 5_000_000;
+const FUEL: u64 = 1_000_000;
 
 /// Compiled templates and expressions by name.
 pub struct Templates<'a> {
@@ -65,7 +67,13 @@ impl<'a> Default for Templates<'a> {
         environment.set_syntax(whole_line_blocks());
         let shared = Shared::default();
         let texts = shared.clone();
-        environment.set_loader(move |name| Ok(find(&texts, name).map(|it| it.text.clone())));
+        let syntax = whole_line_blocks();
+        environment.set_loader(move |name| {
+            let guarded = find(&texts, name).map(|it| it.guarded(&syntax));
+            let refused = |it: guard::Refused| Error::new(ErrorKind::SyntaxError, it.message);
+            guarded.transpose().map_err(refused)
+        });
+        meter::register(&mut environment);
         filters::register(&mut environment);
         claims::register(&mut environment);
         placeholder::install(&mut environment);
@@ -87,7 +95,18 @@ impl<'a> Templates<'a> {
     /// Adds texts, and compiles them. Errors: `template-syntax`.
     pub fn add(&mut self, texts: Texts) -> Result<(), Diagnostics> {
         let mut faults = Diagnostics::default();
-        for (name, Text { text, origin }) in texts.into_iter() {
+        let syntax = whole_line_blocks();
+        for (name, text) in texts.into_iter() {
+            let guarded = text.guarded(&syntax);
+            let Text { origin, .. } = text;
+            let text = match guarded {
+                Ok(text) => text,
+                Err(refused) => {
+                    let fault = Diagnostic::error("template-syntax", refused.message);
+                    faults.push(fault.at(origin.place(refused.range)).help(refused.help));
+                    continue;
+                }
+            };
             self.origins.insert(name.clone(), origin);
             let added = self.environment.add_template_owned(name.clone(), text);
             faults.extend(
@@ -251,31 +270,30 @@ impl<'a> Templates<'a> {
             std::error::Error::source(*error).and_then(|source| source.downcast_ref::<Error>())
         });
         let error = innermost.last().unwrap_or(error);
-        let expression = error
-            .range()
-            .zip(error.template_source())
-            .and_then(|(range, text)| text.get(range));
+        let origin = self.origin(error.name().unwrap_or(name));
+        let place = origin.map(|it| match error.range() {
+            Some(range) => it.place(range),
+            None => it.span.clone(),
+        });
         let message = match (error.kind(), error.detail()) {
-            (ErrorKind::OutOfFuel, _) => "the template does not come to an end".to_string(),
-            (ErrorKind::UndefinedError, _) => format!(
-                "`{}` has no value here",
-                expression.unwrap_or("the expression").trim()
-            ),
+            (ErrorKind::OutOfFuel, Some(detail)) => detail.to_string(),
+            (ErrorKind::OutOfFuel, None) => "the template does not come to an end".to_string(),
+            (ErrorKind::UndefinedError, _) => {
+                let expression = error.range().and(place.as_ref()).map(Span::text);
+                format!(
+                    "`{}` has no value here",
+                    expression.unwrap_or("the expression").trim()
+                )
+            }
             (kind, Some(detail)) => format!("{kind}: {detail}"),
             (kind, None) => kind.to_string(),
         };
-        let diagnostic = Diagnostic::error(code, message);
-        let Some(origin) = self.origin(error.name().unwrap_or(name)) else {
-            return diagnostic;
-        };
-        let start = origin.span.start as usize;
-        let place = |at: usize| start + at.saturating_sub(origin.offset);
-        match error.range() {
-            Some(range) => diagnostic.at(Span::new(
-                &origin.span.source,
-                place(range.start)..place(range.end).min(origin.span.end as usize),
-            )),
-            None => diagnostic.at(&origin.span),
+        let is_limit = error.kind() == ErrorKind::OutOfFuel && error.detail().is_some();
+        let help = "make values smaller, or fewer of them: see `docs/limits.md`";
+        Diagnostic {
+            span: place,
+            help: is_limit.then(|| help.to_string()).into_iter().collect(),
+            ..Diagnostic::error(code, message)
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use minijinja::{Environment, Error, ErrorKind, Output, Value};
 
 use super::claims::Claims;
+use super::meter::{self, weight};
 use super::reader::LookupRequest;
 use super::value::{Context, LastRead, to_node};
 use crate::diag::{Source, Span};
@@ -44,6 +45,7 @@ pub(super) fn collect<T>(context: &Context, render: impl FnOnce() -> T) -> Colle
         claims: context.claims().clone(),
     };
     CURRENT.set(Some(current));
+    meter::begin();
     let result = render();
     let current = CURRENT.take();
     let (values, question) = current.map_or((Vec::new(), None), |it| (it.values, it.question));
@@ -87,10 +89,12 @@ fn print(out: &mut Output<'_>, value: &Value, current: &mut Current) -> Result<(
         .take();
     if value.is_safe() {
         // A macro's or block's text, whose values are placeholders already.
+        meter::charge(value.as_str().map_or(0, str::len))?;
         return out
             .write_str(value.as_str().unwrap_or(""))
             .map_err(Error::from);
     }
+    meter::charge(weight(value)?)?;
     let node = to_node(value, last.as_ref())
         .map_err(|words| Error::new(ErrorKind::UndefinedError, words))?;
     current.values.push(node);

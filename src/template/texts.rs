@@ -1,8 +1,12 @@
 //! Texts that templates are made of: files, expressions, and texts with expressions in them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
+use minijinja::syntax::SyntaxConfig;
+
+use super::guard::{Insertions, Refused, guard};
 use crate::diag::{Source, Span};
 use crate::yaml::{Node, View};
 
@@ -21,33 +25,29 @@ pub(super) struct Text {
 pub(super) struct Origin {
     pub(super) span: Span,
     pub(super) offset: usize,
+    /// What [`super::guard`] has added to the text since.
+    pub(super) insertions: OnceLock<Insertions>,
 }
 
 impl Texts {
     /// Adds a template file under a name that includes and imports can use.
     pub fn add(&mut self, name: &str, source: &Arc<Source>) {
         let span = Span::new(source, 0..source.text.len());
-        self.insert(name, source.text.clone(), Origin { span, offset: 0 });
+        self.insert(name, source.text.clone(), Origin::new(span, 0));
     }
 
     /// Adds an expression, given as the text of a scalar. One without a value is a null.
     pub fn add_expression(&mut self, name: &str, expression: &Node) {
         const OPEN: &str = "{{ (";
         let text = expression.as_str().unwrap_or("");
-        let origin = Origin {
-            span: text_span(expression),
-            offset: OPEN.len(),
-        };
+        let origin = Origin::new(text_span(expression), OPEN.len());
         let text = [OPEN, text, ") | default(none) }}"].concat();
         self.insert(name, text, origin);
     }
 
     /// Adds a text in which `{{ expressions }}` are filled in.
     pub fn add_text(&mut self, name: &str, text: &Node) {
-        let origin = Origin {
-            span: text_span(text),
-            offset: 0,
-        };
+        let origin = Origin::new(text_span(text), 0);
         self.insert(name, text.as_str().unwrap_or("").to_string(), origin);
     }
 
@@ -76,7 +76,36 @@ impl Texts {
     }
 }
 
+impl Text {
+    /// The text with its bounds, as it is compiled.
+    pub(super) fn guarded(&self, syntax: &SyntaxConfig) -> Result<String, Refused> {
+        let Some(guarded) = guard(&self.text, syntax)? else {
+            return Ok(self.text.clone());
+        };
+        let _ = self.origin.insertions.set(guarded.insertions);
+        Ok(guarded.text)
+    }
+}
+
 impl Origin {
+    fn new(span: Span, offset: usize) -> Origin {
+        Origin {
+            span,
+            offset,
+            insertions: OnceLock::new(),
+        }
+    }
+
+    /// The place of a range of the text that was compiled.
+    pub(super) fn place(&self, range: Range<usize>) -> Span {
+        let place = |at: usize| {
+            let at = self.insertions.get().map_or(at, |it| it.original(at));
+            let at = self.span.start as usize + at.saturating_sub(self.offset);
+            at.min(self.span.end as usize)
+        };
+        Span::new(&self.span.source, place(range.start)..place(range.end))
+    }
+
     /// Where the text says a dotted name; all of it where it does not say it so.
     pub(super) fn find(&self, path: &str) -> Span {
         let text = self.span.text();

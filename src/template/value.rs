@@ -6,6 +6,7 @@ use minijinja::Value;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectExt, ObjectRepr, ValueKind};
 
 use super::claims::{ClaimName, Claims, Found, Outputs};
+use super::meter::charge;
 use crate::yaml::{Kind, Node, Style, Tag, View};
 
 /// The names that a template can use.
@@ -114,7 +115,7 @@ struct Root {
 
 /// A collection inside a root, by the indices that lead to it.
 #[derive(Debug)]
-struct Collection {
+pub(super) struct Collection {
     root: Arc<Root>,
     path: Box<[u32]>,
 }
@@ -143,7 +144,7 @@ fn to_value(root: &Arc<Root>, path: &[u32], node: &Node) -> Value {
 }
 
 impl Collection {
-    fn node(&self) -> Option<&Node> {
+    pub(super) fn node(&self) -> Option<&Node> {
         self.path
             .iter()
             .try_fold(&self.root.node, |node, at| child(node, *at as usize))
@@ -179,6 +180,10 @@ impl Object for Collection {
                 Some(self.value(at, items.get(at)?))
             }
             View::Mapping(mapping) => {
+                // A large map is searched from its beginning.
+                if let Err(error) = charge(mapping.len() / 8) {
+                    return Some(Value::from(error));
+                }
                 let at = mapping.position(key.as_str()?)?;
                 Some(self.value(at, &mapping.iter().nth(at)?.value))
             }

@@ -1,5 +1,6 @@
 //! One kustomization after another: resources, generators, components and transformers, from the leaves up.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pleach_kube::schema::Schemas;
@@ -11,6 +12,7 @@ use super::charts::ChartRenderer;
 use super::config::Config;
 use super::duplicates::{Keep, one_of_each};
 use super::kustomization::{FILE_NAMES, Kustomization};
+use super::limits::{self, ERRORS_MAX, REPEATS_MAX};
 use super::load::{Loaded, Loader, Place};
 use super::origin::{Origin, join};
 use super::resource::Resource;
@@ -31,14 +33,20 @@ pub(super) struct Context<'a> {
     pub(super) custom_schema: bool,
     /// For what the built-in schema was needed so far.
     pub(super) needed: openapi::SchemaUse,
-    /// How much the replacements have copied.
-    pub(super) copied: usize,
+    /// What transformers have added so far.
+    pub(super) added: limits::Added,
+    /// The folders of kustomizations that were entered, and how often one was entered again.
+    pub(super) entered: BTreeSet<TreePath>,
+    pub(super) repeats: usize,
     /// The kustomization files that were read.
     pub(super) visited: Vec<Arc<Source>>,
 }
 
 /// From how many files on it pays to read them on all processors.
 const FILES_MANY: usize = 8;
+
+/// So many files are read before the errors among them are counted.
+const BATCH: usize = 1_024;
 
 /// How deep kustomizations may be nested: each takes a part of the stack.
 const CHAIN_MAX: usize = 100;
@@ -224,6 +232,9 @@ impl Context<'_> {
         let merged = sum.merge_config(&config);
         self.keep(merged);
         for entry in kustomization.list("crds") {
+            if self.diagnostics.errors() - before >= ERRORS_MAX {
+                break;
+            }
             let config = crds::read(self, &level.folder(), entry);
             let merged = config.map(|it| sum.merge_config(&Arc::new(it)));
             merged.and_then(|it| self.keep(it));
@@ -249,8 +260,15 @@ impl Context<'_> {
         entries: &[Node],
     ) {
         let (loader, folder) = (self.loader, level.folder());
-        let loaded = parallel::map(FILES_MANY, entries, |it| loader.load(&folder, it));
-        for (entry, loaded) in entries.iter().zip(loaded) {
+        let before = self.diagnostics.errors();
+        let batches = entries.chunks(BATCH).flat_map(|batch| {
+            let loaded = parallel::map(FILES_MANY, batch, |it| loader.load(&folder, it));
+            batch.iter().zip(loaded)
+        });
+        for (entry, loaded) in batches {
+            if self.diagnostics.errors() - before >= ERRORS_MAX {
+                return;
+            }
             match loaded {
                 Loaded::Resources(resources) => self.add_file(level, sum, entry, resources),
                 Loaded::Faulty(faults) => self.diagnostics.extend(faults),
@@ -283,6 +301,12 @@ impl Context<'_> {
         });
         for mut resource in resources {
             resource.origin.clone_from(&origin);
+            if self.repeats > 0 {
+                let counted = self.added.add_copies(resource.node(), 1);
+                if self.keep(counted.map_err(|it| it.at(entry))).is_none() {
+                    return;
+                }
+            }
             let scope = self.schemas.is_cluster_scoped(&resource.object.gvk());
             if scope.is_none() {
                 self.needed = self.needed.max(openapi::SchemaUse::Scopes);
@@ -355,6 +379,7 @@ impl Context<'_> {
                 .push(fault.help("build from a folder that is nearer to the resources"));
             return Err(Failed);
         }
+        self.count_entry(folder, entry)?;
         let kustomization = self.kustomization(folder, Some(entry.span()))?;
         openapi::enter(self, &kustomization)?;
         if kustomization.component != component {
@@ -381,6 +406,22 @@ impl Context<'_> {
             return Err(Failed);
         }
         Ok(kustomization)
+    }
+
+    /// Kustomizations that name each other in the shape of a diamond are built once for each way that leads to them.
+    fn count_entry(&mut self, folder: &TreePath, entry: &Node) -> Result<(), Failed> {
+        if self.entered.insert(folder.clone()) {
+            return Ok(());
+        }
+        self.repeats += 1;
+        if self.repeats <= REPEATS_MAX {
+            return Ok(());
+        }
+        let message = format!("kustomizations are built again more than {REPEATS_MAX} times");
+        let fault = limits::limit(message).at(entry);
+        self.diagnostics
+            .push(fault.help("let each folder be named by one other, and not by several"));
+        Err(Failed)
     }
 
     fn deeper<'k>(
@@ -410,7 +451,11 @@ impl Context<'_> {
             return defaults::config().clone();
         }
         let mut custom = Config::default();
+        let before = self.diagnostics.errors();
         for entry in entries {
+            if self.diagnostics.errors() - before >= ERRORS_MAX {
+                break;
+            }
             let name = entry.as_str().unwrap_or("");
             let read = self.loader.source(&level.folder(), name, entry.span());
             let text = self.keep(read);

@@ -1,5 +1,6 @@
 //! `crds`: what the properties of custom resources say of names, labels and annotations in them.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use pleach_kube::object::Gvk;
@@ -9,6 +10,7 @@ use pleach_yaml::{Node, parse_one};
 use super::accumulate::Context;
 use super::config::{Config, NameReference};
 use super::fieldspec::FieldSpec;
+use super::limits::limit;
 
 /// Reads an OpenAPI document of types by name: `{name: {Schema: {properties: …}}}`.
 pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Node) -> Option<Config> {
@@ -25,6 +27,7 @@ pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Node) -
         }
     }
     let mut config = Config::default();
+    let walked = Cell::new(0);
     for (name, properties) in &types {
         let is_kind = |it: &&str| properties.get(it).is_some();
         if ["kind", "apiVersion", "metadata"].iter().all(is_kind) {
@@ -32,9 +35,18 @@ pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Node) -
             let walk = Walk {
                 kind,
                 types: &types,
+                walked: &walked,
             };
             walk.properties(properties, &mut Vec::new(), &mut config);
         }
+    }
+    if walked.get() > WALKED_MAX {
+        let message = format!("the types of the file have more than {WALKED_MAX} fields");
+        let fault = limit(message).at(entry);
+        context
+            .diagnostics
+            .push(fault.help("split the file, or take types out that name each other"));
+        return None;
     }
     config.sort();
     Some(config)
@@ -51,16 +63,23 @@ fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     fields.next().map(|it| &it.value)
 }
 
+/// How many properties of types are looked at: types that name each other lead to ever more.
+const WALKED_MAX: usize = 100_000;
+
 struct Walk<'a> {
     kind: &'a str,
     types: &'a BTreeMap<&'a str, &'a Node>,
+    /// How many properties were looked at.
+    walked: &'a Cell<usize>,
 }
 
 impl<'a> Walk<'a> {
     fn properties(&self, properties: &'a Node, path: &mut Vec<&'a str>, config: &mut Config) {
         for entry in properties.as_mapping().into_iter().flatten() {
             // A type that holds itself would never end.
-            if path.len() > 32 {
+            let walked = self.walked.get() + 1;
+            self.walked.set(walked);
+            if path.len() > 32 || walked > WALKED_MAX {
                 return;
             }
             path.push(entry.key.as_str().unwrap_or(""));

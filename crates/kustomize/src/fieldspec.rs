@@ -84,12 +84,21 @@ impl FieldSpec {
         leaf: Leaf,
         set: &mut Set<'_>,
     ) -> Result<(), Diagnostic> {
-        if self.parts().len() > DEPTH_MAX {
-            let message = format!("a field's path has more than {DEPTH_MAX} parts");
-            return Err(Diagnostic::error("path-too-long", message));
-        }
+        check_parts(self.parts().len(), object)?;
         let leaf = if self.create { leaf } else { Leaf::Never };
         walk(object, self.parts(), leaf, &Trail::Root, set)
+    }
+}
+
+/// Refuses a path that would go as deep as no document may.
+pub(super) fn check_parts(parts: usize, at: &Node) -> Result<(), Diagnostic> {
+    match parts > DEPTH_MAX {
+        true => {
+            let message = format!("a field's path has more than {DEPTH_MAX} parts");
+            let fault = Diagnostic::error("path-too-long", message).at(at.span().start());
+            Err(fault.help("shorten the path in the kustomization or its configuration"))
+        }
+        false => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ use pleach_yaml::diag::Diagnostic;
 
 use super::accumulate::{Accumulated, Context, Failed};
 use super::kustomization::Kustomization;
+use super::limits;
 use super::resource::{Resource, map_at, plain_key};
 use super::resources::Resources;
 use super::{Options, VERSION, hash, references, sort, vars};
@@ -72,6 +73,8 @@ pub(super) fn finish(
         .retain(|it| it.annotation(LOCAL).is_none_or(|value| value == "false"));
     let sorted = sort::sort(resources.list_mut(), kustomization, context.loader.options);
     context.keep(sorted).ok_or(Failed)?;
+    let printable = limits::check_output(&resources);
+    context.keep(printable).ok_or(Failed)?;
     let unique = resources.check_unique(&schemas);
     context.keep(unique).ok_or(Failed)?;
     let metadata = Metadata::of(kustomization, context.loader.options);

@@ -214,6 +214,14 @@ const DEPRECATED: &[(&str, &str)] = &[
 ];
 
 impl Kustomization {
+    /// A fault of a field, at its place.
+    pub(super) fn at_field(&self, fault: Diagnostic, field: &str) -> Diagnostic {
+        match (&fault.span, self.get(field)) {
+            (None, Some(node)) => fault.at(node),
+            _ => fault,
+        }
+    }
+
     /// Reads the document of a kustomization file. All its faults are found at once.
     pub fn read(
         path: &TreePath,

@@ -44,6 +44,7 @@ mod generate;
 mod hash;
 mod json;
 mod kustomization;
+mod limits;
 mod load;
 mod internal_annotations;
 mod openapi;
@@ -201,7 +202,9 @@ fn run(
         track: false,
         custom_schema: false,
         needed: openapi::SchemaUse::Nothing,
-        copied: 0,
+        added: limits::Added::default(),
+        entered: std::collections::BTreeSet::new(),
+        repeats: 0,
         visited: Vec::new(),
     };
     let objects = build_all(&mut context, path, initial);

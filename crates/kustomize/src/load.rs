@@ -9,6 +9,7 @@ use pleach_yaml::tree::{EntryKind, Files, FilesError, TreePath};
 use pleach_yaml::{Kind, Node, Style, View, parse_as_kustomize};
 
 use super::kustomization::FILE_NAMES;
+use super::limits::check_path;
 use super::resource::Resource;
 use super::{LoadRestriction, Options};
 
@@ -102,6 +103,7 @@ impl Loader<'_> {
 
     /// The path of a file that a kustomization in `folder` may read.
     fn file(&self, folder: &TreePath, name: &str, at: &Span) -> Result<TreePath, Diagnostic> {
+        check_path(name, at)?;
         refuse_remote(name, at)?;
         let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
         let restricted = self.options.load_restriction == LoadRestriction::RootOnly;
@@ -133,6 +135,7 @@ impl Loader<'_> {
         name: &str,
         at: &Span,
     ) -> Result<Place, Diagnostic> {
+        check_path(name, at)?;
         refuse_remote(name, at)?;
         if name.is_empty() {
             return Err(

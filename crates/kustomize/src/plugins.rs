@@ -10,6 +10,7 @@ use pleach_yaml::{Mapping, Node};
 use super::accumulate::{Accumulated, Context, Failed, KustomizationFrame, mark};
 use super::generate::{self, Absorber, Made, helm};
 use super::kustomization::{CONFIG_MAP, SECRET, text};
+use super::limits::ERRORS_MAX;
 use super::load::resources_of;
 use super::origin::{Configured, Origin};
 use super::resource::Resource;
@@ -101,7 +102,11 @@ fn configurations(
 ) -> Vec<Resource> {
     let mut gathered = Accumulated::default();
     let mut paths = Vec::new();
+    let before = context.diagnostics.errors();
     for entry in level.kustomization.list(field) {
+        if context.diagnostics.errors() - before >= ERRORS_MAX {
+            break;
+        }
         let words = entry.as_str().unwrap_or("");
         let resources = match resources_of(&entry.embedded_source()) {
             Ok(resources) => resources,

@@ -11,6 +11,7 @@ use super::accumulate::{Accumulated, Context, KustomizationFrame};
 use super::config::gvk_of;
 use super::fieldspec::{FieldSpec, Leaf};
 use super::kustomization::text;
+use super::limits;
 use super::path;
 use super::resources::Resources;
 
@@ -137,11 +138,11 @@ pub(super) fn replace(
     if variables.is_empty() {
         return Ok(Vec::new());
     }
-    let mut values = BTreeMap::new();
+    let mut values = Values::default();
     for variable in variables {
         let value = value(variable, resources)?;
         let name = variable.name.clone();
-        values.insert(
+        values.known.insert(
             name,
             Value {
                 node: value,
@@ -159,7 +160,7 @@ pub(super) fn replace(
     }
     let unused = variables
         .iter()
-        .filter(|it| values.get(&it.name).is_some_and(|it| !it.used));
+        .filter(|it| values.known.get(&it.name).is_some_and(|it| !it.used));
     let warning = |it: &Variable| {
         let message = format!("no field uses the variable `{}`", it.name);
         Diagnostic::warning("unused-variable", message).at(&it.node)
@@ -213,7 +214,12 @@ fn fields(path: &str) -> Vec<String> {
     fields
 }
 
-type Values = BTreeMap<Arc<str>, Value>;
+/// The values, and what they have added.
+#[derive(Default)]
+struct Values {
+    known: BTreeMap<Arc<str>, Value>,
+    added: limits::Added,
+}
 
 fn set(field: &mut Node, values: &mut Values) -> Result<(), Diagnostic> {
     if field.is_null() {
@@ -227,7 +233,7 @@ fn set(field: &mut Node, values: &mut Values) -> Result<(), Diagnostic> {
         Diagnostic::error("wrong-field-type", message).at(it)
     };
     match field.view() {
-        View::Scalar(_) => set_scalar(field, values),
+        View::Scalar(_) => set_scalar(field, values)?,
         View::Mapping(mapping) => {
             if let Some(entry) = mapping.iter().find(|it| it.key.kind() != Kind::String) {
                 return Err(not_text(&entry.key));
@@ -237,7 +243,7 @@ fn set(field: &mut Node, values: &mut Values) -> Result<(), Diagnostic> {
                 .into_iter()
                 .flat_map(|it| it.iter_mut())
             {
-                set_scalar(&mut entry.value, values);
+                set_scalar(&mut entry.value, values)?;
             }
         }
         View::Sequence(items) => {
@@ -245,21 +251,23 @@ fn set(field: &mut Node, values: &mut Values) -> Result<(), Diagnostic> {
                 return Err(not_text(item));
             }
             for item in field.as_sequence_mut().into_iter().flatten() {
-                set_scalar(item, values);
+                set_scalar(item, values)?;
             }
         }
     }
     Ok(())
 }
 
-fn set_scalar(field: &mut Node, values: &mut Values) {
+fn set_scalar(field: &mut Node, values: &mut Values) -> Result<(), Diagnostic> {
     if let Some(text) = field.as_string() {
-        *field = replaced(text, values).at(field.span());
+        let replaced = replaced(text, values).map_err(|it| it.at(&*field))?;
+        *field = replaced.at(field.span());
     }
+    Ok(())
 }
 
 /// The text with its variables replaced. One that is nothing but a variable takes the type of its value.
-fn replaced(text: &str, values: &mut Values) -> Node {
+fn replaced(text: &str, values: &mut Values) -> Result<Node, Diagnostic> {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -277,10 +285,14 @@ fn replaced(text: &str, values: &mut Values) -> Node {
             ('(', Some((name, more))) => {
                 let value = known(name, values);
                 if let Some(value) = value.filter(|_| text.len() == name.len() + 3) {
-                    return value;
+                    return Ok(value);
                 }
                 match known(name, values) {
-                    Some(value) => result.push_str(value.as_str().unwrap_or("")),
+                    Some(value) => {
+                        let value = value.as_str().unwrap_or("");
+                        values.added.add_text(value, 1)?;
+                        result.push_str(value);
+                    }
                     None => result.push_str(&format!("$({name})")),
                 }
                 rest = more;
@@ -293,7 +305,7 @@ fn replaced(text: &str, values: &mut Values) -> Node {
         }
     }
     result.push_str(rest);
-    string(&result)
+    Ok(string(&result))
 }
 
 fn string(text: &str) -> Node {
@@ -307,7 +319,7 @@ fn string(text: &str) -> Node {
 
 /// A variable's value, if it is no map or list.
 fn known(name: &str, values: &mut Values) -> Option<Node> {
-    let value = values.get_mut(name)?;
+    let value = values.known.get_mut(name)?;
     let node = &value.node;
     let text = node.as_str()?;
     value.used = true;

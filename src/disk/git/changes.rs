@@ -5,7 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::id::Id;
 use super::revision::{Item, Mode, Revision};
 use crate::diag::join;
+use crate::disk::FOLDERS_MAX;
 use crate::tree::{Changes, FilesError, TreePath};
+
+/// Refuses to compare more folders than a revision may list.
+fn check_folders(count: usize) -> Result<(), FilesError> {
+    match count > FOLDERS_MAX {
+        true => {
+            let message = format!("more than {FOLDERS_MAX} folders differ between the revisions");
+            Err(FilesError::Other(message))
+        }
+        false => Ok(()),
+    }
+}
 
 /// A folder that is not the same on both sides.
 struct Pair {
@@ -36,7 +48,10 @@ impl Revision {
             folder: TreePath::root(),
             sides: [Some(self.root), Some(after.root)],
         }];
+        let mut walked = 0;
         while !open.is_empty() {
+            walked += open.len();
+            check_folders(walked)?;
             self.prefetch(open.iter().flat_map(|it| it.sides.iter().flatten()))?;
             let mut deeper = Vec::new();
             for pair in open {
@@ -63,7 +78,10 @@ impl Revision {
             .iter()
             .filter_map(|it| Some((it.clone(), self.plain_folder(it)?)));
         let mut open: Vec<(TreePath, Id)> = known.collect();
+        let mut walked = 0;
         while !open.is_empty() {
+            walked += open.len();
+            check_folders(walked)?;
             self.prefetch(open.iter().map(|it| &it.1))?;
             let mut deeper = Vec::new();
             for (folder, id) in open {

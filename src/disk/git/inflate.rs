@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// Larger objects are left to Git.
-pub(super) const SIZE_MAX: usize = 1 << 28;
+pub(super) const SIZE_MAX: usize = 1 << 24;
 
 /// The bytes that a text in zlib's form represents, about `size` of them. `more` gives what follows, again and again.
 pub(super) fn inflate(

@@ -13,6 +13,7 @@ use super::id::Id;
 use super::store::Store;
 use crate::diag::parallel::map;
 use crate::disk::error::DiskError;
+use crate::disk::{FILE_BYTES_MAX, too_large};
 
 /// So many questions fit into a pipe, whose reader may still be busy with the answers.
 const QUESTIONS_MAX: usize = 256;
@@ -194,11 +195,16 @@ impl Batch {
             return Err(io::Error::other("git ended without an answer"));
         }
         let mut words = head.trim_end().rsplit(' ');
-        let size = words.next().and_then(|it| it.parse().ok());
+        let size: Option<u64> = words.next().and_then(|it| it.parse().ok());
         let (Some(size), Some(id)) = (size, words.nth(1)) else {
             return Ok(None);
         };
-        let mut bytes = vec![0; size];
+        if size > FILE_BYTES_MAX {
+            // The rest of the answer is in the way of all others.
+            let _ = self.child.kill();
+            return Err(io::Error::other(too_large().to_string()));
+        }
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
         self.answers.read_exact(&mut bytes)?;
         self.answers.read_exact(&mut [0])?;
         Ok(Id::read(id).map(|it| (it, bytes.into())))

@@ -1,10 +1,12 @@
 //! The files of one revision.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::id::Id;
 use super::objects::Objects;
+use crate::disk::{FOLDERS_MAX, PATH_BYTES_MAX};
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
 
 /// Links that lead to links are followed so often.
@@ -17,6 +19,8 @@ pub struct Revision {
     /// Where folders really are, and their trees.
     folders: Mutex<BTreeMap<TreePath, (TreePath, Id)>>,
     cycles: Mutex<BTreeSet<TreePath>>,
+    /// How many folders were listed.
+    listed_folders: AtomicUsize,
     /// Those that were looked at, and those that are in no object: the index's.
     pub(super) trees: Mutex<BTreeMap<Id, Arc<[Item]>>>,
 }
@@ -58,6 +62,7 @@ impl Revision {
             )])),
             cycles: Mutex::default(),
             root,
+            listed_folders: AtomicUsize::new(0),
             trees: Mutex::default(),
         }
     }
@@ -115,6 +120,10 @@ impl Revision {
 
     /// What is at a path, with links followed, and at which path it really is.
     fn find(&self, path: &TreePath, links: usize) -> Result<(EntryKind, TreePath, Id), FilesError> {
+        if path.as_str().len() > PATH_BYTES_MAX {
+            let message = format!("a link leads to a path of more than {PATH_BYTES_MAX} bytes");
+            return Err(FilesError::Other(message));
+        }
         let Some(parent) = path.parent() else {
             return Ok((EntryKind::Folder, TreePath::root(), self.root));
         };
@@ -184,6 +193,10 @@ impl Files for Revision {
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        if self.listed_folders.fetch_add(1, Ordering::Relaxed) >= FOLDERS_MAX {
+            let message = format!("more than {FOLDERS_MAX} folders are listed in the revision");
+            return Err(FilesError::Other(message));
+        }
         let items = self.tree(&self.folder(folder, 0)?.1)?;
         let mut entries: Vec<Entry> = items
             .iter()

@@ -291,10 +291,12 @@ fn agent(roots: Option<RootCerts>) -> Agent {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(concat!("pleach/", env!("CARGO_PKG_VERSION")))
+        // A server that sends a byte now and then keeps each of the others from passing.
+        .timeout_global(Some(Duration::from_secs(120)))
         .timeout_connect(Some(Duration::from_secs(10)))
         .timeout_recv_response(Some(Duration::from_secs(60)))
-        .timeout_recv_body(Some(Duration::from_secs(300)))
-        .timeout_send_body(Some(Duration::from_secs(300)));
+        .timeout_recv_body(Some(Duration::from_secs(120)))
+        .timeout_send_body(Some(Duration::from_secs(120)));
     if let Some(roots) = roots {
         config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
     }

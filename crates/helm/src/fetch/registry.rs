@@ -14,7 +14,9 @@ use pleach_yaml::diag::Diagnostic;
 
 const JSON_BYTES_MAX: u64 = 4 << 20;
 /// Beyond that a registry counts as one that goes round in a circle.
-const TAG_PAGES_MAX: usize = 1000;
+const TAG_PAGES_MAX: usize = 100;
+/// So many tags no chart has.
+const TAGS_MAX: usize = 100_000;
 
 pub(super) const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
 pub(super) const CONTENT: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
@@ -89,13 +91,18 @@ impl<'a> OciRepository<'a> {
                 .into_iter()
                 .flatten();
             tags.extend(names.filter_map(Value::as_str).map(str::to_string));
+            if tags.len() > TAGS_MAX {
+                break;
+            }
             next = answer
                 .header("link")
                 .and_then(next_page)
                 .map(|it| answer.url.join(it))
                 .transpose()?;
         }
-        Ok(tags)
+        let message = format!("{} lists more than {TAGS_MAX} tags", self.place);
+        Err(Diagnostic::error("unexpected-answer", message)
+            .help("pin a version in place of a range"))
     }
 
     /// The manifest of a tag or digest; `None` where there is none.

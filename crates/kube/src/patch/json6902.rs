@@ -16,11 +16,24 @@ const COPIED_MAX: usize = 1_000_000;
 /// As deep as a document that is read may be.
 const DEPTH_MAX: usize = 1_000;
 
+/// How many operations a patch may have.
+const OPERATIONS_MAX: usize = 10_000;
+
+/// Of a long text so many bytes count as a value.
+const VALUE_BYTES: usize = 64;
+
 /// Applies a list of operations, in order. After an error the target is half changed.
 pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> {
     json_round_trip(target)?;
     let mut copied = 0;
-    for operation in operations.as_sequence().unwrap_or_default() {
+    let list = operations.as_sequence().unwrap_or_default();
+    if let Some(operation) = list.get(OPERATIONS_MAX) {
+        let message = format!("the patch has more than {OPERATIONS_MAX} operations");
+        return Err(fault(message)
+            .at(operation)
+            .help("replace the collection as a whole"));
+    }
+    for operation in list {
         apply(target, operation, &mut copied).map_err(|fault| match fault.span {
             Some(_) => fault,
             None => fault.at(operation),
@@ -190,20 +203,32 @@ fn apply(root: &mut Node, operation: &Node, copied: &mut usize) -> Result<(), Di
             .ok_or_else(missing)
     };
     match op {
-        "add" => place(root, path("path")?)?.add(value.cloned()),
+        "add" => {
+            let path = path("path")?;
+            check_depth(path, value)?;
+            place(root, path)?.add(value.cloned())
+        }
         "remove" => place(root, path("path")?)?.remove().map(drop),
         "replace" => match path("path")? {
             "" => replace_root(root, value),
-            path => place(root, path)?.replace(value.cloned()),
+            path => {
+                check_depth(path, value)?;
+                place(root, path)?.replace(value.cloned())
+            }
         },
         "move" => {
             let value = place(root, path("from")?)?.remove()?;
-            place(root, path("path")?)?.add(Some(value))
+            let path = path("path")?;
+            *copied += size(&value, parts(path))?;
+            if *copied > COPIED_MAX {
+                return Err(too_large());
+            }
+            place(root, path)?.add(Some(value))
         }
         "copy" => {
             let value = place(root, path("from")?)?.get()?;
             if let Some(value) = value {
-                *copied += copy_size(value)?;
+                *copied += size(value, parts(path("path")?))?;
             }
             if *copied > COPIED_MAX {
                 return Err(too_large());
@@ -232,14 +257,24 @@ fn size(node: &Node, depth: usize) -> Result<usize, Diagnostic> {
     }
     let below = |sum: usize, node: &Node| Ok(sum + size(node, depth + 1)?);
     match node.view() {
-        View::Scalar(_) => Ok(1),
+        View::Scalar(text) => Ok(1 + text.len() / VALUE_BYTES),
         View::Sequence(items) => items.iter().try_fold(1, below),
         View::Mapping(entries) => entries.iter().map(|it| &it.value).try_fold(1, below),
     }
 }
 
+/// How deep a path goes.
+fn parts(path: &str) -> usize {
+    path.matches('/').count()
+}
+
+/// Refuses a value that would stand too deep.
+fn check_depth(path: &str, value: Option<&Node>) -> Result<(), Diagnostic> {
+    value.map_or(Ok(()), |it| size(it, parts(path)).map(drop))
+}
+
 fn too_large() -> Diagnostic {
-    fault("copies make the object too large or too deep".to_string())
+    fault("the patch makes the object too large or too deep".to_string())
         .help("a copy of something into itself doubles it")
 }
 

@@ -14,6 +14,7 @@ use pleach_yaml::{Mapping, Node};
 
 use super::accumulate::{Context, KustomizationFrame};
 use super::kustomization::text;
+use super::limits::ERRORS_MAX;
 use super::origin::Origin;
 use super::plugins;
 use super::resource::{Resource, map_at};
@@ -52,7 +53,11 @@ pub(super) fn run(
         ("configMapGenerator", "ConfigMapGenerator"),
         ("secretGenerator", "SecretGenerator"),
     ] {
+        let before = context.diagnostics.errors();
         for entry in kustomization.list(field) {
+            if context.diagnostics.errors() - before >= ERRORS_MAX {
+                break;
+            }
             let make = if field == "secretGenerator" {
                 secret
             } else {
@@ -112,13 +117,13 @@ impl Absorber<'_> {
         &mut self,
         made: Made,
         entry: &Node,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
     ) -> Result<(), Diagnostic> {
         let Made {
             mut resource,
             behavior,
         } = made;
-        let schemas = &context.schemas;
+        let schemas = &context.schemas.clone();
         let id = id_of(&resource, schemas);
         let index = self
             .index
@@ -155,6 +160,8 @@ impl Absorber<'_> {
                 .related(old.object.span(), "here")
                 .help("say `behavior: merge` or `behavior: replace`"));
         }
+        let copied = context.added.add_copies(old.node(), 1);
+        copied.map_err(|it| it.at(entry))?;
         take_over(&mut resource, old, behavior == Behavior::Merge);
         self.resources.replace(at, resource);
         Ok(())

@@ -66,6 +66,13 @@ impl Affix {
         text
     }
 
+    fn field(&self) -> &'static str {
+        match self {
+            Affix::Prefix(_) => "namePrefix",
+            Affix::Suffix(_) => "nameSuffix",
+        }
+    }
+
     fn plugin(&self) -> &'static str {
         match self {
             Affix::Prefix(_) => PREFIX.plugin,
@@ -103,17 +110,20 @@ fn apply(
         Affix::Prefix(_) => &stage.config.name_prefix,
         Affix::Suffix(_) => &stage.config.name_suffix,
     };
-    put(stage, affix, specs, resources)?;
+    let specs = specs.to_vec();
+    put(stage, affix, &specs, resources)?;
     stage.done(affix.plugin(), resources);
     Ok(())
 }
 
 fn put(
-    stage: &TransformContext<'_, '_>,
+    stage: &mut TransformContext<'_, '_>,
     affix: &Affix,
     specs: &[FieldSpec],
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
+    let added = stage.context.added.add_text(affix.text(), resources.len());
+    added.map_err(|it| stage.kustomization.at_field(it, affix.field()))?;
     for resource in resources.list_mut() {
         let original = resource.original_gvk();
         let skipped = match &*original.kind {

@@ -18,8 +18,9 @@ pub(super) const TRANSFORM: Transform = Transform {
     plugin: "AnnotationsTransformer",
     apply,
     fields: &[("annotations", Shape::Pairs), ("fieldSpecs", FIELD_SPECS)],
-    run: |_, config, resources| {
+    run: |stage, config, resources| {
         set_pairs(
+            stage,
             resources,
             &pairs(config, "annotations"),
             &specs_of(list(config, "fieldSpecs")),
@@ -39,13 +40,16 @@ fn apply(
     if pairs.is_empty() {
         return Ok(());
     }
-    set_pairs(resources, &pairs, &stage.config.common_annotations)?;
+    let config = stage.config;
+    set_pairs(stage, resources, &pairs, &config.common_annotations)
+        .map_err(|it| stage.kustomization.at_field(it, "commonAnnotations"))?;
     stage.done(TRANSFORM.plugin, resources);
     Ok(())
 }
 
 /// Sets pairs in the maps that the specs lead to.
 pub(super) fn set_pairs(
+    stage: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
     pairs: &[(Arc<str>, Arc<str>)],
     specs: &[FieldSpec],
@@ -53,6 +57,8 @@ pub(super) fn set_pairs(
     if pairs.is_empty() {
         return Ok(());
     }
+    let values = pairs.iter().map(|it| &*it.1);
+    stage.context.added.add_pairs(values, resources.len())?;
     let set = |resource: &mut Resource| {
         let gvk = resource.object.gvk();
         let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();

@@ -17,8 +17,9 @@ pub(super) const TRANSFORM: Transform = Transform {
     plugin: "LabelTransformer",
     apply,
     fields: &[("labels", Shape::Pairs), ("fieldSpecs", FIELD_SPECS)],
-    run: |_, config, resources| {
+    run: |stage, config, resources| {
         set_pairs(
+            stage,
             resources,
             &pairs(config, "labels"),
             &specs_of(list(config, "fieldSpecs")),
@@ -40,10 +41,17 @@ fn apply(
     }
     for entry in kustomization.list("labels") {
         let specs = specs(stage.config, entry).map_err(|it| it.at(entry))?;
-        set_pairs(resources, &pairs(entry, "pairs"), &specs)?;
+        set_pairs(stage, resources, &pairs(entry, "pairs"), &specs).map_err(|it| {
+            match it.span {
+                None => it.at(entry),
+                Some(_) => it,
+            }
+        })?;
         stage.done(TRANSFORM.plugin, resources);
     }
-    set_pairs(resources, &common, &stage.config.common_labels)?;
+    let config = stage.config;
+    set_pairs(stage, resources, &common, &config.common_labels)
+        .map_err(|it| stage.kustomization.at_field(it, "commonLabels"))?;
     stage.done(TRANSFORM.plugin, resources);
     Ok(())
 }

@@ -12,6 +12,7 @@ use pleach_yaml::{Node, Style, Tag, View, parse_with_duplicates};
 use super::super::duplicates::{self, DuplicateKey, Keep, one_of_each, refused};
 use super::super::hash::record_previous_id;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
+use super::super::limits::ERRORS_MAX;
 use super::super::load::{resources_in, resources_of};
 use super::super::openapi::SchemaUse;
 use super::super::resource::{Resource, set_field};
@@ -25,7 +26,11 @@ pub(super) const TRANSFORM: Transform = Transform {
     plugin: "PatchTransformer",
     apply: |stage, resources| {
         let mut places = Places::default();
+        let before = stage.context.diagnostics.errors();
         for entry in stage.kustomization.list("patches") {
+            if stage.context.diagnostics.errors() - before >= ERRORS_MAX {
+                break;
+            }
             let applied = apply_entry(stage, entry, resources, &mut places);
             stage.keep(applied.map_err(|it| named(it, entry)));
             places.invalidate(stage.done(TRANSFORM.plugin, resources));
@@ -78,7 +83,11 @@ pub(super) const JSON_6902: Transform = Transform {
     plugin: "PatchJson6902Transformer",
     apply: |stage, resources| {
         let mut places = Places::default();
+        let before = stage.context.diagnostics.errors();
         for entry in stage.kustomization.list("patchesJson6902") {
+            if stage.context.diagnostics.errors() - before >= ERRORS_MAX {
+                break;
+            }
             let applied = apply_json_entry(stage, entry, "patch", resources, &mut places);
             stage.keep(applied.map_err(|it| named(it, entry)));
             stage.done(JSON_6902.plugin, resources);

@@ -3,7 +3,6 @@
 use indexmap::IndexMap;
 
 use pleach_kube::object::Gvk;
-use pleach_kube::patch::copy_size;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
 use pleach_yaml::{Kind, Node, Style, Tag, View, parse_as_written, parse_one};
 
@@ -32,12 +31,6 @@ pub(super) const TRANSFORM: Transform = Transform {
     fields: &[("replacements", Shape::List(&Shape::Record(REPLACEMENT)))],
     run: |stage, config, resources| replace_all(stage, list(config, "replacements"), resources),
 };
-
-/// How many values the replacements of one build may copy; a long text counts as several.
-const COPIED_MAX: usize = 4_000_000;
-
-/// About as much memory as a value takes.
-const VALUE_BYTES: usize = 64;
 
 /// Where a name goes when none is given.
 const NAME: &str = "metadata.name";
@@ -347,10 +340,8 @@ fn fill(
         let name: Box<str> = resource.object.name().into();
         for field in fields {
             value.follow_created(at, resource, field, target.get("options"));
-            stage.context.copied += size(&value.node)?;
-            if stage.context.copied > COPIED_MAX {
-                return Err(too_large().at(field));
-            }
+            let added = stage.context.added.add_copies(&value.node, 1);
+            added.map_err(|_| too_large().at(field))?;
             let copied = copy(resource, field, &value.node, target.get("options"))
                 .map_err(|it| it.related(target.span(), "the target"))?;
             if !copied {
@@ -376,13 +367,6 @@ fn fill(
         stage.context.diagnostics.push(warning);
     }
     Ok(renamed)
-}
-
-/// How much a copy of a value adds, in values.
-fn size(value: &Node) -> Result<usize, Diagnostic> {
-    let text = value.as_str().map_or(0, |it| it.len() / VALUE_BYTES);
-    let values = copy_size(value).map_err(|_| too_large().at(value))?;
-    Ok(values + text)
 }
 
 fn too_large() -> Diagnostic {

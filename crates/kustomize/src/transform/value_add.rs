@@ -3,7 +3,7 @@
 use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::{Entry, Mapping, Node, Style, Tag, parse_one};
 
-use super::super::fieldspec::split_path;
+use super::super::fieldspec::{check_parts, split_path};
 use super::super::kustomization::{TARGET, list, text};
 use super::super::resource::{plain_key, set_text};
 use super::super::resources::Resources;
@@ -115,7 +115,9 @@ fn add(
             namespace::set_own(value, resource, schemas)?;
             continue;
         }
-        let field = reach(resource.node_mut(), &split_path(path, '/'))?;
+        let parts = split_path(path, '/');
+        check_parts(parts.len(), target)?;
+        let field = reach(resource.node_mut(), &parts)?;
         let old = field.as_str().unwrap_or("");
         let new = match usize::try_from(position) {
             Ok(position @ 1..) => insert_part(old, position - 1, value),

@@ -116,15 +116,21 @@ impl Diagnostic {
     }
 }
 
+/// With how many others at its place a diagnostic is compared.
+const SAME_PLACE_MAX: usize = 100;
+
 /// All that was found in a run, in the order of finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// How many of them are errors.
+    errors: usize,
 }
 
 impl Diagnostics {
     /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.list.push(diagnostic);
     }
 
@@ -135,15 +141,12 @@ impl Diagnostics {
 
     /// Whether anything is an error.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|it| it.severity == Severity::Error)
+        self.errors > 0
     }
 
     /// How many of them are errors.
     pub fn errors(&self) -> usize {
-        self.list
-            .iter()
-            .filter(|it| it.severity == Severity::Error)
-            .count()
+        self.errors
     }
 
     /// All, in the order of finding.
@@ -172,29 +175,28 @@ impl Diagnostics {
         self.list.sort_by_key(|a| place(a));
         let mut kept: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
         for diagnostic in self.list.drain(..) {
-            let same_place = kept
-                .iter()
-                .rev()
-                .take_while(|it| place(it) == place(&diagnostic));
+            // Of very many at one place some may be said twice.
+            let near = kept.iter().rev().take(SAME_PLACE_MAX);
+            let same_place = near.take_while(|it| place(it) == place(&diagnostic));
             if !same_place.into_iter().any(|it| *it == diagnostic) {
                 kept.push(diagnostic);
             }
         }
-        self.list = kept;
+        *self = kept.into_iter().collect();
     }
 }
 
 impl Extend<Diagnostic> for Diagnostics {
     fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, more: T) {
-        self.list.extend(more);
+        more.into_iter().for_each(|it| self.push(it));
     }
 }
 
 impl FromIterator<Diagnostic> for Diagnostics {
     fn from_iter<T: IntoIterator<Item = Diagnostic>>(list: T) -> Diagnostics {
-        Diagnostics {
-            list: list.into_iter().collect(),
-        }
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.extend(list);
+        diagnostics
     }
 }
 
@@ -218,8 +220,6 @@ impl<'a> IntoIterator for &'a Diagnostics {
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Diagnostics {
-        Diagnostics {
-            list: vec![diagnostic],
-        }
+        Diagnostics::from_iter([diagnostic])
     }
 }

@@ -3,11 +3,15 @@
 /// Of a name that is cut short, so many letters must be there.
 const BEGINNING_MIN: usize = 4;
 
+/// A suggestion is looked for among so many names, and none of them may be longer.
+const KNOWN_MAX: usize = 500;
+const NAME_BYTES_MAX: usize = 100;
+
 /// The known name with the fewest edits from `wrong`, if they are few enough to be a slip of the pen; else one that it begins.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (wrong.chars().count() / 3).max(1) + usize::from(wrong.len() > 3);
     let (mut near, mut begun) = (None, None);
-    for name in known {
+    for name in known.into_iter().take(KNOWN_MAX) {
         let edits = distance(wrong, name);
         if edits <= limit && edits < name.len() && near.is_none_or(|(least, _)| edits < least) {
             near = Some((edits, name));
@@ -26,6 +30,9 @@ fn begins(name: &str, beginning: &str) -> bool {
 
 /// Edits (insert, delete, replace, swap two neighbours) between two names; case counts for half an edit at most.
 fn distance(a: &str, b: &str) -> usize {
+    if a.len().max(b.len()) > NAME_BYTES_MAX {
+        return usize::MAX;
+    }
     let (a, b): (Vec<char>, Vec<char>) = (
         a.to_lowercase().chars().collect(),
         b.to_lowercase().chars().collect(),

@@ -119,7 +119,7 @@ impl Span {
             .unwrap_or(&self.source.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Position {
-            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
+            line: memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
             column: before[line_start..].chars().count() + 1,
         }
     }
@@ -132,7 +132,7 @@ impl Span {
         };
         let place = |at: u32| {
             let before = self.source.text.get(..at as usize)?;
-            let line = before.bytes().filter(|byte| *byte == b'\n').count();
+            let line = memchr::memchr_iter(b'\n', before.as_bytes()).count();
             let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
             Some(*lines.get(line)? as usize + column)
         };

@@ -4,14 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Drain;
 
 use super::Mode;
+use super::parse::DEPTH_MAX;
 use super::scan::Scan;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::{Entry, Mapping, Node, Style, Tag, View};
 
 /// How many values a file may have, those that aliases repeat included.
-const NODES_MAX: usize = 10_000_000;
-/// How many values aliases may repeat in a file.
+const NODES_MAX: usize = 4_000_000;
+/// How many values aliases may repeat in a file; of a long text each 64 bytes count as one.
 const ALIAS_NODES_MAX: usize = 1_000_000;
+
+/// Of a long text that is repeated so many bytes count as a value.
+const VALUE_BYTES: usize = 64;
+/// After how many faults the reading of a file ends.
+const FAULTS_MAX: usize = 500;
 
 pub(super) struct Builder<'s> {
     anchors: Anchors<'s>,
@@ -33,7 +39,7 @@ pub(super) struct Anchors<'s> {
 enum Named {
     /// The value is not at its end yet.
     Open,
-    Done(Node, usize),
+    Done(Node, Size),
     /// No alias in the file has this name.
     Unused,
 }
@@ -89,11 +95,11 @@ impl<'s> Builder<'s> {
 
     pub(super) fn close_anchor(&mut self, name: &'s str, node: &Node) -> Scan<()> {
         if self.mode != Mode::Written && self.anchors.is_wanted(name) {
-            let count = count(node);
-            self.repeat(count, node.span())?;
+            let size = size(node);
+            self.repeat(size.values, node.span())?;
             self.anchors
                 .named
-                .insert(name, Named::Done(node.clone(), count));
+                .insert(name, Named::Done(node.clone(), size));
         } else {
             self.anchors.named.insert(name, Named::Unused);
         }
@@ -101,15 +107,18 @@ impl<'s> Builder<'s> {
     }
 
     /// A copy of the value that an alias names.
-    pub(super) fn alias(&mut self, span: Span, name: &str) -> Scan<Node> {
+    pub(super) fn alias(&mut self, span: Span, name: &str, depth: usize) -> Scan<Node> {
         match self.anchors.named.get(name) {
             Some(_) if self.mode == Mode::Written => {
                 let text = span.range();
                 Ok(Node::slice(span, text, Style::Plain, Tag::None))
             }
-            Some(Named::Done(node, count)) => {
-                let (node, count) = (node.clone(), *count);
-                self.repeat(count, &span)?;
+            Some(Named::Done(node, size)) => {
+                let (node, size) = (node.clone(), *size);
+                self.repeat(size.values, &span)?;
+                if depth + size.depth > DEPTH_MAX {
+                    return Err(self.too_deep(span, DEPTH_MAX));
+                }
                 Ok(node)
             }
             Some(Named::Open) => {
@@ -130,14 +139,26 @@ impl<'s> Builder<'s> {
                     format!("no value before here is named `&{name}`"),
                 )
                 .at(&span);
-                self.faults.push(
-                    fault
-                        .did_you_mean(name, names)
-                        .help("a text that begins with `*` must be quoted"),
-                );
+                let fault = fault
+                    .did_you_mean(name, names)
+                    .help("a text that begins with `*` must be quoted");
+                self.fault(fault)?;
                 Ok(Node::null())
             }
         }
+    }
+
+    /// Keeps a fault, after which the reading goes on, if there are not too many.
+    fn fault(&mut self, fault: Diagnostic) -> Scan<()> {
+        if self.faults.errors() < FAULTS_MAX {
+            self.faults.push(fault);
+            return Ok(());
+        }
+        let message = format!("the file has more than {FAULTS_MAX} faults");
+        let limit = Diagnostic::error("yaml-limit", message);
+        let at = fault.span;
+        let limit = limit.help("mend those that are listed first");
+        Err(Box::new(Diagnostic { span: at, ..limit }))
     }
 
     fn repeat(&mut self, count: usize, span: &Span) -> Scan<()> {
@@ -146,7 +167,8 @@ impl<'s> Builder<'s> {
         if self.alias_nodes <= ALIAS_NODES_MAX {
             return Ok(());
         }
-        let message = format!("aliases repeat more than {ALIAS_NODES_MAX} values");
+        let message =
+            format!("aliases repeat more than {ALIAS_NODES_MAX} values, or long texts too often");
         Err(Box::new(
             Diagnostic::error("yaml-limit", message)
                 .at(span)
@@ -185,9 +207,9 @@ impl<'s> Builder<'s> {
             if !key.is_scalar() && !matches!(self.mode, Mode::Written | Mode::GoYamlV2) {
                 let fault =
                     Diagnostic::error("yaml-syntax", "a map or a list can't be a key").at(&key);
-                self.faults.push(
+                self.fault(
                     fault.help("put the key in quotes; braces of a template must be quoted too"),
-                );
+                )?;
             }
             entries.push(Entry { key, value });
         }
@@ -197,9 +219,13 @@ impl<'s> Builder<'s> {
             Mode::GoYamlV2 => return Ok(Mapping::from_entries(entries)),
             Mode::All | Mode::First => {}
         }
+        let mut faults = Ok(());
         super::keys::for_each_duplicate(&entries, |first, second| {
-            self.faults.push(duplicate(first, second))
+            if faults.is_ok() {
+                faults = self.fault(duplicate(first, second));
+            }
         });
+        faults?;
         if merges {
             self.merged(entries)
         } else {
@@ -247,7 +273,7 @@ impl<'s> Builder<'s> {
             for source in sources {
                 let span = source.span().clone();
                 let Some(mapping) = source.into_mapping() else {
-                    self.faults.push(no_map_to_merge(&span));
+                    self.fault(no_map_to_merge(&span))?;
                     continue;
                 };
                 for entry in mapping {
@@ -282,10 +308,35 @@ fn no_map_to_merge(span: &Span) -> Diagnostic {
     .help("a key that is to be called `<<` must be quoted")
 }
 
-fn count(node: &Node) -> usize {
+/// What a repetition of a value adds, and how deep it is.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    values: usize,
+    depth: usize,
+}
+
+fn size(node: &Node) -> Size {
+    let text = |text: &str| 1 + text.len() / VALUE_BYTES;
+    let within = |sum: Size, node: &Node| {
+        let inner = size(node);
+        Size {
+            values: sum.values + inner.values,
+            depth: sum.depth.max(inner.depth + 1),
+        }
+    };
+    let one = Size {
+        values: 1,
+        depth: 1,
+    };
     match node.view() {
-        View::Scalar(_) => 1,
-        View::Sequence(items) => 1 + items.iter().map(count).sum::<usize>(),
-        View::Mapping(mapping) => 1 + mapping.iter().map(|it| 1 + count(&it.value)).sum::<usize>(),
+        View::Scalar(it) => Size {
+            values: text(it),
+            depth: 0,
+        },
+        View::Sequence(items) => items.iter().fold(one, within),
+        View::Mapping(mapping) => mapping.iter().fold(one, |mut sum, it| {
+            sum.values += it.key.as_str().map_or(1, text);
+            within(sum, &it.value)
+        }),
     }
 }

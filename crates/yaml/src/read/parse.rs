@@ -9,7 +9,7 @@ use crate::diag::{Diagnostics, Source, Span};
 use crate::{Node, Style, Tag};
 
 /// How deep collections may be nested.
-const DEPTH_MAX: usize = 1_000;
+pub(super) const DEPTH_MAX: usize = 1_000;
 
 pub(super) struct Parser<'s> {
     pub(super) scan: Scanner<'s>,
@@ -395,9 +395,11 @@ impl<'s> Parser<'s> {
 
     fn alias(&mut self) -> Scan<()> {
         let (start, end) = (self.token.start as usize, self.token.end as usize);
-        let node = self
-            .builder
-            .alias(self.scan.span(start..end), &self.scan.text[start + 1..end])?;
+        let node = self.builder.alias(
+            self.scan.span(start..end),
+            &self.scan.text[start + 1..end],
+            self.frames.len(),
+        )?;
         self.advance()?;
         self.finish(node, None)
     }

@@ -1,0 +1,119 @@
+//! How far one build goes. Each bound is far above what a cluster takes; `docs/limits.md` lists them.
+
+use pleach_kube::patch::copy_size;
+use pleach_yaml::diag::{Diagnostic, Span};
+use pleach_yaml::{Node, View};
+
+use super::resources::Resources;
+
+/// After how many errors a build ends.
+pub(super) const ERRORS_MAX: usize = 100;
+
+/// How many values transformers may add to the objects of a build; of a long text each 64 bytes count as one.
+const ADDED_MAX: usize = 1_000_000;
+
+/// How often a build may enter kustomizations that it has entered before.
+pub(super) const REPEATS_MAX: usize = 1_000;
+
+/// How many labels or annotations an entry may set. The API server takes 256 KiB of annotations of an object.
+const PAIRS_MAX: usize = 5_000;
+
+/// Bytes of long texts that a build may print.
+const TEXT_BYTES_MAX: usize = 64 << 20;
+
+/// A text that is as long counts as another value.
+const VALUE_BYTES: usize = 64;
+
+/// The longest path of a file that is looked up: as long as Linux takes.
+const PATH_BYTES_MAX: usize = 4_096;
+
+/// What transformers have added so far.
+#[derive(Default)]
+pub(super) struct Added(usize);
+
+impl Added {
+    /// Counts values that are about to be added.
+    pub(super) fn add(&mut self, values: usize) -> Result<(), Diagnostic> {
+        self.0 = self.0.saturating_add(values);
+        match self.0 > ADDED_MAX {
+            true => Err(limit(format!(
+                "the build adds more than {ADDED_MAX} values to its objects"
+            ))
+            .help("a long text counts as several; add less, or to fewer objects")),
+            false => Ok(()),
+        }
+    }
+
+    /// Counts the copies of a value.
+    pub(super) fn add_copies(&mut self, value: &Node, copies: usize) -> Result<(), Diagnostic> {
+        self.add(copy_size(value)?.saturating_mul(copies))
+    }
+
+    /// Counts a text that goes into each of some objects.
+    pub(super) fn add_text(&mut self, text: &str, objects: usize) -> Result<(), Diagnostic> {
+        self.add((text.len() / VALUE_BYTES).saturating_mul(objects))
+    }
+
+    /// Counts pairs that go into each of some objects.
+    pub(super) fn add_pairs<'a>(
+        &mut self,
+        pairs: impl ExactSizeIterator<Item = &'a str>,
+        objects: usize,
+    ) -> Result<(), Diagnostic> {
+        if pairs.len() > PAIRS_MAX {
+            let fault = limit(format!(
+                "more than {PAIRS_MAX} labels or annotations are set at once"
+            ));
+            return Err(fault.help("put data into a ConfigMap"));
+        }
+        let values: usize = pairs.map(|value| 1 + value.len() / VALUE_BYTES).sum();
+        self.add(values.saturating_mul(objects))
+    }
+}
+
+/// A bound was met.
+pub(super) fn limit(message: String) -> Diagnostic {
+    Diagnostic::error("build-limit", message)
+}
+
+/// Refuses a path that no system would take.
+pub(super) fn check_path(path: &str, at: &Span) -> Result<(), Diagnostic> {
+    match path.len() > PATH_BYTES_MAX {
+        true => Err(limit(format!("the path is longer than {PATH_BYTES_MAX} bytes")).at(at)),
+        false => Ok(()),
+    }
+}
+
+/// Refuses objects that share long texts so often that they can't be printed.
+pub(super) fn check_output(resources: &Resources) -> Result<(), Diagnostic> {
+    let mut left = TEXT_BYTES_MAX;
+    for resource in resources.iter() {
+        if take(resource.node(), &mut left).is_none() {
+            let megabytes = TEXT_BYTES_MAX >> 20;
+            return Err(limit(format!(
+                "the build makes more than {megabytes} MiB of long texts"
+            ))
+            .at(resource.object.span())
+            .help("aliases, variables, prefixes and common annotations repeat texts"));
+        }
+    }
+    Ok(())
+}
+
+fn take(node: &Node, left: &mut usize) -> Option<()> {
+    match node.view() {
+        View::Scalar(text) => take_text(text, left),
+        View::Sequence(items) => items.iter().try_for_each(|it| take(it, left)),
+        View::Mapping(entries) => entries.iter().try_for_each(|it| {
+            take_text(it.key.as_str().unwrap_or(""), left)?;
+            take(&it.value, left)
+        }),
+    }
+}
+
+fn take_text(text: &str, left: &mut usize) -> Option<()> {
+    if text.len() > VALUE_BYTES {
+        *left = left.checked_sub(text.len())?;
+    }
+    Some(())
+}

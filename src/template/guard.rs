@@ -1,0 +1,475 @@
+//! Puts bounds into the text of a template before it is compiled.
+//!
+//! minijinja counts the steps of a rendering. It has no hook for what a step makes: `x ~ x`, `x * 1000`, `x[1:]`, `[x, x]` and the
+//! text of a captured block. So the text of a template gets three filters of [`super::meter`] wherever a step can make or read more
+//! than a constant amount:
+//!
+//! - `(x ~ y)` becomes `(((x)|USED ~ (y)|USED)|MADE)`: operands are charged before the step, what it makes after it. One step makes
+//!   at most the sum of its operands, or the 100 MB at which minijinja ends a repetition itself, so nothing grows unseen.
+//! - A tag that is followed by text charges the text: `{% for … %}text` becomes `{% for … %}{% if 4|TEXT %}{% endif %}text`. A loop,
+//!   a macro, a block or an included file begins with a tag or at the top of a file, so text is charged as often as it is printed.
+//!
+//! Only additions are made, and [`verify`] reads the result again: a template in which a step is left without its bound is refused.
+//! Filters can't be redefined by a template, and a template that names one of these is refused.
+//!
+//! Before that, the tokens of an expression are counted: minijinja's parser builds one level of its tree for each operator in a row,
+//! and compiles and drops that tree by recursion.
+
+use std::ops::Range;
+
+use minijinja::machinery::{Span, Token, ast, parse, tokenize};
+use minijinja::syntax::SyntaxConfig;
+
+use ast::{BinOpKind, CallArg, Expr, Stmt};
+
+/// What the names of these filters begin with.
+pub(super) const PREFIX: &str = "pleach_bound";
+/// Charges for an operand.
+pub(super) const USED: &str = "pleach_bound_used";
+/// Charges for the left operand of `*`, and remembers its size.
+pub(super) const LEFT: &str = "pleach_bound_left";
+/// Charges for the right operand of `*`, and for the product before it is made.
+pub(super) const RIGHT: &str = "pleach_bound_right";
+/// Charges for a text of which one character is taken.
+pub(super) const ITEM: &str = "pleach_bound_item";
+/// Charges for what a step made.
+pub(super) const MADE: &str = "pleach_bound_made";
+/// Charges for text that is printed next.
+pub(super) const TEXT: &str = "pleach_bound_text";
+
+/// Operators in a row and brackets in each other, and branches of one `if`.
+const NESTING_MAX: usize = 200;
+
+/// A template's text with its bounds.
+#[derive(Debug)]
+pub(super) struct Guarded {
+    pub(super) text: String,
+    pub(super) insertions: Insertions,
+}
+
+/// Where text was inserted: the byte in the original, and how many bytes.
+#[derive(Debug, Default)]
+pub(super) struct Insertions(Vec<(usize, usize)>);
+
+/// Why a template is refused, and where.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) message: &'static str,
+    pub(super) help: &'static str,
+    pub(super) range: Range<usize>,
+}
+
+impl Insertions {
+    /// The byte of the original text that a byte of the guarded text is, or that an insertion stands at.
+    pub(super) fn original(&self, at: usize) -> usize {
+        let mut inserted = 0;
+        for (original, len) in &self.0 {
+            let start = original + inserted;
+            if at < start {
+                break;
+            }
+            if at < start + len {
+                return *original;
+            }
+            inserted += len;
+        }
+        at - inserted
+    }
+}
+
+/// Adds the bounds. `None` where the text has a fault of syntax, which minijinja tells of.
+pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>, Refused> {
+    check_nesting(text, syntax)?;
+    if let Some(at) = text.find(PREFIX) {
+        return Err(Refused {
+            message: "names that begin with `pleach_bound` are reserved",
+            help: "choose another name",
+            range: at..at + PREFIX.len(),
+        });
+    }
+    let Ok(tree) = parse(text, "template", syntax.clone()) else {
+        return Ok(None);
+    };
+    let mut guard = Guard {
+        text,
+        added: Vec::new(),
+    };
+    guard.printed_text(syntax);
+    each_expression(&tree, &mut |it| guard.expression(it));
+    let guarded = guard.finish();
+    let whole = 0..text.len();
+    let refused = |range| Refused {
+        message: "an expression is written in a way that can't be bounded",
+        help: "put its parts into variables with `{% set %}`",
+        range,
+    };
+    let again = parse(&guarded.text, "template", syntax.clone()).map_err(|_| refused(whole))?;
+    let mut unbounded = None;
+    each_expression(&again, &mut |it| verify(it, None, &mut unbounded));
+    match unbounded {
+        None => Ok(Some(guarded)),
+        Some(span) => {
+            let place = |at: u32| guarded.insertions.original(at as usize);
+            Err(refused(place(span.start_offset)..place(span.end_offset)))
+        }
+    }
+}
+
+/// Refuses expressions that nest too deep for a reader that goes into them by recursion.
+fn check_nesting(text: &str, syntax: &SyntaxConfig) -> Result<(), Refused> {
+    // For each open bracket the operators since the last comma, and for each open `if` its branches.
+    let (mut operators, mut branches) = (vec![0_usize], Vec::new());
+    let (mut nesting, mut begins_tag) = (0_usize, false);
+    for token in tokenize(text, false, syntax.clone()) {
+        let Ok((token, span)) = token else { break };
+        let keyword = |words: &[&str]| matches!(&token, Token::Ident(word) if words.contains(word));
+        let first_of_tag = std::mem::replace(&mut begins_tag, matches!(token, Token::BlockStart));
+        match &token {
+            Token::BlockStart | Token::VariableStart => {
+                operators = vec![0];
+                nesting = branches.iter().sum();
+            }
+            Token::Ident("if") if first_of_tag => branches.push(1),
+            Token::Ident("elif") if first_of_tag => {
+                if let Some(branches) = branches.last_mut() {
+                    *branches += 1;
+                }
+            }
+            Token::Ident("endif") if first_of_tag => drop(branches.pop()),
+            Token::BracketOpen | Token::ParenOpen | Token::BraceOpen => {
+                count(&mut operators, &mut nesting);
+                operators.push(0);
+            }
+            Token::BracketClose | Token::ParenClose | Token::BraceClose => {
+                nesting = nesting.saturating_sub(operators.pop().unwrap_or(0));
+            }
+            Token::Comma => {
+                nesting = nesting.saturating_sub(operators.pop().unwrap_or(0));
+                operators.push(0);
+            }
+            _ if is_operator(&token)
+                || keyword(&["not", "and", "or", "if", "else", "is", "in"]) =>
+            {
+                count(&mut operators, &mut nesting);
+            }
+            _ => {}
+        }
+        if nesting > NESTING_MAX {
+            return Err(Refused {
+                message: "the expression has more than 200 operators or brackets in each other",
+                help: "put parts of it into variables with `{% set %}` or `let`",
+                range: range(span),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn count(operators: &mut [usize], nesting: &mut usize) {
+    if let Some(last) = operators.last_mut() {
+        *last += 1;
+        *nesting += 1;
+    }
+}
+
+fn is_operator(token: &Token) -> bool {
+    use Token::*;
+    matches!(
+        token,
+        Plus | Minus
+            | Mul
+            | Div
+            | FloorDiv
+            | Pow
+            | Mod
+            | Dot
+            | Tilde
+            | Pipe
+            | Eq
+            | Ne
+            | Gt
+            | Gte
+            | Lt
+            | Lte
+    )
+}
+
+fn range(span: Span) -> Range<usize> {
+    span.start_offset as usize..span.end_offset as usize
+}
+
+struct Guard<'a> {
+    text: &'a str,
+    added: Vec<Added>,
+}
+
+struct Added {
+    at: usize,
+    /// At one place, what ends comes before what begins, and text last.
+    order: u8,
+    text: String,
+}
+
+impl Guard<'_> {
+    /// Lets each tag, and the beginning of the file, charge for the text up to the next tag.
+    fn printed_text(&mut self, syntax: &SyntaxConfig) {
+        let (mut tag, mut bytes) = (None, 0);
+        for token in tokenize(self.text, false, syntax.clone()) {
+            match token {
+                Ok((Token::TemplateData(text), _)) => bytes += text.len(),
+                Ok((Token::BlockEnd, span)) => {
+                    self.charge_text(tag, bytes);
+                    (tag, bytes) = (Some(span.start_offset as usize), 0);
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        self.charge_text(tag, bytes);
+    }
+
+    /// Adds a tag before the end of a tag, so that what the end says of white space is said after both.
+    fn charge_text(&mut self, tag: Option<usize>, bytes: usize) {
+        let text = match (bytes, tag) {
+            (0, _) => return,
+            (_, Some(_)) => format!(" %}}{{% if {bytes}|{TEXT} %}}{{% endif "),
+            (_, None) => format!("{{% if {bytes}|{TEXT} %}}{{% endif +%}}"),
+        };
+        self.added.push(Added {
+            at: tag.unwrap_or(0),
+            order: 2,
+            text,
+        });
+    }
+
+    fn expression(&mut self, expression: &Expr) {
+        each_part(expression, &mut |it| self.expression(it));
+        for (operand, filter) in operands(expression) {
+            self.wrap(operand, filter);
+        }
+        if makes(expression) {
+            self.wrap(expression, MADE);
+        }
+    }
+
+    fn wrap(&mut self, expression: &Expr, filter: &str) {
+        let mut add = |at, order, text: String| self.added.push(Added { at, order, text });
+        add(start(expression), 1, "((".to_string());
+        add(
+            expression.span().end_offset as usize,
+            0,
+            format!(")|{filter})"),
+        );
+    }
+
+    fn finish(mut self) -> Guarded {
+        // Stable: of two that end at one place the inner one was added first.
+        self.added.sort_by_key(|it| (it.at, it.order));
+        let mut guarded = String::with_capacity(self.text.len() + self.added.len() * 24);
+        let (mut insertions, mut done) = (Vec::with_capacity(self.added.len()), 0);
+        for Added { at, text, .. } in self.added {
+            guarded.push_str(self.text.get(done..at).unwrap_or(""));
+            guarded.push_str(&text);
+            insertions.push((at, text.len()));
+            done = at.max(done);
+        }
+        guarded.push_str(self.text.get(done..).unwrap_or(""));
+        Guarded {
+            text: guarded,
+            insertions: Insertions(insertions),
+        }
+    }
+}
+
+/// Where an expression begins; the spans of operators behind it do not reach so far. Brackets around its first part may be left
+/// out: one that is added behind them closes where theirs would.
+fn start(expression: &Expr) -> usize {
+    match expression {
+        Expr::Slice(it) => start(&it.expr),
+        Expr::GetAttr(it) => start(&it.expr),
+        Expr::GetItem(it) => start(&it.expr),
+        Expr::Call(it) => start(&it.expr),
+        Expr::Test(it) => start(&it.expr),
+        Expr::BinOp(it) => start(&it.left),
+        Expr::Compare(it) => start(&it.expr),
+        Expr::IfExpr(it) => start(&it.true_expr),
+        Expr::UnaryOp(it) => start(&it.expr).min(it.span().start_offset as usize),
+        Expr::Filter(it) => match &it.expr {
+            Some(inner) => start(inner),
+            None => it.span().start_offset as usize,
+        },
+        Expr::Var(_) | Expr::Const(_) | Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => {
+            expression.span().start_offset as usize
+        }
+    }
+}
+
+/// Whether a step makes a text or a collection of its own.
+fn makes(expression: &Expr) -> bool {
+    let all_constant = |items: &[Expr]| items.iter().all(|it| matches!(it, Expr::Const(_)));
+    match expression {
+        Expr::BinOp(it) => matches!(it.op, BinOpKind::Add | BinOpKind::Mul | BinOpKind::Concat),
+        Expr::Slice(_) => true,
+        Expr::List(it) => !all_constant(&it.items),
+        Expr::Tuple(it) => !all_constant(&it.items),
+        Expr::Map(it) => !all_constant(&it.keys) || !all_constant(&it.values),
+        _ => false,
+    }
+}
+
+/// The operands of a step that takes longer the larger they are.
+fn operands<'e, 'a>(expression: &'e Expr<'a>) -> Vec<(&'e Expr<'a>, &'static str)> {
+    use BinOpKind::*;
+    match expression {
+        Expr::BinOp(it) => match it.op {
+            Mul => vec![(&it.left, LEFT), (&it.right, RIGHT)],
+            Add | Concat | Eq | Ne | Lt | Lte | Gt | Gte | In => {
+                vec![(&it.left, USED), (&it.right, USED)]
+            }
+            ScAnd | ScOr | Sub | Div | FloorDiv | Rem | Pow => Vec::new(),
+        },
+        Expr::Compare(it) => {
+            let others = it.ops.iter().map(|it| (&it.expr, USED));
+            std::iter::once((&it.expr, USED)).chain(others).collect()
+        }
+        Expr::Slice(it) => vec![(&it.expr, USED)],
+        Expr::GetItem(it) => vec![(&it.expr, ITEM)],
+        _ => Vec::new(),
+    }
+}
+
+/// Finds a step that has no bound. `filter` is the one that is applied to the expression itself.
+fn verify(expression: &Expr, filter: Option<&str>, unbounded: &mut Option<Span>) {
+    let is_wrapped = |operand: &Expr, filter: &str| matches!(operand, Expr::Filter(it) if it.name == filter && it.args.is_empty());
+    let bounded = operands(expression)
+        .iter()
+        .all(|(operand, filter)| is_wrapped(operand, filter));
+    if !bounded || makes(expression) && filter != Some(MADE) {
+        *unbounded = Some(expression.span());
+    }
+    if let Expr::Filter(it) = expression
+        && let Some(inner) = &it.expr
+    {
+        verify(inner, Some(it.name), unbounded);
+        each_argument(&it.args, &mut |it| verify(it, None, unbounded));
+    } else {
+        each_part(expression, &mut |it| verify(it, None, unbounded));
+    }
+}
+
+/// Calls `act` for each expression of a statement that is not part of another.
+fn each_expression<'a>(statement: &Stmt<'a>, act: &mut dyn FnMut(&Expr<'a>)) {
+    let mut bodies: Vec<&[Stmt<'a>]> = Vec::new();
+    match statement {
+        Stmt::Template(it) => bodies.push(&it.children),
+        Stmt::EmitExpr(it) => act(&it.expr),
+        Stmt::ForLoop(it) => {
+            act(&it.iter);
+            it.filter_expr.iter().for_each(&mut *act);
+            bodies.extend([&*it.body, &*it.else_body]);
+        }
+        Stmt::IfCond(it) => {
+            act(&it.expr);
+            bodies.extend([&*it.true_body, &*it.false_body]);
+        }
+        Stmt::WithBlock(it) => {
+            it.assignments.iter().for_each(|it| act(&it.1));
+            bodies.push(&it.body);
+        }
+        Stmt::Set(it) => act(&it.expr),
+        Stmt::SetBlock(it) => {
+            it.filter.iter().for_each(&mut *act);
+            bodies.push(&it.body);
+        }
+        Stmt::AutoEscape(it) => {
+            act(&it.enabled);
+            bodies.push(&it.body);
+        }
+        Stmt::FilterBlock(it) => {
+            act(&it.filter);
+            bodies.push(&it.body);
+        }
+        Stmt::Block(it) => bodies.push(&it.body),
+        Stmt::Import(it) => act(&it.expr),
+        Stmt::FromImport(it) => act(&it.expr),
+        Stmt::Extends(it) => act(&it.name),
+        Stmt::Include(it) => act(&it.name),
+        Stmt::Macro(it) => {
+            it.defaults.iter().for_each(&mut *act);
+            bodies.push(&it.body);
+        }
+        Stmt::CallBlock(it) => {
+            act(&it.call.expr);
+            each_argument(&it.call.args, act);
+            it.macro_decl.defaults.iter().for_each(&mut *act);
+            bodies.push(&it.macro_decl.body);
+        }
+        Stmt::Do(it) => {
+            act(&it.call.expr);
+            each_argument(&it.call.args, act);
+        }
+        Stmt::EmitRaw(_) | Stmt::Continue(_) | Stmt::Break(_) => {}
+    }
+    for statement in bodies.into_iter().flatten() {
+        each_expression(statement, act);
+    }
+}
+
+/// Calls `act` for each expression that an expression is made of.
+fn each_part<'a>(expression: &Expr<'a>, act: &mut dyn FnMut(&Expr<'a>)) {
+    match expression {
+        Expr::Var(_) | Expr::Const(_) => {}
+        Expr::Slice(it) => {
+            act(&it.expr);
+            [&it.start, &it.stop, &it.step]
+                .into_iter()
+                .flatten()
+                .for_each(act);
+        }
+        Expr::UnaryOp(it) => act(&it.expr),
+        Expr::BinOp(it) => {
+            act(&it.left);
+            act(&it.right);
+        }
+        Expr::Compare(it) => {
+            act(&it.expr);
+            it.ops.iter().for_each(|it| act(&it.expr));
+        }
+        Expr::IfExpr(it) => {
+            act(&it.test_expr);
+            act(&it.true_expr);
+            it.false_expr.iter().for_each(act);
+        }
+        Expr::Filter(it) => {
+            it.expr.iter().for_each(&mut *act);
+            each_argument(&it.args, act);
+        }
+        Expr::Test(it) => {
+            act(&it.expr);
+            each_argument(&it.args, act);
+        }
+        Expr::GetAttr(it) => act(&it.expr),
+        Expr::GetItem(it) => {
+            act(&it.expr);
+            act(&it.subscript_expr);
+        }
+        Expr::Call(it) => {
+            act(&it.expr);
+            each_argument(&it.args, act);
+        }
+        Expr::List(it) => it.items.iter().for_each(act),
+        Expr::Tuple(it) => it.items.iter().for_each(act),
+        Expr::Map(it) => it.keys.iter().chain(&it.values).for_each(act),
+    }
+}
+
+fn each_argument<'a>(arguments: &[CallArg<'a>], act: &mut dyn FnMut(&Expr<'a>)) {
+    for argument in arguments {
+        match argument {
+            CallArg::Pos(it)
+            | CallArg::Kwarg(_, it)
+            | CallArg::PosSplat(it)
+            | CallArg::KwargSplat(it) => act(it),
+        }
+    }
+}

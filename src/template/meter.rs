@@ -1,0 +1,437 @@
+//! Bounds on the memory and the time of a rendering: what expressions read and make is charged in bytes, beside minijinja's steps.
+//!
+//! Every value that a template can reach is either part of its input or was charged when it was made, so all of them together hold
+//! [`BYTES_MAX`], and one holds [`VALUE_BYTES_MAX`]. Steps are charged here where [`super::guard`] puts the filters; minijinja's own
+//! filters, tests and functions are wrapped, and those whose result can be much larger than what they read say its size first.
+
+use std::cell::RefCell;
+
+use minijinja::value::{Kwargs, Rest, Tuple, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters, functions, tests};
+
+use super::guard;
+use super::value::Collection;
+use crate::yaml::{Node, View};
+
+/// What the expressions and texts of one template may read and make.
+pub(super) const BYTES_MAX: usize = 32 << 20;
+/// The largest value that an expression may make or read.
+const VALUE_BYTES_MAX: usize = 4 << 20;
+/// As deep as a value that an expression makes may be.
+const DEPTH_MAX: usize = 200;
+/// What a value takes beside its text.
+const VALUE_BYTES: usize = 64;
+
+/// What is left for a rendering.
+#[derive(Debug)]
+struct Meter {
+    left: usize,
+    /// Left operands of products that are not made yet.
+    factors: Vec<Factor>,
+}
+
+impl Default for Meter {
+    fn default() -> Meter {
+        Meter {
+            left: BYTES_MAX,
+            factors: Vec::new(),
+        }
+    }
+}
+
+impl Meter {
+    /// Takes from what is left.
+    fn charge(&mut self, bytes: usize) -> Result<(), Error> {
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => {
+                self.left = 0;
+                Err(limit(format!(
+                    "the template reads and makes more than {} MiB of text and values",
+                    BYTES_MAX >> 20
+                )))
+            }
+        }
+    }
+}
+
+fn limit(message: String) -> Error {
+    Error::new(ErrorKind::OutOfFuel, message)
+}
+
+fn too_large() -> Error {
+    limit(format!(
+        "a value of the template is larger than {} MiB",
+        VALUE_BYTES_MAX >> 20
+    ))
+}
+
+thread_local! {
+    /// What is left for the rendering that this thread is at: minijinja's filters and objects are not handed any state of ours.
+    static METER: RefCell<Meter> = RefCell::new(Meter::default());
+}
+
+/// Begins a rendering on this thread.
+pub(super) fn begin() {
+    METER.set(Meter::default());
+}
+
+/// Charges the rendering that this thread is at.
+pub(super) fn charge(bytes: usize) -> Result<(), Error> {
+    METER.with_borrow_mut(|it| it.charge(bytes))
+}
+
+fn charge_value(bytes: usize) -> Result<(), Error> {
+    if bytes > VALUE_BYTES_MAX {
+        return Err(too_large());
+    }
+    charge(bytes)
+}
+
+fn take(left: &mut usize, bytes: usize) -> Result<(), Error> {
+    *left = left
+        .checked_sub(bytes.saturating_add(VALUE_BYTES))
+        .ok_or_else(too_large)?;
+    Ok(())
+}
+
+fn check_depth(depth: usize) -> Result<(), Error> {
+    match depth > DEPTH_MAX {
+        true => Err(limit(format!(
+            "a value of the template is deeper than {DEPTH_MAX} levels"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Takes what a value holds, each part as often as it is reached. Stops where nothing is left.
+fn weigh(value: &Value, depth: usize, left: &mut usize) -> Result<(), Error> {
+    check_depth(depth)?;
+    if let Some(node) = value
+        .downcast_object_ref::<Collection>()
+        .and_then(Collection::node)
+    {
+        return weigh_node(node, depth, left);
+    }
+    match value.kind() {
+        ValueKind::String => take(left, value.as_str().map_or(0, str::len)),
+        ValueKind::Bytes => take(left, value.as_bytes().map_or(0, <[u8]>::len)),
+        ValueKind::Seq => {
+            take(left, 0)?;
+            value
+                .try_iter()?
+                .try_for_each(|it| weigh(&it, depth + 1, left))
+        }
+        ValueKind::Map => {
+            take(left, 0)?;
+            for key in value.try_iter()? {
+                weigh(&key, depth + 1, left)?;
+                weigh(&value.get_item(&key)?, depth + 1, left)?;
+            }
+            Ok(())
+        }
+        ValueKind::Iterable => take(left, value.len().unwrap_or(0).saturating_mul(VALUE_BYTES)),
+        _ => take(left, 0),
+    }
+}
+
+fn weigh_node(node: &Node, depth: usize, left: &mut usize) -> Result<(), Error> {
+    check_depth(depth)?;
+    match node.view() {
+        View::Scalar(text) => take(left, text.len()),
+        View::Sequence(items) => {
+            take(left, 0)?;
+            items
+                .iter()
+                .try_for_each(|it| weigh_node(it, depth + 1, left))
+        }
+        View::Mapping(entries) => {
+            take(left, 0)?;
+            entries.iter().try_for_each(|it| {
+                take(left, it.key.as_str().map_or(0, str::len))?;
+                weigh_node(&it.value, depth + 1, left)
+            })
+        }
+    }
+}
+
+/// What a value holds. Errors: it is too large or too deep.
+pub(super) fn weight(value: &Value) -> Result<usize, Error> {
+    let mut left = VALUE_BYTES_MAX;
+    weigh(value, 0, &mut left)?;
+    Ok(VALUE_BYTES_MAX - left)
+}
+
+/// What a filter reads that only looks at the value itself.
+fn shallow_weight(value: &Value) -> usize {
+    match value.kind() {
+        ValueKind::String => value.as_str().map_or(0, str::len),
+        _ => VALUE_BYTES,
+    }
+}
+
+pub(super) fn used(value: Value) -> Result<Value, Error> {
+    charge(weight(&value)?)?;
+    Ok(value)
+}
+
+/// What an operand of `*` says of the size of the product.
+#[derive(Clone, Copy, Debug)]
+enum Factor {
+    Number(usize),
+    Bytes(usize),
+    Other,
+}
+
+fn factor(value: &Value) -> Factor {
+    match (value.as_str(), value.as_usize()) {
+        (Some(text), _) => Factor::Bytes(text.len()),
+        (None, Some(number)) => Factor::Number(number),
+        (None, None) => Factor::Other,
+    }
+}
+
+fn left(value: Value) -> Result<Value, Error> {
+    let value = used(value)?;
+    METER.with_borrow_mut(|it| it.factors.push(factor(&value)));
+    Ok(as_list(value))
+}
+
+fn right(value: Value) -> Result<Value, Error> {
+    let value = used(value)?;
+    let left = METER.with_borrow_mut(|it| it.factors.pop());
+    match (left.unwrap_or(Factor::Other), factor(&value)) {
+        (Factor::Bytes(bytes), Factor::Number(times))
+        | (Factor::Number(times), Factor::Bytes(bytes)) => {
+            charge_value(bytes.saturating_mul(times))?;
+        }
+        _ => {}
+    }
+    Ok(as_list(value))
+}
+
+/// A tuple is repeated at once and in full; a list, which reads the same, one item at a time.
+fn as_list(value: Value) -> Value {
+    match value.downcast_object_ref::<Tuple>() {
+        Some(tuple) => Value::from(tuple.to_vec()),
+        None => value,
+    }
+}
+
+fn item(value: Value) -> Result<Value, Error> {
+    charge(shallow_weight(&value))?;
+    Ok(value)
+}
+
+/// What a step made. What is still to be worked out is worked out now, as far as the bound goes.
+fn made(value: Value) -> Result<Value, Error> {
+    let value = match value.kind() {
+        ValueKind::Iterable => {
+            let mut items = Vec::new();
+            for item in value.try_iter()?.checked() {
+                charge(VALUE_BYTES)?;
+                if items.len() >= VALUE_BYTES_MAX / VALUE_BYTES {
+                    return Err(too_large());
+                }
+                items.push(item?);
+            }
+            Value::from(items)
+        }
+        _ => value,
+    };
+    charge(weight(&value)?)?;
+    Ok(value)
+}
+
+/// Text that is printed next: of what is made later, it is charged as often as it is printed.
+fn text(bytes: usize) -> Result<bool, Error> {
+    charge(bytes)?;
+    Ok(true)
+}
+
+/// Filters that look at a value, and give back a part of it or a number.
+const PICKING: [&str; 12] = [
+    "length", "count", "first", "last", "default", "d", "attr", "bool", "abs", "int", "float",
+    "round",
+];
+
+/// Adds the filters of [`guard`], and wraps minijinja's own filters, tests and functions. Filters of ours come after.
+pub(super) fn register(environment: &mut Environment<'static>) {
+    environment.add_filter(guard::USED, used);
+    environment.add_filter(guard::LEFT, left);
+    environment.add_filter(guard::RIGHT, right);
+    environment.add_filter(guard::ITEM, item);
+    environment.add_filter(guard::MADE, made);
+    environment.add_filter(guard::TEXT, text);
+    for (name, filter) in builtin_filters() {
+        add_filter(environment, name, filter);
+    }
+    for (name, test) in builtin_tests() {
+        environment.add_test(
+            name,
+            move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
+                let arguments = arguments.into_values();
+                read(&arguments)?;
+                test.call(state, &arguments)
+            },
+        );
+    }
+    for (name, function) in [
+        ("dict", Value::from_function(functions::dict)),
+        ("namespace", Value::from_function(functions::namespace)),
+    ] {
+        environment.add_function(
+            name,
+            move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
+                let arguments = arguments.into_values();
+                read(&arguments)?;
+                function.call(state, &arguments)
+            },
+        );
+    }
+    // It prints all that a template knows, which no template needs.
+    environment.remove_global("debug");
+}
+
+/// Adds a filter whose arguments and result are charged.
+pub(super) fn add_filter(
+    environment: &mut Environment<'static>,
+    name: &'static str,
+    filter: Value,
+) {
+    let picks = PICKING.contains(&name);
+    environment.add_filter(
+        name,
+        move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
+            let arguments = arguments.into_values();
+            if picks {
+                arguments
+                    .iter()
+                    .try_for_each(|it| charge(shallow_weight(it)))?;
+                return filter.call(state, &arguments);
+            }
+            read(&arguments)?;
+            if name == "map"
+                && arguments
+                    .iter()
+                    .any(|it| it.as_str().is_some_and(|it| it.starts_with(guard::PREFIX)))
+            {
+                return Err(limit(format!(
+                    "names that begin with `{}` are reserved",
+                    guard::PREFIX
+                )));
+            }
+            charge_value(size_of_result(name, &arguments))?;
+            made(filter.call(state, &arguments)?)
+        },
+    );
+}
+
+fn read(arguments: &[Value]) -> Result<(), Error> {
+    arguments.iter().try_for_each(|it| charge(weight(it)?))
+}
+
+/// At least the size of what a filter makes, where that can be more than a few times of what it reads.
+fn size_of_result(name: &str, arguments: &[Value]) -> usize {
+    let text = |at: usize| arguments.get(at).and_then(Value::as_str).unwrap_or("");
+    let len = arguments.first().and_then(Value::len).unwrap_or(0);
+    match name {
+        "replace" => text(0)
+            .matches(text(1))
+            .count()
+            .saturating_mul(text(2).len()),
+        "indent" => {
+            let lines = text(0).split('\n').count();
+            lines.saturating_mul(number(arguments, "width"))
+        }
+        "format" => widths(text(0)).saturating_add(stars(arguments)),
+        "batch" | "slice" => number(arguments, "count").saturating_mul(VALUE_BYTES),
+        "join" => len.saturating_mul(text(1).len().max(separator(arguments))),
+        "split" => text(0).len().saturating_mul(VALUE_BYTES) / text(1).len().max(1),
+        "lines" => text(0).split('\n').count().saturating_mul(VALUE_BYTES),
+        "list" => text(0).len().saturating_mul(VALUE_BYTES),
+        "flat" => text(1).len().saturating_mul(DEPTH_MAX),
+        _ => 0,
+    }
+}
+
+/// The second argument, by place or by name.
+fn number(arguments: &[Value], name: &str) -> usize {
+    let named = || {
+        let kwargs = Kwargs::try_from(arguments.last()?.clone()).ok()?;
+        kwargs.get::<usize>(name).ok()
+    };
+    let placed = arguments.get(1).and_then(Value::as_usize);
+    placed.or_else(named).unwrap_or(0)
+}
+
+fn separator(arguments: &[Value]) -> usize {
+    let named = || {
+        let kwargs = Kwargs::try_from(arguments.last()?.clone()).ok()?;
+        kwargs.get::<Value>("d").ok()
+    };
+    named()
+        .and_then(|it| it.as_str().map(str::len))
+        .unwrap_or(0)
+}
+
+/// The sum of all numbers in a format: each is at most a width and a precision.
+fn widths(format: &str) -> usize {
+    let numbers = format
+        .split(|it: char| !it.is_ascii_digit())
+        .filter(|it| !it.is_empty());
+    let widths = numbers.map(|it| it.parse::<usize>().unwrap_or(usize::MAX));
+    widths.fold(0, usize::saturating_add)
+}
+
+/// What widths of a format that are arguments can add.
+fn stars(arguments: &[Value]) -> usize {
+    let format = arguments.first().and_then(Value::as_str).unwrap_or("");
+    let stars = format.matches('*').count();
+    let largest = arguments
+        .iter()
+        .filter_map(Value::as_usize)
+        .max()
+        .unwrap_or(0);
+    stars.saturating_mul(largest)
+}
+
+fn builtin_filters() -> Vec<(&'static str, Value)> {
+    macro_rules! filters {
+        ($($name:ident),*) => { vec![$((stringify!($name), Value::from_function(filters::$name))),*] };
+    }
+    let mut all = filters![
+        lower, upper, title, capitalize, replace, length, dictsort, items, reverse, trim, join,
+        split, lines, default, round, abs, int, float, attr, first, last, min, max, sort, list,
+        string, bool, batch, slice, sum, indent, select, reject, selectattr, rejectattr, map,
+        groupby, unique, chain, zip, pprint, format
+    ];
+    all.push(("count", Value::from_function(filters::length)));
+    all.push(("d", Value::from_function(filters::default)));
+    all
+}
+
+fn builtin_tests() -> Vec<(&'static str, Value)> {
+    macro_rules! tests {
+        ($($($name:literal)|+ => $function:ident),* $(,)?) => {
+            vec![$($(($name, Value::from_function(tests::$function))),+),*]
+        };
+    }
+    tests![
+        "startingwith" => is_startingwith,
+        "endingwith" => is_endingwith,
+        "lower" => is_lower,
+        "upper" => is_upper,
+        "sameas" => is_sameas,
+        "eq" | "equalto" | "==" => is_eq,
+        "ne" | "!=" => is_ne,
+        "lt" | "lessthan" | "<" => is_lt,
+        "le" | "<=" => is_le,
+        "gt" | "greaterthan" | ">" => is_gt,
+        "ge" | ">=" => is_ge,
+        "in" => is_in,
+    ]
+}

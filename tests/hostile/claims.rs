@@ -1,0 +1,93 @@
+//! Claims, kinds and files of a workspace.
+
+use super::{Case, files, hostile, repeat};
+
+const WORKSPACE: &str = "-- pleach.yaml --\napiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: case}\n\
+    -- environments/test/environment.yaml --\napiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: test}\nspec: {cluster: test-1}\n";
+
+/// A workspace with more files.
+pub(super) fn workspace(text: &str) -> Case {
+    Case::new(
+        &["render", "--out", "out"],
+        files(&format!("{WORKSPACE}{text}")),
+    )
+}
+
+/// A workspace with a kind, whose `spec` is given in part, and one claim of it.
+pub(super) fn kind(parts: &str, template: &str, spec: &str) -> Case {
+    workspace(&format!(
+        "-- environments/test/a.yaml --\napiVersion: example.com/v1\nkind: Tenant\nmetadata: {{name: a}}\nspec: {spec}\n\
+         -- templates/Tenant/kind.yaml --\napiVersion: pleach.dev/v1\nkind: ClaimKind\nmetadata: {{name: Tenant}}\n\
+         spec:\n  apiVersions: [example.com/v1]\n  group: apps\n\
+         \x20 schema:\n    type: object\n    properties:\n      spec: {{type: object, x-kubernetes-preserve-unknown-fields: true}}\n\
+         {parts}\x20 files:\n  - template: object.yaml.j2\n\
+         -- templates/Tenant/object.yaml.j2 --\n{template}"
+    ))
+}
+
+fn claim(spec: &str) -> Case {
+    workspace(&format!(
+        "-- environments/test/a.yaml --\napiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: a}}\nspec: {spec}\n"
+    ))
+}
+
+/// The schema of a kind in place of the open one.
+fn schema(schema: &str, spec: &str) -> Case {
+    let mut case = kind(
+        "",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n",
+        spec,
+    );
+    for (path, bytes) in &mut case.files {
+        if path.ends_with("kind.yaml") {
+            let text = String::from_utf8_lossy(bytes);
+            *bytes = text
+                .replace(
+                    "{type: object, x-kubernetes-preserve-unknown-fields: true}",
+                    schema,
+                )
+                .into();
+        }
+    }
+    case
+}
+
+fn many_claims(count: usize, text: &str) -> Case {
+    workspace(&format!(
+        "-- environments/test/a.yaml --\n{}",
+        repeat(count, |at| format!(
+            "---\n{}",
+            text.replace('#', &at.to_string())
+        ))
+    ))
+}
+
+hostile! {
+    claim_that_is_deep: claim(&format!("{}{}", "{values: ".repeat(10_500), "}".repeat(10_500))).says("deeper than");
+    claim_of_unknown_fields: claim(&format!("{{{}}}", repeat(20_000, |at| format!("u{at}: a, ")))).says("unknown-field");
+    claim_of_a_long_name: workspace(&format!("-- environments/test/a.yaml --\napiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: {}}}\nspec: {{}}\n", "a".repeat(1_000_000)));
+    claims_without_a_kind: many_claims(4_000, "apiVersion: a/v1\nkind: Unknown#\nmetadata: {name: a}\n").says("unknown-claim-kind");
+    claims_of_one_name: many_claims(10_000, "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {name: a}\nspec: {}\n");
+    claims_that_are_none: many_claims(20_000, "a: b\n").says("not-a-claim");
+    claims_that_depend_on_nothing: many_claims(5_000, "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {name: a#, dependsOn: [b#]}\nspec: {namespace: a, chart: {repository: 'https://a', name: a, version: 1.0.0}}\n");
+    excludes_of_nothing: workspace(&format!("-- environments/test/more.yaml --\napiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {{name: test}}\nspec: {{exclude: [{}]}}\n", repeat(20_000, |at| format!("x{at}, "))));
+    workspace_that_is_deep: Case::new(&["render", "--out", "out"], files(&format!("-- pleach.yaml --\n{}", "a: [".repeat(20_000)))).says("deeper than");
+    schema_that_is_deep: schema(&format!("{}{}", "{type: object, properties: {a: ".repeat(10_000), "}}".repeat(10_000)), "{a: {}}").says("deeper than");
+    schema_of_many_combinations: schema(&format!("{}{{type: string}}{}", "{anyOf: [{type: string}, ".repeat(300), "]}".repeat(300)), "{a: {}}");
+    schema_of_patterns: schema("{type: string, pattern: '(((a{1,1000}){1,1000}){1,1000}){1,1000}'}", "a");
+    schema_of_many_fields: schema(&format!("{{type: object, properties: {{{}}}}}", repeat(20_000, |at| format!("f{at}: {{type: string}}, "))), "{z: 1}");
+    schema_of_required_fields: schema(&format!("{{type: object, required: [{}]}}", repeat(20_000, |at| format!("f{at}, "))), "{}");
+    values_of_a_long_list: schema("{type: array, uniqueItems: true, items: {type: string}}", &format!("[{}]", repeat(30_000, |at| format!("a{at}, ")))).harmless();
+    rule_path_of_many_parts: kind(&format!("  rules:\n  - require: 'false'\n    message: m\n    at: {}b\n", "a.".repeat(5_850)), "a: b\n", "{}");
+    rules_of_many_items: kind("  rules:\n  - forEach: spec.list\n    require: 'false'\n    message: m\n    at: spec.list\n", "a: b\n", &format!("{{list: [{}]}}", "a, ".repeat(20_000))).harmless();
+    reference_path_of_many_parts: kind(&format!("  references:\n  - at: {}b\n    kind: Tenant\n", "a.".repeat(5_850)), "a: b\n", "{}");
+    lets_that_double: kind(&format!("  let:\n    v0: spec.text\n{}", repeat(60, |at| format!("    v{}: v{at} ~ v{at}\n", at + 1))), "a: {{ v60 }}\n", "{text: abcdefgh}").says("template");
+    lets_that_nest: kind(&format!("  let:\n    v0: spec.text\n{}", repeat(60, |at| format!("    v{}: '[v{at}, v{at}]'\n", at + 1))), "a: {{ v60 }}\n", "{text: abcdefgh}").says("template");
+    lets_that_go_deep: kind(&format!("  let:\n    v0: spec.text\n{}", repeat(3_000, |at| format!("    v{}: '[v{at}]'\n", at + 1))), "a: {{ v3000 }}\n", "{text: a}").says("template");
+    file_for_each_of_many: { let mut case = kind("", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", &format!("{{list: [{}]}}", "a, ".repeat(50_000)));
+        for (path, bytes) in &mut case.files { if path.ends_with("kind.yaml") { bytes.extend_from_slice(b"    forEach: spec.list\n"); } }
+        case };
+    overlay_of_many_patches: workspace(&format!("-- overlays/test/kustomization.yaml --\npatches:\n{}", repeat(10_000, |at| format!("- {{target: {{name: m{at}}}, patch: '[{{\"op\": \"remove\", \"path\": \"/a\"}}]'}}\n"))));
+    overlay_of_missing_files: workspace(&format!("-- overlays/test/kustomization.yaml --\nresources: [{}]\n", repeat(50_000, |at| format!("m{at}.yaml, "))));
+    lock_of_many_pins: workspace(&format!("-- charts.lock --\ncharts:\n{}", repeat(20_000, |at| format!("- {{repository: 'https://a', name: a{at}, version: x}}\n")))).harmless();
+}

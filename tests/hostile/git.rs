@@ -1,0 +1,81 @@
+//! What a commit can hold: deep folders, long links, large blobs, trees that repeat each other.
+
+use super::{Case, files, hostile};
+
+const WORKSPACE: &str = "-- pleach.yaml --\napiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: case}\n\
+    -- environments/test/environment.yaml --\napiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: test}\nspec: {cluster: test-1}\n";
+
+/// Two commits of a workspace: `A`, and `B` that a script makes. It may set `tree` to the tree of B's `environments/test`.
+fn commits(command: &[&str], script: &str) -> Case {
+    let script = format!(
+        "git init -q . && git config core.symlinks true && git add -A && git commit -qm a && git tag A\n\
+         {script}\n\
+         if [ -n \"$tree\" ]; then\n\
+           env_file=$(git rev-parse A:environments/test/environment.yaml)\n\
+           top=$(printf '040000 tree %s\\tdeep\\n100644 blob %s\\tenvironment.yaml\\n' \"$tree\" \"$env_file\" | git mktree)\n\
+           environments=$(printf '040000 tree %s\\ttest\\n' \"$top\" | git mktree)\n\
+           root=$(printf '040000 tree %s\\tenvironments\\n100644 blob %s\\tpleach.yaml\\n' \"$environments\" \"$(git rev-parse A:pleach.yaml)\" | git mktree)\n\
+           git tag B $(git commit-tree -m b -p A \"$root\")\n\
+         fi"
+    );
+    Case::new(command, files(WORKSPACE)).after(&script)
+}
+
+/// A tree whose entries are all one tree, and so on down.
+fn bomb(width: usize, levels: usize) -> String {
+    let entries: String = (0..width)
+        .map(|at| format!("040000 tree $tree\\td{at}\\n"))
+        .collect();
+    format!(
+        "blob=$(echo 'a: b' | git hash-object -w --stdin)\n\
+         tree=$(printf \"100644 blob $blob\\ta.yaml\\n\" | git mktree)\n\
+         for i in $(seq {levels}); do tree=$(printf \"{entries}\" | git mktree); done"
+    )
+}
+
+fn deep(levels: usize) -> String {
+    format!(
+        "blob=$(echo 'a: b' | git hash-object -w --stdin)\n\
+         tree=$(printf \"100644 blob $blob\\ta.yaml\\n\" | git mktree)\n\
+         for i in $(seq {levels}); do tree=$(printf \"040000 tree $tree\\td\\n\" | git mktree); done"
+    )
+}
+
+fn link(target_bytes: usize) -> String {
+    format!(
+        "blob=$(head -c {target_bytes} /dev/zero | tr '\\0' a | sed 's/aa/a\\//g' | git hash-object -w --stdin)\n\
+         tree=$(printf \"120000 blob $blob\\ta.yaml\\n\" | git mktree)"
+    )
+}
+
+/// A blob of zeros, which takes little room.
+fn large_blob(mebibytes: usize) -> String {
+    format!(
+        "blob=$(head -c {mebibytes}M /dev/zero | git -c core.compression=1 hash-object -w --stdin)\n\
+         tree=$(printf \"100644 blob $blob\\ta.yaml\\n\" | git mktree)"
+    )
+}
+
+const DIFF: &[&str] = &["diff", "A..B"];
+const AFFECTED: &[&str] = &["affected", "A..B"];
+
+hostile! {
+    diff_of_a_tree_bomb: commits(DIFF, &bomb(10, 10)).without_place();
+    affected_by_a_tree_bomb: commits(AFFECTED, &bomb(10, 10)).without_place().harmless();
+    diff_of_deep_folders: commits(DIFF, &deep(1_000)).without_place();
+    affected_by_deep_folders: commits(AFFECTED, &deep(1_000)).without_place().harmless();
+    diff_of_a_long_link: commits(DIFF, &link(200_000)).without_place();
+    affected_by_a_long_link: commits(AFFECTED, &link(200_000)).without_place().harmless();
+    diff_of_a_large_blob: commits(DIFF, &large_blob(300)).without_place();
+    affected_by_a_large_blob: commits(AFFECTED, &large_blob(300)).without_place().harmless();
+    render_of_a_large_file: Case::new(&["render", "--out", "out"], files(WORKSPACE)).after("truncate -s 1G environments/test/a.yaml").without_place().says("larger than");
+    build_of_a_large_file: super::kustomize::over("", "").after("truncate -s 1G in/a.yaml").says("larger than");
+    build_of_a_large_kustomization: super::kustomize::over("", "").after("truncate -s 1G in/kustomization.yaml").says("larger than").without_place();
+    build_of_a_large_generator_file: super::kustomize::over("configMapGenerator: [{name: a, files: [b]}]\n", "").after("truncate -s 1G in/b").says("larger than");
+    build_of_many_large_generator_files: super::kustomize::over(&format!("configMapGenerator:\n{}", "- {name: a, behavior: merge, files: [b]}\n".repeat(50)), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n").after("truncate -s 30M in/b");
+    render_of_deep_folders: Case::new(&["render", "--out", "out"], files(WORKSPACE)).after("d=environments/test; for i in $(seq 900); do d=$d/d; done; mkdir -p $d && echo 'a: b' > $d/a.yaml").harmless().without_place();
+    render_of_links_to_itself: Case::new(&["render", "--out", "out"], files(WORKSPACE)).after("for i in 0 1 2 3 4; do ln -s . environments/test/d$i; done").harmless().without_place();
+    render_of_a_device: Case::new(&["render", "--out", "out"], files(WORKSPACE)).after("ln -s /dev/zero environments/test/a.yaml").harmless().without_place();
+    build_of_a_device: super::kustomize::over("", "").after("rm in/a.yaml && ln -s /dev/zero in/a.yaml").without_place();
+    build_of_a_pipe: super::kustomize::over("", "").after("rm in/a.yaml && mkfifo in/a.yaml").without_place();
+}
