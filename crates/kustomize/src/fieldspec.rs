@@ -86,7 +86,17 @@ impl FieldSpec {
     ) -> Result<(), Diagnostic> {
         check_parts(self.parts().len(), object)?;
         let leaf = if self.create { leaf } else { Leaf::Never };
-        walk(object, self.parts(), leaf, &Trail::Root, set)
+        walk(object, self.parts(), leaf, &Trail::Root, set).map_err(|it| self.named(it, object))
+    }
+
+    /// Adds which path of which object an error is about.
+    fn named(&self, fault: Diagnostic, object: &Node) -> Diagnostic {
+        let text = |keys: &[&str]| object.at_keys(keys).and_then(Node::as_str).unwrap_or("");
+        let (kind, name) = (text(&["kind"]), text(&["metadata", "name"]));
+        fault.help(format!(
+            "the configured path is `{}`, the object {kind} {name}",
+            self.path
+        ))
     }
 }
 
@@ -162,6 +172,15 @@ fn walk(
             .at(&*node)
             .help("name the keys one by one; lists are entered without a sign"));
     }
+    if is_list_part(&part.key) {
+        let message = format!(
+            "a configured path has the list index `{}` where the object has a map",
+            part.key
+        );
+        return Err(Diagnostic::error("wrong-field-type", message)
+            .at(&*node)
+            .help("leave the index out: a configured path enters every item of a list by itself"));
+    }
     let trail = Trail::Key(trail, &part.key);
     if leaf == Leaf::Never || part.list {
         let Some(field) = mapping.get_mut(&part.key) else {
@@ -184,6 +203,11 @@ fn walk(
         *field = made();
     }
     walk(field, rest, leaf, &trail, set)
+}
+
+/// Whether kustomize takes a part of a path for an item of a list: a number, `-` for the last one, or `[field=value]`.
+fn is_list_part(key: &str) -> bool {
+    key == "-" || key.parse::<i64>().is_ok() || key.starts_with('[') && key.ends_with(']')
 }
 
 fn type_mismatch(node: &Node, key: &str) -> Diagnostic {

@@ -152,11 +152,21 @@ pub(super) fn replace(
     }
     for resource in resources.list_mut() {
         let gvk = resource.object.gvk();
+        let was_complete = resource.lost().is_none();
         for spec in specs.iter().filter(|it| it.selects(&gvk)) {
             let node = resource.node_mut();
             spec.visit(node, Leaf::Never, &mut |field, _| set(field, &mut values))?;
         }
         resource.settle();
+        if let Some(field) = resource.lost() {
+            let message = format!(
+                "a variable leaves {} without `{field}`",
+                resource.object.id()
+            );
+            return Err(Diagnostic::error("missing-variable-source", message)
+                .at(resource.object.span())
+                .help("give the field that the variable reads a value that is not empty"));
+        }
     }
     let unused = variables
         .iter()
