@@ -214,6 +214,10 @@ impl Catalog {
             let help = Some(format!("write `apiVersion: {}`", other.api_version()));
             return Kind::Refused(unknown_version(object, gvk, help));
         }
+        // A client sends the items of a list one by one.
+        if gvk.kind.ends_with("List") && object.get("items").is_some() {
+            return Kind::Unknown;
+        }
         if kubernetes.has_group(&gvk.group) {
             let near = pleach_yaml::diag::nearest(&gvk.kind, kubernetes.names(gvk, self.minor));
             return Kind::Refused(unknown_kind(object, gvk, near, self.minor));

@@ -342,6 +342,17 @@ impl<'a> Structural<'a, '_> {
                 self.branch(value, below, full);
             }
         }
+        for (name, below) in branch.properties.iter() {
+            let Some(full) = self.pool.child(whole, name) else {
+                continue;
+            };
+            let is_given = node
+                .get(name)
+                .is_some_and(|it| full.flags.nullable || !it.is_null());
+            if !is_given && let Some(default) = full.default.as_deref() {
+                self.branch(default, self.pool.get(below), full);
+            }
+        }
         if let Some(each) = &branch.items {
             let full = whole
                 .items

@@ -88,15 +88,17 @@ pub(super) fn validate<'a>(
     restart_policy(container, role, report);
 }
 
+/// Before Kubernetes 1.35, the server drops the policies of containers that are no sidecars.
 fn restart_policy<'a>(container: &'a Node, role: Role, report: &mut Report<'a>) {
-    let Some(policy) = container.field("restartPolicy") else {
-        return;
-    };
-    match role {
-        Role::Init => exactly_one_of(container, "restartPolicy", &["Always"], report),
-        _ => report.invalid(
-            policy,
-            "must not be set for a container that is no init container",
+    match (role, container.field("restartPolicy")) {
+        (Role::Ephemeral, Some(policy)) => {
+            report.invalid(policy, "must not be set for an ephemeral container");
+        }
+        _ => exactly_one_of(
+            container,
+            "restartPolicy",
+            &["Always", "Never", "OnFailure"],
+            report,
         ),
     }
 }
