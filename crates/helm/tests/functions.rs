@@ -266,6 +266,34 @@ fn toml_is_written_and_read() {
 }
 
 #[test]
+fn a_block_text_without_a_line_end_does_not_stop_the_reader() {
+    gives(
+        "{{ fromYaml `a: *x\nb: |\n  x` }}",
+        "map[Error:error converting YAML to JSON: yaml: unknown anchor 'x' referenced]",
+    );
+}
+
+#[test]
+fn toml_faults_name_the_table_they_are_in() {
+    gives(
+        "{{ fromToml `b = {c = 1, c = 2}` }}",
+        "map[Error:toml: line 1 (last key \"b.c\"): Key 'b.c' has already been defined.]",
+    );
+    gives(
+        "{{ fromToml `a = {}\n[[a.b]]` | toJson }}",
+        r#"{"a":{"b":[{}]}}"#,
+    );
+}
+
+#[test]
+fn of_two_shortest_numbers_the_even_one_is_printed() {
+    gives(
+        "{{ divf -6847768608602029 7.995 }} {{ 856506392570610.25 | toYaml }}",
+        "-8.565063925706102e+14 8.565063925706102e+14",
+    );
+}
+
+#[test]
 fn versions_are_compared_as_masterminds_does() {
     gives(
         "{{ semverCompare `>=1.20-0` `v1.29.3-eks-1` }} {{ semverCompare `>=1.20` `v1.29.3-eks-1` }}",

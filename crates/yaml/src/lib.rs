@@ -31,4 +31,5 @@ pub use text::{PLACEHOLDER_CLOSE, PLACEHOLDER_OPEN, is_reserved, text_source};
 pub use write::{
     builds_alike, emit_as_written, emit_canonical, emit_go_yaml_v3, emit_kustomize, emit_kyaml,
     emit_kyaml_value, emit_sigs_yaml, is_block_text, is_plain, json_round_trip,
+    shortest_exponential,
 };

@@ -123,7 +123,7 @@ impl Decimal {
     }
 
     fn shortest(value: f64) -> Decimal {
-        Decimal::of(&format!("{value:e}"))
+        Decimal::of(&pleach_yaml::shortest_exponential(value))
     }
 
     /// Rounded to a number of digits.

@@ -18,7 +18,7 @@ impl Decimal {
         if !value.is_finite() {
             return None;
         }
-        let text = format!("{value:e}");
+        let text = pleach_yaml::shortest_exponential(value);
         let (mantissa, exponent) = text.split_once('e')?;
         let fraction = mantissa.split_once('.').map_or(0, |it| it.1.len());
         Some(Decimal {

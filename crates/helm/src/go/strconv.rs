@@ -69,12 +69,29 @@ struct Digits {
 
 impl Digits {
     fn of(value: f64) -> Digits {
-        let text = format!("{:e}", value.abs());
+        let text = pleach_yaml::shortest_exponential(value.abs());
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         Digits {
             negative: value.is_sign_negative(),
             digits: mantissa.replace('.', ""),
             point: exponent.parse::<i32>().unwrap_or(0) + 1,
+        }
+    }
+
+    fn decimal_form(&self) -> String {
+        let sign = if self.negative { "-" } else { "" };
+        let digits = &*self.digits;
+        let Ok(whole) = usize::try_from(self.point) else {
+            let zeros = "0".repeat(self.point.unsigned_abs() as usize);
+            return format!("{sign}0.{zeros}{digits}");
+        };
+        if digits.len() <= whole {
+            let zeros = "0".repeat(whole - digits.len());
+            return format!("{sign}{digits}{zeros}");
+        }
+        match digits.split_at(whole) {
+            ("", fraction) => format!("{sign}0.{fraction}"),
+            (whole, fraction) => format!("{sign}{whole}.{fraction}"),
         }
     }
 
@@ -108,7 +125,7 @@ pub(crate) fn float_general(value: f64) -> String {
 
 /// The shortest text without an exponent.
 pub(crate) fn float_decimal(value: f64) -> String {
-    not_finite(value).map_or_else(|| format!("{value}"), str::to_string)
+    not_finite(value).map_or_else(|| Digits::of(value).decimal_form(), str::to_string)
 }
 
 /// The text of a float64 in JSON: an exponent below 1e-6 and from 1e21 on.

@@ -11,6 +11,7 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::scalar::{Scalar, float32_text, resolve};
 use super::strconv;
+use super::strconv::float_general;
 
 /// A text that Go's YAML library does not take.
 #[derive(Clone, Debug)]
@@ -189,7 +190,10 @@ pub(crate) fn key_text(key: &Node, value: &Node) -> Result<String, YamlError> {
             text => text.to_string(),
         },
         Scalar::Null => {
-            let value = go_syntax(value);
+            let value = match value.is_null() {
+                true => "<nil>".to_string(),
+                false => go_syntax(value),
+            };
             return Err(fault(format!(
                 "unsupported map key of type: %!s(<nil>), key: <nil>, value: {value}"
             )));
@@ -223,7 +227,7 @@ fn write_go_syntax(node: &Node, out: &mut String) {
                 Scalar::Bool(value) => write!(out, "{value}"),
                 Scalar::Int(value) => write!(out, "{value}"),
                 Scalar::Uint(value) => write!(out, "{value:#x}"),
-                Scalar::Float(value) => write!(out, "{value}"),
+                Scalar::Float(value) => out.write_str(&float_general(value)),
                 Scalar::Text | Scalar::Merge => write!(out, "{}", strconv::quote(text.as_bytes())),
             }
         }
@@ -283,7 +287,16 @@ fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
 
 /// libyaml's first error, with the line as go-yaml v2 counts it.
 fn libyaml_words(text: &[u8]) -> Option<String> {
-    let mut input = text;
+    // The library panics on a block text that ends with the file, and on an empty tag before a comma.
+    if text.windows(2).any(|it| it == b"!,") {
+        return None;
+    }
+    let with_line_end = [text, b"\n"].concat();
+    let may_have_block = text.iter().any(|it| matches!(it, b'|' | b'>'));
+    let mut input = match may_have_block && !text.ends_with(b"\n") {
+        true => &with_line_end,
+        false => text,
+    };
     let mut parser = libyaml_safer::Parser::new();
     parser.set_input_string(&mut input);
     let mut documents = 0;

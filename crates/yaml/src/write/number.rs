@@ -24,6 +24,30 @@ pub(super) fn fraction(text: &str) -> Option<String> {
     Some(digits.general())
 }
 
+/// The fewest decimal digits that mean a finite float64, as `{:e}` writes them. Of two texts that are equally near, Go takes the one
+/// with the even digit and Rust the larger one.
+pub fn shortest_exponential(value: f64) -> String {
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let count = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    // With fewer digits the nearest text is nearer than any other.
+    if count < 15 || !mantissa.ends_with(['1', '3', '5', '7', '9']) {
+        return text;
+    }
+    let exact = format!("{value:.*e}", count + 25);
+    let cut = exact.get(..mantissa.len()).unwrap_or("");
+    let tail = exact
+        .get(mantissa.len()..)
+        .and_then(|it| it.split('e').next());
+    let is_tie =
+        tail.is_some_and(|it| it.starts_with('5') && it.bytes().skip(1).all(|digit| digit == b'0'));
+    let even = format!("{cut}e{exponent}");
+    match is_tie && even.parse() == Ok(value) {
+        true => even,
+        false => text,
+    }
+}
+
 /// The fewest decimal digits that mean a number, and where the point is in them.
 struct Digits {
     negative: bool,
@@ -34,7 +58,7 @@ struct Digits {
 
 impl Digits {
     fn of(value: f64) -> Digits {
-        let text = format!("{:e}", value.abs());
+        let text = shortest_exponential(value.abs());
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let digits = mantissa.replace('.', "");
         Digits {
@@ -80,5 +104,23 @@ impl Digits {
         }
         let (whole, fraction) = digits.split_at(whole);
         format!("{sign}{whole}.{fraction}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_texts_that_are_equally_near_the_even_one_is_taken() {
+        for (value, text) in [
+            (856_506_392_570_610.25, "8.565063925706102e14"),
+            (-856_506_392_570_610.25, "-8.565063925706102e14"),
+            (856_506_392_570_610.75, "8.565063925706108e14"),
+            (0.1, "1e-1"),
+            (1.0 / 3.0, "3.333333333333333e-1"),
+        ] {
+            assert_eq!(shortest_exponential(value), text);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading.
 
-use super::document::{Document, Item};
+use super::document::{Document, item};
 use super::lexer::{Fault, Lexer, quoted};
 use super::path_text;
 use crate::functions::dates::time_value;
@@ -151,12 +151,12 @@ impl Decoder<'_> {
                 " instead",
             ));
         }
-        let opened = self.document.open(&path, is_array);
-        self.context.clone_from(&path);
-        opened.map_err(|message| {
-            self.context.pop();
-            Fault { line, message }
-        })
+        let fault = |message| Fault { line, message };
+        self.document.open_parents(&path).map_err(fault)?;
+        self.context = path.get(..path.len() - 1).unwrap_or_default().to_vec();
+        self.document.open(&path, is_array).map_err(fault)?;
+        self.context = path;
+        Ok(())
     }
 
     fn name(&mut self) -> Result<Str, Fault> {
@@ -222,7 +222,7 @@ impl Decoder<'_> {
             opened.map_err(|message| Fault { line, message })?;
         }
         let value = self.value(0)?;
-        let set = self.document.set(&self.context, &last, Item::Value(value));
+        let set = self.document.set(&self.context, &last, item(value));
         set.map_err(|message| Fault { line, message })?;
         self.context = outer;
         self.key = Str::default();
@@ -314,18 +314,30 @@ impl Decoder<'_> {
     }
 
     fn inline_table(&mut self, depth: usize) -> Result<Value, Fault> {
-        const LINE_BREAK: &str = "newlines not allowed within inline tables";
         self.lexer.next()?;
-        let mut table = Document::default();
+        let key = std::mem::take(&mut self.key);
+        self.context.push(key.clone());
+        let mut table = Document::within(self.context.clone());
+        self.inline_entries(&mut table, depth)?;
+        self.context.pop();
+        self.key = key;
+        Ok(Value::Map(Map::new(table.finish())))
+    }
+
+    /// The entries up to the closing brace, which is read too.
+    fn inline_entries(&mut self, table: &mut Document, depth: usize) -> Result<(), Fault> {
+        const LINE_BREAK: &str = "newlines not allowed within inline tables";
         let mut is_first = true;
         loop {
             self.lexer.skip_blanks();
             match self.lexer.peek() {
-                Some('}') if is_first => break,
+                Some('}') if is_first => {
+                    self.lexer.next()?;
+                    return Ok(());
+                }
                 Some('}') => {
-                    return Err(self
-                        .lexer
-                        .fault("trailing comma not allowed in inline tables"));
+                    let words = "trailing comma not allowed in inline tables";
+                    return Err(self.lexer.fault(words));
                 }
                 Some('\n' | '\r') => return Err(self.lexer.fault(LINE_BREAK)),
                 Some(',') => return Err(self.lexer.fault("unexpected comma")),
@@ -333,33 +345,14 @@ impl Decoder<'_> {
             }
             is_first = false;
             let line = self.lexer.line();
-            let outer = self.key.clone();
-            let mut parts = self.key()?;
-            let last = parts.pop().unwrap_or_default();
-            for length in 1..=parts.len() {
-                let opened = table.open_implicit(parts.get(..length).unwrap_or_default());
-                opened.map_err(|message| Fault { line, message })?;
-            }
-            let path = [
-                std::slice::from_ref(&outer),
-                &*parts,
-                std::slice::from_ref(&last),
-            ]
-            .concat();
-            self.key = Str::from(path_text(&path));
-            let value = self.value(depth + 1)?;
-            let set = table.set(&parts, &last, Item::Value(value));
-            set.map_err(|message| Fault { line, message })?;
-            self.key = outer;
+            self.inline_entry(table, depth)?;
             self.lexer.skip_blanks();
             match self.lexer.next()? {
                 Some(',') => {}
-                Some('}') => return Ok(Value::Map(Map::new(table.finish()))),
+                Some('}') => return Ok(()),
                 Some('\n' | '\r') => {
-                    return Err(Fault {
-                        line,
-                        message: LINE_BREAK.to_string(),
-                    });
+                    let message = LINE_BREAK.to_string();
+                    return Err(Fault { line, message });
                 }
                 letter => {
                     let shown = letter.map_or("end of file".to_string(), |it| format!("'{it}'"));
@@ -369,8 +362,25 @@ impl Decoder<'_> {
                 }
             }
         }
-        self.lexer.next()?;
-        Ok(Value::Map(Map::new(table.finish())))
+    }
+
+    fn inline_entry(&mut self, table: &mut Document, depth: usize) -> Result<(), Fault> {
+        let line = self.lexer.line();
+        let fault = |message| Fault { line, message };
+        let mut parts = self.key()?;
+        let last = parts.pop().unwrap_or_default();
+        for length in 1..=parts.len() {
+            let opened = table.open_implicit(parts.get(..length).unwrap_or_default());
+            opened.map_err(fault)?;
+        }
+        let outer = self.context.len();
+        self.context.extend_from_slice(&parts);
+        self.key = last.clone();
+        let value = self.value(depth + 1)?;
+        table.set(&parts, &last, item(value)).map_err(fault)?;
+        self.context.truncate(outer);
+        self.key = Str::default();
+        Ok(())
     }
 
     fn number_or_date(&mut self) -> Result<Value, Fault> {

@@ -21,22 +21,44 @@ pub(super) struct Document {
     root: BTreeMap<Str, Item>,
     /// Tables that were only named on the way to others, so that they may still be defined.
     implicit: BTreeSet<Vec<u8>>,
+    /// The path of an inline table, for messages.
+    place: Vec<Str>,
 }
 
 impl Document {
-    /// Begins a table or the next one of an array of tables, and gives its path.
+    /// The document that an inline table is by itself.
+    pub(super) fn within(place: Vec<Str>) -> Document {
+        Document {
+            place,
+            ..Document::default()
+        }
+    }
+
+    fn shown(&self, path: &[Str]) -> String {
+        let path = [&*self.place, path].concat();
+        String::from_utf8_lossy(&path_text(&path)).into_owned()
+    }
+
+    /// Makes the tables on the way to a path that do not exist yet.
+    ///
+    /// Errors: the library's text.
+    pub(super) fn open_parents(&mut self, path: &[Str]) -> Result<(), String> {
+        for length in 1..path.len() {
+            let parent = path.get(..length).unwrap_or_default();
+            if self.add_table(parent)? {
+                self.implicit.insert(path_text(parent));
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a table or the next one of an array of tables, whose parents are open.
     ///
     /// Errors: the library's text.
     pub(super) fn open(&mut self, path: &[Str], is_array: bool) -> Result<(), String> {
         let Some((last, parents)) = path.split_last() else {
             return Ok(());
         };
-        for length in 1..=parents.len() {
-            let parent = parents.get(..length).unwrap_or_default();
-            if self.add_table(parent)? {
-                self.implicit.insert(path_text(parent));
-            }
-        }
         if !is_array {
             return self.set(parents, last, Item::Table(BTreeMap::new()));
         }
@@ -44,23 +66,20 @@ impl Document {
         let item = table
             .entry(last.clone())
             .or_insert_with(|| Item::Tables(Vec::new()));
-        match item {
-            Item::Tables(tables) => {
-                tables.push(BTreeMap::new());
-                Ok(())
-            }
-            _ => {
-                let key = shown(path);
-                Err(format!(
-                    "Key '{key}' was already created and cannot be used as an array."
-                ))
-            }
+        if let Item::Tables(tables) = item {
+            tables.push(BTreeMap::new());
+            return Ok(());
         }
+        let key = self.shown(path);
+        Err(format!(
+            "Key '{key}' was already created and cannot be used as an array."
+        ))
     }
 
     /// Makes a table on the way to a dotted key.
     pub(super) fn open_implicit(&mut self, path: &[Str]) -> Result<(), String> {
         self.implicit.insert(path_text(path));
+        self.open_parents(path)?;
         self.open(path, false)
     }
 
@@ -68,15 +87,17 @@ impl Document {
     pub(super) fn set(&mut self, table: &[Str], key: &Str, item: Item) -> Result<(), String> {
         let path = [table, std::slice::from_ref(key)].concat();
         let is_implicit = self.implicit.contains(&path_text(&path));
-        let entries = self.table(table)?;
-        if entries.contains_key(key) {
+        if self.table(table)?.contains_key(key) {
             if is_implicit {
                 self.implicit.remove(&path_text(&path));
                 return Ok(());
             }
-            return Err(format!("Key '{}' has already been defined.", shown(&path)));
+            return Err(format!(
+                "Key '{}' has already been defined.",
+                self.shown(&path)
+            ));
         }
-        entries.insert(key.clone(), item);
+        self.table(table)?.insert(key.clone(), item);
         Ok(())
     }
 
@@ -91,25 +112,29 @@ impl Document {
                 table.insert(last.clone(), Item::Table(BTreeMap::new()));
                 Ok(true)
             }
-            Some(Item::Value(_)) => Err(format!(
-                "Key '{}' was already created as a hash.",
-                shown(path)
-            )),
+            Some(Item::Value(_)) => {
+                let key = self.shown(path);
+                Err(format!("Key '{key}' was already created as a hash."))
+            }
             Some(_) => Ok(false),
         }
     }
 
     /// The entries of a table; of an array of tables those of the last one.
     fn table(&mut self, path: &[Str]) -> Result<&mut BTreeMap<Str, Item>, String> {
+        let defined = |at: usize| {
+            let path = path.get(..=at).unwrap_or(path);
+            defined(&[&*self.place, path].concat())
+        };
         let mut table = &mut self.root;
         for (at, key) in path.iter().enumerate() {
             table = match table.get_mut(key) {
                 Some(Item::Table(inner)) => inner,
                 Some(Item::Tables(tables)) => match tables.last_mut() {
                     Some(inner) => inner,
-                    None => return Err(defined(path, at)),
+                    None => return Err(defined(at)),
                 },
-                _ => return Err(defined(path, at)),
+                _ => return Err(defined(at)),
             };
         }
         Ok(table)
@@ -121,13 +146,9 @@ impl Document {
     }
 }
 
-fn defined(path: &[Str], at: usize) -> String {
-    let key = shown(path.get(..=at).unwrap_or(path));
+fn defined(path: &[Str]) -> String {
+    let key = String::from_utf8_lossy(&path_text(path)).into_owned();
     format!("Key '{key}' has already been defined.")
-}
-
-fn shown(path: &[Str]) -> String {
-    String::from_utf8_lossy(&path_text(path)).into_owned()
 }
 
 fn entries(table: BTreeMap<Str, Item>) -> Entries {
@@ -137,7 +158,18 @@ fn entries(table: BTreeMap<Str, Item>) -> Entries {
         .collect()
 }
 
-pub(super) fn value(item: Item) -> Value {
+/// An inline table can be added to like any other table.
+pub(super) fn item(value: Value) -> Item {
+    match value {
+        Value::Map(map) => {
+            let entries = map.snapshot().into_iter();
+            Item::Table(entries.map(|(key, value)| (key, item(value))).collect())
+        }
+        value => Item::Value(value),
+    }
+}
+
+fn value(item: Item) -> Value {
     match item {
         Item::Value(value) => value,
         Item::Table(table) => Value::Map(Map::new(entries(table))),
