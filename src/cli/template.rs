@@ -341,6 +341,9 @@ fn pinned(
     chart: &str,
     global: &Global,
 ) -> Result<Result<crate::tree::Tree, crate::diag::Diagnostic>> {
+    if arguments.repo.is_none() && chart.starts_with(['.', '/']) {
+        bail!("there is no folder and no file `{chart}`");
+    }
     let Some(session) = session::Session::find(global)? else {
         bail!(
             "there is no folder and no file `{chart}`, and no workspace whose `pleach.lock` could pin such a chart"

@@ -208,6 +208,9 @@ fn disabled(config: &Node) -> Diagnostic {
         .help("pass `--enable-helm`, which renders charts without running a program; Flux does not inflate charts, so there install the chart with a HelmRelease")
 }
 
+/// A values file's name and content.
+type ValuesFile = (String, Arc<[u8]>);
+
 /// A chart's fields that decide where it is.
 struct Chart<'a> {
     config: &'a Node,
@@ -298,13 +301,13 @@ impl<'a> Chart<'a> {
         renderer.find(&reference).map(Some)
     }
 
-    /// The values files that Helm is given.
+    /// The values files that Helm is given: their names for messages, and their contents.
     fn values(
         &self,
         context: &Context<'_>,
         folder: &TreePath,
         pulled: Option<&Tree>,
-    ) -> Result<Vec<(String, Arc<[u8]>)>, Diagnostic> {
+    ) -> Result<Vec<ValuesFile>, Diagnostic> {
         let inline = self.config.get("valuesInline").map(with_old_booleans);
         let inline = inline.filter(|it| !it.is_empty_collection());
         let merge = text(self.config, "valuesMerge");
@@ -341,7 +344,7 @@ impl<'a> Chart<'a> {
         context: &Context<'_>,
         folder: &TreePath,
         pulled: Option<&Tree>,
-    ) -> Result<(String, Arc<[u8]>), Diagnostic> {
+    ) -> Result<ValuesFile, Diagnostic> {
         let given = self
             .config
             .get("valuesFile")
