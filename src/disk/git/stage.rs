@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Repository;
-use super::command::{command, with_input};
+use super::command::{command, command_on_files, with_input};
 use crate::disk::error::DiskError;
 use crate::tree::TreePath;
 
@@ -29,7 +29,8 @@ impl Repository {
             };
             lines.push_str(&format!("{mode} {id}\t{}\0", file.path));
         }
-        let mut update = command(self.root());
+        // Writing the index, git reads files that changed just before.
+        let mut update = command_on_files(self.root())?;
         update.args(["update-index", "--add", "--remove", "-z", "--index-info"]);
         with_input(self.root(), &mut update, lines.as_bytes()).map(drop)
     }
