@@ -129,7 +129,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     match &arguments.output {
         Some(folder) if current.join(folder).is_dir() => write_each(&built, &current.join(folder))?,
-        Some(file) => disk::store(&current.join(file), text.as_bytes())?,
+        Some(file) => {
+            let file = current.join(file);
+            let _shared = file.parent().map(disk::Lock::share);
+            disk::store(&file, text.as_bytes())?;
+        }
         None => output::data(text.as_bytes())?,
     }
     // The process ends here: the system takes the memory back faster than a walk through the tree does.
@@ -232,6 +236,7 @@ fn write_each(built: &Built, folder: &Path) -> Result<()> {
             emit_kustomize(&object.node).map_err(|fault| anyhow::anyhow!("{}", fault.message))?;
         files.insert(format!("{prefix}{name}.yaml"), document);
     }
+    let _shared = disk::Lock::share(folder);
     for (name, document) in files {
         disk::store(&folder.join(name.replace('/', "-")), document.as_bytes())?;
     }

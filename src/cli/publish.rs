@@ -142,7 +142,9 @@ impl Packed {
         if file == Path::new("-") {
             return output::data(&self.archive);
         }
-        disk::store(&current.join(file), &self.archive)?;
+        let file = current.join(file);
+        let _shared = file.parent().map(disk::Lock::share);
+        disk::store(&file, &self.archive)?;
         output::note(&format!(
             "{} packed: {}, {}\n",
             self.title(),
