@@ -73,7 +73,10 @@ fn mistakes_in_the_format_are_shown_in_the_output() {
 fn collections_are_printed_sorted_and_with_types_on_demand() {
     let list = Value::list(vec![Value::int(1), Value::from("a"), Value::Nil]);
     let map = Value::map([("b".into(), list.clone()), ("a".into(), Value::Float(1.0))]);
-    assert_eq!(format("%v", &[map.clone()]), "map[a:1 b:[1 a <nil>]]");
+    assert_eq!(
+        format("%v", std::slice::from_ref(&map)),
+        "map[a:1 b:[1 a <nil>]]"
+    );
     assert_eq!(
         format("%#v", &[map]),
         "map[string]interface {}{\"a\":1, \"b\":[]interface {}{1, \"a\", interface {}(nil)}}"

@@ -107,17 +107,17 @@ impl Unit {
     /// Lets a jump lead to the next instruction.
     fn land(&mut self, jump: Target) {
         let here = self.here();
-        match self.code.get_mut(jump as usize) {
-            Some(
-                Op::Jump(target)
-                | Op::JumpIfFalse(target)
-                | Op::With { target, .. }
-                | Op::Range { target, .. }
-                | Op::Next { end: target, .. }
-                | Op::ShortCircuit { target, .. }
-                | Op::Method { past: target, .. },
-            ) => *target = here,
-            _ => {}
+        if let Some(
+            Op::Jump(target)
+            | Op::JumpIfFalse(target)
+            | Op::With { target, .. }
+            | Op::Range { target, .. }
+            | Op::Next { end: target, .. }
+            | Op::ShortCircuit { target, .. }
+            | Op::Method { past: target, .. },
+        ) = self.code.get_mut(jump as usize)
+        {
+            *target = here;
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::Function;
 use super::literal::Literal;
-use super::{Function, FunctionError};
 use crate::fmt::sprintf;
 use crate::value::{Str, Type, Value};
 
@@ -202,9 +202,4 @@ pub(super) fn quoted(text: &[u8]) -> String {
 pub(super) fn shown(value: &Value) -> String {
     let text = sprintf(b"%v", std::slice::from_ref(value));
     String::from_utf8_lossy(&text).into_owned()
-}
-
-/// An error with words.
-pub(super) fn words(text: impl Into<String>) -> FunctionError {
-    FunctionError::new(text)
 }
