@@ -70,7 +70,12 @@ fn what_a_comment_allows_is_not_told_in_rendering_either() {
     let text = fs::read_to_string(&kustomization).unwrap();
     let text = text.replace("resources:\n", "resources:\n- gateway.yaml\n");
     fs::write(&kustomization, text).unwrap();
-    let gateway = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: a, namespace: a}\n";
+    let gateway = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: a, namespace: a}
+spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP}]}
+";
     fs::write(overlay.join("gateway.yaml"), gateway).unwrap();
     let told = run(folder.path(), &["render", "--strict"], 1);
     assert!(told.contains("error[crd-not-provided]"), "{told}");
