@@ -13,7 +13,7 @@ pub use pleach_helm as helm;
 pub use pleach_helm::chart;
 #[cfg(feature = "cli")]
 pub use pleach_helm::fetch;
-pub use pleach_kube::{diff, object, patch, schema, validate};
+pub use pleach_kube::{diff, object, patch, schema, secret, validate};
 pub use pleach_kustomize as kustomize;
 pub use pleach_yaml as yaml;
 pub use pleach_yaml::{diag, tree};
@@ -152,6 +152,7 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
     };
     load::check_links(&files, &mut diagnostics);
     diagnostics.sort_and_dedup();
+    let diagnostics = secret::conceal(diagnostics);
     let composed = composed.unwrap_or_default();
     Compiled {
         tree: match diagnostics.has_errors() {

@@ -5,6 +5,7 @@
 
 use pleach::emit::{Ownership, ownership, plan, sign};
 use pleach::report::{Format, View, plan_summary, report, unified};
+use pleach::secret::Salt;
 use pleach::tree::{Tree, TreePath};
 use proptest::prelude::*;
 
@@ -30,7 +31,7 @@ fn cases_plan_as_they_should() {
             let folder = path("deploy");
             text += &report(&plan.findings(&folder), Format::Human, &view);
             if !force {
-                text += &unified(&plan, &folder, &view);
+                text += &unified(&plan, &folder, &view, &Salt::new(b"salt"));
             }
             case.insert(path(section), text.into_bytes());
         }
@@ -109,7 +110,10 @@ fn large_files_are_compared_in_time() {
         display: &|path| path.to_string(),
         color: false,
     };
-    assert!(unified(&plan, &TreePath::root(), &view).starts_with("--- a/a.yaml\n+++ b/a.yaml\n@@"));
+    assert!(
+        unified(&plan, &TreePath::root(), &view, &Salt::new(b"salt"))
+            .starts_with("--- a/a.yaml\n+++ b/a.yaml\n@@")
+    );
 }
 
 /// Trees of few names, so that they often clash: as a file and a folder, in case, and by owner.

@@ -23,9 +23,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("load", &["template", "chart"]),
     ("resolve", &["template", "load"]),
     ("render", &["template", "load", "resolve"]),
-    // `load` for mirrors and credentials of chart repositories in `pleach.yaml`; `diff` for what looks like a password, which no
-    // values may contain.
-    ("delivery", &["chart", "diff", "load", "render"]),
+    // `load` for mirrors and credentials of chart repositories in `pleach.yaml`.
+    ("delivery", &["chart", "load", "render"]),
     // `chart` for the CRDs of charts.
     (
         "compose",

@@ -4,6 +4,7 @@ use pleach::diag::{Diagnostics, Source};
 use pleach::load;
 use pleach::promote::{Fields, Request, promote};
 use pleach::report::{Format, View, promotion, report};
+use pleach::secret::Salt;
 use pleach::tree::{Tree, TreePath};
 use pleach::yaml::{Node, parse_one};
 
@@ -49,7 +50,7 @@ fn outcome(inputs: &Tree, request: &Node) -> Tree {
         Ok(promoted) => {
             let texts = promoted.files.iter();
             texts.for_each(|(path, text)| drop(made.insert(path.clone(), text.as_bytes())));
-            promotion(&promoted, request.to)
+            promotion(&promoted, request.to, &Salt::new(b"salt"))
         }
         Err(faults) => {
             let display = TreePath::to_string;

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
+use super::diff::salt;
 use super::render::Selection;
 use super::session::Session;
 use super::{Global, Outcome, cache, output, test};
@@ -62,6 +63,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
                 display: &display,
                 color: true,
             },
+            &salt(),
         ))?;
         session.report(&plan.faults(&output_path));
         let mend = match plan.kept() {

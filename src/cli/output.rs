@@ -5,6 +5,9 @@ use std::sync::OnceLock;
 
 use anyhow::Context;
 
+use crate::report::screened;
+use crate::secret::without_secrets;
+
 /// Why standard output does not have all that was printed.
 static FAILURE: OnceLock<String> = OnceLock::new();
 
@@ -15,7 +18,10 @@ pub(super) fn data(bytes: &[u8]) -> anyhow::Result<()> {
 
 /// Prints text that may be coloured to standard output.
 pub(super) fn text(text: &str) -> anyhow::Result<()> {
-    printed(write(&mut anstream::stdout().lock(), text.as_bytes()))
+    printed(write(
+        &mut anstream::stdout().lock(),
+        screened(text).as_bytes(),
+    ))
 }
 
 fn write(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
@@ -49,11 +55,14 @@ pub(super) fn columns() -> Option<usize> {
 
 /// Prints text that may be coloured to standard error. A standard error that is closed is nobody's loss.
 pub(super) fn note(text: &str) {
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    let _ = anstream::stderr()
+        .lock()
+        .write_all(screened(text).as_bytes());
 }
 
 /// Says why the program could not do what it was asked.
 pub(super) fn error(message: &str) {
+    let message = without_secrets(message);
     note(&format!("\x1b[1m\x1b[31merror\x1b[0m: {message}\n"));
 }
 

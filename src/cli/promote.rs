@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let Some(found) = work_out(&session, &arguments.request()) else {
         return Ok(Outcome::Findings);
     };
-    output::text(&promotion(&found, &arguments.to))?;
+    output::text(&promotion(&found, &arguments.to, &salt()))?;
     if found.taken.is_empty() {
         output::note(&format!("nothing to promote to {}\n", arguments.to));
         return Ok(Outcome::Clean);
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     };
     output::text(&format!("\n{effect}"))?;
-    let names: Vec<String> = found.files.keys().map(|it| session.display(it)).collect();
+    let names: Vec<String> = found.files.keys().map(|it| session.shown(it)).collect();
     let names = names.join(", ");
     if arguments.dry_run {
         output::note(&format!("would write {names}\n"));

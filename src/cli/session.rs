@@ -111,6 +111,11 @@ impl Session<'_> {
         shown(&self.root.join(path.as_str()), &self.current, path)
     }
 
+    /// The same for a line of text.
+    pub(super) fn shown(&self, path: &TreePath) -> String {
+        report::printable(&self.display(path))
+    }
+
     /// A path as a service knows it: below the top of the repository, else of the workspace.
     fn display_below_top(&self, path: &TreePath) -> String {
         let mut folders = self.root.ancestors();

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 
+use super::diff::salt;
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use crate::case;
@@ -47,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         display: &display,
         color: true,
     };
-    output::text(&unified(&plan, &TreePath::root(), &view))?;
+    output::text(&unified(&plan, &TreePath::root(), &view, &salt()))?;
     output::note(&format!("{count} cases, {differing} not as expected\n"));
     if differing == 0 {
         return Ok(Outcome::Clean);

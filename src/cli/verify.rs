@@ -13,8 +13,11 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use similar::TextDiff;
 
+use super::diff::salt;
 use super::{Global, Outcome, output, session};
+use crate::diag::Source;
 use crate::kustomize::FILE_NAMES;
+use crate::secret::{redact, without_secrets};
 
 /// Lines of a difference that are shown for one kustomization.
 const LINES_MAX: usize = 40;
@@ -143,8 +146,9 @@ fn compare(theirs: &Output, ours: &Output) -> Verdict {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         text.lines()
             .find(|line| !line.starts_with("# Warning") && !line.starts_with("warning"))
-            .unwrap_or("")
-            .to_string()
+            .map(without_secrets)
+            .unwrap_or_default()
+            .into_owned()
     };
     match (theirs.status.success(), ours.status.success()) {
         (true, true) if theirs.stdout == ours.stdout => Verdict::Same,
@@ -160,7 +164,13 @@ fn difference(theirs: &[u8], ours: &[u8]) -> String {
         String::from_utf8_lossy(theirs),
         String::from_utf8_lossy(ours),
     );
-    let diff = TextDiff::from_lines(theirs.as_ref(), ours.as_ref());
+    let salt = salt();
+    let hidden = |text: &str| {
+        let source = Source::internal("output", text);
+        redact(&source, |it| salt.digest(it))
+    };
+    let (theirs, ours) = (hidden(&theirs), hidden(&ours));
+    let diff = TextDiff::from_lines(&theirs, &ours);
     let text = diff
         .unified_diff()
         .context_radius(2)

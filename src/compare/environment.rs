@@ -7,10 +7,11 @@ use super::apply_units::Part;
 use super::{Changed, Claim, ClusterChange, Environment, Found, Origin, Side};
 use crate::danger::{ChangeSet, Finding, judge, wants_rest};
 use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Position, Severity, Span};
-use crate::diff::{Pair, Salt, change, hide_text, pair};
+use crate::diff::{Pair, Salt, change, pair};
 use crate::emit::origin as signed_by;
 use crate::object::{Object, ObjectId};
 use crate::schema::Schemas;
+use crate::secret::hide_text;
 use crate::topology::clusters;
 use crate::tree::{ReadSet, TreePath};
 
@@ -103,7 +104,7 @@ fn placed(
     sides: [&Side<'_>; 2],
     salt: &Salt,
 ) -> Found {
-    finding.message = hide_text(&finding.message, salt);
+    finding.message = hide_text(&finding.message, salt).into_owned();
     let pair = known.get(&finding.id);
     let place = pair.and_then(|pair| {
         let [before, after] = sides;

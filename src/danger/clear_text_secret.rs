@@ -3,6 +3,7 @@
 use super::{Danger, Faults, Judge, some};
 use crate::diag::Severity;
 use crate::object::Object;
+use crate::secret::{decoded, is_reference, secret_parts};
 use crate::yaml::{FieldPath, Node};
 
 pub(super) const DANGER: Danger = Danger {
@@ -14,7 +15,8 @@ What is in Git is read by everybody who reads the repository, its mirrors and it
 nothing. A value that was committed once is known: change it wherever it is used.
 
 Let the cluster fetch it (External Secrets), seal it (Sealed Secrets), or encrypt it with SOPS; values that SOPS has encrypted, \
-empty ones, and variables of Flux (`${name}`) are not reported.",
+empty ones, placeholders, and what another tool replaces (variables of Flux, `op://…`, `ref+vault://…`, `vault:…`, `<path:…>`) are \
+not reported.",
     sees_secrets: true,
     judge: Judge::Tree(judge),
 };
@@ -32,7 +34,8 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
             let plain = entries
                 .into_iter()
                 .flatten()
-                .filter(|it| is_plain(&it.value));
+                .filter(|it| is_plain(&it.value))
+                .filter(|it| !is_open(secret, it.key.as_str().unwrap_or(""), &it.value));
             let keys: Vec<String> = plain
                 .map(|it| format!("`{}`", it.key.as_str().unwrap_or("")))
                 .collect();
@@ -44,8 +47,32 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
     }
 }
 
+/// Whether a value is given in clear text. In `data` a reference is encoded like everything else.
 fn is_plain(value: &Node) -> bool {
     let text = value.as_str().unwrap_or("").trim();
-    let is_variable = text.starts_with("${") && text.ends_with('}');
-    !(text.is_empty() || value.is_null() || text.starts_with("ENC[") || is_variable)
+    !(value.is_null() || is_reference(text) || decoded(text).is_some_and(|it| is_reference(&it)))
+}
+
+/// What a Secret for Argo CD says beside the credentials, which may be in a Secret of another kind (`repo-creds`).
+fn is_open(secret: &Object, key: &str, value: &Node) -> bool {
+    const KEYS: [&str; 11] = [
+        "type",
+        "url",
+        "name",
+        "project",
+        "server",
+        "enableOCI",
+        "enableLfs",
+        "insecure",
+        "insecureIgnoreHostKey",
+        "forceHttpBasicAuth",
+        "namespaces",
+    ];
+    let label = ["metadata", "labels", "argocd.argoproj.io/secret-type"];
+    let text = value.as_str().unwrap_or("");
+    let has_secret = |it: &str| !secret_parts(it).is_empty();
+    secret.node.at_keys(&label).is_some()
+        && KEYS.contains(&key)
+        && !has_secret(text)
+        && !decoded(text).is_some_and(|it| has_secret(&it))
 }

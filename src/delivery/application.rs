@@ -9,8 +9,8 @@ use super::service::{GitSource, Service, Tier};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::diff::find_secret;
 use crate::schema::validate;
+use crate::secret::find_secret;
 use crate::yaml::{Mapping, Node};
 
 /// A null takes a value out before the schema is looked at.

@@ -8,6 +8,7 @@ use crate::compose::{Data, Expected, Form, RenderedTree};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Source, each};
 use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
+use crate::secret::{is_secret, without_secrets};
 use crate::tree::{Tree, TreePath};
 use crate::yaml::{Mapping, Node, builds_alike, emit_canonical, emit_kustomize, parse_one};
 
@@ -97,11 +98,11 @@ fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {
 }
 
 /// The first line in which two objects differ as `kustomize build` prints them.
-fn difference(wanted: &Node, built: &Node) -> Option<String> {
-    if builds_alike(wanted, built) {
+fn difference(node: &Node, built: &Node) -> Option<String> {
+    if builds_alike(node, built) {
         return None;
     }
-    let (wanted, built) = match (emit_kustomize(wanted), emit_kustomize(built)) {
+    let (wanted, built) = match (emit_kustomize(node), emit_kustomize(built)) {
         (Ok(wanted), Ok(built)) => (wanted, built),
         (Err(fault), _) | (_, Err(fault)) => return Some(fault.message),
     };
@@ -112,12 +113,16 @@ fn difference(wanted: &Node, built: &Node) -> Option<String> {
         .lines()
         .zip(built.lines())
         .find(|(wanted, built)| wanted != built);
-    let (wanted, built) = lines.unwrap_or(("(end)", "(end)"));
-    Some(format!(
-        "rendered `{}`, built `{}`",
-        wanted.trim(),
-        built.trim()
-    ))
+    let (rendered, built) = lines.unwrap_or(("(end)", "(end)"));
+    Some(match is_secret(node) {
+        true => "a value of the Secret differs".to_string(),
+        false => without_secrets(&format!(
+            "rendered `{}`, built `{}`",
+            rendered.trim(),
+            built.trim()
+        ))
+        .into_owned(),
+    })
 }
 
 fn not_proven(expected: &Expected, object: &Object, words: &str) -> Diagnostic {

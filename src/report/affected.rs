@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::escape::{printable, screened};
 use super::json::quoted;
 use crate::affected::{Affected, BASE, Touched};
 use crate::tree::TreePath;
@@ -18,7 +19,11 @@ pub fn affected_names(affected: &Affected, kustomizations: &BTreeSet<TreePath>) 
         }
     }
     lines.extend(kustomizations.iter().map(|it| format!("./{it}")));
-    lines.iter().map(|it| format!("{it}\n")).collect()
+    let text: String = lines
+        .iter()
+        .map(|it| format!("{}\n", printable(it)))
+        .collect();
+    screened(&text)
 }
 
 /// `{version, environments: [{name, whole, claims}], kustomizations}`.

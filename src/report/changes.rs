@@ -8,8 +8,9 @@ use crate::diag::Severity;
 use crate::diff::ChangeKind;
 
 use super::View;
+use super::escape::{printable, screened};
 use super::summary::counted;
-use super::words::{Mark, count, heading_line, headings, place, printable, rows, sign, titles};
+use super::words::{Mark, count, heading_line, headings, place, rows, sign, titles};
 
 /// The changes, what is dangerous, and a last line that counts; nothing where there is no change.
 pub fn changes(comparison: &Comparison, view: &View<'_>, width: Option<usize>) -> String {
@@ -36,7 +37,7 @@ pub fn changes(comparison: &Comparison, view: &View<'_>, width: Option<usize>) -
     if !sections.is_empty() {
         out.line(Ink::Bold, &count(comparison));
     }
-    out.text
+    screened(&out.text)
 }
 
 #[derive(Clone, Copy)]

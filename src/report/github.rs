@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 
+use super::escape::printable;
 use super::{View, region};
 
 /// `::error file=PATH,line=LINE,…,title=CODE::MESSAGE`, a line each.
@@ -50,8 +51,8 @@ pub(super) fn words(it: &Diagnostic) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    let text = text.replace('%', "%25");
-    text.replace('\r', "%0D").replace('\n', "%0A")
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
+    lines.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {

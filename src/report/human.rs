@@ -8,6 +8,7 @@ use annotate_snippets::{
 
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 
+use super::escape::{printable, screened};
 use super::{View, count};
 
 /// Longer excerpts are left out; shorter lines that do not fit the width are cut around the place.
@@ -34,7 +35,7 @@ pub fn human(diagnostics: &Diagnostics, view: &View<'_>) -> String {
         text.push_str(&count(diagnostics));
         text.push('\n');
     }
-    text
+    screened(&text)
 }
 
 fn group<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Group<'a> {
@@ -93,7 +94,7 @@ fn excerpt<'a>(places: &[Place<'a>], view: &View<'_>) -> Element<'a> {
         return Origin::path("").into();
     };
     let source = &first.span.source;
-    let path = (view.display)(&source.path);
+    let path = printable(&(view.display)(&source.path));
     if source.text.is_empty() {
         return Origin::path(path).into();
     }
@@ -141,7 +142,7 @@ fn annotation<'a>(place: &Place<'a>, start: usize, text: &str) -> Annotation<'a>
     let annotation = place.kind.span(clip(from)..clip(to));
     match place.words {
         "" => annotation,
-        words => annotation.label(words),
+        words => annotation.label(printable(words)),
     }
 }
 

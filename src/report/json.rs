@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::diag::{Diagnostic, Diagnostics, Position, Span};
 
+use super::escape::is_unprintable;
 use super::short::name;
 use super::{View, region};
 
@@ -60,10 +61,15 @@ pub(super) fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            char if char.is_control() => _ = write!(out, "\\u{:04x}", u32::from(char)),
+            char if is_unprintable(char) => {
+                let mut units = [0; 2];
+                let units = char.encode_utf16(&mut units);
+                units.iter().for_each(|it| _ = write!(out, "\\u{it:04x}"));
+            }
             char => out.push(char),
         }
     }
     out.push('"');
-    out
+    // A runner of GitHub takes it for a command anywhere in a line.
+    out.replace("##[", "#\\u0023[")
 }

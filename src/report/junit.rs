@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 
 use super::View;
+use super::escape::is_unprintable;
 use super::github::words;
 use super::words::place;
 
@@ -66,8 +67,11 @@ fn escaped(text: &str) -> String {
             char if char.is_control() || matches!(char, '\u{fffe}' | '\u{ffff}') => {
                 out.push('\u{fffd}');
             }
+            // Marks for the direction of writing.
+            char if is_unprintable(char) => _ = write!(out, "&#{};", u32::from(char)),
             char => out.push(char),
         }
     }
-    out
+    // A runner of GitHub takes it for a command anywhere in a line.
+    out.replace("##[", "#&#35;[")
 }

@@ -13,9 +13,10 @@ use crate::diag::Severity;
 use crate::diff::ChangeKind;
 
 use super::View;
+use super::escape::{printable, screened};
 use super::summary::counted;
 use super::words::{
-    Heading, Mark, clipped, count, headings, noted, place, printable, rows, shorten, sign, titles,
+    Heading, Mark, clipped, count, headings, noted, place, rows, shorten, sign, titles,
 };
 
 /// Where the report will be read.
@@ -67,7 +68,7 @@ pub fn markdown(
     for section in &sections {
         page.section(section, view);
     }
-    page.finish(options.rest)
+    screened(&page.finish(options.rest))
 }
 
 struct Page {
@@ -375,6 +376,11 @@ fn text(words: &str) -> String {
         }
     }
     out
+}
+
+/// A text that is no Markdown.
+pub(super) fn plain(text: &str) -> String {
+    escaped(&printable(text)).replace('`', "\\`")
 }
 
 fn escaped(text: &str) -> String {

@@ -2,8 +2,11 @@
 
 use std::fmt::Write;
 
+use super::escape::{printable, screened};
 use super::json::quoted;
+use super::markdown::plain;
 use crate::matrix::{Claim, Matrix, Row};
+use crate::secret::without_secrets;
 
 /// The cell of an environment that does not have the claim, or says nothing.
 const NOTHING: &str = "–";
@@ -16,12 +19,13 @@ pub fn matrix_text(matrix: &Matrix) -> String {
     let mut text = String::new();
     let width = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
     let rows = || matrix.claims.iter().flat_map(|it| &it.rows);
-    let names = rows().map(|it| it.name.chars().count() + 2);
-    let claims = matrix.claims.iter().map(|it| it.name.chars().count());
+    let names = rows().map(|it| printable(&it.name).chars().count() + 2);
+    let claims = matrix.claims.iter();
+    let claims = claims.map(|it| printable(&it.name).chars().count());
     let first = width(&mut names.chain(claims));
     let columns = matrix.environments.iter().map(|environment| {
         let cells = rows().map(|it| cell(it, environment).chars().count());
-        let width = width(&mut cells.chain([environment.chars().count()]));
+        let width = width(&mut cells.chain([printable(environment).chars().count()]));
         (environment, width)
     });
     let columns: Vec<(&String, usize)> = columns.collect();
@@ -30,14 +34,17 @@ pub fn matrix_text(matrix: &Matrix) -> String {
             text.push('\n');
         }
         let heads = columns.iter().map(|(name, width)| {
-            let name = if claim.environments.contains(*name) {
-                name
-            } else {
-                NOTHING
+            let name = match claim.environments.contains(*name) {
+                true => printable(name),
+                false => NOTHING.to_string(),
             };
             format!("  {name:width$}")
         });
-        let line = format!("  {:first$}{}", claim.name, heads.collect::<String>());
+        let line = format!(
+            "  {:first$}{}",
+            printable(&claim.name),
+            heads.collect::<String>()
+        );
         _ = writeln!(text, "\x1b[1m{}\x1b[0m", line.trim_end());
         for row in &claim.rows {
             let sign = if row.drifts { '≠' } else { ' ' };
@@ -46,7 +53,7 @@ pub fn matrix_text(matrix: &Matrix) -> String {
                 .map(|(it, width)| format!("  {:width$}", cell(row, it)));
             let line = format!(
                 "{sign}   {:1$}{2}",
-                row.name,
+                printable(&row.name),
                 first - 2,
                 cells.collect::<String>()
             );
@@ -57,26 +64,23 @@ pub fn matrix_text(matrix: &Matrix) -> String {
             };
         }
     }
-    text
+    screened(&text)
 }
 
 fn cell(row: &Row, environment: &str) -> String {
     let Some(value) = row.values.get(environment) else {
         return NOTHING.to_string();
     };
+    let value = printable(&without_secrets(value));
     match value.chars().count() > WIDTH_MAX {
         true => value.chars().take(WIDTH_MAX - 1).chain(['…']).collect(),
-        false => value.clone(),
+        false => value,
     }
 }
 
 /// One table, for a page or a comment; what drifts is bold.
 pub fn matrix_markdown(matrix: &Matrix) -> String {
-    let escaped = |it: &str| {
-        it.replace('\\', "\\\\")
-            .replace('|', "\\|")
-            .replace('<', "&lt;")
-    };
+    let escaped = |it: &str| plain(&without_secrets(it));
     let mut text = String::from("| claim | |");
     for environment in &matrix.environments {
         _ = write!(text, " {} |", escaped(environment));
@@ -115,7 +119,8 @@ pub fn matrix_json(matrix: &Matrix) -> String {
 fn claim(claim: &Claim) -> String {
     let facts = claim.rows.iter().map(|row| {
         let values = row.values.iter();
-        let values = values.map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)));
+        let values = values
+            .map(|(name, value)| format!("{}: {}", quoted(name), quoted(&without_secrets(value))));
         format!(
             "{{\"name\": {}, \"drifts\": {}, \"values\": {{{}}}}}",
             quoted(&row.name),

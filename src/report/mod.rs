@@ -4,6 +4,7 @@ mod affected;
 mod annotations;
 mod changes;
 mod changes_json;
+mod escape;
 mod github;
 mod gitlab;
 mod html;
@@ -24,6 +25,7 @@ pub use affected::{affected_json, affected_matrix, affected_names};
 pub use annotations::annotations;
 pub use changes::changes;
 pub use changes_json::changes_json;
+pub use escape::{printable, screened};
 pub use github::github;
 pub use gitlab::gitlab;
 pub use html::html;
@@ -40,6 +42,7 @@ pub use summary::{count, plan_summary};
 pub use unified::unified;
 
 use crate::diag::{Diagnostic, Diagnostics, Position, Severity, Span};
+use crate::secret::conceal;
 use crate::tree::TreePath;
 
 /// How diagnostics are printed.
@@ -116,10 +119,11 @@ pub struct View<'a> {
     pub color: bool,
 }
 
-/// Prints diagnostics in a format.
+/// Prints diagnostics in a format, whatever is secret in them left out.
 pub fn report(diagnostics: &Diagnostics, format: Format, view: &View<'_>) -> String {
     let shown = first(diagnostics, format);
     let diagnostics = shown.as_ref().unwrap_or(diagnostics);
+    let diagnostics = &conceal(diagnostics.clone());
     match format {
         Format::Human => human(diagnostics, view),
         Format::Short => short(diagnostics, view),

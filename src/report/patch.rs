@@ -2,6 +2,7 @@
 
 use similar::TextDiff;
 
+use super::escape::{is_unprintable, printable, screened};
 use crate::compare::{Changed, Comparison};
 use crate::yaml::{Node, emit_canonical};
 
@@ -16,7 +17,17 @@ pub fn changes_patch(comparison: &Comparison) -> String {
             text.push_str(&file(&environment.name, object));
         }
     }
-    text
+    screened(&text)
+}
+
+/// A text, each line of which can be printed.
+pub(super) fn lines(text: &str) -> String {
+    let lines = text.split_inclusive('\n');
+    let line = |it: &str| match it.strip_suffix('\n') {
+        Some(it) => format!("{}\n", printable(it)),
+        None => printable(it),
+    };
+    lines.map(line).collect()
 }
 
 fn file(environment: &str, object: &Changed) -> String {
@@ -35,14 +46,14 @@ fn file(environment: &str, object: &Changed) -> String {
         ];
         let parts = parts.into_iter().filter(|it| !it.is_empty());
         let path = parts.collect::<Vec<_>>().join("/");
-        path.replace(|it: char| it.is_control() || it == '\\', "_")
+        path.replace(|it: char| is_unprintable(it) || it == '\\', "_")
     };
     let (before, after) = (change.before.as_ref(), change.after.as_ref());
     let header = |letter: char, node: Option<&Node>| match node {
         Some(node) => format!("{letter}/{}", path(node)),
         None => "/dev/null".to_string(),
     };
-    let text = |node: Option<&Node>| node.map(emit_canonical).unwrap_or_default();
+    let text = |node: Option<&Node>| lines(&node.map(emit_canonical).unwrap_or_default());
     let (old, new) = (text(before), text(after));
     let diff = TextDiff::from_lines(&old, &new);
     let mut diff = diff.unified_diff();

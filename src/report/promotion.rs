@@ -2,43 +2,53 @@
 
 use std::fmt::Write;
 
+use super::escape::{printable, screened};
 use super::words::clipped;
 use crate::promote::{Difference, Promotion};
+use crate::secret::{Salt, hide_field};
 use crate::yaml::{Node, emit_canonical};
 
 /// Characters that are shown of a value.
 const WIDTH_MAX: usize = 60;
 
 /// One line per field, by claim; fields that stay are listed after fields that are copied.
-pub fn promotion(promotion: &Promotion, to: &str) -> String {
+pub fn promotion(promotion: &Promotion, to: &str, salt: &Salt) -> String {
     let mut text = String::new();
-    part(&mut text, &promotion.taken, ["\x1b[1m", ""], " →");
+    part(&mut text, &promotion.taken, ["\x1b[1m", ""], " →", salt);
     if !promotion.left.is_empty() {
-        _ = writeln!(text, "\x1b[2mstays in {to}:\x1b[0m");
-        part(&mut text, &promotion.left, ["\x1b[2m"; 2], ", not");
+        _ = writeln!(text, "\x1b[2mstays in {}:\x1b[0m", printable(to));
+        part(&mut text, &promotion.left, ["\x1b[2m"; 2], ", not", salt);
     }
-    text
+    screened(&text)
 }
 
-fn part(text: &mut String, differences: &[Difference], [head, line]: [&str; 2], joint: &str) {
+fn part(
+    text: &mut String,
+    differences: &[Difference],
+    [head, line]: [&str; 2],
+    joint: &str,
+    salt: &Salt,
+) {
     let mut claim = "";
     for difference in differences {
         if difference.claim != claim {
             claim = &difference.claim;
-            _ = writeln!(text, "{head}{claim}\x1b[0m");
+            _ = writeln!(text, "{head}{}\x1b[0m", printable(claim));
         }
-        let [before, after] = [&difference.to, &difference.from].map(|it| shown(it.as_ref()));
         let path = difference.path();
+        let [before, after] =
+            [&difference.to, &difference.from].map(|it| shown(it.as_ref(), &path, salt));
+        let path = printable(&path);
         _ = writeln!(text, "{line}  {path}: {before}{joint} {after}\x1b[0m");
     }
 }
 
 /// A value in one line.
-fn shown(value: Option<&Node>) -> String {
+fn shown(value: Option<&Node>, name: &str, salt: &Salt) -> String {
     let Some(value) = value else {
         return "–".to_string();
     };
-    clipped(&flow(value), WIDTH_MAX)
+    clipped(&printable(&flow(&hide_field(value, name, salt))), WIDTH_MAX)
 }
 
 /// As YAML writes it between brackets.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::diag::{Diagnostics, Position, Severity};
 
 use super::View;
+use super::escape::{printable, screened};
 
 /// One line each. A diagnostic without a place begins with its severity.
 pub fn short(diagnostics: &Diagnostics, view: &View<'_>) -> String {
@@ -12,12 +13,16 @@ pub fn short(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     for it in diagnostics {
         if let Some(span) = &it.span {
             let Position { line, column } = span.position();
-            let _ = write!(text, "{}:{line}:{column}: ", (view.display)(span.path()));
+            let _ = write!(
+                text,
+                "{}:{line}:{column}: ",
+                printable(&(view.display)(span.path()))
+            );
         }
-        let message = it.message.replace(['\n', '\r'], " ");
+        let message = printable(&it.message.replace(['\n', '\r'], " "));
         let _ = writeln!(text, "{}[{}]: {message}", name(it.severity), it.code);
     }
-    text
+    screened(&text)
 }
 
 /// The word for a severity.

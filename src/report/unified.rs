@@ -1,29 +1,34 @@
-//! A plan as a unified diff, as `git apply` and every review tool reads it.
+//! A plan as a unified diff, as every review tool reads it. Secrets are hidden in it.
 
 use std::fmt::Write;
 
 use similar::TextDiff;
 
+use crate::diag::Source;
 use crate::emit::{Plan, Step};
+use crate::secret::{Salt, redact};
 use crate::tree::TreePath;
 
 use super::View;
+use super::escape::{printable, screened};
+use super::patch::lines;
 
 /// The diff of every file that changes, in the order of their paths. `folder` is the output folder's own path.
 ///
 /// Line ends are left out of it: a file that a checkout has given CRLF differs in what it says alone.
-pub fn unified(plan: &Plan, folder: &TreePath, view: &View<'_>) -> String {
+pub fn unified(plan: &Plan, folder: &TreePath, view: &View<'_>, salt: &Salt) -> String {
     let mut steps: Vec<&Step> = plan.steps.iter().collect();
     steps.sort_by(|a, b| a.path.cmp(&b.path));
     let mut text = String::new();
     for step in steps {
-        let diff = file(step, &(view.display)(&folder.join(&step.path)));
+        let path = printable(&(view.display)(&folder.join(&step.path)));
+        let diff = file(step, &path, salt);
         text.push_str(&if view.color { colored(&diff) } else { diff });
     }
-    text
+    screened(&text)
 }
 
-fn file(step: &Step, path: &str) -> String {
+fn file(step: &Step, path: &str, salt: &Salt) -> String {
     let side = |letter, bytes: Option<&[u8]>| match bytes {
         Some(_) => format!("{letter}/{path}"),
         None => "/dev/null".to_string(),
@@ -31,7 +36,9 @@ fn file(step: &Step, path: &str) -> String {
     let (before, after) = (step.before.as_deref(), step.after.as_deref());
     let (old, new) = (side('a', before), side('b', after));
     let text = |bytes: Option<&[u8]>| {
-        String::from_utf8_lossy(bytes.unwrap_or_default()).replace("\r\n", "\n")
+        let text = String::from_utf8_lossy(bytes.unwrap_or_default()).replace("\r\n", "\n");
+        let source = Source::new(step.path.clone(), text);
+        lines(&redact(&source, |it| salt.digest(it)))
     };
     let (before, after) = (text(before), text(after));
     if before.is_empty() && after.is_empty() {

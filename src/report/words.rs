@@ -308,17 +308,3 @@ pub(super) fn shorten(lines: &mut Vec<String>, max: usize) {
         lines.push(format!("… {more} more"));
     }
 }
-
-/// The text with what would move a cursor, change a colour or turn the direction of writing as escapes.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        let turns = matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        match char {
-            '\t' => out.push(char),
-            char if char.is_control() || turns => out.extend(char.escape_default()),
-            char => out.push(char),
-        }
-    }
-    out
-}

@@ -12,6 +12,9 @@ use crate::schema::{apply_defaults, validate};
 use crate::template::{ClaimName, ClaimQuestion, Context, Templates};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
 
+/// In a rule, `at: item` is the place of the item that it is held for, which need not be a field.
+const ITEM: &str = "item";
+
 /// A claim as one environment has it: merged, valid, its names computed.
 pub struct Instance {
     /// Its kind.
@@ -255,7 +258,7 @@ impl Draft {
     fn check_rules(&self, templates: &Templates, context: &Context, diagnostics: &mut Diagnostics) {
         for rule in &self.kind.rules {
             let Some(list) = &rule.for_each else {
-                self.check_rule(rule, 0, templates, context, diagnostics);
+                self.check_rule(rule, (0, None), templates, context, diagnostics);
                 continue;
             };
             let list = templates.evaluate(list, context);
@@ -266,7 +269,9 @@ impl Draft {
             for (position, item) in list.as_sequence().unwrap_or_default().iter().enumerate() {
                 let mut context = context.child();
                 context.set("item", item);
-                self.check_rule(rule, position, templates, &context, diagnostics);
+                let place = Some(item).filter(|_| rule.at.as_deref() == Some(ITEM));
+                let place = place.filter(|it| it.has_origin()).map(Node::span);
+                self.check_rule(rule, (position, place), templates, &context, diagnostics);
             }
         }
     }
@@ -274,7 +279,7 @@ impl Draft {
     fn check_rule(
         &self,
         rule: &Rule,
-        position: usize,
+        (position, place): (usize, Option<&Span>),
         templates: &Templates,
         context: &Context,
         diagnostics: &mut Diagnostics,
@@ -295,8 +300,11 @@ impl Draft {
             return;
         };
         let at = rule.at.as_deref().unwrap_or_default();
-        let mut fault = Diagnostic::error("broken-rule", message)
-            .at(self.place(&FieldPath::dotted_at(at, position)));
+        let place = match place {
+            Some(place) => place.clone(),
+            None => self.place(&FieldPath::dotted_at(at, position)),
+        };
+        let mut fault = Diagnostic::error("broken-rule", message).at(place);
         if rule.warning {
             fault.severity = Severity::Warning;
         }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::meter::{add_filter, charge};
 use super::value::{from_node, to_node};
 use crate::object::{has_unit, is_binary, quantity, quantity_text};
+use crate::secret::find_secret_field;
 use crate::yaml::{Entry, Kind, Mapping, Node, View};
 
 /// Name and function of each.
@@ -15,6 +16,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
         ("merge", Value::from_function(merge)),
         ("without_empty", Value::from_function(without_empty)),
         ("flat", Value::from_function(flat)),
+        ("secrets", Value::from_function(secrets)),
         ("tojson", Value::from_function(to_json)),
         ("quantity", Value::from_function(to_quantity)),
         ("plus_quantity", Value::from_function(plus_quantity)),
@@ -90,6 +92,19 @@ fn flatten(node: &Node, prefix: &str, separator: &str, into: &mut Mapping) -> Re
         }
     }
     Ok(())
+}
+
+/// `map | secrets`: the keys of the entries that hold a password or a key, by their names or by the look of their values. What only
+/// refers to a secret does not count.
+fn secrets(map: &Value) -> Result<Value, Error> {
+    let map = node(map)?;
+    let entries = map.as_mapping().into_iter().flatten();
+    let found = entries.filter_map(|Entry { key, value }| {
+        let key = key.as_str().unwrap_or("");
+        let place = find_secret_field(value, key)?;
+        Some(Node::string(key).at(place))
+    });
+    Ok(from_node(&Node::sequence(found.collect::<Vec<_>>())))
 }
 
 /// `image | retag("7.2")`: the image at another version. A tag keeps its `v` and what follows a dash, as in `3.12-management`;

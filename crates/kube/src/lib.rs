@@ -3,5 +3,6 @@
 pub mod object;
 pub mod schema;
 pub mod patch;
+pub mod secret;
 pub mod diff;
 pub mod validate;

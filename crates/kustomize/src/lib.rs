@@ -70,6 +70,7 @@ use std::sync::Arc;
 
 use pleach_kube::object::Object;
 use pleach_kube::schema::Schemas;
+use pleach_kube::secret::conceal;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
 use pleach_yaml::emit_kustomize;
 use pleach_yaml::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
@@ -222,7 +223,7 @@ fn run(
     Built {
         objects: objects.unwrap_or_default(),
         read_set,
-        diagnostics,
+        diagnostics: conceal(diagnostics),
     }
 }
 

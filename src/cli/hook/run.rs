@@ -223,7 +223,7 @@ fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreeP
             Change::Update => "out of date",
             Change::Delete => "no longer wanted",
         };
-        let path = session.display(&output_path.join(&step.path));
+        let path = session.shown(&output_path.join(&step.path));
         output::note(&format!("  {word}: {path}\n"));
     }
     if plan.steps.len() > LISTED_MAX {

@@ -18,9 +18,10 @@ use crate::diff::ChangeKind;
 use crate::object::ObjectId;
 
 use super::View;
+use super::escape::printable;
 use super::json::quoted;
 use super::summary::counted;
-use super::words::{self, Mark, count, headings, name, noted, place, printable, sign};
+use super::words::{self, Mark, count, headings, name, noted, place, sign};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -389,5 +390,6 @@ fn escaped(text: &str) -> String {
             char => out.push(char),
         }
     }
-    out
+    // A runner of GitHub takes it for a command anywhere in a line.
+    out.replace("##[", "#&#35;[")
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::path::{Path, Step};
-use super::secret::Salt;
 use super::{Difference, FieldChange, lists, text};
 use crate::object::Gvk;
 use crate::schema::{Schemas, TypeRef};
+use crate::secret::Salt;
 use pleach_yaml::{Entry, Kind, Mapping, Node, View};
 
 /// What differs between two objects that are known to be the same one, and whose secrets are hidden.

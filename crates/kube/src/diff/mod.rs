@@ -8,15 +8,15 @@ mod lists;
 mod pair;
 mod path;
 mod rename;
-mod secret;
 mod text;
 
+pub use crate::secret::Salt;
 pub use pair::{Pair, generator, pair};
 pub use path::{Path, Step};
-pub use secret::{Salt, find_secret, hide_text};
 
 use crate::object::{Gvk, Object, ObjectId};
 use crate::schema::Schemas;
+use crate::secret;
 use canonical::canonical;
 use pleach_yaml::Node;
 use pleach_yaml::diag::Span;

@@ -4,8 +4,8 @@ use similar::{ChangeTag, TextDiff};
 
 use super::fields::Comparison;
 use super::path::Step;
-use super::secret;
 use super::{Difference, Line};
+use crate::secret;
 use pleach_yaml::{Node, parse};
 
 /// Lines that are shown around a difference.

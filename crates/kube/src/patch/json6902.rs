@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::secret::{is_secret, quoted};
 use pleach_yaml::diag::{Diagnostic, Source};
 use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, json_round_trip, parse, resolve};
 
@@ -26,6 +27,7 @@ const VALUE_BYTES: usize = 64;
 pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> {
     json_round_trip(target)?;
     let mut copied = 0;
+    let is_secret = is_secret(target);
     let list = operations.as_sequence().unwrap_or_default();
     if let Some(operation) = list.get(OPERATIONS_MAX) {
         let message = format!("the patch has more than {OPERATIONS_MAX} operations");
@@ -34,7 +36,7 @@ pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> 
             .help("replace the collection as a whole"));
     }
     for operation in list {
-        apply(target, operation, &mut copied).map_err(|fault| match fault.span {
+        apply(target, operation, &mut copied, is_secret).map_err(|fault| match fault.span {
             Some(_) => fault,
             None => fault.at(operation),
         })?;
@@ -192,7 +194,12 @@ fn key_text(key: &Node) -> Option<String> {
     }
 }
 
-fn apply(root: &mut Node, operation: &Node, copied: &mut usize) -> Result<(), Diagnostic> {
+fn apply(
+    root: &mut Node,
+    operation: &Node,
+    copied: &mut usize,
+    is_secret: bool,
+) -> Result<(), Diagnostic> {
     let op = operation.get("op").and_then(Node::as_string).unwrap_or("");
     let value = operation.get("value");
     let path = |key: &'static str| {
@@ -237,8 +244,14 @@ fn apply(root: &mut Node, operation: &Node, copied: &mut usize) -> Result<(), Di
             place(root, path("path")?)?.add(value)
         }
         "test" => match path("path")? {
-            "" => test(Some(root), value),
-            path => test(place(root, path)?.get()?, value),
+            "" => test(Some(root), value, ""),
+            path => {
+                let name = match is_secret {
+                    true => "secret".to_string(),
+                    false => field_name(root, path),
+                };
+                test(place(root, path)?.get()?, value, &name)
+            }
         }
         .map_err(|it| it.help("the object differs from what the patch was written for")),
         _ => Err(fault(format!("there is no operation `{op}`"))
@@ -410,7 +423,18 @@ fn bad_index(key: &str, path: &str, len: usize) -> Diagnostic {
     .help("the first item has the index 0, and `-` adds at the end")
 }
 
-fn test(found: Option<&Node>, wanted: Option<&Node>) -> Result<(), Diagnostic> {
+/// The name that the value at a path goes by: `{name: DB_PASSWORD, value: …}` says it beside the value.
+fn field_name(root: &mut Node, path: &str) -> String {
+    let sibling = path
+        .strip_suffix("/value")
+        .map(|it| format!("{it}/name"))
+        .unwrap_or_default();
+    let place = place(root, &sibling).ok();
+    let name = place.and_then(|it| it.get().ok().flatten()?.as_str().map(str::to_string));
+    name.unwrap_or_else(|| path.rsplit('/').next().unwrap_or("").to_string())
+}
+
+fn test(found: Option<&Node>, wanted: Option<&Node>, name: &str) -> Result<(), Diagnostic> {
     let same = match (
         found.filter(|it| !it.is_null()),
         wanted.filter(|it| !it.is_null()),
@@ -422,7 +446,7 @@ fn test(found: Option<&Node>, wanted: Option<&Node>) -> Result<(), Diagnostic> {
     if same {
         return Ok(());
     }
-    let found = found.map_or("nothing".to_string(), |it| format!("{it:?}"));
+    let found = found.map_or("nothing".to_string(), |it| quoted(it, name));
     Err(fault(format!("the test fails: the object has {found}")))
 }
 

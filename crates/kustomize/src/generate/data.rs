@@ -159,7 +159,16 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
         let (path, bytes) = loader.bytes(folder, source.as_str().unwrap_or(""), source.span())?;
         let lines = std::str::from_utf8(&bytes).map_err(|_| loader.not_text(&path).at(source))?;
         for (key, value) in env_lines(lines) {
-            add(key.to_string(), value.as_bytes().to_vec(), source)?;
+            // A line without `=` may be the rest of a value: no message names it.
+            let is_pair = !value.trim_matches('=').is_empty();
+            let added = add(key.to_string(), value.as_bytes().to_vec(), source);
+            added.map_err(|fault| match is_pair {
+                true => fault,
+                false => Diagnostic {
+                    message: format!("two lines of `{path}` without a value are the same"),
+                    ..fault
+                },
+            })?;
         }
     }
     for source in list(entry, "literals") {

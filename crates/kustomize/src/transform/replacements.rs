@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use pleach_kube::object::Gvk;
+use pleach_kube::secret::{is_secret, quoted};
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
 use pleach_yaml::{Kind, Node, Style, Tag, View, parse_as_written, parse_one};
 
@@ -251,8 +252,11 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
         .ok()
         .and_then(|at| parts.into_iter().nth(at))
         .ok_or_else(|| {
-            Diagnostic::error("bad-replacement", format!("`{whole}` has no part {index}"))
-                .at(options)
+            let message = match is_secret(resource.node()) {
+                true => format!("the value has no part {index}"),
+                false => format!("{} has no part {index}", quoted(value, field)),
+            };
+            Diagnostic::error("bad-replacement", message).at(options)
         })?;
     Ok(Value {
         node: Node::scalar(part, value.style(), implied(value)).at(value),

@@ -1,0 +1,180 @@
+//! Diagnostics without the secrets that they met.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use pleach_yaml::Node;
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
+
+use super::names::{Certainty, certainty};
+use super::redact::secret_ranges;
+use super::references::is_reference;
+use super::{CONCEALED, secret_parts, without_secrets};
+
+/// Values that are shorter are words of every message: they are only taken out where they are quoted.
+const QUOTED_ONLY: usize = 4;
+
+/// A value in backticks for a message; what is secret by its look or by the name of its field is not shown.
+pub fn quoted(value: &Node, field: &str) -> String {
+    let text = value.as_str().unwrap_or("");
+    let is_named = certainty(field) != Certainty::None && !is_reference(text);
+    match value.is_scalar() {
+        false => value.kind().words().to_string(),
+        true if is_named || !secret_parts(text).is_empty() => {
+            "a value that is not shown".to_string()
+        }
+        true => format!("`{text}`"),
+    }
+}
+
+/// Diagnostics that carry no secret: neither in their words, nor in the texts that their places are in.
+///
+/// A source is replaced by one with the same lines and columns, whose secrets are masked. The values that are masked in a
+/// diagnostic's own sources are taken out of its words too.
+#[must_use]
+pub fn conceal(diagnostics: Diagnostics) -> Diagnostics {
+    let mut masks = Masks::default();
+    let list = diagnostics.into_iter().map(|it| masks.conceal(it));
+    list.collect()
+}
+
+#[derive(Default)]
+struct Masks {
+    /// By the address of the source, which is kept so that no other source is given it.
+    known: BTreeMap<*const Source, (Arc<Source>, Arc<Mask>)>,
+}
+
+/// A source without its secrets.
+struct Mask {
+    /// `None` where nothing is secret.
+    masked: Option<Arc<Source>>,
+    ranges: Vec<Range<usize>>,
+    values: BTreeSet<String>,
+}
+
+impl Masks {
+    fn conceal(&mut self, mut it: Diagnostic) -> Diagnostic {
+        let mut masks = Vec::new();
+        let related = it.related.iter_mut().map(|it| &mut it.0);
+        for span in it.span.iter_mut().chain(related) {
+            *span = span.outermost();
+            let mask = self.mask(&span.source);
+            if let Some(masked) = &mask.masked {
+                *span = moved(span, masked, &mask.ranges);
+                masks.push(mask);
+            }
+        }
+        let clean = |text: &str| words(text, &masks);
+        it.message = clean(&it.message);
+        it.help.iter_mut().for_each(|it| *it = clean(it));
+        it.related.iter_mut().for_each(|it| it.1 = clean(&it.1));
+        if let Cow::Owned(label) = &it.label {
+            it.label = clean(label).into();
+        }
+        it
+    }
+
+    fn mask(&mut self, source: &Arc<Source>) -> Arc<Mask> {
+        let mask = self.known.entry(Arc::as_ptr(source));
+        let new = || (source.clone(), Arc::new(Mask::new(source)));
+        mask.or_insert_with(new).1.clone()
+    }
+}
+
+impl Mask {
+    fn new(source: &Arc<Source>) -> Mask {
+        let ranges = secret_ranges(source);
+        let values = ranges
+            .iter()
+            .filter_map(|it| source.text.get(it.clone()))
+            .flat_map(str::lines)
+            .flat_map(spellings)
+            .filter(|it| !it.is_empty())
+            .map(str::to_string);
+        let values = values.collect();
+        let is_clean = ranges.is_empty();
+        let text = || masked(&source.text, &ranges);
+        let masked = (!is_clean).then(|| Source::new(source.path.clone(), text()));
+        Mask {
+            masked,
+            ranges,
+            values,
+        }
+    }
+}
+
+/// A value as a message may quote it: without its quotes, the marks of an alias or a tag, and the bracket that closes its list.
+fn spellings(value: &str) -> [&str; 2] {
+    let bare = value
+        .trim()
+        .trim_matches(['"', '\'', '*', '&', '!', '%', '@', '`']);
+    [bare, bare.trim_end_matches(['}', ']', ',', ';', '"', '\''])]
+}
+
+/// The text with `*` in place of each character of a range. Line ends stay, and so do lines and columns.
+fn masked(text: &str, ranges: &[Range<usize>]) -> String {
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for range in ranges {
+        out.push_str(text.get(done..range.start).unwrap_or(""));
+        let inside = text.get(range.clone()).unwrap_or("");
+        let mask = |it: char| if it.is_whitespace() { it } else { '*' };
+        out.extend(inside.chars().map(mask));
+        done = range.end;
+    }
+    out.push_str(text.get(done..).unwrap_or(""));
+    out
+}
+
+/// The same place in the masked text, in which a character is one byte where it was up to four.
+fn moved(span: &Span, masked: &Arc<Source>, ranges: &[Range<usize>]) -> Span {
+    let text = &span.source.text;
+    let place = |at: usize| {
+        let at = text.floor_char_boundary(at.min(text.len()));
+        let before = ranges.iter().take_while(|it| it.start < at);
+        let lost: usize = before
+            .filter_map(|it| text.get(it.start..it.end.min(at)))
+            .flat_map(str::chars)
+            .filter(|it| !it.is_whitespace())
+            .map(|it| it.len_utf8() - 1)
+            .sum();
+        at - lost
+    };
+    let range = span.range();
+    let start = place(range.start);
+    Span::new(masked, start..place(range.end).max(start))
+}
+
+/// Words without the values that must not be shown.
+fn words(text: &str, masks: &[Arc<Mask>]) -> String {
+    let mut text = without_secrets(text).into_owned();
+    for value in masks.iter().flat_map(|it| &it.values) {
+        let is_short = value.len() < QUOTED_ONLY;
+        if is_short {
+            text = text.replace(&format!("`{value}`"), CONCEALED);
+        } else if text.contains(value.as_str()) {
+            text = without(&text, value);
+        }
+    }
+    text
+}
+
+/// The text without a value where it is not the middle of a word.
+fn without(text: &str, value: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(value) {
+        let (before, after) = (rest.get(..at).unwrap_or(""), rest.get(at + value.len()..));
+        let after = after.unwrap_or("");
+        let joins = |a: Option<char>, b: Option<char>| {
+            a.is_some_and(char::is_alphanumeric) && b.is_some_and(char::is_alphanumeric)
+        };
+        let is_word = !joins(before.chars().next_back(), value.chars().next())
+            && !joins(value.chars().next_back(), after.chars().next());
+        out.push_str(before);
+        out.push_str(if is_word { CONCEALED } else { value });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}

@@ -1,0 +1,117 @@
+//! What is secret in objects, files and texts, and how to hide it: one list of names, one of shapes, one of places.
+//!
+//! - A *name* such as `DB_PASSWORD` makes the value beside it secret.
+//! - A *shape* such as a private key or a URL with a password is secret wherever it occurs.
+//! - A *place* such as `stringData` makes every value in it secret, whatever it looks like.
+//!
+//! Placeholders, and references that another tool resolves (`op://…`, `${VAR}`), are not secret.
+
+mod conceal;
+mod names;
+mod places;
+mod redact;
+mod references;
+mod shapes;
+
+pub use conceal::{conceal, quoted};
+pub use names::is_secret_name;
+pub use places::{hide, hide_field, is_secret};
+pub use redact::redact;
+pub use references::{decoded, is_reference};
+pub use shapes::secret_parts;
+
+use std::borrow::Cow;
+
+use pleach_yaml::diag::Span;
+use pleach_yaml::{Node, View};
+use sha2::{Digest, Sha256};
+
+/// Goes into each digest, so that nobody finds a value by trying words. Digests of one salt can be compared.
+#[derive(Clone, Debug)]
+pub struct Salt(Box<[u8]>);
+
+impl Salt {
+    /// A salt of these bytes, which nobody should be able to guess.
+    pub fn new(bytes: &[u8]) -> Salt {
+        Salt(bytes.into())
+    }
+
+    /// What is shown in place of a value: two values can be told apart by it, and neither can be known.
+    pub fn digest(&self, text: &str) -> String {
+        let is_hidden = text.starts_with(HIDDEN) && text.len() == HIDDEN.len() + 13;
+        if is_hidden {
+            return text.to_string();
+        }
+        let digest = Sha256::new()
+            .chain_update(&self.0)
+            .chain_update(text)
+            .finalize();
+        let digits = digest.iter().take(6).map(|byte| format!("{byte:02x}"));
+        format!("{HIDDEN}{})", digits.collect::<String>())
+    }
+}
+
+/// What a hidden value begins with.
+const HIDDEN: &str = "(hidden ";
+
+/// Stands in words for a value that must not be shown.
+const CONCEALED: &str = "(hidden)";
+
+/// A text with a digest in place of each secret in it.
+pub fn hide_text<'a>(text: &'a str, salt: &Salt) -> Cow<'a, str> {
+    replace_parts(text, |part| salt.digest(part))
+}
+
+/// A text that has `(hidden)` in place of each secret in it.
+pub fn without_secrets(text: &str) -> Cow<'_, str> {
+    replace_parts(text, |_| CONCEALED.to_string())
+}
+
+/// A text with something else in place of each secret in it.
+fn replace_parts(text: &str, replacement: impl Fn(&str) -> String) -> Cow<'_, str> {
+    let parts = secret_parts(text);
+    if parts.is_empty() {
+        return text.into();
+    }
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for part in parts {
+        out.push_str(text.get(done..part.start).unwrap_or(""));
+        out.push_str(&replacement(text.get(part.clone()).unwrap_or("")));
+        done = part.end;
+    }
+    out.push_str(text.get(done..).unwrap_or(""));
+    out.into()
+}
+
+/// The first secret in a value, if there is one. What may as well be the name of an object (`secret: orders-tls`) is not taken for
+/// one.
+pub fn find_secret(node: &Node) -> Option<&Node> {
+    first_change(node, &places::hide_certain(node))
+}
+
+/// Where the first secret is in the value of a field. Here an ambiguous name counts too, and of a text the place is the part of it
+/// that is secret.
+pub fn find_secret_field(value: &Node, name: &str) -> Option<Span> {
+    let found = first_change(value, &hide_field(value, name, &Salt::new(&[])))?;
+    let parts = secret_parts(found.as_str().unwrap_or(""));
+    let part = parts.into_iter().next().filter(|_| !is_secret_name(name));
+    Some(match part {
+        Some(part) => Span::new(&found.embedded_source(), part).outermost(),
+        None => found.span().clone(),
+    })
+}
+
+fn first_change<'a>(node: &'a Node, hidden: &Node) -> Option<&'a Node> {
+    match (node.view(), hidden.view()) {
+        (View::Scalar(text), View::Scalar(hidden)) => (text != hidden).then_some(node),
+        (View::Sequence(items), View::Sequence(hidden)) => {
+            let mut pairs = items.iter().zip(hidden);
+            pairs.find_map(|(item, hidden)| first_change(item, hidden))
+        }
+        (View::Mapping(entries), View::Mapping(hidden)) => {
+            let mut pairs = entries.iter().zip(hidden);
+            pairs.find_map(|(it, hidden)| first_change(&it.value, &hidden.value))
+        }
+        _ => Some(node),
+    }
+}

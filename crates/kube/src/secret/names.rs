@@ -1,0 +1,267 @@
+//! The names that passwords and keys are given.
+
+/// How sure a name is of its value being secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Certainty {
+    /// It says nothing.
+    None,
+    /// Charts use it for secrets and for the names of Secrets: `secret`, `credentials`.
+    Ambiguous,
+    /// Its value is secret.
+    Certain,
+}
+
+/// Endings that are a password's or a key's name, however the words are joined: `dbpassword`, `DB_PASSWORD`, `dbPassword`.
+const ENDINGS: [&str; 23] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "passwordsha256hex",
+    "passworddoublesha1hex",
+    "token",
+    "apikey",
+    "privatekey",
+    "accesskey",
+    "secretkey",
+    "clientsecret",
+    "jwtsecret",
+    "encryptionkey",
+    "signingkey",
+    "masterkey",
+    "accountkey",
+    "sharedkey",
+    "hmackey",
+    "licensekey",
+    "dockerconfigjson",
+    "dockercfg",
+    "htpasswd",
+    // Of ClickHouse's encryption codecs.
+    "keyhex",
+];
+
+/// Last words that are a password's name only by themselves: `DB_PASS`, but not `bypass`.
+const LAST_WORDS: [&str; 6] = ["pass", "pwd", "pw", "psw", "creds", "bearer"];
+
+/// Last words that also stand before the name of a Secret.
+const AMBIGUOUS: [&str; 3] = ["secret", "credential", "authorization"];
+
+/// Words before `key` that make it a secret one.
+const KEYS: [&str; 14] = [
+    "encryption",
+    "encrypt",
+    "signing",
+    "sign",
+    "master",
+    "account",
+    "storage",
+    "shared",
+    "license",
+    "hmac",
+    "session",
+    "cookie",
+    "ssh",
+    "integration",
+];
+
+/// Words before `secret` that make it the name of a Secret.
+const OF_OBJECTS: [&str; 16] = [
+    "existing",
+    "pull",
+    "image",
+    "tls",
+    "ssl",
+    "ca",
+    "cert",
+    "certificate",
+    "password",
+    "passwd",
+    "ref",
+    "external",
+    "kube",
+    "kubernetes",
+    "k8s",
+    "credentials",
+];
+
+/// Whether a field, variable or flag of that name holds something secret.
+pub fn is_secret_name(name: &str) -> bool {
+    certainty(name) != Certainty::None
+}
+
+/// What a name says of its value.
+pub(super) fn certainty(name: &str) -> Certainty {
+    let words = words(name);
+    let Some(last) = words.last() else {
+        return Certainty::None;
+    };
+    let before = words.len().checked_sub(2).and_then(|at| words.get(at));
+    let before = before.map_or("", String::as_str);
+    let joined = words.concat();
+    let singular = joined.trim_end_matches('s');
+    if is_innocent(&words, before, last, name) {
+        return Certainty::None;
+    }
+    if ENDINGS.iter().any(|it| singular.ends_with(it)) || LAST_WORDS.contains(&last.as_str()) {
+        return Certainty::Certain;
+    }
+    if matches!(last.as_str(), "key" | "keys") && KEYS.contains(&before) {
+        return Certainty::Certain;
+    }
+    if !AMBIGUOUS.contains(&last.trim_end_matches('s')) {
+        return Certainty::None;
+    }
+    // The key of an annotation, such as `nginx.ingress.kubernetes.io/auth-secret`, refers to a Secret.
+    let is_annotation = name
+        .rsplit_once('/')
+        .is_some_and(|(domain, _)| domain.contains('.'));
+    let is_variable = name.chars().all(|it| !it.is_lowercase());
+    match last.as_str() {
+        _ if is_annotation || OF_OBJECTS.contains(&before) => Certainty::None,
+        "secret" if is_variable || words.len() > 1 && !is_annotation => {
+            qualified_secret(before, is_variable)
+        }
+        _ => Certainty::Ambiguous,
+    }
+}
+
+fn qualified_secret(before: &str, is_variable: bool) -> Certainty {
+    const OF_VALUES: [&str; 9] = [
+        "jwt", "client", "cookie", "session", "app", "shared", "webhook", "signing", "consumer",
+    ];
+    match is_variable || OF_VALUES.contains(&before) {
+        true => Certainty::Certain,
+        false => Certainty::Ambiguous,
+    }
+}
+
+/// Names that end like a secret's and hold none.
+fn is_innocent(words: &[String], before: &str, last: &str, name: &str) -> bool {
+    // Altinity's operator: `k8s_secret_password: NAMESPACE/SECRET/KEY`, also `k8s_secret_env_password`.
+    let of_operator = words
+        .windows(2)
+        .any(|pair| pair[0] == "k8s" && pair[1] == "secret");
+    // The working directory of a shell.
+    let of_shell = matches!(name, "PWD" | "OLDPWD");
+    of_operator
+        || of_shell
+        || last == "pass" && before == "proxy"
+        || last == "token" && matches!(before, "continue" | "page" | "automount")
+        || last == "tokens" && matches!(before, "max" | "min" | "num" | "total" | "limit")
+}
+
+/// The words of a name, in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` have the same.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut before: Option<char> = None;
+    let mut chars = name.chars().peekable();
+    while let Some(it) = chars.next() {
+        if !it.is_alphanumeric() {
+            before = None;
+            continue;
+        }
+        let next_is_lower = chars.peek().is_some_and(|it| it.is_lowercase());
+        let begins = match before {
+            None => true,
+            Some(before) => it.is_uppercase() && (!before.is_uppercase() || next_is_lower),
+        };
+        if begins {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut() {
+            word.extend(it.to_lowercase());
+        }
+        before = Some(it);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Certainty, certainty, words};
+
+    #[test]
+    fn words_of_names() {
+        for name in ["db-apiKey", "DB_API_KEY", "db.api.key", "DbAPIKey"] {
+            assert_eq!(words(name), ["db", "api", "key"], "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_secrets() {
+        let names = [
+            "password",
+            "DB_PASSWORD",
+            "passwords",
+            "sasl_password",
+            "kafka/sasl_password",
+            "dbpassword",
+            "JWT_SECRET",
+            "SECRET",
+            "SECRET_KEY",
+            "secretKey",
+            "secret_access_key",
+            "DB_PWD",
+            "pass",
+            "userPass",
+            "ENCRYPTION_KEY",
+            "encryptionKey",
+            "api-key",
+            "apikeys",
+            "clientSecret",
+            "token",
+            "authToken",
+            "password_sha256_hex",
+            "--token",
+            "spec.auth.token",
+            ".dockerconfigjson",
+            "cookieSecret",
+            "COOKIE_SECRET",
+        ];
+        for name in names {
+            assert_eq!(certainty(name), Certainty::Certain, "{name}");
+        }
+        for name in [
+            "secret",
+            "remote_servers/all/secret",
+            "authorization",
+            "credentials",
+            "Authorization",
+        ] {
+            assert_eq!(certainty(name), Certainty::Ambiguous, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_other_things() {
+        let names = [
+            "",
+            "name",
+            "key",
+            "secretName",
+            "passwordSecret",
+            "passwordKey",
+            "existingSecret",
+            "imagePullSecrets",
+            "existingSecretPasswordKey",
+            "bypass",
+            "proxy_pass",
+            "PWD",
+            "default/k8s_secret_password",
+            "tlsSecret",
+            "nginx.ingress.kubernetes.io/auth-secret",
+            "tokenPath",
+            "passwordFile",
+            "maxTokens",
+            "compass",
+            "keys",
+            "monkey",
+            "secrets.yaml",
+            "author",
+            "public_key",
+            "publicKey",
+        ];
+        for name in names {
+            assert_eq!(certainty(name), Certainty::None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Where the secrets of a file are, as ranges of its text.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use pleach_yaml::diag::{Source, Span};
+use pleach_yaml::{Node, Style, parse_with_duplicates};
+
+use super::places::{Visitor, walk};
+use super::references::is_reference;
+use super::shapes::{merged, secret_parts};
+
+/// A file's text with something else in place of each secret in it. What is secret over several lines becomes one.
+pub fn redact(source: &Arc<Source>, replacement: impl Fn(&str) -> String) -> String {
+    let (mut out, mut done) = (String::with_capacity(source.text.len()), 0);
+    for part in secret_ranges(source) {
+        let text = source.text.get(part.clone()).unwrap_or("");
+        let blank = text.len() - text.trim_start().len();
+        let (before, value) = text.split_at(blank);
+        let value = value.trim_end();
+        out.push_str(source.text.get(done..part.start).unwrap_or(""));
+        out.push_str(before);
+        if !value.is_empty() {
+            out.push_str(&replacement(value));
+        }
+        done = part.start + blank + value.len();
+    }
+    out.push_str(source.text.get(done..).unwrap_or(""));
+    out
+}
+
+/// The ranges of a source that must not be shown, in order.
+pub(super) fn secret_ranges(source: &Arc<Source>) -> Vec<Range<usize>> {
+    let text = &source.text;
+    let Ok((documents, _)) = parse_with_duplicates(source) else {
+        let mut ranges = ranges_in_lines(text);
+        let parts = secret_parts(text);
+        let is_all = parts.first().is_some_and(|it| *it == (0..text.len()));
+        if !is_all || ranges.is_empty() {
+            ranges.extend(parts);
+        }
+        return merged(ranges);
+    };
+    let mut ranges = ranges_in(&documents);
+    ranges.extend(ranges_in_comments(text));
+    merged(ranges)
+}
+
+fn ranges_in_comments(text: &str) -> Vec<Range<usize>> {
+    let (mut ranges, mut at) = (Vec::new(), 0);
+    for line in text.split_inclusive('\n') {
+        if let Some(comment) = line.find('#') {
+            let start = at + comment;
+            let parts = secret_parts(line.get(comment..).unwrap_or(""));
+            ranges.extend(parts.iter().map(|it| start + it.start..start + it.end));
+        }
+        at += line.len();
+    }
+    ranges
+}
+
+fn ranges_in(documents: &[Node]) -> Vec<Range<usize>> {
+    let mut found = Found(Vec::new());
+    for document in documents {
+        walk(document, &mut found);
+    }
+    found.0
+}
+
+struct Found(Vec<Range<usize>>);
+
+impl Found {
+    /// The range of a scalar. The header of a block is no part of its value.
+    fn push(&mut self, node: &Node) {
+        let span = node.span();
+        let (mut range, text) = (span.range(), span.text());
+        if matches!(node.style(), Style::Literal | Style::Folded) {
+            range.start += text.find('\n').unwrap_or(0);
+        }
+        self.0.push(range);
+    }
+}
+
+impl Visitor for Found {
+    fn whole(&mut self, node: &Node) -> Node {
+        self.push(node);
+        Node::null()
+    }
+
+    fn text(&mut self, node: &Node, text: &str) -> Option<Node> {
+        let parts = secret_parts(text);
+        if parts.is_empty() {
+            return None;
+        }
+        let is_all = parts.first().is_some_and(|it| *it == (0..text.len()));
+        let span = node.span();
+        if is_all {
+            self.embedded(node);
+        } else if span.text().contains(text) {
+            let before = span.text().find(text).unwrap_or(0);
+            let start = span.start as usize + before;
+            let shift = |it: &Range<usize>| start + it.start..start + it.end;
+            self.0.extend(parts.iter().map(shift));
+        } else {
+            let places = lines_of(node);
+            let ranges = parts.iter().map(|part| places(part.clone()));
+            self.0.extend(ranges);
+        }
+        None
+    }
+
+    fn part(&mut self, node: &Node, part: Range<usize>) -> Node {
+        let (span, text) = (node.span(), node.as_str().unwrap_or(""));
+        match span.text().find(text) {
+            Some(before) => {
+                let start = span.start as usize + before;
+                self.0.push(start + part.start..start + part.end);
+            }
+            None => self.push(node),
+        }
+        Node::null()
+    }
+}
+
+impl Found {
+    /// A manifest of a Secret within a text: its values alone, where they have a place in the file.
+    fn embedded(&mut self, node: &Node) {
+        let inner = node.embedded_source();
+        let documents = parse_with_duplicates(&inner).map(|it| it.0);
+        let ranges = documents.map(|it| ranges_in(&it)).unwrap_or_default();
+        if ranges.is_empty() {
+            return self.push(node);
+        }
+        let place = lines_of(node);
+        self.0.extend(ranges.into_iter().map(place));
+    }
+}
+
+/// Leads a range of a scalar's text back to the file.
+fn lines_of(node: &Node) -> impl Fn(Range<usize>) -> Range<usize> {
+    let inner = node.embedded_source();
+    let whole = node.span().range();
+    move |range| {
+        let span = Span::new(&inner, range.clone()).outermost().range();
+        // The ends are known only on the lines that they are on.
+        let end = Span::new(&inner, range.end..range.end).outermost().range();
+        match span.start < whole.start || span.end > whole.end || span.is_empty() {
+            true => whole.clone(),
+            false => span.start..span.end.max(end.start),
+        }
+    }
+}
+
+/// Of a text that can't be read: each value of a document that has to do with Secrets.
+fn ranges_in_lines(text: &str) -> Vec<Range<usize>> {
+    let lower = text.to_ascii_lowercase();
+    let marks = ["secret", "stringdata"];
+    if !marks.iter().any(|it| lower.contains(it)) {
+        return Vec::new();
+    }
+    let (mut ranges, mut at) = (Vec::new(), 0);
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let bare = line.trim_end();
+        let content = bare.trim_start_matches([' ', '\t', '-']);
+        let indent = bare.len() - content.len();
+        let key = content.find([':', '=']).map(|it| it + 1);
+        let name = key.and_then(|it| content.get(..it - 1)).unwrap_or("");
+        let value = content.get(key.unwrap_or(0)..).unwrap_or("");
+        let is_open = matches!(
+            name.trim_matches(['"', '\'']),
+            "apiVersion" | "kind" | "name" | "namespace" | "type" | "metadata"
+        );
+        let is_mark = value.trim().is_empty() || matches!(value.trim(), "|" | "|-" | ">" | ">-");
+        let is_conflict = ["<<<<<<<", "=======", ">>>>>>>", "|||||||", "---"]
+            .iter()
+            .any(|it| bare.starts_with(it));
+        let is_known = is_open || is_mark || is_conflict || is_reference(value);
+        if !is_known && !content.starts_with('#') {
+            let begin = start + indent + key.unwrap_or(0);
+            ranges.push(begin + (value.len() - value.trim_start().len())..start + bare.len());
+        }
+    }
+    ranges
+}

@@ -1,0 +1,370 @@
+//! What a secret looks like in a text.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex::{Captures, Regex};
+
+use super::names::is_secret_name;
+use super::references::is_reference;
+
+/// The secrets in a text, in order. A text that is a private key or the manifest of a Secret is secret as a whole.
+pub fn secret_parts(text: &str) -> Vec<Range<usize>> {
+    if !may_be_secret(text) {
+        return Vec::new();
+    }
+    let patterns = patterns();
+    if patterns.whole.is_match(text) {
+        return std::iter::once(0..text.len()).collect();
+    }
+    let mut parts = Vec::new();
+    for found in patterns.parts.captures_iter(text) {
+        let part = group(&found);
+        parts.extend(part.filter(|it| !is_plain_word(&text[it.clone()]) && !is_digest(text, it)));
+    }
+    for found in patterns.element.captures_iter(text) {
+        let is_secret = found.get(1).is_some_and(|it| is_secret_name(it.as_str()));
+        parts.extend(found.get(2).filter(|_| is_secret).map(|it| it.range()));
+    }
+    for found in patterns.flag.captures_iter(text) {
+        let is_secret = found.get(1).is_some_and(|it| is_secret_name(it.as_str()));
+        parts.extend(found.get(2).filter(|_| is_secret).map(|it| it.range()));
+    }
+    named(text, &patterns.name, &mut parts);
+    parts.retain(|it| !is_reference(text.get(it.clone()).unwrap_or("").trim_matches(['"', '\''])));
+    merged(parts)
+}
+
+fn group(found: &Captures<'_>) -> Option<Range<usize>> {
+    let part = found.iter().skip(1).flatten().next();
+    Some(part.unwrap_or(found.get(0)?).range())
+}
+
+/// What is written after `Bearer` where the word only names the scheme.
+fn is_plain_word(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    [
+        "token",
+        "tokens",
+        "authentication",
+        "authorization",
+        "scheme",
+        "format",
+        "credentials",
+    ]
+    .contains(&text.trim_end_matches(['.', ',']))
+}
+
+/// Whether `image:TAG@sha256:…` or `mailto:NAME@…` was taken for a user's name and password.
+fn is_digest(text: &str, part: &Range<usize>) -> bool {
+    let before = text.get(..part.start).unwrap_or("");
+    let after = text.get(part.end..).unwrap_or("");
+    after.starts_with("@sha") || before.ends_with("mailto:")
+}
+
+/// Values that are given under the name of a secret, as `name: value` or `name=value`.
+fn named(text: &str, name: &Regex, parts: &mut Vec<Range<usize>>) {
+    let mut at = 0;
+    while let Some(found) = name.captures_at(text, at) {
+        let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else {
+            return;
+        };
+        at = whole.end();
+        if !is_secret_name(name.as_str()) {
+            continue;
+        }
+        let mut value = value_at(text, at, whole.start());
+        if text[..whole.start()].ends_with(['?', '&', ';']) {
+            let inside = &text[value.clone()];
+            value.end = value.start + inside.find(['&', ';']).unwrap_or(inside.len());
+        }
+        // A map has names of its own. In a message, what is in backticks is shown as it is to be written.
+        if !text[value.clone()].starts_with(['{', '`']) && !value.is_empty() {
+            at = value.end;
+            parts.push(value);
+        }
+    }
+}
+
+/// The value that begins at a byte of a text: what is quoted, a block that is further in than its line, or the rest of the line.
+fn value_at(text: &str, at: usize, name: usize) -> Range<usize> {
+    let rest = text.get(at..).unwrap_or("");
+    let line = rest.split(['\n', '\r']).next().unwrap_or("");
+    if let Some(quote @ ('"' | '\'')) = rest.chars().next() {
+        let inside = rest.get(1..).unwrap_or("");
+        let end = inside.find(quote).unwrap_or(line.len().saturating_sub(1));
+        return at + 1..at + 1 + end;
+    }
+    if line.starts_with(['|', '>']) {
+        return block_at(text, at + line.len(), name);
+    }
+    let line = match line.find(" #") {
+        Some(comment) => line.get(..comment).unwrap_or(line),
+        None => line,
+    };
+    at..at + line.trim_end().len()
+}
+
+/// The lines after `at` that are further in than the line of `name`.
+fn block_at(text: &str, at: usize, name: usize) -> Range<usize> {
+    let indentation = |line: &str| line.len() - line.trim_start().len();
+    let begin = text[..name].rfind('\n').map_or(0, |it| it + 1);
+    let outer = indentation(&text[begin..]);
+    let mut end = at;
+    for line in text.get(at..).unwrap_or("").split_inclusive('\n') {
+        let is_over = !line.trim().is_empty() && indentation(line.trim_end()) <= outer;
+        if is_over && end > at {
+            break;
+        }
+        end += line.len();
+    }
+    at..at + text.get(at..end).unwrap_or("").trim_end().len()
+}
+
+/// Sorts ranges and joins those that touch.
+pub(super) fn merged(mut parts: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    parts.retain(|it| !it.is_empty());
+    parts.sort_by_key(|it| (it.start, it.end));
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(parts.len());
+    for part in parts {
+        match merged.last_mut() {
+            Some(last) if part.start < last.end => last.end = last.end.max(part.end),
+            _ => merged.push(part),
+        }
+    }
+    merged
+}
+
+/// Whether a text holds something that each text with a secret in it holds. Compiling the patterns takes longer than most
+/// comparisons.
+fn may_be_secret(text: &str) -> bool {
+    const MARKS: [&str; 31] = [
+        "-----BEGIN",
+        "AKIA",
+        "ASIA",
+        "github_pat_",
+        "glpat-",
+        "xox",
+        "xapp-",
+        "AIza",
+        "k_live_",
+        "k_test_",
+        "npm_",
+        "hvs.",
+        "eyJ",
+        "AGE-SECRET-KEY-1",
+        "dckr_pat_",
+        "sk-",
+        "SG.",
+        "ya29.",
+        "dop_v1_",
+        "shpat_",
+        "pypi-",
+        "glsa_",
+        "hf_",
+        "whsec_",
+        "$2",
+        "$5$",
+        "$6$",
+        "$y$",
+        "$apr1$",
+        "$argon2",
+        "{SSHA",
+    ];
+    const WORDS: [&str; 8] = [
+        "pass", "pwd", "token", "key", "secret", "auth", "cred", "pw",
+    ];
+    let is_named = || {
+        let lower = text.to_ascii_lowercase();
+        WORDS.iter().any(|it| lower.contains(it))
+    };
+    MARKS.iter().any(|it| text.contains(it))
+        || text.contains("gh") && text.contains('_')
+        || text.contains("://") && text.contains(['@', '?', '/'])
+        || text.contains('@') && text.contains(':')
+        || text.contains("Bearer")
+        || text.contains("Basic")
+        || text.contains("-u ")
+        || text.contains("--user")
+        || text.contains([':', '=', '<', '-']) && is_named()
+}
+
+struct Patterns {
+    whole: Regex,
+    parts: Regex,
+    element: Regex,
+    flag: Regex,
+    name: Regex,
+}
+
+fn patterns() -> &'static Patterns {
+    static PATTERNS: OnceLock<Patterns> = OnceLock::new();
+    let pattern = |text: &str| Regex::new(text).expect("the pattern is a constant");
+    PATTERNS.get_or_init(|| Patterns {
+        whole: pattern(WHOLE_TEXTS),
+        parts: pattern(&PART_TEXTS.join("|")),
+        // `<password>…</password>`, as ClickHouse's files have them.
+        element: pattern(r"<([A-Za-z0-9_.:-]+)(?:\s[^<>]*)?>([^<]+)<"),
+        // `--token X`, in one text.
+        flag: pattern(
+            r#"(?:^|[\s"'])--?([A-Za-z][A-Za-z0-9_-]*)[ \t]+("[^"\n]+|'[^'\n]+|[^\s"'-][^\s"']*)"#,
+        ),
+        name: pattern(r#"([A-Za-z0-9_.-]*[A-Za-z])["']?[ \t]*(?::=|[:=])[ \t]*"#),
+    })
+}
+
+/// Texts of which nothing is shown: private keys, and manifests of Secrets.
+const WHOLE_TEXTS: &str = r#"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|(?is)\bkind["']?\s*:\s*["']?Secret\b.*\b(?:data|stringData)["']?\s*:|\b(?:data|stringData)["']?\s*:.*\bkind["']?\s*:\s*["']?Secret\b"#;
+
+/// Parts that are hidden; where there is a group in parentheses, that alone.
+const PART_TEXTS: &[&str] = &[
+    // Tokens with a mark of their own.
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    r"\bgh[pousr]_[A-Za-z0-9]{20,}",
+    r"\bgithub_pat_[A-Za-z0-9_]{20,}",
+    r"\bglpat-[A-Za-z0-9_-]{16,}",
+    r"\bxox[abeprs]-[A-Za-z0-9-]{10,}",
+    r"\bxapp-[A-Za-z0-9-]{10,}",
+    r"\bAIza[0-9A-Za-z_-]{35}",
+    r"\b[sr]k_(?:live|test)_[0-9A-Za-z]{16,}",
+    r"\bnpm_[A-Za-z0-9]{30,}",
+    r"\bhvs\.[A-Za-z0-9_-]{20,}",
+    r"AGE-SECRET-KEY-1[0-9A-Z]{20,}",
+    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+    r"\bdckr_pat_[A-Za-z0-9_-]{20,}",
+    r"\bsk-(?:[a-z]+-)*[A-Za-z0-9_]{20,}",
+    r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+    r"\bya29\.[A-Za-z0-9_-]{20,}",
+    r"\b(?:dop_v1_|shpat_)[a-f0-9]{32,}",
+    r"\bpypi-[A-Za-z0-9_-]{40,}",
+    r"\bglsa_[A-Za-z0-9_]{30,}",
+    r"\bhf_[A-Za-z0-9]{30,}",
+    r"\bwhsec_[A-Za-z0-9+/=]{20,}",
+    // Digests of passwords, which a list of words opens.
+    r"\$(?:2[abxy]|5|6|apr1|argon2[a-z]*|y)\$[A-Za-z0-9./$=,+-]{12,}",
+    r"\{SSHA[0-9]*\}[A-Za-z0-9+/=]{16,}",
+    // Addresses whose last parts let anybody post.
+    r"hooks\.slack\.com/[a-z]+/([^\s\x22'<>]+)",
+    r"discord(?:app)?\.com/api/(?:v[0-9]+/)?webhooks/([^\s\x22'<>]+)",
+    r"webhook\.office\.com/([^\s\x22'<>]+)",
+    r"outlook\.office(?:365)?\.com/webhook/([^\s\x22'<>]+)",
+    r"chat\.googleapis\.com/v1/spaces/([^\s\x22'<>]+)",
+    r"api\.telegram\.org/bot([^\s\x22'<>/]+)",
+    r"(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/([^\s\x22'<>]+)",
+    r"qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=([^\s\x22'<>&]+)",
+    r"hooks\.zapier\.com/hooks/catch/([^\s\x22'<>]+)",
+    r"events\.pagerduty\.com/integration/([^\s\x22'<>/]+)",
+    r"https?://[^\s\x22'<>/]+/hooks/([A-Za-z0-9]{16,}[^\s\x22'<>]*)",
+    // Addresses and DSNs with credentials.
+    r"://[^/\s:@]*:([^\s@\x22'<>]+)@",
+    r"://([A-Za-z0-9_.~-]{20,})@",
+    r"\b[A-Za-z0-9_.-]+:([^\s:@/\x22'<>]+)@(?:(?:tcp|udp|unix)?\(|[A-Za-z0-9])",
+    r"(?i)[?&;](?:[a-z0-9_.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|signature|api[_-]?key|access[_-]?key|account[_-]?key)|sig|pass|auth)=([^&\s\x22'#<>;]+)",
+    r"[?&](?:key|code)=([^&\s\x22'#<>;]{16,})",
+    // Headers, and the flag of curl.
+    r"\b(?:Bearer|bearer)[ \t]+([A-Za-z0-9._~+/=-]{6,})",
+    r"\bBasic[ \t]+([A-Za-z0-9+/]{8,}=*)",
+    r"(?:^|\s)(?:-u|--user)[ =]+[\x22']?[^\s:\x22']+:([^\s\x22']+)",
+    // `auths` of a Docker configuration.
+    r"\x22auth\x22\s*:\s*\x22([A-Za-z0-9+/=]{4,})\x22",
+];
+
+#[cfg(test)]
+mod tests {
+    fn shown(text: &str) -> String {
+        super::super::replace_parts(text, |_| "●".to_string()).into_owned()
+    }
+
+    #[test]
+    fn secrets_in_texts() {
+        let cases = [
+            ("password: x", "password: ●"),
+            (
+                "a: 1\nDB_PASSWORD=hunter2 # why\nb: 2",
+                "a: 1\nDB_PASSWORD=● # why\nb: 2",
+            ),
+            ("user=ann password=hunter2", "user=ann password=●"),
+            (
+                "password: |\n  one\n  two\nlevel: 2",
+                "password: |●\nlevel: 2",
+            ),
+            ("jwt_secret = 'z'", "jwt_secret = '●'"),
+            ("\"ENCRYPTION_KEY\": \"z\"", "\"ENCRYPTION_KEY\": \"●\""),
+            ("Authorization: Bearer abcdef", "Authorization: ●"),
+            ("curl -H 'X: Bearer abcdef1'", "curl -H 'X: Bearer ●'"),
+            ("curl -u ann:hunter2 https://x", "curl -u ann:● https://x"),
+            ("run --token hunter2 --level 2", "run --token ● --level 2"),
+            ("run --password=hunter2", "run --password=●"),
+            ("ann:hunter2@db", "ann:●@db"),
+            ("postgres://ann:hunter2@db/x", "postgres://ann:●@db/x"),
+            ("ann:hunter2@tcp(db:3306)/x", "ann:●@tcp(db:3306)/x"),
+            (
+                "Server=db;User=a;Password=hunter2",
+                "Server=db;User=a;Password=●",
+            ),
+            (
+                "https://x.io/a?b=1&token=hunter2&c=2",
+                "https://x.io/a?b=1&token=●&c=2",
+            ),
+            (
+                "https://hooks.slack.com/services/T0/B0/xyz",
+                "https://hooks.slack.com/services/●",
+            ),
+            (
+                "https://discord.com/api/webhooks/1/x-y_z",
+                "https://discord.com/api/webhooks/●",
+            ),
+            (
+                "https://deadbeefdeadbeefdeadbeef@sentry.io/1",
+                "https://●@sentry.io/1",
+            ),
+            (
+                "{\"auths\":{\"x.io\":{\"auth\":\"YTpi\"}}}",
+                "{\"auths\":{\"x.io\":{\"auth\":\"●\"}}}",
+            ),
+            (
+                "<ann><password>x</password></ann>",
+                "<ann><password>●</password></ann>",
+            ),
+            ("<secret>x</secret>", "<secret>●</secret>"),
+            ("-----BEGIN EC PRIVATE KEY-----\nx", "●"),
+            ("kind: Secret\ndata: {a: b}", "●"),
+            ("data:\n  a: b\nkind: \"Secret\"", "●"),
+            ("a: $2y$10$abcdefghijklmnopqrstuv", "a: ●"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_texts() {
+        let texts = [
+            "password: ${PASSWORD}",
+            "password: {{ .password }}",
+            "password: {valueFrom: x}",
+            "let it come from a Secret: `a/password: {valueFrom: x}`",
+            "token: op://a/b/c",
+            "secretName: db",
+            "passwordSecret: db",
+            "image: a:1.0@sha256:abc",
+            "mailto:ann@x.io",
+            "https://x.io:8080/a",
+            "key: value",
+            "the key must be a string",
+            "Bearer authentication",
+            "<password from_env=\"X\"/>",
+            "--token-file /a/b",
+            "tokenPath: /var/x",
+            "PWD=/app",
+            "keys: [a, b]",
+            "https://x.io/a?page=2",
+            "expected one of `a`, found `b`",
+            "mysql://ann@db/x",
+            "max_tokens: 4096",
+        ];
+        for text in texts {
+            assert_eq!(shown(text), text);
+        }
+    }
+}

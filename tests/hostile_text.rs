@@ -1,0 +1,126 @@
+//! Names, values and messages that try to get out of a report: no format gives a control character on, nor a line that a runner of
+//! GitHub Actions would take for a command and that is not ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pleach::affected::{Affected, Touched};
+use pleach::diag::{Diagnostic, Diagnostics, Source, Span};
+use pleach::matrix::{Claim, Matrix, Row};
+use pleach::report::{
+    Format, View, affected_json, affected_matrix, affected_names, matrix_json, matrix_markdown,
+    matrix_text, report, screened,
+};
+use pleach::tree::{Tree, TreePath};
+use proptest::prelude::*;
+
+use crate::diff::compare_trees;
+use crate::forms::forms;
+
+/// Pieces of which hostile texts are made.
+const PIECES: &str = "(::error file=a::x|##\\[error\\]x|##\\[stop-commands\\]|::set-output name=a::b|\n|\r\n|\r|\u{1b}\\[2J|\u{1b}\\]0;x\u{7}|\u{1b}\\[8m|\u{8}|\u{9b}|\u{202e}|\u{2066}|\u{2028}|\u{feff}|\u{e0041}| |<img src=x>|\\||`|# h|@all|a|%0A){1,8}";
+
+const NOBODY: View<'static> = View {
+    display: &|path| path.to_string(),
+    color: false,
+};
+
+fn is_forbidden(char: char) -> bool {
+    let turns = matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    char.is_control() && !matches!(char, '\n' | '\t') || turns
+}
+
+#[track_caller]
+fn is_tame(what: &str, text: &str) {
+    let found = text.chars().find(|it| is_forbidden(*it));
+    assert!(found.is_none(), "{what} has {found:?}: {text:?}");
+    let is_ours = |line: &str| {
+        let levels = ["::error ", "::warning ", "::notice "];
+        what == "github" && levels.iter().any(|it| line.starts_with(it))
+    };
+    for line in text.lines().filter(|it| !is_ours(it)) {
+        let bare = line.trim_start();
+        // An excerpt's own `::: path:1:2` names no command.
+        let is_command = bare.starts_with("::") && !bare.starts_with("::: ");
+        assert!(!is_command, "{what} has a command: {line:?}");
+        assert!(!line.contains("##["), "{what} has a command: {line:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_diagnostic_gets_out(words in PIECES, text in PIECES, path in PIECES) {
+        let path = path.replace(['/', '\0'], "");
+        let path = TreePath::new(&path).unwrap_or_else(TreePath::root);
+        let source = Source::new(path, text.clone());
+        let span = Span::new(&source, 0..text.len());
+        let it = Diagnostic::error("two-owners", words.clone())
+            .at(&span)
+            .label(words.clone())
+            .related(&span, words.clone())
+            .help(words);
+        let diagnostics = Diagnostics::from(it);
+        for format in Format::ALL {
+            is_tame(format.name(), &report(&diagnostics, *format, &NOBODY));
+        }
+    }
+
+    #[test]
+    fn no_matrix_gets_out(name in PIECES, value in PIECES) {
+        let matrix = Matrix {
+            environments: vec![name.clone()],
+            claims: vec![Claim {
+                name: name.clone(),
+                environments: BTreeSet::from([name.clone()]),
+                rows: vec![Row {
+                    name: name.clone(),
+                    values: BTreeMap::from([(name, value)]),
+                    drifts: true,
+                }],
+            }],
+        };
+        let text = anstream::adapter::strip_str(&matrix_text(&matrix)).to_string();
+        is_tame("text", &text);
+        is_tame("json", &matrix_json(&matrix));
+        let markdown = matrix_markdown(&matrix);
+        is_tame("md", &markdown);
+        prop_assert_eq!(markdown.lines().count(), 3);
+        prop_assert!(!markdown.contains("<img"));
+    }
+
+    #[test]
+    fn no_list_of_what_is_affected_gets_out(name in PIECES) {
+        let claims = Touched::Claims(BTreeSet::from([name.clone()]));
+        let environments = BTreeMap::from([(name.clone(), claims)]);
+        let affected = Affected { environments, ..Affected::default() };
+        let folders: BTreeSet<TreePath> = TreePath::new(&name).into_iter().collect();
+        is_tame("name", &affected_names(&affected, &folders));
+        is_tame("json", &affected_json(&affected, &folders));
+        is_tame("github-matrix", &affected_matrix(&affected));
+    }
+
+    #[test]
+    fn no_change_gets_out(name in PIECES, before in PIECES, after in PIECES) {
+        let object = |text: &str| {
+            let quoted = |it: &str| serde_json::to_string(it).unwrap();
+            let (name, text) = (quoted(&name), quoted(&format!("one\ntwo\n{text}\nfour")));
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, labels: {{{name}: {name}}}}}\ndata: {{{name}: {text}}}\n")
+        };
+        let tree = |text: &str| {
+            let path = TreePath::new("app/a.yaml").unwrap();
+            Tree::from_iter([(path, object(text).into_bytes().into())])
+        };
+        let comparison = compare_trees(&tree(&before), &tree(&after));
+        for (format, text) in forms(&comparison) {
+            // The page is a document with line ends of its own, and brings its script along.
+            let text = text.split("<script").next().unwrap_or("");
+            is_tame(format, text);
+        }
+    }
+
+    #[test]
+    fn what_is_screened_is_tame(text in PIECES) {
+        let screened = screened(&text);
+        is_tame("text", &anstream::adapter::strip_str(&screened).to_string());
+        prop_assert_eq!(&pleach::report::screened(&screened), &screened);
+    }
+}
