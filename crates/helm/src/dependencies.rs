@@ -43,6 +43,9 @@ pub(crate) struct WorkingChart<'a> {
 pub(crate) struct Charts<'a> {
     charts: Vec<WorkingChart<'a>>,
     requirements: Vec<Dependency>,
+    /// Those whose imports were made. Copies of a chart share what they list, and Helm does not recognize an import that it has
+    /// rewritten, so a second copy imports nothing.
+    imported: BTreeSet<usize>,
     version: HelmVersion,
 }
 
@@ -52,6 +55,7 @@ impl<'a> Charts<'a> {
         let mut charts = Charts {
             charts: Vec::new(),
             requirements: Vec::new(),
+            imported: BTreeSet::new(),
             version,
         };
         let root = charts.add(chart, None);
@@ -299,7 +303,8 @@ impl<'a> Charts<'a> {
                 ..
             } = self.requirements[requirement.0].clone();
             let mut normalized = Vec::new();
-            for import in &import_values {
+            let is_first = self.imported.insert(requirement.0);
+            for import in import_values.iter().filter(|_| is_first) {
                 let Some((child, parent)) = import_paths(import) else {
                     continue;
                 };
