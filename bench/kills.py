@@ -224,6 +224,8 @@ def serve():
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    # Those that are killed break their downloads off.
+    server.handle_error = lambda *_: None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     SERVER = f"http://127.0.0.1:{server.server_address[1]}"
 

@@ -237,7 +237,9 @@ fn an_input_that_leads_out_of_the_workspace_is_refused() {
             symlink(target, &place).unwrap();
             git(&root, &["add", "--all"]);
             let path = format!("`{input}` can't be read: a link leads out");
-            for arguments in [&["render"][..], &["check"], &["hook", "run"]] {
+            // A commit that touches no claim is not rendered by the hook.
+            let hook = (input != "templates").then_some(&["hook", "run"][..]);
+            for arguments in [&["render"][..], &["check"]].into_iter().chain(hook) {
                 let told = run(&root, arguments, &[1, 2]);
                 assert!(told.contains(&path), "{input}: {arguments:?}: {told}");
             }

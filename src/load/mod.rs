@@ -210,6 +210,8 @@ fn charts<'a>(
 ) -> Charts<'a> {
     let lock = Lock::read(files).map_err(|faults| diagnostics.extend(faults));
     let folder = |it: &ChartSource| Some((it.prefix.clone(), it.folder.clone()?));
+    // Asked for whether a chart is or not: a link that leads out is refused in every run, or in none.
+    let _ = files.kind(&workspace.chart_copies);
     let places = Places {
         copies: workspace.chart_copies.clone(),
         folders: workspace.sources.iter().filter_map(folder).collect(),

@@ -70,7 +70,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     match pins {
         Some(pins) if found == Outcome::Clean => vendor.finish(&Lock::new(pins)),
         // Another run may find what this one could not reach.
-        _ if diagnostics.iter().any(|it| it.code == "unreachable") => bail!("nothing was pinned"),
+        _ if diagnostics
+            .iter()
+            .any(|it| matches!(it.code, "unreachable" | "unwritable-cache")) =>
+        {
+            bail!("nothing was pinned")
+        }
         _ => {
             output::error("nothing was pinned");
             Ok(Outcome::Findings)

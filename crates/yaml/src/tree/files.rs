@@ -165,8 +165,17 @@ impl Below<'_> {
     fn confined(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         let full = self.folder.join(path);
         // What the files are confined to, this is confined to.
-        if self.folder != TreePath::root() && self.real(path) == Err(FilesError::Outside) {
-            return Err(FilesError::Outside);
+        if self.folder == TreePath::root() {
+            return Ok(full);
+        }
+        // Where there is nothing at the path, a link above it may have led out.
+        let mut above = Some(path.clone());
+        while let Some(path) = above {
+            match self.real(&path) {
+                Err(FilesError::NotFound) => above = path.parent(),
+                Err(FilesError::Outside) => return Err(FilesError::Outside),
+                _ => break,
+            }
         }
         Ok(full)
     }
