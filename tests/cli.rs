@@ -336,8 +336,8 @@ fn what_adds_to_an_excluded_claim_is_told_so() {
     let exclude = "  exclude: [ClickHouseKubernetes/analytics]\n";
     fs::write(&file, format!("{}\n{exclude}", text.trim_end())).unwrap();
     let told = run(folder.path(), &["check"], 1);
-    let help = "the environment excludes `ClickHouseKubernetes/analytics`";
-    assert!(told.contains(help), "{told}");
+    let message = "the environment excludes the shared claim `ClickHouseKubernetes/analytics`";
+    assert!(told.contains(message), "{told}");
 }
 
 #[test]

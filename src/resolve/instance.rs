@@ -145,12 +145,7 @@ impl Draft {
             span: claim.span().clone(),
         };
         let draft = draft.with_defaults(workspace, environment, diagnostics);
-        let faults = validate(&draft.node, &kind.schema, &kind.name).into_iter();
-        let excluded = excluded(environment, selected);
-        diagnostics.extend(faults.map(|fault| match &excluded {
-            Some(help) if fault.code == "missing-field" => fault.help(help),
-            _ => fault,
-        }));
+        diagnostics.extend(validate(&draft.node, &kind.schema, &kind.name));
         (diagnostics.errors() == before).then_some(draft)
     }
 
@@ -390,16 +385,6 @@ fn capabilities(
         }
     }
     Ok(names)
-}
-
-/// The help for a partial document whose shared claim is excluded.
-fn excluded(environment: &Environment, selected: &Selected<'_>) -> Option<String> {
-    let own = selected.own.filter(|_| selected.base.is_none())?;
-    let mut titles = environment.exclude.iter().filter_map(Node::as_str);
-    let title = titles.find(|it| it.split_once('/').is_some_and(|it| it.1 == own.name))?;
-    Some(format!(
-        "the environment excludes `{title}`, so this must be whole: remove the document, or the entry of `exclude`"
-    ))
 }
 
 /// `metadata.env`, if given, is the environment's name; base belongs to none.

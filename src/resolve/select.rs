@@ -52,7 +52,7 @@ pub(super) fn select<'a>(
     for claim in base
         .claims
         .iter()
-        .filter(|it| !excluded.contains(&it.name.as_str()))
+        .filter(|it| !excluded.contains_key(it.name.as_str()))
     {
         claims.insert(
             &claim.name,
@@ -65,6 +65,12 @@ pub(super) fn select<'a>(
     for claim in &environment.claims {
         // Without base's part, every field that it lacks would be reported as missing.
         if !claims.contains_key(claim.name.as_str()) && is_broken(base, claim) {
+            continue;
+        }
+        // A claim of another kind may replace the excluded one.
+        let exclusion = excluded.get(claim.name.as_str());
+        if let Some((entry, _)) = exclusion.filter(|(_, it)| it.kind.name == claim.kind.name) {
+            diagnostics.push(excluded_claim(claim, entry));
             continue;
         }
         let selected = claims.entry(&claim.name).or_insert(Selected {
@@ -139,29 +145,41 @@ fn twice(claim: &Claim, other: &Claim) -> Diagnostic {
         .help("names are unique in an environment, over all kinds: they name folders")
 }
 
-/// The names that `exclude` takes out; an entry that names nothing is an error.
+/// A document for a shared claim that its environment excludes. A partial document would become a claim of its own, with
+/// defaults where the shared claim says something else.
+fn excluded_claim(claim: &Claim, entry: &Node) -> Diagnostic {
+    let id = format!("{}/{}", claim.kind.name, claim.name);
+    Diagnostic::error(
+        "excluded-claim",
+        format!("the environment excludes the shared claim `{id}`, but this document changes it"),
+    )
+    .at(claim.span())
+    .related(entry.span(), "excluded here")
+    .help("remove this document to do without the claim, or remove the entry of `exclude` to change it")
+    .help("a claim that replaces the shared one needs another name")
+}
+
+/// The entries of `exclude`, each with the claim that it takes out, by its name; an entry that names nothing is an error.
 fn excluded<'a>(
     environment: &'a Environment,
     base: &'a Environment,
     diagnostics: &mut Diagnostics,
-) -> Vec<&'a str> {
+) -> BTreeMap<&'a str, (&'a Node, &'a Claim)> {
     let known = || {
         base.claims
             .iter()
             .map(|it| format!("{}/{}", it.kind.name, it.name))
     };
-    let mut names = Vec::new();
+    let mut claims = BTreeMap::new();
     for entry in &environment.exclude {
         let (kind, name) = entry
             .as_str()
             .and_then(|text| text.split_once('/'))
             .unwrap_or_default();
-        if base
-            .claims
-            .iter()
-            .any(|it| it.kind.has_name(kind) && it.name == name)
-        {
-            names.push(name);
+        let mut shared = base.claims.iter();
+        let claim = shared.find(|it| it.kind.has_name(kind) && it.name == name);
+        if let Some(claim) = claim {
+            claims.insert(name, (entry, claim));
         } else if !base.broken.iter().any(|it| it.has_name(kind, name)) {
             let text = entry.as_str().unwrap_or("");
             let fault = Diagnostic::error(
@@ -177,5 +195,5 @@ fn excluded<'a>(
             );
         }
     }
-    names
+    claims
 }
