@@ -19,6 +19,7 @@ mod plain;
 mod bootstrap;
 mod services;
 mod application_sets;
+mod unused_overlays;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -189,6 +190,9 @@ pub fn compose(
     argocd_instance::check(&input.environments, diagnostics);
     bootstrap::check(&input.environments, diagnostics);
     services::check(&input.environments, diagnostics);
+    if input.is_whole {
+        unused_overlays::check(files, diagnostics);
+    }
     let base_overlay = overlay::read(files, "base", diagnostics);
     let bases = each(input.bases, diagnostics, |base, diagnostics| {
         overlay::apply_overlays(

@@ -10,6 +10,7 @@ use super::document::{own_schema, read_checked, read_text, unreadable};
 use super::kind::{ClaimKind, Kinds};
 use super::links;
 use super::sync::{self, Argo, Engine, Layout, SourceRef};
+use super::unread;
 use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::schema::Schema;
@@ -381,7 +382,7 @@ pub fn claim_files(
                 {
                     found.push(path)
                 }
-                EntryKind::File => {}
+                EntryKind::File => diagnostics.extend(unread::wrong_extension(&path)),
             }
         }
     }

@@ -8,6 +8,7 @@ use memchr::memmem;
 use super::document::{own_schema, read_checked, read_text};
 use super::links;
 use super::names;
+use super::unread;
 use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::schema::Schema;
@@ -15,7 +16,7 @@ use crate::template::{BUILTIN, Templates, Texts, builtin};
 use crate::tree::{EntryKind, Files, FilesError, TreePath, Walk};
 use crate::yaml::{Node, View, parse_one};
 
-const FILE: &str = "kind.yaml";
+pub(super) const FILE: &str = "kind.yaml";
 
 /// A claim kind. Expressions and texts are names of what `Templates` has compiled.
 #[derive(Debug)]
@@ -340,21 +341,55 @@ fn own_folders(
     diagnostics: &mut Diagnostics,
 ) -> Vec<TreePath> {
     let mut folders = Vec::new();
-    for folder in &workspace.templates {
+    for (at, folder) in workspace.templates.iter().enumerate() {
+        let place = workspace.template_places.get(at);
         match kind_folders(files, folder) {
             Ok(found) => folders.extend(found),
-            // The default folder may be absent.
-            Err(FilesError::NotFound) => {}
+            // The default folder may be absent, also where it is written out.
+            Err(FilesError::NotFound) if folder.as_str() == "templates" => {}
+            Err(FilesError::NotFound) => {
+                diagnostics.extend(place.map(|it| missing_folder(files, folder, it)));
+            }
             Err(error) => diagnostics.push(
                 Diagnostic::error(
                     "unreadable-file",
                     format!("`{folder}` can't be read: {error}"),
                 )
-                .at(&workspace.span),
+                .at(place.unwrap_or(&workspace.span)),
             ),
         }
+        let unread = unread_kinds(files, folder);
+        diagnostics.extend(unread);
     }
     folders
+}
+
+/// A folder that `pleach.yaml` names and that is not there. The default folder may be absent.
+fn missing_folder(files: &dyn Files, folder: &TreePath, place: &Span) -> Diagnostic {
+    let beside = folder.parent().and_then(|it| files.list(&it).ok());
+    let beside = beside.unwrap_or_default();
+    let folders = beside.iter().filter(|it| it.kind == EntryKind::Folder);
+    let fault = Diagnostic::error(
+        "missing-templates",
+        format!("there is no folder `{folder}`"),
+    );
+    fault
+        .at(place)
+        .did_you_mean(folder.name(), folders.map(|it| &*it.name))
+        .help("claim kinds are read from it; correct the name, or remove it from `templates`")
+}
+
+/// The kinds of a folder whose file is not called `kind.yaml`.
+fn unread_kinds(files: &dyn Files, folder: &TreePath) -> Vec<Diagnostic> {
+    let entries = files.list(folder).unwrap_or_default().into_iter();
+    let folders = entries.filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
+    let unread = |path: TreePath| match files.kind(&path.child(FILE)) {
+        Ok(None) => unread::wrong_kind_file(&path, &files.list(&path).ok()?),
+        _ => None,
+    };
+    folders
+        .filter_map(|it| unread(folder.child(&it.name)))
+        .collect()
 }
 
 fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, FilesError> {

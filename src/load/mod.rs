@@ -14,6 +14,7 @@ mod names;
 mod scope;
 mod spelling;
 mod sync;
+mod unread;
 mod workspace;
 
 pub use claim::Claim;
@@ -261,14 +262,14 @@ pub fn environments(files: &dyn Files) -> Vec<String> {
     names
 }
 
-/// The folders of `environments/`, in the order of their names.
-/// The names of the folders below `environments/`, `base` among them.
+/// The names of the folders of `environments/`, `base` among them, in order.
 pub fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<String> {
     let Some(folder) = TreePath::new(environment::FOLDER) else {
         return Vec::new();
     };
     match files.list(&folder) {
         Ok(entries) => {
+            unread::check_environments(&folder, &entries, diagnostics);
             let folders = entries
                 .into_iter()
                 .filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));

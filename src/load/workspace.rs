@@ -27,6 +27,8 @@ pub struct WorkspaceConfig {
     pub layout: Layout,
     /// Folders of the team's own claim kinds.
     pub templates: Vec<TreePath>,
+    /// Where each of them is written; empty for the default folder.
+    pub template_places: Vec<Span>,
     /// Where claims that name no chart repository take their charts from.
     pub chart_repository: Option<Node>,
     /// Where charts are pulled from instead.
@@ -102,7 +104,8 @@ impl WorkspaceConfig {
 
     fn from_node(node: &Node) -> Result<WorkspaceConfig, Diagnostic> {
         let text = |keys: &[&str]| node.at_keys(keys).filter(|it| !it.is_null());
-        let templates = match text(&["spec", "templates"]).and_then(Node::as_sequence) {
+        let written = text(&["spec", "templates"]).and_then(Node::as_sequence);
+        let templates = match written {
             Some(items) => items.iter().map(folder).collect::<Result<_, _>>()?,
             None => vec![TreePath::root().child("templates")],
         };
@@ -148,6 +151,7 @@ impl WorkspaceConfig {
             sync_revision: sync("revision"),
             layout: Layout::of(text(&["spec", "layout"])).unwrap_or_default(),
             templates,
+            template_places: written.into_iter().flatten().map(Span::from).collect(),
             chart_repository: text(&["spec", "charts", "repository"]).cloned(),
             mirrors: list("mirrors")
                 .iter()

@@ -1,0 +1,71 @@
+//! Overlays that belong to no environment.
+
+use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
+use crate::kustomize::FILE_NAMES;
+use crate::load::{BASE, environments};
+use crate::tree::{Entry, EntryKind, Files, TreePath, Walk};
+
+/// The folder of the user's overlays.
+const OVERLAYS: &str = "overlays";
+
+/// Warns of each folder of `overlays/` that belongs to no environment and that no other overlay mentions. An error where an
+/// environment with a similar name has no overlay, since what the overlay adds would then be removed. Code: `unused-overlay`.
+pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
+    let environments = environments(files);
+    let folder = TreePath::root().child(OVERLAYS);
+    let entries = files.list(&folder).unwrap_or_default();
+    let is_environment = |name: &str| name == BASE || environments.iter().any(|it| it == name);
+    let unused = entries.iter().filter(|it| {
+        it.kind == EntryKind::Folder && !it.name.starts_with('.') && !is_environment(&it.name)
+    });
+    let unused: Vec<&Entry> = unused.collect();
+    if unused.is_empty() {
+        return;
+    }
+    let kustomizations = kustomizations(files, &folder);
+    for entry in unused {
+        let path = folder.child(&entry.name);
+        let is_mentioned = |(place, text): &(TreePath, String)| {
+            place.below(&path).is_none() && text.contains(&*entry.name)
+        };
+        if kustomizations.iter().any(is_mentioned) {
+            continue;
+        }
+        let without = environments.iter().map(String::as_str).filter(|name| {
+            let overlay = entries.iter().find(|it| *it.name == **name);
+            overlay.is_none_or(|it| it.kind != EntryKind::Folder)
+        });
+        let message = format!(
+            "`{path}` has no effect: there is no environment `{}`",
+            entry.name
+        );
+        into.push(match nearest(&entry.name, without) {
+            Some(name) => Diagnostic::error("unused-overlay", message)
+                .at(Span::new(&Source::new(path.clone(), ""), 0..0))
+                .help(format!("did you mean `{OVERLAYS}/{name}`?")),
+            None => Diagnostic::warning("unused-overlay", message)
+                .at(Span::new(&Source::new(path.clone(), ""), 0..0))
+                .help("name it after an environment, or remove it"),
+        });
+    }
+}
+
+/// All kustomization files below a folder, with their text.
+fn kustomizations(files: &dyn Files, folder: &TreePath) -> Vec<(TreePath, String)> {
+    let mut found = Vec::new();
+    let mut folders = Walk::new(files, folder.clone());
+    while let Some(current) = folders.next() {
+        for entry in files.list(&current).unwrap_or_default() {
+            let path = current.child(&entry.name);
+            match entry.kind {
+                EntryKind::Folder => folders.add(path),
+                EntryKind::File if FILE_NAMES.contains(&&*entry.name) => {
+                    let bytes = files.read(&path).unwrap_or_default();
+                    found.push((path, String::from_utf8_lossy(&bytes).into_owned()));
+                }
+                EntryKind::File => {}
+            }
+        }
+    }
+    found
+}
