@@ -306,14 +306,14 @@ fn an_engine_is_no_matter_to_the_commands() {
 }
 
 #[test]
-fn a_project_permits_what_is_used_and_no_more() {
+fn a_project_permits_its_sources_and_its_whole_cluster() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
-    for (case, environment, more) in [
-        ("argo-full", "hub", &[][..]),
-        ("argo-full", "edge", &[]),
-        ("both-engines", "stage", &[]),
-        ("both-engines", "prod", &["kube-system"]),
-        ("flat", "prod", &[]),
+    for (case, environment) in [
+        ("argo-full", "hub"),
+        ("argo-full", "edge"),
+        ("both-engines", "stage"),
+        ("both-engines", "prod"),
+        ("flat", "prod"),
     ] {
         let tree = tree_below(&golden.join(case).join("output"));
         let all = cluster_objects(&tree, environment);
@@ -336,32 +336,59 @@ fn a_project_permits_what_is_used_and_no_more() {
         let sources: BTreeSet<String> = sources.collect();
         assert_eq!(listed("sourceRepos", ""), sources, "{case}, {environment}");
 
+        let namespaces = listed("destinations", "namespace");
+        assert_eq!(namespaces, BTreeSet::from(["*".to_string()]));
         let objects = objects_of_claims(&tree, environment);
-        let targets = applications
-            .iter()
-            .map(|it| text(it, &["spec", "destination", "namespace"]));
-        let used = objects.iter().map(|it| match it.kind() {
-            "Namespace" => it.name().to_string(),
-            _ => it.namespace().to_string(),
-        });
-        let namespaces = targets.chain(used).filter(|it| !it.is_empty());
-        let more = more.iter().map(|it| it.to_string());
-        let namespaces: BTreeSet<String> = namespaces.chain(more).collect();
-        assert_eq!(
-            listed("destinations", "namespace"),
-            namespaces,
-            "{case}, {environment}"
-        );
-
         let is_cluster_scoped = |it: &&Object| it.namespace().is_empty();
         let kinds = objects.iter().filter(is_cluster_scoped);
         let permitted = listed("clusterResourceWhitelist", "kind");
         for kind in kinds.map(Object::kind) {
-            assert!(permitted.contains(kind), "{case}, {environment}: {kind}");
+            let is_permitted = permitted.contains("*") || permitted.contains(kind);
+            assert!(is_permitted, "{case}, {environment}: {kind}");
         }
         for application in applications {
             assert_eq!(text(application, &["spec", "project"]), project.name());
         }
+    }
+}
+
+/// Argo CD's finalizer deletes only what the project permits, and the project is synced before a claim's Application is pruned.
+#[test]
+fn a_project_still_permits_what_a_removed_claim_leaves() {
+    let permissions = |names: &[&str]| {
+        let mut workspace = Tree::new();
+        put(&mut workspace, "pleach.yaml", WORKSPACE);
+        let environment = ENVIRONMENT.replace("any", "test");
+        put(
+            &mut workspace,
+            "environments/test/environment.yaml",
+            &environment,
+        );
+        for name in names {
+            let claim = format!(
+                "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: {name}}}\n\
+                 spec: {{namespace: {name}, chart: {{name: a, repository: 'https://{name}.example.com', version: 1.0.0}}}}\n"
+            );
+            put(
+                &mut workspace,
+                &format!("environments/test/{name}.yaml"),
+                &claim,
+            );
+        }
+        let tree = rendered(&with(&workspace, "", "argo", "flat"));
+        let objects = cluster_objects(&tree, "test");
+        let project = objects.iter().find(|it| it.kind() == "AppProject");
+        let spec = project.unwrap().node.get("spec").unwrap();
+        ["destinations", "clusterResourceWhitelist"].map(|it| spec.get(it).cloned().unwrap())
+    };
+    let before = permissions(&["first", "second"]);
+    for left in [&["second"][..], &[]] {
+        let after = permissions(left);
+        let is_same = before
+            .iter()
+            .zip(&after)
+            .all(|(it, other)| it.same_data(other));
+        assert!(is_same, "{left:?}: {after:?}");
     }
 }
 

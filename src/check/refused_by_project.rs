@@ -15,8 +15,8 @@ pub(super) const CHECK: Check = Check {
 An AppProject says from which repositories (`sourceRepos`) and to which clusters and namespaces (`destinations`) its Applications may \
 deploy. Argo CD syncs no other ones: it says `InvalidSpecError`.
 
-The AppProject that pleach writes for an environment permits what its claims need. An Application of an overlay has its own: add an \
-AppProject beside it, name `default`, or permit a namespace by `spec.argo.namespaces` of environment.yaml. Only AppProjects of \
+The AppProject that pleach writes for an environment permits the sources of its claims, and every namespace of its cluster. For an \
+Application of an overlay with another source or cluster, add an AppProject beside it, or name `default`. Only AppProjects of \
 the same environment are looked at, and a destination only where both sides say `server`, or both `name`.",
     judge,
 };

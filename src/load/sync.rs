@@ -95,9 +95,7 @@ pub struct Argo {
     pub root_project: String,
     /// The cluster that is deployed to.
     pub destination: Destination,
-    /// Namespaces that charts write to beside their own.
-    pub namespaces: Vec<String>,
-    /// Cluster-scoped kinds that charts bring, as group and kind; `None` for those that charts usually bring.
+    /// Cluster-scoped kinds that the AppProject permits beside those of the claims, as group and kind; `None` for all.
     pub cluster_resources: Option<Vec<(String, String)>>,
     /// Beginnings of addresses that Argo CD has a repository Secret for.
     pub repositories: Vec<String>,
@@ -177,7 +175,6 @@ pub(super) fn argo(name: &str, environment: &Node, workspace: Option<&WorkspaceC
             (None, Some(server)) => Destination::Server(server),
             (None, None) => Destination::Server(OWN_CLUSTER.to_string()),
         },
-        namespaces: words("namespaces"),
         cluster_resources: cluster_resources.map(|it| it.iter().map(kind_of).collect()),
         repositories: words("repositories"),
     }

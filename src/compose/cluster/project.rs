@@ -9,37 +9,21 @@ use crate::object::Object;
 use crate::schema::Schemas;
 use crate::yaml::{Mapping, Node};
 
-/// What charts of operators bring, as group and kind.
-const USUAL: [(&str, &str); 6] = [
-    (
-        "admissionregistration.k8s.io",
-        "MutatingWebhookConfiguration",
-    ),
-    (
-        "admissionregistration.k8s.io",
-        "ValidatingWebhookConfiguration",
-    ),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"),
-    ("rbac.authorization.k8s.io", "ClusterRole"),
-    ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-    ("scheduling.k8s.io", "PriorityClass"),
-];
-
-/// The AppProject: the sources, destinations and cluster-scoped kinds that the Applications use, and no more.
+/// The AppProject: the sources that the Applications use, every namespace of their cluster, and its cluster-scoped kinds.
+///
+/// Destinations and kinds must not shrink when a claim goes. The project is synced in the first wave, before the Application
+/// of a removed claim is pruned, and Argo CD's finalizer deletes only what the project still permits: the rest would go on
+/// running with nothing that manages it. Sources may shrink, as a deletion reads none.
 pub(super) fn project(laid: &Overlaid<'_>, applications: &[Object]) -> Node {
     let argo = &laid.environment.argo;
-    let namespaces = namespaces(laid, applications);
-    let destinations = namespaces.iter().map(|it| {
-        let namespace = Node::string(it.as_str());
-        Node::mapping(destination(argo, Some(namespace)))
-    });
+    let everywhere = destination(argo, Some(Node::constant("*")));
     let kinds = cluster_kinds(laid).into_iter().map(|(group, kind)| {
         let kind = [("group", Node::string(group)), ("kind", Node::string(kind))];
         Node::mapping(Mapping::from(kind))
     });
     let sources = sources(applications);
     let description = format!(
-        "What the claims of environment {} use.",
+        "The claims of environment {}: their sources, and their whole cluster.",
         laid.environment.name
     );
     let spec = Mapping::from([
@@ -48,7 +32,7 @@ pub(super) fn project(laid: &Overlaid<'_>, applications: &[Object]) -> Node {
             "sourceRepos",
             Node::sequence(sources.into_iter().map(Node::string)),
         ),
-        ("destinations", Node::sequence(destinations)),
+        ("destinations", Node::sequence([Node::mapping(everywhere)])),
         ("clusterResourceWhitelist", Node::sequence(kinds)),
     ]);
     let name = Node::string(argo.project.as_str());
@@ -72,41 +56,20 @@ fn sources(applications: &[Object]) -> BTreeSet<&str> {
     addresses.collect()
 }
 
-fn namespaces(laid: &Overlaid<'_>, applications: &[Object]) -> BTreeSet<String> {
-    let claims = laid.deliveries.iter().filter(|it| it.place.is_none());
-    let files = claims.flat_map(|it| &it.files);
-    let used = files.map(|it| match it.object.kind() {
-        "Namespace" => it.object.name(),
-        _ => it.object.namespace(),
-    });
-    let targets = applications.iter().filter_map(|it| {
-        let namespace = it.node.at_keys(&["spec", "destination", "namespace"]);
-        namespace?.as_str()
-    });
-    let more = laid.environment.argo.namespaces.iter().map(String::as_str);
-    let all = used.chain(targets).chain(more).filter(|it| !it.is_empty());
-    all.map(str::to_string).collect()
-}
-
-/// Group and kind of what has no namespace. What a chart brings is not known before it is rendered.
+/// Group and kind of what may stand without a namespace: everything, or what the environment lists and its claims use.
 fn cluster_kinds(laid: &Overlaid<'_>) -> BTreeSet<(String, String)> {
-    let mut kinds = BTreeSet::new();
-    for delivery in laid.deliveries.iter().filter(|it| it.place.is_none()) {
-        if !delivery.services.is_empty() {
-            // `CreateNamespace=true` makes it.
-            kinds.insert((String::new(), "Namespace".to_string()));
-        }
-        for object in delivery.files.iter().map(|it| &it.object) {
-            let gvk = object.gvk();
-            let by_kind = Schemas::builtin().is_cluster_scoped(&gvk);
-            if by_kind.unwrap_or(object.namespace().is_empty()) {
-                kinds.insert((gvk.group.into_string(), gvk.kind.into_string()));
-            }
-        }
-        if !delivery.releases.is_empty() || !delivery.first.is_empty() {
-            let usual = USUAL.map(|(group, kind)| (group.to_string(), kind.to_string()));
-            let given = laid.environment.argo.cluster_resources.clone();
-            kinds.extend(given.unwrap_or_else(|| usual.to_vec()));
+    let kind = |group: &str, kind: &str| (group.to_string(), kind.to_string());
+    let Some(listed) = &laid.environment.argo.cluster_resources else {
+        return BTreeSet::from([kind("*", "*")]);
+    };
+    let mut kinds: BTreeSet<_> = listed.iter().cloned().collect();
+    kinds.insert(kind("", "Namespace"));
+    let claims = laid.deliveries.iter().filter(|it| it.place.is_none());
+    for object in claims.flat_map(|it| &it.files).map(|it| &it.object) {
+        let gvk = object.gvk();
+        let by_kind = Schemas::builtin().is_cluster_scoped(&gvk);
+        if by_kind.unwrap_or(object.namespace().is_empty()) {
+            kinds.insert((gvk.group.into_string(), gvk.kind.into_string()));
         }
     }
     kinds
