@@ -115,7 +115,7 @@ fn is_unfinished(session: &Session<'_>, folder: &TreePath, name: &str) -> bool {
             path.as_str() == *file && text.replace("NAME", name).as_bytes() == bytes
         })
     };
-    standing.len() > 0 && standing.iter().all(|(path, bytes)| is_ours(path, bytes))
+    !standing.is_empty() && standing.iter().all(|(path, bytes)| is_ours(path, bytes))
 }
 
 fn write(session: &Session<'_>, files: BTreeMap<TreePath, String>) -> Result<()> {

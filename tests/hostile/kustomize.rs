@@ -155,7 +155,7 @@ hostile! {
     moves_into_a_new_map: operations(&"    - {op: add, path: /new, value: {}}\n    - {op: move, from: /spec, path: /new/a}\n    - {op: move, from: /new, path: /spec}\n".repeat(3_000), DEPLOYMENT).says("too deep");
     adds_that_go_deeper: operations(&repeat(2_000, |at| format!("    - {{op: add, path: '/spec{}', value: {{}}}}\n", "/a".repeat(at + 1))), DEPLOYMENT).says("too deep");
     copies_that_go_deeper: operations(&"    - {op: copy, from: /spec, path: /spec/more}\n".repeat(60), DEPLOYMENT).harmless();
-    copies_of_a_long_text: operations(&repeat(3_000, |at| format!("    - {{op: copy, from: /spec/text, path: /spec/a{at}}}\n")), &format!("{DEPLOYMENT}").replace("replicas: 1", &format!("text: {}", "x".repeat(200_000)))).says("too large");
+    copies_of_a_long_text: operations(&repeat(3_000, |at| format!("    - {{op: copy, from: /spec/text, path: /spec/a{at}}}\n")), &DEPLOYMENT.to_string().replace("replicas: 1", &format!("text: {}", "x".repeat(200_000)))).says("too large");
     patch_values_that_are_deep: operations(&repeat(20, |at| format!("    - {{op: add, path: '/spec{}', value: {}{}}}\n", "/a".repeat(at * 5 + 1), "{a: ".repeat(5), "}".repeat(5))), DEPLOYMENT).harmless();
     strategic_patch_that_is_deep: over(&format!("patches:\n- patch: |-\n    {{apiVersion: apps/v1, kind: Deployment, metadata: {{name: a}}, spec: {}{}}}\n", "{a: ".repeat(5_000), "}".repeat(5_000)), DEPLOYMENT);
     replacements_that_go_deeper: replacements("- source: {kind: Deployment, fieldPath: spec}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [spec.a]\n    options: {create: true}\n", 1_200, DEPLOYMENT).says("too");

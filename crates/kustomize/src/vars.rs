@@ -152,7 +152,6 @@ pub(super) fn replace(
     }
     for resource in resources.list_mut() {
         let gvk = resource.object.gvk();
-        let was_complete = resource.lost().is_none();
         for spec in specs.iter().filter(|it| it.selects(&gvk)) {
             let node = resource.node_mut();
             spec.visit(node, Leaf::Never, &mut |field, _| set(field, &mut values))?;

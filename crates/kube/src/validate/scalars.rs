@@ -97,7 +97,9 @@ fn is_zone(text: &str) -> bool {
 
 pub(super) fn days_in(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
+            29
+        }
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
@@ -205,7 +207,7 @@ pub(super) fn base64_length(text: &str) -> Option<usize> {
             _ => return None,
         }
     }
-    let holds = (symbols + padding) % 4 == 0 && padding <= 2 && symbols % 4 != 1;
+    let holds = (symbols + padding).is_multiple_of(4) && padding <= 2 && symbols % 4 != 1;
     let holds = holds && (padding == 0 || symbols % 4 + padding == 4);
     holds.then_some(symbols / 4 * 3 + (symbols % 4).saturating_sub(1))
 }

@@ -161,9 +161,9 @@ fn addresses() -> Vec<FunctionDecl> {
         function(
             "ip",
             &[(&[CelType::String], ip()), (&[cidr()], ip())],
-            |args| ip_of(args),
+            ip_of,
         ),
-        method("ip", &[(&[cidr()], ip())], |args| ip_of(args)),
+        method("ip", &[(&[cidr()], ip())], ip_of),
         function("isIP", &[(&[CelType::String], CelType::Bool)], |args| {
             Value::Bool(text(args, 0).and_then(scalars::ip).is_some_and(is_plain))
         }),
@@ -460,7 +460,10 @@ fn version_number(args: &[Value], index: usize) -> Value {
 
 // Formats.
 
-const FORMATS: [(&str, fn(&str) -> bool); 14] = [
+/// A named format, and whether a text has it.
+type Format = (&'static str, fn(&str) -> bool);
+
+const FORMATS: [Format; 14] = [
     ("dns1123Label", |it| names::dns_label(it).is_none()),
     ("dns1123Subdomain", |it| names::dns_subdomain(it).is_none()),
     ("dns1035Label", |it| names::dns_1035_label(it).is_none()),

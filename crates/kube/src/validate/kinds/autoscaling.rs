@@ -114,10 +114,8 @@ fn validate_source<'a>(kind: &str, source: &'a Node, report: &mut Report<'a>) {
                 );
             }
         }
-        "pods" => {
-            if !has("averageValue") {
-                report.required(target, "averageValue");
-            }
+        "pods" if !has("averageValue") => {
+            report.required(target, "averageValue");
         }
         "external" if has("value") == has("averageValue") => {
             report.invalid(

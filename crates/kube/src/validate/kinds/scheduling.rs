@@ -211,9 +211,10 @@ fn label_keys_of_spread<'a>(constraint: &'a Node, report: &mut Report<'a>) {
             .iter()
             .filter(|it| it.key.as_str() == Some(key))
             .count();
-        (expressions > 0)
-            .then_some(expressions + labels)
-            .unwrap_or(0)
+        match expressions {
+            0 => 0,
+            _ => expressions + labels,
+        }
     };
     for item in keys {
         if let Some(words) = names::qualified_name(text_of(item)) {

@@ -88,10 +88,8 @@ pub(super) fn validate<'a>(pod: &'a Node, report: &mut Report<'a>) -> Volumes<'a
 
 fn validate_source<'a>(kind: &str, source: &'a Node, report: &mut Report<'a>) {
     match kind {
-        "emptyDir" => {
-            if quantity(source, "sizeLimit").is_some_and(|it| it.is_negative()) {
-                report.invalid_field(source, "sizeLimit", "must not be negative");
-            }
+        "emptyDir" if quantity(source, "sizeLimit").is_some_and(|it| it.is_negative()) => {
+            report.invalid_field(source, "sizeLimit", "must not be negative");
         }
         "hostPath" => host_path(source, report),
         "secret" => {
