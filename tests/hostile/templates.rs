@@ -121,7 +121,7 @@ hostile! {
     range_of_a_billion: expression("range(spec.count) | list | length").says("template");
     sums_of_texts: expression("range(90000) | map('string') | sum(start='')").harmless();
     flat_with_a_long_separator: doubled("{'a': 1}", "{'a': n.x} | flat('a' * 1000000)", 60);
-    merge_that_doubles: doubled("{'a': 1}", "{'a': n.x, 'b': n.x} | merge(n.x)", 60);
+    merge_that_doubles: doubled("{'a': 1}", "{'a': n.x, 'b': n.x} | merge(n.x)", 60).harmless();
     json_that_doubles: doubled("'a'", "[n.x, n.x] | tojson", 60);
     digests_in_a_loop: large("{% set x = 'a' * 1000000 %}{% for i in range(90000) %}{% set y = x | sha256 %}{% endfor %}");
     comparisons_in_a_loop: large("{% set x = 'a' * 1000000 %}{% set y = x ~ '' %}{% for i in range(90000) %}{% if x == y %}{% endif %}{% endfor %}");

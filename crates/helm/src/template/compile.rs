@@ -238,7 +238,7 @@ impl Unit {
             Some(pipe) => _ = self.pipe(source, pipe),
             None => _ = self.emit(Op::Nothing),
         }
-        self.emit(Op::Template { name, place });
+        self.emit(Op::Template { name });
     }
 
     /// Leaves the value of a pipeline on the stack. Gives the slots of its variables.

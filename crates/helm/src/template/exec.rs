@@ -433,7 +433,7 @@ impl<'r, 't> Machine<'r, 't> {
                     return fault(words);
                 }
             }
-            Op::Template { name, .. } => {
+            Op::Template { name } => {
                 let dot = self.pop();
                 if let Some(found) = self.find(&name_of(template, name)).cloned() {
                     let depth = self.frame.depth + 1;
