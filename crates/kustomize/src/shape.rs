@@ -3,6 +3,8 @@
 //! kustomize reads its configuration through JSON: names of fields are taken in any case, `null` is as good as absent, and
 //! the words that YAML 1.1 takes for booleans are booleans. What is read here comes out with the names as they should be.
 
+use indexmap::IndexMap;
+
 use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::{Entry, Kind, Mapping, Node};
 
@@ -139,7 +141,8 @@ impl Reader<'_> {
     }
 
     fn pairs(&mut self, pairs: &Mapping) -> Mapping {
-        let mut read = Mapping::new();
+        // A lookup per key would take quadratic time. A later duplicate replaces the value, as `Mapping::insert` does.
+        let mut read: IndexMap<Option<&str>, Entry> = IndexMap::with_capacity(pairs.len());
         for Entry { key, value } in pairs {
             let text = if value.is_null() {
                 Some(Node::string(""))
@@ -147,7 +150,14 @@ impl Reader<'_> {
                 self.text(value)
             };
             match text {
-                Some(text) => _ = read.insert(key.clone(), text.at(value)),
+                Some(text) => {
+                    let value = text.at(value);
+                    let entry = read.entry(key.as_str()).or_insert_with(|| Entry {
+                        key: key.clone(),
+                        value: Node::null(),
+                    });
+                    entry.value = value;
+                }
                 None => {
                     let what = format!("`{}`", key.as_str().unwrap_or(""));
                     let wrong = wrong_type(value, &what, "a string");
@@ -155,7 +165,7 @@ impl Reader<'_> {
                 }
             }
         }
-        read
+        Mapping::from_entries(read.into_values().collect())
     }
 
     fn text(&self, node: &Node) -> Option<Node> {

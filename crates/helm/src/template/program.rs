@@ -161,7 +161,9 @@ pub(super) enum Op {
         place: PlaceId,
     },
     /// Executes a template with the value on top as its dot.
-    Template { name: u32 },
+    Template {
+        name: u32,
+    },
     /// Fails with the words.
     Fail(u32),
 }
