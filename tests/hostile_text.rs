@@ -91,7 +91,7 @@ proptest! {
     fn no_list_of_what_is_affected_gets_out(name in PIECES) {
         let claims = Touched::Claims(BTreeSet::from([name.clone()]));
         let environments = BTreeMap::from([(name.clone(), claims)]);
-        let affected = Affected { environments, ..Affected::default() };
+        let affected = Affected { environments };
         let folders: BTreeSet<TreePath> = TreePath::new(&name).into_iter().collect();
         is_tame("name", &affected_names(&affected, &folders));
         is_tame("json", &affected_json(&affected, &folders));

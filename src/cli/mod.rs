@@ -121,7 +121,7 @@ enum Command {
     Build(build::Arguments),
     /// Print what `helm template` prints
     #[command(disable_version_flag = true)]
-    Template(template::Arguments),
+    Template(Box<template::Arguments>),
     /// Compare `pleach build` with your own kustomize, on your own kustomizations
     Verify(verify::Arguments),
     /// Pull the charts that claims ask for, and pin them in pleach.lock

@@ -93,7 +93,7 @@ hostile! {
     block_of_blocks: chain("'abcdefgh'", 60, |x| format!("'' %}}{{% macro m{0}() %}}{{{{ {x} }}}}{{{{ {x} }}}}{{% endmacro %}}{{% set z{0} = m{0}()", x.trim_start_matches('x')), "").harmless();
     macros_that_double: large(&format!("{{% macro m0() %}}yyyyyyyy{{% endmacro %}}{}\n  a: {{{{ m40() | length }}}}", repeat(40, |at| format!("{{% macro m{}() %}}{{{{ m{at}() }}}}{{{{ m{at}() }}}}{{% endmacro %}}", at + 1))));
     output_of_a_loop: large(&format!("{{% for i in range(90000) %}}\n  a{{{{ i }}}}: {}\n{{% endfor %}}", "y".repeat(20_000)));
-    output_of_a_large_value: large(&"{% set x = 'y' * 1000000 %}{% for i in range(90000) %}\n  a{{ i }}: {{ x }}{{ x }}\n{% endfor %}".to_string());
+    output_of_a_large_value: large("{% set x = 'y' * 1000000 %}{% for i in range(90000) %}\n  a{{ i }}: {{ x }}{{ x }}\n{% endfor %}");
     output_of_a_list: large("{% set x = range(90000) | list %}{% for i in range(90000) %}\n  a{{ i }}: {{ x }}\n{% endfor %}");
     filter_block: large(&format!("{{% filter upper %}}{{% for i in range(90000) %}}{}{{% endfor %}}{{% endfilter %}}", "y".repeat(20_000)));
     included_in_a_loop: { let mut case = large("{% for i in range(90000) %}{% include 'big.j2' %}{% endfor %}");
