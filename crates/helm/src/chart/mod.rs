@@ -241,6 +241,9 @@ impl<'a> Charts<'a> {
         &self,
         request: &Request,
     ) -> Option<Result<(local::Place, Version), Diagnostic>> {
+        if let Err(fault) = request.check_name() {
+            return Some(Err(fault));
+        }
         if request.is_local() {
             return Some(local::find(self.files, request));
         }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::semver::Range;
-use pleach_yaml::diag::Span;
+use pleach_yaml::diag::{Diagnostic, Span};
 
 /// A chart that is asked for.
 #[derive(Clone, Debug)]
@@ -32,6 +32,26 @@ impl Request {
             digest: None,
             plain: false,
             span: None,
+        }
+    }
+
+    /// Refuses a name that leads elsewhere than to a chart below the repository. Errors: `invalid-value`.
+    pub fn check_name(&self) -> Result<(), Diagnostic> {
+        let is_name = |part: &str| !matches!(part, "" | "." | "..");
+        let is_plain = |it: char| !it.is_control() && it != '\\';
+        match self.name.split('/').all(is_name) && self.name.chars().all(is_plain) {
+            true => Ok(()),
+            false => {
+                let message = format!("invalid chart name `{}`", self.name.escape_debug());
+                let fault = Diagnostic::error("invalid-value", message);
+                let fault = fault.help(
+                    "write the name in the chart's Chart.yaml, without `.` or `..` as a part",
+                );
+                Err(match &self.span {
+                    Some(span) => fault.at(span.clone()),
+                    None => fault,
+                })
+            }
         }
     }
 
@@ -84,3 +104,30 @@ impl PartialEq for Request {
 }
 
 impl Eq for Request {}
+
+#[cfg(test)]
+mod tests {
+    use super::Request;
+
+    #[test]
+    fn a_name_leads_nowhere_but_below_the_repository() {
+        let is_refused = |name| {
+            Request::new("oci://example.com/charts", name, None)
+                .check_name()
+                .is_err()
+        };
+        assert!(!["web", "group/web", "web.v2"].into_iter().any(is_refused));
+        let wrong = [
+            "",
+            "..",
+            "../web",
+            "../../../../outside/chart",
+            "a/../b",
+            "./web",
+            "a//b",
+            "a\\b",
+            "a\nb",
+        ];
+        assert!(wrong.into_iter().all(is_refused));
+    }
+}
