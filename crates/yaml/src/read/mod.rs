@@ -361,7 +361,7 @@ mod tests {
             .expect("there");
         assert_eq!(
             format!("{document:?}"),
-            r#"{"a": {"b": "1"}, "c": {"b": "2", "b": "1"}, "d": {"e": "2", "e": "1", "b": "3"}, "a": "4"}"#
+            r#"{"a": {"b": 1}, "c": {"b": 2, "b": 1}, "d": {"e": 2, "e": 1, "b": 3}, "a": 4}"#
         );
         assert!(
             parse_as_go_yaml_v2(&source("# nothing\n"))
