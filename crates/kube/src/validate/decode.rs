@@ -79,7 +79,7 @@ impl<'a> Decoder<'a, '_> {
             (Types::Object, _) if is_free(schema) => {}
             _ => self
                 .report
-                .wrong_type(node, words(schema), json.type_name()),
+                .wrong_type(node, schema.types.words(), json.type_name()),
         }
     }
 
@@ -167,7 +167,7 @@ impl<'a> Decoder<'a, '_> {
             Some(_) => self.report.invalid(node, "must be an integer of 32 bits"),
             None => self
                 .report
-                .wrong_type(node, words(schema), json.type_name()),
+                .wrong_type(node, schema.types.words(), json.type_name()),
         }
     }
 
@@ -183,18 +183,4 @@ impl<'a> Decoder<'a, '_> {
 /// Whether a type has no fields of its own: it holds any JSON.
 fn is_free(schema: &Schema) -> bool {
     schema.properties.is_empty() && matches!(schema.additional, Additional::None)
-}
-
-fn words(schema: &Schema) -> &'static str {
-    match schema.types {
-        Types::Any => "a value",
-        Types::Object => "an object",
-        Types::Array => "an array",
-        Types::String => "a string",
-        Types::Integer => "an integer",
-        Types::Number => "a number",
-        Types::Boolean => "`true` or `false`",
-        Types::IntOrString => "an integer or a string",
-        Types::Quantity => "a quantity such as `500m`, `10Gi` or `2`",
-    }
 }

@@ -47,6 +47,23 @@ pub(super) enum Types {
     Quantity,
 }
 
+impl Types {
+    /// The type as messages name it.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Types::Any => "a value",
+            Types::Object => "an object",
+            Types::Array => "an array",
+            Types::String => "a string",
+            Types::Integer => "an integer",
+            Types::Number => "a number",
+            Types::Boolean => "`true` or `false`",
+            Types::IntOrString => "an integer or a string",
+            Types::Quantity => "a quantity such as `500m`, `10Gi` or `2`",
+        }
+    }
+}
+
 /// Formats that the server knows; it ignores all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Format {

@@ -144,7 +144,7 @@ impl<'a> Structural<'a, '_> {
         if !self.has_type(&json, schema) {
             return self
                 .report
-                .wrong_type(node, type_words(schema.types), json.type_name());
+                .wrong_type(node, schema.types.words(), json.type_name());
         }
         if let Json::Map(map) = json {
             self.required(node, map, schema, whole);
@@ -454,19 +454,5 @@ fn forms(branches: &[Schema], words: &str) -> String {
     match names {
         Some(names) => format!("{words} the fields {}", quoted(names.into_iter())),
         None => format!("{words} the forms that the schema allows"),
-    }
-}
-
-fn type_words(types: Types) -> &'static str {
-    match types {
-        Types::Any => "a value",
-        Types::Object => "an object",
-        Types::Array => "an array",
-        Types::String => "a string",
-        Types::Integer => "an integer",
-        Types::Number => "a number",
-        Types::Boolean => "`true` or `false`",
-        Types::IntOrString => "an integer or a string",
-        Types::Quantity => "a quantity such as `500m` or `10Gi`",
     }
 }
