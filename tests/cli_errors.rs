@@ -184,7 +184,7 @@ fn links_that_lead_nowhere_or_out_are_told_with_what_mends_them() {
     let told = told(folder.path(), &["render"], 1);
     for words in [
         "--> environments/test/gone.yaml",
-        "what it leads to is gone",
+        "restore what the link leads to, or delete the link",
         "--> environments/test/out.yaml",
         "copy what the link leads to",
         "--> environments/test/loop.yaml",

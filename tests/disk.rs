@@ -94,11 +94,11 @@ fn links_stay_inside_and_walks_end() {
     assert_eq!(folder.list(&path("out")), Err(FilesError::Outside));
     assert_eq!(&*folder.read(&path("inside")).unwrap(), b"x");
     assert_eq!(&*folder.read(&path("folder/file")).unwrap(), b"x");
-    assert_eq!(folder.read(&path("broken")), Err(FilesError::NotFound));
-    assert!(matches!(
-        folder.read(&path("round")),
-        Err(FilesError::Other(_))
-    ));
+    for name in ["broken", "broken/file", "round", "round/file"] {
+        assert_eq!(folder.read(&path(name)), Err(FilesError::BrokenLink));
+        assert_eq!(folder.kind(&path(name)), Err(FilesError::BrokenLink));
+    }
+    assert_eq!(folder.kind(&path("missing")), Ok(None));
     assert_eq!(folder.list(&path("a/b")), Ok(vec![]));
     let all = read(&folder, &path("a")).unwrap();
     assert_eq!(all.to_text(), "-- file --\nx\n");

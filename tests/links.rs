@@ -249,6 +249,177 @@ fn an_input_that_leads_out_of_the_workspace_is_refused() {
     }
 }
 
+/// Every place of a workspace where input is read, with a claim kind of the workspace's own.
+const INPUTS: [&str; 9] = [
+    "environments/prod",
+    "environments/prod/more",
+    "environments/prod/more.yaml",
+    "environments/prod/environment.yaml",
+    "overlays/prod",
+    "overlays",
+    "templates",
+    "templates/Own",
+    "vendor/charts",
+];
+
+/// Puts a link in place of an input, and stages that alone.
+fn link_staged(root: &Path, input: &str, target: &str) {
+    let place = root.join(input);
+    let _ = fs::remove_dir_all(&place);
+    let _ = fs::remove_file(&place);
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    symlink(target, &place).unwrap();
+    git(root, &["add", "--all"]);
+}
+
+#[test]
+fn a_broken_link_is_refused_wherever_it_is_read() {
+    for input in INPUTS {
+        for target in ["gone", "/nowhere/at/all", "gone/x", "."] {
+            // One that leads to itself.
+            let itself = Path::new(input).file_name().unwrap().to_str().unwrap();
+            let target = if target == "." { itself } else { target };
+            let (_folder, root) = repository("");
+            link_staged(&root, input, target);
+            for arguments in [&["render"][..], &["check"], &["hook", "run"]] {
+                let told = run(&root, arguments, &[1, 2]);
+                let is_absolute = target.starts_with('/') && arguments[0] == "hook";
+                let words = match is_absolute {
+                    true => "a link leads out",
+                    false => "a link leads to a file or folder that does not exist",
+                };
+                let message = format!("`{input}` can't be read: {words}");
+                assert!(told.contains(&message), "{arguments:?}: {target}: {told}");
+                let help = "delete the link";
+                assert!(is_absolute || told.contains(help), "{arguments:?}: {told}");
+            }
+            assert!(root.join("deploy/clusters/prod").is_dir(), "{input}");
+        }
+    }
+}
+
+#[test]
+fn a_diff_of_what_can_not_be_read_is_an_error() {
+    for input in INPUTS {
+        for target in ["gone", "/etc"] {
+            let (_folder, root) = repository("");
+            link_staged(&root, input, target);
+            let output = pleach(&root, &["diff", "HEAD"]);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{input}: {target}: {said}");
+            assert!(said.contains(&format!("`{input}` can't be read")), "{said}");
+            git(&root, &["commit", "--quiet", "--no-verify", "-m", "link"]);
+            let told = run(&root, &["diff", "HEAD~..HEAD"], &[2]);
+            assert!(told.contains(&format!("`{input}` can't be read")), "{told}");
+            // Whoever removes the link again is not held up by it.
+            git(&root, &["revert", "--no-edit", "HEAD"]);
+            run(&root, &["hook", "run"], &[0]);
+        }
+    }
+}
+
+/// A gate must not take a workspace file that it can't read for a missing one.
+#[test]
+fn a_link_in_place_of_the_workspace_file_is_refused() {
+    for target in ["gone", "/etc/hostname"] {
+        let (_folder, root) = repository("");
+        link_staged(&root, "pleach.yaml", target);
+        for arguments in [
+            &["render"][..],
+            &["check"],
+            &["kinds"],
+            &["diff", "HEAD"],
+            &["affected"],
+            &["hook", "run"],
+        ] {
+            let told = run(&root, arguments, &[1, 2]);
+            assert!(told.contains("`pleach.yaml`"), "{arguments:?}: {told}");
+            assert!(told.contains("can't be read"), "{arguments:?}: {told}");
+        }
+        git(&root, &["commit", "--quiet", "--no-verify", "-m", "link"]);
+        for arguments in [
+            &["diff", "HEAD~..HEAD"][..],
+            &["affected", "--since", "HEAD~..HEAD"],
+        ] {
+            let told = run(&root, arguments, &[2]);
+            assert!(told.contains("can't be read"), "{arguments:?}: {told}");
+        }
+    }
+}
+
+/// Without a workspace, what can't be read is noted.
+#[test]
+fn a_diff_of_plain_folders_notes_what_it_can_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for side in ["old", "new"] {
+        let apps = folder.path().join(side).join("apps");
+        fs::create_dir_all(&apps).unwrap();
+        symlink("gone", apps.join("on-both-sides")).unwrap();
+        fs::write(
+            apps.join("a.yaml"),
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+        )
+        .unwrap();
+    }
+    run(folder.path(), &["diff", "--exit-code", "old", "new"], &[0]);
+    symlink("gone", folder.path().join("new/more")).unwrap();
+    let told = run(folder.path(), &["diff", "--exit-code", "old", "new"], &[1]);
+    assert!(told.contains("`more` is not compared"), "{told}");
+}
+
+#[test]
+fn a_name_that_is_not_utf8_is_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    for input in [
+        "environments/prod",
+        "environments",
+        "overlays/prod",
+        "templates",
+    ] {
+        let (_folder, root) = repository("");
+        let place = root.join(input);
+        fs::create_dir_all(&place).unwrap();
+        if input == "overlays/prod" {
+            fs::write(place.join("kustomization.yaml"), "resources: []\n").unwrap();
+        }
+        let name = place.join(OsStr::from_bytes(b"caf\xe9.yaml"));
+        // Not every file system takes such a name.
+        if fs::write(&name, "a: b\n").is_err() {
+            return;
+        }
+        git(&root, &["add", "--all"]);
+        let message = format!("`{input}/caf\u{fffd}.yaml` is not read");
+        for arguments in [&["render"][..], &["check"], &["hook", "run"]] {
+            let told = run(&root, arguments, &[1, 2]);
+            assert!(told.contains(&message), "{arguments:?}: {told}");
+        }
+        git(&root, &["commit", "--quiet", "--no-verify", "-m", "name"]);
+        change(&root, "203Gi");
+        git(
+            &root,
+            &["commit", "--quiet", "--all", "--no-verify", "-m", "change"],
+        );
+        let told = run(&root, &["diff", "HEAD~2..HEAD"], &[0, 2]);
+        assert!(told.contains(&message), "{told}");
+    }
+}
+
+/// Folders of definitions too are read once each.
+#[test]
+fn links_between_folders_of_definitions_are_read_once() {
+    let (_folder, root) = repository("");
+    for level in 0..24 {
+        let folder = root.join(format!("crds/l{level}"));
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["a", "b"] {
+            symlink(format!("../l{}", level + 1), folder.join(name)).unwrap();
+        }
+    }
+    fs::create_dir_all(root.join("crds/l24")).unwrap();
+    run(&root, &["check"], &[0]);
+}
+
 #[test]
 fn charts_are_not_copied_through_a_link() {
     let outside = outside();

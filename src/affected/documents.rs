@@ -41,6 +41,8 @@ pub(super) fn changed(sides: [&dyn Files; 2], environment: &str, changes: &Chang
 /// The documents of a file that changed; none where it is not there or holds no claims; `None` where there is no knowing.
 fn read(files: &dyn Files, path: &TreePath) -> Option<Vec<Node>> {
     match files.kind(path) {
+        // Git's lists of changes have this in place of what is not valid UTF-8.
+        Ok(None) if path.as_str().contains(char::REPLACEMENT_CHARACTER) => None,
         Ok(None) => Some(Vec::new()),
         // Of a folder that came or went each file has its own say, but a link to one hides its files.
         Ok(Some(EntryKind::Folder)) => match files.real(path) {

@@ -54,6 +54,10 @@ pub fn affected(sides: [&dyn Files; 2], changes: &Changes, reads: &Reads<'_>) ->
     let [Some(before), Some(after)] = workspaces else {
         return search.found;
     };
+    if search.has_unreadable_change([&before, &after]) {
+        search.touch_everything();
+        return search.found;
+    }
     search.environments(&names);
     search.base();
     search.claims();
@@ -129,6 +133,25 @@ impl Search<'_> {
             self.found.touch(name);
         }
         self.found.touch(BASE);
+    }
+
+    /// Whether a folder of inputs, or what changes in one, can't be read on one side, such as behind a link that leads outside. Of such
+    /// a workspace nothing can be rendered. (Changes of claims are looked at when they are read.)
+    fn has_unreadable_change(&self, workspaces: [&WorkspaceConfig; 2]) -> bool {
+        let own = ["environments", "overlays"].map(|it| TreePath::root().child(it));
+        let folders = workspaces.iter().flat_map(|it| {
+            let charts = std::iter::once(&it.chart_copies);
+            it.templates.iter().chain(charts)
+        });
+        let folders: BTreeSet<&TreePath> = own.iter().chain(folders).collect();
+        let is_unreadable = |path: &TreePath| self.sides.iter().any(|it| it.kind(path).is_err());
+        let is_of_claim = |it: &&TreePath| {
+            it.below(&own[0])
+                .is_some_and(|it| it.parts().nth(1).is_some())
+        };
+        let below = folders.iter().flat_map(|it| self.changes.below(it));
+        let mut below = below.filter(|it| !is_of_claim(it));
+        folders.iter().any(|it| is_unreadable(it)) || below.any(is_unreadable)
     }
 
     /// A claim of base, and of all environments that may take it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::chart::Charts;
 use crate::compose::EnvironmentManifests;
 use crate::diag::Source;
-use crate::tree::{EntryKind, Files, TreePath};
+use crate::tree::{EntryKind, Files, TreePath, Walk};
 use crate::yaml::Node;
 
 /// The folder of a workspace for definitions that nothing else brings.
@@ -53,23 +53,26 @@ fn minor(version: &str) -> Option<u32> {
 pub fn definitions(files: &dyn Files) -> Vec<Arc<Source>> {
     let mut found = Vec::new();
     if let Some(folder) = TreePath::new(CRDS) {
-        add_files(files, &folder, &mut found);
+        add_files(files, folder, &mut found);
     }
     found
 }
 
-fn add_files(files: &dyn Files, folder: &TreePath, found: &mut Vec<Arc<Source>>) {
-    for entry in files.list(folder).unwrap_or_default() {
-        let path = folder.child(&entry.name);
-        let is_yaml = entry.name.ends_with(".yaml") || entry.name.ends_with(".yml");
-        match entry.kind {
-            EntryKind::Folder => add_files(files, &path, found),
-            _ if is_yaml => {
-                let text = files.read(&path).ok();
-                let text = text.map(|it| String::from_utf8_lossy(&it).into_owned());
-                found.extend(text.map(|it| Source::new(path, it)));
+fn add_files(files: &dyn Files, folder: TreePath, found: &mut Vec<Arc<Source>>) {
+    let mut folders = Walk::new(files, folder);
+    while let Some(folder) = folders.next() {
+        for entry in files.list(&folder).unwrap_or_default() {
+            let path = folder.child(&entry.name);
+            let is_yaml = entry.name.ends_with(".yaml") || entry.name.ends_with(".yml");
+            match entry.kind {
+                EntryKind::Folder => folders.add(path),
+                _ if is_yaml => {
+                    let text = files.read(&path).ok();
+                    let text = text.map(|it| String::from_utf8_lossy(&it).into_owned());
+                    found.extend(text.map(|it| Source::new(path, it)));
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 )]
 //! `pleach affected`: which environments, claims and kustomizations a change touches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::affected::{Affected, affected, kustomizations};
 use crate::disk::{Index, Repository, Revision, WorkTree, find_upwards};
 use crate::load::{Scope, WorkspaceConfig};
 use crate::report::{affected_json, affected_matrix, affected_names};
-use crate::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath};
+use crate::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 use crate::{Options, compile};
 
 #[derive(Debug, Args)]
@@ -69,6 +69,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         [] => changed(arguments, &repository, &root)?,
         files => listed(files, &start, &repository)?,
     };
+    for side in &sides {
+        let workspace = root.child(WORKSPACE);
+        let failed = || format!("`{workspace}` can't be read");
+        side.kind(&workspace).with_context(failed)?;
+    }
     let found = find(&sides, &changes, &root, global);
     repository.failure()?;
     let text = match arguments.output {
@@ -193,8 +198,8 @@ impl Files for Without {
         self.files.list(folder)
     }
 
-    fn cycles(&self) -> Vec<TreePath> {
-        self.files.cycles()
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        self.files.unlisted()
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {

@@ -12,7 +12,7 @@ use super::{Global, Outcome, output};
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::disk::{Folder, Lock, find_upwards, refuse_links};
 use crate::report::{self, View};
-use crate::tree::TreePath;
+use crate::tree::{Files, TreePath};
 
 /// The file that makes a folder a workspace.
 pub(super) const WORKSPACE: &str = "pleach.yaml";
@@ -68,6 +68,9 @@ impl Session<'_> {
             return Ok(None);
         };
         let files = Folder::open(&root)?;
+        if let Err(error) = files.kind(&TreePath::root().child(WORKSPACE)) {
+            bail!("`{WORKSPACE}` can't be read: {error}");
+        }
         Ok(Some(Session {
             global,
             root,

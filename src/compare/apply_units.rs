@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Side;
-use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::emit::{Ownership, ownership};
 use crate::kustomize::{self, Built, FILE_NAMES, LoadRestriction, Options};
 use crate::object::Object;
-use crate::tree::{EntryKind, Files, Recorded, TreePath, Walk};
+use crate::tree::{EntryKind, Files, FilesError, Recorded, TreePath, Walk};
 use crate::yaml::{Mapping, Node, parse};
 
 /// A kustomization that no other one refers to, or a folder of plain YAML.
@@ -49,11 +49,21 @@ struct Found {
     plain: BTreeSet<TreePath>,
     /// Folders that a kustomization refers to.
     referenced: BTreeSet<TreePath>,
+    /// Folders that can't be listed, below the root of the side.
+    unread: BTreeMap<TreePath, FilesError>,
 }
 
 /// The parts of either side, in the order of their folders.
-pub(super) fn parts(sides: [&Side<'_>; 2]) -> Vec<Part> {
+pub(super) fn parts(sides: [&Side<'_>; 2], notes: &mut Diagnostics) -> Vec<Part> {
     let [before, after] = sides.map(look);
+    for (side, own, other) in [(sides[0], &before, &after), (sides[1], &after, &before)] {
+        // What is as bad on both sides is no difference.
+        let only_here = own
+            .unread
+            .iter()
+            .filter(|it| other.unread.get(it.0) != Some(it.1));
+        notes.extend(only_here.map(|(folder, error)| unread_folder(side, folder, error)));
+    }
     // A kustomization that can't be read refers to nothing; on the other side it may still say to what.
     let is_part = |it: &TreePath| !before.referenced.contains(it) && !after.referenced.contains(it);
     let mut parts: BTreeMap<(TreePath, bool), [bool; 2]> = BTreeMap::new();
@@ -74,6 +84,18 @@ pub(super) fn parts(sides: [&Side<'_>; 2]) -> Vec<Part> {
         .collect()
 }
 
+fn unread_folder(side: &Side<'_>, folder: &TreePath, error: &FilesError) -> Diagnostic {
+    let place = side.root.join(folder);
+    let message = format!(
+        "`{folder}` is not compared, since it can't be read in {}: {error}",
+        side.name
+    );
+    let fault = Diagnostic::warning("not-compared", message);
+    fault
+        .at(Span::new(&Source::new(place, ""), 0..0))
+        .help("make it a plain folder or file that you may read")
+}
+
 /// Walks a side. Hidden folders and charts are passed over. Below a kustomization there is nothing plain: what it does not
 /// list is not applied.
 fn look(side: &Side<'_>) -> Found {
@@ -83,7 +105,13 @@ fn look(side: &Side<'_>) -> Found {
     while let Some(place) = open.next() {
         let folder = place.below(side.root).unwrap_or_else(TreePath::root);
         let mut is_covered = folder.parent().is_some_and(|it| covered.contains(&it));
-        let entries = side.files.list(&place).unwrap_or_default();
+        let entries = side.files.list(&place).unwrap_or_else(|error| {
+            // There is nothing on a side without the folder that is compared.
+            if folder != TreePath::root() {
+                found.unread.insert(folder.clone(), error);
+            }
+            Vec::new()
+        });
         let is_file = |name: &str| {
             let mut entries = entries.iter();
             entries.any(|it| it.kind == EntryKind::File && &*it.name == name)

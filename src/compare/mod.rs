@@ -111,13 +111,13 @@ pub fn compare(
     salt: &Salt,
 ) -> Comparison {
     let mut environments: BTreeMap<String, Vec<Part>> = BTreeMap::new();
-    for part in parts([before, after]) {
+    let mut comparison = Comparison::default();
+    for part in parts([before, after], &mut comparison.notes) {
         if let Some(environment) = environment(&part.folder) {
             environments.entry(environment).or_default().push(part);
         }
     }
     let environments: Vec<_> = environments.into_iter().collect();
-    let mut comparison = Comparison::default();
     let compared = each(
         environments,
         &mut comparison.notes,

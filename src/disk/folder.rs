@@ -1,25 +1,25 @@
 //! A folder on disk as [`Files`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
+use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
 use super::error::{DiskError, words};
 use super::{FILE_BYTES_MAX, too_large};
 
 /// A folder on disk. Reading is confined to it: a link that leads out is refused.
 ///
-/// Names that are no UTF-8, and what is neither file nor folder, are not listed. Nor is a link that leads back to a folder
-/// on the way to it, so a walk always ends.
+/// What is neither a file nor a folder is not listed. Nor are names that are not valid UTF-8, and links that lead back to a folder
+/// on the way to them, so that a walk always ends: of these [`Files::unlisted`] keeps a record.
 pub struct Folder {
     root: PathBuf,
     /// The real paths of folders. Links are followed once per folder, not once per file.
     real: RwLock<BTreeMap<TreePath, Result<PathBuf, FilesError>>>,
-    cycles: Mutex<BTreeSet<TreePath>>,
+    unlisted: Mutex<BTreeMap<TreePath, Unlisted>>,
 }
 
 impl Folder {
@@ -34,7 +34,7 @@ impl Folder {
         Ok(Folder {
             root,
             real: RwLock::default(),
-            cycles: Mutex::default(),
+            unlisted: Mutex::default(),
         })
     }
 
@@ -81,7 +81,7 @@ impl Folder {
         if !metadata.is_symlink() {
             return Ok((place, metadata));
         }
-        let place = fs::canonicalize(&place).map_err(refused)?;
+        let place = fs::canonicalize(&place).map_err(unfollowed)?;
         if !place.starts_with(&self.root) {
             return Err(FilesError::Outside);
         }
@@ -98,22 +98,32 @@ impl Folder {
         on_the_way.any(|it| self.folder(&it).is_ok_and(|real| real == target))
     }
 
+    fn leave_out(&self, path: TreePath, why: Unlisted) {
+        let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        unlisted.insert(path, why);
+    }
+
     /// What a name in a folder is, with links followed; `None` for what is not to be listed.
     fn listed(&self, folder: &TreePath, entry: &fs::DirEntry) -> Option<Entry> {
-        let name = entry.file_name().into_string().ok()?;
+        let name = match entry.file_name().into_string() {
+            Ok(name) => name,
+            Err(name) => {
+                self.leave_out(folder.child(&name.to_string_lossy()), Unlisted::NotUtf8);
+                return None;
+            }
+        };
         let kind = entry.file_type().ok()?;
         let kind = match kind {
             kind if kind.is_dir() => EntryKind::Folder,
             kind if kind.is_file() => EntryKind::File,
             kind if kind.is_symlink() => match fs::metadata(entry.path()) {
                 Ok(target) if target.is_dir() && self.leads_back(folder, &entry.path()) => {
-                    let mut cycles = self.cycles.lock().unwrap_or_else(PoisonError::into_inner);
-                    cycles.insert(folder.child(&name));
+                    self.leave_out(folder.child(&name), Unlisted::Cycle);
                     return None;
                 }
-                Ok(target) if target.is_dir() => EntryKind::Folder,
-                // A broken link is listed too: reading it says what is wrong.
-                _ => EntryKind::File,
+                Ok(target) if !target.is_dir() => EntryKind::File,
+                // A broken link too, since no caller skips a folder that it can't list, as it may skip a file.
+                _ => EntryKind::Folder,
             },
             _ => return None,
         };
@@ -148,9 +158,9 @@ impl Files for Folder {
         }
     }
 
-    fn cycles(&self) -> Vec<TreePath> {
-        let cycles = self.cycles.lock().unwrap_or_else(PoisonError::into_inner);
-        cycles.iter().cloned().collect()
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        let unlisted = self.unlisted.lock();
+        unlisted.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
@@ -175,6 +185,15 @@ impl Files for Folder {
             Err(FilesError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Why a link could not be followed.
+fn unfollowed(error: io::Error) -> FilesError {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => refused(error),
+        // There is nothing, or the link leads through a file, or in a circle of links.
+        _ => FilesError::BrokenLink,
     }
 }
 

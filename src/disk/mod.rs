@@ -25,6 +25,7 @@ pub use links::refuse_links;
 pub use output::read_output;
 pub use work_tree::WorkTree;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath, Walk};
@@ -48,7 +49,8 @@ pub fn find_upwards(start: &Path, name: &str) -> Option<PathBuf> {
     let start = std::path::absolute(start).ok()?;
     let mut folders = start.ancestors();
     folders
-        .find(|folder| folder.join(name).is_file())
+        // A broken link counts: reading it says what is wrong.
+        .find(|folder| fs::symlink_metadata(folder.join(name)).is_ok_and(|it| !it.is_dir()))
         .map(Path::to_path_buf)
 }
 

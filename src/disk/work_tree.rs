@@ -1,9 +1,9 @@
 //! A repository's work tree as [`Files`]: what a commit of all that is there would hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
+use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
 use super::error::DiskError;
 use super::folder::Folder;
@@ -60,8 +60,8 @@ impl Files for WorkTree {
         Ok(entries)
     }
 
-    fn cycles(&self) -> Vec<TreePath> {
-        self.folder.cycles()
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        self.folder.unlisted()
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {

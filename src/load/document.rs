@@ -19,10 +19,8 @@ pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source
 pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
     let help = match error {
         FilesError::Outside => "copy what the link leads to into the workspace",
-        FilesError::NotFound => {
-            "where it is a link, what it leads to is gone: mend it or delete it"
-        }
-        _ => "see that it is a plain file or folder, and that you may read it",
+        FilesError::BrokenLink => "restore what the link leads to, or delete the link",
+        _ => "make it a plain file or folder that you may read",
     };
     let message = format!("`{path}` can't be read: {error}");
     let fault = Diagnostic::error("unreadable-file", message);

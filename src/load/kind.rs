@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use memchr::memmem;
 
-use super::document::{own_schema, read_checked, read_text};
+use super::document::{own_schema, read_checked, read_text, unreadable};
 use super::links;
 use super::names;
 use super::unread;
@@ -350,13 +350,10 @@ fn own_folders(
             Err(FilesError::NotFound) => {
                 diagnostics.extend(place.map(|it| missing_folder(files, folder, it)));
             }
-            Err(error) => diagnostics.push(
-                Diagnostic::error(
-                    "unreadable-file",
-                    format!("`{folder}` can't be read: {error}"),
-                )
-                .at(place.unwrap_or(&workspace.span)),
-            ),
+            Err(error) => {
+                let fault = unreadable(folder, &error);
+                diagnostics.push(fault.at(place.unwrap_or(&workspace.span)));
+            }
         }
         let unread = unread_kinds(files, folder);
         diagnostics.extend(unread);

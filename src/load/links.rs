@@ -1,34 +1,52 @@
-//! What is wrong with links: those that lead out of the workspace, in circles, or to what is read already.
+//! What is wrong with links and names: links that are broken, lead out of the workspace, in circles, or to what is read already; and
+//! names that are not valid UTF-8.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::document::unreadable;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
-use crate::tree::{Files, FilesError, Recorded, TreePath};
+use crate::tree::{Files, FilesError, Recorded, TreePath, Unlisted};
 
-/// Says which links were met that are not followed. `files` have recorded all that was asked for.
+/// Reports the links that were met and can't be followed, and the names that were left out. `files` have recorded all that was asked
+/// for.
 pub fn check_links(files: &Recorded<'_>, diagnostics: &mut Diagnostics) {
-    let outside = files.outside();
-    let links: BTreeSet<TreePath> = outside.iter().map(|it| link(files, it)).collect();
-    for link in links {
-        let fault = unreadable(&link, &FilesError::Outside);
+    let links: BTreeMap<TreePath, FilesError> = files
+        .bad_links()
+        .iter()
+        .map(|(path, error)| (link(files, path), error.clone()))
+        .collect();
+    for (link, error) in links {
+        let fault = unreadable(&link, &error);
         let is_known = diagnostics.iter().any(|it| it.message == fault.message);
         if !is_known {
             diagnostics.push(fault);
         }
     }
-    diagnostics.extend(files.cycles().iter().map(|link| {
-        let message = format!("`{link}` leads back to a folder that it is in, and is not followed");
-        warning(link, message)
+    diagnostics.extend(files.unlisted().iter().map(|(path, why)| {
+        match why {
+            Unlisted::Cycle => warning(
+                path,
+                format!("`{path}` leads back to a folder that it is in, and is not followed"),
+            ),
+            Unlisted::NotUtf8 => Diagnostic::error(
+                "unread-file",
+                format!("`{path}` is not read: its name is not valid UTF-8"),
+            )
+            .at(place(path))
+            .help("rename it"),
+        }
     }));
 }
 
-/// The first part of a path that leads out: the link.
+/// The first part of a path that can't be followed: the link.
 fn link(files: &dyn Files, path: &TreePath) -> TreePath {
     let mut link = TreePath::root();
     for part in path.parts() {
         link = link.child(part);
-        if files.kind(&link) == Err(FilesError::Outside) {
+        if matches!(
+            files.kind(&link),
+            Err(FilesError::Outside | FilesError::BrokenLink)
+        ) {
             break;
         }
     }
@@ -44,7 +62,10 @@ pub(super) fn repeated(files: &dyn Files, path: &TreePath) -> Diagnostic {
 }
 
 fn warning(path: &TreePath, message: String) -> Diagnostic {
-    let place = Span::new(&Source::new(path.clone(), ""), 0..0);
     let fault = Diagnostic::warning("unfollowed-link", message);
-    fault.at(place).help("remove the link")
+    fault.at(place(path)).help("remove the link")
+}
+
+fn place(path: &TreePath) -> Span {
+    Span::new(&Source::new(path.clone(), ""), 0..0)
 }

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::diag::{Diagnostic, Diagnostics, each};
 use crate::template::{LookupRequest, Templates};
-use crate::tree::{EntryKind, Files, TreePath};
+use crate::tree::{EntryKind, Files, Recorded, TreePath};
 use crate::yaml::{Mapping, Node};
 use environment::Draft;
 use kind::Wanted;
@@ -237,9 +237,10 @@ fn chart_values(charts: &Charts<'_>, question: &LookupRequest) -> Result<Node, D
 
 /// Reads the claim kinds alone, by name: those of the workspace at the root of `files`, or the built-in ones where none is.
 pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimKind>> {
-    let is_workspace = matches!(
+    let files = &Recorded::new(files);
+    let is_workspace = !matches!(
         files.kind(&TreePath::root().child(workspace::FILE)),
-        Ok(Some(_))
+        Ok(None)
     );
     let workspace = is_workspace.then(|| WorkspaceConfig::read(files));
     let workspace = workspace.and_then(|it| it.map_err(|faults| diagnostics.extend(faults)).ok());
@@ -251,6 +252,7 @@ pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimK
         &mut templates,
         diagnostics,
     );
+    check_links(files, diagnostics);
     kinds.sound.sort_by(|a, b| a.name.cmp(&b.name));
     kinds.sound
 }

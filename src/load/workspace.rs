@@ -67,7 +67,7 @@ impl WorkspaceConfig {
     /// Reads `pleach.yaml` at the root. Errors: `no-workspace`, `wrong-version`, and what the schema finds.
     pub fn read(files: &dyn Files) -> Result<WorkspaceConfig, Diagnostics> {
         let path = TreePath::root().child(FILE);
-        if !matches!(files.kind(&path), Ok(Some(_))) {
+        if files.kind(&path) == Ok(None) {
             let fault = Diagnostic::error(
                 "no-workspace",
                 format!("there is no `{FILE}` here or in a folder above"),

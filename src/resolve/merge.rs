@@ -1,64 +1,79 @@
 //! Base ⊕ environment, as written.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::schema::Schema;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, KeyIndex, Kind, Mapping, Node};
 
 /// Merges what an environment says over what base says.
 ///
 /// Maps merge; lists are replaced, or merged by the keys that the schema names (`x-kubernetes-list-map-keys`); `false`, `0`
 /// and `""` are values; a `null` of the environment removes. In free-form maps a `null` of base is kept as null.
 pub(super) fn merge(base: &mut Node, over: &Node, schema: Option<&Schema>) {
-    if let (Some(_), Some(entries)) = (base.as_mapping(), over.as_mapping()) {
-        for Entry { key, value } in entries {
-            merge_entry(base, key, value, schema);
-        }
-        return;
+    if let (Some(base), Some(over)) = (base.as_mapping_mut(), over.as_mapping()) {
+        return merge_mappings(base, over, schema);
     }
     let keys: Vec<&str> = schema
         .map(|it| it.list_map_keys().collect())
         .unwrap_or_default();
     match (base.as_sequence_mut(), over.as_sequence()) {
         (Some(items), Some(over)) if !keys.is_empty() => {
-            let schema = schema.and_then(Schema::items);
-            over.iter()
-                .for_each(|item| merge_item(items, item, &keys, schema));
+            merge_items(items, over, &keys, schema.and_then(Schema::items));
         }
         _ => *base = without_nulls(over.clone(), schema),
     }
 }
 
-fn merge_entry(base: &mut Node, key: &Node, value: &Node, schema: Option<&Schema>) {
-    let Some(mapping) = base.as_mapping_mut() else {
-        return;
-    };
-    let text = key.as_str().unwrap_or("");
-    let inner = schema.and_then(|it| it.property(text).or(it.additional()));
-    if value.is_null() {
-        mapping.remove(text);
-        return;
+fn merge_mappings(base: &mut Mapping, over: &Mapping, schema: Option<&Schema>) {
+    let nulls = over.iter().filter(|it| it.value.is_null());
+    let removed: BTreeSet<&str> = nulls.filter_map(|it| it.key.as_str()).collect();
+    if !removed.is_empty() {
+        base.retain(|it| !removed.contains(it.key.as_str().unwrap_or("")));
     }
-    match mapping
-        .position(text)
-        .and_then(|at| mapping.entries_mut().get_mut(at))
-    {
-        Some(entry) => {
-            // The key's place is the one that was written last: that is where to look for its value.
-            entry.key = key.clone();
-            merge(&mut entry.value, value, inner);
+    let mut index = KeyIndex::default();
+    for Entry { key, value } in over.iter().filter(|it| !it.value.is_null()) {
+        let text = key.as_str().unwrap_or("");
+        let inner = schema.and_then(|it| it.property(text).or(it.additional()));
+        let at = index.position(base, text);
+        match at.and_then(|at| base.entries_mut().get_mut(at)) {
+            Some(entry) => {
+                // The key's place is the one that was written last: that is where to look for its value.
+                entry.key = key.clone();
+                merge(&mut entry.value, value, inner);
+            }
+            None => base.push(key.clone(), without_nulls(value.clone(), inner)),
         }
-        None => drop(mapping.insert(key.clone(), without_nulls(value.clone(), inner))),
     }
 }
 
-fn merge_item(items: &mut Vec<Node>, item: &Node, keys: &[&str], schema: Option<&Schema>) {
-    let same = |other: &Node| {
-        keys.iter().all(
-            |key| matches!((other.get(key), item.get(key)), (Some(a), Some(b)) if a.same_data(b)),
-        )
+fn merge_items(items: &mut Vec<Node>, over: &[Node], keys: &[&str], schema: Option<&Schema>) {
+    // Items that may be the same have the same label, which is made of the texts of their keys.
+    let label = |item: &Node| -> Vec<(&str, String)> {
+        let part = |node: &Node| match (node.kind(), node.as_bool()) {
+            (kind @ Kind::Bool, Some(value)) => (kind.words(), value.to_string()),
+            (kind @ Kind::Null, _) => (kind.words(), String::new()),
+            (kind, _) => (kind.words(), node.as_str().unwrap_or("").to_string()),
+        };
+        let parts = keys.iter().map(|key| item.get(key).map(part));
+        parts.map(Option::unwrap_or_default).collect()
     };
-    match items.iter_mut().find(|other| same(other)) {
-        Some(other) => merge(other, item, schema),
-        None => items.push(without_nulls(item.clone(), schema)),
+    let mut places: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (at, item) in items.iter().enumerate() {
+        places.entry(label(item)).or_default().push(at);
+    }
+    for item in over {
+        let same = |other: &Node| {
+            keys.iter().all(|key| matches!((other.get(key), item.get(key)), (Some(a), Some(b)) if a.same_data(b)))
+        };
+        let places = places.entry(label(item)).or_default();
+        let mut found = places.iter().copied();
+        match found.find(|at| items.get(*at).is_some_and(same)) {
+            Some(at) => drop(items.get_mut(at).map(|it| merge(it, item, schema))),
+            None => {
+                places.push(items.len());
+                items.push(without_nulls(item.clone(), schema));
+            }
+        }
     }
 }
 

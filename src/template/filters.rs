@@ -8,7 +8,7 @@ use super::meter::{add_filter, charge};
 use super::value::{from_node, to_node};
 use crate::object::{has_unit, is_binary, quantity, quantity_text};
 use crate::secret::find_secret_field;
-use crate::yaml::{Entry, Kind, Mapping, Node, View};
+use crate::yaml::{Entry, KeyIndex, Kind, Mapping, Node, View};
 
 /// Name and function of each.
 pub(super) fn register(environment: &mut Environment<'static>) {
@@ -49,17 +49,22 @@ fn merge_nodes(base: &mut Node, over: Node) {
         *base = over;
         return;
     }
-    for Entry { key, value } in over.into_mapping().unwrap_or_default() {
-        match base.get_mut(key.as_str().unwrap_or("")) {
-            Some(inner) => merge_nodes(inner, value),
-            None => drop(base.as_mapping_mut().map(|it| it.insert(key, value))),
+    let (Some(base), Some(over)) = (base.as_mapping_mut(), over.into_mapping()) else {
+        return;
+    };
+    let mut index = KeyIndex::default();
+    for Entry { key, value } in over {
+        let at = index.position(base, key.as_str().unwrap_or(""));
+        match at.and_then(|at| base.entries_mut().get_mut(at)) {
+            Some(inner) => merge_nodes(&mut inner.value, value),
+            None => base.push(key, value),
         }
     }
 }
 
 /// `a | without_empty`: a map without the entries that have no value, or are null, `{}` or `[]`.
 fn without_empty(map: &Value) -> Result<Value, Error> {
-    let mut kept = Mapping::new();
+    let (mut kept, mut index) = (Mapping::new(), KeyIndex::default());
     for key in map.try_iter()? {
         let value = map.get_item(&key)?;
         if value.is_undefined() || value.is_none() {
@@ -67,7 +72,7 @@ fn without_empty(map: &Value) -> Result<Value, Error> {
         }
         let (key, value) = (node(&key)?, node(&value)?);
         if !value.is_empty_collection() {
-            kept.insert(key, value);
+            index.insert(&mut kept, key, value);
         }
     }
     Ok(from_node(&Node::mapping(kept)))
@@ -76,19 +81,25 @@ fn without_empty(map: &Value) -> Result<Value, Error> {
 /// `a | flat("/")`: maps within a map become entries of the outer one, `{a: {b: 1}}` the entry `a/b`. One with a `valueFrom`
 /// represents a value and is kept.
 fn flat(map: &Value, separator: &str) -> Result<Value, Error> {
-    let mut entries = Mapping::new();
-    flatten(&node(map)?, "", separator, &mut entries)?;
-    Ok(from_node(&Node::mapping(entries)))
+    let mut flat = (Mapping::new(), KeyIndex::default());
+    flatten(&node(map)?, "", separator, &mut flat)?;
+    Ok(from_node(&Node::mapping(flat.0)))
 }
 
-fn flatten(node: &Node, prefix: &str, separator: &str, into: &mut Mapping) -> Result<(), Error> {
+fn flatten(
+    node: &Node,
+    prefix: &str,
+    separator: &str,
+    into: &mut (Mapping, KeyIndex),
+) -> Result<(), Error> {
     for Entry { key, value } in node.as_mapping().into_iter().flatten() {
         let path = format!("{prefix}{}", key.as_str().unwrap_or(""));
         charge(path.len())?;
         if value.as_mapping().is_some() && value.get("valueFrom").is_none() {
             flatten(value, &format!("{path}{separator}"), separator, into)?;
         } else {
-            into.insert(Node::string(path).at(key.span()), value.clone());
+            let path = Node::string(path).at(key.span());
+            into.1.insert(&mut into.0, path, value.clone());
         }
     }
     Ok(())

@@ -11,7 +11,8 @@ use super::reader::LookupRequest;
 use super::value::{Context, LastRead, to_node};
 use crate::diag::{Source, Span};
 use crate::yaml::{
-    Entry, Kind, Mapping, Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN, Style, View,
+    Entry, KeyIndex, Kind, Mapping, Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN,
+    Style, View,
 };
 
 thread_local! {
@@ -182,16 +183,16 @@ impl Fill<'_> {
                     .at(self.origin))
             }
             View::Mapping(_) => {
-                let mut mapping = Mapping::new();
+                let (mut mapping, mut index) = (Mapping::new(), KeyIndex::default());
                 for Entry { key, value } in node.into_mapping().unwrap_or_default() {
                     let text = self.in_text(key.as_str().unwrap_or(""))?;
-                    if mapping.contains_key(&text) {
+                    if index.position(&mapping, &text).is_some() {
                         return Err(Misplaced {
                             message: format!("duplicate key `{text}`"),
                             line: key.span().text().to_string(),
                         });
                     }
-                    mapping.insert(Node::string(text).at(self.origin), self.node(value)?);
+                    mapping.push(Node::string(text).at(self.origin), self.node(value)?);
                 }
                 Ok(Node::mapping(mapping).styled(style).at(self.origin))
             }

@@ -7,7 +7,7 @@ use minijinja::value::{DynObject, Enumerator, Object, ObjectExt, ObjectRepr, Val
 
 use super::claims::{ClaimName, Claims, Found, Outputs};
 use super::meter::charge;
-use crate::yaml::{Kind, Node, Style, Tag, View};
+use crate::yaml::{KeyIndex, Kind, Mapping, Node, Style, Tag, View};
 
 /// The names that a template can use.
 ///
@@ -253,10 +253,11 @@ pub(super) fn to_node(value: &Value, last: Option<&Node>) -> Result<Node, String
             )
         }
         ValueKind::Map => {
-            let mut mapping = crate::yaml::Mapping::new();
+            let (mut mapping, mut index) = (Mapping::new(), KeyIndex::default());
             for key in value.try_iter().map_err(|error| error.to_string())? {
                 let inner = value.get_item(&key).map_err(|error| error.to_string())?;
-                mapping.insert(Node::string(key.to_string()), to_node(&inner, last)?);
+                let key = Node::string(key.to_string());
+                index.insert(&mut mapping, key, to_node(&inner, last)?);
             }
             Node::mapping(mapping)
         }

@@ -62,7 +62,45 @@ fn many_claims(count: usize, text: &str) -> Case {
     ))
 }
 
+/// A map, or a list of named items, of base that an environment changes in every part.
+fn merged(spec: impl Fn(&str) -> String) -> Case {
+    let claim = |value| {
+        format!(
+            "apiVersion: example.com/v1\nkind: Tenant\nmetadata: {{name: a}}\nspec: {}\n",
+            spec(value)
+        )
+    };
+    let mut case = kind(
+        "",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n",
+        "{}",
+    );
+    case.files.retain(|it| it.0 != "environments/test/a.yaml");
+    for (environment, value) in [("base", "a"), ("test", "b")] {
+        let path = format!("environments/{environment}/a.yaml");
+        case.files.push((path, claim(value).into_bytes()));
+    }
+    for (path, bytes) in &mut case.files {
+        if path.ends_with("kind.yaml") {
+            let text = String::from_utf8_lossy(bytes);
+            *bytes = text
+                .replace(
+                    "{type: object, x-kubernetes-preserve-unknown-fields: true}",
+                    "{type: object, properties: {map: {type: object, additionalProperties: {type: string}}, \
+                     list: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [name], \
+                     items: {type: object, properties: {name: {type: string}, value: {type: string}}}}}}",
+                )
+                .into();
+        }
+    }
+    case
+}
+
 hostile! {
+    maps_of_base_and_an_environment: merged(|value| format!("{{map: {{{}}}}}", repeat(60_000, |at| format!("k{at}: {value}, ")))).harmless();
+    lists_of_base_and_an_environment: merged(|value| format!("{{list: [{}]}}", repeat(30_000, |at| format!("{{name: k{at}, value: {value}}}, ")))).harmless();
+    items_of_a_large_map: kind("", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n{% for k, v in spec.map | items %}\n  {{ k }}: {{ v }}\n{% endfor %}\n", &format!("{{map: {{{}}}}}", repeat(30_000, |at| format!("k{at}: a, ")))).harmless();
+    large_maps_that_a_template_merges: kind("", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {{ spec.one | merge(spec.two) }}\n", &format!("{{one: {{{0}}}, two: {{{0}}}}}", repeat(30_000, |at| format!("k{at}: a, ")))).harmless();
     claim_that_is_deep: claim(&format!("{}{}", "{values: ".repeat(10_500), "}".repeat(10_500))).says("deeper than");
     claim_of_unknown_fields: claim(&format!("{{{}}}", repeat(20_000, |at| format!("u{at}: a, ")))).says("unknown-field");
     claim_of_a_long_name: workspace(&format!("-- environments/test/a.yaml --\napiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: {}}}\nspec: {{}}\n", "a".repeat(1_000_000)));

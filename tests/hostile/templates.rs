@@ -40,6 +40,8 @@ fn chain(start: &str, times: usize, step: impl Fn(&str) -> String, end: &str) ->
 }
 
 hostile! {
+    keys_that_a_loop_prints: template("{% for i in range(40000) %}\n  b{{ i }}: {{ [i, spec.text][0] | string }}\n{% endfor %}").harmless();
+    maps_that_are_merged: template("{% set n = namespace(m={}) %}\n{% for i in range(300) %}\n{% set n.m = n.m | merge({'k' ~ i: i}) %}\n{% endfor %}\n  a: {{ n.m | length }}").harmless();
     nots_in_a_row: expression(&"not ".repeat(25_000)).says("template-syntax");
     sum_of_many: expression(&format!("{}1", "1 + ".repeat(20_000))).says("template-syntax");
     concatenation_of_many: expression(&format!("{}1", "1 ~ ".repeat(20_000))).says("template-syntax");

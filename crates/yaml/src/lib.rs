@@ -19,7 +19,7 @@ pub mod tree;
 mod write;
 
 pub use edit::{remove_from_text, set_in_text};
-pub use mapping::{Entry, Mapping};
+pub use mapping::{Entry, KeyIndex, Mapping};
 pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};
 pub use read::{

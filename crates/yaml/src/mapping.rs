@@ -1,5 +1,7 @@
 //! Keys and values in the order they were written.
 
+use std::collections::BTreeMap;
+
 use super::Node;
 
 /// An ordered map. Keys are unique scalars.
@@ -136,6 +138,41 @@ impl Mapping {
     /// All entries, to reorder.
     pub fn entries_mut(&mut self) -> &mut Vec<Entry> {
         &mut self.entries
+    }
+}
+
+/// Above so many keys, searching all of them for each key of another map takes too long.
+const INDEXED_MIN: usize = 32;
+
+/// Where the keys of a map are, for many searches in one map. Between the searches, entries may be appended, and none removed.
+#[derive(Debug, Default)]
+pub struct KeyIndex {
+    positions: BTreeMap<Box<str>, usize>,
+    /// So many entries are in the index.
+    indexed: usize,
+}
+
+impl KeyIndex {
+    /// Where a key is.
+    pub fn position(&mut self, mapping: &Mapping, key: &str) -> Option<usize> {
+        if mapping.len() <= INDEXED_MIN {
+            return mapping.position(key);
+        }
+        for (at, entry) in mapping.entries.iter().enumerate().skip(self.indexed) {
+            let key = entry.key.as_str().unwrap_or("");
+            self.positions.entry(key.into()).or_insert(at);
+        }
+        self.indexed = mapping.len();
+        self.positions.get(key).copied()
+    }
+
+    /// Sets a value, as [`Mapping::insert`] does.
+    pub fn insert(&mut self, mapping: &mut Mapping, key: Node, value: Node) {
+        let at = self.position(mapping, key.as_str().unwrap_or(""));
+        match at.and_then(|at| mapping.entries.get_mut(at)) {
+            Some(entry) => entry.value = value,
+            None => mapping.entries.push(Entry { key, value }),
+        }
     }
 }
 

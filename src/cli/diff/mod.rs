@@ -61,6 +61,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let sides = open(&arguments.sides, &current)?;
     let is_workspace = sides.iter().any(Opened::is_workspace);
     sides.iter().try_for_each(Opened::failure)?;
+    sides.iter().try_for_each(Opened::check_workspace_file)?;
     let comparison = match (is_workspace, arguments.committed) {
         (true, false) => compare_rendered(&sides, global),
         (true, true) => Ok(compare_written(&sides, global)),

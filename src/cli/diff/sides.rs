@@ -18,7 +18,7 @@ use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
 use crate::diag::{Diagnostics, join};
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use crate::load::{self, WorkspaceConfig};
-use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
+use crate::tree::{Below, Changes, EntryKind, Files, FilesError, Tree, TreePath};
 use crate::{Compiled, Options, Scope, compile, compile_both};
 
 /// One side, opened.
@@ -73,8 +73,18 @@ impl Opened {
     }
 
     pub(super) fn is_workspace(&self) -> bool {
-        let kind = self.files.kind(&self.root.child(WORKSPACE));
-        kind == Ok(Some(EntryKind::File))
+        self.workspace_file() == Ok(Some(EntryKind::File))
+    }
+
+    fn workspace_file(&self) -> Result<Option<EntryKind>, FilesError> {
+        self.files.kind(&self.root.child(WORKSPACE))
+    }
+
+    /// An error where nobody can know whether this side is a workspace.
+    pub(super) fn check_workspace_file(&self) -> Result<()> {
+        let path = self.display(&self.root.child(WORKSPACE), false);
+        let failed = || format!("`{path}` in {} can't be read", self.name);
+        self.workspace_file().map(drop).with_context(failed)
     }
 
     /// The workspace's output folder in its place, or where the other side has it.
@@ -189,7 +199,7 @@ pub(super) fn compare_rendered(
     };
     let fails = |it: &Option<Compiled>| it.as_ref().is_some_and(|it| it.diagnostics.has_errors());
     let has_failed = [&old, &new].into_iter().any(fails);
-    let part = match has_failed && is_known {
+    let part = match has_failed && is_known && !new.as_ref().is_some_and(has_unreadable) {
         true => rendered_partly([before, after], scope.clone(), global),
         false => None,
     };
@@ -202,6 +212,13 @@ pub(super) fn compare_rendered(
     trim(&mut comparison, &scope);
     comparison.notes.extend(notes);
     Ok(comparison)
+}
+
+/// Whether a side could not be read. A claim with a fault may be left out of a comparison; a link that is broken or leads outside may
+/// hide anything, and so nothing is compared with it. On the side before, it can only be what the change repairs.
+fn has_unreadable(compiled: &Compiled) -> bool {
+    let mut faults = compiled.diagnostics.iter();
+    faults.any(|it| it.code == "unreadable-file")
 }
 
 /// More may have been rendered than was asked for. Where an object is that stays as it is can only be said of all environments, or

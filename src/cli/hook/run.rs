@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
 use super::judge::judge;
@@ -51,8 +51,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     let changes = staged(&head, &index, &root)?;
     let [before, after] = [&head, &index].map(|it| Below::new(it, root.clone()));
-    let is_workspace = after.kind(&TreePath::root().child(WORKSPACE)) == Ok(Some(EntryKind::File));
+    let kind = after.kind(&TreePath::root().child(WORKSPACE));
     repository.failure()?;
+    let failed = || format!("the staged `{WORKSPACE}` can't be read");
+    let is_workspace = kind.with_context(failed)? == Some(EntryKind::File);
     if changes.is_empty() || !is_workspace {
         return Ok(clean(match arguments.fix {
             true => "nothing that is staged is of the workspace: `git add` the claims first",
@@ -192,16 +194,17 @@ fn standing(files: &dyn Files, output: &TreePath, compiled: &Compiled) -> Result
     let mut open = vec![TreePath::root()];
     while let Some(folder) = open.pop() {
         let place = output.join(&folder);
-        if files.kind(&place)? != Some(EntryKind::Folder) {
+        let failed = || format!("`{place}` in the index can't be read");
+        if files.kind(&place).with_context(failed)? != Some(EntryKind::Folder) {
             continue;
         }
-        for entry in files.list(&place)? {
+        for entry in files.list(&place).with_context(failed)? {
             let path = folder.child(&entry.name);
             let may_cover = folder.parts().count() < 2 || compiled.covers(&path.child("x"));
             match entry.kind {
                 EntryKind::Folder if may_cover => open.push(path),
                 EntryKind::File if compiled.covers(&path) => {
-                    let bytes = files.read(&place.child(&entry.name))?;
+                    let bytes = files.read(&place.child(&entry.name)).with_context(failed)?;
                     tree.insert(path, bytes);
                 }
                 _ => {}

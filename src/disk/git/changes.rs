@@ -92,7 +92,7 @@ impl Revision {
                 for item in self.tree(&id)?.iter() {
                     let path = folder.child(&item.name);
                     match item.mode {
-                        Mode::File => {}
+                        Mode::File | Mode::NotUtf8 => {}
                         Mode::Folder => deeper.push((path, item.id)),
                         Mode::Link => {
                             let target = self.object(&item.id)?;

@@ -75,7 +75,7 @@ impl Repository {
             let mut words = words.split(' ');
             let mode = Mode::read(words.next()?)?;
             let id = Id::read(words.next()?)?;
-            Some((TreePath::new(path)?, Some((mode, id))))
+            Some((TreePath::new(path)?, Some((of_path(mode, path), id))))
         });
         Ok(entries.collect())
     }
@@ -95,10 +95,20 @@ fn changed(listed: &[u8], unmerged: &mut BTreeSet<TreePath>) -> Entries {
             unmerged.insert(path.clone());
         }
         let is_there = !status.starts_with(['D', 'U']);
-        let item = Mode::read(mode).zip(Id::read(id));
+        let mode = Mode::read(mode).map(|it| of_path(it, path.as_str()));
+        let item = mode.zip(Id::read(id));
         entries.insert(path, item.filter(|_| is_there));
     }
     entries
+}
+
+/// The mode of an entry whose path was read lossily. With U+FFFD in it, a path was most likely not valid UTF-8; one that
+/// really has the character is refused as well.
+fn of_path(mode: Mode, path: &str) -> Mode {
+    match path.contains(char::REPLACEMENT_CHARACTER) {
+        true => Mode::NotUtf8,
+        false => mode,
+    }
 }
 
 impl Revision {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::id::Id;
 use super::objects::Objects;
 use crate::disk::{FOLDERS_MAX, PATH_BYTES_MAX};
-use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
+use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
 /// Links that lead to links are followed so often.
 const LINKS_MAX: usize = 40;
@@ -18,7 +18,7 @@ pub struct Revision {
     pub(super) root: Id,
     /// Where folders really are, and their trees.
     folders: Mutex<BTreeMap<TreePath, (TreePath, Id)>>,
-    cycles: Mutex<BTreeSet<TreePath>>,
+    unlisted: Mutex<BTreeMap<TreePath, Unlisted>>,
     /// How many folders were listed.
     listed_folders: AtomicUsize,
     /// Those that were looked at, and those that are in no object: the index's.
@@ -38,6 +38,8 @@ pub(super) enum Mode {
     File,
     Folder,
     Link,
+    /// A name that is not valid UTF-8, whatever it is of.
+    NotUtf8,
 }
 
 impl Mode {
@@ -60,7 +62,7 @@ impl Revision {
                 TreePath::root(),
                 (TreePath::root(), root),
             )])),
-            cycles: Mutex::default(),
+            unlisted: Mutex::default(),
             root,
             listed_folders: AtomicUsize::new(0),
             trees: Mutex::default(),
@@ -137,37 +139,50 @@ impl Revision {
         match item.mode {
             Mode::File => Ok((EntryKind::File, parent.child(name), item.id)),
             Mode::Folder => Ok((EntryKind::Folder, parent.child(name), item.id)),
-            Mode::Link if links == LINKS_MAX => Err(FilesError::NotFound),
+            Mode::NotUtf8 => Err(FilesError::Other("its name is not valid UTF-8".to_string())),
+            Mode::Link if links == LINKS_MAX => Err(FilesError::BrokenLink),
             Mode::Link => {
                 let target = self.object(&item.id)?;
                 let target = str::from_utf8(&target)
                     .ok()
                     .and_then(|it| parent.resolve(it));
-                self.find(&target.ok_or(FilesError::Outside)?, links + 1)
+                let found = self.find(&target.ok_or(FilesError::Outside)?, links + 1);
+                found.map_err(|it| match it {
+                    FilesError::NotFound => FilesError::BrokenLink,
+                    error => error,
+                })
             }
         }
     }
 
-    /// What a name in a folder is; `None` for a link that leads back to a folder on the way to it, so a walk always ends.
+    fn leave_out(&self, path: TreePath, why: Unlisted) {
+        let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        unlisted.insert(path, why);
+    }
+
+    /// What a name in a folder is; `None` for one that is not valid UTF-8, and for a link that leads back to a folder on the way to
+    /// it, so that a walk always ends.
     fn listed(&self, folder: &TreePath, item: &Item) -> Option<Entry> {
         let kind = match item.mode {
             Mode::File => EntryKind::File,
             Mode::Folder => EntryKind::Folder,
+            Mode::NotUtf8 => {
+                self.leave_out(folder.child(&item.name), Unlisted::NotUtf8);
+                return None;
+            }
             Mode::Link => match self.find(&folder.child(&item.name), 0) {
                 Ok((EntryKind::Folder, real, _)) => {
                     let mut on_the_way =
                         std::iter::successors(Some(folder.clone()), TreePath::parent);
                     if on_the_way.any(|it| self.folder(&it, 0).is_ok_and(|it| it.0 == real)) {
-                        let mut cycles = self.cycles.lock().unwrap_or_else(PoisonError::into_inner);
-                        cycles.insert(folder.child(&item.name));
+                        self.leave_out(folder.child(&item.name), Unlisted::Cycle);
                         return None;
                     }
                     EntryKind::Folder
                 }
-                // Nobody passes over a folder that can't be listed as they do over a file that doesn't concern them.
-                Err(FilesError::Outside) => EntryKind::Folder,
-                // A broken link is listed too: reading it says what is wrong.
-                _ => EntryKind::File,
+                // No caller skips a folder that it can't list, as it may skip a file.
+                Err(_) => EntryKind::Folder,
+                Ok((EntryKind::File, ..)) => EntryKind::File,
             },
         };
         Some(Entry {
@@ -210,9 +225,9 @@ impl Files for Revision {
         Ok(self.find(path, 0)?.1)
     }
 
-    fn cycles(&self) -> Vec<TreePath> {
-        let cycles = self.cycles.lock().unwrap_or_else(PoisonError::into_inner);
-        cycles.iter().cloned().collect()
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        let unlisted = self.unlisted.lock();
+        unlisted.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
@@ -224,8 +239,8 @@ impl Files for Revision {
     }
 }
 
-/// Reads a tree object: `<mode> <name>\0<id>` again and again. Names that are no UTF-8 and submodules are passed over. `None` for
-/// what git would not write: a part of an entry, a name that is no plain name, or the same name twice, of which a checkout would
+/// Reads a tree object: `<mode> <name>\0<id>` again and again. Submodules are passed over. `None` for what
+/// git would not write: a part of an entry, a name that is no plain name, or the same name twice, of which a checkout would
 /// have either.
 fn items(bytes: &[u8], id_bytes: usize) -> Option<Vec<Item>> {
     let mut items = Vec::new();
@@ -243,11 +258,10 @@ fn items(bytes: &[u8], id_bytes: usize) -> Option<Vec<Item>> {
             return None;
         }
         let mode = Mode::read(str::from_utf8(mode).ok()?);
-        let (Ok(name), Some(mode)) = (str::from_utf8(name), mode) else {
-            continue;
-        };
+        let Some(mode) = mode else { continue };
+        let mode = str::from_utf8(name).map_or(Mode::NotUtf8, |_| mode);
         items.push(Item {
-            name: name.into(),
+            name: String::from_utf8_lossy(name).into(),
             mode,
             id: Id::new(id)?,
         });

@@ -1,6 +1,6 @@
 //! Reading: the interface, what can go wrong with it, and the record of what was read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,9 +22,9 @@ pub trait Files: Sync {
         Ok(path.clone())
     }
 
-    /// The links that listings have left out so far, since each leads back to a folder on the way to it.
-    fn cycles(&self) -> Vec<TreePath> {
-        Vec::new()
+    /// The names that listings have left out so far.
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        BTreeMap::new()
     }
 
     /// What is at a path; `None` for nothing.
@@ -52,6 +52,15 @@ pub struct Entry {
     pub kind: EntryKind,
 }
 
+/// Why a listing leaves a name out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unlisted {
+    /// A link leads back to a folder on the way to it.
+    Cycle,
+    /// The name is not valid UTF-8. Its path has U+FFFD in place of the bytes that are wrong.
+    NotUtf8,
+}
+
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
@@ -72,6 +81,8 @@ pub enum FilesError {
     NotAFolder,
     /// A link leads out of the root.
     Outside,
+    /// A link leads to nothing, or to itself.
+    BrokenLink,
     /// The system's words.
     Other(String),
 }
@@ -83,6 +94,7 @@ impl fmt::Display for FilesError {
             FilesError::NotAFile => "this is a folder, not a file",
             FilesError::NotAFolder => "this is a file, not a folder",
             FilesError::Outside => "a link leads out of the root folder",
+            FilesError::BrokenLink => "a link leads to a file or folder that does not exist",
             FilesError::Other(words) => words,
         })
     }
@@ -204,9 +216,10 @@ impl Files for Below<'_> {
         }
     }
 
-    fn cycles(&self) -> Vec<TreePath> {
-        let cycles = self.files.cycles().into_iter();
-        cycles.filter_map(|it| it.below(&self.folder)).collect()
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        let unlisted = self.files.unlisted().into_iter();
+        let below = unlisted.filter_map(|it| Some((it.0.below(&self.folder)?, it.1)));
+        below.collect()
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
@@ -248,8 +261,8 @@ impl Files for Over<'_> {
         Ok(entries)
     }
 
-    fn cycles(&self) -> Vec<TreePath> {
-        self.files.cycles()
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        self.files.unlisted()
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
@@ -275,7 +288,7 @@ pub struct ReadSet {
 pub struct Recorded<'a> {
     files: &'a dyn Files,
     read_set: Mutex<ReadSet>,
-    outside: Mutex<BTreeSet<TreePath>>,
+    bad_links: Mutex<BTreeMap<TreePath, FilesError>>,
 }
 
 impl<'a> Recorded<'a> {
@@ -284,23 +297,23 @@ impl<'a> Recorded<'a> {
         Recorded {
             files,
             read_set: Mutex::default(),
-            outside: Mutex::default(),
+            bad_links: Mutex::default(),
         }
     }
 
-    /// The paths that were asked for and lie outside, behind a link. Whoever asks whether there is something at a path may take
-    /// that for nothing.
-    pub fn outside(&self) -> BTreeSet<TreePath> {
-        let outside = self.outside.lock();
-        outside.unwrap_or_else(PoisonError::into_inner).clone()
+    /// The paths that were asked for behind a link that is broken or leads outside. A caller that only asks whether there is
+    /// something at a path may take the error for nothing.
+    pub fn bad_links(&self) -> BTreeMap<TreePath, FilesError> {
+        let links = self.bad_links.lock();
+        links.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Passes an answer on, and notes a path that lies outside.
+    /// Passes an answer on, and notes a path behind a bad link.
     fn answered<T>(&self, path: &TreePath, answer: Result<T, FilesError>) -> Result<T, FilesError> {
-        if let Err(FilesError::Outside) = answer {
-            let outside = self.outside.lock();
-            let mut outside = outside.unwrap_or_else(PoisonError::into_inner);
-            outside.insert(path.clone());
+        if let Err(error @ (FilesError::Outside | FilesError::BrokenLink)) = &answer {
+            let links = self.bad_links.lock();
+            let mut links = links.unwrap_or_else(PoisonError::into_inner);
+            links.insert(path.clone(), error.clone());
         }
         answer
     }
@@ -332,8 +345,8 @@ impl Files for Recorded<'_> {
         self.answered(folder, self.files.list(folder))
     }
 
-    fn cycles(&self) -> Vec<TreePath> {
-        self.files.cycles()
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        self.files.unlisted()
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {

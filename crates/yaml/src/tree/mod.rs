@@ -10,7 +10,7 @@ mod text;
 mod walk;
 
 pub use changes::Changes;
-pub use files::{Below, Entry, EntryKind, Files, FilesError, Over, ReadSet, Recorded};
+pub use files::{Below, Entry, EntryKind, Files, FilesError, Over, ReadSet, Recorded, Unlisted};
 pub use path::TreePath;
 pub use walk::Walk;
 
