@@ -19,6 +19,7 @@ use crate::helm::values::{UserValues, ValuesFile};
 use crate::helm::{HelmError, HelmVersion, Warnings};
 use crate::inflate::{self, Inflation};
 use crate::load::{Cluster, cluster};
+use crate::secret::conceal_with;
 use crate::tree::TreePath;
 
 #[derive(Debug, Args)]
@@ -163,14 +164,19 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let read =
         |name: &str| std::fs::read_to_string(current.join(name)).map_err(|it| go_words(name, &it));
     // Helm reads the values first, so what is wrong with them is reported first.
-    let values = user_values(arguments, &current)?.merged(version, &read);
-    let rendered = match values {
+    let user = user_values(arguments, &current)?;
+    let mut quoted = inflate::quoted_texts(&user, None);
+    let rendered = match user.merged(version, &read) {
         Err(error) => Err(error),
         Ok(values) => find_chart(arguments, chart, version, &current, global, &mut warnings)?
-            .and_then(|it| inflation.run(&it, &values, &mut warnings)),
+            .and_then(|it| {
+                quoted = inflate::quoted_texts(&user, Some(&it));
+                inflation.run(&it, &values, &mut warnings)
+            }),
     };
     let mut diagnostics: Diagnostics = inflate::warnings(&warnings);
     let text = rendered.map_err(|error| diagnostics.push(inflate::diagnostic(error)));
+    let diagnostics = conceal_with(diagnostics, &quoted);
     let display =
         |path: &TreePath| session::shown(&Path::new("/").join(path.as_str()), &current, path);
     let outcome = session::report(&diagnostics, global, &display);

@@ -3,7 +3,7 @@
 use super::{Danger, Faults, Judge, some};
 use crate::diag::Severity;
 use crate::object::Object;
-use crate::secret::{decoded, is_reference, secret_parts};
+use crate::secret::{decoded, is_open_key, is_reference, secret_parts};
 use crate::yaml::{FieldPath, Node};
 
 pub(super) const DANGER: Danger = Danger {
@@ -53,26 +53,11 @@ fn is_plain(value: &Node) -> bool {
     !(value.is_null() || is_reference(text) || decoded(text).is_some_and(|it| is_reference(&it)))
 }
 
-/// What a Secret for Argo CD says beside the credentials, which may be in a Secret of another kind (`repo-creds`).
+/// Whether a value may be in clear text: Argo CD keeps more than credentials in Secrets.
 fn is_open(secret: &Object, key: &str, value: &Node) -> bool {
-    const KEYS: [&str; 11] = [
-        "type",
-        "url",
-        "name",
-        "project",
-        "server",
-        "enableOCI",
-        "enableLfs",
-        "insecure",
-        "insecureIgnoreHostKey",
-        "forceHttpBasicAuth",
-        "namespaces",
-    ];
-    let label = ["metadata", "labels", "argocd.argoproj.io/secret-type"];
     let text = value.as_str().unwrap_or("");
     let has_secret = |it: &str| !secret_parts(it).is_empty();
-    secret.node.at_keys(&label).is_some()
-        && KEYS.contains(&key)
+    is_open_key(&secret.node, key)
         && !has_secret(text)
         && !decoded(text).is_some_and(|it| has_secret(&it))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::argo::{Target, charts_address, check_access};
-use super::intent::Intent;
+use super::intent::{Intent, IntentKind};
 use super::resources;
 use super::service::{GitSource, Service, Tier};
 use super::values::layered;
@@ -43,7 +43,7 @@ impl<'a> ChartApplication<'a> {
             intent,
         };
         if let Some(secret) = application.said().iter().find_map(find_secret) {
-            return Err(application.plain(secret));
+            return Err(plain_secret(intent, secret));
         }
         let name = intent.metadata("name").unwrap_or(intent.node());
         let service = intent.text_of_metadata("name");
@@ -155,13 +155,20 @@ impl<'a> ChartApplication<'a> {
         let production = self.chart.production.iter().filter(move |_| is_production);
         production.chain(self.said())
     }
+}
 
-    fn plain(&self, secret: &Node) -> Diagnostic {
-        let message = format!(
-            "`{}` contains a credential that would be committed to Git",
-            self.intent.text_of_metadata("name")
-        );
-        let fault = Diagnostic::error("plain-secret", message).at(secret);
-        fault.help("put it into a Secret by other means, and refer to that, as by `valueFrom: {secretKeyRef: {name: …, key: …}}`")
-    }
+/// A password among the values of a chart. Error: `plain-secret`.
+pub(super) fn plain_secret(intent: &Intent<'_>, secret: &Node) -> Diagnostic {
+    let message = format!(
+        "`{}` contains a credential that would be committed to Git",
+        intent.text_of_metadata("name")
+    );
+    let way = match intent.kind() {
+        IntentKind::HelmInstall => "`valuesFrom: [{kind: Secret, name: …}]`",
+        _ => "`valueFrom: {secretKeyRef: {name: …, key: …}}`",
+    };
+    let fault = Diagnostic::error("plain-secret", message).at(secret);
+    fault.help(format!(
+        "put it into a Secret by other means, and refer to that, as by {way}"
+    ))
 }

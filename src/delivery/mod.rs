@@ -21,9 +21,10 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Engine, Environment, Group, WorkspaceConfig};
 use crate::object::Object;
 use crate::render::{File, Manifest};
+use crate::secret::find_secret;
 use crate::tree::TreePath;
 use crate::yaml::Node;
-use application::ChartApplication;
+use application::{ChartApplication, plain_secret};
 use intent::{Intent, IntentKind};
 
 pub use flux::NAMESPACE as FLUX_NAMESPACE;
@@ -130,6 +131,11 @@ pub fn lower(
         let Some(intent) = diagnostics.keep(Intent::new(&node)) else {
             continue;
         };
+        let values = intent.field(&["values"]);
+        if let Some(secret) = values.and_then(find_secret) {
+            diagnostics.push(plain_secret(&intent, secret));
+            continue;
+        }
         match environment.engine {
             Engine::Flux => {
                 let kept = lowered.for_flux(&intent, workspace, charts);

@@ -1,16 +1,19 @@
 //! Helm charts rendered by the program itself: for `pleach template`, and for kustomizations that inflate charts.
 
+use std::sync::Arc;
+
+use crate::chart::{Charts, Request};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::kustomize::{ChartInflation, ChartReference, ChartRenderer};
+use crate::secret::{conceal_with, is_secret_name};
+use crate::tree::{Files, Tree, TreePath};
+use crate::yaml::{Mapping, Node, emit_canonical};
 use pleach_helm::manifests::{PrintOptions, print};
 use pleach_helm::source::{LoadedChart, folder_files, load};
 use pleach_helm::values::{UserValues, Values, ValuesFile};
 use pleach_helm::{
     Capabilities, HelmError, HelmVersion, KubeVersion, Release, RenderOptions, Warnings, render,
 };
-
-use crate::chart::{Charts, Request};
-use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::kustomize::{ChartInflation, ChartReference, ChartRenderer};
-use crate::tree::{Files, Tree, TreePath};
 
 /// The namespace of who names none.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -118,6 +121,43 @@ pub fn warnings(warnings: &Warnings) -> Diagnostics {
     warnings.iter().map(text).collect()
 }
 
+/// The texts that Helm's messages may quote: the values of the user and of the charts.
+pub fn quoted_texts(user: &UserValues, chart: Option<&LoadedChart>) -> Vec<Arc<Source>> {
+    let mut texts: Vec<String> = Vec::new();
+    for file in &user.files {
+        texts.push(String::from_utf8_lossy(&file.content).into_owned());
+    }
+    let sets = [
+        &user.set,
+        &user.set_string,
+        &user.set_file,
+        &user.set_literal,
+        &user.set_json,
+    ];
+    texts.extend(sets.into_iter().flatten().map(|it| set_as_yaml(it)));
+    texts.extend(user.set_json.iter().cloned());
+    let mut charts: Vec<&LoadedChart> = chart.into_iter().collect();
+    while let Some(chart) = charts.pop() {
+        texts.push(chart.values_text());
+        charts.extend(&chart.dependencies);
+    }
+    let source = |text| Source::internal("values", text);
+    texts.into_iter().map(source).collect()
+}
+
+/// `a.password=b,c=d` as a map each. Of each name the last part that says something counts.
+fn set_as_yaml(set: &str) -> String {
+    let documents = set.split(',').map(|it| {
+        let (path, value) = it.split_once('=').unwrap_or(("", it));
+        let mut parts = path.split(['.', '[', ']']).rev();
+        let name = parts.find(|it| is_secret_name(it)).unwrap_or(path);
+        let mut pair = Mapping::new();
+        pair.push(Node::string(name), Node::string(value));
+        emit_canonical(&Node::mapping(pair))
+    });
+    documents.collect::<Vec<_>>().join("---\n")
+}
+
 /// Renders the charts of kustomizations.
 pub struct Inflater<'a> {
     /// Whose behaviour is wanted.
@@ -149,18 +189,28 @@ impl ChartRenderer for Inflater<'_> {
     }
 
     fn render(&self, inflation: &ChartInflation<'_>) -> Result<String, Diagnostic> {
+        let files = inflation.values.iter().map(|(name, content)| ValuesFile {
+            name: name.clone(),
+            content: content.to_vec(),
+        });
+        let user = UserValues {
+            files: files.collect(),
+            ..UserValues::default()
+        };
         let (mut said, span) = (Warnings::default(), inflation.span);
+        let fault = |error, chart: Option<&LoadedChart>| {
+            let fault = Diagnostics::from(placed(error, span));
+            let concealed = conceal_with(fault, &quoted_texts(&user, chart));
+            let concealed = concealed.into_iter().next();
+            concealed.unwrap_or_else(|| Diagnostic::error("helm", "the chart can't be rendered"))
+        };
         let chart = load_folder(inflation.files, &inflation.folder, self.version, &mut said);
-        let chart = chart.map_err(|error| placed(error, span))?;
+        let chart = chart.map_err(|error| fault(error, None))?;
         let given = |text: &str, default: &str| non_empty(text, default).to_string();
         let api_versions = match &*inflation.api_versions {
             [] => self.api_versions.clone(),
             given => given.iter().map(|it| it.to_string()).collect(),
         };
-        let files = inflation.values.iter().map(|(name, content)| ValuesFile {
-            name: name.clone(),
-            content: content.to_vec(),
-        });
         let run = Inflation {
             version: self.version,
             name: inflation.release_name.to_string(),
@@ -176,14 +226,10 @@ impl ChartRenderer for Inflater<'_> {
             },
             ..Inflation::default()
         };
-        let user = UserValues {
-            files: files.collect(),
-            ..UserValues::default()
-        };
         let none = |name: &str| Err(format!("open {name}: no such file or directory"));
         user.merged(self.version, &none)
             .and_then(|values| run.run(&chart, &values, &mut said))
-            .map_err(|error| placed(error, span))
+            .map_err(|error| fault(error, Some(&chart)))
     }
 }
 

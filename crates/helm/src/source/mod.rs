@@ -56,6 +56,11 @@ impl LoadedChart {
         }
     }
 
+    /// `values.yaml` as JSON.
+    pub fn values_text(&self) -> String {
+        serde_json::to_string(&self.values).unwrap_or_default()
+    }
+
     /// The files of `crds/` that hold manifests, those of subcharts excluded.
     pub fn crd_files(&self) -> impl Iterator<Item = &ChartFile> {
         let extensions = ["yaml", "yml", "json"];

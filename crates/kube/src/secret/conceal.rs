@@ -11,6 +11,7 @@ use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
 use super::names::{Certainty, certainty};
 use super::redact::secret_ranges;
 use super::references::is_reference;
+use super::shapes::merged;
 use super::{CONCEALED, secret_parts, without_secrets};
 
 /// Values that are shorter are words of every message: they are only taken out where they are quoted.
@@ -35,7 +36,14 @@ pub fn quoted(value: &Node, field: &str) -> String {
 /// diagnostic's own sources are taken out of its words too.
 #[must_use]
 pub fn conceal(diagnostics: Diagnostics) -> Diagnostics {
+    conceal_with(diagnostics, &[])
+}
+
+/// The same where words may also quote other texts, such as the values of a chart.
+#[must_use]
+pub fn conceal_with(diagnostics: Diagnostics, quoted: &[Arc<Source>]) -> Diagnostics {
     let mut masks = Masks::default();
+    masks.quoted = quoted.iter().map(|it| masks.mask(it)).collect();
     let list = diagnostics.into_iter().map(|it| masks.conceal(it));
     list.collect()
 }
@@ -44,6 +52,8 @@ pub fn conceal(diagnostics: Diagnostics) -> Diagnostics {
 struct Masks {
     /// By the address of the source, which is kept so that no other source is given it.
     known: BTreeMap<*const Source, (Arc<Source>, Arc<Mask>)>,
+    /// Of texts that words may quote.
+    quoted: Vec<Arc<Mask>>,
 }
 
 /// A source without its secrets.
@@ -56,7 +66,7 @@ struct Mask {
 
 impl Masks {
     fn conceal(&mut self, mut it: Diagnostic) -> Diagnostic {
-        let mut masks = Vec::new();
+        let mut masks = self.quoted.clone();
         let related = it.related.iter_mut().map(|it| &mut it.0);
         for span in it.span.iter_mut().chain(related) {
             *span = span.outermost();
@@ -78,14 +88,23 @@ impl Masks {
 
     fn mask(&mut self, source: &Arc<Source>) -> Arc<Mask> {
         let mask = self.known.entry(Arc::as_ptr(source));
-        let new = || (source.clone(), Arc::new(Mask::new(source)));
+        let quoted = &self.quoted;
+        let new = || (source.clone(), Arc::new(Mask::new(source, quoted)));
         mask.or_insert_with(new).1.clone()
     }
 }
 
 impl Mask {
-    fn new(source: &Arc<Source>) -> Mask {
-        let ranges = secret_ranges(source);
+    /// What is secret in a source by itself, and the values of other masks that it quotes.
+    fn new(source: &Arc<Source>, quoted: &[Arc<Mask>]) -> Mask {
+        let mut ranges = secret_ranges(source);
+        for value in quoted.iter().flat_map(|it| &it.values) {
+            if value.len() >= QUOTED_ONLY {
+                let found = source.text.match_indices(value.as_str());
+                ranges.extend(found.map(|it| it.0..it.0 + value.len()));
+            }
+        }
+        let ranges = merged(ranges);
         let values = ranges
             .iter()
             .filter_map(|it| source.text.get(it.clone()))

@@ -13,9 +13,9 @@ mod redact;
 mod references;
 mod shapes;
 
-pub use conceal::{conceal, quoted};
+pub use conceal::{conceal, conceal_with, quoted};
 pub use names::is_secret_name;
-pub use places::{hide, hide_field, is_secret};
+pub use places::{hide, hide_field, is_open_key, is_secret};
 pub use redact::redact;
 pub use references::{decoded, is_reference};
 pub use shapes::secret_parts;

@@ -28,19 +28,31 @@ pub(super) trait Visitor {
 /// What a Secret may show. All else is hidden, also under names that no Secret has, since it may be a misspelt `data`.
 const OPEN: [&str; 5] = ["apiVersion", "kind", "metadata", "type", "immutable"];
 
-/// What a Secret for Argo CD may show of its `stringData`; an address is looked at like any text.
-const OPEN_OF_ARGO: [&str; 10] = [
+/// What a repository or a cluster of Argo CD says of itself beside the credentials.
+const OPEN_OF_ARGO: [&str; 15] = [
     "type",
     "url",
     "name",
     "project",
     "server",
+    "namespaces",
+    "clusterResources",
     "enableOCI",
     "enableLfs",
     "insecure",
+    "insecureIgnoreHostKey",
     "forceHttpBasicAuth",
-    "namespaces",
+    "proxy",
+    "noProxy",
+    "githubAppEnterpriseBaseUrl",
 ];
+
+/// Whether a key of a Secret's `data` and `stringData` may be shown: Argo CD keeps repositories and clusters in Secrets. Of a value, such
+/// as an address, what looks like a secret is still one.
+pub fn is_open_key(secret: &Node, key: &str) -> bool {
+    let label = ["metadata", "labels", "argocd.argoproj.io/secret-type"];
+    OPEN_OF_ARGO.contains(&key) && secret.at_keys(&label).is_some()
+}
 
 /// The object with a digest in place of each value that must not be shown.
 pub fn hide(object: &Node, salt: &Salt) -> Node {
@@ -90,16 +102,12 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn secret(&mut self, object: &Node) -> Node {
-        let label = ["metadata", "labels", "argocd.argoproj.io/secret-type"];
-        let is_for_argo = object.at_keys(&label).is_some();
         map_entries(object, |key, node| match key {
             "metadata" => self.metadata(node),
-            "stringData" if is_for_argo => {
-                map_entries(node, |key, node| match OPEN_OF_ARGO.contains(&key) {
-                    true => self.value(node, ""),
-                    false => self.all(node),
-                })
-            }
+            "stringData" => map_entries(node, |key, node| match is_open_key(object, key) {
+                true => self.value(node, ""),
+                false => self.all(node),
+            }),
             key if OPEN.contains(&key) => self.value(node, key),
             _ => self.all(node),
         })
@@ -211,7 +219,7 @@ impl Walk<'_> {
             .at_keys(&["target", "kind"])
             .and_then(Node::as_str)
             .is_some_and(|it| it.eq_ignore_ascii_case("Secret"));
-        let is_reference_of_key = ["remoteRef", "sourceRef", "secretName"]
+        let is_reference_of_key = ["remoteRef", "sourceRef", "secretName", "existingSecret"]
             .iter()
             .any(|it| node.get(it).is_some());
         let variable = match text("name") {

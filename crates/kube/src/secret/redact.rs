@@ -41,7 +41,7 @@ pub(super) fn secret_ranges(source: &Arc<Source>) -> Vec<Range<usize>> {
         }
         return merged(ranges);
     };
-    let mut ranges = ranges_in(&documents);
+    let mut ranges = ranges_in(&documents, 0);
     ranges.extend(ranges_in_comments(text));
     merged(ranges)
 }
@@ -59,15 +59,23 @@ fn ranges_in_comments(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-fn ranges_in(documents: &[Node]) -> Vec<Range<usize>> {
-    let mut found = Found(Vec::new());
+/// Of a text within a text and so on, deeper than this, all is taken for secret.
+const EMBEDDED_MAX: usize = 4;
+
+fn ranges_in(documents: &[Node], depth: usize) -> Vec<Range<usize>> {
+    let ranges = Vec::new();
+    let mut found = Found { ranges, depth };
     for document in documents {
         walk(document, &mut found);
     }
-    found.0
+    found.ranges
 }
 
-struct Found(Vec<Range<usize>>);
+struct Found {
+    ranges: Vec<Range<usize>>,
+    /// In how many other texts the text is.
+    depth: usize,
+}
 
 impl Found {
     /// The range of a scalar. The header of a block is no part of its value.
@@ -77,7 +85,7 @@ impl Found {
         if matches!(node.style(), Style::Literal | Style::Folded) {
             range.start += text.find('\n').unwrap_or(0);
         }
-        self.0.push(range);
+        self.ranges.push(range);
     }
 }
 
@@ -100,11 +108,11 @@ impl Visitor for Found {
             let before = span.text().find(text).unwrap_or(0);
             let start = span.start as usize + before;
             let shift = |it: &Range<usize>| start + it.start..start + it.end;
-            self.0.extend(parts.iter().map(shift));
+            self.ranges.extend(parts.iter().map(shift));
         } else {
             let places = lines_of(node);
             let ranges = parts.iter().map(|part| places(part.clone()));
-            self.0.extend(ranges);
+            self.ranges.extend(ranges);
         }
         None
     }
@@ -114,7 +122,7 @@ impl Visitor for Found {
         match span.text().find(text) {
             Some(before) => {
                 let start = span.start as usize + before;
-                self.0.push(start + part.start..start + part.end);
+                self.ranges.push(start + part.start..start + part.end);
             }
             None => self.push(node),
         }
@@ -126,13 +134,19 @@ impl Found {
     /// A manifest of a Secret within a text: its values alone, where they have a place in the file.
     fn embedded(&mut self, node: &Node) {
         let inner = node.embedded_source();
-        let documents = parse_with_duplicates(&inner).map(|it| it.0);
-        let ranges = documents.map(|it| ranges_in(&it)).unwrap_or_default();
+        let documents = match self.depth < EMBEDDED_MAX {
+            true => parse_with_duplicates(&inner).map(|it| it.0),
+            false => Ok(Vec::new()),
+        };
+        // A text that is no manifest is a document too: of one scalar, which is that text.
+        let mut manifests = documents.unwrap_or_default();
+        manifests.retain(|it| !it.is_scalar());
+        let ranges = ranges_in(&manifests, self.depth + 1);
         if ranges.is_empty() {
             return self.push(node);
         }
         let place = lines_of(node);
-        self.0.extend(ranges.into_iter().map(place));
+        self.ranges.extend(ranges.into_iter().map(place));
     }
 }
 
@@ -183,4 +197,33 @@ fn ranges_in_lines(text: &str) -> Vec<Range<usize>> {
         }
     }
     ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redacted(text: &str) -> String {
+        redact(&Source::internal("test", text), |_| "***".to_string())
+    }
+
+    #[test]
+    fn a_document_that_is_a_secret_itself() {
+        let key = "-----BEGIN RSA PRIVATE KEY-----\nabcdefgh\n-----END RSA PRIVATE KEY-----\n";
+        assert!(!redacted(key).contains("abcdefgh"));
+        assert!(!redacted(&format!("a: |\n  {}", key.replace('\n', "\n  "))).contains("abcdefgh"));
+    }
+
+    #[test]
+    fn manifests_in_manifests_are_hidden_at_any_depth() {
+        let mut text = "kind: Secret\nstringData: {a: opensesame}\n".to_string();
+        for _ in 0..60 {
+            let inner = text.replace('\n', "\n  ");
+            text = format!(
+                "kind: Secret\nmetadata:\n  annotations:\n    b: |\n      {}\n",
+                inner.replace('\n', "\n    ")
+            );
+        }
+        assert!(!redacted(&text).contains("opensesame"));
+    }
 }
