@@ -407,8 +407,8 @@ fn services() -> TempDir {
             &format!(
                 "apiVersion: platform.infraforge.io/v1\nkind: ApplicationClaim\nmetadata: {{name: shop}}\nspec:\n\
                  \x20 environment: {environment}\n  clusterType: nonprod\n  applications:\n\
-                 \x20 - {{name: orders, image: {{repository: ghcr.io/example/orders}}}}\n\
-                 \x20 - {{name: payments, image: {{repository: ghcr.io/example/payments}}}}\n"
+                 \x20 - {{name: orders, image: {{repository: ghcr.io/example/orders, tag: \"1.0\"}}}}\n\
+                 \x20 - {{name: payments, image: {{repository: ghcr.io/example/payments, tag: \"1.0\"}}}}\n"
             ),
         );
     }
@@ -451,7 +451,10 @@ fn a_service_stands_in_the_matrix_with_its_environments() {
     let folder = services();
     let claim = folder.path().join("environments/qa/shop.yaml");
     let text = fs::read_to_string(&claim).unwrap();
-    let text = text.replace("example/orders}", "example/orders, tag: v2}, replicas: 3");
+    let text = text.replace(
+        "example/orders, tag: \"1.0\"}",
+        "example/orders, tag: v2}, replicas: 3",
+    );
     fs::write(claim, text).unwrap();
     let output = pleach(folder.path(), &["matrix", "orders"]);
     let told = String::from_utf8(output.stdout).unwrap();
@@ -462,7 +465,7 @@ fn a_service_stands_in_the_matrix_with_its_environments() {
     let wanted = [
         &["orders", "nonprod/dev", "nonprod/qa"][..],
         &["chart", "microservice", "1.0.0", "1.0.0"],
-        &["≠", "image", "orders:latest", "orders:v2"],
+        &["≠", "image", "orders:1.0", "orders:v2"],
         &["≠", "replicas", "–", "3"],
     ];
     assert_eq!(lines, wanted, "{told}");

@@ -1,6 +1,6 @@
 //! Whole workspaces and the trees that they must give: `golden/<case>/{input,output}`, and the project's own starter.
 //!
-//! `GOLDEN=update cargo test golden` accepts what comes out.
+//! `golden/<case>/warnings.txt` has the warnings that a case comes with. `GOLDEN=update cargo test golden` accepts what comes out.
 
 use std::path::{Path, PathBuf};
 
@@ -54,11 +54,24 @@ fn check(input: &Path, output: &Path) -> Result<(), String> {
         .filter(|it| it.code != "floating-version")
         .map(|it| format!("[{}] {}", it.code, it.message))
         .collect();
-    if !said.is_empty() {
+    if compiled.diagnostics.has_errors() {
         return Err(said.join("\n"));
     }
+    let said: String = said.iter().map(|it| format!("{it}\n")).collect();
+    let warnings = input.with_file_name("warnings.txt");
     if std::env::var("GOLDEN").is_ok_and(|it| it == "update") {
         write(&compiled.tree, output);
+        let _ = std::fs::remove_file(&warnings);
+        if !said.is_empty() && input.ends_with("input") {
+            std::fs::write(&warnings, &said).expect("the file can be written");
+        }
+    }
+    let expected = match input.ends_with("input") {
+        true => std::fs::read_to_string(&warnings).unwrap_or_default(),
+        false => String::new(),
+    };
+    if said != expected {
+        return Err(format!("--- said\n{said}--- expected\n{expected}"));
     }
     let standing = read_output(output).map_err(|error| error.to_string())?;
     first_difference(&compiled.tree, &standing).map_or(Ok(()), Err)

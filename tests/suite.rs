@@ -45,6 +45,7 @@ mod patch;
 mod promotion;
 mod rebase;
 mod schema_validation;
+mod silent_fields;
 mod report;
 mod repository_faults;
 mod revisions;

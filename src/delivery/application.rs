@@ -13,6 +13,30 @@ use crate::schema::validate;
 use crate::secret::find_secret;
 use crate::yaml::{Mapping, Node};
 
+/// The fields of a claim whose values the claim's `values` replace.
+fn find_overridden(fields: &Node, values: &Node, above: &str, found: &mut Vec<Diagnostic>) {
+    for entry in values.as_mapping().into_iter().flatten() {
+        let key = entry.key.as_str().unwrap_or("");
+        let Some(field) = fields.get(key) else {
+            continue;
+        };
+        let path = format!("{above}.{key}");
+        if field.as_mapping().is_some() && entry.value.as_mapping().is_some() {
+            find_overridden(field, &entry.value, &path, found);
+        } else if is_in_one_file(field, &entry.value) && !field.same_data(&entry.value) {
+            let message = format!("this has no effect: `values{path}` says something else");
+            let fault = Diagnostic::warning("no-effect", message).at(field);
+            let fault = fault.related(entry.value.span(), "`values` are merged last");
+            found.push(fault.help("keep one of the two"));
+        }
+    }
+}
+
+/// A field of a shared claim may have an effect in other environments than the one that says more.
+fn is_in_one_file(field: &Node, value: &Node) -> bool {
+    field.has_origin() && field.span().path() == value.span().path()
+}
+
 /// A null takes a value out before the schema is looked at.
 fn drop_nulls(node: &mut Node) {
     if let Some(mapping) = node.as_mapping_mut() {
@@ -51,6 +75,29 @@ impl<'a> ChartApplication<'a> {
         resources::check(&values, service, name.span())?;
         application.check_schema(values)?;
         Ok(application)
+    }
+
+    /// Fields of the claim that have no effect: `values` say something else, and are merged last, or the chart has nothing for them.
+    pub(super) fn without_effect(&self) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        if let Some((last, before)) = self.said().split_last() {
+            let before = layered(before, &Node::null());
+            find_overridden(&before, last, "", &mut found);
+        }
+        let production = self.intent.field(&["production"]);
+        let is_in_claim = |it: &Node| it.span().path().as_str().starts_with("environments/");
+        let is_said = |it: &&Node| it.as_bool() == Some(true) && is_in_claim(it);
+        if let Some(production) = production.filter(is_said)
+            && self.chart.production.is_none()
+        {
+            let message = format!(
+                "`production` has no effect: chart `{}` has no values-production.yaml",
+                self.chart.name
+            );
+            let fault = Diagnostic::warning("no-effect", message).at(production);
+            found.push(fault.help("remove it, and write what production needs into `values`"));
+        }
+        found
     }
 
     /// Holds what the claim says against the chart's schema, as Helm would when it is too late.

@@ -138,7 +138,7 @@ pub fn lower(
         }
         match environment.engine {
             Engine::Flux => {
-                let kept = lowered.for_flux(&intent, workspace, charts);
+                let kept = lowered.for_flux(&intent, workspace, charts, diagnostics);
                 diagnostics.keep(kept);
             }
             Engine::Argo => {
@@ -195,12 +195,14 @@ impl Lowered {
         intent: &Intent<'_>,
         workspace: &WorkspaceConfig,
         charts: &Charts<'_>,
+        diagnostics: &mut Diagnostics,
     ) -> Result<(), Diagnostic> {
         match intent.kind() {
             IntentKind::HelmInstall => self.files.extend(flux::helm_install(intent, workspace)?),
             IntentKind::GitManifests => self.first.extend(flux::git_manifests(intent, workspace)),
             IntentKind::ChartApplication => {
                 let application = ChartApplication::new(intent, charts)?;
+                diagnostics.extend(application.without_effect());
                 let files = flux::chart_application(&application, workspace)?;
                 self.files.extend(files);
                 let namespace = intent.text_of_metadata("namespace");
@@ -231,7 +233,10 @@ impl Lowered {
             IntentKind::ChartApplication => {
                 let application = ChartApplication::new(intent, charts);
                 let application = diagnostics.keep(application);
-                let service = application.map(|it| it.service(target, diagnostics));
+                let service = application.map(|it| {
+                    diagnostics.extend(it.without_effect());
+                    it.service(target, diagnostics)
+                });
                 self.services.extend(service);
             }
             IntentKind::GitOpsRoot => self.roots.push(Root::new(intent, target.workspace)),

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use memchr::memmem;
 
 use super::document::{own_schema, read_checked, read_text, unreadable};
+use super::effects::{self, Effect};
 use super::links;
 use super::names;
 use super::unread;
@@ -39,6 +40,8 @@ pub struct ClaimKind {
     pub schema: Schema,
     /// Computed names, in order.
     pub locals: Vec<(String, String)>,
+    /// Fields that do not always have an effect.
+    pub effects: Vec<Effect>,
     /// What must hold.
     pub rules: Vec<Rule>,
     /// What other claims can refer to.
@@ -230,8 +233,9 @@ pub(super) fn read_all(
         include(&texts);
         faults.extend(templates.add(texts).err().into_iter().flatten());
         match kind.filter(|_| !faults.has_errors()) {
-            Some(kind) => {
+            Some(mut kind) => {
                 faults.extend(names::check(&kind, templates));
+                effects::add_unread(&mut kind, templates);
                 match faults.has_errors() {
                     false => kinds.sound.push(Arc::new(kind)),
                     true => kinds.broken.push(kind.name),
@@ -478,6 +482,8 @@ impl Reader<'_> {
                 None
             }
         };
+        let schema = schema?;
+        let effects = effects::read(&schema, self.kind, &mut self.texts);
         Some(ClaimKind {
             name: self.kind.to_string(),
             api_versions: words("apiVersions"),
@@ -513,7 +519,8 @@ impl Reader<'_> {
                 .collect(),
             written: spec.clone(),
             span: node.span().clone(),
-            schema: schema?,
+            effects,
+            schema,
         })
     }
 

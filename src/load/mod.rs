@@ -7,6 +7,7 @@ mod claim;
 mod cluster;
 mod document;
 mod entangled;
+mod effects;
 mod environment;
 mod kind;
 mod links;
@@ -20,6 +21,7 @@ mod workspace;
 pub use claim::Claim;
 pub use cluster::{Cluster, cluster};
 pub use document::is_kubernetes_api;
+pub use effects::{Effect, Part};
 pub use entangled::{is_entangled, widen_entangled};
 pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
 pub use kind::{

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::effects::Effect;
 use super::kind::ClaimKind;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::schema::Schema;
@@ -36,6 +37,7 @@ pub(super) fn check(kind: &ClaimKind, templates: &Templates<'_>) -> Diagnostics 
                 .get(..own.unwrap_or(locals.len()))
                 .unwrap_or_default(),
             item: has_item(kind, text),
+            key: of_effect(kind, text, Effect::has_key),
             found: text.contains("#find."),
             is_included: !text.contains('#') && !kind.files.iter().any(|it| it.template == text),
         };
@@ -63,13 +65,22 @@ fn has_item(kind: &ClaimKind, text: &str) -> bool {
             let (when, name) = (it.when.as_deref(), it.name.as_deref());
             it.template == text || when == Some(text) || name == Some(text)
         });
-    of_rule || of_file
+    of_rule || of_file || of_effect(kind, text, Effect::has_item)
+}
+
+/// Whether a text belongs to the condition of a field of such a kind.
+fn of_effect(kind: &ClaimKind, text: &str, is_such: fn(&Effect) -> bool) -> bool {
+    kind.effects.iter().filter(|it| is_such(it)).any(|it| {
+        let (when, help) = (it.when.as_deref(), it.help.as_deref());
+        when == Some(text) || help == Some(text)
+    })
 }
 
 struct Known<'a> {
     kind: &'a ClaimKind,
     locals: &'a [&'a str],
     item: bool,
+    key: bool,
     found: bool,
     is_included: bool,
 }
@@ -114,6 +125,7 @@ impl Known<'_> {
         all.extend(self.locals.iter().copied());
         all.extend(self.kind.lookups.iter().map(|it| it.name.as_str()));
         all.extend(self.item.then_some("item"));
+        all.extend(self.key.then_some("key"));
         all.extend(self.found.then_some("found"));
         all
     }

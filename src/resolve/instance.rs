@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::effects::{self, FieldEffect};
 use super::normalize::normalise_values;
 use super::reference;
 use super::select::Selected;
@@ -27,6 +28,8 @@ pub struct Instance {
     pub context: Context,
     /// What other claims can refer to.
     pub outputs: Mapping,
+    /// Its fields whose effect depends on something.
+    pub(super) effects: Vec<FieldEffect>,
     /// CRDs that it brings.
     pub provides: BTreeSet<String>,
     /// CRDs that it needs.
@@ -235,18 +238,22 @@ impl Draft {
             capabilities(&self.kind.provides)?,
             capabilities(&self.kind.requires)?,
         );
-        let instance = Instance {
+        let mut instance = Instance {
             kind: self.kind.clone(),
             name: self.name.clone(),
             node: self.node.clone(),
             context,
             outputs,
+            effects: Vec::new(),
             provides,
             requires,
             depends_on: links.refers_to.clone(),
             shared: self.shared,
             span: self.span.clone(),
         };
+        let effects = effects::of_instance(&instance, templates);
+        instance.effects =
+            diagnostics.keep(effects.map_err(|fault| self.with_claim_context(fault)))?;
         (diagnostics.errors() == before).then_some(instance)
     }
 

@@ -4,6 +4,7 @@
 //! resolved like any environment, with neutral values: it must be valid alone, since the base folders of the tree are
 //! rendered from it.
 
+mod effects;
 mod instance;
 mod merge;
 mod normalize;
@@ -65,6 +66,10 @@ pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) 
             instances,
         }
     });
+    let instances = environments
+        .iter()
+        .flat_map(|it: &Resolved<'_>| &it.instances);
+    effects::report(workspace, instances, diagnostics);
     Resolution {
         bases,
         environments,

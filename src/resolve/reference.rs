@@ -188,6 +188,11 @@ impl Order<'_> {
         refers_to: &mut BTreeSet<String>,
         diagnostics: &mut Diagnostics,
     ) -> Result<Node, Diagnostic> {
+        if let (Some(_), Some(from)) = (node.get("value"), node.get("valueFrom")) {
+            let message = format!("`{}` has both `value` and `valueFrom`", reference.at);
+            let fault = Diagnostic::error("invalid-value", message).at(from);
+            return Err(fault.help("keep one of the two"));
+        }
         if let Some(value) = node.get("value") {
             return Ok(value.clone());
         }

@@ -4,6 +4,7 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, Value};
 use sha2::{Digest, Sha256};
 
+use super::config;
 use super::meter::{add_filter, charge};
 use super::value::{from_node, to_node};
 use crate::object::{has_unit, is_binary, quantity, quantity_text};
@@ -17,6 +18,9 @@ pub(super) fn register(environment: &mut Environment<'static>) {
         ("without_empty", Value::from_function(without_empty)),
         ("flat", Value::from_function(flat)),
         ("secrets", Value::from_function(secrets)),
+        ("xml", Value::from_function(config::xml)),
+        ("config_paths", Value::from_function(config::config_paths)),
+        ("conflicts", Value::from_function(config::conflicts)),
         ("tojson", Value::from_function(to_json)),
         ("quantity", Value::from_function(to_quantity)),
         ("plus_quantity", Value::from_function(plus_quantity)),

@@ -115,6 +115,25 @@ pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>
     }
 }
 
+/// What a text includes, imports or extends; `None` for each name that is no plain text.
+pub(super) fn included(text: &str, syntax: &SyntaxConfig) -> Vec<Option<String>> {
+    let tokens = tokenize(text, false, syntax.clone()).map_while(Result::ok);
+    let tokens: Vec<_> = tokens.map(|it| it.0).collect();
+    let names = tokens.windows(3).filter_map(|it| match it {
+        [
+            Token::BlockStart,
+            Token::Ident("include" | "import" | "extends" | "from"),
+            name,
+        ] => Some(match name {
+            Token::Str(name) => Some(name.to_string()),
+            Token::String(name) => Some(name.to_string()),
+            _ => None,
+        }),
+        _ => None,
+    });
+    names.collect()
+}
+
 /// Refuses expressions that nest too deep for a reader that goes into them by recursion.
 fn check_nesting(text: &str, syntax: &SyntaxConfig) -> Result<(), Refused> {
     // For each open bracket the operators since the last comma, and for each open `if` its branches.

@@ -7,6 +7,7 @@
 
 mod builtin;
 mod claims;
+mod config;
 mod filters;
 mod guard;
 mod meter;
@@ -139,6 +140,16 @@ impl<'a> Templates<'a> {
             let rest = it.strip_prefix(kind);
             rest.is_some_and(|it| it.starts_with(['/', '#']))
         })
+    }
+
+    /// Whether all that a text includes, imports or extends is named in quotes and begins with `prefix`.
+    pub fn includes_only(&self, name: &str, prefix: &str) -> bool {
+        let Some(origin) = self.origin(name) else {
+            return true;
+        };
+        guard::included(origin.span.text(), &whole_line_blocks())
+            .iter()
+            .all(|it| it.as_deref().is_some_and(|it| it.starts_with(prefix)))
     }
 
     /// The functions that expressions can call.

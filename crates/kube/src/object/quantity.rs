@@ -14,18 +14,17 @@ pub fn quantity(text: &str) -> Option<f64> {
     Some(number * factor(unit)?)
 }
 
-/// Whether the text is a number and a unit of bytes, as protobuf-based APIs want a disk's size: `50Gi`, `1.5 T`.
+/// Whether the text is a number and a unit of bytes, as a disk's size: `50Gi`, `1.5T`.
 pub fn has_unit(text: &str) -> bool {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.get(digits.len()..).unwrap_or("");
-    let number = digits.strip_suffix(char::is_whitespace).unwrap_or(digits);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number(whole)
         && is_number(fraction)
         && matches!(
             unit,
-            "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei" | "K" | "M" | "G" | "T" | "P" | "E"
+            "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei" | "k" | "M" | "G" | "T" | "P" | "E"
         )
 }
 
@@ -107,7 +106,10 @@ mod tests {
         }
         for (text, unit) in [
             ("50Gi", true),
-            ("1.5 T", true),
+            ("1.5T", true),
+            // The API server takes neither a space nor a capital K.
+            ("1.5 T", false),
+            ("50K", false),
             ("50", false),
             ("Gi", false),
             ("", false),

@@ -1,6 +1,6 @@
 //! The words for what a node gets wrong.
 
-use super::structural::{Limits, Range, Schema, Types};
+use super::structural::{Format, Limits, Range, Schema, Types};
 use super::validate::{Trail, json_kind};
 use pleach_yaml::diag::{Diagnostic, Span};
 use pleach_yaml::{Kind, Node, View, resolve};
@@ -72,6 +72,24 @@ pub(super) fn wrong_type(
     let wants_number = matches!(schema.types, Types::Integer | Types::Number);
     let unquoted = resolve(text);
     match (schema.types, found) {
+        // In quotes it would be refused next.
+        (Types::String, Kind::Int | Kind::Float)
+            if schema.format.is_amount() && !schema.format.holds(text) =>
+        {
+            fault.help(
+                schema
+                    .format
+                    .advice(text)
+                    .unwrap_or_else(|| format!("write it as text: {}", schema.format.words())),
+            )
+        }
+        (Types::String, Kind::Int | Kind::Float | Kind::Bool) if schema.example.is_some() => {
+            let example = schema.example.as_ref().and_then(Node::as_str);
+            fault.help(format!("write a text such as `{}`", example.unwrap_or("")))
+        }
+        (Types::String, Kind::Int | Kind::Float | Kind::Bool) if !fits(text, schema) => {
+            fault.help(format!("write {}", allowed_words(schema)))
+        }
         (Types::String, Kind::Int | Kind::Float | Kind::Bool) => {
             fault.help(format!("write it in quotes: `\"{text}\"`"))
         }
@@ -82,6 +100,26 @@ pub(super) fn wrong_type(
             fault.help(format!("write it without quotes: `{text}`"))
         }
         _ => fault,
+    }
+}
+
+/// Whether a text would be accepted, so that it makes sense to advise it.
+fn fits(text: &str, schema: &Schema) -> bool {
+    let limits = schema.limits.as_deref();
+    let pattern = limits.and_then(|it| it.pattern.as_ref());
+    let one_of = schema.allowed_values();
+    let is_allowed = one_of.is_empty() || one_of.iter().any(|it| it.as_str() == Some(text));
+    is_allowed && schema.format.holds(text) && pattern.is_none_or(|it| it.matches(text))
+}
+
+fn allowed_words(schema: &Schema) -> String {
+    let pattern = schema.limits.as_deref().and_then(|it| it.pattern.as_ref());
+    match (schema.allowed_values(), pattern) {
+        ([], Some(pattern)) if schema.format == Format::None => {
+            format!("a text that fits the pattern `{}`", pattern.text())
+        }
+        ([], _) => schema.format.words().to_string(),
+        (allowed, _) => listed(allowed.iter().filter_map(Node::as_str), "or"),
     }
 }
 

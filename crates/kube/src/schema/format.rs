@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::structural::Format;
+use crate::object::quantity;
 use pleach_yaml::{Kind, resolve};
 
 impl Format {
@@ -14,7 +15,7 @@ impl Format {
             Format::Date => text.len() == 10 && resolve(text) == Kind::Timestamp,
             Format::DateTime => is_date_time(text),
             Format::Duration => is_duration(text),
-            Format::Quantity => is_quantity(text),
+            Format::Quantity => is_quantity(text) && !text.starts_with('-'),
             Format::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
             Format::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
             Format::Cidr => is_cidr(text),
@@ -26,6 +27,10 @@ impl Format {
                 .split_once('@')
                 .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()),
             Format::Hostname => is_hostname(text),
+            Format::WildcardHostname => is_hostname(text.strip_prefix("*.").unwrap_or(text)),
+            Format::Cpu => is_within(text, CPU_MIN, CPU_MAX),
+            Format::Memory => is_within(text, BYTES_MIN, MEMORY_MAX) && is_whole(text),
+            Format::Storage => is_within(text, BYTES_MIN, STORAGE_MAX) && is_whole(text),
         }
     }
 
@@ -46,7 +51,64 @@ impl Format {
             Format::Uri => "a URI",
             Format::Uuid => "a UUID",
             Format::Email => "an e-mail address",
-            Format::Hostname => "a host name",
+            Format::Hostname => {
+                "a host name such as `db.example.com`, without scheme, port or path"
+            }
+            Format::WildcardHostname => {
+                "a host name such as `www.example.com` or `*.example.com`, without scheme, port or path"
+            }
+            Format::Cpu => "an amount of CPU such as `500m` or `2`",
+            Format::Memory => "an amount of memory such as `512Mi` or `4Gi`",
+            Format::Storage => "a size such as `50Gi`",
+        }
+    }
+
+    /// Whether it is a quantity, which may also be written as a number.
+    pub(super) fn is_amount(self) -> bool {
+        matches!(self, Format::Cpu | Format::Memory | Format::Storage)
+    }
+
+    /// What a text that does not have the form was probably meant to be, in a sentence.
+    pub(super) fn advice(self, text: &str) -> Option<String> {
+        match self {
+            Format::Hostname | Format::WildcardHostname => {
+                let host = text.split_once("://").map_or(text, |it| it.1);
+                // What comes before it may be a password.
+                let host = (!host.contains('@')).then_some(host)?;
+                let host = host.split(['/', ':', '?', '#']).next()?.to_lowercase();
+                (host != text && self.holds(&host)).then(|| format!("write `{host}`"))
+            }
+            Format::Cpu | Format::Memory | Format::Storage => self.amount_advice(text),
+            _ => None,
+        }
+    }
+
+    fn amount_advice(self, text: &str) -> Option<String> {
+        let is_digit = |c: char| c.is_ascii_digit() || c == '.';
+        let number = text.trim().trim_end_matches(|c: char| !is_digit(c));
+        let unit = text.trim().get(number.len()..)?.trim();
+        let value: f64 = number.parse().ok().filter(|it| *it > 0.0)?;
+        if self == Format::Cpu {
+            let is_large = unit.is_empty() && value > CPU_MAX;
+            return is_large.then(|| {
+                format!("`{text}` is {text} whole CPUs; for thousandths of one write `{text}m`")
+            });
+        }
+        match unit {
+            "m" => Some(format!(
+                "`m` is a thousandth of a byte; write `{number}Mi` for mebibytes"
+            )),
+            "" if value < BYTES_MIN => Some(format!(
+                "a number alone counts bytes; write `{number}{}`",
+                if self == Format::Memory { "Mi" } else { "Gi" }
+            )),
+            _ => {
+                let units = ["Ki", "Mi", "Gi", "Ti", "Pi", "k", "M", "G", "T", "P"];
+                let bare = unit.trim_end_matches(['b', 'B']);
+                let known = units.iter().find(|it| it.eq_ignore_ascii_case(bare))?;
+                let meant = format!("{number}{known}");
+                self.holds(&meant).then(|| format!("write `{meant}`"))
+            }
         }
     }
 }
@@ -94,6 +156,22 @@ fn is_duration(text: &str) -> bool {
         parts += 1;
     }
     parts > 0
+}
+
+/// The least and the most CPU of one container. The API server counts in thousandths.
+const CPU_MIN: f64 = 0.001;
+const CPU_MAX: f64 = 256.0;
+/// Less memory or disk than 1 MiB is a slip: a container engine needs 6 MiB to start a process.
+const BYTES_MIN: f64 = 1_048_576.0;
+const MEMORY_MAX: f64 = 64.0 * 1_099_511_627_776.0;
+const STORAGE_MAX: f64 = 1024.0 * 1_099_511_627_776.0;
+
+fn is_within(text: &str, min: f64, max: f64) -> bool {
+    is_quantity(text) && quantity(text).is_some_and(|it| (min..=max).contains(&it))
+}
+
+fn is_whole(text: &str) -> bool {
+    quantity(text).is_some_and(|it| it.fract() == 0.0)
 }
 
 /// A number with an SI or binary suffix, or with an exponent.
@@ -144,6 +222,39 @@ mod tests {
     use super::*;
 
     #[test]
+    fn advice() {
+        for (format, text, advice) in [
+            (Format::Hostname, "https://a.b/", Some("write `a.b`")),
+            (Format::Hostname, "a_b", None),
+            (
+                Format::Cpu,
+                "500",
+                Some("`500` is 500 whole CPUs; for thousandths of one write `500m`"),
+            ),
+            (
+                Format::Memory,
+                "500m",
+                Some("`m` is a thousandth of a byte; write `500Mi` for mebibytes"),
+            ),
+            (
+                Format::Memory,
+                "512",
+                Some("a number alone counts bytes; write `512Mi`"),
+            ),
+            (Format::Memory, "0", None),
+            (
+                Format::Storage,
+                "500",
+                Some("a number alone counts bytes; write `500Gi`"),
+            ),
+            (Format::Storage, "50 Gi", Some("write `50Gi`")),
+            (Format::Storage, "50GB", Some("write `50G`")),
+        ] {
+            assert_eq!(format.advice(text).as_deref(), advice, "{text}");
+        }
+    }
+
+    #[test]
     fn forms() {
         for (format, yes, no) in [
             (Format::Byte, "YWJj", "YWJ"),
@@ -163,6 +274,18 @@ mod tests {
             (Format::Quantity, "1e3", "1e"),
             (Format::Cidr, "10.0.0.0/8", "10.0.0.0/33"),
             (Format::Hostname, "a-b.example.org", "-a.example.org"),
+            (Format::Hostname, "a.b", "https://a.b/"),
+            (Format::Hostname, "a.b", "*.b"),
+            (Format::WildcardHostname, "*.a.b", "a.*.b"),
+            (Format::Quantity, "0", "-1"),
+            (Format::Cpu, "1m", "0"),
+            (Format::Cpu, "2.5", "500"),
+            (Format::Memory, "6Mi", "500m"),
+            (Format::Memory, "1048576", "512"),
+            (Format::Memory, "1.5Gi", "0"),
+            (Format::Storage, "50Gi", "0Gi"),
+            (Format::Storage, "1.5T", "50 Gi"),
+            (Format::Storage, "50M", "50K"),
         ] {
             assert!(format.holds(yes), "{format:?} {yes}");
             assert!(!format.holds(no), "{format:?} {no}");

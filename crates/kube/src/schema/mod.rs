@@ -14,5 +14,5 @@ mod validate;
 pub use defaults::apply_defaults;
 pub use kinds::{ListRule, Schemas, TypeRef};
 pub use parse::own_schema;
-pub use structural::{ConditionalDefault, ListType, Schema};
+pub use structural::{ConditionalDefault, EffectiveWhen, ListType, Schema};
 pub use validate::validate;

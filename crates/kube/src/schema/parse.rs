@@ -2,7 +2,8 @@
 
 use super::pattern::Pattern;
 use super::structural::{
-    Additional, ConditionalDefault, Format, Limits, ListType, Logic, Range, Schema, Types,
+    Additional, ConditionalDefault, EffectiveWhen, Format, Limits, ListType, Logic, Range, Schema,
+    Types,
 };
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
 use pleach_yaml::{Mapping, Node, parse_one};
@@ -54,9 +55,8 @@ struct Reader {
 }
 
 /// Words of a schema that say nothing we check.
-const SILENT: [&str; 12] = [
+const SILENT: [&str; 11] = [
     "title",
-    "example",
     "examples",
     "externalDocs",
     "id",
@@ -70,7 +70,7 @@ const SILENT: [&str; 12] = [
 ];
 
 /// The words that are looked at, to offer the nearest.
-const KNOWN: [&str; 34] = [
+const KNOWN: [&str; 35] = [
     "type",
     "format",
     "description",
@@ -103,6 +103,7 @@ const KNOWN: [&str; 34] = [
     "x-kubernetes-list-map-keys",
     "x-pleach-aliases",
     "x-pleach-default",
+    "x-pleach-effective-when",
     "x-pleach-enum-numbers",
     "x-pleach-quoted-numbers",
 ];
@@ -128,6 +129,7 @@ impl Reader {
                 | "uniqueItems" => {
                     self.structure(&mut schema, key, value);
                 }
+                "example" => schema.example = Some(value.clone()),
                 "type"
                 | "format"
                 | "description"
@@ -245,6 +247,10 @@ impl Reader {
             "uuid" => Format::Uuid,
             "email" => Format::Email,
             "hostname" => Format::Hostname,
+            "wildcard-hostname" => Format::WildcardHostname,
+            "cpu" => Format::Cpu,
+            "memory" => Format::Memory,
+            "storage" => Format::Storage,
             _ => Format::None,
         };
     }
@@ -310,6 +316,13 @@ impl Reader {
                 _ => self.fault(
                     value,
                     "a conditional default needs `value` and `when`, an expression as text",
+                ),
+            },
+            "x-pleach-effective-when" => match EffectiveWhen::read(value) {
+                Some(condition) => schema.effective_when = Some(Box::new(condition)),
+                None => self.fault(
+                    value,
+                    "expected an expression as text, or a map of `when`, an expression, and `help`, a text",
                 ),
             },
             unknown => self.unknown_word(key, unknown),
@@ -396,6 +409,28 @@ fn is_int_or_string(words: &Mapping) -> bool {
 
 fn schema_fault(at: &Node, words: impl Into<String>) -> Diagnostic {
     Diagnostic::error("invalid-schema", words).at(at)
+}
+
+impl EffectiveWhen {
+    /// `None` where the node is neither a text nor a map of `when` and `help`.
+    fn read(node: &Node) -> Option<EffectiveWhen> {
+        let is_text = |it: &Node| it.as_string().is_some();
+        if is_text(node) {
+            return Some(EffectiveWhen {
+                when: node.clone(),
+                help: None,
+            });
+        }
+        let is_known = |key: &Node| matches!(key.as_str(), Some("when" | "help"));
+        let mut entries = node.as_mapping()?.iter();
+        if !entries.all(|it| is_known(&it.key) && is_text(&it.value)) {
+            return None;
+        }
+        Some(EffectiveWhen {
+            when: node.get("when")?.clone(),
+            help: node.get("help").cloned(),
+        })
+    }
 }
 
 impl Range {

@@ -27,6 +27,8 @@ pub struct Schema {
     pub(super) logic: Option<Box<Logic>>,
     pub(super) default: Option<Node>,
     pub(super) conditional_default: Option<Box<ConditionalDefault>>,
+    pub(super) example: Option<Node>,
+    pub(super) effective_when: Option<Box<EffectiveWhen>>,
     pub(super) aliases: Vec<Box<str>>,
 }
 
@@ -37,6 +39,15 @@ pub struct ConditionalDefault {
     pub value: Node,
     /// The condition: an expression's text, with its place.
     pub when: Node,
+}
+
+/// The condition under which a field has an effect (`x-pleach-effective-when`). What the condition means is the caller's.
+#[derive(Clone, Debug)]
+pub struct EffectiveWhen {
+    /// The condition: an expression's text, with its place.
+    pub when: Node,
+    /// What to do where it does not hold.
+    pub help: Option<Node>,
 }
 
 /// How a list is kept by the API server.
@@ -86,6 +97,10 @@ pub(super) enum Format {
     Uuid,
     Email,
     Hostname,
+    WildcardHostname,
+    Cpu,
+    Memory,
+    Storage,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -155,6 +170,8 @@ impl Schema {
             logic: None,
             default: None,
             conditional_default: None,
+            example: None,
+            effective_when: None,
             aliases: Vec::new(),
         }
     }
@@ -256,6 +273,11 @@ impl Schema {
     /// The value of a field that is not there, under a condition.
     pub fn conditional_default(&self) -> Option<&ConditionalDefault> {
         self.conditional_default.as_deref()
+    }
+
+    /// The condition under which the field has an effect, if it has one.
+    pub fn effective_when(&self) -> Option<&EffectiveWhen> {
+        self.effective_when.as_deref()
     }
 
     /// The schemas of which one at least must hold, if there are such.

@@ -195,10 +195,13 @@ impl Walk<'_> {
             Format::Int64 => {
                 number.is_none_or(|it| Node::scalar(it, Style::Plain, Tag::None).as_int().is_some())
             }
+            format if format.is_amount() => format.holds(text),
             format => json_kind(node) != Kind::String || format.holds(text),
         };
         if !holds {
-            self.invalid(node, schema.format.words(), trail);
+            let mut fault = faults::invalid(self.root, node, schema.format.words(), trail);
+            fault.help.extend(schema.format.advice(text));
+            self.faults.push(fault);
         } else if schema.types == Types::Quantity && !is_quantity(text) {
             self.invalid(node, Format::Quantity.words(), trail);
         }

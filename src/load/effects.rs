@@ -1,0 +1,151 @@
+//! The fields of a claim kind that have an effect only under a condition, or never.
+//!
+//! A kind says it in its schema, with `x-pleach-effective-when`. Fields that none of a kind's texts read are found by
+//! [`add_unread`], so that an author can't forget them.
+
+use super::kind::ClaimKind;
+use crate::schema::{EffectiveWhen, Schema};
+use crate::template::{Templates, Texts};
+
+/// A field that does not always have an effect.
+#[derive(Debug)]
+pub struct Effect {
+    /// Where it is in a claim.
+    pub path: Vec<Part>,
+    /// The compiled expression that says whether it has an effect; `None` where it never has.
+    pub when: Option<String>,
+    /// The compiled text that says what to do where it has none.
+    pub help: Option<String>,
+}
+
+/// A part of the path to a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The field of a map.
+    Key(Box<str>),
+    /// Any entry of a map that has no fields of its own.
+    AnyKey,
+    /// Any item of a list.
+    AnyItem,
+}
+
+/// The fields of a schema that name a condition. Their expressions are added to the kind's texts.
+pub(super) fn read(schema: &Schema, kind: &str, texts: &mut Texts) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    walk(schema, &mut Vec::new(), &mut |path, field| {
+        if let Some(condition) = field.effective_when() {
+            effects.push(effect(path, condition, kind, texts));
+        }
+        true
+    });
+    effects
+}
+
+fn effect(path: &[Part], condition: &EffectiveWhen, kind: &str, texts: &mut Texts) -> Effect {
+    let name = |what: &str| format!("{kind}#{what} {}", dotted(path));
+    let when = name("effective");
+    texts.add_expression(&when, &condition.when);
+    let help = condition.help.as_ref().map(|text| {
+        let help = name("effective help");
+        texts.add_text(&help, text);
+        help
+    });
+    Effect {
+        path: path.to_vec(),
+        when: Some(when),
+        help,
+    }
+}
+
+/// Visits every field of a schema, outermost first, as long as `visit` wants to see what is below.
+fn walk(schema: &Schema, path: &mut Vec<Part>, visit: &mut dyn FnMut(&[Part], &Schema) -> bool) {
+    if !path.is_empty() && !visit(path, schema) {
+        return;
+    }
+    let below = |part: Part,
+                 inner: &Schema,
+                 path: &mut Vec<Part>,
+                 visit: &mut dyn FnMut(&[Part], &Schema) -> bool| {
+        path.push(part);
+        walk(inner, path, visit);
+        path.pop();
+    };
+    for (key, field) in schema.properties() {
+        below(Part::Key(key.into()), field, path, visit);
+    }
+    if let Some(inner) = schema.additional() {
+        below(Part::AnyKey, inner, path, visit);
+    }
+    if let Some(inner) = schema.items() {
+        below(Part::AnyItem, inner, path, visit);
+    }
+}
+
+/// The fields that pleach itself reads, whatever the kind.
+const READ_BY_PLEACH: [&str; 7] = [
+    "apiVersion",
+    "kind",
+    "metadata.name",
+    "metadata.env",
+    "metadata.annotations.pleach.dev/owner",
+    "spec.owner.team",
+    "status",
+];
+
+/// Adds the fields that no text of a kind reads. They may be read where one includes what another kind has, so such a kind is
+/// left alone.
+pub(super) fn add_unread(kind: &mut ClaimKind, templates: &Templates<'_>) {
+    let texts = templates.of_kind(&kind.name).map(str::to_string);
+    let texts: Vec<String> = texts.collect();
+    let own = format!("{}/", kind.name);
+    if !texts.iter().all(|it| templates.includes_only(it, &own)) {
+        return;
+    }
+    let names = texts.iter().flat_map(|it| templates.names(it));
+    let mut read: Vec<String> = names.map(|it| it.path).collect();
+    read.extend(kind.references.iter().map(|it| it.at.clone()));
+    read.extend(READ_BY_PLEACH.map(str::to_string));
+    let mut unread: Vec<Vec<Part>> = Vec::new();
+    walk(&kind.schema, &mut Vec::new(), &mut |path, _| {
+        let path_text = dotted(path);
+        let is_below = |above: &str, below: &str| {
+            let rest = below.strip_prefix(above);
+            rest.is_some_and(|it| it.is_empty() || it.starts_with('.'))
+        };
+        // Read as a whole, or a part of it is.
+        let is_read = read.iter().any(|it| is_below(it, &path_text));
+        let is_partly_read = read.iter().any(|it| is_below(&path_text, it));
+        if !is_read && !is_partly_read {
+            unread.push(path.to_vec());
+        }
+        !is_read && is_partly_read
+    });
+    let is_said = |path: &Vec<Part>| kind.effects.iter().any(|it| path.starts_with(&it.path));
+    unread.retain(|it| !is_said(it));
+    kind.effects.extend(unread.into_iter().map(|path| Effect {
+        path,
+        when: None,
+        help: None,
+    }));
+}
+
+/// A path with dots, `*` for any item or entry.
+fn dotted(path: &[Part]) -> String {
+    let parts = path.iter().map(|it| match it {
+        Part::Key(key) => key,
+        Part::AnyKey | Part::AnyItem => "*",
+    });
+    parts.collect::<Vec<_>>().join(".")
+}
+
+impl Effect {
+    /// Whether its condition is about an `item` of a list.
+    pub(super) fn has_item(&self) -> bool {
+        self.path.contains(&Part::AnyItem)
+    }
+
+    /// Whether its condition is about the `key` of an entry.
+    pub(super) fn has_key(&self) -> bool {
+        self.path.last() == Some(&Part::AnyKey)
+    }
+}
