@@ -19,6 +19,10 @@ pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagn
     let Some(request) = request(intent) else {
         return pinned;
     };
+    if let Some((field, fault)) = request.fault() {
+        diagnostics.push(fault.at(place(intent, chart.get(field).unwrap_or(chart).span())));
+        return pinned;
+    }
     let place = place(intent, chart.get("version").unwrap_or(chart).span());
     let version = match version(&request, charts) {
         Ok(version) => version,

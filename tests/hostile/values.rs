@@ -63,6 +63,9 @@ hostile! {
     control_characters: data(&"  a: \u{1}\n".repeat(10_000)).says("yaml-syntax");
     one_long_line_with_a_fault: data(&format!("  a: '{}", "x ".repeat(2_000_000)));
     conflict_markers: resources(&"<<<<<<< a\n=======\n>>>>>>> b\n".repeat(50_000)).says("conflict");
+    list_of_many_values: data(&format!("  a: [{}]", "a,".repeat(1_200_000))).harmless();
+    maps_of_many_values: data(&repeat(400_000, |at| format!("  k{at}: {{}}\n"))).harmless();
+    more_values_than_a_file_may_have: data(&format!("  a: [{}]", "a,".repeat(2_000_000))).says("values");
     key_in_place_of_an_object: resources("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\n");
     manifests_in_manifests: data(&format!("{}{}a: [", repeat(900, |at| format!("{0}kind: Secret\n{0}stringData: {{b: c}}\n{0}text: |\n", " ".repeat(at + 2))), " ".repeat(902))).harmless();
     manifest_in_manifests_with_a_fault: resources(&format!("{}{}a: [\n---\na: [", repeat(900, |at| format!("{0}kind: Secret\n{0}stringData: {{b: c}}\n{0}text: |\n", " ".repeat(at))), " ".repeat(900)));

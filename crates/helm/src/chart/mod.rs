@@ -241,7 +241,7 @@ impl<'a> Charts<'a> {
         &self,
         request: &Request,
     ) -> Option<Result<(local::Place, Version), Diagnostic>> {
-        if let Err(fault) = request.check_name() {
+        if let Err(fault) = request.check() {
             return Some(Err(fault));
         }
         if request.is_local() {

@@ -35,24 +35,41 @@ impl Request {
         }
     }
 
-    /// Refuses a name that leads elsewhere than to a chart below the repository. Errors: `invalid-value`.
-    pub fn check_name(&self) -> Result<(), Diagnostic> {
-        let is_name = |part: &str| !matches!(part, "" | "." | "..");
-        let is_plain = |it: char| !it.is_control() && it != '\\';
-        match self.name.split('/').all(is_name) && self.name.chars().all(is_plain) {
-            true => Ok(()),
-            false => {
-                let message = format!("invalid chart name `{}`", self.name.escape_debug());
-                let fault = Diagnostic::error("invalid-value", message);
-                let fault = fault.help(
-                    "write the name in the chart's Chart.yaml, without `.` or `..` as a part",
-                );
-                Err(match &self.span {
-                    Some(span) => fault.at(span.clone()),
-                    None => fault,
-                })
-            }
+    /// Refuses a request whose words lead elsewhere than to a chart of the repository. Errors: `invalid-value`.
+    pub fn check(&self) -> Result<(), Diagnostic> {
+        match (self.fault(), &self.span) {
+            (None, _) => Ok(()),
+            (Some((_, fault)), Some(span)) => Err(fault.at(span)),
+            (Some((_, fault)), None) => Err(fault),
         }
+    }
+
+    /// What is wrong with its words, of which paths of files and addresses on servers are made, and the field that has it.
+    pub fn fault(&self) -> Option<(&'static str, Diagnostic)> {
+        let version = self.version.as_deref().unwrap_or("");
+        let is_version = version.len() <= VERSION_BYTES_MAX && version.chars().all(is_of_version);
+        let (field, what, value, help) = if !is_plain_path(&self.name) {
+            let help = "write the name in the chart's Chart.yaml, without `.` or `..` as a part";
+            ("name", "chart name", &*self.name, help)
+        } else if !is_address(&self.repository) {
+            let help =
+                "write the address without spaces, and without `.` or `..` as a part of its path";
+            ("repository", "chart repository", &*self.repository, help)
+        } else if !is_version {
+            let help = "write a version such as `1.2.3`, or a range such as `>=1.2.0`";
+            ("version", "version or version range", version, help)
+        } else {
+            let digest = self.digest.as_deref().filter(|it| !is_digest(it))?;
+            let help =
+                "write the digest of the chart's manifest: `sha256:` and 64 hexadecimal digits";
+            ("digest", "digest", digest, help)
+        };
+        let value: String = value.chars().take(SHOWN_MAX).collect();
+        let message = format!("invalid {what} `{}`", value.escape_debug());
+        Some((
+            field,
+            Diagnostic::error("invalid-value", message).help(help),
+        ))
     }
 
     /// The range of versions; `None` where what is written is none.
@@ -85,6 +102,46 @@ impl Request {
     }
 }
 
+/// More of a value that is refused is not shown.
+const SHOWN_MAX: usize = 200;
+const VERSION_BYTES_MAX: usize = 256;
+
+/// Whether a relative path has no part that leads up or stays, and no character that some system takes for more than a letter.
+fn is_plain_path(path: &str) -> bool {
+    let is_name = |part: &str| !matches!(part, "" | "." | "..");
+    path.split('/').all(is_name) && path.chars().all(|it| !it.is_control() && it != '\\')
+}
+
+/// Whether an address leads nowhere but where it says. Of a folder of the workspace, the path itself is looked at where it is read.
+fn is_address(address: &str) -> bool {
+    let is_plain = |it: char| !it.is_control() && it != '\\';
+    let Some((_, rest)) = address.split_once("://") else {
+        return address.chars().all(is_plain);
+    };
+    let path = rest.split(['?', '#']).next().unwrap_or("");
+    // Servers take `%2e` for a dot.
+    let path = path.to_ascii_lowercase().replace("%2e", ".");
+    let mut parts = path.split(['/', '\\']);
+    let is_local = address.starts_with("file://");
+    address
+        .chars()
+        .all(|it| is_plain(it) && !it.is_whitespace())
+        && (is_local || parts.all(|it| !matches!(it, "." | "..")))
+}
+
+/// Whether versions and ranges have such a character.
+fn is_of_version(it: char) -> bool {
+    it.is_ascii_alphanumeric() || ".-+*^~<>=!,| ".contains(it)
+}
+
+/// `algorithm:digits`.
+fn is_digest(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(algorithm, digits)| {
+        matches!((algorithm, digits.len()), ("sha256", 64) | ("sha512", 128))
+            && digits.bytes().all(|it| it.is_ascii_hexdigit())
+    })
+}
+
 impl Ord for Request {
     fn cmp(&self, other: &Request) -> Ordering {
         self.key().cmp(&other.key())
@@ -109,15 +166,19 @@ impl Eq for Request {}
 mod tests {
     use super::Request;
 
+    const OCI: &str = "oci://example.com/charts";
+
+    fn is_refused(repository: &str, name: &str, version: &str) -> bool {
+        let request = Request::new(repository, name, Some(version));
+        request.check().is_err()
+    }
+
     #[test]
     fn a_name_leads_nowhere_but_below_the_repository() {
-        let is_refused = |name| {
-            Request::new("oci://example.com/charts", name, None)
-                .check_name()
-                .is_err()
-        };
-        assert!(!["web", "group/web", "web.v2"].into_iter().any(is_refused));
-        let wrong = [
+        for name in ["web", "group/web", "web.v2"] {
+            assert!(!is_refused(OCI, name, ""), "{name}");
+        }
+        for name in [
             "",
             "..",
             "../web",
@@ -127,7 +188,68 @@ mod tests {
             "a//b",
             "a\\b",
             "a\nb",
-        ];
-        assert!(wrong.into_iter().all(is_refused));
+        ] {
+            assert!(is_refused(OCI, name, ""), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_repository_leads_nowhere_but_where_it_says() {
+        for repository in [
+            OCI,
+            "https://example.com:8443/a/b.c/..d?x=../y",
+            "./charts",
+            "../charts",
+            "file://charts",
+        ] {
+            assert!(!is_refused(repository, "web", ""), "{repository}");
+        }
+        for repository in [
+            "oci://example.com/charts/../other",
+            "https://example.com/..",
+            "https://example.com/a/%2E%2e/b",
+            "https://example.com/a/./b",
+            "https://example.com/a\\..\\b",
+            "https://example.com/a b",
+            "https://example.com/a\r\nHost: x",
+            "charts\n",
+        ] {
+            assert!(is_refused(repository, "web", ""), "{repository}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_one() {
+        for version in [
+            "",
+            "1.2.3",
+            "v1.2.3-rc.1+build.5",
+            ">=1.2.0, <2 || ^3",
+            "1.x",
+            "1.2 - 2.0",
+        ] {
+            assert!(!is_refused(OCI, "web", version), "{version}");
+        }
+        let long = "1".repeat(300);
+        for version in [
+            "../1.0.0", "1.0.0/..", "1.0.0\n", "1\\2", "1?x", "1#2", "1:2", "1@2", &long,
+        ] {
+            assert!(is_refused(OCI, "web", version), "{version}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_one() {
+        let is_refused = |digest: String| {
+            let request = Request {
+                digest: Some(digest),
+                ..Request::new(OCI, "web", None)
+            };
+            request.check().is_err()
+        };
+        assert!(!is_refused(format!("sha256:{}", "a1".repeat(32))));
+        for digest in ["", "sha256:", "sha256:../x", "latest", "md5:aa"] {
+            assert!(is_refused(digest.to_string()), "{digest}");
+        }
     }
 }

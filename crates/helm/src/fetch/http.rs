@@ -2,14 +2,18 @@
 //!
 //! Credentials go to the server that they were given for, and never on with a redirect to another one. TLS is set up when the
 //! first `https` address is asked.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a server may take its time, up to a limit"
+)]
 
 use std::io::Read;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, AsSendBody};
 
 use super::url::Url;
 use pleach_yaml::diag::Diagnostic;
@@ -19,6 +23,9 @@ const REDIRECTS_MAX: usize = 10;
 /// A server that asks for a longer wait is reported instead.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// How long one thing may take, with all redirects and repeated attempts: a server that sends a byte now and then, or one redirect
+/// after another, must not hold up a job.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is asked of a server.
 pub(super) struct Call<'a> {
@@ -30,6 +37,8 @@ pub(super) struct Call<'a> {
     pub(super) body: &'a [u8],
     /// How many bytes an answer may have.
     pub(super) bytes_max: u64,
+    /// When it has to be over, where it is a part of something larger.
+    pub(super) until: Option<Instant>,
 }
 
 impl Call<'_> {
@@ -42,6 +51,7 @@ impl Call<'_> {
             authorization: None,
             body: &[],
             bytes_max,
+            until: None,
         }
     }
 
@@ -97,40 +107,59 @@ struct Silence {
     is_passing: bool,
 }
 
-#[derive(Default)]
 pub(super) struct Client {
     plain: OnceLock<Agent>,
     secure: OnceLock<Agent>,
+    patience: Duration,
+}
+
+impl Default for Client {
+    fn default() -> Client {
+        Client {
+            plain: OnceLock::new(),
+            secure: OnceLock::new(),
+            patience: PATIENCE,
+        }
+    }
 }
 
 impl Client {
-    /// Asks, again and again where that helps. Errors: `unreachable`; any status is an answer.
+    /// When something that begins now has to be over.
+    pub(super) fn until(&self) -> Instant {
+        Instant::now() + self.patience
+    }
+
+    /// Sends a request, up to [`ATTEMPTS_MAX`] times where that helps. Errors: `unreachable`; any status is an answer.
     pub(super) fn send(&self, call: &Call<'_>) -> Result<Answer, Diagnostic> {
         let mut wait = FIRST_WAIT;
+        let until = call.until.unwrap_or_else(|| self.until());
+        let has_time = |pause: &Duration| Instant::now() + *pause < until;
         let report = |silence: Silence| unreachable(&call.url, &silence.words);
         for _ in 1..ATTEMPTS_MAX {
-            let pause = match self.follow(call) {
-                Ok(answer) => match pause(&answer, call, wait) {
+            let pause = match self.follow(call, until) {
+                Ok(answer) => match pause(&answer, call, wait).filter(has_time) {
                     Some(pause) => pause,
                     None => return Ok(answer),
                 },
-                Err(silence) if silence.is_passing && call.is_repeatable() => wait,
+                Err(silence) if silence.is_passing && call.is_repeatable() && has_time(&wait) => {
+                    wait
+                }
                 Err(silence) => return Err(report(silence)),
             };
             std::thread::sleep(pause);
             wait *= 2;
         }
-        self.follow(call).map_err(report)
+        self.follow(call, until).map_err(report)
     }
 
-    fn follow(&self, call: &Call<'_>) -> Result<Answer, Silence> {
+    fn follow(&self, call: &Call<'_>, until: Instant) -> Result<Answer, Silence> {
         let final_words = |words: &str| Silence {
             words: words.to_string(),
             is_passing: false,
         };
         let mut url = call.url.clone();
         for _ in 0..REDIRECTS_MAX {
-            let answer = self.exchange(call, &url)?;
+            let answer = self.exchange(call, &url, until)?;
             let is_redirect = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
             let Some(location) = answer
                 .header("location")
@@ -149,7 +178,7 @@ impl Client {
         Err(final_words("it leads on and on to other addresses"))
     }
 
-    fn exchange(&self, call: &Call<'_>, url: &Url) -> Result<Answer, Silence> {
+    fn exchange(&self, call: &Call<'_>, url: &Url, until: Instant) -> Result<Answer, Silence> {
         let agent = match &*url.scheme {
             "https" => self.secure.get_or_init(|| agent(Some(trusted()))),
             "http" => self.plain.get_or_init(|| agent(None)),
@@ -172,8 +201,8 @@ impl Client {
             request = request.header("Authorization", authorization);
         }
         let answer = match call.method == Method::PUT || call.method == Method::POST {
-            true => request.body(call.body).map(|it| agent.run(it)),
-            false => request.body(()).map(|it| agent.run(it)),
+            true => request.body(call.body).map(|it| run(agent, it, until)),
+            false => request.body(()).map(|it| run(agent, it, until)),
         };
         let answer = answer.map_err(|error| Silence {
             words: error.to_string(),
@@ -181,6 +210,19 @@ impl Client {
         })?;
         read(answer.map_err(|error| silence(&error))?, call, url)
     }
+}
+
+/// Runs a request in the time that is left.
+fn run(
+    agent: &Agent,
+    request: Request<impl AsSendBody>,
+    until: Instant,
+) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+    let left = until.saturating_duration_since(Instant::now());
+    // No time at all would mean no limit.
+    let left = left.max(Duration::from_millis(1));
+    let request = agent.configure_request(request);
+    agent.run(request.timeout_global(Some(left)).build())
 }
 
 fn read(
@@ -253,7 +295,7 @@ fn unreachable(url: &Url, words: &str) -> Diagnostic {
 fn silence(error: &ureq::Error) -> Silence {
     let words = match error {
         ureq::Error::HostNotFound => NO_HOST.to_string(),
-        ureq::Error::Timeout(_) => "it does not answer in time".to_string(),
+        ureq::Error::Timeout(_) => LATE.to_string(),
         ureq::Error::Io(error) => words(error),
         error => error.to_string(),
     };
@@ -272,14 +314,19 @@ fn silence(error: &ureq::Error) -> Silence {
     }
 }
 
+const LATE: &str = "it does not answer in time";
 const NO_HOST: &str = "its name is not known here";
 
 fn words(error: &std::io::Error) -> String {
     let text = error.to_string();
+    let inner = error.get_ref().and_then(|it| it.downcast_ref());
+    if let Some(ureq::Error::Timeout(_)) = inner {
+        return LATE.to_string();
+    }
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => "nobody listens there".to_string(),
         std::io::ErrorKind::UnexpectedEof => "it breaks off in the middle".to_string(),
-        std::io::ErrorKind::TimedOut => "it does not answer in time".to_string(),
+        std::io::ErrorKind::TimedOut => LATE.to_string(),
         _ if text.contains("failed to lookup address") => NO_HOST.to_string(),
         _ => text,
     }
@@ -291,8 +338,6 @@ fn agent(roots: Option<RootCerts>) -> Agent {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(concat!("pleach/", env!("CARGO_PKG_VERSION")))
-        // A server that sends a byte now and then keeps each of the others from passing.
-        .timeout_global(Some(Duration::from_secs(120)))
         .timeout_connect(Some(Duration::from_secs(10)))
         .timeout_recv_response(Some(Duration::from_secs(60)))
         .timeout_recv_body(Some(Duration::from_secs(120)))
@@ -312,5 +357,68 @@ fn trusted() -> RootCerts {
             let certificates = found.iter().map(|it| Certificate::from_der(it).to_owned());
             RootCerts::from(certificates)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Starts a server that answers with `head` and then a byte now and then, until nobody listens. Gives its address and counts the
+    /// requests.
+    fn dripping(head: &'static str) -> (Url, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                count.fetch_add(1, Ordering::SeqCst);
+                let reader = BufReader::new(stream.try_clone().unwrap());
+                let lines = reader.lines().map_while(Result::ok);
+                lines.take_while(|it| !it.is_empty()).for_each(drop);
+                let _ = stream.write_all(head.as_bytes());
+                while stream.write_all(b"a").is_ok() {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        });
+        (Url::parse(&format!("http://{address}/x")).unwrap(), asked)
+    }
+
+    fn impatient() -> Client {
+        Client {
+            patience: Duration::from_millis(300),
+            ..Client::default()
+        }
+    }
+
+    #[test]
+    fn a_server_that_drips_is_asked_once() {
+        for head in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nX-Long: ",
+        ] {
+            let (url, asked) = dripping(head);
+            let fault = impatient().send(&Call::get(url, 1 << 20)).err().unwrap();
+            assert!(fault.message.contains("in time"), "{}", fault.message);
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "{head}");
+        }
+    }
+
+    #[test]
+    fn a_call_ends_with_what_it_is_a_part_of() {
+        let (url, _) = dripping("HTTP/1.1 200 OK\r\n\r\n");
+        let call = Call {
+            until: Some(Instant::now()),
+            ..Call::get(url, 1 << 20)
+        };
+        assert!(Client::default().send(&call).is_err());
     }
 }

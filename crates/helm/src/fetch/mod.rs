@@ -62,7 +62,7 @@ impl Network {
     /// Finds the highest version that a request admits. Errors: `missing-chart`, `unreachable`, `access-denied`,
     /// `unexpected-answer`.
     pub fn locate(&self, request: &Request, place: &Place) -> Result<Located, Diagnostic> {
-        request.check_name()?;
+        request.check()?;
         let address = Url::parse(&place.address)?;
         match &*address.scheme {
             "oci" => self.locate_in_registry(request, &address, place.plain),

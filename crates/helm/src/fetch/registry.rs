@@ -76,11 +76,16 @@ impl<'a> OciRepository<'a> {
     pub(super) fn tags(&self) -> Result<Vec<String>, Diagnostic> {
         let mut tags = Vec::new();
         let mut next = Some(self.url("tags/list?n=1000"));
+        let until = self.access.client.until();
         for _ in 0..TAG_PAGES_MAX {
             let Some(url) = next else {
                 return Ok(tags);
             };
-            let answer = self.send(Call::get(url, JSON_BYTES_MAX), false)?;
+            let call = Call {
+                until: Some(until),
+                ..Call::get(url, JSON_BYTES_MAX)
+            };
+            let answer = self.send(call, false)?;
             if answer.status == 404 {
                 return Ok(Vec::new());
             }

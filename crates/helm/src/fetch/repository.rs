@@ -12,7 +12,7 @@ use pleach_yaml::diag::{Diagnostic, Source};
 use pleach_yaml::{Node, parse_one};
 
 /// Bitnami's, the largest, has twenty.
-const INDEX_BYTES_MAX: u64 = 128 << 20;
+const INDEX_BYTES_MAX: u64 = 64 << 20;
 pub(super) const ARCHIVE_BYTES_MAX: u64 = 100 << 20;
 
 /// An archive that an index names.
@@ -161,19 +161,19 @@ fn read(
             format!("`{}` is no index: {words}", url.shown()),
         )
     };
-    let text = decoded(&answer).ok_or_else(|| wrong("its bytes are no text"))?;
+    let text = decoded(answer).ok_or_else(|| wrong("its bytes are no text"))?;
     parse_one(&Source::internal("index.yaml", text)).map_err(|faults| {
         let first = faults.into_iter().next();
         wrong(&first.map_or(String::new(), |it| it.message))
     })
 }
 
-fn decoded(answer: &Answer) -> Option<String> {
+fn decoded(answer: Answer) -> Option<String> {
     let is_zipped = answer
         .header("content-encoding")
         .is_some_and(|it| it.eq_ignore_ascii_case("gzip"));
     if !is_zipped {
-        return String::from_utf8(answer.body.clone()).ok();
+        return String::from_utf8(answer.body).ok();
     }
     let mut text = String::new();
     let unzipped = flate2::read::MultiGzDecoder::new(&*answer.body);

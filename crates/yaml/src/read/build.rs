@@ -10,7 +10,7 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::{Entry, Mapping, Node, Style, Tag, View};
 
 /// How many values a file may have, those that aliases repeat included.
-const NODES_MAX: usize = 4_000_000;
+const NODES_MAX: usize = 2_000_000;
 /// How many values aliases may repeat in a file; of a long text each 64 bytes count as one.
 const ALIAS_NODES_MAX: usize = 1_000_000;
 
