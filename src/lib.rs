@@ -242,6 +242,7 @@ fn run(
 ) -> Option<PipelineOutput> {
     let resolution = resolve::resolve(repository, diagnostics);
     let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
+    report_run_limit(repository, diagnostics);
     if diagnostics.has_errors() {
         return None;
     }
@@ -272,6 +273,17 @@ fn run(
         places: composition.places,
         clusters,
     })
+}
+
+/// One report in place of one for each claim that was rendered after the limit was met: which these are is chance.
+fn report_run_limit(repository: &load::Workspace<'_>, diagnostics: &mut Diagnostics) {
+    if repository.templates.is_over_limit() {
+        let at = repository.workspace.span.source.clone();
+        let fault = repository.templates.run_limit(at);
+        let all = std::mem::take(diagnostics).into_iter();
+        *diagnostics = all.filter(|it| it.message != fault.message).collect();
+        diagnostics.push(fault);
+    }
 }
 
 fn clusters(

@@ -15,6 +15,11 @@ use crate::yaml::{Node, View};
 
 /// What the expressions and texts of one template may read and make.
 pub(super) const BYTES_MAX: usize = 32 << 20;
+/// What all templates of a run may make of long texts, which stay in memory until the tree is written.
+pub(super) const RUN_BYTES_MAX: usize = 64 << 20;
+/// An output of a template, and a text in it, that is no longer is not counted: a large workspace has many of them.
+const PLAIN_OUTPUT_BYTES: usize = 64 << 10;
+const PLAIN_TEXT_BYTES: usize = 4 << 10;
 /// The largest value that an expression may make or read.
 const VALUE_BYTES_MAX: usize = 4 << 20;
 /// As deep as a value that an expression makes may be.
@@ -163,6 +168,21 @@ pub(super) fn weight(value: &Value) -> Result<usize, Error> {
     let mut left = VALUE_BYTES_MAX;
     weigh(value, 0, &mut left)?;
     Ok(VALUE_BYTES_MAX - left)
+}
+
+/// What stays of a rendering: the long texts of its values, and what is unusual of its own text.
+pub(super) fn kept_bytes(output: &str, values: &[Node]) -> usize {
+    let values = values.iter().map(long_texts);
+    let output = output.len().saturating_sub(PLAIN_OUTPUT_BYTES);
+    values.fold(output, usize::saturating_add)
+}
+
+fn long_texts(node: &Node) -> usize {
+    match node.view() {
+        View::Scalar(text) => text.len().saturating_sub(PLAIN_TEXT_BYTES),
+        View::Sequence(items) => items.iter().map(long_texts).sum(),
+        View::Mapping(entries) => entries.iter().map(|it| long_texts(&it.value)).sum(),
+    }
 }
 
 /// What a filter reads that only looks at the value itself.

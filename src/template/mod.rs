@@ -24,6 +24,7 @@ pub use texts::Texts;
 pub use value::Context;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
@@ -42,6 +43,8 @@ pub struct Templates<'a> {
     origins: BTreeMap<String, Origin>,
     shared: Shared,
     readers: reader::Readers<'a>,
+    /// Bytes of long texts that all renderings made so far.
+    made: AtomicUsize,
 }
 
 /// Texts that come with the program: each is compiled when it is first needed.
@@ -83,6 +86,7 @@ impl<'a> Default for Templates<'a> {
             origins: BTreeMap::new(),
             shared,
             readers: reader::Readers::default(),
+            made: AtomicUsize::new(0),
         }
     }
 }
@@ -225,7 +229,14 @@ impl<'a> Templates<'a> {
                 return Err(self.missing_output(name, &missing));
             }
             match (rendered.result, rendered.question) {
-                (Ok(text), _) => return Ok((text, rendered.values)),
+                (Ok(text), _) => {
+                    let bytes = meter::kept_bytes(&text, &rendered.values);
+                    let made = self.made.fetch_add(bytes, Ordering::Relaxed);
+                    if made.saturating_add(bytes) > meter::RUN_BYTES_MAX {
+                        return Err(self.run_limit(self.source_of(name)));
+                    }
+                    return Ok((text, rendered.values));
+                }
                 (Err(error), None) => {
                     let fault = report(error);
                     context.claims().place(fault.span.clone());
@@ -241,6 +252,21 @@ impl<'a> Templates<'a> {
                 }
             }
         }
+    }
+
+    /// Whether all templates together have made too much. What was rendered when, is chance; so one report stands for all.
+    pub fn is_over_limit(&self) -> bool {
+        self.made.load(Ordering::Relaxed) > meter::RUN_BYTES_MAX
+    }
+
+    /// The report of that, at the beginning of a file.
+    pub fn run_limit(&self, at: Arc<Source>) -> Diagnostic {
+        let megabytes = meter::RUN_BYTES_MAX >> 20;
+        let message =
+            format!("all templates together make more than {megabytes} MiB of long texts");
+        Diagnostic::error("template-error", message)
+            .at(Span::new(&at, 0..0))
+            .help("make the values smaller, or render one environment at a time with `--env`")
     }
 
     /// Reported where the template defines the output's name.

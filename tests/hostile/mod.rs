@@ -1,6 +1,7 @@
 //! Hostile inputs: what a stranger's pull request could hold to exhaust memory, time or the stack of the process that reads it.
 //!
-//! Each case runs the program as a process of its own with 2 s of CPU and 300 MiB of addresses. It must refuse the input with an exit
+//! Each case runs the program as a process of its own with 2 s of CPU and 300 MiB of addresses (more of both
+//! where it is not optimized). It must refuse the input with an exit
 //! code of 1 or 2 and name a place in it; a case that a bound makes harmless may also succeed, and says so with [`Case::harmless`].
 //! Large inputs are written by the test from a recipe.
 
@@ -19,8 +20,13 @@ use regex::Regex;
 
 /// Seconds of CPU time. Without optimization everything takes several times as long.
 const CPU_SECONDS: u32 = if cfg!(debug_assertions) { 10 } else { 2 };
-/// KiB of address space. It bounds memory from above: what is reserved and never used counts too.
-const ADDRESSES: u32 = 300 << 10;
+/// KiB of address space. It bounds memory from above: what is reserved and never used counts too. A program that is not optimized is
+/// larger itself by more than 100 MiB.
+const ADDRESSES: u32 = if cfg!(debug_assertions) {
+    400 << 10
+} else {
+    300 << 10
+};
 
 /// One hostile input and what must become of it.
 pub(super) struct Case {
@@ -130,12 +136,11 @@ fn prepare(root: &Path, script: &str) {
 }
 
 fn run(root: &Path, command: &[String]) -> Output {
-    let seconds = if std::env::var("HOSTILE_PROGRAM").is_ok() {
-        2
-    } else {
-        CPU_SECONDS
+    let (seconds, addresses) = match std::env::var("HOSTILE_PROGRAM") {
+        Ok(_) => (2, 300 << 10),
+        Err(_) => (CPU_SECONDS, ADDRESSES),
     };
-    let limits = format!("ulimit -t {seconds} && ulimit -v {ADDRESSES} && exec \"$@\"");
+    let limits = format!("ulimit -t {seconds} && ulimit -v {addresses} && exec \"$@\"");
     let mut child = Command::new("sh");
     child
         .args(["-c", &limits, "sh", &program()])

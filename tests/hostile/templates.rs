@@ -39,7 +39,23 @@ fn chain(start: &str, times: usize, step: impl Fn(&str) -> String, end: &str) ->
     ))
 }
 
+/// The template is rendered for each of 200 items.
+fn for_each(template: &str) -> Case {
+    let items = format!("{{list: [{}]}}", repeat(200, |at| format!("{at}, ")));
+    let mut case = kind("", template, &items);
+    for (path, bytes) in &mut case.files {
+        if path.ends_with("kind.yaml") {
+            bytes.extend_from_slice(b"    forEach: spec.list\n    name: 'f{{ item }}'\n");
+        }
+    }
+    case
+}
+
 hostile! {
+    long_values_of_many_files: for_each("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a-{{ item }}}\ndata:\n  a: {{ 'x' * 3000000 }}\n").says("all templates together");
+    long_texts_of_many_files: for_each(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a-{{{{ item }}}}}}\ndata:\n  a: {}\n", "x".repeat(3_000_000))).says("all templates together");
+    long_lets_of_many_claims: { let mut case = kind("  let: {x: \"'x' * 200000\"}\n", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ metadata.name }}}\n", "{}");
+        case.files.push(("environments/test/b.yaml".into(), repeat(400, |at| format!("---\napiVersion: example.com/v1\nkind: Tenant\nmetadata: {{name: b{at}}}\nspec: {{}}\n")).into())); case }.says("all templates together");
     keys_that_a_loop_prints: template("{% for i in range(40000) %}\n  b{{ i }}: {{ [i, spec.text][0] | string }}\n{% endfor %}").harmless();
     maps_that_are_merged: template("{% set n = namespace(m={}) %}\n{% for i in range(300) %}\n{% set n.m = n.m | merge({'k' ~ i: i}) %}\n{% endfor %}\n  a: {{ n.m | length }}").harmless();
     nots_in_a_row: expression(&"not ".repeat(25_000)).says("template-syntax");
