@@ -131,7 +131,8 @@ fn copy(context: &mut Context<'_>, value: &Value, depth: usize) -> Returned {
     if depth > 1000 {
         return fail("deepCopy error: the value contains itself");
     }
-    context.charge(size_of::<Value>())?;
+    // A map takes many times what a value takes.
+    context.charge(16 * size_of::<Value>())?;
     Ok(match value {
         Value::Map(map) if !map.is_nil() => {
             let mut entries = std::collections::BTreeMap::new();

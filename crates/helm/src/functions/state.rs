@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::value::Str;
 
+/// So many compiled patterns are kept.
+const PATTERNS_MAX: usize = 100;
+
 /// What functions keep between calls, for all templates of one rendering.
 #[derive(Debug, Default)]
 pub struct State {
@@ -73,6 +76,9 @@ impl State {
 
     /// The compiled pattern of a text; the error is Go's.
     pub(super) fn pattern(&mut self, text: &Str) -> &Result<Regexp, String> {
+        if self.patterns.len() >= PATTERNS_MAX && !self.patterns.contains_key(text) {
+            self.patterns.clear();
+        }
         self.patterns
             .entry(text.clone())
             .or_insert_with(|| match text.to_str() {

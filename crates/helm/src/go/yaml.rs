@@ -257,7 +257,12 @@ fn write_go_syntax(node: &Node, out: &mut String) {
 /// The reader of this program says more and says it otherwise, so the text is read once more by libyaml for its words.
 fn syntax_error(text: &str, faults: &Diagnostics) -> YamlError {
     let span = faults.iter().find_map(|it| it.span.as_ref());
-    let words = libyaml_words(text.as_bytes()).unwrap_or_else(|| match faults.iter().next() {
+    // libyaml takes quadratic time for brackets in brackets.
+    let is_limit = faults.iter().any(|it| it.code == "yaml-limit");
+    let words = (!is_limit)
+        .then(|| libyaml_words(text.as_bytes()))
+        .flatten();
+    let words = words.unwrap_or_else(|| match faults.iter().next() {
         Some(fault) => composer_words(fault),
         None => "unknown problem parsing YAML content".to_string(),
     });

@@ -11,7 +11,7 @@ use super::program::{Op, PlaceId, Template, quoted, shown};
 use super::render::{Nested, Renderer, Scope, no_template, without_no_value};
 use super::slot::{Origin, Slot};
 use super::trace::Tracer;
-use super::{Cause, Context, ExecError, FunctionError};
+use super::{Cause, Context, ExecError, FunctionError, cost};
 use crate::fmt::write_value;
 use crate::value::{Method, Str, Value};
 
@@ -628,6 +628,10 @@ impl<'r, 't> Machine<'r, 't> {
     ) -> Step<bool> {
         let last = function.signature.parameter(arguments);
         let (values, boxed) = self.take_arguments(arguments, piped, |slot| slot.check(last))?;
+        if matches!(function.call, Callable::Plain(_) | Callable::Reflected(_)) {
+            let charged = cost::charge(&mut self.renderer.budget, function.name, &values);
+            charged.map_err(|words| Box::new(Cause::Limit(words)))?;
+        }
         let returned = match function.call {
             Callable::Plain(call) => {
                 let mut context = Context {

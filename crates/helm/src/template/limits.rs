@@ -11,20 +11,21 @@ pub const MAX_INCLUDES: usize = 1_000;
 /// How much one rendering of a chart may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Instructions of template code, all files together. The default is 100 million: some seconds.
+    /// Instructions of template code, all files together. The default is 60 million: about a second.
     pub steps: u64,
-    /// Bytes that are printed or made by functions, all files together. The default is 2 GiB; what is let go of is counted too.
+    /// Bytes that functions read and make, and that are printed, all files together; what is let go of is counted too, and slow
+    /// functions count for more than they read. The default is 128 MiB.
     pub bytes: u64,
-    /// Bytes of one file's output. The default is 256 MiB.
+    /// Bytes of one file's output. The default is 64 MiB.
     pub output: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            steps: 100_000_000,
-            bytes: 2 << 30,
-            output: 256 << 20,
+            steps: 60_000_000,
+            bytes: 128 << 20,
+            output: 64 << 20,
         }
     }
 }

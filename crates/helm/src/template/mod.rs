@@ -7,6 +7,7 @@ mod builtins;
 mod compare;
 mod compile;
 mod context;
+mod cost;
 mod error;
 mod exec;
 mod function;

@@ -342,3 +342,44 @@ impl fmt::Debug for Struct {
         write!(f, "{}{{…}}", self.ty.name)
     }
 }
+
+/// Values that nobody else has are dropped one after another: a template can nest them so deep that the stack would not suffice.
+fn drop_nested(mut open: Vec<Value>) {
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Map(mut map) => open.extend(own_entries(&mut map)),
+            Value::List(mut list) => open.extend(own_items(&mut list)),
+            _ => {}
+        }
+    }
+}
+
+fn is_collection(value: &Value) -> bool {
+    matches!(value, Value::Map(_) | Value::List(_))
+}
+
+fn own_entries(map: &mut Map) -> Vec<Value> {
+    let entries = map.entries.take().and_then(Rc::into_inner);
+    let values = entries
+        .into_iter()
+        .flat_map(|it| it.into_inner().into_values());
+    values.filter(is_collection).collect()
+}
+
+fn own_items(list: &mut List) -> Vec<Value> {
+    let items = list.items.take().and_then(Rc::into_inner);
+    let items = items.into_iter().flat_map(RefCell::into_inner);
+    items.filter(is_collection).collect()
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        drop_nested(own_entries(self));
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        drop_nested(own_items(self));
+    }
+}

@@ -1,0 +1,151 @@
+//! What a call of a function costs before it runs: what it reads, and for some functions the time that they take by design.
+
+use super::limits::Budget;
+use crate::value::Value;
+
+/// The largest value that a function may read or print in full.
+const VALUE_BYTES_MAX: usize = 16 << 20;
+/// How deep such a value may be.
+const DEPTH_MAX: usize = 1_000;
+/// What a part of a text that is split takes.
+const PART_BYTES: usize = 64;
+/// What a value counts beside its text.
+const VALUE_BYTES: usize = 16;
+
+/// Functions that read all of a value, not only its first level.
+const READS_ALL: [&str; 30] = [
+    "toJson",
+    "mustToJson",
+    "toPrettyJson",
+    "mustToPrettyJson",
+    "toRawJson",
+    "mustToRawJson",
+    "toYaml",
+    "mustToYaml",
+    "toYamlPretty",
+    "toToml",
+    "mustToToml",
+    "deepEqual",
+    "print",
+    "printf",
+    "println",
+    "html",
+    "js",
+    "urlquery",
+    "toString",
+    "toStrings",
+    "quote",
+    "squote",
+    "cat",
+    "join",
+    "sortAlpha",
+    "uniq",
+    "mustUniq",
+    "has",
+    "mustHas",
+    "without",
+];
+
+/// Charges a call. Errors: the budget is used up, or a value is too large or too deep for a function that reads all of it.
+pub(super) fn charge(budget: &mut Budget, name: &str, arguments: &[Value]) -> Result<(), String> {
+    budget.charge(time(name, arguments))?;
+    for value in arguments {
+        let bytes = match READS_ALL.contains(&name) {
+            true => weight(value)?,
+            false => shallow(value),
+        };
+        budget.charge(bytes)?;
+    }
+    Ok(())
+}
+
+/// Functions that are slow on purpose, or slower than what they read says.
+fn time(name: &str, arguments: &[Value]) -> usize {
+    let items = || match arguments.first() {
+        Some(Value::List(list)) => list.len(),
+        _ => 0,
+    };
+    match name {
+        "bcrypt" | "htpasswd" => 8 << 20,
+        "derivePassword" => 64 << 20,
+        "genCA"
+        | "genCAWithKey"
+        | "genPrivateKey"
+        | "genSelfSignedCert"
+        | "genSelfSignedCertWithKey"
+        | "genSignedCert"
+        | "genSignedCertWithKey" => 2 << 20,
+        "uniq" | "mustUniq" => items().saturating_mul(items()) / VALUE_BYTES,
+        _ if name.contains("egex") => pattern(arguments),
+        "splitList" => parts(arguments).saturating_mul(PART_BYTES),
+        _ => 0,
+    }
+}
+
+/// Repetitions make a pattern large.
+fn pattern(arguments: &[Value]) -> usize {
+    let Some(Value::String(text)) = arguments.first() else {
+        return 0;
+    };
+    let counts = text.split(|it| *it == b'{').skip(1);
+    let counts = counts.filter_map(|it| it.split(|it| *it == b'}').next());
+    let digits: usize = counts
+        .map(|it| it.iter().filter(|it| it.is_ascii_digit()).count())
+        .sum();
+    if digits < 4 { 16 << 10 } else { 512 << 10 }
+}
+
+/// How many parts a text is split into.
+fn parts(arguments: &[Value]) -> usize {
+    match arguments {
+        [Value::String(separator), Value::String(text), ..] if !separator.is_empty() => {
+            let places = text.windows(separator.len());
+            places.filter(|it| **it == separator[..]).count() + 1
+        }
+        [_, Value::String(text), ..] => text.len(),
+        _ => 0,
+    }
+}
+
+fn shallow(value: &Value) -> usize {
+    match value {
+        Value::String(text) | Value::Bytes(text) => text.len(),
+        Value::List(list) => list.len().saturating_mul(VALUE_BYTES),
+        _ => VALUE_BYTES,
+    }
+}
+
+/// What a value holds, each part as often as it is reached.
+fn weight(value: &Value) -> Result<usize, String> {
+    let mut open = vec![(value.clone(), 0)];
+    let mut bytes = 0_usize;
+    while let Some((value, depth)) = open.pop() {
+        bytes = bytes.saturating_add(shallow(&value).max(VALUE_BYTES));
+        // Values that wait are as many as those that are counted already, so they take no more memory than the limit.
+        if bytes.saturating_add(open.len().saturating_mul(VALUE_BYTES)) > VALUE_BYTES_MAX {
+            return Err(format!(
+                "a value is larger than {} MiB",
+                VALUE_BYTES_MAX >> 20
+            ));
+        }
+        if depth > DEPTH_MAX {
+            return Err(format!("a value is deeper than {DEPTH_MAX} levels"));
+        }
+        match value {
+            Value::List(list) => {
+                let items = list.items();
+                let items = items.iter().flat_map(|it| it.iter());
+                open.extend(items.map(|it| (it.clone(), depth + 1)));
+            }
+            Value::Map(map) => {
+                let entries = map.entries();
+                for (key, value) in entries.iter().flat_map(|it| it.iter()) {
+                    bytes = bytes.saturating_add(key.len());
+                    open.push((value.clone(), depth + 1));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(bytes)
+}
