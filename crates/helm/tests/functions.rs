@@ -11,7 +11,7 @@ fn rendered(template: &str, identity: &str) -> Result<String, String> {
     let mut set = Templates::new(&groups());
     set.parse("t", &Str::from(template)).unwrap();
     let limits = Limits {
-        bytes: 64 << 20,
+        bytes: 256 << 20,
         ..Limits::default()
     };
     let state = State::new(identity);
