@@ -16,7 +16,7 @@ use crate::yaml::{Node, View};
 /// What the expressions and texts of one template may read and make.
 pub(super) const BYTES_MAX: usize = 32 << 20;
 /// What all templates of a run may make of long texts, which stay in memory until the tree is written.
-pub(super) const RUN_BYTES_MAX: usize = 64 << 20;
+pub(super) const RUN_BYTES_MAX: usize = 48 << 20;
 /// An output of a template, and a text in it, that is no longer is not counted: a large workspace has many of them.
 const PLAIN_OUTPUT_BYTES: usize = 64 << 10;
 const PLAIN_TEXT_BYTES: usize = 4 << 10;

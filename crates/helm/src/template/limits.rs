@@ -16,7 +16,7 @@ pub struct Limits {
     /// Bytes that functions read and make, and that are printed, all files together; what is let go of is counted too, and slow
     /// functions count for more than they read. The default is 128 MiB.
     pub bytes: u64,
-    /// Bytes of one file's output. The default is 64 MiB.
+    /// Bytes of one file's output. The default is 32 MiB.
     pub output: usize,
 }
 
@@ -25,7 +25,7 @@ impl Default for Limits {
         Limits {
             steps: 60_000_000,
             bytes: 128 << 20,
-            output: 64 << 20,
+            output: 32 << 20,
         }
     }
 }
