@@ -158,10 +158,12 @@ pub(super) fn replace(
         }
         resource.settle();
         if let Some(field) = resource.lost() {
-            let message = format!(
-                "a variable leaves {} without `{field}`",
-                resource.object.id()
-            );
+            // Without a kind or a name, the identity is not printable.
+            let left = match resource.object.kind() {
+                "" => format!("`{}`", resource.object.name()),
+                kind => format!("a {kind}"),
+            };
+            let message = format!("a variable leaves {left} without `{field}`");
             return Err(Diagnostic::error("missing-variable-source", message)
                 .at(resource.object.span())
                 .help("give the field that the variable reads a value that is not empty"));
