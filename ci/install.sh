@@ -87,7 +87,7 @@ trap 'rm -rf "$work"' EXIT
 download "$name.tar.gz"
 verify "$name.tar.gz"
 tar -xzf "$work/$name.tar.gz" -C "$work"
-[ "$("$work/$name/pleach" --version)" = "pleach $version" ] || refuse "what $name.tar.gz holds is not pleach $version, or does not run here"
+[ "$("$work/$name/pleach" -V)" = "pleach $version" ] || refuse "what $name.tar.gz holds is not pleach $version, or does not run here"
 mkdir -p "$bin"
 mv "$work/$name/pleach" "$bin/.pleach.$$"
 mv -f "$bin/.pleach.$$" "$bin/pleach"

@@ -507,3 +507,17 @@ fn a_new_kind_renders_at_once_and_its_cases_hold_it() {
     run(folder.path(), &["test", "--accept"], 0);
     run(folder.path(), &["check"], 0);
 }
+
+#[test]
+fn version_names_the_kustomize_whose_output_it_equals() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"))
+        .arg("--version")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let kustomize = pleach::kustomize::KUSTOMIZE_VERSION;
+    assert_eq!(
+        text.lines().nth(1),
+        Some(&*format!("builds as kustomize {kustomize}"))
+    );
+}

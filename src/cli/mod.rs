@@ -41,9 +41,12 @@ use crate::report::Format;
 const EXIT_CODES: &str =
     "Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it.";
 
+/// Scripts read the short form of `-V`. A test holds the number equal to the engine's `KUSTOMIZE_VERSION`.
+const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nbuilds as kustomize 5.8.2");
+
 /// Short claims in, the tree of YAML that Flux or Argo CD syncs out.
 #[derive(Debug, Parser)]
-#[command(name = "pleach", version, after_help = EXIT_CODES, styles = STYLES, propagate_version = true)]
+#[command(name = "pleach", version, long_version = LONG_VERSION, after_help = EXIT_CODES, styles = STYLES, propagate_version = true)]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -105,7 +105,7 @@ impl Release {
             self.bin().join("pleach").to_str().unwrap(),
             &[],
         );
-        let told = finish(program.arg("--version")).expect(0);
+        let told = finish(program.arg("-V")).expect(0);
         assert_eq!(told, format!("pleach {VERSION}\n"));
         let path = fs::read_to_string(self.path_file()).unwrap();
         assert_eq!(path, format!("{}\n", self.bin().display()));

@@ -80,6 +80,9 @@ use load::Loader;
 use resource::Resource;
 use resources::Resources;
 
+/// The version of kustomize whose output the engine reproduces.
+pub const KUSTOMIZE_VERSION: &str = "5.8.2";
+
 /// What the managed-by label says.
 const VERSION: &str = "kustomize-v5.8.2";
 
