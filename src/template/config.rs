@@ -206,7 +206,7 @@ mod tests {
             let paths = config_paths(&from_node(&Node::mapping(files)), "/").unwrap();
             assert_eq!(
                 paths.to_string(),
-                r#"{"logger/level": "debug", "logger/size": ""}"#
+                "{'logger/level': 'debug', 'logger/size': ''}"
             );
         }
         let unread = ["<a><b", "<", "</a></a>", "<a/><b/>", "a: [", ""];
@@ -218,6 +218,6 @@ mod tests {
         let own = value("{a/b: 1, c: 2, d/e/f: 3}");
         let given = value("{a/b: 1, c: 3, d: 1, a/b/c: 1, dd: 1}");
         let found = conflicts(&given, &own, "/").unwrap();
-        assert_eq!(found.to_string(), r#"["c", "d", "a/b/c"]"#);
+        assert_eq!(found.to_string(), "['c', 'd', 'a/b/c']");
     }
 }
