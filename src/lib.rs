@@ -35,6 +35,7 @@ pub mod matrix;
 pub mod check;
 pub mod case;
 pub mod affected;
+pub mod workspace_diff;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]

@@ -43,6 +43,11 @@ const ROOMS: &[(&str, &[&str])] = &[
         "affected",
         &["template", "chart", "kustomize", "load", "emit"],
     ),
+    // Renders both sides of a comparison.
+    (
+        "workspace_diff",
+        &["chart", "diff", "compare", "load", "affected"],
+    ),
     (
         "report",
         &[
@@ -68,6 +73,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "case",
             "emit",
             "affected",
+            "workspace_diff",
             "report",
             "disk",
             "fetch",

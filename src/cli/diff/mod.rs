@@ -2,21 +2,20 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 
-use self::sides::{Opened, compare_rendered, compare_written, open};
-use super::{Global, Outcome, output, session};
-use crate::compare::{self, Comparison, compare};
+use self::sides::{Opened, open};
+use super::{Global, Outcome, cache, output, session};
+use crate::compare::{Comparison, compare};
 use crate::diff::Salt;
-use crate::load::is_base;
 use crate::report::{
     Format, MarkdownOptions, View, annotations, changes, changes_json, changes_patch, html,
     markdown, report,
 };
 use crate::tree::TreePath;
+use crate::workspace_diff::{Context, State, compare_rendered, compare_written};
 
-mod partly;
 mod sides;
 
 #[derive(Debug, Args)]
@@ -59,19 +58,25 @@ enum Form {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let current = session::directory(global)?;
     let sides = open(&arguments.sides, &current)?;
-    let is_workspace = sides.iter().any(Opened::is_workspace);
+    let [before, after] = sides.each_ref().map(Opened::state);
+    let is_workspace = before.is_workspace() || after.is_workspace();
     sides.iter().try_for_each(Opened::failure)?;
     sides.iter().try_for_each(Opened::check_workspace_file)?;
+    let salt = salt();
+    let context = Context {
+        cache: cache::open(global),
+        salt: &salt,
+    };
     let comparison = match (is_workspace, arguments.committed) {
-        (true, false) => compare_rendered(&sides, global),
-        (true, true) => Ok(compare_written(&sides, global)),
+        (true, false) => rendered(&sides, &context, global),
+        (true, true) => Ok(compare_written([&before, &after], &context)),
         (false, _) => {
             let folder = |part: &TreePath| match part.as_str() {
                 "" => Some(".".to_string()),
                 part => Some(part.to_string()),
             };
-            let [before, after] = &sides;
-            Ok(compare(&before.side(), &after.side(), &folder, &salt()))
+            let [before, after] = sides.each_ref().map(Opened::side);
+            Ok(compare(&before, &after, &folder, &salt))
         }
     };
     // What git could not read may look like a workspace that does not render.
@@ -95,10 +100,25 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     })
 }
 
-/// The environment of a folder of a rendered tree.
-fn environment(part: &TreePath) -> Option<String> {
-    let environment = compare::environment(part).filter(|it| !is_base(it));
-    environment.map(str::to_string)
+/// Compares what two workspaces render to. A revision without a workspace has none yet, or no more, and so nothing is applied from it.
+fn rendered(sides: &[Opened; 2], context: &Context<'_>, global: &Global) -> Result<Comparison> {
+    let states = sides.each_ref().map(Opened::state);
+    for state in states.iter().filter(|it| !it.is_tree && !it.is_workspace()) {
+        output::note(&format!("there is no workspace in {}\n", state.name));
+    }
+    let [old, new] = sides;
+    let changes = match states.iter().all(State::is_workspace) {
+        true => new.changes(old)?,
+        false => None,
+    };
+    let [before, after] = &states;
+    let compared = compare_rendered([before, after], changes.as_ref(), context);
+    compared.map_err(|fault| {
+        let display = |path: &TreePath| format!("{}: {path}", fault.name);
+        session::report(&fault.diagnostics, global, &display);
+        let name = &fault.name;
+        anyhow!("cannot compare: the workspace at {name} fails to render")
+    })
 }
 
 fn print(

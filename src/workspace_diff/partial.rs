@@ -11,7 +11,7 @@ use crate::yaml::{Node, parse};
 use crate::{Compiled, Options, Scope, compile_sides, whole_where_mixed};
 
 /// The parts that render on both sides, and why the others are left out; `None` where nothing is left to compare.
-pub(super) fn partly(
+pub(super) fn compile_sound(
     sides: [&dyn Files; 2],
     names: [&str; 2],
     options: &Options,

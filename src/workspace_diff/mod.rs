@@ -1,0 +1,301 @@
+//! What a change of a workspace does to what is applied: both states are rendered as far as the change touches them, or their trees
+//! are taken as they are written.
+//!
+//! Where the states come from (revisions, folders) and how the result is printed is not known here.
+
+mod partial;
+
+use std::sync::Arc;
+
+use crate::affected::affected;
+use crate::chart::Cache;
+use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare, environment};
+use crate::diag::{Diagnostics, join};
+use crate::diff::Salt;
+use crate::load::{self, WORKSPACE, WorkspaceConfig, is_base};
+use crate::tree::{Below, Changes, EntryKind, Files, FilesError, Tree, TreePath};
+use crate::{Compiled, Options, Scope, compile, compile_both};
+
+/// One state of a workspace.
+#[derive(Clone, Copy)]
+pub struct State<'a> {
+    /// Where files are read from.
+    pub files: &'a dyn Files,
+    /// The folder of the workspace.
+    pub root: &'a TreePath,
+    /// The folder of the repository, where `CODEOWNERS` is looked for.
+    pub top: &'a TreePath,
+    /// What the state is called in notes: `HEAD~1`.
+    pub name: &'a str,
+    /// Whether files count as they are where there is no workspace. Else nothing is applied from such a state.
+    pub is_tree: bool,
+}
+
+/// What comparisons need besides the two states.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// Archives of charts, by digest.
+    pub cache: Option<Cache>,
+    /// Hides secrets.
+    pub salt: &'a Salt,
+}
+
+/// A state that does not render.
+#[derive(Debug)]
+pub struct Unrendered {
+    /// What the state is called.
+    pub name: String,
+    /// Why.
+    pub diagnostics: Diagnostics,
+}
+
+impl<'a> State<'a> {
+    /// Whether there is a workspace.
+    pub fn is_workspace(&self) -> bool {
+        self.workspace_file() == Ok(Some(EntryKind::File))
+    }
+
+    /// What its `pleach.yaml` is; an error where nobody can know.
+    pub fn workspace_file(&self) -> Result<Option<EntryKind>, FilesError> {
+        self.files.kind(&self.root.child(WORKSPACE))
+    }
+
+    /// The folders that hold inputs, and so may contain links to files that are read by another path.
+    pub fn input_folders(&self) -> Vec<TreePath> {
+        let workspace = WorkspaceConfig::read(&self.below()).ok();
+        let mut folders = workspace.map(|it| it.templates).unwrap_or_default();
+        folders.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
+        folders.iter().map(|it| self.root.join(it)).collect()
+    }
+
+    fn below(&self) -> Below<'a> {
+        Below::new(self.files, self.root.clone())
+    }
+
+    /// The output folder in its place, or where the other state has it.
+    fn output(&self, other: &State<'_>) -> TreePath {
+        let workspace = WorkspaceConfig::read(&self.below());
+        let workspace = workspace.or_else(|_| WorkspaceConfig::read(&other.below()));
+        let output = workspace.map_or_else(|_| TreePath::root(), |it| it.output);
+        self.root.join(&output)
+    }
+
+    /// What the workspace renders to, if it is one.
+    fn render(&self, context: &Context<'_>) -> Option<Compiled> {
+        let options = Options {
+            cache: context.cache.clone(),
+            ..Options::default()
+        };
+        let compile = || compile(&self.below(), &options);
+        self.is_workspace().then(compile)
+    }
+
+    /// Gives claims that name no owner those of `CODEOWNERS`.
+    fn owned(&self, mut origins: Origins) -> Origins {
+        let owners = CodeOwners::find(self.files, self.top);
+        for claim in origins.claims_mut().filter(|it| it.owner.is_none()) {
+            let path = claim.span.as_ref().map(|it| self.root.join(it.path()));
+            let path = path.as_ref().and_then(|it| it.below(self.top));
+            if let Some(owner) = path.as_ref().and_then(|it| owners.of(it)) {
+                *claim = Arc::new(Claim {
+                    owner: Some(owner.into()),
+                    ..Claim::clone(claim)
+                });
+            }
+        }
+        origins
+    }
+
+    /// This state with what was rendered in place of its files.
+    fn rendered(&self, compiled: Option<Compiled>) -> Result<Rendered<'a>, Unrendered> {
+        let (tree, origins) = match compiled {
+            None if self.is_tree => {
+                return Ok(Rendered {
+                    files: RenderedFiles::Given(self.files),
+                    root: self.root.clone(),
+                    origins: None,
+                });
+            }
+            None => (Tree::new(), Origins::default()),
+            Some(compiled) if compiled.diagnostics.has_errors() => {
+                return Err(Unrendered {
+                    name: self.name.to_string(),
+                    diagnostics: compiled.diagnostics,
+                });
+            }
+            Some(compiled) => (compiled.tree, self.owned(compiled.origins)),
+        };
+        Ok(Rendered {
+            files: RenderedFiles::Made(tree),
+            root: TreePath::root(),
+            origins: Some(origins),
+        })
+    }
+}
+
+/// A state as it is compared.
+struct Rendered<'a> {
+    files: RenderedFiles<'a>,
+    root: TreePath,
+    origins: Option<Origins>,
+}
+
+enum RenderedFiles<'a> {
+    Given(&'a dyn Files),
+    Made(Tree),
+}
+
+impl Rendered<'_> {
+    fn side<'a>(&'a self, name: &'a str) -> Side<'a> {
+        Side {
+            files: match &self.files {
+                RenderedFiles::Given(files) => *files,
+                RenderedFiles::Made(tree) => tree,
+            },
+            root: &self.root,
+            name,
+            origins: self.origins.as_ref(),
+        }
+    }
+}
+
+/// The environment of a folder of a rendered tree.
+fn environment_of(part: &TreePath) -> Option<String> {
+    let environment = environment(part).filter(|it| !is_base(it));
+    environment.map(str::to_string)
+}
+
+/// Compares two trees as they are written. Only where they differ, the claims are asked for their lines and owners.
+pub fn compare_written([before, after]: [&State<'_>; 2], context: &Context<'_>) -> Comparison {
+    let roots = [before.output(after), after.output(before)];
+    let compared = |[old, new]: [Option<&Origins>; 2]| {
+        let [old, new] = [
+            side_of(before, &roots[0], old),
+            side_of(after, &roots[1], new),
+        ];
+        compare(&old, &new, &environment_of, context.salt)
+    };
+    let comparison = compared([None, None]);
+    if comparison.environments.is_empty() {
+        return comparison;
+    }
+    // Which claims a tree came from, the claims of the same state say, if they render.
+    let origins = |it: &State<'_>| it.render(context).map(|found| it.owned(found.origins));
+    let (old, new) = join(|| origins(before), || origins(after));
+    compared([old.as_ref(), new.as_ref()])
+}
+
+fn side_of<'a>(state: &State<'a>, root: &'a TreePath, origins: Option<&'a Origins>) -> Side<'a> {
+    Side {
+        files: state.files,
+        root,
+        name: state.name,
+        origins,
+    }
+}
+
+/// Compares what two workspaces render to. Where it is known what `changes` between them, only that is rendered which the change
+/// touches.
+pub fn compare_rendered(
+    states: [&State<'_>; 2],
+    changes: Option<&Changes>,
+    context: &Context<'_>,
+) -> Result<Comparison, Unrendered> {
+    let [before, after] = states;
+    let is_known = before.is_workspace() && after.is_workspace();
+    let ((old, new), scope) = match changes.filter(|_| is_known) {
+        None => {
+            let both = join(|| before.render(context), || after.render(context));
+            (both, Scope::default())
+        }
+        Some(changes) => match render_affected(states, changes, context) {
+            Some(([old, new], scope)) => ((old, new), scope),
+            None => return Ok(Comparison::default()),
+        },
+    };
+    let fails = |it: &Option<Compiled>| it.as_ref().is_some_and(|it| it.diagnostics.has_errors());
+    let has_failed = [&old, &new].into_iter().any(fails);
+    let part = match has_failed && is_known && !new.as_ref().is_some_and(has_unreadable) {
+        true => render_partly(states, scope.clone(), context),
+        false => None,
+    };
+    let (old, new, notes) = match part {
+        Some(([old, new], notes)) => (Some(old), Some(new), notes),
+        None => (old, new, Diagnostics::default()),
+    };
+    let (old, new) = (before.rendered(old)?, after.rendered(new)?);
+    let (old, new) = (old.side(before.name), new.side(after.name));
+    let mut comparison = compare(&old, &new, &environment_of, context.salt);
+    trim(&mut comparison, &scope);
+    comparison.notes.extend(notes);
+    Ok(comparison)
+}
+
+/// Whether a state could not be read. A claim with a fault may be left out of a comparison; a link that is broken or leads outside
+/// may hide anything, and so nothing is compared with it. On the side before, it can only be what the change repairs.
+fn has_unreadable(compiled: &Compiled) -> bool {
+    let mut faults = compiled.diagnostics.iter();
+    faults.any(|it| it.code == "unreadable-file")
+}
+
+/// More may have been rendered than was asked for. Where an object is that stays as it is can only be said of all environments, or
+/// of none.
+fn trim(comparison: &mut Comparison, scope: &Scope) {
+    let objects = comparison.environments.iter().flat_map(|it| &it.objects);
+    for object in objects {
+        let claim = object
+            .claim
+            .as_ref()
+            .and_then(|it| it.title.rsplit('/').next());
+        let presence = comparison.presence.get_mut(&object.change.id);
+        if let (Some(claim), Some(presence)) = (claim, presence) {
+            presence.retain(|it| scope.has_claim(it, claim));
+        }
+    }
+}
+
+fn part_options(scope: Scope, context: &Context<'_>) -> Options {
+    Options {
+        scope,
+        cache: context.cache.clone(),
+        without_proof: true,
+        with_clusters: false,
+    }
+}
+
+/// What renders on both sides of what does not as a whole.
+fn render_partly(
+    [before, after]: [&State<'_>; 2],
+    scope: Scope,
+    context: &Context<'_>,
+) -> Option<([Compiled; 2], Diagnostics)> {
+    let [old, new] = [before, after].map(State::below);
+    let options = part_options(scope, context);
+    partial::compile_sound([&old, &new], [before.name, after.name], &options)
+}
+
+/// From so many files the claim kinds are read before it is known what is rendered.
+const AHEAD_MAX: usize = 16;
+
+/// What a change touches, rendered on both sides; nothing where it touches nothing.
+fn render_affected(
+    [before, after]: [&State<'_>; 2],
+    changes: &Changes,
+    context: &Context<'_>,
+) -> Option<([Option<Compiled>; 2], Scope)> {
+    let [old, new] = [before, after].map(State::below);
+    let options = |scope: Scope| part_options(scope, context);
+    let reads = |scope: &Scope| compile(&old, &options(scope.clone())).read_set;
+    let changes = changes.within(before.root);
+    let inputs = TreePath::root().child("environments");
+    let inputs: Vec<TreePath> = changes.below(&inputs).take(AHEAD_MAX).cloned().collect();
+    let (mut found, ()) = join(
+        || affected([&old, &new], &changes, &reads),
+        || load::read_ahead(&new, &inputs),
+    );
+    found.add_exceptions(&load::environments(&new));
+    let scope = found.scope()?;
+    let compiled = compile_both([&old, &new], &options(scope.clone()));
+    // Nothing of what is touched is there on one side: that side renders to nothing of it.
+    Some((compiled.map(|it| Some(it.unwrap_or_default())), scope))
+}
