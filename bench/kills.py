@@ -265,7 +265,7 @@ def kill(name, prepare, command, finish, count):
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += process.returncode == -signal.SIGKILL
-        # What git was told it may still do.
+        # What git's configuration still allows.
         lock = place / "workspace/.git/index.lock"
         for _ in range(100):
             if not lock.exists():

@@ -108,11 +108,11 @@ trust_top
 stop=$(od -An -v -N16 -tx1 /dev/urandom | tr -d ' \n')
 echo "::stop-commands::$stop"
 failed=''
-safe_git rev-parse --git-dir >/dev/null || failed='Git can not read the repository: it says why above'
-[ -n "$failed" ] || base=$(base) || failed='the commit to compare with can not be had: Git says why above'
+safe_git rev-parse --git-dir >/dev/null || failed='Git cannot read the repository: it says why above'
+[ -n "$failed" ] || base=$(base) || failed='the commit to compare with is not available: Git says why above'
 echo "::$stop::"
 [ -z "$failed" ] || give_up "$failed"
-# Who wants no comparison is told of no dangers.
+# Without a comparison no dangers are reported.
 allow_no_base=$INPUT_ALLOW_NO_BASE
 [ "$INPUT_DIFF" != false ] || allow_no_base=true
 if [ -z "$base" ] && [ "$INPUT_DIFF" != false ]; then

@@ -58,8 +58,8 @@ cd "$CI_PROJECT_DIR"
 [ -d "$directory" ] || give_up "\`$directory\` is not a directory"
 find_top "$directory" || give_up "\`$directory\` is in no Git repository"
 trust_top
-safe_git rev-parse --git-dir >/dev/null || give_up 'Git can not read the repository'
-base=$(base) || give_up 'the commit to compare with can not be had: see what Git says above'
+safe_git rev-parse --git-dir >/dev/null || give_up 'Git cannot read the repository'
+base=$(base) || give_up 'the commit to compare with is not available: see what Git says above'
 # What a commit has there are no reports of this run.
 [ -L "$reports" ] || rm -rf "$reports"
 code=0

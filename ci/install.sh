@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs a release of pleach, if it is the one that is meant: its archive's SHA-256 is one of those given, or one of those that stand in
+# Installs a release of pleach, if it is the one that is meant: its archive's SHA-256 is one of those given, or one of those in
 # `checksums` beside this script, or GitHub attests that the project's own release workflow built it from that version's tag. Sums that
 # lie beside the archive are worth nothing: whoever could replace the one could replace the other. Needs curl and tar.
 #

@@ -138,7 +138,7 @@ page() {
         fi
     fi
     if [ "$diff" = failed ]; then
-        printf '⚠️ **What the change does can not be told.**\n\n'
+        printf '⚠️ **The effects of this change are unknown.**\n\n'
         quoted "$reports/diff.txt"
     elif [ "$diff" = compared ]; then
         cat "$1"
@@ -161,7 +161,7 @@ reason() {
     elif [ "$check" = failed ]; then
         echo 'pleach check found faults'
     elif [ "$diff" = failed ] && { [ "$check" != passed ] || [ "$fail_on" = danger ]; }; then
-        echo 'what the change does can not be told'
+        echo 'the effects of this change are unknown'
     elif [ "$fail_on" = danger ] && [ "$dangers" -gt 0 ]; then
         echo "the change has dangers: $dangers"
     fi
@@ -179,7 +179,7 @@ prepare_reports
 check=skipped diff=skipped changed=false dangers=0 comment=false base=
 if [ -n "${PLEACH_BASE:-}" ]; then
     [ -n "$top" ] || give_up "\`$directory\` is in no Git repository, so nothing can be compared"
-    safe_git cat-file -e 'HEAD^{tree}' || give_up 'Git can not read the commit that is checked out'
+    safe_git cat-file -e 'HEAD^{tree}' || give_up 'Git cannot read the commit that is checked out'
     base=$(have_commit "$PLEACH_BASE") || give_up "there is no revision \`$PLEACH_BASE\`, and it can't be fetched"
 fi
 if [ "${PLEACH_VENDOR:-false}" = true ]; then

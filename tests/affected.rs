@@ -162,7 +162,7 @@ data: {patched: \"yes\"}
 a: 1
 ";
 
-/// Edits: a path, what stands there, what is put in its place. Without what stands there the file is put there whole, and without
+/// Edits: a path, the text there, its replacement. Without a text there the file is put there whole, and without
 /// anything in its place it is taken away.
 const EDITS: &[(&str, Option<&str>, Option<&str>)] = &[
     (
@@ -402,7 +402,7 @@ fn compared(before: &Compiled, after: &Compiled) -> String {
     for group in json["groups"].as_array_mut().unwrap() {
         group.as_object_mut().unwrap().remove("exceptions");
     }
-    // Where in the tree an object stands depends on whether base was left out.
+    // The place of an object in the tree depends on whether base was left out.
     let mut text = json.to_string();
     for folder in [
         "apps/base/",
@@ -421,10 +421,10 @@ fn check(edits: [&[usize]; 2]) -> (usize, usize) {
     let workspace = Tree::from_text(WORKSPACE);
     let before = edited(&workspace, edits[0]);
     let after = edited(&before, edits[1]);
-    let told: Vec<_> = edits
+    let printed: Vec<_> = edits
         .map(|it| it.iter().map(|it| EDITS[*it]).collect())
         .into();
-    let told: &Vec<Vec<_>> = &told;
+    let printed: &Vec<Vec<_>> = &printed;
     let (Some(old), Some(new)) = (whole(&before), whole(&after)) else {
         return (0, 0);
     };
@@ -445,7 +445,7 @@ fn check(edits: [&[usize]; 2]) -> (usize, usize) {
     {
         let (environment, claim) = place(file);
         let is_named = is_named(&found, &environment, claim.as_ref());
-        assert!(is_named, "{file} changes: {found:?}\n{told:?}");
+        assert!(is_named, "{file} changes: {found:?}\n{printed:?}");
         changed.insert((environment, claim));
     }
     let counts = count(&found, &old, &new, &changed);
@@ -467,7 +467,7 @@ fn check(edits: [&[usize]; 2]) -> (usize, usize) {
             assert_eq!(
                 some.tree.to_text(),
                 all.to_text(),
-                "{:?}\n{told:?}",
+                "{:?}\n{printed:?}",
                 some.scope
             );
         }
@@ -479,8 +479,12 @@ fn check(edits: [&[usize]; 2]) -> (usize, usize) {
         ..Options::default()
     };
     let quick = compile_both([&before, &after], &options).map(Option::unwrap_or_default);
-    assert_eq!(compared(&quick[0], &quick[1]), all, "{found:?}\n{told:?}");
-    assert_eq!(compared(some_old, some_new), all, "{found:?}\n{told:?}");
+    assert_eq!(
+        compared(&quick[0], &quick[1]),
+        all,
+        "{found:?}\n{printed:?}"
+    );
+    assert_eq!(compared(some_old, some_new), all, "{found:?}\n{printed:?}");
     counts
 }
 

@@ -1,6 +1,6 @@
 //! How often the validator judges an object as a real API server did: a yardstick with a recorded rate.
 //!
-//! The corpus stands beside the project. Its format is told in `../shared/conformance/api/README.md`.
+//! The corpus is in a folder beside the project. Its format is described in `../shared/conformance/api/README.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -140,7 +140,12 @@ fn values_keep_to_their_schema() {
         let own = ["values.yaml", "values-production.yaml"].map(|it| folder(chart).join(it));
         for file in own.into_iter().chain(cases(chart, ".values.yaml")) {
             let faults = validate(&read_node(&file), &schema, "values");
-            assert!(faults.is_empty(), "{}\n{}", file.display(), told(&faults));
+            assert!(
+                faults.is_empty(),
+                "{}\n{}",
+                file.display(),
+                printed(&faults)
+            );
         }
     }
 }
@@ -155,7 +160,7 @@ fn a_schema_refuses_what_values_do_not_show() {
     }
 }
 
-/// Every named field stands in the values, and every map with named fields is closed.
+/// Every named field is in the values, and every map with named fields is closed.
 fn compare(schema: &Schema, values: &Node, path: &str, hidden: &mut Vec<String>) {
     if schema.properties().next().is_some()
         && (schema.preserves_unknown() || schema.additional().is_some())
@@ -234,7 +239,7 @@ fn what_is_committed_keeps_to_the_schemas() {
         );
         // The plugin's own kind is not among the schemas; what it holds is tried by the next test.
         let faults = crate::schema_validation::validate_objects(&objects);
-        assert!(faults.is_empty(), "{chart}\n{}", told(&faults));
+        assert!(faults.is_empty(), "{chart}\n{}", printed(&faults));
     }
 }
 
@@ -253,7 +258,7 @@ fn what_a_schema_leaves_open_keeps_to_the_schema_of_what_it_is() {
     let faults = crate::schema_validation::validate_objects(&held);
     let faults = faults.into_iter().filter(|it| it.code != "missing-field");
     let faults: Vec<Diagnostic> = faults.collect();
-    assert!(faults.is_empty(), "{}", told(&faults));
+    assert!(faults.is_empty(), "{}", printed(&faults));
 }
 
 fn held(object: &Object) -> Option<Object> {
@@ -402,7 +407,7 @@ fn cases(chart: &str, ending: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// The files that Helm's output stands in.
+/// The files with Helm's output.
 fn renderings(chart: &str) -> Vec<PathBuf> {
     let own = ["default.yaml", "production.yaml"].map(|it| golden(chart).join(it));
     let cases = cases(chart, ".values.yaml").into_iter();
@@ -431,7 +436,7 @@ pub(crate) fn schema(chart: &str) -> Schema {
     let node = read_node(&folder(chart).join("values.schema.json"));
     Schema::parse(&node).unwrap_or_else(|faults| {
         let faults: Vec<Diagnostic> = faults.iter().cloned().collect();
-        panic!("{chart}: {}", told(&faults))
+        panic!("{chart}: {}", printed(&faults))
     })
 }
 
@@ -445,7 +450,7 @@ fn at<'n>(node: &'n Node, path: &str) -> Option<&'n Node> {
     path.split('.').try_fold(node, |node, key| node.get(key))
 }
 
-fn told(faults: &[Diagnostic]) -> String {
+fn printed(faults: &[Diagnostic]) -> String {
     let lines = faults.iter().map(|it| {
         let place = it
             .span

@@ -89,7 +89,7 @@ fn the_starter_and_every_golden_workspace_are_clean() {
 }
 
 #[test]
-fn what_two_renderings_give_differently_is_told_with_its_claim_and_template() {
+fn differing_renderings_are_reported_with_claim_and_template() {
     let files = pleach::disk::Folder::open(env!("CARGO_MANIFEST_DIR").as_ref()).unwrap();
     let first = compile(&files, &Options::default());
     assert!(twice(&first.tree, &first.tree, &first.origins).is_empty());

@@ -5,7 +5,7 @@ use pleach::tree::{Tree, TreePath};
 use pleach::yaml::{Node, parse_one};
 use pleach::{Options, compile};
 
-/// For each backend, what stands below `storage:` in the spelling of the seed, the CRD and the operator's types.
+/// For each backend, what is below `storage:` in the spelling of the seed, the CRD and the operator's types.
 const STORAGES: [[&str; 3]; 4] = [
     ["backend: {local: {}}", "backend: local", "backend: local"],
     [
@@ -59,7 +59,7 @@ fn objects_are_the_same_for_each_spelling() {
     }
 }
 
-/// The spec that a storage and a database stand in.
+/// The spec that contains a storage and a database.
 fn object(storage: &str, database: &str) -> Node {
     parsed(&format!(
         "controllers: 3\ningestNodes: 3\nstorage: {{{storage}, size: 1Gi}}\n\

@@ -19,9 +19,9 @@ fn pleach(folder: &Path, arguments: &[&str]) -> Output {
 #[track_caller]
 fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = pleach(folder, arguments);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
-    told
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
+    printed
 }
 
 fn rendered() -> TempDir {
@@ -35,35 +35,38 @@ fn rendered() -> TempDir {
 fn the_starter_renders_and_renders_again_to_the_same() {
     let folder = rendered();
     assert!(run(folder.path(), &["check"], 0).is_empty());
-    let told = run(folder.path(), &["render"], 0);
-    assert!(told.starts_with("0 files written, 0 removed"), "{told}");
+    let printed = run(folder.path(), &["render"], 0);
+    assert!(
+        printed.starts_with("0 files written, 0 removed"),
+        "{printed}"
+    );
 }
 
 #[test]
 fn init_writes_over_nothing() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("pleach.yaml"), "mine").unwrap();
-    let told = run(folder.path(), &["init"], 2);
-    assert!(told.contains("nothing was written"), "{told}");
-    assert!(!told.contains("/./"), "{told}");
+    let printed = run(folder.path(), &["init"], 2);
+    assert!(printed.contains("nothing was written"), "{printed}");
+    assert!(!printed.contains("/./"), "{printed}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]
-fn without_a_workspace_the_next_step_is_told() {
+fn without_a_workspace_the_next_step_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     assert!(run(folder.path(), &["check"], 2).contains("`pleach init`"));
 }
 
 #[test]
-fn a_wrong_format_is_told_with_those_there_are() {
+fn an_unknown_format_is_reported_with_the_known_ones() {
     let folder = tempfile::tempdir().unwrap();
-    let told = run(folder.path(), &["check", "--format", "xml"], 2);
-    assert!(told.contains("human, short, json"), "{told}");
+    let printed = run(folder.path(), &["check", "--format", "xml"], 2);
+    assert!(printed.contains("human, short, json"), "{printed}");
 }
 
 #[test]
-fn what_a_comment_allows_is_not_told_in_rendering_either() {
+fn what_a_comment_allows_is_not_reported_in_rendering_either() {
     let folder = rendered();
     let overlay = folder.path().join("overlays/prod");
     let kustomization = overlay.join("kustomization.yaml");
@@ -77,8 +80,8 @@ metadata: {name: a, namespace: a}
 spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP}]}
 ";
     fs::write(overlay.join("gateway.yaml"), gateway).unwrap();
-    let told = run(folder.path(), &["render", "--strict"], 1);
-    assert!(told.contains("error[crd-not-provided]"), "{told}");
+    let printed = run(folder.path(), &["render", "--strict"], 1);
+    assert!(printed.contains("error[crd-not-provided]"), "{printed}");
     let allowed = format!("# pleach: allow[crd-not-provided] every cluster has it\n{gateway}");
     fs::write(overlay.join("gateway.yaml"), allowed).unwrap();
     run(folder.path(), &["render", "--strict"], 0);
@@ -192,10 +195,10 @@ fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-fn the_reason_of_the_system_is_told_once() {
+fn the_reason_of_the_system_is_reported_once() {
     let folder = rendered();
-    let told = run(folder.path(), &["render", "--out", "pleach.yaml/tree"], 2);
-    assert!(!told.contains("os error"), "{told}");
+    let printed = run(folder.path(), &["render", "--out", "pleach.yaml/tree"], 2);
+    assert!(!printed.contains("os error"), "{printed}");
 }
 
 #[test]
@@ -213,10 +216,10 @@ fn kinds_are_listed_and_explained() {
     assert!(explained.contains(field), "{explained}");
     assert!(explained.contains("spec  map, required\n"), "{explained}");
     assert!(!explained.contains('\x1b'));
-    let told = run(folder.path(), &["kinds", "ClickHouseKubernets"], 2);
+    let printed = run(folder.path(), &["kinds", "ClickHouseKubernets"], 2);
     assert!(
-        told.contains("did you mean `ClickHouseKubernetes`?"),
-        "{told}"
+        printed.contains("did you mean `ClickHouseKubernetes`?"),
+        "{printed}"
     );
 }
 
@@ -256,22 +259,22 @@ fn a_shell_completes_commands_environments_claims_kinds_and_codes() {
 }
 
 #[test]
-fn an_empty_workspace_file_is_told_what_it_holds() {
+fn an_empty_workspace_file_is_reported_with_its_fields() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("pleach.yaml"), "").unwrap();
-    let told = run(folder.path(), &["check"], 1);
-    assert!(told.contains("kind: Workspace"), "{told}");
+    let printed = run(folder.path(), &["check"], 1);
+    assert!(printed.contains("kind: Workspace"), "{printed}");
 }
 
 #[test]
-fn from_a_folder_below_places_are_told_from_there() {
+fn from_a_subfolder_places_are_relative_to_it() {
     let folder = rendered();
     let claim = folder.path().join("environments/test/more.yaml");
     fs::write(claim, "apiVersion: pleach.dev/v1\nkind: Nothing\n").unwrap();
-    let told = run(&folder.path().join("overlays"), &["check"], 1);
+    let printed = run(&folder.path().join("overlays"), &["check"], 1);
     assert!(
-        told.contains("--> ../environments/test/more.yaml:2:7"),
-        "{told}"
+        printed.contains("--> ../environments/test/more.yaml:2:7"),
+        "{printed}"
     );
 }
 
@@ -281,8 +284,8 @@ fn a_claim_that_base_misnames_brings_no_faults_elsewhere() {
     let base = folder.path().join("environments/base/databases.yaml");
     let claim = fs::read_to_string(&base).unwrap();
     fs::write(&base, claim.replace("name: analytics", "name: analytics_")).unwrap();
-    let told = run(folder.path(), &["check"], 1);
-    assert!(told.contains("1 error"), "{told}");
+    let printed = run(folder.path(), &["check"], 1);
+    assert!(printed.contains("1 error"), "{printed}");
 }
 
 #[test]
@@ -292,13 +295,13 @@ fn a_build_tells_paths_from_the_folder_that_is_built() {
     fs::create_dir_all(folder.path().join("prod")).unwrap();
     let file = folder.path().join("prod/kustomization.yaml");
     fs::write(file, "resources: [../base]\n").unwrap();
-    let told = run(folder.path(), &["build", "prod"], 1);
+    let printed = run(folder.path(), &["build", "prod"], 1);
     assert!(
-        told.contains("no kustomization file in `../base`"),
-        "{told}"
+        printed.contains("no kustomization file in `../base`"),
+        "{printed}"
     );
-    let told = run(folder.path(), &["build", "base"], 1);
-    assert!(told.contains("--> base"), "{told}");
+    let printed = run(folder.path(), &["build", "base"], 1);
+    assert!(printed.contains("--> base"), "{printed}");
 }
 
 #[test]
@@ -324,20 +327,23 @@ fn the_kind_that_the_manual_shows_renders() {
     );
     let claim = claim.replace("image: 'shop:1'", "replicas: 1");
     fs::write(folder.path().join("environments/prod/shop.yaml"), claim).unwrap();
-    let told = run(folder.path(), &["check"], 1);
-    assert!(told.contains("prod wants two replicas, not 1"), "{told}");
+    let printed = run(folder.path(), &["check"], 1);
+    assert!(
+        printed.contains("prod wants two replicas, not 1"),
+        "{printed}"
+    );
 }
 
 #[test]
-fn what_adds_to_an_excluded_claim_is_told_so() {
+fn a_document_for_an_excluded_claim_is_reported() {
     let folder = rendered();
     let file = folder.path().join("environments/stage/environment.yaml");
     let text = fs::read_to_string(&file).unwrap();
     let exclude = "  exclude: [ClickHouseKubernetes/analytics]\n";
     fs::write(&file, format!("{}\n{exclude}", text.trim_end())).unwrap();
-    let told = run(folder.path(), &["check"], 1);
+    let printed = run(folder.path(), &["check"], 1);
     let message = "the environment excludes the shared claim `ClickHouseKubernetes/analytics`";
-    assert!(told.contains(message), "{told}");
+    assert!(printed.contains(message), "{printed}");
 }
 
 #[test]
@@ -356,8 +362,8 @@ fn a_version_is_promoted_and_its_effect_shown_before_anything_is_written() {
     run(folder.path(), &["promote", "stage", "prod", "--dry-run"], 0);
     assert_eq!(fs::read_to_string(&prod).unwrap(), before);
     let output = pleach(folder.path(), &["promote", "stage", "prod"]);
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("clickhouse-server:25.3"), "{told}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("clickhouse-server:25.3"), "{printed}");
     assert!(
         fs::read_to_string(&prod)
             .unwrap()
@@ -372,8 +378,8 @@ fn a_version_is_promoted_and_its_effect_shown_before_anything_is_written() {
         "--field",
         "spec.ingress.enabled",
     ];
-    let told = run(folder.path(), &arguments, 1);
-    assert!(told.contains("nothing is written"), "{told}");
+    let printed = run(folder.path(), &arguments, 1);
+    assert!(printed.contains("nothing is written"), "{printed}");
     assert!(!folder.path().join("environments/prod/events.yaml").exists());
 }
 
@@ -435,19 +441,25 @@ fn a_service_that_is_switched_off_leaves_no_file_behind() {
     switch_off("dev");
     switch_off("qa");
     // Only the files of that environment, though its name is not where other files have it.
-    let told = run(folder.path(), &["render", "--env", "dev"], 0);
-    assert!(told.starts_with("0 files written, 2 removed"), "{told}");
+    let printed = run(folder.path(), &["render", "--env", "dev"], 0);
+    assert!(
+        printed.starts_with("0 files written, 2 removed"),
+        "{printed}"
+    );
     assert!(!place("dev", "payments").exists() && place("dev", "orders").exists());
     assert!(place("qa", "payments").exists());
     assert!(run(folder.path(), &["check", "--env", "dev"], 0).is_empty());
     run(folder.path(), &["check", "--env", "qa"], 1);
-    let told = run(folder.path(), &["render"], 0);
-    assert!(told.starts_with("0 files written, 2 removed"), "{told}");
+    let printed = run(folder.path(), &["render"], 0);
+    assert!(
+        printed.starts_with("0 files written, 2 removed"),
+        "{printed}"
+    );
     assert!(!place("qa", "payments").parent().unwrap().exists());
 }
 
 #[test]
-fn a_service_stands_in_the_matrix_with_its_environments() {
+fn a_service_is_in_the_matrix_with_its_environments() {
     let folder = services();
     let claim = folder.path().join("environments/qa/shop.yaml");
     let text = fs::read_to_string(&claim).unwrap();
@@ -457,8 +469,8 @@ fn a_service_stands_in_the_matrix_with_its_environments() {
     );
     fs::write(claim, text).unwrap();
     let output = pleach(folder.path(), &["matrix", "orders"]);
-    let told = String::from_utf8(output.stdout).unwrap();
-    let lines: Vec<Vec<&str>> = told
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Vec<&str>> = printed
         .lines()
         .map(|it| it.split_whitespace().collect())
         .collect();
@@ -468,7 +480,7 @@ fn a_service_stands_in_the_matrix_with_its_environments() {
         &["≠", "image", "orders:1.0", "orders:v2"],
         &["≠", "replicas", "–", "3"],
     ];
-    assert_eq!(lines, wanted, "{told}");
+    assert_eq!(lines, wanted, "{printed}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Slips of the hand at the command line: each is told with what mends it, and none passes for a success.
+//! Mistakes at the command line: each is reported with a way to fix it, and none exits with 0.
 
 use std::fs;
 use std::path::Path;
@@ -8,20 +8,20 @@ use tempfile::TempDir;
 
 /// What the program says on standard error, where it must end with `code`.
 #[track_caller]
-fn told(folder: &Path, arguments: &[&str], code: i32) -> String {
+fn printed(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_pleach"))
         .current_dir(folder)
         .args(arguments)
         .output()
         .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
-    told
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
+    printed
 }
 
 fn workspace() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    told(folder.path(), &["init"], 0);
+    printed(folder.path(), &["init"], 0);
     folder
 }
 
@@ -34,7 +34,7 @@ fn git(folder: &Path, arguments: &[&str]) -> bool {
 }
 
 #[test]
-fn names_that_do_not_exist_are_told_the_nearest() {
+fn unknown_names_are_reported_with_the_nearest() {
     let folder = workspace();
     let cases: [(&[&str], i32, &str); 7] = [
         (&["matrix", "analytcs"], 2, "did you mean `analytics`?"),
@@ -58,42 +58,42 @@ fn names_that_do_not_exist_are_told_the_nearest() {
         (&["test", "Nothing"], 1, "no kind `Nothing` of its own"),
     ];
     for (arguments, code, words) in cases {
-        let told = told(folder.path(), arguments, code);
-        assert!(told.contains(words), "{arguments:?}: {told}");
+        let printed = printed(folder.path(), arguments, code);
+        assert!(printed.contains(words), "{arguments:?}: {printed}");
     }
 }
 
 #[test]
-fn a_missing_revision_is_told_with_the_reason() {
+fn a_missing_revision_is_reported_with_the_reason() {
     let folder = workspace();
-    let told = |arguments: &[&str]| told(folder.path(), arguments, 2);
-    assert!(told(&["diff"]).contains("`pleach diff old/ new/`"));
+    let printed = |arguments: &[&str]| printed(folder.path(), arguments, 2);
+    assert!(printed(&["diff"]).contains("`pleach diff old/ new/`"));
     if !git(folder.path(), &["init", "-q", "-b", "main"]) {
         println!("skipped: there is no git");
         return;
     }
-    assert!(told(&["diff"]).contains("the repository has no commit yet"));
-    assert!(told(&["affected"]).contains("the repository has no commit yet"));
+    assert!(printed(&["diff"]).contains("the repository has no commit yet"));
+    assert!(printed(&["affected"]).contains("the repository has no commit yet"));
     git(folder.path(), &["add", "-A"]);
     git(folder.path(), &["commit", "-qm", "one"]);
-    assert!(told(&["diff", "mian"]).contains("did you mean `main`?"));
+    assert!(printed(&["diff", "mian"]).contains("did you mean `main`?"));
     assert!(
-        told(&["diff", "HEAD", "newtree"]).contains("there is no folder or revision `newtree`")
+        printed(&["diff", "HEAD", "newtree"]).contains("there is no folder or revision `newtree`")
     );
     git(folder.path(), &["commit", "-qm", "two", "--allow-empty"]);
     let shallow = tempfile::tempdir().unwrap();
     let address = format!("file://{}", folder.path().display());
     let clone = ["clone", "-q", "--depth", "1", address.as_str(), "."];
     assert!(git(shallow.path(), &clone));
-    let told = self::told(shallow.path(), &["diff", "HEAD~1"], 2);
-    assert!(told.contains("`git fetch --unshallow`"), "{told}");
+    let printed = self::printed(shallow.path(), &["diff", "HEAD~1"], 2);
+    assert!(printed.contains("`git fetch --unshallow`"), "{printed}");
 }
 
 #[test]
 fn a_folder_without_a_kustomization_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let told = told(folder.path(), &["build"], 1);
-    assert!(told.contains("--> .\n"), "{told}");
+    let printed = printed(folder.path(), &["build"], 1);
+    assert!(printed.contains("--> .\n"), "{printed}");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn help_shows_a_commands_own_flags_first_and_an_example() {
 #[test]
 fn the_tree_is_not_written_among_its_inputs() {
     let folder = workspace();
-    told(folder.path(), &["render"], 0);
+    printed(folder.path(), &["render"], 0);
     let file = folder.path().join("pleach.yaml");
     let text = fs::read_to_string(&file).unwrap();
     for output in ["environments", "overlays/prod", "templates", ".git"] {
@@ -136,21 +136,24 @@ fn the_tree_is_not_written_among_its_inputs() {
             text.replace("output: deploy", &format!("output: {output}")),
         )
         .unwrap();
-        let told = told(folder.path(), &["render"], 1);
-        assert!(told.contains("a folder that nothing else is in"), "{told}");
+        let printed = printed(folder.path(), &["render"], 1);
+        assert!(
+            printed.contains("a folder that nothing else is in"),
+            "{printed}"
+        );
     }
 }
 
 #[test]
-fn init_counts_from_the_folder_that_the_program_is_told_to_work_in() {
+fn init_is_relative_to_the_folder_of_the_flag() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("platform")).unwrap();
-    told(folder.path(), &["-C", "platform", "init"], 0);
+    printed(folder.path(), &["-C", "platform", "init"], 0);
     assert!(folder.path().join("platform/pleach.yaml").is_file());
 }
 
 #[test]
-fn a_chart_that_is_not_pinned_is_told_at_the_claim_alone() {
+fn a_chart_without_a_pin_is_reported_at_the_claim_only() {
     let folder = workspace();
     let claim = "apiVersion: platform.infraforge.io/v1\nkind: ApplicationClaim\nmetadata: {name: shop}\nspec:\n  environment: prod\n  clusterType: prod\n  applications: [{name: orders, image: {repository: example.com/orders, tag: v1}}]\n";
     fs::write(folder.path().join("environments/prod/shop.yaml"), claim).unwrap();
@@ -161,18 +164,18 @@ fn a_chart_that_is_not_pinned_is_told_at_the_claim_alone() {
         format!("{text}\n  charts: {{repository: 'oci://example.com/charts'}}\n"),
     )
     .unwrap();
-    let told = told(folder.path(), &["vendor", "--check"], 1);
+    let printed = printed(folder.path(), &["vendor", "--check"], 1);
     assert_eq!(
-        told.matches("chart `microservice 1.0.0`").count(),
+        printed.matches("chart `microservice 1.0.0`").count(),
         1,
-        "{told}"
+        "{printed}"
     );
-    assert!(!told.contains("<built-in>"), "{told}");
+    assert!(!printed.contains("<built-in>"), "{printed}");
 }
 
 #[cfg(unix)]
 #[test]
-fn links_that_lead_nowhere_or_out_are_told_with_what_mends_them() {
+fn broken_and_outside_links_are_reported_with_a_fix() {
     let folder = workspace();
     let link = |to: &str, name: &str| {
         let file = folder.path().join("environments/test").join(name);
@@ -181,7 +184,7 @@ fn links_that_lead_nowhere_or_out_are_told_with_what_mends_them() {
     link("nowhere.yaml", "gone.yaml");
     link("/etc/passwd", "out.yaml");
     link("loop.yaml", "loop.yaml");
-    let told = told(folder.path(), &["render"], 1);
+    let printed = printed(folder.path(), &["render"], 1);
     for words in [
         "--> environments/test/gone.yaml",
         "restore what the link leads to, or delete the link",
@@ -189,19 +192,19 @@ fn links_that_lead_nowhere_or_out_are_told_with_what_mends_them() {
         "copy what the link leads to",
         "--> environments/test/loop.yaml",
     ] {
-        assert!(told.contains(words), "{told}");
+        assert!(printed.contains(words), "{printed}");
     }
 }
 
 #[test]
 fn a_kind_with_a_fault_is_no_outcome_of_its_cases() {
     let folder = workspace();
-    told(folder.path(), &["new", "kind", "Web"], 0);
+    printed(folder.path(), &["new", "kind", "Web"], 0);
     let kind = folder.path().join("templates/Web/kind.yaml");
     let text = fs::read_to_string(&kind).unwrap();
     fs::write(&kind, format!("{text}x: [\n")).unwrap();
-    let told = told(folder.path(), &["test", "--accept"], 1);
-    assert!(told.contains("templates/Web/kind.yaml:"), "{told}");
+    let printed = printed(folder.path(), &["test", "--accept"], 1);
+    assert!(printed.contains("templates/Web/kind.yaml:"), "{printed}");
     let expected = folder
         .path()
         .join("templates/Web/cases/basic/expected.yaml");

@@ -35,7 +35,7 @@ fn cases() {
 fn each_rule_has_a_case_of_its_name_and_a_manual_page() {
     let mut codes = BTreeSet::new();
     for danger in DANGERS {
-        assert!(codes.insert(danger.code), "{} stands twice", danger.code);
+        assert!(codes.insert(danger.code), "{} appears twice", danger.code);
         let path = format!(
             "{}/tests/danger/{}.txt",
             env!("CARGO_MANIFEST_DIR"),

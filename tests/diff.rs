@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn what_differs_is_told(a in value(), b in value()) {
+    fn differences_are_reported(a in value(), b in value()) {
         let (before, after) = (object("Thing", "x", &a), object("Thing", "x", &b));
         let changes = diff_text(&before, &after);
         let same = objects(&before)[0].node.same_data(&objects(&after)[0].node);
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn every_object_is_told_once(before in prop::collection::vec(("[a-c]", value()), 0..6), after in prop::collection::vec(("[a-c]", value()), 0..6)) {
+    fn every_object_is_reported_once(before in prop::collection::vec(("[a-c]", value()), 0..6), after in prop::collection::vec(("[a-c]", value()), 0..6)) {
         let text = |side: &[(String, String)]| -> String {
             side.iter().map(|(name, fields)| object("Thing", name, fields)).collect()
         };
@@ -372,9 +372,9 @@ fn diff_with(folder: &Path, files: &[(&str, &str)], arguments: &[&str]) -> (Stri
         folder,
         &[&["diff", "--format", "short"], arguments].concat(),
     );
-    let [told, noted] = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
+    let [printed, noted] = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
     let code = output.status.code().unwrap();
-    (told.into_owned(), noted.into_owned(), code)
+    (printed.into_owned(), noted.into_owned(), code)
 }
 
 #[test]
@@ -395,10 +395,10 @@ fn what_renders_on_both_sides_is_compared() {
     );
     let own = "environments/prod/own.yaml";
     let shared = "environments/base/shared.yaml";
-    let (told, noted, code) = diff_with(folder, &[(own, &broken), (shared, &changed)], &[]);
+    let (printed, noted, code) = diff_with(folder, &[(own, &broken), (shared, &changed)], &[]);
     assert!(
-        told.contains("HelmRelease shared/shared in prod, test") && !told.contains("own"),
-        "{told} {noted}"
+        printed.contains("HelmRelease shared/shared in prod, test") && !printed.contains("own"),
+        "{printed} {noted}"
     );
     let expected = "environments/prod/own.yaml:4:85: warning[not-compared]: claim `own` in prod is not compared, since it can't be \
         rendered in the work tree: unknown field `spec.chart.vresion`";
@@ -406,10 +406,10 @@ fn what_renders_on_both_sides_is_compared() {
     assert_eq!((noted.lines().count(), code), (1, 0), "{noted}");
     // A file that is no YAML may hold what is missing: nothing is said to be deleted.
     let files = [(shared, "a: {"), (own, &claim("own", "2.0.0"))];
-    let (told, noted, code) = diff_with(folder, &files, &["--exit-code"]);
+    let (printed, noted, code) = diff_with(folder, &files, &["--exit-code"]);
     assert!(
-        told.contains("HelmRelease own/own in prod") && !told.contains("shared"),
-        "{told}"
+        printed.contains("HelmRelease own/own in prod") && !printed.contains("shared"),
+        "{printed}"
     );
     assert!(
         noted.contains("claim `shared` in prod, test is not compared"),
@@ -436,29 +436,32 @@ fn what_renders_on_both_sides_is_compared() {
     git(folder, &["reset", "-q", "--hard", "HEAD~1"]).unwrap();
     // An environment that fails as a whole leaves the others alone.
     let environment = "environments/prod/environment.yaml";
-    let (told, noted, code) =
+    let (printed, noted, code) =
         diff_with(folder, &[(environment, "a: 1\n"), (shared, &changed)], &[]);
-    assert!(told.contains("HelmRelease shared/shared in test"), "{told}");
+    assert!(
+        printed.contains("HelmRelease shared/shared in test"),
+        "{printed}"
+    );
     assert!(
         noted.contains("environment prod is not compared"),
         "{noted}"
     );
     assert_eq!(code, 0);
-    let (told, _, code) = diff_with(folder, &[(own, &broken)], &["-o", "md"]);
+    let (printed, _, code) = diff_with(folder, &[(own, &broken)], &["-o", "md"]);
     assert!(
-        told.contains("(environments/prod/own.yaml:4)") && code == 0,
-        "{told}"
+        printed.contains("(environments/prod/own.yaml:4)") && code == 0,
+        "{printed}"
     );
-    let (told, ..) = diff_with(folder, &[(own, &broken)], &["-o", "json"]);
-    let json: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let (printed, ..) = diff_with(folder, &[(own, &broken)], &["-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(
         (&json["notes"][0]["path"], &json["notes"][0]["line"]),
         (&own.into(), &4.into())
     );
-    let (told, ..) = diff_with(folder, &[(own, &broken)], &["-o", "github"]);
+    let (printed, ..) = diff_with(folder, &[(own, &broken)], &["-o", "github"]);
     assert!(
-        told.contains("file=environments/prod/own.yaml,line=4"),
-        "{told}"
+        printed.contains("file=environments/prod/own.yaml,line=4"),
+        "{printed}"
     );
     let (_, _, code) = diff_with(folder, &[("pleach.yaml", "a: {")], &[]);
     assert_eq!(code, 2);
@@ -506,7 +509,7 @@ fn a_revision_reads_like_its_checkout() {
         "none/none",
     ] {
         let path = path(text);
-        // What stands outside, a revision does not know.
+        // A revision does not contain what is outside the repository.
         let inside = |mut it: Vec<Entry>| {
             it.retain(|it| !matches!(&*it.name, ".git" | "out"));
             it
@@ -526,7 +529,7 @@ fn a_revision_reads_like_its_checkout() {
 }
 
 #[test]
-fn environments_that_stay_behind_are_told_all_or_not_at_all() {
+fn environments_that_stay_behind_are_reported_all_or_not_at_all() {
     // prod has an overlay, so a change of base renders all of it, and of stage only `analytics`.
     let Some(folder) = repository("-- README.md --\nwords\n") else {
         return;
@@ -547,8 +550,8 @@ fn environments_that_stay_behind_are_told_all_or_not_at_all() {
     )
     .unwrap();
     fs::remove_file(folder.path().join("environments/test/events.yaml")).unwrap();
-    let told = pleach(&["diff"]);
-    assert!(told.contains("events/events in test\n"), "{told}");
+    let printed = pleach(&["diff"]);
+    assert!(printed.contains("events/events in test\n"), "{printed}");
     let page = pleach(&["diff", "-o", "html"]);
     assert!(
         !page.contains("OperatorInstall/"),

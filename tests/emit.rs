@@ -1,6 +1,6 @@
 //! Plans: `tests/emit/*.txt`.
 //!
-//! A case has the tree that stands below `standing/`, the wanted one below `wanted/` (a first line `sign Kind/name` becomes
+//! A case has the existing tree below `existing/`, the wanted one below `wanted/` (a first line `sign Kind/name` becomes
 //! the ownership line, in both), and what must come of it.
 
 use pleach::emit::{Ownership, ownership, plan, sign};
@@ -15,10 +15,10 @@ use crate::cases;
 fn cases_plan_as_they_should() {
     cases::run("tests/emit", |case| {
         let path = |text| TreePath::new(text).unwrap();
-        let standing = signed(&case.folder(&path("standing")));
+        let existing = signed(&case.folder(&path("existing")));
         let wanted = signed(&case.folder(&path("wanted")));
         for (section, force) in [("plan", false), ("forced", true)] {
-            let plan = plan(&wanted, &standing, force);
+            let plan = plan(&wanted, &existing, force);
             let mut text = String::new();
             for step in &plan.steps {
                 text += &format!("{:?} {}\n", step.change, step.path);
@@ -149,31 +149,31 @@ fn trees(foreign: bool) -> impl Strategy<Value = Tree> {
 
 proptest! {
     #[test]
-    fn a_plan_brings_what_is_wanted_and_harms_nobody(standing in trees(true), wanted in trees(false)) {
-        let first = plan(&wanted, &standing, false);
+    fn a_plan_brings_what_is_wanted_and_harms_nobody(existing in trees(true), wanted in trees(false)) {
+        let first = plan(&wanted, &existing, false);
         let is_foreign = |(path, bytes): &(&TreePath, &std::sync::Arc<[u8]>)| {
             ownership(path, bytes) == Ownership::Foreign
         };
         prop_assert!(!first.is_blocked() || first.steps.is_empty());
         if first.is_blocked() {
-            prop_assert!(standing.iter().any(|it| is_foreign(&it)));
+            prop_assert!(existing.iter().any(|it| is_foreign(&it)));
             return Ok(());
         }
         let root = tempfile::tempdir().unwrap();
-        for (path, bytes) in &standing {
+        for (path, bytes) in &existing {
             let place = root.path().join(path.as_str());
             std::fs::create_dir_all(place.parent().unwrap()).unwrap();
             std::fs::write(place, bytes).unwrap();
         }
         pleach::disk::apply(&first, root.path()).unwrap();
-        let mut expected: Tree = standing
+        let mut expected: Tree = existing
             .iter()
             .filter(is_foreign)
             .map(|(path, bytes)| (path.clone(), bytes.clone()))
             .collect();
         expected.overlay(&wanted);
-        let stands = pleach::disk::read_output(root.path()).unwrap();
-        prop_assert_eq!(&stands, &expected);
-        prop_assert!(plan(&wanted, &stands, false).is_clean());
+        let existing = pleach::disk::read_output(root.path()).unwrap();
+        prop_assert_eq!(&existing, &expected);
+        prop_assert!(plan(&wanted, &existing, false).is_clean());
     }
 }

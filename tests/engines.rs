@@ -268,15 +268,15 @@ fn an_engine_is_no_matter_to_the_commands() {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"));
         let output = command.current_dir(workspace.path()).args(words).output();
         let output = output.unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {told}");
-        (String::from_utf8(output.stdout).unwrap(), told)
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {printed}");
+        (String::from_utf8(output.stdout).unwrap(), printed)
     };
     run(&["render"], 0);
     run(&["check"], 0);
     for environment in ["test", "prod"] {
-        let (_, told) = run(&["render", "--env", environment], 0);
-        assert!(told.contains("0 files written, 0 removed"), "{told}");
+        let (_, printed) = run(&["render", "--env", environment], 0);
+        assert!(printed.contains("0 files written, 0 removed"), "{printed}");
         run(&["check", "--env", environment], 0);
     }
     // The charts of both engines, side by side.

@@ -31,7 +31,7 @@ fn value(name: &str, texts: &[String]) -> String {
 }
 
 /// The codes that the program names where it makes diagnostics.
-fn told() -> BTreeSet<String> {
+fn printed() -> BTreeSet<String> {
     let made = r#"(?:Diagnostic::(?:error|warning)|about|diagnostic)\(\s*"([a-z0-9-]+)""#;
     let named = r#"\bcode: "([a-z0-9-]+)""#;
     // Where a code is chosen first, together with its message.
@@ -70,12 +70,12 @@ fn told() -> BTreeSet<String> {
 
 #[test]
 fn every_code_has_a_page_and_every_page_a_code() {
-    let told = told();
-    assert!(told.len() > 150, "the codes are not found any more");
+    let printed = printed();
+    assert!(printed.len() > 150, "the codes are not found any more");
     let explained: BTreeSet<String> = pages().iter().map(|it| it.code.to_string()).collect();
-    let without: Vec<_> = told.difference(&explained).collect();
+    let without: Vec<_> = printed.difference(&explained).collect();
     assert!(without.is_empty(), "no page for {without:?}");
-    let left: Vec<_> = explained.difference(&told).collect();
+    let left: Vec<_> = explained.difference(&printed).collect();
     assert!(left.is_empty(), "a page for {left:?}, which nothing tells");
 }
 
@@ -84,7 +84,7 @@ fn pages_are_plain_and_short() {
     let mut codes = BTreeSet::new();
     for page in pages() {
         let (code, summary) = (page.code, page.summary);
-        assert!(codes.insert(code), "{code} stands twice");
+        assert!(codes.insert(code), "{code} appears twice");
         assert!(
             !summary.ends_with('.') && !summary.contains('\n') && summary.len() < 100,
             "{code}: {summary}"

@@ -195,7 +195,7 @@ fn the_json_fits_its_published_schema() {
     assert!(fit(&wrong, &schema, &schema, "").is_err());
 }
 
-/// The forms that have a grammar keep to it, whatever stands in the objects.
+/// The forms that have a grammar keep to it, whatever the objects contain.
 #[test]
 fn every_form_is_well_formed() {
     for (name, comparison) in all_cases() {
@@ -333,7 +333,7 @@ fn without_code(line: &str) -> String {
     out + rest
 }
 
-/// Elements are closed in order, and no text has a bare `<`. What stands in a script or a style is none.
+/// Elements are closed in order, and no text has a bare `<`. The content of a script or a style is none.
 fn check_markup(text: &str, name: &str) {
     const VOID: [&str; 4] = ["meta", "input", "!DOCTYPE", "br"];
     let mut open: Vec<&str> = Vec::new();
@@ -452,7 +452,7 @@ fn the_markdown_of_ten_thousand_objects_stays_in_its_budget() {
 }
 
 #[test]
-fn annotations_stand_at_lines_of_claims() {
+fn annotations_are_placed_at_lines_of_claims() {
     let file = format!("{}/tests/forms/workspace.txt", env!("CARGO_MANIFEST_DIR"));
     let case = Tree::from_text(&std::fs::read_to_string(file).unwrap());
     let noted = annotations(&comparison());

@@ -147,7 +147,7 @@ fn shortened(tree: &Tree) -> String {
 
 type Case = (String, Tree, Vec<TreePath>);
 
-/// Inputs with the folders that hold a kustomization: our own cases, and the corpus where it is at hand.
+/// Inputs with the folders that hold a kustomization: our own cases, and the corpus where it is available.
 fn cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut cases = Vec::new();
@@ -180,7 +180,7 @@ fn cases() -> Vec<Case> {
         (path.display().to_string(), tree, folders)
     };
     let mut cases: Vec<Case> = cases.into_iter().map(with_folders).collect();
-    // Some are there to be told that there is no kustomization.
+    // Some show the message for a missing kustomization.
     cases.retain(|(_, _, folders)| !folders.is_empty());
     cases.sort_by(|a, b| a.0.cmp(&b.0));
     cases

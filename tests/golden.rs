@@ -101,7 +101,7 @@ fn write(tree: &Tree, output: &Path) {
     let _ = std::fs::remove_dir_all(output);
     for (path, bytes) in tree {
         let file = output.join(path.as_str());
-        std::fs::create_dir_all(file.parent().expect("a file stands in a folder"))
+        std::fs::create_dir_all(file.parent().expect("a file is in a folder"))
             .expect("the folder can be made");
         std::fs::write(file, bytes).expect("the file can be written");
     }

@@ -30,14 +30,14 @@ fn command(folder: &Path, program: &str, arguments: &[&str]) -> Output {
 #[track_caller]
 pub(crate) fn run(folder: &Path, program: &str, arguments: &[&str], is_fine: bool) -> String {
     let output = command(folder, program, arguments);
-    let told = [output.stdout, output.stderr].concat();
-    let told = String::from_utf8_lossy(&told).into_owned();
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed).into_owned();
     assert_eq!(
         output.status.success(),
         is_fine,
-        "{program} {arguments:?}: {told}"
+        "{program} {arguments:?}: {printed}"
     );
-    told
+    printed
 }
 
 #[track_caller]
@@ -74,31 +74,34 @@ pub(crate) fn change(workspace: &Path, size: &str) -> PathBuf {
 }
 
 #[test]
-fn a_stale_tree_is_told_with_the_command_that_repairs_it() {
+fn a_stale_tree_is_reported_with_the_command_that_fixes_it() {
     let (folder, root) = repository("");
-    let told = hook(&root, true);
-    assert_eq!(told, "pleach: nothing that is staged is of the workspace\n");
+    let printed = hook(&root, true);
+    assert_eq!(
+        printed,
+        "pleach: nothing that is staged is of the workspace\n"
+    );
     change(&root, "201Gi");
     hook(&root, true);
     git(&root, &["add", "."]);
-    let told = hook(&root, false);
+    let printed = hook(&root, false);
     assert!(
-        told.contains("out of date: deploy/apps/prod/analytics/"),
-        "{told}"
+        printed.contains("out of date: deploy/apps/prod/analytics/"),
+        "{printed}"
     );
-    assert!(told.contains("run `pleach hook run --fix`"), "{told}");
+    assert!(printed.contains("run `pleach hook run --fix`"), "{printed}");
     assert!(git(&root, &["diff"]).is_empty());
-    let told = run(&root, PLEACH, &["hook", "run", "--fix"], true);
+    let printed = run(&root, PLEACH, &["hook", "run", "--fix"], true);
     assert!(
-        told.starts_with("pleach: 1 file written and 0 removed"),
-        "{told}"
+        printed.starts_with("pleach: 1 file written and 0 removed"),
+        "{printed}"
     );
-    assert_eq!(told.lines().count(), 1, "{told}");
+    assert_eq!(printed.lines().count(), 1, "{printed}");
     assert!(git(&root, &["diff"]).is_empty());
-    let told = hook(&root, true);
+    let printed = hook(&root, true);
     assert!(
-        told.starts_with("pleach: what is staged for prod is what its claims render to"),
-        "{told}"
+        printed.starts_with("pleach: what is staged for prod is what its claims render to"),
+        "{printed}"
     );
     run(&root, PLEACH, &["check"], true);
     drop(folder);
@@ -117,7 +120,7 @@ fn the_index_is_judged_and_not_the_work_tree() {
     let file = change(&root, "202Gi");
     fs::write(root.join("environments/prod/broken.yaml"), "{").unwrap();
     hook(&root, true);
-    // A claim is staged in one form, and stands in another: the staged one is rendered, into the index alone where the written
+    // A claim is staged in one form, and is written in another: the staged one is rendered, into the index alone where the written
     // file is not as staged.
     git(&root, &["add", "environments/prod/databases.yaml"]);
     let text = fs::read_to_string(&file).unwrap();
@@ -142,8 +145,8 @@ fn written_files_that_somebody_edited_are_seen() {
     let made = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{made}# by hand\n")).unwrap();
     git(&root, &["add", "."]);
-    let told = hook(&root, false);
-    assert!(told.contains("a generated file was edited"), "{told}");
+    let printed = hook(&root, false);
+    assert!(printed.contains("a generated file was edited"), "{printed}");
     let conflict = made.replacen(
         "apiVersion",
         "<<<<<<< ours\n=======\n>>>>>>> theirs\napiVersion",
@@ -151,9 +154,9 @@ fn written_files_that_somebody_edited_are_seen() {
     );
     fs::write(&file, conflict).unwrap();
     git(&root, &["add", "."]);
-    let told = hook(&root, false);
-    assert!(told.contains("conflict markers of a merge"), "{told}");
-    assert!(told.contains("pleach render --force"), "{told}");
+    let printed = hook(&root, false);
+    assert!(printed.contains("conflict markers of a merge"), "{printed}");
+    assert!(printed.contains("pleach render --force"), "{printed}");
     run(&root, PLEACH, &["render", "--force"], true);
     git(&root, &["add", "."]);
     hook(&root, true);
@@ -173,10 +176,10 @@ fn a_new_environment_and_one_that_goes() {
     git(&root, &["mv", "overlays/prod", "overlays/live"]);
     git(&root, &["add", "."]);
     assert!(!prod.exists());
-    let told = hook(&root, false);
+    let printed = hook(&root, false);
     assert!(
-        told.contains("no longer wanted") || told.contains("and "),
-        "{told}"
+        printed.contains("no longer wanted") || printed.contains("and "),
+        "{printed}"
     );
     run(&root, PLEACH, &["hook", "run", "--fix"], true);
     hook(&root, true);
@@ -234,7 +237,7 @@ fn git_runs_the_hook_in_folders_below_worktrees_and_merges() {
 
 #[cfg(unix)]
 #[test]
-fn what_a_commit_breaks_elsewhere_is_told_once() {
+fn what_a_commit_breaks_elsewhere_is_reported_once() {
     let (folder, root) = repository("");
     let overlay = root.join("overlays/prod");
     let write = |name: &str, text: &str| fs::write(overlay.join(name), text).unwrap();
@@ -246,15 +249,15 @@ fn what_a_commit_breaks_elsewhere_is_told_once() {
     write("kustomization.yaml", &with("- policy.yaml\n"));
     run(&root, PLEACH, &["render"], true);
     git(folder.path(), &["add", "."]);
-    let told = hook(&root, true);
-    assert!(told.contains("warning[unmatched-selector]"), "{told}");
+    let printed = hook(&root, true);
+    assert!(printed.contains("warning[unmatched-selector]"), "{printed}");
     git(folder.path(), &["commit", "--quiet", "-m", "a finding"]);
-    // It is in HEAD already, so the next commit is not told again.
+    // It is in HEAD already, so the next commit gets no warning.
     change(&root, "301Gi");
     run(&root, PLEACH, &["render"], true);
     git(folder.path(), &["add", "."]);
-    let told = hook(&root, true);
-    assert!(!told.contains("warning"), "{told}");
+    let printed = hook(&root, true);
+    assert!(!printed.contains("warning"), "{printed}");
     // An error stops the commit.
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: open, namespace: web}\nstringData: {password: hunter2hunter2}\n";
     write("secret.yaml", secret);
@@ -264,10 +267,11 @@ fn what_a_commit_breaks_elsewhere_is_told_once() {
     );
     run(&root, PLEACH, &["render"], true);
     git(folder.path(), &["add", "."]);
-    let told = hook(&root, false);
+    let printed = hook(&root, false);
     assert!(
-        told.contains("error[clear-text-secret]") && told.contains("overlays/prod/secret.yaml:4"),
-        "{told}"
+        printed.contains("error[clear-text-secret]")
+            && printed.contains("overlays/prod/secret.yaml:4"),
+        "{printed}"
     );
     let allowed = format!("# pleach: allow[clear-text-secret] a sample\n{secret}");
     write("secret.yaml", &allowed);
@@ -283,23 +287,26 @@ fn a_hook_of_somebody_else_stays() {
     let file = folder.path().join("hooks/pre-commit");
     fs::create_dir(file.parent().unwrap()).unwrap();
     fs::write(&file, "#!/bin/sh\n").unwrap();
-    let told = run(&root, PLEACH, &["hook", "install"], false);
+    let printed = run(&root, PLEACH, &["hook", "install"], false);
     assert!(
-        told.contains("add the line `pleach hook run || exit 1` to it"),
-        "{told}"
+        printed.contains("add the line `pleach hook run || exit 1` to it"),
+        "{printed}"
     );
     run(&root, PLEACH, &["hook", "uninstall"], false);
     run(&root, PLEACH, &["hook", "install", "--force"], true);
     run(&root, PLEACH, &["hook", "install"], true);
     change(&root, "201Gi");
     // What `-a` stages is gone when the hook has said no.
-    let told = run(&root, "git", &["commit", "-a", "-m", "stale"], false);
-    assert!(told.contains("run `pleach render`, `git add`"), "{told}");
-    let told = run(&root, PLEACH, &["hook", "run", "--fix"], true);
-    assert!(told.contains("`git add` the claims first"), "{told}");
+    let printed = run(&root, "git", &["commit", "-a", "-m", "stale"], false);
+    assert!(
+        printed.contains("run `pleach render`, `git add`"),
+        "{printed}"
+    );
+    let printed = run(&root, PLEACH, &["hook", "run", "--fix"], true);
+    assert!(printed.contains("`git add` the claims first"), "{printed}");
     git(&root, &["add", "."]);
-    let told = run(&root, "git", &["commit", "-m", "stale"], false);
-    assert!(told.contains("run `pleach hook run --fix`"), "{told}");
+    let printed = run(&root, "git", &["commit", "-m", "stale"], false);
+    assert!(printed.contains("run `pleach hook run --fix`"), "{printed}");
     run(&root, PLEACH, &["hook", "uninstall"], true);
     assert!(!file.exists());
     git(&root, &["commit", "--quiet", "-a", "-m", "stale"]);
@@ -393,8 +400,12 @@ fn a_real_pre_commit_runs_the_hook() {
         git(&root, &["add", "."]);
         // Work that is not staged is put aside by pre-commit, and comes back.
         fs::write(root.join("environments/stage/environment.yaml"), "broken").unwrap();
-        let told = run(&root, "git", &["commit", "-m", "stale"], fix);
-        assert_eq!(told.contains("run `pleach hook run --fix`"), !fix, "{told}");
+        let printed = run(&root, "git", &["commit", "-m", "stale"], fix);
+        assert_eq!(
+            printed.contains("run `pleach hook run --fix`"),
+            !fix,
+            "{printed}"
+        );
         let text = fs::read_to_string(root.join("environments/stage/environment.yaml")).unwrap();
         assert_eq!(text, "broken");
         git(&root, &["checkout", "--", "environments/stage"]);

@@ -126,7 +126,7 @@ fn by_flux(claims: &[(String, String)]) -> BTreeMap<String, Service> {
     services.collect()
 }
 
-/// The golden case's claims and, where they are at hand, the examples: environments and texts.
+/// The golden case's claims and, where they are available, the examples: environments and texts.
 fn workspaces() -> Vec<Vec<(String, String)>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: PathBuf| std::fs::read_to_string(path).unwrap();

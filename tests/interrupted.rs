@@ -83,10 +83,10 @@ fn what_a_killed_init_has_written_is_no_obstacle() {
     // What somebody else wrote is one.
     fs::remove_file(root.join("pleach.yaml")).unwrap();
     fs::write(root.join("environments/prod/databases.yaml"), "mine").unwrap();
-    let told = run(root, PLEACH, &["init"], false);
+    let printed = run(root, PLEACH, &["init"], false);
     assert!(
-        told.ends_with("nothing was written: environments/prod/databases.yaml\n"),
-        "{told}"
+        printed.ends_with("nothing was written: environments/prod/databases.yaml\n"),
+        "{printed}"
     );
     assert!(!root.join("pleach.yaml").exists());
 }
@@ -114,7 +114,7 @@ fn what_a_killed_new_kind_has_written_is_no_obstacle() {
 }
 
 #[test]
-fn a_value_that_can_not_be_printed_is_told_at_its_place() {
+fn a_value_that_cannot_be_printed_is_reported_at_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     fs::write(root.join("kustomization.yaml"), "resources: [a.yaml]\n").unwrap();
@@ -123,8 +123,8 @@ fn a_value_that_can_not_be_printed_is_told_at_its_place() {
         fs::write(root.join("a.yaml"), format!("{object}{value}\n")).unwrap();
         for output in [&[][..], &["-o", "out"], &["-o", "."]] {
             let arguments = [&["build"], output].concat();
-            let told = run(root, PLEACH, &arguments, false);
-            assert!(told.contains("a.yaml:5:"), "{value}: {told}");
+            let printed = run(root, PLEACH, &arguments, false);
+            assert!(printed.contains("a.yaml:5:"), "{value}: {printed}");
             assert_eq!(fs::read_dir(root).unwrap().count(), 2, "{value}");
         }
     }
@@ -144,12 +144,12 @@ fn the_tree_is_not_written_into_gits_folder_or_an_input() {
     ] {
         let text = text.replace("output: deploy", &format!("output: {output}"));
         fs::write(root.join("pleach.yaml"), text).unwrap();
-        let told = run(&root, PLEACH, &["render"], false);
+        let printed = run(&root, PLEACH, &["render"], false);
         assert!(
-            told.contains("the tree can't be written into"),
-            "{output}: {told}"
+            printed.contains("the tree can't be written into"),
+            "{output}: {printed}"
         );
-        assert!(told.contains("pleach.yaml:"), "{output}: {told}");
+        assert!(printed.contains("pleach.yaml:"), "{output}: {printed}");
     }
 }
 

@@ -40,11 +40,11 @@ fn a_real_kustomize_builds_the_same() {
 fn what_is_built_keeps_to_the_schemas() {
     let objects: Vec<Object> = folders().iter().flat_map(|it| built(it).objects).collect();
     let faults = crate::schema_validation::validate_objects(&objects);
-    let told: Vec<String> = faults
+    let messages: Vec<String> = faults
         .iter()
         .map(|it| format!("[{}] {}", it.code, it.message))
         .collect();
-    assert!(told.is_empty(), "{}", told.join("\n"));
+    assert!(messages.is_empty(), "{}", messages.join("\n"));
 }
 
 /// Flux builds a folder without a kustomization by one that lists all files, and Argo CD applies the files as they are.

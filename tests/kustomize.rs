@@ -1,7 +1,7 @@
 //! Builds of small folders: input below `in`, then what is printed (`out.yaml`) and said (`report`).
 //!
 //! Where the head of a case names a version of kustomize, its `out.yaml` is what that program printed. The corpus of the real
-//! program's outputs is run too, where it is at hand.
+//! program's outputs is run too, where it is available.
 
 use std::fs;
 use std::path::Path;

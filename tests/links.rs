@@ -25,14 +25,14 @@ fn pleach(folder: &Path, arguments: &[&str]) -> Output {
 #[track_caller]
 fn run(folder: &Path, arguments: &[&str], codes: &[i32]) -> String {
     let output = pleach(folder, arguments);
-    let told = [output.stderr, output.stdout].concat();
-    let told = String::from_utf8_lossy(&told).into_owned();
+    let printed = [output.stderr, output.stdout].concat();
+    let printed = String::from_utf8_lossy(&printed).into_owned();
     let code = output.status.code();
     assert!(
         code.is_some_and(|it| codes.contains(&it)),
-        "{arguments:?}: {code:?}: {told}"
+        "{arguments:?}: {code:?}: {printed}"
     );
-    told
+    printed
 }
 
 /// Commits everything, and then a change of a claim.
@@ -57,7 +57,7 @@ const COMMANDS: [&[&str]; 8] = [
 ];
 
 #[test]
-fn links_to_the_folder_that_they_are_in_are_told() {
+fn links_to_their_own_folder_are_reported() {
     let (_folder, root) = repository("");
     for name in ["d0", "d1", "d2", "d3", "d4"] {
         symlink(".", root.join("environments/prod").join(name)).unwrap();
@@ -65,11 +65,11 @@ fn links_to_the_folder_that_they_are_in_are_told() {
     symlink("../..", root.join("environments/prod/up")).unwrap();
     commit(&root);
     for arguments in COMMANDS {
-        let told = run(&root, arguments, &[0, 1]);
+        let printed = run(&root, arguments, &[0, 1]);
         if matches!(arguments[0], "render" | "check") {
             let warning = "`environments/prod/d3` leads back to a folder that it is in";
-            assert!(told.contains(warning), "{arguments:?}: {told}");
-            assert!(told.contains("environments/prod/up"), "{told}");
+            assert!(printed.contains(warning), "{arguments:?}: {printed}");
+            assert!(printed.contains("environments/prod/up"), "{printed}");
         }
     }
 }
@@ -99,8 +99,8 @@ fn links_between_folders_make_no_more_paths_than_folders() {
     )
     .unwrap();
     git(&root, &["commit", "--quiet", "--all", "-m", "change"]);
-    let told = run(&root, &["render"], &[0]);
-    assert!(told.contains("its files are read once"), "{told}");
+    let printed = run(&root, &["render"], &[0]);
+    assert!(printed.contains("its files are read once"), "{printed}");
     for arguments in COMMANDS {
         // What has changed is seen by too many paths.
         run(&root, arguments, &[0, 1, 2]);
@@ -133,10 +133,10 @@ fn a_folder_that_a_link_leads_to_is_read_once() {
     symlink("own/../own", prod.join("z")).unwrap();
     git(&root, &["add", "--all"]);
     git(&root, &["commit", "--quiet", "-m", "links"]);
-    let told = run(&root, &["check"], &[0]);
+    let printed = run(&root, &["check"], &[0]);
     for link in ["again", "z"] {
         let warning = format!("`environments/prod/{link}` leads to `environments/prod/own`");
-        assert!(told.contains(&warning), "{told}");
+        assert!(printed.contains(&warning), "{printed}");
     }
     // A revision is read in the same way.
     run(&root, &["diff", "--exit-code", "HEAD~..HEAD"], &[0]);
@@ -181,8 +181,8 @@ fn an_output_that_is_a_link_is_refused() {
         for target in [outside.path(), Path::new("/proc"), &elsewhere] {
             symlink(target, root.join("deploy")).unwrap();
             for arguments in [&["render"][..], &["render", "--force"], &["check"]] {
-                let told = run(&root, arguments, &[2]);
-                assert!(told.contains("/deploy: this is a link"), "{told}");
+                let printed = run(&root, arguments, &[2]);
+                assert!(printed.contains("/deploy: this is a link"), "{printed}");
             }
             fs::remove_file(root.join("deploy")).unwrap();
         }
@@ -193,8 +193,8 @@ fn an_output_that_is_a_link_is_refused() {
         fs::write(root.join("pleach.yaml"), text).unwrap();
         symlink(outside.path(), root.join("out")).unwrap();
         for arguments in [&["render"][..], &["check"]] {
-            let told = run(&root, arguments, &[2]);
-            assert!(told.contains("/out: this is a link"), "{told}");
+            let printed = run(&root, arguments, &[2]);
+            assert!(printed.contains("/out: this is a link"), "{printed}");
         }
         git(&root, &["add", "--all"]);
         run(&root, &["hook", "run", "--fix"], &[1, 2]);
@@ -240,8 +240,8 @@ fn an_input_that_leads_out_of_the_workspace_is_refused() {
             // A commit that touches no claim is not rendered by the hook.
             let hook = (input != "templates").then_some(&["hook", "run"][..]);
             for arguments in [&["render"][..], &["check"]].into_iter().chain(hook) {
-                let told = run(&root, arguments, &[1, 2]);
-                assert!(told.contains(&path), "{input}: {arguments:?}: {told}");
+                let printed = run(&root, arguments, &[1, 2]);
+                assert!(printed.contains(&path), "{input}: {arguments:?}: {printed}");
             }
             assert!(root.join("deploy/apps").is_dir(), "{input}");
             assert_kept(outside.path());
@@ -282,16 +282,22 @@ fn a_broken_link_is_refused_wherever_it_is_read() {
             let (_folder, root) = repository("");
             link_staged(&root, input, target);
             for arguments in [&["render"][..], &["check"], &["hook", "run"]] {
-                let told = run(&root, arguments, &[1, 2]);
+                let printed = run(&root, arguments, &[1, 2]);
                 let is_absolute = target.starts_with('/') && arguments[0] == "hook";
                 let words = match is_absolute {
                     true => "a link leads out",
                     false => "a link leads to a file or folder that does not exist",
                 };
                 let message = format!("`{input}` can't be read: {words}");
-                assert!(told.contains(&message), "{arguments:?}: {target}: {told}");
+                assert!(
+                    printed.contains(&message),
+                    "{arguments:?}: {target}: {printed}"
+                );
                 let help = "delete the link";
-                assert!(is_absolute || told.contains(help), "{arguments:?}: {told}");
+                assert!(
+                    is_absolute || printed.contains(help),
+                    "{arguments:?}: {printed}"
+                );
             }
             assert!(root.join("deploy/clusters/prod").is_dir(), "{input}");
         }
@@ -309,8 +315,11 @@ fn a_diff_of_what_can_not_be_read_is_an_error() {
             assert_eq!(output.status.code(), Some(2), "{input}: {target}: {said}");
             assert!(said.contains(&format!("`{input}` can't be read")), "{said}");
             git(&root, &["commit", "--quiet", "--no-verify", "-m", "link"]);
-            let told = run(&root, &["diff", "HEAD~..HEAD"], &[2]);
-            assert!(told.contains(&format!("`{input}` can't be read")), "{told}");
+            let printed = run(&root, &["diff", "HEAD~..HEAD"], &[2]);
+            assert!(
+                printed.contains(&format!("`{input}` can't be read")),
+                "{printed}"
+            );
             // Whoever removes the link again is not held up by it.
             git(&root, &["revert", "--no-edit", "HEAD"]);
             run(&root, &["hook", "run"], &[0]);
@@ -332,17 +341,26 @@ fn a_link_in_place_of_the_workspace_file_is_refused() {
             &["affected"],
             &["hook", "run"],
         ] {
-            let told = run(&root, arguments, &[1, 2]);
-            assert!(told.contains("`pleach.yaml`"), "{arguments:?}: {told}");
-            assert!(told.contains("can't be read"), "{arguments:?}: {told}");
+            let printed = run(&root, arguments, &[1, 2]);
+            assert!(
+                printed.contains("`pleach.yaml`"),
+                "{arguments:?}: {printed}"
+            );
+            assert!(
+                printed.contains("can't be read"),
+                "{arguments:?}: {printed}"
+            );
         }
         git(&root, &["commit", "--quiet", "--no-verify", "-m", "link"]);
         for arguments in [
             &["diff", "HEAD~..HEAD"][..],
             &["affected", "--since", "HEAD~..HEAD"],
         ] {
-            let told = run(&root, arguments, &[2]);
-            assert!(told.contains("can't be read"), "{arguments:?}: {told}");
+            let printed = run(&root, arguments, &[2]);
+            assert!(
+                printed.contains("can't be read"),
+                "{arguments:?}: {printed}"
+            );
         }
     }
 }
@@ -363,8 +381,8 @@ fn a_diff_of_plain_folders_notes_what_it_can_not_read() {
     }
     run(folder.path(), &["diff", "--exit-code", "old", "new"], &[0]);
     symlink("gone", folder.path().join("new/more")).unwrap();
-    let told = run(folder.path(), &["diff", "--exit-code", "old", "new"], &[1]);
-    assert!(told.contains("`more` is not compared"), "{told}");
+    let printed = run(folder.path(), &["diff", "--exit-code", "old", "new"], &[1]);
+    assert!(printed.contains("`more` is not compared"), "{printed}");
 }
 
 #[test]
@@ -391,8 +409,8 @@ fn a_name_that_is_not_utf8_is_refused() {
         git(&root, &["add", "--all"]);
         let message = format!("`{input}/caf\u{fffd}.yaml` is not read");
         for arguments in [&["render"][..], &["check"], &["hook", "run"]] {
-            let told = run(&root, arguments, &[1, 2]);
-            assert!(told.contains(&message), "{arguments:?}: {told}");
+            let printed = run(&root, arguments, &[1, 2]);
+            assert!(printed.contains(&message), "{arguments:?}: {printed}");
         }
         git(&root, &["commit", "--quiet", "--no-verify", "-m", "name"]);
         change(&root, "203Gi");
@@ -400,8 +418,8 @@ fn a_name_that_is_not_utf8_is_refused() {
             &root,
             &["commit", "--quiet", "--all", "--no-verify", "-m", "change"],
         );
-        let told = run(&root, &["diff", "HEAD~2..HEAD"], &[0, 2]);
-        assert!(told.contains(&message), "{told}");
+        let printed = run(&root, &["diff", "HEAD~2..HEAD"], &[0, 2]);
+        assert!(printed.contains(&message), "{printed}");
     }
 }
 

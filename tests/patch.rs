@@ -1,4 +1,4 @@
-//! Patches: our own cases, and kustomize's where they are at hand.
+//! Patches: our own cases, and kustomize's where they are available.
 
 #[path = "patch/between.rs"]
 mod between;

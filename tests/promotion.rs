@@ -46,7 +46,7 @@ fn outcome(inputs: &Tree, request: &Node) -> Tree {
     let repository = load::load(inputs, None, &whole, &mut diagnostics).unwrap();
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     let mut made = Tree::new();
-    let told = match promote(inputs, &repository, &request) {
+    let printed = match promote(inputs, &repository, &request) {
         Ok(promoted) => {
             let texts = promoted.files.iter();
             texts.for_each(|(path, text)| drop(made.insert(path.clone(), text.as_bytes())));
@@ -61,7 +61,7 @@ fn outcome(inputs: &Tree, request: &Node) -> Tree {
             report(&faults, Format::Human, &view)
         }
     };
-    let told = anstream::adapter::strip_str(&told).to_string();
-    made.insert(TreePath::new("told.txt").unwrap(), told.into_bytes());
+    let printed = anstream::adapter::strip_str(&printed).to_string();
+    made.insert(TreePath::new("printed.txt").unwrap(), printed.into_bytes());
     made
 }

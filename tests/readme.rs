@@ -63,10 +63,10 @@ fn the_workspace_of_the_manual_renders() {
         operator("OperatorInstall", "pulumi-operator").into_bytes(),
     );
     let compiled = compile(&tree, &Options::default());
-    let told = compiled.diagnostics.iter().map(|it| &it.message);
+    let printed = compiled.diagnostics.iter().map(|it| &it.message);
     assert!(
         !compiled.diagnostics.has_errors(),
         "{:?}",
-        told.collect::<Vec<_>>()
+        printed.collect::<Vec<_>>()
     );
 }

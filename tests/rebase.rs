@@ -29,9 +29,9 @@ fn pleach(root: &Path, arguments: &[&str], is_fine: bool) -> String {
 }
 
 #[track_caller]
-fn assert_tells(told: &str, all: &[&str]) {
+fn assert_tells(printed: &str, all: &[&str]) {
     for words in all {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(printed.contains(words), "{words}: {printed}");
     }
 }
 
@@ -48,31 +48,34 @@ fn conflicts_in_rendered_files_are_mended_by_rendering() {
     commit(&root, "shards", || {
         replace(&root, "shardCount: 3", "shardCount: 4");
     });
-    let told = run(&root, "git", &["rebase", "disk"], false);
-    assert_tells(&told, &[&format!("Merge conflict in {PATCH}")]);
-    assert!(!told.contains(&format!("conflict in {CLAIM}")), "{told}");
+    let printed = run(&root, "git", &["rebase", "disk"], false);
+    assert_tells(&printed, &[&format!("Merge conflict in {PATCH}")]);
+    assert!(
+        !printed.contains(&format!("conflict in {CLAIM}")),
+        "{printed}"
+    );
 
     let at = format!("--> {PATCH}:1:1");
     let mend = "run `pleach render --force`";
     let markers = "a generated file holds the conflict markers of a merge";
     for command in ["check", "render"] {
-        let told = pleach(&root, &[command], false);
-        assert_tells(&told, &["merge-conflict", markers, &at, mend]);
-        assert!(!told.contains("run `pleach render`"), "{told}");
+        let printed = pleach(&root, &[command], false);
+        assert_tells(&printed, &["merge-conflict", markers, &at, mend]);
+        assert!(!printed.contains("run `pleach render`"), "{printed}");
     }
-    let told = pleach(&root, &["check", "--format", "short"], false);
-    assert_tells(&told, &[&format!("{PATCH}:1:1: error[merge-conflict]")]);
+    let printed = pleach(&root, &["check", "--format", "short"], false);
+    assert_tells(&printed, &[&format!("{PATCH}:1:1: error[merge-conflict]")]);
     for arguments in [&["hook", "run"][..], &["hook", "run", "--fix"]] {
-        let told = pleach(&root, arguments, false);
-        assert_tells(&told, &["is not finished", PATCH, mend, "`git add`"]);
+        let printed = pleach(&root, arguments, false);
+        assert_tells(&printed, &["is not finished", PATCH, mend, "`git add`"]);
     }
-    let told = pleach(&root, &["diff", "--committed", "HEAD"], true);
+    let printed = pleach(&root, &["diff", "--committed", "HEAD"], true);
     let at =
         "clickhouseinstallation-patch.yaml:1:1: the file holds the conflict markers of a merge";
-    assert_tells(&told, &["not-compared", at, "`pleach render --force`"]);
+    assert_tells(&printed, &["not-compared", at, "`pleach render --force`"]);
     // What is rendered anew has no part in it.
-    let told = pleach(&root, &["diff"], true);
-    assert_tells(&told, &["shardsCount", "1 object changed"]);
+    let printed = pleach(&root, &["diff"], true);
+    assert_tells(&printed, &["shardsCount", "1 object changed"]);
 
     pleach(&root, &["render", "--force"], true);
     let text = fs::read_to_string(root.join(PATCH)).unwrap();
@@ -95,11 +98,11 @@ fn conflicts_in_claims_are_merged_first() {
     // `--force` does not help as long as nobody knows what is wanted, and writes nothing.
     let before = git(&root, &["status", "--short"]);
     for arguments in [&["check"][..], &["render"], &["render", "--force"]] {
-        let told = pleach(&root, arguments, false);
-        assert_tells(&told, &["merge-conflict", &at, "merge the two sides"]);
+        let printed = pleach(&root, arguments, false);
+        assert_tells(&printed, &["merge-conflict", &at, "merge the two sides"]);
     }
-    let told = pleach(&root, &["diff"], true);
-    assert_tells(&told, &["not-compared", &at, "merge the two sides"]);
+    let printed = pleach(&root, &["diff"], true);
+    assert_tells(&printed, &["not-compared", &at, "merge the two sides"]);
     assert_tells(&pleach(&root, &["hook", "run"], false), &[CLAIM, PATCH]);
     assert_eq!(git(&root, &["status", "--short"]), before);
 
@@ -122,8 +125,8 @@ fn a_claim_that_goes_on_one_side_takes_its_files_along() {
     });
     run(&root, "git", &["rebase", "disk"], false);
     git(&root, &["rm", "--quiet", CLAIM]);
-    let told = pleach(&root, &["hook", "run"], false);
-    assert_tells(&told, &["is not finished", PATCH]);
+    let printed = pleach(&root, &["hook", "run"], false);
+    assert_tells(&printed, &["is not finished", PATCH]);
     pleach(&root, &["render", "--force"], true);
     assert!(!root.join(PATCH).exists());
     git(&root, &["add", "."]);

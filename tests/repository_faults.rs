@@ -31,21 +31,21 @@ fn pleach(folder: &Path, arguments: &[&str]) -> Output {
 #[track_caller]
 fn refused(folder: &Path, arguments: &[&str]) -> String {
     let output = pleach(folder, arguments);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let messages = String::from_utf8_lossy(&output.stderr).into_owned();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(
         output.status.code(),
         Some(2),
-        "{arguments:?}: {printed}{told}"
+        "{arguments:?}: {printed}{messages}"
     );
     assert_eq!(printed, "", "{arguments:?}");
-    told
+    messages
 }
 
 #[track_caller]
-fn assert_has(told: &str, words: &[&str]) {
+fn assert_has(messages: &str, words: &[&str]) {
     for it in words {
-        assert!(told.contains(it), "{it}: {told}");
+        assert!(messages.contains(it), "{it}: {messages}");
     }
 }
 
@@ -82,8 +82,11 @@ fn a_damaged_index_is_an_error() {
         if arguments.iter().any(|it| it.contains("..")) {
             continue;
         }
-        let told = refused(&root, arguments);
-        assert_has(&told, &["index file smaller than expected", "git reset"]);
+        let messages = refused(&root, arguments);
+        assert_has(
+            &messages,
+            &["index file smaller than expected", "git reset"],
+        );
     }
     // What reads no index does not need one.
     let output = pleach(&root, &["diff", "--exit-code", "HEAD~..HEAD"]);
@@ -102,9 +105,9 @@ fn a_repository_of_another_user_is_an_error() {
         return;
     }
     for arguments in COMMANDS {
-        let told = refused(&root, arguments);
+        let messages = refused(&root, arguments);
         let trust = format!("safe.directory {}", folder.path().display());
-        assert_has(&told, &["dubious ownership", &trust]);
+        assert_has(&messages, &["dubious ownership", &trust]);
     }
     // Git is asked whom the user trusts.
     let trusting = |command: &mut Command| {
@@ -129,8 +132,8 @@ fn a_missing_object_is_an_error() {
     let (folder, file) = claim.trim().split_at(2);
     fs::remove_file(root.join(".git/objects").join(folder).join(file)).unwrap();
     for arguments in [COMMANDS[1], COMMANDS[2], COMMANDS[4]] {
-        let told = refused(&root, arguments);
-        assert_has(&told, &[claim.trim(), "missing", "fsck"]);
+        let messages = refused(&root, arguments);
+        assert_has(&messages, &[claim.trim(), "missing", "fsck"]);
     }
     // A tree that can't be read is no empty one.
     let tree = git(&root, &["rev-parse", "HEAD:environments"]);
@@ -235,8 +238,8 @@ fn a_pack_of_deltas_of_each_other_is_an_error() {
     fs::write(folder.join("pack-1.pack"), pack).unwrap();
     fs::write(folder.join("pack-1.idx"), index).unwrap();
     let name = "11".repeat(20);
-    let told = refused(&root, &["diff", "HEAD", &name]);
-    assert_has(&told, &["deltas of each other"]);
+    let messages = refused(&root, &["diff", "HEAD", &name]);
+    assert_has(&messages, &["deltas of each other"]);
 }
 
 fn adler(bytes: &[u8]) -> u32 {
@@ -298,9 +301,9 @@ fn programs_that_a_configuration_names_are_not_run() {
         assert!(!marker.exists(), "{arguments:?}");
     }
     let output = pleach(&root, &["hook", "run", "--fix"]);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    assert!(told.contains("1 file written"), "{told}");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{messages}");
+    assert!(messages.contains("1 file written"), "{messages}");
     assert!(!marker.exists());
     // Nor is one run for an object that a partial clone left away.
     let claim = git(

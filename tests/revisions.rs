@@ -57,7 +57,7 @@ const NAMES: [&str; 26] = [
     "origin/main",
 ];
 
-/// The tree that a name stands for, as git says; `None` where it stands for none.
+/// The tree that a name resolves to, as git says; `None` where it resolves to none.
 fn tree(folder: &Path, name: &str) -> Option<String> {
     let name = format!("{name}^{{tree}}");
     let asked = [

@@ -17,7 +17,7 @@ fn rendered() {
     let objects: Vec<Object> = folders.iter().flat_map(|it| objects_below(it)).collect();
     assert!(objects.len() > 500, "{}", objects.len());
     let faults = validate_objects(&objects);
-    assert!(faults.is_empty(), "{}", told(&faults));
+    assert!(faults.is_empty(), "{}", printed(&faults));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn documents(path: &Path, root: &Path) -> Vec<Node> {
     let text = std::fs::read_to_string(path).unwrap();
     parse(&Source::new(TreePath::new(&name).unwrap(), text)).unwrap()
 }
-fn told(faults: &[Diagnostic]) -> String {
+fn printed(faults: &[Diagnostic]) -> String {
     let lines = faults.iter().map(|it| {
         let place = it.span.as_ref().map(Span::to_string).unwrap_or_default();
         format!("{place}: [{}] {} ({})\n", it.code, it.message, it.label)

@@ -207,7 +207,7 @@ const CHRONIK: Fields = &[
     ),
 ];
 
-/// The last two are of one kind: what its operator is told, and what it would do.
+/// The last two are of one kind: what its operator is configured with, and what it would do.
 const CLAIMS: [(&str, &str, &str, Fields); 5] = [
     ("pleach.dev/v1", "OperatorInstall", "install", OPERATOR),
     (
@@ -290,7 +290,7 @@ fn document(claim: &(&str, &str, &str, Fields), choice: &Choice, complete: bool)
     let mut text =
         format!("apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n");
     for (at, ((field, values), chosen)) in fields.iter().zip(choice).enumerate() {
-        // What the schema requires stands first in the lists.
+        // What the schema requires comes first in the lists.
         let required = complete
             && (at == 0 || at == 1 && ["OperatorInstall", "ChronikCluster"].contains(kind));
         match chosen {

@@ -36,24 +36,24 @@ fn faults(name: &str, text: &str) -> String {
 }
 
 #[test]
-fn faults_are_told_in_these_words() {
+fn faults_have_these_messages() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/yaml/faults.txt");
     let cases = Tree::from_text(&std::fs::read_to_string(&path).unwrap());
-    let mut told = Tree::new();
+    let mut printed = Tree::new();
     for (path, text) in cases.iter().filter(|it| it.0.as_str().ends_with(".yaml")) {
         let words = faults(path.as_str(), std::str::from_utf8(text).unwrap());
         assert!(!words.is_empty(), "{path} has no fault");
-        told.insert(path.clone(), text.clone());
+        printed.insert(path.clone(), text.clone());
         let answer = path
             .parent()
             .unwrap()
             .child(&format!("{}.says", path.name()));
-        told.insert(answer, words.into_bytes());
+        printed.insert(answer, words.into_bytes());
     }
     if std::env::var_os("GOLDEN").is_some_and(|it| it == "update") {
-        std::fs::write(&path, told.to_text()).unwrap();
+        std::fs::write(&path, printed.to_text()).unwrap();
     }
-    pretty(&told.to_text(), &cases.to_text());
+    pretty(&printed.to_text(), &cases.to_text());
 }
 
 fn pretty(found: &str, expected: &str) {

@@ -23,7 +23,7 @@ fn check_places(node: &Node, text: &str, around: std::ops::Range<usize>) {
             && text.is_char_boundary(range.end)
             && range.start <= range.end
     );
-    // What an alias repeats stands elsewhere.
+    // What an alias repeats is elsewhere.
     if text.contains('*') {
         return;
     }
@@ -175,7 +175,7 @@ fn nasty_tree() -> impl Strategy<Value = Node> {
     })
 }
 
-/// Whether a string that stands without quotes would be something else for a reader of YAML 1.1.
+/// Whether a string without quotes would be something else for a reader of YAML 1.1.
 fn differs_in_yaml_1_1(text: &str) -> bool {
     let words = [
         "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "=", "<<",

@@ -70,7 +70,7 @@ fn libyaml(text: &str) -> Result<Vec<Peer>, String> {
     parser.set_input_string(&mut bytes);
     let mut anchors: BTreeMap<String, Option<Peer>> = BTreeMap::new();
     let mut documents = Vec::new();
-    // Open collections with their anchors; a mapping's children stand in turn.
+    // Open collections with their anchors; a mapping's children are in turn.
     let mut open: Vec<(Peer, Vec<Peer>, Option<String>)> = Vec::new();
     loop {
         let event = parser.parse().map_err(|error| error.to_string())?;

@@ -11,7 +11,7 @@ OUT begins with lines of text, one a part, and an empty line; then the parts fol
     crd OFFSET LENGTH GROUP KIND VERSION,VERSION
 The part `kubernetes` has a line for each kind, `API-VERSION KIND SCOPE MINOR:NUMBER …` (the schema from that minor version on; `-`
 is none), `meta NUMBER…` for ObjectMeta, an empty line, and then the schemas: the one of number 0 first. A part of a CRD
-has one line of JSON about the versions, and then its schemas. `{"$": 3}` in a schema stands for the schema of that number.
+has one line of JSON about the versions, and then its schemas. `{"$": 3}` in a schema means the schema of that number.
 """
 import collections, json, pathlib, sys, urllib.request, zlib
 
@@ -153,7 +153,7 @@ def children(schema):
 
 
 def share(roots):
-    """The texts of schemas, of which those that occur more than once stand apart."""
+    """The texts of schemas, of which those that occur more than once are listed apart."""
     counts = collections.Counter()
 
     def count(schema):

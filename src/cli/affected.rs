@@ -108,7 +108,7 @@ fn changed(
     }
     if let Some((before, after)) = arguments.since.split_once("...") {
         let (before, after) = (or_head(before), or_head(after));
-        // A name that means nothing is told better than git does.
+        // An unknown name gets a better message than git's.
         open(before)?;
         let after_tree = open(after)?;
         let base = repository.merge_base(before, after)?;

@@ -60,7 +60,7 @@ pub(super) struct Refused {
 }
 
 impl Insertions {
-    /// The byte of the original text that a byte of the guarded text is, or that an insertion stands at.
+    /// The byte of the original text that a byte of the guarded text is, or that an insertion is at.
     pub(super) fn original(&self, at: usize) -> usize {
         let mut inserted = 0;
         for (original, len) in &self.0 {

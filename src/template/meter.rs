@@ -75,7 +75,7 @@ fn too_large() -> Error {
 }
 
 thread_local! {
-    /// What is left for the rendering that this thread is at: minijinja's filters and objects are not handed any state of ours.
+    /// What is left for the rendering that this thread is at: minijinja's filters and objects get no state of ours.
     static METER: RefCell<Meter> = RefCell::new(Meter::default());
 }
 

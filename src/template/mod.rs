@@ -254,7 +254,7 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Whether all templates together have made too much. What was rendered when, is chance; so one report stands for all.
+    /// Whether all templates together have made too much. The order of rendering is not fixed, so there is one report for all.
     pub fn is_over_limit(&self) -> bool {
         self.made.load(Ordering::Relaxed) > meter::RUN_BYTES_MAX
     }

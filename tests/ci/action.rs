@@ -22,7 +22,7 @@ pub(super) struct Job {
 /// What became of a run of the action.
 pub(super) struct Done {
     pub(super) is_fine: bool,
-    pub(super) told: String,
+    pub(super) printed: String,
     pub(super) summary: String,
     pub(super) outputs: BTreeMap<String, String>,
     /// What was used, with the values of `with`.
@@ -64,7 +64,7 @@ impl Job {
         }
     }
 
-    /// Sets what an expression stands for.
+    /// Sets the value of an expression.
     pub(super) fn with(mut self, name: &str, value: &str) -> Job {
         self.values.insert(name.to_string(), value.to_string());
         self
@@ -93,7 +93,7 @@ impl Job {
     pub(super) fn run(mut self) -> Done {
         let action = read_yaml("action.yml");
         let steps = action.at_keys(&["runs", "steps"]).unwrap();
-        let (mut told, mut used, mut is_fine) = (String::new(), Vec::new(), true);
+        let (mut printed, mut used, mut is_fine) = (String::new(), Vec::new(), true);
         for step in steps.as_sequence().unwrap() {
             let condition = step.get("if").map(text);
             if !is_fine || condition.is_some_and(|it| !self.holds(&it)) {
@@ -104,7 +104,7 @@ impl Job {
                 continue;
             }
             let ran = self.step(step);
-            told.push_str(&ran.told);
+            printed.push_str(&ran.printed);
             is_fine = ran.code == Some(0);
         }
         let outputs = action.get("outputs").unwrap().as_mapping().unwrap();
@@ -114,7 +114,7 @@ impl Job {
         });
         Done {
             is_fine,
-            told,
+            printed,
             used,
             outputs: outputs.collect(),
             summary: self.read("summary"),
@@ -171,7 +171,7 @@ impl Job {
     }
 }
 
-/// A text with its expressions replaced by what they stand for.
+/// A text with its expressions replaced by their values.
 fn replaced(text: &str, values: &BTreeMap<String, String>) -> String {
     let mut out = text.to_string();
     for expression in expressions(text) {

@@ -179,11 +179,11 @@ fn a_comment_of_many_is_found_on_its_page() {
 }
 
 #[test]
-fn a_token_that_must_not_write_is_told_apart_from_a_failure() {
+fn a_read_only_token_is_distinguished_from_a_failure() {
     let forge = Forge::new(Vec::new(), false);
-    let told = comment(&forge, "github", ".", "a", &[]).expect(3);
-    assert_tells(&told, &["the token must not", "403"]);
-    assert!(!told.contains("s3cret"), "{told}");
+    let printed = comment(&forge, "github", ".", "a", &[]).expect(3);
+    assert_tells(&printed, &["the token must not", "403"]);
+    assert!(!printed.contains("s3cret"), "{printed}");
     let asked = forge.server.asked();
     assert_eq!(asked[0].authorization(), Some("Bearer s3cret"));
     let broken = Server::start(|_| Answer::status(422));
@@ -191,7 +191,7 @@ fn a_token_that_must_not_write_is_told_apart_from_a_failure() {
         server: broken,
         comments: Arc::default(),
     };
-    let told = comment(&forge, "gitlab", ".", "a", &[]).expect(1);
-    assert_tells(&told, &["answered 422"]);
+    let printed = comment(&forge, "gitlab", ".", "a", &[]).expect(1);
+    assert_tells(&printed, &["answered 422"]);
     assert_eq!(forge.server.asked()[0].headers["private-token"], "s3cret");
 }

@@ -31,7 +31,7 @@ pub(super) fn blocks(path: &str, language: &str) -> Vec<String> {
     pieces.map(end).collect()
 }
 
-/// What stands between `${{` and `}}`.
+/// The text between `${{` and `}}`.
 pub(super) fn expressions(text: &str) -> Vec<&str> {
     let pieces = text.split("${{").skip(1);
     pieces.map(|it| it.split("}}").next().unwrap()).collect()
@@ -276,6 +276,6 @@ fn linters_find_nothing() {
         }
         let follow = (linter == "shellcheck").then_some("--external-sources");
         let found = finish(command(root(), linter, &[]).args(follow).args(files));
-        assert_eq!((found.code, &*found.told), (Some(0), ""), "{linter}");
+        assert_eq!((found.code, &*found.printed), (Some(0), ""), "{linter}");
     }
 }

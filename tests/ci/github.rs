@@ -57,7 +57,7 @@ fn outputs(done: &Done) -> [&str; 3] {
 fn a_pull_request_has_one_comment_that_is_edited() {
     let (checkout, forge) = (pull("", "50Gi"), Forge::new(Vec::new(), true));
     let done = job(&checkout, &forge, &[]).run();
-    assert!(done.is_fine, "{}", done.told);
+    assert!(done.is_fine, "{}", done.printed);
     assert_eq!(outputs(&done), ["passed", "true", "1"]);
     let comment = "POST /repos/acme/platform/issues/7/comments";
     assert_eq!(forge.written(), [comment]);
@@ -73,9 +73,9 @@ fn a_pull_request_has_one_comment_that_is_edited() {
         );
     }
     let annotation = "\n::error file=environments/prod/databases.yaml,line=10,";
-    assert_tells(&done.told, &[annotation, "title=shrinking-volume::"]);
-    // What the repository says in its own words stands where the runner takes no commands.
-    let stopped = done.told.split("::stop-commands::").nth(1).unwrap();
+    assert_tells(&done.printed, &[annotation, "title=shrinking-volume::"]);
+    // The repository's own text is printed where the runner accepts no commands.
+    let stopped = done.printed.split("::stop-commands::").nth(1).unwrap();
     let (stop, rest) = stopped.split_once('\n').unwrap();
     assert!(stop.len() == 32 && rest.contains(&format!("::{stop}::\n")));
     assert!(
@@ -100,7 +100,7 @@ fn a_pull_request_has_one_comment_that_is_edited() {
 fn where_nothing_changes_nothing_is_said() {
     let (checkout, forge) = (pull("", "200Gi"), Forge::new(Vec::new(), true));
     let done = job(&checkout, &forge, &[]).run();
-    assert!(done.is_fine, "{}", done.told);
+    assert!(done.is_fine, "{}", done.printed);
     assert_eq!(forge.written(), [""; 0]);
     assert_tells(&done.summary, &["### nothing changes"]);
     let inputs = [
@@ -111,7 +111,7 @@ fn where_nothing_changes_nothing_is_said() {
     push(&checkout, "", "50Gi");
     let done = job(&checkout, &forge, &inputs).run();
     assert_eq!((&*done.summary, forge.written().len()), ("", 0));
-    assert!(!done.told.contains("::error"), "{}", done.told);
+    assert!(!done.printed.contains("::error"), "{}", done.printed);
 }
 
 #[test]
@@ -120,16 +120,16 @@ fn a_token_of_a_fork_leaves_the_summary() {
     for summary in ["true", "false"] {
         let inputs = [("summary", summary), ("check", "false")];
         let done = job(&checkout, &forge, &inputs).run();
-        assert!(done.is_fine, "{}", done.told);
+        assert!(done.is_fine, "{}", done.printed);
         assert_tells(
-            &done.told,
+            &done.printed,
             &["::notice title=pleach::the token must not comment"],
         );
         assert_eq!(done.summary.matches("### 1 object changed").count(), 1);
     }
     // So does none.
     let done = job(&checkout, &forge, &[("token", "")]).run();
-    assert!(done.is_fine && done.told.contains("the token must not comment"));
+    assert!(done.is_fine && done.printed.contains("the token must not comment"));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_stale_tree_fails_when_all_is_said() {
     let done = job(&checkout, &forge, &inputs).run();
     assert!(!done.is_fine);
     assert_tells(
-        &done.told,
+        &done.printed,
         &["::error title=pleach::pleach check found faults"],
     );
     assert_eq!(outputs(&done), ["failed", "true", "0"]);
@@ -158,7 +158,7 @@ fn a_stale_tree_fails_when_all_is_said() {
         format!("{}/check.sarif", done.outputs["reports"])
     );
     let done = job(&checkout, &forge, &[inputs[0], ("fail-on", "never")]).run();
-    assert!(done.is_fine, "{}", done.told);
+    assert!(done.is_fine, "{}", done.printed);
     assert!(done.used.is_empty());
 }
 
@@ -168,12 +168,12 @@ fn dangers_fail_where_they_shall() {
     let done = job(&checkout, &forge, &[("fail-on", "danger")]).run();
     assert!(!done.is_fine);
     assert_tells(
-        &done.told,
+        &done.printed,
         &["::error title=pleach::the change has dangers: 1"],
     );
     let done = job(&checkout, &forge, &[("fail-on", "dangers")]).run();
     assert!(!done.is_fine);
-    assert_tells(&done.told, &["never, check or danger, not `dangers`"]);
+    assert_tells(&done.printed, &["never, check or danger, not `dangers`"]);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_checkout_of_the_branch_is_compared_with_where_it_began() {
         .with("github.event.pull_request.base.sha", &base)
         .variable("GITHUB_SHA", &base)
         .run();
-    assert!(done.is_fine, "{}", done.told);
+    assert!(done.is_fine, "{}", done.printed);
     assert_tells(&forge.bodies()[0], &["### 1 object changed", "+ 50Gi"]);
 }
 
@@ -238,16 +238,24 @@ fn other_events_have_another_base_or_none() {
         ("schedule", "github.event.schedule", &zeros, "false"),
     ] {
         let done = job(&[], event).with(name, base).run();
-        assert!(done.is_fine, "{event}: {}", done.told);
-        assert_eq!(done.outputs["changed"], changed, "{event}: {}", done.told);
-        let is_told = done.told.contains("has no commit to compare with");
-        assert_eq!(is_told, changed == "false", "{event}: {}", done.told);
+        assert!(done.is_fine, "{event}: {}", done.printed);
+        assert_eq!(
+            done.outputs["changed"], changed,
+            "{event}: {}",
+            done.printed
+        );
+        let is_reported = done.printed.contains("has no commit to compare with");
+        assert_eq!(is_reported, changed == "false", "{event}: {}", done.printed);
     }
     let base = [("base", &*checkout.before)];
     assert_eq!(job(&base, "schedule").run().outputs["changed"], "true");
     let done = job(&[base[0], ("diff", "false")], "schedule").run();
     assert_eq!(done.outputs["changed"], "false");
-    assert!(!done.told.contains("no commit to compare"), "{}", done.told);
+    assert!(
+        !done.printed.contains("no commit to compare"),
+        "{}",
+        done.printed
+    );
     assert!(!job(&[("base", "nonesuch")], "push").run().is_fine);
     assert_eq!(forge.written(), [""; 0]);
 }
@@ -272,6 +280,6 @@ fn the_release_is_installed_first() {
     assert!(!done.is_fine && !marker.exists());
     assert_eq!(forge.written(), [""; 0]);
     let done = install(&release.sum);
-    assert!(done.is_fine && marker.exists(), "{}", done.told);
+    assert!(done.is_fine && marker.exists(), "{}", done.printed);
     assert_eq!(outputs(&done), ["passed", "true", "1"]);
 }

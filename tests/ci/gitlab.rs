@@ -87,8 +87,8 @@ fn a_merge_request_has_one_note_and_the_reports() {
         &forge.bodies()[0],
         &["### 1 object changed", "🛑 **shrinking-volume**"],
     );
-    let told = run(&checkout, from, &forge, &[("fail_on", "danger")], &[]).expect(1);
-    assert_tells(&told, &["the change has dangers: 1"]);
+    let printed = run(&checkout, from, &forge, &[("fail_on", "danger")], &[]).expect(1);
+    assert_tells(&printed, &["the change has dangers: 1"]);
     // What the template says are reports are there.
     let (job, _) = job();
     let reports = job.at_keys(&["artifacts", "reports"]).unwrap();
@@ -147,16 +147,16 @@ fn without_a_token_there_are_only_reports() {
         &["1 object changed"],
     );
     let forge = Forge::new(Vec::new(), false);
-    let told = run(&checkout, from, &forge, &[], &[]).expect(0);
-    assert_tells(&told, &["PLEACH_TOKEN must not write a note"]);
+    let printed = run(&checkout, from, &forge, &[], &[]).expect(0);
+    assert_tells(&printed, &["PLEACH_TOKEN must not write a note"]);
     // A branch's pipeline compares with what was pushed before.
     let branch = [
         ("CI_MERGE_REQUEST_IID", ""),
         ("CI_MERGE_REQUEST_DIFF_BASE_SHA", ""),
         ("CI_COMMIT_BEFORE_SHA", &*checkout.before),
     ];
-    let told = run(&checkout, from, &forge, &[], &branch).expect(0);
-    assert_tells(&told, &["1 object changed"]);
+    let printed = run(&checkout, from, &forge, &[], &branch).expect(0);
+    assert_tells(&printed, &["1 object changed"]);
 }
 
 #[cfg(target_os = "linux")]
@@ -167,11 +167,11 @@ fn another_archive_is_not_run() {
     let checkout = Checkout::new("", "50Gi", true);
     let sum = "0".repeat(64);
     let run = |inputs: &[(&str, &str)]| run(&checkout, (&release, &server), &forge, inputs, &[]);
-    let told = run(&[("sha256", &sum)]).expect(1);
-    assert_tells(&told, &[&release.sum, "not the one that is pinned"]);
-    let told = run(&[("version", "99.0.0")]);
-    assert_ne!(told.code, Some(0));
-    assert_tells(&told.told, &["404"]);
+    let printed = run(&[("sha256", &sum)]).expect(1);
+    assert_tells(&printed, &[&release.sum, "not the one that is pinned"]);
+    let printed = run(&[("version", "99.0.0")]);
+    assert_ne!(printed.code, Some(0));
+    assert_tells(&printed.printed, &["404"]);
     let two = format!("{sum} {}", release.sum);
     run(&[("sha256", &two)]).expect(0);
 }

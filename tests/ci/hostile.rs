@@ -95,15 +95,15 @@ fn an_embedded_repository_is_not_run() {
     });
     let forge = Forge::new(Vec::new(), true);
     let done = job(&checkout, &forge, &[]).run();
-    assert!(done.is_fine && !marker.exists(), "{}", done.told);
-    assert_eq!(done.outputs["changed"], "true", "{}", done.told);
+    assert!(done.is_fine && !marker.exists(), "{}", done.printed);
+    assert_eq!(done.outputs["changed"], "true", "{}", done.printed);
     for run in [&gitlab as &dyn Fn(_, _, _) -> Ran, &|it, _, more| {
         recipe(it, more)
     }] {
         checkout.check_out("main");
-        let told = run(&checkout, &forge, &[]).expect(0);
-        assert_tells(&told, &["1 object changed"]);
-        assert!(!marker.exists(), "{told}");
+        let printed = run(&checkout, &forge, &[]).expect(0);
+        assert_tells(&printed, &["1 object changed"]);
+        assert!(!marker.exists(), "{printed}");
     }
 }
 
@@ -138,7 +138,7 @@ fn a_token_is_given_to_what_needs_it_alone() {
         .variable("GITHUB_SHA", &checkout.before)
         .programs(spies.path())
         .run();
-    assert_eq!(forge.written().len(), 1, "{}", done.told);
+    assert_eq!(forge.written().len(), 1, "{}", done.printed);
     let seen = fs::read_to_string(&marker).unwrap();
     let with_token = seen.split("\n\n").filter(|it| it.contains("s3cret"));
     let with_token: Vec<&str> = with_token.map(|it| it.lines().next().unwrap()).collect();
@@ -194,8 +194,8 @@ fn reports_are_not_written_through_links() {
     );
     assert_tells(&gitlab(&checkout, &forge, &[]).expect(2), &[link]);
     for reports in ["linked/reports", "linked/", "./linked"] {
-        let told = recipe(&checkout, &[("PLEACH_REPORTS", reports)]).expect(2);
-        assert_tells(&told, &[link]);
+        let printed = recipe(&checkout, &[("PLEACH_REPORTS", reports)]).expect(2);
+        assert_tells(&printed, &[link]);
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     let names = [
@@ -245,22 +245,22 @@ fn a_workspace_that_is_a_link_is_refused() {
     );
     gitlab(&checkout, &forge, &[]).expect(2);
     assert!(!job(&checkout, &forge, &[]).run().is_fine);
-    let told = recipe(&checkout, &[("PLEACH_DIRECTORY", "out/")]).expect(2);
-    assert_tells(&told, &["in no Git repository"]);
+    let printed = recipe(&checkout, &[("PLEACH_DIRECTORY", "out/")]).expect(2);
+    assert_tells(&printed, &["in no Git repository"]);
 }
 
 #[test]
 fn a_lock_that_is_a_link_is_not_followed() {
     let checkout = pull(|workspace| symlink("/dev/zero", workspace.join("pleach.lock")).unwrap());
-    let told = recipe(&checkout, &[("PLEACH_VENDOR", "true")]).expect(2);
-    assert_tells(&told, &["pleach.lock"]);
+    let printed = recipe(&checkout, &[("PLEACH_VENDOR", "true")]).expect(2);
+    assert_tells(&printed, &["pleach.lock"]);
 }
 
 /// What a runner takes for commands: lines that begin with `::`, where they are not stopped.
-fn commands(told: &str) -> Vec<&str> {
+fn commands(printed: &str) -> Vec<&str> {
     let mut stopped: Option<String> = None;
     let mut found = Vec::new();
-    for line in told.split(['\n', '\r']) {
+    for line in printed.split(['\n', '\r']) {
         match (&stopped, line.strip_prefix("::stop-commands::")) {
             (Some(end), _) if end == line => stopped = None,
             (Some(_), _) => {}
@@ -286,8 +286,8 @@ fn names_are_no_commands() {
     let forge = Forge::new(Vec::new(), true);
     let done = job(&checkout, &forge, &[]).run();
     assert!(!done.is_fine);
-    let found = commands(&done.told);
-    assert!(!found.is_empty(), "{}", done.told);
+    let found = commands(&done.printed);
+    assert!(!found.is_empty(), "{}", done.printed);
     for command in found {
         let is_ours = [
             "::notice ",
@@ -325,12 +325,12 @@ fn a_checkout_of_another_user_is_read_where_it_is_trusted() {
     }
     // A service checked it out for this job.
     let done = job.run();
-    assert!(done.is_fine, "{}", done.told);
+    assert!(done.is_fine, "{}", done.printed);
     assert_eq!(done.outputs["changed"], "true");
     gitlab(&checkout, &forge, &[]).expect(0);
     // By itself nothing is trusted.
-    let told = recipe(&checkout, &[]).expect(2);
-    assert_tells(&told, &["dubious ownership", "safe.directory"]);
+    let printed = recipe(&checkout, &[]).expect(2);
+    assert_tells(&printed, &["dubious ownership", "safe.directory"]);
 }
 
 #[test]
@@ -366,10 +366,13 @@ fn dangers_that_nobody_knows_fail() {
     };
     let done = run(&[]);
     assert!(!done.is_fine);
-    assert_tells(&done.told, &["nobody knows the dangers", "allow-no-base"]);
+    assert_tells(
+        &done.printed,
+        &["nobody knows the dangers", "allow-no-base"],
+    );
     for input in [("allow-no-base", "true"), ("diff", "false")] {
         let done = run(&[input]);
-        assert!(done.is_fine, "{input:?}: {}", done.told);
+        assert!(done.is_fine, "{input:?}: {}", done.printed);
     }
     assert!(!run(&[("base", &*checkout.before)]).is_fine);
     let danger = [
@@ -389,7 +392,7 @@ fn dangers_that_nobody_knows_fail() {
         .variable("GITHUB_SHA", &missing)
         .with("github.event.pull_request.base.sha", &missing)
         .run();
-    assert!(!done.is_fine, "{}", done.told);
+    assert!(!done.is_fine, "{}", done.printed);
     // What does not render at the base may have had anything.
     let root = &checkout.clone;
     fs::write(root.join("platform/pleach.yaml"), "kind: {").unwrap();
@@ -407,7 +410,7 @@ fn dangers_that_nobody_knows_fail() {
         &["commit", "--quiet", "--allow-empty", "-a", "-m", "rendered"],
     );
     let broken = [("PLEACH_BASE", &*broken), ("PLEACH_FAIL_ON", "danger")];
-    let told = recipe(&checkout, &broken).expect(1);
-    assert_tells(&told, &["can not be told"]);
+    let printed = recipe(&checkout, &broken).expect(1);
+    assert_tells(&printed, &["cannot be printed"]);
     recipe(&checkout, &broken[..1]).expect(0);
 }

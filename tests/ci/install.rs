@@ -32,17 +32,17 @@ impl Release {
         let packed = || {
             let arguments = [&target, file.to_str().unwrap(), "out"];
             let mut command = command(folder.path(), "bash", &[]);
-            let told = finish(command.arg(root().join(".ci/pack")).args(arguments)).expect(0);
+            let printed = finish(command.arg(root().join(".ci/pack")).args(arguments)).expect(0);
             let name = format!("pleach-{VERSION}-{target}.tar.gz");
             let sum = fs::read_to_string(folder.path().join("out").join(name.clone() + ".sha256"));
-            assert_eq!(sum.unwrap(), told);
-            (told, name)
+            assert_eq!(sum.unwrap(), printed);
+            (printed, name)
         };
-        let (told, name) = packed();
-        assert_eq!(packed().0, told, "the same files make the same archive");
+        let (printed, name) = packed();
+        assert_eq!(packed().0, printed, "the same files make the same archive");
         Release {
             archive: fs::read(folder.path().join("out").join(&name)).unwrap(),
-            sum: told.split(' ').next().unwrap().to_string(),
+            sum: printed.split(' ').next().unwrap().to_string(),
             name,
             folder,
         }
@@ -69,7 +69,7 @@ impl Release {
         self.folder.path().join("path")
     }
 
-    /// Runs the script that stands in a folder.
+    /// Runs the script in a folder.
     fn install_by(&self, scripts: &Path, server: &Server, variables: &[(&str, &str)]) -> Ran {
         let (bin, path) = (self.bin(), self.path_file());
         let url = format!("http://{}", server.address);
@@ -105,8 +105,8 @@ impl Release {
             self.bin().join("pleach").to_str().unwrap(),
             &[],
         );
-        let told = finish(program.arg("-V")).expect(0);
-        assert_eq!(told, format!("pleach {VERSION}\n"));
+        let printed = finish(program.arg("-V")).expect(0);
+        assert_eq!(printed, format!("pleach {VERSION}\n"));
         let path = fs::read_to_string(self.path_file()).unwrap();
         assert_eq!(path, format!("{}\n", self.bin().display()));
         assert_eq!(fs::read_dir(self.bin()).unwrap().count(), 1);
@@ -154,12 +154,15 @@ fn tools(folder: &Path, more: &[(&str, &str)]) -> String {
 fn a_release_is_installed_by_its_sum() {
     let release = Release::new(&program(VERSION));
     let server = release.serve(None);
-    let told = release
+    let printed = release
         .install(&server, &[("PLEACH_SHA256", &release.sum)])
         .expect(0);
-    assert_tells(&told, &["its SHA-256 is the pinned one", "is installed in"]);
+    assert_tells(
+        &printed,
+        &["its SHA-256 is the pinned one", "is installed in"],
+    );
     release.assert_installed();
-    // Several sums, as one writes them; `v` before the version; over what stands there.
+    // Several sums, as one writes them; `v` before the version; over an existing file.
     let sums = format!("{} sha256:{}", "0".repeat(64), release.sum.to_uppercase());
     let version = format!("v{VERSION}");
     fs::remove_file(release.path_file()).unwrap();
@@ -186,8 +189,8 @@ fn sums_come_with_the_action_too() {
         fs::write(scripts.path().join("checksums"), text).unwrap();
     };
     sums(&"0".repeat(64));
-    let told = release.install_by(scripts.path(), &server, &[]).expect(1);
-    assert_tells(&told, &[&release.sum, "not the one that is pinned"]);
+    let printed = release.install_by(scripts.path(), &server, &[]).expect(1);
+    assert_tells(&printed, &[&release.sum, "not the one that is pinned"]);
     release.assert_nothing();
     sums(&release.sum);
     release.install_by(scripts.path(), &server, &[]).expect(0);
@@ -200,20 +203,20 @@ fn without_a_sum_github_has_to_attest_it() {
     let server = release.serve(None);
     let folder = tempfile::tempdir().unwrap();
     let path = tools(folder.path(), &[]);
-    let told = release.install(&server, &[("PATH", &path)]).expect(1);
-    assert_tells(&told, &["nothing says what", "give its SHA-256"]);
+    let printed = release.install(&server, &[("PATH", &path)]).expect(1);
+    assert_tells(&printed, &["nothing says what", "give its SHA-256"]);
     release.assert_nothing();
     let says = |code: i32| format!("#!/bin/sh\necho gh \"$@\"\nexit {code}\n");
     write_program(&Path::new(&path).join("gh"), &says(1));
-    let told = release.install(&server, &[("PATH", &path)]).expect(1);
-    assert_tells(&told, &["GitHub does not attest"]);
+    let printed = release.install(&server, &[("PATH", &path)]).expect(1);
+    assert_tells(&printed, &["GitHub does not attest"]);
     release.assert_nothing();
     write_program(&Path::new(&path).join("gh"), &says(0));
-    let told = release.install(&server, &[("PATH", &path)]).expect(0);
+    let printed = release.install(&server, &[("PATH", &path)]).expect(0);
     let tag = format!("--source-ref refs/tags/v{VERSION}");
     let workflow = "--signer-workflow pleach/pleach/.github/workflows/release.yml";
     assert_tells(
-        &told,
+        &printed,
         &[
             "gh attestation verify",
             "--repo pleach/pleach",
@@ -231,8 +234,8 @@ fn what_is_not_the_release_is_refused() {
     let refused = |server: &Server, variables: &[(&str, &str)], words: &[&str]| {
         let pinned = [("PLEACH_SHA256", &*release.sum)];
         let variables = [&pinned[..], variables].concat();
-        let told = release.install(server, &variables).expect(1);
-        assert_tells(&told, words);
+        let printed = release.install(server, &variables).expect(1);
+        assert_tells(&printed, words);
         release.assert_nothing();
     };
     let zeros = "0".repeat(64);
@@ -272,9 +275,9 @@ fn what_is_not_the_release_is_refused() {
 fn an_archive_of_another_program_is_refused() {
     let release = Release::new(&program("99.0.0"));
     let server = release.serve(None);
-    let told = release
+    let printed = release
         .install(&server, &[("PLEACH_SHA256", &release.sum)])
         .expect(1);
-    assert_tells(&told, &[&format!("holds is not pleach {VERSION}")]);
+    assert_tells(&printed, &[&format!("holds is not pleach {VERSION}")]);
     release.assert_nothing();
 }

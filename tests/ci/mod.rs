@@ -20,14 +20,14 @@ use crate::hook::{PLEACH, change, git, repository, run};
 /// What a script did.
 struct Ran {
     code: Option<i32>,
-    told: String,
+    printed: String,
 }
 
 impl Ran {
     #[track_caller]
     fn expect(self, code: i32) -> String {
-        assert_eq!(self.code, Some(code), "{}", self.told);
-        self.told
+        assert_eq!(self.code, Some(code), "{}", self.printed);
+        self.printed
     }
 }
 
@@ -59,10 +59,10 @@ fn script(folder: &Path, name: &str, arguments: &[&str], variables: &[(&str, &st
 
 fn finish(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
-    let told = [output.stdout, output.stderr].concat();
+    let printed = [output.stdout, output.stderr].concat();
     Ran {
         code: output.status.code(),
-        told: String::from_utf8_lossy(&told).into_owned(),
+        printed: String::from_utf8_lossy(&printed).into_owned(),
     }
 }
 
@@ -137,8 +137,8 @@ fn head(root: &Path) -> String {
 }
 
 #[track_caller]
-fn assert_tells(told: &str, all: &[&str]) {
+fn assert_tells(printed: &str, all: &[&str]) {
     for words in all {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(printed.contains(words), "{words}: {printed}");
     }
 }

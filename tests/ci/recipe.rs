@@ -11,9 +11,9 @@ use crate::vendor::http::repository;
 use crate::vendor::place::write;
 
 #[test]
-fn a_change_is_told_and_reported() {
+fn a_change_is_reported() {
     let checkout = Checkout::new("", "50Gi", true);
-    let told = script(
+    let printed = script(
         &checkout.clone,
         "pleach.sh",
         &[],
@@ -21,7 +21,7 @@ fn a_change_is_told_and_reported() {
     );
     // The first commit was not cloned: it is fetched.
     assert_tells(
-        &told.expect(0),
+        &printed.expect(0),
         &["shrinking-volume in prod", "1 object changed"],
     );
     let result = checkout.read("pleach-reports/result");
@@ -48,8 +48,8 @@ fn a_change_is_told_and_reported() {
         ("PLEACH_BASE", &*checkout.before),
         ("PLEACH_FAIL_ON", "danger"),
     ];
-    let told = script(&checkout.clone, "pleach.sh", &[], &danger).expect(1);
-    assert_tells(&told, &["error: the change has dangers: 1"]);
+    let printed = script(&checkout.clone, "pleach.sh", &[], &danger).expect(1);
+    assert_tells(&printed, &["error: the change has dangers: 1"]);
 }
 
 #[test]
@@ -59,8 +59,11 @@ fn a_stale_tree_fails_unless_nothing_may() {
         ("PLEACH_BASE", &*checkout.before),
         ("PLEACH_DIRECTORY", "platform"),
     ];
-    let told = script(&checkout.clone, "pleach.sh", &[], &stale).expect(1);
-    assert_tells(&told, &["run `pleach render`", "pleach check found faults"]);
+    let printed = script(&checkout.clone, "pleach.sh", &[], &stale).expect(1);
+    assert_tells(
+        &printed,
+        &["run `pleach render`", "pleach check found faults"],
+    );
     let comment = checkout.read("pleach-reports/comment.md");
     assert!(comment.starts_with("### pleach in platform\n\n🛑 **pleach check found faults.**\n"));
     assert_tells(
@@ -97,7 +100,7 @@ fn a_comment_has_room_for_many_findings() {
 }
 
 #[test]
-fn what_does_not_render_is_told_of_the_right_side() {
+fn rendering_faults_are_reported_for_the_right_side() {
     let checkout = Checkout::new("", "201Gi", true);
     let root = &checkout.clone;
     let file = root.join("pleach.yaml");
@@ -110,10 +113,10 @@ fn what_does_not_render_is_told_of_the_right_side() {
     );
     let broken = super::head(root);
     let variables = [("PLEACH_BASE", &*checkout.before)];
-    let told = script(root, "pleach.sh", &[], &variables).expect(1);
-    assert_tells(&told, &["yaml-syntax"]);
+    let printed = script(root, "pleach.sh", &[], &variables).expect(1);
+    assert_tells(&printed, &["yaml-syntax"]);
     let comment = checkout.read("pleach-reports/comment.md");
-    assert_tells(&comment, &["pleach.yaml:1:", "can not be told"]);
+    assert_tells(&comment, &["pleach.yaml:1:", "cannot be printed"]);
     // Who mends it is not held up by it.
     run(
         root,
@@ -122,8 +125,8 @@ fn what_does_not_render_is_told_of_the_right_side() {
         true,
     );
     let variables = [("PLEACH_BASE", &*broken)];
-    let told = script(root, "pleach.sh", &[], &variables).expect(0);
-    assert_tells(&told, &["fails to render"]);
+    let printed = script(root, "pleach.sh", &[], &variables).expect(0);
+    assert_tells(&printed, &["fails to render"]);
     assert_tells(
         &checkout.read("pleach-reports/result"),
         &["check=passed\ndiff=failed\n"],
@@ -178,38 +181,38 @@ fn charts_are_pulled_as_both_sides_pin_them() {
         ("PLEACH_DIRECTORY", "platform"),
         ("PLEACH_CACHE", cache.path().to_str().unwrap()),
     ];
-    let told = script(&checkout.clone, "pleach.sh", &[], &variables).expect(1);
-    assert_tells(&told, &["missing-chart"]);
+    let printed = script(&checkout.clone, "pleach.sh", &[], &variables).expect(1);
+    assert_tells(&printed, &["missing-chart"]);
     let pulled = [&variables[..], &[("PLEACH_VENDOR", "true")]].concat();
-    let told = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(0);
-    assert_tells(&told, &["- 1.0.0", "+ 2.0.0", "1 object changed"]);
+    let printed = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(0);
+    assert_tells(&printed, &["- 1.0.0", "+ 2.0.0", "1 object changed"]);
     // What nothing pins is no matter of CI.
     fs::remove_file(checkout.clone.join("platform/pleach.lock")).unwrap();
-    let told = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(2);
-    assert_tells(&told, &["pleach.lock does not pin what claims ask for"]);
+    let printed = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(2);
+    assert_tells(&printed, &["pleach.lock does not pin what claims ask for"]);
 }
 
 #[test]
-fn wrong_words_are_told() {
+fn wrong_arguments_are_reported() {
     let checkout = Checkout::new("", "201Gi", true);
-    let told = |name, value| {
+    let printed = |name, value| {
         let ran = script(&checkout.clone, "pleach.sh", &[], &[(name, value)]);
         ran.expect(2)
     };
     assert_tells(
-        &told("PLEACH_FAIL_ON", "always"),
+        &printed("PLEACH_FAIL_ON", "always"),
         &["never, check or danger, not `always`"],
     );
     assert_tells(
-        &told("PLEACH_DIRECTORY", "nowhere"),
+        &printed("PLEACH_DIRECTORY", "nowhere"),
         &["`nowhere` is not a directory"],
     );
     assert_tells(
-        &told("PLEACH_BASE", "nonesuch"),
+        &printed("PLEACH_BASE", "nonesuch"),
         &["there is no revision `nonesuch`, and it can't be fetched"],
     );
     assert_tells(
-        &told("PLEACH_BASE", "--upload-pack=touch"),
+        &printed("PLEACH_BASE", "--upload-pack=touch"),
         &["`--upload-pack=touch` is no revision"],
     );
     // Without a base it only checks.

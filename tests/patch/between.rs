@@ -43,7 +43,7 @@ proptest! {
     }
 }
 
-/// Many pairs in one build: base and overlay hold one object a pair, told apart by their names.
+/// Many pairs in one build: base and overlay hold one object a pair, distinguished by their names.
 #[test]
 fn a_real_kustomize_agrees() {
     let Some(tool) = kustomize() else {

@@ -108,7 +108,7 @@ fn an_update_moves_a_pin_and_tells_from_where_to_where() {
 }
 
 #[test]
-fn a_pin_that_no_longer_fits_is_told_and_mended() {
+fn an_outdated_pin_is_reported_and_fixed() {
     let server = repository(&["1.0.0", "2.0.0"]);
     let place = claim(&server, "^1");
     place.run(&["vendor"], 0);
@@ -124,37 +124,40 @@ fn a_pin_that_no_longer_fits_is_told_and_mended() {
             .run(&["vendor", "--check"], 1)
             .contains("run `pleach vendor`")
     );
-    let told = place.run(&["vendor"], 0);
+    let printed = place.run(&["vendor"], 0);
     assert!(
-        told.contains("pinned  app ^2 → 2.0.0") && told.contains("removed app 1.0.0 (^1)"),
-        "{told}"
+        printed.contains("pinned  app ^2 → 2.0.0") && printed.contains("removed app 1.0.0 (^1)"),
+        "{printed}"
     );
     place.run(&["vendor", "--check"], 0);
     assert!(!place.lock().contains("1.0.0"));
 }
 
 #[test]
-fn what_is_not_there_is_told_with_what_is() {
+fn missing_versions_are_reported_with_the_existing_ones() {
     let server = repository(&["1.0.0", "1.1.0"]);
-    let told = claim(&server, "^3").run(&["vendor"], 1);
+    let printed = claim(&server, "^3").run(&["vendor"], 1);
     assert!(
-        told.contains("has no version `^3` of `app`") && told.contains("1.1.0, 1.0.0"),
-        "{told}"
+        printed.contains("has no version `^3` of `app`") && printed.contains("1.1.0, 1.0.0"),
+        "{printed}"
     );
-    assert!(told.contains("environments/test/app.yaml:6:"), "{told}");
+    assert!(
+        printed.contains("environments/test/app.yaml:6:"),
+        "{printed}"
+    );
     let address = format!("http://{}/charts", server.address);
-    let told = Place::with_claim(&address, "apps", "^1").run(&["vendor"], 1);
+    let printed = Place::with_claim(&address, "apps", "^1").run(&["vendor"], 1);
     assert!(
-        told.contains("has no chart `apps`") && told.contains("did you mean `app`?"),
-        "{told}"
+        printed.contains("has no chart `apps`") && printed.contains("did you mean `app`?"),
+        "{printed}"
     );
-    let told =
+    let printed =
         Place::with_claim(&format!("http://{}/x", server.address), "app", "^1").run(&["vendor"], 1);
-    assert!(told.contains("is no chart repository"), "{told}");
-    let told = Place::with_claim("http://127.0.0.1:1/x", "app", "^1").run(&["vendor"], 2);
+    assert!(printed.contains("is no chart repository"), "{printed}");
+    let printed = Place::with_claim("http://127.0.0.1:1/x", "app", "^1").run(&["vendor"], 2);
     assert!(
-        told.contains("nobody listens there") && told.contains("nothing was pinned"),
-        "{told}"
+        printed.contains("nobody listens there") && printed.contains("nothing was pinned"),
+        "{printed}"
     );
 }
 
@@ -192,10 +195,10 @@ fn credentials_stay_with_their_server() {
         _ => Answer::status(404),
     });
     let place = claim(&server, "1.0.0");
-    let told = place.run(&["vendor"], 1);
+    let printed = place.run(&["vendor"], 1);
     assert!(
-        told.contains("access-denied") && told.contains("helm repo add"),
-        "{told}"
+        printed.contains("access-denied") && printed.contains("helm repo add"),
+        "{printed}"
     );
     let address = format!("http://{}/charts", server.address);
     place.claim("b", &address, "app", "1.1.0");
@@ -228,8 +231,8 @@ fn a_server_that_asks_for_patience_gets_it() {
     claim(&server, "^1").run(&["vendor"], 0);
     assert_eq!(server.count("/charts/index.yaml"), 3);
     let server = Server::start(|_| Answer::status(429).with("Retry-After", "86400"));
-    let told = claim(&server, "^1").run(&["vendor"], 1);
-    assert!(told.contains("(429)"), "{told}");
+    let printed = claim(&server, "^1").run(&["vendor"], 1);
+    assert!(printed.contains("(429)"), "{printed}");
     assert_eq!(server.asked().len(), 1);
 }
 
@@ -243,8 +246,8 @@ fn a_download_that_breaks_off_leaves_nothing() {
         }
     });
     let place = claim(&server, "^1");
-    let told = place.run(&["vendor"], 2);
-    assert!(told.contains("it breaks off in the middle"), "{told}");
+    let printed = place.run(&["vendor"], 2);
+    assert!(printed.contains("it breaks off in the middle"), "{printed}");
     assert_eq!((place.cached(), place.lock().as_str()), (0, ""));
     let first = AtomicUsize::new(0);
     let server = Server::start(move |asked| {
@@ -264,10 +267,10 @@ fn an_archive_of_another_digest_is_refused() {
         false => served(asked, &["1.0.0"]),
     });
     let place = claim(&server, "^1");
-    let told = place.run(&["vendor"], 1);
+    let printed = place.run(&["vendor"], 1);
     assert!(
-        told.contains("wrong-digest") && told.contains("environments/test/app.yaml:6:"),
-        "{told}"
+        printed.contains("wrong-digest") && printed.contains("environments/test/app.yaml:6:"),
+        "{printed}"
     );
     assert_eq!((place.cached(), place.lock().as_str()), (0, ""));
 }
@@ -278,10 +281,10 @@ fn an_archive_of_another_chart_is_refused() {
         true => Answer::ok(archive("app", "1.0.1")),
         false => Answer::ok("entries: {app: [{version: 1.0.0, urls: [a.tgz]}]}"),
     });
-    let told = claim(&server, "^1").run(&["vendor"], 1);
+    let printed = claim(&server, "^1").run(&["vendor"], 1);
     assert!(
-        told.contains("says that it is `app 1.0.1`, not `app 1.0.0`"),
-        "{told}"
+        printed.contains("says that it is `app 1.0.1`, not `app 1.0.0`"),
+        "{printed}"
     );
 }
 
@@ -302,10 +305,10 @@ fn what_was_published_anew_under_a_pinned_version_is_refused() {
 }
 
 #[test]
-fn a_redirect_that_never_ends_is_told() {
+fn an_endless_redirect_is_reported() {
     let server = Server::start(|_| Answer::status(302).with("Location", "/charts/index.yaml"));
-    let told = claim(&server, "^1").run(&["vendor"], 2);
-    assert!(told.contains("on and on"), "{told}");
+    let printed = claim(&server, "^1").run(&["vendor"], 2);
+    assert!(printed.contains("on and on"), "{printed}");
 }
 
 #[test]
@@ -373,15 +376,15 @@ fn the_values_of_charts_reach_templates() {
         "environments/test/shop.yaml",
         &format!("apiVersion: example.com/v1\nkind: App\nmetadata: {{name: shop}}\nspec: {{repository: '{repository}', version: ^1}}\n"),
     );
-    let told = place.run(&["render"], 1);
+    let printed = place.run(&["render"], 1);
     assert!(
-        told.contains("missing-chart") && told.contains("run `pleach vendor`"),
-        "{told}"
+        printed.contains("missing-chart") && printed.contains("run `pleach vendor`"),
+        "{printed}"
     );
-    let told = place.run(&["vendor"], 0);
+    let printed = place.run(&["vendor"], 0);
     assert!(
-        told.contains("app ^1 → 1.0.0") && told.contains("app ^2 → 2.0.0"),
-        "{told}"
+        printed.contains("app ^1 → 1.0.0") && printed.contains("app ^2 → 2.0.0"),
+        "{printed}"
     );
     place.run(&["render"], 0);
     let rendered = place.read("deploy/apps/test/shop/configmap.yaml");
@@ -415,11 +418,14 @@ fn without_a_network(place: &Place) {
 }
 
 #[test]
-fn a_cache_that_takes_nothing_is_told_before_anything_is_pulled() {
+fn a_read_only_cache_is_reported_before_anything_is_pulled() {
     let server = repository(&["1.0.0"]);
     let place = claim(&server, "^1");
     place.write("file", "");
-    let told = place.run(&["vendor", "--cache", "file"], 2);
-    assert!(told.contains("a file is in place of a folder"), "{told}");
+    let printed = place.run(&["vendor", "--cache", "file"], 2);
+    assert!(
+        printed.contains("a file is in place of a folder"),
+        "{printed}"
+    );
     assert!(server.asked().is_empty());
 }

@@ -99,7 +99,7 @@ fn a_lock_that_was_written_is_read_as_it_was() {
 }
 
 #[test]
-fn of_several_pins_the_one_of_the_same_words_stands_for_a_request() {
+fn of_several_pins_the_one_with_the_same_text_answers_a_request() {
     let files = Tree::new();
     let lock = Lock::new([
         pin("^1", "1.0.0", b"a"),

@@ -111,9 +111,9 @@ impl Place {
             stdout,
             stderr,
         } = self.pleach(arguments);
-        let told = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
-        assert_eq!(status.code(), Some(code), "{arguments:?}: {told}");
-        told
+        let printed = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments:?}: {printed}");
+        printed
     }
 }
 

@@ -1,4 +1,4 @@
-//! OCI registries: a real one (Debian's `docker-registry`), and one that misbehaves as it is told to.
+//! OCI registries: a real one (Debian's `docker-registry`), and one that misbehaves as a test asks.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -129,13 +129,13 @@ fn what_is_published_is_pulled_by_tag_by_range_and_by_digest() {
             registry.charts()
         ),
     );
-    let told = place.run(&["vendor"], 0);
+    let printed = place.run(&["vendor"], 0);
     for line in [
         "app 1.0.0 → 1.0.0",
         "app >=1.0.0 → 1.1.0+b.1",
         &format!("app {manifest} → 1.0.0"),
     ] {
-        assert!(told.contains(line), "{told}");
+        assert!(printed.contains(line), "{printed}");
     }
     assert_eq!(place.cached(), 2);
     let lock = place.lock();
@@ -173,12 +173,12 @@ fn a_version_is_published_once() {
     );
     place.write("charts/app/values.yaml", "image: {tag: other}\n");
     let again = ["publish", "chart", "charts/app", &registry.charts()];
-    let told = place.run(&again, 1);
+    let printed = place.run(&again, 1);
     assert!(
-        told.contains("published-version") && told.contains("other content: `values.yaml`"),
-        "{told}"
+        printed.contains("published-version") && printed.contains("other content: `values.yaml`"),
+        "{printed}"
     );
-    assert!(told.contains("charts/app/Chart.yaml:3:10"), "{told}");
+    assert!(printed.contains("charts/app/Chart.yaml:3:10"), "{printed}");
     assert_ne!(
         place.run(
             &[
@@ -195,7 +195,7 @@ fn a_version_is_published_once() {
 }
 
 #[test]
-fn a_tag_that_vanished_is_told_and_a_pin_does_without_it() {
+fn a_deleted_tag_is_reported_and_a_pin_works_without_it() {
     let Some(registry) = Registry::start(false) else {
         return;
     };
@@ -207,10 +207,10 @@ fn a_tag_that_vanished_is_told_and_a_pin_does_without_it() {
     fs::remove_dir_all(registry.tag("app", "1.0.0")).unwrap();
     fs::remove_dir_all(place.cache()).unwrap();
     place.run(&["vendor"], 0);
-    let told = place.run(&["vendor", "--update"], 1);
+    let printed = place.run(&["vendor", "--update"], 1);
     assert!(
-        told.contains("has no version `1.0.0` of `app`") && told.contains("1.1.0"),
-        "{told}"
+        printed.contains("has no version `1.0.0` of `app`") && printed.contains("1.1.0"),
+        "{printed}"
     );
     assert!(place.lock().contains("version: 1.0.0\n"));
 }
@@ -223,11 +223,11 @@ fn passwords_come_from_where_docker_and_helm_keep_them() {
     let place = Place::new();
     chart(&place, "1.0.0");
     let publish = ["publish", "chart", "charts/app", &registry.charts()];
-    let told = place.run(&publish, 1);
+    let printed = place.run(&publish, 1);
     let help = format!("docker login {}", registry.address);
     assert!(
-        told.contains("access-denied") && told.contains(&help),
-        "{told}"
+        printed.contains("access-denied") && printed.contains(&help),
+        "{printed}"
     );
     let auths = |auth: &str| {
         format!(
@@ -373,7 +373,7 @@ fn a_chart_that_helm_would_refuse_is_refused() {
         "charts/app/Chart.yaml",
         "name: App\nversion: 1.0\ntype: app\nkubeVersion: new\ndependencies: [{name: b}]\n",
     );
-    let told = place.run(&publish, 1);
+    let printed = place.run(&publish, 1);
     for words in [
         "`apiVersion` is `v2`",
         "`App` is no name of a chart",
@@ -383,12 +383,12 @@ fn a_chart_that_helm_would_refuse_is_refused() {
         "depends on `b`, which is not in `charts/`",
         "charts/app/values.yaml:2:1",
     ] {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(printed.contains(words), "{words}: {printed}");
     }
     assert!(!place.root().join("a.tgz").exists());
 }
 
-/// A registry of `acme/charts/app` 1.0.0 that asks for a token, lists its tags in two pages, and gives the layer that it is told to.
+/// A registry of `acme/charts/app` 1.0.0 that asks for a token, lists its tags in two pages, and gives the layer that the test sets.
 fn misbehaving(layer: Vec<u8>) -> Server {
     let named = archive("app", "1.0.0");
     let config = b"{\"name\":\"app\",\"version\":\"1.0.0\"}".to_vec();
@@ -457,10 +457,10 @@ fn a_tampered_layer_is_refused() {
         "app",
         "1.0.0",
     );
-    let told = place.run(&["vendor"], 1);
+    let printed = place.run(&["vendor"], 1);
     assert!(
-        told.contains("wrong-digest") && told.contains("another layer than it names"),
-        "{told}"
+        printed.contains("wrong-digest") && printed.contains("another layer than it names"),
+        "{printed}"
     );
     assert_eq!((place.cached(), place.lock().as_str()), (0, ""));
 }

@@ -67,10 +67,10 @@ fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
         return;
     };
     let place = Place::with_claim(&format!("https://{address}/charts"), "app", "^1");
-    let told = place.run(&["vendor"], 2);
+    let printed = place.run(&["vendor"], 2);
     assert!(
-        told.contains("is not trusted") && told.contains("SSL_CERT_FILE"),
-        "{told}"
+        printed.contains("is not trusted") && printed.contains("SSL_CERT_FILE"),
+        "{printed}"
     );
     let mut vendor = place.command(env!("CARGO_BIN_EXE_pleach"));
     let output = vendor

@@ -7,7 +7,7 @@
 {{- $name }}
 {{- end }}
 
-{{/* The operator hands labels on to its pods: one that changed with the chart's version would restart RabbitMQ. */}}
+{{/* The operator passes labels on to its pods: one that changed with the chart's version would restart RabbitMQ. */}}
 {{- define "rabbitmq.labels" -}}
 app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}

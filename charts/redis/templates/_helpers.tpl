@@ -7,7 +7,7 @@
 {{- $name }}
 {{- end }}
 
-{{/* The operator hands these labels on to its pods: one that changed with the chart's version would restart Redis. */}}
+{{/* The operator passes these labels on to its pods: one that changed with the chart's version would restart Redis. */}}
 {{- define "redis.labels" -}}
 app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}

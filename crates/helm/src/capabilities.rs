@@ -14,7 +14,7 @@ pub struct Capabilities {
 /// A version of Kubernetes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KubeVersion {
-    /// The version in full: `v1.29.3`; with Helm 4 also what stands after the numbers, `v1.29.3-eks-1`.
+    /// The version in full: `v1.29.3`; with Helm 4 also what follows the numbers, `v1.29.3-eks-1`.
     pub version: String,
     /// The numbers alone, which a chart's `kubeVersion` is compared with: `v1.29.3`.
     pub normalized: String,

@@ -35,11 +35,16 @@ pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<Dup
         doubled(item, duplicates, found);
     }
     for entry in node.as_mapping().into_iter().flatten() {
-        let is_told = |it: &&Diagnostic| it.span.as_ref() == Some(entry.key.span());
-        found.extend(duplicates.iter().find(is_told).map(|fault| DuplicateKey {
-            map: node.span().clone(),
-            fault: fault.clone(),
-        }));
+        let is_reported = |it: &&Diagnostic| it.span.as_ref() == Some(entry.key.span());
+        found.extend(
+            duplicates
+                .iter()
+                .find(is_reported)
+                .map(|fault| DuplicateKey {
+                    map: node.span().clone(),
+                    fault: fault.clone(),
+                }),
+        );
         doubled(&entry.value, duplicates, found);
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn invalid(text: &str, error: &Error) -> Diagnostic {
 pub(super) enum Pattern {
     Any,
     Exactly(Box<str>),
-    /// Characters, and `None` for a dot that stands for any one: how most patterns for API groups are written.
+    /// Characters, and `None` for a dot that matches any one: how most patterns for API groups are written.
     Dotted(Box<[Option<char>]>),
     Regexp(Regexp),
 }

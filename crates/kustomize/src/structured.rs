@@ -6,7 +6,7 @@ use pleach_yaml::{Written, emit_as_written, json_round_trip, parse_one};
 use super::json;
 
 /// The text of a changed value: JSON where JSON was, in one line or in many as it was; YAML else, with its comments and anchors.
-/// `None` for JSON in which a value doesn't fit its type or a key stands twice.
+/// `None` for JSON in which a value doesn't fit its type or a key appears twice.
 pub(super) fn write(written: &Written, original: &str) -> Option<String> {
     let text = emit_as_written(written);
     if !original.trim_start().starts_with(['{', '[']) {

@@ -1,4 +1,4 @@
-//! Escapes that stand for one character.
+//! Escapes that represent one character.
 
 use crate::error::{Code, Error};
 use crate::parse::before;

@@ -221,7 +221,7 @@ const SCRIPTS: &[&str] = &[
     "Zanabazar_Square",
 ];
 
-/// The class in the regex crate's syntax that a name stands for, or `None` for a name that Go does not know.
+/// The class in the regex crate's syntax that a name represents, or `None` for a name that Go does not know.
 pub(crate) fn unicode_class(name: &str) -> Option<String> {
     let plain = canonical(name);
     let class = match plain.as_str() {

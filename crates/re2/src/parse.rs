@@ -311,7 +311,7 @@ impl Operator {
     }
 }
 
-/// Reads `{n}`, `{n,}` or `{n,m}`; the inner `None` stands for counts that are out of range. Anything else is a literal brace.
+/// Reads `{n}`, `{n,}` or `{n,m}`; the inner `None` means counts that are out of range. Anything else is a literal brace.
 fn bounds(text: &str) -> Option<(Option<Operator>, &str)> {
     let (least, rest) = count(text.strip_prefix('{')?)?;
     let (most, rest) = match rest.strip_prefix(',') {

@@ -84,7 +84,7 @@ impl Regexp {
         found
     }
 
-    /// Replaces every match by a template, in which `$1`, `${1}` and `$name` stand for groups and `$$` for a dollar sign.
+    /// Replaces every match by a template, in which `$1`, `${1}` and `$name` mean groups and `$$` a dollar sign.
     pub fn replace_all(&self, text: &[u8], template: &[u8]) -> Vec<u8> {
         self.replace(text, |out, captures| {
             self.expand(out, template, text, captures)
@@ -203,7 +203,7 @@ pub fn quote_meta(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The name after a `$` in a template, and what follows it; `None` where the `$` stands for itself.
+/// The name after a `$` in a template, and what follows it; `None` where the `$` is literal.
 fn reference(template: &[u8]) -> Option<(&str, &[u8])> {
     let (inner, braced) = match template.strip_prefix(b"{") {
         Some(inner) => (inner, true),

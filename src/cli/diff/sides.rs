@@ -109,7 +109,7 @@ pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
         [range] => match (range.split_once("..."), range.split_once("..")) {
             (Some((a, b)), _) => {
                 let git = git()?;
-                // A name that means nothing is told better than git does.
+                // An unknown name gets a better message than git's.
                 git.revision(or_head(a))?;
                 git.revision(or_head(b))?;
                 let base = git.repository.merge_base(or_head(a), or_head(b))?;

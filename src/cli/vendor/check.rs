@@ -20,8 +20,8 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
     };
     let (requests, said) = charts(&session.files, &options);
     // That the lock lacks a chart is reported for every one below, for ranges and for exact versions alike.
-    let is_told = |it: &Diagnostic| matches!(it.code, "floating-version" | "stale-pin");
-    let said = said.into_iter().filter(|it| !is_told(it));
+    let is_reported = |it: &Diagnostic| matches!(it.code, "floating-version" | "stale-pin");
+    let said = said.into_iter().filter(|it| !is_reported(it));
     let mut diagnostics: Diagnostics = said.map(session::raise).collect();
     // What rendering says of a chart points at the claim; a name from a kind's default would point into the kind.
     let reported: BTreeSet<String> = diagnostics.iter().map(|it| it.message.clone()).collect();

@@ -56,7 +56,7 @@ fn sources(applications: &[Object]) -> BTreeSet<&str> {
     addresses.collect()
 }
 
-/// Group and kind of what may stand without a namespace: everything, or what the environment lists and its claims use.
+/// Group and kind of what may be without a namespace: everything, or what the environment lists and its claims use.
 fn cluster_kinds(laid: &Overlaid<'_>) -> BTreeSet<(String, String)> {
     let kind = |group: &str, kind: &str| (group.to_string(), kind.to_string());
     let Some(listed) = &laid.environment.argo.cluster_resources else {

@@ -42,7 +42,7 @@ impl Objects {
         }
     }
 
-    /// The tree that a name stands for. `None` where it stands for none.
+    /// The tree that a name resolves to. `None` where it resolves to none.
     pub(super) fn tree(&self, name: &str) -> Result<Option<Id>, DiskError> {
         if name.contains(['\n', '\0']) {
             return Ok(None);
@@ -142,7 +142,7 @@ type Answer = Option<(Id, Arc<[u8]>)>;
 
 struct Batch {
     child: Child,
-    /// `None` once it is told to end.
+    /// `None` once it is to end.
     questions: Option<io::BufWriter<ChildStdin>>,
     answers: BufReader<ChildStdout>,
     /// Reads standard error, so that git never waits for it; gives the beginning of it.

@@ -1,4 +1,4 @@
-//! Puts files into the index, whatever stands in the work tree.
+//! Puts files into the index, whatever the work tree contains.
 
 use std::sync::Arc;
 

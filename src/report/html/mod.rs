@@ -78,7 +78,7 @@ fn head(
 ) {
     let title = escaped(&count(comparison));
     let (before, after) = (escaped(before), escaped(after));
-    // What stands between the tags, line ends and all.
+    // What is between the tags, line ends and all.
     let [style, script] = [STYLE, SCRIPT].map(|it| source_hash(&format!("\n{it}")));
     let _ = write!(
         page,

@@ -10,7 +10,7 @@ const FILES_MAX: usize = 20_000;
 const FILE_BYTES_MAX: u64 = 5 << 20;
 const BYTES_MAX: u64 = 100 << 20;
 
-/// How long a path may be, and what else stands before a file. They are read as a whole, so they are measured first.
+/// How long a path may be, and what else precedes a file. They are read as a whole, so they are measured first.
 const NAME_BYTES_MAX: u64 = 64 << 10;
 
 /// Reads an archive to the files below its one folder. `name` is what messages call it.

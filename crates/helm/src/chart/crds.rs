@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stand_in_texts() {
+    fn names_are_in_texts() {
         let crd = "kind: CustomResourceDefinition\nmetadata:\n  name: 'widgets.example.com'\n";
         let chart = format!("-- Chart.yaml --\nname: a\n-- crds/a.yaml --\n{crd}");
         assert_eq!(of(&chart), Some(vec!["widgets.example.com".to_string()]));

@@ -187,7 +187,7 @@ impl<'a> Charts<'a> {
         self.content(request)
     }
 
-    /// The definitions of custom resources that a chart brings as they are; none where it is not at hand.
+    /// The definitions of custom resources that a chart brings as they are; none where it is not available.
     pub fn definitions(&self, request: &Request) -> Vec<Arc<Source>> {
         let content = self.content(request);
         content.map_or_else(|_| Vec::new(), |it| crds::texts(&it, &request.title()))

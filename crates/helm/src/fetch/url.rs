@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_told_apart() {
+    fn servers_are_distinguished() {
         let same = |a: &str, b: &str| {
             Url::parse(a)
                 .unwrap()

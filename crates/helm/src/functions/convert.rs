@@ -80,7 +80,7 @@ pub(super) fn to_int(value: &Value) -> i64 {
     }
 }
 
-/// A float64 as an int64, as an amd64 processor converts it: the lowest number stands for all that do not fit.
+/// A float64 as an int64, as an amd64 processor converts it: all that do not fit become the lowest number.
 fn truncate(value: f64) -> i64 {
     #[allow(clippy::cast_possible_truncation, reason = "checked right after")]
     let converted = value as i64;

@@ -1,4 +1,4 @@
-//! Empty values and what stands for them.
+//! Empty values and what replaces them.
 
 use super::convert::is_empty;
 use super::{ANY, BOOL, text};

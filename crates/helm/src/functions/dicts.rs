@@ -86,7 +86,7 @@ fn dict(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     Ok(Value::map(pairs))
 }
 
-/// A value by its path: keys, what stands for it where it is absent, and the map.
+/// A value by its path: keys, the default where it is absent, and the map.
 fn dig(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let [keys @ .., default, map] = arguments.0 else {
         return fail("dig needs at least three arguments");

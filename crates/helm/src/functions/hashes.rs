@@ -182,7 +182,7 @@ const TEMPLATES: &[(&str, &[&str])] = &[
     ("pin", &["nnnn"]),
 ];
 
-/// What a letter of a template stands for.
+/// What a letter of a template generates.
 fn characters(class: char) -> &'static [u8] {
     match class {
         'V' => b"AEIOU",

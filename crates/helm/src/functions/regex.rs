@@ -90,7 +90,7 @@ fn compiled<'c>(
     })
 }
 
-/// Whether a text can stand between backquotes.
+/// Whether a text can be quoted with backquotes.
 fn can_backquote(text: &str) -> bool {
     let is_refused =
         |it: char| it == '`' || it == '\u{7f}' || it == '\u{feff}' || it < ' ' && it != '\t';

@@ -196,7 +196,7 @@ fn indent(context: &mut Context<'_>, arguments: Arguments<'_>, before: &str) -> 
     text(out)
 }
 
-/// An empty old text stands before each character and at the end.
+/// An empty old text matches before each character and at the end.
 fn replace(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let (old, new, source) = (arguments.text(0), arguments.text(1), arguments.text(2));
     let parts = split(source, old, None);

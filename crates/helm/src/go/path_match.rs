@@ -66,7 +66,7 @@ fn skip_to_chunk<'a>(
     Ok(None)
 }
 
-/// The leading stars, what stands up to the next one, and the rest.
+/// The leading stars, the text up to the next star, and the rest.
 fn scan_chunk(pattern: &[char]) -> (bool, &[char], &[char]) {
     let stars = pattern.iter().take_while(|it| **it == '*').count();
     let pattern = pattern.get(stars..).unwrap_or_default();
@@ -124,7 +124,7 @@ fn match_chunk<'a>(
     Ok((!failed).then_some(name))
 }
 
-/// Reads a class behind its `[`; whether it holds the character, and what stands behind it.
+/// Reads a class behind its `[`; whether it holds the character, and the rest after it.
 fn match_class(mut chunk: &[char], c: Option<char>) -> Result<(bool, &[char]), BadPattern> {
     let negates = chunk.first() == Some(&'^');
     chunk = chunk.get(usize::from(negates)..).unwrap_or_default();

@@ -16,7 +16,7 @@ pub(crate) fn quote(text: &[u8]) -> String {
     out
 }
 
-/// Writes a character as it stands within quotes.
+/// Writes a character as it appears within quotes.
 pub(crate) fn push_escaped(out: &mut String, letter: char, quote: char) {
     let short = match letter {
         '\x07' => 'a',
@@ -225,7 +225,7 @@ pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
     Some(if text.starts_with('-') { -value } else { value })
 }
 
-/// Without underscores, which must stand between digits; one may follow the `0x`.
+/// Without underscores, which must be between digits; one may follow the `0x`.
 fn without_separators(text: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
     if !text.contains(&b'_') {
         return Some(text.into());

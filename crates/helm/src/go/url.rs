@@ -260,7 +260,7 @@ fn cut(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// Whether a byte stands for itself in a part.
+/// Whether a byte needs no escape in a part.
 fn is_plain(byte: u8, part: Part) -> bool {
     if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
         return true;
@@ -309,7 +309,7 @@ fn unescape(text: &[u8], part: Part) -> Result<Vec<u8>, String> {
         let value = digits.and_then(|it| u8::from_str_radix(it, 16).ok());
         let value = value.ok_or_else(|| fault(3))?;
         let is_percent = digits == Some("25");
-        // In a host only what is not ASCII may be escaped; in a zone what could stand there as well.
+        // In a host only what is not ASCII may be escaped; in a zone also what is allowed unescaped.
         let is_refused = match part {
             Part::Host => value < 0x80 && !is_percent,
             Part::Zone => !is_percent && value != b' ' && !is_plain(value, Part::Host),
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_told_in_the_words_of_go() {
+    fn faults_have_the_messages_of_go() {
         parses(":x", "parse \":x\": missing protocol scheme");
         parses(
             "http://h:x/",

@@ -31,7 +31,7 @@ impl YamlError {
     }
 }
 
-/// Reads the first document of a text; `None` where there is none. `path` is where the text stands.
+/// Reads the first document of a text; `None` where there is none. `path` is the file of the text.
 pub(crate) fn parse(bytes: &[u8], path: &TreePath) -> Result<Option<Node>, YamlError> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         let words =

@@ -66,7 +66,7 @@ const HEAD: Struct = Struct {
     ],
 };
 
-/// Reads a document; the node is absent where there is nothing in it but comments. `path` is where the document stands.
+/// Reads a document; the node is absent where there is nothing in it but comments. `path` is the file of the document.
 ///
 /// Errors: Go's words for what is no YAML, no map, or has a field of a wrong type.
 pub(crate) fn read_head(

@@ -1,4 +1,4 @@
-//! From rendered files to manifests: cut into documents, told from hooks, sorted and printed as Helm does.
+//! From rendered files to manifests: cut into documents, separated from hooks, sorted and printed as Helm does.
 
 mod head;
 mod hooks;

@@ -1,7 +1,7 @@
 //! Version ranges, read and checked as Masterminds/semver does.
 //!
-//! `||` stands between alternatives, a comma or a space between what must hold together. `~` keeps the minor version, `^` the
-//! first number that is not zero, `x` stands for any number, and so does one that is left out. A pre-release is admitted only
+//! `||` separates alternatives, a comma or a space between what must hold together. `~` keeps the minor version, `^` the
+//! first number that is not zero, `x` matches any number, and so does one that is left out. A pre-release is admitted only
 //! where the alternative names one.
 
 use std::cmp::Ordering;
@@ -131,7 +131,7 @@ fn at_least_one_space(text: &str) -> Option<&str> {
     text.strip_prefix(is_space)
 }
 
-/// A version in a range, in which letters and stars may stand for numbers.
+/// A version in a range, in which letters and stars may replace numbers.
 struct PartialVersion<'t> {
     text: &'t str,
     numbers: Vec<&'t str>,

@@ -45,7 +45,7 @@ pub struct Metadata {
     pub dependencies: Vec<Dependency>,
     /// `application`, `library`, or nothing.
     pub chart_type: String,
-    /// Where in their lists a null stands in place of a maintainer or a dependency.
+    /// The positions in their lists at which a null replaces a maintainer or a dependency.
     null_maintainer: Option<usize>,
     null_dependency: Option<usize>,
     /// Whether the field is there, be it as an empty list.

@@ -1,4 +1,4 @@
-//! What a running template hands to the functions that it calls.
+//! What a running template passes to the functions that it calls.
 
 use super::FunctionError;
 use super::limits::Budget;

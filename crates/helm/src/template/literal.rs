@@ -238,7 +238,7 @@ pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// What one character or escape stands for.
+/// The character that one character or escape represents.
 enum Unit {
     Byte(u8),
     Char(char),

@@ -448,7 +448,7 @@ impl Parser<'_> {
             let name = String::from_utf8_lossy(self.lexer.slice(variable)).into_owned();
             let is_comma = next.kind == Kind::Char && self.lexer.slice(next) == b",";
             if !is_comma && !matches!(next.kind, Kind::Assign | Kind::Declare) {
-                // An argument. Space may stand between it and what follows.
+                // An argument. Space may separate it from what follows.
                 if after.kind == Kind::Space {
                     self.tokens[1] = Some(after);
                     self.tokens[2] = Some(variable);

@@ -100,7 +100,7 @@ pub(super) enum Op {
     Check(&'static Type),
     /// Checks the argument on top against the parameter of the method that is about to be called.
     MethodCheck(u32),
-    /// Calls a function with this many arguments. The value of a pipeline stands below them and becomes the last.
+    /// Calls a function with this many arguments. The value of a pipeline is below them and becomes the last.
     Call {
         function: u32,
         arguments: u16,

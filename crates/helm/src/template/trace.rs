@@ -15,7 +15,7 @@ pub struct Piece {
     pub template: Str,
     /// The byte of that text: of the text itself where it was copied, of the expression where a value was printed.
     pub at: usize,
-    /// The value that was printed, if it was one. A string, map or list that functions handed on unchanged is still the same one in
+    /// The value that was printed, if it was one. A string, map or list that functions returned unchanged is still the same one in
     /// memory: see [`Str::same_as`] and [`Map::same_as`].
     pub value: Option<Value>,
     /// The entry of a map that the expression read and whose value it printed whole, at most with quotes around it. Numbers and

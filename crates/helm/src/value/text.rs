@@ -25,7 +25,7 @@ impl Str {
         String::from_utf8_lossy(&self.0)
     }
 
-    /// Whether both are the same piece of memory: a value that was handed on unchanged.
+    /// Whether both are the same piece of memory: a value that was passed on unchanged.
     pub fn same_as(&self, other: &Str) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

@@ -210,7 +210,7 @@ impl Type {
         }
     }
 
-    /// Whether nil can stand for a value of this type.
+    /// Whether nil can be a value of this type.
     pub fn accepts_nil(&self) -> bool {
         match self.kind() {
             Kind::Interface | Kind::Map | Kind::Pointer | Kind::Slice => true,

@@ -66,7 +66,7 @@ impl Coalescer<'_> {
         Ok(())
     }
 
-    /// Hands the globals of a parent (`from`) on to a child (`into`).
+    /// Passes the globals of a parent (`from`) on to a child (`into`).
     fn globals(&mut self, into: &Map, from: &Map, prefix: &str) {
         let into_globals = match into.get(GLOBAL.as_bytes()) {
             None => Map::new(Default::default()),

@@ -13,7 +13,7 @@ use serde_json::{Number, Value as Json};
 
 use crate::go::strconv;
 
-/// What stands for a chart's schema in messages.
+/// The name of a chart's schema in messages.
 const URL: &str = "file:///values.schema.json";
 
 /// What came of validating values.

@@ -22,7 +22,7 @@ pub(crate) enum Form<'a> {
     Text,
     /// `--set-json`: numbers are float64.
     Json,
-    /// `--set-file`: what stands in the file of that name. Errors: the system's words.
+    /// `--set-file`: the content of the file of that name. Errors: the system's words.
     File(&'a dyn Fn(&str) -> Result<String, String>),
     /// `--set-literal`
     Literal,

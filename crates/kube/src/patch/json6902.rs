@@ -281,7 +281,7 @@ fn parts(path: &str) -> usize {
     path.matches('/').count()
 }
 
-/// Refuses a value that would stand too deep.
+/// Refuses a value that would be nested too deeply.
 fn check_depth(path: &str, value: Option<&Node>) -> Result<(), Diagnostic> {
     value.map_or(Ok(()), |it| size(it, parts(path)).map(drop))
 }

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_types_stand_in_order_and_their_numbers_suffice() {
+    fn the_types_are_in_order_and_their_numbers_suffice() {
         assert!(rows().is_sorted_by_key(|it| it.name));
         assert!(rows().len() as u32 * PARTS <= OWN);
         for row in rows() {

@@ -36,7 +36,7 @@ impl Salt {
         Salt(bytes.into())
     }
 
-    /// What is shown in place of a value: two values can be told apart by it, and neither can be known.
+    /// What is shown in place of a value: it shows whether two values differ, and reveals neither.
     pub fn digest(&self, text: &str) -> String {
         let is_hidden = text.starts_with(HIDDEN) && text.len() == HIDDEN.len() + 13;
         if is_hidden {
@@ -54,7 +54,7 @@ impl Salt {
 /// What a hidden value begins with.
 const HIDDEN: &str = "(hidden ";
 
-/// Stands in words for a value that must not be shown.
+/// Replaces a value that must not be shown.
 const CONCEALED: &str = "(hidden)";
 
 /// A text with a digest in place of each secret in it.

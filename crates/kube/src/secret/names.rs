@@ -42,7 +42,7 @@ const ENDINGS: [&str; 23] = [
 /// Last words that are a password's name only by themselves: `DB_PASS`, but not `bypass`.
 const LAST_WORDS: [&str; 6] = ["pass", "pwd", "pw", "psw", "creds", "bearer"];
 
-/// Last words that also stand before the name of a Secret.
+/// Last words that also precede the name of a Secret.
 const AMBIGUOUS: [&str; 3] = ["secret", "credential", "authorization"];
 
 /// Words before `key` that make it a secret one.

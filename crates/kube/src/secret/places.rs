@@ -299,7 +299,7 @@ impl Walk<'_> {
     }
 }
 
-/// Stands for `--user`, whose value is a name and a password.
+/// The flag `--user`, whose value is a name and a password.
 const USER: &str = "--user";
 
 /// The name that a value goes by: in `passwords: {ann: …}` it is the map's.

@@ -24,7 +24,7 @@ const STORES: [&str; 12] = [
     "gcpsm://",
 ];
 
-/// Words that stand where a password belongs and are none.
+/// Words found in the place of a password that are none.
 const PLACEHOLDERS: [&str; 17] = [
     "changeme",
     "replaceme",

@@ -99,7 +99,7 @@ impl Kubernetes {
         self.last
     }
 
-    /// A kind, whether the release at hand serves it or not.
+    /// A kind, whether the chosen release serves it or not.
     pub(super) fn kind(&self, gvk: &Gvk) -> Option<&BuiltinKind> {
         self.kinds.get(gvk)
     }

@@ -44,7 +44,7 @@ pub(super) fn dns_subdomain(text: &str) -> Option<&'static str> {
     (text.len() > SUBDOMAIN_MAX || !text.split('.').all(is_label_form)).then_some(WORDS)
 }
 
-/// A DNS subdomain in which underscores may stand too.
+/// A DNS subdomain that may contain underscores too.
 pub(super) fn dns_subdomain_with_underscore(text: &str) -> Option<&'static str> {
     const WORDS: &str =
         "must be a DNS name of at most 253 lower-case letters, digits, `-`, `_` and `.`";
@@ -99,7 +99,7 @@ pub(super) fn label_value(text: &str) -> Option<&'static str> {
     (!holds).then_some(WORDS)
 }
 
-/// A name that stands for itself in a path of the API.
+/// A name that needs no escape in a path of the API.
 pub(super) fn path_segment(text: &str) -> Option<&'static str> {
     const WORDS: &str = "must not be `.` or `..`, and must not contain `/` or `%`";
     (matches!(text, "." | "..") || text.contains(['/', '%'])).then_some(WORDS)

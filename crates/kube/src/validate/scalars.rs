@@ -235,7 +235,7 @@ pub(super) fn base64_decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// An IP address as Kubernetes reads it in its older fields: zeros may stand before numbers.
+/// An IP address as Kubernetes reads it in its older fields: numbers may have leading zeros.
 pub(super) fn ip_sloppy(text: &str) -> Option<IpAddr> {
     if text.contains(':') {
         return ipv6_sloppy(text).map(IpAddr::V6);

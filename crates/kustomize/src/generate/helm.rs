@@ -1,4 +1,4 @@
-//! `helmCharts`, the older `helmChartInflationGenerator`, and the plugin that both stand for.
+//! `helmCharts`, the older `helmChartInflationGenerator`, and the plugin that both configure.
 
 use std::sync::Arc;
 
@@ -191,10 +191,10 @@ pub(in super::super) fn inflate(
     let manifests = renderer.render(&inflation)?;
     let source = Source::internal(&format!("<chart {}>", chart.name), manifests);
     let mut resources = resources_of(&source).map_err(|faults| {
-        let mut told = Diagnostics::default();
+        let mut reported = Diagnostics::default();
         let faults = faults.into_iter();
-        told.extend(faults.map(|it| it.related(config.span(), "the chart is inflated here")));
-        told
+        reported.extend(faults.map(|it| it.related(config.span(), "the chart is inflated here")));
+        reported
     })?;
     for resource in &mut resources {
         resource.from_chart = true;

@@ -195,7 +195,7 @@ impl Value {
         if is_same && options.is_some_and(|it| flag(it, "create")) {
             let parts = path::split(field.as_str().unwrap_or(""));
             let create = Create::like(&self.node);
-            // A fault of the path is told when the value is copied.
+            // A fault of the path is reported when the value is copied.
             let _ = path::visit(resource.node_mut(), &parts, create, &mut |_| Ok(()));
             self.follow(at, resource);
         }
@@ -558,7 +558,7 @@ fn is_as_read(field: &Node) -> bool {
             || reads_the_same())
 }
 
-/// Whether a value of a text stands there as an alias, in place of which another value goes.
+/// Whether a value of a text is an alias there, which another value replaces.
 fn is_alias(field: &Node) -> bool {
     field.style() == Style::Plain
         && field.as_str().is_some_and(|it| it.starts_with('*'))

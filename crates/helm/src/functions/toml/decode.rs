@@ -450,7 +450,7 @@ impl Decoder<'_> {
     }
 }
 
-/// Whether each underscore stands between digits.
+/// Whether each underscore is between digits.
 fn underscores_fit(part: &str) -> bool {
     !part.starts_with('_') && !part.ends_with('_') && !part.contains("__")
 }

@@ -141,7 +141,7 @@ impl<'t> Lexer<'t> {
         let mut out = String::new();
         loop {
             if self.accept(&fence) {
-                // Up to two quotes may stand right before the closing ones.
+                // Up to two quotes may come right before the closing ones.
                 for _ in 0..2 {
                     if self.accept(&fence[..1]) {
                         out.push(quote);

@@ -1,6 +1,6 @@
 //! The parts of a layout: a text that shows how Go would write Monday, the second of January 2006, 15:04:05 MST.
 
-/// A part of a layout that stands for a part of the time.
+/// A part of a layout that represents a part of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     LongMonth,
@@ -35,14 +35,14 @@ pub(super) enum Field {
 /// How an offset from UTC is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OffsetForm {
-    /// `Z` stands for no offset.
+    /// `Z` means no offset.
     pub(super) zulu: bool,
     pub(super) colons: bool,
     /// Hours, minutes, seconds: how many of them.
     pub(super) parts: usize,
 }
 
-/// Texts that stand for a field whatever follows them; longer ones first.
+/// Texts that represent a field whatever follows them; longer ones first.
 const FIXED: &[(&[u8], Field)] = &[
     (b"January", Field::LongMonth),
     (b"Monday", Field::LongWeekDay),

@@ -326,7 +326,7 @@ impl Parsed {
     }
 }
 
-/// Takes the layout's own text off the value; a blank stands for any number of them. The error is what is left of the value.
+/// Takes the layout's own text off the value; a blank matches any number of them. The error is what is left of the value.
 fn skip<'v>(mut value: &'v [u8], mut prefix: &[u8]) -> Result<&'v [u8], &'v [u8]> {
     let cut = |text: &mut &[u8]| {
         while let Some(rest) = text.strip_prefix(b" ") {

@@ -77,7 +77,7 @@ fn times_are_read_by_layouts() {
 }
 
 #[test]
-fn what_does_not_fit_is_told_in_the_words_of_go() {
+fn mismatches_have_the_messages_of_go() {
     reads(
         "2006-01-02",
         "2024-02-30",

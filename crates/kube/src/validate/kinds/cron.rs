@@ -2,7 +2,7 @@
 
 use crate::validate::scalars::go_duration;
 
-/// What a field of a schedule may be: the least and the greatest number, and names that stand for numbers.
+/// What a field of a schedule may be: the least and the greatest number, and names of numbers.
 struct Field {
     min: u32,
     max: u32,
