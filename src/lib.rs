@@ -68,6 +68,8 @@ pub struct Options {
     pub without_proof: bool,
     /// For who judges objects: also reads what is known of the cluster of each environment.
     pub with_clusters: bool,
+    /// The path of the workspace below the top of its Git repository, to compare `sync.path` with; `None` where that is not known.
+    pub below_top: Option<TreePath>,
 }
 
 /// A workspace's tree, and all that was found on the way to it.
@@ -145,6 +147,10 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
         Some(mut repository) => {
             if options.without_proof && !scope.is_whole() {
                 repository.bases.clear();
+            }
+            if let Some(below_top) = &options.below_top {
+                let (workspace, environments) = (&repository.workspace, &repository.environments);
+                diagnostics.extend(load::check_sync_path(workspace, environments, below_top));
             }
             let composed = run(&files, &repository, options, &mut diagnostics);
             (Some(repository.workspace.output.clone()), composed)

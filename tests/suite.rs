@@ -34,6 +34,7 @@ mod infraforge;
 mod interrupted;
 mod hostile_text;
 mod layers;
+mod output_place;
 mod links;
 mod html_report;
 mod explain_pages;

@@ -5,8 +5,8 @@ use clap::Args;
 
 use super::diff::salt;
 use super::render::Selection;
-use super::session::Session;
-use super::{Global, Outcome, cache, output, test};
+use super::session::{Session, WORKSPACE};
+use super::{Global, Outcome, cache, earlier, output, test};
 use crate::diag::{Diagnostics, Severity, Source};
 use crate::disk::{Folder, read_output};
 use crate::emit::plan;
@@ -30,6 +30,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         scope: Scope::of(environments),
         cache: cache::open(global),
         with_clusters: true,
+        below_top: session.below_top(),
         ..Options::default()
     };
     let compiled = compile(&session.files, &options);
@@ -47,13 +48,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         found.extend(check::twice(&compiled.tree, &again.tree, &compiled.origins));
     }
     found.extend(test::findings(&session));
+    let earlier = match out {
+        None => earlier::find(&session, &compiled)?,
+        Some(_) => Vec::new(),
+    };
+    found.extend(earlier::findings(&session, &earlier));
     let is_clean = !is_human || session.report(&found) == Outcome::Clean;
     let folder = session.output(out.as_deref(), &output_path)?;
-    let plan = plan(
-        &compiled.tree,
-        &compiled.covered(read_output(&folder)?),
-        false,
-    );
+    let standing = earlier::without(read_output(&folder)?, &earlier, &output_path);
+    let plan = plan(&compiled.tree, &compiled.covered(standing), false);
     if is_human && !plan.is_clean() {
         let display = |path: &_| session.display(path);
         output::text(&unified(
@@ -128,7 +131,12 @@ fn allowed(
     is_judged: &dyn Fn(&str) -> bool,
 ) -> Diagnostics {
     let paths = compiled.read_set.files.iter();
-    let is_input = |it: &&TreePath| matches!(it.parts().next(), Some("environments" | "overlays"));
+    let is_input = |it: &&TreePath| {
+        matches!(
+            it.parts().next(),
+            Some("environments" | "overlays" | WORKSPACE)
+        )
+    };
     let sources = paths.filter(is_input).filter_map(|path| {
         let bytes = files.read(path).ok()?;
         Some(Source::new(

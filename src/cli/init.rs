@@ -30,8 +30,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     // Through its components, so that no `/./` is shown.
     let root = session::directory(global)?.join(&arguments.folder);
     let root: PathBuf = root.components().collect();
+    let workspace = workspace(&root);
     let mut files: Vec<(PathBuf, &[u8])> =
-        vec![(PathBuf::from("pleach.yaml"), WORKSPACE.as_bytes())];
+        vec![(PathBuf::from("pleach.yaml"), workspace.as_bytes())];
     collect(Path::new("environments"), &ENVIRONMENTS, &mut files);
     collect(Path::new("overlays"), &OVERLAYS, &mut files);
     // The workspace begins to be one with its last file. Until then, what a run that was killed has written is taken for its own.
@@ -68,6 +69,27 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         files.len()
     ));
     Ok(Outcome::Clean)
+}
+
+/// `pleach.yaml`, with the place of the tree below the top of the Git repository that the folder is in.
+fn workspace(root: &Path) -> String {
+    let root = real(root);
+    let below = session::repository_top(&root).and_then(|top| root.strip_prefix(top).ok());
+    let below = below.and_then(Path::to_str).and_then(TreePath::new);
+    match below.filter(|it| *it != TreePath::root()) {
+        Some(below) => WORKSPACE.replace("path: ./deploy", &format!("path: ./{below}/deploy")),
+        None => WORKSPACE.to_string(),
+    }
+}
+
+/// A path without links, though its last folders need not be there yet.
+fn real(folder: &Path) -> PathBuf {
+    let mut above = folder.ancestors();
+    let found = above.find_map(|it| Some((it, it.canonicalize().ok()?)));
+    match found.map(|(above, real)| folder.strip_prefix(above).map(|rest| real.join(rest))) {
+        Some(Ok(path)) => path.components().collect(),
+        _ => folder.to_path_buf(),
+    }
 }
 
 fn collect<'a>(below: &Path, folder: &'a Dir<'a>, files: &mut Vec<(PathBuf, &'a [u8])>) {

@@ -9,6 +9,7 @@ mod check;
 mod compare;
 mod completions;
 mod diff;
+mod earlier;
 mod examples;
 mod explain;
 mod hook;

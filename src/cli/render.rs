@@ -7,10 +7,11 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 
 use super::check::with_allow_comments;
+use super::earlier::{self, EarlierTree};
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use crate::disk::{apply, read_output};
-use crate::emit::plan;
+use crate::emit::{Plan, plan};
 use crate::report::plan_summary;
 use crate::{Options, Scope, compile};
 
@@ -21,6 +22,9 @@ pub(super) struct Arguments {
     /// Overwrite generated files that were edited or that contain conflict markers
     #[arg(long)]
     force: bool,
+    /// Remove the tree that was written before `output` in pleach.yaml was changed
+    #[arg(long, conflicts_with = "out")]
+    remove_earlier_output: bool,
 }
 
 /// What to render, and where the tree is.
@@ -43,24 +47,43 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         &Options {
             scope: Scope::of(environments),
             cache: cache::open(global),
+            below_top: session.below_top(),
             ..Options::default()
         },
     );
-    let found = session.report(&with_allow_comments(&compiled, &session.files));
+    let mut found = with_allow_comments(&compiled, &session.files);
+    let earlier = match (out, found.has_errors()) {
+        (None, false) => earlier::find(&session, &compiled)?,
+        _ => Vec::new(),
+    };
+    if !arguments.remove_earlier_output {
+        found.extend(earlier::findings(&session, &earlier));
+    }
+    let found = session.report(&found);
     let Some(output_path) = compiled.output.clone().filter(|_| found == Outcome::Clean) else {
         return Ok(Outcome::Findings);
     };
     let folder = session.output(out.as_deref(), &output_path)?;
-    let plan = plan(
-        &compiled.tree,
-        &compiled.covered(read_output(&folder)?),
-        arguments.force,
-    );
+    let standing = earlier::without(read_output(&folder)?, &earlier, &output_path);
+    let plan = plan(&compiled.tree, &compiled.covered(standing), arguments.force);
     let kept = session.report(&plan.faults(&output_path));
     if plan.is_blocked() {
         return Ok(Outcome::Findings);
     }
     apply(&plan, &folder)?;
     output::note(&format!("{}\n", plan_summary(&plan)));
+    if arguments.remove_earlier_output {
+        remove_earlier(&session, &earlier)?;
+    }
     Ok(kept)
+}
+
+fn remove_earlier(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<()> {
+    let removed = earlier::remove(session, earlier)?;
+    let removed: usize = removed.iter().map(Plan::removed).sum();
+    output::note(&match removed {
+        0 => "there is no earlier output\n".to_string(),
+        number => format!("{number} files of an earlier output removed\n"),
+    });
+    Ok(())
 }

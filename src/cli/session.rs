@@ -119,10 +119,14 @@ impl Session<'_> {
         report::printable(&self.display(path))
     }
 
+    /// The path of the workspace below the top of its Git repository; `None` where it is in none.
+    pub(super) fn below_top(&self) -> Option<TreePath> {
+        self.below(repository_top(self.files.root())?).ok()
+    }
+
     /// A path as a service knows it: below the top of the repository, else of the workspace.
     fn display_below_top(&self, path: &TreePath) -> String {
-        let mut folders = self.root.ancestors();
-        let top = folders.find(|it| it.join(".git").exists());
+        let top = repository_top(&self.root);
         let file = self.root.join(path.as_str());
         let below = file.strip_prefix(top.unwrap_or(&self.root)).ok();
         match below.and_then(Path::to_str) {
@@ -140,6 +144,11 @@ impl Session<'_> {
             false => report(diagnostics, self.global, &|path| self.display(path)),
         }
     }
+}
+
+/// The top folder of the Git repository that a folder is in.
+pub(super) fn repository_top(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|it| it.join(".git").exists())
 }
 
 /// A file's path as the user would type it: relative to the working directory, up to [`UP_MAX`] folders above it.

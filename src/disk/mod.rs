@@ -13,6 +13,7 @@ mod folder;
 mod git;
 mod links;
 mod output;
+mod search;
 mod work_tree;
 
 pub use apply::{
@@ -23,6 +24,7 @@ pub use folder::Folder;
 pub use git::{Index, Repository, Revision, Staged};
 pub use links::refuse_links;
 pub use output::read_output;
+pub use search::{folders_with, remove_empty};
 pub use work_tree::WorkTree;
 
 use std::fs;

@@ -15,6 +15,7 @@ mod names;
 mod scope;
 mod spelling;
 mod sync;
+mod sync_path;
 mod unread;
 mod workspace;
 
@@ -31,6 +32,7 @@ pub use links::check_links;
 pub use scope::Scope;
 pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
+pub use sync_path::check_sync_path;
 pub use workspace::FILE as WORKSPACE;
 pub use workspace::{ChartSource, Mirror, WorkspaceConfig};
 

@@ -17,8 +17,12 @@ pub const FILE: &str = "pleach.yaml";
 pub struct WorkspaceConfig {
     /// Folder of the tree, relative to the workspace.
     pub output: TreePath,
+    /// Where it is written; `pleach.yaml` as a whole for the default folder.
+    pub output_place: Span,
     /// What paths in Flux and Argo CD objects begin with; without a final slash.
     pub sync_path: String,
+    /// Where it is written, unless it is the default.
+    pub sync_path_place: Option<Span>,
     /// The address of the Git repository that holds the tree, for Argo CD.
     pub sync_url: Option<String>,
     /// Its branch, tag or commit.
@@ -113,7 +117,8 @@ impl WorkspaceConfig {
             Some(node) => output_folder(node, &templates)?,
             None => TreePath::root().child("deploy"),
         };
-        let sync_path = text(&["spec", "sync", "path"])
+        let sync_path_node = text(&["spec", "sync", "path"]);
+        let sync_path = sync_path_node
             .and_then(Node::as_str)
             .map_or(format!("./{output}"), str::to_string);
         let sync = |key: &str| {
@@ -146,6 +151,8 @@ impl WorkspaceConfig {
             },
             copies_charts: copies.is_some(),
             output,
+            output_place: text(&["spec", "output"]).map_or_else(|| node.span().clone(), Span::from),
+            sync_path_place: sync_path_node.map(Span::from),
             sync_path: sync_path.trim_end_matches('/').to_string(),
             sync_url: sync("url"),
             sync_revision: sync("revision"),

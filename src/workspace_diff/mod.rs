@@ -259,7 +259,7 @@ fn part_options(scope: Scope, context: &Context<'_>) -> Options {
         scope,
         cache: context.cache.clone(),
         without_proof: true,
-        with_clusters: false,
+        ..Options::default()
     }
 }
 

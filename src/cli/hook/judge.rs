@@ -35,6 +35,7 @@ pub(super) fn judge(
             cache: cache::open(global),
             without_proof: true,
             with_clusters: true,
+            ..Options::default()
         };
         is_there.then(|| compile(files, &options))
     };

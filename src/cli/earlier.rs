@@ -1,0 +1,94 @@
+//! Trees that the workspace was rendered to before `output` in pleach.yaml was changed. Clusters that sync one go on doing so.
+
+use anyhow::Result;
+
+use super::session::{Session, WORKSPACE};
+use crate::Compiled;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::disk::{apply, folders_with, read_output, remove_empty};
+use crate::emit::{Plan, earlier_tree, plan};
+use crate::load::WorkspaceConfig;
+use crate::tree::{Tree, TreePath};
+
+/// The folder of a tree that holds what each cluster applies: every tree has it.
+const CLUSTERS: &str = "clusters";
+
+/// A tree outside the output folder.
+pub(super) struct EarlierTree {
+    /// Its folder, relative to the workspace.
+    folder: TreePath,
+    /// Its generated files, as far as they belong to what was compiled.
+    files: Tree,
+}
+
+/// Looks for them. Inputs, the output folder itself and other workspaces are left out.
+pub(super) fn find(session: &Session<'_>, compiled: &Compiled) -> Result<Vec<EarlierTree>> {
+    let Some(output) = &compiled.output else {
+        return Ok(Vec::new());
+    };
+    let inputs = ["environments", "overlays", "templates", "charts"];
+    let is_foreign = |folder: &TreePath, files: &[String]| {
+        let mut parts = folder.parts();
+        match parts.next() {
+            None => false,
+            Some(first) => inputs.contains(&first) || files.iter().any(|it| it == WORKSPACE),
+        }
+    };
+    let mut trees = Vec::new();
+    for folder in folders_with(&session.root, CLUSTERS, &is_foreign) {
+        if folder == *output {
+            continue;
+        }
+        let standing = read_output(&session.root.join(folder.as_str()))?;
+        let mut places = vec![folder.clone()];
+        places.extend(session.below_top().map(|it| it.join(&folder)));
+        let tree = earlier_tree(&compiled.tree, &compiled.covered(standing), &places);
+        trees.extend(tree.map(|files| EarlierTree { folder, files }));
+    }
+    Ok(trees)
+}
+
+/// The files of the output folder without those of earlier trees in it.
+pub(super) fn without(standing: Tree, earlier: &[EarlierTree], output: &TreePath) -> Tree {
+    let inner = earlier.iter().filter_map(|it| it.folder.below(output));
+    let inner: Vec<TreePath> = inner.collect();
+    if inner.is_empty() {
+        return standing;
+    }
+    let is_own = |path: &TreePath| !inner.iter().any(|it| path.below(it).is_some());
+    let own = standing.iter().filter(|it| is_own(it.0));
+    own.map(|(path, bytes)| (path.clone(), bytes.clone()))
+        .collect()
+}
+
+/// Says that they are there, at `output` in pleach.yaml. Warning: `earlier-output`.
+pub(super) fn findings(session: &Session<'_>, earlier: &[EarlierTree]) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let place = || WorkspaceConfig::read(&session.files).map(|it| it.output_place);
+    let Some(place) = (!earlier.is_empty()).then(place).and_then(Result::ok) else {
+        return found;
+    };
+    for tree in earlier {
+        let (folder, number) = (&tree.folder, tree.files.len());
+        let message = format!(
+            "`{folder}` still holds {number} files that were generated when it was `output`; clusters that sync it get no changes"
+        );
+        let fault = Diagnostic::warning("earlier-output", message).at(&place);
+        found.push(fault.help(
+            "let the clusters sync the new folder first, then run `pleach render --remove-earlier-output`",
+        ));
+    }
+    found
+}
+
+/// Removes their generated files; edited files and those of a person stay. Returns what was removed.
+pub(super) fn remove(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<Vec<Plan>> {
+    let remove_one = |tree: &EarlierTree| {
+        let removal = plan(&Tree::new(), &tree.files, false);
+        let folder = session.root.join(tree.folder.as_str());
+        apply(&removal, &folder)?;
+        remove_empty(&folder);
+        Ok(removal)
+    };
+    earlier.iter().map(remove_one).collect()
+}

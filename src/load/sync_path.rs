@@ -1,0 +1,39 @@
+//! Whether the paths that Flux and Argo CD are given lead to the tree.
+
+use super::environment::Environment;
+use super::sync::Engine;
+use super::workspace::WorkspaceConfig;
+use crate::diag::Diagnostic;
+use crate::tree::TreePath;
+
+/// Compares `sync.path` with the place of the tree in its Git repository. `below_top` is the path of the workspace below the top
+/// of that repository. Warning: `wrong-sync-path`.
+pub fn check_sync_path(
+    workspace: &WorkspaceConfig,
+    environments: &[Environment],
+    below_top: &TreePath,
+) -> Option<Diagnostic> {
+    // Nobody can tell from here what an OCI artifact or a bucket holds.
+    let reads_git =
+        |it: &Environment| it.engine == Engine::Argo || it.source.kind == "GitRepository";
+    if !environments.iter().any(reads_git) {
+        return None;
+    }
+    let tree = below_top.join(&workspace.output);
+    // Flux takes `/deploy` for `./deploy`.
+    let path = TreePath::new(workspace.sync_path.trim_start_matches('/'));
+    if path.as_ref() == Some(&tree) {
+        return None;
+    }
+    let message = format!(
+        "the clusters are given paths below `{}`, but the tree is in `./{tree}` of the Git repository",
+        workspace.sync_path
+    );
+    let place = workspace.sync_path_place.as_ref();
+    let fault = Diagnostic::warning("wrong-sync-path", message);
+    Some(
+        fault
+            .at(place.unwrap_or(&workspace.output_place))
+            .help(format!("write `sync: {{path: ./{tree}}}` below `spec`")),
+    )
+}

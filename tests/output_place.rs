@@ -1,0 +1,197 @@
+//! Where the tree is: below the top of the Git repository, and in a folder that was the output before.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn pleach(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pleach"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Runs the program, and gives what it reported on standard error.
+#[track_caller]
+fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let output = pleach(folder, arguments);
+    let reported = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?}: {reported}"
+    );
+    reported
+}
+
+const CLAIM: &str = "\
+apiVersion: pleach.dev/v1
+kind: OperatorInstall
+metadata: {name: cert-manager}
+spec:
+  namespace: cert-manager
+  chart: {name: cert-manager, repository: 'https://charts.jetstack.io', version: 1.19.1}
+";
+
+/// A workspace with one claim in a folder of a Git repository, with these lines below `spec` of pleach.yaml.
+fn workspace(below: &str, spec: &str) -> TempDir {
+    let top = tempfile::tempdir().unwrap();
+    fs::create_dir(top.path().join(".git")).unwrap();
+    let root = top.path().join(below);
+    write(&root.join("environments/prod/claims.yaml"), CLAIM);
+    let environment = "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: prod}\n";
+    write(
+        &root.join("environments/prod/environment.yaml"),
+        environment,
+    );
+    set_spec(&root, spec);
+    top
+}
+
+fn set_spec(root: &Path, spec: &str) {
+    let head = "apiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: w}\nspec:\n";
+    write(&root.join("pleach.yaml"), &format!("{head}{spec}"));
+}
+
+fn write(file: &Path, text: &str) {
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, text).unwrap();
+}
+
+#[test]
+fn an_earlier_output_is_reported_by_render_and_check() {
+    let top = workspace("", "  output: deploy\n");
+    run(top.path(), &["render"], 0);
+    set_spec(
+        top.path(),
+        "  output: gitops/tree\n  sync: {path: ./gitops/tree}\n",
+    );
+    let reported = run(top.path(), &["render"], 0);
+    assert!(reported.contains("warning[earlier-output]: `deploy` still holds"));
+    assert!(reported.contains("pleach.yaml:5:11"), "{reported}");
+    assert!(run(top.path(), &["check"], 0).contains("earlier-output"));
+    run(top.path(), &["check", "--strict"], 1);
+}
+
+#[test]
+fn an_earlier_output_is_removed_when_that_is_asked_for() {
+    let top = workspace("", "  output: deploy\n");
+    run(top.path(), &["render"], 0);
+    write(&top.path().join("deploy/README.md"), "mine\n");
+    set_spec(top.path(), "  output: tree\n");
+    let reported = run(top.path(), &["render", "--remove-earlier-output"], 0);
+    assert!(
+        reported.contains("files of an earlier output removed"),
+        "{reported}"
+    );
+    let left: Vec<_> = fs::read_dir(top.path().join("deploy")).unwrap().collect();
+    assert_eq!(left.len(), 1, "only the file of a person stays");
+    assert!(run(top.path(), &["check", "--strict"], 0).is_empty());
+}
+
+#[test]
+fn an_earlier_output_inside_the_new_one_is_no_edited_file() {
+    let top = workspace("", "  output: deploy/tree\n");
+    run(top.path(), &["render"], 0);
+    set_spec(top.path(), "  output: deploy\n");
+    let reported = run(top.path(), &["render"], 0);
+    assert!(!reported.contains("edited-by-hand"), "{reported}");
+    assert!(reported.contains("`deploy/tree` still holds"), "{reported}");
+    run(top.path(), &["render", "--remove-earlier-output"], 0);
+    assert!(!top.path().join("deploy/tree").exists());
+    assert!(run(top.path(), &["check", "--strict"], 0).is_empty());
+}
+
+#[test]
+fn an_earlier_output_around_the_new_one_loses_only_its_own_files() {
+    let top = workspace("", "  output: deploy\n");
+    run(top.path(), &["render"], 0);
+    set_spec(top.path(), "  output: deploy/tree\n");
+    run(top.path(), &["render", "--remove-earlier-output"], 0);
+    assert!(!top.path().join("deploy/clusters").exists());
+    assert!(run(top.path(), &["check", "--strict"], 0).is_empty());
+}
+
+#[test]
+fn the_tree_of_another_workspace_is_no_earlier_output() {
+    let top = workspace("", "  output: deploy\n");
+    let other = top.path().join("other");
+    write(&other.join("environments/prod/claims.yaml"), CLAIM);
+    let environment = "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: prod}\n";
+    write(
+        &other.join("environments/prod/environment.yaml"),
+        environment,
+    );
+    set_spec(&other, "  sync: {path: ./other/deploy}\n");
+    run(&other, &["render"], 0);
+    run(top.path(), &["render", "--strict"], 0);
+}
+
+#[test]
+fn a_workspace_below_the_top_needs_its_sync_path() {
+    let top = workspace("platform", "  layout: flat\n");
+    let root = top.path().join("platform");
+    let reported = run(&root, &["render"], 0);
+    assert!(
+        reported.contains("the tree is in `./platform/deploy` of the Git repository"),
+        "{reported}"
+    );
+    assert!(run(&root, &["check"], 0).contains("warning[wrong-sync-path]"));
+    run(&root, &["check", "--strict"], 1);
+}
+
+#[test]
+fn a_sync_path_that_leads_elsewhere_is_reported_at_its_place() {
+    let top = workspace("platform", "  sync: {path: ./plattform/deploy/}\n");
+    let reported = run(&top.path().join("platform"), &["render"], 0);
+    assert!(reported.contains("pleach.yaml:5:16"), "{reported}");
+    assert!(reported.contains("write `sync: {path: ./platform/deploy}`"));
+}
+
+#[test]
+fn a_sync_path_that_leads_to_the_tree_is_right_in_every_spelling() {
+    for path in ["platform/deploy", "./platform/deploy/", "/platform//deploy"] {
+        let spec = format!("  sync: {{path: {path}}}\n");
+        let top = workspace("platform", &spec);
+        run(&top.path().join("platform"), &["render", "--strict"], 0);
+    }
+}
+
+#[test]
+fn a_sync_path_of_an_artifact_is_the_users_to_know() {
+    let top = workspace("platform", "  sync: {path: ./}\n");
+    let root = top.path().join("platform");
+    let environment = "\
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata: {name: prod}
+spec: {source: {kind: OCIRepository, name: tree}}
+";
+    write(
+        &root.join("environments/prod/environment.yaml"),
+        environment,
+    );
+    run(&root, &["render", "--strict"], 0);
+}
+
+#[test]
+fn a_comment_in_pleach_yaml_allows_another_sync_path() {
+    let spec = "  # pleach: allow[wrong-sync-path] a job copies the tree\n  sync: {path: ./x}\n";
+    let top = workspace("", spec);
+    run(top.path(), &["render", "--strict"], 0);
+    run(top.path(), &["check", "--strict"], 0);
+}
+
+#[test]
+fn init_writes_the_sync_path_of_a_folder_below_the_top() {
+    let top = tempfile::tempdir().unwrap();
+    fs::create_dir(top.path().join(".git")).unwrap();
+    run(top.path(), &["init", "team/platform"], 0);
+    let root = top.path().join("team/platform");
+    let text = fs::read_to_string(root.join("pleach.yaml")).unwrap();
+    assert!(text.contains("path: ./team/platform/deploy"), "{text}");
+    run(&root, &["render", "--strict"], 0);
+}
