@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::apply_units::Part;
+use super::objects::{all_after, objects};
+use super::part::Part;
 use super::{Changed, Claim, ClusterChange, Environment, Found, Origin, Side};
 use crate::danger::{ChangeSet, Finding, judge, wants_rest};
-use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Position, Severity, Span};
+use crate::diag::{Diagnostics, Span};
 use crate::diff::{Pair, Salt, change, pair};
 use crate::emit::origin as signed_by;
 use crate::object::{Object, ObjectId};
 use crate::schema::Schemas;
 use crate::secret::hide_text;
 use crate::topology::clusters;
-use crate::tree::{ReadSet, TreePath};
+use crate::tree::TreePath;
 
 pub(super) fn compare(
     before: &Side<'_>,
@@ -25,13 +26,11 @@ pub(super) fn compare(
 ) -> Environment {
     let (mut old, mut new) = (Vec::new(), Vec::new());
     for part in parts {
-        match objects(before, after, part) {
-            Ok((before, after)) => {
-                old.extend(before);
-                new.extend(after);
-            }
-            Err(note) => notes.push(*note),
-        }
+        let found = objects([before, after], part);
+        let [before, after] = found.objects;
+        old.extend(before);
+        new.extend(after);
+        notes.extend(found.notes);
     }
     let mut environment = Environment {
         name,
@@ -47,10 +46,7 @@ pub(super) fn compare(
         }
     }
     let rest = match wants_rest(&changed) {
-        true => parts
-            .iter()
-            .flat_map(|it| marked(it, it.build(after, 1).objects))
-            .collect(),
+        true => parts.iter().flat_map(|it| all_after(after, it)).collect(),
         false => Vec::new(),
     };
     let scene = ChangeSet {
@@ -139,83 +135,6 @@ fn cluster_changes(pair: &Pair<'_>) -> Vec<ClusterChange> {
     }));
     changes.retain(|it| it.before != it.after);
     changes
-}
-
-/// A part's objects on both sides, each marked with the part's folder; none of them where the part reads the same files.
-fn objects(
-    before: &Side<'_>,
-    after: &Side<'_>,
-    part: &Part,
-) -> Result<(Vec<Object>, Vec<Object>), Box<Diagnostic>> {
-    let old = part.build(before, 0);
-    if part.there == [true, true] && is_unchanged(&old.read_set, before, after) {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let new = part.build(after, 1);
-    match (first_error(&old.diagnostics), first_error(&new.diagnostics)) {
-        (None, None) => Ok((marked(part, old.objects), marked(part, new.objects))),
-        (Some(fault), None) => Err(not_compared(part, before, before.name, fault)),
-        (None, Some(fault)) => Err(not_compared(part, after, after.name, fault)),
-        (Some(_), Some(fault)) => Err(not_compared(part, after, "either side", fault)),
-    }
-}
-
-/// The objects, each with the folder of its part.
-fn marked(part: &Part, objects: Vec<Object>) -> Vec<Object> {
-    let folder: Arc<str> = part.folder.as_str().into();
-    let mark = |it| Object {
-        mark: Some(folder.clone()),
-        ..it
-    };
-    objects.into_iter().map(mark).collect()
-}
-
-fn first_error(diagnostics: &Diagnostics) -> Option<&Diagnostic> {
-    diagnostics.iter().find(|it| it.severity == Severity::Error)
-}
-
-/// Says why, with the place and without an excerpt: the file may contain secrets.
-fn not_compared(part: &Part, side: &Side<'_>, name: &str, fault: &Diagnostic) -> Box<Diagnostic> {
-    let folder = match part.folder.as_str() {
-        "" => ".",
-        folder => folder,
-    };
-    let place = fault.span.as_ref().map(|span| {
-        let path = span.path().below(side.root);
-        let path = path.as_ref().unwrap_or(span.path());
-        let Position { line, column } = span.position();
-        format!("{path}:{line}:{column}: ")
-    });
-    let message = format!(
-        "`{folder}` is not compared, since it can't be built in {name}: {}{}",
-        place.unwrap_or_default(),
-        fault.message
-    );
-    let mut note = Diagnostic::warning("not-compared", message);
-    if fault.code == MERGE_CONFLICT {
-        // The help of other diagnostics may quote the file.
-        note.help.clone_from(&fault.help);
-    }
-    Box::new(note)
-}
-
-/// Whether all that was read is the same on the other side.
-fn is_unchanged(read_set: &ReadSet, before: &Side<'_>, after: &Side<'_>) -> bool {
-    // What lies outside of the roots is the same file only where the roots are the same.
-    let other = |path: &TreePath| match path.below(before.root) {
-        Some(path) => Some(after.root.join(&path)),
-        None => (before.root == after.root).then(|| path.clone()),
-    };
-    let (old, new) = (before.files, after.files);
-    let is_same_file = |it: &TreePath| {
-        let other = other(it);
-        other.is_some_and(|other| {
-            old.kind(it) == new.kind(&other) && old.read(it) == new.read(&other)
-        })
-    };
-    let is_same_folder =
-        |it: &TreePath| other(it).is_some_and(|other| old.list(it) == new.list(&other));
-    read_set.files.iter().all(is_same_file) && read_set.folders.iter().all(is_same_folder)
 }
 
 impl Claim {

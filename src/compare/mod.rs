@@ -1,13 +1,18 @@
 //! What a sync engine would apply from two trees, object by object, and what is dangerous about it.
 //!
-//! A tree's parts are its outermost kustomizations, and its folders of plain YAML. A part that can be built on one side only
-//! is not compared, and a note says so: what can't be built says nothing about what is to be deleted.
+//! A tree's parts are its outermost kustomizations, and its folders of plain YAML that no kustomization takes files from. Of a part
+//! that can't be built, what it lists is compared one by one, and a note says so: what can't be built says nothing about what is to
+//! be deleted.
 
 mod environment;
 mod group;
 mod origin;
 mod owners;
 mod apply_units;
+mod listed;
+mod named;
+mod objects;
+mod part;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,14 +23,15 @@ use crate::diff::{Change, Salt};
 use crate::object::ObjectId;
 use crate::topology::Cluster;
 use crate::tree::{Files, TreePath};
-use apply_units::{Part, parts};
+use apply_units::parts;
+use part::Part;
 
-pub use apply_units::file_object;
 pub use group::{
     Exception, FoundGroup, Group, Matrix, Place, Section, Variant, findings, matrix, sections,
 };
 pub use origin::{Claim, Origin, Origins, environment};
 pub use owners::CodeOwners;
+pub use part::file_object;
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]

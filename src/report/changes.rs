@@ -34,7 +34,8 @@ pub fn changes(comparison: &Comparison, view: &View<'_>, width: Option<usize>) -
         }
     }
     out.findings(&findings(comparison), view);
-    if !sections.is_empty() {
+    // Of what could not be compared the notes say why; an empty output would say that nothing changes.
+    if !sections.is_empty() || !comparison.notes.is_empty() {
         out.line(Ink::Bold, &count(comparison));
     }
     screened(&out.text)

@@ -12,6 +12,10 @@ const CONTEXT: usize = 3;
 /// The patch. Objects are files `ENVIRONMENT/GROUP/KIND/NAMESPACE/NAME.yaml`; values of Secrets are hidden.
 pub fn changes_patch(comparison: &Comparison) -> String {
     let mut text = String::new();
+    // What reads patches passes over lines before the first header.
+    for note in &comparison.notes {
+        text.push_str(&format!("# {}\n", printable(&note.message)));
+    }
     for environment in &comparison.environments {
         for object in &environment.objects {
             text.push_str(&file(&environment.name, object));

@@ -99,6 +99,9 @@ pub struct Options {
     pub pass_over_unmatched: bool,
     /// Warns of files in a kustomization's folder that nothing refers to.
     pub unreferenced_files: bool,
+    /// Where no charts are rendered: has each chart in the result as an object that holds all that decides what it is rendered to.
+    /// For who compares two builds.
+    pub charts_as_objects: bool,
     /// Fields of the outermost kustomization that are left out, as if they had not been written.
     pub without: Vec<String>,
 }

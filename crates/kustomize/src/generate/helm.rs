@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use pleach_kube::object::Object;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
-use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
+use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath, Walk};
 use pleach_yaml::{Entry, Mapping, Node, Style, Tag, parse_one_with_duplicates};
 
 use super::super::accumulate::{Context, KustomizationFrame};
@@ -163,9 +164,17 @@ pub(in super::super) fn inflate(
     frame: &KustomizationFrame<'_>,
     config: &Node,
 ) -> Result<Vec<Resource>, Diagnostics> {
-    let renderer = context.charts.ok_or_else(|| disabled(config))?;
     let chart = Chart::new(config)?;
     let folder = frame.folder();
+    let renderer = match context.charts {
+        Some(renderer) => renderer,
+        None if context.loader.options.charts_as_objects => {
+            let mut resource = Resource::new(Object::new(chart.described(context, &folder)?));
+            resource.from_chart = true;
+            return Ok(vec![resource]);
+        }
+        None => return Err(disabled(config).into()),
+    };
     let pulled = chart.pulled(context, renderer, &folder)?;
     let (files, chart_folder): (&dyn Files, TreePath) = match &pulled {
         Some(tree) => (tree, TreePath::root()),
@@ -301,6 +310,57 @@ impl<'a> Chart<'a> {
         renderer.find(&reference).map(Some)
     }
 
+    /// All that decides what the chart is rendered to, as an object: its configuration, the values files, and the chart's own files
+    /// where it is in the chart home.
+    fn described(&self, context: &Context<'_>, folder: &TreePath) -> Result<Node, Diagnostic> {
+        let name = match text(self.config, "releaseName") {
+            "" => self.name,
+            release => release,
+        };
+        let mut metadata = Mapping::from([("name", Node::string(name))]);
+        let namespace = text(self.config, "namespace");
+        if !namespace.is_empty() {
+            metadata.insert("namespace", Node::string(namespace));
+        }
+        let mut object = Mapping::from([
+            ("apiVersion", Node::constant("builtin")),
+            ("kind", Node::constant(PLUGIN)),
+            ("metadata", Node::mapping(metadata)),
+        ]);
+        for Entry { key, value } in self.config.as_mapping().into_iter().flatten() {
+            object.insert(key.clone(), value.clone());
+        }
+        let mut files = Mapping::new();
+        let given = self.config.get("valuesFile").into_iter();
+        for entry in given.chain(list(self.config, "additionalValuesFiles")) {
+            let name = entry.as_str().unwrap_or("");
+            if !name.is_empty() {
+                let (_, bytes) = context.loader.bytes(folder, name, entry.span())?;
+                files.insert(name, file_text(&bytes));
+            }
+        }
+        let own = self.folder(folder)?;
+        let place = self.place();
+        let mut open = Walk::new(context.loader.files, own.clone());
+        while let Some(above) = open.next() {
+            for entry in context.loader.files.list(&above).unwrap_or_default() {
+                let path = above.child(&entry.name);
+                match (entry.kind, path.below(&own)) {
+                    (EntryKind::Folder, _) => open.add(path),
+                    (EntryKind::File, Some(below)) => {
+                        let bytes = context.loader.files.read(&path).unwrap_or_default();
+                        files.insert(format!("{place}/{below}").as_str(), file_text(&bytes));
+                    }
+                    (EntryKind::File, None) => {}
+                }
+            }
+        }
+        if !files.is_empty() {
+            object.insert("files", Node::mapping(files));
+        }
+        Ok(Node::mapping(object).at(self.config))
+    }
+
     /// The values files that Helm is given: their names for messages, and their contents.
     fn values(
         &self,
@@ -375,6 +435,10 @@ impl<'a> Chart<'a> {
             Err(faults) => Err(faults.into_iter().next().unwrap_or_else(failed)),
         }
     }
+}
+
+fn file_text(bytes: &[u8]) -> Node {
+    Node::string(&*String::from_utf8_lossy(bytes))
 }
 
 /// A kustomization is read by YAML 1.1's rules: `yes` and `on` are booleans.

@@ -602,6 +602,13 @@ impl Places {
         match (found.next(), found.next()) {
             (Some(at), None) => Ok(Some(at)),
             (None, _) if stage.context.loader.options.pass_over_unmatched => Ok(None),
+            // It may be about an object of the chart that is not rendered.
+            (None, _)
+                if stage.context.loader.options.charts_as_objects
+                    && resources.iter().any(|it| it.from_chart) =>
+            {
+                Ok(None)
+            }
             (None, _) => {
                 let names = resources
                     .iter()

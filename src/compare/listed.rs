@@ -1,0 +1,127 @@
+//! A part that can't be built as a whole: what it lists is compared one by one, and its own file as data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Side;
+use super::named;
+use super::part::{Form, Part, documents, file_object};
+use crate::kustomize::FILE_NAMES;
+use crate::object::Object;
+use crate::tree::{EntryKind, TreePath};
+use crate::yaml::{Mapping, Node};
+
+/// What a kustomization lists on both sides.
+#[derive(Default)]
+pub(super) struct Listed {
+    /// Folders and files of objects.
+    pub(super) parts: Vec<Part>,
+    /// The kustomization's file and those that it names, as objects that hold what is written there.
+    pub(super) data: [Vec<Object>; 2],
+    /// Whether a side lists something that is not there, such as the address of another repository, and the other does not.
+    pub(super) is_lacking: [bool; 2],
+}
+
+/// What a kustomization lists; `None` where its file can't be read on a side that has it.
+pub(super) fn listed(sides: [&Side<'_>; 2], part: &Part) -> Option<Listed> {
+    if part.form != Form::Kustomization {
+        return None;
+    }
+    let mut parts: BTreeMap<(TreePath, Form), [bool; 2]> = BTreeMap::new();
+    let mut lacking: [BTreeSet<String>; 2] = Default::default();
+    let mut data: [Vec<Object>; 2] = Default::default();
+    for (at, side) in sides.into_iter().enumerate().filter(|it| part.there[it.0]) {
+        let folder = part.place(side);
+        let (path, node) = kustomization(side, &folder)?;
+        for entry in named::resources(&node) {
+            let path = folder.resolve(entry);
+            let kind = path.as_ref().map(|it| side.files.kind(it));
+            let form = match kind {
+                Some(Ok(Some(EntryKind::Folder))) => Some(Form::Kustomization),
+                Some(Ok(Some(EntryKind::File))) => Some(Form::File),
+                _ => None,
+            };
+            match path.zip(form) {
+                Some((path, form)) => {
+                    let key = (path.below(side.root).unwrap_or(path), form);
+                    parts.entry(key).or_default()[at] = true;
+                }
+                None => _ = lacking[at].insert(entry.to_string()),
+            }
+        }
+        data[at] = written(side, &folder, &path, node);
+    }
+    let [before, after] = &lacking;
+    let is_lacking = [!before.is_subset(after), !after.is_subset(before)];
+    let parts = parts.into_iter().map(|((folder, form), there)| Part {
+        folder,
+        there,
+        form,
+    });
+    Some(Listed {
+        parts: parts.collect(),
+        data,
+        is_lacking,
+    })
+}
+
+/// The kustomization of a folder, and its file.
+fn kustomization(side: &Side<'_>, folder: &TreePath) -> Option<(TreePath, Node)> {
+    let mut paths = FILE_NAMES.into_iter().map(|it| folder.child(it));
+    let path = paths.find(|it| matches!(side.files.kind(it), Ok(Some(EntryKind::File))))?;
+    let node = documents(side.files, &path).ok()?.into_iter().next()?;
+    node.as_mapping().is_some().then_some((path, node))
+}
+
+/// What the kustomization's file says, and the files that it names besides its resources. What becomes a Secret is in an object of
+/// that kind, so that its values are hidden.
+fn written(side: &Side<'_>, folder: &TreePath, path: &TreePath, node: Node) -> Vec<Object> {
+    let mut objects = Vec::new();
+    let mut node = node;
+    let generators = node
+        .as_mapping_mut()
+        .and_then(|it| it.remove("secretGenerator"));
+    let generators = generators.and_then(|it| it.value.into_sequence());
+    for generator in generators.unwrap_or_default() {
+        let mut values = Mapping::from([("generator", text(&generator))]);
+        for path in named::files(&generator, folder) {
+            if let Ok(bytes) = side.files.read(&path) {
+                let content = String::from_utf8_lossy(&bytes).into_owned();
+                values.insert(path.name(), Node::string(content));
+            }
+        }
+        objects.push(secret(&generator, values));
+    }
+    let shown = |it: &TreePath| it.below(side.root).unwrap_or_else(|| it.clone());
+    let files: BTreeSet<TreePath> = named::files(&node, folder).into_iter().collect();
+    for path in files {
+        let is_file = matches!(side.files.kind(&path), Ok(Some(EntryKind::File)));
+        let bytes = is_file.then(|| side.files.read(&path).ok()).flatten();
+        if let Some(bytes) = bytes {
+            let parsed = documents(side.files, &path).ok().map(Node::sequence);
+            let content = String::from_utf8_lossy(&bytes).into_owned();
+            let content = parsed.unwrap_or_else(|| Node::string(content));
+            objects.push(file_object(&shown(&path), content));
+        }
+    }
+    objects.push(file_object(&shown(path), node));
+    objects
+}
+
+fn text(generator: &Node) -> Node {
+    Node::string(crate::yaml::emit_canonical(generator))
+}
+
+fn secret(generator: &Node, values: Mapping) -> Object {
+    let field = |key: &str| generator.get(key).and_then(Node::as_str).unwrap_or("");
+    let mut metadata = Mapping::from([("name", Node::string(field("name")))]);
+    if !field("namespace").is_empty() {
+        metadata.insert("namespace", Node::string(field("namespace")));
+    }
+    let object = Node::mapping([
+        ("apiVersion", Node::constant("v1")),
+        ("kind", Node::constant("Secret")),
+        ("metadata", Node::mapping(metadata)),
+        ("stringData", Node::mapping(values)),
+    ]);
+    Object::new(object.at(generator))
+}

@@ -1,0 +1,50 @@
+//! The files and folders that a kustomization names.
+
+use crate::tree::TreePath;
+use crate::yaml::{Node, View};
+
+/// Fields whose entries are built into the result.
+const LISTS: [&str; 3] = ["resources", "bases", "components"];
+
+/// The entries of a kustomization whose objects are part of its result.
+pub(super) fn resources(kustomization: &Node) -> impl Iterator<Item = &str> {
+    let lists = LISTS.iter().filter_map(|it| kustomization.get(it));
+    let entries = lists.filter_map(Node::as_sequence).flatten();
+    entries.filter_map(Node::as_str)
+}
+
+/// Whatever else in a kustomization may be the path of a file: of a patch, of a generator, of a configuration. `folder` is the
+/// kustomization's.
+pub(super) fn files(kustomization: &Node, folder: &TreePath) -> Vec<TreePath> {
+    let mut found = Vec::new();
+    for entry in kustomization.as_mapping().into_iter().flatten() {
+        if !LISTS.contains(&entry.key.as_str().unwrap_or("")) {
+            gather(&entry.value, folder, &mut found);
+        }
+    }
+    found
+}
+
+fn gather(node: &Node, folder: &TreePath, found: &mut Vec<TreePath>) {
+    match node.view() {
+        View::Scalar(text) if text.contains('\n') => {}
+        View::Scalar(text) => {
+            // A generator's file may have another key: `key=path`.
+            let path = text.split_once('=').map_or(text, |it| it.1);
+            let is_path = path.contains('.') || path.contains('/');
+            let path = Some(path).filter(|_| is_path);
+            found.extend(path.and_then(|it| folder.resolve(it)));
+        }
+        View::Sequence(items) => items.iter().for_each(|it| gather(it, folder, found)),
+        View::Mapping(entries) => {
+            let wanted = entries.iter().filter(|it| {
+                // Values of these are data, whatever they look like.
+                !matches!(
+                    it.key.as_str(),
+                    Some("literals" | "valuesInline" | "annotations" | "labels" | "pairs")
+                )
+            });
+            wanted.for_each(|it| gather(&it.value, folder, found));
+        }
+    }
+}

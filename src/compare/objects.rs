@@ -1,0 +1,199 @@
+//! The objects of a part on both sides, as far as it can be built.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Side;
+use super::listed::listed;
+use super::part::{Form, Part};
+use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Position, Severity};
+use crate::object::{Object, ObjectId};
+use crate::tree::{ReadSet, TreePath};
+
+/// What is compared of a part.
+#[derive(Default)]
+pub(super) struct Sides {
+    /// The objects, before and after.
+    pub(super) objects: [Vec<Object>; 2],
+    /// Why something is not compared.
+    pub(super) notes: Vec<Diagnostic>,
+}
+
+/// A part's objects on both sides, each marked with the part's folder; none of them where the part reads the same files.
+pub(super) fn objects(sides: [&Side<'_>; 2], part: &Part) -> Sides {
+    let mut search = Search {
+        sides,
+        mark: part.folder.as_str().into(),
+        seen: BTreeSet::new(),
+        notes: Vec::new(),
+    };
+    let objects = search.part(part, None).objects;
+    Sides {
+        objects,
+        notes: search.notes,
+    }
+}
+
+/// All objects of a part after the change, each marked with the part's folder; none where it can't be built.
+pub(super) fn all_after(side: &Side<'_>, part: &Part) -> Vec<Object> {
+    marked(&part.folder.as_str().into(), part.build(side, 1).objects)
+}
+
+struct Search<'a> {
+    sides: [&'a Side<'a>; 2],
+    mark: Arc<str>,
+    /// Folders that were taken apart.
+    seen: BTreeSet<TreePath>,
+    notes: Vec<Diagnostic>,
+}
+
+/// Objects of both sides.
+#[derive(Default)]
+struct Found {
+    objects: [Vec<Object>; 2],
+    /// Whether a side may have more, which can't be built.
+    has_more: [bool; 2],
+}
+
+impl Search<'_> {
+    /// `known` is the fault of the part around it, which is reported already.
+    fn part(&mut self, part: &Part, known: Option<&Diagnostic>) -> Found {
+        let [before, after] = self.sides;
+        let old = part.build(before, 0);
+        let is_sound = first_error(&old.diagnostics).is_none();
+        let is_same = part.there == [true, true] && is_unchanged(&old.read_set, before, after);
+        if is_same && (is_sound || part.form != Form::Kustomization) {
+            return Found::default();
+        }
+        let new = part.build(after, 1);
+        let faults = [first_error(&old.diagnostics), first_error(&new.diagnostics)];
+        let (side, fault) = match faults {
+            [None, None] => {
+                let objects = [old.objects, new.objects].map(|it| marked(&self.mark, it));
+                return Found {
+                    objects,
+                    ..Found::default()
+                };
+            }
+            [Some(fault), None] => (before.name, (before, fault)),
+            [None, Some(fault)] => (after.name, (after, fault)),
+            [Some(_), Some(fault)] => ("either side", (after, fault)),
+        };
+        let (place, fault) = fault;
+        // What several kustomizations list is taken apart once.
+        if !self.seen.insert(part.folder.clone()) {
+            return Found::default();
+        }
+        let fails = faults.map(|it| it.is_some());
+        let at = self.notes.len();
+        let found = self.listed(part, fails, fault);
+        let is_nothing = found.iter().all(|it| it.objects.iter().all(Vec::is_empty));
+        let is_known = known.is_some_and(|it| it.message == fault.message && it.span == fault.span);
+        // What is as bad on both sides and reads the same files is no difference.
+        if !(is_known || is_same && is_nothing) {
+            let note = not_compared(part, found.is_some(), place, side, fault);
+            self.notes.insert(at, note);
+        }
+        found.unwrap_or(Found {
+            objects: Default::default(),
+            has_more: [fails[0] && !part.there[1], fails[1] && !part.there[0]],
+        })
+    }
+
+    /// What a part lists; `None` where nobody can know.
+    fn listed(&mut self, part: &Part, fails: [bool; 2], fault: &Diagnostic) -> Option<Found> {
+        let listed = listed(self.sides, part)?;
+        let mut found = Found {
+            objects: listed.data.map(|it| marked(&self.mark, it)),
+            has_more: listed.is_lacking,
+        };
+        for inner in &listed.parts {
+            let own = self.part(inner, Some(fault));
+            for (all, own) in found.objects.iter_mut().zip(own.objects) {
+                all.extend(own);
+            }
+            for (all, own) in found.has_more.iter_mut().zip(own.has_more) {
+                *all |= own;
+            }
+        }
+        // Nothing counts as deleted or new where the other side may hold it and can't be built.
+        let [mut old, mut new] = found.objects;
+        let ids = |objects: &[Object]| objects.iter().map(Object::id).collect::<BTreeSet<_>>();
+        let keep = |objects: &mut Vec<Object>, others: &BTreeSet<ObjectId>| {
+            objects.retain(|it| others.contains(&it.id()));
+        };
+        let (olds, news) = (ids(&old), ids(&new));
+        if found.has_more[1] || fails == [false, true] {
+            keep(&mut old, &news);
+        }
+        if found.has_more[0] || fails == [true, false] {
+            keep(&mut new, &olds);
+        }
+        found.objects = [old, new];
+        Some(found)
+    }
+}
+
+/// The objects, each with the folder of its part.
+fn marked(folder: &Arc<str>, objects: Vec<Object>) -> Vec<Object> {
+    let mark = |it| Object {
+        mark: Some(folder.clone()),
+        ..it
+    };
+    objects.into_iter().map(mark).collect()
+}
+
+fn first_error(diagnostics: &Diagnostics) -> Option<&Diagnostic> {
+    diagnostics.iter().find(|it| it.severity == Severity::Error)
+}
+
+/// Says why, with the place and without an excerpt: the file may contain secrets.
+fn not_compared(
+    part: &Part,
+    is_in_part: bool,
+    side: &Side<'_>,
+    name: &str,
+    fault: &Diagnostic,
+) -> Diagnostic {
+    let folder = match part.folder.as_str() {
+        "" => ".",
+        folder => folder,
+    };
+    let whole = if is_in_part { " as a whole" } else { "" };
+    let place = fault.span.as_ref().map(|span| {
+        let path = span.path().below(side.root);
+        let path = path.as_ref().unwrap_or(span.path());
+        let Position { line, column } = span.position();
+        format!("{path}:{line}:{column}: ")
+    });
+    let message = format!(
+        "`{folder}` is not compared{whole}, since it can't be built in {name}: {}{}",
+        place.unwrap_or_default(),
+        fault.message
+    );
+    let mut note = Diagnostic::warning("not-compared", message);
+    if fault.code == MERGE_CONFLICT {
+        // The help of other diagnostics may quote the file.
+        note.help.clone_from(&fault.help);
+    }
+    note
+}
+
+/// Whether all that was read is the same on the other side.
+fn is_unchanged(read_set: &ReadSet, before: &Side<'_>, after: &Side<'_>) -> bool {
+    // What lies outside of the roots is the same file only where the roots are the same.
+    let other = |path: &TreePath| match path.below(before.root) {
+        Some(path) => Some(after.root.join(&path)),
+        None => (before.root == after.root).then(|| path.clone()),
+    };
+    let (old, new) = (before.files, after.files);
+    let is_same_file = |it: &TreePath| {
+        let other = other(it);
+        other.is_some_and(|other| {
+            old.kind(it) == new.kind(&other) && old.read(it) == new.read(&other)
+        })
+    };
+    let is_same_folder =
+        |it: &TreePath| other(it).is_some_and(|other| old.list(it) == new.list(&other));
+    read_set.files.iter().all(is_same_file) && read_set.folders.iter().all(is_same_folder)
+}

@@ -1,0 +1,182 @@
+//! A part of a tree and its objects on one side.
+
+use super::Side;
+use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::emit::{Ownership, ownership};
+use crate::kustomize::{self, Built, LoadRestriction, Options};
+use crate::object::Object;
+use crate::tree::{Entry, EntryKind, Files, Recorded, TreePath};
+use crate::yaml::{Mapping, Node, parse};
+
+/// Something that is applied by itself, or that a kustomization lists.
+pub(super) struct Part {
+    /// Its folder or file, below the root of its side where it lies below.
+    pub(super) folder: TreePath,
+    /// Whether it is there, before and after.
+    pub(super) there: [bool; 2],
+    pub(super) form: Form,
+}
+
+/// What a part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Form {
+    /// A folder with a kustomization.
+    Kustomization,
+    /// A folder of YAML.
+    Plain,
+    /// A file of objects that a kustomization lists.
+    File,
+}
+
+impl Part {
+    /// Its place in the files of a side. What lies outside of the root has the same place on both sides.
+    pub(super) fn place(&self, side: &Side<'_>) -> TreePath {
+        match self.form {
+            Form::Plain => side.root.join(&self.folder),
+            _ => {
+                let own = side.root.join(&self.folder);
+                match side.files.kind(&own) {
+                    Ok(Some(_)) => own,
+                    _ => self.folder.clone(),
+                }
+            }
+        }
+    }
+
+    /// Its objects on one side; none where it is not there.
+    pub(super) fn build(&self, side: &Side<'_>, at: usize) -> Built {
+        if !self.there[at] {
+            return Built {
+                objects: Vec::new(),
+                read_set: Default::default(),
+                diagnostics: Diagnostics::default(),
+            };
+        }
+        let place = self.place(side);
+        match self.form {
+            Form::Plain => plain(side, &place),
+            Form::File => file(side, &place),
+            Form::Kustomization => {
+                // A comparison only reads, and sync engines are often configured to load from everywhere.
+                let options = Options {
+                    load_restriction: LoadRestriction::None,
+                    charts_as_objects: true,
+                    ..Options::default()
+                };
+                kustomize::build(side.files, &place, &options)
+            }
+        }
+    }
+}
+
+pub(super) fn is_yaml(entry: &Entry) -> bool {
+    let is_named = entry.name.ends_with(".yaml") || entry.name.ends_with(".yml");
+    entry.kind == EntryKind::File && is_named && !entry.name.starts_with('.')
+}
+
+/// Every Kubernetes object in the YAML files of a folder, as they are; and what else was generated there, such as the values
+/// of a chart.
+fn plain(side: &Side<'_>, folder: &TreePath) -> Built {
+    let files = Recorded::new(side.files);
+    let mut objects = Vec::new();
+    let mut diagnostics = Diagnostics::default();
+    for entry in files.list(folder).unwrap_or_default() {
+        if !is_yaml(&entry) {
+            continue;
+        }
+        let path = folder.child(&entry.name);
+        match documents(&files, &path) {
+            Ok(documents) => {
+                let before = objects.len();
+                let first = documents.first().cloned();
+                documents
+                    .into_iter()
+                    .for_each(|it| gather(it, &mut objects));
+                if objects.len() == before {
+                    let data = first.filter(|_| is_generated(&files, &path, side.root));
+                    let below = path.below(side.root).unwrap_or(path);
+                    objects.extend(data.map(|it| file_object(&below, it)));
+                }
+            }
+            Err(faults) => diagnostics.extend(faults),
+        }
+    }
+    Built {
+        objects,
+        read_set: files.finish(),
+        diagnostics,
+    }
+}
+
+/// The objects of a file that a kustomization lists.
+fn file(side: &Side<'_>, path: &TreePath) -> Built {
+    let files = Recorded::new(side.files);
+    let mut objects = Vec::new();
+    let mut diagnostics = Diagnostics::default();
+    match documents(&files, path) {
+        Ok(documents) => documents
+            .into_iter()
+            .for_each(|it| gather(it, &mut objects)),
+        Err(faults) => diagnostics.extend(faults),
+    }
+    Built {
+        objects,
+        read_set: files.finish(),
+        diagnostics,
+    }
+}
+
+/// The documents of a YAML file.
+pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Result<Vec<Node>, Diagnostics> {
+    let bytes = files
+        .read(path)
+        .map_err(|it| Diagnostic::error("unreadable-file", format!("`{path}`: {it}")))?;
+    let text = str::from_utf8(&bytes).map_err(|_| {
+        Diagnostic::error("unreadable-file", format!("`{path}` is not valid UTF-8"))
+    })?;
+    parse(&Source::new(path.clone(), text))
+}
+
+fn is_generated(files: &dyn Files, path: &TreePath, root: &TreePath) -> bool {
+    let below = path.below(root).unwrap_or_else(|| path.clone());
+    let bytes = files.read(path);
+    bytes.is_ok_and(|it| ownership(&below, &it) != Ownership::Foreign)
+}
+
+/// A file of data in the form that objects are compared in. `path` is the file's in the tree.
+pub fn file_object(path: &TreePath, data: Node) -> Object {
+    let metadata = Mapping::from([("name", Node::string(path.as_str()))]);
+    Object::new(Node::mapping([
+        ("apiVersion", Node::constant("pleach.dev/v1")),
+        ("kind", Node::constant("File")),
+        ("metadata", Node::mapping(metadata)),
+        ("content", data),
+    ]))
+}
+
+/// Takes what is a Kubernetes object, and the items of a list of them.
+fn gather(node: Node, objects: &mut Vec<Object>) {
+    let object = Object::new(node);
+    let has_items = object.node.get("items").is_some_and(|it| !it.is_scalar());
+    if object.api_version() == "v1" && object.kind().ends_with("List") && has_items {
+        let items = object
+            .node
+            .into_mapping()
+            .and_then(|mut it| it.remove("items"));
+        let items = items.and_then(|it| it.value.into_sequence());
+        items
+            .into_iter()
+            .flatten()
+            .for_each(|it| gather(it, objects));
+    } else if ![object.api_version(), object.kind(), object.name()].contains(&"")
+        && !is_catalogue(&object)
+    {
+        objects.push(object);
+    }
+}
+
+/// Whether it is an entity of Backstage's catalogue, which has the form of an object and is applied to no cluster.
+fn is_catalogue(object: &Object) -> bool {
+    let group = object.api_version().split('/').next().unwrap_or("");
+    group == "backstage.io" || group.ends_with(".backstage.io")
+}
