@@ -562,3 +562,23 @@ fn environments_that_stay_behind_are_reported_all_or_not_at_all() {
         "{page}"
     );
 }
+
+#[test]
+fn a_workspace_whose_folder_has_another_name_is_the_same() {
+    let moved = |folder: &str| {
+        TWO_BY_TWO
+            .replace("-- ", &format!("-- {folder}/"))
+            .replace(" --\n", " --\n")
+    };
+    let Some(folder) = repository(&moved("team-a")) else {
+        return;
+    };
+    let folder = folder.path();
+    git(folder, &["mv", "team-a", "team-b"]).unwrap();
+    git(folder, &["commit", "-q", "-m", "two"]).unwrap();
+    let output = pleach(&folder.join("team-b"), &["diff", "HEAD~1..HEAD"]);
+    let noted = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{noted}");
+    assert_eq!(noted, "the workspace is in `team-a` in HEAD~1\n");
+    assert_eq!(output.status.code(), Some(0));
+}

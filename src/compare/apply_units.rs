@@ -13,7 +13,7 @@ use crate::yaml::Node;
 #[derive(Default)]
 struct Found {
     kustomizations: BTreeSet<TreePath>,
-    /// Folders of YAML that no kustomization stands above, with the names of their files.
+    /// Folders of YAML that are below no kustomization, with the names of their files.
     plain: BTreeMap<TreePath, BTreeSet<Box<str>>>,
     /// Folders and files that a kustomization refers to.
     referenced: BTreeSet<TreePath>,

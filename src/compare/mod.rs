@@ -10,6 +10,7 @@ mod origin;
 mod owners;
 mod apply_units;
 mod listed;
+mod moves;
 mod named;
 mod objects;
 mod part;
@@ -124,12 +125,9 @@ pub fn compare(
         }
     }
     let environments: Vec<_> = environments.into_iter().collect();
-    let compared = each(
-        environments,
-        &mut comparison.notes,
-        |(name, parts), notes| environment::compare(before, after, name, &parts, salt, notes),
-    );
-    comparison.environments.extend(compared);
+    let pairs = [before, after];
+    let compared = compare_all(pairs, &environments, salt, &mut comparison.notes);
+    comparison.environments = with_moves(pairs, environments, compared, salt);
     comparison.environments.retain(|it| !it.objects.is_empty());
     for origins in [before, after].into_iter().filter_map(|it| it.origins) {
         for (title, name) in origins.claims() {
@@ -141,6 +139,46 @@ pub fn compare(
         comparison.presence = presence(&comparison.environments, origins);
     }
     comparison
+}
+
+/// Compares environments, each by itself.
+fn compare_all(
+    [before, after]: [&Side<'_>; 2],
+    environments: &[(String, Vec<Part>)],
+    salt: &Salt,
+    notes: &mut Diagnostics,
+) -> Vec<Environment> {
+    each(environments, notes, |(name, parts), notes| {
+        environment::compare(before, after, name.clone(), parts, salt, notes)
+    })
+}
+
+/// Compares those once more together between whose parts objects moved.
+fn with_moves(
+    sides: [&Side<'_>; 2],
+    environments: Vec<(String, Vec<Part>)>,
+    compared: Vec<Environment>,
+    salt: &Salt,
+) -> Vec<Environment> {
+    let moved = moves::find(&environments, &compared, sides);
+    if moved.is_empty() {
+        return compared;
+    }
+    let mut together: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+    for (name, parts) in environments {
+        if let Some(target) = moved.get(&name) {
+            together.entry(target.clone()).or_default().extend(parts);
+        }
+    }
+    let together: Vec<_> = together.into_iter().collect();
+    // What can't be built is noted already.
+    let mut known = Diagnostics::default();
+    let again = compare_all(sides, &together, salt, &mut known);
+    let rest = compared.into_iter();
+    let rest = rest.filter(|it| !moved.contains_key(&it.name));
+    let mut all: Vec<_> = rest.chain(again).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
 }
 
 fn presence(

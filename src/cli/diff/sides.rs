@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use super::super::revision;
 use super::super::session::WORKSPACE;
+use super::super::{output, revision};
 use crate::compare::Side;
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
-use crate::tree::{Changes, Files, TreePath};
+use crate::tree::{Changes, EntryKind, Files, TreePath, Walk};
 use crate::workspace_diff::State;
 
 /// One side, opened.
@@ -82,6 +82,41 @@ impl Opened {
         }
     }
 
+    /// Takes the folder of a workspace that is not there on the other side for its place on this one, where there is one such folder,
+    /// or one with the same `pleach.yaml`.
+    fn follow_workspace(&mut self, other: &Opened) {
+        let mut found = Vec::new();
+        let mut open = Walk::new(&*self.files, TreePath::root());
+        while let Some(folder) = open.next() {
+            for entry in self.files.list(&folder).unwrap_or_default() {
+                let path = folder.child(&entry.name);
+                match entry.kind {
+                    EntryKind::Folder if !entry.name.starts_with('.') => open.add(path),
+                    EntryKind::File if &*entry.name == WORKSPACE => {
+                        let is_gone = matches!(other.files.kind(&path), Ok(None));
+                        found.extend(is_gone.then(|| folder.clone()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let text = other.files.read(&other.root.child(WORKSPACE)).ok();
+        let is_same = |it: &&TreePath| self.files.read(&it.child(WORKSPACE)).ok() == text;
+        let same: Vec<&TreePath> = found.iter().filter(is_same).collect();
+        let root = match (&*found, &*same) {
+            ([only], _) => only,
+            (_, [only]) => *only,
+            _ => return,
+        };
+        let place = if root.as_str().is_empty() {
+            "."
+        } else {
+            root.as_str()
+        };
+        output::note(&format!("the workspace is in `{place}` in {}\n", self.name));
+        self.root = root.clone();
+    }
+
     /// An error where nobody can know whether this side is a workspace.
     pub(super) fn check_workspace_file(&self) -> Result<()> {
         let path = self.display(&self.root.child(WORKSPACE), false);
@@ -90,8 +125,23 @@ impl Opened {
     }
 }
 
-/// The two sides that the arguments name.
+/// The two sides that the arguments name. A workspace whose folder has another name on one side is found there.
 pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
+    let [mut before, mut after] = open_named(names, current)?;
+    let is_revision = !before.is_folder && !after.is_folder;
+    match [&before, &after].map(|it| it.state().is_workspace()) {
+        [false, true] if is_revision => before.follow_workspace(&after),
+        [true, false] if is_revision => after.follow_workspace(&before),
+        _ => {}
+    }
+    // What changed between the sides is known for one place of the workspace only.
+    if before.root != after.root {
+        after.since = None;
+    }
+    Ok([before, after])
+}
+
+fn open_named(names: &[String], current: &Path) -> Result<[Opened; 2]> {
     let workspace = find_upwards(current, WORKSPACE);
     let place = workspace.as_deref().unwrap_or(current);
     let git = || {

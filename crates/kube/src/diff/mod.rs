@@ -8,6 +8,7 @@ mod lists;
 mod pair;
 mod path;
 mod rename;
+mod same_named;
 mod text;
 
 pub use crate::secret::Salt;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rename;
+use super::{rename, same_named};
 use crate::object::{Object, ObjectId};
 
 /// An object on one side or on both.
@@ -63,7 +63,7 @@ pub fn pair<'a>(before: &'a [Object], after: &'a [Object]) -> Vec<Pair<'a>> {
     pairs
 }
 
-/// Pairs what has no partner yet and the same key, in order.
+/// Pairs what has no partner yet and the same key.
 fn match_by(
     partners: &mut [Option<usize>],
     gone: &mut Vec<usize>,
@@ -71,15 +71,27 @@ fn match_by(
     after: &[Object],
     key: impl Fn(&Object) -> Option<ObjectId>,
 ) {
-    let mut open: BTreeMap<ObjectId, Vec<usize>> = BTreeMap::new();
-    for at in gone.iter().rev() {
+    let mut open: BTreeMap<ObjectId, [Vec<usize>; 2]> = BTreeMap::new();
+    for at in gone.iter() {
         if let Some(key) = key(&before[*at]) {
-            open.entry(key).or_default().push(*at);
+            open.entry(key).or_default()[0].push(*at);
         }
     }
-    for (at, partner) in partners.iter_mut().enumerate().filter(|it| it.1.is_none()) {
-        let key = key(&after[at]);
-        *partner = key.and_then(|key| open.get_mut(&key)?.pop());
+    for (at, object) in after.iter().enumerate() {
+        let key = Some(object)
+            .filter(|_| partners[at].is_none())
+            .and_then(&key);
+        if let Some(sides) = key.and_then(|it| open.get_mut(&it)) {
+            sides[1].push(at);
+        }
+    }
+    for [old, new] in open.values() {
+        match (&**old, &**new) {
+            ([one], [other]) => partners[*other] = Some(*one),
+            _ => same_named::pair(before, old, after, new)
+                .into_iter()
+                .for_each(|(old, new)| partners[new] = Some(old)),
+        }
     }
     let mut taken: Vec<usize> = partners.iter().flatten().copied().collect();
     taken.sort_unstable();

@@ -112,7 +112,7 @@ impl Best {
 }
 
 /// How many values two sorted lists share, in hundredths of what they have.
-fn likeness(a: &[String], b: &[String]) -> usize {
+pub(super) fn likeness(a: &[String], b: &[String]) -> usize {
     let (mut i, mut j, mut shared) = (0, 0, 0);
     while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
         shared += usize::from(x == y);
@@ -123,7 +123,7 @@ fn likeness(a: &[String], b: &[String]) -> usize {
 
 /// Each value of an object with its path, sorted. What follows from the identity is left out; the object's own name counts as
 /// the same everywhere.
-fn values(object: &Object) -> Vec<String> {
+pub(super) fn values(object: &Object) -> Vec<String> {
     let mut found = Vec::new();
     for entry in object.node.as_mapping().into_iter().flatten() {
         match entry.key.as_str() {

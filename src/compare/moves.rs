@@ -1,0 +1,172 @@
+//! Parts that are another folder now and belong to the same sync unit: what was applied from the one is applied from the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::part::{Form, Part, documents};
+use super::{Environment, Side};
+use crate::diff::{Change, ChangeKind};
+use crate::object::ObjectId;
+use crate::tree::{Files, TreePath, Walk};
+use crate::yaml::Node;
+
+/// The parts of one environment.
+pub(super) type Parts = (String, Vec<Part>);
+
+/// The names of environments whose parts are to be compared together, and the name that they take. `compared` is what was found
+/// environment by environment.
+pub(super) fn find(
+    all: &[Parts],
+    compared: &[Environment],
+    sides: [&Side<'_>; 2],
+) -> BTreeMap<String, String> {
+    let mut moved = BTreeMap::new();
+    let lone = |at: usize| all.iter().filter(move |it| is_only(&it.1, at));
+    if lone(0).next().is_none() && lone(1).next().is_none() {
+        return moved;
+    }
+    for (from, to) in paths(compared, sides) {
+        let mut names = BTreeSet::new();
+        for (at, root) in [(0, &from), (1, &to)] {
+            let own = all.iter().filter(|it| it.1.iter().any(|it| it.there[at]));
+            let below = own.filter(|it| it.1.iter().all(|it| is_within(&it.folder, root)));
+            names.extend(below.map(|it| it.0.clone()));
+        }
+        let target = name_of(all, &to).or_else(|| names.last().cloned());
+        if let (Some(target), true) = (target, names.len() > 1) {
+            moved.extend(names.into_iter().map(|it| (it, target.clone())));
+        }
+    }
+    nested(all, compared, sides, &mut moved);
+    moved
+}
+
+fn is_only(parts: &[Part], at: usize) -> bool {
+    parts.iter().all(|it| it.there[at] && !it.there[1 - at])
+}
+
+fn is_within(path: &TreePath, folder: &TreePath) -> bool {
+    path == folder || path.below(folder).is_some()
+}
+
+fn name_of(all: &[Parts], folder: &TreePath) -> Option<String> {
+    let mut own = all
+        .iter()
+        .filter(|it| it.1.iter().any(|it| it.folder == *folder));
+    own.next().map(|it| it.0.clone())
+}
+
+/// The folders that sync objects named and name now.
+fn paths(compared: &[Environment], sides: [&Side<'_>; 2]) -> BTreeSet<(TreePath, TreePath)> {
+    let changes = compared
+        .iter()
+        .flat_map(|it| &it.objects)
+        .map(|it| &it.change);
+    let changed = changes.filter(|it| it.kind == ChangeKind::Changed);
+    let moves = changed.filter_map(|it| {
+        let keys = path_field(it)?;
+        let path = |node: Option<&Node>, side| folder(node?.at_keys(keys)?, side);
+        let from = path(it.before.as_ref(), sides[0])?;
+        let to = path(it.after.as_ref(), sides[1])?;
+        (from != to).then_some((from, to))
+    });
+    moves.collect()
+}
+
+/// The folder that a sync object names, below the root of its side. It is written as a path below the repository's top.
+fn folder(path: &Node, side: &Side<'_>) -> Option<TreePath> {
+    let path = TreePath::new(path.as_str()?)?;
+    Some(path.below(side.root).unwrap_or(path))
+}
+
+fn path_field(change: &Change) -> Option<&'static [&'static str]> {
+    match (&*change.id.group, &*change.id.kind) {
+        ("kustomize.toolkit.fluxcd.io", "Kustomization") => Some(&["spec", "path"]),
+        ("argoproj.io", "Application") => Some(&["spec", "source", "path"]),
+        _ => None,
+    }
+}
+
+/// Objects that go in one plain folder and come in one below or above it: Flux and `kubectl apply -R` read both.
+fn nested(
+    all: &[Parts],
+    compared: &[Environment],
+    sides: [&Side<'_>; 2],
+    moved: &mut BTreeMap<String, String>,
+) {
+    let plain: BTreeMap<&str, &TreePath> = all
+        .iter()
+        .filter_map(|(name, parts)| match &**parts {
+            [only] if only.form == Form::Plain => Some((&**name, &only.folder)),
+            _ => None,
+        })
+        .collect();
+    let mut gone: BTreeMap<&ObjectId, Vec<&str>> = BTreeMap::new();
+    for (name, change) in changes(compared, &ChangeKind::Removed) {
+        gone.entry(&change.id).or_default().push(name);
+    }
+    let mut flat = None;
+    for (name, change) in changes(compared, &ChangeKind::Added) {
+        for old in gone.get(&change.id).into_iter().flatten() {
+            let (Some(from), Some(to)) = (plain.get(old), plain.get(name)) else {
+                continue;
+            };
+            let outer = match (is_within(to, from), is_within(from, to)) {
+                (true, false) => (*old, *from),
+                (false, true) => (name, *to),
+                _ => continue,
+            };
+            let flat = flat.get_or_insert_with(|| read_flat(sides[1]));
+            if !flat.contains(outer.1) {
+                for it in [*old, name] {
+                    moved.insert(it.to_string(), outer.0.to_string());
+                }
+            }
+        }
+    }
+}
+
+fn changes<'a>(
+    compared: &'a [Environment],
+    kind: &ChangeKind,
+) -> impl Iterator<Item = (&'a str, &'a Change)> {
+    compared.iter().flat_map(move |environment| {
+        let objects = environment.objects.iter().map(|it| &it.change);
+        let own = objects.filter(move |it| it.kind == *kind);
+        own.map(|it| (&*environment.name, it))
+    })
+}
+
+/// The folders that an Application of Argo CD reads without those below them. All YAML is read for it, which only a file that may
+/// have moved asks for.
+fn read_flat(side: &Side<'_>) -> BTreeSet<TreePath> {
+    let mut found = BTreeSet::new();
+    let mut open = Walk::new(side.files, side.root.clone());
+    while let Some(folder) = open.next() {
+        for entry in side.files.list(&folder).unwrap_or_default() {
+            let path = folder.child(&entry.name);
+            if entry.kind == crate::tree::EntryKind::Folder {
+                if !entry.name.starts_with('.') {
+                    open.add(path);
+                }
+            } else if super::part::is_yaml(&entry) && has_application(side.files, &path) {
+                let documents = documents(side.files, &path).unwrap_or_default();
+                found.extend(documents.iter().filter_map(|it| flat_path(it, side)));
+            }
+        }
+    }
+    found
+}
+
+fn has_application(files: &dyn Files, path: &TreePath) -> bool {
+    let bytes = files.read(path);
+    bytes.is_ok_and(|it| memchr::memmem::find(&it, b"argoproj.io/").is_some())
+}
+
+fn flat_path(node: &Node, side: &Side<'_>) -> Option<TreePath> {
+    let source = node.at_keys(&["spec", "source"])?;
+    let recurses = source
+        .at_keys(&["directory", "recurse"])
+        .and_then(Node::as_bool);
+    let path = folder(source.get("path")?, side)?;
+    (recurses != Some(true)).then_some(path)
+}
