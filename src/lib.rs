@@ -20,6 +20,7 @@ pub use pleach_yaml::{diag, tree};
 
 pub mod template;
 pub mod inflate;
+pub mod deploy;
 pub mod emit;
 pub mod topology;
 pub mod danger;

@@ -12,6 +12,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("template", &[]),
     // `kustomize` because it asks for charts to be rendered.
     ("inflate", &["chart", "kustomize"]),
+    // `inflate` because units install charts, `kustomize` because they build folders.
+    ("deploy", &["inflate", "chart", "kustomize"]),
     ("emit", &[]),
     ("topology", &[]),
     ("danger", &["diff", "topology"]),
@@ -51,7 +53,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "report",
         &[
-            "diff", "topology", "danger", "compare", "promote", "matrix", "affected", "emit",
+            "diff", "deploy", "topology", "danger", "compare", "promote", "matrix", "affected",
+            "emit",
         ],
     ),
     ("disk", &["emit"]),
@@ -61,6 +64,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "template",
             "inflate",
+            "deploy",
             "chart",
             "kustomize",
             "diff",

@@ -18,6 +18,7 @@ mod chronik;
 mod claims;
 mod cli;
 mod danger;
+mod deploy;
 mod diff;
 mod disk;
 mod edit;

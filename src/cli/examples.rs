@@ -33,6 +33,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "tree",
+        &[
+            "tree                      # also in a repository without pleach.yaml",
+            "tree prod -o yaml         # all objects of one cluster",
+            "tree clusters/prod --at main",
+        ],
+    ),
+    (
         "matrix",
         &[
             "matrix",

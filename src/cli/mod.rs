@@ -8,6 +8,7 @@ mod cache;
 mod check;
 mod compare;
 mod completions;
+mod deployed;
 mod diff;
 mod earlier;
 mod examples;
@@ -25,6 +26,7 @@ mod revision;
 mod session;
 mod template;
 mod test;
+mod tree;
 mod tree_slices;
 mod vendor;
 mod verify;
@@ -111,6 +113,8 @@ enum Command {
     Check(check::Arguments),
     /// Say what a change will do, object by object and field by field
     Diff(diff::Arguments),
+    /// Show what Flux and Argo CD deploy: units in their order, and the objects of each
+    Tree(tree::Arguments),
     /// Claims × environments: versions, images, replicas and resources, and where they drift apart
     Matrix(matrix::Arguments),
     /// Say in what two environments differ
@@ -168,6 +172,7 @@ pub fn run() -> ExitCode {
         Command::Render(arguments) => render::run(&arguments, &global),
         Command::Check(arguments) => check::run(&arguments, &global),
         Command::Diff(arguments) => diff::run(&arguments, &global),
+        Command::Tree(arguments) => tree::run(&arguments, &global),
         Command::Matrix(arguments) => matrix::run(&arguments, &global),
         Command::Compare(arguments) => compare::run(&arguments, &global),
         Command::Promote(arguments) => promote::run(&arguments, &global),

@@ -72,8 +72,8 @@ use pleach_kube::object::Object;
 use pleach_kube::schema::Schemas;
 use pleach_kube::secret::conceal;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
-use pleach_yaml::emit_kustomize;
 use pleach_yaml::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
+use pleach_yaml::{Node, emit_kustomize};
 
 use accumulate::{Accumulated, Context, Failed, KustomizationFrame};
 use load::Loader;
@@ -174,7 +174,7 @@ pub fn build_with_charts(
     options: &Options,
     charts: &dyn ChartRenderer,
 ) -> Built {
-    run(files, path, Vec::new(), options, Some(charts))
+    run(files, path, None, Vec::new(), options, Some(charts))
 }
 
 /// Builds the kustomization in the folder `path` as if its resources already held some objects.
@@ -186,12 +186,26 @@ pub fn build_over(
     initial: Vec<Object>,
     options: &Options,
 ) -> Built {
-    run(files, path, initial, options, None)
+    run(files, path, None, initial, options, None)
+}
+
+/// Builds what a kustomization says that is given as a node, as if it were the file of the folder `path`, on top of `initial`
+/// objects. For programs that change a kustomization before they build it, as Flux and Argo CD do; its spans may lie in any file.
+pub fn build_given(
+    files: &dyn Files,
+    path: &TreePath,
+    kustomization: &Node,
+    initial: Vec<Object>,
+    options: &Options,
+    charts: Option<&dyn ChartRenderer>,
+) -> Built {
+    run(files, path, Some(kustomization), initial, options, charts)
 }
 
 fn run(
     files: &dyn Files,
     path: &TreePath,
+    given: Option<&Node>,
     initial: Vec<Object>,
     options: &Options,
     charts: Option<&dyn ChartRenderer>,
@@ -214,7 +228,7 @@ fn run(
         repeats: 0,
         visited: Vec::new(),
     };
-    let objects = build_all(&mut context, path, initial);
+    let objects = build_all(&mut context, path, given, initial);
     let Context {
         mut diagnostics,
         visited,
@@ -257,6 +271,7 @@ fn unreferenced(files: &dyn Files, file: &Arc<Source>, read_set: &ReadSet) -> Ve
 fn build_all(
     context: &mut Context<'_>,
     path: &TreePath,
+    given: Option<&Node>,
     initial: Vec<Object>,
 ) -> Result<Vec<Object>, Failed> {
     let without: Vec<&str> = context
@@ -266,7 +281,14 @@ fn build_all(
         .iter()
         .map(String::as_str)
         .collect();
-    let kustomization = context.kustomization(path, None)?.without(&without);
+    let kustomization = match given {
+        Some(node) => {
+            let file = path.child(FILE_NAMES[0]);
+            Kustomization::read(&file, node, &mut context.diagnostics).ok_or(Failed)?
+        }
+        None => context.kustomization(path, None)?,
+    };
+    let kustomization = kustomization.without(&without);
     openapi::enter(context, &kustomization)?;
     context.track = kustomization.get("buildMetadata").is_some();
     let mut sum = Accumulated::default();

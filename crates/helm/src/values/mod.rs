@@ -7,12 +7,42 @@ mod user;
 
 pub use user::{UserValues, ValuesFile};
 
+use pleach_yaml::tree::TreePath;
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
+use crate::error::HelmError;
 use crate::value::{Entries, Map, Str, Value};
+use crate::version::HelmVersion;
 
 /// Values as data: what files and flags say, before any chart sees them. Numbers are float64, but for whole ones of `--set`.
 pub type Values = JsonMap<String, Json>;
+
+/// Reads a text of values, as [`UserValues`] reads files. `path` is where it lies, for spans. Errors: Helm's words.
+pub fn parse(bytes: &[u8], path: &TreePath, version: HelmVersion) -> Result<Values, HelmError> {
+    crate::source::parse_values(bytes, path, version).map_err(|error| HelmError {
+        message: error.message,
+        span: error.span.map(Box::new),
+    })
+}
+
+/// Lays values over others: maps in both are merged, all else is replaced, nulls included.
+pub fn merge(base: &mut Values, over: Values) {
+    crate::source::merge_maps(base, over);
+}
+
+/// Sets what an argument of `--set` says, or, where `is_text`, of `--set-string`. Errors: Helm's words.
+pub fn set(
+    values: &mut Values,
+    argument: &str,
+    is_text: bool,
+    version: HelmVersion,
+) -> Result<(), HelmError> {
+    let form = match is_text {
+        true => strvals::Form::Text,
+        false => strvals::Form::Typed,
+    };
+    strvals::set(argument, form, version, values).map_err(HelmError::new)
+}
 
 /// JSON as a value for templates. Numbers that are written as float64 in the JSON stay so; whole ones become int64.
 pub(crate) fn to_value(json: &Json) -> Value {

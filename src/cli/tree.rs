@@ -1,0 +1,145 @@
+//! `pleach tree`: what is deployed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+
+use super::{Global, Outcome, deployed, output, revision, session};
+use crate::deploy::Deployment;
+use crate::diag::nearest;
+use crate::disk::{Folder, Repository, WorkTree};
+use crate::load::WorkspaceConfig;
+use crate::report::{deployment, deployment_json, deployment_yaml};
+use crate::tree::{Files, TreePath};
+use crate::{Options, compile};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Only these clusters: environments of the workspace, or folders that Flux or Argo CD begins at, such as `clusters/prod`
+    #[arg(value_name = "ENV|FOLDER")]
+    entries: Vec<String>,
+    /// Look at a revision of the repository instead of the work tree
+    #[arg(long, value_name = "REV")]
+    at: Option<String>,
+    /// Of a workspace, look at the files as they are written, instead of rendering it
+    #[arg(long)]
+    committed: bool,
+    /// What is printed: the tree, all objects as YAML, or the tree for programs
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    output: Form,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    Text,
+    Yaml,
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let current = session::directory(global)?;
+    let session = session::Session::find(global)?;
+    if let Some(session) = session.filter(|_| !arguments.committed && arguments.at.is_none()) {
+        let options = Options {
+            cache: super::cache::open(global),
+            without_proof: true,
+            ..Options::default()
+        };
+        let compiled = compile(&session.files, &options);
+        if compiled.diagnostics.has_errors() {
+            return Ok(session.report(&compiled.diagnostics));
+        }
+        let found = match deployed::of_workspace(&compiled, &session.files, global) {
+            Ok(found) => found,
+            Err(faults) => return Ok(session.report(&faults)),
+        };
+        let workspace = WorkspaceConfig::read(&session.files).ok();
+        let folder = workspace.as_ref().map(deployed::sync_folder);
+        let display = |path: &TreePath| {
+            let below = folder.as_ref().and_then(|it| path.below(it));
+            let output = workspace.as_ref().zip(below);
+            let path = output.map_or_else(|| path.clone(), |(it, below)| it.output.join(&below));
+            session.display(&path)
+        };
+        return print(found, arguments, global, &display);
+    }
+    let repository = Repository::find(&current).ok().map(Arc::new);
+    let (files, root): (Box<dyn Files>, _) = match (&repository, &arguments.at) {
+        (Some(repository), Some(name)) => {
+            let files = revision::open(repository, name, "revision")?;
+            (Box::new(files), repository.root())
+        }
+        (Some(repository), None) => (Box::new(WorkTree::open(repository)?), repository.root()),
+        (None, Some(_)) => bail!("`--at` needs a Git repository, and this folder is in none"),
+        (None, None) => (Box::new(Folder::open(&current)?), &*current),
+    };
+    let found = deployed::of_repository(&*files, repository.as_deref(), global);
+    if let Some(repository) = &repository {
+        repository.failure()?;
+    }
+    let display = |path: &TreePath| shown(root, &current, path);
+    print(found, arguments, global, &display)
+}
+
+fn shown(root: &Path, current: &Path, path: &TreePath) -> String {
+    session::shown(&root.join(path.as_str()), current, path)
+}
+
+fn print(
+    mut found: Deployment,
+    arguments: &Arguments,
+    global: &Global,
+    display: &dyn Fn(&TreePath) -> String,
+) -> Result<Outcome> {
+    select(&mut found, &arguments.entries)?;
+    let view = crate::report::View {
+        display,
+        color: true,
+    };
+    match arguments.output {
+        Form::Text => output::text(&deployment(&found, &view))?,
+        Form::Json => output::data(deployment_json(&found, &view).as_bytes())?,
+        Form::Yaml => {
+            let text = deployment_yaml(&found, &view);
+            let text = text.map_err(|fault| anyhow::anyhow!("{}", fault.message))?;
+            output::data(text.as_bytes())?;
+        }
+    }
+    if found.entries.is_empty() {
+        output::note("nothing is deployed by Flux or Argo CD from here\n");
+    }
+    Ok(session::report(
+        &deployed::notes(&found.diagnostics),
+        global,
+        display,
+    ))
+}
+
+/// Keeps the entries that are asked for, by their folders or the last parts of these.
+fn select(found: &mut Deployment, wanted: &[String]) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let is_it = |folder: &TreePath, name: &str| {
+        let name = name.trim_start_matches("./").trim_end_matches('/');
+        let folder = folder.as_str();
+        folder == name
+            || folder
+                .strip_suffix(name)
+                .is_some_and(|it| it.ends_with('/'))
+    };
+    for name in wanted {
+        if !found.entries.iter().any(|it| is_it(&it.folder, name)) {
+            let folders = found.entries.iter().map(|it| it.folder.as_str());
+            match nearest(name, folders) {
+                Some(near) => bail!("nothing is deployed from `{name}`; did you mean `{near}`?"),
+                None => bail!("nothing is deployed from `{name}`"),
+            }
+        }
+    }
+    let is_wanted = |folder: &TreePath| wanted.iter().any(|it| is_it(folder, it));
+    found.entries.retain(|it| is_wanted(&it.folder));
+    Ok(())
+}

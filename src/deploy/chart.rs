@@ -1,0 +1,280 @@
+//! Charts that units install: found, loaded once, and rendered to the objects that a cluster gets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::metadata::set_namespace;
+use super::sync::{items, text};
+use super::world::World;
+use super::{Cluster, Options};
+use crate::chart::Request;
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::inflate::load_folder;
+use crate::object::Object;
+use crate::schema::Schemas;
+use crate::tree::{Files, TreePath};
+use crate::yaml::{Node, parse};
+use pleach_helm::manifests::{Rendered, RenderedObject};
+use pleach_helm::source::LoadedChart;
+use pleach_helm::values::Values;
+use pleach_helm::{
+    Capabilities, HelmError, HelmVersion, KubeVersion, Release, RenderOptions, Warnings, render,
+};
+
+/// Where a chart is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// A folder of the repository.
+    Folder(TreePath),
+    /// A repository of charts.
+    Remote(Request),
+}
+
+/// The charts of a run, each loaded once.
+pub(super) struct Charts<'a> {
+    files: &'a dyn Files,
+    options: &'a Options<'a>,
+    loaded: Mutex<BTreeMap<(Place, bool), Result<Arc<LoadedChart>, Diagnostic>>>,
+}
+
+impl<'a> Charts<'a> {
+    pub(super) fn new(files: &'a dyn Files, options: &'a Options<'a>) -> Charts<'a> {
+        Charts {
+            files,
+            options,
+            loaded: Mutex::default(),
+        }
+    }
+
+    /// A chart with its subcharts. Errors: `missing-chart` where it is not at hand, Helm's words where it can't be loaded.
+    pub(super) fn load(
+        &self,
+        place: &Place,
+        version: HelmVersion,
+    ) -> Result<Arc<LoadedChart>, Diagnostic> {
+        let key = (place.clone(), version == HelmVersion::V3);
+        let known = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&key) {
+            return known.clone();
+        }
+        drop(known);
+        let loaded = self.read(place, version).map(Arc::new);
+        let mut known = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(key).or_insert(loaded).clone()
+    }
+
+    fn read(&self, place: &Place, version: HelmVersion) -> Result<LoadedChart, Diagnostic> {
+        let mut said = Warnings::default();
+        let loaded = match place {
+            Place::Folder(folder) => load_folder(self.files, folder, version, &mut said),
+            Place::Remote(request) => {
+                let files = self.pulled(request)?;
+                let place = TreePath::root().child(&format!("<chart {}>", file_name(request)));
+                let files = pleach_helm::source::folder_files(&files, &TreePath::root());
+                files
+                    .map_err(HelmError::from)
+                    .and_then(|files| pleach_helm::source::load(files, &place, version, &mut said))
+            }
+        };
+        loaded.map_err(crate::inflate::diagnostic)
+    }
+
+    fn pulled(&self, request: &Request) -> Result<crate::tree::Tree, Diagnostic> {
+        match self.options.charts {
+            Some(charts) => charts.files(request),
+            None => {
+                let message = format!("chart `{}` is not in the repository", request.title());
+                Err(Diagnostic::error("missing-chart", message))
+            }
+        }
+    }
+}
+
+fn file_name(request: &Request) -> String {
+    request.title().replace(['/', '\\'], "-")
+}
+
+/// What charts see of their cluster: custom resources that the repository defines.
+#[derive(Default)]
+pub(super) struct Facts {
+    api_versions: BTreeSet<String>,
+    /// Groups and kinds of custom resources that are outside namespaces.
+    cluster_scoped: BTreeSet<(String, String)>,
+}
+
+impl Facts {
+    /// What the objects known so far say.
+    pub(super) fn of(world: &World) -> Facts {
+        let mut facts = Facts::default();
+        for definition in world.of_kind("CustomResourceDefinition") {
+            facts.add(&definition.node);
+        }
+        facts
+    }
+
+    /// Adds the definitions that a chart brings.
+    pub(super) fn add_chart(&mut self, chart: &LoadedChart) {
+        for file in chart.crd_files() {
+            objects_of(&String::from_utf8_lossy(&file.data), &file.name)
+                .iter()
+                .for_each(|it| self.add(&it.node));
+        }
+        chart.dependencies.iter().for_each(|it| self.add_chart(it));
+    }
+
+    fn add(&mut self, definition: &Node) {
+        let group = text(definition, &["spec", "group"]);
+        let kind = text(definition, &["spec", "names", "kind"]);
+        if text(definition, &["spec", "scope"]) == "Cluster" {
+            self.cluster_scoped
+                .insert((group.to_string(), kind.to_string()));
+        }
+        for version in items(definition, &["spec", "versions"]) {
+            let version = format!("{group}/{}", text(version, &["name"]));
+            self.api_versions.insert(format!("{version}/{kind}"));
+            self.api_versions.insert(version);
+        }
+    }
+
+    fn is_cluster_scoped(&self, object: &Object) -> bool {
+        let gvk = object.gvk();
+        let known = Schemas::builtin().is_cluster_scoped(&gvk);
+        known.unwrap_or_else(|| {
+            let key = (gvk.group.to_string(), gvk.kind.to_string());
+            self.cluster_scoped.contains(&key)
+        })
+    }
+
+    /// Puts an object that names no namespace into one, where its kind has any.
+    pub(super) fn default_namespace(&self, object: &mut Object, namespace: &str) {
+        if object.namespace().is_empty() && !self.is_cluster_scoped(object) {
+            set_namespace(object, namespace);
+        }
+    }
+}
+
+/// How a chart is installed.
+pub(super) struct Install<'a> {
+    pub(super) name: &'a str,
+    pub(super) namespace: &'a str,
+    pub(super) values: &'a Values,
+    pub(super) with_crds: bool,
+    pub(super) with_hooks: bool,
+    pub(super) skip_schema: bool,
+    /// The version of Kubernetes and API versions, where whoever installs it gives them.
+    pub(super) kube_version: &'a str,
+    pub(super) api_versions: Vec<String>,
+}
+
+/// The objects that installing a chart makes: CRDs, objects in Helm's order, hooks but those of tests.
+///
+/// Errors: Helm's.
+pub(super) fn install(
+    chart: &LoadedChart,
+    install: &Install<'_>,
+    facts: &Facts,
+    cluster: &Cluster,
+) -> Result<Vec<Object>, HelmError> {
+    let version = cluster.helm_version;
+    let mut capabilities = Capabilities::defaults(version);
+    let kube_version = match install.kube_version {
+        "" => &*cluster.kube_version,
+        given => given,
+    };
+    if !kube_version.is_empty() {
+        let parsed = KubeVersion::parse(kube_version, version);
+        capabilities.kube_version = parsed.map_err(HelmError::new)?;
+    }
+    let own = cluster.api_versions.iter().chain(&facts.api_versions);
+    let known = &mut capabilities.api_versions;
+    known.extend(own.chain(&install.api_versions).cloned());
+    let release = Release::install(install.name, install.namespace);
+    let render_options = RenderOptions {
+        version,
+        skip_schema_validation: install.skip_schema,
+    };
+    let mut said = Warnings::default();
+    let rendered = render(
+        chart,
+        install.values,
+        &release,
+        &capabilities,
+        &render_options,
+        &mut said,
+    )?;
+    Ok(objects(rendered, install, facts))
+}
+
+fn objects(rendered: Rendered, install: &Install<'_>, facts: &Facts) -> Vec<Object> {
+    let mut objects = Vec::new();
+    if install.with_crds {
+        for file in &rendered.crds {
+            let documents = objects_of(&file.text, &file.path).into_iter();
+            objects.extend(documents.filter(|it| it.kind() == "CustomResourceDefinition"));
+        }
+    }
+    let hooks = rendered.hooks.into_iter();
+    let hooks =
+        hooks.filter(|it| install.with_hooks && !it.hook.as_ref().is_some_and(|it| it.is_test()));
+    let all = rendered.objects.into_iter().chain(hooks);
+    let nodes = all.filter_map(|it: RenderedObject| it.node);
+    objects.extend(nodes.flat_map(|it| flattened(Object::new(it))));
+    for object in &mut objects {
+        facts.default_namespace(object, install.namespace);
+    }
+    objects
+}
+
+/// The items of a list, which are what is applied.
+fn flattened(object: Object) -> Vec<Object> {
+    let is_list = object.kind().ends_with("List") && object.node.get("items").is_some();
+    if !is_list {
+        return vec![object];
+    }
+    let list = object
+        .node
+        .into_mapping()
+        .and_then(|mut it| it.remove("items"));
+    let list = list.and_then(|it| it.value.into_sequence());
+    list.into_iter().flatten().map(Object::new).collect()
+}
+
+fn objects_of(content: &str, path: &str) -> Vec<Object> {
+    let path = TreePath::new(path).unwrap_or_else(TreePath::root);
+    let documents = parse(&Source::new(path, content)).unwrap_or_default();
+    documents.into_iter().map(Object::new).collect()
+}
+
+/// A chart's fault as a note on the unit that installs it.
+pub(super) fn not_rendered(what: &str, error: HelmError, at: &Span) -> Diagnostic {
+    let fault = crate::inflate::diagnostic(error);
+    let mut note = Diagnostic::warning(
+        "not-deployed",
+        format!(
+            "{what} is not shown, since its chart does not render: {}",
+            fault.message
+        ),
+    )
+    .at(at);
+    note.related
+        .extend(fault.span.map(|it| (it, "in the chart".to_string())));
+    note
+}
+
+/// A fault as a note on the unit that has it.
+pub(super) fn not_shown(what: &str, fault: Diagnostic, at: &Span) -> Diagnostic {
+    let message = format!("{what} is not shown: {}", fault.message);
+    Diagnostic {
+        message,
+        severity: crate::diag::Severity::Warning,
+        span: Some(at.clone()),
+        ..fault
+    }
+}
+
+/// The first error of several.
+pub(super) fn first_error(diagnostics: &Diagnostics) -> Option<Diagnostic> {
+    let mut all = diagnostics.iter();
+    all.find(|it| it.severity == crate::diag::Severity::Error)
+        .cloned()
+}

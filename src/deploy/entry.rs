@@ -1,0 +1,154 @@
+//! Where engines begin: folders that a Kustomization or FluxInstance of the repository syncs, and those that nothing in the
+//! repository leads to.
+
+use std::collections::BTreeSet;
+
+use super::Options;
+use super::chart::Charts;
+use super::expand::Expansion;
+use super::flux::{OwnSource, path, plain, synced};
+use super::scan::{Declared, Scan};
+use super::sync::{SyncKind, text};
+use super::unit::Entry;
+use crate::diag::{Diagnostics, each};
+use crate::object::Object;
+use crate::tree::{Files, TreePath};
+
+/// Finds all entries and follows each.
+pub(super) fn expand_all(
+    files: &dyn Files,
+    scan: &Scan,
+    options: &Options<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Entry> {
+    let charts = Charts::new(files, options);
+    let bootstraps = bootstraps(scan);
+    let mut entries = each(bootstraps, diagnostics, |it, diagnostics| {
+        let own = own_source(Some(&it.object), scan, options);
+        let mut expansion = Expansion::new(files, options.cluster(&it.folder), &charts, own);
+        expansion.begin(it.object);
+        expansion.expand(diagnostics);
+        Entry {
+            folder: it.folder,
+            is_bootstrap: true,
+            units: expansion.finish(),
+        }
+    });
+    let covered = entries.iter().flat_map(|it| &it.units);
+    let covered: BTreeSet<&TreePath> = covered.flat_map(|it| &it.read_set.files).collect();
+    let open: Vec<&Declared> = scan
+        .declared
+        .iter()
+        .filter(|it| !covered.contains(&it.file))
+        .collect();
+    let loose = loose(files, scan, options, &charts, &open, diagnostics);
+    entries.extend(loose);
+    entries.sort_by(|a, b| a.folder.cmp(&b.folder));
+    entries
+}
+
+struct Bootstrap {
+    folder: TreePath,
+    object: Object,
+}
+
+/// Kustomizations that apply themselves: their file is below the folder that they build. One for each folder.
+fn bootstraps(scan: &Scan) -> Vec<Bootstrap> {
+    let mut found: Vec<Bootstrap> = Vec::new();
+    for declared in &scan.declared {
+        let object = match declared.kind {
+            SyncKind::Kustomization => Some(declared.object.clone()),
+            SyncKind::FluxInstance => synced(&declared.object),
+            _ => None,
+        };
+        let Some(object) = object else {
+            continue;
+        };
+        let folder = path(&object);
+        let is_own = declared.file.below(&folder).is_some();
+        let is_instance = declared.kind == SyncKind::FluxInstance;
+        if is_instance || is_own && is_bootstrapped(&object, &folder) {
+            found.push(Bootstrap { folder, object });
+        }
+    }
+    found.sort_by(|a, b| a.folder.cmp(&b.folder));
+    found.dedup_by(|a, b| a.folder == b.folder);
+    found
+}
+
+/// A Kustomization for the whole repository that is not Flux's own applies far more than itself.
+fn is_bootstrapped(object: &Object, folder: &TreePath) -> bool {
+    object.name() == "flux-system" || *folder != TreePath::root()
+}
+
+/// What is known of the repository's own address: that of the source of an entry, and what the caller says.
+fn own_source(entry: Option<&Object>, scan: &Scan, options: &Options<'_>) -> OwnSource {
+    let mut own = OwnSource {
+        reference: None,
+        urls: options.urls.iter().map(|it| plain(it)).collect(),
+    };
+    if let Some(reference) = entry.and_then(|it| it.node.at_keys(&["spec", "sourceRef"])) {
+        let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
+        own.reference = Some((kind.to_string(), name.to_string()));
+        let sources = scan.sources.iter();
+        let same = sources.filter(|it| it.kind() == kind && it.name() == name);
+        let urls = same.map(|it| plain(text(&it.node, &["spec", "url"])));
+        own.urls.extend(urls.filter(|it| !it.is_empty()));
+    }
+    own
+}
+
+/// Folders with sync objects that no other unit leads to.
+fn loose(
+    files: &dyn Files,
+    scan: &Scan,
+    options: &Options<'_>,
+    charts: &Charts<'_>,
+    open: &[&Declared],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Entry> {
+    let folders: BTreeSet<TreePath> = open
+        .iter()
+        .flat_map(|it| scan.outermost(&it.file))
+        .collect();
+    let folders: Vec<TreePath> = folders.into_iter().collect();
+    let own = own_source(None, scan, options);
+    // What is wrong is said when the folder is known to be an entry.
+    let mut candidates = each(folders, &mut Diagnostics::default(), |folder, said| {
+        let mut expansion = Expansion::new(files, options.cluster(&folder), charts, own.clone());
+        expansion.begin_folder(&folder, said);
+        let mut own = std::mem::take(said);
+        expansion.expand_folders(&mut own);
+        (folder, expansion, own)
+    });
+    // Who leads to most is looked at first.
+    candidates.sort_by(|a, b| {
+        let count = |it: &Expansion<'_>| it.units().len();
+        count(&b.1).cmp(&count(&a.1)).then_with(|| a.0.cmp(&b.0))
+    });
+    let mut covered: BTreeSet<TreePath> = BTreeSet::new();
+    let mut kept = Vec::new();
+    for (folder, expansion, said) in candidates {
+        let mut own = open
+            .iter()
+            .filter(|it| scan.outermost(&it.file).contains(&folder));
+        if own.any(|it| !covered.contains(&it.file)) {
+            let read = expansion.units().iter().map(|it| &it.read_set.files);
+            covered.extend(read.flatten().cloned());
+            kept.push((folder, expansion, said));
+        }
+    }
+    each(
+        kept,
+        diagnostics,
+        |(folder, mut expansion, said), diagnostics| {
+            diagnostics.extend(said);
+            expansion.expand(diagnostics);
+            Entry {
+                folder,
+                is_bootstrap: false,
+                units: expansion.finish(),
+            }
+        },
+    )
+}

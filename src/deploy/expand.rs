@@ -1,0 +1,310 @@
+//! From one entry to all units that follow from it: what an engine builds may tell it to build more.
+
+use std::collections::BTreeSet;
+
+use super::chart::{Charts, Facts};
+use super::flux::{Build, Located, OwnSource, Release, Variables, build, is_waiting, path, synced};
+use super::sync::{SyncKind, items, text};
+use super::unit::{Origin, Status, Unit};
+use super::world::World;
+use super::{Cluster, flux};
+use crate::diag::{Diagnostic, Diagnostics, each};
+use crate::object::{Object, ObjectId};
+use crate::tree::{Files, ReadSet, TreePath};
+
+/// How many units one entry may have: a repository whose units make ever more of themselves ends somewhere.
+const UNITS_MAX: usize = 20_000;
+
+/// A sync object that was found and not yet followed.
+struct Pending {
+    object: Object,
+    kind: SyncKind,
+    parent: Option<usize>,
+}
+
+/// An entry on its way to units.
+pub(super) struct Expansion<'a> {
+    files: &'a dyn Files,
+    cluster: &'a Cluster,
+    charts: &'a Charts<'a>,
+    own: OwnSource,
+    world: World,
+    pending: Vec<Pending>,
+    seen: BTreeSet<ObjectId>,
+}
+
+/// What a sync object was followed to.
+struct Followed {
+    origin: Origin,
+    objects: Vec<Object>,
+    status: Status,
+    read_set: ReadSet,
+}
+
+impl<'a> Expansion<'a> {
+    pub(super) fn new(
+        files: &'a dyn Files,
+        cluster: &'a Cluster,
+        charts: &'a Charts<'a>,
+        own: OwnSource,
+    ) -> Expansion<'a> {
+        Expansion {
+            files,
+            cluster,
+            charts,
+            own,
+            world: World::default(),
+            pending: Vec::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Begins with a sync object.
+    pub(super) fn begin(&mut self, object: Object) {
+        self.found(object, None);
+    }
+
+    /// Begins with a folder that is applied as it is.
+    pub(super) fn begin_folder(&mut self, folder: &TreePath, diagnostics: &mut Diagnostics) {
+        let built = flux::build_plain(self.files, folder);
+        let id = ObjectId {
+            group: "".into(),
+            kind: "Folder".into(),
+            namespace: "".into(),
+            name: folder.as_str().into(),
+        };
+        let followed = followed(folder, &id, built, false, diagnostics);
+        self.add(id, None, None, followed);
+    }
+
+    /// Follows everything but charts.
+    pub(super) fn expand_folders(&mut self, diagnostics: &mut Diagnostics) {
+        loop {
+            let (mut open, rest): (Vec<Pending>, Vec<Pending>) = std::mem::take(&mut self.pending)
+                .into_iter()
+                .partition(|it| it.kind == SyncKind::Kustomization);
+            self.pending = rest;
+            // What needs objects that are not known yet waits, unless nothing else is left.
+            let is_ready = |it: &Pending| !is_waiting(&it.object, &self.world);
+            if open.iter().any(is_ready) {
+                let (ready, waiting): (Vec<_>, Vec<_>) = open.into_iter().partition(is_ready);
+                self.pending.extend(waiting);
+                open = ready;
+            }
+            if open.is_empty() || self.world.units.len() > UNITS_MAX {
+                return;
+            }
+            let expansion = &*self;
+            let done = each(open, diagnostics, |it, diagnostics| {
+                expansion.settled(it, diagnostics)
+            });
+            self.add_all(done);
+        }
+    }
+
+    /// Follows everything.
+    pub(super) fn expand(&mut self, diagnostics: &mut Diagnostics) {
+        loop {
+            self.expand_folders(diagnostics);
+            let open = std::mem::take(&mut self.pending);
+            if open.is_empty() || self.world.units.len() > UNITS_MAX {
+                return;
+            }
+            let done = self.releases(&open, diagnostics);
+            self.add_all(open.into_iter().zip(done).collect());
+        }
+    }
+
+    /// The units found.
+    pub(super) fn finish(self) -> Vec<Unit> {
+        self.world.units
+    }
+
+    /// The units found so far.
+    pub(super) fn units(&self) -> &[Unit] {
+        &self.world.units
+    }
+
+    /// A Kustomization as it is once it has been applied: the first one of an entry may patch itself.
+    fn settled(&self, pending: Pending, diagnostics: &mut Diagnostics) -> (Pending, Followed) {
+        let mut said = Diagnostics::default();
+        let followed = self.kustomization(&pending.object, &mut said);
+        let is_first = pending.parent.is_none();
+        let id = pending.object.id();
+        let mut applied = followed.objects.iter().filter(|_| is_first);
+        let spec = |it: &Object| it.node.get("spec").cloned();
+        let changed = applied.find(|it| it.id() == id).filter(|it| {
+            let (written, applied) = (spec(&pending.object), spec(it));
+            let pair = written.zip(applied);
+            pair.is_some_and(|(written, applied)| !written.same_data(&applied))
+        });
+        let Some(object) = changed.cloned() else {
+            diagnostics.extend(said);
+            return (pending, followed);
+        };
+        let followed = self.kustomization(&object, diagnostics);
+        (Pending { object, ..pending }, followed)
+    }
+
+    fn kustomization(&self, object: &Object, diagnostics: &mut Diagnostics) -> Followed {
+        let folder = path(object);
+        let folder = match self.own.locate(object, &folder, &self.world, self.files) {
+            Located::Own(folder) => folder,
+            Located::Elsewhere(what) => return elsewhere(object, what, diagnostics),
+        };
+        let variables = Variables::of(object, &self.world);
+        let built = build(self.files, &folder, Some(object), variables.as_ref());
+        let is_suspended = flux::is_suspended(object);
+        followed(&folder, &object.id(), built, is_suspended, diagnostics)
+    }
+
+    /// Reads all charts first: what custom resources they bring, others may ask for.
+    fn releases(&self, open: &[Pending], diagnostics: &mut Diagnostics) -> Vec<Followed> {
+        let (files, cluster, world) = (self.files, self.cluster, &self.world);
+        let releases = each(open, diagnostics, |it, diagnostics| {
+            let (own, charts) = (&self.own, self.charts);
+            Release::read(&it.object, world, own, files, charts, cluster, diagnostics)
+        });
+        let mut facts = Facts::of(world);
+        let charts = releases.iter().filter_map(Release::chart);
+        charts.for_each(|it| facts.add_chart(it));
+        each(releases, diagnostics, |release, diagnostics| {
+            let (objects, origin, status) = release.render(&facts, cluster, diagnostics);
+            Followed {
+                origin,
+                objects,
+                status,
+                read_set: ReadSet::default(),
+            }
+        })
+    }
+
+    fn add_all(&mut self, done: Vec<(Pending, Followed)>) {
+        for (pending, followed) in done {
+            let id = pending.object.id();
+            self.add(id, Some(&pending.object), pending.parent, followed);
+        }
+    }
+
+    fn add(
+        &mut self,
+        id: ObjectId,
+        object: Option<&Object>,
+        parent: Option<usize>,
+        followed: Followed,
+    ) {
+        let found: Vec<Object> = followed
+            .objects
+            .iter()
+            .filter(|it| SyncKind::of(it).is_some())
+            .cloned()
+            .collect();
+        let at = self.world.add(Unit {
+            depends_on: object.map(|it| dependencies(it, &id)).unwrap_or_default(),
+            span: object.map(|it| it.span().outermost()),
+            id,
+            parent,
+            origin: followed.origin,
+            objects: followed.objects,
+            status: followed.status,
+            read_set: followed.read_set,
+        });
+        found.into_iter().for_each(|it| self.found(it, Some(at)));
+    }
+
+    fn found(&mut self, object: Object, parent: Option<usize>) {
+        let Some(kind) = SyncKind::of(&object) else {
+            return;
+        };
+        let object = match kind {
+            SyncKind::FluxInstance => match synced(&object) {
+                Some(object) => object,
+                None => return,
+            },
+            SyncKind::Application | SyncKind::ApplicationSet => return,
+            _ => object,
+        };
+        let kind = match kind {
+            SyncKind::FluxInstance => SyncKind::Kustomization,
+            kind => kind,
+        };
+        if self.seen.insert(object.id()) {
+            self.pending.push(Pending {
+                object,
+                kind,
+                parent,
+            });
+        }
+    }
+}
+
+/// What was built, as a unit has it; a unit that can't be built is said once.
+fn followed(
+    folder: &TreePath,
+    id: &ObjectId,
+    built: Build,
+    is_suspended: bool,
+    diagnostics: &mut Diagnostics,
+) -> Followed {
+    let Build {
+        objects,
+        read_set,
+        diagnostics: said,
+    } = built;
+    let status = match super::chart::first_error(&said) {
+        Some(fault) => Status::NotBuilt(Box::new(fault)),
+        None if is_suspended => Status::Suspended,
+        None => Status::Built,
+    };
+    diagnostics.extend(said.into_iter().map(|it| not_built(id, it)));
+    Followed {
+        origin: Origin::Folder(folder.clone()),
+        objects,
+        status,
+        read_set,
+    }
+}
+
+/// An error of a build says which unit is not shown for it.
+fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
+    match fault.severity {
+        crate::diag::Severity::Error => Diagnostic {
+            message: format!("{id} is not shown: {}", fault.message),
+            ..fault
+        },
+        _ => fault,
+    }
+}
+
+fn elsewhere(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Followed {
+    let message = format!(
+        "{} is not shown: its source {what} is not this repository",
+        object.id()
+    );
+    let at = object.node.at_keys(&["spec", "sourceRef"]);
+    let fault = Diagnostic::warning("unseen-source", message).at(at.unwrap_or(&object.node));
+    diagnostics.push(fault.clone());
+    Followed {
+        origin: Origin::Elsewhere(what),
+        objects: Vec::new(),
+        status: Status::NotBuilt(Box::new(fault)),
+        read_set: ReadSet::default(),
+    }
+}
+
+/// `spec.dependsOn`: objects of the same kind.
+fn dependencies(object: &Object, id: &ObjectId) -> Vec<ObjectId> {
+    let list = items(&object.node, &["spec", "dependsOn"]).iter();
+    let dependency = |it| {
+        let namespace = match text(it, &["namespace"]) {
+            "" => object.namespace(),
+            namespace => namespace,
+        };
+        ObjectId {
+            namespace: namespace.into(),
+            name: text(it, &["name"]).into(),
+            ..id.clone()
+        }
+    };
+    list.map(dependency).collect()
+}

@@ -1,0 +1,182 @@
+//! The kustomization that Flux builds: the file of the folder, or one that lists all manifests below it, with the fields of the
+//! Flux Kustomization put in.
+
+use super::super::scan::is_yaml;
+use super::super::sync::{flag, items, text};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::kustomize::FILE_NAMES;
+use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::{Mapping, Node, parse_one};
+
+/// What source-controller leaves out of every artifact.
+const LEFT_OUT: [&str; 9] = [
+    ".git",
+    ".github",
+    ".circleci",
+    ".travis.yml",
+    ".gitlab-ci.yml",
+    "appveyor.yml",
+    ".drone.yml",
+    "cloudbuild.yaml",
+    ".sops.yaml",
+];
+
+/// The kustomization of a folder. `at` is what asks for it.
+pub(super) fn read_or_list(
+    files: &dyn Files,
+    folder: &TreePath,
+    at: Option<&Span>,
+) -> Result<Mapping, Diagnostics> {
+    for name in FILE_NAMES {
+        let path = folder.child(name);
+        if matches!(files.kind(&path), Ok(Some(EntryKind::File))) {
+            return read(files, &path);
+        }
+    }
+    let mut found = Vec::new();
+    list(files, folder, &mut found);
+    let entry = |it: &TreePath| {
+        let node = Node::string(format!("./{}", folder.relative(it)));
+        match at {
+            Some(span) => node.at(span),
+            None => node,
+        }
+    };
+    let mut kustomization = Mapping::new();
+    match found.is_empty() {
+        // kustomize refuses an empty kustomization.
+        true => kustomization.insert("namespace", Node::constant("_placeholder")),
+        false => kustomization.insert("resources", Node::sequence(found.iter().map(entry))),
+    };
+    Ok(kustomization)
+}
+
+fn read(files: &dyn Files, path: &TreePath) -> Result<Mapping, Diagnostics> {
+    let bytes = files.read(path).map_err(|error| {
+        Diagnostic::error(
+            "unreadable-file",
+            format!("`{path}` can't be read: {error}"),
+        )
+    })?;
+    let source = crate::yaml::text_source(path, &bytes)?;
+    let node = parse_one(&source)?;
+    let fields = node.as_mapping().cloned();
+    let mut fields = fields.unwrap_or_default();
+    let has_resources = fields.get("resources").and_then(Node::as_sequence);
+    if has_resources.is_none_or(<[Node]>::is_empty) {
+        // Flux does so for kustomize not to refuse it.
+        let metadata = Node::sequence([Node::constant("originAnnotations")]);
+        fields.insert("buildMetadata", metadata);
+    }
+    Ok(fields)
+}
+
+/// All manifests below a folder, in the order of a walk. A folder with a kustomization is one entry.
+fn list(files: &dyn Files, folder: &TreePath, found: &mut Vec<TreePath>) {
+    let entries = files.list(folder).unwrap_or_default();
+    for entry in entries {
+        if LEFT_OUT.contains(&&*entry.name) {
+            continue;
+        }
+        let path = folder.child(&entry.name);
+        match entry.kind {
+            EntryKind::Folder if has_kustomization(files, &path) => found.push(path),
+            EntryKind::Folder => list(files, &path, found),
+            EntryKind::File if is_yaml(&entry) => found.push(path),
+            EntryKind::File => {}
+        }
+    }
+}
+
+/// Whether a folder has a kustomization file.
+pub(super) fn has_kustomization(files: &dyn Files, folder: &TreePath) -> bool {
+    let mut names = FILE_NAMES.iter();
+    names.any(|it| matches!(files.kind(&folder.child(it)), Ok(Some(EntryKind::File))))
+}
+
+/// Puts the fields of a Flux Kustomization into the kustomization that it builds.
+pub(super) fn put_in(
+    files: &dyn Files,
+    folder: &TreePath,
+    object: &Node,
+    fields: &mut Mapping,
+) -> Result<(), Diagnostic> {
+    let texts = [
+        ("targetNamespace", "namespace"),
+        ("namePrefix", "namePrefix"),
+        ("nameSuffix", "nameSuffix"),
+    ];
+    for (from, to) in texts {
+        if let Some(value) = object.at_keys(&["spec", from]) {
+            fields.insert(to, value.clone());
+        }
+    }
+    for patch in items(object, &["spec", "patches"]) {
+        append(fields, "patches", patch.clone());
+    }
+    let ignores_missing = flag(object, &["spec", "ignoreMissingComponents"]);
+    for component in items(object, &["spec", "components"]) {
+        let path = component.as_str().unwrap_or("");
+        if path.starts_with('/') || path.contains("://") || path.starts_with("git@") {
+            let message = format!("component path `{path}` must be local and relative");
+            return Err(Diagnostic::error("invalid-value", message).at(component));
+        }
+        let is_there = folder
+            .resolve(path)
+            .is_some_and(|it| matches!(files.kind(&it), Ok(Some(_))));
+        if is_there || !ignores_missing {
+            append(fields, "components", component.clone());
+        }
+    }
+    for patch in items(object, &["spec", "patchesStrategicMerge"]) {
+        let inline = crate::yaml::emit_canonical(patch);
+        append(
+            fields,
+            "patchesStrategicMerge",
+            Node::string(inline).at(patch),
+        );
+    }
+    for image in items(object, &["spec", "images"]) {
+        put_image(fields, image);
+    }
+    if let Some(metadata) = object.at_keys(&["spec", "buildMetadata"]) {
+        fields.insert("buildMetadata", metadata.clone());
+    }
+    Ok(())
+}
+
+fn append(fields: &mut Mapping, field: &str, item: Node) {
+    let list = fields.get_or_insert_with(field, || Node::sequence([]));
+    if list.as_sequence().is_none() {
+        *list = Node::sequence([]);
+    }
+    list.as_sequence_mut()
+        .into_iter()
+        .for_each(|it| it.push(item.clone()));
+}
+
+/// An image of the Flux Kustomization goes before the file's entry of the same name, field by field; tag and digest are one.
+fn put_image(fields: &mut Mapping, image: &Node) {
+    let name = text(image, &["name"]);
+    let list = fields.get_mut("images").and_then(Node::as_sequence_mut);
+    let known = list
+        .into_iter()
+        .flatten()
+        .find(|it| text(it, &["name"]) == name);
+    let Some(known) = known.and_then(Node::as_mapping_mut) else {
+        append(fields, "images", image.clone());
+        return;
+    };
+    let given = |key: &str| image.get(key).filter(|it| it.as_str() != Some(""));
+    if let Some(value) = given("newName") {
+        known.insert("newName", value.clone());
+    }
+    if given("newTag").or(given("digest")).is_some() {
+        for key in ["newTag", "digest"] {
+            match given(key) {
+                Some(value) => drop(known.insert(key, value.clone())),
+                None => drop(known.remove(key)),
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A Flux Kustomization, or a folder that is applied as if by one, to its objects.
+
+use super::super::metadata::{self, entries, set};
+use super::super::scan::{documents, is_yaml};
+use super::super::sync::{flag, text};
+use super::substitute::substitute;
+use super::variables::Variables;
+use super::{KUSTOMIZE_GROUP, generate};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::kustomize::{LoadRestriction, Options, build_given};
+use crate::object::Object;
+use crate::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
+use crate::yaml::Node;
+
+/// What a folder was built to.
+#[derive(Default)]
+pub(in crate::deploy) struct Build {
+    /// The objects; none where there are errors.
+    pub(in crate::deploy) objects: Vec<Object>,
+    /// What they depend on.
+    pub(in crate::deploy) read_set: ReadSet,
+    /// What is wrong or worth saying.
+    pub(in crate::deploy) diagnostics: Diagnostics,
+}
+
+/// Builds a folder as Flux does, with what a Kustomization says of it.
+pub(in crate::deploy) fn build(
+    files: &dyn Files,
+    folder: &TreePath,
+    object: Option<&Object>,
+    variables: Option<&Variables>,
+) -> Build {
+    let recorded = Recorded::new(files);
+    let mut diagnostics = Diagnostics::default();
+    let objects = run(&recorded, folder, object, variables, &mut diagnostics);
+    let objects = match diagnostics.has_errors() {
+        true => Vec::new(),
+        false => objects.unwrap_or_default(),
+    };
+    Build {
+        objects,
+        read_set: recorded.finish(),
+        diagnostics,
+    }
+}
+
+/// Builds a folder that no engine is told to build: its kustomization, or the objects in its own YAML files.
+pub(in crate::deploy) fn build_plain(files: &dyn Files, folder: &TreePath) -> Build {
+    if generate::has_kustomization(files, folder) {
+        return build(files, folder, None, None);
+    }
+    let recorded = Recorded::new(files);
+    let entries = recorded.list(folder).unwrap_or_default().into_iter();
+    let paths = entries.filter(is_yaml).map(|it| folder.child(&it.name));
+    let documents = paths.flat_map(|it| documents(&recorded, &it));
+    let objects = documents.map(Object::new).filter(|it| {
+        let identity = [it.api_version(), it.kind(), it.name()];
+        !identity.contains(&"")
+    });
+    Build {
+        objects: objects.collect(),
+        read_set: recorded.finish(),
+        diagnostics: Diagnostics::default(),
+    }
+}
+
+fn run(
+    files: &dyn Files,
+    folder: &TreePath,
+    object: Option<&Object>,
+    variables: Option<&Variables>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<Object>> {
+    let path = object.and_then(|it| it.node.at_keys(&["spec", "path"]));
+    let at = path.map(Node::span).or_else(|| object.map(Object::span));
+    if !matches!(files.kind(folder), Ok(Some(EntryKind::Folder))) {
+        let message = format!("there is no folder `{folder}`, which the Kustomization builds");
+        let fault = Diagnostic::error("missing-path", message);
+        diagnostics.push(match at {
+            Some(span) => fault.at(span),
+            None => fault,
+        });
+        return None;
+    }
+    let fields = generate::read_or_list(files, folder, at);
+    let mut fields = fields.map_err(|faults| diagnostics.extend(faults)).ok()?;
+    if let Some(object) = object {
+        let put = generate::put_in(files, folder, &object.node, &mut fields);
+        diagnostics.keep(put)?;
+    }
+    // As Flux has it: what lies beside the folder is read too, and no program is run.
+    let options = Options {
+        load_restriction: LoadRestriction::None,
+        ..Options::default()
+    };
+    let given = Node::mapping(fields);
+    let built = build_given(files, folder, &given, Vec::new(), &options, None);
+    // Warnings on the files themselves are said by `pleach build`.
+    let errors = built.diagnostics.into_iter();
+    diagnostics.extend(errors.filter(|it| it.severity == crate::diag::Severity::Error));
+    let mut objects = built.objects;
+    if let Some(variables) = variables {
+        for object in &mut objects {
+            substitute(object, variables, diagnostics);
+        }
+        variables.report(diagnostics);
+    }
+    if let Some(object) = object {
+        objects.iter_mut().for_each(|it| own(it, object));
+    }
+    objects.retain(is_applied);
+    Some(objects)
+}
+
+/// `commonMetadata`, and the labels by which Flux finds what it has applied.
+fn own(applied: &mut Object, owner: &Object) {
+    for field in ["labels", "annotations"] {
+        let common = owner.node.at_keys(&["spec", "commonMetadata", field]);
+        set(applied, field, &entries(common));
+    }
+    let label = |key: &str, value: &str| {
+        let key = Node::string(format!("{KUSTOMIZE_GROUP}/{key}"));
+        (key, Node::string(value).at(owner.span()))
+    };
+    let owner = [
+        label("name", owner.name()),
+        label("namespace", owner.namespace()),
+    ];
+    set(applied, "labels", &owner);
+}
+
+/// Whether Flux is not told to leave an object alone.
+fn is_applied(object: &Object) -> bool {
+    let says = |key: &str, word: &str| {
+        let key = format!("{KUSTOMIZE_GROUP}/{key}");
+        let mut fields = ["labels", "annotations"].iter();
+        fields.any(|it| metadata::value(object, it, &key).eq_ignore_ascii_case(word))
+    };
+    !says("reconcile", "disabled") && !says("ssa", "ignore")
+}
+
+/// The folder that a Flux Kustomization builds: its path, from which nothing leads out of the source.
+pub(in crate::deploy) fn path(object: &Object) -> TreePath {
+    let mut folder = TreePath::root();
+    for part in text(&object.node, &["spec", "path"]).split('/') {
+        folder = match part {
+            "" | "." => folder,
+            ".." => folder.parent().unwrap_or(folder),
+            part => folder.child(part),
+        };
+    }
+    folder
+}
+
+/// Whether Flux is told to leave everything as it is.
+pub(in crate::deploy) fn is_suspended(object: &Object) -> bool {
+    flag(&object.node, &["spec", "suspend"])
+}

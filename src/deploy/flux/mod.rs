@@ -1,0 +1,24 @@
+//! Flux: Kustomizations and HelmReleases as its controllers build them (kustomize-controller 1.9, helm-controller 1.6).
+
+mod envsubst;
+mod generate;
+mod glob;
+mod instance;
+mod kustomization;
+mod post_render;
+mod release;
+mod source;
+mod substitute;
+mod values;
+mod variables;
+
+pub(super) use instance::synced;
+pub(super) use kustomization::{Build, build, build_plain, is_suspended, path};
+pub(super) use release::Release;
+pub(super) use source::{Located, OwnSource, plain};
+pub(super) use variables::{Variables, is_waiting};
+
+/// The group of Flux Kustomizations: labels and annotations begin with it.
+pub(super) const KUSTOMIZE_GROUP: &str = "kustomize.toolkit.fluxcd.io";
+/// The group of HelmReleases.
+pub(super) const HELM_GROUP: &str = "helm.toolkit.fluxcd.io";

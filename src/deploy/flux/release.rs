@@ -1,0 +1,351 @@
+//! A HelmRelease: its chart, its values, and the objects that helm-controller makes of them.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::super::chart::{Charts, Facts, Install, Place, install, not_rendered, not_shown};
+use super::super::sync::{flag, items, text};
+use super::super::unit::{ChartTitle, Origin, Status};
+use super::super::world::World;
+use super::post_render::post_render;
+use super::source::{Located, OwnSource, find};
+use super::values::values;
+use crate::chart::Request;
+use crate::deploy::Cluster;
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::object::Object;
+use crate::tree::{Files, TreePath};
+use crate::yaml::Node;
+use pleach_helm::HelmVersion;
+use pleach_helm::source::LoadedChart;
+use pleach_helm::values::{Values, merge, parse};
+
+/// The longest name of a release.
+const NAME_MAX: usize = 53;
+
+/// A HelmRelease with all that it names.
+pub(in crate::deploy) struct Release<'a> {
+    object: &'a Object,
+    /// What says which chart: `spec.chart.spec`, a HelmChart, an OCIRepository.
+    at: Span,
+    title: ChartTitle,
+    chart: Result<Arc<LoadedChart>, Diagnostic>,
+    values: Result<Values, Diagnostic>,
+}
+
+/// A chart as a release asks for it.
+struct Wanted {
+    place: Place,
+    title: ChartTitle,
+    at: Span,
+    /// Files of the chart that take the place of its `values.yaml`.
+    values_files: Vec<Node>,
+    ignores_missing: bool,
+    /// The folder that these are relative to; `None` for the chart itself.
+    values_root: Option<TreePath>,
+}
+
+impl<'a> Release<'a> {
+    /// Finds the chart and the values of a release.
+    pub(in crate::deploy) fn read(
+        object: &'a Object,
+        world: &World,
+        own: &OwnSource,
+        files: &dyn Files,
+        charts: &Charts<'_>,
+        cluster: &Cluster,
+        diagnostics: &mut Diagnostics,
+    ) -> Release<'a> {
+        let version = cluster.helm_version;
+        let values = values(object, world, version, diagnostics);
+        let reader = Reader {
+            object,
+            world,
+            own,
+            files,
+        };
+        match reader.wanted() {
+            Ok(wanted) => {
+                let chart = charts.load(&wanted.place, version);
+                let chart = chart.and_then(|it| with_values_files(it, &wanted, files, version));
+                Release {
+                    object,
+                    title: match &chart {
+                        Ok(chart) => ChartTitle {
+                            name: chart.metadata.name.clone(),
+                            version: chart.metadata.version.clone(),
+                        },
+                        Err(_) => wanted.title,
+                    },
+                    at: wanted.at,
+                    chart,
+                    values,
+                }
+            }
+            Err((title, fault)) => Release {
+                object,
+                at: fault.span.clone().unwrap_or_else(|| object.span().clone()),
+                title,
+                chart: Err(*fault),
+                values,
+            },
+        }
+    }
+
+    /// The chart, where it is at hand.
+    pub(in crate::deploy) fn chart(&self) -> Option<&LoadedChart> {
+        self.chart.as_deref().ok()
+    }
+
+    /// The objects of the release.
+    pub(in crate::deploy) fn render(
+        self,
+        facts: &Facts,
+        cluster: &Cluster,
+        diagnostics: &mut Diagnostics,
+    ) -> (Vec<Object>, Origin, Status) {
+        let origin = Origin::Chart(self.title.clone());
+        let status = match super::kustomization::is_suspended(self.object) {
+            true => Status::Suspended,
+            false => Status::Built,
+        };
+        match self.objects(facts, cluster) {
+            Ok(objects) => (objects, origin, status),
+            Err(fault) => {
+                diagnostics.push(fault.clone());
+                (Vec::new(), origin, Status::NotBuilt(Box::new(fault)))
+            }
+        }
+    }
+
+    fn objects(self, facts: &Facts, cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
+        let what = self.object.id().to_string();
+        let chart = self.chart.map_err(|it| not_shown(&what, it, &self.at))?;
+        let values = self.values;
+        let values = values.map_err(|it| not_shown(&what, it, self.object.span()))?;
+        let node = &self.object.node;
+        let namespace = match text(node, &["spec", "targetNamespace"]) {
+            "" => self.object.namespace(),
+            namespace => namespace,
+        };
+        let release = Install {
+            name: &release_name(self.object),
+            namespace,
+            values: &values,
+            with_crds: text(node, &["spec", "install", "crds"]) != "Skip",
+            with_hooks: !flag(node, &["spec", "install", "disableHooks"]),
+            skip_schema: flag(node, &["spec", "install", "disableSchemaValidation"]),
+            kube_version: "",
+            api_versions: Vec::new(),
+        };
+        let objects = install(&chart, &release, facts, cluster)
+            .map_err(|error| not_rendered(&what, error, &self.at))?;
+        post_render(self.object, objects).map_err(|it| not_shown(&what, it, self.object.span()))
+    }
+}
+
+/// `releaseName`, or the namespace and the name; a hash takes the place of what is too long.
+fn release_name(object: &Object) -> String {
+    let node = &object.node;
+    let namespace = text(node, &["spec", "targetNamespace"]);
+    let name = match (text(node, &["spec", "releaseName"]), namespace) {
+        ("", "") => object.name().to_string(),
+        ("", namespace) => format!("{namespace}-{}", object.name()),
+        (name, _) => name.to_string(),
+    };
+    if name.len() <= NAME_MAX {
+        return name;
+    }
+    let digest = Sha256::digest(name.as_bytes());
+    let digits: String = digest
+        .iter()
+        .take(6)
+        .map(|it| format!("{it:02x}"))
+        .collect();
+    let kept: String = name.chars().take(NAME_MAX - digits.len() - 1).collect();
+    format!("{kept}-{digits}")
+}
+
+/// Why there is no chart to look for, and what it is called as far as that is known.
+type NoChart = (ChartTitle, Box<Diagnostic>);
+
+struct Reader<'a> {
+    object: &'a Object,
+    world: &'a World,
+    own: &'a OwnSource,
+    files: &'a dyn Files,
+}
+
+impl Reader<'_> {
+    fn wanted(&self) -> Result<Wanted, NoChart> {
+        let node = &self.object.node;
+        if let Some(spec) = node.at_keys(&["spec", "chart", "spec"]) {
+            return self.of_chart(spec, self.object.namespace());
+        }
+        let Some(reference) = node.at_keys(&["spec", "chartRef"]) else {
+            let message = "the HelmRelease names no chart";
+            let fault = Diagnostic::error("invalid-value", message).at(self.object.span());
+            return Err((unknown(""), Box::new(fault)));
+        };
+        let source = find(reference, self.object.namespace(), self.world);
+        match (text(reference, &["kind"]), source) {
+            ("OCIRepository", Some(source)) => Ok(of_repository(source)),
+            ("HelmChart", Some(source)) => {
+                let spec = source.node.get("spec").unwrap_or(&source.node);
+                self.of_chart(spec, source.namespace())
+            }
+            (kind, _) => Err(unseen(reference, kind, text(reference, &["name"]))),
+        }
+    }
+
+    /// `spec.chart.spec`, or the spec of a HelmChart.
+    fn of_chart(&self, spec: &Node, namespace: &str) -> Result<Wanted, NoChart> {
+        let (name, version) = (text(spec, &["chart"]), text(spec, &["version"]));
+        let version = Some(version).filter(|it| !matches!(*it, "" | "*"));
+        let reference = spec.get("sourceRef").unwrap_or(spec);
+        let title = ChartTitle {
+            name: name.to_string(),
+            version: version.unwrap_or("").to_string(),
+        };
+        let at = spec
+            .get("version")
+            .or_else(|| spec.get("chart"))
+            .unwrap_or(spec);
+        let mut wanted = Wanted {
+            place: Place::Folder(TreePath::root()),
+            title,
+            at: at.span().clone(),
+            values_files: items(spec, &["valuesFiles"]).to_vec(),
+            ignores_missing: flag(spec, &["ignoreMissingValuesFiles"]),
+            values_root: None,
+        };
+        let kind = text(reference, &["kind"]);
+        if kind == "HelmRepository" {
+            let Some(source) = find(reference, namespace, self.world) else {
+                let (_, fault) = unseen(reference, kind, text(reference, &["name"]));
+                return Err((wanted.title, fault));
+            };
+            let request = Request::new(text(&source.node, &["spec", "url"]), name, version);
+            wanted.place = Place::Remote(request);
+            return Ok(wanted);
+        }
+        let folder = TreePath::root().resolve(name.trim_start_matches('/'));
+        let folder = folder.unwrap_or_else(TreePath::root);
+        match self
+            .own
+            .locate_reference(reference, namespace, &folder, self.world, self.files)
+        {
+            Located::Own(own) => {
+                wanted.place = Place::Folder(own);
+                wanted.title.name = folder.name().to_string();
+                wanted.values_root = Some(TreePath::root());
+                Ok(wanted)
+            }
+            Located::Elsewhere(what) => {
+                let (_, fault) = unseen(reference, "chart", &format!("{name}` of `{what}"));
+                Err((wanted.title, fault))
+            }
+        }
+    }
+}
+
+/// An OCIRepository that is itself the chart.
+fn of_repository(source: &Object) -> Wanted {
+    let url = text(&source.node, &["spec", "url"]).trim_end_matches('/');
+    let (repository, name) = url.rsplit_once('/').unwrap_or((url, ""));
+    let reference = |key: &str| text(&source.node, &["spec", "ref", key]);
+    let version = ["semver", "tag"]
+        .into_iter()
+        .map(reference)
+        .find(|it| !it.is_empty());
+    let mut request = Request::new(repository, name, version);
+    request.digest = Some(reference("digest").to_string()).filter(|it| !it.is_empty());
+    let at = source
+        .node
+        .at_keys(&["spec", "ref"])
+        .unwrap_or(&source.node);
+    Wanted {
+        title: ChartTitle {
+            name: name.to_string(),
+            version: version.unwrap_or("").to_string(),
+        },
+        place: Place::Remote(request),
+        at: at.span().clone(),
+        values_files: Vec::new(),
+        ignores_missing: false,
+        values_root: None,
+    }
+}
+
+fn unknown(name: &str) -> ChartTitle {
+    ChartTitle {
+        name: name.to_string(),
+        version: String::new(),
+    }
+}
+
+fn unseen(reference: &Node, kind: &str, name: &str) -> NoChart {
+    let message = format!("{kind} `{name}` is not in the repository");
+    let at = reference.get("name").unwrap_or(reference);
+    let fault = Diagnostic::error("unseen-source", message).at(at);
+    (unknown(name), Box::new(fault))
+}
+
+/// A chart whose values are those of other files than `values.yaml`.
+fn with_values_files(
+    chart: Arc<LoadedChart>,
+    wanted: &Wanted,
+    files: &dyn Files,
+    version: HelmVersion,
+) -> Result<Arc<LoadedChart>, Diagnostic> {
+    if wanted.values_files.is_empty() {
+        return Ok(chart);
+    }
+    let mut values = Values::new();
+    for file in &wanted.values_files {
+        let name = file.as_str().unwrap_or("");
+        match values_file(&chart, name, wanted, files) {
+            Some(FileContent::Own) => merge(&mut values, chart.values.clone()),
+            Some(FileContent::Bytes(bytes)) => {
+                let path = TreePath::new(name).unwrap_or_else(TreePath::root);
+                let parsed = parse(&bytes, &path, version);
+                let parsed =
+                    parsed.map_err(|it| Diagnostic::error("invalid-value", it.message).at(file))?;
+                merge(&mut values, parsed);
+            }
+            None if wanted.ignores_missing => {}
+            None => {
+                let message = format!("there is no values file `{name}` in the chart");
+                return Err(Diagnostic::error("missing-path", message).at(file));
+            }
+        }
+    }
+    let mut chart = LoadedChart::clone(&chart);
+    chart.values = values;
+    Ok(Arc::new(chart))
+}
+
+enum FileContent {
+    /// The chart's own `values.yaml`.
+    Own,
+    Bytes(Arc<[u8]>),
+}
+
+fn values_file(
+    chart: &LoadedChart,
+    name: &str,
+    wanted: &Wanted,
+    files: &dyn Files,
+) -> Option<FileContent> {
+    if let Some(root) = &wanted.values_root {
+        let path = root.resolve(name.trim_start_matches('/'))?;
+        return files.read(&path).ok().map(FileContent::Bytes);
+    }
+    let name = name.trim_start_matches("./");
+    if name == "values.yaml" {
+        return Some(FileContent::Own);
+    }
+    let file = chart.files.iter().find(|it| it.name == name);
+    file.map(|it| FileContent::Bytes(it.data.clone()))
+}

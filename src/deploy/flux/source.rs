@@ -1,0 +1,171 @@
+//! Flux sources: which of them are the repository itself.
+
+use super::super::sync::{items, text};
+use super::super::world::World;
+use crate::object::Object;
+use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::Node;
+
+/// Where the content of a source is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::deploy) enum Located {
+    /// It is the repository; what is wanted of it is this folder.
+    Own(TreePath),
+    /// It is something else.
+    Elsewhere(String),
+}
+
+/// The source that an entry is synced from, by which others are known.
+#[derive(Clone, Debug, Default)]
+pub(in crate::deploy) struct OwnSource {
+    /// Kind and name of the source of the entry's own Kustomization.
+    pub(in crate::deploy) reference: Option<(String, String)>,
+    /// Addresses of the repository, in the form of [`plain`].
+    pub(in crate::deploy) urls: Vec<String>,
+}
+
+/// The name that `flux bootstrap` gives to everything.
+const BOOTSTRAP: &str = "flux-system";
+
+impl OwnSource {
+    /// Where a Flux Kustomization's files are. `folder` is what it builds there.
+    pub(in crate::deploy) fn locate(
+        &self,
+        object: &Object,
+        folder: &TreePath,
+        world: &World,
+        files: &dyn Files,
+    ) -> Located {
+        match object.node.at_keys(&["spec", "sourceRef"]) {
+            Some(reference) => {
+                self.locate_reference(reference, object.namespace(), folder, world, files)
+            }
+            None => Located::Own(folder.clone()),
+        }
+    }
+
+    /// Where the files of a source are, by what a reference to it says. `folder` is what is wanted of it.
+    pub(in crate::deploy) fn locate_reference(
+        &self,
+        reference: &Node,
+        namespace: &str,
+        folder: &TreePath,
+        world: &World,
+        files: &dyn Files,
+    ) -> Located {
+        let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
+        let known = self.reference.as_ref();
+        if name == BOOTSTRAP || known.is_some_and(|it| it.0 == kind && it.1 == name) {
+            return Located::Own(folder.clone());
+        }
+        if kind == "ExternalArtifact" {
+            let found = self.generated(reference, namespace, folder, world, files);
+            return found.unwrap_or_else(|| Located::Elsewhere(format!("{kind} {name}")));
+        }
+        let is_there = || *folder != TreePath::root() && matches!(files.kind(folder), Ok(Some(_)));
+        let own = || Located::Own(folder.clone());
+        match find(reference, namespace, world) {
+            Some(source) => {
+                let url = text(&source.node, &["spec", "url"]);
+                match self.urls.is_empty() {
+                    // Nothing says what the repository's own address is.
+                    true if is_there() => own(),
+                    false if self.urls.contains(&plain(url)) => own(),
+                    _ => Located::Elsewhere(format!("{kind} {name} ({url})")),
+                }
+            }
+            None if is_there() => own(),
+            None => Located::Elsewhere(format!("{kind} {name}")),
+        }
+    }
+
+    /// The folder that an ArtifactGenerator copies to `folder` of an artifact.
+    fn generated(
+        &self,
+        reference: &Node,
+        namespace: &str,
+        folder: &TreePath,
+        world: &World,
+        files: &dyn Files,
+    ) -> Option<Located> {
+        let name = text(reference, &["name"]);
+        let is_it = |it: &&Node| text(it, &["name"]) == name;
+        let mut generators = world.of_kind("ArtifactGenerator");
+        let (generator, artifact) = generators.find_map(|it| {
+            let mut artifacts = items(&it.node, &["spec", "artifacts"]).iter();
+            Some((it, artifacts.find(is_it)?))
+        })?;
+        let mut copies = items(artifact, &["copy"]).iter();
+        copies.find_map(|copy| {
+            let (alias, from) = text(copy, &["from"]).strip_prefix('@')?.split_once('/')?;
+            let to = text(copy, &["to"]).strip_prefix("@artifact/")?;
+            let from = copied_folder(from, &TreePath::new(to)?, folder)?;
+            let mut sources = items(&generator.node, &["spec", "sources"]).iter();
+            let source = sources.find(|it| text(it, &["alias"]) == alias)?;
+            let is_folder = matches!(files.kind(&from), Ok(Some(EntryKind::Folder)));
+            let located = self.locate_reference(source, namespace, &from, world, files);
+            (is_folder || matches!(located, Located::Elsewhere(_))).then_some(located)
+        })
+    }
+}
+
+/// Where a folder of an artifact was copied from, by the pattern of one copy and where it goes.
+fn copied_folder(from: &str, to: &TreePath, folder: &TreePath) -> Option<TreePath> {
+    // `a/**` is what the folder has; without a pattern the folder itself is copied.
+    let from = TreePath::new(from.trim_end_matches("/**"))?;
+    if folder == to {
+        return Some(from);
+    }
+    if let Some(below) = folder.below(to) {
+        return Some(from.join(&below));
+    }
+    // Of a folder above: where the copy has the path that it had before.
+    let rest = to.below(folder)?;
+    let above = from.as_str().strip_suffix(rest.as_str())?;
+    TreePath::new(above.trim_end_matches('/'))
+}
+
+/// The source that a `sourceRef` or a `chartRef` names.
+pub(in crate::deploy) fn find<'a>(
+    reference: &Node,
+    namespace: &str,
+    world: &'a World,
+) -> Option<&'a Object> {
+    let namespace = match text(reference, &["namespace"]) {
+        "" => namespace,
+        given => given,
+    };
+    let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
+    world.find(kind, namespace, name)
+}
+
+/// An address without what does not change where it leads: `https://`, `ssh://git@`, `git@host:`, `.git`.
+pub(in crate::deploy) fn plain(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let rest = rest.rsplit_once('@').map_or(rest, |it| it.1);
+    let rest = match scheme {
+        "" => rest.replacen(':', "/", 1),
+        _ => rest.to_string(),
+    };
+    let rest = rest.trim_end_matches('/');
+    rest.strip_suffix(".git")
+        .unwrap_or(rest)
+        .to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn addresses_of_one_repository_are_equal() {
+        for url in [
+            "https://github.com/Org/fleet.git",
+            "https://user@github.com/org/fleet/",
+            "ssh://git@github.com/org/fleet",
+            "git@github.com:org/fleet.git",
+        ] {
+            assert_eq!(plain(url), "github.com/org/fleet", "{url}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Variables replaced in an object: in its text, as Flux does, so that a value may become a number, a list or a map.
+
+use std::collections::BTreeSet;
+
+use super::super::metadata;
+use super::KUSTOMIZE_GROUP;
+use super::envsubst::{Replaced, replace};
+use super::variables::Variables;
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::object::Object;
+use crate::yaml::{Entry, KeyIndex, Mapping, Node, View, emit_kustomize, parse};
+
+/// Replaces the variables in an object. Values that are not changed keep their places, and changed ones the place of their expression.
+pub(super) fn substitute(
+    object: &mut Object,
+    variables: &Variables,
+    diagnostics: &mut Diagnostics,
+) {
+    let switch = format!("{KUSTOMIZE_GROUP}/substitute");
+    let mut fields = ["labels", "annotations"].iter();
+    let is_off = fields.any(|it| metadata::value(object, it, &switch) == "disabled");
+    if is_off || !variables.is_active() || first_with(&object.node, "$").is_none() {
+        return;
+    }
+    match replaced(&object.node, variables) {
+        Ok((node, said)) => {
+            report_unset(object, variables, &said, diagnostics);
+            object.node = node;
+        }
+        Err(fault) => diagnostics.push(fault),
+    }
+}
+
+fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diagnostic> {
+    let text = emit_kustomize(node)?;
+    let said = replace(&text, &|name| variables.get(name)).map_err(|fault| {
+        let line = text.get(fault.at..).and_then(|it| it.lines().next());
+        let message = format!("envsubst: {} before `{}`", fault.message, line.unwrap_or("").trim());
+        let place = first_with(node, "${").unwrap_or(node);
+        Diagnostic::error("bad-substitution", message)
+            .at(place)
+            .help("`$${` comes out as `${`; the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled` leaves an object alone")
+    })?;
+    let source = Source::internal("<substituted>", said.text.as_str());
+    let parsed = parse(&source).ok().and_then(|it| it.into_iter().next());
+    let Some(parsed) = parsed else {
+        let message = "the object is not valid YAML once its variables are replaced";
+        let place = first_with(node, "${").unwrap_or(node);
+        return Err(Diagnostic::error("bad-substitution", message).at(place));
+    };
+    Ok((placed(parsed, node), said))
+}
+
+/// A node that was read anew, with the places of what it was made from.
+fn placed(new: Node, old: &Node) -> Node {
+    match (new.view(), old.view()) {
+        (View::Mapping(_), View::Mapping(known)) => {
+            let mut index = KeyIndex::default();
+            let entries = new.into_mapping().unwrap_or_default().into_iter();
+            let entries = entries.map(|Entry { key, value }| {
+                let at = index.position(known, key.as_str().unwrap_or(""));
+                match at.and_then(|at| known.as_slice().get(at)) {
+                    Some(it) => Entry {
+                        key: key.at(&it.key),
+                        value: placed(value, &it.value),
+                    },
+                    None => Entry {
+                        key: key.at(old),
+                        value: all_at(value, old.span()),
+                    },
+                }
+            });
+            Node::mapping(entries.collect::<Mapping>()).at(old)
+        }
+        (View::Sequence(_), View::Sequence(known)) => {
+            let items = new.into_sequence().unwrap_or_default().into_iter();
+            let items = items.enumerate().map(|(at, item)| match known.get(at) {
+                Some(old) => placed(item, old),
+                None => all_at(item, old.span()),
+            });
+            Node::sequence(items.collect::<Vec<_>>()).at(old)
+        }
+        _ => all_at(new, old.span()),
+    }
+}
+
+/// A node whose every part has the same place.
+fn all_at(node: Node, span: &Span) -> Node {
+    match node.view() {
+        View::Scalar(_) => node.at(span),
+        View::Sequence(_) => {
+            let items = node.into_sequence().unwrap_or_default().into_iter();
+            Node::sequence(items.map(|it| all_at(it, span)).collect::<Vec<_>>()).at(span)
+        }
+        View::Mapping(_) => {
+            let entries = node.into_mapping().unwrap_or_default().into_iter();
+            let entries = entries.map(|it| Entry {
+                key: it.key.at(span),
+                value: all_at(it.value, span),
+            });
+            Node::mapping(entries.collect::<Mapping>()).at(span)
+        }
+    }
+}
+
+/// The first scalar that holds a text, keys included.
+fn first_with<'a>(node: &'a Node, text: &str) -> Option<&'a Node> {
+    match node.view() {
+        View::Scalar(value) => value.contains(text).then_some(node),
+        View::Sequence(items) => items.iter().find_map(|it| first_with(it, text)),
+        View::Mapping(mapping) => mapping
+            .iter()
+            .find_map(|it| first_with(&it.key, text).or_else(|| first_with(&it.value, text))),
+    }
+}
+
+fn report_unset(
+    object: &Object,
+    variables: &Variables,
+    said: &Replaced,
+    diagnostics: &mut Diagnostics,
+) {
+    let names: BTreeSet<&String> = said.unset.iter().collect();
+    for name in names.into_iter().filter(|it| variables.is_news(it)) {
+        let message = format!(
+            "nothing sets `${{{name}}}` in {}: Flux refuses it, or leaves an empty text there where it is not strict",
+            object.id()
+        );
+        let expression = format!("${{{name}");
+        let place = first_with(&object.node, &expression).unwrap_or(&object.node);
+        diagnostics.push(Diagnostic::warning("unset-variable", message).at(place).help(format!(
+            "set it under `postBuild.substitute`, give it a default (`${{{name}:=…}}`), or keep it with `$${{{name}}}`"
+        )));
+    }
+}

@@ -1,0 +1,158 @@
+//! The values of a HelmRelease: `valuesFrom` in order, `values` over them, `targetPath` over all.
+
+use base64::Engine;
+
+use super::super::sync::{flag, items, text};
+use super::super::world::World;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::object::Object;
+use crate::tree::TreePath;
+use crate::yaml::{Node, emit_kustomize};
+use pleach_helm::values::{Values, merge, parse, set};
+use pleach_helm::{HelmError, HelmVersion};
+
+/// What a reference leads to.
+enum Content {
+    Text(String),
+    /// It is not in the repository, or is encrypted there.
+    Unseen(&'static str),
+    /// It is not there, and need not be.
+    Absent,
+}
+
+/// The values of a release. What can't be seen is left out with a warning at its line. Errors: values that are no YAML.
+pub(super) fn values(
+    release: &Object,
+    world: &World,
+    version: HelmVersion,
+    diagnostics: &mut Diagnostics,
+) -> Result<Values, Diagnostic> {
+    let inline = release.node.at_keys(&["spec", "values"]);
+    let inline = match inline {
+        Some(node) => of_node(node, version)?,
+        None => Values::new(),
+    };
+    let mut result = Values::new();
+    for reference in items(&release.node, &["spec", "valuesFrom"]) {
+        let content = match content(release, reference, world) {
+            Content::Text(content) => content,
+            Content::Absent => continue,
+            Content::Unseen(why) => {
+                diagnostics.push(unseen(release, reference, why));
+                continue;
+            }
+        };
+        let fault = |error: HelmError| {
+            let message = format!(
+                "values of {}: {}",
+                text(reference, &["name"]),
+                error.message
+            );
+            Diagnostic::error("invalid-value", message).at(reference)
+        };
+        match text(reference, &["targetPath"]) {
+            "" => {
+                let path = TreePath::root().child("<values>");
+                merge(
+                    &mut result,
+                    parse(content.as_bytes(), &path, version).map_err(fault)?,
+                );
+            }
+            path => {
+                merge(&mut result, inline.clone());
+                let is_literal = flag(reference, &["literal"]);
+                set_at(&mut result, path, &content, is_literal, version).map_err(fault)?;
+            }
+        }
+    }
+    merge(&mut result, inline);
+    Ok(result)
+}
+
+/// A node as values.
+pub(in crate::deploy) fn of_node(node: &Node, version: HelmVersion) -> Result<Values, Diagnostic> {
+    if node.is_null() || node.is_empty_collection() {
+        return Ok(Values::new());
+    }
+    let text = emit_kustomize(node)?;
+    let path = TreePath::root().child("<values>");
+    parse(text.as_bytes(), &path, version)
+        .map_err(|it| Diagnostic::error("invalid-value", it.message).at(node))
+}
+
+/// Sets one value as `--set` does; in quotes, or literally, as a text.
+fn set_at(
+    values: &mut Values,
+    path: &str,
+    value: &str,
+    is_literal: bool,
+    version: HelmVersion,
+) -> Result<(), HelmError> {
+    if is_literal {
+        let mut escaped = String::new();
+        for character in value.chars() {
+            if matches!(character, '\\' | ',' | '[' | ']' | '{' | '}') {
+                escaped.push('\\');
+            }
+            escaped.push(character);
+        }
+        return set(values, &format!("{path}={escaped}"), true, version);
+    }
+    let is_quoted = |quote: char| value.starts_with(quote) && value.ends_with(quote);
+    match is_quoted('\'') || is_quoted('"') {
+        true => {
+            let inner = value.trim_matches(['\'', '"']);
+            set(values, &format!("{path}={inner}"), true, version)
+        }
+        false => set(values, &format!("{path}={value}"), false, version),
+    }
+}
+
+fn content(release: &Object, reference: &Node, world: &World) -> Content {
+    let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
+    let is_optional = flag(reference, &["optional"]);
+    let Some(source) = world.find(kind, release.namespace(), name) else {
+        return match is_optional {
+            true => Content::Absent,
+            false => Content::Unseen("is not in the repository"),
+        };
+    };
+    let key = match text(reference, &["valuesKey"]) {
+        "" => "values.yaml",
+        key => key,
+    };
+    let is_secret = source.kind() == "Secret";
+    if source.node.get("sops").is_some() {
+        return Content::Unseen("is encrypted");
+    }
+    let field = |field: &str| {
+        let value = source.node.at_keys(&[field, key])?;
+        value.as_str()
+    };
+    let plain = match is_secret {
+        true => field("stringData"),
+        false => field("data"),
+    };
+    let bytes = || {
+        let encoded: String = field(if is_secret { "data" } else { "binaryData" })?
+            .split_whitespace()
+            .collect();
+        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded);
+        String::from_utf8(decoded.ok()?).ok()
+    };
+    match plain.map(str::to_string).or_else(bytes) {
+        Some(text) => Content::Text(text),
+        None if is_optional => Content::Absent,
+        None => Content::Unseen("has no such key"),
+    }
+}
+
+fn unseen(release: &Object, reference: &Node, why: &str) -> Diagnostic {
+    let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
+    let message = format!(
+        "{kind} `{name}` {why}: {} is shown without the values that it takes from it",
+        release.id()
+    );
+    let at = reference.get("name").unwrap_or(reference);
+    Diagnostic::warning("unseen-value", message).at(at)
+}

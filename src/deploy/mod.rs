@@ -1,0 +1,74 @@
+//! What is deployed from a repository: the units that Flux and Argo CD reconcile, in the engines' own way, and the objects of each.
+//!
+//! ```text
+//! files → entries (where an engine begins) → units (Kustomizations, HelmReleases, Applications) → objects
+//! ```
+//!
+//! Everything comes from the files alone: no cluster is asked and nothing is pulled. What can't be seen so (a chart that is not
+//! vendored, the value of a Secret, another repository) is a diagnostic at the line that names it; the rest is shown without it.
+//! Reconciliation itself is not followed: no health checks, no waiting, no state of a cluster.
+
+mod chart;
+mod entry;
+mod expand;
+mod flux;
+mod metadata;
+mod scan;
+mod sync;
+mod unit;
+mod world;
+
+pub use unit::{ChartTitle, Deployment, Entry, Origin, Status, Unit};
+
+use std::collections::BTreeMap;
+
+use crate::chart::Charts;
+use crate::diag::Diagnostics;
+use crate::tree::{Files, TreePath};
+use pleach_helm::HelmVersion;
+
+/// How to look at a repository.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// The charts of a lock and of the cache. Without them only charts of the repository itself are seen.
+    pub charts: Option<&'a Charts<'a>>,
+    /// What is known of clusters, by the folder of their entry.
+    pub clusters: BTreeMap<TreePath, Cluster>,
+    /// What is taken for known of all others.
+    pub cluster: Cluster,
+    /// Addresses of the repository: sources with one of them are the repository itself.
+    pub urls: Vec<String>,
+}
+
+/// What charts see of the cluster that they are installed in.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    /// Whose behaviour charts are rendered with.
+    pub helm_version: HelmVersion,
+    /// The version of Kubernetes; empty for Helm's default.
+    pub kube_version: String,
+    /// API versions beside Helm's defaults and the custom resources that the repository defines.
+    pub api_versions: Vec<String>,
+}
+
+impl Options<'_> {
+    fn cluster(&self, entry: &TreePath) -> &Cluster {
+        self.clusters.get(entry).unwrap_or(&self.cluster)
+    }
+}
+
+/// Finds what is deployed from the repository at the root of `files`.
+///
+/// A pure function. Diagnostics are notes on what can't be seen and on what an engine would refuse; they keep nothing else from
+/// being shown.
+pub fn deploy(files: &dyn Files, options: &Options<'_>) -> Deployment {
+    let mut diagnostics = Diagnostics::default();
+    let scan = scan::scan(files);
+    let entries = entry::expand_all(files, &scan, options, &mut diagnostics);
+    diagnostics.move_outermost();
+    diagnostics.sort_and_dedup();
+    Deployment {
+        entries,
+        diagnostics: crate::secret::conceal(diagnostics),
+    }
+}

@@ -1,0 +1,130 @@
+//! The sync objects that the YAML files of a repository hold, found without building anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::sync::{MARKS, SyncKind};
+use crate::diag::Source;
+use crate::kustomize::FILE_NAMES;
+use crate::object::Object;
+use crate::tree::{Entry, EntryKind, Files, TreePath, Walk};
+use crate::yaml::{Node, parse};
+
+/// A sync object in a file.
+pub(super) struct Declared {
+    pub(super) file: TreePath,
+    pub(super) kind: SyncKind,
+    pub(super) object: Object,
+}
+
+/// What the files of a repository say of themselves.
+#[derive(Default)]
+pub(super) struct Scan {
+    /// In the order of their files.
+    pub(super) declared: Vec<Declared>,
+    /// Flux sources.
+    pub(super) sources: Vec<Object>,
+    /// Files and folders, and the folders of the kustomizations that name them.
+    pub(super) named_by: BTreeMap<TreePath, BTreeSet<TreePath>>,
+    /// The folders of kustomizations.
+    pub(super) kustomizations: BTreeSet<TreePath>,
+}
+
+/// Looks through all folders but hidden ones and charts.
+pub(super) fn scan(files: &dyn Files) -> Scan {
+    let mut scan = Scan::default();
+    let mut open = Walk::new(files, TreePath::root());
+    while let Some(folder) = open.next() {
+        let entries = files.list(&folder).unwrap_or_default();
+        if entries.iter().any(|it| &*it.name == "Chart.yaml") {
+            continue;
+        }
+        for entry in &entries {
+            let path = folder.child(&entry.name);
+            match entry.kind {
+                EntryKind::Folder if !entry.name.starts_with('.') => open.add(path),
+                EntryKind::File if FILE_NAMES.contains(&&*entry.name) => {
+                    scan.kustomization(files, &folder, &path);
+                }
+                EntryKind::File if is_yaml(entry) => scan.file(files, path),
+                _ => {}
+            }
+        }
+    }
+    scan.declared.sort_by(|a, b| a.file.cmp(&b.file));
+    scan
+}
+
+impl Scan {
+    fn kustomization(&mut self, files: &dyn Files, folder: &TreePath, path: &TreePath) {
+        self.kustomizations.insert(folder.clone());
+        let documents = documents(files, path);
+        for field in ["resources", "bases", "components"] {
+            let list = documents
+                .first()
+                .and_then(|it| it.get(field)?.as_sequence());
+            for item in list.unwrap_or_default() {
+                if let Some(target) = item.as_str().and_then(|it| folder.resolve(it)) {
+                    self.named_by
+                        .entry(target)
+                        .or_default()
+                        .insert(folder.clone());
+                }
+            }
+        }
+    }
+
+    fn file(&mut self, files: &dyn Files, path: TreePath) {
+        let has_mark = files.read(&path).is_ok_and(|bytes| {
+            let mut marks = MARKS.iter();
+            marks.any(|it| memchr::memmem::find(&bytes, it.as_bytes()).is_some())
+        });
+        if !has_mark {
+            return;
+        }
+        for object in documents(files, &path).into_iter().map(Object::new) {
+            if let Some(kind) = SyncKind::of(&object) {
+                self.declared.push(Declared {
+                    file: path.clone(),
+                    kind,
+                    object,
+                });
+            } else if &*object.gvk().group == "source.toolkit.fluxcd.io" {
+                self.sources.push(object);
+            }
+        }
+    }
+
+    /// The folders that have to be built for a file to be applied: the outermost kustomizations that lead to it, or its own folder.
+    pub(super) fn outermost(&self, file: &TreePath) -> BTreeSet<TreePath> {
+        let own = file.parent().unwrap_or_else(TreePath::root);
+        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let mut open: Vec<TreePath> = match self.named_by.get(file) {
+            Some(folders) => folders.iter().cloned().collect(),
+            None => vec![own],
+        };
+        while let Some(folder) = open.pop() {
+            if !seen.insert(folder.clone()) {
+                continue;
+            }
+            match self.named_by.get(&folder) {
+                Some(folders) => open.extend(folders.iter().cloned()),
+                None => drop(found.insert(folder)),
+            }
+        }
+        found
+    }
+}
+
+/// Whether a name in a folder is a YAML file that sync engines look at.
+pub(super) fn is_yaml(entry: &Entry) -> bool {
+    let is_named = entry.name.ends_with(".yaml") || entry.name.ends_with(".yml");
+    entry.kind == EntryKind::File && is_named
+}
+
+/// The documents of a file; none where it is no YAML: whoever builds it says so.
+pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Vec<Node> {
+    let text = files.read(path).ok();
+    let text = text.as_deref().and_then(|it| str::from_utf8(it).ok());
+    let parsed = text.map(|text| parse(&Source::new(path.clone(), text)));
+    parsed.and_then(Result::ok).unwrap_or_default()
+}

@@ -1,0 +1,58 @@
+//! The objects that make an engine deploy others.
+
+use crate::object::Object;
+use crate::yaml::Node;
+
+/// What an engine does with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SyncKind {
+    /// Flux builds a folder.
+    Kustomization,
+    /// Flux installs a chart.
+    HelmRelease,
+    /// The Flux operator makes Flux apply a folder.
+    FluxInstance,
+    /// Argo CD applies its sources.
+    Application,
+    /// Argo CD makes Applications.
+    ApplicationSet,
+}
+
+/// What files with such objects hold.
+pub(super) const MARKS: [&str; 4] = [
+    "toolkit.fluxcd.io/",
+    "fluxcd.controlplane.io/",
+    "argoproj.io/",
+    "source.extensions.fluxcd.io/",
+];
+
+impl SyncKind {
+    /// What an object is to the engines; `None` for one that is only applied.
+    pub(super) fn of(object: &Object) -> Option<SyncKind> {
+        let gvk = object.gvk();
+        Some(match (&*gvk.group, &*gvk.kind) {
+            ("kustomize.toolkit.fluxcd.io", "Kustomization") => SyncKind::Kustomization,
+            ("helm.toolkit.fluxcd.io", "HelmRelease") => SyncKind::HelmRelease,
+            ("fluxcd.controlplane.io", "FluxInstance") => SyncKind::FluxInstance,
+            ("argoproj.io", "Application") => SyncKind::Application,
+            ("argoproj.io", "ApplicationSet") => SyncKind::ApplicationSet,
+            _ => return None,
+        })
+    }
+}
+
+/// A field of text; empty where it is not there.
+pub(super) fn text<'a>(node: &'a Node, keys: &[&str]) -> &'a str {
+    node.at_keys(keys).and_then(Node::as_str).unwrap_or("")
+}
+
+/// A field that is true or false; false where it is not there.
+pub(super) fn flag(node: &Node, keys: &[&str]) -> bool {
+    node.at_keys(keys).and_then(Node::as_bool).unwrap_or(false)
+}
+
+/// The items of a list; none where it is not there.
+pub(super) fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
+    let list = node.at_keys(keys).and_then(Node::as_sequence);
+    list.unwrap_or_default()
+}

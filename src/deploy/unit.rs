@@ -1,0 +1,101 @@
+//! What is deployed, as data.
+
+use std::fmt;
+
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::object::{Object, ObjectId};
+use crate::tree::{ReadSet, TreePath};
+
+/// What is deployed from a repository.
+#[derive(Clone, Debug, Default)]
+pub struct Deployment {
+    /// In the order of their folders.
+    pub entries: Vec<Entry>,
+    /// What can't be seen, and what an engine would refuse.
+    pub diagnostics: Diagnostics,
+}
+
+/// A folder that an engine begins at, and all that follows from it: what one cluster is told.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The folder: `clusters/prod`.
+    pub folder: TreePath,
+    /// Whether the repository itself says that an engine applies it. Else nothing in the repository does, and whoever made the
+    /// repository known to an engine may.
+    pub is_bootstrap: bool,
+    /// Each after the one that it was found in.
+    pub units: Vec<Unit>,
+}
+
+/// Something that an engine reconciles by itself, and what it deploys.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// The object that makes the engine do it: `Kustomization flux-system/apps`. A folder that nothing names is `Folder clusters/prod`.
+    pub id: ObjectId,
+    /// The unit among whose objects this one was found, as a place in the entry's list.
+    pub parent: Option<usize>,
+    /// What it is made from.
+    pub origin: Origin,
+    /// The units that the engine waits for before this one.
+    pub depends_on: Vec<ObjectId>,
+    /// Where it was written.
+    pub span: Option<Span>,
+    /// What it deploys; empty where that can't be seen.
+    pub objects: Vec<Object>,
+    /// Whether that is all.
+    pub status: Status,
+    /// What its objects depend on in the repository.
+    pub read_set: ReadSet,
+}
+
+/// What a unit is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A folder of the repository.
+    Folder(TreePath),
+    /// A chart.
+    Chart(ChartTitle),
+    /// Something that can't be seen from here.
+    Elsewhere(String),
+}
+
+/// A chart as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChartTitle {
+    /// `podinfo`
+    pub name: String,
+    /// The version that is deployed; where the chart is not at hand, what was asked for.
+    pub version: String,
+}
+
+/// Whether a unit's objects are seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All of them.
+    Built,
+    /// All of them, but the engine is told to leave the cluster as it is.
+    Suspended,
+    /// None of them. The diagnostic says why.
+    NotBuilt(Box<Diagnostic>),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Folder(folder) if folder.as_str().is_empty() => f.write_str("./"),
+            Origin::Folder(folder) => write!(f, "./{folder}"),
+            Origin::Chart(chart) => write!(f, "chart {chart}"),
+            Origin::Elsewhere(what) => f.write_str(what),
+        }
+    }
+}
+
+impl fmt::Display for ChartTitle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match &*self.version {
+            "" => Ok(()),
+            version => write!(f, " {version}"),
+        }
+    }
+}

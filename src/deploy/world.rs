@@ -1,0 +1,45 @@
+//! What is known of a cluster: the units found so far, and their objects by name.
+
+use std::collections::BTreeMap;
+
+use super::unit::Unit;
+use crate::object::Object;
+
+/// Units and their objects.
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) units: Vec<Unit>,
+    /// Places of objects, by kind and name.
+    places: BTreeMap<(Box<str>, Box<str>), Vec<(usize, usize)>>,
+}
+
+impl World {
+    /// Adds a unit; its place.
+    pub(super) fn add(&mut self, unit: Unit) -> usize {
+        let at = self.units.len();
+        for (place, object) in unit.objects.iter().enumerate() {
+            let key = (object.kind().into(), object.name().into());
+            self.places.entry(key).or_default().push((at, place));
+        }
+        self.units.push(unit);
+        at
+    }
+
+    /// An object, by what a reference to it says. Of two with one name the one that was found first.
+    pub(super) fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
+        let places = self.places.get(&(Box::from(kind), Box::from(name)))?;
+        let objects = || {
+            let objects = places.iter();
+            objects.filter_map(|(unit, at)| self.units.get(*unit)?.objects.get(*at))
+        };
+        let exact = objects().find(|it| it.namespace() == namespace);
+        // Where a namespace is not written, whoever applies the object decides it.
+        exact.or_else(|| objects().find(|it| it.namespace().is_empty() || namespace.is_empty()))
+    }
+
+    /// All objects of a kind.
+    pub(super) fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Object> {
+        let objects = self.units.iter().flat_map(|it| &it.objects);
+        objects.filter(move |it| it.kind() == kind)
+    }
+}

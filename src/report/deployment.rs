@@ -1,0 +1,222 @@
+//! What is deployed: a tree of units with their objects for people, all objects as YAML, and JSON for programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use super::View;
+use super::escape::{printable, screened};
+use super::json::quoted;
+use crate::deploy::{Deployment, Entry, Origin, Status, Unit};
+use crate::diag::{Diagnostic, Position, Span};
+use crate::object::{Object, ObjectId};
+use crate::yaml::emit_kustomize;
+
+/// A block an entry: units in the order in which the engine reconciles them, below each its objects, and where each was written.
+pub fn deployment(deployment: &Deployment, view: &View<'_>) -> String {
+    let mut text = String::new();
+    for entry in &deployment.entries {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let folder = match entry.folder.as_str() {
+            "" => ".",
+            folder => folder,
+        };
+        let loose = match entry.is_bootstrap {
+            true => "",
+            false => "  (nothing in the repository applies it)",
+        };
+        _ = writeln!(text, "\x1b[1m{}\x1b[0m{loose}", printable(folder));
+        for (unit, depth) in ordered(entry) {
+            write_unit(&mut text, unit, depth, view);
+        }
+    }
+    screened(&text)
+}
+
+fn write_unit(text: &mut String, unit: &Unit, depth: usize, view: &View<'_>) {
+    let indent = "  ".repeat(depth);
+    // A folder that nothing names is the entry itself.
+    if &*unit.id.kind != "Folder" {
+        write_head(text, unit, &indent, view);
+    }
+    let names = unit
+        .objects
+        .iter()
+        .map(|it| printable(&it.id().to_string()));
+    let names: Vec<String> = names.collect();
+    let width = names.iter().map(|it| it.chars().count()).max().unwrap_or(0);
+    for (object, name) in unit.objects.iter().zip(names) {
+        let place = place(Some(&written(object)), view).unwrap_or_default();
+        let line = format!("{indent}    {name:width$}  {place}");
+        _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn write_head(text: &mut String, unit: &Unit, indent: &str, view: &View<'_>) {
+    let mut line = format!("{indent}\x1b[36m{}\x1b[0m", printable(&unit.id.to_string()));
+    _ = write!(line, "  {}", printable(&unit.origin.to_string()));
+    if let Some(place) = place(unit.span.as_ref(), view) {
+        _ = write!(line, "  {place}");
+    }
+    if !unit.depends_on.is_empty() {
+        let names = unit.depends_on.iter().map(|it| printable(&it.name));
+        _ = write!(line, "  after {}", names.collect::<Vec<_>>().join(", "));
+    }
+    match &unit.status {
+        Status::Built => {}
+        Status::Suspended => line.push_str("  \x1b[33msuspended\x1b[0m"),
+        Status::NotBuilt(_) => line.push_str("  \x1b[33mnot shown\x1b[0m"),
+    }
+    _ = writeln!(text, "{line}");
+}
+
+/// Where an object was written.
+fn written(object: &Object) -> Span {
+    object.span().outermost()
+}
+
+fn place(span: Option<&Span>, view: &View<'_>) -> Option<String> {
+    let span = span.filter(|it| !it.path().as_str().is_empty())?;
+    let Position { line, .. } = span.position();
+    let path = printable(&(view.display)(span.path()));
+    Some(format!("{path}:{line}"))
+}
+
+/// The units of an entry, those that others wait for before these, children below their parents; and how deep each is.
+fn ordered(entry: &Entry) -> Vec<(&Unit, usize)> {
+    let mut children: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+    for (at, unit) in entry.units.iter().enumerate() {
+        children.entry(unit.parent).or_default().push(at);
+    }
+    let places: BTreeMap<&ObjectId, usize> = entry
+        .units
+        .iter()
+        .zip(0..)
+        .map(|it| (&it.0.id, it.1))
+        .collect();
+    let mut out = Vec::new();
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let push = |open: &mut Vec<(usize, usize)>, parent: Option<usize>, depth: usize| {
+        let own = children.get(&parent).map(Vec::as_slice).unwrap_or_default();
+        let sorted = after_dependencies(entry, own, &places);
+        open.extend(sorted.into_iter().rev().map(|it| (it, depth)));
+    };
+    push(&mut open, None, 1);
+    while let Some((at, depth)) = open.pop() {
+        out.extend(entry.units.get(at).map(|it| (it, depth)));
+        push(&mut open, Some(at), depth + 1);
+    }
+    out
+}
+
+/// Units of one parent, each after those of them that it waits for.
+fn after_dependencies(
+    entry: &Entry,
+    units: &[usize],
+    places: &BTreeMap<&ObjectId, usize>,
+) -> Vec<usize> {
+    let own: BTreeSet<usize> = units.iter().copied().collect();
+    let (mut out, mut done) = (Vec::new(), BTreeSet::new());
+    let mut open: Vec<(usize, bool)> = units.iter().rev().map(|it| (*it, false)).collect();
+    while let Some((at, is_ready)) = open.pop() {
+        if is_ready {
+            out.push(at);
+            continue;
+        }
+        if !done.insert(at) {
+            continue;
+        }
+        open.push((at, true));
+        let dependencies = entry.units.get(at).map(|it| it.depends_on.as_slice());
+        let dependencies = dependencies.unwrap_or_default().iter().rev();
+        let known = dependencies.filter_map(|it| places.get(it).copied());
+        open.extend(known.filter(|it| own.contains(it)).map(|it| (it, false)));
+    }
+    out
+}
+
+/// All objects, each below a comment that names its entry, its unit and its place. Errors: an object that can't be written as YAML.
+pub fn deployment_yaml(
+    deployment: &Deployment,
+    view: &View<'_>,
+) -> Result<String, Box<Diagnostic>> {
+    let mut text = String::new();
+    for entry in &deployment.entries {
+        for (unit, _) in ordered(entry) {
+            for object in &unit.objects {
+                let place = place(Some(&written(object)), view).unwrap_or_default();
+                let (folder, unit) = (
+                    printable(entry.folder.as_str()),
+                    printable(&unit.id.to_string()),
+                );
+                _ = write!(
+                    text,
+                    "---\n# {folder}: {unit}: {place}\n{}",
+                    emit_kustomize(&object.node)?
+                );
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// `{"schema": 1, "entries": [{"folder", "bootstrap", "units": [{"kind", "namespace", "name", "parent", "origin", "place",
+/// "dependsOn", "status", "objects": […]}]}]}`.
+pub fn deployment_json(deployment: &Deployment, view: &View<'_>) -> String {
+    let entries = deployment.entries.iter().map(|entry| {
+        let units = ordered(entry).into_iter();
+        let units: Vec<String> = units.map(|it| unit_json(it.0, entry, view)).collect();
+        format!(
+            "{{\"folder\": {}, \"bootstrap\": {}, \"units\": [{}]}}",
+            quoted(entry.folder.as_str()),
+            entry.is_bootstrap,
+            units.join(",\n")
+        )
+    });
+    let entries = entries.collect::<Vec<_>>().join(",\n");
+    format!("{{\"schema\": 1, \"entries\": [{entries}]}}\n")
+}
+
+fn unit_json(unit: &Unit, entry: &Entry, view: &View<'_>) -> String {
+    let parent = unit.parent.and_then(|it| entry.units.get(it));
+    let parent = parent.map_or("null".to_string(), |it| quoted(&it.id.to_string()));
+    let (status, why) = match &unit.status {
+        Status::Built => ("built", None),
+        Status::Suspended => ("suspended", None),
+        Status::NotBuilt(fault) => ("not-built", Some(&fault.message)),
+    };
+    let chart = match &unit.origin {
+        Origin::Chart(chart) => format!(
+            ", \"chart\": {{\"name\": {}, \"version\": {}}}",
+            quoted(&chart.name),
+            quoted(&chart.version)
+        ),
+        _ => String::new(),
+    };
+    let depends_on = unit.depends_on.iter().map(|it| quoted(&it.to_string()));
+    let objects = unit.objects.iter().map(|it| {
+        let place = place(Some(&written(it)), view).unwrap_or_default();
+        format!("{{{}, \"place\": {}}}", id_json(&it.id()), quoted(&place))
+    });
+    format!(
+        "{{{}, \"parent\": {parent}, \"origin\": {}{chart}, \"place\": {}, \"dependsOn\": [{}], \"status\": {}{}, \"objects\": [{}]}}",
+        id_json(&unit.id),
+        quoted(&unit.origin.to_string()),
+        quoted(&place(unit.span.as_ref(), view).unwrap_or_default()),
+        depends_on.collect::<Vec<_>>().join(", "),
+        quoted(status),
+        why.map_or(String::new(), |it| format!(", \"reason\": {}", quoted(it))),
+        objects.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn id_json(id: &ObjectId) -> String {
+    format!(
+        "\"group\": {}, \"kind\": {}, \"namespace\": {}, \"name\": {}",
+        quoted(&id.group),
+        quoted(&id.kind),
+        quoted(&id.namespace),
+        quoted(&id.name)
+    )
+}
