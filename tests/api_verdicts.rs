@@ -28,12 +28,11 @@ struct Wrong {
     line: String,
 }
 
+#[test_with::path("../shared/conformance/api")]
 #[test]
 fn api_verdicts() {
     let cases = cases();
-    if cases.is_empty() {
-        return println!("skipped: no ../shared/conformance/api beside the project");
-    }
+    assert!(!cases.is_empty(), "no cases in ../shared/conformance/api");
     let catalog = Catalog::new(Some(MINOR));
     let wrong: Vec<Wrong> = cases.iter().filter_map(|it| wrong(it, &catalog)).collect();
     let rate = 100.0 * wrong.len() as f64 / cases.len() as f64;

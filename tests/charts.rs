@@ -311,9 +311,9 @@ fn pods_are_restricted() {
     }
 }
 
+#[test_with::executable(helm)]
 #[test]
 fn helm_renders_what_is_committed() {
-    let Some(()) = has_helm() else { return };
     let every = CHARTS.iter().flat_map(|chart| {
         let renderings = renderings(chart).into_iter();
         renderings.filter_map(|it| outdated(chart, &it).err())
@@ -344,9 +344,9 @@ fn filled(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|it| !it.is_empty())
 }
 
+#[test_with::executable(helm)]
 #[test]
 fn helm_refuses_in_the_words_of_the_case() {
-    let Some(()) = has_helm() else { return };
     for chart in CHARTS {
         for file in cases(chart, ".refused.yaml") {
             let text = std::fs::read_to_string(&file).unwrap();
@@ -360,15 +360,6 @@ fn helm_refuses_in_the_words_of_the_case() {
             assert!(said.contains(words), "{}: {said}", file.display());
         }
     }
-}
-
-fn has_helm() -> Option<()> {
-    let version = Command::new("helm").arg("version").output();
-    if version.is_ok_and(|it| it.status.success()) {
-        return Some(());
-    }
-    println!("skipped: no `helm` on the PATH");
-    None
 }
 
 fn helm(words: &[&str], chart: &str, values: &[PathBuf]) -> Result<String, String> {

@@ -2,34 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use pleach::compare::findings;
 use pleach::danger::{DANGERS, is_single_tree, judge_tree};
-use pleach::diag::{Diagnostics, Source};
+use pleach::diag::Source;
 use pleach::object::Object;
-use pleach::report::{View, human};
 use pleach::tree::TreePath;
 use pleach::yaml::parse;
-
-use crate::diff::compare_trees;
-
-const VIEW: View<'static> = View {
-    display: &|path| path.to_string(),
-    color: false,
-};
-
-#[test]
-fn cases() {
-    crate::cases::run("tests/danger", |tree| {
-        let folder = |name| tree.folder(&TreePath::new(name).unwrap());
-        let found = compare_trees(&folder("before"), &folder("after"));
-        assert!(found.notes.is_empty(), "{:?}", found.notes);
-        let all = findings(&found);
-        let all: Diagnostics = all.iter().map(|it| it.found.diagnostic()).collect();
-        let report = human(&all, &VIEW);
-        assert!(!report.contains("visible"), "a secret is shown:\n{report}");
-        tree.insert(TreePath::new("report").unwrap(), report.into_bytes());
-    });
-}
 
 #[test]
 fn each_rule_has_a_case_of_its_name_and_a_manual_page() {

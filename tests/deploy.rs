@@ -1,41 +1,8 @@
-//! What is deployed from small repositories: input below `in`, then the units (`tree`), the objects (`objects.yaml`, where the
-//! input has none of its own) and what is said (`report`).
+//! Laws of what is deployed.
 
 use pleach::deploy::{Options, deploy};
 use pleach::report::{View, deployment, deployment_yaml, human};
-use pleach::tree::{Below, Tree, TreePath};
-
-#[test]
-fn deployed() {
-    crate::cases::run("tests/deploy", |tree| {
-        let input = TreePath::new("in").unwrap();
-        *tree = tree.folder(&input).under(&input);
-        let view = View {
-            display: &TreePath::to_string,
-            color: false,
-        };
-        let files = Below::new(tree, input);
-        let found = deploy(&files, &Options::default());
-        let units = plain(&deployment(&found, &view));
-        let objects = deployment_yaml(&found, &view).unwrap();
-        let report = human(&found.diagnostics, &view);
-        drop(files);
-        let mut add = |name: &str, text: String| {
-            if !text.is_empty() {
-                tree.insert(TreePath::new(name).unwrap(), text.into_bytes());
-            }
-        };
-        add("tree", units);
-        add("objects.yaml", objects);
-        add("report", report);
-    });
-}
-
-/// Without colours.
-fn plain(text: &str) -> String {
-    let codes = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
-    codes.replace_all(text, "").into_owned()
-}
+use pleach::tree::{Tree, TreePath};
 
 #[test]
 fn the_same_files_give_the_same_deployment() {

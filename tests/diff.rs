@@ -4,56 +4,19 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use pleach::compare::{Comparison, Side, compare};
 use pleach::diag::Source;
 use pleach::diff::{Change, Salt, diff};
 use pleach::disk::{Folder, Repository};
 use pleach::object::Object;
-use pleach::report::{View, changes, changes_json, human};
 use pleach::schema::Schemas;
 use pleach::tree::{Entry, Files, FilesError, Tree, TreePath};
 use pleach::yaml::parse;
 use proptest::prelude::*;
 
+use crate::compare::compare_trees;
+
 fn path(text: &str) -> TreePath {
     TreePath::new(text).unwrap()
-}
-
-pub(crate) fn compare_trees(before: &Tree, after: &Tree) -> Comparison {
-    let root = TreePath::root();
-    let side = |files, name| Side {
-        files,
-        root: &root,
-        name,
-        origins: None,
-    };
-    let folder = |part: &TreePath| Some(part.to_string());
-    let (before, after) = (side(before, "before"), side(after, "after"));
-    compare(&before, &after, &folder, &Salt::new(b"salt"))
-}
-
-#[test]
-fn cases() {
-    let view = View {
-        display: &TreePath::to_string,
-        color: false,
-    };
-    crate::cases::run("tests/diff", |tree| {
-        let before = tree.folder(&path("before"));
-        let found = compare_trees(&before, &tree.folder(&path("after")));
-        let report = human(&found.notes, &view) + &changes(&found, &view, None);
-        // `dmlza` is how `vis` begins in base64.
-        let shows = |text: &str| text.to_lowercase().contains("visible") || text.contains("dmlza");
-        assert!(!shows(&report), "a secret is shown:\n{report}");
-        let json = changes_json(&found, ["before", "after"], &view);
-        assert!(!shows(&json), "a secret is shown:\n{json}");
-        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(
-            json["notes"].as_array().unwrap().len(),
-            found.notes.iter().count()
-        );
-        tree.insert(path("report"), report.into_bytes());
-    });
 }
 
 /// Objects of a file.
@@ -152,7 +115,7 @@ proptest! {
         for (before, after) in [(&before, &after), (&after, &before), (&Tree::new(), &before), (&before, &Tree::new())] {
             let found = compare_trees(before, after);
             prop_assert_eq!(found.environments.len(), 1);
-            let shown = crate::forms::forms(&found).into_values().collect::<String>();
+            let shown = crate::common_forms::forms(&found).into_values().collect::<String>();
             prop_assert!(!shown.contains(&secret), "{}", shown);
         }
     }
@@ -188,20 +151,14 @@ fn write(folder: &Path, text: &str) {
     }
 }
 
-/// A repository with one commit of `text`; `None`, and a word about it, where there is no git.
-fn repository(text: &str) -> Option<tempfile::TempDir> {
+/// A repository with one commit of `text`.
+fn repository(text: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), text);
-    let commit = || {
-        git(folder.path(), &["init", "-q", "-b", "main"])?;
-        git(folder.path(), &["add", "-A"])?;
-        git(folder.path(), &["commit", "-q", "-m", "one"])
-    };
-    if commit().is_none() {
-        println!("skipped: there is no git");
-        return None;
-    }
-    Some(folder)
+    git(folder.path(), &["init", "-q", "-b", "main"]).unwrap();
+    git(folder.path(), &["add", "-A"]).unwrap();
+    git(folder.path(), &["commit", "-q", "-m", "one"]).unwrap();
+    folder
 }
 
 const KUSTOMIZATIONS: &str = "\
@@ -218,11 +175,10 @@ resources: [../base]
 words
 ";
 
+#[test_with::executable(git)]
 #[test]
 fn revisions_of_a_repository() {
-    let Some(folder) = repository(KUSTOMIZATIONS) else {
-        return;
-    };
+    let folder = repository(KUSTOMIZATIONS);
     let folder = folder.path();
     let config = |sky: &str| {
         format!(
@@ -272,11 +228,10 @@ fn revisions_of_a_repository() {
     assert!(String::from_utf8_lossy(&words).contains("not a git repository"));
 }
 
+#[test_with::executable(git)]
 #[test]
 fn a_workspace_is_rendered_at_both_revisions() {
-    let Some(folder) = repository("-- README.md --\nwords\n") else {
-        return;
-    };
+    let folder = repository("-- README.md --\nwords\n");
     let folder = folder.path();
     assert!(pleach(folder, &["init"]).status.success());
     git(folder, &["add", "-A"]).unwrap();
@@ -377,11 +332,10 @@ fn diff_with(folder: &Path, files: &[(&str, &str)], arguments: &[&str]) -> (Stri
     (printed.into_owned(), noted.into_owned(), code)
 }
 
+#[test_with::executable(git)]
 #[test]
 fn what_renders_on_both_sides_is_compared() {
-    let Some(folder) = repository(TWO_BY_TWO) else {
-        return;
-    };
+    let folder = repository(TWO_BY_TWO);
     let folder = folder.path();
     let claim = |name: &str, version: &str| {
         format!(
@@ -468,11 +422,10 @@ fn what_renders_on_both_sides_is_compared() {
 }
 
 #[cfg(unix)]
+#[test_with::executable(git)]
 #[test]
 fn a_revision_reads_like_its_checkout() {
-    let Some(folder) = repository("-- a/b/c.yaml --\nx\n-- a/d --\n\n-- e f/ü --\ny\n") else {
-        return;
-    };
+    let folder = repository("-- a/b/c.yaml --\nx\n-- a/d --\n\n-- e f/ü --\ny\n");
     let folder = folder.path();
     let link =
         |target: &str, name: &str| std::os::unix::fs::symlink(target, folder.join(name)).unwrap();
@@ -531,9 +484,7 @@ fn a_revision_reads_like_its_checkout() {
 #[test]
 fn environments_that_stay_behind_are_reported_all_or_not_at_all() {
     // prod has an overlay, so a change of base renders all of it, and of stage only `analytics`.
-    let Some(folder) = repository("-- README.md --\nwords\n") else {
-        return;
-    };
+    let folder = repository("-- README.md --\nwords\n");
     let pleach = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pleach"));
         let output = command.current_dir(&folder).args(arguments).output();
@@ -563,6 +514,7 @@ fn environments_that_stay_behind_are_reported_all_or_not_at_all() {
     );
 }
 
+#[test_with::executable(git)]
 #[test]
 fn a_workspace_whose_folder_has_another_name_is_the_same() {
     let moved = |folder: &str| {
@@ -570,9 +522,7 @@ fn a_workspace_whose_folder_has_another_name_is_the_same() {
             .replace("-- ", &format!("-- {folder}/"))
             .replace(" --\n", " --\n")
     };
-    let Some(folder) = repository(&moved("team-a")) else {
-        return;
-    };
+    let folder = repository(&moved("team-a"));
     let folder = folder.path();
     git(folder, &["mv", "team-a", "team-b"]).unwrap();
     git(folder, &["commit", "-q", "-m", "two"]).unwrap();

@@ -19,13 +19,10 @@ const FORMS: [(&str, &str); 4] = [
     ("argo", "flat"),
 ];
 
+#[test_with::path("../shared/examples")]
 #[test]
 fn example_claims_render_in_every_form() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/examples");
-    if !examples.is_dir() {
-        println!("skipped: no ../shared/examples beside the project");
-        return;
-    }
     let claims = examples.join("claims");
     let mut workspaces = vec![workspace_below(&examples.join("workspace"))];
     for kind in ["kubernetes-altinity-operator", "clickhouse-kubernetes"] {

@@ -47,9 +47,10 @@ const REFUSED: [(&str, &str, &[&str]); 7] = [
     ),
 ];
 
+#[test_with::path("../shared/examples/claims")]
 #[test]
 fn example_claims_render() {
-    let Some(examples) = examples() else { return };
+    let examples = examples();
     for folder in ["kubernetes-altinity-operator", "clickhouse-kubernetes"] {
         for path in claims(&examples.join(folder)) {
             let text = fs::read_to_string(&path).unwrap();
@@ -72,9 +73,10 @@ fn example_claims_render() {
 }
 
 /// They name no environment, and their operator has a claim of its own.
+#[test_with::path("../shared/examples/claims")]
 #[test]
 fn example_chronik_clusters_render() {
-    let Some(examples) = examples() else { return };
+    let examples = examples();
     for path in claims(&examples.join("chronik-cluster")) {
         for spelling in ["seed", "crd", "rust"] {
             let text = fs::read_to_string(&path).unwrap();
@@ -118,9 +120,10 @@ fn chronik_cluster(tree: &Tree) -> Node {
     parse_one(&Source::internal("cluster", text)).unwrap()
 }
 
+#[test_with::path("../shared/examples/claims")]
 #[test]
 fn what_differs_from_base_is_the_expected_patch() {
-    let Some(examples) = examples() else { return };
+    let examples = examples();
     let folder = examples.join("pulumi-operator");
     let mut tree = workspace();
     for path in claims(&folder) {
@@ -143,9 +146,10 @@ fn what_differs_from_base_is_the_expected_patch() {
     }
 }
 
+#[test_with::path("../shared/examples/claims")]
 #[test]
 fn invalid_claims_are_refused_for_the_reason_they_name() {
-    let Some(examples) = examples() else { return };
+    let examples = examples();
     let found = claims(&examples.join("invalid"));
     let names: Vec<String> = found
         .iter()
@@ -179,13 +183,8 @@ fn invalid_claims_are_refused_for_the_reason_they_name() {
     }
 }
 
-fn examples() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/examples/claims");
-    let found = folder.is_dir().then_some(folder);
-    if found.is_none() {
-        println!("skipped: no ../shared/examples beside the project");
-    }
-    found
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/examples/claims")
 }
 
 /// The YAML files of a folder, in order.

@@ -1,92 +1,12 @@
 //! Every form of a report: secrets are nowhere, the JSON fits its schema, the Markdown its budget.
 
-use std::collections::BTreeMap;
-
-use pleach::compare::{CodeOwners, Comparison, Side, compare};
-use pleach::compile;
-use pleach::diff::Salt;
-use pleach::report::{
-    Format, MarkdownOptions, View, annotations, changes, changes_json, changes_patch, html,
-    markdown, report,
-};
+use pleach::compare::{CodeOwners, Comparison};
+use pleach::report::{MarkdownOptions, annotations, changes_json, markdown};
 use pleach::tree::{Tree, TreePath};
 use serde_json::Value;
 
-use crate::diff::compare_trees;
-
-pub(crate) const VIEW: View<'static> = View {
-    display: &|path| path.to_string(),
-    color: false,
-};
-
-/// A workspace that changes, rendered on both sides: `tests/forms/workspace.txt`.
-pub(crate) fn comparison() -> Comparison {
-    let file = format!("{}/tests/forms/workspace.txt", env!("CARGO_MANIFEST_DIR"));
-    let case = Tree::from_text(&std::fs::read_to_string(file).unwrap());
-    let folder = |name: &str| case.folder(&TreePath::new(name).unwrap());
-    let (before, mut after) = (folder("before"), folder("before"));
-    after.overlay(&folder("after"));
-    let [before, after] = [before, after].map(|files| compile(&files, &pleach::Options::default()));
-    for side in [&before, &after] {
-        assert!(!side.diagnostics.has_errors(), "{:?}", side.diagnostics);
-    }
-    let root = TreePath::root();
-    let side = |it, name, origins| Side {
-        files: it,
-        root: &root,
-        name,
-        origins: Some(origins),
-    };
-    let environment = |part: &TreePath| {
-        part.parts()
-            .nth(1)
-            .filter(|it| *it != "base")
-            .map(str::to_string)
-    };
-    compare(
-        &side(&before.tree, "before", &before.origins),
-        &side(&after.tree, "after", &after.origins),
-        &environment,
-        &Salt::new(b"salt"),
-    )
-}
-
-/// The text of each form.
-pub(crate) fn forms(comparison: &Comparison) -> BTreeMap<&'static str, String> {
-    let sides = ["before", "after"];
-    let options = MarkdownOptions {
-        bytes_max: 65_536,
-        rest: "pleach diff",
-    };
-    let noted = annotations(comparison);
-    let mut forms = BTreeMap::from([
-        ("text", changes(comparison, &VIEW, None)),
-        ("narrow", changes(comparison, &VIEW, Some(50))),
-        ("json", changes_json(comparison, sides, &VIEW)),
-        ("md", markdown(comparison, sides, &VIEW, &options)),
-        ("html", html(comparison, sides, &VIEW)),
-        ("patch", changes_patch(comparison)),
-    ]);
-    for format in Format::ALL {
-        let name = match format {
-            Format::Json => "findings",
-            format => format.name(),
-        };
-        forms.insert(name, report(&noted, *format, &VIEW));
-    }
-    forms
-}
-
-#[test]
-fn the_forms_of_a_workspace() {
-    crate::cases::run("tests/forms", |case| {
-        let forms = forms(&comparison());
-        for name in ["text", "md", "json", "patch", "github", "gitlab", "junit"] {
-            let path = TreePath::new(&format!("form/{name}")).unwrap();
-            case.insert(path, forms[name].clone().into_bytes());
-        }
-    });
-}
+use crate::common_forms::{VIEW, comparison, forms};
+use crate::compare::compare_trees;
 
 /// Says where a value does not fit a schema. It knows the words that ours uses, and no other, so that none is passed over.
 fn fit(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), String> {

@@ -358,23 +358,10 @@ fn affected_says_what_a_change_touches() {
 }
 
 /// `target/pre-commit`, where `.ci/run` puts it, or the one on the path.
-fn pre_commit() -> Option<String> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pre-commit/bin/pre-commit");
-    let names = [own.to_str()?.to_string(), "pre-commit".to_string()];
-    names.into_iter().find(|it| {
-        Command::new(it)
-            .arg("--version")
-            .output()
-            .is_ok_and(|it| it.status.success())
-    })
-}
-
+#[test_with::executable("pre-commit")]
 #[test]
 fn a_real_pre_commit_runs_the_hook() {
-    let Some(pre_commit) = pre_commit() else {
-        println!("skipped: there is no pre-commit (`.ci/run` installs it)");
-        return;
-    };
+    let pre_commit = "pre-commit";
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(".pre-commit-hooks.yaml");
     run(
         manifest.parent().unwrap(),

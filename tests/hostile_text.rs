@@ -13,8 +13,8 @@ use pleach::report::{
 use pleach::tree::{Tree, TreePath};
 use proptest::prelude::*;
 
-use crate::diff::compare_trees;
-use crate::forms::forms;
+use crate::common_forms::forms;
+use crate::compare::compare_trees;
 
 /// Pieces of which hostile texts are made.
 const PIECES: &str = "(::error file=a::x|##\\[error\\]x|##\\[stop-commands\\]|::set-output name=a::b|\n|\r\n|\r|\u{1b}\\[2J|\u{1b}\\]0;x\u{7}|\u{1b}\\[8m|\u{8}|\u{9b}|\u{202e}|\u{2066}|\u{2028}|\u{feff}|\u{e0041}| |<img src=x>|\\||`|# h|@all|a|%0A){1,8}";

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use pleach::report::html;
 use serde_json::{Value, json};
 
-use crate::forms::{VIEW, comparison};
+use crate::common_forms::{VIEW, comparison};
 
 /// The driver as a process, and one session of it.
 struct Browser {
@@ -30,16 +30,7 @@ impl Drop for Browser {
 }
 
 impl Browser {
-    /// `None`, and a word about it, where there is none.
-    fn open() -> Option<Browser> {
-        let found = ["chromium", "chromedriver"].iter().all(|it| {
-            let output = Command::new(it).arg("--version").output();
-            output.is_ok_and(|it| it.status.success())
-        });
-        if !found {
-            println!("skipped: there is no chromium with its driver");
-            return None;
-        }
+    fn open() -> Browser {
         // The driver takes a free port and says which.
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -75,7 +66,7 @@ impl Browser {
             }}}),
         );
         browser.session = format!("/session/{}", made["sessionId"].as_str().unwrap());
-        Some(browser)
+        browser
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
@@ -175,11 +166,10 @@ impl Browser {
 /// How many changes are shown.
 const SHOWN: &str = "return document.querySelectorAll('.change:not([hidden])').length";
 
+#[test_with::executable(chromium, chromedriver)]
 #[test]
 fn the_page_works_in_a_browser() {
-    let Some(browser) = Browser::open() else {
-        return;
-    };
+    let browser = Browser::open();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("page.html");
     std::fs::write(&file, html(&comparison(), ["main", "HEAD"], &VIEW)).unwrap();

@@ -144,7 +144,6 @@ fn workspaces() -> Vec<Vec<(String, String)>> {
     let mut workspaces = vec![own.to_vec()];
     let examples = root.join("../shared/examples/claims/infraforge");
     if !examples.is_dir() {
-        println!("skipped: no ../shared/examples beside the project");
         return workspaces;
     }
     let names = [

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use pleach::report::html;
 use sha2::{Digest, Sha256};
 
-use crate::forms::{VIEW, comparison};
+use crate::common_forms::{VIEW, comparison};
 use crate::hook::{PLEACH, change, repository, run};
 
 fn code(folder: &Path, arguments: &[&str], out: Stdio) -> Option<i32> {

@@ -12,12 +12,10 @@ use pleach::object::Object;
 use pleach::tree::TreePath;
 use pleach::yaml::{emit_kustomize, parse_one};
 
+#[test_with::executable(kustomize || kubectl)]
 #[test]
 fn a_real_kustomize_builds_the_same() {
-    let Some(program) = program() else {
-        println!("skipped: neither `kustomize` nor `kubectl` is on the PATH");
-        return;
-    };
+    let program = program().expect("`kustomize` or `kubectl` is on the PATH");
     let folders = folders();
     assert!(!folders.is_empty(), "no kustomizations in golden/");
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));

@@ -10,49 +10,18 @@ use pleach::diag::Source;
 use pleach::disk::Folder;
 use pleach::kustomize::{LoadRestriction, Options, build, build_over};
 use pleach::object::Object;
-use pleach::report::{View, human};
 use pleach::tree::{Tree, TreePath};
 use pleach::yaml::parse_one;
-
-#[test]
-fn kustomize() {
-    crate::cases::run("tests/kustomize", |tree| {
-        let input = TreePath::new("in").unwrap();
-        *tree = tree.folder(&input).under(&input);
-        let overlay = input.child("overlay");
-        let has_overlay = tree.get(&overlay.child("kustomization.yaml")).is_some();
-        let folder = if has_overlay { overlay } else { input };
-        let built = build(tree, &folder, &Options::default());
-        let mut diagnostics = built.diagnostics.clone();
-        match built.to_yaml() {
-            Ok(text) if !diagnostics.has_errors() => {
-                tree.insert(TreePath::new("out.yaml").unwrap(), text.into_bytes());
-            }
-            Ok(_) => {}
-            Err(faults) => diagnostics.extend(faults),
-        }
-        if !diagnostics.is_empty() {
-            let view = View {
-                display: &TreePath::to_string,
-                color: false,
-            };
-            let report = human(&diagnostics, &view);
-            tree.insert(TreePath::new("report").unwrap(), report.into_bytes());
-        }
-    });
-}
 
 /// How many cases of the corpus may differ: those with a schema in a comment.
 const KNOWN_TO_DIFFER: usize = 4;
 
+#[test_with::path("../shared/conformance/kustomize")]
 #[test]
 fn corpus() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance/kustomize");
-    let Ok(groups) = fs::read_dir(&corpus) else {
-        println!("skipped: there is no corpus at {}", corpus.display());
-        return;
-    };
-    let folders = groups
+    let folders = fs::read_dir(&corpus)
+        .unwrap()
         .flatten()
         .map(|it| it.path())
         .filter(|it| it.is_dir());

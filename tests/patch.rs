@@ -1,11 +1,11 @@
-//! Patches: our own cases, and kustomize's where they are available.
+//! Patches beside kustomize's recorded cases, and laws of those between two objects.
 
 #[path = "patch/between.rs"]
 mod between;
-#[path = "patch/cases.rs"]
-mod cases;
 #[path = "patch/generate.rs"]
 mod generate;
+#[path = "patch/rfc6902.rs"]
+mod rfc6902;
 #[path = "patch/wild.rs"]
 mod wild;
 
@@ -77,26 +77,17 @@ fn write_data(node: &Node, out: &mut String, depth: usize, texts: bool) {
     }
 }
 
-/// The command of a real kustomize, if one is installed.
-fn kustomize() -> Option<&'static [&'static str]> {
+/// The command of a real kustomize.
+fn kustomize() -> &'static [&'static str] {
     let tools: [&[&str]; 2] = [&["kustomize", "build"], &["kubectl", "kustomize"]];
     let is_there = |it: &&[&str]| Command::new(it[0]).arg("version").output().is_ok();
     let tool = tools.into_iter().find(is_there);
-    if tool.is_none() {
-        eprintln!("skipped: neither kustomize nor kubectl is on the PATH");
-    }
-    tool
+    tool.expect("`kustomize` or `kubectl` is on the PATH")
 }
 
-fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared")
-        .join(path);
-    if !path.exists() {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
+fn shared(path: &str) -> PathBuf {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    shared.join(path)
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {
@@ -146,11 +137,10 @@ fn plain_case(case: &Path) -> Option<(Node, Vec<Node>, Option<String>)> {
     Some((object, patches, expected))
 }
 
+#[test_with::path("../shared/conformance/kustomize")]
 #[test]
 fn merges_as_kustomize_merges() {
-    let Some(corpus) = shared("conformance/kustomize") else {
-        return;
-    };
+    let corpus = shared("conformance/kustomize");
     let (mut right, mut wrong) = (0, String::new());
     for case in folders(&corpus).iter().flat_map(|group| folders(group)) {
         let Some((object, patches, expected)) = plain_case(&case) else {
@@ -192,11 +182,10 @@ fn merge_all(object: Node, patches: &[Node]) -> Result<String, String> {
 }
 
 /// The recorded cases of one object and one patch: what they make of the object, or that they refuse.
+#[test_with::path("../shared/conformance/yaml")]
 #[test]
 fn operates_as_kustomize_operates() {
-    let Some(path) = shared("conformance/yaml/json6902.json") else {
-        return;
-    };
+    let path = shared("conformance/yaml/json6902.json");
     let cases = documents(&fs::read_to_string(path).unwrap()).pop().unwrap();
     let mut wrong = String::new();
     for case in cases.as_sequence().unwrap() {

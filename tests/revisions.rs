@@ -144,6 +144,7 @@ fn history(folder: &Path, more: &[&str]) -> bool {
     true
 }
 
+#[test_with::executable(git)]
 #[test]
 fn each_form_of_a_repository_gives_what_git_says() {
     let temporary = tempfile::tempdir().unwrap();
@@ -153,10 +154,7 @@ fn each_form_of_a_repository_gives_what_git_says() {
         folder
     };
     let plain = folder("plain");
-    if !history(&plain, &[]) {
-        println!("skipped: git is not there");
-        return;
-    }
+    assert!(history(&plain, &[]));
     same_as_git(&plain, "loose objects");
     let clone = |name: &str, more: &[&str]| {
         let to = folder(name);
@@ -225,14 +223,12 @@ fn each_form_of_a_repository_gives_what_git_says() {
     }
 }
 
+#[test_with::executable(git)]
 #[test]
 fn a_plain_repository_is_read_without_git() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
-    if !history(folder, &[]) {
-        println!("skipped: git is not there");
-        return;
-    }
+    assert!(history(folder, &[]));
     for arguments in [&["repack", "-q", "-a", "-d"][..], &["pack-refs", "--all"]] {
         let mut diff = Command::new(env!("CARGO_BIN_EXE_pleach"));
         diff.arg("-C")
@@ -245,14 +241,12 @@ fn a_plain_repository_is_read_without_git() {
     }
 }
 
+#[test_with::executable(git)]
 #[test]
 fn a_damaged_pack_is_left_to_git() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
-    if !history(folder, &[]) {
-        println!("skipped: git is not there");
-        return;
-    }
+    assert!(history(folder, &[]));
     git(folder, &["repack", "-q", "-a", "-d", "-f"]);
     let packs = std::fs::read_dir(folder.join(".git/objects/pack")).unwrap();
     let files: Vec<_> = packs.map(|it| it.unwrap().path()).collect();

@@ -12,11 +12,10 @@ use proptest::test_runner::TestRunner;
 
 use super::{data, documents, generate, kustomize};
 
+#[test_with::executable(kustomize || kubectl)]
 #[test]
 fn a_real_kustomize_merges_alike() {
-    let Some(tool) = kustomize() else {
-        return;
-    };
+    let tool = kustomize();
     let mut runner = TestRunner::deterministic();
     let pair = (generate::wild(), generate::wild());
     let mut pairs = Vec::new();

@@ -27,18 +27,14 @@ impl Drop for Registry {
 }
 
 impl Registry {
-    /// `None`, and a word why, where there is no such program.
-    fn start(with_password: bool) -> Option<Registry> {
+    fn start(with_password: bool) -> Registry {
         const ATTEMPTS: usize = 5;
         for _ in 0..ATTEMPTS {
-            let Some(mut registry) = Registry::spawn(with_password) else {
-                println!("skipped: there is no docker-registry here");
-                return None;
-            };
+            let mut registry = Registry::spawn(with_password);
             // One that ends at once came too late for its port.
             while registry.process.try_wait().unwrap().is_none() {
                 if TcpStream::connect(&registry.address).is_ok() {
-                    return Some(registry);
+                    return registry;
                 }
                 std::thread::sleep(Duration::from_millis(50));
             }
@@ -46,7 +42,7 @@ impl Registry {
         panic!("the registry does not come up");
     }
 
-    fn spawn(with_password: bool) -> Option<Registry> {
+    fn spawn(with_password: bool) -> Registry {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -69,12 +65,12 @@ impl Registry {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let process = spawned.ok()?;
-        Some(Registry {
+        let process = spawned.unwrap();
+        Registry {
             address,
             folder,
             process,
-        })
+        }
     }
 
     fn charts(&self) -> String {
@@ -109,11 +105,10 @@ fn chart(place: &Place, version: &str) {
     place.write("charts/app/templates/a.yaml", "");
 }
 
+#[test_with::executable("docker-registry")]
 #[test]
 fn what_is_published_is_pulled_by_tag_by_range_and_by_digest() {
-    let Some(registry) = Registry::start(false) else {
-        return;
-    };
+    let registry = Registry::start(false);
     let place = Place::new();
     let published = registry.publish(&place, "1.0.0");
     registry.publish(&place, "1.1.0+b.1");
@@ -150,11 +145,10 @@ fn what_is_published_is_pulled_by_tag_by_range_and_by_digest() {
     );
 }
 
+#[test_with::executable("docker-registry")]
 #[test]
 fn a_version_is_published_once() {
-    let Some(registry) = Registry::start(false) else {
-        return;
-    };
+    let registry = Registry::start(false);
     let place = Place::new();
     let dry = [
         "publish",
@@ -194,11 +188,10 @@ fn a_version_is_published_once() {
     );
 }
 
+#[test_with::executable("docker-registry")]
 #[test]
 fn a_deleted_tag_is_reported_and_a_pin_works_without_it() {
-    let Some(registry) = Registry::start(false) else {
-        return;
-    };
+    let registry = Registry::start(false);
     let place = Place::new();
     registry.publish(&place, "1.0.0");
     registry.publish(&place, "1.1.0");
@@ -215,11 +208,10 @@ fn a_deleted_tag_is_reported_and_a_pin_works_without_it() {
     assert!(place.lock().contains("version: 1.0.0\n"));
 }
 
+#[test_with::executable("docker-registry")]
 #[test]
 fn passwords_come_from_where_docker_and_helm_keep_them() {
-    let Some(registry) = Registry::start(true) else {
-        return;
-    };
+    let registry = Registry::start(true);
     let place = Place::new();
     chart(&place, "1.0.0");
     let publish = ["publish", "chart", "charts/app", &registry.charts()];
@@ -279,6 +271,7 @@ fn helper(place: &Place, address: &str) {
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+#[test_with::executable("docker-registry", helm)]
 #[test]
 fn helm_pulls_what_pleach_pushed_and_the_other_way_round() {
     let place = Place::new();
@@ -290,13 +283,7 @@ fn helm_pulls_what_pleach_pushed_and_the_other_way_round() {
             String::from_utf8_lossy(&output.stderr)
         );
     };
-    if place.command("helm").arg("version").output().is_err() {
-        println!("skipped: there is no helm here");
-        return;
-    }
-    let Some(registry) = Registry::start(false) else {
-        return;
-    };
+    let registry = Registry::start(false);
     registry.publish(&place, "1.0.0+a");
     let address = format!("{}/app", registry.charts());
     helm(&["pull", &address, "--version", "1.0.0+a", "--plain-http"]);

@@ -3,32 +3,27 @@
 use std::sync::Arc;
 
 use pleach::diag::{Diagnostics, Source};
-use pleach::tree::TreePath;
+use pleach::tree::{Tree, TreePath};
 use pleach::yaml::{FieldPath, Node, Step, parse_one, remove_from_text, set_in_text};
 
-use crate::cases;
-
-#[test]
-fn cases() {
-    cases::run("tests/edit", |tree| {
-        let path = |name: &str| TreePath::new(name).unwrap();
-        let text = |name: &str| String::from_utf8(tree.get(&path(name)).unwrap().to_vec()).unwrap();
-        let changes = parse_one(&Source::new(path("changes.yaml"), text("changes.yaml"))).unwrap();
-        let mut edited = text("before.yaml");
-        let mut faults = String::new();
-        for change in changes.as_sequence().unwrap() {
-            match apply(&Source::new(path("before.yaml"), edited.as_str()), change) {
-                Ok(text) => edited = text,
-                Err(found) => found
-                    .iter()
-                    .for_each(|it| faults.push_str(&format!("{}\n", it.message))),
-            }
+pub(crate) fn make(tree: &mut Tree) {
+    let path = |name: &str| TreePath::new(name).unwrap();
+    let text = |name: &str| String::from_utf8(tree.get(&path(name)).unwrap().to_vec()).unwrap();
+    let changes = parse_one(&Source::new(path("changes.yaml"), text("changes.yaml"))).unwrap();
+    let mut edited = text("before.yaml");
+    let mut faults = String::new();
+    for change in changes.as_sequence().unwrap() {
+        match apply(&Source::new(path("before.yaml"), edited.as_str()), change) {
+            Ok(text) => edited = text,
+            Err(found) => found
+                .iter()
+                .for_each(|it| faults.push_str(&format!("{}\n", it.message))),
         }
-        tree.insert(path("after.yaml"), edited.into_bytes());
-        if !faults.is_empty() {
-            tree.insert(path("faults.txt"), faults.into_bytes());
-        }
-    });
+    }
+    tree.insert(path("after.yaml"), edited.into_bytes());
+    if !faults.is_empty() {
+        tree.insert(path("faults.txt"), faults.into_bytes());
+    }
 }
 
 /// `{at: [spec, list, 0], set: value}` or `{at: …, remove: true}`; `document` is 0 where it is not said.

@@ -9,17 +9,14 @@ use pleach::tree::{Tree, TreePath};
 use pleach::validate::{Catalog, Encoding, Verdict};
 use pleach::yaml::{Node, parse_one};
 
-#[test]
-fn schema() {
+pub(crate) fn make(tree: &mut Tree) {
     let verdict = TreePath::new("verdict").unwrap();
-    crate::cases::run("tests/schema", |tree| {
-        let diagnostics = judge(tree);
-        let view = View {
-            display: &TreePath::to_string,
-            color: false,
-        };
-        tree.insert(verdict.clone(), human(&diagnostics, &view).into_bytes());
-    });
+    let diagnostics = judge(tree);
+    let view = View {
+        display: &TreePath::to_string,
+        color: false,
+    };
+    tree.insert(verdict.clone(), human(&diagnostics, &view).into_bytes());
 }
 
 fn judge(tree: &Tree) -> Diagnostics {

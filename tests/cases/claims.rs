@@ -4,22 +4,19 @@ use pleach::report::{View, human};
 use pleach::tree::{Tree, TreePath};
 use pleach::{Options, compile};
 
-#[test]
-fn claims() {
+pub(crate) fn make(tree: &mut Tree) {
     let report_path = TreePath::new("report").unwrap();
-    crate::cases::run("tests/claims", |tree| {
-        let mut input = workspace();
-        input.overlay(tree);
-        let compiled = compile(&input, &Options::default());
-        let view = View {
-            display: &TreePath::to_string,
-            color: false,
-        };
-        tree.insert(
-            report_path.clone(),
-            human(&compiled.diagnostics, &view).into_bytes(),
-        );
-    });
+    let mut input = workspace();
+    input.overlay(tree);
+    let compiled = compile(&input, &Options::default());
+    let view = View {
+        display: &TreePath::to_string,
+        color: false,
+    };
+    tree.insert(
+        report_path.clone(),
+        human(&compiled.diagnostics, &view).into_bytes(),
+    );
 }
 
 /// What every case has: a workspace with one environment.

@@ -4,46 +4,34 @@
 
 use std::path::{Path, PathBuf};
 
+use pleach::compile;
 use pleach::disk::{Folder, read_output};
+use pleach::report::human;
 use pleach::tree::{Tree, TreePath};
-use pleach::{Options, compile};
 
-#[test]
-fn golden() {
+use crate::check::{VIEW, checked, options};
+
+/// Each workspace by its name: the project's own starter and the folders of `golden/`.
+pub(crate) fn workspaces() -> Vec<(String, PathBuf, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut wrong = Vec::new();
-    let mut cases = vec![(
+    let starter = (
         "starter".to_string(),
-        root.to_path_buf(),
+        root.into(),
         root.join("golden/starter"),
-    )];
-    for folder in folders(&root.join("golden"))
-        .into_iter()
-        .filter(|it| it.join("input").is_dir())
-    {
-        let name = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        cases.push((name, folder.join("input"), folder.join("output")));
-    }
-    for (name, input, output) in cases {
-        if let Err(difference) = check(&input, &output) {
-            wrong.push(format!("{name}: {difference}"));
-        }
-    }
-    assert!(
-        wrong.is_empty(),
-        "{}\n`GOLDEN=update cargo test golden` accepts the new output",
-        wrong.join("\n")
     );
+    let folders = folders(&root.join("golden")).into_iter();
+    let cases = folders.filter(|it| it.join("input").is_dir()).map(|it| {
+        let name = it.file_name().unwrap_or_default().to_string_lossy();
+        (name.into_owned(), it.join("input"), it.join("output"))
+    });
+    cases.chain([starter]).collect()
 }
 
-fn check(input: &Path, output: &Path) -> Result<(), String> {
+/// Renders a workspace. The error says what differs from the committed tree, or what a check finds in it.
+pub(crate) fn check(input: &Path, output: &Path) -> Result<(), String> {
     let files = Folder::open(input).map_err(|error| error.to_string())?;
-    let compiled = compile(&files, &Options::default());
-    let again = compile(&files, &Options::default());
+    let compiled = compile(&files, &options());
+    let again = compile(&files, &options());
     if compiled.tree != again.tree {
         return Err("two runs give two trees".to_string());
     }
@@ -73,16 +61,20 @@ fn check(input: &Path, output: &Path) -> Result<(), String> {
     if said != expected {
         return Err(format!("--- said\n{said}--- expected\n{expected}"));
     }
-    let standing = read_output(output).map_err(|error| error.to_string())?;
-    first_difference(&compiled.tree, &standing).map_or(Ok(()), Err)
+    let committed = read_output(output).map_err(|error| error.to_string())?;
+    first_difference(&compiled.tree, &committed).map_or(Ok(()), Err)?;
+    match checked(&compiled) {
+        found if found.is_empty() => Ok(()),
+        found => Err(human(&found, &VIEW)),
+    }
 }
 
-fn first_difference(wanted: &Tree, standing: &Tree) -> Option<String> {
+fn first_difference(wanted: &Tree, committed: &Tree) -> Option<String> {
     let paths = wanted
         .iter()
         .map(|it| it.0)
-        .chain(standing.iter().map(|it| it.0));
-    let differs = |path: &&TreePath| wanted.get(path) != standing.get(path);
+        .chain(committed.iter().map(|it| it.0));
+    let differs = |path: &&TreePath| wanted.get(path) != committed.get(path);
     paths.into_iter().find(differs).map(|path| {
         let text = |tree: &Tree| {
             tree.get(path).map_or("(no file)".to_string(), |it| {
@@ -92,7 +84,7 @@ fn first_difference(wanted: &Tree, standing: &Tree) -> Option<String> {
         format!(
             "{path}\n--- rendered\n{}--- committed\n{}",
             text(wanted),
-            text(standing)
+            text(committed)
         )
     })
 }

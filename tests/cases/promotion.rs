@@ -8,19 +8,14 @@ use pleach::secret::Salt;
 use pleach::tree::{Tree, TreePath};
 use pleach::yaml::{Node, parse_one};
 
-use crate::cases;
-
-#[test]
-fn cases() {
-    cases::run("tests/promotion", |tree| {
-        let path = |name: &str| TreePath::new(name).unwrap();
-        let inputs = tree.folder(&path("workspace"));
-        let text = String::from_utf8(tree.get(&path("request.yaml")).unwrap().to_vec()).unwrap();
-        let request = parse_one(&Source::new(path("request.yaml"), text)).unwrap();
-        for (name, bytes) in outcome(&inputs, &request).iter() {
-            tree.insert(path("written").join(name), bytes.clone());
-        }
-    });
+pub(crate) fn make(tree: &mut Tree) {
+    let path = |name: &str| TreePath::new(name).unwrap();
+    let inputs = tree.folder(&path("workspace"));
+    let text = String::from_utf8(tree.get(&path("request.yaml")).unwrap().to_vec()).unwrap();
+    let request = parse_one(&Source::new(path("request.yaml"), text)).unwrap();
+    for (name, bytes) in outcome(&inputs, &request).iter() {
+        tree.insert(path("written").join(name), bytes.clone());
+    }
 }
 
 fn outcome(inputs: &Tree, request: &Node) -> Tree {

@@ -1,0 +1,49 @@
+//! What `pleach check` finds in what environments would apply: a case with the full text for each check.
+
+use pleach::check::{Demands, allow, check, is_judged};
+use pleach::diag::{Diagnostics, Source};
+use pleach::report::{View, human};
+use pleach::tree::{Tree, TreePath};
+use pleach::{Options, compile};
+
+use crate::claims::workspace;
+
+pub(crate) const VIEW: View<'static> = View {
+    display: &|path| path.to_string(),
+    color: false,
+};
+
+pub(crate) fn make(tree: &mut Tree) {
+    let report_path = TreePath::new("report").unwrap();
+    let mut input = workspace();
+    let sections = tree.iter().filter(|it| *it.0 != report_path);
+    for (path, bytes) in sections {
+        input.insert(path.clone(), bytes.clone());
+    }
+    let report = human(&found(&input), &VIEW);
+    tree.insert(report_path, report.into_bytes());
+}
+
+pub(crate) fn options() -> Options {
+    Options {
+        with_clusters: true,
+        ..Options::default()
+    }
+}
+
+pub(crate) fn checked(compiled: &pleach::Compiled) -> Diagnostics {
+    let (tree, origins) = (&compiled.tree, &compiled.origins);
+    check(tree, origins, &compiled.clusters, Demands::default())
+}
+
+fn found(input: &Tree) -> Diagnostics {
+    let compiled = compile(input, &options());
+    let faults = human(&compiled.diagnostics, &VIEW);
+    assert!(!compiled.diagnostics.has_errors(), "{faults}");
+    let inputs: Vec<_> = input
+        .iter()
+        .map(|(path, bytes)| Source::new(path.clone(), String::from_utf8_lossy(bytes)))
+        .collect();
+    let found = checked(&compiled);
+    allow(found, &inputs, &is_judged)
+}

@@ -1,0 +1,113 @@
+//! Cases in folders, each a test of its own name: `cargo test claims::absurd-values`, `cargo test golden::starter`.
+//!
+//! A text case is a tree of sections of which the test makes some anew; then the file must be as it was. `GOLDEN=update` accepts
+//! what is made.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests read case files and fail by panic"
+)]
+
+mod check;
+mod claims;
+#[path = "../common/forms.rs"]
+mod common_forms;
+#[path = "../common/compare.rs"]
+mod compare;
+mod danger;
+mod deploy;
+mod diff;
+mod edit;
+mod emit;
+mod forms;
+mod golden;
+mod kustomize;
+mod matrix;
+mod patch;
+mod promotion;
+mod report;
+mod schema;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use pleach::tree::Tree;
+
+/// Puts the expected sections into a case.
+type Make = fn(&mut Tree);
+
+/// The folders of text cases: the tests' prefix, the folder below `tests/`, what makes the expected sections.
+const FOLDERS: [(&str, &str, Make); 14] = [
+    ("check", "check", check::make),
+    ("claims", "claims", claims::make),
+    ("danger", "danger", danger::make),
+    ("deploy", "deploy", deploy::make),
+    ("diff", "diff", diff::make),
+    ("edit", "edit", edit::make),
+    ("emit", "emit", emit::make),
+    ("forms", "forms", forms::make),
+    ("kustomize", "kustomize", kustomize::make),
+    ("matrix", "matrix", matrix::make),
+    ("patch", "patch/cases", patch::make),
+    ("promotion", "promotion", promotion::make),
+    ("report", "report", report::make),
+    ("schema", "schema", schema::make),
+];
+
+fn main() {
+    let texts = FOLDERS
+        .into_iter()
+        .flat_map(|(prefix, folder, make)| trials(prefix, folder, make));
+    let workspaces = golden::workspaces()
+        .into_iter()
+        .map(|(name, input, output)| {
+            let run = move || golden::check(&input, &output).map_err(Failed::from);
+            Trial::test(format!("golden::{name}"), run)
+        });
+    let trials = texts.chain(workspaces).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn trials(prefix: &str, folder: &str, make: Make) -> Vec<Trial> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(folder);
+    let files = fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path());
+    let mut files: Vec<PathBuf> = files.filter(|it| it.is_file()).collect();
+    assert!(!files.is_empty(), "no cases in {}", folder.display());
+    files.sort();
+    let trial = |path: PathBuf| {
+        let name = path.file_stem().unwrap().to_string_lossy();
+        Trial::test(format!("{prefix}::{name}"), move || run(&path, make))
+    };
+    files.into_iter().map(trial).collect()
+}
+
+/// Runs one case. The error is what differs, as a diff of its file.
+fn run(path: &Path, make: Make) -> Result<(), Failed> {
+    let text = fs::read_to_string(path)?;
+    let head = text
+        .split_inclusive('\n')
+        .take_while(|it| !it.starts_with("-- "));
+    let head: String = head.collect();
+    let mut tree = Tree::from_text(&text);
+    make(&mut tree);
+    let made = head + &tree.to_text();
+    if made == text {
+        return Ok(());
+    }
+    if std::env::var("GOLDEN").is_ok_and(|it| it == "update") {
+        return Ok(fs::write(path, made)?);
+    }
+    let difference = similar::TextDiff::from_lines(&*text, &*made);
+    let difference = difference
+        .unified_diff()
+        .header("the case", "what is made")
+        .to_string();
+    Err(format!(
+        "{} differs\n{difference}`GOLDEN=update cargo test` accepts it",
+        path.display()
+    )
+    .into())
+}
