@@ -391,7 +391,12 @@ fn compared(before: &Compiled, after: &Compiled) -> String {
     };
     let root = TreePath::root();
     let (before, after) = (side(before, &root), side(after, &root));
-    let comparison = compare(&before, &after, &environment, &Salt::new(b"salt"));
+    let comparison = compare(
+        &before,
+        &after,
+        &environment,
+        &pleach::diff::Options::new(&Salt::new(b"salt")),
+    );
     let view = View {
         display: &TreePath::to_string,
         color: false,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use pleach::diag::Source;
-use pleach::diff::{Change, Salt, diff};
+use pleach::diff::{Change, Options, Salt, diff};
 use pleach::disk::{Folder, Repository};
 use pleach::object::Object;
 use pleach::schema::Schemas;
@@ -27,7 +27,15 @@ fn objects(text: &str) -> Vec<Object> {
 
 fn diff_text(before: &str, after: &str) -> Vec<Change> {
     let (before, after) = (objects(before), objects(after));
-    diff(&before, &after, Schemas::builtin(), &Salt::new(b"salt"))
+    diff(
+        &before,
+        &after,
+        Schemas::builtin(),
+        &Options {
+            exact: true,
+            ..Options::new(&Salt::new(b"salt"))
+        },
+    )
 }
 
 /// A value in flow style: maps, lists of anything, lists of items with names, texts with structure and without.
@@ -531,4 +539,44 @@ fn a_workspace_whose_folder_has_another_name_is_the_same() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{noted}");
     assert_eq!(noted, "the workspace is in `team-a` in HEAD~1\n");
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn what_is_ignored_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let side = |side: &str, chart: &str, replicas: u8, cpu: &str| {
+        format!(
+            "-- {side}/a.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, labels: {{helm.sh/chart: {chart}}}}}\n\
+             spec: {{replicas: {replicas}, template: {{spec: {{containers: [{{name: a, resources: {{limits: {{cpu: {cpu}}}}}}}]}}}}}}\n"
+        )
+    };
+    write(folder, &side("old", "web-1", 1, "1000m"));
+    write(folder, &side("new", "web-2", 2, "1"));
+    let diff = |arguments: &[&str]| {
+        let output = pleach(folder, &[&["diff", "old", "new"], arguments].concat());
+        let all = [output.stdout, output.stderr].concat();
+        String::from_utf8(all).unwrap()
+    };
+    let chart = "metadata.labels[\"helm.sh/chart\"]";
+    let all = diff(&["--exact"]);
+    assert!(
+        all.contains("helm.sh/chart") && all.contains("replicas") && all.contains("1000m"),
+        "{all}"
+    );
+    let some = diff(&["--ignore", chart]);
+    assert!(
+        !some.contains("chart") && some.contains("replicas") && !some.contains("1000m"),
+        "{some}"
+    );
+    assert_eq!(
+        diff(&["--ignore", chart, "--ignore", "Deployment:spec.replicas"]),
+        ""
+    );
+    assert_eq!(diff(&["--ignore", chart, "--ignore", "**.replicas"]), "");
+    assert!(
+        diff(&["--ignore", chart, "--ignore", "StatefulSet:spec.replicas"]).contains("replicas")
+    );
+    assert_eq!(diff(&["--ignore", "Deployment"]), "");
+    assert!(diff(&["--ignore", "spec..replicas"]).contains("names no field"));
 }

@@ -162,7 +162,7 @@ fn compared(before: &Tree, after: &Tree) -> Comparison {
         &side(before),
         &side(after),
         &environment,
-        &Salt::new(b"salt"),
+        &pleach::diff::Options::new(&Salt::new(b"salt")),
     )
 }
 

@@ -22,7 +22,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         "compare",
         &["emit", "kustomize", "diff", "topology", "danger"],
     ),
-    ("load", &["template", "chart"]),
+    // `diff` for what comparisons leave out, which `pleach.yaml` says.
+    ("load", &["template", "chart", "diff"]),
     ("resolve", &["template", "load"]),
     ("render", &["template", "load", "resolve"]),
     // `load` for mirrors and credentials of chart repositories in `pleach.yaml`.

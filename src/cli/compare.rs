@@ -6,11 +6,13 @@ use anyhow::Result;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 
+use super::comparing::Comparing;
 use super::diff::salt;
 use super::session::Session;
 use super::tree_slices::{check_claims, only, owner, rendered};
 use super::{Global, Outcome, output, session};
 use crate::compare::{Side, compare};
+use crate::load::WorkspaceConfig;
 use crate::report::{View, changes};
 use crate::tree::TreePath;
 
@@ -25,6 +27,8 @@ pub(super) struct Arguments {
     /// Only these claims
     #[arg(value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
+    #[command(flatten)]
+    comparing: Comparing,
     /// Exit with 1 where there are differences
     #[arg(long)]
     exit_code: bool,
@@ -55,7 +59,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         name: &names[at],
         origins: None,
     };
-    let mut comparison = compare(&side(0), &side(1), &claim, &salt());
+    let workspace = WorkspaceConfig::read(&session.files).ok();
+    let (salt, ignore) = (salt(), arguments.comparing.ignored(workspace.as_ref()));
+    let options = arguments.comparing.options(&salt, &ignore);
+    let mut comparison = compare(&side(0), &side(1), &claim, &options);
     // What would be dangerous about a change says nothing of two environments that are to stay as they are.
     for claim in &mut comparison.environments {
         claim.findings.clear();

@@ -7,6 +7,7 @@ mod build;
 mod cache;
 mod check;
 mod compare;
+mod comparing;
 mod completions;
 mod deployed;
 mod diff;

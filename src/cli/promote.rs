@@ -12,6 +12,7 @@ use super::tree_slices::{only, owner, rendered};
 use super::{Global, Outcome, output};
 use crate::compare::{Side, compare};
 use crate::diag::Diagnostics;
+use crate::diff::Options;
 use crate::disk::apply;
 use crate::emit::{Change, Plan, Step};
 use crate::promote::{Fields, Promotion, Request, promote};
@@ -127,7 +128,12 @@ fn effect(session: &Session<'_>, promotion: &Promotion, to: &str) -> Result<Opti
         origins: None,
     };
     let claim = |folder: &TreePath| owner(folder).map(|it| it.1);
-    let comparison = compare(&side(0, "before"), &side(1, "after"), &claim, &salt());
+    let comparison = compare(
+        &side(0, "before"),
+        &side(1, "after"),
+        &claim,
+        &Options::new(&salt()),
+    );
     let view = View {
         display: &TreePath::to_string,
         color: true,

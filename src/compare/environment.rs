@@ -8,7 +8,7 @@ use super::part::Part;
 use super::{Changed, Claim, ClusterChange, Environment, Found, Origin, Side};
 use crate::danger::{ChangeSet, Finding, judge, wants_rest};
 use crate::diag::{Diagnostics, Span};
-use crate::diff::{Pair, Salt, change, pair};
+use crate::diff::{Options, Pair, Salt, change, pair};
 use crate::emit::origin as signed_by;
 use crate::object::{Object, ObjectId};
 use crate::schema::Schemas;
@@ -21,7 +21,7 @@ pub(super) fn compare(
     after: &Side<'_>,
     name: String,
     parts: &[Part],
-    salt: &Salt,
+    options: &Options<'_>,
     notes: &mut Diagnostics,
 ) -> Environment {
     let (mut old, mut new) = (Vec::new(), Vec::new());
@@ -39,7 +39,7 @@ pub(super) fn compare(
     let sides = [before, after];
     let mut changed = Vec::new();
     for pair in pair(&old, &new) {
-        if let Some(change) = change(&pair, Schemas::builtin(), salt) {
+        if let Some(change) = change(&pair, Schemas::builtin(), options) {
             let claim = claim(&pair, sides);
             environment.objects.push(Changed { change, claim });
             changed.push(pair);
@@ -55,7 +55,9 @@ pub(super) fn compare(
     };
     let known = by_id(&scene);
     let found = judge(&scene).into_iter();
-    environment.findings = found.map(|it| placed(it, &known, sides, salt)).collect();
+    environment.findings = found
+        .map(|it| placed(it, &known, sides, options.salt))
+        .collect();
     environment.clusters = changed.iter().flat_map(cluster_changes).collect();
     environment
 }

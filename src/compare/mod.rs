@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use crate::danger::Finding;
 use crate::diag::{Diagnostic, Diagnostics, Span, each};
-use crate::diff::{Change, Salt};
+use crate::diff::{Change, Options};
 use crate::object::ObjectId;
 use crate::topology::Cluster;
 use crate::tree::{Files, TreePath};
@@ -115,7 +115,7 @@ pub fn compare(
     before: &Side<'_>,
     after: &Side<'_>,
     environment: &(dyn Fn(&TreePath) -> Option<String> + Sync),
-    salt: &Salt,
+    options: &Options<'_>,
 ) -> Comparison {
     let mut environments: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     let mut comparison = Comparison::default();
@@ -126,8 +126,8 @@ pub fn compare(
     }
     let environments: Vec<_> = environments.into_iter().collect();
     let pairs = [before, after];
-    let compared = compare_all(pairs, &environments, salt, &mut comparison.notes);
-    comparison.environments = with_moves(pairs, environments, compared, salt);
+    let compared = compare_all(pairs, &environments, options, &mut comparison.notes);
+    comparison.environments = with_moves(pairs, environments, compared, options);
     comparison.environments.retain(|it| !it.objects.is_empty());
     for origins in [before, after].into_iter().filter_map(|it| it.origins) {
         for (title, name) in origins.claims() {
@@ -145,11 +145,11 @@ pub fn compare(
 fn compare_all(
     [before, after]: [&Side<'_>; 2],
     environments: &[(String, Vec<Part>)],
-    salt: &Salt,
+    options: &Options<'_>,
     notes: &mut Diagnostics,
 ) -> Vec<Environment> {
     each(environments, notes, |(name, parts), notes| {
-        environment::compare(before, after, name.clone(), parts, salt, notes)
+        environment::compare(before, after, name.clone(), parts, options, notes)
     })
 }
 
@@ -158,7 +158,7 @@ fn with_moves(
     sides: [&Side<'_>; 2],
     environments: Vec<(String, Vec<Part>)>,
     compared: Vec<Environment>,
-    salt: &Salt,
+    options: &Options<'_>,
 ) -> Vec<Environment> {
     let moved = moves::find(&environments, &compared, sides);
     if moved.is_empty() {
@@ -173,7 +173,7 @@ fn with_moves(
     let together: Vec<_> = together.into_iter().collect();
     // What can't be built is noted already.
     let mut known = Diagnostics::default();
-    let again = compare_all(sides, &together, salt, &mut known);
+    let again = compare_all(sides, &together, options, &mut known);
     let rest = compared.into_iter();
     let rest = rest.filter(|it| !moved.contains_key(&it.name));
     let mut all: Vec<_> = rest.chain(again).collect();

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use super::document::{own_schema, read_checked};
 use super::sync::Layout;
 use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diff::Ignore;
 use crate::schema::Schema;
 use crate::tree::{Files, TreePath};
 use crate::yaml::Node;
@@ -29,6 +30,10 @@ pub struct WorkspaceConfig {
     pub sync_revision: Option<String>,
     /// The layout of environments that name none.
     pub layout: Layout,
+    /// The environments in the order in which changes are promoted, as far as it is given, and where each is written.
+    pub environment_order: Vec<(String, Span)>,
+    /// What comparisons leave out.
+    pub ignored_differences: Vec<Ignore>,
     /// Folders of the team's own claim kinds.
     pub templates: Vec<TreePath>,
     /// Where each of them is written; empty for the default folder.
@@ -157,6 +162,12 @@ impl WorkspaceConfig {
             sync_url: sync("url"),
             sync_revision: sync("revision"),
             layout: Layout::of(text(&["spec", "layout"])).unwrap_or_default(),
+            environment_order: texts(node, &["spec", "environments"])
+                .map(|it| (it.as_str().unwrap_or("").to_string(), Span::from(it)))
+                .collect(),
+            ignored_differences: texts(node, &["spec", "diff", "ignore"])
+                .map(ignored)
+                .collect::<Result<_, _>>()?,
             templates,
             template_places: written.into_iter().flatten().map(Span::from).collect(),
             chart_repository: text(&["spec", "charts", "repository"]).cloned(),
@@ -174,6 +185,18 @@ impl WorkspaceConfig {
             span: node.span().clone(),
         })
     }
+}
+
+fn texts<'a>(node: &'a Node, keys: &[&str]) -> impl Iterator<Item = &'a Node> {
+    let list = node.at_keys(keys).and_then(Node::as_sequence);
+    list.unwrap_or_default().iter()
+}
+
+fn ignored(node: &Node) -> Result<Ignore, Diagnostic> {
+    Ignore::parse(node.as_str().unwrap_or("")).map_err(|it| {
+        let fault = Diagnostic::error("invalid-value", it.to_string()).at(node);
+        fault.help("`pleach diff` shows the path of each field that changes")
+    })
 }
 
 fn without_prefix(node: &Node) -> Node {

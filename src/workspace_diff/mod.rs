@@ -11,7 +11,6 @@ use crate::affected::affected;
 use crate::chart::Cache;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare, environment};
 use crate::diag::{Diagnostics, join};
-use crate::diff::Salt;
 use crate::load::{self, WORKSPACE, WorkspaceConfig, is_base};
 use crate::tree::{Below, Changes, EntryKind, Files, FilesError, Tree, TreePath};
 use crate::{Compiled, Options, Scope, compile, compile_both};
@@ -36,8 +35,8 @@ pub struct State<'a> {
 pub struct Context<'a> {
     /// Archives of charts, by digest.
     pub cache: Option<Cache>,
-    /// Hides secrets.
-    pub salt: &'a Salt,
+    /// How objects are compared.
+    pub options: crate::diff::Options<'a>,
 }
 
 /// A state that does not render.
@@ -60,10 +59,14 @@ impl<'a> State<'a> {
         self.files.kind(&self.root.child(WORKSPACE))
     }
 
+    /// Its `pleach.yaml`; `None` where there is none that can be read.
+    pub fn config(&self) -> Option<WorkspaceConfig> {
+        WorkspaceConfig::read(&self.below()).ok()
+    }
+
     /// The folders that hold inputs, and so may contain links to files that are read by another path.
     pub fn input_folders(&self) -> Vec<TreePath> {
-        let workspace = WorkspaceConfig::read(&self.below()).ok();
-        let mut folders = workspace.map(|it| it.templates).unwrap_or_default();
+        let mut folders = self.config().map(|it| it.templates).unwrap_or_default();
         folders.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
         folders.iter().map(|it| self.root.join(it)).collect()
     }
@@ -74,9 +77,8 @@ impl<'a> State<'a> {
 
     /// The output folder in its place, or where the other state has it.
     fn output(&self, other: &State<'_>) -> TreePath {
-        let workspace = WorkspaceConfig::read(&self.below());
-        let workspace = workspace.or_else(|_| WorkspaceConfig::read(&other.below()));
-        let output = workspace.map_or_else(|_| TreePath::root(), |it| it.output);
+        let workspace = self.config().or_else(|| other.config());
+        let output = workspace.map_or_else(TreePath::root, |it| it.output);
         self.root.join(&output)
     }
 
@@ -173,7 +175,7 @@ pub fn compare_written([before, after]: [&State<'_>; 2], context: &Context<'_>) 
             side_of(before, &roots[0], old),
             side_of(after, &roots[1], new),
         ];
-        compare(&old, &new, &environment_of, context.salt)
+        compare(&old, &new, &environment_of, &context.options)
     };
     let comparison = compared([None, None]);
     if comparison.environments.is_empty() {
@@ -225,7 +227,7 @@ pub fn compare_rendered(
     };
     let (old, new) = (before.rendered(old)?, after.rendered(new)?);
     let (old, new) = (old.side(before.name), new.side(after.name));
-    let mut comparison = compare(&old, &new, &environment_of, context.salt);
+    let mut comparison = compare(&old, &new, &environment_of, &context.options);
     trim(&mut comparison, &scope);
     comparison.notes.extend(notes);
     Ok(comparison)

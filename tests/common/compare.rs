@@ -1,7 +1,7 @@
 //! Two trees compared without a workspace.
 
 use pleach::compare::{Comparison, Side, compare};
-use pleach::diff::Salt;
+use pleach::diff::{Options, Salt};
 use pleach::tree::{Tree, TreePath};
 
 pub(crate) fn compare_trees(before: &Tree, after: &Tree) -> Comparison {
@@ -14,5 +14,5 @@ pub(crate) fn compare_trees(before: &Tree, after: &Tree) -> Comparison {
     };
     let folder = |part: &TreePath| Some(part.to_string());
     let (before, after) = (side(before, "before"), side(after, "after"));
-    compare(&before, &after, &folder, &Salt::new(b"salt"))
+    compare(&before, &after, &folder, &Options::new(&Salt::new(b"salt")))
 }

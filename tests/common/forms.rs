@@ -44,7 +44,7 @@ pub(crate) fn comparison() -> Comparison {
         &side(&before.tree, "before", &before.origins),
         &side(&after.tree, "after", &after.origins),
         &environment,
-        &Salt::new(b"salt"),
+        &pleach::diff::Options::new(&Salt::new(b"salt")),
     )
 }
 

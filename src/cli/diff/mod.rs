@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 
 use self::sides::{Opened, open};
+use super::comparing::Comparing;
 use super::{Global, Outcome, cache, output, session};
 use crate::compare::{Comparison, compare};
 use crate::diff::Salt;
@@ -27,6 +28,8 @@ pub(super) struct Arguments {
     /// Compare the tree of a workspace as it is written, instead of rendering it
     #[arg(long)]
     committed: bool,
+    #[command(flatten)]
+    comparing: Comparing,
     /// The form: for people at a terminal, for the comment of a pull request, as a page, for programs, as a patch, or what is
     /// dangerous at the lines of claims
     #[arg(short, long, value_name = "FORM", default_value = "text")]
@@ -63,9 +66,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     sides.iter().try_for_each(Opened::failure)?;
     sides.iter().try_for_each(Opened::check_workspace_file)?;
     let salt = salt();
+    let workspace = after.config().or_else(|| before.config());
+    let ignore = arguments.comparing.ignored(workspace.as_ref());
     let context = Context {
         cache: cache::open(global),
-        salt: &salt,
+        options: arguments.comparing.options(&salt, &ignore),
     };
     let comparison = match (is_workspace, arguments.committed) {
         (true, false) => rendered(&sides, &context, global),
@@ -76,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
                 part => Some(part.to_string()),
             };
             let [before, after] = sides.each_ref().map(Opened::side);
-            Ok(compare(&before, &after, &folder, &salt))
+            Ok(compare(&before, &after, &folder, &context.options))
         }
     };
     // What git could not read may look like a workspace that does not render.

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::path::{Path, Step};
-use super::{Difference, FieldChange, lists, text};
+use super::{Difference, FieldChange, Options, lenient, lists, text};
 use crate::object::Gvk;
 use crate::schema::{Schemas, TypeRef};
-use crate::secret::Salt;
 use pleach_yaml::{Entry, Kind, Mapping, Node, View};
 
 /// What differs between two objects that are known to be the same one, and whose secrets are hidden.
@@ -15,11 +14,12 @@ pub(super) fn compare(
     after: &Node,
     gvk: &Gvk,
     schemas: &Schemas,
-    salt: &Salt,
+    options: &Options<'_>,
 ) -> Vec<FieldChange> {
     let mut comparison = Comparison {
         schemas,
-        salt,
+        options,
+        is_builtin: lenient::is_builtin(gvk),
         path: Path::root(),
         changes: Vec::new(),
     };
@@ -30,7 +30,9 @@ pub(super) fn compare(
 /// A comparison on its way.
 pub(super) struct Comparison<'a> {
     pub(super) schemas: &'a Schemas,
-    pub(super) salt: &'a Salt,
+    pub(super) options: &'a Options<'a>,
+    /// Whether the object is of one of Kubernetes' own kinds.
+    is_builtin: bool,
     path: Path,
     pub(super) changes: Vec<FieldChange>,
 }
@@ -41,7 +43,7 @@ impl Comparison<'_> {
             (View::Mapping(a), View::Mapping(b)) => self.mappings(a, b, of),
             (View::Sequence(a), View::Sequence(b)) => lists::compare(self, (a, b), after, of),
             (View::Scalar(a), View::Scalar(b)) => {
-                if is_same_scalar(before, after) {
+                if is_same_scalar(before, after) || self.is_same_quantity(before, after) {
                 } else if is_text(before) && is_text(after) && (spans_lines(a) || spans_lines(b)) {
                     text::compare(self, before, after);
                 } else {
@@ -56,6 +58,11 @@ impl Comparison<'_> {
         let (old, new) = (by_key(before), by_key(after));
         for Entry { key, value } in before {
             let key = key.as_str().unwrap_or("");
+            if self.says_nothing(key, value)
+                && new.get(key).is_none_or(|it| self.says_nothing(key, it))
+            {
+                continue;
+            }
             self.within(Step::Key(key.into()), |it| match new.get(key) {
                 Some(other) => {
                     let of = of.and_then(|of| it.schemas.field(of, key));
@@ -66,10 +73,26 @@ impl Comparison<'_> {
         }
         for Entry { key, value } in after {
             let key = key.as_str().unwrap_or("");
-            if !old.contains_key(key) {
+            if !old.contains_key(key) && !self.says_nothing(key, value) {
                 self.within(Step::Key(key.into()), |it| it.added(value));
             }
         }
+    }
+
+    fn is_same_quantity(&self, before: &Node, after: &Node) -> bool {
+        !self.options.exact
+            && !self.path.is_in_text()
+            && lenient::is_same_quantity(before, after, self.path.keys_upwards())
+    }
+
+    /// Whether a field of the map that is compared means the same as none.
+    fn says_nothing(&self, key: &str, value: &Node) -> bool {
+        let is_known = self.is_builtin && !self.path.is_in_text();
+        let above = match self.path.is_root() {
+            true => None,
+            false => Some(self.path.keys_upwards().next().unwrap_or("")),
+        };
+        !self.options.exact && lenient::says_nothing(key, value, above, is_known)
     }
 
     /// Goes one step down for a while.

@@ -4,6 +4,8 @@
 
 mod canonical;
 mod fields;
+mod ignore;
+mod lenient;
 mod lists;
 mod pair;
 mod path;
@@ -12,6 +14,7 @@ mod same_named;
 mod text;
 
 pub use crate::secret::Salt;
+pub use ignore::{Ignore, IgnoreError};
 pub use pair::{Pair, generator, pair};
 pub use path::{Path, Step};
 
@@ -116,44 +119,80 @@ pub enum Line {
     Gap,
 }
 
+/// How objects are compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// Hides values of Secrets, and values that look like keys, behind digests, which it keeps from being looked up.
+    pub salt: &'a Salt,
+    /// Whether equal quantities that are written otherwise (`1000m`, `1`) and fields that say nothing (`labels: {}`) differ.
+    pub exact: bool,
+    /// What is left out.
+    pub ignore: &'a [Ignore],
+}
+
+impl<'a> Options<'a> {
+    /// What means the same to a cluster is the same, and nothing is left out.
+    pub fn new(salt: &'a Salt) -> Options<'a> {
+        Options {
+            salt,
+            exact: false,
+            ignore: &[],
+        }
+    }
+}
+
 /// Compares objects by identity, then field by field.
 ///
-/// List items are paired by the key that the schema declares, else by a field that names each, else by content. Values of
-/// Secrets, and values that look like keys, are hidden behind a digest, which `salt` keeps from being looked up.
-pub fn diff(before: &[Object], after: &[Object], schemas: &Schemas, salt: &Salt) -> Vec<Change> {
+/// List items are paired by the key that the schema declares, else by a field that names each, else by content.
+pub fn diff(
+    before: &[Object],
+    after: &[Object],
+    schemas: &Schemas,
+    options: &Options<'_>,
+) -> Vec<Change> {
     let pairs = pair(before, after);
-    let changes = pairs.iter().filter_map(|it| change(it, schemas, salt));
+    let changes = pairs.iter().filter_map(|it| change(it, schemas, options));
     changes.collect()
 }
 
 /// What became of one object; `None` where it is the same.
-pub fn change(pair: &Pair<'_>, schemas: &Schemas, salt: &Salt) -> Option<Change> {
+pub fn change(pair: &Pair<'_>, schemas: &Schemas, options: &Options<'_>) -> Option<Change> {
+    let mut sides = [pair.before(), pair.after()].into_iter().flatten();
+    if sides.any(|it| ignore::is_ignored(it, options.ignore)) {
+        return None;
+    }
     match pair {
-        Pair::Same(before, after) => changed(before, after, schemas, salt),
-        Pair::Renamed(before, after) => Some(renamed(before, after, schemas, salt)),
-        Pair::Added(after) => Some(whole(after, ChangeKind::Added, salt)),
-        Pair::Removed(before) => Some(whole(before, ChangeKind::Removed, salt)),
+        Pair::Same(before, after) => changed(before, after, schemas, options),
+        Pair::Renamed(before, after) => Some(renamed(before, after, schemas, options)),
+        Pair::Added(after) => Some(whole(after, ChangeKind::Added, options.salt)),
+        Pair::Removed(before) => Some(whole(before, ChangeKind::Removed, options.salt)),
     }
 }
 
 /// In what two values of one kind differ whose secrets are hidden already.
 pub fn fields(before: &Node, after: &Node, gvk: &Gvk, schemas: &Schemas) -> Vec<FieldChange> {
-    fields::compare(before, after, gvk, schemas, &Salt::new(b""))
+    let salt = Salt::new(b"");
+    fields::compare(before, after, gvk, schemas, &Options::new(&salt))
 }
 
-fn changed(before: &Object, after: &Object, schemas: &Schemas, salt: &Salt) -> Option<Change> {
+fn changed(
+    before: &Object,
+    after: &Object,
+    schemas: &Schemas,
+    options: &Options<'_>,
+) -> Option<Change> {
     if before.node.same_data(&after.node) {
         return None;
     }
-    let change = compared(before, after, ChangeKind::Changed, schemas, salt);
+    let change = compared(before, after, ChangeKind::Changed, schemas, options);
     (!change.fields.is_empty()).then_some(change)
 }
 
-fn renamed(before: &Object, after: &Object, schemas: &Schemas, salt: &Salt) -> Change {
+fn renamed(before: &Object, after: &Object, schemas: &Schemas, options: &Options<'_>) -> Change {
     let kind = ChangeKind::Renamed {
         before: before.name().into(),
     };
-    let mut change = compared(before, after, kind, schemas, salt);
+    let mut change = compared(before, after, kind, schemas, options);
     let is_name = |it: &FieldChange| it.path.is_keys(&["metadata", "name"]);
     change.fields.retain(|it| !is_name(it));
     change
@@ -164,14 +203,17 @@ fn compared(
     after: &Object,
     kind: ChangeKind,
     schemas: &Schemas,
-    salt: &Salt,
+    options: &Options<'_>,
 ) -> Change {
-    let old = secret::hide(&before.node, salt);
-    let new = secret::hide(&after.node, salt);
+    let shown = |object: &Object| {
+        let pruned = ignore::pruned(object, options.ignore);
+        secret::hide(pruned.as_ref().unwrap_or(&object.node), options.salt)
+    };
+    let (old, new) = (shown(before), shown(after));
     Change {
         id: after.id(),
         kind,
-        fields: fields::compare(&old, &new, &after.gvk(), schemas, salt),
+        fields: fields::compare(&old, &new, &after.gvk(), schemas, options),
         before: Some(old),
         after: Some(new),
     }

@@ -43,6 +43,26 @@ impl Path {
         self.steps.len() == keys.len() && self.steps.iter().zip(keys).all(is_key)
     }
 
+    /// The keys at its end, the innermost first, up to the first step that is none.
+    pub(super) fn keys_upwards(&self) -> impl Iterator<Item = &str> {
+        let keys = self.steps.iter().rev().map_while(|it| match it {
+            Step::Key(key) => Some(&**key),
+            _ => None,
+        });
+        keys
+    }
+
+    /// Whether it leads into texts, labels or the data of a ConfigMap, where whatever is written is text.
+    pub(super) fn is_in_text(&self) -> bool {
+        const TEXTS: [&str; 5] = ["data", "stringData", "labels", "annotations", "matchLabels"];
+        let is_text = |it: &Step| match it {
+            Step::Key(key) => TEXTS.contains(&&**key),
+            Step::Document(_) => true,
+            _ => false,
+        };
+        self.steps.iter().any(is_text)
+    }
+
     pub(super) fn push(&mut self, step: Step) {
         self.steps.push(step);
     }

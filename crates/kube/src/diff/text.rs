@@ -18,8 +18,8 @@ pub(super) fn compare(comparison: &mut Comparison<'_>, before: &Node, after: &No
     {
         for (at, (old, new)) in old.iter().zip(&new).enumerate() {
             let (old, new) = (
-                secret::hide(old, comparison.salt),
-                secret::hide(new, comparison.salt),
+                secret::hide(old, comparison.options.salt),
+                secret::hide(new, comparison.options.salt),
             );
             comparison.within(Step::Document(at), |it| it.nodes(&old, &new, None));
         }
