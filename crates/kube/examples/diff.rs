@@ -1,7 +1,7 @@
 //! Prints which fields differ between two versions of an object.
 #![allow(clippy::print_stdout)]
 
-use pleach_kube::diff::{Salt, diff};
+use pleach_kube::diff::{Options, Salt, diff};
 use pleach_kube::object::Object;
 use pleach_kube::schema::Schemas;
 use pleach_yaml::diag::{Diagnostics, Source};
@@ -15,7 +15,8 @@ fn main() -> Result<(), Diagnostics> {
         parse_one(&Source::internal("deployment.yaml", text)).map(Object::new)
     };
     let (before, after) = ([version(2)?], [version(3)?]);
-    for change in diff(&before, &after, Schemas::builtin(), &Salt::new(b"example")) {
+    let salt = Salt::new(b"example");
+    for change in diff(&before, &after, Schemas::builtin(), &Options::new(&salt)) {
         for field in &change.fields {
             println!("{} {}: {:?}", change.id, field.path, field.difference);
         }
