@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 
 use super::template::Major;
 use super::{Global, Outcome, Strict, cache, output, session};
+use crate::chart::Charts;
 use crate::disk::{self, Folder};
 use crate::inflate::Inflater;
 use crate::kustomize::{self, Built, LoadRestriction, Options, Reorder};
@@ -111,7 +112,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = session::Session::find_from(global, &target)?;
     let built = match arguments.enable_helm {
         true => {
-            let inflater = inflater(arguments, global, session.as_ref())?;
+            let charts = charts(global, session.as_ref())?;
+            let inflater = inflater(arguments, charts.as_ref());
             kustomize::build_with_charts(&files, &path, &options, &inflater)
         }
         false => kustomize::build(&files, &path, &options),
@@ -141,23 +143,26 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// Renders charts: those of the chart home, and those that the lock of the workspace around the kustomization pins.
-fn inflater<'a>(
-    arguments: &Arguments,
+/// The charts that the lock of the workspace around the kustomization pins.
+fn charts<'a>(
     global: &Global,
     session: Option<&'a session::Session<'_>>,
-) -> Result<Inflater<'a>> {
+) -> Result<Option<Charts<'a>>> {
     let charts = session.map(|it| charts_of(&it.files, cache::open(global)));
-    let charts = charts.transpose().map_err(|faults| {
+    charts.transpose().map_err(|faults| {
         let first = faults.iter().next().map_or("", |it| it.message.as_str());
         anyhow::anyhow!("the workspace's charts can't be read: {first}")
-    })?;
-    Ok(Inflater {
+    })
+}
+
+/// Renders charts: those of the chart home, and pinned ones.
+fn inflater<'a>(arguments: &Arguments, charts: Option<&'a Charts<'a>>) -> Inflater<'a> {
+    Inflater {
         version: arguments.helm_version.into(),
         kube_version: arguments.helm_kube_version.clone().unwrap_or_default(),
         api_versions: arguments.helm_api_versions.clone(),
         charts,
-    })
+    }
 }
 
 fn options(arguments: &Arguments, global: &Global) -> Options {

@@ -30,11 +30,14 @@ pub(super) enum Place {
     Remote(Request),
 }
 
+type Loaded = Result<Arc<LoadedChart>, Diagnostic>;
+
 /// The charts of a run, each loaded once.
 pub(super) struct Charts<'a> {
     files: &'a dyn Files,
     options: &'a Options<'a>,
-    loaded: Mutex<BTreeMap<(Place, bool), Result<Arc<LoadedChart>, Diagnostic>>>,
+    /// By place, and whether Helm 3 loads it.
+    loaded: Mutex<BTreeMap<(Place, bool), Loaded>>,
 }
 
 impl<'a> Charts<'a> {
@@ -66,7 +69,8 @@ impl<'a> Charts<'a> {
     fn read(&self, place: &Place, version: HelmVersion) -> Result<LoadedChart, Diagnostic> {
         let mut said = Warnings::default();
         let loaded = match place {
-            Place::Folder(folder) => load_folder(self.files, folder, version, &mut said),
+            Place::Folder(folder) => load_folder(self.files, folder, version, &mut said)
+                .map(|it| self.with_dependencies(it, folder, version)),
             Place::Remote(request) => {
                 let files = self.pulled(request)?;
                 let place = TreePath::root().child(&format!("<chart {}>", file_name(request)));
@@ -77,6 +81,48 @@ impl<'a> Charts<'a> {
             }
         };
         loaded.map_err(crate::inflate::diagnostic)
+    }
+
+    /// A chart of the repository with the dependencies that are not in its `charts/`, as engines pull them. What is not at hand stays
+    /// missing, and the rendering says so.
+    fn with_dependencies(
+        &self,
+        mut chart: LoadedChart,
+        folder: &TreePath,
+        version: HelmVersion,
+    ) -> LoadedChart {
+        let is_there = |chart: &LoadedChart, name: &str| {
+            let mut names = chart.dependencies.iter().map(|it| &it.metadata.name);
+            names.any(|it| it == name)
+        };
+        for wanted in chart.metadata.dependencies.clone() {
+            if is_there(&chart, &wanted.name) {
+                continue;
+            }
+            let place = match wanted.repository.strip_prefix("file://") {
+                Some(path) => folder.resolve(path).map(Place::Folder),
+                None => {
+                    let version = Some(&*wanted.version);
+                    Some(Place::Remote(Request::new(
+                        &wanted.repository,
+                        &wanted.name,
+                        version,
+                    )))
+                }
+            };
+            // A folder above is a cycle.
+            let place = place.filter(|it| *it != Place::Folder(folder.clone()));
+            let loaded = place.map(|it| self.load(&it, version));
+            if let Some(Ok(dependency)) = loaded {
+                chart.dependencies.push(LoadedChart::clone(&dependency));
+            }
+        }
+        chart
+    }
+
+    /// The charts of the lock and the cache.
+    pub(super) fn pinned(&self) -> Option<&'a crate::chart::Charts<'a>> {
+        self.options.charts
     }
 
     fn pulled(&self, request: &Request) -> Result<crate::tree::Tree, Diagnostic> {
@@ -226,7 +272,7 @@ fn objects(rendered: Rendered, install: &Install<'_>, facts: &Facts) -> Vec<Obje
 }
 
 /// The items of a list, which are what is applied.
-fn flattened(object: Object) -> Vec<Object> {
+pub(super) fn flattened(object: Object) -> Vec<Object> {
     let is_list = object.kind().ends_with("List") && object.node.get("items").is_some();
     if !is_list {
         return vec![object];

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Options;
+use super::argo::source_paths;
 use super::chart::Charts;
 use super::expand::Expansion;
 use super::flux::{OwnSource, path, plain, synced};
@@ -83,9 +84,11 @@ fn is_bootstrapped(object: &Object, folder: &TreePath) -> bool {
 
 /// What is known of the repository's own address: that of the source of an entry, and what the caller says.
 fn own_source(entry: Option<&Object>, scan: &Scan, options: &Options<'_>) -> OwnSource {
+    let urls = options.urls.iter().map(|it| plain(it));
     let mut own = OwnSource {
         reference: None,
-        urls: options.urls.iter().map(|it| plain(it)).collect(),
+        // Of a fork or a mirror, what is written knows another address.
+        urls: urls.filter(|it| scan.urls.contains(it)).collect(),
     };
     if let Some(reference) = entry.and_then(|it| it.node.at_keys(&["spec", "sourceRef"])) {
         let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
@@ -107,12 +110,60 @@ fn loose(
     open: &[&Declared],
     diagnostics: &mut Diagnostics,
 ) -> Vec<Entry> {
+    let own = own_source(None, scan, options);
+    let paths: Vec<(&TreePath, TreePath)> = open
+        .iter()
+        .flat_map(|it| written_paths(it).into_iter().map(|path| (&it.file, path)))
+        .collect();
+    // What another unit plainly applies is found from there.
+    let is_applied = |file: &TreePath| {
+        let mut others = paths.iter();
+        others.any(|(by, path)| file.below(path).is_some() && by.below(path).is_none())
+    };
+    let (applied, first): (Vec<&Declared>, Vec<&Declared>) =
+        open.iter().copied().partition(|it| is_applied(&it.file));
+    let mut entries = loose_of(files, scan, options, charts, &own, &first, diagnostics);
+    let covered = entries.iter().flat_map(|it| &it.units);
+    let covered: BTreeSet<TreePath> = covered.flat_map(|it| it.read_set.files.clone()).collect();
+    let rest: Vec<&Declared> = applied
+        .into_iter()
+        .filter(|it| !covered.contains(&it.file))
+        .collect();
+    entries.extend(loose_of(
+        files,
+        scan,
+        options,
+        charts,
+        &own,
+        &rest,
+        diagnostics,
+    ));
+    entries
+}
+
+/// The folders that a sync object plainly names.
+fn written_paths(declared: &Declared) -> Vec<TreePath> {
+    match declared.kind {
+        SyncKind::Kustomization => vec![path(&declared.object)],
+        SyncKind::Application => source_paths(&declared.object),
+        _ => Vec::new(),
+    }
+}
+
+fn loose_of(
+    files: &dyn Files,
+    scan: &Scan,
+    options: &Options<'_>,
+    charts: &Charts<'_>,
+    own: &OwnSource,
+    open: &[&Declared],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Entry> {
     let folders: BTreeSet<TreePath> = open
         .iter()
         .flat_map(|it| scan.outermost(&it.file))
         .collect();
     let folders: Vec<TreePath> = folders.into_iter().collect();
-    let own = own_source(None, scan, options);
     // What is wrong is said when the folder is known to be an entry.
     let mut candidates = each(folders, &mut Diagnostics::default(), |folder, said| {
         let mut expansion = Expansion::new(files, options.cluster(&folder), charts, own.clone());

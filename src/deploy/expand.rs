@@ -7,7 +7,7 @@ use super::flux::{Build, Located, OwnSource, Release, Variables, build, is_waiti
 use super::sync::{SyncKind, items, text};
 use super::unit::{Origin, Status, Unit};
 use super::world::World;
-use super::{Cluster, flux};
+use super::{Cluster, argo, flux};
 use crate::diag::{Diagnostic, Diagnostics, each};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Files, ReadSet, TreePath};
@@ -77,15 +77,15 @@ impl<'a> Expansion<'a> {
         self.add(id, None, None, followed);
     }
 
-    /// Follows everything but charts.
+    /// Follows everything but HelmReleases.
     pub(super) fn expand_folders(&mut self, diagnostics: &mut Diagnostics) {
         loop {
             let (mut open, rest): (Vec<Pending>, Vec<Pending>) = std::mem::take(&mut self.pending)
                 .into_iter()
-                .partition(|it| it.kind == SyncKind::Kustomization);
+                .partition(|it| it.kind != SyncKind::HelmRelease);
             self.pending = rest;
             // What needs objects that are not known yet waits, unless nothing else is left.
-            let is_ready = |it: &Pending| !is_waiting(&it.object, &self.world);
+            let is_ready = |it: &Pending| !self.is_waiting(it);
             if open.iter().any(is_ready) {
                 let (ready, waiting): (Vec<_>, Vec<_>) = open.into_iter().partition(is_ready);
                 self.pending.extend(waiting);
@@ -94,9 +94,10 @@ impl<'a> Expansion<'a> {
             if open.is_empty() || self.world.units.len() > UNITS_MAX {
                 return;
             }
+            let facts = Facts::of(&self.world);
             let expansion = &*self;
             let done = each(open, diagnostics, |it, diagnostics| {
-                expansion.settled(it, diagnostics)
+                expansion.follow(it, &facts, diagnostics)
             });
             self.add_all(done);
         }
@@ -123,6 +124,58 @@ impl<'a> Expansion<'a> {
     /// The units found so far.
     pub(super) fn units(&self) -> &[Unit] {
         &self.world.units
+    }
+
+    /// Whether a unit needs objects that are not known yet. The clusters that an ApplicationSet asks for may be among them.
+    fn is_waiting(&self, pending: &Pending) -> bool {
+        match pending.kind {
+            SyncKind::Kustomization => is_waiting(&pending.object, &self.world),
+            _ => false,
+        }
+    }
+
+    fn follow(
+        &self,
+        pending: Pending,
+        facts: &Facts,
+        diagnostics: &mut Diagnostics,
+    ) -> (Pending, Followed) {
+        let setting = argo::Setting {
+            files: self.files,
+            world: &self.world,
+            charts: self.charts,
+            facts,
+            cluster: self.cluster,
+            urls: &self.own.urls,
+        };
+        match pending.kind {
+            SyncKind::Application => {
+                let applied = argo::apply(&pending.object, &setting, diagnostics);
+                let followed = Followed {
+                    origin: applied.origin,
+                    objects: applied.objects,
+                    status: applied.status,
+                    read_set: applied.read_set,
+                };
+                (pending, followed)
+            }
+            SyncKind::ApplicationSet => {
+                let recorded = crate::tree::Recorded::new(self.files);
+                let setting = argo::Setting {
+                    files: &recorded,
+                    ..setting
+                };
+                let objects = argo::applications(&pending.object, &setting, diagnostics);
+                let followed = Followed {
+                    origin: Origin::Generated,
+                    objects,
+                    status: Status::Built,
+                    read_set: recorded.finish(),
+                };
+                (pending, followed)
+            }
+            _ => self.settled(pending, diagnostics),
+        }
     }
 
     /// A Kustomization as it is once it has been applied: the first one of an entry may patch itself.
@@ -202,6 +255,8 @@ impl<'a> Expansion<'a> {
         let at = self.world.add(Unit {
             depends_on: object.map(|it| dependencies(it, &id)).unwrap_or_default(),
             span: object.map(|it| it.span().outermost()),
+            cluster: object.map(argo::destination).unwrap_or_default(),
+            wave: object.map(wave).unwrap_or(0),
             id,
             parent,
             origin: followed.origin,
@@ -221,7 +276,6 @@ impl<'a> Expansion<'a> {
                 Some(object) => object,
                 None => return,
             },
-            SyncKind::Application | SyncKind::ApplicationSet => return,
             _ => object,
         };
         let kind = match kind {
@@ -290,6 +344,12 @@ fn elsewhere(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Fo
         status: Status::NotBuilt(Box::new(fault)),
         read_set: ReadSet::default(),
     }
+}
+
+/// The wave in which Argo CD syncs an object.
+fn wave(object: &Object) -> i64 {
+    let wave = super::metadata::value(object, "annotations", "argocd.argoproj.io/sync-wave");
+    wave.parse().unwrap_or(0)
 }
 
 /// `spec.dependsOn`: objects of the same kind.

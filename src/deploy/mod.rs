@@ -8,10 +8,12 @@
 //! vendored, the value of a Secret, another repository) is a diagnostic at the line that names it; the rest is shown without it.
 //! Reconciliation itself is not followed: no health checks, no waiting, no state of a cluster.
 
+mod argo;
 mod chart;
 mod entry;
 mod expand;
 mod flux;
+mod glob;
 mod metadata;
 mod scan;
 mod sync;

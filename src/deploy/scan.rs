@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::flux::plain;
 use super::sync::{MARKS, SyncKind};
 use crate::diag::Source;
 use crate::kustomize::FILE_NAMES;
@@ -23,6 +24,8 @@ pub(super) struct Scan {
     pub(super) declared: Vec<Declared>,
     /// Flux sources.
     pub(super) sources: Vec<Object>,
+    /// Addresses of repositories that sync objects name, in their plain form.
+    pub(super) urls: BTreeSet<String>,
     /// Files and folders, and the folders of the kustomizations that name them.
     pub(super) named_by: BTreeMap<TreePath, BTreeSet<TreePath>>,
     /// The folders of kustomizations.
@@ -82,6 +85,7 @@ impl Scan {
             return;
         }
         for object in documents(files, &path).into_iter().map(Object::new) {
+            addresses(&object.node, &mut self.urls);
             if let Some(kind) = SyncKind::of(&object) {
                 self.declared.push(Declared {
                     file: path.clone(),
@@ -113,6 +117,18 @@ impl Scan {
         }
         found
     }
+}
+
+/// The addresses of Git repositories in a sync object.
+fn addresses(node: &Node, urls: &mut BTreeSet<String>) {
+    for entry in node.as_mapping().into_iter().flatten() {
+        if matches!(entry.key.as_str(), Some("url" | "repoURL")) {
+            urls.extend(entry.value.as_str().map(plain));
+        }
+        addresses(&entry.value, urls);
+    }
+    let items = node.as_sequence().unwrap_or_default();
+    items.iter().for_each(|it| addresses(it, urls));
 }
 
 /// Whether a name in a folder is a YAML file that sync engines look at.

@@ -38,6 +38,10 @@ pub struct Unit {
     pub origin: Origin,
     /// The units that the engine waits for before this one.
     pub depends_on: Vec<ObjectId>,
+    /// The wave in which Argo CD syncs it; 0 for Flux.
+    pub wave: i64,
+    /// The cluster that it deploys to: a name or an address, empty for the one that the engine runs in.
+    pub cluster: String,
     /// Where it was written.
     pub span: Option<Span>,
     /// What it deploys; empty where that can't be seen.
@@ -55,6 +59,8 @@ pub enum Origin {
     Folder(TreePath),
     /// A chart.
     Chart(ChartTitle),
+    /// The generators of an ApplicationSet.
+    Generated,
     /// Something that can't be seen from here.
     Elsewhere(String),
 }
@@ -85,6 +91,7 @@ impl fmt::Display for Origin {
             Origin::Folder(folder) if folder.as_str().is_empty() => f.write_str("./"),
             Origin::Folder(folder) => write!(f, "./{folder}"),
             Origin::Chart(chart) => write!(f, "chart {chart}"),
+            Origin::Generated => f.write_str("generators"),
             Origin::Elsewhere(what) => f.write_str(what),
         }
     }

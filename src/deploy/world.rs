@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use super::unit::Unit;
 use crate::object::Object;
 
+/// A unit, and an object of it.
+type Place = (usize, usize);
+
 /// Units and their objects.
 #[derive(Default)]
 pub(super) struct World {
     pub(super) units: Vec<Unit>,
     /// Places of objects, by kind and name.
-    places: BTreeMap<(Box<str>, Box<str>), Vec<(usize, usize)>>,
+    places: BTreeMap<(Box<str>, Box<str>), Vec<Place>>,
 }
 
 impl World {

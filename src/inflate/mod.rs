@@ -167,14 +167,14 @@ pub struct Inflater<'a> {
     /// API versions where a chart is given none.
     pub api_versions: Vec<String>,
     /// The charts of the workspace that the kustomization is in, if it is in one.
-    pub charts: Option<Charts<'a>>,
+    pub charts: Option<&'a Charts<'a>>,
 }
 
 impl ChartRenderer for Inflater<'_> {
     fn find(&self, chart: &ChartReference<'_>) -> Result<Tree, Diagnostic> {
         let version = Some(chart.version).filter(|it| !it.is_empty());
         let request = Request::new(chart.repository, chart.name, version);
-        match &self.charts {
+        match self.charts {
             Some(charts) => charts.files(&request).map_err(|it| it.at(chart.span)),
             None => {
                 let message = format!(

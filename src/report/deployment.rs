@@ -56,6 +56,9 @@ fn write_unit(text: &mut String, unit: &Unit, depth: usize, view: &View<'_>) {
 fn write_head(text: &mut String, unit: &Unit, indent: &str, view: &View<'_>) {
     let mut line = format!("{indent}\x1b[36m{}\x1b[0m", printable(&unit.id.to_string()));
     _ = write!(line, "  {}", printable(&unit.origin.to_string()));
+    if !unit.cluster.is_empty() {
+        _ = write!(line, "  to {}", printable(&unit.cluster));
+    }
     if let Some(place) = place(unit.span.as_ref(), view) {
         _ = write!(line, "  {place}");
     }
@@ -118,7 +121,9 @@ fn after_dependencies(
 ) -> Vec<usize> {
     let own: BTreeSet<usize> = units.iter().copied().collect();
     let (mut out, mut done) = (Vec::new(), BTreeSet::new());
-    let mut open: Vec<(usize, bool)> = units.iter().rev().map(|it| (*it, false)).collect();
+    let mut sorted = units.to_vec();
+    sorted.sort_by_key(|it| entry.units.get(*it).map_or(0, |it| it.wave));
+    let mut open: Vec<(usize, bool)> = sorted.iter().rev().map(|it| (*it, false)).collect();
     while let Some((at, is_ready)) = open.pop() {
         if is_ready {
             out.push(at);
@@ -200,9 +205,11 @@ fn unit_json(unit: &Unit, entry: &Entry, view: &View<'_>) -> String {
         format!("{{{}, \"place\": {}}}", id_json(&it.id()), quoted(&place))
     });
     format!(
-        "{{{}, \"parent\": {parent}, \"origin\": {}{chart}, \"place\": {}, \"dependsOn\": [{}], \"status\": {}{}, \"objects\": [{}]}}",
+        "{{{}, \"parent\": {parent}, \"origin\": {}{chart}, \"cluster\": {}, \"wave\": {}, \"place\": {}, \"dependsOn\": [{}], \"status\": {}{}, \"objects\": [{}]}}",
         id_json(&unit.id),
         quoted(&unit.origin.to_string()),
+        quoted(&unit.cluster),
+        unit.wave,
         quoted(&place(unit.span.as_ref(), view).unwrap_or_default()),
         depends_on.collect::<Vec<_>>().join(", "),
         quoted(status),

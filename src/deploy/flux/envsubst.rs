@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::glob;
+use super::super::glob;
 
 /// What is known of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

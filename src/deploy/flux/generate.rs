@@ -27,11 +27,14 @@ pub(super) fn read_or_list(
     folder: &TreePath,
     at: Option<&Span>,
 ) -> Result<Mapping, Diagnostics> {
-    for name in FILE_NAMES {
-        let path = folder.child(name);
-        if matches!(files.kind(&path), Ok(Some(EntryKind::File))) {
-            return read(files, &path);
+    if let Some(mut fields) = read_fields(files, folder)? {
+        let has_resources = fields.get("resources").and_then(Node::as_sequence);
+        if has_resources.is_none_or(<[Node]>::is_empty) {
+            // Flux does so for kustomize not to refuse it.
+            let metadata = Node::sequence([Node::constant("originAnnotations")]);
+            fields.insert("buildMetadata", metadata);
         }
+        return Ok(fields);
     }
     let mut found = Vec::new();
     list(files, folder, &mut found);
@@ -51,6 +54,16 @@ pub(super) fn read_or_list(
     Ok(kustomization)
 }
 
+/// The fields of the kustomization file of a folder; `None` where it has none.
+pub(in crate::deploy) fn read_fields(
+    files: &dyn Files,
+    folder: &TreePath,
+) -> Result<Option<Mapping>, Diagnostics> {
+    let mut paths = FILE_NAMES.iter().map(|it| folder.child(it));
+    let path = paths.find(|it| matches!(files.kind(it), Ok(Some(EntryKind::File))));
+    path.map(|it| read(files, &it)).transpose()
+}
+
 fn read(files: &dyn Files, path: &TreePath) -> Result<Mapping, Diagnostics> {
     let bytes = files.read(path).map_err(|error| {
         Diagnostic::error(
@@ -61,14 +74,7 @@ fn read(files: &dyn Files, path: &TreePath) -> Result<Mapping, Diagnostics> {
     let source = crate::yaml::text_source(path, &bytes)?;
     let node = parse_one(&source)?;
     let fields = node.as_mapping().cloned();
-    let mut fields = fields.unwrap_or_default();
-    let has_resources = fields.get("resources").and_then(Node::as_sequence);
-    if has_resources.is_none_or(<[Node]>::is_empty) {
-        // Flux does so for kustomize not to refuse it.
-        let metadata = Node::sequence([Node::constant("originAnnotations")]);
-        fields.insert("buildMetadata", metadata);
-    }
-    Ok(fields)
+    Ok(fields.unwrap_or_default())
 }
 
 /// All manifests below a folder, in the order of a walk. A folder with a kustomization is one entry.

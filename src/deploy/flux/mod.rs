@@ -2,7 +2,7 @@
 
 mod envsubst;
 mod generate;
-mod glob;
+
 mod instance;
 mod kustomization;
 mod post_render;
@@ -12,10 +12,12 @@ mod substitute;
 mod values;
 mod variables;
 
+pub(super) use generate::read_fields;
 pub(super) use instance::synced;
 pub(super) use kustomization::{Build, build, build_plain, is_suspended, path};
 pub(super) use release::Release;
 pub(super) use source::{Located, OwnSource, plain};
+pub(super) use values::of_node as values_of;
 pub(super) use variables::{Variables, is_waiting};
 
 /// The group of Flux Kustomizations: labels and annotations begin with it.

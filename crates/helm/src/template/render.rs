@@ -176,6 +176,13 @@ impl<'t> Renderer<'t> {
         Ok(without_no_value(out))
     }
 
+    /// The output as Go's `text/template` has it: `<no value>` stays where there is none.
+    ///
+    /// Errors: as [`Renderer::render`].
+    pub fn render_as_go(&mut self, name: &str, data: &Value) -> Result<Vec<u8>, RenderError> {
+        self.execute(name, data, None).map(|it| it.0)
+    }
+
     /// The same output, and where each part of it comes from.
     ///
     /// Errors: as [`Renderer::render`].

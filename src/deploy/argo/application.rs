@@ -1,0 +1,179 @@
+//! An Application: all its sources, rendered and put together.
+
+use super::Setting;
+use super::build::{build, overrides};
+use super::environment::Environment;
+use super::release;
+use super::template::merge_patch;
+use crate::deploy::chart::not_shown;
+use crate::deploy::flux::plain;
+use crate::deploy::sync::{items, text};
+use crate::deploy::unit::{Origin, Status};
+use crate::diag::{Diagnostics, Severity};
+use crate::object::Object;
+use crate::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
+use crate::yaml::{Mapping, Node};
+
+/// What an Application deploys.
+pub(in crate::deploy) struct Applied {
+    pub(in crate::deploy) objects: Vec<Object>,
+    pub(in crate::deploy) origin: Origin,
+    pub(in crate::deploy) status: Status,
+    pub(in crate::deploy) read_set: ReadSet,
+}
+
+/// A source of an Application, with what it is rendered with.
+pub(super) struct Source<'a> {
+    pub(super) application: &'a Object,
+    pub(super) node: &'a Node,
+    /// The sources that have a name.
+    pub(super) references: &'a [Node],
+    pub(super) environment: Environment,
+    pub(super) files: &'a dyn Files,
+    pub(super) urls: &'a [String],
+}
+
+impl Source<'_> {
+    /// Whether a source is the repository itself. Where its address is not known, one whose path exists is taken for it.
+    pub(super) fn is_own(&self, source: &Node) -> bool {
+        let url = plain(text(source, &["repoURL"]));
+        if !self.urls.is_empty() {
+            return self.urls.contains(&url);
+        }
+        let path = TreePath::new(text(source, &["path"]).trim_start_matches('/'));
+        let is_there =
+            path.is_some_and(|it| matches!(self.files.kind(&it), Ok(Some(EntryKind::Folder))));
+        is_there || !text(source, &["ref"]).is_empty()
+    }
+}
+
+/// The sources of an Application.
+fn sources(application: &Object) -> Vec<Node> {
+    let several = items(&application.node, &["spec", "sources"]);
+    match several.is_empty() {
+        true => application
+            .node
+            .at_keys(&["spec", "source"])
+            .cloned()
+            .into_iter()
+            .collect(),
+        false => several.to_vec(),
+    }
+}
+
+/// Folders that an Application applies, as far as they are written.
+pub(in crate::deploy) fn source_paths(application: &Object) -> Vec<TreePath> {
+    let sources = sources(application);
+    let plain = sources.iter().filter(|it| text(it, &["chart"]).is_empty());
+    let paths = plain
+        .map(|it| text(it, &["path"]))
+        .filter(|it| !it.is_empty());
+    paths
+        .filter_map(|it| TreePath::new(it.trim_start_matches('/')))
+        .collect()
+}
+
+/// The cluster that an Application deploys to; empty for the one that Argo CD runs in.
+pub(in crate::deploy) fn destination(application: &Object) -> String {
+    let destination = |field: &str| text(&application.node, &["spec", "destination", field]);
+    match (destination("name"), destination("server")) {
+        ("" | "in-cluster", "" | "https://kubernetes.default.svc") => String::new(),
+        ("", server) => server.to_string(),
+        (name, _) => name.to_string(),
+    }
+}
+
+/// Renders an Application.
+pub(in crate::deploy) fn apply(
+    application: &Object,
+    setting: &Setting<'_>,
+    said: &mut Diagnostics,
+) -> Applied {
+    let files = Recorded::new(setting.files);
+    let all = sources(application);
+    let (mut objects, mut origin, mut fault) = (Vec::new(), None, None);
+    for node in &all {
+        let (path, chart) = (text(node, &["path"]), text(node, &["chart"]));
+        if !text(node, &["ref"]).is_empty() && path.is_empty() && chart.is_empty() {
+            continue;
+        }
+        let node = overridden(node, application, &files);
+        let source = Source {
+            application,
+            node: &node,
+            references: &all,
+            environment: Environment::of(application, &node),
+            files: &files,
+            urls: setting.urls,
+        };
+        match build(&source, &files, setting, said) {
+            Ok((built, from)) => {
+                objects.extend(built);
+                origin.get_or_insert(from);
+            }
+            Err(found) => {
+                let what = application.id().to_string();
+                let at = found.span.clone().unwrap_or_else(|| node.span().clone());
+                let severity = found.severity;
+                let mut found = not_shown(&what, found, &at);
+                found.severity = severity.max(Severity::Warning);
+                said.push(found.clone());
+                origin.get_or_insert_with(|| unseen_origin(&node));
+                fault.get_or_insert(found);
+            }
+        }
+    }
+    let namespace = text(&application.node, &["spec", "destination", "namespace"]);
+    if !namespace.is_empty() {
+        objects
+            .iter_mut()
+            .for_each(|it| setting.facts.default_namespace(it, namespace));
+    }
+    Applied {
+        status: match fault {
+            Some(fault) if objects.is_empty() => Status::NotBuilt(Box::new(fault)),
+            _ => Status::Built,
+        },
+        origin: origin.unwrap_or_else(|| Origin::Elsewhere("no source".to_string())),
+        objects,
+        read_set: files.finish(),
+    }
+}
+
+fn unseen_origin(node: &Node) -> Origin {
+    match text(node, &["chart"]) {
+        "" => {
+            let (url, path) = (text(node, &["repoURL"]), text(node, &["path"]));
+            Origin::Elsewhere(format!("{url} {path}"))
+        }
+        _ => Origin::Chart(release::place(node, None).1),
+    }
+}
+
+/// A source with what `.argocd-source.yaml` of its folder says of it.
+fn overridden(node: &Node, application: &Object, files: &dyn Files) -> Node {
+    let folder = TreePath::new(text(node, &["path"]).trim_start_matches('/'));
+    let Some(folder) = folder.filter(|_| text(node, &["chart"]).is_empty()) else {
+        return node.clone();
+    };
+    let mut merged = node.clone();
+    for over in overrides(files, &folder, application.name()) {
+        merged = merge_patch(&merged, &over);
+    }
+    // What the source is stays as the Application says.
+    let Some(fields) = merged.as_mapping_mut() else {
+        return node.clone();
+    };
+    let fixed = ["chart", "path", "repoURL", "targetRevision"];
+    let own: &Mapping = match node.as_mapping() {
+        Some(own) => own,
+        None => return merged,
+    };
+    for field in fixed {
+        match own.get(field) {
+            Some(value) => _ = fields.insert(field, value.clone()),
+            None => _ = fields.remove(field),
+        }
+    }
+    merged
+}

@@ -1,0 +1,258 @@
+//! One source of an Application to its objects: a chart, a kustomization, or a folder of manifests.
+
+use super::Setting;
+use super::application::Source;
+use super::kustomize::edit;
+use super::release;
+use crate::deploy::chart::first_error;
+use crate::deploy::flux::read_fields;
+use crate::deploy::glob::{Dialect, is_match};
+use crate::deploy::sync::{flag, text};
+use crate::deploy::unit::Origin;
+use crate::diag::{Diagnostic, Diagnostics, Source as Text};
+use crate::inflate::Inflater;
+use crate::kustomize::{FILE_NAMES, LoadRestriction, Options, build_given};
+use crate::object::Object;
+use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::{Mapping, Node, parse};
+
+/// What a source was rendered to, and what it is.
+pub(super) type Built = Result<(Vec<Object>, Origin), Diagnostic>;
+
+/// The objects of a source. Errors: what keeps Argo CD from rendering it, or can't be seen.
+pub(super) fn build(
+    source: &Source<'_>,
+    files: &dyn Files,
+    setting: &Setting<'_>,
+    said: &mut Diagnostics,
+) -> Built {
+    let node = source.node;
+    if !text(node, &["chart"]).is_empty() {
+        let (place, _) = release::place(node, None);
+        let at = node
+            .get("targetRevision")
+            .or(node.get("chart"))
+            .unwrap_or(node);
+        let chart = setting.charts.load(&place, setting.cluster.helm_version);
+        let chart = chart.map_err(|it| moved(it, at))?;
+        let objects = release::objects(source, &chart, None, files, setting, said)?;
+        return Ok((objects, Origin::Chart(title(&chart))));
+    }
+    let path = node.get("path").unwrap_or(node);
+    if !source.is_own(node) {
+        let message = format!(
+            "its source `{}` is not this repository",
+            text(node, &["repoURL"])
+        );
+        let at = node.get("repoURL").unwrap_or(node);
+        return Err(Diagnostic::warning("unseen-source", message).at(at));
+    }
+    let folder = TreePath::new(text(node, &["path"]).trim_start_matches('/'));
+    let folder = folder.filter(|it| matches!(files.kind(it), Ok(Some(EntryKind::Folder))));
+    let Some(folder) = folder else {
+        let message = format!("there is no folder `{}`", text(node, &["path"]));
+        return Err(Diagnostic::error("missing-path", message).at(path));
+    };
+    match kind(node, files, &folder) {
+        Kind::Plugin => {
+            let message = "a plugin renders it, and no plugin is run";
+            let at = node.get("plugin").unwrap_or(node);
+            Err(Diagnostic::warning("unseen-source", message).at(at))
+        }
+        Kind::Helm => {
+            let (place, _) = release::place(node, Some(&folder));
+            let chart = setting.charts.load(&place, setting.cluster.helm_version);
+            let chart = chart.map_err(|it| moved(it, path))?;
+            let objects = release::objects(source, &chart, Some(&folder), files, setting, said)?;
+            Ok((objects, Origin::Chart(title(&chart))))
+        }
+        Kind::Kustomize => {
+            let objects = kustomized(source, files, &folder, setting)?;
+            Ok((objects, Origin::Folder(folder)))
+        }
+        Kind::Directory => {
+            let objects = manifests(node, files, &folder, said)?;
+            Ok((objects, Origin::Folder(folder)))
+        }
+    }
+}
+
+fn title(chart: &pleach_helm::source::LoadedChart) -> crate::deploy::unit::ChartTitle {
+    crate::deploy::unit::ChartTitle {
+        name: chart.metadata.name.clone(),
+        version: chart.metadata.version.clone(),
+    }
+}
+
+/// A fault of a chart that is not at hand, at the line that asks for it.
+fn moved(fault: Diagnostic, at: &Node) -> Diagnostic {
+    match fault.span {
+        Some(_) => fault,
+        None => fault.at(at),
+    }
+}
+
+enum Kind {
+    Helm,
+    Kustomize,
+    Directory,
+    Plugin,
+}
+
+/// What a source says of itself, else what its folder has.
+fn kind(node: &Node, files: &dyn Files, folder: &TreePath) -> Kind {
+    let has = |field: &str| node.get(field).is_some_and(|it| !it.is_null());
+    let is_file = |name: &str| matches!(files.kind(&folder.child(name)), Ok(Some(EntryKind::File)));
+    let is_set =
+        |field: &str| has(field) && node.get(field).is_some_and(|it| !it.is_empty_collection());
+    if has("plugin") {
+        Kind::Plugin
+    } else if is_set("kustomize") {
+        Kind::Kustomize
+    } else if is_set("helm") {
+        Kind::Helm
+    } else if is_set("directory") {
+        Kind::Directory
+    } else if FILE_NAMES.iter().any(|it| is_file(it)) {
+        Kind::Kustomize
+    } else if is_file("Chart.yaml") {
+        Kind::Helm
+    } else {
+        Kind::Directory
+    }
+}
+
+fn kustomized(
+    source: &Source<'_>,
+    files: &dyn Files,
+    folder: &TreePath,
+    setting: &Setting<'_>,
+) -> Result<Vec<Object>, Diagnostic> {
+    let read = read_fields(files, folder).map_err(|faults| {
+        let fault = faults.into_iter().next();
+        fault.unwrap_or_else(|| {
+            Diagnostic::error("unreadable-file", "the kustomization can't be read")
+        })
+    })?;
+    let Some(mut fields) = read else {
+        let message = format!("there is no kustomization file in `{folder}`");
+        return Err(Diagnostic::error("missing-kustomization", message).at(source.node));
+    };
+    if let Some(options) = source.node.get("kustomize") {
+        edit(&mut fields, options, files, folder, &source.environment);
+    }
+    // Settings of Argo CD decide over both in a cluster, and nothing of the repository has to show them.
+    let options = Options {
+        load_restriction: LoadRestriction::None,
+        ..Options::default()
+    };
+    let inflater = Inflater {
+        version: setting.cluster.helm_version,
+        kube_version: setting.cluster.kube_version.clone(),
+        api_versions: setting.cluster.api_versions.clone(),
+        charts: setting.charts.pinned(),
+    };
+    let given = Node::mapping(fields);
+    let built = build_given(files, folder, &given, Vec::new(), &options, Some(&inflater));
+    match first_error(&built.diagnostics) {
+        Some(fault) => Err(fault),
+        None => Ok(built.objects),
+    }
+}
+
+/// What makes Argo CD pass a file over.
+const SKIPPED: &str = "+argocd:skip-file-rendering";
+
+/// The objects in the manifests of a folder.
+fn manifests(
+    node: &Node,
+    files: &dyn Files,
+    folder: &TreePath,
+    said: &mut Diagnostics,
+) -> Result<Vec<Object>, Diagnostic> {
+    let options = node.get("directory");
+    let option = |field: &str| options.map_or("", |it| text(it, &[field]));
+    let recurses = options.is_some_and(|it| flag(it, &["recurse"]));
+    let mut paths = Vec::new();
+    list(files, folder, recurses, &mut paths);
+    let mut objects = Vec::new();
+    for path in paths {
+        let below = path.below(folder).unwrap_or_else(|| path.clone());
+        let (include, exclude) = (option("include"), option("exclude"));
+        let fits = |pattern: &str| is_match(pattern, below.as_str(), Dialect::Text);
+        if !exclude.is_empty() && fits(exclude) || !include.is_empty() && !fits(include) {
+            continue;
+        }
+        if path.name().ends_with(".jsonnet") {
+            let message = format!("`{path}` is not shown: Jsonnet is not evaluated");
+            said.push(
+                Diagnostic::warning("unseen-source", message).at(node.get("path").unwrap_or(node)),
+            );
+            continue;
+        }
+        objects.extend(objects_of(files, &path)?);
+    }
+    Ok(objects)
+}
+
+fn list(files: &dyn Files, folder: &TreePath, recurses: bool, paths: &mut Vec<TreePath>) {
+    for entry in files.list(folder).unwrap_or_default() {
+        let path = folder.child(&entry.name);
+        let is_manifest = [".yaml", ".yml", ".json", ".jsonnet"]
+            .iter()
+            .any(|it| entry.name.ends_with(it));
+        match entry.kind {
+            EntryKind::Folder if recurses => list(files, &path, recurses, paths),
+            EntryKind::File if is_manifest => paths.push(path),
+            _ => {}
+        }
+    }
+}
+
+/// The objects of a file. One that is no manifest is passed over, as Argo CD does.
+fn objects_of(files: &dyn Files, path: &TreePath) -> Result<Vec<Object>, Diagnostic> {
+    let bytes = files.read(path).map_err(|error| {
+        Diagnostic::error(
+            "unreadable-file",
+            format!("`{path}` can't be read: {error}"),
+        )
+    })?;
+    let text = String::from_utf8_lossy(&bytes);
+    if text.contains(SKIPPED) {
+        return Ok(Vec::new());
+    }
+    match parse(&Text::new(path.clone(), &*text)) {
+        Ok(documents) => {
+            let objects = documents.into_iter().map(Object::new);
+            let objects = objects.filter(|it| !it.kind().is_empty());
+            Ok(objects.flat_map(crate::deploy::chart::flattened).collect())
+        }
+        Err(faults) => {
+            let is_manifest = ["apiVersion:", "kind:", "metadata:"]
+                .iter()
+                .all(|it| text.contains(it));
+            match faults.into_iter().next().filter(|_| is_manifest) {
+                Some(fault) => Err(fault),
+                None => Ok(Vec::new()),
+            }
+        }
+    }
+}
+
+/// What `.argocd-source.yaml` and `.argocd-source-NAME.yaml` of a folder say.
+pub(super) fn overrides(files: &dyn Files, folder: &TreePath, name: &str) -> Vec<Node> {
+    let names = [
+        ".argocd-source.yaml".to_string(),
+        format!(".argocd-source-{name}.yaml"),
+    ];
+    let documents = names.iter().filter(|it| !it.contains('/')).flat_map(|it| {
+        let path = folder.child(it);
+        match files.kind(&path) {
+            Ok(Some(EntryKind::File)) => crate::deploy::scan::documents(files, &path),
+            _ => Vec::new(),
+        }
+    });
+    documents
+        .filter(|it| it.as_mapping().is_some_and(|it: &Mapping| !it.is_empty()))
+        .collect()
+}

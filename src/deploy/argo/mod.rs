@@ -1,0 +1,32 @@
+//! Argo CD: Applications as its repository server renders them, and the Applications that ApplicationSets make (Argo CD 3).
+//!
+//! Deliberately absent: plugins, Jsonnet, and generators that ask other systems. What needs them is named and not shown.
+
+mod application;
+mod build;
+mod environment;
+mod generators;
+mod kustomize;
+mod parameters;
+mod release;
+mod set;
+mod template;
+
+pub(super) use application::{apply, destination, source_paths};
+pub(super) use set::applications;
+
+use crate::deploy::Cluster;
+use crate::deploy::chart::{Charts, Facts};
+use crate::deploy::world::World;
+use crate::tree::Files;
+
+/// What an Application is rendered from.
+pub(super) struct Setting<'a> {
+    pub(super) files: &'a dyn Files,
+    pub(super) world: &'a World,
+    pub(super) charts: &'a Charts<'a>,
+    pub(super) facts: &'a Facts,
+    pub(super) cluster: &'a Cluster,
+    /// Addresses of the repository itself, in their plain form; empty where they are not known.
+    pub(super) urls: &'a [String],
+}

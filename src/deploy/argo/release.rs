@@ -1,0 +1,313 @@
+//! A chart as Argo CD renders it: values files, `values`, parameters.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Setting;
+use super::application::Source;
+use crate::chart::Request;
+use crate::deploy::chart::{Install, Place, install};
+use crate::deploy::flux::values_of;
+use crate::deploy::glob::{Dialect, is_match, is_pattern};
+use crate::deploy::sync::{flag, items, text};
+use crate::deploy::unit::ChartTitle;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::object::Object;
+use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::Node;
+use pleach_helm::HelmError;
+use pleach_helm::source::LoadedChart;
+use pleach_helm::values::{Values, merge, parse, set};
+
+/// The chart of a source: of a repository of charts, or a folder.
+pub(super) fn place(source: &Node, folder: Option<&TreePath>) -> (Place, ChartTitle) {
+    if let Some(folder) = folder {
+        let title = ChartTitle {
+            name: folder.name().to_string(),
+            version: String::new(),
+        };
+        return (Place::Folder(folder.clone()), title);
+    }
+    let (url, name) = (text(source, &["repoURL"]), text(source, &["chart"]));
+    let version = text(source, &["targetRevision"]);
+    // Registries are written without `oci://` there.
+    let url = match url.contains("://") {
+        true => url.to_string(),
+        false => format!("oci://{url}"),
+    };
+    let wanted = Some(version).filter(|it| !matches!(*it, "" | "*" | "HEAD"));
+    let title = ChartTitle {
+        name: name.to_string(),
+        version: wanted.unwrap_or("").to_string(),
+    };
+    (Place::Remote(Request::new(&url, name, wanted)), title)
+}
+
+/// The objects of a chart.
+pub(super) fn objects(
+    source: &Source<'_>,
+    chart: &LoadedChart,
+    folder: Option<&TreePath>,
+    files: &dyn Files,
+    setting: &Setting<'_>,
+    said: &mut Diagnostics,
+) -> Result<Vec<Object>, Diagnostic> {
+    let none = Node::null();
+    let helm = source.node.get("helm").unwrap_or(&none);
+    let values = values(source, helm, chart, folder, files, setting, said)?;
+    let given = |field: &str, default: &str| match text(helm, &[field]) {
+        "" => default.to_string(),
+        given => given.to_string(),
+    };
+    let namespace = given(
+        "namespace",
+        text(
+            &source.application.node,
+            &["spec", "destination", "namespace"],
+        ),
+    );
+    let name = given("releaseName", source.application.name());
+    let versions = items(helm, &["apiVersions"]).iter();
+    let release = Install {
+        name: &name,
+        namespace: &namespace,
+        values: &values,
+        with_crds: !flag(helm, &["skipCrds"]),
+        with_hooks: true,
+        skip_schema: flag(helm, &["skipSchemaValidation"]),
+        kube_version: text(helm, &["kubeVersion"]),
+        api_versions: versions
+            .filter_map(Node::as_str)
+            .map(str::to_string)
+            .collect(),
+    };
+    install(chart, &release, setting.facts, setting.cluster)
+        .map_err(|error| helm_fault(error, source.node))
+}
+
+fn helm_fault(error: HelmError, at: &Node) -> Diagnostic {
+    let fault = crate::inflate::diagnostic(error);
+    match fault.span {
+        Some(_) => fault,
+        None => fault.at(at),
+    }
+}
+
+fn values(
+    source: &Source<'_>,
+    helm: &Node,
+    chart: &LoadedChart,
+    folder: Option<&TreePath>,
+    files: &dyn Files,
+    setting: &Setting<'_>,
+    said: &mut Diagnostics,
+) -> Result<Values, Diagnostic> {
+    let version = setting.cluster.helm_version;
+    let mut all = Values::new();
+    for (path, bytes, at) in values_files(source, helm, chart, folder, files, said)? {
+        let parsed = parse(&bytes, &path, version);
+        merge(&mut all, parsed.map_err(|error| helm_fault(error, at))?);
+    }
+    if let Some(object) = helm.get("valuesObject").filter(|it| !it.is_null()) {
+        merge(&mut all, values_of(object, version)?);
+    } else if let Some(written) = helm.get("values").filter(|it| !it.is_null()) {
+        let path = written.span().path().clone();
+        let text = written.as_str().unwrap_or("");
+        let parsed = parse(text.as_bytes(), &path, version);
+        let parsed =
+            parsed.map_err(|it| Diagnostic::error("invalid-value", it.message).at(written));
+        merge(&mut all, parsed?);
+    }
+    // `--set` goes before `--set-string`, whatever their order.
+    for is_text in [false, true] {
+        let parameters = items(helm, &["parameters"]).iter();
+        let mut parameters: Vec<&Node> = parameters
+            .filter(|it| flag(it, &["forceString"]) == is_text)
+            .collect();
+        parameters.sort_by_key(|it| text(it, &["name"]));
+        for parameter in parameters {
+            let value = source.environment.replace(text(parameter, &["value"]));
+            let argument = format!("{}={}", text(parameter, &["name"]), clean(&value));
+            set(&mut all, &argument, is_text, version)
+                .map_err(|error| helm_fault(error, parameter))?;
+        }
+    }
+    for parameter in items(helm, &["fileParameters"]) {
+        let path = source.environment.replace(text(parameter, &["path"]));
+        let file = folder
+            .and_then(|it| resolve(it, &path))
+            .and_then(|it| files.read(&it).ok());
+        let Some(content) = file.and_then(|it| String::from_utf8(it.to_vec()).ok()) else {
+            let message = format!("there is no file `{path}`");
+            return Err(Diagnostic::error("missing-path", message).at(parameter));
+        };
+        let argument = format!("{}={}", text(parameter, &["name"]), escaped(&content));
+        set(&mut all, &argument, true, version).map_err(|error| helm_fault(error, parameter))?;
+    }
+    Ok(all)
+}
+
+/// Argo CD escapes commas that nobody escaped, but for those in braces.
+fn clean(value: &str) -> String {
+    if value.starts_with('{') && value.ends_with('}') {
+        return value.to_string();
+    }
+    let (mut out, mut before) = (String::new(), ' ');
+    for character in value.chars() {
+        if character == ',' && before != '\\' {
+            out.push('\\');
+        }
+        out.push(character);
+        before = character;
+    }
+    out
+}
+
+/// A text that `--set-string` takes as it is.
+fn escaped(value: &str) -> String {
+    let mut out = String::new();
+    for character in value.chars() {
+        if matches!(character, '\\' | ',' | '[' | ']' | '{' | '}') {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out
+}
+
+/// A path below a folder, or from the top of the repository.
+fn resolve(folder: &TreePath, path: &str) -> Option<TreePath> {
+    match path.strip_prefix('/') {
+        Some(path) => TreePath::new(path),
+        None => folder.resolve(path),
+    }
+}
+
+type ValuesFiles<'a> = Vec<(TreePath, Arc<[u8]>, &'a Node)>;
+
+/// The contents of `valueFiles` in their order; `$name/…` is a file of the source that is called so.
+fn values_files<'a>(
+    source: &Source<'_>,
+    helm: &'a Node,
+    chart: &LoadedChart,
+    folder: Option<&TreePath>,
+    files: &dyn Files,
+    said: &mut Diagnostics,
+) -> Result<ValuesFiles<'a>, Diagnostic> {
+    let (mut found, mut seen): (ValuesFiles<'a>, BTreeSet<TreePath>) = Default::default();
+    let ignores_missing = flag(helm, &["ignoreMissingValueFiles"]);
+    for entry in items(helm, &["valueFiles"]) {
+        let written = entry.as_str().unwrap_or("");
+        if written.contains("://") {
+            let message = format!(
+                "values file `{written}` is not in the repository: its values are left out"
+            );
+            said.push(Diagnostic::warning("unseen-value", message).at(entry));
+            continue;
+        }
+        let paths = match reference(source, written, entry)? {
+            Reference::File(path) => expanded(files, &path),
+            Reference::Elsewhere(what) => {
+                let message = format!(
+                    "values file `{written}` is in {what}, not in this repository: its values are left out"
+                );
+                said.push(Diagnostic::warning("unseen-value", message).at(entry));
+                continue;
+            }
+            Reference::None => {
+                let path = source.environment.replace(written);
+                match folder {
+                    Some(folder) => {
+                        resolve(folder, &path).map_or(Vec::new(), |it| expanded(files, &it))
+                    }
+                    // Of a chart that is pulled, its own files.
+                    None => {
+                        let own = chart.files.iter().find(|it| it.name == path);
+                        if let Some(own) = own {
+                            found.push((
+                                chart
+                                    .place
+                                    .child(own.name.rsplit('/').next().unwrap_or("values")),
+                                own.data.clone(),
+                                entry,
+                            ));
+                            continue;
+                        }
+                        Vec::new()
+                    }
+                }
+            }
+        };
+        let mut is_there = false;
+        for path in paths {
+            if let Ok(bytes) = files.read(&path) {
+                is_there = true;
+                if seen.insert(path.clone()) {
+                    found.push((path, bytes, entry));
+                }
+            }
+        }
+        if !is_there && !ignores_missing {
+            let message = format!("there is no values file `{written}`");
+            return Err(Diagnostic::error("missing-path", message).at(entry));
+        }
+    }
+    Ok(found)
+}
+
+enum Reference {
+    None,
+    File(TreePath),
+    Elsewhere(String),
+}
+
+/// Where `$name/path` leads to.
+fn reference(source: &Source<'_>, written: &str, entry: &Node) -> Result<Reference, Diagnostic> {
+    let Some((name, path)) = written.strip_prefix('$').and_then(|it| it.split_once('/')) else {
+        return Ok(Reference::None);
+    };
+    let Some(other) = source
+        .references
+        .iter()
+        .find(|it| text(it, &["ref"]) == name)
+    else {
+        return Ok(Reference::None);
+    };
+    if !source.is_own(other) {
+        let url = text(other, &["repoURL"]);
+        return Ok(Reference::Elsewhere(format!("`{url}`")));
+    }
+    let path = source.environment.replace(path);
+    let file = TreePath::new(path.trim_start_matches('/'));
+    file.map(Reference::File).ok_or_else(|| {
+        let message = format!("`{path}` leads out of the repository");
+        Diagnostic::error("missing-path", message).at(entry)
+    })
+}
+
+/// The files that a path with a pattern fits, in order.
+fn expanded(files: &dyn Files, path: &TreePath) -> Vec<TreePath> {
+    if !is_pattern(path.as_str()) {
+        return vec![path.clone()];
+    }
+    let fixed = path.parts().take_while(|it| !is_pattern(it));
+    let start = fixed.collect::<Vec<_>>().join("/");
+    let (mut open, mut found) = (
+        vec![TreePath::new(&start).unwrap_or_else(TreePath::root)],
+        Vec::new(),
+    );
+    while let Some(folder) = open.pop() {
+        for entry in files.list(&folder).unwrap_or_default() {
+            let child = folder.child(&entry.name);
+            match entry.kind {
+                EntryKind::Folder => open.push(child),
+                EntryKind::File if is_match(path.as_str(), child.as_str(), Dialect::Tree) => {
+                    found.push(child)
+                }
+                EntryKind::File => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}

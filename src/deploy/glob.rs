@@ -1,0 +1,236 @@
+//! Patterns: `*`, `?`, `[a-z]` and `\` before a character, in the dialects of the engines.
+
+/// What a pattern means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `*` fits any text, slashes too: expressions of Flux, `include` and `exclude` of Argo CD, files that `git ls-files` lists.
+    Text,
+    /// `*` and `?` stay within a part of a path: Go's `path.Match`.
+    Path,
+    /// So they do, and `**` fits any number of parts.
+    Tree,
+}
+
+/// Into so many alternatives `{a,b}` and `**/` may unfold.
+const ALTERNATIVES_MAX: usize = 64;
+
+/// Values that are longer keep their text: each end of them would have to be tried.
+const BYTES_MAX: usize = 16_384;
+
+enum Term {
+    /// Any text, with slashes or without.
+    Any(bool),
+    One(bool),
+    Char(char),
+    Class(bool, Vec<(char, char)>),
+}
+
+/// Whether a pattern fits all of a text; a pattern that is not valid fits nothing.
+pub(super) fn is_match(pattern: &str, text: &str, dialect: Dialect) -> bool {
+    let text: Vec<char> = text.chars().collect();
+    let mut alternatives = unfold(pattern, dialect).into_iter();
+    alternatives.any(|it| {
+        let pattern: Vec<char> = it.chars().collect();
+        terms(&pattern, dialect).is_some_and(|it| fits(&it, &text))
+    })
+}
+
+/// Whether a text has anything that makes it a pattern.
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
+/// `{a,b}` as several patterns, and `**/` with and without a folder.
+fn unfold(pattern: &str, dialect: Dialect) -> Vec<String> {
+    let (mut open, mut done) = (vec![pattern.to_string()], Vec::new());
+    while let Some(pattern) = open.pop() {
+        if open.len() + done.len() > ALTERNATIVES_MAX {
+            return Vec::new();
+        }
+        let braces = pattern.split_once('{').and_then(|(before, rest)| {
+            let (inner, after) = rest.split_once('}')?;
+            Some((before, inner, after))
+        });
+        if let Some((before, inner, after)) = braces.filter(|_| dialect != Dialect::Path) {
+            open.extend(inner.split(',').map(|it| format!("{before}{it}{after}")));
+        } else if let Some((before, after)) = pattern
+            .split_once("**/")
+            .filter(|_| dialect == Dialect::Tree)
+        {
+            open.push(format!("{before}{after}"));
+            // A mark that no path has, read as "any folders".
+            open.push(format!("{before}\0{after}"));
+        } else {
+            done.push(pattern);
+        }
+    }
+    done
+}
+
+/// A value without the part at its start, or at its end, that a pattern fits: the longest such part, or the shortest that is not
+/// empty.
+pub(super) fn without(value: &str, pattern: &str, at_end: bool, longest: bool) -> String {
+    if value.len() > BYTES_MAX {
+        return value.to_string();
+    }
+    // Flux turns value and pattern around to cut at the end.
+    let turned = |text: &str| -> Vec<char> {
+        match at_end {
+            true => text.chars().rev().collect(),
+            false => text.chars().collect(),
+        }
+    };
+    let (chars, pattern) = (turned(value), terms(&turned(pattern), Dialect::Text));
+    let Some(pattern) = pattern else {
+        return value.to_string();
+    };
+    let fits = |end: &usize| fits(&pattern, chars.get(..*end).unwrap_or_default());
+    let mut ends = 1..=chars.len();
+    let end = match longest {
+        true => ends.rev().find(fits),
+        false => ends.find(fits),
+    };
+    let kept = chars.get(end.unwrap_or(0)..).unwrap_or_default().iter();
+    match at_end {
+        true => kept.rev().collect(),
+        false => kept.collect(),
+    }
+}
+
+/// The terms of a pattern; `None` where it is not valid.
+fn terms(pattern: &[char], dialect: Dialect) -> Option<Vec<Term>> {
+    let crosses = dialect == Dialect::Text;
+    let mut rest = pattern.iter().copied().peekable();
+    let mut terms = Vec::new();
+    while let Some(next) = rest.next() {
+        let term = match next {
+            '\0' => {
+                terms.push(Term::Any(true));
+                Term::Char('/')
+            }
+            '*' if dialect == Dialect::Tree && rest.next_if_eq(&'*').is_some() => Term::Any(true),
+            '*' => Term::Any(crosses),
+            '?' => Term::One(crosses),
+            '\\' => Term::Char(rest.next()?),
+            '[' => {
+                let is_negated = rest.next_if(|it| matches!(it, '^' | '!')).is_some();
+                let mut ranges = Vec::new();
+                while ranges.is_empty() || rest.next_if_eq(&']').is_none() {
+                    let low = escaped(&mut rest)?;
+                    let high = match rest.next_if_eq(&'-') {
+                        Some(_) => escaped(&mut rest)?,
+                        None => low,
+                    };
+                    ranges.push((low, high));
+                }
+                Term::Class(is_negated, ranges)
+            }
+            other => Term::Char(other),
+        };
+        terms.push(term);
+    }
+    Some(terms)
+}
+
+fn escaped(rest: &mut impl Iterator<Item = char>) -> Option<char> {
+    match rest.next()? {
+        '-' | ']' => None,
+        '\\' => rest.next(),
+        other => Some(other),
+    }
+}
+
+/// Whether terms fit all of a text: all places that can be reached are followed at once.
+fn fits(terms: &[Term], text: &[char]) -> bool {
+    let mut reached = vec![false; terms.len() + 1];
+    if let Some(first) = reached.first_mut() {
+        *first = true;
+    }
+    skip_stars(terms, &mut reached);
+    for next in text {
+        let mut after = vec![false; terms.len() + 1];
+        for (at, term) in terms.iter().enumerate() {
+            if !reached.get(at).copied().unwrap_or(false) {
+                continue;
+            }
+            let (stays, goes) = match term {
+                Term::Any(crosses) => (*crosses || *next != '/', false),
+                Term::One(crosses) => (false, *crosses || *next != '/'),
+                Term::Char(it) => (false, it == next),
+                Term::Class(is_negated, ranges) => {
+                    let has = ranges.iter().any(|it| (it.0..=it.1).contains(next));
+                    (false, has != *is_negated)
+                }
+            };
+            for (place, is_reached) in [(at, stays), (at + 1, goes)] {
+                if let Some(it) = after.get_mut(place).filter(|_| is_reached) {
+                    *it = true;
+                }
+            }
+        }
+        skip_stars(terms, &mut after);
+        reached = after;
+    }
+    reached.last().copied().unwrap_or(false)
+}
+
+/// A star may fit nothing.
+fn skip_stars(terms: &[Term], reached: &mut [bool]) {
+    for (at, term) in terms.iter().enumerate() {
+        let is_here = reached.get(at).copied().unwrap_or(false);
+        if let Some(next) = reached
+            .get_mut(at + 1)
+            .filter(|_| is_here && matches!(term, Term::Any(_)))
+        {
+            *next = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_the_engines() {
+        for (pattern, text, dialect, expected) in [
+            ("apps/*", "apps/web", Dialect::Path, true),
+            ("apps/*", "apps/web/base", Dialect::Path, false),
+            (
+                "apps/*/config.json",
+                "apps/a/b/config.json",
+                Dialect::Text,
+                true,
+            ),
+            (
+                "apps/*/config.json",
+                "apps/a/b/config.json",
+                Dialect::Tree,
+                false,
+            ),
+            (
+                "apps/**/config.json",
+                "apps/a/b/config.json",
+                Dialect::Tree,
+                true,
+            ),
+            (
+                "apps/**/config.json",
+                "apps/config.json",
+                Dialect::Tree,
+                true,
+            ),
+            ("**", "a/b", Dialect::Tree, true),
+            ("{a,b}*.yaml", "b1.yaml", Dialect::Text, true),
+            ("[a-c]?", "bx", Dialect::Path, true),
+            ("[!a-c]x", "bx", Dialect::Text, false),
+            ("a[", "a[", Dialect::Text, false),
+        ] {
+            assert_eq!(
+                is_match(pattern, text, dialect),
+                expected,
+                "{pattern} {text}"
+            );
+        }
+    }
+}
