@@ -15,7 +15,7 @@ pub struct Deployment {
     pub diagnostics: Diagnostics,
 }
 
-/// A folder that an engine begins at, and all that follows from it: what one cluster is told.
+/// A folder that an engine begins at, and all that follows from it: what one cluster gets.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The folder: `clusters/prod`.
@@ -79,7 +79,7 @@ pub struct ChartTitle {
 pub enum Status {
     /// All of them.
     Built,
-    /// All of them, but the engine is told to leave the cluster as it is.
+    /// All of them, but the engine leaves the cluster as it is.
     Suspended,
     /// None of them. The diagnostic says why.
     NotBuilt(Box<Diagnostic>),

@@ -7,6 +7,7 @@ use memchr::memmem;
 
 use super::claim::{self, Claim};
 use super::document::{own_schema, read_checked, read_text, unreadable};
+use super::flux_settings::FluxSettings;
 use super::kind::{ClaimKind, Kinds};
 use super::links;
 use super::sync::{self, Argo, Engine, Layout, SourceRef};
@@ -40,6 +41,8 @@ pub struct Environment {
     pub layout: Layout,
     /// The Flux source of the tree.
     pub source: SourceRef,
+    /// What its Flux Kustomizations say beside the fields that pleach decides.
+    pub flux: FluxSettings,
     /// What Argo CD must know.
     pub argo: Argo,
     /// What templates and rules see as `environment`.
@@ -66,6 +69,11 @@ impl Broken {
             kind: word(&["kind"]).to_string(),
             name: word(&["metadata", "name"]).to_string(),
         }
+    }
+
+    /// The name that it gives; empty where it gives none.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether it is called that, word for word.
@@ -135,6 +143,7 @@ impl Environment {
             exclude: list("exclude"),
             provides: list("provides"),
             source: sync::source_ref(node),
+            flux: FluxSettings::of(node),
             argo: sync::argo(name, node, workspace),
             values: values(name, node),
             claims: Vec::new(),

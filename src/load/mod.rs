@@ -9,6 +9,7 @@ mod document;
 mod entangled;
 mod effects;
 mod environment;
+mod flux_settings;
 mod kind;
 mod links;
 mod names;
@@ -25,6 +26,7 @@ pub use document::is_kubernetes_api;
 pub use effects::{Effect, Part};
 pub use entangled::{is_entangled, widen_entangled};
 pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
+pub use flux_settings::FluxSettings;
 pub use kind::{
     Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling, read_ahead,
 };

@@ -1,5 +1,6 @@
 //! What syncs an environment, in which layout, and from where.
 
+use super::flux_settings::FluxSettings;
 use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::yaml::Node;
@@ -185,6 +186,7 @@ pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut 
     let foreign: &[&[&str]] = match engine {
         Engine::Flux => &[&["source", "url"], &["source", "revision"], &["argo"]],
         Engine::Argo => &[
+            &["flux"],
             &["source", "kind"],
             &["source", "name"],
             &["source", "namespace"],
@@ -204,6 +206,7 @@ pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut 
                 .help("keep `name` or `server`"),
         );
     }
+    FluxSettings::check(node, diagnostics);
     if engine == Engine::Argo {
         check_argo(node, argo, diagnostics);
     }
@@ -242,7 +245,7 @@ fn not_read(found: &Node, keys: &[&str], engine: Engine) -> Diagnostic {
         ),
         Engine::Argo => (
             format!("Argo CD does not read `{field}`"),
-            "remove it: Argo CD's source is `url` and `revision`",
+            "remove it, or write `engine: flux`; Argo CD's settings are in `spec.argo`, its source is `url` and `revision`",
         ),
     };
     Diagnostic::error("invalid-value", message)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::{drop_nulls, merge};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Claim, Environment, Layout, Workspace};
+use crate::load::{Broken, Claim, Environment, Layout, Workspace};
 use crate::yaml::Node;
 
 /// A claim as base and the environment say it; at least one of the two does.
@@ -84,6 +84,11 @@ pub(super) fn select<'a>(
             None => selected.own = Some(claim),
             Some(other) => diagnostics.push(twice(claim, other)),
         }
+    }
+    if !workspace.is_partial() {
+        let broken = environment.broken.iter().chain(&base.broken);
+        let names = claims.keys().copied().chain(broken.map(Broken::name));
+        environment.flux.check_claims(&names.collect(), diagnostics);
     }
     Selection {
         environment,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Order, put};
+use super::{Order, health, put};
 use crate::compose::{Overlaid, RenderedTree, folder, form};
 use crate::delivery::{Delivery, FLUX_NAMESPACE};
 use crate::load::{Environment, Group, WorkspaceConfig};
+use crate::object::Object;
 use crate::yaml::{Mapping, Node, emit_canonical};
 
 const KIND: &str = "Kustomization";
@@ -74,18 +75,33 @@ fn kustomization(
     if !depends.is_empty() {
         spec.insert("dependsOn", Node::sequence(depends));
     }
-    let path = folder::path(delivery, environment);
+    let objects: Vec<&Object> = delivery.files.iter().map(|it| &it.object).collect();
+    // Where a new commit mends what does not become ready, Flux looks at it only after this time.
+    let timeout = if health::is_slow(&objects) {
+        "10m"
+    } else {
+        "5m"
+    };
     for (key, value) in [
         ("interval", "5m"),
         ("retryInterval", "1m"),
-        ("timeout", "10m"),
+        ("timeout", timeout),
     ] {
         spec.insert(key, value);
     }
+    let path = folder::path(delivery, environment);
     spec.insert("path", format!("{}/{path}", workspace.sync_path));
     spec.insert("prune", true);
     spec.insert("wait", true);
     spec.insert("sourceRef", source_ref(environment));
+    let settings = environment.flux.of_claim(&delivery.name);
+    let checks = health::expressions(&objects, settings.get("healthCheckExprs"));
+    for entry in &settings {
+        spec.insert(entry.key.clone(), entry.value.clone());
+    }
+    if !checks.is_empty() {
+        spec.insert("healthCheckExprs", Node::sequence(checks));
+    }
     let metadata = Mapping::from([
         ("name", Node::string(delivery.name.as_str())),
         ("namespace", Node::constant(FLUX_NAMESPACE)),

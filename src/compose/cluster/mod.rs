@@ -2,6 +2,7 @@
 
 mod argo;
 mod flux;
+mod health;
 mod project;
 mod waves;
 

@@ -44,7 +44,7 @@ pub(in crate::deploy) fn build(
     }
 }
 
-/// Builds a folder that no engine is told to build: its kustomization, or the objects in its own YAML files.
+/// Builds a folder that no engine builds by itself: its kustomization, or the objects in its own YAML files.
 pub(in crate::deploy) fn build_plain(files: &dyn Files, folder: &TreePath) -> Build {
     if generate::has_kustomization(files, folder) {
         return build(files, folder, None, None);
@@ -129,7 +129,7 @@ fn own(applied: &mut Object, owner: &Object) {
     set(applied, "labels", &owner);
 }
 
-/// Whether Flux is not told to leave an object alone.
+/// Whether Flux may change an object.
 fn is_applied(object: &Object) -> bool {
     let says = |key: &str, word: &str| {
         let key = format!("{KUSTOMIZE_GROUP}/{key}");
@@ -152,7 +152,7 @@ pub(in crate::deploy) fn path(object: &Object) -> TreePath {
     folder
 }
 
-/// Whether Flux is told to leave everything as it is.
+/// Whether Flux leaves everything as it is.
 pub(in crate::deploy) fn is_suspended(object: &Object) -> bool {
     flag(&object.node, &["spec", "suspend"])
 }
