@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::application_sets::Listing;
 use super::part::{Form, Part, documents, is_yaml};
 use super::{Side, named};
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
@@ -19,10 +20,20 @@ struct Found {
     referenced: BTreeSet<TreePath>,
     /// Folders that can't be listed, below the root of the side.
     unread: BTreeMap<TreePath, FilesError>,
+    /// All that was listed.
+    listing: Listing,
 }
 
-/// The parts of either side, in the order of their folders.
-pub(super) fn parts(sides: [&Side<'_>; 2], notes: &mut Diagnostics) -> Vec<Part> {
+/// What there is to compare.
+pub(super) struct Units {
+    /// The parts of either side, in the order of their folders.
+    pub(super) parts: Vec<Part>,
+    /// All that was listed, before and after.
+    pub(super) listings: [Listing; 2],
+}
+
+/// Looks for the parts of both sides.
+pub(super) fn units(sides: [&Side<'_>; 2], notes: &mut Diagnostics) -> Units {
     let [before, after] = sides.map(look);
     for (side, own, other) in [(sides[0], &before, &after), (sides[1], &after, &before)] {
         // What is as bad on both sides is no difference.
@@ -53,14 +64,15 @@ pub(super) fn parts(sides: [&Side<'_>; 2], notes: &mut Diagnostics) -> Vec<Part>
             parts.entry((folder.clone(), form)).or_default()[at] = true;
         }
     }
-    let parts = parts.into_iter();
-    parts
-        .map(|((folder, form), there)| Part {
-            folder,
-            there,
-            form,
-        })
-        .collect()
+    let parts = parts.into_iter().map(|((folder, form), there)| Part {
+        folder,
+        there,
+        form,
+    });
+    Units {
+        parts: parts.collect(),
+        listings: [before.listing, after.listing],
+    }
 }
 
 fn unread_folder(side: &Side<'_>, folder: &TreePath, error: &FilesError) -> Diagnostic {
@@ -113,6 +125,7 @@ fn look(side: &Side<'_>) -> Found {
         let folders = entries.iter().filter(|it| it.kind == EntryKind::Folder);
         let folders = folders.filter(|it| !it.name.starts_with('.'));
         folders.for_each(|it| open.add(place.child(&it.name)));
+        found.listing.insert(folder.clone(), entries);
         if is_covered {
             covered.insert(folder);
         }

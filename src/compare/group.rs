@@ -137,6 +137,42 @@ pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
     groups
 }
 
+/// Findings that say the same of several objects.
+#[derive(Clone, Debug)]
+pub struct DangerGroup<'a> {
+    /// One for each object, at least one.
+    pub members: Vec<FoundGroup<'a>>,
+}
+
+impl<'a> DangerGroup<'a> {
+    /// The environments of all of them, each once, in order.
+    pub fn environments(&self) -> Vec<&'a str> {
+        let mut all: Vec<&str> = Vec::new();
+        for it in self.members.iter().flat_map(|it| &it.environments) {
+            if !all.contains(it) {
+                all.push(it);
+            }
+        }
+        all
+    }
+}
+
+/// What was found, by what is said of the objects, the gravest rules first.
+pub fn danger_groups(comparison: &Comparison) -> Vec<DangerGroup<'_>> {
+    let mut groups: IndexMap<(&str, String), DangerGroup<'_>> = IndexMap::new();
+    for found in findings(comparison) {
+        let finding = &found.found.finding;
+        // The message without the object's name.
+        let words = finding.message.replace(&finding.id.to_string(), "");
+        let group = groups.entry((finding.danger.code, words));
+        let group = group.or_insert_with(|| DangerGroup {
+            members: Vec::new(),
+        });
+        group.members.push(found);
+    }
+    groups.into_values().collect()
+}
+
 /// A part of an object's change: the fields that change alike in the same environments.
 #[derive(Default)]
 struct Block<'a> {

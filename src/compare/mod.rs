@@ -8,6 +8,7 @@ mod environment;
 mod group;
 mod origin;
 mod owners;
+mod application_sets;
 mod apply_units;
 mod listed;
 mod moves;
@@ -24,11 +25,12 @@ use crate::diff::{Change, Options};
 use crate::object::ObjectId;
 use crate::topology::Cluster;
 use crate::tree::{Files, TreePath};
-use apply_units::parts;
+use apply_units::units;
 use part::Part;
 
 pub use group::{
-    Exception, FoundGroup, Group, Matrix, Place, Section, Variant, findings, matrix, sections,
+    DangerGroup, Exception, FoundGroup, Group, Matrix, Place, Section, Variant, danger_groups,
+    findings, matrix, sections,
 };
 pub use origin::{Claim, Origin, Origins, environment};
 pub use owners::CodeOwners;
@@ -58,6 +60,25 @@ pub struct Comparison {
     pub presence: BTreeMap<ObjectId, BTreeSet<String>>,
     /// Parts that could not be compared, and why.
     pub notes: Diagnostics,
+}
+
+impl Comparison {
+    /// An environment by its name, which is added where it is missing.
+    fn environment(&mut self, name: &str) -> &mut Environment {
+        let place = self.environments.partition_point(|it| &*it.name < name);
+        let is_there = self
+            .environments
+            .get(place)
+            .is_some_and(|it| it.name == name);
+        if !is_there {
+            let environment = Environment {
+                name: name.to_string(),
+                ..Environment::default()
+            };
+            self.environments.insert(place, environment);
+        }
+        &mut self.environments[place]
+    }
 }
 
 /// What differs in one environment.
@@ -119,7 +140,8 @@ pub fn compare(
 ) -> Comparison {
     let mut environments: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     let mut comparison = Comparison::default();
-    for part in parts([before, after], &mut comparison.notes) {
+    let units = units([before, after], &mut comparison.notes);
+    for part in units.parts {
         if let Some(environment) = environment(&part.folder) {
             environments.entry(environment).or_default().push(part);
         }
@@ -128,7 +150,15 @@ pub fn compare(
     let pairs = [before, after];
     let compared = compare_all(pairs, &environments, options, &mut comparison.notes);
     comparison.environments = with_moves(pairs, environments, compared, options);
-    comparison.environments.retain(|it| !it.objects.is_empty());
+    let [old, new] = &units.listings;
+    for (folder, found) in application_sets::lost(old, new, pairs) {
+        if let Some(name) = environment(&folder) {
+            comparison.environment(&name).findings.push(found);
+        }
+    }
+    comparison
+        .environments
+        .retain(|it| !(it.objects.is_empty() && it.findings.is_empty()));
     for origins in [before, after].into_iter().filter_map(|it| it.origins) {
         for (title, name) in origins.claims() {
             let environments = comparison.claims.entry(title.to_string()).or_default();

@@ -93,6 +93,11 @@ fn fits(pattern: &str, path: &str) -> bool {
     })
 }
 
+/// Whether a pattern with `*`, `?` and `**` fits a whole path.
+pub(super) fn path_fits(pattern: &[&str], path: &TreePath) -> bool {
+    segments(pattern, &path.parts().collect::<Vec<_>>())
+}
+
 fn segments(pattern: &[&str], path: &[&str]) -> bool {
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,

@@ -17,6 +17,7 @@ mod scalar_fields;
 mod major_step;
 mod no_replicas;
 mod prune_turned;
+mod pruned_application;
 mod pruned_object;
 mod shrinking_volume;
 mod storage_class_changed;
@@ -30,6 +31,8 @@ use crate::diag::{Diagnostic, Severity, Source, Span};
 use crate::diff::Pair;
 use crate::object::{Object, ObjectId};
 use crate::yaml::{FieldPath, Node};
+
+pub use pruned_application::{GitPath, git_paths, lost_path};
 
 /// One rule.
 pub struct Danger {
@@ -73,6 +76,7 @@ enum Judge {
 /// All rules, the gravest first.
 pub const DANGERS: &[Danger] = &[
     pruned_object::DANGER,
+    pruned_application::DANGER,
     fewer_shards::DANGER,
     fewer_replicas::DANGER,
     fewer_keepers::DANGER,

@@ -1,5 +1,6 @@
 //! Objects that carry state, or that others live in, and are to be deleted.
 
+use super::pruned_application::keeps_objects;
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::diff::Pair;
@@ -69,6 +70,11 @@ const STATE: &[(&str, &str, &str)] = &[
         "all that it applied goes too, where it has the finalizer for that",
     ),
     (
+        "argoproj.io",
+        "ApplicationSet",
+        "its Applications are deleted, and all that they applied",
+    ),
+    (
         "storage.k8s.io",
         "StorageClass",
         "volumes of the class can't be made or grown any more",
@@ -134,7 +140,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     let Some((_, _, words)) = STATE.iter().find(is_kind) else {
         return;
     };
-    if is_kept(gone) {
+    if is_kept(gone) || gone.kind() == "ApplicationSet" && keeps_objects(gone) {
         return;
     }
     let why = match now {

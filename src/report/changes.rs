@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::compare::{Comparison, FoundGroup, Group, findings, sections};
+use crate::compare::{Comparison, DangerGroup, Group, danger_groups, sections};
 use crate::danger::DISCLAIMER;
 use crate::diag::Severity;
 use crate::diff::ChangeKind;
@@ -10,7 +10,9 @@ use crate::diff::ChangeKind;
 use super::View;
 use super::escape::{printable, screened};
 use super::summary::counted;
-use super::words::{Mark, count, heading_line, headings, place, rows, sign, titles};
+use super::words::{
+    Mark, NAMES_MAX, count, heading_line, headings, others, place, rows, shorten, sign, titles,
+};
 
 /// The changes, what is dangerous, and a last line that counts; nothing where there is no change.
 pub fn changes(comparison: &Comparison, view: &View<'_>, width: Option<usize>) -> String {
@@ -33,9 +35,10 @@ pub fn changes(comparison: &Comparison, view: &View<'_>, width: Option<usize>) -
             out.text.push('\n');
         }
     }
-    out.findings(&findings(comparison), view);
+    let dangers = danger_groups(comparison);
+    out.dangers(&dangers, view);
     // Of what could not be compared the notes say why; an empty output would say that nothing changes.
-    if !sections.is_empty() || !comparison.notes.is_empty() {
+    if !(sections.is_empty() && dangers.is_empty() && comparison.notes.is_empty()) {
         out.line(Ink::Bold, &count(comparison));
     }
     screened(&out.text)
@@ -89,28 +92,40 @@ impl Printer {
         }
     }
 
-    fn findings(&mut self, findings: &[FoundGroup<'_>], view: &View<'_>) {
-        for it in findings {
-            let (finding, claim) = (&it.found.finding, &it.found.claim);
+    fn dangers(&mut self, groups: &[DangerGroup<'_>], view: &View<'_>) {
+        for group in groups {
+            let Some(first) = group.members.first() else {
+                continue;
+            };
+            let (finding, claim) = (&first.found.finding, &first.found.claim);
             let ink = match finding.danger.severity {
                 Severity::Error => Ink::Red,
                 _ => Ink::Yellow,
             };
-            let in_ = match &*it.environments {
+            let mut names: Vec<String> = group
+                .environments()
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            shorten(&mut names, NAMES_MAX);
+            let in_ = match &*group.environments() {
                 ["."] => String::new(),
-                environments => format!(" in {}", environments.join(", ")),
+                _ => format!(" in {}", names.join(", ")),
             };
             let code = finding.danger.code;
             self.line(ink, &format!("! {code}{in_}: {}", finding.message));
-            let written = it.found.place.as_ref().map(|it| place(it, view));
+            let written = first.found.place.as_ref().map(|it| place(it, view));
             let claim = claim.as_ref().map(|it| it.title.clone());
             let where_: Vec<String> = written.into_iter().chain(claim).collect();
             if !where_.is_empty() {
                 self.line(Ink::Dim, &format!("    {}", where_.join("  ")));
             }
+            if let Some(others) = others(group) {
+                self.line(Ink::Dim, &format!("    {others}"));
+            }
         }
-        if !findings.is_empty() {
-            let many = counted(findings.len(), "danger");
+        if !groups.is_empty() {
+            let many = counted(groups.len(), "danger");
             self.line(Ink::Dim, &format!("{many}; {DISCLAIMER}\n"));
         }
     }

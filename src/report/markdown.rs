@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::compare::{Comparison, FoundGroup, Group, Section, findings, sections};
+use crate::compare::{
+    Comparison, DangerGroup, FoundGroup, Group, Section, danger_groups, findings, sections,
+};
 use crate::danger::DISCLAIMER;
 use crate::diag::Severity;
 use crate::diff::ChangeKind;
@@ -16,7 +18,8 @@ use super::View;
 use super::escape::{printable, screened};
 use super::summary::counted;
 use super::words::{
-    Heading, Mark, clipped, count, headings, noted, place, rows, shorten, sign, titles,
+    Heading, Mark, clipped, count, folded, headings, noted, others, place, rows, shorten, sign,
+    titles,
 };
 
 /// Where the report will be read.
@@ -38,6 +41,9 @@ const GROUP_BYTES_MAX: usize = 8 * 1024;
 const ROW_MAX: usize = 300;
 const TABLE_MAX: usize = 40;
 const NAMES_MAX: usize = 10;
+
+/// Notes that are shown unfolded.
+const NOTES_OPEN: usize = 3;
 
 /// What is kept for the words that say how much is left out.
 const TAIL_BYTES: usize = 400;
@@ -63,7 +69,7 @@ pub fn markdown(
         0,
     );
     page.table(&sections, &findings, view);
-    page.findings(&findings, view);
+    page.dangers(&danger_groups(comparison), view);
     page.notes(comparison, view);
     for section in &sections {
         page.section(section, view);
@@ -112,38 +118,50 @@ impl Page {
         self.push(&table, 0);
     }
 
-    fn findings(&mut self, findings: &[FoundGroup<'_>], view: &View<'_>) {
-        if findings.is_empty() {
+    fn dangers(&mut self, groups: &[DangerGroup<'_>], view: &View<'_>) {
+        if groups.is_empty() {
             return;
         }
-        let many = counted(findings.len(), "danger");
+        let many = counted(groups.len(), "danger");
         let head = format!("\n#### {many}\n\n{}\n\n", sentence(DISCLAIMER));
         if !self.push(&head, 0) {
             return;
         }
         let limit = self.bytes_max / 3;
-        for (at, it) in findings.iter().enumerate() {
-            let line = finding(it, view);
+        for (at, it) in groups.iter().enumerate() {
+            let line = danger(it, view);
             if self.text.len() + line.len() > limit + head.len() || !self.push(&line, 0) {
-                let more = findings.len() - at;
+                let more = groups.len() - at;
                 self.push(&format!("- … {more} more\n"), 0);
                 break;
             }
         }
     }
 
+    /// Why something is not compared: a few notes ahead of the changes, many of them folded.
     fn notes(&mut self, comparison: &Comparison, view: &View<'_>) {
-        let notes: Vec<_> = comparison.notes.iter().collect();
+        let notes = folded(&comparison.notes);
+        let notes: Vec<_> = notes.iter().map(|it| noted(it, view)).collect();
         for (at, note) in notes.iter().enumerate() {
-            let line = format!(
-                "\n> ⚠️ {}\n",
-                sentence(&text(&clipped(&noted(note, view), 400)))
-            );
+            let line = format!("> ⚠️ {}\n", sentence(&text(&clipped(note, 800))));
+            let line = match at {
+                NOTES_OPEN => format!(
+                    "\n<details><summary>⚠️ {}</summary>\n\n{line}",
+                    counted(notes.len() - at, "more note")
+                ),
+                _ => format!("\n{line}"),
+            };
             if self.text.len() + line.len() > self.bytes_max / 2 || !self.push(&line, 0) {
                 let more = notes.len() - at;
                 self.push(&format!("\n> ⚠️ {}\n", counted(more, "more note")), 0);
-                break;
+                if at > NOTES_OPEN {
+                    self.push("\n</details>\n", 0);
+                }
+                return;
             }
+        }
+        if notes.len() > NOTES_OPEN {
+            self.push("\n</details>\n", 0);
         }
     }
 
@@ -234,15 +252,19 @@ fn table_row(section: &Section<'_>, findings: &[FoundGroup<'_>], view: &View<'_>
     )
 }
 
-fn finding(it: &FoundGroup<'_>, view: &View<'_>) -> String {
+fn danger(group: &DangerGroup<'_>, view: &View<'_>) -> String {
+    let Some(it) = group.members.first() else {
+        return String::new();
+    };
     let finding = &it.found.finding;
     let sign = match finding.danger.severity {
         Severity::Error => "🛑",
         _ => "⚠️",
     };
-    let mut names: Vec<String> = it.environments.iter().map(|it| code(it)).collect();
+    let environments = group.environments();
+    let mut names: Vec<String> = environments.iter().map(|it| code(it)).collect();
     shorten(&mut names, NAMES_MAX);
-    let in_ = match &*it.environments {
+    let in_ = match &*environments {
         ["."] => String::new(),
         _ => format!(" in {}", names.join(", ")),
     };
@@ -252,10 +274,12 @@ fn finding(it: &FoundGroup<'_>, view: &View<'_>) -> String {
         .as_ref()
         .map(|it| format!(" ({})", code(&place(it, view))));
     let message = text(&clipped(&finding.message, 400));
+    let others = others(group).map(|it| format!("; {}", text(&clipped(&it, 800))));
     format!(
-        "- {sign} **{}**{in_}: {message}{}\n",
+        "- {sign} **{}**{in_}: {message}{}{}\n",
         finding.danger.code,
-        at.unwrap_or_default()
+        at.unwrap_or_default(),
+        others.unwrap_or_default()
     )
 }
 

@@ -42,6 +42,7 @@ pub use sarif::sarif;
 pub use short::short;
 pub use summary::{count, plan_summary};
 pub use unified::unified;
+pub use words::folded;
 
 use crate::diag::{Diagnostic, Diagnostics, Position, Severity, Span};
 use crate::secret::conceal;

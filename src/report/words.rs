@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::{Comparison, Group, Section};
+use indexmap::IndexMap;
+
+use crate::compare::{Comparison, DangerGroup, Group, Section};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::{ChangeKind, Difference, FieldChange, Line, generator};
 use crate::object::ObjectId;
 use crate::yaml::{Node, emit_canonical};
@@ -18,7 +21,7 @@ const WIDTH_MAX: usize = 400;
 const NAME_MAX: usize = 60;
 
 /// Objects that are named in one group, and items of a list whose order differs.
-const NAMES_MAX: usize = 12;
+pub(super) const NAMES_MAX: usize = 12;
 
 /// What a row of a change is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,7 @@ pub(super) fn count(comparison: &Comparison) -> String {
     match comparison.environments.len() {
         0 if comparison.notes.is_empty() => "nothing changes".into(),
         0 => "nothing changes in what can be compared".into(),
+        _ if parts.is_empty() => "no object changes".into(),
         1 => parts,
         many => format!("{parts} in {many} places"),
     }
@@ -133,6 +137,72 @@ pub(super) fn noted(note: &crate::diag::Diagnostic, view: &View<'_>) -> String {
         Some(span) => format!("{} ({})", note.message, place(span, view)),
         None => note.message.clone(),
     }
+}
+
+/// `the same of 3 more objects: Application argocd/a, …`; nothing where a danger is about one object.
+pub(super) fn others(group: &DangerGroup<'_>) -> Option<String> {
+    let rest = group.members.get(1..).filter(|it| !it.is_empty())?;
+    let mut names: Vec<String> = rest
+        .iter()
+        .map(|it| it.found.finding.id.to_string())
+        .collect();
+    names.dedup();
+    let many = counted(names.len(), "more object");
+    shorten(&mut names, NAMES_MAX);
+    Some(format!("the same of {many}: {}", names.join(", ")))
+}
+
+/// Notes whose reasons are the same, as one: `` `a`, `b`, … 12 more ``.
+pub fn folded(notes: &Diagnostics) -> Diagnostics {
+    let mut groups: IndexMap<(String, String), (Diagnostic, Vec<String>)> = IndexMap::new();
+    for note in notes {
+        let parts = named(&note.message);
+        let key = match parts {
+            Some((_, rest)) => (without_place(rest), String::new()),
+            None => (note.message.clone(), note.code.to_string()),
+        };
+        let name = parts.map(|it| it.0.to_string());
+        let group = groups
+            .entry(key)
+            .or_insert_with(|| (note.clone(), Vec::new()));
+        group.1.extend(name);
+    }
+    let folded = groups.into_values().map(|(note, mut names)| {
+        if names.len() < 2 {
+            return note;
+        }
+        names.dedup();
+        shorten(&mut names, NAMES_MAX);
+        let rest = named(&note.message).map_or("", |it| it.1);
+        let words = rest.replacen(" is not", " are not", 1).replacen(
+            "since it can't",
+            "since they can't",
+            1,
+        );
+        Diagnostic {
+            message: format!("{}{}", names.join(", "), without_place(&words)),
+            span: None,
+            ..note
+        }
+    });
+    folded.collect()
+}
+
+/// The name in backticks that a message begins with, and the rest.
+fn named(message: &str) -> Option<(&str, &str)> {
+    let end = message.strip_prefix('`')?.find('`')? + 2;
+    message.split_at_checked(end)
+}
+
+/// A message without the `path:line:column: ` in it.
+fn without_place(message: &str) -> String {
+    let is_place = |word: &str| {
+        let mut parts = word.rsplit(':');
+        let is_number = |it: Option<&str>| it.is_some_and(|it| it.parse::<u32>().is_ok());
+        parts.next() == Some("") && is_number(parts.next()) && is_number(parts.next())
+    };
+    let words: Vec<&str> = message.split(' ').filter(|it| !is_place(it)).collect();
+    words.join(" ")
 }
 
 /// `ClickHouseKubernetes/orders, environments/base/orders.yaml:4, owned by @data`

@@ -11,7 +11,7 @@ use super::{Global, Outcome, cache, output, session};
 use crate::compare::{Comparison, compare};
 use crate::diff::Salt;
 use crate::report::{
-    Format, MarkdownOptions, View, annotations, changes, changes_json, changes_patch, html,
+    Format, MarkdownOptions, View, annotations, changes, changes_json, changes_patch, folded, html,
     markdown, report,
 };
 use crate::tree::TreePath;
@@ -96,7 +96,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     print(&comparison, &sides, &display, arguments)?;
     let noted = match comparison.notes.is_empty() {
         true => Outcome::Clean,
-        false => session::report(&comparison.notes, global, &display),
+        false => session::report(&folded(&comparison.notes), global, &display),
     };
     let is_same = comparison.environments.is_empty() && comparison.notes.is_empty();
     Ok(match arguments.exit_code && !is_same {

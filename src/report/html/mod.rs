@@ -11,7 +11,9 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::compare::{Comparison, Found, FoundGroup, Group, Section, findings, sections};
+use crate::compare::{
+    Comparison, DangerGroup, Found, FoundGroup, Group, Section, danger_groups, findings, sections,
+};
 use crate::danger::DISCLAIMER;
 use crate::diag::Severity;
 use crate::diff::ChangeKind;
@@ -46,12 +48,13 @@ const OPEN_MAX: usize = 30;
 pub fn html(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> String {
     let (sections, findings) = (sections(comparison), findings(comparison));
     let mut page = String::new();
-    head(comparison, sides, &findings, &mut page);
+    let groups = danger_groups(comparison);
+    head(comparison, sides, &groups, &mut page);
     bar(&findings, &mut page);
     page.push_str("<main id=\"main\">\n");
     notes(comparison, view, &mut page);
     matrix::write(comparison, &sections, view, &mut page);
-    dangers(&findings, view, &mut page);
+    dangers(&groups, view, &mut page);
     cluster::write(comparison, &grave(&findings), &mut page);
     changes(&sections, &findings, view, &mut page);
     let version = env!("CARGO_PKG_VERSION");
@@ -73,7 +76,7 @@ fn source_hash(text: &str) -> String {
 fn head(
     comparison: &Comparison,
     [before, after]: [&str; 2],
-    findings: &[FoundGroup<'_>],
+    groups: &[DangerGroup<'_>],
     page: &mut String,
 ) {
     let title = escaped(&count(comparison));
@@ -91,10 +94,11 @@ fn head(
     for (name, many) in counts {
         chip(name, many, name, page);
     }
-    let grave = findings.iter().filter(|it| is_grave(it.found)).count();
+    let first = groups.iter().filter_map(|it| it.members.first());
+    let grave = first.filter(|it| is_grave(it.found)).count();
     for (class, many, word) in [
         ("stop", grave, "grave danger"),
-        ("warn", findings.len() - grave, "caution"),
+        ("warn", groups.len() - grave, "caution"),
     ] {
         if many > 0 {
             let s = if many == 1 { "" } else { "s" };
@@ -126,7 +130,7 @@ fn notes(comparison: &Comparison, view: &View<'_>, page: &mut String) {
         return;
     }
     page.push_str("<section><h2>Not compared</h2><div class=\"sheet\"><ul class=\"notes\">");
-    for note in &comparison.notes {
+    for note in &words::folded(&comparison.notes) {
         let _ = write!(page, "<li>{}</li>", worded(&noted(note, view)));
     }
     page.push_str("</ul></div></section>\n");
@@ -149,42 +153,55 @@ fn grave<'a>(findings: &[FoundGroup<'a>]) -> Grave<'a> {
     all.collect()
 }
 
-fn dangers(findings: &[FoundGroup<'_>], view: &View<'_>, page: &mut String) {
-    if findings.is_empty() {
+fn dangers(groups: &[DangerGroup<'_>], view: &View<'_>, page: &mut String) {
+    if groups.is_empty() {
         return;
     }
     let _ = writeln!(
         page,
         "<section data-of=\".dangers > li\" id=\"dangers\"><h2>{} <small>{DISCLAIMER}</small></h2><div class=\"sheet\"><ul class=\"dangers\">",
-        counted(findings.len(), "danger")
+        counted(groups.len(), "danger")
     );
-    for it in findings {
-        let finding = &it.found.finding;
-        let (class, ink) = if is_grave(it.found) {
-            ("grave", "stop")
-        } else {
-            ("", "warn")
-        };
-        let claims = it.found.claim.iter().map(|it| &*it.title);
-        let _ = write!(
-            page,
-            "<li class=\"{class}\"{} data-grave=\"true\"><div class=\"message\">{}</div><div class=\"meta\"><span class=\"rule {ink}\">{}</span>{}",
-            data(claims, it.environments.iter().copied()),
-            worded(&finding.message),
-            finding.danger.code,
-            tags(it.environments.iter().copied(), "tag"),
-        );
-        if let Some(span) = &it.found.place {
-            let _ = write!(page, "<code>{}</code>", escaped(&place(span, view)));
-        }
-        let explain = finding.danger.explain.split("\n\n");
-        let explain: String = explain.map(|it| format!("<p>{}</p>", worded(it))).collect();
-        let _ = writeln!(
-            page,
-            "</div><details><summary>Why, and what to do</summary>{explain}</details></li>"
-        );
+    for group in groups {
+        danger(group, view, page);
     }
     page.push_str("</ul></div></section>\n");
+}
+
+fn danger(group: &DangerGroup<'_>, view: &View<'_>, page: &mut String) {
+    let Some(it) = group.members.first() else {
+        return;
+    };
+    let finding = &it.found.finding;
+    let (class, ink) = if is_grave(it.found) {
+        ("grave", "stop")
+    } else {
+        ("", "warn")
+    };
+    let members = group.members.iter();
+    let claims = members.filter_map(|it| it.found.claim.as_ref());
+    let claims = claims.map(|it| &*it.title);
+    let environments = group.environments();
+    let _ = write!(
+        page,
+        "<li class=\"{class}\"{} data-grave=\"true\"><div class=\"message\">{}</div><div class=\"meta\"><span class=\"rule {ink}\">{}</span>{}",
+        data(claims, environments.iter().copied()),
+        worded(&finding.message),
+        finding.danger.code,
+        tags(environments.iter().copied(), "tag"),
+    );
+    if let Some(span) = &it.found.place {
+        let _ = write!(page, "<code>{}</code>", escaped(&place(span, view)));
+    }
+    if let Some(others) = words::others(group) {
+        let _ = write!(page, "<span>{}</span>", escaped(&others));
+    }
+    let explain = finding.danger.explain.split("\n\n");
+    let explain: String = explain.map(|it| format!("<p>{}</p>", worded(it))).collect();
+    let _ = writeln!(
+        page,
+        "</div><details><summary>Why, and what to do</summary>{explain}</details></li>"
+    );
 }
 
 fn changes(

@@ -1,0 +1,94 @@
+//! Files and folders that are gone, from which an ApplicationSet of Argo CD generated Applications.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::owners::path_fits;
+use super::part::{documents, is_yaml};
+use super::{Found, Side};
+use crate::danger::{git_paths, lost_path};
+use crate::object::Object;
+use crate::tree::{Entry, EntryKind, TreePath};
+
+/// The entries of each folder of a side, by its path below the root.
+pub(super) type Listing = BTreeMap<TreePath, Vec<Entry>>;
+
+/// What is gone, by the folder that it was in, and what is dangerous about that. Only where something is gone, the files after the
+/// change are searched for ApplicationSets.
+pub(super) fn lost(
+    before: &Listing,
+    after: &Listing,
+    [old, new]: [&Side<'_>; 2],
+) -> Vec<(TreePath, Found)> {
+    let gone = gone(before, after);
+    if gone.is_empty() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for set in sets(after, new) {
+        let paths = git_paths(&set);
+        let mut own = BTreeSet::new();
+        for (path, kind) in &gone {
+            let is_read = paths
+                .iter()
+                .any(|it| it.is_folder == (*kind == EntryKind::Folder) && is_at(&it.pattern, path));
+            if is_read && own.insert(path) {
+                let folder = match kind {
+                    EntryKind::Folder => path.clone(),
+                    EntryKind::File => path.parent().unwrap_or_else(TreePath::root),
+                };
+                let origin = old.origins.and_then(|it| it.find(&folder, &set.id()));
+                found.push((
+                    folder,
+                    Found {
+                        finding: lost_path(&set, path.as_str()),
+                        claim: origin.map(|it| it.claim.clone()),
+                        place: None,
+                    },
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// Files and folders that only the side before has.
+fn gone(before: &Listing, after: &Listing) -> Vec<(TreePath, EntryKind)> {
+    let mut gone = Vec::new();
+    for (folder, entries) in before {
+        let now = after.get(folder).map(Vec::as_slice).unwrap_or_default();
+        let names: BTreeSet<&str> = now.iter().map(|it| &*it.name).collect();
+        let lost = entries.iter().filter(|it| !names.contains(&*it.name));
+        gone.extend(lost.map(|it| (folder.child(&it.name), it.kind)));
+    }
+    gone
+}
+
+/// The ApplicationSets of a side.
+fn sets(listing: &Listing, side: &Side<'_>) -> Vec<Object> {
+    let mut sets = Vec::new();
+    for (folder, entries) in listing {
+        for entry in entries.iter().filter(|it| is_yaml(it)) {
+            let path = side.root.join(folder).child(&entry.name);
+            let bytes = side.files.read(&path).unwrap_or_default();
+            if memchr::memmem::find(&bytes, b"ApplicationSet").is_some() {
+                let documents = documents(side.files, &path).unwrap_or_default();
+                let objects = documents.into_iter().map(Object::new);
+                sets.extend(objects.filter(|it| it.kind() == "ApplicationSet"));
+            }
+        }
+    }
+    sets
+}
+
+/// Whether a pattern of a generator is about a path. It is written from the top of the repository, which may be above the root of
+/// the side: its first folders may be missing in the path.
+fn is_at(pattern: &str, path: &TreePath) -> bool {
+    let parts: Vec<&str> = pattern.trim_matches('/').split('/').collect();
+    let is_plain = |it: &&&str| !it.contains(['*', '?', '[', '{']);
+    let above = parts.iter().take_while(is_plain).count();
+    let tails = (0..=above)
+        .filter_map(|it| parts.get(it..))
+        .filter(|it| it.len() > 1);
+    let whole = std::iter::once(&*parts);
+    whole.chain(tails).any(|it| path_fits(it, path))
+}

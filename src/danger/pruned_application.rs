@@ -1,0 +1,227 @@
+//! ApplicationSets that no longer generate an Application: Argo CD deletes it, and with it all that it applied.
+
+use std::collections::BTreeSet;
+
+use super::{Danger, Faults, Finding, Judge, some};
+use crate::diag::Severity;
+use crate::diff::Pair;
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node, View};
+
+pub(super) const DANGER: Danger = Danger {
+    code: "pruned-application",
+    severity: Severity::Error,
+    summary: "an ApplicationSet no longer generates an Application",
+    explain: "\
+Argo CD deletes an Application that its ApplicationSet does not generate any more, and with the Application all that it applied. An \
+element of a list that goes, a file or folder that a Git generator read, a generator, or another name in the template is enough: by \
+another name it is another Application, and the first one is deleted with its objects before or while the second one creates them.
+
+To keep the objects, set `spec.syncPolicy.preserveResourcesOnDeletion: true` in a change before this one. With \
+`spec.syncPolicy.applicationsSync: create-update` no Application is deleted. ApplicationSets with either are not reported.",
+    sees_secrets: false,
+    judge: Judge::Change(judge),
+};
+
+/// Where the name in the template is.
+const NAME: &str = "spec.template.metadata.name";
+
+/// Something that a Git generator reads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GitPath {
+    /// The path as it is written, which may have `*` and `**`.
+    pub pattern: String,
+    /// Whether it is about folders; else about files.
+    pub is_folder: bool,
+    /// Whether it is left out instead.
+    pub is_excluded: bool,
+}
+
+fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+    let Pair::Same(before, after) = pair else {
+        return;
+    };
+    if !is_set(after) || keeps_applications(after) {
+        return;
+    }
+    let name = |it: &Object| text(it, NAME).map(str::to_string);
+    let (was, is) = (name(before), name(after));
+    if was != is {
+        let words = |it: Option<String>| it.unwrap_or_else(|| "nothing".into());
+        let message = format!(
+            "the Applications of {} are called `{}` and no longer `{}`: those of the earlier name are deleted, with all that they applied",
+            after.id(),
+            words(is),
+            words(was)
+        );
+        return faults.push(after, FieldPath::dotted(NAME), message);
+    }
+    let (old, new) = (listed(before), listed(after));
+    let lost: Vec<String> = old.difference(&new).map(|it| format!("`{it}`")).collect();
+    if !lost.is_empty() {
+        let message = format!(
+            "{} no longer generates {}: deleted, with all that it applied",
+            after.id(),
+            some(&lost)
+        );
+        faults.push(after, FieldPath::dotted("spec.generators"), message);
+    }
+    let (old, new) = (others(before), others(after));
+    for gone in old.difference(&new) {
+        let message = format!(
+            "{} loses a generator, {gone}: the Applications that only it generated are deleted, with all that they applied",
+            after.id()
+        );
+        faults.push(after, FieldPath::dotted("spec.generators"), message);
+    }
+}
+
+/// That an ApplicationSet no longer finds a file or folder that its Git generator read.
+pub fn lost_path(set: &Object, path: &str) -> Finding {
+    let message = format!(
+        "{} no longer finds `{path}`: the Application that it generated from it is deleted, with all that it applied",
+        set.id()
+    );
+    let field = FieldPath::dotted("spec.generators");
+    Finding {
+        danger: &DANGER,
+        id: set.id(),
+        span: set.node.nearest_on_path(&field).span().clone(),
+        field,
+        message,
+    }
+}
+
+/// What an ApplicationSet that deletes Applications reads of Git.
+pub fn git_paths(set: &Object) -> Vec<GitPath> {
+    let mut found = Vec::new();
+    if !is_set(set) || keeps_applications(set) {
+        return found;
+    }
+    visit(set, &mut |kind, generator| {
+        for (field, is_folder) in [("files", false), ("directories", true)] {
+            let entries = generator.get(field).and_then(Node::as_sequence);
+            for entry in entries.unwrap_or_default() {
+                let excludes = entry.get("exclude").and_then(Node::as_bool) == Some(true);
+                let path = entry.get("path").and_then(Node::as_str);
+                if let Some(path) = path.filter(|_| kind == "git") {
+                    found.push(GitPath {
+                        pattern: path.to_string(),
+                        is_folder,
+                        is_excluded: excludes,
+                    });
+                }
+            }
+        }
+    });
+    found
+}
+
+fn is_set(object: &Object) -> bool {
+    object.kind() == "ApplicationSet" && object.api_version().starts_with("argoproj.io/")
+}
+
+/// Whether Applications stay that are no longer generated, or what they applied.
+pub(super) fn keeps_objects(set: &Object) -> bool {
+    let field = FieldPath::dotted("spec.syncPolicy.preserveResourcesOnDeletion");
+    set.node.at_path(&field).and_then(Node::as_bool) == Some(true)
+}
+
+fn keeps_applications(set: &Object) -> bool {
+    let policy = text(set, "spec.syncPolicy.applicationsSync");
+    keeps_objects(set) || matches!(policy, Some("create-only" | "create-update"))
+}
+
+fn text<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
+    object.node.at_path(&FieldPath::dotted(field))?.as_str()
+}
+
+/// Calls `act` with the kind and the body of each generator, also of those in a matrix or a merge.
+fn visit<'a>(set: &'a Object, act: &mut dyn FnMut(&'a str, &'a Node)) {
+    let mut open: Vec<&Node> = set
+        .node
+        .at_keys(&["spec", "generators"])
+        .into_iter()
+        .collect();
+    while let Some(list) = open.pop() {
+        for generator in list.as_sequence().unwrap_or_default() {
+            for entry in generator.as_mapping().into_iter().flatten() {
+                let kind = entry.key.as_str().unwrap_or("");
+                act(kind, &entry.value);
+                open.extend(entry.value.get("generators"));
+            }
+        }
+    }
+}
+
+/// The names that the template makes of the elements of lists; what other generators give stays as it is written.
+fn listed(set: &Object) -> BTreeSet<String> {
+    let name = text(set, NAME).unwrap_or("");
+    let mut names = BTreeSet::new();
+    visit(set, &mut |kind, generator| {
+        let elements = generator.get("elements").filter(|_| kind == "list");
+        for element in elements.and_then(Node::as_sequence).unwrap_or_default() {
+            names.insert(rendered(name, element));
+        }
+    });
+    names
+}
+
+/// A name with an element's values in it. Where the template has none of them, the element itself is the name.
+fn rendered(name: &str, element: &Node) -> String {
+    let (mut out, mut rest, mut is_used) = (String::new(), name, false);
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((inner, tail)) = after.split_once("}}") else {
+            break;
+        };
+        let key = inner.trim().trim_start_matches('.');
+        let path = key.split('.').collect::<Vec<_>>();
+        let value = element.at_keys(&path).and_then(Node::as_str);
+        out.push_str(before);
+        match value {
+            Some(value) => {
+                is_used = true;
+                out.push_str(value);
+            }
+            None => out.push_str(&format!("{{{{{inner}}}}}")),
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    match is_used {
+        true => out,
+        false => scalars(element),
+    }
+}
+
+fn scalars(node: &Node) -> String {
+    match node.view() {
+        View::Scalar(text) => text.to_string(),
+        View::Sequence(items) => items.iter().map(scalars).collect::<Vec<_>>().join(", "),
+        View::Mapping(entries) => {
+            let entries = entries.iter().map(|it| {
+                let key = it.key.as_str().unwrap_or("");
+                format!("{key}: {}", scalars(&it.value))
+            });
+            entries.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// The other generators: what each reads of Git, and of the rest what kind it is.
+fn others(set: &Object) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    visit(set, &mut |kind, generator| match kind {
+        "list" | "matrix" | "merge" | "selector" | "template" => {}
+        "git" => {
+            for field in ["files", "directories"] {
+                let entries = generator.get(field).and_then(Node::as_sequence);
+                let paths = entries.unwrap_or_default().iter();
+                let paths = paths.filter_map(|it| it.get("path")?.as_str());
+                found.extend(paths.map(|it| format!("`{it}` of Git")));
+            }
+        }
+        kind => _ = found.insert(format!("`{kind}`")),
+    });
+    found
+}
