@@ -32,7 +32,7 @@ fn value(name: &str, texts: &[String]) -> String {
 
 /// The codes that the program names where it makes diagnostics.
 fn printed() -> BTreeSet<String> {
-    let made = r#"(?:Diagnostic::(?:error|warning)|about|diagnostic)\(\s*"([a-z0-9-]+)""#;
+    let made = r#"(?:Diagnostic::(?:error|warning|note)|about|diagnostic)\(\s*"([a-z0-9-]+)""#;
     let named = r#"\bcode: "([a-z0-9-]+)""#;
     // Where a code is chosen first, together with its message.
     let chosen = r#"\(\s*"([a-z0-9]+(?:-[a-z0-9]+)+)",\s*(?:"|format!)"#;

@@ -44,6 +44,7 @@ mod cli_errors;
 mod fuzz;
 mod patch;
 mod rebase;
+mod removed_claims;
 mod schema_validation;
 mod silent_fields;
 mod report;

@@ -6,7 +6,7 @@ use clap::Args;
 use super::diff::salt;
 use super::render::Selection;
 use super::session::{Session, WORKSPACE};
-use super::{Global, Outcome, cache, earlier, output, test};
+use super::{Global, Outcome, cache, earlier, output, removed, test};
 use crate::diag::{Diagnostics, Severity, Source};
 use crate::disk::{Folder, read_output};
 use crate::emit::plan;
@@ -68,7 +68,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             },
             &salt(),
         ))?;
-        session.report(&plan.faults(&output_path));
+        let mut faults = plan.faults(&output_path);
+        faults.extend(removed::findings(&session, &compiled, &plan));
+        session.report(&faults);
         let mend = match plan.kept() {
             0 => ": run `pleach render`",
             // Each of these has its own help.
@@ -79,6 +81,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if !is_human {
         // Whoever reads it wants one document.
         found.extend(plan.findings(&output_path));
+        found.extend(removed::findings(&session, &compiled, &plan));
         if session.report(&found) == Outcome::Findings {
             return Ok(Outcome::Findings);
         }

@@ -22,6 +22,7 @@ mod new;
 mod output;
 mod promote;
 mod publish;
+mod removed;
 mod render;
 mod revision;
 mod session;

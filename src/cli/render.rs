@@ -9,7 +9,7 @@ use clap_complete::ArgValueCandidates;
 use super::check::with_allow_comments;
 use super::earlier::{self, EarlierTree};
 use super::session::Session;
-use super::{Global, Outcome, cache, output};
+use super::{Global, Outcome, cache, output, removed};
 use crate::disk::{apply, read_output};
 use crate::emit::{Plan, plan};
 use crate::report::plan_summary;
@@ -66,7 +66,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let folder = session.output(out.as_deref(), &output_path)?;
     let standing = earlier::without(read_output(&folder)?, &earlier, &output_path);
     let plan = plan(&compiled.tree, &compiled.covered(standing), arguments.force);
-    let kept = session.report(&plan.faults(&output_path));
+    let mut faults = plan.faults(&output_path);
+    faults.extend(removed::findings(&session, &compiled, &plan));
+    let kept = session.report(&faults);
     if plan.is_blocked() {
         return Ok(Outcome::Findings);
     }

@@ -64,6 +64,14 @@ impl Diagnostic {
         }
     }
 
+    /// A note.
+    pub fn note(code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Note,
+            ..Diagnostic::error(code, message)
+        }
+    }
+
     /// Points at the place.
     #[must_use]
     pub fn at(mut self, span: impl Into<Span>) -> Diagnostic {

@@ -1,0 +1,144 @@
+//! What is said where a claim loses every file of the tree.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// Runs the program, and gives what it reported on standard error.
+#[track_caller]
+fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_pleach"));
+    let output = program
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let reported = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{reported}");
+    reported
+}
+
+#[track_caller]
+fn git(folder: &Path, arguments: &[&str]) {
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
+    let mut git = Command::new("git");
+    let run = git.current_dir(folder).args(identity).args(arguments);
+    assert!(run.output().unwrap().status.success());
+}
+
+/// The starter, rendered and committed, in a folder of a repository.
+fn committed() -> TempDir {
+    let top = tempfile::tempdir().unwrap();
+    git(top.path(), &["init", "-q"]);
+    run(top.path(), &["init", "platform"], 0);
+    run(&top.path().join("platform"), &["render"], 0);
+    git(top.path(), &["add", "."]);
+    git(top.path(), &["commit", "-qm", "start"]);
+    top
+}
+
+#[test]
+fn a_file_that_is_gone_is_named() {
+    let top = committed();
+    let root = top.path().join("platform");
+    fs::remove_file(root.join("environments/base/external-secrets.yaml")).unwrap();
+    // Nothing makes the passwords any more.
+    for file in ["base", "stage", "prod"] {
+        fs::remove_file(root.join(format!("environments/{file}/databases.yaml"))).unwrap();
+    }
+    fs::remove_file(root.join("environments/test/events.yaml")).unwrap();
+    fs::remove_dir_all(root.join("overlays")).unwrap();
+    let reported = run(&root, &["check"], 1);
+    let reported = reported + &run(&root, &["render"], 0);
+    let gone = "note[removed-claim]: `environments/base/external-secrets.yaml` is gone, \
+                and OperatorInstall/external-secrets with it: its";
+    assert_eq!(reported.matches(gone).count(), 2, "{reported}");
+    assert!(
+        reported.contains("files in prod, stage, test are removed"),
+        "{reported}"
+    );
+    assert!(reported.contains("git restore environments/base/external-secrets.yaml"));
+}
+
+#[test]
+fn a_file_that_lost_the_claim_is_named() {
+    let top = committed();
+    let root = top.path().join("platform");
+    let file = root.join("environments/base/databases.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let (first, second) = text.split_once("---\n").unwrap();
+    assert!(second.contains("name: events"));
+    fs::write(&file, first).unwrap();
+    for name in ["stage/databases.yaml", "test/events.yaml"] {
+        let file = root.join("environments").join(name);
+        let text = fs::read_to_string(&file).unwrap();
+        let kept = text.split_once("---\n").map_or("", |it| it.0);
+        fs::write(&file, kept).unwrap();
+    }
+    let reported = run(&root, &["render"], 0);
+    assert!(
+        reported.contains("no longer has ClickHouseKubernetes/events: its"),
+        "{reported}"
+    );
+}
+
+#[test]
+fn a_renamed_file_is_offered() {
+    let top = committed();
+    let root = top.path().join("platform");
+    let base = root.join("environments/base");
+    fs::rename(
+        base.join("clickhouse-operator.yaml"),
+        base.join("clickhouse-operator.yaml.bak"),
+    )
+    .unwrap();
+    let environments = ["prod", "test"];
+    for name in environments {
+        let file = format!("environments/{name}/clickhouse-operator.yaml");
+        let _ = fs::remove_file(root.join(file));
+    }
+    let provides = "provides: [clickhouseinstallations.clickhouse.altinity.com, clickhousekeeperinstallations.clickhouse-keeper.altinity.com]";
+    for name in ["prod", "stage", "test"] {
+        let file = root.join(format!("environments/{name}/environment.yaml"));
+        let text = fs::read_to_string(&file).unwrap();
+        let (head, _) = text.split_once("  provides:").unwrap();
+        let provides = provides.replace('[', "[servicemonitors.monitoring.coreos.com, ");
+        fs::write(&file, format!("{head}  {provides}\n")).unwrap();
+    }
+    let reported = run(&root, &["render"], 0);
+    assert!(
+        reported.contains("`environments/base/clickhouse-operator.yaml.bak` is there, but only"),
+        "{reported}"
+    );
+}
+
+#[test]
+fn an_environment_that_is_gone_is_named_once() {
+    let top = committed();
+    let root = top.path().join("platform");
+    fs::remove_dir_all(root.join("environments/stage")).unwrap();
+    let reported = run(&root, &["render"], 0);
+    assert!(
+        reported.contains("`environments/stage/environment.yaml` is gone, and Environment/stage"),
+        "{reported}"
+    );
+    assert_eq!(reported.matches("removed-claim").count(), 1, "{reported}");
+}
+
+#[test]
+fn without_git_the_claim_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init"], 0);
+    run(folder.path(), &["render"], 0);
+    let text = "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: test}\nspec: {exclude: [OperatorInstall/pulumi-operator]}\n";
+    let environments = folder.path().join("environments/test");
+    fs::write(environments.join("environment.yaml"), text).unwrap();
+    fs::remove_file(environments.join("pulumi-operator.yaml")).unwrap();
+    let reported = run(folder.path(), &["render"], 0);
+    assert!(
+        reported.contains("nothing renders OperatorInstall/pulumi-operator any more"),
+        "{reported}"
+    );
+}
