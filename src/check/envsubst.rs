@@ -20,6 +20,9 @@ pub(super) struct Fault<'a> {
     pub(super) reason: &'static str,
 }
 
+/// How many faults of a text are looked for: after each, what was read is read again.
+const FAULTS_MAX: usize = 20;
+
 /// The variables of a text, and what can't be parsed. Flux stops at the first fault; here the text is read on after it.
 pub(super) fn parse(text: &str) -> (Vec<Variable<'_>>, Vec<Fault<'_>>) {
     let mut parser = Parser {
@@ -31,10 +34,14 @@ pub(super) fn parse(text: &str) -> (Vec<Variable<'_>>, Vec<Fault<'_>>) {
     loop {
         match parser.scan(Mode::TEXT, |_, _| true) {
             Token::Open => {
-                let inside = parser.at;
+                let (inside, known) = (parser.at, parser.variables.len());
                 if let Err(reason) = parser.function(0) {
+                    parser.variables.truncate(known);
                     let text = shown(text.get(inside - 2..).unwrap_or(""));
                     faults.push(Fault { text, reason });
+                    if faults.len() == FAULTS_MAX {
+                        return (parser.variables, faults);
+                    }
                     parser.at = inside;
                 }
             }
@@ -285,6 +292,10 @@ impl<'a> Parser<'a> {
     /// `${NAME:offset}` and `${NAME:offset:length}`
     fn part(&mut self, depth: usize) -> Result<(), &'static str> {
         self.expect(|c, length| c == ':' && length == 1, BAD)?;
+        // Flux goes back by the length of the next character, in place of the colon's.
+        if self.peek().is_none_or(|it| !it.is_ascii()) {
+            return Err(BAD);
+        }
         self.parameter(Mode::PARAMETER, |c| c != ':' && c != '}', depth)?;
         match self.scan(Mode::WORD_OR_CLOSE, |c, _| c == ':') {
             Token::Close => return Ok(()),
@@ -321,7 +332,67 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Whether a character may be in a name, at any place in it. Only names that begin with no digit can be set.
+/// Whether a character may be in a name, at any place in it: a letter, a digit or `_`. Only ASCII names without a digit at their
+/// beginning can be set.
 fn is_name(c: char, _: usize) -> bool {
     c.is_alphabetic() || c.is_numeric() || c == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    /// The names, with `!` behind those that have a default; or Flux's words for what is wrong.
+    fn summary(text: &str) -> String {
+        let (variables, faults) = parse(text);
+        if let Some(fault) = faults.first() {
+            return fault.reason.to_string();
+        }
+        let mark = |has_default| if has_default { "!" } else { "" };
+        let names = variables
+            .iter()
+            .map(|it| format!("{}{}", it.name, mark(it.has_default)));
+        names.collect::<Vec<_>>().join(" ")
+    }
+
+    /// What Go's `parse.Parse` makes of these texts.
+    #[test]
+    fn texts_are_parsed_as_by_flux() {
+        let cases = [
+            ("${A}${B:=x}${C:-${D}}", "A B! C! D"),
+            ("$${A}$$${B}$$$${C}", "B"),
+            ("${A:?x}${B:+x}${C=x}", "A! B! C!"),
+            ("${A:1}${A:1:2}${#B}", "A A B"),
+            ("${A^^}${A,}${A/x/y}${A//x/}${A#x}${A%%x}", "A A A A A A"),
+            ("${A/\\//y}", "A"),
+            ("${1}", "1"),
+            ("$A {B} $(C)", ""),
+            ("${A-/root}", "missing closing brace"),
+            ("${A+x}", "missing closing brace"),
+            ("${A?x}", "missing closing brace"),
+            ("${A[@]}", "missing closing brace"),
+            ("${A", "missing closing brace"),
+            ("${@}", "unable to parse variable name"),
+            ("${!r}", "unable to parse variable name"),
+            ("${}", "unable to parse variable name"),
+            ("${ x }", "unable to parse variable name"),
+            ("${{ x }}", "unable to parse variable name"),
+            ("${#}", "bad substitution"),
+            ("${#A[@]}", "bad substitution"),
+            ("${A:}", "unable to parse substitution within function"),
+            ("${A:=x", "unable to parse substitution within function"),
+            ("${A:=${B}", "unable to parse substitution within function"),
+            ("${A/x}", "bad substitution"),
+            ("${A/x/", "unable to parse substitution within function"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(summary(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_a_fault() {
+        let text = "${A:=".repeat(100_000);
+        assert_eq!(summary(&text), "variables are nested too deeply");
+    }
 }

@@ -5,10 +5,12 @@
 
 mod allow;
 mod applications;
+mod bad_substitution;
 mod bad_sync_wave;
 mod cluster;
 mod dangling_dependency;
 mod dependency_circle;
+mod envsubst;
 mod missing_project;
 mod missing_reference;
 mod objects;
@@ -16,6 +18,7 @@ mod page;
 mod pods;
 mod refused_by_project;
 mod scene;
+mod substitution;
 mod determinism;
 mod unmatched_selector;
 mod unset_variable;
@@ -61,6 +64,7 @@ pub const CHECKS: &[Check] = &[
     missing_reference::CHECK,
     unmatched_selector::CHECK,
     unset_variable::CHECK,
+    bad_substitution::CHECK,
     bad_sync_wave::CHECK,
     missing_project::CHECK,
     refused_by_project::CHECK,

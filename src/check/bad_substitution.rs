@@ -1,0 +1,86 @@
+//! Texts in which Flux can't parse the variables, and names that no variable can have.
+
+use std::collections::BTreeSet;
+
+use super::envsubst::{Fault, parse};
+use super::scene::{EnvironmentObjects, SourcedObject};
+use super::substitution::{is_settable, substitutions, texts, words};
+use super::{Check, Faults};
+use crate::diag::Severity;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const CHECK: Check = Check {
+    code: "bad-substitution",
+    severity: Severity::Error,
+    summary: "Flux can't parse a variable, and fails the whole Kustomization",
+    explain: "\
+A Flux Kustomization that sets variables in `postBuild` reads every `${` of its objects as a variable, in scripts and configuration \
+files too. It knows less than a shell: `${NAME}`, `${NAME:=word}` (also `:-`, `:+`, `:?` and `=`), `${NAME:0:3}`, `${#NAME}`, \
+`${NAME^^}`, `${NAME/a/b}`, `${NAME#prefix}` and `${NAME%suffix}`. One `${NAME-word}`, `${NAME[@]}`, `${!NAME}` or `${{ x }}` and nothing \
+of the Kustomization is applied.
+
+Write `$${` in place of `${` to keep the text as it is, or leave the whole object alone with the annotation \
+`kustomize.toolkit.fluxcd.io/substitute: disabled`. Names of variables are letters, digits and `_`, and begin with no digit.",
+    judge,
+};
+
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    for substitution in substitutions(scene) {
+        check_names(substitution.kustomization, faults);
+        for target in &substitution.targets {
+            let mut reported = BTreeSet::new();
+            texts(&target.object.node, &mut |text, field| {
+                for fault in parse(text).1 {
+                    if reported.insert(fault.text) {
+                        report(target, field, &fault, text, faults);
+                    }
+                }
+            });
+        }
+    }
+}
+
+fn check_names(kustomization: &SourcedObject<'_>, faults: &mut Faults) {
+    let keys = ["spec", "postBuild", "substitute"];
+    let set = kustomization.object.node.at_keys(&keys);
+    let set = set.and_then(Node::as_mapping).into_iter().flatten();
+    for name in set.filter_map(|it| it.key.as_str()) {
+        if !is_settable(name) {
+            let path = keys
+                .iter()
+                .fold(FieldPath::root(), |path, key| path.key(key));
+            let id = kustomization.object.id();
+            let message = format!("Flux takes no variable of the name `{name}`, so {id} fails");
+            let help = "write a name of letters, digits and `_` that begins with no digit";
+            faults.push(kustomization, &path.key(name), message, help);
+        }
+    }
+}
+
+fn report(
+    target: &SourcedObject<'_>,
+    field: &FieldPath,
+    fault: &Fault<'_>,
+    text: &str,
+    faults: &mut Faults,
+) {
+    let (id, what) = (target.object.id(), words(text));
+    let (shown, reason) = (fault.text, fault.reason);
+    let message = format!(
+        "Flux can't parse `{shown}` in {what} {id}, so its whole Kustomization fails: {reason}"
+    );
+    let help = match with_colon(shown) {
+        Some(other) => format!("write `{other}`, or `${shown}` to keep it as it is"),
+        None => format!("write `${shown}` to keep it as it is"),
+    };
+    faults.push(target, field, message, &help);
+}
+
+/// `${NAME-word}` as Flux knows it.
+fn with_colon(shown: &str) -> Option<String> {
+    let inside = shown.strip_prefix("${")?;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let (name, rest) = inside.split_at(inside.find(|c| !is_part(c))?);
+    let has_sign = rest.starts_with(['-', '+', '?']) && rest.ends_with('}');
+    (has_sign && is_settable(name)).then(|| format!("${{{name}:{rest}"))
+}
