@@ -142,6 +142,10 @@ pub struct Capability {
     pub when: Option<String>,
     /// Whether no other claim of the environment may provide them.
     pub exclusive: bool,
+    /// For what is provided: an expression that gives the version in which.
+    pub version: Option<String>,
+    /// For what is required: the lowest version that will do.
+    pub min_version: Option<String>,
 }
 
 /// One template of a kind.
@@ -589,6 +593,11 @@ impl Reader<'_> {
             names: self.expression(&format!("{key}[{at}].names"), node.get("names")),
             when: self.expression(&format!("{key}[{at}].when"), node.get("when")),
             exclusive: node.get("exclusive").and_then(Node::as_bool) == Some(true),
+            version: self.expression(&format!("{key}[{at}].version"), node.get("version")),
+            min_version: node
+                .get("minVersion")
+                .and_then(Node::as_str)
+                .map(str::to_string),
         };
         items.map(capability).collect()
     }

@@ -32,8 +32,12 @@ pub struct Instance {
     pub(super) effects: Vec<FieldEffect>,
     /// CRDs that it brings.
     pub provides: BTreeSet<String>,
+    /// The versions of those that have one.
+    pub(super) provided_versions: BTreeMap<String, Node>,
     /// CRDs that it needs.
     pub requires: BTreeSet<String>,
+    /// The lowest versions of those that need one.
+    pub(super) min_versions: BTreeMap<String, Node>,
     /// Claims that must be ready first: those it names and those it refers to.
     pub depends_on: BTreeSet<String>,
     /// Whether base has it too.
@@ -245,8 +249,10 @@ impl Draft {
             context,
             outputs,
             effects: Vec::new(),
-            provides,
-            requires,
+            provides: provides.names,
+            provided_versions: provides.versions,
+            requires: requires.names,
+            min_versions: requires.versions,
             depends_on: links.refers_to.clone(),
             shared: self.shared,
             span: self.span.clone(),
@@ -366,32 +372,44 @@ pub fn is_true(node: &Node) -> bool {
     }
 }
 
+/// CRDs that a claim brings or needs.
+#[derive(Default)]
+struct Capabilities {
+    names: BTreeSet<String>,
+    /// By name, where the kind gives one.
+    versions: BTreeMap<String, Node>,
+}
+
 fn capabilities(
     templates: &Templates,
     context: &Context,
     list: &[Capability],
-) -> Result<BTreeSet<String>, Diagnostic> {
-    let mut names = BTreeSet::new();
+) -> Result<Capabilities, Diagnostic> {
+    let mut found = Capabilities::default();
     for capability in list {
         if let Some(when) = &capability.when
             && !is_true(&templates.evaluate(when, context)?)
         {
             continue;
         }
-        names.extend(capability.name.clone());
+        let mut names: Vec<String> = capability.name.iter().cloned().collect();
         if let Some(expression) = &capability.names {
             let value = templates.evaluate(expression, context)?;
-            names.extend(
-                value
-                    .as_sequence()
-                    .unwrap_or_default()
-                    .iter()
-                    .filter_map(Node::as_str)
-                    .map(str::to_string),
-            );
+            let more = value.as_sequence().unwrap_or_default().iter();
+            names.extend(more.filter_map(Node::as_str).map(str::to_string));
         }
+        let version = match (&capability.version, &capability.min_version) {
+            (Some(expression), _) => Some(templates.evaluate(expression, context)?),
+            (None, Some(version)) => Some(Node::string(version.as_str())),
+            (None, None) => None,
+        };
+        if let Some(version) = version {
+            let versions = names.iter().map(|it| (it.clone(), version.clone()));
+            found.versions.extend(versions);
+        }
+        found.names.extend(names);
     }
-    Ok(names)
+    Ok(found)
 }
 
 /// `metadata.env`, if given, is the environment's name; base belongs to none.

@@ -59,6 +59,7 @@ pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) 
         let mut instances =
             instance::resolve_all(workspace, environment, selection.claims, diagnostics);
         provided::check(environment, &instances, diagnostics);
+        provided::check_versions(environment, &instances, diagnostics);
         // The others were there to be referred to.
         instances.retain(|it| workspace.scope.has_claim(&environment.name, &it.name));
         Resolved {

@@ -1,10 +1,13 @@
-//! CRDs that one claim of an environment at most may bring: two that did would undo each other's upgrades.
+//! CRDs that one claim of an environment at most may bring, since two that did would undo each other's upgrades; and CRDs that are
+//! brought in a version that is too old for a claim.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::instance::Instance;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::helm::semver::Version;
 use crate::load::Environment;
+use crate::yaml::Node;
 
 /// Says each pair of claims that bring a CRD which a kind wants brought once. Errors: `two-owners`.
 pub(super) fn check(
@@ -43,4 +46,55 @@ fn two(environment: &Environment, first: &Instance, second: &Instance, crd: &str
     fault
         .related(&first.span, "installs it too")
         .help("one of them installs its CRDs; the other says that it does not, as by `installCrds: false`")
+}
+
+/// Compares the versions in which CRDs are brought with those that claims need. Errors: `older-crd`.
+pub(super) fn check_versions(
+    environment: &Environment,
+    instances: &[Instance],
+    diagnostics: &mut Diagnostics,
+) {
+    for instance in instances {
+        for (crd, wanted) in &instance.min_versions {
+            let others = instances.iter().filter_map(|it| {
+                let version = it.provided_versions.get(crd)?;
+                Some((it, version))
+            });
+            let is_older = |it: &(&Instance, &Node)| {
+                let version = |it: &Node| Version::parse(it.as_str()?).ok();
+                version(it.1)
+                    .zip(version(wanted))
+                    .is_some_and(|(it, min)| it < min)
+            };
+            for (provider, version) in others.filter(is_older) {
+                let provided = (provider, version);
+                diagnostics.push(older(environment, instance, crd, wanted, provided));
+            }
+        }
+    }
+}
+
+fn older(
+    environment: &Environment,
+    instance: &Instance,
+    crd: &str,
+    wanted: &Node,
+    (provider, version): (&Instance, &Node),
+) -> Diagnostic {
+    let [wanted, given] = [wanted, version].map(|it| it.as_str().unwrap_or_default());
+    let (title, provider_title) = (instance.title(), provider.title());
+    let message = format!(
+        "{title} needs `{crd}` as of version {wanted}, but {provider_title} brings it in {given} in environment `{}`",
+        environment.name
+    );
+    let fault = Diagnostic::error("older-crd", message).at(&instance.span);
+    let place = match version.has_origin() {
+        true => version.span(),
+        false => &provider.span,
+    };
+    fault
+        .related(place, format!("version {given}"))
+        .help(format!(
+            "raise the version of {provider_title} to {wanted} or later"
+        ))
 }
