@@ -69,8 +69,33 @@ pub struct Options {
     pub without_proof: bool,
     /// For who judges objects: also reads what is known of the cluster of each environment.
     pub with_clusters: bool,
+    /// Hears of each stage of a compilation.
+    pub observer: Observer,
     /// The path of the workspace below the top of its Git repository, to compare `sync.path` with; `None` where that is not known.
     pub below_top: Option<TreePath>,
+}
+
+/// Is called when a stage of a compilation begins, with words for a person. It changes nothing.
+#[derive(Clone, Default)]
+pub struct Observer(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+
+impl Observer {
+    /// Calls a function.
+    pub fn new(call: impl Fn(&str) + Send + Sync + 'static) -> Observer {
+        Observer(Some(Arc::new(call)))
+    }
+
+    fn begins(&self, stage: &str) {
+        if let Some(call) = &self.0 {
+            call(stage);
+        }
+    }
+}
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 /// A workspace's tree, and all that was found on the way to it.
@@ -144,6 +169,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
 fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let cache = options.cache.clone();
+    options.observer.begins("reading claims");
     let (output, composed) = match load::load(&files, cache, &scope, &mut diagnostics) {
         Some(mut repository) => {
             if options.without_proof && !scope.is_whole() {
@@ -249,6 +275,10 @@ fn run(
     diagnostics: &mut Diagnostics,
 ) -> Option<PipelineOutput> {
     let resolution = resolve::resolve(repository, diagnostics);
+    let resolved = resolution.environments.iter();
+    let claims: usize = resolved.map(|it| it.instances.len()).sum();
+    let observer = &options.observer;
+    observer.begins(&format!("rendering {claims} claims"));
     let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
     report_run_limit(repository, diagnostics);
     if diagnostics.has_errors() {
@@ -267,8 +297,10 @@ fn run(
         bases,
         environments,
     };
+    observer.begins("laying overlays over the claims");
     let composition = compose::compose(files, &repository.workspace, input, diagnostics);
     let tree = sign(&composition);
+    observer.begins(&format!("building {} files to prove them", tree.len()));
     if !diagnostics.has_errors() && !options.without_proof {
         prove::prove(&tree, &composition, diagnostics);
     }

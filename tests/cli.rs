@@ -76,7 +76,7 @@ fn what_a_comment_allows_is_not_reported_in_rendering_either() {
     let gateway = "\
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
-metadata: {name: a, namespace: a}
+metadata: {name: a, namespace: default}
 spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP}]}
 ";
     fs::write(overlay.join("gateway.yaml"), gateway).unwrap();
@@ -532,4 +532,16 @@ fn version_names_the_kustomize_whose_output_it_equals() {
         text.lines().nth(1),
         Some(&*format!("builds as kustomize {kustomize}"))
     );
+}
+
+#[test]
+fn quiet_runs_say_nothing_where_nothing_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["init", "-q"], &["render", "-q"], &["-q", "check"]] {
+        let output = pleach(folder.path(), arguments);
+        assert!(output.status.success());
+        assert!(output.stderr.is_empty() && output.stdout.is_empty());
+    }
+    fs::remove_dir_all(folder.path().join("deploy/clusters")).unwrap();
+    assert!(run(folder.path(), &["check", "--quiet"], 1).contains("run `pleach render`"));
 }

@@ -1,5 +1,6 @@
 //! What is known of the cluster that an environment is for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chart::Charts;
@@ -18,6 +19,8 @@ pub struct Cluster {
     pub minor: Option<u32>,
     /// Texts with CustomResourceDefinitions: those of the environment's charts, then those of the workspace.
     pub definitions: Vec<Arc<Source>>,
+    /// Namespaces that it has by other means: `namespaces/NAME` in the environment's `provides`.
+    pub namespaces: BTreeSet<String>,
 }
 
 impl Cluster {
@@ -33,7 +36,10 @@ impl Cluster {
             requests.flat_map(|it| charts.definitions(it)).collect();
         definitions.extend(workspace.iter().cloned());
         let version = manifests.environment.values.get("kubernetesVersion");
+        let given = manifests.environment.provides.iter();
+        let given = given.filter_map(|it| it.as_str()?.strip_prefix("namespaces/"));
         Cluster {
+            namespaces: given.map(str::to_string).collect(),
             minor: version.and_then(Node::as_str).and_then(minor),
             definitions,
         }

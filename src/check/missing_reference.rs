@@ -18,7 +18,7 @@ A pod that refers to what is not there does not start: it waits as CreateContain
 waits with it until its time is up.
 
 Objects in the namespace count, and so do objects that something there creates: an ExternalSecret, a SealedSecret, a Certificate, or any custom \
-resource that gives the name. References with `optional: true` are left out, and so are namespaces where a chart is installed, since \
+resource that gives the name; so do the Secrets that cert-manager makes for an annotated Ingress or Gateway. References with `optional: true` are left out, and so are namespaces where a chart is installed, since \
 nobody can tell from here what a chart makes. An environment in which nothing makes any Secret has them from elsewhere: there, Secrets \
 are not looked at.
 
@@ -90,6 +90,9 @@ impl<'a> Made<'a> {
             let (kind, namespace) = (object.kind(), object.namespace());
             made.has_secrets |= makes_secrets(kind);
             made.standing.insert((kind, namespace, object.name()));
+            let secrets = annotated_secrets(object).into_iter();
+            made.standing
+                .extend(secrets.map(|it| ("Secret", namespace, it)));
             if is_custom(object) {
                 // One for all namespaces has none.
                 names(&object.node, &mut |it| {
@@ -121,6 +124,44 @@ impl<'a> Made<'a> {
     }
 }
 
+/// The Secrets that a controller makes for an object because of its annotations: cert-manager for an Ingress or a Gateway, OpenShift
+/// for a Service.
+fn annotated_secrets(object: &Object) -> Vec<&str> {
+    let annotations = object.node.at_keys(&["metadata", "annotations"]);
+    let annotation = |key: &str| annotations.and_then(|it| it.get(key));
+    let has = |key: &str| annotation(key).is_some();
+    let is_for_cert_manager = has("cert-manager.io/issuer")
+        || has("cert-manager.io/cluster-issuer")
+        || annotation("kubernetes.io/tls-acme").and_then(Node::as_str) == Some("true");
+    let items = |keys: &[&str]| object.node.at_keys(keys).and_then(Node::as_sequence);
+    match object.kind() {
+        "Ingress" if is_for_cert_manager => {
+            let entries = items(&["spec", "tls"]).unwrap_or_default().iter();
+            entries
+                .filter_map(|it| it.get("secretName")?.as_str())
+                .collect()
+        }
+        "Gateway" if is_for_cert_manager => {
+            let listeners = items(&["spec", "listeners"]).unwrap_or_default().iter();
+            let references = listeners.filter_map(|it| {
+                let references = it.at_keys(&["tls", "certificateRefs"]);
+                references.and_then(Node::as_sequence)
+            });
+            references
+                .flatten()
+                .filter_map(|it| it.get("name")?.as_str())
+                .collect()
+        }
+        "Service" => {
+            let keys = ["beta", "alpha"]
+                .map(|it| format!("service.{it}.openshift.io/serving-cert-secret-name"));
+            let names = keys.iter().filter_map(|it| annotation(it)?.as_str());
+            names.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Kinds by which a team has its Secrets made from Git.
 fn makes_secrets(kind: &str) -> bool {
     matches!(
@@ -145,7 +186,7 @@ pub(super) fn is_custom(object: &Object) -> bool {
 }
 
 /// The texts of a custom resource that may name what it creates. References and pod specs only name what it uses.
-fn names<'a>(node: &'a Node, found: &mut impl FnMut(&'a str)) {
+pub(super) fn names<'a>(node: &'a Node, found: &mut impl FnMut(&'a str)) {
     if let Some(text) = node.as_str() {
         found(text);
     }

@@ -11,6 +11,7 @@ mod cluster;
 mod dangling_dependency;
 mod dependency_circle;
 mod envsubst;
+mod missing_namespace;
 mod missing_project;
 mod missing_reference;
 mod objects;
@@ -61,6 +62,7 @@ impl std::fmt::Debug for Check {
 pub const CHECKS: &[Check] = &[
     dependency_circle::CHECK,
     dangling_dependency::CHECK,
+    missing_namespace::CHECK,
     missing_reference::CHECK,
     unmatched_selector::CHECK,
     unset_variable::CHECK,
@@ -85,7 +87,12 @@ pub fn check(
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
     let unknown = Cluster::default();
-    for (name, scene) in &scenes(tree, origins) {
+    let mut scenes = scenes(tree, origins);
+    for (name, scene) in &mut scenes {
+        let cluster = clusters.get(name).unwrap_or(&unknown);
+        scene.given_namespaces = cluster.namespaces.clone();
+    }
+    for (name, scene) in &scenes {
         for check in CHECKS {
             let mut faults = Faults {
                 check,

@@ -18,6 +18,8 @@ pub(super) struct EnvironmentObjects<'a> {
     pub(super) objects: Vec<SourcedObject<'a>>,
     /// The AppProjects of all environments: one Argo CD may serve several.
     pub(super) projects: Arc<BTreeSet<String>>,
+    /// Namespaces that the cluster has by other means.
+    pub(super) given_namespaces: BTreeSet<String>,
 }
 
 /// An object and where it came from.

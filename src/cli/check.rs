@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::diff::salt;
+use super::progress::Progress;
 use super::render::Selection;
 use super::session::{Session, WORKSPACE};
 use super::{Global, Outcome, cache, earlier, output, removed, test};
@@ -26,7 +27,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let Selection { environments, out } = &arguments.selection;
+    let progress = Progress::start(global, "reading the workspace");
     let options = Options {
+        observer: progress.observer(),
         scope: Scope::of(environments),
         cache: cache::open(global),
         with_clusters: true,
@@ -42,6 +45,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if found.has_errors() {
         return Ok(session.report(&found));
     }
+    progress.set(format!("checking {} files", compiled.tree.len()));
     found = judged(&compiled, &session.files, global);
     if arguments.twice {
         let again = compile(&Folder::open(&session.root)?, &options);
@@ -55,6 +59,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     found.extend(earlier::findings(&session, &earlier));
     let is_clean = !is_human || session.report(&found) == Outcome::Clean;
     let folder = session.output(out.as_deref(), &output_path)?;
+    progress.set("comparing with the tree");
     let standing = earlier::without(read_output(&folder)?, &earlier, &output_path);
     let plan = plan(&compiled.tree, &compiled.covered(standing), false);
     if is_human && !plan.is_clean() {

@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         })
     });
     apply(&Plan::from_steps(steps.collect::<Result<_>>()?), &root)?;
-    output::note(&format!(
+    output::status(&format!(
         "{} files written; `pleach render` makes the tree from them\n",
         files.len()
     ));

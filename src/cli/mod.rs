@@ -20,6 +20,7 @@ mod kinds;
 mod matrix;
 mod new;
 mod output;
+mod progress;
 mod promote;
 mod publish;
 mod removed;
@@ -81,6 +82,9 @@ struct Global {
     /// Take warnings for errors; with `=files`, also files of a kustomization's folder that nothing refers to
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "warnings", global = true)]
     strict: Option<Strict>,
+    /// Print only faults and what was asked for: no progress, no summary
+    #[arg(short, long, global = true)]
+    quiet: bool,
     /// Where pulled charts are kept [default: `pleach` in the user's folder for caches]
     #[arg(
         long,
@@ -165,6 +169,9 @@ pub fn run() -> ExitCode {
         Err(code) => return code,
     };
     parallel::use_current_thread();
+    if global.quiet {
+        output::be_quiet();
+    }
     match global.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),

@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     drop(lock);
     test::accept(global, name)?;
     let folder = session.display(&folder);
-    output::note(&format!(
+    output::status(&format!(
         "{folder}/ written: `pleach kinds {name}` explains its fields, `pleach test {name}` runs its cases\n"
     ));
     Ok(Outcome::Clean)

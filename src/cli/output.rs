@@ -2,22 +2,34 @@
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
+use super::progress;
 use crate::report::screened;
 use crate::secret::without_secrets;
 
 /// Why standard output does not have all that was printed.
 static FAILURE: OnceLock<String> = OnceLock::new();
 
+/// Whether only faults and what was asked for is printed.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Prints no more of what only says that work is done.
+pub(super) fn be_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
+
 /// Prints data, exactly.
 pub(super) fn data(bytes: &[u8]) -> anyhow::Result<()> {
+    progress::clear(&mut io::stderr());
     printed(write(&mut io::stdout().lock(), bytes))
 }
 
 /// Prints text that may be coloured to standard output.
 pub(super) fn text(text: &str) -> anyhow::Result<()> {
+    progress::clear(&mut io::stderr());
     printed(write(
         &mut anstream::stdout().lock(),
         screened(text).as_bytes(),
@@ -55,9 +67,17 @@ pub(super) fn columns() -> Option<usize> {
 
 /// Prints text that may be coloured to standard error. A standard error that is closed is nobody's loss.
 pub(super) fn note(text: &str) {
+    progress::clear(&mut io::stderr());
     let _ = anstream::stderr()
         .lock()
         .write_all(screened(text).as_bytes());
+}
+
+/// Says that work is done, or waits; nothing with `-q`.
+pub(super) fn status(text: &str) {
+    if !IS_QUIET.load(Ordering::Relaxed) {
+        note(text);
+    }
 }
 
 /// Says why the program could not do what it was asked.

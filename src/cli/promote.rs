@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Clean);
     }
     apply(&plan(&session, found.files), &session.root)?;
-    output::note(&format!(
+    output::status(&format!(
         "{names} written; `pleach render` makes the tree from it\n"
     ));
     Ok(Outcome::Clean)

@@ -145,7 +145,7 @@ impl Packed {
         let file = current.join(file);
         let _shared = file.parent().map(disk::Lock::share);
         disk::store(&file, &self.archive)?;
-        output::note(&format!(
+        output::status(&format!(
             "{} packed: {}, {}\n",
             self.title(),
             file.display(),
@@ -166,7 +166,7 @@ impl Packed {
         if let Some(standing) = network.published(place, name, version)? {
             let changed = self.changed(network, place, &standing)?;
             if changed.is_empty() {
-                output::note(&format!("{target} has this chart already\n"));
+                output::status(&format!("{target} has this chart already\n"));
                 return Ok(());
             }
             if !arguments.force {
@@ -184,7 +184,7 @@ impl Packed {
             }
         }
         if arguments.dry_run {
-            output::note(&format!(
+            output::status(&format!(
                 "{target} would be pushed: {}\n",
                 digest(&self.archive)
             ));

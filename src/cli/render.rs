@@ -8,6 +8,7 @@ use clap_complete::ArgValueCandidates;
 
 use super::check::with_allow_comments;
 use super::earlier::{self, EarlierTree};
+use super::progress::Progress;
 use super::session::Session;
 use super::{Global, Outcome, cache, output, removed};
 use crate::disk::{apply, read_output};
@@ -42,9 +43,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = session.lock()?;
     let Selection { environments, out } = &arguments.selection;
+    let progress = Progress::start(global, "reading the workspace");
     let compiled = compile(
         &session.files,
         &Options {
+            observer: progress.observer(),
             scope: Scope::of(environments),
             cache: cache::open(global),
             below_top: session.below_top(),
@@ -64,6 +67,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     };
     let folder = session.output(out.as_deref(), &output_path)?;
+    progress.set("comparing with the tree");
     let standing = earlier::without(read_output(&folder)?, &earlier, &output_path);
     let plan = plan(&compiled.tree, &compiled.covered(standing), arguments.force);
     let mut faults = plan.faults(&output_path);
@@ -73,7 +77,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     }
     apply(&plan, &folder)?;
-    output::note(&format!("{}\n", plan_summary(&plan)));
+    output::status(&format!("{}\n", plan_summary(&plan)));
     if arguments.remove_earlier_output {
         remove_earlier(&session, &earlier)?;
     }
@@ -83,7 +87,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 fn remove_earlier(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<()> {
     let removed = earlier::remove(session, earlier)?;
     let removed: usize = removed.iter().map(Plan::removed).sum();
-    output::note(&match removed {
+    output::status(&match removed {
         0 => "there is no earlier output\n".to_string(),
         number => format!("{number} files of an earlier output removed\n"),
     });

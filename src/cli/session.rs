@@ -95,7 +95,7 @@ impl Session<'_> {
 
     /// Keeps other runs from writing to the workspace.
     pub(super) fn lock(&self) -> Result<Lock> {
-        let waiting = || output::note("waiting for another pleach process to finish\n");
+        let waiting = || output::status("waiting for another pleach process to finish\n");
         Ok(Lock::take(&self.root.join(WORKSPACE), &waiting)?)
     }
 

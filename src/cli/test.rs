@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         color: true,
     };
     output::text(&unified(&plan, &TreePath::root(), &view, &salt()))?;
-    output::note(&format!("{count} cases, {differing} not as expected\n"));
+    output::status(&format!("{count} cases, {differing} not as expected\n"));
     if differing == 0 {
         return Ok(Outcome::Clean);
     }

@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use similar::TextDiff;
 
 use super::diff::salt;
+use super::progress::Progress;
 use super::{Global, Outcome, output, session};
 use crate::diag::Source;
 use crate::kustomize::FILE_NAMES;
@@ -83,23 +84,24 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let ours = std::env::current_exe().context("the path of this program is not known")?;
     let (mut count, mut wrong) = (0, 0);
     let mut times = [Duration::ZERO; 2];
-    for folder in arguments
-        .paths
-        .iter()
-        .flat_map(|path| kustomizations(&current.join(path)))
-    {
+    let progress = Progress::start(global, "looking for kustomizations");
+    let paths = arguments.paths.iter().map(|it| current.join(it));
+    let folders: Vec<PathBuf> = paths.flat_map(|it| kustomizations(&it)).collect();
+    for (at, folder) in folders.iter().enumerate() {
+        let name = folder.strip_prefix(&current).unwrap_or(folder).display();
+        progress.set(format!("{} of {}: {name}", at + 1, folders.len()));
         let flags = ["--load-restrictor", &arguments.load_restrictor];
-        let (theirs, their_time) = timed(against.command().args(flags).arg(&folder))?;
-        let (our, our_time) = timed(Command::new(&ours).arg("build").args(flags).arg(&folder))?;
+        let (theirs, their_time) = timed(against.command().args(flags).arg(folder))?;
+        let (our, our_time) = timed(Command::new(&ours).arg("build").args(flags).arg(folder))?;
         let verdict = compare(&theirs, &our);
         count += 1;
         times[0] += their_time;
         times[1] += our_time;
         wrong += usize::from(!matches!(verdict, Verdict::Same | Verdict::BothRefuse));
-        let shown = folder.strip_prefix(&current).unwrap_or(&folder);
+        let shown = folder.strip_prefix(&current).unwrap_or(folder);
         output::text(&line(shown, &verdict, their_time, our_time))?;
     }
-    output::note(&summary(count, wrong, times));
+    output::status(&summary(count, wrong, times));
     Ok(if wrong > 0 {
         Outcome::Findings
     } else {

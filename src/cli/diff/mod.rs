@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use self::sides::{Opened, open};
 use super::comparing::Comparing;
+use super::progress::Progress;
 use super::{Global, Outcome, cache, output, session};
 use crate::compare::{Comparison, compare};
 use crate::diff::Salt;
@@ -65,6 +66,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let is_workspace = before.is_workspace() || after.is_workspace();
     sides.iter().try_for_each(Opened::failure)?;
     sides.iter().try_for_each(Opened::check_workspace_file)?;
+    let progress = Progress::start(global, "comparing");
     let salt = salt();
     let workspace = after.config().or_else(|| before.config());
     let ignore = arguments.comparing.ignored(workspace.as_ref());
@@ -87,6 +89,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     // What git could not read may look like a workspace that does not render.
     sides.iter().try_for_each(Opened::failure)?;
     let comparison = comparison?;
+    drop(progress);
     let is_rendered = is_workspace && !arguments.committed;
     let display = |path: &TreePath| {
         // Of a tree that is written, the files that it came from lie below the workspace too.

@@ -45,7 +45,7 @@ pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome>
     }
     let line = line(&workspace, &repository, arguments.fix)?;
     store_executable(&path, script(&line).as_bytes())?;
-    output::note(&format!(
+    output::status(&format!(
         "`{}` is made: `git commit` runs it, `git commit --no-verify` does not\n",
         path.display()
     ));
@@ -67,7 +67,7 @@ pub(super) fn uninstall(global: &Global) -> Result<Outcome> {
             format!("`{}` is removed\n", path.display())
         }
     };
-    output::note(&message);
+    output::status(&message);
     Ok(Outcome::Clean)
 }
 

@@ -101,7 +101,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 }
 
 fn clean(why: &str) -> Outcome {
-    output::note(&format!("pleach: {why}\n"));
+    output::status(&format!("pleach: {why}\n"));
     Outcome::Clean
 }
 

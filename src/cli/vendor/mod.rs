@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use super::progress::Progress;
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use crate::chart::{LOCK, Lock, Pin, Request, cache_path, copy_names, digest};
@@ -60,6 +61,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         copies: arguments.copies || workspace.copies_charts,
         update: arguments.update.as_deref(),
         pulled: AtomicUsize::new(0),
+        progress: Progress::start(global, "reading the workspace"),
         session: &session,
         workspace,
         old,
@@ -115,6 +117,7 @@ fn placed(request: &Request, fault: Diagnostic) -> Diagnostic {
 }
 
 struct Vendor<'a> {
+    progress: Progress,
     session: &'a Session<'a>,
     workspace: WorkspaceConfig,
     old: Lock,
@@ -148,7 +151,7 @@ impl Vendor<'_> {
             0 => String::new(),
             pulled => format!(", {pulled} pulled"),
         };
-        output::note(&format!("{count}{pulled}\n"));
+        output::status(&format!("{count}{pulled}\n"));
         Ok(Outcome::Clean)
     }
 

@@ -168,6 +168,7 @@ impl Vendor<'_> {
         if let Some(digest) = located.digest.as_ref().and_then(cached) {
             return Ok(digest);
         }
+        self.progress.set(format!("pulling {}", request.name));
         let bytes = self.network.pull(request, place, located)?;
         self.pulled.fetch_add(1, Ordering::Relaxed);
         let digest = digest(&bytes);

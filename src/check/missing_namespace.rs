@@ -1,0 +1,106 @@
+//! Objects in namespaces that nothing makes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::missing_reference::{is_custom, names};
+use super::scene::{EnvironmentObjects, SourcedObject};
+use super::{Check, Faults};
+use crate::diag::Severity;
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const CHECK: Check = Check {
+    code: "missing-namespace",
+    severity: Severity::Warning,
+    summary: "objects are in a namespace that nothing makes",
+    explain: "\
+The API server refuses an object in a namespace that does not exist, and with Flux the whole Kustomization fails with it.
+
+Namespaces of the environment count, those that a HelmRelease or an Application creates, and those that a cluster-scoped custom \
+resource names. An environment in which nothing makes any Namespace has them from elsewhere: there, nothing is reported.
+
+Add the Namespace, or correct the name. Where the cluster has it by other means, list it in environment.yaml:
+
+    provides: [namespaces/monitoring]",
+    judge,
+};
+
+/// Namespaces that every cluster has.
+const OF_CLUSTER: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let objects = || scene.objects.iter().map(|it| &*it.object);
+    if !objects().any(is_namespace) {
+        return;
+    }
+    let mut known: BTreeSet<&str> = objects().filter_map(created).collect();
+    known.extend(OF_CLUSTER);
+    known.extend(scene.given_namespaces.iter().map(String::as_str));
+    // Those of the sync engine are there before anything is applied.
+    let of_engine = scene.objects.iter().filter(|it| it.is_of_environment());
+    known.extend(of_engine.map(|it| it.object.namespace()));
+    known.extend(["flux-system", "argocd"]);
+    let mut missing: BTreeMap<&str, Vec<&SourcedObject<'_>>> = BTreeMap::new();
+    for placed in &scene.objects {
+        let namespace = placed.object.namespace();
+        if !namespace.is_empty() && !known.contains(namespace) {
+            missing.entry(namespace).or_default().push(placed);
+        }
+    }
+    if missing.is_empty() {
+        return;
+    }
+    for object in objects().filter(|it| it.namespace().is_empty() && is_custom(it)) {
+        names(&object.node, &mut |it| _ = missing.remove(it));
+    }
+    for (namespace, users) in missing {
+        let Some(first) = users.first() else {
+            continue;
+        };
+        let message = match users.len() - 1 {
+            0 => format!(
+                "{} is in namespace `{namespace}`, which nothing makes",
+                first.object.id()
+            ),
+            more => format!(
+                "{} and {more} more are in namespace `{namespace}`, which nothing makes",
+                first.object.id()
+            ),
+        };
+        let help = format!(
+            "add the Namespace, or correct the name; where the cluster has it, list `namespaces/{namespace}` under `spec.provides` of environment.yaml"
+        );
+        faults.push(
+            first,
+            &FieldPath::dotted("metadata.namespace"),
+            message,
+            &help,
+        );
+    }
+}
+
+fn is_namespace(object: &Object) -> bool {
+    object.kind() == "Namespace" && object.api_version() == "v1"
+}
+
+/// The namespace that an object is, or has made.
+fn created(object: &Object) -> Option<&str> {
+    let text = |keys: &[&str]| object.node.at_keys(keys).and_then(Node::as_str);
+    match object.kind() {
+        "Namespace" => Some(object.name()),
+        "HelmRelease" => {
+            let creates = object.node.at_keys(&["spec", "install", "createNamespace"]);
+            let target = text(&["spec", "targetNamespace"]);
+            target.filter(|_| creates.and_then(Node::as_bool) == Some(true))
+        }
+        "Application" => {
+            let options = object.node.at_keys(&["spec", "syncPolicy", "syncOptions"]);
+            let options = options.and_then(Node::as_sequence).unwrap_or_default();
+            let creates = options
+                .iter()
+                .any(|it| it.as_str() == Some("CreateNamespace=true"));
+            text(&["spec", "destination", "namespace"]).filter(|_| creates)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,103 @@
+//! What long work is at: one line on standard error, where that is a terminal, from the moment that a run takes long.
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::Global;
+use crate::Observer;
+use crate::report::Format;
+
+/// How often the line is written anew.
+const TICK: Duration = Duration::from_millis(250);
+
+/// After how many ticks there is a line: shorter work needs none.
+const FIRST: usize = 3;
+
+/// Whether the line is there, to be removed before anything else is printed.
+static IS_SHOWN: AtomicBool = AtomicBool::new(false);
+
+/// Shows what is being done until it is dropped. Nothing is shown with `-q`, for services, and where standard error is no terminal.
+pub(super) struct Progress {
+    stages: Option<Sender<String>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Progress {
+    /// Begins with these words.
+    pub(super) fn start(global: &Global, words: &str) -> Progress {
+        let is_wanted = !global.quiet && global.format == Format::Human;
+        if !is_wanted || !std::io::stderr().is_terminal() {
+            return Progress {
+                stages: None,
+                writer: None,
+            };
+        }
+        let (stages, received) = channel();
+        let words = words.to_string();
+        let write = move || run(words, &received, &mut std::io::stderr());
+        let writer = std::thread::Builder::new().spawn(write).ok();
+        Progress {
+            stages: Some(stages),
+            writer,
+        }
+    }
+
+    /// Says what is done now.
+    pub(super) fn set(&self, words: impl Into<String>) {
+        if let Some(stages) = &self.stages {
+            // The thread that writes may have ended.
+            let _ = stages.send(words.into());
+        }
+    }
+
+    /// The same for the stages of a compilation.
+    pub(super) fn observer(&self) -> Observer {
+        match self.stages.clone() {
+            None => Observer::default(),
+            Some(stages) => Observer::new(move |words| _ = stages.send(words.to_string())),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        // The receiver ends when no sender is left, but an observer may live on.
+        if let Some(stages) = self.stages.take() {
+            let _ = stages.send(String::new());
+        }
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Writes the line until there is no more to say, then removes it. Empty words end it.
+fn run(mut words: String, received: &Receiver<String>, out: &mut impl Write) {
+    let mut ticks = 0_usize;
+    loop {
+        match received.recv_timeout(TICK) {
+            Ok(next) if next.is_empty() => break,
+            Ok(next) => words = next,
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => ticks += 1,
+        }
+        if ticks >= FIRST {
+            let seconds = TICK.as_millis() * ticks as u128 / 1000;
+            IS_SHOWN.store(true, Ordering::Relaxed);
+            let _ = write!(out, "\r\x1b[K{words} … {seconds} s");
+            let _ = out.flush();
+        }
+    }
+    clear(out);
+}
+
+/// Removes the line, if it is there: whoever prints to a terminal does this first.
+pub(super) fn clear(out: &mut impl Write) {
+    if IS_SHOWN.swap(false, Ordering::Relaxed) {
+        let _ = write!(out, "\r\x1b[K");
+        let _ = out.flush();
+    }
+}
