@@ -34,7 +34,7 @@ pub(super) fn findings(session: &Session<'_>, compiled: &Compiled, plan: &Plan) 
     found
 }
 
-/// By `Kind/name`. A removed environment stands for its claims.
+/// By `Kind/name`. A removed environment represents its claims.
 fn removed(compiled: &Compiled, plan: &Plan) -> BTreeMap<String, Removed> {
     let deleted = plan.steps.iter().filter(|it| it.change == Change::Delete);
     let deleted = deleted.filter_map(|it| key(&it.path, it.before.as_deref()?));
