@@ -47,7 +47,7 @@ pub mod cli;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use compare::{Claim, Origin, Origins};
+use compare::{Claim, Origin, Origins, Written};
 use compose::{Data, EnvironmentManifests, Expected, Exports, Form, RenderedTree};
 pub use load::Scope;
 
@@ -387,6 +387,7 @@ fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin
             span: Some(span),
         }),
         objects,
+        written: Written::Inputs,
     };
     let folders = expected.into_iter();
     let folders = folders.filter(|it| !matches!(it.form, Form::Files(_)));

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // `emit` for the ownership line, which says what a file was generated from.
     (
         "compare",
-        &["emit", "kustomize", "diff", "topology", "danger"],
+        &["deploy", "emit", "kustomize", "diff", "topology", "danger"],
     ),
     // `diff` for what comparisons leave out, which `pleach.yaml` says.
     ("load", &["template", "chart", "diff"]),
@@ -49,7 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Renders both sides of a comparison.
     (
         "workspace_diff",
-        &["chart", "diff", "compare", "load", "affected"],
+        &["deploy", "chart", "diff", "compare", "load", "affected"],
     ),
     (
         "report",

@@ -9,7 +9,6 @@ mod check;
 mod compare;
 mod comparing;
 mod completions;
-mod deployed;
 mod diff;
 mod earlier;
 mod examples;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Global, Outcome, deployed, output, revision, session};
+use super::{Global, Outcome, cache, output, revision, session};
 use crate::deploy::Deployment;
-use crate::diag::nearest;
+use crate::diag::{Diagnostic, Diagnostics, Severity, nearest};
 use crate::disk::{Folder, Repository, WorkTree};
 use crate::load::WorkspaceConfig;
 use crate::report::{deployment, deployment_json, deployment_yaml};
 use crate::tree::{Files, TreePath};
+use crate::workspace_diff::{deployed, deployed_from, sync_folder};
 use crate::{Options, compile};
 
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = session::Session::find(global)?;
     if let Some(session) = session.filter(|_| !arguments.committed && arguments.at.is_none()) {
         let options = Options {
-            cache: super::cache::open(global),
+            cache: cache::open(global),
             without_proof: true,
             ..Options::default()
         };
@@ -51,12 +52,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         if compiled.diagnostics.has_errors() {
             return Ok(session.report(&compiled.diagnostics));
         }
-        let found = match deployed::of_workspace(&compiled, &session.files, global) {
+        let found = match deployed_from(&compiled, &session.files, cache::open(global)) {
             Ok(found) => found,
             Err(faults) => return Ok(session.report(&faults)),
         };
         let workspace = WorkspaceConfig::read(&session.files).ok();
-        let folder = workspace.as_ref().map(deployed::sync_folder);
+        let folder = workspace.as_ref().map(sync_folder);
         let display = |path: &TreePath| {
             let below = folder.as_ref().and_then(|it| path.below(it));
             let output = workspace.as_ref().zip(below);
@@ -75,12 +76,30 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         (None, Some(_)) => bail!("`--at` needs a Git repository, and this folder is in none"),
         (None, None) => (Box::new(Folder::open(&current)?), &*current),
     };
-    let found = deployed::of_repository(&*files, repository.as_deref(), global);
+    let urls = repository.as_deref().map(addresses).unwrap_or_default();
+    let found = deployed(&*files, &urls, cache::open(global));
     if let Some(repository) = &repository {
         repository.failure()?;
     }
     let display = |path: &TreePath| shown(root, &current, path);
     print(found, arguments, global, &display)
+}
+
+/// The addresses that a repository is pulled from and pushed to.
+pub(super) fn addresses(repository: &Repository) -> Vec<String> {
+    let asked = repository.ask(&["config", "--get-regexp", r"^remote\..*\.url$"]);
+    let lines = asked.ok().flatten().unwrap_or_default();
+    let urls = lines.lines().filter_map(|it| it.split_once(' '));
+    urls.map(|it| it.1.to_string()).collect()
+}
+
+/// The diagnostics of a deployment as warnings: nothing that can't be seen is a fault of the files.
+fn notes(diagnostics: &Diagnostics) -> Diagnostics {
+    let note = |it: &Diagnostic| Diagnostic {
+        severity: it.severity.min(Severity::Warning),
+        ..it.clone()
+    };
+    diagnostics.iter().map(note).collect()
 }
 
 fn shown(root: &Path, current: &Path, path: &TreePath) -> String {
@@ -110,11 +129,7 @@ fn print(
     if found.entries.is_empty() {
         output::note("nothing is deployed by Flux or Argo CD from here\n");
     }
-    Ok(session::report(
-        &deployed::notes(&found.diagnostics),
-        global,
-        display,
-    ))
+    Ok(session::report(&notes(&found.diagnostics), global, display))
 }
 
 /// Keeps the entries that are asked for, by their folders or the last parts of these.

@@ -32,13 +32,24 @@ pub(super) fn compare(
         new.extend(after);
         notes.extend(found.notes);
     }
+    let rest = || parts.iter().flat_map(|it| all_after(after, it)).collect();
+    judged(name, [&old, &new], &rest, [before, after], options)
+}
+
+/// Compares objects, and judges what changes. `rest` gives all objects after the change.
+pub(super) fn judged(
+    name: String,
+    [old, new]: [&[Object]; 2],
+    rest: &dyn Fn() -> Vec<Object>,
+    sides: [&Side<'_>; 2],
+    options: &Options<'_>,
+) -> Environment {
     let mut environment = Environment {
         name,
         ..Environment::default()
     };
-    let sides = [before, after];
     let mut changed = Vec::new();
-    for pair in pair(&old, &new) {
+    for pair in pair(old, new) {
         if let Some(change) = change(&pair, Schemas::builtin(), options) {
             let claim = claim(&pair, sides);
             environment.objects.push(Changed { change, claim });
@@ -46,7 +57,7 @@ pub(super) fn compare(
         }
     }
     let rest = match wants_rest(&changed) {
-        true => parts.iter().flat_map(|it| all_after(after, it)).collect(),
+        true => rest(),
         false => Vec::new(),
     };
     let scene = ChangeSet {

@@ -10,6 +10,7 @@ mod origin;
 mod owners;
 mod application_sets;
 mod apply_units;
+mod deployed;
 mod listed;
 mod moves;
 mod named;
@@ -28,11 +29,12 @@ use crate::tree::{Files, TreePath};
 use apply_units::units;
 use part::Part;
 
+pub use deployed::{Deployed, compare_deployed};
 pub use group::{
     DangerGroup, Exception, FoundGroup, Group, Matrix, Place, Section, Variant, danger_groups,
     findings, matrix, sections,
 };
-pub use origin::{Claim, Origin, Origins, environment};
+pub use origin::{Claim, Origin, Origins, Written, environment};
 pub use owners::CodeOwners;
 pub use part::file_object;
 

@@ -28,6 +28,19 @@ pub struct Origin {
     pub claim: Arc<Claim>,
     /// The folder's objects as rendered: their values know the lines that they were written at.
     pub objects: Vec<Object>,
+    /// Where a person writes such values.
+    pub written: Written,
+}
+
+/// Where values are written that objects have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// In environments and overlays of a workspace; all else is made by templates.
+    Inputs,
+    /// In the files that the objects were read from.
+    Anywhere,
+    /// In no file of the repository, as far as it is known.
+    Nowhere,
 }
 
 /// The origins of what is applied from a tree, by folder: `apps/prod/orders`.
@@ -124,7 +137,11 @@ impl Origin {
         let object = self.objects.iter().find(|it| it.id() == *id);
         let value = object.map(|it| it.node.nearest_on_path(field));
         let written = value
-            .filter(|it| is_input(it))
+            .filter(|it| match self.written {
+                Written::Inputs => is_input(it),
+                Written::Anywhere => it.has_origin(),
+                Written::Nowhere => false,
+            })
             .map(|it| it.span().outermost());
         written.or_else(|| self.claim.span.clone())
     }

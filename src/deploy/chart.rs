@@ -49,7 +49,7 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// A chart with its subcharts. Errors: `missing-chart` where it is not at hand, Helm's words where it can't be loaded.
+    /// A chart with its subcharts. Errors: `missing-chart` where it is not available, Helm's words where it can't be loaded.
     pub(super) fn load(
         &self,
         place: &Place,
@@ -83,7 +83,7 @@ impl<'a> Charts<'a> {
         loaded.map_err(crate::inflate::diagnostic)
     }
 
-    /// A chart of the repository with the dependencies that are not in its `charts/`, as engines pull them. What is not at hand stays
+    /// A chart of the repository with the dependencies that are not in its `charts/`, as engines pull them. What is not available stays
     /// missing, and the rendering says so.
     fn with_dependencies(
         &self,

@@ -257,6 +257,7 @@ impl<'a> Expansion<'a> {
             span: object.map(|it| it.span().outermost()),
             cluster: object.map(argo::destination).unwrap_or_default(),
             wave: object.map(wave).unwrap_or(0),
+            keeps_crds: object.is_some_and(flux::keeps_crds),
             id,
             parent,
             origin: followed.origin,

@@ -46,6 +46,8 @@ pub struct Unit {
     pub span: Option<Span>,
     /// What it deploys; empty where that can't be seen.
     pub objects: Vec<Object>,
+    /// Whether CRDs of its chart stay as they are where a cluster has them.
+    pub keeps_crds: bool,
     /// Whether that is all.
     pub status: Status,
     /// What its objects depend on in the repository.
@@ -70,7 +72,7 @@ pub enum Origin {
 pub struct ChartTitle {
     /// `podinfo`
     pub name: String,
-    /// The version that is deployed; where the chart is not at hand, what was asked for.
+    /// The version that is deployed; where the chart is not available, the version that was asked for.
     pub version: String,
 }
 

@@ -3,7 +3,12 @@
 //!
 //! Where the states come from (revisions, folders) and how the result is printed is not known here.
 
+mod deployed;
 mod partial;
+
+pub use deployed::{
+    compare_repositories, compare_workspaces, deployed, deployed_from, sync_folder,
+};
 
 use std::sync::Arc;
 

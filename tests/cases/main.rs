@@ -16,6 +16,7 @@ mod common_forms;
 mod compare;
 mod danger;
 mod deploy;
+mod deployed;
 mod diff;
 mod edit;
 mod emit;
@@ -38,11 +39,12 @@ use pleach::tree::Tree;
 type Make = fn(&mut Tree);
 
 /// The folders of text cases: the tests' prefix, the folder below `tests/`, what makes the expected sections.
-const FOLDERS: [(&str, &str, Make); 14] = [
+const FOLDERS: [(&str, &str, Make); 15] = [
     ("check", "check", check::make),
     ("claims", "claims", claims::make),
     ("danger", "danger", danger::make),
     ("deploy", "deploy", deploy::make),
+    ("deployed", "deploy/diff", deployed::make),
     ("diff", "diff", diff::make),
     ("edit", "edit", edit::make),
     ("emit", "emit", emit::make),

@@ -16,7 +16,10 @@ use crate::report::{
     markdown, report,
 };
 use crate::tree::TreePath;
-use crate::workspace_diff::{Context, State, compare_rendered, compare_written};
+use crate::workspace_diff::{
+    Context, State, Unrendered, compare_rendered, compare_repositories, compare_workspaces,
+    compare_written,
+};
 
 mod sides;
 
@@ -29,6 +32,10 @@ pub(super) struct Arguments {
     /// Compare the tree of a workspace as it is written, instead of rendering it
     #[arg(long)]
     committed: bool,
+    /// What is compared: `sync` what is in Git, as kustomizations build it; `objects` what Flux and Argo CD deploy from it, the
+    /// objects of charts too
+    #[arg(long, value_name = "DEPTH", default_value = "sync")]
+    depth: Depth,
     #[command(flatten)]
     comparing: Comparing,
     /// The form: for people at a terminal, for the comment of a pull request, as a page, for programs, as a patch, or what is
@@ -44,6 +51,12 @@ pub(super) struct Arguments {
     /// Exit with 1 where there are differences
     #[arg(long)]
     exit_code: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Depth {
+    Sync,
+    Objects,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -75,6 +88,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         options: arguments.comparing.options(&salt, &ignore),
     };
     let comparison = match (is_workspace, arguments.committed) {
+        (true, false) if arguments.depth == Depth::Objects => {
+            compare_workspaces([&before, &after], &context).map_err(|it| unrendered(&it, global))
+        }
+        _ if arguments.depth == Depth::Objects => {
+            let urls = sides[1].addresses();
+            Ok(compare_repositories([&before, &after], &urls, &context))
+        }
         (true, false) => rendered(&sides, &context, global),
         (true, true) => Ok(compare_written([&before, &after], &context)),
         (false, _) => {
@@ -121,12 +141,15 @@ fn rendered(sides: &[Opened; 2], context: &Context<'_>, global: &Global) -> Resu
     };
     let [before, after] = &states;
     let compared = compare_rendered([before, after], changes.as_ref(), context);
-    compared.map_err(|fault| {
-        let display = |path: &TreePath| format!("{}: {path}", fault.name);
-        session::report(&fault.diagnostics, global, &display);
-        let name = &fault.name;
-        anyhow!("cannot compare: the workspace at {name} fails to render")
-    })
+    compared.map_err(|fault| unrendered(&fault, global))
+}
+
+/// Says why a state does not render.
+fn unrendered(fault: &Unrendered, global: &Global) -> anyhow::Error {
+    let display = |path: &TreePath| format!("{}: {path}", fault.name);
+    session::report(&fault.diagnostics, global, &display);
+    let name = &fault.name;
+    anyhow!("cannot compare: the workspace at {name} fails to render")
 }
 
 fn print(

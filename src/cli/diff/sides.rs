@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use super::super::session::WORKSPACE;
+use super::super::tree::addresses;
 use super::super::{output, revision};
 use crate::compare::Side;
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
@@ -64,6 +65,12 @@ impl Opened {
         since
             .map(|it| it(&before.state().input_folders()))
             .transpose()
+    }
+
+    /// The addresses of its repository.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let repository = self.repository.as_deref();
+        repository.map(addresses).unwrap_or_default()
     }
 
     /// An error where git could not read something of this side.

@@ -84,7 +84,7 @@ fn title(chart: &pleach_helm::source::LoadedChart) -> crate::deploy::unit::Chart
     }
 }
 
-/// A fault of a chart that is not at hand, at the line that asks for it.
+/// A fault of a chart that is not available, at the line that asks for it.
 fn moved(fault: Diagnostic, at: &Node) -> Diagnostic {
     match fault.span {
         Some(_) => fault,

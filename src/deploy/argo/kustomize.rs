@@ -54,7 +54,7 @@ pub(super) fn edit(
     }
 }
 
-/// `commonLabels`: to selectors too, unless they are told to leave these alone.
+/// `commonLabels`: to selectors too, unless the options exclude these.
 fn add_labels(fields: &mut Mapping, options: &Node, environment: &Environment) {
     let labels = options.get("commonLabels").and_then(Node::as_mapping);
     let mut pairs = Mapping::new();

@@ -15,7 +15,7 @@ mod variables;
 pub(super) use generate::read_fields;
 pub(super) use instance::synced;
 pub(super) use kustomization::{Build, build, build_plain, is_suspended, path};
-pub(super) use release::Release;
+pub(super) use release::{Release, keeps_crds};
 pub(super) use source::{Located, OwnSource, plain};
 pub(super) use values::of_node as values_of;
 pub(super) use variables::{Variables, is_waiting};

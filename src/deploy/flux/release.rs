@@ -93,7 +93,7 @@ impl<'a> Release<'a> {
         }
     }
 
-    /// The chart, where it is at hand.
+    /// The chart, where it is available.
     pub(in crate::deploy) fn chart(&self) -> Option<&LoadedChart> {
         self.chart.as_deref().ok()
     }
@@ -143,6 +143,12 @@ impl<'a> Release<'a> {
             .map_err(|error| not_rendered(&what, error, &self.at))?;
         post_render(self.object, objects).map_err(|it| not_shown(&what, it, self.object.span()))
     }
+}
+
+/// Whether an upgrade leaves the CRDs of the chart as they are: what Helm does where nothing else is said.
+pub(in crate::deploy) fn keeps_crds(object: &Object) -> bool {
+    let is_release = &*object.gvk().group == super::HELM_GROUP;
+    is_release && text(&object.node, &["spec", "upgrade", "crds"]) != "CreateReplace"
 }
 
 /// `releaseName`, or the namespace and the name; a hash takes the place of what is too long.
