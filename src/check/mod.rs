@@ -9,9 +9,11 @@ mod bad_substitution;
 mod bad_sync_wave;
 mod cluster;
 mod dangling_dependency;
+mod dangling_source;
 mod dependency_circle;
 mod envsubst;
 mod missing_namespace;
+mod made;
 mod missing_project;
 mod missing_reference;
 mod objects;
@@ -63,6 +65,7 @@ pub const CHECKS: &[Check] = &[
     dependency_circle::CHECK,
     dangling_dependency::CHECK,
     missing_namespace::CHECK,
+    dangling_source::CHECK,
     missing_reference::CHECK,
     unmatched_selector::CHECK,
     unset_variable::CHECK,

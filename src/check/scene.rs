@@ -20,6 +20,8 @@ pub(super) struct EnvironmentObjects<'a> {
     pub(super) projects: Arc<BTreeSet<String>>,
     /// Namespaces that the cluster has by other means.
     pub(super) given_namespaces: BTreeSet<String>,
+    /// The folders of the tree.
+    pub(super) folders: Arc<BTreeSet<TreePath>>,
 }
 
 /// An object and where it came from.
@@ -91,10 +93,25 @@ pub(super) fn scenes<'a>(
     let projects = scenes.values().flat_map(applications::projects);
     let projects: BTreeSet<String> = projects.map(|it| it.name().to_string()).collect();
     let projects = Arc::new(projects);
+    let folders = Arc::new(folders(tree));
     for scene in scenes.values_mut() {
         scene.projects = projects.clone();
+        scene.folders = folders.clone();
     }
     scenes
+}
+
+/// All folders that hold something, at any depth.
+fn folders(tree: &Tree) -> BTreeSet<TreePath> {
+    let mut folders = BTreeSet::new();
+    for (path, _) in tree {
+        let mut folder = path.parent();
+        while let Some(it) = folder.filter(|it| !folders.contains(it)) {
+            folder = it.parent();
+            folders.insert(it);
+        }
+    }
+    folders
 }
 
 /// What a file of the cluster's folder tells the sync engine.
@@ -120,8 +137,19 @@ fn parse_cluster_file<'a>(
 impl<'a> EnvironmentObjects<'a> {
     /// The namespaces in which a chart is installed: nobody can tell from here what it makes.
     pub(super) fn opaque(&self) -> BTreeSet<&str> {
+        self.chart_namespaces().collect()
+    }
+
+    /// How many charts are installed in a namespace.
+    pub(super) fn charts_in(&self, namespace: &str) -> usize {
+        self.chart_namespaces()
+            .filter(|it| *it == namespace)
+            .count()
+    }
+
+    fn chart_namespaces(&self) -> impl Iterator<Item = &str> {
         let objects = self.objects.iter().map(|it| &*it.object);
-        let targets = objects.filter_map(|it| {
+        objects.filter_map(|it| {
             let text = |keys: &[&str]| it.node.at_keys(keys).and_then(Node::as_str);
             match it.kind() {
                 "HelmRelease" => Some(text(&["spec", "targetNamespace"]).unwrap_or(it.namespace())),
@@ -130,7 +158,6 @@ impl<'a> EnvironmentObjects<'a> {
                     .or_else(|| text(&["spec", "template", "spec", "destination", "namespace"])),
                 _ => None,
             }
-        });
-        targets.collect()
+        })
     }
 }

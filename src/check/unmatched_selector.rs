@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::missing_reference::is_custom;
+use super::made::is_custom;
 use super::pods::pods;
 use super::scene::EnvironmentObjects;
 use super::{Check, Faults};

@@ -1,0 +1,229 @@
+//! What Flux's objects refer to and nothing makes: sources, charts, values, variables and folders.
+
+use std::collections::BTreeSet;
+
+use super::made::Made;
+use super::scene::{EnvironmentObjects, SourcedObject};
+use super::{Check, Faults};
+use crate::diag::{Severity, nearest};
+use crate::object::Object;
+use crate::tree::TreePath;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const CHECK: Check = Check {
+    code: "dangling-source",
+    severity: Severity::Warning,
+    summary: "a Flux object names a source, values, variables or a folder that nothing makes",
+    explain: "\
+A Kustomization or HelmRelease that refers to what does not exist applies nothing: it waits, or fails at each attempt. `sourceRef` and \
+`chartRef` name a source or chart, `valuesFrom` and `postBuild.substituteFrom` a ConfigMap or Secret in the namespace of the object \
+itself, `path` a folder of the source.
+
+The source that the environment is synced from is known, and `flux-system`. References with `optional: true` are left out. An \
+environment in which nothing makes any Secret has them from elsewhere: there, Secrets are not looked at; the same holds for ConfigMaps \
+of variables in a namespace where nothing makes any ConfigMap. A path is looked up where it begins as those of the rendered tree do.
+
+Is it made by other means, say so where it is named: `# pleach: allow[dangling-source] made by Terraform`.",
+    judge,
+};
+
+const HELP: &str = "correct the name, or add it; where it is made by other means, say so: `# pleach: allow[dangling-source] REASON`";
+
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let known = Known::of(scene);
+    for placed in &scene.objects {
+        let object = &*placed.object;
+        match (object.kind(), &*object.gvk().group) {
+            ("Kustomization", "kustomize.toolkit.fluxcd.io") => {
+                known.source(placed, "spec.sourceRef", faults);
+                known.variables(placed, faults);
+                known.path(placed, scene, faults);
+            }
+            ("HelmRelease", "helm.toolkit.fluxcd.io") => {
+                known.source(placed, "spec.chart.spec.sourceRef", faults);
+                known.source(placed, "spec.chartRef", faults);
+                known.values(placed, scene, faults);
+            }
+            ("HelmChart", "source.toolkit.fluxcd.io") => {
+                known.source(placed, "spec.sourceRef", faults);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Kind, namespace and name.
+type Identity<'a> = (&'a str, &'a str, &'a str);
+
+/// What can be referred to.
+struct Known<'a> {
+    made: Made<'a>,
+    /// Sources and charts of the environment, and the sources that it is synced from.
+    sources: BTreeSet<Identity<'a>>,
+    /// Namespaces with a ConfigMap.
+    with_config_maps: BTreeSet<&'a str>,
+    /// What the paths of rendered folders begin with.
+    tree: Option<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    fn of(scene: &'a EnvironmentObjects<'_>) -> Known<'a> {
+        let mut known = Known {
+            made: Made::of(scene),
+            sources: BTreeSet::new(),
+            with_config_maps: BTreeSet::new(),
+            tree: None,
+        };
+        for placed in &scene.objects {
+            let object = &*placed.object;
+            if &*object.gvk().group == "source.toolkit.fluxcd.io" {
+                let identity = (object.kind(), object.namespace(), object.name());
+                known.sources.insert(identity);
+            } else if object.kind() == "ConfigMap" {
+                known.with_config_maps.insert(object.namespace());
+            } else if is_rendered(placed) && object.kind() == "Kustomization" {
+                let reference = object.node.at_keys(&["spec", "sourceRef"]);
+                known
+                    .sources
+                    .extend(reference.and_then(|it| identity(it, object)));
+                known.tree = known.tree.or_else(|| top(object, &scene.folders));
+            }
+        }
+        known
+    }
+
+    fn source(&self, placed: &SourcedObject<'_>, field: &str, faults: &mut Faults) {
+        let path = FieldPath::dotted(field);
+        let reference = placed.object.node.at_path(&path);
+        let Some((kind, namespace, name)) = reference.and_then(|it| identity(it, &placed.object))
+        else {
+            return;
+        };
+        if name == "flux-system" || self.sources.contains(&(kind, namespace, name)) {
+            return;
+        }
+        let names = self.sources.iter();
+        let names = names.filter(|it| it.0 == kind && it.1 == namespace);
+        let help = match nearest(name, names.map(|it| it.2)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => HELP.to_string(),
+        };
+        let message = format!(
+            "{} refers to the {kind} `{namespace}/{name}`, which does not exist",
+            placed.object.id()
+        );
+        faults.push(placed, &path.key("name"), message, &help);
+    }
+
+    /// `postBuild.substituteFrom`: a missing one fails the Kustomization.
+    fn variables(&self, placed: &SourcedObject<'_>, faults: &mut Faults) {
+        let namespace = placed.object.namespace();
+        for (index, (kind, name)) in needed(&placed.object, "spec.postBuild.substituteFrom") {
+            let is_elsewhere = kind == "ConfigMap" && !self.with_config_maps.contains(namespace);
+            if !is_elsewhere && !self.made.has(kind, namespace, name) {
+                let path = FieldPath::dotted_at("spec.postBuild.substituteFrom.*.name", index);
+                self.report(placed, "variables", (kind, namespace, name), &path, faults);
+            }
+        }
+    }
+
+    /// `valuesFrom`: a missing one fails the release. What another chart in the namespace makes is not known.
+    fn values(
+        &self,
+        placed: &SourcedObject<'_>,
+        scene: &EnvironmentObjects<'_>,
+        faults: &mut Faults,
+    ) {
+        let namespace = placed.object.namespace();
+        if scene.charts_in(namespace) > 1 {
+            return;
+        }
+        for (index, (kind, name)) in needed(&placed.object, "spec.valuesFrom") {
+            if !self.made.has_outside_charts(kind, namespace, name) {
+                let path = FieldPath::dotted_at("spec.valuesFrom.*.name", index);
+                self.report(placed, "values", (kind, namespace, name), &path, faults);
+            }
+        }
+    }
+
+    fn report(
+        &self,
+        placed: &SourcedObject<'_>,
+        what: &str,
+        (kind, namespace, name): Identity<'_>,
+        path: &FieldPath,
+        faults: &mut Faults,
+    ) {
+        let id = placed.object.id();
+        let message = format!(
+            "{id} takes {what} from the {kind} `{name}`, which nothing in namespace `{namespace}` makes"
+        );
+        faults.push(placed, path, message, HELP);
+    }
+
+    /// `spec.path`, where it begins as the paths of rendered folders do.
+    fn path(
+        &self,
+        placed: &SourcedObject<'_>,
+        scene: &EnvironmentObjects<'_>,
+        faults: &mut Faults,
+    ) {
+        let field = FieldPath::dotted("spec.path");
+        let path = placed.object.node.at_path(&field).and_then(Node::as_str);
+        let below = self.tree.zip(path).and_then(|(top, path)| {
+            let path = plain(path);
+            path.strip_prefix(top)?.strip_prefix('/')
+        });
+        let Some(folder) = below.and_then(TreePath::new) else {
+            return;
+        };
+        if !is_rendered(placed) && !scene.folders.contains(&folder) {
+            let message = format!(
+                "{} applies `{folder}` of the rendered tree, which does not exist",
+                placed.object.id()
+            );
+            let help = "correct the path; a claim's folder is `apps/<environment>/<claim>` or `infrastructure/<environment>/<claim>`";
+            faults.push(placed, &field, message, help);
+        }
+    }
+}
+
+/// Whether the object is one by which the rendered tree is applied.
+fn is_rendered(placed: &SourcedObject<'_>) -> bool {
+    placed.folder.parts().next() == Some("clusters")
+}
+
+/// What a reference names; without a namespace that of the object itself.
+fn identity<'a>(reference: &'a Node, object: &'a Object) -> Option<Identity<'a>> {
+    let text = |key: &str| reference.get(key).and_then(Node::as_str);
+    let namespace = text("namespace").unwrap_or(object.namespace());
+    Some((text("kind")?, namespace, text("name")?)).filter(|it| !it.2.contains("${"))
+}
+
+/// The entries of a list of references that are not optional: kinds and names, with their index.
+fn needed<'a>(object: &'a Object, list: &str) -> Vec<(usize, (&'a str, &'a str))> {
+    let list = object.node.at_path(&FieldPath::dotted(list));
+    let list = list.and_then(Node::as_sequence).unwrap_or_default().iter();
+    let entries = list.enumerate().filter_map(|(index, it)| {
+        let is_optional = it.get("optional").and_then(Node::as_bool) == Some(true);
+        let text = |key: &str| it.get(key).and_then(Node::as_str);
+        let entry = (text("kind")?, text("name")?);
+        (!is_optional && !entry.1.contains("${")).then_some((index, entry))
+    });
+    entries.collect()
+}
+
+/// What comes before the tree's own part in the path of a rendered folder: `deploy` of `./deploy/apps/prod/shop`.
+fn top<'a>(object: &'a Object, folders: &BTreeSet<TreePath>) -> Option<&'a str> {
+    let path = plain(object.node.at_keys(&["spec", "path"])?.as_str()?);
+    let mut tops = path.match_indices('/').map(|(at, _)| path.split_at(at));
+    let is_folder = |rest: &str| {
+        let rest = rest.trim_start_matches('/');
+        TreePath::new(rest).is_some_and(|it| folders.contains(&it))
+    };
+    tops.find(|(_, rest)| is_folder(rest)).map(|it| it.0)
+}
+
+fn plain(path: &str) -> &str {
+    path.trim_start_matches("./").trim_end_matches('/')
+}
