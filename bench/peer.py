@@ -3,6 +3,7 @@
 
 Each case is a base and an overlay of nulls, flow and block styles, JSON 6902 patches, merges, labels, images, prefixes and
 replacements, also into YAML and JSON texts of a ConfigMap. Both programs must print the same bytes, or both must refuse.
+Most cases are careful: what they change is there and of the right shape, so that kustomize refuses few of them.
 A case that differs is kept as a folder below DIR, with both outputs.
 
     KUSTOMIZE=…   the peer (default: `kustomize` on the PATH)
@@ -54,6 +55,9 @@ class Case:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.files = {}
+        self.careful = self.chance(0.8)
+        # What is known of the fields of the Thing: their paths, and "map", "list" or "scalar".
+        self.shapes = {}
 
     def one(self, items):
         return self.random.choice(items)
@@ -72,14 +76,25 @@ class Case:
             return "[" + ", ".join(self.flow(depth - 1) or "null" for _ in range(self.random.randint(0, 3))) + "]"
         return self.one(SCALARS)
 
-    def block(self, indent, depth=3):
+    def shape(self, path, depth):
+        """The shape of a field: the one that it has, where the case is careful."""
+        known = self.shapes.get(path) if self.careful else None
+        if known:
+            return known
+        if depth and self.chance(0.35):
+            return "map"
+        return "list" if depth and self.chance(0.25) else "scalar"
+
+    def block(self, indent, depth=3, path=None):
         """The rest of a line after a key, and the lines below it."""
         pad = " " * indent
-        if depth and self.chance(0.35):
-            keys = self.some(WORDS, 4)
-            if keys:
-                return "".join(f"\n{pad}{key}:{self.block(indent + 2, depth - 1)}" for key in keys)
-        if depth and self.chance(0.25):
+        shape = self.shape(path, depth)
+        if path:
+            self.shapes[path] = shape
+        if shape == "map":
+            keys = self.keys(path) or ["a"]
+            return "".join(f"\n{pad}{key}:{self.block(indent + 2, max(depth - 1, 0), path and f'{path}.{key}')}" for key in keys)
+        if shape == "list":
             items = range(self.random.randint(1, 3))
             if self.chance(0.5):
                 return "".join(f"\n{pad}- name: {self.one(['one', 'two', 'three'])}\n{pad}  value: {self.one(SCALARS)}" for _ in items)
@@ -88,13 +103,17 @@ class Case:
             return f" |\n{pad}line one\n{pad}line two"
         if self.chance(0.05):
             return f" >-\n{pad}line one\n{pad}line two"
-        value = self.flow(1)
+        value = self.one(SCALARS) if self.careful else self.flow(1)
         return f" {value}" if value else ""
+
+    def keys(self, path):
+        """Keys for a map; in a careful case none that a patch has given an unknown shape."""
+        return [key for key in self.some(WORDS, 4) if not self.careful or self.shapes.get(f"{path}.{key}") != "unknown"]
 
     def fields(self, indent):
         """A map in block style."""
-        keys = self.some(WORDS, 4) or ["a"]
-        return "".join(f"\n{' ' * indent}{key}:{self.block(indent + 2, 2)}" for key in keys)
+        keys = self.keys("spec") or ["e"]
+        return "".join(f"\n{' ' * indent}{key}:{self.block(indent + 2, 2, f'spec.{key}')}" for key in keys)
 
     def texts(self, indent):
         """Entries of a ConfigMap's data."""
@@ -171,7 +190,29 @@ class Case:
         field = {"Thing": "spec", "ConfigMap": "data", "Service": "spec"}[kind]
         return "/" + "/".join([field, *self.some(WORDS, 1)])
 
+    def careful_patch(self, kind):
+        """Operations on what is there."""
+        paths = {
+            "Deployment": ["/spec/replicas", "/spec/template/metadata/labels/v", "/spec/template/spec/containers/0/image"],
+            "Thing": ["/spec/" + word for word in WORDS], "ConfigMap": ["/data/" + word for word in WORDS], "Service": ["/spec/type"],
+        }
+        operations = []
+        for _ in range(self.random.randint(1, 2)):
+            path = self.one(paths[kind])
+            if kind == "Thing":
+                field = path[1:].replace("/", ".")
+                self.shapes = {key: value for key, value in self.shapes.items() if not key.startswith(field + ".")}
+                self.shapes[field] = "unknown"
+            value = self.flow() if kind == "Thing" else self.one(SCALARS)
+            operations.append(self.one([
+                f"- op: add\n  path: {path}\n  value: {value}\n", f"- op: replace\n  path: {path}\n  value: {value}\n",
+                f"- op: copy\n  path: {path}\n  from: /metadata/name\n", f"- op: test\n  path: /kind\n  value: {kind}\n",
+            ]))
+        return "".join(operations)
+
     def json_patch(self, kind):
+        if self.careful:
+            return self.careful_patch(kind)
         operations = []
         for _ in range(self.random.randint(1, 2)):
             op = self.one(["add"] * 8 + ["replace"] * 2 + ["remove", "test", "copy", "move"])
@@ -207,14 +248,36 @@ class Case:
             kind, name = self.one(kinds)
             indent = lambda it: "".join(f"    {line}\n" for line in it.splitlines())
             if self.chance(0.5):
-                target = f"kind: {kind}" if self.chance(0.8) else self.one([f"name: {name}.*", "labelSelector: app=x", "kind: .*"])
-                patch = self.json_patch(kind) if self.chance(0.7) else self.merge(kind, name)
+                is_json = self.chance(0.7)
+                patch = self.json_patch(kind) if is_json else self.merge(kind, name)
+                is_sure = self.chance(0.8) or self.careful and is_json
+                target = f"kind: {kind}" if is_sure else self.one([f"name: {name}.*", "labelSelector: app=x", "kind: .*"])
                 text += f"- target: {{{target}}}\n  patch: |-\n{indent(patch)}"
             else:
                 text += f"- patch: |-\n{indent(self.merge(kind, name))}"
         return "patches:\n" + text if text else ""
 
+    def careful_path(self, kind):
+        """A field that is there or can be made."""
+        paths = ["metadata.annotations.new", "metadata.labels.k", "metadata.labels.new"]
+        if kind == "ConfigMap":
+            paths += ["data.a", "data.b", "data.c", "data.new"] * 2 + ["data.a\\.yaml.a", "data.b\\.json.b.c", "data.plain.list.[name=two].value"]
+        if kind == "Thing":
+            known = [(path, shape) for path, shape in self.shapes.items() if "d-e" not in path]
+            paths += [path for path, shape in known if shape == "scalar"]
+            paths += [f"{path}.new" for path, shape in known if shape == "map"]
+            paths += [f"{path}.0" for path, shape in known if shape == "list"]
+            path = self.one(paths)
+            self.shapes.setdefault(path, "scalar")
+            return path
+        if kind == "Deployment":
+            containers = "spec.template.spec.containers"
+            paths += [f"{containers}.*.image", f"{containers}.[name=app].env.[name=A].value", "spec.template.metadata.labels.v", "spec.paused"]
+        return self.one(paths)
+
     def target_path(self, kind):
+        if self.careful:
+            return self.careful_path(kind)
         paths = ["metadata.annotations.new", "metadata.labels.k"]
         if kind == "ConfigMap":
             paths += ["data.a", "data.new", "data.plain.a", "data.plain.list.[name=two].value", "data.plain.new"] + [
@@ -233,7 +296,7 @@ class Case:
     def replacements(self, kinds):
         text = ""
         for _ in range(self.random.randint(0, 2)):
-            if self.chance(0.5):
+            if self.chance(0.7 if self.careful else 0.5):
                 text += f"- sourceValue: {self.one(VALUES)}\n"
             else:
                 kind, name = self.one(kinds)
@@ -241,19 +304,23 @@ class Case:
                     "Thing": ["spec.a", "spec", "spec.b.0", "spec.b"], "ConfigMap": ["data.a", "data.b", "data.plain"], "Service": ["spec.ports.0.port"],
                     "Deployment": ["spec.replicas", "spec.template.spec.containers.0.image", "spec.template.spec.containers.0.env"],
                 }
-                field = self.one(["metadata.name", "apiVersion", *fields[kind]])
+                if self.careful:
+                    fields = {"Service": ["spec.ports.0.port", "spec.ports.0", "spec.selector"]}
+                field = self.one(["metadata.name", "apiVersion", *fields.get(kind, ["kind"])])
                 text += f"- source: {{kind: {kind}, name: {name}, fieldPath: '{field}'"
-                text += f", options: {{delimiter: '{self.one(['-', ':', '/'])}', index: {self.one(['0', '1'])}}}}}\n" if self.chance(0.2) else "}\n"
+                text += f", options: {{delimiter: '{self.one(['-', ':', '/'])}', index: {self.one(['0', '0' if self.careful else '1'])}}}}}\n" if self.chance(0.2) else "}\n"
             kind, name = self.one(kinds)
             path = self.target_path(kind)
             text += f"  targets:\n  - select: {{{self.one([f'kind: {kind}', f'name: {name}'])}}}\n    fieldPaths: ['{path}']\n"
             # kustomize never ends where the item that it creates does not match the path's own pattern.
-            if "^" not in path and self.chance(0.9):
+            if "^" not in path and (self.careful or self.chance(0.9)):
                 options = self.one(["create: true"] * 8 + ["delimiter: '-', index: 1", "delimiter: '/', index: -1"])
+                if self.careful and "create" not in options:
+                    options += ", create: true"
                 text += f"    options: {{{options}}}\n"
         return "replacements:\n" + text if text else ""
 
-    def transformers(self, kinds):
+    def transformers(self, kinds, level):
         text = ""
         if self.chance(0.2):
             text += f"namePrefix: {self.one(['p-', 'x.'])}\n"
@@ -271,7 +338,8 @@ class Case:
         if ("Deployment", "d") in kinds and self.chance(0.1):
             text += "replicas:\n- {name: d, count: 4}\n"
         if self.chance(0.15):
-            text += f"configMapGenerator:\n- name: g\n  literals: [a={self.one(['1', 'x', 'null'])}, 'b=y z']\n"
+            name = level if self.careful else "g"
+            text += f"configMapGenerator:\n- name: {name}\n  literals: [a={self.one(['1', 'x', 'null'])}, 'b=y z']\n"
         return text + self.patches(kinds) + self.replacements(kinds)
 
     def make(self):
@@ -279,8 +347,8 @@ class Case:
         names = {"Thing": "t", "ConfigMap": "c", "Deployment": "d", "Service": "s"}
         kinds = [(kind, name) for kind, name in names.items() if any(f"kind: {kind}\n" in it for it in objects)]
         self.files["base/all.yaml"] = "---\n".join(objects)
-        self.files["base/kustomization.yaml"] = "resources: [all.yaml]\n" + self.transformers(kinds)
-        self.files["over/kustomization.yaml"] = "resources: [../base]\n" + self.transformers(kinds)
+        self.files["base/kustomization.yaml"] = "resources: [all.yaml]\n" + self.transformers(kinds, "base")
+        self.files["over/kustomization.yaml"] = "resources: [../base]\n" + self.transformers(kinds, "over")
         return self.files
 
 

@@ -27,9 +27,12 @@ fn source(text: &str) -> Arc<Source> {
     Source::new(TreePath::new("t.yaml").unwrap(), text)
 }
 
+/// Documents as a merge takes them.
 fn documents(text: &str) -> Vec<Node> {
     // What can't be read is a case that must be refused.
-    parse(&source(text)).unwrap_or_default()
+    let mut documents = parse(&source(text)).unwrap_or_default();
+    documents.iter_mut().for_each(Node::state_types);
+    documents
 }
 
 /// The value as `kustomize build` means it: keys sorted, numbers by value, labels and annotations as strings.
@@ -126,7 +129,8 @@ fn plain_case(case: &Path) -> Option<(Node, Vec<Node>, Option<String>)> {
             Some(path) => fs::read_to_string(input.join(path.as_str()?)).ok()?,
             None => patch.get("patch")?.as_str()?.to_string(),
         };
-        let patch = parse(&source(&text)).ok()?;
+        let mut patch = parse(&source(&text)).ok()?;
+        patch.iter_mut().for_each(Node::state_types);
         if patch.iter().any(|it| it.as_mapping().is_none()) {
             return None;
         }

@@ -184,7 +184,7 @@ fn from_node(node: &Node, places: &[u64]) -> Peer {
                 Style::DoubleQuoted => '"',
                 Style::Literal => '|',
                 Style::Folded => '>',
-                Style::Plain | Style::Flow => ' ',
+                Style::Plain | Style::Flow | Style::Tagged => ' ',
             };
             Peer::Scalar(style, at, text.to_string())
         }

@@ -151,7 +151,7 @@ fn walk(
     let Some((part, rest)) = parts.split_first() else {
         return set(node, trail);
     };
-    if node.is_null() {
+    if node.is_tagged_null() {
         return Ok(());
     }
     if let Some(items) = node.as_sequence_mut() {
@@ -186,7 +186,7 @@ fn walk(
         let Some(field) = mapping.get_mut(&part.key) else {
             return Ok(());
         };
-        if part.list && field.is_null() {
+        if part.list && field.is_tagged_null() {
             *field = Node::sequence([]);
         }
         return walk(field, rest, leaf, &trail, set);
@@ -199,7 +199,7 @@ fn walk(
         mapping.insert(plain_key(&part.key), made());
     }
     let field = mapping.get_or_insert_with(&part.key, made);
-    if field.is_null() {
+    if field.is_tagged_null() {
         *field = made();
     }
     walk(field, rest, leaf, &trail, set)

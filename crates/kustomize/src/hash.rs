@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use pleach_kube::schema::Schemas;
 use pleach_yaml::diag::Diagnostic;
-use pleach_yaml::{Mapping, Node};
+use pleach_yaml::{Mapping, Node, Style, Tag, float_general, json_round_trip};
 
 use super::json;
 use super::resource::{PreviousId, Resource};
@@ -68,15 +68,40 @@ fn digit(value: u8) -> char {
     }
 }
 
+/// A value as Go reads it out of JSON: dates are texts, and every number is a float.
+fn through_json(node: &Node) -> Node {
+    let mut node = node.clone();
+    // What JSON can't hold is refused when it is printed.
+    let _ = json_round_trip(&mut node);
+    through_floats(&mut node);
+    node
+}
+
+fn through_floats(node: &mut Node) {
+    if let Some(items) = node.as_sequence_mut() {
+        items.iter_mut().for_each(through_floats);
+    } else if let Some(entries) = node.as_mapping_mut() {
+        entries
+            .iter_mut()
+            .for_each(|it| through_floats(&mut it.value));
+    } else if let Some(value) = node.as_float() {
+        *node = Node::scalar(float_general(value), Style::Plain, Tag::Float);
+    }
+}
+
 /// What is hashed: the data as JSON, the keys in the order of their bytes.
 fn content(object: &Node) -> String {
     let empty = || Node::string("");
-    let field = |name: &str| object.get(name).cloned().unwrap_or_else(empty);
+    // Of a scalar kustomize takes the text, whatever its type is.
+    let field = |name: &str| match object.get(name) {
+        Some(node) => node
+            .as_str()
+            .map_or_else(|| through_json(node), Node::string),
+        None => empty(),
+    };
     let optional = |name: &str| {
-        object
-            .get(name)
-            .filter(|it| it.as_mapping().is_some())
-            .cloned()
+        let field = object.get(name).filter(|it| it.as_mapping().is_some());
+        field.map(through_json)
     };
     let kind = object.get("kind").and_then(Node::as_str).unwrap_or("");
     let mut fields = Mapping::from([

@@ -6,6 +6,7 @@ use pleach_yaml::diag::{Diagnostic, Diagnostics, Span};
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Entry, Mapping, Node};
 
+use super::resource::new_key;
 use super::shape::{Fields, Shape, TEXTS, read_record};
 
 /// The names a kustomization file may have.
@@ -365,15 +366,41 @@ pub(super) fn list<'a>(record: &'a Node, field: &str) -> &'a [Node] {
     record.get(field).and_then(Node::as_sequence).unwrap_or(&[])
 }
 
+/// A label or an annotation to set.
+pub(super) struct Pair {
+    pub(super) key: Arc<str>,
+    pub(super) value: Arc<str>,
+    /// Where the key is.
+    pub(super) at: Span,
+}
+
+impl Pair {
+    /// The key of a new entry.
+    pub(super) fn new_key(&self) -> Result<Node, Diagnostic> {
+        let is_old_word = matches!(&*self.key, "true" | "false")
+            && !matches!(self.at.text().trim_matches(['"', '\'']), "true" | "false");
+        new_key(&self.key, &self.at).map_err(|fault| match is_old_word {
+            true => Diagnostic {
+                message: format!(
+                    "the key `{}` is a boolean in YAML 1.1, and kustomize takes only strings",
+                    self.at.text()
+                ),
+                help: vec!["put the key in quotes".into()],
+                ..fault
+            },
+            false => fault,
+        })
+    }
+}
+
 /// A map of strings in the order of its keys.
-pub(super) fn sorted_pairs(pairs: &Mapping) -> Vec<(Arc<str>, Arc<str>)> {
-    let pairs = pairs.iter().map(|it| {
-        (
-            it.key.as_str().unwrap_or("").into(),
-            it.value.as_str().unwrap_or("").into(),
-        )
+pub(super) fn sorted_pairs(pairs: &Mapping) -> Vec<Pair> {
+    let pairs = pairs.iter().map(|it| Pair {
+        key: it.key.as_str().unwrap_or("").into(),
+        value: it.value.as_str().unwrap_or("").into(),
+        at: it.key.span().clone(),
     });
-    let mut pairs: Vec<(Arc<str>, Arc<str>)> = pairs.collect();
-    pairs.sort();
+    let mut pairs: Vec<Pair> = pairs.collect();
+    pairs.sort_by(|a, b| (&a.key, &a.value).cmp(&(&b.key, &b.value)));
     pairs
 }

@@ -69,6 +69,7 @@ pub use kustomization::{FILE_NAMES, Kustomization};
 use std::sync::Arc;
 
 use pleach_kube::object::Object;
+use pleach_kube::patch::as_emitted;
 use pleach_kube::schema::Schemas;
 use pleach_kube::secret::conceal;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
@@ -292,7 +293,9 @@ fn build_all(
     openapi::enter(context, &kustomization)?;
     context.track = kustomization.get("buildMetadata").is_some();
     let mut sum = Accumulated::default();
-    for object in initial {
+    for mut object in initial {
+        object.node = as_emitted(&object.node);
+        object.node.state_types();
         let added = sum
             .resources
             .append(Resource::new(object), &context.schemas);

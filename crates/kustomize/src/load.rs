@@ -236,7 +236,8 @@ pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagno
     let alone = documents.len() == 1;
     let mut faults = Diagnostics::default();
     let mut queue: VecDeque<Node> = VecDeque::new();
-    for document in documents {
+    for mut document in documents {
+        document.state_types();
         let list =
             matches!(kind(&document), "List" | "ResourceList") && document.get("items").is_some();
         match document.get("items").and_then(Node::as_sequence) {

@@ -167,7 +167,7 @@ pub(super) fn visit(
         }
         Part::Item(field, pattern) => {
             let count = visit_items(node, field, pattern, rest, create, act)?;
-            if node.is_null() || count > 0 || create == Create::Nothing {
+            if count > 0 || create == Create::Nothing {
                 return Ok(count);
             }
             let value = Node::scalar(pattern, Style::Plain, Tag::None);
@@ -180,10 +180,16 @@ pub(super) fn visit(
                         .collect::<Mapping>(),
                 ),
             };
-            if let Some(items) = node.as_sequence_mut() {
+            let mut made = Node::sequence([]);
+            let list = if node.is_tagged_null() {
+                &mut made
+            } else {
+                node
+            };
+            if let Some(items) = list.as_sequence_mut() {
                 items.push(item);
             }
-            visit_items(node, field, pattern, rest, create, act)
+            visit_items(list, field, pattern, rest, create, act)
         }
         Part::Bad => Err(Diagnostic::error(
             "bad-field-path",
@@ -199,8 +205,8 @@ fn visit_key(
     create: Create,
     act: &mut Act<'_>,
 ) -> Result<usize, Diagnostic> {
-    if node.is_null() {
-        return Ok(0);
+    if node.is_tagged_null() {
+        return visit_below_null(rest, create, act);
     }
     let words = node.kind().words();
     let Some(mapping) = node.as_mapping_mut() else {
@@ -229,7 +235,20 @@ fn visit_key(
         let message = format!("the text of `{key}` is not YAML, or is empty, and has no field");
         return Err(Diagnostic::error("bad-field-path", message).at(&*field));
     };
+    inside.state_types();
     visit(&mut inside, rest, create, act)
+}
+
+/// kustomize makes fields below a null, acts on them, and loses them, since a null is written without what it holds.
+fn visit_below_null(
+    rest: &[String],
+    create: Create,
+    act: &mut Act<'_>,
+) -> Result<usize, Diagnostic> {
+    match create {
+        Create::Nothing => Ok(0),
+        _ => visit(&mut create.before(rest.first()), rest, create, act),
+    }
 }
 
 fn visit_index(
@@ -239,8 +258,8 @@ fn visit_index(
     create: Create,
     act: &mut Act<'_>,
 ) -> Result<usize, Diagnostic> {
-    if node.is_null() && index == 0 && create != Create::Nothing {
-        return Ok(0);
+    if node.is_tagged_null() && index == 0 {
+        return visit_below_null(rest, create, act);
     }
     let span = node.span().clone();
     if create != Create::Nothing {
@@ -309,7 +328,7 @@ fn shown(node: &Node) -> String {
 
 /// The items of a list. A null has none: what kustomize adds to one is lost.
 fn items(node: &mut Node) -> Result<&mut [Node], Diagnostic> {
-    if node.is_null() {
+    if node.is_tagged_null() {
         return Ok(&mut []);
     }
     list(node).map(Vec::as_mut_slice)

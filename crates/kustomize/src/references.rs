@@ -12,7 +12,7 @@ use pleach_yaml::{Node, Tag, View};
 
 use super::config::Config;
 use super::fieldspec::{FieldSpec, Leaf, selects};
-use super::resource::{CLUSTER, Resource, plain_key, set_tagged, set_text};
+use super::resource::{CLUSTER, Resource, new_text, plain_key, set_tagged, set_text};
 use super::resources::Resources;
 
 /// Replaces references to former names by the current names.
@@ -289,7 +289,7 @@ struct Seek<'a> {
 
 impl Seek<'_> {
     fn set(&mut self, field: &mut Node) -> Result<(), Diagnostic> {
-        if field.is_null() {
+        if field.is_tagged_null() {
             return Ok(());
         }
         match field.view() {
@@ -298,7 +298,7 @@ impl Seek<'_> {
             View::Sequence(_) => {
                 for item in field.as_sequence_mut().into_iter().flatten() {
                     match item.view() {
-                        _ if item.is_null() => {}
+                        _ if item.is_tagged_null() => {}
                         View::Scalar(_) => self.set_scalar(item)?,
                         View::Mapping(_) => self.set_mapping(item)?,
                         View::Sequence(_) => {
@@ -364,7 +364,7 @@ impl Seek<'_> {
             match mapping.get_mut(key) {
                 _ if value.is_empty() => {}
                 Some(field) => set_tagged(field, value, Tag::None),
-                None => _ = mapping.insert(plain_key(key), Node::string(&**value)),
+                None => _ = mapping.insert(plain_key(key), new_text(&**value)),
             }
         }
         Ok(())

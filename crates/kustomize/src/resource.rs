@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pleach_kube::object::{Gvk, Object};
 use pleach_kube::schema::Schemas;
-use pleach_yaml::diag::Diagnostic;
-use pleach_yaml::{Mapping, Node, Tag};
+use pleach_yaml::diag::{Diagnostic, Span};
+use pleach_yaml::{Kind, Mapping, Node, Tag};
 
 use super::origin::Origin;
 use super::shared::Shared;
@@ -192,7 +192,7 @@ pub(super) fn map_at<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Mappin
     let field = node
         .as_mapping_mut()?
         .get_or_insert_with(key, || Node::mapping(Mapping::new()));
-    if field.is_null() {
+    if field.is_tagged_null() {
         *field = Node::mapping(Mapping::new());
     }
     field.as_mapping_mut()
@@ -222,9 +222,29 @@ pub(super) fn set_field(mapping: &mut Mapping, key: &str, text: &str) {
     match mapping.get_mut(key) {
         Some(field) => set_text(field, text),
         None => {
-            mapping.insert(plain_key(key), Node::string(text));
+            mapping.insert(plain_key(key), new_text(text));
         }
     }
+}
+
+/// A new key. kustomize writes it without quotes, and cannot read back what is no string then.
+pub(super) fn new_key(key: &str, at: &Span) -> Result<Node, Diagnostic> {
+    let node = plain_key(key).at(at);
+    if node.kind() == Kind::String {
+        return Ok(node);
+    }
+    let is = node.kind().words();
+    let message = format!("the key `{key}` is {is}, and kustomize takes only strings");
+    Err(Diagnostic::error("build-value", message)
+        .at(at)
+        .help("use another key: kustomize writes a new one without quotes"))
+}
+
+/// The text of a new field.
+pub(super) fn new_text(text: impl Into<Arc<str>>) -> Node {
+    let mut node = Node::string(text);
+    node.quote_as_field();
+    node
 }
 
 /// A key as kustomize writes new ones: without quotes, whatever it then means. A number is no key, and refused when printed.

@@ -5,6 +5,7 @@
 
 use indexmap::IndexMap;
 
+use pleach_kube::patch::json_key;
 use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::{Entry, Kind, Mapping, Node};
 
@@ -143,7 +144,15 @@ impl Reader<'_> {
     fn pairs(&mut self, pairs: &Mapping) -> Mapping {
         // A lookup per key would take quadratic time. A later duplicate replaces the value, as `Mapping::insert` does.
         let mut read: IndexMap<Option<&str>, Entry> = IndexMap::with_capacity(pairs.len());
-        for Entry { key, value } in pairs {
+        let keys: Vec<Node> = pairs.iter().map(|it| pair_key(&it.key)).collect();
+        for (
+            key,
+            Entry {
+                key: written,
+                value,
+            },
+        ) in keys.iter().zip(pairs)
+        {
             let text = if value.is_null() {
                 Some(Node::string(""))
             } else {
@@ -159,7 +168,7 @@ impl Reader<'_> {
                     entry.value = value;
                 }
                 None => {
-                    let what = format!("`{}`", key.as_str().unwrap_or(""));
+                    let what = format!("`{}`", written.as_str().unwrap_or(""));
                     let wrong = wrong_type(value, &what, "a string");
                     self.faults.push(wrong.help(quote_help(value)));
                 }
@@ -213,6 +222,14 @@ fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
         format!("expected {wanted} for {what}, found {}", found.words()),
     )
     .at(node)
+}
+
+/// A key as JSON has it: a number or a boolean of YAML 1.1 is a text there.
+fn pair_key(key: &Node) -> Node {
+    match json_key(key) {
+        Some(text) => Node::string(text).at(key),
+        None => key.clone(),
+    }
 }
 
 /// A boolean as YAML 1.1 writes them.

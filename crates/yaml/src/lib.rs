@@ -30,6 +30,6 @@ pub use scalar::{Kind, resolve};
 pub use text::{PLACEHOLDER_CLOSE, PLACEHOLDER_OPEN, is_reserved, text_source};
 pub use write::{
     builds_alike, emit_as_written, emit_canonical, emit_go_yaml_v3, emit_kustomize, emit_kyaml,
-    emit_kyaml_value, emit_sigs_yaml, is_block_text, is_plain, json_round_trip,
-    shortest_exponential,
+    emit_kyaml_value, emit_sigs_yaml, float_general, is_block_text, is_plain,
+    is_yaml_1_1_non_string, json_round_trip, shortest_exponential,
 };

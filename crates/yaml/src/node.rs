@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{Entry, FieldPath, Kind, Mapping, Step, resolve};
+use super::{Entry, FieldPath, Kind, Mapping, Step, is_yaml_1_1_non_string, resolve};
 use crate::diag::{Source, Span};
 
 /// A YAML value: a scalar, a sequence or a mapping, with the span of the text it came from.
@@ -63,6 +63,15 @@ pub enum Style {
     Folded,
     /// A collection in `[…]` or `{…}`; a null whose value is missing inside such a collection.
     Flow,
+    /// A scalar without quotes behind its tag, as in `!!str 5`. Only [`Node::state_types`] tells it from `Plain`.
+    Tagged,
+}
+
+impl Style {
+    /// Whether it is a style of strings only.
+    fn is_quoted(self) -> bool {
+        !matches!(self, Style::Plain | Style::Flow | Style::Tagged)
+    }
 }
 
 /// The type that the source states, or that the value was made with; `None` leaves it to the text.
@@ -87,6 +96,36 @@ pub enum Tag {
     Binary,
     /// Any other.
     Other,
+}
+
+impl Tag {
+    /// The tag of a scalar of some kind; a collection has none.
+    pub fn of(kind: Kind) -> Tag {
+        match kind {
+            Kind::Null => Tag::Null,
+            Kind::Bool => Tag::Bool,
+            Kind::Int => Tag::Int,
+            Kind::Float => Tag::Float,
+            Kind::Timestamp => Tag::Timestamp,
+            Kind::Binary => Tag::Binary,
+            Kind::String => Tag::Str,
+            Kind::Sequence | Kind::Mapping => Tag::None,
+        }
+    }
+
+    /// The kind that a tag states.
+    fn kind(self) -> Option<Kind> {
+        Some(match self {
+            Tag::None => return None,
+            Tag::Str | Tag::Other => Kind::String,
+            Tag::Null => Kind::Null,
+            Tag::Bool => Kind::Bool,
+            Tag::Int => Kind::Int,
+            Tag::Float => Kind::Float,
+            Tag::Timestamp => Kind::Timestamp,
+            Tag::Binary => Kind::Binary,
+        })
+    }
 }
 
 /// A node's value for matching.
@@ -245,25 +284,57 @@ impl Node {
         }
     }
 
-    /// What the value is: the kind of a scalar is found as go-yaml v3 finds it.
+    /// What the value is: the kind of a scalar is found as go-yaml v3 finds it in what it writes.
     pub fn kind(&self) -> Kind {
         match &self.value {
             Value::Sequence(_, _) => Kind::Sequence,
             Value::Mapping(_, _) => Kind::Mapping,
-            _ => match self.tag() {
-                Tag::Str | Tag::Other => Kind::String,
-                Tag::Null => Kind::Null,
-                Tag::Bool => Kind::Bool,
-                Tag::Int => Kind::Int,
-                Tag::Float => Kind::Float,
-                Tag::Timestamp => Kind::Timestamp,
-                Tag::Binary => Kind::Binary,
-                Tag::None if matches!(self.style(), Style::Plain | Style::Flow) => {
-                    resolve(self.as_str().unwrap_or(""))
+            _ => {
+                let is_quoted = self.style().is_quoted();
+                let text = || resolve(self.as_str().unwrap_or(""));
+                match self.tag().kind() {
+                    None if is_quoted => Kind::String,
+                    None => text(),
+                    Some(kind @ (Kind::String | Kind::Binary)) => kind,
+                    // The writer drops a tag that agrees with the text, and the quotes make it a string.
+                    Some(kind) if is_quoted && text() == kind => Kind::String,
+                    Some(kind) => kind,
                 }
-                Tag::None => Kind::String,
-            },
+            }
         }
+    }
+
+    /// Gives every scalar value the tag of its kind, as go-yaml v3's reader does: it keeps the tag when its text changes.
+    ///
+    /// Keys stay as they are. What a node is without it: a scalar without a tag takes the kind of whatever text it gets.
+    pub fn state_types(&mut self) {
+        if let Some(items) = self.as_sequence_mut() {
+            return items.iter_mut().for_each(Node::state_types);
+        }
+        if let Some(entries) = self.as_mapping_mut() {
+            return entries.iter_mut().for_each(|it| it.value.state_types());
+        }
+        let tag = Tag::of(self.kind());
+        let look = self.value.look_mut();
+        *look = match *look {
+            Presentation(Style::Flow, Tag::None) => Presentation(Style::Plain, tag),
+            Presentation(style, Tag::None) => Presentation(style, tag),
+            Presentation(Style::Plain | Style::Flow, stated) => Presentation(Style::Tagged, stated),
+            stated => stated,
+        };
+    }
+
+    /// Gives a text without quotes that YAML 1.1 takes for another type the quotes that every field gets when kustomize sets it.
+    pub fn quote_as_field(&mut self) {
+        let is_open = matches!(self.tag(), Tag::Str | Tag::None) && self.style() == Style::Plain;
+        if is_open && self.as_str().is_some_and(is_yaml_1_1_non_string) {
+            self.value.look_mut().0 = Style::DoubleQuoted;
+        }
+    }
+
+    /// Whether it has the tag of a null, whatever its text is: what kustomize takes for a null before it writes.
+    pub fn is_tagged_null(&self) -> bool {
+        self.is_scalar() && self.tag() == Tag::Null
     }
 
     /// The text of a scalar, whatever its kind.
@@ -340,7 +411,12 @@ impl Node {
     pub fn as_float(&self) -> Option<f64> {
         match self.kind() {
             Kind::Int => self.as_int_wide().map(|it| it as f64),
-            Kind::Float => self.as_str().and_then(super::scalar::float_value),
+            Kind::Float => {
+                // Behind the tag of a float may be a whole number, which then is read as one.
+                let text = self.as_str()?;
+                let whole = super::scalar::int_value_wide(text).map(|it| it as f64);
+                whole.or_else(|| super::scalar::float_value(text))
+            }
             _ => None,
         }
     }

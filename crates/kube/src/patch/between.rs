@@ -8,7 +8,7 @@
 use super::draft::draft;
 use super::json6902::json6902;
 use super::operations::operations;
-use super::same::{same, written};
+use super::same::{as_emitted, is_rounded, same};
 use super::strategic::{Applied, strategic};
 use crate::object::Object;
 use crate::schema::Schemas;
@@ -39,11 +39,16 @@ pub fn between(
     if let Some(key) = merge_key(&after.node).or_else(|| merge_key(&before.node)) {
         return Err(impossible("no patch can pass a key `<<`").at(key));
     }
-    let written = written(&before.node);
+    let mut written = as_emitted(&before.node);
+    written.state_types();
     let makes_after = |patch: &Patch| {
         let mut node = written.clone();
         let applied = match patch {
-            Patch::Strategic(it) => strategic(&mut node, it, schemas, &before.gvk()),
+            Patch::Strategic(it) => {
+                let mut patch = it.clone();
+                patch.state_types();
+                strategic(&mut node, &patch, schemas, &before.gvk())
+            }
             Patch::Json6902(it) => json6902(&mut node, it).map(|()| Applied::Merged),
         };
         matches!(applied, Ok(Applied::Merged)) && same(&node, &after.node)
@@ -102,10 +107,7 @@ pub fn merge_key(node: &Node) -> Option<&Node> {
 /// The first whole number that no float is.
 fn big_number(node: &Node) -> Option<&Node> {
     match node.view() {
-        View::Scalar(_) => node
-            .as_int_wide()
-            .is_some_and(|it| (it as f64) as i128 != it)
-            .then_some(node),
+        View::Scalar(_) => is_rounded(node).then_some(node),
         View::Sequence(items) => items.iter().find_map(big_number),
         View::Mapping(entries) => entries.iter().find_map(|it| big_number(&it.value)),
     }

@@ -1,14 +1,12 @@
-//! Schemas in comments: `# {"items": {"$ref": …}, "x-kubernetes-patch-merge-key": "name", …}` at a key says what its value is.
+//! Schemas in comments: `# {"items": {"$ref": …}, "x-kubernetes-patch-merge-key": "name", …}` at a field says what its value is.
 //!
-//! So it is with kyaml, whose setters once wrote such comments. They are looked for in the text of the objects themselves, and
-//! hardly ever found: then nothing else is done.
+//! So it is with kyaml, whose setters once wrote such comments: behind a value, behind a key, or on the line above it. They are
+//! looked for in the text of the objects themselves, and hardly ever found: then nothing else is done.
 
 use crate::schema::{Schemas, TypeRef};
 use pleach_yaml::diag::{Source, Span};
 use pleach_yaml::tree::TreePath;
-use pleach_yaml::{Node, View, parse_one};
-
-const OPENING: &str = "# {";
+use pleach_yaml::{Node, Style, View, parse_one};
 
 /// Types by the keys whose comments say them, and the schemas that know these types.
 pub(super) struct Commented {
@@ -22,7 +20,7 @@ impl Commented {
         let mut commented = None;
         for object in objects
             .into_iter()
-            .filter(|it| with_line_above(it.span()).contains(OPENING))
+            .filter(|it| has_schema(with_line_above(it.span())))
         {
             let commented = commented.get_or_insert_with(|| Commented {
                 schemas: schemas.clone(),
@@ -47,10 +45,9 @@ impl Commented {
             View::Sequence(items) => items.iter().for_each(|item| self.walk(item)),
             View::Mapping(mapping) => {
                 for entry in mapping {
-                    let said = comments(entry.key.span()).into_iter().flatten();
-                    let found = said
-                        .filter_map(schema)
-                        .find_map(|it| self.schemas.add_inline(&it));
+                    let said = [behind_value(&entry.value), at_key(entry.key.span())];
+                    let mut said = said.into_iter().flatten().filter_map(schema);
+                    let found = said.find_map(|it| self.schemas.add_inline(&it));
                     self.types
                         .extend(found.map(|it| (entry.key.span().clone(), it)));
                     self.walk(&entry.value);
@@ -60,24 +57,48 @@ impl Commented {
     }
 }
 
-/// The comment behind a key, and the one on the line above it.
-fn comments(key: &Span) -> [Option<&str>; 2] {
+/// Whether a text may hold a comment with a schema.
+fn has_schema(text: &str) -> bool {
+    text.match_indices('#').any(|(at, _)| {
+        let rest = text.get(at..).unwrap_or("");
+        rest.trim_start_matches('#')
+            .trim_start_matches(' ')
+            .starts_with('{')
+    })
+}
+
+/// The comment behind a value that ends in its line.
+fn behind_value(value: &Node) -> Option<&str> {
+    let is_block = !value.is_scalar() && value.style() != Style::Flow;
+    let span = value.span();
+    let rest = span.source.text.get(span.end as usize..)?.lines().next()?;
+    comment(rest).filter(|_| !is_block)
+}
+
+/// The comment behind a key, else the one on the line above it.
+fn at_key(key: &Span) -> Option<&str> {
     let text = &key.source.text;
-    let behind = text
-        .get(key.end as usize..)
-        .and_then(|it| it.lines().next());
-    let behind = behind.and_then(|it| it.strip_prefix(':')).map(str::trim);
-    let line = text.get(..key.start as usize).and_then(|it| it.rfind('\n'));
-    let above = line
-        .and_then(|at| text.get(..at))
-        .and_then(|it| it.lines().next_back())
-        .map(str::trim);
-    [behind, above].map(|it| it.filter(|it| it.starts_with(OPENING)))
+    let behind = text.get(key.end as usize..)?.lines().next()?;
+    let behind = behind.trim_start_matches(['"', '\'']).strip_prefix(':');
+    behind.and_then(comment).or_else(|| {
+        let line = text.get(..key.start as usize)?.rfind('\n')?;
+        let mut above = text.get(..line)?.lines().rev();
+        let last = comment(above.next()?)?;
+        // Of several lines kyaml makes one text, which is no schema.
+        let is_alone = above.next().and_then(comment).is_none();
+        is_alone.then_some(last)
+    })
+}
+
+fn comment(line: &str) -> Option<&str> {
+    Some(line.trim()).filter(|it| it.starts_with('#'))
 }
 
 fn schema(comment: &str) -> Option<Node> {
-    let text = comment.strip_prefix('#')?.trim();
-    parse_one(&Source::new(TreePath::root(), text)).ok()
+    let text = comment.trim_start_matches('#').trim();
+    let is_map = text.starts_with('{');
+    let source = || Source::new(TreePath::root(), text);
+    is_map.then(|| parse_one(&source()).ok()).flatten()
 }
 
 /// The text of an object with the line above it, where a comment may be.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::operations::by_key;
-use super::same::{same, written};
+use super::same::{as_emitted, same};
 use super::strategic::{DIRECTIVE, Merge};
 use crate::object::Object;
 use crate::schema::{ListRule, Schemas, TypeRef};
@@ -151,8 +151,10 @@ impl Drafter<'_> {
         let mut tries = patch.into_iter().chain(std::iter::once_with(whole));
         tries.find_map(|items| {
             let patch = Node::sequence(items).at(after.span());
-            let mut merged = written(before);
-            let kept = self.merge.merge(&mut merged, Some(&patch), of);
+            let (mut merged, mut stated) = (as_emitted(before), patch.clone());
+            merged.state_types();
+            stated.state_types();
+            let kept = self.merge.merge(&mut merged, Some(&stated), of);
             (kept.ok()? && same(&merged, after)).then_some(patch)
         })
     }

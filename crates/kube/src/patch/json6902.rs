@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use crate::secret::{is_secret, quoted};
 use pleach_yaml::diag::{Diagnostic, Source};
-use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, json_round_trip, parse, resolve};
+use pleach_yaml::{
+    Entry, Kind, Mapping, Node, Style, Tag, View, float_general, json_round_trip, parse, resolve,
+};
 
 /// How many values the copies of one patch may make: as many as the aliases of a document.
 const COPIED_MAX: usize = 1_000_000;
@@ -47,7 +49,7 @@ pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> 
 /// A patch's text, which is one or the other.
 #[derive(Clone, Debug)]
 pub enum PatchText {
-    /// Strategic-merge patches, one a document; empty documents are left out.
+    /// Strategic-merge patches, one a document, with their types stated; empty documents are left out.
     Strategic(Vec<Node>),
     /// The list of operations.
     Json6902(Node),
@@ -63,6 +65,7 @@ pub fn parse_patch(source: &Arc<Source>) -> Result<PatchText, Diagnostic> {
         return operations(source, documents.swap_remove(0)).map(PatchText::Json6902);
     }
     documents.retain(|it| !it.is_null());
+    documents.iter_mut().for_each(Node::state_types);
     Ok(PatchText::Strategic(documents))
 }
 
@@ -142,7 +145,7 @@ fn as_yaml_1_1(node: &mut Node) -> Result<(), Diagnostic> {
     if let Some(entries) = node.as_mapping_mut() {
         let mut are_strings = true;
         for entry in entries.iter_mut() {
-            if let Some(it) = key_text(&entry.key) {
+            if let Some(it) = json_key(&entry.key) {
                 entry.key = Node::string(it).at(entry.key.span());
                 are_strings = false;
             }
@@ -184,8 +187,8 @@ fn check_unique(entries: &Mapping) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// The text of a key that is not a string: its value as JSON has it.
-fn key_text(key: &Node) -> Option<String> {
+/// The text of a key that is not a string in YAML 1.1: its value as JSON has it.
+pub fn json_key(key: &Node) -> Option<String> {
     match key.kind() {
         Kind::Int | Kind::Float => json_number(key),
         Kind::Bool => key.as_bool().map(|it| it.to_string()),
@@ -515,7 +518,7 @@ fn through_floats(node: &mut Node) -> Result<(), Diagnostic> {
                     .at(&*node)
                     .help("use a strategic merge patch"));
             };
-            let text = float_text(value);
+            let text = float_general(value);
             let tag = match resolve(&text) {
                 Kind::Int => Tag::Int,
                 _ => Tag::Float,
@@ -528,16 +531,5 @@ fn through_floats(node: &mut Node) -> Result<(), Diagnostic> {
             Ok(())
         }
         _ => Ok(()),
-    }
-}
-
-fn float_text(value: f64) -> String {
-    let size = value.abs();
-    if size == 0.0 {
-        "0".to_string()
-    } else if (1e-5..1e21).contains(&size) {
-        value.to_string()
-    } else {
-        format!("{value:e}")
     }
 }

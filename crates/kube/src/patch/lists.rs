@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::strategic::{DIRECTIVE, Merge, strip, wrong_kind};
 use crate::schema::TypeRef;
 use pleach_yaml::diag::Diagnostic;
-use pleach_yaml::{Kind, Mapping, Node};
+use pleach_yaml::{Mapping, Node, Style, Tag};
 
 /// Merges items by their keys; without keys they are scalars, their text being the key.
 pub(super) fn merge(
@@ -36,7 +36,7 @@ pub(super) fn merge(
 fn texts<'a>(items: &'a [Node], key: &str) -> Option<BTreeMap<&'a str, usize>> {
     let mut texts = BTreeMap::new();
     for (at, item) in items.iter().enumerate() {
-        let value = item.get(key).filter(|it| !it.is_null())?.as_str()?;
+        let value = item.get(key).filter(|it| !it.is_tagged_null())?.as_str()?;
         if value.is_empty() || texts.insert(value, at).is_some() {
             return None;
         }
@@ -75,7 +75,7 @@ fn in_shape(
     let mut result = Vec::with_capacity(patch.len() + rest.len());
     for (merged, patch) in merged.into_iter().zip(patch) {
         match merged {
-            Some(item) => result.extend(Some(item).filter(|it| !it.is_null())),
+            Some(item) => result.extend(Some(item).filter(|it| !it.is_tagged_null())),
             None => result.extend(merge.added(patch, of)?),
         }
     }
@@ -243,7 +243,9 @@ impl<'a> Lists<'a> {
         };
         for (key, value) in keys.iter().zip(values) {
             if !value.is_empty() && !entries.contains_key(key) {
-                entries.insert(*key, Node::string(&**value));
+                let mut added = Node::scalar(&**value, Style::Plain, Tag::None);
+                added.quote_as_field();
+                entries.insert(*key, added);
             }
         }
     }
@@ -302,7 +304,7 @@ impl<'a> Lists<'a> {
             kept.extend(item);
         }
         *list = kept;
-        if let Some(item) = item.filter(|at| !found && !self.pool[*at].is_null()) {
+        if let Some(item) = item.filter(|at| !found && !self.pool[*at].is_tagged_null()) {
             list.push(item);
         }
         Ok(())
@@ -320,7 +322,7 @@ impl<'a> Lists<'a> {
             for key in keys {
                 match node.get(key) {
                     Some(value) => values.push(text(value).to_string()),
-                    None if node.as_mapping().is_none() && !node.is_null() => {
+                    None if node.as_mapping().is_none() && !node.is_tagged_null() => {
                         return Err(not_a_map(node));
                     }
                     None => result.push(*at),
@@ -379,7 +381,7 @@ fn value(item: &Node, key: &str) -> String {
     if key.is_empty() {
         return text(item).to_string();
     }
-    let value = item.get(key).filter(|it| it.kind() != Kind::Null);
+    let value = item.get(key).filter(|it| !it.is_tagged_null());
     value.map_or("", text).to_string()
 }
 
@@ -388,7 +390,7 @@ fn text(node: &Node) -> &str {
 }
 
 fn is_empty(node: &Node) -> bool {
-    node.is_null() || node.as_mapping().is_some_and(Mapping::is_empty)
+    node.is_tagged_null() || node.as_mapping().is_some_and(Mapping::is_empty)
 }
 
 /// The keys that any item has, and their places; all where no item has one.

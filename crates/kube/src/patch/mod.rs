@@ -10,5 +10,8 @@ mod same;
 mod strategic;
 
 pub use between::{Patch, between, merge_key};
-pub use json6902::{PatchText, copy_size, json6902, json6902_in, parse_json6902, parse_patch};
+pub use json6902::{
+    PatchText, copy_size, json_key, json6902, json6902_in, parse_json6902, parse_patch,
+};
+pub use same::as_emitted;
 pub use strategic::{Applied, strategic};

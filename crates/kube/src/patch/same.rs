@@ -34,12 +34,21 @@ fn same_scalar(a: &Node, b: &Node) -> bool {
         (Kind::Null, Kind::Null) => true,
         (Kind::Bool, Kind::Bool) => a.as_bool() == b.as_bool(),
         (Kind::Int, Kind::Int) => a.as_int_wide() == b.as_int_wide(),
+        // A whole number that no float is was rounded on its way.
+        (Kind::Int, Kind::Float) if is_rounded(a) => false,
+        (Kind::Float, Kind::Int) if is_rounded(b) => false,
         (Kind::Int | Kind::Float, Kind::Int | Kind::Float) => match (a.as_float(), b.as_float()) {
             (Some(a), Some(b)) => a == b,
             _ => a.as_str() == b.as_str(),
         },
         (a_kind, b_kind) => a_kind == b_kind && a.as_str() == b.as_str(),
     }
+}
+
+/// Whether a whole number is none that a float can be.
+pub(super) fn is_rounded(node: &Node) -> bool {
+    node.as_int_wide()
+        .is_some_and(|it| (it as f64) as i128 != it)
 }
 
 /// What a scalar is in the claims form, where a date is text.
@@ -51,15 +60,15 @@ fn written_kind(node: &Node) -> Kind {
 }
 
 /// A value as a reader of its claims form has it: with the quotes that are given to it there.
-pub(super) fn written(node: &Node) -> Node {
+pub fn as_emitted(node: &Node) -> Node {
     let made = match node.view() {
-        View::Sequence(items) => Node::sequence(items.iter().map(written)),
+        View::Sequence(items) => Node::sequence(items.iter().map(as_emitted)),
         View::Mapping(entries) => Node::mapping(Mapping::from_entries(
             entries
                 .iter()
                 .map(|it| Entry {
                     key: it.key.clone(),
-                    value: written(&it.value),
+                    value: as_emitted(&it.value),
                 })
                 .collect(),
         )),

@@ -3,16 +3,18 @@
 //! The whole object is walked, not only what the patch names: a keyless or doubled item of a keyed list is lost to any patch,
 //! and so is a key without a value. An added value is merged with itself, which takes its nulls and directives out.
 //! kubectl's `$retainKeys`, `$setElementOrder` and `$deleteFromPrimitiveList` are plain data here, as they are to kustomize.
+//!
+//! A scalar is a text, a tag and a style, as in go-yaml's tree, and the tag alone says what is null. A new value takes the style of
+//! the old one, so that a number in quotes becomes a string; a plain text that YAML 1.1 takes for another type gets quotes.
 
 use std::collections::BTreeMap;
 
 use super::comments::Commented;
 use super::lists;
-use super::same::written_style;
 use crate::object::Gvk;
 use crate::schema::{ListRule, Schemas, TypeRef};
 use pleach_yaml::diag::Diagnostic;
-use pleach_yaml::{Kind, Mapping, Node, Style, Tag, View};
+use pleach_yaml::{Entry, Kind, Mapping, Node, View};
 
 /// What became of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +27,8 @@ pub enum Applied {
 
 /// Merges a patch into an object of the kind `gvk`.
 ///
-/// That a patch changes neither kind nor name nor namespace is for the caller to see to. After an error the target is half
-/// merged.
+/// Both have their types stated (see [`Node::state_types`]). That a patch changes neither kind nor name nor namespace is for the
+/// caller to see to. After an error the target is half merged.
 pub fn strategic(
     target: &mut Node,
     patch: &Node,
@@ -96,7 +98,8 @@ fn without_directive(items: &[Node], directive: Directive) -> Vec<Node> {
         it.get(DIRECTIVE)
             .is_some_and(|it| Directive::read(it).ok() == Some(directive))
     };
-    let is_empty = |it: &Node| it.is_null() || it.as_mapping().is_some_and(Mapping::is_empty);
+    let is_empty =
+        |it: &Node| it.is_tagged_null() || it.as_mapping().is_some_and(Mapping::is_empty);
     let kept = items.iter().filter(|it| !holds(it) && !is_empty(it));
     kept.cloned().collect()
 }
@@ -116,10 +119,10 @@ impl Merge<'_> {
     ) -> Result<bool, Diagnostic> {
         let patch = match patch {
             // `key:` is lost to any patch, `key: null` is not.
-            None if target.is_null() => return Ok(target.as_str() != Some("")),
+            None if target.is_tagged_null() => return Ok(target.as_str() != Some("")),
             None => None,
-            Some(patch) if patch.is_null() => return Ok(false),
-            Some(patch) if target.is_null() => return self.put(target, patch, of),
+            Some(patch) if patch.is_tagged_null() => return Ok(false),
+            Some(patch) if target.is_tagged_null() => return self.put(target, patch, of),
             Some(patch) => Some(patch),
         };
         if let Some(patch) = patch.filter(|it| shape(it) != shape(target)) {
@@ -130,7 +133,7 @@ impl Merge<'_> {
             Kind::Sequence => self.merge_list(target, patch, of),
             _ => {
                 if let Some(patch) = patch {
-                    *target = written_as(patch, style_of(target));
+                    *target = patch.clone().styled(target.style());
                 }
                 Ok(true)
             }
@@ -151,13 +154,14 @@ impl Merge<'_> {
             _ => {}
         }
         let of = self.type_of(of, [Some(&*target), patch]);
+        take_style(target, patch);
         let span = target.span().clone();
         let Some(entries) = target.as_mapping_mut() else {
             return Ok(true);
         };
-        let mut pending: BTreeMap<&str, &Node> = BTreeMap::new();
+        let mut pending: BTreeMap<&str, &Entry> = BTreeMap::new();
         for entry in patch.and_then(Node::as_mapping).into_iter().flatten() {
-            pending.insert(entry.key.as_str().unwrap_or(""), &entry.value);
+            pending.insert(entry.key.as_str().unwrap_or(""), entry);
         }
         // Directives have been read; what an object of its own holds by that name is data.
         pending.remove(DIRECTIVE);
@@ -167,8 +171,12 @@ impl Merge<'_> {
         let mut fault = None;
         entries.retain_mut(|entry| {
             let key = entry.key.as_str().unwrap_or("");
-            let of = self.field(of, &entry.key);
             let patch = pending.remove(key);
+            let of = self.field(of, &entry.key, patch.map(|it| &it.key));
+            let patch = patch.map(|it| &it.value);
+            if patch.is_none() {
+                entry.value.quote_as_field();
+            }
             self.merge(&mut entry.value, patch, of)
                 .unwrap_or_else(|it| {
                     fault.get_or_insert(it);
@@ -180,9 +188,10 @@ impl Merge<'_> {
         }
         for entry in patch.and_then(Node::as_mapping).into_iter().flatten() {
             let key = entry.key.as_str().unwrap_or("");
-            if let Some(value) = pending.remove(key) {
-                let of = self.field(of, &entry.key);
-                if let Some(value) = self.added(value, of)? {
+            if let Some(new) = pending.remove(key) {
+                let of = self.field(of, &entry.key, None);
+                if let Some(mut value) = self.added(&new.value, of)? {
+                    value.quote_as_field();
                     entries.push(entry.key.clone(), value);
                 }
             }
@@ -196,10 +205,11 @@ impl Merge<'_> {
         patch: Option<&Node>,
         of: Option<TypeRef>,
     ) -> Result<bool, Diagnostic> {
+        take_style(target, patch);
         let keys = match self.schemas.list_rule(of) {
             ListRule::Replace => {
                 if let Some(patch) = patch {
-                    *target = patch.clone();
+                    *target = patch.clone().styled(target.style());
                 }
                 return Ok(true);
             }
@@ -217,7 +227,8 @@ impl Merge<'_> {
             Some(Directive::Delete) => Ok(false),
             Some(Directive::Replace) => {
                 let items = lists::own(self, items.unwrap_or_default(), keys, of)?;
-                *target = Node::sequence(items).at(patch.unwrap_or(target).span());
+                let made = Node::sequence(items).at(patch.unwrap_or(target).span());
+                *target = made.styled(target.style());
                 Ok(true)
             }
             _ => {
@@ -230,7 +241,7 @@ impl Merge<'_> {
         }
     }
 
-    /// The patch's value takes the place of an old one; false when nothing of it is left.
+    /// The patch's value takes the place of an old one, and its style; false when nothing of it is left.
     fn put(
         &self,
         target: &mut Node,
@@ -240,7 +251,7 @@ impl Merge<'_> {
         let added = self.added(patch, of)?;
         let kept = added.is_some();
         if let Some(added) = added {
-            *target = added;
+            *target = added.styled(target.style());
         }
         Ok(kept)
     }
@@ -253,7 +264,7 @@ impl Merge<'_> {
     ) -> Result<Option<Node>, Diagnostic> {
         let mut node = patch.clone();
         match patch.view() {
-            View::Scalar(_) if patch.is_null() => return Ok(None),
+            View::Scalar(_) if patch.is_tagged_null() => return Ok(None),
             View::Scalar(_) => {}
             View::Mapping(_) => {
                 // A word that is no directive is data where there is nothing to merge with.
@@ -272,7 +283,7 @@ impl Merge<'_> {
     /// Merges a value with itself; false when it is to go.
     pub(super) fn own(&self, node: &mut Node, of: Option<TypeRef>) -> Result<bool, Diagnostic> {
         match node.kind() {
-            Kind::Null => return Ok(false),
+            _ if node.is_tagged_null() => return Ok(false),
             Kind::Mapping => {
                 let directive = directive(node)?;
                 if directive.is_some() {
@@ -309,8 +320,8 @@ impl Merge<'_> {
         }
         let mut fault = None;
         entries.retain_mut(|entry| {
-            let key = entry.key.as_str().unwrap_or("");
-            let of = of.and_then(|of| self.schemas.field(of, key));
+            let of = self.field(of, &entry.key, None);
+            entry.value.quote_as_field();
             self.own(&mut entry.value, of).unwrap_or_else(|it| {
                 fault.get_or_insert(it);
                 true
@@ -333,8 +344,11 @@ impl Merge<'_> {
     }
 
     /// The type of a key's value: what a comment says, else what the map's type says.
-    fn field(&self, of: Option<TypeRef>, key: &Node) -> Option<TypeRef> {
-        let said = self.commented.and_then(|it| it.type_of(key));
+    fn field(&self, of: Option<TypeRef>, key: &Node, patch_key: Option<&Node>) -> Option<TypeRef> {
+        let keys = [Some(key), patch_key].into_iter().flatten();
+        let said = self
+            .commented
+            .and_then(|it| keys.into_iter().find_map(|key| it.type_of(key)));
         said.or_else(|| self.schemas.field(of?, key.as_str().unwrap_or("")))
     }
 
@@ -348,7 +362,7 @@ impl Merge<'_> {
             nodes.into_iter().flatten().find_map(|node| {
                 let text = |key| {
                     node.get(key)
-                        .filter(|it| !it.is_null())
+                        .filter(|it| !it.is_tagged_null())
                         .and_then(Node::as_str)
                 };
                 let gvk = Gvk::new(text("apiVersion")?, text("kind")?);
@@ -364,23 +378,10 @@ pub(super) fn strip(node: &mut Node) {
     }
 }
 
-/// The style that a value has, or that the claims form would give it.
-fn style_of(node: &Node) -> Style {
-    match node.as_str() {
-        Some(text) if node.style() == Style::Plain && node.tag() == Tag::Str => written_style(text),
-        _ => node.style(),
-    }
-}
-
-/// A value in another's style: in quotes, a number becomes a string. A string stays one without them.
-fn written_as(node: &Node, style: Style) -> Node {
-    let kind = node.kind();
-    let node = node.clone().styled(style);
-    match (kind, style) {
-        (Kind::Binary, _) => node,
-        (Kind::String, Style::Plain) => node.tagged(Tag::Str),
-        (_, Style::Plain) => node,
-        _ => node.tagged(Tag::None),
+/// An empty collection takes the style of the patch.
+fn take_style(target: &mut Node, patch: Option<&Node>) {
+    if let Some(patch) = patch.filter(|_| target.is_empty_collection()) {
+        *target = std::mem::replace(target, Node::null()).styled(patch.style());
     }
 }
 

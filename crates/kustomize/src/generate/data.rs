@@ -10,8 +10,8 @@ use pleach_yaml::{Mapping, Node};
 use super::super::base64;
 use super::super::kustomization::{flag, list, sorted_pairs, text};
 use super::super::load::Loader;
-use super::super::resource::{Resource, plain_key};
-use super::{Made, behavior, line_style};
+use super::super::resource::{Resource, new_key, new_text};
+use super::{Made, behavior, data_text};
 
 /// Makes the ConfigMap of an entry.
 pub(crate) fn config_map(
@@ -24,10 +24,10 @@ pub(crate) fn config_map(
     let (mut data, mut binary) = (Mapping::new(), Mapping::new());
     for (key, (value, at)) in pairs {
         match String::from_utf8(value) {
-            Ok(text) => data.push(plain_key(&key), block(text, &at)),
+            Ok(text) => data.push(new_key(&key, &at)?, data_text(&text).at(&at)),
             Err(bytes) => binary.push(
-                plain_key(&key),
-                block(base64::encode_lines(bytes.as_bytes()), &at),
+                new_key(&key, &at)?,
+                data_text(&base64::encode_lines(bytes.as_bytes())).at(&at),
             ),
         };
     }
@@ -37,7 +37,7 @@ pub(crate) fn config_map(
             fields.insert(field, values);
         }
     }
-    Ok(finish(fields, entry, options))
+    finish(fields, entry, options)
 }
 
 /// Makes the Secret of an entry.
@@ -49,7 +49,10 @@ pub(crate) fn secret(
 ) -> Result<Made, Diagnostic> {
     let mut data = Mapping::new();
     for (key, (value, at)) in pairs(loader, folder, entry)? {
-        data.push(plain_key(&key), block(base64::encode_lines(&value), &at));
+        data.push(
+            new_key(&key, &at)?,
+            data_text(&base64::encode_lines(&value)).at(&at),
+        );
     }
     let mut fields = base("Secret", entry)?;
     let kind = match text(entry, "type") {
@@ -58,12 +61,7 @@ pub(crate) fn secret(
     };
     fields.insert("type", kind);
     fields.insert("data", data);
-    Ok(finish(fields, entry, options))
-}
-
-fn block(text: String, at: &Span) -> Node {
-    let style = line_style(&text);
-    Node::string(text).at(at).styled(style)
+    finish(fields, entry, options)
 }
 
 fn base(kind: &'static str, entry: &Node) -> Result<Mapping, Diagnostic> {
@@ -77,12 +75,12 @@ fn base(kind: &'static str, entry: &Node) -> Result<Mapping, Diagnostic> {
     let mut metadata = Mapping::new();
     metadata.insert(
         Node::constant("name"),
-        Node::string(name.as_str().unwrap_or("")).at(name),
+        new_text(name.as_str().unwrap_or("")).at(name),
     );
     if let Some(namespace) = entry.get("namespace").filter(|it| it.as_str() != Some("")) {
         metadata.insert(
             Node::constant("namespace"),
-            Node::string(namespace.as_str().unwrap_or("")).at(namespace),
+            new_text(namespace.as_str().unwrap_or("")).at(namespace),
         );
     }
     Ok(Mapping::from([
@@ -92,10 +90,10 @@ fn base(kind: &'static str, entry: &Node) -> Result<Mapping, Diagnostic> {
     ]))
 }
 
-fn finish(mut fields: Mapping, entry: &Node, options: Option<&Node>) -> Made {
+fn finish(mut fields: Mapping, entry: &Node, options: Option<&Node>) -> Result<Made, Diagnostic> {
     let own = entry.get("options");
     for field in ["labels", "annotations"] {
-        let pairs = merged_pairs(own, options, field);
+        let pairs = merged_pairs(own, options, field)?;
         if !pairs.is_empty()
             && let Some(metadata) = fields.get_mut("metadata").and_then(Node::as_mapping_mut)
         {
@@ -114,25 +112,30 @@ fn finish(mut fields: Mapping, entry: &Node, options: Option<&Node>) -> Made {
     let mut resource = Resource::new(Object::new(Node::mapping(fields).at(entry)));
     resource.needs_hash = !either("disableNameSuffixHash");
     resource.generated = true;
-    Made {
+    Ok(Made {
         resource,
         behavior: behavior(entry),
-    }
+    })
 }
 
 /// The entry's own pairs, and those of `generatorOptions` that it does not have.
-fn merged_pairs(own: Option<&Node>, options: Option<&Node>, field: &str) -> Mapping {
+fn merged_pairs(
+    own: Option<&Node>,
+    options: Option<&Node>,
+    field: &str,
+) -> Result<Mapping, Diagnostic> {
     let mut pairs = BTreeMap::new();
     for source in [options, own].into_iter().flatten() {
         if let Some(mapping) = source.get(field).and_then(Node::as_mapping) {
-            pairs.extend(sorted_pairs(mapping));
+            let sorted = sorted_pairs(mapping).into_iter();
+            pairs.extend(sorted.map(|it| (it.key.clone(), it)));
         }
     }
     let mut merged = Mapping::new();
-    for (key, value) in pairs {
-        merged.insert(plain_key(&key), Node::string(value));
+    for pair in pairs.into_values() {
+        merged.insert(pair.new_key()?, new_text(pair.value));
     }
-    merged
+    Ok(merged)
 }
 
 type Pairs = BTreeMap<String, (Vec<u8>, Span)>;

@@ -10,14 +10,14 @@ pub(super) use iam::service_account;
 use indexmap::IndexMap;
 
 use pleach_yaml::diag::Diagnostic;
-use pleach_yaml::{Mapping, Node};
+use pleach_yaml::{Mapping, Node, Style};
 
 use super::accumulate::{Context, KustomizationFrame};
 use super::kustomization::text;
 use super::limits::ERRORS_MAX;
 use super::origin::Origin;
 use super::plugins;
-use super::resource::{Resource, map_at};
+use super::resource::{Resource, map_at, new_text};
 use super::resources::{AnyId, Resources, id_of};
 
 /// What a generator made, and how it goes with what is there.
@@ -201,10 +201,7 @@ fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
     let mut merged = Mapping::new();
     for entry in before {
         let text = entry.value.as_str().unwrap_or("");
-        merged.push(
-            entry.key.clone(),
-            Node::string(text).at(&entry.value).styled(line_style(text)),
-        );
+        merged.push(entry.key.clone(), data_text(text).at(&entry.value));
     }
     if let Some(own) = resource.node().at_keys(path).and_then(Node::as_mapping) {
         let places: IndexMap<&str, usize> = before.keys().zip(0..).collect();
@@ -226,12 +223,11 @@ fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
     }
 }
 
-/// Text of several lines is a block.
-pub(super) fn line_style(text: &str) -> pleach_yaml::Style {
-    if text.contains('\n') {
-        pleach_yaml::Style::Literal
-    } else {
-        pleach_yaml::Style::Plain
+/// The text of an entry of `data`: a block where it has several lines.
+pub(super) fn data_text(text: &str) -> Node {
+    match text.contains('\n') {
+        true => Node::string(text).styled(Style::Literal),
+        false => new_text(text),
     }
 }
 

@@ -1,14 +1,12 @@
 //! `commonAnnotations`, and the setting of pairs that labels share.
 
-use std::sync::Arc;
-
 use pleach_yaml::diag::{Diagnostic, parallel};
-use pleach_yaml::{FieldPath, Node, Tag};
+use pleach_yaml::{FieldPath, Tag};
 
 use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
-use super::super::kustomization::{FIELD_SPECS, list, sorted_pairs};
-use super::super::resource::{Resource, plain_key, set_tagged};
+use super::super::kustomization::{FIELD_SPECS, Pair, list, sorted_pairs};
+use super::super::resource::{Resource, new_text, set_tagged};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::labels::pairs;
@@ -51,35 +49,30 @@ fn apply(
 pub(super) fn set_pairs(
     stage: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
-    pairs: &[(Arc<str>, Arc<str>)],
+    pairs: &[Pair],
     specs: &[FieldSpec],
 ) -> Result<(), Diagnostic> {
     if pairs.is_empty() {
         return Ok(());
     }
-    let values = pairs.iter().map(|it| &*it.1);
+    let values = pairs.iter().map(|it| &*it.value);
     stage.context.added.add_pairs(values, resources.len())?;
     let set = |resource: &mut Resource| {
         let gvk = resource.object.gvk();
         let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();
         pairs
             .iter()
-            .try_for_each(|(key, value)| set_pair(resource, key, value, &specs))
+            .try_for_each(|pair| set_pair(resource, pair, &specs))
     };
     parallel::try_map(resources.list_mut(), set).map(drop)
 }
 
-fn set_pair(
-    resource: &mut Resource,
-    key: &str,
-    value: &Arc<str>,
-    specs: &[&FieldSpec],
-) -> Result<(), Diagnostic> {
-    let node = Node::string(value.clone());
+fn set_pair(resource: &mut Resource, pair: &Pair, specs: &[&FieldSpec]) -> Result<(), Diagnostic> {
+    let node = new_text(pair.value.clone());
     let mut added: Vec<FieldPath> = Vec::new();
     for spec in specs {
         spec.visit(resource.node_mut(), Leaf::Mapping, &mut |field, trail| {
-            if field.is_null() {
+            if field.is_tagged_null() {
                 return Ok(());
             }
             let words = field.kind().words();
@@ -87,11 +80,11 @@ fn set_pair(
                 let message = format!("expected a map at `{}`, found {words}", spec.path);
                 return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
             };
-            match mapping.get_mut(key) {
-                Some(field) => set_tagged(field, value, Tag::Str),
+            match mapping.get_mut(&pair.key) {
+                Some(field) => set_tagged(field, &pair.value, Tag::Str),
                 None => {
-                    mapping.insert(plain_key(key), node.clone());
-                    added.push(trail.path().key(key));
+                    mapping.insert(pair.new_key()?, node.clone());
+                    added.push(trail.path().key(&pair.key));
                 }
             }
             Ok(())

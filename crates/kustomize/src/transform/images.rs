@@ -236,7 +236,7 @@ fn set_container(
 ) -> Result<(), Diagnostic> {
     match container.view() {
         View::Mapping(_) => {}
-        View::Scalar(_) if container.is_null() => return Ok(()),
+        View::Scalar(_) if container.is_tagged_null() => return Ok(()),
         _ => {
             let message = format!("expected a container, found {}", container.kind().words());
             return Err(Diagnostic::error("wrong-field-type", message).at(&*container));

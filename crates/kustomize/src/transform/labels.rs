@@ -1,13 +1,11 @@
 //! `labels` and `commonLabels`.
 
-use std::sync::Arc;
-
 use pleach_yaml::Node;
 use pleach_yaml::diag::Diagnostic;
 
 use super::super::config::{Config, specs_of};
 use super::super::fieldspec::{self, FieldSpec};
-use super::super::kustomization::{FIELD_SPECS, flag, list, sorted_pairs};
+use super::super::kustomization::{FIELD_SPECS, Pair, flag, list, sorted_pairs};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::annotations::set_pairs;
@@ -74,7 +72,7 @@ fn specs(config: &Config, entry: &Node) -> Result<Vec<FieldSpec>, Diagnostic> {
     Ok(specs)
 }
 
-pub(super) fn pairs(record: &Node, field: &str) -> Vec<(Arc<str>, Arc<str>)> {
+pub(super) fn pairs(record: &Node, field: &str) -> Vec<Pair> {
     record
         .get(field)
         .and_then(Node::as_mapping)

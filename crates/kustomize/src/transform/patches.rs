@@ -7,15 +7,16 @@ use indexmap::IndexMap;
 
 use pleach_kube::patch::{self, Applied};
 use pleach_yaml::diag::{Diagnostic, Source};
-use pleach_yaml::{Node, Style, Tag, View, parse_with_duplicates};
+use pleach_yaml::{Entry, Node, Style, Tag, View, parse_with_duplicates};
 
 use super::super::duplicates::{self, DuplicateKey, Keep, one_of_each, refused};
+use super::super::generate::data_text;
 use super::super::hash::record_previous_id;
 use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
 use super::super::limits::ERRORS_MAX;
 use super::super::load::{resources_in, resources_of};
 use super::super::openapi::SchemaUse;
-use super::super::resource::{Resource, set_field};
+use super::super::resource::{Resource, plain_key, set_field};
 use super::super::resources::{AnyId, Resources, id_of};
 use super::super::selector::{Selector, did_you_mean};
 use super::super::shape::{Shape, TEXTS};
@@ -462,17 +463,20 @@ fn with_strings(patch: &Resource, fields: &[&str]) -> Resource {
         return patch;
     };
     for field in fields {
-        let Some(values) = metadata.get_mut(field) else {
+        let Some(Entry { key, value }) = metadata.remove(field) else {
             continue;
         };
-        match values.as_mapping_mut().filter(|it| !it.is_empty()) {
-            None => _ = metadata.remove(field),
-            Some(values) => {
-                for entry in values.iter_mut() {
-                    let text = entry.value.as_str().unwrap_or("").to_string();
-                    entry.value = Node::string(text).at(&entry.value);
-                }
-            }
+        let span = value.span().clone();
+        let mut values = value.into_mapping().unwrap_or_default();
+        values
+            .entries_mut()
+            .sort_by(|a, b| a.key.as_str().cmp(&b.key.as_str()));
+        for entry in values.iter_mut() {
+            entry.value = data_text(entry.value.as_str().unwrap_or("")).at(&entry.value);
+            entry.key = plain_key(entry.key.as_str().unwrap_or("")).at(&entry.key);
+        }
+        if !values.is_empty() {
+            metadata.push(key, Node::mapping(values).at(span));
         }
     }
     patch

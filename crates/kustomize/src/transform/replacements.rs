@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use pleach_kube::object::Gvk;
 use pleach_kube::secret::{is_secret, quoted};
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
-use pleach_yaml::{Kind, Node, Style, Tag, View, parse_as_written, parse_one};
+use pleach_yaml::{Node, Style, Tag, View, parse_as_written, parse_one};
 
 use super::super::config::gvk_of;
 use super::super::fieldspec::selects;
@@ -226,7 +226,7 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
     };
     let path = path::split(field);
     let value = path::lookup(resource.node(), &path)
-        .filter(|it| !it.is_null() && !it.is_empty_collection())
+        .filter(|it| !it.is_tagged_null() && !it.is_empty_collection())
         .ok_or_else(|| {
             let message = format!("{} has no field `{field}` to copy", resource.object.id());
             Diagnostic::error("missing-replacement-source", message)
@@ -259,7 +259,7 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
             Diagnostic::error("bad-replacement", message).at(options)
         })?;
     Ok(Value {
-        node: Node::scalar(part, value.style(), implied(value)).at(value),
+        node: Node::scalar(part, value.style(), value.tag()).at(value),
         from: None,
     })
 }
@@ -414,20 +414,13 @@ fn copy(
             Some(_) => it.related(field.span(), "the field's path"),
             None => it.at(field),
         })?;
-    let is_null = |count: usize| {
-        let above = path::lookup(resource.node(), parts.get(..count).unwrap_or(&[]));
-        above.is_some_and(|it| it.is_null() && it.as_str() != Some(""))
-    };
     if count > 0 {
-        // Then the path leads into a text, and kustomize has set the field in a copy of it.
+        // Then the path leads into a text or below a null, and kustomize has set the field in a copy of it.
         let is_scalar = |count: usize| {
             path::lookup(resource.node(), parts.get(..count).unwrap_or(&[]))
                 .is_some_and(Node::is_scalar)
         };
         return Ok(!(1..parts.len()).any(is_scalar));
-    }
-    if create != Create::Nothing && (1..parts.len()).any(is_null) {
-        return Ok(false);
     }
     let message = format!(
         "{id} has no field `{}` to fill",
@@ -450,7 +443,7 @@ fn lost(resource: &Resource, field: &Node) -> Diagnostic {
         path::lookup(resource.node(), parts.get(..count)?).filter(|it| it.is_scalar())
     });
     let (reason, help) = match above {
-        Some(text) if !text.is_null() => (
+        Some(text) if !text.is_tagged_null() => (
             "the text above it cannot hold the value",
             "write a value of the type that the field has in the text: kustomize changes a copy of the text here and loses it",
         ),
@@ -486,12 +479,16 @@ fn copy_into_text(
     let original = field.as_str()?.to_string();
     let source = Source::internal("text", original.as_str());
     let mut inside = parse_as_written(&source).ok()??;
+    inside.document.state_types();
+    if inside.document.is_tagged_null() {
+        return None;
+    }
     let found = path::visit(&mut inside.document, inner, create, set).ok()?;
     if found == 0 {
         return None;
     }
     let text = structured::write(&inside, &original)?;
-    *field = Node::scalar(text, field.style(), implied(field)).at(field.span());
+    *field = Node::scalar(text, field.style(), field.tag()).at(field.span());
     Some(())
 }
 
@@ -516,11 +513,7 @@ fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Dia
         new = with_part(old, delimiter, index(options), &new);
     }
     if field.is_scalar() && !is_alias(field) {
-        let tag = match is_as_read(field) {
-            true => implied(field),
-            false => field.tag(),
-        };
-        *field = Node::scalar(new, field.style(), tag).at(field.span());
+        *field = Node::scalar(new, field.style(), field.tag()).at(field.span());
     } else {
         *field = value.clone();
     }
@@ -543,37 +536,9 @@ fn with_part(text: &str, delimiter: &str, index: i64, new: &str) -> String {
     [before, new, after].concat()
 }
 
-/// Whether a scalar still says what its file says. A name that was given a prefix, or an image another tag, has no type any more.
-fn is_as_read(field: &Node) -> bool {
-    let written = field.span().text();
-    // Before the text may be an anchor or a tag; several lines are folded.
-    let reads_the_same = || {
-        let read = parse_one(&Source::internal("text", written));
-        read.is_ok_and(|it| it.as_str() == field.as_str())
-    };
-    field.has_origin()
-        && (field.style() != Style::Plain
-            || field.as_str() == Some(written)
-            || written.starts_with('*')
-            || reads_the_same())
-}
-
 /// Whether a value of a text is an alias there, which another value replaces.
 fn is_alias(field: &Node) -> bool {
     field.style() == Style::Plain
         && field.as_str().is_some_and(|it| it.starts_with('*'))
         && field.as_str() == Some(field.span().text())
-}
-
-/// The type that a value has, as a stated one: another text must not change it.
-fn implied(node: &Node) -> Tag {
-    match node.kind() {
-        _ if node.tag() != Tag::None => node.tag(),
-        Kind::Null => Tag::Null,
-        Kind::Bool => Tag::Bool,
-        Kind::Int => Tag::Int,
-        Kind::Float => Tag::Float,
-        Kind::Timestamp => Tag::Timestamp,
-        _ => Tag::Str,
-    }
 }

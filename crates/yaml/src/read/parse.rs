@@ -384,13 +384,22 @@ impl<'s> Parser<'s> {
 
     fn scalar(&mut self, start: u32, tag: Tag, anchor: Option<(u32, u32)>) -> Scan<()> {
         let span = self.span(start, self.token.end);
-        let style = self.scan.scalar.0;
+        let style = self.style(tag);
         let node = match std::mem::replace(&mut self.scan.scalar.1, Text::Slice(0, 0)) {
             Text::Slice(from, to) => Node::slice(span, from as usize..to as usize, style, tag),
             Text::Owned(text) => Node::owned(span, text, style, tag),
         };
         self.advance()?;
         self.finish(node, anchor)
+    }
+
+    /// The style of the scalar that was read. Quotes say nothing beside a tag that is no string's: `!!int "5"` is a number.
+    fn style(&self, tag: Tag) -> Style {
+        let is_open = matches!(tag, Tag::None | Tag::Str | Tag::Binary | Tag::Other);
+        match self.scan.scalar.0 {
+            style if is_open || self.mode == Mode::Written => style,
+            _ => Style::Plain,
+        }
     }
 
     fn alias(&mut self) -> Scan<()> {

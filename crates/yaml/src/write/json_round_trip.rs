@@ -43,12 +43,15 @@ fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
     let (text, style, tag) = match value::of(node, flow)? {
         Value::Text(text) => {
             let style = marshalled_style(&text);
-            (text, style, Tag::None)
+            (text, style, Tag::Str)
         }
         Value::Word(text) => match kind {
             Kind::Null => (text, Style::Plain, Tag::Null),
             Kind::Bool => (text, Style::Plain, Tag::Bool),
-            _ => (node.as_str().unwrap_or("").into(), Style::Plain, Tag::None),
+            kind => {
+                let text = node.as_str().unwrap_or("");
+                (text.into(), Style::Plain, Tag::of(kind))
+            }
         },
     };
     if node.as_str() == Some(&text) {

@@ -432,7 +432,7 @@ fn wanted(node: &Node, text: &str, quotes_old_words: bool) -> Quotes {
         Style::DoubleQuoted => Quotes::Double,
         Style::Literal => Quotes::Literal,
         Style::Folded => Quotes::Folded,
-        Style::Plain | Style::Flow if text.contains('\n') => Quotes::Literal,
+        Style::Plain | Style::Flow | Style::Tagged if text.contains('\n') => Quotes::Literal,
         Style::Plain
             if node.tag() == Tag::Str
                 && stated_tag(node).is_none()
@@ -443,7 +443,7 @@ fn wanted(node: &Node, text: &str, quotes_old_words: bool) -> Quotes {
         Style::Plain if quotes_old_words && (is_old_bool(text) || is_base_60(text)) => {
             Quotes::Double
         }
-        Style::Plain | Style::Flow => Quotes::Plain,
+        Style::Plain | Style::Flow | Style::Tagged => Quotes::Plain,
     }
 }
 

@@ -48,6 +48,22 @@ pub fn shortest_exponential(value: f64) -> String {
     }
 }
 
+/// As [`fraction`], of a text behind the tag of a float: one that reads as a whole number is that number.
+pub(super) fn stated_float(text: &str) -> Option<String> {
+    match int_value_wide(text) {
+        Some(value) => fraction(&(value as f64).to_string()),
+        None => fraction(text),
+    }
+}
+
+/// A finite float as Go's format `g` writes it.
+pub fn float_general(value: f64) -> String {
+    match value == 0.0 {
+        true => "0".to_string(),
+        false => Digits::of(value).general(),
+    }
+}
+
 /// The fewest decimal digits that mean a number, and where the point is in them.
 struct Digits {
     negative: bool,

@@ -1,5 +1,8 @@
 //! Which styles a text allows, by libyaml's rules.
 
+use crate::diag::Source;
+use crate::{Kind, Style, View, parse_as_go_yaml_v2, resolve};
+
 /// What of a text speaks against a style.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Facts {
@@ -226,6 +229,30 @@ pub(super) fn is_old_bool(text: &str) -> bool {
             "y" | "Y" | "yes" | "Yes" | "YES" | "n" | "N" | "no" | "No" | "NO" | "on" | "On" | "ON"
         )
         || matches!(text, "off" | "Off" | "OFF")
+}
+
+/// Whether a text without quotes is something else than a string to a reader of YAML 1.1, as kyaml asks it of go-yaml v2: it may
+/// even be a map or a list. Dates are strings there, and so is what can't be read.
+pub fn is_yaml_1_1_non_string(text: &str) -> bool {
+    if text.is_empty() || text.contains('\n') {
+        return false;
+    }
+    if !Facts::of(text).no_plain {
+        return is_plain_non_string(text);
+    }
+    let Ok(read) = parse_as_go_yaml_v2(&Source::internal("text", text)) else {
+        return false;
+    };
+    read.is_none_or(|it| match it.view() {
+        View::Scalar(text) if it.style() == Style::Plain => is_plain_non_string(text),
+        View::Scalar(_) => false,
+        View::Sequence(_) | View::Mapping(_) => true,
+    })
+}
+
+fn is_plain_non_string(text: &str) -> bool {
+    let is_string = matches!(resolve(text), Kind::String | Kind::Timestamp);
+    !is_string || is_old_bool(text)
 }
 
 /// Whether the text is a number to the base 60: `12:30`.

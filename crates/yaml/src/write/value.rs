@@ -29,9 +29,7 @@ pub(super) fn of(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
     let text = node.as_str().unwrap_or("");
     Ok(match kind(node, text)? {
         // kustomize writes a missing value inside `{…}` as an empty text, and reads that.
-        Kind::Null if node.style() == Style::Flow && node.tag() == Tag::None => {
-            Value::Text("".into())
-        }
+        Kind::Null if text.is_empty() && is_missing_in_flow(node, flow) => Value::Text("".into()),
         Kind::Null => Value::Word("null".into()),
         Kind::Bool => Value::Word(
             if matches!(text, "true" | "True" | "TRUE") {
@@ -45,7 +43,7 @@ pub(super) fn of(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
         Kind::Int | Kind::Float if node.tag() != Tag::Float && number::whole(text).is_some() => {
             Value::Word(number::whole(text).unwrap_or_default().into())
         }
-        Kind::Int | Kind::Float => match number::fraction(text) {
+        Kind::Int | Kind::Float => match number::stated_float(text) {
             Some(text) => Value::Word(text.into()),
             None => {
                 let fault = refused(node, format!("`{text}` is a number that JSON can't hold"));
@@ -58,11 +56,20 @@ pub(super) fn of(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
     })
 }
 
+/// Whether a null without a text has neither a tag before it; one with its type stated counts by where it is now.
+fn is_missing_in_flow(node: &Node, flow: bool) -> bool {
+    match node.style() {
+        Style::Flow => node.tag() == Tag::None,
+        style => flow && style == Style::Plain,
+    }
+}
+
 /// The kind, which must be the one that the tag states.
 fn kind(node: &Node, text: &str) -> Result<Kind, Diagnostic> {
     let kind = node.kind();
     let found = match node.tag() {
         Tag::None | Tag::Str | Tag::Binary | Tag::Other => return Ok(kind),
+        _ if kind == Kind::String => return Ok(kind),
         _ => resolve(text),
     };
     if found == kind || (kind, found) == (Kind::Float, Kind::Int) {
@@ -169,7 +176,7 @@ fn string<'a>(node: &Node, text: &'a str, flow: bool) -> Result<Cow<'a, str>, Di
 fn as_block_text<'a>(node: &Node, text: &'a str) -> Result<Cow<'a, str>, Diagnostic> {
     let block = match node.style() {
         Style::Folded | Style::Literal => true,
-        Style::Plain | Style::Flow => text.contains('\n'),
+        Style::Plain | Style::Flow | Style::Tagged => text.contains('\n'),
         Style::SingleQuoted | Style::DoubleQuoted => false,
     };
     if !block
