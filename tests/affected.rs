@@ -401,7 +401,9 @@ fn compared(before: &Compiled, after: &Compiled) -> String {
         display: &TreePath::to_string,
         color: false,
     };
-    let text = changes_json(&comparison, ["a", "b"], &view);
+    let text = changes_json(&comparison, ["a", "b"], &view, &|_, path| {
+        Some((path.to_string(), true))
+    });
     let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
     // What stays the same elsewhere is not rendered: `diff` adds it where it is of interest.
     for group in json["groups"].as_array_mut().unwrap() {

@@ -580,3 +580,44 @@ fn what_is_ignored_is_left_out() {
     assert_eq!(diff(&["--ignore", "Deployment"]), "");
     assert!(diff(&["--ignore", "spec..replicas"]).contains("names no field"));
 }
+
+/// The files that a report for programs names.
+fn named_files(folder: &Path, arguments: &[&str]) -> Vec<String> {
+    let output = pleach(folder, &[&["diff", "-o", "json"], arguments].concat());
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let groups = json["groups"].as_array().unwrap().iter();
+    let objects = groups.flat_map(|it| it["objects"].as_array().unwrap());
+    let paths = objects.filter_map(|it| it["path"].as_str().map(str::to_string));
+    paths.collect()
+}
+
+#[test]
+fn json_names_files_that_are_there() {
+    let folder = repository("-- README.md --\nwords\n");
+    let folder = folder.path();
+    assert!(pleach(folder, &["init", "ws"]).status.success());
+    let workspace = folder.join("ws");
+    assert!(pleach(&workspace, &["render"]).status.success());
+    git(folder, &["add", "-A"]).unwrap();
+    git(folder, &["commit", "-q", "-m", "workspace"]).unwrap();
+    let claims = workspace.join("environments/base/databases.yaml");
+    let text = std::fs::read_to_string(&claims).unwrap();
+    std::fs::write(&claims, text.replace("diskSize: 50Gi", "diskSize: 70Gi")).unwrap();
+    assert!(pleach(&workspace, &["render"]).status.success());
+    for arguments in [&[][..], &["--committed"]] {
+        let files = named_files(&workspace, arguments);
+        assert!(!files.is_empty());
+        for file in files {
+            assert!(folder.join(&file).is_file(), "{file} {arguments:?}");
+        }
+    }
+    write(
+        folder,
+        "-- old/a.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a: b}}\n",
+    );
+    write(
+        folder,
+        "-- new/a.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a: c}}\n",
+    );
+    assert_eq!(named_files(folder, &["old/", "new"]), ["new/a.yaml"]);
+}

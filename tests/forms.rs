@@ -105,7 +105,9 @@ fn all_cases() -> Vec<(String, Comparison)> {
 fn the_json_fits_its_published_schema() {
     let schema = published();
     for (name, comparison) in all_cases() {
-        let json = changes_json(&comparison, ["before", "after"], &VIEW);
+        let json = changes_json(&comparison, ["before", "after"], &VIEW, &|_, path| {
+            Some((path.to_string(), true))
+        });
         let json: Value = serde_json::from_str(&json).unwrap();
         if let Err(fault) = fit(&json, &schema, &schema, "") {
             panic!("{name}: {fault}");

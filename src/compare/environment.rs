@@ -52,7 +52,11 @@ pub(super) fn judged(
     for pair in pair(old, new) {
         if let Some(change) = change(&pair, Schemas::builtin(), options) {
             let claim = claim(&pair, sides);
-            environment.objects.push(Changed { change, claim });
+            environment.objects.push(Changed {
+                change,
+                claim,
+                deploys: Vec::new(),
+            });
             changed.push(pair);
         }
     }

@@ -313,6 +313,9 @@ fn key(first: &Place<'_>, block: &Block<'_>) -> String {
     if let ChangeKind::Renamed { .. } = kind {
         key.push_str(&format!("{:?}", first.object.change.id));
     }
+    for it in &first.object.deploys {
+        key.push_str(&format!("\n{it:?}"));
+    }
     let own = block.variants.iter().flat_map(|it| &it.fields);
     for field in block.fields.iter().copied().chain(own) {
         key.push_str(&format!("\n{}: {}", field.path, field.difference.key()));

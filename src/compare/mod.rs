@@ -16,6 +16,7 @@ mod moves;
 mod named;
 mod objects;
 mod part;
+mod source_users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -103,6 +104,8 @@ pub struct Changed {
     pub change: Change,
     /// The claim that it came from, where that is known.
     pub claim: Option<Arc<Claim>>,
+    /// Of a source of Flux: what is deployed from it.
+    pub deploys: Vec<ObjectId>,
 }
 
 /// Something dangerous.
@@ -151,7 +154,8 @@ pub fn compare(
     let environments: Vec<_> = environments.into_iter().collect();
     let pairs = [before, after];
     let compared = compare_all(pairs, &environments, options, &mut comparison.notes);
-    comparison.environments = with_moves(pairs, environments, compared, options);
+    comparison.environments = with_moves(pairs, &environments, compared, options);
+    source_users::add(&mut comparison.environments, &environments, after);
     let [old, new] = &units.listings;
     for (folder, found) in application_sets::lost(old, new, pairs) {
         if let Some(name) = environment(&folder) {
@@ -188,18 +192,19 @@ fn compare_all(
 /// Compares those once more together between whose parts objects moved.
 fn with_moves(
     sides: [&Side<'_>; 2],
-    environments: Vec<(String, Vec<Part>)>,
+    environments: &[(String, Vec<Part>)],
     compared: Vec<Environment>,
     options: &Options<'_>,
 ) -> Vec<Environment> {
-    let moved = moves::find(&environments, &compared, sides);
+    let moved = moves::find(environments, &compared, sides);
     if moved.is_empty() {
         return compared;
     }
     let mut together: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     for (name, parts) in environments {
-        if let Some(target) = moved.get(&name) {
-            together.entry(target.clone()).or_default().extend(parts);
+        if let Some(target) = moved.get(name) {
+            let all = together.entry(target.clone()).or_default();
+            all.extend(parts.iter().cloned());
         }
     }
     let together: Vec<_> = together.into_iter().collect();

@@ -9,6 +9,7 @@ use crate::tree::{Entry, EntryKind, Files, Recorded, TreePath};
 use crate::yaml::{Mapping, Node, parse};
 
 /// Something that is applied by itself, or that a kustomization lists.
+#[derive(Clone, Debug)]
 pub(super) struct Part {
     /// Its folder or file, below the root of its side where it lies below.
     pub(super) folder: TreePath,

@@ -24,20 +24,21 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         let (Some(a), Some(b)) = (numbers(&step.before), numbers(&step.after)) else {
             continue;
         };
-        let is_step = match (&*a, &*b) {
-            ([0, old, ..], [0, new, ..]) => new > old,
-            ([old, ..], [new, ..]) => new > old,
-            _ => false,
+        let (what, why) = match (&*a, &*b) {
+            ([0, old, ..], [0, new, ..]) if new > old => (
+                "a minor step",
+                ", which before 1.0 may break as a major one does",
+            ),
+            ([old, ..], [new, ..]) if new > old => ("a major step", ""),
+            _ => continue,
         };
-        if is_step {
-            let message = format!(
-                "`{}` of {} takes a major step from {} to {}",
-                step.of,
-                step.object.id(),
-                step.before,
-                step.after
-            );
-            faults.push(step.object, step.field, message);
-        }
+        let message = format!(
+            "`{}` of {} takes {what} from {} to {}{why}",
+            step.of,
+            step.object.id(),
+            step.before,
+            step.after
+        );
+        faults.push(step.object, step.field, message);
     }
 }

@@ -38,9 +38,8 @@ pub(super) fn steps<'a>(pair: &Pair<'a>) -> Vec<Step<'a>> {
 fn is_version(keys: &[&str]) -> bool {
     matches!(
         keys,
-        [.., "image"] | [.., "image", "tag"] | ["spec", "targetRevision"]
+        [.., "image" | "imageTag" | "tag"] | ["spec", "targetRevision" | "version"] | ["version"]
     ) || keys == ["spec", "chart", "spec", "version"]
-        || keys == ["spec", "version"]
         || keys == ["spec", "ref", "tag"]
         || keys == ["spec", "ref", "semver"]
         || keys.ends_with(&["source", "targetRevision"])
@@ -59,6 +58,11 @@ fn split(object: &Object, leaf: &Leaf<'_>) -> Option<(String, String)> {
         let (name, tag) = text.rsplit_once(':').filter(|it| !it.1.contains('/'))?;
         return Some((name.to_string(), tag.to_string()));
     }
+    if matches!(&last, Some(crate::yaml::Step::Key(key)) if &**key == "tag")
+        && !is_of_image(object, leaf)
+    {
+        return None;
+    }
     let url = || {
         object
             .node
@@ -69,8 +73,16 @@ fn split(object: &Object, leaf: &Leaf<'_>) -> Option<(String, String)> {
     let name = beside("chart")
         .or_else(|| beside("repository"))
         .or_else(url);
-    // A `spec.version` with no chart beside it may be anything.
-    let is_bare = object.kind() != "HelmChart" && leaf.field == FieldPath::dotted("spec.version");
+    // A version with no chart beside it may be anything.
+    let is_chart = matches!(object.kind(), "HelmChart" | "HelmChartInflationGenerator");
+    let is_bare = ["spec.version", "version"]
+        .map(FieldPath::dotted)
+        .contains(&leaf.field);
+    let is_bare = is_bare && !is_chart;
+    let name = match object.kind() {
+        "HelmChartInflationGenerator" => beside("name"),
+        _ => name,
+    };
     (!is_bare).then(|| {
         (
             name.unwrap_or_else(|| object.name().to_string()),
@@ -79,17 +91,35 @@ fn split(object: &Object, leaf: &Leaf<'_>) -> Option<(String, String)> {
     })
 }
 
-/// The numbers that a version begins with: `24.8.4.13-alpine` is 24, 8, 4, 13. Two at least: a bare number may be a date or a
-/// build.
+/// Whether a tag is that of an image: beside its repository, in a map that is called so, or of a source.
+fn is_of_image(object: &Object, leaf: &Leaf<'_>) -> bool {
+    let mut above = leaf.field.clone();
+    above.pop();
+    let holder = object.node.at_path(&above);
+    let has_repository = || {
+        let mut keys = ["repository", "registry", "image"].iter();
+        keys.any(|it| holder.and_then(|holder| holder.get(it)).is_some())
+    };
+    let is_called_so = match above.pop() {
+        Some(crate::yaml::Step::Key(key)) => key.to_lowercase().ends_with("image"),
+        _ => false,
+    };
+    leaf.field == FieldPath::dotted("spec.ref.tag") || is_called_so || has_repository()
+}
+
+/// The numbers that a version or a range begins with: `24.8.4.13-alpine` is 24, 8, 4, 13, and `4.x` is 4. A bare number is none: it
+/// may be a date or a build.
 pub(super) fn numbers(version: &str) -> Option<Vec<u64>> {
     let text = version.trim_start_matches(['^', '~', '>', '<', '=', ' ']);
+    let has_operator = text.len() < version.len();
     let text = text.strip_prefix('v').unwrap_or(text);
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
-    let text = text.get(..end.unwrap_or(text.len()))?;
+    let (text, rest) = text.split_at_checked(end.unwrap_or(text.len()))?;
+    let has_wildcard = text.ends_with('.') && rest.starts_with(['x', 'X', '*']);
     let numbers: Option<Vec<u64>> = text
         .trim_end_matches('.')
         .split('.')
         .map(|it| it.parse().ok())
         .collect();
-    numbers.filter(|it| it.len() > 1)
+    numbers.filter(|it| it.len() > 1 || has_operator || has_wildcard)
 }

@@ -1,12 +1,13 @@
 //! Changes for programs: `schemas/changes.json` says what they look like. `schema` counts up when a field changes its meaning or
 //! goes; new fields may come.
 
-use crate::compare::{Claim, Comparison, FoundGroup, Group, Place, Section, findings, sections};
+use crate::compare::{Claim, Comparison, FoundGroup, Group, Place, findings, sections};
 use crate::danger::DISCLAIMER;
 use crate::diag::{Diagnostic, Span};
 use crate::diff::{ChangeKind, Difference, FieldChange, Line};
 use crate::object::ObjectId;
 use crate::topology::{Cluster, Zones};
+use crate::tree::TreePath;
 use crate::yaml::{Kind, Node, View as Value};
 
 use super::View;
@@ -14,14 +15,26 @@ use super::json::quoted;
 use super::short;
 use super::words::name;
 
+/// The path of a file of the tree before (0) or after (1) the change, and whether it is that file; else it is the kustomization of its
+/// folder. `None` where there is neither.
+pub type TreeFile<'a> = &'a dyn Fn(usize, &TreePath) -> Option<(String, bool)>;
+
 /// `{"schema": 1, "before": …, "after": …, "groups": [...], "dangers": [...], …}`, one group of equal changes a line.
-pub fn changes_json(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> String {
+///
+/// `view` shows the files of claims, `tree` gives the path of a file of the tree, before (0) or after (1).
+pub fn changes_json(
+    comparison: &Comparison,
+    sides: [&str; 2],
+    view: &View<'_>,
+    tree: TreeFile<'_>,
+) -> String {
     let sections = sections(comparison);
     let claims = sections.iter().flat_map(|it| &it.claims);
     let mut claims: Vec<String> = claims.map(|it| claim(it, view)).collect();
     claims.sort();
     claims.dedup();
-    let groups: Vec<String> = sections.iter().flat_map(section).collect();
+    let groups = sections.iter().flat_map(|it| &it.groups);
+    let groups: Vec<String> = groups.map(|it| group(it, tree)).collect();
     let dangers: Vec<String> = findings(comparison)
         .iter()
         .map(|it| danger(it, view))
@@ -82,12 +95,9 @@ fn place(span: &Span, view: &View<'_>) -> String {
     format!(", \"path\": {path}, \"line\": {}", span.position().line)
 }
 
-fn section<'a>(section: &'a Section<'_>) -> impl Iterator<Item = String> + 'a {
-    section.groups.iter().map(group)
-}
-
-fn group(it: &Group<'_>) -> String {
-    let objects: Vec<String> = it.places.iter().map(|place| object(it, place)).collect();
+fn group(it: &Group<'_>, tree: TreeFile<'_>) -> String {
+    let objects = it.places.iter().map(|place| object(it, place, tree));
+    let objects: Vec<String> = objects.collect();
     let fields: Vec<String> = it.fields.iter().map(|it| field(it)).collect();
     let exceptions: Vec<String> = it
         .exceptions
@@ -129,7 +139,7 @@ fn id(id: &ObjectId) -> String {
     )
 }
 
-fn object(group: &Group<'_>, place: &Place<'_>) -> String {
+fn object(group: &Group<'_>, place: &Place<'_>, tree: TreeFile<'_>) -> String {
     let change = &place.object.change;
     let was = match group.kind {
         ChangeKind::Renamed { before } => format!(", \"nameBefore\": {}", quoted(before)),
@@ -137,14 +147,28 @@ fn object(group: &Group<'_>, place: &Place<'_>) -> String {
     };
     let claim = place.object.claim.as_ref();
     let claim = claim.map(|it| format!(", \"claim\": {}", quoted(&it.title)));
-    let span = change.after.as_ref().or(change.before.as_ref());
-    let span = span.map(Node::span);
-    let written = span.map(|span| {
-        let (path, line) = (quoted(span.path().as_str()), span.position().line);
-        format!(", \"path\": {path}, \"line\": {line}")
+    let (span, at, suffix) = match (&change.after, &change.before) {
+        (Some(node), _) => (Some(node.span()), 1, ""),
+        (None, node) => (node.as_ref().map(Node::span), 0, "Before"),
+    };
+    // What the program has of its own is in no file.
+    let span = span.filter(|it| !it.path().as_str().starts_with('<'));
+    let written = span.and_then(|span| {
+        let (path, is_it) = tree(at, span.path())?;
+        let (path, line) = (quoted(&path), span.position().line);
+        Some(match is_it {
+            true => format!(", \"path{suffix}\": {path}, \"line{suffix}\": {line}"),
+            false => format!(", \"path{suffix}\": {path}"),
+        })
     });
+    let deploys = &place.object.deploys;
+    let deploys = deploys.iter().map(|it| format!("{{{}}}", id(it)));
+    let deploys = match &*deploys.collect::<Vec<_>>() {
+        [] => String::new(),
+        all => format!(", \"deploys\": [{}]", all.join(", ")),
+    };
     format!(
-        "{{\"environment\": {}, {}{was}{}{}}}",
+        "{{\"environment\": {}, {}{was}{}{}{deploys}}}",
         quoted(place.environment),
         id(&change.id),
         claim.unwrap_or_default(),

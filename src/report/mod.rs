@@ -25,7 +25,7 @@ mod words;
 pub use affected::{affected_json, affected_matrix, affected_names};
 pub use annotations::annotations;
 pub use changes::changes;
-pub use changes_json::changes_json;
+pub use changes_json::{TreeFile, changes_json};
 pub use deployment::{deployment, deployment_json, deployment_yaml};
 pub use escape::{printable, screened};
 pub use github::github;

@@ -1,6 +1,6 @@
 //! Changes in words, which every form of a report puts into its own dress.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -295,6 +295,16 @@ pub(super) fn rows(group: &Group<'_>) -> Vec<Row> {
 pub(super) fn all_rows(group: &Group<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     group.fields.iter().for_each(|it| field(it, &mut rows));
+    let deploys = group.places.iter().flat_map(|it| &it.object.deploys);
+    let deploys: BTreeSet<&ObjectId> = deploys.collect();
+    if !deploys.is_empty() {
+        let mut names: Vec<String> = deploys.iter().map(ToString::to_string).collect();
+        shorten(&mut names, NAMES_MAX);
+        rows.push(Row {
+            mark: Mark::Note,
+            text: format!("deploys {}", names.join(", ")),
+        });
+    }
     for variant in &group.variants {
         rows.push(Row {
             mark: Mark::Note,

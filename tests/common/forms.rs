@@ -59,7 +59,12 @@ pub(crate) fn forms(comparison: &Comparison) -> BTreeMap<&'static str, String> {
     let mut forms = BTreeMap::from([
         ("text", changes(comparison, &VIEW, None)),
         ("narrow", changes(comparison, &VIEW, Some(50))),
-        ("json", changes_json(comparison, sides, &VIEW)),
+        (
+            "json",
+            changes_json(comparison, sides, &VIEW, &|_, path| {
+                Some((path.to_string(), true))
+            }),
+        ),
         ("md", markdown(comparison, sides, &VIEW, &options)),
         ("html", html(comparison, sides, &VIEW)),
         ("patch", changes_patch(comparison)),

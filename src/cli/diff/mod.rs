@@ -116,7 +116,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         let is_input = matches!(path.parts().next(), Some("environments" | "overlays"));
         sides[1].display(path, is_rendered || is_workspace && is_input)
     };
-    print(&comparison, &sides, &display, arguments)?;
+    let config = sides.each_ref().map(|it| it.state().config());
+    let outputs = config.map(|it| it.filter(|_| is_rendered).map(|it| it.output));
+    print(&comparison, &sides, &outputs, &display, arguments)?;
     let noted = match comparison.notes.is_empty() {
         true => Outcome::Clean,
         false => session::report(&folded(&comparison.notes), global, &display),
@@ -155,6 +157,7 @@ fn unrendered(fault: &Unrendered, global: &Global) -> anyhow::Error {
 fn print(
     comparison: &Comparison,
     sides: &[Opened; 2],
+    outputs: &[Option<TreePath>; 2],
     display: &dyn Fn(&TreePath) -> String,
     arguments: &Arguments,
 ) -> Result<()> {
@@ -175,7 +178,10 @@ fn print(
             markdown(comparison, names, &view, &options)
         }
         Form::Html => html(comparison, names, &view),
-        Form::Json => changes_json(comparison, names, &view),
+        Form::Json => {
+            let file = |at: usize, path: &TreePath| sides[at].tree_file(path, outputs[at].as_ref());
+            changes_json(comparison, names, &view, &file)
+        }
         Form::Patch => changes_patch(comparison),
         Form::Github => noted(Format::Github),
         Form::Gitlab => noted(Format::Gitlab),

@@ -14,6 +14,7 @@ use super::super::tree::addresses;
 use super::super::{output, revision};
 use crate::compare::Side;
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
+use crate::kustomize::FILE_NAMES;
 use crate::tree::{Changes, EntryKind, Files, TreePath, Walk};
 use crate::workspace_diff::State;
 
@@ -86,6 +87,38 @@ impl Opened {
             (true, false) => self.root.join(path).to_string(),
             (false, true) => path.below(&self.root).as_ref().unwrap_or(path).to_string(),
             _ => path.to_string(),
+        }
+    }
+
+    /// The path of a file of the tree, `output` being the folder of a tree that was rendered, and whether it is that file: what is
+    /// rendered in part is an object where the whole tree has a patch.
+    pub(super) fn tree_file(
+        &self,
+        path: &TreePath,
+        output: Option<&TreePath>,
+    ) -> Option<(String, bool)> {
+        let own = match output {
+            Some(output) => self.root.join(output).join(path),
+            None => path.clone(),
+        };
+        let is_there = |it: &TreePath| matches!(self.files.kind(it), Ok(Some(EntryKind::File)));
+        let shown = |it: &TreePath| match it.below(&self.root) {
+            Some(below) => self.named(it, &below),
+            None => it.to_string(),
+        };
+        if is_there(&own) {
+            return Some((shown(&own), true));
+        }
+        let folder = own.parent()?;
+        let mut others = FILE_NAMES.into_iter().map(|it| folder.child(it));
+        others.find(is_there).map(|it| (shown(&it), false))
+    }
+
+    /// A path below the folder that the user named, or below the repository.
+    fn named(&self, path: &TreePath, below: &TreePath) -> String {
+        match self.is_folder {
+            true => format!("{}/{below}", self.name.trim_end_matches('/')),
+            false => path.to_string(),
         }
     }
 

@@ -28,14 +28,16 @@ pub(super) fn find(
         name: "".into(),
         ..object.id()
     };
-    for at in gone {
+    // What lives in a Namespace goes with it: another one is no new name for it.
+    let may_be_renamed = |it: &Object| !(it.kind() == "Namespace" && it.gvk().group.is_empty());
+    for at in gone.iter().filter(|it| may_be_renamed(&before[**it])) {
         groups
             .entry(nameless(&before[*at]))
             .or_default()
             .0
             .push(*at);
     }
-    for at in new {
+    for at in new.iter().filter(|it| may_be_renamed(&after[**it])) {
         groups.entry(nameless(&after[*at])).or_default().1.push(*at);
     }
     let mut renames = BTreeMap::new();
