@@ -19,6 +19,7 @@ mod no_replicas;
 mod prune_turned;
 mod pruned_application;
 mod pruned_object;
+mod removed_operator;
 mod shrinking_volume;
 mod storage_class_changed;
 mod suspend_turned;
@@ -77,6 +78,7 @@ enum Judge {
 pub const DANGERS: &[Danger] = &[
     pruned_object::DANGER,
     pruned_application::DANGER,
+    removed_operator::DANGER,
     fewer_shards::DANGER,
     fewer_replicas::DANGER,
     fewer_keepers::DANGER,
@@ -229,7 +231,7 @@ impl Faults {
     }
 }
 
-/// The text of a field, or a are-in for a missing one.
+/// The text of a field; `nothing` for a missing one.
 fn shown(node: Option<&Node>) -> &str {
     node.and_then(Node::as_str).unwrap_or("nothing")
 }

@@ -147,6 +147,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         Some(now) => format!(", since it is called `{}` now", now.name()),
         None => String::new(),
     };
+    let words = stays(gone).unwrap_or(words);
     let message = format!("{} would be deleted{why}: {words}", gone.id());
     // Where it is still there under another name, that is the place to look at.
     faults.push(
@@ -154,6 +155,28 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         FieldPath::dotted("metadata.name"),
         message,
     );
+}
+
+/// What becomes of the objects of a Flux object that leaves them in the cluster when it is deleted. Its controller neither prunes
+/// nor uninstalls what is suspended (`finalize` of kustomize-controller, `reconcileDelete` of helm-controller).
+fn stays(gone: &Object) -> Option<&'static str> {
+    let flag = |key: &str| {
+        gone.node
+            .at_keys(&["spec", key])
+            .and_then(|it| it.as_bool())
+    };
+    match gone.kind() {
+        "Kustomization" if flag("suspend") == Some(true) => {
+            Some("it is suspended, so all that it applied stays; resume it first if that is to go")
+        }
+        "Kustomization" if flag("prune") == Some(false) => {
+            Some("it does not prune, so all that it applied stays")
+        }
+        "HelmRelease" if flag("suspend") == Some(true) => {
+            Some("it is suspended, so its release stays; resume it first if that is to go")
+        }
+        _ => None,
+    }
 }
 
 /// Whether an annotation or label makes the sync engine leave the object alone.
