@@ -137,7 +137,7 @@ enum Command {
     Template(Box<template::Arguments>),
     /// Compare `pleach build` with your own kustomize, on your own kustomizations
     Verify(verify::Arguments),
-    /// Pull the charts that claims ask for, and pin them in pleach.lock
+    /// Pull the charts that claims ask for, or that Flux and Argo CD install, and pin them in pleach.lock
     Vendor(vendor::Arguments),
     /// Pack charts and push them to a registry
     Publish(publish::Arguments),

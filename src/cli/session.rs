@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Global, Outcome, output};
 use crate::diag::{Diagnostic, Diagnostics, Severity};
-use crate::disk::{Folder, Lock, find_upwards, refuse_links};
+use crate::disk::{Folder, Lock, Repository, find_upwards, refuse_links};
 use crate::report::{self, View};
 use crate::tree::{Files, TreePath};
 
@@ -56,6 +56,28 @@ impl Session<'_> {
         }
     }
 
+    /// The workspace, or where there is none the repository around the folder, or that folder itself.
+    pub(super) fn open_any(global: &Global) -> Result<Session<'_>> {
+        if let Some(session) = Session::find(global)? {
+            return Ok(session);
+        }
+        let start = directory(global)?;
+        let repository = Repository::find(&start).ok();
+        let root = repository.map_or_else(|| start.clone(), |it| it.root().to_path_buf());
+        Ok(Session {
+            global,
+            files: Folder::open(&root)?,
+            root,
+            current: std::env::current_dir().unwrap_or_default(),
+            start,
+        })
+    }
+
+    /// Whether there is a `pleach.yaml`.
+    pub(super) fn is_workspace(&self) -> bool {
+        self.root.join(WORKSPACE).is_file()
+    }
+
     /// The same for what can do without a workspace.
     pub(super) fn find(global: &Global) -> Result<Option<Session<'_>>> {
         Session::find_from(global, &directory(global)?)
@@ -96,7 +118,11 @@ impl Session<'_> {
     /// Keeps other runs from writing to the workspace.
     pub(super) fn lock(&self) -> Result<Lock> {
         let waiting = || output::status("waiting for another pleach process to finish\n");
-        Ok(Lock::take(&self.root.join(WORKSPACE), &waiting)?)
+        let held = match self.is_workspace() {
+            true => self.root.join(WORKSPACE),
+            false => self.root.clone(),
+        };
+        Ok(Lock::take(&held, &waiting)?)
     }
 
     /// Where the tree is written: `--out`, relative to where the run started (`-C` counts), or the workspace's own output folder.

@@ -105,10 +105,15 @@ fn left_out<'a>(
         if let Some((fault, at)) = reason {
             found.insert(key);
             // What is seen on neither side, and asked for alike, is no difference.
-            let is_same = old.zip(new).is_some_and(|(old, new)| {
-                let is_unseen = |it: &Unit| matches!(it.status, Status::NotBuilt(_));
-                is_unseen(old) && is_unseen(new) && old.origin == new.origin
-            });
+            let is_unseen =
+                |it: Option<&Unit>| it.is_none_or(|it| matches!(it.status, Status::NotBuilt(_)));
+            let is_same = is_unseen(old) && is_unseen(new) && {
+                let [old, new] = units
+                    .each_ref()
+                    .map(|it| it.get(&key).and_then(|it| definition(it.0, it.1)));
+                old.zip(new)
+                    .is_some_and(|(old, new)| old.node.same_data(&new.node))
+            };
             if !is_same {
                 notes.push(not_compared(key.1, sides[at].name, fault));
             }
@@ -134,6 +139,12 @@ fn left_out<'a>(
         }
     }
     found
+}
+
+/// The object that makes the engine deploy a unit, as the unit above has it.
+fn definition<'a>(entry: &'a Entry, unit: &Unit) -> Option<&'a Object> {
+    let parent = unit.parent.and_then(|it| entry.units.get(it))?;
+    parent.objects.iter().find(|it| it.id() == unit.id)
 }
 
 fn not_compared(id: &ObjectId, side: &str, fault: &Diagnostic) -> Diagnostic {
@@ -219,7 +230,7 @@ fn gather(
                 }),
                 objects: unit.objects.clone(),
                 written: match unit.origin {
-                    deploy::Origin::Chart(_) => Written::Nowhere,
+                    deploy::Origin::Chart(_) => Written::Values,
                     _ => Written::Anywhere,
                 },
             },

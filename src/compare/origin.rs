@@ -39,8 +39,8 @@ pub enum Written {
     Inputs,
     /// In the files that the objects were read from.
     Anywhere,
-    /// In no file of the repository, as far as it is known.
-    Nowhere,
+    /// In other files than the objects' own, which are templates of a chart.
+    Values,
 }
 
 /// The origins of what is applied from a tree, by folder: `apps/prod/orders`.
@@ -140,7 +140,9 @@ impl Origin {
             .filter(|it| match self.written {
                 Written::Inputs => is_input(it),
                 Written::Anywhere => it.has_origin(),
-                Written::Nowhere => false,
+                Written::Values => {
+                    object.is_some_and(|object| it.span().path() != object.span().path())
+                }
             })
             .map(|it| it.span().outermost());
         written.or_else(|| self.claim.span.clone())

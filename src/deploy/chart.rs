@@ -13,8 +13,8 @@ use crate::inflate::load_folder;
 use crate::object::Object;
 use crate::schema::Schemas;
 use crate::tree::{Files, TreePath};
-use crate::yaml::{Node, parse};
-use pleach_helm::manifests::{Rendered, RenderedObject};
+use crate::yaml::{Entry, Mapping, Node, View, parse};
+use pleach_helm::manifests::{Rendered, ValueOrigin};
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::Values;
 use pleach_helm::{
@@ -210,6 +210,8 @@ pub(super) struct Install<'a> {
     /// The version of Kubernetes and API versions, where whoever installs it gives them.
     pub(super) kube_version: &'a str,
     pub(super) api_versions: Vec<String>,
+    /// Values as they are written, for their places; what goes before others is last.
+    pub(super) written: &'a [&'a Node],
 }
 
 /// The objects that installing a chart makes: CRDs, objects in Helm's order, hooks but those of tests.
@@ -238,6 +240,7 @@ pub(super) fn install(
     let render_options = RenderOptions {
         version,
         skip_schema_validation: install.skip_schema,
+        trace: !install.written.is_empty(),
     };
     let mut said = Warnings::default();
     let rendered = render(
@@ -263,12 +266,55 @@ fn objects(rendered: Rendered, install: &Install<'_>, facts: &Facts) -> Vec<Obje
     let hooks =
         hooks.filter(|it| install.with_hooks && !it.hook.as_ref().is_some_and(|it| it.is_test()));
     let all = rendered.objects.into_iter().chain(hooks);
-    let nodes = all.filter_map(|it: RenderedObject| it.node);
-    objects.extend(nodes.flat_map(|it| flattened(Object::new(it))));
+    let nodes = all.filter_map(|it| Some((it.node?, it.origins)));
+    let placed = nodes.map(|(node, origins)| match origins.is_empty() {
+        true => node,
+        false => placed(node, &origins, install.written),
+    });
+    objects.extend(placed.flat_map(|it| flattened(Object::new(it))));
     for object in &mut objects {
         facts.default_namespace(object, install.namespace);
     }
     objects
+}
+
+/// A node whose values have the places where the user wrote them, as far as the chart printed them.
+fn placed(node: Node, origins: &[ValueOrigin], written: &[&Node]) -> Node {
+    let span = node.span().clone();
+    match node.view() {
+        View::Scalar(_) => {
+            // Of a text that several values are in, such as an image, the last one: it is the version.
+            let mut origins = origins.iter().rev();
+            let range = span.range();
+            let origin =
+                origins.find(|it| it.range.start < range.end && range.start < it.range.end);
+            let place = origin.and_then(|it| written_at(written, &it.path));
+            match place {
+                Some(place) => node.at(place),
+                None => node,
+            }
+        }
+        View::Sequence(_) => {
+            let items = node.into_sequence().unwrap_or_default().into_iter();
+            let items = items.map(|it| placed(it, origins, written));
+            Node::sequence(items.collect::<Vec<_>>()).at(span)
+        }
+        View::Mapping(_) => {
+            let entries = node.into_mapping().unwrap_or_default().into_iter();
+            let entries = entries.map(|it| Entry {
+                key: it.key,
+                value: placed(it.value, origins, written),
+            });
+            Node::mapping(entries.collect::<Mapping>()).at(span)
+        }
+    }
+}
+
+/// Where a value was written: what goes before others is last.
+fn written_at<'a>(written: &[&'a Node], path: &[String]) -> Option<&'a Node> {
+    let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+    let mut values = written.iter().rev();
+    values.find_map(|it| it.at_keys(&keys))
 }
 
 /// The items of a list, which are what is applied.

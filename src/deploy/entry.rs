@@ -12,6 +12,7 @@ use super::scan::{Declared, Scan};
 use super::sync::{SyncKind, text};
 use super::unit::Entry;
 use crate::diag::{Diagnostics, each};
+use crate::kustomize::FILE_NAMES;
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
 
@@ -40,7 +41,7 @@ pub(super) fn expand_all(
     let open: Vec<&Declared> = scan
         .declared
         .iter()
-        .filter(|it| !covered.contains(&it.file))
+        .filter(|it| !covered.contains(&it.file) && !is_left_out(&it.file, scan, &covered))
         .collect();
     let loose = loose(files, scan, options, &charts, &open, diagnostics);
     entries.extend(loose);
@@ -124,10 +125,10 @@ fn loose(
         open.iter().copied().partition(|it| is_applied(&it.file));
     let mut entries = loose_of(files, scan, options, charts, &own, &first, diagnostics);
     let covered = entries.iter().flat_map(|it| &it.units);
-    let covered: BTreeSet<TreePath> = covered.flat_map(|it| it.read_set.files.clone()).collect();
+    let covered: BTreeSet<&TreePath> = covered.flat_map(|it| &it.read_set.files).collect();
     let rest: Vec<&Declared> = applied
         .into_iter()
-        .filter(|it| !covered.contains(&it.file))
+        .filter(|it| !covered.contains(&it.file) && !is_left_out(&it.file, scan, &covered))
         .collect();
     entries.extend(loose_of(
         files,
@@ -139,6 +140,19 @@ fn loose(
         diagnostics,
     ));
     entries
+}
+
+/// Whether a file is below the folder of a kustomization that is applied and does not list it: somebody took it out.
+fn is_left_out(file: &TreePath, scan: &Scan, covered: &BTreeSet<&TreePath>) -> bool {
+    let mut above = file.parent().and_then(|it| it.parent());
+    while let Some(folder) = above {
+        if scan.kustomizations.contains(&folder) {
+            let mut names = FILE_NAMES.iter().map(|it| folder.child(it));
+            return names.any(|it| covered.contains(&it));
+        }
+        above = folder.parent();
+    }
+    false
 }
 
 /// The folders that a sync object plainly names.

@@ -174,6 +174,10 @@ impl<'a> Expansion<'a> {
                 };
                 (pending, followed)
             }
+            SyncKind::ResourceSet => {
+                let followed = templated(&pending.object, diagnostics);
+                (pending, followed)
+            }
             _ => self.settled(pending, diagnostics),
         }
     }
@@ -255,7 +259,7 @@ impl<'a> Expansion<'a> {
         let at = self.world.add(Unit {
             depends_on: object.map(|it| dependencies(it, &id)).unwrap_or_default(),
             span: object.map(|it| it.span().outermost()),
-            cluster: object.map(argo::destination).unwrap_or_default(),
+            cluster: object.map(destination).unwrap_or_default(),
             wave: object.map(wave).unwrap_or(0),
             keeps_crds: object.is_some_and(flux::keeps_crds),
             id,
@@ -331,6 +335,22 @@ fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
     }
 }
 
+/// The templates of a ResourceSet have inputs that the operator gathers in the cluster.
+fn templated(object: &Object, diagnostics: &mut Diagnostics) -> Followed {
+    let message = format!(
+        "{} is not shown: the Flux operator makes its objects from templates",
+        object.id()
+    );
+    let fault = Diagnostic::warning("unseen-source", message).at(object.span());
+    diagnostics.push(fault.clone());
+    Followed {
+        origin: Origin::Elsewhere("templates".to_string()),
+        objects: Vec::new(),
+        status: Status::NotBuilt(Box::new(fault)),
+        read_set: ReadSet::default(),
+    }
+}
+
 fn elsewhere(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Followed {
     let message = format!(
         "{} is not shown: its source {what} is not this repository",
@@ -344,6 +364,14 @@ fn elsewhere(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Fo
         objects: Vec::new(),
         status: Status::NotBuilt(Box::new(fault)),
         read_set: ReadSet::default(),
+    }
+}
+
+/// The cluster that an engine deploys to; empty for its own.
+fn destination(object: &Object) -> String {
+    match SyncKind::of(object) {
+        Some(SyncKind::Application) => argo::destination(object),
+        _ => text(&object.node, &["spec", "kubeConfig", "secretRef", "name"]).to_string(),
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) enum SyncKind {
     HelmRelease,
     /// The Flux operator makes Flux apply a folder.
     FluxInstance,
+    /// The Flux operator makes objects of its templates.
+    ResourceSet,
     /// Argo CD applies its sources.
     Application,
     /// Argo CD makes Applications.
@@ -34,6 +36,7 @@ impl SyncKind {
             ("kustomize.toolkit.fluxcd.io", "Kustomization") => SyncKind::Kustomization,
             ("helm.toolkit.fluxcd.io", "HelmRelease") => SyncKind::HelmRelease,
             ("fluxcd.controlplane.io", "FluxInstance") => SyncKind::FluxInstance,
+            ("fluxcd.controlplane.io", "ResourceSet") => SyncKind::ResourceSet,
             ("argoproj.io", "Application") => SyncKind::Application,
             ("argoproj.io", "ApplicationSet") => SyncKind::ApplicationSet,
             _ => return None,

@@ -71,6 +71,7 @@ impl Inflation {
         let options = RenderOptions {
             version: self.version,
             skip_schema_validation: self.skip_schema_validation,
+            ..RenderOptions::default()
         };
         let rendered = render(chart, values, &release, &capabilities, &options, warnings)?;
         print(&rendered, &self.print, self.version)

@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::diff::Ignore;
 use crate::schema::Schema;
 use crate::tree::{Files, TreePath};
-use crate::yaml::Node;
+use crate::yaml::{Mapping, Node};
 
 /// The file that makes a folder a workspace.
 pub const FILE: &str = "pleach.yaml";
@@ -88,6 +88,11 @@ impl WorkspaceConfig {
         let node = read_checked(files, &path, schema(), "Workspace")?;
         check_version(&node)?;
         Ok(WorkspaceConfig::from_node(&node)?)
+    }
+
+    /// What holds where there is no `pleach.yaml`: a repository whose tree is written by hand.
+    pub fn absent() -> Result<WorkspaceConfig, Diagnostic> {
+        WorkspaceConfig::from_node(&Node::mapping(Mapping::new()))
     }
 
     /// The address in the mirror with the longest fitting prefix, or the address itself.

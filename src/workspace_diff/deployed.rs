@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, State, Unrendered};
 use crate::Compiled;
-use crate::chart::{Cache, Charts, Lock, Places};
+use crate::chart::{Cache, Charts, Lock, Pin, Places, Request};
 use crate::compare::{
     Claim, CodeOwners, Comparison, Deployed, Origins, Side, compare, compare_deployed, environment,
 };
@@ -20,12 +20,7 @@ const COPIES: &str = "vendor/charts";
 /// What is deployed from the files of a repository. `urls` are its own addresses, as far as they are known.
 pub fn deployed(files: &dyn Files, urls: &[String], cache: Option<Cache>) -> Deployment {
     let mut diagnostics = Diagnostics::default();
-    let lock = Lock::read(files).map_err(|faults| diagnostics.extend(faults));
-    let places = Places {
-        copies: TreePath::new(COPIES).unwrap_or_else(TreePath::root),
-        folders: Vec::new(),
-    };
-    let charts = Charts::new(files, cache, places, lock.unwrap_or_default());
+    let charts = charts(files, cache, &mut diagnostics);
     let options = Options {
         charts: Some(&charts),
         urls: urls.to_vec(),
@@ -34,6 +29,51 @@ pub fn deployed(files: &dyn Files, urls: &[String], cache: Option<Cache>) -> Dep
     let mut found = deploy(files, &options);
     found.diagnostics.extend(diagnostics);
     found
+}
+
+/// The charts of repositories that Flux and Argo CD install from the files of a repository, as far as the ones of its lock lead to.
+pub fn chart_requests(files: &dyn Files, cache: Option<Cache>) -> Vec<Request> {
+    let charts = charts(files, cache, &mut Diagnostics::default());
+    let options = Options {
+        charts: Some(&charts),
+        ..Options::default()
+    };
+    deploy(files, &options);
+    charts.requests()
+}
+
+fn charts<'a>(
+    files: &'a dyn Files,
+    cache: Option<Cache>,
+    diagnostics: &mut Diagnostics,
+) -> Charts<'a> {
+    let lock = Lock::read(files).map_err(|faults| diagnostics.extend(faults));
+    let places = Places {
+        copies: TreePath::new(COPIES).unwrap_or_else(TreePath::root),
+        folders: Vec::new(),
+    };
+    Charts::new(files, cache, places, lock.unwrap_or_default())
+}
+
+/// The charts of a workspace. What is rendered asks for those of mirrors, and the lock pins them by the addresses of claims.
+fn workspace_charts<'a>(
+    workspace: &WorkspaceConfig,
+    files: &'a dyn Files,
+    cache: Option<Cache>,
+) -> Result<Charts<'a>, Diagnostics> {
+    let lock = Lock::read(files)?;
+    let mirrored = lock.pins.iter().map(|it| Pin {
+        repository: workspace.mirrored(&it.repository),
+        ..it.clone()
+    });
+    let lock = Lock::new(lock.pins.iter().cloned().chain(mirrored));
+    let sources = workspace.sources.iter();
+    let folders = sources.filter_map(|it| Some((it.prefix.clone(), it.folder.clone()?)));
+    let places = Places {
+        copies: workspace.chart_copies.clone(),
+        folders: folders.collect(),
+    };
+    Ok(Charts::new(files, cache, places, lock))
 }
 
 /// Where a rendered tree lies for what syncs it: paths in its objects begin with this.
@@ -48,7 +88,7 @@ pub fn deployed_from(
     cache: Option<Cache>,
 ) -> Result<Deployment, Diagnostics> {
     let workspace = WorkspaceConfig::read(files)?;
-    let charts = load::charts_of(files, cache)?;
+    let charts = workspace_charts(&workspace, files, cache)?;
     let folder = sync_folder(&workspace);
     let tree = compiled.tree.under(&folder);
     let clusters = load::environments(files).into_iter().filter_map(|name| {
@@ -67,6 +107,7 @@ pub fn deployed_from(
     let options = Options {
         charts: Some(&charts),
         clusters: clusters.collect::<BTreeMap<_, _>>(),
+        urls: workspace.sync_url.iter().cloned().collect(),
         ..Options::default()
     };
     Ok(deploy(&tree, &options))

@@ -7,7 +7,7 @@ mod deployed;
 mod partial;
 
 pub use deployed::{
-    compare_repositories, compare_workspaces, deployed, deployed_from, sync_folder,
+    chart_requests, compare_repositories, compare_workspaces, deployed, deployed_from, sync_folder,
 };
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Executes the templates of a chart in Helm's order, and says what went wrong in Helm's words.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pleach_yaml::diag::{Source, Span};
@@ -9,11 +10,11 @@ use pleach_yaml::tree::TreePath;
 use crate::HelmVersion;
 use crate::error::HelmError;
 use crate::functions::{NotDeterministic, State, groups};
-use crate::manifests::RenderedFile;
+use crate::manifests::{RenderedFile, ValueOrigin};
 use crate::objects;
 use crate::render::is_partial;
 use crate::template::{
-    Cause, ExecError, FunctionError, ParseError, RenderError, Renderer, Templates,
+    Cause, ExecError, FunctionError, ParseError, Piece, RenderError, Renderer, Templates,
 };
 use crate::value::{Map, Str, Value};
 
@@ -47,6 +48,7 @@ pub(crate) fn execute(
     mut templates: Vec<Template>,
     version: HelmVersion,
     identity: &str,
+    paths: Option<&ValuePaths>,
 ) -> Result<Executed, HelmError> {
     let depth = |it: &Template| it.path.matches('/').count();
     templates.sort_by(|a, b| {
@@ -66,18 +68,48 @@ pub(crate) fn execute(
         let _ = template
             .dot
             .insert("Template", objects::as_values(&own, version));
-        let content = renderer
-            .render(&template.path, &Value::Map(template.dot.clone()))
-            .map_err(|error| render_error(&templates, &error, version))?;
+        let dot = Value::Map(template.dot.clone());
+        let rendered = match paths {
+            None => renderer
+                .render(&template.path, &dot)
+                .map(|it| (it, Vec::new())),
+            Some(paths) => renderer
+                .render_traced(&template.path, &dot)
+                .map(|(out, pieces)| {
+                    let origins = origins(&pieces, out.len(), paths);
+                    (out, origins)
+                }),
+        };
+        let (content, origins) =
+            rendered.map_err(|error| render_error(&templates, &error, version))?;
         files.push(RenderedFile {
             path: template.path.clone(),
             content,
+            origins,
         });
     }
     Ok(Executed {
         files,
         not_deterministic: renderer.state.not_deterministic().to_vec(),
     })
+}
+
+/// The keys that lead to each map of the values, by the address of the map.
+pub(crate) type ValuePaths = BTreeMap<usize, Vec<String>>;
+
+/// The parts of an output that are values, in order.
+fn origins(pieces: &[Piece], length: usize, paths: &ValuePaths) -> Vec<ValueOrigin> {
+    let mut sorted: Vec<&Piece> = pieces.iter().collect();
+    sorted.sort_by_key(|it| it.start);
+    let ends = sorted.iter().skip(1).map(|it| it.start).chain([length]);
+    let origin = |(piece, end): (&&Piece, usize)| {
+        let entry = piece.entry.as_ref()?;
+        let mut path = paths.get(&entry.map.address())?.clone();
+        path.push(entry.key.to_lossy().into_owned());
+        let range = piece.start..end;
+        (!range.is_empty()).then_some(ValueOrigin { range, path })
+    };
+    sorted.iter().zip(ends).filter_map(origin).collect()
 }
 
 /// Executes one text without a chart: the template of a release's name.

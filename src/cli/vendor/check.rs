@@ -10,6 +10,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::Folder;
 use crate::load::WorkspaceConfig;
 use crate::tree::TreePath;
+use crate::workspace_diff::chart_requests;
 use crate::{Options, charts};
 
 /// Whether the lock is what claims ask for: no more, no less, and copies are there where they are wanted.
@@ -18,7 +19,13 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
         cache: cache::open(session.global),
         ..Options::default()
     };
-    let (requests, said) = charts(&session.files, &options);
+    let (requests, said) = match session.is_workspace() {
+        true => charts(&session.files, &options),
+        false => {
+            let requests = chart_requests(&session.files, cache::open(session.global));
+            (requests, Diagnostics::default())
+        }
+    };
     // That the lock lacks a chart is reported for every one below, for ranges and for exact versions alike.
     let is_reported = |it: &Diagnostic| matches!(it.code, "floating-version" | "stale-pin");
     let said = said.into_iter().filter(|it| !is_reported(it));

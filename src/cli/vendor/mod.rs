@@ -1,5 +1,5 @@
-//! `pleach vendor`: pulls the charts that claims ask for and pins them in `pleach.lock`. It is the one command that reaches the
-//! network, beside `publish`.
+//! `pleach vendor`: pulls the charts that claims ask for, or that Flux and Argo CD install from a repository without `pleach.yaml`,
+//! and pins them in `pleach.lock`. It is the one command that reaches the network, beside `publish`.
 
 mod check;
 mod pins;
@@ -37,10 +37,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    let session = Session::open(global)?;
+    let session = Session::open_any(global)?;
     let _lock = session.lock()?;
-    let read =
-        WorkspaceConfig::read(&session.files).and_then(|it| Ok((it, Lock::read(&session.files)?)));
+    let workspace = match session.is_workspace() {
+        true => WorkspaceConfig::read(&session.files),
+        false => WorkspaceConfig::absent().map_err(Diagnostics::from),
+    };
+    let read = workspace.and_then(|it| Ok((it, Lock::read(&session.files)?)));
     let (workspace, old) = match read {
         Ok(read) => read,
         Err(faults) => return Ok(session.report(&faults)),
@@ -143,7 +146,10 @@ impl Vendor<'_> {
         }
         output::text(&self.changes(new))?;
         let count = match new.pins.len() {
-            0 => "no claim asks for a chart of a repository".to_string(),
+            0 if self.session.is_workspace() => {
+                "no claim asks for a chart of a repository".to_string()
+            }
+            0 => "nothing that is deployed asks for a chart of a repository".to_string(),
             1 => format!("1 chart in {LOCK}"),
             count => format!("{count} charts in {LOCK}"),
         };

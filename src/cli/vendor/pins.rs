@@ -1,6 +1,6 @@
 //! Resolves the charts that claims ask for, round by round, until no request is new, and makes each archive available.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,6 +12,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, each};
 use crate::disk::{self, Folder};
 use crate::fetch::{Located, Place};
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
+use crate::workspace_diff::chart_requests;
 use crate::{Options, charts};
 
 /// A chart's values can make a claim ask for other charts; more often than that it is a circle.
@@ -36,11 +37,12 @@ impl Vendor<'_> {
         let workers = rayon::ThreadPoolBuilder::new()
             .num_threads(PULLS_MAX)
             .build()?;
+        let mut lost: BTreeSet<Key> = BTreeSet::new();
         for _ in 0..ROUNDS_MAX {
             let (requests, faults) = self.requests(&found)?;
             let missing: Vec<&Request> = requests
                 .iter()
-                .filter(|it| !found.contains_key(&key(it.key())))
+                .filter(|it| !found.contains_key(&key(it.key())) && !lost.contains(&key(it.key())))
                 .collect();
             if missing.is_empty() {
                 let is_error = faults.has_errors();
@@ -54,14 +56,29 @@ impl Vendor<'_> {
                 let pins = found.into_iter().filter(asked).map(|it| it.1);
                 return Ok((!is_error).then(|| pins.collect()));
             }
+            let is_workspace = self.session.is_workspace();
             let pins = workers.install(|| {
-                each(missing, diagnostics, |request, diagnostics| {
-                    diagnostics.keep(self.pin(request).map_err(|fault| placed(request, fault)))
+                each(missing.clone(), diagnostics, |request, diagnostics| {
+                    let pinned = self.pin(request).map_err(|fault| placed(request, fault));
+                    match pinned {
+                        Ok(pin) => Some(pin),
+                        // A repository may name charts of servers that are closed to this user: the others are pinned.
+                        Err(fault) if !is_workspace => {
+                            diagnostics.push(Diagnostic {
+                                severity: Severity::Warning,
+                                ..fault
+                            });
+                            None
+                        }
+                        Err(fault) => diagnostics.keep(Err(fault)),
+                    }
                 })
             });
             if diagnostics.has_errors() {
                 return Ok(None);
             }
+            let failed = missing.iter().zip(&pins).filter(|it| it.1.is_none());
+            lost.extend(failed.map(|it| key(it.0.key())));
             found.extend(pins.into_iter().flatten().map(|it| (key(it.key()), it)));
         }
         bail!("chart resolution did not converge");
@@ -80,8 +97,12 @@ impl Vendor<'_> {
             text: lock.to_text().into_bytes().into(),
         };
         let cache = Folder::open(&self.folder).ok();
+        let cache = cache.map(|it| Cache(Arc::new(it)));
+        if !self.session.is_workspace() {
+            return Ok((chart_requests(&files, cache), Diagnostics::default()));
+        }
         let options = Options {
-            cache: cache.map(|it| Cache(Arc::new(it))),
+            cache,
             ..Options::default()
         };
         Ok(charts(&files, &options))

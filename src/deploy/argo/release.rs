@@ -40,7 +40,9 @@ pub(super) fn place(source: &Node, folder: Option<&TreePath>) -> (Place, ChartTi
         name: name.to_string(),
         version: wanted.unwrap_or("").to_string(),
     };
-    (Place::Remote(Request::new(&url, name, wanted)), title)
+    let mut request = Request::new(&url, name, wanted);
+    request.span = source.get("chart").map(|it| it.span().outermost());
+    (Place::Remote(request), title)
 }
 
 /// The objects of a chart.
@@ -80,6 +82,7 @@ pub(super) fn objects(
             .filter_map(Node::as_str)
             .map(str::to_string)
             .collect(),
+        written: &helm.get("valuesObject").into_iter().collect::<Vec<_>>(),
     };
     install(chart, &release, setting.facts, setting.cluster)
         .map_err(|error| helm_fault(error, source.node))

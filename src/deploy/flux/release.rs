@@ -138,6 +138,10 @@ impl<'a> Release<'a> {
             skip_schema: flag(node, &["spec", "install", "disableSchemaValidation"]),
             kube_version: "",
             api_versions: Vec::new(),
+            written: &node
+                .at_keys(&["spec", "values"])
+                .into_iter()
+                .collect::<Vec<_>>(),
         };
         let objects = install(&chart, &release, facts, cluster)
             .map_err(|error| not_rendered(&what, error, &self.at))?;
@@ -232,7 +236,8 @@ impl Reader<'_> {
                 let (_, fault) = unseen(reference, kind, text(reference, &["name"]));
                 return Err((wanted.title, fault));
             };
-            let request = Request::new(text(&source.node, &["spec", "url"]), name, version);
+            let mut request = Request::new(text(&source.node, &["spec", "url"]), name, version);
+            request.span = Some(wanted.at.outermost());
             wanted.place = Place::Remote(request);
             return Ok(wanted);
         }
@@ -271,6 +276,7 @@ fn of_repository(source: &Object) -> Wanted {
         .node
         .at_keys(&["spec", "ref"])
         .unwrap_or(&source.node);
+    request.span = Some(at.span().outermost());
     Wanted {
         title: ChartTitle {
             name: name.to_string(),

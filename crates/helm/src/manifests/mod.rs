@@ -21,6 +21,17 @@ pub struct RenderedFile {
     pub path: String,
     /// What it was rendered to. Bytes, since a template can cut a character in half.
     pub content: Vec<u8>,
+    /// The parts that are values, where that is traced.
+    pub origins: Vec<ValueOrigin>,
+}
+
+/// A part of a rendered text that is a value of `.Values`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueOrigin {
+    /// Its bytes in the text.
+    pub range: std::ops::Range<usize>,
+    /// The keys that lead to the value in the values of the outermost chart.
+    pub path: Vec<String>,
 }
 
 /// One document that a chart was rendered to.
@@ -38,6 +49,8 @@ pub struct RenderedObject {
     pub node: Option<Node>,
     /// What it is as a hook; absent for an object of the release.
     pub hook: Option<Hook>,
+    /// The parts of its text that are values, where that is traced.
+    pub origins: Vec<ValueOrigin>,
     /// Whether it holds a value that Helm makes anew in each rendering, such as a random password.
     pub not_deterministic: bool,
 }

@@ -6,7 +6,7 @@ use super::head::read_head;
 use super::hooks::{Role, role};
 use super::kinds::compare;
 use super::split::split;
-use super::{RenderedFile, RenderedObject};
+use super::{RenderedFile, RenderedObject, ValueOrigin};
 use crate::HelmVersion;
 use crate::error::{HelmError, Warnings};
 use crate::go::strconv::quote;
@@ -62,6 +62,7 @@ pub(crate) fn sort(
                 head,
                 node,
                 hook,
+                origins: origins_in(&file.origins, piece.start, piece.text.len()),
                 not_deterministic: false,
             });
         }
@@ -71,6 +72,18 @@ pub(crate) fn sort(
     objects.sort_by(by_kind);
     hooks.sort_by(by_kind);
     Ok((objects, hooks))
+}
+
+/// The origins of a part of a file, in that part.
+fn origins_in(origins: &[ValueOrigin], start: usize, length: usize) -> Vec<ValueOrigin> {
+    let first = origins.partition_point(|it| it.range.end <= start);
+    let own = origins.iter().skip(first);
+    let own = own.take_while(|it| it.range.start < start + length);
+    own.map(|it| ValueOrigin {
+        range: it.range.start.saturating_sub(start)..(it.range.end - start).min(length),
+        path: it.path.clone(),
+    })
+    .collect()
 }
 
 /// Lines of ascending places, each byte looked at once.

@@ -7,7 +7,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::capabilities::Capabilities;
 use crate::dependencies::{ChartId, Charts, is_compatible, metadata_of};
-use crate::engine::{self, Executed, Template};
+use crate::engine::{self, Executed, Template, ValuePaths};
 use crate::error::{HelmError, Warnings};
 use crate::go::path;
 use crate::manifests::{CrdFile, Rendered, RenderedFile, RenderedObject, sort};
@@ -54,6 +54,8 @@ pub struct RenderOptions {
     pub version: HelmVersion,
     /// Leaves `values.schema.json` out of account.
     pub skip_schema_validation: bool,
+    /// Notes which parts of objects are values: see [`crate::manifests::ValueOrigin`].
+    pub trace: bool,
 }
 
 /// Renders a chart with the values of a user.
@@ -154,7 +156,25 @@ fn execute(
         "{}/{} {}",
         release.namespace, release.name, chart.metadata.name
     );
-    engine::execute(scopes.templates.into_values().collect(), version, &identity)
+    let paths = options.trace.then(|| {
+        let mut paths = BTreeMap::new();
+        note_paths(&values, &mut Vec::new(), &mut paths);
+        paths
+    });
+    let templates = scopes.templates.into_values().collect();
+    engine::execute(templates, version, &identity, paths.as_ref())
+}
+
+/// Where each map of the values is, by its address.
+fn note_paths(map: &Map, path: &mut Vec<String>, paths: &mut ValuePaths) {
+    paths.insert(map.address(), path.clone());
+    for (key, value) in map.snapshot() {
+        if let Value::Map(inner) = &value {
+            path.push(key.to_lossy().into_owned());
+            note_paths(inner, path, paths);
+            path.pop();
+        }
+    }
 }
 
 fn check_installable(chart: &LoadedChart, warnings: &mut Warnings) -> Result<(), HelmError> {

@@ -18,8 +18,8 @@ pub struct Piece {
     /// The value that was printed, if it was one. A string, map or list that functions returned unchanged is still the same one in
     /// memory: see [`Str::same_as`] and [`Map::same_as`].
     pub value: Option<Value>,
-    /// The entry of a map that the expression read and whose value it printed whole, at most with quotes around it. Numbers and
-    /// booleans, which have no identity, are traced by this.
+    /// The entry of a map that the expression read and whose value it printed whole, at most with quotes around it, or written out
+    /// where it is a map or a list. Numbers and booleans, which have no identity, are traced by this.
     pub entry: Option<Entry>,
 }
 
@@ -78,7 +78,8 @@ impl Tracer {
             .get(place as usize)
             .map_or(0, |it| it.at as usize);
         let read = self.read.take();
-        let entry = read.filter(|it| is_whole(&it.1, printed)).map(|it| it.0);
+        let entry = read.filter(|it| is_whole(&it.1, printed) || is_written_out(&it.1, printed));
+        let entry = entry.map(|it| it.0);
         self.pieces.push(Piece {
             start,
             template: source.name.as_str().into(),
@@ -131,6 +132,18 @@ impl Tracer {
             piece.start = piece.start.saturating_sub(before * removed);
         }
         self.pieces
+    }
+}
+
+/// Whether a map or a list was printed as YAML or JSON, as far as a look at its begin says.
+fn is_written_out(value: &Value, printed: &[u8]) -> bool {
+    match value {
+        Value::Map(map) => {
+            let first = map.snapshot().into_iter().next();
+            first.is_some_and(|(key, _)| memchr::memmem::find(printed, key.as_bytes()).is_some())
+        }
+        Value::List(_) => matches!(printed.trim_ascii_start(), [b'-' | b'[', ..]),
+        _ => false,
     }
 }
 
