@@ -109,7 +109,9 @@ fn a_file_edited_by_hand_is_kept_until_forced() {
     let made = fs::read_to_string(&file).unwrap();
     let edited = format!("{made}# by hand\n");
     fs::write(&file, &edited).unwrap();
-    run(folder.path(), &["check"], 1);
+    let checked = pleach(folder.path(), &["check"]);
+    let shown = String::from_utf8(checked.stdout).unwrap();
+    assert!(shown.contains("\n-# by hand\n"), "{shown}");
     run(folder.path(), &["render"], 1);
     assert_eq!(fs::read_to_string(&file).unwrap(), edited);
     run(folder.path(), &["render", "--force"], 0);

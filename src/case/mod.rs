@@ -5,7 +5,7 @@
 
 use crate::chart::Cache;
 use crate::diag::{Diagnostic, Diagnostics, Source};
-use crate::emit::{Change, Step};
+use crate::emit::{Change, Step, same_but_for_line_ends};
 use crate::load::WorkspaceConfig;
 use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
 use crate::yaml::{Node, emit_canonical, parse_one};
@@ -83,12 +83,13 @@ fn differing(
     let step = |(name, wanted): (&str, Option<String>)| {
         let path = case.child(name);
         let before = read(files, &path);
-        let after = wanted.map(|it| it.into_bytes().into());
+        let after: Option<std::sync::Arc<[u8]>> = wanted.map(|it| it.into_bytes().into());
         let change = match (&before, &after) {
             (None, None) => return None,
             (None, Some(_)) => Change::Create,
             (Some(_), None) => Change::Delete,
-            (Some(before), Some(after)) if before == after => return None,
+            // A checkout may have given the expected file CRLF.
+            (Some(before), Some(after)) if same_but_for_line_ends(before, after) => return None,
             (Some(_), Some(_)) => Change::Update,
         };
         Some(Step {

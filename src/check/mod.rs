@@ -12,6 +12,7 @@ mod dangling_dependency;
 mod dangling_source;
 mod dependency_circle;
 mod envsubst;
+mod lfs_pointer;
 mod missing_namespace;
 mod made;
 mod missing_project;
@@ -70,6 +71,7 @@ pub const CHECKS: &[Check] = &[
     unmatched_selector::CHECK,
     unset_variable::CHECK,
     bad_substitution::CHECK,
+    lfs_pointer::CHECK,
     bad_sync_wave::CHECK,
     missing_project::CHECK,
     refused_by_project::CHECK,

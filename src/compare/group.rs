@@ -109,9 +109,7 @@ pub fn sections(comparison: &Comparison) -> Vec<Section<'_>> {
         section
             .claims
             .sort_by(|a, b| (&a.title, a.place()).cmp(&(&b.title, b.place())));
-        section
-            .groups
-            .sort_by_key(|it| *it.kind == ChangeKind::Removed);
+        section.groups.sort_by_key(|it| it.kind.is_gone());
     }
     sections
 }

@@ -101,11 +101,11 @@ fn nested(
         })
         .collect();
     let mut gone: BTreeMap<&ObjectId, Vec<&str>> = BTreeMap::new();
-    for (name, change) in changes(compared, &ChangeKind::Removed) {
+    for (name, change) in changes(compared, ChangeKind::is_gone) {
         gone.entry(&change.id).or_default().push(name);
     }
     let mut flat = None;
-    for (name, change) in changes(compared, &ChangeKind::Added) {
+    for (name, change) in changes(compared, |it| *it == ChangeKind::Added) {
         for old in gone.get(&change.id).into_iter().flatten() {
             let (Some(from), Some(to)) = (plain.get(old), plain.get(name)) else {
                 continue;
@@ -127,11 +127,11 @@ fn nested(
 
 fn changes<'a>(
     compared: &'a [Environment],
-    kind: &ChangeKind,
+    is_wanted: impl Fn(&ChangeKind) -> bool + Copy,
 ) -> impl Iterator<Item = (&'a str, &'a Change)> {
     compared.iter().flat_map(move |environment| {
         let objects = environment.objects.iter().map(|it| &it.change);
-        let own = objects.filter(move |it| it.kind == *kind);
+        let own = objects.filter(move |it| is_wanted(&it.kind));
         own.map(|it| (&*environment.name, it))
     })
 }

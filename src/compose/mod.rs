@@ -9,6 +9,7 @@ mod crds;
 mod flat;
 mod folder;
 mod interface;
+mod missing_crds;
 mod form;
 mod argocd_instance;
 mod namespaces;
@@ -33,6 +34,7 @@ use crate::tree::{Files, TreePath};
 use crate::yaml::{Node, emit_canonical};
 use folder::Common;
 pub use interface::Exports;
+pub use missing_crds::MissingCrd;
 use overlay::Unmatched;
 
 /// An environment and what its claims deliver.
@@ -58,6 +60,8 @@ pub struct RenderedTree {
     pub places: Vec<TreePath>,
     /// For each claim of an environment that is not here as a whole: what the rest of the environment sees of it.
     pub interfaces: BTreeMap<(String, String), Exports>,
+    /// The CRDs that claims need and nothing brings.
+    pub missing: Vec<MissingCrd>,
 }
 
 impl RenderedTree {
@@ -101,6 +105,7 @@ impl RenderedTree {
         self.data.extend(more.data);
         self.places.extend(more.places);
         self.interfaces.extend(more.interfaces);
+        self.missing.extend(more.missing);
     }
 }
 
@@ -240,6 +245,7 @@ pub fn compose(
         composition.add(more, environment, diagnostics);
         unmatched.extend(kept);
     }
+    missing_crds::report(&composition.missing, files, diagnostics);
     diagnostics.extend(unmatched_everywhere(unmatched));
     composition
 }
@@ -350,7 +356,8 @@ fn compose_environment(
         return composition;
     }
     crds::check(laid, charts, diagnostics);
-    let order = order::order(laid.environment, &laid.deliveries, diagnostics);
+    let missing = &mut composition.missing;
+    let order = order::order(laid.environment, &laid.deliveries, missing, diagnostics);
     cluster::write(&mut composition, workspace, laid, &order, diagnostics);
     composition
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::missing_crds::MissingCrd;
 use super::overlay::NAME;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics};
@@ -13,10 +14,11 @@ use crate::load::Environment;
 /// For each claim, the claims that must be ready first.
 pub(super) type Order = BTreeMap<String, BTreeSet<String>>;
 
-/// Works out the order. Errors: `dependency-cycle`. Warnings: `crd-not-provided`.
+/// Works out the order, and adds the CRDs that nothing brings to `missing`. Errors: `dependency-cycle`.
 pub(super) fn order(
     environment: &Environment,
     deliveries: &[Delivery],
+    missing: &mut Vec<MissingCrd>,
     diagnostics: &mut Diagnostics,
 ) -> Order {
     let standing = deliveries.iter().filter(|it| !it.is_empty());
@@ -33,7 +35,12 @@ pub(super) fn order(
                     .provides
                     .iter()
                     .any(|it| it.as_str() == Some(crd)) => {}
-                None => diagnostics.push(not_provided(environment, delivery, crd)),
+                None => missing.push(MissingCrd {
+                    environment: environment.name.clone(),
+                    title: delivery.title.clone(),
+                    span: delivery.span.clone(),
+                    crd: crd.clone(),
+                }),
             }
         }
         let used = delivery.files.iter().map(|it| it.object.namespace());
@@ -108,15 +115,6 @@ fn namespaces<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<&'a str, &'a str> {
     created
         .map(|(delivery, object)| (object.name(), delivery.name.as_str()))
         .collect()
-}
-
-fn not_provided(environment: &Environment, delivery: &Delivery, crd: &str) -> Diagnostic {
-    let message = format!(
-        "{} needs the CRD `{crd}`, which no claim of environment `{}` provides",
-        delivery.title, environment.name
-    );
-    let fault = Diagnostic::warning("crd-not-provided", message).at(&delivery.span);
-    fault.help("add the operator's claim; or, where the cluster has the CRD by other means, list it under `spec.provides` of environment.yaml")
 }
 
 /// A circle of names, if there is one: depth first, each claim once.

@@ -3,7 +3,7 @@
 use super::pruned_application::keeps_objects;
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
-use crate::diff::Pair;
+use crate::diff::{Pair, is_kept};
 use crate::object::Object;
 use crate::yaml::FieldPath;
 
@@ -177,18 +177,4 @@ fn stays(gone: &Object) -> Option<&'static str> {
         }
         _ => None,
     }
-}
-
-/// Whether an annotation or label makes the sync engine leave the object alone.
-fn is_kept(object: &Object) -> bool {
-    let annotation = |key: &str| {
-        let value = object.node.at_keys(&["metadata", "annotations", key]);
-        value
-            .and_then(|it| it.as_str())
-            .unwrap_or("")
-            .to_lowercase()
-    };
-    let options = annotation("argocd.argoproj.io/sync-options");
-    annotation("kustomize.toolkit.fluxcd.io/prune") == "disabled"
-        || options.split(',').any(|it| it.trim() == "prune=false")
 }

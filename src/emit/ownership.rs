@@ -77,7 +77,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether two files say the same but for their line ends.
-pub(super) fn same_but_for_line_ends(a: &[u8], b: &[u8]) -> bool {
+pub fn same_but_for_line_ends(a: &[u8], b: &[u8]) -> bool {
     a == b || lines(a).eq(lines(b))
 }
 

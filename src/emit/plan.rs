@@ -49,6 +49,8 @@ struct Kept {
     path: TreePath,
     ownership: Ownership,
     bytes: Arc<[u8]>,
+    /// What it is rendered as; `None` for an obsolete file.
+    rendered: Option<Arc<[u8]>>,
 }
 
 /// Compares the rendered tree with the current one.
@@ -134,7 +136,7 @@ impl Plan {
                 }
                 _ if force => Change::Update,
                 changed => {
-                    self.keep(path, changed, before);
+                    self.keep(path, changed, before, Some(bytes));
                     return None;
                 }
             },
@@ -151,7 +153,7 @@ impl Plan {
         match ownership(path, bytes) {
             Ownership::Foreign => return None,
             changed if changed != Ownership::Ours && !force => {
-                self.keep(path, changed, bytes);
+                self.keep(path, changed, bytes, None);
                 return None;
             }
             _ => {}
@@ -164,12 +166,35 @@ impl Plan {
         })
     }
 
-    fn keep(&mut self, path: &TreePath, ownership: Ownership, bytes: &Arc<[u8]>) {
+    fn keep(
+        &mut self,
+        path: &TreePath,
+        ownership: Ownership,
+        bytes: &Arc<[u8]>,
+        rendered: Option<&Arc<[u8]>>,
+    ) {
         self.kept.push(Kept {
             path: path.clone(),
             ownership,
             bytes: bytes.clone(),
+            rendered: rendered.cloned(),
         });
+    }
+
+    /// What `force` would do to the edited files that are rendered still.
+    pub fn kept_steps(&self) -> impl Iterator<Item = Step> {
+        let edited = self
+            .kept
+            .iter()
+            .filter(|it| it.ownership == Ownership::Edited);
+        edited.filter_map(|it| {
+            Some(Step {
+                path: it.path.clone(),
+                change: Change::Update,
+                before: Some(it.bytes.clone()),
+                after: Some(it.rendered.clone()?),
+            })
+        })
     }
 
     /// Finds the remaining files that block new ones: one where a folder is needed, one in a folder where
@@ -241,6 +266,7 @@ impl Kept {
             .at(span)
             .label("the digest does not fit path and content")
             .help(help)
+            .help("`pleach check` shows what was edited")
     }
 }
 

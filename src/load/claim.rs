@@ -71,8 +71,13 @@ fn find_kind(
     if named.peek().is_none() {
         let fault = Diagnostic::error("unknown-claim-kind", format!("unknown claim kind `{name}`"))
             .at(kind);
+        let group = |version: &str| version.split_once('/').map(|it| it.0.to_string());
+        let mut versions = kinds.iter().flat_map(|it| &it.api_versions);
+        let is_of_claims = versions.any(|it| group(it) == group(version));
         return Err(if is_kubernetes_api(version) {
             fault.help(format!("objects of Kubernetes itself go to `overlays/{environment}/`, named under `resources` in its kustomization.yaml"))
+        } else if !is_of_claims {
+            fault.help(format!("no claim kind is of `{version}`; an object for the cluster goes to `overlays/{environment}/`, named under `resources` in its kustomization.yaml"))
         } else {
             let known = kinds.iter().flat_map(|it| it.names());
             fault.did_you_mean(name, known.clone()).help(format!(

@@ -51,6 +51,8 @@ pub struct Environment {
     pub claims: Vec<Claim>,
     /// What was meant to be a claim and has had its say.
     pub broken: Vec<Broken>,
+    /// Whether a file of claims can't be read, so that some are not known.
+    pub has_unread: bool,
     /// `environment.yaml`.
     pub span: Span,
 }
@@ -148,6 +150,7 @@ impl Environment {
             values: values(name, node),
             claims: Vec::new(),
             broken: Vec::new(),
+            has_unread: false,
             span: node.span().clone(),
         }
     }
@@ -203,7 +206,10 @@ impl Draft {
                     let wanted = documents.into_iter().filter(|it| is_asked_for(it, names));
                     self.documents.extend(wanted);
                 }
-                Err(faults) => diagnostics.extend(faults),
+                Err(faults) => {
+                    self.environment.has_unread = true;
+                    diagnostics.extend(faults);
+                }
             }
         }
     }

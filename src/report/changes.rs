@@ -27,11 +27,7 @@ pub fn changes(comparison: &Comparison, view: &View<'_>, width: Option<usize>) -
             out.line(Ink::Bold, &heading_line(&heading));
         }
         section.groups.iter().for_each(|it| out.group(it));
-        if section
-            .groups
-            .iter()
-            .any(|it| *it.kind == ChangeKind::Removed)
-        {
+        if section.groups.iter().any(|it| it.kind.is_gone()) {
             out.text.push('\n');
         }
     }
@@ -65,6 +61,7 @@ impl Printer {
         let ink = match group.kind {
             ChangeKind::Added => Ink::Green,
             ChangeKind::Removed => Ink::Red,
+            ChangeKind::Kept => Ink::Dim,
             ChangeKind::Changed | ChangeKind::Renamed { .. } => Ink::Yellow,
         };
         let sign = sign(group.kind);
@@ -87,7 +84,7 @@ impl Printer {
             };
             self.line(ink, &format!("{before}{}", row.text));
         }
-        if *group.kind != ChangeKind::Removed {
+        if !group.kind.is_gone() {
             self.text.push('\n');
         }
     }

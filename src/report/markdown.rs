@@ -12,7 +12,6 @@ use crate::compare::{
 };
 use crate::danger::DISCLAIMER;
 use crate::diag::Severity;
-use crate::diff::ChangeKind;
 
 use super::View;
 use super::escape::{printable, screened};
@@ -325,7 +324,7 @@ fn group(group: &Group<'_>) -> String {
     }
     let (fence, many) = fenced(group);
     body.push_str(&fence);
-    if *group.kind == ChangeKind::Removed && titles.len() == 1 {
+    if group.kind.is_gone() && titles.len() == 1 {
         return format!("{}\n\n", code(&title));
     }
     if many + titles.len() <= ROWS_OPEN {

@@ -13,11 +13,12 @@ use super::View;
 use super::escape::{printable, screened};
 use super::patch::lines;
 
-/// The diff of every file that changes, in the order of their paths. `folder` is the output folder's own path.
+/// The diff of every file that changes, and of every edited file that is kept, in the order of their paths. `folder` is the output folder's own path.
 ///
 /// Line ends are left out of it: a file that a checkout has given CRLF differs in what it says alone.
 pub fn unified(plan: &Plan, folder: &TreePath, view: &View<'_>, salt: &Salt) -> String {
-    let mut steps: Vec<&Step> = plan.steps.iter().collect();
+    let kept: Vec<Step> = plan.kept_steps().collect();
+    let mut steps: Vec<&Step> = plan.steps.iter().chain(&kept).collect();
     steps.sort_by(|a, b| a.path.cmp(&b.path));
     let mut text = String::new();
     for step in steps {

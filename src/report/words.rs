@@ -52,7 +52,7 @@ pub(super) fn count(comparison: &Comparison) -> String {
             *counts.entry(name(&object.change.kind)).or_default() += 1;
         }
     }
-    let words = ["changed", "renamed", "added", "removed"];
+    let words = ["changed", "renamed", "added", "removed", "kept"];
     let mut parts = words.iter().filter_map(|it| Some((*counts.get(it)?, it)));
     let first = parts
         .next()
@@ -75,6 +75,7 @@ pub(super) fn name(kind: &ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Added => "added",
         ChangeKind::Removed => "removed",
+        ChangeKind::Kept => "kept",
         ChangeKind::Changed => "changed",
         ChangeKind::Renamed { .. } => "renamed",
     }
@@ -85,6 +86,7 @@ pub(super) fn sign(kind: &ChangeKind) -> char {
     match kind {
         ChangeKind::Added => '+',
         ChangeKind::Removed => '-',
+        ChangeKind::Kept => '=',
         ChangeKind::Changed => '~',
         ChangeKind::Renamed { .. } => '>',
     }
@@ -222,6 +224,7 @@ pub(super) fn titles(group: &Group<'_>) -> Vec<String> {
     let one = |it: Titled<'_>| {
         let was = match group.kind {
             ChangeKind::Renamed { before } => format!(" (was {before})"),
+            ChangeKind::Kept => " (leaves the tree, stays in the cluster)".to_string(),
             _ => String::new(),
         };
         let in_ = match &*it.environments {
@@ -285,9 +288,9 @@ pub(super) fn objects<'a>(group: &'a Group<'_>) -> Vec<Titled<'a>> {
 
 /// The fields of a group, row by row. What is gone needs no reading.
 pub(super) fn rows(group: &Group<'_>) -> Vec<Row> {
-    match group.kind {
-        ChangeKind::Removed => Vec::new(),
-        _ => all_rows(group),
+    match group.kind.is_gone() {
+        true => Vec::new(),
+        false => all_rows(group),
     }
 }
 

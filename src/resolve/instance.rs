@@ -8,9 +8,10 @@ use super::normalize::normalise_values;
 use super::reference;
 use super::select::Selected;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
-use crate::load::{Capability, ClaimKind, Environment, Rule, Workspace};
+use crate::load::{BASE, Capability, ClaimKind, Environment, Rule, Workspace};
 use crate::schema::{apply_defaults, validate};
 use crate::template::{ClaimName, ClaimQuestion, Context, Templates};
+use crate::tree::TreePath;
 use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// In a rule, `at: item` is the place of the item that it is held for, which need not be a field.
@@ -325,9 +326,7 @@ impl Draft {
         let mut path = path.clone();
         loop {
             let node = self.node.nearest_on_path(&path);
-            if node.is_scalar() && node.has_origin() && node.span().path() == self.span.path()
-                || path.is_root()
-            {
+            if node.is_scalar() && node.has_origin() && self.is_own(node.span()) || path.is_root() {
                 return if node.is_scalar() {
                     node.span().clone()
                 } else {
@@ -342,6 +341,12 @@ impl Draft {
             }
             path.pop();
         }
+    }
+
+    /// Whether a place is in one of the claim's own documents: not in its kind, nor in a claim that it refers to.
+    fn is_own(&self, place: &Span) -> bool {
+        let is_base = |path: &TreePath| path.parts().take(2).eq(["environments", BASE]);
+        place.path() == self.span.path() || self.shared && is_base(place.path())
     }
 
     /// The key of a field, or where an item of a list begins.

@@ -60,6 +60,9 @@ pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) 
             instance::resolve_all(workspace, environment, selection.claims, diagnostics);
         provided::check(environment, &instances, diagnostics);
         provided::check_versions(environment, &instances, diagnostics);
+        if environment.has_unread || workspace.base.has_unread {
+            drop_consequences(diagnostics);
+        }
         // The others were there to be referred to.
         instances.retain(|it| workspace.scope.has_claim(&environment.name, &it.name));
         Resolved {
@@ -75,6 +78,14 @@ pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) 
         bases,
         environments,
     }
+}
+
+/// Takes out what may only follow from a file that can't be read, which is reported itself.
+fn drop_consequences(diagnostics: &mut Diagnostics) {
+    let all = std::mem::take(diagnostics).into_iter();
+    *diagnostics = all
+        .filter(|it| !["unknown-reference", "missing-field"].contains(&it.code))
+        .collect();
 }
 
 /// Base's own faults say that they are base's: what an environment adds does not help it.

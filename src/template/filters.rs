@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::config;
 use super::meter::{add_filter, charge};
 use super::value::{from_node, to_node};
+use crate::diag::nearest;
 use crate::object::{has_unit, is_binary, quantity, quantity_text};
 use crate::secret::find_secret_field;
 use crate::yaml::{Entry, KeyIndex, Kind, Mapping, Node, View};
@@ -27,6 +28,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
         ("times_quantity", Value::from_function(times_quantity)),
         ("sha256", Value::from_function(sha256)),
         ("label_value", Value::from_function(label_value)),
+        ("nearest", Value::from_function(nearest_name)),
         ("retag", Value::from_function(retag)),
     ] {
         add_filter(environment, name, filter);
@@ -120,6 +122,14 @@ fn secrets(map: &Value) -> Result<Value, Error> {
         Some(Node::string(key).at(place))
     });
     Ok(from_node(&Node::sequence(found.collect::<Vec<_>>())))
+}
+
+/// `word | nearest(["redis", "kafka"])`: the name that is meant by a slip, if one is near; else nothing.
+fn nearest_name(word: &str, known: Vec<String>) -> Option<String> {
+    let starts = |it: &&String| word.len() > 2 && it.starts_with(word);
+    let near = nearest(word, known.iter().map(String::as_str));
+    let near = near.map(str::to_string);
+    near.or_else(|| known.iter().find(starts).cloned())
 }
 
 /// `image | retag("7.2")`: the image at another version. A tag keeps its `v` and what follows a dash, as in `3.12-management`;

@@ -262,10 +262,7 @@ fn change(group: &Group<'_>, grave: &Grave<'_>, may_open: bool, page: &mut Strin
         .filter_map(|it| it.object.claim.as_ref());
     let mut places = group.places.iter();
     let is_grave = places.any(|it| grave.contains(&(&it.object.change.id, it.environment)));
-    let open = if may_open
-        && (1..=ROWS_OPEN).contains(&rows.len())
-        && *group.kind != ChangeKind::Removed
-    {
+    let open = if may_open && (1..=ROWS_OPEN).contains(&rows.len()) && !group.kind.is_gone() {
         " open"
     } else {
         ""
@@ -333,6 +330,7 @@ fn objects(group: &Group<'_>, page: &mut String) {
             ChangeKind::Renamed { before } => {
                 format!(" <span class=\"tag not\">{}</span>", escaped(before))
             }
+            ChangeKind::Kept => " <span class=\"tag not\">stays in the cluster</span>".to_string(),
             _ => String::new(),
         };
         let _ = write!(

@@ -47,6 +47,8 @@ pub enum ChangeKind {
     Added,
     /// It is gone.
     Removed,
+    /// It is gone, and an annotation has the sync engine leave it in the cluster.
+    Kept,
     /// Its fields differ. A generated name whose hash differs is one of the fields.
     Changed,
     /// It has another name, and nearly the same content. A cluster deletes the one and creates the other.
@@ -54,6 +56,25 @@ pub enum ChangeKind {
         /// The name it had.
         before: Box<str>,
     },
+}
+
+impl ChangeKind {
+    /// Whether it is no longer in the tree.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, ChangeKind::Removed | ChangeKind::Kept)
+    }
+}
+
+/// Whether an annotation has Flux or Argo CD leave an object in the cluster when it is gone from the tree.
+pub fn is_kept(object: &Object) -> bool {
+    let annotation = |key: &str| {
+        let value = object.node.at_keys(&["metadata", "annotations", key]);
+        let value = value.and_then(Node::as_str).unwrap_or("");
+        value.to_lowercase()
+    };
+    let options = annotation("argocd.argoproj.io/sync-options");
+    annotation("kustomize.toolkit.fluxcd.io/prune") == "disabled"
+        || options.split(',').any(|it| it.trim() == "prune=false")
 }
 
 /// What became of one field.
@@ -165,7 +186,13 @@ pub fn change(pair: &Pair<'_>, schemas: &Schemas, options: &Options<'_>) -> Opti
         Pair::Same(before, after) => changed(before, after, schemas, options),
         Pair::Renamed(before, after) => Some(renamed(before, after, schemas, options)),
         Pair::Added(after) => Some(whole(after, ChangeKind::Added, options.salt)),
-        Pair::Removed(before) => Some(whole(before, ChangeKind::Removed, options.salt)),
+        Pair::Removed(before) => {
+            let kind = match is_kept(before) {
+                true => ChangeKind::Kept,
+                false => ChangeKind::Removed,
+            };
+            Some(whole(before, kind, options.salt))
+        }
     }
 }
 

@@ -100,6 +100,15 @@ impl Diagnostic {
         self
     }
 
+    /// Whether another says the same, but for its help.
+    fn is_same(&self, other: &Diagnostic) -> bool {
+        (self.code, self.severity) == (other.code, other.severity)
+            && self.message == other.message
+            && self.label == other.label
+            && self.span == other.span
+            && self.related == other.related
+    }
+
     /// The same with every place in the file that a person wrote: see [`Span::outermost`].
     #[must_use]
     pub fn outermost(mut self) -> Diagnostic {
@@ -173,7 +182,8 @@ impl Diagnostics {
         self.list = list.into_iter().map(Diagnostic::outermost).collect();
     }
 
-    /// Sorts by place and drops what is said twice (a fault of a shared file is found once for each environment).
+    /// Sorts by place and drops what is said twice (a fault of a shared file is found once for each environment). Of two that differ
+    /// in their help alone, the one with less is kept: more help is for who has nothing but the shared file to mend.
     pub fn sort_and_dedup(&mut self) {
         let place = |it: &Diagnostic| {
             it.span
@@ -186,8 +196,12 @@ impl Diagnostics {
             // Of very many at one place some may be said twice.
             let near = kept.iter().rev().take(SAME_PLACE_MAX);
             let same_place = near.take_while(|it| place(it) == place(&diagnostic));
-            if !same_place.into_iter().any(|it| *it == diagnostic) {
-                kept.push(diagnostic);
+            let same = same_place.enumerate().find(|it| it.1.is_same(&diagnostic));
+            let at = same.map(|it| kept.len() - 1 - it.0);
+            match at.and_then(|at| kept.get_mut(at)) {
+                Some(same) if diagnostic.help.len() < same.help.len() => *same = diagnostic,
+                Some(_) => {}
+                None => kept.push(diagnostic),
             }
         }
         *self = kept.into_iter().collect();

@@ -1,0 +1,46 @@
+//! Data that is a pointer of Git LFS in place of the file itself.
+
+use super::scene::EnvironmentObjects;
+use super::{Check, Faults};
+use crate::diag::Severity;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const CHECK: Check = Check {
+    code: "lfs-pointer",
+    severity: Severity::Warning,
+    summary: "a ConfigMap or Secret holds a pointer of Git LFS, not the file",
+    explain: "\
+Git LFS leaves a few lines in place of a large file until it is pulled. A checkout without LFS, as in many CI jobs, has the pointer, \
+and so has Flux unless its source says otherwise; a generator then puts the pointer into the ConfigMap.
+
+Run `git lfs pull` before `pleach render`, or keep files that are deployed out of LFS: an object takes 1 MiB at most.",
+    judge,
+};
+
+/// How a pointer begins, and the same in base64 as far as its last characters do not depend on what follows.
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1";
+const ENCODED: &str = "dmVyc2lvbiBodHRwczovL2dpdC1sZnMuZ2l0aHViLmNvbS9zcGVj";
+
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let holders = scene.objects.iter().filter(|it| {
+        let kind = it.object.kind();
+        it.object.api_version() == "v1" && ["ConfigMap", "Secret"].contains(&kind)
+    });
+    for placed in holders {
+        for field in ["data", "stringData", "binaryData"] {
+            let data = placed.object.node.get(field).and_then(Node::as_mapping);
+            for entry in data.into_iter().flatten() {
+                let text = entry.value.as_str().unwrap_or("");
+                if text.starts_with(POINTER) || text.starts_with(ENCODED) {
+                    let key = entry.key.as_str().unwrap_or("");
+                    let id = placed.object.id();
+                    let message =
+                        format!("`{key}` of {id} is a pointer of Git LFS, not the file itself");
+                    let help = "run `git lfs pull`, then `pleach render`";
+                    let path = FieldPath::root().key(field).key(key);
+                    faults.push(placed, &path, message, help);
+                }
+            }
+        }
+    }
+}
