@@ -1,5 +1,6 @@
 //! The strategic-merge patch from one object to another, as good as it can be made.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::operations::by_key;
@@ -26,6 +27,7 @@ pub(super) fn draft(before: &Object, after: &Object, schemas: &Schemas) -> Optio
         merge: Merge {
             schemas,
             commented: None,
+            warnings: RefCell::default(),
         },
         schemas,
         is_natural: true,

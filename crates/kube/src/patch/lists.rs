@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::lost::Before;
 use super::strategic::{DIRECTIVE, Merge, strip, wrong_kind};
 use crate::schema::TypeRef;
 use pleach_yaml::diag::Diagnostic;
@@ -25,11 +26,21 @@ pub(super) fn merge(
             return in_shape(merge, target, patch, key, &wanted, of);
         }
     }
+    let before = match keys {
+        [key] => Some((
+            Before::of(&target, patch.as_deref().unwrap_or_default(), key),
+            key,
+        )),
+        _ => None,
+    };
     let mut lists = Lists::new(merge, of, target);
     let start = lists.pool.len();
     lists.pool.extend(patch.into_iter().flatten());
     lists.patch = Some((start..lists.pool.len()).collect());
-    lists.run(keys)
+    let merged = lists.run(keys)?;
+    let warning = before.and_then(|(before, key)| before.lost(&merged, key));
+    merge.warnings.borrow_mut().extend(warning);
+    Ok(merged)
 }
 
 /// The texts of the items' keys and their places, if every item has one and no two the same.

@@ -5,6 +5,7 @@ mod comments;
 mod draft;
 mod json6902;
 mod lists;
+mod lost;
 mod operations;
 mod same;
 mod strategic;
@@ -14,4 +15,4 @@ pub use json6902::{
     PatchText, copy_size, json_key, json6902, json6902_in, parse_json6902, parse_patch,
 };
 pub use same::as_emitted;
-pub use strategic::{Applied, strategic};
+pub use strategic::{Applied, strategic, strategic_with_warnings};

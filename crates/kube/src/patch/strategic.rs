@@ -7,13 +7,14 @@
 //! A scalar is a text, a tag and a style, as in go-yaml's tree, and the tag alone says what is null. A new value takes the style of
 //! the old one, so that a number in quotes becomes a string; a plain text that YAML 1.1 takes for another type gets quotes.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::comments::Commented;
 use super::lists;
 use crate::object::Gvk;
 use crate::schema::{ListRule, Schemas, TypeRef};
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::{Entry, Kind, Mapping, Node, View};
 
 /// What became of the object.
@@ -35,6 +36,17 @@ pub fn strategic(
     schemas: &Schemas,
     gvk: &Gvk,
 ) -> Result<Applied, Diagnostic> {
+    strategic_with_warnings(target, patch, schemas, gvk, &mut Diagnostics::default())
+}
+
+/// As [`strategic`], and warns of items that the merge drops without being told to. Code: `lost-items`.
+pub fn strategic_with_warnings(
+    target: &mut Node,
+    patch: &Node,
+    schemas: &Schemas,
+    gvk: &Gvk,
+    warnings: &mut Diagnostics,
+) -> Result<Applied, Diagnostic> {
     match directive(patch)? {
         Some(Directive::Delete) => return Ok(Applied::Deleted),
         // kustomize drops the replaced root and goes on with the old one (case `replaced-item`).
@@ -45,8 +57,10 @@ pub fn strategic(
     let merge = Merge {
         schemas: commented.as_ref().map_or(schemas, |it| &it.schemas),
         commented: commented.as_ref(),
+        warnings: RefCell::default(),
     };
     merge.merge(target, Some(patch), schemas.type_of(gvk))?;
+    warnings.extend(merge.warnings.into_inner());
     Ok(Applied::Merged)
 }
 
@@ -107,6 +121,8 @@ fn without_directive(items: &[Node], directive: Directive) -> Vec<Node> {
 pub(super) struct Merge<'a> {
     pub(super) schemas: &'a Schemas,
     pub(super) commented: Option<&'a Commented>,
+    /// What the merge drops without being told to.
+    pub(super) warnings: RefCell<Vec<Diagnostic>>,
 }
 
 impl Merge<'_> {

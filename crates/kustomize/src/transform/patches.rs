@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use pleach_kube::patch::{self, Applied};
-use pleach_yaml::diag::{Diagnostic, Source};
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
 use pleach_yaml::{Entry, Node, Style, Tag, View, parse_with_duplicates};
 
 use super::super::duplicates::{self, DuplicateKey, Keep, one_of_each, refused};
@@ -413,10 +413,20 @@ fn merge(
         true => resource.inject(),
         false => Vec::new(),
     };
-    let applied = patch::strategic(resource.node_mut(), patch, schemas, &gvk);
+    let mut lost = Diagnostics::default();
+    let node = resource.node_mut();
+    let applied = patch::strategic_with_warnings(node, patch, schemas, &gvk, &mut lost);
     let known = resource.previous.len();
     resource.strip(&notes, true);
     let forgotten = resource.previous.len() < known;
+    for warning in lost {
+        let warning = patched(warning, resource);
+        // A patch of many objects drops the same in each.
+        let last = stage.context.diagnostics.iter().next_back();
+        if last.is_none_or(|it| it.code != warning.code || it.span != warning.span) {
+            stage.context.diagnostics.push(warning);
+        }
+    }
     if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
         resource.deleted = true;
         return Ok(false);

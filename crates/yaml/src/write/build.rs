@@ -51,6 +51,14 @@ struct Writer {
     loses_merge_keys: bool,
 }
 
+/// Says which key's value is at fault: a generated one has its place in a list of files.
+fn of_key(fault: Diagnostic, key: &Node) -> Diagnostic {
+    match (fault.label.is_empty(), key.as_str()) {
+        (true, Some(key)) => fault.label(format!("the value of `{key}`")),
+        _ => fault,
+    }
+}
+
 impl Writer {
     /// `started`: the cursor is where the first entry begins. `flow`: the source has the value inside `{…}` or `[…]`.
     fn mapping(
@@ -83,7 +91,8 @@ impl Writer {
             }
             started = false;
             let simple = self.key(&entry.key, indent, flow)?;
-            self.entry_value(&entry.value, indent, simple, flow)?;
+            self.entry_value(&entry.value, indent, simple, flow)
+                .map_err(|fault| of_key(fault, &entry.key))?;
         }
         self.order.truncate(base);
         Ok(())

@@ -159,8 +159,13 @@ fn string<'a>(node: &Node, text: &'a str, flow: bool) -> Result<Cow<'a, str>, Di
     let refused_by_reader =
         |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
     if let Some(c) = text.chars().find(|c| refused_by_reader(*c)) {
+        let before = text.split(c).next().unwrap_or("");
+        let line = match text.contains('\n') {
+            true => format!(" in its line {}", before.matches('\n').count() + 1),
+            false => String::new(),
+        };
         let message = format!(
-            "the text holds the control character U+{:04X}, which kustomize can't read back",
+            "the text holds the control character U+{:04X}{line}, which kustomize can't read back",
             c as u32
         );
         return Err(refused(node, message).help("delete the character, or keep the data as base64"));
@@ -196,7 +201,7 @@ fn as_block_text<'a>(node: &Node, text: &'a str) -> Result<Cow<'a, str>, Diagnos
             node,
             "a text of several lines that begins with a tab is one that kustomize can't read back",
         );
-        return Err(fault.help("put the text in double quotes"));
+        return Err(fault.help("put the text in double quotes, or begin it with another character"));
     }
     if node.style() != Style::Folded {
         return Ok(Cow::Borrowed(text));
