@@ -84,20 +84,25 @@ file() {
     esac
 }
 
+# Runs a command that reports: its exit code 1 says that there is something, any other that it could not do it.
+reported() {
+    code=0
+    "$@" || code=$?
+    [ "$code" -lt 2 ] || exit 2
+}
+
 # Sets check: passed or failed.
 check() {
-    code=0
-    workspace check || code=$?
-    [ "$code" -lt 2 ] || exit 2
+    reported workspace check
     check=passed
     [ "$code" -eq 0 ] || check=failed
-    workspace check --format short 2>"$reports/check.txt" >&2 || :
+    reported workspace check --format short 2>"$reports/check.txt" >&2
     for format in $formats; do
-        workspace check --format "$format" >"$(file check "$format")" || :
+        reported workspace check --format "$format" >"$(file check "$format")"
     done
 }
 
-# Sets diff (compared or failed), changed and dangers.
+# Sets diff (compared or failed), changed, dangers and unknown: how many parts of the change could not be compared.
 compare() {
     from=$(safe_git rev-parse --short "$base") && to=$(safe_git rev-parse --short HEAD) || exit 2
     range=$from..$to
@@ -115,13 +120,17 @@ compare() {
     [ "$code" -eq 0 ] || changed=true
     cp "$reports/diff.md" "$reports/diff.long.md"
     if [ "$(wc -c <"$reports/diff.md")" -gt 50000 ]; then
-        form md --max-bytes 900000 >"$reports/diff.long.md" || :
+        reported form md --max-bytes 900000 >"$reports/diff.long.md"
     fi
     for format in html github $formats; do
-        [ -f "$(file diff "$format")" ] || form "$format" >"$(file diff "$format")" || :
+        [ -f "$(file diff "$format")" ] || reported form "$format" >"$(file diff "$format")"
     done
-    dangers=$(grep -E '^::(error|warning) ' "$reports/diff.github" | grep -cv 'title=not-compared:' || :)
+    # A file name or a message may look like a title. The first colon that is written plainly ends the real one.
+    dangers=$(grep -E '^::(error|warning) ' "$reports/diff.github" | grep -cvE "$not_compared" || :)
+    unknown=$(grep -cE "$not_compared" "$reports/diff.github" || :)
 }
+
+not_compared='^::[a-z]+ ([^:]*,)?title=not-compared::'
 
 form() {
     workspace diff "$range" --format short --rest "${PLEACH_REST:-pleach diff $range}" --output "$@" 2>"$reports/diff.txt"
@@ -164,6 +173,8 @@ reason() {
         echo 'the effects of this change are unknown'
     elif [ "$fail_on" = danger ] && [ "$dangers" -gt 0 ]; then
         echo "the change has dangers: $dangers"
+    elif [ "$fail_on" = danger ] && [ "$unknown" -gt 0 ]; then
+        echo 'the effects of a part of this change are unknown'
     fi
 }
 
@@ -176,7 +187,7 @@ case $fail_on in never | check | danger) ;; *) give_up "PLEACH_FAIL_ON is never,
 find_top "$directory" || top=
 has_no_link "$directory" || give_up "\`$directory\` is reached through a link of the repository: name the folder itself"
 prepare_reports
-check=skipped diff=skipped changed=false dangers=0 comment=false base=
+check=skipped diff=skipped changed=false dangers=0 unknown=0 comment=false base=
 if [ -n "${PLEACH_BASE:-}" ]; then
     [ -n "$top" ] || give_up "\`$directory\` is in no Git repository, so nothing can be compared"
     safe_git cat-file -e 'HEAD^{tree}' || give_up 'Git cannot read the commit that is checked out'

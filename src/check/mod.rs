@@ -34,6 +34,7 @@ use crate::danger::{DANGERS, is_single_tree, judge_tree};
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::object::Object;
 use crate::tree::Tree;
+use crate::validate::RuleBudget;
 use crate::yaml::FieldPath;
 pub use allow::allow;
 pub use cluster::{Cluster, definitions};
@@ -91,7 +92,7 @@ pub fn check(
     demands: Demands,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let unknown = Cluster::default();
+    let (unknown, budget) = (Cluster::default(), RuleBudget::default());
     let mut scenes = scenes(tree, origins);
     for (name, scene) in &mut scenes {
         let cluster = clusters.get(name).unwrap_or(&unknown);
@@ -108,7 +109,7 @@ pub fn check(
         }
         found.extend(dangers(scene));
         let cluster = clusters.get(name).unwrap_or(&unknown);
-        found.extend(objects::findings(scene, cluster, demands));
+        found.extend(objects::findings(scene, cluster, demands, &budget));
     }
     found.sort_and_dedup();
     found

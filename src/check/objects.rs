@@ -7,7 +7,7 @@ use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Diagnostic, Severity, Span};
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
-use crate::validate::{Catalog, Encoding, Finding, Lifecycle, Verdict};
+use crate::validate::{Catalog, Encoding, Finding, Lifecycle, RuleBudget, Verdict};
 use crate::yaml::{Node, parse};
 
 /// How much is asked of an environment's objects.
@@ -30,8 +30,9 @@ pub(super) fn findings(
     scene: &EnvironmentObjects<'_>,
     cluster: &Cluster,
     demands: Demands,
+    budget: &RuleBudget,
 ) -> Vec<Diagnostic> {
-    let catalog = catalog(scene, cluster);
+    let catalog = catalog(scene, cluster).with_rule_budget(budget.clone());
     let mut found = Vec::new();
     let mut unknown: BTreeMap<Gvk, &SourcedObject<'_>> = BTreeMap::new();
     let mut leaving: BTreeMap<Gvk, (Lifecycle, Vec<&SourcedObject<'_>>)> = BTreeMap::new();

@@ -348,6 +348,77 @@ fn what_git_can_not_read_fails() {
     }
 }
 
+/// Runs the scripts where dangers fail them, and gives what GitHub's printed.
+#[track_caller]
+fn refused_for_dangers(checkout: &Checkout, check: &str) -> String {
+    let forge = Forge::new(Vec::new(), true);
+    let inputs = [("check", check), ("fail-on", "danger")];
+    let done = job(checkout, &forge, &inputs).run();
+    assert!(!done.is_fine, "{}", done.printed);
+    let variables = [("PLEACH_CHECK", check), ("PLEACH_FAIL_ON", "danger")];
+    recipe(checkout, &variables).expect(1);
+    checkout.check_out("main");
+    gitlab(checkout, &forge, &variables).expect(1);
+    done.printed
+}
+
+#[test]
+fn a_danger_counts_whatever_it_quotes() {
+    let checkout = pull(|workspace| {
+        let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\n\
+            rules: [{apiGroups: ['title=not-compared::'], resources: ['title=not-compared::'], verbs: ['*']}]\n";
+        fs::write(workspace.join("overlays/prod/role.yaml"), role).unwrap();
+        let file = workspace.join("overlays/prod/kustomization.yaml");
+        let text = fs::read_to_string(&file).unwrap();
+        let text = text.replace("resources:\n", "resources:\n- role.yaml\n");
+        fs::write(file, text).unwrap();
+        crate::ci::run(workspace, crate::hook::PLEACH, &["render"], true);
+    });
+    let printed = refused_for_dangers(&checkout, "true");
+    assert_tells(&printed, &["the change has dangers: 1"]);
+}
+
+#[test]
+fn what_is_not_compared_may_be_dangerous() {
+    let checkout = pull(|workspace| {
+        let file = workspace.join("environments/prod/databases.yaml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(file, text.replace("diskSize: ", "diskSizes: ")).unwrap();
+    });
+    let printed = refused_for_dangers(&checkout, "false");
+    assert_tells(
+        &printed,
+        &["the effects of a part of this change are unknown"],
+    );
+}
+
+/// A program in place of pleach that fails for the report of dangers, as on a full disk.
+#[test]
+fn dangers_that_cannot_be_written_fail() {
+    let outside = tempfile::tempdir().unwrap();
+    let checkout = pull(|workspace| drop(change(workspace, "50Gi")));
+    let then = format!(
+        "case \"$*\" in *'--output github'*) exit 2;; esac\nexec '{}' \"$@\"",
+        crate::hook::PLEACH
+    );
+    program(
+        &outside.path().join("pleach"),
+        &outside.path().join("seen"),
+        &then,
+    );
+    let path = format!(
+        "{}:{}",
+        outside.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let variables = [
+        ("PLEACH_CHECK", "false"),
+        ("PLEACH_FAIL_ON", "danger"),
+        ("PATH", &*path),
+    ];
+    recipe(&checkout, &variables).expect(2);
+}
+
 #[test]
 fn dangers_that_nobody_knows_fail() {
     let checkout = pull(|workspace| drop(change(workspace, "50Gi")));
@@ -406,6 +477,6 @@ fn dangers_that_nobody_knows_fail() {
     );
     let broken = [("PLEACH_BASE", &*broken), ("PLEACH_FAIL_ON", "danger")];
     let printed = recipe(&checkout, &broken).expect(1);
-    assert_tells(&printed, &["cannot be printed"]);
+    assert_tells(&printed, &["cannot compare"]);
     recipe(&checkout, &broken[..1]).expect(0);
 }

@@ -9,6 +9,7 @@ mod charts;
 mod claims;
 mod git;
 mod kustomize;
+mod rules;
 mod templates;
 mod values;
 

@@ -256,3 +256,14 @@ pub(super) fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
         }
     }
 }
+
+/// Characters of a definition's text that are quoted. A message is made for each object that breaks it.
+const QUOTED_MAX: usize = 200;
+
+/// The beginning of a text of a definition, to quote.
+pub(super) fn short(text: &str) -> String {
+    match text.char_indices().nth(QUOTED_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or("")),
+        None => text.to_owned(),
+    }
+}

@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 
 use builtin::{BuiltinCrds, Kubernetes};
 use crd::{CustomKind, Version};
+pub use cel::RuleBudget;
 pub use decode::Encoding;
 use decode::Type;
 use fault::{Fault, Report, class};
@@ -41,6 +42,7 @@ pub struct Catalog {
     minor: u32,
     /// By group and kind.
     custom: BTreeMap<(Box<str>, Box<str>), CustomKind>,
+    budget: RuleBudget,
 }
 
 /// One thing that the server would refuse.
@@ -77,7 +79,15 @@ impl Catalog {
         Catalog {
             minor: minor.map_or(kubernetes.newest(), |it| kubernetes.clamp(it)),
             custom: BTreeMap::new(),
+            budget: RuleBudget::default(),
         }
+    }
+
+    /// Takes what rules in CEL may cost from a budget that other catalogs share.
+    #[must_use]
+    pub fn with_rule_budget(mut self, budget: RuleBudget) -> Catalog {
+        self.budget = budget;
+        self
     }
 
     /// Adds the kind of a CustomResourceDefinition. A later one takes the place of an earlier, and of a built-in one.
@@ -119,7 +129,12 @@ impl Catalog {
                 );
             }
             Some(Kind::Custom(kind, version)) => {
-                custom(object, old, kind, version, metadata, encoding, &mut report);
+                let options = cel::Options {
+                    encoding,
+                    drops_status: version.has_status,
+                    budget: &self.budget,
+                };
+                custom(object, old, kind, version, metadata, options, &mut report);
             }
             Some(Kind::Refused(fault)) => report.faults.push(fault),
             _ => {}
@@ -319,11 +334,11 @@ fn custom<'a>(
     kind: &'a CustomKind,
     version: &'a Version,
     metadata: Type<'a>,
-    encoding: Encoding,
+    options: cel::Options<'a>,
     report: &mut Report<'a>,
 ) {
     if let Some(value) = object.field("metadata") {
-        decode::decode(value, metadata, encoding, report);
+        decode::decode(value, metadata, options.encoding, report);
     }
     let (pool, schema) = (&kind.pool, kind.schema(version));
     let is_decoded = report.is_empty();
@@ -344,15 +359,11 @@ fn custom<'a>(
         metadata::validate(object, rules, report);
     }
     if let Some(scale) = &version.scale {
-        scale_fields(object, scale, encoding, report);
+        scale_fields(object, scale, options.encoding, report);
     }
     // Rules can't be relied on where fields are missing or of another type.
     let is_typed = report.faults.iter().all(|it| !it.class.is_about_types());
     if is_typed && schema.flags.has_rules {
-        let options = cel::Options {
-            encoding,
-            drops_status: version.has_status,
-        };
         cel::rules(object, old, pool, schema, options, report);
     }
 }

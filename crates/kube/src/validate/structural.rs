@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::fault::{Report, class, quoted};
+use super::fault::{Report, class, quoted, short};
 use super::format;
 use super::json::{Json, integral};
 use super::schema::{Additional, Limits, ListType, Logic, Pool, Schema, Types, anything};
@@ -257,7 +257,7 @@ impl<'a> Structural<'a, '_> {
             self.size(node, text.chars().count(), limits.length, "characters");
         }
         if let Some(pattern) = limits.pattern.as_ref().filter(|it| !it.matches(text)) {
-            let message = format!("must match `{}`", pattern.text());
+            let message = format!("must match `{}`", short(pattern.text()));
             self.report.invalid(node, message);
         }
     }

@@ -11,7 +11,7 @@ use cel_core::{
     ProtoTypeResolver, ResolvedProtoType, SpannedExpr, StructFieldValue, Value,
 };
 
-use super::library;
+use super::{bounds, cost, library};
 use crate::schema::pattern::Pattern;
 
 /// The type that an expression must have.
@@ -50,7 +50,8 @@ impl Environment {
 
     /// From here on, a variable of the policy can be used.
     pub(in crate::validate) fn add_variable(&mut self, name: &str, expression: &str) {
-        let known = self.env().compile(expression).ok();
+        let compile = || self.env().compile(expression).ok();
+        let known = bounds::check(expression).ok().and_then(|()| compile());
         let result = known.and_then(|it| it.result_type().cloned());
         let variables = self.variables.get_or_insert_default();
         variables.insert(name.to_owned(), result.unwrap_or(CelType::Dyn));
@@ -96,6 +97,7 @@ pub(in crate::validate) fn compile(
     environment: &Environment,
     expected: Expected,
 ) -> Result<(), String> {
+    bounds::check(text)?;
     let env = environment.env();
     let ast = match env.compile(text) {
         Ok(ast) => ast,
@@ -140,8 +142,10 @@ pub(super) fn rules() -> &'static Env {
     static ENV: OnceLock<Env> = OnceLock::new();
     ENV.get_or_init(|| {
         base()
+            .with_extension(cost::functions())
             .with_variable("self", CelType::Dyn)
             .with_variable("oldSelf", CelType::Dyn)
+            .with_variable(cost::METER, CelType::Dyn)
     })
 }
 
@@ -150,7 +154,8 @@ fn base() -> Env {
     // `split` of this crate gives empty texts at both ends for an empty separator; ours takes its place.
     let strings = string_extension()
         .into_iter()
-        .filter(|it| it.name != "split");
+        .filter(|it| it.name != "split")
+        .map(cost::bounded);
     let mut env = Env::with_standard_library()
         .with_extension(strings)
         .with_extension(optionals_extension());
@@ -394,5 +399,6 @@ impl ProtoRegistry for AdmissionTypes {
 
 /// An expression that was read, but not checked: the definition that has it was.
 pub(super) fn parse(text: &str) -> Result<Ast, String> {
+    bounds::check(text)?;
     rules().parse_only(text).map_err(|it| it.to_string())
 }

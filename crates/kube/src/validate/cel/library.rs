@@ -635,30 +635,50 @@ fn texts() -> Vec<FunctionDecl> {
             &[(&two, found.clone()), (&three, found.clone())],
             split,
         ),
-        method("find", &[(&two, CelType::String)], |args| {
-            let all = find_all(args, Some(1));
-            all.map_or_else(
-                || wrong("not a regular expression"),
-                |it| string(it.first().map_or("", String::as_str)),
-            )
-        }),
+        method("find", &[(&two, CelType::String)], find),
         method(
             "findAll",
             &[(&two, found.clone()), (&three, found)],
-            |args| {
-                let limit = match args.get(2) {
-                    Some(Value::Int(limit)) => usize::try_from(*limit).ok(),
-                    _ => None,
-                };
-                let all = find_all(args, limit);
-                all.map_or_else(
-                    || wrong("not a regular expression"),
-                    |it| list(it.iter().map(|it| string(it))),
-                )
-            },
+            find_all,
         ),
     ]
 }
+
+/// `text.matches(pattern)`, in RE2's dialect.
+pub(super) fn matches(args: &[Value]) -> Value {
+    let (Some(text), Some(pattern)) = (text(args, 0), text(args, 1)) else {
+        return no_overload();
+    };
+    let pattern = Pattern::new(pattern);
+    match pattern.is_valid() {
+        true => Value::Bool(pattern.matches(text)),
+        false => wrong(NO_PATTERN),
+    }
+}
+
+/// `text.find(pattern)`: the first match, or an empty text.
+pub(super) fn find(args: &[Value]) -> Value {
+    let found = found(args, Some(1));
+    found.map_or_else(
+        || wrong(NO_PATTERN),
+        |it| string(it.first().map_or("", String::as_str)),
+    )
+}
+
+/// `text.findAll(pattern)` and `text.findAll(pattern, limit)`.
+pub(super) fn find_all(args: &[Value]) -> Value {
+    let limit = match args.get(2) {
+        Some(Value::Int(limit)) => usize::try_from(*limit).ok(),
+        _ => None,
+    };
+    let found = found(args, limit);
+    found.map_or_else(
+        || wrong(NO_PATTERN),
+        |it| list(it.iter().map(|it| string(it))),
+    )
+}
+
+const NO_PATTERN: &str = "not a regular expression";
 
 /// Go's `strings.SplitN`: an empty separator splits after each character, a negative limit is none.
 fn split(args: &[Value]) -> Value {
@@ -681,7 +701,7 @@ fn split(args: &[Value]) -> Value {
     list(starts.iter().enumerate().map(part))
 }
 
-fn find_all(args: &[Value], limit: Option<usize>) -> Option<Vec<String>> {
+fn found(args: &[Value], limit: Option<usize>) -> Option<Vec<String>> {
     let (text, pattern) = (text(args, 0)?, text(args, 1)?);
     Pattern::new(pattern).find(text, limit)
 }

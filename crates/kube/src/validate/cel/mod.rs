@@ -2,6 +2,8 @@
 //!
 //! The evaluator is `cel-core`, with Kubernetes' own functions; nothing outside of this folder knows of it.
 
+mod bounds;
+mod cost;
 mod environment;
 mod library;
 mod opaque;
@@ -9,13 +11,18 @@ mod values;
 
 use cel_core::{EvalErrorKind, MapActivation, Program, Value};
 
+pub use cost::RuleBudget;
+use cost::{CALL_MAX, METER, Meter, metered};
 pub(super) use environment::{Environment, Expected, compile};
 use values::Values;
 
 use super::decode::Encoding;
-use super::fault::{Report, class};
+use super::fault::{Report, class, short};
 use super::schema::{ListType, Pool, Rule, Schema};
 use pleach_yaml::{Entry, Node};
+
+/// Bytes of a message that an expression makes.
+const COMPUTED_MAX: usize = 5 << 10;
 
 /// An expression that is ready to be evaluated, or why it can't be.
 pub(super) struct Compiled(Result<Program, String>);
@@ -60,14 +67,18 @@ pub(super) fn rules<'a>(
     old: Option<&'a Node>,
     pool: &'a Pool,
     schema: &'a Schema,
-    options: Options,
+    options: Options<'a>,
     report: &mut Report<'a>,
 ) {
     let values = Values {
         pool,
         encoding: options.encoding,
     };
-    let mut walk = Walk { values, report };
+    let mut walk = Walk {
+        values,
+        budget: options.budget,
+        report,
+    };
     if !schema.rules.is_empty() {
         let old = old.map(|it| values.root(it, schema));
         walk.rules(object, &values.root(object, schema), old.as_ref(), schema);
@@ -82,13 +93,16 @@ pub(super) fn rules<'a>(
 
 /// How an object reaches the server, and what it does with it first.
 #[derive(Clone, Copy)]
-pub(super) struct Options {
+pub(super) struct Options<'a> {
     pub(super) encoding: Encoding,
     pub(super) drops_status: bool,
+    /// What all rules may cost together.
+    pub(super) budget: &'a RuleBudget,
 }
 
 struct Walk<'a, 'r> {
     values: Values<'a>,
+    budget: &'a RuleBudget,
     report: &'r mut Report<'a>,
 }
 
@@ -144,8 +158,12 @@ impl<'a> Walk<'a, '_> {
     fn rule(&mut self, node: &'a Node, rule: &'a Rule, activation: &MapActivation) {
         let compiled = rule.program.get_or_init(|| program(&rule.expression));
         let result = match &compiled.0 {
-            Ok(program) => program.eval(activation),
+            Ok(program) => evaluate(program, activation, self.budget),
             Err(fault) => return self.unevaluated(node, rule, fault),
+        };
+        let Some(result) = result else {
+            let fault = format!("it costs more than {CALL_MAX} steps, or too much with others");
+            return self.unevaluated(node, rule, &fault);
         };
         match result {
             Value::Bool(true) => {}
@@ -155,12 +173,13 @@ impl<'a> Walk<'a, '_> {
             Value::Error(fault) => {
                 let message = format!(
                     "breaks the rule `{}` of its definition: {}",
-                    rule.expression, fault.message
+                    short(rule.expression.trim()),
+                    computed(&fault.message).unwrap_or("it fails")
                 );
                 self.report.push(class::BROKEN_RULE, node, message);
             }
             _ => {
-                let message = message(rule, activation);
+                let message = message(rule, activation, self.budget);
                 self.report.push(
                     class::BROKEN_RULE,
                     node,
@@ -172,8 +191,9 @@ impl<'a> Walk<'a, '_> {
 
     fn unevaluated(&mut self, node: &'a Node, rule: &'a Rule, fault: &str) {
         let message = format!(
-            "has a rule that could not be evaluated, `{}`: {fault}",
-            rule.expression
+            "has a rule that could not be evaluated, `{}`: {}",
+            short(rule.expression.trim()),
+            computed(fault).unwrap_or("it fails")
         );
         self.report.push(class::UNEVALUATED_RULE, node, message);
     }
@@ -182,10 +202,19 @@ impl<'a> Walk<'a, '_> {
 fn program(expression: &str) -> Compiled {
     let made = environment::parse(expression).and_then(|ast| {
         environment::rules()
-            .program(&ast)
+            .program(&metered(&ast))
             .map_err(|it| it.to_string())
     });
     Compiled(made)
+}
+
+/// The value of an expression; `None` where it costs too much.
+fn evaluate(program: &Program, activation: &MapActivation, budget: &RuleBudget) -> Option<Value> {
+    let meter = Meter::new(budget);
+    let mut activation = activation.clone();
+    activation.insert(METER, meter.value());
+    let value = program.eval(&activation);
+    meter.close(budget).then_some(value)
 }
 
 /// What fails because of this evaluator, not because of the object.
@@ -197,18 +226,22 @@ fn is_unsupported(kind: EvalErrorKind) -> bool {
 }
 
 /// What a broken rule says: its computed message, its fixed one, or the rule itself.
-fn message(rule: &Rule, activation: &MapActivation) -> String {
-    let computed = rule.message_expression.as_ref().and_then(|it| {
+fn message(rule: &Rule, activation: &MapActivation, budget: &RuleBudget) -> String {
+    let made = rule.message_expression.as_ref().and_then(|it| {
         let program = program(it).0.ok()?;
-        match program.eval(activation) {
-            Value::String(text) => Some(text.to_string()),
+        match evaluate(&program, activation, budget)? {
+            Value::String(text) => Some(computed(&text)?.to_owned()),
             _ => None,
         }
     });
-    let fixed = || rule.message.as_ref().map(|it| it.trim().to_owned());
-    computed
-        .or_else(fixed)
-        .unwrap_or_else(|| format!("`{}`", rule.expression))
+    let fixed = || rule.message.as_ref().map(|it| short(it.trim()));
+    made.or_else(fixed)
+        .unwrap_or_else(|| format!("`{}`", short(&rule.expression)))
+}
+
+/// A text that an expression made, unless it is longer than kube-apiserver takes. It is whole, so that what is secret in it is found.
+fn computed(text: &str) -> Option<&str> {
+    (text.len() <= COMPUTED_MAX).then_some(text)
 }
 
 /// The same item of the old list: the one of the same keys, where the list is a map.
@@ -238,6 +271,10 @@ mod tests {
 
     /// Whether a rule holds for a value of any type.
     fn holds(rule: &str, value: &str) -> Vec<&'static str> {
+        holds_within(&RuleBudget::default(), rule, value)
+    }
+
+    fn holds_within(budget: &RuleBudget, rule: &str, value: &str) -> Vec<&'static str> {
         let schema = format!(
             "{{\"type\":\"object\",\"properties\":{{\"v\":{{\"x-kubernetes-preserve-unknown-fields\":true,\
              \"x-kubernetes-validations\":[{{\"rule\":{rule:?}}}]}}}}}}"
@@ -248,6 +285,7 @@ mod tests {
         let options = Options {
             encoding: Encoding::Yaml,
             drops_status: false,
+            budget,
         };
         rules(&object, None, &pool, &schema, options, &mut report);
         report.faults.iter().map(|it| it.class.code).collect()
@@ -298,6 +336,105 @@ mod tests {
             ("[1, 2].filter(it, it > self).size() == 1", "1"),
         ] {
             assert_eq!(holds(rule, value), [] as [&str; 0], "{rule}");
+        }
+    }
+
+    #[test]
+    fn what_costs_too_much_is_not_evaluated() {
+        let digits = "[0,1,2,3,4,5,6,7,8,9]";
+        let nested = |step: &str, inner: &str| {
+            let loops: String = (0..8)
+                .map(|at| format!("{digits}.{step}(x{at}, "))
+                .collect();
+            format!("{loops}{inner}{}", ")".repeat(8))
+        };
+        let bind = |inner: &str| {
+            let open: String = (0..40)
+                .map(|at| format!("[[x{at}, x{at}]].all(x{}, ", at + 1))
+                .collect();
+            format!("['aaaaaaaa'].all(x0, {open}{inner}{})", ")".repeat(40))
+        };
+        let texts: String = (0..40)
+            .map(|at| format!("[x{at} + x{at}].all(x{}, ", at + 1))
+            .collect();
+        for rule in [
+            format!("{} == 1", nested("map", "x7")),
+            format!("{} == 1", nested("filter", "true")),
+            format!("{} == 1", nested("exists_one", "true")),
+            nested("all", "x7 >= 0"),
+            format!("!{}", nested("exists", "x7 < 0")),
+            format!("{} || true", nested("all", "x7 >= 0")),
+            bind("x40 == x40"),
+            bind("x40 in [x40]"),
+            format!(
+                "['aaaaaaaa'].all(x0, {texts}x40.size() > 0{})",
+                ")".repeat(40)
+            ),
+            format!("{digits}.all(x, self.all(y, self.all(z, !'aaaa'.matches('(a|b){{500}}'))))"),
+            format!("{digits}.all(x, self.all(y, self.all(z, self == self)))"),
+            format!("{digits}.all(x, self.all(y, self.all(z, z in self)))"),
+        ] {
+            let list: Vec<String> = (0..300).map(|it| it.to_string()).collect();
+            let (value, budget) = (format!("[{}]", list.join(", ")), RuleBudget::new(20_000));
+            assert_eq!(
+                holds_within(&budget, &rule, &value),
+                ["unevaluated-rule"],
+                "{rule}"
+            );
+        }
+        for rule in [
+            "self.replace('', self).replace('', self).replace('', self).size() > 0",
+            "self.split('').join(self + self).size() > 0",
+            "'%.999999999f'.format([1.0]).size() > 0",
+        ] {
+            let text = "a".repeat(5_000);
+            assert_eq!(holds(rule, &text), ["broken-crd-rule"], "{rule}");
+        }
+    }
+
+    #[test]
+    fn what_is_plausible_is_evaluated() {
+        let list: Vec<String> = (0..100)
+            .map(|it| format!("{{name: n{it}, port: {it}}}"))
+            .collect();
+        for rule in [
+            "self.all(x, self.exists_one(y, y.name == x.name))",
+            "self.map(x, x.port).sum() > 0",
+            "self.all(x, x.name.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$'))",
+            "self.filter(x, x.port > 10).map(x, x.name + '-' + string(x.port)).size() == 89",
+            "self.all(x, x.name in self.map(y, y.name))",
+        ] {
+            assert_eq!(
+                holds(rule, &format!("[{}]", list.join(", "))),
+                [] as [&str; 0],
+                "{rule}"
+            );
+        }
+        let deep = format!("{}self.size() > 0{}", "(".repeat(120), ")".repeat(120));
+        assert_eq!(holds(&deep, "[1]"), [] as [&str; 0]);
+        let chain = format!("{}true", "self.size() == 1 && ".repeat(45));
+        assert_eq!(holds(&chain, "[1]"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn deep_expressions_are_not_read() {
+        for rule in [
+            "(",
+            "!",
+            "-",
+            "1 + ",
+            "true || ",
+            "[",
+            "{1: ",
+            "a.",
+            "self.all(x, ",
+            "1 in ",
+        ] {
+            assert_eq!(
+                holds(&rule.repeat(9_000), "[1]"),
+                ["unevaluated-rule"],
+                "{rule}"
+            );
         }
     }
 
