@@ -1,6 +1,6 @@
 //! Selectors of Services, budgets, policies and monitors that no pod fits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::made::is_custom;
 use super::pods::pods;
@@ -24,12 +24,21 @@ where a chart is installed.",
     judge,
 };
 
+/// Pairs of a selector and a pod that are compared in an environment.
+const PAIRS_MAX: usize = 2_000_000;
+
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let opaque = scene.opaque();
     let objects = || scene.objects.iter().map(|it| &*it.object);
-    let pods: Vec<(&str, Option<&Node>)> = objects()
-        .flat_map(|it| pods(it).into_iter().map(|pod| (it.namespace(), pod.labels)))
-        .collect();
+    let mut pods_of: BTreeMap<&str, Vec<Option<&Node>>> = BTreeMap::new();
+    for object in objects() {
+        let labels = pods(object).into_iter().map(|it| it.labels);
+        pods_of
+            .entry(object.namespace())
+            .or_default()
+            .extend(labels);
+    }
+    let mut pairs = 0;
     let custom: BTreeSet<&str> = objects()
         .filter(|it| is_custom(it))
         .map(Object::name)
@@ -42,9 +51,25 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         let spaces = namespaces(object);
         let is_looked_at = |it: &str| spaces.as_ref().is_none_or(|spaces| spaces.contains(&it));
         let is_open = opaque.iter().any(|it| is_looked_at(it)) || selector.is_of_operator(&custom);
-        let mut seen = pods.iter().filter(|it| is_looked_at(it.0));
-        if is_open || seen.any(|it| selector.fits(it.1)) {
+        if is_open {
             continue;
+        }
+        let seen = pods_of.iter().filter(|it| is_looked_at(it.0));
+        let mut seen = seen.flat_map(|it| it.1).inspect(|_| pairs += 1);
+        if seen.any(|it| selector.fits(*it)) {
+            continue;
+        }
+        if pairs > PAIRS_MAX {
+            let message = format!(
+                "selector of {} and those after it are not compared with all pods: there are too many of both",
+                object.id()
+            );
+            return faults.push(
+                placed,
+                &path,
+                message,
+                "apply parts of the environment by kustomizations of their own",
+            );
         }
         let message = format!("selector of {} matches no pods", object.id());
         let help = "compare it with the labels of the pods' template; or say where they come from with `# pleach: allow[unmatched-selector] REASON`";

@@ -28,6 +28,7 @@ pub struct Resolved<'a> {
 }
 
 /// All environments, and base for what they share.
+#[derive(Default)]
 pub struct Resolution<'a> {
     /// `environments/base`, for each engine: the shared claims that some environment of the engine takes.
     pub bases: Vec<Resolved<'a>>,
@@ -37,11 +38,9 @@ pub struct Resolution<'a> {
 
 /// Resolves what of the workspace is asked for.
 pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) -> Resolution<'a> {
-    let selections: Vec<_> = workspace
-        .environments
-        .iter()
-        .map(|it| select::select(workspace, it, diagnostics))
-        .collect();
+    let Some(selections) = selections(workspace, diagnostics) else {
+        return Resolution::default();
+    };
     unknown_environments(workspace, diagnostics);
     select::check_base(&workspace.base, diagnostics);
     let bases = workspace.bases.iter().map(|environment| {
@@ -86,6 +85,36 @@ fn drop_consequences(diagnostics: &mut Diagnostics) {
     *diagnostics = all
         .filter(|it| !["unknown-reference", "missing-field"].contains(&it.code))
         .collect();
+}
+
+/// How many claims all environments together may have: a few files of base and many environments come to many.
+const CLAIMS_MAX: usize = 20_000;
+/// The code of that fault.
+pub const TOO_MANY_CLAIMS: &str = "too-many-claims";
+
+/// The claims of each environment; `None` where they are too many.
+fn selections<'a>(
+    workspace: &'a Workspace<'a>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<select::Selection<'a>>> {
+    let mut count = 0;
+    let mut selections = Vec::new();
+    for environment in &workspace.environments {
+        let selection = select::select(workspace, environment, diagnostics);
+        count += selection.claims.len();
+        selections.push(selection);
+        if count > CLAIMS_MAX {
+            let message = format!(
+                "the environments together have more than {CLAIMS_MAX} claims, those of base counted in each"
+            );
+            let fault = Diagnostic::error(TOO_MANY_CLAIMS, message).at(&environment.span);
+            diagnostics.push(fault.help(
+                "render one environment at a time with `--env`, or make a workspace of some of them",
+            ));
+            return None;
+        }
+    }
+    Some(selections)
 }
 
 /// Base's own faults say that they are base's: what an environment adds does not help it.

@@ -17,6 +17,13 @@ use crate::yaml::{Node, View};
 pub(super) const BYTES_MAX: usize = 32 << 20;
 /// What all templates of a run may make of long texts, which stay in memory until the tree is written.
 pub(super) const RUN_BYTES_MAX: usize = 48 << 20;
+/// What all templates of a run may take of steps, beyond [`FREE_STEPS`] of each: there may be many claims.
+pub(super) const RUN_STEPS_MAX: usize = 40_000_000;
+const FREE_STEPS: usize = 20_000;
+/// What a rendering that fails counts as. How many steps it took is not known.
+pub(super) const FAILED_STEPS: u64 = 100_000;
+/// Bytes that are read and made in the time of a step.
+const STEP_BYTES: usize = 64;
 /// An output of a template, and a text in it, that is no longer is not counted: a large workspace has many of them.
 const PLAIN_OUTPUT_BYTES: usize = 64 << 10;
 const PLAIN_TEXT_BYTES: usize = 4 << 10;
@@ -87,6 +94,15 @@ pub(super) fn begin() {
 /// Charges the rendering that this thread is at.
 pub(super) fn charge(bytes: usize) -> Result<(), Error> {
     METER.with_borrow_mut(|it| it.charge(bytes))
+}
+
+/// The steps that the rendering on this thread counts for in its run: its own, and its bytes.
+pub(super) fn run_steps(steps: u64) -> usize {
+    let bytes = METER.with_borrow(|it| BYTES_MAX - it.left);
+    let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+    steps
+        .saturating_add(bytes / STEP_BYTES)
+        .saturating_sub(FREE_STEPS)
 }
 
 fn charge_value(bytes: usize) -> Result<(), Error> {

@@ -45,6 +45,8 @@ pub struct Templates<'a> {
     readers: reader::Readers<'a>,
     /// Bytes of long texts that all renderings made so far.
     made: AtomicUsize,
+    /// Steps that long renderings took so far.
+    steps: AtomicUsize,
 }
 
 /// Texts that come with the program: each is compiled when it is first needed.
@@ -87,6 +89,7 @@ impl<'a> Default for Templates<'a> {
             shared,
             readers: reader::Readers::default(),
             made: AtomicUsize::new(0),
+            steps: AtomicUsize::new(0),
         }
     }
 }
@@ -223,16 +226,33 @@ impl<'a> Templates<'a> {
         let report = |error: Error| self.diagnostic("template-error", name, &error);
         let template = self.environment.get_template(name).map_err(report)?;
         loop {
-            let render = || template.render(context.to_value());
+            let mut steps = meter::FAILED_STEPS;
+            let render = || match template.render_captured(context.to_value()) {
+                Ok(rendered) => {
+                    steps = rendered.state().fuel_levels().map_or(0, |it| it.0);
+                    Ok(rendered.into_output())
+                }
+                Err(error) => {
+                    if error.kind() == ErrorKind::OutOfFuel {
+                        steps = FUEL;
+                    }
+                    Err(error)
+                }
+            };
             let rendered = placeholder::collect(context, render);
+            let steps = meter::run_steps(steps);
+            self.steps.fetch_add(steps, Ordering::Relaxed);
+            if self.is_over_limit() {
+                return Err(self.run_limit(self.source_of(name)));
+            }
             if let Some(missing) = context.claims().take_missing() {
                 return Err(self.missing_output(name, &missing));
             }
             match (rendered.result, rendered.question) {
                 (Ok(text), _) => {
                     let bytes = meter::kept_bytes(&text, &rendered.values);
-                    let made = self.made.fetch_add(bytes, Ordering::Relaxed);
-                    if made.saturating_add(bytes) > meter::RUN_BYTES_MAX {
+                    self.made.fetch_add(bytes, Ordering::Relaxed);
+                    if self.is_over_limit() {
                         return Err(self.run_limit(self.source_of(name)));
                     }
                     return Ok((text, rendered.values));
@@ -254,19 +274,36 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Whether all templates together have made too much. The order of rendering is not fixed, so there is one report for all.
+    /// Whether all templates together have made too much or taken too long. The order of rendering is not fixed, so there is one report for all.
     pub fn is_over_limit(&self) -> bool {
+        self.is_too_large() || self.steps.load(Ordering::Relaxed) > meter::RUN_STEPS_MAX
+    }
+
+    fn is_too_large(&self) -> bool {
         self.made.load(Ordering::Relaxed) > meter::RUN_BYTES_MAX
     }
 
     /// The report of that, at the beginning of a file.
     pub fn run_limit(&self, at: Arc<Source>) -> Diagnostic {
-        let megabytes = meter::RUN_BYTES_MAX >> 20;
-        let message =
-            format!("all templates together make more than {megabytes} MiB of long texts");
+        let (message, help) = match self.is_too_large() {
+            true => (
+                format!(
+                    "all templates together make more than {} MiB of long texts",
+                    meter::RUN_BYTES_MAX >> 20
+                ),
+                "make the values smaller, or render one environment at a time with `--env`",
+            ),
+            false => (
+                format!(
+                    "all templates together take more than {} steps",
+                    meter::RUN_STEPS_MAX
+                ),
+                "make their loops shorter, or render one environment at a time with `--env`",
+            ),
+        };
         Diagnostic::error("template-error", message)
             .at(Span::new(&at, 0..0))
-            .help("make the values smaller, or render one environment at a time with `--env`")
+            .help(help)
     }
 
     /// Reported where the template defines the output's name.

@@ -17,6 +17,7 @@ use crate::chart::Cache;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare, environment};
 use crate::diag::{Diagnostics, join};
 use crate::load::{self, WORKSPACE, WorkspaceConfig, is_base};
+use crate::resolve::TOO_MANY_CLAIMS;
 use crate::tree::{Below, Changes, EntryKind, Files, FilesError, Tree, TreePath};
 use crate::{Compiled, Options, Scope, compile, compile_both};
 
@@ -242,7 +243,7 @@ pub fn compare_rendered(
 /// may hide anything, and so nothing is compared with it. On the side before, it can only be what the change repairs.
 fn has_unreadable(compiled: &Compiled) -> bool {
     let mut faults = compiled.diagnostics.iter();
-    faults.any(|it| it.code == "unreadable-file")
+    faults.any(|it| matches!(it.code, "unreadable-file" | TOO_MANY_CLAIMS))
 }
 
 /// More may have been rendered than was asked for. Where an object is that stays as it is can only be said of all environments, or

@@ -62,6 +62,18 @@ fn many_claims(count: usize, text: &str) -> Case {
     ))
 }
 
+/// A thousand claims of a kind whose template begins like this.
+fn many_tenants(template: &str) -> Case {
+    let template = format!("{template}apiVersion: v1\nkind: Namespace\nmetadata: {{name: '{{{{ metadata.name }}}}'}}\n");
+    let mut case = kind("", &template, "{}");
+    for (path, bytes) in &mut case.files {
+        if path == "environments/test/a.yaml" {
+            *bytes = repeat(1_000, |at| format!("---\napiVersion: example.com/v1\nkind: Tenant\nmetadata: {{name: a{at}}}\nspec: {{}}\n")).into();
+        }
+    }
+    case
+}
+
 /// A map, or a list of named items, of base that an environment changes in every part.
 fn merged(spec: impl Fn(&str) -> String) -> Case {
     let claim = |value| {
@@ -101,6 +113,14 @@ hostile! {
     lists_of_base_and_an_environment: merged(|value| format!("{{list: [{}]}}", repeat(30_000, |at| format!("{{name: k{at}, value: {value}}}, ")))).harmless();
     items_of_a_large_map: kind("", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n{% for k, v in spec.map | items %}\n  {{ k }}: {{ v }}\n{% endfor %}\n", &format!("{{map: {{{}}}}}", repeat(30_000, |at| format!("k{at}: a, ")))).harmless();
     large_maps_that_a_template_merges: kind("", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {{ spec.one | merge(spec.two) }}\n", &format!("{{one: {{{0}}}, two: {{{0}}}}}", repeat(30_000, |at| format!("k{at}: a, ")))).harmless();
+    claims_of_base_in_many_environments: {
+        let mut case = workspace(&format!("-- environments/base/a.yaml --\n{}", repeat(300, |at| format!("---\napiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: a{at}}}\nspec: {{namespace: a{at}, chart: {{repository: 'https://a', name: a, version: 1.0.0}}}}\n"))));
+        case.files.extend((0..100).map(|at| (format!("environments/e{at}/environment.yaml"), format!("apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {{name: e{at}}}\nspec: {{cluster: e{at}}}\n").into())));
+        case }.says("too-many-claims");
+    loops_of_many_claims: many_tenants("{% for i in range(90000) %}{% endfor %}").says("all templates together take more than");
+    endless_loops_of_many_claims: many_tenants("{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}").says("all templates together take more than");
+    texts_of_many_claims: many_tenants("{% set x = 'a' * 3000000 %}").says("all templates together take more than");
+    long_unknown_fields: schema(&format!("{{type: object, properties: {{{}}}}}", repeat(500, |at| format!("{}{at}: {{type: string}}, ", "ab".repeat(28)))), &format!("{{{}}}", repeat(10_000, |at| format!("{}{at}: a, ", "ba".repeat(28))))).says("unknown-field");
     claim_that_is_deep: claim(&format!("{}{}", "{values: ".repeat(10_500), "}".repeat(10_500))).says("deeper than");
     claim_of_unknown_fields: claim(&format!("{{{}}}", repeat(20_000, |at| format!("u{at}: a, ")))).says("unknown-field");
     claim_of_a_long_name: workspace(&format!("-- environments/test/a.yaml --\napiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: {}}}\nspec: {{}}\n", "a".repeat(1_000_000)));

@@ -42,7 +42,18 @@ fn text(schema: &str) -> String {
     format!("{{type: object, properties: {{a: {{type: string, {schema}}}}}}}")
 }
 
+/// An overlay of objects, which is checked.
+fn objects(text: &str) -> Case {
+    let mut case = workspace(&format!("-- overlays/test/kustomization.yaml --\nresources: [a.yaml]\n-- overlays/test/a.yaml --\n{text}"));
+    case.command = vec!["check".to_string()];
+    case
+}
+
 hostile! {
+    selectors_of_many_pods: objects(&repeat(3_000, |at| format!(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s{at}, namespace: a}}\nspec: {{selector: {{app: x{at}}}, ports: [{{port: 80}}]}}\n\
+         ---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d{at}, namespace: a}}\nspec: {{selector: {{matchLabels: {{app: y{at}}}}}, template: {{metadata: {{labels: {{app: y{at}}}}}, spec: {{containers: [{{name: a, image: a}}]}}}}}}\n"
+    ))).says("there are too many of both");
     rule_of_loops_in_loops: rule("self.a.all(w, self.a.all(x, self.a.all(y, self.a.all(z, z >= 0))))");
     rule_of_maps_in_maps: rule("self.a.map(w, self.a.map(x, self.a.map(y, self.a.map(z, z)))).size() > 0");
     rule_of_brackets: rule(&format!("{}1{} == 1", "(".repeat(25_000), ")".repeat(25_000)));
@@ -59,5 +70,5 @@ hostile! {
     long_rule_of_many_objects: definition(&ruled(&format!("false{}", " ".repeat(60_000))), &repeat(3_000, |at| object(at, "{a: [1]}"))).says("breaks a rule");
     long_pattern_of_many_objects: definition(&text(&format!("pattern: \"{}\"", "a".repeat(60_000))), &repeat(3_000, |at| object(at, "{a: x}"))).says("must match");
     long_enum_of_many_objects: definition(&text(&format!("enum: [{}]", repeat(10_000, |at| format!("v{at}, ")))), &repeat(3_000, |at| object(at, "{a: x}"))).says("v0");
-    pattern_of_a_definition_that_grows: definition(&text("pattern: '(((a{1,1000}){1,1000}){1,1000}){1,1000}'"), &object(0, "{a: x}")).harmless();
+    pattern_of_a_definition_that_grows: definition(&text("pattern: '(((a{1,1000}){1,1000}){1,1000}){1,1000}'"), &object(0, "{a: x}")).harmless().without_place();
 }

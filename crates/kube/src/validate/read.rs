@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use super::json::Fields;
 use super::schema::{
-    Additional, Child, Format, Limits, ListType, Logic, Properties, Rule, Schema, Types,
+    Additional, Child, Enumeration, Format, Limits, ListType, Logic, Properties, Rule, Schema,
+    Types,
 };
 use crate::schema::pattern::Pattern;
 use pleach_yaml::diag::Source;
@@ -115,7 +116,7 @@ fn limit(schema: &mut Schema, word: &str, value: &Node) {
     };
     match word {
         "enum" => limits(schema, &|it| {
-            it.one_of = value.as_sequence().unwrap_or_default().to_vec()
+            it.one_of = Enumeration::new(value.as_sequence().unwrap_or_default());
         }),
         "pattern" => limits(schema, &|it| it.pattern = value.as_str().map(Pattern::new)),
         "minimum" => limits(schema, &|it| it.minimum = number()),

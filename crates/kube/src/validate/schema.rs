@@ -1,7 +1,10 @@
 //! Schemas as the API server has them, ready to hold objects against.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use super::json::Json;
+use super::structural::same;
 use crate::schema::pattern::Pattern;
 use pleach_yaml::Node;
 
@@ -122,7 +125,7 @@ pub(super) enum Additional {
 
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    pub(super) one_of: Vec<Node>,
+    pub(super) one_of: Enumeration,
     pub(super) pattern: Option<Pattern>,
     pub(super) minimum: Option<f64>,
     pub(super) maximum: Option<f64>,
@@ -136,6 +139,60 @@ pub(super) struct Limits {
 pub(super) struct Range {
     pub(super) min: Option<u64>,
     pub(super) max: Option<u64>,
+}
+
+/// The values that a field may have.
+#[derive(Debug, Default)]
+pub(super) struct Enumeration {
+    texts: Vec<Box<str>>,
+    /// The same, in order.
+    sorted: BTreeSet<Box<str>>,
+    /// The bits of the numbers.
+    numbers: BTreeSet<u64>,
+    others: Vec<Node>,
+}
+
+impl Enumeration {
+    pub(super) fn new(values: &[Node]) -> Enumeration {
+        let mut all = Enumeration::default();
+        for value in values {
+            match Json::of(value) {
+                Json::String(text) => {
+                    all.texts.push(text.into());
+                    all.sorted.insert(text.into());
+                }
+                json => match json.number() {
+                    Some(number) => _ = all.numbers.insert(bits(number)),
+                    None => all.others.push(value.clone()),
+                },
+            }
+        }
+        all
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.texts.is_empty() && self.numbers.is_empty() && self.others.is_empty()
+    }
+
+    pub(super) fn has(&self, value: &Node) -> bool {
+        match Json::of(value) {
+            Json::String(text) => self.sorted.contains(text),
+            json => match json.number() {
+                Some(number) => self.numbers.contains(&bits(number)),
+                None => self.others.iter().any(|it| same(it, value)),
+            },
+        }
+    }
+
+    /// The texts among them.
+    pub(super) fn texts(&self) -> Vec<&str> {
+        self.texts.iter().map(|it| &**it).collect()
+    }
+}
+
+/// Zero has two forms that are equal.
+fn bits(number: f64) -> u64 {
+    (number + 0.0).to_bits()
 }
 
 #[derive(Debug, Default)]

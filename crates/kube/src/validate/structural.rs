@@ -218,9 +218,8 @@ impl<'a> Structural<'a, '_> {
         limits: &'a Limits,
         whole: &Schema,
     ) {
-        if !limits.one_of.is_empty() && !limits.one_of.iter().any(|it| same(it, node)) {
-            let allowed: Vec<&str> = limits.one_of.iter().filter_map(Node::as_str).collect();
-            self.report.unsupported(node, &allowed);
+        if !limits.one_of.is_empty() && !limits.one_of.has(node) {
+            self.report.unsupported(node, &limits.one_of.texts());
         }
         match json {
             Json::String(text) => self.text(node, text, limits),

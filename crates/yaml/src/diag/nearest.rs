@@ -1,19 +1,24 @@
 //! The nearest of some known names, for "did you mean".
 
+use std::collections::BTreeMap;
+
 /// Of a name that is cut short, so many letters must be there.
 const BEGINNING_MIN: usize = 4;
 
-/// A suggestion is looked for among so many names, and none of them may be longer.
+/// A suggestion is looked for among so many names.
 const KNOWN_MAX: usize = 500;
-const NAME_BYTES_MAX: usize = 100;
+/// Names are compared a machine word at a time: a longer one has no suggestion and is none.
+const LETTERS_MAX: usize = 64;
 
 /// The known name with the fewest edits from `wrong`, if they are few enough to be a slip of the pen; else one that it begins.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let pattern = Pattern::new(wrong);
     let limit = (wrong.chars().count() / 3).max(1) + usize::from(wrong.len() > 3);
     let (mut near, mut begun) = (None, None);
     for name in known.into_iter().take(KNOWN_MAX) {
-        let edits = distance(wrong, name);
-        if edits <= limit && edits < name.len() && near.is_none_or(|(least, _)| edits < least) {
+        let edits = pattern.as_ref().and_then(|it| it.distance(name));
+        let edits = edits.filter(|it| *it <= limit && *it < name.len());
+        if let Some(edits) = edits.filter(|it| near.is_none_or(|(least, _)| it < &least)) {
             near = Some((edits, name));
         }
         if begun.is_none() && begins(name, wrong) {
@@ -28,37 +33,103 @@ fn begins(name: &str, beginning: &str) -> bool {
     beginning.len() >= BEGINNING_MIN && start.is_some_and(|it| it.eq_ignore_ascii_case(beginning))
 }
 
-/// Edits (insert, delete, replace, swap two neighbours) between two names; case counts for half an edit at most.
-fn distance(a: &str, b: &str) -> usize {
-    if a.len().max(b.len()) > NAME_BYTES_MAX {
-        return usize::MAX;
-    }
-    let (a, b): (Vec<char>, Vec<char>) = (
-        a.to_lowercase().chars().collect(),
-        b.to_lowercase().chars().collect(),
-    );
-    if a.len().abs_diff(b.len()) > 8 {
-        return usize::MAX;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut next = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let replaced = row[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            next[j] = replaced.min(row[j] + 1).min(next[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                next[j] = next[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row[b.len()]
+/// A name in small letters, as sets of the places where a letter is.
+struct Pattern {
+    length: usize,
+    places: BTreeMap<char, u64>,
+    /// Those of ASCII by their numbers.
+    ascii: [u64; 128],
 }
+
+impl Pattern {
+    /// `None` for a name that is too long, or empty.
+    fn new(name: &str) -> Option<Pattern> {
+        if name.len() > LETTERS_MAX * 4 {
+            return None;
+        }
+        let mut pattern = Pattern {
+            length: 0,
+            places: BTreeMap::new(),
+            ascii: [0; 128],
+        };
+        for letter in name.chars().flat_map(char::to_lowercase) {
+            let place = 1_u64.checked_shl(u32::try_from(pattern.length).ok()?)?;
+            match pattern.ascii.get_mut(letter as usize) {
+                Some(places) => *places |= place,
+                None => *pattern.places.entry(letter).or_default() |= place,
+            }
+            pattern.length += 1;
+        }
+        (pattern.length > 0).then_some(pattern)
+    }
+
+    fn places(&self, letter: char) -> u64 {
+        let known = self.ascii.get(letter as usize);
+        known
+            .copied()
+            .unwrap_or_else(|| self.places.get(&letter).copied().unwrap_or(0))
+    }
+
+    /// Edits (insert, delete, replace, swap two neighbours) to another name; case does not count. `None` where the names are of very
+    /// different lengths. A column of the table of distances is two words of bits: Hyyrö, "A bit-vector algorithm for computing
+    /// Levenshtein and Damerau edit distances", 2003.
+    fn distance(&self, name: &str) -> Option<usize> {
+        if name.len() > LETTERS_MAX * 4
+            || name.chars().count().abs_diff(self.length) > LENGTHS_APART_MAX
+        {
+            return None;
+        }
+        let last = 1_u64 << (self.length - 1);
+        let (mut up, mut down) = (u64::MAX, 0_u64);
+        let (mut same, mut before) = (0_u64, 0_u64);
+        let mut edits = self.length;
+        for letter in name.chars().flat_map(char::to_lowercase) {
+            let places = self.places(letter);
+            let swapped = ((!same & places) << 1) & before;
+            same = ((places & up).wrapping_add(up) ^ up) | places | down | swapped;
+            let right_up = down | !(same | up);
+            let right_down = same & up;
+            edits += usize::from(right_up & last != 0);
+            edits -= usize::from(right_down & last != 0);
+            let right_up = (right_up << 1) | 1;
+            up = (right_down << 1) | !(same | right_up);
+            down = right_up & same;
+            before = places;
+        }
+        Some(edits)
+    }
+}
+
+/// How much two names may differ in length to be compared.
+const LENGTHS_APART_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{Pattern, nearest};
+
+    #[test]
+    fn edits() {
+        for (a, b, edits) in [
+            ("replicas", "replicas", 0),
+            ("Replica", "replicas", 1),
+            ("diskSzie", "diskSize", 1),
+            ("kitten", "sitting", 3),
+            ("ab", "ba", 1),
+            ("ca", "abc", 3),
+            ("größe", "grösse", 2),
+            ("a", "bcdef", 5),
+            ("abcdefgh", "", 8),
+        ] {
+            assert_eq!(Pattern::new(a).unwrap().distance(b), Some(edits), "{a} {b}");
+        }
+        assert!(Pattern::new(&"a".repeat(65)).is_none());
+        assert_eq!(
+            Pattern::new(&"ab".repeat(32))
+                .unwrap()
+                .distance(&"ab".repeat(33)),
+            Some(2)
+        );
+    }
 
     #[test]
     fn slips_of_the_pen() {
