@@ -114,6 +114,16 @@ fn what_a_killed_new_kind_has_written_is_no_obstacle() {
 }
 
 #[test]
+fn a_folder_that_a_killed_new_kind_has_made_is_no_obstacle() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    run(root, PLEACH, &["init"], true);
+    fs::create_dir_all(root.join("templates/Thing/cases")).unwrap();
+    run(root, PLEACH, &["new", "kind", "Thing"], true);
+    assert!(root.join("templates/Thing/kind.yaml").is_file());
+}
+
+#[test]
 fn a_value_that_cannot_be_printed_is_reported_at_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();

@@ -10,7 +10,7 @@ use super::{Global, Outcome, output, test};
 use crate::disk::{self, apply};
 use crate::emit::{Change, Plan, Step};
 use crate::load::{self, WorkspaceConfig};
-use crate::tree::{Files, TreePath};
+use crate::tree::{EntryKind, Files, TreePath};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -108,14 +108,20 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
 
 /// Whether a run that was killed has left a part of the kind, and nobody has written there since.
 fn is_unfinished(session: &Session<'_>, folder: &TreePath, name: &str) -> bool {
-    let standing = disk::read(&session.files, folder).unwrap_or_default();
+    let is_folder = matches!(session.files.kind(folder), Ok(Some(EntryKind::Folder)));
+    let Some(found) = disk::read(&session.files, folder)
+        .ok()
+        .filter(|_| is_folder)
+    else {
+        return false;
+    };
     let is_ours = |path: &TreePath, bytes: &[u8]| {
         let mut files = FILES.iter();
         files.any(|(file, text)| {
             path.as_str() == *file && text.replace("NAME", name).as_bytes() == bytes
         })
     };
-    !standing.is_empty() && standing.iter().all(|(path, bytes)| is_ours(path, bytes))
+    found.iter().all(|(path, bytes)| is_ours(path, bytes))
 }
 
 fn write(session: &Session<'_>, files: BTreeMap<TreePath, String>) -> Result<()> {

@@ -64,7 +64,9 @@ fn many_claims(count: usize, text: &str) -> Case {
 
 /// A thousand claims of a kind whose template begins like this.
 fn many_tenants(template: &str) -> Case {
-    let template = format!("{template}apiVersion: v1\nkind: Namespace\nmetadata: {{name: '{{{{ metadata.name }}}}'}}\n");
+    let template = format!(
+        "{template}apiVersion: v1\nkind: Namespace\nmetadata: {{name: '{{{{ metadata.name }}}}'}}\n"
+    );
     let mut case = kind("", &template, "{}");
     for (path, bytes) in &mut case.files {
         if path == "environments/test/a.yaml" {

@@ -44,7 +44,9 @@ fn text(schema: &str) -> String {
 
 /// An overlay of objects, which is checked.
 fn objects(text: &str) -> Case {
-    let mut case = workspace(&format!("-- overlays/test/kustomization.yaml --\nresources: [a.yaml]\n-- overlays/test/a.yaml --\n{text}"));
+    let mut case = workspace(&format!(
+        "-- overlays/test/kustomization.yaml --\nresources: [a.yaml]\n-- overlays/test/a.yaml --\n{text}"
+    ));
     case.command = vec!["check".to_string()];
     case
 }

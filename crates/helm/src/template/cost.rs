@@ -66,15 +66,18 @@ fn time(name: &str, arguments: &[Value]) -> usize {
         _ => 0,
     };
     match name {
-        "bcrypt" | "htpasswd" => 8 << 20,
-        "derivePassword" => 64 << 20,
+        // 60 ms each.
+        "bcrypt" | "htpasswd" => 4 << 20,
+        // 100 ms.
+        "derivePassword" => 8 << 20,
+        // 5 ms.
         "genCA"
         | "genCAWithKey"
         | "genPrivateKey"
         | "genSelfSignedCert"
         | "genSelfSignedCertWithKey"
         | "genSignedCert"
-        | "genSignedCertWithKey" => 2 << 20,
+        | "genSignedCertWithKey" => 512 << 10,
         "uniq" | "mustUniq" => items().saturating_mul(items()) / VALUE_BYTES,
         _ if name.contains("egex") => pattern(arguments),
         "splitList" => parts(arguments).saturating_mul(PART_BYTES),
@@ -148,4 +151,24 @@ fn weight(value: &Value) -> Result<usize, String> {
         }
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+    use crate::template::limits::Limits;
+
+    #[test]
+    fn a_plausible_chart_is_within_the_limit() {
+        let limit = usize::try_from(Limits::default().bytes).unwrap();
+        for (function, calls) in [
+            ("htpasswd", 30),
+            ("bcrypt", 30),
+            ("derivePassword", 10),
+            ("genSignedCert", 100),
+            ("regexReplaceAll", 5_000),
+        ] {
+            assert!(time(function, &[]) * calls < limit, "{function}");
+        }
+    }
 }

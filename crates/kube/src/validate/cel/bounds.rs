@@ -5,6 +5,8 @@
 const LENGTH_MAX: usize = 100_000;
 /// Brackets and operators in each other. An operator takes what is on its left one level deeper.
 const DEPTH_MAX: usize = 250;
+/// A bracket is read by as many functions in each other as there are kinds of operators.
+const BRACKET_LEVELS: usize = 4;
 /// Characters times levels: a macro in another keeps the text once more for each level.
 const LENGTH_TIMES_DEPTH_MAX: usize = 1_000_000;
 /// Characters of what the macros come to that repeat the expression that they are called on.
@@ -56,14 +58,14 @@ impl Scan {
             b'\'' | b'"' => string(text, false),
             b'/' if text.get(1) == Some(&b'/') => length_while(text, |it| it != b'\n'),
             b'(' | b'[' | b'{' => {
-                self.deeper(1);
+                self.deeper(BRACKET_LEVELS);
                 self.open.push(0);
                 1
             }
             b')' | b']' | b'}' => {
                 // A call or an index of what comes before it is a level of that.
                 let inside = self.open.pop().unwrap_or(0);
-                self.depth = self.depth.saturating_sub(inside + 1);
+                self.depth = self.depth.saturating_sub(inside + BRACKET_LEVELS);
                 self.operator();
                 1
             }
@@ -176,12 +178,12 @@ mod tests {
             ("a && b", 1),
             ("a <= b", 1),
             ("!!a", 2),
-            ("[a, b, c, -d]", 2),
-            ("(a) && (b)", 3),
-            ("f(1)(2)(3)", 3),
+            ("[a, b, c, -d]", 5),
+            ("(a) && (b)", 6),
+            ("f(1)(2)(3)", 6),
             ("'(((' == r'\\' // (((", 1),
             ("'''a'(''' + \"\\\"((\"", 1),
-            ("x in [1]", 2),
+            ("x in [1]", 5),
         ] {
             assert_eq!(depth(text), levels, "{text}");
         }

@@ -410,9 +410,9 @@ mod tests {
                 "{rule}"
             );
         }
-        let deep = format!("{}self.size() > 0{}", "(".repeat(120), ")".repeat(120));
+        let deep = format!("{}self.size() > 0{}", "(".repeat(55), ")".repeat(55));
         assert_eq!(holds(&deep, "[1]"), [] as [&str; 0]);
-        let chain = format!("{}true", "self.size() == 1 && ".repeat(45));
+        let chain = format!("{}true", "self.size() == 1 && ".repeat(40));
         assert_eq!(holds(&chain, "[1]"), [] as [&str; 0]);
     }
 
