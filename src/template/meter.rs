@@ -18,10 +18,10 @@ pub(super) const BYTES_MAX: usize = 32 << 20;
 /// What all templates of a run may make of long texts, which stay in memory until the tree is written.
 pub(super) const RUN_BYTES_MAX: usize = 48 << 20;
 /// What all templates of a run may take of steps, beyond [`FREE_STEPS`] of each: there may be many claims.
-pub(super) const RUN_STEPS_MAX: usize = 40_000_000;
+pub(super) const RUN_STEPS_MAX: usize = 10_000_000;
 const FREE_STEPS: usize = 20_000;
 /// What a rendering that fails counts as. How many steps it took is not known.
-pub(super) const FAILED_STEPS: u64 = 100_000;
+pub(super) const FAILED_STEPS: u64 = 40_000;
 /// Bytes that are read and made in the time of a step.
 const STEP_BYTES: usize = 64;
 /// An output of a template, and a text in it, that is no longer is not counted: a large workspace has many of them.

@@ -24,8 +24,8 @@ mod structural;
 use std::collections::BTreeMap;
 
 use builtin::{BuiltinCrds, Kubernetes};
-use crd::{CustomKind, Version};
 pub use cel::RuleBudget;
+use crd::{CustomKind, Version};
 pub use decode::Encoding;
 use decode::Type;
 use fault::{Fault, Report, class};
