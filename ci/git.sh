@@ -63,8 +63,26 @@ have_commit() {
     code=0
     find_commit "$1" || code=$?
     [ "$code" -eq 1 ] || return "$code"
-    fetch_commit --depth=1 origin "$1" || return 1
+    # A branch is called `origin/main` here and `main` there.
+    fetch_commit --depth=1 origin "${1#origin/}" || return 1
     find_commit FETCH_HEAD
+}
+
+is_shallow() { [ "$(safe_git rev-parse --is-shallow-repository)" = true ]; }
+
+# Where HEAD parted from a commit, for which the second argument, such as fetch_commit, deepens a shallow clone as far as it takes.
+# Exit code 1 says that there is no such place, or that it can't be had.
+find_parting() {
+    head=$(safe_git rev-parse HEAD) || return 2
+    depth=64
+    until safe_git merge-base "$1" "$head"; do
+        is_shallow || return 1
+        further=--deepen=$depth
+        [ "$depth" -le 4096 ] || further=--unshallow
+        # A server may not have HEAD; then its branches have to do.
+        "$2" "$further" origin "$1" "$head" 2>/dev/null || "$2" "$further" origin || return 1
+        depth=$((depth * 4))
+    done
 }
 
 # Whether no link that lies in the repository is on the way to a path: a stranger's link leads where the stranger wants.

@@ -40,7 +40,7 @@ base() {
     if [ "$INPUT_DIFF" = false ]; then
         return
     elif [ -n "$INPUT_BASE" ]; then
-        echo "$INPUT_BASE"
+        base_of_input
     elif [ -n "$PULL" ]; then
         base_of_pull
     elif [ "$EVENT" = merge_group ]; then
@@ -49,6 +49,16 @@ base() {
         # A new branch has none, and one that was pushed over may not be there any more.
         case $BEFORE in *[!0]*) fetched "$BEFORE" || [ $? -eq 1 ] ;; esac
     fi
+}
+
+# Where HEAD parted from the revision that the user names, so that what others merged there since is not shown.
+base_of_input() {
+    commit=$(find_commit "$INPUT_BASE") || commit=''
+    if [ -z "$commit" ]; then
+        fetch --depth=1 origin "${INPUT_BASE#origin/}" && commit=$(find_commit FETCH_HEAD) || return 2
+    fi
+    # What can't be found here, pleach.sh explains.
+    find_parting "$commit" fetch || echo "$commit"
 }
 
 # What actions/checkout checks out is the merge of the pull request into its base, whose first parent is the base as it is now. For
@@ -122,7 +132,10 @@ if [ -z "$base" ] && [ "$INPUT_DIFF" != false ]; then
 fi
 echo "::stop-commands::$stop"
 code=0
-PLEACH_DIRECTORY=$directory PLEACH_BASE=$base PLEACH_CHECK=$INPUT_CHECK PLEACH_VENDOR=$INPUT_VENDOR PLEACH_FAIL_ON=$INPUT_FAIL_ON \
+# What was pushed over is compared with as it is.
+merge_base=true
+[ "$EVENT" != push ] || [ -n "$INPUT_BASE" ] || merge_base=false
+PLEACH_DIRECTORY=$directory PLEACH_BASE=$base PLEACH_MERGE_BASE=$merge_base PLEACH_CHECK=$INPUT_CHECK PLEACH_VENDOR=$INPUT_VENDOR PLEACH_FAIL_ON=$INPUT_FAIL_ON \
     PLEACH_ALLOW_NO_BASE=$allow_no_base \
     PLEACH_FORMATS='sarif github' PLEACH_REPORTS=$reports \
     PLEACH_REST=$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID "$here/pleach.sh" 2>&1 || code=$?

@@ -62,8 +62,11 @@ safe_git rev-parse --git-dir >/dev/null || give_up 'Git cannot read the reposito
 base=$(base) || give_up 'the commit to compare with is not available: see what Git says above'
 # What a commit has there are no reports of this run.
 [ -L "$reports" ] || rm -rf "$reports"
+# What was pushed over is compared with as it is.
+merge_base=true
+[ -n "${PLEACH_BASE:-}${CI_MERGE_REQUEST_IID:-}" ] || merge_base=false
 code=0
-PLEACH_BASE=$base PLEACH_REPORTS=$reports PLEACH_FORMATS='gitlab junit' PLEACH_REST=${CI_JOB_URL:-}/artifacts/browse/pleach-reports \
+PLEACH_BASE=$base PLEACH_MERGE_BASE=${PLEACH_MERGE_BASE:-$merge_base} PLEACH_REPORTS=$reports PLEACH_FORMATS='gitlab junit' PLEACH_REST=${CI_JOB_URL:-}/artifacts/browse/pleach-reports \
     "$here/pleach.sh" || code=$?
 [ "$code" -lt 2 ] || exit "$code"
 code_quality >"$reports/gl-code-quality-report.json"

@@ -4,6 +4,8 @@
 #
 #   PLEACH_DIRECTORY  the folder of the workspace                                                    [.]
 #   PLEACH_BASE       the revision that the change is compared with; without it nothing is compared
+#   PLEACH_MERGE_BASE whether the comparison begins where HEAD parted from PLEACH_BASE, so that it does not show what others merged
+#                     since: true or false. A shallow clone is deepened as far as it takes                    [true]
 #   PLEACH_CHECK      whether `pleach check` runs: true or false                                     [true]
 #   PLEACH_FAIL_ON    what fails the run: never, check, or danger, which is check too                [check]
 #   PLEACH_ALLOW_NO_BASE  whether a run with PLEACH_FAIL_ON=danger passes where there is nothing to compare with: true or false  [false]
@@ -34,6 +36,11 @@ say() { printf '%s\n' "$*" >&2; }
 give_up() {
     say "error: $*"
     exit 2
+}
+
+no_parting() {
+    ! is_shallow || give_up "the clone is shallow, and where HEAD parted from \`$PLEACH_BASE\` is not in it and can't be fetched: run \`git fetch --unshallow\` first, or clone with all of the history (\`fetch-depth: 0\`, \`GIT_DEPTH: 0\`)"
+    give_up "HEAD and \`$PLEACH_BASE\` have no common commit: set PLEACH_MERGE_BASE=false to compare with it all the same"
 }
 
 workspace() { pleach -C "$directory" --color never "$@"; }
@@ -192,6 +199,10 @@ if [ -n "${PLEACH_BASE:-}" ]; then
     [ -n "$top" ] || give_up "\`$directory\` is in no Git repository, so nothing can be compared"
     safe_git cat-file -e 'HEAD^{tree}' || give_up 'Git cannot read the commit that is checked out'
     base=$(have_commit "$PLEACH_BASE") || give_up "there is no revision \`$PLEACH_BASE\`, and it can't be fetched"
+    if [ "${PLEACH_MERGE_BASE:-true}" = true ]; then
+        parting=$(find_parting "$base" fetch_commit) || no_parting
+        base=$parting
+    fi
 fi
 if [ "${PLEACH_VENDOR:-false}" = true ]; then
     vendor || exit 2

@@ -107,13 +107,9 @@ fn changed(
         return between(head, index, root);
     }
     if let Some((before, after)) = arguments.since.split_once("...") {
-        let (before, after) = (or_head(before), or_head(after));
-        // An unknown name gets a better message than git's.
-        open(before)?;
-        let after_tree = open(after)?;
-        let base = repository.merge_base(before, after)?;
-        let base = base.with_context(|| format!("`{before}` and `{after}` have no common past"))?;
-        return between(open(&base)?, after_tree, root);
+        let (before, after) = (revision::or_head(before), revision::or_head(after));
+        let base = revision::parting(repository, before, after, "revision")?;
+        return between(open(&base)?, open(after)?, root);
     }
     if let Some((before, after)) = arguments.since.split_once("..") {
         return between(open(before)?, open(after)?, root);
@@ -123,10 +119,6 @@ fn changed(
     before.add_linked(&inputs(&before, root), &mut changes)?;
     let after = WorkTree::open(repository)?;
     Ok(([Arc::new(before), Arc::new(after)], changes))
-}
-
-fn or_head(name: &str) -> &str {
-    if name.is_empty() { "HEAD" } else { name }
 }
 
 fn between(before: Revision, after: Revision, root: &TreePath) -> Result<([Shared; 2], Changes)> {

@@ -1,6 +1,6 @@
 //! The revision that a user names, or why there is none.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::diag::nearest;
 use crate::disk::{Repository, Revision};
@@ -18,10 +18,39 @@ pub(super) fn open(repository: &Repository, name: &str, what: &str) -> Result<Re
     if let Some(near) = nearest(name, names.lines()) {
         bail!("there is no {what} `{name}`; did you mean `{near}`?");
     }
-    if says(&["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true") {
+    if is_shallow(repository)? {
         bail!(
             "there is no {what} `{name}` in this shallow clone; `git fetch --unshallow` brings the rest"
         );
     }
     bail!("there is no {what} `{name}`")
+}
+
+/// `HEAD` where a range leaves a name out.
+pub(super) fn or_head(name: &str) -> &str {
+    if name.is_empty() { "HEAD" } else { name }
+}
+
+/// Where two revisions parted. `what` is what their names could have been.
+pub(super) fn parting(
+    repository: &Repository,
+    before: &str,
+    after: &str,
+    what: &str,
+) -> Result<String> {
+    // A name that means nothing is reported better than git does.
+    open(repository, before, what)?;
+    open(repository, after, what)?;
+    let base = repository.merge_base(before, after)?;
+    if base.is_none() && is_shallow(repository)? {
+        bail!(
+            "where `{before}` and `{after}` parted is not in this shallow clone; `git fetch --unshallow` brings the rest"
+        );
+    }
+    base.with_context(|| format!("`{before}` and `{after}` have no common past"))
+}
+
+fn is_shallow(repository: &Repository) -> Result<bool> {
+    let says = repository.ask(&["rev-parse", "--is-shallow-repository"])?;
+    Ok(says.as_deref() == Some("true"))
 }

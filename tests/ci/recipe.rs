@@ -6,7 +6,7 @@ use std::path::Path;
 use super::files::{blocks, keys, read_yaml};
 use super::install::Release;
 use super::{Checkout, assert_tells, command, finish, root, script};
-use crate::hook::{PLEACH, change, run};
+use crate::hook::{PLEACH, change, git, run};
 use crate::vendor::http::repository;
 use crate::vendor::place::write;
 
@@ -116,7 +116,10 @@ fn rendering_faults_are_reported_for_the_right_side() {
     let printed = script(root, "pleach.sh", &[], &variables).expect(1);
     assert_tells(&printed, &["yaml-syntax"]);
     let comment = checkout.read("pleach-reports/comment.md");
-    assert_tells(&comment, &["pleach.yaml:1:", "cannot be printed"]);
+    assert_tells(
+        &comment,
+        &["pleach.yaml:1:", "effects of this change are unknown"],
+    );
     // Who mends it is not held up by it.
     run(
         root,
@@ -271,4 +274,51 @@ fn the_documented_inputs_are_those_of_the_action() {
         documented,
         Vec::from_iter(inputs.iter().map(String::as_str))
     );
+}
+
+/// What others merged after the branch began is not shown, also where the clone has neither the branch nor where the two parted.
+#[test]
+fn a_change_is_compared_from_where_it_parted() {
+    let checkout = Checkout::new("", "201Gi", true);
+    let origin = checkout.origin.path();
+    git(origin, &["checkout", "--quiet", "-b", "topic", "HEAD~1"]);
+    write(&origin.join("notes.md"), "words");
+    git(origin, &["add", "."]);
+    git(origin, &["commit", "--quiet", "-m", "another change"]);
+    checkout.check_out("topic");
+    let branch = [("PLEACH_BASE", "origin/main")];
+    let printed = script(&checkout.clone, "pleach.sh", &[], &branch).expect(0);
+    assert!(!printed.contains("storage"), "{printed}");
+    assert_tells(&checkout.read("pleach-reports/result"), &["changed=false"]);
+    // As it is, where that is wanted.
+    let tip = [
+        ("PLEACH_BASE", "origin/main"),
+        ("PLEACH_MERGE_BASE", "false"),
+    ];
+    script(&checkout.clone, "pleach.sh", &[], &tip).expect(0);
+    assert_tells(&checkout.read("pleach-reports/result"), &["changed=true"]);
+}
+
+#[test]
+fn a_shallow_clone_is_named_as_such() {
+    let checkout = Checkout::new("", "201Gi", true);
+    let origin = checkout.origin.path();
+    git(origin, &["checkout", "--quiet", "-b", "topic", "HEAD~1"]);
+    let commit = ["commit", "--quiet", "--allow-empty", "-m", "another change"];
+    git(origin, &commit);
+    checkout.check_out("topic");
+    let clone = &checkout.clone;
+    git(
+        clone,
+        &["fetch", "--quiet", "--depth=1", "origin", "main:main"],
+    );
+    git(clone, &["remote", "set-url", "origin", "file:///nowhere"]);
+    let branch = [("PLEACH_BASE", "main")];
+    let printed = script(clone, "pleach.sh", &[], &branch).expect(2);
+    assert_tells(&printed, &["the clone is shallow", "git fetch --unshallow"]);
+    let output = command(clone, PLEACH, &[])
+        .args(["diff", "main...HEAD"])
+        .output();
+    let words = String::from_utf8_lossy(&output.unwrap().stderr).into_owned();
+    assert_tells(&words, &["shallow clone", "git fetch --unshallow"]);
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
+use super::super::output;
+use super::super::revision::{self, or_head};
 use super::super::session::WORKSPACE;
 use super::super::tree::addresses;
-use super::super::{output, revision};
 use crate::compare::Side;
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use crate::kustomize::FILE_NAMES;
@@ -199,11 +200,7 @@ fn open_named(names: &[String], current: &Path) -> Result<[Opened; 2]> {
         [range] => match (range.split_once("..."), range.split_once("..")) {
             (Some((a, b)), _) => {
                 let git = git()?;
-                // An unknown name gets a better message than git's.
-                git.revision(or_head(a))?;
-                git.revision(or_head(b))?;
-                let base = git.repository.merge_base(or_head(a), or_head(b))?;
-                let base = base.with_context(|| format!("`{a}` and `{b}` have no common past"))?;
+                let base = revision::parting(&git.repository, or_head(a), or_head(b), git.what)?;
                 git.revisions(&base, or_head(b))
             }
             (None, Some((a, b))) => git()?.revisions(or_head(a), or_head(b)),
@@ -226,10 +223,6 @@ fn open_named(names: &[String], current: &Path) -> Result<[Opened; 2]> {
             }
         }
     }
-}
-
-fn or_head(name: &str) -> &str {
-    if name.is_empty() { "HEAD" } else { name }
 }
 
 /// The repository of a folder, whose sides share what they read.
