@@ -77,7 +77,9 @@ pub struct Options {
 
 /// Is called when a stage of a compilation begins, with words for a person. It changes nothing.
 #[derive(Clone, Default)]
-pub struct Observer(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Observer(Option<Arc<Call>>);
+
+type Call = dyn Fn(&str) + Send + Sync;
 
 impl Observer {
     /// Calls a function.

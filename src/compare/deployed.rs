@@ -117,12 +117,12 @@ fn left_out<'a>(
             if !is_same {
                 notes.push(not_compared(key.1, sides[at].name, fault));
             }
-        } else if let (Some(old), Some(new)) = (old, new) {
-            if new.status == Status::Suspended {
-                found.insert(key);
-                if !is_same_objects(&old.objects, &new.objects) {
-                    notes.push(suspended(new));
-                }
+        } else if let (Some(old), Some(new)) = (old, new)
+            && new.status == Status::Suspended
+        {
+            found.insert(key);
+            if !is_same_objects(&old.objects, &new.objects) {
+                notes.push(suspended(new));
             }
         }
     }

@@ -125,10 +125,10 @@ fn nested(
     }
 }
 
-fn changes<'a>(
-    compared: &'a [Environment],
+fn changes(
+    compared: &[Environment],
     is_wanted: impl Fn(&ChangeKind) -> bool + Copy,
-) -> impl Iterator<Item = (&'a str, &'a Change)> {
+) -> impl Iterator<Item = (&str, &Change)> {
     compared.iter().flat_map(move |environment| {
         let objects = environment.objects.iter().map(|it| &it.change);
         let own = objects.filter(move |it| is_wanted(&it.kind));

@@ -45,11 +45,10 @@ impl Path {
 
     /// The keys at its end, the innermost first, up to the first step that is none.
     pub(super) fn keys_upwards(&self) -> impl Iterator<Item = &str> {
-        let keys = self.steps.iter().rev().map_while(|it| match it {
+        self.steps.iter().rev().map_while(|it| match it {
             Step::Key(key) => Some(&**key),
             _ => None,
-        });
-        keys
+        })
     }
 
     /// Whether it leads into texts, labels or the data of a ConfigMap, where whatever is written is text.
