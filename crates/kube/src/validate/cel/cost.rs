@@ -124,9 +124,11 @@ fn too_much() -> Value {
     Value::error(EvalError::invalid_argument("it costs too much"))
 }
 
+type Implementation = fn(&[Value]) -> Value;
+
 /// The functions that a metered expression calls.
 pub(super) fn functions() -> Vec<FunctionDecl> {
-    let declare = |name: &str, arity: usize, run: fn(&[Value]) -> Value| {
+    let declare = |name: &str, arity: usize, run: Implementation| {
         let types = vec![CelType::Dyn; arity];
         let overload = OverloadDecl::function(format!("{name}_{arity}"), types, CelType::Dyn);
         FunctionDecl::new(name).with_overload(overload.with_impl(run))
@@ -136,7 +138,7 @@ pub(super) fn functions() -> Vec<FunctionDecl> {
         declare(CHARGE_ADDED, 2, |args| charge(args, weight_added)),
         declare(TURN, 3, turn),
     ];
-    let patterns: [(&str, usize, fn(&[Value]) -> Value); 4] = [
+    let patterns: [(&str, usize, Implementation); 4] = [
         ("@matches", 3, |args| pattern(args, library::matches)),
         ("@find", 3, |args| pattern(args, library::find)),
         ("@findAll", 3, |args| pattern(args, library::find_all)),
