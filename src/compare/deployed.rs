@@ -96,33 +96,12 @@ fn left_out<'a>(
     let keys: BTreeSet<Key<'a>> = units.iter().flat_map(|it| it.keys().copied()).collect();
     let mut found = BTreeSet::new();
     for key in keys {
-        let [old, new] = units.each_ref().map(|it| it.get(&key).map(|it| it.1));
-        let reason = match (old.map(|it| &it.status), new.map(|it| &it.status)) {
-            (_, Some(Status::NotBuilt(fault))) => Some((fault, 1)),
-            (Some(Status::NotBuilt(fault)), _) => Some((fault, 0)),
-            _ => None,
-        };
-        if let Some((fault, at)) = reason {
-            found.insert(key);
-            // What is seen on neither side, and asked for alike, is no difference.
-            let is_unseen =
-                |it: Option<&Unit>| it.is_none_or(|it| matches!(it.status, Status::NotBuilt(_)));
-            let is_same = is_unseen(old) && is_unseen(new) && {
-                let [old, new] = units
-                    .each_ref()
-                    .map(|it| it.get(&key).and_then(|it| definition(it.0, it.1)));
-                old.zip(new)
-                    .is_some_and(|(old, new)| old.node.same_data(&new.node))
-            };
-            if !is_same {
-                notes.push(not_compared(key.1, sides[at].name, fault));
-            }
-        } else if let (Some(old), Some(new)) = (old, new)
-            && new.status == Status::Suspended
-        {
-            found.insert(key);
-            if !is_same_objects(&old.objects, &new.objects) {
-                notes.push(suspended(new));
+        let pair = units.each_ref().map(|it| it.get(&key).copied());
+        match why_left_out(key.1, pair, sides) {
+            None => {}
+            Some(note) => {
+                found.insert(key);
+                notes.extend(note);
             }
         }
     }
@@ -139,6 +118,30 @@ fn left_out<'a>(
         }
     }
     found
+}
+
+/// Whether a unit is not compared, with what is to be said of it. What is seen on neither side, and asked for alike, is no difference.
+fn why_left_out(
+    id: &ObjectId,
+    [old, new]: [Option<(&Entry, &Unit)>; 2],
+    sides: [&Deployed<'_>; 2],
+) -> Option<Option<Diagnostic>> {
+    let fault = |it: Option<(&Entry, &Unit)>| match &it?.1.status {
+        Status::NotBuilt(fault) => Some(fault.clone()),
+        _ => None,
+    };
+    let (before, after) = (fault(old), fault(new));
+    let is_unseen = (before.is_some() || old.is_none()) && (after.is_some() || new.is_none());
+    if let Some((fault, at)) = after.map(|it| (it, 1)).or(before.map(|it| (it, 0))) {
+        let [old, new] = [old, new].map(|it| it.and_then(|it| definition(it.0, it.1)));
+        let pair = old.zip(new);
+        let is_same = pair.is_some_and(|(old, new)| old.node.same_data(&new.node));
+        let note = not_compared(id, sides[at].name, &fault);
+        return Some((!is_unseen || !is_same).then_some(note));
+    }
+    let (old, new) = (old?.1, new?.1);
+    let is_same = || is_same_objects(&old.objects, &new.objects);
+    (new.status == Status::Suspended).then(|| (!is_same()).then(|| suspended(new)))
 }
 
 /// The object that makes the engine deploy a unit, as the unit above has it.

@@ -211,7 +211,7 @@ pub(super) struct Install<'a> {
     pub(super) kube_version: &'a str,
     pub(super) api_versions: Vec<String>,
     /// Values as they are written, for their places; what goes before others is last.
-    pub(super) written: &'a [&'a Node],
+    pub(super) written: &'a [Node],
 }
 
 /// The objects that installing a chart makes: CRDs, objects in Helm's order, hooks but those of tests.
@@ -279,7 +279,7 @@ fn objects(rendered: Rendered, install: &Install<'_>, facts: &Facts) -> Vec<Obje
 }
 
 /// A node whose values have the places where the user wrote them, as far as the chart printed them.
-fn placed(node: Node, origins: &[ValueOrigin], written: &[&Node]) -> Node {
+fn placed(node: Node, origins: &[ValueOrigin], written: &[Node]) -> Node {
     let span = node.span().clone();
     match node.view() {
         View::Scalar(_) => {
@@ -311,7 +311,7 @@ fn placed(node: Node, origins: &[ValueOrigin], written: &[&Node]) -> Node {
 }
 
 /// Where a value was written: what goes before others is last.
-fn written_at<'a>(written: &[&'a Node], path: &[String]) -> Option<&'a Node> {
+fn written_at<'a>(written: &'a [Node], path: &[String]) -> Option<&'a Node> {
     let keys: Vec<&str> = path.iter().map(String::as_str).collect();
     let mut values = written.iter().rev();
     values.find_map(|it| it.at_keys(&keys))

@@ -41,6 +41,8 @@ pub(super) fn expand_all(
     let open: Vec<&Declared> = scan
         .declared
         .iter()
+        // What a FluxInstance syncs is an entry already.
+        .filter(|it| it.kind != SyncKind::FluxInstance)
         .filter(|it| !covered.contains(&it.file) && !is_left_out(&it.file, scan, &covered))
         .collect();
     let loose = loose(files, scan, options, &charts, &open, diagnostics);

@@ -277,6 +277,8 @@ impl<'a> Expansion<'a> {
             return;
         };
         let object = match kind {
+            // What it syncs is an entry of its own.
+            SyncKind::FluxInstance if parent.is_some() => return,
             SyncKind::FluxInstance => match synced(&object) {
                 Some(object) => object,
                 None => return,

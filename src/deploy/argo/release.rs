@@ -11,10 +11,10 @@ use crate::deploy::flux::values_of;
 use crate::deploy::glob::{Dialect, is_match, is_pattern};
 use crate::deploy::sync::{flag, items, text};
 use crate::deploy::unit::ChartTitle;
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Source as Text};
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, TreePath};
-use crate::yaml::Node;
+use crate::yaml::{Node, parse_one};
 use pleach_helm::HelmError;
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::{Values, merge, parse, set};
@@ -56,7 +56,7 @@ pub(super) fn objects(
 ) -> Result<Vec<Object>, Diagnostic> {
     let none = Node::null();
     let helm = source.node.get("helm").unwrap_or(&none);
-    let values = values(source, helm, chart, folder, files, setting, said)?;
+    let (values, written) = values(source, helm, chart, folder, files, setting, said)?;
     let given = |field: &str, default: &str| match text(helm, &[field]) {
         "" => default.to_string(),
         given => given.to_string(),
@@ -82,7 +82,7 @@ pub(super) fn objects(
             .filter_map(Node::as_str)
             .map(str::to_string)
             .collect(),
-        written: &helm.get("valuesObject").into_iter().collect::<Vec<_>>(),
+        written: &written,
     };
     install(chart, &release, setting.facts, setting.cluster)
         .map_err(|error| helm_fault(error, source.node))
@@ -104,15 +104,18 @@ fn values(
     files: &dyn Files,
     setting: &Setting<'_>,
     said: &mut Diagnostics,
-) -> Result<Values, Diagnostic> {
+) -> Result<(Values, Vec<Node>), Diagnostic> {
     let version = setting.cluster.helm_version;
-    let mut all = Values::new();
+    let (mut all, mut documents) = (Values::new(), Vec::new());
     for (path, bytes, at) in values_files(source, helm, chart, folder, files, said)? {
         let parsed = parse(&bytes, &path, version);
         merge(&mut all, parsed.map_err(|error| helm_fault(error, at))?);
+        let text = Text::new(path, String::from_utf8_lossy(&bytes));
+        documents.extend(parse_one(&text).ok());
     }
     if let Some(object) = helm.get("valuesObject").filter(|it| !it.is_null()) {
         merge(&mut all, values_of(object, version)?);
+        documents.push(object.clone());
     } else if let Some(written) = helm.get("values").filter(|it| !it.is_null()) {
         let path = written.span().path().clone();
         let text = written.as_str().unwrap_or("");
@@ -120,6 +123,7 @@ fn values(
         let parsed =
             parsed.map_err(|it| Diagnostic::error("invalid-value", it.message).at(written));
         merge(&mut all, parsed?);
+        documents.extend(parse_one(&written.embedded_source()).ok());
     }
     // `--set` goes before `--set-string`, whatever their order.
     for is_text in [false, true] {
@@ -147,7 +151,7 @@ fn values(
         let argument = format!("{}={}", text(parameter, &["name"]), escaped(&content));
         set(&mut all, &argument, true, version).map_err(|error| helm_fault(error, parameter))?;
     }
-    Ok(all)
+    Ok((all, documents))
 }
 
 /// Argo CD escapes commas that nobody escaped, but for those in braces.

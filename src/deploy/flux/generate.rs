@@ -3,23 +3,11 @@
 
 use super::super::scan::is_yaml;
 use super::super::sync::{flag, items, text};
+use super::ignore::Ignored;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::kustomize::FILE_NAMES;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node, parse_one};
-
-/// What source-controller leaves out of every artifact.
-const LEFT_OUT: [&str; 9] = [
-    ".git",
-    ".github",
-    ".circleci",
-    ".travis.yml",
-    ".gitlab-ci.yml",
-    "appveyor.yml",
-    ".drone.yml",
-    "cloudbuild.yaml",
-    ".sops.yaml",
-];
 
 /// The kustomization of a folder. `at` is what asks for it.
 pub(super) fn read_or_list(
@@ -37,7 +25,7 @@ pub(super) fn read_or_list(
         return Ok(fields);
     }
     let mut found = Vec::new();
-    list(files, folder, &mut found);
+    list(files, folder, &Ignored::of(files, folder), &mut found);
     let entry = |it: &TreePath| {
         let node = Node::string(format!("./{}", folder.relative(it)));
         match at {
@@ -78,16 +66,18 @@ fn read(files: &dyn Files, path: &TreePath) -> Result<Mapping, Diagnostics> {
 }
 
 /// All manifests below a folder, in the order of a walk. A folder with a kustomization is one entry.
-fn list(files: &dyn Files, folder: &TreePath, found: &mut Vec<TreePath>) {
+fn list(files: &dyn Files, folder: &TreePath, ignored: &Ignored, found: &mut Vec<TreePath>) {
     let entries = files.list(folder).unwrap_or_default();
     for entry in entries {
-        if LEFT_OUT.contains(&&*entry.name) {
+        let path = folder.child(&entry.name);
+        if ignored.leaves_out(&path) {
             continue;
         }
-        let path = folder.child(&entry.name);
         match entry.kind {
             EntryKind::Folder if has_kustomization(files, &path) => found.push(path),
-            EntryKind::Folder => list(files, &path, found),
+            EntryKind::Folder => {
+                list(files, &path, &ignored.below(files, &path), found);
+            }
             EntryKind::File if is_yaml(&entry) => found.push(path),
             EntryKind::File => {}
         }

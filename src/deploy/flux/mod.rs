@@ -2,6 +2,7 @@
 
 mod envsubst;
 mod generate;
+mod ignore;
 
 mod instance;
 mod kustomization;

@@ -10,7 +10,7 @@ use super::super::unit::{ChartTitle, Origin, Status};
 use super::super::world::World;
 use super::post_render::post_render;
 use super::source::{Located, OwnSource, find};
-use super::values::values;
+use super::values::{Written, values};
 use crate::chart::Request;
 use crate::deploy::Cluster;
 use crate::diag::{Diagnostic, Diagnostics, Span};
@@ -31,7 +31,7 @@ pub(in crate::deploy) struct Release<'a> {
     at: Span,
     title: ChartTitle,
     chart: Result<Arc<LoadedChart>, Diagnostic>,
-    values: Result<Values, Diagnostic>,
+    values: Result<Written, Diagnostic>,
 }
 
 /// A chart as a release asks for it.
@@ -123,7 +123,7 @@ impl<'a> Release<'a> {
         let what = self.object.id().to_string();
         let chart = self.chart.map_err(|it| not_shown(&what, it, &self.at))?;
         let values = self.values;
-        let values = values.map_err(|it| not_shown(&what, it, self.object.span()))?;
+        let (values, written) = values.map_err(|it| not_shown(&what, it, self.object.span()))?;
         let node = &self.object.node;
         let namespace = match text(node, &["spec", "targetNamespace"]) {
             "" => self.object.namespace(),
@@ -138,10 +138,7 @@ impl<'a> Release<'a> {
             skip_schema: flag(node, &["spec", "install", "disableSchemaValidation"]),
             kube_version: "",
             api_versions: Vec::new(),
-            written: &node
-                .at_keys(&["spec", "values"])
-                .into_iter()
-                .collect::<Vec<_>>(),
+            written: &written,
         };
         let objects = install(&chart, &release, facts, cluster)
             .map_err(|error| not_rendered(&what, error, &self.at))?;

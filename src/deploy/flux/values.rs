@@ -7,18 +7,22 @@ use super::super::world::World;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::object::Object;
 use crate::tree::TreePath;
-use crate::yaml::{Node, emit_kustomize};
+use crate::yaml::{Node, emit_kustomize, parse_one};
 use pleach_helm::values::{Values, merge, parse, set};
 use pleach_helm::{HelmError, HelmVersion};
 
 /// What a reference leads to.
 enum Content {
-    Text(String),
+    /// And the field that holds it, where that is plain text.
+    Text(String, Option<Node>),
     /// It is not in the repository, or is encrypted there.
     Unseen(&'static str),
     /// It is not there, and need not be.
     Absent,
 }
+
+/// Values, and the documents that they were read from, the one that goes before others last.
+pub(super) type Written = (Values, Vec<Node>);
 
 /// The values of a release. What can't be seen is left out with a warning at its line. Errors: values that are no YAML.
 pub(super) fn values(
@@ -26,16 +30,16 @@ pub(super) fn values(
     world: &World,
     version: HelmVersion,
     diagnostics: &mut Diagnostics,
-) -> Result<Values, Diagnostic> {
+) -> Result<Written, Diagnostic> {
     let inline = release.node.at_keys(&["spec", "values"]);
     let inline = match inline {
         Some(node) => of_node(node, version)?,
         None => Values::new(),
     };
-    let mut result = Values::new();
+    let (mut result, mut written) = (Values::new(), Vec::new());
     for reference in items(&release.node, &["spec", "valuesFrom"]) {
-        let content = match content(release, reference, world) {
-            Content::Text(content) => content,
+        let (content, field) = match content(release, reference, world) {
+            Content::Text(content, field) => (content, field),
             Content::Absent => continue,
             Content::Unseen(why) => {
                 diagnostics.push(unseen(release, reference, why));
@@ -57,6 +61,8 @@ pub(super) fn values(
                     &mut result,
                     parse(content.as_bytes(), &path, version).map_err(fault)?,
                 );
+                let document = field.and_then(|it| parse_one(&it.embedded_source()).ok());
+                written.extend(document);
             }
             path => {
                 merge(&mut result, inline.clone());
@@ -66,7 +72,8 @@ pub(super) fn values(
         }
     }
     merge(&mut result, inline);
-    Ok(result)
+    written.extend(release.node.at_keys(&["spec", "values"]).cloned());
+    Ok((result, written))
 }
 
 /// A node as values.
@@ -127,7 +134,7 @@ fn content(release: &Object, reference: &Node, world: &World) -> Content {
     }
     let field = |field: &str| {
         let value = source.node.at_keys(&[field, key])?;
-        value.as_str()
+        value.as_str().map(|_| value)
     };
     let plain = match is_secret {
         true => field("stringData"),
@@ -135,13 +142,15 @@ fn content(release: &Object, reference: &Node, world: &World) -> Content {
     };
     let bytes = || {
         let encoded: String = field(if is_secret { "data" } else { "binaryData" })?
+            .as_str()?
             .split_whitespace()
             .collect();
         let decoded = base64::engine::general_purpose::STANDARD.decode(encoded);
         String::from_utf8(decoded.ok()?).ok()
     };
-    match plain.map(str::to_string).or_else(bytes) {
-        Some(text) => Content::Text(text),
+    let plain = plain.map(|it| (it.as_str().unwrap_or("").to_string(), Some(it.clone())));
+    match plain.or_else(|| Some((bytes()?, None))) {
+        Some((text, field)) => Content::Text(text, field),
         None if is_optional => Content::Absent,
         None => Content::Unseen("has no such key"),
     }
