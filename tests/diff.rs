@@ -621,3 +621,36 @@ fn json_names_files_that_are_there() {
     );
     assert_eq!(named_files(folder, &["old/", "new"]), ["new/a.yaml"]);
 }
+
+#[test_with::executable(git)]
+#[test]
+fn environments_have_an_order_and_can_be_named() {
+    let ordered = TWO_BY_TWO.replace(
+        "output: deploy",
+        "output: deploy, environments: [test, prod]",
+    );
+    let folder = repository(&ordered);
+    let folder = folder.path();
+    let shared = "environments/base/shared.yaml";
+    let text = std::fs::read_to_string(folder.join(shared)).unwrap();
+    let newer = text.replace("1.0.0", "1.1.0");
+    let own = "environments/prod/own.yaml";
+    let text = std::fs::read_to_string(folder.join(own)).unwrap();
+    let files = [(shared, &*newer), (own, &text.replace("1.0.0", "1.2.0"))];
+    let (printed, noted, _) = diff_with(folder, &files, &[]);
+    assert!(
+        printed.contains("shared in test, prod"),
+        "{printed} {noted}"
+    );
+    let (printed, noted, _) = diff_with(folder, &files, &["--env", "prod", "--claim", "own"]);
+    assert!(
+        printed.contains("own/own in prod") && !printed.contains("shared"),
+        "{printed} {noted}"
+    );
+    let (_, noted, code) = diff_with(folder, &files, &["--env", "prdo"]);
+    assert!(noted.contains("did you mean `prod`?"), "{noted}");
+    assert_eq!(code, 2);
+    let output = pleach(folder, &["compare", "test", "prod", "-o", "md"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("`test` → `prod`"), "{text}");
+}

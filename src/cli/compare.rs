@@ -7,13 +7,13 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 
 use super::comparing::Comparing;
-use super::diff::salt;
+use super::diff::{Form, Printed, salt};
 use super::session::Session;
 use super::tree_slices::{check_claims, only, owner, rendered};
-use super::{Global, Outcome, output, session};
+use super::{Global, Outcome, session};
 use crate::compare::{Side, compare};
 use crate::load::WorkspaceConfig;
-use crate::report::{View, changes};
+use crate::report::View;
 use crate::tree::TreePath;
 
 #[derive(Debug, Args)]
@@ -29,6 +29,12 @@ pub(super) struct Arguments {
     claims: Vec<String>,
     #[command(flatten)]
     comparing: Comparing,
+    /// The form, as `pleach diff` has it
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    output: Form,
+    /// Bytes that `md` must not exceed
+    #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(2048..))]
+    max_bytes: u64,
     /// Exit with 1 where there are differences
     #[arg(long)]
     exit_code: bool,
@@ -67,15 +73,21 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     for claim in &mut comparison.environments {
         claim.findings.clear();
     }
+    comparison.environments.retain(|it| !it.objects.is_empty());
     let display = TreePath::to_string;
-    output::text(&changes(
-        &comparison,
-        &View {
-            display: &display,
-            color: true,
-        },
-        output::columns(),
-    ))?;
+    let view = View {
+        display: &display,
+        color: true,
+    };
+    let form = Printed {
+        names: [&names[0], &names[1]],
+        output: arguments.output,
+        bytes_max: arguments.max_bytes,
+        rest: &format!("pleach compare {} {}", names[0], names[1]),
+        // The trees are rendered, and their files are not where they are compared.
+        file: &|_, _| None,
+    };
+    form.print(&comparison, &view)?;
     let noted = match comparison.notes.is_empty() {
         true => Outcome::Clean,
         false => session::report(&comparison.notes, global, &display),

@@ -7,6 +7,7 @@ use clap_complete::ArgValueCandidates;
 use super::session::Session;
 use super::tree_slices::{check_claims, owner, rendered, service};
 use super::{Global, Outcome, output};
+use crate::load::WorkspaceConfig;
 use crate::matrix::matrix;
 use crate::report::{matrix_json, matrix_markdown, matrix_text};
 
@@ -43,6 +44,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         Some((environment, claim, &*origin.objects))
     });
     let mut matrix = matrix(claims);
+    if let Ok(workspace) = WorkspaceConfig::read(&session.files) {
+        matrix.order(&workspace.environment_names());
+    }
     let known = matrix.claims.iter().map(|it| it.name.as_str());
     check_claims(known, &arguments.claims)?;
     let wanted = &arguments.claims;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 
 use super::{Changed, Claim, Comparison, Found};
+use crate::diag::Severity;
 use crate::diff::{Change, ChangeKind, FieldChange, fields, generator};
 use crate::object::{Gvk, ObjectId};
 use crate::schema::Schemas;
@@ -60,6 +61,8 @@ impl Group<'_> {
 pub struct Place<'a> {
     /// The environment.
     pub environment: &'a str,
+    /// Its place among the environments.
+    rank: usize,
     /// The object.
     pub object: &'a Changed,
 }
@@ -131,7 +134,10 @@ pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
         }
     }
     let mut groups: Vec<_> = groups.into_values().collect();
-    groups.sort_by_key(|it| it.found.finding.danger.rank());
+    groups.sort_by_key(|it| {
+        let danger = it.found.finding.danger;
+        (danger.severity != Severity::Error, danger.rank())
+    });
     groups
 }
 
@@ -206,7 +212,7 @@ fn groups(comparison: &Comparison) -> Vec<Group<'_>> {
 /// The changes of what is the same object in several environments. The hash in a generated name has no part in it.
 fn by_object(comparison: &Comparison) -> IndexMap<(ObjectId, &ChangeKind), Vec<Place<'_>>> {
     let mut objects: IndexMap<_, Vec<Place<'_>>> = IndexMap::new();
-    for environment in &comparison.environments {
+    for (rank, environment) in comparison.environments.iter().enumerate() {
         for object in &environment.objects {
             let id = &object.change.id;
             let key = (
@@ -215,6 +221,7 @@ fn by_object(comparison: &Comparison) -> IndexMap<(ObjectId, &ChangeKind), Vec<P
             );
             objects.entry(key).or_default().push(Place {
                 environment: &environment.name,
+                rank,
                 object,
             });
         }
@@ -294,7 +301,7 @@ fn gather_variants(blocks: &mut Vec<Block<'_>>) {
             None => others.push(block),
         }
     }
-    first.places.sort_by_key(|it| it.environment);
+    first.places.sort_by_key(|it| it.rank);
     blocks.push(first);
     blocks.extend(others);
 }

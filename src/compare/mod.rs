@@ -66,6 +66,40 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Puts these environments first, in this order.
+    pub fn order(&mut self, order: &[String]) {
+        let rank = |it: &Environment| order.iter().position(|name| *name == it.name);
+        self.environments
+            .sort_by_key(|it| rank(it).unwrap_or(order.len()));
+    }
+
+    /// Keeps what is of some environments and claims; of all where none is named.
+    pub fn keep(&mut self, environments: &[String], claims: &[String]) {
+        let is_claim = |claim: Option<&Arc<Claim>>| {
+            let title = claim.map_or("", |it| &*it.title);
+            let name = title.rsplit('/').next().unwrap_or(title);
+            claims.is_empty() || claims.iter().any(|it| it == name || it == title)
+        };
+        if !environments.is_empty() {
+            self.environments
+                .retain(|it| environments.contains(&it.name));
+        }
+        for environment in &mut self.environments {
+            environment.objects.retain(|it| is_claim(it.claim.as_ref()));
+            environment
+                .findings
+                .retain(|it| is_claim(it.claim.as_ref()));
+            let ids: BTreeSet<&ObjectId> =
+                environment.objects.iter().map(|it| &it.change.id).collect();
+            environment.clusters.retain(|it| {
+                let side = it.after.as_ref().or(it.before.as_ref());
+                side.is_some_and(|it| ids.contains(&it.id))
+            });
+        }
+        self.environments
+            .retain(|it| !(it.objects.is_empty() && it.findings.is_empty()));
+    }
+
     /// An environment by its name, which is added where it is missing.
     fn environment(&mut self, name: &str) -> &mut Environment {
         let place = self.environments.partition_point(|it| &*it.name < name);

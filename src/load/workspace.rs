@@ -95,6 +95,12 @@ impl WorkspaceConfig {
         WorkspaceConfig::from_node(&Node::mapping(Mapping::new()))
     }
 
+    /// The environments in the order in which changes are promoted, as far as it is given.
+    pub fn environment_names(&self) -> Vec<String> {
+        let names = self.environment_order.iter();
+        names.map(|it| it.0.clone()).collect()
+    }
+
     /// The address in the mirror with the longest fitting prefix, or the address itself.
     pub fn mirrored(&self, address: &str) -> String {
         let fitting = self.mirrors.iter().filter_map(|it| {

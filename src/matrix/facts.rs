@@ -162,8 +162,7 @@ fn workloads(node: &Node, facts: &mut Facts) {
 fn container(node: &Node, facts: &mut Facts) {
     let name = text(node, &["name"]).unwrap_or_default();
     if let Some(image) = text(node, &["image"]) {
-        let short = image.rsplit('/').next().unwrap_or(&image);
-        facts.add(format!("image {name}"), short);
+        facts.add(format!("image {name}"), image);
     }
     if let Some(it) = node.get("resources") {
         resources(&name, it, facts);
@@ -223,14 +222,18 @@ fn chart_values(node: &Node, path: &mut Vec<String>, facts: &mut Facts) {
 /// `image: repository:tag` in one text, or as the map that charts have.
 fn image(mapping: &Mapping) -> Option<String> {
     let image = mapping.get("image")?;
-    let short = |it: &str| it.rsplit('/').next().unwrap_or(it).to_string();
     if let Some(text) = image.as_string() {
-        return Some(short(text));
+        return Some(text.to_string());
     }
-    let [repository, tag] = ["repository", "tag"].map(|it| text(image, &[it]));
+    let [registry, repository, tag] =
+        ["registry", "repository", "tag"].map(|it| text(image, &[it]).filter(|it| !it.is_empty()));
+    let repository = match (registry, repository) {
+        (Some(registry), Some(repository)) => Some(format!("{registry}/{repository}")),
+        (_, repository) => repository,
+    };
     match (repository, tag) {
-        (Some(repository), Some(tag)) => Some(format!("{}:{tag}", short(&repository))),
-        (one, other) => one.map(|it| short(&it)).or(other),
+        (Some(repository), Some(tag)) => Some(format!("{repository}:{tag}")),
+        (one, other) => one.or(other),
     }
 }
 

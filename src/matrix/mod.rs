@@ -14,10 +14,19 @@ pub use facts::facts;
 /// Claims in the order of their names.
 #[derive(Clone, Debug, Default)]
 pub struct Matrix {
-    /// The environments, in the order of their names.
+    /// The environments, in the order of their names or as [`Matrix::order`] puts them.
     pub environments: Vec<String>,
     /// The claims.
     pub claims: Vec<Claim>,
+}
+
+impl Matrix {
+    /// Puts these environments first, in this order.
+    pub fn order(&mut self, order: &[String]) {
+        let rank = |it: &String| order.iter().position(|name| name == it);
+        self.environments
+            .sort_by_key(|it| rank(it).unwrap_or(order.len()));
+    }
 }
 
 /// One claim.
@@ -79,6 +88,9 @@ fn claim(name: String, said: BTreeMap<String, Vec<(String, String)>>) -> Claim {
         }
     }
     for row in &mut rows {
+        if row.name.starts_with("image") {
+            shorten_images(&mut row.values);
+        }
         let different: BTreeSet<&String> = row.values.values().collect();
         row.drifts = different.len() > 1 || row.values.len() < environments.len();
     }
@@ -86,5 +98,21 @@ fn claim(name: String, said: BTreeMap<String, Vec<(String, String)>>) -> Claim {
         name,
         environments,
         rows,
+    }
+}
+
+/// Leaves out the registries and folders of images where all are of the same one.
+fn shorten_images(values: &mut BTreeMap<String, String>) {
+    let images = values.values().flat_map(|it| it.split(", "));
+    let folders: BTreeSet<&str> = images
+        .map(|it| it.rsplit_once('/').map_or("", |it| it.0))
+        .collect();
+    if folders.len() == 1 {
+        for value in values.values_mut() {
+            let short = value
+                .split(", ")
+                .map(|it| it.rsplit('/').next().unwrap_or(it));
+            *value = short.collect::<Vec<_>>().join(", ");
+        }
     }
 }

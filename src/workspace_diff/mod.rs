@@ -70,6 +70,11 @@ impl<'a> State<'a> {
         WorkspaceConfig::read(&self.below()).ok()
     }
 
+    /// The names of its environments.
+    pub fn environments(&self) -> Vec<String> {
+        load::environments(&self.below())
+    }
+
     /// The folders that hold inputs, and so may contain links to files that are read by another path.
     pub fn input_folders(&self) -> Vec<TreePath> {
         let mut folders = self.config().map(|it| it.templates).unwrap_or_default();

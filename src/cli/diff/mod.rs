@@ -2,18 +2,20 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 
 use self::sides::{Opened, open};
 use super::comparing::Comparing;
 use super::progress::Progress;
 use super::{Global, Outcome, cache, output, session};
 use crate::compare::{Comparison, compare};
+use crate::diag::nearest;
 use crate::diff::Salt;
 use crate::report::{
-    Format, MarkdownOptions, View, annotations, changes, changes_json, changes_patch, folded, html,
-    markdown, report,
+    Format, MarkdownOptions, TreeFile, View, annotations, changes, changes_json, changes_patch,
+    folded, html, markdown, report,
 };
 use crate::tree::TreePath;
 use crate::workspace_diff::{
@@ -36,6 +38,12 @@ pub(super) struct Arguments {
     /// objects of charts too
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
+    /// Only this environment (repeatable)
+    #[arg(long = "env", value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
+    environments: Vec<String>,
+    /// Only what comes from this claim (repeatable)
+    #[arg(long = "claim", value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
+    claims: Vec<String>,
     #[command(flatten)]
     comparing: Comparing,
     /// The form: for people at a terminal, for the comment of a pull request, as a page, for programs, as a patch, or what is
@@ -59,8 +67,9 @@ enum Depth {
     Objects,
 }
 
+/// The form of a comparison.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Form {
+pub(in crate::cli) enum Form {
     Text,
     Md,
     Html,
@@ -108,7 +117,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     // What git could not read may look like a workspace that does not render.
     sides.iter().try_for_each(Opened::failure)?;
-    let comparison = comparison?;
+    let mut comparison = comparison?;
+    if is_workspace {
+        check_environments([&before, &after], &arguments.environments)?;
+    }
+    comparison.keep(&arguments.environments, &arguments.claims);
+    comparison.order(
+        &workspace
+            .map(|it| it.environment_names())
+            .unwrap_or_default(),
+    );
     drop(progress);
     let is_rendered = is_workspace && !arguments.committed;
     let display = |path: &TreePath| {
@@ -128,6 +146,20 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         true => Outcome::Findings,
         false => noted,
     })
+}
+
+/// That one side has each environment that the user names.
+fn check_environments(states: [&State<'_>; 2], wanted: &[String]) -> Result<()> {
+    let known: Vec<String> = states.iter().flat_map(|it| it.environments()).collect();
+    for name in wanted.iter().filter(|it| !known.contains(it)) {
+        let near = nearest(name, known.iter().map(String::as_str));
+        let near = near.map(|it| format!("; did you mean `{it}`?"));
+        bail!(
+            "there is no environment `{name}`{}",
+            near.unwrap_or_default()
+        );
+    }
+    Ok(())
 }
 
 /// Compares what two workspaces render to. A revision without a workspace has none yet, or no more, and so nothing is applied from it.
@@ -165,30 +197,53 @@ fn print(
         display,
         color: true,
     };
-    let names = sides.each_ref().map(|it| &*it.name);
-    let noted = |format| report(&annotations(comparison), format, &view);
-    let text = match arguments.output {
-        Form::Text => return output::text(&changes(comparison, &view, output::columns())),
-        Form::Md => {
-            let command = format!("pleach diff {}", arguments.sides.join(" "));
-            let options = MarkdownOptions {
-                bytes_max: usize::try_from(arguments.max_bytes)?,
-                rest: arguments.rest.as_deref().unwrap_or(command.trim_end()),
-            };
-            markdown(comparison, names, &view, &options)
-        }
-        Form::Html => html(comparison, names, &view),
-        Form::Json => {
-            let file = |at: usize, path: &TreePath| sides[at].tree_file(path, outputs[at].as_ref());
-            changes_json(comparison, names, &view, &file)
-        }
-        Form::Patch => changes_patch(comparison),
-        Form::Github => noted(Format::Github),
-        Form::Gitlab => noted(Format::Gitlab),
-        Form::Sarif => noted(Format::Sarif),
-        Form::Junit => noted(Format::Junit),
+    let command = format!("pleach diff {}", arguments.sides.join(" "));
+    let file = |at: usize, path: &TreePath| sides[at].tree_file(path, outputs[at].as_ref());
+    let form = Printed {
+        names: sides.each_ref().map(|it| &*it.name),
+        output: arguments.output,
+        bytes_max: arguments.max_bytes,
+        rest: arguments.rest.as_deref().unwrap_or(command.trim_end()),
+        file: &file,
     };
-    output::data(text.as_bytes())
+    form.print(comparison, &view)
+}
+
+/// How a comparison is printed.
+pub(in crate::cli) struct Printed<'a> {
+    /// What the sides are called.
+    pub(in crate::cli) names: [&'a str; 2],
+    pub(in crate::cli) output: Form,
+    /// Bytes that Markdown must not exceed.
+    pub(in crate::cli) bytes_max: u64,
+    /// Where the rest of it is.
+    pub(in crate::cli) rest: &'a str,
+    /// The files of the trees.
+    pub(in crate::cli) file: TreeFile<'a>,
+}
+
+impl Printed<'_> {
+    pub(in crate::cli) fn print(&self, comparison: &Comparison, view: &View<'_>) -> Result<()> {
+        let noted = |format| report(&annotations(comparison), format, view);
+        let text = match self.output {
+            Form::Text => return output::text(&changes(comparison, view, output::columns())),
+            Form::Md => {
+                let options = MarkdownOptions {
+                    bytes_max: usize::try_from(self.bytes_max)?,
+                    rest: self.rest,
+                };
+                markdown(comparison, self.names, view, &options)
+            }
+            Form::Html => html(comparison, self.names, view),
+            Form::Json => changes_json(comparison, self.names, view, self.file),
+            Form::Patch => changes_patch(comparison),
+            Form::Github => noted(Format::Github),
+            Form::Gitlab => noted(Format::Gitlab),
+            Form::Sarif => noted(Format::Sarif),
+            Form::Junit => noted(Format::Junit),
+        };
+        output::data(text.as_bytes())
+    }
 }
 
 /// Random, so that a digest of a hidden value can be compared within one report and looked up nowhere.

@@ -25,13 +25,22 @@ pub(super) fn write(
         return;
     }
     let changed: BTreeSet<&str> = comparison.environments.iter().map(|it| &*it.name).collect();
-    let mut columns: BTreeSet<&str> = matrix
+    if matrix.keys().all(|it| it.is_empty()) {
+        return by_unit(comparison, page);
+    }
+    let columns: BTreeSet<&str> = matrix
         .values()
         .flat_map(|row| row.keys().copied())
         .collect();
+    let rank = |it: &&str| {
+        let mut all = comparison.environments.iter();
+        all.position(|environment| environment.name == **it)
+    };
+    let mut columns: Vec<&str> = columns.into_iter().collect();
     if columns.len() > COLUMNS_MAX {
         columns = changed.iter().copied().take(COLUMNS_MAX).collect();
     }
+    columns.sort_by_key(|it| rank(it).unwrap_or(usize::MAX));
     page.push_str("<section id=\"matrix\"><h2>Claims and environments <small>choose a cell, a row or a column to see only that</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>claim</button></th>");
     for column in &columns {
         let name = escaped(column);
@@ -51,6 +60,23 @@ pub(super) fn write(
         for column in &columns {
             cell(comparison, claim, column, row.get(column), page);
         }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody></table></div></section>\n");
+}
+
+/// Without claims: a row for each part of the tree that is synced by itself.
+fn by_unit(comparison: &Comparison, page: &mut String) {
+    page.push_str("<section id=\"matrix\"><h2>What is synced <small>choose a row to see only that</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>folder</button></th><th scope=\"col\">changes</th></tr></thead><tbody>\n");
+    for environment in &comparison.environments {
+        let name = escaped(&environment.name);
+        let flag = flag(&found(comparison, &environment.name).collect::<Vec<_>>());
+        let _ = write!(
+            page,
+            "<tr><th scope=\"row\"><button data-environment=\"{name}\" aria-pressed=\"false\"><span class=\"name\">{name}</span> {flag}</button></th>"
+        );
+        let objects: Vec<&Changed> = environment.objects.iter().collect();
+        cell(comparison, "", &environment.name, Some(&objects), page);
         page.push_str("</tr>\n");
     }
     page.push_str("</tbody></table></div></section>\n");
