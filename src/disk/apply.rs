@@ -1,8 +1,9 @@
 //! Carries out a plan.
 //!
 //! Each file is written aside and renamed into place, so a run that is killed at any point, by Ctrl-C too, leaves every file
-//! either old or new, and needs no signal handler. What it wrote aside lies in the output folder as
-//! `.pleach-??????.tmp`; the next run removes it and does what is left to do.
+//! either old or new, and needs no signal handler. A folder that is new is written aside as a whole, with all that is below it, and
+//! renamed once. What a run wrote aside lies in the output folder as `.pleach-??????.tmp`; the next run removes it and does what is
+//! left to do.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -90,17 +91,32 @@ pub fn apply(plan: &Plan, root: &Path) -> Result<Summary, DiskError> {
         root: root.to_path_buf(),
         folders: BTreeSet::new(),
     };
-    for step in &plan.steps {
-        match step.change {
-            Change::Create | Change::Update => {
-                output.write(step)?;
-                summary.written += 1;
-            }
-            Change::Delete => {
-                output.remove(&step.path)?;
-                summary.removed += 1;
-            }
+    let mut steps = &*plan.steps;
+    while let Some((step, rest)) = steps.split_first() {
+        if step.change == Change::Delete {
+            output.remove(&step.path)?;
+            summary.removed += 1;
+            steps = rest;
+            continue;
         }
+        // What is to be replaced was there a moment ago.
+        let is_new = step.change == Change::Create;
+        let folder = is_new.then(|| output.new_folder(&step.path));
+        let written = match folder.flatten() {
+            Some(folder) => {
+                let is_below =
+                    |it: &&Step| it.change == Change::Create && it.path.below(&folder).is_some();
+                let together = steps.iter().take_while(is_below).count();
+                output.write_folder(&folder, steps.get(..together).unwrap_or_default())?;
+                together
+            }
+            None => {
+                output.write(step)?;
+                1
+            }
+        };
+        summary.written += written;
+        steps = steps.get(written..).unwrap_or_default();
     }
     Ok(summary)
 }
@@ -138,14 +154,18 @@ pub fn store_executable(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     written.map_err(DiskError::when("write", file))
 }
 
-/// Removes what a killed run wrote aside in a folder; it is worth nothing. Whoever calls this keeps other runs from writing there. A
-/// file that can't be removed does no harm.
+/// Removes what a killed run wrote aside in a folder; it is worth nothing. Whoever calls this keeps other runs from writing there.
+/// What can't be removed does no harm.
 pub fn remove_leftovers(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && entry.file_name().to_str().is_some_and(is_leftover) {
-            let _ = fs::remove_file(entry.path());
+        if !entry.file_name().to_str().is_some_and(is_leftover) {
+            continue;
         }
+        let _ = match entry.file_type() {
+            Ok(kind) if kind.is_file() => fs::remove_file(entry.path()),
+            Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
+            _ => Ok(()),
+        };
     }
 }
 
@@ -156,6 +176,48 @@ struct Output {
 }
 
 impl Output {
+    /// The outermost folder on the way to a new file where there is nothing yet.
+    fn new_folder(&self, path: &TreePath) -> Option<TreePath> {
+        let above = |it: &TreePath| it.parent().filter(|it| *it != TreePath::root());
+        let is_missing = |it: &TreePath| {
+            let missing = |it: io::Error| it.kind() == io::ErrorKind::NotFound;
+            !self.folders.contains(it)
+                && fs::symlink_metadata(place(&self.root, it)).is_err_and(missing)
+        };
+        let missing = std::iter::successors(above(path), above).take_while(is_missing);
+        missing.last()
+    }
+
+    /// Writes all files of a folder that is not there yet, at least one, and puts the folder into place.
+    fn write_folder(&mut self, folder: &TreePath, steps: &[Step]) -> Result<(), DiskError> {
+        self.make_folder(&folder.parent().unwrap_or_else(TreePath::root))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(ASIDE.0).suffix(ASIDE.1).rand_bytes(6);
+        if let Some(permissions) = permissions(FOLDER) {
+            builder.permissions(permissions);
+        }
+        let aside = builder.tempdir_in(&self.root);
+        let aside = aside.map_err(DiskError::when("create", &place(&self.root, folder)))?;
+        let mut made = BTreeSet::from([TreePath::root()]);
+        for step in steps {
+            let Some(path) = step.path.below(folder) else {
+                continue;
+            };
+            let target = place(&self.root, &step.path);
+            let bytes = step.after.as_deref().unwrap_or_default();
+            make_below(aside.path(), &path, &mut made)
+                .and_then(|()| create(&place(aside.path(), &path), bytes))
+                .map_err(DiskError::when("write", &target))?;
+        }
+        let target = place(&self.root, folder);
+        fs::rename(aside.path(), &target).map_err(DiskError::when("create", &target))?;
+        // It is in its place, and nothing is left to remove.
+        let _ = aside.keep();
+        let below = made.iter().map(|it| folder.join(it));
+        self.folders.extend(below);
+        Ok(())
+    }
+
     fn write(&mut self, step: &Step) -> Result<(), DiskError> {
         let target = place(&self.root, &step.path);
         self.make_folder(&step.path.parent().unwrap_or_else(TreePath::root))?;
@@ -202,9 +264,30 @@ impl Output {
     }
 }
 
-/// The permissions of a new file, and of a new program.
+/// Makes the folders above a file, those of `made` left out.
+fn make_below(root: &Path, file: &TreePath, made: &mut BTreeSet<TreePath>) -> io::Result<()> {
+    let Some(folder) = file.parent().filter(|it| !made.contains(it)) else {
+        return Ok(());
+    };
+    make_below(root, &folder, made)?;
+    fs::create_dir(place(root, &folder))?;
+    made.insert(folder);
+    Ok(())
+}
+
+/// Writes a file that is not there yet.
+fn create(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PLAIN);
+    options.open(file)?.write_all(bytes)
+}
+
+/// The permissions of a new file, of a new program, and of a new folder, before the umask.
 const PLAIN: u32 = 0o644;
 const PROGRAM: u32 = 0o755;
+const FOLDER: u32 = 0o777;
 
 /// Writes aside, in the root so that leftovers are found in one place, then renames. Keeps the permissions of what it replaces.
 fn replace(root: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
