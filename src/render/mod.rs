@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::FileTemplate;
-use crate::resolve::{Instance, is_true};
+use crate::resolve::Instance;
 use crate::template::{BUILTIN, ClaimName, ClaimQuestion, Templates};
 use crate::yaml::Node;
 
@@ -155,7 +155,7 @@ fn render_file(
             context.set("item", item);
         }
         if let Some(when) = &file.when
-            && !is_true(&templates.evaluate(when, &context)?)
+            && !templates.holds(when, &context)?
         {
             continue;
         }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::instance::{Instance, is_true};
+use super::instance::Instance;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Effect, Part, Workspace};
 use crate::template::{Context, Templates};
@@ -115,7 +115,7 @@ fn has_effect(
         return Ok(false);
     };
     let context = with_item(context, field);
-    Ok(is_true(&templates.evaluate(when, &context)?))
+    templates.holds(when, &context)
 }
 
 fn with_item(context: &Context, field: &Found<'_>) -> Context {

@@ -166,11 +166,7 @@ impl Draft {
         let before = self.context(workspace, environment);
         let templates = &workspace.templates;
         let kind = self.kind.clone();
-        let mut when = |condition: &str| {
-            templates
-                .evaluate(&kind.condition(condition), &before)
-                .map(|it| is_true(&it))
-        };
+        let mut when = |condition: &str| templates.holds(&kind.condition(condition), &before);
         let applied = apply_defaults(&mut self.node, &kind.schema, &mut when);
         diagnostics.keep(applied);
         self
@@ -293,10 +289,8 @@ impl Draft {
         context: &Context,
         diagnostics: &mut Diagnostics,
     ) {
-        let holds = templates.evaluate(&rule.require, context);
-        let holds = holds
-            .map(|it| is_true(&it))
-            .map_err(|it| self.with_claim_context(it));
+        let holds = templates.holds(&rule.require, context);
+        let holds = holds.map_err(|it| self.with_claim_context(it));
         if diagnostics.keep(holds).unwrap_or(true) {
             return;
         }
@@ -366,17 +360,6 @@ impl Draft {
     }
 }
 
-/// Whether a template takes a value for true.
-pub fn is_true(node: &Node) -> bool {
-    match node.kind() {
-        crate::yaml::Kind::Null => false,
-        crate::yaml::Kind::Bool => node.as_bool() == Some(true),
-        crate::yaml::Kind::String => !node.as_str().unwrap_or("").is_empty(),
-        crate::yaml::Kind::Int => node.as_int() != Some(0),
-        _ => !node.is_empty_collection(),
-    }
-}
-
 /// CRDs that a claim brings or needs.
 #[derive(Default)]
 struct Capabilities {
@@ -393,7 +376,7 @@ fn capabilities(
     let mut found = Capabilities::default();
     for capability in list {
         if let Some(when) = &capability.when
-            && !is_true(&templates.evaluate(when, context)?)
+            && !templates.holds(when, context)?
         {
             continue;
         }

@@ -13,7 +13,7 @@ mod reference;
 mod select;
 mod written;
 
-pub use instance::{Answer, Instance, is_true};
+pub use instance::{Answer, Instance};
 pub use written::{Written, written};
 
 use crate::diag::{Diagnostic, Diagnostics, each};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::instance::{Answer, Draft, Instance, Links, is_true};
+use super::instance::{Answer, Draft, Instance, Links};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Environment, Lookup, Reference, Workspace};
 use crate::template::{ClaimName, ClaimQuestion};
@@ -149,8 +149,8 @@ impl Order<'_> {
                 return false;
             };
             context.set("found", &as_found(candidate));
-            let fits = self.workspace.templates.evaluate(&lookup.when, &context);
-            if !diagnostics.keep(fits).is_some_and(|it| is_true(&it)) {
+            let fits = self.workspace.templates.holds(&lookup.when, &context);
+            if diagnostics.keep(fits) != Some(true) {
                 continue;
             }
             if let Some(other) = found {

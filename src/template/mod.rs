@@ -10,6 +10,7 @@ mod claims;
 mod config;
 mod filters;
 mod guard;
+mod memo;
 mod meter;
 mod placeholder;
 mod reader;
@@ -31,7 +32,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
-use crate::yaml::Node;
+use crate::yaml::{Kind, Node};
+use memo::{Condition, Memo};
 use texts::{Origin, Text};
 
 /// Steps that one template may take before it counts as one that does not end.
@@ -47,6 +49,7 @@ pub struct Templates<'a> {
     made: AtomicUsize,
     /// Steps that long renderings took so far.
     steps: AtomicUsize,
+    memo: Memo,
 }
 
 /// Texts that come with the program: each is compiled when it is first needed.
@@ -90,6 +93,7 @@ impl<'a> Default for Templates<'a> {
             readers: reader::Readers::default(),
             made: AtomicUsize::new(0),
             steps: AtomicUsize::new(0),
+            memo: Memo::default(),
         }
     }
 }
@@ -214,6 +218,27 @@ impl<'a> Templates<'a> {
         Ok(placeholder::whole(&text, &slots)
             .cloned()
             .unwrap_or_else(|| Node::string(placeholder::text(&text, &slots))))
+    }
+
+    /// Whether an expression has a value that templates take for true. Errors: `template-error`.
+    pub fn holds(&self, name: &str, context: &Context) -> Result<bool, Diagnostic> {
+        let read = || {
+            let is_function = |name: &str| self.functions().any(|it| it == name);
+            match self.environment.get_template(name) {
+                Ok(template) => Condition::of(&template, is_function),
+                Err(_) => Condition::unknown(),
+            }
+        };
+        let input = self.memo.input(name, context, read);
+        if let Some(known) = input.as_ref().and_then(memo::Input::result) {
+            context.forget_last_read();
+            return Ok(known);
+        }
+        let holds = is_true(&self.evaluate(name, context)?);
+        if let Some(input) = input {
+            self.memo.keep(input, holds);
+        }
+        Ok(holds)
     }
 
     /// A text with its expressions filled in. Errors: `template-error`.
@@ -411,6 +436,17 @@ fn find(shared: &Shared, name: &str) -> Option<&'static Text> {
 }
 
 /// A line that holds nothing but a `{% tag %}` leaves no line in the output.
+/// Whether a template takes a value for true.
+fn is_true(node: &Node) -> bool {
+    match node.kind() {
+        Kind::Null => false,
+        Kind::Bool => node.as_bool() == Some(true),
+        Kind::String => !node.as_str().unwrap_or("").is_empty(),
+        Kind::Int => node.as_int() != Some(0),
+        _ => !node.is_empty_collection(),
+    }
+}
+
 fn whole_line_blocks() -> SyntaxConfig {
     let mut builder = SyntaxConfig::builder();
     builder

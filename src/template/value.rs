@@ -1,5 +1,6 @@
 //! Nodes as template values, and back.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::Value;
@@ -22,17 +23,29 @@ pub struct Context {
 
 /// Names and their values. A template gets the list itself: there are many expressions, and each of them looks up few names.
 #[derive(Clone, Debug, Default)]
-struct Names(Vec<(Box<str>, Value)>);
+struct Names {
+    own: Vec<(Box<str>, Value)>,
+    /// Those of the context that this one was made from.
+    outer: Option<Arc<Names>>,
+}
+
+impl Names {
+    fn get(&self, name: &str) -> Option<&Value> {
+        let all = std::iter::successors(Some(self), |it| it.outer.as_deref());
+        let mut all = all.flat_map(|it| &it.own);
+        all.find(|it| *it.0 == *name).map(|it| &it.1)
+    }
+}
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let key = key.as_str()?;
-        let found = self.0.iter().find(|it| *it.0 == *key)?;
-        Some(found.1.clone())
+        self.get(key.as_str()?).cloned()
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.iter().map(|it| Value::from(&*it.0)).collect())
+        let all = std::iter::successors(Some(&**self), |it| it.outer.as_deref());
+        let names: BTreeSet<&str> = all.flat_map(|it| &it.own).map(|it| &*it.0).collect();
+        Enumerator::Values(names.into_iter().map(Value::from).collect())
     }
 }
 
@@ -54,8 +67,12 @@ impl Context {
     /// The same names, to which others can be added.
     #[must_use]
     pub fn child(&self) -> Context {
+        let names = Names {
+            own: Vec::new(),
+            outer: Some(self.names.clone()),
+        };
         Context {
-            names: self.names.clone(),
+            names: Arc::new(names),
             last: self.last.clone(),
             claims: self.claims.clone(),
         }
@@ -85,7 +102,7 @@ impl Context {
     }
 
     fn set_value(&mut self, name: &str, value: Value) {
-        let names = &mut Arc::make_mut(&mut self.names).0;
+        let names = &mut Arc::make_mut(&mut self.names).own;
         names.retain(|it| *it.0 != *name);
         names.push((name.into(), value));
     }
@@ -105,6 +122,87 @@ impl Context {
     pub(super) fn last_read(&self) -> LastRead {
         self.last.clone()
     }
+
+    /// Forgets the scalar that was read last, as printing an expression does.
+    pub(super) fn forget_last_read(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Writes what an expression reads at a name and fields below it. Equal bytes are equal data: the kinds and texts of scalars,
+    /// and where the way ends if there is nothing.
+    pub(super) fn write_input(&self, path: &[Box<str>], to: &mut Vec<u8>) {
+        let Some((name, fields)) = path.split_first() else {
+            return;
+        };
+        let Some(value) = self.names.get(name) else {
+            return to.push(INPUT_MISSING);
+        };
+        match value
+            .downcast_object_ref::<Collection>()
+            .map(Collection::node)
+        {
+            Some(Some(node)) => write_field(node, fields, to),
+            _ => write_value(value, fields.len(), to),
+        }
+    }
+}
+
+/// Marks what an input begins with; kinds of nodes come after these.
+const INPUT_MISSING: u8 = 0;
+const INPUT_VALUE: u8 = 1;
+const INPUT_KIND: u8 = 2;
+
+/// The node at fields below another; where there is none, how far the way leads and what is there.
+fn write_field(node: &Node, fields: &[Box<str>], to: &mut Vec<u8>) {
+    let mut node = node;
+    for (at, field) in fields.iter().enumerate() {
+        match node.get(field) {
+            Some(next) => node = next,
+            None => {
+                to.extend([INPUT_MISSING, INPUT_KIND + node.kind() as u8]);
+                write_length(at, to);
+                return;
+            }
+        }
+    }
+    write_node(node, to);
+}
+
+fn write_node(node: &Node, to: &mut Vec<u8>) {
+    to.push(INPUT_KIND + node.kind() as u8);
+    match node.view() {
+        View::Scalar(text) => write_text(text, to),
+        View::Sequence(items) => {
+            write_length(items.len(), to);
+            items.iter().for_each(|it| write_node(it, to));
+        }
+        View::Mapping(mapping) => {
+            write_length(mapping.len(), to);
+            for entry in mapping {
+                write_node(&entry.key, to);
+                write_node(&entry.value, to);
+            }
+        }
+    }
+}
+
+/// A value that is no collection of a claim, and how many fields are read of it.
+fn write_value(value: &Value, fields: usize, to: &mut Vec<u8>) {
+    to.extend([INPUT_VALUE, value.kind() as u8]);
+    write_length(fields, to);
+    match value.as_str() {
+        Some(text) => write_text(text, to),
+        None => write_text(&value.to_string(), to),
+    }
+}
+
+fn write_text(text: &str, to: &mut Vec<u8>) {
+    write_length(text.len(), to);
+    to.extend_from_slice(text.as_bytes());
+}
+
+fn write_length(length: usize, to: &mut Vec<u8>) {
+    to.extend_from_slice(&length.to_le_bytes());
 }
 
 #[derive(Debug)]
