@@ -378,15 +378,19 @@ fn what_renders_on_both_sides_is_compared() {
         "{noted}"
     );
     assert_eq!(code, 1);
-    // Under an overlay the environment is compared as a whole, or not at all.
+    // Labels and annotations for all objects mix no claims. Under any other overlay the environment is compared as a whole, or not at
+    // all.
     git(folder, &["checkout", "-q", "."]).unwrap();
     let overlay = folder.join("overlays/prod");
     std::fs::create_dir_all(&overlay).unwrap();
-    std::fs::write(
-        overlay.join("kustomization.yaml"),
-        "commonAnnotations: {a: b}\n",
-    )
-    .unwrap();
+    let kustomization = overlay.join("kustomization.yaml");
+    let common = "commonAnnotations: {a: b}\n";
+    std::fs::write(&kustomization, common).unwrap();
+    let (_, noted, _) = diff_with(folder, &[(own, &broken)], &[]);
+    assert!(noted.contains("claim `own` in prod"), "{noted}");
+    git(folder, &["checkout", "-q", "."]).unwrap();
+    let patch = "patches:\n- target: {kind: HelmRelease}\n  patch: '[{op: add, path: /spec/suspend, value: true}]'\n";
+    std::fs::write(&kustomization, patch).unwrap();
     git(folder, &["add", "."]).unwrap();
     git(folder, &["commit", "-q", "-m", "overlay"]).unwrap();
     let (_, noted, code) = diff_with(folder, &[(own, &broken)], &[]);

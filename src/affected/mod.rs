@@ -15,7 +15,7 @@ pub use kustomizations::kustomizations;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::load::BASE;
-use crate::load::{self, Scope, WORKSPACE, WorkspaceConfig, environment_folder};
+use crate::load::{self, Entanglement, Scope, WORKSPACE, WorkspaceConfig, environment_folder};
 use crate::tree::{Changes, Files, ReadSet, TreePath};
 
 /// What of an environment is touched.
@@ -198,10 +198,12 @@ impl Search<'_> {
         workspaces: [&WorkspaceConfig; 2],
         has_other_names: bool,
     ) {
-        let is_entangled = |name: &str| {
-            let mut sides = self.sides.iter().zip(workspaces);
-            sides.any(|(files, workspace)| load::is_entangled(*files, workspace, name))
-        };
+        let [before, after] = self.sides;
+        let sides = [
+            Entanglement::of(before, workspaces[0]),
+            Entanglement::of(after, workspaces[1]),
+        ];
+        let is_entangled = |name: &str| sides.iter().any(|it| it.has(name));
         let mut found = Vec::new();
         for name in &self.names {
             let is_touched = match self.found.environments.get(name) {

@@ -271,10 +271,10 @@ fn in_repository(workspace: &WorkspaceConfig, path: &TreePath) -> String {
 
 /// A scope in which no environment is partial whose objects an overlay may mix: what it does to one claim may come from another.
 pub fn whole_under_overlays(files: &dyn Files, scope: &Scope) -> Scope {
-    let is_there = |environment: &str| !matches!(overlay::place(files, environment), Ok(None));
-    let base = !scope.claims.is_empty() && is_there("base");
+    let mixes = |environment: &str| overlay::mixes_claims(files, environment);
+    let base = !scope.claims.is_empty() && mixes("base");
     let claims = scope.claims.iter();
-    let partial = claims.filter(|(environment, _)| !base && !is_there(environment));
+    let partial = claims.filter(|(environment, _)| !base && !mixes(environment));
     Scope {
         environments: scope.environments.clone(),
         claims: partial

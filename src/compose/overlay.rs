@@ -26,6 +26,8 @@ pub(super) struct Overlay {
     folder: Option<TreePath>,
     /// What each kustomization repeats.
     common: Common,
+    /// Whether it says nothing else.
+    is_common: bool,
     span: Option<Span>,
 }
 
@@ -34,11 +36,25 @@ pub(super) fn place(files: &dyn Files, environment: &str) -> Result<Option<Entry
     files.kind(&TreePath::root().child("overlays").child(environment))
 }
 
+/// Whether what an environment's overlay does to one claim may come from another. Labels and annotations for all objects do not.
+pub(super) fn mixes_claims(files: &dyn Files, environment: &str) -> bool {
+    match place(files, environment) {
+        Ok(None) => false,
+        Ok(Some(EntryKind::Folder)) => {
+            let mut faults = Diagnostics::default();
+            let overlay = read(files, environment, &mut faults);
+            faults.has_errors() || !overlay.is_common
+        }
+        _ => true,
+    }
+}
+
 /// Looks for `overlays/<environment>/`.
 pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagnostics) -> Overlay {
     let mut overlay = Overlay {
         folder: None,
         common: Common::default(),
+        is_common: false,
         span: None,
     };
     let folder = TreePath::root().child("overlays").child(environment);
@@ -72,7 +88,16 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
     };
     overlay.span = Some(node.span().start());
     overlay.common = common(&node);
+    overlay.is_common = is_common(&node, &overlay.common);
     overlay
+}
+
+/// Whether a kustomization says no more than what each written one repeats.
+fn is_common(node: &Node, common: &Common) -> bool {
+    let fields = common.fields();
+    let is_known =
+        |key: &str| matches!(key, "apiVersion" | "kind" | "metadata") || fields.contains_key(key);
+    node.as_mapping().is_some_and(|it| it.keys().all(is_known))
 }
 
 /// What a kustomization says of `labels` and `commonAnnotations`.

@@ -10,22 +10,42 @@ use crate::diag::Diagnostics;
 use crate::template::{BUILTIN, builtin};
 use crate::tree::{EntryKind, Files, TreePath};
 
-/// Whether a claim of the environment may come to something else when another one changes, though it does not refer to it: its
-/// kind looks for others (`find`), or its expressions ask for them (`claim(…)`).
-pub fn is_entangled(files: &dyn Files, workspace: &WorkspaceConfig, environment: &str) -> bool {
-    let mut own = workspace.templates.iter();
-    if own.any(|it| says(files, it, &looks_for_others)) {
-        return true;
+/// Finds environments in which a claim may come to something else when another one changes, though it does not refer to it: its kind
+/// looks for others (`find`), or its expressions ask for them (`claim(…)`).
+pub struct Entanglement<'a> {
+    files: &'a dyn Files,
+    /// Whether a kind of the workspace's own looks for others.
+    own_kinds: bool,
+    /// Whether a claim of base is of a kind that looks for others. Base is the largest part of most workspaces.
+    base: OnceLock<bool>,
+}
+
+impl<'a> Entanglement<'a> {
+    /// Looks at the kinds of a workspace.
+    pub fn of(files: &'a dyn Files, workspace: &WorkspaceConfig) -> Entanglement<'a> {
+        let mut own = workspace.templates.iter();
+        Entanglement {
+            files,
+            own_kinds: own.any(|it| says(files, it, &looks_for_others)),
+            base: OnceLock::new(),
+        }
     }
+
+    /// Whether the claims of an environment are entangled.
+    pub fn has(&self, environment: &str) -> bool {
+        let has = |name: &str| has_kinds_that_look(self.files, name);
+        self.own_kinds || *self.base.get_or_init(|| has(BASE)) || has(environment)
+    }
+}
+
+/// Whether a claim of an environment's folder is of a built-in kind that looks for others.
+fn has_kinds_that_look(files: &dyn Files, environment: &str) -> bool {
     let kinds: Vec<_> = kinds_that_look().iter().map(Finder::new).collect();
-    let named = |text: &[u8]| kinds.iter().any(|it| it.find(text).is_some());
-    [BASE, environment].into_iter().any(|name| {
-        let folder = environment_folder(name).0;
-        let paths = claim_files(files, &folder, &mut Diagnostics::default());
-        files.expect(&paths);
-        let mut texts = paths.iter().filter_map(|it| files.read(it).ok());
-        texts.any(|it| named(&it))
-    })
+    let folder = environment_folder(environment).0;
+    let paths = claim_files(files, &folder, &mut Diagnostics::default());
+    files.expect(&paths);
+    let mut texts = paths.iter().filter_map(|it| files.read(it).ok());
+    texts.any(|text| kinds.iter().any(|it| it.find(&text).is_some()))
 }
 
 /// A scope in which no environment is partial whose claims are entangled.
@@ -34,9 +54,8 @@ pub fn widen_entangled(files: &dyn Files, scope: &Scope) -> Scope {
     let Ok(workspace) = WorkspaceConfig::read(files) else {
         return scope;
     };
-    scope
-        .claims
-        .retain(|environment, _| !is_entangled(files, &workspace, environment));
+    let entanglement = Entanglement::of(files, &workspace);
+    scope.claims.retain(|it, _| !entanglement.has(it));
     scope
 }
 

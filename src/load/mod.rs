@@ -24,7 +24,7 @@ pub use claim::Claim;
 pub use cluster::{Cluster, cluster};
 pub use document::is_kubernetes_api;
 pub use effects::{Effect, Part};
-pub use entangled::{is_entangled, widen_entangled};
+pub use entangled::{Entanglement, widen_entangled};
 pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
 pub use flux_settings::FluxSettings;
 pub use kind::{

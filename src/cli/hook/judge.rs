@@ -7,12 +7,28 @@ use std::collections::BTreeSet;
 use crate::cli::check::judged;
 use crate::cli::{Global, cache};
 use crate::diag::Diagnostics;
-use crate::load::{self, Scope};
+use crate::load::{self, BASE, Scope, claim_files, environment_folder};
 use crate::tree::Files;
 use crate::{Compiled, Options, compile};
 
 /// To render more environments as a whole takes longer than a commit may: `pleach check` judges all of them.
 const ENVIRONMENTS_MAX: usize = 4;
+
+/// So many files of claims, those of base counted once for each environment, are rendered as a whole in about a second.
+const CLAIM_FILES_MAX: usize = 1_000;
+
+/// Whether these environments can't be rendered as a whole in the time that a commit may take.
+pub(super) fn is_too_large(files: &dyn Files, environments: &[String]) -> bool {
+    let claims = |name: &str| {
+        let folder = environment_folder(name).0;
+        claim_files(files, &folder, &mut Diagnostics::default()).len()
+    };
+    let all = || {
+        let own: usize = environments.iter().map(|it| claims(it)).sum();
+        own + claims(BASE) * environments.len()
+    };
+    environments.len() > ENVIRONMENTS_MAX || all() > CLAIM_FILES_MAX
+}
 
 /// What the commit brings along. `compiled` is what it touches, rendered from the index.
 pub(super) fn judge(
@@ -22,7 +38,7 @@ pub(super) fn judge(
 ) -> Diagnostics {
     let names = &compiled.scope.environments;
     let is_whole = compiled.scope.claims.is_empty();
-    if !is_whole && names.len() > ENVIRONMENTS_MAX {
+    if !is_whole && is_too_large(after, names) {
         return Diagnostics::default();
     }
     let render = |files: &dyn Files| {

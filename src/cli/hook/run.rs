@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::judge::judge;
+use super::judge::{is_too_large, judge};
 use super::stage::stage;
 use crate::affected::{Affected, affected};
 use crate::cli::check::with_allow_comments;
@@ -84,7 +84,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     }
     if plan.is_clean() {
-        return Ok(clean(&checked(&compiled.scope, compiled.tree.len())));
+        let scope = &compiled.scope;
+        let is_judged = scope.claims.is_empty() || !is_too_large(&after, &scope.environments);
+        let rest = match is_judged {
+            true => "",
+            false => {
+                "; there is too much in these environments to judge it here: `pleach check` does"
+            }
+        };
+        let words = checked(scope, compiled.tree.len());
+        return Ok(clean(&format!("{words}{rest}")));
     }
     let kept = session.report(&plan.faults(&output_path));
     if !arguments.fix || plan.is_blocked() || kept == Outcome::Findings {

@@ -88,16 +88,18 @@ impl Revision {
             .any(|it| memchr::memmem::find(&bytes, it).is_some()))
     }
 
-    /// What a folder holds, links as they are.
+    /// What a folder holds, links as they are, in the order of the names.
     pub(super) fn tree(&self, id: &Id) -> Result<Arc<[Item]>, FilesError> {
         let known = |trees: &BTreeMap<Id, Arc<[Item]>>| trees.get(id).cloned();
         if let Some(items) = known(&self.trees.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(items);
         }
-        let items = items(&self.object(id)?, id.digest().len()).ok_or_else(|| {
+        let mut items = items(&self.object(id)?, id.digest().len()).ok_or_else(|| {
             let words = format!("the tree {id} is corrupt: it has a name that no file can have");
             FilesError::Other(self.objects.damaged(&words).source.to_string())
         })?;
+        // Git sorts folders as if their names ended in `/`.
+        items.sort_by(|a, b| a.name.cmp(&b.name));
         let items: Arc<[Item]> = items.into();
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         trees.insert(*id, items.clone());
@@ -134,7 +136,8 @@ impl Revision {
             folder => folder?,
         };
         let (name, items) = (path.name(), self.tree(&id)?);
-        let item = items.iter().find(|it| *it.name == *name);
+        let item = items.get(items.partition_point(|it| *it.name < *name));
+        let item = item.filter(|it| *it.name == *name);
         let item = item.ok_or(FilesError::NotFound)?;
         match item.mode {
             Mode::File => Ok((EntryKind::File, parent.child(name), item.id)),
