@@ -51,6 +51,7 @@ mod report;
 mod repository_faults;
 mod revisions;
 mod secret_leaks;
+mod unchanged;
 mod vendor;
 mod workspaces;
 mod yaml_conformance;

@@ -1,18 +1,21 @@
 //! `pleach check`
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use clap::Args;
 
 use super::diff::salt;
 use super::progress::Progress;
-use super::render::Selection;
+use super::render::{Selection, known};
 use super::session::{Session, WORKSPACE};
+use super::timings::Timings;
 use super::{Global, Outcome, cache, earlier, output, removed, test};
 use crate::diag::{Diagnostics, Severity, Source};
 use crate::disk::{Folder, read_output};
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
-use crate::tree::{Files, TreePath};
+use crate::tree::{Files, Recorded, TreePath};
 use crate::{Compiled, Options, Scope, check, compile};
 
 #[derive(Debug, Args)]
@@ -25,9 +28,32 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let timings = arguments.selection.timings.start();
+    let outcome = check_all(arguments, global, timings.as_ref())?;
+    arguments.selection.timings.finish(timings.as_deref())?;
+    Ok(outcome)
+}
+
+fn check_all(
+    arguments: &Arguments,
+    global: &Global,
+    timings: Option<&Arc<Timings>>,
+) -> Result<Outcome> {
     let session = Session::open(global)?;
-    let Selection { environments, out } = &arguments.selection;
-    let progress = Progress::start(global, "reading the workspace");
+    let Selection {
+        environments, out, ..
+    } = &arguments.selection;
+    timings
+        .into_iter()
+        .for_each(|it| it.begins("looking for changes"));
+    let known = match environments.is_empty() && !arguments.twice && !arguments.selection.no_cache {
+        true => known("check", &session, global, out.as_deref()),
+        false => None,
+    };
+    if known.as_ref().and_then(|it| it.files(&session)).is_some() {
+        return Ok(session.report(&Diagnostics::default()));
+    }
+    let progress = Progress::timed(global, "reading the workspace", timings);
     let options = Options {
         observer: progress.observer(),
         scope: Scope::of(environments),
@@ -51,7 +77,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         let again = compile(&Folder::open(&session.root)?, &options);
         found.extend(check::twice(&compiled.tree, &again.tree, &compiled.origins));
     }
-    found.extend(test::findings(&session));
+    let files = Recorded::new(&session.files);
+    found.extend(test::findings(&session, &files));
     let earlier = match out {
         None => earlier::find(&session, &compiled)?,
         Some(_) => Vec::new(),
@@ -61,7 +88,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let folder = session.output(out.as_deref(), &output_path)?;
     progress.set("comparing with the tree");
     let standing = earlier::without(read_output(&folder)?, &earlier, &output_path);
-    let plan = plan(&compiled.tree, &compiled.covered(standing), false);
+    let standing = compiled.covered(standing);
+    let plan = plan(&compiled.tree, &standing, false);
+    let is_silent = found.is_empty() && earlier.is_empty() && plan.is_clean();
+    if let Some(known) = known.filter(|_| is_silent) {
+        let compiled = (&compiled, files.finish());
+        known.keep(&session, compiled, &standing, &plan, &folder);
+    }
     if is_human && !plan.is_clean() {
         let display = |path: &_| session.display(path);
         output::text(&unified(

@@ -26,14 +26,6 @@ pub(super) fn find(session: &Session<'_>, compiled: &Compiled) -> Result<Vec<Ear
     let Some(output) = &compiled.output else {
         return Ok(Vec::new());
     };
-    let inputs = ["environments", "overlays", "templates", "charts"];
-    let is_foreign = |folder: &TreePath, files: &[String]| {
-        let mut parts = folder.parts();
-        match parts.next() {
-            None => false,
-            Some(first) => inputs.contains(&first) || files.iter().any(|it| it == WORKSPACE),
-        }
-    };
     let mut trees = Vec::new();
     for folder in folders_with(&session.root, CLUSTERS, &is_foreign) {
         if folder == *output {
@@ -46,6 +38,20 @@ pub(super) fn find(session: &Session<'_>, compiled: &Compiled) -> Result<Vec<Ear
         trees.extend(tree.map(|files| EarlierTree { folder, files }));
     }
     Ok(trees)
+}
+
+/// Whether a folder beside the output folder may hold such a tree. In the output folder itself it is not looked for.
+pub(super) fn is_beside(session: &Session<'_>, output: &TreePath) -> bool {
+    let is_foreign =
+        |folder: &TreePath, files: &[String]| *folder == *output || is_foreign(folder, files);
+    !folders_with(&session.root, CLUSTERS, &is_foreign).is_empty()
+}
+
+/// Inputs and other workspaces.
+fn is_foreign(folder: &TreePath, files: &[String]) -> bool {
+    const INPUTS: [&str; 4] = ["environments", "overlays", "templates", "charts"];
+    let first = folder.parts().next();
+    first.is_some_and(|it| INPUTS.contains(&it) || files.iter().any(|it| it == WORKSPACE))
 }
 
 /// The files of the output folder without those of earlier trees in it.

@@ -29,7 +29,9 @@ mod session;
 mod template;
 mod test;
 mod tree;
+mod timings;
 mod tree_slices;
+mod unchanged;
 mod vendor;
 mod verify;
 

@@ -1,12 +1,14 @@
 //! What long work is at: one line on standard error, where that is a terminal, from the moment that a run takes long.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Global;
+use super::timings::Timings;
 use crate::Observer;
 use crate::report::Format;
 
@@ -23,16 +25,25 @@ static IS_SHOWN: AtomicBool = AtomicBool::new(false);
 pub(super) struct Progress {
     stages: Option<Sender<String>>,
     writer: Option<JoinHandle<()>>,
+    timings: Option<Arc<Timings>>,
 }
 
 impl Progress {
     /// Begins with these words.
     pub(super) fn start(global: &Global, words: &str) -> Progress {
+        Progress::timed(global, words, None)
+    }
+
+    /// The same, with a record of when each stage began.
+    pub(super) fn timed(global: &Global, words: &str, timings: Option<&Arc<Timings>>) -> Progress {
+        let timings = timings.cloned();
+        timings.iter().for_each(|it| it.begins(words));
         let is_wanted = !global.quiet && global.format == Format::Human;
         if !is_wanted || !std::io::stderr().is_terminal() {
             return Progress {
                 stages: None,
                 writer: None,
+                timings,
             };
         }
         let (stages, received) = channel();
@@ -42,23 +53,32 @@ impl Progress {
         Progress {
             stages: Some(stages),
             writer,
+            timings,
         }
     }
 
     /// Says what is done now.
     pub(super) fn set(&self, words: impl Into<String>) {
+        let words = words.into();
+        self.timings.iter().for_each(|it| it.begins(&words));
         if let Some(stages) = &self.stages {
             // The thread that writes may have ended.
-            let _ = stages.send(words.into());
+            let _ = stages.send(words);
         }
     }
 
     /// The same for the stages of a compilation.
     pub(super) fn observer(&self) -> Observer {
-        match self.stages.clone() {
-            None => Observer::default(),
-            Some(stages) => Observer::new(move |words| _ = stages.send(words.to_string())),
+        let (stages, timings) = (self.stages.clone(), self.timings.clone());
+        if stages.is_none() && timings.is_none() {
+            return Observer::default();
         }
+        Observer::new(move |words| {
+            timings.iter().for_each(|it| it.begins(words));
+            if let Some(stages) = &stages {
+                let _ = stages.send(words.to_string());
+            }
+        })
     }
 }
 

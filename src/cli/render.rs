@@ -1,6 +1,7 @@
 //! `pleach render`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
@@ -10,10 +11,15 @@ use super::check::with_allow_comments;
 use super::earlier::{self, EarlierTree};
 use super::progress::Progress;
 use super::session::Session;
+use super::timings::{TimingFlags, Timings};
+use super::unchanged::Known;
 use super::{Global, Outcome, cache, output, removed};
+use crate::diag::Diagnostics;
 use crate::disk::{apply, read_output};
 use crate::emit::{Plan, plan};
+use crate::load::WorkspaceConfig;
 use crate::report::plan_summary;
+use crate::tree::ReadSet;
 use crate::{Options, Scope, compile};
 
 #[derive(Debug, Args)]
@@ -37,13 +43,44 @@ pub(super) struct Selection {
     /// The folder of the tree, in place of the one in pleach.yaml
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Render even if the stat data of all files says that nothing has changed since the last run
+    #[arg(long)]
+    pub(super) no_cache: bool,
+    #[command(flatten)]
+    pub(super) timings: TimingFlags,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let timings = arguments.selection.timings.start();
+    let outcome = render(arguments, global, timings.as_ref())?;
+    arguments.selection.timings.finish(timings.as_deref())?;
+    Ok(outcome)
+}
+
+fn render(
+    arguments: &Arguments,
+    global: &Global,
+    timings: Option<&Arc<Timings>>,
+) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = session.lock()?;
-    let Selection { environments, out } = &arguments.selection;
-    let progress = Progress::start(global, "reading the workspace");
+    let Selection {
+        environments, out, ..
+    } = &arguments.selection;
+    timings
+        .into_iter()
+        .for_each(|it| it.begins("looking for changes"));
+    let known = match environments.is_empty() && !arguments.selection.no_cache {
+        true => known("render", &session, global, out.as_deref()),
+        false => None,
+    };
+    if let Some(files) = known.as_ref().and_then(|it| it.files(&session)) {
+        session.report(&Diagnostics::default());
+        let plan = Plan::up_to_date(files);
+        output::status(&format!("{}\n", plan_summary(&plan)));
+        return Ok(Outcome::Clean);
+    }
+    let progress = Progress::timed(global, "reading the workspace", timings);
     let compiled = compile(
         &session.files,
         &Options {
@@ -69,14 +106,20 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let folder = session.output(out.as_deref(), &output_path)?;
     progress.set("comparing with the tree");
     let standing = earlier::without(read_output(&folder)?, &earlier, &output_path);
-    let plan = plan(&compiled.tree, &compiled.covered(standing), arguments.force);
+    let standing = compiled.covered(standing);
+    let plan = plan(&compiled.tree, &standing, arguments.force);
     let mut faults = plan.faults(&output_path);
     faults.extend(removed::findings(&session, &compiled, &plan));
     let kept = session.report(&faults);
     if plan.is_blocked() {
         return Ok(Outcome::Findings);
     }
+    progress.set(format!("writing {} files", plan.written()));
     apply(&plan, &folder)?;
+    if let Some(known) = known.filter(|_| earlier.is_empty()) {
+        let compiled = (&compiled, ReadSet::default());
+        known.keep(&session, compiled, &standing, &plan, &folder);
+    }
     output::status(&format!("{}\n", plan_summary(&plan)));
     if arguments.remove_earlier_output {
         remove_earlier(&session, &earlier)?;
@@ -92,4 +135,16 @@ fn remove_earlier(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<()> 
         number => format!("{number} files of an earlier output removed\n"),
     });
     Ok(())
+}
+
+/// What this run is known by; `None` where the workspace is at fault, which the run says.
+pub(super) fn known(
+    command: &str,
+    session: &Session<'_>,
+    global: &Global,
+    out: Option<&Path>,
+) -> Option<Known> {
+    let workspace = WorkspaceConfig::read(&session.files).ok()?;
+    let folder = session.output(out, &workspace.output).ok()?;
+    Known::new(command, global, session, &folder, &workspace.output)
 }

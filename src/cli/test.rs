@@ -13,7 +13,7 @@ use crate::disk::apply;
 use crate::emit::Plan;
 use crate::load;
 use crate::report::{View, short, unified};
-use crate::tree::TreePath;
+use crate::tree::{Files, TreePath};
 
 /// A case is a folder `templates/<Kind>/cases/<case>/` with `claim.yaml` and what it renders to, `expected.yaml`, or the faults that it
 /// must have, `expected.txt`. An `environment.yaml` beside it is the environment that it is rendered in
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = session.lock()?;
-    let case::Outcome { count, steps } = match cases(&session, &arguments.kinds) {
+    let case::Outcome { count, steps } = match cases(&session, &session.files, &arguments.kinds) {
         Ok(outcome) => outcome,
         Err(faults) => return Ok(session.report(&faults)),
     };
@@ -59,10 +59,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Findings)
 }
 
-fn cases(session: &Session<'_>, kinds: &[String]) -> Result<case::Outcome, Diagnostics> {
+fn cases(
+    session: &Session<'_>,
+    files: &dyn Files,
+    kinds: &[String],
+) -> Result<case::Outcome, Diagnostics> {
     // A kind that can't be read is no outcome of a case.
     let mut faults = Diagnostics::default();
-    load::kinds(&session.files, &mut faults);
+    load::kinds(files, &mut faults);
     if faults.has_errors() {
         return Err(faults);
     }
@@ -74,21 +78,22 @@ fn cases(session: &Session<'_>, kinds: &[String]) -> Result<case::Outcome, Diagn
         short(faults, &view)
     };
     let cache = cache::open(session.global);
-    case::run(&session.files, cache.as_ref(), kinds, &shown)
+    case::run(files, cache.as_ref(), kinds, &shown)
 }
 
 /// Writes what the cases of a kind render to as what is expected.
 pub(super) fn accept(global: &Global, kind: &str) -> Result<()> {
     let session = Session::open(global)?;
-    if let Ok(outcome) = cases(&session, &[kind.to_string()]) {
+    if let Ok(outcome) = cases(&session, &session.files, &[kind.to_string()]) {
         apply(&Plan::from_steps(outcome.steps), &session.root)?;
     }
     Ok(())
 }
 
 /// A finding for each case that is not as expected. A workspace that can't be read is reported elsewhere.
-pub(super) fn findings(session: &Session<'_>) -> Diagnostics {
-    let Ok(outcome) = cases(session, &[]) else {
+/// `files` are those of the workspace, with a record of what is read of them.
+pub(super) fn findings(session: &Session<'_>, files: &dyn Files) -> Diagnostics {
+    let Ok(outcome) = cases(session, files, &[]) else {
         return Diagnostics::default();
     };
     let steps = outcome.steps.iter().map(|it| {

@@ -14,6 +14,7 @@ mod git;
 mod links;
 mod output;
 mod search;
+mod stamp;
 mod work_tree;
 
 pub use apply::{
@@ -25,6 +26,7 @@ pub use git::{Index, Repository, Revision, Staged};
 pub use links::refuse_links;
 pub use output::read_output;
 pub use search::{folders_with, remove_empty};
+pub use stamp::{Begin, Stamp, unchanged};
 pub use work_tree::WorkTree;
 
 use std::fs;

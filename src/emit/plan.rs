@@ -92,6 +92,14 @@ impl Plan {
         }
     }
 
+    /// A plan for so many files, all of which are up to date.
+    pub fn up_to_date(files: usize) -> Plan {
+        Plan {
+            unchanged: files,
+            ..Plan::default()
+        }
+    }
+
     /// Whether nothing may be written because of somebody else's files.
     pub fn is_blocked(&self) -> bool {
         !self.blocked.is_empty()

@@ -1,0 +1,180 @@
+//! Runs that find nothing changed, and what makes them look again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pleach::disk::{Begin, Stamp, unchanged};
+use pleach::tree::TreePath;
+use tempfile::TempDir;
+
+use crate::hook::{PLEACH, change, run};
+
+/// After so long a file is known by its stat data.
+const TICK: Duration = Duration::from_millis(150);
+
+const INPUTS: [&str; 3] = ["in/a.yaml", "in", "missing.yaml"];
+const OUTPUT: &str = "deploy/x/out.yaml";
+
+/// A folder with an input, a path where nothing is, and an output; and where its stamp is.
+fn stamped() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir_all(root.join("in")).unwrap();
+    fs::create_dir_all(root.join("deploy/x")).unwrap();
+    fs::write(root.join("in/a.yaml"), "one").unwrap();
+    std::thread::sleep(TICK);
+    let begin = Begin::now();
+    fs::write(root.join(OUTPUT), "out").unwrap();
+    assert!(keep(root, begin).is_some());
+    let file = root.join("stamp");
+    (folder, file)
+}
+
+fn keep(root: &Path, begin: Begin) -> Option<()> {
+    let mut stamp = Stamp::default();
+    let inputs = INPUTS.map(|it| TreePath::new(it).unwrap());
+    stamp.inputs(root, inputs, begin)?;
+    let out = TreePath::new("x/out.yaml").unwrap();
+    stamp.output(&root.join("deploy"), [(&out, &b"out"[..])], begin)?;
+    stamp.keep(&root.join("stamp"), "key", "words");
+    Some(())
+}
+
+fn words(file: &Path) -> Option<String> {
+    unchanged(file, "key", Begin::now())
+}
+
+#[test]
+fn what_stays_is_known_by_its_stat_data() {
+    let (_folder, file) = stamped();
+    assert_eq!(words(&file).as_deref(), Some("words"));
+    // By then the output is old enough, and is no longer known by its bytes.
+    std::thread::sleep(TICK);
+    let before = fs::read_to_string(&file).unwrap();
+    assert_eq!(words(&file).as_deref(), Some("words"));
+    assert!(fs::read_to_string(&file).unwrap().len() < before.len());
+    assert_eq!(words(&file).as_deref(), Some("words"));
+}
+
+#[test]
+fn another_program_or_other_flags_make_another_run() {
+    let (_folder, file) = stamped();
+    assert_eq!(unchanged(&file, "other", Begin::now()), None);
+}
+
+#[test]
+fn every_change_is_seen() {
+    let changes: [(&str, fn(&Path)); 11] = [
+        ("an input of the same size", |it| {
+            fs::write(it.join("in/a.yaml"), "two").unwrap();
+        }),
+        ("an input with the old time", |it| {
+            let file = it.join("in/a.yaml");
+            let old = fs::metadata(&file).unwrap().modified().unwrap();
+            fs::write(&file, "two").unwrap();
+            let file = fs::File::options().append(true).open(&file).unwrap();
+            file.set_modified(old).unwrap();
+        }),
+        ("an input that is gone", |it| {
+            fs::remove_file(it.join("in/a.yaml")).unwrap();
+        }),
+        ("a new input", |it| {
+            fs::write(it.join("in/b.yaml"), "").unwrap()
+        }),
+        ("an input where there was none", |it| {
+            fs::write(it.join("missing.yaml"), "").unwrap();
+        }),
+        ("an output of the same size", |it| {
+            fs::write(it.join(OUTPUT), "OUT").unwrap();
+        }),
+        ("an output that is gone", |it| {
+            fs::remove_file(it.join(OUTPUT)).unwrap()
+        }),
+        ("a new file beside the output", |it| {
+            fs::write(it.join("deploy/x/more.yaml"), "").unwrap();
+        }),
+        ("a new folder of the output", |it| {
+            fs::create_dir(it.join("deploy/y")).unwrap();
+        }),
+        ("half a stamp", |it| {
+            let text = fs::read_to_string(it.join("stamp")).unwrap();
+            fs::write(it.join("stamp"), &text[..text.len() / 2]).unwrap();
+        }),
+        ("a stamp without its last line", |it| {
+            let text = fs::read_to_string(it.join("stamp")).unwrap();
+            let end = text.trim_end().rfind('\n').unwrap();
+            fs::write(it.join("stamp"), &text[..end]).unwrap();
+        }),
+    ];
+    for (name, change) in changes {
+        let (folder, file) = stamped();
+        change(folder.path());
+        assert_eq!(words(&file), None, "{name}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn links_and_inputs_that_just_changed_make_no_stamp() {
+    let (folder, _) = stamped();
+    let root = folder.path();
+    fs::write(root.join("in/a.yaml"), "new").unwrap();
+    assert_eq!(keep(root, Begin::now()), None);
+    let (folder, _) = stamped();
+    let root = folder.path();
+    fs::rename(root.join("in/a.yaml"), root.join("real.yaml")).unwrap();
+    std::os::unix::fs::symlink("../real.yaml", root.join("in/a.yaml")).unwrap();
+    std::thread::sleep(TICK);
+    assert_eq!(keep(root, Begin::now()), None);
+}
+
+/// Writes an environment that takes what base has.
+fn environment(root: &Path, spec: &str) {
+    let folder = root.join("environments/other");
+    fs::create_dir_all(&folder).unwrap();
+    let text = format!(
+        "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {{name: other}}\nspec: {spec}\n"
+    );
+    fs::write(folder.join("environment.yaml"), text).unwrap();
+}
+
+#[test]
+fn edits_give_the_bytes_of_a_run_without_the_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().to_str().unwrap();
+    run(root, PLEACH, &["init"], true);
+    let edits: [fn(&Path); 6] = [
+        |_| {},
+        |it| drop(fs::remove_dir_all(it.join("deploy/clusters"))),
+        |it| drop(change(it, "201Gi")),
+        // A run that has something to say is not remembered.
+        |it| environment(it, "{}"),
+        |it| environment(it, "{labels: {team: web}}"),
+        |it| fs::remove_dir_all(it.join("environments/other")).unwrap(),
+    ];
+    for (number, edit) in edits.into_iter().enumerate() {
+        std::thread::sleep(TICK);
+        edit(root);
+        let mut last = String::new();
+        for _ in 0..2 {
+            std::thread::sleep(TICK);
+            last = run(root, PLEACH, &["render", "--cache", cache], true);
+        }
+        let plain = run(
+            root,
+            PLEACH,
+            &["render", "--no-cache", "--cache", cache],
+            true,
+        );
+        assert_eq!(last, plain, "edit {number}");
+        assert!(
+            plain.contains("0 files written, 0 removed"),
+            "edit {number}: {plain}"
+        );
+    }
+    let stamps = fs::read_dir(Path::new(cache).join("unchanged")).unwrap();
+    assert_eq!(stamps.count(), 1);
+}
