@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""All ratios of whole runs in one: `bench/results.py [--runs 5] [--write]`.
+
+Two workspaces, one of many environments and one of many claims, each in a Git repository with its rendered tree. Each command runs in
+turn with what it is compared with, after one run that is not counted. CPU seconds (user and system) of the finished process are
+compared, so that a busy machine disturbs less; the median of the runs and of the ratios pair by pair is printed.
+
+    PLEACH=…      the program (default: target/release/pleach)
+    --write       writes the table to bench/RESULTS.md
+"""
+
+import argparse
+import datetime
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from workspace import CLAIM, workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "RESULTS.md"
+GIT = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.org", "-c", "commit.gpgsign=false", "-c", "gc.auto=0"]
+
+
+def cpu(command, root, codes):
+    """CPU seconds of one run."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode not in codes:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout[:1000]}{done.stderr[:1000]}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def peak(command, root):
+    """Peak MiB of one run, started from a small process."""
+    if not Path("/usr/bin/time").exists():
+        return None
+    done = subprocess.run(["/usr/bin/time", "-f", "%M", *command], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return int(done.stderr.split()[-1]) / 1024
+
+
+def compare(root, runs, mine, theirs, codes=(0,), prepare=lambda: None):
+    """The medians of both and of the ratio."""
+    pairs = []
+    for run in range(runs + 1):
+        prepare()
+        pair = cpu(mine, root, codes), cpu(theirs, root, (0,))
+        if run > 0:
+            pairs.append(pair)
+    mine, theirs = zip(*pairs)
+    ratios = [a / max(b, 0.001) for a, b in pairs]
+    return statistics.median(mine), statistics.median(theirs), statistics.median(ratios)
+
+
+def commit(root):
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "all"], ["tag", "A"], ["gc", "--quiet"]):
+        subprocess.run([*GIT, *arguments], cwd=root, check=True)
+
+
+def version(command):
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split("\n")[0]
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+class Table:
+    def __init__(self):
+        self.lines = [
+            "| workspace | command | CPU s | beside | CPU s | ratio | bar |",
+            "|---|---|---:|---|---:|---:|---:|",
+        ]
+        print("\n".join(self.lines), flush=True)
+
+    def add(self, where, what, beside, found, bar):
+        mine, theirs, ratio = found
+        line = f"| {where} | `{what}` | {mine:.2f} | `{beside}` | {theirs:.2f} | {ratio:.2f} | {bar} |"
+        self.lines.append(line)
+        print(line, flush=True)
+
+
+def many_environments(root, program, given, table):
+    """Renders from nothing, finds nothing changed, checks."""
+    workspace(root, given.environments, given.claims)
+    where = f"{given.environments} × {given.claims}"
+    tree, copy = root / "deploy", root.parent / "copy"
+
+    def empty():
+        shutil.rmtree(tree, ignore_errors=True)
+        shutil.rmtree(copy, ignore_errors=True)
+
+    render = [program, "render", "--no-cache"]
+    found = compare(root, given.runs, render, ["cp", "-r", str(tree), str(copy)], prepare=empty)
+    table.add(where, "pleach render, from nothing", "cp -r", found, 1.3)
+    shutil.rmtree(copy, ignore_errors=True)
+    mib = peak(render, root)
+    commit(root)
+    subprocess.run([*GIT, "status"], cwd=root, check=True, stdout=subprocess.DEVNULL)
+    for what, bar in (("render", 1.5), ("check", 1.5)):
+        found = compare(root, given.runs, [program, what], ["git", "status"])
+        table.add(where, f"pleach {what}, nothing changed", "git status", found, bar)
+    return mib
+
+
+def many_claims(root, program, given, table):
+    """The hook and the diff of one claim of base."""
+    workspace(root, 3, given.large)
+    where = f"3 × {given.large}"
+    subprocess.run([program, "render"], cwd=root, check=True, stderr=subprocess.DEVNULL)
+    commit(root)
+    (root / "environments" / "base" / "database3.yaml").write_text(CLAIM.format(name="database3", size=777, memory=2))
+    subprocess.run([program, "render"], cwd=root, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([*GIT, "add", "."], cwd=root, check=True)
+    found = compare(root, given.runs, [program, "hook", "run"], ["git", "status"])
+    table.add(where, "pleach hook run, a claim of base", "git status", found, 2)
+    subprocess.run([*GIT, "commit", "--quiet", "-m", "one"], cwd=root, check=True)
+    subprocess.run([*GIT, "tag", "B"], cwd=root, check=True)
+    found = compare(root, given.runs, [program, "diff", "A", "B"], ["git", "diff", "--stat", "A", "B"])
+    table.add(where, "pleach diff A B, a claim of base", "git diff --stat A B", found, 3)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--environments", type=int, default=100)
+    parser.add_argument("--claims", type=int, default=50)
+    parser.add_argument("--large", type=int, default=5000, help="claims of the other workspace")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
+    program = os.environ.get("PLEACH", str(ROOT / "target/release/pleach"))
+    versions = [version([program, "--version"]), version(["git", "--version"]), version(["cp", "--version"])]
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["PLEACH_CACHE"] = str(Path(folder) / "cache")
+        roots = [Path(folder) / name / "workspace" for name in ("environments", "claims")]
+        for root in roots:
+            root.mkdir(parents=True)
+        table = Table()
+        mib = many_environments(roots[0], program, given, table)
+        many_claims(roots[1], program, given, table)
+    lines = [
+        "# Results",
+        "",
+        f"Made by `bench/results.py` on {datetime.date.today()} on {os.cpu_count()} processors; medians of {given.runs} runs, CPU seconds.",
+        f"Versions: {', '.join(it for it in versions if it)}.",
+        "",
+        *table.lines,
+        "",
+    ]
+    if mib is not None:
+        lines += [f"Peak memory of `pleach render` of {given.environments} × {given.claims}: {mib:.0f} MiB (bar: 100).", ""]
+    if given.write:
+        RESULTS.write_text("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
