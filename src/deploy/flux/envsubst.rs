@@ -402,7 +402,7 @@ mod tests {
     fn dollars_are_doubled() {
         for (text, expected) in [
             ("$${a}", "${a}"),
-            ("$$${a}", "$${a}"),
+            ("$$${a}", "$alpha"),
             ("cost $$5", "cost $5"),
             ("$${a} ${a}", "${a} alpha"),
         ] {
