@@ -636,3 +636,85 @@ metadata: {name: asking}
     let text = compiled.unwrap().tree.get(&config).unwrap().to_vec();
     assert!(String::from_utf8(text).unwrap().contains("other: two"));
 }
+
+#[test_with::executable(git)]
+#[test]
+fn submodules_and_conflicts() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path();
+    let git = |folder: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        let user = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        let allow = ["-c", "protocol.file.allow=always"];
+        command
+            .arg("-C")
+            .arg(root.join(folder))
+            .args(user)
+            .args(allow);
+        command.args(arguments).output().unwrap().status.success()
+    };
+    let write = |path: &str, text: &str| {
+        let file = root.join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    };
+    let affected = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"));
+        command
+            .arg("-C")
+            .arg(root.join("main"))
+            .arg("affected")
+            .args(arguments);
+        let output = command.output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (text, output.status.code())
+    };
+    write("sub/base/kustomization.yaml", "resources: [a.yaml]\n");
+    write(
+        "sub/base/a.yaml",
+        "{apiVersion: v1, kind: Namespace, metadata: {name: a}}\n",
+    );
+    assert!(git("sub", &["init", "-q", "-b", "main"]) && git("sub", &["add", "-A"]));
+    assert!(git("sub", &["commit", "-q", "-m", "one"]));
+    write(
+        "main/app/kustomization.yaml",
+        "resources: [../vendor/base]\n",
+    );
+    write("main/other/kustomization.yaml", "namePrefix: a-\n");
+    write(
+        "main/pleach.yaml",
+        "{apiVersion: pleach.dev/v1, kind: Workspace, metadata: {name: a}}\n",
+    );
+    assert!(git("main", &["init", "-q", "-b", "main"]));
+    let url = root.join("sub").display().to_string();
+    assert!(git(
+        "main",
+        &["submodule", "--quiet", "add", &url, "vendor"]
+    ));
+    assert!(git("main", &["add", "-A"]) && git("main", &["commit", "-q", "-m", "one"]));
+    assert_eq!(affected(&[]), (String::new(), Some(0)));
+    write(
+        "main/vendor/base/a.yaml",
+        "{apiVersion: v1, kind: Namespace, metadata: {name: b}}\n",
+    );
+    assert!(git("main/vendor", &["commit", "-q", "-a", "-m", "two"]));
+    assert!(affected(&[]).0.contains("app") && !affected(&[]).0.contains("other"));
+    assert!(git("main", &["commit", "-q", "-a", "-m", "two"]));
+    let (text, _) = affected(&["--since", "HEAD~1..HEAD"]);
+    assert!(text.contains("app") && !text.contains("other"), "{text}");
+    assert!(git("main", &["checkout", "-q", "-b", "topic"]));
+    write("main/other/kustomization.yaml", "namePrefix: b-\n");
+    assert!(
+        git("main", &["commit", "-q", "-a", "-m", "b"]) && git("main", &["checkout", "-q", "main"])
+    );
+    write("main/other/kustomization.yaml", "namePrefix: c-\n");
+    assert!(
+        git("main", &["commit", "-q", "-a", "-m", "c"]) && !git("main", &["merge", "-q", "topic"])
+    );
+    let (text, code) = affected(&[]);
+    assert!(
+        text.contains("`other/kustomization.yaml` has merge conflicts"),
+        "{text}"
+    );
+    assert_eq!(code, Some(2));
+}

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::session::{WORKSPACE, directory};
@@ -102,6 +102,9 @@ fn changed(
         let name = if name.is_empty() { "HEAD" } else { name };
         revision::open(repository, name, "revision")
     };
+    if !arguments.since.contains("..") {
+        refuse_conflicts(repository)?;
+    }
     if arguments.staged {
         let Index { head, index, .. } = repository.index()?;
         return between(head, index, root);
@@ -119,6 +122,17 @@ fn changed(
     before.add_linked(&inputs(&before, root), &mut changes)?;
     let after = WorkTree::open(repository)?;
     Ok(([Arc::new(before), Arc::new(after)], changes))
+}
+
+/// In the middle of a merge nobody knows what a file with conflicts will say.
+fn refuse_conflicts(repository: &Repository) -> Result<()> {
+    let listed = repository.ask(&["ls-files", "--unmerged"])?;
+    let listed = listed.unwrap_or_default();
+    let mut paths = listed.lines().filter_map(|it| it.split_once('\t'));
+    if let Some((_, first)) = paths.next() {
+        bail!("`{first}` has merge conflicts; resolve them, `git add` the files, and ask again");
+    }
+    Ok(())
 }
 
 fn between(before: Revision, after: Revision, root: &TreePath) -> Result<([Shared; 2], Changes)> {

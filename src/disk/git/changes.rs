@@ -92,7 +92,7 @@ impl Revision {
                 for item in self.tree(&id)?.iter() {
                     let path = folder.child(&item.name);
                     match item.mode {
-                        Mode::File | Mode::NotUtf8 => {}
+                        Mode::File | Mode::Submodule | Mode::NotUtf8 => {}
                         Mode::Folder => deeper.push((path, item.id)),
                         Mode::Link => {
                             let target = self.object(&item.id)?;
@@ -185,6 +185,10 @@ impl Pair {
                 folder.map(|it| it.id)
             };
             let is_file = |it: &Option<Item>| it.as_ref().is_some_and(|it| it.mode != Mode::Folder);
+            let mut items = [&old, &new].into_iter().flatten();
+            if items.any(|it| it.mode == Mode::Submodule) {
+                changes.change_all(&path);
+            }
             match (is_file(&old), is_file(&new)) {
                 (true, true) => changes.change(&path),
                 (true, false) | (false, true) => changes.appear(&path, |_| true),

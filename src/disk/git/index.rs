@@ -73,7 +73,7 @@ impl Repository {
         let entries = text.split('\0').filter_map(|it| {
             let (words, path) = it.split_once('\t')?;
             let mut words = words.split(' ');
-            let mode = Mode::read(words.next()?)?;
+            let mode = Mode::read_own(words.next()?)?;
             let id = Id::read(words.next()?)?;
             Some((TreePath::new(path)?, Some((of_path(mode, path), id))))
         });
@@ -95,7 +95,7 @@ fn changed(listed: &[u8], unmerged: &mut BTreeSet<TreePath>) -> Entries {
             unmerged.insert(path.clone());
         }
         let is_there = !status.starts_with(['D', 'U']);
-        let mode = Mode::read(mode).map(|it| of_path(it, path.as_str()));
+        let mode = Mode::read_own(mode).map(|it| of_path(it, path.as_str()));
         let item = mode.zip(Id::read(id));
         entries.insert(path, item.filter(|_| is_there));
     }

@@ -103,7 +103,11 @@ impl Repository {
         let tracked = || {
             let mut list = command_on_files(&self.root)?;
             list.args(["diff-index", "--name-status", "-z", "--no-renames"]);
-            list.args(["--no-ext-diff", "--no-textconv", "--ignore-submodules"]);
+            list.args([
+                "--no-ext-diff",
+                "--no-textconv",
+                "--ignore-submodules=dirty",
+            ]);
             let arguments = ["--end-of-options", revision, "--"];
             output(&self.root, list.args(arguments)).map(text)
         };
@@ -115,6 +119,10 @@ impl Repository {
         while let (Some(status), Some(path)) = (fields.next(), fields.next()) {
             match (TreePath::new(path), status) {
                 (None, _) => {}
+                // Of a submodule it is known that another commit is checked out.
+                (Some(path), "M") if self.root.join(path.as_str()).is_dir() => {
+                    changes.change_all(&path);
+                }
                 (Some(path), "M") => changes.change(&path),
                 (Some(path), _) => changes.mention(&path),
             }

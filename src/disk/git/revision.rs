@@ -38,19 +38,26 @@ pub(super) enum Mode {
     File,
     Folder,
     Link,
+    /// A commit of another repository, whose files are not here.
+    Submodule,
     /// A name that is not valid UTF-8, whatever it is of.
     NotUtf8,
 }
 
 impl Mode {
-    /// As Git writes it; `None` for a submodule.
-    pub(super) fn read(octal: &str) -> Option<Mode> {
+    /// As Git writes it.
+    pub(super) fn read(octal: &str) -> Mode {
         match octal {
-            "40000" => Some(Mode::Folder),
-            "120000" => Some(Mode::Link),
-            "160000" => None,
-            _ => Some(Mode::File),
+            "40000" => Mode::Folder,
+            "120000" => Mode::Link,
+            "160000" => Mode::Submodule,
+            _ => Mode::File,
         }
+    }
+
+    /// The same; `None` for a submodule.
+    pub(super) fn read_own(octal: &str) -> Option<Mode> {
+        Some(Mode::read(octal)).filter(|it| *it != Mode::Submodule)
     }
 }
 
@@ -78,7 +85,9 @@ impl Revision {
     pub(super) fn has_more_than_files(&self, id: &Id) -> Result<bool, FilesError> {
         let trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(items) = trees.get(id) {
-            return Ok(items.iter().any(|it| it.mode != Mode::File));
+            return Ok(items
+                .iter()
+                .any(|it| !matches!(it.mode, Mode::File | Mode::Submodule)));
         }
         drop(trees);
         let bytes = self.object(id)?;
@@ -142,6 +151,7 @@ impl Revision {
         match item.mode {
             Mode::File => Ok((EntryKind::File, parent.child(name), item.id)),
             Mode::Folder => Ok((EntryKind::Folder, parent.child(name), item.id)),
+            Mode::Submodule => Err(FilesError::NotFound),
             Mode::NotUtf8 => Err(FilesError::Other("its name is not valid UTF-8".to_string())),
             Mode::Link if links == LINKS_MAX => Err(FilesError::BrokenLink),
             Mode::Link => {
@@ -169,6 +179,7 @@ impl Revision {
         let kind = match item.mode {
             Mode::File => EntryKind::File,
             Mode::Folder => EntryKind::Folder,
+            Mode::Submodule => return None,
             Mode::NotUtf8 => {
                 self.leave_out(folder.child(&item.name), Unlisted::NotUtf8);
                 return None;
@@ -261,7 +272,6 @@ fn items(bytes: &[u8], id_bytes: usize) -> Option<Vec<Item>> {
             return None;
         }
         let mode = Mode::read(str::from_utf8(mode).ok()?);
-        let Some(mode) = mode else { continue };
         let mode = str::from_utf8(name).map_or(Mode::NotUtf8, |_| mode);
         items.push(Item {
             name: String::from_utf8_lossy(name).into(),

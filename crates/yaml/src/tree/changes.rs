@@ -11,6 +11,8 @@ use super::{ReadSet, Tree, TreePath};
 pub struct Changes {
     paths: BTreeSet<TreePath>,
     folders: BTreeSet<TreePath>,
+    /// Folders below which anything may differ.
+    wholes: BTreeSet<TreePath>,
 }
 
 impl Changes {
@@ -42,6 +44,12 @@ impl Changes {
         self.paths.insert(path.clone());
     }
 
+    /// Notes a folder below which anything may differ, such as a submodule.
+    pub fn change_all(&mut self, folder: &TreePath) {
+        self.paths.insert(folder.clone());
+        self.wholes.insert(folder.clone());
+    }
+
     /// Notes a file that only one of the states has. `has_folder` says of a folder above it whether the other one has it.
     pub fn appear(&mut self, path: &TreePath, has_folder: impl Fn(&TreePath) -> bool) {
         self.paths.insert(path.clone());
@@ -67,7 +75,15 @@ impl Changes {
             true => a.iter().any(|it| b.contains(it)),
             false => b.iter().any(|it| a.contains(it)),
         };
-        meets(&self.paths, &read.files) || meets(&self.folders, &read.folders)
+        let mut all = read.files.iter().chain(&read.folders);
+        meets(&self.paths, &read.files)
+            || meets(&self.folders, &read.folders)
+            || !self.wholes.is_empty() && all.any(|it| self.is_in_whole(it))
+    }
+
+    fn is_in_whole(&self, path: &TreePath) -> bool {
+        let is_above = |it: &TreePath| path == it || path.below(it).is_some();
+        self.wholes.iter().any(is_above)
     }
 
     /// The paths that differ.
@@ -107,9 +123,14 @@ impl Changes {
         if self.folders.contains(folder) {
             folders.insert(TreePath::root());
         }
+        let mut wholes: BTreeSet<TreePath> = self.wholes.iter().filter_map(relative).collect();
+        if self.is_in_whole(folder) {
+            wholes.insert(TreePath::root());
+        }
         Changes {
             paths: self.below(folder).filter_map(relative).collect(),
             folders,
+            wholes,
         }
     }
 
@@ -130,6 +151,7 @@ impl Changes {
         Changes {
             paths: self.paths.iter().filter(wanted).cloned().collect(),
             folders: self.folders.iter().filter(wanted).cloned().collect(),
+            wholes: self.wholes.iter().filter(wanted).cloned().collect(),
         }
     }
 
