@@ -4,6 +4,7 @@
 )]
 //! `pleach verify`: builds a user's own kustomizations with their own kustomize and with ours, and says where the two differ.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,6 +20,7 @@ use super::{Global, Outcome, output, session};
 use crate::diag::Source;
 use crate::kustomize::FILE_NAMES;
 use crate::secret::{redact, without_secrets};
+use crate::yaml::{Node, parse_one};
 
 /// Lines of a difference that are shown for one kustomization.
 const LINES_MAX: usize = 40;
@@ -82,11 +84,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         bail!("`{}` is not a directory", path.display());
     }
     let ours = std::env::current_exe().context("the path of this program is not known")?;
-    let (mut count, mut wrong) = (0, 0);
+    let (mut count, mut wrong, mut refused) = (0, 0, 0);
+    let mut is_restricted = false;
     let mut times = [Duration::ZERO; 2];
     let progress = Progress::start(global, "looking for kustomizations");
     let paths = arguments.paths.iter().map(|it| current.join(it));
-    let folders: Vec<PathBuf> = paths.flat_map(|it| kustomizations(&it)).collect();
+    let mut found = Found::default();
+    paths.for_each(|it| found.add(&it));
+    let folders = &found.kustomizations;
     for (at, folder) in folders.iter().enumerate() {
         let name = folder.strip_prefix(&current).unwrap_or(folder).display();
         progress.set(format!("{} of {}: {name}", at + 1, folders.len()));
@@ -94,6 +99,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         let (theirs, their_time) = timed(against.command().args(flags).arg(folder))?;
         let (our, our_time) = timed(Command::new(&ours).arg("build").args(flags).arg(folder))?;
         let verdict = compare(&theirs, &our);
+        refused += usize::from(matches!(verdict, Verdict::BothRefuse));
+        is_restricted |= String::from_utf8_lossy(&our.stderr).contains(OUTSIDE);
         count += 1;
         times[0] += their_time;
         times[1] += our_time;
@@ -101,7 +108,17 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         let shown = folder.strip_prefix(&current).unwrap_or(folder);
         output::text(&line(shown, &verdict, their_time, our_time))?;
     }
-    output::status(&summary(count, wrong, times));
+    for component in found.unused_components() {
+        let shown = component.strip_prefix(&current).unwrap_or(&component);
+        output::text(&format!(
+            "not built: no kustomization uses the component {}\n",
+            shown.display()
+        ))?;
+    }
+    output::status(&summary(count, wrong, refused, times));
+    if is_restricted {
+        output::status(RESTRICTED);
+    }
     Ok(if wrong > 0 {
         Outcome::Findings
     } else {
@@ -109,9 +126,58 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     })
 }
 
-/// Folders with a kustomization, in the order of their paths; hidden folders are passed over. A component is no
-/// kustomization that can be built by itself.
-fn kustomizations(root: &Path) -> Vec<PathBuf> {
+/// The code of what the load restrictor refuses.
+const OUTSIDE: &str = "error[file-outside-root]";
+const RESTRICTED: &str = "files outside the folders of kustomizations were refused: if your builds allow them, pass `--load-restrictor LoadRestrictionsNone`\n";
+
+/// Folders with a kustomization, in the order of their paths.
+#[derive(Default)]
+struct Found {
+    kustomizations: Vec<PathBuf>,
+    /// A component is built as a part of the kustomizations that use it, and not by itself.
+    components: BTreeSet<PathBuf>,
+    used: BTreeSet<PathBuf>,
+}
+
+impl Found {
+    /// Looks below a folder.
+    fn add(&mut self, root: &Path) {
+        for file in kustomization_files(root) {
+            let Some(folder) = file.parent() else {
+                continue;
+            };
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let node = parse_one(&Source::internal("kustomization", text))
+                .unwrap_or_else(|_| Node::null());
+            let used = node
+                .get("components")
+                .and_then(Node::as_sequence)
+                .unwrap_or(&[]);
+            let used = used
+                .iter()
+                .filter_map(|it| real(&folder.join(it.as_str()?)));
+            self.used.extend(used);
+            if node.get("kind").and_then(Node::as_str) == Some("Component") {
+                self.components.insert(folder.to_path_buf());
+            } else if self.kustomizations.last().is_none_or(|it| it != folder) {
+                self.kustomizations.push(folder.to_path_buf());
+            }
+        }
+    }
+
+    fn unused_components(&self) -> Vec<PathBuf> {
+        let is_used = |it: &PathBuf| real(it).is_some_and(|it| self.used.contains(&it));
+        let unused = self.components.iter().filter(|it| !is_used(it));
+        unused.cloned().collect()
+    }
+}
+
+fn real(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok()
+}
+
+/// The kustomization files below a folder; hidden folders are passed over.
+fn kustomization_files(root: &Path) -> Vec<PathBuf> {
     let hidden = |name: &str| name.starts_with('.') && name.len() > 1;
     let walk = walkdir::WalkDir::new(root).sort_by_file_name().into_iter();
     let walk = walk
@@ -120,18 +186,7 @@ fn kustomizations(root: &Path) -> Vec<PathBuf> {
         let name = it.file_name().to_str().unwrap_or("");
         it.file_type().is_file() && FILE_NAMES.contains(&name)
     });
-    let folders = files
-        .filter(|it| !is_component(it.path()))
-        .filter_map(|it| it.path().parent().map(Path::to_path_buf));
-    let mut folders: Vec<PathBuf> = folders.collect();
-    folders.dedup();
-    folders
-}
-
-fn is_component(file: &Path) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    text.lines()
-        .any(|line| line.trim_end() == "kind: Component")
+    files.map(|it| it.into_path()).collect()
 }
 
 fn timed(command: &mut Command) -> Result<(Output, Duration)> {
@@ -205,13 +260,13 @@ fn line(folder: &Path, verdict: &Verdict, theirs: Duration, ours: Duration) -> S
     }
 }
 
-fn summary(count: usize, wrong: usize, [theirs, ours]: [Duration; 2]) -> String {
+fn summary(count: usize, wrong: usize, refused: usize, [theirs, ours]: [Duration; 2]) -> String {
     if count == 0 {
         return "no kustomization was found\n".to_string();
     }
     let ratio = theirs.as_secs_f64() / ours.as_secs_f64().max(1e-9);
     format!(
-        "{count} kustomizations, {wrong} differ; {:.2} s and {:.2} s, {ratio:.0} times faster\n",
+        "{count} kustomizations, {wrong} differ, {refused} refused by both; {:.2} s and {:.2} s, {ratio:.0} times faster\n",
         theirs.as_secs_f64(),
         ours.as_secs_f64()
     )

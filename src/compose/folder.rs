@@ -8,7 +8,7 @@ use crate::object::{Object, ObjectId};
 use crate::patch::{Patch, between, merge_key};
 use crate::schema::Schemas;
 use crate::tree::TreePath;
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Mapping, Node, emit_kustomize};
 
 /// The file that makes a folder a kustomization.
 pub(super) const KUSTOMIZATION: &str = "kustomization.yaml";
@@ -92,8 +92,12 @@ pub(super) fn overlay(
             None => writer.delete(before),
             Some(after) => match between(&before.object, &after.object, Schemas::builtin()) {
                 Ok(patch) => writer.patch(&before.name, &after.object, patch),
-                Err(fault) => diagnostics
-                    .push(fault.related(&delivery.span, format!("for {}", delivery.title))),
+                Err(fault) => {
+                    // A value that kustomize can't print is no matter of patches.
+                    let fault = emit_kustomize(&after.object.node).err().unwrap_or(fault);
+                    let claim = format!("for {}", delivery.title);
+                    diagnostics.push(fault.related(&delivery.span, claim));
+                }
             },
         }
     }

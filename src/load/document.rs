@@ -36,7 +36,8 @@ pub(super) fn read_checked(
     root: &str,
 ) -> Result<Node, Diagnostics> {
     let source = read_text(files, path)?;
-    let node = parse_one(&source)?;
+    let mut node = parse_one(&source)?;
+    node.settle_as_data();
     if node.is_null() {
         let fault = Diagnostic::error(
             "empty-file",

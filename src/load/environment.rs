@@ -202,7 +202,8 @@ impl Draft {
         let sources = self.sources.iter();
         for source in sources.filter(|it| names.is_none_or(|names| is_about(it, names))) {
             match parse(source) {
-                Ok(documents) => {
+                Ok(mut documents) => {
+                    documents.iter_mut().for_each(Node::settle_as_data);
                     let wanted = documents.into_iter().filter(|it| is_asked_for(it, names));
                     self.documents.extend(wanted);
                 }

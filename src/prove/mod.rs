@@ -65,6 +65,10 @@ fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
         let difference = match built.remove(id) {
             None => Some(format!("{id} is missing")),
             Some(other) => {
+                if let Some(fault) = unprintable(object, other, expected) {
+                    diagnostics.push(fault);
+                    continue;
+                }
                 difference(&object.node, &other.node).map(|line| format!("{id} differs: {line}"))
             }
         };
@@ -95,6 +99,15 @@ fn only(tree: &Tree, paths: &[TreePath]) -> Tree {
 
 fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {
     objects.iter().map(|it| (it.id(), it)).collect()
+}
+
+/// What is wrong with a value that kustomize can't print, whoever wrote it.
+fn unprintable(object: &Object, built: &Object, expected: &Expected) -> Option<Diagnostic> {
+    if builds_alike(&object.node, &built.node) {
+        return None;
+    }
+    let fault = emit_kustomize(&object.node).err()?;
+    Some(fault.related(&expected.span, format!("for {}", expected.title)))
 }
 
 /// The first line in which two objects differ as `kustomize build` prints them.

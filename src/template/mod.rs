@@ -197,8 +197,9 @@ impl<'a> Templates<'a> {
         // The engine drops a template's last line break, and a block text at the end would lose its own with it.
         text.push('\n');
         let source = Source::new(self.source_of(name).path.clone(), text);
-        let documents = crate::yaml::parse(&source)
+        let mut documents = crate::yaml::parse(&source)
             .map_err(|faults| self.output_faults(name, &source, faults))?;
+        documents.iter_mut().for_each(Node::settle_as_data);
         let mut fill = placeholder::Fill {
             slots: &slots,
             origin,

@@ -92,8 +92,9 @@ fn through_floats(node: &mut Node) {
 /// What is hashed: the data as JSON, the keys in the order of their bytes.
 fn content(object: &Node) -> String {
     let empty = || Node::string("");
-    // Of a scalar kustomize takes the text, whatever its type is.
+    // Of a scalar kustomize takes the text, whatever its type is, and of a list nothing.
     let field = |name: &str| match object.get(name) {
+        Some(node) if node.as_sequence().is_some() => Node::null(),
         Some(node) => node
             .as_str()
             .map_or_else(|| through_json(node), Node::string),

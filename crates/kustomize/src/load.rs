@@ -182,7 +182,17 @@ impl Loader<'_> {
 
     fn unreadable(&self, path: &TreePath, error: &FilesError, at: &Span) -> Diagnostic {
         let message = format!("can't read `{}`: {error}", self.shown(path));
-        Diagnostic::error("unreadable-file", message).at(at)
+        let fault = Diagnostic::error("unreadable-file", message).at(at);
+        match error {
+            FilesError::NotFound => self
+                .near(fault, path)
+                .help("paths are relative to the folder of the kustomization"),
+            FilesError::NotAFile => fault.help("name a file: this is a folder"),
+            FilesError::NotAFolder => fault.help("name a folder: this is a file"),
+            FilesError::BrokenLink => fault.help("mend the link, or put a file in its place"),
+            FilesError::Outside => fault.help("put a copy of the file in place of the link"),
+            FilesError::Other(_) => fault.help("see that the file can be read"),
+        }
     }
 
     fn missing(&self, path: &TreePath, name: &str, at: &Span) -> Diagnostic {
@@ -191,11 +201,17 @@ impl Loader<'_> {
             format!("there is no file or folder `{name}`"),
         )
         .at(at);
+        self.near(missing, path)
+            .help("paths are relative to the folder of the kustomization")
+    }
+
+    /// Asks whether a file or folder beside the missing one is meant.
+    fn near(&self, fault: Diagnostic, path: &TreePath) -> Diagnostic {
         let Some(parent) = path.parent() else {
-            return missing;
+            return fault;
         };
         let entries = self.files.list(&parent).unwrap_or_default();
-        missing.did_you_mean(path.name(), entries.iter().map(|it| &*it.name))
+        fault.did_you_mean(path.name(), entries.iter().map(|it| &*it.name))
     }
 }
 

@@ -261,7 +261,7 @@ fn visit_index(
     if node.is_tagged_null() && index == 0 {
         return visit_below_null(rest, create, act);
     }
-    let span = node.span().clone();
+    let place = node.has_origin().then(|| node.span().clone());
     if create != Create::Nothing {
         let items = list(node)?;
         if items.len() == index {
@@ -272,11 +272,16 @@ fn visit_index(
     let count = items.len();
     match items.get_mut(index) {
         Some(item) => visit(item, rest, create, act),
-        None => Err(Diagnostic::error(
-            "bad-field-path",
-            format!("there is no item {index}: the list has {count}"),
-        )
-        .at(span)),
+        None => {
+            let message = format!("there is no item {index}: the list has {count}");
+            let fault = Diagnostic::error("bad-field-path", message)
+                .help("with `create: true` a new item goes behind the last one, at the next index");
+            // A list that this path made is nowhere in a file.
+            Err(match place {
+                Some(span) => fault.at(span),
+                None => fault,
+            })
+        }
     }
 }
 

@@ -75,7 +75,8 @@ impl Reader<'_> {
         let mut record = Mapping::new();
         let Some(mapping) = node.as_mapping() else {
             if !node.is_null() {
-                self.faults.push(wrong_type(node, what, "a map"));
+                let help = "write its fields as `field: value`";
+                self.faults.push(wrong_type(node, what, "a map").help(help));
             }
             return record;
         };
@@ -104,20 +105,22 @@ impl Reader<'_> {
             Shape::Record(fields) => Ok(Node::mapping(self.record(node, fields, what))),
             Shape::List(item) => match node.as_sequence() {
                 Some(items) => Ok(Node::sequence(self.items(items, item, what))),
-                None => Err(wrong("a list")),
+                None => Err(wrong("a list").help("write it as a list, each entry behind `- `")),
             },
             Shape::Pairs => match node.as_mapping() {
                 Some(pairs) => Ok(Node::mapping(self.pairs(pairs))),
-                None => Err(wrong("a map of strings")),
+                None => {
+                    Err(wrong("a map of strings").help("write `key: value`, the values in quotes"))
+                }
             },
             Shape::Text => self
                 .text(node)
                 .ok_or_else(|| wrong("a string").help(quote_help(node))),
-            Shape::Bool => as_bool(node)
-                .map(Node::bool)
-                .ok_or_else(|| wrong("`true` or `false`")),
+            Shape::Bool => as_bool(node).map(Node::bool).ok_or_else(|| {
+                wrong("`true` or `false`").help("write one of them, without quotes")
+            }),
             Shape::Int if node.as_int().is_some() => Ok(node.clone()),
-            Shape::Int => Err(wrong("a whole number")),
+            Shape::Int => Err(wrong("a whole number").help("write a number without quotes")),
         };
         match read {
             Ok(value) => value.at(node),
@@ -207,7 +210,7 @@ fn unknown_field(key: &Node, fields: Fields, what: &str) -> Diagnostic {
 fn quote_help(node: &Node) -> String {
     match node.as_str() {
         Some(text) => format!("put it in quotes: \"{text}\""),
-        None => "expected a string".to_string(),
+        None => "write one text in place of it".to_string(),
     }
 }
 

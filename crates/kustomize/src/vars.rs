@@ -194,7 +194,9 @@ fn value(variable: &Variable, resources: &Resources) -> Result<Node, Diagnostic>
             "the variable `{}` reads from a resource that is not there",
             variable.name
         );
-        return Err(Diagnostic::error("missing-variable-source", message).at(&variable.node));
+        return Err(Diagnostic::error("missing-variable-source", message)
+            .at(&variable.node)
+            .help("correct `objref`, or add the resource: it is found by the name that its file gives"));
     };
     let found = path::lookup(resource.node(), &fields(&variable.field));
     found.cloned().ok_or_else(|| {
@@ -206,6 +208,7 @@ fn value(variable: &Variable, resources: &Resources) -> Result<Node, Diagnostic>
         Diagnostic::error("missing-variable-source", message)
             .at(&variable.node)
             .related(resource.object.span(), "the resource")
+            .help("write the field in the resource, or name another with `fieldref`")
     })
 }
 

@@ -324,6 +324,22 @@ impl Node {
         };
     }
 
+    /// Gives what JSON has no word for the meaning that it has in claims: a date without quotes is a text, and a value that is missing
+    /// inside `{…}` is null.
+    pub fn settle_as_data(&mut self) {
+        if let Some(items) = self.as_sequence_mut() {
+            return items.iter_mut().for_each(Node::settle_as_data);
+        }
+        if let Some(entries) = self.as_mapping_mut() {
+            return entries.iter_mut().for_each(|it| it.value.settle_as_data());
+        }
+        if self.style() == Style::Flow && self.is_null() {
+            *self = Node::null().at(self.span().clone());
+        } else if self.tag() == Tag::None && self.kind() == Kind::Timestamp {
+            self.value.look_mut().1 = Tag::Str;
+        }
+    }
+
     /// Gives a text without quotes that YAML 1.1 takes for another type the quotes that every field gets when kustomize sets it.
     pub fn quote_as_field(&mut self) {
         let is_open = matches!(self.tag(), Tag::Str | Tag::None) && self.style() == Style::Plain;

@@ -43,7 +43,7 @@ pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> 
             None => fault.at(operation),
         })?;
     }
-    through_floats(target)
+    through_go(target)
 }
 
 /// A patch's text, which is one or the other.
@@ -496,20 +496,30 @@ fn json_number(node: &Node) -> Option<String> {
     Some(value.to_string())
 }
 
-/// Makes every number the nearest float, as JSON does; a whole one is written as such.
-fn through_floats(node: &mut Node) -> Result<(), Diagnostic> {
+/// Makes every number the nearest float, as JSON does, and every collection what Go's writer makes of it.
+fn through_go(node: &mut Node) -> Result<(), Diagnostic> {
+    if !node.is_scalar() {
+        // Go writes an empty collection in brackets, and its reader remembers them.
+        let style = match node.is_empty_collection() {
+            true => Style::Flow,
+            false => Style::Plain,
+        };
+        if node.style() != style {
+            *node = std::mem::replace(node, Node::null()).styled(style);
+        }
+    }
     match node.kind() {
         Kind::Sequence => node
             .as_sequence_mut()
             .into_iter()
             .flatten()
-            .try_for_each(through_floats),
+            .try_for_each(through_go),
         Kind::Mapping => {
             let entries = node
                 .as_mapping_mut()
                 .into_iter()
                 .flat_map(Mapping::iter_mut);
-            entries.map(|it| &mut it.value).try_for_each(through_floats)
+            entries.map(|it| &mut it.value).try_for_each(through_go)
         }
         Kind::Int | Kind::Float => {
             let Some(value) = node.as_float() else {

@@ -280,6 +280,11 @@ fn strategic_patches(
     entry: &Node,
 ) -> Result<Vec<Resource>, Diagnostic> {
     let words = entry.as_str().unwrap_or("");
+    if words.trim().is_empty() {
+        let message = "expected a patch or the path of one, found an empty entry";
+        let fault = Diagnostic::error("empty-patch", message).at(entry);
+        return Err(fault.help("remove the entry"));
+    }
     if (words.contains('\n') || words.contains(": "))
         && let Ok(patches) = resources_of(&entry.embedded_source())
     {
@@ -632,7 +637,8 @@ impl Places {
                     Diagnostic::error("unmatched-patch", format!("there is no {id} to patch"))
                         .at(patch.object.span())
                         .related(entry.span(), "the patch is named here")
-                        .did_you_mean(&id.name, names),
+                        .did_you_mean(&id.name, names)
+                        .help("kind, name and namespace of a patch are those of a resource here; a `target` selects by less"),
                 )
             }
             (Some(_), Some(_)) => Err(Diagnostic::error(

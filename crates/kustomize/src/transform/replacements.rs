@@ -232,6 +232,10 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
             Diagnostic::error("missing-replacement-source", message)
                 .at(source.get("fieldPath").unwrap_or(source))
                 .related(resource.object.span(), "the resource")
+                .help(match path.iter().any(|it| it == "*") {
+                    true => "a source is one field: name it without `*`",
+                    false => "write the field in the resource, with a value that is not empty, or name another field",
+                })
         })?;
     let options = source
         .get("options")
@@ -296,8 +300,16 @@ fn source_resource<'a>(
     match (found.next(), found.next()) {
         (Some(found), None) => Ok(found),
         (None, _) => {
-            let message = "the replacement's source selects nothing";
-            let fault = Diagnostic::error("missing-replacement-source", message).at(source);
+            let words = [&*pattern.kind, name].join(" ");
+            let message = match words.trim() {
+                "" => "the replacement's source selects nothing".to_string(),
+                words => {
+                    format!("the replacement's source selects nothing: there is no {words} here")
+                }
+            };
+            let fault = Diagnostic::error("missing-replacement-source", message)
+                .at(source)
+                .help("a source is found by the names that it has or had, among the resources of this kustomization");
             Err(did_you_mean(fault, source, resources))
         }
         (Some((_, one)), Some((_, other))) => Err(Diagnostic::error(

@@ -52,9 +52,10 @@ struct Writer {
 }
 
 /// Says which key's value is at fault: a generated one has its place in a list of files.
-fn of_key(fault: Diagnostic, key: &Node) -> Diagnostic {
-    match (fault.label.is_empty(), key.as_str()) {
-        (true, Some(key)) => fault.label(format!("the value of `{key}`")),
+fn of_key(fault: Diagnostic, entry: &Entry) -> Diagnostic {
+    let is_value = fault.span.as_ref() == Some(entry.value.span());
+    match entry.key.as_str() {
+        Some(key) if is_value => fault.label(format!("the value of `{key}`")),
         _ => fault,
     }
 }
@@ -92,7 +93,7 @@ impl Writer {
             started = false;
             let simple = self.key(&entry.key, indent, flow)?;
             self.entry_value(&entry.value, indent, simple, flow)
-                .map_err(|fault| of_key(fault, &entry.key))?;
+                .map_err(|fault| of_key(fault, entry))?;
         }
         self.order.truncate(base);
         Ok(())

@@ -213,9 +213,14 @@ impl Writer<'_> {
         }
     }
 
-    /// Puts the comment of a block text behind the `|` that was written at a place.
-    fn header_comment(&mut self, node: &Node, start: usize) {
-        if let Some(comment) = self.comments.inside(node) {
+    /// Puts the comment of a block text behind the `|` that was written at a place, also where another style had it behind the text.
+    fn header_comment(&mut self, node: &Node, start: usize, quotes: Quotes) {
+        let mut comment = self.comments.inside(node);
+        if comment.is_none() && matches!(quotes, Quotes::Literal | Quotes::Folded) {
+            self.comments.written(node);
+            comment = self.comments.on_line();
+        }
+        if let Some(comment) = comment {
             let written = self.printer.out.get(start..).unwrap_or("");
             let line = start + written.find('\n').unwrap_or(written.len());
             self.printer
@@ -296,7 +301,7 @@ impl Writer<'_> {
                 let quotes = facts.quotes(wanted(node, text, self.quotes_old_words), text, place);
                 let start = self.printer.out.len();
                 self.printer.text(text, quotes, indent, !place.simple_key);
-                self.header_comment(node, start);
+                self.header_comment(node, start, quotes);
             }
             View::Sequence(items) => {
                 self.printer.push("[");
