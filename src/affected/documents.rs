@@ -90,7 +90,6 @@ pub(super) fn with_text(files: &dyn Files, environment: &str, text: &str) -> Vec
     documents.flatten().collect()
 }
 
-/// `metadata.name`.
 pub(super) fn name(document: &Node) -> Option<&str> {
     document.at_keys(&["metadata", "name"])?.as_str()
 }

@@ -8,7 +8,6 @@ use crate::tree::TreePath;
 
 const BEGIN: &str = "# pleach: allow[";
 
-/// One comment.
 struct Allow {
     path: TreePath,
     code: String,

@@ -4,7 +4,6 @@ use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
 
-/// An Application.
 pub(super) struct Application<'a, 'b> {
     pub(super) placed: &'a SourcedObject<'b>,
     pub(super) spec: &'a Node,

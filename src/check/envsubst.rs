@@ -79,9 +79,7 @@ const NO_DEFAULT: &str = "unable to parse default function";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Token {
-    /// `${`
     Open,
-    /// `}`
     Close,
     /// Characters that are accepted.
     Word,
@@ -260,7 +258,6 @@ impl<'a> Parser<'a> {
         rest.starts_with(['=', '-', '?', '+'])
     }
 
-    /// `${#NAME}`
     fn length(&mut self) -> Result<(), &'static str> {
         self.expect(|c, length| c == '#' && length == 1, BAD)?;
         let name = self.expect(is_name, BAD)?;
@@ -289,7 +286,6 @@ impl<'a> Parser<'a> {
         self.close()
     }
 
-    /// `${NAME:offset}` and `${NAME:offset:length}`
     fn part(&mut self, depth: usize) -> Result<(), &'static str> {
         self.expect(|c, length| c == ':' && length == 1, BAD)?;
         // Flux goes back by the length of the next character, in place of the colon's.

@@ -81,7 +81,6 @@ fn permits_source(project: &Object, address: &str) -> bool {
 
 /// Where an Application deploys to.
 struct Destination<'a> {
-    /// `server` or `name`.
     field: &'static str,
     cluster: &'a str,
     namespace: &'a str,

@@ -8,7 +8,6 @@ use crate::yaml::{FieldPath, Node};
 
 /// A Flux Kustomization that replaces variables.
 pub(super) struct Substitution<'a> {
-    /// It.
     pub(super) kustomization: &'a SourcedObject<'a>,
     /// The variables that it sets; `None` where they come from an object that is not in the tree.
     pub(super) set: Option<BTreeSet<&'a str>>,

@@ -52,7 +52,6 @@ enum Form {
     GithubMatrix,
 }
 
-/// What was found.
 struct Found {
     affected: Affected,
     kustomizations: BTreeSet<TreePath>,
@@ -92,7 +91,6 @@ fn below(folder: &Path, root: &Path) -> Result<TreePath> {
     path.and_then(TreePath::new).with_context(failed)
 }
 
-/// What Git says.
 fn changed(
     arguments: &Arguments,
     repository: &Arc<Repository>,

@@ -82,7 +82,6 @@ fn is_of_cluster(gvk: &Gvk, engine: Engine) -> bool {
 struct Known {
     /// Group and kind of the CRDs that are objects of the tree.
     kinds: BTreeSet<(String, String)>,
-    /// `widgets.example.com`
     names: BTreeSet<String>,
     /// Groups of which there may be more.
     open: BTreeSet<String>,

@@ -18,7 +18,6 @@ pub(super) const KUSTOMIZATION: &str = "kustomization.yaml";
 pub(super) struct Common {
     /// Entries of `labels`, none of which touches selectors.
     pub(super) labels: Vec<Node>,
-    /// Entries of `commonAnnotations`.
     pub(super) annotations: Mapping,
 }
 
@@ -40,7 +39,6 @@ impl Common {
     }
 }
 
-/// `<group>/<environment>/<claim>`.
 pub(super) fn path(delivery: &Delivery, environment: &Environment) -> TreePath {
     TreePath::root()
         .child(delivery.group.folder())
@@ -109,7 +107,6 @@ pub(super) fn overlay(
     writer.finish(common, diagnostics);
 }
 
-/// Errors: `merge-key`.
 pub(super) fn check_merge_key(object: &Object, delivery: &Delivery, diagnostics: &mut Diagnostics) {
     if let Some(key) = merge_key(&object.node) {
         let message = "kustomize takes a key `<<` for a merge, even where it is quoted";

@@ -32,7 +32,6 @@ struct Group<'a> {
     claims: BTreeMap<(&'a str, usize), &'a MissingCrd>,
 }
 
-/// Warnings: `crd-not-provided`.
 pub(super) fn report(missing: &[MissingCrd], files: &dyn Files, diagnostics: &mut Diagnostics) {
     if missing.is_empty() {
         return;

@@ -49,7 +49,6 @@ pub(super) fn mixes_claims(files: &dyn Files, environment: &str) -> bool {
     }
 }
 
-/// Looks for `overlays/<environment>/`.
 pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagnostics) -> Overlay {
     let mut overlay = Overlay {
         folder: None,

@@ -21,7 +21,6 @@ pub(super) struct Set<'a> {
     pub(super) cluster_type: &'a str,
     pub(super) environment: &'a str,
     pub(super) tier: Tier,
-    /// By name.
     pub(super) services: Vec<&'a Service>,
     /// The repository of the tree.
     pub(super) repository: GitSource,

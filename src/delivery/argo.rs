@@ -264,7 +264,6 @@ fn has_null(node: &Node) -> bool {
     }
 }
 
-/// `driftIgnore` as `ignoreDifferences`.
 fn ignored_differences(intent: &Intent<'_>, diagnostics: &mut Diagnostics) -> Vec<Node> {
     let entries = intent.field(&["driftIgnore"]).and_then(Node::as_sequence);
     let mut ignored = Vec::new();

@@ -15,7 +15,6 @@ pub(super) fn is_intent(node: &Node) -> bool {
     node.get("apiVersion").and_then(Node::as_str) == Some(API_VERSION)
 }
 
-/// What is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IntentKind {
     /// A Helm chart is to be installed.
@@ -93,7 +92,6 @@ impl<'a> Intent<'a> {
         }
     }
 
-    /// What is wanted.
     pub(super) fn kind(&self) -> IntentKind {
         self.kind
     }
@@ -121,7 +119,6 @@ impl<'a> Intent<'a> {
         self.metadata(key).and_then(Node::as_str).unwrap_or("")
     }
 
-    /// The whole intent.
     pub(super) fn node(&self) -> &'a Node {
         self.node
     }

@@ -103,7 +103,6 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// Follows everything.
     pub(super) fn expand(&mut self, diagnostics: &mut Diagnostics) {
         loop {
             self.expand_folders(diagnostics);
@@ -116,7 +115,6 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The units found.
     pub(super) fn finish(self) -> Vec<Unit> {
         self.world.units
     }

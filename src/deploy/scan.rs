@@ -22,7 +22,6 @@ pub(super) struct Declared {
 pub(super) struct Scan {
     /// In the order of their files.
     pub(super) declared: Vec<Declared>,
-    /// Flux sources.
     pub(super) sources: Vec<Object>,
     /// Addresses of repositories that sync objects name, in their plain form.
     pub(super) urls: BTreeSet<String>,

@@ -198,7 +198,6 @@ impl Kinds {
 /// Which kinds are asked for.
 #[derive(Clone, Copy)]
 pub(super) enum Wanted<'a> {
-    /// All of them.
     All,
     /// The workspace's own ones, and of the built-in ones those that go by one of these names.
     Own(&'a BTreeSet<String>),
@@ -439,7 +438,6 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// `kind.yaml`.
     fn document(&self) -> Result<Node, Diagnostics> {
         let file = self.folder.child(FILE);
         let node = match self.is_builtin {

@@ -50,7 +50,6 @@ fn place(span: &Span, view: &View<'_>) -> String {
     )
 }
 
-/// A JSON string.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');

@@ -28,13 +28,9 @@ pub(super) const NAMES_MAX: usize = 12;
 pub(super) enum Mark {
     /// The path of a field.
     Path,
-    /// As it was.
     Removed,
-    /// As it is.
     Added,
-    /// On both sides.
     Same,
-    /// Words of ours.
     Note,
 }
 
@@ -94,11 +90,8 @@ pub(super) fn sign(kind: &ChangeKind) -> char {
 
 /// A claim as the heading of a section.
 pub(super) struct Heading {
-    /// `Kind/name`.
     pub(super) title: String,
-    /// `path:line`, each once.
     pub(super) places: Vec<String>,
-    /// Who is asked.
     pub(super) owners: Vec<String>,
 }
 
@@ -128,7 +121,6 @@ pub(super) fn headings(section: &Section<'_>, view: &View<'_>) -> Vec<Heading> {
     headings
 }
 
-/// `path:line`
 pub(super) fn place(span: &crate::diag::Span, view: &View<'_>) -> String {
     format!("{}:{}", (view.display)(span.path()), span.position().line)
 }

@@ -77,7 +77,6 @@ impl Claims {
     }
 }
 
-/// Adds the function.
 pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_function("claim", |kind: String, name: Value| {
         let name = match name.is_undefined() || name.is_none() {

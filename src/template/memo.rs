@@ -70,7 +70,6 @@ impl Memo {
         Some(Input { condition, data })
     }
 
-    /// Keeps a result.
     pub(super) fn keep(&self, input: Input, result: bool) {
         let bytes = self.bytes.fetch_add(input.data.len(), Ordering::Relaxed);
         if bytes < BYTES_MAX {

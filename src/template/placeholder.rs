@@ -37,7 +37,6 @@ pub(super) struct Collected<T> {
     pub(super) question: Option<LookupRequest>,
 }
 
-/// Runs a rendering.
 pub(super) fn collect<T>(context: &Context, render: impl FnOnce() -> T) -> Collected<T> {
     let current = Current {
         values: Vec::new(),

@@ -46,7 +46,6 @@ struct Search<'a> {
     options: &'a Options,
     /// What rendered on both sides, part by part.
     kept: Vec<[Option<Compiled>; 2]>,
-    /// What did not.
     failed: Vec<Failure>,
 }
 

@@ -114,7 +114,6 @@ fn leading_numbers(text: &str) -> &str {
 pub(crate) struct BuildInfo {
     pub(crate) version: &'static str,
     pub(crate) go_version: &'static str,
-    /// Helm 4 alone.
     pub(crate) kube_client_version: Option<&'static str>,
 }
 

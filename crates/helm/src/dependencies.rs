@@ -95,7 +95,6 @@ impl<'a> Charts<'a> {
         &mut self.charts[id.0]
     }
 
-    /// `app/charts/kid`
     pub(crate) fn full_path(&self, id: ChartId) -> String {
         let chart = self.get(id);
         match chart.parent {

@@ -21,13 +21,10 @@ use crate::value::{Map, Str, Value};
 /// A template file with what it is given.
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
-    /// Its name: `app/charts/kid/templates/a.yaml`.
     pub(crate) path: String,
-    /// Its text.
     pub(crate) text: Arc<[u8]>,
     /// The dot of its chart.
     pub(crate) dot: Map,
-    /// `.Template.BasePath`
     pub(crate) base_path: String,
     /// Where it lies, for spans.
     pub(crate) place: TreePath,

@@ -124,12 +124,10 @@ impl KustomizationFrame<'_> {
 }
 
 impl Context<'_> {
-    /// Keeps a fault.
     pub(super) fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
         self.diagnostics.keep(result)
     }
 
-    /// Keeps faults.
     pub(super) fn keep_all<T>(&mut self, result: Result<T, Diagnostics>) -> Option<T> {
         result
             .map_err(|faults| self.diagnostics.extend(faults))

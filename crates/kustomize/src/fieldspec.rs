@@ -34,7 +34,6 @@ struct Part {
 pub(super) enum Leaf {
     /// Nothing is made, whatever the spec says.
     Never,
-    /// An empty map.
     Mapping,
     /// A scalar to be set.
     Scalar,

@@ -42,7 +42,6 @@ const FIELD_SPEC: Fields = &[
 ];
 /// A list of field specs.
 pub(super) const FIELD_SPECS: Shape = Shape::List(&Shape::Record(FIELD_SPEC));
-/// What selects resources.
 pub(super) const TARGET: Shape = Shape::Record(SELECTOR);
 const PATCH_OPTIONS: Fields = &[
     ("allowNameChange", Shape::Bool),

@@ -35,7 +35,6 @@ impl Origin {
         }
     }
 
-    /// The annotation's text.
     pub(super) fn to_yaml(&self) -> String {
         emit_kyaml_value(&self.to_node())
     }

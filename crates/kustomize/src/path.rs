@@ -37,7 +37,6 @@ pub(super) fn split(path: &str) -> Vec<String> {
     parts
 }
 
-/// One part.
 enum Part<'a> {
     Key(&'a str),
     Index(usize),

@@ -215,7 +215,6 @@ impl Candidates {
     }
 }
 
-/// Who refers.
 struct Referrer {
     /// The namespaces it can reach into, as written; `None` for all.
     spaces: Option<Vec<Box<str>>>,

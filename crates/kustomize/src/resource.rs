@@ -165,7 +165,6 @@ impl Resource {
         }
     }
 
-    /// Takes `metadata.<key>` away.
     pub(super) fn clear_metadata(&mut self, key: &str) {
         if let Some(metadata) = self
             .node_mut()
@@ -181,7 +180,6 @@ impl Resource {
         self.node().at_keys(&["metadata", field])?.as_mapping()
     }
 
-    /// An annotation's text.
     pub(super) fn annotation(&self, key: &str) -> Option<&str> {
         self.metadata_map("annotations")?.get(key)?.as_str()
     }

@@ -139,7 +139,6 @@ fn twice(resource: &Resource, first: &Resource) -> Diagnostic {
         .help("remove one of them, or change one with a patch")
 }
 
-/// The identity now.
 pub(super) fn id_of(resource: &Resource, schemas: &Schemas) -> Id {
     let object = &resource.object;
     Id {

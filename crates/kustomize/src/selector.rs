@@ -42,7 +42,6 @@ pub(super) fn did_you_mean(fault: Diagnostic, wish: &Node, resources: &Resources
 }
 
 impl Selector {
-    /// Reads a selector.
     pub(super) fn read(record: &Node) -> Result<Selector, Diagnostic> {
         let requirements = |field| {
             requirements(text(record, field))

@@ -11,19 +11,14 @@ use pleach_yaml::{Entry, Kind, Mapping, Node};
 
 /// The type of a field.
 pub(super) enum Shape {
-    /// A string.
     Text,
-    /// `true` or `false`.
     Bool,
-    /// A whole number.
     Int,
     /// A map of strings.
     Pairs,
-    /// A list.
     List(&'static Shape),
     /// A map with these fields.
     Record(Fields),
-    /// Whatever is there.
     Any,
 }
 

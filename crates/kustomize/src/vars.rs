@@ -15,7 +15,6 @@ use super::limits;
 use super::path;
 use super::resources::Resources;
 
-/// A variable.
 #[derive(Clone, Debug)]
 pub(super) struct Variable {
     name: Arc<str>,

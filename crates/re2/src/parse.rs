@@ -28,7 +28,6 @@ pub(crate) struct Flags {
 struct Frame {
     /// How the group begins; empty for the whole pattern.
     opening: &'static str,
-    /// The flags outside.
     flags: Flags,
     alternatives: Vec<Item>,
     /// The items of the alternative that is being read.

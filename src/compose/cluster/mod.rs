@@ -25,7 +25,6 @@ pub(super) fn write(
     }
 }
 
-/// `clusters/<env>`.
 fn folder(environment: &Environment) -> TreePath {
     TreePath::root().child("clusters").child(&environment.name)
 }

@@ -83,7 +83,6 @@ pub(in crate::deploy) fn destination(application: &Object) -> String {
     }
 }
 
-/// Renders an Application.
 pub(in crate::deploy) fn apply(
     application: &Object,
     setting: &Setting<'_>,

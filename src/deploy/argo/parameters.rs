@@ -82,7 +82,6 @@ fn flatten(prefix: &str, json: &Json, flat: &mut Parameters) {
     }
 }
 
-/// Go's `%v`.
 pub(super) fn shown(json: &Json) -> String {
     match json {
         Json::Null => "<nil>".to_string(),

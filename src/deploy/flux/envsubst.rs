@@ -12,7 +12,6 @@ use super::super::glob;
 pub(super) enum Variable<'a> {
     /// It has this value.
     Set(&'a str),
-    /// Nothing sets it.
     Unset,
     /// It is set, to a value that is not in the repository.
     Unseen,
@@ -32,7 +31,6 @@ pub(super) struct Replaced {
 /// An expression that Flux refuses.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadExpression {
-    /// Flux's words.
     pub(super) message: &'static str,
     /// The byte of the text at which its reader stopped.
     pub(super) at: usize,
@@ -218,7 +216,6 @@ impl Reader<'_, '_, '_> {
         })
     }
 
-    /// `${NAME:offset}` and `${NAME:offset:length}`.
     fn part(&mut self, name: Range<usize>, start: usize, depth: usize) -> Read<String> {
         self.at += 1;
         let offset = self.argument(&|it| it != ':' && it != '}', Escapes::None, depth)?;

@@ -18,7 +18,6 @@ impl Id {
         matches!(length, 20 | 32).then_some(Id { length, bytes })
     }
 
-    /// Reads hexadecimal digits.
     pub(super) fn read(digits: &str) -> Option<Id> {
         let digit = |it: u8| char::from(it).to_digit(16);
         let pairs = digits.as_bytes().chunks(2).map(|it| match it {

@@ -55,7 +55,6 @@ pub(super) fn texts(chart: &Tree, title: &str) -> Vec<Arc<Source>> {
     found
 }
 
-/// `name: widgets.example.com`
 fn name(line: &str) -> Option<String> {
     let value = line.trim().strip_prefix("name:")?.trim();
     let value = value.trim_matches(['"', '\'']);

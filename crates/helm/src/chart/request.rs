@@ -134,7 +134,6 @@ fn is_of_version(it: char) -> bool {
     it.is_ascii_alphanumeric() || ".-+*^~<>=!,| ".contains(it)
 }
 
-/// `algorithm:digits`.
 fn is_digest(text: &str) -> bool {
     text.split_once(':').is_some_and(|(algorithm, digits)| {
         matches!((algorithm, digits.len()), ("sha256", 64) | ("sha512", 128))

@@ -170,7 +170,6 @@ fn parameters(text: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// `key=value&…`, percent-encoded.
 fn encoded(query: &[(&str, String)]) -> String {
     let byte = |byte: u8| match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
         true => char::from(byte).to_string(),

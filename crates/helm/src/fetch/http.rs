@@ -42,7 +42,6 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// A plain GET.
     pub(super) fn get(url: Url, bytes_max: u64) -> Call<'static> {
         Call {
             method: Method::GET,

@@ -34,7 +34,6 @@ pub(super) struct OciRepository<'a> {
 pub(super) struct Manifest {
     /// Of the manifest itself.
     pub(super) digest: String,
-    /// Of the archive.
     pub(super) archive: String,
     config: String,
 }
@@ -275,7 +274,6 @@ fn object(answer: &Answer) -> Result<Value, Diagnostic> {
     })
 }
 
-/// `<…>; rel="next"`.
 fn next_page(link: &str) -> Option<&str> {
     let (address, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
     rest.contains("next").then_some(address)

@@ -19,7 +19,6 @@ pub(super) const ARCHIVE_BYTES_MAX: u64 = 100 << 20;
 pub(super) struct Listed {
     pub(super) version: Version,
     pub(super) url: Url,
-    /// `sha256:…`
     pub(super) digest: Option<String>,
 }
 

@@ -4,11 +4,9 @@ use std::fmt;
 
 use pleach_yaml::diag::Diagnostic;
 
-/// `scheme://authority/path?query`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Url {
     pub(super) scheme: String,
-    /// Host and port.
     pub(super) authority: String,
     /// With the slash before it, and the query.
     pub(super) path: String,

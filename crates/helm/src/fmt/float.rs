@@ -233,13 +233,11 @@ fn parts(value: f64) -> (u64, i32) {
     }
 }
 
-/// `%b`: `4503599627370496p-52`.
 fn binary(value: f64) -> Vec<u8> {
     let (mantissa, exponent) = parts(value);
     format!("{mantissa}p{exponent:+}").into_bytes()
 }
 
-/// `%x`: `0x1.8p+01`.
 fn hexadecimal(value: f64, verb: char, precision: Option<usize>) -> Vec<u8> {
     let (mut mantissa, mut exponent) = parts(value);
     if mantissa == 0 {

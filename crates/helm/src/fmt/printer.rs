@@ -13,9 +13,7 @@ pub(super) struct Flags {
     pub(super) sharp: bool,
     pub(super) space: bool,
     pub(super) zero: bool,
-    /// `%+v`
     pub(super) plus_v: bool,
-    /// `%#v`
     pub(super) sharp_v: bool,
 }
 

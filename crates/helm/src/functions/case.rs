@@ -5,12 +5,10 @@ use crate::go::unicode::{
     to_title, to_upper,
 };
 
-/// All capitals.
 pub(super) fn upper(text: &[u8]) -> Vec<u8> {
     collect(runes(text).map(to_upper))
 }
 
-/// No capitals.
 pub(super) fn lower(text: &[u8]) -> Vec<u8> {
     collect(runes(text).map(to_lower))
 }
@@ -87,7 +85,6 @@ pub(super) fn without_space(text: &[u8]) -> Vec<u8> {
     collect(letters.filter(|letter| !is_space(*letter)))
 }
 
-/// `HttpServer` of `http_server`.
 pub(super) fn pascal_case(text: &[u8]) -> Vec<u8> {
     let letters: Vec<char> = runes(text).collect();
     let mut out = Vec::with_capacity(letters.len());

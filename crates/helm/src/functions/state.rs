@@ -101,7 +101,6 @@ pub(super) struct Generator {
 }
 
 impl Generator {
-    /// Fills a buffer.
     pub(super) fn fill(&mut self, buffer: &mut [u8]) {
         for byte in buffer {
             *byte = self.byte();

@@ -27,7 +27,6 @@ impl Decimal {
         })
     }
 
-    /// The nearest float64.
     pub(crate) fn to_float(&self) -> f64 {
         let text = format!("{}e{}", self.value, self.exponent);
         text.parse().unwrap_or(0.0)

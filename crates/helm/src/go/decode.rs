@@ -9,24 +9,17 @@ use serde_json::{Map, Value as Json};
 use super::scalar::{Scalar, float32_text};
 use super::yaml::{YamlError, check_json, key_text, scalar_of, to_json};
 
-/// A Go type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
-    /// `string`
     Text,
-    /// `bool`
     Bool,
-    /// `interface{}`
     Any,
-    /// `map[string]T`
     Map(&'static Shape),
-    /// `[]T`
     List(&'static Shape),
     /// A struct, or a pointer to one.
     Struct(&'static Struct),
 }
 
-/// A Go struct.
 #[derive(Debug)]
 pub(crate) struct Struct {
     /// Its name without the package, as errors about its fields show it.
@@ -38,9 +31,7 @@ pub(crate) struct Struct {
 /// A field of a Go struct.
 #[derive(Debug)]
 pub(crate) struct Field {
-    /// The JSON name.
     pub(crate) name: &'static str,
-    /// Its type.
     pub(crate) shape: Shape,
     /// The type's name as errors show it.
     pub(crate) go_type: &'static str,

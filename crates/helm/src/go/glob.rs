@@ -1,6 +1,5 @@
 //! Glob patterns of `.Files.Glob`: those of gobwas/glob, with `/` as the separator.
 
-/// A compiled pattern.
 #[derive(Debug)]
 pub(crate) struct Glob {
     program: Vec<Step>,
@@ -9,7 +8,6 @@ pub(crate) struct Glob {
 /// What a place in the program does.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Takes one character.
     Take(Class),
     /// Goes on at both places.
     Split(usize, usize),

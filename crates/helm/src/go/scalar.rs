@@ -12,7 +12,6 @@ pub(crate) enum Scalar {
     Float(f64),
     /// Text; timestamps too, which go-yaml v2 gives as text to whoever asks for no type.
     Text,
-    /// `<<`
     Merge,
 }
 

@@ -76,7 +76,6 @@ fn split_lines(whole: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// RE2's `\s`.
 fn is_re2_space(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\x0c' | '\r' | ' ')
 }

@@ -13,7 +13,6 @@ pub(crate) use values::{as_values, values_type};
 use crate::render::Release;
 use crate::value::{Map, Str, Value};
 
-/// `.Release`
 pub(crate) fn release(release: &Release) -> Value {
     let entries: [(&str, Value); 6] = [
         ("Name", Value::string(release.name.as_str())),
@@ -26,7 +25,6 @@ pub(crate) fn release(release: &Release) -> Value {
     plain_map(entries)
 }
 
-/// A `map[string]interface {}`.
 pub(crate) fn plain_map<const N: usize>(entries: [(&str, Value); N]) -> Value {
     let entries = entries.map(|(key, value)| (Str::from(key), value));
     Value::Map(Map::new(entries.into_iter().collect()))

@@ -15,7 +15,6 @@ pub struct Range {
     alternatives: Vec<Vec<Bound>>,
 }
 
-/// One comparison.
 #[derive(Clone, Debug)]
 struct Bound {
     relation: Relation,
@@ -26,11 +25,8 @@ struct Bound {
 /// Which of a bound's numbers are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Precision {
-    /// `*`
     Any,
-    /// `1` or `1.x`
     Major,
-    /// `1.2` or `1.2.x`
     Minor,
     Full,
 }
@@ -47,7 +43,6 @@ enum Relation {
     Caret,
 }
 
-/// Longer ones first.
 const RELATIONS: &[(&str, Relation)] = &[
     ("!=", Relation::Unequal),
     (">=", Relation::AtLeast),

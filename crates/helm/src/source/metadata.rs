@@ -367,12 +367,10 @@ fn sanitize(text: &mut String) {
     *text = kept.collect();
 }
 
-/// Go's `unicode.IsSpace`.
 fn is_go_space(c: char) -> bool {
     c.is_whitespace()
 }
 
-/// Go's `filepath.Base`.
 fn base_name(path: &str) -> &str {
     match path.trim_end_matches('/') {
         "" if path.is_empty() => ".",

@@ -29,7 +29,6 @@ const ONE: Signature = Signature::fixed(&[Type::Reflected]);
 const TWO: Signature = Signature::fixed(&[Type::Reflected, Type::Reflected]);
 const SOME: Signature = Signature::variadic(&[Type::Reflected, Type::Reflected]);
 
-/// Those of `text/template`.
 pub(super) const GO: &[Function] = &[
     special("and", SOME, Callable::And),
     special("call", SOME, Callable::Call),

@@ -59,20 +59,17 @@ pub struct Function {
     /// declares: a `map[string]interface {}` parameter is given a plain map (nil where the template said nil), `interface {}` any
     /// value.
     pub signature: Signature,
-    /// The function.
     pub(crate) call: Callable,
 }
 
 /// How a function is called.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Callable {
-    /// With values.
     Plain(fn(&mut Context<'_>, Arguments<'_>) -> Returned),
     /// With values and whether each is in an interface: a nil in an interface and no value at all differ.
     Reflected(fn(&[Value], &[bool]) -> Returned),
     And,
     Or,
-    /// `call`
     Call,
     Include,
     Tpl,

@@ -17,7 +17,6 @@ pub(super) enum Kind {
     Assign,
     Declare,
     Eof,
-    /// `.name`
     Field,
     Identifier,
     LeftDelimiter,
@@ -30,7 +29,6 @@ pub(super) enum Kind {
     Space,
     String,
     Text,
-    /// `$` or `$name`
     Variable,
     Dot,
     Block,
@@ -131,7 +129,6 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The token's text.
     pub(super) fn slice(&self, token: Token) -> &'t [u8] {
         self.text.get(token.start..token.end).unwrap_or(&[])
     }
@@ -303,7 +300,6 @@ impl<'t> Lexer<'t> {
         token
     }
 
-    /// Inside an action.
     fn action(&mut self) -> Option<Token> {
         if let Some(trims) = self.right_delimiter_here() {
             return match self.paren_depth {

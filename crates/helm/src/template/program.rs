@@ -64,7 +64,6 @@ pub(super) enum Op {
     Pop,
     /// Drops the value below the one on top.
     Nip,
-    /// Notes the place.
     At(PlaceId),
     /// A constant where any type will do.
     Literal(u32),

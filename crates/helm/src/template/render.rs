@@ -87,7 +87,6 @@ impl Nested {
         Ok(Nested { templates })
     }
 
-    /// The text itself.
     pub(super) fn main(&self) -> Option<&Arc<Template>> {
         let name = Nested::NAME.as_bytes();
         self.templates.iter().rfind(|it| it.name.as_bytes() == name)

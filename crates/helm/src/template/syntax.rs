@@ -34,12 +34,9 @@ pub(super) enum Term {
     Dot,
     /// A constant, and its text as it is written.
     Literal(Literal, String),
-    /// `.a.b`
     Field(Vec<Str>),
-    /// `$x.a.b`
     Variable(String, Vec<Str>),
     Function(Function),
-    /// `(…).a.b`
     Chain(Box<Operand>, Vec<Str>),
     Pipe(Pipe),
 }

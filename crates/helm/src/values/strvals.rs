@@ -13,18 +13,15 @@ const INDEX_MAX: usize = 65_536;
 /// How many dots a key may have.
 const LEVELS_MAX: usize = 30;
 
-/// What values become.
 #[derive(Clone, Copy)]
 pub(crate) enum Form<'a> {
     /// `--set`: whole numbers, booleans and null where they look like it.
     Typed,
-    /// `--set-string`
     Text,
     /// `--set-json`: numbers are float64.
     Json,
     /// `--set-file`: the content of the file of that name. Errors: the system's words.
     File(&'a dyn Fn(&str) -> Result<String, String>),
-    /// `--set-literal`
     Literal,
 }
 
@@ -229,7 +226,6 @@ impl Parser<'_> {
         self.converted(text)
     }
 
-    /// `{a,b}`
     fn braces(&mut self) -> Parsed<Option<Json>> {
         let Some(rest) = self.rest.strip_prefix('{') else {
             return Ok(None);

@@ -64,7 +64,6 @@ pub fn strategic_with_warnings(
     Ok(Applied::Merged)
 }
 
-/// `$patch`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Directive {
     Delete,

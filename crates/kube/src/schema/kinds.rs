@@ -110,7 +110,6 @@ impl Schemas {
 }
 
 impl Types {
-    /// The built-in ones.
     pub(super) fn builtin() -> Types {
         Types {
             builtin: true,

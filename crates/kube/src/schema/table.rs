@@ -30,7 +30,6 @@ struct Row {
     types: OnceLock<Vec<Type>>,
 }
 
-/// The kinds, sorted.
 fn kinds() -> &'static [Kind] {
     static KINDS: OnceLock<Vec<Kind>> = OnceLock::new();
     KINDS.get_or_init(|| {

@@ -3,7 +3,6 @@
 /// How sure a name is of its value being secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Certainty {
-    /// It says nothing.
     None,
     /// Charts use it for secrets and for the names of Secrets: `secret`, `credentials`.
     Ambiguous,

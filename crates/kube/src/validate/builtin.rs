@@ -11,7 +11,6 @@ use crate::object::Gvk;
 /// Origins and licences: see `docs/schemas.md`.
 static PACK: &[u8] = include_bytes!("builtin.pack");
 
-/// Kubernetes' own kinds.
 #[derive(Debug)]
 pub(super) struct Kubernetes {
     pub(super) pool: Pool,
@@ -153,7 +152,6 @@ impl Kubernetes {
     }
 }
 
-/// `29:12 34:-`
 fn spans(words: &[&str]) -> Vec<Span> {
     let span = |word: &&str| {
         let (minor, number) = word.split_once(':')?;

@@ -112,12 +112,10 @@ impl CustomKind {
         })
     }
 
-    /// A served version.
     pub(super) fn version(&self, name: &str) -> Option<&Version> {
         self.versions.iter().find(|it| &*it.name == name)
     }
 
-    /// The served versions.
     pub(super) fn versions(&self) -> impl Iterator<Item = &Version> {
         self.versions.iter()
     }

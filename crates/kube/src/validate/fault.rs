@@ -22,7 +22,6 @@ pub(super) struct Fault<'a> {
 /// What kind of fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Class {
-    /// Stable name.
     pub(super) code: &'static str,
     pub(super) severity: Severity,
 }

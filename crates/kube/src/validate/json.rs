@@ -7,7 +7,6 @@ use pleach_yaml::{Kind, Mapping, Node, View};
 pub(super) enum Json<'a> {
     Null,
     Bool(bool),
-    /// A whole number.
     Int(i128),
     /// A number with a fraction, or one beyond 64 bits.
     Float(f64),

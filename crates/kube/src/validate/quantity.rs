@@ -61,7 +61,6 @@ impl Quantity {
         rounded % 1000 == 0
     }
 
-    /// The nearest float.
     pub(crate) fn approximate(self) -> f64 {
         self.0 as f64 / NANO as f64
     }

@@ -116,9 +116,7 @@ pub(super) enum Additional {
     /// Nothing is said: such keys are unknown.
     #[default]
     None,
-    /// `true`.
     Anything,
-    /// `false`.
     Nothing,
     Like(Child),
 }
@@ -203,7 +201,6 @@ pub(super) struct Logic {
     pub(super) not: Option<Schema>,
 }
 
-/// One of `x-kubernetes-validations`.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) expression: Box<str>,

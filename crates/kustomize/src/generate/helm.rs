@@ -15,7 +15,6 @@ use super::super::load::resources_of;
 use super::super::resource::Resource;
 use super::super::shape::{Fields, Shape, TEXTS, read_record};
 
-/// The plugin's kind.
 pub(in super::super) const PLUGIN: &str = "HelmChartInflationGenerator";
 
 /// The fields of an entry of `helmCharts`.

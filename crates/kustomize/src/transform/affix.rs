@@ -12,7 +12,6 @@ use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::{Transform, TransformContext};
 
-/// `namePrefix`.
 pub(super) const PREFIX: Transform = Transform {
     plugin: "PrefixTransformer",
     apply: |stage, resources| {
@@ -26,7 +25,6 @@ pub(super) const PREFIX: Transform = Transform {
     },
 };
 
-/// `nameSuffix`.
 pub(super) const SUFFIX: Transform = Transform {
     plugin: "SuffixTransformer",
     apply: |stage, resources| {

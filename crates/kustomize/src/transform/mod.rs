@@ -27,7 +27,6 @@ use super::origin::Origin;
 use super::resources::Resources;
 use super::shape::Fields;
 
-/// A transformer.
 pub(super) struct Transform {
     /// Its name as a plugin.
     pub(super) plugin: &'static str,

@@ -22,7 +22,6 @@ use super::super::selector::{Selector, did_you_mean};
 use super::super::shape::{Shape, TEXTS};
 use super::{Transform, TransformContext};
 
-/// `patches`.
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "PatchTransformer",
     apply: |stage, resources| {
@@ -47,7 +46,6 @@ pub(super) const TRANSFORM: Transform = Transform {
     run: |stage, config, resources| apply_entry(stage, config, resources, &mut Places::default()),
 };
 
-/// `patchesStrategicMerge`.
 pub(super) const STRATEGIC_MERGE: Transform = Transform {
     plugin: "PatchStrategicMergeTransformer",
     apply: |stage, resources| {
@@ -79,7 +77,6 @@ pub(super) const STRATEGIC_MERGE: Transform = Transform {
     },
 };
 
-/// `patchesJson6902`.
 pub(super) const JSON_6902: Transform = Transform {
     plugin: "PatchJson6902Transformer",
     apply: |stage, resources| {

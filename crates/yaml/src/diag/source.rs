@@ -174,7 +174,6 @@ impl fmt::Debug for Span {
     }
 }
 
-/// `path:line:column`.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Position { line, column } = self.position();

@@ -6,7 +6,6 @@ use super::scan::{Scan, Scanner, Text, Token};
 use crate::Style;
 
 impl Scanner<'_> {
-    /// `|` and `>`.
     pub(super) fn block_text(&mut self, style: Style) -> Scan<Token> {
         let start = self.at;
         let (chomp, increment) = self.block_header(start)?;

@@ -34,9 +34,7 @@ pub struct Written {
 /// How much is read, and what is made of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// All documents.
     All,
-    /// The first document.
     First,
     /// The first document as it is written.
     Written,

@@ -21,7 +21,6 @@ pub(super) struct Parser<'s> {
     mode: Mode,
 }
 
-/// An open collection.
 struct Frame {
     /// What comes next in it.
     state: State,

@@ -7,7 +7,6 @@ use crate::Tag;
 const CORE: &str = "tag:yaml.org,2002:";
 
 impl Scanner<'_> {
-    /// `&name` or `*name`.
     pub(super) fn anchor(&mut self, kind: TokenKind) -> Scan<Token> {
         let start = self.at;
         self.at += 1;
@@ -29,7 +28,6 @@ impl Scanner<'_> {
         }
     }
 
-    /// `!name`, `!handle!name`, `!<uri>`.
     pub(super) fn tag(&mut self) -> Scan<Token> {
         let start = self.at;
         let uri = if self.byte_at(start + 1) == b'<' {

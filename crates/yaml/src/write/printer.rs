@@ -44,7 +44,6 @@ impl Printer {
         self.spaces(indent);
     }
 
-    /// Ends the document.
     pub(super) fn finish(mut self) -> String {
         if !self.line_begins {
             self.out.push('\n');

@@ -6,7 +6,6 @@ use crate::{Kind, Style, View, parse_as_go_yaml_v2, resolve};
 /// What of a text speaks against a style.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Facts {
-    /// Needs quotes.
     no_plain: bool,
     /// Needs quotes inside `[…]` or `{…}`.
     no_plain_in_flow: bool,

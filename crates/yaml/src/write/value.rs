@@ -13,7 +13,6 @@ use crate::{Entry, Kind, Node, Style, Tag, View, parse_one, resolve, timestamp};
 pub(super) enum Value<'a> {
     /// A null, a boolean or a number: printed as it is.
     Word(Cow<'a, str>),
-    /// A string.
     Text(Cow<'a, str>),
 }
 

@@ -38,7 +38,6 @@ pub(super) fn integer(value: &BigUint) -> Vec<u8> {
     element(INTEGER, &bytes)
 }
 
-/// A small number.
 pub(super) fn small(value: u8) -> Vec<u8> {
     integer(&BigUint::from(value))
 }

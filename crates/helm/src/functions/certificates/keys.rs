@@ -27,7 +27,6 @@ const ECDSA_WITH_SHA_256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 const NULL: &[u8] = &[5, 0];
 
-/// A private key.
 #[derive(Clone, Debug)]
 pub(super) enum PrivateKey {
     /// The two primes and the private exponent.

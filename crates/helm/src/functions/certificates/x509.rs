@@ -56,7 +56,6 @@ impl Request {
 
 /// What is needed of a certificate that signs others.
 pub(super) struct Certificate {
-    /// The name, encoded.
     subject: Vec<u8>,
     /// The public key, encoded.
     public: Vec<u8>,

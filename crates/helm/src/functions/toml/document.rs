@@ -12,7 +12,6 @@ static TABLE_LIST: Type = Type::Slice(&Type::Map(&Type::Any));
 pub(super) enum Item {
     Value(Value),
     Table(BTreeMap<Str, Item>),
-    /// `[[…]]`
     Tables(Vec<BTreeMap<Str, Item>>),
 }
 

@@ -14,15 +14,12 @@ const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Civil {
     pub(crate) year: i64,
-    /// From 1.
     pub(crate) month: i64,
-    /// From 1.
     pub(crate) day: i64,
     pub(crate) hour: i64,
     pub(crate) minute: i64,
     pub(crate) second: i64,
     pub(crate) nanosecond: i64,
-    /// From 1.
     pub(crate) year_day: i64,
     /// From Sunday, which is 0.
     pub(crate) week_day: usize,

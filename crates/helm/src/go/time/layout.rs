@@ -26,7 +26,6 @@ pub(super) enum Field {
     UpperPm,
     LowerPm,
     ZoneName,
-    /// An offset.
     Offset(OffsetForm),
     /// A fraction of a second: its separator, the number of digits, and whether trailing zeros are left out.
     Fraction(u8, usize, bool),

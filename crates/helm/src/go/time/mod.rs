@@ -28,7 +28,6 @@ pub(crate) struct Time {
 }
 
 impl Time {
-    /// Go's zero value.
     pub(crate) fn zero() -> Time {
         Time::unix(-ZERO_TO_UNIX)
     }
@@ -67,7 +66,6 @@ impl Time {
         }
     }
 
-    /// Seconds since 1970.
     pub(crate) fn unix_seconds(&self) -> i64 {
         self.seconds
     }

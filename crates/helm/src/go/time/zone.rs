@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// A zone.
 #[derive(Clone, Debug)]
 pub(crate) enum Zone {
     /// UTC, which is also the local zone.

@@ -254,7 +254,6 @@ fn length(value: Option<&Value>) -> usize {
     }
 }
 
-/// `text.replace(old, new)`.
 fn replaced(args: &[Value]) -> usize {
     let [text, old, new] = [0, 1, 2].map(|at| length(args.get(at)));
     let times = text / old.max(1) + 1;

@@ -151,7 +151,6 @@ fn job_spec<'a>(spec: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// `domain/path`
 fn managed_by<'a>(spec: &'a Node, report: &mut Report<'a>) {
     let Some(value) = spec.field("managedBy") else {
         return;

@@ -106,7 +106,6 @@ pub(super) fn is_quota(name: &str) -> bool {
     name != "storage" && is_standard(name)
 }
 
-/// Amounts by name.
 pub(super) fn list<'a>(
     entries: &'a [Entry],
     rule: fn(&str) -> Option<&'static str>,
