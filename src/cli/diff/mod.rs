@@ -151,7 +151,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 /// That one side has each environment that the user names.
 fn check_environments(states: [&State<'_>; 2], wanted: &[String]) -> Result<()> {
     let known: Vec<String> = states.iter().flat_map(|it| it.environments()).collect();
-    for name in wanted.iter().filter(|it| !known.contains(it)) {
+    if let Some(name) = wanted.iter().find(|it| !known.contains(it)) {
         let near = nearest(name, known.iter().map(String::as_str));
         let near = near.map(|it| format!("; did you mean `{it}`?"));
         bail!(
