@@ -529,11 +529,7 @@ fn environments_that_stay_behind_are_reported_all_or_not_at_all() {
 #[test_with::executable(git)]
 #[test]
 fn a_workspace_whose_folder_has_another_name_is_the_same() {
-    let moved = |folder: &str| {
-        TWO_BY_TWO
-            .replace("-- ", &format!("-- {folder}/"))
-            .replace(" --\n", " --\n")
-    };
+    let moved = |folder: &str| TWO_BY_TWO.replace("-- ", &format!("-- {folder}/"));
     let folder = repository(&moved("team-a"));
     let folder = folder.path();
     git(folder, &["mv", "team-a", "team-b"]).unwrap();

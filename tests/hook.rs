@@ -365,7 +365,7 @@ fn a_real_pre_commit_runs_the_hook() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(".pre-commit-hooks.yaml");
     run(
         manifest.parent().unwrap(),
-        &pre_commit,
+        pre_commit,
         &["validate-manifest", ".pre-commit-hooks.yaml"],
         true,
     );
@@ -381,7 +381,7 @@ fn a_real_pre_commit_runs_the_hook() {
         );
         fs::write(root.join(".pre-commit-config.yaml"), config).unwrap();
         git(&root, &["add", "."]);
-        run(&root, &pre_commit, &["install"], true);
+        run(&root, pre_commit, &["install"], true);
         git(&root, &["commit", "--quiet", "-m", "clean"]);
         change(&root, if fix { "301Gi" } else { "300Gi" });
         git(&root, &["add", "."]);

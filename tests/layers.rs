@@ -49,7 +49,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Renders both sides of a comparison.
     (
         "workspace_diff",
-        &["deploy", "chart", "diff", "compare", "load", "affected"],
+        // `resolve` for the code of a workspace that is too large, which is no fault of one claim.
+        &[
+            "deploy", "chart", "diff", "compare", "load", "resolve", "affected",
+        ],
     ),
     (
         "report",

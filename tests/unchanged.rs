@@ -63,9 +63,12 @@ fn another_program_or_other_flags_make_another_run() {
     assert_eq!(unchanged(&file, "other", Begin::now()), None);
 }
 
+/// Does something to a workspace.
+type Act = fn(&Path);
+
 #[test]
 fn every_change_is_seen() {
-    let changes: [(&str, fn(&Path)); 11] = [
+    let changes: [(&str, Act); 11] = [
         ("an input of the same size", |it| {
             fs::write(it.join("in/a.yaml"), "two").unwrap();
         }),

@@ -1,6 +1,6 @@
-//! Items that a merge drops without being told to: those of a keyed list in which an item has no key, or two have the same.
+//! Items that a merge drops in silence: those of a keyed list in which an item has no key, or two have the same.
 //!
-//! kustomize drops them in silence. Here the item that makes it do so gets a warning.
+//! kustomize says nothing of them. Here the item that makes it drop others gets a warning.
 
 use std::collections::BTreeMap;
 
