@@ -187,9 +187,14 @@ fn a_run_that_is_killed_is_repaired_by_the_next() {
     }
 }
 
-/// The files of a folder that are in place.
+/// The files of a folder that are in place. A new folder is written under a temporary name, which begins with a dot.
 fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
-    let files = walkdir::WalkDir::new(folder).into_iter().flatten();
+    let is_in_place = |it: &walkdir::DirEntry| {
+        let name = it.file_name().to_string_lossy();
+        it.depth() == 0 || !name.starts_with(".pleach-")
+    };
+    let files = walkdir::WalkDir::new(folder).into_iter();
+    let files = files.filter_entry(is_in_place).flatten();
     let files = files.map(walkdir::DirEntry::into_path);
     let yaml = files.filter(|it| it.extension().is_some_and(|it| it == "yaml"));
     yaml.filter_map(|it| Some((it.clone(), fs::read_to_string(it).ok()?)))

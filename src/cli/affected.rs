@@ -52,6 +52,7 @@ enum Form {
     GithubMatrix,
 }
 
+/// What was found.
 struct Found {
     affected: Affected,
     kustomizations: BTreeSet<TreePath>,
@@ -91,6 +92,7 @@ fn below(folder: &Path, root: &Path) -> Result<TreePath> {
     path.and_then(TreePath::new).with_context(failed)
 }
 
+/// What Git says.
 fn changed(
     arguments: &Arguments,
     repository: &Arc<Repository>,

@@ -24,6 +24,7 @@ pub(super) struct Arguments {
     /// The environment to look at
     #[arg(value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     to: String,
+    /// Only these claims
     #[arg(value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
     #[command(flatten)]

@@ -251,6 +251,10 @@ impl<'a> Templates<'a> {
     fn run(&self, name: &str, context: &Context) -> Result<(String, Vec<Node>), Diagnostic> {
         let report = |error: Error| self.diagnostic("template-error", name, &error);
         let template = self.environment.get_template(name).map_err(report)?;
+        // What is rendered after the limit was met costs time and changes nothing.
+        if self.is_over_limit() {
+            return Err(self.run_limit(self.source_of(name)));
+        }
         loop {
             let mut steps = meter::FAILED_STEPS;
             let render = || match template.render_captured(context.to_value()) {

@@ -20,8 +20,8 @@ use std::process::{Command, Output, Stdio};
 
 use regex::Regex;
 
-/// Seconds of CPU time. Without optimization everything takes several times as long.
-const CPU_SECONDS: u32 = if cfg!(debug_assertions) { 10 } else { 2 };
+/// Seconds of CPU time. Without optimization everything takes many times as long.
+const CPU_SECONDS: u32 = if cfg!(debug_assertions) { 30 } else { 2 };
 /// KiB of address space. It bounds memory from above: what is reserved and never used counts too. A program that is not optimized is
 /// larger itself by more than 100 MiB.
 const ADDRESSES: u32 = if cfg!(debug_assertions) {

@@ -55,7 +55,7 @@ hostile! {
     selectors_of_many_pods: objects(&repeat(3_000, |at| format!(
         "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s{at}, namespace: a}}\nspec: {{selector: {{app: x{at}}}, ports: [{{port: 80}}]}}\n\
          ---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d{at}, namespace: a}}\nspec: {{selector: {{matchLabels: {{app: y{at}}}}}, template: {{metadata: {{labels: {{app: y{at}}}}}, spec: {{containers: [{{name: a, image: a}}]}}}}}}\n"
-    ))).says("there are too many of both");
+    )));
     rule_of_loops_in_loops: rule("self.a.all(w, self.a.all(x, self.a.all(y, self.a.all(z, z >= 0))))");
     rule_of_maps_in_maps: rule("self.a.map(w, self.a.map(x, self.a.map(y, self.a.map(z, z)))).size() > 0");
     rule_of_brackets: rule(&format!("{}1{} == 1", "(".repeat(25_000), ")".repeat(25_000)));

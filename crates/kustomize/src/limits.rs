@@ -44,6 +44,11 @@ impl Added {
         }
     }
 
+    /// Whether the bound was met, which was reported then: what would add more can be left out.
+    pub(super) fn is_spent(&self) -> bool {
+        self.0 > ADDED_MAX
+    }
+
     /// Counts the copies of a value.
     pub(super) fn add_copies(&mut self, value: &Node, copies: usize) -> Result<(), Diagnostic> {
         self.add(copy_size(value)?.saturating_mul(copies))

@@ -55,7 +55,8 @@ pub(super) fn run(
     ] {
         let before = context.diagnostics.errors();
         for entry in kustomization.list(field) {
-            if context.diagnostics.errors() - before >= ERRORS_MAX {
+            let has_many = context.diagnostics.errors() - before >= ERRORS_MAX;
+            if has_many || context.added.is_spent() {
                 break;
             }
             let make = if field == "secretGenerator" {
