@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-fn pleach(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn pleach(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pleach"))
         .current_dir(folder)
         .args(arguments)
@@ -17,7 +17,7 @@ fn pleach(folder: &Path, arguments: &[&str]) -> Output {
 
 /// Runs the program, and gives what it said on standard error.
 #[track_caller]
-fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
+pub(crate) fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = pleach(folder, arguments);
     let printed = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");

@@ -2,30 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-fn pleach(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pleach"))
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-/// Runs the program, and gives what it reported on standard error.
-#[track_caller]
-fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
-    let output = pleach(folder, arguments);
-    let reported = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "{arguments:?}: {reported}"
-    );
-    reported
-}
+use crate::cli::run;
 
 const CLAIM: &str = "\
 apiVersion: pleach.dev/v1

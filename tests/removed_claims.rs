@@ -6,19 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// Runs the program, and gives what it reported on standard error.
-#[track_caller]
-fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_pleach"));
-    let output = program
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap();
-    let reported = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{reported}");
-    reported
-}
+use crate::cli::run;
 
 #[track_caller]
 fn git(folder: &Path, arguments: &[&str]) {

@@ -1,6 +1,6 @@
 //! What Flux's objects refer to and nothing makes: sources, charts, values, variables and folders.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::made::Made;
 use super::scene::{EnvironmentObjects, SourcedObject};
@@ -42,7 +42,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
             ("HelmRelease", "helm.toolkit.fluxcd.io") => {
                 known.source(placed, "spec.chart.spec.sourceRef", faults);
                 known.source(placed, "spec.chartRef", faults);
-                known.values(placed, scene, faults);
+                known.values(placed, faults);
             }
             ("HelmChart", "source.toolkit.fluxcd.io") => {
                 known.source(placed, "spec.sourceRef", faults);
@@ -60,6 +60,8 @@ struct Known<'a> {
     made: Made<'a>,
     /// Sources and charts of the environment, and the sources that it is synced from.
     sources: BTreeSet<Identity<'a>>,
+    /// How many charts are installed in a namespace.
+    charts: BTreeMap<&'a str, usize>,
     /// Namespaces with a ConfigMap.
     with_config_maps: BTreeSet<&'a str>,
     /// What the paths of rendered folders begin with.
@@ -71,9 +73,13 @@ impl<'a> Known<'a> {
         let mut known = Known {
             made: Made::of(scene),
             sources: BTreeSet::new(),
+            charts: BTreeMap::new(),
             with_config_maps: BTreeSet::new(),
             tree: None,
         };
+        for namespace in scene.chart_namespaces() {
+            *known.charts.entry(namespace).or_default() += 1;
+        }
         for placed in &scene.objects {
             let object = &*placed.object;
             if &*object.gvk().group == "source.toolkit.fluxcd.io" {
@@ -128,14 +134,9 @@ impl<'a> Known<'a> {
     }
 
     /// `valuesFrom`: a missing one fails the release. What another chart in the namespace makes is not known.
-    fn values(
-        &self,
-        placed: &SourcedObject<'_>,
-        scene: &EnvironmentObjects<'_>,
-        faults: &mut Faults,
-    ) {
+    fn values(&self, placed: &SourcedObject<'_>, faults: &mut Faults) {
         let namespace = placed.object.namespace();
-        if scene.charts_in(namespace) > 1 {
+        if self.charts.get(namespace).is_some_and(|it| *it > 1) {
             return;
         }
         for (index, (kind, name)) in needed(&placed.object, "spec.valuesFrom") {

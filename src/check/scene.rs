@@ -140,14 +140,8 @@ impl<'a> EnvironmentObjects<'a> {
         self.chart_namespaces().collect()
     }
 
-    /// How many charts are installed in a namespace.
-    pub(super) fn charts_in(&self, namespace: &str) -> usize {
-        self.chart_namespaces()
-            .filter(|it| *it == namespace)
-            .count()
-    }
-
-    fn chart_namespaces(&self) -> impl Iterator<Item = &str> {
+    /// The namespace of each chart that is installed; one with several charts comes as often.
+    pub(super) fn chart_namespaces(&self) -> impl Iterator<Item = &str> {
         let objects = self.objects.iter().map(|it| &*it.object);
         objects.filter_map(|it| {
             let text = |keys: &[&str]| it.node.at_keys(keys).and_then(Node::as_str);

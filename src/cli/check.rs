@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::diff::salt;
 use super::progress::Progress;
-use super::render::{Selection, known};
+use super::render::Selection;
 use super::session::{Session, WORKSPACE};
 use super::timings::Timings;
 use super::{Global, Outcome, cache, earlier, output, removed, test};
@@ -28,10 +28,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    let timings = arguments.selection.timings.start();
-    let outcome = check_all(arguments, global, timings.as_ref())?;
-    arguments.selection.timings.finish(timings.as_deref())?;
-    Ok(outcome)
+    let timings = &arguments.selection.timings;
+    timings.count(|timings| check_all(arguments, global, timings))
 }
 
 fn check_all(
@@ -43,13 +41,10 @@ fn check_all(
     let Selection {
         environments, out, ..
     } = &arguments.selection;
-    timings
-        .into_iter()
-        .for_each(|it| it.begins("looking for changes"));
-    let known = match environments.is_empty() && !arguments.twice && !arguments.selection.no_cache {
-        true => known("check", &session, global, out.as_deref()),
-        false => None,
-    };
+    let known = arguments
+        .selection
+        .known("check", &session, global, timings);
+    let known = known.filter(|_| !arguments.twice);
     if known.as_ref().and_then(|it| it.files(&session)).is_some() {
         return Ok(session.report(&Diagnostics::default()));
     }

@@ -1,6 +1,6 @@
 //! `pleach render`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -50,11 +50,32 @@ pub(super) struct Selection {
     pub(super) timings: TimingFlags,
 }
 
+impl Selection {
+    /// What a run of a command is known by. `None` where only some environments are selected, with `--no-cache`, and where the
+    /// workspace is at fault, which the run says.
+    pub(super) fn known(
+        &self,
+        command: &str,
+        session: &Session<'_>,
+        global: &Global,
+        timings: Option<&Arc<Timings>>,
+    ) -> Option<Known> {
+        let timings = timings.into_iter();
+        timings.for_each(|it| it.begins("looking for changes"));
+        if self.no_cache || !self.environments.is_empty() {
+            return None;
+        }
+        let workspace = WorkspaceConfig::read(&session.files).ok()?;
+        let folder = session
+            .output(self.out.as_deref(), &workspace.output)
+            .ok()?;
+        Known::new(command, global, session, &folder, &workspace.output)
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    let timings = arguments.selection.timings.start();
-    let outcome = render(arguments, global, timings.as_ref())?;
-    arguments.selection.timings.finish(timings.as_deref())?;
-    Ok(outcome)
+    let timings = &arguments.selection.timings;
+    timings.count(|timings| render(arguments, global, timings))
 }
 
 fn render(
@@ -67,13 +88,9 @@ fn render(
     let Selection {
         environments, out, ..
     } = &arguments.selection;
-    timings
-        .into_iter()
-        .for_each(|it| it.begins("looking for changes"));
-    let known = match environments.is_empty() && !arguments.selection.no_cache {
-        true => known("render", &session, global, out.as_deref()),
-        false => None,
-    };
+    let known = arguments
+        .selection
+        .known("render", &session, global, timings);
     if let Some(files) = known.as_ref().and_then(|it| it.files(&session)) {
         session.report(&Diagnostics::default());
         let plan = Plan::up_to_date(files);
@@ -135,16 +152,4 @@ fn remove_earlier(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<()> 
         number => format!("{number} files of an earlier output removed\n"),
     });
     Ok(())
-}
-
-/// What this run is known by; `None` where the workspace is at fault, which the run says.
-pub(super) fn known(
-    command: &str,
-    session: &Session<'_>,
-    global: &Global,
-    out: Option<&Path>,
-) -> Option<Known> {
-    let workspace = WorkspaceConfig::read(&session.files).ok()?;
-    let folder = session.output(out, &workspace.output).ok()?;
-    Known::new(command, global, session, &folder, &workspace.output)
 }

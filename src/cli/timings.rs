@@ -30,8 +30,19 @@ pub(super) struct Timings {
 }
 
 impl TimingFlags {
-    /// Begins to count, if that is asked for.
-    pub(super) fn start(&self) -> Option<Arc<Timings>> {
+    /// Carries out a run with its stages counted, if that is asked for, and prints them. Errors: those of the run; the file can't be
+    /// written.
+    pub(super) fn count<T>(
+        &self,
+        run: impl FnOnce(Option<&Arc<Timings>>) -> Result<T>,
+    ) -> Result<T> {
+        let timings = self.start();
+        let outcome = run(timings.as_ref())?;
+        self.finish(timings.as_deref())?;
+        Ok(outcome)
+    }
+
+    fn start(&self) -> Option<Arc<Timings>> {
         self.timings.as_ref().map(|_| {
             Arc::new(Timings {
                 begin: Instant::now(),
@@ -40,8 +51,7 @@ impl TimingFlags {
         })
     }
 
-    /// Prints the table and writes the trace. Errors: the file can't be written.
-    pub(super) fn finish(&self, timings: Option<&Timings>) -> Result<()> {
+    fn finish(&self, timings: Option<&Timings>) -> Result<()> {
         let (Some(timings), Some(file)) = (timings, &self.timings) else {
             return Ok(());
         };

@@ -1,6 +1,6 @@
 //! Operators that go in the same change as the objects that only they can let go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ChangeSet, Danger, Faults, Judge, some};
 use crate::diag::Severity;
@@ -65,19 +65,23 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
         Pair::Renamed(before, _) => Some(*before),
         _ => None,
     });
-    let served: Vec<&Object> = gone.iter().copied().chain(renamed).collect();
+    let mut served: BTreeMap<Box<str>, Vec<(usize, &Object)>> = BTreeMap::new();
+    for (index, object) in gone.iter().copied().chain(renamed).enumerate() {
+        let of_group = served.entry(object.gvk().group).or_default();
+        of_group.push((index, object));
+    }
+    let permitted = permitted(&gone);
     for operator in &gone {
-        let groups = groups(operator, &gone);
-        let served: Vec<String> = served
-            .iter()
-            .filter(|it| groups.contains(&*it.gvk().group))
-            .map(|it| it.id().to_string())
-            .collect();
-        if !served.is_empty() {
+        let groups = groups(operator, &permitted);
+        let objects = groups.into_iter().filter_map(|it| served.get(it));
+        let mut objects: Vec<_> = objects.flatten().collect();
+        objects.sort_by_key(|it| it.0);
+        let objects: Vec<String> = objects.iter().map(|it| it.1.id().to_string()).collect();
+        if !objects.is_empty() {
             let message = format!(
                 "{} would be deleted together with {}: without the operator these hang on their finalizers, and what it made for them runs on",
                 operator.id(),
-                some(&served)
+                some(&objects)
             );
             faults.push(operator, FieldPath::dotted("metadata.name"), message);
         }
@@ -92,14 +96,19 @@ fn removed<'a>(pair: &Pair<'a>) -> Option<&'a Object> {
 }
 
 /// The API groups that an object is the operator of; none for any other object.
-fn groups<'a>(object: &Object, gone: &[&'a Object]) -> BTreeSet<&'a str> {
+fn groups<'a>(object: &Object, permitted: &Permitted<'a>) -> BTreeSet<&'a str> {
     match object.kind() {
         "HelmRelease" | "Application" => {
             let charts = charts(object);
             let known = CHARTS.iter().filter(|it| charts.contains(it.0));
             known.flat_map(|it| it.1.iter().copied()).collect()
         }
-        "Deployment" => permitted(object, gone),
+        "Deployment" => {
+            let account = ["spec", "template", "spec", "serviceAccountName"];
+            let account = object.node.at_keys(&account).and_then(Node::as_str);
+            let groups = account.and_then(|it| permitted.get(&(object.namespace(), it)));
+            groups.cloned().unwrap_or_default()
+        }
         _ => BTreeSet::new(),
     }
 }
@@ -127,40 +136,37 @@ fn charts(object: &Object) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The API groups of custom resources that a Deployment's ServiceAccount may change, by roles that go with it.
-fn permitted<'a>(deployment: &Object, gone: &[&'a Object]) -> BTreeSet<&'a str> {
-    let account = ["spec", "template", "spec", "serviceAccountName"];
-    let Some(account) = deployment.node.at_keys(&account).and_then(Node::as_str) else {
-        return BTreeSet::new();
-    };
-    let is_bound = |binding: &&&Object| {
+/// The API groups of custom resources that ServiceAccounts may change, by namespace and name.
+type Permitted<'a> = BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>;
+
+/// What roles permit that go together with their bindings.
+fn permitted<'a>(gone: &[&'a Object]) -> Permitted<'a> {
+    let mut roles: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for role in gone.iter().filter(|it| it.kind().ends_with("Role")) {
+        let rules = role.node.get("rules").and_then(Node::as_sequence);
+        let rules = rules.unwrap_or_default().iter().filter(changes);
+        let groups = roles.entry((role.kind(), role.name())).or_default();
+        groups.extend(rules.flat_map(custom_groups));
+    }
+    let mut permitted = Permitted::new();
+    for binding in gone.iter().filter(|it| it.kind().ends_with("RoleBinding")) {
+        let text = |node: &'a Node, key: &str| node.get(key).and_then(Node::as_str);
+        let role = binding.node.get("roleRef");
+        let role = role.and_then(|it| Some((text(it, "kind")?, text(it, "name")?)));
+        let Some(groups) = role.and_then(|it| roles.get(&it)) else {
+            continue;
+        };
         let subjects = binding.node.get("subjects").and_then(Node::as_sequence);
-        subjects.unwrap_or_default().iter().any(|it| {
-            let has = |key: &str, text: &str| it.get(key).and_then(Node::as_str) == Some(text);
-            has("kind", "ServiceAccount")
-                && has("name", account)
-                && has("namespace", deployment.namespace())
-        })
-    };
-    let bindings = gone
-        .iter()
-        .filter(|it| it.kind().ends_with("RoleBinding"))
-        .filter(is_bound);
-    let roles: BTreeSet<(&str, &str)> = bindings
-        .filter_map(|it| {
-            let role = it.node.get("roleRef")?;
-            Some((role.get("kind")?.as_str()?, role.get("name")?.as_str()?))
-        })
-        .collect();
-    let roles = gone
-        .iter()
-        .filter(|it| roles.contains(&(it.kind(), it.name())));
-    let rules = roles.flat_map(|it| it.node.get("rules").and_then(Node::as_sequence));
-    rules
-        .flatten()
-        .filter(changes)
-        .flat_map(custom_groups)
-        .collect()
+        for subject in subjects.unwrap_or_default() {
+            let account = text(subject, "namespace").zip(text(subject, "name"));
+            if let Some(account) =
+                account.filter(|_| text(subject, "kind") == Some("ServiceAccount"))
+            {
+                permitted.entry(account).or_default().extend(groups);
+            }
+        }
+    }
+    permitted
 }
 
 fn changes(rule: &&Node) -> bool {

@@ -5,13 +5,12 @@ use crate::compare::{Claim, Comparison, FoundGroup, Group, Place, findings, sect
 use crate::danger::DISCLAIMER;
 use crate::diag::{Diagnostic, Span};
 use crate::diff::{ChangeKind, Difference, FieldChange, Line};
-use crate::object::ObjectId;
 use crate::topology::{Cluster, Zones};
 use crate::tree::TreePath;
 use crate::yaml::{Kind, Node, View as Value};
 
 use super::View;
-use super::json::quoted;
+use super::json::{id, quoted};
 use super::short;
 use super::words::name;
 
@@ -126,16 +125,6 @@ fn group(it: &Group<'_>, tree: TreeFile<'_>) -> String {
         exceptions.join(", "),
         fields.join(", "),
         variants.collect::<Vec<_>>().join(", ")
-    )
-}
-
-fn id(id: &ObjectId) -> String {
-    format!(
-        "\"group\": {}, \"kind\": {}, \"namespace\": {}, \"name\": {}",
-        quoted(&id.group),
-        quoted(&id.kind),
-        quoted(&id.namespace),
-        quoted(&id.name)
     )
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::View;
 use super::escape::{printable, screened};
-use super::json::quoted;
+use super::json::{id, quoted};
 use crate::deploy::{Deployment, Entry, Origin, Status, Unit};
 use crate::diag::{Diagnostic, Position, Span};
 use crate::object::{Object, ObjectId};
@@ -202,11 +202,11 @@ fn unit_json(unit: &Unit, entry: &Entry, view: &View<'_>) -> String {
     let depends_on = unit.depends_on.iter().map(|it| quoted(&it.to_string()));
     let objects = unit.objects.iter().map(|it| {
         let place = place(Some(&written(it)), view).unwrap_or_default();
-        format!("{{{}, \"place\": {}}}", id_json(&it.id()), quoted(&place))
+        format!("{{{}, \"place\": {}}}", id(&it.id()), quoted(&place))
     });
     format!(
         "{{{}, \"parent\": {parent}, \"origin\": {}{chart}, \"cluster\": {}, \"wave\": {}, \"place\": {}, \"dependsOn\": [{}], \"status\": {}{}, \"objects\": [{}]}}",
-        id_json(&unit.id),
+        id(&unit.id),
         quoted(&unit.origin.to_string()),
         quoted(&unit.cluster),
         unit.wave,
@@ -215,15 +215,5 @@ fn unit_json(unit: &Unit, entry: &Entry, view: &View<'_>) -> String {
         quoted(status),
         why.map_or(String::new(), |it| format!(", \"reason\": {}", quoted(it))),
         objects.collect::<Vec<_>>().join(", ")
-    )
-}
-
-fn id_json(id: &ObjectId) -> String {
-    format!(
-        "\"group\": {}, \"kind\": {}, \"namespace\": {}, \"name\": {}",
-        quoted(&id.group),
-        quoted(&id.kind),
-        quoted(&id.namespace),
-        quoted(&id.name)
     )
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::diag::{Diagnostic, Diagnostics, Position, Span};
+use crate::object::ObjectId;
 
 use super::escape::is_unprintable;
 use super::short::name;
@@ -47,6 +48,17 @@ fn place(span: &Span, view: &View<'_>) -> String {
     format!(
         "\"path\": {path}, \"line\": {line}, \"column\": {column}, \"endLine\": {}, \"endColumn\": {}",
         end.line, end.column
+    )
+}
+
+/// The identity of an object as the fields of an object of JSON, without its braces.
+pub(super) fn id(id: &ObjectId) -> String {
+    format!(
+        "\"group\": {}, \"kind\": {}, \"namespace\": {}, \"name\": {}",
+        quoted(&id.group),
+        quoted(&id.kind),
+        quoted(&id.namespace),
+        quoted(&id.name)
     )
 }
 
