@@ -27,6 +27,7 @@ mod emit;
 mod engines;
 mod examples;
 mod forms;
+mod helm_flags;
 mod hook;
 mod hostile;
 mod kubectl;

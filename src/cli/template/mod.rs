@@ -4,6 +4,8 @@
 )]
 //! `pleach template`: what `helm template` prints, with Helm's own flags.
 
+mod helm_flags;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +13,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::{Global, Outcome, cache, output, session};
 use crate::chart::{Charts, Request};
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::Folder;
 use crate::helm::manifests::PrintOptions;
 use crate::helm::source::{LoadedChart, archive_files, load};
@@ -21,6 +23,10 @@ use crate::inflate::{self, Inflation};
 use crate::load::{Cluster, cluster};
 use crate::secret::conceal_with;
 use crate::tree::TreePath;
+use helm_flags::{HelmFlags, check_dry_run, parse_bool};
+
+/// What `--devel` means: all versions, those before a release too.
+const ANY_VERSION: &str = ">0.0.0-0";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -45,9 +51,9 @@ pub(super) struct Arguments {
     /// A value that is taken as it is: key=text
     #[arg(long, value_name = "VALUE")]
     set_literal: Vec<String>,
-    /// The release's namespace
-    #[arg(short, long, value_name = "NAMESPACE", default_value = inflate::DEFAULT_NAMESPACE)]
-    namespace: String,
+    /// The release's namespace [default: default]
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
     /// The version of Kubernetes that templates see
     #[arg(long, value_name = "VERSION")]
     kube_version: Option<String>,
@@ -55,25 +61,30 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "VERSION", value_delimiter = ',')]
     api_versions: Vec<String>,
     /// Print the files of `crds/` too
-    #[arg(long)]
+    #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     include_crds: bool,
     /// Leave out the hooks of `helm test`
-    #[arg(long)]
+    #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     skip_tests: bool,
     /// Leave out all hooks
-    #[arg(long)]
+    #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     no_hooks: bool,
     /// Only what these templates render to: patterns of paths within the chart (repeatable)
     #[arg(short, long, value_name = "TEMPLATE")]
     show_only: Vec<String>,
     /// Set .Release.IsUpgrade in place of .Release.IsInstall
-    #[arg(long)]
+    #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     is_upgrade: bool,
     /// A template for the release's name
     #[arg(long, value_name = "TEMPLATE")]
     name_template: Option<String>,
     /// Don't validate values against the schemas of charts
-    #[arg(long)]
+    #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     skip_schema_validation: bool,
     /// The repository of a chart that `pleach.lock` pins
     #[arg(long, value_name = "URL")]
@@ -87,8 +98,14 @@ pub(super) struct Arguments {
     /// An environment of the workspace, whose versions of Kubernetes and Helm are taken
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
+    dry_run: Option<String>,
+    /// Versions before a release too, where the lock is asked and `--version` is not given
+    #[arg(long, hide = true)]
+    #[arg(action = ArgAction::Set, value_parser = parse_bool, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    devel: bool,
     #[command(flatten)]
-    foreign: Foreign,
+    others: HelmFlags,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -108,50 +125,22 @@ impl From<Major> for HelmVersion {
     }
 }
 
-/// Flags of Helm that would reach a cluster, the network or other programs, and those that only concern an installation.
-#[derive(Debug, Args)]
-struct Foreign {
-    #[arg(long, hide = true)]
-    validate: bool,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    dry_run: Option<String>,
-    #[arg(long, hide = true)]
-    post_renderer: Option<String>,
-    #[arg(long, hide = true)]
-    output_dir: Option<String>,
-    #[arg(long, hide = true)]
-    dependency_update: bool,
-    #[arg(long, hide = true)]
-    enable_dns: bool,
-    #[arg(long, hide = true)]
-    verify: bool,
-    #[arg(long, hide = true)]
-    username: Option<String>,
-    #[arg(long, hide = true)]
-    password: Option<String>,
-    /// Without effect in Helm too, since a rendering installs nothing.
-    #[arg(long = "skip-crds", hide = true, action = ArgAction::SetTrue)]
-    skip_crds: bool,
-    #[arg(long, hide = true, action = ArgAction::SetTrue)]
-    create_namespace: bool,
-    #[arg(short, long, hide = true, action = ArgAction::SetTrue)]
-    generate_name: bool,
-    #[arg(long, hide = true, action = ArgAction::SetTrue)]
-    disable_openapi_validation: bool,
-    #[arg(long, hide = true, action = ArgAction::SetTrue)]
-    devel: bool,
-}
-
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    refuse_foreign(&arguments.foreign)?;
+    let mut diagnostics = arguments.others.answer(arguments.namespace.is_some())?;
+    if let Some(value) = &arguments.dry_run {
+        check_dry_run(value)?;
+    }
     let current = session::directory(global)?;
     let (name, chart) = match &*arguments.names {
         [name, chart] => (name.as_str(), chart),
         [chart] => ("", chart),
         _ => bail!("name a chart"),
     };
-    if !name.is_empty() && arguments.foreign.generate_name {
+    if !name.is_empty() && arguments.others.has("generate-name") {
         bail!("`--generate-name` and a name exclude each other");
+    }
+    if current.join(chart).exists() {
+        diagnostics.extend(unused_for_a_local_chart(arguments));
     }
     let cluster = cluster_of(arguments, global)?;
     let version = match (arguments.helm_version, cluster.helm_version) {
@@ -174,7 +163,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
                 inflation.run(&it, &values, &mut warnings)
             }),
     };
-    let mut diagnostics: Diagnostics = inflate::warnings(&warnings);
+    diagnostics.extend(inflate::warnings(&warnings));
     let text = rendered.map_err(|error| diagnostics.push(inflate::diagnostic(error)));
     let diagnostics = conceal_with(diagnostics, &quoted);
     let display =
@@ -189,35 +178,21 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
 }
 
-fn refuse_foreign(foreign: &Foreign) -> Result<()> {
-    let wants_cluster = foreign.validate || foreign.dry_run.as_deref() == Some("server");
-    let refused = [
-        (
-            wants_cluster,
-            "a rendering reaches no cluster; `pleach check` validates against schemas",
-        ),
-        (
-            foreign.post_renderer.is_some(),
-            "a rendering runs no other program; pipe the output into it",
-        ),
-        (
-            foreign.output_dir.is_some(),
-            "the manifests are printed; redirect them into a file",
-        ),
-        (
-            foreign.dependency_update,
-            "a rendering pulls no charts; `helm dependency update` puts them into `charts/`",
-        ),
-        (foreign.enable_dns, "a rendering reaches no network"),
-        (
-            foreign.verify || foreign.username.is_some() || foreign.password.is_some(),
-            "a rendering pulls no charts; `pleach vendor` does, and pins them by digest",
-        ),
+/// What is said of the chart of a repository, while the chart is a file or folder.
+fn unused_for_a_local_chart(arguments: &Arguments) -> Diagnostics {
+    let flags = [
+        ("repo", arguments.repo.is_some()),
+        ("version", arguments.version.is_some()),
+        ("devel", arguments.devel),
     ];
-    match refused.iter().find(|it| it.0) {
-        Some((_, reason)) => bail!("{reason}"),
-        None => Ok(()),
-    }
+    let given = flags.into_iter().filter(|it| it.1);
+    given
+        .map(|(name, _)| {
+            let message =
+                format!("`--{name}` has no effect: the chart is a file or folder that exists");
+            Diagnostic::warning("unused-flag", message).help("leave it out")
+        })
+        .collect()
 }
 
 fn user_values(arguments: &Arguments, current: &Path) -> Result<UserValues> {
@@ -259,7 +234,7 @@ fn inflation(
         version,
         name: name.to_string(),
         name_template: arguments.name_template.clone().unwrap_or_default(),
-        namespace: arguments.namespace.clone(),
+        namespace: arguments.namespace.clone().unwrap_or_default(),
         is_upgrade: arguments.is_upgrade,
         kube_version: kube_version.unwrap_or(cluster.kubernetes_version),
         api_versions: arguments.api_versions.clone(),
@@ -311,7 +286,7 @@ fn find_chart(
     warnings: &mut Warnings,
 ) -> Result<Result<LoadedChart, HelmError>> {
     let path = current.join(chart);
-    if arguments.repo.is_none() && path.is_dir() {
+    if path.is_dir() {
         let folder = path.canonicalize()?;
         let files = Folder::open(&folder)?;
         let place = tree_path(&folder)?;
@@ -320,7 +295,7 @@ fn find_chart(
             .and_then(|files| load(files, &place, version, warnings));
         return Ok(loaded);
     }
-    if arguments.repo.is_none() && path.is_file() {
+    if path.is_file() {
         let bytes = std::fs::read(&path).with_context(|| format!("`{chart}` can't be read"))?;
         let place = tree_path(&path.canonicalize()?)?;
         let files = archive_files(&bytes, chart).map_err(HelmError::from);
@@ -373,9 +348,10 @@ fn pinned(
             ),
         },
     };
+    let newest = arguments.devel.then_some(ANY_VERSION);
     Ok(charts.files(&Request::new(
         &repository,
         name,
-        arguments.version.as_deref(),
+        arguments.version.as_deref().or(newest),
     )))
 }
