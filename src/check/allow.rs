@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span};
 use crate::tree::TreePath;
 
 const BEGIN: &str = "# pleach: allow[";
@@ -14,6 +14,8 @@ struct Allow {
     /// The lines whose findings it is about, counted from 1.
     lines: Range<usize>,
     span: Span,
+    /// The comment with the spaces before it, or its whole line.
+    comment: Span,
     has_reason: bool,
     is_used: bool,
 }
@@ -48,7 +50,8 @@ pub fn allow(
                 it.code
             );
             let fault = Diagnostic::warning("unused-allow", message).at(&it.span);
-            kept.push(fault.help("take the comment out, or move it to the line above the one that the finding points at"));
+            let help = "take the comment out, or move it to the line above the one that the finding points at";
+            kept.push(fault.fix(help, Edit::new(it.comment, "")));
         }
     }
     kept
@@ -101,7 +104,13 @@ fn allows(source: &Arc<Source>) -> Vec<Allow> {
                 }
                 _ => 0,
             };
+            let before = line.get(..at).unwrap_or("").trim_end().len();
+            let comment = match before {
+                0 => start..start + line.len(),
+                _ => start + before..start + line.trim_end().len(),
+            };
             found.push(Allow {
+                comment: Span::new(source, comment),
                 path: source.path.clone(),
                 code: code.to_string(),
                 lines: index + 1..index + 2 + end,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::made::Made;
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults};
-use crate::diag::{Severity, nearest};
+use crate::diag::Severity;
 use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::{FieldPath, Node};
@@ -110,15 +110,12 @@ impl<'a> Known<'a> {
         }
         let names = self.sources.iter();
         let names = names.filter(|it| it.0 == kind && it.1 == namespace);
-        let help = match nearest(name, names.map(|it| it.2)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => HELP.to_string(),
-        };
         let message = format!(
             "{} refers to the {kind} `{namespace}/{name}`, which does not exist",
             placed.object.id()
         );
-        faults.push(placed, &path.key("name"), message, &help);
+        let known = names.map(|it| it.2);
+        faults.push_name(placed, &path.key("name"), message, known, HELP);
     }
 
     /// `postBuild.substituteFrom`: a missing one fails the Kustomization.

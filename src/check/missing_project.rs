@@ -3,7 +3,7 @@
 use super::applications::applications;
 use super::scene::EnvironmentObjects;
 use super::{Check, Faults};
-use crate::diag::{Severity, nearest};
+use crate::diag::Severity;
 
 pub(super) const CHECK: Check = Check {
     code: "missing-project",
@@ -31,11 +31,8 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         let id = application.placed.object.id();
         let message = format!("{id} references AppProject `{project}`, which does not exist");
         let known = scene.projects.iter().map(String::as_str);
-        let help = match nearest(project, known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "correct the name, or add the AppProject; where it is made by other means, say so: `# pleach: allow[missing-project] REASON`".to_string(),
-        };
+        let help = "correct the name, or add the AppProject; where it is made by other means, say so: `# pleach: allow[missing-project] REASON`";
         let place = application.place("project");
-        faults.push(application.placed, &place, message, &help);
+        faults.push_name(application.placed, &place, message, known, help);
     }
 }

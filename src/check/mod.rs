@@ -35,7 +35,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::object::Object;
 use crate::tree::Tree;
 use crate::validate::RuleBudget;
-use crate::yaml::FieldPath;
+use crate::yaml::{FieldPath, Node};
 pub use allow::allow;
 pub use cluster::{Cluster, definitions};
 pub use determinism::twice;
@@ -140,12 +140,36 @@ struct Faults {
 impl Faults {
     /// A fault of an object's field.
     fn push(&mut self, placed: &SourcedObject<'_>, field: &FieldPath, message: String, help: &str) {
+        let fault = self.fault(placed, field, message);
+        self.found.push(fault.help(help));
+    }
+
+    /// A fault of a field that names something: the nearest of the known names is offered, else there is other help.
+    fn push_name<'n>(
+        &mut self,
+        placed: &SourcedObject<'_>,
+        field: &FieldPath,
+        message: String,
+        known: impl IntoIterator<Item = &'n str>,
+        help: &str,
+    ) {
+        let node = placed.object.node.at_path(field);
+        let wrong = node.and_then(Node::as_str).unwrap_or("");
+        let fault = self.fault(placed, field, message);
+        let advised = fault.did_you_mean(wrong, known);
+        self.found.push(match advised.help.is_empty() {
+            true => advised.help(help),
+            false => advised,
+        });
+    }
+
+    fn fault(&self, placed: &SourcedObject<'_>, field: &FieldPath, message: String) -> Diagnostic {
         let fault = Diagnostic {
             severity: self.check.severity,
             ..Diagnostic::error(self.check.code, message)
         };
         let span = placed.place(field);
         let span = span.unwrap_or_else(|| placed.object.node.nearest_on_path(field).span().clone());
-        self.found.push(fault.at(span).help(help));
+        fault.at(span)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::document::is_kubernetes_api;
 use super::kind::{ClaimKind, Kinds};
 use super::spelling::normalise;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics, Edit, Span};
 use crate::yaml::Node;
 
 /// A claim as one document says it, in its kind's spelling.
@@ -104,8 +104,12 @@ fn find_kind(
                 format!("`{name}` has no version `{version}`"),
             )
             .at(api_version);
-            let words = || format!("write `apiVersion: {}`", versions.join("` or `"));
-            fault.help(instead.unwrap_or_else(words))
+            let words = format!("write `apiVersion: {}`", versions.join("` or `"));
+            match (instead, versions.as_slice()) {
+                (Some(instead), _) => fault.help(instead),
+                (None, [only]) => fault.fix(words, Edit::rename(api_version.span(), version, only)),
+                (None, _) => fault.help(words),
+            }
         })
 }
 

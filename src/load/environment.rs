@@ -13,7 +13,7 @@ use super::links;
 use super::sync::{self, Argo, Engine, Layout, SourceRef};
 use super::unread;
 use super::workspace::WorkspaceConfig;
-use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
+use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span, nearest};
 use crate::schema::Schema;
 use crate::tree::{EntryKind, Files, TreePath, Walk};
 use crate::yaml::{Mapping, Node, parse};
@@ -342,11 +342,10 @@ fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
             "invalid-value",
             format!("the environment's name is its folder's, `{name}`"),
         );
-        diagnostics.push(
-            fault
-                .at(given)
-                .help(format!("write `name: {name}`, or rename the folder")),
-        );
+        diagnostics.push(fault.at(given).fix(
+            format!("write `name: {name}`, or rename the folder"),
+            Edit::rename(given.span(), given.as_str().unwrap_or(""), name),
+        ));
     } else if RESERVED.contains(&name) {
         diagnostics.push(
             Diagnostic::error(

@@ -11,7 +11,7 @@ use super::links;
 use super::names;
 use super::unread;
 use super::workspace::WorkspaceConfig;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics, Edit, Span};
 use crate::schema::Schema;
 use crate::template::{BUILTIN, Templates, Texts, builtin};
 use crate::tree::{EntryKind, Files, FilesError, TreePath, Walk};
@@ -448,8 +448,9 @@ impl Reader<'_> {
         if name.as_str() != Some(self.kind) {
             let message = format!("the kind's name is its folder's, `{}`", self.kind);
             let fault = Diagnostic::error("invalid-value", message).at(name);
+            let edit = Edit::rename(name.span(), name.as_str().unwrap_or(""), self.kind);
             return Err(fault
-                .help("rename the folder, or write its name here")
+                .fix("rename the folder, or write its name here", edit)
                 .into());
         }
         Ok(node)

@@ -3,7 +3,7 @@
 use super::environment::Environment;
 use super::sync::Engine;
 use super::workspace::WorkspaceConfig;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Edit, Span};
 use crate::tree::TreePath;
 
 /// Compares `sync.path` with the place of the tree in its Git repository. `below_top` is the path of the workspace below the top
@@ -31,9 +31,12 @@ pub fn check_sync_path(
     );
     let place = workspace.sync_path_place.as_ref();
     let fault = Diagnostic::warning("wrong-sync-path", message);
-    Some(
-        fault
-            .at(place.unwrap_or(&workspace.output_place))
-            .help(format!("write `sync: {{path: ./{tree}}}` below `spec`")),
-    )
+    let is_plain = |it: &&Span| it.text() == workspace.sync_path;
+    let edit = place
+        .filter(is_plain)
+        .map(|it| Edit::new(it, format!("./{tree}")));
+    Some(fault.at(place.unwrap_or(&workspace.output_place)).fix(
+        format!("write `sync: {{path: ./{tree}}}` below `spec`"),
+        edit,
+    ))
 }

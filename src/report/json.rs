@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::diag::{Diagnostic, Diagnostics, Position, Span};
+use crate::diag::{Diagnostic, Diagnostics, Edit, Fix, Position, Span};
 use crate::object::ObjectId;
 
 use super::escape::is_unprintable;
@@ -31,8 +31,13 @@ fn one(it: &Diagnostic, view: &View<'_>) -> String {
         format!("{{{place}, \"message\": {}}}", quoted(words))
     });
     let help = it.help.iter().map(|help| quoted(help));
+    let fixes: Vec<String> = it.fixes.iter().map(|it| fix(it, view)).collect();
+    let fixes = match &*fixes {
+        [] => String::new(),
+        fixes => format!(", \"fixes\": [{}]", fixes.join(", ")),
+    };
     format!(
-        "{{{}\"code\": {}, \"severity\": {}, \"message\": {}{label}, \"related\": [{}], \"help\": [{}]}}",
+        "{{{}\"code\": {}, \"severity\": {}, \"message\": {}{label}, \"related\": [{}], \"help\": [{}]{fixes}}}",
         place.unwrap_or_default(),
         quoted(it.code),
         quoted(name(it.severity)),
@@ -40,6 +45,21 @@ fn one(it: &Diagnostic, view: &View<'_>) -> String {
         related.collect::<Vec<_>>().join(", "),
         help.collect::<Vec<_>>().join(", "),
     )
+}
+
+fn fix(fix: &Fix, view: &View<'_>) -> String {
+    let edits = fix.edits.iter().map(|Edit { span, text }| {
+        let (Position { line, column }, end) = region(span);
+        let path = quoted(&(view.display)(span.path()));
+        format!(
+            "{{\"path\": {path}, \"line\": {line}, \"column\": {column}, \"endLine\": {}, \"endColumn\": {}, \"text\": {}}}",
+            end.line,
+            end.column,
+            quoted(text)
+        )
+    });
+    let edits = edits.collect::<Vec<_>>().join(", ");
+    format!("{{\"help\": {}, \"edits\": [{edits}]}}", quoted(&fix.help))
 }
 
 fn place(span: &Span, view: &View<'_>) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::danger::DANGERS;
-use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
+use crate::diag::{Diagnostic, Diagnostics, Edit, Fix, Severity, Span};
 
 use super::json::quoted;
 use super::{View, region};
@@ -61,6 +61,11 @@ fn result(it: &Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>) -> St
         [] => String::new(),
         related => format!(", \"relatedLocations\": [{}]", related.join(", ")),
     };
+    let fixes: Vec<String> = it.fixes.iter().map(|it| fix(it, view)).collect();
+    let fixes = match &*fixes {
+        [] => String::new(),
+        fixes => format!(", \"fixes\": [{}]", fixes.join(", ")),
+    };
     let path = it
         .span
         .as_ref()
@@ -73,11 +78,32 @@ fn result(it: &Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>) -> St
         .map(|byte| format!("{byte:02x}"))
         .collect();
     format!(
-        "{{\"ruleId\": {}, \"ruleIndex\": {}, \"level\": \"{level}\", \"message\": {{\"text\": {}}}, \"locations\": [{}]{related}, \"partialFingerprints\": {{\"pleach/v1\": \"{digest}\"}}}}",
+        "{{\"ruleId\": {}, \"ruleIndex\": {}, \"level\": \"{level}\", \"message\": {{\"text\": {}}}, \"locations\": [{}]{related}{fixes}, \"partialFingerprints\": {{\"pleach/v1\": \"{digest}\"}}}}",
         quoted(it.code),
         rules.get(it.code).copied().unwrap_or(0),
         quoted(&super::github::words(it)),
         place.unwrap_or_default()
+    )
+}
+
+/// A mend, as a service offers it beside the line.
+fn fix(fix: &Fix, view: &View<'_>) -> String {
+    let changes = fix.edits.iter().map(|Edit { span, text }| {
+        let (start, end) = region(span);
+        format!(
+            "{{\"artifactLocation\": {{\"uri\": {}}}, \"replacements\": [{{\"deletedRegion\": {{\"startLine\": {}, \"startColumn\": {}, \"endLine\": {}, \"endColumn\": {}}}, \"insertedContent\": {{\"text\": {}}}}}]}}",
+            quoted(&uri(&(view.display)(span.path()))),
+            start.line,
+            start.column,
+            end.line,
+            end.column,
+            quoted(text)
+        )
+    });
+    format!(
+        "{{\"description\": {{\"text\": {}}}, \"artifactChanges\": [{}]}}",
+        quoted(&fix.help),
+        changes.collect::<Vec<_>>().join(", ")
     )
 }
 

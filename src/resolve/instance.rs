@@ -7,7 +7,7 @@ use super::effects::{self, FieldEffect};
 use super::normalize::normalise_values;
 use super::reference;
 use super::select::Selected;
-use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
+use crate::diag::{Diagnostic, Diagnostics, Edit, Severity, Span};
 use crate::load::{BASE, Capability, ClaimKind, Environment, Rule, Workspace};
 use crate::schema::{apply_defaults, validate};
 use crate::template::{ClaimName, ClaimQuestion, Context, Templates};
@@ -416,10 +416,11 @@ fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Di
             "wrong-environment",
             format!("this is environment `{}`", environment.name),
         );
-        fault.help(format!(
-            "write `env: {}`, or move the file",
-            environment.name
-        ))
+        let name = &environment.name;
+        fault.fix(
+            format!("write `env: {name}`, or move the file"),
+            Edit::rename(env.span(), env.as_str().unwrap_or(""), name),
+        )
     };
     diagnostics.push(fault.at(env));
 }

@@ -346,11 +346,14 @@ impl<'a> Templates<'a> {
         let fault = Diagnostic::error(
             "unknown-reference",
             format!("{title} has no output `{output}`"),
-        )
-        .did_you_mean(output, known.iter().map(String::as_str))
-        .help(format!("its outputs: {}", known.join(", ")));
+        );
+        let advised = |fault: Diagnostic| {
+            fault
+                .did_you_mean(output, known.iter().map(String::as_str))
+                .help(format!("its outputs: {}", known.join(", ")))
+        };
         let Some(origin) = self.origin(name) else {
-            return fault;
+            return advised(fault);
         };
         let said = format!(".{output}");
         let at = origin
@@ -358,10 +361,10 @@ impl<'a> Templates<'a> {
             .text()
             .find(&said)
             .map(|at| origin.span.start as usize + at + 1);
-        match at {
+        advised(match at {
             Some(at) => fault.at(Span::new(&origin.span.source, at..at + output.len())),
             None => fault.at(&origin.span),
-        }
+        })
     }
 
     fn source_of(&self, name: &str) -> Arc<Source> {

@@ -1,10 +1,10 @@
 //! Texts of diagnostics: `tests/report/*.txt`.
 //!
 //! A case has the user's files, a section `diagnostics`, and a section for each format with the text it must give.
-//! A diagnostic is a line `severity code: message` with lines `at`, `label`, `related` and `help` below it; a place is
-//! `path "the text there"`.
+//! A diagnostic is a line `severity code: message` with lines `at`, `label`, `related`, `help` and `instead` (a replacement of the
+//! text at `at`) below it; a place is `path "the text there"`.
 
-use pleach::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
+use pleach::diag::{Diagnostic, Diagnostics, Edit, Severity, Source, Span};
 use pleach::report::{Format, View, report};
 use pleach::tree::{Tree, TreePath};
 
@@ -61,6 +61,10 @@ fn more(it: Diagnostic, word: &str, rest: &str, case: &Tree) -> Diagnostic {
             it.related(span, words)
         }
         "help" => it.help(rest),
+        "instead" => {
+            let edit = it.span.clone().map(|at| Edit::new(at, rest));
+            it.fix(format!("did you mean `{rest}`?"), edit)
+        }
         word => panic!("no such line: {word}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pleach_yaml::diag::{Diagnostic, Diagnostics, Span};
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Edit, Span};
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Entry, Mapping, Node};
 
@@ -309,7 +309,16 @@ fn deprecated(fields: &Mapping) -> impl Iterator<Item = Diagnostic> {
         let key = &entry?.key;
         let field = key.as_str().unwrap_or("");
         let message = format!("the field `{field}` is deprecated, use `{instead}`");
-        Some(Diagnostic::warning("deprecated-field", message).at(key))
+        let fault = Diagnostic::warning("deprecated-field", message).at(key);
+        // Other fields have another shape.
+        let is_rename = matches!(field, "bases" | "imageTags") && !fields.contains_key(instead);
+        Some(match is_rename {
+            true => fault.fix(
+                format!("write `{instead}`"),
+                Edit::rename(key.span(), field, instead),
+            ),
+            false => fault,
+        })
     })
 }
 
@@ -334,7 +343,11 @@ fn check_type(fields: &Mapping, faults: &mut Diagnostics) -> bool {
     if let Some(node) = version.filter(|it| it.as_str() != Some(wanted)) {
         let found = node.as_str().unwrap_or("");
         let message = format!("expected the apiVersion `{wanted}`, found `{found}`");
-        faults.push(Diagnostic::error("wrong-kustomization-kind", message).at(node));
+        let fault = Diagnostic::error("wrong-kustomization-kind", message).at(node);
+        faults.push(fault.fix(
+            format!("write `apiVersion: {wanted}`"),
+            Edit::rename(node.span(), found, wanted),
+        ));
     }
     component
 }

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use pleach_kube::patch::json_key;
 use pleach_yaml::diag::{Diagnostic, Diagnostics};
-use pleach_yaml::{Entry, Kind, Mapping, Node};
+use pleach_yaml::{Entry, Kind, Mapping, Node, quote};
 
 /// The type of a field.
 pub(super) enum Shape {
@@ -110,7 +110,7 @@ impl Reader<'_> {
             },
             Shape::Text => self
                 .text(node)
-                .ok_or_else(|| wrong("a string").help(quote_help(node))),
+                .ok_or_else(|| wrong("a string").fix(quote_help(node), quote(node))),
             Shape::Bool => as_bool(node).map(Node::bool).ok_or_else(|| {
                 wrong("`true` or `false`").help("write one of them, without quotes")
             }),
@@ -168,7 +168,7 @@ impl Reader<'_> {
                 None => {
                     let what = format!("`{}`", written.as_str().unwrap_or(""));
                     let wrong = wrong_type(value, &what, "a string");
-                    self.faults.push(wrong.help(quote_help(value)));
+                    self.faults.push(wrong.fix(quote_help(value), quote(value)));
                 }
             }
         }

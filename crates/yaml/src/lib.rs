@@ -8,6 +8,7 @@
 mod edit;
 mod embedded;
 mod mapping;
+mod mend;
 mod node;
 mod path;
 mod read;
@@ -20,6 +21,7 @@ mod write;
 
 pub use edit::{remove_from_text, set_in_text};
 pub use mapping::{Entry, KeyIndex, Mapping};
+pub use mend::{quote, unquote};
 pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};
 pub use read::{

@@ -2,8 +2,8 @@
 
 use super::structural::{Format, Limits, Range, Schema, Types};
 use super::validate::{Trail, json_kind};
-use pleach_yaml::diag::{Diagnostic, Span};
-use pleach_yaml::{Kind, Node, View, resolve};
+use pleach_yaml::diag::{Diagnostic, Edit, Span};
+use pleach_yaml::{Kind, Node, View, quote, resolve, unquote};
 
 /// How many names a label lists before it only counts.
 const NAMES_MAX: usize = 8;
@@ -20,9 +20,10 @@ pub(super) fn unknown_field(
     let fault = Diagnostic::error("unknown-field", format!("unknown field `{path}`")).at(key);
     let known = schema.property_names();
     if let Some(field) = schema.field_of_alias(name) {
-        return fault
-            .label(format!("another name of `{field}`"))
-            .help(format!("write `{field}`"));
+        return fault.label(format!("another name of `{field}`")).fix(
+            format!("write `{field}`"),
+            Edit::rename(key.span(), name, field),
+        );
     }
     let label = if schema.properties.is_empty() {
         format!("`{owner}` has no fields")
@@ -91,13 +92,13 @@ pub(super) fn wrong_type(
             fault.help(format!("write {}", allowed_words(schema)))
         }
         (Types::String, Kind::Int | Kind::Float | Kind::Bool) => {
-            fault.help(format!("write it in quotes: `\"{text}\"`"))
+            fault.fix(format!("write it in quotes: `\"{text}\"`"), quote(node))
         }
         (_, Kind::String)
             if wants_number && matches!(unquoted, Kind::Int | Kind::Float)
                 || schema.types == Types::Boolean && unquoted == Kind::Bool =>
         {
-            fault.help(format!("write it without quotes: `{text}`"))
+            fault.fix(format!("write it without quotes: `{text}`"), unquote(node))
         }
         _ => fault,
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pleach_yaml::Node;
-use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Edit, Fix, Source, Span};
 
 use super::names::{Certainty, certainty};
 use super::redact::secret_ranges;
@@ -67,6 +67,8 @@ struct Mask {
 impl Masks {
     fn conceal(&mut self, mut it: Diagnostic) -> Diagnostic {
         let mut masks = self.quoted.clone();
+        let fixes = std::mem::take(&mut it.fixes);
+        let fixes: Vec<Fix> = fixes.into_iter().filter_map(|it| self.fix(it)).collect();
         let related = it.related.iter_mut().map(|it| &mut it.0);
         for span in it.span.iter_mut().chain(related) {
             *span = span.outermost();
@@ -83,7 +85,28 @@ impl Masks {
         if let Cow::Owned(label) = &it.label {
             it.label = clean(label).into();
         }
+        let is_clean = |it: &Fix| {
+            let mut texts = it.edits.iter().map(|it| &it.text).chain([&it.help]);
+            texts.all(|it| clean(it) == **it)
+        };
+        it.fixes = fixes.into_iter().filter(is_clean).collect();
         it
+    }
+
+    /// A mend of places that are not masked.
+    fn fix(&mut self, fix: Fix) -> Option<Fix> {
+        let edits = fix.edits.iter().map(|edit| {
+            let Edit { span, text } = edit.outermost()?;
+            let mask = self.mask(&span.source);
+            let Some(masked) = &mask.masked else {
+                return Some(Edit { span, text });
+            };
+            let place = moved(&span, masked, &mask.ranges);
+            (place.text() == span.text()).then(|| Edit::new(place, text))
+        });
+        let edits = edits.collect::<Option<Vec<Edit>>>()?;
+        let Fix { help, .. } = fix;
+        Some(Fix { help, edits })
     }
 
     fn mask(&mut self, source: &Arc<Source>) -> Arc<Mask> {

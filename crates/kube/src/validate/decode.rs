@@ -1,6 +1,6 @@
 //! Kubernetes' own kinds: what Go's decoder takes for their types, and the fields that must be there.
 
-use super::fault::{Report, class};
+use super::fault::{Help, Report, class};
 use super::json::{Json, integral};
 use super::quantity::Quantity;
 use super::scalars;
@@ -123,10 +123,9 @@ impl<'a> Decoder<'a, '_> {
     fn unknown_field(&mut self, key: &'a Node, schema: &Schema) {
         self.report
             .push(class::UNKNOWN_FIELD, key, "is an unknown field");
-        let near =
-            pleach_yaml::diag::nearest(key.as_str().unwrap_or(""), schema.properties.names());
+        let names = schema.properties.names();
         self.report
-            .help(near.map(|it| format!("did you mean `{it}`?")));
+            .help(Help::nearest(key.as_str().unwrap_or(""), names));
     }
 
     /// For Go, an empty string is as good as a missing one.

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use pleach_yaml::diag::{Diagnostic, Severity};
-use pleach_yaml::{Entry, FieldPath, Node, Step};
+use pleach_yaml::diag::{Diagnostic, Edit, Severity, Span, nearest};
+use pleach_yaml::{Entry, FieldPath, Node, Step, quote};
 
 /// One fault. It holds the node in question instead of a path: paths are made for faults alone, so that a valid object costs none.
 #[derive(Clone, Debug)]
@@ -16,7 +16,55 @@ pub(super) struct Fault<'a> {
     /// What is wrong, to follow the field's path: `must be …`.
     pub(super) message: Cow<'static, str>,
     /// How to correct it.
-    pub(super) help: Option<String>,
+    pub(super) help: Option<Help>,
+}
+
+/// A line of help.
+#[derive(Clone, Debug)]
+pub(super) struct Help {
+    words: String,
+    mend: Mend,
+}
+
+/// What a line of help says, as a replacement of the fault's node.
+#[derive(Clone, Debug)]
+enum Mend {
+    /// The words alone say it.
+    Words,
+    /// Another name in its place.
+    Name(String),
+    /// The same text in quotes.
+    Quotes,
+}
+
+impl Help {
+    pub(super) fn words(words: impl Into<String>) -> Help {
+        Help {
+            words: words.into(),
+            mend: Mend::Words,
+        }
+    }
+
+    /// Another name in place of the fault's node.
+    pub(super) fn name(words: impl Into<String>, name: impl Into<String>) -> Help {
+        Help {
+            words: words.into(),
+            mend: Mend::Name(name.into()),
+        }
+    }
+
+    /// The name that is meant.
+    pub(super) fn did_you_mean(name: &str) -> Help {
+        Help::name(format!("did you mean `{name}`?"), name)
+    }
+
+    /// The nearest of the known names.
+    pub(super) fn nearest<'n>(
+        wrong: &str,
+        known: impl IntoIterator<Item = &'n str>,
+    ) -> Option<Help> {
+        nearest(wrong, known).map(Help::did_you_mean)
+    }
 }
 
 /// What kind of fault it is.
@@ -119,7 +167,10 @@ impl<'a> Report<'a> {
         let text = at
             .as_str()
             .filter(|_| expected == "a string" && found != "null");
-        self.help(text.map(|it| format!("write it in quotes: `\"{it}\"`")));
+        self.help(text.map(|it| Help {
+            words: format!("write it in quotes: `\"{it}\"`"),
+            mend: Mend::Quotes,
+        }));
     }
 
     /// A field of `at` is missing or empty.
@@ -170,14 +221,14 @@ impl<'a> Report<'a> {
     pub(super) fn unsupported(&mut self, at: &'a Node, allowed: &[&str]) {
         let message = format!("must be one of {}", quoted(allowed.iter().copied()));
         self.push(class::INVALID_VALUE, at, message);
-        let near = pleach_yaml::diag::nearest(at.as_str().unwrap_or(""), allowed.iter().copied());
-        if let (Some(near), Some(last)) = (near, self.faults.last_mut()) {
-            last.help = Some(format!("did you mean `{near}`?"));
-        }
+        self.help(Help::nearest(
+            at.as_str().unwrap_or(""),
+            allowed.iter().copied(),
+        ));
     }
 
     /// Adds a line of help to the last fault.
-    pub(super) fn help(&mut self, help: Option<String>) {
+    pub(super) fn help(&mut self, help: Option<Help>) {
         if let Some(last) = self.faults.last_mut() {
             last.help = help;
         }
@@ -201,11 +252,19 @@ impl Fault<'_> {
             severity: self.class.severity,
             ..Diagnostic::error(self.class.code, message)
         };
-        let mut diagnostic = diagnostic.at(first_line(self.at));
-        if let Some(help) = &self.help {
-            diagnostic = diagnostic.help(help.clone());
-        }
-        (diagnostic, path)
+        let diagnostic = diagnostic.at(first_line(self.at));
+        let Some(Help { words, mend }) = &self.help else {
+            return (diagnostic, path);
+        };
+        let edit = match mend {
+            Mend::Words => None,
+            Mend::Quotes => quote(self.at),
+            Mend::Name(name) => {
+                let wrong = self.at.as_str();
+                wrong.and_then(|it| Edit::rename(self.at.span(), it, name))
+            }
+        };
+        (diagnostic.fix(words.clone(), edit), path)
     }
 }
 
@@ -232,10 +291,10 @@ fn find(node: &Node, wanted: &Node, path: &mut FieldPath) -> bool {
 }
 
 /// A map or list of many lines is pointed at where it begins.
-fn first_line(node: &Node) -> pleach_yaml::diag::Span {
+fn first_line(node: &Node) -> Span {
     let span = node.span();
     let length = span.text().find('\n').unwrap_or(span.range().len());
-    pleach_yaml::diag::Span::new(
+    Span::new(
         &span.source,
         span.range().start..span.range().start + length,
     )

@@ -28,7 +28,7 @@ pub use cel::RuleBudget;
 use crd::{CustomKind, Version};
 pub use decode::Encoding;
 use decode::Type;
-use fault::{Fault, Report, class};
+use fault::{Fault, Help, Report, class};
 use json::Fields;
 pub use lifecycle::Lifecycle;
 
@@ -212,7 +212,7 @@ impl Catalog {
                     let served: Vec<&str> = kind.versions().map(|it| &*it.name).collect();
                     let help = served
                         .first()
-                        .map(|it| format!("write `apiVersion: {}/{it}`", gvk.group));
+                        .map(|it| write_version(&format!("{}/{it}", gvk.group)));
                     Kind::Refused(unknown_version(object, gvk, help))
                 }
             };
@@ -226,7 +226,7 @@ impl Catalog {
             .versions(&gvk.group, &gvk.kind, self.minor)
             .last();
         if let Some(other) = other {
-            let help = Some(format!("write `apiVersion: {}`", other.api_version()));
+            let help = Some(write_version(&other.api_version()));
             return Kind::Refused(unknown_version(object, gvk, help));
         }
         // A client sends the items of a list one by one.
@@ -264,11 +264,15 @@ fn removed_version<'a>(object: &'a Node, gvk: &Gvk, known: &Lifecycle) -> Fault<
         below: Vec::new(),
         class: class::REMOVED_API,
         message: message.into(),
-        help: replacement.map(|it| format!("use `{it}`, whose fields may differ")),
+        help: replacement.map(|it| Help::words(format!("use `{it}`, whose fields may differ"))),
     }
 }
 
-fn unknown_version<'a>(object: &'a Node, gvk: &Gvk, help: Option<String>) -> Fault<'a> {
+fn write_version(version: &str) -> Help {
+    Help::name(format!("write `apiVersion: {version}`"), version)
+}
+
+fn unknown_version<'a>(object: &'a Node, gvk: &Gvk, help: Option<Help>) -> Fault<'a> {
     let message = format!("is not a version of `{}` that is served", gvk.kind);
     Fault {
         at: object.get("apiVersion").unwrap_or(object),
@@ -289,7 +293,7 @@ fn unknown_kind<'a>(object: &'a Node, gvk: &Gvk, near: Option<&str>, minor: u32)
         below: Vec::new(),
         class: class::UNKNOWN_KIND,
         message: message.into(),
-        help: near.map(|it| format!("did you mean `{it}`?")),
+        help: near.map(Help::did_you_mean),
     }
 }
 

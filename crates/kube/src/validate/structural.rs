@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::fault::{Report, class, quoted, short};
+use super::fault::{Help, Report, class, quoted, short};
 use super::format;
 use super::json::{Json, integral};
 use super::schema::{Additional, Limits, ListType, Logic, Pool, Schema, Types, anything};
@@ -133,9 +133,8 @@ impl<'a> Structural<'a, '_> {
         self.report
             .push(class::UNKNOWN_FIELD, key, "is an unknown field");
         let known = schema.into_iter().flat_map(|it| it.properties.names());
-        let near = pleach_yaml::diag::nearest(key.as_str().unwrap_or(""), known);
         self.report
-            .help(near.map(|it| format!("did you mean `{it}`?")));
+            .help(Help::nearest(key.as_str().unwrap_or(""), known));
     }
 
     /// What a schema says of a value itself. `whole` is the schema that has the defaults, where this one is a part of it.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use pleach_re2::Regexp;
-use pleach_yaml::diag::{Diagnostic, Severity, nearest, parallel};
+use pleach_yaml::diag::{Diagnostic, Edit, Severity, nearest, parallel};
 use pleach_yaml::{Node, View};
 
 use super::super::config::specs_of;
@@ -77,10 +77,13 @@ fn unmatched(entry: &Node, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnost
         };
     }
     let message = format!("no container uses the image `{wanted}`");
-    let help = meant(wanted, used).map(|it| format!("did you mean `{it}`?"));
-    Diagnostic {
-        help: help.into_iter().collect(),
-        ..Diagnostic::warning("unmatched-image", message).at(at)
+    let fault = Diagnostic::warning("unmatched-image", message).at(at);
+    match meant(wanted, used) {
+        Some(near) => {
+            let edit = Edit::rename(at.span(), wanted, near);
+            fault.fix(format!("did you mean `{near}`?"), edit)
+        }
+        None => fault,
     }
 }
 

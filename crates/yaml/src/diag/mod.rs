@@ -1,11 +1,13 @@
 //! What is wrong, where, and what to do about it: plain data. How it looks is `report`'s.
 
 mod conflict;
+mod fix;
 mod nearest;
 pub mod parallel;
 mod source;
 
 pub use conflict::{MERGE_CONFLICT, conflict_marker};
+pub use fix::{Edit, Fix, apply_edits};
 pub use nearest::nearest;
 pub use parallel::{each, join};
 pub use source::{Position, Source, Span};
@@ -29,6 +31,8 @@ pub struct Diagnostic {
     pub related: Vec<(Span, String)>,
     /// How to mend it, or what else to know; each one line.
     pub help: Vec<String>,
+    /// Lines of the help as replacements, where they are such.
+    pub fixes: Vec<Fix>,
 }
 
 /// How bad a diagnostic is.
@@ -53,6 +57,7 @@ impl Diagnostic {
             label: Cow::Borrowed(""),
             related: Vec::new(),
             help: Vec::new(),
+            fixes: Vec::new(),
         }
     }
 
@@ -100,6 +105,19 @@ impl Diagnostic {
         self
     }
 
+    /// Says how to mend it by a replacement. Without an edit it is a line of help like others.
+    #[must_use]
+    pub fn fix(mut self, help: impl Into<String>, edit: impl Into<Option<Edit>>) -> Diagnostic {
+        let help = help.into();
+        if let Some(edit) = edit.into() {
+            self.fixes.push(Fix {
+                help: help.clone(),
+                edits: vec![edit],
+            });
+        }
+        self.help(help)
+    }
+
     /// Whether another says the same, but for its help.
     fn is_same(&self, other: &Diagnostic) -> bool {
         (self.code, self.severity) == (other.code, other.severity)
@@ -116,10 +134,13 @@ impl Diagnostic {
         for (span, _) in &mut self.related {
             *span = span.outermost();
         }
+        let fixes = self.fixes.drain(..);
+        self.fixes = fixes.filter_map(|it| it.outermost()).collect();
         self
     }
 
-    /// Offers the nearest of the known names, if one is near.
+    /// Offers the nearest of the known names, if one is near. Where the diagnostic has its place already, and the name is written
+    /// there, it is a replacement.
     #[must_use]
     pub fn did_you_mean<'a>(
         self,
@@ -127,7 +148,13 @@ impl Diagnostic {
         known: impl IntoIterator<Item = &'a str>,
     ) -> Diagnostic {
         match nearest(wrong, known) {
-            Some(name) => self.help(format!("did you mean `{name}`?")),
+            Some(name) => {
+                let edit = self
+                    .span
+                    .as_ref()
+                    .and_then(|it| Edit::rename(it, wrong, name));
+                self.fix(format!("did you mean `{name}`?"), edit)
+            }
             None => self,
         }
     }

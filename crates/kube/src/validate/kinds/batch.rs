@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::fields::{exactly_one_of, name, not_negative, one_of, required, set, text_of};
 use super::workload::spec_of;
 use super::{cron, pod, selector};
-use crate::validate::fault::Report;
+use crate::validate::fault::{Help, Report};
 use crate::validate::json::{Fields, integer};
 use crate::validate::names;
 use pleach_yaml::Node;
@@ -102,11 +102,10 @@ pub(super) fn cron_job<'a>(object: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-fn near_zone(zone: &Node) -> Option<String> {
+fn near_zone(zone: &Node) -> Option<Help> {
     let name = text_of(zone).replace(' ', "_");
     let known = include_str!("zones.txt").lines();
-    let near = pleach_yaml::diag::nearest(&name, known)?;
-    Some(format!("did you mean `{near}`?"))
+    Help::nearest(&name, known)
 }
 
 fn job_spec<'a>(spec: &'a Node, report: &mut Report<'a>) {

@@ -1,7 +1,7 @@
 //! What can't be changed once an object is there.
 
 use super::fields::quantity_of;
-use crate::validate::fault::{Report, class};
+use crate::validate::fault::{Help, Report, class};
 use crate::validate::json::Fields;
 use crate::validate::structural::same;
 use pleach_yaml::Node;
@@ -9,9 +9,8 @@ use pleach_yaml::Node;
 /// Says that a field can't be changed.
 pub(super) fn immutable<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     report.below(class::IMMUTABLE_FIELD, node, key, "cannot be changed");
-    report.help(Some(
-        "delete the object and create it anew, or keep the old value".to_owned(),
-    ));
+    let words = "delete the object and create it anew, or keep the old value";
+    report.help(Some(Help::words(words)));
 }
 
 /// Fields of the object itself, or of what is below `spec`, that stay as they are. A value that the server filled in counts as

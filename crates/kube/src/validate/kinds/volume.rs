@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::{self, exactly_one_of, quantity, required, within};
 use super::storage;
-use crate::validate::fault::Report;
+use crate::validate::fault::{Help, Report};
 use crate::validate::json::Fields;
 use crate::validate::names;
 use pleach_yaml::Node;
@@ -370,8 +370,7 @@ pub(super) fn mounts<'a>(container: &'a Node, volumes: &Volumes<'_>, report: &mu
                 "name",
                 "must be the name of one of the pod's volumes",
             );
-            let near = pleach_yaml::diag::nearest(name, volumes.keys().copied());
-            report.help(near.map(|it| format!("did you mean `{it}`?")));
+            report.help(Help::nearest(name, volumes.keys().copied()));
         }
         if !seen.insert(path) {
             report.invalid_field(mount, "mountPath", "must not be used by two mounts");

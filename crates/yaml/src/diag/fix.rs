@@ -1,0 +1,218 @@
+//! Mends as data: what a `help` says in words, as replacements of places in a text.
+
+use super::{Position, Span};
+
+/// One mend. The mends of a diagnostic do not contradict each other: each can be made by itself, and all of them together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// The line of the diagnostic's help that it carries out.
+    pub help: String,
+    /// What is replaced: at least one place, and no two that overlap.
+    pub edits: Vec<Edit>,
+}
+
+/// The replacement of one place.
+///
+/// The place's source is the text as it was read, with secrets masked where the diagnostic was concealed: lines and columns are
+/// those of the file, bytes may not be. [`Edit::range_in`] finds the place in the file's own text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The place; an empty one inserts.
+    pub span: Span,
+    /// The new text; an empty one removes.
+    pub text: String,
+}
+
+impl Fix {
+    /// The same mend in the files that a person wrote; `None` where it can't be made there.
+    pub(super) fn outermost(mut self) -> Option<Fix> {
+        let edits = self.edits.iter().map(Edit::outermost);
+        self.edits = edits.collect::<Option<_>>()?;
+        Some(self)
+    }
+}
+
+impl Edit {
+    /// Writes `text` in the place of what `span` covers.
+    pub fn new(span: impl Into<Span>, text: impl Into<String>) -> Edit {
+        Edit {
+            span: span.into(),
+            text: text.into(),
+        }
+    }
+
+    /// Replaces a name where the text at a place has it once, as a whole word. `None` where it does not, or where the new name would
+    /// need other quotes than the old one has.
+    pub fn rename(place: &Span, wrong: &str, name: &str) -> Option<Edit> {
+        let text = place.text();
+        let at = only_word(text, wrong)?;
+        let is_quoted = text.starts_with(['"', '\'']);
+        let is_plain = starts_as_word(name) && !is_yaml_word(name);
+        if wrong == name || !name.chars().all(is_of_name) || !(is_quoted || is_plain) {
+            return None;
+        }
+        let start = place.range().start + at;
+        let span = Span::new(&place.source, start..start + wrong.len());
+        Some(Edit::new(span, name))
+    }
+
+    /// The same edit in the file that a person wrote; `None` where that does not have this text at a place of its own.
+    pub fn outermost(&self) -> Option<Edit> {
+        let span = self.span.outermost();
+        let is_same = span.text() == self.span.text();
+        is_same.then(|| Edit::new(span, self.text.as_str()))
+    }
+
+    /// The bytes that it replaces in the text of its file; `None` where the text is another one by now.
+    pub fn range_in(&self, text: &str) -> Option<std::ops::Range<usize>> {
+        let known = &self.span.source.text;
+        let end = self.span.range().end;
+        let start = offset(text, self.span.position())?;
+        let end = offset(text, Span::new(&self.span.source, end..end).position())?;
+        let is_same = text.get(start..end)? == self.span.text();
+        (is_same && known.lines().count() == text.lines().count()).then_some(start..end)
+    }
+}
+
+/// The byte of a text at a line and column.
+fn offset(text: &str, position: Position) -> Option<usize> {
+    let mut line_start = 0;
+    for _ in 1..position.line {
+        line_start += text.get(line_start..)?.find('\n')? + 1;
+    }
+    let line = text.get(line_start..)?;
+    let mut columns = line.char_indices().map(|it| it.0).chain([line.len()]);
+    let at = columns.nth(position.column.checked_sub(1)?)?;
+    line.get(..at)
+        .is_some_and(|it| !it.contains('\n'))
+        .then_some(line_start + at)
+}
+
+/// Where a text has a word, if it has it once.
+fn only_word(text: &str, word: &str) -> Option<usize> {
+    let joins = |it: Option<char>| it.is_some_and(|it| it.is_alphanumeric() || "_-".contains(it));
+    let is_word = |at: &usize| {
+        let before = text.get(..*at).and_then(|it| it.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|it| it.chars().next());
+        !joins(before) && !joins(after)
+    };
+    if word.is_empty() {
+        return None;
+    }
+    let mut found = text.match_indices(word).map(|it| it.0).filter(is_word);
+    match (found.next(), found.next()) {
+        (Some(at), None) => Some(at),
+        _ => None,
+    }
+}
+
+/// Characters that mean themselves in plain and quoted scalars, and in expressions.
+fn is_of_name(char: char) -> bool {
+    char.is_ascii_alphanumeric() || "._-/".contains(char)
+}
+
+/// A number begins otherwise.
+fn starts_as_word(name: &str) -> bool {
+    name.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
+}
+
+/// Words that YAML 1.1 or 1.2 does not read as a string.
+fn is_yaml_word(name: &str) -> bool {
+    let words = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];
+    words.iter().any(|it| name.eq_ignore_ascii_case(it))
+}
+
+/// A text with the edits of a file made. Edits of the same place and text count once; of two that overlap, the later one in the
+/// list is left out: it may be found again in the new text. The second value is how many were left out.
+///
+/// Every edit is of this text, as [`Edit::range_in`] finds it; one that is not is left out too.
+pub fn apply_edits<'a>(text: &str, edits: impl IntoIterator<Item = &'a Edit>) -> (String, usize) {
+    let mut made: std::collections::BTreeMap<(usize, usize), &str> = Default::default();
+    let mut left_out = 0;
+    for edit in edits {
+        let Some(range) = edit.range_in(text) else {
+            left_out += 1;
+            continue;
+        };
+        let key = (range.start, range.end);
+        if made.get(&key) == Some(&edit.text.as_str()) {
+            continue;
+        }
+        let before = made.range(..=key).next_back();
+        let after = made.range(key..).next();
+        let is_free = before.is_none_or(|it| it.0.1 <= key.0 && *it.0 != key)
+            && after.is_none_or(|it| it.0.0 >= key.1 && *it.0 != key);
+        match is_free {
+            true => _ = made.insert(key, &edit.text),
+            false => left_out += 1,
+        }
+    }
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for ((start, end), new) in made {
+        out.push_str(text.get(done..start).unwrap_or(""));
+        out.push_str(new);
+        done = end;
+    }
+    out.push_str(text.get(done..).unwrap_or(""));
+    (out, left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::Source;
+    use super::*;
+    use crate::tree::TreePath;
+
+    fn source(text: &str) -> Arc<Source> {
+        Source::new(TreePath::new("a.yaml").unwrap_or_else(TreePath::root), text)
+    }
+
+    fn at(source: &Arc<Source>, text: &str) -> Span {
+        let start = source.text.find(text).unwrap_or(0);
+        Span::new(source, start..start + text.len())
+    }
+
+    #[test]
+    fn a_name_is_replaced_where_it_is_a_whole_word() {
+        let source = source("a: \"Kind/replica\"\nb: replica replica-set\n");
+        let rename = |place: &str, name: &str| Edit::rename(&at(&source, place), "replica", name);
+        let edit = rename("\"Kind/replica\"", "replicas");
+        assert_eq!(
+            edit.map(|it| (it.span.range(), it.text)),
+            Some((9..16, "replicas".to_string()))
+        );
+        assert!(rename("replica replica-set", "replicas").is_some());
+        assert_eq!(rename("replica replica-set", "true"), None);
+        assert_eq!(rename("replica replica-set", "1e3"), None);
+        assert_eq!(rename("replica replica-set", "a: b"), None);
+        assert_eq!(rename("a", "replicas"), None);
+    }
+
+    #[test]
+    fn edits_are_made_once_and_never_over_each_other() {
+        let text = "key: vlaue\nother: x\n";
+        let source = source(text);
+        let edit = |place: &str, text: &str| Edit::new(at(&source, place), text);
+        let edits = [
+            edit("vlaue", "value"),
+            edit("vlaue", "value"),
+            edit("key: vlaue", "k: v"),
+            edit("x", "y"),
+        ];
+        assert_eq!(
+            apply_edits(text, &edits),
+            ("key: value\nother: y\n".to_string(), 1)
+        );
+    }
+
+    #[test]
+    fn masked_sources_have_the_places_of_the_file() {
+        let masked = source("password: ****\nkye: a\n");
+        let edit = Edit::new(at(&masked, "kye"), "key");
+        assert_eq!(edit.range_in("password: äöüß\nkye: a\n"), Some(19..22));
+        assert_eq!(edit.range_in("password: äöüß\nkey: a\n"), None);
+        assert_eq!(edit.range_in("password: äöüß\n\nkye: a\n"), None);
+    }
+}

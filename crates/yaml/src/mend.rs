@@ -1,0 +1,21 @@
+//! Mends of single scalars: the same text with or without quotes, or another one.
+
+use super::{Node, Style};
+use crate::diag::Edit;
+
+/// Puts quotes around a value that is written without: a number or a word that is to be a string.
+pub fn quote(node: &Node) -> Option<Edit> {
+    let text = node.as_str()?;
+    let is_plain = node.style() == Style::Plain && node.span().text() == text;
+    let is_simple = !text.contains(['"', '\\']);
+    (is_plain && is_simple && !text.is_empty())
+        .then(|| Edit::new(node.span(), format!("\"{text}\"")))
+}
+
+/// Takes the quotes from a value that is to be a number or a boolean.
+pub fn unquote(node: &Node) -> Option<Edit> {
+    let (text, written) = (node.as_str()?, node.span().text());
+    let is_quoted = matches!(node.style(), Style::SingleQuoted | Style::DoubleQuoted);
+    let is_same = written.get(1..written.len().saturating_sub(1)) == Some(text);
+    (is_quoted && is_same).then(|| Edit::new(node.span(), text))
+}
