@@ -57,10 +57,10 @@ use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 /// The folders of the tree in which environments have folders of their own.
 const GROUPS: [&str; 3] = ["clusters", "infrastructure", "apps"];
 
-/// What to compile.
+/// What to compile, and what to leave out.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What to render.
+    /// The environments and claims to render.
     pub scope: Scope,
     /// Archives of charts, by digest.
     pub cache: Option<chart::Cache>,
@@ -82,7 +82,7 @@ pub struct Observer(Option<Arc<Call>>);
 type Call = dyn Fn(&str) + Send + Sync;
 
 impl Observer {
-    /// Calls a function.
+    /// Calls this function when a stage begins, with the stage's name.
     pub fn new(call: impl Fn(&str) + Send + Sync + 'static) -> Observer {
         Observer(Some(Arc::new(call)))
     }
@@ -111,7 +111,7 @@ pub struct Compiled {
     pub places: Vec<TreePath>,
     /// Which claim each folder of the tree came from.
     pub origins: Origins,
-    /// What was read.
+    /// Every file and folder that the result depends on.
     pub read_set: ReadSet,
     /// What was compiled: what was asked for, and all of an environment where an overlay may mix its claims.
     pub scope: Scope,

@@ -21,9 +21,9 @@ use crate::tree::{Changes, Files, ReadSet, TreePath};
 /// What of an environment is touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
-    /// Everything.
+    /// All claims of the environment.
     All,
-    /// These claims.
+    /// Only these claims, as `Kind/name`.
     Claims(BTreeSet<String>),
 }
 
@@ -87,7 +87,7 @@ impl Affected {
             .insert(environment.to_string(), Touched::All);
     }
 
-    /// Adds a claim.
+    /// Adds a claim of an environment to what is touched.
     pub fn touch_claim(&mut self, environment: &str, claim: &str) {
         let none = || Touched::Claims(BTreeSet::new());
         let touched = self.environments.entry(environment.to_string());

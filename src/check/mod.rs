@@ -43,7 +43,7 @@ pub use objects::Demands;
 pub use page::{Page, pages};
 use scene::{EnvironmentObjects, SourcedObject, scenes};
 
-/// One check.
+/// A check of what one environment applies.
 pub struct Check {
     /// Stable name that reads after "allow".
     pub code: &'static str,
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Check {
     }
 }
 
-/// All checks.
+/// All checks, in the order in which they run.
 pub const CHECKS: &[Check] = &[
     dependency_circle::CHECK,
     dangling_dependency::CHECK,

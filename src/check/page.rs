@@ -19,7 +19,7 @@ const FILES: [&str; 8] = [
 /// What a code means.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
-    /// The code.
+    /// The code that diagnostics carry: `missing-reference`.
     pub code: &'static str,
     /// How bad it is.
     pub severity: Severity,

@@ -52,7 +52,7 @@ enum Form {
     GithubMatrix,
 }
 
-/// What was found.
+/// What the command prints: claims by environment, and kustomizations.
 struct Found {
     affected: Affected,
     kustomizations: BTreeSet<TreePath>,
@@ -92,7 +92,7 @@ fn below(folder: &Path, root: &Path) -> Result<TreePath> {
     path.and_then(TreePath::new).with_context(failed)
 }
 
-/// What Git says.
+/// The paths that differ between two states, as Git lists them.
 fn changed(
     arguments: &Arguments,
     repository: &Arc<Repository>,

@@ -7,7 +7,7 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 
 use super::comparing::Comparing;
-use super::diff::{Form, Printed, salt};
+use super::diff::{Printed, salt};
 use super::session::Session;
 use super::tree_slices::{check_claims, only, owner, rendered};
 use super::{Global, Outcome, session};
@@ -24,20 +24,11 @@ pub(super) struct Arguments {
     /// The environment to look at
     #[arg(value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     to: String,
-    /// Only these claims
+    /// Compare only these claims
     #[arg(value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
     #[command(flatten)]
     comparing: Comparing,
-    /// The form, as `pleach diff` has it
-    #[arg(short, long, value_name = "FORM", default_value = "text")]
-    output: Form,
-    /// Bytes that `md` must not exceed
-    #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(2048..))]
-    max_bytes: u64,
-    /// Exit with 1 where there are differences
-    #[arg(long)]
-    exit_code: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
@@ -81,8 +72,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     let form = Printed {
         names: [&names[0], &names[1]],
-        output: arguments.output,
-        bytes_max: arguments.max_bytes,
+        output: arguments.comparing.output,
+        bytes_max: arguments.comparing.max_bytes,
         rest: &format!("pleach compare {} {}", names[0], names[1]),
         // The trees are rendered, and their files are not where they are compared.
         file: &|_, _| None,
@@ -93,7 +84,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         false => session::report(&comparison.notes, global, &display),
     };
     let is_same = comparison.environments.is_empty() && comparison.notes.is_empty();
-    Ok(if arguments.exit_code && !is_same {
+    Ok(if arguments.comparing.exit_code && !is_same {
         Outcome::Findings
     } else {
         noted

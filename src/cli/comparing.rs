@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::diff::Form;
 use crate::diff::{Ignore, Options, Salt};
 use crate::load::WorkspaceConfig;
 
@@ -14,6 +15,16 @@ pub(super) struct Comparing {
     /// Also show what means the same: equal quantities (`1000m`, `1`) and fields that say nothing (`labels: {}`)
     #[arg(long)]
     exact: bool,
+    /// The form: for people at a terminal, for the comment of a pull request, as a page, for programs, as a patch, or what is
+    /// dangerous at the lines of claims
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    pub(super) output: Form,
+    /// Bytes that `md` must not exceed
+    #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(2048..))]
+    pub(super) max_bytes: u64,
+    /// Exit with 1 where there are differences
+    #[arg(long)]
+    pub(super) exit_code: bool,
 }
 
 impl Comparing {

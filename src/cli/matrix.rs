@@ -13,7 +13,7 @@ use crate::report::{matrix_json, matrix_markdown, matrix_text};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only these claims
+    /// Show only these claims
     #[arg(value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
     /// Only this environment (repeatable)

@@ -21,7 +21,7 @@ pub(super) fn be_quiet() {
     IS_QUIET.store(true, Ordering::Relaxed);
 }
 
-/// Prints data, exactly.
+/// Prints data to standard output, byte for byte.
 pub(super) fn data(bytes: &[u8]) -> anyhow::Result<()> {
     progress::clear(&mut io::stderr());
     printed(write(&mut io::stdout().lock(), bytes))

@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     /// The environment that gets it
     #[arg(value_name = "TO", add = ArgValueCandidates::new(super::completions::environments))]
     to: String,
-    /// Only these claims
+    /// Promote only these claims
     #[arg(value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
     /// This field instead of versions, with what is below it: `spec.container.replicas` (repeatable)

@@ -15,7 +15,7 @@ use crate::tree::{Tree, TreePath};
 /// One side of a comparison of deployments.
 #[derive(Clone, Copy)]
 pub struct Deployed<'a> {
-    /// What is deployed.
+    /// The entries of the side, with their units and objects.
     pub deployment: &'a Deployment,
     /// What the side is called in notes: `HEAD~1`.
     pub name: &'a str,

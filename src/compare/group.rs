@@ -38,9 +38,9 @@ pub struct Group<'a> {
 /// Environments in which a new object differs from that of the others.
 #[derive(Clone, Debug)]
 pub struct Variant<'a> {
-    /// The environments.
+    /// The environments that have this variant.
     pub environments: Vec<&'a str>,
-    /// What differs.
+    /// The fields in which it differs from the others' object.
     pub fields: Vec<FieldChange>,
 }
 
@@ -59,20 +59,20 @@ impl Group<'_> {
 /// One object of one environment.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
-    /// The environment.
+    /// The environment that the object is in.
     pub environment: &'a str,
     /// Its place among the environments.
     rank: usize,
-    /// The object.
+    /// The object and what changed in it.
     pub object: &'a Changed,
 }
 
 /// An environment that goes another way.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exception<'a> {
-    /// The environment.
+    /// The environment that differs from the others.
     pub environment: &'a str,
-    /// The object.
+    /// The object that differs there.
     pub id: &'a ObjectId,
     /// Whether the same fields change there, to other values.
     pub differs: bool,
@@ -83,7 +83,7 @@ pub struct Exception<'a> {
 pub struct FoundGroup<'a> {
     /// One of the equal findings.
     pub found: &'a Found,
-    /// The environments.
+    /// The environments in which it was found.
     pub environments: Vec<&'a str>,
 }
 

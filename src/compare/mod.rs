@@ -121,7 +121,7 @@ impl Comparison {
 /// What differs in one environment.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    /// Its name.
+    /// The environment's name, or the place that is applied.
     pub name: String,
     /// The objects that change.
     pub objects: Vec<Changed>,
@@ -142,7 +142,7 @@ pub struct Changed {
     pub deploys: Vec<ObjectId>,
 }
 
-/// Something dangerous.
+/// A finding of a danger rule, with the claim it concerns.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// What a rule found.
@@ -163,7 +163,7 @@ impl Found {
 /// A ClickHouse cluster before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterChange {
-    /// As it was.
+    /// The cluster before the change; none for a new one.
     pub before: Option<Cluster>,
     /// As it will be.
     pub after: Option<Cluster>,

@@ -11,7 +11,7 @@ use crate::yaml::{FieldPath, Node};
 /// A claim as a report names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// `Kind/name`.
+    /// The claim as `Kind/name`.
     pub title: String,
     /// Who is asked about it.
     pub owner: Option<Arc<str>>,

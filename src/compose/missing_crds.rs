@@ -19,7 +19,7 @@ pub struct MissingCrd {
     pub title: String,
     /// The place of the claim's name.
     pub span: Span,
-    /// `widgets.example.com`
+    /// The CRD's name, plural first: `widgets.example.com`.
     pub crd: String,
 }
 

@@ -113,7 +113,7 @@ impl RenderedTree {
 pub struct OutputFile {
     /// `Kind/name` for the ownership line.
     pub title: String,
-    /// The text.
+    /// The text of the file, without an ownership line.
     pub body: String,
 }
 
@@ -136,7 +136,7 @@ pub struct Expected {
 /// How the objects of a folder are built.
 #[derive(Clone, Debug)]
 pub enum Form {
-    /// By its kustomization.
+    /// By a kustomization that lists resources and patches.
     Kustomization,
     /// Whole objects in a folder of which the sync engine applies every file.
     Flat,
@@ -148,7 +148,7 @@ pub enum Form {
 pub struct Data {
     /// The file, below the output folder.
     pub path: TreePath,
-    /// What it says.
+    /// The content of the file, to be written as YAML.
     pub node: Node,
     /// The claim, as a message says it.
     pub title: String,
@@ -172,11 +172,11 @@ impl Expected {
     }
 }
 
-/// What is composed.
+/// What `compose` makes the tree from.
 pub struct Input<'a> {
     /// What environments share, for each engine.
     pub bases: Vec<EnvironmentManifests<'a>>,
-    /// The environments.
+    /// The environments with the objects of their claims.
     pub environments: Vec<EnvironmentManifests<'a>>,
     /// Whether these are all environments of the workspace.
     pub is_whole: bool,

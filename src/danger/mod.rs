@@ -35,7 +35,7 @@ use crate::yaml::{FieldPath, Node};
 
 pub use pruned_application::{GitPath, git_paths, lost_path};
 
-/// One rule.
+/// A rule that judges how an object changes.
 pub struct Danger {
     /// Stable name that reads after "allow".
     pub code: &'static str,
@@ -105,13 +105,13 @@ pub const DISCLAIMER: &str =
 /// One thing that a rule found.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// The rule.
+    /// The rule that found it.
     pub danger: &'static Danger,
-    /// The object.
+    /// The object that the finding is about.
     pub id: ObjectId,
     /// The field of it; the root for the object itself.
     pub field: FieldPath,
-    /// What was found.
+    /// What is dangerous, in one sentence.
     pub message: String,
     /// The place of the field in the tree.
     pub span: Span,

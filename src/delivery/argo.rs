@@ -167,7 +167,7 @@ pub fn destination(argo: &Argo, namespace: Option<Node>) -> Mapping {
     destination
 }
 
-/// `automated`.
+/// `syncPolicy.automated` of an Application.
 pub fn automated(prune: bool, heal: bool) -> Mapping {
     Mapping::from([("prune", Node::bool(prune)), ("selfHeal", Node::bool(heal))])
 }

@@ -40,7 +40,7 @@ pub struct Delivery {
     pub title: String,
     /// The part of the tree it belongs to.
     pub group: Group,
-    /// Its files.
+    /// The files of the claim, each with one object.
     pub files: Vec<ManifestFile>,
     /// Argo CD's Applications of charts. They belong to the cluster that Argo CD runs on, not into the claim's folder.
     pub releases: Vec<ManifestFile>,
@@ -74,7 +74,7 @@ pub struct Delivery {
 pub struct ManifestFile {
     /// Its name within the claim's folder.
     pub name: Arc<str>,
-    /// The object.
+    /// The object that the file holds.
     pub object: Object,
 }
 

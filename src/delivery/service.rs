@@ -11,7 +11,7 @@ use crate::yaml::{Mapping, Node};
 pub struct Service {
     /// Its name, which its release has too.
     pub name: String,
-    /// Whose it is.
+    /// Whether a team or the platform owns it.
     pub tier: Tier,
     /// The cluster, as a part of paths.
     pub cluster_type: String,
@@ -21,7 +21,7 @@ pub struct Service {
     pub namespace: String,
     /// Address of the chart's repository, as Argo CD writes it.
     pub charts: String,
-    /// The chart's name.
+    /// The chart's name in that repository.
     pub chart: String,
     /// The chart's version, one and no range.
     pub version: String,
@@ -38,14 +38,14 @@ pub struct Service {
 /// Whose a service is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// A team's.
+    /// A team owns the service.
     Apps,
     /// The platform's, for others to use.
     Platform,
 }
 
 impl Tier {
-    /// Both.
+    /// Both tiers, in the order of their folders.
     pub const ALL: [Tier; 2] = [Tier::Apps, Tier::Platform];
 
     /// As paths have it.
@@ -60,9 +60,9 @@ impl Tier {
 /// A Git repository that holds a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GitSource {
-    /// Its address.
+    /// The address of the repository, as Git takes it.
     pub url: String,
-    /// Its branch.
+    /// The branch to follow; `HEAD` where the claim names none.
     pub branch: String,
 }
 
@@ -83,7 +83,7 @@ impl GitSource {
 pub struct Root {
     /// The cluster, as a part of paths and names.
     pub cluster_type: String,
-    /// The repository.
+    /// The repository that the cluster is synced from.
     pub repository: GitSource,
     /// Access to it, as fields of a Flux source.
     pub access: Mapping,

@@ -18,7 +18,7 @@ pub struct Deployment {
 /// A folder that an engine begins at, and all that follows from it: what one cluster gets.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The folder: `clusters/prod`.
+    /// The path of the folder: `clusters/prod`.
     pub folder: TreePath,
     /// Whether the repository itself says that an engine applies it. Else nothing in the repository does, and whoever made the
     /// repository known to an engine may.
@@ -59,7 +59,7 @@ pub struct Unit {
 pub enum Origin {
     /// A folder of the repository.
     Folder(TreePath),
-    /// A chart.
+    /// A chart that Helm renders.
     Chart(ChartTitle),
     /// The generators of an ApplicationSet.
     Generated,
@@ -70,7 +70,7 @@ pub enum Origin {
 /// A chart as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChartTitle {
-    /// `podinfo`
+    /// The chart's name: `podinfo`.
     pub name: String,
     /// The version that is deployed; where the chart is not available, the version that was asked for.
     pub version: String,
@@ -79,7 +79,7 @@ pub struct ChartTitle {
 /// Whether a unit's objects are seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// All of them.
+    /// All objects of the unit are known.
     Built,
     /// All of them, but the engine leaves the cluster as it is.
     Suspended,

@@ -30,9 +30,9 @@ pub(super) fn is_leftover(name: &str) -> bool {
 /// How many files a plan touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Created or updated.
+    /// How many files were created or updated.
     pub written: usize,
-    /// Removed.
+    /// How many files were removed.
     pub removed: usize,
 }
 

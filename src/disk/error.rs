@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 pub struct DiskError {
     /// What was tried: `write`, `remove`, `read`.
     pub act: &'static str,
-    /// Where.
+    /// The path that it was tried on.
     pub path: PathBuf,
-    /// Why not.
+    /// The error of the operating system.
     pub source: io::Error,
     /// What to do about it.
     pub help: Option<String>,

@@ -23,7 +23,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder.
+    /// Opens a folder for reading, and resolves links in its own path.
     pub fn open(path: &Path) -> Result<Folder, DiskError> {
         let root = fs::canonicalize(path).map_err(DiskError::when("open", path))?;
         if !root.is_dir() {

@@ -56,7 +56,7 @@ struct Stat([i128; 6]);
 pub struct Begin(i128);
 
 impl Begin {
-    /// Now.
+    /// Marks the present moment as the beginning of a run.
     pub fn now() -> Begin {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Begin(nanoseconds(now.unwrap_or_default()))

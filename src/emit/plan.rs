@@ -11,20 +11,20 @@ use super::ownership::{Ownership, ownership, same_but_for_line_ends};
 /// What happens to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It comes.
+    /// The file does not exist yet.
     Create,
-    /// It is replaced.
+    /// The file exists with other bytes.
     Update,
-    /// It goes.
+    /// The file is no longer part of the tree.
     Delete,
 }
 
 /// One file that changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Which.
+    /// The path of the file.
     pub path: TreePath,
-    /// How.
+    /// What happens to the file.
     pub change: Change,
     /// The current bytes; `None` for a new file.
     pub before: Option<Arc<[u8]>>,

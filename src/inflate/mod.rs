@@ -39,7 +39,7 @@ pub struct Inflation {
     pub api_versions: Vec<String>,
     /// Whether `values.schema.json` is left out of account.
     pub skip_schema_validation: bool,
-    /// What is printed.
+    /// Which of the chart's manifests are printed.
     pub print: PrintOptions,
 }
 

@@ -11,11 +11,11 @@ use crate::yaml::Node;
 /// A claim as one document says it, in its kind's spelling.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// Its kind.
+    /// The kind, with its schema and templates.
     pub kind: Arc<ClaimKind>,
-    /// `metadata.name`.
+    /// `metadata.name`, unique among claims of the kind in an environment.
     pub name: String,
-    /// The document.
+    /// The whole document as it was written.
     pub node: Node,
 }
 

@@ -27,9 +27,9 @@ const FILE: &str = "environment.yaml";
 /// One environment, which is one cluster.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// The folder's name.
+    /// The name of the folder below `environments/`.
     pub name: String,
-    /// What reconciles it.
+    /// The sync engine that reconciles it.
     pub engine: Engine,
     /// Labels for every object.
     pub labels: Mapping,
@@ -53,7 +53,7 @@ pub struct Environment {
     pub broken: Vec<Broken>,
     /// Whether a file of claims can't be read, so that some are not known.
     pub has_unread: bool,
-    /// `environment.yaml`.
+    /// The place of `environment.yaml`, for faults that no field has.
     pub span: Span,
 }
 

@@ -24,7 +24,7 @@ pub(super) const FILE: &str = "kind.yaml";
 pub struct ClaimKind {
     /// The kind's name, which is its folder's.
     pub name: String,
-    /// Accepted `apiVersion`s.
+    /// Every `apiVersion` that a claim may have.
     pub api_versions: Vec<String>,
     /// `apiVersion`s that exist but are not accepted, each with what to do instead.
     pub other_versions: Vec<(String, String)>,
@@ -42,7 +42,7 @@ pub struct ClaimKind {
     pub locals: Vec<(String, String)>,
     /// Fields that do not always have an effect.
     pub effects: Vec<Effect>,
-    /// What must hold.
+    /// Conditions that a claim must satisfy.
     pub rules: Vec<Rule>,
     /// What other claims can refer to.
     pub outputs: Vec<(String, String)>,
@@ -56,11 +56,11 @@ pub struct ClaimKind {
     pub provides: Vec<Capability>,
     /// CRDs that a claim needs.
     pub requires: Vec<Capability>,
-    /// What is rendered.
+    /// The templates, one for each file or list of files.
     pub files: Vec<FileTemplate>,
     /// The `spec` of `kind.yaml`, as it is written.
     pub written: Node,
-    /// `kind.yaml`.
+    /// The place of `kind.yaml`, for faults that no field has.
     pub span: Span,
 }
 
@@ -69,7 +69,7 @@ pub struct ClaimKind {
 pub enum Spelling {
     /// As in the schema.
     Exact,
-    /// Also in snake_case.
+    /// As in the schema, or in snake_case.
     Protojson,
 }
 
@@ -78,12 +78,12 @@ pub enum Spelling {
 pub enum Group {
     /// Infrastructure that other claims depend on.
     Infrastructure,
-    /// All else.
+    /// Everything that is not infrastructure.
     Apps,
 }
 
 impl Group {
-    /// The folder.
+    /// The name of the group's folder in the tree.
     pub fn folder(self) -> &'static str {
         match self {
             Group::Infrastructure => "infrastructure",
@@ -97,7 +97,7 @@ impl Group {
 pub struct Rule {
     /// An expression: a list, for each item of which the rule is held.
     pub for_each: Option<String>,
-    /// The expression.
+    /// An expression that must be true.
     pub require: String,
     /// The text that says what is wrong.
     pub message: String,
@@ -125,7 +125,7 @@ pub struct Reference {
 pub struct Lookup {
     /// The name by which expressions know it; null where there is none.
     pub name: String,
-    /// Its kind.
+    /// The kind of the claim that is looked for.
     pub kind: String,
     /// An expression that says of `found` whether it is the one.
     pub when: String,
@@ -134,7 +134,7 @@ pub struct Lookup {
 /// CRDs that a claim provides or requires.
 #[derive(Debug)]
 pub struct Capability {
-    /// One name.
+    /// The name of one CRD.
     pub name: Option<String>,
     /// An expression that gives a list of names.
     pub names: Option<String>,
@@ -151,7 +151,7 @@ pub struct Capability {
 /// One template of a kind.
 #[derive(Debug)]
 pub struct FileTemplate {
-    /// The template.
+    /// The name of the template's file.
     pub template: String,
     /// An expression: whether there is a file.
     pub when: Option<String>,

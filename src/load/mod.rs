@@ -51,7 +51,7 @@ use kind::Wanted;
 
 /// Everything that a run reads, the user's overlays left out (the kustomize engine reads those itself).
 pub struct Workspace<'a> {
-    /// `pleach.yaml`.
+    /// The settings of `pleach.yaml`, with defaults filled in.
     pub workspace: WorkspaceConfig,
     /// All claim kinds: the workspace's own ones and the built-in ones that these do not replace.
     pub kinds: Vec<Arc<ClaimKind>>,

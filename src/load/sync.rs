@@ -5,18 +5,18 @@ use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::yaml::Node;
 
-/// A sync engine.
+/// The sync engine that reconciles a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Engine {
-    /// Flux.
+    /// Flux: kustomize-controller and helm-controller.
     #[default]
     Flux,
-    /// Argo CD.
+    /// Argo CD, with Applications and ApplicationSets.
     Argo,
 }
 
 impl Engine {
-    /// All of them.
+    /// All engines, in the order of their declaration.
     pub const ALL: [Engine; 2] = [Engine::Flux, Engine::Argo];
 
     /// As `environment.yaml` has it.
@@ -75,7 +75,7 @@ impl Layout {
 pub struct SourceRef {
     /// `GitRepository` and its like.
     pub kind: String,
-    /// Its name.
+    /// `metadata.name` of the source object.
     pub name: String,
     /// Its namespace, where it is not the Flux Kustomization's own.
     pub namespace: Option<String>,

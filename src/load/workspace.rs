@@ -48,7 +48,7 @@ pub struct WorkspaceConfig {
     pub chart_copies: TreePath,
     /// Whether `pleach vendor` makes such copies without a flag.
     pub copies_charts: bool,
-    /// `pleach.yaml`.
+    /// The place of `pleach.yaml`, for faults that no field has.
     pub span: Span,
 }
 

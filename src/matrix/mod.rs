@@ -16,7 +16,7 @@ pub use facts::facts;
 pub struct Matrix {
     /// The environments, in the order of their names or as [`Matrix::order`] puts them.
     pub environments: Vec<String>,
-    /// The claims.
+    /// The claims, sorted by name.
     pub claims: Vec<Claim>,
 }
 
@@ -29,10 +29,10 @@ impl Matrix {
     }
 }
 
-/// One claim.
+/// A claim, and what differs of it between environments.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// Its name.
+    /// The claim as `Kind/name`.
     pub name: String,
     /// The environments that have it.
     pub environments: BTreeSet<String>,
@@ -43,7 +43,7 @@ pub struct Claim {
 /// One fact of a claim: `image clickhouse`.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// What it is.
+    /// The name of the fact, such as `image clickhouse`.
     pub name: String,
     /// The values, by environment; an environment that says nothing of it is missing.
     pub values: BTreeMap<String, String>,

@@ -27,7 +27,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// `spec.applications[name=orders].image.tag`
+    /// The path as a person writes it: `spec.applications[name=orders].image.tag`.
     pub fn path(&self) -> String {
         display_path(&self.steps)
     }

@@ -16,7 +16,7 @@ use difference::differences;
 
 pub use difference::{Difference, Step, display_path};
 
-/// What to promote.
+/// What to promote, from where to where.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     /// The environment that has it.

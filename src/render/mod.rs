@@ -13,7 +13,7 @@ use crate::yaml::Node;
 
 /// What an instance renders to.
 pub struct Manifest<'a> {
-    /// The claim.
+    /// The resolved claim that the files are rendered from.
     pub instance: &'a Instance,
     /// Its files, in the kind's order.
     pub files: Vec<File>,

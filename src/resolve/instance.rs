@@ -19,11 +19,11 @@ const ITEM: &str = "item";
 
 /// A claim as one environment has it: merged, valid, its names computed.
 pub struct Instance {
-    /// Its kind.
+    /// The claim's kind, with its schema and templates.
     pub kind: Arc<ClaimKind>,
     /// Its name, unique in the environment.
     pub name: String,
-    /// The whole claim.
+    /// The whole claim, merged and with defaults filled in.
     pub node: Node,
     /// `metadata`, `spec`, `environment` and the kind's computed names.
     pub context: Context,
@@ -48,7 +48,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// `Kind/name`.
+    /// The claim as `Kind/name`.
     pub fn title(&self) -> String {
         format!("{}/{}", self.kind.name, self.name)
     }

@@ -21,9 +21,9 @@ use crate::load::{Environment, Workspace};
 
 /// An environment with its instances, in the order of their names.
 pub struct Resolved<'a> {
-    /// The environment.
+    /// The environment that the instances belong to.
     pub environment: &'a Environment,
-    /// Its claims.
+    /// The environment's claims, sorted by name.
     pub instances: Vec<Instance>,
 }
 

@@ -9,9 +9,9 @@ use crate::yaml::Node;
 
 /// A claim of one environment, base ⊕ environment as written, in its kind's spelling.
 pub struct Written<'a> {
-    /// Its kind.
+    /// The kind of the claim.
     pub kind: &'a Arc<ClaimKind>,
-    /// Its name.
+    /// `metadata.name` of the claim.
     pub name: &'a str,
     /// What both documents say together.
     pub node: Node,

@@ -26,9 +26,9 @@ struct State {
 /// A claim as an expression names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimName {
-    /// Its kind.
+    /// The kind that the expression asks for.
     pub kind: String,
-    /// Its name.
+    /// The name that the expression asks for.
     pub name: String,
 }
 

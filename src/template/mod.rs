@@ -60,7 +60,7 @@ type Shared = Arc<Mutex<Vec<&'static Texts>>>;
 pub struct Name {
     /// The name and the fields that are read of it, with dots.
     pub path: String,
-    /// Its first place.
+    /// The first place in the template that reads it.
     pub place: Span,
 }
 

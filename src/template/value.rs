@@ -53,7 +53,7 @@ impl Object for Names {
 pub(super) type LastRead = Arc<Mutex<Option<Node>>>;
 
 impl Context {
-    /// No names.
+    /// A context in which no name is defined.
     pub fn new() -> Context {
         Context::default()
     }

@@ -15,7 +15,7 @@ pub use pod::{Volume, Zones};
 /// that anybody may have written.
 const EACH_MAX: u64 = 256;
 
-/// One cluster.
+/// A ClickHouse or Keeper cluster as its installation object describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// The object that says it.
@@ -32,7 +32,7 @@ pub struct Cluster {
     pub is_stopped: bool,
 }
 
-/// One shard.
+/// A shard, with its replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shard {
     /// How many replicas it has.
@@ -41,12 +41,12 @@ pub struct Shard {
     pub replicas: Vec<Replica>,
 }
 
-/// One server.
+/// One server: a pod with its volumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replica {
     /// Where it may run.
     pub zones: Zones,
-    /// Its volumes.
+    /// The volumes that the server mounts.
     pub volumes: Vec<Volume>,
     /// The image of its first container.
     pub image: Option<String>,

@@ -9,12 +9,12 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 /// Where a server may run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Zones {
-    /// Nothing is said.
+    /// The pod template does not restrict it.
     #[default]
     Any,
     /// In each zone about as many.
     Spread,
-    /// In these.
+    /// Only in these zones, by name.
     Named(Vec<String>),
 }
 

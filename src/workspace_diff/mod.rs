@@ -50,7 +50,7 @@ pub struct Context<'a> {
 pub struct Unrendered {
     /// What the state is called.
     pub name: String,
-    /// Why.
+    /// The errors that rendering ended with.
     pub diagnostics: Diagnostics,
 }
 

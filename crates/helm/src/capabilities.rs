@@ -18,9 +18,9 @@ pub struct KubeVersion {
     pub version: String,
     /// The numbers alone, which a chart's `kubeVersion` is compared with: `v1.29.3`.
     pub normalized: String,
-    /// `1`
+    /// The major version alone, such as `1`.
     pub major: String,
-    /// `29`
+    /// The minor version alone, such as `29`.
     pub minor: String,
 }
 

@@ -23,7 +23,7 @@ pub trait ChartRenderer: Sync {
 pub struct ChartReference<'a> {
     /// `repo`: an HTTP repository, or an OCI registry's address without the chart's name.
     pub repository: &'a str,
-    /// `name`
+    /// `name`: the chart's name in the repository.
     pub name: &'a str,
     /// `version`; empty where none is given.
     pub version: &'a str,
@@ -35,7 +35,7 @@ pub struct ChartReference<'a> {
 pub struct ChartInflation<'a> {
     /// Where the chart is read from.
     pub files: &'a dyn Files,
-    /// Its folder there.
+    /// The folder of the chart in `files`, with its `Chart.yaml`.
     pub folder: TreePath,
     /// The release's name; empty where none is given.
     pub release_name: &'a str,
@@ -45,15 +45,15 @@ pub struct ChartInflation<'a> {
     pub namespace: &'a str,
     /// The values files in their order: their names for messages, and their contents.
     pub values: Vec<(String, Arc<[u8]>)>,
-    /// `--api-versions`
+    /// `--api-versions`: versions that templates see beside Helm's defaults.
     pub api_versions: Vec<&'a str>,
     /// `--kube-version`; empty where none is given.
     pub kube_version: &'a str,
-    /// `--include-crds`
+    /// `--include-crds`: print the files of `crds/` too.
     pub include_crds: bool,
-    /// `--skip-tests`
+    /// `--skip-tests`: leave out hooks of `helm test`.
     pub skip_tests: bool,
-    /// `--no-hooks`
+    /// `--no-hooks`: leave out every hook.
     pub skip_hooks: bool,
     /// Where the kustomization asks for it.
     pub span: &'a Span,

@@ -15,7 +15,7 @@ pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "K
 /// A kustomization file that was read: known fields of the right types, deprecated ones put where they belong now.
 #[derive(Clone, Debug)]
 pub struct Kustomization {
-    /// The file.
+    /// The path of the file, one of kustomize's three names.
     pub path: TreePath,
     /// Whether it is a component.
     pub component: bool,
@@ -258,7 +258,7 @@ impl Kustomization {
         self.path.parent().unwrap_or_else(TreePath::root)
     }
 
-    /// The whole file.
+    /// The span of the whole file, for faults that no field has.
     pub fn span(&self) -> &Span {
         &self.span
     }
@@ -291,7 +291,7 @@ impl Kustomization {
         self
     }
 
-    /// Replaces a field.
+    /// Returns the kustomization with another value in this field.
     #[must_use]
     pub fn with(mut self, field: &str, value: Node) -> Kustomization {
         self.fields.insert(field, value);

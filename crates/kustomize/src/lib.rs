@@ -87,7 +87,7 @@ pub const KUSTOMIZE_VERSION: &str = "5.8.2";
 /// What the managed-by label says.
 const VERSION: &str = "kustomize-v5.8.2";
 
-/// How to build.
+/// What `kustomize build` takes as flags, and what only programs ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// From where a kustomization may read files.
@@ -113,7 +113,7 @@ pub enum LoadRestriction {
     /// From its own folder and below.
     #[default]
     RootOnly,
-    /// From everywhere.
+    /// From anywhere, as `--load-restrictor LoadRestrictionsNone` allows.
     None,
 }
 
@@ -129,7 +129,7 @@ pub enum Reorder {
     None,
 }
 
-/// What was built.
+/// The result of a build.
 #[derive(Clone, Debug)]
 pub struct Built {
     /// The objects in order; none where there are errors.

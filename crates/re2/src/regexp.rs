@@ -47,7 +47,7 @@ impl Regexp {
         self.compiled.is_match(&Text::new(text).valid)
     }
 
-    /// The leftmost match.
+    /// The byte range of the leftmost match, with Perl's preference among alternatives.
     pub fn find(&self, text: &[u8]) -> Option<Range<usize>> {
         let text = Text::new(text);
         let found = self.compiled.find(&text.valid)?;

@@ -15,7 +15,7 @@ pub struct Mapping {
 pub struct Entry {
     /// The key, a scalar.
     pub key: Node,
-    /// The value.
+    /// The value that the key maps to.
     pub value: Node,
 }
 

@@ -53,13 +53,13 @@ pub enum Style {
     /// A scalar without quotes; a collection in block form.
     #[default]
     Plain,
-    /// `'…'`
+    /// In single quotes: `'…'`.
     SingleQuoted,
-    /// `"…"`
+    /// In double quotes, with escapes: `"…"`.
     DoubleQuoted,
-    /// `|`
+    /// A literal block, which keeps line ends: `|`.
     Literal,
-    /// `>`
+    /// A folded block, which joins lines: `>`.
     Folded,
     /// A collection in `[…]` or `{…}`; a null whose value is missing inside such a collection.
     Flow,
@@ -80,21 +80,21 @@ pub enum Tag {
     /// Resolved from the text: a plain scalar by YAML's rules, every other a string.
     #[default]
     None,
-    /// `!!str`
+    /// `!!str`: text, however it looks.
     Str,
-    /// `!!null`
+    /// `!!null`: the null value.
     Null,
-    /// `!!bool`
+    /// `!!bool`: a truth value.
     Bool,
-    /// `!!int`
+    /// `!!int`: a whole number.
     Int,
-    /// `!!float`
+    /// `!!float`: a number with a fraction or an exponent.
     Float,
-    /// `!!timestamp`
+    /// `!!timestamp`: a date, with or without a time.
     Timestamp,
-    /// `!!binary`
+    /// `!!binary`: bytes in base64.
     Binary,
-    /// Any other.
+    /// A tag that YAML does not define, such as CloudFormation's `!Ref`.
     Other,
 }
 
@@ -133,9 +133,9 @@ impl Tag {
 pub enum View<'a> {
     /// The text of a scalar, quotes and escapes undone.
     Scalar(&'a str),
-    /// The items.
+    /// A sequence with these items.
     Sequence(&'a [Node]),
-    /// The entries.
+    /// A mapping with these entries, in their order.
     Mapping(&'a Mapping),
 }
 
@@ -186,7 +186,7 @@ impl Node {
         Node::scalar(text, Style::Plain, Tag::Str)
     }
 
-    /// A string constant.
+    /// A string of the program's own, which allocates nothing.
     pub fn constant(text: &'static str) -> Node {
         Node {
             span: nowhere(),
@@ -194,7 +194,7 @@ impl Node {
         }
     }
 
-    /// `null`.
+    /// A null that the program makes, without a place in a file.
     pub fn null() -> Node {
         Node {
             span: nowhere(),
@@ -202,7 +202,7 @@ impl Node {
         }
     }
 
-    /// `true` or `false`.
+    /// A `true` or `false` that the program makes.
     pub fn bool(value: bool) -> Node {
         let text = if value { "true" } else { "false" };
         Node {
@@ -211,12 +211,12 @@ impl Node {
         }
     }
 
-    /// A whole number.
+    /// A whole number that the program makes.
     pub fn int(value: i64) -> Node {
         Node::scalar(value.to_string(), Style::Plain, Tag::Int)
     }
 
-    /// A sequence.
+    /// A sequence that the program makes, of these items.
     pub fn sequence(items: impl IntoIterator<Item = Node>) -> Node {
         Node::items(
             nowhere(),
@@ -226,7 +226,7 @@ impl Node {
         )
     }
 
-    /// A mapping.
+    /// A mapping that the program makes, of these entries.
     pub fn mapping(mapping: impl Into<Mapping>) -> Node {
         Node::entries(nowhere(), mapping.into(), Style::Plain, Tag::None)
     }
@@ -270,7 +270,7 @@ impl Node {
         self.value.look().0
     }
 
-    /// The stated type.
+    /// The explicit tag that was written before the value.
     pub fn tag(&self) -> Tag {
         self.value.look().1
     }
@@ -530,7 +530,7 @@ impl Node {
         keys.iter().try_fold(self, |node, key| node.get_mut(key))
     }
 
-    /// Follows a path.
+    /// The value at this path below the node, if every step exists.
     pub fn at_path(&self, path: &FieldPath) -> Option<&Node> {
         path.steps().iter().try_fold(self, |node, step| match step {
             Step::Key(key) => node.get(key),

@@ -8,17 +8,17 @@ pub struct FieldPath {
     steps: Vec<Step>,
 }
 
-/// One step down.
+/// One step of a path through a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// Into a mapping.
+    /// To the value of this key of a mapping.
     Key(Box<str>),
-    /// Into a sequence.
+    /// To the item at this index of a sequence, from 0.
     Index(usize),
 }
 
 impl FieldPath {
-    /// The root itself.
+    /// The empty path, which is the document's root.
     pub fn root() -> FieldPath {
         FieldPath::default()
     }

@@ -6,23 +6,23 @@
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `null`, `~`, nothing.
+    /// `null`, `~` or nothing at all.
     Null,
-    /// `true`, `false`.
+    /// `true` or `false`, also in capitals.
     Bool,
     /// A whole number within 64 bits, signed or unsigned.
     Int,
-    /// Any other number.
+    /// Any other number, `.inf` and `.nan` included.
     Float,
     /// A date, with or without a time.
     Timestamp,
     /// Base64 that was tagged `!!binary`.
     Binary,
-    /// Text.
+    /// Text, and every scalar in quotes.
     String,
-    /// A list.
+    /// A sequence, in block or flow style.
     Sequence,
-    /// A map.
+    /// A mapping, in block or flow style.
     Mapping,
 }
 

@@ -7,7 +7,7 @@ use crate::tree::TreePath;
 
 /// Begins and ends a placeholder in a template's output. Private characters of the last plane: no font and no file uses them.
 pub const PLACEHOLDER_OPEN: char = '\u{10FFF0}';
-/// See [`PLACEHOLDER_OPEN`].
+/// The character that ends what [`PLACEHOLDER_OPEN`] begins.
 pub const PLACEHOLDER_CLOSE: char = '\u{10FFF1}';
 
 /// Whether a character is reserved for placeholders; input that holds one is refused.

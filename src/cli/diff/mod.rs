@@ -46,19 +46,9 @@ pub(super) struct Arguments {
     claims: Vec<String>,
     #[command(flatten)]
     comparing: Comparing,
-    /// The form: for people at a terminal, for the comment of a pull request, as a page, for programs, as a patch, or what is
-    /// dangerous at the lines of claims
-    #[arg(short, long, value_name = "FORM", default_value = "text")]
-    output: Form,
-    /// Bytes that `md` must not exceed
-    #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(2048..))]
-    max_bytes: u64,
     /// Where the rest is that does not fit into `md`: a link, or a command
     #[arg(long, value_name = "WHERE")]
     rest: Option<String>,
-    /// Exit with 1 where there are differences
-    #[arg(long)]
-    exit_code: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -142,7 +132,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         false => session::report(&folded(&comparison.notes), global, &display),
     };
     let is_same = comparison.environments.is_empty() && comparison.notes.is_empty();
-    Ok(match arguments.exit_code && !is_same {
+    Ok(match arguments.comparing.exit_code && !is_same {
         true => Outcome::Findings,
         false => noted,
     })
@@ -201,8 +191,8 @@ fn print(
     let file = |at: usize, path: &TreePath| sides[at].tree_file(path, outputs[at].as_ref());
     let form = Printed {
         names: sides.each_ref().map(|it| &*it.name),
-        output: arguments.output,
-        bytes_max: arguments.max_bytes,
+        output: arguments.comparing.output,
+        bytes_max: arguments.comparing.max_bytes,
         rest: arguments.rest.as_deref().unwrap_or(command.trim_end()),
         file: &file,
     };

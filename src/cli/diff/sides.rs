@@ -19,7 +19,7 @@ use crate::kustomize::FILE_NAMES;
 use crate::tree::{Changes, EntryKind, Files, TreePath, Walk};
 use crate::workspace_diff::State;
 
-/// One side, opened.
+/// One side of a comparison, with its files open for reading.
 #[derive(Clone)]
 pub(super) struct Opened {
     pub(super) name: String,

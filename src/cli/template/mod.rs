@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     /// A file of values (repeatable, or several with commas between them; `-` is standard input)
     #[arg(short = 'f', long, value_name = "FILE", value_delimiter = ',')]
     values: Vec<PathBuf>,
-    /// Values: key1=val1,key2=val2
+    /// Values to set: key1=val1,key2=val2
     #[arg(long, value_name = "VALUES")]
     set: Vec<String>,
     /// Values that are text whatever they look like
@@ -51,7 +51,7 @@ pub(super) struct Arguments {
     /// A value that is taken as it is: key=text
     #[arg(long, value_name = "VALUE")]
     set_literal: Vec<String>,
-    /// The release's namespace [default: default]
+    /// The namespace that the release is installed in [default: default]
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
     /// The version of Kubernetes that templates see

@@ -25,7 +25,7 @@ pub struct Index {
 }
 
 impl Repository {
-    /// Opens the index.
+    /// Reads the index, with the stat data that it holds for each file.
     pub fn index(&self) -> Result<Index, DiskError> {
         let objects = self.objects();
         // While git lists, the other git finds HEAD.

@@ -35,7 +35,7 @@ use command::{answer, command, command_on_files, command_with_hooks, output};
 use failures::Failures;
 use objects::Objects;
 
-/// A Git repository.
+/// A Git repository, found from a folder inside it.
 pub struct Repository {
     /// The work tree's top folder.
     root: PathBuf,

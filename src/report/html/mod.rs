@@ -44,7 +44,7 @@ const LOGO: &str = "<svg viewBox=\"0 0 24 24\" fill=\"none\" stroke=\"currentCol
 const ROWS_OPEN: usize = 8;
 const OPEN_MAX: usize = 30;
 
-/// The page.
+/// The comparison as one HTML page that needs no other file.
 pub fn html(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> String {
     let (sections, findings) = (sections(comparison), findings(comparison));
     let mut page = String::new();

@@ -11,11 +11,11 @@ use pleach_yaml::{Mapping, Node, parse_one};
 /// A chart that is available.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// `Chart.yaml`.
+    /// The parsed `Chart.yaml`, with the places of its fields.
     pub metadata: Node,
-    /// The chart's name.
+    /// `name` of `Chart.yaml`, which need not be the name of the archive.
     pub name: String,
-    /// Its version.
+    /// `version` of `Chart.yaml`, parsed as SemVer.
     pub version: Version,
     /// `values.yaml`; an empty map where there is none.
     pub values: Node,

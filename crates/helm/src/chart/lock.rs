@@ -26,7 +26,7 @@ pub struct Lock {
 pub struct Pin {
     /// The repository as the claim says it, without a final slash.
     pub repository: String,
-    /// The chart's name.
+    /// The chart's name in the repository's index, or the last part of its OCI address.
     pub name: String,
     /// The version as the claim says it; `*` where it says none.
     pub requested: String,
@@ -138,7 +138,7 @@ impl Lock {
         Lock { pins }
     }
 
-    /// The file's text.
+    /// The text of `pleach.lock`: entries in order, so that equal locks have equal bytes.
     pub fn to_text(&self) -> String {
         let entry = |pin: &Pin| {
             let fields = [

@@ -10,7 +10,7 @@ use pleach_yaml::diag::{Diagnostic, Span};
 pub struct Request {
     /// The repository's address as the claim says it, without a final slash.
     pub repository: String,
-    /// The chart's name.
+    /// The chart's name in that repository.
     pub name: String,
     /// A version or a range; none is the newest.
     pub version: Option<String>,
@@ -18,12 +18,12 @@ pub struct Request {
     pub digest: Option<String>,
     /// Whether it is to be pulled over plain HTTP.
     pub plain: bool,
-    /// Who asks.
+    /// The place of the request in a claim or an object, for messages.
     pub span: Option<Span>,
 }
 
 impl Request {
-    /// A request.
+    /// A request over TLS that no file makes. A final slash of the address is dropped.
     pub fn new(repository: &str, name: &str, version: Option<&str>) -> Request {
         Request {
             repository: repository.trim_end_matches('/').to_string(),

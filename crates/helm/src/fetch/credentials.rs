@@ -26,7 +26,7 @@ use pleach_yaml::{Node, parse_one};
 pub struct CredentialFiles {
     /// Docker's `config.json` and Helm's `registry/config.json`; the first that knows a registry wins.
     pub registries: Vec<PathBuf>,
-    /// Helm's `repositories.yaml`.
+    /// The path of Helm's `repositories.yaml`, which has credentials of HTTP repositories.
     pub repositories: Option<PathBuf>,
 }
 

@@ -35,14 +35,14 @@ pub struct Network {
 pub struct Place {
     /// The repository's address, after mirrors.
     pub address: String,
-    /// Without TLS.
+    /// Whether to use plain HTTP, as `helm pull --plain-http` does.
     pub plain: bool,
 }
 
 /// The archive that answers a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
-    /// The version.
+    /// The exact version that the range selected.
     pub version: String,
     /// The digest of the archive, where the repository names it.
     pub digest: Option<String>,
@@ -246,13 +246,13 @@ impl Network {
 
 /// A chart to be published.
 pub struct Publication<'a> {
-    /// Its name.
+    /// The chart's name, the last part of its address in the registry.
     pub name: &'a str,
-    /// Its version.
+    /// The chart's version, which becomes the tag; `+` is written as `_`.
     pub version: &'a str,
-    /// `Chart.yaml` as JSON.
+    /// `Chart.yaml` as JSON: the manifest's config.
     pub config: &'a [u8],
-    /// The archive.
+    /// The chart as a gzipped tar archive: the manifest's only layer.
     pub archive: &'a [u8],
     /// What the manifest says of it.
     pub annotations: BTreeMap<String, String>,

@@ -6,7 +6,7 @@ use crate::value::Value;
 /// Widths and precisions beyond this are taken for mistakes.
 const MAX_NUMBER: i64 = 1_000_000;
 
-/// `fmt.Sprintf`.
+/// Formats as Go's `fmt.Sprintf` does, with its `%!verb(type=value)` texts for what does not fit.
 pub fn sprintf(format: &[u8], values: &[Value]) -> Vec<u8> {
     let mut out = Vec::with_capacity(format.len() + 16 * values.len());
     let mut formatter = Formatter {

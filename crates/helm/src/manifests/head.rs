@@ -11,13 +11,13 @@ use crate::go::yaml::{YamlError, parse};
 /// The identity of a document, empty where it has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    /// `apiVersion`
+    /// `apiVersion`; empty where it is missing.
     pub api_version: String,
-    /// `kind`
+    /// `kind`; empty where it is missing.
     pub kind: String,
-    /// `metadata.name`
+    /// `metadata.name`; empty where it is missing.
     pub name: String,
-    /// `metadata.annotations`
+    /// `metadata.annotations` in the order of the document.
     pub annotations: Vec<(String, String)>,
 }
 

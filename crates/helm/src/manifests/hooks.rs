@@ -13,19 +13,19 @@ pub enum HookEvent {
     PreInstall,
     /// After all objects are created.
     PostInstall,
-    /// Before an uninstall.
+    /// `pre-delete`: before an uninstall deletes anything.
     PreDelete,
-    /// After an uninstall.
+    /// `post-delete`: after an uninstall has deleted everything.
     PostDelete,
-    /// Before an upgrade.
+    /// `pre-upgrade`: after rendering, before an upgrade changes anything.
     PreUpgrade,
-    /// After an upgrade.
+    /// `post-upgrade`: after an upgrade has changed all objects.
     PostUpgrade,
-    /// Before a rollback.
+    /// `pre-rollback`: before a rollback changes anything.
     PreRollback,
-    /// After a rollback.
+    /// `post-rollback`: after a rollback has changed all objects.
     PostRollback,
-    /// On `helm test`.
+    /// `test`, and its old name `test-success`: run by `helm test` only.
     Test,
 }
 
@@ -46,7 +46,7 @@ const EVENTS: &[(&str, HookEvent)] = &[
 /// What a document's annotations say of it as a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
-    /// When it runs.
+    /// The events that run it; one hook may have several.
     pub events: Vec<HookEvent>,
     /// Hooks of one event run in this order.
     pub weight: i64,

@@ -58,9 +58,9 @@ pub struct RenderedObject {
 /// A file of a chart's `crds/`, which is not a template.
 #[derive(Clone, Debug)]
 pub struct CrdFile {
-    /// Its path: `app/crds/a.yaml`.
+    /// Its path, which begins with the chart's name: `app/crds/a.yaml`.
     pub path: String,
-    /// What it holds.
+    /// The file as it is: CRDs are not templates.
     pub text: String,
 }
 

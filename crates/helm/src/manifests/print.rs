@@ -11,11 +11,11 @@ use crate::go::path_match::path_match;
 /// What is printed of what was rendered.
 #[derive(Clone, Debug, Default)]
 pub struct PrintOptions {
-    /// `--include-crds`
+    /// `--include-crds`: print the files of `crds/` first.
     pub include_crds: bool,
-    /// `--no-hooks`
+    /// `--no-hooks`: leave out every hook.
     pub no_hooks: bool,
-    /// `--skip-tests`
+    /// `--skip-tests`: leave out hooks of `helm test`.
     pub skip_tests: bool,
     /// `--show-only`: patterns of paths within the chart.
     pub show_only: Vec<String>,

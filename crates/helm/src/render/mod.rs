@@ -25,7 +25,7 @@ const NOTES: &str = "NOTES.txt";
 /// A release that a chart is rendered for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// Its name.
+    /// The release's name, `.Release.Name` in templates.
     pub name: String,
     /// The namespace that it is installed in.
     pub namespace: String,

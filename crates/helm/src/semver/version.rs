@@ -70,17 +70,17 @@ impl Version {
         &self.original
     }
 
-    /// The first number.
+    /// The major version: the first number.
     pub fn major(&self) -> u64 {
         self.numbers[0]
     }
 
-    /// The second number.
+    /// The minor version: the second number.
     pub fn minor(&self) -> u64 {
         self.numbers[1]
     }
 
-    /// The third number.
+    /// The patch version: the third number.
     pub fn patch(&self) -> u64 {
         self.numbers[2]
     }

@@ -11,23 +11,23 @@ use crate::go::yaml::YamlError;
 /// The fields of `Chart.yaml`. A field that is absent is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
-    /// The chart's name.
+    /// `name`, required by Helm.
     pub name: String,
     /// Where the project lives.
     pub home: String,
     /// Where the sources live.
     pub sources: Vec<String>,
-    /// The chart's version.
+    /// `version` as written; Helm requires a SemVer version.
     pub version: String,
-    /// One sentence.
+    /// `description`, one sentence about the chart.
     pub description: String,
     /// Words to find it by.
     pub keywords: Vec<String>,
-    /// Who maintains it.
+    /// `maintainers` in the order of the file.
     pub maintainers: Vec<Maintainer>,
     /// Where an icon lies.
     pub icon: String,
-    /// `v1` or `v2`.
+    /// `apiVersion` of `Chart.yaml`: `v1` or `v2`.
     pub api_version: String,
     /// Read by nobody; kept for templates that print it.
     pub condition: String,
@@ -55,11 +55,11 @@ pub struct Metadata {
 /// Who maintains a chart.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Maintainer {
-    /// Their name.
+    /// The maintainer's name, or the name of an organization.
     pub name: String,
-    /// Their address.
+    /// The maintainer's e-mail address; empty where none is given.
     pub email: String,
-    /// Their page.
+    /// The maintainer's web page; empty where none is given.
     pub url: String,
 }
 

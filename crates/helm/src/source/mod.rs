@@ -22,7 +22,7 @@ pub struct LoadedChart {
     pub metadata: Metadata,
     /// `values.yaml`; numbers are float64.
     pub values: Map<String, Json>,
-    /// `values.schema.json`.
+    /// The bytes of `values.schema.json`, if the chart has one.
     pub schema: Option<Arc<[u8]>>,
     /// The files below `templates/`.
     pub templates: Vec<ChartFile>,
@@ -56,7 +56,7 @@ impl LoadedChart {
         }
     }
 
-    /// `values.yaml` as JSON.
+    /// The chart's own values as JSON, as error messages and oracles need them.
     pub fn values_text(&self) -> String {
         serde_json::to_string(&self.values).unwrap_or_default()
     }

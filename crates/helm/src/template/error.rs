@@ -8,11 +8,11 @@ use super::program::quoted;
 /// A text that is no template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
-    /// The template's name.
+    /// The name of the template in which the parser stopped.
     pub template: String,
     /// The line at which the parser stopped, from 1.
     pub line: usize,
-    /// Go's words.
+    /// The reason, worded as Go words it.
     pub message: String,
 }
 
@@ -41,14 +41,14 @@ pub struct ExecError {
     pub template: String,
     /// The expression that failed, as Go prints it.
     pub expression: String,
-    /// What is wrong.
+    /// Why the expression failed.
     pub cause: Cause,
 }
 
 /// What is wrong with an expression.
 #[derive(Clone, Debug)]
 pub enum Cause {
-    /// Go's words.
+    /// A failure of the template itself, worded as Go words it.
     Message(String),
     /// A limit was reached. Go has none.
     Limit(String),
@@ -65,7 +65,7 @@ impl ExecError {
         }
     }
 
-    /// The place: `file:line:column`.
+    /// The place as Go prints it: `file:line:column`.
     pub fn location(&self) -> String {
         format!("{}:{}:{}", self.source, self.line, self.column)
     }

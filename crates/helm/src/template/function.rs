@@ -15,7 +15,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Exactly these parameters.
+    /// A function that takes exactly these parameters.
     pub const fn fixed(parameters: &'static [Type]) -> Signature {
         Signature {
             parameters,
@@ -155,7 +155,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A `float64`.
+    /// The argument as a `float64`; 0 where it is of another type.
     pub fn float(&self, index: usize) -> f64 {
         match self.get(index) {
             Value::Float(value) => *value,
@@ -163,12 +163,12 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A `bool`.
+    /// The argument as a `bool`; false where it is of another type.
     pub fn bool(&self, index: usize) -> bool {
         matches!(self.get(index), Value::Bool(true))
     }
 
-    /// A map.
+    /// The argument as a map; empty where it is of another type.
     pub fn map(&self, index: usize) -> Map {
         match self.get(index) {
             Value::Map(map) => map.clone(),
@@ -176,7 +176,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A slice.
+    /// The argument as a slice; empty where it is of another type.
     pub fn list(&self, index: usize) -> List {
         match self.get(index) {
             Value::List(list) => list.clone(),
@@ -231,7 +231,7 @@ impl Functions {
         self.by_name.get(name).copied()
     }
 
-    /// All names, sorted.
+    /// The names of all functions, sorted.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.by_name.keys().copied()
     }

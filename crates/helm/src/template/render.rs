@@ -123,7 +123,7 @@ pub struct Renderer<'t> {
 pub enum RenderError {
     /// There is no template of the name.
     NoTemplate(String),
-    /// The template failed.
+    /// The template was executed and failed.
     Exec(Box<ExecError>),
 }
 

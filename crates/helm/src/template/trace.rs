@@ -26,9 +26,9 @@ pub struct Piece {
 /// An entry of a map.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The map.
+    /// The map that the expression read from.
     pub map: Map,
-    /// The key.
+    /// The key that the expression read.
     pub key: Str,
 }
 

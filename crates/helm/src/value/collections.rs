@@ -23,7 +23,7 @@ pub struct Map {
 }
 
 impl Map {
-    /// A `map[string]interface {}`.
+    /// Makes a `map[string]interface {}` with these entries.
     pub fn new(entries: Entries) -> Map {
         Map::of(&ANY_MAP, entries)
     }
@@ -41,7 +41,7 @@ impl Map {
         Map { ty, entries: None }
     }
 
-    /// The map's type.
+    /// The Go type of the map, with the types of keys and values.
     pub fn ty(&self) -> &'static Type {
         self.ty
     }
@@ -103,7 +103,7 @@ impl Map {
         self.entries.as_ref()?.borrow_mut().remove(key)
     }
 
-    /// The keys, sorted.
+    /// The keys in byte order, as `range` visits them.
     pub fn keys(&self) -> Vec<Str> {
         let entries = self.entries.as_ref();
         entries.map_or_else(Vec::new, |it| it.borrow().keys().cloned().collect())
@@ -162,12 +162,12 @@ pub struct List {
 }
 
 impl List {
-    /// A `[]interface {}`.
+    /// Makes a `[]interface {}` with these items.
     pub fn new(items: Vec<Value>) -> List {
         List::of(&ANY_LIST, items)
     }
 
-    /// A `[]string`.
+    /// Makes a `[]string` with these items.
     pub fn strings<T: Into<Str>>(items: impl IntoIterator<Item = T>) -> List {
         let items = items.into_iter().map(|it| Value::String(it.into()));
         List::of(&STRING_LIST, items.collect())
@@ -186,7 +186,7 @@ impl List {
         List { ty, items: None }
     }
 
-    /// The slice's type.
+    /// The Go type of the slice, with the type of its items.
     pub fn ty(&self) -> &'static Type {
         self.ty
     }
@@ -288,7 +288,7 @@ impl Struct {
         Struct { ty, contents: None }
     }
 
-    /// The struct's type.
+    /// The named Go type, which has the fields and methods.
     pub fn ty(&self) -> &'static NamedType {
         self.ty
     }

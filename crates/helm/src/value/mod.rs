@@ -10,31 +10,31 @@ pub use collections::{Entries, List, Map, Struct};
 pub use text::Str;
 pub use types::{Display, Field, IntType, Kind, Method, NamedType, Type, UintType};
 
-/// A Go value.
+/// A value as Go's templates see it: with its Go type, nil included.
 #[derive(Clone, Debug, Default)]
 pub enum Value {
     /// A nil interface, or no value at all.
     #[default]
     Nil,
-    /// `bool`
+    /// A `bool`, or a named type of it.
     Bool(bool),
     /// A signed integer. Use [`Value::int`] and [`Value::int64`] to make the common ones.
     Int(IntType, i64),
-    /// An unsigned integer.
+    /// An unsigned integer of the given width.
     Uint(UintType, u64),
-    /// `float64`
+    /// A `float64`, which every number of a values file is.
     Float(f64),
-    /// `complex128`
+    /// A `complex128`: only literals of templates make one.
     Complex(f64, f64),
     /// `string`: bytes that need not be UTF-8.
     String(Str),
-    /// `[]byte`
+    /// A `[]byte`, which `.Files.GetBytes` returns.
     Bytes(Str),
     /// A slice of any other type; it may be nil.
     List(List),
     /// A map with string keys; it may be nil.
     Map(Map),
-    /// A struct.
+    /// A struct, or a pointer to one, such as `.Chart` and `.Capabilities`.
     Struct(Struct),
     /// A pointer to a struct; it may be nil.
     Pointer(Struct),
@@ -43,37 +43,37 @@ pub enum Value {
 const _: () = assert!(size_of::<Value>() == 24);
 
 impl Value {
-    /// An `int`.
+    /// Makes an `int`, as number literals of templates are.
     pub fn int(value: i64) -> Value {
         Value::Int(IntType::Int, value)
     }
 
-    /// An `int64`.
+    /// Makes an `int64`, as sprig's arithmetic returns it.
     pub fn int64(value: i64) -> Value {
         Value::Int(IntType::Int64, value)
     }
 
-    /// A `uint64`.
+    /// Makes a `uint64`, the widest unsigned integer.
     pub fn uint64(value: u64) -> Value {
         Value::Uint(UintType::Uint64, value)
     }
 
-    /// A `string`.
+    /// Makes a `string`, which need not be UTF-8.
     pub fn string(text: impl Into<Str>) -> Value {
         Value::String(text.into())
     }
 
-    /// A `[]interface {}`.
+    /// Makes a `[]interface {}`, as lists of values files are.
     pub fn list(items: Vec<Value>) -> Value {
         Value::List(List::new(items))
     }
 
-    /// A `[]string`.
+    /// Makes a `[]string`, as functions that split text return it.
     pub fn strings<T: Into<Str>>(items: impl IntoIterator<Item = T>) -> Value {
         Value::List(List::strings(items))
     }
 
-    /// A `map[string]interface {}`.
+    /// Makes a `map[string]interface {}`, as maps of values files are.
     pub fn map(entries: impl IntoIterator<Item = (Str, Value)>) -> Value {
         Value::Map(Map::new(entries.into_iter().collect()))
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub struct Str(Arc<[u8]>);
 
 impl Str {
-    /// The bytes.
+    /// The bytes of the string; Go does not require UTF-8.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

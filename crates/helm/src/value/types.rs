@@ -5,26 +5,26 @@ use std::fmt;
 use super::{Str, Value};
 use crate::template::{Context, FunctionError, Signature};
 
-/// A Go type.
+/// A Go type, as far as templates and their functions meet it.
 #[derive(Clone, Copy, Debug)]
 pub enum Type {
-    /// `interface {}`
+    /// The empty interface, `interface {}`.
     Any,
     /// `reflect.Value`: the parameter of a function that takes anything and tells nil from no value. No value has this type.
     Reflected,
-    /// `error`
+    /// The interface `error`, which functions return as their second result.
     Error,
-    /// `bool`
+    /// The predeclared type `bool`.
     Bool,
-    /// A signed integer.
+    /// A signed integer of some width.
     Int(IntType),
-    /// An unsigned integer.
+    /// An unsigned integer of some width.
     Uint(UintType),
-    /// `float64`
+    /// The predeclared type `float64`.
     Float64,
-    /// `complex128`
+    /// The predeclared type `complex128`.
     Complex128,
-    /// `string`
+    /// The predeclared type `string`.
     String,
     /// A slice and the type of its items.
     Slice(&'static Type),
@@ -41,15 +41,15 @@ pub enum Type {
 /// The signed integer types.
 #[derive(Clone, Copy, Debug)]
 pub enum IntType {
-    /// `int`
+    /// Go's `int`, which has 64 bits here.
     Int,
-    /// `int8`
+    /// Go's `int8`, from -128 to 127.
     Int8,
-    /// `int16`
+    /// Go's `int16`, a signed 16-bit integer.
     Int16,
-    /// `int32`
+    /// Go's `int32`, which `rune` is another name of.
     Int32,
-    /// `int64`
+    /// Go's `int64`, a signed 64-bit integer.
     Int64,
     /// A named integer, such as `time.Duration`.
     Named(&'static NamedType),
@@ -58,15 +58,15 @@ pub enum IntType {
 /// The unsigned integer types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UintType {
-    /// `uint`
+    /// Go's `uint`, which has 64 bits here.
     Uint,
-    /// `uint8`
+    /// Go's `uint8`, which `byte` is another name of.
     Uint8,
-    /// `uint16`
+    /// Go's `uint16`, an unsigned 16-bit integer.
     Uint16,
-    /// `uint32`
+    /// Go's `uint32`, an unsigned 32-bit integer.
     Uint32,
-    /// `uint64`
+    /// Go's `uint64`, an unsigned 64-bit integer.
     Uint64,
 }
 
@@ -113,7 +113,7 @@ impl NamedType {
 /// How a type prints itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Display {
-    /// The text.
+    /// The method `String` or `Error`, which `fmt` calls.
     pub text: fn(&Value) -> Str,
     /// Whether only pointers have the method.
     pub on_pointer: bool,
@@ -124,7 +124,7 @@ pub struct Display {
 pub struct Field {
     /// Its name; for an embedded struct the name of its type.
     pub name: &'static str,
-    /// Its type.
+    /// The field's type, which assignments and calls are checked against.
     pub ty: Type,
     /// The tag for JSON, `name,omitempty`; empty where the field has none.
     pub json: &'static str,
@@ -135,7 +135,7 @@ pub struct Field {
 /// A method that templates can call.
 #[derive(Debug)]
 pub struct Method {
-    /// Its name.
+    /// The method's name as templates call it.
     pub name: &'static str,
     /// Its parameters, without the receiver.
     pub signature: Signature,
@@ -180,7 +180,7 @@ impl Type {
         }
     }
 
-    /// The kind.
+    /// The kind of the type, as Go's `reflect.Kind`.
     pub fn kind(&self) -> Kind {
         match self {
             Type::Any | Type::Error => Kind::Interface,
@@ -272,7 +272,7 @@ impl fmt::Display for Type {
 }
 
 impl IntType {
-    /// The kind.
+    /// The kind of the type, as Go's `reflect.Kind`.
     pub fn kind(self) -> Kind {
         match self {
             IntType::Int => Kind::Int,
@@ -293,7 +293,7 @@ impl IntType {
 }
 
 impl UintType {
-    /// The kind.
+    /// The kind of the type, as Go's `reflect.Kind`.
     pub fn kind(self) -> Kind {
         match self {
             UintType::Uint => Kind::Uint,

@@ -13,24 +13,24 @@ use crate::{HelmVersion, go::yaml::YamlError};
 pub struct UserValues {
     /// `--values`: names and contents.
     pub files: Vec<ValuesFile>,
-    /// `--set-json`
+    /// `--set-json`, applied after the values files.
     pub set_json: Vec<String>,
-    /// `--set`
+    /// `--set`, applied after `--set-json`.
     pub set: Vec<String>,
-    /// `--set-string`
+    /// `--set-string`, applied after `--set`.
     pub set_string: Vec<String>,
-    /// `--set-file`
+    /// `--set-file`, applied after `--set-string`.
     pub set_file: Vec<String>,
-    /// `--set-literal`
+    /// `--set-literal`, applied after `--set-file`.
     pub set_literal: Vec<String>,
 }
 
-/// A values file.
+/// A values file, as `--values` gives it.
 #[derive(Clone, Debug)]
 pub struct ValuesFile {
     /// As the user named it, for messages.
     pub name: String,
-    /// What it holds.
+    /// The bytes of the file: YAML, of which JSON is a part.
     pub content: Vec<u8>,
 }
 

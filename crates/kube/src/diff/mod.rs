@@ -43,9 +43,9 @@ pub struct Change {
 /// What became of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeKind {
-    /// It is new.
+    /// Only the new side has the object.
     Added,
-    /// It is gone.
+    /// Only the old side has the object, so it is deleted.
     Removed,
     /// It is gone, and an annotation has the sync engine leave it in the cluster.
     Kept,
@@ -80,7 +80,7 @@ pub fn is_kept(object: &Object) -> bool {
 /// What became of one field.
 #[derive(Clone, Debug)]
 pub struct FieldChange {
-    /// The field.
+    /// The way from the object to the field.
     pub path: Path,
     /// What became of it.
     pub difference: Difference,
@@ -130,11 +130,11 @@ impl Difference {
 /// One line of a text that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// On both sides.
+    /// A line that both texts have.
     Same(Box<str>),
-    /// Gone.
+    /// A line that only the old text has.
     Removed(Box<str>),
-    /// New.
+    /// A line that only the new text has.
     Added(Box<str>),
     /// Unchanged lines that are too far from a difference to be shown.
     Gap,

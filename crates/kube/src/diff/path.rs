@@ -8,10 +8,10 @@ pub struct Path {
     steps: Vec<Step>,
 }
 
-/// One step down.
+/// One step of a path through an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// Into a map.
+    /// To the value of this key of a map.
     Key(Box<str>),
     /// To the list item whose fields have these values. A flag of a command line has no field, only its name.
     Item(Vec<(Box<str>, Box<str>)>),
@@ -22,7 +22,7 @@ pub enum Step {
 }
 
 impl Path {
-    /// The object itself.
+    /// The empty path, which is the object itself.
     pub fn root() -> Path {
         Path::default()
     }

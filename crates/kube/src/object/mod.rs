@@ -17,7 +17,7 @@ pub struct Gvk {
     pub group: Box<str>,
     /// Version within the group.
     pub version: Box<str>,
-    /// Kind.
+    /// The kind, in the spelling of its API: `Deployment`.
     pub kind: Box<str>,
 }
 
@@ -47,11 +47,11 @@ impl Gvk {
 pub struct ObjectId {
     /// API group; empty for the core group.
     pub group: Box<str>,
-    /// Kind.
+    /// The kind, in the spelling of its API: `Deployment`.
     pub kind: Box<str>,
     /// `metadata.namespace`; empty where there is none.
     pub namespace: Box<str>,
-    /// `metadata.name`.
+    /// `metadata.name`; empty where a `generateName` is used.
     pub name: Box<str>,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Debug for ObjectId {
 /// A Kubernetes object: a mapping with `apiVersion`, `kind` and `metadata.name`.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// The whole object.
+    /// The whole object, a mapping with `apiVersion` and `kind`.
     pub node: Node,
     /// Whatever the maker wants to know it by later: it is carried through a build unchanged and never printed.
     pub mark: Option<Arc<str>>,
@@ -84,17 +84,17 @@ impl Object {
         Object { node, mark: None }
     }
 
-    /// `apiVersion` as written.
+    /// `apiVersion` as written: `group/version`, or a bare version of the core group.
     pub fn api_version(&self) -> &str {
         self.text(&["apiVersion"])
     }
 
-    /// `kind`.
+    /// `kind` as written; empty where it is no text.
     pub fn kind(&self) -> &str {
         self.text(&["kind"])
     }
 
-    /// `metadata.name`.
+    /// `metadata.name` as written; empty where there is none.
     pub fn name(&self) -> &str {
         self.text(&["metadata", "name"])
     }
@@ -109,7 +109,7 @@ impl Object {
         Gvk::new(self.api_version(), self.kind())
     }
 
-    /// The identity.
+    /// Group, kind, namespace and name as an owned value.
     pub fn id(&self) -> ObjectId {
         let Gvk { group, kind, .. } = self.gvk();
         ObjectId {

@@ -51,7 +51,7 @@ pub enum ListRule<'a> {
 }
 
 impl Schemas {
-    /// Kubernetes' own kinds.
+    /// The schemas of Kubernetes' own kinds, shared by all callers; a type is read when an object first needs it.
     pub fn builtin() -> &'static Arc<Schemas> {
         static BUILTIN: OnceLock<Arc<Schemas>> = OnceLock::new();
         BUILTIN.get_or_init(|| {

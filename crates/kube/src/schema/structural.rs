@@ -35,7 +35,7 @@ pub struct Schema {
 /// A default that holds only under a condition. What the condition means is the caller's.
 #[derive(Clone, Debug)]
 pub struct ConditionalDefault {
-    /// The value.
+    /// The default, used as it is.
     pub value: Node,
     /// The condition: an expression's text, with its place.
     pub when: Node,

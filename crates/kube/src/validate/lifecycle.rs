@@ -9,7 +9,7 @@ use crate::object::Gvk;
 /// When a version of a kind goes, and what takes its place. Numbers are minor versions of Kubernetes 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
-    /// Deprecated since.
+    /// The first minor version in which it is deprecated.
     pub deprecated: Option<u32>,
     /// Not served from this one on.
     pub removed: Option<u32>,

@@ -47,7 +47,7 @@ pub enum Severity {
 }
 
 impl Diagnostic {
-    /// An error.
+    /// Makes an error, which ends the run with exit code 1.
     pub fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             code,
@@ -61,7 +61,7 @@ impl Diagnostic {
         }
     }
 
-    /// A warning.
+    /// Makes a warning, which is an error under `--strict` only.
     pub fn warning(code: &'static str, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             severity: Severity::Warning,
@@ -69,7 +69,7 @@ impl Diagnostic {
         }
     }
 
-    /// A note.
+    /// Makes a note, which never changes the exit code.
     pub fn note(code: &'static str, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             severity: Severity::Note,
@@ -172,7 +172,7 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Adds one.
+    /// Adds a diagnostic behind those that are there.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.list.push(diagnostic);

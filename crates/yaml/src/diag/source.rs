@@ -11,7 +11,7 @@ use crate::tree::TreePath;
 pub struct Source {
     /// Where the file is.
     pub path: TreePath,
-    /// What it says.
+    /// The whole text of the file, which byte ranges of spans index.
     pub text: String,
     /// The place of a text that is itself a value in a file, such as an inline patch.
     inside: Option<Inside>,
@@ -67,9 +67,9 @@ impl fmt::Debug for Source {
 /// A byte range of a source. Cheap to clone.
 #[derive(Clone)]
 pub struct Span {
-    /// The file.
+    /// The file that the range is in.
     pub source: Arc<Source>,
-    /// The first byte.
+    /// The offset of the first byte.
     pub start: u32,
     /// The byte after the last.
     pub end: u32,
@@ -78,7 +78,7 @@ pub struct Span {
 /// Line and column, both counted from 1; the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The line.
+    /// The line, counted from 1.
     pub line: usize,
     /// The column, in characters.
     pub column: usize,

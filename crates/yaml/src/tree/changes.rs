@@ -16,7 +16,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Nothing differs.
+    /// A comparison in which nothing differs yet.
     pub fn new() -> Changes {
         Changes::default()
     }
@@ -160,7 +160,7 @@ impl Changes {
         self.paths.len() + self.folders.len()
     }
 
-    /// Whether nothing differs.
+    /// Whether the two sides are equal.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty() && self.folders.is_empty()
     }

@@ -64,9 +64,9 @@ pub enum Unlisted {
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
-    /// Bytes.
+    /// A file, which has bytes.
     File,
-    /// Names.
+    /// A folder, which has entries.
     Folder,
 }
 
@@ -83,7 +83,7 @@ pub enum FilesError {
     Outside,
     /// A link leads to nothing, or to itself.
     BrokenLink,
-    /// The system's words.
+    /// Another failure, in the operating system's words.
     Other(String),
 }
 
@@ -292,7 +292,7 @@ pub struct Recorded<'a> {
 }
 
 impl<'a> Recorded<'a> {
-    /// Begins a record.
+    /// Begins to record what is read from these files.
     pub fn new(files: &'a dyn Files) -> Recorded<'a> {
         Recorded {
             files,
@@ -318,7 +318,7 @@ impl<'a> Recorded<'a> {
         answer
     }
 
-    /// Ends it.
+    /// Ends the record and returns what was read.
     pub fn finish(self) -> ReadSet {
         self.read_set
             .into_inner()

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub struct TreePath(Arc<str>);
 
 impl TreePath {
-    /// The root.
+    /// The empty path, which is the tree's root.
     pub fn root() -> TreePath {
         TreePath(Arc::from(""))
     }
