@@ -71,6 +71,7 @@ def homebrew(version, archives):
 {body}
   def install
     bin.install "pleach"
+    man1.install Dir["man/*.1"]
     generate_completions_from_executable(bin/"pleach", "completions")
   end
 
@@ -140,7 +141,7 @@ pkgs.stdenvNoCC.mkDerivation {{
   pname = "pleach";
   version = "{version}";
   src = pkgs.fetchurl archives.${{pkgs.stdenv.hostPlatform.system}};
-  installPhase = "install -D --mode=755 pleach $out/bin/pleach";
+  installPhase = "install -D --mode=755 pleach $out/bin/pleach && install -D --mode=644 --target-directory=$out/share/man/man1 man/*.1";
   meta = {{
     description = "{SUMMARY}";
     homepage = "{REPOSITORY}";

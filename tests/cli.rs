@@ -239,6 +239,21 @@ fn a_shell_gets_the_script_that_asks_pleach() {
     assert!(script.contains("_PLEACH_COMPLETE"), "{script}");
 }
 
+#[test]
+fn each_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["man", "pages"], 0);
+    let page = |name: &str| fs::read_to_string(folder.path().join("pages").join(name)).unwrap();
+    assert!(page("pleach.1").contains("pleach\\-render(1)"));
+    assert!(page("pleach-hook-run.1").contains("\\-\\-directory"));
+    assert!(page("pleach-diff.1").contains("pleach diff main..."));
+    let printed = pleach(folder.path(), &["man"]).stdout;
+    let printed = String::from_utf8(printed).unwrap();
+    assert!(printed.contains(".TH pleach 1"), "{printed}");
+    fs::write(folder.path().join("file"), "").unwrap();
+    run(folder.path(), &["man", "file"], 2);
+}
+
 /// What a shell is offered for the last word of a command line, in the starter.
 fn completed(words: &[&str]) -> Vec<String> {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"))

@@ -125,6 +125,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("explain", &["explain", "explain missing-reference"]),
     ("completions", &["completions bash"]),
+    (
+        "man",
+        &[
+            "man | man -l -                # read pleach(1)",
+            "man /usr/local/share/man/man1 # install the pages of all commands",
+        ],
+    ),
 ];
 
 /// The command with the examples of its subcommands.

@@ -16,6 +16,7 @@ mod explain;
 mod hook;
 mod init;
 mod kinds;
+mod man;
 mod matrix;
 mod new;
 mod output;
@@ -153,6 +154,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Print the script that makes a shell complete commands, flags, environments, claims, kinds and codes
     Completions(completions::Arguments),
+    /// Write the manual pages for `man`
+    Man(man::Arguments),
 }
 
 /// How a subcommand ended.
@@ -199,6 +202,7 @@ pub fn run() -> ExitCode {
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     };
     exit_code(outcome)
 }

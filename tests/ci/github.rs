@@ -269,6 +269,8 @@ fn the_release_is_installed_first() {
         marker.display()
     );
     let release = Release::new(&program);
+    // Packing asks the program for its manual pages.
+    fs::remove_file(&marker).unwrap();
     let server = release.serve(None);
     let install = |sum: &str| {
         let inputs = [("version", VERSION), ("sha256", sum)];
