@@ -18,7 +18,7 @@
 # summary.md (the same with more room), and `result`, lines of name=value: check (passed, failed, skipped), diff (compared, failed,
 # skipped), changed, dangers, comment (whether there is anything to say), reason (why the run fails).
 #
-# Exit codes: 0 nothing to say, 1 what PLEACH_FAIL_ON names, 2 could not do it.
+# Exit codes: 0 for success, 1 for what PLEACH_FAIL_ON names, 2 if the command failed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -23,10 +23,10 @@ use crate::{Options, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Changed files, or `-` for a list of them on standard input; without any, Git says what changed
+    /// Changed files, or `-` to read a list from standard input; by default the files that differ in Git
     #[arg(value_name = "FILE")]
     files: Vec<String>,
-    /// Since this revision, up to the work tree; REV..REV is from one revision to another
+    /// Compare the work tree with this revision, or two revisions with each other: REV..REV
     #[arg(
         long,
         value_name = "REV",
@@ -34,21 +34,21 @@ pub(super) struct Arguments {
         conflicts_with = "files"
     )]
     since: String,
-    /// Up to the index, not to the work tree
+    /// Compare the index instead of the work tree
     #[arg(long, conflicts_with_all = ["files", "since"])]
     staged: bool,
-    /// How it is printed
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "name")]
     output: Form,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Form {
-    /// A line each: an environment, or `environment/claim`, or the folder of a kustomization
+    /// One line for each environment, `environment/claim` or folder of a kustomization
     Name,
-    /// An object with both lists
+    /// An object with a list of claims and a list of kustomizations
     Json,
-    /// The environments, for a job's `strategy.matrix`
+    /// The environments as JSON for `strategy.matrix` of a GitHub job
     GithubMatrix,
 }
 

@@ -24,34 +24,34 @@ use crate::yaml::emit_kustomize;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Folder of the kustomization
+    /// The folder of the kustomization
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
-    /// Write to this file; into a folder that exists, one file for each object
+    /// Write to this file, or one file per object into an existing folder
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
-    /// From where files may be read
+    /// Which files a kustomization may load
     #[arg(long, value_name = "WHICH", default_value = "LoadRestrictionsRootOnly")]
     load_restrictor: LoadRestrictor,
-    /// The order, where the kustomization has no `sortOptions`
+    /// Order of the objects if the kustomization has no `sortOptions`
     #[arg(long, value_name = "ORDER")]
     reorder: Option<Order>,
     /// Add the label app.kubernetes.io/managed-by
     #[arg(long)]
     enable_managedby_label: bool,
-    /// A variable for functions; taken for kustomize's sake, since no function is run
+    /// A variable for KRM functions; accepted for compatibility and unused, since no function is run
     #[arg(short, long = "env", value_name = "NAME=VALUE")]
     env: Vec<String>,
-    /// Render the charts that the kustomization inflates
+    /// Render the Helm charts of the kustomization
     #[arg(long)]
     enable_helm: bool,
-    /// The version of Kubernetes that charts see, where the kustomization gives none
+    /// Kubernetes version for charts, unless the kustomization sets one
     #[arg(long, value_name = "VERSION")]
     helm_kube_version: Option<String>,
-    /// An API version that charts see, where the kustomization gives none (repeatable)
+    /// API version available to charts, unless the kustomization sets any (repeatable)
     #[arg(long, value_name = "VERSION")]
     helm_api_versions: Vec<String>,
-    /// Whose behaviour charts are rendered with, where Helm 3 and 4 differ
+    /// The major version of Helm to behave as, where 3 and 4 differ
     #[arg(long, value_name = "MAJOR", default_value = "4")]
     helm_version: Major,
     #[command(flatten)]

@@ -22,7 +22,7 @@ use crate::{Compiled, Options, Scope, check, compile};
 pub(super) struct Arguments {
     #[command(flatten)]
     selection: Selection,
-    /// Render a second time, and name what came out otherwise
+    /// Render twice and report files that differ between the two runs
     #[arg(long)]
     twice: bool,
 }

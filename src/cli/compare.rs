@@ -18,10 +18,10 @@ use crate::tree::TreePath;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The environment to look from
+    /// The first environment, shown as the old side
     #[arg(value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     from: String,
-    /// The environment to look at
+    /// The second environment, shown as the new side
     #[arg(value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     to: String,
     /// Compare only these claims

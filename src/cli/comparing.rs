@@ -8,21 +8,21 @@ use crate::load::WorkspaceConfig;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct Comparing {
-    /// Leave out a field of all objects, a kind, or a field of a kind (repeatable): `metadata.labels["helm.sh/chart"]`,
+    /// Ignore a field of all objects, a kind, or a field of a kind (repeatable): `metadata.labels["helm.sh/chart"]`,
     /// `Secret`, `Deployment:spec.replicas`, `**.caBundle`. Also `spec.diff.ignore` in pleach.yaml
     #[arg(long, value_name = "[KIND:]FIELD", value_parser = Ignore::parse)]
     ignore: Vec<Ignore>,
-    /// Also show what means the same: equal quantities (`1000m`, `1`) and fields that say nothing (`labels: {}`)
+    /// Also show differences without a meaning: equal quantities (`1000m` and `1`) and empty fields (`labels: {}`)
     #[arg(long)]
     exact: bool,
-    /// The form: for people at a terminal, for the comment of a pull request, as a page, for programs, as a patch, or what is
-    /// dangerous at the lines of claims
+    /// Output format: text for a terminal, md for a pull request comment, html for a page, json for programs, patch for a
+    /// unified diff; github, gitlab, sarif and junit list only what is dangerous, at the lines of claims
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     pub(super) output: Form,
-    /// Bytes that `md` must not exceed
+    /// Maximum size of `md` in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(2048..))]
     pub(super) max_bytes: u64,
-    /// Exit with 1 where there are differences
+    /// Exit with 1 if there are differences
     #[arg(long)]
     pub(super) exit_code: bool,
 }

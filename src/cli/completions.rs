@@ -26,7 +26,7 @@ const VARIABLE: &str = "_PLEACH_COMPLETE";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The shell: evaluate the output in its startup file, for example `source <(pleach completions bash)`
+    /// The shell; source the output in its startup file: `source <(pleach completions bash)`
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

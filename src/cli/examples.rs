@@ -12,21 +12,21 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "render",
         &[
             "render",
-            "render --env prod         # only what prod and base have",
-            "render --force            # also over files that were edited",
+            "render --env prod         # only prod and base",
+            "render --force            # also overwrite edited files",
         ],
     ),
     (
         "check",
         &[
-            "check                     # exit code 1 and a diff where `pleach render` has something to do",
+            "check                     # exit code 1 and a diff if the tree is out of date",
             "check --strict --format github",
         ],
     ),
     (
         "diff",
         &[
-            "diff                      # HEAD and the work tree",
+            "diff                      # the work tree with HEAD",
             "diff main...              # since the branch left main",
             "diff main... -o md        # for a pull request's comment",
             "diff old/ new/            # two folders",
@@ -69,8 +69,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "hook",
         &[
-            "hook install              # `git commit` then looks at what is staged",
-            "hook run --fix            # write and stage what is out of date",
+            "hook install              # `git commit` then checks what is staged",
+            "hook run --fix            # update and stage files that are out of date",
         ],
     ),
     (
@@ -91,14 +91,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "verify",
-        &["verify                    # each kustomization below this folder"],
+        &["verify                    # every kustomization below this folder"],
     ),
     (
         "vendor",
         &[
             "vendor",
             "vendor --update redis     # move one pin",
-            "vendor --check            # without the network",
+            "vendor --check            # without network access",
         ],
     ),
     (
@@ -113,13 +113,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "test",
         &[
             "test",
-            "test WebService --accept  # what is rendered is right",
+            "test WebService --accept  # accept the rendered output as expected",
         ],
     ),
     (
         "kinds",
         &[
-            "kinds                     # a line each",
+            "kinds                     # one line per kind",
             "kinds OperatorInstall     # its fields",
         ],
     ),

@@ -13,7 +13,7 @@ const COLUMNS: usize = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What is in brackets in the output: `clear-text-secret`
+    /// The code in brackets of a message, such as `clear-text-secret`
     #[arg(value_name = "CODE", add = ArgValueCandidates::new(super::completions::codes))]
     code: Option<String>,
 }

@@ -21,7 +21,7 @@ const WORKSPACE: &str = include_str!("starter/pleach.yaml");
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder to make the workspace in
+    /// The folder of the new workspace
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
 }

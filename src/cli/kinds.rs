@@ -20,7 +20,7 @@ const COLUMNS: usize = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Explain this kind, field by field
+    /// The kind whose fields to print
     #[arg(value_name = "KIND", add = ArgValueCandidates::new(super::completions::kinds))]
     kind: Option<String>,
 }

@@ -19,10 +19,10 @@ pub(super) struct Arguments {
     /// Only this environment (repeatable)
     #[arg(long = "env", value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     environments: Vec<String>,
-    /// Only what differs between environments
+    /// Only rows that differ between environments
     #[arg(long)]
     drift: bool,
-    /// How the table is printed
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
 }

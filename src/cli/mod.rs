@@ -1,6 +1,6 @@
 //! The command line: flags to one `Options` value; one file a subcommand; exit codes.
 //!
-//! Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it (flags, files, the system).
+//! Exit codes: 0 for success, 1 for findings or differences, 2 if the command failed (flags, files, the system).
 
 mod affected;
 mod build;
@@ -47,12 +47,12 @@ use crate::disk::DiskError;
 use crate::report::Format;
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 nothing to say, 1 findings or differences, 2 could not do it.";
+    "Exit codes: 0 for success, 1 for findings or differences, 2 if the command failed.";
 
 /// Scripts read the short form of `-V`. A test holds the number equal to the engine's `KUSTOMIZE_VERSION`.
 const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nbuilds as kustomize 5.8.2");
 
-/// Short claims in, the tree of YAML that Flux or Argo CD syncs out.
+/// Renders short claims in Git to the YAML that Flux or Argo CD syncs.
 #[derive(Debug, Parser)]
 #[command(name = "pleach", version, long_version = LONG_VERSION, after_help = EXIT_CODES, styles = STYLES, propagate_version = true)]
 struct Cli {
@@ -72,22 +72,22 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of all commands")]
 struct Global {
-    /// Work as if started in this folder
+    /// Run in this folder instead of the current one
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     directory: Option<PathBuf>,
-    /// How faults and warnings are printed: human, short or json; github, gitlab, sarif or junit for services
+    /// Format of errors and warnings: human, short or json; github, gitlab, sarif or junit for CI services
     #[arg(long, value_name = "FORMAT", default_value = "human", global = true)]
     format: Format,
-    /// When to use colour
+    /// When to use colours
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     color: Color,
-    /// Take warnings for errors; with `=files`, also files of a kustomization's folder that nothing refers to
+    /// Treat warnings as errors; with `=files`, also report files in a kustomization's folder that nothing refers to
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "warnings", global = true)]
     strict: Option<Strict>,
-    /// Print only faults and what was asked for: no progress, no summary
+    /// Print errors and requested output only: no progress, no summary
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Where pulled charts are kept [default: `pleach` in the user's folder for caches]
+    /// Folder for pulled charts [default: `pleach` in the user's cache folder]
     #[arg(
         long,
         value_name = "DIR",
@@ -113,46 +113,46 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a workspace to start from
+    /// Create a starter workspace
     Init(init::Arguments),
-    /// Render the claims of the workspace and write the tree
+    /// Render all claims of the workspace and write the resulting tree of YAML
     Render(render::Arguments),
-    /// Say whether the committed tree is what the claims render to, and what is wrong with what it applies
+    /// Check that the committed tree matches the claims, and find errors in the objects that it applies
     Check(check::Arguments),
-    /// Say what a change will do, object by object and field by field
+    /// Show what a change does to each cluster, by object and field, and what is dangerous about it
     Diff(diff::Arguments),
-    /// Show what Flux and Argo CD deploy: units in their order, and the objects of each
+    /// Show what Flux and Argo CD deploy: each Kustomization, HelmRelease and Application, with its objects
     Tree(tree::Arguments),
-    /// Claims × environments: versions, images, replicas and resources, and where they drift apart
+    /// Show versions, images, replicas and resources of each claim in each environment, and where they differ
     Matrix(matrix::Arguments),
-    /// Say in what two environments differ
+    /// Show the differences between two environments
     Compare(compare::Arguments),
-    /// Write what one environment's claims say into another's files, and show the effect
+    /// Copy versions or other fields from the claims of one environment to those of another, and show the effect
     Promote(promote::Arguments),
-    /// Say which environments, claims and kustomizations a change touches
+    /// List the environments, claims and kustomizations that a change affects
     Affected(affected::Arguments),
-    /// Check what is staged, before it is committed
+    /// Check staged changes before they are committed
     Hook(hook::Arguments),
-    /// Print what `kustomize build` prints
+    /// Build a kustomization, with the same output as `kustomize build`
     Build(build::Arguments),
-    /// Print what `helm template` prints
+    /// Render a chart, with the same output as `helm template`
     #[command(disable_version_flag = true)]
     Template(Box<template::Arguments>),
-    /// Compare `pleach build` with your own kustomize, on your own kustomizations
+    /// Compare `pleach build` with an installed kustomize, on your own kustomizations
     Verify(verify::Arguments),
-    /// Pull the charts that claims ask for, or that Flux and Argo CD install, and pin them in pleach.lock
+    /// Pull the charts that claims or Flux and Argo CD objects refer to, and pin them in pleach.lock
     Vendor(vendor::Arguments),
     /// Pack charts and push them to a registry
     Publish(publish::Arguments),
-    /// Make something new in the workspace: a claim kind
+    /// Add a claim kind of your own to the workspace
     New(new::Arguments),
-    /// Run the cases of your own claim kinds
+    /// Run the test cases of your own claim kinds
     Test(test::Arguments),
-    /// List the claim kinds, or explain the fields of one
+    /// List all claim kinds, or the fields of one
     Kinds(kinds::Arguments),
-    /// Explain what a code in the output means, or list the codes
+    /// Explain a diagnostic code, or list all codes
     Explain(explain::Arguments),
-    /// Print the script that makes a shell complete commands, flags, environments, claims, kinds and codes
+    /// Print a completion script for a shell: commands, flags, environments, claims, kinds and codes
     Completions(completions::Arguments),
     /// Write the manual pages for `man`
     Man(man::Arguments),

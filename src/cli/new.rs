@@ -20,9 +20,9 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// A claim kind of your own: a schema, templates, and two cases, which render at once
+    /// Add a claim kind: a schema, templates and two test cases that pass
     Kind {
-        /// The kind's name, as claims say it: `WebService`
+        /// The name of the kind, in camel case: `WebService`
         #[arg(value_name = "NAME")]
         name: String,
     },

@@ -23,22 +23,22 @@ use crate::{Scope, load};
 /// Versions, tags, images and digests are copied. Other differences are listed, and copied only if named.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The environment that has it
+    /// The environment to copy from
     #[arg(value_name = "FROM", add = ArgValueCandidates::new(super::completions::environments))]
     from: String,
-    /// The environment that gets it
+    /// The environment to copy to
     #[arg(value_name = "TO", add = ArgValueCandidates::new(super::completions::environments))]
     to: String,
     /// Promote only these claims
     #[arg(value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
-    /// This field instead of versions, with what is below it: `spec.container.replicas` (repeatable)
+    /// Copy this field and all below it, instead of versions: `spec.container.replicas` (repeatable)
     #[arg(long = "field", value_name = "PATH")]
     fields: Vec<String>,
-    /// Every field that differs, except for values that have their environment's name in them
+    /// Copy every field that differs, except values that contain the name of their environment
     #[arg(long, conflicts_with = "fields")]
     all: bool,
-    /// Show what would be written, and its effect, and write nothing
+    /// Show the edits and their effect without writing them
     #[arg(long)]
     dry_run: bool,
 }

@@ -23,25 +23,25 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Pack Helm charts, the same bytes for the same files, and push those to a registry that are new there
+    /// Pack Helm charts reproducibly and push those that the registry does not have yet
     Chart(ChartArguments),
 }
 
 #[derive(Debug, Args)]
 struct ChartArguments {
-    /// Folders of charts, or archives, and at the end the registry: `oci://ghcr.io/acme/charts`, without the chart's name
+    /// Folders or archives of charts, then the registry without the chart's name: `oci://ghcr.io/acme/charts`
     #[arg(value_name = "PATH… [oci://…]", required = true)]
     places: Vec<String>,
     /// Write the archive to this file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Overwrite a version that the registry has with other content
+    /// Overwrite a version that exists in the registry with different content
     #[arg(long)]
     force: bool,
-    /// Only say what would be pushed
+    /// Print what would be pushed, without pushing it
     #[arg(long)]
     dry_run: bool,
-    /// Speak to the registry without TLS; this machine's own is spoken to so anyway
+    /// Use HTTP without TLS; always used for a registry on localhost
     #[arg(long)]
     plain_http: bool,
 }

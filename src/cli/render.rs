@@ -37,13 +37,13 @@ pub(super) struct Arguments {
 /// What to render, and where the tree is.
 #[derive(Debug, Args)]
 pub(super) struct Selection {
-    /// Only this environment, and base (repeatable)
+    /// Only this environment and base (repeatable)
     #[arg(long = "env", value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     pub(super) environments: Vec<String>,
-    /// The folder of the tree, in place of the one in pleach.yaml
+    /// The output folder, instead of the one in pleach.yaml
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Render even if the stat data of all files says that nothing has changed since the last run
+    /// Render even if no file has changed since the last run, by stat data
     #[arg(long)]
     pub(super) no_cache: bool,
     #[command(flatten)]

@@ -19,10 +19,10 @@ use crate::tree::{Files, TreePath};
 /// must have, `expected.txt`. An `environment.yaml` beside it is the environment that it is rendered in
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only the cases of these kinds
+    /// Only the test cases of these kinds
     #[arg(value_name = "KIND", add = ArgValueCandidates::new(super::completions::kinds))]
     kinds: Vec<String>,
-    /// Write what is rendered as what is expected; `git diff` then shows what became different
+    /// Accept the rendered output as expected; `git diff` then shows what changed
     #[arg(long)]
     accept: bool,
 }

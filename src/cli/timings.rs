@@ -18,7 +18,7 @@ use crate::disk::store;
 /// What is asked for. (Names of such structs are unique among the flags of a command.)
 #[derive(Debug, Args)]
 pub(super) struct TimingFlags {
-    /// Print how long each stage took; with `=FILE`, also write a trace in Chrome's format
+    /// Print the time of each stage; with `=FILE`, also write a trace in Chrome's format
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     timings: Option<Option<PathBuf>>,
 }

@@ -18,16 +18,16 @@ use crate::{Options, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only these clusters: environments of the workspace, or folders that Flux or Argo CD begins at, such as `clusters/prod`
+    /// Only these environments, or entry folders of Flux or Argo CD such as `clusters/prod`
     #[arg(value_name = "ENV|FOLDER")]
     entries: Vec<String>,
-    /// Look at a revision of the repository instead of the work tree
+    /// Read this revision instead of the work tree
     #[arg(long, value_name = "REV")]
     at: Option<String>,
-    /// Of a workspace, look at the files as they are written, instead of rendering it
+    /// Read the committed tree of the workspace, instead of rendering the claims
     #[arg(long)]
     committed: bool,
-    /// What is printed: the tree, all objects as YAML, or the tree for programs
+    /// Output format: the tree as text or json, or all objects as yaml
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
 }

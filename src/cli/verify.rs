@@ -27,13 +27,13 @@ const LINES_MAX: usize = 40;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The program to compare with; without it `kustomize`, or `kubectl` where there is no `kustomize`
+    /// The program to compare with [default: `kustomize`, or `kubectl` if there is no `kustomize`]
     #[arg(long, value_name = "PROGRAM")]
     against: Option<Against>,
-    /// Folders below which kustomizations are looked for
+    /// Folders to search for kustomizations
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
-    /// From where files may be read
+    /// Which files a kustomization may load
     #[arg(long, value_name = "WHICH", default_value = "LoadRestrictionsRootOnly")]
     load_restrictor: String,
 }

@@ -27,26 +27,26 @@ mod sides;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// REV compares a Git revision with the work tree, REV..REV two revisions, REV...REV the second with where the two
-    /// parted; two arguments are a folder or a revision each. Without any, HEAD is compared with the work tree
+    /// REV compares a Git revision with the work tree, REV..REV two revisions, REV...REV the second revision with the merge
+    /// base of both. Two arguments are two folders or revisions. The default compares HEAD with the work tree
     #[arg(value_name = "REV|TREE", num_args = 0..=2)]
     sides: Vec<String>,
-    /// Compare the tree of a workspace as it is written, instead of rendering it
+    /// Compare the committed tree of the workspace, instead of rendering the claims
     #[arg(long)]
     committed: bool,
-    /// What is compared: `sync` what is in Git, as kustomizations build it; `objects` what Flux and Argo CD deploy from it, the
-    /// objects of charts too
+    /// What to compare: `sync` compares the objects in Git, with kustomizations built; `objects` compares what Flux and Argo CD
+    /// deploy from them, including the objects of charts
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
     /// Only this environment (repeatable)
     #[arg(long = "env", value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
     environments: Vec<String>,
-    /// Only what comes from this claim (repeatable)
+    /// Only objects of this claim (repeatable)
     #[arg(long = "claim", value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
     #[command(flatten)]
     comparing: Comparing,
-    /// Where the rest is that does not fit into `md`: a link, or a command
+    /// A link or command to print in `md` where the report is cut short
     #[arg(long, value_name = "WHERE")]
     rest: Option<String>,
 }

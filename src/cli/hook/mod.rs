@@ -18,12 +18,11 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say whether the tree in the index is what the claims in the index render to, and what the checks find, as far as the commit
-    /// touches either
+    /// Check that the staged tree matches the staged claims, and run the checks on what the commit affects
     Run(run::Arguments),
-    /// Let Git run the hook before each commit
+    /// Install the Git hook, which runs before each commit
     Install(install::Arguments),
-    /// Take the hook away again
+    /// Remove the Git hook
     Uninstall,
 }
 

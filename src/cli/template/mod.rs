@@ -30,77 +30,77 @@ const ANY_VERSION: &str = ">0.0.0-0";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The release's name [default: release-name], then the chart: a folder, an archive, or a chart that `pleach.lock` pins
+    /// The release name [default: release-name], then the chart: a folder, an archive, or a chart that `pleach.lock` pins
     #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required = true)]
     names: Vec<String>,
-    /// A file of values (repeatable, or several with commas between them; `-` is standard input)
+    /// A values file, or `-` for standard input (repeatable, or comma-separated)
     #[arg(short = 'f', long, value_name = "FILE", value_delimiter = ',')]
     values: Vec<PathBuf>,
     /// Values to set: key1=val1,key2=val2
     #[arg(long, value_name = "VALUES")]
     set: Vec<String>,
-    /// Values that are text whatever they look like
+    /// Values to set as strings: key1=val1,key2=val2
     #[arg(long, value_name = "VALUES")]
     set_string: Vec<String>,
-    /// Values in JSON: key1=json1,key2=json2, with Helm 4 also one object
+    /// Values to set in JSON: key1=json1,key2=json2; with Helm 4 also one object
     #[arg(long, value_name = "VALUES")]
     set_json: Vec<String>,
-    /// Values that are what a file holds: key1=path1,key2=path2
+    /// Values to set to the contents of files: key1=path1,key2=path2
     #[arg(long, value_name = "VALUES")]
     set_file: Vec<String>,
-    /// A value that is taken as it is: key=text
+    /// A value to set literally: key=text
     #[arg(long, value_name = "VALUE")]
     set_literal: Vec<String>,
-    /// The namespace that the release is installed in [default: default]
+    /// The namespace of the release [default: default]
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
-    /// The version of Kubernetes that templates see
+    /// Kubernetes version for `.Capabilities.KubeVersion`
     #[arg(long, value_name = "VERSION")]
     kube_version: Option<String>,
-    /// An API version that templates see beside the default ones (repeatable, or several with commas between them)
+    /// API version to add to `.Capabilities.APIVersions` (repeatable, or comma-separated)
     #[arg(short, long, value_name = "VERSION", value_delimiter = ',')]
     api_versions: Vec<String>,
-    /// Print the files of `crds/` too
+    /// Include the files of `crds/`
     #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     include_crds: bool,
-    /// Leave out the hooks of `helm test`
+    /// Skip test hooks
     #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     skip_tests: bool,
-    /// Leave out all hooks
+    /// Skip all hooks
     #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     no_hooks: bool,
-    /// Only what these templates render to: patterns of paths within the chart (repeatable)
+    /// Only the output of these templates: paths or patterns within the chart (repeatable)
     #[arg(short, long, value_name = "TEMPLATE")]
     show_only: Vec<String>,
-    /// Set .Release.IsUpgrade in place of .Release.IsInstall
+    /// Set .Release.IsUpgrade instead of .Release.IsInstall
     #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     is_upgrade: bool,
-    /// A template for the release's name
+    /// A template for the release name
     #[arg(long, value_name = "TEMPLATE")]
     name_template: Option<String>,
-    /// Don't validate values against the schemas of charts
+    /// Do not validate values against `values.schema.json`
     #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     skip_schema_validation: bool,
     /// The repository of a chart that `pleach.lock` pins
     #[arg(long, value_name = "URL")]
     repo: Option<String>,
-    /// The version, or range of versions, of a chart that `pleach.lock` pins
+    /// The version or range of a chart that `pleach.lock` pins
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
-    /// Whose behaviour is wanted, where Helm 3 and 4 differ [default: what the environment says, else 4]
+    /// The major version of Helm to behave as, where 3 and 4 differ [default: `helmVersion` of the environment, else 4]
     #[arg(long, value_name = "MAJOR")]
     helm_version: Option<Major>,
-    /// An environment of the workspace, whose versions of Kubernetes and Helm are taken
+    /// Use the Kubernetes and Helm versions of this environment
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
     dry_run: Option<String>,
-    /// Versions before a release too, where the lock is asked and `--version` is not given
+    /// Also match pre-releases in `pleach.lock` if `--version` is not given
     #[arg(long, hide = true)]
     #[arg(action = ArgAction::Set, value_parser = parse_bool, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     devel: bool,

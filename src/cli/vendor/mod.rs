@@ -24,14 +24,14 @@ use crate::tree::{Files, TreePath};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Move the pins of these charts to the newest version that claims admit; of all charts where none is named
+    /// Update these charts, or all charts if none is named, to the newest version that their claims allow
     #[arg(long, value_name = "NAME", num_args = 0..)]
     update: Option<Vec<String>>,
-    /// Put a copy of each archive into the workspace, for those who render without this cache; `spec.charts.vendor` in
-    /// pleach.yaml does so always
+    /// Copy each archive into the workspace, for machines without this cache; `spec.charts.vendor` in pleach.yaml always
+    /// does so
     #[arg(long)]
     copies: bool,
-    /// Only say whether pleach.lock pins what claims ask for, without the network
+    /// Check that pleach.lock pins all charts, without network access
     #[arg(long, conflicts_with_all = ["update", "copies"])]
     check: bool,
 }
