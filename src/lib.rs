@@ -35,6 +35,7 @@ pub mod promote;
 pub mod matrix;
 pub mod check;
 pub mod case;
+pub mod json_schema;
 pub mod affected;
 pub mod workspace_diff;
 #[cfg(feature = "cli")]

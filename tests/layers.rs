@@ -42,6 +42,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Renders whole workspaces, so it is above the pipeline.
     ("case", &["chart", "emit", "load", "compare"]),
     // `emit` because generated files are no input.
+    // Describes what `load` reads, and the values of charts.
+    ("json_schema", &["chart", "load"]),
     (
         "affected",
         &["template", "chart", "kustomize", "load", "emit"],
@@ -79,6 +81,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "danger",
             "check",
             "case",
+            "json_schema",
             "emit",
             "affected",
             "workspace_diff",

@@ -33,6 +33,7 @@ mod hostile;
 mod kubectl;
 mod kustomize;
 mod infraforge;
+mod json_schema;
 mod interrupted;
 mod hostile_text;
 mod layers;

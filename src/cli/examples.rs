@@ -123,6 +123,15 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "kinds OperatorInstall     # its fields",
         ],
     ),
+    (
+        "schema",
+        &[
+            "schema                    # every file of the workspace: what a document must be follows from its kind",
+            "schema OperatorInstall --whole",
+            "schema --chart redis      # the values of a pinned chart",
+            "schema --write            # into .pleach/schema.json, which the files name in their first line",
+        ],
+    ),
     ("explain", &["explain", "explain missing-reference"]),
     ("completions", &["completions bash"]),
     (

@@ -10,14 +10,22 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use include_dir::{Dir, include_dir};
 
-use super::{Global, Outcome, output, session};
+use super::{Global, Outcome, output, schema, session};
+use crate::diag::Diagnostics;
 use crate::disk::apply;
 use crate::emit::{Change, Plan, Step};
-use crate::tree::TreePath;
+use crate::json_schema::{self, Form, Schemas};
+use crate::tree::{Tree, TreePath};
 
 static ENVIRONMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/environments");
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
 const WORKSPACE: &str = include_str!("starter/pleach.yaml");
+
+/// What editors read, which a folder may have already: it is then left as it is.
+const SETTINGS: (&str, &str) = (
+    ".vscode/settings.json",
+    include_str!("starter/settings.json"),
+);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -31,14 +39,21 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let root = session::directory(global)?.join(&arguments.folder);
     let root: PathBuf = root.components().collect();
     let workspace = workspace(&root);
-    let mut files: Vec<(PathBuf, &[u8])> =
-        vec![(PathBuf::from("pleach.yaml"), workspace.as_bytes())];
+    let mut files: Vec<(PathBuf, Vec<u8>)> = vec![(PathBuf::from("pleach.yaml"), workspace.into())];
     collect(Path::new("environments"), &ENVIRONMENTS, &mut files);
+    files.iter_mut().try_for_each(name_schema)?;
     collect(Path::new("overlays"), &OVERLAYS, &mut files);
+    let schemas = Schemas::read(&Tree::new(), None, &mut Diagnostics::default());
+    let schema = schema::text(&schemas.all(Form::Partial))?;
+    files.push((json_schema::FILE.into(), schema.into()));
+    let has_settings = root.join(SETTINGS.0).symlink_metadata().is_ok();
+    if !has_settings {
+        files.push((SETTINGS.0.into(), SETTINGS.1.into()));
+    }
     // The workspace begins to be one with its last file. Until then, what a run that was killed has written is taken for its own.
     files.rotate_left(1);
     let is_there = root.join("pleach.yaml").exists();
-    let is_foreign = |(path, bytes): &&(PathBuf, &[u8])| match std::fs::read(root.join(path)) {
+    let is_foreign = |(path, bytes): &&(PathBuf, Vec<u8>)| match std::fs::read(root.join(path)) {
         Ok(standing) => is_there || standing != *bytes,
         Err(_) => root.join(path).symlink_metadata().is_ok(),
     };
@@ -60,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             path: path.context("a file of the starter has no path")?,
             change: Change::Create,
             before: None,
-            after: Some((*bytes).into()),
+            after: Some(bytes.as_slice().into()),
         })
     });
     apply(&Plan::from_steps(steps.collect::<Result<_>>()?), &root)?;
@@ -68,6 +83,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         "{} files written; `pleach render` makes the tree from them\n",
         files.len()
     ));
+    if has_settings {
+        output::status(&format!(
+            "`{}` was there and is left as it is; name `{}` in its `yaml.schemas`\n",
+            SETTINGS.0,
+            json_schema::FILE
+        ));
+    }
     Ok(Outcome::Clean)
 }
 
@@ -92,11 +114,21 @@ fn real(folder: &Path) -> PathBuf {
     }
 }
 
-fn collect<'a>(below: &Path, folder: &'a Dir<'a>, files: &mut Vec<(PathBuf, &'a [u8])>) {
-    files.extend(
-        folder
-            .files()
-            .map(|file| (below.join(file.path()), file.contents())),
-    );
+/// Names the schema in the first line of a file, for editors.
+fn name_schema((path, bytes): &mut (PathBuf, Vec<u8>)) -> Result<()> {
+    let path = path.to_str().and_then(TreePath::new);
+    let folder = path
+        .and_then(|it| it.parent())
+        .context("a file of the starter has no path")?;
+    let schema = TreePath::new(json_schema::FILE).context("the schema has no path")?;
+    let mut text = json_schema::modeline(&folder.relative(&schema)).into_bytes();
+    text.append(bytes);
+    *bytes = text;
+    Ok(())
+}
+
+fn collect(below: &Path, folder: &Dir<'_>, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+    let own = folder.files();
+    files.extend(own.map(|it| (below.join(it.path()), it.contents().to_vec())));
     folder.dirs().for_each(|inner| collect(below, inner, files));
 }

@@ -26,6 +26,7 @@ mod publish;
 mod removed;
 mod render;
 mod revision;
+mod schema;
 mod session;
 mod template;
 mod test;
@@ -150,6 +151,8 @@ enum Command {
     Test(test::Arguments),
     /// List all claim kinds, or the fields of one
     Kinds(kinds::Arguments),
+    /// Print JSON Schema for the files of the workspace, for completion and checks in editors
+    Schema(schema::Arguments),
     /// Explain a diagnostic code, or list all codes
     Explain(explain::Arguments),
     /// Print a completion script for a shell: commands, flags, environments, claims, kinds and codes
@@ -200,6 +203,7 @@ pub fn run() -> ExitCode {
         Command::New(arguments) => new::run(&arguments, &global),
         Command::Test(arguments) => test::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
+        Command::Schema(arguments) => schema::run(&arguments, &global),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

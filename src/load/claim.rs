@@ -113,6 +113,11 @@ fn find_kind(
         })
 }
 
+/// The names of claims, as a regular expression.
+pub const NAME: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+/// How many characters a claim's name has at most.
+pub const NAME_MAX: usize = 63;
+
 /// `metadata.name`, which becomes the name of a folder and of a Flux Kustomization.
 fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
     const RESERVED: [&str; 5] = ["base", "base-argo", "flux-system", "namespaces", "overlay"];
@@ -132,7 +137,7 @@ fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
     let valid = bytes.first().is_some_and(|it| label(*it))
         && bytes.last().is_some_and(|it| label(*it))
         && bytes.iter().all(|it| inner(*it));
-    if !valid || text.len() > 63 {
+    if !valid || text.len() > NAME_MAX {
         let fault = Diagnostic::error(
             "invalid-value",
             "a claim's name is at most 63 lower-case letters, digits, `-` and `.`, with a letter or digit at both ends",

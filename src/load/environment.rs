@@ -407,7 +407,8 @@ pub fn claim_files(
     found
 }
 
-fn schema() -> &'static Schema {
+/// What `environment.yaml` is held against.
+pub fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| own_schema("environment.yaml", include_str!("schemas/environment.yaml")))
 }

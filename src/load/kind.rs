@@ -723,7 +723,8 @@ fn envelope() -> &'static Node {
     })
 }
 
-fn schema() -> &'static Schema {
+/// What `kind.yaml` is held against.
+pub fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| own_schema("claim-kind.yaml", include_str!("schemas/claim-kind.yaml")))
 }

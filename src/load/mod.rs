@@ -20,13 +20,15 @@ mod sync_path;
 mod unread;
 mod workspace;
 
-pub use claim::Claim;
+pub use claim::{Claim, NAME as CLAIM_NAME, NAME_MAX as CLAIM_NAME_MAX};
 pub use cluster::{Cluster, cluster};
 pub use document::is_kubernetes_api;
 pub use effects::{Effect, Part};
 pub use entangled::{Entanglement, widen_entangled};
+pub use environment::schema as environment_schema;
 pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
 pub use flux_settings::FluxSettings;
+pub use kind::schema as claim_kind_schema;
 pub use kind::{
     Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling, read_ahead,
 };
@@ -36,6 +38,7 @@ pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
 pub use sync_path::check_sync_path;
 pub use workspace::FILE as WORKSPACE;
+pub use workspace::schema as workspace_schema;
 pub use workspace::{ChartSource, Mirror, WorkspaceConfig};
 
 use std::collections::BTreeSet;
@@ -251,6 +254,8 @@ pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimK
     let workspace = is_workspace.then(|| WorkspaceConfig::read(files));
     let workspace = workspace.and_then(|it| it.map_err(|faults| diagnostics.extend(faults)).ok());
     let mut templates = Templates::default();
+    // Kinds are only read here. Nothing asks for a chart before a claim is rendered.
+    templates.add_reader("chart", Box::new(|_: &LookupRequest| Ok(Node::null())));
     let mut kinds = kind::read_all(
         files,
         workspace.as_ref(),

@@ -289,7 +289,8 @@ fn check_version(node: &Node) -> Result<(), Diagnostic> {
         .help("install that version, or change `requires` and render once with this one"))
 }
 
-fn schema() -> &'static Schema {
+/// What `pleach.yaml` is held against.
+pub fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| own_schema("workspace.yaml", include_str!("schemas/workspace.yaml")))
 }

@@ -5,6 +5,7 @@
 //! `kustomize build` prints) and the kyaml form (what kustomize's library prints of a tree). Which form is written is no part
 //! of a node. Comments are no part of one either: the reader gives their places, and no writer writes them.
 
+mod comment;
 mod edit;
 mod embedded;
 mod mapping;
@@ -19,6 +20,7 @@ pub mod diag;
 pub mod tree;
 mod write;
 
+pub use comment::comment_above;
 pub use edit::{remove_from_text, set_in_text};
 pub use mapping::{Entry, KeyIndex, Mapping};
 pub use mend::{quote, unquote};

@@ -4,6 +4,7 @@
 //! in the cache, by digest. Nothing here reaches the network: a missing chart is reported with the command that fetches it.
 
 mod archive;
+mod available;
 mod content;
 mod crds;
 mod ignore;
@@ -13,6 +14,7 @@ mod request;
 mod source;
 
 pub use archive::{pack, unpack, unpack_in_order};
+pub use available::Available;
 pub use content::Chart;
 pub use lock::{LOCK, Lock, Pin};
 pub use request::Request;

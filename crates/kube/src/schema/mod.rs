@@ -1,8 +1,10 @@
 //! JSON Schema over nodes, the built-in list keys and scopes of Kubernetes kinds.
 
 mod defaults;
+mod ecma;
 mod faults;
 mod format;
+mod json_schema;
 mod kinds;
 mod openapi;
 mod parse;
@@ -10,9 +12,13 @@ pub(crate) mod pattern;
 mod structural;
 mod table;
 mod validate;
+mod values_of;
+mod words;
 
 pub use defaults::apply_defaults;
+pub use json_schema::{Form, JsonSchema, as_json};
 pub use kinds::{ListRule, Schemas, TypeRef};
-pub use parse::own_schema;
+pub use parse::{own_schema, schema_words};
 pub use structural::{ConditionalDefault, EffectiveWhen, ListType, Schema};
 pub use validate::validate;
+pub use values_of::ValuesOf;

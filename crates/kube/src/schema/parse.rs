@@ -5,6 +5,7 @@ use super::structural::{
     Additional, ConditionalDefault, EffectiveWhen, Format, Limits, ListType, Logic, Range, Schema,
     Types,
 };
+use super::values_of::ValuesOf;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
 use pleach_yaml::{Mapping, Node, parse_one};
 
@@ -70,7 +71,7 @@ const SILENT: [&str; 11] = [
 ];
 
 /// The words that are looked at, to offer the nearest.
-const KNOWN: [&str; 35] = [
+const KNOWN: [&str; 36] = [
     "type",
     "format",
     "description",
@@ -106,7 +107,14 @@ const KNOWN: [&str; 35] = [
     "x-pleach-effective-when",
     "x-pleach-enum-numbers",
     "x-pleach-quoted-numbers",
+    "x-pleach-values-of",
 ];
+
+/// All words that a schema of a claim kind may have.
+pub fn schema_words() -> impl Iterator<Item = &'static str> {
+    let more = ["example", "x-kubernetes-list-type"];
+    KNOWN.into_iter().chain(SILENT).chain(more)
+}
 
 impl Reader {
     fn schema(&mut self, node: &Node) -> Schema {
@@ -323,6 +331,13 @@ impl Reader {
                 None => self.fault(
                     value,
                     "expected an expression as text, or a map of `when`, an expression, and `help`, a text",
+                ),
+            },
+            "x-pleach-values-of" => match ValuesOf::read(value) {
+                Some(chart) => schema.values_of = Some(Box::new(chart)),
+                None => self.fault(
+                    value,
+                    "expected `chart`, the chart's name, or `fields`, the fields beside this one of which the first that is given has it",
                 ),
             },
             unknown => self.unknown_word(key, unknown),

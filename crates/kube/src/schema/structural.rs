@@ -6,6 +6,7 @@
 use indexmap::IndexMap;
 
 use super::pattern::Pattern;
+use super::values_of::ValuesOf;
 use pleach_yaml::Node;
 use pleach_yaml::diag::Span;
 
@@ -30,6 +31,7 @@ pub struct Schema {
     pub(super) example: Option<Node>,
     pub(super) effective_when: Option<Box<EffectiveWhen>>,
     pub(super) aliases: Vec<Box<str>>,
+    pub(super) values_of: Option<Box<ValuesOf>>,
 }
 
 /// A default that holds only under a condition. What the condition means is the caller's.
@@ -173,6 +175,7 @@ impl Schema {
             example: None,
             effective_when: None,
             aliases: Vec::new(),
+            values_of: None,
         }
     }
 
@@ -278,6 +281,16 @@ impl Schema {
     /// The condition under which the field has an effect, if it has one.
     pub fn effective_when(&self) -> Option<&EffectiveWhen> {
         self.effective_when.as_deref()
+    }
+
+    /// The chart whose values are here, if it is a field for such.
+    pub fn values_of(&self) -> Option<&ValuesOf> {
+        self.values_of.as_deref()
+    }
+
+    /// What the field is for, and on what its default and its effect depend, in sentences.
+    pub fn sentences(&self) -> String {
+        super::words::sentences(self)
     }
 
     /// The schemas of which one at least must hold, if there are such.

@@ -1,0 +1,56 @@
+//! What a schema says to a person, in the words that editors know.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::json_schema::as_json;
+use super::structural::Schema;
+use pleach_yaml::Node;
+
+/// The description, the default and an example of a field.
+pub(super) fn describe(schema: &Schema, out: &mut Map<String, Json>) {
+    let text = sentences(schema);
+    if !text.is_empty() {
+        out.insert("description".into(), text.into());
+    }
+    if let Some(default) = schema.default()
+        // An empty map is there only so that the fields in it have their defaults.
+        && !(default.is_empty_collection() && !schema.properties.is_empty())
+    {
+        out.insert("default".into(), as_json(default));
+    }
+    if let Some(example) = &schema.example {
+        out.insert("examples".into(), json!([as_json(example)]));
+    }
+    if let Some(help) = without_effect(schema) {
+        out.insert("doNotSuggest".into(), true.into());
+        out.insert("deprecationMessage".into(), help.into());
+    }
+}
+
+/// What the field is for, and on what its default and its effect depend.
+pub(super) fn sentences(schema: &Schema) -> String {
+    let mut sentences: Vec<String> = Vec::new();
+    sentences.extend(schema.description().map(str::to_string));
+    if let Some(default) = schema.conditional_default() {
+        let (value, when) = (as_json(&default.value), default.when.as_str().unwrap_or(""));
+        sentences.push(format!("Default {value} when `{when}`."));
+    }
+    if let Some(effect) = schema.effective_when()
+        && without_effect(schema).is_none()
+    {
+        let when = effect.when.as_str().unwrap_or("");
+        sentences.push(format!("Has an effect when `{when}`."));
+    }
+    sentences.join(" ")
+}
+
+/// What to do about a field that never has an effect; `None` for every other one.
+fn without_effect(schema: &Schema) -> Option<String> {
+    let effect = schema.effective_when()?;
+    let never = effect.when.as_bool() == Some(false) || effect.when.as_str() == Some("false");
+    let help = effect.help.as_ref().and_then(Node::as_str);
+    never.then(|| match help {
+        Some(help) => format!("without effect: {help}"),
+        None => "without effect".to_string(),
+    })
+}

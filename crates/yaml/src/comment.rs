@@ -1,0 +1,52 @@
+//! The comment above a key: what the values of charts are described by.
+
+use crate::diag::Span;
+
+/// The lines of comment right above the line of a place, without their `#`; `None` where there are none.
+pub fn comment_above(place: &Span) -> Option<String> {
+    let before = place.source.text.get(..place.start as usize)?;
+    let above = before.get(..before.rfind('\n')?)?;
+    let mut lines = Vec::new();
+    for line in above.rsplit('\n') {
+        match line.trim().strip_prefix('#') {
+            Some(comment) => lines.push(plain(comment)),
+            None => break,
+        }
+    }
+    lines.reverse();
+    let text = lines.join("\n");
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_string())
+}
+
+/// Without the marks of the tools that make tables of values: `# -- words`, `## words`, `## @param name words`.
+fn plain(comment: &str) -> &str {
+    let words = comment.trim_start_matches('#').trim();
+    let words = words.strip_prefix("-- ").unwrap_or(words);
+    match words.strip_prefix("@param ") {
+        Some(rest) => rest.split_once(' ').map_or("", |it| it.1),
+        None => words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Source;
+
+    #[test]
+    fn the_lines_right_above() {
+        let of = |text: &str| {
+            let source = Source::internal("values.yaml", text);
+            let at = text.find("key").unwrap();
+            comment_above(&Span::new(&source, at..at + 3))
+        };
+        assert_eq!(of("# a\n\n# -- b\n  # c\nkey: 1").as_deref(), Some("b\nc"));
+        assert_eq!(
+            of("## @param key Number of pods\nkey: 1").as_deref(),
+            Some("Number of pods")
+        );
+        assert_eq!(of("key: 1"), None);
+        assert_eq!(of("a: 1\nkey: 1"), None);
+    }
+}

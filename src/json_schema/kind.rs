@@ -1,0 +1,75 @@
+//! `kind.yaml`, with the schema of claims that is in it.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::schema::schema_words;
+
+/// The name of the definition of a schema of claims.
+const NAME: &str = "schemaOfClaims";
+
+/// Says of `spec.schema` what words a schema of claims has. `at` is the place of the document's schema.
+pub(super) fn schema(mut document: Json, at: &str) -> Json {
+    let reference = json!({"$ref": format!("{at}/definitions/{NAME}")});
+    let place = document.pointer_mut("/properties/spec/properties/schema");
+    if let Some(Json::Object(place)) = place {
+        place.insert("allOf".into(), json!([reference]));
+    }
+    if let Json::Object(root) = &mut document {
+        root.insert("definitions".into(), json!({NAME: words(&reference)}));
+    }
+    document
+}
+
+/// A structural schema in the words that the reader of kinds knows.
+fn words(own: &Json) -> Json {
+    let mut fields = Map::new();
+    for word in schema_words() {
+        fields.insert(word.to_string(), json!({}));
+    }
+    let is_whole = json!({"type": "integer", "minimum": 0});
+    let known = [
+        (
+            "type",
+            json!({"enum": ["object", "array", "string", "integer", "number", "boolean"]}),
+        ),
+        ("description", json!({"type": "string"})),
+        (
+            "properties",
+            json!({"type": "object", "additionalProperties": own}),
+        ),
+        ("items", own.clone()),
+        (
+            "additionalProperties",
+            json!({"anyOf": [{"type": "boolean"}, own]}),
+        ),
+        ("not", own.clone()),
+        ("allOf", json!({"type": "array", "items": own})),
+        ("anyOf", json!({"type": "array", "items": own})),
+        ("oneOf", json!({"type": "array", "items": own})),
+        (
+            "required",
+            json!({"type": "array", "items": {"type": "string"}}),
+        ),
+        ("enum", json!({"type": "array"})),
+        ("nullable", json!({"type": "boolean"})),
+        ("uniqueItems", json!({"type": "boolean"})),
+        ("minLength", is_whole.clone()),
+        ("maxLength", is_whole.clone()),
+        ("minItems", is_whole.clone()),
+        ("maxItems", is_whole.clone()),
+        ("minProperties", is_whole.clone()),
+        ("maxProperties", is_whole),
+        (
+            "x-kubernetes-list-type",
+            json!({"enum": ["atomic", "set", "map"]}),
+        ),
+    ];
+    fields.extend(known.map(|it| (it.0.to_string(), it.1)));
+    json!({
+        "type": "object",
+        "properties": fields,
+        // Other words that begin so are Kubernetes' and of no effect here.
+        "patternProperties": {"^x-([^p]|p[^l])": {}},
+        "additionalProperties": false,
+    })
+}

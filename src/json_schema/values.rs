@@ -1,0 +1,136 @@
+//! The values of a chart: its `values.schema.json`, or what its `values.yaml` shows of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::chart::Available;
+use crate::diag::Source;
+use crate::schema::as_json;
+use crate::tree::TreePath;
+use crate::yaml::{Node, comment_above, parse_one};
+
+/// How deep values are described: deeper ones are seldom set by hand, and some charts nest without end.
+const DEPTH_MAX: usize = 12;
+
+/// A `$ref` to a definition of the root.
+pub(super) fn reference(name: &str) -> String {
+    format!("#/definitions/{}", name.replace(' ', "%20"))
+}
+
+/// The schema of what a claim says of a chart's values; `None` where the chart's files say nothing of them.
+pub(super) fn schema(chart: &Available, own: &str) -> Option<Json> {
+    let text = |name: &str| {
+        let bytes = chart.files.get(&TreePath::root().child(name))?;
+        std::str::from_utf8(bytes).ok()
+    };
+    if let Some(mut schema) =
+        text("values.schema.json").and_then(|it| serde_json::from_str(it).ok())
+    {
+        settle(&mut schema, own);
+        return Some(schema);
+    }
+    let source = Source::internal("values.yaml", text("values.yaml")?);
+    let node = parse_one(&source).ok()?;
+    node.as_mapping()?;
+    Some(described(&node, 0))
+}
+
+/// What values show of themselves: names, defaults and comments. Types are not known: a chart may take another one.
+fn described(node: &Node, depth: usize) -> Json {
+    let mut out = Map::new();
+    match node.as_mapping().filter(|_| depth < DEPTH_MAX) {
+        Some(mapping) => {
+            let fields = mapping.iter().filter_map(|it| {
+                let mut field = described(&it.value, depth + 1);
+                if let (Some(words), Some(comment)) =
+                    (field.as_object_mut(), comment_above(it.key.span()))
+                {
+                    words.insert("description".into(), comment.into());
+                }
+                Some((it.key.as_str()?.to_string(), field))
+            });
+            let fields: Map<String, Json> = fields.collect();
+            out.insert("properties".into(), fields.into());
+        }
+        None if !node.is_null() => drop(out.insert("default".into(), as_json(node))),
+        None => {}
+    }
+    Json::Object(out)
+}
+
+/// Makes the schema of a chart's whole values one of what a claim says of them, at its place among other definitions.
+///
+/// A claim says only what differs, so nothing is demanded, and what hangs on it is left out.
+fn settle(schema: &mut Json, own: &str) {
+    match schema {
+        Json::Array(items) => items.iter_mut().for_each(|it| settle(it, own)),
+        Json::Object(words) => {
+            for word in [
+                "$schema",
+                "$id",
+                "id",
+                "if",
+                "then",
+                "else",
+                "not",
+                "dependencies",
+                "dependentRequired",
+                "dependentSchemas",
+                "minProperties",
+                "unevaluatedProperties",
+            ] {
+                words.remove(word);
+            }
+            if words.get("required").is_some_and(Json::is_array) {
+                words.remove("required");
+            }
+            for word in ["oneOf", "anyOf"] {
+                let demands = |it: &Json| it.to_string().contains("\"required\":[");
+                if words.get(word).is_some_and(demands) {
+                    words.remove(word);
+                }
+            }
+            match words.get("$ref").and_then(Json::as_str).map(str::to_string) {
+                Some(local) if local.starts_with('#') => {
+                    let moved = format!("{own}{}", local.trim_start_matches('#'));
+                    words.insert("$ref".into(), moved.into());
+                }
+                // What is elsewhere is not fetched.
+                Some(_) => drop(words.remove("$ref")),
+                None => {}
+            }
+            // The fields of a map may have any of these names.
+            for (word, inner) in words.iter_mut() {
+                let is_data = ["default", "enum", "const", "examples"].contains(&word.as_str());
+                let is_map = ["properties", "patternProperties", "definitions", "$defs"];
+                match inner {
+                    _ if is_data => {}
+                    Json::Object(fields) if is_map.contains(&word.as_str()) => {
+                        fields.iter_mut().for_each(|it| settle(it.1, own));
+                    }
+                    inner => settle(inner, own),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The definitions that a schema refers to, and those that these refer to.
+pub(super) fn used(
+    root: &Map<String, Json>,
+    definitions: &BTreeMap<String, Json>,
+) -> Map<String, Json> {
+    let mut found = Map::new();
+    let mut open = vec![json!(root).to_string()];
+    while let Some(text) = open.pop() {
+        for (name, definition) in definitions {
+            if !found.contains_key(name) && text.contains(&format!("\"{}", reference(name))) {
+                open.push(definition.to_string());
+                found.insert(name.clone(), definition.clone());
+            }
+        }
+    }
+    found
+}
