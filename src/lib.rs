@@ -23,6 +23,7 @@ pub mod inflate;
 pub mod deploy;
 pub mod emit;
 pub mod topology;
+pub mod operators;
 pub mod danger;
 pub mod compare;
 pub mod load;

@@ -16,7 +16,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("deploy", &["inflate", "chart", "kustomize"]),
     ("emit", &[]),
     ("topology", &[]),
-    ("danger", &["diff", "topology"]),
+    ("operators", &[]),
+    ("danger", &["diff", "topology", "operators"]),
     // `emit` for the ownership line, which says what a file was generated from.
     (
         "compare",
@@ -38,7 +39,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("matrix", &[]),
     // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
     // Charts and manifests for the definitions that an environment's cluster has.
-    ("check", &["danger", "compare", "chart", "compose"]),
+    (
+        "check",
+        &["operators", "danger", "compare", "chart", "compose"],
+    ),
     // Renders whole workspaces, so it is above the pipeline.
     ("case", &["chart", "emit", "load", "compare"]),
     // `emit` because generated files are no input.

@@ -7,6 +7,7 @@ mod allow;
 mod applications;
 mod bad_substitution;
 mod bad_sync_wave;
+mod blocked_traffic;
 mod cluster;
 mod dangling_dependency;
 mod dangling_source;
@@ -70,6 +71,7 @@ pub const CHECKS: &[Check] = &[
     dangling_source::CHECK,
     missing_reference::CHECK,
     unmatched_selector::CHECK,
+    blocked_traffic::CHECK,
     unset_variable::CHECK,
     bad_substitution::CHECK,
     lfs_pointer::CHECK,

@@ -1,0 +1,131 @@
+//! NetworkPolicies that keep an operator from the pods that it manages, or clients from the pods of a LoadBalancer.
+
+mod policy;
+mod target;
+
+use std::collections::BTreeMap;
+
+use self::policy::{Policy, Selects};
+use self::target::{Client, Target, targets};
+use super::scene::{EnvironmentObjects, SourcedObject};
+use super::{Check, Faults};
+use crate::diag::Severity;
+use crate::yaml::{FieldPath, Node};
+
+pub(super) const CHECK: Check = Check {
+    code: "blocked-traffic",
+    severity: Severity::Warning,
+    summary: "a NetworkPolicy blocks an operator or the clients of a LoadBalancer",
+    explain: "\
+As soon as one NetworkPolicy for ingress selects a pod, only traffic that some policy allows reaches it. Two kinds of clients are easily \
+forgotten:
+
+- The operator. Altinity's operator asks each ClickHouse server over HTTP (8123), CloudNativePG needs 8000 and 5432 of each instance, \
+Elastic's operator 9200. Without it the database never becomes ready. Allow the namespace of the operator:
+
+    ingress:
+    - from:
+      - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: clickhouse-operator}}
+      ports: [{port: 8123}]
+
+- The clients of a Service of type LoadBalancer. They are outside of the cluster, so no `podSelector` or `namespaceSelector` matches \
+them. Allow their networks with `ipBlock`.
+
+Nothing is reported where a chart or another kind of network policy may allow the traffic.",
+    judge,
+};
+
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let mut policies: BTreeMap<&str, Vec<(&SourcedObject<'_>, Policy<'_>)>> = BTreeMap::new();
+    for placed in &scene.objects {
+        if let Some(policy) = Policy::of(&placed.object) {
+            let of_namespace = policies.entry(placed.object.namespace()).or_default();
+            of_namespace.push((placed, policy));
+        }
+    }
+    // A chart there may bring policies that allow more.
+    for namespace in scene.chart_namespaces() {
+        policies.remove(namespace);
+    }
+    if policies.is_empty() || has_other_policies(scene) {
+        return;
+    }
+    let labels = namespace_labels(scene);
+    for target in targets(scene, |namespace| policies.contains_key(namespace)) {
+        if let Some(policies) = policies.get(target.namespace) {
+            report(&target, policies, &labels, faults);
+        }
+    }
+}
+
+/// Reports the ports of a target that no policy allows, at the first policy that selects its pods.
+fn report(
+    target: &Target<'_>,
+    policies: &[(&SourcedObject<'_>, Policy<'_>)],
+    labels: &BTreeMap<&str, Option<&Node>>,
+    faults: &mut Faults,
+) {
+    let selecting: Vec<_> = policies
+        .iter()
+        .map(|(placed, policy)| (placed, policy, policy.selects(&target.labels)))
+        .filter(|it| it.2 != Selects::Never)
+        .collect();
+    let Some((placed, ..)) = selecting.iter().find(|it| it.2 == Selects::Always) else {
+        return;
+    };
+    let is_allowed = |port: &_| {
+        let mut policies = selecting.iter();
+        policies.any(|it| it.1.allows(port, &target.client, target.namespace, labels))
+    };
+    let blocked: Vec<String> = target
+        .ports
+        .iter()
+        .filter(|it| !is_allowed(it))
+        .map(ToString::to_string)
+        .collect();
+    if blocked.is_empty() {
+        return;
+    }
+    let ports = match &*blocked {
+        [port] => format!("port {port}"),
+        ports => format!("ports {}", ports.join(", ")),
+    };
+    let (client, help) = match &target.client {
+        Client::Operator(namespaces) => {
+            let namespace = namespaces.iter().next().copied().unwrap_or("OPERATOR");
+            (
+                "its operator".to_string(),
+                format!(
+                    "allow it: `from: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}}}]` with {ports}"
+                ),
+            )
+        }
+        Client::Outside => (
+            "clients outside of the cluster".to_string(),
+            "allow their networks: `from: [{ipBlock: {cidr: …}}]`; or make it a Service of type ClusterIP".to_string(),
+        ),
+    };
+    let message = format!(
+        "{} blocks {ports} of {} for {client}",
+        placed.object.id(),
+        target.title
+    );
+    let field = FieldPath::dotted("metadata.name");
+    faults.push(placed, &field, message, &help);
+}
+
+/// Whether there are policies of another kind, such as Cilium's, which may allow what these do not.
+fn has_other_policies(scene: &EnvironmentObjects<'_>) -> bool {
+    scene.objects.iter().any(|it| {
+        it.object.kind().contains("NetworkPolicy") && &*it.object.gvk().group != policy::GROUP
+    })
+}
+
+/// The labels of the namespaces that the environment makes. Kubernetes adds `kubernetes.io/metadata.name`.
+fn namespace_labels<'a>(scene: &'a EnvironmentObjects<'_>) -> BTreeMap<&'a str, Option<&'a Node>> {
+    let objects = scene.objects.iter().map(|it| &*it.object);
+    objects
+        .filter(|it| it.kind() == "Namespace" && it.gvk().group.is_empty())
+        .map(|it| (it.name(), it.node.at_keys(&["metadata", "labels"])))
+        .collect()
+}

@@ -1,0 +1,180 @@
+//! A NetworkPolicy for ingress, and what it allows.
+//!
+//! Source: the NetworkPolicy API of `networking.k8s.io/v1`. Policies only add to each other: traffic passes if any of them allows it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::target::{Client, Labels, Port};
+use crate::object::Object;
+use crate::yaml::Node;
+
+pub(super) const GROUP: &str = "networking.k8s.io";
+
+/// A policy that restricts ingress.
+pub(super) struct Policy<'a> {
+    selector: Option<&'a Node>,
+    rules: &'a [Node],
+}
+
+/// Whether a selector matches pods of which not all labels may be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Selects {
+    Never,
+    Perhaps,
+    Always,
+}
+
+impl<'a> Policy<'a> {
+    /// `None` for other objects, and for policies for egress only.
+    pub(super) fn of(object: &'a Object) -> Option<Policy<'a>> {
+        if object.kind() != "NetworkPolicy" || &*object.gvk().group != GROUP {
+            return None;
+        }
+        let spec = object.node.get("spec")?;
+        let types = spec.get("policyTypes").and_then(Node::as_sequence);
+        let is_ingress = types.is_none_or(|types| {
+            types.is_empty() || types.iter().any(|it| it.as_str() == Some("Ingress"))
+        });
+        let rules = spec.get("ingress").and_then(Node::as_sequence);
+        is_ingress.then_some(Policy {
+            selector: spec.get("podSelector"),
+            rules: rules.unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn selects(&self, labels: &Labels<'_>) -> Selects {
+        selects(self.selector, |key| labels.value(key))
+    }
+
+    /// Whether a rule allows a client to reach a port of the pods. What cannot be known counts as allowed.
+    pub(super) fn allows(
+        &self,
+        port: &Port,
+        client: &Client<'_>,
+        namespace: &str,
+        labels: &BTreeMap<&str, Option<&Node>>,
+    ) -> bool {
+        self.rules.iter().any(|rule| {
+            let ports = items(rule, "ports");
+            let peers = items(rule, "from");
+            (ports.is_empty() || ports.iter().any(|it| covers(it, port)))
+                && (peers.is_empty()
+                    || peers.iter().any(|it| admits(it, client, namespace, labels)))
+        })
+    }
+}
+
+fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
+    node.get(key)
+        .and_then(Node::as_sequence)
+        .unwrap_or_default()
+}
+
+/// Whether an entry of `ports` covers a port. The number behind a name is not known here.
+fn covers(entry: &Node, port: &Port) -> bool {
+    let protocol = entry.get("protocol").and_then(Node::as_str);
+    if protocol.unwrap_or("TCP") != port.protocol {
+        return false;
+    }
+    let number = |key: &str| entry.get(key).and_then(Node::as_int);
+    match (entry.get("port"), number("port"), number("endPort")) {
+        (Some(_), Some(first), Some(last)) => (first..=last).contains(&port.number),
+        (Some(_), Some(only), None) => only == port.number,
+        _ => true,
+    }
+}
+
+/// Whether an entry of `from` may match a client.
+fn admits(
+    peer: &Node,
+    client: &Client<'_>,
+    namespace: &str,
+    labels: &BTreeMap<&str, Option<&Node>>,
+) -> bool {
+    let selector = peer.get("namespaceSelector");
+    match client {
+        Client::Outside => peer.get("ipBlock").is_some(),
+        Client::Operator(_) if peer.get("ipBlock").is_some() => {
+            let range = peer.at_keys(&["ipBlock", "cidr"]).and_then(Node::as_str);
+            range.is_none_or(may_hold_pods)
+        }
+        // Where the operator runs is not known, so any peer may be it.
+        Client::Operator(spaces) if spaces.is_empty() => true,
+        Client::Operator(spaces) => spaces.iter().any(|space| match selector {
+            None => *space == namespace,
+            Some(_) => {
+                let known = labels.get(space);
+                let value = |key: &str| match (key, known) {
+                    ("kubernetes.io/metadata.name", _) => Label::Is(space),
+                    (_, None) => Label::Unknown,
+                    (key, Some(labels)) => {
+                        let value = labels.and_then(|it| it.get(key)?.as_str());
+                        value.map_or(Label::Missing, Label::Is)
+                    }
+                };
+                selects(selector, value) != Selects::Never
+            }
+        }),
+    }
+}
+
+/// Whether pods may have addresses in a range: it is everything, or it touches the ranges for private use.
+fn may_hold_pods(range: &str) -> bool {
+    let (address, length) = range.split_once('/').unwrap_or((range, "32"));
+    let is_wide = length.parse::<u8>().is_ok_and(|it| it < 8);
+    match address.parse() {
+        Ok(IpAddr::V4(it)) => {
+            // 100.64.0.0/10 is for carriers, and providers of clusters use it for pods.
+            let [first, second, ..] = it.octets();
+            is_wide || it.is_private() || first == 100 && (64..128).contains(&second)
+        }
+        Ok(IpAddr::V6(_)) | Err(_) => true,
+    }
+}
+
+/// What is known of a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Label<'a> {
+    Is(&'a str),
+    Missing,
+    Unknown,
+}
+
+/// Whether a label selector matches an object. An empty selector matches everything.
+fn selects<'a>(selector: Option<&Node>, value: impl Fn(&str) -> Label<'a>) -> Selects {
+    let wanted = selector.and_then(|it| it.get("matchLabels"));
+    let wanted = wanted.and_then(Node::as_mapping).into_iter().flatten();
+    let wanted = wanted.map(|it| match value(it.key.as_str().unwrap_or("")) {
+        Label::Unknown => Selects::Perhaps,
+        Label::Is(value) if it.value.as_str() == Some(value) => Selects::Always,
+        Label::Is(_) | Label::Missing => Selects::Never,
+    });
+    let expressions = selector
+        .map(|it| items(it, "matchExpressions"))
+        .unwrap_or_default();
+    let expressions = expressions.iter().map(|it| holds(it, &value));
+    wanted.chain(expressions).min().unwrap_or(Selects::Always)
+}
+
+fn holds<'a>(expression: &Node, value: &impl Fn(&str) -> Label<'a>) -> Selects {
+    let text = |key: &str| expression.get(key).and_then(Node::as_str);
+    let value = match value(text("key").unwrap_or("")) {
+        Label::Unknown => return Selects::Perhaps,
+        Label::Missing => None,
+        Label::Is(value) => Some(value),
+    };
+    let mut values = items(expression, "values").iter();
+    let is_listed = value.is_some_and(|value| values.any(|it| it.as_str() == Some(value)));
+    let holds = match text("operator") {
+        Some("In") => is_listed,
+        Some("NotIn") => !is_listed,
+        Some("Exists") => value.is_some(),
+        Some("DoesNotExist") => value.is_none(),
+        _ => return Selects::Perhaps,
+    };
+    match holds {
+        true => Selects::Always,
+        false => Selects::Never,
+    }
+}

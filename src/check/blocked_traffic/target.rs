@@ -1,0 +1,295 @@
+//! Pods that somebody must reach: databases by their operators, and the pods of LoadBalancers by clients outside of the cluster.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::policy::Label;
+use crate::check::pods::{Pod, pods};
+use crate::check::scene::EnvironmentObjects;
+use crate::object::Object;
+use crate::operators::{self, Operators};
+use crate::yaml::Node;
+
+/// Pods, and who must reach which ports of them.
+pub(super) struct Target<'a> {
+    /// The object that the pods belong to, as a message names it.
+    pub(super) title: String,
+    pub(super) namespace: &'a str,
+    pub(super) labels: Labels<'a>,
+    pub(super) ports: Vec<Port>,
+    pub(super) client: Client<'a>,
+}
+
+/// Who must reach a target.
+pub(super) enum Client<'a> {
+    /// The operator of the object, in one of these namespaces; empty where they are not known.
+    Operator(BTreeSet<&'a str>),
+    /// Clients outside of the cluster.
+    Outside,
+}
+
+/// A port of a pod.
+pub(super) struct Port {
+    pub(super) number: i64,
+    pub(super) protocol: String,
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.protocol {
+            "TCP" => write!(f, "{}", self.number),
+            protocol => write!(f, "{}/{protocol}", self.number),
+        }
+    }
+}
+
+/// The labels of pods, as far as they are known.
+#[derive(Clone)]
+pub(super) struct Labels<'a> {
+    known: Vec<(&'a str, &'a str)>,
+    /// Whether there are no others.
+    is_all: bool,
+}
+
+impl<'a> Labels<'a> {
+    pub(super) fn value(&self, key: &str) -> Label<'a> {
+        let found = self.known.iter().find(|it| it.0 == key);
+        match (found, self.is_all) {
+            (Some((_, value)), _) => Label::Is(value),
+            (None, true) => Label::Missing,
+            (None, false) => Label::Unknown,
+        }
+    }
+
+    fn has(&self, selector: &[(&str, &str)]) -> bool {
+        let mut selector = selector.iter();
+        selector.all(|(key, value)| self.value(key) == Label::Is(value))
+    }
+}
+
+/// A kind whose operator connects to the pods that it makes.
+struct Managed {
+    group: &'static str,
+    kind: &'static str,
+    /// The labels that the operator puts on the pods: the first has the name of the object as its value.
+    name_label: &'static str,
+    ports: &'static [i64],
+}
+
+/// Sources: the operators' documents on network policies, and what Altinity's operator does in a running cluster.
+const MANAGED: [Managed; 3] = [
+    Managed {
+        group: "clickhouse.altinity.com",
+        kind: "ClickHouseInstallation",
+        name_label: "clickhouse.altinity.com/chi",
+        ports: &[8123],
+    },
+    Managed {
+        group: "elasticsearch.k8s.elastic.co",
+        kind: "Elasticsearch",
+        name_label: "elasticsearch.k8s.elastic.co/cluster-name",
+        ports: &[9200],
+    },
+    Managed {
+        group: "postgresql.cnpg.io",
+        kind: "Cluster",
+        name_label: "cnpg.io/cluster",
+        ports: &[8000, 5432],
+    },
+];
+
+impl Managed {
+    fn of(object: &Object) -> Option<&'static Managed> {
+        let group = object.gvk().group;
+        let mut kinds = MANAGED.iter();
+        kinds.find(|it| it.kind == object.kind() && it.group == &*group)
+    }
+
+    fn labels<'a>(&self, object: &'a Object) -> Labels<'a> {
+        let own = object.node.at_keys(&["metadata", "labels"]);
+        let mut known = pairs(own);
+        known.push((self.name_label, object.name()));
+        Labels {
+            known,
+            is_all: false,
+        }
+    }
+
+    /// The ports that the operator connects to. A ClickHouse server may be configured to listen on another one.
+    fn ports(&self, object: &Object) -> Vec<Port> {
+        let settings = ["spec", "configuration", "settings", "http_port"];
+        let configured = object.node.at_keys(&settings);
+        let configured =
+            configured.and_then(|it| it.as_int().or_else(|| it.as_str()?.parse().ok()));
+        match configured.filter(|_| self.kind == "ClickHouseInstallation") {
+            Some(number) => vec![tcp(number)],
+            None => self.ports.iter().map(|it| tcp(*it)).collect(),
+        }
+    }
+}
+
+/// All targets in the namespaces that have policies.
+pub(super) fn targets<'a>(
+    scene: &'a EnvironmentObjects<'_>,
+    has_policies: impl Fn(&str) -> bool,
+) -> Vec<Target<'a>> {
+    let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
+    let operators = Operators::among(&objects);
+    let namespaces_of = |group: &str| {
+        let own = objects
+            .iter()
+            .filter(|it| operators.groups(it).contains(group));
+        own.map(|it| operators::namespace(it)).collect()
+    };
+    let in_reach: Vec<&Object> = objects
+        .iter()
+        .copied()
+        .filter(|it| has_policies(it.namespace()))
+        .collect();
+    let mut found = Vec::new();
+    for object in &in_reach {
+        if let Some(managed) = Managed::of(object) {
+            found.push(Target {
+                title: object.id().to_string(),
+                namespace: object.namespace(),
+                labels: managed.labels(object),
+                ports: managed.ports(object),
+                client: Client::Operator(namespaces_of(managed.group)),
+            });
+            found.extend(load_balancers_of(object, managed));
+        }
+    }
+    let services = in_reach.iter().filter(|it| is_load_balancer(&it.node));
+    found.extend(services.flat_map(|it| behind(it, &in_reach)));
+    found
+}
+
+/// The LoadBalancers that Altinity's operator makes for an installation by its `serviceTemplates`.
+fn load_balancers_of<'a>(object: &'a Object, managed: &Managed) -> Vec<Target<'a>> {
+    let templates = ["spec", "templates", "serviceTemplates"];
+    let templates = object.node.at_keys(&templates).and_then(Node::as_sequence);
+    let templates = templates.unwrap_or_default().iter();
+    let balancers = templates.filter(|it| is_type_load_balancer(it));
+    balancers
+        .map(|it| Target {
+            title: format!("the LoadBalancer of {}", object.id()),
+            namespace: object.namespace(),
+            labels: managed.labels(object),
+            ports: service_ports(it, &[]),
+            client: Client::Outside,
+        })
+        .collect()
+}
+
+/// The pods behind a Service of type LoadBalancer: one target for each workload that it selects, or one by its selector alone.
+fn behind<'a>(service: &'a Object, objects: &[&'a Object]) -> Vec<Target<'a>> {
+    let selector = pairs(service.node.at_keys(&["spec", "selector"]));
+    if selector.is_empty() {
+        return Vec::new();
+    }
+    let target = |labels: Labels<'a>, pods: &[Pod<'_>]| Target {
+        title: service.id().to_string(),
+        namespace: service.namespace(),
+        labels,
+        ports: service_ports(&service.node, pods),
+        client: Client::Outside,
+    };
+    let neighbours = objects
+        .iter()
+        .filter(|it| it.namespace() == service.namespace());
+    let mut found = Vec::new();
+    for object in neighbours {
+        if let Some(managed) = Managed::of(object) {
+            let labels = managed.labels(object);
+            let is_selected = selector
+                .iter()
+                .any(|it| it.0 == managed.name_label && it.1 == object.name());
+            if is_selected {
+                let known = labels.known.into_iter().chain(selector.iter().copied());
+                let known = known.collect();
+                let labels = Labels {
+                    known,
+                    is_all: false,
+                };
+                found.push(target(labels, &[]));
+            }
+            continue;
+        }
+        for pod in pods(object) {
+            let labels = Labels {
+                known: pairs(pod.labels),
+                is_all: true,
+            };
+            if labels.has(&selector) {
+                found.push(target(labels, &[pod]));
+            }
+        }
+    }
+    if found.is_empty() {
+        let labels = Labels {
+            known: selector,
+            is_all: false,
+        };
+        found.push(target(labels, &[]));
+    }
+    found
+}
+
+fn is_load_balancer(node: &Node) -> bool {
+    let text = |key: &str| node.get(key).and_then(Node::as_str);
+    text("kind") == Some("Service")
+        && text("apiVersion") == Some("v1")
+        && is_type_load_balancer(node)
+}
+
+fn is_type_load_balancer(node: &Node) -> bool {
+    let kind = node.at_keys(&["spec", "type"]).and_then(Node::as_str);
+    kind == Some("LoadBalancer")
+}
+
+/// The ports of pods that a Service leads to. Those with a name that no container has are left out.
+fn service_ports(service: &Node, pods: &[Pod<'_>]) -> Vec<Port> {
+    let ports = service
+        .at_keys(&["spec", "ports"])
+        .and_then(Node::as_sequence);
+    let ports = ports.unwrap_or_default().iter();
+    let ports = ports.filter_map(|it| {
+        let protocol = it.get("protocol").and_then(Node::as_str);
+        let target = it.get("targetPort").or_else(|| it.get("port"))?;
+        let number = match target.as_int() {
+            Some(number) => number,
+            None => container_port(pods, target.as_str()?)?,
+        };
+        Some(Port {
+            number,
+            protocol: protocol.unwrap_or("TCP").to_string(),
+        })
+    });
+    ports.collect()
+}
+
+fn container_port(pods: &[Pod<'_>], name: &str) -> Option<i64> {
+    let containers = pods
+        .iter()
+        .filter_map(|it| it.spec.get("containers")?.as_sequence());
+    let ports = containers
+        .flatten()
+        .filter_map(|it| it.get("ports")?.as_sequence());
+    let mut ports = ports.flatten();
+    let port = ports.find(|it| it.get("name").and_then(Node::as_str) == Some(name))?;
+    port.get("containerPort")?.as_int()
+}
+
+fn tcp(number: i64) -> Port {
+    Port {
+        number,
+        protocol: "TCP".to_string(),
+    }
+}
+
+fn pairs(labels: Option<&Node>) -> Vec<(&str, &str)> {
+    let labels = labels.and_then(Node::as_mapping).into_iter().flatten();
+    labels
+        .filter_map(|it| Some((it.key.as_str()?, it.value.as_str()?)))
+        .collect()
+}
