@@ -12,15 +12,16 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const CHECK: Check = Check {
     code: "bad-substitution",
     severity: Severity::Error,
-    summary: "Flux can't parse a variable, and fails the whole Kustomization",
+    summary: "Flux cannot parse a variable and rejects the whole Kustomization",
     explain: "\
-A Flux Kustomization that sets variables in `postBuild` reads every `${` of its objects as a variable, in scripts and configuration \
-files too. It knows less than a shell: `${NAME}`, `${NAME:=word}` (also `:-`, `:+`, `:?` and `=`), `${NAME:0:3}`, `${#NAME}`, \
-`${NAME^^}`, `${NAME/a/b}`, `${NAME#prefix}` and `${NAME%suffix}`. One `${NAME-word}`, `${NAME[@]}`, `${!NAME}` or `${{ x }}` and nothing \
-of the Kustomization is applied.
+A Flux Kustomization that sets variables in `postBuild` parses every `${` in its objects as a variable, including those in \
+scripts and configuration files. It supports less than a shell: `${NAME}`, `${NAME:=word}` (also `:-`, `:+`, `:?` and `=`), \
+`${NAME:0:3}`, `${#NAME}`, `${NAME^^}`, `${NAME/a/b}`, `${NAME#prefix}` and `${NAME%suffix}`. A single `${NAME-word}`, \
+`${NAME[@]}`, `${!NAME}` or `${{ x }}` prevents the whole Kustomization from being applied.
 
-Write `$${` in place of `${` to keep the text as it is, or leave the whole object alone with the annotation \
-`kustomize.toolkit.fluxcd.io/substitute: disabled`. Names of variables are letters, digits and `_`, and begin with no digit.",
+Write `$${` instead of `${` to keep the text, or exclude the whole object with the annotation \
+`kustomize.toolkit.fluxcd.io/substitute: disabled`. Names of variables consist of letters, digits and `_`, and do not begin with \
+a digit.",
     judge,
 };
 

@@ -8,12 +8,12 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const CHECK: Check = Check {
     code: "bad-sync-wave",
     severity: Severity::Warning,
-    summary: "a sync wave is no whole number",
+    summary: "a sync wave is not an integer",
     explain: "\
-Argo CD applies objects in the order of the annotation `argocd.argoproj.io/sync-wave`. What is no whole number counts as none, \
-without a word: the object is in wave 0.
+Argo CD applies objects in the order of the annotation `argocd.argoproj.io/sync-wave`. It silently ignores a value that is not \
+an integer, and the object is in wave 0.
 
-Write the number as a text, as all annotations are: `argocd.argoproj.io/sync-wave: \"-1\"`.",
+As in all annotations, the value must be a string: `argocd.argoproj.io/sync-wave: \"-1\"`.",
     judge,
 };
 

@@ -9,15 +9,16 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const CHECK: Check = Check {
     code: "dangling-dependency",
     severity: Severity::Warning,
-    summary: "`dependsOn` names a Kustomization or HelmRelease that there is not",
+    summary: "`dependsOn` refers to a Kustomization or HelmRelease that does not exist",
     explain: "\
-Flux waits for what is named before it applies anything, for ever if it never comes: the object says `dependency not found` and \
-nothing else happens.
+Flux waits for a dependency before it applies the object. If the dependency never exists, it waits forever: the object reports \
+`dependency not found`.
 
-Both must be of the same kind: a HelmRelease can only depend on a HelmRelease, a Kustomization on a Kustomization. Without \
-`namespace`, the namespace of the object itself is meant.
+Both must have the same kind: a HelmRelease can only depend on a HelmRelease, a Kustomization only on a Kustomization. The \
+default of `namespace` is the namespace of the object.
 
-Does it come from elsewhere, as what `flux bootstrap` makes, say so: `# pleach: allow[dangling-dependency] made by flux bootstrap`.",
+If it is created elsewhere, for example by `flux bootstrap`, add a comment: `# pleach: allow[dangling-dependency] made by flux \
+bootstrap`.",
     judge,
 };
 

@@ -13,17 +13,18 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const CHECK: Check = Check {
     code: "dangling-source",
     severity: Severity::Warning,
-    summary: "a Flux object names a source, values, variables or a folder that nothing makes",
+    summary: "a Flux object refers to a source, values, variables or a folder that does not exist",
     explain: "\
-A Kustomization or HelmRelease that refers to what does not exist applies nothing: it waits, or fails at each attempt. `sourceRef` and \
-`chartRef` name a source or chart, `valuesFrom` and `postBuild.substituteFrom` a ConfigMap or Secret in the namespace of the object \
-itself, `path` a folder of the source.
+A Kustomization or HelmRelease that refers to something that does not exist applies nothing: it waits, or fails at each attempt. \
+`sourceRef` and `chartRef` refer to a source or chart, `valuesFrom` and `postBuild.substituteFrom` to a ConfigMap or Secret in \
+the namespace of the object, and `path` to a folder of the source.
 
-The source that the environment is synced from is known, and `flux-system`. References with `optional: true` are left out. An \
-environment in which nothing makes any Secret has them from elsewhere: there, Secrets are not looked at; the same holds for ConfigMaps \
-of variables in a namespace where nothing makes any ConfigMap. A path is looked up where it begins as those of the rendered tree do.
+The source that syncs the environment and `flux-system` always exist. References with `optional: true` are not checked. If an \
+environment contains no Secrets at all, they are created elsewhere, and references to Secrets are not checked. The same applies \
+to ConfigMaps with variables, in a namespace without any ConfigMap. A path is only checked if it begins like the paths of the \
+rendered tree.
 
-Is it made by other means, say so where it is named: `# pleach: allow[dangling-source] made by Terraform`.",
+If it is created by other means, add a comment to the reference: `# pleach: allow[dangling-source] made by Terraform`.",
     judge,
 };
 

@@ -11,12 +11,12 @@ use crate::yaml::FieldPath;
 pub(super) const CHECK: Check = Check {
     code: "dependency-circle",
     severity: Severity::Error,
-    summary: "Kustomizations or HelmReleases wait for each other",
+    summary: "Kustomizations or HelmReleases depend on one another in a cycle",
     explain: "\
-Flux applies an object when all that it depends on is ready. In a circle each waits for the next, and none of them is ever applied.
+Flux applies an object when all its dependencies are ready. In a cycle, each object waits for the next, and none is ever \
+applied.
 
-Take out one of the dependencies. Where two parts really need each other, they are one part, or one of them has a piece that both \
-can depend on.",
+Remove one of the dependencies. If two parts really need each other, merge them, or move what both need into a third part.",
     judge,
 };
 

@@ -8,12 +8,13 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const CHECK: Check = Check {
     code: "lfs-pointer",
     severity: Severity::Warning,
-    summary: "a ConfigMap or Secret holds a pointer of Git LFS, not the file",
+    summary: "a ConfigMap or Secret contains a Git LFS pointer instead of the file",
     explain: "\
-Git LFS leaves a few lines in place of a large file until it is pulled. A checkout without LFS, as in many CI jobs, has the pointer, \
-and so has Flux unless its source says otherwise; a generator then puts the pointer into the ConfigMap.
+Git LFS replaces a large file by a pointer of a few lines until it is pulled. A checkout without LFS, as in many CI jobs, has \
+only the pointer, and so does Flux unless its source is configured otherwise. A generator then puts the pointer into the \
+ConfigMap.
 
-Run `git lfs pull` before `pleach render`, or keep files that are deployed out of LFS: an object takes 1 MiB at most.",
+Run `git lfs pull` before `pleach render`, or do not use LFS for files that are deployed. An object can hold 1 MiB at most.",
     judge,
 };
 

@@ -12,14 +12,15 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const CHECK: Check = Check {
     code: "missing-namespace",
     severity: Severity::Warning,
-    summary: "objects are in a namespace that nothing makes",
+    summary: "objects are in a namespace that nothing creates",
     explain: "\
-The API server refuses an object in a namespace that does not exist, and with Flux the whole Kustomization fails with it.
+The API server rejects an object in a namespace that does not exist. With Flux, the whole Kustomization fails.
 
-Namespaces of the environment count, those that a HelmRelease or an Application creates, and those that a cluster-scoped custom \
-resource names. An environment in which nothing makes any Namespace has them from elsewhere: there, nothing is reported.
+These namespaces count as created: Namespace objects of the environment, namespaces that a HelmRelease or Application creates, \
+and those named by a cluster-scoped custom resource. If an environment contains no Namespace at all, they are created elsewhere, \
+and nothing is reported.
 
-Add the Namespace, or correct the name. Where the cluster has it by other means, list it in environment.yaml:
+Add the Namespace, or correct the name. If it is created by other means, list it in environment.yaml:
 
     provides: [namespaces/monitoring]",
     judge,

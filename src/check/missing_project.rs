@@ -8,12 +8,12 @@ use crate::diag::Severity;
 pub(super) const CHECK: Check = Check {
     code: "missing-project",
     severity: Severity::Warning,
-    summary: "an Application or ApplicationSet names an AppProject that there is not",
+    summary: "an Application or ApplicationSet refers to an AppProject that does not exist",
     explain: "\
-Argo CD syncs no Application whose project is not there: it says `InvalidSpecError`, and nothing else happens.
+Argo CD does not sync an Application whose project does not exist, and reports `InvalidSpecError`.
 
-The AppProjects of all environments count, and `default`, which each Argo CD has. One that is made by other means is allowed where \
-it is named: `# pleach: allow[missing-project] made by Terraform`.",
+The AppProjects of all environments count, and `default`, which exists in every Argo CD. If the project is created by other \
+means, add a comment to the reference: `# pleach: allow[missing-project] made by Terraform`.",
     judge,
 };
 

@@ -13,17 +13,18 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const CHECK: Check = Check {
     code: "missing-reference",
     severity: Severity::Warning,
-    summary: "a pod refers to a ConfigMap, a Secret or a ServiceAccount that nothing makes",
+    summary: "a pod refers to a ConfigMap, Secret or ServiceAccount that does not exist",
     explain: "\
-A pod that refers to what is not there does not start: it waits as CreateContainerConfigError or ContainerCreating, and the roll-out \
-waits with it until its time is up.
+A pod that refers to an object that does not exist does not start: its status is CreateContainerConfigError or \
+ContainerCreating, and the rollout waits until it times out.
 
-Objects in the namespace count, and so do objects that something there creates: an ExternalSecret, a SealedSecret, a Certificate, or any custom \
-resource that gives the name; so do the Secrets that cert-manager makes for an annotated Ingress or Gateway. References with `optional: true` are left out, and so are namespaces where a chart is installed, since \
-nobody can tell from here what a chart makes. An environment in which nothing makes any Secret has them from elsewhere: there, Secrets \
-are not looked at.
+Objects in the same namespace count, and so do objects that something there creates: an ExternalSecret, a SealedSecret, a \
+Certificate, any custom resource that contains the name, and the Secrets that cert-manager creates for an annotated Ingress or \
+Gateway. References with `optional: true` are not checked, and neither are namespaces with a chart, because it is not known what \
+the chart creates. If an environment contains no Secrets at all, they are created elsewhere, and references to Secrets are not \
+checked.
 
-Is it made by other means, say so where it is used: `# pleach: allow[missing-reference] made by Terraform`.",
+If it is created by other means, add a comment to the reference: `# pleach: allow[missing-reference] made by Terraform`.",
     judge,
 };
 

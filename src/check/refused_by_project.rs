@@ -10,14 +10,15 @@ use crate::yaml::Node;
 pub(super) const CHECK: Check = Check {
     code: "refused-by-project",
     severity: Severity::Warning,
-    summary: "an AppProject does not permit the source or the destination of an Application",
+    summary: "an AppProject does not permit the source or destination of an Application",
     explain: "\
-An AppProject says from which repositories (`sourceRepos`) and to which clusters and namespaces (`destinations`) its Applications may \
-deploy. Argo CD syncs no other ones: it says `InvalidSpecError`.
+An AppProject lists the repositories (`sourceRepos`) and the clusters and namespaces (`destinations`) that its Applications may \
+use. Argo CD does not sync other Applications, and reports `InvalidSpecError`.
 
-The AppProject that pleach writes for an environment permits the sources of its claims, and every namespace of its cluster. For an \
-Application of an overlay with another source or cluster, add an AppProject beside it, or name `default`. Only AppProjects of \
-the same environment are looked at, and a destination only where both sides say `server`, or both `name`.",
+The AppProject that pleach writes for an environment permits the sources of its claims, and every namespace of its cluster. If \
+an Application of an overlay uses another source or cluster, add an AppProject for it, or set `project: default`. Only \
+AppProjects of the same environment are checked. A destination is only checked if the Application and the AppProject both use \
+`server`, or both use `name`.",
     judge,
 };
 

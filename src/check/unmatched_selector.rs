@@ -15,12 +15,13 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::Warning,
     summary: "a selector matches no pods",
     explain: "\
-A Service without pods answers nobody, a NetworkPolicy without pods protects nothing, a PodDisruptionBudget without pods holds no \
-eviction back, and a PodMonitor without pods measures nothing. None of them says so: it is most often a slip in a label.
+A Service without pods has no endpoints, a NetworkPolicy without pods protects nothing, a PodDisruptionBudget without pods \
+blocks no eviction, and a PodMonitor without pods collects no metrics. None of them reports an error. The cause is most often a \
+misspelled label.
 
-The labels of all templates of pods in the same namespace count. A selector is left out where its pods may be made by an operator or \
-a chart: where it asks for a label of an operator (`clickhouse.altinity.com/chi`), names a custom resource, or is in a namespace \
-where a chart is installed.",
+The labels of all pod templates in the same namespace are compared. A selector is not checked if its pods may be created by an \
+operator or a chart: if it uses a label of an operator (`clickhouse.altinity.com/chi`), contains the name of a custom resource, \
+or is in a namespace with a chart.",
     judge,
 };
 

@@ -12,15 +12,15 @@ use crate::yaml::FieldPath;
 pub(super) const CHECK: Check = Check {
     code: "unset-variable",
     severity: Severity::Warning,
-    summary: "Flux puts in a variable that nothing sets",
+    summary: "Flux substitutes a variable that is not set",
     explain: "\
-A Flux Kustomization that sets variables in `postBuild` has every `${NAME}` of its objects replaced, in scripts and configuration files \
-too. From Flux 2.9 on, one that nothing sets fails the whole Kustomization; before, and where the feature gate \
-StrictPostBuildSubstitutions is off, it becomes an empty text without a word.
+A Flux Kustomization that sets variables in `postBuild` replaces every `${NAME}` in its objects, including those in scripts and \
+configuration files. Since Flux 2.9, a variable that is not set fails the whole Kustomization. In earlier versions, and if the \
+feature gate StrictPostBuildSubstitutions is off, it is silently replaced by an empty string.
 
-Set it under `postBuild.substitute`, give it a default (`${NAME:=value}`), or keep it as it is: `$${NAME}` comes out as `${NAME}`, and \
-the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled` leaves a whole object alone. A variable that comes from a ConfigMap \
-or a Secret of another place can't be seen from here: then nothing is reported.",
+Set it under `postBuild.substitute`, or give it a default (`${NAME:=value}`). To keep the text, write `$${NAME}`, or exclude the \
+whole object with the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled`. If variables come from a ConfigMap or \
+Secret outside the repository, nothing is reported.",
     judge,
 };
 

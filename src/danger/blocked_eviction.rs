@@ -8,13 +8,13 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const DANGER: Danger = Danger {
     code: "blocked-eviction",
     severity: Severity::Warning,
-    summary: "a PodDisruptionBudget lets no pod be evicted",
+    summary: "a PodDisruptionBudget blocks all evictions",
     explain: "\
-Nodes are drained by evicting their pods. A budget that never allows one makes every drain wait for ever: upgrades of nodes, \
-autoscaling and repairs wait until somebody deletes the pods manually.
+A node is drained by evicting its pods. A budget that never allows an eviction blocks every drain: node upgrades, autoscaling \
+and repairs wait until somebody deletes the pods manually.
 
-Allow at least one: `maxUnavailable: 1`, or a `minAvailable` below the number of replicas. What runs as a single pod and must not be \
-disturbed is better off without a budget, or with a second replica.",
+Allow at least one eviction: set `maxUnavailable: 1`, or a `minAvailable` below the number of replicas. If a workload runs as a \
+single pod and must not be disturbed, remove its budget or add a second replica.",
     sees_secrets: false,
     judge: Judge::Tree(judge),
 };

@@ -9,14 +9,14 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const DANGER: Danger = Danger {
     code: "clear-text-secret",
     severity: Severity::Error,
-    summary: "a Secret's values are in the tree in clear text",
+    summary: "the values of a Secret are in the tree in clear text",
     explain: "\
-What is in Git is read by everybody who reads the repository, its mirrors and its backups, and stays in its history. Base64 hides \
-nothing. A value that was committed once is known: change it wherever it is used.
+Anyone who can read the repository, its mirrors or its backups can read the values, and they stay in its history. Base64 is not \
+encryption. Treat a value that was committed once as compromised, and change it everywhere.
 
-Let the cluster fetch it (External Secrets), seal it (Sealed Secrets), or encrypt it with SOPS; values that SOPS has encrypted, \
-empty ones, placeholders, and what another tool replaces (variables of Flux, `op://…`, `ref+vault://…`, `vault:…`, `<path:…>`) are \
-not reported.",
+Let the cluster fetch the Secret (External Secrets), seal it (Sealed Secrets), or encrypt it with SOPS. Not reported are values \
+encrypted by SOPS, empty values, placeholders, and values that another tool replaces (variables of Flux, `op://…`, \
+`ref+vault://…`, `vault:…`, `<path:…>`).",
     sees_secrets: true,
     judge: Judge::Tree(judge),
 };

@@ -8,13 +8,13 @@ use crate::diff::Pair;
 pub(super) const DANGER: Danger = Danger {
     code: "downgrade",
     severity: Severity::Warning,
-    summary: "a chart or an image goes back to an older version",
+    summary: "a chart or image is downgraded",
     explain: "\
-What a newer version has written, an older one may not be able to read: formats on disk, settings, objects in the cluster. \
-ClickHouse does not promise that a version reads the parts and metadata of a later one, and an operator's older version may not \
-know fields that are in use.
+An older version may not be able to read what a newer version has written: data formats, settings, objects in the cluster. \
+ClickHouse does not guarantee that a version can read the parts and metadata of a later one. An older operator may not know \
+fields that are in use.
 
-Read the release notes of all versions between the two, and have a backup.",
+Read the release notes of all versions between the two, and make a backup.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };

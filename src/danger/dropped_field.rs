@@ -10,10 +10,10 @@ pub(super) const DANGER: Danger = Danger {
     severity: Severity::Error,
     summary: "a CRD loses a field that is in use",
     explain: "\
-The API server drops fields that a CRD's schema does not know, without a word; an operator's new version reads the object as if \
-they had never been written. Settings vanish where nobody touched them.
+The API server silently drops fields that are not in the schema of a CRD, so the new version of an operator reads the object as \
+if they had never been set. Settings disappear although nobody changed them.
 
-Look into the operator's release notes for what takes the field's place, and write that before or with the upgrade.",
+Find out from the release notes of the operator what replaces the field, and set that before or with the upgrade.",
     sees_secrets: false,
     judge: Judge::ChangeSet(judge),
 };

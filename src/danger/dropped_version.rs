@@ -10,11 +10,12 @@ pub(super) const DANGER: Danger = Danger {
     severity: Severity::Error,
     summary: "a CRD no longer serves a version that is in use",
     explain: "\
-An object whose version is not served any more can't be read, changed or deleted: the sync engine gets `no matches for kind`. It \
-comes with an operator's upgrade that brings new CRDs.
+An object in a version that is no longer served cannot be read, changed or deleted: the sync engine reports `no matches for \
+kind`. This happens when the upgrade of an operator brings new CRDs.
 
-Write the objects in a version that both the old and the new CRD serve, let that be applied, and take the new CRD then. Objects of \
-the cluster that are not in this tree are not seen: `kubectl get crd NAME -o jsonpath='{.status.storedVersions}'` shows what is stored.",
+Write the objects in a version that both the old and the new CRD serve, wait until that is applied, and then upgrade the CRD. \
+Objects in the cluster that are not in this tree are not checked. To see the stored versions, run `kubectl get crd NAME -o \
+jsonpath='{.status.storedVersions}'`.",
     sees_secrets: false,
     judge: Judge::ChangeSet(judge),
 };

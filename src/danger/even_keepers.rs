@@ -11,8 +11,8 @@ pub(super) const DANGER: Danger = Danger {
     severity: Severity::Warning,
     summary: "a Keeper ensemble has an even number of nodes",
     explain: "\
-Keeper needs more than half of its nodes. Two nodes survive the loss of none and four the loss of one, just as one and three do: the node \
-more costs and adds nothing but one more that can fail. Take 1, 3 or 5.",
+Keeper needs more than half of its nodes. Two nodes tolerate no failure and four nodes tolerate one, the same as one and three \
+nodes. The additional node costs resources and is only one more node that can fail. Use 1, 3 or 5.",
     sees_secrets: false,
     judge: Judge::Tree(judge),
 };

@@ -11,10 +11,10 @@ pub(super) const DANGER: Danger = Danger {
     severity: Severity::Error,
     summary: "a Keeper ensemble loses nodes",
     explain: "\
-Keeper decides by majority. While nodes go, the rest must still be a majority of the old ensemble, or it stops taking writes and \
-every replicated table becomes read-only. From three nodes to one there is no such step.
+Keeper decides by majority. While nodes are removed, the remaining ones must still be a majority of the old ensemble. Otherwise \
+it stops accepting writes and every replicated table becomes read-only. From three nodes to one, no such step exists.
 
-Remove one node at a time and wait until `echo mntr | nc HOST 2181` shows one leader and all others as followers.",
+Remove one node at a time, and wait until `echo mntr | nc HOST 2181` shows one leader and all others as followers.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };

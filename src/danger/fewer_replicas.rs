@@ -9,13 +9,14 @@ use crate::yaml::FieldPath;
 pub(super) const DANGER: Danger = Danger {
     code: "fewer-replicas",
     severity: Severity::Error,
-    summary: "a ClickHouse cluster loses replicas, and what only these hold",
+    summary: "a ClickHouse cluster loses replicas, and the data that only they have",
     explain: "\
-The operator deletes the replicas that are too many with their volumes. Replicated tables stay on the others. Tables of engines \
-that do not replicate (MergeTree, Log, Memory) are on one replica alone, and so are rows that were not fetched yet.
+The operator deletes the surplus replicas with their volumes. Replicated tables are kept on the remaining replicas. Tables with \
+engines that do not replicate (MergeTree, Log, Memory) exist on one replica only, and so do rows that other replicas have not \
+fetched yet.
 
-Before it: `SYSTEM SYNC REPLICA` on those that stay, and a look into `system.tables` for engines that do not begin with \
-`Replicated`. After it: `SYSTEM DROP REPLICA` for those that went, so that Keeper forgets them.",
+Before the change, run `SYSTEM SYNC REPLICA` on the remaining replicas, and check `system.tables` for engines that do not begin \
+with `Replicated`. After the change, run `SYSTEM DROP REPLICA` for the deleted ones, so that Keeper forgets them.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };

@@ -11,11 +11,11 @@ pub(super) const DANGER: Danger = Danger {
     severity: Severity::Error,
     summary: "a ClickHouse cluster loses shards, and the data on them",
     explain: "\
-Each shard holds a part of the data that no other shard has. The operator deletes the shards that are too many with their volumes; \
-nothing moves their rows to those that stay, and distributed queries go on without them and without an error.
+Each shard holds a part of the data that no other shard has. The operator deletes the surplus shards with their volumes. Their \
+rows are not moved to the remaining shards, and distributed queries continue without them and without an error.
 
-Move the rows first, for example with `INSERT INTO … SELECT` into a Distributed table over the shards that stay, or with \
-clickhouse-backup, and compare the counts before the shards go.",
+Move the rows first, for example with `INSERT INTO … SELECT` into a Distributed table over the remaining shards, or with \
+clickhouse-backup. Compare the row counts before the shards are deleted.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };

@@ -9,18 +9,19 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const DANGER: Danger = Danger {
     code: "immutable-field",
     severity: Severity::Error,
-    summary: "a field changes that the API server lets nobody change",
+    summary: "an immutable field changes",
     explain: "\
-Some fields are fixed when an object is created: what a workload selects, a StatefulSet's volume claims, a Job's pods, a Service's \
-address, the role that a binding refers to. The API server refuses the change, and the sync engine stays in an error until \
-somebody deletes the object manually.
+Some fields cannot be changed after an object is created: the selector of a workload, the volume claims of a StatefulSet, the \
+pods of a Job, the address of a Service, the role of a binding. The API server rejects the change, and the sync engine reports \
+an error until somebody deletes the object manually.
 
-Give the new object another name, and let the old one go when nothing uses it any more. For a StatefulSet's volumes: delete it \
-with `kubectl delete statefulset NAME --cascade=orphan`, which keeps its pods, and let the sync engine create it anew. A sync \
-engine that is configured to force (`kustomize.toolkit.fluxcd.io/force: enabled`, Argo CD's `Replace=true`) deletes and creates the \
-object by itself, and with it its pods.
+Give the new object another name, and remove the old one when nothing uses it any more. For the volumes of a StatefulSet, delete \
+it with `kubectl delete statefulset NAME --cascade=orphan`, which keeps its pods, and let the sync engine create it again. If \
+force is configured (`kustomize.toolkit.fluxcd.io/force: enabled`, or `Replace=true` in Argo CD), the sync engine itself deletes \
+the object and its pods and creates it again.
 
-A HelmRelease whose release name or namespace changes is not refused: the old release is uninstalled, and a new one installed.",
+If the release name or namespace of a HelmRelease changes, the change is not rejected: the old release is uninstalled, and a new \
+one is installed.",
     sees_secrets: true,
     judge: Judge::Change(judge),
 };

@@ -8,13 +8,13 @@ use crate::diff::Pair;
 pub(super) const DANGER: Danger = Danger {
     code: "major-step",
     severity: Severity::Warning,
-    summary: "a chart or an image goes up to another major version",
+    summary: "a chart or image is upgraded to another major version",
     explain: "\
-A step of the first number of a version says that something may not work as before; before 1.0 a step of the second number says \
-the same. ClickHouse counts by year: from 24.8 to 25.3 there are settings whose default changed, and what is marked as backward \
-incompatible changes are in the changelog of each version between.
+A new major version may contain breaking changes; before 1.0, so may a new minor version. ClickHouse numbers versions by year: \
+between 24.8 and 25.3, the defaults of some settings changed. The changelog of each version lists its backward incompatible \
+changes.
 
-Read the release notes of all versions between the two. Let one environment go first.",
+Read the release notes of all versions between the two. Upgrade one environment first.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };

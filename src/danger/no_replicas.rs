@@ -9,10 +9,11 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const DANGER: Danger = Danger {
     code: "no-replicas",
     severity: Severity::Warning,
-    summary: "a workload is to run no pod at all",
+    summary: "a workload runs no pods",
     explain: "\
-A workload with `replicas: 0` serves nobody. It is a way to stop something for a while, and easily left behind; an autoscaler does \
-not scale up from it. A ClickHouseInstallation with `stop: \"yes\"` is the same: its volumes stay, its servers go.",
+A workload with `replicas: 0` serves no requests. This is a way to stop something for a while, and is easily forgotten. An \
+autoscaler does not scale up from zero. `stop: \"yes\"` in a ClickHouseInstallation has the same effect: its volumes are kept, \
+its servers are removed.",
     sees_secrets: false,
     judge: Judge::Tree(judge),
 };

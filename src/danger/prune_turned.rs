@@ -9,12 +9,13 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const DANGER: Danger = Danger {
     code: "prune-turned",
     severity: Severity::Warning,
-    summary: "the sync engine's pruning is turned on or off",
+    summary: "pruning by the sync engine is turned on or off",
     explain: "\
-With pruning, the sync engine deletes from the cluster what is no longer in the tree. Turned on, it may delete at once what was left \
-behind while it was off. Turned off, what leaves the tree stays in the cluster, and nobody looks after it.
+With pruning, the sync engine deletes objects from the cluster that are no longer in the tree. If it is turned on, objects that \
+were left behind before may be deleted at once. If it is turned off, objects that are removed from the tree stay in the cluster.
 
-Before it is turned on, look at what would go: `flux diff kustomization NAME --path FOLDER`, or the application's diff in Argo CD.",
+Before you turn it on, check what would be deleted: use `flux diff kustomization NAME --path FOLDER`, or the diff of the \
+Application in Argo CD.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };

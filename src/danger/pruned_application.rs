@@ -13,12 +13,12 @@ pub(super) const DANGER: Danger = Danger {
     severity: Severity::Error,
     summary: "an ApplicationSet no longer generates an Application",
     explain: "\
-Argo CD deletes an Application that its ApplicationSet does not generate any more, and with the Application all that it applied. An \
-element of a list that goes, a file or folder that a Git generator read, a generator, or another name in the template is enough: by \
-another name it is another Application, and the first one is deleted with its objects before or while the second one creates them.
+Argo CD deletes an Application that its ApplicationSet no longer generates, and everything that the Application applied. This \
+happens when a list element, a generator, or a file or folder of a Git generator is removed, or when the name in the template \
+changes. A renamed Application is a new one: the old one is deleted with its objects, before or while the new one creates them.
 
-To keep the objects, set `spec.syncPolicy.preserveResourcesOnDeletion: true` in a change before this one. With \
-`spec.syncPolicy.applicationsSync: create-update` no Application is deleted. ApplicationSets with either are not reported.",
+To keep the objects, set `spec.syncPolicy.preserveResourcesOnDeletion: true` in an earlier change. To keep the Applications, set \
+`spec.syncPolicy.applicationsSync: create-update`. ApplicationSets with either setting are not reported.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };

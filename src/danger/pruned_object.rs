@@ -10,17 +10,18 @@ use crate::yaml::FieldPath;
 pub(super) const DANGER: Danger = Danger {
     code: "pruned-object",
     severity: Severity::Error,
-    summary: "an object that carries state, or that others live in, would be deleted",
+    summary: "an object that holds data or other objects would be deleted",
     explain: "\
-What is no longer in the tree is deleted from the cluster where the sync engine prunes. For most objects that is what was meant. \
-A Namespace takes everything in it along, a CustomResourceDefinition every object of its kind, a PersistentVolumeClaim its data, \
-a database's object its servers and often their volumes, a HelmRelease all that its chart installed.
+If pruning is on, the sync engine deletes objects that are no longer in the tree. For most objects this is intended. But a \
+Namespace is deleted with everything in it, a CustomResourceDefinition with every object of its kind, a PersistentVolumeClaim \
+with its data, the object of a database with its servers and often their volumes, and a HelmRelease with everything that its \
+chart installed.
 
-A new name is a deletion too: the cluster knows no renames.
+Renaming an object also deletes it.
 
-If it is meant, take a backup first. If the object is to stay in the cluster and only to leave the tree, give it the annotation \
-`kustomize.toolkit.fluxcd.io/prune: disabled` (Argo CD: `argocd.argoproj.io/sync-options: Prune=false`) in a change before this \
-one; objects that bear it are not reported.",
+If the deletion is intended, make a backup first. To keep the object in the cluster and remove it only from the tree, add the \
+annotation `kustomize.toolkit.fluxcd.io/prune: disabled` (Argo CD: `argocd.argoproj.io/sync-options: Prune=false`) in an earlier \
+change. Objects with this annotation are not reported.",
     sees_secrets: true,
     judge: Judge::Change(judge),
 };

@@ -12,19 +12,19 @@ use crate::yaml::FieldPath;
 pub(super) const DANGER: Danger = Danger {
     code: "removed-operator",
     severity: Severity::Error,
-    summary: "an operator would be deleted together with the objects that it looks after",
+    summary: "an operator would be deleted together with the objects that it manages",
     explain: "\
-Objects of operators have finalizers: such an object is only gone when its operator has cleaned up after it. Flux and Argo CD delete all \
-that leaves the tree in one go, so the operator may be gone first. Then the objects hang, marked for deletion, and what the operator made \
-for them runs on: servers, volumes, load balancers.
+Objects of operators have finalizers: such an object is only deleted after its operator has cleaned up. Flux and Argo CD delete \
+everything that is removed from the tree at once, so the operator may be deleted first. The objects are then stuck in deletion, \
+and what the operator created for them keeps running: servers, volumes, load balancers.
 
-Take two changes. The first removes the objects. When they are gone from the cluster, the second removes the operator. The same order is \
-needed where a database moves to another operator that watches another namespace: it is a new object there, and the old one needs the old \
-operator.
+Use two changes. The first removes the objects. Once they are gone from the cluster, the second removes the operator. Do the \
+same if a database moves to another operator that watches another namespace, because its old object needs the old operator.
 
-Has it happened: install the operator again and let it finish, or remove the finalizers and delete what is left yourself.
+If it has already happened, install the operator again and let it finish, or remove the finalizers and delete the rest manually.
 
-An operator is known by its chart, or by a Deployment whose ServiceAccount a role lets change objects of the API group.",
+An operator is recognised by its chart, or by a Deployment whose ServiceAccount has a role that can change objects of the API \
+group.",
     sees_secrets: false,
     judge: Judge::ChangeSet(judge),
 };

@@ -9,12 +9,12 @@ use crate::object::quantity;
 pub(super) const DANGER: Danger = Danger {
     code: "shrinking-volume",
     severity: Severity::Error,
-    summary: "a volume asks for less space than before",
+    summary: "the requested size of a volume decreases",
     explain: "\
-A volume can grow and never shrink: Kubernetes refuses a PersistentVolumeClaim that asks for less. An operator that sees a \
-smaller template either stays in an error or makes new volumes, and what was on the old ones is left behind.
+A volume can grow but not shrink: Kubernetes rejects a smaller size in a PersistentVolumeClaim. If its template requests less, \
+an operator either reports an error, or creates new volumes and leaves the data on the old ones.
 
-To move to smaller volumes, make a new cluster or a new replica beside the old one, copy the data, and remove the old one.",
+To move to smaller volumes, create a new cluster or a new replica next to the old one, copy the data, and remove the old one.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };

@@ -9,13 +9,13 @@ use crate::yaml::FieldPath;
 pub(super) const DANGER: Danger = Danger {
     code: "storage-class-changed",
     severity: Severity::Error,
-    summary: "a volume is to be of another storage class",
+    summary: "the storage class of a volume changes",
     explain: "\
-The class of a volume that is there can't be changed. The API server refuses it for a PersistentVolumeClaim and a StatefulSet; an \
-operator keeps the old volumes for the servers that have them, or makes new and empty ones. A class that is left out is the \
-cluster's default, which may be another one.
+The storage class of an existing volume cannot be changed. The API server rejects the change for a PersistentVolumeClaim and a \
+StatefulSet. An operator keeps the old volumes of existing servers, or creates new, empty ones. If the class is not set, it is \
+the default class of the cluster, which may be a different one.
 
-To move data to another class, make new replicas with it, let them fetch the data, and remove the old ones.",
+To move data to another class, create new replicas with it, let them fetch the data, and remove the old ones.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };

@@ -9,10 +9,11 @@ use crate::yaml::{FieldPath, Node};
 pub(super) const DANGER: Danger = Danger {
     code: "suspend-turned",
     severity: Severity::Warning,
-    summary: "an object is suspended, or no longer so",
+    summary: "an object is suspended or resumed",
     explain: "\
-A Flux object that is suspended, or an Application that is no longer synced by itself, is left alone: no change of the tree reaches the cluster through it, and drift stays. When it \
-resumes, all that was changed meanwhile comes at once. A CronJob that is suspended does not start.",
+A suspended Flux object, or an Application without automated sync, is not reconciled: changes of the tree do not reach the \
+cluster through it, and drift is not corrected. When it is resumed, all changes made meanwhile are applied at once. A suspended \
+CronJob does not start.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };

@@ -11,14 +11,14 @@ use crate::yaml::{FieldPath, Node, View};
 pub(super) const DANGER: Danger = Danger {
     code: "widened-privileges",
     severity: Severity::Warning,
-    summary: "a role, a binding or a pod gets more rights than it had",
+    summary: "a role, binding or pod gains privileges",
     explain: "\
-Reported are: a role that allows what it did not; a new role with wildcards, or one that reads Secrets, impersonates, or gives \
-rights on; a new ClusterRoleBinding, and new subjects of one; a RoleBinding to `cluster-admin` or `admin`; containers that become \
-privileged, may gain privileges or get capabilities; volumes on the node's own folders; pods in the node's network, process or IPC \
+Reported are: a role with additional permissions; a new role with wildcards, or one that can read Secrets, impersonate, or grant \
+permissions; a new ClusterRoleBinding, and new subjects of one; a RoleBinding to `cluster-admin` or `admin`; containers that \
+become privileged, allow privilege escalation or get capabilities; hostPath volumes; pods in the host network, PID or IPC \
 namespace.
 
-Ask what needs it, and whether a narrower rule would do: a verb, a resource, a namespace.",
+Ask what needs the privileges, and whether narrower ones are enough: fewer verbs, one resource, one namespace.",
     sees_secrets: false,
     judge: Judge::Change(judge),
 };
