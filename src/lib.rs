@@ -20,6 +20,7 @@ pub use pleach_yaml::{diag, tree};
 
 pub mod template;
 pub mod inflate;
+pub mod remote;
 pub mod deploy;
 pub mod emit;
 pub mod topology;
@@ -52,6 +53,7 @@ use std::sync::Arc;
 use compare::{Claim, Origin, Origins, Written};
 use compose::{Data, EnvironmentManifests, Expected, Exports, Form, RenderedTree};
 pub use load::Scope;
+use remote::WithRemotes;
 
 use diag::{Diagnostics, each, join};
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
@@ -173,8 +175,9 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
 fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let cache = options.cache.clone();
+    let with_remotes = WithRemotes::new(&files, TreePath::root(), cache.clone());
     options.observer.begins("reading claims");
-    let (output, composed) = match load::load(&files, cache, &scope, &mut diagnostics) {
+    let (output, composed) = match load::load(&with_remotes, cache, &scope, &mut diagnostics) {
         Some(mut repository) => {
             if options.without_proof && !scope.is_whole() {
                 repository.bases.clear();
@@ -183,11 +186,12 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
                 let (workspace, environments) = (&repository.workspace, &repository.environments);
                 diagnostics.extend(load::check_sync_path(workspace, environments, below_top));
             }
-            let composed = run(&files, &repository, options, &mut diagnostics);
+            let composed = run(&with_remotes, &repository, options, &mut diagnostics);
             (Some(repository.workspace.output.clone()), composed)
         }
         None => (None, None),
     };
+    diagnostics.extend(with_remotes.diagnostics());
     load::check_links(&files, &mut diagnostics);
     diagnostics.sort_and_dedup();
     let diagnostics = secret::conceal(diagnostics);

@@ -12,6 +12,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("template", &[]),
     // `kustomize` because it asks for charts to be rendered.
     ("inflate", &["chart", "kustomize"]),
+    // `chart` for the lock and the cache, which also hold what is pinned of remote bases.
+    ("remote", &["chart", "kustomize"]),
     // `inflate` because units install charts, `kustomize` because they build folders.
     ("deploy", &["inflate", "chart", "kustomize"]),
     ("emit", &[]),
@@ -57,7 +59,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "workspace_diff",
         // `resolve` for the code of a workspace that is too large, which is no fault of one claim.
         &[
-            "deploy", "chart", "diff", "compare", "load", "resolve", "affected",
+            "remote", "deploy", "chart", "diff", "compare", "load", "resolve", "affected",
         ],
     ),
     (
@@ -74,6 +76,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "template",
             "inflate",
+            "remote",
             "deploy",
             "chart",
             "kustomize",

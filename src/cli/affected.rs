@@ -15,8 +15,11 @@ use clap::{Args, ValueEnum};
 use super::session::{WORKSPACE, directory};
 use super::{Global, Outcome, cache, output, revision};
 use crate::affected::{Affected, affected, kustomizations};
+use crate::chart::{Lock, RemotePin};
 use crate::disk::{Index, Repository, Revision, WorkTree, find_upwards};
+use crate::kustomize::remote::mount;
 use crate::load::{Scope, WorkspaceConfig};
+use crate::remote::WithRemotes;
 use crate::report::{affected_json, affected_matrix, affected_names};
 use crate::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 use crate::{Options, compile};
@@ -252,8 +255,22 @@ fn find(
             .chain([workspace.output]);
         without.extend(folders.map(|it| root.join(&it)));
     }
+    let cache = cache::open(global);
+    let sides = [before, after].map(|it| WithRemotes::new(&**it, root.clone(), cache.clone()));
+    let mut changes = changes.clone();
+    for address in moved_remotes([&old, &new]) {
+        changes.change_all(&mount(&address));
+    }
     Found {
         affected,
-        kustomizations: kustomizations([&**before, &**after], changes, &without),
+        kustomizations: kustomizations([&sides[0], &sides[1]], &changes, &without),
     }
+}
+
+/// The remote bases and files of which the locks of two states pin something else.
+fn moved_remotes(sides: [&dyn Files; 2]) -> BTreeSet<String> {
+    let [old, new] = sides.map(|it| Lock::read(it).unwrap_or_default());
+    let moved = |it: &&RemotePin| old.remote(&it.address) != new.remote(&it.address);
+    let pins = old.remotes.iter().chain(&new.remotes).filter(moved);
+    pins.map(|it| it.address.clone()).collect()
 }

@@ -12,12 +12,14 @@ use clap::{Args, ValueEnum};
 
 use super::template::Major;
 use super::{Global, Outcome, Strict, cache, output, session};
-use crate::chart::Charts;
-use crate::disk::{self, Folder};
+use crate::chart::{Charts, LOCK};
+use crate::disk::{self, Folder, find_upwards};
 use crate::inflate::Inflater;
+use crate::kustomize::remote::RemoteBase;
 use crate::kustomize::{self, Built, LoadRestriction, Options, Reorder};
 use crate::load::charts_of;
 use crate::object::Object;
+use crate::remote::WithRemotes;
 use crate::schema::Schemas;
 use crate::tree::TreePath;
 use crate::yaml::emit_kustomize;
@@ -93,6 +95,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     refuse_foreign(arguments)?;
     let current = session::directory(global)?;
     let target = current.join(&arguments.path);
+    let is_address = arguments
+        .path
+        .to_str()
+        .is_some_and(|it| RemoteBase::parse(it).is_some());
+    if is_address && !target.exists() {
+        bail!(
+            "`{}` is remote, and nothing is fetched in a build; name it under `resources` of a kustomization and run `pleach vendor`",
+            arguments.path.display()
+        );
+    }
     let target = target
         .canonicalize()
         .with_context(|| format!("`{}` can't be read", arguments.path.display()))?;
@@ -104,20 +116,20 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     // Bases may lie anywhere; what a kustomization may read is the engine's to say.
     let files = Folder::open(Path::new("/"))?;
-    let path = target
-        .to_str()
-        .and_then(|path| TreePath::new(path.trim_start_matches('/')));
-    let path = path.with_context(|| format!("`{}` is not valid UTF-8", target.display()))?;
+    let path = tree_path(&target)?;
     let options = options(arguments, global);
-    let session = session::Session::find_from(global, &target)?;
-    let built = match arguments.enable_helm {
+    let pinning = pinning_folder(global, &target)?;
+    let files = WithRemotes::new(&files, tree_path(&pinning)?, cache::open(global));
+    let mut built = match arguments.enable_helm {
         true => {
-            let charts = charts(global, session.as_ref())?;
-            let inflater = inflater(arguments, charts.as_ref());
+            let pinned = Folder::open(&pinning)?;
+            let charts = charts(global, &pinned)?;
+            let inflater = inflater(arguments, &charts);
             kustomize::build_with_charts(&files, &path, &options, &inflater)
         }
         false => kustomize::build(&files, &path, &options),
     };
+    built.diagnostics.extend(files.diagnostics());
     let display =
         |path: &TreePath| session::shown(&Path::new("/").join(path.as_str()), &current, path);
     let outcome = session::report(&built.diagnostics, global, &display);
@@ -143,25 +155,37 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// The charts that the lock of the workspace around the kustomization pins.
-fn charts<'a>(
-    global: &Global,
-    session: Option<&'a session::Session<'_>>,
-) -> Result<Option<Charts<'a>>> {
-    let charts = session.map(|it| charts_of(&it.files, cache::open(global)));
-    charts.transpose().map_err(|faults| {
+/// The folder whose `pleach.lock` pins what the kustomization needs: the workspace around it, else the nearest folder with a lock.
+fn pinning_folder(global: &Global, target: &Path) -> Result<PathBuf> {
+    let session = session::Session::find_from(global, target)?;
+    let workspace = session.map(|it| it.root);
+    let lock = || find_upwards(target, LOCK);
+    Ok(workspace
+        .or_else(lock)
+        .unwrap_or_else(|| target.to_path_buf()))
+}
+
+fn tree_path(folder: &Path) -> Result<TreePath> {
+    let path = folder.to_str();
+    let path = path.and_then(|it| TreePath::new(it.trim_start_matches('/')));
+    path.with_context(|| format!("`{}` is not valid UTF-8", folder.display()))
+}
+
+/// The charts that a lock pins.
+fn charts<'a>(global: &Global, files: &'a Folder) -> Result<Charts<'a>> {
+    charts_of(files, cache::open(global)).map_err(|faults| {
         let first = faults.iter().next().map_or("", |it| it.message.as_str());
-        anyhow::anyhow!("the workspace's charts can't be read: {first}")
+        anyhow::anyhow!("the pinned charts can't be read: {first}")
     })
 }
 
 /// Renders charts: those of the chart home, and pinned ones.
-fn inflater<'a>(arguments: &Arguments, charts: Option<&'a Charts<'a>>) -> Inflater<'a> {
+fn inflater<'a>(arguments: &Arguments, charts: &'a Charts<'a>) -> Inflater<'a> {
     Inflater {
         version: arguments.helm_version.into(),
         kube_version: arguments.helm_kube_version.clone().unwrap_or_default(),
         api_versions: arguments.helm_api_versions.clone(),
-        charts,
+        charts: Some(charts),
     }
 }
 

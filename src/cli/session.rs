@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use super::{Global, Outcome, output};
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::disk::{Folder, Lock, Repository, find_upwards, refuse_links};
+use crate::kustomize::remote;
 use crate::report::{self, View};
 use crate::tree::{Files, TreePath};
 
@@ -157,7 +158,7 @@ impl Session<'_> {
         let below = file.strip_prefix(top.unwrap_or(&self.root)).ok();
         match below.and_then(Path::to_str) {
             Some(below) if !path.as_str().starts_with('<') => below.to_string(),
-            _ => path.to_string(),
+            _ => shown_path(path),
         }
     }
 
@@ -177,11 +178,16 @@ pub(super) fn repository_top(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|it| it.join(".git").exists())
 }
 
+/// A path that leads to no file of the user: of a remote base with its address.
+pub(super) fn shown_path(path: &TreePath) -> String {
+    remote::shown(path.as_str()).unwrap_or_else(|| path.to_string())
+}
+
 /// A file's path as the user would type it: relative to the working directory, up to [`UP_MAX`] folders above it.
 pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
     // What is embedded in the program lies nowhere.
     if path.as_str().starts_with('<') {
-        return path.to_string();
+        return shown_path(path);
     }
     let mut above = current;
     for up in 0..=UP_MAX {

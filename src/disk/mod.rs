@@ -22,7 +22,7 @@ pub use apply::{
 };
 pub use error::DiskError;
 pub use folder::Folder;
-pub use git::{Index, Repository, Revision, Staged};
+pub use git::{Index, Repository, Revision, Staged, fetch, submodule_commit, submodules};
 pub use links::refuse_links;
 pub use output::read_output;
 pub use search::{folders_with, remove_empty};

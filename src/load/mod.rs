@@ -198,12 +198,16 @@ fn read_documents(
     });
 }
 
-/// The charts of a workspace whose `pleach.yaml` is at the root of `files`. Errors: faults of `pleach.yaml` and of the lock.
+/// The charts of a workspace or repository whose lock is at the root of `files`. Errors: faults of `pleach.yaml` and of the lock.
 pub fn charts_of<'a>(
     files: &'a dyn Files,
     cache: Option<Cache>,
 ) -> Result<Charts<'a>, Diagnostics> {
-    let workspace = WorkspaceConfig::read(files)?;
+    let file = TreePath::root().child(WORKSPACE);
+    let workspace = match files.kind(&file) {
+        Ok(None) => WorkspaceConfig::absent()?,
+        _ => WorkspaceConfig::read(files)?,
+    };
     let mut faults = Diagnostics::default();
     let charts = charts(files, cache, &workspace, &mut faults);
     match faults.is_empty() {

@@ -11,6 +11,7 @@ use crate::compare::{
 use crate::deploy::{Cluster, Deployment, Entry, Options, Origin, Unit, deploy};
 use crate::diag::{Diagnostics, Source, Span, join};
 use crate::load::{self, WorkspaceConfig};
+use crate::remote::WithRemotes;
 use crate::tree::{Below, Files, TreePath};
 use pleach_helm::HelmVersion;
 
@@ -20,25 +21,28 @@ const COPIES: &str = "vendor/charts";
 /// What is deployed from the files of a repository. `urls` are its own addresses, as far as they are known.
 pub fn deployed(files: &dyn Files, urls: &[String], cache: Option<Cache>) -> Deployment {
     let mut diagnostics = Diagnostics::default();
-    let charts = charts(files, cache, &mut diagnostics);
+    let files = WithRemotes::new(files, TreePath::root(), cache.clone());
+    let charts = charts(&files, cache, &mut diagnostics);
     let options = Options {
         charts: Some(&charts),
         urls: urls.to_vec(),
         ..Options::default()
     };
-    let mut found = deploy(files, &options);
+    let mut found = deploy(&files, &options);
     found.diagnostics.extend(diagnostics);
+    found.diagnostics.extend(files.diagnostics());
     found
 }
 
 /// The charts of repositories that Flux and Argo CD install from the files of a repository, as far as the ones of its lock lead to.
 pub fn chart_requests(files: &dyn Files, cache: Option<Cache>) -> Vec<Request> {
-    let charts = charts(files, cache, &mut Diagnostics::default());
+    let files = WithRemotes::new(files, TreePath::root(), cache.clone());
+    let charts = charts(&files, cache, &mut Diagnostics::default());
     let options = Options {
         charts: Some(&charts),
         ..Options::default()
     };
-    deploy(files, &options);
+    deploy(&files, &options);
     charts.requests()
 }
 
@@ -169,13 +173,18 @@ fn rest(
     };
     let root = states[1].root;
     let folder = |part: &TreePath| (!is_covered(part, root)).then(|| folder_name(part));
-    let sides = states.map(|it| Side {
-        files: it.files,
-        root: it.root,
-        name: it.name,
+    let files = states.map(|it| it.with_remotes(context));
+    let sides = [0, 1].map(|at| Side {
+        files: &files[at],
+        root: states[at].root,
+        name: states[at].name,
         origins: None,
     });
-    compare(&sides[0], &sides[1], &folder, &context.options)
+    let mut comparison = compare(&sides[0], &sides[1], &folder, &context.options);
+    files
+        .iter()
+        .for_each(|it| comparison.notes.extend(it.diagnostics()));
+    comparison
 }
 
 fn folder_name(folder: &TreePath) -> String {

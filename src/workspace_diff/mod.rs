@@ -17,6 +17,7 @@ use crate::chart::Cache;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare, environment};
 use crate::diag::{Diagnostics, join};
 use crate::load::{self, WORKSPACE, WorkspaceConfig, is_base};
+use crate::remote::WithRemotes;
 use crate::resolve::TOO_MANY_CLAIMS;
 use crate::tree::{Below, Changes, EntryKind, Files, FilesError, Tree, TreePath};
 use crate::{Compiled, Options, Scope, compile, compile_both};
@@ -80,6 +81,11 @@ impl<'a> State<'a> {
         let mut folders = self.config().map(|it| it.templates).unwrap_or_default();
         folders.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
         folders.iter().map(|it| self.root.join(it)).collect()
+    }
+
+    /// Its files with the remote bases that its lock pins.
+    fn with_remotes(&self, context: &Context<'_>) -> WithRemotes<'a> {
+        WithRemotes::new(self.files, self.root.clone(), context.cache.clone())
     }
 
     fn below(&self) -> Below<'a> {
@@ -181,26 +187,54 @@ fn environment_of(part: &TreePath) -> Option<String> {
 /// Compares two trees as they are written. Only where they differ, the claims are asked for their lines and owners.
 pub fn compare_written([before, after]: [&State<'_>; 2], context: &Context<'_>) -> Comparison {
     let roots = [before.output(after), after.output(before)];
+    let files = [before, after].map(|it| it.with_remotes(context));
     let compared = |[old, new]: [Option<&Origins>; 2]| {
         let [old, new] = [
-            side_of(before, &roots[0], old),
-            side_of(after, &roots[1], new),
+            side_of(before, &files[0], &roots[0], old),
+            side_of(after, &files[1], &roots[1], new),
         ];
         compare(&old, &new, &environment_of, &context.options)
     };
-    let comparison = compared([None, None]);
+    let mut comparison = compared([None, None]);
     if comparison.environments.is_empty() {
+        files
+            .iter()
+            .for_each(|it| comparison.notes.extend(it.diagnostics()));
         return comparison;
     }
     // Which claims a tree came from, the claims of the same state say, if they render.
     let origins = |it: &State<'_>| it.render(context).map(|found| it.owned(found.origins));
     let (old, new) = join(|| origins(before), || origins(after));
-    compared([old.as_ref(), new.as_ref()])
+    let mut comparison = compared([old.as_ref(), new.as_ref()]);
+    files
+        .iter()
+        .for_each(|it| comparison.notes.extend(it.diagnostics()));
+    comparison
 }
 
-fn side_of<'a>(state: &State<'a>, root: &'a TreePath, origins: Option<&'a Origins>) -> Side<'a> {
+/// Compares two folders of kustomizations and plain objects, each folder as what it is.
+pub fn compare_folders(states: [&State<'_>; 2], context: &Context<'_>) -> Comparison {
+    let folder = |part: &TreePath| match part.as_str() {
+        "" => Some(".".to_string()),
+        part => Some(part.to_string()),
+    };
+    let files = states.map(|it| it.with_remotes(context));
+    let [before, after] = [0, 1].map(|at| side_of(states[at], &files[at], states[at].root, None));
+    let mut comparison = compare(&before, &after, &folder, &context.options);
+    files
+        .iter()
+        .for_each(|it| comparison.notes.extend(it.diagnostics()));
+    comparison
+}
+
+fn side_of<'a>(
+    state: &State<'a>,
+    files: &'a dyn Files,
+    root: &'a TreePath,
+    origins: Option<&'a Origins>,
+) -> Side<'a> {
     Side {
-        files: state.files,
+        files,
         root,
         name: state.name,
         origins,

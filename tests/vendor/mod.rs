@@ -4,6 +4,7 @@ pub(crate) mod http;
 mod local;
 pub(crate) mod place;
 mod registry;
+mod remotes;
 mod repository;
 pub(crate) mod server;
 mod tls;

@@ -14,7 +14,7 @@ use super::duplicates::{Keep, one_of_each};
 use super::kustomization::{FILE_NAMES, Kustomization};
 use super::limits::{self, ERRORS_MAX, REPEATS_MAX};
 use super::load::{Loaded, Loader, Place};
-use super::origin::{Origin, join};
+use super::origin::Origin;
 use super::resource::Resource;
 use super::resources::Resources;
 use super::vars::Variable;
@@ -68,7 +68,7 @@ pub(super) struct Accumulated {
 pub(super) struct KustomizationFrame<'a> {
     pub(super) kustomization: &'a Kustomization,
     /// The folder, as the chain of entries names it from the one that is built.
-    pub(super) origin: String,
+    pub(super) origin: Origin,
     /// Folders of this kustomization and of those that led here.
     pub(super) folders: Vec<TreePath>,
     /// The namespace of the nearest kustomization above that has one, for charts that name none; empty for none.
@@ -118,8 +118,8 @@ impl KustomizationFrame<'_> {
     }
 
     /// The kustomization file as origins name it.
-    pub(super) fn file(&self) -> String {
-        join(&self.origin, self.kustomization.path.name())
+    pub(super) fn file(&self) -> Origin {
+        self.origin.join(self.kustomization.path.name())
     }
 }
 
@@ -291,12 +291,9 @@ impl Context<'_> {
         entry: &Node,
         resources: Vec<Resource>,
     ) {
-        let origin = self.track.then(|| {
-            Box::new(Origin {
-                path: join(&level.origin, entry.as_str().unwrap_or("")),
-                ..Origin::default()
-            })
-        });
+        let origin = self
+            .track
+            .then(|| Box::new(level.origin.join(entry.as_str().unwrap_or(""))));
         for mut resource in resources {
             resource.origin.clone_from(&origin);
             if self.repeats > 0 {
@@ -436,7 +433,7 @@ impl Context<'_> {
         };
         KustomizationFrame {
             kustomization,
-            origin: join(&level.origin, entry.as_str().unwrap_or("")),
+            origin: level.origin.join(entry.as_str().unwrap_or("")),
             folders,
             outer_namespace,
         }

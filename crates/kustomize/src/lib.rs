@@ -27,9 +27,9 @@
 //!
 //! A kustomization is read, what it lists is built first, then its generators and transformers run; hashes, references to
 //! changed names and the order come last, once, on the outermost level. Charts are rendered by whoever calls
-//! [`build_with_charts`]. What would run another program (functions, Go plugins) or reach the network (remote bases) is refused,
-//! with words on what to do instead. Nothing here knows of
-//! claims, and nothing is written back.
+//! [`build_with_charts`]. What would run another program (functions, Go plugins) is refused, with words on what to do instead.
+//! Remote bases and files are read where [`remote::mount`] says, and whoever has them shows them there; nothing is fetched.
+//! Nothing here knows of claims, and nothing is written back.
 
 mod accumulate;
 mod base64;
@@ -53,6 +53,7 @@ mod path;
 mod pattern;
 mod plugins;
 mod references;
+pub mod remote;
 mod resource;
 mod resources;
 mod selector;
@@ -237,7 +238,9 @@ fn run(
     } = context;
     let read_set = recorded.finish();
     if options.unreferenced_files && objects.is_ok() {
-        let folders = visited.iter();
+        let folders = visited
+            .iter()
+            .filter(|it| remote::mount_of(&it.path).is_none());
         diagnostics.extend(folders.flat_map(|it| unreferenced(files, it, &read_set)));
     }
     diagnostics.move_outermost();
@@ -303,7 +306,7 @@ fn build_all(
     }
     let level = KustomizationFrame {
         kustomization: &kustomization,
-        origin: String::new(),
+        origin: origin::Origin::default(),
         folders: vec![path.clone()],
         outer_namespace: String::new(),
     };

@@ -10,6 +10,7 @@ use pleach_yaml::{Kind, Node, Style, View, parse_as_kustomize};
 
 use super::kustomization::FILE_NAMES;
 use super::limits::check_path;
+use super::remote::{self, RemoteBase};
 use super::resource::Resource;
 use super::{LoadRestriction, Options};
 
@@ -38,7 +39,13 @@ pub(super) enum Loaded {
 impl Loader<'_> {
     /// A path as messages say it: from the folder that is built, so that it is the same wherever the tree's root lies.
     pub(super) fn shown(&self, path: &TreePath) -> String {
-        self.target.relative(path)
+        match remote::mount_of(path) {
+            Some((mount, address)) => {
+                let below = path.as_str().get(mount.as_str().len()..);
+                format!("<{address}>{}", below.unwrap_or(""))
+            }
+            None => self.target.relative(path),
+        }
     }
 
     /// Reads what an entry of `resources` leads to; a folder is left to the caller.
@@ -104,9 +111,17 @@ impl Loader<'_> {
     /// The path of a file that a kustomization in `folder` may read.
     fn file(&self, folder: &TreePath, name: &str, at: &Span) -> Result<TreePath, Diagnostic> {
         check_path(name, at)?;
+        if remote::is_file_address(name) {
+            return match self.remote_file(name) {
+                Some(path) => Ok(path),
+                None => Err(not_pinned(name, at)),
+            };
+        }
         refuse_remote(name, at)?;
-        let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
-        let restricted = self.options.load_restriction == LoadRestriction::RootOnly;
+        let path = self.resolve(folder, name, at)?;
+        // What was written by others reads nothing but itself.
+        let restricted = self.options.load_restriction == LoadRestriction::RootOnly
+            || remote::mount_of(folder).is_some();
         if restricted && !self.is_below(folder, &path) {
             let message =
                 format!("the file `{name}` is not in or below the kustomization's folder");
@@ -136,17 +151,103 @@ impl Loader<'_> {
         at: &Span,
     ) -> Result<Place, Diagnostic> {
         check_path(name, at)?;
-        refuse_remote(name, at)?;
+        if let Some(place) = self.remote_place(folder, name, at)? {
+            return Ok(place);
+        }
         if name.is_empty() {
             return Err(
                 Diagnostic::error("empty-path", "expected a path, found an empty text").at(at),
             );
         }
-        let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
+        let path = self.resolve(folder, name, at)?;
         match self.files.kind(&path) {
             Ok(Some(EntryKind::File)) => self.file(folder, name, at).map(Place::File),
             Ok(Some(EntryKind::Folder)) => self.folder(path, name, at).map(Place::Folder),
             Ok(None) => Err(self.missing(&path, name, at)),
+            Err(error) => Err(self.unreadable(&path, &error, at)),
+        }
+    }
+
+    /// Follows a path from a folder. What was fetched leads to nothing but itself.
+    pub(super) fn resolve(
+        &self,
+        folder: &TreePath,
+        name: &str,
+        at: &Span,
+    ) -> Result<TreePath, Diagnostic> {
+        let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
+        match remote::mount_of(folder) {
+            Some((mount, address)) if path != mount && path.below(&mount).is_none() => {
+                let message = format!("the path `{name}` leads out of `{address}`");
+                Err(Diagnostic::error("file-outside-root", message).at(at))
+            }
+            _ => Ok(path),
+        }
+    }
+
+    /// The file of an address, where it is there.
+    fn remote_file(&self, name: &str) -> Option<TreePath> {
+        let mount = remote::mount(name);
+        matches!(self.files.kind(&mount), Ok(Some(EntryKind::File))).then_some(mount)
+    }
+
+    /// What an address leads to. `None` where the name is a path.
+    fn remote_place(
+        &self,
+        folder: &TreePath,
+        name: &str,
+        at: &Span,
+    ) -> Result<Option<Place>, Diagnostic> {
+        if remote::has_password(name) {
+            let message = "an address holds a password".to_string();
+            return Err(remote_resource(message, at)
+                .help("leave it out, and let a credential helper of git give it"));
+        }
+        let is_file = remote::is_file_address(name);
+        if is_file && let Some(path) = self.remote_file(name) {
+            return Ok(Some(Place::File(path)));
+        }
+        let Some(base) = RemoteBase::parse(name) else {
+            return match is_file {
+                true => Err(not_pinned(name, at)),
+                false => refuse_remote(name, at).map(|()| None),
+            };
+        };
+        let own = folder.resolve(name).filter(|_| !is_file);
+        let is_own = |it| matches!(self.files.kind(&it), Ok(Some(EntryKind::File)));
+        if own.is_some_and(is_own) {
+            return Ok(None);
+        }
+        if base.is_local() && remote::mount_of(folder).is_some() {
+            let message = format!("what was fetched names a repository of this machine, `{name}`");
+            return Err(remote_resource(message, at).help("name a copy that others can fetch too"));
+        }
+        self.base(&base, name, at).map(Some)
+    }
+
+    /// The folder of a remote base.
+    fn base(&self, base: &RemoteBase, name: &str, at: &Span) -> Result<Place, Diagnostic> {
+        let mount = remote::mount(&base.address());
+        if !matches!(self.files.kind(&mount), Ok(Some(EntryKind::Folder))) {
+            return Err(not_pinned(name, at));
+        }
+        let folder = TreePath::new(base.folder.trim_start_matches('/'));
+        let path = mount.join(&folder.ok_or_else(|| outside(name, at))?);
+        match self.files.kind(&path) {
+            Ok(Some(EntryKind::Folder)) => self.folder(path, name, at).map(Place::Folder),
+            Ok(Some(EntryKind::File)) => {
+                let message = format!("expected a folder of a repository, found the file `{name}`");
+                Err(remote_resource(message, at).help("name the folder that it is in"))
+            }
+            Ok(None) => {
+                let message = format!(
+                    "there is no folder `{}` in what is pinned of `{name}`",
+                    base.folder
+                );
+                Err(Diagnostic::error("missing-file", message)
+                    .at(at)
+                    .help("run `pleach vendor`, which pins the folders that are asked for"))
+            }
             Err(error) => Err(self.unreadable(&path, &error, at)),
         }
     }
@@ -223,23 +324,36 @@ fn outside(name: &str, at: &Span) -> Diagnostic {
 }
 
 /// Nothing is fetched: the same files give the same result, offline.
+fn not_pinned(name: &str, at: &Span) -> Diagnostic {
+    remote_resource(format!("`{name}` is remote, and nothing is fetched in a build"), at)
+        .help("run `pleach vendor`, which fetches it and pins it in `pleach.lock`; or copy it into the repository and name the copy")
+}
+
+fn remote_resource(message: String, at: &Span) -> Diagnostic {
+    Diagnostic::error("remote-resource", message).at(at)
+}
+
+/// Refuses what looks like an address and is none that kustomize fetches at this place.
 fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
+    if RemoteBase::parse(name).is_some() {
+        let message =
+            format!("expected a file, found `{name}`, which kustomize takes for a repository");
+        return Err(remote_resource(message, at)
+            .help("kustomize fetches files by `https://` and `http://` only"));
+    }
     let lower = name.to_ascii_lowercase();
     let host = lower.split('/').next().unwrap_or("");
     let remote = lower.contains("://")
-        || lower.starts_with("git@")
         || lower.starts_with("git::")
         || lower.contains("?ref=")
-        || ["github.com", "gitlab.com", "bitbucket.org"].contains(&host);
+        || ["gitlab.com", "bitbucket.org"].contains(&host);
     if !remote {
         return Ok(());
     }
-    Err(Diagnostic::error(
-        "remote-resource",
-        format!("`{name}` is remote, and nothing is fetched in a build"),
-    )
-    .at(at)
-    .help("copy it into the repository, in the version you want, and name the copy"))
+    let message = format!("`{name}` is no path, and no address that kustomize fetches");
+    Err(remote_resource(message, at).help(
+        "expected a path, or an address such as `https://example.org/acme/web//folder?ref=v1.0.0`",
+    ))
 }
 
 /// The resources of a text, lists replaced by their items.

@@ -2,11 +2,16 @@
 
 use pleach_yaml::{Entry, Mapping, Node, emit_kyaml_value};
 
+use super::remote::RemoteBase;
+
 /// One origin: a file, or a generator or transformer with the file it is configured in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// Relative to the folder that is built.
+    /// Relative to the folder that is built, or to the top of the repository.
     pub(super) path: String,
+    /// The repository that it was fetched from, and the reference; empty for the files that are built.
+    pub(super) repository: String,
+    pub(super) reference: String,
     pub(super) configured_in: String,
     pub(super) configured_by: Option<Configured>,
 }
@@ -22,16 +27,38 @@ pub(super) struct Configured {
 
 impl Origin {
     /// What a field of a kustomization does.
-    pub(super) fn builtin(configured_in: String, kind: &str) -> Origin {
+    pub(super) fn builtin(file: &Origin, kind: &str) -> Origin {
         let configured_by = Configured {
             api_version: "builtin".into(),
             kind: kind.into(),
             ..Configured::default()
         };
+        file.configured(configured_by)
+    }
+
+    /// What something does that is configured in this file.
+    pub(super) fn configured(&self, by: Configured) -> Origin {
         Origin {
             path: String::new(),
-            configured_in,
-            configured_by: Some(configured_by),
+            configured_in: self.path.clone(),
+            configured_by: Some(by),
+            ..self.clone()
+        }
+    }
+
+    /// What an entry leads to that is written here. An address begins anew, at the top of its repository.
+    pub(super) fn join(&self, entry: &str) -> Origin {
+        match RemoteBase::parse(entry) {
+            Some(base) => Origin {
+                path: join("", &base.folder),
+                repository: base.repository,
+                reference: base.reference,
+                ..Origin::default()
+            },
+            None => Origin {
+                path: join(&self.path, entry),
+                ..self.clone()
+            },
         }
     }
 
@@ -43,6 +70,8 @@ impl Origin {
     pub(super) fn to_node(&self) -> Node {
         let mut entries = Mapping::new();
         put(&mut entries, "path", &self.path);
+        put(&mut entries, "repo", &self.repository);
+        put(&mut entries, "ref", &self.reference);
         put(&mut entries, "configuredIn", &self.configured_in);
         if let Some(by) = &self.configured_by {
             let mut fields = Mapping::new();
@@ -69,7 +98,7 @@ fn put(mapping: &mut Mapping, key: &'static str, text: &str) {
 }
 
 /// Joins two paths as written and takes `.` and inner `..` out; what leads above the start stays.
-pub(super) fn join(folder: &str, path: &str) -> String {
+fn join(folder: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in folder.split('/').chain(path.split('/')) {
         match part {

@@ -123,10 +123,7 @@ fn configurations(
         };
         for mut resource in resources {
             if context.track {
-                resource.origin = Some(Box::new(Origin {
-                    path: level.file(),
-                    ..Origin::default()
-                }));
+                resource.origin = Some(Box::new(level.file()));
             }
             let added = gathered.resources.append(resource, &context.schemas);
             context.keep(added);
@@ -138,20 +135,13 @@ fn configurations(
 
 fn origin(config: &Resource) -> Origin {
     let object = &config.object;
-    Origin {
-        path: String::new(),
-        configured_in: config
-            .origin
-            .as_ref()
-            .map(|it| it.path.clone())
-            .unwrap_or_default(),
-        configured_by: Some(Configured {
-            api_version: object.api_version().to_string(),
-            kind: object.kind().to_string(),
-            name: object.name().to_string(),
-            namespace: object.namespace().to_string(),
-        }),
-    }
+    let file = config.origin.as_deref().cloned().unwrap_or_default();
+    file.configured(Configured {
+        api_version: object.api_version().to_string(),
+        kind: object.kind().to_string(),
+        name: object.name().to_string(),
+        namespace: object.namespace().to_string(),
+    })
 }
 
 fn run_transformer(

@@ -10,7 +10,7 @@ use self::sides::{Opened, open};
 use super::comparing::Comparing;
 use super::progress::Progress;
 use super::{Global, Outcome, cache, output, session};
-use crate::compare::{Comparison, compare};
+use crate::compare::Comparison;
 use crate::diag::nearest;
 use crate::diff::Salt;
 use crate::report::{
@@ -19,8 +19,8 @@ use crate::report::{
 };
 use crate::tree::TreePath;
 use crate::workspace_diff::{
-    Context, State, Unrendered, compare_rendered, compare_repositories, compare_workspaces,
-    compare_written,
+    Context, State, Unrendered, compare_folders, compare_rendered, compare_repositories,
+    compare_workspaces, compare_written,
 };
 
 mod sides;
@@ -96,14 +96,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         }
         (true, false) => rendered(&sides, &context, global),
         (true, true) => Ok(compare_written([&before, &after], &context)),
-        (false, _) => {
-            let folder = |part: &TreePath| match part.as_str() {
-                "" => Some(".".to_string()),
-                part => Some(part.to_string()),
-            };
-            let [before, after] = sides.each_ref().map(Opened::side);
-            Ok(compare(&before, &after, &folder, &context.options))
-        }
+        (false, _) => Ok(compare_folders([&before, &after], &context)),
     };
     // What git could not read may look like a workspace that does not render.
     sides.iter().try_for_each(Opened::failure)?;

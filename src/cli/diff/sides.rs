@@ -11,9 +11,8 @@ use anyhow::{Context, Result};
 
 use super::super::output;
 use super::super::revision::{self, or_head};
-use super::super::session::WORKSPACE;
+use super::super::session::{WORKSPACE, shown_path};
 use super::super::tree::addresses;
-use crate::compare::Side;
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use crate::kustomize::FILE_NAMES;
 use crate::tree::{Changes, EntryKind, Files, TreePath, Walk};
@@ -40,16 +39,6 @@ pub(super) struct Opened {
 type Since = Arc<dyn Fn(&[TreePath]) -> Result<Changes> + Send + Sync>;
 
 impl Opened {
-    /// The side as it is compared where it is no workspace.
-    pub(super) fn side(&self) -> Side<'_> {
-        Side {
-            files: &*self.files,
-            root: &self.root,
-            name: &self.name,
-            origins: None,
-        }
-    }
-
     /// The side as a state of a workspace.
     pub(super) fn state(&self) -> State<'_> {
         State {
@@ -84,7 +73,7 @@ impl Opened {
     /// A path below the repository, or below the folder that the user named. What was rendered from lies below the workspace.
     pub(super) fn display(&self, path: &TreePath, is_rendered: bool) -> String {
         match (is_rendered, self.is_folder) {
-            _ if path.as_str().starts_with('<') => path.to_string(),
+            _ if path.as_str().starts_with('<') => shown_path(path),
             (true, false) => self.root.join(path).to_string(),
             (false, true) => path.below(&self.root).as_ref().unwrap_or(path).to_string(),
             _ => path.to_string(),

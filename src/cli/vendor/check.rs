@@ -1,6 +1,6 @@
 //! `pleach vendor --check`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::session::{self, Session};
 use super::super::{Outcome, cache};
@@ -8,7 +8,9 @@ use super::{copy, placed};
 use crate::chart::{LOCK, Lock, Request};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::Folder;
+use crate::kustomize::remote::RemoteBase;
 use crate::load::WorkspaceConfig;
+use crate::remote::{WithRemotes, wanted};
 use crate::tree::TreePath;
 use crate::workspace_diff::chart_requests;
 use crate::{Options, charts};
@@ -44,6 +46,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
         let fault = Diagnostic::error("missing-chart", message);
         diagnostics.push(placed(request, fault).help("run `pleach vendor`, which pins it"));
     }
+    diagnostics.extend(remotes(session, lock));
     let copies = Folder::open(&session.files.locate(&workspace.chart_copies));
     for pin in lock.pins.iter().filter(|_| workspace.copies_charts) {
         let is_there = |files: &Folder| copy(files, &TreePath::root(), pin).is_some();
@@ -57,4 +60,29 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
     }
     diagnostics.sort_and_dedup();
     session.report(&diagnostics)
+}
+
+/// Remote bases and files that the lock does not pin, or of which nothing is here.
+fn remotes(session: &Session<'_>, lock: &Lock) -> Diagnostics {
+    let cache = cache::open(session.global);
+    let files = WithRemotes::new(&session.files, TreePath::root(), cache);
+    let files = files.with_fetched(lock.clone(), BTreeMap::new());
+    let missing = wanted(&files)
+        .remotes
+        .into_iter()
+        .filter_map(|(text, named)| {
+            if named.found(&text, &files).is_some() {
+                return None;
+            }
+            let base = named.base.as_ref().map(RemoteBase::address);
+            let pin = [Some(text.clone()), base].into_iter().flatten();
+            let is_pinned = pin.filter_map(|it| lock.remote(&it)).next().is_some();
+            let message = match is_pinned {
+                true => format!("`{text}` is pinned, but what is asked for of it is not here"),
+                false => format!("`{text}` is not in `{LOCK}`"),
+            };
+            let fault = Diagnostic::error("missing-remote", message).at(&named.span);
+            Some(fault.help("run `pleach vendor`, which fetches and pins it"))
+        });
+    missing.collect()
 }

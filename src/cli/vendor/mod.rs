@@ -1,10 +1,12 @@
 //! `pleach vendor`: pulls the charts that claims ask for, or that Flux and Argo CD install from a repository without `pleach.yaml`,
-//! and pins them in `pleach.lock`. It is the one command that reaches the network, beside `publish`.
+//! and the remote bases and files that kustomizations name, and pins them in `pleach.lock`. It is the one command that reaches the network, beside `publish`.
 
 mod check;
+mod checkout;
 mod pins;
+mod remotes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,12 +17,14 @@ use clap::Args;
 use super::progress::Progress;
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
-use crate::chart::{LOCK, Lock, Pin, Request, cache_path, copy_names, digest};
+use crate::chart::{LOCK, Lock, Pin, RemotePin, Request, cache_path, copy_names, digest};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::{self, Folder, refuse_links};
 use crate::fetch::Network;
 use crate::load::WorkspaceConfig;
+use crate::remote::{COPIES, copy_name, holds, kept_path};
 use crate::tree::{Files, TreePath};
+use remotes::is_name;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -56,6 +60,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         .context("there is no folder for caches here: name one with `--cache DIR`")?;
     // Before anything is pulled: a cache that takes nothing is no claim's fault.
     disk::make_folder(&folder.join("charts"))?;
+    disk::make_folder(&folder.join("remotes"))?;
     let _shared = disk::Lock::share(&folder.join("charts"));
     disk::remove_leftovers(&session.root);
     let vendor = Vendor {
@@ -70,10 +75,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         old,
     };
     let mut diagnostics = Diagnostics::default();
-    let pins = vendor.pins(&mut diagnostics)?;
+    // Charts are asked for in what remote bases bring, too.
+    let lock = match vendor.remotes(&mut diagnostics)? {
+        Some((remotes, charts)) => vendor.lock(&remotes, &charts, &mut diagnostics)?,
+        None => None,
+    };
     let found = session.report(&diagnostics);
-    match pins {
-        Some(pins) if found == Outcome::Clean => vendor.finish(&Lock::new(pins)),
+    match lock {
+        Some(lock) if found == Outcome::Clean => vendor.finish(&lock),
         // Another run may find what this one could not reach.
         _ if diagnostics
             .iter()
@@ -90,12 +99,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 
 /// A name that is meant for another: an update of nothing would look like one that found nothing new.
 fn known_names(arguments: &Arguments, old: &Lock) -> Result<()> {
-    let known = || old.pins.iter().map(|it| it.name.as_str());
+    let charts = || old.pins.iter().map(|it| it.name.as_str());
+    let remotes = || old.remotes.iter().map(|it| it.address.as_str());
     for name in arguments.update.iter().flatten() {
-        if !known().any(|it| it == name) {
-            let near = crate::diag::nearest(name, known());
+        let is_known = charts().any(|it| it == name) || remotes().any(|it| is_name(name, it));
+        if !is_known {
+            let near = crate::diag::nearest(name, charts().chain(remotes()));
             let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
-            bail!("`{LOCK}` has no chart `{name}`{help}");
+            bail!("`{LOCK}` has no chart and no remote base or file `{name}`{help}");
         }
     }
     Ok(())
@@ -134,15 +145,27 @@ struct Vendor<'a> {
 }
 
 impl Vendor<'_> {
+    /// The lock with these remote bases and files, and with the charts that are asked for.
+    fn lock(
+        &self,
+        remotes: &[RemotePin],
+        charts: &[Request],
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Option<Lock>> {
+        let pins = self.pins(remotes, charts, diagnostics)?;
+        Ok(pins.map(|it| Lock::new(it).with_remotes(remotes.iter().cloned())))
+    }
+
     /// Writes the lock and the copies, and says what became different.
     fn finish(&self, new: &Lock) -> Result<Outcome> {
         let text = new.to_text();
-        let is_first = self.old.pins.is_empty() && new.pins.is_empty();
+        let is_first = self.old.is_empty() && new.is_empty();
         if !is_first && text != self.old_text() {
             disk::store(&self.session.root.join(LOCK), text.as_bytes())?;
         }
         if self.copies {
             self.write_copies(new)?;
+            self.write_remote_copies(new)?;
         }
         output::text(&self.changes(new))?;
         let count = match new.pins.len() {
@@ -157,7 +180,12 @@ impl Vendor<'_> {
             0 => String::new(),
             pulled => format!(", {pulled} pulled"),
         };
-        output::status(&format!("{count}{pulled}\n"));
+        let remotes = match new.remotes.len() {
+            0 => String::new(),
+            1 => ", 1 remote base or file".to_string(),
+            count => format!(", {count} remote bases and files"),
+        };
+        output::status(&format!("{count}{remotes}{pulled}\n"));
         Ok(Outcome::Clean)
     }
 
@@ -193,7 +221,64 @@ impl Vendor<'_> {
                 pin.name, pin.version, pin.requested
             ));
         }
+        lines + &self.remote_changes(new)
+    }
+
+    fn remote_changes(&self, new: &Lock) -> String {
+        let mut lines = String::new();
+        let short = |pin: &RemotePin| {
+            let id = pin.commit.as_deref().unwrap_or(pin.hex());
+            id.get(..12).unwrap_or(id).to_string()
+        };
+        for pin in &new.remotes {
+            let (address, id) = (&pin.address, short(pin));
+            match self.old.remote(address) {
+                None => lines.push_str(&format!("pinned  {address} → {id}\n")),
+                Some(old) if short(old) != id => {
+                    lines.push_str(&format!("updated {address} {} → {id}\n", short(old)));
+                }
+                Some(old) if old.digest != pin.digest => {
+                    lines.push_str(&format!(
+                        "updated {address}: other files of {id} are kept\n"
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        let is_gone = |it: &&RemotePin| new.remote(&it.address).is_none();
+        for pin in self.old.remotes.iter().filter(is_gone) {
+            lines.push_str(&format!("removed {}\n", pin.address));
+        }
         lines
+    }
+
+    /// The same for remote bases and files.
+    fn write_remote_copies(&self, new: &Lock) -> Result<()> {
+        let copies = TreePath::new(COPIES).context("a path of copies")?;
+        refuse_links(&self.session.root, &copies)?;
+        let folder = self.session.files.locate(&copies);
+        let mut names = BTreeSet::new();
+        for pin in &new.remotes {
+            let name = copy_name(pin);
+            let is_there = self.session.files.read(&copies.child(&name));
+            if !is_there.is_ok_and(|it| holds(pin, &it)) {
+                let cache = Folder::open(&self.folder).ok();
+                let bytes = cache.and_then(|it| it.read(&kept_path(pin)).ok());
+                let bytes = bytes.with_context(|| {
+                    format!("what is kept of `{}` is gone from the cache", pin.address)
+                })?;
+                disk::store(&folder.join(&name), &bytes)?;
+            }
+            names.insert(name);
+        }
+        for pin in &self.old.remotes {
+            let name = copy_name(pin);
+            let bytes = self.session.files.read(&copies.child(&name));
+            if bytes.is_ok_and(|it| holds(pin, &it)) && !names.contains(&name) {
+                disk::remove(&folder.join(&name))?;
+            }
+        }
+        Ok(())
     }
 
     /// Puts the archives into the workspace, and takes out those of pins that are gone.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Result, bail};
 
 use super::{Vendor, copy, placed};
-use crate::chart::{Cache, LOCK, Lock, Pin, Request, cache_path, digest};
+use crate::chart::{Cache, LOCK, Lock, Pin, RemotePin, Request, cache_path, digest};
 use crate::diag::{Diagnostic, Diagnostics, Severity, each};
 use crate::disk::{self, Folder};
 use crate::fetch::{Located, Place};
@@ -32,14 +32,22 @@ fn key((repository, name, requested): (&str, &str, &str)) -> Key {
 
 impl Vendor<'_> {
     /// The pins of all that is asked for. `None` where claims could not be rendered far enough, or a chart could not be had.
-    pub(super) fn pins(&self, diagnostics: &mut Diagnostics) -> Result<Option<Vec<Pin>>> {
+    pub(super) fn pins(
+        &self,
+        remotes: &[RemotePin],
+        charts: &[Request],
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Option<Vec<Pin>>> {
         let mut found: BTreeMap<Key, Pin> = BTreeMap::new();
         let workers = rayon::ThreadPoolBuilder::new()
             .num_threads(PULLS_MAX)
             .build()?;
         let mut lost: BTreeSet<Key> = BTreeSet::new();
         for _ in 0..ROUNDS_MAX {
-            let (requests, faults) = self.requests(&found)?;
+            let (mut requests, faults) = self.requests(&found, remotes)?;
+            requests.extend(charts.iter().cloned());
+            requests.sort_by(|a, b| a.key().cmp(&b.key()));
+            requests.dedup_by(|a, b| a.key() == b.key());
             let missing: Vec<&Request> = requests
                 .iter()
                 .filter(|it| !found.contains_key(&key(it.key())) && !lost.contains(&key(it.key())))
@@ -85,13 +93,18 @@ impl Vendor<'_> {
     }
 
     /// What is asked for with the charts that are pinned so far.
-    fn requests(&self, found: &BTreeMap<Key, Pin>) -> Result<(Vec<Request>, Diagnostics)> {
+    fn requests(
+        &self,
+        found: &BTreeMap<Key, Pin>,
+        remotes: &[RemotePin],
+    ) -> Result<(Vec<Request>, Diagnostics)> {
         let kept = self
             .old
             .pins
             .iter()
             .filter(|it| !found.contains_key(&key(it.key())));
         let lock = Lock::new(found.values().chain(kept).cloned());
+        let lock = lock.with_remotes(remotes.iter().cloned());
         let files = WithLock {
             files: &self.session.files,
             text: lock.to_text().into_bytes().into(),

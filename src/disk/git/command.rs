@@ -2,7 +2,7 @@
 //!
 //! A repository may hold what a stranger wrote, and its configuration can name programs. So git is started at the top of the work
 //! tree that was found, never in a folder of it; it takes no bare repository that lies among the files; and it runs no file system
-//! monitor, hook, filter or diff program, opens no connection, and asks nothing.
+//! monitor, hook, filter or diff program, and asks nothing. It opens no connection but to fetch what `pleach vendor` is asked for.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -24,6 +24,13 @@ const NO: i32 = 1;
 /// A git command in a folder, which runs nothing but git.
 pub(super) fn command(folder: &Path) -> Command {
     with_settings(folder, &SETTINGS)
+}
+
+/// The same, for the command that fetches what a kustomization names: it may reach servers, by these protocols alone.
+pub(super) fn command_to_fetch(folder: &Path, protocols: &str) -> Command {
+    let mut command = command(folder);
+    command.env("GIT_ALLOW_PROTOCOL", protocols);
+    command
 }
 
 /// The same, with the hooks' folder as it is configured: for the command that asks where it is, and runs none.

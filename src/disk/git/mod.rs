@@ -9,6 +9,7 @@
 mod changes;
 mod command;
 mod failures;
+mod fetch;
 mod id;
 mod index;
 mod inflate;
@@ -19,6 +20,7 @@ mod revision;
 mod stage;
 mod store;
 
+pub use fetch::{fetch, submodule_commit, submodules};
 pub use index::Index;
 pub use revision::Revision;
 pub use stage::Staged;

@@ -14,11 +14,40 @@ use pleach_yaml::{Mapping, Node, emit_canonical, parse_one};
 /// Where the lock is, relative to the workspace.
 pub const LOCK: &str = "pleach.lock";
 
-/// What `pleach vendor` found, in the order of repository, name and requested version.
+/// What `pleach vendor` found.
 #[derive(Clone, Debug, Default)]
 pub struct Lock {
-    /// Sorted, each request once.
+    /// Charts, in the order of repository, name and requested version, each request once.
     pub pins: Vec<Pin>,
+    /// Repositories and files that kustomizations name, in the order of their addresses, each once.
+    pub remotes: Vec<RemotePin>,
+}
+
+/// A repository at a reference, or a file of a server, as kustomizations name it and as it was found.
+#[derive(Clone, Debug)]
+pub struct RemotePin {
+    /// `https://github.com/acme/web?ref=v1.0.0`, or the address of the file.
+    pub address: String,
+    /// The commit; `None` for a file.
+    pub commit: Option<String>,
+    /// `sha256:…` of what is kept of it: of the file's bytes, or of the paths and bytes of the repository's files.
+    pub digest: String,
+    /// Where the entry is.
+    pub span: Option<Span>,
+}
+
+impl RemotePin {
+    /// The digest's digits alone.
+    pub fn hex(&self) -> &str {
+        self.digest.strip_prefix("sha256:").unwrap_or(&self.digest)
+    }
+}
+
+impl PartialEq for RemotePin {
+    fn eq(&self, other: &RemotePin) -> bool {
+        let found = |it: &RemotePin| (it.address.clone(), it.commit.clone(), it.digest.clone());
+        found(self) == found(other)
+    }
 }
 
 /// One chart, as requested and as found.
@@ -127,7 +156,39 @@ impl Lock {
             origin: word(entry, "origin"),
             span: entry.get("name").map(|it| it.span().clone()),
         };
-        Lock::new(entries.unwrap_or_default().iter().map(pin))
+        let remotes = node
+            .at_keys(&["spec", "remotes"])
+            .and_then(Node::as_sequence);
+        let remote = |entry: &Node| RemotePin {
+            address: word(entry, "address"),
+            commit: Some(word(entry, "commit")).filter(|it| !it.is_empty()),
+            digest: word(entry, "digest"),
+            span: entry.get("address").map(|it| it.span().clone()),
+        };
+        let lock = Lock::new(entries.unwrap_or_default().iter().map(pin));
+        lock.with_remotes(remotes.unwrap_or_default().iter().map(remote))
+    }
+
+    /// The same with other remote bases and files.
+    #[must_use]
+    pub fn with_remotes(self, remotes: impl IntoIterator<Item = RemotePin>) -> Lock {
+        let mut remotes: Vec<RemotePin> = remotes.into_iter().collect();
+        remotes.sort_by(|a, b| a.address.cmp(&b.address));
+        remotes.dedup_by(|a, b| a.address == b.address);
+        Lock { remotes, ..self }
+    }
+
+    /// The pin of a remote base or file.
+    pub fn remote(&self, address: &str) -> Option<&RemotePin> {
+        let at = self
+            .remotes
+            .binary_search_by(|it| it.address.as_str().cmp(address));
+        self.remotes.get(at.ok()?)
+    }
+
+    /// Whether it pins nothing.
+    pub fn is_empty(&self) -> bool {
+        self.pins.is_empty() && self.remotes.is_empty()
     }
 
     /// A lock of these pins.
@@ -135,7 +196,10 @@ impl Lock {
         let mut pins: Vec<Pin> = pins.into_iter().collect();
         pins.sort_by(|a, b| a.key().cmp(&b.key()));
         pins.dedup_by(|a, b| a.key() == b.key());
-        Lock { pins }
+        Lock {
+            pins,
+            remotes: Vec::new(),
+        }
     }
 
     /// The text of `pleach.lock`: entries in order, so that equal locks have equal bytes.
@@ -153,7 +217,19 @@ impl Lock {
                 fields.map(|(key, text)| (key, Node::string(text.as_str()))),
             ))
         };
-        let charts = Node::sequence(self.pins.iter().map(entry));
+        let remote = |pin: &RemotePin| {
+            let mut fields = Mapping::new();
+            fields.insert("address", Node::string(pin.address.as_str()));
+            if let Some(commit) = &pin.commit {
+                fields.insert("commit", Node::string(commit.as_str()));
+            }
+            fields.insert("digest", Node::string(pin.digest.as_str()));
+            Node::mapping(fields)
+        };
+        let mut spec = Mapping::from([("charts", Node::sequence(self.pins.iter().map(entry)))]);
+        if !self.remotes.is_empty() {
+            spec.insert("remotes", Node::sequence(self.remotes.iter().map(remote)));
+        }
         let document = [
             ("apiVersion", Node::constant("pleach.dev/v1")),
             ("kind", Node::constant("Lock")),
@@ -161,7 +237,7 @@ impl Lock {
                 "metadata",
                 Node::mapping([("name", Node::constant("pleach"))]),
             ),
-            ("spec", Node::mapping([("charts", charts)])),
+            ("spec", Node::mapping(spec)),
         ];
         let mut text = String::from("# Written by `pleach vendor`, and by nobody else.\n");
         let _ = write!(text, "{}", emit_canonical(&Node::mapping(document)));

@@ -16,7 +16,7 @@ mod source;
 pub use archive::{pack, unpack, unpack_in_order};
 pub use available::Available;
 pub use content::Chart;
-pub use lock::{LOCK, Lock, Pin};
+pub use lock::{LOCK, Lock, Pin, RemotePin};
 pub use request::Request;
 pub use source::{lint, read_source};
 

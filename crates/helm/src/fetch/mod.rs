@@ -19,10 +19,14 @@ use std::collections::BTreeMap;
 use crate::chart::{Pin, Request, Version, digest, is_exact, read_archive};
 use access::Access;
 use credentials::Credentials;
+use http::Call;
 use pleach_yaml::diag::Diagnostic;
 use registry::OciRepository;
 use repository::{Indexes, Listed, no_version};
 use url::Url;
+
+/// The largest file that a kustomization may name.
+const FILE_BYTES_MAX: u64 = 20 << 20;
 
 /// Pulls and pushes charts. What it learns of servers on the way (indexes, tokens) it keeps for the run.
 pub struct Network {
@@ -68,6 +72,15 @@ impl Network {
             "oci" => self.locate_in_registry(request, &address, place.plain),
             _ => self.locate_in_index(request, &address),
         }
+    }
+
+    /// The file of an address, which a kustomization names. No credentials are sent. `None` where the server has none, or shows a page
+    /// for people in its place. Errors: `unreachable`, `invalid-value`.
+    pub fn file(&self, address: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+        let url = Url::parse(address)?;
+        let answer = self.access.client.send(&Call::get(url, FILE_BYTES_MAX))?;
+        let is_page = answer.body.trim_ascii_start().starts_with(b"<");
+        Ok((answer.is_success() && !is_page).then_some(answer.body))
     }
 
     fn locate_in_index(&self, request: &Request, address: &Url) -> Result<Located, Diagnostic> {

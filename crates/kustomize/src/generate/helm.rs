@@ -177,7 +177,7 @@ pub(in super::super) fn inflate(
     let pulled = chart.pulled(context, renderer, &folder)?;
     let (files, chart_folder): (&dyn Files, TreePath) = match &pulled {
         Some(tree) => (tree, TreePath::root()),
-        None => (context.loader.files, chart.folder(&folder)?),
+        None => (context.loader.files, chart.folder(context, &folder)?),
     };
     let inflation = ChartInflation {
         files,
@@ -272,13 +272,9 @@ impl<'a> Chart<'a> {
         }
     }
 
-    fn folder(&self, folder: &TreePath) -> Result<TreePath, Diagnostic> {
-        let place = self.place();
+    fn folder(&self, context: &Context<'_>, folder: &TreePath) -> Result<TreePath, Diagnostic> {
         let at = self.config.get("chartHome").unwrap_or(self.config);
-        folder.resolve(&place).ok_or_else(|| {
-            let message = format!("the path `{place}` leads out of the root folder");
-            Diagnostic::error("file-outside-root", message).at(at)
-        })
+        context.loader.resolve(folder, &self.place(), at.span())
     }
 
     /// The chart's files where it is not in the chart home.
@@ -288,7 +284,7 @@ impl<'a> Chart<'a> {
         renderer: &dyn ChartRenderer,
         folder: &TreePath,
     ) -> Result<Option<Tree>, Diagnostic> {
-        let own = self.folder(folder)?;
+        let own = self.folder(context, folder)?;
         if let Ok(Some(EntryKind::Folder)) = context.loader.files.kind(&own) {
             return Ok(None);
         }
@@ -338,7 +334,7 @@ impl<'a> Chart<'a> {
                 files.insert(name, file_text(&bytes));
             }
         }
-        let own = self.folder(folder)?;
+        let own = self.folder(context, folder)?;
         let place = self.place();
         let mut open = Walk::new(context.loader.files, own.clone());
         while let Some(above) = open.next() {

@@ -66,7 +66,7 @@ pub(super) fn run(
             };
             let made = make(context.loader, &level.folder(), entry, options).map(|mut made| {
                 if context.track {
-                    made.resource.origin = Some(Box::new(Origin::builtin(level.file(), kind)));
+                    made.resource.origin = Some(Box::new(Origin::builtin(&level.file(), kind)));
                 }
                 made
             });
@@ -75,7 +75,7 @@ pub(super) fn run(
         }
     }
     for config in helm::configurations(level, &mut context.diagnostics) {
-        let origin = Origin::builtin(level.file(), helm::PLUGIN);
+        let origin = Origin::builtin(&level.file(), helm::PLUGIN);
         inflate(context, level, &config, &origin, &mut absorber);
     }
     plugins::generate(context, level, &mut absorber);

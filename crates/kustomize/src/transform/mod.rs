@@ -80,7 +80,7 @@ pub(super) struct TransformContext<'a, 'b> {
     pub(super) config: &'a Config,
     pub(super) folder: TreePath,
     /// The kustomization file as origins name it.
-    file: String,
+    file: Origin,
 }
 
 impl TransformContext<'_, '_> {
@@ -90,10 +90,7 @@ impl TransformContext<'_, '_> {
             return false;
         }
         let moved = resources.drop_deleted();
-        mark(
-            resources,
-            &Arc::new(Origin::builtin(self.file.clone(), plugin)),
-        );
+        mark(resources, &Arc::new(Origin::builtin(&self.file, plugin)));
         moved
     }
 

@@ -1,0 +1,258 @@
+//! A repository that was fetched, with the submodules that hold what was looked for.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tempfile::TempDir;
+
+use crate::diag::Diagnostic;
+use crate::disk::{DiskError, Repository, Revision, fetch, submodule_commit, submodules};
+use crate::kustomize::remote::RemoteBase;
+use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
+
+/// How many submodules of a repository are fetched, those of submodules too.
+const SUBMODULES_MAX: usize = 32;
+
+/// The files of a repository at a commit.
+pub(super) struct Checkout {
+    pub(super) commit: String,
+    has_submodules: bool,
+    patience: Option<std::time::Duration>,
+    /// The repository itself, and the submodules that were fetched.
+    modules: Mutex<Vec<Arc<Module>>>,
+}
+
+struct Module {
+    /// Its folder in the repository.
+    at: TreePath,
+    address: String,
+    commit: String,
+    files: Revision,
+    folder: TempDir,
+}
+
+impl Checkout {
+    /// Fetches what an address names; where it is pinned, at this commit.
+    pub(super) fn fetch(base: &RemoteBase, pinned: Option<&str>) -> Result<Checkout, Diagnostic> {
+        let root = TreePath::root();
+        let module = match pinned {
+            None => Module::fetch(root, &base.repository, &base.reference, base.timeout),
+            Some(commit) => Checkout::fetch_again(base, commit),
+        }?;
+        Ok(Checkout {
+            commit: module.commit.clone(),
+            has_submodules: base.submodules,
+            patience: base.timeout,
+            modules: Mutex::new(vec![Arc::new(module)]),
+        })
+    }
+
+    /// Not every server gives commits by their ids: then the reference must still lead to the pinned one.
+    fn fetch_again(base: &RemoteBase, commit: &str) -> Result<Module, Diagnostic> {
+        let fetch =
+            |reference| Module::fetch(TreePath::root(), &base.repository, reference, base.timeout);
+        let fault = match fetch(commit) {
+            Ok(module) => return Ok(module),
+            Err(fault) => fault,
+        };
+        let module = fetch(&base.reference)?;
+        match module.commit == commit {
+            true => Ok(module),
+            false => Err(fault.help(
+                "the reference leads to another commit now: `pleach vendor --update` pins that one",
+            )),
+        }
+    }
+
+    fn modules(&self) -> Vec<Arc<Module>> {
+        let modules = self.modules.lock();
+        modules.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The innermost module that holds a path, and the path in it.
+    fn module(&self, path: &TreePath) -> Option<(Arc<Module>, TreePath)> {
+        let below = |it: Arc<Module>| match *path == it.at {
+            true => Some((it, TreePath::root())),
+            false => path.below(&it.at).map(|below| (it, below)),
+        };
+        let holding = self.modules().into_iter().filter_map(below);
+        holding.max_by_key(|it| it.0.at.as_str().len())
+    }
+
+    /// The submodule that a path leads into and that was not fetched: where it is in its module, and its commit.
+    fn next_submodule(
+        &self,
+        path: &TreePath,
+    ) -> Result<Option<(Arc<Module>, TreePath, String)>, DiskError> {
+        let Some((module, below)) = self.module(path).filter(|_| self.has_submodules) else {
+            return Ok(None);
+        };
+        let mut at = TreePath::root();
+        for part in below.parts() {
+            at = at.child(part);
+            match module.files.kind(&at) {
+                Ok(None) => {}
+                _ => continue,
+            }
+            let commit = submodule_commit(module.folder.path(), &module.commit, at.as_str())?;
+            return Ok(commit.map(|it| (module, at, it)));
+        }
+        Ok(None)
+    }
+
+    /// Whether a folder may be in a submodule that was not fetched.
+    pub(super) fn may_have(&self, folder: &str) -> bool {
+        let path = TreePath::new(folder.trim_start_matches('/'));
+        path.is_some_and(|it| matches!(self.next_submodule(&it), Ok(Some(_))))
+    }
+
+    /// Fetches the submodule that a path leads into. Whether there was one.
+    pub(super) fn add_submodule(&self, path: &TreePath) -> Result<bool, Diagnostic> {
+        let next = self.next_submodule(path).map_err(fault)?;
+        let Some((module, at, commit)) = next else {
+            return Ok(false);
+        };
+        if self.modules().len() > SUBMODULES_MAX {
+            let message = format!(
+                "`{}` has more than {SUBMODULES_MAX} submodules that are asked for",
+                module.address
+            );
+            return Err(Diagnostic::error("missing-remote", message));
+        }
+        let listed = submodules(module.folder.path(), &module.commit).map_err(fault)?;
+        let url = listed.into_iter().find(|it| it.0 == at.as_str());
+        let url = url.and_then(|it| submodule_address(&module.address, &it.1));
+        let url = url.ok_or_else(|| {
+            let message = format!(
+                "the submodule `{at}` of `{}` has no address that others can fetch",
+                module.address
+            );
+            Diagnostic::error("missing-remote", message)
+        })?;
+        let module = Module::fetch(module.at.join(&at), &url, &commit, self.patience)?;
+        let modules = self.modules.lock();
+        let mut modules = modules.unwrap_or_else(PoisonError::into_inner);
+        modules.push(Arc::new(module));
+        Ok(true)
+    }
+}
+
+impl Module {
+    fn fetch(
+        at: TreePath,
+        address: &str,
+        reference: &str,
+        patience: Option<std::time::Duration>,
+    ) -> Result<Module, Diagnostic> {
+        let folder = tempfile::tempdir().map_err(|error| {
+            Diagnostic::error(
+                "unwritable-cache",
+                format!("no folder for `{address}`: {error}"),
+            )
+        })?;
+        let commit = fetch(folder.path(), address, reference, patience).map_err(fault)?;
+        let files = revision(folder.path(), &commit).map_err(fault)?;
+        let files = files.ok_or_else(|| {
+            Diagnostic::error("missing-remote", format!("`{address}` has no such commit"))
+        })?;
+        Ok(Module {
+            at,
+            address: address.to_string(),
+            commit,
+            files,
+            folder,
+        })
+    }
+}
+
+fn revision(folder: &Path, commit: &str) -> Result<Option<Revision>, DiskError> {
+    Repository::find(folder)?.revision(commit)
+}
+
+/// What the disk or git says of a fetch.
+fn fault(error: DiskError) -> Diagnostic {
+    let fault = Diagnostic::error("missing-remote", error.to_string());
+    match error.help {
+        Some(help) => fault.help(help),
+        None => fault,
+    }
+}
+
+/// The address of a submodule, which may be relative to that of the repository. `None` for one of this machine: it is no part of what
+/// was fetched.
+fn submodule_address(repository: &str, url: &str) -> Option<String> {
+    if !url.starts_with("./") && !url.starts_with("../") {
+        let base = RemoteBase::parse(url).filter(|it| !it.is_local());
+        return base.map(|_| url.to_string());
+    }
+    let (mut above, mut rest) = (repository.trim_end_matches('/'), url);
+    let mut mark = "/";
+    loop {
+        if let Some(next) = rest.strip_prefix("./") {
+            rest = next;
+        } else if let Some(next) = rest.strip_prefix("../") {
+            let end = above.rfind(['/', ':'])?;
+            mark = above.get(end..=end)?;
+            above = above.get(..end)?;
+            rest = next;
+        } else {
+            break;
+        }
+    }
+    let address = format!("{above}{mark}{rest}");
+    RemoteBase::parse(&address).map(|_| address)
+}
+
+impl Files for Checkout {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        let (module, below) = self.module(path).ok_or(FilesError::NotFound)?;
+        module.files.read(&below)
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        let (module, below) = self.module(folder).ok_or(FilesError::NotFound)?;
+        module.files.list(&below)
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        let (module, below) = self.module(path).ok_or(FilesError::NotFound)?;
+        Ok(module.at.join(&module.files.real(&below)?))
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        let (module, below) = self.module(path).ok_or(FilesError::NotFound)?;
+        module.files.kind(&below)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_submodules_are_resolved_as_git_does() {
+        let of = |url: &str| submodule_address("https://example.org/acme/web", url);
+        assert_eq!(of("../lib").unwrap(), "https://example.org/acme/lib");
+        assert_eq!(
+            of("../../other/lib.git").unwrap(),
+            "https://example.org/other/lib.git"
+        );
+        assert_eq!(
+            of("https://example.org/a/b").unwrap(),
+            "https://example.org/a/b"
+        );
+        assert_eq!(
+            submodule_address("git@h:web", "../lib.git").unwrap(),
+            "git@h:lib.git"
+        );
+        for url in [
+            "/srv/lib",
+            "file:///srv/lib",
+            "ext::sh -c x",
+            "--upload-pack=x",
+            "lib",
+        ] {
+            assert_eq!(of(url), None, "{url}");
+        }
+    }
+}

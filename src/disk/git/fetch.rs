@@ -1,0 +1,209 @@
+//! Fetches one commit of a repository of somebody else, with the user's own git: its credentials, keys and proxies.
+//!
+//! The address and the reference come from a kustomization that a stranger may have written. So git is given them after `--`, may
+//! use the four protocols that kustomize knows and no other, and is ended when it takes too long or brings too much.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::command::{answer, command, command_to_fetch, not_started, output};
+use crate::disk::error::DiskError;
+
+/// The protocols of addresses of kustomize. `ext::` and the like would run programs.
+const PROTOCOLS: &str = "file:http:https:ssh";
+
+/// Where the commit is noted.
+const FETCHED: &str = "refs/pleach/fetched";
+
+/// How long git may take where nobody says.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How many bytes of packs a repository may have at one commit.
+const BYTES_MAX: u64 = 1 << 30;
+
+/// How often the time and the bytes are looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Fetches a commit into a folder, which becomes a repository without a checkout, and gives its id. `reference` is a branch, a tag
+/// or a commit; empty for HEAD.
+pub fn fetch(
+    folder: &Path,
+    address: &str,
+    reference: &str,
+    patience: Option<Duration>,
+) -> Result<String, DiskError> {
+    check(address, reference)?;
+    let init = ["init", "--quiet", "--template="];
+    output(folder, command(folder).args(init))?;
+    let reference = if reference.is_empty() {
+        "HEAD"
+    } else {
+        reference
+    };
+    let mut fetch = command_to_fetch(folder, PROTOCOLS);
+    fetch.args(["fetch", "--quiet", "--depth=1", "--no-tags"]);
+    fetch.args(["--no-recurse-submodules", "--no-write-fetch-head", "--"]);
+    fetch.args([address, &format!("+{reference}:{FETCHED}")]);
+    run(&mut fetch, folder, address, patience.unwrap_or(PATIENCE))?;
+    let commit = format!("{FETCHED}^{{commit}}");
+    let mut ask = command(folder);
+    let found = answer(
+        folder,
+        ask.args(["rev-parse", "--verify", "--quiet", &commit]),
+    )?;
+    found.ok_or_else(|| failed(address, "the reference names no commit"))
+}
+
+/// The paths and addresses of submodules that a commit's `.gitmodules` names.
+pub fn submodules(folder: &Path, commit: &str) -> Result<Vec<(String, String)>, DiskError> {
+    let mut list = command(folder);
+    list.args(["config", "--blob", &format!("{commit}:.gitmodules"), "-z"]);
+    list.args(["--get-regexp", r"^submodule\..*\.(path|url)$"]);
+    let listed = answer(folder, &mut list)?.unwrap_or_default();
+    let (mut paths, mut urls) = (BTreeMap::new(), BTreeMap::new());
+    for entry in listed.split('\0') {
+        let Some((key, value)) = entry.split_once('\n') else {
+            continue;
+        };
+        if let Some(name) = key.strip_suffix(".path") {
+            paths.insert(name, value);
+        } else if let Some(name) = key.strip_suffix(".url") {
+            urls.insert(name, value);
+        }
+    }
+    let both = paths.into_iter().filter_map(|(name, path)| {
+        let url = urls.get(name)?;
+        Some((path.to_string(), url.to_string()))
+    });
+    Ok(both.collect())
+}
+
+/// The commit of a submodule in a commit; `None` where there is no submodule at the path.
+pub fn submodule_commit(
+    folder: &Path,
+    commit: &str,
+    path: &str,
+) -> Result<Option<String>, DiskError> {
+    let mut list = command(folder);
+    list.args(["ls-tree", "-z", "--end-of-options", commit, "--", path]);
+    let listed = answer(folder, &mut list)?.unwrap_or_default();
+    let head = listed.split(['\t', '\0']).next().unwrap_or("");
+    let mut words = head.split(' ');
+    Ok(match (words.next(), words.next(), words.next()) {
+        (Some("160000"), Some("commit"), Some(id)) => Some(id.to_string()),
+        _ => None,
+    })
+}
+
+/// Refuses what git would take for more than an address and a reference.
+fn check(address: &str, reference: &str) -> Result<(), DiskError> {
+    let is_plain = |it: char| !it.is_control() && !it.is_whitespace();
+    if address.starts_with('-') || !address.chars().all(is_plain) || address.contains("::") {
+        return Err(failed(address, "it is no address of a repository"));
+    }
+    let is_reference = |it: char| is_plain(it) && !"~^:?*[\\".contains(it);
+    let is_name = reference.chars().all(is_reference)
+        && !reference.starts_with(['-', '+'])
+        && !reference.contains("..")
+        && !reference.contains("@{");
+    match is_name {
+        true => Ok(()),
+        false => Err(failed(
+            address,
+            "the reference is no name of a branch, tag or commit",
+        )),
+    }
+}
+
+fn failed(address: &str, words: &str) -> DiskError {
+    let shown: String = address.chars().filter(|it| !it.is_control()).collect();
+    DiskError::when("fetch", Path::new(&shown))(io::Error::other(words.to_string()))
+}
+
+/// Runs a fetch to its end, or ends it.
+fn run(
+    fetch: &mut Command,
+    folder: &Path,
+    address: &str,
+    patience: Duration,
+) -> Result<(), DiskError> {
+    fetch.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = fetch.spawn().map_err(not_started)?;
+    let stderr = child.stderr.take();
+    let reader = std::thread::spawn(move || {
+        let mut words = Vec::new();
+        // What goes beyond is no message for people.
+        let _ = stderr.map(|it| it.take(1 << 16).read_to_end(&mut words));
+        String::from_utf8_lossy(&words).into_owned()
+    });
+    let ended = wait(&mut child, folder, patience);
+    if let Err(words) = ended {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(failed(address, &words));
+    }
+    let words = reader.join().unwrap_or_default();
+    match ended {
+        Ok(true) => Ok(()),
+        _ => Err(refused(address, &words)),
+    }
+}
+
+/// Whether a process succeeded. Errors: why it has to be ended.
+fn wait(child: &mut Child, folder: &Path, patience: Duration) -> Result<bool, String> {
+    let until = Instant::now() + patience;
+    let mut ticks = 0_usize;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Ok(status.success()),
+            Ok(None) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+        if Instant::now() >= until {
+            return Err(format!("it takes longer than {} s", patience.as_secs()));
+        }
+        ticks += 1;
+        if ticks.is_multiple_of(10) && packs(folder) > BYTES_MAX {
+            return Err(format!("it is larger than {} MiB", BYTES_MAX >> 20));
+        }
+        std::thread::sleep(TICK);
+    }
+}
+
+/// How many bytes were fetched so far.
+fn packs(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder.join(".git/objects/pack"));
+    let files = entries.into_iter().flatten().flatten();
+    let sizes = files.filter_map(|it| it.metadata().ok());
+    sizes.map(|it| it.len()).sum()
+}
+
+/// Git's own words, and what to do.
+fn refused(address: &str, words: &str) -> DiskError {
+    let has = |part: &str| words.contains(part);
+    let mut lines = words.lines().map(str::trim).filter(|it| !it.is_empty());
+    let line = lines.next().unwrap_or("git ended without a word");
+    let line = line
+        .trim_start_matches("fatal: ")
+        .trim_start_matches("error: ");
+    let failed = failed(address, line);
+    let help = if has("couldn't find remote ref") || has("unadvertised object") {
+        "name a branch, a tag, or a whole commit id of the repository"
+    } else if has("could not read Username")
+        || has("Authentication failed")
+        || has("terminal prompts")
+    {
+        "let a credential helper of git know a user for this server; `git ls-remote ADDRESS` tries it"
+    } else if has("Permission denied") || has("Host key verification failed") {
+        "see that `ssh` reaches the server with a key of yours; `git ls-remote ADDRESS` tries it"
+    } else if has("not allowed") {
+        "addresses begin with `https://`, `http://`, `ssh://` or `file://`"
+    } else {
+        "look at the address and the network; `git ls-remote ADDRESS` tries it"
+    };
+    failed.help(help)
+}

@@ -1,0 +1,278 @@
+//! Remote bases and files of kustomizations: what `pleach.lock` pins of them, shown among the files of a repository where the
+//! engine looks for it.
+//!
+//! Of a repository the files that builds read are kept, and no others: an archive in the workspace or in the cache, by the digest
+//! of its paths and bytes. Nothing here reaches the network; `pleach vendor` does.
+
+mod find;
+mod store;
+
+pub use find::{Named, Wanted, wanted};
+pub use store::{Kept, copy_name, digest_of, floating_path, holds, kept_path};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::chart::{Cache, LOCK, Lock, RemotePin};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::kustomize::remote::mount_of;
+use crate::tree::{Below, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
+
+/// The folder of a workspace that has copies of what is pinned.
+pub const COPIES: &str = "vendor/remotes";
+
+/// What an address leads to.
+#[derive(Clone)]
+pub enum Remote {
+    /// The files of a repository.
+    Folder(Arc<dyn Files + Send + Sync>),
+    /// A file.
+    File(Arc<[u8]>),
+}
+
+/// The files of a repository, with remote bases and files at their mounts.
+pub struct WithRemotes<'a> {
+    files: &'a dyn Files,
+    /// The folder of `files` with the lock, or one below it.
+    root: TreePath,
+    cache: Option<Cache>,
+    /// The lock and its folder.
+    lock: OnceLock<(TreePath, Lock)>,
+    may_float: bool,
+    /// What was fetched, in place of what is pinned.
+    fetched: BTreeMap<String, Remote>,
+    opened: Mutex<BTreeMap<String, Option<Remote>>>,
+    record: Mutex<Record>,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// Addresses of which nothing is here.
+    pub missing: BTreeSet<String>,
+    /// The files of each repository that were read.
+    pub read: BTreeMap<String, BTreeSet<TreePath>>,
+    /// What was looked for in each repository and is not there.
+    pub lacking: BTreeMap<String, BTreeSet<TreePath>>,
+    /// What is to be said of the addresses that were opened.
+    pub diagnostics: Diagnostics,
+}
+
+impl<'a> WithRemotes<'a> {
+    /// Shows what the lock pins in the folder `root` of `files`, or in the nearest above it that has one; what it does not pin, as
+    /// far as the cache has it.
+    pub fn new(files: &'a dyn Files, root: TreePath, cache: Option<Cache>) -> WithRemotes<'a> {
+        WithRemotes {
+            files,
+            root,
+            cache,
+            lock: OnceLock::new(),
+            may_float: true,
+            fetched: BTreeMap::new(),
+            opened: Mutex::default(),
+            record: Mutex::default(),
+        }
+    }
+
+    /// The same by another lock than the one of the files, with what was fetched in place of what is pinned. Nothing floats then.
+    #[must_use]
+    pub fn with_fetched(self, lock: Lock, fetched: BTreeMap<String, Remote>) -> WithRemotes<'a> {
+        WithRemotes {
+            fetched,
+            lock: OnceLock::from((self.root.clone(), lock)),
+            may_float: false,
+            ..self
+        }
+    }
+
+    /// What was asked for so far.
+    pub fn record(&self) -> Record {
+        let record = self.record.lock();
+        record.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is to be said of the addresses that were opened so far: that one floats, or that a copy is damaged.
+    pub fn diagnostics(&self) -> Diagnostics {
+        self.record().diagnostics
+    }
+
+    fn lock(&self) -> &(TreePath, Lock) {
+        // What is wrong with the lock is said by whoever asks it for charts too; nothing is pinned then.
+        self.lock.get_or_init(|| {
+            let mut above = std::iter::successors(Some(self.root.clone()), TreePath::parent);
+            let has_lock = |it: &TreePath| matches!(self.files.kind(&it.child(LOCK)), Ok(Some(_)));
+            let folder = above.find(has_lock).unwrap_or_else(|| self.root.clone());
+            let lock = Lock::read(&Below::new(self.files, folder.clone()));
+            (folder, lock.unwrap_or_default())
+        })
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Record)) {
+        note(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What is at an address.
+    fn open(&self, address: &str) -> Option<Remote> {
+        if let Some(fetched) = self.fetched.get(address) {
+            return Some(fetched.clone());
+        }
+        let opened = self.opened.lock();
+        if let Some(known) = opened.unwrap_or_else(PoisonError::into_inner).get(address) {
+            return known.clone();
+        }
+        let found = match self.lock().1.remote(address) {
+            Some(pin) => self.pinned(pin),
+            None => self.floating(address),
+        };
+        if found.is_none() {
+            self.note(|it| _ = it.missing.insert(address.to_string()));
+        }
+        let opened = self.opened.lock();
+        let mut opened = opened.unwrap_or_else(PoisonError::into_inner);
+        opened.insert(address.to_string(), found.clone());
+        found
+    }
+
+    /// What is kept of a pin: in the workspace, else in the cache.
+    fn pinned(&self, pin: &RemotePin) -> Option<Remote> {
+        let copy = TreePath::new(COPIES)?.child(&copy_name(pin));
+        let copy = self.files.read(&self.lock().0.join(&copy)).ok();
+        let cached = || self.cache.as_ref()?.0.read(&kept_path(pin)).ok();
+        let is_here = copy.is_some();
+        let read = |bytes: Arc<[u8]>| Kept::read(&bytes, pin);
+        let kept = copy.and_then(read).or_else(|| cached().and_then(read));
+        if kept.is_none() && is_here {
+            let message = format!("the copy of `{}` is not what `{LOCK}` pins", pin.address);
+            let fault = Diagnostic {
+                span: pin.span.clone(),
+                ..Diagnostic::warning("wrong-digest", message)
+            };
+            let fault = fault.help("run `pleach vendor`, which fetches it again");
+            self.note(|it| it.diagnostics.push(fault));
+        }
+        kept.map(Kept::into_remote)
+    }
+
+    /// What the cache has of an address that nothing pins.
+    fn floating(&self, address: &str) -> Option<Remote> {
+        let cache = self.cache.as_ref().filter(|_| self.may_float)?;
+        let text = cache.0.read(&floating_path(address)).ok()?;
+        let pin = store::floating_pin(address, &text)?;
+        let kept = Kept::read(&cache.0.read(&kept_path(&pin)).ok()?, &pin)?;
+        let at = match &pin.commit {
+            Some(commit) => format!(" at commit {}", commit.get(..12).unwrap_or(commit)),
+            None => String::new(),
+        };
+        let message = format!("`{address}` is not pinned: it is read from the cache{at}");
+        let fault = Diagnostic::warning("floating-remote", message)
+            .help("run `pleach vendor`, which pins it in `pleach.lock`");
+        self.note(|it| it.diagnostics.push(fault));
+        Some(kept.into_remote())
+    }
+
+    /// Where a path leads that goes through a mount.
+    fn remote(&self, path: &TreePath) -> Option<Place> {
+        // Most paths have no such part.
+        if !path.as_str().contains('<') {
+            return None;
+        }
+        let (mount, address) = mount_of(path)?;
+        Some(Place {
+            remote: self.open(&address),
+            below: path.below(&mount).unwrap_or_else(TreePath::root),
+            mount,
+            address,
+        })
+    }
+}
+
+impl Record {
+    fn lacks(&mut self, place: &Place) {
+        let lacking = self.lacking.entry(place.address.clone()).or_default();
+        lacking.insert(place.below.clone());
+    }
+}
+
+/// A path that goes through a mount.
+struct Place {
+    mount: TreePath,
+    address: String,
+    /// The path after the mount.
+    below: TreePath,
+    remote: Option<Remote>,
+}
+
+impl Files for WithRemotes<'_> {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        let Some(place) = self.remote(path) else {
+            return self.files.read(path);
+        };
+        match &place.remote {
+            Some(Remote::File(bytes)) if place.below == TreePath::root() => Ok(bytes.clone()),
+            Some(Remote::Folder(files)) => {
+                let read = files.read(&place.below);
+                self.note(|it| match read {
+                    Err(FilesError::NotFound) => it.lacks(&place),
+                    _ => {
+                        let read = it.read.entry(place.address.clone()).or_default();
+                        read.insert(place.below.clone());
+                    }
+                });
+                read
+            }
+            _ => Err(FilesError::NotFound),
+        }
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        let Some(place) = self.remote(folder) else {
+            return self.files.list(folder);
+        };
+        match place.remote {
+            Some(Remote::Folder(files)) => files.list(&place.below),
+            Some(Remote::File(_)) => Err(FilesError::NotAFolder),
+            None => Err(FilesError::NotFound),
+        }
+    }
+
+    fn expect(&self, paths: &[TreePath]) {
+        let own = paths.iter().filter(|it| !it.as_str().contains('<'));
+        let own: Vec<TreePath> = own.cloned().collect();
+        self.files.expect(&own);
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        let Some(place) = self.remote(path) else {
+            return self.files.real(path);
+        };
+        let above = place.mount.parent().unwrap_or_else(TreePath::root);
+        let mount = self.files.real(&above)?.child(place.mount.name());
+        match place.remote {
+            Some(Remote::Folder(files)) => Ok(mount.join(&files.real(&place.below)?)),
+            Some(Remote::File(_)) if place.below == TreePath::root() => Ok(mount),
+            _ => Err(FilesError::NotFound),
+        }
+    }
+
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        self.files.unlisted()
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        let Some(place) = self.remote(path) else {
+            return self.files.kind(path);
+        };
+        let is_mount = place.below == TreePath::root();
+        match &place.remote {
+            Some(Remote::Folder(files)) => {
+                let kind = files.kind(&place.below);
+                if kind == Ok(None) {
+                    self.note(|it| it.lacks(&place));
+                }
+                kind
+            }
+            Some(Remote::File(_)) if is_mount => Ok(Some(EntryKind::File)),
+            _ => Ok(None),
+        }
+    }
+}

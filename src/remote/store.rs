@@ -1,0 +1,126 @@
+//! The form in which remote bases and files are kept, and the names that they have.
+
+use std::sync::Arc;
+
+use super::Remote;
+use crate::chart::{RemotePin, digest, pack, unpack};
+use crate::diag::Diagnostic;
+use crate::tree::{Tree, TreePath};
+
+/// The folder of the archives of repositories.
+const INNER: &str = "files";
+
+/// What is kept of an address.
+pub enum Kept {
+    /// The files of a repository that builds read.
+    Folder(Tree),
+    /// A file.
+    File(Arc<[u8]>),
+}
+
+impl Kept {
+    /// Reads what was stored. `None` where it is not what the pin says.
+    pub(super) fn read(bytes: &Arc<[u8]>, pin: &RemotePin) -> Option<Kept> {
+        let kept = match pin.commit {
+            Some(_) => Kept::Folder(unpack(bytes, &pin.address).ok()?),
+            None => Kept::File(bytes.clone()),
+        };
+        (kept.digest() == pin.digest).then_some(kept)
+    }
+
+    /// The bytes to store. Errors: it is larger than an archive may be.
+    pub fn to_bytes(&self, address: &str) -> Result<Arc<[u8]>, Diagnostic> {
+        match self {
+            Kept::File(bytes) => Ok(bytes.clone()),
+            Kept::Folder(tree) => {
+                let bytes = pack(tree, INNER)?;
+                // What can't be read again is not stored.
+                unpack(&bytes, address)?;
+                Ok(bytes.into())
+            }
+        }
+    }
+
+    /// `sha256:…` of a file's bytes, or of the paths and bytes of all files.
+    pub fn digest(&self) -> String {
+        match self {
+            Kept::File(bytes) => digest(bytes),
+            Kept::Folder(tree) => digest_of(tree),
+        }
+    }
+
+    pub(super) fn into_remote(self) -> Remote {
+        match self {
+            Kept::Folder(tree) => Remote::Folder(Arc::new(tree)),
+            Kept::File(bytes) => Remote::File(bytes),
+        }
+    }
+}
+
+/// Whether bytes are what is kept of a pin.
+pub fn holds(pin: &RemotePin, bytes: &Arc<[u8]>) -> bool {
+    Kept::read(bytes, pin).is_some()
+}
+
+/// The digest of a tree: of each file in the order of the paths its path, a zero byte, its length in eight bytes, the least first,
+/// and its bytes. How an archive compresses them does not count.
+pub fn digest_of(tree: &Tree) -> String {
+    let mut bytes = Vec::new();
+    for (path, content) in tree {
+        bytes.extend_from_slice(path.as_str().as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(&(content.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(content);
+    }
+    digest(&bytes)
+}
+
+/// Where the cache has what is kept of a pin.
+pub fn kept_path(pin: &RemotePin) -> TreePath {
+    let ending = if pin.commit.is_some() { ".tgz" } else { "" };
+    cache_folder().child(&format!("{}{ending}", pin.hex()))
+}
+
+/// Where the cache notes what an address was found to be.
+pub fn floating_path(address: &str) -> TreePath {
+    let name = digest(address.as_bytes());
+    let name = name.strip_prefix("sha256:").unwrap_or(&name);
+    cache_folder().child(&format!("{name}.address"))
+}
+
+fn cache_folder() -> TreePath {
+    TreePath::root().child("remotes")
+}
+
+/// The name of a copy in the workspace: what people know it by, and the digest.
+pub fn copy_name(pin: &RemotePin) -> String {
+    let (address, query) = pin.address.split_once('?').unwrap_or((&pin.address, ""));
+    let name = address.trim_end_matches('/').rsplit(['/', ':']).next();
+    let reference = query.split('&').find_map(|it| it.strip_prefix("ref="));
+    let digits = pin.hex().get(..12).unwrap_or("");
+    let parts = [name, reference, Some(digits)].into_iter().flatten();
+    let name = parts.collect::<Vec<_>>().join("-");
+    let plain = |it: char| match it.is_ascii_alphanumeric() || "._-".contains(it) {
+        true => it,
+        false => '-',
+    };
+    let name: String = name.trim_start_matches('.').chars().map(plain).collect();
+    match pin.commit {
+        Some(_) => format!("{name}.tgz"),
+        None => name,
+    }
+}
+
+/// The note of the cache on an address: `<digest> <commit>`.
+pub(super) fn floating_pin(address: &str, note: &[u8]) -> Option<RemotePin> {
+    let mut words = str::from_utf8(note).ok()?.split_whitespace();
+    let digest = words.next()?.to_string();
+    let is_digest = |it: &&str| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
+    digest.strip_prefix("sha256:").filter(is_digest)?;
+    Some(RemotePin {
+        address: address.to_string(),
+        commit: words.next().map(str::to_string),
+        digest,
+        span: None,
+    })
+}
