@@ -55,8 +55,9 @@ use compose::{Data, EnvironmentManifests, Expected, Exports, Form, RenderedTree}
 pub use load::Scope;
 use remote::WithRemotes;
 
-use diag::{Diagnostics, each, join};
+use diag::Diagnostics;
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
+use yaml::parallel::{each, join};
 
 /// The folders of the tree in which environments have folders of their own.
 const GROUPS: [&str; 3] = ["clusters", "infrastructure", "apps"];

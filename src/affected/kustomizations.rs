@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diag::parallel::map;
 use crate::kustomize::{self, FILE_NAMES, LoadRestriction, Options};
 use crate::tree::{Changes, EntryKind, Files, ReadSet, TreePath, Walk};
+use crate::yaml::parallel::map;
 
 /// The folders of kustomizations that a change touches: of those below none of the `without` folders, each is built on both sides
 /// and what it reads is recorded.

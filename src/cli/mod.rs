@@ -43,9 +43,9 @@ use std::process::ExitCode;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::diag::parallel;
 use crate::disk::DiskError;
 use crate::report::Format;
+use crate::yaml::parallel;
 
 const EXIT_CODES: &str =
     "Exit codes: 0 for success, 1 for findings or differences, 2 if the command failed.";

@@ -7,10 +7,11 @@ use super::environment::judged;
 use super::origin::Written;
 use super::{Claim, Comparison, Origin, Origins, Side, presence};
 use crate::deploy::{self, Deployment, Entry, Status, Unit};
-use crate::diag::{Diagnostic, Diagnostics, each};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::Options;
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
+use crate::yaml::parallel::each;
 
 /// One side of a comparison of deployments.
 #[derive(Clone, Copy)]

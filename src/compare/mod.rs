@@ -22,11 +22,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::danger::Finding;
-use crate::diag::{Diagnostic, Diagnostics, Span, each};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::diff::{Change, Options};
 use crate::object::ObjectId;
 use crate::topology::Cluster;
 use crate::tree::{Files, TreePath};
+use crate::yaml::parallel::each;
 use apply_units::units;
 use part::Part;
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::part::Part;
 use super::{Environment, Side};
-use crate::diag::parallel::map;
 use crate::diff::ChangeKind;
 use crate::object::{Object, ObjectId};
 use crate::yaml::Node;
+use crate::yaml::parallel::map;
 
 /// The API group of sources.
 const GROUP: &str = "source.toolkit.fluxcd.io";

@@ -27,10 +27,11 @@ use std::sync::Arc;
 
 use crate::chart::Charts;
 use crate::delivery::Delivery;
-use crate::diag::{Diagnostic, Diagnostics, Span, each};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Engine, Environment, Layout, Scope, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
+use crate::yaml::parallel::each;
 use crate::yaml::{Node, emit_canonical};
 use folder::Common;
 pub use interface::Exports;

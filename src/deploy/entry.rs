@@ -11,10 +11,11 @@ use super::flux::{OwnSource, path, plain, synced};
 use super::scan::{Declared, Scan};
 use super::sync::{SyncKind, text};
 use super::unit::Entry;
-use crate::diag::{Diagnostics, each};
+use crate::diag::Diagnostics;
 use crate::kustomize::FILE_NAMES;
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
+use crate::yaml::parallel::each;
 
 /// Finds all entries and follows each.
 pub(super) fn expand_all(

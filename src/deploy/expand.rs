@@ -8,9 +8,10 @@ use super::sync::{SyncKind, items, text};
 use super::unit::{Origin, Status, Unit};
 use super::world::World;
 use super::{Cluster, argo, flux};
-use crate::diag::{Diagnostic, Diagnostics, each};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Files, ReadSet, TreePath};
+use crate::yaml::parallel::each;
 
 /// How many units one entry may have: a repository whose units make ever more of themselves ends somewhere.
 const UNITS_MAX: usize = 20_000;

@@ -45,9 +45,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chart::{Cache, Charts, Lock, Places, Request};
-use crate::diag::{Diagnostic, Diagnostics, each};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::template::{LookupRequest, Templates};
 use crate::tree::{EntryKind, Files, Recorded, TreePath};
+use crate::yaml::parallel::each;
 use crate::yaml::{Mapping, Node};
 use environment::Draft;
 use kind::Wanted;

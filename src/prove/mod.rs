@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::compose::{Data, Expected, Form, RenderedTree};
-use crate::diag::{Diagnostic, Diagnostics, Severity, Source, each};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Source};
 use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
 use crate::secret::{is_secret, without_secrets};
 use crate::tree::{Tree, TreePath};
+use crate::yaml::parallel::each;
 use crate::yaml::{Mapping, Node, builds_alike, emit_canonical, emit_kustomize, parse_one};
 
 const BUG: &str = "this is a bug in pleach: please report it with the claim; nothing was written";

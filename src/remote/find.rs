@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chart::Request;
-use crate::diag::{Source, Span, parallel};
+use crate::diag::{Source, Span};
 use crate::kustomize::remote::{RemoteBase, has_password, is_file_address, mount, mount_of};
 use crate::kustomize::{self, FILE_NAMES, LoadRestriction, Options};
 use crate::tree::{EntryKind, Files, TreePath, Walk};
+use crate::yaml::parallel;
 use crate::yaml::{Node, parse};
 
 use super::WithRemotes;

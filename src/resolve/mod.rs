@@ -16,8 +16,9 @@ mod written;
 pub use instance::{Answer, Instance};
 pub use written::{Written, written};
 
-use crate::diag::{Diagnostic, Diagnostics, each};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Environment, Workspace};
+use crate::yaml::parallel::each;
 
 /// An environment with its instances, in the order of their names.
 pub struct Resolved<'a> {

@@ -9,10 +9,11 @@ use crate::compare::{
     Claim, CodeOwners, Comparison, Deployed, Origins, Side, compare, compare_deployed, environment,
 };
 use crate::deploy::{Cluster, Deployment, Entry, Options, Origin, Unit, deploy};
-use crate::diag::{Diagnostics, Source, Span, join};
+use crate::diag::{Diagnostics, Source, Span};
 use crate::load::{self, WorkspaceConfig};
 use crate::remote::WithRemotes;
 use crate::tree::{Below, Files, TreePath};
+use crate::yaml::parallel::join;
 use pleach_helm::HelmVersion;
 
 /// Where copies of charts are kept that no `pleach.yaml` puts elsewhere.

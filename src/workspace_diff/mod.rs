@@ -15,11 +15,12 @@ use std::sync::Arc;
 use crate::affected::affected;
 use crate::chart::Cache;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare, environment};
-use crate::diag::{Diagnostics, join};
+use crate::diag::Diagnostics;
 use crate::load::{self, WORKSPACE, WorkspaceConfig, is_base};
 use crate::remote::WithRemotes;
 use crate::resolve::TOO_MANY_CLAIMS;
 use crate::tree::{Below, Changes, EntryKind, Files, FilesError, Tree, TreePath};
+use crate::yaml::parallel::join;
 use crate::{Compiled, Options, Scope, compile, compile_both};
 
 /// One state of a workspace.

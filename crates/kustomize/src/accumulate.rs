@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pleach_kube::schema::Schemas;
-use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
+use pleach_yaml::parallel;
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Node, parse_one, parse_one_with_duplicates};
 

@@ -73,7 +73,8 @@ use pleach_kube::object::Object;
 use pleach_kube::patch::as_emitted;
 use pleach_kube::schema::Schemas;
 use pleach_kube::secret::conceal;
-use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span, parallel};
+use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
+use pleach_yaml::parallel;
 use pleach_yaml::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
 use pleach_yaml::{Node, emit_kustomize};
 

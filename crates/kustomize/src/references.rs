@@ -7,7 +7,8 @@ use indexmap::{IndexMap, IndexSet};
 
 use pleach_kube::object::{Gvk, ObjectId};
 use pleach_kube::schema::Schemas;
-use pleach_yaml::diag::{Diagnostic, parallel};
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::parallel;
 use pleach_yaml::{Node, Tag, View};
 
 use super::config::Config;

@@ -17,6 +17,7 @@ mod scalar;
 mod text;
 mod timestamp;
 pub mod diag;
+pub mod parallel;
 pub mod tree;
 mod write;
 

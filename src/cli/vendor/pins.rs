@@ -8,11 +8,12 @@ use anyhow::{Result, bail};
 
 use super::{Vendor, copy, placed};
 use crate::chart::{Cache, LOCK, Lock, Pin, RemotePin, Request, cache_path, digest};
-use crate::diag::{Diagnostic, Diagnostics, Severity, each};
+use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::disk::{self, Folder};
 use crate::fetch::{Located, Place};
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
 use crate::workspace_diff::chart_requests;
+use crate::yaml::parallel::each;
 use crate::{Options, charts};
 
 /// A chart's values can make a claim ask for other charts; more often than that it is a circle.

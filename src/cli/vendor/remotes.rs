@@ -9,13 +9,14 @@ use anyhow::{Result, bail};
 use super::Vendor;
 use super::checkout::Checkout;
 use crate::chart::{Cache, Lock, RemotePin, Request};
-use crate::diag::{Diagnostic, Diagnostics, Severity, each};
+use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::disk::{self, Folder};
 use crate::kustomize::remote::RemoteBase;
 use crate::remote::{
     Kept, Named, Record, Remote, Wanted, WithRemotes, floating_path, kept_path, wanted,
 };
 use crate::tree::{Files, Tree, TreePath};
+use crate::yaml::parallel::each;
 
 /// How deep remote bases may name others.
 const ROUNDS_MAX: usize = 16;

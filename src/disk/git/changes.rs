@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::id::Id;
 use super::revision::{Item, Mode, Revision};
-use crate::diag::join;
 use crate::disk::FOLDERS_MAX;
 use crate::tree::{Changes, FilesError, TreePath};
+use crate::yaml::parallel::join;
 
 /// Refuses to compare more folders than a revision may list.
 fn check_folders(count: usize) -> Result<(), FilesError> {

@@ -31,8 +31,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::error::DiskError;
-use crate::diag::join;
 use crate::tree::{Changes, TreePath};
+use crate::yaml::parallel::join;
 use command::{answer, command, command_on_files, command_with_hooks, output};
 use failures::Failures;
 use objects::Objects;

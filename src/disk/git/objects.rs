@@ -11,9 +11,9 @@ use super::command::{command, failure, not_started};
 use super::failures::Failures;
 use super::id::Id;
 use super::store::Store;
-use crate::diag::parallel::map;
 use crate::disk::error::DiskError;
 use crate::disk::{FILE_BYTES_MAX, too_large};
+use crate::yaml::parallel::map;
 
 /// So many questions fit into a pipe, whose reader may still be busy with the answers.
 const QUESTIONS_MAX: usize = 256;

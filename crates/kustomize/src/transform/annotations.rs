@@ -1,6 +1,7 @@
 //! `commonAnnotations`, and the setting of pairs that labels share.
 
-use pleach_yaml::diag::{Diagnostic, parallel};
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::parallel;
 use pleach_yaml::{FieldPath, Tag};
 
 use super::super::config::specs_of;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use pleach_re2::Regexp;
-use pleach_yaml::diag::{Diagnostic, Edit, Severity, nearest, parallel};
+use pleach_yaml::diag::{Diagnostic, Edit, Severity, nearest};
+use pleach_yaml::parallel;
 use pleach_yaml::{Node, View};
 
 use super::super::config::specs_of;

@@ -1,7 +1,8 @@
 //! `namespace`.
 
 use pleach_kube::schema::Schemas;
-use pleach_yaml::diag::{Diagnostic, parallel};
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::parallel;
 use pleach_yaml::{Kind, Mapping, Node, Tag};
 
 use super::super::config::specs_of;

@@ -3,13 +3,11 @@
 mod conflict;
 mod fix;
 mod nearest;
-pub mod parallel;
 mod source;
 
 pub use conflict::{MERGE_CONFLICT, conflict_marker};
 pub use fix::{Edit, Fix, apply_edits};
 pub use nearest::nearest;
-pub use parallel::{each, join};
 pub use source::{Position, Source, Span};
 
 use std::borrow::Cow;

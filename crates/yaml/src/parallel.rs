@@ -5,7 +5,7 @@ use std::thread::ThreadId;
 
 use rayon::prelude::*;
 
-use super::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics};
 
 /// From so many small items on it pays to share the work.
 pub const MANY: usize = 256;
