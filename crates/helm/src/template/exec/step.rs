@@ -1,0 +1,242 @@
+//! The instructions, one by one.
+
+use std::sync::Arc;
+
+use super::{Frame, FrameKind, Machine, Step, fault, name_of};
+use crate::template::Cause;
+use crate::template::iterate::Loop;
+use crate::template::limits::MAX_TEMPLATE_DEPTH;
+use crate::template::program::{Op, PlaceId, Source, Template, quoted};
+use crate::template::slot::{Origin, Slot};
+use crate::value::{Type, Value};
+
+impl Machine<'_, '_> {
+    /// Executes an instruction. True if another template is to be executed next.
+    pub(super) fn step(&mut self, template: &Template, op: Op) -> Step<bool> {
+        let source = &template.source;
+        match op {
+            Op::Text { start, end } => self.text(source, start as usize, end as usize)?,
+            Op::Print(place) => {
+                self.frame.place = place;
+                self.print()?;
+            }
+            Op::Pop => _ = self.pop(),
+            Op::Nip => {
+                let top = self.pop();
+                self.pop();
+                self.push(top);
+            }
+            Op::At(place) => self.frame.place = place,
+            Op::Literal(literal) => {
+                let literal = source.literals.get(literal as usize);
+                let value = literal.and_then(|it| it.ideal().ok()).unwrap_or_default();
+                self.push(Slot::own(value));
+            }
+            Op::TypedLiteral(literal, ty) => {
+                let literal = source.literals.get(literal as usize);
+                let value = literal.and_then(|it| it.for_type(ty, "").ok());
+                self.push(Slot::own(value.unwrap_or_default()));
+            }
+            Op::MethodLiteral(literal, index) => self.method_literal(source, literal, index)?,
+            Op::Nothing => self.push(Slot::own(Value::Nil)),
+            Op::Dot => self.push(self.frame.dot.clone()),
+            Op::Variable(slot) => {
+                let value = self.variable(template, slot)?.clone();
+                self.push(value);
+            }
+            Op::DotFields { path, place } => {
+                self.frame.place = place;
+                let dot = self.frame.dot.clone();
+                self.walk(template, dot, path, place)?;
+            }
+            Op::VariableFields {
+                variable,
+                path,
+                place,
+            } => {
+                self.frame.place = place;
+                let value = self.variable(template, variable)?.clone();
+                self.walk(template, value, path, place)?;
+            }
+            Op::Fields { path, place } => {
+                let value = self.pop();
+                self.walk(template, value, path, place)?;
+            }
+            Op::Unbox => self.unbox(),
+            Op::Declare(slot) => {
+                let value = self.stack.last().cloned();
+                self.set_variable(slot, value);
+            }
+            Op::Check(ty) => self.check_type(Some(ty))?,
+            Op::MethodCheck(index) => self.check_type(self.method_parameter(index))?,
+            Op::Call {
+                function,
+                arguments,
+                piped,
+                place,
+            } => {
+                if let Some(function) = source.functions.get(function as usize) {
+                    return self.call(*function, arguments as usize, piped, place);
+                }
+            }
+            Op::CallValue {
+                name,
+                arguments,
+                piped,
+                place,
+            } => return self.call_value(template, name, arguments as usize, piped, place),
+            Op::Method {
+                name,
+                arguments,
+                piped,
+                past,
+            } => {
+                return self.find_method(template, name, arguments as usize, piped, past as usize);
+            }
+            Op::CallMethod {
+                arguments,
+                piped,
+                place,
+            } => self.call_method(arguments as usize, piped, place)?,
+            Op::FindTemplate { name, place } => self.check_template(template, name, place)?,
+            Op::Template { name } => return Ok(self.enter_template(template, name)),
+            Op::Fail(words) => return fault(name_of(template, words).to_lossy()),
+            Op::ShortCircuit { .. }
+            | Op::Jump(_)
+            | Op::JumpIfFalse(_)
+            | Op::With { .. }
+            | Op::RestoreDot(_)
+            | Op::Range { .. }
+            | Op::Next { .. }
+            | Op::Leave => self.branch(op)?,
+        }
+        Ok(false)
+    }
+
+    /// Executes an instruction that decides which one comes next.
+    fn branch(&mut self, op: Op) -> Step {
+        match op {
+            Op::ShortCircuit { on, target } => {
+                if self.stack.last().is_some_and(|it| it.value.is_true()) == on {
+                    self.frame.next = target as usize;
+                } else {
+                    self.pop();
+                }
+            }
+            Op::Jump(target) => self.frame.next = target as usize,
+            Op::JumpIfFalse(target) => {
+                if !self.pop().value.is_true() {
+                    self.frame.next = target as usize;
+                }
+            }
+            Op::With { saved, target } => {
+                let value = self.pop();
+                if value.value.is_true() {
+                    let dot = std::mem::replace(&mut self.frame.dot, value);
+                    self.set_variable(saved, Some(dot));
+                } else {
+                    self.frame.next = target as usize;
+                }
+            }
+            Op::RestoreDot(saved) => {
+                let index = self.frame.variables + saved as usize;
+                if let Some(dot) = self.variables.get(index) {
+                    self.frame.dot = dot.clone();
+                }
+            }
+            Op::Range { target, two } => {
+                let value = self.pop();
+                let dot = self.frame.dot.clone();
+                match Loop::new(value.value, dot, two) {
+                    Ok(Some(range)) => self.loops.push(range),
+                    Ok(None) => self.frame.next = target as usize,
+                    Err(words) => return fault(words),
+                }
+            }
+            Op::Next { key, value, end } => self.next_round(key, value, end as usize),
+            Op::Leave => self.leave_loop(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, source: &Arc<Source>, start: usize, end: usize) -> Step {
+        let before = self.out.len();
+        if let Some(tracer) = &mut self.tracer {
+            tracer.text(before, source, start);
+        }
+        let text = source.text.get(start..end);
+        self.out.extend_from_slice(text.unwrap_or(&[]));
+        self.check_output(before)
+    }
+
+    /// A literal that is an argument of a method. Its type is only known when the method is.
+    fn method_literal(&mut self, source: &Source, literal: u32, index: u32) -> Step {
+        let ty = self.method_parameter(index);
+        if let (Some(ty), Some(literal)) = (ty, source.literals.get(literal as usize)) {
+            let expression = source.expression(self.frame.place);
+            let value = literal.for_type(ty, expression);
+            let value = value.map_err(|it| Box::new(Cause::Message(it)))?;
+            self.push(Slot::own(value));
+        }
+        Ok(())
+    }
+
+    fn method_parameter(&self, index: u32) -> Option<&'static Type> {
+        let method = self.methods.last();
+        method.map(|it| it.0.signature.parameter(index as usize))
+    }
+
+    /// Checks the value on top against the type of a parameter.
+    fn check_type(&mut self, ty: Option<&'static Type>) -> Step {
+        let slot = self.pop();
+        let value = match ty {
+            Some(ty) => slot.check(ty).map_err(|it| Box::new(Cause::Message(it)))?,
+            None => slot.value,
+        };
+        self.push(Slot::own(value));
+        Ok(())
+    }
+
+    fn unbox(&mut self) {
+        if let Some(top) = self.stack.last_mut()
+            && top.is_boxed()
+        {
+            top.origin = Origin::Own;
+        }
+    }
+
+    fn set_variable(&mut self, slot: u32, value: Option<Slot>) {
+        let index = self.frame.variables + slot as usize;
+        if let (Some(variable), Some(value)) = (self.variables.get_mut(index), value) {
+            *variable = value;
+        }
+    }
+
+    /// Go looks a template up before it evaluates what is passed to it.
+    fn check_template(&mut self, template: &Template, name: u32, place: PlaceId) -> Step {
+        self.frame.place = place;
+        let name = name_of(template, name);
+        if self.find(&name).is_none() {
+            return fault(format!("template {} not defined", quoted(&name)));
+        }
+        if self.frame.depth == MAX_TEMPLATE_DEPTH {
+            return fault(format!(
+                "exceeded maximum template depth ({MAX_TEMPLATE_DEPTH})"
+            ));
+        }
+        Ok(())
+    }
+
+    /// True if the template is there, which an instruction before this one has checked.
+    fn enter_template(&mut self, template: &Template, name: u32) -> bool {
+        let dot = self.pop();
+        let Some(found) = self.find(&name_of(template, name)).cloned() else {
+            return false;
+        };
+        let depth = self.frame.depth + 1;
+        let frame = self.new_frame(found, dot, FrameKind::Template);
+        self.enter(Frame { depth, ..frame });
+        true
+    }
+}
