@@ -6,7 +6,7 @@ use pleach::affected::{Affected, Touched, affected};
 use pleach::compare::{Side, compare};
 use pleach::diff::Salt;
 use pleach::report::{View, changes_json};
-use pleach::tree::{Changes, Tree, TreePath};
+use pleach::tree::{Changes, ReadSet, Tree, TreePath};
 use pleach::{Compiled, Options, Scope, compile, compile_both};
 use proptest::prelude::*;
 
@@ -621,7 +621,9 @@ metadata: {name: asking}
         compile(&before, &options).read_set
     };
     let found = affected([&before, &after], &changes, &reads);
-    assert_eq!(found.environments.get("prod"), Some(&Touched::All));
+    let both = ["asked", "asking"].map(str::to_string);
+    let both = Touched::Claims(both.into_iter().collect());
+    assert_eq!(found.environments.get("prod"), Some(&both));
     // Nor is such an environment ever rendered in part.
     let part = Scope {
         environments: vec!["prod".to_string()],
@@ -635,6 +637,56 @@ metadata: {name: asking}
     let config = path("apps/prod/asking/config.yaml");
     let text = compiled.unwrap().tree.get(&config).unwrap().to_vec();
     assert!(String::from_utf8(text).unwrap().contains("other: two"));
+}
+
+/// Where a kind looks for claims of some kinds, the others are none of its business.
+#[test]
+fn claims_that_look_for_others_are_touched_with_those_of_the_kinds_they_look_for() {
+    let kind = |name: &str, more: &str, text: &str| {
+        format!(
+            "-- templates/{name}/kind.yaml --\napiVersion: pleach.dev/v1\nkind: ClaimKind\nmetadata: {{name: {name}}}\nspec:\n  \
+             apiVersions: [example.com/v1]\n  group: apps\n  schema: {{type: object, properties: {{spec: {{type: object, properties: {{text: {{type: string, default: none}}}}}}}}}}\n{more}  \
+             files: [{{template: config.yaml.j2}}]\n\
+             -- templates/{name}/config.yaml.j2 --\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: '{{{{ metadata.name }}}}', namespace: web}}\ndata: {{text: '{text}'}}\n"
+        )
+    };
+    let claim = |folder: &str, kind: &str, text: &str| {
+        format!(
+            "-- environments/{folder}/{}.yaml --\napiVersion: example.com/v1\nkind: {kind}\nmetadata: {{name: {}}}\nspec: {{text: {text}}}\n",
+            kind.to_lowercase(),
+            kind.to_lowercase()
+        )
+    };
+    let own = "{{ spec.text }}";
+    let found = "  find: {store: {kind: Store, where: \"true\"}}\n";
+    let workspace = [
+        "-- pleach.yaml --\napiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: any}\n".to_string(),
+        kind("Store", "  aliases: [OldStore]\n", own),
+        kind("Plain", "", own),
+        kind("Finding", found, "{{ store.spec.text }}"),
+        kind("Asking", "", "{{ claim(\"OldStore\", \"store\").spec.text }}"),
+        kind("Further", "  let: {further: 'claim(\"Asking\", \"asking\").spec.text'}\n", "{{ further }}"),
+        "-- environments/prod/environment.yaml --\napiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: prod}\n".to_string(),
+        "-- environments/test/environment.yaml --\napiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: test}\n".to_string(),
+        ["Store", "Plain", "Finding", "Asking", "Further"].map(|it| claim("prod", it, "one")).concat(),
+        ["Store", "Plain"].map(|it| claim("test", it, "one")).concat(),
+    ];
+    let before = Tree::from_text(&workspace.concat());
+    let touched = |folder: &str, kind: &str| {
+        let mut after = before.clone();
+        after.overlay(&Tree::from_text(&claim(folder, kind, "two")));
+        let changes = Changes::between(&before, &after);
+        let found = affected([&before, &after], &changes, &|_| ReadSet::default());
+        match found.environments.get(folder) {
+            Some(Touched::Claims(claims)) => claims.iter().cloned().collect::<Vec<_>>().join(" "),
+            other => format!("{other:?}"),
+        }
+    };
+    assert_eq!(touched("prod", "Plain"), "plain");
+    assert_eq!(touched("prod", "Store"), "asking finding further store");
+    assert_eq!(touched("prod", "Asking"), "asking further");
+    assert_eq!(touched("prod", "Further"), "further");
+    assert_eq!(touched("test", "Store"), "store");
 }
 
 #[test_with::executable(git)]
@@ -699,6 +751,11 @@ fn submodules_and_conflicts() {
     );
     assert!(git("main/vendor", &["commit", "-q", "-a", "-m", "two"]));
     assert!(affected(&[]).0.contains("app") && !affected(&[]).0.contains("other"));
+    assert_eq!(affected(&["--staged"]), (String::new(), Some(0)));
+    assert!(git("main", &["add", "vendor"]));
+    let (text, code) = affected(&["--staged"]);
+    assert!(text.contains("app") && !text.contains("other"), "{text}");
+    assert_eq!(code, Some(0));
     assert!(git("main", &["commit", "-q", "-a", "-m", "two"]));
     let (text, _) = affected(&["--since", "HEAD~1..HEAD"]);
     assert!(text.contains("app") && !text.contains("other"), "{text}");

@@ -142,6 +142,31 @@ fn a_missing_object_is_an_error() {
     }
 }
 
+/// The name of a revision is known, and what it leads to is not there.
+#[test]
+fn a_revision_whose_objects_are_missing_is_an_error() {
+    for (missing, words) in [
+        ("A^{commit}", "bad object"),
+        ("A^{tree}", "bad tree object"),
+    ] {
+        let (_folder, root) = two_commits();
+        git(&root, &["tag", "A"]);
+        let id = git(&root, &["rev-parse", missing]);
+        let (folder, file) = id.trim().split_at(2);
+        fs::remove_file(root.join(".git/objects").join(folder).join(file)).unwrap();
+        for arguments in [
+            &["diff", "A"][..],
+            &["diff", "A..HEAD"],
+            &["diff", "HEAD~", "A"],
+            &["affected", "--since", "A"],
+        ] {
+            let messages = refused(&root, arguments);
+            assert_has(&messages, &[words, id.trim(), "fsck"]);
+            assert!(!messages.contains("did you mean"), "{messages}");
+        }
+    }
+}
+
 #[test]
 fn a_damaged_object_is_an_error() {
     let (_folder, root) = two_commits();
@@ -351,4 +376,61 @@ fn a_repository_among_the_files_is_not_taken_for_the_real_one() {
     }
     assert_has(&refused(alone.path(), &["affected"]), &["bareRepository"]);
     assert!(!marker.exists());
+}
+
+/// Runs a command and gives what it says.
+fn said(folder: &Path, arguments: &[&str]) -> String {
+    let output = pleach(folder, arguments);
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Nobody can read a file by a name that is not valid UTF-8: no command passes it over without a word.
+#[test]
+#[cfg(unix)]
+fn a_name_that_is_not_utf8_is_reported_wherever_it_is() {
+    use std::os::unix::ffi::OsStrExt;
+    let name = std::ffi::OsStr::from_bytes(b"a\xff.yaml");
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n";
+    let (_folder, root) = two_commits();
+    // In a folder of inputs, though below no environment.
+    for folder in ["environments", "environments/prod", "overlays"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+        let file = root.join(folder).join(name);
+        fs::write(&file, text).unwrap();
+        let shown = format!("`{folder}/a\u{fffd}.yaml`");
+        for arguments in [&["diff"][..], &["affected"]] {
+            assert_has(&said(&root, arguments), &[&shown, "not valid UTF-8"]);
+        }
+        git(&root, &["add", "--all"]);
+        assert_has(&said(&root, &["affected", "--staged"]), &[&shown]);
+        git(&root, &["commit", "--quiet", "--message", "x"]);
+        assert_has(
+            &said(&root, &["affected", "--since", "HEAD~..HEAD"]),
+            &[&shown],
+        );
+        git(&root, &["reset", "--quiet", "--hard", "HEAD~"]);
+    }
+    // In the tree that was rendered, and in one of a repository without a workspace.
+    let output = root.join("deploy").join(name);
+    fs::write(&output, text).unwrap();
+    assert_has(&said(&root, &["diff", "--committed"]), &["not valid UTF-8"]);
+    fs::remove_file(output).unwrap();
+    fs::remove_file(root.join("pleach.yaml")).unwrap();
+    git(&root, &["commit", "--quiet", "--all", "--message", "x"]);
+    fs::create_dir(root.join("apps")).unwrap();
+    fs::write(root.join("apps").join(name), text).unwrap();
+    for arguments in [&["diff"][..], &["diff", "--depth", "objects"]] {
+        assert_has(
+            &said(&root, arguments),
+            &["apps/a\u{fffd}.yaml` is not compared"],
+        );
+    }
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "--quiet", "--message", "x"]);
+    let range = ["diff", "--exit-code", "HEAD~..HEAD"];
+    assert_eq!(pleach(&root, &range).status.code(), Some(1));
+    assert_has(
+        &said(&root, &range),
+        &["apps/a\u{fffd}.yaml` is not compared"],
+    );
 }

@@ -4,25 +4,40 @@
 //! Each secret there has the word [`CANARY`] in it, in clear or in base64. `pleach build` prints the objects that it builds, as
 //! kustomize does, and `render` writes them: of these, only what they say beside that counts.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pleach::report::Format;
 use pleach::tree::Tree;
 
 use crate::hook::{PLEACH, git};
+use crate::vendor::server::{Answer, Asked, Server};
 
 const CANARY: [&str; 2] = ["Kanarie7Vogel", "S2FuYXJpZTdWb2dlb"];
 
-/// Commands, and the values of their own flag for the form of their output.
-const COMMANDS: [(&[&str], &[&str]); 22] = [
+/// A command, and the values of its own flag for the form of its output.
+type CommandLine = (&'static [&'static str], &'static [&'static str]);
+
+/// Commands that change nothing, so that they can run at once.
+const READING: [CommandLine; 25] = [
     (&["check"], &[]),
     (&["check", "--strict", "--env", "test"], &[]),
-    (&["render", "--out", "elsewhere"], &[]),
+    (&["check", "--twice"], &[]),
     (&["diff", "HEAD"], &FORMS),
     (&["diff", "HEAD", "--committed"], &FORMS),
+    (&["diff", "HEAD", "--depth", "objects"], &FORMS),
+    (
+        &["diff", "HEAD", "--depth", "objects", "--committed"],
+        &["text", "json"],
+    ),
+    (&["tree"], &["text", "json"]),
+    (&["tree", "--committed"], &["text", "json"]),
+    (&["tree", "--at", "HEAD"], &["text", "json"]),
     (&["matrix"], &["text", "md", "json"]),
-    (&["compare", "test", "prod"], &[]),
+    (&["compare", "test", "prod"], &FORMS),
     (&["promote", "test", "prod", "--all", "--dry-run"], &[]),
     (&["affected"], &["name", "json", "github-matrix"]),
     (&["hook", "run"], &[]),
@@ -32,11 +47,19 @@ const COMMANDS: [(&[&str], &[&str]); 22] = [
     (&["explain"], &[]),
     (&["explain", "clear-text-secret"], &[]),
     (&["explain", "Kanarie"], &[]),
+    (&["vendor", "--check"], &[]),
+    (&["verify", "overlays"], &[]),
+    (&["template", "Shop"], &[]),
+    (&["publish", "chart", "charts/none"], &[]),
+];
+
+/// Commands that write, in this order.
+const WRITING: [CommandLine; 6] = [
+    (&["render", "--out", "elsewhere"], &[]),
     (&["new", "kind", "Shop"], &[]),
     (&["vendor"], &[]),
-    (&["vendor", "--check"], &[]),
     (&["promote", "test", "prod", "--all", "shop"], &[]),
-    (&["verify", "overlays"], &[]),
+    (&["hook", "install"], &[]),
     (&["hook", "run", "--fix"], &[]),
 ];
 
@@ -100,16 +123,30 @@ fn judge(text: &str, what: &str, wrong: &mut Vec<String>) {
     }
 }
 
-fn every_command(folder: &Path, mut judge: impl FnMut(&str, &str)) {
-    for (command, forms) in COMMANDS {
+/// All lines of some commands, in every format and form.
+fn lines(commands: &[CommandLine]) -> Vec<Vec<&'static str>> {
+    let all = commands.iter().flat_map(|(command, forms)| {
         let formats = Format::ALL.iter().map(|it| vec!["--format", it.name()]);
         let forms = forms.iter().map(|it| vec!["-o", it]);
-        for flags in formats.chain(forms) {
-            let arguments = [command, &flags].concat();
-            let (out, error) = printed(folder, &arguments);
-            judge(&format!("{out}\n{error}"), &arguments.join(" "));
+        formats
+            .chain(forms)
+            .map(|flags| [command, &*flags].concat())
+    });
+    all.collect()
+}
+
+/// Does something with each item, on all processors.
+fn each<T: Sync>(items: &[T], act: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, Into::into) {
+            scope.spawn(|| {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    act(item);
+                }
+            });
         }
-    }
+    });
 }
 
 #[test]
@@ -124,12 +161,17 @@ fn no_command_shows_a_secret_of_a_workspace() {
     git(folder, &["commit", "--quiet", "--message", "before"]);
     write(folder, &leaks("after"));
     git(folder, &["add", "--all"]);
-    let mut wrong = Vec::new();
-    let mut all = 0;
-    every_command(folder, |text, what| {
-        all += text.len();
-        judge(text, what, &mut wrong);
-    });
+    let found = Mutex::new((0, Vec::new()));
+    let run = |arguments: &Vec<&str>| {
+        let (out, error) = printed(folder, arguments);
+        let mut found = found.lock().unwrap();
+        found.0 += out.len() + error.len();
+        judge(&out, &arguments.join(" "), &mut found.1);
+        judge(&error, &arguments.join(" "), &mut found.1);
+    };
+    each(&lines(&READING), run);
+    lines(&WRITING).iter().for_each(run);
+    let (all, wrong) = found.into_inner().unwrap();
     // Where nothing was rendered, nothing could have been shown.
     assert!(all > 20_000, "{all}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -238,31 +280,123 @@ fn no_message_about_a_chart_shows_a_secret() {
         "--repo",
         "https://a:Kanarie7Vogel944@example.org/?token=Kanarie7Vogel945",
     ]);
-    let mut wrong = Vec::new();
-    let mut failed = 0;
-    for arguments in &runs {
-        // Whoever asks a server tries it again for seconds.
-        let is_network =
-            arguments[0] == "-C" || arguments.iter().any(|it| it.contains("127.0.0.1"));
-        let formats = if is_network { 1 } else { Format::ALL.len() };
-        for format in Format::ALL.iter().take(formats) {
-            let format = ["--format".to_string(), format.name().to_string()];
-            let arguments: Vec<&str> = arguments
-                .iter()
-                .chain(&format)
-                .map(String::as_str)
-                .collect();
+    let found = Mutex::new((0, BTreeSet::new(), Vec::new()));
+    each(&runs, |arguments| {
+        let run = |format: &Format| {
+            let flags = ["--format".to_string(), format.name().to_string()];
+            let arguments: Vec<&str> = arguments.iter().chain(&flags).map(|it| &**it).collect();
             let (out, error) = printed(folder, &arguments);
             let is_output = matches!(arguments[0], "template" | "build") && out.contains("---\n");
-            failed += usize::from(!error.is_empty());
-            let text = if is_output {
+            let said = if is_output {
                 error
             } else {
                 format!("{out}{error}")
             };
-            judge(&text, &arguments.join(" "), &mut wrong);
+            let mut found = found.lock().unwrap();
+            found.0 += usize::from(!said.is_empty());
+            judge(&said, &arguments.join(" "), &mut found.2);
+            found.1.insert(said)
+        };
+        // What is said is data. Where it is the same as that of another run, it is printed the same in every other format.
+        if run(&Format::Json) {
+            let others = Format::ALL.iter().filter(|it| **it != Format::Json);
+            others.for_each(|it| _ = run(it));
+        }
+    });
+    let (failed, said, wrong) = found.into_inner().unwrap();
+    assert!(
+        failed > runs.len() && said.len() > 200,
+        "{failed}, {}",
+        said.len()
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a server says to whoever it does not want to serve: it repeats what it was given, and what it was not.
+fn rude(asked: &Asked) -> Answer {
+    let given = asked.authorization().unwrap_or("nothing").to_string();
+    let body = format!(
+        "{{\"errors\": [{{\"code\": \"DENIED\", \"message\": \"password=Kanarie7Vogel960, {given}\"}}]}}\nentries: {{a: Kanarie7Vogel961"
+    );
+    let answer = |status: u16| Answer {
+        body: body.clone().into(),
+        ..Answer::status(status)
+    };
+    let host = asked.headers.get("host").map_or("", String::as_str);
+    let place = format!("http://u:Kanarie7Vogel962@{host}/denied?token=Kanarie7Vogel963");
+    match asked.path.split('/').nth(1) {
+        Some("denied") => answer(403),
+        Some("asks") => answer(401).with(
+            "WWW-Authenticate",
+            format!("Bearer realm=\"{place}\",scope=\"Kanarie7Vogel964\""),
+        ),
+        Some("redirects") => answer(302).with("Location", place),
+        Some("garbage") => Answer::ok(body.clone()),
+        Some("other") if asked.path.ends_with(".tgz") => Answer::ok(body.clone()),
+        Some("other") => Answer::ok(
+            "entries: {a: [{name: a, version: 1.0.0, digest: Kanarie7Vogel965, urls: ['a.tgz?token=Kanarie7Vogel966']}]}",
+        ),
+        _ => answer(404),
+    }
+}
+
+/// Repositories and registries that repeat credentials in what they answer, asked by every command that asks a server.
+#[test]
+fn no_message_about_a_server_shows_a_secret() {
+    let server = Server::start(rude);
+    let folder = tempfile::tempdir().unwrap();
+    let places = [
+        "denied",
+        "asks",
+        "redirects",
+        "garbage",
+        "other",
+        "none",
+        "v2",
+    ];
+    let mut runs: Vec<Vec<String>> = Vec::new();
+    for (at, place) in places.iter().enumerate() {
+        for scheme in ["http", "oci"] {
+            let repository = format!("{scheme}://u:Kanarie7Vogel970@{}/{place}", server.address);
+            let own = folder.path().join(format!("{at}{scheme}"));
+            write(
+                &own,
+                &Tree::from_text(&format!(
+                    "-- pleach.yaml --\napiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {{name: case}}\n\
+                 -- environments/test/environment.yaml --\napiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {{name: test}}\n\
+                 -- environments/test/a.yaml --\napiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: a}}\n\
+                 spec:\n  namespace: a\n  chart: {{name: a, repository: '{repository}?token=Kanarie7Vogel971', version: '1.0.0'}}\n\
+                 -- chart/Chart.yaml --\n{{apiVersion: v2, name: a, version: 1.0.0}}\n"
+                )),
+            );
+            let directory = own.display().to_string();
+            for words in [
+                &["vendor"][..],
+                &["vendor", "--check"],
+                &["vendor", "--update"],
+                &["vendor", "--copies"],
+                &["publish", "chart", "chart", &repository],
+                &["publish", "chart", "chart", &repository, "--dry-run"],
+            ] {
+                for format in Format::ALL {
+                    let all = [&["-C", &directory], words, &["--format", format.name()]].concat();
+                    runs.push(all.into_iter().map(str::to_string).collect());
+                }
+            }
         }
     }
-    assert!(failed > runs.len(), "{failed} of {}", runs.len());
+    let wrong = Mutex::new(Vec::new());
+    each(&runs, |arguments| {
+        let arguments: Vec<&str> = arguments.iter().map(|it| &**it).collect();
+        let (out, error) = printed(folder.path(), &arguments);
+        let words = arguments[2..].join(" ").replace("Kanarie7Vogel970", "…");
+        judge(&format!("{out}{error}"), &words, &mut wrong.lock().unwrap());
+    });
+    // Each of the places was asked.
+    let asked = server.asked();
+    for place in places {
+        assert!(asked.iter().any(|it| it.path.contains(place)), "{place}");
+    }
+    let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

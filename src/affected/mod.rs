@@ -9,13 +9,14 @@ mod overlay_inputs;
 mod kinds;
 mod kustomizations;
 mod links;
+mod lookups;
 
 pub use kustomizations::kustomizations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::load::BASE;
-use crate::load::{self, Entanglement, Scope, WORKSPACE, WorkspaceConfig, environment_folder};
+use crate::load::{self, Scope, WORKSPACE, WorkspaceConfig, environment_folder};
 use crate::tree::{Changes, Files, ReadSet, TreePath};
 
 /// What of an environment is touched.
@@ -64,7 +65,7 @@ pub fn affected(sides: [&dyn Files; 2], changes: &Changes, reads: &Reads<'_>) ->
     kinds::search(&mut search, [&before, &after]);
     links::search(&mut search);
     overlay_inputs::search(&mut search, [&before, &after], reads);
-    search.has_cross_claim_lookups([&before, &after], names[0] != names[1]);
+    lookups::search(&mut search, [&before, &after], names[0] != names[1]);
     search.found
 }
 
@@ -189,33 +190,6 @@ impl Search<'_> {
                 self.found.touch(name);
             }
         }
-    }
-
-    /// All of an environment whose claims know of each other in ways that its documents do not say; such claims know the names of
-    /// all environments, too.
-    fn has_cross_claim_lookups(
-        &mut self,
-        workspaces: [&WorkspaceConfig; 2],
-        has_other_names: bool,
-    ) {
-        let [before, after] = self.sides;
-        let sides = [
-            Entanglement::of(before, workspaces[0]),
-            Entanglement::of(after, workspaces[1]),
-        ];
-        let is_entangled = |name: &str| sides.iter().any(|it| it.has(name));
-        let mut found = Vec::new();
-        for name in &self.names {
-            let is_touched = match self.found.environments.get(name) {
-                Some(Touched::All) => false,
-                Some(Touched::Claims(claims)) => has_other_names || !claims.is_empty(),
-                None => has_other_names,
-            };
-            if is_touched && is_entangled(name) {
-                found.push(name.clone());
-            }
-        }
-        found.iter().for_each(|it| self.found.touch(it));
     }
 
     /// The neutral values, from which every patch of an environment starts.

@@ -79,6 +79,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     let found = find(&sides, &changes, &root, global);
     repository.failure()?;
+    for path in changes.within(&root).misnamed() {
+        let path = root.join(path);
+        output::note(&format!(
+            "`{path}` is passed over: its name is not valid UTF-8; rename it\n"
+        ));
+    }
     let text = match arguments.output {
         Form::Name => affected_names(&found.affected, &found.kustomizations),
         Form::Json => affected_json(&found.affected, &found.kustomizations),

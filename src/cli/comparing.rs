@@ -35,11 +35,13 @@ impl Comparing {
         self.ignore.iter().chain(shared).cloned().collect()
     }
 
+    /// How objects are compared, for a report in the form that is wanted.
     pub(super) fn options<'a>(&self, salt: &'a Salt, ignore: &'a [Ignore]) -> Options<'a> {
         Options {
             salt,
             exact: self.exact,
             ignore,
+            fields_only: !self.output.shows_objects(),
         }
     }
 }

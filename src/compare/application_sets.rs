@@ -5,12 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::owners::path_fits;
 use super::part::{documents, is_yaml};
 use super::{Found, Side};
-use crate::danger::{git_paths, lost_path};
+use crate::danger::{GitPath, git_paths, lost_path};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::object::Object;
 use crate::tree::{Entry, EntryKind, TreePath};
 
 /// The entries of each folder of a side, by its path below the root.
 pub(super) type Listing = BTreeMap<TreePath, Vec<Entry>>;
+
+/// So many pairs of a path that is gone and one that an ApplicationSet reads are compared.
+const COMPARED_MAX: usize = 2_000_000;
 
 /// What is gone, by the folder that it was in, and what is dangerous about that. Only where something is gone, the files after the
 /// change are searched for ApplicationSets.
@@ -18,14 +22,23 @@ pub(super) fn lost(
     before: &Listing,
     after: &Listing,
     [old, new]: [&Side<'_>; 2],
+    notes: &mut Diagnostics,
 ) -> Vec<(TreePath, Found)> {
     let gone = gone(before, after);
     if gone.is_empty() {
         return Vec::new();
     }
     let mut found = Vec::new();
+    let mut room = COMPARED_MAX;
     for set in sets(after, new) {
-        let paths = git_paths(&set);
+        let paths: BTreeSet<GitPath> = git_paths(&set).into_iter().collect();
+        match room.checked_sub(paths.len().saturating_mul(gone.len())) {
+            Some(left) => room = left,
+            None => {
+                notes.push(too_many(&set, paths.len(), gone.len()));
+                continue;
+            }
+        }
         let mut own = BTreeSet::new();
         for (path, kind) in &gone {
             let is_read = paths
@@ -49,6 +62,17 @@ pub(super) fn lost(
         }
     }
     found
+}
+
+fn too_many(set: &Object, paths: usize, gone: usize) -> Diagnostic {
+    let message = format!(
+        "{} is not compared: it reads {paths} paths of Git, and {gone} files and folders are gone, which is too much to be looked at one by one",
+        set.id()
+    );
+    let fault = Diagnostic::warning("not-compared", message);
+    fault
+        .at(set.node.span())
+        .help("Argo CD deletes the Applications that it no longer generates: review it by hand, or split the change")
 }
 
 /// Files and folders that only the side before has.

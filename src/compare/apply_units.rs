@@ -1,12 +1,13 @@
 //! The parts of a tree that are applied by themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::application_sets::Listing;
 use super::part::{Form, Part, documents, is_yaml};
 use super::{Side, named};
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
-use crate::kustomize::FILE_NAMES;
+use crate::kustomize::{FILE_NAMES, ParsedFiles};
 use crate::tree::{Entry, EntryKind, FilesError, TreePath, Walk};
 use crate::yaml::Node;
 
@@ -64,10 +65,12 @@ pub(super) fn units(sides: [&Side<'_>; 2], notes: &mut Diagnostics) -> Units {
             parts.entry((folder.clone(), form)).or_default()[at] = true;
         }
     }
+    let parsed: [Arc<ParsedFiles>; 2] = Default::default();
     let parts = parts.into_iter().map(|((folder, form), there)| Part {
         folder,
         there,
         form,
+        parsed: parsed.clone(),
     });
     Units {
         parts: parts.collect(),

@@ -1,19 +1,20 @@
 //! One environment on both sides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::moves::path_field;
 use super::objects::{all_after, objects};
 use super::part::Part;
 use super::{Changed, Claim, ClusterChange, Environment, Found, Origin, Side};
 use crate::danger::{ChangeSet, Finding, judge, wants_rest};
 use crate::diag::{Diagnostics, Span};
-use crate::diff::{Options, Pair, Salt, change, pair};
+use crate::diff::{Change, ChangeKind, Options, Pair, Salt, change, pair};
 use crate::emit::origin as signed_by;
 use crate::object::{Object, ObjectId};
 use crate::schema::Schemas;
 use crate::secret::hide_text;
-use crate::topology::clusters;
+use crate::topology::{Cluster, clusters};
 use crate::tree::TreePath;
 
 pub(super) fn compare(
@@ -50,7 +51,10 @@ pub(super) fn judged(
     };
     let mut changed = Vec::new();
     for pair in pair(old, new) {
-        if let Some(change) = change(&pair, Schemas::builtin(), options) {
+        if let Some(mut change) = change(&pair, Schemas::builtin(), options) {
+            if options.fields_only {
+                drop_objects(&mut change);
+            }
             let claim = claim(&pair, sides);
             environment.objects.push(Changed {
                 change,
@@ -75,6 +79,16 @@ pub(super) fn judged(
         .collect();
     environment.clusters = changed.iter().flat_map(cluster_changes).collect();
     environment
+}
+
+/// Takes the objects out of a change of which only the fields are shown. What becomes new or goes is shown as a whole, and a sync
+/// object says which folders belong together.
+fn drop_objects(change: &mut Change) {
+    let is_sync = path_field(change).is_some();
+    if !is_sync && matches!(change.kind, ChangeKind::Changed) {
+        change.before = None;
+        change.after = None;
+    }
 }
 
 /// What a side knows of an object's folder.
@@ -137,16 +151,22 @@ fn placed(
 /// The clusters of an object that look different now.
 fn cluster_changes(pair: &Pair<'_>) -> Vec<ClusterChange> {
     let of = |object: Option<&Object>| object.map(clusters).unwrap_or_default();
-    let (old, mut new) = (of(pair.before()), of(pair.after()));
+    let (old, new) = (of(pair.before()), of(pair.after()));
+    let mut by_name: BTreeMap<String, VecDeque<usize>> = BTreeMap::new();
+    for (at, cluster) in new.iter().enumerate() {
+        let same = by_name.entry(cluster.name.clone()).or_default();
+        same.push_back(at);
+    }
+    let mut new: Vec<Option<Cluster>> = new.into_iter().map(Some).collect();
     let mut changes = Vec::new();
     for before in old {
-        let at = new.iter().position(|it| it.name == before.name);
+        let at = by_name.get_mut(&before.name).and_then(VecDeque::pop_front);
         changes.push(ClusterChange {
             before: Some(before),
-            after: at.map(|at| new.remove(at)),
+            after: at.and_then(|at| new.get_mut(at)?.take()),
         });
     }
-    changes.extend(new.into_iter().map(|after| ClusterChange {
+    changes.extend(new.into_iter().flatten().map(|after| ClusterChange {
         before: None,
         after: Some(after),
     }));

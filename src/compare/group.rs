@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::{Changed, Claim, Comparison, Found};
 use crate::diag::Severity;
@@ -89,25 +89,29 @@ pub struct FoundGroup<'a> {
 
 /// The changes by claim, each once.
 pub fn sections(comparison: &Comparison) -> Vec<Section<'_>> {
-    let mut sections: IndexMap<BTreeSet<&str>, Section<'_>> = IndexMap::new();
+    let mut sections: IndexMap<BTreeSet<&str>, (Section<'_>, BTreeSet<_>)> = IndexMap::new();
     for group in groups(comparison) {
         let claims = group
             .places
             .iter()
             .filter_map(|it| it.object.claim.as_deref());
         let titles = claims.clone().map(|it| &*it.title).collect();
-        let section = sections.entry(titles).or_insert_with(|| Section {
-            claims: Vec::new(),
-            groups: Vec::new(),
+        let (section, known) = sections.entry(titles).or_insert_with(|| {
+            let section = Section {
+                claims: Vec::new(),
+                groups: Vec::new(),
+            };
+            (section, BTreeSet::new())
         });
         for claim in claims {
-            if !section.claims.contains(&claim) {
+            if known.insert((&*claim.title, claim.place())) {
                 section.claims.push(claim);
             }
         }
         section.groups.push(group);
     }
-    let mut sections: Vec<_> = sections.into_values().collect();
+    let sections = sections.into_values().map(|it| it.0);
+    let mut sections: Vec<_> = sections.collect();
     for section in &mut sections {
         section
             .claims
@@ -128,7 +132,8 @@ pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
                 found,
                 environments: Vec::new(),
             });
-            if !group.environments.contains(&&*environment.name) {
+            // Those of one environment follow one another.
+            if group.environments.last() != Some(&&*environment.name) {
                 group.environments.push(&environment.name);
             }
         }
@@ -151,13 +156,11 @@ pub struct DangerGroup<'a> {
 impl<'a> DangerGroup<'a> {
     /// The environments of all of them, each once, in order.
     pub fn environments(&self) -> Vec<&'a str> {
-        let mut all: Vec<&str> = Vec::new();
-        for it in self.members.iter().flat_map(|it| &it.environments) {
-            if !all.contains(it) {
-                all.push(it);
-            }
-        }
-        all
+        let members = self.members.iter();
+        let all: IndexSet<&str> = members
+            .flat_map(|it| it.environments.iter().copied())
+            .collect();
+        all.into_iter().collect()
     }
 }
 
@@ -340,23 +343,25 @@ fn exceptions<'a>(
     if first.kind != ChangeKind::Changed {
         return Vec::new();
     }
-    let is_in = |name: &str| block.places.iter().any(|it| it.environment == name);
-    let differs = |name: &str| {
-        let mut others = object.iter().filter(|it| it.environment == name);
-        let has = |field: &FieldChange| block.fields.iter().any(|it| it.path == field.path);
-        others.any(|it| it.object.change.fields.iter().any(has))
+    let own: BTreeSet<&str> = block.places.iter().map(|it| it.environment).collect();
+    let fields: BTreeSet<_> = block.fields.iter().map(|it| &it.path).collect();
+    let changes = |it: &&Place<'_>| {
+        let mut changed = it.object.change.fields.iter();
+        changed.any(|it| fields.contains(&it.path))
     };
+    let others = object.iter().filter(|it| !own.contains(it.environment));
+    let differing: BTreeSet<&str> = others.filter(changes).map(|it| it.environment).collect();
     let all = comparison.presence.get(&first.id);
     let names: BTreeSet<&'a str> = match all {
         Some(all) => all.iter().map(|it| &**it).collect(),
         None => object.iter().map(|it| it.environment).collect(),
     };
-    let others = names.into_iter().filter(|it| !is_in(it));
+    let others = names.into_iter().filter(|it| !own.contains(it));
     others
         .map(|environment| Exception {
             environment,
             id: &first.id,
-            differs: differs(environment),
+            differs: differing.contains(environment),
         })
         .filter(|it| all.is_some() || it.differs)
         .collect()

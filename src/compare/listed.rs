@@ -56,6 +56,7 @@ pub(super) fn listed(sides: [&Side<'_>; 2], part: &Part) -> Option<Listed> {
         folder,
         there,
         form,
+        parsed: part.parsed.clone(),
     });
     Some(Listed {
         parts: parts.collect(),

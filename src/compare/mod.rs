@@ -192,7 +192,7 @@ pub fn compare(
     comparison.environments = with_moves(pairs, &environments, compared, options);
     source_users::add(&mut comparison.environments, &environments, after);
     let [old, new] = &units.listings;
-    for (folder, found) in application_sets::lost(old, new, pairs) {
+    for (folder, found) in application_sets::lost(old, new, pairs, &mut comparison.notes) {
         if let Some(name) = environment(&folder) {
             comparison.environment(&name).findings.push(found);
         }

@@ -12,6 +12,9 @@ use crate::yaml::Node;
 /// The parts of one environment.
 pub(super) type Parts = (String, Vec<Part>);
 
+/// Of more folders than these that move at once, the rest counts as gone and new, so that the whole stays linear.
+const PATHS_MAX: usize = 1_000;
+
 /// The names of environments whose parts are to be compared together, and the name that they take. `compared` is what was found
 /// environment by environment.
 pub(super) fn find(
@@ -24,7 +27,7 @@ pub(super) fn find(
     if lone(0).next().is_none() && lone(1).next().is_none() {
         return moved;
     }
-    for (from, to) in paths(compared, sides) {
+    for (from, to) in paths(compared, sides).into_iter().take(PATHS_MAX) {
         let mut names = BTreeSet::new();
         for (at, root) in [(0, &from), (1, &to)] {
             let own = all.iter().filter(|it| it.1.iter().any(|it| it.there[at]));
@@ -78,7 +81,8 @@ fn folder(path: &Node, side: &Side<'_>) -> Option<TreePath> {
     Some(path.below(side.root).unwrap_or(path))
 }
 
-fn path_field(change: &Change) -> Option<&'static [&'static str]> {
+/// Where a sync object names the folder that it applies; `None` for what is none.
+pub(super) fn path_field(change: &Change) -> Option<&'static [&'static str]> {
     match (&*change.id.group, &*change.id.kind) {
         ("kustomize.toolkit.fluxcd.io", "Kustomization") => Some(&["spec", "path"]),
         ("argoproj.io", "Application") => Some(&["spec", "source", "path"]),
@@ -100,29 +104,40 @@ fn nested(
             _ => None,
         })
         .collect();
-    let mut gone: BTreeMap<&ObjectId, Vec<&str>> = BTreeMap::new();
-    for (name, change) in changes(compared, ChangeKind::is_gone) {
-        gone.entry(&change.id).or_default().push(name);
+    let mut by_id: BTreeMap<&ObjectId, [Folders<'_>; 2]> = BTreeMap::new();
+    for (name, change) in changes(compared, |it| it.is_gone() || *it == ChangeKind::Added) {
+        if let Some(folder) = plain.get(name) {
+            let side = usize::from(change.kind == ChangeKind::Added);
+            by_id.entry(&change.id).or_default()[side].insert(folder.as_str(), name);
+        }
     }
     let mut flat = None;
-    for (name, change) in changes(compared, |it| *it == ChangeKind::Added) {
-        for old in gone.get(&change.id).into_iter().flatten() {
-            let (Some(from), Some(to)) = (plain.get(old), plain.get(name)) else {
-                continue;
-            };
-            let outer = match (is_within(to, from), is_within(from, to)) {
-                (true, false) => (*old, *from),
-                (false, true) => (name, *to),
-                _ => continue,
-            };
+    for [gone, new] in by_id.values() {
+        for (inner, outer) in nearest(new, gone).chain(nearest(gone, new)) {
             let flat = flat.get_or_insert_with(|| read_flat(sides[1]));
-            if !flat.contains(outer.1) {
-                for it in [*old, name] {
-                    moved.insert(it.to_string(), outer.0.to_string());
+            if !plain.get(outer).is_some_and(|it| flat.contains(*it)) {
+                for it in [inner, outer] {
+                    moved.insert(it.to_string(), outer.to_string());
                 }
             }
         }
     }
+}
+
+/// Folders, and the names of the environments that they are.
+type Folders<'a> = BTreeMap<&'a str, &'a str>;
+
+/// The environments of one side whose folders are below one of the other side, each with that one's.
+fn nearest<'a>(
+    inner: &Folders<'a>,
+    outer: &Folders<'a>,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    inner.iter().flat_map(|(folder, name)| {
+        let ends = folder.rmatch_indices('/').map(|it| it.0);
+        let above = ends.filter_map(|it| folder.get(..it));
+        let above = above.chain((!folder.is_empty()).then_some(""));
+        above.filter_map(|it| Some((*name, *outer.get(it)?)))
+    })
 }
 
 fn changes(

@@ -98,16 +98,31 @@ pub(super) fn path_fits(pattern: &[&str], path: &TreePath) -> bool {
     segments(pattern, &path.parts().collect::<Vec<_>>())
 }
 
+/// `**` for any folders, also none, in one pass: only the last one has to be tried again.
 fn segments(pattern: &[&str], path: &[&str]) -> bool {
-    match (pattern.split_first(), path.split_first()) {
-        (None, None) => true,
-        (Some((&"**", rest)), _) if segments(rest, path) => true,
-        (Some((&"**", _)), Some((_, below))) => segments(pattern, below),
-        (Some((first, rest)), Some((name, below))) => {
-            name_fits(first.as_bytes(), name.as_bytes()) && segments(rest, below)
+    let (mut at, mut seen, mut last) = (0, 0, None);
+    while let Some(name) = path.get(seen) {
+        match pattern.get(at) {
+            Some(&"**") => {
+                last = Some((at, seen));
+                at += 1;
+            }
+            Some(it) if name_fits(it.as_bytes(), name.as_bytes()) => {
+                at += 1;
+                seen += 1;
+            }
+            _ => match last {
+                Some((back, from)) => {
+                    at = back + 1;
+                    seen = from + 1;
+                    last = Some((back, from + 1));
+                }
+                None => return false,
+            },
         }
-        _ => false,
     }
+    let rest = pattern.get(at..).unwrap_or_default();
+    rest.iter().all(|it| *it == "**")
 }
 
 /// `*` for any characters, `?` for one, in one pass: only the last star has to be tried again.

@@ -1,9 +1,11 @@
 //! A part of a tree and its objects on one side.
 
+use std::sync::Arc;
+
 use super::Side;
 use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::emit::{Ownership, ownership};
-use crate::kustomize::{self, Built, LoadRestriction, Options};
+use crate::kustomize::{self, Built, LoadRestriction, Options, ParsedFiles};
 use crate::object::Object;
 use crate::tree::{Entry, EntryKind, Files, Recorded, TreePath};
 use crate::yaml::{Mapping, Node, parse};
@@ -16,6 +18,8 @@ pub(super) struct Part {
     /// Whether it is there, before and after.
     pub(super) there: [bool; 2],
     pub(super) form: Form,
+    /// What the builds of all parts have parsed, before and after.
+    pub(super) parsed: [Arc<ParsedFiles>; 2],
 }
 
 /// What a part is.
@@ -64,7 +68,7 @@ impl Part {
                     charts_as_objects: true,
                     ..Options::default()
                 };
-                kustomize::build(side.files, &place, &options)
+                kustomize::build_sharing(side.files, &place, &options, &self.parsed[at])
             }
         }
     }

@@ -25,13 +25,19 @@ pub(super) fn add(environments: &mut [Environment], all: &[(String, Vec<Part>)],
         return;
     }
     let users = users(all, after);
+    let mut by_source: BTreeMap<(&str, &str), Vec<&User>> = BTreeMap::new();
+    for user in &users {
+        let source = by_source.entry((&user.kind, &user.name));
+        source.or_default().push(user);
+    }
     for environment in environments {
         for object in &mut environment.objects {
             let id = &object.change.id;
             if !is_source(id, &object.change.kind) {
                 continue;
             }
-            let own = users.iter().filter(|it| it.uses(id));
+            let own = by_source.get(&(&*id.kind, &*id.name)).into_iter().flatten();
+            let own = own.copied().filter(|it| it.uses(id));
             let (near, far): (Vec<&User>, Vec<&User>) =
                 own.partition(|it| it.environment == environment.name);
             // A source of the same name may be that of another cluster.
@@ -46,16 +52,20 @@ pub(super) fn add(environments: &mut [Environment], all: &[(String, Vec<Part>)],
 struct User {
     environment: String,
     id: ObjectId,
-    /// Kind, namespace and name of the source; the namespace may be set where the object is applied.
-    source: (String, String, String),
+    /// The kind of the source.
+    kind: String,
+    /// Its namespace, which may be set only where the object is applied.
+    namespace: String,
+    /// Its name.
+    name: String,
 }
 
 impl User {
     fn uses(&self, id: &ObjectId) -> bool {
-        let (kind, namespace, name) = &self.source;
+        let namespace = &*self.namespace;
         let is_same_namespace =
             *namespace == *id.namespace || namespace.is_empty() || id.namespace.is_empty();
-        *kind == *id.kind && *name == *id.name && is_same_namespace
+        self.kind == *id.kind && self.name == *id.name && is_same_namespace
     }
 }
 
@@ -93,11 +103,9 @@ fn uses(environment: &str, object: &Object) -> Option<User> {
     let namespace = text("namespace").map(str::to_string);
     Some(User {
         environment: environment.to_string(),
-        source: (
-            text("kind")?.to_string(),
-            namespace.unwrap_or_else(|| object.id().namespace.to_string()),
-            text("name")?.to_string(),
-        ),
+        kind: text("kind")?.to_string(),
+        namespace: namespace.unwrap_or_else(|| object.id().namespace.to_string()),
+        name: text("name")?.to_string(),
         id: object.id(),
     })
 }

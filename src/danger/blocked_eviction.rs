@@ -1,9 +1,11 @@
 //! PodDisruptionBudgets that let no pod go.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::object::Object;
-use crate::yaml::{FieldPath, Node};
+use crate::yaml::{Entry, FieldPath, Mapping, Node, emit_canonical};
 
 pub(super) const DANGER: Danger = Danger {
     code: "blocked-eviction",
@@ -20,6 +22,7 @@ single pod and must not be disturbed, remove its budget or add a second replica.
 };
 
 fn judge(objects: &[&Object], faults: &mut Faults) {
+    let mut scene = None;
     for budget in objects
         .iter()
         .filter(|it| it.kind() == "PodDisruptionBudget")
@@ -35,7 +38,8 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
         let Some(min) = field("minAvailable") else {
             continue;
         };
-        let pods = pods(budget, objects);
+        let scene = scene.get_or_insert_with(|| Workloads::new(objects));
+        let pods = scene.pods(budget);
         let all = match (min.strip_suffix('%').map(str::parse::<f64>), pods) {
             (Some(Ok(percent)), _) if percent >= 100.0 => true,
             (Some(Ok(percent)), Some(pods)) => {
@@ -58,48 +62,109 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
     }
 }
 
-/// How many pods a budget covers; `None` if the tree does not say.
-fn pods(budget: &Object, objects: &[&Object]) -> Option<i64> {
-    let selector = budget.node.at_keys(&["spec", "selector"])?;
-    if selector.get("matchExpressions").is_some() {
-        return None;
+/// A label of a namespace; `None` for the value of one that is no text.
+type Label<'a> = (&'a str, &'a str, Option<&'a str>);
+
+/// The Deployments and StatefulSets of a tree, found by their pods' labels.
+struct Workloads<'a> {
+    by_namespace: BTreeMap<&'a str, Vec<&'a Object>>,
+    by_label: BTreeMap<Label<'a>, Vec<&'a Object>>,
+    /// Namespaces, and the names of what an autoscaler scales there.
+    scaled: BTreeSet<(&'a str, &'a str)>,
+    /// What is known of selectors already: equal ones are asked for once.
+    known: BTreeMap<(&'a str, String), Option<i64>>,
+}
+
+impl<'a> Workloads<'a> {
+    fn new(objects: &[&'a Object]) -> Workloads<'a> {
+        let mut found = Workloads {
+            by_namespace: BTreeMap::new(),
+            by_label: BTreeMap::new(),
+            scaled: BTreeSet::new(),
+            known: BTreeMap::new(),
+        };
+        for object in objects {
+            let namespace = object.namespace();
+            let target = object.node.at_keys(&["spec", "scaleTargetRef", "name"]);
+            let target = target.and_then(Node::as_str);
+            found.scaled.extend(target.map(|it| (namespace, it)));
+            if !matches!(object.kind(), "Deployment" | "StatefulSet") {
+                continue;
+            }
+            found
+                .by_namespace
+                .entry(namespace)
+                .or_default()
+                .push(object);
+            let labels = labels(object).and_then(Node::as_mapping);
+            for label in labels.into_iter().flatten() {
+                let key = (
+                    namespace,
+                    label.key.as_str().unwrap_or(""),
+                    label.value.as_string(),
+                );
+                found.by_label.entry(key).or_default().push(object);
+            }
+        }
+        found
     }
-    let wanted = selector.get("matchLabels")?.as_mapping()?;
-    let is_selected = |it: &&&Object| {
-        let labels = it.node.at_keys(&["spec", "template", "metadata", "labels"]);
-        let has = |key: &str, value: &Node| {
-            labels
-                .and_then(|it| it.get(key))
-                .is_some_and(|it| it.same_data(value))
-        };
-        it.namespace() == budget.namespace()
-            && wanted
-                .iter()
-                .all(|it| has(it.key.as_str().unwrap_or(""), &it.value))
-    };
-    let is_workload = |it: &&&Object| matches!(it.kind(), "Deployment" | "StatefulSet");
-    let selected: Vec<&&Object> = objects
-        .iter()
-        .filter(is_workload)
-        .filter(is_selected)
-        .collect();
-    let is_scaled = |name: &str| {
-        let target = |it: &Object| {
-            it.node
-                .at_keys(&["spec", "scaleTargetRef", "name"])?
-                .as_str()
-                .map(str::to_string)
-        };
-        objects
+
+    /// How many pods a budget covers; `None` if the tree does not say.
+    fn pods(&mut self, budget: &'a Object) -> Option<i64> {
+        let selector = budget.node.at_keys(&["spec", "selector"])?;
+        if selector.get("matchExpressions").is_some() {
+            return None;
+        }
+        let wanted = selector.get("matchLabels")?;
+        let key = (budget.namespace(), emit_canonical(wanted));
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let pods = self.count(budget.namespace(), wanted.as_mapping()?);
+        self.known.insert(key, pods);
+        pods
+    }
+
+    /// The workloads with a label.
+    fn with<'s>(&'s self, namespace: &'s str, label: &'s Entry) -> &'s [&'s Object] {
+        let key = label.key.as_str().unwrap_or("");
+        let key = (namespace, key, label.value.as_string());
+        let found = self.by_label.get(&key);
+        found.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The pods of the workloads with all of these labels.
+    fn count(&self, namespace: &str, wanted: &Mapping) -> Option<i64> {
+        let all = self.by_namespace.get(namespace);
+        let all = all.map(Vec::as_slice).unwrap_or_default();
+        // Those with the rarest label: the others need not be looked at.
+        let rarest = wanted
             .iter()
-            .any(|it| it.namespace() == budget.namespace() && target(it).as_deref() == Some(name))
-    };
-    if selected.is_empty() || selected.iter().any(|it| is_scaled(it.name())) {
-        return None;
+            .map(|it| self.with(namespace, it))
+            .min_by_key(|it| it.len());
+        let is_selected = |it: &&&Object| {
+            let labels = labels(it);
+            wanted.iter().all(|label| {
+                let own = labels.and_then(|it| it.get(label.key.as_str().unwrap_or("")));
+                own.is_some_and(|it| it.same_data(&label.value))
+            })
+        };
+        let selected: Vec<_> = rarest.unwrap_or(all).iter().filter(is_selected).collect();
+        let is_scaled = |it: &&&Object| self.scaled.contains(&(namespace, it.name()));
+        if selected.is_empty() || selected.iter().any(is_scaled) {
+            return None;
+        }
+        let replicas = |it: &&Object| match it.node.at_keys(&["spec", "replicas"]) {
+            None => Some(1),
+            Some(replicas) => replicas.as_int(),
+        };
+        let mut counts = selected.into_iter().map(replicas);
+        counts.try_fold(0_i64, |sum, it| sum.checked_add(it?))
     }
-    let replicas = |it: &&&Object| match it.node.at_keys(&["spec", "replicas"]) {
-        None => Some(1),
-        Some(replicas) => replicas.as_int(),
-    };
-    selected.iter().map(replicas).sum()
+}
+
+/// The labels of a workload's pods.
+fn labels(workload: &Object) -> Option<&Node> {
+    let keys = ["spec", "template", "metadata", "labels"];
+    workload.node.at_keys(&keys)
 }

@@ -1,6 +1,6 @@
 //! Charts and images that go back to an older version.
 
-use super::version::{numbers, steps};
+use super::version::{newest, steps};
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::diff::Pair;
@@ -21,9 +21,12 @@ Read the release notes of all versions between the two, and make a backup.",
 
 fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     for step in steps(pair) {
-        if let (Some(a), Some(b)) = (numbers(&step.before), numbers(&step.after))
-            && b < a.get(..b.len()).map_or(a.clone(), <[u64]>::to_vec)
-        {
+        let (Some(old), Some(new)) = (newest(&step.before), newest(&step.after)) else {
+            continue;
+        };
+        // Numbers that a range leaves open are no older ones.
+        let (old, new) = (old.numbers, new.numbers);
+        if new.as_slice() < old.get(..new.len()).unwrap_or(&old) {
             let message = format!(
                 "`{}` of {} is downgraded from {} to {}",
                 step.of,

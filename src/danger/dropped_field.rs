@@ -1,6 +1,8 @@
 //! CRDs whose schema loses a field that objects of the tree use.
 
-use super::dropped_version::{crds, served, users};
+use std::collections::BTreeMap;
+
+use super::dropped_version::{Users, crds, served};
 use super::{ChangeSet, Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node, Step, View};
@@ -19,19 +21,18 @@ Find out from the release notes of the operator what replaces the field, and set
 };
 
 fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
+    let users = Users::new(scene);
     for (before, after) in crds(scene) {
-        let new = served(after);
+        let new: BTreeMap<&str, &Node> = served(after).into_iter().collect();
         for (version, old) in served(before) {
-            let Some((_, new)) = new.iter().find(|it| it.0 == version) else {
+            let schema = ["schema", "openAPIV3Schema"];
+            let new = new.get(version).and_then(|it| it.at_keys(&schema));
+            let (Some(old), Some(new)) = (old.at_keys(&schema), new) else {
                 continue;
             };
-            let schema = |it: &'_ Node| it.at_keys(&["schema", "openAPIV3Schema"]).cloned();
-            let (Some(old), Some(new)) = (schema(old), schema(new)) else {
-                continue;
-            };
-            for object in users(scene.rest, after, version) {
+            for object in users.of(after, version) {
                 let mut lost = Vec::new();
-                dropped(&object.node, &old, &new, &mut FieldPath::root(), &mut lost);
+                dropped(&object.node, old, new, &mut FieldPath::root(), &mut lost);
                 for field in lost {
                     let message = format!(
                         "{} no longer knows `{field}`, which {} uses",

@@ -1,8 +1,10 @@
 //! CRDs that no longer serve a version that objects of the tree are written in.
 
-use super::{ChangeSet, Danger, Faults, Judge, some};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{ChangeSet, Danger, Faults, Judge, SHOWN, some_of};
 use crate::diag::Severity;
-use crate::object::Object;
+use crate::object::{Gvk, Object};
 use crate::yaml::{FieldPath, Node};
 
 pub(super) const DANGER: Danger = Danger {
@@ -21,16 +23,18 @@ jsonpath='{.status.storedVersions}'`.",
 };
 
 fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
+    let users = Users::new(scene);
     for (before, after) in crds(scene) {
         let (old, new) = (served(before), served(after));
-        for (version, _) in old.iter().filter(|it| !new.iter().any(|new| new.0 == it.0)) {
-            let users = users(scene.rest, after, version);
-            let users: Vec<String> = users.map(|it| it.id().to_string()).collect();
+        let new: BTreeSet<&str> = new.iter().map(|it| it.0).collect();
+        for (version, _) in old.iter().filter(|it| !new.contains(it.0)) {
+            let users = users.of(after, version);
             if !users.is_empty() {
+                let names = users.iter().take(SHOWN).map(|it| it.id().to_string());
                 let message = format!(
                     "{} no longer serves `{version}`, which is used by {}",
                     after.id(),
-                    some(&users)
+                    some_of(&names.collect::<Vec<_>>(), users.len())
                 );
                 faults.push(after, FieldPath::dotted("spec.versions"), message);
             }
@@ -60,16 +64,31 @@ pub(super) fn served(crd: &Object) -> Vec<(&str, &Node)> {
         .collect()
 }
 
-/// The objects that are written in a version of a CRD.
-pub(super) fn users<'a>(
-    objects: &'a [Object],
-    crd: &'a Object,
-    version: &'a str,
-) -> impl Iterator<Item = &'a Object> {
-    let text = |keys: &[&str]| crd.node.at_keys(keys).and_then(Node::as_str).unwrap_or("");
-    let (group, kind) = (text(&["spec", "group"]), text(&["spec", "names", "kind"]));
-    objects.iter().filter(move |it| {
-        let gvk = it.gvk();
-        &*gvk.group == group && &*gvk.kind == kind && &*gvk.version == version
-    })
+/// The objects of an environment that are written in versions of the CRDs that change.
+pub(super) struct Users<'a> {
+    by_kind: BTreeMap<Gvk, Vec<&'a Object>>,
+}
+
+impl<'a> Users<'a> {
+    pub(super) fn new(scene: &ChangeSet<'a>) -> Users<'a> {
+        let mut by_kind: BTreeMap<Gvk, Vec<&'a Object>> = BTreeMap::new();
+        if crds(scene).next().is_some() {
+            for object in scene.rest {
+                by_kind.entry(object.gvk()).or_default().push(object);
+            }
+        }
+        Users { by_kind }
+    }
+
+    /// Those of a version.
+    pub(super) fn of(&self, crd: &Object, version: &str) -> &[&'a Object] {
+        let text = |keys: &[&str]| crd.node.at_keys(keys).and_then(Node::as_str).unwrap_or("");
+        let gvk = Gvk {
+            group: text(&["spec", "group"]).into(),
+            version: version.into(),
+            kind: text(&["spec", "names", "kind"]).into(),
+        };
+        let found = self.by_kind.get(&gvk);
+        found.map(Vec::as_slice).unwrap_or_default()
+    }
 }

@@ -3,7 +3,7 @@
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::diff::Pair;
-use crate::topology::{Cluster, clusters};
+use crate::topology::{Cluster, by_name, clusters};
 use crate::yaml::FieldPath;
 
 pub(super) const DANGER: Danger = Danger {
@@ -25,8 +25,9 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     };
     let nodes = |it: &Cluster| it.shards.first().map_or(0, |it| it.replica_count);
     let new = clusters(after);
+    let places = by_name(&new);
     for old in clusters(before).iter().filter(|it| it.is_keeper) {
-        let found = new.iter().enumerate().find(|(_, it)| it.name == old.name);
+        let found = places.get(&*old.name).map(|at| (*at, &new[*at]));
         if let Some((at, now)) = found.filter(|it| nodes(it.1) < nodes(old)) {
             let message = format!(
                 "{} goes from {} to {} Keeper {}",

@@ -3,7 +3,7 @@
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::diff::Pair;
-use crate::topology::clusters;
+use crate::topology::{by_name, clusters};
 use crate::yaml::FieldPath;
 
 pub(super) const DANGER: Danger = Danger {
@@ -26,8 +26,9 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         return;
     };
     let new = clusters(after);
+    let places = by_name(&new);
     for old in clusters(before).iter().filter(|it| !it.is_keeper) {
-        let Some(at) = new.iter().position(|it| it.name == old.name) else {
+        let Some(at) = places.get(&*old.name).copied() else {
             continue;
         };
         let shards = old.shards.iter().zip(&new[at].shards).enumerate();

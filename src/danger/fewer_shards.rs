@@ -3,7 +3,7 @@
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::diff::Pair;
-use crate::topology::clusters;
+use crate::topology::{by_name, clusters};
 use crate::yaml::FieldPath;
 
 pub(super) const DANGER: Danger = Danger {
@@ -25,9 +25,10 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         return;
     };
     let new = clusters(after);
+    let places = by_name(&new);
     for old in clusters(before) {
         let path = FieldPath::dotted("spec.configuration.clusters");
-        match new.iter().position(|it| it.name == old.name) {
+        match places.get(&*old.name).copied() {
             Some(at) if new[at].shard_count < old.shard_count => {
                 let message = format!(
                     "cluster `{}` of {} goes from {} to {} shards: the data on the others is lost",

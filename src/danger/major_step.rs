@@ -1,6 +1,6 @@
 //! Charts and images that go up to another major version.
 
-use super::version::{numbers, steps};
+use super::version::{newest, steps};
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::diff::Pair;
@@ -21,15 +21,15 @@ Read the release notes of all versions between the two. Upgrade one environment 
 
 fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     for step in steps(pair) {
-        let (Some(a), Some(b)) = (numbers(&step.before), numbers(&step.after)) else {
+        let (Some(old), Some(new)) = (newest(&step.before), newest(&step.after)) else {
             continue;
         };
-        let (what, why) = match (&*a, &*b) {
-            ([0, old, ..], [0, new, ..]) if new > old => (
+        let (what, why) = match (old.major_and_minor(), new.major_and_minor()) {
+            ([0, old], [0, new]) if new > old => (
                 "a minor step",
                 ", which before 1.0 may break as a major one does",
             ),
-            ([old, ..], [new, ..]) if new > old => ("a major step", ""),
+            ([old, _], [new, _]) if new > old => ("a major step", ""),
             _ => continue,
         };
         let message = format!(

@@ -236,12 +236,18 @@ fn shown(node: Option<&Node>) -> &str {
     node.and_then(Node::as_str).unwrap_or("nothing")
 }
 
+/// So many names are shown.
+const SHOWN: usize = 5;
+
 /// Some names, and how many more there are.
 fn some(names: &[String]) -> String {
-    const SHOWN: usize = 5;
+    some_of(names, names.len())
+}
+
+/// The first of some names, and how many more there are of `count`.
+fn some_of(names: &[String], count: usize) -> String {
     let first = names.get(..SHOWN.min(names.len())).unwrap_or_default();
-    let more = names.len() - first.len();
-    match more {
+    match count.saturating_sub(first.len()) {
         0 => first.join(", "),
         more => format!("{} and {more} more", first.join(", ")),
     }

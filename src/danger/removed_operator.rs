@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChangeSet, Danger, Faults, Judge, some};
+use super::{ChangeSet, Danger, Faults, Judge, SHOWN, some_of};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -44,15 +44,17 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
     let operators = Operators::among(&gone);
     for operator in &gone {
         let groups = operators.groups(operator);
-        let objects = groups.into_iter().filter_map(|it| served.get(it));
-        let mut objects: Vec<_> = objects.flatten().collect();
-        objects.sort_by_key(|it| it.0);
-        let objects: Vec<String> = objects.iter().map(|it| it.1.id().to_string()).collect();
+        let objects: Vec<_> = groups.into_iter().filter_map(|it| served.get(it)).collect();
         if !objects.is_empty() {
+            let count = objects.iter().map(|it| it.len()).sum();
+            let first = objects.iter().flat_map(|it| it.iter().take(SHOWN));
+            let mut first: Vec<_> = first.collect();
+            first.sort_by_key(|it| it.0);
+            let names = first.iter().take(SHOWN).map(|it| it.1.id().to_string());
             let message = format!(
                 "{} would be deleted together with {}: without the operator these hang on their finalizers, and what it made for them runs on",
                 operator.id(),
-                some(&objects)
+                some_of(&names.collect::<Vec<_>>(), count)
             );
             faults.push(operator, FieldPath::dotted("metadata.name"), message);
         }

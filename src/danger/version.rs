@@ -4,6 +4,7 @@ use super::scalar_fields::{Leaf, both};
 use crate::diff::Pair;
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
+use pleach_helm::semver::{Range, Version};
 
 /// A version that changes.
 pub(super) struct Step<'a> {
@@ -107,19 +108,75 @@ fn is_of_image(object: &Object, leaf: &Leaf<'_>) -> bool {
     leaf.field == FieldPath::dotted("spec.ref.tag") || is_called_so || has_repository()
 }
 
-/// The numbers that a version or a range begins with: `24.8.4.13-alpine` is 24, 8, 4, 13, and `4.x` is 4. A bare number is none: it
-/// may be a date or a build.
-pub(super) fn numbers(version: &str) -> Option<Vec<u64>> {
-    let text = version.trim_start_matches(['^', '~', '>', '<', '=', ' ']);
-    let has_operator = text.len() < version.len();
-    let text = text.strip_prefix('v').unwrap_or(text);
+/// The newest version that is deployed by a version or a range.
+pub(super) struct Newest {
+    /// Its numbers, the major one first. Of a range only those that it fixes: `^4` has 4. None where anything newer will do.
+    pub(super) numbers: Vec<u64>,
+    /// Whether it is a range, which leaves the numbers that follow open.
+    pub(super) is_range: bool,
+}
+
+impl Newest {
+    /// The major and the minor number, the largest there can be where they are open.
+    pub(super) fn major_and_minor(&self) -> [u64; 2] {
+        let open = if self.is_range { OPEN } else { 0 };
+        [0, 1].map(|at| self.numbers.get(at).copied().unwrap_or(open))
+    }
+}
+
+/// Larger than any number of a version.
+const OPEN: u64 = 999_999_999;
+
+/// No range is longer.
+const RANGE_BYTES_MAX: usize = 256;
+
+/// What a text deploys: `24.8.4.13-alpine` is 24, 8, 4, 13, and `^4 || ^5` is 5. A bare number is none: it may be a date or a build.
+pub(super) fn newest(text: &str) -> Option<Newest> {
+    let is_range = text.contains([' ', ',', '|', '^', '~', '<', '>', '=', '*'])
+        || text.split('.').any(|it| matches!(it, "x" | "X"));
+    match is_range {
+        true => Some(Newest {
+            numbers: highest(text)?,
+            is_range,
+        }),
+        false => numbers(text).map(|numbers| Newest { numbers, is_range }),
+    }
+}
+
+fn numbers(version: &str) -> Option<Vec<u64>> {
+    let text = version.strip_prefix('v').unwrap_or(version);
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
-    let (text, rest) = text.split_at_checked(end.unwrap_or(text.len()))?;
-    let has_wildcard = text.ends_with('.') && rest.starts_with(['x', 'X', '*']);
-    let numbers: Option<Vec<u64>> = text
-        .trim_end_matches('.')
-        .split('.')
-        .map(|it| it.parse().ok())
-        .collect();
-    numbers.filter(|it| it.len() > 1 || has_operator || has_wildcard)
+    let (text, _) = text.split_at_checked(end.unwrap_or(text.len()))?;
+    let numbers = text.trim_end_matches('.').split('.');
+    let numbers: Option<Vec<u64>> = numbers.map(|it| it.parse().ok()).collect();
+    numbers.filter(|it| it.len() > 1)
+}
+
+/// The numbers of the highest version in a range, as far as it fixes them. The highest is at the end of one of its bounds, so those
+/// are tried.
+fn highest(text: &str) -> Option<Vec<u64>> {
+    if text.len() > RANGE_BYTES_MAX {
+        return None;
+    }
+    let range = Range::parse(text).ok()?;
+    let bounds = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '*'));
+    let mut tried = vec![[OPEN; 3]];
+    for bound in bounds.filter(|it| !it.is_empty()) {
+        let numbers = bound.trim_start_matches('v').split('.');
+        let mut numbers = numbers.map_while(|it| it.parse::<u64>().ok());
+        let [major, minor, patch] = [0; 3].map(|_| numbers.next().unwrap_or(0));
+        tried.push([major, minor, patch]);
+        tried.push([major, minor, OPEN]);
+        tried.push([major, OPEN, OPEN]);
+        // What is below the bound.
+        tried.extend(patch.checked_sub(1).map(|it| [major, minor, it]));
+        tried.extend(minor.checked_sub(1).map(|it| [major, it, OPEN]));
+        tried.extend(major.checked_sub(1).map(|it| [it, OPEN, OPEN]));
+    }
+    let is_admitted = |[major, minor, patch]: &[u64; 3]| {
+        let version = Version::parse(&format!("{major}.{minor}.{patch}"));
+        version.is_ok_and(|it| range.admits(&it))
+    };
+    let highest = tried.into_iter().filter(is_admitted).max()?;
+    Some(highest.into_iter().take_while(|it| *it < OPEN).collect())
 }

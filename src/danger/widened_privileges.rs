@@ -6,7 +6,7 @@ use super::{Danger, Faults, Judge, some};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
-use crate::yaml::{FieldPath, Node, View};
+use crate::yaml::{FieldPath, Node, View, emit_canonical};
 
 pub(super) const DANGER: Danger = Danger {
     code: "widened-privileges",
@@ -28,84 +28,169 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         return;
     };
     let before = pair.before();
-    let rights: fn(&Object, bool) -> (BTreeSet<String>, &'static str) = match after.kind() {
-        "Role" | "ClusterRole" => roles,
-        "RoleBinding" | "ClusterRoleBinding" => bindings,
-        _ => pods,
+    let (more, field) = match after.kind() {
+        "Role" | "ClusterRole" => (more_of_role(before, after), "rules"),
+        "RoleBinding" | "ClusterRoleBinding" => (new_ones(bindings, before, after), "subjects"),
+        _ => (new_ones(pods, before, after), "spec"),
     };
-    let is_new = before.is_none();
-    let (now, field) = rights(after, is_new);
-    let had = before.map(|it| rights(it, is_new).0).unwrap_or_default();
-    let more: Vec<String> = now
-        .iter()
-        .filter(|it| !is_covered(it, &had))
-        .cloned()
-        .collect();
     if !more.is_empty() {
         let message = format!("{} {}", after.id(), some(&more));
         faults.push(after, FieldPath::dotted(field), message);
     }
 }
 
-/// Whether a right was there before, itself or by a wildcard.
-fn is_covered(right: &str, had: &BTreeSet<String>) -> bool {
-    let covers = |had: &str| {
-        let (mut had, mut right) = (had.split(' '), right.split(' '));
-        loop {
-            match (had.next(), right.next()) {
-                (None, None) => return true,
-                (Some(a), Some(b)) if a == b || a == "`*`" => {}
-                _ => return false,
-            }
-        }
-    };
-    had.contains(right) || had.iter().any(|it| covers(it))
+/// What an object gives and did not give before.
+fn new_ones(
+    rights: fn(&Object) -> BTreeSet<String>,
+    before: Option<&Object>,
+    after: &Object,
+) -> Vec<String> {
+    let had = before.map(rights).unwrap_or_default();
+    let now = rights(after).into_iter();
+    now.filter(|it| !had.contains(it)).collect()
 }
 
-/// What a role allows: `may VERB RESOURCE of GROUP`. Of a new one, only what is much.
-fn roles(role: &Object, is_new: bool) -> (BTreeSet<String>, &'static str) {
-    let mut rights = BTreeSet::new();
-    let rules = role.node.get("rules").and_then(Node::as_sequence);
-    for rule in rules.unwrap_or_default() {
-        let list = |key: &str| -> Vec<&str> {
+/// More rights of a role than these are not compared one by one: a rule gives each verb on each resource of each group.
+const RIGHTS_MAX: usize = 20_000;
+
+/// One verb on one resource. The names are those of the objects, where a rule has them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Right<'a> {
+    verb: &'a str,
+    resource: &'a str,
+    group: &'a str,
+    names: &'a str,
+}
+
+impl Right<'_> {
+    /// Whether it was there before, itself, by a wildcard or for objects of all names.
+    fn is_covered(&self, had: &BTreeSet<Right<'_>>) -> bool {
+        [self.verb, "*"].iter().any(|verb| {
+            [self.resource, "*"].iter().any(|resource| {
+                [self.group, "*"].iter().any(|group| {
+                    [self.names, ""].iter().any(|names| {
+                        had.contains(&Right {
+                            verb,
+                            resource,
+                            group,
+                            names,
+                        })
+                    })
+                })
+            })
+        })
+    }
+
+    /// Whether it is much for a new role.
+    fn is_much(&self) -> bool {
+        [self.verb, self.resource].contains(&"*")
+            || ["escalate", "bind", "impersonate"].contains(&self.verb)
+            || (self.resource == "secrets" && ["get", "list", "watch"].contains(&self.verb))
+    }
+
+    fn words(&self) -> String {
+        let of = if self.group.is_empty() {
+            "core"
+        } else {
+            self.group
+        };
+        let called = match self.names {
+            "" => String::new(),
+            names => format!(" called {names}"),
+        };
+        format!("may `{}` `{}` of `{of}`{called}", self.verb, self.resource)
+    }
+}
+
+/// A rule of a role.
+struct Rule<'a> {
+    verbs: Vec<&'a str>,
+    resources: Vec<&'a str>,
+    groups: Vec<&'a str>,
+    names: String,
+}
+
+impl<'a> Rule<'a> {
+    fn new(rule: &'a Node) -> Rule<'a> {
+        let list = |key: &str| {
             let list = rule.get(key).and_then(Node::as_sequence);
-            list.unwrap_or_default()
-                .iter()
-                .filter_map(Node::as_str)
-                .collect()
+            let list = list.unwrap_or_default().iter();
+            list.filter_map(Node::as_str).collect::<Vec<_>>()
         };
-        let (groups, verbs) = (list("apiGroups"), list("verbs"));
-        let names = match &*list("resourceNames") {
-            [] => String::new(),
-            names => format!(" called {}", names.join("|")),
-        };
-        let resources: Vec<&str> = list("resources")
-            .into_iter()
-            .chain(list("nonResourceURLs"))
-            .collect();
-        for verb in &verbs {
-            for resource in &resources {
-                let is_much = [*verb, *resource].contains(&"*")
-                    || ["escalate", "bind", "impersonate"].contains(verb)
-                    || (*resource == "secrets" && ["get", "list", "watch"].contains(verb));
-                for group in if groups.is_empty() {
-                    &[""][..]
-                } else {
-                    &groups
-                } {
-                    let of = if group.is_empty() { "core" } else { group };
-                    if is_much || !is_new {
-                        rights.insert(format!("may `{verb}` `{resource}` of `{of}`{names}"));
-                    }
-                }
-            }
+        let mut groups = list("apiGroups");
+        if groups.is_empty() {
+            groups.push("");
+        }
+        let resources = list("resources").into_iter().chain(list("nonResourceURLs"));
+        Rule {
+            verbs: list("verbs"),
+            resources: resources.collect(),
+            groups,
+            names: list("resourceNames").join("|"),
         }
     }
-    (rights, "rules")
+
+    /// How many rights it gives.
+    fn size(&self) -> usize {
+        let lists = [self.verbs.len(), self.resources.len(), self.groups.len()];
+        lists.into_iter().fold(1, usize::saturating_mul)
+    }
+
+    fn rights(&self) -> impl Iterator<Item = Right<'_>> {
+        self.verbs.iter().flat_map(move |verb| {
+            self.resources.iter().flat_map(move |resource| {
+                self.groups.iter().map(move |group| Right {
+                    verb,
+                    resource,
+                    group,
+                    names: &self.names,
+                })
+            })
+        })
+    }
+}
+
+/// What a role allows and did not allow before; of a new one, only what is much.
+fn more_of_role(before: Option<&Object>, after: &Object) -> Vec<String> {
+    let old = before.map(rules).unwrap_or_default();
+    let known: BTreeSet<String> = old.iter().map(|it| emit_canonical(it)).collect();
+    let new = rules(after).into_iter();
+    let new = new.filter(|it| !known.contains(&emit_canonical(it)));
+    let (new, too_large) = within_bounds(new);
+    let (old, _) = within_bounds(old.into_iter());
+    let had: BTreeSet<Right<'_>> = old.iter().flat_map(Rule::rights).collect();
+    let now: BTreeSet<Right<'_>> = new.iter().flat_map(Rule::rights).collect();
+    let is_wanted = |it: &&Right<'_>| before.is_some() || it.is_much();
+    let more = now.iter().filter(is_wanted);
+    let more = more.filter(|it| !it.is_covered(&had)).map(Right::words);
+    let large = too_large.iter().map(|it| {
+        format!(
+            "may do what a rule of {} verbs on {} resources of {} groups says, too much to be compared one by one",
+            it.verbs.len(),
+            it.resources.len(),
+            it.groups.len()
+        )
+    });
+    more.chain(large).collect()
+}
+
+fn rules(role: &Object) -> Vec<&Node> {
+    let rules = role.node.get("rules").and_then(Node::as_sequence);
+    rules.unwrap_or_default().iter().collect()
+}
+
+/// Rules as far as their rights can be compared one by one, and the rest.
+fn within_bounds<'a>(rules: impl Iterator<Item = &'a Node>) -> (Vec<Rule<'a>>, Vec<Rule<'a>>) {
+    let mut room = RIGHTS_MAX;
+    rules.map(Rule::new).partition(|rule| {
+        let left = room.checked_sub(rule.size());
+        room = left.unwrap_or(room);
+        left.is_some()
+    })
 }
 
 /// Who gets a role.
-fn bindings(binding: &Object, _: bool) -> (BTreeSet<String>, &'static str) {
+fn bindings(binding: &Object) -> BTreeSet<String> {
     let text = |node: &Node, key: &str| {
         node.get(key)
             .and_then(Node::as_str)
@@ -119,7 +204,7 @@ fn bindings(binding: &Object, _: bool) -> (BTreeSet<String>, &'static str) {
         .unwrap_or_default();
     let is_cluster = binding.kind() == "ClusterRoleBinding";
     if !is_cluster && !["cluster-admin", "admin"].contains(&&*role) {
-        return (BTreeSet::new(), "subjects");
+        return BTreeSet::new();
     }
     let subjects = binding.node.get("subjects").and_then(Node::as_sequence);
     let everywhere = if is_cluster {
@@ -133,14 +218,14 @@ fn bindings(binding: &Object, _: bool) -> (BTreeSet<String>, &'static str) {
         let (kind, name) = (text(it, "kind"), text(it, "name"));
         format!("gives `{role}` to {kind} {namespace}{slash}{name}{everywhere}")
     });
-    (given.collect(), "subjects")
+    given.collect()
 }
 
 /// What pods may do on their node.
-fn pods(object: &Object, _: bool) -> (BTreeSet<String>, &'static str) {
+fn pods(object: &Object) -> BTreeSet<String> {
     let mut rights = BTreeSet::new();
     search(&object.node, &mut rights);
-    (rights, "spec")
+    rights
 }
 
 /// Looks for pods at any depth: operators have them in templates of their own.

@@ -1,21 +1,56 @@
 //! Environments whose claims know of each other by more than what their documents say.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use memchr::memmem::{Finder, find};
+use memchr::memmem::{Finder, find, find_iter};
 
 use super::environment::{BASE, claim_files, environment_folder};
 use super::{Scope, WorkspaceConfig};
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, Source};
 use crate::template::{BUILTIN, builtin};
 use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::{Node, parse_one};
+
+/// For which kinds of claims the templates and expressions of a kind look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looks {
+    /// Only a run can say.
+    ForAny,
+    /// For these, by all of their names; none for most kinds.
+    For(BTreeSet<String>),
+}
+
+impl Looks {
+    /// Whether a claim of a kind may be looked for.
+    pub fn has(&self, kind: &str) -> bool {
+        match self {
+            Looks::ForAny => true,
+            Looks::For(kinds) => kinds.contains(kind),
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        *self == Looks::For(BTreeSet::new())
+    }
+
+    fn and(self, other: Looks) -> Looks {
+        match (self, other) {
+            (Looks::For(mut kinds), Looks::For(more)) => {
+                kinds.extend(more);
+                Looks::For(kinds)
+            }
+            _ => Looks::ForAny,
+        }
+    }
+}
 
 /// Finds environments in which a claim may come to something else when another one changes, though it does not refer to it: its kind
 /// looks for others (`find`), or its expressions ask for them (`claim(…)`).
 pub struct Entanglement<'a> {
     files: &'a dyn Files,
-    /// Whether a kind of the workspace's own looks for others.
-    own_kinds: bool,
+    /// The kinds that look for others, by each of their names; `None` where a kind can't be read, so that there is no knowing.
+    kinds: Option<BTreeMap<String, Looks>>,
     /// Whether a claim of base is of a kind that looks for others. Base is the largest part of most workspaces.
     base: OnceLock<bool>,
 }
@@ -23,24 +58,42 @@ pub struct Entanglement<'a> {
 impl<'a> Entanglement<'a> {
     /// Looks at the kinds of a workspace.
     pub fn of(files: &'a dyn Files, workspace: &WorkspaceConfig) -> Entanglement<'a> {
-        let mut own = workspace.templates.iter();
+        let own = workspace.templates.iter();
+        let own: Option<Vec<Kind>> = own
+            .map(|it| kinds_of(files, it))
+            .collect::<Option<Vec<_>>>()
+            .map(|it| it.concat());
         Entanglement {
             files,
-            own_kinds: own.any(|it| says(files, it, &looks_for_others)),
+            kinds: own.map(|own| looking(&own, builtin_kinds())),
             base: OnceLock::new(),
         }
     }
 
     /// Whether the claims of an environment are entangled.
     pub fn has(&self, environment: &str) -> bool {
-        let has = |name: &str| has_kinds_that_look(self.files, name);
-        self.own_kinds || *self.base.get_or_init(|| has(BASE)) || has(environment)
+        let Some(kinds) = &self.kinds else {
+            return true;
+        };
+        let has = |name: &str| has_claims_of(self.files, name, kinds);
+        *self.base.get_or_init(|| has(BASE)) || has(environment)
+    }
+
+    /// For what claims of a kind look; for none in most cases.
+    pub fn looks(&self, kind: &str) -> Option<&Looks> {
+        match &self.kinds {
+            Some(kinds) => kinds.get(kind),
+            None => Some(&Looks::ForAny),
+        }
     }
 }
 
-/// Whether a claim of an environment's folder is of a built-in kind that looks for others.
-fn has_kinds_that_look(files: &dyn Files, environment: &str) -> bool {
-    let kinds: Vec<_> = kinds_that_look().iter().map(Finder::new).collect();
+/// Whether a text of an environment's folder names one of these kinds.
+fn has_claims_of(files: &dyn Files, environment: &str, kinds: &BTreeMap<String, Looks>) -> bool {
+    if kinds.is_empty() {
+        return false;
+    }
+    let kinds: Vec<_> = kinds.keys().map(Finder::new).collect();
     let folder = environment_folder(environment).0;
     let paths = claim_files(files, &folder, &mut Diagnostics::default());
     files.expect(&paths);
@@ -59,31 +112,143 @@ pub fn widen_entangled(files: &dyn Files, scope: &Scope) -> Scope {
     scope
 }
 
-/// The built-in kinds that look for other claims.
-fn kinds_that_look() -> &'static [String] {
-    static KINDS: OnceLock<Vec<String>> = OnceLock::new();
+/// A kind as far as its texts say without being read as templates.
+#[derive(Clone)]
+struct Kind {
+    /// Its name and its aliases.
+    names: BTreeSet<String>,
+    looks: Looks,
+    /// Whether its templates include others, which may be those of another kind.
+    includes: bool,
+}
+
+fn builtin_kinds() -> &'static [Kind] {
+    static KINDS: OnceLock<Vec<Kind>> = OnceLock::new();
     KINDS.get_or_init(|| {
         let folder = TreePath::root().child(BUILTIN);
-        let mut kinds = builtin().list(&folder).unwrap_or_default();
-        kinds.retain(|it| says(builtin(), &folder.child(&it.name), &looks_for_others));
-        kinds.into_iter().map(|it| it.name.into_string()).collect()
+        kinds_of(builtin(), &folder).unwrap_or_default()
     })
 }
 
-fn looks_for_others(text: &[u8]) -> bool {
-    ["claim(", "find:"]
-        .iter()
-        .any(|it| find(text, it.as_bytes()).is_some())
-}
-
-/// Whether a file of a folder says something; what can't be read may.
-fn says(files: &dyn Files, folder: &TreePath, what: &dyn Fn(&[u8]) -> bool) -> bool {
-    let mut entries = files.list(folder).unwrap_or_default().into_iter();
-    entries.any(|it| {
-        let path = folder.child(&it.name);
-        match it.kind {
-            EntryKind::Folder => says(files, &path, what),
-            EntryKind::File => files.read(&path).map_or(true, |text| what(&text)),
+/// The kinds that look for others, by each of their names. What a kind looks for goes by all of its names.
+fn looking(own: &[Kind], builtin: &[Kind]) -> BTreeMap<String, Looks> {
+    let all = || own.iter().chain(builtin);
+    // A template that is included has its say too.
+    let of_all = own.iter().fold(Looks::For(BTreeSet::new()), |looks, it| {
+        looks.and(it.looks.clone())
+    });
+    let mut found = BTreeMap::new();
+    for kind in all() {
+        let mut looks = kind.looks.clone();
+        if kind.includes {
+            looks = looks.and(of_all.clone());
         }
-    })
+        if let Looks::For(kinds) = &mut looks {
+            let wanted = all().filter(|it| !it.names.is_disjoint(kinds));
+            let names: Vec<&String> = wanted.flat_map(|it| &it.names).collect();
+            kinds.extend(names.into_iter().cloned());
+        }
+        if !looks.is_none() {
+            found.extend(kind.names.iter().map(|it| (it.clone(), looks.clone())));
+        }
+    }
+    found
+}
+
+/// The kinds in the folders of a folder; `None` where one can't be read.
+fn kinds_of(files: &dyn Files, folder: &TreePath) -> Option<Vec<Kind>> {
+    let entries = match files.list(folder) {
+        Ok(entries) => entries,
+        Err(_) => return files.kind(folder).ok()?.is_none().then(Vec::new),
+    };
+    let folders = entries.iter().filter(|it| it.kind == EntryKind::Folder);
+    folders
+        .map(|it| kind_of(files, &folder.child(&it.name)))
+        .collect()
+}
+
+fn kind_of(files: &dyn Files, folder: &TreePath) -> Option<Kind> {
+    let mut kind = Kind {
+        names: BTreeSet::from([folder.name().to_string()]),
+        looks: Looks::For(BTreeSet::new()),
+        includes: false,
+    };
+    let mut open = vec![folder.clone()];
+    while let Some(folder) = open.pop() {
+        for entry in files.list(&folder).ok()? {
+            let path = folder.child(&entry.name);
+            match entry.kind {
+                EntryKind::Folder => open.push(path),
+                EntryKind::File => {
+                    add_text(&mut kind, path.name(), &files.read(&path).ok()?, &path)?
+                }
+            }
+        }
+    }
+    Some(kind)
+}
+
+/// Adds what a file says to what is known of its kind; `None` where it can't be read as what it is.
+fn add_text(kind: &mut Kind, name: &str, text: &[u8], path: &TreePath) -> Option<()> {
+    let says = |word: &str| find(text, word.as_bytes()).is_some();
+    kind.includes |= ["include", "import", "extends"].into_iter().any(says);
+    let asked = std::mem::replace(&mut kind.looks, Looks::ForAny);
+    kind.looks = asked.and(asked_for(text));
+    if name == "kind.yaml" {
+        let node = parse_one(&Source::new(path.clone(), str::from_utf8(text).ok()?)).ok()?;
+        let texts = |keys: &[&str]| {
+            node.at_keys(keys)
+                .and_then(Node::as_str)
+                .map(str::to_string)
+        };
+        kind.names.extend(texts(&["metadata", "name"]));
+        let aliases = node
+            .at_keys(&["spec", "aliases"])
+            .and_then(Node::as_sequence);
+        let aliases = aliases.unwrap_or_default().iter();
+        kind.names
+            .extend(aliases.filter_map(|it| it.as_str().map(str::to_string)));
+        let lookups = node.at_keys(&["spec", "find"]).and_then(Node::as_mapping);
+        let wanted = lookups.into_iter().flatten();
+        let wanted = wanted.filter_map(|it| it.value.get("kind")?.as_str().map(str::to_string));
+        let found = Looks::For(wanted.collect());
+        let asked = std::mem::replace(&mut kind.looks, Looks::ForAny);
+        kind.looks = asked.and(found);
+    }
+    Some(())
+}
+
+/// The kinds in the calls of `claim`, as far as they are written in quotes.
+fn asked_for(text: &[u8]) -> Looks {
+    let mut kinds = BTreeSet::new();
+    for at in find_iter(text, b"claim") {
+        let is_word = |it: u8| it.is_ascii_alphanumeric() || it == b'_';
+        let before = at.checked_sub(1).and_then(|it| text.get(it));
+        let after = text.get(at + "claim".len()..).unwrap_or_default();
+        if before.is_some_and(|it| is_word(*it)) {
+            continue;
+        }
+        let Some(arguments) = after.trim_ascii_start().strip_prefix(b"(") else {
+            let last = text.get(..at).unwrap_or_default().trim_ascii_end().last();
+            let is_name = after.first().is_none_or(|it| !is_word(*it));
+            // With another name for the function its calls can't be found. In prose it is only a word.
+            if is_name && matches!(last, Some(b'=' | b'[' | b'(' | b'|')) {
+                return Looks::ForAny;
+            }
+            continue;
+        };
+        let arguments = arguments.trim_ascii_start();
+        let quoted = match arguments {
+            [quote @ (b'"' | b'\''), rest @ ..] => rest
+                .iter()
+                .position(|it| it == quote)
+                .and_then(|end| rest.get(..end)),
+            _ => None,
+        };
+        match quoted.and_then(|it| str::from_utf8(it).ok()) {
+            Some(kind) if !kind.contains('\\') => _ = kinds.insert(kind.to_string()),
+            _ => return Looks::ForAny,
+        }
+    }
+    Looks::For(kinds)
 }

@@ -20,11 +20,12 @@ mod sync_path;
 mod unread;
 mod workspace;
 
+pub use crate::chart::MISSING_CHART;
 pub use claim::{Claim, NAME as CLAIM_NAME, NAME_MAX as CLAIM_NAME_MAX};
 pub use cluster::{Cluster, cluster};
 pub use document::is_kubernetes_api;
 pub use effects::{Effect, Part};
-pub use entangled::{Entanglement, widen_entangled};
+pub use entangled::{Entanglement, Looks, widen_entangled};
 pub use environment::schema as environment_schema;
 pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
 pub use flux_settings::FluxSettings;

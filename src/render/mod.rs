@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::FileTemplate;
+use crate::load::{FileTemplate, MISSING_CHART};
 use crate::resolve::Instance;
 use crate::template::{BUILTIN, ClaimName, ClaimQuestion, Templates};
 use crate::yaml::Node;
@@ -111,8 +111,17 @@ fn find<'a>(
 
 fn render_files(instance: &Instance, templates: &Templates) -> Result<Vec<File>, Diagnostics> {
     let mut files: Vec<File> = Vec::new();
+    let mut missing = Diagnostics::default();
     for file in &instance.kind.files {
-        for rendered in render_file(instance, file, templates)? {
+        let rendered = match render_file(instance, file, templates) {
+            // The other files may ask for charts that are not there either: all of them are pulled in one go.
+            Err(faults) if faults.iter().all(|it| it.code == MISSING_CHART) => {
+                missing.extend(faults);
+                continue;
+            }
+            rendered => rendered?,
+        };
+        for rendered in rendered {
             let twin = files
                 .iter()
                 .find(|it| it.name.eq_ignore_ascii_case(&rendered.name));
@@ -128,7 +137,11 @@ fn render_files(instance: &Instance, templates: &Templates) -> Result<Vec<File>,
             files.push(rendered);
         }
     }
-    Ok(files)
+    missing.sort_and_dedup();
+    match missing.is_empty() {
+        true => Ok(files),
+        false => Err(missing),
+    }
 }
 
 fn render_file(

@@ -8,7 +8,7 @@ use super::normalize::normalise_values;
 use super::reference;
 use super::select::Selected;
 use crate::diag::{Diagnostic, Diagnostics, Edit, Severity, Span};
-use crate::load::{BASE, Capability, ClaimKind, Environment, Rule, Workspace};
+use crate::load::{BASE, Capability, ClaimKind, Environment, MISSING_CHART, Rule, Workspace};
 use crate::schema::{apply_defaults, validate};
 use crate::template::{ClaimName, ClaimQuestion, Context, Templates};
 use crate::tree::TreePath;
@@ -209,14 +209,7 @@ impl Draft {
         diagnostics: &mut Diagnostics,
     ) -> Option<Instance> {
         let before = diagnostics.errors();
-        for (name, expression) in &self.kind.locals {
-            let value = diagnostics.keep(
-                templates
-                    .evaluate(expression, &context)
-                    .map_err(|fault| self.with_claim_context(fault)),
-            )?;
-            context.set(name, &value);
-        }
+        self.set_locals(&mut context, templates, diagnostics)?;
         self.check_rules(templates, &context, diagnostics);
         let mut outputs = Mapping::new();
         for (name, expression) in &self.kind.outputs {
@@ -258,6 +251,32 @@ impl Draft {
         instance.effects =
             diagnostics.keep(effects.map_err(|fault| self.with_claim_context(fault)))?;
         (diagnostics.errors() == before).then_some(instance)
+    }
+
+    /// Computes the kind's names. Every chart that is not there is reported, since all are pulled in one go; of what else fails, which
+    /// may be for want of a chart, only the first is, where no chart was missing before.
+    fn set_locals(
+        &self,
+        context: &mut Context,
+        templates: &Templates,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<()> {
+        let mut is_missing = false;
+        for (name, expression) in &self.kind.locals {
+            match templates.evaluate(expression, context) {
+                Ok(value) => context.set(name, &value),
+                Err(fault) if fault.code == MISSING_CHART => {
+                    is_missing = true;
+                    diagnostics.push(self.with_claim_context(fault));
+                }
+                Err(_) if is_missing => {}
+                Err(fault) => {
+                    diagnostics.push(self.with_claim_context(fault));
+                    return None;
+                }
+            }
+        }
+        (!is_missing).then_some(())
     }
 
     fn check_rules(&self, templates: &Templates, context: &Context, diagnostics: &mut Diagnostics) {

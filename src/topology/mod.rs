@@ -5,6 +5,8 @@
 
 mod pod;
 
+use std::collections::BTreeMap;
+
 use crate::object::{Object, ObjectId};
 use crate::yaml::Node;
 
@@ -14,6 +16,12 @@ pub use pod::{Volume, Zones};
 /// Shards of a cluster and replicas of a shard that are listed one by one. More are only counted: the number comes from a file
 /// that anybody may have written.
 const EACH_MAX: u64 = 256;
+
+/// Replicas of an object that are listed one by one; of further shards the first replicas are not listed.
+const REPLICAS_MAX: u64 = 65_536;
+
+/// Shards of an object that are listed one by one; of further clusters only the first shard is.
+const SHARDS_MAX: u64 = 65_536;
 
 /// A ClickHouse or Keeper cluster as its installation object describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,13 +78,38 @@ pub fn clusters(object: &Object) -> Vec<Cluster> {
     let templates = Templates::new(&object.node);
     let listed = object.node.at_keys(&["spec", "configuration", "clusters"]);
     let listed = listed.and_then(Node::as_sequence).unwrap_or_default();
+    let mut room = Room {
+        shards: SHARDS_MAX,
+        replicas: REPLICAS_MAX,
+    };
     listed
         .iter()
-        .map(|node| cluster(object, node, &templates))
+        .map(|node| cluster(object, node, &templates, &mut room))
         .collect()
 }
 
-fn cluster(object: &Object, node: &Node, templates: &Templates<'_>) -> Cluster {
+/// Where each cluster is, by its name; the first one of a name.
+pub fn by_name(clusters: &[Cluster]) -> BTreeMap<&str, usize> {
+    let places = clusters.iter().enumerate().rev();
+    places.map(|(at, it)| (&*it.name, at)).collect()
+}
+
+/// How many shards and replicas may still be listed.
+struct Room {
+    shards: u64,
+    replicas: u64,
+}
+
+impl Room {
+    /// Takes as many of `wanted` as there is room for.
+    fn take(room: &mut u64, wanted: u64) -> u64 {
+        let taken = wanted.min(EACH_MAX).min(*room);
+        *room -= taken;
+        taken
+    }
+}
+
+fn cluster(object: &Object, node: &Node, templates: &Templates<'_>, room: &mut Room) -> Cluster {
     let layout = node.get("layout");
     let field = |key: &str| layout.and_then(|it| it.get(key));
     let (shards, replicas) = (items(field("shards")), items(field("replicas")));
@@ -86,6 +119,7 @@ fn cluster(object: &Object, node: &Node, templates: &Templates<'_>) -> Cluster {
         false => count(field("shardsCount"), shards),
     };
     let common = count(field("replicasCount"), replicas);
+    let listed_shards = Room::take(&mut room.shards, shard_count).max(shard_count.min(1));
     let shard = |at: u64| {
         let own = usize::try_from(at).ok().and_then(|at| shards.get(at));
         let listed = items(own.and_then(|it| it.get("replicas")));
@@ -101,7 +135,9 @@ fn cluster(object: &Object, node: &Node, templates: &Templates<'_>) -> Cluster {
         };
         Shard {
             replica_count,
-            replicas: (0..replica_count.min(EACH_MAX)).map(replica).collect(),
+            replicas: (0..Room::take(&mut room.replicas, replica_count))
+                .map(replica)
+                .collect(),
         }
     };
     let stop = object
@@ -117,7 +153,7 @@ fn cluster(object: &Object, node: &Node, templates: &Templates<'_>) -> Cluster {
             .to_string(),
         is_keeper,
         shard_count,
-        shards: (0..shard_count.min(EACH_MAX)).map(shard).collect(),
+        shards: (0..listed_shards).map(shard).collect(),
         is_stopped: stop
             .is_some_and(|it| ["yes", "true", "1", "on", "enabled"].contains(&&*it.to_lowercase())),
     }

@@ -5,6 +5,7 @@
 //! code of 1 or 2 and name a place in it; a case that a bound makes harmless may also succeed, and says so with [`Case::harmless`].
 //! Large inputs are written by the test from a recipe.
 
+mod changes;
 mod charts;
 mod claims;
 mod git;

@@ -49,6 +49,7 @@ mod load;
 mod internal_annotations;
 mod openapi;
 mod origin;
+mod parsed;
 mod path;
 mod pattern;
 mod plugins;
@@ -66,6 +67,7 @@ mod vars;
 
 pub use charts::{ChartInflation, ChartReference, ChartRenderer};
 pub use kustomization::{FILE_NAMES, Kustomization};
+pub use parsed::ParsedFiles;
 
 use std::sync::Arc;
 
@@ -170,6 +172,20 @@ pub fn build(files: &dyn Files, path: &TreePath, options: &Options) -> Built {
     build_over(files, path, Vec::new(), options)
 }
 
+/// Builds the kustomization in the folder `path`, as one of several over the same files, which share what they parse.
+pub fn build_sharing(
+    files: &dyn Files,
+    path: &TreePath,
+    options: &Options,
+    parsed: &ParsedFiles,
+) -> Built {
+    let input = Input {
+        parsed: Some(parsed),
+        ..Input::default()
+    };
+    run(files, path, input, options)
+}
+
 /// Builds the kustomization in the folder `path`, the charts that it inflates included.
 pub fn build_with_charts(
     files: &dyn Files,
@@ -177,7 +193,11 @@ pub fn build_with_charts(
     options: &Options,
     charts: &dyn ChartRenderer,
 ) -> Built {
-    run(files, path, None, Vec::new(), options, Some(charts))
+    let input = Input {
+        charts: Some(charts),
+        ..Input::default()
+    };
+    run(files, path, input, options)
 }
 
 /// Builds the kustomization in the folder `path` as if its resources already held some objects.
@@ -189,7 +209,11 @@ pub fn build_over(
     initial: Vec<Object>,
     options: &Options,
 ) -> Built {
-    run(files, path, None, initial, options, None)
+    let input = Input {
+        initial,
+        ..Input::default()
+    };
+    run(files, path, input, options)
 }
 
 /// Builds what a kustomization says that is given as a node, as if it were the file of the folder `path`, on top of `initial`
@@ -202,24 +226,35 @@ pub fn build_given(
     options: &Options,
     charts: Option<&dyn ChartRenderer>,
 ) -> Built {
-    run(files, path, Some(kustomization), initial, options, charts)
+    let input = Input {
+        given: Some(kustomization),
+        initial,
+        charts,
+        ..Input::default()
+    };
+    run(files, path, input, options)
 }
 
-fn run(
-    files: &dyn Files,
-    path: &TreePath,
-    given: Option<&Node>,
+/// What a build begins with besides files.
+#[derive(Default)]
+struct Input<'a> {
+    /// The outermost kustomization, in place of its file.
+    given: Option<&'a Node>,
+    /// Objects that are there already.
     initial: Vec<Object>,
-    options: &Options,
-    charts: Option<&dyn ChartRenderer>,
-) -> Built {
+    charts: Option<&'a dyn ChartRenderer>,
+    parsed: Option<&'a ParsedFiles>,
+}
+
+fn run(files: &dyn Files, path: &TreePath, input: Input<'_>, options: &Options) -> Built {
     let recorded = Recorded::new(files);
     let mut context = Context {
-        charts,
+        charts: input.charts,
         loader: Loader {
             files: &recorded,
             options,
             target: path,
+            parsed: input.parsed,
         },
         schemas: Schemas::builtin().clone(),
         diagnostics: Diagnostics::default(),
@@ -231,7 +266,7 @@ fn run(
         repeats: 0,
         visited: Vec::new(),
     };
-    let objects = build_all(&mut context, path, given, initial);
+    let objects = build_all(&mut context, path, input.given, input.initial);
     let Context {
         mut diagnostics,
         visited,

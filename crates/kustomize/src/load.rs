@@ -10,6 +10,7 @@ use pleach_yaml::{Kind, Node, Style, View, parse_as_kustomize};
 
 use super::kustomization::FILE_NAMES;
 use super::limits::check_path;
+use super::parsed::ParsedFiles;
 use super::remote::{self, RemoteBase};
 use super::resource::Resource;
 use super::{LoadRestriction, Options};
@@ -21,6 +22,8 @@ pub(super) struct Loader<'a> {
     pub(super) options: &'a Options,
     /// The folder that is built, from which messages count paths.
     pub(super) target: &'a TreePath,
+    /// What other builds over the same files have parsed.
+    pub(super) parsed: Option<&'a ParsedFiles>,
 }
 
 /// What an entry of `resources` leads to.
@@ -73,13 +76,20 @@ impl Loader<'_> {
             let fault = Diagnostic::error("kustomization-as-resource", message);
             return Err(fault.at(entry).help("list its folder instead").into());
         }
-        let source = self.source(folder, name, entry.span())?;
-        resources_of(&source).map_err(|faults| {
-            let mut own = Diagnostics::default();
-            let faults = faults.into_iter();
-            own.extend(faults.map(|it| it.related(entry.span(), "listed here")));
-            own
-        })
+        let (path, bytes) = self.bytes(folder, name, entry.span())?;
+        let parse = || {
+            let source = self.text(path.clone(), &bytes, entry.span())?;
+            resources_of(&source).map_err(|faults| {
+                let mut own = Diagnostics::default();
+                let faults = faults.into_iter();
+                own.extend(faults.map(|it| it.related(entry.span(), "listed here")));
+                own
+            })
+        };
+        match self.parsed {
+            Some(parsed) => parsed.resources(&path, &bytes, parse),
+            None => parse(),
+        }
     }
 
     /// The bytes of a file that a kustomization in `folder` names.

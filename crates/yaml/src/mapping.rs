@@ -130,6 +130,23 @@ impl Mapping {
         self.entries.iter().map(|it| it.key.as_str().unwrap_or(""))
     }
 
+    /// Whether two maps are the same data, whatever the order of their keys.
+    pub(super) fn same_data(&self, other: &Mapping) -> bool {
+        let mut index = KeyIndex::default();
+        let mut entries = self.entries.iter().enumerate();
+        self.len() == other.len()
+            && entries.all(|(at, Entry { key, value })| {
+                let key = key.as_str().unwrap_or("");
+                // Mostly the order is the same too.
+                let beside = other.entries.get(at).filter(|it| it.key.is_text(key));
+                let own = beside.or_else(|| {
+                    let at = index.position(other, key)?;
+                    other.entries.get(at)
+                });
+                own.is_some_and(|it| it.value.same_data(value))
+            })
+    }
+
     /// All entries in order.
     pub fn as_slice(&self) -> &[Entry] {
         &self.entries

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{Entry, FieldPath, Kind, Mapping, Step, is_yaml_1_1_non_string, resolve};
+use super::{FieldPath, Kind, Mapping, Step, is_yaml_1_1_non_string, resolve};
 use crate::diag::{Source, Span};
 
 /// A YAML value: a scalar, a sequence or a mapping, with the span of the text it came from.
@@ -569,14 +569,7 @@ impl Node {
             (View::Sequence(a), View::Sequence(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_data(b))
             }
-            (View::Mapping(a), View::Mapping(b)) => {
-                let mut entries = a.iter();
-                a.len() == b.len()
-                    && entries.all(|Entry { key, value }| {
-                        b.get(key.as_str().unwrap_or(""))
-                            .is_some_and(|it| it.same_data(value))
-                    })
-            }
+            (View::Mapping(a), View::Mapping(b)) => a.same_data(b),
             _ => false,
         }
     }

@@ -1,5 +1,6 @@
 //! `pleach diff`: what a change will do, object by object and field by field.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use anyhow::{Result, anyhow, bail};
@@ -11,13 +12,13 @@ use super::comparing::Comparing;
 use super::progress::Progress;
 use super::{Global, Outcome, cache, output, session};
 use crate::compare::Comparison;
-use crate::diag::nearest;
+use crate::diag::{Diagnostic, Source, Span, nearest};
 use crate::diff::Salt;
 use crate::report::{
     Format, MarkdownOptions, TreeFile, View, annotations, changes, changes_json, changes_patch,
     folded, html, markdown, report,
 };
-use crate::tree::TreePath;
+use crate::tree::{Changes, TreePath};
 use crate::workspace_diff::{
     Context, State, Unrendered, compare_folders, compare_rendered, compare_repositories,
     compare_workspaces, compare_written,
@@ -71,6 +72,13 @@ pub(in crate::cli) enum Form {
     Junit,
 }
 
+impl Form {
+    /// Whether it shows objects that differ as a whole, and not only their fields.
+    pub(in crate::cli) fn shows_objects(self) -> bool {
+        matches!(self, Form::Json | Form::Patch)
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let current = session::directory(global)?;
     let sides = open(&arguments.sides, &current)?;
@@ -101,6 +109,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     // What git could not read may look like a workspace that does not render.
     sides.iter().try_for_each(Opened::failure)?;
     let mut comparison = comparison?;
+    if !is_workspace || arguments.committed || arguments.depth == Depth::Objects {
+        let unread = sides.iter().flat_map(Opened::misnamed);
+        note_misnamed(&mut comparison, unread.collect());
+    }
     if is_workspace {
         check_environments([&before, &after], &arguments.environments)?;
     }
@@ -158,7 +170,28 @@ fn rendered(sides: &[Opened; 2], context: &Context<'_>, global: &Global) -> Resu
     };
     let [before, after] = &states;
     let compared = compare_rendered([before, after], changes.as_ref(), context);
-    compared.map_err(|fault| unrendered(&fault, global))
+    let mut comparison = compared.map_err(|fault| unrendered(&fault, global))?;
+    let mut inputs = before.input_folders();
+    inputs.extend(after.input_folders());
+    let is_input = |it: &&TreePath| inputs.iter().any(|folder| it.below(folder).is_some());
+    let misnamed = changes.iter().flat_map(Changes::misnamed).filter(is_input);
+    let below = misnamed.filter_map(|it| it.below(after.root));
+    note_misnamed(&mut comparison, below.collect());
+    Ok(comparison)
+}
+
+/// Says which files are not compared since nobody can read them by their names, as far as it is not said already.
+fn note_misnamed(comparison: &mut Comparison, paths: BTreeSet<TreePath>) {
+    for path in paths {
+        let name = format!("`{path}`");
+        let is_said = comparison.notes.iter().any(|it| it.message.contains(&name));
+        if !is_said {
+            let message = format!("{name} is not compared: its name is not valid UTF-8");
+            let note = Diagnostic::warning("not-compared", message);
+            let note = note.at(Span::new(&Source::new(path, ""), 0..0));
+            comparison.notes.push(note.help("rename it"));
+        }
+    }
 }
 
 /// Says why a state does not render.

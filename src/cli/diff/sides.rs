@@ -4,6 +4,7 @@
 )]
 //! The two sides that are compared: revisions, the work tree, folders.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::super::session::{WORKSPACE, shown_path};
 use super::super::tree::addresses;
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use crate::kustomize::FILE_NAMES;
-use crate::tree::{Changes, EntryKind, Files, TreePath, Walk};
+use crate::tree::{Changes, EntryKind, Files, TreePath, Unlisted, Walk};
 use crate::workspace_diff::State;
 
 /// One side of a comparison, with its files open for reading.
@@ -56,6 +57,13 @@ impl Opened {
         since
             .map(|it| it(&before.state().input_folders()))
             .transpose()
+    }
+
+    /// The files below its folder that were come across and that nobody can read by their names.
+    pub(super) fn misnamed(&self) -> BTreeSet<TreePath> {
+        let unlisted = self.files.unlisted().into_iter();
+        let misnamed = unlisted.filter(|it| it.1 == Unlisted::NotUtf8);
+        misnamed.filter_map(|it| it.0.below(&self.root)).collect()
     }
 
     /// The addresses of its repository.

@@ -168,14 +168,23 @@ impl Pair {
         changes: &mut Changes,
         deeper: &mut Vec<Pair>,
     ) -> Result<(), FilesError> {
-        let mut names: BTreeMap<Box<str>, [Option<Item>; 2]> = BTreeMap::new();
+        // Names that are not valid UTF-8 may look the same: they count by their order.
+        let mut names: BTreeMap<(Box<str>, usize), [Option<Item>; 2]> = BTreeMap::new();
         for (at, (revision, id)) in revisions.iter().zip(&self.sides).enumerate() {
             let items = id.as_ref().map(|it| revision.tree(it)).transpose()?;
+            let mut last: Option<&str> = None;
+            let mut alike = 0;
             for item in items.iter().flat_map(|it| it.iter()) {
-                names.entry(item.name.clone()).or_default()[at] = Some(item.clone());
+                alike = match last {
+                    Some(last) if *last == *item.name => alike + 1,
+                    _ => 0,
+                };
+                last = Some(&item.name);
+                let both = names.entry((item.name.clone(), alike)).or_default();
+                both[at] = Some(item.clone());
             }
         }
-        for (name, [old, new]) in names {
+        for ((name, _), [old, new]) in names {
             if old == new {
                 continue;
             }

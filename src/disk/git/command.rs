@@ -161,7 +161,15 @@ fn help(folder: &Path, words: &str) -> Option<String> {
     if has("safe.bareRepository") {
         return Some("name a folder of a work tree; a bare repository is not read".to_string());
     }
-    let is_damaged = has("corrupt") || has("inflate") || has("unable to read") || has("missing");
+    let damage = [
+        "corrupt",
+        "inflate",
+        "unable to read",
+        "missing",
+        "bad object",
+        "bad tree object",
+    ];
+    let is_damaged = damage.into_iter().any(has);
     is_damaged.then(|| {
         format!("`git -C {folder} fsck` lists what is damaged; a new clone has what is missing")
     })

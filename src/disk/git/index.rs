@@ -32,7 +32,7 @@ impl Repository {
         let arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames"];
         let mut list = command(&self.root);
         list.args(arguments)
-            .args(["--ignore-submodules", "HEAD", "--"]);
+            .args(["--ignore-submodules=dirty", "HEAD", "--"]);
         list.stdout(Stdio::piped()).stderr(Stdio::piped());
         let listed = list.spawn().map_err(not_started)?;
         let head = self.revision("HEAD");
@@ -73,7 +73,7 @@ impl Repository {
         let entries = text.split('\0').filter_map(|it| {
             let (words, path) = it.split_once('\t')?;
             let mut words = words.split(' ');
-            let mode = Mode::read_own(words.next()?)?;
+            let mode = Mode::read(words.next()?);
             let id = Id::read(words.next()?)?;
             Some((TreePath::new(path)?, Some((of_path(mode, path), id))))
         });
@@ -95,8 +95,8 @@ fn changed(listed: &[u8], unmerged: &mut BTreeSet<TreePath>) -> Entries {
             unmerged.insert(path.clone());
         }
         let is_there = !status.starts_with(['D', 'U']);
-        let mode = Mode::read_own(mode).map(|it| of_path(it, path.as_str()));
-        let item = mode.zip(Id::read(id));
+        let mode = of_path(Mode::read(mode), path.as_str());
+        let item = Id::read(id).map(|it| (mode, it));
         entries.insert(path, item.filter(|_| is_there));
     }
     entries

@@ -148,7 +148,24 @@ impl Repository {
     pub fn revision(&self, name: &str) -> Result<Option<Revision>, DiskError> {
         let objects = self.objects();
         let tree = objects.tree(name)?;
+        if tree.is_none() {
+            self.check_objects(name)?;
+        }
         Ok(tree.map(|it| Revision::new(objects, it)))
+    }
+
+    /// An error where a name has a meaning, and the objects that it leads to are missing or damaged. An object ID means itself,
+    /// whether it is there or not.
+    fn check_objects(&self, name: &str) -> Result<(), DiskError> {
+        let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", name];
+        let Some(id) = self.ask(&verify)? else {
+            return Ok(());
+        };
+        if id.starts_with(&name.to_ascii_lowercase()) {
+            return Ok(());
+        }
+        let read = ["rev-list", "--objects", "--max-count=1", &id, "--"];
+        git(&self.root, &read).map(drop)
     }
 
     fn objects(&self) -> Arc<Objects> {

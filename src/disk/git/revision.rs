@@ -54,11 +54,6 @@ impl Mode {
             _ => Mode::File,
         }
     }
-
-    /// The same; `None` for a submodule.
-    pub(super) fn read_own(octal: &str) -> Option<Mode> {
-        Some(Mode::read(octal)).filter(|it| *it != Mode::Submodule)
-    }
 }
 
 impl Revision {

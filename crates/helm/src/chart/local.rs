@@ -1,5 +1,6 @@
 //! Charts that lie in the workspace: folders, and archives as `helm package` names them.
 
+use super::MISSING_CHART;
 use super::archive::unpack;
 use super::content::{Chart, document, identity};
 use super::request::Request;
@@ -51,7 +52,7 @@ pub(super) fn find(files: &dyn Files, request: &Request) -> Result<(Place, Versi
     })?;
     find_in(files, &folder, request)?.ok_or_else(|| {
         let message = format!("there is no chart `{}` in `{address}`", request.title());
-        let fault = Diagnostic::error("missing-chart", message);
+        let fault = Diagnostic::error(MISSING_CHART, message);
         match &*known(files, &folder).join(", ") {
             "" => fault.help(format!(
                 "a chart is a folder `{address}/{}`, or an archive there",

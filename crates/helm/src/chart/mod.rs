@@ -112,6 +112,9 @@ struct Seen {
     crds: BTreeMap<Request, Option<Arc<BTreeSet<String>>>>,
 }
 
+/// The code of the fault that a chart is not there.
+pub const MISSING_CHART: &str = "missing-chart";
+
 const VENDOR: &str = "run `pleach vendor`, which pulls what is missing and pins it";
 
 /// What a requested version resolves to.
@@ -266,7 +269,7 @@ impl<'a> Charts<'a> {
                 "" => format!("chart `{title}` is not in `{LOCK}`"),
                 versions => format!("`{LOCK}` has no chart `{title}`, but {versions}"),
             };
-            Diagnostic::error("missing-chart", message).help(VENDOR)
+            Diagnostic::error(MISSING_CHART, message).help(VENDOR)
         })
     }
 
@@ -276,7 +279,7 @@ impl<'a> Charts<'a> {
                 "chart `{}` is pinned, but its archive is not here",
                 pin.title()
             );
-            Diagnostic::error("missing-chart", message).help(VENDOR)
+            Diagnostic::error(MISSING_CHART, message).help(VENDOR)
         })
     }
 

@@ -149,6 +149,9 @@ pub struct Options<'a> {
     pub exact: bool,
     /// What is left out.
     pub ignore: &'a [Ignore],
+    /// Whether of an object that is on both sides only the fields that differ are asked for: then its change need not hold it as a
+    /// whole. There may be very many.
+    pub fields_only: bool,
 }
 
 impl<'a> Options<'a> {
@@ -158,6 +161,7 @@ impl<'a> Options<'a> {
             salt,
             exact: false,
             ignore: &[],
+            fields_only: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which object before is which object after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{rename, same_named};
 use crate::object::{Object, ObjectId};
@@ -58,7 +58,8 @@ pub fn pair<'a>(before: &'a [Object], after: &'a [Object]) -> Vec<Pair<'a>> {
             (None, None) => Pair::Added(object),
         });
     }
-    gone.retain(|it| !renames.values().any(|renamed| renamed == it));
+    let renamed: BTreeSet<&usize> = renames.values().collect();
+    gone.retain(|it| !renamed.contains(it));
     pairs.extend(gone.into_iter().map(|it| Pair::Removed(&before[it])));
     pairs
 }

@@ -91,6 +91,13 @@ impl Changes {
         self.paths.iter()
     }
 
+    /// The paths that differ and that nobody can read: their names are not valid UTF-8, and have U+FFFD in place of what is wrong. One
+    /// that really has the character counts too.
+    pub fn misnamed(&self) -> impl Iterator<Item = &TreePath> {
+        let is_misnamed = |it: &&TreePath| it.as_str().contains(char::REPLACEMENT_CHARACTER);
+        self.paths.iter().filter(is_misnamed)
+    }
+
     /// Whether a path differs.
     pub fn has(&self, path: &TreePath) -> bool {
         self.paths.contains(path)
