@@ -29,10 +29,11 @@ mod unmatched_selector;
 mod unset_variable;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::compare::Origins;
+use crate::compare::{DeployedOrigins, Origins};
 use crate::danger::{DANGERS, is_single_tree, judge_tree};
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::object::Object;
 use crate::tree::Tree;
 use crate::validate::RuleBudget;
@@ -117,6 +118,49 @@ pub fn check(
     found
 }
 
+/// Checks that look for what is not there: nobody can tell where a part of an environment is not seen.
+const OF_EXISTENCE: [&str; 6] = [
+    dangling_dependency::CHECK.code,
+    missing_namespace::CHECK.code,
+    dangling_source::CHECK.code,
+    missing_reference::CHECK.code,
+    unmatched_selector::CHECK.code,
+    missing_project::CHECK.code,
+];
+
+/// What all checks find in what is deployed, the objects of charts and remote bases included.
+pub fn check_deployed(
+    deployed: &DeployedOrigins,
+    clusters: &BTreeMap<String, Cluster>,
+    demands: Demands,
+) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let (unknown, budget) = (Cluster::default(), RuleBudget::default());
+    let mut scenes = scenes(&Tree::new(), &deployed.origins);
+    let seen = Arc::new(deployed.seen.clone());
+    for (name, scene) in &mut scenes {
+        let cluster = clusters.get(name).unwrap_or(&unknown);
+        scene.given_namespaces = cluster.namespaces.clone();
+        scene.seen = seen.clone();
+        let is_partial = deployed.unseen.contains(name);
+        for check in CHECKS {
+            if is_partial && OF_EXISTENCE.contains(&check.code) {
+                continue;
+            }
+            let mut faults = Faults {
+                check,
+                found: Vec::new(),
+            };
+            (check.judge)(scene, &mut faults);
+            found.extend(faults.found);
+        }
+        found.extend(dangers(scene));
+        found.extend(objects::findings(scene, cluster, demands, &budget));
+    }
+    found.sort_and_dedup();
+    found
+}
+
 /// The rules about changes that need no other side.
 fn dangers(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
     let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
@@ -128,7 +172,8 @@ fn dangers(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
     let diagnostics = judge_tree(&objects).into_iter().map(|finding| {
         let placed = places.get(&finding.id);
         let place = placed.and_then(|it| it.place(&finding.field));
-        finding.diagnostic(place.as_ref())
+        let template = placed.and_then(|it| it.template(&finding.field));
+        with_template(finding.diagnostic(place.as_ref()), template)
     });
     diagnostics.collect()
 }
@@ -172,6 +217,14 @@ impl Faults {
         };
         let span = placed.place(field);
         let span = span.unwrap_or_else(|| placed.object.node.nearest_on_path(field).span().clone());
-        fault.at(span)
+        with_template(fault.at(span), placed.template(field))
+    }
+}
+
+/// Says which line of a chart makes what was found, beside the line of the release.
+fn with_template(fault: Diagnostic, template: Option<Span>) -> Diagnostic {
+    match template {
+        Some(template) => fault.related(&template, "made by this template of the chart"),
+        None => fault,
     }
 }

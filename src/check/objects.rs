@@ -119,11 +119,12 @@ fn placed(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
     let span = written
         .or_else(|| sourced.place(&field))
         .or_else(|| diagnostic.span.clone());
-    Diagnostic {
+    let found = Diagnostic {
         message: format!("{}: {}", sourced.object.id(), diagnostic.message),
         span,
         ..diagnostic
-    }
+    };
+    super::with_template(found, sourced.template(&field))
 }
 
 /// Whether a place is in a file that is about an environment.

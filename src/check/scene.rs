@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::applications;
-use crate::compare::{Origin, Origins, environment};
+use crate::compare::{Origin, Origins, Written, environment};
 use crate::diag::{Source, Span};
-use crate::object::Object;
+use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
 use crate::yaml::{FieldPath, Node, parse};
 
@@ -22,6 +22,8 @@ pub(super) struct EnvironmentObjects<'a> {
     pub(super) given_namespaces: BTreeSet<String>,
     /// The folders of the tree.
     pub(super) folders: Arc<BTreeSet<TreePath>>,
+    /// The HelmReleases and Applications whose objects are among these.
+    pub(super) seen: Arc<BTreeSet<ObjectId>>,
 }
 
 /// An object and where it came from.
@@ -33,6 +35,16 @@ pub(super) struct SourcedObject<'a> {
 }
 
 impl SourcedObject<'_> {
+    /// The line of the chart's template that a field comes from, which nobody can change here.
+    pub(super) fn template(&self, field: &FieldPath) -> Option<Span> {
+        let origin = self.origin.filter(|it| it.written == Written::Values)?;
+        let node = self.object.node.nearest_on_path(field);
+        let file = self.object.span().path();
+        let own = Some(node.span()).filter(|it| it.path() == file);
+        let template = own.unwrap_or_else(|| self.object.span());
+        (Some(template) != origin.claim.span.as_ref()).then(|| template.clone())
+    }
+
     /// Whether it belongs to the environment itself, not to a claim or an overlay.
     pub(super) fn is_of_environment(&self) -> bool {
         self.origin.is_none()
@@ -135,15 +147,16 @@ fn parse_cluster_file<'a>(
 }
 
 impl<'a> EnvironmentObjects<'a> {
-    /// The namespaces in which a chart is installed: nobody can tell from here what it makes.
+    /// The namespaces in which a chart is installed whose objects are not seen: nobody can tell from here what it makes.
     pub(super) fn opaque(&self) -> BTreeSet<&str> {
         self.chart_namespaces().collect()
     }
 
-    /// The namespace of each chart that is installed; one with several charts comes as often.
+    /// The namespace of each chart that is installed and whose objects are not seen; one with several charts comes as often.
     pub(super) fn chart_namespaces(&self) -> impl Iterator<Item = &str> {
         let objects = self.objects.iter().map(|it| &*it.object);
-        objects.filter_map(|it| {
+        let unseen = objects.filter(|it| self.seen.is_empty() || !self.seen.contains(&it.id()));
+        unseen.filter_map(|it| {
             let text = |keys: &[&str]| it.node.at_keys(keys).and_then(Node::as_str);
             match it.kind() {
                 "HelmRelease" => Some(text(&["spec", "targetNamespace"]).unwrap_or(it.namespace())),

@@ -4,12 +4,14 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
 
+use super::diff::Depth;
 use super::session::Session;
 use super::tree_slices::{check_claims, owner, rendered, service};
-use super::{Global, Outcome, output};
+use super::{Global, Outcome, cache, output};
 use crate::load::WorkspaceConfig;
-use crate::matrix::matrix;
+use crate::matrix::{Matrix, matrix};
 use crate::report::{matrix_json, matrix_markdown, matrix_text};
+use crate::workspace_diff::{repository_origins, workspace_origins};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -22,6 +24,10 @@ pub(super) struct Arguments {
     /// Only rows that differ between environments
     #[arg(long)]
     drift: bool,
+    /// What is looked at: the objects that are synced, or also those that charts and other units deploy from them. Without
+    /// pleach.yaml, the repository is taken as Flux and Argo CD deploy it
+    #[arg(long, value_name = "DEPTH", default_value = "sync")]
+    depth: Depth,
     /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
@@ -35,18 +41,9 @@ enum Form {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    let session = Session::open(global)?;
-    let Some(compiled) = rendered(&session, &session.files, &arguments.environments) else {
+    let Some(mut matrix) = table(arguments, global)? else {
         return Ok(Outcome::Findings);
     };
-    let claims = compiled.origins.iter().filter_map(|(folder, origin)| {
-        let (environment, claim) = owner(folder).or_else(|| service(folder))?;
-        Some((environment, claim, &*origin.objects))
-    });
-    let mut matrix = matrix(claims);
-    if let Ok(workspace) = WorkspaceConfig::read(&session.files) {
-        matrix.order(&workspace.environment_names());
-    }
     let known = matrix.claims.iter().map(|it| it.name.as_str());
     check_claims(known, &arguments.claims)?;
     let wanted = &arguments.claims;
@@ -65,4 +62,59 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         Form::Json => output::data(matrix_json(&matrix).as_bytes())?,
     }
     Ok(Outcome::Clean)
+}
+
+/// The table of all claims. `None` where something is at fault, which was said.
+fn table(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
+    if arguments.depth == Depth::Objects {
+        return deployed(arguments, global);
+    }
+    let session = Session::open(global)?;
+    let Some(compiled) = rendered(&session, &session.files, &arguments.environments) else {
+        return Ok(None);
+    };
+    let claims = compiled.origins.iter().filter_map(|(folder, origin)| {
+        let (environment, claim) = owner(folder).or_else(|| service(folder))?;
+        Some((environment, claim, &*origin.objects))
+    });
+    Ok(Some(in_order(matrix(claims), &session)))
+}
+
+/// The table of all that is deployed.
+fn deployed(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
+    let session = Session::open_any(global)?;
+    let (found, unseen) = match session.is_workspace() {
+        true => {
+            let Some(compiled) = rendered(&session, &session.files, &arguments.environments) else {
+                return Ok(None);
+            };
+            match workspace_origins(&compiled, &session.files, cache::open(global)) {
+                Ok(found) => found,
+                Err(faults) => {
+                    session.report(&faults);
+                    return Ok(None);
+                }
+            }
+        }
+        false => repository_origins(&session.files, &[], cache::open(global)),
+    };
+    session.report(&unseen);
+    let wanted = &arguments.environments;
+    let claims = found.origins.iter().filter_map(|(_, origin)| {
+        let environment = origin.environment.clone()?;
+        let is_wanted = wanted.is_empty() || wanted.contains(&environment);
+        let title = &origin.claim.title;
+        // Of `Kind/name` the name, as the table of what is synced has it.
+        let name = title.split_once('/').filter(|it| !it.0.contains(' '));
+        let name = name.map_or(title.as_str(), |it| it.1).to_string();
+        is_wanted.then_some((environment, name, &*origin.objects))
+    });
+    Ok(Some(in_order(matrix(claims), &session)))
+}
+
+fn in_order(mut matrix: Matrix, session: &Session<'_>) -> Matrix {
+    if let Ok(workspace) = WorkspaceConfig::read(&session.files) {
+        matrix.order(&workspace.environment_names());
+    }
+    matrix
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Global, Outcome, cache, output, revision, session};
 use crate::deploy::Deployment;
-use crate::diag::{Diagnostic, Diagnostics, Severity, nearest};
+use crate::diag::nearest;
 use crate::disk::{Folder, Repository, WorkTree};
 use crate::load::WorkspaceConfig;
 use crate::report::{deployment, deployment_json, deployment_yaml};
@@ -93,15 +93,6 @@ pub(super) fn addresses(repository: &Repository) -> Vec<String> {
     urls.map(|it| it.1.to_string()).collect()
 }
 
-/// The diagnostics of a deployment as warnings: nothing that can't be seen is a fault of the files.
-fn notes(diagnostics: &Diagnostics) -> Diagnostics {
-    let note = |it: &Diagnostic| Diagnostic {
-        severity: it.severity.min(Severity::Warning),
-        ..it.clone()
-    };
-    diagnostics.iter().map(note).collect()
-}
-
 fn shown(root: &Path, current: &Path, path: &TreePath) -> String {
     session::shown(&root.join(path.as_str()), current, path)
 }
@@ -129,7 +120,7 @@ fn print(
     if found.entries.is_empty() {
         output::note("nothing is deployed by Flux or Argo CD from here\n");
     }
-    Ok(session::report(&notes(&found.diagnostics), global, display))
+    Ok(session::report(&found.warnings(), global, display))
 }
 
 /// Keeps the entries that are asked for, by their folders or the last parts of these.

@@ -204,10 +204,7 @@ fn gather(
         if left_out.contains(key) {
             continue;
         }
-        let environment = match &*unit.cluster {
-            "" => (sides[at].environment)(entry),
-            cluster => format!("{} ({cluster})", (sides[at].environment)(entry)),
-        };
+        let environment = environment_of(sides[at], entry, unit);
         let mark = mark(*key);
         let marked = unit.objects.iter().map(|it| Object {
             mark: Some(mark.as_str().into()),
@@ -217,33 +214,81 @@ fn gather(
             .entry(environment.clone())
             .or_default()
             .extend(marked);
-        let claim = (sides[at].claim)(entry, unit);
         let other = units[1 - at].get(key).map(|it| it.1);
         let [old, new] = if at == 0 {
             [Some(*unit), other]
         } else {
             [other, Some(*unit)]
         };
-        origins.push((
-            mark,
-            Origin {
-                environment: Some(environment),
-                claim: Arc::new(Claim {
-                    title: format!("{}{}", claim.title, chart(old, new)),
-                    ..claim
-                }),
-                objects: unit.objects.clone(),
-                written: match unit.origin {
-                    deploy::Origin::Chart(_) => Written::Values,
-                    _ => Written::Anywhere,
-                },
-            },
-        ));
+        let title = chart(old, new);
+        origins.push((mark, origin(sides[at], (entry, unit), environment, &title)));
     }
     Gathered {
         objects,
         origins: origins.into_iter().collect(),
     }
+}
+
+/// The environment of a unit: that of its entry, with the cluster that it deploys to where that is another one.
+fn environment_of(side: &Deployed<'_>, entry: &Entry, unit: &Unit) -> String {
+    match &*unit.cluster {
+        "" => (side.environment)(entry),
+        cluster => format!("{} ({cluster})", (side.environment)(entry)),
+    }
+}
+
+/// Where the objects of a unit come from. `chart` follows the title of its claim.
+fn origin(
+    side: &Deployed<'_>,
+    (entry, unit): (&Entry, &Unit),
+    environment: String,
+    chart: &str,
+) -> Origin {
+    let claim = (side.claim)(entry, unit);
+    Origin {
+        environment: Some(environment),
+        claim: Arc::new(Claim {
+            title: format!("{}{chart}", claim.title),
+            ..claim
+        }),
+        objects: unit.objects.clone(),
+        written: match unit.origin {
+            deploy::Origin::Chart(_) => Written::Values,
+            _ => Written::Anywhere,
+        },
+    }
+}
+
+/// What is deployed, as checks look at it.
+#[derive(Clone, Debug, Default)]
+pub struct DeployedOrigins {
+    /// The units that are seen: their environments, claims and objects.
+    pub origins: Origins,
+    /// The objects that make an engine deploy units that are seen.
+    pub seen: BTreeSet<ObjectId>,
+    /// Environments with a unit that is not seen and is no chart, so that what it makes can be anywhere.
+    pub unseen: BTreeSet<String>,
+}
+
+/// The origins of all that is deployed.
+pub fn deployed_origins(side: &Deployed<'_>) -> DeployedOrigins {
+    let mut found = DeployedOrigins::default();
+    let mut origins: Vec<(TreePath, Origin)> = Vec::new();
+    for (key, (entry, unit)) in by_key(side) {
+        let environment = environment_of(side, entry, unit);
+        match (&unit.status, &unit.origin) {
+            (Status::NotBuilt(_), deploy::Origin::Chart(_)) => continue,
+            (Status::NotBuilt(_), _) => {
+                found.unseen.insert(environment);
+                continue;
+            }
+            _ => {}
+        }
+        found.seen.insert(unit.id.clone());
+        origins.push((mark(key), origin(side, (entry, unit), environment, "")));
+    }
+    found.origins = origins.into_iter().collect();
+    found
 }
 
 /// What the objects of a unit are known by.

@@ -31,7 +31,7 @@ use crate::yaml::parallel::each;
 use apply_units::units;
 use part::Part;
 
-pub use deployed::{Deployed, compare_deployed};
+pub use deployed::{Deployed, DeployedOrigins, compare_deployed, deployed_origins};
 pub use group::{
     DangerGroup, Exception, FoundGroup, Group, Matrix, Place, Section, Variant, danger_groups,
     findings, matrix, sections,

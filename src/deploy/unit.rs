@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::object::{Object, ObjectId};
 use crate::tree::{ReadSet, TreePath};
 
@@ -13,6 +13,17 @@ pub struct Deployment {
     pub entries: Vec<Entry>,
     /// What can't be seen, and what an engine would refuse.
     pub diagnostics: Diagnostics,
+}
+
+impl Deployment {
+    /// What can't be seen, as warnings: it is no fault of the files.
+    pub fn warnings(&self) -> Diagnostics {
+        let warning = |it: &Diagnostic| Diagnostic {
+            severity: it.severity.min(Severity::Warning),
+            ..it.clone()
+        };
+        self.diagnostics.iter().map(warning).collect()
+    }
 }
 
 /// A folder that an engine begins at, and all that follows from it: what one cluster gets.

@@ -6,7 +6,8 @@ use super::{Context, State, Unrendered};
 use crate::Compiled;
 use crate::chart::{Cache, Charts, Lock, Pin, Places, Request};
 use crate::compare::{
-    Claim, CodeOwners, Comparison, Deployed, Origins, Side, compare, compare_deployed, environment,
+    Claim, CodeOwners, Comparison, Deployed, DeployedOrigins, Origins, Side, compare,
+    compare_deployed, deployed_origins, environment,
 };
 use crate::deploy::{Cluster, Deployment, Entry, Options, Origin, Unit, deploy};
 use crate::diag::{Diagnostics, Source, Span};
@@ -118,6 +119,48 @@ pub fn deployed_from(
     Ok(deploy(&tree, &options))
 }
 
+/// What is deployed from what a workspace renders to, as checks look at it, under its claims; and what can't be seen. Errors: what is
+/// wrong with its configuration.
+pub fn workspace_origins(
+    compiled: &Compiled,
+    files: &dyn Files,
+    cache: Option<Cache>,
+) -> Result<(DeployedOrigins, Diagnostics), Diagnostics> {
+    let workspace = WorkspaceConfig::read(files)?;
+    let found = Found {
+        deployment: deployed_from(compiled, files, cache)?,
+        origins: compiled.origins.clone(),
+        folder: sync_folder(&workspace),
+    };
+    let origins = deployed_origins(&Deployed {
+        deployment: &found.deployment,
+        name: "",
+        claim: &|entry, unit| found.claim(entry, unit),
+        environment: &|entry| found.environment(entry),
+    });
+    Ok((origins, found.deployment.warnings()))
+}
+
+/// The same for a repository without a workspace, under the objects that make an engine deploy something.
+pub fn repository_origins(
+    files: &dyn Files,
+    urls: &[String],
+    cache: Option<Cache>,
+) -> (DeployedOrigins, Diagnostics) {
+    let deployment = deployed(files, urls, cache);
+    let origins = deployed_origins(&Deployed {
+        deployment: &deployment,
+        name: "",
+        claim: &|_, unit| Claim {
+            title: title(unit),
+            owner: None,
+            span: unit.span.clone().or_else(|| folder_span(unit)),
+        },
+        environment: &|entry| folder_name(&entry.folder),
+    });
+    (origins, deployment.warnings())
+}
+
 /// Compares what is deployed from two repositories, or from two states of one. What no engine deploys is compared as it is.
 pub fn compare_repositories(
     [before, after]: [&State<'_>; 2],
@@ -222,11 +265,12 @@ pub fn compare_workspaces(
     let claims = found
         .each_ref()
         .map(|found| move |entry: &Entry, unit: &Unit| found.claim(entry, unit));
-    let name = |entry: &Entry| {
-        let folders = found.iter().find_map(|it| entry.folder.below(&it.folder));
-        let folder = folders.unwrap_or_else(|| entry.folder.clone());
-        environment(&folder).map_or_else(|| folder_name(&folder), str::to_string)
+    let is_of = |entry: &Entry| {
+        found
+            .iter()
+            .find(|it| entry.folder.below(&it.folder).is_some())
     };
+    let name = |entry: &Entry| is_of(entry).unwrap_or(&found[1]).environment(entry);
     let sides = [0, 1].map(|at| Deployed {
         deployment: &found[at].deployment,
         name: states[at].name,
@@ -271,6 +315,13 @@ impl State<'_> {
 }
 
 impl Found {
+    /// The environment that an entry is for.
+    fn environment(&self, entry: &Entry) -> String {
+        let below = entry.folder.below(&self.folder);
+        let folder = below.unwrap_or_else(|| entry.folder.clone());
+        environment(&folder).map_or_else(|| folder_name(&folder), str::to_string)
+    }
+
     /// The claim of the folder that a unit is built from, or that of the unit above it.
     fn claim(&self, entry: &Entry, unit: &Unit) -> Claim {
         let mut above = Some(unit);

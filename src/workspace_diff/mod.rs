@@ -7,7 +7,8 @@ mod deployed;
 mod partial;
 
 pub use deployed::{
-    chart_requests, compare_repositories, compare_workspaces, deployed, deployed_from, sync_folder,
+    chart_requests, compare_repositories, compare_workspaces, deployed, deployed_from,
+    repository_origins, sync_folder, workspace_origins,
 };
 
 use std::sync::Arc;

@@ -17,6 +17,7 @@ mod compare;
 mod danger;
 mod deploy;
 mod deployed;
+mod deployed_check;
 mod diff;
 mod edit;
 mod emit;
@@ -39,12 +40,13 @@ use pleach::tree::Tree;
 type Make = fn(&mut Tree);
 
 /// The folders of text cases: the tests' prefix, the folder below `tests/`, what makes the expected sections.
-const FOLDERS: [(&str, &str, Make); 15] = [
+const FOLDERS: [(&str, &str, Make); 16] = [
     ("check", "check", check::make),
     ("claims", "claims", claims::make),
     ("danger", "danger", danger::make),
     ("deploy", "deploy", deploy::make),
     ("deployed", "deploy/diff", deployed::make),
+    ("deployed_check", "deploy/check", deployed_check::make),
     ("diff", "diff", diff::make),
     ("edit", "edit", edit::make),
     ("emit", "emit", emit::make),

@@ -53,8 +53,10 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Depth {
+pub(in crate::cli) enum Depth {
+    /// What is synced, as it is written or rendered.
     Sync,
+    /// What is deployed from that: the objects of charts and of nested units too.
     Objects,
 }
 

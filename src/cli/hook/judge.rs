@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::cli::check::judged;
+use crate::cli::diff::Depth;
 use crate::cli::{Global, cache};
 use crate::diag::Diagnostics;
 use crate::load::{self, BASE, Scope, claim_files, environment_folder};
@@ -34,6 +35,7 @@ pub(super) fn is_too_large(files: &dyn Files, environments: &[String]) -> bool {
 pub(super) fn judge(
     [before, after]: [&dyn Files; 2],
     compiled: &Compiled,
+    depth: Depth,
     global: &Global,
 ) -> Diagnostics {
     let names = &compiled.scope.environments;
@@ -56,11 +58,11 @@ pub(super) fn judge(
         is_there.then(|| compile(files, &options))
     };
     let rendered = (!is_whole).then(|| render(after)).flatten();
-    let found = judged(rendered.as_ref().unwrap_or(compiled), after, global);
+    let found = judged(rendered.as_ref().unwrap_or(compiled), after, depth, global);
     if found.is_empty() {
         return found;
     }
-    let known = render(before).map(|it| judged(&it, before, global));
+    let known = render(before).map(|it| judged(&it, before, depth, global));
     let known: BTreeSet<_> = known
         .iter()
         .flatten()

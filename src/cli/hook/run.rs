@@ -16,6 +16,7 @@ use super::judge::{is_too_large, judge};
 use super::stage::stage;
 use crate::affected::{Affected, affected};
 use crate::cli::check::with_allow_comments;
+use crate::cli::diff::Depth;
 use crate::cli::session::{Session, WORKSPACE};
 use crate::cli::{Global, Outcome, cache, output};
 use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
@@ -31,6 +32,9 @@ pub(super) struct Arguments {
     /// Write the files that are out of date, and stage them
     #[arg(long)]
     fix: bool,
+    /// What is checked: the objects that are synced, or also those that charts and other units deploy from them
+    #[arg(long, value_name = "DEPTH", default_value = "sync")]
+    depth: Depth,
 }
 
 /// So many files are listed.
@@ -69,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let mut found = with_allow_comments(&compiled, &after);
     let is_rendered = !found.has_errors();
     if is_rendered {
-        found.extend(judge([&before, &after], &compiled, global));
+        found.extend(judge([&before, &after], &compiled, arguments.depth, global));
     }
     repository.failure()?;
     let brought = session.report(&found);

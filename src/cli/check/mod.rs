@@ -1,11 +1,14 @@
 //! `pleach check`
 
+mod repository;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
 
-use super::diff::salt;
+use super::diff::{Depth, salt};
 use super::progress::Progress;
 use super::render::Selection;
 use super::session::{Session, WORKSPACE};
@@ -16,6 +19,7 @@ use crate::disk::{Folder, read_output};
 use crate::emit::plan;
 use crate::report::{Format, View, unified};
 use crate::tree::{Files, Recorded, TreePath};
+use crate::workspace_diff::workspace_origins;
 use crate::{Compiled, Options, Scope, check, compile};
 
 #[derive(Debug, Args)]
@@ -25,6 +29,10 @@ pub(super) struct Arguments {
     /// Render twice and report files that differ between the two runs
     #[arg(long)]
     twice: bool,
+    /// What is checked: the objects that are synced, or also those that charts and other units deploy from them. Without
+    /// pleach.yaml, the repository is checked as Flux and Argo CD deploy it
+    #[arg(long, value_name = "DEPTH", default_value = "sync")]
+    depth: Depth,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
@@ -37,14 +45,21 @@ fn check_all(
     global: &Global,
     timings: Option<&Arc<Timings>>,
 ) -> Result<Outcome> {
-    let session = Session::open(global)?;
+    let is_deep = arguments.depth == Depth::Objects;
+    let session = match is_deep {
+        true => Session::open_any(global)?,
+        false => Session::open(global)?,
+    };
+    if !session.is_workspace() {
+        return repository::check(&session, &arguments.selection, global);
+    }
     let Selection {
         environments, out, ..
     } = &arguments.selection;
     let known = arguments
         .selection
         .known("check", &session, global, timings);
-    let known = known.filter(|_| !arguments.twice);
+    let known = known.filter(|_| !arguments.twice && !is_deep);
     if known.as_ref().and_then(|it| it.files(&session)).is_some() {
         return Ok(session.report(&Diagnostics::default()));
     }
@@ -67,7 +82,7 @@ fn check_all(
         return Ok(session.report(&found));
     }
     progress.set(format!("checking {} files", compiled.tree.len()));
-    found = judged(&compiled, &session.files, global);
+    found = judged(&compiled, &session.files, arguments.depth, global);
     if arguments.twice {
         let again = compile(&Folder::open(&session.root)?, &options);
         found.extend(check::twice(&compiled.tree, &again.tree, &compiled.origins));
@@ -125,18 +140,18 @@ fn check_all(
     })
 }
 
-/// What was found on the way to a tree and in it, without what the inputs allow.
-pub(super) fn judged(compiled: &Compiled, files: &dyn Files, global: &Global) -> Diagnostics {
+/// What was found on the way to a tree and in it, without what the inputs allow; with what is deployed from it, if that is asked for.
+pub(super) fn judged(
+    compiled: &Compiled,
+    files: &dyn Files,
+    depth: Depth,
+    global: &Global,
+) -> Diagnostics {
     let mut found = compiled.diagnostics.clone();
     if found.has_errors() {
         return found;
     }
-    let demands = check::Demands {
-        unknown_kind: match global.strict {
-            Some(_) => Severity::Error,
-            None => Severity::Note,
-        },
-    };
+    let demands = demands(global);
     let Compiled {
         tree,
         origins,
@@ -144,11 +159,50 @@ pub(super) fn judged(compiled: &Compiled, files: &dyn Files, global: &Global) ->
         ..
     } = compiled;
     found.extend(check::check(tree, origins, clusters, demands));
+    if depth == Depth::Objects {
+        let known: BTreeSet<(&str, String)> = found
+            .iter()
+            .map(|it| (it.code, it.message.clone()))
+            .collect();
+        let deep = deployed_findings(compiled, files, demands, global).into_iter();
+        let new = deep.filter(|it| !known.contains(&(it.code, it.message.clone())));
+        found.extend(new.collect::<Vec<_>>());
+    }
     // Of a part of the workspace, nobody can say which comments are of no use.
     let is_whole = compiled.scope.is_whole();
     allowed(found, compiled, files, &|code| {
         is_whole && check::is_judged(code)
     })
+}
+
+/// What is found in the objects that are deployed from a tree.
+fn deployed_findings(
+    compiled: &Compiled,
+    files: &dyn Files,
+    demands: check::Demands,
+    global: &Global,
+) -> Diagnostics {
+    match workspace_origins(compiled, files, cache::open(global)) {
+        Ok((deployed, mut unseen)) => {
+            unseen.extend(check::check_deployed(
+                &deployed,
+                &compiled.clusters,
+                demands,
+            ));
+            unseen
+        }
+        Err(faults) => faults,
+    }
+}
+
+/// How bad an object is that no schema describes.
+pub(super) fn demands(global: &Global) -> check::Demands {
+    check::Demands {
+        unknown_kind: match global.strict {
+            Some(_) => Severity::Error,
+            None => Severity::Note,
+        },
+    }
 }
 
 /// The diagnostics of a compilation, without those that `pleach: allow` comments accept. Without a tree, nothing is accepted.

@@ -1,0 +1,110 @@
+//! `pleach check --depth objects` in a repository without `pleach.yaml`: what Flux and Argo CD deploy from it is checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, bail};
+
+use super::super::render::Selection;
+use super::super::session::{self, Session};
+use super::super::tree::addresses;
+use super::super::{Global, Outcome, cache, output};
+use super::demands;
+use crate::check;
+use crate::compare::DeployedOrigins;
+use crate::diag::{Source, nearest};
+use crate::disk::{Folder, Repository, WorkTree};
+use crate::tree::{Files, TreePath};
+use crate::workspace_diff::repository_origins;
+
+/// Checks all entries, or those that are named.
+pub(super) fn check(
+    session: &Session<'_>,
+    selection: &Selection,
+    global: &Global,
+) -> Result<Outcome> {
+    if selection.out.is_some() {
+        bail!("`--out` needs a workspace, and there is no `pleach.yaml` here");
+    }
+    let repository = Repository::find(&session.root)
+        .ok()
+        .map(std::sync::Arc::new);
+    let urls = repository.as_deref().map(addresses).unwrap_or_default();
+    let files: Box<dyn Files> = match &repository {
+        Some(repository) => Box::new(WorkTree::open(repository)?),
+        None => Box::new(Folder::open(&session.root)?),
+    };
+    let (mut deployed, mut found) = repository_origins(&*files, &urls, cache::open(global));
+    if let Some(repository) = &repository {
+        repository.failure()?;
+    }
+    keep(&mut deployed, &selection.environments)?;
+    let definitions = check::definitions(&*files);
+    let names: BTreeSet<String> = environments(&deployed);
+    let clusters: BTreeMap<String, check::Cluster> = names
+        .iter()
+        .map(|name| {
+            let cluster = check::Cluster {
+                definitions: definitions.clone(),
+                ..check::Cluster::default()
+            };
+            (name.clone(), cluster)
+        })
+        .collect();
+    found.extend(check::check_deployed(&deployed, &clusters, demands(global)));
+    let sources = sources(&*files, &deployed);
+    let found = check::allow(found, &sources, &|_| false);
+    if names.is_empty() {
+        output::note("nothing is deployed by Flux or Argo CD from here\n");
+    }
+    let current = session::directory(global)?;
+    let display =
+        |path: &TreePath| session::shown(&session.root.join(path.as_str()), &current, path);
+    Ok(session::report(&found, global, &display))
+}
+
+fn environments(deployed: &DeployedOrigins) -> BTreeSet<String> {
+    let seen = deployed.origins.iter();
+    let seen = seen.filter_map(|it| it.1.environment.clone());
+    seen.chain(deployed.unseen.iter().cloned()).collect()
+}
+
+/// Keeps the entries of these names.
+fn keep(deployed: &mut DeployedOrigins, wanted: &[String]) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let known = environments(deployed);
+    if let Some(name) = wanted.iter().find(|it| !known.contains(*it)) {
+        let near = nearest(name, known.iter().map(String::as_str));
+        let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
+        bail!("nothing is deployed from `{name}`{help}");
+    }
+    let origins = std::mem::take(&mut deployed.origins);
+    let is_wanted = |name: &Option<String>| name.as_ref().is_some_and(|it| wanted.contains(it));
+    let kept = origins.iter().filter(|it| is_wanted(&it.1.environment));
+    deployed.origins = kept
+        .map(|(folder, origin)| (folder.clone(), origin.clone()))
+        .collect();
+    Ok(())
+}
+
+/// The files of the repository that objects were written in, for the comments in them.
+fn sources(files: &dyn Files, deployed: &DeployedOrigins) -> Vec<std::sync::Arc<Source>> {
+    let origins = deployed.origins.iter().map(|it| it.1);
+    let objects = origins.flat_map(|it| &it.objects);
+    let paths: BTreeSet<TreePath> = objects
+        .map(|it| it.span().path().clone())
+        .chain(
+            deployed
+                .origins
+                .iter()
+                .filter_map(|it| it.1.claim.span.as_ref().map(|it| it.path().clone())),
+        )
+        .filter(|it| !it.as_str().starts_with('<'))
+        .collect();
+    let texts = paths.into_iter().filter_map(|path| {
+        let text = String::from_utf8(files.read(&path).ok()?.to_vec()).ok()?;
+        Some(Source::new(path, text))
+    });
+    texts.collect()
+}
