@@ -45,9 +45,11 @@ pub mod report;
 #[cfg(feature = "cli")]
 pub mod disk;
 #[cfg(feature = "cli")]
+pub mod lsp;
+#[cfg(feature = "cli")]
 pub mod cli;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use compare::{Claim, Origin, Origins, Written};
@@ -346,6 +348,96 @@ fn clusters(
         (it.environment.name.clone(), cluster)
     };
     environments.iter().map(cluster).collect()
+}
+
+/// What some claims come to by themselves.
+#[derive(Debug, Default)]
+pub struct JudgedClaims {
+    /// The objects of each claim, by environment. The folder of a claim is that of the tree.
+    pub origins: Origins,
+    /// The CRDs that each claim of each environment brings and needs.
+    pub capabilities: Vec<ClaimCapabilities>,
+    /// What was found in the claims and in their objects.
+    pub diagnostics: Diagnostics,
+}
+
+/// The CRDs that a claim brings and needs.
+#[derive(Debug)]
+pub struct ClaimCapabilities {
+    /// The environment.
+    pub environment: String,
+    /// The claim's name.
+    pub claim: String,
+    /// The names of the CRDs that it brings.
+    pub provides: BTreeSet<String>,
+    /// The names of the CRDs that it needs.
+    pub requires: BTreeSet<String>,
+}
+
+/// Renders claims for whoever edits them: without overlays, without the proof, and without what only holds of a whole environment.
+/// With a closed scope the time is that of its claims, whatever else the workspace has.
+pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
+    let mut diagnostics = Diagnostics::default();
+    let cache = options.cache.clone();
+    let loaded = load::load(files, cache, &options.scope, &mut diagnostics);
+    let Some(repository) = loaded else {
+        return JudgedClaims {
+            diagnostics: secret::conceal(diagnostics),
+            ..JudgedClaims::default()
+        };
+    };
+    let resolution = resolve::resolve(&repository, &mut diagnostics);
+    let (_, environments) = deliver_all(&repository, &resolution, &mut diagnostics);
+    let delivered = environments.iter().flat_map(|it| {
+        let environment = it.environment;
+        it.deliveries
+            .iter()
+            .map(|it| delivered_origin(environment, it))
+    });
+    let origins: Origins = delivered.collect();
+    if options.with_clusters {
+        let clusters = clusters(files, &repository.charts, &environments);
+        diagnostics.extend(check::check_objects(&origins, &clusters));
+    }
+    diagnostics.sort_and_dedup();
+    let capabilities = environments.iter().flat_map(|it| {
+        let environment = it.environment;
+        it.deliveries.iter().map(|it| ClaimCapabilities {
+            environment: environment.name.clone(),
+            claim: it.name.clone(),
+            provides: it.provides.clone(),
+            requires: it.requires.clone(),
+        })
+    });
+    JudgedClaims {
+        capabilities: capabilities.collect(),
+        origins,
+        diagnostics: secret::conceal(diagnostics),
+    }
+}
+
+/// The objects of a claim before any overlay.
+fn delivered_origin(
+    environment: &load::Environment,
+    delivery: &delivery::Delivery,
+) -> (TreePath, Origin) {
+    let folder = TreePath::root().child(delivery.group.folder());
+    let folder = folder.child(environment.folder()).child(&delivery.name);
+    let files = delivery.files.iter().chain(&delivery.releases);
+    let objects = files
+        .map(|it| it.object.clone())
+        .chain(delivery.first.iter().cloned());
+    let origin = Origin {
+        environment: Some(environment.name.clone()),
+        claim: Arc::new(Claim {
+            title: delivery.title.clone(),
+            owner: delivery.owner.clone(),
+            span: Some(delivery.span.clone()),
+        }),
+        objects: objects.collect(),
+        written: Written::Inputs,
+    };
+    (folder, origin)
 }
 
 /// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.

@@ -628,6 +628,7 @@ metadata: {name: asking}
     let part = Scope {
         environments: vec!["prod".to_string()],
         claims: BTreeMap::from([("prod".to_string(), BTreeSet::from(["asked".to_string()]))]),
+        ..Scope::default()
     };
     let options = Options {
         scope: part,

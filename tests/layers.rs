@@ -70,6 +70,11 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("disk", &["emit"]),
+    // Answers from all that a workspace is: its claims, kinds, templates, charts and what they render to.
+    (
+        "lsp",
+        &["template", "chart", "load", "check", "json_schema"],
+    ),
     // `load` for the output folder and for the claim kinds, which `kinds` describes; `danger` for the pages of codes.
     (
         "cli",
@@ -94,6 +99,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "workspace_diff",
             "report",
             "disk",
+            "lsp",
             "fetch",
         ],
     ),

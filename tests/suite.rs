@@ -38,6 +38,7 @@ mod interrupted;
 mod hostile_text;
 mod layers;
 mod output_place;
+mod lsp;
 mod links;
 mod html_report;
 mod explain_pages;

@@ -161,6 +161,18 @@ pub fn check_deployed(
     found
 }
 
+/// What is wrong with objects by themselves, whatever else an environment has.
+pub fn check_objects(origins: &Origins, clusters: &BTreeMap<String, Cluster>) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let (unknown, budget) = (Cluster::default(), RuleBudget::default());
+    for (name, scene) in &scenes(&Tree::new(), origins) {
+        let cluster = clusters.get(name).unwrap_or(&unknown);
+        let demands = Demands::default();
+        found.extend(objects::findings(scene, cluster, demands, &budget));
+    }
+    found
+}
+
 /// The rules about changes that need no other side.
 fn dangers(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
     let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();

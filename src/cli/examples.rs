@@ -132,6 +132,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "schema --write            # into .pleach/schema.json, which the files name in their first line",
         ],
     ),
+    (
+        "lsp",
+        &["lsp                       # an editor starts it; docs/editor.md says how"],
+    ),
     ("explain", &["explain", "explain missing-reference"]),
     ("completions", &["completions bash"]),
     (

@@ -16,6 +16,7 @@ mod explain;
 mod hook;
 mod init;
 mod kinds;
+mod lsp;
 mod man;
 mod matrix;
 mod new;
@@ -70,7 +71,7 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 /// Flags of every subcommand.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options of all commands")]
 struct Global {
     /// Run in this folder instead of the current one
@@ -153,6 +154,8 @@ enum Command {
     Kinds(kinds::Arguments),
     /// Print JSON Schema for the files of the workspace, for completion and checks in editors
     Schema(schema::Arguments),
+    /// Run the language server for editors, over standard input and output
+    Lsp(lsp::Arguments),
     /// Explain a diagnostic code, or list all codes
     Explain(explain::Arguments),
     /// Print a completion script for a shell: commands, flags, environments, claims, kinds and codes
@@ -175,7 +178,10 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    parallel::use_current_thread();
+    // The thread that has the server's state must not wait for work of others.
+    if !matches!(command, Command::Lsp(_)) {
+        parallel::use_current_thread();
+    }
     if global.quiet {
         output::be_quiet();
     }
@@ -204,6 +210,7 @@ pub fn run() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Schema(arguments) => schema::run(&arguments, &global),
+        Command::Lsp(arguments) => lsp::run(&arguments, &global),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

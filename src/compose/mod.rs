@@ -281,6 +281,7 @@ pub fn whole_under_overlays(files: &dyn Files, scope: &Scope) -> Scope {
         claims: partial
             .map(|(name, it)| (name.clone(), it.clone()))
             .collect(),
+        is_closed: scope.is_closed,
     }
 }
 

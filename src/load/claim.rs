@@ -120,7 +120,6 @@ pub const NAME_MAX: usize = 63;
 
 /// `metadata.name`, which becomes the name of a folder and of a Flux Kustomization.
 fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
-    const RESERVED: [&str; 5] = ["base", "base-argo", "flux-system", "namespaces", "overlay"];
     let Some(name) = node.at_keys(&["metadata", "name"]) else {
         let fault = Diagnostic::error(
             "missing-field",
@@ -131,6 +130,20 @@ fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
             .help("give the claim a name"));
     };
     let text = name.as_string().unwrap_or("");
+    match name_fault(text) {
+        None => Ok(text.to_string()),
+        Some((code, message, help)) => Err(Diagnostic::error(code, message).at(name).help(help)),
+    }
+}
+
+/// Why a claim can't have a name; `None` where it can.
+pub fn fault_in_claim_name(name: &str) -> Option<String> {
+    name_fault(name).map(|it| it.1)
+}
+
+/// The code of the fault, what is wrong, and what to know.
+fn name_fault(text: &str) -> Option<(&'static str, String, &'static str)> {
+    const RESERVED: [&str; 5] = ["base", "base-argo", "flux-system", "namespaces", "overlay"];
     let label = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
     let inner = |c: u8| label(c) || c == b'-' || c == b'.';
     let bytes = text.as_bytes();
@@ -138,21 +151,13 @@ fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
         && bytes.last().is_some_and(|it| label(*it))
         && bytes.iter().all(|it| inner(*it));
     if !valid || text.len() > NAME_MAX {
-        let fault = Diagnostic::error(
-            "invalid-value",
-            "a claim's name is at most 63 lower-case letters, digits, `-` and `.`, with a letter or digit at both ends",
-        );
-        return Err(fault
-            .at(name)
-            .help("it names a folder and a Flux Kustomization"));
+        let message = "a claim's name is at most 63 lower-case letters, digits, `-` and `.`, with a letter or digit at both ends";
+        let help = "it names a folder and a Flux Kustomization";
+        return Some(("invalid-value", message.to_string(), help));
     }
     if RESERVED.contains(&text) {
-        return Err(Diagnostic::error(
-            "reserved-name",
-            format!("a claim can't be called `{text}`"),
-        )
-        .at(name)
-        .help("the tree uses that name itself"));
+        let message = format!("a claim can't be called `{text}`");
+        return Some(("reserved-name", message, "the tree uses that name itself"));
     }
-    Ok(text.to_string())
+    None
 }

@@ -21,7 +21,7 @@ mod unread;
 mod workspace;
 
 pub use crate::chart::MISSING_CHART;
-pub use claim::{Claim, NAME as CLAIM_NAME, NAME_MAX as CLAIM_NAME_MAX};
+pub use claim::{Claim, NAME as CLAIM_NAME, NAME_MAX as CLAIM_NAME_MAX, fault_in_claim_name};
 pub use cluster::{Cluster, cluster};
 pub use document::is_kubernetes_api;
 pub use effects::{Effect, Part};
@@ -113,7 +113,7 @@ pub fn load<'a>(
         environment::read(files, name, &workspace, diagnostics)
     });
     let mut drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
-    read_documents(&mut drafts, scope.names().as_ref(), diagnostics);
+    read_documents(&mut drafts, scope, diagnostics);
     let read = |wanted: Wanted<'_>| {
         let (mut templates, mut faults) = (Templates::default(), Diagnostics::default());
         let charts = charts.clone();
@@ -188,13 +188,11 @@ fn values(workspace: &WorkspaceConfig, environments: &[Environment], others: &[S
 
 /// Parses the claims. Where only some are asked for, those files that name none of them are left out, unless what is asked for
 /// may refer to more.
-fn read_documents(
-    drafts: &mut [Draft],
-    names: Option<&BTreeSet<String>>,
-    diagnostics: &mut Diagnostics,
-) {
+fn read_documents(drafts: &mut [Draft], scope: &Scope, diagnostics: &mut Diagnostics) {
+    let names = scope.names();
+    let names = names.as_ref();
     let refers = |it: &Draft| names.is_some_and(|names| it.may_refer(names));
-    let names = names.filter(|_| !drafts.iter().any(refers));
+    let names = names.filter(|_| scope.is_closed || !drafts.iter().any(refers));
     each(drafts, diagnostics, |draft, diagnostics| {
         draft.parse(names, diagnostics);
     });

@@ -9,6 +9,8 @@ pub struct Scope {
     pub environments: Vec<String>,
     /// For environments of which only some claims are asked for: the names of these.
     pub claims: BTreeMap<String, BTreeSet<String>>,
+    /// Whether the claims that are named have all that they refer to among them, so that no other is read.
+    pub is_closed: bool,
 }
 
 impl Scope {

@@ -1,0 +1,87 @@
+//! `pleach lsp`: a language server over standard input and output.
+//!
+//! One thread reads messages, one writes them, and one has the state. What takes long runs on a copy of the state beside it.
+
+mod capabilities;
+mod convert;
+mod head;
+mod requests;
+mod server;
+mod transport;
+mod uri;
+mod whole;
+
+use std::io;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::{Global, Outcome, cache};
+use server::{Event, Server};
+use transport::{Received, receive, start_writer};
+
+/// How much stack a thread has that works on values of users, as the main thread does.
+const STACK_BYTES: usize = 8 << 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Taken for what it is, since many editors pass it: there is no other way to speak
+    #[arg(long, hide = true)]
+    stdio: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    let _ = arguments.stdio;
+    let (sender, writer) = start_writer();
+    let (events, received) = unbounded();
+    let reader = events.clone();
+    std::thread::spawn(move || read_all(&reader));
+    let server = Server::new(
+        sender,
+        events,
+        cache::open(global),
+        Arc::new(global.clone()),
+    );
+    let mut server = server.context("no thread can be started")?;
+    let outcome = serve(&mut server, &received);
+    drop(server);
+    // What was answered last is still to be written.
+    let _ = writer.join();
+    Ok(outcome)
+}
+
+fn read_all(events: &Sender<Event>) {
+    let mut input = io::stdin().lock();
+    loop {
+        let event = match receive(&mut input) {
+            Ok(Some(Received::Message(message))) => Event::Message(message),
+            Ok(Some(Received::Malformed(answer))) => Event::Malformed(answer),
+            Ok(None) | Err(_) => Event::Closed,
+        };
+        let is_last = matches!(event, Event::Closed);
+        if events.send(event).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// Answers until the editor says `exit` or goes away. Without `shutdown` before, that is an error, as the protocol has it.
+fn serve(server: &mut Server, events: &Receiver<Event>) -> Outcome {
+    while let Ok(first) = events.recv() {
+        // All that has come meanwhile is known before anything is answered, so that what is cancelled is not begun.
+        let mut batch = vec![first];
+        batch.extend(events.try_iter());
+        server.note_cancelled(&batch);
+        for event in batch {
+            if let Some(outcome) = server.handle(event) {
+                return outcome;
+            }
+        }
+        if events.is_empty() {
+            server.judge_typed();
+        }
+    }
+    Outcome::Findings
+}

@@ -1,0 +1,572 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the editor names files by their paths on disk"
+)]
+//! The state of the server, and what each message does to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use gen_lsp_types as lsp;
+use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
+use serde_json::{Value as Json, json};
+
+use super::capabilities::initialized;
+use super::convert::{Converter, position};
+use super::requests::{Answer, Place, content, file_of, is_slow};
+use super::{STACK_BYTES, uri, whole};
+use crate::chart::Cache;
+use crate::cli::{Global, Outcome};
+use crate::disk::{Folder, find_upwards};
+use crate::load::WORKSPACE;
+use crate::lsp::{Workspace, diagnostics, text};
+use crate::tree::TreePath;
+
+/// What happens to the server.
+pub(super) enum Event {
+    /// A message of the editor.
+    Message(Message),
+    /// Something that is no message, and its answer.
+    Malformed(Json),
+    /// The editor has gone.
+    Closed,
+    /// A whole workspace was checked.
+    Checked { root: PathBuf, found: whole::Found },
+    /// A request that took long is answered.
+    Answered { id: RequestId, answer: Answer },
+}
+
+/// A workspace that is open.
+struct Opened {
+    workspace: Workspace,
+    /// The version of each open text, as the editor counts.
+    versions: BTreeMap<TreePath, i32>,
+    /// What the editor was sent of each file.
+    published: BTreeMap<TreePath, Vec<lsp::Diagnostic>>,
+    is_checking: bool,
+    /// Whether another check was asked for since the one that is running began.
+    is_stale: bool,
+    /// The texts that were changed since then.
+    changed: BTreeSet<TreePath>,
+}
+
+pub(super) struct Server {
+    sender: Sender<Json>,
+    events: Sender<Event>,
+    cache: Option<Cache>,
+    global: Arc<Global>,
+    opened: BTreeMap<PathBuf, Opened>,
+    /// The workspace of the last request.
+    current: Option<PathBuf>,
+    /// The files that were changed and not judged since.
+    typed: BTreeSet<(PathBuf, TreePath)>,
+    cancelled: BTreeSet<RequestId>,
+    /// The requests that are answered beside others.
+    running: BTreeSet<RequestId>,
+    is_initialized: bool,
+    is_shut_down: bool,
+    /// Whether the editor says which files change on disk.
+    has_watcher: bool,
+    /// What is typed is not to wait behind a check of the whole workspace for the same workers.
+    workers: rayon::ThreadPool,
+}
+
+impl Server {
+    pub(super) fn new(
+        sender: Sender<Json>,
+        events: Sender<Event>,
+        cache: Option<Cache>,
+        global: Arc<Global>,
+    ) -> Result<Server, rayon::ThreadPoolBuildError> {
+        let workers = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .stack_size(STACK_BYTES);
+        Ok(Server {
+            sender,
+            events,
+            cache,
+            global,
+            opened: BTreeMap::new(),
+            current: None,
+            typed: BTreeSet::new(),
+            cancelled: BTreeSet::new(),
+            running: BTreeSet::new(),
+            is_initialized: false,
+            is_shut_down: false,
+            has_watcher: false,
+            workers: workers.build()?,
+        })
+    }
+
+    /// Notes which requests of a batch are cancelled within it, and ends those that are running.
+    pub(super) fn note_cancelled(&mut self, batch: &[Event]) {
+        for event in batch {
+            let Event::Message(Message::Notification(it)) = event else {
+                continue;
+            };
+            if it.method != "$/cancelRequest" {
+                continue;
+            }
+            let id = it
+                .params
+                .get("id")
+                .cloned()
+                .map(serde_json::from_value::<RequestId>);
+            let Some(Ok(id)) = id else { continue };
+            if self.running.remove(&id) {
+                self.respond(id, Err(cancelled()));
+            } else {
+                self.cancelled.insert(id);
+            }
+        }
+    }
+
+    /// Does what an event asks for; the outcome where it ends the server.
+    pub(super) fn handle(&mut self, event: Event) -> Option<Outcome> {
+        match event {
+            Event::Message(Message::Request(request)) => self.request(request),
+            Event::Message(Message::Notification(it)) if it.method == "exit" => {
+                return Some(self.outcome());
+            }
+            Event::Message(Message::Notification(notification)) => self.notification(notification),
+            // Nothing that is asked of the editor needs its answer.
+            Event::Message(Message::Response(_)) => {}
+            Event::Malformed(answer) => self.send(answer),
+            Event::Closed => return Some(self.outcome()),
+            Event::Checked { root, found } => self.checked(&root, found),
+            Event::Answered { id, answer } => {
+                if self.running.remove(&id) {
+                    self.respond(id, answer);
+                }
+            }
+        }
+        None
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.is_shut_down {
+            true => Outcome::Clean,
+            false => Outcome::Findings,
+        }
+    }
+
+    fn send(&self, message: Json) {
+        // The writer ends only with the server, or with an editor that has gone.
+        let _ = self.sender.send(message);
+    }
+
+    fn respond(&self, id: RequestId, answer: Answer) {
+        let response = match answer {
+            Ok(result) => Response::new_ok(id, result),
+            Err((code, words)) => Response::new_err(id, code as i32, words),
+        };
+        if let Ok(Json::Object(mut message)) = serde_json::to_value(&response) {
+            message.insert("jsonrpc".into(), "2.0".into());
+            self.send(message.into());
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        let Request { id, method, params } = request;
+        if self.cancelled.remove(&id) {
+            return self.respond(id, Err(cancelled()));
+        }
+        match method.as_str() {
+            "initialize" if !self.is_initialized => self.initialize(id, &params),
+            "initialize" => {
+                let words = "the server is initialized already".to_string();
+                self.respond(id, Err((ErrorCode::InvalidRequest, words)));
+            }
+            _ if !self.is_initialized => {
+                let words = "`initialize` comes first".to_string();
+                self.respond(id, Err((ErrorCode::ServerNotInitialized, words)));
+            }
+            _ if self.is_shut_down => {
+                let words = "the server is shut down".to_string();
+                self.respond(id, Err((ErrorCode::InvalidRequest, words)));
+            }
+            "shutdown" => {
+                self.is_shut_down = true;
+                self.respond(id, Ok(Json::Null));
+            }
+            _ => self.ask(id, &method, params),
+        }
+    }
+
+    fn initialize(&mut self, id: RequestId, params: &Json) {
+        self.is_initialized = true;
+        let watches = "/capabilities/workspace/didChangeWatchedFiles/dynamicRegistration";
+        self.has_watcher = params.pointer(watches).and_then(Json::as_bool) == Some(true);
+        let folders = params.get("workspaceFolders").and_then(Json::as_array);
+        let folders = folders.into_iter().flatten().filter_map(|it| it.get("uri"));
+        let root = params.get("rootUri").into_iter();
+        let folders: Vec<PathBuf> = folders
+            .chain(root)
+            .filter_map(|it| uri::to_path(it.as_str()?))
+            .collect();
+        let answer = serde_json::to_value(initialized());
+        self.respond(
+            id,
+            answer.map_err(|it| (ErrorCode::InternalError, it.to_string())),
+        );
+        for folder in folders {
+            if let Some(root) = find_upwards(&folder, WORKSPACE) {
+                self.open(&root);
+            }
+        }
+    }
+
+    /// Asks the editor to say which files change on disk.
+    fn watch(&self) {
+        if !self.has_watcher {
+            return;
+        }
+        let watchers = json!([{"globPattern": "**/*"}]);
+        let registration = json!({
+            "id": "files",
+            "method": "workspace/didChangeWatchedFiles",
+            "registerOptions": {"watchers": watchers},
+        });
+        self.send(json!({
+            "jsonrpc": "2.0",
+            "id": "register",
+            "method": "client/registerCapability",
+            "params": {"registrations": [registration]},
+        }));
+    }
+
+    /// Opens a workspace, if it is not open, and has it checked.
+    fn open(&mut self, root: &Path) {
+        if self.opened.contains_key(root) {
+            return;
+        }
+        let Ok(files) = Folder::open(root) else {
+            return;
+        };
+        let cache = self.cache.clone();
+        let workspace = self
+            .workers
+            .install(|| Workspace::new(Arc::new(files), cache));
+        self.opened.insert(
+            root.to_path_buf(),
+            Opened {
+                workspace,
+                versions: BTreeMap::new(),
+                published: BTreeMap::new(),
+                is_checking: false,
+                is_stale: false,
+                changed: BTreeSet::new(),
+            },
+        );
+        self.check(root);
+    }
+
+    /// The workspace of a file, and the file's path in it.
+    fn locate(&mut self, address: &str) -> Option<(PathBuf, TreePath)> {
+        let file = uri::to_path(address)?;
+        let known = self.opened.keys().filter(|it| file.starts_with(it));
+        let known = known.max_by_key(|it| it.components().count()).cloned();
+        let root = match find_upwards(file.parent()?, WORKSPACE) {
+            Some(root) => root,
+            None => known?,
+        };
+        self.open(&root);
+        let path = file.strip_prefix(&root).ok()?;
+        let path = TreePath::new(&path.to_str()?.replace('\\', "/"))?;
+        self.current = Some(root.clone());
+        Some((root, path))
+    }
+
+    /// Has a workspace checked as a whole, once at a time.
+    fn check(&mut self, root: &Path) {
+        let Some(opened) = self.opened.get_mut(root) else {
+            return;
+        };
+        if std::mem::replace(&mut opened.is_checking, true) {
+            opened.is_stale = true;
+            return;
+        }
+        opened.changed.clear();
+        whole::start(
+            root.to_path_buf(),
+            &opened.workspace,
+            self.global.clone(),
+            self.events.clone(),
+        );
+    }
+
+    fn checked(&mut self, root: &Path, found: whole::Found) {
+        let Some(opened) = self.opened.get_mut(root) else {
+            return;
+        };
+        opened.is_checking = false;
+        opened.workspace.checked = found;
+        // What was found in a text that has not changed since is now found by the check.
+        let changed = &opened.changed;
+        opened.workspace.typed.retain(|it, _| changed.contains(it));
+        if std::mem::take(&mut opened.is_stale) {
+            self.check(root);
+        }
+        self.publish(root);
+    }
+
+    fn ask(&mut self, id: RequestId, method: &str, params: Json) {
+        let file = file_of(&params).map(str::to_string);
+        let located = file.and_then(|it| self.locate(&it));
+        if method == "workspace/textDocumentContent" {
+            let root = self
+                .current
+                .clone()
+                .or_else(|| self.opened.keys().next().cloned());
+            return match root {
+                Some(root) => self.run(id, root, move |workspace, root| {
+                    content(workspace, root, params)
+                }),
+                None => self.respond(id, Err(no_workspace())),
+            };
+        }
+        let Some((root, path)) = located else {
+            let answer = match method.starts_with("textDocument/") {
+                // Other files of the editor's language are none of ours.
+                true => Ok(Json::Null),
+                false if method.starts_with("pleach/") || method == "workspace/executeCommand" => {
+                    Err(no_workspace())
+                }
+                false => Err((
+                    ErrorCode::MethodNotFound,
+                    format!("there is no method `{method}`"),
+                )),
+            };
+            return self.respond(id, answer);
+        };
+        if is_slow(method) {
+            let method = method.to_string();
+            return self.run(id, root, move |workspace, root| {
+                let place = Place {
+                    workspace,
+                    root,
+                    path: &path,
+                };
+                place.answer(&method, params)
+            });
+        }
+        let Some(opened) = self.opened.get(&root) else {
+            return self.respond(id, Ok(Json::Null));
+        };
+        let place = Place {
+            workspace: &opened.workspace,
+            root: &root,
+            path: &path,
+        };
+        let answer = self.workers.install(|| place.answer(method, params));
+        self.respond(id, answer);
+    }
+
+    /// Answers a request on a thread of its own, from the state as it is now.
+    fn run(
+        &mut self,
+        id: RequestId,
+        root: PathBuf,
+        answer: impl FnOnce(&Workspace, &Path) -> Answer + Send + 'static,
+    ) {
+        let Some(workspace) = self.opened.get(&root).map(|it| it.workspace.fork()) else {
+            return self.respond(id, Err(no_workspace()));
+        };
+        self.running.insert(id.clone());
+        let (events, own) = (self.events.clone(), id.clone());
+        let run = move || {
+            let answer = answer(&workspace, &root);
+            // The server may be gone by now.
+            let _ = events.send(Event::Answered { id, answer });
+        };
+        let thread = std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn(run);
+        if thread.is_err() && self.running.remove(&own) {
+            let words = "no thread can be started".to_string();
+            self.respond(own, Err((ErrorCode::InternalError, words)));
+        }
+    }
+
+    fn notification(&mut self, notification: Notification) {
+        let Notification { method, params } = notification;
+        match method.as_str() {
+            _ if !self.is_initialized => {}
+            "initialized" => self.watch(),
+            "textDocument/didOpen" => self.did_open(params),
+            "textDocument/didChange" => self.did_change(params),
+            "textDocument/didSave" => self.did_save(&params),
+            "textDocument/didClose" => self.did_close(&params),
+            "workspace/didChangeWatchedFiles" => self.files_changed(params),
+            // Notifications that are not known are to be ignored, as the protocol has it.
+            _ => {}
+        }
+    }
+
+    fn did_open(&mut self, params: Json) {
+        let Ok(params) = serde_json::from_value::<lsp::DidOpenTextDocumentParams>(params) else {
+            return;
+        };
+        let document = params.text_document;
+        self.set_text(&document.uri.0, document.version, &document.text);
+    }
+
+    fn set_text(&mut self, address: &str, version: i32, text: &str) {
+        let Some((root, path)) = self.locate(address) else {
+            return;
+        };
+        if let Some(opened) = self.opened.get_mut(&root) {
+            opened.versions.insert(path.clone(), version);
+            opened.changed.insert(path.clone());
+            self.workers
+                .install(|| opened.workspace.set_text(&path, Some(text)));
+            self.typed.insert((root, path));
+        }
+    }
+
+    fn did_change(&mut self, params: Json) {
+        let Ok(params) = serde_json::from_value::<lsp::DidChangeTextDocumentParams>(params) else {
+            return;
+        };
+        let document = params.text_document;
+        let address = document.text_document_identifier.uri.0;
+        let Some((root, path)) = self.locate(&address) else {
+            return;
+        };
+        let before = self
+            .opened
+            .get(&root)
+            .and_then(|it| it.workspace.text(&path));
+        let mut text = before.unwrap_or_default();
+        for change in params.content_changes {
+            text = match change {
+                lsp::TextDocumentContentChangeEvent::TextDocumentContentChangePartial(it) => {
+                    let range = [position(it.range.start), position(it.range.end)];
+                    text::replaced(&text, range, &it.text)
+                }
+                lsp::TextDocumentContentChangeEvent::TextDocumentContentChangeWholeDocument(it) => {
+                    it.text
+                }
+            };
+        }
+        self.set_text(&address, document.version, &text);
+    }
+
+    fn did_save(&mut self, params: &Json) {
+        let located = file_of(params).map(str::to_string);
+        let Some((root, path)) = located.and_then(|it| self.locate(&it)) else {
+            return;
+        };
+        if let Some(opened) = self.opened.get_mut(&root) {
+            match self.has_watcher {
+                true => self
+                    .workers
+                    .install(|| opened.workspace.file_changed(&path)),
+                // Nobody says what else has changed on disk.
+                false => self.workers.install(|| opened.workspace.reload()),
+            }
+        }
+        self.check(&root);
+    }
+
+    fn did_close(&mut self, params: &Json) {
+        let located = file_of(params).map(str::to_string);
+        let Some((root, path)) = located.and_then(|it| self.locate(&it)) else {
+            return;
+        };
+        self.typed.remove(&(root.clone(), path.clone()));
+        if let Some(opened) = self.opened.get_mut(&root) {
+            opened.versions.remove(&path);
+            self.workers
+                .install(|| opened.workspace.set_text(&path, None));
+        }
+        self.check(&root);
+    }
+
+    fn files_changed(&mut self, params: Json) {
+        let Ok(params) = serde_json::from_value::<lsp::DidChangeWatchedFilesParams>(params) else {
+            return;
+        };
+        let mut roots = BTreeSet::new();
+        for change in params.changes {
+            // What Git does in its own folder changes no input.
+            if change.uri.0.contains("/.git/") {
+                continue;
+            }
+            let Some((root, path)) = self.locate(&change.uri.0) else {
+                continue;
+            };
+            if let Some(opened) = self.opened.get_mut(&root) {
+                self.workers
+                    .install(|| opened.workspace.file_changed(&path));
+                roots.insert(root);
+            }
+        }
+        roots.iter().for_each(|it| self.check(it));
+    }
+
+    /// Judges what was typed since the last time.
+    pub(super) fn judge_typed(&mut self) {
+        let typed = std::mem::take(&mut self.typed);
+        let mut roots = BTreeSet::new();
+        for (root, path) in typed {
+            let Some(opened) = self.opened.get_mut(&root) else {
+                continue;
+            };
+            let workspace = &mut opened.workspace;
+            match self.workers.install(|| diagnostics(workspace, &path)) {
+                Some(found) => drop(workspace.typed.insert(path, found)),
+                None => drop(workspace.typed.remove(&path)),
+            }
+            roots.insert(root);
+        }
+        roots.iter().for_each(|it| self.publish(it));
+    }
+
+    /// Sends what is found of each file, where it is not what was sent before.
+    fn publish(&mut self, root: &Path) {
+        let Some(opened) = self.opened.get_mut(root) else {
+            return;
+        };
+        let workspace = &opened.workspace;
+        let converter = Converter { workspace, root };
+        let known = workspace.checked.keys().chain(workspace.typed.keys());
+        let paths: BTreeSet<TreePath> = known.chain(opened.published.keys()).cloned().collect();
+        let mut messages = Vec::new();
+        for path in paths {
+            let found = workspace.diagnostics(&path).iter();
+            let found: Vec<lsp::Diagnostic> = found.map(|it| converter.diagnostic(it)).collect();
+            if opened.published.get(&path).map_or(&[][..], |it| it) == found.as_slice() {
+                continue;
+            }
+            messages.push(json!({
+                "jsonrpc": "2.0",
+                "method": "textDocument/publishDiagnostics",
+                "params": lsp::PublishDiagnosticsParams {
+                    uri: converter.uri(&path),
+                    version: opened.versions.get(&path).copied(),
+                    diagnostics: found.clone(),
+                },
+            }));
+            match found.is_empty() {
+                true => drop(opened.published.remove(&path)),
+                false => drop(opened.published.insert(path, found)),
+            }
+        }
+        messages.into_iter().for_each(|it| self.send(it));
+    }
+}
+
+fn cancelled() -> (ErrorCode, String) {
+    (
+        ErrorCode::RequestCanceled,
+        "the request was cancelled".to_string(),
+    )
+}
+
+fn no_workspace() -> (ErrorCode, String) {
+    let words = format!("there is no `{WORKSPACE}` in the file's folder or a folder above");
+    (ErrorCode::RequestFailed, words)
+}

@@ -1,0 +1,70 @@
+//! The check of a whole workspace, beside what is typed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use super::STACK_BYTES;
+use super::server::Event;
+use crate::chart::Cache;
+use crate::cli::Global;
+use crate::cli::check::judged;
+use crate::cli::diff::Depth;
+use crate::cli::session::repository_top;
+use crate::diag::Diagnostic;
+use crate::load::WORKSPACE;
+use crate::lsp::{Snapshot, Workspace};
+use crate::tree::TreePath;
+use crate::{Options, compile};
+
+/// What was found in a workspace, by file.
+pub(super) type Found = BTreeMap<TreePath, Vec<Diagnostic>>;
+
+/// Begins a check; what it finds comes as an event.
+pub(super) fn start(
+    root: PathBuf,
+    workspace: &Workspace,
+    global: Arc<Global>,
+    events: Sender<Event>,
+) {
+    let (snapshot, cache) = (workspace.files.clone(), workspace.cache.clone());
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+    let run = move || {
+        let found = check(&root, &snapshot, cache, &global);
+        // The server may be gone by now.
+        let _ = events.send(Event::Checked { root, found });
+    };
+    // Without a thread more, there are only the diagnostics of what is typed.
+    drop(thread.spawn(run));
+}
+
+fn check(root: &Path, snapshot: &Snapshot, cache: Option<Cache>, global: &Global) -> Found {
+    let options = Options {
+        cache,
+        with_clusters: true,
+        below_top: below_top(root),
+        ..Options::default()
+    };
+    let compiled = compile(snapshot, &options);
+    let mut found = Found::new();
+    let workspace = TreePath::root().child(WORKSPACE);
+    for diagnostic in judged(&compiled, snapshot, Depth::Sync, global) {
+        let diagnostic = diagnostic.outermost();
+        let place = diagnostic.span.as_ref().map(|it| it.path().clone());
+        // What is embedded in the program is no file of an editor.
+        let place = place.filter(|it| !it.as_str().starts_with('<'));
+        found
+            .entry(place.unwrap_or_else(|| workspace.clone()))
+            .or_default()
+            .push(diagnostic);
+    }
+    found
+}
+
+/// The path of a workspace below the top of its repository.
+pub(super) fn below_top(root: &Path) -> Option<TreePath> {
+    let below = root.strip_prefix(repository_top(root)?).ok()?;
+    TreePath::new(below.to_str()?)
+}

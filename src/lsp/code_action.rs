@@ -1,0 +1,59 @@
+//! The mends of what was found at a place: each `help` that is a replacement.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::state::Workspace;
+use super::text::span_in;
+use crate::diag::Diagnostic;
+use crate::tree::TreePath;
+
+/// A mend that can be made.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// What it does.
+    pub title: String,
+    /// The diagnostic that it mends.
+    pub diagnostic: Diagnostic,
+    /// What is replaced, by file: bytes and their new text.
+    pub edits: BTreeMap<TreePath, Vec<(Range<usize>, String)>>,
+}
+
+/// The mends of what was found within some bytes of a file.
+pub fn actions(workspace: &Workspace, path: &TreePath, range: &Range<usize>) -> Vec<Action> {
+    let Some(text) = workspace.text(path) else {
+        return Vec::new();
+    };
+    let is_here = |it: &&Diagnostic| {
+        let own = it.span.as_ref().map(|it| span_in(&text, it));
+        own.is_some_and(|it| it.start <= range.end && range.start <= it.end)
+    };
+    let found = workspace.diagnostics(path).iter().filter(is_here);
+    let actions = found.flat_map(|diagnostic| {
+        diagnostic.fixes.iter().filter_map(|fix| {
+            let mut edits: BTreeMap<TreePath, Vec<(Range<usize>, String)>> = BTreeMap::new();
+            for edit in &fix.edits {
+                let path = edit.span.path();
+                let range = edit.range_in(&workspace.text(path)?)?;
+                edits
+                    .entry(path.clone())
+                    .or_default()
+                    .push((range, edit.text.clone()));
+            }
+            Some(Action {
+                title: titled(&fix.help, fix.edits.first().map(|it| &*it.text)),
+                diagnostic: diagnostic.clone(),
+                edits,
+            })
+        })
+    });
+    actions.collect()
+}
+
+/// A help that is a question says what is written where the answer is yes.
+fn titled(help: &str, text: Option<&str>) -> String {
+    match (help.strip_prefix("did you mean"), text) {
+        (Some(_), Some(text)) if !text.is_empty() => format!("write `{text}`"),
+        _ => help.to_string(),
+    }
+}

@@ -1,0 +1,481 @@
+//! Where something is defined: a kind, a claim, the template that reads a field, the claim that brings a CRD; and what a value is
+//! rendered to.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::cursor::{Cursor, Place};
+use super::diagnostics::{judge, judged};
+use super::index::{ClaimDocument, environment_of};
+use super::reference::{Site, environment_sites, named_at, range_of, sites, template_texts};
+use super::state::{DocumentKind, Workspace};
+use crate::diag::{Source, Span};
+use crate::load::{BASE, ClaimKind, WorkspaceConfig};
+use crate::object::{Object, ObjectId};
+use crate::template::{BUILTIN, builtin};
+use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::{FieldPath, Node, Step, View, parse};
+
+/// A place in a file of the workspace, or in one of a built-in kind, whose path begins with `<built-in>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The file.
+    pub path: TreePath,
+    /// The bytes.
+    pub range: Range<usize>,
+}
+
+impl Target {
+    fn of(span: &Span) -> Target {
+        Target {
+            path: span.path().clone(),
+            range: span.range(),
+        }
+    }
+
+    fn of_document(document: &ClaimDocument) -> Target {
+        let name = range_of(document.name_span(), &document.name);
+        Target {
+            path: document.path.clone(),
+            range: name.unwrap_or_else(|| document.range()),
+        }
+    }
+}
+
+/// Where what is at a byte of a file is defined.
+pub fn definition(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Target> {
+    if let Some(site) = named_at(workspace, path, at) {
+        let documents = workspace.documents(&site.environment, &site.name);
+        let targets = documents.map(Target::of_document);
+        return targets
+            .filter(|it| it.path != *path || it.range != site.range)
+            .collect();
+    }
+    let Some((text, cursor)) = workspace.cursor(path, at) else {
+        return Vec::new();
+    };
+    let word = text
+        .get(cursor.word())
+        .unwrap_or("")
+        .trim()
+        .trim_matches(['"', '\'']);
+    match workspace.document_kind(path, &text, &cursor) {
+        Some(DocumentKind::Claim(kind)) => of_claim(workspace, path, &kind, &text, &cursor),
+        Some(DocumentKind::Own(_)) if is_crd(word) => {
+            providers(workspace, path, &BTreeSet::from([word]))
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn of_claim(
+    workspace: &Workspace,
+    path: &TreePath,
+    kind: &ClaimKind,
+    text: &str,
+    cursor: &Cursor,
+) -> Vec<Target> {
+    let field = cursor.field(text);
+    let is_value = matches!(cursor.place, Place::Value { .. });
+    if matches!(field.as_slice(), [Step::Key(key)] if ["kind", "apiVersion"].contains(&&**key)) {
+        let mut targets = vec![Target::of(&kind.span.start())];
+        let document = workspace.index.of_file(path).iter();
+        let own = document
+            .filter(|it| it.range().start <= cursor.word().start)
+            .next_back();
+        if let Some(own) = own.filter(|_| is_value && !kind.requires.is_empty()) {
+            targets.extend(required(workspace, path, own));
+        }
+        return targets;
+    }
+    let word = text.get(cursor.word()).unwrap_or("").trim();
+    if is_crd(word) {
+        let found = providers(workspace, path, &BTreeSet::from([word]));
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    readers(workspace, kind, &field)
+}
+
+/// `widgets.example.com`.
+fn is_crd(word: &str) -> bool {
+    word.matches('.').count() >= 2
+        && word
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
+}
+
+/// The claims that bring what a claim needs.
+fn required(workspace: &Workspace, path: &TreePath, document: &ClaimDocument) -> Vec<Target> {
+    let names = BTreeSet::from([&*document.name]);
+    let Some(found) = judged(workspace, path, &names) else {
+        return Vec::new();
+    };
+    let own = found
+        .capabilities
+        .iter()
+        .filter(|it| it.claim == document.name);
+    let crds: BTreeSet<&str> = own
+        .flat_map(|it| &it.requires)
+        .map(String::as_str)
+        .collect();
+    providers(workspace, path, &crds)
+}
+
+/// The claims of the file's environments that bring one of some CRDs.
+fn providers(workspace: &Workspace, path: &TreePath, crds: &BTreeSet<&str>) -> Vec<Target> {
+    let brings = |it: &&ClaimDocument| {
+        workspace
+            .kind(&it.kind)
+            .is_some_and(|it| !it.provides.is_empty())
+    };
+    let mut targets: Vec<Target> = Vec::new();
+    let own = environment_of(path).filter(|it| *it != BASE);
+    let environments: Vec<String> = match own {
+        Some(environment) => vec![environment.to_string()],
+        None => workspace
+            .environments
+            .iter()
+            .filter(|it| *it != BASE)
+            .cloned()
+            .collect(),
+    };
+    for environment in &environments {
+        let all = workspace
+            .index
+            .of_environment(environment)
+            .chain(workspace.index.of_environment(BASE));
+        let names: BTreeSet<&str> = all.filter(brings).map(|it| &*it.name).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let found = judge(workspace, std::slice::from_ref(environment), &names, []);
+        let mut bringing: Vec<String> = Vec::new();
+        for it in &found.capabilities {
+            if it.provides.iter().any(|it| crds.contains(it.as_str())) {
+                bringing.push(it.claim.clone());
+            }
+        }
+        for name in &bringing {
+            targets.extend(
+                workspace
+                    .documents(environment, name)
+                    .map(Target::of_document),
+            );
+        }
+    }
+    targets.dedup();
+    targets
+}
+
+/// The lines of a kind's templates and expressions that read a field, or the nearest map above it that any line names.
+fn readers(workspace: &Workspace, kind: &ClaimKind, field: &[Step]) -> Vec<Target> {
+    let mut texts = template_texts(workspace, kind);
+    texts.extend(kind_text(workspace, kind));
+    let mut field = field.to_vec();
+    while !field.is_empty() {
+        let mut found = Vec::new();
+        for name in names_of(&field) {
+            for source in &texts {
+                found.extend(occurrences(source, &name));
+            }
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        field.pop();
+        if matches!(field.as_slice(), [Step::Key(_)]) {
+            break;
+        }
+    }
+    vec![Target::of(&kind.span.start())]
+}
+
+fn kind_text(workspace: &Workspace, kind: &ClaimKind) -> Option<Arc<Source>> {
+    let path = kind.span.path();
+    let bytes = match path.parts().next() {
+        Some(BUILTIN) => builtin().read(path).ok()?,
+        _ => workspace.files.read(path).ok()?,
+    };
+    Some(Source::new(
+        path.clone(),
+        String::from_utf8(bytes.to_vec()).ok()?,
+    ))
+}
+
+/// How expressions name a field: from `spec` on, and within a list as `item`.
+fn names_of(field: &[Step]) -> Vec<String> {
+    let keys = |steps: &[Step]| {
+        let keys = steps.iter().filter_map(|it| match it {
+            Step::Key(key) => Some(&**key),
+            Step::Index(_) => None,
+        });
+        keys.collect::<Vec<_>>().join(".")
+    };
+    let last = field.iter().rposition(|it| matches!(it, Step::Index(_)));
+    match last {
+        None => vec![keys(field)],
+        Some(at) => {
+            let within = keys(field.get(at + 1..).unwrap_or(&[]));
+            let above = keys(field.get(..at).unwrap_or(&[]));
+            match within.is_empty() {
+                true => vec![above],
+                false => vec![format!("item.{within}")],
+            }
+        }
+    }
+}
+
+fn occurrences(source: &Arc<Source>, name: &str) -> Vec<Target> {
+    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.');
+    let text = &source.text;
+    let found = text.match_indices(name).map(|it| it.0).filter(|at| {
+        let before = text.get(..*at).and_then(|it| it.chars().next_back());
+        let after = text.get(at + name.len()..).and_then(|it| it.chars().next());
+        !is_part(before) && !is_part(after.filter(|it| *it != '.'))
+    });
+    let target = |at: usize| Target {
+        path: source.path.clone(),
+        range: at..at + name.len(),
+    };
+    found.map(target).collect()
+}
+
+/// The places in the rendered tree that a value of a claim came to; of a claim's name, its objects.
+pub fn implementation(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Target> {
+    let Some(document) = workspace
+        .index
+        .of_file(path)
+        .iter()
+        .find(|it| it.range().contains(&at))
+    else {
+        return Vec::new();
+    };
+    let names = BTreeSet::from([&*document.name]);
+    let Some(found) = judged(workspace, path, &names) else {
+        return Vec::new();
+    };
+    let Ok(config) = WorkspaceConfig::read(&workspace.files) else {
+        return Vec::new();
+    };
+    let node = innermost(&document.node, at);
+    let is_name = document.name_span().range().contains(&at);
+    let title = format!("/{}", document.name);
+    let mut targets = Vec::new();
+    for (folder, origin) in found.origins.iter() {
+        if !origin.claim.title.ends_with(&title) {
+            continue;
+        }
+        let mut tree = Written::new(workspace, config.output.join(folder));
+        for object in &origin.objects {
+            let mut fields = Vec::new();
+            match is_name {
+                true => fields.push(FieldPath::root()),
+                false => made_of(
+                    &object.node,
+                    path,
+                    &node.span().range(),
+                    &mut FieldPath::root(),
+                    &mut fields,
+                ),
+            }
+            for field in fields {
+                targets.extend(tree.place(&object.id(), &field));
+            }
+        }
+    }
+    targets.dedup();
+    targets
+}
+
+/// The smallest value around a byte.
+fn innermost(node: &Node, at: usize) -> &Node {
+    let holds = |it: &Node| {
+        let range = it.span().range();
+        range.start <= at && at <= range.end
+    };
+    let inner = match node.view() {
+        View::Mapping(mapping) => {
+            let entry = mapping.iter().find(|it| holds(&it.value) || holds(&it.key));
+            entry.map(|it| &it.value)
+        }
+        View::Sequence(items) => items.iter().find(|it| holds(it)),
+        View::Scalar(_) => None,
+    };
+    inner.map_or(node, |it| innermost(it, at))
+}
+
+/// The fields whose values were written within some bytes of a file.
+fn made_of(
+    node: &Node,
+    path: &TreePath,
+    range: &Range<usize>,
+    here: &mut FieldPath,
+    found: &mut Vec<FieldPath>,
+) {
+    match node.view() {
+        View::Mapping(mapping) => {
+            for entry in mapping {
+                here.push(Step::Key(entry.key.as_str().unwrap_or("").into()));
+                made_of(&entry.value, path, range, here, found);
+                here.pop();
+            }
+        }
+        View::Sequence(items) => {
+            for (at, item) in items.iter().enumerate() {
+                here.push(Step::Index(at));
+                made_of(item, path, range, here, found);
+                here.pop();
+            }
+        }
+        View::Scalar(_) => {
+            let span = node.span();
+            let own = span.range();
+            let is_within = range.start <= own.start && own.end <= range.end && own.start < own.end;
+            if node.has_origin() && span.path() == path && is_within {
+                found.push(here.clone());
+            }
+        }
+    }
+}
+
+/// The files of a claim in the tree as it is written, and those of base that they build on.
+struct Written<'a> {
+    workspace: &'a Workspace,
+    folders: [TreePath; 2],
+    objects: Option<Vec<(TreePath, Object)>>,
+}
+
+impl<'a> Written<'a> {
+    fn new(workspace: &'a Workspace, folder: TreePath) -> Written<'a> {
+        let parent = folder
+            .parent()
+            .and_then(|it| it.parent())
+            .unwrap_or_else(TreePath::root);
+        let base = parent.child(BASE).child(folder.name());
+        Written {
+            workspace,
+            folders: [folder, base],
+            objects: None,
+        }
+    }
+
+    /// The place of a field, in the folder of the environment before that of base.
+    fn place(&mut self, id: &ObjectId, field: &FieldPath) -> Option<Target> {
+        let (workspace, folders) = (self.workspace, &self.folders);
+        let objects = self.objects.get_or_insert_with(|| {
+            let read = folders.iter().flat_map(|it| objects_of(workspace, it));
+            read.collect()
+        });
+        let own = || objects.iter().filter(|it| it.1.id() == *id);
+        let exact = own().find_map(|(path, it)| Some((path, it.node.at_path(field)?)));
+        let near = || {
+            own()
+                .map(|(path, it)| (path, it.node.nearest_on_path(field)))
+                .next()
+        };
+        let (path, node) = exact.or_else(near)?;
+        Some(Target {
+            path: path.clone(),
+            range: node.span().start().range(),
+        })
+    }
+}
+
+fn objects_of(workspace: &Workspace, folder: &TreePath) -> Vec<(TreePath, Object)> {
+    let entries = workspace.files.list(folder).unwrap_or_default().into_iter();
+    let files = entries.filter(|it| it.kind == EntryKind::File && it.name.ends_with(".yaml"));
+    let mut objects = Vec::new();
+    for entry in files {
+        let path = folder.child(&entry.name);
+        let Some(text) = workspace.text(&path) else {
+            continue;
+        };
+        let documents = parse(&Source::new(path.clone(), text)).unwrap_or_default();
+        objects.extend(
+            documents
+                .into_iter()
+                .map(|it| (path.clone(), Object::new(it))),
+        );
+    }
+    objects
+}
+
+/// All places that name the claim at a byte of a file, its own documents among them.
+pub fn references(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Target> {
+    let Some(site) = named_at(workspace, path, at) else {
+        return Vec::new();
+    };
+    let mut targets: Vec<Target> = Vec::new();
+    for document in claim_documents(workspace, &site) {
+        targets.push(Target::of_document(document));
+    }
+    let sites = all_sites(workspace, &site);
+    targets.extend(sites.into_iter().map(|it| Target {
+        path: it.path,
+        range: it.range,
+    }));
+    targets.sort_by(|a, b| (&a.path, a.range.start).cmp(&(&b.path, b.range.start)));
+    targets.dedup();
+    targets
+}
+
+/// The environments in which a name means the same claim: where base has it, base and all that do not have another one.
+pub(super) fn environments_that_mean(workspace: &Workspace, site: &Site) -> BTreeSet<String> {
+    let index = &workspace.index;
+    let is_shared =
+        index.has(BASE, &site.name) && !is_of_its_own(workspace, &site.environment, &site.name);
+    if !is_shared {
+        return BTreeSet::from([site.environment.clone()]);
+    }
+    let all = workspace.environments.iter();
+    let meant = all.filter(|it| !is_of_its_own(workspace, it, &site.name));
+    meant.cloned().chain([BASE.to_string()]).collect()
+}
+
+/// Whether an environment has a claim of that name of another kind than base's, in whose place it is.
+fn is_of_its_own(workspace: &Workspace, environment: &str, name: &str) -> bool {
+    let kind = |environment: &str| {
+        let documents = workspace.index.find(environment, name);
+        documents
+            .filter_map(|it| workspace.kind(&it.kind))
+            .map(|it| it.name.clone())
+            .next()
+    };
+    environment != BASE
+        && kind(environment).is_some_and(|own| kind(BASE).is_some_and(|base| base != own))
+}
+
+/// The documents of the claim that a place names.
+pub(super) fn claim_documents<'a>(
+    workspace: &'a Workspace,
+    site: &'a Site,
+) -> impl Iterator<Item = &'a ClaimDocument> {
+    let environments = environments_that_mean(workspace, site);
+    let all = workspace.index.all();
+    all.filter(move |it| it.name == site.name && environments.contains(&it.environment))
+}
+
+/// The places that refer to the claim that a place names.
+pub(super) fn all_sites(workspace: &Workspace, site: &Site) -> Vec<Site> {
+    let environments = environments_that_mean(workspace, site);
+    let is_meant = |it: &Site| it.name == site.name && environments.contains(&it.environment);
+    let of_claims = workspace
+        .index
+        .all()
+        .filter(|it| environments.contains(&it.environment));
+    let mut found: Vec<Site> = of_claims
+        .flat_map(|it| sites(workspace, it))
+        .filter(is_meant)
+        .collect();
+    for environment in &workspace.environments {
+        found.extend(
+            environment_sites(workspace, environment)
+                .into_iter()
+                .filter(is_meant),
+        );
+    }
+    found
+}

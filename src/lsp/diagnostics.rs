@@ -1,0 +1,151 @@
+//! What is wrong with a file while it is typed. Only its claims are judged, with what they refer to; the rest waits for a check of
+//! the whole workspace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::files::Narrowed;
+use super::index::{ClaimDocument, environment_of, is_claim_file, words};
+use super::state::Workspace;
+use crate::check;
+use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::load::{self, BASE, Scope, WORKSPACE, WorkspaceConfig};
+use crate::tree::{Files, TreePath};
+use crate::{JudgedClaims, Options, judge_claims};
+
+/// In how many environments a claim of base is judged while it is typed.
+const ENVIRONMENTS_MAX: usize = 8;
+/// How many claims a claim may refer to, directly and through others, for them to be judged with it.
+const CLAIMS_MAX: usize = 300;
+
+/// The diagnostics of a file whose text has changed; `None` where only a check of the whole workspace can tell.
+pub fn diagnostics(workspace: &Workspace, path: &TreePath) -> Option<Vec<Diagnostic>> {
+    let found = if is_claim_file(path) {
+        let names: BTreeSet<&str> = workspace
+            .index
+            .of_file(path)
+            .iter()
+            .map(|it| &*it.name)
+            .collect();
+        judged(workspace, path, &names)?.diagnostics
+    } else if path.name() == "environment.yaml" && environment_of(path).is_some() {
+        judged(workspace, path, &BTreeSet::new())?.diagnostics
+    } else if path.as_str() == WORKSPACE {
+        WorkspaceConfig::read(&workspace.files)
+            .err()
+            .unwrap_or_default()
+    } else if workspace
+        .kinds
+        .iter()
+        .any(|it| is_in_folder_of(it.span.path(), path))
+        || path.name() == "kind.yaml"
+    {
+        let mut faults = Diagnostics::default();
+        load::kinds(&workspace.files, &mut faults);
+        faults
+    } else {
+        return None;
+    };
+    let found = crate::secret::conceal(found);
+    let own = found.into_iter().map(Diagnostic::outermost);
+    let own: Diagnostics = own
+        .filter(|it| it.span.as_ref().is_some_and(|it| it.path() == path))
+        .collect();
+    let source = workspace.text(path).map(|it| Source::new(path.clone(), it));
+    let sources: Vec<_> = source.into_iter().collect();
+    Some(
+        check::allow(own, &sources, &|_| false)
+            .into_iter()
+            .collect(),
+    )
+}
+
+fn is_in_folder_of(kind: &TreePath, path: &TreePath) -> bool {
+    kind.parent().is_some_and(|it| path.below(&it).is_some())
+}
+
+/// Judges claims of a file by their names; `None` where the file belongs to no environment.
+pub(super) fn judged(
+    workspace: &Workspace,
+    path: &TreePath,
+    names: &BTreeSet<&str>,
+) -> Option<JudgedClaims> {
+    let environment = environment_of(path)?;
+    let environments: Vec<String> = match environment {
+        BASE => {
+            let others = workspace.environments.iter().filter(|it| *it != BASE);
+            others.take(ENVIRONMENTS_MAX).cloned().collect()
+        }
+        own => vec![own.to_string()],
+    };
+    Some(judge(workspace, &environments, names, [path.clone()]))
+}
+
+/// Judges claims in some environments, with all that they may refer to. `files` are read whatever claims they have.
+pub(super) fn judge(
+    workspace: &Workspace,
+    environments: &[String],
+    names: &BTreeSet<&str>,
+    files: impl IntoIterator<Item = TreePath>,
+) -> JudgedClaims {
+    let mut kept = BTreeSet::from_iter(files);
+    let mut scope = Scope {
+        environments: environments.to_vec(),
+        claims: BTreeMap::new(),
+        is_closed: true,
+    };
+    for environment in environments {
+        let all = closure(workspace, environment, names);
+        for name in &all {
+            let files = workspace
+                .documents(environment, name)
+                .map(|it| it.path.clone());
+            kept.extend(files);
+        }
+        let all = all.into_iter().map(str::to_string).collect();
+        scope.claims.insert(environment.clone(), all);
+    }
+    let narrowed = Narrowed::new(&workspace.files, &kept);
+    let options = Options {
+        scope,
+        cache: workspace.cache.clone(),
+        with_clusters: true,
+        ..Options::default()
+    };
+    judge_claims(&narrowed as &dyn Files, &options)
+}
+
+/// The names of claims and of all that they may refer to: claims whose names they say, and those of kinds that theirs look for.
+fn closure<'a>(
+    workspace: &'a Workspace,
+    environment: &str,
+    names: &BTreeSet<&'a str>,
+) -> BTreeSet<&'a str> {
+    let index = &workspace.index;
+    let mut found = names.clone();
+    let mut open: Vec<&str> = names.iter().copied().collect();
+    let mut looked_for: BTreeSet<&str> = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if found.len() > CLAIMS_MAX {
+            break;
+        }
+        let documents: Vec<&'a ClaimDocument> = index
+            .find(environment, name)
+            .chain(index.find(BASE, name))
+            .collect();
+        let mut said = BTreeSet::new();
+        documents.iter().for_each(|it| words(&it.node, &mut said));
+        let is_claim = |it: &&str| index.has(environment, it) || index.has(BASE, it);
+        let mut next: Vec<&'a str> = said.into_iter().filter(is_claim).collect();
+        for kind in documents.iter().filter_map(|it| workspace.kind(&it.kind)) {
+            for lookup in kind.lookups.iter().filter(|it| looked_for.insert(&it.kind)) {
+                let own = index
+                    .all()
+                    .filter(|it| it.environment == environment || it.environment == BASE);
+                let of_kind = own.filter(|it| it.kind == lookup.kind);
+                next.extend(of_kind.map(|it| &*it.name));
+            }
+        }
+        open.extend(next.into_iter().filter(|it| found.insert(it)));
+    }
+    found
+}

@@ -1,0 +1,197 @@
+//! The files of a workspace as an editor sees them: read once, with unsaved texts over those on disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::load::{BASE, environment_folder};
+use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
+
+type Known<T> = Mutex<BTreeMap<TreePath, Result<T, FilesError>>>;
+
+/// Files that are read once, until they are said to have changed.
+pub struct Remembered {
+    files: Arc<dyn Files + Send + Sync>,
+    bytes: Known<Arc<[u8]>>,
+    lists: Known<Vec<Entry>>,
+    kinds: Known<Option<EntryKind>>,
+    real: Known<TreePath>,
+}
+
+impl Remembered {
+    /// Nothing is read yet.
+    pub fn new(files: Arc<dyn Files + Send + Sync>) -> Remembered {
+        Remembered {
+            files,
+            bytes: Mutex::default(),
+            lists: Mutex::default(),
+            kinds: Mutex::default(),
+            real: Mutex::default(),
+        }
+    }
+
+    /// The same files, of which nothing is read yet.
+    pub fn again(&self) -> Remembered {
+        Remembered::new(self.files.clone())
+    }
+
+    /// Forgets what is known of a path, and of the folders above it.
+    pub fn forget(&self, path: &TreePath) {
+        let mut place = Some(path.clone());
+        while let Some(path) = place {
+            take(&self.bytes, &path);
+            take(&self.lists, &path);
+            take(&self.kinds, &path);
+            take(&self.real, &path);
+            place = path.parent();
+        }
+    }
+}
+
+fn take<T>(known: &Known<T>, path: &TreePath) {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    known.remove(path);
+}
+
+fn known<T: Clone>(
+    known: &Known<T>,
+    path: &TreePath,
+    find: impl FnOnce() -> Result<T, FilesError>,
+) -> Result<T, FilesError> {
+    let lock = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = lock.get(path) {
+        return found.clone();
+    }
+    drop(lock);
+    let found = find();
+    let mut lock = known.lock().unwrap_or_else(PoisonError::into_inner);
+    lock.insert(path.clone(), found.clone());
+    found
+}
+
+impl Files for Remembered {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        known(&self.bytes, path, || self.files.read(path))
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        known(&self.lists, folder, || self.files.list(folder))
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        known(&self.real, path, || self.files.real(path))
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        known(&self.kinds, path, || self.files.kind(path))
+    }
+}
+
+/// The files at one moment: those on disk, and the unsaved texts over them.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// What is on disk.
+    pub disk: Arc<Remembered>,
+    /// The texts that are open in the editor.
+    pub open: Tree,
+}
+
+impl Files for Snapshot {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        match self.open.get(path) {
+            Some(bytes) => Ok(bytes.clone()),
+            None => self.disk.read(path),
+        }
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        let (below, own) = (self.disk.list(folder), self.open.list(folder));
+        match (below, own) {
+            (below, Err(_)) => below,
+            (Err(_), own) => own,
+            (Ok(mut entries), Ok(own)) => {
+                for entry in own {
+                    if let Err(at) = entries.binary_search_by(|it| it.name.cmp(&entry.name)) {
+                        entries.insert(at, entry);
+                    }
+                }
+                Ok(entries)
+            }
+        }
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        match self.disk.real(path) {
+            Err(_) if self.open.get(path).is_some() => Ok(path.clone()),
+            found => found,
+        }
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        match self.open.kind(path) {
+            Ok(Some(kind)) => Ok(Some(kind)),
+            _ => self.disk.kind(path),
+        }
+    }
+}
+
+/// Files of which only some files of claims are there, so that a run takes no longer for all the others.
+pub(super) struct Narrowed<'a> {
+    files: &'a dyn Files,
+    folder: TreePath,
+    kept: &'a BTreeSet<TreePath>,
+}
+
+impl<'a> Narrowed<'a> {
+    /// Keeps these files of claims.
+    pub(super) fn new(files: &'a dyn Files, kept: &'a BTreeSet<TreePath>) -> Narrowed<'a> {
+        let (base, _) = environment_folder(BASE);
+        let folder = base.parent().unwrap_or(base);
+        Narrowed {
+            files,
+            folder,
+            kept,
+        }
+    }
+
+    fn is_kept(&self, path: &TreePath) -> bool {
+        let Some(below) = path.below(&self.folder) else {
+            return true;
+        };
+        let parts: Vec<&str> = below.parts().collect();
+        // The environment's own file is in its folder.
+        parts.len() < 2
+            || parts.len() == 2 && parts[1] == "environment.yaml"
+            || self.kept.contains(path)
+    }
+}
+
+impl Files for Narrowed<'_> {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        self.files.read(path)
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        let mut entries = self.files.list(folder)?;
+        if folder.below(&self.folder).is_some() {
+            entries.retain(|it| {
+                let path = folder.child(&it.name);
+                match it.kind {
+                    EntryKind::File => self.is_kept(&path),
+                    EntryKind::Folder => {
+                        let is_environment = path.parent().as_ref() == Some(&self.folder);
+                        is_environment || self.kept.iter().any(|it| it.below(&path).is_some())
+                    }
+                }
+            });
+        }
+        Ok(entries)
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        self.files.real(path)
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        self.files.kind(path)
+    }
+}

@@ -1,0 +1,40 @@
+//! What can be shown of each claim of a file, above its first line.
+
+use std::ops::Range;
+
+use super::reference::range_of;
+use super::state::Workspace;
+use crate::tree::TreePath;
+
+/// For how many environments a claim of base has lenses.
+const ENVIRONMENTS_MAX: usize = 4;
+
+/// A command about a claim of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lens {
+    /// The bytes that it is shown above.
+    pub range: Range<usize>,
+    /// The claim.
+    pub claim: String,
+    /// The environment.
+    pub environment: String,
+}
+
+/// The claims of a file, each in the environments that have it.
+pub fn lenses(workspace: &Workspace, path: &TreePath) -> Vec<Lens> {
+    let mut lenses = Vec::new();
+    for document in workspace.index.of_file(path) {
+        let Some(range) = range_of(document.name_span(), &document.name) else {
+            continue;
+        };
+        let environments = workspace.environments_of(path, &document.name);
+        for environment in environments.into_iter().take(ENVIRONMENTS_MAX) {
+            lenses.push(Lens {
+                range: range.clone(),
+                claim: document.name.clone(),
+                environment,
+            });
+        }
+    }
+    lenses
+}

@@ -1,0 +1,59 @@
+//! A claim gets another name, and so does all that refers to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::definition::{all_sites, claim_documents, environments_that_mean};
+use super::reference::{named_at, range_of};
+use super::state::Workspace;
+use crate::load::{BASE, fault_in_claim_name};
+use crate::tree::TreePath;
+
+/// What is replaced by the new name, by file.
+pub type Change = BTreeMap<TreePath, BTreeSet<(usize, usize)>>;
+
+/// The bytes of the name under the cursor, where it is one of a claim.
+pub fn prepare_rename(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Range<usize>> {
+    named_at(workspace, path, at).map(|it| it.range)
+}
+
+/// All places that the name of the claim under the cursor is at. Error: why it cannot have the new name.
+pub fn rename(
+    workspace: &Workspace,
+    path: &TreePath,
+    at: usize,
+    name: &str,
+) -> Result<Change, String> {
+    let site = named_at(workspace, path, at).ok_or("there is no name of a claim here")?;
+    if let Some(fault) = fault_in_claim_name(name) {
+        return Err(fault);
+    }
+    let environments = environments_that_mean(workspace, &site);
+    let others = environments.iter().map(String::as_str).chain([BASE]);
+    for environment in others {
+        if workspace.index.has(environment, name) {
+            return Err(format!(
+                "`environments/{environment}` has a claim `{name}` already"
+            ));
+        }
+    }
+    let mut change = Change::new();
+    let mut add = |path: &TreePath, range: Range<usize>| {
+        change
+            .entry(path.clone())
+            .or_default()
+            .insert((range.start, range.end));
+    };
+    for document in claim_documents(workspace, &site) {
+        if let Some(range) = range_of(document.name_span(), &document.name) {
+            add(&document.path, range);
+        }
+    }
+    for it in all_sites(workspace, &site) {
+        add(&it.path, it.range);
+    }
+    match change.is_empty() {
+        true => Err(format!("there is no claim `{}`", site.name)),
+        false => Ok(change),
+    }
+}

@@ -1,0 +1,127 @@
+//! What a claim is rendered to, as a text of no file, and what of it changes.
+
+use std::collections::BTreeSet;
+
+use similar::TextDiff;
+
+use super::diagnostics::judge;
+use super::state::Workspace;
+use crate::diag::Severity;
+use crate::load::widen_entangled;
+use crate::secret::without_secrets;
+use crate::template::{BUILTIN, builtin};
+use crate::tree::{Files, TreePath};
+use crate::yaml::emit_canonical;
+use crate::{JudgedClaims, Options, Scope, judge_claims};
+
+/// The scheme of the addresses of texts that are in no file.
+pub const SCHEME: &str = "pleach";
+
+/// The claim under a cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimAt {
+    /// Its name.
+    pub name: String,
+    /// The environments that have it.
+    pub environments: Vec<String>,
+}
+
+/// The claim whose document a byte of a file is in.
+pub fn claim_at(workspace: &Workspace, path: &TreePath, at: usize) -> Option<ClaimAt> {
+    let documents = workspace.index.of_file(path).iter();
+    let document = documents
+        .filter(|it| it.range().start <= at || it.range().contains(&at))
+        .next_back();
+    let document = document.or_else(|| workspace.index.of_file(path).first())?;
+    Some(ClaimAt {
+        name: document.name.clone(),
+        environments: workspace.environments_of(path, &document.name),
+    })
+}
+
+/// The objects of a claim in an environment, before overlays; with what keeps it from being rendered, as comments.
+pub fn rendered(workspace: &Workspace, environment: &str, claim: &str) -> String {
+    let environments = [environment.to_string()];
+    let found = judge(workspace, &environments, &BTreeSet::from([claim]), []);
+    text(&found, claim)
+}
+
+fn text(found: &JudgedClaims, claim: &str) -> String {
+    let mut text = String::new();
+    let errors = found
+        .diagnostics
+        .iter()
+        .filter(|it| it.severity == Severity::Error);
+    for fault in errors {
+        let place = fault.span.as_ref().map(|it| format!(" ({it})"));
+        text.push_str(&format!(
+            "# {}{}\n",
+            fault.message,
+            place.unwrap_or_default()
+        ));
+    }
+    let own = format!("/{claim}");
+    let origins = found
+        .origins
+        .iter()
+        .filter(|it| it.1.claim.title.ends_with(&own));
+    let objects = origins.flat_map(|it| &it.1.objects);
+    let objects: Vec<String> = objects.map(|it| emit_canonical(&it.node)).collect();
+    text + &objects.join("---\n")
+}
+
+/// What changes in the objects of a claim between another state of the workspace and now, as a unified diff; empty where nothing does.
+pub fn difference(
+    workspace: &Workspace,
+    before: &dyn Files,
+    environment: &str,
+    claim: &str,
+) -> String {
+    let scope = Scope {
+        environments: vec![environment.to_string()],
+        claims: [(environment.to_string(), BTreeSet::from([claim.to_string()]))].into(),
+        is_closed: false,
+    };
+    let options = Options {
+        scope: widen_entangled(before, &scope),
+        cache: workspace.cache.clone(),
+        ..Options::default()
+    };
+    let old = match crate::load::environments(before)
+        .iter()
+        .any(|it| it == environment)
+    {
+        true => text(&judge_claims(before, &options), claim),
+        false => String::new(),
+    };
+    let new = rendered(workspace, environment, claim);
+    let [old, new] = [old, new].map(|it| without_secrets(&it).to_string());
+    let names = [
+        format!("{environment}/{claim} at HEAD"),
+        format!("{environment}/{claim}"),
+    ];
+    let diff = TextDiff::from_lines(&*old, &*new);
+    if old == new {
+        return String::new();
+    }
+    diff.unified_diff()
+        .context_radius(3)
+        .header(&names[0], &names[1])
+        .to_string()
+}
+
+/// The text of an address of [`SCHEME`], by its path: `/rendered/prod/orders.yaml`, or a file of a built-in kind.
+pub fn content(workspace: &Workspace, path: &str) -> Option<String> {
+    let path = path.trim_start_matches('/');
+    if let Some(below) = path.strip_prefix("builtin/") {
+        let file = TreePath::root().child(BUILTIN).join(&TreePath::new(below)?);
+        return String::from_utf8(builtin().read(&file).ok()?.to_vec()).ok();
+    }
+    let rest = path.strip_prefix("rendered/")?;
+    let (environment, file) = rest.split_once('/')?;
+    Some(rendered(
+        workspace,
+        environment,
+        file.strip_suffix(".yaml")?,
+    ))
+}

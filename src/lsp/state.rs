@@ -1,0 +1,325 @@
+//! What an editor's requests are answered from: the workspace kept warm, with the texts that are open.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value as Json;
+
+use super::cursor::{Cursor, cursor};
+use super::files::{Remembered, Snapshot};
+use super::index::{ClaimDocument, Index, environment_of, is_claim_file};
+use crate::chart::Cache;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::json_schema::Schemas;
+use crate::load::{self, BASE, ClaimKind, environment_folder};
+use crate::schema::Schema;
+use crate::tree::{Files, Tree, TreePath};
+use crate::yaml::{FieldPath, Node, Step};
+
+/// A workspace as an editor sees it.
+pub struct Workspace {
+    /// Its files, with the unsaved texts over them.
+    pub files: Snapshot,
+    /// Archives of charts, by digest.
+    pub cache: Option<Cache>,
+    /// Its claims.
+    pub index: Index,
+    /// Its claim kinds, those built in among them.
+    pub kinds: Vec<Arc<ClaimKind>>,
+    /// The names of its environments, base among them.
+    pub environments: Vec<String>,
+    /// What the last check of the whole workspace has found, by file.
+    pub checked: BTreeMap<TreePath, Vec<Diagnostic>>,
+    /// What was found in the files that were changed since.
+    pub typed: BTreeMap<TreePath, Vec<Diagnostic>>,
+    schemas: OnceLock<Schemas>,
+    charts: OnceLock<BTreeMap<String, Json>>,
+}
+
+/// What a document is held against.
+pub enum DocumentKind {
+    /// A claim.
+    Claim(Arc<ClaimKind>),
+    /// One of pleach's own files.
+    Own(&'static Schema),
+}
+
+impl DocumentKind {
+    /// The schema of the whole document.
+    pub fn schema(&self) -> &Schema {
+        match self {
+            DocumentKind::Claim(kind) => &kind.schema,
+            DocumentKind::Own(schema) => schema,
+        }
+    }
+}
+
+impl Workspace {
+    /// Reads the workspace at the root of `files`.
+    pub fn new(files: Arc<dyn Files + Send + Sync>, cache: Option<Cache>) -> Workspace {
+        let files = Snapshot {
+            disk: Arc::new(Remembered::new(files)),
+            open: Tree::new(),
+        };
+        let mut faults = Diagnostics::default();
+        Workspace {
+            index: Index::read(&files),
+            kinds: load::kinds(&files, &mut faults),
+            environments: load::environment_names(&files, &mut faults),
+            files,
+            cache,
+            checked: BTreeMap::new(),
+            typed: BTreeMap::new(),
+            schemas: OnceLock::new(),
+            charts: OnceLock::new(),
+        }
+    }
+
+    /// The same workspace at this moment, for work beside what is typed.
+    pub fn fork(&self) -> Workspace {
+        Workspace {
+            files: self.files.clone(),
+            cache: self.cache.clone(),
+            index: self.index.clone(),
+            kinds: self.kinds.clone(),
+            environments: self.environments.clone(),
+            checked: BTreeMap::new(),
+            typed: BTreeMap::new(),
+            schemas: OnceLock::new(),
+            charts: OnceLock::new(),
+        }
+    }
+
+    /// Reads everything on disk anew.
+    pub fn reload(&mut self) {
+        self.files.disk = Arc::new(self.files.disk.again());
+        self.index = Index::read(&self.files);
+        self.refresh(&TreePath::root().child("environments"));
+        self.refresh(&TreePath::root().child(load::WORKSPACE));
+    }
+
+    /// Takes the text of a file in place of what is on disk; `None` for the file on disk again.
+    pub fn set_text(&mut self, path: &TreePath, text: Option<&str>) {
+        match text {
+            Some(text) => drop(self.files.open.insert(path.clone(), text.as_bytes())),
+            None => {
+                self.files.open = Tree::from_iter(
+                    self.files
+                        .open
+                        .iter()
+                        .filter(|it| it.0 != path)
+                        .map(|(path, bytes)| (path.clone(), bytes.clone())),
+                );
+                self.typed.remove(path);
+            }
+        }
+        self.refresh(path);
+    }
+
+    /// A file on disk is another one.
+    pub fn file_changed(&mut self, path: &TreePath) {
+        self.files.disk.forget(path);
+        self.refresh(path);
+    }
+
+    fn refresh(&mut self, path: &TreePath) {
+        if is_claim_file(path) {
+            self.index.update(&self.files, path);
+        }
+        let mut faults = Diagnostics::default();
+        if matches!(path.parts().next(), Some("environments")) {
+            self.environments = load::environment_names(&self.files, &mut faults);
+        } else {
+            self.kinds = load::kinds(&self.files, &mut faults);
+            self.schemas = OnceLock::new();
+            self.charts = OnceLock::new();
+        }
+    }
+
+    /// What was found in a file: since its last change, else by the last check of the whole workspace.
+    pub fn diagnostics(&self, path: &TreePath) -> &[Diagnostic] {
+        let typed = self.typed.get(path);
+        typed
+            .or_else(|| self.checked.get(path))
+            .map_or(&[], |it| it)
+    }
+
+    /// The text of a file.
+    pub fn text(&self, path: &TreePath) -> Option<String> {
+        let bytes = self.files.read(path).ok()?;
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+
+    /// The kind that goes by a name.
+    pub fn kind(&self, name: &str) -> Option<&Arc<ClaimKind>> {
+        self.kinds.iter().find(|it| it.has_name(name))
+    }
+
+    /// The environments that a claim of a file is rendered in: its own, or of base all that do not exclude it.
+    pub fn environments_of(&self, path: &TreePath, claim: &str) -> Vec<String> {
+        match environment_of(path) {
+            Some(BASE) => {
+                let others = self.environments.iter().filter(|it| *it != BASE);
+                others
+                    .filter(|it| !self.excludes(it, claim))
+                    .cloned()
+                    .collect()
+            }
+            Some(environment) => vec![environment.to_string()],
+            None => Vec::new(),
+        }
+    }
+
+    fn excludes(&self, environment: &str, claim: &str) -> bool {
+        let (_, file) = environment_folder(environment);
+        let Some(text) = self.text(&file) else {
+            return false;
+        };
+        // The file is short, and read again only when it is asked for.
+        let node = crate::yaml::parse_one(&crate::diag::Source::new(file, text));
+        let Ok(node) = node else { return false };
+        let list = node
+            .at_keys(&["spec", "exclude"])
+            .and_then(Node::as_sequence);
+        let mut entries = list.unwrap_or_default().iter().filter_map(Node::as_str);
+        entries.any(|it| it.split_once('/').is_some_and(|it| it.1 == claim))
+    }
+
+    /// The documents of a claim as an environment has it: its own and those of base.
+    pub fn documents<'a>(
+        &'a self,
+        environment: &str,
+        name: &'a str,
+    ) -> impl Iterator<Item = &'a ClaimDocument> {
+        let is_base = environment == BASE;
+        let own = self.index.find(environment, name);
+        own.chain(self.index.find(BASE, name).filter(move |_| !is_base))
+    }
+
+    /// What is under the cursor in a file.
+    pub fn cursor(&self, path: &TreePath, at: usize) -> Option<(String, Cursor)> {
+        let text = self.text(path)?;
+        let cursor = cursor(&text, at)?;
+        Some((text, cursor))
+    }
+
+    /// What the document around the cursor is, by its kind as it is written or by its file.
+    pub fn document_kind(
+        &self,
+        path: &TreePath,
+        text: &str,
+        cursor: &Cursor,
+    ) -> Option<DocumentKind> {
+        let own = match path.name() {
+            load::WORKSPACE if path.parent() == Some(TreePath::root()) => {
+                Some(load::workspace_schema())
+            }
+            "kind.yaml" => Some(load::claim_kind_schema()),
+            "environment.yaml" if environment_of(path).is_some() || is_case(path) => {
+                Some(load::environment_schema())
+            }
+            _ => None,
+        };
+        if let Some(schema) = own {
+            return Some(DocumentKind::Own(schema));
+        }
+        if !is_claim_file(path) && !is_case(path) {
+            return None;
+        }
+        let name = root_value(text.get(cursor.document.clone())?, "kind")?;
+        self.kind(name).cloned().map(DocumentKind::Claim)
+    }
+
+    /// The values of each chart that is available, as JSON Schema, by the chart's name.
+    pub fn chart_values(&self, chart: &str) -> Option<&Json> {
+        let schemas = self.schemas();
+        let made = || {
+            let names = schemas.chart_names();
+            names
+                .filter_map(|it| Some((it.to_string(), schemas.of_chart(it)?)))
+                .collect()
+        };
+        self.charts.get_or_init(made).get(chart)
+    }
+
+    /// The charts whose values are known.
+    pub fn chart_names(&self) -> impl Iterator<Item = &str> {
+        self.schemas().chart_names()
+    }
+
+    fn schemas(&self) -> &Schemas {
+        let made = || Schemas::read(&self.files, self.cache.clone(), &mut Diagnostics::default());
+        self.schemas.get_or_init(made)
+    }
+
+    /// The names of all claims that an environment has, base's among them.
+    pub fn claims_of(&self, environment: &str) -> BTreeSet<(&str, &str)> {
+        let own = self
+            .index
+            .all()
+            .filter(|it| it.environment == environment || it.environment == BASE);
+        own.map(|it| (it.name.as_str(), it.kind.as_str())).collect()
+    }
+}
+
+/// Whether a file belongs to a case of a kind.
+fn is_case(path: &TreePath) -> bool {
+    let parts: Vec<&str> = path.parts().collect();
+    let above = parts.len().checked_sub(3).and_then(|at| parts.get(at));
+    above == Some(&"cases") && ["claim.yaml", "environment.yaml"].contains(&path.name())
+}
+
+/// What the root of a document says of a key, as it is written.
+pub(super) fn root_value<'t>(document: &'t str, key: &str) -> Option<&'t str> {
+    document.lines().find_map(|line| {
+        let value = line.strip_prefix(key)?.strip_prefix(':')?;
+        let value = value.split(" #").next()?.trim().trim_matches(['"', '\'']);
+        (!value.is_empty()).then_some(value)
+    })
+}
+
+/// The schema of the field at a path, by any of its names.
+pub(super) fn schema_at<'s>(schema: &'s Schema, path: &[Step]) -> Option<&'s Schema> {
+    path.iter().try_fold(schema, |schema, step| match step {
+        Step::Key(key) => field(schema, key),
+        Step::Index(_) => schema.items(),
+    })
+}
+
+/// The schema of a key: the field of that name, of another name of it, or of snake_case.
+fn field<'s>(schema: &'s Schema, key: &str) -> Option<&'s Schema> {
+    let camel = || {
+        let mut parts = key.split('_');
+        let first = parts.next().unwrap_or("").to_string();
+        parts.fold(first, |name, part| {
+            let mut letters = part.chars();
+            let upper = letters.next().map(|it| it.to_ascii_uppercase());
+            name + &upper.into_iter().chain(letters).collect::<String>()
+        })
+    };
+    let alias = || {
+        schema
+            .field_of_alias(key)
+            .and_then(|it| schema.property(it))
+    };
+    let known = schema.property(key).or_else(alias);
+    known
+        .or_else(|| schema.property(&camel()))
+        .or_else(|| schema.additional())
+}
+
+/// The path of steps as a field path.
+pub(super) fn field_path(steps: &[Step]) -> FieldPath {
+    let mut path = FieldPath::root();
+    steps.iter().for_each(|it| path.push(it.clone()));
+    path
+}
+
+/// The keys of a path with dots, positions of lists left out: as kinds write the places of their references.
+pub(super) fn dotted(steps: &[Step]) -> String {
+    let keys = steps.iter().filter_map(|it| match it {
+        Step::Key(key) => Some(&**key),
+        Step::Index(_) => None,
+    });
+    keys.collect::<Vec<_>>().join(".")
+}

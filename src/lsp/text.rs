@@ -1,0 +1,130 @@
+//! Positions of the Language Server Protocol, which count lines and UTF-16 units, in texts, which count bytes.
+
+use std::ops::Range;
+
+use crate::diag::Span;
+
+/// A line, from 0, and the UTF-16 units before the place in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Utf16Position {
+    /// The line, from 0.
+    pub line: u32,
+    /// UTF-16 units since the start of the line.
+    pub unit: u32,
+}
+
+/// Where a line begins. A line after the last is where the text ends.
+fn line_start(text: &str, line: u32) -> usize {
+    let Some(above) = (line as usize).checked_sub(1) else {
+        return 0;
+    };
+    let mut ends = memchr::memchr_iter(b'\n', text.as_bytes());
+    ends.nth(above).map_or(text.len(), |it| it + 1)
+}
+
+/// A line without its end. `\r` belongs to the end.
+fn line_at(text: &str, start: usize) -> &str {
+    let rest = text.get(start..).unwrap_or("");
+    let line = rest.split('\n').next().unwrap_or("");
+    line.strip_suffix('\r').unwrap_or(line)
+}
+
+/// The byte of a position. One behind the end of its line means the end, as the protocol has it; one within a character its start.
+pub fn offset(text: &str, position: Utf16Position) -> usize {
+    let start = line_start(text, position.line);
+    let line = line_at(text, start);
+    let mut units = 0;
+    for (at, c) in line.char_indices() {
+        units += u32::try_from(c.len_utf16()).unwrap_or(1);
+        if units > position.unit {
+            return start + at;
+        }
+    }
+    start + line.len()
+}
+
+/// The position of a byte.
+pub fn position(text: &str, offset: usize) -> Utf16Position {
+    let before = text.get(..offset).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |it| it + 1);
+    let line = memchr::memchr_iter(b'\n', before.as_bytes()).count();
+    let units = before.get(start..).unwrap_or("").encode_utf16().count();
+    Utf16Position {
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        unit: u32::try_from(units).unwrap_or(u32::MAX),
+    }
+}
+
+/// The positions of a range of bytes.
+pub fn range(text: &str, range: Range<usize>) -> [Utf16Position; 2] {
+    [position(text, range.start), position(text, range.end)]
+}
+
+/// The bytes of a place in the text of its file as it is now.
+///
+/// The text of a place may have secrets masked, and may be older than the file: its lines and columns are what counts.
+pub fn span_in(text: &str, span: &Span) -> Range<usize> {
+    let whole = &span.source.text;
+    if *whole == text {
+        return span.range();
+    }
+    let byte = |at: usize| {
+        let place = Span::new(&span.source, at..at).position();
+        let line = u32::try_from(place.line.saturating_sub(1)).unwrap_or(u32::MAX);
+        let start = line_start(text, line);
+        let mut columns = line_at(text, start).char_indices().map(|it| it.0);
+        let within = columns.nth(place.column.saturating_sub(1));
+        start + within.unwrap_or(line_at(text, start).len())
+    };
+    let Range { start, end } = span.range();
+    let first = byte(start);
+    first..byte(end).max(first)
+}
+
+/// A text with a range of positions replaced. Positions behind the end mean the end.
+pub fn replaced(text: &str, [start, end]: [Utf16Position; 2], with: &str) -> String {
+    let from = offset(text, start);
+    let to = offset(text, end).max(from);
+    let (before, after) = (text.get(..from), text.get(to..));
+    [before.unwrap_or(text), with, after.unwrap_or("")].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(line: u32, unit: u32) -> Utf16Position {
+        Utf16Position { line, unit }
+    }
+
+    #[test]
+    fn units_are_those_of_utf_16() {
+        let text = "a: 😀é\r\nb: 1\n";
+        for (byte, place) in [
+            (0, at(0, 0)),
+            (3, at(0, 3)),
+            (7, at(0, 5)),
+            (9, at(0, 6)),
+            (11, at(1, 0)),
+            (16, at(2, 0)),
+        ] {
+            assert_eq!(position(text, byte), place, "{byte}");
+            assert_eq!(offset(text, place), byte, "{place:?}");
+        }
+        // In the middle of a pair, behind the end of a line, and behind the end of the text.
+        assert_eq!(offset(text, at(0, 4)), 3);
+        assert_eq!(offset(text, at(0, 99)), 9);
+        assert_eq!(offset(text, at(9, 9)), text.len());
+    }
+
+    #[test]
+    fn edits() {
+        let text = "a: 😀é\nb: 1\n";
+        assert_eq!(replaced(text, [at(0, 3), at(0, 5)], "x"), "a: xé\nb: 1\n");
+        assert_eq!(replaced(text, [at(0, 6), at(1, 0)], ""), "a: 😀éb: 1\n");
+        assert_eq!(
+            replaced(text, [at(2, 0), at(2, 0)], "c: 2\n"),
+            "a: 😀é\nb: 1\nc: 2\n"
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! The values of charts within claims: which chart a place is about, and what its schema says there.
+
+use serde_json::Value as Json;
+
+use super::cursor::Cursor;
+use super::state::{Workspace, field_path, schema_at};
+use crate::diag::Source;
+use crate::schema::Schema;
+use crate::tree::TreePath;
+use crate::yaml::{Node, Step, parse_one};
+
+/// A place in the values of a chart.
+pub(super) struct ChartPlace<'a> {
+    /// The chart's name.
+    pub(super) chart: String,
+    /// What its schema says of the place.
+    pub(super) shape: Shape<'a>,
+}
+
+/// The chart whose values a path leads into, and where in them; `None` where it leads into none that is available.
+pub(super) fn chart_place<'a>(
+    workspace: &'a Workspace,
+    schema: &Schema,
+    document: &Node,
+    path: &[Step],
+) -> Option<ChartPlace<'a>> {
+    let is_values = |at: &usize| {
+        let here = path.get(..*at).and_then(|it| schema_at(schema, it));
+        here.is_some_and(|it| it.values_of().is_some())
+    };
+    let at = (1..=path.len()).find(is_values)?;
+    let (values, below) = path.split_at(at);
+    let values_of = schema_at(schema, values)?.values_of()?;
+    let above = values.get(..at - 1)?;
+    let parent = document.at_path(&field_path(above))?;
+    let chart = values_of
+        .chart(parent, schema_at(schema, above)?)?
+        .to_string();
+    let root = workspace.chart_values(&chart)?;
+    let shape = below
+        .iter()
+        .fold(Shape::of(root), |shape, step| shape.step(step));
+    Some(ChartPlace { chart, shape })
+}
+
+/// The document around the cursor as it can be read now: as it is, or without the line that is being typed, or as it was.
+pub(super) fn document_node(
+    workspace: &Workspace,
+    path: &TreePath,
+    text: &str,
+    cursor: &Cursor,
+) -> Option<Node> {
+    let document = text.get(cursor.document.clone())?;
+    let read = |text: String| {
+        let mut node = parse_one(&Source::new(path.clone(), text)).ok()?;
+        node.settle_as_data();
+        node.as_mapping().is_some().then_some(node)
+    };
+    let without_line = || {
+        let word = cursor.word().start.checked_sub(cursor.document.start)?;
+        let start = document.get(..word)?.rfind('\n').map_or(0, |it| it + 1);
+        let end = document
+            .get(word..)?
+            .find('\n')
+            .map_or(document.len(), |it| word + it);
+        Some([document.get(..start)?, document.get(end..)?].concat())
+    };
+    let known = || {
+        let documents = workspace.index.of_file(path).iter();
+        let at = cursor.word().start;
+        let mut near = documents.filter(|it| it.range().start <= at);
+        near.next_back().map(|it| it.node.clone())
+    };
+    read(document.to_string())
+        .or_else(|| without_line().and_then(read))
+        .or_else(known)
+}
+
+/// What JSON Schema says of one place: all schemas that hold there.
+#[derive(Clone, Debug)]
+pub(super) struct Shape<'a> {
+    root: &'a Json,
+    schemas: Vec<&'a Json>,
+}
+
+impl<'a> Shape<'a> {
+    fn of(root: &'a Json) -> Shape<'a> {
+        let mut shape = Shape {
+            root,
+            schemas: Vec::new(),
+        };
+        shape.add(root, 0);
+        shape
+    }
+
+    /// Adds a schema and what it refers to. Definitions can refer to each other in a circle.
+    fn add(&mut self, schema: &'a Json, depth: usize) {
+        const DEPTH_MAX: usize = 16;
+        if depth > DEPTH_MAX {
+            return;
+        }
+        self.schemas.push(schema);
+        let reference = schema.get("$ref").and_then(Json::as_str);
+        let pointer = reference
+            .and_then(|it| it.strip_prefix('#'))
+            .map(|it| it.replace("%20", " "));
+        if let Some(target) = pointer.and_then(|it| self.root.pointer(&it)) {
+            self.add(target, depth + 1);
+        }
+        for word in ["allOf", "anyOf", "oneOf"] {
+            let branches = schema.get(word).and_then(Json::as_array);
+            branches
+                .into_iter()
+                .flatten()
+                .for_each(|it| self.add(it, depth + 1));
+        }
+    }
+
+    fn step(&self, step: &Step) -> Shape<'a> {
+        let mut below = Shape {
+            root: self.root,
+            schemas: Vec::new(),
+        };
+        for schema in &self.schemas {
+            let child = match step {
+                Step::Key(key) => {
+                    let named = schema.get("properties").and_then(|it| it.get(&**key));
+                    named.or_else(|| {
+                        schema
+                            .get("additionalProperties")
+                            .filter(|it| it.is_object())
+                    })
+                }
+                Step::Index(_) => schema.get("items"),
+            };
+            child.into_iter().for_each(|it| below.add(it, 0));
+        }
+        below
+    }
+
+    /// Whether anything is said of the place.
+    pub(super) fn is_known(&self) -> bool {
+        !self.schemas.is_empty()
+    }
+
+    /// The fields, each with what is said of it.
+    pub(super) fn fields(&self) -> Vec<(&'a str, Shape<'a>)> {
+        let mut names: Vec<&'a str> = Vec::new();
+        for schema in &self.schemas {
+            let fields = schema.get("properties").and_then(Json::as_object);
+            for (name, _) in fields.into_iter().flatten() {
+                if !names.contains(&name.as_str()) {
+                    names.push(name);
+                }
+            }
+        }
+        let shape = |name: &'a str| (name, self.step(&Step::Key(name.into())));
+        names.into_iter().map(shape).collect()
+    }
+
+    fn word(&self, word: &str) -> Option<&'a Json> {
+        self.schemas.iter().find_map(|it| it.get(word))
+    }
+
+    /// What the field is for.
+    pub(super) fn description(&self) -> Option<&'a str> {
+        self.word("description").and_then(Json::as_str)
+    }
+
+    /// The chart's own value.
+    pub(super) fn default(&self) -> Option<&'a Json> {
+        self.word("default")
+    }
+
+    /// The values that are allowed.
+    pub(super) fn allowed(&self) -> Vec<&'a Json> {
+        let list = self.word("enum").and_then(Json::as_array);
+        list.into_iter().flatten().collect()
+    }
+
+    /// The type, in the schema's words.
+    pub(super) fn type_name(&self) -> Option<&'a str> {
+        self.word("type").and_then(Json::as_str)
+    }
+
+    /// Whether the value is a map.
+    pub(super) fn is_map(&self) -> bool {
+        self.type_name() == Some("object") || self.word("properties").is_some()
+    }
+}
