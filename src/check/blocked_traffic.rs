@@ -5,11 +5,12 @@ mod target;
 
 use std::collections::BTreeMap;
 
-use self::policy::{Policy, Selects};
+use self::policy::Policy;
 use self::target::{Client, Target, targets};
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults};
 use crate::diag::Severity;
+use crate::object::Selects;
 use crate::yaml::{FieldPath, Node};
 
 pub(super) const CHECK: Check = Check {

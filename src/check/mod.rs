@@ -21,6 +21,7 @@ mod missing_reference;
 mod objects;
 mod page;
 mod pods;
+mod policies;
 mod refused_by_project;
 mod scene;
 mod substitution;
@@ -113,6 +114,7 @@ pub fn check(
         found.extend(dangers(scene));
         let cluster = clusters.get(name).unwrap_or(&unknown);
         found.extend(objects::findings(scene, cluster, demands, &budget));
+        found.extend(policies::findings(scene, &budget));
     }
     found.sort_and_dedup();
     found

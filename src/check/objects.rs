@@ -65,7 +65,7 @@ pub(super) fn findings(
 
 /// Whether the object reaches the API server as it is. What is encrypted in Git does not, kustomize reads its files itself, and
 /// plain files are no objects.
-fn is_applied(object: &Object) -> bool {
+pub(super) fn is_applied(object: &Object) -> bool {
     let group = object.gvk().group;
     object.node.get("sops").is_none()
         && !matches!(&*group, "kustomize.config.k8s.io" | "pleach.dev")

@@ -8,6 +8,8 @@ pub(super) struct Pod<'a> {
     /// The path of its spec in the object.
     pub(super) path: FieldPath,
     pub(super) spec: &'a Node,
+    /// What has the spec and the metadata of its pods.
+    pub(super) template: &'a Node,
     /// What its pods are labelled with, where that is said.
     pub(super) labels: Option<&'a Node>,
 }
@@ -24,6 +26,7 @@ fn walk<'a>(node: &'a Node, path: &FieldPath, found: &mut Vec<Pod<'a>>) {
         found.push(Pod {
             path: path.key("spec"),
             spec,
+            template: node,
             labels: node.at_keys(&["metadata", "labels"]),
         });
         return;

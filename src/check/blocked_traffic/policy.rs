@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::target::{Client, Labels, Port};
-use crate::object::Object;
+use crate::object::{Label, Object, Selects, selects};
 use crate::yaml::Node;
 
 pub(super) const GROUP: &str = "networking.k8s.io";
@@ -15,14 +15,6 @@ pub(super) const GROUP: &str = "networking.k8s.io";
 pub(super) struct Policy<'a> {
     selector: Option<&'a Node>,
     rules: &'a [Node],
-}
-
-/// Whether a selector matches pods of which not all labels may be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Selects {
-    Never,
-    Perhaps,
-    Always,
 }
 
 impl<'a> Policy<'a> {
@@ -108,10 +100,7 @@ fn admits(
                 let value = |key: &str| match (key, known) {
                     ("kubernetes.io/metadata.name", _) => Label::Is(space),
                     (_, None) => Label::Unknown,
-                    (key, Some(labels)) => {
-                        let value = labels.and_then(|it| it.get(key)?.as_str());
-                        value.map_or(Label::Missing, Label::Is)
-                    }
+                    (key, Some(labels)) => Label::of(*labels, key),
                 };
                 selects(selector, value) != Selects::Never
             }
@@ -130,51 +119,5 @@ fn may_hold_pods(range: &str) -> bool {
             is_wide || it.is_private() || first == 100 && (64..128).contains(&second)
         }
         Ok(IpAddr::V6(_)) | Err(_) => true,
-    }
-}
-
-/// What is known of a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Label<'a> {
-    Is(&'a str),
-    Missing,
-    Unknown,
-}
-
-/// Whether a label selector matches an object. An empty selector matches everything.
-fn selects<'a>(selector: Option<&Node>, value: impl Fn(&str) -> Label<'a>) -> Selects {
-    let wanted = selector.and_then(|it| it.get("matchLabels"));
-    let wanted = wanted.and_then(Node::as_mapping).into_iter().flatten();
-    let wanted = wanted.map(|it| match value(it.key.as_str().unwrap_or("")) {
-        Label::Unknown => Selects::Perhaps,
-        Label::Is(value) if it.value.as_str() == Some(value) => Selects::Always,
-        Label::Is(_) | Label::Missing => Selects::Never,
-    });
-    let expressions = selector
-        .map(|it| items(it, "matchExpressions"))
-        .unwrap_or_default();
-    let expressions = expressions.iter().map(|it| holds(it, &value));
-    wanted.chain(expressions).min().unwrap_or(Selects::Always)
-}
-
-fn holds<'a>(expression: &Node, value: &impl Fn(&str) -> Label<'a>) -> Selects {
-    let text = |key: &str| expression.get(key).and_then(Node::as_str);
-    let value = match value(text("key").unwrap_or("")) {
-        Label::Unknown => return Selects::Perhaps,
-        Label::Missing => None,
-        Label::Is(value) => Some(value),
-    };
-    let mut values = items(expression, "values").iter();
-    let is_listed = value.is_some_and(|value| values.any(|it| it.as_str() == Some(value)));
-    let holds = match text("operator") {
-        Some("In") => is_listed,
-        Some("NotIn") => !is_listed,
-        Some("Exists") => value.is_some(),
-        Some("DoesNotExist") => value.is_none(),
-        _ => return Selects::Perhaps,
-    };
-    match holds {
-        true => Selects::Always,
-        false => Selects::Never,
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::policy::Label;
 use crate::check::pods::{Pod, pods};
 use crate::check::scene::EnvironmentObjects;
-use crate::object::Object;
+use crate::object::{Label, Object};
 use crate::operators::{self, Operators};
 use crate::yaml::Node;
 

@@ -1,8 +1,10 @@
 //! A node known to be a Kubernetes object, and its identity.
 
 mod quantity;
+mod selector;
 
 pub use quantity::{has_unit, is_binary, quantity, quantity_text};
+pub use selector::{Label, Selects, selects};
 
 use std::fmt;
 use std::sync::Arc;

@@ -9,7 +9,9 @@ mod library;
 mod opaque;
 mod values;
 
-use cel_core::{EvalErrorKind, MapActivation, Program, Value};
+use std::sync::Arc;
+
+use cel_core::{EvalError, EvalErrorKind, MapActivation, Program, Value};
 
 pub use cost::RuleBudget;
 use cost::{CALL_MAX, METER, Meter, metered};
@@ -215,6 +217,51 @@ fn evaluate(program: &Program, activation: &MapActivation, budget: &RuleBudget) 
     activation.insert(METER, meter.value());
     let value = program.eval(&activation);
     meter.close(budget).then_some(value)
+}
+
+/// The result of an expression.
+pub(super) enum Answer {
+    Is(Value),
+    /// The expression fails, as it would in the API server.
+    Fails(String),
+    /// What it would be in the API server is not known.
+    Unknown(String),
+}
+
+/// Evaluates an expression of a policy.
+pub(super) fn answer(expression: &str, activation: &MapActivation, budget: &RuleBudget) -> Answer {
+    let program = match program(expression).0 {
+        Ok(program) => program,
+        Err(fault) => return Answer::Unknown(fault),
+    };
+    match evaluate(&program, activation, budget) {
+        None => Answer::Unknown(format!(
+            "it costs more than {CALL_MAX} steps, or too much with others"
+        )),
+        Some(Value::Error(fault)) => {
+            let words = computed(&fault.message).unwrap_or("it fails").to_owned();
+            match is_unsupported(fault.kind) {
+                true => Answer::Unknown(words),
+                false => Answer::Fails(words),
+            }
+        }
+        Some(value) => Answer::Is(value),
+    }
+}
+
+/// A value that is not known: an expression that uses it is not evaluated.
+pub(super) fn unknown(reason: String) -> Value {
+    let kind = EvalErrorKind::UnknownIdentifier;
+    Value::Error(Arc::new(EvalError {
+        message: reason,
+        kind,
+    }))
+}
+
+/// The value of a node without a schema.
+pub(super) fn value(node: &Node, encoding: Encoding) -> Value {
+    let pool = &Pool::default();
+    Values { pool, encoding }.of(node, None)
 }
 
 /// What fails because of this evaluator, not because of the object.

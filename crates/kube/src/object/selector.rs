@@ -1,0 +1,71 @@
+//! Label selectors, as Kubernetes evaluates them, for objects of which not all labels may be known.
+
+use pleach_yaml::Node;
+
+/// What is known of a label of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label<'a> {
+    /// The label has this value.
+    Is(&'a str),
+    /// The object does not have the label.
+    Missing,
+    /// Whether the object has the label is not known.
+    Unknown,
+}
+
+impl<'a> Label<'a> {
+    /// The label of an object whose labels are all known.
+    pub fn of(labels: Option<&'a Node>, key: &str) -> Label<'a> {
+        let value = labels.and_then(|it| it.get(key)?.as_str());
+        value.map_or(Label::Missing, Label::Is)
+    }
+}
+
+/// Whether a selector matches an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Selects {
+    /// It does not match.
+    Never,
+    /// It depends on labels that are not known.
+    Perhaps,
+    /// It matches.
+    Always,
+}
+
+/// Whether a selector with `matchLabels` and `matchExpressions` matches an object. A missing or empty selector matches everything.
+pub fn selects<'a>(selector: Option<&Node>, label: impl Fn(&str) -> Label<'a>) -> Selects {
+    let wanted = selector.and_then(|it| it.get("matchLabels"));
+    let wanted = wanted.and_then(Node::as_mapping).into_iter().flatten();
+    let wanted = wanted.map(|it| match label(it.key.as_str().unwrap_or("")) {
+        Label::Unknown => Selects::Perhaps,
+        Label::Is(value) if it.value.as_str() == Some(value) => Selects::Always,
+        Label::Is(_) | Label::Missing => Selects::Never,
+    });
+    let expressions = selector.and_then(|it| it.get("matchExpressions")?.as_sequence());
+    let expressions = expressions.unwrap_or_default().iter();
+    let expressions = expressions.map(|it| matches(it, &label));
+    wanted.chain(expressions).min().unwrap_or(Selects::Always)
+}
+
+fn matches<'a>(expression: &Node, label: &impl Fn(&str) -> Label<'a>) -> Selects {
+    let text = |key: &str| expression.get(key).and_then(Node::as_str);
+    let value = match label(text("key").unwrap_or("")) {
+        Label::Unknown => return Selects::Perhaps,
+        Label::Missing => None,
+        Label::Is(value) => Some(value),
+    };
+    let values = expression.get("values").and_then(Node::as_sequence);
+    let mut values = values.unwrap_or_default().iter();
+    let is_listed = value.is_some_and(|value| values.any(|it| it.as_str() == Some(value)));
+    let holds = match text("operator") {
+        Some("In") => is_listed,
+        Some("NotIn") => !is_listed,
+        Some("Exists") => value.is_some(),
+        Some("DoesNotExist") => value.is_none(),
+        _ => return Selects::Perhaps,
+    };
+    match holds {
+        true => Selects::Always,
+        false => Selects::Never,
+    }
+}

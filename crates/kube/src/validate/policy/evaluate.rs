@@ -1,0 +1,223 @@
+//! One evaluation of a policy for one object and one parameter.
+
+use std::sync::Arc;
+
+use cel_core::{MapActivation, MapKey, Value, ValueMap};
+use pleach_yaml::{FieldPath, Node};
+
+use super::Created;
+use crate::object::Object;
+use crate::validate::cel::{self, Answer, RuleBudget};
+use crate::validate::decode::Encoding;
+use crate::validate::fault::short;
+
+/// A policy with the values of its variables.
+pub(super) struct Evaluation<'a> {
+    spec: Option<&'a Node>,
+    activation: MapActivation,
+    budget: &'a RuleBudget,
+    /// Whether an expression that fails is taken for true.
+    ignores_failures: bool,
+}
+
+/// What an expression of a policy says of an object.
+pub(super) struct Said {
+    pub(super) is_unevaluated: bool,
+    pub(super) message: String,
+    pub(super) field: FieldPath,
+}
+
+impl Said {
+    fn of(expression: &Node, message: String) -> Said {
+        Said {
+            is_unevaluated: false,
+            message,
+            field: field(text(expression)),
+        }
+    }
+}
+
+impl<'a> Evaluation<'a> {
+    pub(super) fn new(
+        policy: &'a Object,
+        created: &Created<'_>,
+        parameter: Option<&Object>,
+        budget: &'a RuleBudget,
+    ) -> Evaluation<'a> {
+        let spec = policy.node.get("spec");
+        let failures = spec.and_then(|it| it.get("failurePolicy")?.as_str());
+        let mut activation = MapActivation::new();
+        activation.insert("object", value(created.node));
+        activation.insert("oldObject", Value::Null);
+        activation.insert("request", request(created));
+        if let Some(object) = created.namespace_object {
+            activation.insert("namespaceObject", value(object));
+        }
+        if created.namespace.is_empty() {
+            activation.insert("namespaceObject", Value::Null);
+        }
+        activation.insert(
+            "params",
+            parameter.map_or(Value::Null, |it| value(&it.node)),
+        );
+        Evaluation {
+            spec,
+            activation,
+            budget,
+            ignores_failures: failures == Some("Ignore"),
+        }
+    }
+
+    /// What the policy says of the object; nothing where the object satisfies it.
+    pub(super) fn run(mut self) -> Vec<Said> {
+        for condition in self.items("matchConditions") {
+            match self.answer(condition, "expression") {
+                Answer::Is(Value::Bool(true)) => {}
+                Answer::Is(_) => return Vec::new(),
+                Answer::Fails(fault) => {
+                    return self.failure(condition, &fault).into_iter().collect();
+                }
+                Answer::Unknown(fault) => return vec![unevaluated(condition, &fault)],
+            }
+        }
+        self.add_variables();
+        let validations = self.items("validations");
+        let said = validations.filter_map(|it| match self.answer(it, "expression") {
+            Answer::Is(Value::Bool(true)) => None,
+            Answer::Is(_) => Some(Said::of(it, self.message(it))),
+            Answer::Fails(fault) => self.failure(it, &fault),
+            Answer::Unknown(fault) => Some(unevaluated(it, &fault)),
+        });
+        said.collect()
+    }
+
+    fn items(&self, key: &str) -> impl Iterator<Item = &'a Node> + use<'a> {
+        let items = self.spec.and_then(|it| it.get(key)?.as_sequence());
+        items.unwrap_or_default().iter()
+    }
+
+    fn answer(&self, of: &Node, key: &str) -> Answer {
+        let expression = of.get(key).and_then(Node::as_str).unwrap_or("");
+        cel::answer(expression, &self.activation, self.budget)
+    }
+
+    /// Evaluates the variables in their order. One that fails makes only those expressions fail that use it.
+    fn add_variables(&mut self) {
+        let mut variables = ValueMap::new();
+        for variable in self.items("variables") {
+            let name = variable.get("name").and_then(Node::as_str).unwrap_or("");
+            let value = match self.answer(variable, "expression") {
+                Answer::Is(value) => value,
+                Answer::Fails(fault) => Value::error(fault),
+                Answer::Unknown(fault) => cel::unknown(fault),
+            };
+            variables.insert(MapKey::String(name.into()), value);
+            let known = Value::Map(Arc::new(variables.clone()));
+            self.activation.insert("variables", known);
+        }
+    }
+
+    /// What is said of an expression that is false.
+    fn message(&self, validation: &Node) -> String {
+        let made = match validation.get("messageExpression") {
+            Some(_) => self.answer(validation, "messageExpression"),
+            None => Answer::Is(Value::Null),
+        };
+        let made = match made {
+            Answer::Is(Value::String(text)) => Some(text.trim().to_owned()),
+            _ => None,
+        };
+        let made = made.filter(|it| !it.is_empty() && !it.contains('\n'));
+        let fixed = || {
+            let fixed = validation.get("message").and_then(Node::as_str);
+            fixed.map(|it| it.trim().to_owned())
+        };
+        made.or_else(fixed)
+            .unwrap_or_else(|| format!("failed expression: {}", short(text(validation))))
+    }
+
+    fn failure(&self, of: &Node, fault: &str) -> Option<Said> {
+        let message = || {
+            let expression = short(text(of));
+            format!("expression `{expression}` resulted in error: {fault}")
+        };
+        (!self.ignores_failures).then(|| Said::of(of, message()))
+    }
+}
+
+fn unevaluated(of: &Node, fault: &str) -> Said {
+    let expression = short(text(of));
+    let message = format!("expression `{expression}` could not be evaluated: {fault}");
+    Said {
+        is_unevaluated: true,
+        ..Said::of(of, message)
+    }
+}
+
+fn text(of: &Node) -> &str {
+    let text = of.get("expression").and_then(Node::as_str);
+    text.unwrap_or("").trim()
+}
+
+/// The first field of `object` that an expression names: `spec.replicas` in `object.spec.replicas > 1`. What follows may be a macro
+/// or a function, which no object has as a field.
+fn field(expression: &str) -> FieldPath {
+    let is_part = |it: char| it.is_ascii_alphanumeric() || it == '_';
+    let starts = expression.match_indices("object.");
+    let mut starts = starts.filter(|(at, _)| {
+        let before = expression.get(..*at).and_then(|it| it.chars().last());
+        before.is_none_or(|it| !is_part(it) && it != '.')
+    });
+    let Some((at, start)) = starts.next() else {
+        return FieldPath::root();
+    };
+    let rest = expression.get(at + start.len()..).unwrap_or("");
+    let end = rest.find(|it| !is_part(it) && it != '.');
+    let path = rest.get(..end.unwrap_or(rest.len())).unwrap_or("");
+    let keys = path.split('.').filter(|it| !it.is_empty());
+    keys.fold(FieldPath::root(), |path, key| path.key(key))
+}
+
+/// An object without a type: the server evaluates policies on what JSON makes of it.
+fn value(node: &Node) -> Value {
+    cel::value(node, Encoding::Yaml)
+}
+
+/// `request` as far as it is known. The user is not.
+fn request(created: &Created<'_>) -> Value {
+    let string = |text: &str| Value::String(text.into());
+    let map = |entries: Vec<(&str, Value)>| {
+        let mut map = ValueMap::new();
+        for (key, value) in entries {
+            map.insert(MapKey::String(key.into()), value);
+        }
+        Value::Map(Arc::new(map))
+    };
+    let gvk = &created.gvk;
+    let kind = map(vec![
+        ("group", string(&gvk.group)),
+        ("version", string(&gvk.version)),
+        ("kind", string(&gvk.kind)),
+    ]);
+    let resource = map(vec![
+        ("group", string(&gvk.group)),
+        ("version", string(&gvk.version)),
+        ("resource", string(&created.resource)),
+    ]);
+    map(vec![
+        ("kind", kind.clone()),
+        ("requestKind", kind),
+        ("resource", resource.clone()),
+        ("requestResource", resource),
+        ("subResource", string("")),
+        ("requestSubResource", string("")),
+        ("name", string(created.name)),
+        ("namespace", string(created.namespace)),
+        ("operation", string("CREATE")),
+        ("dryRun", Value::Bool(false)),
+        (
+            "userInfo",
+            cel::unknown("who applies the object is not known".to_owned()),
+        ),
+    ])
+}

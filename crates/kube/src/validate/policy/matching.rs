@@ -1,0 +1,130 @@
+//! Which objects a policy and its binding are about, and which parameters they have.
+
+use pleach_yaml::Node;
+
+use super::{Bound, Created};
+use crate::object::{Label, Object, Selects, selects};
+
+/// Whether a policy and its binding match an object that is created.
+pub(super) fn matches(bound: &Bound<'_>, created: &Created<'_>) -> Selects {
+    let of_policy = bound.policy.node.at_keys(&["spec", "matchConstraints"]);
+    let of_binding = bound.binding.node.at_keys(&["spec", "matchResources"]);
+    let of_policy = matches_resources(of_policy, created);
+    of_policy.min(matches_resources(of_binding, created))
+}
+
+/// `MatchResources` of the API. Without rules it matches all resources, which only a binding may say.
+fn matches_resources(resources: Option<&Node>, created: &Created<'_>) -> Selects {
+    let Some(resources) = resources else {
+        return Selects::Always;
+    };
+    let rules = |key: &str| {
+        let rules = resources.get(key).and_then(Node::as_sequence);
+        rules.unwrap_or_default()
+    };
+    let policy = resources.get("matchPolicy").and_then(Node::as_str);
+    let is_exact = policy == Some("Exact");
+    let wanted = rules("resourceRules");
+    let is_wanted = wanted.is_empty() || wanted.iter().any(|it| covers(it, created, is_exact));
+    let mut excluded = rules("excludeResourceRules").iter();
+    if !is_wanted || excluded.any(|it| covers(it, created, is_exact)) {
+        return Selects::Never;
+    }
+    let labels = created.node.at_keys(&["metadata", "labels"]);
+    let object = selects(resources.get("objectSelector"), |key| {
+        Label::of(labels, key)
+    });
+    object.min(matches_namespace(
+        resources.get("namespaceSelector"),
+        created,
+    ))
+}
+
+/// Objects of the cluster match every namespace selector, but for Namespaces, which are matched by their own labels.
+fn matches_namespace(selector: Option<&Node>, created: &Created<'_>) -> Selects {
+    let is_namespace = &*created.gvk.kind == "Namespace" && created.gvk.group.is_empty();
+    let (name, object) = match (is_namespace, created.namespace) {
+        (true, _) => (created.name, Some(created.node)),
+        (false, "") => return Selects::Always,
+        (false, name) => (name, created.namespace_object),
+    };
+    selects(selector, |key| match (key, object) {
+        ("kubernetes.io/metadata.name", _) => Label::Is(name),
+        (_, Some(object)) => Label::of(object.at_keys(&["metadata", "labels"]), key),
+        (_, None) => Label::Unknown,
+    })
+}
+
+/// Whether a rule covers the creation of an object. `Equivalent` rules match other versions of the group too.
+fn covers(rule: &Node, created: &Created<'_>, is_exact: bool) -> bool {
+    let lists = |key: &str, value: &str| {
+        let items = rule.get(key).and_then(Node::as_sequence);
+        let mut items = items.unwrap_or_default().iter().filter_map(Node::as_str);
+        items.any(|it| it == "*" || it == value)
+    };
+    let names = rule.get("resourceNames").and_then(Node::as_sequence);
+    let names = names.filter(|it| !it.is_empty());
+    let scope = rule.get("scope").and_then(Node::as_str);
+    let is_namespaced = !created.namespace.is_empty();
+    lists("operations", "CREATE")
+        && lists("apiGroups", &created.gvk.group)
+        && (!is_exact || lists("apiVersions", &created.gvk.version))
+        && (lists("resources", &created.resource) || lists("resources", "*/*"))
+        && names.is_none_or(|it| it.iter().any(|it| it.as_str() == Some(created.name)))
+        && match scope {
+            Some("Namespaced") => is_namespaced,
+            Some("Cluster") => !is_namespaced,
+            _ => true,
+        }
+}
+
+/// The parameters that a policy is evaluated with: none, or each object that the binding refers to. Errors: why they are not known.
+pub(super) fn parameters<'a>(
+    bound: &Bound<'_>,
+    created: &Created<'_>,
+    objects: &[&'a Object],
+) -> Result<Vec<Option<&'a Object>>, String> {
+    let Some(kind) = bound.policy.node.at_keys(&["spec", "paramKind"]) else {
+        return Ok(vec![None]);
+    };
+    let text = |node: &Node, key: &str| {
+        let text = node.get(key).and_then(Node::as_str);
+        text.unwrap_or("").to_owned()
+    };
+    let (api_version, kind) = (text(kind, "apiVersion"), text(kind, "kind"));
+    let reference = bound.binding.node.at_keys(&["spec", "paramRef"]);
+    let Some(reference) = reference else {
+        return Err(format!(
+            "its binding `{}` has no paramRef",
+            bound.binding.name()
+        ));
+    };
+    let (name, namespace) = (text(reference, "name"), text(reference, "namespace"));
+    let namespace = match &*namespace {
+        "" => created.namespace,
+        namespace => namespace,
+    };
+    let selector = reference.get("selector");
+    let is_named = |it: &Object| match &*name {
+        "" => {
+            let labels = it.node.at_keys(&["metadata", "labels"]);
+            selects(selector, |key| Label::of(labels, key)) == Selects::Always
+        }
+        name => it.name() == name,
+    };
+    let found: Vec<Option<&Object>> = objects
+        .iter()
+        .copied()
+        .filter(|it| it.api_version() == api_version && it.kind() == kind)
+        .filter(|it| it.namespace().is_empty() || it.namespace() == namespace)
+        .filter(|it| is_named(it))
+        .map(Some)
+        .collect();
+    let action = text(reference, "parameterNotFoundAction");
+    match found.is_empty() && action != "Allow" {
+        true => Err(format!(
+            "its parameters, {kind} `{name}`, are not in the tree"
+        )),
+        false => Ok(found),
+    }
+}

@@ -1,0 +1,170 @@
+//! ValidatingAdmissionPolicies, evaluated as an API server does when an object is created.
+//!
+//! Source: `k8s.io/apiserver/pkg/admission/plugin/policy/validating`. Users and the authorizer are not known here: an expression that
+//! asks for them is not evaluated, and says so.
+
+mod defaults;
+mod evaluate;
+mod matching;
+
+use std::borrow::Cow;
+
+use pleach_yaml::{FieldPath, Node};
+
+use super::cel::RuleBudget;
+use crate::object::{Gvk, Object, Selects};
+pub use defaults::defaulted;
+use evaluate::Evaluation;
+
+/// The API group of policies and bindings.
+pub const GROUP: &str = "admissionregistration.k8s.io";
+
+/// The policies of a cluster with their bindings.
+#[derive(Debug)]
+pub struct Policies<'a> {
+    bound: Vec<Bound<'a>>,
+    /// All objects, for parameters.
+    objects: Vec<&'a Object>,
+}
+
+/// A policy and one of its bindings. A policy without a binding has no effect.
+#[derive(Clone, Copy, Debug)]
+struct Bound<'a> {
+    policy: &'a Object,
+    binding: &'a Object,
+}
+
+/// An object that is to be created, as admission sees it.
+#[derive(Clone, Debug)]
+pub struct Created<'a> {
+    /// The object, with the defaults of its kind.
+    pub node: &'a Node,
+    /// Its group, version and kind.
+    pub gvk: Gvk,
+    /// The resource of the kind: `deployments`.
+    pub resource: Cow<'a, str>,
+    /// `metadata.name`; empty where the server makes a name.
+    pub name: &'a str,
+    /// Its namespace; empty for an object of the cluster.
+    pub namespace: &'a str,
+    /// The Namespace that it is in, if that is known.
+    pub namespace_object: Option<&'a Node>,
+}
+
+/// What an API server does about an object that breaks a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It refuses the object.
+    Deny,
+    /// It creates the object and returns a warning.
+    Warn,
+    /// It creates the object and notes it in its audit log.
+    Audit,
+    /// Nothing is known: the policy could not be evaluated.
+    Unevaluated,
+}
+
+/// What a policy says of an object.
+#[derive(Clone, Debug)]
+pub struct PolicyFinding<'a> {
+    /// The policy that the object breaks, or that could not be evaluated.
+    pub policy: &'a Object,
+    /// What follows from it.
+    pub outcome: Outcome,
+    /// The policy's message, or the reason why it was not evaluated.
+    pub message: String,
+    /// The field that the expression reads first, as far as it names one; else the root.
+    pub field: FieldPath,
+}
+
+impl<'a> Policies<'a> {
+    /// The policies among the objects of a cluster that have a binding there. Parameters are looked up among the same objects.
+    pub fn among(objects: Vec<&'a Object>) -> Policies<'a> {
+        let of_kind = |kind: &'static str| {
+            let objects = objects.iter().copied();
+            objects.filter(move |it| it.kind() == kind && &*it.gvk().group == GROUP)
+        };
+        let bound = of_kind("ValidatingAdmissionPolicyBinding").flat_map(|binding| {
+            let name = binding.node.at_keys(&["spec", "policyName"]);
+            let name = name.and_then(Node::as_str).unwrap_or("");
+            let policies = of_kind("ValidatingAdmissionPolicy");
+            let policies = policies.filter(move |it| it.name() == name);
+            policies.map(move |policy| Bound { policy, binding })
+        });
+        Policies {
+            bound: bound.collect(),
+            objects,
+        }
+    }
+
+    /// Whether no policy is in effect.
+    pub fn is_empty(&self) -> bool {
+        self.bound.is_empty()
+    }
+
+    /// What all policies say of an object. What their expressions cost is taken from the budget.
+    pub fn judge(&self, created: &Created<'_>, budget: &RuleBudget) -> Vec<PolicyFinding<'a>> {
+        let mut found = Vec::new();
+        for bound in &self.bound {
+            self.judge_by(bound, created, budget, &mut found);
+        }
+        found
+    }
+
+    fn judge_by(
+        &self,
+        bound: &Bound<'a>,
+        created: &Created<'_>,
+        budget: &RuleBudget,
+        found: &mut Vec<PolicyFinding<'a>>,
+    ) {
+        let mut report = |outcome, message, field| {
+            found.push(PolicyFinding {
+                policy: bound.policy,
+                outcome,
+                message,
+                field,
+            });
+        };
+        match matching::matches(bound, created) {
+            Selects::Never => return,
+            Selects::Perhaps => {
+                let message = format!(
+                    "the labels of the namespace `{}` are not known",
+                    created.namespace
+                );
+                return report(Outcome::Unevaluated, message, FieldPath::root());
+            }
+            Selects::Always => {}
+        }
+        let parameters = match matching::parameters(bound, created, &self.objects) {
+            Ok(parameters) => parameters,
+            Err(message) => {
+                return report(Outcome::Unevaluated, message, FieldPath::root());
+            }
+        };
+        let outcome = action(bound.binding);
+        for parameter in parameters {
+            let evaluation = Evaluation::new(bound.policy, created, parameter, budget);
+            for said in evaluation.run() {
+                let outcome = match said.is_unevaluated {
+                    true => Outcome::Unevaluated,
+                    false => outcome,
+                };
+                report(outcome, said.message, said.field);
+            }
+        }
+    }
+}
+
+/// The gravest of the binding's `validationActions`.
+fn action(binding: &Object) -> Outcome {
+    let actions = binding.node.at_keys(&["spec", "validationActions"]);
+    let actions = actions.and_then(Node::as_sequence).unwrap_or_default();
+    let has = |action: &str| actions.iter().any(|it| it.as_str() == Some(action));
+    match (has("Deny"), has("Warn")) {
+        (true, _) => Outcome::Deny,
+        (false, true) => Outcome::Warn,
+        (false, false) => Outcome::Audit,
+    }
+}

@@ -1,0 +1,245 @@
+//! Objects that ValidatingAdmissionPolicies of the same environment would refuse.
+
+use std::collections::BTreeMap;
+
+use super::objects::is_applied;
+use super::pods::pods;
+use super::scene::{EnvironmentObjects, SourcedObject};
+use crate::diag::{Diagnostic, Severity, Span};
+use crate::object::{Gvk, Object};
+use crate::validate::RuleBudget;
+use crate::validate::policy::{Created, GROUP, Outcome, Policies, PolicyFinding, defaulted};
+use crate::yaml::{FieldPath, Mapping, Node};
+
+/// What the policies of an environment say of its objects, and of the pods of its workloads.
+pub(super) fn findings(scene: &EnvironmentObjects<'_>, budget: &RuleBudget) -> Vec<Diagnostic> {
+    let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
+    let policies = Policies::among(objects);
+    let mut found: Vec<Diagnostic> = scene.objects.iter().filter_map(mutating).collect();
+    if policies.is_empty() {
+        return found;
+    }
+    let known = Known::of(scene);
+    let mut unevaluated: BTreeMap<(&str, String), Vec<&SourcedObject<'_>>> = BTreeMap::new();
+    let judged = scene
+        .objects
+        .iter()
+        .filter(|it| is_applied(&it.object) && &*it.object.gvk().group != GROUP);
+    for placed in judged {
+        let object = &*placed.object;
+        let pods = pods_of(object);
+        let whole = Judged {
+            title: object.id().to_string(),
+            node: object.node.clone(),
+            path: FieldPath::root(),
+        };
+        for Judged { title, node, path } in [whole].into_iter().chain(pods) {
+            let node = defaulted(&node);
+            for finding in policies.judge(&known.created(object, &node), budget) {
+                if finding.outcome == Outcome::Unevaluated {
+                    let key = (finding.policy.name(), finding.message);
+                    unevaluated.entry(key).or_default().push(placed);
+                } else {
+                    found.push(broken(placed, &title, &path, &finding));
+                }
+            }
+        }
+    }
+    let unevaluated = unevaluated.into_iter();
+    found.extend(unevaluated.filter_map(|(key, objects)| not_evaluated(key.0, &key.1, &objects)));
+    found
+}
+
+/// An object, or a pod that would be made of it.
+struct Judged {
+    title: String,
+    node: Node,
+    /// Where it is in the object.
+    path: FieldPath,
+}
+
+fn broken(
+    placed: &SourcedObject<'_>,
+    title: &str,
+    path: &FieldPath,
+    finding: &PolicyFinding<'_>,
+) -> Diagnostic {
+    let severity = match finding.outcome {
+        Outcome::Deny => Severity::Error,
+        Outcome::Warn => Severity::Warning,
+        Outcome::Audit | Outcome::Unevaluated => Severity::Note,
+    };
+    let message = format!(
+        "{title} breaks ValidatingAdmissionPolicy `{}`: {}",
+        finding.policy.name(),
+        finding.message
+    );
+    let fault = Diagnostic {
+        severity,
+        ..Diagnostic::error("broken-policy", message)
+    };
+    let steps = finding.field.steps().iter();
+    let field = steps.fold(path.clone(), |mut path, step| {
+        path.push(step.clone());
+        path
+    });
+    let fault = fault.at(place(placed, &field));
+    match finding.outcome {
+        Outcome::Deny => fault.help("change the object: the API server refuses it as it is"),
+        _ => fault,
+    }
+}
+
+fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> Option<Diagnostic> {
+    let first = objects.first()?;
+    let more = match objects.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "ValidatingAdmissionPolicy `{policy}` is not evaluated for {}{more}: {reason}",
+        first.object.id()
+    );
+    Some(Diagnostic::warning("unevaluated-policy", message).at(place(first, &FieldPath::root())))
+}
+
+/// A policy that changes objects, if anything binds it or not: nothing here looks at what it would make of them.
+fn mutating(placed: &SourcedObject<'_>) -> Option<Diagnostic> {
+    let object = &*placed.object;
+    let is_one = object.kind() == "MutatingAdmissionPolicy" && &*object.gvk().group == GROUP;
+    is_one.then(|| {
+        let message = format!(
+            "{} is not evaluated: objects are checked without the changes that it makes",
+            object.id()
+        );
+        Diagnostic::note("unevaluated-policy", message).at(place(placed, &FieldPath::root()))
+    })
+}
+
+/// The line of a field, or of the list that a macro is applied to; else of the object's name.
+fn place(placed: &SourcedObject<'_>, field: &FieldPath) -> Span {
+    let node = &placed.object.node;
+    let mut field = field.clone();
+    let is_there = node.at_path(&field).is_some();
+    if !is_there {
+        field.pop();
+    }
+    // A map that lacks the field would be shown by another field of it.
+    let found = node.at_path(&field).filter(|_| !field.is_root());
+    if found.is_none_or(|it| !is_there && it.as_mapping().is_some()) {
+        field = FieldPath::dotted("metadata.name");
+    }
+    let own = || node.nearest_on_path(&field).span().clone();
+    placed.place(&field).unwrap_or_else(own)
+}
+
+/// The pods that a workload of Kubernetes makes, as its controller would create them.
+fn pods_of(object: &Object) -> Vec<Judged> {
+    let is_workload = matches!(&*object.gvk().group, "apps" | "batch");
+    if !is_workload {
+        return Vec::new();
+    }
+    let made = pods(object).into_iter().map(|pod| {
+        let mut metadata =
+            Mapping::from([("generateName", Node::string(format!("{}-", object.name())))]);
+        metadata.insert("namespace", object.namespace());
+        for key in ["labels", "annotations"] {
+            let of_template = pod.template.at_keys(&["metadata", key]);
+            if let Some(value) = of_template {
+                metadata.insert(key, value.clone());
+            }
+        }
+        let node = Node::mapping(Mapping::from([
+            ("apiVersion", Node::constant("v1")),
+            ("kind", Node::constant("Pod")),
+            ("metadata", Node::mapping(metadata)),
+            ("spec", pod.spec.clone()),
+        ]));
+        let mut path = pod.path;
+        path.pop();
+        Judged {
+            title: format!("a pod of {}", object.id()),
+            node,
+            path,
+        }
+    });
+    made.collect()
+}
+
+/// What is known of the cluster from the objects of the environment.
+struct Known<'a> {
+    namespaces: BTreeMap<&'a str, &'a Node>,
+    /// The resource of each kind that a CRD defines.
+    resources: BTreeMap<(&'a str, &'a str), &'a str>,
+}
+
+impl<'a> Known<'a> {
+    fn of(scene: &'a EnvironmentObjects<'_>) -> Known<'a> {
+        let objects = || scene.objects.iter().map(|it| &*it.object);
+        let namespaces = objects()
+            .filter(|it| it.kind() == "Namespace" && it.gvk().group.is_empty())
+            .map(|it| (it.name(), &it.node))
+            .collect();
+        let definitions = objects().filter(|it| it.kind() == "CustomResourceDefinition");
+        let resources = definitions
+            .filter_map(|it| {
+                let text = |keys: &[&str]| it.node.at_keys(keys).and_then(Node::as_str);
+                let kind = text(&["spec", "names", "kind"])?;
+                let plural = text(&["spec", "names", "plural"])?;
+                Some(((text(&["spec", "group"])?, kind), plural))
+            })
+            .collect();
+        Known {
+            namespaces,
+            resources,
+        }
+    }
+
+    /// The creation of an object, or of a pod of it.
+    fn created<'n>(&self, object: &'n Object, node: &'n Node) -> Created<'n>
+    where
+        'a: 'n,
+    {
+        let text = |keys: &[&str]| node.at_keys(keys).and_then(Node::as_str).unwrap_or("");
+        let gvk = Gvk::new(text(&["apiVersion"]), text(&["kind"]));
+        let defined = self.resources.get(&(&*gvk.group, &*gvk.kind));
+        Created {
+            resource: defined.map_or_else(|| plural(&gvk.kind).into(), |it| (*it).into()),
+            node,
+            name: text(&["metadata", "name"]),
+            namespace: object.namespace(),
+            namespace_object: self.namespaces.get(object.namespace()).copied(),
+            gvk,
+        }
+    }
+}
+
+/// The resource of a kind by the rules of English, which those of Kubernetes follow.
+fn plural(kind: &str) -> String {
+    let kind = kind.to_lowercase();
+    let before_y = kind.strip_suffix('y');
+    match before_y.filter(|it| !it.ends_with(['a', 'e', 'i', 'o', 'u'])) {
+        Some(stem) => format!("{stem}ies"),
+        None if kind == "endpoints" => kind,
+        None if kind.ends_with(['s', 'x']) => format!("{kind}es"),
+        None => format!("{kind}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plural;
+
+    #[test]
+    fn resources_of_kinds() {
+        for (kind, expected) in [
+            ("Deployment", "deployments"),
+            ("NetworkPolicy", "networkpolicies"),
+            ("Ingress", "ingresses"),
+            ("Gateway", "gateways"),
+            ("Endpoints", "endpoints"),
+        ] {
+            assert_eq!(plural(kind), expected);
+        }
+    }
+}
