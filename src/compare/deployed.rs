@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::environment::judged;
 use super::origin::Written;
-use super::{Claim, Comparison, Origin, Origins, Side, presence};
-use crate::deploy::{self, Deployment, Entry, Status, Unit};
+use super::rollout::Step;
+use super::{Changed, Claim, Comparison, Origin, Origins, Side, presence};
+use crate::deploy::{self, Deployment, Entry, Status, Unit, idle_changes, lost_values};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::Options;
 use crate::object::{Object, ObjectId};
@@ -38,6 +39,9 @@ pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Com
     let units = sides.map(by_key);
     let left_out = left_out(sides, &units, &mut comparison.notes);
     let [old, new] = [0, 1].map(|at| gather(sides, &units, at, &left_out));
+    comparison
+        .notes
+        .extend(values_without_effect(&units, &left_out));
     let keeping = keeping(&units);
     let names: BTreeSet<&String> = old.objects.keys().chain(new.objects.keys()).collect();
     let none = Tree::new();
@@ -67,6 +71,10 @@ pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Com
     );
     comparison.environments.extend(compared);
     comparison.environments.retain(|it| !it.objects.is_empty());
+    let order = order(&units);
+    for environment in &mut comparison.environments {
+        environment.steps = steps(&environment.objects, [&old, &new], &units, &order);
+    }
     for found in [&old, &new] {
         for (title, name) in found.origins.claims() {
             let environments = comparison.claims.entry(title.to_string()).or_default();
@@ -190,6 +198,8 @@ fn is_same_objects(old: &[Object], new: &[Object]) -> bool {
 struct Gathered {
     objects: BTreeMap<String, Vec<Object>>,
     origins: Origins,
+    /// The marks of units by the addresses of their claims: each unit has a claim of its own, whatever it is called.
+    marks: BTreeMap<usize, TreePath>,
 }
 
 fn gather(
@@ -225,6 +235,10 @@ fn gather(
     }
     Gathered {
         objects,
+        marks: origins
+            .iter()
+            .map(|it| (Arc::as_ptr(&it.1.claim).addr(), it.0.clone()))
+            .collect(),
         origins: origins.into_iter().collect(),
     }
 }
@@ -352,6 +366,123 @@ fn keep_crds(
     for (mark, names) in changed {
         notes.extend(keeping.get(mark).map(|it| kept(it, &names)));
     }
+}
+
+/// How many units that wait for one another are put in order.
+const CHAIN_MAX: usize = 1_000;
+
+/// In which order units are reconciled, by their keys: each after the one that applies it, after those that it depends on, and
+/// after units of the same parent in an earlier wave.
+fn order<'a>(units: &[Units<'a>; 2]) -> BTreeMap<Key<'a>, usize> {
+    let all: BTreeMap<Key<'a>, (&Entry, &Unit)> = units
+        .iter()
+        .flat_map(|it| it.iter().map(|(key, unit)| (*key, *unit)))
+        .collect();
+    let mut waves: BTreeMap<(&TreePath, Option<usize>), BTreeSet<i64>> = BTreeMap::new();
+    for (key, (_, unit)) in &all {
+        let siblings = waves.entry((key.0, unit.parent)).or_default();
+        siblings.insert(unit.wave);
+    }
+    let mut order: BTreeMap<Key<'a>, usize> = all.keys().map(|it| (*it, 0)).collect();
+    // Each round puts one more unit of a chain after the one before it. A circle is never reconciled, and ends here.
+    for _ in 0..all.len().min(CHAIN_MAX) {
+        let mut is_done = true;
+        for (key, (entry, unit)) in &all {
+            let parent = unit.parent.and_then(|it| entry.units.get(it));
+            let parent = parent.and_then(|it| order.get(&(key.0, &it.id)));
+            let needed = unit.depends_on.iter();
+            let needed = needed.filter_map(|it| order.get(&(key.0, it))).max();
+            let siblings = waves.get(&(key.0, unit.parent));
+            let earlier = siblings.map_or(0, |it| it.range(..unit.wave).count());
+            let after = parent.max(needed).map_or(0, |it| it + 1) + earlier;
+            if order.get(key).is_some_and(|it| *it < after) && after <= all.len() {
+                order.insert(*key, after);
+                is_done = false;
+            }
+        }
+        if is_done {
+            break;
+        }
+    }
+    order
+}
+
+/// The units of which objects change, in their order.
+fn steps(
+    objects: &[Changed],
+    sides: [&Gathered; 2],
+    units: &[Units<'_>; 2],
+    order: &BTreeMap<Key<'_>, usize>,
+) -> Vec<Step> {
+    let mut found: BTreeMap<Key<'_>, Step> = BTreeMap::new();
+    let all = units.iter().flat_map(|it| it.iter());
+    let by_mark: BTreeMap<TreePath, (Key<'_>, &Unit)> = all
+        .map(|(key, (_, unit))| (mark(*key), (*key, *unit)))
+        .collect();
+    for object in objects {
+        let Some(claim) = &object.claim else {
+            continue;
+        };
+        let mark = sides
+            .iter()
+            .find_map(|it| it.marks.get(&Arc::as_ptr(claim).addr()));
+        let Some((key, unit)) = mark.and_then(|it| by_mark.get(it)).copied() else {
+            continue;
+        };
+        let pair = units.each_ref().map(|it| it.get(&key).map(|it| it.1));
+        let step = found.entry(key).or_insert_with(|| Step {
+            order: order.get(&key).copied().unwrap_or(0),
+            title: format!("{}{}", unit.id, chart(pair[0], pair[1])),
+            objects: Vec::new(),
+        });
+        step.objects.push(object.change.id.clone());
+    }
+    let mut steps: Vec<Step> = found.into_values().collect();
+    steps.sort_by_key(|it| it.order);
+    // The numbers of units that do not change say nothing.
+    let numbers: BTreeSet<usize> = steps.iter().map(|it| it.order).collect();
+    for step in &mut steps {
+        step.order = numbers.range(..step.order).count();
+    }
+    steps
+}
+
+/// Values of releases that no longer have an effect, or whose change has none.
+fn values_without_effect([old, new]: &[Units<'_>; 2], left_out: &BTreeSet<Key<'_>>) -> Diagnostics {
+    let pairs = new.iter().filter(|it| !left_out.contains(it.0));
+    let pairs = pairs.filter_map(|(key, (_, unit))| {
+        let before = old.get(key)?.1;
+        Some((*unit, before.trial.as_deref()?, unit.trial.as_deref()?))
+    });
+    let mut notes = Diagnostics::default();
+    each(
+        pairs.collect::<Vec<_>>(),
+        &mut notes,
+        |(unit, before, after), notes| {
+            for value in lost_values(before, after) {
+                let message = format!(
+                    "the value `{}` of {} no longer has an effect: {} does not use it",
+                    value.name(),
+                    unit.id,
+                    unit.origin
+                );
+                let note = Diagnostic::warning("value-without-effect", message).at(&value.span);
+                notes.push(note.help("see the values of the new version of the chart: rename the value, or remove it"));
+            }
+            for value in idle_changes(before, after) {
+                let message = format!(
+                    "the change of the value `{}` of {} changes nothing that is deployed",
+                    value.name(),
+                    unit.id
+                );
+                let note = Diagnostic::warning("value-without-effect", message).at(&value.span);
+                notes.push(note.help(
+                    "look at the spelling of its keys, and at conditions that switch it off",
+                ));
+            }
+        },
+    );
+    notes
 }
 
 fn kept(unit: &Unit, names: &[&str]) -> Diagnostic {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::moves::path_field;
 use super::objects::{all_after, objects};
 use super::part::Part;
+use super::rollout::Rollout;
 use super::{Changed, Claim, ClusterChange, Environment, Found, Origin, Side};
 use crate::danger::{ChangeSet, Finding, judge, wants_rest};
 use crate::diag::{Diagnostics, Span};
@@ -60,6 +61,7 @@ pub(super) fn judged(
                 change,
                 claim,
                 deploys: Vec::new(),
+                rollout: Rollout::of(&pair),
             });
             changed.push(pair);
         }

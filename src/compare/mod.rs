@@ -16,6 +16,7 @@ mod moves;
 mod named;
 mod objects;
 mod part;
+mod rollout;
 mod source_users;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ pub use group::{
 pub use origin::{Claim, Origin, Origins, Written, environment};
 pub use owners::CodeOwners;
 pub use part::file_object;
+pub use rollout::{Restart, Rollout, Step};
 
 /// One side of a comparison.
 #[derive(Clone, Copy)]
@@ -130,6 +132,8 @@ pub struct Environment {
     pub findings: Vec<Found>,
     /// The ClickHouse clusters that change.
     pub clusters: Vec<ClusterChange>,
+    /// The units whose objects change, in the order in which they are reconciled; empty where that is not known.
+    pub steps: Vec<Step>,
 }
 
 /// An object that changes.
@@ -141,6 +145,8 @@ pub struct Changed {
     pub claim: Option<Arc<Claim>>,
     /// Of a source of Flux: what is deployed from it.
     pub deploys: Vec<ObjectId>,
+    /// What becomes of its pods.
+    pub rollout: Rollout,
 }
 
 /// A finding of a danger rule, with the claim it concerns.

@@ -224,18 +224,7 @@ pub(super) fn install(
     cluster: &Cluster,
 ) -> Result<Vec<Object>, HelmError> {
     let version = cluster.helm_version;
-    let mut capabilities = Capabilities::defaults(version);
-    let kube_version = match install.kube_version {
-        "" => &*cluster.kube_version,
-        given => given,
-    };
-    if !kube_version.is_empty() {
-        let parsed = KubeVersion::parse(kube_version, version);
-        capabilities.kube_version = parsed.map_err(HelmError::new)?;
-    }
-    let own = cluster.api_versions.iter().chain(&facts.api_versions);
-    let known = &mut capabilities.api_versions;
-    known.extend(own.chain(&install.api_versions).cloned());
+    let capabilities = capabilities(install.kube_version, &install.api_versions, facts, cluster)?;
     let release = Release::install(install.name, install.namespace);
     let render_options = RenderOptions {
         version,
@@ -252,6 +241,29 @@ pub(super) fn install(
         &mut said,
     )?;
     Ok(objects(rendered, install, facts))
+}
+
+/// What a chart sees of its cluster. `kube_version` and `api_versions` are those of the release itself.
+pub(super) fn capabilities(
+    kube_version: &str,
+    api_versions: &[String],
+    facts: &Facts,
+    cluster: &Cluster,
+) -> Result<Capabilities, HelmError> {
+    let version = cluster.helm_version;
+    let mut capabilities = Capabilities::defaults(version);
+    let kube_version = match kube_version {
+        "" => &*cluster.kube_version,
+        given => given,
+    };
+    if !kube_version.is_empty() {
+        let parsed = KubeVersion::parse(kube_version, version);
+        capabilities.kube_version = parsed.map_err(HelmError::new)?;
+    }
+    let own = cluster.api_versions.iter().chain(&facts.api_versions);
+    let known = &mut capabilities.api_versions;
+    known.extend(own.chain(api_versions).cloned());
+    Ok(capabilities)
 }
 
 fn objects(rendered: Rendered, install: &Install<'_>, facts: &Facts) -> Vec<Object> {

@@ -1,10 +1,12 @@
 //! From one entry to all units that follow from it: what an engine builds may tell it to build more.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::chart::{Charts, Facts};
 use super::flux::{Build, Located, OwnSource, Release, Variables, build, is_waiting, path, synced};
 use super::sync::{SyncKind, items, text};
+use super::trial::Trial;
 use super::unit::{Origin, Status, Unit};
 use super::world::World;
 use super::{Cluster, argo, flux};
@@ -36,6 +38,7 @@ pub(super) struct Expansion<'a> {
 
 /// What a sync object was followed to.
 struct Followed {
+    trial: Option<Arc<Trial>>,
     origin: Origin,
     objects: Vec<Object>,
     status: Status,
@@ -151,6 +154,7 @@ impl<'a> Expansion<'a> {
             SyncKind::Application => {
                 let applied = argo::apply(&pending.object, &setting, diagnostics);
                 let followed = Followed {
+                    trial: None,
                     origin: applied.origin,
                     objects: applied.objects,
                     status: applied.status,
@@ -166,6 +170,7 @@ impl<'a> Expansion<'a> {
                 };
                 let objects = argo::applications(&pending.object, &setting, diagnostics);
                 let followed = Followed {
+                    trial: None,
                     origin: Origin::Generated,
                     objects,
                     status: Status::Built,
@@ -225,8 +230,10 @@ impl<'a> Expansion<'a> {
         let charts = releases.iter().filter_map(Release::chart);
         charts.for_each(|it| facts.add_chart(it));
         each(releases, diagnostics, |release, diagnostics| {
+            let trial = release.trial(&facts, cluster).map(Arc::new);
             let (objects, origin, status) = release.render(&facts, cluster, diagnostics);
             Followed {
+                trial,
                 origin,
                 objects,
                 status,
@@ -261,6 +268,7 @@ impl<'a> Expansion<'a> {
             cluster: object.map(destination).unwrap_or_default(),
             wave: object.map(wave).unwrap_or(0),
             keeps_crds: object.is_some_and(flux::keeps_crds),
+            trial: followed.trial,
             id,
             parent,
             origin: followed.origin,
@@ -318,6 +326,7 @@ fn followed(
     };
     diagnostics.extend(said.into_iter().map(|it| not_built(id, it)));
     Followed {
+        trial: None,
         origin: Origin::Folder(folder.clone()),
         objects,
         status,
@@ -345,6 +354,7 @@ fn templated(object: &Object, diagnostics: &mut Diagnostics) -> Followed {
     let fault = Diagnostic::warning("unseen-source", message).at(object.span());
     diagnostics.push(fault.clone());
     Followed {
+        trial: None,
         origin: Origin::Elsewhere("templates".to_string()),
         objects: Vec::new(),
         status: Status::NotBuilt(Box::new(fault)),
@@ -361,6 +371,7 @@ fn elsewhere(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Fo
     let fault = Diagnostic::warning("unseen-source", message).at(at.unwrap_or(&object.node));
     diagnostics.push(fault.clone());
     Followed {
+        trial: None,
         origin: Origin::Elsewhere(what),
         objects: Vec::new(),
         status: Status::NotBuilt(Box::new(fault)),

@@ -17,9 +17,11 @@ mod glob;
 mod metadata;
 mod scan;
 mod sync;
+mod trial;
 mod unit;
 mod world;
 
+pub use trial::{ReleaseValue, Trial, idle_changes, lost_values};
 pub use unit::{ChartTitle, Deployment, Entry, Origin, Status, Unit};
 
 use std::collections::BTreeMap;

@@ -1,7 +1,9 @@
 //! What is deployed, as data.
 
 use std::fmt;
+use std::sync::Arc;
 
+use super::trial::Trial;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::object::{Object, ObjectId};
 use crate::tree::{ReadSet, TreePath};
@@ -57,6 +59,8 @@ pub struct Unit {
     pub span: Option<Span>,
     /// What it deploys; empty where that can't be seen.
     pub objects: Vec<Object>,
+    /// Of a release of Flux: how its chart was rendered.
+    pub trial: Option<Arc<Trial>>,
     /// Whether CRDs of its chart stay as they are where a cluster has them.
     pub keeps_crds: bool,
     /// Whether that is all.

@@ -9,6 +9,7 @@ use crate::diff::ChangeKind;
 
 use super::View;
 use super::escape::{printable, screened};
+use super::rollout;
 use super::summary::counted;
 use super::words::{
     Mark, NAMES_MAX, count, heading_line, headings, others, place, rows, shorten, sign, titles,
@@ -33,6 +34,7 @@ pub fn changes(comparison: &Comparison, view: &View<'_>, width: Option<usize>) -
     }
     let dangers = danger_groups(comparison);
     out.dangers(&dangers, view);
+    out.rollout(comparison);
     // Of what could not be compared the notes say why; an empty output would say that nothing changes.
     if !(sections.is_empty() && dangers.is_empty() && comparison.notes.is_empty()) {
         out.line(Ink::Bold, &count(comparison));
@@ -124,6 +126,19 @@ impl Printer {
         if !groups.is_empty() {
             let many = counted(groups.len(), "danger");
             self.line(Ink::Dim, &format!("{many}; {DISCLAIMER}\n"));
+        }
+    }
+
+    /// What happens to pods, step by step.
+    fn rollout(&mut self, comparison: &Comparison) {
+        let lines = rollout::lines(comparison);
+        for (depth, text) in &lines {
+            let ink = if *depth == 0 { Ink::Bold } else { Ink::Plain };
+            let indent = "  ".repeat(*depth);
+            self.line(ink, &format!("{indent}{}", text.replace('`', "")));
+        }
+        if !lines.is_empty() {
+            self.text.push('\n');
         }
     }
 

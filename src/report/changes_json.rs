@@ -11,6 +11,7 @@ use crate::yaml::{Kind, Node, View as Value};
 
 use super::View;
 use super::json::{id, quoted};
+use super::rollout::events;
 use super::short;
 use super::words::name;
 
@@ -51,7 +52,7 @@ pub fn changes_json(
     let notes = comparison.notes.iter().map(|it| note(it, view));
     let notes: Vec<String> = notes.collect();
     format!(
-        "{{\"schema\": 1, \"before\": {}, \"after\": {}, \"claims\": {}, \"groups\": {}, \"dangers\": {}, \"disclaimer\": {}, \"clusters\": {}, \"notes\": {}}}\n",
+        "{{\"schema\": 1, \"before\": {}, \"after\": {}, \"claims\": {}, \"groups\": {}, \"dangers\": {}, \"disclaimer\": {}, \"clusters\": {}, \"rollout\": {}, \"notes\": {}}}\n",
         quoted(sides[0]),
         quoted(sides[1]),
         list(&claims),
@@ -59,8 +60,34 @@ pub fn changes_json(
         list(&dangers),
         quoted(DISCLAIMER),
         list(&clusters.collect::<Vec<_>>()),
+        list(&steps(comparison)),
         list(&notes)
     )
+}
+
+/// What happens to pods: a step a line, in the order of reconciliation.
+fn steps(comparison: &Comparison) -> Vec<String> {
+    let mut steps = Vec::new();
+    for environment in &comparison.environments {
+        for (step, events) in events(environment) {
+            let events = events.iter().map(|it| {
+                let words = texts(it.words.iter().map(String::as_str));
+                format!(
+                    "{{{}, \"grave\": {}, \"events\": {words}}}",
+                    id(it.id),
+                    it.is_grave
+                )
+            });
+            steps.push(format!(
+                "{{\"environment\": {}, \"step\": {}, \"unit\": {}, \"objects\": [{}]}}",
+                quoted(&environment.name),
+                step.order + 1,
+                quoted(&step.title),
+                events.collect::<Vec<_>>().join(", ")
+            ));
+        }
+    }
+    steps
 }
 
 fn list(items: &[String]) -> String {

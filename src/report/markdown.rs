@@ -15,6 +15,7 @@ use crate::diag::Severity;
 
 use super::View;
 use super::escape::{printable, screened};
+use super::rollout;
 use super::summary::counted;
 use super::words::{
     Heading, Mark, clipped, count, folded, headings, noted, others, place, rows, shorten, sign,
@@ -70,6 +71,7 @@ pub fn markdown(
     page.table(&sections, &findings, view);
     page.dangers(&danger_groups(comparison), view);
     page.notes(comparison, view);
+    page.rollout(comparison);
     for section in &sections {
         page.section(section, view);
     }
@@ -115,6 +117,29 @@ impl Page {
             let _ = writeln!(table, "| … {} more | | | |", rows.len() - shown);
         }
         self.push(&table, 0);
+    }
+
+    /// What happens to pods, folded: a list of steps.
+    fn rollout(&mut self, comparison: &Comparison) {
+        let lines = rollout::lines(comparison);
+        if lines.is_empty() {
+            return;
+        }
+        let mut part = String::from("\n<details><summary>Rollout</summary>\n\n");
+        for (depth, text) in &lines {
+            let text: Vec<String> = text
+                .split('`')
+                .enumerate()
+                .map(|(at, piece)| match at % 2 {
+                    1 => code(piece),
+                    _ => escaped(piece),
+                })
+                .collect();
+            let indent = "  ".repeat(*depth);
+            let _ = writeln!(part, "{indent}- {}", text.concat());
+        }
+        part.push_str("\n</details>\n");
+        self.push(&part, 0);
     }
 
     fn dangers(&mut self, groups: &[DangerGroup<'_>], view: &View<'_>) {

@@ -17,6 +17,7 @@ mod patch;
 mod sarif;
 mod matrix;
 mod promotion;
+mod rollout;
 mod short;
 mod summary;
 mod unified;

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::super::chart::{Charts, Facts, Install, Place, install, not_rendered, not_shown};
+use super::super::chart::{
+    Charts, Facts, Install, Place, capabilities, install, not_rendered, not_shown,
+};
 use super::super::sync::{flag, items, text};
+use super::super::trial::Trial;
 use super::super::unit::{ChartTitle, Origin, Status};
 use super::super::world::World;
 use super::post_render::post_render;
@@ -119,19 +122,39 @@ impl<'a> Release<'a> {
         }
     }
 
+    /// The release, to be tried with other values.
+    pub(in crate::deploy) fn trial(&self, facts: &Facts, cluster: &Cluster) -> Option<Trial> {
+        let (values, written) = self.values.as_ref().ok()?;
+        let node = &self.object.node;
+        Some(Trial {
+            chart: self.chart.as_ref().ok()?.clone(),
+            values: values.clone(),
+            written: written.clone(),
+            name: release_name(self.object),
+            namespace: self.namespace().to_string(),
+            skip_schema: flag(node, &["spec", "install", "disableSchemaValidation"]),
+            version: cluster.helm_version,
+            capabilities: capabilities("", &[], facts, cluster).ok()?,
+        })
+    }
+
+    fn namespace(&self) -> &str {
+        match text(&self.object.node, &["spec", "targetNamespace"]) {
+            "" => self.object.namespace(),
+            namespace => namespace,
+        }
+    }
+
     fn objects(self, facts: &Facts, cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
         let what = self.object.id().to_string();
+        let namespace = self.namespace().to_string();
         let chart = self.chart.map_err(|it| not_shown(&what, it, &self.at))?;
         let values = self.values;
         let (values, written) = values.map_err(|it| not_shown(&what, it, self.object.span()))?;
         let node = &self.object.node;
-        let namespace = match text(node, &["spec", "targetNamespace"]) {
-            "" => self.object.namespace(),
-            namespace => namespace,
-        };
         let release = Install {
             name: &release_name(self.object),
-            namespace,
+            namespace: &namespace,
             values: &values,
             with_crds: text(node, &["spec", "install", "crds"]) != "Skip",
             with_hooks: !flag(node, &["spec", "install", "disableHooks"]),

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod matrix;
+mod rollout;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -55,6 +56,7 @@ pub fn html(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> Strin
     notes(comparison, view, &mut page);
     matrix::write(comparison, &sections, view, &mut page);
     dangers(&groups, view, &mut page);
+    rollout::write(comparison, &mut page);
     cluster::write(comparison, &grave(&findings), &mut page);
     changes(&sections, &findings, view, &mut page);
     let version = env!("CARGO_PKG_VERSION");
@@ -129,7 +131,7 @@ fn notes(comparison: &Comparison, view: &View<'_>, page: &mut String) {
     if comparison.notes.is_empty() {
         return;
     }
-    page.push_str("<section><h2>Not compared</h2><div class=\"sheet\"><ul class=\"notes\">");
+    page.push_str("<section><h2>Notes</h2><div class=\"sheet\"><ul class=\"notes\">");
     for note in &words::folded(&comparison.notes) {
         let _ = write!(page, "<li>{}</li>", worded(&noted(note, view)));
     }

@@ -1,0 +1,226 @@
+//! A release as it was rendered, to be rendered again with other values: which of its values have an effect.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::diag::Span;
+use crate::yaml::{Node, View};
+use pleach_helm::source::LoadedChart;
+use pleach_helm::values::Values;
+use pleach_helm::{Capabilities, HelmVersion, Release, RenderOptions, Warnings, render};
+use serde_json::Value as Json;
+
+/// How many values of a release are tried.
+const TRIED_MAX: usize = 50;
+
+/// A chart and all that it was rendered with.
+pub struct Trial {
+    pub(super) chart: Arc<LoadedChart>,
+    pub(super) values: Values,
+    /// The values as they are written; what goes before others is last.
+    pub(super) written: Vec<Node>,
+    pub(super) name: String,
+    pub(super) namespace: String,
+    pub(super) skip_schema: bool,
+    pub(super) version: HelmVersion,
+    pub(super) capabilities: Capabilities,
+}
+
+impl fmt::Debug for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Trial {{ {} }}", self.name)
+    }
+}
+
+/// A value of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseValue {
+    /// The keys that lead to it.
+    pub path: Vec<String>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+impl ReleaseValue {
+    /// `image.tag`
+    pub fn name(&self) -> String {
+        self.path.join(".")
+    }
+}
+
+impl Trial {
+    /// The values that are written and are no maps.
+    fn leaves(&self) -> Vec<ReleaseValue> {
+        let mut found: Vec<ReleaseValue> = Vec::new();
+        for document in self.written.iter().rev() {
+            leaves(document, &mut Vec::new(), &mut found);
+        }
+        found
+    }
+
+    fn value(&self, path: &[String]) -> Option<&Json> {
+        let (first, rest) = path.split_first()?;
+        let first = self.values.get(first)?;
+        rest.iter().try_fold(first, |value, key| value.get(key))
+    }
+
+    /// All that is rendered, with another value at a path; with none, it is taken out. `None` where that fails.
+    fn rendered(&self, path: &[String], value: Option<&Json>) -> Option<Vec<String>> {
+        let mut values = self.values.clone();
+        put(&mut values, path, value);
+        let release = Release::install(&self.name, &self.namespace);
+        let options = RenderOptions {
+            version: self.version,
+            skip_schema_validation: self.skip_schema,
+            ..RenderOptions::default()
+        };
+        let mut said = Warnings::default();
+        let capabilities = &self.capabilities;
+        let rendered = render(
+            &self.chart,
+            &values,
+            &release,
+            capabilities,
+            &options,
+            &mut said,
+        );
+        let rendered = rendered.ok()?;
+        let all = rendered.objects.into_iter().chain(rendered.hooks);
+        Some(all.map(|it| it.text).collect())
+    }
+
+    /// Whether the chart's own values have a path, or a map that is open for it.
+    fn has_default(&self, path: &[String]) -> bool {
+        let in_values = |values: &Values, path: &[String]| {
+            let Some((first, rest)) = path.split_first() else {
+                return true;
+            };
+            let mut value = values.get(first);
+            for key in rest {
+                match value {
+                    Some(Json::Object(map)) if map.is_empty() => return true,
+                    Some(Json::Object(map)) => value = map.get(key),
+                    Some(Json::Null) => return true,
+                    _ => return false,
+                }
+            }
+            value.is_some()
+        };
+        let below = path.split_first();
+        let of_subchart = below.is_some_and(|(first, rest)| {
+            first == "global"
+                || self
+                    .chart
+                    .dependencies
+                    .iter()
+                    .any(|it| it.metadata.name == *first && in_values(&it.values, rest))
+                || self
+                    .chart
+                    .metadata
+                    .dependencies
+                    .iter()
+                    .any(|it| it.alias == *first)
+        });
+        of_subchart || in_values(&self.chart.values, path)
+    }
+
+    /// Whether a change of the value at a path changes what is rendered. A failure is an effect.
+    fn has_effect(&self, path: &[String], baseline: &[String]) -> bool {
+        let Some(value) = self.value(path) else {
+            return true;
+        };
+        let mut others = vec![None];
+        others.extend(variations(value).into_iter().map(Some));
+        others.iter().any(|it| {
+            self.rendered(path, it.as_ref())
+                .is_none_or(|it| it != baseline)
+        })
+    }
+}
+
+/// Other values in place of one.
+fn variations(value: &Json) -> Vec<Json> {
+    match value {
+        Json::Bool(value) => vec![Json::Bool(!value)],
+        Json::Number(_) => vec![Json::from(0), Json::from(7919)],
+        Json::String(text) => vec![Json::from(format!("{text}-x")), Json::from("")],
+        Json::Array(items) if items.is_empty() => vec![Json::from(vec!["x"])],
+        Json::Array(_) => vec![Json::Array(Vec::new())],
+        Json::Object(_) | Json::Null => vec![Json::from("x")],
+    }
+}
+
+fn put(values: &mut Values, path: &[String], value: Option<&Json>) {
+    let Some((last, above)) = path.split_last() else {
+        return;
+    };
+    let mut map = values;
+    for key in above {
+        match map.get_mut(key) {
+            Some(Json::Object(below)) => map = below,
+            _ => return,
+        }
+    }
+    match value {
+        Some(value) => drop(map.insert(last.clone(), value.clone())),
+        None => drop(map.remove(last)),
+    }
+}
+
+fn leaves(node: &Node, path: &mut Vec<String>, found: &mut Vec<ReleaseValue>) {
+    match node.view() {
+        View::Mapping(entries) => {
+            for entry in entries {
+                let Some(key) = entry.key.as_str() else {
+                    continue;
+                };
+                path.push(key.to_string());
+                leaves(&entry.value, path, found);
+                path.pop();
+            }
+        }
+        _ if path.is_empty() || found.iter().any(|it| it.path == *path) => {}
+        _ => found.push(ReleaseValue {
+            path: path.clone(),
+            span: node.span().clone(),
+        }),
+    }
+}
+
+/// Values of the release after that had an effect before, which those of another chart have no more.
+pub fn lost_values(before: &Trial, after: &Trial) -> Vec<ReleaseValue> {
+    let is_same = before.chart.metadata.version == after.chart.metadata.version
+        && before.chart.metadata.name == after.chart.metadata.name;
+    if is_same {
+        return Vec::new();
+    }
+    let (Some(old), Some(new)) = (before.rendered(&[], None), after.rendered(&[], None)) else {
+        return Vec::new();
+    };
+    let unknown = after.leaves().into_iter();
+    let unknown = unknown.filter(|it| !after.has_default(&it.path));
+    let lost = unknown.take(TRIED_MAX).filter(|it| {
+        before.value(&it.path).is_some()
+            && before.has_effect(&it.path, &old)
+            && !after.has_effect(&it.path, &new)
+    });
+    lost.collect()
+}
+
+/// Values that change, and whose change alone changes nothing that is rendered.
+pub fn idle_changes(before: &Trial, after: &Trial) -> Vec<ReleaseValue> {
+    let changed = after.leaves().into_iter();
+    let changed = changed.filter(|it| before.value(&it.path) != after.value(&it.path));
+    let changed: Vec<ReleaseValue> = changed.take(TRIED_MAX).collect();
+    let Some(now) = Some(&changed)
+        .filter(|it| !it.is_empty())
+        .and_then(|_| after.rendered(&[], None))
+    else {
+        return Vec::new();
+    };
+    let is_idle = |it: &ReleaseValue| {
+        let back = after.rendered(&it.path, before.value(&it.path));
+        back.as_ref() == Some(&now)
+    };
+    changed.into_iter().filter(is_idle).collect()
+}
