@@ -34,6 +34,7 @@ pub mod delivery;
 pub mod compose;
 pub mod prove;
 pub mod promote;
+pub mod provenance;
 pub mod matrix;
 pub mod check;
 pub mod case;
@@ -74,6 +75,8 @@ pub struct Options {
     /// For who compares what is applied, and builds the bytes anyway: leaves the proof out, and of a part of the workspace the base,
     /// so that its folders hold the objects as they are instead of patches.
     pub without_proof: bool,
+    /// For who asks where values come from: what the templates read is noted here. The tree is the same.
+    pub trace: Option<template::Trace>,
     /// For who judges objects: also reads what is known of the cluster of each environment.
     pub with_clusters: bool,
     /// Hears of each stage of a compilation.
@@ -180,20 +183,23 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
     let cache = options.cache.clone();
     let with_remotes = WithRemotes::new(&files, TreePath::root(), cache.clone());
     options.observer.begins("reading claims");
-    let (output, composed) = match load::load(&with_remotes, cache, &scope, &mut diagnostics) {
-        Some(mut repository) => {
-            if options.without_proof && !scope.is_whole() {
-                repository.bases.clear();
+    let trace = options.trace.as_ref();
+    let (output, composed) =
+        match load::load_traced(&with_remotes, cache, &scope, trace, &mut diagnostics) {
+            Some(mut repository) => {
+                if options.without_proof && !scope.is_whole() {
+                    repository.bases.clear();
+                }
+                if let Some(below_top) = &options.below_top {
+                    let (workspace, environments) =
+                        (&repository.workspace, &repository.environments);
+                    diagnostics.extend(load::check_sync_path(workspace, environments, below_top));
+                }
+                let composed = run(&with_remotes, &repository, options, &mut diagnostics);
+                (Some(repository.workspace.output.clone()), composed)
             }
-            if let Some(below_top) = &options.below_top {
-                let (workspace, environments) = (&repository.workspace, &repository.environments);
-                diagnostics.extend(load::check_sync_path(workspace, environments, below_top));
-            }
-            let composed = run(&with_remotes, &repository, options, &mut diagnostics);
-            (Some(repository.workspace.output.clone()), composed)
-        }
-        None => (None, None),
-    };
+            None => (None, None),
+        };
     diagnostics.extend(with_remotes.diagnostics());
     load::check_links(&files, &mut diagnostics);
     diagnostics.sort_and_dedup();

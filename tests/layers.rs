@@ -38,6 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("prove", &["kustomize", "render", "compose"]),
     ("promote", &["load", "resolve"]),
+    ("provenance", &["template", "compare", "load"]),
     ("matrix", &[]),
     // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
     // Charts and manifests for the definitions that an environment's cluster has.
@@ -65,7 +66,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "report",
         &[
-            "diff", "deploy", "topology", "danger", "compare", "promote", "matrix", "affected",
+            "diff",
+            "deploy",
+            "topology",
+            "danger",
+            "compare",
+            "promote",
+            "provenance",
+            "matrix",
+            "affected",
             "emit",
         ],
     ),
@@ -89,6 +98,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compare",
             "load",
             "promote",
+            "provenance",
             "matrix",
             "danger",
             "check",

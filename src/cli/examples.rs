@@ -136,7 +136,15 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "lsp",
         &["lsp                       # an editor starts it; docs/editor.md says how"],
     ),
-    ("explain", &["explain", "explain missing-reference"]),
+    (
+        "explain",
+        &[
+            "explain                   # the codes",
+            "explain missing-reference",
+            "explain prod Deployment/shop spec.replicas",
+            "explain deploy/apps/prod/shop/deployment.yaml:17",
+        ],
+    ),
     ("completions", &["completions bash"]),
     (
         "man",

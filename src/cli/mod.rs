@@ -156,7 +156,7 @@ enum Command {
     Schema(schema::Arguments),
     /// Run the language server for editors, over standard input and output
     Lsp(lsp::Arguments),
-    /// Explain a diagnostic code, or list all codes
+    /// Show where a value comes from, or explain a diagnostic code
     Explain(explain::Arguments),
     /// Print a completion script for a shell: commands, flags, environments, claims, kinds and codes
     Completions(completions::Arguments),
@@ -211,7 +211,7 @@ pub fn run() -> ExitCode {
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Schema(arguments) => schema::run(&arguments, &global),
         Command::Lsp(arguments) => lsp::run(&arguments, &global),
-        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     };

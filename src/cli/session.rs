@@ -116,6 +116,14 @@ impl Session<'_> {
         })
     }
 
+    /// The path in the workspace of a file that is named relative to a folder.
+    pub(super) fn below_start(&self, folder: &Path, file: &str) -> Option<TreePath> {
+        let path = folder.join(file);
+        let real = path.canonicalize().unwrap_or(path);
+        let root = self.root.canonicalize().unwrap_or(self.root.clone());
+        TreePath::new(real.strip_prefix(root).ok()?.to_str()?)
+    }
+
     /// Keeps other runs from writing to the workspace.
     pub(super) fn lock(&self) -> Result<Lock> {
         let waiting = || output::status("waiting for another pleach process to finish\n");

@@ -15,7 +15,7 @@ use crate::load::Group;
 use crate::object::Object;
 use crate::render::plain_name;
 use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
-use crate::yaml::{Mapping, Node, emit_canonical, parse_one};
+use crate::yaml::{Mapping, Node, parse_one};
 
 /// The folder of what overlays add, and its Flux Kustomization.
 pub(super) const NAME: &str = "overlay";
@@ -331,12 +331,10 @@ pub(super) fn with_common(
     for entry in common.fields() {
         fields.insert(entry.key, entry.value);
     }
-    let mut tree = Tree::new();
-    tree.insert(
-        TreePath::root().child(KUSTOMIZATION),
-        emit_canonical(&Node::mapping(fields)).into_bytes(),
-    );
-    let built = kustomize::build_over(&tree, &TreePath::root(), objects, &Options::default());
+    // Given as a node, its values keep the places where people wrote them.
+    let (folder, options) = (TreePath::root(), Options::default());
+    let fields = Node::mapping(fields);
+    let built = kustomize::build_given(&Tree::new(), &folder, &fields, objects, &options, None);
     diagnostics.extend(
         built
             .diagnostics

@@ -8,7 +8,8 @@ use super::resources;
 use super::service::{GitSource, Service, Tier};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::load::WorkspaceConfig;
 use crate::schema::validate;
 use crate::secret::find_secret;
 use crate::yaml::{Mapping, Node};
@@ -145,7 +146,7 @@ impl<'a> ChartApplication<'a> {
             charts: charts_address(&address),
             chart: self.chart.name.clone(),
             version: self.chart.version.as_str().to_string(),
-            values: self.values(),
+            values: self.traced(self.values(), target.workspace),
             annotations: intent.metadata("annotations").cloned(),
             repository: GitSource::of(intent),
             span: name.span().clone(),
@@ -153,8 +154,9 @@ impl<'a> ChartApplication<'a> {
     }
 
     /// The installation with the values that differ from the chart's own.
-    pub(super) fn helm_install(&self) -> Node {
+    pub(super) fn helm_install(&self, workspace: &WorkspaceConfig) -> Node {
         let intent = self.intent;
+        let values = layered(self.layers(), &self.chart.values);
         let repository = intent.field(&["chart", "repository"]);
         let is_oci = intent.text(&["chart", "repository"]).starts_with("oci://");
         let source = match is_oci {
@@ -171,7 +173,7 @@ impl<'a> ChartApplication<'a> {
             ("chart", Node::mapping(chart)),
             ("source", Node::constant(source)),
             ("releaseName", name.unwrap_or_else(Node::null)),
-            ("values", layered(self.layers(), &self.chart.values)),
+            ("values", self.traced(values, workspace)),
         ]);
         let metadata = intent.node().get("metadata").cloned();
         Node::mapping([
@@ -181,6 +183,19 @@ impl<'a> ChartApplication<'a> {
             ("spec", Node::mapping(spec)),
         ])
         .at(intent.node().span())
+    }
+
+    /// Of a traced run: values for production are there because the claim says so.
+    fn traced(&self, values: Node, workspace: &WorkspaceConfig) -> Node {
+        let said = self.intent.field(&["production"]);
+        match (&workspace.trace, &self.chart.production, said) {
+            (Some(trace), Some(production), Some(said)) => {
+                let file = production.span().path().clone();
+                let is_meant = |it: &Span| *it.path() == file;
+                trace.under(values, &[said.span().clone()], &is_meant)
+            }
+            _ => values,
+        }
     }
 
     /// The one version that is installed.

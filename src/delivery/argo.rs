@@ -34,7 +34,7 @@ pub(super) fn helm_install(
     check_access(intent, target, &address, diagnostics);
     check_meaning(intent, diagnostics);
     let mut source = chart_source(intent, &address);
-    source.insert("helm", helm(intent));
+    source.insert("helm", helm(intent, target.workspace));
     let ignored = ignored_differences(intent, diagnostics);
     let policy = chart_policy(intent, !ignored.is_empty());
     let namespace = intent.metadata("namespace").cloned();
@@ -56,7 +56,16 @@ fn chart_policy(intent: &Intent<'_>, has_ignored: bool) -> Mapping {
     let prune = intent.text(&["crds"]) != "Skip";
     let heal = !matches!(intent.text(&["drift"]), "warn" | "disabled");
     let is_suspended = intent.field(&["suspend"]).and_then(Node::as_bool) == Some(true);
-    let automated = (!is_suspended).then(|| automated(prune, heal));
+    let at = |node: Node, key: &str| match intent.field(&[key]) {
+        Some(it) => node.at(it.span()),
+        None => node,
+    };
+    let automated = (!is_suspended).then(|| {
+        let mut automated = automated(prune, heal);
+        automated.insert("prune", at(Node::bool(prune), "crds"));
+        automated.insert("selfHeal", at(Node::bool(heal), "drift"));
+        automated
+    });
     sync_policy(automated, &options, intent.field(&["retries"]).cloned())
 }
 
@@ -114,7 +123,10 @@ fn application(intent: &Intent<'_>, target: &Target<'_>, name: Node, spec: Mappi
 pub fn object(argo: &Argo, kind: &'static str, name: Node, spec: Mapping) -> Node {
     let metadata = Mapping::from([
         ("name", name),
-        ("namespace", Node::string(argo.namespace.as_str())),
+        (
+            "namespace",
+            argo.node(&argo.namespace, &["argo", "namespace"]),
+        ),
     ]);
     Node::mapping(Mapping::from([
         ("apiVersion", Node::constant("argoproj.io/v1alpha1")),
@@ -148,7 +160,7 @@ pub fn finalizers() -> Node {
 /// The spec of an Application of the environment's project.
 pub fn spec(argo: &Argo, source: Mapping, namespace: Option<Node>, policy: Mapping) -> Mapping {
     Mapping::from([
-        ("project", Node::string(argo.project.as_str())),
+        ("project", argo.node(&argo.project, &["argo", "project"])),
         ("source", Node::mapping(source)),
         ("destination", Node::mapping(destination(argo, namespace))),
         ("syncPolicy", Node::mapping(policy)),
@@ -158,8 +170,13 @@ pub fn spec(argo: &Argo, source: Mapping, namespace: Option<Node>, policy: Mappi
 /// The cluster, and a namespace that the project permits.
 pub fn destination(argo: &Argo, namespace: Option<Node>) -> Mapping {
     let mut destination = match &argo.destination {
-        Destination::Server(server) => Mapping::from([("server", Node::string(server.as_str()))]),
-        Destination::Name(name) => Mapping::from([("name", Node::string(name.as_str()))]),
+        Destination::Server(server) => {
+            let server = argo.node(server, &["argo", "destination", "server"]);
+            Mapping::from([("server", server)])
+        }
+        Destination::Name(name) => {
+            Mapping::from([("name", argo.node(name, &["argo", "destination", "name"]))])
+        }
     };
     if let Some(namespace) = namespace {
         destination.insert("namespace", namespace);
@@ -239,7 +256,7 @@ pub(super) fn charts_address(address: &str) -> String {
 
 /// Name of the release, and the values. A null of `valuesObject` is lost on its way through the API server
 /// (argoproj/argo-cd#16312), so values with one are given as text.
-fn helm(intent: &Intent<'_>) -> Mapping {
+fn helm(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Mapping {
     let name = intent.field(&["releaseName"]).or(intent.metadata("name"));
     let mut helm = Mapping::from([("releaseName", name.cloned().unwrap_or_else(Node::null))]);
     if intent.text(&["crds"]) == "Skip" {
@@ -250,7 +267,10 @@ fn helm(intent: &Intent<'_>) -> Mapping {
         .filter(|it| !it.is_empty_collection())
     {
         None => {}
-        Some(values) if has_null(values) => drop(helm.insert("values", emit_canonical(values))),
+        Some(values) if has_null(values) => {
+            let text = Node::string(emit_canonical(values));
+            helm.insert("values", workspace.made_of(text, [values]));
+        }
         Some(values) => drop(helm.insert("valuesObject", values.clone())),
     }
     helm

@@ -31,7 +31,7 @@ pub(super) fn chart_application(
     application: &ChartApplication<'_>,
     workspace: &WorkspaceConfig,
 ) -> Result<Vec<File>, Diagnostic> {
-    let node = application.helm_install();
+    let node = application.helm_install(workspace);
     let intent = Intent::new(&node)?;
     let files = helm_install(&intent, workspace)?.into_iter();
     let name = intent.text_of_metadata("name");

@@ -67,6 +67,8 @@ pub struct Delivery {
     pub owner: Option<Arc<str>>,
     /// The place of the claim's name.
     pub span: Span,
+    /// Of a traced run: what decides which objects it has, and what it provides and requires.
+    pub decided_by: Vec<Node>,
 }
 
 /// One file of a claim.
@@ -98,7 +100,16 @@ impl Delivery {
             depends_on: BTreeSet::new(),
             owner: None,
             span,
+            decided_by: Vec::new(),
         }
+    }
+
+    /// Of a traced run: what its place among the other claims depends on.
+    pub fn conditions(&self) -> impl Iterator<Item = &Node> {
+        let all = self.files.iter().chain(&self.releases);
+        let objects = all.map(|it| &it.object).chain(&self.first);
+        let names = objects.filter_map(|it| it.node.at_keys(&["metadata", "name"]));
+        names.chain(&self.decided_by)
     }
 
     /// Whether all that it has is services of ApplicationSets.
@@ -173,6 +184,7 @@ pub fn lower(
         requires: instance.requires.clone(),
         depends_on: &instance.depends_on | &manifest.refers_to,
         owner: owner(&instance.node),
+        decided_by: manifest.decided_by.clone(),
         ..Delivery::synthetic(&instance.name, title, group, instance.span.clone())
     }
 }

@@ -47,7 +47,7 @@ use std::sync::Arc;
 
 use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::template::{LookupRequest, Templates};
+use crate::template::{LookupRequest, Templates, Trace};
 use crate::tree::{EntryKind, Files, Recorded, TreePath};
 use crate::yaml::parallel::each;
 use crate::yaml::{Mapping, Node};
@@ -102,9 +102,21 @@ pub fn load<'a>(
     scope: &'a Scope,
     diagnostics: &mut Diagnostics,
 ) -> Option<Workspace<'a>> {
-    let workspace = WorkspaceConfig::read(files)
+    load_traced(files, cache, scope, None, diagnostics)
+}
+
+/// The same; with a trace, its templates note where each value of their outputs comes from.
+pub fn load_traced<'a>(
+    files: &'a dyn Files,
+    cache: Option<Cache>,
+    scope: &'a Scope,
+    trace: Option<&Trace>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Workspace<'a>> {
+    let mut workspace = WorkspaceConfig::read(files)
         .map_err(|faults| diagnostics.extend(faults))
         .ok()?;
+    workspace.trace = trace.cloned();
     let charts = Arc::new(charts(files, cache, &workspace, diagnostics));
     let names = environment_names(files, diagnostics);
     let wanted = |it: &String| it == environment::BASE || scope.has(it);
@@ -115,7 +127,7 @@ pub fn load<'a>(
     let mut drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
     read_documents(&mut drafts, scope, diagnostics);
     let read = |wanted: Wanted<'_>| {
-        let (mut templates, mut faults) = (Templates::default(), Diagnostics::default());
+        let (mut templates, mut faults) = (Templates::new(trace), Diagnostics::default());
         let charts = charts.clone();
         templates.add_reader("chart", Box::new(move |it| chart_values(&charts, it)));
         let workspace = Some(&workspace);

@@ -100,9 +100,20 @@ pub struct Argo {
     pub cluster_resources: Option<Vec<(String, String)>>,
     /// Beginnings of addresses that Argo CD has a repository Secret for.
     pub repositories: Vec<String>,
+    /// The environment, for the places of all of these.
+    written: Node,
 }
 
 impl Argo {
+    /// A text of a field of `spec` as a node; with its place where the environment says the same.
+    pub fn node(&self, text: &str, keys: &[&str]) -> Node {
+        let written = spec(&self.written, keys).filter(|it| it.as_str() == Some(text));
+        match written {
+            Some(it) => Node::string(text).at(it.span()),
+            None => Node::string(text),
+        }
+    }
+
     /// Whether Argo CD runs on the cluster that it deploys to.
     pub fn is_own_cluster(&self) -> bool {
         match &self.destination {
@@ -178,6 +189,7 @@ pub(super) fn argo(name: &str, environment: &Node, workspace: Option<&WorkspaceC
         },
         cluster_resources: cluster_resources.map(|it| it.iter().map(kind_of).collect()),
         repositories: words("repositories"),
+        written: environment.clone(),
     }
 }
 

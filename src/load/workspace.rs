@@ -7,6 +7,7 @@ use super::sync::Layout;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::diff::Ignore;
 use crate::schema::Schema;
+use crate::template::{Trace, TraceStep};
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Mapping, Node};
 
@@ -50,6 +51,8 @@ pub struct WorkspaceConfig {
     pub copies_charts: bool,
     /// The place of `pleach.yaml`, for faults that no field has.
     pub span: Span,
+    /// Of a traced run.
+    pub trace: Option<Trace>,
 }
 
 /// A prefix of a chart repository's address and its replacement.
@@ -73,6 +76,14 @@ pub struct ChartSource {
 }
 
 impl WorkspaceConfig {
+    /// A value that is computed from others, outside of templates: a traced run notes which.
+    pub fn made_of<'n>(&self, value: Node, sources: impl IntoIterator<Item = &'n Node>) -> Node {
+        match &self.trace {
+            Some(trace) => value.at(trace.add(TraceStep::made_of(sources))),
+            None => value,
+        }
+    }
+
     /// Reads `pleach.yaml` at the root. Errors: `no-workspace`, `wrong-version`, and what the schema finds.
     pub fn read(files: &dyn Files) -> Result<WorkspaceConfig, Diagnostics> {
         let path = TreePath::root().child(FILE);
@@ -161,6 +172,7 @@ impl WorkspaceConfig {
             })
         };
         Ok(WorkspaceConfig {
+            trace: None,
             chart_copies: match copies {
                 Some(node) => folder(node)?,
                 None => TreePath::root().child("vendor").child("charts"),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{FileTemplate, MISSING_CHART};
 use crate::resolve::Instance;
 use crate::template::{BUILTIN, ClaimName, ClaimQuestion, Templates};
@@ -19,6 +19,8 @@ pub struct Manifest<'a> {
     pub files: Vec<File>,
     /// Claims that its templates refer to, by name: they must be ready first.
     pub refers_to: BTreeSet<String>,
+    /// Of a traced run: what decides which objects it has, and what it provides and requires.
+    pub decided_by: Vec<Node>,
 }
 
 /// One object and the name of its file.
@@ -43,6 +45,7 @@ pub fn render<'a>(
                 instance,
                 files,
                 refers_to,
+                decided_by: deciding(instance, templates),
             }),
             Err(faults) => {
                 diagnostics.extend(
@@ -55,6 +58,21 @@ pub fn render<'a>(
         }
     });
     rendered.collect()
+}
+
+/// Of a traced run: what decides which objects a claim has, and what it provides and requires.
+fn deciding(instance: &Instance, templates: &Templates) -> Vec<Node> {
+    if !templates.is_traced() {
+        return Vec::new();
+    }
+    let kind = &instance.kind;
+    let files = kind.files.iter().filter(|it| it.for_each.is_none());
+    let capabilities = kind.provides.iter().chain(&kind.requires);
+    let expressions = files
+        .filter_map(|it| it.when.as_ref())
+        .chain(capabilities.flat_map(|it| it.when.iter().chain(&it.names)));
+    let values = expressions.filter_map(|it| templates.evaluate(it, &instance.context).ok());
+    values.collect()
 }
 
 /// A fault with the claim that it was found for. A chart that a built-in kind names by itself is looked for in the claim: nobody
@@ -149,6 +167,7 @@ fn render_file(
     file: &FileTemplate,
     templates: &Templates,
 ) -> Result<Vec<File>, Diagnostics> {
+    let mut conditions: Vec<Span> = Vec::new();
     let items = match &file.for_each {
         None => vec![None],
         Some(list) => {
@@ -167,10 +186,13 @@ fn render_file(
         if let Some(item) = &item {
             context.set("item", item);
         }
-        if let Some(when) = &file.when
-            && !templates.holds(when, &context)?
-        {
-            continue;
+        if let Some(when) = &file.when {
+            if !templates.holds(when, &context)? {
+                continue;
+            }
+            if templates.is_traced() {
+                conditions = vec![templates.evaluate(when, &context)?.span().clone()];
+            }
         }
         let name = file
             .name
@@ -194,6 +216,7 @@ fn render_file(
         }
         if let Some(node) = documents.pop() {
             check_object(&node, &file.template)?;
+            let node = templates.under(node, &conditions);
             files.push(File { name, node });
         }
     }

@@ -62,7 +62,7 @@ fn fix(fix: &Fix, view: &View<'_>) -> String {
     format!("{{\"help\": {}, \"edits\": [{edits}]}}", quoted(&fix.help))
 }
 
-fn place(span: &Span, view: &View<'_>) -> String {
+pub(super) fn place(span: &Span, view: &View<'_>) -> String {
     let (Position { line, column }, end) = region(span);
     let path = quoted(&(view.display)(span.path()));
     format!(

@@ -302,7 +302,7 @@ impl Guard<'_> {
 
 /// Where an expression begins; the spans of operators behind it do not reach so far. Brackets around its first part may be left
 /// out: one that is added behind them closes where theirs would.
-fn start(expression: &Expr) -> usize {
+pub(super) fn start(expression: &Expr) -> usize {
     match expression {
         Expr::Slice(it) => start(&it.expr),
         Expr::GetAttr(it) => start(&it.expr),
@@ -377,7 +377,7 @@ fn verify(expression: &Expr, filter: Option<&str>, unbounded: &mut Option<Span>)
 }
 
 /// Calls `act` for each expression of a statement that is not part of another.
-fn each_expression<'a>(statement: &Stmt<'a>, act: &mut dyn FnMut(&Expr<'a>)) {
+pub(super) fn each_expression<'a>(statement: &Stmt<'a>, act: &mut dyn FnMut(&Expr<'a>)) {
     let mut bodies: Vec<&[Stmt<'a>]> = Vec::new();
     match statement {
         Stmt::Template(it) => bodies.push(&it.children),
@@ -435,7 +435,7 @@ fn each_expression<'a>(statement: &Stmt<'a>, act: &mut dyn FnMut(&Expr<'a>)) {
 }
 
 /// Calls `act` for each expression that an expression is made of.
-fn each_part<'a>(expression: &Expr<'a>, act: &mut dyn FnMut(&Expr<'a>)) {
+pub(super) fn each_part<'a>(expression: &Expr<'a>, act: &mut dyn FnMut(&Expr<'a>)) {
     match expression {
         Expr::Var(_) | Expr::Const(_) => {}
         Expr::Slice(it) => {

@@ -15,6 +15,7 @@ mod meter;
 mod placeholder;
 mod reader;
 mod texts;
+mod trace;
 mod value;
 
 pub use builtin::{BUILTIN, builtin};
@@ -22,6 +23,7 @@ pub use claims::{ClaimName, ClaimQuestion, Claims};
 
 pub use reader::{LookupRequest, Reader};
 pub use texts::Texts;
+pub use trace::{Trace, TraceCondition, TraceStep};
 pub use value::Context;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +37,7 @@ use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{Kind, Node};
 use memo::{Condition, Memo};
 use texts::{Origin, Text};
+use trace::Traced;
 
 /// Steps that one template may take before it counts as one that does not end.
 const FUEL: u64 = 1_000_000;
@@ -50,7 +53,12 @@ pub struct Templates<'a> {
     /// Steps that long renderings took so far.
     steps: AtomicUsize,
     memo: Memo,
+    /// Of a traced run.
+    trace: Option<Trace>,
 }
+
+/// A rendered text with its placeholders, their values, and what a traced rendering has noted.
+type Output = (String, Vec<Node>, Option<trace::Record>);
 
 /// Texts that come with the program: each is compiled when it is first needed.
 type Shared = Arc<Mutex<Vec<&'static Texts>>>;
@@ -66,6 +74,13 @@ pub struct Name {
 
 impl<'a> Default for Templates<'a> {
     fn default() -> Templates<'a> {
+        Templates::new(None)
+    }
+}
+
+impl<'a> Templates<'a> {
+    /// No templates yet. With a trace, it is noted where each value of their outputs comes from.
+    pub fn new(trace: Option<&Trace>) -> Templates<'a> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         // Any escaping marks what a macro or a block captures as safe, which distinguishes captured placeholders from values.
@@ -75,16 +90,17 @@ impl<'a> Default for Templates<'a> {
         // A block text at the end keeps its last line break only if the file does.
         environment.set_syntax(whole_line_blocks());
         let shared = Shared::default();
-        let texts = shared.clone();
-        let syntax = whole_line_blocks();
+        let (texts, trace) = (shared.clone(), trace.cloned());
+        let (syntax, loading) = (whole_line_blocks(), trace.clone());
         environment.set_loader(move |name| {
-            let guarded = find(&texts, name).map(|it| it.guarded(&syntax));
+            let guarded = find(&texts, name).map(|it| it.guarded(name, loading.as_ref(), &syntax));
             let refused = |it: guard::Refused| Error::new(ErrorKind::SyntaxError, it.message);
             guarded.transpose().map_err(refused)
         });
         meter::register(&mut environment);
         filters::register(&mut environment);
         claims::register(&mut environment);
+        trace::register(&mut environment);
         placeholder::install(&mut environment);
         Templates {
             environment,
@@ -94,11 +110,10 @@ impl<'a> Default for Templates<'a> {
             made: AtomicUsize::new(0),
             steps: AtomicUsize::new(0),
             memo: Memo::default(),
+            trace,
         }
     }
-}
 
-impl<'a> Templates<'a> {
     /// Adds a function that expressions can call: it reads what is no part of a claim.
     pub fn add_reader(&mut self, name: &'static str, reader: Reader<'a>) {
         self.readers.add(&mut self.environment, name, reader);
@@ -109,7 +124,7 @@ impl<'a> Templates<'a> {
         let mut faults = Diagnostics::default();
         let syntax = whole_line_blocks();
         for (name, text) in texts.into_iter() {
-            let guarded = text.guarded(&syntax);
+            let guarded = text.guarded(&name, self.trace.as_ref(), &syntax);
             let Text { origin, .. } = text;
             let text = match guarded {
                 Ok(text) => text,
@@ -193,7 +208,9 @@ impl<'a> Templates<'a> {
         context: &Context,
         origin: &Span,
     ) -> Result<Vec<Node>, Diagnostics> {
-        let (mut text, slots) = self.run(name, context)?;
+        let (mut text, mut slots, record) = self.run(name, context)?;
+        let traced =
+            record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.place(tag)));
         // The engine drops a template's last line break, and a block text at the end would lose its own with it.
         text.push('\n');
         let source = Source::new(self.source_of(name).path.clone(), text);
@@ -203,6 +220,7 @@ impl<'a> Templates<'a> {
         let mut fill = placeholder::Fill {
             slots: &slots,
             origin,
+            traced: traced.as_ref(),
         };
         let documents = documents.into_iter().filter(|node| !node.is_null());
         documents
@@ -215,10 +233,48 @@ impl<'a> Templates<'a> {
 
     /// The value of an expression. Errors: `template-error`.
     pub fn evaluate(&self, name: &str, context: &Context) -> Result<Node, Diagnostic> {
-        let (text, slots) = self.run(name, context)?;
-        Ok(placeholder::whole(&text, &slots)
-            .cloned()
-            .unwrap_or_else(|| Node::string(placeholder::text(&text, &slots))))
+        let (mut text, mut slots, record) = self.run(name, context)?;
+        let traced =
+            record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.place(tag)));
+        if let Some(value) = placeholder::whole(&text, &slots) {
+            return Ok(value.clone());
+        }
+        let node = Node::string(placeholder::text(&text, &slots));
+        Ok(match traced {
+            Some(traced) => {
+                let values = placeholder::numbers(&text).filter_map(|it| slots.get(it));
+                let place = traced.text(node.span(), values);
+                node.at(place)
+            }
+            None => node,
+        })
+    }
+
+    /// Of a traced run: the same object, which is there only because of values at some places.
+    pub fn under(&self, node: Node, conditions: &[Span]) -> Node {
+        let Some(trace) = self.trace.as_ref().filter(|_| !conditions.is_empty()) else {
+            return node;
+        };
+        trace.under(node, conditions, &|_| true)
+    }
+
+    /// Whether it is noted where values come from.
+    pub fn is_traced(&self) -> bool {
+        self.trace.is_some()
+    }
+
+    /// The place of a tag in its file.
+    fn place(&self, tag: usize) -> Option<Span> {
+        let (name, range) = self.trace.as_ref()?.place_of(tag)?;
+        let origin = self.origin(&name)?;
+        let at = |it: usize| {
+            let at = origin.span.start as usize + it.saturating_sub(origin.offset);
+            at.min(origin.span.end as usize)
+        };
+        Some(Span::new(
+            &origin.span.source,
+            at(range.start)..at(range.end),
+        ))
     }
 
     /// Whether an expression has a value that templates take for true. Errors: `template-error`.
@@ -230,6 +286,9 @@ impl<'a> Templates<'a> {
                 Err(_) => Condition::unknown(),
             }
         };
+        if self.trace.is_some() {
+            return Ok(is_true(&self.evaluate(name, context)?));
+        }
         let input = self.memo.input(name, context, read);
         if let Some(known) = input.as_ref().and_then(memo::Input::result) {
             context.forget_last_read();
@@ -244,11 +303,14 @@ impl<'a> Templates<'a> {
 
     /// A text with its expressions filled in. Errors: `template-error`.
     pub fn text(&self, name: &str, context: &Context) -> Result<String, Diagnostic> {
-        let (text, slots) = self.run(name, context)?;
+        let (mut text, mut slots, record) = self.run(name, context)?;
+        if let Some(record) = record {
+            Traced::new(record, &mut text, &mut slots, &|_| None);
+        }
         Ok(placeholder::text(&text, &slots))
     }
 
-    fn run(&self, name: &str, context: &Context) -> Result<(String, Vec<Node>), Diagnostic> {
+    fn run(&self, name: &str, context: &Context) -> Result<Output, Diagnostic> {
         let report = |error: Error| self.diagnostic("template-error", name, &error);
         let template = self.environment.get_template(name).map_err(report)?;
         // What is rendered after the limit was met costs time and changes nothing.
@@ -269,7 +331,7 @@ impl<'a> Templates<'a> {
                     Err(error)
                 }
             };
-            let rendered = placeholder::collect(context, render);
+            let rendered = placeholder::collect(context, self.trace.as_ref(), render);
             let steps = meter::run_steps(steps);
             self.steps.fetch_add(steps, Ordering::Relaxed);
             if self.is_over_limit() {
@@ -285,7 +347,7 @@ impl<'a> Templates<'a> {
                     if self.is_over_limit() {
                         return Err(self.run_limit(self.source_of(name)));
                     }
-                    return Ok((text, rendered.values));
+                    return Ok((text, rendered.values, rendered.record));
                 }
                 (Err(error), None) => {
                     let fault = report(error);

@@ -8,6 +8,7 @@ use minijinja::{Environment, Error, ErrorKind, Output, Value};
 use super::claims::Claims;
 use super::meter::{self, weight};
 use super::reader::LookupRequest;
+use super::trace::{Record, Trace, Traced};
 use super::value::{Context, LastRead, to_node};
 use crate::diag::{Source, Span};
 use crate::yaml::{
@@ -26,6 +27,8 @@ struct Current {
     last: LastRead,
     question: Option<LookupRequest>,
     claims: Claims,
+    /// Of a traced rendering.
+    record: Option<Record>,
 }
 
 /// What a rendering came to.
@@ -35,25 +38,45 @@ pub(super) struct Collected<T> {
     pub(super) values: Vec<Node>,
     /// What it asked for and did not get.
     pub(super) question: Option<LookupRequest>,
+    /// What a traced rendering has noted.
+    pub(super) record: Option<Record>,
 }
 
-pub(super) fn collect<T>(context: &Context, render: impl FnOnce() -> T) -> Collected<T> {
+pub(super) fn collect<T>(
+    context: &Context,
+    trace: Option<&Trace>,
+    render: impl FnOnce() -> T,
+) -> Collected<T> {
     let current = Current {
         values: Vec::new(),
         last: context.last_read(),
         question: None,
         claims: context.claims().clone(),
+        record: trace.map(Record::new),
     };
     CURRENT.set(Some(current));
     meter::begin();
     let result = render();
     let current = CURRENT.take();
-    let (values, question) = current.map_or((Vec::new(), None), |it| (it.values, it.question));
+    let (values, question, record) = match current {
+        Some(it) => (it.values, it.question, it.record),
+        None => (Vec::new(), None, None),
+    };
     Collected {
         result,
         values,
         question,
+        record,
     }
+}
+
+/// Acts on what the traced rendering notes that this thread is at. Values are also read while one is printed; what was read for it
+/// is noted by then.
+pub(super) fn with_record<T>(act: impl FnOnce(&mut Record) -> T) -> Option<T> {
+    CURRENT.with(|current| {
+        let mut current = current.try_borrow_mut().ok()?;
+        Some(act(current.as_mut()?.record.as_mut()?))
+    })
 }
 
 /// Leaves a question with the rendering that this thread is at, which is to end. `make` gets the scalar that was read last.
@@ -98,6 +121,9 @@ fn print(out: &mut Output<'_>, value: &Value, current: &mut Current) -> Result<(
     let node = to_node(value, last.as_ref())
         .map_err(|words| Error::new(ErrorKind::UndefinedError, words))?;
     current.values.push(node);
+    if let Some(record) = &mut current.record {
+        record.print();
+    }
     write!(out, "{OPEN}{}{CLOSE}", current.values.len() - 1).map_err(Error::from)
 }
 
@@ -164,6 +190,8 @@ pub(super) struct Fill<'a> {
     pub(super) slots: &'a [Node],
     /// What the template's own words are said to come from.
     pub(super) origin: &'a Span,
+    /// Of a traced rendering: the slots have their steps already.
+    pub(super) traced: Option<&'a Traced>,
 }
 
 impl Fill<'_> {
@@ -200,7 +228,8 @@ impl Fill<'_> {
 
     fn scalar(&self, node: &Node, text: &str) -> Result<Node, Misplaced> {
         if !text.contains(OPEN) {
-            return Ok(node.clone().at(self.origin));
+            let line = self.traced.map(|it| it.fixed(node.span()));
+            return Ok(node.clone().at(line.as_ref().unwrap_or(self.origin)));
         }
         if node.style() == Style::Plain
             && let Some(value) = whole(text, self.slots)
@@ -208,12 +237,13 @@ impl Fill<'_> {
             return Ok(value.clone());
         }
         let filled = self.in_text(text)?;
-        let first = text
-            .split(OPEN)
-            .nth(1)
-            .and_then(|rest| rest.split(CLOSE).next());
+        if let Some(traced) = self.traced {
+            let values = numbers(text).filter_map(|it| self.slots.get(it));
+            return Ok(Node::string(filled).at(traced.text(node.span(), values)));
+        }
+        let first = numbers(text).next();
         let span = first
-            .and_then(|number| self.slots.get(number.parse::<usize>().ok()?))
+            .and_then(|number| self.slots.get(number))
             .filter(|it| it.has_origin());
         Ok(Node::string(filled).at(span.map_or(self.origin, Node::span)))
     }
@@ -230,6 +260,12 @@ impl Fill<'_> {
             _ => Ok(node.as_str().unwrap_or("")),
         })
     }
+}
+
+/// The numbers of a text's placeholders.
+pub(super) fn numbers(text: &str) -> impl Iterator<Item = usize> {
+    let parts = text.split(OPEN).skip(1);
+    parts.filter_map(|it| it.split(CLOSE).next()?.parse().ok())
 }
 
 fn replace<'a, E>(

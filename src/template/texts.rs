@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use minijinja::syntax::SyntaxConfig;
 
 use super::guard::{Insertions, Refused, guard};
+use super::trace::Trace;
 use crate::diag::{Source, Span};
 use crate::yaml::{Node, View};
 
@@ -78,8 +79,14 @@ impl Texts {
 
 impl Text {
     /// The text with its bounds, as it is compiled.
-    pub(super) fn guarded(&self, syntax: &SyntaxConfig) -> Result<String, Refused> {
-        let Some(guarded) = guard(&self.text, syntax)? else {
+    pub(super) fn guarded(
+        &self,
+        name: &str,
+        trace: Option<&Trace>,
+        syntax: &SyntaxConfig,
+    ) -> Result<String, Refused> {
+        let traced = trace.and_then(|it| it.instrument(name, &self.text, syntax));
+        let Some(guarded) = guard(traced.as_ref().unwrap_or(&self.text), syntax)? else {
             return Ok(self.text.clone());
         };
         let _ = self.origin.insertions.set(guarded.insertions);

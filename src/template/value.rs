@@ -8,6 +8,7 @@ use minijinja::value::{DynObject, Enumerator, Object, ObjectExt, ObjectRepr, Val
 
 use super::claims::{ClaimName, Claims, Found, Outputs};
 use super::meter::charge;
+use super::placeholder::with_record;
 use crate::yaml::{KeyIndex, Kind, Mapping, Node, Style, Tag, View};
 
 /// The names that a template can use.
@@ -24,27 +25,43 @@ pub struct Context {
 /// Names and their values. A template gets the list itself: there are many expressions, and each of them looks up few names.
 #[derive(Clone, Debug, Default)]
 struct Names {
-    own: Vec<(Box<str>, Value)>,
+    own: Vec<Named>,
     /// Those of the context that this one was made from.
     outer: Option<Arc<Names>>,
 }
 
+#[derive(Clone, Debug)]
+struct Named {
+    name: Box<str>,
+    value: Value,
+    /// What the value was made from, where that is a scalar: a collection has it itself.
+    scalar: Option<Node>,
+}
+
 impl Names {
-    fn get(&self, name: &str) -> Option<&Value> {
+    fn get(&self, name: &str) -> Option<&Named> {
         let all = std::iter::successors(Some(self), |it| it.outer.as_deref());
         let mut all = all.flat_map(|it| &it.own);
-        all.find(|it| *it.0 == *name).map(|it| &it.1)
+        all.find(|it| *it.name == *name)
     }
 }
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.get(key.as_str()?).cloned()
+        let named = self.get(key.as_str()?)?;
+        with_record(|record| {
+            let collection = named.value.downcast_object_ref::<Collection>();
+            let node = collection.and_then(Collection::node);
+            if let Some(node) = node.or(named.scalar.as_ref()) {
+                record.read(None, node);
+            }
+        });
+        Some(named.value.clone())
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         let all = std::iter::successors(Some(&**self), |it| it.outer.as_deref());
-        let names: BTreeSet<&str> = all.flat_map(|it| &it.own).map(|it| &*it.0).collect();
+        let names: BTreeSet<&str> = all.flat_map(|it| &it.own).map(|it| &*it.name).collect();
         Enumerator::Values(names.into_iter().map(Value::from).collect())
     }
 }
@@ -61,7 +78,15 @@ impl Context {
     /// Adds a name, or gives a name another value.
     pub fn set(&mut self, name: &str, node: &Node) {
         let value = self.wrap(node);
-        self.set_value(name, value);
+        let scalar = node.is_scalar().then(|| node.clone());
+        let names = &mut Arc::make_mut(&mut self.names).own;
+        names.retain(|it| *it.name != *name);
+        let name = name.into();
+        names.push(Named {
+            name,
+            value,
+            scalar,
+        });
     }
 
     /// The same names, to which others can be added.
@@ -101,12 +126,6 @@ impl Context {
         self.claims.answer(claim, Value::from_object(found));
     }
 
-    fn set_value(&mut self, name: &str, value: Value) {
-        let names = &mut Arc::make_mut(&mut self.names).own;
-        names.retain(|it| *it.0 != *name);
-        names.push((name.into(), value));
-    }
-
     fn wrap(&self, node: &Node) -> Value {
         let root = Arc::new(Root {
             node: node.clone(),
@@ -134,7 +153,7 @@ impl Context {
         let Some((name, fields)) = path.split_first() else {
             return;
         };
-        let Some(value) = self.names.get(name) else {
+        let Some(Named { value, .. }) = self.names.get(name) else {
             return to.push(INPUT_MISSING);
         };
         match value
@@ -251,6 +270,7 @@ impl Collection {
     fn value(&self, at: usize, node: &Node) -> Value {
         let mut path = self.path.to_vec();
         path.push(u32::try_from(at).unwrap_or(u32::MAX));
+        with_record(|record| record.read(self.node(), node));
         to_value(&self.root, &path, node)
     }
 }
@@ -282,7 +302,10 @@ impl Object for Collection {
                 if let Err(error) = charge(mapping.len() / 8) {
                     return Some(Value::from(error));
                 }
-                let at = mapping.position(key.as_str()?)?;
+                let Some(at) = mapping.position(key.as_str()?) else {
+                    with_record(|record| self.node().map(|it| record.enter(it)));
+                    return None;
+                };
                 Some(self.value(at, &mapping.iter().nth(at)?.value))
             }
             View::Scalar(_) => None,

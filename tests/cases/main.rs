@@ -8,6 +8,7 @@
     reason = "tests read case files and fail by panic"
 )]
 
+mod causes;
 mod check;
 mod claims;
 #[path = "../common/forms.rs"]
@@ -21,6 +22,7 @@ mod deployed_check;
 mod diff;
 mod edit;
 mod emit;
+mod explain;
 mod forms;
 mod golden;
 mod kustomize;
@@ -40,7 +42,7 @@ use pleach::tree::Tree;
 type Make = fn(&mut Tree);
 
 /// The folders of text cases: the tests' prefix, the folder below `tests/`, what makes the expected sections.
-const FOLDERS: [(&str, &str, Make); 16] = [
+const FOLDERS: [(&str, &str, Make); 17] = [
     ("check", "check", check::make),
     ("claims", "claims", claims::make),
     ("danger", "danger", danger::make),
@@ -50,6 +52,7 @@ const FOLDERS: [(&str, &str, Make); 16] = [
     ("diff", "diff", diff::make),
     ("edit", "edit", edit::make),
     ("emit", "emit", emit::make),
+    ("explain", "explain", explain::make),
     ("forms", "forms", forms::make),
     ("kustomize", "kustomize", kustomize::make),
     ("matrix", "matrix", matrix::make),
@@ -69,7 +72,11 @@ fn main() {
             let run = move || golden::check(&input, &output).map_err(Failed::from);
             Trial::test(format!("golden::{name}"), run)
         });
-    let trials = texts.chain(workspaces).collect();
+    let causes = golden::workspaces().into_iter().map(|(name, input, _)| {
+        let run = move || causes::check(&input).map_err(Failed::from);
+        Trial::test(format!("causes::{name}"), run)
+    });
+    let trials = texts.chain(workspaces).chain(causes).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 

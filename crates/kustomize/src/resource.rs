@@ -215,6 +215,11 @@ pub(super) fn set_tagged(node: &mut Node, text: &str, tag: Tag) {
     *node = Node::scalar(text, node.style(), tag).at(node.span());
 }
 
+/// Says where a value was written that has replaced another.
+pub(super) fn replaced_at(node: &mut Node, place: impl Into<Span>) {
+    *node = std::mem::replace(node, Node::null()).at(place);
+}
+
 /// Sets a field to a text; a new one is a string.
 pub(super) fn set_field(mapping: &mut Mapping, key: &str, text: &str) {
     match mapping.get_mut(key) {

@@ -77,7 +77,9 @@ fn of_claim(
     let mut applications = Vec::new();
     for objects in steps.into_iter().filter(|it| !it.is_empty()) {
         let finished = objects.into_iter();
-        applications.extend(finished.map(|it| finish(it, laid.environment, wave)));
+        let text = Node::string(wave.to_string());
+        let text = workspace.made_of(text, laid.deliveries.iter().flat_map(Delivery::conditions));
+        applications.extend(finished.map(|it| finish(it, laid.environment, text.clone())));
         wave += 1;
     }
     applications
@@ -126,19 +128,19 @@ fn main_namespace(delivery: &Delivery) -> Node {
 
 /// A folder of the tree, as a source.
 fn source(workspace: &WorkspaceConfig, environment: &Environment, folder: &TreePath) -> Mapping {
-    let path = in_repository(workspace, folder);
+    let (path, argo) = (in_repository(workspace, folder), &environment.argo);
     Mapping::from([
-        ("repoURL", Node::string(environment.argo.url.as_str())),
+        ("repoURL", argo.node(&argo.url, &["source", "url"])),
         (
             "targetRevision",
-            Node::string(environment.argo.revision.as_str()),
+            argo.node(&argo.revision, &["source", "revision"]),
         ),
         ("path", Node::string(path)),
     ])
 }
 
 /// Gives an Application its full name and its wave.
-fn finish(mut object: Object, environment: &Environment, wave: usize) -> Object {
+fn finish(mut object: Object, environment: &Environment, wave: Node) -> Object {
     let name = environment.application(object.name());
     let metadata = object.node.get_mut("metadata");
     if let Some(metadata) = metadata.and_then(Node::as_mapping_mut) {
@@ -146,7 +148,7 @@ fn finish(mut object: Object, environment: &Environment, wave: usize) -> Object 
         let none = || Node::mapping(Mapping::new());
         let annotations = metadata.get_or_insert_with("annotations", none);
         if let Some(annotations) = annotations.as_mapping_mut() {
-            annotations.insert(WAVE, wave.to_string());
+            annotations.insert(WAVE, wave);
         }
     }
     object

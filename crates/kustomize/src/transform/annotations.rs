@@ -7,7 +7,7 @@ use pleach_yaml::{FieldPath, Tag};
 use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, Pair, list, sorted_pairs};
-use super::super::resource::{Resource, new_text, set_tagged};
+use super::super::resource::{Resource, new_text, replaced_at, set_tagged};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::labels::pairs;
@@ -69,7 +69,7 @@ pub(super) fn set_pairs(
 }
 
 fn set_pair(resource: &mut Resource, pair: &Pair, specs: &[&FieldSpec]) -> Result<(), Diagnostic> {
-    let node = new_text(pair.value.clone());
+    let node = new_text(pair.value.clone()).at(&pair.at);
     let mut added: Vec<FieldPath> = Vec::new();
     for spec in specs {
         spec.visit(resource.node_mut(), Leaf::Mapping, &mut |field, trail| {
@@ -82,7 +82,10 @@ fn set_pair(resource: &mut Resource, pair: &Pair, specs: &[&FieldSpec]) -> Resul
                 return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
             };
             match mapping.get_mut(&pair.key) {
-                Some(field) => set_tagged(field, &pair.value, Tag::Str),
+                Some(field) => {
+                    set_tagged(field, &pair.value, Tag::Str);
+                    replaced_at(field, &pair.at);
+                }
                 None => {
                     mapping.insert(pair.new_key()?, node.clone());
                     added.push(trail.path().key(&pair.key));

@@ -13,7 +13,7 @@ use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, IMAGE, list, text};
 use super::super::pattern::invalid;
-use super::super::resource::{Resource, set_text};
+use super::super::resource::{Resource, replaced_at, set_text};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::{Transform, TransformContext};
@@ -307,6 +307,8 @@ fn is_tag_and_digest(text: &str) -> bool {
 
 /// What becomes of one image.
 struct Image<'a> {
+    /// What says most of the new reference.
+    written: &'a Node,
     name: Name<'a>,
     new_name: &'a str,
     suffix: &'a str,
@@ -317,7 +319,10 @@ struct Image<'a> {
 impl<'a> Image<'a> {
     fn read(entry: &'a Node) -> Image<'a> {
         let name = text(entry, "name");
+        let fields = ["digest", "newTag", "newName"];
+        let written = fields.into_iter().find_map(|it| entry.get(it));
         Image {
+            written: written.unwrap_or(entry),
             name: Name::read(name),
             new_name: text(entry, "newName"),
             suffix: text(entry, "tagSuffix"),
@@ -335,6 +340,7 @@ impl<'a> Image<'a> {
                 matched = true;
                 let changed = self.changed(value);
                 set_text(field, &changed);
+                replaced_at(field, self.written);
             }
             Ok(())
         })?;

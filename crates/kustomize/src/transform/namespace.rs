@@ -9,7 +9,7 @@ use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::hash::record_previous_id;
 use super::super::kustomization::{FIELD_SPECS, flag, list, text};
-use super::super::resource::{Resource, only_scalar, plain_key, set_tagged};
+use super::super::resource::{Resource, only_scalar, plain_key, replaced_at, set_tagged};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::{Transform, TransformContext};
@@ -36,6 +36,8 @@ enum Subjects {
 
 struct Namespace<'a> {
     name: &'a str,
+    /// Where the name is written.
+    at: Option<&'a Node>,
     /// The resource's own namespace.
     own: FieldSpec,
     specs: &'a [FieldSpec],
@@ -53,6 +55,7 @@ fn apply(
     }
     let namespace = Namespace {
         name,
+        at: stage.kustomization.get("namespace"),
         own: FieldSpec::everywhere("metadata/namespace"),
         specs: &stage.config.namespace,
         unset_only: false,
@@ -88,6 +91,7 @@ fn run(
     let specs = specs_of(list(config, "fieldSpecs"));
     let namespace = Namespace {
         name,
+        at: config.at_keys(&["metadata", "namespace"]),
         own: FieldSpec::everywhere("metadata/namespace"),
         specs: &specs,
         unset_only: flag(config, "unsetOnly"),
@@ -104,6 +108,7 @@ pub(super) fn set_own(
 ) -> Result<(), Diagnostic> {
     let namespace = Namespace {
         name,
+        at: None,
         own: FieldSpec::everywhere("metadata/namespace"),
         specs: &[],
         unset_only: false,
@@ -174,6 +179,9 @@ impl Namespace<'_> {
         let empty = field.kind() == Kind::Null || field.as_str() == Some("");
         if empty || !self.unset_only {
             set_tagged(field, self.name, Tag::Str);
+            if let Some(at) = self.at {
+                replaced_at(field, at);
+            }
         }
         Ok(())
     }

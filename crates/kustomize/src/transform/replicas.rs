@@ -9,7 +9,7 @@ use pleach_yaml::{Node, Tag};
 use super::super::config::specs_of;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::kustomization::{FIELD_SPECS, REPLICA, list, text};
-use super::super::resource::{only_scalar, set_tagged};
+use super::super::resource::{only_scalar, replaced_at, set_tagged};
 use super::super::resources::Resources;
 use super::super::shape::Shape;
 use super::Transform;
@@ -95,6 +95,7 @@ fn set(
                 spec.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
                     only_scalar(field, "a number of replicas")?;
                     set_tagged(field, &count, Tag::Int);
+                    replaced_at(field, entry.get("count").unwrap_or(entry));
                     Ok(())
                 })?;
             }

@@ -273,6 +273,49 @@ impl Files for Over<'_> {
     }
 }
 
+/// Files without a folder of them.
+pub struct Without<'a> {
+    files: &'a dyn Files,
+    folder: TreePath,
+}
+
+impl<'a> Without<'a> {
+    /// Leaves `folder` out of `files`.
+    pub fn new(files: &'a dyn Files, folder: TreePath) -> Without<'a> {
+        Without { files, folder }
+    }
+
+    fn has(&self, path: &TreePath) -> bool {
+        *path != self.folder && path.below(&self.folder).is_none()
+    }
+}
+
+impl Files for Without<'_> {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        match self.has(path) {
+            true => self.files.read(path),
+            false => Err(FilesError::NotFound),
+        }
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        if !self.has(folder) {
+            return Err(FilesError::NotFound);
+        }
+        let mut entries = self.files.list(folder)?;
+        entries.retain(|it| self.has(&folder.child(&it.name)));
+        Ok(entries)
+    }
+
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        self.files.unlisted()
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        self.files.real(path)
+    }
+}
+
 /// The files that were read and the folders that were listed.
 ///
 /// It answers "does this change touch that result" exactly: a result can only depend on what is recorded here.

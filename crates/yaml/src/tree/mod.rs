@@ -10,7 +10,9 @@ mod text;
 mod walk;
 
 pub use changes::Changes;
-pub use files::{Below, Entry, EntryKind, Files, FilesError, Over, ReadSet, Recorded, Unlisted};
+pub use files::{
+    Below, Entry, EntryKind, Files, FilesError, Over, ReadSet, Recorded, Unlisted, Without,
+};
 pub use path::TreePath;
 pub use walk::Walk;
 

@@ -1,30 +1,21 @@
-//! `pleach explain`: the manual page of a code.
+//! The manual page of a code.
 
 use anyhow::{Result, bail};
-use clap::Args;
-use clap_complete::ArgValueCandidates;
 
-use super::{Outcome, output};
+use super::super::output;
 use crate::check::{Page, pages};
 use crate::diag::{Severity, nearest};
 
 /// Where standard output is no terminal.
 const COLUMNS: usize = 100;
 
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// The code in brackets of a message, such as `clear-text-secret`
-    #[arg(value_name = "CODE", add = ArgValueCandidates::new(super::completions::codes))]
-    code: Option<String>,
-}
-
-pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
+/// Prints the page, or the list of all.
+pub(super) fn print(code: Option<&str>) -> Result<()> {
     let columns = output::columns().unwrap_or(COLUMNS);
-    match &arguments.code {
-        None => output::text(&list())?,
-        Some(code) => output::text(&manual(find(code)?, columns))?,
+    match code {
+        None => output::text(&list()),
+        Some(code) => output::text(&manual(find(code)?, columns)),
     }
-    Ok(Outcome::Clean)
 }
 
 fn find(code: &str) -> Result<Page> {
@@ -38,7 +29,9 @@ fn find(code: &str) -> Result<Page> {
     }
     match nearest(bare, known) {
         Some(near) => bail!("unknown diagnostic code `{bare}`; did you mean `{near}`?"),
-        None => bail!("unknown diagnostic code `{bare}`; `pleach explain` lists them"),
+        None => bail!(
+            "unknown diagnostic code `{bare}`; `pleach explain` lists them, and a value is asked for as `pleach explain ENV KIND/NAME FIELD` or `pleach explain FILE:LINE`"
+        ),
     }
 }
 

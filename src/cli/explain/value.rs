@@ -1,0 +1,170 @@
+//! Where a value of an object comes from.
+
+use anyhow::{Context, Result, bail};
+
+use super::super::session::{Session, directory};
+use super::super::{Global, Outcome, cache, output};
+use super::Form;
+use crate::cli::diff::salt;
+use crate::diag::nearest;
+use crate::provenance::{NoField, NoTarget, Provenance, Target, find_field};
+use crate::report::{Subject, View, provenance_json, provenance_text};
+use crate::tree::{Files, TreePath};
+use crate::{Options, Scope};
+
+/// `pleach explain prod Deployment/shop spec.replicas`
+pub(super) fn of_object(
+    environment: &str,
+    object: &str,
+    field: &str,
+    form: Form,
+    global: &Global,
+) -> Result<Outcome> {
+    let session = Session::open(global)?;
+    let options = Options {
+        scope: Scope::of(&[environment.to_string()]),
+        ..options(global)
+    };
+    let provenance = Provenance::of(&session.files, options);
+    if provenance.compiled().diagnostics.has_errors() {
+        return Ok(session.report(&provenance.compiled().diagnostics));
+    }
+    let mut targets = provenance.named(environment, object);
+    if targets.len() > 1 {
+        let names = targets.iter().map(|it| named(it));
+        bail!(
+            "several objects are called `{object}`: {}",
+            names.collect::<Vec<_>>().join(", ")
+        );
+    }
+    let Some(target) = targets.pop() else {
+        bail!("{}", no_object(&provenance, environment, object));
+    };
+    let field = find_field(&target.object.node, field).map_err(|it| no_field(object, &it))?;
+    print(&session, &provenance, &Target { field, ..target }, form)
+}
+
+/// `pleach explain deploy/apps/prod/shop/deployment.yaml:17`
+pub(super) fn at_line(file: &str, line: usize, form: Form, global: &Global) -> Result<Outcome> {
+    let session = Session::open(global)?;
+    let path = workspace_path(&session, file, global)?;
+    let bytes = session.files.read(&path);
+    let bytes = bytes.map_err(|error| anyhow::anyhow!("{}: {error}", session.shown(&path)))?;
+    let text = String::from_utf8(bytes.to_vec());
+    let text = text.with_context(|| format!("{} is not valid UTF-8", session.shown(&path)))?;
+    let provenance = Provenance::of(&session.files, options(global));
+    let compiled = provenance.compiled();
+    if compiled.diagnostics.has_errors() {
+        return Ok(session.report(&compiled.diagnostics));
+    }
+    let output = compiled.output.as_ref();
+    let Some(below) = output.and_then(|it| path.below(it)) else {
+        bail!(
+            "{} is not below the output folder: a line of a claim is where values begin",
+            session.shown(&path)
+        );
+    };
+    match provenance.at_line(&below, &text, line) {
+        Ok(target) => print(&session, &provenance, &target, form),
+        Err(reason) => bail!("{}:{line}: {}", session.shown(&path), words(reason)),
+    }
+}
+
+fn options(global: &Global) -> Options {
+    Options {
+        cache: cache::open(global),
+        ..Options::default()
+    }
+}
+
+/// A file as the user names it, relative to where the program was started.
+fn workspace_path(session: &Session<'_>, file: &str, global: &Global) -> Result<TreePath> {
+    let below = session.below_start(&directory(global)?, file);
+    below.with_context(|| format!("`{file}` is not a file of the workspace"))
+}
+
+fn print(
+    session: &Session<'_>,
+    provenance: &Provenance<'_>,
+    target: &Target<'_>,
+    form: Form,
+) -> Result<Outcome> {
+    let Target {
+        folder,
+        origin,
+        object,
+        field,
+    } = target;
+    let values = provenance.explain(folder, object, field);
+    let salt = salt();
+    let subject = Subject {
+        environment: origin.environment.as_deref(),
+        claim: &origin.claim.title,
+        object,
+        values: &values,
+        salt: &salt,
+    };
+    let display = |path: &TreePath| session.display(path);
+    let view = View {
+        display: &display,
+        color: true,
+    };
+    output::text(&match form {
+        Form::Text => provenance_text(&subject, &view),
+        Form::Json => provenance_json(&subject, &view),
+    })?;
+    Ok(Outcome::Clean)
+}
+
+fn named(target: &Target<'_>) -> String {
+    let object = target.object;
+    match object.namespace() {
+        "" => format!("{}/{}", object.kind(), object.name()),
+        namespace => format!("{}/{namespace}/{}", object.kind(), object.name()),
+    }
+}
+
+fn no_object(provenance: &Provenance<'_>, environment: &str, object: &str) -> String {
+    let own = provenance
+        .objects()
+        .filter(|it| it.1.environment.as_deref() == Some(environment));
+    let known = own.map(|it| format!("{}/{}", it.2.kind(), it.2.name()));
+    let known: Vec<String> = known.collect();
+    let message = format!("environment `{environment}` has no object `{object}`");
+    match nearest(object, known.iter().map(String::as_str)) {
+        Some(near) => format!("{message}; did you mean `{near}`?"),
+        None => format!("{message}; write it as `Kind/name` or `Kind/namespace/name`"),
+    }
+}
+
+fn no_field(object: &str, missing: &NoField) -> anyhow::Error {
+    let NoField {
+        above,
+        wrong,
+        known,
+    } = missing;
+    let above = match above.is_root() {
+        true => format!("`{object}`"),
+        false => format!("`{above}` of `{object}`"),
+    };
+    let near = nearest(wrong, known.iter().map(String::as_str));
+    let help = match (near, known.as_slice()) {
+        (Some(near), _) => format!("; did you mean `{near}`?"),
+        (None, []) => String::new(),
+        (None, known) => format!("; it has {}", known.join(", ")),
+    };
+    anyhow::anyhow!("{above} has no `{wrong}`{help}")
+}
+
+fn words(reason: NoTarget) -> &'static str {
+    match reason {
+        NoTarget::Unreadable => "the file is not valid YAML",
+        NoTarget::NoField => "no field is written here",
+        NoTarget::Kustomization => {
+            "a kustomization puts the folder together; ask about a line of one of its objects or patches"
+        }
+        NoTarget::NoObject => {
+            "no claim renders to this object: the sync engine's own files are made by pleach, and other files are not generated"
+        }
+    }
+}

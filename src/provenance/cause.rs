@@ -1,0 +1,181 @@
+//! The places that have a part in a value.
+
+use crate::diag::Span;
+use crate::load::{BASE, WORKSPACE};
+use crate::template::{BUILTIN, Trace, TraceStep};
+
+/// A place that has a part in a value.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    /// What part it has.
+    pub role: Role,
+    /// Where it is written.
+    pub place: Span,
+    /// Values of the same field that this one replaces: that of base, or what an overlay patches.
+    pub overrides: Vec<Span>,
+}
+
+/// What part a place has in a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The value is written here, or is made of what is written here.
+    Value,
+    /// It is printed or computed here.
+    Template,
+    /// It is there, or not another one, because of what is written here.
+    Condition,
+}
+
+/// What kind of file a place is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// A claim of the environment.
+    Claim,
+    /// A claim of `environments/base`.
+    BaseClaim,
+    /// The environment's own file.
+    Environment,
+    /// `pleach.yaml`.
+    Workspace,
+    /// A patch or another file below `overlays/`.
+    Overlay,
+    /// The schema of a claim kind: a default.
+    Schema,
+    /// An expression of a claim kind.
+    Kind,
+    /// A template of a claim kind.
+    Template,
+    /// A file of a chart.
+    Chart,
+    /// Another file.
+    Other,
+}
+
+impl Writer {
+    /// Short words: `claim`, `default`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Writer::Claim => "claim",
+            Writer::BaseClaim => "base",
+            Writer::Environment => "environment",
+            Writer::Workspace => "workspace",
+            Writer::Overlay => "overlay",
+            Writer::Schema => "default",
+            Writer::Kind => "computed",
+            Writer::Template => "template",
+            Writer::Chart => "chart",
+            Writer::Other => "file",
+        }
+    }
+}
+
+impl Cause {
+    /// What kind of file it is in.
+    pub fn writer(&self) -> Writer {
+        writer(&self.place, self.role)
+    }
+}
+
+fn writer(place: &Span, role: Role) -> Writer {
+    let path = place.path();
+    let parts: Vec<&str> = path.parts().collect();
+    match parts.as_slice() {
+        ["environments", .., "environment.yaml"] => Writer::Environment,
+        ["environments", BASE, ..] => Writer::BaseClaim,
+        ["environments", ..] => Writer::Claim,
+        ["overlays", ..] => Writer::Overlay,
+        [WORKSPACE] => Writer::Workspace,
+        [.., "kind.yaml"] if role == Role::Template => Writer::Kind,
+        [.., "kind.yaml"] => Writer::Schema,
+        [BUILTIN, ..] => Writer::Template,
+        _ if role == Role::Template || path.as_str().ends_with(".j2") => Writer::Template,
+        [first, ..] if first.contains("charts") || path.as_str().contains("values") => {
+            Writer::Chart
+        }
+        _ => Writer::Other,
+    }
+}
+
+/// As deep as computed names may be made of each other.
+const DEPTH_MAX: usize = 64;
+
+/// The places that a value comes from: first what it is made of, then the lines that printed it, then what these depend on.
+pub fn causes(trace: &Trace, place: &Span) -> Vec<Cause> {
+    let mut search = Search {
+        trace,
+        found: Vec::new(),
+        seen: Vec::new(),
+    };
+    search.follow(place, Role::Value, 0);
+    let mut found = search.found;
+    found.sort_by_key(|it| it.role);
+    one_a_line(found)
+}
+
+/// A key and its value are in one line: once is enough.
+fn one_a_line(causes: Vec<Cause>) -> Vec<Cause> {
+    let mut kept: Vec<(usize, Cause)> = Vec::with_capacity(causes.len());
+    for cause in causes {
+        let line = cause.place.position().line;
+        let is_same = |it: &(usize, Cause)| it.0 == line && it.1.place.path() == cause.place.path();
+        match kept.iter_mut().find(|it| is_same(it)) {
+            // The value says more than its key, which comes before it.
+            Some((_, it)) if it.role == cause.role && it.place.end < cause.place.start => {
+                it.place = cause.place;
+            }
+            Some(_) => {}
+            None => kept.push((line, cause)),
+        }
+    }
+    kept.into_iter().map(|it| it.1).collect()
+}
+
+struct Search<'a> {
+    trace: &'a Trace,
+    found: Vec<Cause>,
+    /// Steps that were followed, and in which role.
+    seen: Vec<(u32, Role)>,
+}
+
+impl Search<'_> {
+    fn follow(&mut self, place: &Span, role: Role, depth: usize) {
+        let Some(step) = self.trace.step(place) else {
+            return self.add(role, place);
+        };
+        if depth > DEPTH_MAX || self.seen.contains(&(place.start, role)) {
+            return;
+        }
+        self.seen.push((place.start, role));
+        let TraceStep {
+            at,
+            value,
+            reads,
+            conditions,
+        } = step;
+        for place in value.iter().chain(&reads) {
+            self.follow(place, role, depth + 1);
+        }
+        if let Some(at) = &at {
+            self.add(role.max(Role::Template), at);
+        }
+        for condition in &conditions {
+            condition
+                .reads
+                .iter()
+                .for_each(|it| self.follow(it, Role::Condition, depth + 1));
+        }
+    }
+
+    fn add(&mut self, role: Role, place: &Span) {
+        let place = place.outermost();
+        let is_written = !place.path().as_str().is_empty();
+        if is_written && !self.found.iter().any(|it| it.place == place) {
+            let overrides = Vec::new();
+            self.found.push(Cause {
+                role,
+                place,
+                overrides,
+            });
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Where each value of a rendered object comes from: the line of the claim, the template's line, and what else has a part in it.
+//!
+//! [`Provenance::of`] compiles a workspace so that its templates note what they read ([`crate::Options::trace`]). Then each value of an
+//! object can be asked for its [`Cause`]s: lines of claims, environments and overlays, defaults of schemas, lines of templates and
+//! charts, and the conditions that all of it is under.
+
+mod cause;
+mod field;
+mod overridden;
+mod target;
+
+pub use cause::{Cause, Role, Writer, causes};
+pub use field::{NoField, field_at_line, find_field, in_whole};
+pub use target::{NoTarget, Target};
+
+use std::sync::OnceLock;
+
+use crate::compare::Origin;
+use crate::diag::Span;
+use crate::object::Object;
+use crate::template::Trace;
+use crate::tree::{Files, TreePath, Without};
+use crate::yaml::{FieldPath, Node, View};
+use crate::{Compiled, Options, compile};
+use overridden::BaseClaims;
+
+/// A workspace whose values know where they come from.
+pub struct Provenance<'a> {
+    files: &'a dyn Files,
+    options: Options,
+    trace: Trace,
+    compiled: Compiled,
+    /// The same without overlays; made when a value is asked for that one has changed.
+    plain: OnceLock<(Trace, Compiled)>,
+    base: OnceLock<BaseClaims>,
+}
+
+/// A scalar of an object, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// Its field.
+    pub field: FieldPath,
+    /// The value.
+    pub value: Node,
+    /// The places, the nearest first.
+    pub causes: Vec<Cause>,
+}
+
+impl<'a> Provenance<'a> {
+    /// Compiles what `options` ask for. Where the workspace has errors, they are in [`Provenance::compiled`], and there are no objects.
+    pub fn of(files: &'a dyn Files, options: Options) -> Provenance<'a> {
+        let (trace, compiled) = traced(files, &options);
+        Provenance {
+            files,
+            options,
+            trace,
+            compiled,
+            plain: OnceLock::new(),
+            base: OnceLock::new(),
+        }
+    }
+
+    /// What the workspace came to.
+    pub fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// The objects of an environment, or of what environments share, each with the folder that it is in.
+    pub fn objects(&self) -> impl Iterator<Item = (&TreePath, &Origin, &Object)> {
+        let folders = self.compiled.origins.iter();
+        folders.flat_map(|(folder, origin)| {
+            let objects = origin.objects.iter();
+            objects.map(move |object| (folder, origin, object))
+        })
+    }
+
+    /// Where the value of a field comes from; of a map or list, each scalar of it.
+    pub fn explain(&self, folder: &TreePath, object: &Object, field: &FieldPath) -> Vec<Explained> {
+        let mut found = Vec::new();
+        if let Some(node) = object.node.at_path(field) {
+            scalars(node, field.clone(), &mut found);
+        }
+        let explain = |(field, value): (FieldPath, &Node)| Explained {
+            causes: self.causes(folder, object, &field, value),
+            value: value.clone(),
+            field,
+        };
+        found.into_iter().map(explain).collect()
+    }
+
+    fn causes(
+        &self,
+        folder: &TreePath,
+        object: &Object,
+        field: &FieldPath,
+        value: &Node,
+    ) -> Vec<Cause> {
+        let mut causes = causes(&self.trace, value.span());
+        for cause in &mut causes {
+            cause.overrides = match (cause.role, cause.writer()) {
+                (Role::Value, Writer::Claim) => self.of_base(&cause.place),
+                (Role::Value, Writer::Overlay) => self.before_overlays(folder, object, field),
+                _ => Vec::new(),
+            };
+        }
+        causes
+    }
+
+    fn of_base(&self, place: &Span) -> Vec<Span> {
+        let base = self.base.get_or_init(|| BaseClaims::read(self.files));
+        base.replaced_by(place).into_iter().collect()
+    }
+
+    /// What the field is without overlays.
+    fn before_overlays(&self, folder: &TreePath, object: &Object, field: &FieldPath) -> Vec<Span> {
+        let (trace, compiled) = self.plain.get_or_init(|| {
+            let files = Without::new(self.files, TreePath::root().child("overlays"));
+            traced(&files, &self.options)
+        });
+        let id = object.id();
+        let origins = compiled.origins.iter().filter(|it| it.0 == folder);
+        let mut objects = origins.flat_map(|it| &it.1.objects);
+        let before = objects.find(|it| it.id() == id);
+        let before = before.and_then(|it| it.node.at_path(field));
+        let causes = before
+            .map(|it| causes(trace, it.span()))
+            .unwrap_or_default();
+        let values = causes.into_iter().filter(|it| it.role == Role::Value);
+        let values: Vec<Span> = values.map(|it| it.place).collect();
+        values
+    }
+}
+
+fn traced(files: &dyn Files, options: &Options) -> (Trace, Compiled) {
+    let trace = Trace::default();
+    let options = Options {
+        trace: Some(trace.clone()),
+        without_proof: true,
+        ..options.clone()
+    };
+    let compiled = compile(files, &options);
+    (trace, compiled)
+}
+
+fn scalars<'n>(node: &'n Node, field: FieldPath, into: &mut Vec<(FieldPath, &'n Node)>) {
+    match node.view() {
+        View::Scalar(_) => into.push((field, node)),
+        View::Sequence(items) => {
+            for (at, item) in items.iter().enumerate() {
+                scalars(item, field.index(at), into);
+            }
+        }
+        View::Mapping(mapping) => {
+            for entry in mapping {
+                scalars(
+                    &entry.value,
+                    field.key(entry.key.as_str().unwrap_or("")),
+                    into,
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What an environment's claim says over what base says.
+
+use std::sync::Arc;
+
+use crate::diag::{Source, Span};
+use crate::load::BASE;
+use crate::tree::{EntryKind, Files, TreePath};
+use crate::yaml::{FieldPath, Node, Step, parse};
+
+use super::field::in_whole;
+
+/// The claims of `environments/base`, by the documents of its files.
+pub(super) struct BaseClaims(Vec<Node>);
+
+impl BaseClaims {
+    pub(super) fn read(files: &dyn Files) -> BaseClaims {
+        let mut folders = vec![TreePath::root().child("environments").child(BASE)];
+        let mut documents = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in files.list(&folder).unwrap_or_default() {
+                let path = folder.child(&entry.name);
+                match entry.kind {
+                    EntryKind::Folder => folders.push(path),
+                    _ if entry.name.ends_with(".yaml") || entry.name.ends_with(".yml") => {
+                        documents.extend(read(files, &path));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        BaseClaims(documents)
+    }
+
+    /// The value of base that a value of a claim of an environment replaces.
+    pub(super) fn replaced_by(&self, place: &Span) -> Option<Span> {
+        let documents = parse(&place.source).ok()?;
+        let mut path = FieldPath::root();
+        let claim = documents.iter().find(|it| {
+            path = FieldPath::root();
+            find(it, place, &mut path)
+        })?;
+        let same = |other: &&Node| {
+            let field = |keys: &[&str]| other.at_keys(keys).and_then(Node::as_str);
+            let own = |keys: &[&str]| claim.at_keys(keys).and_then(Node::as_str);
+            let name = ["metadata", "name"];
+            field(&["kind"]) == own(&["kind"]) && field(&name) == own(&name)
+        };
+        let base = self.0.iter().find(same)?;
+        let node = base.at_path(&in_whole(claim, base, &path))?;
+        node.is_scalar().then(|| node.span().clone())
+    }
+}
+
+fn read(files: &dyn Files, path: &TreePath) -> Vec<Node> {
+    let text = files.read(path).ok();
+    let text = text.and_then(|it| String::from_utf8(it.to_vec()).ok());
+    let source: Option<Arc<Source>> = text.map(|it| Source::new(path.clone(), it));
+    source.and_then(|it| parse(&it).ok()).unwrap_or_default()
+}
+
+/// Finds the scalar at a place; its path is left in `path`.
+fn find(node: &Node, place: &Span, path: &mut FieldPath) -> bool {
+    if node.is_scalar() {
+        return node.span().range() == place.range();
+    }
+    for entry in node.as_mapping().into_iter().flatten() {
+        path.push(Step::Key(entry.key.as_str().unwrap_or("").into()));
+        if find(&entry.value, place, path) {
+            return true;
+        }
+        path.pop();
+    }
+    for (at, item) in node.as_sequence().unwrap_or_default().iter().enumerate() {
+        path.push(Step::Index(at));
+        if find(item, place, path) {
+            return true;
+        }
+        path.pop();
+    }
+    false
+}

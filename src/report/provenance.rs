@@ -1,0 +1,241 @@
+//! Where values come from, for people and for programs.
+
+use std::fmt::Write;
+
+use super::View;
+use super::escape::printable;
+use super::json::{id, place as json_place, quoted};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::object::Object;
+use crate::provenance::{Cause, Explained, Role};
+use crate::secret::{Salt, conceal, hide};
+use crate::yaml::Node;
+
+/// An object of which values are explained.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// The environment; `None` for what environments share.
+    pub environment: Option<&'a str>,
+    /// The claim, or the unit that deploys it.
+    pub claim: &'a str,
+    /// The object.
+    pub object: &'a Object,
+    /// Its values.
+    pub values: &'a [Explained],
+    /// What takes the place of secrets.
+    pub salt: &'a Salt,
+}
+
+/// The code of diagnostics that are only concealed, never reported.
+const CONCEALED_ONLY: &str = "";
+
+/// More values are one line each.
+const WHOLE_MAX: usize = 12;
+
+/// Lines that are only conditions, before the rest is counted.
+const CONDITIONS_MAX: usize = 8;
+
+/// Characters that are shown of a line or a value.
+const WIDTH_MAX: usize = 72;
+
+/// A block a value; of many values one line each.
+pub fn provenance_text(subject: &Subject<'_>, view: &View<'_>) -> String {
+    let Subject { claim, object, .. } = subject;
+    let environment = subject.environment.unwrap_or("base");
+    let mut text = format!(
+        "\x1b[1m{}\x1b[0m in {}, from {}\n",
+        printable(&object.id().to_string()),
+        printable(environment),
+        printable(claim)
+    );
+    let hidden = hide(&subject.object.node, subject.salt);
+    let values = subject.values.iter().map(|it| Shown::of(&hidden, it));
+    let values: Vec<Shown> = values.collect();
+    if values.len() > WHOLE_MAX {
+        compact(&values, view, &mut text);
+    } else {
+        values.iter().for_each(|it| it.write(view, &mut text));
+    }
+    text
+}
+
+/// One object: `{"schema": 1, "object": …, "values": […]}`.
+pub fn provenance_json(subject: &Subject<'_>, view: &View<'_>) -> String {
+    let hidden = hide(&subject.object.node, subject.salt);
+    let values = subject.values.iter().map(|it| {
+        let shown = Shown::of(&hidden, it);
+        let causes = shown.causes.iter().map(|it| it.json(view));
+        format!(
+            "{{\"field\": {}, \"value\": {}, \"causes\": [{}]}}",
+            quoted(&it.field.to_string()),
+            quoted(&shown.value),
+            causes.collect::<Vec<_>>().join(", ")
+        )
+    });
+    let environment = subject.environment.map_or("null".to_string(), quoted);
+    let values = values.collect::<Vec<_>>().join(",\n");
+    format!(
+        "{{\"schema\": 1, \"environment\": {environment}, \"claim\": {}, \"object\": {{{}}}, \"values\": [\n{values}\n]}}\n",
+        quoted(subject.claim),
+        id(&subject.object.id())
+    )
+}
+
+/// A value without secrets.
+struct Shown {
+    field: String,
+    value: String,
+    causes: Vec<ShownCause>,
+}
+
+struct ShownCause {
+    role: Role,
+    words: &'static str,
+    place: Span,
+    overrides: Vec<Span>,
+}
+
+impl Shown {
+    /// `hidden` is the object without its secrets.
+    fn of(hidden: &Node, explained: &Explained) -> Shown {
+        let Explained { field, causes, .. } = explained;
+        let text = hidden.at_path(field).map(written).unwrap_or_default();
+        // Whatever is secret is taken out where diagnostics are concealed: each cause is one.
+        let notes = causes.iter().map(|it| {
+            let note = Diagnostic::note(CONCEALED_ONLY, text.as_str()).at(&it.place);
+            let overrides = it.overrides.iter();
+            overrides.fold(note, |note, span| note.related(span, ""))
+        });
+        let plain = Diagnostic::note(CONCEALED_ONLY, text.as_str());
+        let notes: Diagnostics = notes.chain([plain]).collect();
+        let concealed: Vec<Diagnostic> = conceal(notes).into_iter().collect();
+        let value = concealed.iter().map(|it| &it.message);
+        let value = value.min_by_key(|it| **it == text).cloned();
+        let shown = causes.iter().zip(concealed).filter_map(|(cause, note)| {
+            Some(ShownCause {
+                role: cause.role,
+                words: words(cause),
+                place: note.span?,
+                overrides: note.related.into_iter().map(|it| it.0).collect(),
+            })
+        });
+        Shown {
+            field: field.to_string(),
+            value: value.unwrap_or_default(),
+            causes: shown.collect(),
+        }
+    }
+
+    fn write(&self, view: &View<'_>, text: &mut String) {
+        let field = printable(&self.field);
+        _ = writeln!(text, "\n{field}: {}", shortened(&self.value));
+        let mut lines: Vec<(&str, String, String)> = Vec::new();
+        let mut conditions = 0;
+        for cause in &self.causes {
+            conditions += usize::from(cause.role == Role::Condition);
+            if conditions > CONDITIONS_MAX {
+                continue;
+            }
+            lines.push((cause.words, shown(&cause.place, view), line(&cause.place)));
+            let overrides = cause.overrides.iter();
+            lines.extend(overrides.map(|it| ("overrides", shown(it, view), line(it))));
+        }
+        let width = lines.iter().map(|it| it.1.chars().count()).max();
+        let width = width.unwrap_or(0);
+        for (words, place, line) in lines {
+            let row = format!("  {words:<11}  {place:<width$}  {line}");
+            _ = writeln!(text, "{}", row.trim_end());
+        }
+        if conditions > CONDITIONS_MAX {
+            let more = conditions - CONDITIONS_MAX;
+            _ = writeln!(text, "  and {more} more; `-o json` has all");
+        }
+        if self.causes.is_empty() {
+            _ = writeln!(text, "  written by pleach itself");
+        }
+    }
+}
+
+impl ShownCause {
+    fn json(&self, view: &View<'_>) -> String {
+        let overrides = self.overrides.iter().map(|it| {
+            format!(
+                "{{{}, \"text\": {}}}",
+                json_place(it, view),
+                quoted(&line(it))
+            )
+        });
+        let overrides: Vec<String> = overrides.collect();
+        let overrides = match overrides.as_slice() {
+            [] => String::new(),
+            overrides => format!(", \"overrides\": [{}]", overrides.join(", ")),
+        };
+        let role = match self.role {
+            Role::Value => "value",
+            Role::Template => "template",
+            Role::Condition => "condition",
+        };
+        format!(
+            "{{\"role\": \"{role}\", \"writer\": {}, {}, \"text\": {}{overrides}}}",
+            quoted(self.words),
+            json_place(&self.place, view),
+            quoted(&line(&self.place))
+        )
+    }
+}
+
+fn compact(values: &[Shown], view: &View<'_>, text: &mut String) {
+    let width = |of: fn(&Shown) -> String| values.iter().map(|it| of(it).chars().count()).max();
+    let field = |it: &Shown| printable(&it.field);
+    let wide = width(field).unwrap_or(0).min(WIDTH_MAX);
+    for shown in values {
+        let first = shown.causes.first();
+        let place = first.map_or_else(String::new, |it| {
+            format!("{} {}", it.words, self::shown(&it.place, view))
+        });
+        let name = field(shown);
+        let value = shortened(&shown.value);
+        _ = writeln!(text, "{name:<wide$}  {value:<24}  {place}");
+    }
+}
+
+fn words(cause: &Cause) -> &'static str {
+    match cause.role {
+        Role::Condition => "because of",
+        _ => cause.writer().words(),
+    }
+}
+
+fn written(value: &Node) -> String {
+    let text = value.as_str().unwrap_or("");
+    match text.split_once('\n') {
+        Some((first, rest)) if !rest.is_empty() => format!("{first} …"),
+        Some((first, _)) => first.to_string(),
+        None if text.is_empty() && value.is_null() => "null".to_string(),
+        None if text.is_empty() => "\"\"".to_string(),
+        None => text.to_string(),
+    }
+}
+
+fn shown(place: &Span, view: &View<'_>) -> String {
+    let position = place.position();
+    let path = printable(&(view.display)(place.path()));
+    format!("{path}:{}:{}", position.line, position.column)
+}
+
+/// The line of a place.
+fn line(place: &Span) -> String {
+    let (text, start) = (&place.source.text, place.range().start);
+    let before = text.get(..start).unwrap_or("");
+    let begin = before.rfind('\n').map_or(0, |it| it + 1);
+    let line = text.get(begin..).and_then(|it| it.lines().next());
+    shortened(line.unwrap_or("").trim())
+}
+
+fn shortened(text: &str) -> String {
+    let text = printable(text);
+    match text.char_indices().nth(WIDTH_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or("")),
+        None => text,
+    }
+}

@@ -1,0 +1,300 @@
+//! Puts filters into the text of a template that note what each expression reads, and which line a text was printed by.
+//!
+//! `{{ x }}` becomes `{{ ((x)|pleach_trace_out(7)) }}`, a condition `((x)|pleach_trace_if(8))`, and behind each run of fixed text in a
+//! line comes `{{ 0|pleach_trace_line(9) }}`, which prints a mark that is taken out before the output is parsed. The numbers are those
+//! of [`Tag`]s. A template that can't be taken apart so is rendered as it is, and its values know less.
+
+use std::ops::Range;
+
+use minijinja::machinery::{Token, ast, parse, tokenize};
+use minijinja::syntax::SyntaxConfig;
+
+use super::super::guard::{each_expression, each_part, start};
+use ast::{BinOpKind, Expr, Stmt};
+
+pub(super) const PREFIX: &str = "pleach_trace_";
+
+/// A place of a template that reads values or prints text.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Tag {
+    /// The name of the text.
+    pub(super) template: String,
+    /// Its bytes in the text as it was added.
+    pub(super) range: Range<usize>,
+    /// The conditions and loops that it is within, the outermost first.
+    pub(super) within: Vec<usize>,
+    /// Variables of the template that its expression uses.
+    pub(super) uses: Vec<Use>,
+    /// The names that it sets.
+    pub(super) sets: Vec<String>,
+    /// Whether a map or list that it names counts only by whether it is empty.
+    pub(super) is_truth: bool,
+}
+
+/// A variable in an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Use {
+    pub(super) name: String,
+    /// Whether all of it is used, not a field of it.
+    pub(super) is_whole: bool,
+}
+
+struct Insertion {
+    at: usize,
+    /// At one place, what ends comes before what begins, and tags last.
+    order: u8,
+    text: String,
+}
+
+struct Instrument<'a> {
+    name: &'a str,
+    text: &'a str,
+    /// Where tags end.
+    ends: Vec<usize>,
+    tags: &'a mut Vec<Tag>,
+    insertions: Vec<Insertion>,
+}
+
+/// The text with its filters; `None` where its expressions can't be distinguished. Tags are added to `tags`.
+pub(super) fn instrument(
+    name: &str,
+    text: &str,
+    syntax: &SyntaxConfig,
+    tags: &mut Vec<Tag>,
+) -> Option<String> {
+    let tree = parse(text, "template", syntax.clone()).ok()?;
+    let tokens = tokenize(text, false, syntax.clone()).map_while(Result::ok);
+    let ends = tokens
+        .filter(|it| matches!(it.0, Token::BlockEnd))
+        .map(|it| it.1.start_offset as usize);
+    let before = tags.len();
+    let mut instrument = Instrument {
+        name,
+        text,
+        ends: ends.collect(),
+        tags,
+        insertions: Vec::new(),
+    };
+    instrument.statement(&tree, &[]);
+    let traced = instrument.finish();
+    let again = parse(&traced, "template", syntax.clone());
+    let mut is_whole = again.is_ok();
+    if let Ok(again) = again {
+        each_expression(&again, &mut |it| is_whole &= !is_bare(it));
+    }
+    if !is_whole {
+        tags.truncate(before);
+        return None;
+    }
+    Some(traced)
+}
+
+/// Whether an expression has no filter of ours and yet depends on something.
+fn is_bare(expression: &Expr) -> bool {
+    !matches!(expression, Expr::Filter(it) if it.name.starts_with(PREFIX))
+        && !matches!(expression, Expr::Const(_) | Expr::Call(_) | Expr::Var(_))
+}
+
+impl Instrument<'_> {
+    fn tag(&mut self, range: Range<usize>, within: &[usize], uses: Vec<Use>) -> usize {
+        self.tags.push(Tag {
+            template: self.name.to_string(),
+            range,
+            within: within.to_vec(),
+            uses,
+            sets: Vec::new(),
+            is_truth: false,
+        });
+        self.tags.len() - 1
+    }
+
+    /// The span of `not` and of `not in` begins at the keyword before them.
+    fn begin(&self, at: usize) -> usize {
+        let rest = self.text.get(at..).unwrap_or("");
+        let keyword = ["if", "in", "elif"].iter().find_map(|it| {
+            let rest = rest.strip_prefix(it)?;
+            rest.starts_with(char::is_whitespace)
+                .then(|| it.len() + rest.len() - rest.trim_start().len())
+        });
+        at + keyword.unwrap_or(0)
+    }
+
+    fn add(&mut self, at: usize, order: u8, text: String) {
+        self.insertions.push(Insertion { at, order, text });
+    }
+
+    /// Has a filter look at the value of an expression.
+    fn wrap(&mut self, expression: &Expr, filter: &str, within: &[usize]) -> usize {
+        let range = self.begin(start(expression))..expression.span().end_offset as usize;
+        let mut uses = Vec::new();
+        variables(expression, false, &mut uses);
+        let tag = self.tag(range.clone(), within, uses);
+        if let Some(tag) = self.tags.get_mut(tag) {
+            tag.is_truth = is_truth(expression);
+        }
+        self.add(range.start, 1, "((".to_string());
+        self.add(range.end, 0, format!(")|{PREFIX}{filter}({tag}))"));
+        tag
+    }
+
+    /// Has a filter run at the beginning of what a tag opens; the tag ends behind `after`.
+    fn open(&mut self, after: usize, value: &str, filter: &str, tag: usize) {
+        let next = self.ends.partition_point(|it| *it < after);
+        if let Some(at) = self.ends.get(next).copied() {
+            let text = format!(" %}}{{% if {value}|{PREFIX}{filter}({tag}) %}}{{% endif ");
+            self.add(at, 2, text);
+        }
+    }
+
+    fn all(&mut self, statements: &[Stmt], within: &[usize]) {
+        statements.iter().for_each(|it| self.statement(it, within));
+    }
+
+    fn statement(&mut self, statement: &Stmt, within: &[usize]) {
+        let also = |tag: usize| [within, &[tag]].concat();
+        match statement {
+            Stmt::Template(it) => self.all(&it.children, within),
+            Stmt::EmitExpr(it) => _ = self.wrap(&it.expr, "out", within),
+            Stmt::EmitRaw(it) => self.fixed_text(it.raw, within),
+            Stmt::ForLoop(it) => {
+                let tag = self.wrap(&it.iter, "for", within);
+                let mut inner = also(tag);
+                let mut end = it.iter.span().end_offset as usize;
+                if let Some(filter) = &it.filter_expr {
+                    end = filter.span().end_offset as usize;
+                    inner.push(self.wrap(filter, "if", &inner.clone()));
+                }
+                let names = names(&it.target);
+                let values = format!("[{}]", names.join(", "));
+                if let Some(tag) = self.tags.get_mut(tag) {
+                    tag.sets = names;
+                }
+                self.open(end, &values, "item", tag);
+                self.all(&it.body, &inner);
+                self.all(&it.else_body, &inner);
+            }
+            Stmt::IfCond(it) => {
+                let tag = self.wrap(&it.expr, "if", within);
+                self.all(&it.true_body, &also(tag));
+                self.all(&it.false_body, &also(tag));
+            }
+            Stmt::WithBlock(it) => {
+                for (target, value) in &it.assignments {
+                    self.set(target, value, within);
+                }
+                self.all(&it.body, within);
+            }
+            Stmt::Set(it) => self.set(&it.target, &it.expr, within),
+            Stmt::Macro(it) => {
+                let names: Vec<String> = it.args.iter().flat_map(names).collect();
+                let place = it.span().start_offset as usize;
+                let tag = self.tag(place..place, &[], Vec::new());
+                if let Some(tag) = self.tags.get_mut(tag) {
+                    tag.sets = names;
+                }
+                // Defaults are read where the macro is called.
+                let last = it.args.iter().chain(&it.defaults);
+                let end = last.map(|it| it.span().end_offset as usize).max();
+                self.open(end.unwrap_or(place), "0", "macro", tag);
+                self.all(&it.body, &[tag]);
+            }
+            Stmt::Include(it) => _ = self.wrap(&it.name, "include", within),
+            Stmt::SetBlock(it) => self.all(&it.body, within),
+            Stmt::AutoEscape(it) => self.all(&it.body, within),
+            Stmt::FilterBlock(it) => self.all(&it.body, within),
+            Stmt::Block(it) => self.all(&it.body, within),
+            Stmt::CallBlock(it) => self.all(&it.macro_decl.body, within),
+            Stmt::Import(_)
+            | Stmt::FromImport(_)
+            | Stmt::Extends(_)
+            | Stmt::Do(_)
+            | Stmt::Continue(_)
+            | Stmt::Break(_) => {}
+        }
+    }
+
+    fn set(&mut self, target: &Expr, value: &Expr, within: &[usize]) {
+        let tag = self.wrap(value, "set", within);
+        if let Some(tag) = self.tags.get_mut(tag) {
+            tag.sets = names(target);
+        }
+    }
+
+    /// A mark behind each run of text in a line.
+    fn fixed_text(&mut self, raw: &str, within: &[usize]) {
+        // The parser's texts are parts of the template's.
+        let offset = (raw.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+        if self.text.get(offset..offset.saturating_add(raw.len())) != Some(raw)
+            || raw.contains("{{")
+            || raw.contains("{%")
+        {
+            return;
+        }
+        let mut at = offset;
+        for line in raw.split_inclusive('\n') {
+            let content = line.trim_end().len();
+            let blank = line.len() - line.trim_start().len();
+            // A brace and the mark's own would be read as one sign; what is before it has the next line's mark.
+            let is_open = line.get(..content).is_some_and(|it| it.ends_with('{'));
+            if content > 0 && !is_open {
+                let tag = self.tag(at + blank..at + content, within, Vec::new());
+                self.add(at + content, 3, format!("{{{{ 0|{PREFIX}line({tag}) }}}}"));
+            }
+            at += line.len();
+        }
+    }
+
+    fn finish(mut self) -> String {
+        self.insertions.sort_by_key(|it| (it.at, it.order));
+        let (mut out, mut done) = (String::with_capacity(self.text.len() * 2), 0);
+        for Insertion { at, text, .. } in self.insertions {
+            out.push_str(self.text.get(done..at).unwrap_or(""));
+            out.push_str(&text);
+            done = at.max(done);
+        }
+        out.push_str(self.text.get(done..).unwrap_or(""));
+        out
+    }
+}
+
+/// The names of a target of `for` or `set`.
+fn names(target: &Expr) -> Vec<String> {
+    match target {
+        Expr::Var(it) => vec![it.id.to_string()],
+        Expr::List(it) => it.items.iter().flat_map(names).collect(),
+        Expr::Tuple(it) => it.items.iter().flat_map(names).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether an expression asks only which of some values are there.
+fn is_truth(expression: &Expr) -> bool {
+    match expression {
+        Expr::Var(_) => true,
+        Expr::GetAttr(it) => is_truth(&it.expr),
+        Expr::UnaryOp(it) => is_truth(&it.expr),
+        Expr::BinOp(it) => {
+            matches!(it.op, BinOpKind::ScAnd | BinOpKind::ScOr)
+                && is_truth(&it.left)
+                && is_truth(&it.right)
+        }
+        Expr::Test(it) => matches!(it.name, "defined" | "undefined") && is_truth(&it.expr),
+        _ => false,
+    }
+}
+
+/// The variables of an expression.
+fn variables(expression: &Expr, is_parent: bool, found: &mut Vec<Use>) {
+    if let Expr::Var(it) = expression {
+        let name = it.id.to_string();
+        let used = Use {
+            name,
+            is_whole: !is_parent,
+        };
+        if !found.contains(&used) {
+            found.push(used);
+        }
+    }
+    let is_field = matches!(expression, Expr::GetAttr(_));
+    each_part(expression, &mut |it| variables(it, is_field, found));
+}

@@ -1,0 +1,366 @@
+//! What one rendering reads and prints, as it goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::{Environment, Value};
+
+use super::super::placeholder::with_record;
+use super::super::value::Collection;
+use super::Trace;
+use super::instrument::{PREFIX, Tag};
+use crate::diag::Span;
+use crate::yaml::{Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN, View};
+
+/// A value that was read.
+#[derive(Clone, Debug)]
+pub(in super::super) enum Seen {
+    Scalar(Node),
+    /// A map or list; one that is entered is read no more than the fields that are read of it.
+    Collection(Node),
+}
+
+/// Something that was printed.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Made {
+    pub(in super::super) tag: Option<usize>,
+    pub(in super::super) reads: Vec<Span>,
+    pub(in super::super) conditions: Vec<(usize, Vec<Span>)>,
+}
+
+/// A variable of a template.
+#[derive(Clone, Debug, Default)]
+struct Variable {
+    reads: Vec<Span>,
+    /// What is read where all of a map or list is used.
+    whole: Vec<Span>,
+}
+
+/// What a rendering has read and printed so far.
+#[derive(Debug)]
+pub(in super::super) struct Record {
+    trace: Trace,
+    /// Since the last expression.
+    seen: Vec<Seen>,
+    /// Collections that were entered since the last expression.
+    entered: Vec<Node>,
+    /// What each condition and loop read the last time.
+    latest: BTreeMap<usize, Vec<Span>>,
+    /// Scalars and keys of what a loop goes through.
+    items: BTreeMap<usize, Vec<Node>>,
+    variables: BTreeMap<(String, String), Variable>,
+    /// What decides whether a template is included.
+    included: BTreeMap<String, Vec<(usize, Vec<Span>)>>,
+    /// The texts of scalars that were read, by their places.
+    texts: BTreeMap<Key, String>,
+    next: Option<Made>,
+    /// Beside the values of the placeholders.
+    pub(in super::super) printed: Vec<Made>,
+    /// Of the marks behind fixed text.
+    pub(in super::super) lines: Vec<Made>,
+}
+
+impl Record {
+    pub(super) fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    pub(in super::super) fn new(trace: &Trace) -> Record {
+        Record {
+            trace: trace.clone(),
+            seen: Vec::new(),
+            entered: Vec::new(),
+            latest: BTreeMap::new(),
+            items: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            included: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            next: None,
+            printed: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// A value is read; `parent` is the collection that it is a field or an item of.
+    pub(in super::super) fn read(&mut self, parent: Option<&Node>, node: &Node) {
+        if let Some(parent) = parent {
+            self.enter(parent);
+        }
+        if node.is_scalar() && !node.has_origin() {
+            return;
+        }
+        self.seen.push(match node.is_scalar() {
+            true => Seen::Scalar(node.clone()),
+            false => Seen::Collection(node.clone()),
+        });
+    }
+
+    /// A field of a collection is looked for: not all of it is read.
+    pub(in super::super) fn enter(&mut self, collection: &Node) {
+        let is_it = |it: &Seen| matches!(it, Seen::Collection(seen) if is_same(seen, collection));
+        if let Some(at) = self.seen.iter().rposition(is_it)
+            && let Seen::Collection(node) = self.seen.remove(at)
+        {
+            self.entered.push(node);
+        }
+    }
+
+    /// What was read since the last expression, by an expression whose value is `value`.
+    fn take(&mut self, tag: &Tag, value: Option<&Value>) -> (Vec<Span>, Vec<Span>) {
+        let result = value.and_then(|it| it.downcast_object_ref::<Collection>());
+        let result = result.and_then(Collection::node);
+        let (mut reads, mut whole) = (Vec::new(), Vec::new());
+        self.entered.clear();
+        for seen in std::mem::take(&mut self.seen) {
+            match seen {
+                Seen::Scalar(node) => {
+                    self.know(&node);
+                    push(&mut reads, node.span());
+                }
+                Seen::Collection(node) => {
+                    let mut found = Vec::new();
+                    scalars(&node, &mut found);
+                    found.iter().for_each(|it| self.know(it));
+                    let is_result = result.is_some_and(|it| is_same(it, &node));
+                    let into = if is_result { &mut whole } else { &mut reads };
+                    places(&node, into);
+                }
+            }
+        }
+        for used in &tag.uses {
+            let key = (tag.template.clone(), used.name.clone());
+            if let Some(variable) = self.variables.get(&key) {
+                variable.reads.iter().for_each(|it| push(&mut reads, it));
+                if used.is_whole {
+                    variable.whole.iter().for_each(|it| push(&mut reads, it));
+                }
+            }
+        }
+        (reads, whole)
+    }
+
+    fn know(&mut self, scalar: &Node) {
+        let text = scalar.as_str().unwrap_or("");
+        self.texts.insert(key(scalar.span()), text.to_string());
+    }
+
+    /// Whether a scalar is one that was read, as it was read.
+    pub(super) fn has_read(&self, scalar: &Node) -> bool {
+        let text = self.texts.get(&key(scalar.span()));
+        text.is_some() && text.map(String::as_str) == scalar.as_str()
+    }
+
+    fn conditions(&self, tag: &Tag) -> Vec<(usize, Vec<Span>)> {
+        let included = self.included.get(&tag.template).into_iter().flatten();
+        let own = tag.within.iter().map(|it| {
+            let reads = self.latest.get(it).cloned().unwrap_or_default();
+            (*it, reads)
+        });
+        included.cloned().chain(own).collect()
+    }
+
+    fn out(&mut self, number: usize, tag: &Tag, value: &Value) {
+        let (mut reads, whole) = self.take(tag, Some(value));
+        // A map or list that is printed as it is has its own places.
+        if value.downcast_object_ref::<Collection>().is_none() {
+            whole.iter().for_each(|it| push(&mut reads, it));
+        }
+        let conditions = self.conditions(tag);
+        self.next = Some(Made {
+            tag: Some(number),
+            reads,
+            conditions,
+        });
+    }
+
+    fn set(&mut self, tag: &Tag, value: &Value) {
+        let (mut reads, whole) = self.take(tag, Some(value));
+        let around = self.conditions(tag);
+        around
+            .iter()
+            .flat_map(|it| &it.1)
+            .for_each(|it| push(&mut reads, it));
+        for name in &tag.sets {
+            let variable = Variable {
+                reads: reads.clone(),
+                whole: whole.clone(),
+            };
+            self.variables
+                .insert((tag.template.clone(), name.clone()), variable);
+        }
+    }
+
+    fn each(&mut self, number: usize, tag: &Tag, value: &Value) {
+        let mut items = Vec::new();
+        for seen in &self.seen {
+            let (Seen::Scalar(node) | Seen::Collection(node)) = seen;
+            scalars(node, &mut items);
+        }
+        self.entered.iter().for_each(|it| scalars(it, &mut items));
+        let computed = !is_taken_from(value, &items);
+        let (reads, _) = self.take(tag, Some(value));
+        self.items.insert(number, items);
+        // How many items there are depends on no single one of them.
+        let reads = if computed { reads } else { Vec::new() };
+        self.latest.insert(number, reads);
+    }
+
+    /// A turn of a loop: its variables come from the items that say the same.
+    fn item(&mut self, number: usize, tag: &Tag, values: &Value) {
+        self.seen.clear();
+        self.entered.clear();
+        let items = self.items.get(&number).cloned().unwrap_or_default();
+        let outer = self.latest.get(&number).cloned().unwrap_or_default();
+        let values: Vec<Value> = values.try_iter().into_iter().flatten().collect();
+        for (name, value) in tag.sets.iter().zip(values) {
+            let mut reads = outer.clone();
+            let is_entered = value.downcast_object_ref::<Collection>().is_some();
+            let mut whole = Vec::new();
+            match value
+                .downcast_object_ref::<Collection>()
+                .and_then(Collection::node)
+            {
+                Some(node) => places(node, &mut whole),
+                None => {
+                    let text = value.to_string();
+                    let same = items.iter().filter(|it| it.as_str() == Some(&text));
+                    same.for_each(|it| push(&mut reads, it.span()));
+                }
+            }
+            if !is_entered && reads.is_empty() {
+                items.iter().for_each(|it| push(&mut reads, it.span()));
+            }
+            let key = (tag.template.clone(), name.clone());
+            self.variables.insert(key, Variable { reads, whole });
+        }
+    }
+
+    /// The beginning of a macro: what was read are its arguments.
+    fn begin_macro(&mut self, number: usize, tag: &Tag) {
+        let (reads, _) = self.take(tag, None);
+        self.latest.insert(number, Vec::new());
+        for name in &tag.sets {
+            let variable = Variable {
+                reads: reads.clone(),
+                whole: Vec::new(),
+            };
+            self.variables
+                .insert((tag.template.clone(), name.clone()), variable);
+        }
+    }
+
+    /// A value is printed.
+    pub(in super::super) fn print(&mut self) {
+        let made = self.next.take().unwrap_or_default();
+        self.printed.push(made);
+    }
+
+    fn line(&mut self, number: usize, tag: &Tag) -> String {
+        self.seen.clear();
+        self.entered.clear();
+        let made = Made {
+            tag: Some(number),
+            reads: Vec::new(),
+            conditions: self.conditions(tag),
+        };
+        self.lines.push(made);
+        format!("{OPEN}L{}{CLOSE}", self.lines.len() - 1)
+    }
+}
+
+/// The address of a source, and a place in it.
+type Key = (usize, u32, u32);
+
+fn key(place: &Span) -> Key {
+    let source = std::sync::Arc::as_ptr(&place.source) as usize;
+    (source, place.start, place.end)
+}
+
+fn push(places: &mut Vec<Span>, place: &Span) {
+    if !places.contains(place) {
+        places.push(place.clone());
+    }
+}
+
+fn is_same(one: &Node, other: &Node) -> bool {
+    one.span() == other.span() && one.same_data(other)
+}
+
+/// The places of all scalars of a value.
+pub(super) fn places(node: &Node, into: &mut Vec<Span>) {
+    let mut found = Vec::new();
+    scalars(node, &mut found);
+    let found = found.iter().filter(|it| it.has_origin());
+    found.for_each(|it| push(into, it.span()));
+}
+
+/// Scalars and keys.
+pub(super) fn scalars(node: &Node, into: &mut Vec<Node>) {
+    match node.view() {
+        View::Scalar(_) => into.push(node.clone()),
+        View::Sequence(items) => items.iter().for_each(|it| scalars(it, into)),
+        View::Mapping(mapping) => {
+            for entry in mapping {
+                into.push(entry.key.clone());
+                scalars(&entry.value, into);
+            }
+        }
+    }
+}
+
+/// Whether what a loop goes through are items of a list or map as they are written: `map`, `map | items`, `list | sort`.
+fn is_taken_from(value: &Value, items: &[Node]) -> bool {
+    if value.downcast_object_ref::<Collection>().is_some() {
+        return true;
+    }
+    let texts: BTreeSet<&str> = items.iter().filter_map(Node::as_str).collect();
+    let is_known = |it: &Value| match it.as_str() {
+        Some(text) => texts.contains(text),
+        None => it.downcast_object_ref::<Collection>().is_some(),
+    };
+    let mut all = value.try_iter().into_iter().flatten();
+    all.all(|it| is_known(&it) || it.get_item_by_index(0).is_ok_and(|it| is_known(&it)))
+}
+
+/// Adds the filters that instrumented templates call.
+pub(in super::super) fn register(environment: &mut Environment<'static>) {
+    type Act = fn(&mut Record, usize, &Tag, &Value);
+    let acts: [(&str, Act); 7] = [
+        ("out", Record::out),
+        ("if", |record, number, tag, _| {
+            if tag.is_truth {
+                record.seen.retain(|it| matches!(it, Seen::Scalar(_)));
+            }
+            let (reads, _) = record.take(tag, None);
+            record.latest.insert(number, reads);
+        }),
+        ("for", Record::each),
+        ("item", Record::item),
+        ("set", |record, _, tag, value| record.set(tag, value)),
+        ("macro", |record, number, tag, _| {
+            record.begin_macro(number, tag)
+        }),
+        ("include", |record, _, tag, value| {
+            let conditions = record.conditions(tag);
+            let name = value.as_str().unwrap_or("").to_string();
+            record.included.insert(name, conditions);
+        }),
+    ];
+    for (name, act) in acts {
+        let filter = move |value: Value, number: usize| {
+            with_record(|record| {
+                if let Some(tag) = record.trace.tag(number) {
+                    act(record, number, &tag, &value);
+                }
+            });
+            value
+        };
+        environment.add_filter(format!("{PREFIX}{name}"), filter);
+    }
+    environment.add_filter(format!("{PREFIX}line"), |_: Value, number: usize| {
+        let mark = with_record(|record| {
+            let tag = record.trace.tag(number)?;
+            Some(record.line(number, &tag))
+        });
+        Value::from_safe_string(mark.flatten().unwrap_or_default())
+    });
+}

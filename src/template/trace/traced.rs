@@ -1,0 +1,133 @@
+//! From what a rendering has noted to the places of its values.
+
+use super::record::{Made, Record, scalars};
+use super::{Trace, TraceCondition, TraceStep, replaced};
+use crate::diag::Span;
+use crate::yaml::{Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN};
+
+/// A traced rendering whose values know their steps.
+pub(in super::super) struct Traced {
+    trace: Trace,
+    /// The ends of runs of fixed text in the output, in its order.
+    marks: Vec<(usize, TraceStep)>,
+}
+
+impl Traced {
+    /// Takes the marks out of the text, and notes a step for each value. `place` gives the place of a tag.
+    pub(in super::super) fn new(
+        record: Record,
+        text: &mut String,
+        values: &mut [Node],
+        place: &dyn Fn(usize) -> Option<Span>,
+    ) -> Traced {
+        let trace = record.trace().clone();
+        for (value, made) in values.iter_mut().zip(&record.printed) {
+            let step = step(made, place);
+            let old = std::mem::replace(value, Node::null());
+            let others = not_passed_on(&old, &step.reads, &record);
+            *value = replaced(old, &mut |node| {
+                let mut step = step.clone();
+                // What was computed has the place of what was read last, which is among the reads; a part of a list that was
+                // searched has its own.
+                step.value = node.has_origin().then(|| node.span().clone());
+                if !record.has_read(node) {
+                    return trace.add(step);
+                }
+                step.reads = Vec::new();
+                // They have decided that it is this value.
+                let others = others.iter().filter(|it| *it != node.span());
+                step.conditions.push(TraceCondition {
+                    at: None,
+                    reads: others.cloned().collect(),
+                });
+                trace.add(step)
+            });
+        }
+        let (clean, marks) = without_marks(text);
+        let marks = marks.into_iter().filter_map(|(at, number)| {
+            let made = record.lines.get(number)?;
+            Some((at, step(made, place)))
+        });
+        let marks = marks.collect();
+        *text = clean;
+        Traced { trace, marks }
+    }
+
+    /// The place of fixed text.
+    pub(in super::super) fn fixed(&self, place: &Span) -> Span {
+        self.trace.add(self.line(place.start as usize))
+    }
+
+    /// The place of a text with values in it.
+    pub(in super::super) fn text<'n>(
+        &self,
+        place: &Span,
+        values: impl Iterator<Item = &'n Node>,
+    ) -> Span {
+        let range = place.range();
+        let mut step = self.line(range.start);
+        let from = self.marks.partition_point(|it| it.0 < range.start);
+        let inside = self.marks.get(from..).unwrap_or_default().iter();
+        for (_, line) in inside.take_while(|it| it.0 <= range.end) {
+            step.conditions.extend(line.conditions.iter().cloned());
+        }
+        step.reads.extend(values.map(|it| it.span().clone()));
+        self.trace.add(step)
+    }
+
+    /// The line that printed what is at a byte of the output.
+    fn line(&self, at: usize) -> TraceStep {
+        let next = self.marks.partition_point(|it| it.0 <= at);
+        let line = self.marks.get(next).map(|it| it.1.clone());
+        line.unwrap_or(TraceStep {
+            at: None,
+            value: None,
+            reads: Vec::new(),
+            conditions: Vec::new(),
+        })
+    }
+}
+
+/// What was read for a value and is not itself a part of it.
+fn not_passed_on(value: &Node, reads: &[Span], record: &Record) -> Vec<Span> {
+    let mut found = Vec::new();
+    scalars(value, &mut found);
+    let passed = found.iter().filter(|it| record.has_read(it));
+    let passed: Vec<&Span> = passed.map(Node::span).collect();
+    let others = reads.iter().filter(|it| !passed.contains(it));
+    others.cloned().collect()
+}
+
+fn step(made: &Made, place: &dyn Fn(usize) -> Option<Span>) -> TraceStep {
+    let conditions = made.conditions.iter().map(|(tag, reads)| TraceCondition {
+        at: place(*tag),
+        reads: reads.clone(),
+    });
+    TraceStep {
+        at: made.tag.and_then(place),
+        value: None,
+        reads: made.reads.clone(),
+        conditions: conditions.collect(),
+    }
+}
+
+/// The text without its marks, and where they were in what is left.
+fn without_marks(text: &str) -> (String, Vec<(usize, usize)>) {
+    let mut parts = text.split(OPEN);
+    let mut out = parts.next().unwrap_or("").to_string();
+    let mut marks = Vec::new();
+    for part in parts {
+        let mark = part.strip_prefix('L').and_then(|it| it.split_once(CLOSE));
+        match mark {
+            Some((number, rest)) => {
+                marks.extend(number.parse().ok().map(|it: usize| (out.len(), it)));
+                out.push_str(rest);
+            }
+            None => {
+                out.push(OPEN);
+                out.push_str(part);
+            }
+        }
+    }
+    (out, marks)
+}
