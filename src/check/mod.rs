@@ -20,6 +20,7 @@ mod missing_project;
 mod missing_reference;
 mod objects;
 mod page;
+mod pod_security;
 mod pods;
 mod policies;
 mod refused_by_project;
@@ -37,7 +38,7 @@ use crate::danger::{DANGERS, is_single_tree, judge_tree};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::object::Object;
 use crate::tree::Tree;
-use crate::validate::RuleBudget;
+use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Node};
 pub use allow::allow;
 pub use cluster::{Cluster, definitions};
@@ -115,6 +116,8 @@ pub fn check(
         let cluster = clusters.get(name).unwrap_or(&unknown);
         found.extend(objects::findings(scene, cluster, demands, &budget));
         found.extend(policies::findings(scene, &budget));
+        let minor = Catalog::new(cluster.minor).minor();
+        found.extend(pod_security::findings(scene, minor));
     }
     found.sort_and_dedup();
     found

@@ -15,6 +15,7 @@ mod kinds;
 mod lifecycle;
 mod metadata;
 mod names;
+pub mod pod_security;
 pub mod policy;
 mod quantity;
 mod read;

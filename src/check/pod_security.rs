@@ -1,0 +1,83 @@
+//! Pods that the Pod Security Standards of their namespace do not permit.
+
+use std::collections::BTreeMap;
+
+use super::pods::pods;
+use super::scene::{EnvironmentObjects, SourcedObject};
+use crate::diag::{Diagnostic, Severity};
+use crate::object::Object;
+use crate::validate::pod_security::{Level, violations};
+use crate::yaml::Node;
+
+const PREFIX: &str = "pod-security.kubernetes.io/";
+
+/// What the API server does about a pod above the level of its namespace: the gravest first.
+const MODES: [(&str, Severity); 3] = [
+    ("enforce", Severity::Error),
+    ("warn", Severity::Warning),
+    ("audit", Severity::Note),
+];
+
+/// What the labels of Namespaces say of the pods in them. `minor` is the newest version of the standards that the cluster knows.
+pub(super) fn findings(scene: &EnvironmentObjects<'_>, minor: u32) -> Vec<Diagnostic> {
+    let objects = scene.objects.iter().map(|it| &*it.object);
+    let labels: BTreeMap<&str, &Node> = objects
+        .filter(|it| is_core(it, "Namespace"))
+        .filter_map(|it| Some((it.name(), it.node.at_keys(&["metadata", "labels"])?)))
+        .collect();
+    let findings = scene.objects.iter().filter_map(|placed| {
+        let object = &*placed.object;
+        let is_workload = matches!(&*object.gvk().group, "apps" | "batch");
+        let labels = labels.get(object.namespace());
+        let labels = labels.filter(|_| is_workload || is_core(object, "Pod"))?;
+        judge(placed, labels, minor)
+    });
+    findings.collect()
+}
+
+fn is_core(object: &Object, kind: &str) -> bool {
+    object.kind() == kind && object.gvk().group.is_empty()
+}
+
+/// The first mode that the pods of an object violate.
+fn judge(placed: &SourcedObject<'_>, labels: &Node, minor: u32) -> Option<Diagnostic> {
+    let object = &*placed.object;
+    let text = |key: String| labels.get(&key).and_then(Node::as_str);
+    MODES.iter().find_map(|(mode, severity)| {
+        let level = Level::parse(text(format!("{PREFIX}{mode}"))?)?;
+        let version = text(format!("{PREFIX}{mode}-version")).unwrap_or("latest");
+        let minor = match version.strip_prefix("v1.") {
+            Some(pinned) => minor.min(pinned.parse().ok()?),
+            None => minor,
+        };
+        pods(object).into_iter().find_map(|pod| {
+            let metadata = pod.template.get("metadata");
+            let violations = violations(level, minor, metadata, pod.spec);
+            if violations.is_empty() {
+                return None;
+            }
+            let title = match object.kind() {
+                "Pod" => object.id().to_string(),
+                _ => format!("a pod of {}", object.id()),
+            };
+            let message = format!(
+                "{title} violates the Pod Security Standard `{}:{version}` of its namespace: {}",
+                level.name(),
+                violations.join(", ")
+            );
+            let fault = Diagnostic {
+                severity: *severity,
+                ..Diagnostic::error("pod-security", message)
+            };
+            let place = placed.place(&pod.path);
+            let place = place.unwrap_or_else(|| object.node.nearest_on_path(&pod.path).span().clone());
+            let fault = fault.at(place);
+            Some(match *severity {
+                Severity::Error => fault.help(format!(
+                    "change the template of the pod: the API server refuses it; or lower `{PREFIX}{mode}` of the namespace"
+                )),
+                _ => fault,
+            })
+        })
+    })
+}
