@@ -38,7 +38,7 @@ gitlab)
     edit=PUT
     ;;
 *)
-    echo "error: comments are made at github or gitlab, not at \`$forge\`" >&2
+    echo "error: comments are only supported on github and gitlab, not on \`$forge\`" >&2
     exit 1
     ;;
 esac
@@ -53,11 +53,11 @@ ask() {
     case $status in
     2*) ;;
     401 | 403 | 404)
-        echo "the token must not ($method $url: $status)" >&2
+        echo "the token has no permission ($method $url: $status)" >&2
         exit 3
         ;;
     *)
-        echo "error: $method $url answered $status" >&2
+        echo "error: $method $url: unexpected status $status" >&2
         exit 1
         ;;
     esac
@@ -121,14 +121,14 @@ body() {
 }
 
 [ -n "$token" ] || {
-    echo 'there is no token to comment with' >&2
+    echo 'no token to write the comment is set' >&2
     exit 3
 }
 find_comment
 body >"$work/body"
 if [ -n "$id" ]; then
     ask "$edit" "$comment/$id" --data-binary "@$work/body"
-    echo "comment $id is edited"
+    echo "comment $id updated"
 elif [ -z "$only_edit" ]; then
     ask POST "$comments" --data-binary "@$work/body"
     echo 'a comment is made'

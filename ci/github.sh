@@ -104,22 +104,22 @@ comment() {
     PLEACH_TOKEN=$token PLEACH_REQUEST=$PULL "$here/comment.sh" github "$directory" "$reports/comment.md" $only_edit || said=$?
     case $said in
     0) return ;;
-    3) notice "the token must not comment (a pull request from a fork, or no \`pull-requests: write\`): see the job's summary" ;;
-    *) warning "the comment could not be written: see the job's summary" ;;
+    3) notice "the token has no permission to comment (a pull request from a fork, or no \`pull-requests: write\`); see the job summary" ;;
+    *) warning "the comment could not be written; see the job summary" ;;
     esac
     [ "$INPUT_SUMMARY" = true ] || summarize
 }
 
 cd "$GITHUB_WORKSPACE"
 [ -d "$directory" ] || give_up "\`working-directory\` is not a directory"
-find_top "$directory" || give_up "\`working-directory\` is in no Git repository: actions/checkout makes one"
+find_top "$directory" || give_up "\`working-directory\` is not in a Git repository: use actions/checkout first"
 trust_top
 # Nothing of the repository's own words may be taken for a command to the runner.
 stop=$(od -An -v -N16 -tx1 /dev/urandom | tr -d ' \n')
 echo "::stop-commands::$stop"
 failed=''
 safe_git rev-parse --git-dir >/dev/null || failed='Git cannot read the repository: it says why above'
-[ -n "$failed" ] || base=$(base) || failed='the commit to compare with is not available: Git says why above'
+[ -n "$failed" ] || base=$(base) || failed='the commit to compare with is not available; see the output of Git above'
 echo "::$stop::"
 [ -z "$failed" ] || give_up "$failed"
 # Without a comparison no dangers are reported.
@@ -127,8 +127,8 @@ allow_no_base=$INPUT_ALLOW_NO_BASE
 [ "$INPUT_DIFF" != false ] || allow_no_base=true
 if [ -z "$base" ] && [ "$INPUT_DIFF" != false ]; then
     [ "$INPUT_FAIL_ON" != danger ] || [ "$allow_no_base" = true ] ||
-        give_up "the event \`$EVENT\` has no commit to compare with, so nobody knows the dangers of the change: \`base\` names one, \`allow-no-base\` does without"
-    notice "the event \`$EVENT\` has no commit to compare with: \`base\` names one"
+        give_up "the event \`$EVENT\` has no commit to compare with, so the dangers of the change are unknown: set \`base\`, or \`allow-no-base: true\`"
+    notice "the event \`$EVENT\` has no commit to compare with; set \`base\`"
 fi
 echo "::stop-commands::$stop"
 code=0

@@ -49,17 +49,17 @@ note() {
     PLEACH_TOKEN=$token PLEACH_REQUEST=$CI_MERGE_REQUEST_IID "$here/comment.sh" gitlab "$directory" "$reports/comment.md" $only_edit || said=$?
     case $said in
     0) ;;
-    3) echo "PLEACH_TOKEN must not write a note: pleach-reports/comment.md has it" ;;
-    *) echo "the note could not be written: pleach-reports/comment.md has it" ;;
+    3) echo "PLEACH_TOKEN has no permission to write a note; see pleach-reports/comment.md" ;;
+    *) echo "the note could not be written; see pleach-reports/comment.md" ;;
     esac
 }
 
 cd "$CI_PROJECT_DIR"
 [ -d "$directory" ] || give_up "\`$directory\` is not a directory"
-find_top "$directory" || give_up "\`$directory\` is in no Git repository"
+find_top "$directory" || give_up "\`$directory\` is not in a Git repository"
 trust_top
 safe_git rev-parse --git-dir >/dev/null || give_up 'Git cannot read the repository'
-base=$(base) || give_up 'the commit to compare with is not available: see what Git says above'
+base=$(base) || give_up 'the commit to compare with is not available; see the output of Git above'
 # What a commit has there are no reports of this run.
 [ -L "$reports" ] || rm -rf "$reports"
 # What was pushed over is compared with as it is.

@@ -30,7 +30,7 @@ target() {
     Linux-aarch64 | Linux-arm64) echo aarch64-unknown-linux-gnu ;;
     Darwin-x86_64) echo x86_64-apple-darwin ;;
     Darwin-arm64) echo aarch64-apple-darwin ;;
-    *) refuse "there are no archives for $(uname -s) on $(uname -m): build it with \`cargo install\`" ;;
+    *) refuse "no archives for $(uname -s) on $(uname -m): build it with \`cargo install\`" ;;
     esac
 }
 
@@ -45,9 +45,9 @@ download() {
         --output "$work/$1" --write-out '%{http_code}' "$url") || code=$?
     case $code-$status in
     0-200) ;;
-    0-404) refuse "there is no pleach $version for $(target): $url is not there" ;;
-    0-*) refuse "$url answered $status" ;;
-    *) refuse "the download of $url broke off" ;;
+    0-404) refuse "pleach $version for $(target) not found: $url" ;;
+    0-*) refuse "$url: unexpected status $status" ;;
+    *) refuse "the download of $url failed" ;;
     esac
 }
 
@@ -68,29 +68,29 @@ verify() {
     sums=$(pinned "$1")
     found=$(sum "$work/$1")
     if [ -n "$sums" ]; then
-        printf '%s\n' "$sums" | grep -qx "$found" || refuse "$1 has the SHA-256 $found, which is not the one that is pinned"
-        echo "$1: its SHA-256 is the pinned one"
+        printf '%s\n' "$sums" | grep -qx "$found" || refuse "$1 has the SHA-256 $found, which does not match the pinned one"
+        echo "$1: its SHA-256 matches the pinned one"
     elif command -v gh >/dev/null; then
         GH_TOKEN=$gh_token gh attestation verify "$work/$1" --repo pleach/pleach --source-ref "refs/tags/v$version" --deny-self-hosted-runners \
             --signer-workflow pleach/pleach/.github/workflows/release.yml >&2 ||
             refuse "GitHub does not attest that $1 was built by the release workflow of pleach"
         echo "$1: GitHub attests that it was built from the tag v$version"
     else
-        refuse "nothing says what $1 must be: give its SHA-256, or install GitHub's gh, which verifies its attestation"
+        refuse "cannot verify $1: set its SHA-256, or install GitHub's gh to verify its attestation"
     fi
 }
 
-case $version in *[!0-9A-Za-z.+-]*) refuse "\`$version\` is no version" ;; esac
+case $version in *[!0-9A-Za-z.+-]*) refuse "invalid version \`$version\`" ;; esac
 name=pleach-$version-$(target)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 download "$name.tar.gz"
 verify "$name.tar.gz"
 tar -xzf "$work/$name.tar.gz" -C "$work"
-[ "$("$work/$name/pleach" -V)" = "pleach $version" ] || refuse "what $name.tar.gz holds is not pleach $version, or does not run here"
+[ "$("$work/$name/pleach" -V)" = "pleach $version" ] || refuse "$name.tar.gz does not contain pleach $version, or it does not run on this machine"
 mkdir -p "$bin"
 mv "$work/$name/pleach" "$bin/.pleach.$$"
 mv -f "$bin/.pleach.$$" "$bin/pleach"
 # GitHub's way to put a folder on the PATH of later steps.
 [ -z "${GITHUB_PATH:-}" ] || printf '%s\n' "$bin" >>"$GITHUB_PATH"
-echo "pleach $version is installed in $bin"
+echo "pleach $version installed in $bin"

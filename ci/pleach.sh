@@ -39,8 +39,8 @@ give_up() {
 }
 
 no_parting() {
-    ! is_shallow || give_up "the clone is shallow, and where HEAD parted from \`$PLEACH_BASE\` is not in it and can't be fetched: run \`git fetch --unshallow\` first, or clone with all of the history (\`fetch-depth: 0\`, \`GIT_DEPTH: 0\`)"
-    give_up "HEAD and \`$PLEACH_BASE\` have no common commit: set PLEACH_MERGE_BASE=false to compare with it all the same"
+    ! is_shallow || give_up "the clone is shallow, and the merge base of HEAD and \`$PLEACH_BASE\` is missing and cannot be fetched: run \`git fetch --unshallow\` first, or clone with the full history (\`fetch-depth: 0\`, \`GIT_DEPTH: 0\`)"
+    give_up "HEAD and \`$PLEACH_BASE\` have no common commit: set PLEACH_MERGE_BASE=false to compare with it anyway"
 }
 
 workspace() { pleach -C "$directory" --color never "$@"; }
@@ -50,7 +50,7 @@ vendor() {
     lock=$(lock_sum)
     workspace vendor || return
     [ "$lock" = "$(lock_sum)" ] || {
-        say "error: pleach.lock does not pin what claims ask for: run \`pleach vendor\`, and commit it"
+        say "error: pleach.lock does not match the claims: run \`pleach vendor\`, and commit pleach.lock"
         return 1
     }
 }
@@ -76,11 +76,11 @@ vendor_base() {
 
 # Makes the folder of the reports empty of reports. Those of a checkout may be links, and would lead what is written elsewhere.
 prepare_reports() {
-    has_no_link "$reports" || give_up "\`$reports\` is reached through a link of the repository, so no reports are written"
+    has_no_link "$reports" || give_up "\`$reports\` is reached through a symbolic link in the repository; no reports are written"
     mkdir -p -- "$reports"
     reports=$(cd -- "$reports" && pwd)
     rm -f "$reports"/check.* "$reports"/diff.* "$reports/comment.md" "$reports/summary.md" "$reports/result" ||
-        give_up "there is something else where the reports belong: \`$reports\`"
+        give_up "cannot write the reports: \`$reports\` contains other files"
 }
 
 file() {
@@ -185,20 +185,20 @@ reason() {
     fi
 }
 
-command -v pleach >/dev/null || give_up 'there is no pleach on the PATH'
-case ${PLEACH_BASE:-} in -*) give_up "\`$PLEACH_BASE\` is no revision" ;; esac
-case $fail_on in never | check | danger) ;; *) give_up "PLEACH_FAIL_ON is never, check or danger, not \`$fail_on\`" ;; esac
+command -v pleach >/dev/null || give_up 'pleach is not on the PATH'
+case ${PLEACH_BASE:-} in -*) give_up "invalid revision \`$PLEACH_BASE\`" ;; esac
+case $fail_on in never | check | danger) ;; *) give_up "PLEACH_FAIL_ON must be never, check or danger, not \`$fail_on\`" ;; esac
 [ -d "$directory" ] || give_up "\`$directory\` is not a directory"
 [ -n "${PLEACH_BASE:-}" ] || [ "$fail_on" != danger ] || [ "${PLEACH_ALLOW_NO_BASE:-false}" = true ] ||
-    give_up "there is nothing to compare with, and so nobody knows the dangers of the change: set PLEACH_BASE, or PLEACH_ALLOW_NO_BASE=true"
+    give_up "there is no commit to compare with, so the dangers of the change are unknown: set PLEACH_BASE, or PLEACH_ALLOW_NO_BASE=true"
 find_top "$directory" || top=
-has_no_link "$directory" || give_up "\`$directory\` is reached through a link of the repository: name the folder itself"
+has_no_link "$directory" || give_up "\`$directory\` is reached through a symbolic link in the repository: name the folder itself"
 prepare_reports
 check=skipped diff=skipped changed=false dangers=0 unknown=0 comment=false base=
 if [ -n "${PLEACH_BASE:-}" ]; then
-    [ -n "$top" ] || give_up "\`$directory\` is in no Git repository, so nothing can be compared"
+    [ -n "$top" ] || give_up "\`$directory\` is not in a Git repository, so nothing can be compared"
     safe_git cat-file -e 'HEAD^{tree}' || give_up 'Git cannot read the commit that is checked out'
-    base=$(have_commit "$PLEACH_BASE") || give_up "there is no revision \`$PLEACH_BASE\`, and it can't be fetched"
+    base=$(have_commit "$PLEACH_BASE") || give_up "revision \`$PLEACH_BASE\` not found, and it cannot be fetched"
     if [ "${PLEACH_MERGE_BASE:-true}" = true ]; then
         parting=$(find_parting "$base" fetch_commit) || no_parting
         base=$parting

@@ -41,7 +41,7 @@ fn differing_renderings_are_reported_with_claim_and_template() {
         "{report}"
     );
     assert!(
-        report.contains("ClickHouseKubernetes/analytics is made by `"),
+        report.contains("ClickHouseKubernetes/analytics is rendered by `"),
         "{report}"
     );
     assert!(report.contains("environments/"), "{report}");

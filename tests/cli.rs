@@ -552,7 +552,7 @@ fn version_names_the_kustomize_whose_output_it_equals() {
     let kustomize = pleach::kustomize::KUSTOMIZE_VERSION;
     assert_eq!(
         text.lines().nth(1),
-        Some(&*format!("builds as kustomize {kustomize}"))
+        Some(&*format!("builds like kustomize {kustomize}"))
     );
 }
 

@@ -53,9 +53,9 @@ fn unknown_names_are_reported_with_the_nearest() {
             2,
             "did you mean `shrinking-volume`?",
         ),
-        (&["explain", "zzz"], 2, "`pleach explain` lists them"),
+        (&["explain", "zzz"], 2, "`pleach explain` lists all codes"),
         (&["verify", "nowhere"], 2, "`nowhere` is not a directory"),
-        (&["test", "Nothing"], 1, "no kind `Nothing` of its own"),
+        (&["test", "Nothing"], 1, "does not define a kind `Nothing`"),
     ];
     for (arguments, code, words) in cases {
         let printed = printed(folder.path(), arguments, code);
@@ -70,13 +70,13 @@ fn a_missing_revision_is_reported_with_the_reason() {
     let printed = |arguments: &[&str]| printed(folder.path(), arguments, 2);
     assert!(printed(&["diff"]).contains("`pleach diff old/ new/`"));
     assert!(git(folder.path(), &["init", "-q", "-b", "main"]));
-    assert!(printed(&["diff"]).contains("the repository has no commit yet"));
-    assert!(printed(&["affected"]).contains("the repository has no commit yet"));
+    assert!(printed(&["diff"]).contains("the repository has no commits yet"));
+    assert!(printed(&["affected"]).contains("the repository has no commits yet"));
     git(folder.path(), &["add", "-A"]);
     git(folder.path(), &["commit", "-qm", "one"]);
     assert!(printed(&["diff", "mian"]).contains("did you mean `main`?"));
     assert!(
-        printed(&["diff", "HEAD", "newtree"]).contains("there is no folder or revision `newtree`")
+        printed(&["diff", "HEAD", "newtree"]).contains("folder or revision `newtree` not found")
     );
     git(folder.path(), &["commit", "-qm", "two", "--allow-empty"]);
     let shallow = tempfile::tempdir().unwrap();
@@ -136,7 +136,7 @@ fn the_tree_is_not_written_among_its_inputs() {
         .unwrap();
         let printed = printed(folder.path(), &["render"], 1);
         assert!(
-            printed.contains("a folder that nothing else is in"),
+            printed.contains("use a folder with no other files"),
             "{printed}"
         );
     }
@@ -185,9 +185,9 @@ fn broken_and_outside_links_are_reported_with_a_fix() {
     let printed = printed(folder.path(), &["render"], 1);
     for words in [
         "--> environments/test/gone.yaml",
-        "restore what the link leads to, or delete the link",
+        "restore the target of the link, or delete the link",
         "--> environments/test/out.yaml",
-        "copy what the link leads to",
+        "copy the target of the link",
         "--> environments/test/loop.yaml",
     ] {
         assert!(printed.contains(words), "{printed}");

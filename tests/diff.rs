@@ -325,7 +325,7 @@ metadata: {name: other}
 spec: {namespace: other, chart: {repository: 'https://charts.example.com', name: other, version: 1.0.0}}
 ";
 
-/// The changes, the notes and the exit code after some files were written otherwise.
+/// The changes, the notes and the exit code after some files were changed.
 fn diff_with(folder: &Path, files: &[(&str, &str)], arguments: &[&str]) -> (String, String, i32) {
     git(folder, &["checkout", "-q", "."]).unwrap();
     for (path, text) in files {
@@ -362,7 +362,7 @@ fn what_renders_on_both_sides_is_compared() {
         printed.contains("HelmRelease shared/shared in prod, test") && !printed.contains("own"),
         "{printed} {noted}"
     );
-    let expected = "environments/prod/own.yaml:4:85: warning[not-compared]: claim `own` in prod is not compared, since it can't be \
+    let expected = "environments/prod/own.yaml:4:85: warning[not-compared]: claim `own` in prod is not compared, because it cannot be \
         rendered in the work tree: unknown field `spec.chart.vresion`";
     assert!(noted.starts_with(expected), "{noted}");
     assert_eq!((noted.lines().count(), code), (1, 0), "{noted}");

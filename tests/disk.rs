@@ -117,7 +117,7 @@ fn nothing_is_written_through_a_link() {
     let late = plan(&wanted, &Tree::new(), false);
     let words = apply(&late, root.path()).unwrap_err().to_string();
     assert!(
-        words.ends_with("apps: a file is in place of a folder"),
+        words.ends_with("apps: a file is where a folder is expected"),
         "{words}"
     );
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
@@ -206,17 +206,14 @@ fn what_the_world_refuses_is_said_in_words() {
         .unwrap_err()
         .to_string();
     assert!(
-        words.ends_with("deploy: a file is in place of a folder"),
+        words.ends_with("deploy: a file is where a folder is expected"),
         "{words}"
     );
     let words = Folder::open(&root.path().join("no"))
         .err()
         .unwrap()
         .to_string();
-    assert!(
-        words.ends_with("no: there is no such file or folder"),
-        "{words}"
-    );
+    assert!(words.ends_with("no: no such file or folder"), "{words}");
 }
 
 #[test]

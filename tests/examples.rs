@@ -38,7 +38,7 @@ const REFUSED: [(&str, &str, &[&str]); 7] = [
     (
         "clickhouse-keeper-even.yaml",
         "broken-rule",
-        &["1, 3 or 5", "not 2"],
+        &["1, 3 or 5", "found 2"],
     ),
     (
         "clickhouse-name-too-long.yaml",

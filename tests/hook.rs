@@ -77,10 +77,7 @@ pub(crate) fn change(workspace: &Path, size: &str) -> PathBuf {
 fn a_stale_tree_is_reported_with_the_command_that_fixes_it() {
     let (folder, root) = repository("");
     let printed = hook(&root, true);
-    assert_eq!(
-        printed,
-        "pleach: nothing that is staged is of the workspace\n"
-    );
+    assert_eq!(printed, "pleach: no files of the workspace are staged\n");
     change(&root, "201Gi");
     hook(&root, true);
     git(&root, &["add", "."]);
@@ -100,7 +97,7 @@ fn a_stale_tree_is_reported_with_the_command_that_fixes_it() {
     assert!(git(&root, &["diff"]).is_empty());
     let printed = hook(&root, true);
     assert!(
-        printed.starts_with("pleach: what is staged for prod is what its claims render to"),
+        printed.starts_with("pleach: the staged tree of prod is up to date"),
         "{printed}"
     );
     run(&root, PLEACH, &["check"], true);
@@ -155,7 +152,7 @@ fn written_files_that_somebody_edited_are_seen() {
     fs::write(&file, conflict).unwrap();
     git(&root, &["add", "."]);
     let printed = hook(&root, false);
-    assert!(printed.contains("conflict markers of a merge"), "{printed}");
+    assert!(printed.contains("merge conflict markers"), "{printed}");
     assert!(printed.contains("pleach render --force"), "{printed}");
     run(&root, PLEACH, &["render", "--force"], true);
     git(&root, &["add", "."]);
@@ -178,7 +175,7 @@ fn a_new_environment_and_one_that_goes() {
     assert!(!prod.exists());
     let printed = hook(&root, false);
     assert!(
-        printed.contains("no longer wanted") || printed.contains("and "),
+        printed.contains("obsolete") || printed.contains("and "),
         "{printed}"
     );
     run(&root, PLEACH, &["hook", "run", "--fix"], true);
@@ -195,7 +192,7 @@ fn before_the_first_commit_everything_is_judged() {
     git(root, &["add", "."]);
     assert!(hook(root, false).contains("missing: deploy/"));
     run(root, PLEACH, &["hook", "run", "--fix"], true);
-    assert!(hook(root, true).contains("all of the tree"));
+    assert!(hook(root, true).contains("the tree is up to date"));
     run(root, PLEACH, &["check"], true);
 }
 

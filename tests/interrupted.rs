@@ -156,7 +156,7 @@ fn the_tree_is_not_written_into_gits_folder_or_an_input() {
         fs::write(root.join("pleach.yaml"), text).unwrap();
         let printed = run(&root, PLEACH, &["render"], false);
         assert!(
-            printed.contains("the tree can't be written into"),
+            printed.contains("the tree cannot be written to"),
             "{output}: {printed}"
         );
         assert!(printed.contains("pleach.yaml:"), "{output}: {printed}");

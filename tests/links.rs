@@ -67,7 +67,7 @@ fn links_to_their_own_folder_are_reported() {
     for arguments in COMMANDS {
         let printed = run(&root, arguments, &[0, 1]);
         if matches!(arguments[0], "render" | "check") {
-            let warning = "`environments/prod/d3` leads back to a folder that it is in";
+            let warning = "`environments/prod/d3` links to one of its parent folders";
             assert!(printed.contains(warning), "{arguments:?}: {printed}");
             assert!(printed.contains("environments/prod/up"), "{printed}");
         }
@@ -100,7 +100,10 @@ fn links_between_folders_make_no_more_paths_than_folders() {
     .unwrap();
     git(&root, &["commit", "--quiet", "--all", "-m", "change"]);
     let printed = run(&root, &["render"], &[0]);
-    assert!(printed.contains("its files are read once"), "{printed}");
+    assert!(
+        printed.contains("its files are read only once"),
+        "{printed}"
+    );
     for arguments in COMMANDS {
         // What has changed is seen by too many paths.
         run(&root, arguments, &[0, 1, 2]);
@@ -236,7 +239,7 @@ fn an_input_that_leads_out_of_the_workspace_is_refused() {
             };
             symlink(target, &place).unwrap();
             git(&root, &["add", "--all"]);
-            let path = format!("`{input}` can't be read: a link leads out");
+            let path = format!("cannot read `{input}`: a link leads out");
             // A commit that touches no claim is not rendered by the hook.
             let hook = (input != "templates").then_some(&["hook", "run"][..]);
             for arguments in [&["render"][..], &["check"]].into_iter().chain(hook) {
@@ -288,7 +291,7 @@ fn a_broken_link_is_refused_wherever_it_is_read() {
                     true => "a link leads out",
                     false => "a link leads to a file or folder that does not exist",
                 };
-                let message = format!("`{input}` can't be read: {words}");
+                let message = format!("cannot read `{input}`: {words}");
                 assert!(
                     printed.contains(&message),
                     "{arguments:?}: {target}: {printed}"
@@ -313,11 +316,11 @@ fn a_diff_of_what_can_not_be_read_is_an_error() {
             let output = pleach(&root, &["diff", "HEAD"]);
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(2), "{input}: {target}: {said}");
-            assert!(said.contains(&format!("`{input}` can't be read")), "{said}");
+            assert!(said.contains(&format!("cannot read `{input}`")), "{said}");
             git(&root, &["commit", "--quiet", "--no-verify", "-m", "link"]);
             let printed = run(&root, &["diff", "HEAD~..HEAD"], &[2]);
             assert!(
-                printed.contains(&format!("`{input}` can't be read")),
+                printed.contains(&format!("cannot read `{input}`")),
                 "{printed}"
             );
             // Whoever removes the link again is not held up by it.

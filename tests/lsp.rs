@@ -589,7 +589,7 @@ fn a_claim_is_renamed_with_all_that_names_it() {
     assert_eq!(changed, expected.map(|it| (it.0.to_string(), it.1)));
     for (name, words) in [
         ("No", "lower-case"),
-        ("base", "can't be called"),
+        ("base", "cannot be named"),
         ("shop", "already"),
     ] {
         let id = client.ask("textDocument/rename", with(name));

@@ -57,7 +57,7 @@ fn conflicts_in_rendered_files_are_mended_by_rendering() {
 
     let at = format!("--> {PATCH}:1:1");
     let mend = "run `pleach render --force`";
-    let markers = "a generated file holds the conflict markers of a merge";
+    let markers = "a generated file contains merge conflict markers";
     for command in ["check", "render"] {
         let printed = pleach(&root, &[command], false);
         assert_tells(&printed, &["merge-conflict", markers, &at, mend]);
@@ -67,11 +67,13 @@ fn conflicts_in_rendered_files_are_mended_by_rendering() {
     assert_tells(&printed, &[&format!("{PATCH}:1:1: error[merge-conflict]")]);
     for arguments in [&["hook", "run"][..], &["hook", "run", "--fix"]] {
         let printed = pleach(&root, arguments, false);
-        assert_tells(&printed, &["is not finished", PATCH, mend, "`git add`"]);
+        assert_tells(
+            &printed,
+            &["has unresolved merge conflicts", PATCH, mend, "`git add`"],
+        );
     }
     let printed = pleach(&root, &["diff", "--committed", "HEAD"], true);
-    let at =
-        "clickhouseinstallation-patch.yaml:1:1: the file holds the conflict markers of a merge";
+    let at = "clickhouseinstallation-patch.yaml:1:1: the file contains merge conflict markers";
     assert_tells(&printed, &["not-compared", at, "`pleach render --force`"]);
     // What is rendered anew has no part in it.
     let printed = pleach(&root, &["diff"], true);
@@ -126,7 +128,7 @@ fn a_claim_that_goes_on_one_side_takes_its_files_along() {
     run(&root, "git", &["rebase", "disk"], false);
     git(&root, &["rm", "--quiet", CLAIM]);
     let printed = pleach(&root, &["hook", "run"], false);
-    assert_tells(&printed, &["is not finished", PATCH]);
+    assert_tells(&printed, &["has unresolved merge conflicts", PATCH]);
     pleach(&root, &["render", "--force"], true);
     assert!(!root.join(PATCH).exists());
     git(&root, &["add", "."]);

@@ -97,7 +97,7 @@ fn a_renamed_file_is_offered() {
     }
     let reported = run(&root, &["render"], 0);
     assert!(
-        reported.contains("`environments/base/clickhouse-operator.yaml.bak` is there, but only"),
+        reported.contains("rename `environments/base/clickhouse-operator.yaml.bak`: only"),
         "{reported}"
     );
 }

@@ -37,7 +37,7 @@ pub fn run(
     let kinds: Vec<TreePath> = kinds.collect();
     let known = || kinds.iter().map(TreePath::name);
     if let Some(name) = wanted.iter().find(|it| !known().any(|name| name == **it)) {
-        let message = format!("the workspace has no kind `{name}` of its own");
+        let message = format!("the workspace does not define a kind `{name}`");
         let fault = Diagnostic::error("unknown-claim-kind", message).did_you_mean(name, known());
         return Err(fault.into());
     }

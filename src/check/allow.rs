@@ -37,20 +37,17 @@ pub fn allow(
         .collect();
     for it in allows {
         if !it.has_reason {
-            let message = format!("`allow[{}]` gives no reason", it.code);
+            let message = format!("`allow[{}]` has no reason", it.code);
             let fault = Diagnostic::warning("allow-without-reason", message).at(&it.span);
             kept.push(fault.help(format!(
-                "say why it is meant: `{BEGIN}{}] made by Terraform`",
+                "write the reason after the bracket: `{BEGIN}{}] made by Terraform`",
                 it.code
             )));
         }
         if !it.is_used && is_judged(&it.code) {
-            let message = format!(
-                "`allow[{}]` allows nothing: there is no such finding here",
-                it.code
-            );
+            let message = format!("unused `allow[{}]`: there is no such finding here", it.code);
             let fault = Diagnostic::warning("unused-allow", message).at(&it.span);
-            let help = "take the comment out, or move it to the line above the one that the finding points at";
+            let help = "remove the comment, or move it to the line above the reported line";
             kept.push(fault.fix(help, Edit::new(it.comment, "")));
         }
     }

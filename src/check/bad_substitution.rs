@@ -51,8 +51,8 @@ fn check_names(kustomization: &SourcedObject<'_>, faults: &mut Faults) {
                 .iter()
                 .fold(FieldPath::root(), |path, key| path.key(key));
             let id = kustomization.object.id();
-            let message = format!("Flux takes no variable of the name `{name}`, so {id} fails");
-            let help = "write a name of letters, digits and `_` that begins with no digit";
+            let message = format!("invalid variable name `{name}`: Flux rejects {id}");
+            let help = "use letters, digits and `_`, and do not begin with a digit";
             faults.push(kustomization, &path.key(name), message, help);
         }
     }
@@ -68,11 +68,11 @@ fn report(
     let (id, what) = (target.object.id(), words(text));
     let (shown, reason) = (fault.text, fault.reason);
     let message = format!(
-        "Flux can't parse `{shown}` in {what} {id}, so its whole Kustomization fails: {reason}"
+        "Flux cannot parse `{shown}` in {what} {id} and rejects the whole Kustomization: {reason}"
     );
     let help = match with_colon(shown) {
-        Some(other) => format!("write `{other}`, or `${shown}` to keep it as it is"),
-        None => format!("write `${shown}` to keep it as it is"),
+        Some(other) => format!("write `{other}`, or `${shown}` to keep the text"),
+        None => format!("write `${shown}` to keep the text"),
     };
     faults.push(target, field, message, &help);
 }

@@ -27,12 +27,12 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
             continue;
         };
         let id = placed.object.id();
-        let message = format!("`{wave}` is no wave: Argo CD puts {id} into wave 0");
+        let message = format!("invalid sync wave `{wave}`: Argo CD puts {id} in wave 0");
         faults.push(
             placed,
             &path,
             message,
-            "write a whole number, as a text: `\"1\"`",
+            "write an integer as a string: `\"1\"`",
         );
     }
 }

@@ -102,8 +102,8 @@ fn report(
             )
         }
         Client::Outside => (
-            "clients outside of the cluster".to_string(),
-            "allow their networks: `from: [{ipBlock: {cidr: …}}]`; or make it a Service of type ClusterIP".to_string(),
+            "clients outside the cluster".to_string(),
+            "allow their networks (`from: [{ipBlock: {cidr: …}}]`), or use a Service of type ClusterIP".to_string(),
         ),
     };
     let message = format!(

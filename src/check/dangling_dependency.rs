@@ -39,7 +39,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
                 placed,
                 &path,
                 message,
-                "correct the name, or take the dependency out",
+                "correct the name, or remove the dependency",
             );
         }
     }

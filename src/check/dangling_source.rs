@@ -28,7 +28,7 @@ If it is created by other means, add a comment to the reference: `# pleach: allo
     judge,
 };
 
-const HELP: &str = "correct the name, or add it; where it is made by other means, say so: `# pleach: allow[dangling-source] REASON`";
+const HELP: &str = "correct the name, or add the object; if it is created by other means, add `# pleach: allow[dangling-source] REASON`";
 
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let known = Known::of(scene);
@@ -112,7 +112,7 @@ impl<'a> Known<'a> {
         let names = self.sources.iter();
         let names = names.filter(|it| it.0 == kind && it.1 == namespace);
         let message = format!(
-            "{} refers to the {kind} `{namespace}/{name}`, which does not exist",
+            "{} refers to {kind} `{namespace}/{name}`, which does not exist",
             placed.object.id()
         );
         let known = names.map(|it| it.2);
@@ -155,7 +155,7 @@ impl<'a> Known<'a> {
     ) {
         let id = placed.object.id();
         let message = format!(
-            "{id} takes {what} from the {kind} `{name}`, which nothing in namespace `{namespace}` makes"
+            "{id} takes {what} from {kind} `{name}`, which does not exist in namespace `{namespace}`"
         );
         faults.push(placed, path, message, HELP);
     }
@@ -181,7 +181,7 @@ impl<'a> Known<'a> {
                 "{} applies `{folder}` of the rendered tree, which does not exist",
                 placed.object.id()
             );
-            let help = "correct the path; a claim's folder is `apps/<environment>/<claim>` or `infrastructure/<environment>/<claim>`";
+            let help = "correct the path; the folder of a claim is `apps/<environment>/<claim>` or `infrastructure/<environment>/<claim>`";
             faults.push(placed, &field, message, help);
         }
     }

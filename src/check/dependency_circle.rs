@@ -51,12 +51,12 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         };
         let names: Vec<&str> = circle.iter().chain(circle.first()).map(|it| it.2).collect();
         let message = format!(
-            "these {}s wait for each other: {}",
+            "dependency cycle of {}s: {}",
             placed.object.kind(),
             names.join(" → ")
         );
         let path = FieldPath::dotted("spec.dependsOn");
-        faults.push(placed, &path, message, "take out one of the dependencies");
+        faults.push(placed, &path, message, "remove one of the dependencies");
     }
 }
 

@@ -14,7 +14,7 @@ pub fn twice(first: &Tree, second: &Tree, origins: &Origins) -> Diagnostics {
 }
 
 fn unstable(path: &TreePath, origins: &Origins) -> Diagnostic {
-    let message = format!("two renderings of the same inputs differ in `{path}`");
+    let message = format!("two renderings of the same input differ in `{path}`");
     let fault = Diagnostic::error("unstable-file", message);
     let folder = path.parent().unwrap_or_else(TreePath::root);
     let Some((_, origin)) = origins.iter().find(|it| *it.0 == folder) else {
@@ -25,6 +25,10 @@ fn unstable(path: &TreePath, origins: &Origins) -> Diagnostic {
     let templates: Vec<String> = templates.into_iter().collect();
     let place = origin.claim.span.clone();
     let place = place.unwrap_or_else(|| Span::new(&Source::new(path.clone(), ""), 0..0));
-    let help = format!("{} is made by {}", origin.claim.title, templates.join(", "));
+    let help = format!(
+        "{} is rendered by {}",
+        origin.claim.title,
+        templates.join(", ")
+    );
     fault.at(place).help(help)
 }

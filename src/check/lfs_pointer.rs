@@ -36,7 +36,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
                     let key = entry.key.as_str().unwrap_or("");
                     let id = placed.object.id();
                     let message =
-                        format!("`{key}` of {id} is a pointer of Git LFS, not the file itself");
+                        format!("`{key}` of {id} is a Git LFS pointer instead of the file");
                     let help = "run `git lfs pull`, then `pleach render`";
                     let path = FieldPath::root().key(field).key(key);
                     faults.push(placed, &path, message, help);

@@ -60,16 +60,16 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         };
         let message = match users.len() - 1 {
             0 => format!(
-                "{} is in namespace `{namespace}`, which nothing makes",
+                "{} is in namespace `{namespace}`, which does not exist",
                 first.object.id()
             ),
             more => format!(
-                "{} and {more} more are in namespace `{namespace}`, which nothing makes",
+                "{} and {more} more are in namespace `{namespace}`, which does not exist",
                 first.object.id()
             ),
         };
         let help = format!(
-            "add the Namespace, or correct the name; where the cluster has it, list `namespaces/{namespace}` under `spec.provides` of environment.yaml"
+            "add the Namespace, or correct the name; if the cluster already has it, list `namespaces/{namespace}` under `spec.provides` in environment.yaml"
         );
         faults.push(
             first,

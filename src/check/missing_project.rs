@@ -29,9 +29,9 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
             continue;
         }
         let id = application.placed.object.id();
-        let message = format!("{id} references AppProject `{project}`, which does not exist");
+        let message = format!("{id} refers to AppProject `{project}`, which does not exist");
         let known = scene.projects.iter().map(String::as_str);
-        let help = "correct the name, or add the AppProject; where it is made by other means, say so: `# pleach: allow[missing-project] REASON`";
+        let help = "correct the name, or add the AppProject; if it is created by other means, add `# pleach: allow[missing-project] REASON`";
         let place = application.place("project");
         faults.push_name(application.placed, &place, message, known, help);
     }

@@ -59,14 +59,14 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
             more => format!(" and {more} more refer"),
         };
         let message = format!(
-            "{}{more} to the {kind} `{name}`, which nothing in namespace `{namespace}` makes",
+            "{}{more} to {kind} `{name}`, which does not exist in namespace `{namespace}`",
             first.object.id(),
         );
         faults.push(first, path, message, HELP);
     }
 }
 
-const HELP: &str = "correct the name, or add it; where it is made by other means, say so: `# pleach: allow[missing-reference] REASON`";
+const HELP: &str = "correct the name, or add the object; if it is created by other means, add `# pleach: allow[missing-reference] REASON`";
 
 fn references<'a>(pod: &Pod<'a>) -> Vec<Reference<'a>> {
     let mut found = Vec::new();

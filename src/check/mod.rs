@@ -241,7 +241,7 @@ impl Faults {
 /// Says which line of a chart makes what was found, beside the line of the release.
 fn with_template(fault: Diagnostic, template: Option<Span>) -> Diagnostic {
     match template {
-        Some(template) => fault.related(&template, "made by this template of the chart"),
+        Some(template) => fault.related(&template, "rendered by this template of the chart"),
         None => fault,
     }
 }

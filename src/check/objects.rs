@@ -137,7 +137,7 @@ fn is_input(span: &Span) -> bool {
 
 fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, demands: Demands) -> Diagnostic {
     let message = format!(
-        "`{}` of `{}` has no schema, so its objects are not validated",
+        "no schema for `{}` of `{}`; its objects are not validated",
         gvk.kind,
         gvk.api_version()
     );
@@ -148,7 +148,7 @@ fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, demands: Demands) -> Diagno
     };
     fault
         .at(at)
-        .help("put its CustomResourceDefinition into the folder `crds/` of the workspace")
+        .help("put its CustomResourceDefinition in the folder `crds/` of the workspace")
 }
 
 fn place(sourced: &SourcedObject<'_>) -> Span {
@@ -178,10 +178,10 @@ fn deprecated(
     }
     let goes = match lifecycle.removed {
         Some(removed) if is_removed(minor + 1) => {
-            format!("and Kubernetes 1.{removed}, the next one, does not serve it any more")
+            format!("and the next version, Kubernetes 1.{removed}, no longer serves it")
         }
-        Some(removed) => format!("and Kubernetes 1.{removed} will not serve it any more"),
-        None => "with no date of removal yet".to_owned(),
+        Some(removed) => format!("and Kubernetes 1.{removed} no longer serves it"),
+        None => "without a removal date".to_owned(),
     };
     let since = match lifecycle.deprecated {
         Some(0) | None => String::new(),

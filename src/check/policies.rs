@@ -85,7 +85,7 @@ fn broken(
     });
     let fault = fault.at(place(placed, &field));
     match finding.outcome {
-        Outcome::Deny => fault.help("change the object: the API server refuses it as it is"),
+        Outcome::Deny => fault.help("change the object; the API server rejects it"),
         _ => fault,
     }
 }

@@ -69,7 +69,7 @@ fn refuse(
         project.name(),
         placed.object.id()
     );
-    let help = "permit it in the AppProject, or give the Application another one";
+    let help = "permit it in the AppProject, or use another AppProject";
     faults.push(placed, &application.place(field), message, help);
 }
 

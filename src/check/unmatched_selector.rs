@@ -62,18 +62,18 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         }
         if pairs > PAIRS_MAX {
             let message = format!(
-                "selector of {} and those after it are not compared with all pods: there are too many of both",
+                "selector of {} and the following ones are not compared with all pods: there are too many",
                 object.id()
             );
             return faults.push(
                 placed,
                 &path,
                 message,
-                "apply parts of the environment by kustomizations of their own",
+                "split the environment into several kustomizations",
             );
         }
         let message = format!("selector of {} matches no pods", object.id());
-        let help = "compare it with the labels of the pods' template; or say where they come from with `# pleach: allow[unmatched-selector] REASON`";
+        let help = "compare it with the labels of the pod template; if the pods are created by other means, add `# pleach: allow[unmatched-selector] REASON`";
         faults.push(placed, &path, message, help);
     }
 }

@@ -55,13 +55,15 @@ fn report(
 ) {
     let (id, what) = (target.object.id(), words(text));
     let message = format!(
-        "nothing sets `${{{name}}}` in {what} {id}: Flux fails, or before 2.9 leaves an empty text there"
+        "`${{{name}}}` in {what} {id} is not set: Flux fails, or before 2.9 substitutes an empty string"
     );
     let help = match is_settable(name) {
         true => format!(
-            "set it under `postBuild.substitute`, give it a default (`${{{name}:=…}}`), or keep it with `$${{{name}}}`"
+            "set it under `postBuild.substitute`, give it a default (`${{{name}:=…}}`), or write `$${{{name}}}` to keep the text"
         ),
-        false => format!("nothing can set it; keep it with `$${{{name}}}`"),
+        false => {
+            format!("write `$${{{name}}}` to keep the text; a variable of this name cannot be set")
+        }
     };
     faults.push(target, field, message, &help);
 }

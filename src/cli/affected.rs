@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     for side in &sides {
         let workspace = root.child(WORKSPACE);
-        let failed = || format!("`{workspace}` can't be read");
+        let failed = || format!("cannot read `{workspace}`");
         side.kind(&workspace).with_context(failed)?;
     }
     let found = find(&sides, &changes, &root, global);
@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 }
 
 fn below(folder: &Path, root: &Path) -> Result<TreePath> {
-    let failed = || format!("`{}` can't be read", folder.display());
+    let failed = || format!("cannot read `{}`", folder.display());
     let folder = folder.canonicalize().with_context(failed)?;
     let path = folder.strip_prefix(root).ok().and_then(Path::to_str);
     path.and_then(TreePath::new).with_context(failed)
@@ -139,7 +139,7 @@ fn refuse_conflicts(repository: &Repository) -> Result<()> {
     let listed = listed.unwrap_or_default();
     let mut paths = listed.lines().filter_map(|it| it.split_once('\t'));
     if let Some((_, first)) = paths.next() {
-        bail!("`{first}` has merge conflicts; resolve them, `git add` the files, and ask again");
+        bail!("`{first}` has merge conflicts; resolve them, `git add` the files, and try again");
     }
     Ok(())
 }
@@ -167,7 +167,7 @@ fn listed(
     if names.len() < files.len() {
         let mut text = String::new();
         let read = std::io::stdin().lock().read_to_string(&mut text);
-        read.context("standard input can't be read")?;
+        read.context("cannot read standard input")?;
         names.extend(text.lines().filter(|it| !it.is_empty()).map(str::to_string));
     }
     let (above, mut changes) = (below(start, repository.root())?, Changes::new());

@@ -107,7 +107,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     let target = target
         .canonicalize()
-        .with_context(|| format!("`{}` can't be read", arguments.path.display()))?;
+        .with_context(|| format!("cannot read `{}`", arguments.path.display()))?;
     if !target.is_dir() {
         bail!(
             "`{}` is a file; name the folder of the kustomization",
@@ -175,7 +175,7 @@ fn tree_path(folder: &Path) -> Result<TreePath> {
 fn charts<'a>(global: &Global, files: &'a Folder) -> Result<Charts<'a>> {
     charts_of(files, cache::open(global)).map_err(|faults| {
         let first = faults.iter().next().map_or("", |it| it.message.as_str());
-        anyhow::anyhow!("the pinned charts can't be read: {first}")
+        anyhow::anyhow!("cannot read the pinned charts: {first}")
     })
 }
 
@@ -217,12 +217,12 @@ fn refuse_foreign(arguments: &Arguments) -> Result<()> {
     } = arguments.foreign;
     if helm_command.is_some() || helm_debug {
         bail!(
-            "charts are rendered by pleach itself: leave out `--helm-command` and `--helm-debug`"
+            "`--helm-command` and `--helm-debug` are not supported: pleach renders charts itself"
         );
     }
     if enable_alpha_plugins || enable_exec || enable_star || network {
         bail!(
-            "a build runs no other program and does not reach the network; commit what the plugin or function makes as a resource"
+            "a build does not run other programs and does not use the network; commit the output of the plugin or function as a resource"
         );
     }
     Ok(())

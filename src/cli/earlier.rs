@@ -77,7 +77,7 @@ pub(super) fn findings(session: &Session<'_>, earlier: &[EarlierTree]) -> Diagno
     for tree in earlier {
         let (folder, number) = (&tree.folder, tree.files.len());
         let message = format!(
-            "`{folder}` still holds {number} files that were generated when it was `output`; clusters that sync it get no changes"
+            "`{folder}` still contains {number} generated files from when it was `output`; clusters that sync it get no changes"
         );
         let fault = Diagnostic::warning("earlier-output", message).at(&place);
         found.push(fault.help(

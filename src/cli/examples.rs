@@ -126,7 +126,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "schema",
         &[
-            "schema                    # every file of the workspace: what a document must be follows from its kind",
+            "schema                    # every file of the workspace, by the kind of each document",
             "schema OperatorInstall --whole",
             "schema --chart redis      # the values of a pinned chart",
             "schema --write            # into .pleach/schema.json, which the files name in their first line",

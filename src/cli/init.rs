@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         .collect();
     if !standing.is_empty() {
         bail!(
-            "`{}` has these files already, so nothing was written: {}",
+            "these files already exist in `{}`; nothing was written: {}",
             root.display(),
             standing.join(", ")
         );
@@ -80,12 +80,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     });
     apply(&Plan::from_steps(steps.collect::<Result<_>>()?), &root)?;
     output::status(&format!(
-        "{} files written; `pleach render` makes the tree from them\n",
+        "{} files written; `pleach render` renders the tree\n",
         files.len()
     ));
     if has_settings {
         output::status(&format!(
-            "`{}` was there and is left as it is; name `{}` in its `yaml.schemas`\n",
+            "`{}` already exists and was not changed; add `{}` to its `yaml.schemas`\n",
             SETTINGS.0,
             json_schema::FILE
         ));

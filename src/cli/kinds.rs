@@ -54,9 +54,9 @@ fn find<'a>(kinds: &'a [Arc<ClaimKind>], name: &str) -> Result<&'a ClaimKind> {
     }
     let known: Vec<&str> = kinds.iter().flat_map(|it| it.names()).collect();
     match nearest(name, known.iter().copied()) {
-        Some(nearest) => bail!("there is no claim kind `{name}`; did you mean `{nearest}`?"),
+        Some(nearest) => bail!("unknown claim kind `{name}`; did you mean `{nearest}`?"),
         None => bail!(
-            "there is no claim kind `{name}`; there are {}",
+            "unknown claim kind `{name}`; known kinds: {}",
             known.join(", ")
         ),
     }

@@ -52,7 +52,7 @@ const EXIT_CODES: &str =
     "Exit codes: 0 for success, 1 for findings or differences, 2 if the command failed.";
 
 /// Scripts read the short form of `-V`. A test holds the number equal to the engine's `KUSTOMIZE_VERSION`.
-const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nbuilds as kustomize 5.8.2");
+const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nbuilds like kustomize 5.8.2");
 
 /// Renders short claims in Git to the YAML that Flux or Argo CD syncs.
 #[derive(Debug, Parser)]
@@ -234,7 +234,7 @@ fn exit_code(outcome: anyhow::Result<Outcome>) -> ExitCode {
     match outcome {
         // What is printed for services is reported without a result.
         Ok(_) if output::has_failed() => {
-            output::error("standard output can't be written");
+            output::error("cannot write to standard output");
             ExitCode::from(2)
         }
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     test::accept(global, name)?;
     let folder = session.display(&folder);
     output::status(&format!(
-        "{folder}/ written: `pleach kinds {name}` explains its fields, `pleach test {name}` runs its cases\n"
+        "{folder}/ written; `pleach kinds {name}` explains its fields, `pleach test {name}` runs its cases\n"
     ));
     Ok(Outcome::Clean)
 }
@@ -86,7 +86,7 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
         }
     };
     let Some(templates) = workspace.templates.first() else {
-        bail!("`pleach.yaml` reads no kinds: take `templates: []` out of it");
+        bail!("`pleach.yaml` disables kinds of the workspace: remove `templates: []`");
     };
     let folder = templates.child(name);
     if is_unfinished(session, &folder, name) {
@@ -95,7 +95,7 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
     let mut faults = Default::default();
     let kinds = load::kinds(&session.files, &mut faults);
     if kinds.iter().any(|it| it.has_name(name)) {
-        bail!("there is a kind `{name}` already: `pleach kinds {name}` explains it");
+        bail!("kind `{name}` already exists; `pleach kinds {name}` explains it");
     }
     if matches!(session.files.kind(&folder), Ok(Some(_))) {
         bail!(

@@ -48,7 +48,7 @@ pub(super) fn printed(written: io::Result<()>) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => {
             FAILURE.get_or_init(|| error.to_string());
-            Err(error).context("standard output can't be written")
+            Err(error).context("cannot write to standard output")
         }
         Ok(()) => Ok(()),
     }

@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Clean);
     }
     let Some(effect) = effect(&session, &found, &arguments.to)? else {
-        output::error("with these values the workspace does not render, so nothing is written");
+        output::error("the workspace does not render with these values; nothing was written");
         return Ok(Outcome::Findings);
     };
     output::text(&format!("\n{effect}"))?;
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     apply(&plan(&session, found.files), &session.root)?;
     output::status(&format!(
-        "{names} written; `pleach render` makes the tree from it\n"
+        "{names} written; `pleach render` updates the tree\n"
     ));
     Ok(Outcome::Clean)
 }

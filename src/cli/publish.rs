@@ -59,13 +59,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         [] => None,
         [one] if one.starts_with("oci://") => Some(one),
         [one] => bail!("charts are pushed to `oci://…`, not `{one}`"),
-        _ => bail!("one registry at a time: {} are given", registries.len()),
+        _ => bail!("expected one registry, found {}", registries.len()),
     };
     if paths.is_empty() || registry.is_none() && arguments.output.is_none() {
-        bail!("give a chart's folder, and where it goes: `oci://…`, or `-o FILE` for the archive");
+        bail!(
+            "name the folder of a chart, and a registry (`oci://…`) or a file for the archive (`-o FILE`)"
+        );
     }
     if arguments.output.is_some() && paths.len() > 1 {
-        bail!("`-o` takes one chart, not {}", paths.len());
+        bail!("`-o` expects one chart, found {}", paths.len());
     }
     let current = session::directory(global)?;
     let network = Network::new(cache::credentials());
@@ -104,7 +106,7 @@ impl Packed {
     /// `None` where the chart has faults, which are reported.
     fn read(current: &Path, path: &str, global: &Global) -> Result<Option<Packed>> {
         let place = current.join(path).canonicalize();
-        let place = place.with_context(|| format!("there is no chart `{path}`"))?;
+        let place = place.with_context(|| format!("chart `{path}` not found"))?;
         let name = place.file_name().and_then(|it| it.to_str()).unwrap_or("");
         // As the user wrote it: messages then name files that can be opened.
         let shown = TreePath::new(path).filter(|it| *it != TreePath::root());
@@ -166,12 +168,12 @@ impl Packed {
         if let Some(standing) = network.published(place, name, version)? {
             let changed = self.changed(network, place, &standing)?;
             if changed.is_empty() {
-                output::status(&format!("{target} has this chart already\n"));
+                output::status(&format!("{target} already has this chart\n"));
                 return Ok(());
             }
             if !arguments.force {
                 let message = format!(
-                    "`{target}` is there already, with other content: {}",
+                    "`{target}` already exists with different content: {}",
                     changed.join(", ")
                 );
                 let at = self
@@ -180,7 +182,7 @@ impl Packed {
                     .get("version")
                     .unwrap_or(&self.chart.metadata);
                 let fault = Diagnostic::error("published-version", message).at(at);
-                return Err(fault.help("raise `version` in Chart.yaml; `--force` overwrites what others may have pulled"));
+                return Err(fault.help("increase `version` in Chart.yaml, or overwrite the published chart with `--force`"));
             }
         }
         if arguments.dry_run {

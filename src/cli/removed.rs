@@ -85,17 +85,17 @@ fn finding(title: &str, removed: &Removed, inputs: &Inputs, session: &Session<'_
     // A claim that is excluded, or an environment without claims.
     let is_kept = |it: &TreePath| titles(&session.files, it).iter().any(|it| it == title);
     let Some(file) = file.filter(|it| !is_kept(it)) else {
-        let message = format!("nothing renders {title} any more: {effect}");
+        let message = format!("{title} is no longer rendered: {effect}");
         return note(message, None);
     };
     if session.files.kind(&file) == Ok(Some(EntryKind::File)) {
-        let message = format!("`{file}` no longer has {title}: {effect}");
+        let message = format!("`{file}` no longer contains {title}: {effect}");
         return note(message, Some(&file));
     }
-    let message = format!("`{file}` is gone, and {title} with it: {effect}");
+    let message = format!("`{file}`, which contained {title}, was removed: {effect}");
     let help = match similar(&file, session) {
-        Some(other) => format!("`{other}` is there, but only `.yaml` and `.yml` files are read"),
-        None => format!("if that is not meant, `git restore {file}` brings it back"),
+        Some(other) => format!("rename `{other}`: only `.yaml` and `.yml` files are read"),
+        None => format!("if this is not intended, run `git restore {file}`"),
     };
     note(message, Some(&file)).help(help)
 }

@@ -148,7 +148,7 @@ fn remove_earlier(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<()> 
     let removed = earlier::remove(session, earlier)?;
     let removed: usize = removed.iter().map(Plan::removed).sum();
     output::status(&match removed {
-        0 => "there is no earlier output\n".to_string(),
+        0 => "no earlier output found\n".to_string(),
         number => format!("{number} files of an earlier output removed\n"),
     });
     Ok(())

@@ -12,18 +12,16 @@ pub(super) fn open(repository: &Repository, name: &str, what: &str) -> Result<Re
     }
     let says = |arguments: &[&str]| repository.ask(arguments);
     if says(&["rev-parse", "--verify", "--quiet", "HEAD"])?.is_none() {
-        bail!("the repository has no commit yet, and so no {what} `{name}`");
+        bail!("{what} `{name}` not found: the repository has no commits yet");
     }
     let names = says(&["for-each-ref", "--format=%(refname:short)"])?.unwrap_or_default();
     if let Some(near) = nearest(name, names.lines()) {
-        bail!("there is no {what} `{name}`; did you mean `{near}`?");
+        bail!("{what} `{name}` not found; did you mean `{near}`?");
     }
     if is_shallow(repository)? {
-        bail!(
-            "there is no {what} `{name}` in this shallow clone; `git fetch --unshallow` brings the rest"
-        );
+        bail!("{what} `{name}` not found in this shallow clone; run `git fetch --unshallow`");
     }
-    bail!("there is no {what} `{name}`")
+    bail!("{what} `{name}` not found")
 }
 
 /// `HEAD` where a range leaves a name out.
@@ -44,10 +42,10 @@ pub(super) fn parting(
     let base = repository.merge_base(before, after)?;
     if base.is_none() && is_shallow(repository)? {
         bail!(
-            "where `{before}` and `{after}` parted is not in this shallow clone; `git fetch --unshallow` brings the rest"
+            "the merge base of `{before}` and `{after}` is not in this shallow clone; run `git fetch --unshallow`"
         );
     }
-    base.with_context(|| format!("`{before}` and `{after}` have no common past"))
+    base.with_context(|| format!("`{before}` and `{after}` have no common ancestor"))
 }
 
 fn is_shallow(repository: &Repository) -> Result<bool> {

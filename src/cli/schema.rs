@@ -45,7 +45,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         }
     };
     if arguments.write {
-        let session = session.context("`--write` needs a workspace; `pleach init` makes one")?;
+        let session =
+            session.context("`--write` requires a workspace; create one with `pleach init`")?;
         // With a kind that can't be read, the schema would refuse its claims.
         if outcome == Outcome::Clean {
             write(&session, &schemas)?;
@@ -79,16 +80,13 @@ fn find<'a>(
     let known: Vec<&str> = known.collect();
     match (found, nearest(name, known.iter().copied())) {
         (Some(schema), _) => Ok(schema),
-        (None, Some(near)) => bail!("there is no {what} `{name}`; did you mean `{near}`?"),
+        (None, Some(near)) => bail!("unknown {what} `{name}`; did you mean `{near}`?"),
         (None, None) if known.is_empty() => {
             bail!(
-                "there is no {what} `{name}`: none is in the workspace or its cache; run `pleach vendor`"
+                "unknown {what} `{name}`: there are none in the workspace or its cache; run `pleach vendor`"
             )
         }
-        (None, None) => bail!(
-            "there is no {what} `{name}`; there are {}",
-            known.join(", ")
-        ),
+        (None, None) => bail!("unknown {what} `{name}`; known: {}", known.join(", ")),
     }
 }
 

@@ -23,7 +23,7 @@ const UP_MAX: usize = 3;
 
 /// Where the program was started, or `-C`.
 pub(super) fn directory(global: &Global) -> Result<PathBuf> {
-    let current = std::env::current_dir().context("the working directory can't be read")?;
+    let current = std::env::current_dir().context("cannot read the working directory")?;
     match &global.directory {
         None => Ok(current),
         Some(directory) => {
@@ -51,7 +51,7 @@ impl Session<'_> {
         match Session::find(global)? {
             Some(session) => Ok(session),
             None => bail!(
-                "there is no `{WORKSPACE}` in `{}` or a folder above; `pleach init` makes a workspace",
+                "no `{WORKSPACE}` in `{}` or its parent folders; create a workspace with `pleach init`",
                 directory(global)?.display()
             ),
         }
@@ -92,7 +92,7 @@ impl Session<'_> {
         };
         let files = Folder::open(&root)?;
         if let Err(error) = files.kind(&TreePath::root().child(WORKSPACE)) {
-            bail!("`{WORKSPACE}` can't be read: {error}");
+            bail!("cannot read `{WORKSPACE}`: {error}");
         }
         Ok(Some(Session {
             global,

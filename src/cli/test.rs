@@ -49,12 +49,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         color: true,
     };
     output::text(&unified(&plan, &TreePath::root(), &view, &salt()))?;
-    output::status(&format!("{count} cases, {differing} not as expected\n"));
+    output::status(&format!("{count} cases, {differing} differ\n"));
     if differing == 0 {
         return Ok(Outcome::Clean);
     }
     output::error(
-        "a case renders otherwise than it says: mend the kind, or run `pleach test --accept`",
+        "a case differs from its expected output: fix the kind, or run `pleach test --accept`",
     );
     Ok(Outcome::Findings)
 }
@@ -97,9 +97,9 @@ pub(super) fn findings(session: &Session<'_>, files: &dyn Files) -> Diagnostics 
         return Diagnostics::default();
     };
     let steps = outcome.steps.iter().map(|it| {
-        let message = format!("`{}` is not what the case renders to", it.path);
+        let message = format!("`{}` differs from the output of the case", it.path);
         Diagnostic::error("case-differs", message)
-            .help("`pleach test` shows the difference, `pleach test --accept` takes it for right")
+            .help("run `pleach test` to see the difference, or `pleach test --accept` to accept it")
     });
     steps.collect()
 }

@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             (Box::new(files), repository.root())
         }
         (Some(repository), None) => (Box::new(WorkTree::open(repository)?), repository.root()),
-        (None, Some(_)) => bail!("`--at` needs a Git repository, and this folder is in none"),
+        (None, Some(_)) => bail!("`--at` requires a Git repository"),
         (None, None) => (Box::new(Folder::open(&current)?), &*current),
     };
     let urls = repository.as_deref().map(addresses).unwrap_or_default();
@@ -118,7 +118,7 @@ fn print(
         }
     }
     if found.entries.is_empty() {
-        output::note("nothing is deployed by Flux or Argo CD from here\n");
+        output::note("Flux and Argo CD deploy nothing from here\n");
     }
     Ok(session::report(&found.warnings(), global, display))
 }

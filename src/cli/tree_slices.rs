@@ -38,7 +38,7 @@ pub(super) fn check_claims<'a>(
     for name in wanted {
         if !known.clone().any(|it| it == name) {
             let near = nearest(name, known).map(|it| format!("; did you mean `{it}`?"));
-            bail!("there is no claim `{name}`{}", near.unwrap_or_default());
+            bail!("unknown claim `{name}`{}", near.unwrap_or_default());
         }
     }
     Ok(())

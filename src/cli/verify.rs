@@ -78,12 +78,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         None => [Against::Kustomize, Against::Kubectl]
             .into_iter()
             .find(|it| it.is_installed())
-            .context("there is neither `kustomize` nor `kubectl` to compare with")?,
+            .context("neither `kustomize` nor `kubectl` is installed")?,
     };
     if let Some(path) = arguments.paths.iter().find(|it| !current.join(it).is_dir()) {
         bail!("`{}` is not a directory", path.display());
     }
-    let ours = std::env::current_exe().context("the path of this program is not known")?;
+    let ours = std::env::current_exe().context("cannot find the path of this program")?;
     let (mut count, mut wrong, mut refused) = (0, 0, 0);
     let mut is_restricted = false;
     let mut times = [Duration::ZERO; 2];
@@ -128,7 +128,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 
 /// The code of what the load restrictor refuses.
 const OUTSIDE: &str = "error[file-outside-root]";
-const RESTRICTED: &str = "files outside the folders of kustomizations were refused: if your builds allow them, pass `--load-restrictor LoadRestrictionsNone`\n";
+const RESTRICTED: &str = "files outside the folders of kustomizations were rejected; if your builds allow them, pass `--load-restrictor LoadRestrictionsNone`\n";
 
 /// Folders with a kustomization, in the order of their paths.
 #[derive(Default)]
@@ -194,7 +194,7 @@ fn timed(command: &mut Command) -> Result<(Output, Duration)> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
         .output()
-        .with_context(|| format!("`{program}` can't be run"))?;
+        .with_context(|| format!("cannot run `{program}`"))?;
     Ok((output, start.elapsed()))
 }
 
@@ -249,12 +249,12 @@ fn line(folder: &Path, verdict: &Verdict, theirs: Duration, ours: Duration) -> S
     );
     match verdict {
         Verdict::Same => format!("same     {times}  {folder}\n"),
-        Verdict::BothRefuse => format!("refused  {times}  {folder}\n"),
+        Verdict::BothRefuse => format!("rejected {times}  {folder}\n"),
         Verdict::OnlyWeRefuse(why) => {
-            format!("differs  {times}  {folder}: only pleach refuses it: {why}\n")
+            format!("differs  {times}  {folder}: rejected by pleach only: {why}\n")
         }
         Verdict::OnlyTheyRefuse(why) => {
-            format!("differs  {times}  {folder}: only the other refuses it: {why}\n")
+            format!("differs  {times}  {folder}: rejected by the other program only: {why}\n")
         }
         Verdict::Differs(difference) => format!("differs  {times}  {folder}\n{difference}\n"),
     }
@@ -262,11 +262,11 @@ fn line(folder: &Path, verdict: &Verdict, theirs: Duration, ours: Duration) -> S
 
 fn summary(count: usize, wrong: usize, refused: usize, [theirs, ours]: [Duration; 2]) -> String {
     if count == 0 {
-        return "no kustomization was found\n".to_string();
+        return "no kustomization found\n".to_string();
     }
     let ratio = theirs.as_secs_f64() / ours.as_secs_f64().max(1e-9);
     format!(
-        "{count} kustomizations, {wrong} differ, {refused} refused by both; {:.2} s and {:.2} s, {ratio:.0} times faster\n",
+        "{count} kustomizations, {wrong} differ, {refused} rejected by both; {:.2} s and {:.2} s, {ratio:.0} times faster\n",
         theirs.as_secs_f64(),
         ours.as_secs_f64()
     )

@@ -81,13 +81,13 @@ pub(super) fn units(sides: [&Side<'_>; 2], notes: &mut Diagnostics) -> Units {
 fn unread_folder(side: &Side<'_>, folder: &TreePath, error: &FilesError) -> Diagnostic {
     let place = side.root.join(folder);
     let message = format!(
-        "`{folder}` is not compared, since it can't be read in {}: {error}",
+        "`{folder}` is not compared, because it cannot be read in {}: {error}",
         side.name
     );
     let fault = Diagnostic::warning("not-compared", message);
     fault
         .at(Span::new(&Source::new(place, ""), 0..0))
-        .help("make it a plain folder or file that you may read")
+        .help("make it a regular file or folder that you can read")
 }
 
 /// Walks a side. Hidden folders, charts, documentation and templates of Backstage are passed over. Below a kustomization there is

@@ -163,9 +163,9 @@ fn not_compared(id: &ObjectId, side: &str, fault: &Diagnostic) -> Diagnostic {
     let words = format!("{id} is not shown");
     let reason = fault.message.strip_prefix(&words).unwrap_or(&fault.message);
     let reason = reason.trim_start_matches([':', ',', ' ']);
-    let reason = reason.strip_prefix("since ").unwrap_or(reason);
+    let reason = reason.strip_prefix("because ").unwrap_or(reason);
     let message =
-        format!("what {id} deploys is not compared, since it can't be seen in {side}: {reason}");
+        format!("what {id} deploys is not compared, because it is not known in {side}: {reason}");
     let note = Diagnostic::warning("not-compared", message);
     let note = match &fault.span {
         Some(span) => note.at(span),
@@ -179,7 +179,7 @@ fn not_compared(id: &ObjectId, side: &str, fault: &Diagnostic) -> Diagnostic {
 
 fn suspended(unit: &Unit) -> Diagnostic {
     let message = format!(
-        "{} is suspended: what it deploys changes, and the cluster's objects stay as they are until it is resumed",
+        "{} is suspended: what it deploys changes, but the objects in the cluster do not change until it is resumed",
         unit.id
     );
     let note = Diagnostic::warning("not-compared", message);
@@ -487,7 +487,7 @@ fn values_without_effect([old, new]: &[Units<'_>; 2], left_out: &BTreeSet<Key<'_
 
 fn kept(unit: &Unit, names: &[&str]) -> Diagnostic {
     let message = format!(
-        "{} brings other CRDs than before, and an upgrade leaves those of the cluster as they are: {}",
+        "{} changes CRDs, but an upgrade does not update the CRDs in the cluster: {}",
         unit.id,
         names.join(", ")
     );
@@ -496,5 +496,5 @@ fn kept(unit: &Unit, names: &[&str]) -> Diagnostic {
         Some(span) => note.at(span),
         None => note,
     };
-    note.help("`spec.upgrade.crds: CreateReplace` has Flux replace them")
+    note.help("set `spec.upgrade.crds: CreateReplace` to let Flux replace them")
 }

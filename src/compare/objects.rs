@@ -167,7 +167,7 @@ fn not_compared(
         format!("{path}:{line}:{column}: ")
     });
     let message = format!(
-        "`{folder}` is not compared{whole}, since it can't be built in {name}: {}{}",
+        "`{folder}` is not compared{whole}, because it cannot be built in {name}: {}{}",
         place.unwrap_or_default(),
         fault.message
     );

@@ -46,14 +46,14 @@ fn names(delivered: &EnvironmentManifests<'_>) -> Vec<(&'static str, String)> {
 
 fn taken(kind: &str, name: &str, other: &Environment, environment: &Environment) -> Diagnostic {
     let message = format!(
-        "environments `{}` and `{}` both write {kind} `{name}` into namespace `{}` of one Argo CD",
+        "environments `{}` and `{}` both write {kind} `{name}` to namespace `{}` of the same Argo CD",
         other.name, environment.name, environment.argo.namespace
     );
     let fault = Diagnostic::error("two-owners", message).at(environment.span.start());
     fault
-        .related(other.span.start(), "the other one")
+        .related(other.span.start(), "also written here")
         .help(match kind {
-            "AppProject" => "give each an AppProject of its own, by `spec.argo.project`",
-            _ => "give the claim, or one of the environments, another name",
+            "AppProject" => "set a different AppProject for each with `spec.argo.project`",
+            _ => "rename the claim or one of the environments",
         })
 }

@@ -63,15 +63,15 @@ fn conflict(first: &Owner<'_>, second: &Owner<'_>) -> Option<Diagnostic> {
                 "environment `{}` is bootstrapped twice: by {} and by {}",
                 first.environment.name, first.delivery.title, second.delivery.title
             ),
-            "keep one of the two in this environment, as by `exclude`",
+            "keep one of the two in this environment, for example with `exclude`",
         )
     } else if first.root.repository != second.root.repository {
         (
             format!(
-                "cluster type `{cluster_type}` is synced from `{}` and from `{}`",
+                "cluster type `{cluster_type}` is synced from both `{}` and `{}`",
                 first.root.repository.url, second.root.repository.url
             ),
-            "give the two the same address and branch, or each a cluster type of its own",
+            "use the same address and branch for both, or a different cluster type for each",
         )
     } else if let (Some(one), Some(other)) =
         (cluster(first.environment), cluster(second.environment))
@@ -80,9 +80,9 @@ fn conflict(first: &Owner<'_>, second: &Owner<'_>) -> Option<Diagnostic> {
     {
         (
             format!(
-                "cluster type `{cluster_type}` is two clusters, `{one}` and `{other}`: each would get what is meant for the other"
+                "cluster type `{cluster_type}` is used for two clusters, `{one}` and `{other}`: each would get the objects of the other"
             ),
-            "give each cluster a cluster type of its own, or tell Argo CD them apart by `argo.destination`",
+            "use a different cluster type for each cluster, or set a different `argo.destination`",
         )
     } else {
         return None;
@@ -90,7 +90,7 @@ fn conflict(first: &Owner<'_>, second: &Owner<'_>) -> Option<Diagnostic> {
     let fault = Diagnostic::error("two-owners", message).at(&second.delivery.span);
     let fault = match first.delivery.span == second.delivery.span {
         true => fault,
-        false => fault.related(&first.delivery.span, "the other one"),
+        false => fault.related(&first.delivery.span, "also used here"),
     };
     Some(fault.help(help))
 }

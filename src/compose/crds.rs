@@ -53,7 +53,7 @@ pub(super) fn check(laid: &Overlaid<'_>, charts: &Charts<'_>, diagnostics: &mut 
     let name = &laid.environment.name;
     for (object, place) in wanted.values() {
         let message = format!(
-            "{} needs a CRD for `{}` of `{}`, which nothing in environment `{name}` provides",
+            "{} needs a CRD for `{}` of `{}`, which environment `{name}` does not provide",
             object.id(),
             object.kind(),
             object.gvk().group
@@ -63,7 +63,7 @@ pub(super) fn check(laid: &Overlaid<'_>, charts: &Charts<'_>, diagnostics: &mut 
     }
 }
 
-const HELP: &str = "add the operator's claim, or the CRD; or, where the cluster has it by other means, list it under `spec.provides` of environment.yaml";
+const HELP: &str = "add the claim of the operator, or the CRD; if the cluster gets the CRD by other means, list it under `spec.provides` in environment.yaml";
 
 /// Whether a cluster has a kind by itself, or by its sync engine.
 fn is_of_cluster(gvk: &Gvk, engine: Engine) -> bool {

@@ -109,12 +109,12 @@ pub(super) fn overlay(
 
 pub(super) fn check_merge_key(object: &Object, delivery: &Delivery, diagnostics: &mut Diagnostics) {
     if let Some(key) = merge_key(&object.node) {
-        let message = "kustomize takes a key `<<` for a merge, even where it is quoted";
+        let message = "kustomize treats a key `<<` as a merge key, even if it is quoted";
         let fault = Diagnostic::error("merge-key", message).at(key);
         diagnostics.push(
             fault
                 .related(&delivery.span, format!("for {}", delivery.title))
-                .help("give the key another name, or pass the value in another way, such as `valuesFrom`"),
+                .help("rename the key, or pass the value in another way, such as `valuesFrom`"),
         );
     }
 }

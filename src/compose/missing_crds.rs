@@ -83,10 +83,10 @@ fn finding(kind: Option<&str>, group: &Group<'_>) -> Option<Diagnostic> {
     }
     let operator = match kind {
         Some(kind) => format!("add a claim of kind {kind}"),
-        None => "add the operator's claim".to_string(),
+        None => "add the claim of the operator".to_string(),
     };
     Some(fault.help(format!(
-        "{operator}; or, where the cluster has the {word} by other means, list it under `spec.provides` of environment.yaml"
+        "{operator}; if the cluster gets the {word} by other means, list it under `spec.provides` in environment.yaml"
     )))
 }
 

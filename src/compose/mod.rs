@@ -98,7 +98,7 @@ impl RenderedTree {
                     "environment `{name}` renders a different `{path}` than other environments"
                 );
                 let fault = Diagnostic::error("two-owners", message).at(&environment.span);
-                diagnostics.push(fault.help("environments that share it have the same settings of Argo CD, and the same claim in base"));
+                diagnostics.push(fault.help("environments that share the file must have the same Argo CD settings and the same claim in base"));
             }
             self.files.insert(path, file);
         }

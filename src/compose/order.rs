@@ -149,12 +149,12 @@ fn next<'a>(order: &'a Order, name: &str) -> Vec<&'a str> {
 
 fn cycle(environment: &Environment, deliveries: &[Delivery], circle: &[&str]) -> Diagnostic {
     let message = format!(
-        "claims of environment `{}` wait for each other in a circle: {}",
+        "dependency cycle of claims in environment `{}`: {}",
         environment.name,
         circle.join(" → ")
     );
     let mut fault = Diagnostic::error("dependency-cycle", message)
-        .help("take out a `dependsOn`, a reference, or a shared namespace");
+        .help("remove a `dependsOn`, a reference, or a shared namespace");
     let spans = circle
         .iter()
         .skip(1)
@@ -164,7 +164,7 @@ fn cycle(environment: &Environment, deliveries: &[Delivery], circle: &[&str]) ->
         fault = if at == 0 {
             fault.at(span)
         } else {
-            fault.related(span, "part of the circle")
+            fault.related(span, "part of the cycle")
         };
     }
     fault

@@ -70,7 +70,7 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
             format!("`{folder}` has no `{KUSTOMIZATION}`"),
         );
         diagnostics.push(
-            fault.help("name the patches and resources of the overlay there, or remove the folder"),
+            fault.help("list the patches and resources of the overlay there, or remove the folder"),
         );
         return overlay;
     };

@@ -25,11 +25,13 @@ pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
             );
             let fault = Diagnostic::error("two-owners", message)
                 .at(&delivery.span)
-                .related(&other.span, "rendered for this one too");
+                .related(&other.span, "also rendered for this claim");
             diagnostics.push(if &*id.kind == "Namespace" {
-                fault.help("a shared namespace belongs to the claim with `createNamespace: true`; the others say `false`")
+                fault.help(
+                    "set `createNamespace: true` in one claim only, and `false` in the others",
+                )
             } else {
-                fault.help("give one of the two another name or namespace")
+                fault.help("change the name or namespace of one of the two")
             });
         }
         let more = delivery.releases.iter().map(|it| &it.object);
@@ -46,8 +48,8 @@ pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
 /// A claim has one of the engine's objects of its own name; what comes before it, and its charts, must have other names.
 fn taken_name(delivery: &Delivery, other: &Delivery, engine: Engine) -> Diagnostic {
     let what = match engine {
-        Engine::Flux => "a Flux Kustomization of that name before its own",
-        Engine::Argo => "an Application of that name beside its own",
+        Engine::Flux => "an additional Flux Kustomization with that name",
+        Engine::Argo => "an additional Application with that name",
     };
     let message = format!(
         "the name `{}` is taken: {} has {what}",
@@ -55,6 +57,6 @@ fn taken_name(delivery: &Delivery, other: &Delivery, engine: Engine) -> Diagnost
     );
     let fault = Diagnostic::error("duplicate-claim", message).at(&other.span);
     fault
-        .related(&delivery.span, "the claim that takes the name")
-        .help("give one of the two claims another name")
+        .related(&delivery.span, "the claim that uses the name")
+        .help("rename one of the two claims")
 }

@@ -57,10 +57,10 @@ pub(super) fn check(environments: &[EnvironmentManifests<'_>], diagnostics: &mut
                 service.environment, service.cluster_type, owner.name, environment.name
             );
             let fault = Diagnostic::error("two-owners", message).at(&service.span);
-            let fault = fault.related(&first.span, "a service of it there");
+            let fault = fault.related(&first.span, "a service in the other one");
             diagnostics.push(
                 fault.help(
-                    "keep all claims of it in one folder: its services have one ApplicationSet",
+                    "keep all its claims in one folder: its services share one ApplicationSet",
                 ),
             );
         }
@@ -142,12 +142,13 @@ fn repository(
     if let (Some(odd), Some(one)) = (odd, services.first()) {
         let other = of(odd);
         let message = format!(
-            "`{}` has its values in `{}` at `{}`, and `{}` in `{}` at `{}`; one ApplicationSet reads both",
+            "the values of `{}` are in `{}` at `{}`, those of `{}` in `{}` at `{}`, but one ApplicationSet reads both",
             one.name, first.url, first.branch, odd.name, other.url, other.branch
         );
         let fault = Diagnostic::error("two-repositories", message).at(&odd.span);
         let fault = fault.related(&one.span, "the other service");
-        diagnostics.push(fault.help("leave `giteaURL` and `organization` to the BootstrapClaim"));
+        diagnostics
+            .push(fault.help("set `giteaURL` and `organization` in the BootstrapClaim only"));
     }
     first
 }
@@ -164,10 +165,10 @@ fn check_names(delivered: &EnvironmentManifests<'_>, diagnostics: &mut Diagnosti
         let Some(other) = names.insert(name.clone(), &service.span) else {
             continue;
         };
-        let message = format!("two services or claims would be the Application `{name}`");
+        let message = format!("two services or claims have the Application name `{name}`");
         let fault = Diagnostic::error("duplicate-service", message).at(&service.span);
-        let fault = fault.related(other, "the other one");
-        diagnostics.push(fault.help("give one of the two another name"));
+        let fault = fault.related(other, "also used here");
+        diagnostics.push(fault.help("rename one of the two"));
     }
 }
 

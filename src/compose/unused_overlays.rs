@@ -36,7 +36,7 @@ pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
             overlay.is_none_or(|it| it.kind != EntryKind::Folder)
         });
         let message = format!(
-            "`{path}` has no effect: there is no environment `{}`",
+            "`{path}` has no effect: environment `{}` does not exist",
             entry.name
         );
         into.push(match nearest(&entry.name, without) {

@@ -40,7 +40,7 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
                 .map(|it| format!("`{}`", it.key.as_str().unwrap_or("")))
                 .collect();
             if !keys.is_empty() {
-                let message = format!("{} holds {} in clear text", secret.id(), some(&keys));
+                let message = format!("{} contains {} in clear text", secret.id(), some(&keys));
                 faults.push(secret, FieldPath::root().key(field), message);
             }
         }

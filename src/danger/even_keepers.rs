@@ -23,7 +23,7 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
             let nodes = cluster.shards.first().map_or(0, |it| it.replica_count);
             if cluster.is_keeper && nodes % 2 == 0 {
                 let message = format!(
-                    "{} has {nodes} Keeper nodes: an even number survives no more losses than one node less",
+                    "{} has {nodes} Keeper nodes: an even number tolerates no more failures than one node fewer",
                     object.id()
                 );
                 let path = FieldPath::dotted("spec.configuration.clusters").index(at);

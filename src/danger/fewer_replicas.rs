@@ -42,7 +42,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
             many => format!("{many} shards"),
         };
         let message = format!(
-            "{where_} of cluster `{}` of {} goes from {} to {} {}: what only the others hold is lost",
+            "{where_} of cluster `{}` of {} goes from {} to {} {}: data that only the removed replicas have is lost",
             old.name,
             after.id(),
             was.replica_count,

@@ -31,7 +31,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         match places.get(&*old.name).copied() {
             Some(at) if new[at].shard_count < old.shard_count => {
                 let message = format!(
-                    "cluster `{}` of {} goes from {} to {} shards: the data on the others is lost",
+                    "cluster `{}` of {} goes from {} to {} shards: the data on the removed shards is lost",
                     old.name,
                     after.id(),
                     old.shard_count,
@@ -44,7 +44,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
             None if old.is_keeper => {}
             None => {
                 let message = format!(
-                    "cluster `{}` is gone from {}: its data is lost",
+                    "cluster `{}` is removed from {}: its data is lost",
                     old.name,
                     after.id()
                 );

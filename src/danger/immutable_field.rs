@@ -26,8 +26,8 @@ one is installed.",
     judge: Judge::Change(judge),
 };
 
-const REFUSED: &str = "the API server refuses it";
-const REINSTALLED: &str = "the release is uninstalled and installed anew";
+const REFUSED: &str = "the API server rejects it";
+const REINSTALLED: &str = "the release is uninstalled and installed again";
 
 /// API group, kind, its fields, and what happens.
 const FIELDS: &[(&str, &str, &[&str], &str)] = &[

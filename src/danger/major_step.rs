@@ -26,14 +26,14 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         };
         let (what, why) = match (old.major_and_minor(), new.major_and_minor()) {
             ([0, old], [0, new]) if new > old => (
-                "a minor step",
-                ", which before 1.0 may break as a major one does",
+                "to another minor version",
+                ", which may be a breaking change before 1.0",
             ),
-            ([old, _], [new, _]) if new > old => ("a major step", ""),
+            ([old, _], [new, _]) if new > old => ("to another major version", ""),
             _ => continue,
         };
         let message = format!(
-            "`{}` of {} takes {what} from {} to {}{why}",
+            "`{}` of {} is upgraded {what}: {} to {}{why}",
             step.of,
             step.object.id(),
             step.before,

@@ -100,7 +100,7 @@ pub const DANGERS: &[Danger] = &[
 
 /// What a report says beside findings, so that nobody takes an empty list for more than it is.
 pub const DISCLAIMER: &str =
-    "this list describes the shape of the change and is no verdict of safety";
+    "this list describes the change; it does not prove that the change is safe";
 
 /// One thing that a rule found.
 #[derive(Clone, Debug)]

@@ -24,10 +24,10 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
         let replicas = object.node.at_path(&path).and_then(Node::as_int);
         let is_workload = matches!(object.kind(), "Deployment" | "StatefulSet" | "ReplicaSet");
         if is_workload && replicas == Some(0) {
-            faults.push(object, path, format!("{} is to run no pod", object.id()));
+            faults.push(object, path, format!("{} runs no pods", object.id()));
         }
         if clusters(object).iter().any(|it| it.is_stopped) {
-            let message = format!("all servers of {} are to be stopped", object.id());
+            let message = format!("all servers of {} are stopped", object.id());
             faults.push(object, FieldPath::dotted("spec.stop"), message);
         }
     }

@@ -33,11 +33,11 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     let is_on = |it: &Object| it.node.at_path(&path).and_then(Node::as_bool) == Some(true);
     let message = match (is_on(before), is_on(after)) {
         (true, false) => format!(
-            "pruning of {} is turned off: what leaves the tree stays in the cluster",
+            "pruning of {} is turned off: objects that are removed from the tree stay in the cluster",
             after.id()
         ),
         (false, true) => format!(
-            "pruning of {} is turned on: what is not in the tree is deleted from the cluster",
+            "pruning of {} is turned on: objects that are not in the tree are deleted from the cluster",
             after.id()
         ),
         _ => return,

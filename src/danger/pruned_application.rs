@@ -49,7 +49,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     if was != is {
         let words = |it: Option<String>| it.unwrap_or_else(|| "nothing".into());
         let message = format!(
-            "the Applications of {} are called `{}` and no longer `{}`: those of the earlier name are deleted, with all that they applied",
+            "the Applications of {} are named `{}` and no longer `{}`: the old ones are deleted, with everything that they applied",
             after.id(),
             words(is),
             words(was)
@@ -60,7 +60,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     let lost: Vec<String> = old.difference(&new).map(|it| format!("`{it}`")).collect();
     if !lost.is_empty() {
         let message = format!(
-            "{} no longer generates {}: deleted, with all that it applied",
+            "{} no longer generates {}: it is deleted, with everything that it applied",
             after.id(),
             some(&lost)
         );
@@ -69,7 +69,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     let (old, new) = (others(before), others(after));
     for gone in old.difference(&new) {
         let message = format!(
-            "{} loses a generator, {gone}: the Applications that only it generated are deleted, with all that they applied",
+            "{} loses a generator, {gone}: the Applications that only it generated are deleted, with everything that they applied",
             after.id()
         );
         faults.push(after, FieldPath::dotted("spec.generators"), message);
@@ -79,7 +79,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
 /// That an ApplicationSet no longer finds a file or folder that its Git generator read.
 pub fn lost_path(set: &Object, path: &str) -> Finding {
     let message = format!(
-        "{} no longer finds `{path}`: the Application that it generated from it is deleted, with all that it applied",
+        "{} no longer finds `{path}`: the Application generated from it is deleted, with everything that it applied",
         set.id()
     );
     let field = FieldPath::dotted("spec.generators");

@@ -28,22 +28,22 @@ change. Objects with this annotation are not reported.",
 
 /// API group, kind, and what goes with an object.
 const STATE: &[(&str, &str, &str)] = &[
-    ("", "Namespace", "everything in it goes too"),
+    ("", "Namespace", "everything in it is deleted too"),
     (
         "",
         "PersistentVolumeClaim",
-        "the data on its volume goes too, unless the volume is retained",
+        "the data on its volume is deleted too, unless the volume is retained",
     ),
-    ("", "PersistentVolume", "its data may go too"),
+    ("", "PersistentVolume", "its data may be deleted too"),
     (
         "apiextensions.k8s.io",
         "CustomResourceDefinition",
-        "every object of its kind in the cluster goes too",
+        "every object of its kind in the cluster is deleted too",
     ),
     (
         "apps",
         "StatefulSet",
-        "its pods go, and its volumes where its retention policy says so",
+        "its pods are deleted, and its volumes if its retention policy says so",
     ),
     (
         "clickhouse.altinity.com",
@@ -58,76 +58,84 @@ const STATE: &[(&str, &str, &str)] = &[
     (
         "helm.toolkit.fluxcd.io",
         "HelmRelease",
-        "the release is uninstalled, with all that its chart made",
+        "the release is uninstalled, with everything that its chart created",
     ),
     (
         "kustomize.toolkit.fluxcd.io",
         "Kustomization",
-        "all that it applied goes too, where it prunes",
+        "everything that it applied is deleted too, if it prunes",
     ),
     (
         "argoproj.io",
         "Application",
-        "all that it applied goes too, where it has the finalizer for that",
+        "everything that it applied is deleted too, if it has the finalizer for that",
     ),
     (
         "argoproj.io",
         "ApplicationSet",
-        "its Applications are deleted, and all that they applied",
+        "its Applications are deleted, and everything that they applied",
     ),
     (
         "storage.k8s.io",
         "StorageClass",
-        "volumes of the class can't be made or grown any more",
+        "volumes of the class can no longer be created or expanded",
     ),
     (
         "snapshot.storage.k8s.io",
         "VolumeSnapshot",
-        "the snapshot goes too, unless its class retains it",
+        "the snapshot is deleted too, unless its class retains it",
     ),
-    ("velero.io", "Backup", "the backup is no longer known"),
+    (
+        "velero.io",
+        "Backup",
+        "the backup is no longer known to the cluster",
+    ),
     (
         "postgresql.cnpg.io",
         "Cluster",
-        "the database's volumes go too",
+        "the volumes of the database are deleted too",
     ),
     (
         "acid.zalan.do",
         "postgresql",
-        "the database's volumes go too",
+        "the volumes of the database are deleted too",
     ),
     (
         "kafka.strimzi.io",
         "Kafka",
-        "the brokers go, and their volumes where `deleteClaim` says so",
+        "the brokers are deleted, and their volumes if `deleteClaim` says so",
     ),
     (
         "kafka.strimzi.io",
         "KafkaNodePool",
-        "its nodes go, and their volumes where `deleteClaim` says so",
+        "its nodes are deleted, and their volumes if `deleteClaim` says so",
     ),
     (
         "kafka.strimzi.io",
         "KafkaTopic",
-        "the topic's messages go too",
+        "the messages of the topic are deleted too",
     ),
     (
         "elasticsearch.k8s.elastic.co",
         "Elasticsearch",
-        "its volumes go too, unless the volume claims are retained",
+        "its volumes are deleted too, unless the volume claims are retained",
     ),
     (
         "psmdb.percona.com",
         "PerconaServerMongoDB",
-        "its servers go, and their volumes where a finalizer says so",
+        "its servers are deleted, and their volumes if a finalizer says so",
     ),
     (
         "pxc.percona.com",
         "PerconaXtraDBCluster",
-        "its servers go, and their volumes where a finalizer says so",
+        "its servers are deleted, and their volumes if a finalizer says so",
     ),
-    ("k8s.mariadb.com", "MariaDB", "its servers go too"),
-    ("rabbitmq.com", "RabbitmqCluster", "its queues go too"),
+    ("k8s.mariadb.com", "MariaDB", "its servers are deleted too"),
+    (
+        "rabbitmq.com",
+        "RabbitmqCluster",
+        "its queues are deleted too",
+    ),
 ];
 
 fn judge(pair: &Pair<'_>, faults: &mut Faults) {
@@ -145,7 +153,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         return;
     }
     let why = match now {
-        Some(now) => format!(", since it is called `{}` now", now.name()),
+        Some(now) => format!(", because it is now named `{}`", now.name()),
         None => String::new(),
     };
     let words = stays(gone).unwrap_or(words);
@@ -167,14 +175,14 @@ fn stays(gone: &Object) -> Option<&'static str> {
             .and_then(|it| it.as_bool())
     };
     match gone.kind() {
-        "Kustomization" if flag("suspend") == Some(true) => {
-            Some("it is suspended, so all that it applied stays; resume it first if that is to go")
-        }
+        "Kustomization" if flag("suspend") == Some(true) => Some(
+            "it is suspended, so everything that it applied stays; to delete that too, resume it first",
+        ),
         "Kustomization" if flag("prune") == Some(false) => {
-            Some("it does not prune, so all that it applied stays")
+            Some("it does not prune, so everything that it applied stays")
         }
         "HelmRelease" if flag("suspend") == Some(true) => {
-            Some("it is suspended, so its release stays; resume it first if that is to go")
+            Some("it is suspended, so its release stays; to uninstall it too, resume it first")
         }
         _ => None,
     }

@@ -52,7 +52,7 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
             first.sort_by_key(|it| it.0);
             let names = first.iter().take(SHOWN).map(|it| it.1.id().to_string());
             let message = format!(
-                "{} would be deleted together with {}: without the operator these hang on their finalizers, and what it made for them runs on",
+                "{} would be deleted together with {}: without the operator, their finalizers block the deletion, and what it created for them keeps running",
                 operator.id(),
                 some_of(&names.collect::<Vec<_>>(), count)
             );

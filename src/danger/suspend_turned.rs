@@ -39,7 +39,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     let message = match (is_on(before), is_on(after)) {
         (false, true) => format!("{} is suspended", after.id()),
         (true, false) => format!(
-            "{} resumes: all that was changed meanwhile comes at once",
+            "{} is resumed: all changes made meanwhile are applied at once",
             after.id()
         ),
         _ => return,

@@ -165,7 +165,7 @@ fn more_of_role(before: Option<&Object>, after: &Object) -> Vec<String> {
     let more = more.filter(|it| !it.is_covered(&had)).map(Right::words);
     let large = too_large.iter().map(|it| {
         format!(
-            "may do what a rule of {} verbs on {} resources of {} groups says, too much to be compared one by one",
+            "gains a rule with {} verbs on {} resources of {} groups, too large to compare in detail",
             it.verbs.len(),
             it.resources.len(),
             it.groups.len()
@@ -216,7 +216,7 @@ fn bindings(binding: &Object) -> BTreeSet<String> {
         let namespace = text(it, "namespace");
         let slash = if namespace.is_empty() { "" } else { "/" };
         let (kind, name) = (text(it, "kind"), text(it, "name"));
-        format!("gives `{role}` to {kind} {namespace}{slash}{name}{everywhere}")
+        format!("grants `{role}` to {kind} {namespace}{slash}{name}{everywhere}")
     });
     given.collect()
 }
@@ -258,7 +258,7 @@ fn pod(spec: &Node, rights: &mut BTreeSet<String>) {
         ("hostIPC", "IPC"),
     ] {
         if is_on(spec.get(key)) {
-            rights.insert(format!("shares its node's {words} (`{key}`)"));
+            rights.insert(format!("shares the {words} of its node (`{key}`)"));
         }
     }
     let folders = list("volumes")
@@ -275,7 +275,7 @@ fn pod(spec: &Node, rights: &mut BTreeSet<String>) {
             rights.insert(format!("runs container `{name}` privileged"));
         }
         if is_on(context("allowPrivilegeEscalation")) {
-            rights.insert(format!("lets container `{name}` gain privileges"));
+            rights.insert(format!("allows container `{name}` to gain privileges"));
         }
         let added = context("capabilities").and_then(|it| it.get("add")?.as_sequence());
         let added = added.unwrap_or_default().iter().filter_map(Node::as_str);

@@ -25,9 +25,9 @@ fn find_overridden(fields: &Node, values: &Node, above: &str, found: &mut Vec<Di
         if field.as_mapping().is_some() && entry.value.as_mapping().is_some() {
             find_overridden(field, &entry.value, &path, found);
         } else if is_in_one_file(field, &entry.value) && !field.same_data(&entry.value) {
-            let message = format!("this has no effect: `values{path}` says something else");
+            let message = format!("this has no effect: `values{path}` overrides it");
             let fault = Diagnostic::warning("no-effect", message).at(field);
-            let fault = fault.related(entry.value.span(), "`values` are merged last");
+            let fault = fault.related(entry.value.span(), "`values` is merged last");
             found.push(fault.help("keep one of the two"));
         }
     }
@@ -96,7 +96,7 @@ impl<'a> ChartApplication<'a> {
                 self.chart.name
             );
             let fault = Diagnostic::warning("no-effect", message).at(production);
-            found.push(fault.help("remove it, and write what production needs into `values`"));
+            found.push(fault.help("remove it, and put the production settings in `values`"));
         }
         found
     }
@@ -231,6 +231,6 @@ pub(super) fn plain_secret(intent: &Intent<'_>, secret: &Node) -> Diagnostic {
     };
     let fault = Diagnostic::error("plain-secret", message).at(secret);
     fault.help(format!(
-        "put it into a Secret by other means, and refer to that, as by {way}"
+        "create a Secret by other means and refer to it, for example with {way}"
     ))
 }

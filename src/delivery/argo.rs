@@ -293,7 +293,7 @@ fn ignored_differences(intent: &Intent<'_>, diagnostics: &mut Diagnostics) -> Ve
         for key in keys {
             let known = ["group", "kind", "name", "namespace"];
             if !key.key.as_str().is_some_and(|it| known.contains(&it)) {
-                let message = "Argo CD selects what it does not compare by `group`, `kind`, `name` and `namespace` only";
+                let message = "Argo CD supports only `group`, `kind`, `name` and `namespace` to select ignored differences";
                 diagnostics.push(refused(&key.key, message).help("write an entry for each object"));
             }
         }
@@ -317,20 +317,22 @@ fn ignored_differences(intent: &Intent<'_>, diagnostics: &mut Diagnostics) -> Ve
 fn check_meaning(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
     let field = |key: &str| intent.field(&[key]);
     if let Some(field) = field("crds").filter(|it| it.as_str() == Some("Create")) {
-        let message = "Argo CD applies the CRDs of a chart with each sync; it can't make them once and leave them then";
+        let message =
+            "Argo CD applies the CRDs of a chart on each sync; it cannot create them only once";
         diagnostics.push(
-            refused(field, message)
-                .help("write `crds: CreateReplace`, or `Skip` and bring them by other means"),
+            refused(field, message).help(
+                "set `crds: CreateReplace`, or set `Skip` and install the CRDs by other means",
+            ),
         );
     }
     if let Some(field) = field("valuesFrom").filter(|it| !it.is_empty_collection()) {
         let message = "`valuesFrom` is not supported by Argo CD";
         diagnostics.push(refused(field, message).help(
-            "give the values in the claim; for what is secret, let the chart refer to a Secret that is there already",
+            "set the values in the claim; for secret values, let the chart refer to an existing Secret",
         ));
     }
     if let Some(field) = field("waitForJobs").filter(|it| it.as_bool() == Some(false)) {
-        let message = "Argo CD always waits for a chart's Jobs: they are part of its health";
+        let message = "Argo CD always waits for the Jobs of a chart: they are part of its health";
         let fault = Diagnostic::warning("not-for-argo", message).at(field);
         diagnostics.push(fault.help("remove `waitForJobs: false`"));
     }
@@ -350,11 +352,11 @@ pub(super) fn check_access(
     if let Some(entry) = access.iter().next().filter(|_| !is_known) {
         let key = entry.key.as_str().unwrap_or("");
         let message = format!(
-            "Argo CD does not read `{key}`: its access to `{address}` is a Secret with the label `argocd.argoproj.io/secret-type: repository` in namespace `{}`",
+            "Argo CD does not read `{key}`: for access to `{address}`, it needs a Secret with the label `argocd.argoproj.io/secret-type: repository` in namespace `{}`",
             target.argo.namespace
         );
         let fault = Diagnostic::warning("repository-access", message).at(&entry.value);
-        diagnostics.push(fault.help("make that Secret; then list the address under `spec.argo.repositories` of environment.yaml"));
+        diagnostics.push(fault.help("create that Secret, then list the address under `spec.argo.repositories` in environment.yaml"));
     }
 }
 

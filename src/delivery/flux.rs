@@ -115,12 +115,12 @@ impl Source {
         if by_reference && !is_oci {
             let fault = Diagnostic::error(
                 "invalid-value",
-                format!("an OCIRepository needs an `oci://` address, not `{address}`"),
+                format!("an OCIRepository requires an `oci://` address, found `{address}`"),
             );
             let at = intent.field(&["source"]).unwrap_or(intent.node());
             return Err(fault
                 .at(at)
-                .help("write `source: HelmRepository`, or the chart's OCI address"));
+                .help("write `source: HelmRepository`, or the OCI address of the chart"));
         }
         Ok(Source {
             access: access(intent, workspace, &address),

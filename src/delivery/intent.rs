@@ -75,10 +75,10 @@ impl<'a> Intent<'a> {
     pub(super) fn new(node: &'a Node) -> Result<Intent<'a>, Diagnostic> {
         let Some(kind) = IntentKind::of(node) else {
             let name = node.get("kind").and_then(Node::as_str).unwrap_or("");
-            let fault = Diagnostic::error("invalid-intent", format!("there is no intent `{name}`"));
+            let fault = Diagnostic::error("invalid-intent", format!("unknown intent `{name}`"));
             return Err(fault
                 .at(node)
-                .help("a template says `HelmInstall`, `GitManifests`, `ChartApplication` or `GitOpsRoot`, or makes a plain object"));
+                .help("use `HelmInstall`, `GitManifests`, `ChartApplication` or `GitOpsRoot`, or a plain object"));
         };
         match validate(node, kind.schema(), kind.name())
             .into_iter()

@@ -71,11 +71,11 @@ fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Dia
     let found = charts.version(request);
     if request.is_local() {
         let message = format!(
-            "a cluster can't pull from `{}`, a folder of the workspace",
+            "a cluster cannot pull from `{}`, a folder of the workspace",
             request.repository
         );
         let fault = Diagnostic::error("invalid-value", message);
-        return Err(fault.help("give the registry that the chart is published to; with `folder` under `spec.charts.sources` of `pleach.yaml` it is read from here all the same"));
+        return Err(fault.help("set the registry that the chart is published to; to read the chart from the folder, set `folder` under `spec.charts.sources` in `pleach.yaml`"));
     }
     let versions = match found {
         Found::Version(version) => return Ok(Some(version)),
@@ -83,32 +83,37 @@ fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Dia
     };
     if !versions.is_empty() {
         let versions = versions.join(", ");
-        let message = format!("`{LOCK}` has `{name}` {versions}, which is not what this asks for");
+        let message =
+            format!("`{LOCK}` has `{name}` {versions}, which does not match this version");
         let fault = Diagnostic::warning("stale-pin", message);
-        return Err(fault.help("run `pleach vendor`, which pins what claims ask for"));
+        return Err(fault.help("run `pleach vendor` to update the pin"));
     }
     if is_exact(requested) || request.digest.is_some() {
         return Ok(None);
     }
     let message = match &request.version {
         Some(range) => {
-            format!("`{range}` means another version of `{name}` whenever one is published")
+            format!(
+                "`{range}` is a range: a new version of `{name}` is installed as soon as it is published"
+            )
         }
-        None => format!("no version is given: each newly published one of `{name}` is installed"),
+        None => format!(
+            "no version is set: each new version of `{name}` is installed as soon as it is published"
+        ),
     };
     let fault = Diagnostic::warning("floating-version", message);
-    Err(fault.help("run `pleach vendor`, which pins it, or write an exact version"))
+    Err(fault.help("run `pleach vendor` to pin it, or write an exact version"))
 }
 
 /// Says which entries of the lock nothing asks for.
 pub fn unused_pins(charts: &Charts<'_>) -> impl Iterator<Item = Diagnostic> {
     charts.unused().into_iter().map(|pin| {
-        let message = format!("no claim asks for `{}` {}", pin.name, pin.requested);
+        let message = format!("no claim uses `{}` {}", pin.name, pin.requested);
         let fault = Diagnostic::warning("unused-pin", message);
         let fault = match &pin.span {
             Some(span) => fault.at(span),
             None => fault,
         };
-        fault.help("run `pleach vendor`, which removes the entry")
+        fault.help("run `pleach vendor` to remove the entry")
     })
 }

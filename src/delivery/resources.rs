@@ -35,5 +35,5 @@ fn above(service: &str, what: &str, request: &Node, limit: &Node, at: &Span) -> 
     let said = [request, limit].into_iter().find(in_claim);
     let place = said.map_or(at, Node::span);
     let fault = Diagnostic::error("request-above-limit", message).at(place);
-    fault.help(format!("give `requests` and `limits` of {what} together"))
+    fault.help(format!("set `requests` and `limits` of {what} together"))
 }

@@ -355,7 +355,7 @@ pub(super) fn not_rendered(what: &str, error: HelmError, at: &Span) -> Diagnosti
     let mut note = Diagnostic::warning(
         "not-deployed",
         format!(
-            "{what} is not shown, since its chart does not render: {}",
+            "{what} is not shown, because its chart does not render: {}",
             fault.message
         ),
     )

@@ -348,7 +348,7 @@ fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
 /// The templates of a ResourceSet have inputs that the operator gathers in the cluster.
 fn templated(object: &Object, diagnostics: &mut Diagnostics) -> Followed {
     let message = format!(
-        "{} is not shown: the Flux operator makes its objects from templates",
+        "{} is not shown: the Flux operator creates its objects from templates",
         object.id()
     );
     let fault = Diagnostic::warning("unseen-source", message).at(object.span());

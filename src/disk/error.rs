@@ -55,14 +55,14 @@ impl std::error::Error for DiskError {}
 /// The reasons that people meet, without the system's numbers.
 pub(super) fn words(error: &io::Error) -> String {
     let words = match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file or folder",
+        io::ErrorKind::NotFound => "no such file or folder",
         io::ErrorKind::PermissionDenied => "permission denied",
         io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
         io::ErrorKind::StorageFull => "the disk is full",
-        io::ErrorKind::QuotaExceeded => "the disk quota is used up",
-        io::ErrorKind::NotADirectory => "a file is in place of a folder",
+        io::ErrorKind::QuotaExceeded => "the disk quota is exceeded",
+        io::ErrorKind::NotADirectory => "a file is where a folder is expected",
         io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => "it is a folder",
-        io::ErrorKind::InvalidFilename => "the system does not take this name",
+        io::ErrorKind::InvalidFilename => "the system does not allow this name",
         _ => return error.to_string(),
     };
     words.to_string()

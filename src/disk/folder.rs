@@ -142,7 +142,7 @@ impl Files for Folder {
         }
         // Opening a pipe would wait for ever.
         if !metadata.is_file() {
-            return Err(FilesError::Other("this is no regular file".to_string()));
+            return Err(FilesError::Other("this is not a regular file".to_string()));
         }
         if metadata.len() > FILE_BYTES_MAX {
             return Err(too_large());

@@ -14,9 +14,9 @@ pub fn refuse_links(root: &Path, path: &TreePath) -> Result<(), DiskError> {
     for part in path.parts() {
         place.push(part);
         if fs::symlink_metadata(&place).is_ok_and(|it| it.is_symlink()) {
-            let error = io::Error::other("this is a link, and leads elsewhere");
+            let error = io::Error::other("this is a symbolic link to another location");
             let failed = DiskError::when("write to", &place)(error);
-            return Err(failed.help("remove the link; a folder is made in its place"));
+            return Err(failed.help("remove the link; it is replaced with a folder"));
         }
     }
     Ok(())

@@ -225,9 +225,9 @@ impl Plan {
     pub fn faults(&self, folder: &TreePath) -> Diagnostics {
         let mut faults = Diagnostics::default();
         for (path, why) in &self.blocked {
-            let message = format!("a file that pleach did not make is in the way: {why}");
+            let message = format!("a file that pleach did not create is in the way: {why}");
             let fault = about("foreign-file", message, folder.join(path));
-            faults.push(fault.help("move it, or remove it; nothing was written"));
+            faults.push(fault.help("move or remove it; nothing was written"));
         }
         faults.extend(self.kept.iter().map(|it| it.fault(folder)));
         faults
@@ -240,7 +240,7 @@ impl Plan {
             let (code, message) = match step.change {
                 Change::Create => ("missing-file", "a generated file is missing"),
                 Change::Update => ("outdated-file", "a generated file is out of date"),
-                Change::Delete => ("unwanted-file", "a generated file is no longer wanted"),
+                Change::Delete => ("unwanted-file", "a generated file is obsolete"),
             };
             let finding = about(code, message.to_string(), folder.join(&step.path));
             findings.push(finding.help("run `pleach render`"));
@@ -264,7 +264,7 @@ impl Kept {
         let range = marker.unwrap_or(0..text.lines().next().unwrap_or_default().len());
         let span = Span::new(&Source::new(folder.join(&self.path), text), range);
         if self.ownership == Ownership::Conflicted {
-            let message = "a generated file holds the conflict markers of a merge";
+            let message = "a generated file contains merge conflict markers";
             return Diagnostic::error(MERGE_CONFLICT, message)
                 .at(span)
                 .help("merge the claims, then run `pleach render --force`");
@@ -272,7 +272,7 @@ impl Kept {
         let help = "move the change to a claim or to `overlays/`, then run `pleach render --force`";
         Diagnostic::error("edited-by-hand", "a generated file was edited")
             .at(span)
-            .label("the digest does not fit path and content")
+            .label("the digest does not match the path and content")
             .help(help)
             .help("`pleach check` shows what was edited")
     }
@@ -305,10 +305,10 @@ impl<'a> Way<'a> {
 
     fn blocked_by(&self, path: &TreePath) -> Option<String> {
         if self.folders.contains(path) {
-            return Some("it is a file, and a folder of that name is to be written".to_string());
+            return Some("it is a file, but a folder with that name must be written".to_string());
         }
         if above(path).any(|it| self.wanted.get(&it).is_some()) {
-            return Some("it is in a folder where a file is to be written".to_string());
+            return Some("it is in a folder where a file must be written".to_string());
         }
         let same = self.folded.get(&path.as_str().to_lowercase())?;
         (*same != path).then(|| format!("its name differs only in case from `{same}`"))

@@ -179,7 +179,7 @@ impl ChartRenderer for Inflater<'_> {
             Some(charts) => charts.files(&request).map_err(|it| it.at(chart.span)),
             None => {
                 let message = format!(
-                    "chart `{}` is not in the chart home, and a build reaches no repository",
+                    "chart `{}` is not in the chart home, and a build does not pull charts",
                     request.title()
                 );
                 Err(Diagnostic::error("missing-chart", message)
@@ -203,7 +203,7 @@ impl ChartRenderer for Inflater<'_> {
             let fault = Diagnostics::from(placed(error, span));
             let concealed = conceal_with(fault, &quoted_texts(&user, chart));
             let concealed = concealed.into_iter().next();
-            concealed.unwrap_or_else(|| Diagnostic::error("helm", "the chart can't be rendered"))
+            concealed.unwrap_or_else(|| Diagnostic::error("helm", "the chart cannot be rendered"))
         };
         let chart = load_folder(inflation.files, &inflation.folder, self.version, &mut said);
         let chart = chart.map_err(|error| fault(error, None))?;
@@ -237,7 +237,7 @@ impl ChartRenderer for Inflater<'_> {
 /// An error of a chart that a kustomization inflates.
 fn placed(error: HelmError, span: &Span) -> Diagnostic {
     match diagnostic(error) {
-        fault if fault.span.is_some() => fault.related(span, "the chart is inflated here"),
+        fault if fault.span.is_some() => fault.related(span, "the chart is used here"),
         fault => fault.at(span),
     }
 }

@@ -58,8 +58,8 @@ fn find_kind(
 ) -> Result<Arc<ClaimKind>, Diagnostic> {
     let field = |key: &str| {
         node.get(key).filter(|it| it.as_string().is_some()).ok_or_else(|| {
-            let fault = Diagnostic::error("not-a-claim", format!("a claim begins with `apiVersion`, `kind` and `metadata`; here is no `{key}`"));
-            fault.at(node.span().start()).help("only claims belong below `environments/`; put raw manifests into `overlays/<environment>/`")
+            let fault = Diagnostic::error("not-a-claim", format!("a claim requires `apiVersion`, `kind` and `metadata`; `{key}` is missing"));
+            fault.at(node.span().start()).help("put only claims below `environments/`, and raw manifests in `overlays/<environment>/`")
         })
     };
     let (api_version, kind) = (field("apiVersion")?, field("kind")?);
@@ -75,9 +75,9 @@ fn find_kind(
         let mut versions = kinds.iter().flat_map(|it| &it.api_versions);
         let is_of_claims = versions.any(|it| group(it) == group(version));
         return Err(if is_kubernetes_api(version) {
-            fault.help(format!("objects of Kubernetes itself go to `overlays/{environment}/`, named under `resources` in its kustomization.yaml"))
+            fault.help(format!("put Kubernetes objects in `overlays/{environment}/` and list them under `resources` in its kustomization.yaml"))
         } else if !is_of_claims {
-            fault.help(format!("no claim kind is of `{version}`; an object for the cluster goes to `overlays/{environment}/`, named under `resources` in its kustomization.yaml"))
+            fault.help(format!("`{version}` has no claim kinds; put objects for the cluster in `overlays/{environment}/` and list them under `resources` in its kustomization.yaml"))
         } else {
             let known = kinds.iter().flat_map(|it| it.names());
             fault.did_you_mean(name, known.clone()).help(format!(
@@ -127,7 +127,7 @@ fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
         );
         return Err(fault
             .at(node.get("metadata").unwrap_or(node).span().start())
-            .help("give the claim a name"));
+            .help("add a name"));
     };
     let text = name.as_string().unwrap_or("");
     match name_fault(text) {
@@ -151,13 +151,13 @@ fn name_fault(text: &str) -> Option<(&'static str, String, &'static str)> {
         && bytes.last().is_some_and(|it| label(*it))
         && bytes.iter().all(|it| inner(*it));
     if !valid || text.len() > NAME_MAX {
-        let message = "a claim's name is at most 63 lower-case letters, digits, `-` and `.`, with a letter or digit at both ends";
-        let help = "it names a folder and a Flux Kustomization";
+        let message = "the name of a claim must be at most 63 lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit";
+        let help = "it is used for a folder and a Flux Kustomization";
         return Some(("invalid-value", message.to_string(), help));
     }
     if RESERVED.contains(&text) {
-        let message = format!("a claim can't be called `{text}`");
-        return Some(("reserved-name", message, "the tree uses that name itself"));
+        let message = format!("a claim cannot be named `{text}`");
+        return Some(("reserved-name", message, "the name is reserved"));
     }
     None
 }

@@ -18,11 +18,11 @@ pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source
 /// A file or folder of the workspace that is there, and can't be read.
 pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
     let help = match error {
-        FilesError::Outside => "copy what the link leads to into the workspace",
-        FilesError::BrokenLink => "restore what the link leads to, or delete the link",
-        _ => "make it a plain file or folder that you may read",
+        FilesError::Outside => "copy the target of the link into the workspace",
+        FilesError::BrokenLink => "restore the target of the link, or delete the link",
+        _ => "make it a regular file or folder that you can read",
     };
-    let message = format!("`{path}` can't be read: {error}");
+    let message = format!("cannot read `{path}`: {error}");
     let fault = Diagnostic::error("unreadable-file", message);
     let place = Span::new(&Source::new(path.clone(), ""), 0..0);
     fault.at(place).help(help)

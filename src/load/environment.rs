@@ -293,7 +293,7 @@ pub(super) fn read(
         Ok(None) if name == BASE => Environment::base(),
         Ok(None) => {
             let fault = Diagnostic::error("no-environment", format!("`{folder}` has no `{FILE}`"));
-            diagnostics.push(fault.help(format!("make one with `apiVersion: pleach.dev/v1`, `kind: Environment`, `metadata: {{name: {name}}}`")));
+            diagnostics.push(fault.help(format!("create one with `apiVersion: pleach.dev/v1`, `kind: Environment`, `metadata: {{name: {name}}}`")));
             return None;
         }
         _ => match read_checked(files, &path, schema(), "Environment") {
@@ -325,9 +325,9 @@ fn check_sync(environment: &Environment, node: &Node, diagnostics: &mut Diagnost
     }
     for key in ["layout", "source", "argo"] {
         if let Some(found) = node.at_keys(&["spec", key]).filter(|it| !it.is_null()) {
-            let message = format!("`environments/base` is synced by nothing: it has no `{key}`");
+            let message = format!("`environments/base` is not synced and cannot have `{key}`");
             let fault = Diagnostic::error("invalid-value", message).at(found);
-            diagnostics.push(fault.help("remove it here, and write it in the environments"));
+            diagnostics.push(fault.help("remove it here, and set it in the environments"));
         }
     }
 }
@@ -340,7 +340,7 @@ fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
     if given.as_str() != Some(name) {
         let fault = Diagnostic::error(
             "invalid-value",
-            format!("the environment's name is its folder's, `{name}`"),
+            format!("the name of the environment must be that of its folder, `{name}`"),
         );
         diagnostics.push(fault.at(given).fix(
             format!("write `name: {name}`, or rename the folder"),
@@ -350,7 +350,7 @@ fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
         diagnostics.push(
             Diagnostic::error(
                 "reserved-name",
-                format!("an environment can't be called `{name}`"),
+                format!("an environment cannot be named `{name}`"),
             )
             .at(given),
         );

@@ -47,7 +47,7 @@ impl FluxSettings {
         for fields in claims.chain([&settings.all]) {
             let wait = fields.get("wait").filter(|it| it.as_bool() == Some(true));
             if let Some((wait, list)) = wait.zip(fields.get("healthChecks")) {
-                let message = "Flux ignores `healthChecks` where `wait` is true";
+                let message = "Flux ignores `healthChecks` if `wait` is true";
                 let fault = Diagnostic::error("invalid-value", message).at(list);
                 diagnostics.push(
                     fault

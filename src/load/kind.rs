@@ -375,12 +375,12 @@ fn missing_folder(files: &dyn Files, folder: &TreePath, place: &Span) -> Diagnos
     let folders = beside.iter().filter(|it| it.kind == EntryKind::Folder);
     let fault = Diagnostic::error(
         "missing-templates",
-        format!("there is no folder `{folder}`"),
+        format!("folder `{folder}` does not exist"),
     );
     fault
         .at(place)
         .did_you_mean(folder.name(), folders.map(|it| &*it.name))
-        .help("claim kinds are read from it; correct the name, or remove it from `templates`")
+        .help("correct the name, or remove it from `templates`")
 }
 
 /// The kinds of a folder whose file is not called `kind.yaml`.
@@ -446,11 +446,14 @@ impl Reader<'_> {
         };
         let name = node.at_keys(&["metadata", "name"]).unwrap_or(&node);
         if name.as_str() != Some(self.kind) {
-            let message = format!("the kind's name is its folder's, `{}`", self.kind);
+            let message = format!(
+                "the name of the kind must be that of its folder, `{}`",
+                self.kind
+            );
             let fault = Diagnostic::error("invalid-value", message).at(name);
             let edit = Edit::rename(name.span(), name.as_str().unwrap_or(""), self.kind);
             return Err(fault
-                .fix("rename the folder, or write its name here", edit)
+                .fix("rename the folder, or use its name here", edit)
                 .into());
         }
         Ok(node)
@@ -611,8 +614,11 @@ impl Reader<'_> {
                 format!("`{}` has no template `{file}`", self.folder),
             )
             .at(template);
-            self.faults
-                .push(fault.help("templates are the files of the kind's folder that end in `.j2`"));
+            self.faults.push(
+                fault.help(
+                    "add a file to the folder of the kind; the names of templates end in `.j2`",
+                ),
+            );
         }
         Some(FileTemplate {
             template: name,

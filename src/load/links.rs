@@ -26,7 +26,7 @@ pub fn check_links(files: &Recorded<'_>, diagnostics: &mut Diagnostics) {
         match why {
             Unlisted::Cycle => warning(
                 path,
-                format!("`{path}` leads back to a folder that it is in, and is not followed"),
+                format!("`{path}` links to one of its parent folders and is not followed"),
             ),
             Unlisted::NotUtf8 => Diagnostic::error(
                 "unread-file",
@@ -57,7 +57,7 @@ fn link(files: &dyn Files, path: &TreePath) -> TreePath {
 pub(super) fn repeated(files: &dyn Files, path: &TreePath) -> Diagnostic {
     let real = files.real(path).unwrap_or_else(|_| path.clone());
     let message =
-        format!("`{path}` leads to `{real}`, which is read already: its files are read once");
+        format!("`{path}` links to `{real}`, which is already read; its files are read only once");
     warning(path, message)
 }
 

@@ -157,12 +157,10 @@ pub fn load_traced<'a>(
         }
     }
     if scope.is_whole() && environments.is_empty() && !diagnostics.has_errors() {
-        let fault = Diagnostic::error("no-environment", "the workspace has no environment");
-        diagnostics.push(
-            fault.at(&workspace.span).help(
-                "make `environments/<name>/environment.yaml`; `pleach init` unpacks an example",
-            ),
-        );
+        let fault = Diagnostic::error("no-environment", "the workspace has no environments");
+        diagnostics.push(fault.at(&workspace.span).help(
+            "create `environments/<name>/environment.yaml`; `pleach init` creates an example",
+        ));
     }
     let is_overlaid = |engine: &Engine| {
         let mut environments = environments.iter();
@@ -307,10 +305,10 @@ pub fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Ve
         Err(error) => {
             let fault = Diagnostic::error(
                 "no-environment",
-                format!("`{}/` can't be read: {error}", environment::FOLDER),
+                format!("cannot read `{}/`: {error}", environment::FOLDER),
             );
             diagnostics
-                .push(fault.help("a workspace has a folder per environment below `environments/`"));
+                .push(fault.help("create a folder for each environment below `environments/`"));
             Vec::new()
         }
     }

@@ -108,13 +108,13 @@ impl Known<'_> {
         if self.is_included || all.contains(root) {
             return None;
         }
-        let fault = Diagnostic::error("unknown-name", format!("there is no `{root}` here"))
+        let fault = Diagnostic::error("unknown-name", format!("`{root}` is not defined here"))
             .at(name.place.clone())
             .did_you_mean(root, all.iter().copied());
         Some(match self.kind.locals.iter().any(|it| it.0 == root) {
-            true => fault.help(format!("`{root}` is computed later: move it up in `let`")),
+            true => fault.help(format!("move `{root}` up in `let`: it is defined later")),
             false => {
-                fault.help("names come from `metadata`, `spec`, `environment` and the kind's `let`")
+                fault.help("use `metadata`, `spec`, `environment` or a name in `let` of the kind")
             }
         })
     }
@@ -146,7 +146,7 @@ impl Known<'_> {
             .at(name.place.clone())
             .did_you_mean(wrong, slip.known.iter().copied());
         match slip.known.as_slice() {
-            [] => fault.help(format!("its schema says nothing of fields below `{above}`")),
+            [] => fault.help(format!("its schema declares no fields below `{above}`")),
             known => fault.help(format!("its schema has {}", known.join(", "))),
         }
     }

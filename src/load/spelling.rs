@@ -44,7 +44,7 @@ fn fields(node: &mut Node, schema: &Schema, spelling: Spelling, diagnostics: &mu
             .at(key);
             diagnostics.push(
                 fault
-                    .related(&other.key, "also given here")
+                    .related(&other.key, "also set here")
                     .help("keep one of the two"),
             );
             continue;

@@ -211,7 +211,7 @@ pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut 
     }
     let both = ["name", "server"].map(|key| spec(node, &["argo", "destination", key]));
     if let [Some(name), Some(server)] = both {
-        let fault = Diagnostic::error("invalid-value", "a cluster is named in two ways").at(name);
+        let fault = Diagnostic::error("invalid-value", "a cluster is set in two ways").at(name);
         diagnostics.push(
             fault
                 .related(server, "also here")
@@ -227,16 +227,16 @@ pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut 
 fn check_argo(node: &Node, argo: &Argo, diagnostics: &mut Diagnostics) {
     let name = node.at_keys(&["metadata", "name"]).unwrap_or(node);
     if !is_object_name(name.as_str().unwrap_or("")) {
-        let message = "Argo CD's objects bear the environment's name, so it is made of lower-case letters, digits, `-` and `.`";
+        let message = "the name of an environment with `engine: argo` must consist of lower-case letters, digits, `-` and `.`";
         let fault = Diagnostic::error("invalid-value", message).at(name);
-        diagnostics.push(fault.help("rename the folder, and write its name here"));
+        diagnostics.push(fault.help("rename the folder, and use its name here"));
     }
     if argo.url.is_empty() {
         let message = "`spec.source.url` is required for `engine: argo`: the address of the Git repository with the rendered tree";
         let at = spec(node, &["engine"]).unwrap_or(node);
         let fault = Diagnostic::error("missing-field", message).at(at);
         diagnostics.push(fault.help(
-            "write `spec.sync.url` in pleach.yaml, for all environments, or `spec.source.url` here",
+            "set `spec.sync.url` in pleach.yaml for all environments, or `spec.source.url` here",
         ));
     }
 }
@@ -253,11 +253,11 @@ fn not_read(found: &Node, keys: &[&str], engine: Engine) -> Diagnostic {
     let (message, help) = match engine {
         Engine::Flux => (
             format!("Flux does not read `{field}`"),
-            "remove it, or write `engine: argo`; Flux has the address from the source that `flux bootstrap` makes",
+            "remove it, or set `engine: argo`; Flux gets the address from the source that `flux bootstrap` creates",
         ),
         Engine::Argo => (
             format!("Argo CD does not read `{field}`"),
-            "remove it, or write `engine: flux`; Argo CD's settings are in `spec.argo`, its source is `url` and `revision`",
+            "remove it, or set `engine: flux`; for Argo CD, use `spec.argo`, and `url` and `revision` of the source",
         ),
     };
     Diagnostic::error("invalid-value", message)

@@ -26,7 +26,7 @@ pub fn check_sync_path(
         return None;
     }
     let message = format!(
-        "the clusters are given paths below `{}`, but the tree is in `./{tree}` of the Git repository",
+        "the clusters look for paths below `{}`, but the tree is in `./{tree}` of the Git repository",
         workspace.sync_path
     );
     let place = workspace.sync_path_place.as_ref();

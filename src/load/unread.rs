@@ -31,7 +31,10 @@ pub(super) fn wrong_kind_file(folder: &TreePath, entries: &[Entry]) -> Option<Di
     };
     let entry = entries.iter().find(is_kind_file)?;
     let path = folder.child(&entry.name);
-    let message = format!("`{path}` is not read: a claim kind is in `{}`", kind::FILE);
+    let message = format!(
+        "`{path}` is not read: a claim kind is defined in `{}`",
+        kind::FILE
+    );
     let fault = Diagnostic::error("unread-file", message).at(place(&path));
     Some(fault.help(format!("rename it to `{}`", kind::FILE)))
 }
@@ -49,7 +52,7 @@ pub(super) fn check_environments(folder: &TreePath, entries: &[Entry], into: &mu
             continue;
         }
         let path = folder.child(&entry.name);
-        let message = format!("`{path}` is not read: claims are in the folder of an environment");
+        let message = format!("`{path}` is not read: it is not in the folder of an environment");
         let fault = Diagnostic::error("unread-file", message).at(place(&path));
         let environment = folders().find(|it| *it.name == *stem);
         into.push(fault.help(match environment {
@@ -61,7 +64,7 @@ pub(super) fn check_environments(folder: &TreePath, entries: &[Entry], into: &mu
     for entry in folders() {
         if let Some(other) = seen.insert(entry.name.to_lowercase(), entry) {
             let (one, two) = (folder.child(&other.name), folder.child(&entry.name));
-            let message = format!("`{one}` and `{two}` differ only in upper and lower case");
+            let message = format!("`{one}` and `{two}` differ only in case");
             let fault = Diagnostic::error("names-differ-in-case", message).at(place(&two));
             into.push(fault.help("rename one of them, or move its files into the other"));
         }

@@ -90,10 +90,10 @@ impl WorkspaceConfig {
         if files.kind(&path) == Ok(None) {
             let fault = Diagnostic::error(
                 "no-workspace",
-                format!("there is no `{FILE}` here or in a folder above"),
+                format!("no `{FILE}` in this folder or its parents"),
             );
             return Err(fault
-                .help("`pleach init` makes a workspace; `-C DIR` names another folder")
+                .help("create a workspace with `pleach init`, or name another folder with `-C DIR`")
                 .into());
         }
         let node = read_checked(files, &path, schema(), "Workspace")?;
@@ -218,7 +218,7 @@ fn texts<'a>(node: &'a Node, keys: &[&str]) -> impl Iterator<Item = &'a Node> {
 fn ignored(node: &Node) -> Result<Ignore, Diagnostic> {
     Ignore::parse(node.as_str().unwrap_or("")).map_err(|it| {
         let fault = Diagnostic::error("invalid-value", it.to_string()).at(node);
-        fault.help("`pleach diff` shows the path of each field that changes")
+        fault.help("use a path as `pleach diff` prints it")
     })
 }
 
@@ -236,7 +236,7 @@ fn folder(node: &Node) -> Result<TreePath, Diagnostic> {
         let fault = Diagnostic::error("invalid-value", "expected a folder below the workspace");
         fault
             .at(node)
-            .help("the path is relative to `pleach.yaml` and does not lead out of its folder")
+            .help("write the path relative to `pleach.yaml`; it must not lead out of its folder")
     })
 }
 
@@ -256,18 +256,18 @@ fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagno
     if path.parts().any(|it| it.eq_ignore_ascii_case(".git")) {
         let fault = Diagnostic::error(
             "invalid-value",
-            "the tree can't be written into Git's own folder",
+            "the tree cannot be written to the folder of Git",
         );
         return Err(fault
             .at(node)
-            .help("name a folder that nothing else is in, such as `deploy`"));
+            .help("use a folder with no other files, such as `deploy`"));
     }
     match inputs.find(|it| is_in(it)) {
         None => Ok(path),
         Some(input) => {
-            let message = format!("the tree can't be written into `{input}`, which is not its own");
+            let message = format!("the tree cannot be written to `{input}`, which has other files");
             let fault = Diagnostic::error("invalid-value", message).at(node);
-            Err(fault.help("name a folder that nothing else is in, such as `deploy`"))
+            Err(fault.help("use a folder with no other files, such as `deploy`"))
         }
     }
 }
@@ -298,7 +298,7 @@ fn check_version(node: &Node) -> Result<(), Diagnostic> {
     );
     Err(fault
         .at(wanted)
-        .help("install that version, or change `requires` and render once with this one"))
+        .help("install that version, or change `requires` and render with this one"))
 }
 
 /// What `pleach.yaml` is held against.

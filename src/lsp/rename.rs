@@ -24,7 +24,7 @@ pub fn rename(
     at: usize,
     name: &str,
 ) -> Result<Change, String> {
-    let site = named_at(workspace, path, at).ok_or("there is no name of a claim here")?;
+    let site = named_at(workspace, path, at).ok_or("no claim name at this position")?;
     if let Some(fault) = fault_in_claim_name(name) {
         return Err(fault);
     }
@@ -53,7 +53,7 @@ pub fn rename(
         add(&it.path, it.range);
     }
     match change.is_empty() {
-        true => Err(format!("there is no claim `{}`", site.name)),
+        true => Err(format!("unknown claim `{}`", site.name)),
         false => Ok(change),
     }
 }

@@ -93,7 +93,7 @@ fn environment<'a>(
     let known = || workspace.environments.iter().map(|it| it.name.as_str());
     let found = workspace.environments.iter().find(|it| it.name == name);
     found.ok_or_else(|| {
-        let message = format!("there is no environment `{name}`");
+        let message = format!("unknown environment `{name}`");
         let fault = Diagnostic::error("unknown-environment", message).did_you_mean(name, known());
         fault.help(format!(
             "environments: {}",
@@ -149,7 +149,7 @@ fn check_fields(request: &Request<'_>, promotion: &Promotion) -> Result<(), Diag
             .did_you_mean(name, known.iter().map(String::as_str));
         return Err(match known.is_empty() {
             true => fault.help("nothing differs there"),
-            false => fault.help(format!("what differs: {}", known.join(", "))),
+            false => fault.help(format!("differing fields: {}", known.join(", "))),
         });
     }
     Ok(())

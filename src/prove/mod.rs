@@ -33,7 +33,7 @@ fn prove_data(tree: &Tree, data: &Data) -> Option<Diagnostic> {
         Ok(node) => difference(&data.node, &node)?,
     };
     let message = format!(
-        "the written `{}` does not say what {} renders to: {words}",
+        "the written `{}` differs from what {} renders: {words}",
         data.path, data.title
     );
     let fault = Diagnostic::error("overlay-not-proven", message).at(&data.node);
@@ -52,7 +52,7 @@ fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
         .find(|it| it.severity == Severity::Error)
     {
         let message = format!(
-            "the written `{}` does not build: {}",
+            "the written `{}` cannot be built: {}",
             expected.folder, fault.message
         );
         return diagnostics.push(Diagnostic {
@@ -78,7 +78,7 @@ fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
     diagnostics.extend(
         built
             .into_iter()
-            .map(|(id, object)| not_proven(expected, object, &format!("{id} is too much"))),
+            .map(|(id, object)| not_proven(expected, object, &format!("{id} is unexpected"))),
     );
 }
 
@@ -141,7 +141,7 @@ fn difference(node: &Node, built: &Node) -> Option<String> {
 
 fn not_proven(expected: &Expected, object: &Object, words: &str) -> Diagnostic {
     let message = format!(
-        "the written `{}` does not build to what {} renders to: {words}",
+        "the written `{}` does not build to what {} renders: {words}",
         expected.folder, expected.title
     );
     let fault = Diagnostic::error("overlay-not-proven", message).at(object.span());

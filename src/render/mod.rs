@@ -123,7 +123,7 @@ fn find<'a>(
         let message = format!("the environment has no other {kind} `{name}`");
         Diagnostic::error("unknown-reference", message)
             .did_you_mean(name, of_kind().map(|it| &*it.name))
-            .help("`claim` names a claim of the same environment; base sees only base")
+            .help("use a claim of the same environment; in base, only claims of base")
     })
 }
 
@@ -145,11 +145,11 @@ fn render_files(instance: &Instance, templates: &Templates) -> Result<Vec<File>,
                 .find(|it| it.name.eq_ignore_ascii_case(&rendered.name));
             if let Some(twin) = twin {
                 let message = format!(
-                    "two files of the claim are called `{}` and `{}`",
+                    "two files of the claim are named `{}` and `{}`",
                     twin.name, rendered.name
                 );
                 return Err(Diagnostic::error("duplicate-file", message)
-                    .help("give them names that differ in more than case")
+                    .help("use names that differ in more than case")
                     .into());
             }
             files.push(rendered);
@@ -211,7 +211,7 @@ fn render_file(
                 ),
             );
             return Err(fault
-                .help("one object a file: make a template for each")
+                .help("write a separate template for each object")
                 .into());
         }
         if let Some(node) = documents.pop() {
@@ -238,7 +238,7 @@ fn check_object(node: &Node, template: &str) -> Result<(), Diagnostic> {
         missing.join(".")
     );
     let fault = Diagnostic::error("template-output", message).at(node);
-    Err(fault.help("an object has `apiVersion`, `kind` and `metadata.name`, which are texts"))
+    Err(fault.help("set `apiVersion`, `kind` and `metadata.name` to strings"))
 }
 
 /// The name's characters as a file's name may have them: those outside `[a-z0-9.-]` become `-`.

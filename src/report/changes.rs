@@ -71,7 +71,10 @@ impl Printer {
             [only] => self.line(ink, &format!("{sign} {only}")),
             all => {
                 let many = group.objects();
-                self.line(ink, &format!("{sign} {} alike", counted(many, "object")));
+                self.line(
+                    ink,
+                    &format!("{sign} {}, same change", counted(many, "object")),
+                );
                 all.iter()
                     .for_each(|it| self.line(ink, &format!("    {it}")));
             }

@@ -24,7 +24,7 @@ pub fn deployment(deployment: &Deployment, view: &View<'_>) -> String {
         };
         let loose = match entry.is_bootstrap {
             true => "",
-            false => "  (nothing in the repository applies it)",
+            false => "  (not applied by anything in the repository)",
         };
         _ = writeln!(text, "\x1b[1m{}\x1b[0m{loose}", printable(folder));
         for (unit, depth) in ordered(entry) {

@@ -17,7 +17,7 @@ pub fn junit(diagnostics: &Diagnostics, view: &View<'_>) -> String {
         tests.max(1)
     );
     if tests == 0 {
-        text.push_str("    <testcase classname=\"pleach\" name=\"nothing to say\"/>\n");
+        text.push_str("    <testcase classname=\"pleach\" name=\"no findings\"/>\n");
     }
     diagnostics.iter().for_each(|it| test(it, view, &mut text));
     text.push_str("  </testsuite>\n</testsuites>\n");

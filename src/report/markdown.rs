@@ -209,7 +209,7 @@ impl Page {
                 ),
                 false => code(&clipped(rest, 200)),
             };
-            let _ = write!(self.text, "\n**{many} more** did not fit here: {rest}\n");
+            let _ = write!(self.text, "\n**{many} more** omitted: {rest}\n");
         }
         self.text
     }
@@ -338,7 +338,7 @@ fn group(group: &Group<'_>) -> String {
     let sign = sign(group.kind);
     let title = match &*titles {
         [only] => format!("{sign} {only}"),
-        _ => format!("{sign} {} alike", counted(group.objects(), "object")),
+        _ => format!("{sign} {}, same change", counted(group.objects(), "object")),
     };
     let mut body = String::new();
     if titles.len() > 1 {

@@ -110,7 +110,7 @@ impl std::str::FromStr for Format {
         all.find(|it| it.name() == name).ok_or_else(|| {
             let names: Vec<_> = Format::ALL.iter().map(|it| it.name()).collect();
             format!(
-                "there is no format `{name}`; there are {}",
+                "unknown format `{name}`; known formats: {}",
                 names.join(", ")
             )
         })
@@ -160,10 +160,10 @@ fn first(diagnostics: &Diagnostics, format: Format) -> Option<Diagnostics> {
     let others = diagnostics.iter().filter(|it| !is_error(it));
     let shown = errors.chain(others).take(max).cloned();
     let mut shown: Diagnostics = shown.collect();
-    let message = format!("{max} of {count} findings are shown");
+    let message = format!("only {max} of {count} findings are shown");
     let mut note = Diagnostic::warning("more-findings", message);
     note.severity = Severity::Note;
-    shown.push(note.help("mend these first"));
+    shown.push(note.help("fix these first"));
     Some(shown)
 }
 

@@ -58,8 +58,8 @@ pub(super) fn count(comparison: &Comparison) -> String {
         .chain(parts.map(|(many, word)| format!("{many} {word}")));
     let parts = parts.collect::<Vec<_>>().join(", ");
     match comparison.environments.len() {
-        0 if comparison.notes.is_empty() => "nothing changes".into(),
-        0 => "nothing changes in what can be compared".into(),
+        0 if comparison.notes.is_empty() => "no changes".into(),
+        0 => "no changes in what can be compared".into(),
         _ if parts.is_empty() => "no object changes".into(),
         1 => parts,
         many => format!("{parts} in {many} places"),
@@ -143,7 +143,7 @@ pub(super) fn others(group: &DangerGroup<'_>) -> Option<String> {
     names.dedup();
     let many = counted(names.len(), "more object");
     shorten(&mut names, NAMES_MAX);
-    Some(format!("the same of {many}: {}", names.join(", ")))
+    Some(format!("same for {many}: {}", names.join(", ")))
 }
 
 /// Notes whose reasons are the same, as one: `` `a`, `b`, … 12 more ``.
@@ -169,8 +169,8 @@ pub fn folded(notes: &Diagnostics) -> Diagnostics {
         shorten(&mut names, NAMES_MAX);
         let rest = named(&note.message).map_or("", |it| it.1);
         let words = rest.replacen(" is not", " are not", 1).replacen(
-            "since it can't",
-            "since they can't",
+            "because it cannot",
+            "because they cannot",
             1,
         );
         Diagnostic {
@@ -226,7 +226,7 @@ pub(super) fn titles(group: &Group<'_>) -> Vec<String> {
         let words = |names: &[&str], word: &str| {
             (!names.is_empty()).then(|| format!("{word} in {}", names.join(", ")))
         };
-        let parts = [words(&it.not, "not"), words(&it.otherwise, "otherwise")];
+        let parts = [words(&it.not, "not"), words(&it.otherwise, "different")];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         let but = match parts.is_empty() {
             true => String::new(),
@@ -318,7 +318,7 @@ fn field(field: &FieldChange, rows: &mut Vec<Row>) {
         });
     }
     if let Some(name) = field.difference.rehashed() {
-        let text = format!("another hash of {name}");
+        let text = format!("different hash of {name}");
         return rows.push(Row {
             mark: Mark::Note,
             text,
@@ -334,7 +334,7 @@ fn field(field: &FieldChange, rows: &mut Vec<Row>) {
         Difference::Text(lines) => rows.extend(lines.iter().map(text_line)),
         Difference::Reordered(before, after) => {
             let row = |mark, text| Row { mark, text };
-            rows.push(row(Mark::Note, "in another order".to_string()));
+            rows.push(row(Mark::Note, "different order".to_string()));
             rows.push(row(Mark::Removed, listed(before)));
             rows.push(row(Mark::Added, listed(after)));
         }

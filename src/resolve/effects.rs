@@ -136,7 +136,7 @@ fn fault(
     let (path, kind) = (&field.path, &instance.kind.name);
     let message = match &effect.when {
         Some(_) => format!("`{path}` has no effect"),
-        None => format!("`{path}` has no effect: no template of {kind} reads it"),
+        None => format!("`{path}` has no effect: no template of {kind} uses it"),
     };
     let fault = Diagnostic::warning("no-effect", message).at(&field.entry.key);
     let help = match &effect.help {

@@ -427,7 +427,7 @@ fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Di
     let fault = if env.span().path().parts().nth(1) == Some("base") {
         Diagnostic::error(
             "wrong-environment",
-            "a claim of `environments/base` belongs to no environment",
+            "`metadata.env` is not allowed in `environments/base`",
         )
         .help("remove `metadata.env`")
     } else {
@@ -472,7 +472,7 @@ fn with_dependencies(
             diagnostics.push(
                 fault
                     .did_you_mean(name, names.iter().map(String::as_str))
-                    .help("`dependsOn` names claims of the same environment"),
+                    .help("list claims of the same environment in `dependsOn`"),
             );
         }
     }

@@ -106,12 +106,12 @@ fn selections<'a>(
         selections.push(selection);
         if count > CLAIMS_MAX {
             let message = format!(
-                "the environments together have more than {CLAIMS_MAX} claims, those of base counted in each"
+                "the environments together have more than {CLAIMS_MAX} claims, counting those of base in each"
             );
             let fault = Diagnostic::error(TOO_MANY_CLAIMS, message).at(&environment.span);
-            diagnostics.push(fault.help(
-                "render one environment at a time with `--env`, or make a workspace of some of them",
-            ));
+            diagnostics.push(
+                fault.help("render one environment at a time with `--env`, or split the workspace"),
+            );
             return None;
         }
     }
@@ -125,7 +125,7 @@ fn base_instances(
     claims: Vec<select::Selected<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
-    const ALONE: &str = "`environments/base` must be valid alone: give the field a neutral value there, or move the whole claim to the environments";
+    const ALONE: &str = "set the field to a neutral value in `environments/base`, which must be valid alone, or move the whole claim to the environments";
     let mut faults = Diagnostics::default();
     let instances = instance::resolve_all(workspace, base, claims, &mut faults);
     diagnostics.extend(faults.into_iter().map(|fault| {
@@ -145,7 +145,7 @@ fn unknown_environments(workspace: &Workspace, diagnostics: &mut Diagnostics) {
     for name in wanted.filter(|name| !known().any(|it| it == name.as_str())) {
         let fault = Diagnostic::error(
             "unknown-environment",
-            format!("there is no environment `{name}`"),
+            format!("unknown environment `{name}`"),
         )
         .did_you_mean(name, known());
         diagnostics.push(fault.help(format!(

@@ -37,15 +37,15 @@ fn exclusive(instance: &Instance) -> impl Iterator<Item = &str> {
 
 fn two(environment: &Environment, first: &Instance, second: &Instance, crd: &str) -> Diagnostic {
     let message = format!(
-        "the CRD `{crd}` of environment `{}` is installed twice: by {} and by {}",
+        "CRD `{crd}` is installed twice in environment `{}`: by {} and by {}",
         environment.name,
         first.title(),
         second.title()
     );
     let fault = Diagnostic::error("two-owners", message).at(&second.span);
-    fault
-        .related(&first.span, "installs it too")
-        .help("one of them installs its CRDs; the other says that it does not, as by `installCrds: false`")
+    fault.related(&first.span, "also installed here").help(
+        "let only one of them install CRDs, for example with `installCrds: false` in the other",
+    )
 }
 
 /// Compares the versions in which CRDs are brought with those that claims need. Errors: `older-crd`.
@@ -84,7 +84,7 @@ fn older(
     let [wanted, given] = [wanted, version].map(|it| it.as_str().unwrap_or_default());
     let (title, provider_title) = (instance.title(), provider.title());
     let message = format!(
-        "{title} needs `{crd}` as of version {wanted}, but {provider_title} brings it in {given} in environment `{}`",
+        "{title} needs `{crd}` of version {wanted} or later, but {provider_title} provides {given} in environment `{}`",
         environment.name
     );
     let fault = Diagnostic::error("older-crd", message).at(&instance.span);
@@ -94,7 +94,5 @@ fn older(
     };
     fault
         .related(place, format!("version {given}"))
-        .help(format!(
-            "raise the version of {provider_title} to {wanted} or later"
-        ))
+        .help(format!("upgrade {provider_title} to {wanted} or later"))
 }

@@ -214,11 +214,11 @@ impl Order<'_> {
         if let Some(env) = env {
             let fault = Diagnostic::error(
                 "unknown-reference",
-                format!("a claim can't refer to another environment, here `{env}`"),
+                format!("a claim cannot refer to another environment (`{env}`)"),
             );
             return Err(fault
                 .at(from.get("env").unwrap_or(from))
-                .help("give the value itself"));
+                .help("write the value itself"));
         }
         self.finish_referred(name, name_node.span(), diagnostics)?;
         let kind = text("kind").or(reference.kind.as_deref());
@@ -262,12 +262,11 @@ impl Order<'_> {
             chain.push(name);
             let fault = Diagnostic::error(
                 "reference-cycle",
-                format!(
-                    "claims refer to each other in a circle: {}",
-                    chain.join(" → ")
-                ),
+                format!("reference cycle of claims: {}", chain.join(" → ")),
             );
-            return Err(fault.at(at).help("give one of the values itself"));
+            return Err(fault
+                .at(at)
+                .help("replace one of the references with a literal value"));
         }
         self.finish(name, diagnostics);
         Ok(())
@@ -276,21 +275,18 @@ impl Order<'_> {
     fn unknown(&self, name: &str, kind: Option<&str>, at: &Span) -> Diagnostic {
         let what = kind.map_or("claim".to_string(), str::to_string);
         if self.done.get(name).is_some_and(Option::is_none) {
-            return Diagnostic::error(
-                "unknown-reference",
-                format!("`{name}` has faults of its own"),
-            )
-            .at(at);
+            return Diagnostic::error("unknown-reference", format!("claim `{name}` has errors"))
+                .at(at);
         }
         if let Some(Some(other)) = self.done.get(name) {
             let other = &other.kind.name;
             let fault = Diagnostic::error(
                 "unknown-reference",
-                format!("`{name}` is of kind {other}, not {what}"),
+                format!("`{name}` has kind {other}, not {what}"),
             );
             return fault
                 .at(at)
-                .help(format!("say the kind `{other}` with the name"));
+                .help(format!("write the kind `{other}` with the name"));
         }
         let known = || {
             self.done
@@ -308,7 +304,7 @@ impl Order<'_> {
         .at(at);
         fault
             .did_you_mean(name, known())
-            .help("a reference names a claim of the same environment; base sees only base")
+            .help("refer to a claim of the same environment; in base, only to claims of base")
     }
 }
 
@@ -332,8 +328,8 @@ fn two_fit(draft: &Draft, first: &Instance, second: &Instance) -> Diagnostic {
     );
     let fault = Diagnostic::error("ambiguous-reference", message).at(&second.span);
     fault
-        .related(&first.span, "this one fits too")
-        .help("keep one of the two in this environment, as by `exclude`")
+        .related(&first.span, "also matches")
+        .help("keep one of the two in this environment, for example with `exclude`")
 }
 
 /// `outputs.x` (also `status.outputs.x`), or a path into the claim itself.

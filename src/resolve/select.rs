@@ -139,15 +139,15 @@ pub(super) fn base<'a>(
 fn twice(claim: &Claim, other: &Claim) -> Diagnostic {
     let fault = Diagnostic::error(
         "duplicate-claim",
-        format!("two claims are called `{}`", claim.name),
+        format!("duplicate claim name `{}`", claim.name),
     )
     .at(claim.span());
     fault
         .related(
             other.span(),
-            format!("{} of the same name", other.kind.name),
+            format!("{} with the same name", other.kind.name),
         )
-        .help("names are unique in an environment, over all kinds: they name folders")
+        .help("rename one of the two: names must be unique in an environment across all kinds")
 }
 
 /// A document for a shared claim that its environment excludes. A partial document would become a claim of its own, with
@@ -160,8 +160,10 @@ fn excluded_claim(claim: &Claim, entry: &Node) -> Diagnostic {
     )
     .at(claim.span())
     .related(entry.span(), "excluded here")
-    .help("remove this document to do without the claim, or remove the entry of `exclude` to change it")
-    .help("a claim that replaces the shared one needs another name")
+    .help(
+        "remove this document to exclude the claim, or remove the entry of `exclude` to change it",
+    )
+    .help("to replace the shared claim, use another name")
 }
 
 /// The entries of `exclude`, each with the claim that it takes out, by its name; an entry that names nothing is an error.

@@ -163,7 +163,7 @@ fn to_quantity(value: &Value) -> Result<f64, Error> {
     quantity(&text).ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidOperation,
-            format!("`{text}` is no quantity"),
+            format!("invalid quantity `{text}`"),
         )
     })
 }

@@ -99,8 +99,8 @@ pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>
     let guarded = guard.finish();
     let whole = 0..text.len();
     let refused = |range| Refused {
-        message: "an expression is written in a way that can't be bounded",
-        help: "put its parts into variables with `{% set %}`",
+        message: "an expression cannot be limited in this form",
+        help: "move its parts to variables with `{% set %}`",
         range,
     };
     let again = parse(&guarded.text, "template", syntax.clone()).map_err(|_| refused(whole))?;
@@ -175,8 +175,8 @@ fn check_nesting(text: &str, syntax: &SyntaxConfig) -> Result<(), Refused> {
         }
         if nesting > NESTING_MAX {
             return Err(Refused {
-                message: "the expression has more than 200 operators or brackets in each other",
-                help: "put parts of it into variables with `{% set %}` or `let`",
+                message: "the expression has more than 200 nested operators or brackets",
+                help: "move parts of it to variables with `{% set %}` or `let`",
                 range: range(span),
             });
         }

@@ -62,7 +62,7 @@ impl Meter {
             None => {
                 self.left = 0;
                 Err(limit(format!(
-                    "the template reads and makes more than {} MiB of text and values",
+                    "the template reads and produces more than {} MiB of text and values",
                     BYTES_MAX >> 20
                 )))
             }

@@ -380,17 +380,17 @@ impl<'a> Templates<'a> {
         let (message, help) = match self.is_too_large() {
             true => (
                 format!(
-                    "all templates together make more than {} MiB of long texts",
+                    "all templates together produce more than {} MiB of long strings",
                     meter::RUN_BYTES_MAX >> 20
                 ),
-                "make the values smaller, or render one environment at a time with `--env`",
+                "reduce the values, or render one environment at a time with `--env`",
             ),
             false => (
                 format!(
                     "all templates together take more than {} steps",
                     meter::RUN_STEPS_MAX
                 ),
-                "make their loops shorter, or render one environment at a time with `--env`",
+                "shorten their loops, or render one environment at a time with `--env`",
             ),
         };
         Diagnostic::error("template-error", message)
@@ -446,7 +446,7 @@ impl<'a> Templates<'a> {
         });
         let message = match (error.kind(), error.detail()) {
             (ErrorKind::OutOfFuel, Some(detail)) => detail.to_string(),
-            (ErrorKind::OutOfFuel, None) => "the template does not come to an end".to_string(),
+            (ErrorKind::OutOfFuel, None) => "the template does not terminate".to_string(),
             (ErrorKind::UndefinedError, _) => {
                 let expression = error.range().and(place.as_ref()).map(Span::text);
                 format!(
@@ -458,7 +458,7 @@ impl<'a> Templates<'a> {
             (kind, None) => kind.to_string(),
         };
         let is_limit = error.kind() == ErrorKind::OutOfFuel && error.detail().is_some();
-        let help = "make values smaller, or fewer of them: see `docs/limits.md`";
+        let help = "reduce the size or number of values; see `docs/limits.md`";
         Diagnostic {
             span: place,
             help: is_limit.then(|| help.to_string()).into_iter().collect(),
@@ -484,7 +484,7 @@ impl<'a> Templates<'a> {
                 diagnostic
                     .at(placeholder::likely_line(&source, rendered))
                     .help(format!(
-                        "line {line} of the output reads `{}`",
+                        "line {line} of the output is `{}`",
                         placeholder::shown(rendered)
                     )),
             );
@@ -496,7 +496,7 @@ impl<'a> Templates<'a> {
         let source = self.source_of(name);
         Diagnostic::error("template-output", fault.message)
             .at(placeholder::likely_line(&source, &fault.line))
-            .help("give it a line of its own, as `key: {{ value }}`")
+            .help("write it on its own line: `key: {{ value }}`")
     }
 }
 
@@ -622,7 +622,7 @@ mod tests {
             .next()
             .unwrap()
             .message,
-            "the template does not come to an end"
+            "the template does not terminate"
         );
     }
 }

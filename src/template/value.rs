@@ -382,7 +382,7 @@ pub(super) fn to_node(value: &Value, last: Option<&Node>) -> Result<Node, String
             }
             Node::mapping(mapping)
         }
-        kind => return Err(format!("a {kind} is nothing that YAML can hold")),
+        kind => return Err(format!("a {kind} cannot be written as YAML")),
     };
     match last {
         // The text as written: `1.10` stays `1.10`, though minijinja knows it as a number.

@@ -215,7 +215,7 @@ impl Search<'_> {
                 more => format!(", and {more} more"),
             };
             let message = format!(
-                "{subject} not compared, since {rest} can't be rendered in {side}: {}{more}",
+                "{subject} not compared, because {rest} cannot be rendered in {side}: {}{more}",
                 it.fault.message
             );
             Diagnostic {

@@ -119,7 +119,7 @@ fn a_comment_is_made_once_and_edited_then() {
         assert_eq!(forge.written(), [""; 0]);
         let text = "### `a\\b` \"c\"\t→ d\r\n\n```diff\n+ é €\n```";
         comment(&forge, service, ".", text, &[]).expect(0);
-        comment(&forge, service, ".", "nothing changes\n", &["edit"]).expect(0);
+        comment(&forge, service, ".", "no changes\n", &["edit"]).expect(0);
         comment(&forge, service, "other", "other\n", &[]).expect(0);
         let made = made.trim_end_matches('?');
         assert_eq!(forge.written(), [made, edited, made], "{service}");
@@ -130,11 +130,7 @@ fn a_comment_is_made_once_and_edited_then() {
             "{}",
             bodies[1]
         );
-        assert!(
-            bodies[1].ends_with(" . -->\nnothing changes\n"),
-            "{}",
-            bodies[1]
-        );
+        assert!(bodies[1].ends_with(" . -->\nno changes\n"), "{}", bodies[1]);
         assert!(bodies[2].ends_with(" other -->\nother\n"), "{}", bodies[2]);
     }
 }
@@ -192,6 +188,6 @@ fn a_read_only_token_is_distinguished_from_a_failure() {
         comments: Arc::default(),
     };
     let printed = comment(&forge, "gitlab", ".", "a", &[]).expect(1);
-    assert_tells(&printed, &["answered 422"]);
+    assert_tells(&printed, &["unexpected status 422"]);
     assert_eq!(forge.server.asked()[0].headers["private-token"], "s3cret");
 }

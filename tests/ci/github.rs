@@ -93,7 +93,7 @@ fn a_pull_request_has_one_comment_that_is_edited() {
     let done = job(&checkout, &forge, &[]).run();
     assert_eq!(outputs(&done), ["passed", "false", "0"]);
     assert_eq!(forge.written(), [comment, edit, edit]);
-    assert_tells(&forge.bodies()[0], &["### nothing changes"]);
+    assert_tells(&forge.bodies()[0], &["### no changes"]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn where_nothing_changes_nothing_is_said() {
     let done = job(&checkout, &forge, &[]).run();
     assert!(done.is_fine, "{}", done.printed);
     assert_eq!(forge.written(), [""; 0]);
-    assert_tells(&done.summary, &["### nothing changes"]);
+    assert_tells(&done.summary, &["### no changes"]);
     let inputs = [
         ("comment", "false"),
         ("summary", "false"),
@@ -123,13 +123,18 @@ fn a_token_of_a_fork_leaves_the_summary() {
         assert!(done.is_fine, "{}", done.printed);
         assert_tells(
             &done.printed,
-            &["::notice title=pleach::the token must not comment"],
+            &["::notice title=pleach::the token has no permission to comment"],
         );
         assert_eq!(done.summary.matches("### 1 object changed").count(), 1);
     }
     // So does none.
     let done = job(&checkout, &forge, &[("token", "")]).run();
-    assert!(done.is_fine && done.printed.contains("the token must not comment"));
+    assert!(
+        done.is_fine
+            && done
+                .printed
+                .contains("the token has no permission to comment")
+    );
 }
 
 #[test]

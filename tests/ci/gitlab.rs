@@ -148,7 +148,10 @@ fn without_a_token_there_are_only_reports() {
     );
     let forge = Forge::new(Vec::new(), false);
     let printed = run(&checkout, from, &forge, &[], &[]).expect(0);
-    assert_tells(&printed, &["PLEACH_TOKEN must not write a note"]);
+    assert_tells(
+        &printed,
+        &["PLEACH_TOKEN has no permission to write a note"],
+    );
     // A branch's pipeline compares with what was pushed before.
     let branch = [
         ("CI_MERGE_REQUEST_IID", ""),
@@ -168,7 +171,7 @@ fn another_archive_is_not_run() {
     let sum = "0".repeat(64);
     let run = |inputs: &[(&str, &str)]| run(&checkout, (&release, &server), &forge, inputs, &[]);
     let printed = run(&[("sha256", &sum)]).expect(1);
-    assert_tells(&printed, &[&release.sum, "not the one that is pinned"]);
+    assert_tells(&printed, &[&release.sum, "does not match the pinned one"]);
     let printed = run(&[("version", "99.0.0")]);
     assert_ne!(printed.code, Some(0));
     assert_tells(&printed.printed, &["404"]);

@@ -187,7 +187,7 @@ fn reports_are_not_written_through_links() {
         symlink(folder.path(), top.join("pleach-reports")).unwrap();
         symlink(folder.path(), top.join("linked")).unwrap();
     });
-    let link = "is reached through a link of the repository";
+    let link = "is reached through a symbolic link in the repository";
     assert_tells(
         &recipe(&checkout, &[]).expect(2),
         &["/pleach-reports`", link].map(|it| it.trim_start_matches('/')),
@@ -241,12 +241,12 @@ fn a_workspace_that_is_a_link_is_refused() {
     let forge = Forge::new(Vec::new(), true);
     assert_tells(
         &recipe(&checkout, &[]).expect(2),
-        &["reached through a link"],
+        &["reached through a symbolic link"],
     );
     gitlab(&checkout, &forge, &[]).expect(2);
     assert!(!job(&checkout, &forge, &[]).run().is_fine);
     let printed = recipe(&checkout, &[("PLEACH_DIRECTORY", "out/")]).expect(2);
-    assert_tells(&printed, &["in no Git repository"]);
+    assert_tells(&printed, &["not in a Git repository"]);
 }
 
 #[test]
@@ -434,7 +434,7 @@ fn dangers_that_nobody_knows_fail() {
     assert!(!done.is_fine);
     assert_tells(
         &done.printed,
-        &["nobody knows the dangers", "allow-no-base"],
+        &["the dangers of the change are unknown", "allow-no-base"],
     );
     for input in [("allow-no-base", "true"), ("diff", "false")] {
         let done = run(&[input]);

@@ -192,7 +192,7 @@ fn charts_are_pulled_as_both_sides_pin_them() {
     // What nothing pins is no matter of CI.
     fs::remove_file(checkout.clone.join("platform/pleach.lock")).unwrap();
     let printed = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(2);
-    assert_tells(&printed, &["pleach.lock does not pin what claims ask for"]);
+    assert_tells(&printed, &["pleach.lock does not match the claims"]);
 }
 
 #[test]
@@ -212,11 +212,11 @@ fn wrong_arguments_are_reported() {
     );
     assert_tells(
         &printed("PLEACH_BASE", "nonesuch"),
-        &["there is no revision `nonesuch`, and it can't be fetched"],
+        &["revision `nonesuch` not found, and it cannot be fetched"],
     );
     assert_tells(
         &printed("PLEACH_BASE", "--upload-pack=touch"),
-        &["`--upload-pack=touch` is no revision"],
+        &["invalid revision `--upload-pack=touch`"],
     );
     // Without a base it only checks.
     script(&checkout.clone, "pleach.sh", &[], &[]).expect(0);

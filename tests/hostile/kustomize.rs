@@ -185,8 +185,8 @@ hostile! {
 
     components_in_a_diamond: diamond(17, "components", "Component").says("more than");
     resources_in_a_diamond: diamond(17, "resources", "Kustomization").says("more than");
-    resources_in_a_chain: chain(300, "resources", "Kustomization").says("lead to here");
-    components_in_a_chain: chain(300, "components", "Component").says("lead to here");
+    resources_in_a_chain: chain(300, "resources", "Kustomization").says("levels deep");
+    components_in_a_chain: chain(300, "components", "Component").says("levels deep");
     a_component_many_times: Case::new(BUILD, files(&format!("-- in/kustomization.yaml --\ncomponents: [{}]\n-- c/kustomization.yaml --\nkind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\nconfigMapGenerator: [{{name: a, behavior: merge, literals: [a=b]}}]\n", "../c, ".repeat(20_000))));
     generators_in_a_diamond: { let mut case = diamond(17, "generators", "Kustomization"); case.is_harmless = true; case };
     transformers_in_a_diamond: { let mut case = diamond(17, "transformers", "Kustomization"); case.is_harmless = true; case };

@@ -153,10 +153,10 @@ fn missing_versions_are_reported_with_the_existing_ones() {
     );
     let printed =
         Place::with_claim(&format!("http://{}/x", server.address), "app", "^1").run(&["vendor"], 1);
-    assert!(printed.contains("is no chart repository"), "{printed}");
+    assert!(printed.contains("is not a chart repository"), "{printed}");
     let printed = Place::with_claim("http://127.0.0.1:1/x", "app", "^1").run(&["vendor"], 2);
     assert!(
-        printed.contains("nobody listens there") && printed.contains("nothing was pinned"),
+        printed.contains("connection refused") && printed.contains("nothing was pinned"),
         "{printed}"
     );
 }
@@ -247,7 +247,10 @@ fn a_download_that_breaks_off_leaves_nothing() {
     });
     let place = claim(&server, "^1");
     let printed = place.run(&["vendor"], 2);
-    assert!(printed.contains("it breaks off in the middle"), "{printed}");
+    assert!(
+        printed.contains("connection closed before the end of the response"),
+        "{printed}"
+    );
     assert_eq!((place.cached(), place.lock().as_str()), (0, ""));
     let first = AtomicUsize::new(0);
     let server = Server::start(move |asked| {
@@ -308,7 +311,7 @@ fn what_was_published_anew_under_a_pinned_version_is_refused() {
 fn an_endless_redirect_is_reported() {
     let server = Server::start(|_| Answer::status(302).with("Location", "/charts/index.yaml"));
     let printed = claim(&server, "^1").run(&["vendor"], 2);
-    assert!(printed.contains("on and on"), "{printed}");
+    assert!(printed.contains("too many redirects"), "{printed}");
 }
 
 #[test]
@@ -424,7 +427,7 @@ fn a_read_only_cache_is_reported_before_anything_is_pulled() {
     place.write("file", "");
     let printed = place.run(&["vendor", "--cache", "file"], 2);
     assert!(
-        printed.contains("a file is in place of a folder"),
+        printed.contains("a file is where a folder is expected"),
         "{printed}"
     );
     assert!(server.asked().is_empty());

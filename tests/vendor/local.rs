@@ -61,7 +61,7 @@ fn the_highest_that_is_admitted_is_taken_and_a_folder_first() {
     );
     assert_eq!(
         tag("./charts", "web", "^3"),
-        Err("there is no chart `web ^3` in `./charts`".to_string())
+        Err("chart `web ^3` not found in `./charts`".to_string())
     );
     // An address that only begins with the same letters is another one.
     let elsewhere = "chart `web ^2` is not in `pleach.lock`".to_string();

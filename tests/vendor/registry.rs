@@ -163,13 +163,14 @@ fn a_version_is_published_once() {
     assert!(
         registry
             .publish(&place, "1.0.0")
-            .contains("has this chart already")
+            .contains("already has this chart")
     );
     place.write("charts/app/values.yaml", "image: {tag: other}\n");
     let again = ["publish", "chart", "charts/app", &registry.charts()];
     let printed = place.run(&again, 1);
     assert!(
-        printed.contains("published-version") && printed.contains("other content: `values.yaml`"),
+        printed.contains("published-version")
+            && printed.contains("different content: `values.yaml`"),
         "{printed}"
     );
     assert!(printed.contains("charts/app/Chart.yaml:3:10"), "{printed}");
@@ -297,7 +298,7 @@ fn helm_pulls_what_pleach_pushed_and_the_other_way_round() {
     assert!(
         registry
             .publish(&place, "1.1.0")
-            .contains("has this chart already")
+            .contains("already has this chart")
     );
     place.claim("app", &registry.charts(), "app", "1.1.0");
     place.run(&["vendor", "--copies"], 0);
@@ -348,7 +349,7 @@ fn a_chart_that_helm_would_refuse_is_refused() {
     assert!(
         place
             .run(&publish, 2)
-            .contains("there is no chart `charts/app`")
+            .contains("chart `charts/app` not found")
     );
     place.write("charts/app/values.yaml", "a: [\n");
     assert!(
@@ -362,11 +363,11 @@ fn a_chart_that_helm_would_refuse_is_refused() {
     );
     let printed = place.run(&publish, 1);
     for words in [
-        "`apiVersion` is `v2`",
-        "`App` is no name of a chart",
-        "`1.0` is no whole version",
-        "`application` or a `library`, not `app`",
-        "`new` is no range",
+        "`apiVersion` of a chart must be `v2`",
+        "invalid chart name `App`",
+        "`1.0` is not a complete version",
+        "`application` or `library`, not `app`",
+        "invalid version range `new`",
         "depends on `b`, which is not in `charts/`",
         "charts/app/values.yaml:2:1",
     ] {

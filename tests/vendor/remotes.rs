@@ -187,7 +187,7 @@ fn a_pinned_commit_is_fetched_again_and_moves_with_update_only() {
     assert!(case.succeeds(&["build", "app"]).contains("replicas: 2"));
     let (code, _, said) = case.run(&["vendor", "--update", "wep"]);
     assert!(
-        code == 2 && said.contains("no chart and no remote base"),
+        code == 2 && said.contains("no chart, remote base"),
         "{said}"
     );
 }
@@ -241,7 +241,7 @@ fn bases_that_name_bases_are_followed() {
     assert_eq!(code, 0, "{said}");
     let (code, _, said) = case.run(&["build", "app"]);
     assert!(
-        code == 1 && said.contains("names a repository of this machine"),
+        code == 1 && said.contains("refers to a repository on this machine"),
         "{said}"
     );
 }
@@ -454,7 +454,7 @@ fn what_can_not_be_had_is_said_at_its_line() {
         assert!(said.contains(line), "{line}: {said}");
     }
     let (_, _, said) = case.run(&["build", "app"]);
-    assert!(said.contains("an address holds a password"), "{said}");
+    assert!(said.contains("an address contains a password"), "{said}");
     assert!(!said.contains("a:b@"), "{said}");
 }
 

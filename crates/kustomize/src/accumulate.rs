@@ -159,10 +159,7 @@ impl Context<'_> {
             .iter()
             .filter(|name| entries.iter().any(|it| &*it.name == **name));
         let Some(name) = names.next() else {
-            let message = format!(
-                "there is no kustomization file in `{}`",
-                self.loader.shown(folder)
-            );
+            let message = format!("no kustomization file in `{}`", self.loader.shown(folder));
             let help = format!(
                 "expected `{}`, `{}` or `{}`",
                 FILE_NAMES[0], FILE_NAMES[1], FILE_NAMES[2]
@@ -173,7 +170,7 @@ impl Context<'_> {
         };
         if let Some(other) = names.next() {
             let message = format!(
-                "there are two kustomization files in `{}`: `{name}` and `{other}`",
+                "two kustomization files in `{}`: `{name}` and `{other}`",
                 self.loader.shown(folder)
             );
             self.diagnostics.push(
@@ -183,7 +180,7 @@ impl Context<'_> {
         }
         let path = folder.child(name);
         let bytes = self.loader.files.read(&path).map_err(|error| {
-            let message = format!("can't read `{}`: {error}", self.loader.shown(&path));
+            let message = format!("cannot read `{}`: {error}", self.loader.shown(&path));
             self.diagnostics
                 .push(place(Diagnostic::error("unreadable-file", message)));
             Failed
@@ -213,7 +210,7 @@ impl Context<'_> {
         self.diagnostics.extend(
             inner
                 .into_iter()
-                .map(|it| it.related(entry.span(), "built from here")),
+                .map(|it| it.related(entry.span(), "included here")),
         );
         result
     }
@@ -360,7 +357,7 @@ impl Context<'_> {
             .find(|it| *it == folder || it.below(folder).is_some())
         {
             let message = format!(
-                "`{}` holds `{}`, from which it is built: a cycle",
+                "cycle: `{}` includes `{}`, which includes it",
                 self.loader.shown(folder),
                 self.loader.shown(seen)
             );
@@ -369,10 +366,10 @@ impl Context<'_> {
             return Err(Failed);
         }
         if level.folders.len() >= CHAIN_MAX {
-            let message = format!("more than {CHAIN_MAX} kustomizations lead to here");
+            let message = format!("kustomizations are nested more than {CHAIN_MAX} levels deep");
             let fault = Diagnostic::error("chain-too-long", message).at(entry);
             self.diagnostics
-                .push(fault.help("build from a folder that is nearer to the resources"));
+                .push(fault.help("build from a folder closer to the resources"));
             return Err(Failed);
         }
         self.count_entry(folder, entry)?;
@@ -413,10 +410,12 @@ impl Context<'_> {
         if self.repeats <= REPEATS_MAX {
             return Ok(());
         }
-        let message = format!("kustomizations are built again more than {REPEATS_MAX} times");
+        let message = format!(
+            "kustomizations are included repeatedly, more than {REPEATS_MAX} times in total"
+        );
         let fault = limits::limit(message).at(entry);
         self.diagnostics
-            .push(fault.help("let each folder be named by one other, and not by several"));
+            .push(fault.help("include each folder from one place only"));
         Err(Failed)
     }
 

@@ -45,7 +45,7 @@ pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Node) -
         let fault = limit(message).at(entry);
         context
             .diagnostics
-            .push(fault.help("split the file, or take types out that name each other"));
+            .push(fault.help("split the file, or remove types that refer to each other"));
         return None;
     }
     config.sort();

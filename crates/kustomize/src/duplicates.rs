@@ -18,7 +18,7 @@ pub(super) fn warnings(duplicates: Diagnostics, keep: Keep) -> impl Iterator<Ite
     };
     duplicates.into_iter().map(move |it| Diagnostic {
         severity: Severity::Warning,
-        help: vec![format!("kustomize takes the {taken} one")],
+        help: vec![format!("kustomize uses the {taken} one")],
         ..it
     })
 }

@@ -169,7 +169,7 @@ fn walk(
         let message = format!("a configured path has `*` where `{place}` is a map");
         return Err(Diagnostic::error("wildcard-in-path", message)
             .at(&*node)
-            .help("name the keys one by one; lists are entered without a sign"));
+            .help("list the keys one by one; list items are selected automatically"));
     }
     if is_list_part(&part.key) {
         let message = format!(
@@ -178,7 +178,7 @@ fn walk(
         );
         return Err(Diagnostic::error("wrong-field-type", message)
             .at(&*node)
-            .help("leave the index out: a configured path enters every item of a list by itself"));
+            .help("remove the index: a configured path selects all items of a list"));
     }
     let trail = Trail::Key(trail, &part.key);
     if leaf == Leaf::Never || part.list {
@@ -211,7 +211,7 @@ fn is_list_part(key: &str) -> bool {
 
 fn type_mismatch(node: &Node, key: &str) -> Diagnostic {
     let message = format!(
-        "expected a map or a list that holds `{key}`, found {}",
+        "expected a map or a list that contains `{key}`, found {}",
         node.kind().words()
     );
     Diagnostic::error("wrong-field-type", message).at(node)
@@ -223,7 +223,7 @@ pub(super) fn merge(specs: &mut Vec<FieldSpec>, more: &[FieldSpec]) -> Result<()
         match specs.iter().find(|it| it.covers(spec)) {
             Some(known) if known.create != spec.create => {
                 let message = format!(
-                    "the field `{}` is configured with `create` and without",
+                    "the field `{}` is configured both with and without `create`",
                     spec.path
                 );
                 return Err(Diagnostic::error("conflicting-field-specs", message));

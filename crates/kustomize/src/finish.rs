@@ -92,7 +92,7 @@ fn unused(resource: &Resource) -> Option<Diagnostic> {
         let message = format!("nothing refers to the generated {kind} `{}`", resource.original_name());
         Diagnostic::warning("unused-generator", message)
             .at(resource.object.span())
-            .help("its name ends in a hash of its content; say `options: {disableNameSuffixHash: true}` if something else finds it")
+            .help("if something outside refers to it, set `options: {disableNameSuffixHash: true}`: its name ends with a hash of its content")
     })
 }
 

@@ -30,10 +30,10 @@ fn other_hash(resource: &Resource) -> Option<Diagnostic> {
     let id = resource.object.id();
     let is_usual = matches!(resource.object.kind(), "ConfigMap" | "Secret");
     (!is_usual).then(|| {
-        let message = format!("the hash in the name of {id} is not the one that kustomize gives");
+        let message = format!("the hash in the name of {id} differs from the one of kustomize");
         Diagnostic::warning("other-hash", message)
             .at(resource.object.span())
-            .help("say `options: {disableNameSuffixHash: true}` in the generator, or leave the kind as it is")
+            .help("set `options: {disableNameSuffixHash: true}` in the generator, or do not change the kind")
     })
 }
 

@@ -233,7 +233,7 @@ impl Kustomization {
         let component = check_type(&fields, &mut faults);
         diagnostics.extend(deprecated(&fields));
         if fields.keys().all(|it| matches!(it, "apiVersion" | "kind")) && faults.is_empty() {
-            let help = "list what it shall build under `resources`";
+            let help = "list the files to build under `resources`";
             faults.push(
                 Diagnostic::error("empty-kustomization", "the kustomization is empty")
                     .at(node)
@@ -308,7 +308,7 @@ fn deprecated(fields: &Mapping) -> impl Iterator<Item = Diagnostic> {
     all.filter_map(|(entry, instead)| {
         let key = &entry?.key;
         let field = key.as_str().unwrap_or("");
-        let message = format!("the field `{field}` is deprecated, use `{instead}`");
+        let message = format!("the field `{field}` is deprecated; use `{instead}`");
         let fault = Diagnostic::warning("deprecated-field", message).at(key);
         // Other fields have another shape.
         let is_rename = matches!(field, "bases" | "imageTags") && !fields.contains_key(instead);
@@ -394,10 +394,10 @@ impl Pair {
         new_key(&self.key, &self.at).map_err(|fault| match is_old_word {
             true => Diagnostic {
                 message: format!(
-                    "the key `{}` is a boolean in YAML 1.1, and kustomize takes only strings",
+                    "the key `{}` is a boolean in YAML 1.1, but kustomize allows only strings",
                     self.at.text()
                 ),
-                help: vec!["put the key in quotes".into()],
+                help: vec!["quote the key".into()],
                 ..fault
             },
             false => fault,

@@ -39,7 +39,7 @@ impl Added {
             true => Err(limit(format!(
                 "the build adds more than {ADDED_MAX} values to its objects"
             ))
-            .help("a long text counts as several; add less, or to fewer objects")),
+            .help("add less, or add it to fewer objects; a long string counts as several values")),
             false => Ok(()),
         }
     }
@@ -69,7 +69,7 @@ impl Added {
             let fault = limit(format!(
                 "more than {PAIRS_MAX} labels or annotations are set at once"
             ));
-            return Err(fault.help("put data into a ConfigMap"));
+            return Err(fault.help("put data in a ConfigMap"));
         }
         let values: usize = pairs.map(|value| 1 + value.len() / VALUE_BYTES).sum();
         self.add(values.saturating_mul(objects))
@@ -96,10 +96,10 @@ pub(super) fn check_output(resources: &Resources) -> Result<(), Diagnostic> {
         if take(resource.node(), &mut left).is_none() {
             let megabytes = TEXT_BYTES_MAX >> 20;
             return Err(limit(format!(
-                "the build makes more than {megabytes} MiB of long texts"
+                "the build produces more than {megabytes} MiB of long strings"
             ))
             .at(resource.object.span())
-            .help("aliases, variables, prefixes and common annotations repeat texts"));
+            .help("reduce the repetition by aliases, variables, prefixes and common annotations"));
         }
     }
     Ok(())

@@ -72,7 +72,7 @@ impl Loader<'_> {
     ) -> Result<Vec<Resource>, Diagnostics> {
         let name = entry.as_str().unwrap_or("");
         if FILE_NAMES.contains(&path.name()) {
-            let message = format!("`{name}` is a kustomization file, not a file of resources");
+            let message = format!("`{name}` is a kustomization file, not a resource");
             let fault = Diagnostic::error("kustomization-as-resource", message);
             return Err(fault.at(entry).help("list its folder instead").into());
         }
@@ -133,11 +133,10 @@ impl Loader<'_> {
         let restricted = self.options.load_restriction == LoadRestriction::RootOnly
             || remote::mount_of(folder).is_some();
         if restricted && !self.is_below(folder, &path) {
-            let message =
-                format!("the file `{name}` is not in or below the kustomization's folder");
+            let message = format!("the file `{name}` is outside the folder of the kustomization");
             return Err(Diagnostic::error("file-outside-root", message)
                 .at(at)
-                .help("move it there, or list the folder it is in as a resource, or build with `--load-restrictor LoadRestrictionsNone`"));
+                .help("move the file, list its folder as a resource, or build with `--load-restrictor LoadRestrictionsNone`"));
         }
         Ok(path)
     }
@@ -166,7 +165,7 @@ impl Loader<'_> {
         }
         if name.is_empty() {
             return Err(
-                Diagnostic::error("empty-path", "expected a path, found an empty text").at(at),
+                Diagnostic::error("empty-path", "expected a path, found an empty string").at(at),
             );
         }
         let path = self.resolve(folder, name, at)?;
@@ -209,9 +208,10 @@ impl Loader<'_> {
         at: &Span,
     ) -> Result<Option<Place>, Diagnostic> {
         if remote::has_password(name) {
-            let message = "an address holds a password".to_string();
-            return Err(remote_resource(message, at)
-                .help("leave it out, and let a credential helper of git give it"));
+            let message = "an address contains a password".to_string();
+            return Err(
+                remote_resource(message, at).help("remove it, and use a git credential helper")
+            );
         }
         let is_file = remote::is_file_address(name);
         if is_file && let Some(path) = self.remote_file(name) {
@@ -229,8 +229,9 @@ impl Loader<'_> {
             return Ok(None);
         }
         if base.is_local() && remote::mount_of(folder).is_some() {
-            let message = format!("what was fetched names a repository of this machine, `{name}`");
-            return Err(remote_resource(message, at).help("name a copy that others can fetch too"));
+            let message =
+                format!("a fetched kustomization refers to a repository on this machine, `{name}`");
+            return Err(remote_resource(message, at).help("use an address that others can fetch"));
         }
         self.base(&base, name, at).map(Some)
     }
@@ -247,16 +248,16 @@ impl Loader<'_> {
             Ok(Some(EntryKind::Folder)) => self.folder(path, name, at).map(Place::Folder),
             Ok(Some(EntryKind::File)) => {
                 let message = format!("expected a folder of a repository, found the file `{name}`");
-                Err(remote_resource(message, at).help("name the folder that it is in"))
+                Err(remote_resource(message, at).help("list the folder that contains it"))
             }
             Ok(None) => {
                 let message = format!(
-                    "there is no folder `{}` in what is pinned of `{name}`",
+                    "folder `{}` is not among the pinned files of `{name}`",
                     base.folder
                 );
                 Err(Diagnostic::error("missing-file", message)
                     .at(at)
-                    .help("run `pleach vendor`, which pins the folders that are asked for"))
+                    .help("run `pleach vendor` to pin the required folders"))
             }
             Err(error) => Err(self.unreadable(&path, &error, at)),
         }
@@ -265,10 +266,10 @@ impl Loader<'_> {
     fn folder(&self, path: TreePath, name: &str, at: &Span) -> Result<TreePath, Diagnostic> {
         let ambiguous = |part: &str| part != ".." && part.contains("..");
         if name.split('/').any(ambiguous) {
-            let message = format!("the path `{name}` is ambiguous: a part of it holds `..`");
+            let message = format!("ambiguous path `{name}`: a segment contains `..`");
             return Err(Diagnostic::error("ambiguous-path", message)
                 .at(at)
-                .help("look for a list entry that is indented too far and so continues this one"));
+                .help("check whether the next list item is indented too far, so that it continues this one"));
         }
         Ok(path)
     }
@@ -292,26 +293,23 @@ impl Loader<'_> {
     }
 
     fn unreadable(&self, path: &TreePath, error: &FilesError, at: &Span) -> Diagnostic {
-        let message = format!("can't read `{}`: {error}", self.shown(path));
+        let message = format!("cannot read `{}`: {error}", self.shown(path));
         let fault = Diagnostic::error("unreadable-file", message).at(at);
         match error {
             FilesError::NotFound => self
                 .near(fault, path)
                 .help("paths are relative to the folder of the kustomization"),
-            FilesError::NotAFile => fault.help("name a file: this is a folder"),
-            FilesError::NotAFolder => fault.help("name a folder: this is a file"),
-            FilesError::BrokenLink => fault.help("mend the link, or put a file in its place"),
-            FilesError::Outside => fault.help("put a copy of the file in place of the link"),
-            FilesError::Other(_) => fault.help("see that the file can be read"),
+            FilesError::NotAFile => fault.help("name a file; this is a folder"),
+            FilesError::NotAFolder => fault.help("name a folder; this is a file"),
+            FilesError::BrokenLink => fault.help("fix the link, or replace it with a file"),
+            FilesError::Outside => fault.help("replace the link with a copy of the file"),
+            FilesError::Other(_) => fault.help("check the permissions of the file"),
         }
     }
 
     fn missing(&self, path: &TreePath, name: &str, at: &Span) -> Diagnostic {
-        let missing = Diagnostic::error(
-            "missing-file",
-            format!("there is no file or folder `{name}`"),
-        )
-        .at(at);
+        let missing =
+            Diagnostic::error("missing-file", format!("file or folder `{name}` not found")).at(at);
         self.near(missing, path)
             .help("paths are relative to the folder of the kustomization")
     }
@@ -330,13 +328,13 @@ fn outside(name: &str, at: &Span) -> Diagnostic {
     let message = format!("the path `{name}` leads out of the root folder");
     Diagnostic::error("file-outside-root", message)
         .at(at)
-        .help("paths are relative to the kustomization's folder")
+        .help("paths are relative to the folder of the kustomization")
 }
 
 /// Nothing is fetched: the same files give the same result, offline.
 fn not_pinned(name: &str, at: &Span) -> Diagnostic {
-    remote_resource(format!("`{name}` is remote, and nothing is fetched in a build"), at)
-        .help("run `pleach vendor`, which fetches it and pins it in `pleach.lock`; or copy it into the repository and name the copy")
+    remote_resource(format!("`{name}` is remote, and a build does not use the network"), at)
+        .help("run `pleach vendor` to fetch it and pin it in `pleach.lock`; or copy it into the repository and list the copy")
 }
 
 fn remote_resource(message: String, at: &Span) -> Diagnostic {
@@ -347,9 +345,9 @@ fn remote_resource(message: String, at: &Span) -> Diagnostic {
 fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
     if RemoteBase::parse(name).is_some() {
         let message =
-            format!("expected a file, found `{name}`, which kustomize takes for a repository");
+            format!("expected a file, found `{name}`, which kustomize treats as a repository");
         return Err(remote_resource(message, at)
-            .help("kustomize fetches files by `https://` and `http://` only"));
+            .help("use `https://` or `http://`: kustomize fetches files only with these"));
     }
     let lower = name.to_ascii_lowercase();
     let host = lower.split('/').next().unwrap_or("");
@@ -360,7 +358,7 @@ fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
     if !remote {
         return Ok(());
     }
-    let message = format!("`{name}` is no path, and no address that kustomize fetches");
+    let message = format!("`{name}` is neither a path nor an address that kustomize supports");
     Err(remote_resource(message, at).help(
         "expected a path, or an address such as `https://example.org/acme/web//folder?ref=v1.0.0`",
     ))
@@ -426,7 +424,7 @@ fn check_identity(node: &Node) -> Result<(), Diagnostic> {
         Diagnostic::error("not-an-object", format!("the object has no `{field}`"))
             .at(node.span().start())
             .help(format!(
-                "every object needs `{field}`; a file that is none belongs under another field"
+                "add `{field}`; if the file is not an object, list it under another field"
             ))
     };
     if kind(node).is_empty() {
@@ -445,7 +443,7 @@ fn check_identity(node: &Node) -> Result<(), Diagnostic> {
 fn not_a_list(node: &Node) -> Diagnostic {
     let items = node.get("items").unwrap_or(node);
     let message = format!(
-        "expected a list for `items` of a {}, found {}",
+        "expected `items` of a {} to be a list, found {}",
         kind(node),
         items.kind().words()
     );

@@ -61,10 +61,10 @@ pub(super) fn enter(
         (None, Some(version)) if !context.custom_schema && version.as_str() != Some("") => {
             if version.as_str() != Some(BUILTIN) {
                 let message = format!(
-                    "the OpenAPI version `{}` is not built in",
+                    "unknown OpenAPI version `{}`",
                     version.as_str().unwrap_or("")
                 );
-                let help = format!("the one that is is `{BUILTIN}`");
+                let help = format!("the built-in version is `{BUILTIN}`");
                 context.diagnostics.push(
                     Diagnostic::error("unknown-openapi", message)
                         .at(version)

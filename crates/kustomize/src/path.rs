@@ -211,7 +211,7 @@ fn visit_key(
     let Some(mapping) = node.as_mapping_mut() else {
         return Err(Diagnostic::error(
             "bad-field-path",
-            format!("expected a map that holds `{key}`, found {words}"),
+            format!("expected a map that contains `{key}`, found {words}"),
         )
         .at(&*node));
     };
@@ -231,7 +231,8 @@ fn visit_key(
     let source = Source::internal("text", field.as_str().unwrap_or(""));
     let inside = parse_as_written(&source).ok().flatten();
     let Some(mut inside) = inside.map(|it| it.document) else {
-        let message = format!("the text of `{key}` is not YAML, or is empty, and has no field");
+        let message =
+            format!("the string in `{key}` is empty or not valid YAML, and has no fields");
         return Err(Diagnostic::error("bad-field-path", message).at(&*field));
     };
     inside.state_types();
@@ -272,9 +273,9 @@ fn visit_index(
     match items.get_mut(index) {
         Some(item) => visit(item, rest, create, act),
         None => {
-            let message = format!("there is no item {index}: the list has {count}");
+            let message = format!("index {index} is out of range: the list has {count} items");
             let fault = Diagnostic::error("bad-field-path", message)
-                .help("with `create: true` a new item goes behind the last one, at the next index");
+                .help("with `create: true`, use the next free index to append an item");
             // A list that this path made is nowhere in a file.
             Err(match place {
                 Some(span) => fault.at(span),

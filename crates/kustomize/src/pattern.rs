@@ -12,7 +12,7 @@ pub(super) fn invalid(text: &str, error: &Error) -> Diagnostic {
         .unwrap_or(&error);
     let message = format!("`{text}` is not a valid regular expression: {reason}");
     Diagnostic::error("bad-regular-expression", message).help(
-        "kustomize reads this as a regular expression in Go's syntax (RE2): write a backslash before a character that means itself",
+        "kustomize reads this as a regular expression in Go's syntax (RE2); escape special characters with a backslash",
     )
 }
 

@@ -87,7 +87,7 @@ pub(super) fn validate(
         .kustomization
         .get("validators")
         .unwrap_or(&level.kustomization.list("validators")[0]);
-    let message = "a validator changed resources, and it must only look at them";
+    let message = "a validator changed resources, but must only check them";
     context
         .diagnostics
         .push(Diagnostic::error("validator-changes", message).at(at));
@@ -195,12 +195,12 @@ fn builtin_kind(config: &Resource) -> Result<&str, Diagnostic> {
         return Ok(object.kind());
     }
     let message = format!(
-        "{} would run a plugin, and a build runs no other program",
+        "{} is an external plugin, and a build does not run other programs",
         object.id()
     );
     Err(Diagnostic::error("foreign-plugin", message)
         .at(object.span())
-        .help("use one of kustomize's own, with `apiVersion: builtin`, or commit what the plugin makes as a resource"))
+        .help("use a built-in plugin (`apiVersion: builtin`), or commit the output of the plugin as a resource"))
 }
 
 fn unknown(config: &Resource, what: &str) -> Diagnostic {
@@ -208,7 +208,7 @@ fn unknown(config: &Resource, what: &str) -> Diagnostic {
     let at = config.node().get("kind").unwrap_or(config.node());
     Diagnostic::error(
         "unknown-plugin",
-        format!("there is no built-in {what} `{kind}`"),
+        format!("unknown built-in {what} `{kind}`"),
     )
     .at(at)
 }

@@ -272,7 +272,7 @@ fn account_namespaces(binding: &Node) -> Result<Vec<Box<str>>, Diagnostic> {
             let message = format!("expected a namespace, found {}", it.kind().words());
             Err(Diagnostic::error("wrong-field-type", message)
                 .at(it)
-                .help("name the namespace of the service account, or leave the field out"))
+                .help("set the namespace of the service account, or remove the field"))
         }
     };
     namespaces.map(text).collect()
@@ -429,7 +429,7 @@ impl Seek<'_> {
     fn ambiguous(&self, found: &[&Candidate], field: &Node) -> Diagnostic {
         let names: Vec<String> = found.iter().map(|it| it.id.to_string()).collect();
         let message = format!(
-            "{} refers to a name that several resources had: {}",
+            "ambiguous name reference in {}: several resources had the name: {}",
             self.referrer.id,
             names.join(", ")
         );

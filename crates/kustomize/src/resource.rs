@@ -237,10 +237,10 @@ pub(super) fn new_key(key: &str, at: &Span) -> Result<Node, Diagnostic> {
         return Ok(node);
     }
     let is = node.kind().words();
-    let message = format!("the key `{key}` is {is}, and kustomize takes only strings");
+    let message = format!("the key `{key}` is {is}, but kustomize allows only strings");
     Err(Diagnostic::error("build-value", message)
         .at(at)
-        .help("use another key: kustomize writes a new one without quotes"))
+        .help("use another key; kustomize writes keys without quotes"))
 }
 
 /// The text of a new field.

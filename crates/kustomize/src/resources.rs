@@ -135,7 +135,7 @@ fn twice(resource: &Resource, first: &Resource) -> Diagnostic {
     let message = format!("duplicate resource {}", resource.object.id());
     Diagnostic::error("duplicate-resource", message)
         .at(resource.object.span())
-        .related(first.object.span(), "first here")
+        .related(first.object.span(), "first defined here")
         .help("remove one of them, or change one with a patch")
 }
 

@@ -179,8 +179,8 @@ fn requirements(text: &str) -> Result<Vec<Requirement>, Diagnostic> {
         return Ok(Vec::new());
     }
     let bad = || {
-        Diagnostic::error("bad-selector", format!("`{text}` is no label selector"))
-            .help("write for instance `app=web,tier in (a, b),!legacy`")
+        Diagnostic::error("bad-selector", format!("invalid label selector `{text}`"))
+            .help("write it like `app=web,tier in (a, b),!legacy`")
     };
     parts
         .iter()

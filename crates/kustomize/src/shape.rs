@@ -100,22 +100,23 @@ impl Reader<'_> {
             Shape::Record(fields) => Ok(Node::mapping(self.record(node, fields, what))),
             Shape::List(item) => match node.as_sequence() {
                 Some(items) => Ok(Node::sequence(self.items(items, item, what))),
-                None => Err(wrong("a list").help("write it as a list, each entry behind `- `")),
+                None => Err(wrong("a list").help("write a list: `- ` and an entry on each line")),
             },
-            Shape::Pairs => match node.as_mapping() {
-                Some(pairs) => Ok(Node::mapping(self.pairs(pairs))),
-                None => {
-                    Err(wrong("a map of strings").help("write `key: value`, the values in quotes"))
+            Shape::Pairs => {
+                match node.as_mapping() {
+                    Some(pairs) => Ok(Node::mapping(self.pairs(pairs))),
+                    None => Err(wrong("a map of strings")
+                        .help("write `key: value`, with the values in quotes")),
                 }
-            },
+            }
             Shape::Text => self
                 .text(node)
                 .ok_or_else(|| wrong("a string").fix(quote_help(node), quote(node))),
             Shape::Bool => as_bool(node).map(Node::bool).ok_or_else(|| {
-                wrong("`true` or `false`").help("write one of them, without quotes")
+                wrong("`true` or `false`").help("write `true` or `false` without quotes")
             }),
             Shape::Int if node.as_int().is_some() => Ok(node.clone()),
-            Shape::Int => Err(wrong("a whole number").help("write a number without quotes")),
+            Shape::Int => Err(wrong("an integer").help("write a number without quotes")),
         };
         match read {
             Ok(value) => value.at(node),
@@ -196,7 +197,7 @@ impl Reader<'_> {
 
 fn unknown_field(key: &Node, fields: Fields, what: &str) -> Diagnostic {
     let name = key.as_str().unwrap_or("");
-    let message = format!("{what} has no field `{name}`");
+    let message = format!("unknown field `{name}` in {what}");
     Diagnostic::error("unknown-field", message)
         .at(key)
         .did_you_mean(name, fields.iter().map(|it| it.0))
@@ -204,8 +205,8 @@ fn unknown_field(key: &Node, fields: Fields, what: &str) -> Diagnostic {
 
 fn quote_help(node: &Node) -> String {
     match node.as_str() {
-        Some(text) => format!("put it in quotes: \"{text}\""),
-        None => "write one text in place of it".to_string(),
+        Some(text) => format!("quote it: \"{text}\""),
+        None => "write a string".to_string(),
     }
 }
 

@@ -57,8 +57,7 @@ pub(super) fn sort(
     match (text(wish, "order"), lists) {
         ("fifo", None) => {}
         ("fifo", Some(lists)) => {
-            let message =
-                "`legacySortOptions` is for the order `legacy`, and the order here is `fifo`";
+            let message = "`legacySortOptions` requires `order: legacy`, found `fifo`";
             return Err(Diagnostic::error("bad-sort-options", message).at(lists));
         }
         ("legacy", None) => legacy(resources, &FIRST, &LAST),

@@ -109,7 +109,7 @@ fn note(variable: &Variable, resources: &mut Resources) -> Result<(), Diagnostic
             );
             Err(Diagnostic::error("ambiguous-variable", message)
                 .at(&variable.node)
-                .help("say more in its `objref`, the namespace for instance"))
+                .help("make its `objref` more specific, for example with a namespace"))
         }
     }
 }
@@ -118,10 +118,10 @@ fn note(variable: &Variable, resources: &mut Resources) -> Result<(), Diagnostic
 pub(super) fn merge(known: &mut Vec<Variable>, more: Vec<Variable>) -> Result<(), Diagnostic> {
     for variable in more {
         if let Some(first) = known.iter().find(|it| it.name == variable.name) {
-            let message = format!("the variable `{}` is defined twice", variable.name);
+            let message = format!("duplicate variable `{}`", variable.name);
             return Err(Diagnostic::error("duplicate-variable", message)
                 .at(&variable.node)
-                .related(first.node.span(), "first here"));
+                .related(first.node.span(), "first defined here"));
         }
         known.push(variable);
     }
@@ -165,7 +165,7 @@ pub(super) fn replace(
             let message = format!("a variable leaves {left} without `{field}`");
             return Err(Diagnostic::error("missing-variable-source", message)
                 .at(resource.object.span())
-                .help("give the field that the variable reads a value that is not empty"));
+                .help("set the field that the variable reads to a non-empty value"));
         }
     }
     let unused = variables
@@ -190,12 +190,12 @@ fn value(variable: &Variable, resources: &Resources) -> Result<Node, Diagnostic>
         .filter(|it| it.variables.contains(&variable.name));
     let Some(resource) = sources.next() else {
         let message = format!(
-            "the variable `{}` reads from a resource that is not there",
+            "the resource of the variable `{}` does not exist",
             variable.name
         );
         return Err(Diagnostic::error("missing-variable-source", message)
             .at(&variable.node)
-            .help("correct `objref`, or add the resource: it is found by the name that its file gives"));
+            .help("correct `objref`, or add the resource; use the name in its file"));
     };
     let found = path::lookup(resource.node(), &fields(&variable.field));
     found.cloned().ok_or_else(|| {
@@ -207,7 +207,7 @@ fn value(variable: &Variable, resources: &Resources) -> Result<Node, Diagnostic>
         Diagnostic::error("missing-variable-source", message)
             .at(&variable.node)
             .related(resource.object.span(), "the resource")
-            .help("write the field in the resource, or name another with `fieldref`")
+            .help("set the field in the resource, or name another one with `fieldref`")
     })
 }
 

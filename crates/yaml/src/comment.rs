@@ -38,7 +38,7 @@ mod tests {
     fn the_lines_right_above() {
         let of = |text: &str| {
             let source = Source::internal("values.yaml", text);
-            let at = text.find("key").unwrap();
+            let at = text.rfind("key").unwrap();
             comment_above(&Span::new(&source, at..at + 3))
         };
         assert_eq!(of("# a\n\n# -- b\n  # c\nkey: 1").as_deref(), Some("b\nc"));

@@ -72,10 +72,10 @@ fn applied(source: &Source, edit: Option<Edit>, wanted: &[Node]) -> Option<Strin
 }
 
 fn uneditable(path: &FieldPath, place: Span) -> Diagnostic {
-    let message = format!("`{path}` can't be changed here by itself");
+    let message = format!("`{path}` cannot be changed in place");
     Diagnostic::error("uneditable", message)
         .at(place)
-        .help("edit the file yourself; anchors and aliases are the usual reason")
+        .help("edit the file yourself; the usual reason is an anchor or alias")
 }
 
 /// The replacement of a range of the text.

@@ -32,7 +32,7 @@ impl Kind {
         match self {
             Kind::Null => "null",
             Kind::Bool => "a boolean",
-            Kind::Int => "a whole number",
+            Kind::Int => "an integer",
             Kind::Float => "a number",
             Kind::Timestamp => "a date",
             Kind::Binary => "binary data",

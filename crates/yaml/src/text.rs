@@ -28,7 +28,7 @@ pub fn text_source(path: &TreePath, bytes: &[u8]) -> Result<Arc<Source>, Diagnos
         let readable = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let source = Source::new(path.clone(), String::from_utf8_lossy(readable));
         let end = source.text.len();
-        let fault = Diagnostic::error("not-utf8", "the file holds bytes that are not valid UTF-8");
+        let fault = Diagnostic::error("not-utf8", "the file is not valid UTF-8");
         let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
         fault.at(Span::new(&source, end..end)).help(match is_utf16 {
             true => "the file is UTF-16: save it as UTF-8",
@@ -42,13 +42,13 @@ pub fn text_source(path: &TreePath, bytes: &[u8]) -> Result<Arc<Source>, Diagnos
             let fault = Diagnostic::error(
                 "reserved-character",
                 format!(
-                    "the character U+{:X} is reserved for the program's own use",
+                    "the character U+{:X} is reserved for internal use",
                     c as u32
                 ),
             );
             Err(fault
                 .at(Span::new(&source, at..at + c.len_utf8()))
-                .help("remove it: it is a private character that no font shows"))
+                .help("remove it; it is an invisible private-use character"))
         }
         None => Ok(source),
     }

@@ -124,7 +124,7 @@ fn check_all(
             // Each of these has its own help.
             _ => "",
         };
-        output::error(&format!("the tree is not what the claims render to{mend}"));
+        output::error(&format!("the tree is out of date{mend}"));
     }
     if !is_human {
         // Whoever reads it wants one document.

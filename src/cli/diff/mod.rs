@@ -54,9 +54,9 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Depth {
-    /// What is synced, as it is written or rendered.
+    /// The objects in Git, as written or rendered.
     Sync,
-    /// What is deployed from that: the objects of charts and of nested units too.
+    /// What Flux and Argo CD deploy, including the objects of charts and of nested units.
     Objects,
 }
 
@@ -151,10 +151,7 @@ fn check_environments(states: [&State<'_>; 2], wanted: &[String]) -> Result<()> 
     if let Some(name) = wanted.iter().find(|it| !known.contains(it)) {
         let near = nearest(name, known.iter().map(String::as_str));
         let near = near.map(|it| format!("; did you mean `{it}`?"));
-        bail!(
-            "there is no environment `{name}`{}",
-            near.unwrap_or_default()
-        );
+        bail!("unknown environment `{name}`{}", near.unwrap_or_default());
     }
     Ok(())
 }
@@ -163,7 +160,7 @@ fn check_environments(states: [&State<'_>; 2], wanted: &[String]) -> Result<()> 
 fn rendered(sides: &[Opened; 2], context: &Context<'_>, global: &Global) -> Result<Comparison> {
     let states = sides.each_ref().map(Opened::state);
     for state in states.iter().filter(|it| !it.is_tree && !it.is_workspace()) {
-        output::note(&format!("there is no workspace in {}\n", state.name));
+        output::note(&format!("no workspace in {}\n", state.name));
     }
     let [old, new] = sides;
     let changes = match states.iter().all(State::is_workspace) {

@@ -158,7 +158,7 @@ impl Opened {
     /// An error where nobody can know whether this side is a workspace.
     pub(super) fn check_workspace_file(&self) -> Result<()> {
         let path = self.display(&self.root.child(WORKSPACE), false);
-        let failed = || format!("`{path}` in {} can't be read", self.name);
+        let failed = || format!("cannot read `{path}` in {}", self.name);
         self.state().workspace_file().map(drop).with_context(failed)
     }
 }
@@ -234,7 +234,7 @@ struct Git {
 impl Git {
     fn open(place: &Path, what: &'static str) -> Result<Git> {
         let repository = Repository::find(place).map_err(|it| match it.is_no_repository() {
-            true => it.help("without Git two folders can be compared: `pleach diff old/ new/`"),
+            true => it.help("without Git, compare two folders: `pleach diff old/ new/`"),
             false => it,
         })?;
         Ok(Git {
@@ -302,7 +302,7 @@ fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
 
 /// A folder's path below another.
 fn below(folder: &Path, root: &Path) -> Result<TreePath> {
-    let failed = || format!("`{}` can't be read", folder.display());
+    let failed = || format!("cannot read `{}`", folder.display());
     let folder = folder.canonicalize().with_context(failed)?;
     let root = root.canonicalize().with_context(failed)?;
     let path = folder.strip_prefix(&root).ok().and_then(Path::to_str);

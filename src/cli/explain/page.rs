@@ -30,7 +30,7 @@ fn find(code: &str) -> Result<Page> {
     match nearest(bare, known) {
         Some(near) => bail!("unknown diagnostic code `{bare}`; did you mean `{near}`?"),
         None => bail!(
-            "unknown diagnostic code `{bare}`; `pleach explain` lists them, and a value is asked for as `pleach explain ENV KIND/NAME FIELD` or `pleach explain FILE:LINE`"
+            "unknown diagnostic code `{bare}`; `pleach explain` lists all codes; for a value, use `pleach explain ENV KIND/NAME FIELD` or `pleach explain FILE:LINE`"
         ),
     }
 }

@@ -30,15 +30,13 @@ const MARK: &str = "# Made by `pleach hook install`; `pleach hook uninstall` tak
 pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let start = directory(global)?;
     let workspace = find_upwards(&start, WORKSPACE).with_context(|| {
-        format!(
-            "there is no `{WORKSPACE}` here or in a folder above; `-C DIR` names another folder"
-        )
+        format!("no `{WORKSPACE}` in this folder or its parents; name another folder with `-C DIR`")
     })?;
     let repository = Repository::find(&workspace)?;
     let path = hook(&repository)?;
     if is_foreign(&path) && !arguments.force {
         bail!(
-            "`{}` is a hook that pleach did not make: add the line `{} || exit 1` to it, or replace it with `--force`",
+            "`{}` is not a hook of pleach: add the line `{} || exit 1` to it, or replace it with `--force`",
             path.display(),
             line(&workspace, &repository, arguments.fix)?
         );
@@ -46,7 +44,7 @@ pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome>
     let line = line(&workspace, &repository, arguments.fix)?;
     store_executable(&path, script(&line).as_bytes())?;
     output::status(&format!(
-        "`{}` is made: `git commit` runs it, `git commit --no-verify` does not\n",
+        "`{}` installed: `git commit` runs it, `git commit --no-verify` does not\n",
         path.display()
     ));
     Ok(Outcome::Clean)
@@ -56,15 +54,15 @@ pub(super) fn uninstall(global: &Global) -> Result<Outcome> {
     let repository = Repository::find(&directory(global)?)?;
     let path = hook(&repository)?;
     let message = match path.exists() {
-        false => format!("there is no `{}`\n", path.display()),
+        false => format!("`{}` does not exist\n", path.display()),
         true if is_foreign(&path) => bail!(
-            "`{}` is a hook that pleach did not make: it stays",
+            "`{}` is not a hook of pleach; it was not removed",
             path.display()
         ),
         true => {
-            let failed = || format!("`{}` can't be removed", path.display());
+            let failed = || format!("cannot remove `{}`", path.display());
             fs::remove_file(&path).with_context(failed)?;
-            format!("`{}` is removed\n", path.display())
+            format!("`{}` removed\n", path.display())
         }
     };
     output::status(&message);
@@ -89,7 +87,7 @@ fn line(workspace: &Path, repository: &Repository, fix: bool) -> Result<String> 
         .unwrap_or(Path::new(""));
     let below = below
         .to_str()
-        .context("the workspace's path is not valid UTF-8")?;
+        .context("the path of the workspace is not valid UTF-8")?;
     let folder = match below {
         "" => String::new(),
         below => format!(" -C '{}'", below.replace('\'', r"'\''")),

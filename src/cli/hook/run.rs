@@ -57,18 +57,18 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let [before, after] = [&head, &index].map(|it| Below::new(it, root.clone()));
     let kind = after.kind(&TreePath::root().child(WORKSPACE));
     repository.failure()?;
-    let failed = || format!("the staged `{WORKSPACE}` can't be read");
+    let failed = || format!("cannot read the staged `{WORKSPACE}`");
     let is_workspace = kind.with_context(failed)? == Some(EntryKind::File);
     if changes.is_empty() || !is_workspace {
         return Ok(clean(match arguments.fix {
-            true => "nothing that is staged is of the workspace: `git add` the claims first",
-            false => "nothing that is staged is of the workspace",
+            true => "no files of the workspace are staged; `git add` the claims first",
+            false => "no files of the workspace are staged",
         }));
     }
     let touched = touched([&before, &after], &changes, global);
     repository.failure()?;
     let Some(compiled) = touched else {
-        return Ok(clean("nothing that is staged is rendered"));
+        return Ok(clean("no staged file affects the rendered tree"));
     };
     let mut found = with_allow_comments(&compiled, &after);
     let is_rendered = !found.has_errors();
@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     repository.failure()?;
     let plan = plan(&compiled.tree, &standing, false);
     if plan.is_clean() && brought == Outcome::Findings {
-        output::error("what is staged has faults that HEAD does not have");
+        output::error("the staged changes have new errors");
         return Ok(Outcome::Findings);
     }
     if plan.is_clean() {
@@ -92,9 +92,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         let is_judged = scope.claims.is_empty() || !is_too_large(&after, &scope.environments);
         let rest = match is_judged {
             true => "",
-            false => {
-                "; there is too much in these environments to judge it here: `pleach check` does"
-            }
+            false => "; the environments are too large for all checks; run `pleach check`",
         };
         let words = checked(scope, compiled.tree.len());
         return Ok(clean(&format!("{words}{rest}")));
@@ -128,10 +126,10 @@ fn files(number: usize) -> String {
 fn checked(scope: &Scope, number: usize) -> String {
     let number = files(number);
     match &*scope.environments {
-        [] => format!("all of the tree is what the claims render to ({number})"),
-        [one] => format!("what is staged for {one} is what its claims render to ({number})"),
+        [] => format!("the tree is up to date ({number})"),
+        [one] => format!("the staged tree of {one} is up to date ({number})"),
         some => format!(
-            "what is staged for {} environments is what their claims render to ({number})",
+            "the staged tree of {} environments is up to date ({number})",
             some.len()
         ),
     }
@@ -142,7 +140,7 @@ fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
     let own = unmerged.iter().filter_map(|it| it.below(root));
     let fault = |path: TreePath| {
         let span = Span::new(&Source::new(path, ""), 0..0);
-        Diagnostic::error(MERGE_CONFLICT, "a merge of this file is not finished")
+        Diagnostic::error(MERGE_CONFLICT, "this file has unresolved merge conflicts")
             .at(span)
             .help("merge the claims, run `pleach render --force`, and `git add` both")
     };
@@ -207,7 +205,7 @@ fn standing(files: &dyn Files, output: &TreePath, compiled: &Compiled) -> Result
     let mut open = vec![TreePath::root()];
     while let Some(folder) = open.pop() {
         let place = output.join(&folder);
-        let failed = || format!("`{place}` in the index can't be read");
+        let failed = || format!("cannot read `{place}` in the index");
         if files.kind(&place).with_context(failed)? != Some(EntryKind::Folder) {
             continue;
         }
@@ -237,7 +235,7 @@ fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreeP
         let word = match step.change {
             Change::Create => "missing",
             Change::Update => "out of date",
-            Change::Delete => "no longer wanted",
+            Change::Delete => "obsolete",
         };
         let path = session.shown(&output_path.join(&step.path));
         output::note(&format!("  {word}: {path}\n"));
@@ -247,7 +245,7 @@ fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreeP
         output::note(&format!("  and {rest} more\n"));
     }
     if plan.is_blocked() || plan.kept() > 0 {
-        output::error("the staged tree is not what the staged claims render to");
+        output::error("the staged tree is out of date");
         return;
     }
     let folder = match root.as_str() {
@@ -255,12 +253,10 @@ fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreeP
         root => format!(" -C {root}"),
     };
     let mend = match is_passing_index() {
-        true => format!("run `pleach{folder} render`, `git add` what it writes, and commit again"),
+        true => format!("run `pleach{folder} render`, `git add` the changes, and commit again"),
         false => format!("run `pleach{folder} hook run --fix`"),
     };
-    output::error(&format!(
-        "the staged tree is not what the staged claims render to: {mend}"
-    ));
+    output::error(&format!("the staged tree is out of date: {mend}"));
 }
 
 /// Whether what is staged is so for this commit alone (`git commit -a`, `git commit FILE`): Git drops it when the hook says no, and

@@ -92,7 +92,7 @@ impl Place<'_> {
             "workspace/executeCommand" => self.command(params),
             other => Err((
                 ErrorCode::MethodNotFound,
-                format!("there is no method `{other}`"),
+                format!("unknown method `{other}`"),
             )),
         }
     }
@@ -209,7 +209,7 @@ impl Place<'_> {
             other => {
                 return Err((
                     ErrorCode::InvalidParams,
-                    format!("there is no command `{other}`"),
+                    format!("unknown command `{other}`"),
                 ));
             }
         };
@@ -233,7 +233,7 @@ impl Place<'_> {
             .or_else(|| found.as_ref().map(|it| it.name.clone()));
         let claim = claim.ok_or((
             ErrorCode::RequestFailed,
-            "there is no claim here".to_string(),
+            "no claim at this position".to_string(),
         ))?;
         let first = found.and_then(|it| it.environments.into_iter().next());
         let environment = text("environment").map(str::to_string).or(first);
@@ -262,7 +262,7 @@ pub(super) fn content(workspace: &Workspace, root: &Path, params: Json) -> Answe
     let path = uri::of_virtual(&params.uri.0);
     let path = path.ok_or((
         ErrorCode::InvalidParams,
-        format!("`{}` is no address of pleach", params.uri),
+        format!("invalid pleach address `{}`", params.uri),
     ))?;
     let diff = path
         .strip_prefix("/diff/")
@@ -270,10 +270,8 @@ pub(super) fn content(workspace: &Workspace, root: &Path, params: Json) -> Answe
     let text = match diff {
         Some((environment, claim)) => difference_to_head(workspace, root, environment, claim)
             .map_err(|it| (ErrorCode::RequestFailed, it))?,
-        None => feature::content(workspace, &path).ok_or((
-            ErrorCode::RequestFailed,
-            format!("there is nothing at `{path}`"),
-        ))?,
+        None => feature::content(workspace, &path)
+            .ok_or((ErrorCode::RequestFailed, format!("`{path}` does not exist")))?,
     };
     answer(lsp::TextDocumentContentResult { text })
 }

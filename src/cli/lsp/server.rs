@@ -336,7 +336,7 @@ impl Server {
                 }
                 false => Err((
                     ErrorCode::MethodNotFound,
-                    format!("there is no method `{method}`"),
+                    format!("unknown method `{method}`"),
                 )),
             };
             return self.respond(id, answer);
@@ -567,6 +567,6 @@ fn cancelled() -> (ErrorCode, String) {
 }
 
 fn no_workspace() -> (ErrorCode, String) {
-    let words = format!("there is no `{WORKSPACE}` in the file's folder or a folder above");
+    let words = format!("no `{WORKSPACE}` in the folder of the file or its parents");
     (ErrorCode::RequestFailed, words)
 }

@@ -58,11 +58,7 @@ fn read(body: &[u8]) -> Received {
     };
     match serde_json::from_value(value) {
         Ok(message) if is_that(&message) => Received::Message(message),
-        _ => Received::Malformed(error(
-            &id,
-            INVALID_REQUEST,
-            "this is no message of JSON-RPC 2.0",
-        )),
+        _ => Received::Malformed(error(&id, INVALID_REQUEST, "not a JSON-RPC 2.0 message")),
     }
 }
 

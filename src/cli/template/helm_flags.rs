@@ -52,18 +52,18 @@ const fn short(flag: HelmFlag, short: char) -> HelmFlag {
     }
 }
 
-const CLUSTER: Answer =
-    Answer::Refused("a rendering reaches no cluster; `pleach check` validates against schemas");
+const CLUSTER: Answer = Answer::Refused(
+    "rendering does not connect to a cluster; use `pleach check` to validate against schemas",
+);
 const PROGRAMS: Answer =
-    Answer::Refused("a rendering runs no other program; pipe the output into it");
-const FILES: Answer = Answer::Refused("the manifests are printed; redirect them into a file");
-const PULLS: Answer =
-    Answer::Refused("a rendering pulls no charts; `pleach vendor` does, and pins them by digest");
-const INSTALLS: Answer = Answer::Unused("a rendering installs nothing");
-const CONNECTION: Answer = Answer::Unused("a rendering reaches no cluster");
+    Answer::Refused("rendering does not run other programs; pipe the output into one");
+const FILES: Answer = Answer::Refused("the manifests are printed; redirect them to a file");
+const PULLS: Answer = Answer::Refused("rendering does not pull charts; use `pleach vendor`");
+const INSTALLS: Answer = Answer::Unused("rendering does not install anything");
+const CONNECTION: Answer = Answer::Unused("rendering does not connect to a cluster");
 const SETTINGS: Answer =
-    Answer::Unused("a rendering pulls no charts and reads no settings of Helm");
-const NOTES: Answer = Answer::Unused("notes of charts are not printed");
+    Answer::Unused("rendering does not pull charts and does not read Helm's settings");
+const NOTES: Answer = Answer::Unused("the notes of charts are not printed");
 
 /// All that [`super::Arguments`] does not have itself.
 const FLAGS: &[HelmFlag] = &[
@@ -75,14 +75,12 @@ const FLAGS: &[HelmFlag] = &[
     flag(
         "dependency-update",
         Takes::Bool,
-        Answer::Refused(
-            "a rendering pulls no charts; `helm dependency update` puts them into `charts/`",
-        ),
+        Answer::Refused("rendering does not pull charts; run `helm dependency update`"),
     ),
     flag(
         "enable-dns",
         Takes::Bool,
-        Answer::Refused("a rendering reaches no network"),
+        Answer::Refused("rendering does not use the network"),
     ),
     flag("verify", Takes::Bool, PULLS),
     flag("keyring", Takes::Text, PULLS),
@@ -112,7 +110,7 @@ const FLAGS: &[HelmFlag] = &[
     flag(
         "debug",
         Takes::Bool,
-        Answer::Unused("an error is printed with its place in the chart"),
+        Answer::Unused("errors always have their location in the chart"),
     ),
     flag("create-namespace", Takes::Bool, INSTALLS),
     flag("force", Takes::Bool, INSTALLS),
@@ -131,24 +129,24 @@ const FLAGS: &[HelmFlag] = &[
     flag(
         "skip-crds",
         Takes::Bool,
-        Answer::Unused("the files of `crds/` are printed with `--include-crds`, and else are not"),
+        Answer::Unused("the files of `crds/` are only printed with `--include-crds`"),
     ),
     short(
         flag(
             "generate-name",
             Takes::Bool,
-            Answer::Unused("a rendering without a name is of `release-name`"),
+            Answer::Unused("the default name of a release is `release-name`"),
         ),
         'g',
     ),
     flag(
         "disable-openapi-validation",
         Takes::Bool,
-        Answer::Unused("a rendering does not validate; `pleach check` does"),
+        Answer::Unused("rendering does not validate; use `pleach check`"),
     ),
     flag("render-subchart-notes", Takes::Bool, NOTES),
     flag("hide-notes", Takes::Bool, NOTES),
-    flag("colour", Takes::Text, Answer::Refused("say `--color WHEN`")),
+    flag("colour", Takes::Text, Answer::Refused("use `--color WHEN`")),
 ];
 
 /// Values that say of a flag that it is off.
@@ -170,15 +168,15 @@ impl HelmFlags {
         for flag in FLAGS.iter().filter(|it| self.has(it.name)) {
             let name = flag.name;
             let reason = match flag.answer {
-                Answer::Refused(reason) => anyhow::bail!("`--{name}` is refused: {reason}"),
+                Answer::Refused(reason) => anyhow::bail!("`--{name}` is not supported: {reason}"),
                 Answer::Namespace if !has_namespace => anyhow::bail!(
-                    "`--{name}` is refused: a rendering reads no kubeconfig; say its namespace by `--namespace`"
+                    "`--{name}` is not supported: rendering does not read a kubeconfig; set `--namespace`"
                 ),
-                Answer::Namespace => "a rendering reaches no cluster",
+                Answer::Namespace => "rendering does not connect to a cluster",
                 Answer::Unused(reason) => reason,
             };
             let message = format!("`--{name}` has no effect: {reason}");
-            warnings.push(Diagnostic::warning("unused-flag", message).help("leave it out"));
+            warnings.push(Diagnostic::warning("unused-flag", message).help("remove it"));
         }
         Ok(warnings)
     }
@@ -253,8 +251,8 @@ pub(super) fn check_dry_run(value: &str) -> anyhow::Result<()> {
     match value {
         "client" | "true" | "1" | "t" | "T" | "TRUE" | "True" => Ok(()),
         "server" => anyhow::bail!(
-            "`--dry-run=server` is refused: a rendering reaches no cluster; `pleach check` validates against schemas"
+            "`--dry-run=server` is not supported: rendering does not connect to a cluster; use `pleach check` to validate against schemas"
         ),
-        _ => anyhow::bail!("invalid value `{value}` of `--dry-run`: a rendering is `client`"),
+        _ => anyhow::bail!("invalid value `{value}` of `--dry-run`, expected `client`"),
     }
 }

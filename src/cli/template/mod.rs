@@ -137,7 +137,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         _ => bail!("name a chart"),
     };
     if !name.is_empty() && arguments.others.has("generate-name") {
-        bail!("`--generate-name` and a name exclude each other");
+        bail!("`--generate-name` cannot be combined with a name");
     }
     if current.join(chart).exists() {
         diagnostics.extend(unused_for_a_local_chart(arguments));
@@ -190,7 +190,7 @@ fn unused_for_a_local_chart(arguments: &Arguments) -> Diagnostics {
         .map(|(name, _)| {
             let message =
                 format!("`--{name}` has no effect: the chart is a file or folder that exists");
-            Diagnostic::warning("unused-flag", message).help("leave it out")
+            Diagnostic::warning("unused-flag", message).help("remove it")
         })
         .collect()
 }
@@ -219,7 +219,7 @@ fn cluster_of(arguments: &Arguments, global: &Global) -> Result<Cluster> {
     cluster(&session.files, environment).map_err(|faults| {
         let first = faults.iter().next();
         let message = first.map_or("", |it| it.message.as_str());
-        anyhow::anyhow!("{message}; `pleach check` says more")
+        anyhow::anyhow!("{message}; run `pleach check` for details")
     })
 }
 
@@ -251,7 +251,9 @@ fn inflation(
 fn values_file(path: &Path, current: &Path) -> Result<ValuesFile> {
     let shown = path.display().to_string();
     if shown.contains("://") {
-        bail!("`{shown}` is an address, and a rendering reaches no network; fetch the file first");
+        bail!(
+            "`{shown}` is a URL, and rendering does not use the network; download the file first"
+        );
     }
     let content = match shown.trim() {
         "-" => {
@@ -296,7 +298,7 @@ fn find_chart(
         return Ok(loaded);
     }
     if path.is_file() {
-        let bytes = std::fs::read(&path).with_context(|| format!("`{chart}` can't be read"))?;
+        let bytes = std::fs::read(&path).with_context(|| format!("cannot read `{chart}`"))?;
         let place = tree_path(&path.canonicalize()?)?;
         let files = archive_files(&bytes, chart).map_err(HelmError::from);
         return Ok(files.and_then(|files| load(files, &place, version, warnings)));
@@ -323,11 +325,11 @@ fn pinned(
     global: &Global,
 ) -> Result<Result<crate::tree::Tree, crate::diag::Diagnostic>> {
     if arguments.repo.is_none() && chart.starts_with(['.', '/']) {
-        bail!("there is no folder and no file `{chart}`");
+        bail!("file or folder `{chart}` not found");
     }
     let Some(session) = session::Session::find(global)? else {
         bail!(
-            "there is no folder and no file `{chart}`, and no workspace whose `pleach.lock` could pin such a chart"
+            "file or folder `{chart}` not found, and there is no workspace with a `pleach.lock` that pins such a chart"
         );
     };
     let charts: Charts<'_> =
@@ -340,10 +342,10 @@ fn pinned(
         (None, None) => match &*charts.repositories(chart) {
             [repository] => (repository.clone(), chart),
             [] => bail!(
-                "there is no folder and no file `{chart}`, and `pleach.lock` pins no chart of this name"
+                "file or folder `{chart}` not found, and `pleach.lock` does not pin a chart with this name"
             ),
             several => bail!(
-                "`pleach.lock` pins `{chart}` of several repositories: say which by `--repo`: {}",
+                "`pleach.lock` pins `{chart}` from several repositories; choose one with `--repo`: {}",
                 several.join(", ")
             ),
         },

@@ -44,7 +44,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
             continue;
         }
         let fault = Diagnostic::error("missing-chart", message);
-        diagnostics.push(placed(request, fault).help("run `pleach vendor`, which pins it"));
+        diagnostics.push(placed(request, fault).help("run `pleach vendor` to pin it"));
     }
     diagnostics.extend(remotes(session, lock));
     let copies = Folder::open(&session.files.locate(&workspace.chart_copies));
@@ -55,7 +55,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
             let message = format!("`{folder}` has no copy of `{title}`");
             let mut fault = Diagnostic::error("missing-chart", message);
             fault.span = pin.span.clone();
-            diagnostics.push(fault.help("run `pleach vendor`, which puts it there"));
+            diagnostics.push(fault.help("run `pleach vendor` to add it"));
         }
     }
     diagnostics.sort_and_dedup();
@@ -78,11 +78,11 @@ fn remotes(session: &Session<'_>, lock: &Lock) -> Diagnostics {
             let pin = [Some(text.clone()), base].into_iter().flatten();
             let is_pinned = pin.filter_map(|it| lock.remote(&it)).next().is_some();
             let message = match is_pinned {
-                true => format!("`{text}` is pinned, but what is asked for of it is not here"),
+                true => format!("`{text}` is pinned, but its required files have not been fetched"),
                 false => format!("`{text}` is not in `{LOCK}`"),
             };
             let fault = Diagnostic::error("missing-remote", message).at(&named.span);
-            Some(fault.help("run `pleach vendor`, which fetches and pins it"))
+            Some(fault.help("run `pleach vendor` to fetch and pin it"))
         });
     missing.collect()
 }

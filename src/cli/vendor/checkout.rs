@@ -114,7 +114,7 @@ impl Checkout {
         };
         if self.modules().len() > SUBMODULES_MAX {
             let message = format!(
-                "`{}` has more than {SUBMODULES_MAX} submodules that are asked for",
+                "`{}` uses more than {SUBMODULES_MAX} submodules",
                 module.address
             );
             return Err(Diagnostic::error("missing-remote", message));
@@ -124,7 +124,7 @@ impl Checkout {
         let url = url.and_then(|it| submodule_address(&module.address, &it.1));
         let url = url.ok_or_else(|| {
             let message = format!(
-                "the submodule `{at}` of `{}` has no address that others can fetch",
+                "submodule `{at}` of `{}` has no remote address",
                 module.address
             );
             Diagnostic::error("missing-remote", message)
@@ -153,7 +153,7 @@ impl Module {
         let commit = fetch(folder.path(), address, reference, patience).map_err(fault)?;
         let files = revision(folder.path(), &commit).map_err(fault)?;
         let files = files.ok_or_else(|| {
-            Diagnostic::error("missing-remote", format!("`{address}` has no such commit"))
+            Diagnostic::error("missing-remote", format!("commit not found in `{address}`"))
         })?;
         Ok(Module {
             at,

@@ -56,8 +56,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(check::check(&session, &workspace, &old));
     }
     known_names(arguments, &old)?;
-    let folder = cache::folder(global)
-        .context("there is no folder for caches here: name one with `--cache DIR`")?;
+    let folder =
+        cache::folder(global).context("no cache folder found; set one with `--cache DIR`")?;
     // Before anything is pulled: a cache that takes nothing is no claim's fault.
     disk::make_folder(&folder.join("charts"))?;
     disk::make_folder(&folder.join("remotes"))?;
@@ -106,7 +106,7 @@ fn known_names(arguments: &Arguments, old: &Lock) -> Result<()> {
         if !is_known {
             let near = crate::diag::nearest(name, charts().chain(remotes()));
             let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
-            bail!("`{LOCK}` has no chart and no remote base or file `{name}`{help}");
+            bail!("`{LOCK}` has no chart, remote base or file `{name}`{help}");
         }
     }
     Ok(())
@@ -170,9 +170,9 @@ impl Vendor<'_> {
         output::text(&self.changes(new))?;
         let count = match new.pins.len() {
             0 if self.session.is_workspace() => {
-                "no claim asks for a chart of a repository".to_string()
+                "no claim uses a chart from a repository".to_string()
             }
-            0 => "nothing that is deployed asks for a chart of a repository".to_string(),
+            0 => "no deployed object uses a chart from a repository".to_string(),
             1 => format!("1 chart in {LOCK}"),
             count => format!("{count} charts in {LOCK}"),
         };
@@ -208,7 +208,7 @@ impl Vendor<'_> {
                 }
                 Some(old) if old.digest != pin.digest => {
                     lines.push_str(&format!(
-                        "updated {name} {version}: another archive of the same version\n"
+                        "updated {name} {version}: new archive of the same version\n"
                     ));
                 }
                 Some(_) => {}
@@ -239,7 +239,7 @@ impl Vendor<'_> {
                 }
                 Some(old) if old.digest != pin.digest => {
                     lines.push_str(&format!(
-                        "updated {address}: other files of {id} are kept\n"
+                        "updated {address}: different files of {id} are stored\n"
                     ));
                 }
                 Some(_) => {}
@@ -265,7 +265,7 @@ impl Vendor<'_> {
                 let cache = Folder::open(&self.folder).ok();
                 let bytes = cache.and_then(|it| it.read(&kept_path(pin)).ok());
                 let bytes = bytes.with_context(|| {
-                    format!("what is kept of `{}` is gone from the cache", pin.address)
+                    format!("the files of `{}` are no longer in the cache", pin.address)
                 })?;
                 disk::store(&folder.join(&name), &bytes)?;
             }
@@ -307,7 +307,7 @@ impl Vendor<'_> {
             let bytes =
                 cache.or_else(|| copy(&self.session.files, &self.workspace.chart_copies, pin));
             let bytes = bytes.with_context(|| {
-                format!("the archive of `{}` is gone from the cache", pin.title())
+                format!("the archive of `{}` is no longer in the cache", pin.title())
             })?;
             disk::store(&folder.join(&name), &bytes)?;
         }

@@ -96,7 +96,7 @@ impl Vendor<'_> {
                 return Ok(pins.map(|pins| (pins, round.wanted.charts)));
             }
         }
-        bail!("remote bases name others more than {ROUNDS_MAX} deep");
+        bail!("remote bases are nested more than {ROUNDS_MAX} levels deep");
     }
 
     /// The lock without the pins that are to be moved.
@@ -183,7 +183,7 @@ impl Vendor<'_> {
             }
             let Some(base) = &named.base else {
                 if fetches.lost.insert(text.clone()) {
-                    let fault = missing(format!("there is no file at `{text}`"));
+                    let fault = missing(format!("`{text}`: not found"));
                     diagnostics.push(self.softened(fault.at(&named.span)));
                 }
                 continue;
@@ -194,11 +194,8 @@ impl Vendor<'_> {
                 Some(Fetched::Repository(clone)) if clone.may_have(&base.folder) => {}
                 Some(_) => {
                     fetches.lost.insert(text.clone());
-                    let message = format!(
-                        "there is no folder `{}` in `{}`",
-                        base.folder,
-                        base.address()
-                    );
+                    let message =
+                        format!("folder `{}` not found in `{}`", base.folder, base.address());
                     diagnostics.push(self.softened(missing(message).at(&named.span)));
                 }
             }
@@ -341,7 +338,7 @@ impl Vendor<'_> {
 }
 
 fn missing(message: String) -> Diagnostic {
-    Diagnostic::error("missing-remote", message).help("look at the address")
+    Diagnostic::error("missing-remote", message).help("check the address")
 }
 
 /// Whether a user means an address by this: the whole of it, or the name of the repository or file.

@@ -50,12 +50,12 @@ pub(super) fn build(
     let folder = TreePath::new(text(node, &["path"]).trim_start_matches('/'));
     let folder = folder.filter(|it| matches!(files.kind(it), Ok(Some(EntryKind::Folder))));
     let Some(folder) = folder else {
-        let message = format!("there is no folder `{}`", text(node, &["path"]));
+        let message = format!("folder `{}` does not exist", text(node, &["path"]));
         return Err(Diagnostic::error("missing-path", message).at(path));
     };
     match kind(node, files, &folder) {
         Kind::Plugin => {
-            let message = "a plugin renders it, and no plugin is run";
+            let message = "it is rendered by a plugin, and pleach does not run plugins";
             let at = node.get("plugin").unwrap_or(node);
             Err(Diagnostic::warning("unseen-source", message).at(at))
         }
@@ -131,11 +131,11 @@ fn kustomized(
     let read = read_fields(files, folder).map_err(|faults| {
         let fault = faults.into_iter().next();
         fault.unwrap_or_else(|| {
-            Diagnostic::error("unreadable-file", "the kustomization can't be read")
+            Diagnostic::error("unreadable-file", "the kustomization cannot be read")
         })
     })?;
     let Some(mut fields) = read else {
-        let message = format!("there is no kustomization file in `{folder}`");
+        let message = format!("no kustomization file in `{folder}`");
         return Err(Diagnostic::error("missing-kustomization", message).at(source.node));
     };
     if let Some(options) = source.node.get("kustomize") {
@@ -212,10 +212,7 @@ fn list(files: &dyn Files, folder: &TreePath, recurses: bool, paths: &mut Vec<Tr
 /// The objects of a file. One that is no manifest is passed over, as Argo CD does.
 fn objects_of(files: &dyn Files, path: &TreePath) -> Result<Vec<Object>, Diagnostic> {
     let bytes = files.read(path).map_err(|error| {
-        Diagnostic::error(
-            "unreadable-file",
-            format!("`{path}` can't be read: {error}"),
-        )
+        Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {error}"))
     })?;
     let text = String::from_utf8_lossy(&bytes);
     if text.contains(SKIPPED) {

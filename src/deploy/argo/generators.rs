@@ -70,7 +70,7 @@ impl Generators<'_> {
         said: &mut Diagnostics,
     ) -> Sets {
         if depth > DEPTH_MAX {
-            let message = "generators are nested too deep";
+            let message = "generators are nested too deeply";
             return Err(Diagnostic::error("invalid-value", message).at(generator));
         }
         let selector = generator.get("selector").cloned();
@@ -94,7 +94,7 @@ impl Generators<'_> {
                 name if ELSEWHERE.contains(&name) => {
                     said.push(self.unseen(
                         &entry.key,
-                        &format!("the generator `{name}` asks another system"),
+                        &format!("the generator `{name}` queries another system"),
                     ));
                     Vec::new()
                 }
@@ -171,7 +171,7 @@ impl Generators<'_> {
         let failed = |words: &str| {
             Diagnostic::error(
                 "invalid-value",
-                format!("`{file}` gives no parameters: {words}"),
+                format!("`{file}` contains no parameters: {words}"),
             )
         };
         let bytes = self.setting.files.read(file);
@@ -325,7 +325,7 @@ impl Generators<'_> {
         if sets.is_empty() || sets.len() == 1 && selector.is_none() {
             said.push(self.unseen(
                 spec,
-                "no Secret of the repository registers a cluster that fits",
+                "no Secret in the repository registers a matching cluster",
             ));
         }
         sets.sort_by_key(|it| it.get("name").map(shown));
@@ -397,7 +397,7 @@ impl Generators<'_> {
         said: &mut Diagnostics,
     ) -> Sets {
         let [first, second] = items(spec, &["generators"]) else {
-            let message = "a matrix generator needs two generators";
+            let message = "a matrix generator requires two generators";
             return Err(Diagnostic::error("invalid-value", message).at(spec));
         };
         let mut sets = Vec::new();

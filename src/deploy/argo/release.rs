@@ -145,7 +145,7 @@ fn values(
             .and_then(|it| resolve(it, &path))
             .and_then(|it| files.read(&it).ok());
         let Some(content) = file.and_then(|it| String::from_utf8(it.to_vec()).ok()) else {
-            let message = format!("there is no file `{path}`");
+            let message = format!("file `{path}` does not exist");
             return Err(Diagnostic::error("missing-path", message).at(parameter));
         };
         let argument = format!("{}={}", text(parameter, &["name"]), escaped(&content));
@@ -206,9 +206,8 @@ fn values_files<'a>(
     for entry in items(helm, &["valueFiles"]) {
         let written = entry.as_str().unwrap_or("");
         if written.contains("://") {
-            let message = format!(
-                "values file `{written}` is not in the repository: its values are left out"
-            );
+            let message =
+                format!("values file `{written}` is not in the repository; its values are ignored");
             said.push(Diagnostic::warning("unseen-value", message).at(entry));
             continue;
         }
@@ -216,7 +215,7 @@ fn values_files<'a>(
             Reference::File(path) => expanded(files, &path),
             Reference::Elsewhere(what) => {
                 let message = format!(
-                    "values file `{written}` is in {what}, not in this repository: its values are left out"
+                    "values file `{written}` is in {what}, not in this repository; its values are ignored"
                 );
                 said.push(Diagnostic::warning("unseen-value", message).at(entry));
                 continue;
@@ -255,7 +254,7 @@ fn values_files<'a>(
             }
         }
         if !is_there && !ignores_missing {
-            let message = format!("there is no values file `{written}`");
+            let message = format!("values file `{written}` does not exist");
             return Err(Diagnostic::error("missing-path", message).at(entry));
         }
     }

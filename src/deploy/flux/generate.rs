@@ -54,10 +54,7 @@ pub(in crate::deploy) fn read_fields(
 
 fn read(files: &dyn Files, path: &TreePath) -> Result<Mapping, Diagnostics> {
     let bytes = files.read(path).map_err(|error| {
-        Diagnostic::error(
-            "unreadable-file",
-            format!("`{path}` can't be read: {error}"),
-        )
+        Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {error}"))
     })?;
     let source = crate::yaml::text_source(path, &bytes)?;
     let node = parse_one(&source)?;

@@ -74,7 +74,7 @@ fn run(
     let path = object.and_then(|it| it.node.at_keys(&["spec", "path"]));
     let at = path.map(Node::span).or_else(|| object.map(Object::span));
     if !matches!(files.kind(folder), Ok(Some(EntryKind::Folder))) {
-        let message = format!("there is no folder `{folder}`, which the Kustomization builds");
+        let message = format!("folder `{folder}` of the Kustomization does not exist");
         let fault = Diagnostic::error("missing-path", message);
         diagnostics.push(match at {
             Some(span) => fault.at(span),

@@ -214,7 +214,7 @@ impl Reader<'_> {
             return self.of_chart(spec, self.object.namespace());
         }
         let Some(reference) = node.at_keys(&["spec", "chartRef"]) else {
-            let message = "the HelmRelease names no chart";
+            let message = "the HelmRelease has no chart";
             let fault = Diagnostic::error("invalid-value", message).at(self.object.span());
             return Err((unknown(""), Box::new(fault)));
         };
@@ -348,7 +348,7 @@ fn with_values_files(
             }
             None if wanted.ignores_missing => {}
             None => {
-                let message = format!("there is no values file `{name}` in the chart");
+                let message = format!("values file `{name}` does not exist in the chart");
                 return Err(Diagnostic::error("missing-path", message).at(file));
             }
         }

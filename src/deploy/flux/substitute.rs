@@ -39,12 +39,12 @@ fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diag
         let place = first_with(node, "${").unwrap_or(node);
         Diagnostic::error("bad-substitution", message)
             .at(place)
-            .help("`$${` comes out as `${`; the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled` leaves an object alone")
+            .help("write `$${` for a literal `${`, or exclude the object with the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled`")
     })?;
     let source = Source::internal("<substituted>", said.text.as_str());
     let parsed = parse(&source).ok().and_then(|it| it.into_iter().next());
     let Some(parsed) = parsed else {
-        let message = "the object is not valid YAML once its variables are replaced";
+        let message = "the object is not valid YAML after its variables are replaced";
         let place = first_with(node, "${").unwrap_or(node);
         return Err(Diagnostic::error("bad-substitution", message).at(place));
     };
@@ -123,13 +123,13 @@ fn report_unset(
     let names: BTreeSet<&String> = said.unset.iter().collect();
     for name in names.into_iter().filter(|it| variables.is_news(it)) {
         let message = format!(
-            "nothing sets `${{{name}}}` in {}: Flux refuses it, or leaves an empty text there where it is not strict",
+            "`${{{name}}}` in {} is not set: Flux fails, or substitutes an empty string if it is not strict",
             object.id()
         );
         let expression = format!("${{{name}");
         let place = first_with(&object.node, &expression).unwrap_or(&object.node);
         diagnostics.push(Diagnostic::warning("unset-variable", message).at(place).help(format!(
-            "set it under `postBuild.substitute`, give it a default (`${{{name}:=…}}`), or keep it with `$${{{name}}}`"
+            "set it under `postBuild.substitute`, give it a default (`${{{name}:=…}}`), or write `$${{{name}}}` to keep the text"
         )));
     }
 }

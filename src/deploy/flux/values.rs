@@ -152,14 +152,14 @@ fn content(release: &Object, reference: &Node, world: &World) -> Content {
     match plain.or_else(|| Some((bytes()?, None))) {
         Some((text, field)) => Content::Text(text, field),
         None if is_optional => Content::Absent,
-        None => Content::Unseen("has no such key"),
+        None => Content::Unseen("does not have the key"),
     }
 }
 
 fn unseen(release: &Object, reference: &Node, why: &str) -> Diagnostic {
     let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
     let message = format!(
-        "{kind} `{name}` {why}: {} is shown without the values that it takes from it",
+        "{kind} `{name}` {why}: {} is shown without its values",
         release.id()
     );
     let at = reference.get("name").unwrap_or(reference);

@@ -97,10 +97,10 @@ impl Variables {
         let is_name = chars.next().is_some_and(is_first)
             && chars.all(|it| it.is_ascii_alphanumeric() || it == '_');
         if !is_name {
-            let message = format!("`{name}` is not a name that Flux takes for a variable");
+            let message = format!("`{name}` is not a valid variable name in Flux");
             let fault = Diagnostic::error("invalid-value", message).at(at);
             self.faults
-                .push(fault.help("use letters, digits and `_`, and no digit first"));
+                .push(fault.help("use letters, digits and `_`, and do not begin with a digit"));
             return;
         }
         let value = value.map(|it| it.replace('\n', ""));
@@ -140,7 +140,7 @@ fn decoded(value: &str) -> Option<String> {
 fn unseen_source(object: &Object, reference: &Node) -> Diagnostic {
     let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
     let message = format!(
-        "{kind} `{name}` is not in the repository: variables that `{}` takes from it are shown as they are written",
+        "{kind} `{name}` is not in the repository: variables that `{}` takes from it are shown as written",
         object.name()
     );
     let at = reference.get("name").unwrap_or(reference);

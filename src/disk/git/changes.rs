@@ -150,7 +150,7 @@ fn changes_through(
             changes.see_through(link, target);
             if changes.len() > most {
                 return Err(FilesError::Other(format!(
-                    "`{link}` and other links show what has changed by more than {SEEN_MAX} paths: remove some of them"
+                    "the changes are visible under more than {SEEN_MAX} paths through `{link}` and other links: remove some of the links"
                 )));
             }
         }

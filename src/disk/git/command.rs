@@ -118,7 +118,7 @@ pub(super) fn with_input(
 
 pub(super) fn not_started(error: io::Error) -> DiskError {
     let failed = DiskError::when("run", Path::new("git"))(error);
-    failed.help("install Git, or put the folder that holds it on the PATH")
+    failed.help("install Git, or add its folder to the PATH")
 }
 
 /// Git's own words, and what to do about those that users meet most.
@@ -131,7 +131,7 @@ pub(super) fn failure(folder: &Path, words: &str) -> DiskError {
             it.trim_start_matches("fatal: ")
                 .trim_start_matches("error: ")
         });
-    let first = lines.next().unwrap_or("git ended without a word");
+    let first = lines.next().unwrap_or("git failed without a message");
     let failed = DiskError::when("read the Git repository of", folder);
     let failed = failed(io::Error::other(first.to_string()));
     match help(folder, words) {
@@ -145,21 +145,25 @@ fn help(folder: &Path, words: &str) -> Option<String> {
     let folder = folder.display();
     if has("dubious ownership") {
         return Some(format!(
-            "the files belong to another user: `git config --global --add safe.directory {folder}` says that you trust them"
+            "the files belong to another user; if you trust them, run `git config --global --add safe.directory {folder}`"
         ));
     }
     if has("index file") || has("index uses") || has("bad signature 0x") || has("bad index version")
     {
         return Some(
-            "the index is damaged: remove `.git/index` and run `git reset`, which makes it anew from HEAD and keeps your files"
+            "the index is damaged: remove `.git/index` and run `git reset`, which creates it from HEAD and keeps your files"
                 .to_string(),
         );
     }
     if has("not a git repository") {
-        return Some("`git init` makes a repository; `-C DIR` names another folder".to_string());
+        return Some(
+            "create a repository with `git init`, or name another folder with `-C DIR`".to_string(),
+        );
     }
     if has("safe.bareRepository") {
-        return Some("name a folder of a work tree; a bare repository is not read".to_string());
+        return Some(
+            "name a folder of a work tree; bare repositories are not supported".to_string(),
+        );
     }
     let damage = [
         "corrupt",
@@ -171,6 +175,6 @@ fn help(folder: &Path, words: &str) -> Option<String> {
     ];
     let is_damaged = damage.into_iter().any(has);
     is_damaged.then(|| {
-        format!("`git -C {folder} fsck` lists what is damaged; a new clone has what is missing")
+        format!("run `git -C {folder} fsck` to see what is damaged, or clone the repository again")
     })
 }

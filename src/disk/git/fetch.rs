@@ -55,7 +55,7 @@ pub fn fetch(
         folder,
         ask.args(["rev-parse", "--verify", "--quiet", &commit]),
     )?;
-    found.ok_or_else(|| failed(address, "the reference names no commit"))
+    found.ok_or_else(|| failed(address, "the reference does not name a commit"))
 }
 
 /// The paths and addresses of submodules that a commit's `.gitmodules` names.
@@ -103,7 +103,7 @@ pub fn submodule_commit(
 fn check(address: &str, reference: &str) -> Result<(), DiskError> {
     let is_plain = |it: char| !it.is_control() && !it.is_whitespace();
     if address.starts_with('-') || !address.chars().all(is_plain) || address.contains("::") {
-        return Err(failed(address, "it is no address of a repository"));
+        return Err(failed(address, "it is not the address of a repository"));
     }
     let is_reference = |it: char| is_plain(it) && !"~^:?*[\\".contains(it);
     let is_name = reference.chars().all(is_reference)
@@ -114,7 +114,7 @@ fn check(address: &str, reference: &str) -> Result<(), DiskError> {
         true => Ok(()),
         false => Err(failed(
             address,
-            "the reference is no name of a branch, tag or commit",
+            "the reference is not a valid branch, tag or commit",
         )),
     }
 }
@@ -164,7 +164,7 @@ fn wait(child: &mut Child, folder: &Path, patience: Duration) -> Result<bool, St
             Err(error) => return Err(error.to_string()),
         }
         if Instant::now() >= until {
-            return Err(format!("it takes longer than {} s", patience.as_secs()));
+            return Err(format!("timed out after {} s", patience.as_secs()));
         }
         ticks += 1;
         if ticks.is_multiple_of(10) && packs(folder) > BYTES_MAX {
@@ -197,13 +197,13 @@ fn refused(address: &str, words: &str) -> DiskError {
         || has("Authentication failed")
         || has("terminal prompts")
     {
-        "let a credential helper of git know a user for this server; `git ls-remote ADDRESS` tries it"
+        "configure credentials for this server in a git credential helper; test it with `git ls-remote ADDRESS`"
     } else if has("Permission denied") || has("Host key verification failed") {
-        "see that `ssh` reaches the server with a key of yours; `git ls-remote ADDRESS` tries it"
+        "check that `ssh` can log in to the server with your key; test it with `git ls-remote ADDRESS`"
     } else if has("not allowed") {
         "addresses begin with `https://`, `http://`, `ssh://` or `file://`"
     } else {
-        "look at the address and the network; `git ls-remote ADDRESS` tries it"
+        "check the address and the network; test it with `git ls-remote ADDRESS`"
     };
     failed.help(help)
 }

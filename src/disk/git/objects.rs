@@ -178,7 +178,7 @@ impl Batch {
     }
 
     fn answers(&mut self, names: &[String]) -> io::Result<Vec<Answer>> {
-        let ended = || io::Error::other("git has ended");
+        let ended = || io::Error::other("git has exited");
         let questions = self.questions.as_mut().ok_or_else(ended)?;
         for name in names {
             questions.write_all(name.as_bytes())?;
@@ -192,7 +192,7 @@ impl Batch {
     fn answer(&mut self) -> io::Result<Answer> {
         let mut head = String::new();
         if self.answers.read_line(&mut head)? == 0 {
-            return Err(io::Error::other("git ended without an answer"));
+            return Err(io::Error::other("git exited without an answer"));
         }
         let mut words = head.trim_end().rsplit(' ');
         let size: Option<u64> = words.next().and_then(|it| it.parse().ok());

@@ -99,7 +99,7 @@ impl Revision {
             return Ok(items);
         }
         let mut items = items(&self.object(id)?, id.digest().len()).ok_or_else(|| {
-            let words = format!("the tree {id} is corrupt: it has a name that no file can have");
+            let words = format!("the tree {id} is corrupt: it contains an invalid file name");
             FilesError::Other(self.objects.damaged(&words).source.to_string())
         })?;
         // Git sorts folders as if their names ended in `/`.

@@ -41,7 +41,7 @@ pub(super) fn write(
         columns = changed.iter().copied().take(COLUMNS_MAX).collect();
     }
     columns.sort_by_key(|it| rank(it).unwrap_or(usize::MAX));
-    page.push_str("<section id=\"matrix\"><h2>Claims and environments <small>choose a cell, a row or a column to see only that</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>claim</button></th>");
+    page.push_str("<section id=\"matrix\"><h2>Claims and environments <small>select a cell, row or column to filter</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>claim</button></th>");
     for column in &columns {
         let name = escaped(column);
         let flag = flag(&found(comparison, column).collect::<Vec<_>>());
@@ -67,7 +67,7 @@ pub(super) fn write(
 
 /// Without claims: a row for each part of the tree that is synced by itself.
 fn by_unit(comparison: &Comparison, page: &mut String) {
-    page.push_str("<section id=\"matrix\"><h2>What is synced <small>choose a row to see only that</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>folder</button></th><th scope=\"col\">changes</th></tr></thead><tbody>\n");
+    page.push_str("<section id=\"matrix\"><h2>Synced folders <small>select a row to filter</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>folder</button></th><th scope=\"col\">changes</th></tr></thead><tbody>\n");
     for environment in &comparison.environments {
         let name = escaped(&environment.name);
         let flag = flag(&found(comparison, &environment.name).collect::<Vec<_>>());
@@ -117,7 +117,7 @@ fn cell(
 ) {
     // A claim that is not there looks the same as one that is unchanged: what a change does not touch is not rendered.
     let Some(objects) = objects.filter(|it| !it.is_empty()) else {
-        page.push_str("<td><span class=\"same\" title=\"nothing changes\">·</span></td>");
+        page.push_str("<td><span class=\"same\" title=\"no changes\">·</span></td>");
         return;
     };
     let mut counts: BTreeMap<(&str, char), usize> = BTreeMap::new();

@@ -28,11 +28,11 @@ pub fn unpack(bytes: &[u8], name: &str) -> Result<Tree, Diagnostic> {
 pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8>)>, Diagnostic> {
     let refused = |words: &str| {
         let fault = Diagnostic::error("invalid-chart", format!("`{name}` {words}"));
-        fault.help("a chart archive is what `helm package` or `pleach publish chart -o` makes")
+        fault.help("create a chart archive with `helm package` or `pleach publish chart -o`")
     };
-    let broken = |error: std::io::Error| refused(&format!("can't be unpacked: {error}"));
+    let broken = |error: std::io::Error| refused(&format!("cannot be unpacked: {error}"));
     if has_long_names(bytes).map_err(broken)? {
-        return Err(refused("holds a path that is too long"));
+        return Err(refused("contains a path that is too long"));
     }
     let mut archive = tar::Archive::new(unzipped(bytes));
     let (mut files, mut total) = (Vec::new(), 0);
@@ -45,13 +45,15 @@ pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8
         let written = entry.path_bytes().into_owned();
         let shown = String::from_utf8_lossy(&written).into_owned();
         if !kind.is_file() {
-            return Err(refused(&format!("holds `{shown}`, which is no plain file")));
+            return Err(refused(&format!(
+                "contains `{shown}`, which is not a regular file"
+            )));
         }
         let path = inner_path(&shown)
             .filter(|_| std::str::from_utf8(&written).is_ok())
             .ok_or_else(|| {
                 refused(&format!(
-                    "holds the path `{shown}`, which leads out of its folder"
+                    "contains the path `{shown}`, which leads out of its folder"
                 ))
             })?;
         total += entry.size();
@@ -65,7 +67,7 @@ pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8
     // The checksum is at the very end, after the data of the last file.
     std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(broken)?;
     match files.is_empty() {
-        true => Err(refused("holds no files")),
+        true => Err(refused("contains no files")),
         false => Ok(files),
     }
 }
@@ -107,7 +109,7 @@ pub fn pack(files: &Tree, name: &str) -> Result<Vec<u8>, Diagnostic> {
     let failed = |error: std::io::Error| {
         Diagnostic::error(
             "invalid-chart",
-            format!("`{name}` can't be packed: {error}"),
+            format!("`{name}` cannot be packed: {error}"),
         )
     };
     let zipped = flate2::GzBuilder::new().mtime(0).operating_system(255);
@@ -178,8 +180,8 @@ mod tests {
         ] {
             assert!(refused(path, file).contains("leads out"), "{path}");
         }
-        assert!(refused("a/b", tar::EntryType::Symlink).contains("no plain file"));
-        assert!(refused("a/b", tar::EntryType::Link).contains("no plain file"));
+        assert!(refused("a/b", tar::EntryType::Symlink).contains("not a regular file"));
+        assert!(refused("a/b", tar::EntryType::Link).contains("not a regular file"));
         assert!(unpack(b"no archive", "x").is_err());
         assert!(unpack(&archive(&[]), "x").is_err());
         let whole = archive(&[("a/b", file)]);

@@ -82,7 +82,7 @@ pub(super) fn identity(metadata: &Node) -> Result<(String, Version), Diagnostic>
     let name = name.ok_or_else(|| wrong("the chart has no name", "name"))?;
     let version = text("version").and_then(|it| Version::parse(it).ok());
     let version =
-        version.ok_or_else(|| wrong("the chart has no version of the form 1.2.3", "version"))?;
+        version.ok_or_else(|| wrong("the chart has no version in the form 1.2.3", "version"))?;
     Ok((name.to_string(), version))
 }
 
@@ -96,7 +96,7 @@ pub(super) fn document(
         Ok(bytes) => bytes,
         Err(FilesError::NotFound) => return Ok(None),
         Err(error) => {
-            let message = format!("`{place}` can't be read: {error}");
+            let message = format!("cannot read `{place}`: {error}");
             return Err(Diagnostic::error("unreadable-file", message));
         }
     };

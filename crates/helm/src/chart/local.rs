@@ -32,7 +32,7 @@ impl Place {
             Place::Folder(folder) => read_source(files, folder),
             Place::Archive(path) => {
                 let bytes = files.read(path).map_err(|error| {
-                    let message = format!("`{path}` can't be read: {error}");
+                    let message = format!("cannot read `{path}`: {error}");
                     Diagnostic::error("unreadable-file", message)
                 })?;
                 unpack(&bytes, path.as_str())
@@ -48,17 +48,17 @@ pub(super) fn find(files: &dyn Files, request: &Request) -> Result<(Place, Versi
     let folder = TreePath::new(address).ok_or_else(|| {
         let message = format!("`{address}` leads out of the workspace");
         Diagnostic::error("invalid-value", message)
-            .help("a chart's folder is given relative to `pleach.yaml`, and lies below it")
+            .help("write the folder of the chart relative to `pleach.yaml`; it must be below it")
     })?;
     find_in(files, &folder, request)?.ok_or_else(|| {
-        let message = format!("there is no chart `{}` in `{address}`", request.title());
+        let message = format!("chart `{}` not found in `{address}`", request.title());
         let fault = Diagnostic::error(MISSING_CHART, message);
         match &*known(files, &folder).join(", ") {
             "" => fault.help(format!(
-                "a chart is a folder `{address}/{}`, or an archive there",
+                "add the folder `{address}/{}`, or an archive of the chart",
                 request.name
             )),
-            known => fault.help(format!("it has {known}")),
+            known => fault.help(format!("it contains {known}")),
         }
     })
 }

@@ -114,22 +114,19 @@ impl Lock {
             return Ok(Lock::default());
         }
         let bytes = files.read(&path).map_err(|error| {
-            Diagnostic::error(
-                "unreadable-file",
-                format!("`{LOCK}` can't be read: {error}"),
-            )
+            Diagnostic::error("unreadable-file", format!("cannot read `{LOCK}`: {error}"))
         })?;
         let source = pleach_yaml::text_source(&path, &bytes)?;
         let faults = |faults: Diagnostics| {
             let mend = |it: Diagnostic| {
-                it.help("remove the file and run `pleach vendor`, which writes it anew")
+                it.help("remove the file and run `pleach vendor` to write it again")
             };
             faults.into_iter().map(mend).collect::<Diagnostics>()
         };
         if let Some(marker) = conflict_marker(source.text.as_bytes()) {
-            let message = format!("`{LOCK}` holds the conflict markers of a merge");
+            let message = format!("`{LOCK}` contains merge conflict markers");
             let fault = Diagnostic::error(MERGE_CONFLICT, message).at(Span::new(&source, marker));
-            return Err(fault.help("take either side whole, then run `pleach vendor`, which pins what is missing and removes what is not asked for").into());
+            return Err(fault.help("take either side completely, then run `pleach vendor` to add missing pins and remove unused ones").into());
         }
         let node = parse_one(&source).map_err(faults)?;
         let found: Diagnostics = validate(&node, schema(), "Lock").into_iter().collect();

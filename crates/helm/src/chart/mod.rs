@@ -115,7 +115,7 @@ struct Seen {
 /// The code of the fault that a chart is not there.
 pub const MISSING_CHART: &str = "missing-chart";
 
-const VENDOR: &str = "run `pleach vendor`, which pulls what is missing and pins it";
+const VENDOR: &str = "run `pleach vendor` to pull and pin it";
 
 /// What a requested version resolves to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -267,7 +267,7 @@ impl<'a> Charts<'a> {
             let versions = self.lock.versions(request).join(", ");
             let message = match &*versions {
                 "" => format!("chart `{title}` is not in `{LOCK}`"),
-                versions => format!("`{LOCK}` has no chart `{title}`, but {versions}"),
+                versions => format!("`{LOCK}` does not contain chart `{title}`, only {versions}"),
             };
             Diagnostic::error(MISSING_CHART, message).help(VENDOR)
         })
@@ -276,7 +276,7 @@ impl<'a> Charts<'a> {
     fn archive_of(&self, pin: &Pin) -> Result<Arc<[u8]>, Diagnostic> {
         self.archive(pin)?.ok_or_else(|| {
             let message = format!(
-                "chart `{}` is pinned, but its archive is not here",
+                "chart `{}` is pinned, but its archive has not been pulled",
                 pin.title()
             );
             Diagnostic::error(MISSING_CHART, message).help(VENDOR)
@@ -293,7 +293,7 @@ impl<'a> Charts<'a> {
                 Ok(_) => wrong = wrong.or(Some(path)),
                 Err(FilesError::NotFound) => {}
                 Err(error) => {
-                    let message = format!("`{path}` can't be read: {error}");
+                    let message = format!("cannot read `{path}`: {error}");
                     return Err(Diagnostic::error("unreadable-file", message));
                 }
             }
@@ -317,5 +317,5 @@ fn wrong_digest(pin: &Pin, what: String) -> Diagnostic {
         pin.title()
     );
     Diagnostic::error("wrong-digest", message)
-        .help("run `pleach vendor`, which pulls the pinned archive again")
+        .help("run `pleach vendor` to pull the pinned archive again")
 }

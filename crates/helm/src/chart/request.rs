@@ -49,11 +49,10 @@ impl Request {
         let version = self.version.as_deref().unwrap_or("");
         let is_version = version.len() <= VERSION_BYTES_MAX && version.chars().all(is_of_version);
         let (field, what, value, help) = if !is_plain_path(&self.name) {
-            let help = "write the name in the chart's Chart.yaml, without `.` or `..` as a part";
+            let help = "write the name as in Chart.yaml, without `.` or `..` as a segment";
             ("name", "chart name", &*self.name, help)
         } else if !is_address(&self.repository) {
-            let help =
-                "write the address without spaces, and without `.` or `..` as a part of its path";
+            let help = "write the address without spaces, and without `.` or `..` as a segment of its path";
             ("repository", "chart repository", &*self.repository, help)
         } else if !is_version {
             let help = "write a version such as `1.2.3`, or a range such as `>=1.2.0`";

@@ -14,12 +14,8 @@ pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnos
     let mut open = Walk::new(files, folder.clone());
     while let Some(place) = open.next() {
         let inner = place.below(folder).unwrap_or_else(TreePath::root);
-        let unreadable = |error| {
-            Diagnostic::error(
-                "unreadable-file",
-                format!("`{place}` can't be read: {error}"),
-            )
-        };
+        let unreadable =
+            |error| Diagnostic::error("unreadable-file", format!("cannot read `{place}`: {error}"));
         for entry in files.list(&place).map_err(unreadable)? {
             let path = inner.child(&entry.name);
             let is_folder = entry.kind == EntryKind::Folder;
@@ -30,10 +26,7 @@ pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnos
                 open.add(folder.join(&path));
             } else {
                 let bytes = files.read(&folder.join(&path)).map_err(|error| {
-                    Diagnostic::error(
-                        "unreadable-file",
-                        format!("`{path}` can't be read: {error}"),
-                    )
+                    Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {error}"))
                 })?;
                 tree.insert(path, bytes);
             }
@@ -44,7 +37,7 @@ pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnos
         Some(link) => {
             let message = format!("`{link}` leads to another folder of the chart");
             let fault = Diagnostic::error("unreadable-file", message);
-            Err(fault.help("remove the link, or put a copy in its place"))
+            Err(fault.help("remove the link, or replace it with a copy"))
         }
     }
 }
@@ -62,7 +55,7 @@ fn ignore_rules(files: &dyn Files, folder: &TreePath) -> Result<Ignore, Diagnost
         let line = text.lines().nth(bad.line).unwrap_or("");
         Diagnostic::error("invalid-chart", bad.words)
             .at(Span::new(&source, start..start + line.len()))
-            .help("Helm loads no chart with such a pattern: write out the folders, or one `*` for each")
+            .help("Helm does not load a chart with such a pattern: write out the folders, or one `*` for each")
     })
 }
 
@@ -74,7 +67,7 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
             let fault =
                 Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"));
             faults.push(
-                fault.help("a chart's folder has `Chart.yaml`, `values.yaml` and `templates/`"),
+                fault.help("name a folder with `Chart.yaml`, `values.yaml` and `templates/`"),
             );
         }
         return faults;
@@ -115,7 +108,7 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
     if !is_library && !has_templates {
         let fault = Diagnostic::warning(
             "invalid-chart",
-            "the chart has no templates, so it installs nothing",
+            "the chart has no templates and installs nothing",
         );
         faults.push(fault.at(&metadata));
     }
@@ -130,7 +123,7 @@ fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
     if !matches!(text("apiVersion"), Some("v1" | "v2")) {
         let fault = wrong(
             "apiVersion",
-            "a chart's `apiVersion` is `v2`, or `v1` for Helm 2".to_string(),
+            "`apiVersion` of a chart must be `v2`, or `v1` for Helm 2".to_string(),
         );
         faults.push(fault);
     }
@@ -138,14 +131,15 @@ fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
         let is_plain =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if !name.bytes().all(is_plain) || name.starts_with('-') {
-            let fault = wrong("name", format!("`{name}` is no name of a chart"));
-            faults
-                .push(fault.help("lower case letters, digits and `-`: registries take no others"));
+            let fault = wrong("name", format!("invalid chart name `{name}`"));
+            faults.push(fault.help(
+                "use only lower-case letters, digits and `-`: registries allow no other characters",
+            ));
         } else if *place != TreePath::root() && place.name() != name {
             faults.push(wrong(
                 "name",
                 format!(
-                    "the chart is called `{name}`, its folder `{}`",
+                    "the chart is named `{name}`, but its folder `{}`",
                     place.name()
                 ),
             ));
@@ -153,7 +147,7 @@ fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
         if !is_exact(version.as_str()) {
             let fault = wrong(
                 "version",
-                format!("`{}` is no whole version", version.as_str()),
+                format!("`{}` is not a complete version", version.as_str()),
             );
             faults.push(fault.help("write three numbers: `1.2.3`"));
         }
@@ -161,13 +155,13 @@ fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
     if let Some(kind) = text("type").filter(|it| !matches!(*it, "application" | "library")) {
         faults.push(wrong(
             "type",
-            format!("a chart is an `application` or a `library`, not `{kind}`"),
+            format!("`type` of a chart must be `application` or `library`, not `{kind}`"),
         ));
     }
     if let Some(range) = text("kubeVersion").filter(|it| Range::parse(it).is_err()) {
         faults.push(wrong(
             "kubeVersion",
-            format!("`{range}` is no range of versions"),
+            format!("invalid version range `{range}`"),
         ));
     }
 }
@@ -189,7 +183,7 @@ fn lint_dependency(chart: &Tree, dependency: &Node, faults: &mut Diagnostics) {
     if !is_there {
         let message = format!("the chart depends on `{name}`, which is not in `charts/`");
         let fault = Diagnostic::error("invalid-chart", message).at(dependency);
-        faults.push(fault.help("`helm dependency update` puts it there"));
+        faults.push(fault.help("run `helm dependency update`"));
     }
 }
 

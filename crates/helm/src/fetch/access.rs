@@ -132,8 +132,8 @@ impl Access {
 
 fn refused(scope: &Scope<'_>, had_credentials: bool, status: u16) -> Diagnostic {
     let words = match had_credentials {
-        true => "does not accept the available credentials",
-        false => "gives no access without credentials",
+        true => "rejects the available credentials",
+        false => "requires credentials",
     };
     let host = &scope.repository.authority;
     let message = format!("`{}` {words} ({status})", scope.shown());
@@ -149,7 +149,7 @@ fn token(answer: &Answer) -> Result<String, Diagnostic> {
     };
     let token = text("token").or_else(|| text("access_token"));
     token.map(|it| format!("Bearer {it}")).ok_or_else(|| {
-        let message = format!("`{}` gives no token", answer.url.shown());
+        let message = format!("`{}` returned no token", answer.url.shown());
         Diagnostic::error("unexpected-answer", message)
     })
 }

@@ -207,9 +207,9 @@ fn ask_helper(helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic
     let failed = |words: &str| {
         let fault = Diagnostic::error(
             "access-denied",
-            format!("`{program}` gives no credentials for `{host}`: {words}"),
+            format!("`{program}` returned no credentials for `{host}`: {words}"),
         );
-        fault.help("the program is named in the config file of Docker or Helm")
+        fault.help("check the credential helper in the config file of Docker or Helm")
     };
     let asked = match host {
         "index.docker.io" => "https://index.docker.io/v1/",
@@ -238,7 +238,8 @@ fn ask_helper(helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic
             Err(failed(text.trim()))
         };
     }
-    let answer: Value = serde_json::from_str(&text).map_err(|_| failed("its answer is no JSON"))?;
+    let answer: Value =
+        serde_json::from_str(&text).map_err(|_| failed("its output is not JSON"))?;
     let word = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or("");
     Ok(match word("Username") {
         "" => None,

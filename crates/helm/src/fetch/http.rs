@@ -85,9 +85,12 @@ impl Answer {
                 "access-denied",
                 format!("`{url}`: not found or access denied ({status})"),
             ),
-            404 => Diagnostic::error("missing-chart", format!("`{url}` is not there (404)")),
+            404 => Diagnostic::error("missing-chart", format!("`{url}`: not found (404)")),
             429 => Diagnostic::error("unexpected-answer", format!("`{url}`: rate limited (429)")),
-            _ => Diagnostic::error("unexpected-answer", format!("`{url}` answered {status}")),
+            _ => Diagnostic::error(
+                "unexpected-answer",
+                format!("`{url}`: unexpected status {status}"),
+            ),
         };
         match status {
             401 | 403 => fault.help(format!(
@@ -170,11 +173,11 @@ impl Client {
                 .join(location)
                 .map_err(|fault| final_words(&fault.message))?;
             if url.scheme == "https" && next.scheme != "https" {
-                return Err(final_words("it leads on to an address without TLS"));
+                return Err(final_words("it redirects from HTTPS to HTTP"));
             }
             url = next;
         }
-        Err(final_words("it leads on and on to other addresses"))
+        Err(final_words("too many redirects"))
     }
 
     fn exchange(&self, call: &Call<'_>, url: &Url, until: Instant) -> Result<Answer, Silence> {
@@ -183,7 +186,7 @@ impl Client {
             "http" => self.plain.get_or_init(|| agent(None)),
             other => {
                 return Err(Silence {
-                    words: format!("nothing is known of `{other}://`"),
+                    words: format!("unsupported scheme `{other}://`"),
                     is_passing: false,
                 });
             }
@@ -230,7 +233,7 @@ fn read(
     url: &Url,
 ) -> Result<Answer, Silence> {
     let too_large = || Silence {
-        words: format!("it sends more than {} MiB", call.bytes_max >> 20),
+        words: format!("the response is larger than {} MiB", call.bytes_max >> 20),
         is_passing: false,
     };
     let broken = |error: std::io::Error| Silence {
@@ -284,11 +287,14 @@ fn unreachable(url: &Url, words: &str) -> Diagnostic {
     let url = url.shown();
     if words.contains("certificate") {
         let fault = Diagnostic::error("unreachable", format!("`{url}` is not trusted: {words}"));
-        return fault
-            .help("`SSL_CERT_FILE` names a file with the certificates of your own authority");
+        return fault.help(
+            "set `SSL_CERT_FILE` to a file with the certificates of your certificate authority",
+        );
     }
-    let fault = Diagnostic::error("unreachable", format!("`{url}` can't be reached: {words}"));
-    fault.help("look at the address, the network, and `HTTPS_PROXY` where there is a proxy; rendering needs none of them")
+    let fault = Diagnostic::error("unreachable", format!("cannot reach `{url}`: {words}"));
+    fault.help(
+        "check the address, the network and `HTTPS_PROXY`; rendering does not need the network",
+    )
 }
 
 fn silence(error: &ureq::Error) -> Silence {
@@ -313,8 +319,8 @@ fn silence(error: &ureq::Error) -> Silence {
     }
 }
 
-const LATE: &str = "it does not answer in time";
-const NO_HOST: &str = "its name is not known here";
+const LATE: &str = "timed out";
+const NO_HOST: &str = "unknown host";
 
 fn words(error: &std::io::Error) -> String {
     let text = error.to_string();
@@ -323,8 +329,10 @@ fn words(error: &std::io::Error) -> String {
         return LATE.to_string();
     }
     match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => "nobody listens there".to_string(),
-        std::io::ErrorKind::UnexpectedEof => "it breaks off in the middle".to_string(),
+        std::io::ErrorKind::ConnectionRefused => "connection refused".to_string(),
+        std::io::ErrorKind::UnexpectedEof => {
+            "connection closed before the end of the response".to_string()
+        }
         std::io::ErrorKind::TimedOut => LATE.to_string(),
         _ if text.contains("failed to lookup address") => NO_HOST.to_string(),
         _ => text,
@@ -406,7 +414,7 @@ mod tests {
         ] {
             let (url, asked) = dripping(head);
             let fault = impatient().send(&Call::get(url, 1 << 20)).err().unwrap();
-            assert!(fault.message.contains("in time"), "{}", fault.message);
+            assert!(fault.message.contains("timed out"), "{}", fault.message);
             assert_eq!(asked.load(Ordering::SeqCst), 1, "{head}");
         }
     }

@@ -167,13 +167,13 @@ impl Network {
         };
         if let Some(expected) = located.digest.as_ref().filter(|it| **it != digest(&bytes)) {
             let message = format!(
-                "the archive of `{} {}` is not the one that is named: {} for {expected}",
+                "digest mismatch for the archive of `{} {}`: found {}, expected {expected}",
                 request.name,
                 located.version,
                 digest(&bytes)
             );
             return Err(Diagnostic::error("wrong-digest", message).help(
-                "nothing was kept; if this version was published anew on purpose, run `pleach vendor --update`",
+                "if this version was republished on purpose, run `pleach vendor --update`; the archive was discarded",
             ));
         }
         let chart = read_archive(&bytes, &format!("{} {}", request.name, located.version))?;
@@ -181,7 +181,7 @@ impl Network {
             || Version::parse(&located.version).as_ref() != Ok(&chart.version)
         {
             let message = format!(
-                "the archive says that it is `{} {}`, not `{} {}`",
+                "the archive contains chart `{} {}`, not `{} {}`",
                 chart.name,
                 chart.version.as_str(),
                 request.name,

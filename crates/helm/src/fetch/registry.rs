@@ -106,7 +106,7 @@ impl<'a> OciRepository<'a> {
         }
         let message = format!("{} lists more than {TAGS_MAX} tags", self.place);
         Err(Diagnostic::error("unexpected-answer", message)
-            .help("pin a version in place of a range"))
+            .help("pin a version instead of a range"))
     }
 
     /// The manifest of a tag or digest; `None` where there is none.
@@ -147,9 +147,10 @@ impl<'a> OciRepository<'a> {
                 config: config.to_string(),
             }),
             _ => {
-                let message = format!("`{}` is no Helm chart", self.shown());
+                let message = format!("`{}` is not a Helm chart", self.shown());
                 let fault = Diagnostic::error("unexpected-answer", message);
-                Err(fault.help("it is an image or another artifact: look at the chart's address"))
+                Err(fault
+                    .help("it is an image or another artifact: check the address of the chart"))
             }
         }
     }
@@ -185,11 +186,11 @@ impl<'a> OciRepository<'a> {
 
     fn tampered(&self, what: &str, wanted: &str, found: &str) -> Diagnostic {
         let message = format!(
-            "`{}` gives another {what} than it names: {found} for {wanted}",
+            "`{}`: digest mismatch of the {what}: found {found}, expected {wanted}",
             self.shown()
         );
         Diagnostic::error("wrong-digest", message)
-            .help("something between the registry and here changed it: nothing was kept")
+            .help("the data was changed on its way from the registry and was discarded; check the network and proxies")
     }
 
     /// Puts a blob there, unless it is there already.
@@ -268,9 +269,10 @@ fn object(answer: &Answer) -> Result<Value, Diagnostic> {
         return Err(answer.fault());
     }
     serde_json::from_slice(&answer.body).map_err(|_| {
-        let message = format!("`{}` answered something else than JSON", answer.url.shown());
-        Diagnostic::error("unexpected-answer", message)
-            .help("is it a registry? The answer may come from a proxy or a login page")
+        let message = format!("`{}` did not return JSON", answer.url.shown());
+        Diagnostic::error("unexpected-answer", message).help(
+            "check that this is a registry; the response may come from a proxy or a login page",
+        )
     })
 }
 

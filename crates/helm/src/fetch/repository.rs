@@ -87,7 +87,7 @@ impl Indexes {
             .and_then(|it| it.first()?.as_str());
         let written = written.ok_or_else(|| {
             let message = format!(
-                "the index of `{}` gives no address for `{name} {}`",
+                "the index of `{}` has no URL for `{name} {}`",
                 repository.shown(),
                 version.as_str()
             );
@@ -129,7 +129,7 @@ pub(super) fn no_version(
     );
     match &*newest {
         [] => fault,
-        newest => fault.help(format!("the newest there are: {}", newest.join(", "))),
+        newest => fault.help(format!("the newest versions are {}", newest.join(", "))),
     }
 }
 
@@ -145,11 +145,11 @@ fn read(
     let answer = client.send(&call)?;
     if answer.status == 404 {
         let message = format!(
-            "`{}` is no chart repository: it has no `index.yaml`",
+            "`{}` is not a chart repository: it has no `index.yaml`",
             repository.shown()
         );
         return Err(Diagnostic::error("missing-chart", message)
-            .help("a registry's address begins with `oci://`"));
+            .help("begin the address of a registry with `oci://`"));
     }
     if !answer.is_success() {
         return Err(answer.fault());
@@ -157,10 +157,10 @@ fn read(
     let wrong = |words: &str| {
         Diagnostic::error(
             "unexpected-answer",
-            format!("`{}` is no index: {words}", url.shown()),
+            format!("`{}` is not a valid index: {words}", url.shown()),
         )
     };
-    let text = decoded(answer).ok_or_else(|| wrong("its bytes are no text"))?;
+    let text = decoded(answer).ok_or_else(|| wrong("it is not valid text"))?;
     parse_one(&Source::internal("index.yaml", text)).map_err(|faults| {
         let first = faults.into_iter().next();
         wrong(&first.map_or(String::new(), |it| it.message))

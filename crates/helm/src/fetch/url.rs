@@ -17,7 +17,7 @@ impl Url {
     pub(super) fn parse(text: &str) -> Result<Url, Diagnostic> {
         let wrong = || {
             let message = format!(
-                "`{}` is no address of a chart repository",
+                "`{}` is not the address of a chart repository",
                 without_user(text)
             );
             let fault = Diagnostic::error("invalid-value", message);
@@ -28,9 +28,9 @@ impl Url {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         if authority.contains('@') {
-            let message = format!("the address `{}` holds a user", without_user(text));
+            let message = format!("the address `{}` contains a user name", without_user(text));
             return Err(Diagnostic::error("invalid-value", message).help(
-                "no secret belongs into Git: use `docker login`, `helm registry login` or `helm repo add`",
+                "do not commit secrets to Git: use `docker login`, `helm registry login` or `helm repo add`",
             ));
         }
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);

@@ -274,13 +274,13 @@ fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
     let shown = fault.span.as_ref().map_or("", Span::text);
     let name = shown.trim_start_matches('*');
     match fault.message.as_str() {
-        it if it.starts_with("no value before here is named") => {
+        it if it.starts_with("undefined anchor") => {
             format!("unknown anchor '{name}' referenced")
         }
-        it if it.contains("is inside the value that it names") => {
+        it if it.contains("is inside the value that it refers to") => {
             format!("anchor '{name}' value contains itself")
         }
-        it if it.starts_with("`<<` takes a map") => {
+        it if it.starts_with("`<<` expects a map") => {
             "map merge requires map or sequence of maps as the value".to_string()
         }
         it if fault.code == "yaml-limit" && it.starts_with("aliases repeat") => {

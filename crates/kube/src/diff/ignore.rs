@@ -56,10 +56,12 @@ impl Ignore {
         let steps = steps(field).ok_or_else(|| {
             let words = "write `KIND`, `FIELD` or `KIND:FIELD`, such as `Deployment:spec.replicas`, \
                 `metadata.labels[\"helm.sh/chart\"]` or `**.caBundle`";
-            IgnoreError(format!("`{text}` names no field: {words}"))
+            IgnoreError(format!("`{text}` does not name a field: {words}"))
         })?;
         match kind {
-            None if steps.is_empty() => Err(IgnoreError("an empty text names no field".into())),
+            None if steps.is_empty() => {
+                Err(IgnoreError("an empty string does not name a field".into()))
+            }
             kind => Ok(Ignore {
                 kind: kind.map(Into::into),
                 steps,

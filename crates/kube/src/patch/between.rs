@@ -37,7 +37,7 @@ pub fn between(
         return Ok(None);
     }
     if let Some(key) = merge_key(&after.node).or_else(|| merge_key(&before.node)) {
-        return Err(impossible("no patch can pass a key `<<`").at(key));
+        return Err(impossible("a patch cannot contain a key `<<`").at(key));
     }
     let mut written = as_emitted(&before.node);
     written.state_types();
@@ -74,22 +74,26 @@ pub fn between(
 
 fn impossible(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("patch-impossible", message)
-        .help("give base and environment the same value here, or keep the object out of base")
+        .help("use the same value in base and the environment, or exclude the object from base")
 }
 
 fn why(before: &Object, after: &Object) -> Diagnostic {
     if let Some(node) = big_number(&after.node).or_else(|| big_number(&before.node)) {
         let message = format!(
-            "the change of {} needs a JSON 6902 patch, which would round this number",
+            "the change of {} requires a JSON 6902 patch, which would round this number",
             after.id()
         );
         return impossible(message).at(node).label("above 2^53");
     }
     if before.id() != after.id() {
-        let message = format!("{} can't be patched into {}", before.id(), after.id());
+        let message = format!("{} cannot be patched into {}", before.id(), after.id());
         return impossible(message).at(after.span());
     }
-    impossible(format!("no patch says this change of {}", after.id())).at(after.span())
+    impossible(format!(
+        "the change of {} cannot be expressed as a patch",
+        after.id()
+    ))
+    .at(after.span())
 }
 
 /// The first key `<<` that is no merge: kustomize takes it for one.

@@ -35,7 +35,7 @@ pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> 
         let message = format!("the patch has more than {OPERATIONS_MAX} operations");
         return Err(fault(message)
             .at(operation)
-            .help("replace the collection as a whole"));
+            .help("replace the whole collection"));
     }
     for operation in list {
         apply(target, operation, &mut copied, is_secret).map_err(|fault| match fault.span {
@@ -83,7 +83,7 @@ pub fn json6902_in(source: &Source, document: Node) -> Result<Node, Diagnostic> 
 fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostic> {
     parse(source).map_err(|faults| {
         let first = faults.into_iter().next();
-        first.unwrap_or_else(|| Diagnostic::error("yaml-syntax", "the patch can't be read"))
+        first.unwrap_or_else(|| Diagnostic::error("yaml-syntax", "the patch cannot be parsed"))
     })
 }
 
@@ -99,7 +99,7 @@ fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
         );
         return Err(fault
             .at(&node)
-            .help("an operation is a map with `op`, `path` and `value`"));
+            .help("write a list of maps with `op`, `path` and `value`"));
     }
     if source.text.trim_start().starts_with('[') {
         check_json(&node)?;
@@ -133,7 +133,7 @@ fn check_json(node: &Node) -> Result<(), Diagnostic> {
     Err(
         Diagnostic::error("patch-syntax", "a patch that begins with `[` must be JSON")
             .at(node)
-            .help("put keys and texts into double quotes, or write the list as lines with `- op:`"),
+            .help("put keys and strings in double quotes, or write the list as lines with `- op:`"),
     )
 }
 
@@ -177,11 +177,11 @@ fn check_unique(entries: &Mapping) -> Result<(), Diagnostic> {
     for entry in entries {
         let key = entry.key.as_str().unwrap_or("");
         if let Some(first) = seen.insert(key, entry.key.span()) {
-            let message = format!("two keys of this map are `{key}` in JSON");
+            let message = format!("duplicate key `{key}` in JSON");
             return Err(Diagnostic::error("patch-syntax", message)
                 .at(&entry.key)
-                .related(first, "the first of them")
-                .help("remove one, or put quotes around a key that is meant as text"));
+                .related(first, "first defined here")
+                .help("remove one, or quote a key that is meant as a string"));
         }
     }
     Ok(())
@@ -257,7 +257,7 @@ fn apply(
             }
         }
         .map_err(|it| it.help("the object differs from what the patch was written for")),
-        _ => Err(fault(format!("there is no operation `{op}`"))
+        _ => Err(fault(format!("unknown operation `{op}`"))
             .did_you_mean(op, ["add", "remove", "replace", "move", "copy", "test"])),
     }
 }
@@ -291,7 +291,7 @@ fn check_depth(path: &str, value: Option<&Node>) -> Result<(), Diagnostic> {
 
 fn too_large() -> Diagnostic {
     fault("the patch makes the object too large or too deep".to_string())
-        .help("a copy of something into itself doubles it")
+        .help("copying a value into itself doubles its size each time")
 }
 
 fn fault(message: String) -> Diagnostic {
@@ -305,7 +305,7 @@ fn replace_root(root: &mut Node, value: Option<&Node>) -> Result<(), Diagnostic>
             Ok(())
         }
         _ => Err(fault(
-            "the whole object can only be replaced by a map".to_string(),
+            "the whole object can only be replaced with a map".to_string(),
         )),
     }
 }
@@ -319,8 +319,8 @@ struct Place<'a> {
 
 fn place<'a>(root: &'a mut Node, path: &'a str) -> Result<Place<'a>, Diagnostic> {
     let missing = || {
-        fault(format!("the object has nothing at `{path}`"))
-            .help("an operation does not make the maps on the way: add them first")
+        fault(format!("`{path}` does not exist in the object"))
+            .help("add the parent maps first: an operation does not create them")
     };
     let mut parts = path.split('/').skip(1).map(unescape);
     let mut key = parts.next().ok_or_else(missing)?;
@@ -406,8 +406,8 @@ impl<'a> Place<'a> {
         }
         let entry = within.as_mapping_mut().and_then(|it| it.remove(&key));
         entry.map(|it| it.value).ok_or_else(|| {
-            fault(format!("the object has nothing at `{path}`"))
-                .help("only what is there can be removed or moved")
+            fault(format!("`{path}` does not exist in the object"))
+                .help("only an existing value can be removed or moved")
         })
     }
 }
@@ -421,9 +421,9 @@ fn set_key(within: &mut Node, key: String, value: Option<Node>) -> Result<(), Di
 
 fn bad_index(key: &str, path: &str, len: usize) -> Diagnostic {
     fault(format!(
-        "`{key}` is no place in a list of {len}, at `{path}`"
+        "index `{key}` is out of range at `{path}`: the list has {len} items"
     ))
-    .help("the first item has the index 0, and `-` adds at the end")
+    .help("the index of the first item is 0; use `-` to append")
 }
 
 /// The name that the value at a path goes by: `{name: DB_PASSWORD, value: …}` says it beside the value.
@@ -523,7 +523,7 @@ fn through_go(node: &mut Node) -> Result<(), Diagnostic> {
         }
         Kind::Int | Kind::Float => {
             let Some(value) = node.as_float() else {
-                let message = "infinity and NaN can't pass a JSON 6902 patch".to_string();
+                let message = "a JSON 6902 patch cannot contain infinity or NaN".to_string();
                 return Err(fault(message)
                     .at(&*node)
                     .help("use a strategic merge patch"));

@@ -443,7 +443,7 @@ fn not_a_map(node: &Node) -> Diagnostic {
     let is = node.kind().words();
     Diagnostic::error(
         "patch-wrong-kind",
-        format!("expected a map in a list that merges by a key, found {is}"),
+        format!("expected a map in a list that is merged by a key, found {is}"),
     )
     .at(node)
     .help("write the item as a map with the list's key")

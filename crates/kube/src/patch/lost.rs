@@ -70,7 +70,7 @@ impl Before {
         }
         let twice = self.twice(&counts)?;
         let message = format!(
-            "several items of the list are `{}`, and a merge keeps one of them",
+            "several items of the list are named `{}`, and a merge keeps only one",
             twice.name
         );
         let warning = Diagnostic::warning("lost-items", message).at(&twice.span);
@@ -99,11 +99,11 @@ fn without_key(item: &Item, key: &str, is_gone: bool, lost: &[&str]) -> Diagnost
         (true, true) => "it".to_string(),
         (false, _) => names,
     };
-    let message = format!("the item has no `{key}`, so that a merge drops {what}");
+    let message = format!("the item has no `{key}`, so a merge drops {what}");
     Diagnostic::warning("lost-items", message)
         .at(&item.span)
         .help(format!(
-            "write `{key}`: the items of this list are found by it"
+            "add `{key}`: the items of this list are matched by it"
         ))
 }
 

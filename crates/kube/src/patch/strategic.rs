@@ -81,10 +81,10 @@ impl Directive {
             "merge" => Ok(Directive::Merge),
             other => Err(Diagnostic::error(
                 "patch-directive",
-                format!("`{other}` is no patch directive"),
+                format!("unknown patch directive `{other}`"),
             )
             .at(node)
-            .help("`$patch` is one of delete, replace and merge")),
+            .help("set `$patch` to `delete`, `replace` or `merge`")),
         }
     }
 }
@@ -417,13 +417,13 @@ pub(super) fn wrong_kind(target: &Node, patch: &Node) -> Diagnostic {
     )
     .at(patch)
     .related(target.span(), "the object's value")
-    .help("a strategic merge can't change one into the other: use a JSON 6902 patch")
+    .help("use a JSON 6902 patch: a strategic merge patch cannot change the type of a value")
 }
 
 fn empty_key() -> Diagnostic {
     Diagnostic::error(
         "patch-empty-key",
-        "a strategic merge can't pass a map with an empty key",
+        "a strategic merge patch cannot contain a map with an empty key",
     )
     .help("use a JSON 6902 patch")
 }

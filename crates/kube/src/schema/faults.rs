@@ -51,7 +51,7 @@ pub(super) fn missing_field(
     let fault = Diagnostic::error("missing-field", format!("missing field `{path}`")).at(span);
     let expected = schema.property(name).map_or("a value", expected_words);
     fault.label(format!(
-        "`{}` needs `{name}`, {expected}",
+        "`{}` requires `{name}`, {expected}",
         subject(root, trail)
     ))
 }
@@ -81,12 +81,15 @@ pub(super) fn wrong_type(
                 schema
                     .format
                     .advice(text)
-                    .unwrap_or_else(|| format!("write it as text: {}", schema.format.words())),
+                    .unwrap_or_else(|| format!("write {}", schema.format.words())),
             )
         }
         (Types::String, Kind::Int | Kind::Float | Kind::Bool) if schema.example.is_some() => {
             let example = schema.example.as_ref().and_then(Node::as_str);
-            fault.help(format!("write a text such as `{}`", example.unwrap_or("")))
+            fault.help(format!(
+                "write a string such as `{}`",
+                example.unwrap_or("")
+            ))
         }
         (Types::String, Kind::Int | Kind::Float | Kind::Bool) if !fits(text, schema) => {
             fault.help(format!("write {}", allowed_words(schema)))
@@ -117,7 +120,7 @@ fn allowed_words(schema: &Schema) -> String {
     let pattern = schema.limits.as_deref().and_then(|it| it.pattern.as_ref());
     match (schema.allowed_values(), pattern) {
         ([], Some(pattern)) if schema.format == Format::None => {
-            format!("a text that fits the pattern `{}`", pattern.text())
+            format!("a string that matches the pattern `{}`", pattern.text())
         }
         ([], _) => schema.format.words().to_string(),
         (allowed, _) => listed(allowed.iter().filter_map(Node::as_str), "or"),
@@ -141,7 +144,11 @@ pub(super) fn not_allowed(
     trail: &Trail<'_>,
 ) -> Diagnostic {
     let names = || allowed.iter().filter_map(Node::as_str);
-    let message = format!("`{}` can't be {}", subject(root, trail), shown(node));
+    let message = format!(
+        "invalid value of `{}`: {}",
+        subject(root, trail),
+        shown(node)
+    );
     Diagnostic::error("invalid-value", message)
         .at(head(node.span()))
         .label(format!("expected {}", listed(names(), "or")))
@@ -181,7 +188,7 @@ pub(super) fn twice(
     Diagnostic::error("invalid-value", message)
         .at(head(item.span()))
         .label(which.to_owned())
-        .related(head(first.span()), "first here")
+        .related(head(first.span()), "first defined here")
 }
 
 pub(super) fn no_branch(
@@ -192,7 +199,7 @@ pub(super) fn no_branch(
 ) -> Diagnostic {
     match required_names(branches) {
         Some(names) => branch_fault(root, node, &format!("needs {}", listed(names, "or")), trail),
-        None => branch_fault(root, node, "has none of the forms that it may have", trail),
+        None => branch_fault(root, node, "matches none of the allowed forms", trail),
     }
 }
 
@@ -204,20 +211,20 @@ pub(super) fn several_branches(
 ) -> Diagnostic {
     match required_names(branches) {
         Some(names) => {
-            let words = format!("takes only one of {}", listed(names, "and"));
+            let words = format!("can have only one of {}", listed(names, "and"));
             branch_fault(root, node, &words, trail)
         }
         None => branch_fault(
             root,
             node,
-            "has several of the forms of which it may have one",
+            "matches several forms, but only one is allowed",
             trail,
         ),
     }
 }
 
 pub(super) fn forbidden(root: &str, node: &Node, trail: &Trail<'_>) -> Diagnostic {
-    branch_fault(root, node, "has a form that it must not have", trail)
+    branch_fault(root, node, "matches a form that is not allowed", trail)
 }
 
 fn branch_fault(root: &str, node: &Node, words: &str, trail: &Trail<'_>) -> Diagnostic {
@@ -243,11 +250,11 @@ fn required_names(branches: &[Schema]) -> Option<Vec<&str>> {
 
 pub(super) fn range_words(limits: &Limits, open_min: bool, open_max: bool) -> String {
     let min = limits.minimum.map(|it| match open_min {
-        true => format!("above {it}"),
+        true => format!("greater than {it}"),
         false => format!("at least {it}"),
     });
     let max = limits.maximum.map(|it| match open_max {
-        true => format!("below {it}"),
+        true => format!("less than {it}"),
         false => format!("at most {it}"),
     });
     let both: Vec<String> = min.into_iter().chain(max).collect();
@@ -263,7 +270,7 @@ fn expected_words(schema: &Schema) -> &'static str {
         Types::Integer => Kind::Int.words(),
         Types::Number => Kind::Float.words(),
         Types::Boolean => "`true` or `false`",
-        Types::IntOrString => "a whole number or a string",
+        Types::IntOrString => "an integer or a string",
         Types::Quantity => "a quantity such as `500m` or `10Gi`",
     }
 }

@@ -38,8 +38,8 @@ impl Format {
     pub(super) fn words(self) -> &'static str {
         match self {
             Format::None => "a string",
-            Format::Int32 => "a 32-bit whole number",
-            Format::Int64 => "a 64-bit whole number",
+            Format::Int32 => "a 32-bit integer",
+            Format::Int64 => "a 64-bit integer",
             Format::Byte => "base64",
             Format::Date => "a date such as `2026-01-31`",
             Format::DateTime => "a time such as `2026-01-31T12:00:00Z`",
@@ -91,15 +91,15 @@ impl Format {
         if self == Format::Cpu {
             let is_large = unit.is_empty() && value > CPU_MAX;
             return is_large.then(|| {
-                format!("`{text}` is {text} whole CPUs; for thousandths of one write `{text}m`")
+                format!("`{text}` means {text} whole CPUs; for millicores, write `{text}m`")
             });
         }
         match unit {
             "m" => Some(format!(
-                "`m` is a thousandth of a byte; write `{number}Mi` for mebibytes"
+                "`m` means thousandths of a byte; for mebibytes, write `{number}Mi`"
             )),
             "" if value < BYTES_MIN => Some(format!(
-                "a number alone counts bytes; write `{number}{}`",
+                "a number without a unit means bytes; write `{number}{}`",
                 if self == Format::Memory { "Mi" } else { "Gi" }
             )),
             _ => {
@@ -229,23 +229,23 @@ mod tests {
             (
                 Format::Cpu,
                 "500",
-                Some("`500` is 500 whole CPUs; for thousandths of one write `500m`"),
+                Some("`500` means 500 whole CPUs; for millicores, write `500m`"),
             ),
             (
                 Format::Memory,
                 "500m",
-                Some("`m` is a thousandth of a byte; write `500Mi` for mebibytes"),
+                Some("`m` means thousandths of a byte; for mebibytes, write `500Mi`"),
             ),
             (
                 Format::Memory,
                 "512",
-                Some("a number alone counts bytes; write `512Mi`"),
+                Some("a number without a unit means bytes; write `512Mi`"),
             ),
             (Format::Memory, "0", None),
             (
                 Format::Storage,
                 "500",
-                Some("a number alone counts bytes; write `500Gi`"),
+                Some("a number without a unit means bytes; write `500Gi`"),
             ),
             (Format::Storage, "50 Gi", Some("write `50Gi`")),
             (Format::Storage, "50GB", Some("write `50G`")),

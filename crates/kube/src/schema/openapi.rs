@@ -94,7 +94,7 @@ fn read_document(
 
 fn invalid(node: &Node, message: &str) -> Diagnostic {
     Diagnostic::error("openapi-invalid", message).at(node).help(
-        "give the document that `kustomize openapi fetch` or the cluster's /openapi/v2 prints",
+        "use the output of `kustomize openapi fetch` or of the endpoint /openapi/v2 of the cluster",
     )
 }
 

@@ -189,7 +189,7 @@ impl Reader {
                     Some("map") => ListType::Map,
                     Some("set") => ListType::Set,
                     Some("atomic") => ListType::Atomic,
-                    _ => return self.fault(value, "a list type is `atomic`, `set` or `map`"),
+                    _ => return self.fault(value, "a list type must be `atomic`, `set` or `map`"),
                 }
             }
             _ => schema.list_map_keys = self.names(value),
@@ -205,7 +205,7 @@ impl Reader {
             "default" => schema.default = Some(value.clone()),
             "$ref" => {
                 if self.dialect == Dialect::Claim {
-                    self.fault(value, "a structural schema takes no `$ref`");
+                    self.fault(value, "`$ref` is not allowed in a structural schema");
                 }
             }
             _ => schema.flags.preserve_unknown = self.flag(value),
@@ -225,7 +225,7 @@ impl Reader {
                 let known = ["object", "array", "string", "integer", "number", "boolean"];
                 let wrong = value.as_str().unwrap_or("");
                 let fault = schema_fault(value, format!("unknown type `{wrong}`"))
-                    .label("a type is object, array, string, integer, number or boolean");
+                    .label("use object, array, string, integer, number or boolean");
                 return self.faults.push(fault.did_you_mean(wrong, known));
             }
         };
@@ -323,21 +323,21 @@ impl Reader {
                 }
                 _ => self.fault(
                     value,
-                    "a conditional default needs `value` and `when`, an expression as text",
+                    "a conditional default requires `value` and `when`, an expression as a string",
                 ),
             },
             "x-pleach-effective-when" => match EffectiveWhen::read(value) {
                 Some(condition) => schema.effective_when = Some(Box::new(condition)),
                 None => self.fault(
                     value,
-                    "expected an expression as text, or a map of `when`, an expression, and `help`, a text",
+                    "expected an expression as a string, or a map with `when`, an expression, and `help`, a string",
                 ),
             },
             "x-pleach-values-of" => match ValuesOf::read(value) {
                 Some(chart) => schema.values_of = Some(Box::new(chart)),
                 None => self.fault(
                     value,
-                    "expected `chart`, the chart's name, or `fields`, the fields beside this one of which the first that is given has it",
+                    "expected `chart`, the name of the chart, or `fields`, sibling fields of which the first one that is set contains it",
                 ),
             },
             unknown => self.unknown_word(key, unknown),
@@ -346,7 +346,7 @@ impl Reader {
 
     fn unknown_word(&mut self, key: &Node, word: &str) {
         if self.dialect == Dialect::Claim {
-            let fault = schema_fault(key, format!("unknown word `{word}` in a schema"));
+            let fault = schema_fault(key, format!("unknown keyword `{word}` in a schema"));
             self.faults.push(fault.did_you_mean(word, KNOWN));
         }
     }
@@ -354,7 +354,7 @@ impl Reader {
     fn pattern(&mut self, value: &Node) -> Option<Pattern> {
         let pattern = Pattern::new(value.as_str()?);
         if self.dialect == Dialect::Claim && !pattern.is_valid() {
-            self.fault(value, "the pattern is no regular expression of RE2's kind");
+            self.fault(value, "the pattern is not a valid RE2 regular expression");
         }
         Some(pattern)
     }
@@ -369,7 +369,7 @@ impl Reader {
     fn size(&mut self, value: &Node) -> Option<usize> {
         let size = value.as_int().and_then(|it| usize::try_from(it).ok());
         if size.is_none() {
-            self.fault(value, "expected a whole number that is not negative");
+            self.fault(value, "expected a non-negative integer");
         }
         size
     }

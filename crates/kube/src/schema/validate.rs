@@ -254,7 +254,7 @@ impl Walk<'_> {
             );
         }
         if let Some(pattern) = limits.pattern.as_ref().filter(|it| !it.matches(text)) {
-            let expected = format!("text that fits the pattern `{}`", pattern.text());
+            let expected = format!("a string that matches the pattern `{}`", pattern.text());
             self.invalid(node, &expected, trail);
         }
     }

@@ -50,7 +50,7 @@ fn without_effect(schema: &Schema) -> Option<String> {
     let never = effect.when.as_bool() == Some(false) || effect.when.as_str() == Some("false");
     let help = effect.help.as_ref().and_then(Node::as_str);
     never.then(|| match help {
-        Some(help) => format!("without effect: {help}"),
-        None => "without effect".to_string(),
+        Some(help) => format!("no effect: {help}"),
+        None => "no effect".to_string(),
     })
 }

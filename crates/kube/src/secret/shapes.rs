@@ -343,7 +343,7 @@ mod tests {
             "password: ${PASSWORD}",
             "password: {{ .password }}",
             "password: {valueFrom: x}",
-            "let it come from a Secret: `a/password: {valueFrom: x}`",
+            "take it from a Secret: `a/password: {valueFrom: x}`",
             "token: op://a/b/c",
             "secretName: db",
             "passwordSecret: db",

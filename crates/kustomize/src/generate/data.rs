@@ -145,10 +145,10 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
     let mut pairs = Pairs::new();
     let mut add = |key: String, value: Vec<u8>, at: &Node| match pairs.get(&key) {
         Some((_, first)) => {
-            let message = format!("the key `{key}` is given twice");
+            let message = format!("duplicate key `{key}`");
             Err(Diagnostic::error("duplicate-key", message)
                 .at(at)
-                .related(first, "first here"))
+                .related(first, "first defined here"))
         }
         None => {
             pairs.insert(key, (value, at.span().clone()));
@@ -168,7 +168,7 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
             added.map_err(|fault| match is_pair {
                 true => fault,
                 false => Diagnostic {
-                    message: format!("two lines of `{path}` without a value are the same"),
+                    message: format!("duplicate line without a value in `{path}`"),
                     ..fault
                 },
             })?;
@@ -225,10 +225,10 @@ fn file_source(source: &Node) -> Result<(&str, &str), Diagnostic> {
             text,
         )),
         Some((_, path)) if path.contains('=') => {
-            bad(format!("a key or a path in `{text}` holds `=`"))
+            bad(format!("a key or path in `{text}` contains `=`"))
         }
-        Some(("", path)) => bad(format!("there is no key for the file `{path}`")),
-        Some((key, "")) => bad(format!("there is no file for the key `{key}`")),
+        Some(("", path)) => bad(format!("no key for the file `{path}`")),
+        Some((key, "")) => bad(format!("no file for the key `{key}`")),
         Some(pair) => Ok(pair),
     }
 }

@@ -201,7 +201,7 @@ pub(in super::super) fn inflate(
     let mut resources = resources_of(&source).map_err(|faults| {
         let mut reported = Diagnostics::default();
         let faults = faults.into_iter();
-        reported.extend(faults.map(|it| it.related(config.span(), "the chart is inflated here")));
+        reported.extend(faults.map(|it| it.related(config.span(), "the chart is used here")));
         reported
     })?;
     for resource in &mut resources {
@@ -211,9 +211,9 @@ pub(in super::super) fn inflate(
 }
 
 fn disabled(config: &Node) -> Diagnostic {
-    Diagnostic::error("helm-chart", "charts are inflated only where Helm is enabled")
+    Diagnostic::error("helm-chart", "Helm charts are not enabled")
         .at(config)
-        .help("pass `--enable-helm`, which renders charts without running a program; Flux does not inflate charts, so there install the chart with a HelmRelease")
+        .help("pass `--enable-helm` to render charts, without running helm; with Flux, install the chart with a HelmRelease, because Flux does not support `helmCharts`")
 }
 
 /// A values file's name and content.
@@ -238,14 +238,11 @@ impl<'a> Chart<'a> {
             return invalid("name", "the chart has no name".to_string());
         }
         if name.starts_with('-') || name.contains('/') || matches!(name, "." | "..") {
-            return invalid("name", format!("`{name}` is not the name of a chart"));
+            return invalid("name", format!("invalid chart name `{name}`"));
         }
         let release = text(config, "releaseName");
         if release.starts_with('-') {
-            return invalid(
-                "releaseName",
-                format!("`{release}` is not the name of a release"),
-            );
+            return invalid("releaseName", format!("invalid release name `{release}`"));
         }
         let merge = text(config, "valuesMerge");
         if !matches!(merge, "" | "merge" | "override" | "replace") {
@@ -290,11 +287,10 @@ impl<'a> Chart<'a> {
         }
         if self.repository.is_empty() {
             let shown = context.loader.shown(&own);
-            let message =
-                format!("there is no chart at `{shown}`, and no repository to pull it from");
+            let message = format!("no chart at `{shown}`, and no repository to pull it from");
             return Err(Diagnostic::error("missing-chart", message)
                 .at(self.config)
-                .help("put the chart's folder there, or give `repo`"));
+                .help("put the folder of the chart there, or set `repo`"));
         }
         let reference = ChartReference {
             repository: self.repository,
@@ -420,7 +416,7 @@ impl<'a> Chart<'a> {
     }
 
     fn parse_values(&self, name: &str, bytes: &[u8]) -> Result<Node, Diagnostic> {
-        let message = || format!("the values file `{name}` can't be read as YAML");
+        let message = || format!("the values file `{name}` is not valid YAML");
         let failed = || Diagnostic::error("yaml-syntax", message()).at(self.config);
         let text = std::str::from_utf8(bytes).map_err(|_| failed())?;
         let source = Source::internal(name, text);

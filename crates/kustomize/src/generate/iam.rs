@@ -14,7 +14,7 @@ pub(crate) fn service_account(config: &Node) -> Result<Made, Diagnostic> {
     if cloud != "gke" {
         return Err(Diagnostic::error(
             "unknown-cloud",
-            format!("expected the cloud `gke`, found `{cloud}`"),
+            format!("unsupported cloud `{cloud}`, expected `gke`"),
         )
         .at(config));
     }

@@ -140,26 +140,26 @@ impl Absorber<'_> {
                     .map_err(|it| it.at(entry));
             }
             ([], _) => {
-                let message = format!("there is no {name} to merge with or to replace");
+                let message = format!("cannot merge with or replace {name}: it does not exist");
                 return Err(Diagnostic::error("nothing-to-merge", message)
                     .at(entry)
-                    .help("remove `behavior`, or name a resource as it was named before any prefix or suffix"));
+                    .help("remove `behavior`, or use the name of a resource before prefixes and suffixes are added"));
             }
             ([at], _) => match self.resources.get(*at) {
                 Some(old) => (*at, old),
                 None => return Ok(()),
             },
             _ => {
-                let message = format!("several resources are or were named {name}");
+                let message = format!("several resources are, or were, named {name}");
                 return Err(Diagnostic::error("ambiguous-generator", message).at(entry));
             }
         };
         if behavior == Behavior::Create {
-            let message = format!("{name} is there already");
+            let message = format!("{name} already exists");
             return Err(Diagnostic::error("duplicate-resource", message)
                 .at(entry)
                 .related(old.object.span(), "here")
-                .help("say `behavior: merge` or `behavior: replace`"));
+                .help("set `behavior: merge` or `behavior: replace`"));
         }
         let copied = context.added.add_copies(old.node(), 1);
         copied.map_err(|it| it.at(entry))?;

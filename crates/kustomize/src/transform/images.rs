@@ -70,7 +70,7 @@ fn unmatched(entry: &Node, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnost
     let wanted = text(entry, "name");
     if let Name::Pattern(Err(error)) = name {
         let fault = invalid(wanted, error).at(at);
-        let message = format!("{}; the image matches no container", fault.message);
+        let message = format!("{}; the entry has no effect", fault.message);
         return Diagnostic {
             severity: Severity::Warning,
             message,

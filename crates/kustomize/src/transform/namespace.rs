@@ -135,7 +135,7 @@ impl Namespace<'_> {
             .check_unique(&stage.context.schemas)
             .map_err(|it| {
                 it.help(format!(
-                    "the namespace `{}` makes them one and the same",
+                    "the namespace `{}` gives both the same identity",
                     self.name
                 ))
             })

@@ -165,7 +165,7 @@ fn apply_entry(
             "a JSON 6902 patch needs a `target`",
         )
         .at(entry)
-        .help("add `target:` with the kind and the name of what is to be patched")),
+        .help("add `target:` with the kind and name of the object to patch")),
         (Patch::Json(operations), Some(target)) => {
             for at in places.selected(stage, target, resources)? {
                 if let Some(resource) = resources.get_mut(at) {
@@ -192,7 +192,7 @@ fn check_doubled(
     stage.context.diagnostics = warnings
         .filter(|it| it.code != fault.code || it.span != fault.span)
         .collect();
-    Err(fault.related(entry.span(), "the patch is named here"))
+    Err(fault.related(entry.span(), "the patch is listed here"))
 }
 
 /// The one patch that an entry with a target may hold.
@@ -200,11 +200,11 @@ fn only<'a>(patches: &'a [Resource], entry: &Node) -> Result<Option<&'a Resource
     let Some(second) = patches.get(1) else {
         return Ok(patches.first());
     };
-    let message = "a patch with a `target` holds several documents";
+    let message = "a patch with a `target` contains several documents";
     Err(Diagnostic::error("patch-target", message)
         .at(entry)
-        .related(second.object.span(), "the second one")
-        .help("give each patch an entry of its own"))
+        .related(second.object.span(), "the second document")
+        .help("write a separate entry for each patch"))
 }
 
 fn apply_json_entry(
@@ -278,7 +278,7 @@ fn strategic_patches(
 ) -> Result<Vec<Resource>, Diagnostic> {
     let words = entry.as_str().unwrap_or("");
     if words.trim().is_empty() {
-        let message = "expected a patch or the path of one, found an empty entry";
+        let message = "expected a patch or its path, found an empty entry";
         let fault = Diagnostic::error("empty-patch", message).at(entry);
         return Err(fault.help("remove the entry"));
     }
@@ -342,7 +342,7 @@ fn read(
         }
     }
     let warnings = duplicates::warnings(duplicates, keep);
-    let warnings = warnings.map(|it| it.related(entry.span(), "the patch is named here"));
+    let warnings = warnings.map(|it| it.related(entry.span(), "the patch is listed here"));
     stage.context.diagnostics.extend(warnings);
     let mut single = documents.iter().map(|it| one_of_each(it, keep));
     match (is_list, twice) {
@@ -360,9 +360,10 @@ fn read(
 
 fn first(faults: pleach_yaml::diag::Diagnostics, entry: &Node) -> Diagnostic {
     let fault = faults.into_iter().next();
-    let fault = fault
-        .unwrap_or_else(|| Diagnostic::error("not-a-patch", "the patch can't be read").at(entry));
-    fault.related(entry.span(), "the patch is named here")
+    let fault = fault.unwrap_or_else(|| {
+        Diagnostic::error("not-a-patch", "the patch cannot be parsed").at(entry)
+    });
+    fault.related(entry.span(), "the patch is listed here")
 }
 
 /// Which parts of an identity a patch may change.
@@ -519,7 +520,7 @@ fn still_an_object(resource: &Resource, operations: &Node) -> Result<(), Diagnos
     let message = format!("patch removes required field `{lost}`");
     Err(Diagnostic::error("patch-fails", message)
         .at(operations)
-        .help("to take the whole object out, patch it with `$patch: delete`"))
+        .help("to delete the whole object, use `$patch: delete`"))
 }
 
 /// Says what was to be patched.
@@ -534,7 +535,7 @@ fn named(fault: Diagnostic, entry: &Node) -> Diagnostic {
     if said || fault.span.as_ref() == Some(entry.span()) {
         return fault;
     }
-    fault.related(entry.span(), "the patch is named here")
+    fault.related(entry.span(), "the patch is listed here")
 }
 
 fn list_of_paths(operations: &Node) -> impl Iterator<Item = &str> {
@@ -586,7 +587,7 @@ impl Places {
             None => (0..resources.len()).filter(fits).collect(),
         };
         if found.is_empty() {
-            let message = "the patch's target matches no resource";
+            let message = "the target of the patch matches no resource";
             let warning = Diagnostic::warning("unmatched-patch", message).at(target);
             let warning = did_you_mean(warning, target, resources);
             stage.context.diagnostics.push(warning);
@@ -631,19 +632,19 @@ impl Places {
                     .filter(|it| it.object.kind() == &*id.kind)
                     .map(|it| it.object.name());
                 Err(
-                    Diagnostic::error("unmatched-patch", format!("there is no {id} to patch"))
+                    Diagnostic::error("unmatched-patch", format!("the patch matches no resource: {id} does not exist"))
                         .at(patch.object.span())
-                        .related(entry.span(), "the patch is named here")
+                        .related(entry.span(), "the patch is listed here")
                         .did_you_mean(&id.name, names)
-                        .help("kind, name and namespace of a patch are those of a resource here; a `target` selects by less"),
+                        .help("correct the kind, name or namespace, or use a `target` to select by fewer fields"),
                 )
             }
             (Some(_), Some(_)) => Err(Diagnostic::error(
                 "ambiguous-patch",
-                format!("several resources are or were named {id}"),
+                format!("the patch matches several resources: {id}"),
             )
             .at(patch.object.span())
-            .related(entry.span(), "the patch is named here")),
+            .related(entry.span(), "the patch is listed here")),
         }
     }
 }
@@ -663,7 +664,7 @@ fn warn_of_directives(stage: &mut TransformContext<'_, '_>, node: &Node) {
                 ];
                 if known.iter().any(|it| key.starts_with(it)) {
                     let message =
-                        format!("kustomize doesn't know `{key}` and leaves it in the result");
+                        format!("kustomize does not support `{key}` and copies it to the result");
                     stage
                         .context
                         .diagnostics

@@ -82,7 +82,7 @@ fn load(
     let faulty = |faults: Diagnostics| {
         let fault = faults.into_iter().next();
         fault.unwrap_or_else(|| {
-            Diagnostic::error("bad-replacement", "the file can't be read").at(at)
+            Diagnostic::error("bad-replacement", "the file cannot be parsed").at(at)
         })
     };
     let document = parse_one(&source).map_err(faulty)?;
@@ -100,7 +100,7 @@ fn load(
             let message = format!("expected replacements, found {}", document.kind().words());
             return Err(Diagnostic::error("bad-replacement", message)
                 .at(&document)
-                .related(at.span(), "named here"));
+                .related(at.span(), "listed here"));
         }
     };
     for item in items {
@@ -233,8 +233,10 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
                 .at(source.get("fieldPath").unwrap_or(source))
                 .related(resource.object.span(), "the resource")
                 .help(match path.iter().any(|it| it == "*") {
-                    true => "a source is one field: name it without `*`",
-                    false => "write the field in the resource, with a value that is not empty, or name another field",
+                    true => "name a single field, without `*`",
+                    false => {
+                        "set the field in the resource to a non-empty value, or name another field"
+                    }
                 })
         })?;
     let options = source
@@ -247,7 +249,7 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
         });
     };
     let Some(whole) = value.as_str() else {
-        let message = format!("a delimiter can't split {}", value.kind().words());
+        let message = format!("a delimiter cannot split {}", value.kind().words());
         return Err(Diagnostic::error("bad-replacement", message).at(options));
     };
     let index = index(options);
@@ -302,24 +304,26 @@ fn source_resource<'a>(
         (None, _) => {
             let words = [&*pattern.kind, name].join(" ");
             let message = match words.trim() {
-                "" => "the replacement's source selects nothing".to_string(),
+                "" => "the source of the replacement matches no resource".to_string(),
                 words => {
-                    format!("the replacement's source selects nothing: there is no {words} here")
+                    format!(
+                        "the source of the replacement matches no resource: {words} does not exist"
+                    )
                 }
             };
             let fault = Diagnostic::error("missing-replacement-source", message)
                 .at(source)
-                .help("a source is found by the names that it has or had, among the resources of this kustomization");
+                .help("use the current or an earlier name of a resource in this kustomization");
             Err(did_you_mean(fault, source, resources))
         }
         (Some((_, one)), Some((_, other))) => Err(Diagnostic::error(
             "ambiguous-replacement-source",
-            "the replacement's source selects several resources",
+            "the source of the replacement matches several resources",
         )
         .at(source)
         .related(one.object.span(), "one of them")
         .related(other.object.span(), "another")
-        .help("say more of `group`, `version`, `kind`, `name` and `namespace`")),
+        .help("add `group`, `version`, `kind`, `name` or `namespace`")),
     }
 }
 
@@ -377,7 +381,7 @@ fn fill(
     if !matched {
         let warning = Diagnostic::warning(
             "unmatched-replacement",
-            "the replacement's target selects no resource",
+            "the target of the replacement matches no resource",
         );
         let warning = did_you_mean(warning.at(select), select, resources);
         stage.context.diagnostics.push(warning);
@@ -387,7 +391,8 @@ fn fill(
 
 fn too_large() -> Diagnostic {
     let message = "replacements make the objects too large or too deep";
-    Diagnostic::error("bad-replacement", message).help("a copy of a field into itself doubles it")
+    Diagnostic::error("bad-replacement", message)
+        .help("copying a field into itself doubles its size each time")
 }
 
 fn is_wanted(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> bool {
@@ -423,7 +428,7 @@ fn copy(
     let span = resource.object.span().clone();
     let count =
         path::visit(resource.node_mut(), &parts, create, &mut set).map_err(|it| match it.span {
-            Some(_) => it.related(field.span(), "the field's path"),
+            Some(_) => it.related(field.span(), "the path of the field"),
             None => it.at(field),
         })?;
     if count > 0 {
@@ -434,16 +439,13 @@ fn copy(
         };
         return Ok(!(1..parts.len()).any(is_scalar));
     }
-    let message = format!(
-        "{id} has no field `{}` to fill",
-        field.as_str().unwrap_or("")
-    );
+    let message = format!("{id} has no field `{}`", field.as_str().unwrap_or(""));
     Err(Diagnostic::error("missing-replacement-target", message)
         .at(field)
         .related(span, "the resource")
         .help(match create {
-            Create::Nothing => "say `options: {create: true}` to make it",
-            _ => "its parent is not a map: write a map there, or `{}`",
+            Create::Nothing => "set `options: {create: true}` to create it",
+            _ => "write a map or `{}` as its parent, which is not a map",
         }))
 }
 
@@ -456,12 +458,12 @@ fn lost(resource: &Resource, field: &Node) -> Diagnostic {
     });
     let (reason, help) = match above {
         Some(text) if !text.is_tagged_null() => (
-            "the text above it cannot hold the value",
-            "write a value of the type that the field has in the text: kustomize changes a copy of the text here and loses it",
+            "a parent field contains YAML as a string",
+            "use a value of the type that the field has in the string; otherwise kustomize changes a copy of the string and discards it",
         ),
         _ => (
-            "a field above it is null",
-            "remove the null from the resource: kustomize creates the field below it and loses it",
+            "a parent field is null",
+            "remove the null from the resource; kustomize creates the field below it and then discards it",
         ),
     };
     Diagnostic::warning(
@@ -518,7 +520,7 @@ fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Dia
     let mut new = value.as_str().unwrap_or("").to_string();
     if let Some(options) = options.filter(|it| !text(it, "delimiter").is_empty()) {
         let Some(old) = field.as_str() else {
-            let message = format!("a delimiter can't split {}", field.kind().words());
+            let message = format!("a delimiter cannot split {}", field.kind().words());
             return Err(Diagnostic::error("bad-replacement", message).at(options));
         };
         let delimiter = text(options, "delimiter");

@@ -105,7 +105,7 @@ fn set(
         return Ok(());
     }
     let kinds: Vec<&str> = specs.iter().map(|it| &*it.gvk.kind).collect();
-    let message = format!("there is no resource `{name}` of a kind with replicas");
+    let message = format!("no resource `{name}` of a kind with replicas");
     Err(Diagnostic::error("unmatched-replica", message)
         .at(entry.get("name").unwrap_or(entry))
         .help(format!("kinds with replicas are {}", kinds.join(", ")))

@@ -69,7 +69,7 @@ fn shared_targets(stage: &TransformContext<'_, '_>, path: &Node) -> Result<Vec<N
     let first = |faults: Diagnostics| {
         let fault = faults.into_iter().next();
         fault.unwrap_or_else(|| {
-            Diagnostic::error("missing-target", "the file can't be read").at(path)
+            Diagnostic::error("missing-target", "the file cannot be parsed").at(path)
         })
     };
     let document = parse_one(&source).map_err(first)?;
@@ -99,7 +99,7 @@ fn add(
         .unwrap_or(0);
     if path.is_empty() || position < 0 {
         let message =
-            "the target needs a `fieldPath`, and its `filePathPosition` can't be negative";
+            "the target requires `fieldPath`, and `filePathPosition` must not be negative";
         return Err(Diagnostic::error("bad-target", message).at(target));
     }
     let selector = target.get("selector").map(Selector::read).transpose()?;
@@ -135,7 +135,7 @@ fn reach<'a>(node: &'a mut Node, parts: &[String]) -> Result<&'a mut Node, Diagn
         let words = node.kind().words();
         let span = node.span().clone();
         let wrong = || {
-            let message = format!("expected a map that holds `{part}`, found {words}");
+            let message = format!("expected a map that contains `{part}`, found {words}");
             Diagnostic::error("wrong-field-type", message).at(&span)
         };
         let last = at + 1 == parts.len();

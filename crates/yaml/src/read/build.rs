@@ -124,24 +124,21 @@ impl<'s> Builder<'s> {
             Some(Named::Open) => {
                 let fault = Diagnostic::error(
                     "yaml-syntax",
-                    format!("the alias `*{name}` is inside the value that it names"),
+                    format!("the alias `*{name}` is inside the value that it refers to"),
                 );
                 Err(Box::new(
                     fault
                         .at(span)
-                        .help("a value can't hold itself: write it out"),
+                        .help("write the value out; it cannot contain itself"),
                 ))
             }
             None | Some(Named::Unused) => {
                 let names = self.anchors.named.keys().copied();
-                let fault = Diagnostic::error(
-                    "yaml-syntax",
-                    format!("no value before here is named `&{name}`"),
-                )
-                .at(&span);
+                let fault = Diagnostic::error("yaml-syntax", format!("undefined anchor `&{name}`"))
+                    .at(&span);
                 let fault = fault
                     .did_you_mean(name, names)
-                    .help("a text that begins with `*` must be quoted");
+                    .help("quote a string that begins with `*`");
                 self.fault(fault)?;
                 Ok(Node::null())
             }
@@ -154,10 +151,10 @@ impl<'s> Builder<'s> {
             self.faults.push(fault);
             return Ok(());
         }
-        let message = format!("the file has more than {FAULTS_MAX} faults");
+        let message = format!("the file has more than {FAULTS_MAX} errors");
         let limit = Diagnostic::error("yaml-limit", message);
         let at = fault.span;
-        let limit = limit.help("mend those that are listed first");
+        let limit = limit.help("fix the listed ones first");
         Err(Box::new(Diagnostic { span: at, ..limit }))
     }
 
@@ -168,11 +165,11 @@ impl<'s> Builder<'s> {
             return Ok(());
         }
         let message =
-            format!("aliases repeat more than {ALIAS_NODES_MAX} values, or long texts too often");
+            format!("aliases repeat more than {ALIAS_NODES_MAX} values, or long strings too often");
         Err(Box::new(
             Diagnostic::error("yaml-limit", message)
                 .at(span)
-                .help("write the values out, or fewer of them"),
+                .help("write the values out, or reduce their number"),
         ))
     }
 
@@ -194,7 +191,7 @@ impl<'s> Builder<'s> {
         Box::new(
             Diagnostic::error("yaml-limit", message)
                 .at(span)
-                .help("make the data flatter"),
+                .help("reduce the nesting"),
         )
     }
 
@@ -206,10 +203,8 @@ impl<'s> Builder<'s> {
             merges |= is_merge(&key);
             if !key.is_scalar() && !matches!(self.mode, Mode::Written | Mode::GoYamlV2) {
                 let fault =
-                    Diagnostic::error("yaml-syntax", "a map or a list can't be a key").at(&key);
-                self.fault(
-                    fault.help("put the key in quotes; braces of a template must be quoted too"),
-                )?;
+                    Diagnostic::error("yaml-syntax", "a map or list cannot be a key").at(&key);
+                self.fault(fault.help("quote the key; template braces must be quoted too"))?;
             }
             entries.push(Entry { key, value });
         }
@@ -295,17 +290,17 @@ fn duplicate(first: &Node, second: &Node) -> Diagnostic {
     let key = second.as_str().unwrap_or("");
     Diagnostic::error("duplicate-key", format!("duplicate key `{key}`"))
         .at(second)
-        .related(first.span(), "first here")
-        .help("delete one of the two")
+        .related(first.span(), "first defined here")
+        .help("remove one of the two")
 }
 
 fn no_map_to_merge(span: &Span) -> Diagnostic {
     Diagnostic::error(
         "yaml-syntax",
-        "`<<` takes a map, an alias of one, or a list of them",
+        "`<<` expects a map, an alias of a map, or a list of these",
     )
     .at(span)
-    .help("a key that is to be called `<<` must be quoted")
+    .help("to use `<<` as a plain key, quote it")
 }
 
 /// What a repetition of a value adds, and how deep it is.

@@ -27,28 +27,28 @@ impl Scanner<'_> {
 
     pub(super) fn cannot_start(&self) -> Fault {
         let (range, found) = self.character(self.at);
-        let fault = self.fault(range, format!("{found} can't begin a value"));
-        help(fault, "put the value in quotes")
+        let fault = self.fault(range, format!("{found} cannot begin a value"));
+        help(fault, "quote the value")
     }
 
     pub(super) fn tab_fault(&self, at: usize) -> Fault {
-        let fault = self.fault(at..at + 1, "found a tab where spaces must indent");
+        let fault = self.fault(at..at + 1, "found a tab in the indentation");
         help(fault, "replace the tab with spaces")
     }
 
     pub(super) fn tab_in_plain(&self, start: usize) -> Fault {
-        let fault = self.fault(self.at..self.at + 1, "found a tab where spaces must indent");
+        let fault = self.fault(self.at..self.at + 1, "found a tab in the indentation");
         let value = self.span(start..self.line_end(start).min(self.at));
         help(
             Box::new(fault.related(value, "after this value")),
-            "replace the tab with spaces, or delete it",
+            "replace the tab with spaces, or remove it",
         )
     }
 
     pub(super) fn tab_in_block(&self, start: usize) -> Fault {
         let fault = self.fault(
             self.at..self.at + 1,
-            "found a tab where spaces must indent the text",
+            "found a tab in the indentation of the block text",
         );
         let header = self.span(start..start + 1);
         help(
@@ -58,16 +58,13 @@ impl Scanner<'_> {
     }
 
     pub(super) fn stray_dash(&self) -> Fault {
-        let fault = self.fault(self.at..self.at + 1, "a list item can't begin here");
-        help(
-            fault,
-            "begin the list on a line of its own, or put the value in quotes",
-        )
+        let fault = self.fault(self.at..self.at + 1, "a list item cannot begin here");
+        help(fault, "begin the list on a new line, or quote the value")
     }
 
     pub(super) fn stray_question_mark(&self) -> Fault {
-        let fault = self.fault(self.at..self.at + 1, "a key can't begin here");
-        help(fault, "put the value in quotes")
+        let fault = self.fault(self.at..self.at + 1, "a key cannot begin here");
+        help(fault, "quote the value")
     }
 
     /// A `:` where none can be: in a value without quotes, or on a line that is indented too deep.
@@ -78,15 +75,17 @@ impl Scanner<'_> {
             let label = self.span(value..self.at);
             return help(
                 Box::new(fault.related(label, "inside this value")),
-                "a value with `: ` inside must be quoted",
+                "quote a value that contains `: `",
             );
         }
         let value = self.span(value..self.line_end(value));
-        let fault =
-            Box::new(fault.related(value, "this value goes on in the deeper indented line"));
+        let fault = Box::new(fault.related(
+            value,
+            "this value continues on the line with deeper indentation",
+        ));
         help(
             fault,
-            "indent the line as its neighbours, or put the value in quotes",
+            "indent the line like the lines around it, or quote the value",
         )
     }
 
@@ -105,12 +104,12 @@ impl Scanner<'_> {
         if text.starts_with('-') {
             return help(
                 fault,
-                "a list item is `- ` and its value: put a space after the dash",
+                "put a space after the dash: a list item is `- ` and its value",
             );
         }
         help(
             fault,
-            "a line of a map is `key: value`; a line that goes on with the value above must be indented deeper",
+            "write `key: value`, or indent the line deeper if it continues the value above",
         )
     }
 
@@ -119,7 +118,7 @@ impl Scanner<'_> {
         let fault = self.fault(range, format!("expected a key, found {found}"));
         help(
             fault,
-            "a key that begins so must be quoted; a value must be indented deeper than its key",
+            "quote a key that begins like this; indent a value deeper than its key",
         )
     }
 
@@ -171,9 +170,9 @@ impl Scanner<'_> {
         help(
             self.fault(
                 self.at..self.at + 1,
-                "the indentation of a block text can't be 0",
+                "the indentation of a block text cannot be 0",
             ),
-            "leave the digit out, or write one from 1 to 9",
+            "remove the digit, or write one from 1 to 9",
         )
     }
 
@@ -183,10 +182,7 @@ impl Scanner<'_> {
             self.at..self.line_end(self.at),
             format!("found text on the line of `{sign}`"),
         );
-        help(
-            fault,
-            "begin the text on the next line, or put the value in quotes",
-        )
+        help(fault, "begin the text on the next line, or quote the value")
     }
 
     pub(super) fn bad_anchor(&self, start: usize) -> Fault {
@@ -195,13 +191,13 @@ impl Scanner<'_> {
             start..self.at,
             format!("expected a name of letters, digits, `-` and `_` after `{sign}`"),
         );
-        help(fault, "a value that begins with `&` or `*` must be quoted")
+        help(fault, "quote a value that begins with `&` or `*`")
     }
 
     pub(super) fn bad_tag(&self, start: usize) -> Fault {
         help(
-            self.fault(start..self.at.max(start + 1), "found a broken tag"),
-            "a value that begins with `!` must be quoted",
+            self.fault(start..self.at.max(start + 1), "invalid tag"),
+            "quote a value that begins with `!`",
         )
     }
 
@@ -212,21 +208,21 @@ impl Scanner<'_> {
                 start..self.at,
                 format!("the tag handle `{handle}` is not declared"),
             ),
-            "a value that begins with `!` must be quoted",
+            "quote a value that begins with `!`",
         )
     }
 
     pub(super) fn other_version(&self, start: usize, end: usize) -> Fault {
         let fault = self.fault(
             start..end,
-            "only version 1.1 can be declared: what reads YAML for Kubernetes refuses any other",
+            "unsupported YAML version: Kubernetes tools accept only 1.1",
         );
-        help(fault, "delete the line")
+        help(fault, "remove the line")
     }
 
     pub(super) fn unknown_directive(&self, start: usize, end: usize) -> Fault {
         let fault = self.fault(start..end, "expected `%YAML 1.1` or `%TAG !handle! prefix`");
-        help(fault, "a value that begins with `%` must be quoted")
+        help(fault, "quote a value that begins with `%`")
     }
 
     /// A token in a place where it is not allowed.
@@ -234,7 +230,7 @@ impl Scanner<'_> {
         let range = token.start as usize..token.end as usize;
         let found = match token.kind {
             TokenKind::StreamEnd => "the end of the file".to_string(),
-            TokenKind::BlockEnd => "the end of what is indented so deep".to_string(),
+            TokenKind::BlockEnd => "a line with less indentation".to_string(),
             TokenKind::BlockMappingStart | TokenKind::Key if range.is_empty() => {
                 "a key".to_string()
             }

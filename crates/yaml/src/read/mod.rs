@@ -88,7 +88,7 @@ pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
         _ => Err(
             Diagnostic::error("yaml-syntax", "expected one document, found several")
                 .at(documents[1].span().start())
-                .help("move what follows `---` to a file of its own")
+                .help("move the documents after `---` to separate files")
                 .into(),
         ),
     }
@@ -136,10 +136,8 @@ pub fn parse_as_kustomize(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics
             gather(source, piece.start..start, &mut documents, &mut faults);
             piece.start = piece.end;
         } else {
-            let fault = Diagnostic::error(
-                "yaml-syntax",
-                "kustomize wants nothing but a comment after `---`",
-            );
+            let fault =
+                Diagnostic::error("yaml-syntax", "kustomize allows only a comment after `---`");
             faults.push(
                 fault
                     .at(Span::new(source, start..piece.end))
@@ -196,9 +194,8 @@ fn conflict(source: &Arc<Source>, documents: &[Node], faults: &Diagnostics) -> O
         return None;
     }
     let marker = conflict_marker(source.text.as_bytes())?;
-    let message = "the file holds the conflict markers of a merge";
-    let help =
-        "merge the two sides; what pleach has generated, `pleach render --force` writes anew";
+    let message = "the file contains merge conflict markers";
+    let help = "merge the two sides; write generated files again with `pleach render --force`";
     let fault = Diagnostic::error(MERGE_CONFLICT, message).at(Span::new(source, marker));
     Some(fault.help(help))
 }
@@ -239,7 +236,7 @@ fn check_characters(source: &Arc<Source>, range: Range<usize>) -> Result<(), Dia
     );
     Err(Diagnostic::error("yaml-syntax", message)
         .at(Span::new(source, at..at + c.len_utf8()))
-        .help("delete it, or write it as an escape in double quotes")
+        .help("remove it, or write it as an escape in double quotes")
         .into())
 }
 

@@ -548,7 +548,7 @@ impl Parser<'_> {
         );
         Box::new(
             fault.help(
-                "a value with quotes or brackets ends where they close; quote the whole of it",
+                "quote the whole value: a value with quotes or brackets ends where they close",
             ),
         )
     }
@@ -565,7 +565,7 @@ impl Parser<'_> {
                 .scan
                 .unexpected(self.token, "the end of the line after the value");
             return Box::new(fault.help(
-                "a value with quotes or brackets ends where they close: quote the whole of it",
+                "quote the whole value: a value with quotes or brackets ends where they close",
             ));
         }
         let fault = self.scan.unexpected(self.token, "the next key of the map");
@@ -586,12 +586,14 @@ impl Parser<'_> {
     fn unclosed_flow(&self, expected: &str) -> Box<crate::diag::Diagnostic> {
         let fault = self.scan.unexpected(self.token, expected);
         let start = self.frames.last().map_or(0, |it| it.properties.start);
-        let fault = fault.related(self.span(start, start + 1), "to go with this");
-        Box::new(fault.help("close the bracket, or put a text that holds such signs in quotes"))
+        let fault = fault.related(self.span(start, start + 1), "opened here");
+        Box::new(
+            fault.help("close the bracket, or quote a string that contains brackets or commas"),
+        )
     }
 
     fn expected_value(&self) -> Box<crate::diag::Diagnostic> {
         let fault = self.scan.unexpected(self.token, "a value");
-        Box::new(fault.help("a value that begins with a sign of YAML must be quoted"))
+        Box::new(fault.help("quote a value that begins with a special character"))
     }
 }

@@ -126,10 +126,7 @@ impl Scanner<'_> {
             (Some("%YAML"), Some(_), None, None) => return Err(self.other_version(start, end)),
             (Some("%TAG"), Some(handle), Some(prefix), None) if is_handle(handle) => {
                 if self.handle(handle).is_some() {
-                    return Err(self.fault(
-                        start..end,
-                        format!("the tag handle `{handle}` is declared twice"),
-                    ));
+                    return Err(self.fault(start..end, format!("duplicate tag handle `{handle}`")));
                 }
                 self.handles.push((handle.to_string(), prefix.to_string()));
             }

@@ -90,7 +90,7 @@ pub enum FilesError {
 impl fmt::Display for FilesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            FilesError::NotFound => "there is no such file or folder",
+            FilesError::NotFound => "no such file or folder",
             FilesError::NotAFile => "this is a folder, not a file",
             FilesError::NotAFolder => "this is a file, not a folder",
             FilesError::Outside => "a link leads out of the root folder",

@@ -45,8 +45,11 @@ pub(super) fn of(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
         Kind::Int | Kind::Float => match number::stated_float(text) {
             Some(text) => Value::Word(text.into()),
             None => {
-                let fault = refused(node, format!("`{text}` is a number that JSON can't hold"));
-                return Err(fault.help("put it in quotes if it is meant as text"));
+                let fault = refused(
+                    node,
+                    format!("`{text}` is a number that JSON cannot represent"),
+                );
+                return Err(fault.help("quote it if it is meant as a string"));
             }
         },
         Kind::Timestamp => Value::Text(timestamp::rfc_3339(text).unwrap_or_default().into()),
@@ -75,11 +78,11 @@ fn kind(node: &Node, text: &str) -> Result<Kind, Diagnostic> {
         return Ok(kind);
     }
     let message = format!(
-        "`{text}` is {}, and its tag says {}",
+        "`{text}` is {}, but its tag is for {}",
         found.words(),
         kind.words()
     );
-    Err(refused(node, message).help("delete the tag, or write a value that fits it"))
+    Err(refused(node, message).help("remove the tag, or write a value that matches it"))
 }
 
 fn is_plain_decimal(text: &str) -> bool {
@@ -96,24 +99,24 @@ pub(super) fn key(node: &Node, flow: bool) -> Result<Cow<'_, str>, Diagnostic> {
     let missing = node.style() == Style::Flow && node.is_null();
     if node.kind() != Kind::String && !missing {
         let message = format!(
-            "the key `{text}` is {}, and kustomize takes only strings",
+            "the key `{text}` is {}, but kustomize allows only strings",
             node.kind().words()
         );
-        return Err(refused(node, message).help("put the key in quotes"));
+        return Err(refused(node, message).help("quote the key"));
     }
     let text = string(node, text, flow)?;
     if text.len() >= KEY_LEN_MAX / 6 && json_len(&text) > KEY_LEN_MAX {
         let message = format!(
-            "the key is longer than {KEY_LEN_MAX} characters, which kustomize can't read back"
+            "the key is longer than {KEY_LEN_MAX} characters, which kustomize cannot read back"
         );
         return Err(refused(node, message).help("use a shorter key"));
     }
     if node.as_str().is_some_and(|it| it.contains('\u{85}')) {
         let fault = refused(
             node,
-            "the key holds the character U+0085, which kustomize reads back as a line break",
+            "the key contains the character U+0085, which kustomize reads back as a line break",
         );
-        return Err(fault.help("delete the character"));
+        return Err(fault.help("remove the character"));
     }
     Ok(text)
 }
@@ -139,7 +142,7 @@ pub(super) fn is_swallowed(entry: &Entry) -> Result<bool, Diagnostic> {
         View::Sequence(items) if items.iter().all(is_map) => Ok(true),
         _ => Err(refused(
             &entry.value,
-            "kustomize takes the key `<<` for a merge, which needs a map",
+            "kustomize treats the key `<<` as a merge key, which requires a map",
         )
         .help("use another key")),
     }
@@ -160,14 +163,16 @@ fn string<'a>(node: &Node, text: &'a str, flow: bool) -> Result<Cow<'a, str>, Di
     if let Some(c) = text.chars().find(|c| refused_by_reader(*c)) {
         let before = text.split(c).next().unwrap_or("");
         let line = match text.contains('\n') {
-            true => format!(" in its line {}", before.matches('\n').count() + 1),
+            true => format!(" on line {}", before.matches('\n').count() + 1),
             false => String::new(),
         };
         let message = format!(
-            "the text holds the control character U+{:04X}{line}, which kustomize can't read back",
+            "the string contains the control character U+{:04X}{line}, which kustomize cannot read back",
             c as u32
         );
-        return Err(refused(node, message).help("delete the character, or keep the data as base64"));
+        return Err(
+            refused(node, message).help("remove the character, or encode the data as base64")
+        );
     }
     if text.contains('\u{85}') {
         through_json(node, &text).map(Cow::Owned)
@@ -198,9 +203,11 @@ fn as_block_text<'a>(node: &Node, text: &'a str) -> Result<Cow<'a, str>, Diagnos
     if text.starts_with('\t') {
         let fault = refused(
             node,
-            "a text of several lines that begins with a tab is one that kustomize can't read back",
+            "kustomize cannot read back a multi-line string that begins with a tab",
         );
-        return Err(fault.help("put the text in double quotes, or begin it with another character"));
+        return Err(
+            fault.help("put the string in double quotes, or begin it with another character")
+        );
     }
     if node.style() != Style::Folded {
         return Ok(Cow::Borrowed(text));
@@ -238,14 +245,14 @@ fn through_json(node: &Node, text: &str) -> Result<String, Diagnostic> {
 fn reread(node: &Node, text: String) -> Result<Node, Diagnostic> {
     let source = Source::internal("", text);
     parse_one(&source).map_err(|_| {
-        refused(node, "the text is one that kustomize can't read back")
-            .help("put the text in double quotes")
+        refused(node, "kustomize cannot read this string back")
+            .help("put the string in double quotes")
     })
 }
 
 fn decoded(node: &Node, text: &str) -> Result<String, Diagnostic> {
     let bytes = base64(text).ok_or_else(|| {
-        refused(node, "the text is no base64, and its tag says so").help("delete the tag")
+        refused(node, "the string is not base64, but its tag is `!!binary`").help("remove the tag")
     })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

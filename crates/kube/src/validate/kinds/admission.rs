@@ -201,7 +201,7 @@ fn resource_rule<'a>(rule: &'a Node, report: &mut Report<'a>) {
     for key in ["operations", "apiGroups", "apiVersions"] {
         let list = rule.list(key);
         if list.len() > 1 && list.iter().any(|it| text_of(it) == "*") {
-            report.invalid_field(rule, key, "must have nothing beside `*`");
+            report.invalid_field(rule, key, "must have no other value together with `*`");
         }
     }
     for item in rule
@@ -222,7 +222,11 @@ fn wildcards<'a>(rule: &'a Node, report: &mut Report<'a>) {
     let list = rule.list("resources");
     let has = |wanted: &str| list.iter().any(|it| text_of(it) == wanted);
     if list.len() > 1 && has("*/*") {
-        report.invalid_field(rule, "resources", "must have nothing beside `*/*`");
+        report.invalid_field(
+            rule,
+            "resources",
+            "must have no other value together with `*/*`",
+        );
     }
     let is_plain = |it: &Node| !text_of(it).contains('/') && text_of(it) != "*";
     if has("*")
@@ -231,7 +235,11 @@ fn wildcards<'a>(rule: &'a Node, report: &mut Report<'a>) {
             .rfind(|it| !text_of(it).contains('/'))
             .is_some_and(is_plain)
     {
-        report.invalid_field(rule, "resources", "must have no other resource beside `*`");
+        report.invalid_field(
+            rule,
+            "resources",
+            "must have no other resource together with `*`",
+        );
     }
     for (index, item) in list.iter().enumerate() {
         let Some((resource, part)) = text_of(item).split_once('/') else {
@@ -287,7 +295,7 @@ fn param_reference<'a>(reference: &'a Node, report: &mut Report<'a>) {
     selector::field(reference, "selector", report);
     match (name.is_empty(), selector) {
         (true, None) => report.invalid(reference, "must have `name` or `selector`"),
-        (false, Some(selector)) => report.invalid(selector, "must not be set beside `name`"),
+        (false, Some(selector)) => report.invalid(selector, "must not be set together with `name`"),
         _ => {}
     }
     if reference

@@ -192,7 +192,7 @@ fn environment_variable<'a>(variable: &'a Node, report: &mut Report<'a>) {
     match sources.len() {
         0 => report.invalid(from, "must have one source"),
         _ if !variable.text_or_empty("value").is_empty() => {
-            report.invalid(from, "must not be set beside a `value`");
+            report.invalid(from, "must not be set together with a `value`");
         }
         1 => {}
         _ => report.invalid(from, "must have one source only"),

@@ -242,7 +242,7 @@ fn policy_peer<'a>(peer: &'a Node, report: &mut Report<'a>) {
         return;
     };
     if !selectors.is_empty() {
-        report.invalid(peer, "must not have `ipBlock` beside a selector");
+        report.invalid(peer, "must not have `ipBlock` together with a selector");
     }
     let text = block.text_or_empty("cidr");
     let Some(network) = cidr_sloppy(text) else {

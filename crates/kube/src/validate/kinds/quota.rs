@@ -274,7 +274,7 @@ pub(super) fn disruption_budget<'a>(object: &'a Node, report: &mut Report<'a>) {
         report.invalid_field(
             spec,
             "maxUnavailable",
-            "must not be set beside `minAvailable`",
+            "must not be set together with `minAvailable`",
         );
     }
     for key in ["minAvailable", "maxUnavailable"] {

@@ -49,7 +49,11 @@ fn policy_rule<'a>(rule: &'a Node, is_namespaced: bool, report: &mut Report<'a>)
             "must not be set in a Role: use a ClusterRole",
         );
     } else if resources.iter().any(|it| !rule.list(it).is_empty()) {
-        report.invalid_field(rule, "nonResourceURLs", "must not be set beside resources");
+        report.invalid_field(
+            rule,
+            "nonResourceURLs",
+            "must not be set together with resources",
+        );
     }
 }
 

@@ -177,7 +177,10 @@ pub(super) fn requirements<'a>(
         all.any(|it| wanted(it.key.as_str().unwrap_or("")))
     };
     if has(is_hugepages) && !has(|it| matches!(it, "cpu" | "memory")) {
-        report.invalid(resources, "must ask for cpu or memory beside huge pages");
+        report.invalid(
+            resources,
+            "must request cpu or memory together with huge pages",
+        );
     }
     resource_claims(resources.list("claims"), claims, report);
 }

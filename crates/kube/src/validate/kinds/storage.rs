@@ -38,7 +38,7 @@ pub(super) fn claim_spec<'a>(spec: &'a Node, _holder: &'a Node, report: &mut Rep
         report.invalid_field(
             spec,
             "accessModes",
-            "must not have `ReadWriteOncePod` beside other modes",
+            "must not have `ReadWriteOncePod` together with other modes",
         );
     }
     selector::field(spec, "selector", report);

@@ -9,7 +9,7 @@ use pleach_yaml::Node;
 /// Says that a field can't be changed.
 pub(super) fn immutable<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     report.below(class::IMMUTABLE_FIELD, node, key, "cannot be changed");
-    let words = "delete the object and create it anew, or keep the old value";
+    let words = "delete the object and create it again, or keep the old value";
     report.help(Some(Help::words(words)));
 }
 

@@ -77,7 +77,7 @@ pub(super) fn validate<'a>(pod: &'a Node, report: &mut Report<'a>) -> Volumes<'a
                     report.invalid_field(
                         volume,
                         other,
-                        "must not be set beside another source of the volume",
+                        "must not be set together with another source of the volume",
                     );
                 }
             }
@@ -272,7 +272,7 @@ fn downward_file<'a>(item: &'a Node, report: &mut Report<'a>) {
                 report.invalid_field(
                     item,
                     "resourceFieldRef",
-                    "must not be set beside `fieldRef`",
+                    "must not be set together with `fieldRef`",
                 );
             }
         }
@@ -394,7 +394,11 @@ fn sub_paths<'a>(mount: &'a Node, report: &mut Report<'a>) {
     relative_path(mount, "subPathExpr", report);
     let has = |key| !mount.text_or_empty(key).is_empty();
     if has("subPath") && has("subPathExpr") {
-        report.invalid_field(mount, "subPathExpr", "must not be set beside `subPath`");
+        report.invalid_field(
+            mount,
+            "subPathExpr",
+            "must not be set together with `subPath`",
+        );
     }
 }
 
