@@ -178,7 +178,7 @@ fn a_comment_of_many_is_found_on_its_page() {
 fn a_read_only_token_is_distinguished_from_a_failure() {
     let forge = Forge::new(Vec::new(), false);
     let printed = comment(&forge, "github", ".", "a", &[]).expect(3);
-    assert_tells(&printed, &["the token must not", "403"]);
+    assert_tells(&printed, &["the token has no permission", "403"]);
     assert!(!printed.contains("s3cret"), "{printed}");
     let asked = forge.server.asked();
     assert_eq!(asked[0].authorization(), Some("Bearer s3cret"));
