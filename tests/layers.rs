@@ -60,7 +60,15 @@ const ROOMS: &[(&str, &[&str])] = &[
         "workspace_diff",
         // `resolve` for the code of a workspace that is too large, which is no fault of one claim.
         &[
-            "remote", "deploy", "chart", "diff", "compare", "load", "resolve", "affected",
+            "remote",
+            "deploy",
+            "chart",
+            "diff",
+            "compare",
+            "load",
+            "resolve",
+            "affected",
+            "provenance",
         ],
     ),
     (

@@ -21,6 +21,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "check                     # exit code 1 and a diff if the tree is out of date",
             "check --strict --format github",
+            "check --fix --dry-run     # what the replacements in `help:` would change",
         ],
     ),
     (
@@ -28,6 +29,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "diff                      # the work tree with HEAD",
             "diff main...              # since the branch left main",
+            "diff --why                # with the line that each change is because of",
             "diff main... -o md        # for a pull request's comment",
             "diff old/ new/            # two folders",
         ],

@@ -6,7 +6,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::{Changed, Claim, Comparison, Found};
 use crate::diag::Severity;
-use crate::diff::{Change, ChangeKind, FieldChange, fields, generator};
+use crate::diff::{Change, ChangeKind, FieldCause, FieldChange, fields, generator};
 use crate::object::{Gvk, ObjectId};
 use crate::schema::Schemas;
 
@@ -65,6 +65,23 @@ pub struct Place<'a> {
     rank: usize,
     /// The object and what changed in it.
     pub object: &'a Changed,
+}
+
+impl<'a> Group<'a> {
+    /// The lines that a field's change is because of, in all of its places.
+    pub fn causes(&self, field: &FieldChange) -> Vec<&'a FieldCause> {
+        let mut causes: Vec<&FieldCause> = Vec::new();
+        for place in &self.places {
+            let fields = place.object.change.fields.iter();
+            let same = fields.filter(|it| it.path == field.path);
+            for cause in same.flat_map(|it| &it.causes) {
+                if !causes.contains(&cause) {
+                    causes.push(cause);
+                }
+            }
+        }
+        causes
+    }
 }
 
 /// An environment that goes another way.

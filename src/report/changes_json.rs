@@ -4,7 +4,7 @@
 use crate::compare::{Claim, Comparison, FoundGroup, Group, Place, findings, sections};
 use crate::danger::DISCLAIMER;
 use crate::diag::{Diagnostic, Span};
-use crate::diff::{ChangeKind, Difference, FieldChange, Line};
+use crate::diff::{ChangeKind, Difference, FieldCause, FieldChange, Line};
 use crate::topology::{Cluster, Zones};
 use crate::tree::TreePath;
 use crate::yaml::{Kind, Node, View as Value};
@@ -124,7 +124,11 @@ fn place(span: &Span, view: &View<'_>) -> String {
 fn group(it: &Group<'_>, tree: TreeFile<'_>) -> String {
     let objects = it.places.iter().map(|place| object(it, place, tree));
     let objects: Vec<String> = objects.collect();
-    let fields: Vec<String> = it.fields.iter().map(|it| field(it)).collect();
+    let fields = it.fields.iter().map(|field| {
+        let causes = it.causes(field);
+        self::field(field, &causes)
+    });
+    let fields: Vec<String> = fields.collect();
     let exceptions: Vec<String> = it
         .exceptions
         .iter()
@@ -138,7 +142,7 @@ fn group(it: &Group<'_>, tree: TreeFile<'_>) -> String {
         })
         .collect();
     let variants = it.variants.iter().map(|it| {
-        let fields: Vec<String> = it.fields.iter().map(field).collect();
+        let fields: Vec<String> = it.fields.iter().map(|it| field(it, &[])).collect();
         let environments = texts(it.environments.iter().copied());
         format!(
             "{{\"environments\": {environments}, \"fields\": [{}]}}",
@@ -268,7 +272,7 @@ fn cluster(it: &Cluster) -> String {
     )
 }
 
-fn field(it: &FieldChange) -> String {
+fn field(it: &FieldChange, causes: &[&FieldCause]) -> String {
     let strings = |texts: &[Box<str>]| {
         let texts: Vec<String> = texts.iter().map(|it| quoted(it)).collect();
         format!("[{}]", texts.join(", "))
@@ -296,7 +300,16 @@ fn field(it: &FieldChange) -> String {
         }
     };
     let path = quoted(&it.path.to_string());
-    format!("{{\"path\": {path}, \"change\": \"{name}\", {rest}}}")
+    let causes = causes.iter().map(|it| {
+        let (words, path) = (quoted(it.words), quoted(it.span.path().as_str()));
+        let line = it.span.position().line;
+        format!("{{\"words\": {words}, \"path\": {path}, \"line\": {line}}}")
+    });
+    let causes = match &*causes.collect::<Vec<_>>() {
+        [] => String::new(),
+        causes => format!(", \"causes\": [{}]", causes.join(", ")),
+    };
+    format!("{{\"path\": {path}, \"change\": \"{name}\", {rest}{causes}}}")
 }
 
 /// As in a unified diff: the first character says what became of the line; `@` marks lines that are left out.

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::compare::{Comparison, DangerGroup, Group, Section};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::diff::{ChangeKind, Difference, FieldChange, Line, generator};
+use crate::diff::{ChangeKind, Difference, FieldCause, FieldChange, Line, generator};
 use crate::object::ObjectId;
 use crate::yaml::{Node, emit_canonical};
 
@@ -289,7 +289,13 @@ pub(super) fn rows(group: &Group<'_>) -> Vec<Row> {
 /// The same, also of what is gone.
 pub(super) fn all_rows(group: &Group<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
-    group.fields.iter().for_each(|it| field(it, &mut rows));
+    for it in &group.fields {
+        field(it, &mut rows);
+        rows.extend(group.causes(it).into_iter().map(|it| Row {
+            mark: Mark::Note,
+            text: cause(it),
+        }));
+    }
     let deploys = group.places.iter().flat_map(|it| &it.object.deploys);
     let deploys: BTreeSet<&ObjectId> = deploys.collect();
     if !deploys.is_empty() {
@@ -308,6 +314,12 @@ pub(super) fn all_rows(group: &Group<'_>) -> Vec<Row> {
         variant.fields.iter().for_each(|it| field(it, &mut rows));
     }
     rows
+}
+
+/// `claim environments/prod/shop.yaml:6`
+fn cause(cause: &FieldCause) -> String {
+    let FieldCause { words, span } = cause;
+    format!("{words} {}:{}", span.path(), span.position().line)
 }
 
 fn field(field: &FieldChange, rows: &mut Vec<Row>) {

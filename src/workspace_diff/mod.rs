@@ -5,11 +5,14 @@
 
 mod deployed;
 mod partial;
+mod why;
 
 pub use deployed::{
     chart_requests, compare_repositories, compare_workspaces, deployed, deployed_from,
     repository_origins, sync_folder, workspace_origins,
 };
+
+pub use why::add_causes;
 
 use std::sync::Arc;
 

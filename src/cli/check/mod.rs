@@ -1,5 +1,6 @@
 //! `pleach check`
 
+mod fix;
 mod repository;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,13 @@ pub(super) struct Arguments {
     /// pleach.yaml, the repository is checked as Flux and Argo CD deploy it
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
+    /// Make the replacements that the help of findings names, in claims, overlays, pleach.yaml and your own kinds, then check again.
+    /// They are shown first; at a terminal you are asked
+    #[arg(long)]
+    fix: bool,
+    /// With `--fix`: show the replacements without making them; exit code 1 if there are any
+    #[arg(long, requires = "fix")]
+    dry_run: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
@@ -49,6 +57,18 @@ fn check_all(
     let session = match is_deep {
         true => Session::open_any(global)?,
         false => Session::open(global)?,
+    };
+    if arguments.fix {
+        match fix_all(arguments, &session, global)? {
+            fix::Mended::Shown => return Ok(Outcome::Findings),
+            fix::Mended::Nothing if arguments.dry_run => return Ok(Outcome::Clean),
+            fix::Mended::Nothing | fix::Mended::Written => {}
+        }
+    }
+    // What was mended is read anew.
+    let session = match arguments.fix {
+        true => Session::open(global)?,
+        false => session,
     };
     if !session.is_workspace() {
         return repository::check(&session, &arguments.selection, global);
@@ -138,6 +158,23 @@ fn check_all(
         true => Outcome::Clean,
         false => Outcome::Findings,
     })
+}
+
+fn fix_all(arguments: &Arguments, session: &Session<'_>, global: &Global) -> Result<fix::Mended> {
+    let options = Options {
+        scope: Scope::of(&arguments.selection.environments),
+        cache: cache::open(global),
+        with_clusters: true,
+        below_top: session.below_top(),
+        ..Options::default()
+    };
+    fix::run(
+        session,
+        &options,
+        arguments.depth,
+        arguments.dry_run,
+        global,
+    )
 }
 
 /// What was found on the way to a tree and in it, without what the inputs allow; with what is deployed from it, if that is asked for.

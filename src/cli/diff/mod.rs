@@ -20,8 +20,8 @@ use crate::report::{
 };
 use crate::tree::{Changes, TreePath};
 use crate::workspace_diff::{
-    Context, State, Unrendered, compare_folders, compare_rendered, compare_repositories,
-    compare_workspaces, compare_written,
+    Context, State, Unrendered, add_causes, compare_folders, compare_rendered,
+    compare_repositories, compare_workspaces, compare_written,
 };
 
 mod sides;
@@ -45,6 +45,9 @@ pub(super) struct Arguments {
     /// Only objects of this claim (repeatable)
     #[arg(long = "claim", value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
+    /// Show below each changed field the lines that it is because of: of claims, environments, overlays, templates and defaults
+    #[arg(long, conflicts_with = "committed")]
+    why: bool,
     #[command(flatten)]
     comparing: Comparing,
     /// A link or command to print in `md` where the report is cut short
@@ -124,6 +127,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             .map(|it| it.environment_names())
             .unwrap_or_default(),
     );
+    if arguments.why && is_workspace && arguments.depth == Depth::Sync {
+        add_causes(&mut comparison, [&before, &after], &context);
+    }
     drop(progress);
     let is_rendered = is_workspace && !arguments.committed;
     let display = |path: &TreePath| {

@@ -119,6 +119,7 @@ impl Comparison<'_> {
             path: self.path.clone(),
             difference,
             span: at.span().clone(),
+            causes: Vec::new(),
         });
     }
 }

@@ -86,6 +86,17 @@ pub struct FieldChange {
     pub difference: Difference,
     /// Where the value is written now, or was written where it is gone.
     pub span: Span,
+    /// The lines that it is because of, where somebody has asked for them; empty otherwise.
+    pub causes: Vec<FieldCause>,
+}
+
+/// A line that a changed field is because of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldCause {
+    /// What kind of line it is: `claim`, `overlay`, `default`, `because of`.
+    pub words: &'static str,
+    /// Where it is written.
+    pub span: Span,
 }
 
 /// How a value differs. What is secret in it is hidden already.
@@ -265,6 +276,7 @@ fn whole(object: &Object, kind: ChangeKind, salt: &Salt) -> Change {
         path: Path::root(),
         difference,
         span,
+        causes: Vec::new(),
     };
     Change {
         id: object.id(),
