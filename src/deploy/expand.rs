@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::chart::{Charts, Facts};
-use super::flux::{Build, Located, OwnSource, Release, Variables, build, is_waiting, path, synced};
+use super::flux::{
+    Build, Located, OwnSource, Release, Variables, build, find, is_waiting, path, resource_set,
+    synced, without_ignored,
+};
 use super::sync::{SyncKind, items, text};
 use super::trial::Trial;
 use super::unit::{Origin, Status, Unit};
@@ -179,7 +182,16 @@ impl<'a> Expansion<'a> {
                 (pending, followed)
             }
             SyncKind::ResourceSet => {
-                let followed = templated(&pending.object, diagnostics);
+                let followed = match resource_set(&pending.object, &self.world) {
+                    Ok(objects) => Followed {
+                        trial: None,
+                        origin: Origin::Generated,
+                        objects,
+                        status: Status::Built,
+                        read_set: ReadSet::default(),
+                    },
+                    Err(fault) => templated(fault, diagnostics),
+                };
                 (pending, followed)
             }
             _ => self.settled(pending, diagnostics),
@@ -214,7 +226,11 @@ impl<'a> Expansion<'a> {
             Located::Elsewhere(what) => return elsewhere(object, what, diagnostics),
         };
         let variables = Variables::of(object, &self.world);
-        let built = build(self.files, &folder, Some(object), variables.as_ref());
+        let reference = object.node.at_keys(&["spec", "sourceRef"]);
+        let source = reference.and_then(|it| find(it, object.namespace(), &self.world));
+        let filtered = without_ignored(self.files, source);
+        let files = filtered.as_ref().map_or(self.files, |it| it as &dyn Files);
+        let built = build(files, &folder, Some(object), variables.as_ref());
         let is_suspended = flux::is_suspended(object);
         followed(&folder, &object.id(), built, is_suspended, diagnostics)
     }
@@ -345,13 +361,8 @@ fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
     }
 }
 
-/// The templates of a ResourceSet have inputs that the operator gathers in the cluster.
-fn templated(object: &Object, diagnostics: &mut Diagnostics) -> Followed {
-    let message = format!(
-        "{} is not shown: the Flux operator creates its objects from templates",
-        object.id()
-    );
-    let fault = Diagnostic::warning("unseen-source", message).at(object.span());
+/// A ResourceSet of which the repository does not say what it makes.
+fn templated(fault: Diagnostic, diagnostics: &mut Diagnostics) -> Followed {
     diagnostics.push(fault.clone());
     Followed {
         trial: None,

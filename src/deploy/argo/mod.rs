@@ -13,7 +13,9 @@ mod set;
 mod template;
 
 pub(super) use application::{apply, destination, source_paths};
+pub(super) use parameters::template_value;
 pub(super) use set::applications;
+pub(super) use template::go_template;
 
 use crate::deploy::Cluster;
 use crate::deploy::chart::{Charts, Facts};

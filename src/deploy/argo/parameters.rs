@@ -57,6 +57,11 @@ pub(super) fn value(json: &Json) -> Value {
     }
 }
 
+/// A node as Go templates see it that get it as JSON.
+pub(in crate::deploy) fn template_value(node: &Node) -> Value {
+    value(&json(node))
+}
+
 /// All leaves by their dotted names, as texts.
 pub(super) fn flattened(parameters: &Parameters) -> Parameters {
     let mut flat = Parameters::new();

@@ -68,6 +68,30 @@ fn slug(name: &str, max: usize, is_smart: bool) -> String {
     }
 }
 
+/// A Go template with sprig's functions. Errors: Go's words; where it is strict, a value that does not exist.
+pub(in crate::deploy) fn go_template(
+    text: &str,
+    data: &Value,
+    is_strict: bool,
+) -> Result<String, String> {
+    let mut all = groups();
+    all.push(OWN);
+    let mut templates = Templates::new(&all);
+    let parsed = templates.parse("base", &Str::from(text));
+    parsed.map_err(|it| it.to_string())?;
+    let mut renderer = Renderer::new(&templates, HelmVersion::V3, State::new(text));
+    let out = renderer.render_as_go("base", data);
+    let out = String::from_utf8_lossy(&out.map_err(|it| it.to_string())?).into_owned();
+    if is_strict && out.contains("<no value>") {
+        let line = out.lines().find(|it| it.contains("<no value>"));
+        return Err(format!(
+            "a value of `{}` does not exist",
+            line.unwrap_or(text).trim()
+        ));
+    }
+    Ok(out)
+}
+
 impl Language {
     /// The language of an ApplicationSet.
     pub(super) fn of(set: &Node) -> Language {
@@ -89,23 +113,12 @@ impl Language {
     }
 
     fn go(&self, text: &str, parameters: &Parameters) -> Result<String, String> {
-        let mut all = groups();
-        all.push(OWN);
-        let mut templates = Templates::new(&all);
-        let parsed = templates.parse("base", &Str::from(text));
-        parsed.map_err(|it| it.to_string())?;
-        let mut renderer = Renderer::new(&templates, HelmVersion::V3, State::new(text));
         let data = Value::map(
             parameters
                 .iter()
                 .map(|(key, it)| (Str::from(key.as_str()), value(it))),
         );
-        let out = renderer.render_as_go("base", &data);
-        let out = String::from_utf8_lossy(&out.map_err(|it| it.to_string())?).into_owned();
-        if self.is_strict && out.contains("<no value>") {
-            return Err(format!("a parameter of `{}` does not exist", text.trim()));
-        }
-        Ok(out)
+        go_template(text, &data, self.is_strict)
     }
 
     /// A node with the expressions of all its texts replaced, keys included. Errors: Go's words, at the text.

@@ -1,7 +1,11 @@
-//! `.sourceignore`: files that Flux leaves out of what it builds from a repository, with the rules of `.gitignore`.
+//! `.sourceignore` and `spec.ignore`: files that Flux leaves out of what it builds from a repository, with the rules of `.gitignore`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::glob::{Dialect, is_match};
-use crate::tree::{Files, TreePath};
+use crate::object::Object;
+use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Unlisted, Walk};
 
 /// The name of the files with rules.
 const FILE: &str = ".sourceignore";
@@ -58,7 +62,12 @@ impl Ignored {
     fn read(&mut self, files: &dyn Files, folder: &TreePath) {
         let bytes = files.read(&folder.child(FILE)).ok();
         let text = bytes.map(|it| String::from_utf8_lossy(&it).into_owned());
-        for line in text.iter().flat_map(|it| it.lines()).map(str::trim_end) {
+        self.add(text.as_deref().unwrap_or(""), folder);
+    }
+
+    /// Adds rules that are written in a folder.
+    fn add(&mut self, rules: &str, folder: &TreePath) {
+        for line in rules.lines().map(str::trim_end) {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -81,6 +90,22 @@ impl Ignored {
         }
     }
 
+    /// Whether a path is left out, by a rule for itself or for a folder above it: the last rule that fits any of them decides.
+    fn leaves_out_below(&self, path: &TreePath) -> bool {
+        let above = || std::iter::successors(Some(path.clone()), TreePath::parent);
+        if above().any(|it| ALWAYS.contains(&it.name())) {
+            return true;
+        }
+        let fits = |rule: &&Rule| {
+            above().any(|it| {
+                let below = it.below(&rule.folder);
+                below.is_some_and(|it| is_match(&rule.pattern, it.as_str(), Dialect::Tree))
+            })
+        };
+        let mut rules = self.rules.iter().rev();
+        rules.find(fits).is_some_and(|it| !it.is_negated)
+    }
+
     /// Whether a name in a folder is left out: the last rule that fits it decides.
     pub(super) fn leaves_out(&self, path: &TreePath) -> bool {
         if ALWAYS.contains(&path.name()) {
@@ -92,5 +117,79 @@ impl Ignored {
         };
         let mut rules = self.rules.iter().rev();
         rules.find(fits).is_some_and(|it| !it.is_negated)
+    }
+}
+
+/// Files without those that a source leaves out of its artifact.
+pub(in crate::deploy) struct WithoutIgnored<'a> {
+    files: &'a dyn Files,
+    ignored: Ignored,
+}
+
+/// The files of a source as an engine gets them: without what `spec.ignore` leaves out, which goes after `.sourceignore` at the top.
+/// `None` where nothing is left out by it.
+pub(in crate::deploy) fn without_ignored<'a>(
+    files: &'a dyn Files,
+    source: Option<&Object>,
+) -> Option<WithoutIgnored<'a>> {
+    let rules = source?.node.at_keys(&["spec", "ignore"])?.as_str()?;
+    let mut ignored = Ignored::of(files, &TreePath::root());
+    ignored.add(rules, &TreePath::root());
+    Some(WithoutIgnored { files, ignored })
+}
+
+impl WithoutIgnored<'_> {
+    fn is_there(&self, path: &TreePath) -> bool {
+        !self.ignored.leaves_out_below(path)
+    }
+
+    /// A folder is in the artifact if a file of it is.
+    fn has_files(&self, folder: &TreePath) -> bool {
+        let mut open = Walk::new(self.files, folder.clone());
+        while let Some(folder) = open.next() {
+            for entry in self.files.list(&folder).unwrap_or_default() {
+                let path = folder.child(&entry.name);
+                match entry.kind {
+                    EntryKind::File if self.is_there(&path) => return true,
+                    EntryKind::Folder => open.add(path),
+                    EntryKind::File => {}
+                }
+            }
+        }
+        false
+    }
+}
+
+impl Files for WithoutIgnored<'_> {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        match self.is_there(path) {
+            true => self.files.read(path),
+            false => Err(FilesError::NotFound),
+        }
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        let mut entries = self.files.list(folder)?;
+        entries.retain(|it| {
+            let path = folder.child(&it.name);
+            self.is_there(&path) || it.kind == EntryKind::Folder && self.has_files(&path)
+        });
+        Ok(entries)
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        self.files.real(path)
+    }
+
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        self.files.unlisted()
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        Ok(match self.files.kind(path)? {
+            Some(EntryKind::File) if !self.is_there(path) => None,
+            Some(EntryKind::Folder) if !self.is_there(path) && !self.has_files(path) => None,
+            kind => kind,
+        })
     }
 }

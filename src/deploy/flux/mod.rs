@@ -8,16 +8,19 @@ mod instance;
 mod kustomization;
 mod post_render;
 mod release;
+mod resource_set;
 mod source;
 mod substitute;
 mod values;
 mod variables;
 
 pub(super) use generate::read_fields;
+pub(super) use ignore::without_ignored;
 pub(super) use instance::synced;
 pub(super) use kustomization::{Build, build, build_plain, is_suspended, path};
 pub(super) use release::{Release, keeps_crds};
-pub(super) use source::{Located, OwnSource, plain};
+pub(super) use resource_set::resource_set;
+pub(super) use source::{Located, OwnSource, find, plain};
 pub(super) use values::of_node as values_of;
 pub(super) use variables::{Variables, is_waiting};
 
