@@ -1,7 +1,7 @@
 //! What a change does to what is deployed: two trees (`before`, `after`), and the report of their difference.
 
 use pleach::diff::{Options, Salt};
-use pleach::report::{View, changes, human};
+use pleach::report::{MarkdownOptions, View, changes, changes_json, html, human, markdown};
 use pleach::tree::{Tree, TreePath};
 use pleach::workspace_diff::{Context, State, compare_repositories};
 
@@ -27,5 +27,19 @@ pub(crate) fn make(tree: &mut Tree) {
     };
     let found = compare_repositories([&state(0), &state(1)], &[], &context);
     let report = human(&found.notes, &view) + &changes(&found, &view, None);
+    // Every form has the rollout, or none has.
+    let sides = ["before", "after"];
+    let has_rollout = report.contains("rollout in");
+    let page = html(&found, sides, &view);
+    assert_eq!(page.contains("class=\"lane\""), has_rollout);
+    let json = changes_json(&found, sides, &view, &|_, _| None);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(!json["rollout"].as_array().unwrap().is_empty(), has_rollout);
+    let options = MarkdownOptions {
+        bytes_max: 65_536,
+        rest: "",
+    };
+    let comment = markdown(&found, sides, &view, &options);
+    assert_eq!(comment.contains("<summary>Rollout</summary>"), has_rollout);
     tree.insert(path("report"), report.into_bytes());
 }
