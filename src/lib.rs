@@ -348,9 +348,9 @@ fn clusters(
     charts: &chart::Charts<'_>,
     environments: &[EnvironmentManifests<'_>],
 ) -> BTreeMap<String, check::Cluster> {
-    let definitions = check::definitions(files);
+    let (definitions, policies) = (check::definitions(files), check::policies(files));
     let cluster = |it: &EnvironmentManifests<'_>| {
-        let cluster = check::Cluster::of(it, charts, &definitions);
+        let cluster = check::Cluster::of(it, charts, &definitions, &policies);
         (it.environment.name.clone(), cluster)
     };
     environments.iter().map(cluster).collect()

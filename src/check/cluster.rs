@@ -12,6 +12,9 @@ use crate::yaml::Node;
 /// The folder of a workspace for definitions that nothing else brings.
 const CRDS: &str = "crds";
 
+/// The folder of a workspace for admission policies that clusters have by other means.
+const POLICIES: &str = "policies";
+
 /// What a cluster serves beside Kubernetes' own kinds.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
@@ -19,6 +22,8 @@ pub struct Cluster {
     pub minor: Option<u32>,
     /// Texts with CustomResourceDefinitions: those of the environment's charts, then those of the workspace.
     pub definitions: Vec<Arc<Source>>,
+    /// Texts with admission policies that it has by other means.
+    pub policies: Vec<Arc<Source>>,
     /// Namespaces that it has by other means: `namespaces/NAME` in the environment's `provides`.
     pub namespaces: BTreeSet<String>,
 }
@@ -29,6 +34,7 @@ impl Cluster {
         manifests: &EnvironmentManifests<'_>,
         charts: &Charts<'_>,
         workspace: &[Arc<Source>],
+        policies: &[Arc<Source>],
     ) -> Cluster {
         let deliveries = manifests.deliveries.iter();
         let requests = deliveries.flat_map(|it| &it.charts);
@@ -42,6 +48,7 @@ impl Cluster {
             namespaces: given.map(str::to_string).collect(),
             minor: version.and_then(Node::as_str).and_then(minor),
             definitions,
+            policies: policies.to_vec(),
         }
     }
 }
@@ -57,8 +64,17 @@ fn minor(version: &str) -> Option<u32> {
 
 /// The YAML files below the workspace's folder for definitions.
 pub fn definitions(files: &dyn Files) -> Vec<Arc<Source>> {
+    files_below(files, CRDS)
+}
+
+/// The YAML files below the workspace's folder for admission policies.
+pub fn policies(files: &dyn Files) -> Vec<Arc<Source>> {
+    files_below(files, POLICIES)
+}
+
+fn files_below(files: &dyn Files, folder: &str) -> Vec<Arc<Source>> {
     let mut found = Vec::new();
-    if let Some(folder) = TreePath::new(CRDS) {
+    if let Some(folder) = TreePath::new(folder) {
         add_files(files, folder, &mut found);
     }
     found

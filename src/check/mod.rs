@@ -22,7 +22,7 @@ mod objects;
 mod page;
 mod pod_security;
 mod pods;
-mod policies;
+mod admission_policies;
 mod refused_by_project;
 mod scene;
 mod substitution;
@@ -41,7 +41,7 @@ use crate::tree::Tree;
 use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Node};
 pub use allow::allow;
-pub use cluster::{Cluster, definitions};
+pub use cluster::{Cluster, definitions, policies};
 pub use determinism::twice;
 pub use objects::Demands;
 pub use page::{Page, pages};
@@ -115,7 +115,7 @@ pub fn check(
         found.extend(dangers(scene));
         let cluster = clusters.get(name).unwrap_or(&unknown);
         found.extend(objects::findings(scene, cluster, demands, &budget));
-        found.extend(policies::findings(scene, &budget));
+        found.extend(admission_policies::findings(scene, cluster, &budget));
         let minor = Catalog::new(cluster.minor).minor();
         found.extend(pod_security::findings(scene, minor));
     }

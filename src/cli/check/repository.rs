@@ -38,13 +38,14 @@ pub(super) fn check(
         repository.failure()?;
     }
     keep(&mut deployed, &selection.environments)?;
-    let definitions = check::definitions(&*files);
+    let (definitions, policies) = (check::definitions(&*files), check::policies(&*files));
     let names: BTreeSet<String> = environments(&deployed);
     let clusters: BTreeMap<String, check::Cluster> = names
         .iter()
         .map(|name| {
             let cluster = check::Cluster {
                 definitions: definitions.clone(),
+                policies: policies.clone(),
                 ..check::Cluster::default()
             };
             (name.clone(), cluster)

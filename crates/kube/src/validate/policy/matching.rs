@@ -8,7 +8,8 @@ use crate::object::{Label, Object, Selects, selects};
 /// Whether a policy and its binding match an object that is created.
 pub(super) fn matches(bound: &Bound<'_>, created: &Created<'_>) -> Selects {
     let of_policy = bound.policy.node.at_keys(&["spec", "matchConstraints"]);
-    let of_binding = bound.binding.node.at_keys(&["spec", "matchResources"]);
+    let of_binding = bound.binding;
+    let of_binding = of_binding.and_then(|it| it.node.at_keys(&["spec", "matchResources"]));
     let of_policy = matches_resources(of_policy, created);
     of_policy.min(matches_resources(of_binding, created))
 }
@@ -92,12 +93,10 @@ pub(super) fn parameters<'a>(
         text.unwrap_or("").to_owned()
     };
     let (api_version, kind) = (text(kind, "apiVersion"), text(kind, "kind"));
-    let reference = bound.binding.node.at_keys(&["spec", "paramRef"]);
+    let reference = bound.binding;
+    let reference = reference.and_then(|it| it.node.at_keys(&["spec", "paramRef"]));
     let Some(reference) = reference else {
-        return Err(format!(
-            "its binding `{}` has no paramRef",
-            bound.binding.name()
-        ));
+        return Err("no binding has a paramRef for it".to_owned());
     };
     let (name, namespace) = (text(reference, "name"), text(reference, "namespace"));
     let namespace = match &*namespace {

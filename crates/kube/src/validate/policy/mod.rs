@@ -27,11 +27,11 @@ pub struct Policies<'a> {
     objects: Vec<&'a Object>,
 }
 
-/// A policy and one of its bindings. A policy without a binding has no effect.
+/// A policy and one of its bindings; without one, it refuses everything that it matches.
 #[derive(Clone, Copy, Debug)]
 struct Bound<'a> {
     policy: &'a Object,
-    binding: &'a Object,
+    binding: Option<&'a Object>,
 }
 
 /// An object that is to be created, as admission sees it.
@@ -78,23 +78,33 @@ pub struct PolicyFinding<'a> {
 }
 
 impl<'a> Policies<'a> {
-    /// The policies among the objects of a cluster that have a binding there. Parameters are looked up among the same objects.
-    pub fn among(objects: Vec<&'a Object>) -> Policies<'a> {
+    /// The policies among the objects of a cluster, each once for each of its bindings there. A policy without a binding has no
+    /// effect, unless it is one of `unbound`. Parameters are looked up among the same objects.
+    pub fn among(objects: Vec<&'a Object>, unbound: &'a [Object]) -> Policies<'a> {
+        let objects: Vec<&Object> = objects.into_iter().chain(unbound).collect();
         let of_kind = |kind: &'static str| {
             let objects = objects.iter().copied();
             objects.filter(move |it| it.kind() == kind && &*it.gvk().group == GROUP)
         };
-        let bound = of_kind("ValidatingAdmissionPolicyBinding").flat_map(|binding| {
-            let name = binding.node.at_keys(&["spec", "policyName"]);
-            let name = name.and_then(Node::as_str).unwrap_or("");
-            let policies = of_kind("ValidatingAdmissionPolicy");
-            let policies = policies.filter(move |it| it.name() == name);
-            policies.map(move |policy| Bound { policy, binding })
-        });
-        Policies {
-            bound: bound.collect(),
-            objects,
+        let mut bound: Vec<Bound<'_>> = Vec::new();
+        for policy in of_kind("ValidatingAdmissionPolicy") {
+            let bindings = of_kind("ValidatingAdmissionPolicyBinding").filter(|binding| {
+                let name = binding.node.at_keys(&["spec", "policyName"]);
+                name.and_then(Node::as_str) == Some(policy.name())
+            });
+            let known = bound.len();
+            bound.extend(bindings.map(|binding| Bound {
+                policy,
+                binding: Some(binding),
+            }));
+            if bound.len() == known && unbound.iter().any(|it| std::ptr::eq(it, policy)) {
+                bound.push(Bound {
+                    policy,
+                    binding: None,
+                });
+            }
         }
+        Policies { bound, objects }
     }
 
     /// Whether no policy is in effect.
@@ -158,7 +168,10 @@ impl<'a> Policies<'a> {
 }
 
 /// The gravest of the binding's `validationActions`.
-fn action(binding: &Object) -> Outcome {
+fn action(binding: Option<&Object>) -> Outcome {
+    let Some(binding) = binding else {
+        return Outcome::Deny;
+    };
     let actions = binding.node.at_keys(&["spec", "validationActions"]);
     let actions = actions.and_then(Node::as_sequence).unwrap_or_default();
     let has = |action: &str| actions.iter().any(|it| it.as_str() == Some(action));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cluster::Cluster;
 use super::objects::is_applied;
 use super::pods::pods;
 use super::scene::{EnvironmentObjects, SourcedObject};
@@ -9,13 +10,35 @@ use crate::diag::{Diagnostic, Severity, Span};
 use crate::object::{Gvk, Object};
 use crate::validate::RuleBudget;
 use crate::validate::policy::{Created, GROUP, Outcome, Policies, PolicyFinding, defaulted};
-use crate::yaml::{FieldPath, Mapping, Node};
+use crate::yaml::{FieldPath, Mapping, Node, parse};
 
 /// What the policies of an environment say of its objects, and of the pods of its workloads.
-pub(super) fn findings(scene: &EnvironmentObjects<'_>, budget: &RuleBudget) -> Vec<Diagnostic> {
+pub(super) fn findings(
+    scene: &EnvironmentObjects<'_>,
+    cluster: &Cluster,
+    budget: &RuleBudget,
+) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = Vec::new();
+    let mut of_workspace: Vec<Object> = Vec::new();
+    for source in &cluster.policies {
+        match parse(source) {
+            Ok(documents) => of_workspace.extend(documents.into_iter().map(Object::new)),
+            Err(faults) if source.text.contains(GROUP) => found.extend(faults),
+            // The folder of a repository may hold texts for other programs.
+            Err(_) => {}
+        }
+    }
     let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
-    let policies = Policies::among(objects);
-    let mut found: Vec<Diagnostic> = scene.objects.iter().filter_map(mutating).collect();
+    let others = of_workspace.iter().map(|it| (it, it.span().clone()));
+    let own = scene
+        .objects
+        .iter()
+        .map(|it| (&*it.object, place(it, &FieldPath::root())));
+    found.extend(
+        own.chain(others)
+            .filter_map(|(it, at)| other_policy(it, at)),
+    );
+    let policies = Policies::among(objects, &of_workspace);
     if policies.is_empty() {
         return found;
     }
@@ -103,17 +126,19 @@ fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> 
     Some(Diagnostic::warning("unevaluated-policy", message).at(place(first, &FieldPath::root())))
 }
 
-/// A policy that changes objects, if anything binds it or not: nothing here looks at what it would make of them.
-fn mutating(placed: &SourcedObject<'_>) -> Option<Diagnostic> {
-    let object = &*placed.object;
-    let is_one = object.kind() == "MutatingAdmissionPolicy" && &*object.gvk().group == GROUP;
-    is_one.then(|| {
-        let message = format!(
-            "{} is not evaluated: objects are checked without the changes that it makes",
-            object.id()
-        );
-        Diagnostic::note("unevaluated-policy", message).at(place(placed, &FieldPath::root()))
-    })
+/// A policy of a kind that is not evaluated.
+fn other_policy(object: &Object, at: Span) -> Option<Diagnostic> {
+    let why = match (&*object.gvk().group, object.kind()) {
+        (GROUP, "MutatingAdmissionPolicy") => {
+            "objects are checked without the changes that it makes"
+        }
+        ("kyverno.io" | "policies.kyverno.io", "ClusterPolicy" | "Policy" | "ValidatingPolicy") => {
+            "write it as a ValidatingAdmissionPolicy to have objects checked by it"
+        }
+        _ => return None,
+    };
+    let message = format!("{} is not evaluated: {why}", object.id());
+    Some(Diagnostic::note("unevaluated-policy", message).at(at))
 }
 
 /// The line of a field, or of the list that a macro is applied to; else of the object's name.
