@@ -81,8 +81,9 @@ def snapshot(place):
 
 
 def is_leftover(path):
-    name = path.rsplit("/", 1)[-1]
-    return name.startswith(".pleach-") and name.endswith(".tmp") or path.startswith("tmp/")
+    """Whether it is a temporary file, or in a temporary folder."""
+    is_temporary = lambda part: part.startswith(".pleach-") and part.endswith(".tmp")
+    return any(map(is_temporary, path.split("/"))) or path.startswith("tmp/")
 
 
 def made(name, prepare):
