@@ -65,8 +65,10 @@ def snapshot(place):
     """Every file, but for what git keeps for itself: of that, what the index holds."""
     files = {}
     for folder, folders, names in os.walk(place):
-        if ".git" in folders:
-            folders.remove(".git")
+        # What a run is remembered by has the workspace's place in its name, and times in it.
+        for own in (".git", "unchanged"):
+            if own in folders:
+                folders.remove(own)
         for name in names:
             path = pathlib.Path(folder) / name
             files[str(path.relative_to(place))] = path.read_bytes()

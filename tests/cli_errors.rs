@@ -208,3 +208,34 @@ fn a_kind_with_a_fault_is_no_outcome_of_its_cases() {
         .join("templates/Web/cases/basic/expected.yaml");
     assert!(expected.is_file(), "what was right is not thrown away");
 }
+
+/// A selection that matches nothing would look like a change without effect.
+#[test]
+fn a_diff_of_unknown_claims_and_folders_is_refused() {
+    let folder = workspace();
+    let root = folder.path();
+    assert!(git(root, &["init", "--quiet"]) && git(root, &["add", "."]));
+    assert!(git(root, &["commit", "--quiet", "-m", "all"]));
+    for (arguments, words) in [
+        (["--claim", "analytcs"], "did you mean `analytics`?"),
+        (["--env", "prdo"], "did you mean `prod`?"),
+    ] {
+        let said = printed(root, &[&["diff", "HEAD"], &arguments[..]].concat(), 2);
+        assert!(said.contains(words), "{said}");
+    }
+    // One that does not change is there.
+    printed(root, &["diff", "HEAD", "--claim", "analytics"], 0);
+    printed(
+        root,
+        &["diff", "HEAD", "--claim", "ClickHouseKubernetes/analytics"],
+        0,
+    );
+    fs::remove_file(root.join("pleach.yaml")).unwrap();
+    assert!(git(root, &["commit", "--quiet", "--all", "-m", "a"]));
+    let said = printed(root, &["diff", "HEAD", "--env", "enviroments/prod"], 2);
+    assert!(
+        said.contains("there is no folder `enviroments/prod`"),
+        "{said}"
+    );
+    printed(root, &["diff", "HEAD", "--env", "environments/prod"], 0);
+}

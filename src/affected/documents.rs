@@ -68,7 +68,7 @@ pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Option<Vec<Node>>
 }
 
 /// The documents of all files of an environment, as far as they can be read.
-pub(super) fn of_environment(files: &dyn Files, environment: &str) -> Vec<Node> {
+pub fn of_environment(files: &dyn Files, environment: &str) -> Vec<Node> {
     let (folder, _) = environment_folder(environment);
     let paths = claim_files(files, &folder, &mut Diagnostics::default());
     files.expect(&paths);

@@ -4,6 +4,8 @@
 //! resolved like any environment, with neutral values: it must be valid alone, since the base folders of the tree are
 //! rendered from it.
 
+use std::collections::BTreeSet;
+
 mod effects;
 mod instance;
 mod merge;
@@ -141,13 +143,17 @@ fn base_instances(
 fn unknown_environments(workspace: &Workspace, diagnostics: &mut Diagnostics) {
     let read = || workspace.environments.iter().map(|it| it.name.as_str());
     let known = || read().chain(workspace.others.iter().map(String::as_str));
-    let wanted = workspace.scope.environments.iter();
-    for name in wanted.filter(|name| !known().any(|it| it == name.as_str())) {
-        let fault = Diagnostic::error(
+    let wanted = workspace.scope.environments.iter().map(|it| (it, None));
+    let ordered = workspace.workspace.environment_order.iter();
+    let wanted = wanted.chain(ordered.map(|(name, place)| (name, Some(place))));
+    let names: BTreeSet<&str> = known().collect();
+    for (name, place) in wanted.filter(|it| !names.contains(it.0.as_str())) {
+        let mut fault = Diagnostic::error(
             "unknown-environment",
             format!("unknown environment `{name}`"),
         )
         .did_you_mean(name, known());
+        fault.span = place.cloned();
         diagnostics.push(fault.help(format!(
             "environments: {}",
             known().collect::<Vec<_>>().join(", ")

@@ -16,7 +16,7 @@ pub use why::add_causes;
 
 use std::sync::Arc;
 
-use crate::affected::affected;
+use crate::affected::{affected, claim_documents};
 use crate::chart::Cache;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare, environment};
 use crate::diag::Diagnostics;
@@ -79,6 +79,20 @@ impl<'a> State<'a> {
     /// The names of its environments.
     pub fn environments(&self) -> Vec<String> {
         load::environments(&self.below())
+    }
+
+    /// The names of its claims and their titles (`OperatorInstall/web`), as the documents of its environments say.
+    pub fn claims(&self) -> Vec<String> {
+        let files = self.below();
+        let mut names = self.environments();
+        names.push(load::BASE.to_string());
+        let documents = names.iter().flat_map(|it| claim_documents(&files, it));
+        let claims = documents.filter_map(|it| {
+            let name = it.at_keys(&["metadata", "name"])?.as_str()?.to_string();
+            let title = format!("{}/{name}", it.get("kind")?.as_str()?);
+            Some([name, title])
+        });
+        claims.flatten().collect()
     }
 
     /// The folders that hold inputs, and so may contain links to files that are read by another path.

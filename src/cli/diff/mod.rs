@@ -10,7 +10,7 @@ use clap_complete::ArgValueCandidates;
 use self::sides::{Opened, open};
 use super::comparing::Comparing;
 use super::progress::Progress;
-use super::{Global, Outcome, cache, output, session};
+use super::{Global, Outcome, cache, output, session, tree_slices};
 use crate::compare::Comparison;
 use crate::diag::{Diagnostic, Source, Span, nearest};
 use crate::diff::Salt;
@@ -118,9 +118,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         let unread = sides.iter().flat_map(Opened::misnamed);
         note_misnamed(&mut comparison, unread.collect());
     }
-    if is_workspace {
-        check_environments([&before, &after], &arguments.environments)?;
+    match is_workspace {
+        true => check_environments([&before, &after], &arguments.environments)?,
+        false => check_folders(&sides, &arguments.environments)?,
     }
+    check_claims([&before, &after], &comparison, &arguments.claims)?;
     comparison.keep(&arguments.environments, &arguments.claims);
     comparison.order(
         &workspace
@@ -160,6 +162,41 @@ fn check_environments(states: [&State<'_>; 2], wanted: &[String]) -> Result<()> 
         bail!("unknown environment `{name}`{}", near.unwrap_or_default());
     }
     Ok(())
+}
+
+/// That one side has each folder that the user names, where there is no workspace and so folders are compared.
+fn check_folders(sides: &[Opened; 2], wanted: &[String]) -> Result<()> {
+    for name in wanted {
+        let is_there = |side: &Opened| {
+            let state = side.state();
+            let folder = TreePath::new(name).map(|it| state.root.join(&it));
+            folder.is_some_and(|it| matches!(state.files.kind(&it), Ok(Some(_))))
+        };
+        if name != "." && !sides.iter().any(is_there) {
+            bail!(
+                "there is no folder `{name}`; without a workspace `--env` selects folders that are compared, such as `apps/shop`"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// That one side has each claim that the user names. Only what changes is rendered, so the documents say what else there is.
+fn check_claims(states: [&State<'_>; 2], comparison: &Comparison, wanted: &[String]) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut known: BTreeSet<String> = comparison.claims.keys().cloned().collect();
+    let changed = comparison.environments.iter().flat_map(|it| &it.objects);
+    known.extend(changed.filter_map(|it| Some(it.claim.as_ref()?.title.to_string())));
+    for title in known.clone() {
+        known.extend(title.rsplit('/').next().map(str::to_string));
+    }
+    if wanted.iter().all(|it| known.contains(it)) {
+        return Ok(());
+    }
+    known.extend(states.iter().flat_map(|it| it.claims()));
+    tree_slices::check_claims(known.iter().map(String::as_str), wanted)
 }
 
 /// Compares what two workspaces render to. A revision without a workspace has none yet, or no more, and so nothing is applied from it.

@@ -159,7 +159,11 @@ impl Repository {
     fn check_objects(&self, name: &str) -> Result<(), DiskError> {
         let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", name];
         let Some(id) = self.ask(&verify)? else {
-            return Ok(());
+            // What it is counted from may be missing.
+            let end = name.find(['~', '^', ':', '@']).filter(|it| *it > 0);
+            return end
+                .and_then(|it| name.get(..it))
+                .map_or(Ok(()), |it| self.check_objects(it));
         };
         if id.starts_with(&name.to_ascii_lowercase()) {
             return Ok(());
