@@ -19,6 +19,7 @@ mod no_replicas;
 mod prune_turned;
 mod pruned_application;
 mod pruned_object;
+mod removed_key;
 mod removed_operator;
 mod shrinking_volume;
 mod storage_class_changed;
@@ -85,6 +86,7 @@ pub const DANGERS: &[Danger] = &[
     shrinking_volume::DANGER,
     storage_class_changed::DANGER,
     immutable_field::DANGER,
+    removed_key::DANGER,
     dropped_version::DANGER,
     dropped_field::DANGER,
     clear_text_secret::DANGER,
@@ -146,11 +148,12 @@ pub struct ChangeSet<'a> {
     pub rest: &'a [Object],
 }
 
-/// Whether a rule has to see the objects that do not differ too: it does where a definition changes that they may use.
+/// Whether a rule has to see the objects that do not differ too: it does where a definition changes that they may use, or a key goes
+/// that they may refer to.
 pub fn wants_rest(pairs: &[Pair<'_>]) -> bool {
     let is_crd = |it: &Object| it.kind() == "CustomResourceDefinition";
     let mut both = pairs.iter().filter(|it| it.before().is_some());
-    both.any(|it| it.after().is_some_and(is_crd))
+    both.any(|it| it.after().is_some_and(is_crd) || !removed_key::lost_keys(it).is_empty())
 }
 
 /// What all rules find in a change. What a rule finds in one tree counts where it was not there before.

@@ -362,7 +362,7 @@ fn fill(
             value.follow_created(at, resource, field, target.get("options"));
             let added = stage.context.added.add_copies(&value.node, 1);
             added.map_err(|_| too_large().at(field))?;
-            let copied = copy(resource, field, &value.node, target.get("options"))
+            let copied = copy(resource, field, value, at, target.get("options"))
                 .map_err(|it| it.related(target.span(), "the target"))?;
             if !copied {
                 stage.context.diagnostics.push(lost(resource, field));
@@ -409,18 +409,34 @@ fn is_wanted(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> 
 }
 
 /// Copies a value. Tells whether it went anywhere: below a null that somebody wrote, kustomize makes fields and loses them.
+///
+/// Where the path has a `*`, one of the fields may be the value's own: from there on, its new value is copied. `at` is the
+/// resource's position.
 fn copy(
     resource: &mut Resource,
     field: &Node,
-    value: &Node,
+    value: &Value,
+    at: usize,
     options: Option<&Node>,
 ) -> Result<bool, Diagnostic> {
     let parts = path::split(field.as_str().unwrap_or(""));
     let create = match options {
-        Some(options) if flag(options, "create") => Create::like(value),
+        Some(options) if flag(options, "create") => Create::like(&value.node),
         _ => Create::Nothing,
     };
-    let mut set = |field: &mut Node| set(field, value, options);
+    let own = value.from.as_ref().filter(|(from, _)| *from == at);
+    let own = own.and_then(|(_, path)| path::lookup(resource.node(), path));
+    // What is to be made was made before, so no field moves.
+    let own = own.map(std::ptr::from_ref::<Node>);
+    let mut current = value.node.clone();
+    let mut set = |field: &mut Node| {
+        let is_own = own.is_some_and(|it| std::ptr::eq(it, field));
+        set(field, &current, options)?;
+        if is_own {
+            current = field.clone();
+        }
+        Ok(())
+    };
     if copy_into_text(resource.node_mut(), &parts, create, &mut set).is_some() {
         return Ok(true);
     }
