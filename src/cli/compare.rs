@@ -77,6 +77,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         rest: &format!("pleach compare {} {}", names[0], names[1]),
         // The trees are rendered, and their files are not where they are compared.
         file: &|_, _| None,
+        text: &|_| None,
     };
     form.print(&comparison, &view)?;
     let noted = match comparison.notes.is_empty() {

@@ -1,7 +1,8 @@
 //! Changes as diagnostics at the lines of claims, for the forms that show lines.
 
 use crate::compare::{Comparison, findings, sections};
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
+use crate::tree::TreePath;
 
 use super::summary::counted;
 use super::words::shorten;
@@ -21,6 +22,52 @@ pub fn annotations(comparison: &Comparison) -> Diagnostics {
     all.extend(comparison.notes.iter().cloned());
     all.extend(claims(comparison));
     all
+}
+
+/// The same at lines that exist after the change, since services show no others: a line that is gone is the nearest one that is left,
+/// and of a file that is gone only the file is named. `after` gives the text of a file.
+pub fn at_existing_lines(
+    found: Diagnostics,
+    after: &dyn Fn(&TreePath) -> Option<String>,
+) -> Diagnostics {
+    let placed = found.into_iter().map(|it| Diagnostic {
+        span: it.span.as_ref().map(|span| existing(span, after)),
+        ..it
+    });
+    placed.collect()
+}
+
+fn existing(span: &Span, after: &dyn Fn(&TreePath) -> Option<String>) -> Span {
+    let (old, path) = (&span.source.text, span.path());
+    let Some(new) = after(path) else {
+        return Span::new(&Source::new(path.clone(), ""), 0..0);
+    };
+    if *old == new {
+        return span.clone();
+    }
+    let line = span.position().line;
+    let is_hidden = old.bytes().all(|it| it == b'\n');
+    let line = match is_hidden {
+        true => line,
+        false => moved(line, old, &new),
+    };
+    let line = line.clamp(1, new.lines().count().max(1));
+    let above = "\n".repeat(line - 1);
+    let end = above.len();
+    Span::new(&Source::new(path.clone(), above + " "), end..end + 1)
+}
+
+/// Where a line is in a changed text, counted from 1: what is before the first difference and what is after the last one stays.
+fn moved(line: usize, old: &str, new: &str) -> usize {
+    let is_same = |it: &(&str, &str)| it.0 == it.1;
+    let same_start = old.lines().zip(new.lines()).take_while(is_same).count();
+    let ends = old.lines().rev().zip(new.lines().rev());
+    let same_end = ends.take_while(is_same).count();
+    let counts = [old, new].map(|it| it.lines().count());
+    if line > same_start && line + same_end > counts[0] {
+        return (line + counts[1]).saturating_sub(counts[0]);
+    }
+    line.min(same_start + 1)
 }
 
 fn listed(environments: &[&str]) -> String {

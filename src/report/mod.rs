@@ -25,7 +25,7 @@ mod unified;
 mod words;
 
 pub use affected::{affected_json, affected_matrix, affected_names};
-pub use annotations::annotations;
+pub use annotations::{annotations, at_existing_lines};
 pub use changes::changes;
 pub use changes_json::{TreeFile, changes_json};
 pub use deployment::{deployment, deployment_json, deployment_yaml};

@@ -218,6 +218,25 @@ fn a_checkout_of_the_branch_is_compared_with_where_it_began() {
     assert_tells(&forge.bodies()[0], &["### 1 object changed", "+ 50Gi"]);
 }
 
+/// The input `base` may name a branch that went on: what others merged there is no part of the change.
+#[test]
+fn a_base_that_went_on_is_compared_with_where_the_branch_began() {
+    let (checkout, forge) = (pull("", "50Gi"), Forge::new(Vec::new(), true));
+    let root = checkout.origin.path();
+    git(root, &["checkout", "--quiet", "main"]);
+    fs::write(root.join("environments/test/events.yaml"), "").unwrap();
+    run(root, PLEACH, &["render"], true);
+    git(root, &["commit", "--quiet", "-a", "-m", "elsewhere"]);
+    checkout.check_out("branch");
+    for base in ["main", &head(root)] {
+        let done = job(&checkout, &forge, &[("base", base)]).run();
+        assert!(done.is_fine, "{}", done.printed);
+    }
+    for body in forge.bodies() {
+        assert_tells(&body, &["### 1 object changed", "+ 50Gi"]);
+    }
+}
+
 #[test]
 fn other_events_have_another_base_or_none() {
     let checkout = Checkout::new("", "50Gi", true);

@@ -15,8 +15,8 @@ use crate::compare::Comparison;
 use crate::diag::{Diagnostic, Source, Span, nearest};
 use crate::diff::Salt;
 use crate::report::{
-    Format, MarkdownOptions, TreeFile, View, annotations, changes, changes_json, changes_patch,
-    folded, html, markdown, report,
+    Format, MarkdownOptions, TreeFile, View, annotations, at_existing_lines, changes, changes_json,
+    changes_patch, folded, html, markdown, report,
 };
 use crate::tree::{Changes, TreePath};
 use crate::workspace_diff::{
@@ -257,7 +257,9 @@ fn print(
     };
     let command = format!("pleach diff {}", arguments.sides.join(" "));
     let file = |at: usize, path: &TreePath| sides[at].tree_file(path, outputs[at].as_ref());
+    let text = |path: &TreePath| sides[1].text(path, display);
     let form = Printed {
+        text: &text,
         names: sides.each_ref().map(|it| &*it.name),
         output: arguments.comparing.output,
         bytes_max: arguments.comparing.max_bytes,
@@ -278,11 +280,16 @@ pub(in crate::cli) struct Printed<'a> {
     pub(in crate::cli) rest: &'a str,
     /// The files of the trees.
     pub(in crate::cli) file: TreeFile<'a>,
+    /// The texts of files after the change, by the paths that places have.
+    pub(in crate::cli) text: &'a dyn Fn(&TreePath) -> Option<String>,
 }
 
 impl Printed<'_> {
     pub(in crate::cli) fn print(&self, comparison: &Comparison, view: &View<'_>) -> Result<()> {
-        let noted = |format| report(&annotations(comparison), format, view);
+        let noted = |format| {
+            let found = at_existing_lines(annotations(comparison), self.text);
+            report(&found, format, view)
+        };
         let text = match self.output {
             Form::Text => return output::text(&changes(comparison, view, output::columns())),
             Form::Md => {

@@ -88,6 +88,20 @@ impl Opened {
         }
     }
 
+    /// The text of a file by the path of a place in it, which `display` shows as a path below the repository.
+    pub(super) fn text(
+        &self,
+        path: &TreePath,
+        display: &dyn Fn(&TreePath) -> String,
+    ) -> Option<String> {
+        let own = match self.is_folder {
+            true => path.clone(),
+            false => TreePath::new(&display(path))?,
+        };
+        let bytes = self.files.read(&own).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// The path of a file of the tree, `output` being the folder of a tree that was rendered, and whether it is that file: what is
     /// rendered in part is an object where the whole tree has a patch.
     pub(super) fn tree_file(

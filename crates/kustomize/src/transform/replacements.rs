@@ -415,7 +415,7 @@ fn is_wanted(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> 
 fn copy(
     resource: &mut Resource,
     field: &Node,
-    value: &Value,
+    value: &mut Value,
     at: usize,
     options: Option<&Node>,
 ) -> Result<bool, Diagnostic> {
@@ -428,12 +428,12 @@ fn copy(
     let own = own.and_then(|(_, path)| path::lookup(resource.node(), path));
     // What is to be made was made before, so no field moves.
     let own = own.map(std::ptr::from_ref::<Node>);
-    let mut current = value.node.clone();
+    let current = &mut value.node;
     let mut set = |field: &mut Node| {
         let is_own = own.is_some_and(|it| std::ptr::eq(it, field));
-        set(field, &current, options)?;
+        set(field, current, options)?;
         if is_own {
-            current = field.clone();
+            *current = field.clone();
         }
         Ok(())
     };
