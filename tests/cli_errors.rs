@@ -239,3 +239,26 @@ fn a_diff_of_unknown_claims_and_folders_is_refused() {
     );
     printed(root, &["diff", "HEAD", "--env", "environments/prod"], 0);
 }
+
+/// Git writes CRLF into checkouts where `core.autocrlf` is set: that is no mistake.
+#[test]
+fn a_checkout_with_crlf_is_as_good() {
+    let folder = workspace();
+    let root = folder.path();
+    printed(root, &["new", "kind", "Thing"], 0);
+    printed(root, &["render"], 0);
+    for file in glob(root) {
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(file, text.replace('\n', "\r\n")).unwrap();
+    }
+    printed(root, &["test"], 0);
+    printed(root, &["check", "--no-cache"], 0);
+}
+
+/// All files below a folder.
+fn glob(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let (folders, mut files): (Vec<_>, Vec<_>) = entries.partition(|it| it.is_dir());
+    files.extend(folders.iter().flat_map(|it| glob(it)));
+    files
+}
