@@ -110,28 +110,28 @@ impl std::fmt::Debug for Observer {
     }
 }
 
-/// A workspace's tree, and all that was found on the way to it.
+/// A workspace's tree, and everything that was found on the way to it.
 #[derive(Debug, Default)]
 pub struct Compiled {
     /// The files to be written, by their paths below the output folder. Empty where there are errors.
     pub tree: Tree,
     /// The output folder, relative to the workspace; `None` where `pleach.yaml` could not be read.
     pub output: Option<TreePath>,
-    /// Folders and files of the tree that belong to the environments asked for, though their paths don't name these.
+    /// Folders and files of the tree that belong to the environments requested, though their paths don't name these.
     pub places: Vec<TreePath>,
     /// Which claim each folder of the tree came from.
     pub origins: Origins,
     /// Every file and folder that the result depends on.
     pub read_set: ReadSet,
-    /// What was compiled: what was asked for, and all of an environment where an overlay may mix its claims.
+    /// What was compiled: what was requested, and all of an environment where an overlay may mix its claims.
     pub scope: Scope,
     /// The folders of what environments share, as far as they were compiled.
     pub bases: Vec<&'static str>,
     /// What the rest of an environment sees of the claims of it that were compiled without the rest.
     pub interfaces: BTreeMap<(String, String), Exports>,
-    /// What is known of the cluster of each environment, where that was asked for.
+    /// What is known of the cluster of each environment, where that was requested.
     pub clusters: BTreeMap<String, check::Cluster>,
-    /// What is to be said.
+    /// Errors, warnings and notes, sorted by location.
     pub diagnostics: Diagnostics,
 }
 
@@ -177,7 +177,7 @@ pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     compile_unmixed(files, scope, options)
 }
 
-/// Compiles a scope in which no environment is partial whose claims can't be rendered without the others.
+/// Compiles a scope in which no environment is partial whose claims cannot be rendered without the others.
 fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let cache = options.cache.clone();
@@ -224,7 +224,7 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
 
 /// Compiles two states of a workspace, of each only what `scope` asks for and the state has; `None` where that is nothing.
 ///
-/// Of an environment of which only some claims are asked for, the rest has to come to the same on both sides. It does unless they
+/// Of an environment of which only some claims are requested, the rest has to come to the same on both sides. It does unless they
 /// turn another face to it, and then the whole environment is compiled.
 pub fn compile_both(sides: [&dyn Files; 2], options: &Options) -> [Option<Compiled>; 2] {
     let scope = sides.iter().fold(options.scope.clone(), |scope, side| {
@@ -248,7 +248,7 @@ pub fn compile_both(sides: [&dyn Files; 2], options: &Options) -> [Option<Compil
     compile_sides(sides, &scope, options)
 }
 
-/// A scope in which no environment is partial whose claims can't be rendered without the others.
+/// A scope in which no environment is partial whose claims cannot be rendered without the others.
 fn whole_where_mixed(files: &dyn Files, scope: &Scope) -> Scope {
     if scope.claims.is_empty() {
         return scope.clone();

@@ -137,7 +137,7 @@ impl Search<'_> {
         self.found.touch(BASE);
     }
 
-    /// Whether a folder of inputs, or what changes in one, can't be read on one side, such as behind a link that leads outside. Of such
+    /// Whether a folder of inputs, or what changes in one, cannot be read on one side, such as behind a link that leads outside. Of such
     /// a workspace nothing can be rendered. (Changes of claims are looked at when they are read.)
     fn has_unreadable_change(&self, workspaces: [&WorkspaceConfig; 2]) -> bool {
         let own = ["environments", "overlays"].map(|it| TreePath::root().child(it));

@@ -1,4 +1,4 @@
-//! Texts in which Flux can't parse the variables, and names that no variable can have.
+//! Texts in which Flux cannot parse the variables, and names that no variable can have.
 
 use std::collections::BTreeSet;
 

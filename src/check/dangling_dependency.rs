@@ -1,4 +1,4 @@
-//! `dependsOn` on something that there is not.
+//! `dependsOn` on something that does not exist.
 
 use super::scene::EnvironmentObjects;
 use super::{Check, Faults};

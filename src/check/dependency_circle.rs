@@ -23,7 +23,7 @@ Remove one of the dependencies. If two parts really need each other, merge them,
 /// Kind, namespace and name.
 type Key<'a> = (&'a str, &'a str, &'a str);
 
-/// All that may be waited for.
+/// Everything that may be waited for.
 pub(super) fn waiting<'a, 'b>(
     scene: &'a EnvironmentObjects<'b>,
 ) -> BTreeMap<Key<'a>, &'a SourcedObject<'b>> {

@@ -11,7 +11,7 @@ pub(super) struct Variable<'a> {
     pub(super) has_default: bool,
 }
 
-/// What Flux can't parse.
+/// What Flux cannot parse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fault<'a> {
     /// From its `${` on, up to the end of its braces or of its line.
@@ -23,7 +23,7 @@ pub(super) struct Fault<'a> {
 /// How many faults of a text are looked for: after each, what was read is read again.
 const FAULTS_MAX: usize = 20;
 
-/// The variables of a text, and what can't be parsed. Flux stops at the first fault; here the text is read on after it.
+/// The variables of a text, and what cannot be parsed. Flux stops at the first fault; here the text is read on after it.
 pub(super) fn parse(text: &str) -> (Vec<Variable<'_>>, Vec<Fault<'_>>) {
     let mut parser = Parser {
         text,

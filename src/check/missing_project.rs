@@ -1,4 +1,4 @@
-//! Applications of a project that there is not.
+//! Applications of a project that does not exist.
 
 use super::applications::applications;
 use super::scene::EnvironmentObjects;

@@ -1,6 +1,6 @@
-//! What is wrong with all that an environment would apply, as checks: one file each, and a table of them.
+//! What is wrong with everything that an environment would apply, as checks: one file each, and a table of them.
 //!
-//! A check sees the objects of an environment and nothing of its cluster. What it can't know it doesn't report: a false alarm costs
+//! A check sees the objects of an environment and nothing of its cluster. What it cannot know it doesn't report: a false alarm costs
 //! more than a silent fault.
 
 mod allow;

@@ -102,7 +102,7 @@ fn catalog(scene: &EnvironmentObjects<'_>, cluster: &Cluster) -> Catalog {
     catalog
 }
 
-/// Flux replaces variables before it applies an object: what a field with one will be can't be known here.
+/// Flux replaces variables before it applies an object: what a field with one will be cannot be known here.
 fn is_substituted(object: &Object, finding: &Finding) -> bool {
     let value = object.node.nearest_on_path(&finding.field);
     value.as_str().is_some_and(|it| it.contains("${"))

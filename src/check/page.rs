@@ -21,7 +21,7 @@ const FILES: [&str; 8] = [
 pub struct Page {
     /// The code that diagnostics carry: `missing-reference`.
     pub code: &'static str,
-    /// How bad it is.
+    /// Error, warning or note.
     pub severity: Severity,
     /// What it is about, in one line.
     pub summary: &'static str,

@@ -10,7 +10,7 @@ pub(super) struct Pod<'a> {
     pub(super) spec: &'a Node,
     /// What has the spec and the metadata of its pods.
     pub(super) template: &'a Node,
-    /// What its pods are labelled with, where that is said.
+    /// What its pods are labelled with, where that is reported.
     pub(super) labels: Option<&'a Node>,
 }
 

@@ -108,7 +108,7 @@ fn permits(project: &Object, place: &Destination<'_>) -> bool {
             .iter()
             .any(|key| text(it, key).starts_with('!'))
     };
-    // What is known by another word, or excepts something, may be the same cluster.
+    // What is identified by another word, or excepts something, may be the same cluster.
     if entries.iter().any(|it| !is_comparable(it) || denies(it)) {
         return true;
     }

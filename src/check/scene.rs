@@ -1,4 +1,4 @@
-//! All that an environment would apply.
+//! Everything that an environment would apply.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

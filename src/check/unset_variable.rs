@@ -32,7 +32,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
                 let variables = parse(text).0.into_iter();
                 for variable in variables.filter(|it| !it.has_default) {
                     let name = variable.name;
-                    // What can't be set is not set by another object either.
+                    // What cannot be set is not set by another object either.
                     let is_unset = match &substitution.set {
                         Some(set) => !set.contains(name),
                         None => !is_settable(name),

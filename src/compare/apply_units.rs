@@ -19,9 +19,9 @@ struct Found {
     plain: BTreeMap<TreePath, BTreeSet<Box<str>>>,
     /// Folders and files that a kustomization refers to.
     referenced: BTreeSet<TreePath>,
-    /// Folders that can't be listed, below the root of the side.
+    /// Folders that cannot be listed, below the root of the side.
     unread: BTreeMap<TreePath, FilesError>,
-    /// All that was listed.
+    /// Everything that was listed.
     listing: Listing,
 }
 
@@ -29,7 +29,7 @@ struct Found {
 pub(super) struct Units {
     /// The parts of either side, in the order of their folders.
     pub(super) parts: Vec<Part>,
-    /// All that was listed, before and after.
+    /// Everything that was listed, before and after.
     pub(super) listings: [Listing; 2],
 }
 
@@ -44,7 +44,7 @@ pub(super) fn units(sides: [&Side<'_>; 2], notes: &mut Diagnostics) -> Units {
             .filter(|it| other.unread.get(it.0) != Some(it.1));
         notes.extend(only_here.map(|(folder, error)| unread_folder(side, folder, error)));
     }
-    // A kustomization that can't be read refers to nothing; on the other side it may still say to what.
+    // A kustomization that cannot be read refers to nothing; on the other side it may still say to what.
     let is_referenced =
         |it: &TreePath| before.referenced.contains(it) || after.referenced.contains(it);
     // A folder from which kustomizations take files is no more applied by itself than one that they refer to.

@@ -32,7 +32,7 @@ type Key<'a> = (&'a TreePath, &'a ObjectId);
 
 /// Compares what is deployed on two sides.
 ///
-/// A unit that is seen on one side only is not compared, nor what follows from it, and a note says so: what can't be seen says nothing
+/// A unit that is seen on one side only is not compared, nor what follows from it, and a note says so: what cannot be seen says nothing
 /// about what is to be deleted. What a suspended unit deploys stays as it is, and so do the CRDs of a chart that Helm leaves alone.
 pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Comparison {
     let mut comparison = Comparison::default();
@@ -129,7 +129,7 @@ fn left_out<'a>(
     found
 }
 
-/// Whether a unit is not compared, with what is to be said of it. What is seen on neither side, and asked for alike, is no difference.
+/// Whether a unit is not compared, with what is to be said of it. What is seen on neither side, and requested alike, is no difference.
 fn why_left_out(
     id: &ObjectId,
     [old, new]: [Option<(&Entry, &Unit)>; 2],
@@ -284,7 +284,7 @@ pub struct DeployedOrigins {
     pub unseen: BTreeSet<String>,
 }
 
-/// The origins of all that is deployed.
+/// The origins of everything that is deployed.
 pub fn deployed_origins(side: &Deployed<'_>) -> DeployedOrigins {
     let mut found = DeployedOrigins::default();
     let mut origins: Vec<(TreePath, Origin)> = Vec::new();

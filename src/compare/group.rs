@@ -181,7 +181,7 @@ impl<'a> DangerGroup<'a> {
     }
 }
 
-/// What was found, by what is said of the objects, the gravest rules first.
+/// What was found, by what is reported of the objects, the gravest rules first.
 pub fn danger_groups(comparison: &Comparison) -> Vec<DangerGroup<'_>> {
     let mut groups: IndexMap<(&str, String), DangerGroup<'_>> = IndexMap::new();
     for found in findings(comparison) {

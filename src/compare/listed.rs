@@ -1,4 +1,4 @@
-//! A part that can't be built as a whole: what it lists is compared one by one, and its own file as data.
+//! A part that cannot be built as a whole: what it lists is compared one by one, and its own file as data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,11 @@ pub(super) struct Listed {
     pub(super) parts: Vec<Part>,
     /// The kustomization's file and those that it names, as objects that hold what is written there.
     pub(super) data: [Vec<Object>; 2],
-    /// Whether a side lists something that is not there, such as the address of another repository, and the other does not.
+    /// Whether a side lists something that does not exist, such as the address of another repository, and the other does not.
     pub(super) is_lacking: [bool; 2],
 }
 
-/// What a kustomization lists; `None` where its file can't be read on a side that has it.
+/// What a kustomization lists; `None` where its file cannot be read on a side that has it.
 pub(super) fn listed(sides: [&Side<'_>; 2], part: &Part) -> Option<Listed> {
     if part.form != Form::Kustomization {
         return None;

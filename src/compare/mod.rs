@@ -1,7 +1,7 @@
 //! What a sync engine would apply from two trees, object by object, and what is dangerous about it.
 //!
 //! A tree's parts are its outermost kustomizations, and its folders of plain YAML that no kustomization takes files from. Of a part
-//! that can't be built, what it lists is compared one by one, and a note says so: what can't be built says nothing about what is to
+//! that cannot be built, what it lists is compared one by one, and a note says so: what cannot be built says nothing about what is to
 //! be deleted.
 
 mod environment;
@@ -249,7 +249,7 @@ fn with_moves(
         }
     }
     let together: Vec<_> = together.into_iter().collect();
-    // What can't be built is noted already.
+    // What cannot be built is noted already.
     let mut known = Diagnostics::default();
     let again = compare_all(sides, &together, options, &mut known);
     let rest = compared.into_iter();

@@ -34,7 +34,7 @@ pub(super) fn objects(sides: [&Side<'_>; 2], part: &Part) -> Sides {
     }
 }
 
-/// All objects of a part after the change, each marked with the part's folder; none where it can't be built.
+/// All objects of a part after the change, each marked with the part's folder; none where it cannot be built.
 pub(super) fn all_after(side: &Side<'_>, part: &Part) -> Vec<Object> {
     marked(&part.folder.as_str().into(), part.build(side, 1).objects)
 }
@@ -51,7 +51,7 @@ struct Search<'a> {
 #[derive(Default)]
 struct Found {
     objects: [Vec<Object>; 2],
-    /// Whether a side may have more, which can't be built.
+    /// Whether a side may have more, which cannot be built.
     has_more: [bool; 2],
 }
 
@@ -116,7 +116,7 @@ impl Search<'_> {
                 *all |= own;
             }
         }
-        // Nothing counts as deleted or new where the other side may hold it and can't be built.
+        // Nothing counts as deleted or new where the other side may hold it and cannot be built.
         let [mut old, mut new] = found.objects;
         let ids = |objects: &[Object]| objects.iter().map(Object::id).collect::<BTreeSet<_>>();
         let keep = |objects: &mut Vec<Object>, others: &BTreeSet<ObjectId>| {
@@ -179,7 +179,7 @@ fn not_compared(
     note
 }
 
-/// Whether all that was read is the same on the other side.
+/// Whether everything that was read is the same on the other side.
 fn is_unchanged(read_set: &ReadSet, before: &Side<'_>, after: &Side<'_>) -> bool {
     // What lies outside of the roots is the same file only where the roots are the same.
     let other = |path: &TreePath| match path.below(before.root) {

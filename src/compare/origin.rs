@@ -49,7 +49,7 @@ pub struct Origins {
     folders: BTreeMap<TreePath, Origin>,
     /// Folders by environment and claim.
     names: BTreeMap<(String, String), TreePath>,
-    /// Environments by object; made when it is first asked for.
+    /// Environments by object; made when it is first requested.
     environments: OnceLock<BTreeMap<ObjectId, BTreeSet<String>>>,
 }
 

@@ -17,7 +17,7 @@ pub struct CodeOwners {
 }
 
 impl CodeOwners {
-    /// Reads the file of the repository at a folder; no rules where there is none.
+    /// Reads the file of the repository at a folder; no rules if there is none.
     pub fn find(files: &dyn Files, root: &TreePath) -> CodeOwners {
         let places = PLACES.iter().filter_map(|it| TreePath::new(it));
         let texts = places.filter_map(|it| files.read(&root.join(&it)).ok());

@@ -19,7 +19,7 @@ pub(super) fn check(laid: &Overlaid<'_>, charts: &Charts<'_>, diagnostics: &mut 
     for delivery in &laid.deliveries {
         for object in delivery.files.iter().map(|it| &it.object) {
             let gvk = object.gvk();
-            // Of nearly all objects this is all that is asked.
+            // Of nearly all objects this is everything that is asked.
             if is_of_cluster(&gvk, laid.environment.engine) {
                 continue;
             }

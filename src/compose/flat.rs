@@ -1,4 +1,4 @@
-//! The layout `flat`: a claim's objects as they are applied, one a file, and no kustomization beside them.
+//! The layout `flat`: a claim's objects as they are applied, one per file, and no kustomization beside them.
 
 use std::collections::BTreeMap;
 

@@ -91,7 +91,7 @@ pub(super) fn overlay(
             Some(after) => match between(&before.object, &after.object, Schemas::builtin()) {
                 Ok(patch) => writer.patch(&before.name, &after.object, patch),
                 Err(fault) => {
-                    // A value that kustomize can't print is no matter of patches.
+                    // A value that kustomize cannot print is no matter of patches.
                     let fault = emit_kustomize(&after.object.node).err().unwrap_or(fault);
                     let claim = format!("for {}", delivery.title);
                     diagnostics.push(fault.related(&delivery.span, claim));

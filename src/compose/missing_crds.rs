@@ -1,4 +1,4 @@
-//! CRDs that claims need and that nothing brings: one warning for all that the same operator would bring, whichever claims and
+//! CRDs that claims need and that nothing brings: one warning for everything that the same operator would bring, whichever claims and
 //! environments lack it.
 
 use std::collections::{BTreeMap, BTreeSet};

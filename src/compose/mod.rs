@@ -285,7 +285,7 @@ pub fn whole_under_overlays(files: &dyn Files, scope: &Scope) -> Scope {
     }
 }
 
-/// The entries of `overlays/base` that name nothing in any base, and in no environment that does without one.
+/// The entries of `overlays/base` that name nothing in any base, and in no environment that omits one.
 fn unmatched_everywhere(sides: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
     let mut sides = sides.into_iter();
     let mut everywhere = sides.next().unwrap_or_default();

@@ -136,7 +136,7 @@ fn is_plain_label(entry: &Node) -> bool {
 /// What becomes of an entry that names nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unmatched {
-    /// It is a slip that must not pass: nothing else can match it later.
+    /// It is a typo that must not pass: nothing else can match it later.
     Refused,
     /// It is kept for the caller, who knows whether it names something elsewhere.
     Kept,

@@ -71,7 +71,7 @@ struct Workloads<'a> {
     by_label: BTreeMap<Label<'a>, Vec<&'a Object>>,
     /// Namespaces, and the names of what an autoscaler scales there.
     scaled: BTreeSet<(&'a str, &'a str)>,
-    /// What is known of selectors already: equal ones are asked for once.
+    /// What is known of selectors already: equal ones are requested once.
     known: BTreeMap<(&'a str, String), Option<i64>>,
 }
 

@@ -1,4 +1,4 @@
-//! Fields that can't be changed once the object is there.
+//! Fields that cannot be changed once the object is there.
 
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;

@@ -69,7 +69,7 @@ impl Danger {
 enum Judge {
     /// One object before and after.
     Change(fn(&Pair<'_>, &mut Faults)),
-    /// All that changes in an environment, and what uses it.
+    /// Everything that changes in an environment, and what uses it.
     ChangeSet(fn(&ChangeSet<'_>, &mut Faults)),
     /// The objects of one tree: it needs no other side.
     Tree(fn(&[&Object], &mut Faults)),

@@ -29,7 +29,7 @@ const NAME: &str = "spec.template.metadata.name";
 /// Something that a Git generator reads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GitPath {
-    /// The path as it is written, which may have `*` and `**`.
+    /// The path as written, which may have `*` and `**`.
     pub pattern: String,
     /// Whether it is about folders; else about files.
     pub is_folder: bool,
@@ -154,7 +154,7 @@ fn visit<'a>(set: &'a Object, act: &mut dyn FnMut(&'a str, &'a Node)) {
     }
 }
 
-/// The names that the template makes of the elements of lists; what other generators give stays as it is written.
+/// The names that the template makes of the elements of lists; what other generators give stays as written.
 fn listed(set: &Object) -> BTreeSet<String> {
     let name = text(set, NAME).unwrap_or("");
     let mut names = BTreeSet::new();

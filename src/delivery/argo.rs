@@ -189,7 +189,7 @@ pub fn automated(prune: bool, heal: bool) -> Mapping {
     Mapping::from([("prune", Node::bool(prune)), ("selfHeal", Node::bool(heal))])
 }
 
-/// A sync policy. Without a count, some twenty minutes of attempts: for ever would hold on to a revision that can't be
+/// A sync policy. Without a count, some twenty minutes of attempts: forever would hold on to a revision that cannot be
 /// applied, and never look at the next one.
 pub fn sync_policy(
     automated: Option<Mapping>,

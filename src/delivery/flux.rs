@@ -192,7 +192,7 @@ fn reference(intent: &Intent<'_>) -> Mapping {
         .cloned()
         .unwrap_or_else(|| Node::constant("*"));
     match version.as_str().filter(|it| is_exact(it)) {
-        // A tag can't hold the `+` of a version; Helm writes `_` for it.
+        // A tag cannot hold the `+` of a version; Helm writes `_` for it.
         Some(exact) if exact.contains('+') => {
             let tag = Node::string(exact.replace('+', "_")).at(version.span());
             reference.insert("tag", tag)

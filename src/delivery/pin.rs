@@ -59,7 +59,7 @@ pub(super) fn request(intent: &Node) -> Option<Request> {
     })
 }
 
-/// The version to write in place of the one that is asked for; `None` where that one says it all.
+/// The version to write in place of the one that is requested; `None` where that one says it all.
 fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Diagnostic> {
     let (name, requested) = (&request.name, request.requested());
     if request.range().is_none() {

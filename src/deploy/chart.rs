@@ -49,7 +49,7 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// A chart with its subcharts. Errors: `missing-chart` where it is not available, Helm's words where it can't be loaded.
+    /// A chart with its subcharts. Errors: `missing-chart` where it is not available, Helm's words where it cannot be loaded.
     pub(super) fn load(
         &self,
         place: &Place,
@@ -210,7 +210,7 @@ pub(super) struct Install<'a> {
     /// The version of Kubernetes and API versions, where whoever installs it gives them.
     pub(super) kube_version: &'a str,
     pub(super) api_versions: Vec<String>,
-    /// Values as they are written, for their places; what goes before others is last.
+    /// Values as written, for their places; what goes before others is last.
     pub(super) written: &'a [Node],
 }
 

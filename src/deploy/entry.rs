@@ -181,7 +181,7 @@ fn loose_of(
         .flat_map(|it| scan.outermost(&it.file))
         .collect();
     let folders: Vec<TreePath> = folders.into_iter().collect();
-    // What is wrong is said when the folder is known to be an entry.
+    // What is wrong is reported when the folder is known to be an entry.
     let mut candidates = each(folders, &mut Diagnostics::default(), |folder, said| {
         let mut expansion = Expansion::new(files, options.cluster(&folder), charts, own.clone());
         expansion.begin_folder(&folder, said);

@@ -322,7 +322,7 @@ impl<'a> Expansion<'a> {
     }
 }
 
-/// What was built, as a unit has it; a unit that can't be built is said once.
+/// What was built, as a unit has it; a unit that cannot be built is reported once.
 fn followed(
     folder: &TreePath,
     id: &ObjectId,

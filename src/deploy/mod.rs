@@ -4,7 +4,7 @@
 //! files → entries (where an engine begins) → units (Kustomizations, HelmReleases, Applications) → objects
 //! ```
 //!
-//! Everything comes from the files alone: no cluster is asked and nothing is pulled. What can't be seen so (a chart that is not
+//! Everything comes from the files alone: no cluster is asked and nothing is pulled. What cannot be seen so (a chart that is not
 //! vendored, the value of a Secret, another repository) is a diagnostic at the line that names it; the rest is shown without it.
 //! Reconciliation itself is not followed: no health checks, no waiting, no state of a cluster.
 
@@ -63,7 +63,7 @@ impl Options<'_> {
 
 /// Finds what is deployed from the repository at the root of `files`.
 ///
-/// A pure function. Diagnostics are notes on what can't be seen and on what an engine would refuse; they keep nothing else from
+/// A pure function. Diagnostics are notes on what cannot be seen and on what an engine would refuse; they keep nothing else from
 /// being shown.
 pub fn deploy(files: &dyn Files, options: &Options<'_>) -> Deployment {
     let mut diagnostics = Diagnostics::default();

@@ -17,7 +17,7 @@ const TRIED_MAX: usize = 50;
 pub struct Trial {
     pub(super) chart: Arc<LoadedChart>,
     pub(super) values: Values,
-    /// The values as they are written; what goes before others is last.
+    /// The values as written; what goes before others is last.
     pub(super) written: Vec<Node>,
     pub(super) name: String,
     pub(super) namespace: String,
@@ -64,7 +64,7 @@ impl Trial {
         rest.iter().try_fold(first, |value, key| value.get(key))
     }
 
-    /// All that is rendered, with another value at a path; with none, it is taken out. `None` where that fails.
+    /// Everything that is rendered, with another value at a path; with none, it is taken out. `None` where that fails.
     fn rendered(&self, path: &[String], value: Option<&Json>) -> Option<Vec<String>> {
         let mut values = self.values.clone();
         put(&mut values, path, value);

@@ -13,12 +13,12 @@ use crate::tree::{ReadSet, TreePath};
 pub struct Deployment {
     /// In the order of their folders.
     pub entries: Vec<Entry>,
-    /// What can't be seen, and what an engine would refuse.
+    /// What cannot be seen, and what an engine would refuse.
     pub diagnostics: Diagnostics,
 }
 
 impl Deployment {
-    /// What can't be seen, as warnings: it is no fault of the files.
+    /// What cannot be seen, as warnings: it is no fault of the files.
     pub fn warnings(&self) -> Diagnostics {
         let warning = |it: &Diagnostic| Diagnostic {
             severity: it.severity.min(Severity::Warning),
@@ -57,7 +57,7 @@ pub struct Unit {
     pub cluster: String,
     /// Where it was written.
     pub span: Option<Span>,
-    /// What it deploys; empty where that can't be seen.
+    /// What it deploys; empty where that cannot be seen.
     pub objects: Vec<Object>,
     /// Of a release of Flux: how its chart was rendered.
     pub trial: Option<Arc<Trial>>,
@@ -78,7 +78,7 @@ pub enum Origin {
     Chart(ChartTitle),
     /// The generators of an ApplicationSet.
     Generated,
-    /// Something that can't be seen from here.
+    /// Something that cannot be seen from here.
     Elsewhere(String),
 }
 
@@ -87,7 +87,7 @@ pub enum Origin {
 pub struct ChartTitle {
     /// The chart's name: `podinfo`.
     pub name: String,
-    /// The version that is deployed; where the chart is not available, the version that was asked for.
+    /// The version that is deployed; where the chart is not available, the version that was requested.
     pub version: String,
 }
 

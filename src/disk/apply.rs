@@ -1,7 +1,7 @@
 //! Carries out a plan.
 //!
 //! Each file is written aside and renamed into place, so a run that is killed at any point, by Ctrl-C too, leaves every file
-//! either old or new, and needs no signal handler. A folder that is new is written aside as a whole, with all that is below it, and
+//! either old or new, and needs no signal handler. A folder that is new is written aside as a whole, with everything that is below it, and
 //! renamed once. What a run wrote aside lies in the output folder as `.pleach-??????.tmp`; the next run removes it and does what is
 //! left to do.
 
@@ -155,7 +155,7 @@ pub fn store_executable(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 }
 
 /// Removes what a killed run wrote aside in a folder; it is worth nothing. Whoever calls this keeps other runs from writing there.
-/// What can't be removed does no harm.
+/// What cannot be removed does no harm.
 pub fn remove_leftovers(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         if !entry.file_name().to_str().is_some_and(is_leftover) {
@@ -188,7 +188,7 @@ impl Output {
         missing.last()
     }
 
-    /// Writes all files of a folder that is not there yet, at least one, and puts the folder into place.
+    /// Writes all files of a folder that does not exist yet, at least one, and puts the folder into place.
     fn write_folder(&mut self, folder: &TreePath, steps: &[Step]) -> Result<(), DiskError> {
         self.make_folder(&folder.parent().unwrap_or_else(TreePath::root))?;
         let mut builder = tempfile::Builder::new();
@@ -275,7 +275,7 @@ fn make_below(root: &Path, file: &TreePath, made: &mut BTreeSet<TreePath>) -> io
     Ok(())
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file that does not exist yet.
 fn create(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = File::options();
     options.write(true).create_new(true);

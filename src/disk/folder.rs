@@ -122,7 +122,7 @@ impl Folder {
                     return None;
                 }
                 Ok(target) if !target.is_dir() => EntryKind::File,
-                // A broken link too, since no caller skips a folder that it can't list, as it may skip a file.
+                // A broken link too, since no caller skips a folder that it cannot list, as it may skip a file.
                 _ => EntryKind::Folder,
             },
             _ => return None,
@@ -140,7 +140,7 @@ impl Files for Folder {
         if metadata.is_dir() {
             return Err(FilesError::NotAFile);
         }
-        // Opening a pipe would wait for ever.
+        // Opening a pipe would wait forever.
         if !metadata.is_file() {
             return Err(FilesError::Other("this is not a regular file".to_string()));
         }

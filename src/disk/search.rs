@@ -14,7 +14,7 @@ const FOLDERS_MAX: usize = 10_000;
 const PASSED_OVER: [&str; 3] = ["node_modules", "target", "vendor"];
 
 /// The folders below `root` that hold a folder of that name, in order. Links, hidden folders, what `is_foreign` names and folders
-/// that can't be read are passed over.
+/// that cannot be read are passed over.
 pub fn folders_with(
     root: &Path,
     name: &str,

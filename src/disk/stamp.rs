@@ -2,8 +2,8 @@
 //!
 //! Git's index knows unchanged files in this way. A file that changes without a change of size, times and inode would be taken for
 //! unchanged; the kernel sets the time of a change itself, so this needs a clock that was set back. What changed about the time at
-//! which the stamp was made may change again within the same tick of the clock: such a file is known by its bytes and such a folder
-//! by its names, and one that nobody knows so far makes no stamp.
+//! which the stamp was made may change again within the same tick of the clock: such a file is identified by its bytes and such a folder
+//! by its names, and an unknown one makes no stamp.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -79,7 +79,7 @@ fn nanoseconds(duration: Duration) -> i128 {
 }
 
 impl Stamp {
-    /// Adds inputs below a folder: paths that were read or looked for, and folders that were listed. `None` where it can't be known
+    /// Adds inputs below a folder: paths that were read or looked for, and folders that were listed. `None` where it cannot be known
     /// that they are what the run has read, or where a link leads to them.
     pub fn inputs(
         &mut self,
@@ -207,7 +207,7 @@ impl Stamp {
         }
     }
 
-    /// Keeps the stamp, with words that come back with it. A stamp that can't be kept costs time, and nothing else.
+    /// Keeps the stamp, with words that come back with it. A stamp that cannot be kept costs time, and nothing else.
     pub fn keep(&self, file: &Path, key: &str, words: &str) {
         let Some(text) = self.text(key, words) else {
             return;
@@ -320,7 +320,7 @@ fn digest(bytes: &[u8]) -> Bytes {
     Sha256::digest(bytes).into()
 }
 
-/// What is at a path; `None` for a link, for what is neither file nor folder, and where it can't be known.
+/// What is at a path; `None` for a link, for what is neither file nor folder, and where it cannot be known.
 fn see(path: &Path) -> Option<Seen> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,

@@ -29,7 +29,7 @@ impl Claim {
     }
 }
 
-/// Takes a document for a claim. What can't be one is said and left out.
+/// Takes a document for a claim. What cannot be one is reported and left out.
 pub(super) fn read(
     mut node: Node,
     environment: &str,
@@ -136,7 +136,7 @@ fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
     }
 }
 
-/// Why a claim can't have a name; `None` where it can.
+/// Why a claim cannot have a name; `None` where it can.
 pub fn fault_in_claim_name(name: &str) -> Option<String> {
     name_fault(name).map(|it| it.1)
 }

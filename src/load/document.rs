@@ -15,7 +15,7 @@ pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source
     text_source(path, &bytes)
 }
 
-/// A file or folder of the workspace that is there, and can't be read.
+/// A file or folder of the workspace that is there, and cannot be read.
 pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
     let help = match error {
         FilesError::Outside => "copy the target of the link into the workspace",

@@ -1,7 +1,7 @@
 //! The fields of a claim kind that have an effect only under a condition, or never.
 //!
 //! A kind says it in its schema, with `x-pleach-effective-when`. Fields that none of a kind's texts read are found by
-//! [`add_unread`], so that an author can't forget them.
+//! [`add_unread`], so that an author cannot forget them.
 
 use super::kind::ClaimKind;
 use crate::schema::{EffectiveWhen, Schema};

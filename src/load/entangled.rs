@@ -49,7 +49,7 @@ impl Looks {
 /// looks for others (`find`), or its expressions ask for them (`claim(…)`).
 pub struct Entanglement<'a> {
     files: &'a dyn Files,
-    /// The kinds that look for others, by each of their names; `None` where a kind can't be read, so that there is no knowing.
+    /// The kinds that look for others, by each of their names; `None` where a kind cannot be read, so that there is no knowing.
     kinds: Option<BTreeMap<String, Looks>>,
     /// Whether a claim of base is of a kind that looks for others. Base is the largest part of most workspaces.
     base: OnceLock<bool>,
@@ -155,7 +155,7 @@ fn looking(own: &[Kind], builtin: &[Kind]) -> BTreeMap<String, Looks> {
     found
 }
 
-/// The kinds in the folders of a folder; `None` where one can't be read.
+/// The kinds in the folders of a folder; `None` where one cannot be read.
 fn kinds_of(files: &dyn Files, folder: &TreePath) -> Option<Vec<Kind>> {
     let entries = match files.list(folder) {
         Ok(entries) => entries,
@@ -188,7 +188,7 @@ fn kind_of(files: &dyn Files, folder: &TreePath) -> Option<Kind> {
     Some(kind)
 }
 
-/// Adds what a file says to what is known of its kind; `None` where it can't be read as what it is.
+/// Adds what a file says to what is known of its kind; `None` where it cannot be read as what it is.
 fn add_text(kind: &mut Kind, name: &str, text: &[u8], path: &TreePath) -> Option<()> {
     let says = |word: &str| find(text, word.as_bytes()).is_some();
     kind.includes |= ["include", "import", "extends"].into_iter().any(says);
@@ -218,7 +218,7 @@ fn add_text(kind: &mut Kind, name: &str, text: &[u8], path: &TreePath) -> Option
     Some(())
 }
 
-/// The kinds in the calls of `claim`, as far as they are written in quotes.
+/// The kinds in the calls of `claim`, as far as written in quotes.
 fn asked_for(text: &[u8]) -> Looks {
     let mut kinds = BTreeSet::new();
     for at in find_iter(text, b"claim") {
@@ -231,7 +231,7 @@ fn asked_for(text: &[u8]) -> Looks {
         let Some(arguments) = after.trim_ascii_start().strip_prefix(b"(") else {
             let last = text.get(..at).unwrap_or_default().trim_ascii_end().last();
             let is_name = after.first().is_none_or(|it| !is_word(*it));
-            // With another name for the function its calls can't be found. In prose it is only a word.
+            // With another name for the function its calls cannot be found. In prose it is only a word.
             if is_name && matches!(last, Some(b'=' | b'[' | b'(' | b'|')) {
                 return Looks::ForAny;
             }

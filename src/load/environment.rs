@@ -51,7 +51,7 @@ pub struct Environment {
     pub claims: Vec<Claim>,
     /// What was meant to be a claim and has had its say.
     pub broken: Vec<Broken>,
-    /// Whether a file of claims can't be read, so that some are not known.
+    /// Whether a file of claims cannot be read, so that some are not known.
     pub has_unread: bool,
     /// The place of `environment.yaml`, for faults that no field has.
     pub span: Span,
@@ -83,7 +83,7 @@ impl Broken {
         self.kind == kind && self.name == name
     }
 
-    /// Whether `kind` and `name` are the same claim, or would be but for a slip in the name.
+    /// Whether `kind` and `name` are the same claim, or would be but for a typo in the name.
     pub fn is_probable_match(&self, kind: &ClaimKind, name: &str) -> bool {
         kind.has_name(&self.kind) && nearest(&self.name, [name]).is_some()
     }

@@ -32,7 +32,7 @@ pub struct ClaimKind {
     pub aliases: Vec<String>,
     /// How fields may be spelt.
     pub spelling: Spelling,
-    /// What it is for, in one or two sentences; empty where nothing is said.
+    /// What it is for, in one or two sentences; empty where nothing is reported.
     pub description: String,
     /// The part of the tree that its claims belong to.
     pub group: Group,
@@ -58,7 +58,7 @@ pub struct ClaimKind {
     pub requires: Vec<Capability>,
     /// The templates, one for each file or list of files.
     pub files: Vec<FileTemplate>,
-    /// The `spec` of `kind.yaml`, as it is written.
+    /// The `spec` of `kind.yaml`, as written.
     pub written: Node,
     /// The place of `kind.yaml`, for faults that no field has.
     pub span: Span,
@@ -101,11 +101,11 @@ pub struct Rule {
     pub require: String,
     /// The text that says what is wrong.
     pub message: String,
-    /// The text that says how to mend it.
+    /// The text that says how to fix it.
     pub help: Option<String>,
     /// The field to point at, with dots; a step `*` is the position of the item.
     pub at: Option<String>,
-    /// Whether a claim that breaks it is rendered all the same.
+    /// Whether a claim that breaks it is rendered anyway.
     pub warning: bool,
 }
 
@@ -120,10 +120,10 @@ pub struct Reference {
     pub field_path: Option<String>,
 }
 
-/// A claim of the same environment that one of this kind builds on, where there is one.
+/// A claim of the same environment that one of this kind builds on, if there is one.
 #[derive(Debug)]
 pub struct Lookup {
-    /// The name by which expressions know it; null where there is none.
+    /// The name by which expressions know it; null if there is none.
     pub name: String,
     /// The kind of the claim that is looked for.
     pub kind: String,
@@ -164,7 +164,7 @@ pub struct FileTemplate {
 }
 
 impl ClaimKind {
-    /// Whether the kind goes by that name.
+    /// Whether the kind has that name.
     pub fn has_name(&self, name: &str) -> bool {
         self.names().any(|it| it == name)
     }
@@ -188,26 +188,26 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    /// Whether a kind goes by a name, or would if it could be read.
+    /// Whether a kind has a name, or would if it could be read.
     pub(super) fn knows(&self, name: &str) -> bool {
         let mut sound = self.sound.iter();
         sound.any(|it| it.has_name(name)) || self.broken.iter().any(|it| it == name)
     }
 }
 
-/// Which kinds are asked for.
+/// Which kinds are requested.
 #[derive(Clone, Copy)]
 pub(super) enum Wanted<'a> {
     All,
-    /// The workspace's own ones, and of the built-in ones those that go by one of these names.
+    /// The workspace's own ones, and of the built-in ones those with one of these names.
     Own(&'a BTreeSet<String>),
-    /// Those that go by one of these names.
+    /// Those with one of these names.
     Named(&'a BTreeSet<String>),
 }
 
 /// Reads the built-in kinds and, in a workspace, its own, which replace those of the same name.
 ///
-/// A kind that is not wanted is read all the same where a template of one that is names its folder, to include something.
+/// A kind that is not wanted is read anyway where a template of one that is names its folder, to include something.
 pub(super) fn read_all(
     files: &dyn Files,
     workspace: Option<&WorkspaceConfig>,
@@ -368,7 +368,7 @@ fn own_folders(
     folders
 }
 
-/// A folder that `pleach.yaml` names and that is not there. The default folder may be absent.
+/// A folder that `pleach.yaml` names and that does not exist. The default folder may be absent.
 fn missing_folder(files: &dyn Files, folder: &TreePath, place: &Span) -> Diagnostic {
     let beside = folder.parent().and_then(|it| files.list(&it).ok());
     let beside = beside.unwrap_or_default();

@@ -7,7 +7,7 @@ use super::document::unreadable;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::tree::{Files, FilesError, Recorded, TreePath, Unlisted};
 
-/// Reports the links that were met and can't be followed, and the names that were left out. `files` have recorded all that was asked
+/// Reports the links that were met and cannot be followed, and the names that were left out. `files` have recorded everything that was asked
 /// for.
 pub fn check_links(files: &Recorded<'_>, diagnostics: &mut Diagnostics) {
     let links: BTreeMap<TreePath, FilesError> = files
@@ -38,7 +38,7 @@ pub fn check_links(files: &Recorded<'_>, diagnostics: &mut Diagnostics) {
     }));
 }
 
-/// The first part of a path that can't be followed: the link.
+/// The first part of a path that cannot be followed: the link.
 fn link(files: &dyn Files, path: &TreePath) -> TreePath {
     let mut link = TreePath::root();
     for part in path.parts() {

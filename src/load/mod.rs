@@ -68,19 +68,19 @@ pub struct Workspace<'a> {
     pub base: Environment,
     /// The same for each engine that has overlays on it.
     pub bases: Vec<Environment>,
-    /// The other environments that are asked for, by name.
+    /// The other environments that are requested, by name.
     pub environments: Vec<Environment>,
     /// What templates and rules see as `workspace`.
     pub values: Node,
     /// The names of those that are not.
     pub others: Vec<String>,
-    /// What is asked for.
+    /// What is requested.
     pub scope: &'a Scope,
     files: &'a dyn Files,
 }
 
 impl Workspace<'_> {
-    /// Whether claims were left unread, so that one that is not here may be there all the same.
+    /// Whether claims were left unread, so that one that is not here may be there anyway.
     pub fn is_partial(&self) -> bool {
         self.scope.names().is_some()
     }
@@ -196,7 +196,7 @@ fn values(workspace: &WorkspaceConfig, environments: &[Environment], others: &[S
     ]))
 }
 
-/// Parses the claims. Where only some are asked for, those files that name none of them are left out, unless what is asked for
+/// Parses the claims. Where only some are requested, those files that name none of them are left out, unless what is requested
 /// may refer to more.
 fn read_documents(drafts: &mut [Draft], scope: &Scope, diagnostics: &mut Diagnostics) {
     let names = scope.names();

@@ -1,4 +1,4 @@
-//! The names that a kind's expressions and templates use: a slip in one would be silently empty.
+//! The names that a kind's expressions and templates use: a typo in one would be silently empty.
 
 use std::collections::BTreeSet;
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The environments and claims that are asked for; the rest is not even read, as far as that can be known without reading it.
+/// The environments and claims that are requested; the rest is not even read, as far as that can be known without reading it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// The environments; all of them where none is named.
     pub environments: Vec<String>,
-    /// For environments of which only some claims are asked for: the names of these.
+    /// For environments of which only some claims are requested: the names of these.
     pub claims: BTreeMap<String, BTreeSet<String>>,
     /// Whether the claims that are named have all that they refer to among them, so that no other is read.
     pub is_closed: bool,
@@ -22,28 +22,28 @@ impl Scope {
         }
     }
 
-    /// Whether all of the workspace is asked for.
+    /// Whether all of the workspace is requested.
     pub fn is_whole(&self) -> bool {
         self.environments.is_empty()
     }
 
-    /// Whether an environment is asked for.
+    /// Whether an environment is requested.
     pub fn has(&self, environment: &str) -> bool {
         self.is_whole() || self.environments.iter().any(|it| it == environment)
     }
 
-    /// Whether a claim of an environment is asked for.
+    /// Whether a claim of an environment is requested.
     pub fn has_claim(&self, environment: &str, claim: &str) -> bool {
         let claims = self.claims.get(environment);
         claims.is_none_or(|it| it.contains(claim))
     }
 
-    /// Whether a claim of base is asked for: base is rendered as far as the environments need it.
+    /// Whether a claim of base is requested: base is rendered as far as the environments need it.
     pub fn has_base_claim(&self, claim: &str) -> bool {
         self.names().is_none_or(|it| it.contains(claim))
     }
 
-    /// Whether only some claims of an environment are asked for.
+    /// Whether only some claims of an environment are requested.
     pub fn is_partial(&self, environment: &str) -> bool {
         self.has(environment) && self.claims.contains_key(environment)
     }

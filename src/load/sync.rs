@@ -56,7 +56,7 @@ pub enum Layout {
     /// Each claim's folder is an overlay on the folder of what environments share.
     #[default]
     Overlays,
-    /// Each claim's folder holds its objects as they are applied, one a file, and no kustomization.
+    /// Each claim's folder holds its objects as they are applied, one per file, and no kustomization.
     Flat,
 }
 
@@ -193,7 +193,7 @@ pub(super) fn argo(name: &str, environment: &Node, workspace: Option<&WorkspaceC
     }
 }
 
-/// What one engine would not read, and what Argo CD can't do without.
+/// What one engine would not read, and what Argo CD cannot do without.
 pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut Diagnostics) {
     let foreign: &[&[&str]] = match engine {
         Engine::Flux => &[&["source", "url"], &["source", "revision"], &["argo"]],

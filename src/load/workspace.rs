@@ -124,7 +124,7 @@ impl WorkspaceConfig {
         }
     }
 
-    /// What is said of the longest prefix of an address (after mirrors).
+    /// What is reported of the longest prefix of an address (after mirrors).
     pub fn source(&self, address: &str) -> Option<&ChartSource> {
         let fitting = self
             .sources

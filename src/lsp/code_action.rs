@@ -1,4 +1,4 @@
-//! The mends of what was found at a place: each `help` that is a replacement.
+//! The fixes of what was found at a place: each `help` that is a replacement.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,18 +8,18 @@ use super::text::span_in;
 use crate::diag::Diagnostic;
 use crate::tree::TreePath;
 
-/// A mend that can be made.
+/// A fix that can be made.
 #[derive(Clone, Debug)]
 pub struct Action {
     /// What it does.
     pub title: String,
-    /// The diagnostic that it mends.
+    /// The diagnostic that it fixes.
     pub diagnostic: Diagnostic,
     /// What is replaced, by file: bytes and their new text.
     pub edits: BTreeMap<TreePath, Vec<(Range<usize>, String)>>,
 }
 
-/// The mends of what was found within some bytes of a file.
+/// The fixes of what was found within some bytes of a file.
 pub fn actions(workspace: &Workspace, path: &TreePath, range: &Range<usize>) -> Vec<Action> {
     let Some(text) = workspace.text(path) else {
         return Vec::new();

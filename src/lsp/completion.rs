@@ -184,7 +184,7 @@ impl Found<'_> {
         self.allowed(here);
     }
 
-    /// The fields of a map that are not there yet.
+    /// The fields of a map that do not exist yet.
     fn fields(&mut self, schema: &Schema, document: Option<&Node>) {
         let there = self.keys_there(document);
         let mut names: Vec<&str> = Vec::new();
@@ -221,7 +221,7 @@ impl Found<'_> {
         keys.filter(|it| *it != own).map(str::to_string).collect()
     }
 
-    /// A key as it is written: what belongs to it begins on the next line.
+    /// A key as written: what belongs to it begins on the next line.
     fn with_colon(&self, name: &str, is_collection: bool, is_list: bool) -> String {
         let Place::Key {
             indent, has_value, ..
@@ -498,7 +498,7 @@ pub(super) fn shortened(text: &str) -> String {
     }
 }
 
-/// A scalar as it is written, with quotes where it would be read as something else without.
+/// A scalar as written, with quotes where it would be read as something else without.
 fn written(value: &Node) -> String {
     match value.as_string() {
         Some(text) if !crate::yaml::is_plain(text) => as_json(value).to_string(),

@@ -181,7 +181,7 @@ impl Walk {
         (indent, rest)
     }
 
-    /// Leaves all that a key at a column is not part of.
+    /// Leaves everything that a key at a column is not part of.
     fn leave(&mut self, indent: usize) {
         while self.frames.last().is_some_and(|it| it.indent >= indent) {
             self.frames.pop();

@@ -341,7 +341,7 @@ fn made_of(
     }
 }
 
-/// The files of a claim in the tree as it is written, and those of base that they build on.
+/// The files of a claim in the tree as written, and those of base that they build on.
 struct Written<'a> {
     workspace: &'a Workspace,
     folders: [TreePath; 2],

@@ -1,4 +1,4 @@
-//! What is said of the field, kind, claim or value under the cursor.
+//! What is reported of the field, kind, claim or value under the cursor.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -22,7 +22,7 @@ pub struct Hover {
     pub range: Range<usize>,
 }
 
-/// What is said of a byte of a file.
+/// What is reported of a byte of a file.
 pub fn hover(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Hover> {
     let (text, cursor) = workspace.cursor(path, at)?;
     let range = cursor.word();

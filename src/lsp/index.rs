@@ -14,13 +14,13 @@ use crate::yaml::{Node, View, parse};
 pub struct ClaimDocument {
     /// The environment, or base.
     pub environment: String,
-    /// The kind as it is written, which may be another name of it.
+    /// The kind as written, which may be another name of it.
     pub kind: String,
     /// `metadata.name`.
     pub name: String,
     /// The file.
     pub path: TreePath,
-    /// The document as it is written.
+    /// The document as written.
     pub node: Node,
 }
 
@@ -78,7 +78,7 @@ impl Index {
         index
     }
 
-    /// Reads a file anew. Of a text that is not valid YAML, the claims that it had before are kept: it is being typed.
+    /// Reads a file again. Of a text that is not valid YAML, the claims that it had before are kept: it is being typed.
     pub fn update(&mut self, files: &dyn Files, path: &TreePath) {
         if !is_claim_file(path) {
             return;

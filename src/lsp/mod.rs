@@ -1,4 +1,4 @@
-//! What an editor asks of a workspace, one file a feature: pure functions of the workspace and a place in a file.
+//! What an editor asks of a workspace, one file per feature: pure functions of the workspace and a place in a file.
 //!
 //! Places are bytes of a file's text; [`text`] has them as the Language Server Protocol counts. Messages, threads and the order of
 //! things are the command's (`cli/lsp`). Nothing here writes a file.

@@ -20,7 +20,7 @@ pub struct Site {
     pub range: Range<usize>,
     /// The claim's name.
     pub name: String,
-    /// Its kind, where it is said.
+    /// Its kind, where it is reported.
     pub kind: Option<String>,
 }
 

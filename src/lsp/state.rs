@@ -90,7 +90,7 @@ impl Workspace {
         }
     }
 
-    /// Reads everything on disk anew.
+    /// Reads everything on disk again.
     pub fn reload(&mut self) {
         self.files.disk = Arc::new(self.files.disk.again());
         self.index = Index::read(&self.files);
@@ -150,7 +150,7 @@ impl Workspace {
         String::from_utf8(bytes.to_vec()).ok()
     }
 
-    /// The kind that goes by a name.
+    /// The kind that has a name.
     pub fn kind(&self, name: &str) -> Option<&Arc<ClaimKind>> {
         self.kinds.iter().find(|it| it.has_name(name))
     }
@@ -175,7 +175,7 @@ impl Workspace {
         let Some(text) = self.text(&file) else {
             return false;
         };
-        // The file is short, and read again only when it is asked for.
+        // The file is short, and read again only when it is requested.
         let node = crate::yaml::parse_one(&crate::diag::Source::new(file, text));
         let Ok(node) = node else { return false };
         let list = node
@@ -203,7 +203,7 @@ impl Workspace {
         Some((text, cursor))
     }
 
-    /// What the document around the cursor is, by its kind as it is written or by its file.
+    /// What the document around the cursor is, by its kind as written or by its file.
     pub fn document_kind(
         &self,
         path: &TreePath,
@@ -269,7 +269,7 @@ fn is_case(path: &TreePath) -> bool {
     above == Some(&"cases") && ["claim.yaml", "environment.yaml"].contains(&path.name())
 }
 
-/// What the root of a document says of a key, as it is written.
+/// What the root of a document says of a key, as written.
 pub(super) fn root_value<'t>(document: &'t str, key: &str) -> Option<&'t str> {
     document.lines().find_map(|line| {
         let value = line.strip_prefix(key)?.strip_prefix(':')?;

@@ -138,12 +138,12 @@ impl<'a> Shape<'a> {
         below
     }
 
-    /// Whether anything is said of the place.
+    /// Whether anything is reported of the place.
     pub(super) fn is_known(&self) -> bool {
         !self.schemas.is_empty()
     }
 
-    /// The fields, each with what is said of it.
+    /// The fields, each with what is reported of it.
     pub(super) fn fields(&self) -> Vec<(&'a str, Shape<'a>)> {
         let mut names: Vec<&'a str> = Vec::new();
         for schema in &self.schemas {

@@ -36,7 +36,7 @@ pub struct Claim {
     pub name: String,
     /// The environments that have it.
     pub environments: BTreeSet<String>,
-    /// What is said of it.
+    /// What is reported of it.
     pub rows: Vec<Row>,
 }
 

@@ -167,7 +167,7 @@ fn is_item(item: &Node, keys: &[(String, String)]) -> bool {
     keys.iter().all(is)
 }
 
-/// The value below an item that is not there yet: with the keys that say which item it is.
+/// The value below an item that does not exist yet: with the keys that say which item it is.
 fn identified(missing: &[Step], value: &Node) -> Node {
     let steps = missing.iter().enumerate().rev();
     steps.fold(value.clone(), |value, (at, step)| {

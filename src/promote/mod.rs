@@ -102,7 +102,7 @@ fn environment<'a>(
     })
 }
 
-/// The claims that are asked for, as both environments have them.
+/// The claims that are requested, as both environments have them.
 fn pairs<'w, 'a>(
     from: &'w [Written<'a>],
     to: &'w [Written<'a>],
@@ -130,7 +130,7 @@ fn pairs<'w, 'a>(
     Ok(pairs.collect())
 }
 
-/// A field that is named and differs nowhere is a slip, or done already: its name must at least be one that could differ.
+/// A field that is named and differs nowhere is a typo, or done already: its name must at least be one that could differ.
 fn check_fields(request: &Request<'_>, promotion: &Promotion) -> Result<(), Diagnostic> {
     let Fields::Named(names) = request.fields else {
         return Ok(());

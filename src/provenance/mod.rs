@@ -1,7 +1,7 @@
 //! Where each value of a rendered object comes from: the line of the claim, the template's line, and what else has a part in it.
 //!
 //! [`Provenance::of`] compiles a workspace so that its templates note what they read ([`crate::Options::trace`]). Then each value of an
-//! object can be asked for its [`Cause`]s: lines of claims, environments and overlays, defaults of schemas, lines of templates and
+//! object can be requested its [`Cause`]s: lines of claims, environments and overlays, defaults of schemas, lines of templates and
 //! charts, and the conditions that all of it is under.
 
 mod cause;
@@ -30,7 +30,7 @@ pub struct Provenance<'a> {
     options: Options,
     trace: Trace,
     compiled: Compiled,
-    /// The same without overlays; made when a value is asked for that one has changed.
+    /// The same without overlays; made when a value is requested that one has changed.
     plain: OnceLock<(Trace, Compiled)>,
     base: OnceLock<BaseClaims>,
 }

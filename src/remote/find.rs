@@ -15,7 +15,7 @@ use super::WithRemotes;
 /// What the kustomizations of a repository name that is not among its files.
 #[derive(Default)]
 pub struct Wanted {
-    /// Remote bases and files, as they are written.
+    /// Remote bases and files, as written.
     pub remotes: BTreeMap<String, Named>,
     /// Charts of repositories that kustomizations inflate.
     pub charts: Vec<Request>,

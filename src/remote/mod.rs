@@ -45,7 +45,7 @@ pub struct WithRemotes<'a> {
     record: Mutex<Record>,
 }
 
-/// What was asked for.
+/// What was requested.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     /// Addresses of which nothing is here.
@@ -85,7 +85,7 @@ impl<'a> WithRemotes<'a> {
         }
     }
 
-    /// What was asked for so far.
+    /// What was requested so far.
     pub fn record(&self) -> Record {
         let record = self.record.lock();
         record.unwrap_or_else(PoisonError::into_inner).clone()
@@ -97,7 +97,7 @@ impl<'a> WithRemotes<'a> {
     }
 
     fn lock(&self) -> &(TreePath, Lock) {
-        // What is wrong with the lock is said by whoever asks it for charts too; nothing is pinned then.
+        // What is wrong with the lock is reported by whoever asks it for charts too; nothing is pinned then.
         self.lock.get_or_init(|| {
             let mut above = std::iter::successors(Some(self.root.clone()), TreePath::parent);
             let has_lock = |it: &TreePath| matches!(self.files.kind(&it.child(LOCK)), Ok(Some(_)));

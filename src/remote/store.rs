@@ -34,7 +34,7 @@ impl Kept {
             Kept::File(bytes) => Ok(bytes.clone()),
             Kept::Folder(tree) => {
                 let bytes = pack(tree, INNER)?;
-                // What can't be read again is not stored.
+                // What cannot be read again is not stored.
                 unpack(&bytes, address)?;
                 Ok(bytes.into())
             }

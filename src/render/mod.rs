@@ -1,6 +1,6 @@
 //! An instance to objects, by its kind's templates.
 //!
-//! A template makes one object a file. What it makes may be an intent (`HelmInstall`), which `delivery` turns into the sync
+//! A template makes one object per file. What it makes may be an intent (`HelmInstall`), which `delivery` turns into the sync
 //! engine's own objects.
 
 use std::collections::BTreeSet;
@@ -132,7 +132,7 @@ fn render_files(instance: &Instance, templates: &Templates) -> Result<Vec<File>,
     let mut missing = Diagnostics::default();
     for file in &instance.kind.files {
         let rendered = match render_file(instance, file, templates) {
-            // The other files may ask for charts that are not there either: all of them are pulled in one go.
+            // The other files may ask for charts that do not exist either: all of them are pulled in one go.
             Err(faults) if faults.iter().all(|it| it.code == MISSING_CHART) => {
                 missing.extend(faults);
                 continue;

@@ -141,7 +141,7 @@ fn after_dependencies(
     out
 }
 
-/// All objects, each below a comment that names its entry, its unit and its place. Errors: an object that can't be written as YAML.
+/// All objects, each below a comment that names its entry, its unit and its place. Errors: an object that cannot be written as YAML.
 pub fn deployment_yaml(
     deployment: &Deployment,
     view: &View<'_>,

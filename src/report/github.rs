@@ -44,7 +44,7 @@ fn place(it: &Diagnostic, view: &View<'_>) -> String {
     )
 }
 
-/// The message, and how to mend it.
+/// The message, and how to fix it.
 pub(super) fn words(it: &Diagnostic) -> String {
     let lines = std::iter::once(&it.message).chain(&it.help);
     lines.cloned().collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! GitLab's Code Quality report: a JSON list that a merge request shows as findings that are new or mended.
+//! GitLab's Code Quality report: a JSON list that a merge request shows as findings that are new or fixed.
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use super::escape::is_unprintable;
 use super::github::words;
 use super::words::place;
 
-/// One test a diagnostic; one that passed where there is none, since an empty report looks like a job that did not run.
+/// One test a diagnostic; one that passed if there is none, since an empty report looks like a job that did not run.
 pub fn junit(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     let (tests, failures) = (diagnostics.iter().count(), diagnostics.errors());
     let mut text = format!(
@@ -53,7 +53,7 @@ fn test(it: &Diagnostic, view: &View<'_>, text: &mut String) {
     text.push_str("    </testcase>\n");
 }
 
-/// Characters that XML 1.0 has no way to write become the sign for one that can't be shown.
+/// Characters that XML 1.0 has no way to write become the sign for one that cannot be shown.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {

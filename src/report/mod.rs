@@ -1,4 +1,4 @@
-//! Diagnostics, plans and changes to text; one file a format.
+//! Diagnostics, plans and changes to text; one file per format.
 
 mod affected;
 mod annotations;

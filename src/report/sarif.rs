@@ -86,7 +86,7 @@ fn result(it: &Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>) -> St
     )
 }
 
-/// A mend, as a service offers it beside the line.
+/// A fix, as a service offers it beside the line.
 fn fix(fix: &Fix, view: &View<'_>) -> String {
     let changes = fix.edits.iter().map(|Edit { span, text }| {
         let (start, end) = region(span);

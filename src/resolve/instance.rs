@@ -113,7 +113,7 @@ pub(super) struct Links {
     pub(super) refers_to: BTreeSet<String>,
     /// Those that its kind looks for, by the names that expressions know them by.
     pub(super) found: Vec<(String, Node)>,
-    /// Those that its expressions have asked for.
+    /// Those that its expressions have requested.
     pub(super) answers: Vec<Answer>,
 }
 
@@ -253,7 +253,7 @@ impl Draft {
         (diagnostics.errors() == before).then_some(instance)
     }
 
-    /// Computes the kind's names. Every chart that is not there is reported, since all are pulled in one go; of what else fails, which
+    /// Computes the kind's names. Every chart that does not exist is reported, since all are pulled in one go; of what else fails, which
     /// may be for want of a chart, only the first is, where no chart was missing before.
     fn set_locals(
         &self,

@@ -35,11 +35,11 @@ pub struct Resolved<'a> {
 pub struct Resolution<'a> {
     /// `environments/base`, for each engine: the shared claims that some environment of the engine takes.
     pub bases: Vec<Resolved<'a>>,
-    /// The environments asked for.
+    /// The environments requested.
     pub environments: Vec<Resolved<'a>>,
 }
 
-/// Resolves what of the workspace is asked for.
+/// Resolves what of the workspace is requested.
 pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) -> Resolution<'a> {
     let Some(selections) = selections(workspace, diagnostics) else {
         return Resolution::default();
@@ -82,7 +82,7 @@ pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) 
     }
 }
 
-/// Takes out what may only follow from a file that can't be read, which is reported itself.
+/// Takes out what may only follow from a file that cannot be read, which is reported itself.
 fn drop_consequences(diagnostics: &mut Diagnostics) {
     let all = std::mem::take(diagnostics).into_iter();
     *diagnostics = all

@@ -41,7 +41,7 @@ pub struct ClaimQuestion {
     pub place: Option<Span>,
 }
 
-/// An output that was asked for and that the kind does not have.
+/// An output that was requested and that the kind does not have.
 #[derive(Clone, Debug)]
 pub(super) struct MissingOutput {
     pub(super) title: String,
@@ -102,7 +102,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     });
 }
 
-/// The outputs of a claim. One that its kind does not have is a slip, and no empty value.
+/// The outputs of a claim. One that its kind does not have is a typo, and no empty value.
 #[derive(Debug)]
 pub(super) struct Outputs {
     pub(super) title: String,

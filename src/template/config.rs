@@ -59,7 +59,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// `files | config_paths("/")`: what XML and YAML files set, by the path of each setting below the root element. A file is an entry,
-/// its name the key; what can't be read is left out.
+/// its name the key; what cannot be read is left out.
 pub(super) fn config_paths(files: &Value, separator: &str) -> Result<Value, Error> {
     let mut found = Mapping::new();
     let files = node(files)?;

@@ -124,7 +124,7 @@ fn secrets(map: &Value) -> Result<Value, Error> {
     Ok(from_node(&Node::sequence(found.collect::<Vec<_>>())))
 }
 
-/// `word | nearest(["redis", "kafka"])`: the name that is meant by a slip, if one is near; else nothing.
+/// `word | nearest(["redis", "kafka"])`: the name that is meant by a typo, if one is near; else nothing.
 fn nearest_name(word: &str, known: Vec<String>) -> Option<String> {
     let starts = |it: &&String| word.len() > 2 && it.starts_with(word);
     let near = nearest(word, known.iter().map(String::as_str));

@@ -10,7 +10,7 @@
 //!   a macro, a block or an included file begins with a tag or at the top of a file, so text is charged as often as it is printed.
 //!
 //! Only additions are made, and [`verify`] reads the result again: a template in which a step is left without its bound is refused.
-//! Filters can't be redefined by a template, and a template that names one of these is refused.
+//! Filters cannot be redefined by a template, and a template that names one of these is refused.
 //!
 //! Before that, the tokens of an expression are counted: minijinja's parser builds one level of its tree for each operator in a row,
 //! and compiles and drops that tree by recursion.
@@ -247,7 +247,7 @@ impl Guard<'_> {
         self.charge_text(tag, bytes);
     }
 
-    /// Adds a tag before the end of a tag, so that what the end says of white space is said after both.
+    /// Adds a tag before the end of a tag, so that what the end says of white space is reported after both.
     fn charge_text(&mut self, tag: Option<usize>, bytes: usize) {
         let text = match (bytes, tag) {
             (0, _) => return,

@@ -328,7 +328,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
             },
         );
     }
-    // It prints all that a template knows, which no template needs.
+    // It prints everything that a template knows, which no template needs.
     environment.remove_global("debug");
 }
 

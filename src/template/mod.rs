@@ -1,4 +1,4 @@
-//! Templates: minijinja, with values that enter as placeholders and so can't break the structure.
+//! Templates: minijinja, with values that enter as placeholders and so cannot break the structure.
 //!
 //! An expression in a template prints a placeholder (a number between two private characters) and the value is kept aside.
 //! After the template's output is parsed as YAML, a plain scalar that is just one placeholder becomes the value with its
@@ -168,7 +168,7 @@ impl<'a> Templates<'a> {
         })
     }
 
-    /// Whether all that a text includes, imports or extends is named in quotes and begins with `prefix`.
+    /// Whether everything that a text includes, imports or extends is named in quotes and begins with `prefix`.
     pub fn includes_only(&self, name: &str, prefix: &str) -> bool {
         let Some(origin) = self.origin(name) else {
             return true;

@@ -36,7 +36,7 @@ pub(super) struct Collected<T> {
     pub(super) result: T,
     /// The values that it printed, by number.
     pub(super) values: Vec<Node>,
-    /// What it asked for and did not get.
+    /// What it requested and did not get.
     pub(super) question: Option<LookupRequest>,
     /// What a traced rendering has noted.
     pub(super) record: Option<Record>,

@@ -1,6 +1,6 @@
 //! Functions that read: `chart(repository, name, version)`.
 //!
-//! minijinja's functions can't borrow, and what there is to read is borrowed. So a call without an answer leaves a question and
+//! minijinja's functions cannot borrow, and what there is to read is borrowed. So a call without an answer leaves a question and
 //! ends the rendering; the question is answered and the rendering begins again. Each question is answered once.
 
 use std::collections::BTreeMap;

@@ -171,7 +171,7 @@ const INPUT_MISSING: u8 = 0;
 const INPUT_VALUE: u8 = 1;
 const INPUT_KIND: u8 = 2;
 
-/// The node at fields below another; where there is none, how far the way leads and what is there.
+/// The node at fields below another; if there is none, how far the way leads and what is there.
 fn write_field(node: &Node, fields: &[Box<str>], to: &mut Vec<u8>) {
     let mut node = node;
     for (at, field) in fields.iter().enumerate() {

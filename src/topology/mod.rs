@@ -163,7 +163,7 @@ fn items(node: Option<&Node>) -> &[Node] {
     node.and_then(Node::as_sequence).unwrap_or_default()
 }
 
-/// The stated number, or that of the items where it is larger; one where nothing is said.
+/// The stated number, or that of the items where it is larger; one where nothing is reported.
 fn count(stated: Option<&Node>, items: &[Node]) -> u64 {
     let stated = stated.and_then(|it| it.as_str()?.parse::<u64>().ok());
     let listed = u64::try_from(items.len()).unwrap_or(u64::MAX);

@@ -25,7 +25,7 @@ pub struct Volume {
     pub name: String,
     /// How much it asks for, as written.
     pub size: String,
-    /// Its storage class; the cluster's default where there is none.
+    /// Its storage class; the cluster's default if there is none.
     pub class: Option<String>,
 }
 

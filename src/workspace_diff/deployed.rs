@@ -119,7 +119,7 @@ pub fn deployed_from(
     Ok(deploy(&tree, &options))
 }
 
-/// What is deployed from what a workspace renders to, as checks look at it, under its claims; and what can't be seen. Errors: what is
+/// What is deployed from what a workspace renders to, as checks look at it, under its claims; and what cannot be seen. Errors: what is
 /// wrong with its configuration.
 pub fn workspace_origins(
     compiled: &Compiled,
@@ -238,7 +238,7 @@ fn folder_name(folder: &TreePath) -> String {
     }
 }
 
-/// A unit as a claim is called. A folder that nothing names is known by its path.
+/// A unit as a claim is called. A folder that nothing names is identified by its path.
 fn title(unit: &Unit) -> String {
     match &*unit.id.kind {
         "Folder" => folder_name(&TreePath::new(&unit.id.name).unwrap_or_else(TreePath::root)),

@@ -1,5 +1,5 @@
 //! What a change of a workspace does to what is applied: both states are rendered as far as the change touches them, or their trees
-//! are taken as they are written.
+//! are taken as written.
 //!
 //! Where the states come from (revisions, folders) and how the result is printed is not known here.
 
@@ -71,7 +71,7 @@ impl<'a> State<'a> {
         self.files.kind(&self.root.child(WORKSPACE))
     }
 
-    /// Its `pleach.yaml`; `None` where there is none that can be read.
+    /// Its `pleach.yaml`; `None` if there is none that can be read.
     pub fn config(&self) -> Option<WorkspaceConfig> {
         WorkspaceConfig::read(&self.below()).ok()
     }
@@ -203,7 +203,7 @@ fn environment_of(part: &TreePath) -> Option<String> {
     environment.map(str::to_string)
 }
 
-/// Compares two trees as they are written. Only where they differ, the claims are asked for their lines and owners.
+/// Compares two trees as written. Only where they differ, the claims are requested their lines and owners.
 pub fn compare_written([before, after]: [&State<'_>; 2], context: &Context<'_>) -> Comparison {
     let roots = [before.output(after), after.output(before)];
     let files = [before, after].map(|it| it.with_remotes(context));
@@ -304,7 +304,7 @@ fn has_unreadable(compiled: &Compiled) -> bool {
     faults.any(|it| matches!(it.code, "unreadable-file" | TOO_MANY_CLAIMS))
 }
 
-/// More may have been rendered than was asked for. Where an object is that stays as it is can only be said of all environments, or
+/// More may have been rendered than was requested. Where an object is that stays as it is can only be said of all environments, or
 /// of none.
 fn trim(comparison: &mut Comparison, scope: &Scope) {
     let objects = comparison.environments.iter().flat_map(|it| &it.objects);

@@ -71,7 +71,7 @@ struct Document {
 #[derive(Default)]
 struct ClaimInventory {
     documents: Vec<Document>,
-    /// Files that are no YAML, so that nobody knows what claims they hold.
+    /// Files that are no YAML, so that it is unknown what claims they hold.
     unread: BTreeSet<TreePath>,
 }
 
@@ -177,7 +177,7 @@ impl Search<'_> {
         }
     }
 
-    /// All that is kept, in one.
+    /// Everything that is kept, in one.
     fn merged(&self) -> [Compiled; 2] {
         [0, 1].map(|side| {
             let parts = self.kept.iter().filter_map(|it| it.get(side)?.as_ref());
@@ -235,7 +235,7 @@ impl Search<'_> {
 fn stock(files: &dyn Files, environment: &str) -> ClaimInventory {
     let mut stock = ClaimInventory::default();
     for folder in [BASE, environment].map(|it| environment_folder(it).0) {
-        // Nothing is said of a folder that is not there.
+        // Nothing is reported of a folder that does not exist.
         if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
             continue;
         }

@@ -72,7 +72,7 @@ fn a_pull_request_has_one_comment_that_is_edited() {
             &[&range, "🛑 **shrinking-volume** in `prod`", "+ 50Gi"],
         );
     }
-    let annotation = "\n::error file=environments/prod/databases.yaml,line=10,";
+    let annotation = "\n::error file=environments/prod/databases.yaml,line=11,";
     assert_tells(&done.printed, &[annotation, "title=shrinking-volume::"]);
     // The repository's own text is printed where the runner accepts no commands.
     let stopped = done.printed.split("::stop-commands::").nth(1).unwrap();

@@ -33,7 +33,7 @@ pub(crate) struct Template {
 /// What templates were rendered to.
 pub(crate) struct Executed {
     pub(crate) files: Vec<RenderedFile>,
-    /// The values that Helm would make anew in each rendering.
+    /// The values that Helm would make again in each rendering.
     pub(crate) not_deterministic: Vec<NotDeterministic>,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use pleach_yaml::diag::{Diagnostic, Span};
 
-/// A chart that can't be loaded or rendered, in the words that Helm has for it.
+/// A chart that cannot be loaded or rendered, in the words that Helm has for it.
 #[derive(Clone, Debug)]
 pub struct HelmError {
     /// Helm's message, without the `Error: ` before it.

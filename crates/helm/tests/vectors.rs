@@ -9,7 +9,7 @@
 //!
 //! A vector is a JSON object a line: `template` is the text of `templates/t.yaml`, `values` that of `values.yaml`, `context` holds
 //! other files and flags; `output`, `output_b64` or `error` is what Helm gives. `vectors/*.txt` says how many vectors of each group
-//! agree; none may fall below that. `UPDATE_VECTORS=1` writes the files anew, `VECTOR_GROUP=errors` shows what differs in a group.
+//! agree; none may fall below that. `UPDATE_VECTORS=1` writes the files again, `VECTOR_GROUP=errors` shows what differs in a group.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,

@@ -50,7 +50,7 @@ pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<Dup
 }
 
 /// What kustomize refuses of a patched object: a merge passes over the second of two equal keys, but a map that is new to the object
-/// is put there as it is, and can't be read any more.
+/// is put there as it is, and cannot be read any more.
 pub(super) fn refused(object: &Node, doubled: &[DuplicateKey]) -> Option<Diagnostic> {
     if doubled.is_empty() {
         return None;

@@ -217,7 +217,7 @@ fn type_mismatch(node: &Node, key: &str) -> Diagnostic {
     Diagnostic::error("wrong-field-type", message).at(node)
 }
 
-/// Adds specs that are not there yet. The same place with another `create` is an error.
+/// Adds specs that do not exist yet. The same place with another `create` is an error.
 pub(super) fn merge(specs: &mut Vec<FieldSpec>, more: &[FieldSpec]) -> Result<(), Diagnostic> {
     for spec in more {
         match specs.iter().find(|it| it.covers(spec)) {

@@ -71,7 +71,7 @@ fn digit(value: u8) -> char {
 /// A value as Go reads it out of JSON: dates are texts, and every number is a float.
 fn through_json(node: &Node) -> Node {
     let mut node = node.clone();
-    // What JSON can't hold is refused when it is printed.
+    // What JSON cannot hold is refused when it is printed.
     let _ = json_round_trip(&mut node);
     through_floats(&mut node);
     node

@@ -138,7 +138,7 @@ pub enum Reorder {
 pub struct Built {
     /// The objects in order; none where there are errors.
     pub objects: Vec<Object>,
-    /// All that the result depends on.
+    /// Everything that the result depends on.
     pub read_set: ReadSet,
     /// What is wrong or worth saying.
     pub diagnostics: Diagnostics,

@@ -89,7 +89,7 @@ pub(super) fn check_path(path: &str, at: &Span) -> Result<(), Diagnostic> {
     }
 }
 
-/// Refuses objects that share long texts so often that they can't be printed.
+/// Refuses objects that share long texts so often that they cannot be printed.
 pub(super) fn check_output(resources: &Resources) -> Result<(), Diagnostic> {
     let mut left = TEXT_BYTES_MAX;
     for resource in resources.iter() {

@@ -46,7 +46,7 @@ impl Origin {
         }
     }
 
-    /// What an entry leads to that is written here. An address begins anew, at the top of its repository.
+    /// What an entry leads to that is written here. An address begins again, at the top of its repository.
     pub(super) fn join(&self, entry: &str) -> Origin {
         match RemoteBase::parse(entry) {
             Some(base) => Origin {

@@ -54,7 +54,7 @@ impl ParsedFiles {
         Ok(resources)
     }
 
-    /// What is known of a file; `None` where it is asked for the first time.
+    /// What is known of a file; `None` where it is requested the first time.
     fn find(&self, path: &TreePath, bytes: &Arc<[u8]>) -> Option<Option<Arc<Vec<Resource>>>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(found) = known.files.get(path) else {

@@ -321,7 +321,7 @@ fn visit_items(
     Ok(count)
 }
 
-/// A value as kustomize matches it: as it is written, quotes and all.
+/// A value as kustomize matches it: as written, quotes and all.
 fn shown(node: &Node) -> String {
     match node.as_str() {
         Some(text) if node.style() == Style::Plain && node.kind() != Kind::String => {

@@ -110,7 +110,7 @@ impl<'a> Fields<'a> {
 /// What can be referred to: resources that had another name, kind or namespace before.
 struct Candidates {
     list: Vec<Candidate>,
-    /// Places in the list by former name, then by the namespace of now as it is written.
+    /// Places in the list by former name, then by the namespace of now as written.
     by_name: IndexMap<Arc<str>, IndexMap<Box<str>, Vec<usize>>>,
     /// Namespaces of now, as written, of the resources that came from a namespace.
     now_by_original: IndexMap<Box<str>, IndexSet<Box<str>>>,

@@ -2,7 +2,7 @@
 //! looked for.
 //!
 //! Nothing is fetched here. Whoever has the files of a repository shows them below [`mount`] of its address, and the file of an
-//! address there itself. A name of the form `<…>` can't come from a kustomization, so a mount is reached by its address only.
+//! address there itself. A name of the form `<…>` cannot come from a kustomization, so a mount is reached by its address only.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use pleach_yaml::tree::TreePath;
 pub struct RemoteBase {
     /// What git is given: `https://github.com/acme/web`, `git@example.org:acme/web.git`.
     pub repository: String,
-    /// The kustomization's folder there, as it is written; empty for the top.
+    /// The kustomization's folder there, as written; empty for the top.
     pub folder: String,
     /// A branch, a tag or a commit; empty for the repository's HEAD.
     pub reference: String,

@@ -117,7 +117,7 @@ impl Resource {
         }
     }
 
-    /// Looks up once whether its kind has a namespace: it is asked for often.
+    /// Looks up once whether its kind has a namespace: it is requested often.
     pub(super) fn note_scope(&mut self, schemas: &Schemas) {
         self.scope = Some(Scope {
             cluster: self.is_cluster_scoped(schemas),
@@ -126,7 +126,7 @@ impl Resource {
         });
     }
 
-    /// The name it came with.
+    /// The name in the source file, before any transformation.
     pub(super) fn original_name(&self) -> &str {
         self.previous
             .first()
@@ -185,7 +185,7 @@ impl Resource {
     }
 }
 
-/// The map at a key, made where there is none.
+/// The map at a key, made if there is none.
 pub(super) fn map_at<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Mapping> {
     let field = node
         .as_mapping_mut()?
@@ -205,7 +205,7 @@ pub(super) fn only_scalar(field: &Node, what: &str) -> Result<(), Diagnostic> {
     Err(Diagnostic::error("wrong-field-type", message).at(field))
 }
 
-/// Writes text into a scalar: the style that stood there stays, and the type is read from the text anew.
+/// Writes text into a scalar: the style that stood there stays, and the type is read from the text again.
 pub(super) fn set_text(node: &mut Node, text: &str) {
     set_tagged(node, text, Tag::None);
 }

@@ -41,7 +41,7 @@ impl Resources {
         self.list.get_mut(at)
     }
 
-    /// All, to change, reorder or drop.
+    /// Mutable access to the list; invalidates the identity index.
     pub(super) fn list_mut(&mut self) -> &mut Vec<Resource> {
         self.current = None;
         &mut self.list

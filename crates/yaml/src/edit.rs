@@ -252,7 +252,7 @@ fn removal(text: &str, parent: Option<&Node>, key: &str) -> Option<Edit> {
     Some(Edit { range, text })
 }
 
-/// `value` below the keys and indexes that are not there yet.
+/// `value` below the keys and indexes that do not exist yet.
 fn wrapped(steps: &[Step], value: &Node) -> Node {
     let steps = steps.iter().rev();
     steps.fold(value.clone(), |inner, step| match step {

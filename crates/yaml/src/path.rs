@@ -23,7 +23,7 @@ impl FieldPath {
         FieldPath::default()
     }
 
-    /// A path of keys, written with dots. Keys that hold a dot can't be said this way.
+    /// A path of keys, written with dots. Keys that hold a dot cannot be said this way.
     pub fn dotted(path: &str) -> FieldPath {
         FieldPath {
             steps: path

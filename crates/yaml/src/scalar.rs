@@ -1,7 +1,7 @@
 //! The scalar core: what an unquoted scalar is, and what its number is worth.
 //!
 //! The rules are go-yaml v3's, which reads for Flux, Argo CD and kustomize. YAML 1.1's `yes`, `no`, `on`, `off` are strings here;
-//! the writers quote them all the same, since other readers take them for booleans.
+//! the writers quote them anyway, since other readers take them for booleans.
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

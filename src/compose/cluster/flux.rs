@@ -76,7 +76,7 @@ fn kustomization(
         spec.insert("dependsOn", Node::sequence(depends));
     }
     let objects: Vec<&Object> = delivery.files.iter().map(|it| &it.object).collect();
-    // Where a new commit mends what does not become ready, Flux looks at it only after this time.
+    // Where a new commit fixes what does not become ready, Flux looks at it only after this time.
     let timeout = if health::is_slow(&objects) {
         "10m"
     } else {

@@ -61,7 +61,7 @@ fn sources(application: &Object) -> Vec<Node> {
     }
 }
 
-/// Folders that an Application applies, as far as they are written.
+/// Folders that an Application applies, as far as written.
 pub(in crate::deploy) fn source_paths(application: &Object) -> Vec<TreePath> {
     let sources = sources(application);
     let plain = sources.iter().filter(|it| text(it, &["chart"]).is_empty());

@@ -19,7 +19,7 @@ use crate::yaml::{Mapping, Node, parse};
 /// What a source was rendered to, and what it is.
 pub(super) type Built = Result<(Vec<Object>, Origin), Diagnostic>;
 
-/// The objects of a source. Errors: what keeps Argo CD from rendering it, or can't be seen.
+/// The objects of a source. Errors: what keeps Argo CD from rendering it, or cannot be seen.
 pub(super) fn build(
     source: &Source<'_>,
     files: &dyn Files,

@@ -8,7 +8,7 @@ use crate::diag::Diagnostics;
 use crate::object::Object;
 use crate::yaml::{Mapping, Node, parse_one};
 
-/// The Applications of a set, in the order of its generators. What can't be known is said, and what is at fault is left out.
+/// The Applications of a set, in the order of its generators. What cannot be known is reported, and what is at fault is left out.
 pub(in crate::deploy) fn applications(
     set: &Object,
     setting: &Setting<'_>,

@@ -14,7 +14,7 @@ use crate::yaml::{Entry, Mapping, Node, View};
 pub(super) struct Language {
     /// Whether they are Go templates.
     pub(super) is_go: bool,
-    /// Whether a parameter that is not there is an error.
+    /// Whether a parameter that does not exist is an error.
     is_strict: bool,
 }
 

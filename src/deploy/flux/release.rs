@@ -169,7 +169,7 @@ impl<'a> Release<'a> {
     }
 }
 
-/// Whether an upgrade leaves the CRDs of the chart as they are: what Helm does where nothing else is said.
+/// Whether an upgrade leaves the CRDs of the chart as they are: what Helm does where nothing else is reported.
 pub(in crate::deploy) fn keeps_crds(object: &Object) -> bool {
     let is_release = &*object.gvk().group == super::HELM_GROUP;
     is_release && text(&object.node, &["spec", "upgrade", "crds"]) != "CreateReplace"

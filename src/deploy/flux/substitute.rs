@@ -51,7 +51,7 @@ fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diag
     Ok((placed(parsed, node), said))
 }
 
-/// A node that was read anew, with the places of what it was made from.
+/// A node that was read again, with the places of what it was made from.
 fn placed(new: Node, old: &Node) -> Node {
     match (new.view(), old.view()) {
         (View::Mapping(_), View::Mapping(known)) => {

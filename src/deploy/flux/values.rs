@@ -24,7 +24,7 @@ enum Content {
 /// Values, and the documents that they were read from, the one that goes before others last.
 pub(super) type Written = (Values, Vec<Node>);
 
-/// The values of a release. What can't be seen is left out with a warning at its line. Errors: values that are no YAML.
+/// The values of a release. What cannot be seen is left out with a warning at its line. Errors: values that are no YAML.
 pub(super) fn values(
     release: &Object,
     world: &World,

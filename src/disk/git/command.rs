@@ -2,7 +2,7 @@
 //!
 //! A repository may hold what a stranger wrote, and its configuration can name programs. So git is started at the top of the work
 //! tree that was found, never in a folder of it; it takes no bare repository that lies among the files; and it runs no file system
-//! monitor, hook, filter or diff program, and asks nothing. It opens no connection but to fetch what `pleach vendor` is asked for.
+//! monitor, hook, filter or diff program, and asks nothing. It opens no connection but to fetch what `pleach vendor` is requested.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The first failure of git in a run.
 //!
-//! The core reads revisions through `Files`, where a file that can't be read is one of many things that may be wrong with an input,
+//! The core reads revisions through `Files`, where a file that cannot be read is one of many things that may be wrong with an input,
 //! and some of its questions take it for a file that isn't there. A gate must not pass for that reason.
 
 use std::io;

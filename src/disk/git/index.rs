@@ -20,7 +20,7 @@ pub struct Index {
     pub head: Revision,
     /// What the next commit will hold.
     pub index: Revision,
-    /// What a merge has left for somebody to decide: the next commit can't hold it yet.
+    /// What a merge has left for somebody to decide: the next commit cannot hold it yet.
     pub unmerged: BTreeSet<TreePath>,
 }
 
@@ -132,7 +132,7 @@ impl Revision {
         Ok(index)
     }
 
-    /// Makes the folder at a path anew: with what changes in it, and with the folders below it in which something changes.
+    /// Makes the folder at a path again: with what changes in it, and with the folders below it in which something changes.
     fn graft(
         &self,
         below: &Revision,

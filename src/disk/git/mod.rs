@@ -144,7 +144,7 @@ impl Repository {
         Ok(paths.split('\0').filter_map(TreePath::new).collect())
     }
 
-    /// Opens a revision: a commit by any of its names, or a tree. `None` where there is none of that name.
+    /// Opens a revision: a commit by any of its names, or a tree. `None` if there is none of that name.
     pub fn revision(&self, name: &str) -> Result<Option<Revision>, DiskError> {
         let objects = self.objects();
         let tree = objects.tree(name)?;

@@ -67,7 +67,7 @@ impl Objects {
         })
     }
 
-    /// Notes a failure, for whoever takes what can't be read for missing.
+    /// Notes a failure, for whoever takes what cannot be read for missing.
     pub(super) fn failed(&self, error: DiskError) -> DiskError {
         self.failures.note(&error);
         error

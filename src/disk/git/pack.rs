@@ -1,6 +1,6 @@
 //! A pack: many objects in one file, some said as what differs from others, and an index of where each one begins.
 //!
-//! What can't be read here is no fault: [`None`] says that Git is to be asked.
+//! What cannot be read here is no fault: [`None`] says that Git is to be asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -76,7 +76,7 @@ impl Pack {
         self.at(self.find(id)?)
     }
 
-    /// What is wrong with the pack, where git would not notice it: it follows objects that are said by each other for ever.
+    /// What is wrong with the pack, where git would not notice it: it follows objects that are said by each other forever.
     pub(super) fn damage(&self) -> Option<&'static str> {
         let has_cycle = self.has_cycle.load(Ordering::Relaxed);
         has_cycle.then_some("a pack is corrupt: its objects are deltas of each other")
@@ -162,7 +162,7 @@ impl Pack {
         object
     }
 
-    /// The kind and the size, seven bits a byte behind the first four; what it is said by; and what it says, compressed.
+    /// The kind and the size, seven bits a byte behind the first four; what it is reported by; and what it says, compressed.
     fn entry(&self, place: u64) -> Option<Entry> {
         let chunk = read(&self.data, place, CHUNK)?;
         let mut bytes = chunk.iter().copied();

@@ -189,7 +189,7 @@ impl Revision {
                     }
                     EntryKind::Folder
                 }
-                // No caller skips a folder that it can't list, as it may skip a file.
+                // No caller skips a folder that it cannot list, as it may skip a file.
                 Err(_) => EntryKind::Folder,
                 Ok((EntryKind::File, ..)) => EntryKind::File,
             },

@@ -1,6 +1,6 @@
 //! The objects of a repository as they lie in its own folder: each in a file, or many in a pack.
 //!
-//! An object's name is the digest of what it holds, so what is found here under a name is what Git would find. All that is less
+//! An object's name is the digest of what it holds, so what is found here under a name is what Git would find. Everything that is less
 //! plain is left to Git: other places to look in, other formats, replaced objects, names that are expressions.
 
 use std::fs;
@@ -176,7 +176,7 @@ impl Store {
         None
     }
 
-    /// `<digits> <name>`, one a line.
+    /// `<digits> <name>`, one per line.
     fn packed_ref(&self, name: &str) -> Option<Id> {
         let line = format!(" {name}\n");
         let end = memmem::find(&self.packed_refs, line.as_bytes())?;

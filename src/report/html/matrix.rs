@@ -115,7 +115,7 @@ fn cell(
     objects: Option<&Vec<&Changed>>,
     page: &mut String,
 ) {
-    // A claim that is not there looks the same as one that is unchanged: what a change does not touch is not rendered.
+    // A claim that does not exist looks the same as one that is unchanged: what a change does not touch is not rendered.
     let Some(objects) = objects.filter(|it| !it.is_empty()) else {
         page.push_str("<td><span class=\"same\" title=\"no changes\">·</span></td>");
         return;

@@ -2,7 +2,7 @@
 //!
 //! `{{ x }}` becomes `{{ ((x)|pleach_trace_out(7)) }}`, a condition `((x)|pleach_trace_if(8))`, and behind each run of fixed text in a
 //! line comes `{{ 0|pleach_trace_line(9) }}`, which prints a mark that is taken out before the output is parsed. The numbers are those
-//! of [`Tag`]s. A template that can't be taken apart so is rendered as it is, and its values know less.
+//! of [`Tag`]s. A template that cannot be taken apart so is rendered as it is, and its values know less.
 
 use std::ops::Range;
 
@@ -55,7 +55,7 @@ struct Instrument<'a> {
     insertions: Vec<Insertion>,
 }
 
-/// The text with its filters; `None` where its expressions can't be distinguished. Tags are added to `tags`.
+/// The text with its filters; `None` where its expressions cannot be distinguished. Tags are added to `tags`.
 pub(super) fn instrument(
     name: &str,
     text: &str,

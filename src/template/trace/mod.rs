@@ -1,4 +1,4 @@
-//! Where each value of a rendered object comes from: the line of the template that printed it, and all that the line read.
+//! Where each value of a rendered object comes from: the line of the template that printed it, and everything that the line read.
 //!
 //! Normal renderings keep the place of the value that was read last. A traced one notes every read, the conditions and loops around
 //! each line, and what computed names were made of. It costs several times as much, so only `explain` and the like ask for it.

@@ -307,7 +307,7 @@ pub(super) fn scalars(node: &Node, into: &mut Vec<Node>) {
     }
 }
 
-/// Whether what a loop goes through are items of a list or map as they are written: `map`, `map | items`, `list | sort`.
+/// Whether what a loop goes through are items of a list or map as written: `map`, `map | items`, `list | sort`.
 fn is_taken_from(value: &Value, items: &[Node]) -> bool {
     if value.downcast_object_ref::<Collection>().is_some() {
         return true;

@@ -17,11 +17,11 @@ pub struct Chart {
     pub name: String,
     /// `version` of `Chart.yaml`, parsed as SemVer.
     pub version: Version,
-    /// `values.yaml`; an empty map where there is none.
+    /// `values.yaml`; an empty map if there is none.
     pub values: Node,
-    /// `values-production.yaml`, where there is one.
+    /// `values-production.yaml`, if there is one.
     pub production: Option<Node>,
-    /// `values.schema.json`, where there is one that says nothing beyond structural schemas.
+    /// `values.schema.json`, if there is one that says nothing beyond structural schemas.
     pub schema: Option<Arc<Schema>>,
 }
 

@@ -107,7 +107,7 @@ impl Pin {
 }
 
 impl Lock {
-    /// Reads the lock of a workspace; an empty one where there is none. Errors: what the reader and the schema find.
+    /// Reads the lock of a workspace; an empty one if there is none. Errors: what the reader and the schema find.
     pub fn read(files: &dyn Files) -> Result<Lock, Diagnostics> {
         let path = TreePath::root().child(LOCK);
         if matches!(files.kind(&path), Ok(None)) {

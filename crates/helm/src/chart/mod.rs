@@ -95,7 +95,7 @@ impl Places {
     }
 }
 
-/// The charts of a workspace. It notes what is asked for, since that is what `pleach vendor` has to pull.
+/// The charts of a workspace. It notes what is requested, since that is what `pleach vendor` has to pull.
 pub struct Charts<'a> {
     files: &'a dyn Files,
     cache: Option<Cache>,
@@ -208,7 +208,7 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// All that was asked for so far and is not in the workspace.
+    /// Everything that was requested so far and is not in the workspace.
     pub fn requests(&self) -> Vec<Request> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let elsewhere = seen.requests.iter().filter(|it| !it.1);
@@ -222,7 +222,7 @@ impl<'a> Charts<'a> {
         repositories.into_iter().cloned().collect()
     }
 
-    /// The pins that nothing asked for.
+    /// The pins that nothing requested.
     pub fn unused(&self) -> Vec<Pin> {
         let requests = self.requests();
         let used: BTreeSet<_> = requests

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::semver::Range;
 use pleach_yaml::diag::{Diagnostic, Span};
 
-/// A chart that is asked for.
+/// A chart that is requested.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The repository's address as the claim says it, without a final slash.

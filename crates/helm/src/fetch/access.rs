@@ -21,7 +21,7 @@ pub(super) struct Access {
     known: Mutex<BTreeMap<(Url, bool), String>>,
 }
 
-/// What access is asked for.
+/// What access is requested.
 pub(super) struct Scope<'a> {
     /// The server, and the repository's name for a path.
     pub(super) repository: &'a Url,

@@ -1,7 +1,7 @@
 //! The network: HTTP chart repositories and OCI registries. `pleach vendor` and `pleach publish` alone come here.
 //!
 //! What is deliberately absent: any decision on what to pull, and the disk. What is pulled is given back as bytes that fit their
-//! digest and hold the chart that was asked for.
+//! digest and hold the chart that was requested.
 
 mod access;
 mod credentials;
@@ -154,7 +154,7 @@ impl Network {
         }
     }
 
-    /// Pulls an archive, and makes sure that it is whole, of its digest, and the chart that was asked for.
+    /// Pulls an archive, and makes sure that it is whole, of its digest, and the chart that was requested.
     pub fn pull(
         &self,
         request: &Request,
@@ -282,7 +282,7 @@ impl Located {
     }
 }
 
-/// A tag can't hold the `+` of a version.
+/// A tag cannot hold the `+` of a version.
 fn tag(version: &str) -> String {
     version.replace('+', "_")
 }

@@ -109,7 +109,7 @@ impl<'a> OciRepository<'a> {
             .help("pin a version instead of a range"))
     }
 
-    /// The manifest of a tag or digest; `None` where there is none.
+    /// The manifest of a tag or digest; `None` if there is none.
     pub(super) fn manifest(&self, reference: &str) -> Result<Option<Manifest>, Diagnostic> {
         let mut call = Call::get(self.url(&format!("manifests/{reference}")), JSON_BYTES_MAX);
         call.headers.push(("Accept", MANIFESTS.to_string()));

@@ -130,7 +130,7 @@ impl Printer<'_> {
         }
     }
 
-    /// By the type's own method `String`, `Error` or `GoString`. False where there is none for the verb.
+    /// By the type's own method `String`, `Error` or `GoString`. False if there is none for the verb.
     fn by_method(&mut self, value: &Value, named: &NamedType, verb: char) -> bool {
         if self.in_error {
             return false;

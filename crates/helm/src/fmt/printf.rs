@@ -28,7 +28,7 @@ struct Formatter<'a> {
     values: &'a [Value],
     /// The index of the next value to print.
     next: usize,
-    /// Whether values were asked for by their number.
+    /// Whether values were requested by their number.
     reordered: bool,
     /// Whether the number of the present verb, if any, is one.
     number_is_good: bool,

@@ -104,7 +104,7 @@ impl Printer<'_> {
     }
 }
 
-/// The character with a code, U+FFFD where there is none.
+/// The character with a code, U+FFFD if there is none.
 pub(super) fn rune(code: u64) -> char {
     let code = u32::try_from(code).ok();
     code.and_then(char::from_u32)

@@ -229,7 +229,7 @@ impl<'t> Words<'t> {
     }
 }
 
-/// The next character that is valid and how many are used up; where there is none, the one before.
+/// The next character that is valid and how many are used up; if there is none, the one before.
 fn next_valid(text: &[char], previous: char) -> (char, usize) {
     let skipped = text
         .iter()

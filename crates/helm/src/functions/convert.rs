@@ -68,7 +68,7 @@ pub(super) fn is_empty(value: &Value) -> bool {
     !value.is_true()
 }
 
-/// A whole number of any value; 0 where there is none.
+/// A whole number of any value; 0 if there is none.
 pub(super) fn to_int(value: &Value) -> i64 {
     match value {
         Value::Int(_, value) => *value,
@@ -97,7 +97,7 @@ fn without_zero_fraction(text: &[u8]) -> &[u8] {
         .unwrap_or(text)
 }
 
-/// A float64 of any value; 0 where there is none.
+/// A float64 of any value; 0 if there is none.
 pub(super) fn to_float(value: &Value) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "as Go converts it")]
     match value {

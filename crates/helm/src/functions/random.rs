@@ -1,4 +1,4 @@
-//! What Helm makes anew each time: passwords, identifiers. See `State` for how it is made here.
+//! What Helm makes again each time: passwords, identifiers. See `State` for how it is made here.
 
 use super::{INT, STRING, fail, text};
 use crate::go::base64::encode_64;

@@ -21,7 +21,7 @@ pub struct State {
     patterns: BTreeMap<Str, Result<Regexp, String>>,
 }
 
-/// A value that Helm would make anew in each rendering: a password, a certificate, the time. Here it is made from the identity of
+/// A value that Helm would make again in each rendering: a password, a certificate, the time. Here it is made from the identity of
 /// the release, so that the same inputs give the same bytes. A diff leaves it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotDeterministic {
@@ -68,7 +68,7 @@ impl State {
         }
     }
 
-    /// Notes a value that Helm would make anew each time.
+    /// Notes a value that Helm would make again each time.
     pub(super) fn record(&mut self, function: &'static str, value: Str) {
         self.not_deterministic
             .push(NotDeterministic { function, value });

@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 1000;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("fromYaml", &[STRING], |_, it| Ok(from_yaml(it))),
     Function::fixed("fromYamlArray", &[STRING], |_, it| Ok(from_yaml_array(it))),
-    // What can't be written gives an empty text.
+    // What cannot be written gives an empty text.
     Function::fixed("toYaml", &[ANY], |context, it| {
         let written = json_node(it.get(0), 0).and_then(|node| emit_sigs_yaml(&node).ok());
         without_line_end(context, written)
@@ -31,7 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// `toYaml`, for methods of objects; what can't be written gives an empty text.
+/// `toYaml`, for methods of objects; what cannot be written gives an empty text.
 pub(crate) fn to_yaml(value: &Value) -> String {
     let written = json_node(value, 0).and_then(|node| emit_sigs_yaml(&node).ok());
     let mut written = written.unwrap_or_default();

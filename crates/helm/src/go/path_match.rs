@@ -36,7 +36,7 @@ pub(crate) fn path_match(pattern: &str, name: &str) -> Result<bool, BadPattern> 
     Ok(name.is_empty())
 }
 
-/// No match; what remains of the pattern must be well formed all the same.
+/// No match; what remains of the pattern must be well formed anyway.
 fn check_rest(mut rest: &[char]) -> Result<bool, BadPattern> {
     while !rest.is_empty() {
         let (_, chunk, after) = scan_chunk(rest);

@@ -147,7 +147,7 @@ fn not_finite(value: f64) -> Option<&'static str> {
     }
 }
 
-/// Why a number can't be read.
+/// Why a number cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NumberError {
     Syntax,

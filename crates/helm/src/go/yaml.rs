@@ -31,7 +31,7 @@ impl YamlError {
     }
 }
 
-/// Reads the first document of a text; `None` where there is none. `path` is the file of the text.
+/// Reads the first document of a text; `None` if there is none. `path` is the file of the text.
 pub(crate) fn parse(bytes: &[u8], path: &TreePath) -> Result<Option<Node>, YamlError> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         let words =
@@ -173,7 +173,7 @@ fn binary(node: &Node, text: &str) -> Result<Json, YamlError> {
     }
 }
 
-/// A key as JSON has it: text. `value` is shown where the key can't be one.
+/// A key as JSON has it: text. `value` is shown where the key cannot be one.
 pub(crate) fn key_text(key: &Node, value: &Node) -> Result<String, YamlError> {
     let fault = |words: String| YamlError::new(words, Some(key.span()));
     let View::Scalar(text) = key.view() else {

@@ -51,7 +51,7 @@ pub struct RenderedObject {
     pub hook: Option<Hook>,
     /// The parts of its text that are values, where that is traced.
     pub origins: Vec<ValueOrigin>,
-    /// Whether it holds a value that Helm makes anew in each rendering, such as a random password.
+    /// Whether it holds a value that Helm makes again in each rendering, such as a random password.
     pub not_deterministic: bool,
 }
 
@@ -64,7 +64,7 @@ pub struct CrdFile {
     pub text: String,
 }
 
-/// All that a chart was rendered to.
+/// Everything that a chart was rendered to.
 #[derive(Clone, Debug, Default)]
 pub struct Rendered {
     /// The objects of the release, by kind in the order of installation, then by file.

@@ -52,7 +52,7 @@ pub fn print(
 }
 
 fn write_document(out: &mut String, path: &str, text: &str) {
-    // Writing to a string can't fail.
+    // Writing to a string cannot fail.
     let _ = write!(out, "---\n# Source: {path}\n{text}\n");
 }
 

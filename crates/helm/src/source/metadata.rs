@@ -76,7 +76,7 @@ pub struct Dependency {
     pub condition: String,
     /// Names under `tags` in the values that switch it.
     pub tags: Vec<String>,
-    /// What is written in the file; Helm computes it anew.
+    /// What is written in the file; Helm computes it again.
     pub enabled: bool,
     /// Values of the child that become values of the parent.
     pub import_values: Vec<Json>,
@@ -262,7 +262,7 @@ impl Metadata {
 }
 
 impl Metadata {
-    /// Removes what can't be printed from the texts, and checks what a chart must say. Errors: Helm's words.
+    /// Removes what cannot be printed from the texts, and checks what a chart must say. Errors: Helm's words.
     pub(crate) fn validate(&mut self, version: HelmVersion) -> Result<(), String> {
         self.sanitize();
         let invalid = |words: String| Err(format!("validation: chart.metadata.{words}"));
@@ -353,7 +353,7 @@ impl Metadata {
     }
 }
 
-/// White space becomes a blank; what can't be printed goes.
+/// White space becomes a blank; what cannot be printed goes.
 fn sanitize(text: &mut String) {
     let is_plain = |it: u8| matches!(it, b' '..=b'~');
     if text.bytes().all(is_plain) {

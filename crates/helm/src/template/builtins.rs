@@ -81,7 +81,7 @@ fn not(values: &[Value], _: &[bool]) -> Returned {
     Ok(Value::Bool(!values.first().is_some_and(Value::is_true)))
 }
 
-/// What Go's reflection says where it is asked for the type of no value.
+/// What Go's reflection says where it is requested the type of no value.
 const NO_TYPE: &str = "reflect: call of reflect.Value.Type on zero Value";
 
 fn len(values: &[Value], boxed: &[bool]) -> Returned {

@@ -20,7 +20,7 @@ impl Context<'_> {
         self.version
     }
 
-    /// Counts bytes that a function is about to make, before it makes them, so that a template can't fill the memory. What a
+    /// Counts bytes that a function is about to make, before it makes them, so that a template cannot fill the memory. What a
     /// function returns is counted in any case; only what may be much larger than its arguments needs this.
     pub fn charge(&mut self, bytes: usize) -> Result<(), FunctionError> {
         self.budget.charge(bytes).map_err(FunctionError::Message)

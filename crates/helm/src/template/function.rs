@@ -121,7 +121,7 @@ impl<'a> Arguments<'a> {
         self.0.is_empty()
     }
 
-    /// An argument; nil where there is none.
+    /// An argument; nil if there is none.
     pub fn get(&self, index: usize) -> &'a Value {
         self.0.get(index).unwrap_or(NIL)
     }

@@ -21,7 +21,7 @@ enum Items {
 }
 
 impl Loop {
-    /// A loop over a value; nothing where there is nothing to go over. With two variables a number can't be gone over.
+    /// A loop over a value; nothing where there is nothing to go over. With two variables a number cannot be gone over.
     ///
     /// Errors: Go's words.
     pub(super) fn new(value: Value, dot: Slot, two: bool) -> Result<Option<Loop>, String> {

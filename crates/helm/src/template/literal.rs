@@ -140,7 +140,7 @@ fn exact_uint(float: f64) -> Option<u64> {
 }
 
 impl Literal {
-    /// The value for a parameter of a type, or Go's words for why it is none. `shown` is the constant as it is written.
+    /// The value for a parameter of a type, or Go's words for why it is none. `shown` is the constant as written.
     pub(super) fn for_type(&self, ty: &'static Type, shown: &str) -> Result<Value, String> {
         if let Literal::Nil = self {
             return match ty.accepts_nil() {

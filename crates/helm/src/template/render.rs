@@ -175,7 +175,7 @@ impl<'t> Renderer<'t> {
         Ok(without_no_value(out))
     }
 
-    /// The output as Go's `text/template` has it: `<no value>` stays where there is none.
+    /// The output as Go's `text/template` has it: `<no value>` stays if there is none.
     ///
     /// Errors: as [`Renderer::render`].
     pub fn render_as_go(&mut self, name: &str, data: &Value) -> Result<Vec<u8>, RenderError> {

@@ -1,4 +1,4 @@
-//! Expressions as they are written, between the parser and the code.
+//! Expressions as written, between the parser and the code.
 
 use super::Function;
 use super::literal::Literal;
@@ -32,7 +32,7 @@ pub(super) struct Operand {
 #[derive(Debug)]
 pub(super) enum Term {
     Dot,
-    /// A constant, and its text as it is written.
+    /// A constant, and its text as written.
     Literal(Literal, String),
     Field(Vec<Str>),
     Variable(String, Vec<Str>),

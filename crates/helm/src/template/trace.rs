@@ -147,7 +147,7 @@ fn is_written_out(value: &Value, printed: &[u8]) -> bool {
     }
 }
 
-/// Whether the value's text is all that was printed, but for quotes around it.
+/// Whether the value's text is everything that was printed, but for quotes around it.
 fn is_whole(value: &Value, printed: &[u8]) -> bool {
     let mut text = Vec::new();
     write_value(&mut text, value);

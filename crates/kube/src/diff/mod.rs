@@ -160,7 +160,7 @@ pub struct Options<'a> {
     pub exact: bool,
     /// What is left out.
     pub ignore: &'a [Ignore],
-    /// Whether of an object that is on both sides only the fields that differ are asked for: then its change need not hold it as a
+    /// Whether of an object that is on both sides only the fields that differ are requested: then its change need not hold it as a
     /// whole. There may be very many.
     pub fields_only: bool,
 }

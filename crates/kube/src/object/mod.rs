@@ -51,7 +51,7 @@ pub struct ObjectId {
     pub group: Box<str>,
     /// The kind, in the spelling of its API: `Deployment`.
     pub kind: Box<str>,
-    /// `metadata.namespace`; empty where there is none.
+    /// `metadata.namespace`; empty if there is none.
     pub namespace: Box<str>,
     /// `metadata.name`; empty where a `generateName` is used.
     pub name: Box<str>,
@@ -96,12 +96,12 @@ impl Object {
         self.text(&["kind"])
     }
 
-    /// `metadata.name` as written; empty where there is none.
+    /// `metadata.name` as written; empty if there is none.
     pub fn name(&self) -> &str {
         self.text(&["metadata", "name"])
     }
 
-    /// `metadata.namespace`; empty where there is none.
+    /// `metadata.namespace`; empty if there is none.
     pub fn namespace(&self) -> &str {
         self.text(&["metadata", "namespace"])
     }

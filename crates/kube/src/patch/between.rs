@@ -1,6 +1,6 @@
 //! The patch that makes one object into another.
 //!
-//! Strategic merge is the normal form, and says no more than what changes. Where it can't, or where it would repeat what does
+//! Strategic merge is the normal form, and says no more than what changes. Where it cannot, or where it would repeat what does
 //! not change, the object gets JSON 6902 instead. Whatever is found is applied to the object as the claims form writes it, and
 //! is given only if the wanted one comes out: a limit of kustomize's merge that is not foreseen here costs the nicer form,
 //! never the result.

@@ -17,7 +17,7 @@ pub(super) struct Draft {
     pub(super) is_natural: bool,
 }
 
-/// `None` where a merge can't say the change.
+/// `None` where a merge cannot say the change.
 pub(super) fn draft(before: &Object, after: &Object, schemas: &Schemas) -> Option<Draft> {
     // The patch finds its object by these.
     if before.id() != after.id() || before.api_version() != after.api_version() {
@@ -122,7 +122,7 @@ impl Drafter<'_> {
         Some(patch)
     }
 
-    /// A value where there is none yet. What is lost of it in the merge shows when the patch is tried.
+    /// A value if there is none yet. What is lost of it in the merge shows when the patch is tried.
     fn add(&self, value: &Node) -> Option<Node> {
         let is_lost = value.is_null() || value.get(DIRECTIVE).is_some();
         (!is_lost).then(|| value.clone())

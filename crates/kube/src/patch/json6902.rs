@@ -1,7 +1,7 @@
 //! JSON 6902, as kustomize applies it.
 //!
 //! That differs from the RFC: `replace` of a missing key adds it, indices may be negative or begin with a zero, a path without
-//! its first slash loses its first part, `copy` of nothing gives null, `test` compares numbers as they are written. The object
+//! its first slash loses its first part, `copy` of nothing gives null, `test` compares numbers as written. The object
 //! goes through JSON, even for a patch that only tests: every null is written out, and every number is the nearest float.
 
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> 
 /// A patch's text, which is one or the other.
 #[derive(Clone, Debug)]
 pub enum PatchText {
-    /// Strategic-merge patches, one a document, with their types stated; empty documents are left out.
+    /// Strategic-merge patches, one per document, with their types stated; empty documents are left out.
     Strategic(Vec<Node>),
     /// The list of operations.
     Json6902(Node),
@@ -171,7 +171,7 @@ fn as_yaml_1_1(node: &mut Node) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// Refuses keys that are one and the same in JSON, such as `true` and `on`: kustomize keeps one of them without a word.
+/// Refuses keys that are one and the same in JSON, such as `true` and `on`: kustomize keeps one of them silently.
 fn check_unique(entries: &Mapping) -> Result<(), Diagnostic> {
     let mut seen = BTreeMap::new();
     for entry in entries {

@@ -1,4 +1,4 @@
-//! Items that a merge drops in silence: those of a keyed list in which an item has no key, or two have the same.
+//! Items that a merge drops silently: those of a keyed list in which an item has no key, or two have the same.
 //!
 //! kustomize says nothing of them. Here the item that makes it drop others gets a warning.
 

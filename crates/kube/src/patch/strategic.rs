@@ -39,7 +39,7 @@ pub fn strategic(
     strategic_with_warnings(target, patch, schemas, gvk, &mut Diagnostics::default())
 }
 
-/// As [`strategic`], and warns of items that the merge drops in silence. Code: `lost-items`.
+/// As [`strategic`], and warns of items that the merge drops silently. Code: `lost-items`.
 pub fn strategic_with_warnings(
     target: &mut Node,
     patch: &Node,
@@ -120,7 +120,7 @@ fn without_directive(items: &[Node], directive: Directive) -> Vec<Node> {
 pub(super) struct Merge<'a> {
     pub(super) schemas: &'a Schemas,
     pub(super) commented: Option<&'a Commented>,
-    /// What the merge drops in silence.
+    /// What the merge drops silently.
     pub(super) warnings: RefCell<Vec<Diagnostic>>,
 }
 

@@ -161,7 +161,7 @@ fn is_duration(text: &str) -> bool {
 /// The least and the most CPU of one container. The API server counts in thousandths.
 const CPU_MIN: f64 = 0.001;
 const CPU_MAX: f64 = 256.0;
-/// Less memory or disk than 1 MiB is a slip: a container engine needs 6 MiB to start a process.
+/// Less memory or disk than 1 MiB is a typo: a container engine needs 6 MiB to start a process.
 const BYTES_MIN: f64 = 1_048_576.0;
 const MEMORY_MAX: f64 = 64.0 * 1_099_511_627_776.0;
 const STORAGE_MAX: f64 = 1024.0 * 1_099_511_627_776.0;

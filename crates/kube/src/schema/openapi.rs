@@ -38,7 +38,7 @@ impl Schemas {
 }
 
 impl Schemas {
-    /// Adds a type that is said in place, as in a comment. It can refer to the built-in types, where there are any.
+    /// Adds a type that is reported in place, as in a comment. It can refer to the built-in types, where there are any.
     pub fn add_inline(&mut self, schema: &Node) -> Option<TypeRef> {
         let types = self.types.clone();
         let names = if types.builtin {

@@ -12,7 +12,7 @@ use pleach_yaml::{Mapping, Node, parse_one};
 /// Whose schemas are read, and so how much is forgiven.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// A claim kind's: a keyword that we don't know is a slip, and every pattern is tried at once.
+    /// A claim kind's: a keyword that we don't know is a typo, and every pattern is tried at once.
     Claim,
     /// One that comes with the program: a test has read it as a claim kind's.
     Own,

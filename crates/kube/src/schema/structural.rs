@@ -119,7 +119,7 @@ pub(super) struct Flags {
 /// What holds for keys that `properties` does not name.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Additional {
-    /// Nothing is said: such keys are unknown.
+    /// Nothing is reported: such keys are unknown.
     #[default]
     Unsaid,
     Refused,
@@ -268,12 +268,12 @@ impl Schema {
         self.flags.nullable
     }
 
-    /// The value of a field that is not there.
+    /// The value of a field that does not exist.
     pub fn default(&self) -> Option<&Node> {
         self.default.as_ref()
     }
 
-    /// The value of a field that is not there, under a condition.
+    /// The value of a field that does not exist, under a condition.
     pub fn conditional_default(&self) -> Option<&ConditionalDefault> {
         self.conditional_default.as_deref()
     }

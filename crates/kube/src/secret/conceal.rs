@@ -93,7 +93,7 @@ impl Masks {
         it
     }
 
-    /// A mend of places that are not masked.
+    /// A fix of places that are not masked.
     fn fix(&mut self, fix: Fix) -> Option<Fix> {
         let edits = fix.edits.iter().map(|edit| {
             let Edit { span, text } = edit.outermost()?;

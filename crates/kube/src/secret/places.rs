@@ -248,7 +248,7 @@ impl Walk<'_> {
         mapped
     }
 
-    /// The operation of a JSON patch. Whether a patch in a file of its own is for a Secret can't be seen in it.
+    /// The operation of a JSON patch. Whether a patch in a file of its own is for a Secret cannot be seen in it.
     fn operation(&mut self, value: &Node, path: &str) -> Node {
         let path = path.trim_start_matches('/');
         match path.split('/').next() {

@@ -165,7 +165,7 @@ fn lines_of(node: &Node) -> impl Fn(Range<usize>) -> Range<usize> {
     }
 }
 
-/// Of a text that can't be read: each value of a document that has to do with Secrets.
+/// Of a text that cannot be read: each value of a document that has to do with Secrets.
 fn ranges_in_lines(text: &str) -> Vec<Range<usize>> {
     let lower = text.to_ascii_lowercase();
     let marks = ["secret", "stringdata"];

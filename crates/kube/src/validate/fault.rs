@@ -197,7 +197,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// A value that can't be.
+    /// A value that cannot be.
     pub(super) fn invalid(&mut self, at: &'a Node, message: impl Into<Cow<'static, str>>) {
         self.push(class::INVALID_VALUE, at, message);
     }

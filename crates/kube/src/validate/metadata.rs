@@ -13,7 +13,7 @@ const ANNOTATIONS_MAX: usize = 256 * 1024;
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
     pub(super) name: NameRule,
-    /// Whether the server makes a name up where there is none.
+    /// Whether the server makes a name up if there is none.
     pub(super) is_name_optional: bool,
     /// Kubernetes' own kinds have finalizers with a domain, or one of three.
     pub(super) is_core: bool,

@@ -367,7 +367,7 @@ fn custom<'a>(
     if let Some(scale) = &version.scale {
         scale_fields(object, scale, options.encoding, report);
     }
-    // Rules can't be relied on where fields are missing or of another type.
+    // Rules cannot be relied on where fields are missing or of another type.
     let is_typed = report.faults.iter().all(|it| !it.class.is_about_types());
     if is_typed && schema.flags.has_rules {
         cel::rules(object, old, pool, schema, options, report);

@@ -11,7 +11,7 @@ use crate::schema::pattern::Pattern;
 use pleach_yaml::diag::Source;
 use pleach_yaml::{Entry, Mapping, Node, parse_one};
 
-/// Reads the JSON text of a built-in schema. These are made by the project's own tool; one that can't be read allows everything.
+/// Reads the JSON text of a built-in schema. These are made by the project's own tool; one that cannot be read allows everything.
 pub(super) fn read_text(text: &str) -> Schema {
     let source = Source::internal("schema.json", text);
     parse_one(&source).map_or_else(|_| anything(), |node| read(&node))

@@ -113,7 +113,7 @@ pub(super) enum ListType {
 /// What is below keys that no property names.
 #[derive(Debug, Default)]
 pub(super) enum Additional {
-    /// Nothing is said: such keys are unknown.
+    /// Nothing is reported: such keys are unknown.
     #[default]
     None,
     Anything,
@@ -287,7 +287,7 @@ impl Pool {
         }
     }
 
-    /// The schema of a number; one that allows everything where there is none.
+    /// The schema of a number; one that allows everything if there is none.
     pub(super) fn shared(&self, number: u32) -> &Schema {
         let number = number as usize;
         match (self.texts.get(number), self.read.get(number)) {

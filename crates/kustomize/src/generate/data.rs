@@ -186,7 +186,7 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
     Ok(pairs)
 }
 
-/// The pairs of an env file: one a line, blank lines and comments left out.
+/// The pairs of an env file: one per line, blank lines and comments left out.
 fn env_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = text

@@ -301,7 +301,7 @@ impl<'a> Chart<'a> {
         renderer.find(&reference).map(Some)
     }
 
-    /// All that decides what the chart is rendered to, as an object: its configuration, the values files, and the chart's own files
+    /// Everything that decides what the chart is rendered to, as an object: its configuration, the values files, and the chart's own files
     /// where it is in the chart home.
     fn described(&self, context: &Context<'_>, folder: &TreePath) -> Result<Node, Diagnostic> {
         let name = match text(self.config, "releaseName") {

@@ -108,7 +108,7 @@ enum Patch {
     Json(Node),
 }
 
-/// Where resources are; found out anew once an identity changed.
+/// Where resources are; found out again once an identity changed.
 #[derive(Default)]
 struct Places {
     /// By every identity they have or had.
@@ -461,10 +461,10 @@ fn reaches_annotations(patch: &Node) -> bool {
     directs(patch) || metadata.is_some_and(|it| directs(it) || it.get("annotations").is_some())
 }
 
-/// The maps of strings that kustomize writes anew in a patch that is meant for several resources.
+/// The maps of strings that kustomize writes again in a patch that is meant for several resources.
 const METADATA: &[&str] = &["labels", "annotations"];
 
-/// Such maps as kustomize writes them anew: all values are strings, so that a null does not delete there but is the text `null`; and
+/// Such maps as kustomize writes them again: all values are strings, so that a null does not delete there but is the text `null`; and
 /// empty ones are gone. Annotations are also written where a patch is allowed to change names and kinds: that is noted there.
 fn with_strings(patch: &Resource, fields: &[&str]) -> Resource {
     let mut patch = patch.clone();

@@ -139,7 +139,7 @@ impl Names {
         Names { by_name }
     }
 
-    /// Where those of a name are; all where there is none.
+    /// Where those of a name are; all if there is none.
     fn places(&self, name: Option<&str>, count: usize) -> Vec<usize> {
         match name {
             Some(name) => self.by_name.get(name).cloned().unwrap_or_default(),
@@ -327,7 +327,7 @@ fn source_resource<'a>(
     }
 }
 
-/// Copies the value into all that a target selects. Tells whether one of them has another name now.
+/// Copies the value into everything that a target selects. Tells whether one of them has another name now.
 fn fill(
     stage: &mut TransformContext<'_, '_>,
     target: &Node,

@@ -2,7 +2,7 @@
 
 use super::{Position, Span};
 
-/// One mend. The mends of a diagnostic do not contradict each other: each can be made by itself, and all of them together.
+/// One fix. The fixes of a diagnostic do not contradict each other: each can be made by itself, and all of them together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fix {
     /// The line of the diagnostic's help that it carries out.
@@ -24,7 +24,7 @@ pub struct Edit {
 }
 
 impl Fix {
-    /// The same mend in the files that a person wrote; `None` where it can't be made there.
+    /// The same fix in the files that a person wrote; `None` where it cannot be made there.
     pub(super) fn outermost(mut self) -> Option<Fix> {
         let edits = self.edits.iter().map(Edit::outermost);
         self.edits = edits.collect::<Option<_>>()?;

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 pub struct Diagnostic {
     /// Stable name that reads after "allow": `unknown-claim-field`.
     pub code: &'static str,
-    /// How bad it is.
+    /// Error, warning or note.
     pub severity: Severity,
     /// What was found and what was expected: lower case, no full stop.
     pub message: String,
@@ -27,7 +27,7 @@ pub struct Diagnostic {
     pub label: Cow<'static, str>,
     /// Other places that have a part in it, with words each.
     pub related: Vec<(Span, String)>,
-    /// How to mend it, or what else to know; each one line.
+    /// How to fix it, or what else to know; each one line.
     pub help: Vec<String>,
     /// Lines of the help as replacements, where they are such.
     pub fixes: Vec<Fix>,
@@ -40,7 +40,7 @@ pub enum Severity {
     Note,
     /// Probably not meant; `--strict` makes it an error.
     Warning,
-    /// The result can't be had, or must not be used.
+    /// The result cannot be had, or must not be used.
     Error,
 }
 
@@ -96,14 +96,14 @@ impl Diagnostic {
         self
     }
 
-    /// Says how to mend it.
+    /// Says how to fix it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help.push(help.into());
         self
     }
 
-    /// Says how to mend it by a replacement. Without an edit it is a line of help like others.
+    /// Says how to fix it by a replacement. Without an edit it is a line of help like others.
     #[must_use]
     pub fn fix(mut self, help: impl Into<String>, edit: impl Into<Option<Edit>>) -> Diagnostic {
         let help = help.into();
@@ -161,7 +161,7 @@ impl Diagnostic {
 /// With how many others at its place a diagnostic is compared.
 const SAME_PLACE_MAX: usize = 100;
 
-/// All that was found in a run, in the order of finding.
+/// Everything that was found in a run, in the order of finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
@@ -207,8 +207,8 @@ impl Diagnostics {
         self.list = list.into_iter().map(Diagnostic::outermost).collect();
     }
 
-    /// Sorts by place and drops what is said twice (a fault of a shared file is found once for each environment). Of two that differ
-    /// in their help alone, the one with less is kept: more help is for who has nothing but the shared file to mend.
+    /// Sorts by place and drops what is reported twice (a fault of a shared file is found once for each environment). Of two that differ
+    /// in their help alone, the one with less is kept: more help is for who has nothing but the shared file to fix.
     pub fn sort_and_dedup(&mut self) {
         let place = |it: &Diagnostic| {
             it.span

@@ -10,7 +10,7 @@ const KNOWN_MAX: usize = 500;
 /// Names are compared a machine word at a time: a longer one has no suggestion and is none.
 const LETTERS_MAX: usize = 64;
 
-/// The known name with the fewest edits from `wrong`, if they are few enough to be a slip of the pen; else one that it begins.
+/// The known name with the fewest edits from `wrong`, if they are few enough to be a typo of the pen; else one that it begins.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let pattern = Pattern::new(wrong);
     let limit = (wrong.chars().count() / 3).max(1) + usize::from(wrong.len() > 3);

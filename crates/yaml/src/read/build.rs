@@ -84,7 +84,7 @@ impl<'s> Builder<'s> {
         }
     }
 
-    /// An alias can't reach into the document before.
+    /// An alias cannot reach into the document before.
     pub(super) fn begin_document(&mut self) {
         self.anchors.named.clear();
     }

@@ -36,7 +36,7 @@ pub struct Written {
 enum Mode {
     All,
     First,
-    /// The first document as it is written.
+    /// The first document as written.
     Written,
     /// The first document as go-yaml v2 reads it into maps: the last entry of a key wins, merge keys included, and nothing is
     /// said about a key that is there several times.

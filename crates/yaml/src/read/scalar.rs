@@ -113,7 +113,7 @@ impl Scanner<'_> {
         at - blanks.count()
     }
 
-    /// Whether a plain text can't go on here.
+    /// Whether a plain text cannot go on here.
     fn stops_plain(&self, at: usize, place: u8) -> bool {
         match self.byte_at(at) {
             0 => true,

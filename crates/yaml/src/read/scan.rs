@@ -279,7 +279,7 @@ impl<'s> Scanner<'s> {
         Ok(self.take(kind, 1))
     }
 
-    /// Where the `:` is that makes a key of the `[…]` or `{…}` that begins here. Only who wants a document as it is written
+    /// Where the `:` is that makes a key of the `[…]` or `{…}` that begins here. Only who wants a document as written
     /// asks for one: a key that is no scalar is refused otherwise, with better words where it is met.
     fn colon_behind_collection(&self) -> Option<usize> {
         self.comments.as_ref().filter(|_| self.key_allowed)?;
@@ -487,7 +487,7 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// How many bytes the line break here takes; 0 where there is none.
+    /// How many bytes the line break here takes; 0 if there is none.
     pub(super) fn break_len(&self, at: usize) -> usize {
         match self.byte_at(at) {
             b'\n' => 1,

@@ -14,7 +14,7 @@ pub trait Files: Sync {
     /// What a folder holds, in the order of the names. Dot files are listed like any other.
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError>;
 
-    /// Says that these files will be read. A slow implementation can get them all at once; files that can't be read are reported when they are read.
+    /// Says that these files will be read. A slow implementation can get them all at once; files that cannot be read are reported when they are read.
     fn expect(&self, _paths: &[TreePath]) {}
 
     /// The path at which a file or folder really is, with all links followed.
@@ -75,9 +75,9 @@ pub enum EntryKind {
 pub enum FilesError {
     /// There is nothing at the path.
     NotFound,
-    /// A file was asked for and a folder is there.
+    /// A file was requested and a folder is there.
     NotAFile,
-    /// A folder was asked for and a file is there.
+    /// A folder was requested and a file is there.
     NotAFolder,
     /// A link leads out of the root.
     Outside,
@@ -344,7 +344,7 @@ impl<'a> Recorded<'a> {
         }
     }
 
-    /// The paths that were asked for behind a link that is broken or leads outside. A caller that only asks whether there is
+    /// The paths that were requested behind a link that is broken or leads outside. A caller that only asks whether there is
     /// something at a path may take the error for nothing.
     pub fn bad_links(&self) -> BTreeMap<TreePath, FilesError> {
         let links = self.bad_links.lock();

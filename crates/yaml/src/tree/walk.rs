@@ -48,7 +48,7 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<TreePath> {
         while let Some(folder) = self.plain.pop().or_else(|| self.linked.pop()) {
-            // What can't be found is given, for reading it to say what is wrong.
+            // What cannot be found is given, for reading it to say what is wrong.
             let real = self.files.real(&folder).unwrap_or_else(|_| folder.clone());
             match self.seen.insert(real) {
                 true => return Some(folder),

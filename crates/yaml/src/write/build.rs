@@ -20,7 +20,7 @@ pub fn emit_kustomize(node: &Node) -> Result<String, Diagnostic> {
 /// Writes one document as Helm's `toYaml` and other programs print a Go value with `sigs.k8s.io/yaml`, with a final line feed: as
 /// `kustomize build` does, but a key `<<` is a key like any other.
 ///
-/// Errors: `build-value` where the library can't read back the JSON that it goes through.
+/// Errors: `build-value` where the library cannot read back the JSON that it goes through.
 pub fn emit_sigs_yaml(node: &Node) -> Result<String, Diagnostic> {
     emit(node, false)
 }

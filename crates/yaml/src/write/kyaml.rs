@@ -1,6 +1,6 @@
 //! The kyaml form: what kustomize's library prints of a tree, with go-yaml 3.
 //!
-//! Keys in the tree's order, styles and stated tags as in the source, nothing folded. Of a document as it is written, anchors,
+//! Keys in the tree's order, styles and stated tags as in the source, nothing folded. Of a document as written, anchors,
 //! aliases, merge keys and comments too; of any other, what the reader has expanded stays expanded.
 
 use std::sync::Arc;
@@ -59,7 +59,7 @@ fn sort_keys(node: &mut Node) {
     }
 }
 
-/// Writes a document that was read as it is written, as kyaml prints it.
+/// Writes a document that was read as written, as kyaml prints it.
 pub fn emit_as_written(written: &Written) -> String {
     let writer = Writer {
         as_written: Some(&written.document.span().source),

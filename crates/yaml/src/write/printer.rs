@@ -201,7 +201,7 @@ impl Printer {
             '\u{2028}' => 'L',
             '\u{2029}' => 'P',
             _ => {
-                // Writing to a string can't fail.
+                // Writing to a string cannot fail.
                 let _ = match code {
                     0..=0xFF => write!(self.out, "x{code:02X}"),
                     0x100..=0xFFFF => write!(self.out, "u{code:04X}"),

@@ -121,7 +121,7 @@ impl Facts {
         }
     }
 
-    /// Blanks, line breaks, and what can't be printed.
+    /// Blanks, line breaks, and what cannot be printed.
     fn characters(&mut self, text: &str) {
         let (mut space_before, mut break_before) = (false, false);
         let mut special = false;
@@ -134,7 +134,7 @@ impl Facts {
             let (space, line_break) = (c == ' ', is_break(c));
             self.multiline |= line_break;
             self.no_single |= space && break_before;
-            // A blank before a line break can't be written in any style but double quotes.
+            // A blank before a line break cannot be written in any style but double quotes.
             special |= line_break && space_before;
             (space_before, break_before) = (space, line_break);
         }
@@ -231,7 +231,7 @@ pub(super) fn is_old_bool(text: &str) -> bool {
 }
 
 /// Whether a text without quotes is something else than a string to a reader of YAML 1.1, as kyaml asks it of go-yaml v2: it may
-/// even be a map or a list. Dates are strings there, and so is what can't be read.
+/// even be a map or a list. Dates are strings there, and so is what cannot be read.
 pub fn is_yaml_1_1_non_string(text: &str) -> bool {
     if text.is_empty() || text.contains('\n') {
         return false;

@@ -101,7 +101,7 @@ fn key_identifier(mut extensions: Reader<'_>) -> Option<&[u8]> {
 
 /// Makes a certificate that is valid from `now` on, in seconds since 1970.
 ///
-/// Errors: Go's text, for keys that can't sign or do not belong to the signer.
+/// Errors: Go's text, for keys that cannot sign or do not belong to the signer.
 pub(super) fn make(
     request: &Request,
     key: &PrivateKey,

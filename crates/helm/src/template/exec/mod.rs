@@ -346,7 +346,7 @@ fn receiver(method: &Method, value: Value) -> Value {
     }
 }
 
-/// Writes a value as a template prints it: without pointers, and `<no value>` where there is none.
+/// Writes a value as a template prints it: without pointers, and `<no value>` if there is none.
 pub(super) fn write_printable(out: &mut Vec<u8>, slot: &Slot) {
     match &slot.value {
         Value::Nil => out.extend_from_slice(b"<no value>"),

@@ -57,7 +57,7 @@ impl Environment {
         variables.insert(name.to_owned(), result.unwrap_or(CelType::Dyn));
     }
 
-    /// For messages, which can't ask the authorizer.
+    /// For messages, which cannot ask the authorizer.
     pub(in crate::validate) fn without_authorizer(&self) -> Environment {
         Environment {
             has_authorizer: false,

@@ -26,7 +26,7 @@ use pleach_yaml::{Entry, Node};
 /// Bytes of a message that an expression makes.
 const COMPUTED_MAX: usize = 5 << 10;
 
-/// An expression that is ready to be evaluated, or why it can't be.
+/// An expression that is ready to be evaluated, or why it cannot be.
 pub(super) struct Compiled(Result<Program, String>);
 
 impl std::fmt::Debug for Compiled {

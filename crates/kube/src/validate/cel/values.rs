@@ -71,7 +71,7 @@ impl Values<'_> {
             if value.is_null() && below.is_some_and(|it| !it.flags.nullable) {
                 continue;
             }
-            // Fields that no schema names can't be seen, but in maps.
+            // Fields that no schema names cannot be seen, but in maps.
             if below.is_some() || schema.is_none() || keeps(schema) {
                 map.insert(
                     MapKey::String(key_of(name, schema).into()),
@@ -121,7 +121,7 @@ impl Values<'_> {
 }
 
 fn keeps(schema: Option<&Schema>) -> bool {
-    // Unknown fields that are kept still have no type, so that rules can't see them; fields of free maps can be seen.
+    // Unknown fields that are kept still have no type, so that rules cannot see them; fields of free maps can be seen.
     schema.is_some_and(|it| matches!(it.additional, Additional::Anything))
 }
 

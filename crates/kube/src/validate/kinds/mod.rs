@@ -36,7 +36,7 @@ pub(super) struct Rules {
     pub(super) name: NameRule,
     /// Whether its finalizers need a domain.
     pub(super) has_core_finalizers: bool,
-    /// Whether the server makes a name up where there is none.
+    /// Whether the server makes a name up if there is none.
     pub(super) is_name_optional: bool,
     /// What is wrong with an object.
     pub(super) validate: Validate,

@@ -67,7 +67,7 @@ fn is_extended(name: &str) -> bool {
         && names::qualified_name(&format!("requests.{name}")).is_none()
 }
 
-/// Whether more of it can be asked for than there is.
+/// Whether more of it can be requested than there is.
 pub(super) fn allows_overcommit(name: &str) -> bool {
     is_native(name) && !is_hugepages(name)
 }

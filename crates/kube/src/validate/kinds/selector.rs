@@ -69,7 +69,7 @@ pub(super) fn is_empty(selector: &Node) -> bool {
     selector.map("matchLabels").is_empty() && selector.list("matchExpressions").is_empty()
 }
 
-/// Whether a selector selects labels. One that can't be read selects all: its fault was found before.
+/// Whether a selector selects labels. One that cannot be read selects all: its fault was found before.
 pub(super) fn matches(selector: &Node, labels: &[Entry]) -> bool {
     let label = |key: &str| {
         let entry = labels.iter().find(|it| it.key.as_str() == Some(key));

@@ -1,4 +1,4 @@
-//! What can't be changed once an object is there.
+//! What cannot be changed once an object is there.
 
 use super::fields::quantity_of;
 use crate::validate::fault::{Help, Report, class};
@@ -6,7 +6,7 @@ use crate::validate::json::Fields;
 use crate::validate::structural::same;
 use pleach_yaml::Node;
 
-/// Says that a field can't be changed.
+/// Says that a field cannot be changed.
 pub(super) fn immutable<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     report.below(class::IMMUTABLE_FIELD, node, key, "cannot be changed");
     let words = "delete the object and create it again, or keep the old value";
@@ -145,7 +145,7 @@ pub(super) fn claim<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>
         ("dataSource", ""),
     ];
     unchanged(spec(object), spec(old), &fields, report);
-    // A claim that is not bound yet can't grow, and none can shrink.
+    // A claim that is not bound yet cannot grow, and none can shrink.
     let (Some(resources), Some(before)) = (
         spec(object).and_then(|it| it.field("resources")),
         spec(old).and_then(|it| it.field("resources")),

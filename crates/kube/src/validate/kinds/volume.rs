@@ -169,7 +169,7 @@ fn needed<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     }
 }
 
-/// Labels and annotations are all that the template of a claim has of metadata.
+/// Labels and annotations are everything that the template of a claim has of metadata.
 fn template_metadata<'a>(metadata: &'a Node, report: &mut Report<'a>) {
     crate::validate::metadata::labels(metadata.map("labels"), report);
     crate::validate::metadata::annotations(metadata, report);

@@ -117,7 +117,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// What is said of an expression that is false.
+    /// What is reported of an expression that is false.
     fn message(&self, validation: &Node) -> String {
         let made = match validation.get("messageExpression") {
             Some(_) => self.answer(validation, "messageExpression"),
