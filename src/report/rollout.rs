@@ -35,7 +35,7 @@ fn event<'a>(changed: &'a Changed, environment: &Environment) -> Option<Event<'a
     let rollout = &changed.rollout;
     let mut words: Vec<String> = Vec::new();
     if changed.change.kind == ChangeKind::Removed {
-        words.push("is no longer made and is deleted".to_string());
+        words.push("is no longer created and is deleted".to_string());
     }
     words.extend(rollout.restart.as_ref().map(restart));
     words.extend(images(rollout));
@@ -69,8 +69,8 @@ fn restart(restart: &Restart) -> String {
         (Some(pods), false) => format!("{} restart", counted_pods(pods)),
     };
     match restart.left {
-        Some(0) => words.push_str(", none stays meanwhile"),
-        Some(left) => words.push_str(&format!(", at least {left} of them stay")),
+        Some(0) => words.push_str(", none is available meanwhile"),
+        Some(left) => words.push_str(&format!(", at least {left} stay available")),
         None => {}
     }
     if let (Some(quorum), Some(left)) = (restart.quorum, restart.left) {
