@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::Cluster;
 use super::scene::{EnvironmentObjects, SourcedObject};
-use crate::diag::{Diagnostic, Severity, Span};
+use crate::diag::{Diagnostic, Edit, Fix, Severity, Span};
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 use crate::validate::{Catalog, Encoding, Finding, Lifecycle, RuleBudget, Verdict};
@@ -46,7 +46,11 @@ pub(super) fn findings(
                 let findings = findings
                     .into_iter()
                     .filter(|it| !is_substituted(&sourced.object, it));
-                found.extend(findings.map(|it| placed(it, sourced)));
+                let findings = findings.map(|it| placed(it, sourced));
+                found.extend(findings.map(|it| match it.code {
+                    "removed-api" => with_newer_version(it, sourced, &catalog),
+                    _ => it,
+                }));
             }
         }
         if let Some(lifecycle) = catalog.lifecycle(&gvk) {
@@ -58,7 +62,7 @@ pub(super) fn findings(
     }
     found.extend(unknown.iter().map(|(gvk, it)| no_schema(gvk, it, demands)));
     for (gvk, (lifecycle, objects)) in &leaving {
-        found.extend(deprecated(gvk, lifecycle, objects, catalog.minor()));
+        found.extend(deprecated(gvk, lifecycle, objects, &catalog));
     }
     found
 }
@@ -168,9 +172,9 @@ fn deprecated(
     gvk: &Gvk,
     lifecycle: &Lifecycle,
     objects: &[&SourcedObject<'_>],
-    minor: u32,
+    catalog: &Catalog,
 ) -> Option<Diagnostic> {
-    let first = objects.first()?;
+    let (first, minor) = (objects.first()?, catalog.minor());
     let is_removed = |minor: u32| lifecycle.removed.is_some_and(|it| it <= minor);
     if is_removed(minor) || lifecycle.deprecated.is_none_or(|it| it > minor) {
         // What is removed was refused already.
@@ -198,8 +202,71 @@ fn deprecated(
         gvk.api_version()
     );
     let fault = Diagnostic::warning("deprecated-api", message).at(place(first));
-    Some(match &lifecycle.replacement {
-        Some(replacement) => fault.help(format!("use `{replacement}`, whose fields may differ")),
-        None => fault,
+    let Some(replacement) = &lifecycle.replacement else {
+        return Some(fault);
+    };
+    let edits = objects
+        .iter()
+        .map(|it| newer_version(it, replacement, catalog));
+    Some(match edits.collect::<Option<Vec<Edit>>>() {
+        Some(edits) => {
+            let help = format!("write `apiVersion: {replacement}`; what is set is valid there");
+            let fix = Fix {
+                help: help.clone(),
+                edits,
+            };
+            let mut fault = fault.help(help);
+            fault.fixes.push(fix);
+            fault
+        }
+        None => fault.help(format!("use `{replacement}`, whose fields may differ")),
     })
+}
+
+/// A version that is removed, replaced by the newer one where the object is valid there.
+fn with_newer_version(
+    fault: Diagnostic,
+    sourced: &SourcedObject<'_>,
+    catalog: &Catalog,
+) -> Diagnostic {
+    let lifecycle = catalog.lifecycle(&sourced.object.gvk());
+    let replacement = lifecycle.and_then(|it| it.replacement);
+    let edit = replacement
+        .as_ref()
+        .and_then(|it| newer_version(sourced, it, catalog));
+    match (replacement, edit) {
+        (Some(replacement), Some(edit)) => {
+            let help = format!("write `apiVersion: {replacement}`; what is set is valid there");
+            let fault = Diagnostic {
+                help: Vec::new(),
+                ..fault
+            };
+            fault.fix(help, edit)
+        }
+        _ => fault,
+    }
+}
+
+/// Writes a newer version where a person wrote the old one; `None` where the object is not valid in it, or may mean something else.
+fn newer_version(
+    sourced: &SourcedObject<'_>,
+    replacement: &str,
+    catalog: &Catalog,
+) -> Option<Edit> {
+    let object = &sourced.object;
+    let written = object.node.get("apiVersion")?;
+    let edit = Edit::rename(written.span(), written.as_str()?, replacement);
+    let edit = edit.filter(|it| is_input(&it.span))?;
+    // In `policy/v1` an empty selector selects all pods, where it selected none.
+    let selector = object.node.at_keys(&["spec", "selector"]);
+    if object.kind() == "PodDisruptionBudget" && selector.is_none_or(Node::is_empty_collection) {
+        return None;
+    }
+    let mut newer = object.node.clone();
+    newer.as_mapping_mut()?.insert("apiVersion", replacement);
+    let is_fine = |it: &Finding| it.diagnostic.severity != Severity::Error;
+    match catalog.judge(&newer, Encoding::Yaml) {
+        Verdict::Judged(findings) => findings.iter().all(is_fine).then_some(edit),
+        Verdict::UnknownKind => None,
+    }
 }
