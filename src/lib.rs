@@ -305,7 +305,7 @@ fn run(
         diagnostics.extend(delivery::unused_pins(&repository.charts));
     }
     let clusters = match options.with_clusters {
-        true => clusters(files, &repository.charts, &environments),
+        true => clusters(files, repository, &environments),
         false => BTreeMap::new(),
     };
     let input = compose::Input {
@@ -345,12 +345,15 @@ fn report_run_limit(repository: &load::Workspace<'_>, diagnostics: &mut Diagnost
 
 fn clusters(
     files: &dyn Files,
-    charts: &chart::Charts<'_>,
+    repository: &load::Workspace<'_>,
     environments: &[EnvironmentManifests<'_>],
 ) -> BTreeMap<String, check::Cluster> {
     let (definitions, policies) = (check::definitions(files), check::policies(files));
     let cluster = |it: &EnvironmentManifests<'_>| {
-        let cluster = check::Cluster::of(it, charts, &definitions, &policies);
+        let cluster = check::Cluster {
+            builtin_policies: repository.workspace.policies.clone(),
+            ..check::Cluster::of(it, &repository.charts, &definitions, &policies)
+        };
         (it.environment.name.clone(), cluster)
     };
     environments.iter().map(cluster).collect()
@@ -402,7 +405,7 @@ pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
     });
     let origins: Origins = delivered.collect();
     if options.with_clusters {
-        let clusters = clusters(files, &repository.charts, &environments);
+        let clusters = clusters(files, &repository, &environments);
         diagnostics.extend(check::check_objects(&origins, &clusters));
     }
     diagnostics.sort_and_dedup();

@@ -44,7 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Charts and manifests for the definitions that an environment's cluster has.
     (
         "check",
-        &["operators", "danger", "compare", "chart", "compose"],
+        &["operators", "danger", "compare", "chart", "load", "compose"],
     ),
     // Renders whole workspaces, so it is above the pipeline.
     ("case", &["chart", "emit", "load", "compare"]),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::chart::Charts;
 use crate::compose::EnvironmentManifests;
 use crate::diag::Source;
+use crate::load::BuiltinPolicies;
 use crate::tree::{EntryKind, Files, TreePath, Walk};
 use crate::yaml::Node;
 
@@ -24,6 +25,8 @@ pub struct Cluster {
     pub definitions: Vec<Arc<Source>>,
     /// Texts with admission policies that it has by other means.
     pub policies: Vec<Arc<Source>>,
+    /// The built-in policies that the workspace switches on.
+    pub builtin_policies: BuiltinPolicies,
     /// Namespaces that it has by other means: `namespaces/NAME` in the environment's `provides`.
     pub namespaces: BTreeSet<String>,
 }
@@ -49,6 +52,7 @@ impl Cluster {
             minor: version.and_then(Node::as_str).and_then(minor),
             definitions,
             policies: policies.to_vec(),
+            builtin_policies: BuiltinPolicies::default(),
         }
     }
 }

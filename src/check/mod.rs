@@ -8,6 +8,7 @@ mod applications;
 mod bad_substitution;
 mod bad_sync_wave;
 mod blocked_traffic;
+mod builtin_policies;
 mod cluster;
 mod dangling_dependency;
 mod dangling_source;
@@ -118,6 +119,8 @@ pub fn check(
         found.extend(admission_policies::findings(scene, cluster, &budget));
         let minor = Catalog::new(cluster.minor).minor();
         found.extend(pod_security::findings(scene, minor));
+        let policies = &cluster.builtin_policies;
+        found.extend(builtin_policies::findings(name, scene, policies, minor));
     }
     found.sort_and_dedup();
     found
@@ -174,6 +177,9 @@ pub fn check_objects(origins: &Origins, clusters: &BTreeMap<String, Cluster>) ->
         let cluster = clusters.get(name).unwrap_or(&unknown);
         let demands = Demands::default();
         found.extend(objects::findings(scene, cluster, demands, &budget));
+        let minor = Catalog::new(cluster.minor).minor();
+        let policies = &cluster.builtin_policies;
+        found.extend(builtin_policies::of_objects(scene, policies, minor));
     }
     found
 }

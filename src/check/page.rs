@@ -5,12 +5,13 @@ use crate::danger::DANGERS;
 use crate::diag::Severity;
 
 /// By what they are about. A page is `# code`, a line `severity: summary`, and paragraphs; what is indented is an example.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     include_str!("pages/charts.md"),
     include_str!("pages/kinds.md"),
     include_str!("pages/kustomize.md"),
     include_str!("pages/objects.md"),
     include_str!("pages/patches.md"),
+    include_str!("pages/policies.md"),
     include_str!("pages/text.md"),
     include_str!("pages/tree.md"),
     include_str!("pages/workspace.md"),

@@ -13,6 +13,7 @@ mod flux_settings;
 mod kind;
 mod links;
 mod names;
+mod policies;
 mod scope;
 mod spelling;
 mod sync;
@@ -34,6 +35,7 @@ pub use kind::{
     Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling, read_ahead,
 };
 pub use links::check_links;
+pub use policies::BuiltinPolicies;
 pub use scope::Scope;
 pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::document::{own_schema, read_checked};
+use super::policies::BuiltinPolicies;
 use super::sync::Layout;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::diff::Ignore;
@@ -35,6 +36,8 @@ pub struct WorkspaceConfig {
     pub environment_order: Vec<(String, Span)>,
     /// What comparisons leave out.
     pub ignored_differences: Vec<Ignore>,
+    /// The built-in policies that are switched on.
+    pub policies: BuiltinPolicies,
     /// Folders of the team's own claim kinds.
     pub templates: Vec<TreePath>,
     /// Where each of them is written; empty for the default folder.
@@ -191,6 +194,7 @@ impl WorkspaceConfig {
             ignored_differences: texts(node, &["spec", "diff", "ignore"])
                 .map(ignored)
                 .collect::<Result<_, _>>()?,
+            policies: BuiltinPolicies::of(text(&["spec", "policies"])),
             templates,
             template_places: written.into_iter().flatten().map(Span::from).collect(),
             chart_repository: text(&["spec", "charts", "repository"]).cloned(),

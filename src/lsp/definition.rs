@@ -80,10 +80,8 @@ fn of_claim(
     let is_value = matches!(cursor.place, Place::Value { .. });
     if matches!(field.as_slice(), [Step::Key(key)] if ["kind", "apiVersion"].contains(&&**key)) {
         let mut targets = vec![Target::of(&kind.span.start())];
-        let document = workspace.index.of_file(path).iter();
-        let own = document
-            .filter(|it| it.range().start <= cursor.word().start)
-            .next_back();
+        let mut documents = workspace.index.of_file(path).iter();
+        let own = documents.rfind(|it| it.range().start <= cursor.word().start);
         if let Some(own) = own.filter(|_| is_value && !kind.requires.is_empty()) {
             targets.extend(required(workspace, path, own));
         }

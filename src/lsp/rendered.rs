@@ -28,10 +28,8 @@ pub struct ClaimAt {
 
 /// The claim whose document a byte of a file is in.
 pub fn claim_at(workspace: &Workspace, path: &TreePath, at: usize) -> Option<ClaimAt> {
-    let documents = workspace.index.of_file(path).iter();
-    let document = documents
-        .filter(|it| it.range().start <= at || it.range().contains(&at))
-        .next_back();
+    let mut documents = workspace.index.of_file(path).iter();
+    let document = documents.rfind(|it| it.range().start <= at || it.range().contains(&at));
     let document = document.or_else(|| workspace.index.of_file(path).first())?;
     Some(ClaimAt {
         name: document.name.clone(),

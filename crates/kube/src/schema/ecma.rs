@@ -13,10 +13,9 @@ pub(super) fn of_pattern(pattern: &str) -> Option<String> {
                 let is_class = "dDwWsS".contains(escaped);
                 let is_syntax = r"^$\.*+?()[]{}|/".contains(escaped);
                 let is_fine = is_class || is_syntax || "nrtfv".contains(escaped);
-                if !is_fine
-                    && !(in_class && escaped == '-')
-                    && !(!in_class && "bB".contains(escaped))
-                {
+                let is_of_class = in_class && escaped == '-';
+                let is_boundary = !in_class && "bB".contains(escaped);
+                if !(is_fine || is_of_class || is_boundary) {
                     return None;
                 }
             }

@@ -14,7 +14,7 @@ pub(super) fn describe(schema: &Schema, out: &mut Map<String, Json>) {
     }
     if let Some(default) = schema.default()
         // An empty map is there only so that the fields in it have their defaults.
-        && !(default.is_empty_collection() && !schema.properties.is_empty())
+        && (!default.is_empty_collection() || schema.properties.is_empty())
     {
         out.insert("default".into(), as_json(default));
     }

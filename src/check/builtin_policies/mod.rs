@@ -1,0 +1,50 @@
+//! The built-in policies that `pleach.yaml` switches on.
+
+mod availability;
+mod containers;
+mod standards;
+
+use super::scene::{EnvironmentObjects, SourcedObject};
+use crate::diag::{Diagnostic, Severity};
+use crate::load::BuiltinPolicies;
+use crate::yaml::FieldPath;
+
+/// What violates a policy in an environment. `minor` is the version of Kubernetes.
+pub(super) fn findings(
+    name: &str,
+    scene: &EnvironmentObjects<'_>,
+    policies: &BuiltinPolicies,
+    minor: u32,
+) -> Vec<Diagnostic> {
+    let mut found = of_objects(scene, policies, minor);
+    found.extend(availability::findings(name, scene, policies));
+    found
+}
+
+/// The same for a part of its objects: without what an object outside of it can satisfy.
+pub(super) fn of_objects(
+    scene: &EnvironmentObjects<'_>,
+    policies: &BuiltinPolicies,
+    minor: u32,
+) -> Vec<Diagnostic> {
+    let mut found = containers::findings(scene, policies);
+    found.extend(standards::findings(scene, policies, minor));
+    found
+}
+
+/// A violation, at the line that a person wrote.
+fn diagnostic(
+    code: &'static str,
+    severity: Severity,
+    object: &SourcedObject<'_>,
+    field: &FieldPath,
+    message: String,
+) -> Diagnostic {
+    let fault = Diagnostic {
+        severity,
+        ..Diagnostic::error(code, message)
+    };
+    let span = object.place(field);
+    let own = || object.object.node.nearest_on_path(field).span().clone();
+    fault.at(span.unwrap_or_else(own))
+}

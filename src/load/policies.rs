@@ -1,0 +1,65 @@
+//! The built-in policies for rendered objects that `pleach.yaml` switches on.
+
+use crate::diag::Severity;
+use crate::yaml::Node;
+
+/// The built-in policies of a workspace: what a violation of each is. What is `None` is not looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuiltinPolicies {
+    /// Containers without requests of CPU or memory.
+    pub requests: Option<Severity>,
+    /// Containers without a limit of memory.
+    pub limits: Option<Severity>,
+    /// Images whose tag moves.
+    pub pinned_images: Option<Severity>,
+    /// Privileged containers, and pods in namespaces of the host.
+    pub privileged: Option<Severity>,
+    /// Containers without probes.
+    pub probes: Option<Severity>,
+    /// Workloads without some labels.
+    pub labels: Option<(Severity, Vec<String>)>,
+    /// Workloads with one replica or without a PodDisruptionBudget, in these environments; in all where none is named.
+    pub availability: Option<(Severity, Vec<String>)>,
+    /// Pods beyond the level baseline of the Pod Security Standards.
+    pub baseline: Option<Severity>,
+    /// Pods beyond the level restricted.
+    pub restricted: Option<Severity>,
+}
+
+impl BuiltinPolicies {
+    pub(super) fn of(node: Option<&Node>) -> BuiltinPolicies {
+        let Some(node) = node else {
+            return BuiltinPolicies::default();
+        };
+        let at = |keys: &[&str]| node.at_keys(keys).and_then(Node::as_str).map(severity);
+        let listed = |key: &str, list: &str| {
+            let node = node.get(key).filter(|it| !it.is_null())?;
+            let names = node
+                .get(list)
+                .and_then(Node::as_sequence)
+                .unwrap_or_default();
+            let names = names.iter().filter_map(Node::as_str).map(str::to_string);
+            let severity = at(&[key, "severity"]).unwrap_or(Severity::Warning);
+            Some((severity, names.collect()))
+        };
+        BuiltinPolicies {
+            requests: at(&["requests"]),
+            limits: at(&["limits"]),
+            pinned_images: at(&["pinnedImages"]),
+            privileged: at(&["privileged"]),
+            probes: at(&["probes"]),
+            labels: listed("labels", "names"),
+            availability: listed("availability", "environments"),
+            baseline: at(&["podSecurity", "baseline"]),
+            restricted: at(&["podSecurity", "restricted"]),
+        }
+    }
+}
+
+fn severity(word: &str) -> Severity {
+    match word {
+        "error" => Severity::Error,
+        "note" => Severity::Note,
+        _ => Severity::Warning,
+    }
+}
