@@ -40,6 +40,8 @@ pub mod check;
 pub mod case;
 pub mod json_schema;
 pub mod affected;
+pub mod incremental;
+pub mod shard;
 pub mod workspace_diff;
 #[cfg(feature = "cli")]
 pub mod report;
@@ -131,6 +133,14 @@ pub struct Compiled {
     pub interfaces: BTreeMap<(String, String), Exports>,
     /// What is known of the cluster of each environment, where that was requested.
     pub clusters: BTreeMap<String, check::Cluster>,
+    /// How many claims the environments have, those of base counted in each.
+    pub claims: usize,
+    /// The charts that were asked for and are not in the workspace.
+    pub requests: Vec<chart::Request>,
+    /// Whether nothing was left for a run of the whole workspace to judge.
+    pub is_conclusive: bool,
+    /// What else it covers, where it is a shard of the workspace.
+    pub shard: Option<shard::Coverage>,
     /// Errors, warnings and notes, sorted by location.
     pub diagnostics: Diagnostics,
 }
@@ -138,6 +148,11 @@ pub struct Compiled {
 impl Compiled {
     /// Whether a file of the output folder belongs to what was compiled: other files are neither compared nor removed.
     pub fn covers(&self, file: &TreePath) -> bool {
+        match &self.shard {
+            Some(shard) if self.tree.get(file).is_some() || shard.covers(file) => return true,
+            Some(shard) if shard.environments().is_empty() => return false,
+            _ => {}
+        }
         if self.scope.is_whole() {
             return true;
         }
@@ -174,12 +189,18 @@ impl Compiled {
 pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let files = Recorded::new(files);
     let scope = whole_where_mixed(&files, &options.scope);
-    compile_unmixed(files, scope, options)
+    compile_unmixed(files, scope, options, true)
 }
 
 /// Compiles a scope in which no environment is partial whose claims cannot be rendered without the others.
-fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Compiled {
+fn compile_unmixed(
+    files: Recorded<'_>,
+    scope: Scope,
+    options: &Options,
+    is_proven: bool,
+) -> Compiled {
     let mut diagnostics = Diagnostics::default();
+    let mut requests = Vec::new();
     let cache = options.cache.clone();
     let with_remotes = WithRemotes::new(&files, TreePath::root(), cache.clone());
     options.observer.begins("reading claims");
@@ -195,7 +216,9 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
                         (&repository.workspace, &repository.environments);
                     diagnostics.extend(load::check_sync_path(workspace, environments, below_top));
                 }
-                let composed = run(&with_remotes, &repository, options, &mut diagnostics);
+                let files = &with_remotes;
+                let composed = run(files, &repository, options, is_proven, &mut diagnostics);
+                requests = repository.charts.requests();
                 (Some(repository.workspace.output.clone()), composed)
             }
             None => (None, None),
@@ -218,6 +241,10 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
         bases: composed.bases,
         interfaces: composed.interfaces,
         clusters: composed.clusters,
+        claims: composed.claims,
+        requests,
+        is_conclusive: composed.is_conclusive,
+        shard: None,
         diagnostics,
     }
 }
@@ -227,10 +254,23 @@ fn compile_unmixed(files: Recorded<'_>, scope: Scope, options: &Options) -> Comp
 /// Of an environment of which only some claims are requested, the rest has to come to the same on both sides. It does unless they
 /// turn another face to it, and then the whole environment is compiled.
 pub fn compile_both(sides: [&dyn Files; 2], options: &Options) -> [Option<Compiled>; 2] {
+    compile_to(sides, options, true)
+}
+
+/// The same for who takes the first state as it is: it is not proven.
+pub fn compile_change(sides: [&dyn Files; 2], options: &Options) -> [Option<Compiled>; 2] {
+    compile_to(sides, options, false)
+}
+
+fn compile_to(
+    sides: [&dyn Files; 2],
+    options: &Options,
+    is_first_proven: bool,
+) -> [Option<Compiled>; 2] {
     let scope = sides.iter().fold(options.scope.clone(), |scope, side| {
         whole_where_mixed(*side, &scope)
     });
-    let compiled = compile_sides(sides, &scope, options);
+    let compiled = compile_sides(sides, &scope, options, is_first_proven);
     let faces = |environment: &String| {
         compiled.each_ref().map(|it| {
             let all = it.iter().flat_map(|it| &it.interfaces);
@@ -245,7 +285,7 @@ pub fn compile_both(sides: [&dyn Files; 2], options: &Options) -> [Option<Compil
     }
     let mut scope = scope;
     changed.iter().for_each(|it| drop(scope.claims.remove(it)));
-    compile_sides(sides, &scope, options)
+    compile_sides(sides, &scope, options, is_first_proven)
 }
 
 /// A scope in which no environment is partial whose claims cannot be rendered without the others.
@@ -261,16 +301,20 @@ fn compile_sides(
     sides: [&dyn Files; 2],
     scope: &Scope,
     options: &Options,
+    is_first_proven: bool,
 ) -> [Option<Compiled>; 2] {
-    let one = |files: &dyn Files| {
+    let one = |files: &dyn Files, is_proven: bool| {
         let there = load::environments(files);
         let mut scope = scope.clone();
         scope.environments.retain(|it| there.contains(it));
         scope.claims.retain(|name, _| there.contains(name));
-        (!scope.is_whole()).then(|| compile_unmixed(Recorded::new(files), scope, options))
+        (!scope.is_whole()).then(|| {
+            let files = Recorded::new(files);
+            compile_unmixed(files, scope, options, is_proven)
+        })
     };
     let [before, after] = sides;
-    let (before, after) = join(|| one(before), || one(after));
+    let (before, after) = join(|| one(before, is_first_proven), || one(after, true));
     [before, after]
 }
 
@@ -283,12 +327,15 @@ struct PipelineOutput {
     origins: Vec<(TreePath, Origin)>,
     places: Vec<TreePath>,
     clusters: BTreeMap<String, check::Cluster>,
+    claims: usize,
+    is_conclusive: bool,
 }
 
 fn run(
     files: &dyn Files,
     repository: &load::Workspace<'_>,
     options: &Options,
+    is_proven: bool,
     diagnostics: &mut Diagnostics,
 ) -> Option<PipelineOutput> {
     let resolution = resolve::resolve(repository, diagnostics);
@@ -304,6 +351,8 @@ fn run(
     if options.scope.is_whole() {
         diagnostics.extend(delivery::unused_pins(&repository.charts));
     }
+    let is_conclusive =
+        resolution.is_conclusive && environments.iter().all(EnvironmentManifests::is_by_itself);
     let clusters = match options.with_clusters {
         true => clusters(files, repository, &environments),
         false => BTreeMap::new(),
@@ -318,7 +367,7 @@ fn run(
     let composition = compose::compose(files, &repository.workspace, input, diagnostics);
     let tree = sign(&composition);
     observer.begins(&format!("building {} files to prove them", tree.len()));
-    if !diagnostics.has_errors() && !options.without_proof {
+    if !diagnostics.has_errors() && is_proven && !options.without_proof {
         prove::prove(&tree, &composition, diagnostics);
     }
     let bases = repository.bases.iter().map(|it| it.engine.base());
@@ -329,6 +378,8 @@ fn run(
         origins: origins_of(composition.expected, composition.data),
         places: composition.places,
         clusters,
+        claims,
+        is_conclusive: options.scope.is_whole() || is_conclusive && composition.is_conclusive,
     })
 }
 

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 /// Three environments; a kind that includes from another one and one that reads a chart; references; an overlay that refers to a
 /// component and a file elsewhere.
-const WORKSPACE: &str = "\
+pub(crate) const WORKSPACE: &str = "\
 -- pleach.yaml --
 apiVersion: pleach.dev/v1
 kind: Workspace
@@ -162,9 +162,12 @@ data: {patched: \"yes\"}
 a: 1
 ";
 
+/// A path, the text there, its replacement.
+pub(crate) type Edit = (&'static str, Option<&'static str>, Option<&'static str>);
+
 /// Edits: a path, the text there, its replacement. Without a text there the file is put there whole, and without
 /// anything in its place it is taken away.
-const EDITS: &[(&str, Option<&str>, Option<&str>)] = &[
+pub(crate) const EDITS: &[Edit] = &[
     (
         "environments/one/front.yaml",
         Some("text: one"),
@@ -314,12 +317,12 @@ fn path(text: &str) -> TreePath {
     TreePath::new(text).unwrap()
 }
 
-fn edited(tree: &Tree, edits: &[usize]) -> Tree {
+pub(crate) fn edited(tree: &Tree, edits: &[Edit]) -> Tree {
     let mut files: BTreeMap<TreePath, String> = tree
         .iter()
         .map(|(path, bytes)| (path.clone(), String::from_utf8(bytes.to_vec()).unwrap()))
         .collect();
-    for (at, from, to) in edits.iter().map(|it| EDITS[*it]) {
+    for (at, from, to) in edits.iter().copied() {
         let at = path(at);
         match (from, to) {
             (None, None) => drop(files.remove(&at)),
@@ -426,8 +429,9 @@ fn compared(before: &Compiled, after: &Compiled) -> String {
 /// Checks one change; gives how many claims changed and how many were named.
 fn check(edits: [&[usize]; 2]) -> (usize, usize) {
     let workspace = Tree::from_text(WORKSPACE);
-    let before = edited(&workspace, edits[0]);
-    let after = edited(&before, edits[1]);
+    let made = edits.map(|it| it.iter().map(|it| EDITS[*it]).collect::<Vec<_>>());
+    let before = edited(&workspace, &made[0]);
+    let after = edited(&before, &made[1]);
     let printed: Vec<_> = edits
         .map(|it| it.iter().map(|it| EDITS[*it]).collect())
         .into();

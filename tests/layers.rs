@@ -55,6 +55,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         "affected",
         &["template", "chart", "kustomize", "load", "emit"],
     ),
+    // Renders a change.
+    ("incremental", &["load", "resolve", "affected"]),
+    // Renders a part.
+    ("shard", &["load"]),
     // Renders both sides of a comparison.
     (
         "workspace_diff",
@@ -114,6 +118,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "json_schema",
             "emit",
             "affected",
+            "incremental",
+            "shard",
             "workspace_diff",
             "report",
             "disk",

@@ -181,3 +181,68 @@ fn edits_give_the_bytes_of_a_run_without_the_cache() {
     let stamps = fs::read_dir(Path::new(cache).join("unchanged")).unwrap();
     assert_eq!(stamps.count(), 1);
 }
+
+/// What a run says on both outputs, its stages left out, and how many claims were rendered.
+fn said(root: &Path, cache: &str, arguments: &[&str]) -> (String, Vec<String>) {
+    let common = ["--cache", cache, "--timings"];
+    let text = run(root, PLEACH, &[arguments, &common].concat(), true);
+    let (stages, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(|it| it.contains(" ms "));
+    let rendered = stages.iter().filter_map(|it| it.split_once("rendering "));
+    let rendered = rendered.map(|it| it.1.to_string()).collect();
+    (rest.join("\n"), rendered)
+}
+
+#[test]
+fn a_change_of_one_claim_renders_that_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().to_str().unwrap();
+    run(root, PLEACH, &["init"], true);
+    std::thread::sleep(TICK);
+    let all = said(root, cache, &["render"]).1;
+    std::thread::sleep(TICK);
+    assert_eq!(said(root, cache, &["check"]).1.len(), 1);
+    change(root, "202Gi");
+    std::thread::sleep(TICK);
+    let (text, part) = said(root, cache, &["render"]);
+    assert!(
+        !part.is_empty() && !part.contains(&all[0]),
+        "{part:?} of {all:?}\n{text}"
+    );
+    std::thread::sleep(TICK);
+    let checked = said(root, cache, &["check"]);
+    assert_eq!(checked.0, said(root, cache, &["check", "--no-cache"]).0);
+    assert!(!checked.1.contains(&all[0]), "{checked:?}");
+    // What it left is known to the next run.
+    std::thread::sleep(TICK);
+    for command in ["render", "check"] {
+        assert_eq!(said(root, cache, &[command]).1, Vec::<String>::new());
+    }
+    let (plain, _) = said(root, cache, &["render", "--no-cache"]);
+    assert!(plain.contains("0 files written, 0 removed"), "{plain}");
+}
+
+#[test]
+fn what_was_edited_in_the_tree_is_seen_beside_a_change_of_a_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().to_str().unwrap();
+    run(root, PLEACH, &["init"], true);
+    std::thread::sleep(TICK);
+    run(root, PLEACH, &["render", "--cache", cache], true);
+    std::thread::sleep(TICK);
+    change(root, "203Gi");
+    let clusters = root.join("deploy/clusters");
+    let cluster = fs::read_dir(&clusters)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    fs::remove_file(cluster.join("apps.yaml")).unwrap();
+    std::thread::sleep(TICK);
+    run(root, PLEACH, &["render", "--cache", cache], true);
+    assert!(cluster.join("apps.yaml").is_file());
+}

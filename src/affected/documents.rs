@@ -67,6 +67,16 @@ pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Option<Vec<Node>>
     Some(documents.filter(|it| !it.is_null()).collect())
 }
 
+/// Kind and name of each claim of a file, in order; none where there is no file, and `None` where that can't be known.
+pub fn claim_titles(files: &dyn Files, path: &TreePath) -> Option<Vec<(String, String)>> {
+    let documents = read(files, path)?;
+    let title = |it: &Node| {
+        let kind = it.get("kind")?.as_str()?;
+        Some((kind.to_string(), name(it)?.to_string()))
+    };
+    documents.iter().map(title).collect()
+}
+
 /// The documents of all files of an environment, as far as they can be read.
 pub fn of_environment(files: &dyn Files, environment: &str) -> Vec<Node> {
     let (folder, _) = environment_folder(environment);

@@ -12,10 +12,17 @@ pub(super) fn search(search: &mut Search<'_>) {
     let partial = search.found.environments.iter();
     let partial = partial.filter(|it| matches!(it.1, Touched::Claims(_)));
     let names: Vec<String> = partial.map(|it| it.0.clone()).collect();
+    if names.is_empty() {
+        return;
+    }
+    let of_base: Vec<_> = search
+        .sides
+        .iter()
+        .flat_map(|it| references(*it, BASE))
+        .collect();
     for environment in names {
-        let mut referring = Vec::new();
+        let mut referring = of_base.clone();
         for side in search.sides {
-            referring.extend(references(side, BASE));
             if environment != BASE {
                 referring.extend(references(side, &environment));
             }

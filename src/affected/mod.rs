@@ -11,7 +11,7 @@ mod kustomizations;
 mod links;
 mod lookups;
 
-pub use documents::of_environment as claim_documents;
+pub use documents::{claim_titles, of_environment as claim_documents};
 pub use kustomizations::kustomizations;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span};
 use crate::tree::TreePath;
 
-const BEGIN: &str = "# pleach: allow[";
+/// How the comments begin.
+pub const ALLOW: &str = "# pleach: allow[";
+const BEGIN: &str = ALLOW;
 
 struct Allow {
     path: TreePath,

@@ -41,7 +41,7 @@ use crate::object::Object;
 use crate::tree::Tree;
 use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Node};
-pub use allow::allow;
+pub use allow::{ALLOW, allow};
 pub use cluster::{Cluster, definitions, policies};
 pub use determinism::twice;
 pub use objects::Demands;

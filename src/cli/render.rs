@@ -12,13 +12,14 @@ use super::earlier::{self, EarlierTree};
 use super::progress::Progress;
 use super::session::Session;
 use super::timings::{TimingFlags, Timings};
-use super::unchanged::Known;
+use super::unchanged::{Known, State};
 use super::{Global, Outcome, cache, output, removed};
 use crate::diag::Diagnostics;
 use crate::disk::{apply, read_output};
 use crate::emit::{Plan, plan};
 use crate::load::WorkspaceConfig;
 use crate::report::plan_summary;
+use crate::shard::{Shard, compile_shard};
 use crate::tree::ReadSet;
 use crate::{Options, Scope, compile};
 
@@ -26,12 +27,19 @@ use crate::{Options, Scope, compile};
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) selection: Selection,
+    /// Render a part for one of several machines: `2/5` is the second of five, which together write the whole tree
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with = "environments")]
+    shard: Option<Shard>,
     /// Overwrite generated files that were edited or that contain conflict markers
     #[arg(long)]
     force: bool,
     /// Remove the tree that was written before `output` in pleach.yaml was changed
     #[arg(long, conflicts_with = "out")]
     remove_earlier_output: bool,
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    Shard::read(text).ok_or_else(|| "expected I/N with I from 1 to N, such as 2/5".to_string())
 }
 
 /// What to render, and where the tree is.
@@ -90,24 +98,36 @@ fn render(
     } = &arguments.selection;
     let known = arguments
         .selection
-        .known("render", &session, global, timings);
-    if let Some(files) = known.as_ref().and_then(|it| it.files(&session)) {
-        session.report(&Diagnostics::default());
-        let plan = Plan::up_to_date(files);
-        output::status(&format!("{}\n", plan_summary(&plan)));
-        return Ok(Outcome::Clean);
+        .known("render", &session, global, timings)
+        .filter(|_| arguments.shard.is_none());
+    let state = known.as_ref().and_then(|it| it.state(&session));
+    if let Some(State::Same(files)) = state {
+        return Ok(finish(&session, &Plan::up_to_date(files)));
     }
     let progress = Progress::timed(global, "reading the workspace", timings);
-    let compiled = compile(
-        &session.files,
-        &Options {
-            observer: progress.observer(),
-            scope: Scope::of(environments),
-            cache: cache::open(global),
-            below_top: session.below_top(),
-            ..Options::default()
-        },
-    );
+    let options = Options {
+        observer: progress.observer(),
+        scope: Scope::of(environments),
+        cache: cache::open(global),
+        below_top: session.below_top(),
+        ..Options::default()
+    };
+    if let (Some(known), Some(State::Changed(changed))) = (&known, state)
+        && let Some(part) = changed.part(&session, known, &options, arguments.force)
+    {
+        apply(&part.plan, &known.out)?;
+        let compiled = part.update.compiled.as_ref();
+        let removed = compiled.map(|it| removed::findings(&session, it, &part.plan));
+        session.report(&Diagnostics::default());
+        session.report(&removed.unwrap_or_default());
+        output::status(&format!("{}\n", plan_summary(&part.plan)));
+        known.renew(&session, *changed, part);
+        return Ok(Outcome::Clean);
+    }
+    let compiled = match arguments.shard {
+        Some(shard) => compile_shard(&session.files, shard, &options),
+        None => compile(&session.files, &options),
+    };
     let mut found = with_allow_comments(&compiled, &session.files);
     let earlier = match (out, found.has_errors()) {
         (None, false) => earlier::find(&session, &compiled)?,
@@ -135,13 +155,21 @@ fn render(
     apply(&plan, &folder)?;
     if let Some(known) = known.filter(|_| earlier.is_empty()) {
         let compiled = (&compiled, ReadSet::default());
-        known.keep(&session, compiled, &standing, &plan, &folder);
+        known.keep(&session, compiled, &standing, &plan);
     }
     output::status(&format!("{}\n", plan_summary(&plan)));
     if arguments.remove_earlier_output {
         remove_earlier(&session, &earlier)?;
     }
     Ok(kept)
+}
+
+/// A run that has nothing to say, and nothing to do.
+fn finish(session: &Session<'_>, plan: &Plan) -> Outcome {
+    session.report(&Diagnostics::default());
+    session.report(&Diagnostics::default());
+    output::status(&format!("{}\n", plan_summary(plan)));
+    Outcome::Clean
 }
 
 fn remove_earlier(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<()> {

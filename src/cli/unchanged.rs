@@ -2,9 +2,9 @@
     clippy::disallowed_methods,
     reason = "a run depends on the program itself, whose place the environment says"
 )]
-//! Whole runs whose inputs and outputs are as the last run of the same program has left them: nothing is rendered again.
+//! Runs that know the last one: nothing is rendered again whose inputs and outputs are as a run of the same program has left them.
 //!
-//! Only runs that have nothing to say are remembered. What a run is known by lies in the folder for caches, outside the workspace; any
+//! Only runs that have nothing to say are remembered. What they are known by lies in the folder for caches, outside the workspace; any
 //! file there can be removed at any time.
 
 use std::collections::BTreeSet;
@@ -14,15 +14,18 @@ use sha2::{Digest, Sha256};
 
 use super::session::Session;
 use super::{Global, cache, earlier};
-use crate::Compiled;
-use crate::disk::{Begin, Stamp, unchanged};
+use crate::disk::{Begin, Difference, Inputs, Remembered, Stamp, difference};
 use crate::emit::Plan;
-use crate::tree::{ReadSet, Tree, TreePath};
+use crate::incremental::{Update, update};
+use crate::tree::{Changes, ReadSet, Tree, TreePath};
+use crate::{Compiled, Options};
 
 /// A run of one command on one workspace and output folder.
 pub(super) struct Known {
-    file: PathBuf,
+    /// The stamp, and the inputs as they were.
+    files: [PathBuf; 2],
     key: String,
+    pub(super) out: PathBuf,
     output: TreePath,
     begin: Begin,
 }
@@ -52,20 +55,44 @@ impl Known {
             global.strict,
             session.below_top()
         );
+        let cache = cache::folder(global)?;
         Some(Known {
-            file: cache::folder(global)?.join("unchanged").join(name),
+            files: ["unchanged", "inputs"].map(|it| cache.join(it).join(&name)),
             key,
+            out: out.to_path_buf(),
             output: output.clone(),
             begin: Begin::now(),
         })
     }
 
-    /// How many files the tree has, if nothing has changed since. A tree that was written to another folder before is looked for each
-    /// time.
-    pub(super) fn files(&self, session: &Session<'_>) -> Option<usize> {
-        let words = unchanged(&self.file, &self.key, self.begin)?;
-        let files = words.parse().ok()?;
-        (!earlier::is_beside(session, &self.output)).then_some(files)
+    /// What has become of the last run; `None` where there is none that can be used. A tree that was written to another folder before
+    /// is looked for each time.
+    pub(super) fn state(&self, session: &Session<'_>) -> Option<State> {
+        let difference = difference(&self.files[0], &self.key, self.begin)?;
+        let words = Words::read(&difference.words)?;
+        if earlier::is_beside(session, &self.output) {
+            return None;
+        }
+        if difference.changed.is_empty() {
+            return Some(State::Same(words.files));
+        }
+        let old = Inputs::load(&self.files[1], &words.id)?;
+        let is_output = |it: &&PathBuf| it.starts_with(&self.out);
+        let (outputs, inputs): (Vec<_>, Vec<_>) = difference.changed.iter().partition(is_output);
+        let root = session.files.root();
+        let path = |it: &PathBuf| TreePath::new(it.strip_prefix(root).ok()?.to_str()?);
+        let inputs: Option<BTreeSet<TreePath>> = inputs.into_iter().map(path).collect();
+        let (new, changes) = old.now(&session.files, inputs.as_ref()?)?;
+        let path = |it: &PathBuf| TreePath::new(it.strip_prefix(&self.out).ok()?.to_str()?);
+        let outputs: Option<Vec<TreePath>> = outputs.into_iter().map(path).collect();
+        Some(State::Changed(Box::new(Changed {
+            outputs: outputs?,
+            inputs: [old, new],
+            changed: inputs?,
+            changes,
+            words,
+            difference,
+        })))
     }
 
     /// Remembers a run after which the output folder is up to date. `standing` is what was there before, and `more` what was read
@@ -76,27 +103,254 @@ impl Known {
         (compiled, more): (&Compiled, ReadSet),
         standing: &Tree,
         plan: &Plan,
-        out: &Path,
     ) {
         let is_plain = compiled.scope.is_whole() && compiled.diagnostics.is_empty();
-        if !is_plain || plan.kept() > 0 || plan.is_blocked() {
-            return;
-        }
-        let files = after(standing, plan);
-        let read = compiled
-            .read_set
-            .files
-            .iter()
-            .chain(&compiled.read_set.folders);
-        let read = read.cloned().chain(more.files).chain(more.folders);
-        let mut stamp = Stamp::default();
-        let inputs = stamp.inputs(session.files.root(), read, self.begin);
-        let files = files.iter().map(|(path, bytes)| (path, &**bytes));
-        let output = inputs.and_then(|()| stamp.output(out, files, self.begin));
-        if output.is_some() {
-            stamp.keep(&self.file, &self.key, &compiled.tree.len().to_string());
+        if is_plain && plan.kept() == 0 && !plan.is_blocked() {
+            // What can't be remembered costs time, and nothing else.
+            let _: Option<()> = self.keep_plain(session, (compiled, more), standing, plan);
         }
     }
+
+    fn keep_plain(
+        &self,
+        session: &Session<'_>,
+        (compiled, more): (&Compiled, ReadSet),
+        standing: &Tree,
+        plan: &Plan,
+    ) -> Option<()> {
+        let files = after(standing, plan);
+        let mut read = compiled.read_set.clone();
+        read.files.extend(more.files);
+        read.folders.extend(more.folders);
+        let inputs = Inputs::of(&session.files, &read);
+        let mut stamp = Stamp::default();
+        let paths = read.files.into_iter().chain(read.folders);
+        stamp.inputs(session.files.root(), paths, self.begin)?;
+        let files = files.iter().map(|(path, bytes)| (path, &**bytes));
+        stamp.output(&self.out, files, self.begin)?;
+        let words = Words {
+            files: compiled.tree.len(),
+            claims: compiled.claims,
+            id: new_id(),
+        };
+        if let Some(inputs) = inputs {
+            inputs.store(&self.files[1], &words.id);
+        }
+        stamp.keep(&self.files[0], &self.key, &words.to_string());
+        Some(())
+    }
+
+    /// Remembers a run that has rendered a part and had nothing to say.
+    pub(super) fn renew(&self, session: &Session<'_>, changed: Changed, part: Part) {
+        let _: Option<()> = self.renew_part(session, changed, part);
+    }
+
+    fn renew_part(&self, session: &Session<'_>, changed: Changed, part: Part) -> Option<()> {
+        let Changed {
+            mut difference,
+            inputs: [_, new],
+            changed: mut paths,
+            outputs,
+            ..
+        } = changed;
+        let root = session.files.root();
+        let inputs = match &part.update.compiled {
+            Some(compiled) => {
+                let read = &compiled.read_set;
+                let more = read.files.iter().chain(&read.folders);
+                let more = more.filter(|it| !difference.has_input(&root.join(it.as_str())));
+                paths.extend(more.cloned());
+                new.with(&session.files, read)?
+            }
+            None => new,
+        };
+        difference.inputs(root, paths, self.begin)?;
+        let tree = part.update.compiled.as_ref().map(|it| &it.tree);
+        let steps = part.plan.steps.iter();
+        let steps = steps.map(|it| (it.path.clone(), it.after.clone()));
+        let outputs = outputs.into_iter();
+        let outputs = outputs.filter_map(|it| Some((it.clone(), tree?.get(&it)?.clone())));
+        let written = outputs
+            .map(|(path, bytes)| (path, Some(bytes)))
+            .chain(steps);
+        let stamp = difference.output(&self.out, written, self.begin)?;
+        let words = Words {
+            files: part.files,
+            claims: part.update.claims,
+            id: new_id(),
+        };
+        inputs.store(&self.files[1], &words.id)?;
+        stamp.keep(&self.files[0], &self.key, &words.to_string());
+        Some(())
+    }
+}
+
+/// What has become of the last run.
+pub(super) enum State {
+    /// Nothing has changed since; so many files has the tree.
+    Same(usize),
+    /// Something has.
+    Changed(Box<Changed>),
+}
+
+/// What has changed since the last run.
+pub(super) struct Changed {
+    words: Words,
+    difference: Difference,
+    /// The inputs as they were and as they are.
+    inputs: [Inputs; 2],
+    /// The inputs that were touched, and what is other in them.
+    changed: BTreeSet<TreePath>,
+    changes: Changes,
+    /// Files and folders of the output folder that were touched.
+    outputs: Vec<TreePath>,
+}
+
+/// What a change comes to.
+pub(super) struct Part {
+    pub(super) update: Update,
+    /// What there is to do for it.
+    pub(super) plan: Plan,
+    /// How many files the whole tree has then.
+    files: usize,
+}
+
+impl Changed {
+    /// Renders what has changed; `None` where only a run of the whole workspace knows what that comes to.
+    pub(super) fn part(
+        &self,
+        session: &Session<'_>,
+        known: &Known,
+        options: &Options,
+        force: bool,
+    ) -> Option<Part> {
+        let sides = self
+            .inputs
+            .each_ref()
+            .map(|it| Remembered::new(it, &session.files));
+        let [before, after] = &sides;
+        let update = update([before, after], &self.changes, self.words.claims, options)?;
+        let none = Tree::new();
+        let tree = update.compiled.as_ref().map_or(&none, |it| &it.tree);
+        let output = update.compiled.as_ref().and_then(|it| it.output.as_ref());
+        if output.is_some_and(|it| *it != known.output) {
+            return None;
+        }
+        let paths: BTreeSet<&TreePath> = update.before.iter().chain(tree).map(|it| it.0).collect();
+        let mut outputs = self.outputs.iter();
+        if !outputs.all(|it| self.is_known(known, it, &paths)) {
+            return None;
+        }
+        let standing = read_files(&known.out, &paths)?;
+        let mut plan = crate::emit::plan(tree, &standing, force);
+        if plan.is_blocked() || plan.kept() > 0 || has_names_in_other_case(&plan, &known.out) {
+            return None;
+        }
+        let files = (self.words.files + tree.len()).checked_sub(update.before.len())?;
+        plan.unchanged = files.checked_sub(plan.written())?;
+        Some(Part {
+            update,
+            plan,
+            files,
+        })
+    }
+
+    /// Whether any input holds a text.
+    pub(super) fn has_text(&self, text: &str) -> bool {
+        self.inputs.iter().any(|it| it.has_text(text))
+    }
+
+    /// Whether a part has all that has changed at a path of the output folder.
+    fn is_known(&self, known: &Known, path: &TreePath, files: &BTreeSet<&TreePath>) -> bool {
+        let place = known.out.join(path.as_str());
+        let Ok(entries) = place.read_dir() else {
+            let is_above = || files.iter().any(|it| it.below(path).is_some());
+            return files.contains(path) || !place.exists() && is_above();
+        };
+        for entry in entries {
+            let Ok(name) = entry.map(|it| it.file_name().into_string()) else {
+                return false;
+            };
+            let Ok(name) = name else {
+                return false;
+            };
+            let inner = path.child(&name);
+            let is_file = files.contains(&inner);
+            let is_folder = || files.iter().any(|it| it.below(&inner).is_some());
+            let is_seen = self.difference.has(&place.join(&name));
+            let is_part = is_file || is_folder() && self.is_known(known, &inner, files);
+            if !is_seen && !is_part {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Files of the output folder, as far as they are there; `None` where one can't be read, or a link is in its place.
+fn read_files(out: &Path, paths: &BTreeSet<&TreePath>) -> Option<Tree> {
+    let mut tree = Tree::new();
+    for path in paths {
+        let place = out.join(path.as_str());
+        match place.symlink_metadata() {
+            Ok(it) if it.is_file() => tree.insert((*path).clone(), std::fs::read(place).ok()?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            _ => return None,
+        };
+    }
+    Some(tree)
+}
+
+/// Whether a new file lies beside one whose name differs only in case.
+fn has_names_in_other_case(plan: &Plan, out: &Path) -> bool {
+    let new = plan.steps.iter().filter(|it| it.before.is_none());
+    let mut above =
+        new.flat_map(|it| std::iter::successors(Some(it.path.clone()), TreePath::parent));
+    above.any(|path| {
+        let folder = path.parent().map(|it| out.join(it.as_str()));
+        let entries = folder.and_then(|it| it.read_dir().ok());
+        let mut names = entries.into_iter().flatten().flatten();
+        names.any(|it| {
+            let name = it.file_name();
+            let name = name.to_string_lossy();
+            *name != *path.name() && name.to_lowercase() == path.name().to_lowercase()
+        })
+    })
+}
+
+/// What is kept with a stamp.
+struct Words {
+    files: usize,
+    claims: usize,
+    /// The same as that of the inputs.
+    id: String,
+}
+
+impl Words {
+    fn read(text: &str) -> Option<Words> {
+        let mut words = text.split(' ');
+        Some(Words {
+            files: words.next()?.parse().ok()?,
+            claims: words.next()?.parse().ok()?,
+            id: words.next()?.to_string(),
+        })
+    }
+}
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.files, self.claims, self.id)
+    }
+}
+
+/// What no other run has.
+fn new_id() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    format!(
+        "{}-{}",
+        std::process::id(),
+        now.unwrap_or_default().as_nanos()
+    )
 }
 
 /// What the output folder holds when the plan is carried out.

@@ -77,6 +77,16 @@ fn is_of_cluster(gvk: &Gvk, engine: Engine) -> bool {
     is_of_engine || Schemas::is_own_group(&gvk.group)
 }
 
+/// Group and kind of the CRDs among a delivery's objects.
+pub(super) fn defined(delivery: &Delivery) -> impl Iterator<Item = (String, String)> {
+    let own = delivery.files.iter().map(|it| &it.object);
+    own.filter(|it| it.kind() == "CustomResourceDefinition")
+        .filter_map(|object| {
+            let text = |keys: &[&str]| Some(object.node.at_keys(keys)?.as_str()?.to_string());
+            text(&["spec", "group"]).zip(text(&["spec", "names", "kind"]))
+        })
+}
+
 /// The CRDs of an environment.
 #[derive(Default)]
 struct Known {
@@ -92,17 +102,10 @@ struct Known {
 impl Known {
     fn add(&mut self, delivery: &Delivery) {
         self.names.extend(delivery.provides.iter().cloned());
-        let own = delivery.files.iter().map(|it| &it.object);
-        for object in own
-            .clone()
-            .filter(|it| it.kind() == "CustomResourceDefinition")
-        {
-            let text = |keys: &[&str]| Some(object.node.at_keys(keys)?.as_str()?.to_string());
-            let (group, kind) = (text(&["spec", "group"]), text(&["spec", "names", "kind"]));
-            self.kinds.extend(group.zip(kind));
-        }
+        self.kinds.extend(defined(delivery));
+        let mut own = delivery.files.iter().map(|it| &it.object);
         // What an overlay has the sync engine apply besides comes from anywhere.
-        self.is_open |= delivery.name == overlay::NAME && own.clone().any(brings_more);
+        self.is_open |= delivery.name == overlay::NAME && own.any(brings_more);
     }
 
     /// What a delivery's charts and folders of other repositories bring; where that is not known, more of what it says it brings.

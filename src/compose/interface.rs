@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::chart::Request;
 use crate::delivery::Delivery;
 use crate::load::Group;
 use crate::object::ObjectId;
@@ -23,6 +24,10 @@ pub struct Exports {
     provides: BTreeSet<String>,
     requires: BTreeSet<String>,
     depends_on: BTreeSet<String>,
+    namespaces: BTreeSet<String>,
+    /// Group and kind of the CRDs among its objects, and the charts that may bring more.
+    definitions: BTreeSet<(String, String)>,
+    charts: Vec<Request>,
 }
 
 /// The interfaces of an environment's claims.
@@ -50,6 +55,9 @@ impl Exports {
             provides: delivery.provides.clone(),
             requires: delivery.requires.clone(),
             depends_on: delivery.depends_on.clone(),
+            namespaces: delivery.namespaces.clone(),
+            definitions: super::crds::defined(delivery).collect(),
+            charts: delivery.charts.clone(),
         }
     }
 }

@@ -48,6 +48,16 @@ pub struct EnvironmentManifests<'a> {
     pub is_partial: bool,
 }
 
+impl EnvironmentManifests<'_> {
+    /// Whether no other environment can be in the way of its names: services and roots are shared by clusters, and environments may
+    /// share one Argo CD.
+    pub fn is_by_itself(&self) -> bool {
+        let mut deliveries = self.deliveries.iter();
+        let is_shared = deliveries.any(|it| !it.services.is_empty() || !it.roots.is_empty());
+        !is_shared && (self.is_partial || self.environment.engine == Engine::Flux)
+    }
+}
+
 /// What is to be written, and what it must build to.
 #[derive(Default)]
 pub struct RenderedTree {
@@ -63,6 +73,8 @@ pub struct RenderedTree {
     pub interfaces: BTreeMap<(String, String), Exports>,
     /// The CRDs that claims need and nothing brings.
     pub missing: Vec<MissingCrd>,
+    /// Whether it says all about the overlay of base: only all environments together show what matches nothing.
+    pub is_conclusive: bool,
 }
 
 impl RenderedTree {
@@ -200,6 +212,7 @@ pub fn compose(
         unused_overlays::check(files, diagnostics);
     }
     let base_overlay = overlay::read(files, "base", diagnostics);
+    composition.is_conclusive = input.is_whole || base_overlay.is_plain();
     let bases = each(input.bases, diagnostics, |base, diagnostics| {
         overlay::apply_overlays(
             files,

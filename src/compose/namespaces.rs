@@ -13,6 +13,10 @@ pub(super) const NAME: &str = "namespaces";
 
 /// Adds what makes the missing namespaces.
 pub(super) fn with_namespaces(mut delivered: EnvironmentManifests<'_>) -> EnvironmentManifests<'_> {
+    // The folder is of all claims.
+    if delivered.is_partial {
+        return delivered;
+    }
     let deliveries = &delivered.deliveries;
     let files = deliveries.iter().flat_map(|it| &it.files);
     let made: BTreeSet<&str> = files

@@ -31,6 +31,13 @@ pub(super) struct Overlay {
     span: Option<Span>,
 }
 
+impl Overlay {
+    /// Whether nothing of it can fail to match.
+    pub(super) fn is_plain(&self) -> bool {
+        self.folder.is_none() || self.is_common
+    }
+}
+
 /// The folder of an environment's overlay and its contents.
 pub(super) fn place(files: &dyn Files, environment: &str) -> Result<Option<EntryKind>, FilesError> {
     files.kind(&TreePath::root().child("overlays").child(environment))

@@ -145,6 +145,14 @@ pub fn remove(file: &Path) -> Result<(), DiskError> {
     }
 }
 
+/// The same for what is its owner's alone.
+pub fn store_private(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    let written = replace_by(folder, file, bytes, PRIVATE);
+    written.map_err(DiskError::when("write", file))
+}
+
 /// The same for a program.
 pub fn store_executable(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let folder = file.parent().unwrap_or(Path::new("."));
@@ -287,6 +295,7 @@ fn create(file: &Path, bytes: &[u8]) -> io::Result<()> {
 /// The permissions of a new file, of a new program, and of a new folder, before the umask.
 const PLAIN: u32 = 0o644;
 const PROGRAM: u32 = 0o755;
+const PRIVATE: u32 = 0o600;
 const FOLDER: u32 = 0o777;
 
 /// Writes aside, in the root so that leftovers are found in one place, then renames. Keeps the permissions of what it replaces.

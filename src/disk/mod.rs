@@ -11,6 +11,7 @@ mod apply;
 mod error;
 mod folder;
 mod git;
+mod inputs;
 mod links;
 mod output;
 mod search;
@@ -19,14 +20,16 @@ mod work_tree;
 
 pub use apply::{
     Lock, Summary, apply, make_folder, remove, remove_leftovers, store, store_executable,
+    store_private,
 };
 pub use error::DiskError;
 pub use folder::Folder;
 pub use git::{Index, Repository, Revision, Staged, fetch, submodule_commit, submodules};
+pub use inputs::{Inputs, Remembered};
 pub use links::refuse_links;
 pub use output::read_output;
 pub use search::{folders_with, remove_empty};
-pub use stamp::{Begin, Stamp, unchanged};
+pub use stamp::{Begin, Difference, Stamp, difference, unchanged};
 pub use work_tree::WorkTree;
 
 use std::fs;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
@@ -169,27 +170,15 @@ impl Stamp {
         own.count() == names
     }
 
-    /// Whether all is as it was. What had to be looked at is from now on known by its stat data, if it is old enough by then.
-    fn holds(&mut self, begin: Begin) -> Holds {
-        let mut learned = Vec::new();
+    /// The paths that are not as they were; `None` where that can't be known. What had to be looked at is from now on known by its stat
+    /// data, if it is old enough by then; with whether there was such a thing.
+    fn changed(&mut self, begin: Begin) -> Option<(Vec<PathBuf>, bool)> {
+        let (mut changed, mut learned) = (Vec::new(), Vec::new());
         for (path, seen) in &self.entries {
-            let Some(now) = see(path) else {
-                return Holds::No;
-            };
-            let is_same = match (seen, &now) {
-                (Seen::File(old, None), Seen::File(new, _)) => old == new,
-                (Seen::File(old, Some(known)), Seen::File(new, _)) => {
-                    old == new && fs::read(path).is_ok_and(|it| digest(&it) == *known)
-                }
-                (Seen::Folder(old, false), Seen::Folder(new, _)) => old == new,
-                (Seen::Folder(old, true), Seen::Folder(new, _)) => {
-                    old == new && self.has_names(path)
-                }
-                (Seen::Nothing, Seen::Nothing) => true,
-                _ => false,
-            };
-            if !is_same {
-                return Holds::No;
+            let now = see(path)?;
+            if !self.is_same(path, seen, &now) {
+                changed.push(path.clone());
+                continue;
             }
             let stat = match seen {
                 Seen::File(stat, Some(_)) | Seen::Folder(stat, true) => stat,
@@ -201,9 +190,19 @@ impl Stamp {
         }
         let has_learned = !learned.is_empty();
         self.entries.extend(learned);
-        match has_learned {
-            true => Holds::Better,
-            false => Holds::Yes,
+        Some((changed, has_learned))
+    }
+
+    fn is_same(&self, path: &Path, seen: &Seen, now: &Seen) -> bool {
+        match (seen, now) {
+            (Seen::File(old, None), Seen::File(new, _)) => old == new,
+            (Seen::File(old, Some(known)), Seen::File(new, _)) => {
+                old == new && fs::read(path).is_ok_and(|it| digest(&it) == *known)
+            }
+            (Seen::Folder(old, false), Seen::Folder(new, _)) => old == new,
+            (Seen::Folder(old, true), Seen::Folder(new, _)) => old == new && self.has_names(path),
+            (Seen::Nothing, Seen::Nothing) => true,
+            _ => false,
         }
     }
 
@@ -262,23 +261,95 @@ impl Stamp {
     }
 }
 
-enum Holds {
-    No,
-    Yes,
-    /// Yes, and next time there is less to look at.
-    Better,
+/// What a stamp has seen, looked at again.
+#[derive(Debug)]
+pub struct Difference {
+    /// The words that were kept with the stamp.
+    pub words: String,
+    /// The paths that are not as they were: files, and folders that may hold other names.
+    pub changed: Vec<PathBuf>,
+    stamp: Stamp,
 }
 
-/// The words of a stamp, if all that it has seen is as it was. `key` is what else the run depends on.
-pub fn unchanged(file: &Path, key: &str, begin: Begin) -> Option<String> {
+/// Looks again at what a stamp has seen; `None` where there is no stamp that can be used. `key` is what else the run depends on.
+pub fn difference(file: &Path, key: &str, begin: Begin) -> Option<Difference> {
     let (mut stamp, words) = Stamp::read(file, key)?;
-    match stamp.holds(begin) {
-        Holds::No => None,
-        Holds::Yes => Some(words),
-        Holds::Better => {
-            stamp.keep(file, key, &words);
-            Some(words)
+    let (changed, has_learned) = stamp.changed(begin)?;
+    if changed.is_empty() && has_learned {
+        stamp.keep(file, key, &words);
+    }
+    Some(Difference {
+        words,
+        changed,
+        stamp,
+    })
+}
+
+/// The words of a stamp, if all that it has seen is as it was.
+pub fn unchanged(file: &Path, key: &str, begin: Begin) -> Option<String> {
+    let found = difference(file, key, begin)?;
+    found.changed.is_empty().then_some(found.words)
+}
+
+impl Difference {
+    /// Whether the stamp has seen something at a path.
+    pub fn has(&self, path: &Path) -> bool {
+        let seen = self.stamp.entries.get(path);
+        seen.is_some_and(|it| *it != Seen::Nothing)
+    }
+
+    /// The stamp, with other inputs below a folder, as [`Stamp::inputs`] adds them.
+    pub fn inputs(
+        &mut self,
+        root: &Path,
+        paths: impl IntoIterator<Item = TreePath>,
+        begin: Begin,
+    ) -> Option<()> {
+        self.stamp.inputs(root, paths, begin)
+    }
+
+    /// Whether an input is known.
+    pub fn has_input(&self, path: &Path) -> bool {
+        self.stamp.entries.contains_key(path)
+    }
+
+    /// The stamp after some files of the output folder were written or removed. `None` where one of their folders holds what nobody
+    /// knows.
+    pub fn output(
+        mut self,
+        root: &Path,
+        files: impl IntoIterator<Item = (TreePath, Option<Arc<[u8]>>)>,
+        begin: Begin,
+    ) -> Option<Stamp> {
+        let mut folders = BTreeSet::from([TreePath::root()]);
+        for (path, bytes) in files {
+            let place = root.join(path.as_str());
+            match (see(&place)?, bytes) {
+                (Seen::File(stat, _), Some(bytes)) => {
+                    let digest = begin.is_before(&stat).then(|| digest(&bytes));
+                    self.stamp.entries.insert(place, Seen::File(stat, digest));
+                }
+                (Seen::Nothing, None) => drop(self.stamp.entries.remove(&place)),
+                _ => return None,
+            }
+            folders.extend(std::iter::successors(path.parent(), TreePath::parent));
         }
+        let mut new = Vec::new();
+        for folder in folders {
+            let place = root.join(folder.as_str());
+            match see(&place)? {
+                Seen::Folder(stat, _) => {
+                    let is_new = begin.is_before(&stat);
+                    let seen = Seen::Folder(stat, is_new);
+                    self.stamp.entries.insert(place.clone(), seen);
+                    new.extend(is_new.then_some(place));
+                }
+                Seen::Nothing => drop(self.stamp.entries.remove(&place)),
+                Seen::File(..) => return None,
+            }
+        }
+        let is_known = new.iter().all(|it| self.stamp.has_names(it));
+        is_known.then_some(self.stamp)
     }
 }
 

@@ -146,23 +146,26 @@ fn fault(
     Ok(fault.help(help))
 }
 
-/// Reports the fields that have no effect in any of the environments that have them.
+/// Reports the fields that have no effect in any of the environments that have them. Returns whether that is known of all fields: of a
+/// part of the workspace, the other environments are not.
 pub(super) fn report<'a>(
     workspace: &Workspace<'_>,
     instances: impl Iterator<Item = &'a Instance> + Clone,
     diagnostics: &mut Diagnostics,
-) {
+) -> bool {
+    let mut is_conclusive = true;
     let effects = || instances.clone().flat_map(|it| &it.effects);
     let effective = effects().filter(|it| it.fault.is_none());
     let effective: BTreeSet<_> = effective.map(|it| key(&it.place)).collect();
     for effect in effects() {
-        // Of a part of the workspace, the other environments are not known.
         let is_shared = effect.place.path().parts().nth(1) == Some(crate::load::BASE);
         let is_known = workspace.scope.is_whole() || !is_shared;
+        is_conclusive &= is_known || effect.fault.is_none();
         if is_known && !effective.contains(&key(&effect.place)) {
             diagnostics.extend(effect.fault.clone());
         }
     }
+    is_conclusive
 }
 
 fn key(place: &Span) -> (&str, usize) {

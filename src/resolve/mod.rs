@@ -37,6 +37,8 @@ pub struct Resolution<'a> {
     pub bases: Vec<Resolved<'a>>,
     /// The environments requested.
     pub environments: Vec<Resolved<'a>>,
+    /// Whether what is asked for says all about the effect of its fields.
+    pub is_conclusive: bool,
 }
 
 /// Resolves what of the workspace is requested.
@@ -75,10 +77,11 @@ pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) 
     let instances = environments
         .iter()
         .flat_map(|it: &Resolved<'_>| &it.instances);
-    effects::report(workspace, instances, diagnostics);
+    let is_conclusive = effects::report(workspace, instances, diagnostics);
     Resolution {
         bases,
         environments,
+        is_conclusive,
     }
 }
 
@@ -91,7 +94,7 @@ fn drop_consequences(diagnostics: &mut Diagnostics) {
 }
 
 /// How many claims all environments together may have: a few files of base and many environments come to many.
-const CLAIMS_MAX: usize = 20_000;
+pub const CLAIMS_MAX: usize = 20_000;
 /// The code of that fault.
 pub const TOO_MANY_CLAIMS: &str = "too-many-claims";
 

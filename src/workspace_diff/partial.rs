@@ -144,7 +144,7 @@ impl Search<'_> {
         let mut scope = Scope::of(&[environment.to_string()]);
         let own = claims.map(|it| (environment.to_string(), it.clone()));
         scope.claims.extend(own);
-        let compiled = compile_sides(self.sides, &scope, self.options);
+        let compiled = compile_sides(self.sides, &scope, self.options, true);
         let mut rendered = compiled.iter().flatten();
         let is_sound = rendered.all(|it| !it.diagnostics.has_errors());
         match is_sound {

@@ -1,5 +1,6 @@
 //! `pleach check`
 
+mod change;
 mod fix;
 mod repository;
 
@@ -14,6 +15,7 @@ use super::progress::Progress;
 use super::render::Selection;
 use super::session::{Session, WORKSPACE};
 use super::timings::Timings;
+use super::unchanged::State;
 use super::{Global, Outcome, cache, earlier, output, removed, test};
 use crate::diag::{Diagnostics, Severity, Source};
 use crate::disk::{Folder, read_output};
@@ -80,7 +82,8 @@ fn check_all(
         .selection
         .known("check", &session, global, timings);
     let known = known.filter(|_| !arguments.twice && !is_deep);
-    if known.as_ref().and_then(|it| it.files(&session)).is_some() {
+    let state = known.as_ref().and_then(|it| it.state(&session));
+    if let Some(State::Same(_)) = state {
         return Ok(session.report(&Diagnostics::default()));
     }
     let progress = Progress::timed(global, "reading the workspace", timings);
@@ -92,6 +95,11 @@ fn check_all(
         below_top: session.below_top(),
         ..Options::default()
     };
+    if let (Some(known), Some(State::Changed(changed))) = (&known, state)
+        && change::is_clean(known, *changed, &session, &options)
+    {
+        return Ok(session.report(&Diagnostics::default()));
+    }
     let compiled = compile(&session.files, &options);
     let (is_human, mut found) = (global.format == Format::Human, compiled.diagnostics.clone());
     let Some(output_path) = compiled.output.clone() else {
@@ -123,7 +131,7 @@ fn check_all(
     let is_silent = found.is_empty() && earlier.is_empty() && plan.is_clean();
     if let Some(known) = known.filter(|_| is_silent) {
         let compiled = (&compiled, files.finish());
-        known.keep(&session, compiled, &standing, &plan, &folder);
+        known.keep(&session, compiled, &standing, &plan);
     }
     if is_human && !plan.is_clean() {
         let display = |path: &_| session.display(path);

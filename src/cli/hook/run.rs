@@ -25,7 +25,7 @@ use crate::emit::{Change, Plan, plan};
 use crate::load::{self, BASE, Scope, WorkspaceConfig, is_base};
 use crate::report::Format;
 use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
-use crate::{Compiled, Options, compile, compile_both};
+use crate::{Compiled, Options, compile, compile_change};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -176,7 +176,7 @@ fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option
     if found.environments.get(BASE) == Some(&crate::affected::Touched::All) {
         return whole();
     }
-    let [_, compiled] = compile_both(sides, &options(found.scope()?));
+    let [_, compiled] = compile_change(sides, &options(found.scope()?));
     // Where all that is touched is gone, what was written for it must go too.
     compiled.or_else(whole)
 }

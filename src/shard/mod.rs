@@ -1,0 +1,254 @@
+//! A part of a workspace that one of several machines renders: together they render the whole, byte for byte.
+//!
+//! Each machine comes to the same split from the same files. Environments stay whole where that gives each machine about the same
+//! work; larger ones are cut by claims. What belongs to a cut environment as a whole, such as the objects of its sync engine, looks at
+//! all of its claims: the machine with the first of them renders these once more for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diag::Diagnostics;
+use crate::load::{self, BASE, Scope, is_base};
+use crate::tree::{Files, TreePath};
+use crate::{Compiled, GROUPS, Options, compile, whole_where_mixed};
+
+/// One of several shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which one, counted from 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+impl Shard {
+    /// Reads `2/5`; `None` for anything else, and where there is no such shard.
+    pub fn read(text: &str) -> Option<Shard> {
+        let (number, of) = text.split_once('/')?;
+        let (number, of) = (number.parse().ok()?, of.parse().ok()?);
+        (1..=of).contains(&number).then_some(Shard { number, of })
+    }
+}
+
+/// The claims of all environments, by name.
+type Claims = BTreeMap<String, BTreeSet<String>>;
+
+/// What one shard renders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Environments and claims.
+    pub scope: Scope,
+    /// Cut environments of which it renders what belongs to no claim.
+    pub heads: Vec<String>,
+}
+
+/// What files a shard is about, among those that no claim's or environment's path names.
+#[derive(Clone, Debug)]
+pub struct Coverage {
+    claims: Claims,
+    heads: Vec<String>,
+    /// Whether it has what is of no environment and of no claim any more.
+    has_rest: bool,
+    environments: Vec<String>,
+}
+
+impl Coverage {
+    /// Whether a file of the output folder is for this shard, as far as its path alone tells.
+    pub fn covers(&self, file: &TreePath) -> bool {
+        let mut parts = file.parts();
+        let (group, folder, claim) = (parts.next(), parts.next().unwrap_or(""), parts.next());
+        if !group.is_some_and(|it| GROUPS.contains(&it)) {
+            return self.has_rest;
+        }
+        let claim = claim.filter(|_| group != Some("clusters"));
+        if is_base(folder) {
+            let is_claim = |it: &BTreeSet<String>| claim.is_none_or(|claim| it.contains(claim));
+            return self.has_rest && !self.claims.get(BASE).is_some_and(is_claim);
+        }
+        match self.claims.get(folder) {
+            None => self.has_rest,
+            Some(claims) if claim.is_some_and(|it| claims.contains(it)) => false,
+            Some(_) => self.heads.iter().any(|it| it == folder),
+        }
+    }
+
+    fn is_of_head(&self, file: &TreePath) -> bool {
+        let folder = file.parts().nth(1).unwrap_or("");
+        !is_base(folder) && self.covers(file) || !self.is_of_environment(file)
+    }
+
+    fn is_of_environment(&self, file: &TreePath) -> bool {
+        let is_group = file.parts().next().is_some_and(|it| GROUPS.contains(&it));
+        let folder = file.parts().nth(1).unwrap_or("");
+        is_group && (is_base(folder) || self.claims.contains_key(folder))
+    }
+
+    /// The environments that the shard renders.
+    pub fn environments(&self) -> &[String] {
+        &self.environments
+    }
+}
+
+/// Compiles one shard of the workspace at the root of `files`.
+///
+/// What only a run of the whole workspace can find, such as a pin that no claim asks for, is not looked for. A shard for which nothing
+/// is left has an empty tree.
+pub fn compile_shard(files: &dyn Files, shard: Shard, options: &Options) -> Compiled {
+    let mut faults = Diagnostics::default();
+    let whole = Scope::default();
+    let claims = match load::load(files, options.cache.clone(), &whole, &mut faults) {
+        Some(workspace) if !faults.has_errors() => claims(&workspace),
+        // The run of the whole says what is wrong.
+        _ => return compile(files, options),
+    };
+    let part = split(files, &claims, shard);
+    let coverage = Coverage {
+        heads: part.heads.clone(),
+        has_rest: shard.number == 1,
+        environments: part.scope.environments.clone(),
+        claims,
+    };
+    let options = |scope: Scope| Options {
+        scope,
+        ..options.clone()
+    };
+    let mut compiled = match part.scope.is_whole() {
+        true => nothing(files),
+        false => compile(files, &options(part.scope)),
+    };
+    if !part.heads.is_empty() && !compiled.diagnostics.has_errors() {
+        let heads = Options {
+            without_proof: true,
+            ..options(Scope::of(&part.heads))
+        };
+        add_heads(&mut compiled, compile(files, &heads), &coverage);
+    }
+    compiled.shard = Some(coverage);
+    compiled
+}
+
+/// A shard for which nothing is left still says where the output folder is.
+fn nothing(files: &dyn Files) -> Compiled {
+    let workspace = load::WorkspaceConfig::read(files).ok();
+    Compiled {
+        output: workspace.map(|it| it.output),
+        ..Compiled::default()
+    }
+}
+
+fn add_heads(compiled: &mut Compiled, heads: Compiled, coverage: &Coverage) {
+    for (path, bytes) in heads.tree.iter().filter(|it| coverage.is_of_head(it.0)) {
+        compiled.tree.insert(path.clone(), bytes.clone());
+    }
+    compiled.places.extend(heads.places);
+    let origins = compiled.origins.iter().chain(heads.origins.iter());
+    compiled.origins = origins.map(|it| (it.0.clone(), it.1.clone())).collect();
+    compiled.diagnostics.extend(heads.diagnostics);
+    compiled.diagnostics.sort_and_dedup();
+    compiled.read_set.files.extend(heads.read_set.files);
+    compiled.read_set.folders.extend(heads.read_set.folders);
+    if compiled.diagnostics.has_errors() {
+        compiled.tree = crate::tree::Tree::new();
+    }
+}
+
+/// The claims of each environment, those of base among them.
+fn claims(workspace: &load::Workspace<'_>) -> Claims {
+    let own = |it: &load::Environment| it.claims.iter().map(|it| it.name.clone()).collect();
+    let shared: BTreeSet<String> = own(&workspace.base);
+    let all = workspace.environments.iter().map(|environment| {
+        let excluded = environment.exclude.iter().filter_map(|it| it.as_str());
+        let excluded: BTreeSet<&str> = excluded
+            .filter_map(|it| Some(it.split_once('/')?.1))
+            .collect();
+        let mut claims: BTreeSet<String> = own(environment);
+        let taken = shared.iter().filter(|it| !excluded.contains(it.as_str()));
+        claims.extend(taken.cloned());
+        (environment.name.clone(), claims)
+    });
+    let mut claims: Claims = all.collect();
+    claims.insert(BASE.to_string(), shared);
+    claims
+}
+
+/// A piece of work: an environment, or some of its claims.
+struct Piece<'a> {
+    environment: &'a str,
+    claims: Option<Vec<&'a String>>,
+    is_head: bool,
+    cost: usize,
+}
+
+/// What a shard renders. The largest pieces are given out first, each to the shard that has the least so far.
+pub fn split(files: &dyn Files, claims: &BTreeMap<String, BTreeSet<String>>, shard: Shard) -> Part {
+    let mut pieces = pieces(files, claims, shard.of);
+    // Of equal pieces the names decide, so that all machines see one order.
+    pieces.sort_by(|a, b| {
+        (b.cost, a.environment, &a.claims).cmp(&(a.cost, b.environment, &b.claims))
+    });
+    let mut loads = vec![0; shard.of];
+    let mut part = Part::default();
+    for piece in pieces {
+        let least = loads.iter().enumerate().min_by_key(|it| (*it.1, it.0));
+        let at = least.map_or(0, |it| it.0);
+        if let Some(load) = loads.get_mut(at) {
+            *load += piece.cost;
+        }
+        if at + 1 == shard.number {
+            part.add(&piece);
+        }
+    }
+    part
+}
+
+impl Part {
+    fn add(&mut self, piece: &Piece<'_>) {
+        let environment = piece.environment.to_string();
+        if !self.scope.environments.contains(&environment) {
+            self.scope.environments.push(environment.clone());
+        }
+        if let Some(claims) = &piece.claims {
+            let own = self.scope.claims.entry(environment.clone()).or_default();
+            own.extend(claims.iter().map(|it| (*it).clone()));
+        }
+        if piece.is_head {
+            self.heads.push(environment);
+        }
+    }
+}
+
+/// Environments, and pieces of those that are more than a shard's share. One whose claims can't be rendered without the others stays
+/// whole.
+fn pieces<'a>(files: &dyn Files, claims: &'a Claims, shards: usize) -> Vec<Piece<'a>> {
+    let environments = || claims.iter().filter(|it| it.0 != BASE);
+    let all: usize = environments().map(|it| it.1.len() + 1).sum();
+    let share = all.div_ceil(shards).max(1);
+    let large = environments().filter(|it| it.1.len() > share);
+    let large: Claims = large.map(|(name, it)| (name.clone(), it.clone())).collect();
+    let scope = Scope {
+        environments: large.keys().cloned().collect(),
+        claims: large,
+    };
+    let can_be_cut = whole_where_mixed(files, &scope).claims;
+    let mut pieces = Vec::new();
+    for (environment, claims) in environments() {
+        if !can_be_cut.contains_key(environment) {
+            pieces.push(Piece {
+                environment,
+                claims: None,
+                is_head: false,
+                cost: claims.len() + 1,
+            });
+            continue;
+        }
+        let names: Vec<&String> = claims.iter().collect();
+        for (at, names) in names.chunks(share).enumerate() {
+            pieces.push(Piece {
+                environment,
+                claims: Some(names.to_vec()),
+                is_head: at == 0,
+                cost: names.len(),
+            });
+        }
+    }
+    pieces
+}

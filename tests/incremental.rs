@@ -1,0 +1,320 @@
+//! What is rendered of a change is what a run of the whole workspace would render, byte for byte.
+
+use pleach::incremental::update;
+use pleach::tree::{Changes, Tree, TreePath};
+use pleach::{Compiled, Options, compile};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::affected::{EDITS, Edit, WORKSPACE as SMALL, edited};
+
+/// A field of base that has an effect in some environments only, a pinned chart, an overlay that must match, and a limit on names.
+pub(crate) const MORE: &str = include_str!("incremental/workspace.txt");
+
+/// More edits: a path, the text there, its replacement.
+const MORE_EDITS: &[Edit] = &[
+    (
+        "environments/one/door.yaml",
+        Some("mode: open"),
+        Some("mode: shut"),
+    ),
+    (
+        "environments/two/door.yaml",
+        Some("mode: open"),
+        Some("mode: shut"),
+    ),
+    (
+        "environments/two/door.yaml",
+        Some("mode: shut"),
+        Some("mode: open"),
+    ),
+    (
+        "environments/base/door.yaml",
+        Some("key: k"),
+        Some("key: other"),
+    ),
+    (
+        "environments/base/door.yaml",
+        Some("key: k"),
+        Some("key: ''"),
+    ),
+    (
+        "environments/one/chart.yaml",
+        Some("version: 1.0.0"),
+        Some("version: 1.1.0"),
+    ),
+    (
+        "environments/one/chart.yaml",
+        Some("version: 1.1.0"),
+        Some("version: 1.0.0"),
+    ),
+    (
+        "environments/one/house.yaml",
+        Some("namespace: one"),
+        Some("namespace: three"),
+    ),
+    (
+        "environments/one/house.yaml",
+        Some("after: []"),
+        Some("after: [door]"),
+    ),
+    (
+        "environments/one/house.yaml",
+        Some("after: []"),
+        Some("after: [missing]"),
+    ),
+    (
+        "environments/one/house.yaml",
+        Some("after: [door]"),
+        Some("after: []"),
+    ),
+    (
+        "environments/two/patched.yaml",
+        Some("name: patched"),
+        Some("name: otherwise"),
+    ),
+    (
+        "environments/two/patched.yaml",
+        Some("name: otherwise"),
+        Some("name: patched"),
+    ),
+    (
+        "environments/two/patched.yaml",
+        Some("mode: open"),
+        Some("mode: shut"),
+    ),
+    (
+        "environments/two/again.yaml",
+        None,
+        Some(
+            "apiVersion: example.com/v1\nkind: Door\nmetadata: {name: house}\nspec: {mode: open, key: k}\n",
+        ),
+    ),
+    ("environments/two/again.yaml", None, None),
+    (
+        "environments/one/new.yaml",
+        None,
+        Some(
+            "apiVersion: example.com/v1\nkind: Door\nmetadata: {name: new}\nspec: {mode: open, key: k}\n",
+        ),
+    ),
+    ("environments/one/new.yaml", None, None),
+    (
+        "environments/one/environment.yaml",
+        Some("labels: {a: one}"),
+        Some("labels: {a: two}"),
+    ),
+    (
+        "environments/one/environment.yaml",
+        Some("labels: {a: two}"),
+        Some("labels: {a: one}"),
+    ),
+    (
+        "environments/three/environment.yaml",
+        Some("exclude: [House/house]"),
+        Some("exclude: []"),
+    ),
+    (
+        "environments/three/environment.yaml",
+        Some("exclude: []"),
+        Some("exclude: [House/house]"),
+    ),
+    ("environments/base/house.yaml", None, None),
+    (
+        "environments/base/house.yaml",
+        None,
+        Some(
+            "apiVersion: example.com/v1\nkind: House\nmetadata: {name: house}\nspec: {after: [], namespace: base}\n",
+        ),
+    ),
+    (
+        "environments/base/house.yaml",
+        Some("namespace: base"),
+        Some("namespace: none"),
+    ),
+    ("environments/base/notes.txt", None, Some("a note")),
+    ("environments/one/LOUD.YAML", None, Some("a: 1")),
+    ("environments/one/LOUD.YAML", None, None),
+    ("environments/stray.yaml", None, Some("a: 1")),
+    ("environments/stray.yaml", None, None),
+    (
+        "environments/four/environment.yaml",
+        None,
+        Some("apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: four}\n"),
+    ),
+    ("environments/four/environment.yaml", None, None),
+    (
+        "environments/two/crd.yaml",
+        Some("kind: Gate"),
+        Some("kind: Fence"),
+    ),
+    (
+        "environments/two/crd.yaml",
+        Some("kind: Fence"),
+        Some("kind: Gate"),
+    ),
+    (
+        "templates/House/house.yaml.j2",
+        Some("rooms: 1"),
+        Some("rooms: 2"),
+    ),
+    (
+        "templates/House/house.yaml.j2",
+        Some("rooms: 2"),
+        Some("rooms: 1"),
+    ),
+    (
+        "overlays/two/kustomization.yaml",
+        Some("key: patched"),
+        Some("key: more"),
+    ),
+    (
+        "overlays/two/kustomization.yaml",
+        Some("key: more"),
+        Some("key: patched"),
+    ),
+    ("pleach.yaml", Some("name: more"), Some("name: renamed")),
+];
+
+/// What the edits so far have come to.
+struct State {
+    files: Tree,
+    whole: Compiled,
+    claims: usize,
+}
+
+impl State {
+    fn of(files: Tree) -> State {
+        let whole = compile(&files, &Options::default());
+        let claims = whole.claims;
+        State {
+            files,
+            whole,
+            claims,
+        }
+    }
+
+    /// Whether a run that ended so is remembered.
+    fn is_silent(&self) -> bool {
+        self.whole.diagnostics.is_empty()
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    edits: usize,
+    silent: usize,
+    updated: usize,
+}
+
+/// Makes an edit. What it changed is rendered against the last state that had nothing to say, and compared with a run of the whole.
+fn step(known: &mut State, files: &Tree, counts: &mut Counts, name: &str) -> bool {
+    let changes = Changes::between(&known.files, files);
+    if changes.is_empty() {
+        return false;
+    }
+    counts.edits += 1;
+    let next = State::of(files.clone());
+    counts.silent += usize::from(next.is_silent());
+    let found = update(
+        [&known.files, files],
+        &changes,
+        known.claims,
+        &Options::default(),
+    );
+    if let Some(found) = found {
+        counts.updated += 1;
+        let said: Vec<_> = next
+            .whole
+            .diagnostics
+            .iter()
+            .map(|it| &it.message)
+            .collect();
+        assert!(next.is_silent(), "{name}: {said:?}");
+        assert_eq!(found.claims, next.claims, "{name}");
+        let is_covered = |it: &TreePath| found.compiled.as_ref().is_some_and(|all| all.covers(it));
+        let rest = known.whole.tree.iter().filter(|it| !is_covered(it.0));
+        let part = found.compiled.iter().flat_map(|it| &it.tree);
+        let spliced: Tree = rest
+            .chain(part)
+            .map(|(path, bytes)| (path.clone(), bytes.clone()))
+            .collect();
+        assert_eq!(spliced.to_text(), next.whole.tree.to_text(), "{name}");
+    }
+    if next.is_silent() {
+        *known = next;
+    }
+    true
+}
+
+fn sequence(workspace: &str, edits: &[Edit], chosen: &[usize], counts: &mut Counts) {
+    let mut files = Tree::from_text(workspace);
+    let mut known = State::of(files.clone());
+    assert!(known.is_silent(), "{:?}", known.whole.diagnostics);
+    for at in chosen {
+        let edit = edits[*at];
+        files = edited(&files, &[edit]);
+        step(
+            &mut known,
+            &files,
+            counts,
+            &format!("{chosen:?} at {edit:?}"),
+        );
+    }
+}
+
+/// Random sequences of so many edits in all.
+fn random(edits_min: usize) -> Counts {
+    let mut counts = Counts::default();
+    let config = Config {
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new(config);
+    for (workspace, edits) in [(SMALL, EDITS), (MORE, MORE_EDITS)] {
+        let until = counts.edits + edits_min / 2;
+        let choice = proptest::collection::vec(0..edits.len(), 1..30);
+        while counts.edits < until {
+            let chosen = choice.new_tree(&mut runner).expect("a sequence").current();
+            sequence(workspace, edits, &chosen, &mut counts);
+        }
+    }
+    counts
+}
+
+#[test]
+fn random_edits_give_the_bytes_of_whole_runs() {
+    let counts = random(150);
+    assert!(
+        counts.updated > 10,
+        "{} of {} were rendered in part",
+        counts.updated,
+        counts.silent
+    );
+}
+
+/// For a release build: `PLEACH_EDITS=10000 cargo test --release --test suite incremental::many -- --ignored --nocapture`
+#[test]
+#[ignore = "takes minutes"]
+fn many_random_edits_give_the_bytes_of_whole_runs() {
+    let edits = std::env::var("PLEACH_EDITS")
+        .ok()
+        .and_then(|it| it.parse().ok());
+    let counts = random(edits.unwrap_or(10_000));
+    println!(
+        "{} edits, {} to a silent workspace, {} rendered in part",
+        counts.edits, counts.silent, counts.updated
+    );
+}
+
+#[test]
+fn each_edit_alone_gives_the_bytes_of_whole_runs() {
+    let mut counts = Counts::default();
+    for (workspace, edits) in [(SMALL, EDITS), (MORE, MORE_EDITS)] {
+        for at in 0..edits.len() {
+            sequence(workspace, edits, &[at], &mut counts);
+        }
+    }
+    assert!(counts.updated > 12, "{}", counts.updated);
+}
