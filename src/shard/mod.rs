@@ -227,6 +227,7 @@ fn pieces<'a>(files: &dyn Files, claims: &'a Claims, shards: usize) -> Vec<Piece
     let scope = Scope {
         environments: large.keys().cloned().collect(),
         claims: large,
+        ..Scope::default()
     };
     let can_be_cut = whole_where_mixed(files, &scope).claims;
     let mut pieces = Vec::new();
