@@ -11,6 +11,7 @@ compared, so that a busy machine disturbs less; the median of the runs and of th
 
 import argparse
 import datetime
+import itertools
 import os
 import resource
 import shutil
@@ -18,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from workspace import CLAIM, workspace
@@ -105,7 +107,29 @@ def many_environments(root, program, given, table):
     for what, bar in (("render", 1.5), ("check", 1.5)):
         found = compare(root, given.runs, [program, what], ["git", "status"])
         table.add(where, f"pleach {what}, nothing changed", "git status", found, bar)
+    one_claim(root, program, given, table, where)
     return mib
+
+
+def one_claim(root, program, given, table, where):
+    """Renders and checks after a change of a claim, beside a run that then finds nothing changed."""
+    sizes = itertools.count(1000)
+    claim = root / "environments" / "env001" / "database3.yaml"
+
+    def edit():
+        claim.write_text(CLAIM.format(name="database3", size=next(sizes), memory=4))
+        # What changed a moment ago may change again with the same times.
+        time.sleep(0.2)
+
+    def edit_and_render():
+        edit()
+        cpu([program, "render"], root, (0,))
+        time.sleep(0.2)
+
+    for what, prepare in (("render", edit), ("check", edit_and_render)):
+        command = [program, what]
+        found = compare(root, given.runs, command, command, prepare=prepare)
+        table.add(where, f"pleach {what}, a claim changed", f"pleach {what}, nothing changed", found, 1.2)
 
 
 def many_claims(root, program, given, table):
