@@ -173,7 +173,7 @@ fn a_pinned_commit_is_fetched_again_and_moves_with_update_only() {
 
     case.forget_cache();
     let (code, _, said) = case.run(&["vendor", "--check"]);
-    assert!(code == 1 && said.contains("is not here"), "{said}");
+    assert!(code == 1 && said.contains("is pinned, but"), "{said}");
     case.succeeds(&["vendor"]);
     assert_eq!(case.lock().remotes, old.remotes);
     assert!(case.succeeds(&["build", "app"]).contains("replicas: 1"));

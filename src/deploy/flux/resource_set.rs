@@ -15,7 +15,7 @@ use pleach_helm::value::{Str, Value};
 /// The beginning of the labels of what a set makes.
 const OWNER: &str = "resourceset.fluxcd.controlplane.io";
 
-/// The objects of a set. Errors: why they cannot be determined from the repository, as a warning at its line.
+/// The objects of a set. Errors: why the repository does not determine them, as a warning at its line.
 pub(in crate::deploy) fn resource_set(
     object: &Object,
     world: &World,
