@@ -200,7 +200,7 @@ fn containers(spec: &Node) -> Vec<Container<'_>> {
         .collect()
 }
 
-fn items<'a>(node: Option<&'a Node>) -> impl Iterator<Item = &'a Node> {
+fn items(node: Option<&Node>) -> impl Iterator<Item = &Node> {
     node.and_then(Node::as_sequence).unwrap_or_default().iter()
 }
 

@@ -125,7 +125,8 @@ impl Machine<'_, '_> {
             }
             Op::Jump(target) => self.frame.next = target as usize,
             Op::JumpIfFalse(target) => {
-                if !self.pop().value.is_true() {
+                let condition = self.pop();
+                if !condition.value.is_true() {
                     self.frame.next = target as usize;
                 }
             }
