@@ -77,7 +77,7 @@ impl Inputs {
         }
         let start = self.text.len();
         self.text.extend_from_slice(bytes);
-        (self.text.len() <= BYTES_MAX).then(|| Known::File(start..self.text.len()))
+        (self.text.len() <= BYTES_MAX).then_some(Known::File(start..self.text.len()))
     }
 
     /// A folder that is not there has no entry among the folders: its path says so.
