@@ -142,6 +142,17 @@ fn environment(root: &Path, spec: &str) {
     fs::write(folder.join("environment.yaml"), text).unwrap();
 }
 
+const NEW: &str = "environments/prod/new.yaml";
+
+/// A claim in a file of its own.
+fn new_claim(root: &Path) {
+    let text = fs::read_to_string(root.join("environments/prod/databases.yaml")).unwrap();
+    let first = text.split("\n---").next().unwrap();
+    let claim = first.replacen("name: analytics", "name: extra", 1);
+    assert_ne!(claim, first);
+    fs::write(root.join(NEW), claim).unwrap();
+}
+
 #[test]
 fn edits_give_the_bytes_of_a_run_without_the_cache() {
     let folder = tempfile::tempdir().unwrap();
@@ -149,8 +160,10 @@ fn edits_give_the_bytes_of_a_run_without_the_cache() {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path().to_str().unwrap();
     run(root, PLEACH, &["init"], true);
-    let edits: [fn(&Path); 6] = [
+    let edits: [fn(&Path); 8] = [
         |_| {},
+        new_claim,
+        |it| fs::remove_file(it.join(NEW)).unwrap(),
         |it| drop(fs::remove_dir_all(it.join("deploy/clusters"))),
         |it| drop(change(it, "201Gi")),
         // A run that has something to say is not remembered.

@@ -289,9 +289,21 @@ impl<'a> Remembered<'a> {
     }
 }
 
+impl Remembered<'_> {
+    /// What was at a path. Of what the run did not look for, the folder above may still say that it was not there.
+    fn known(&self, path: &TreePath) -> Option<&Known> {
+        let is_missing = || {
+            let entries = self.inputs.folders.get(&path.parent()?)?;
+            let is_there = entries.iter().any(|it| *it.name == *path.name());
+            (!is_there).then_some(&Known::Nothing)
+        };
+        self.inputs.files.get(path).or_else(is_missing)
+    }
+}
+
 impl Files for Remembered<'_> {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        match self.inputs.files.get(path) {
+        match self.known(path) {
             Some(Known::Nothing) => Err(FilesError::NotFound),
             Some(Known::Folder) => Err(FilesError::NotAFile),
             Some(Known::File(range)) => {
@@ -303,10 +315,7 @@ impl Files for Remembered<'_> {
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
-        match (
-            self.inputs.folders.get(folder),
-            self.inputs.files.get(folder),
-        ) {
+        match (self.inputs.folders.get(folder), self.known(folder)) {
             (Some(entries), _) => Ok(entries.clone()),
             (None, Some(Known::Nothing)) => Err(FilesError::NotFound),
             (None, _) => self.files.list(folder),
@@ -314,7 +323,7 @@ impl Files for Remembered<'_> {
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
-        match self.inputs.files.get(path) {
+        match self.known(path) {
             Some(Known::Nothing) => Ok(None),
             Some(Known::Folder) => Ok(Some(EntryKind::Folder)),
             Some(Known::File(_) | Known::Large) => Ok(Some(EntryKind::File)),
