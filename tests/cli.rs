@@ -351,7 +351,7 @@ fn the_kind_that_the_manual_shows_renders() {
     fs::write(folder.path().join("environments/prod/shop.yaml"), claim).unwrap();
     let printed = run(folder.path(), &["check"], 1);
     assert!(
-        printed.contains("prod wants two replicas, not 1"),
+        printed.contains("prod requires at least 2 replicas, found 1"),
         "{printed}"
     );
 }
@@ -401,7 +401,7 @@ fn a_version_is_promoted_and_its_effect_shown_before_anything_is_written() {
         "spec.ingress.enabled",
     ];
     let printed = run(folder.path(), &arguments, 1);
-    assert!(printed.contains("nothing is written"), "{printed}");
+    assert!(printed.contains("nothing was written"), "{printed}");
     assert!(!folder.path().join("environments/prod/events.yaml").exists());
 }
 
@@ -515,7 +515,7 @@ fn a_new_kind_renders_at_once_and_its_cases_hold_it() {
     let kind = folder.path().join("templates/WebService");
     let refused = fs::read_to_string(kind.join("cases/floating-image/expected.txt")).unwrap();
     assert!(refused.contains("names no tag"), "{refused}");
-    assert!(run(folder.path(), &["test"], 0).starts_with("2 cases, 0 not as expected"));
+    assert!(run(folder.path(), &["test"], 0).starts_with("2 cases, 0 differ"));
     // It is a kind like any other.
     let claim = folder.path().join("environments/base/shop.yaml");
     fs::copy(kind.join("cases/basic/claim.yaml"), claim).unwrap();

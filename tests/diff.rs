@@ -248,7 +248,7 @@ fn a_workspace_is_rendered_at_both_revisions() {
     let text = std::fs::read_to_string(&claims).unwrap();
     std::fs::write(&claims, text.replace("diskSize: 50Gi", "diskSize: 70Gi")).unwrap();
     let expected = "\
-ClickHouseKubernetes/analytics  environments/base/databases.yaml:5, environments/stage/databases.yaml:4
+ClickHouseKubernetes/analytics  environments/base/databases.yaml:6, environments/stage/databases.yaml:5
 ~ ClickHouseInstallation analytics/analytics in stage, test (not in prod)
   spec.templates.volumeClaimTemplates[name=data-volume].spec.resources.requests.storage
     - 50Gi
@@ -578,7 +578,7 @@ fn what_is_ignored_is_left_out() {
         diff(&["--ignore", chart, "--ignore", "StatefulSet:spec.replicas"]).contains("replicas")
     );
     assert_eq!(diff(&["--ignore", "Deployment"]), "");
-    assert!(diff(&["--ignore", "spec..replicas"]).contains("names no field"));
+    assert!(diff(&["--ignore", "spec..replicas"]).contains("does not name a field"));
 }
 
 /// The files that a report for programs names.

@@ -251,7 +251,10 @@ fn a_new_workspace_names_its_schema() {
     fs::write(&settings, "{}").unwrap();
     let (is_fine, _, said) = pleach(folder.path(), &["init"]);
     assert!(is_fine, "{said}");
-    assert!(said.contains("`.vscode/settings.json` was there"), "{said}");
+    assert!(
+        said.contains("`.vscode/settings.json` already exists"),
+        "{said}"
+    );
     assert_eq!(fs::read_to_string(&settings).unwrap(), "{}");
     let (_, printed, _) = pleach(folder.path(), &["schema"]);
     let written = fs::read_to_string(folder.path().join(".pleach/schema.json")).unwrap();

@@ -138,7 +138,7 @@ fn a_folder_that_a_link_leads_to_is_read_once() {
     git(&root, &["commit", "--quiet", "-m", "links"]);
     let printed = run(&root, &["check"], &[0]);
     for link in ["again", "z"] {
-        let warning = format!("`environments/prod/{link}` leads to `environments/prod/own`");
+        let warning = format!("`environments/prod/{link}` links to `environments/prod/own`");
         assert!(printed.contains(&warning), "{printed}");
     }
     // A revision is read in the same way.
@@ -185,7 +185,10 @@ fn an_output_that_is_a_link_is_refused() {
             symlink(target, root.join("deploy")).unwrap();
             for arguments in [&["render"][..], &["render", "--force"], &["check"]] {
                 let printed = run(&root, arguments, &[2]);
-                assert!(printed.contains("/deploy: this is a link"), "{printed}");
+                assert!(
+                    printed.contains("/deploy: this is a symbolic link"),
+                    "{printed}"
+                );
             }
             fs::remove_file(root.join("deploy")).unwrap();
         }
@@ -197,7 +200,7 @@ fn an_output_that_is_a_link_is_refused() {
         symlink(outside.path(), root.join("out")).unwrap();
         for arguments in [&["render"][..], &["check"]] {
             let printed = run(&root, arguments, &[2]);
-            assert!(printed.contains("/out: this is a link"), "{printed}");
+            assert!(printed.contains("/out: this is a symbolic link"), "{printed}");
         }
         git(&root, &["add", "--all"]);
         run(&root, &["hook", "run", "--fix"], &[1, 2]);
@@ -349,10 +352,7 @@ fn a_link_in_place_of_the_workspace_file_is_refused() {
                 printed.contains("`pleach.yaml`"),
                 "{arguments:?}: {printed}"
             );
-            assert!(
-                printed.contains("can't be read"),
-                "{arguments:?}: {printed}"
-            );
+            assert!(printed.contains("cannot read"), "{arguments:?}: {printed}");
         }
         git(&root, &["commit", "--quiet", "--no-verify", "-m", "link"]);
         for arguments in [
@@ -360,10 +360,7 @@ fn a_link_in_place_of_the_workspace_file_is_refused() {
             &["affected", "--since", "HEAD~..HEAD"],
         ] {
             let printed = run(&root, arguments, &[2]);
-            assert!(
-                printed.contains("can't be read"),
-                "{arguments:?}: {printed}"
-            );
+            assert!(printed.contains("cannot read"), "{arguments:?}: {printed}");
         }
     }
 }

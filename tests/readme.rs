@@ -62,6 +62,13 @@ fn the_workspace_of_the_manual_renders() {
         base,
         operator("OperatorInstall", "pulumi-operator").into_bytes(),
     );
+    // `pleach.yaml` puts them in order, and the guides show prod only.
+    for name in ["dev", "stage"] {
+        let path = TreePath::new(&format!("environments/{name}/environment.yaml")).unwrap();
+        let text =
+            format!("apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {{name: {name}}}\n");
+        tree.insert(path, text.into_bytes());
+    }
     let compiled = compile(&tree, &Options::default());
     let printed = compiled.diagnostics.iter().map(|it| &it.message);
     assert!(

@@ -40,8 +40,8 @@ fn a_file_that_is_gone_is_named() {
     fs::remove_dir_all(root.join("overlays")).unwrap();
     let reported = run(&root, &["check"], 1);
     let reported = reported + &run(&root, &["render"], 0);
-    let gone = "note[removed-claim]: `environments/base/external-secrets.yaml` is gone, \
-                and OperatorInstall/external-secrets with it: its";
+    let gone = "note[removed-claim]: `environments/base/external-secrets.yaml`, \
+                which contained OperatorInstall/external-secrets, was removed: its";
     assert_eq!(reported.matches(gone).count(), 2, "{reported}");
     assert!(
         reported.contains("files in prod, stage, test are removed"),
@@ -67,7 +67,7 @@ fn a_file_that_lost_the_claim_is_named() {
     }
     let reported = run(&root, &["render"], 0);
     assert!(
-        reported.contains("no longer has ClickHouseKubernetes/events: its"),
+        reported.contains("no longer contains ClickHouseKubernetes/events: its"),
         "{reported}"
     );
 }
@@ -109,7 +109,8 @@ fn an_environment_that_is_gone_is_named_once() {
     fs::remove_dir_all(root.join("environments/stage")).unwrap();
     let reported = run(&root, &["render"], 0);
     assert!(
-        reported.contains("`environments/stage/environment.yaml` is gone, and Environment/stage"),
+        reported
+            .contains("`environments/stage/environment.yaml`, which contained Environment/stage"),
         "{reported}"
     );
     assert_eq!(reported.matches("removed-claim").count(), 1, "{reported}");
@@ -126,7 +127,7 @@ fn without_git_the_claim_is_named() {
     fs::remove_file(environments.join("pulumi-operator.yaml")).unwrap();
     let reported = run(folder.path(), &["render"], 0);
     assert!(
-        reported.contains("nothing renders OperatorInstall/pulumi-operator any more"),
+        reported.contains("OperatorInstall/pulumi-operator is no longer rendered"),
         "{reported}"
     );
 }

@@ -286,7 +286,7 @@ fn an_archive_of_another_chart_is_refused() {
     });
     let printed = claim(&server, "^1").run(&["vendor"], 1);
     assert!(
-        printed.contains("says that it is `app 1.0.1`, not `app 1.0.0`"),
+        printed.contains("contains chart `app 1.0.1`, not `app 1.0.0`"),
         "{printed}"
     );
 }

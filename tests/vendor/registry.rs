@@ -447,7 +447,7 @@ fn a_tampered_layer_is_refused() {
     );
     let printed = place.run(&["vendor"], 1);
     assert!(
-        printed.contains("wrong-digest") && printed.contains("another layer than it names"),
+        printed.contains("wrong-digest") && printed.contains("digest mismatch of the layer"),
         "{printed}"
     );
     assert_eq!((place.cached(), place.lock().as_str()), (0, ""));
