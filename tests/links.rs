@@ -200,7 +200,10 @@ fn an_output_that_is_a_link_is_refused() {
         symlink(outside.path(), root.join("out")).unwrap();
         for arguments in [&["render"][..], &["check"]] {
             let printed = run(&root, arguments, &[2]);
-            assert!(printed.contains("/out: this is a symbolic link"), "{printed}");
+            assert!(
+                printed.contains("/out: this is a symbolic link"),
+                "{printed}"
+            );
         }
         git(&root, &["add", "--all"]);
         run(&root, &["hook", "run", "--fix"], &[1, 2]);

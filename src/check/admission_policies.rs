@@ -29,15 +29,13 @@ pub(super) fn findings(
         }
     }
     let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
-    let others = of_workspace.iter().map(|it| (it, it.span().clone()));
-    let own = scene
-        .objects
-        .iter()
-        .map(|it| (&*it.object, place(it, &FieldPath::root())));
-    found.extend(
-        own.chain(others)
-            .filter_map(|(it, at)| other_policy(it, at)),
-    );
+    let own = scene.objects.iter().filter_map(|it| {
+        let fault = other_policy(&it.object)?;
+        Some(fault.at(place(it, &FieldPath::root())))
+    });
+    found.extend(own);
+    let others = of_workspace.iter();
+    found.extend(others.filter_map(|it| Some(other_policy(it)?.at(it.span().clone()))));
     let policies = Policies::among(objects, &of_workspace);
     if policies.is_empty() {
         return found;
@@ -127,7 +125,7 @@ fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> 
 }
 
 /// A policy of a kind that is not evaluated.
-fn other_policy(object: &Object, at: Span) -> Option<Diagnostic> {
+fn other_policy(object: &Object) -> Option<Diagnostic> {
     let why = match (&*object.gvk().group, object.kind()) {
         (GROUP, "MutatingAdmissionPolicy") => {
             "objects are checked without the changes that it makes"
@@ -138,7 +136,7 @@ fn other_policy(object: &Object, at: Span) -> Option<Diagnostic> {
         _ => return None,
     };
     let message = format!("{} is not evaluated: {why}", object.id());
-    Some(Diagnostic::note("unevaluated-policy", message).at(at))
+    Some(Diagnostic::note("unevaluated-policy", message))
 }
 
 /// The line of a field, or of the list that a macro is applied to; else of the object's name.

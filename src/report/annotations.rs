@@ -1,5 +1,9 @@
 //! Changes as diagnostics at the lines of claims, for the forms that show lines.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use crate::compare::{Comparison, findings, sections};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::tree::TreePath;
@@ -30,44 +34,105 @@ pub fn at_existing_lines(
     found: Diagnostics,
     after: &dyn Fn(&TreePath) -> Option<String>,
 ) -> Diagnostics {
+    let mut lines = ExistingLines {
+        after,
+        texts: BTreeMap::new(),
+        changes: BTreeMap::new(),
+    };
     let placed = found.into_iter().map(|it| Diagnostic {
-        span: it.span.as_ref().map(|span| existing(span, after)),
+        span: it.span.as_ref().map(|span| lines.span(span)),
         ..it
     });
     placed.collect()
 }
 
-fn existing(span: &Span, after: &dyn Fn(&TreePath) -> Option<String>) -> Span {
-    let (old, path) = (&span.source.text, span.path());
-    let Some(new) = after(path) else {
-        return Span::new(&Source::new(path.clone(), ""), 0..0);
-    };
-    if *old == new {
-        return span.clone();
-    }
-    let line = span.position().line;
-    let is_hidden = old.bytes().all(|it| it == b'\n');
-    let line = match is_hidden {
-        true => line,
-        false => moved(line, old, &new),
-    };
-    let line = line.clamp(1, new.lines().count().max(1));
-    let above = "\n".repeat(line - 1);
-    let end = above.len();
-    Span::new(&Source::new(path.clone(), above + " "), end..end + 1)
+/// The files after the change. Each is read once, and compared once with each text from before.
+struct ExistingLines<'a> {
+    after: &'a dyn Fn(&TreePath) -> Option<String>,
+    texts: BTreeMap<TreePath, Option<Rc<str>>>,
+    /// By the address of the source, which is kept with them.
+    changes: BTreeMap<*const Source, (Arc<Source>, Moved)>,
 }
 
-/// Where a line is in a changed text, counted from 1: what is before the first difference and what is after the last one stays.
-fn moved(line: usize, old: &str, new: &str) -> usize {
-    let is_same = |it: &(&str, &str)| it.0 == it.1;
-    let same_start = old.lines().zip(new.lines()).take_while(is_same).count();
-    let ends = old.lines().rev().zip(new.lines().rev());
-    let same_end = ends.take_while(is_same).count();
-    let counts = [old, new].map(|it| it.lines().count());
-    if line > same_start && line + same_end > counts[0] {
-        return (line + counts[1]).saturating_sub(counts[0]);
+impl ExistingLines<'_> {
+    fn span(&mut self, span: &Span) -> Span {
+        let path = span.path();
+        let new = match self.texts.get(path) {
+            Some(known) => known.clone(),
+            None => {
+                let text = (self.after)(path).map(Rc::from);
+                self.texts.entry(path.clone()).or_insert(text).clone()
+            }
+        };
+        let Some(new) = new else {
+            return Span::new(&Source::new(path.clone(), ""), 0..0);
+        };
+        let source = &span.source;
+        let (_, moved) = self
+            .changes
+            .entry(Arc::as_ptr(source))
+            .or_insert_with(|| (source.clone(), Moved::between(&source.text, &new)));
+        let Some(line) = moved.line(span.position().line) else {
+            return span.clone();
+        };
+        let above = "\n".repeat(line - 1);
+        let end = above.len();
+        Span::new(&Source::new(path.clone(), above + " "), end..end + 1)
     }
-    line.min(same_start + 1)
+}
+
+/// How lines of a text move: what is before the first difference and what is after the last one stays.
+enum Moved {
+    Nothing,
+    /// The text from before is hidden, and only this many lines are known of the new one.
+    Hidden(usize),
+    Lines {
+        same_start: usize,
+        same_end: usize,
+        before: usize,
+        after: usize,
+    },
+}
+
+impl Moved {
+    fn between(old: &str, new: &str) -> Moved {
+        let after = new.lines().count().max(1);
+        if old == new {
+            return Moved::Nothing;
+        }
+        if old.bytes().all(|it| it == b'\n') {
+            return Moved::Hidden(after);
+        }
+        let is_same = |it: &(&str, &str)| it.0 == it.1;
+        let ends = old.lines().rev().zip(new.lines().rev());
+        Moved::Lines {
+            same_start: old.lines().zip(new.lines()).take_while(is_same).count(),
+            same_end: ends.take_while(is_same).count(),
+            before: old.lines().count(),
+            after,
+        }
+    }
+
+    /// Where a line of the old text is in the new one, both counted from 1; `None` where nothing has changed.
+    fn line(&self, line: usize) -> Option<usize> {
+        match *self {
+            Moved::Nothing => None,
+            Moved::Hidden(after) => Some(line.clamp(1, after)),
+            Moved::Lines {
+                same_start,
+                same_end,
+                before,
+                after,
+            } => {
+                let is_below = line > same_start && line + same_end > before;
+                let line = match is_below {
+                    true => (line + after).saturating_sub(before),
+                    false => line.min(same_start + 1),
+                };
+                Some(line.clamp(1, after))
+            }
+        }
+    }
 }
 
 fn listed(environments: &[&str]) -> String {
