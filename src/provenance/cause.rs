@@ -70,6 +70,11 @@ impl Writer {
 }
 
 impl Cause {
+    /// Whether the place is in a kind that comes with pleach. Nothing there is secret.
+    pub fn is_builtin(&self) -> bool {
+        self.place.path().as_str().starts_with(BUILTIN)
+    }
+
     /// What kind of file it is in.
     pub fn writer(&self) -> Writer {
         writer(&self.place, self.role)

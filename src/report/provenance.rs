@@ -102,7 +102,11 @@ impl Shown {
         let text = hidden.at_path(field).map(written).unwrap_or_default();
         // Whatever is secret is taken out where diagnostics are concealed: each cause is one.
         let notes = causes.iter().map(|it| {
-            let note = Diagnostic::note(CONCEALED_ONLY, text.as_str()).at(&it.place);
+            let note = Diagnostic::note(CONCEALED_ONLY, text.as_str());
+            let note = match it.is_builtin() {
+                true => note,
+                false => note.at(&it.place),
+            };
             let overrides = it.overrides.iter();
             overrides.fold(note, |note, span| note.related(span, ""))
         });
@@ -115,7 +119,10 @@ impl Shown {
             Some(ShownCause {
                 role: cause.role,
                 words: words(cause),
-                place: note.span?,
+                place: match cause.is_builtin() {
+                    true => cause.place.clone(),
+                    false => note.span?,
+                },
                 overrides: note.related.into_iter().map(|it| it.0).collect(),
             })
         });
