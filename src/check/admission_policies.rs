@@ -55,7 +55,7 @@ pub(super) fn findings(
             path: FieldPath::root(),
         };
         for Judged { title, node, path } in [whole].into_iter().chain(pods) {
-            let node = defaulted(&node);
+            let node = defaulted(node);
             for finding in policies.judge(&known.created(object, &node), budget) {
                 if finding.outcome == Outcome::Unevaluated {
                     let key = (finding.policy.name(), finding.message);
@@ -152,8 +152,7 @@ fn place(placed: &SourcedObject<'_>, field: &FieldPath) -> Span {
     if found.is_none_or(|it| !is_there && it.as_mapping().is_some()) {
         field = FieldPath::dotted("metadata.name");
     }
-    let own = || node.nearest_on_path(&field).span().clone();
-    placed.place(&field).unwrap_or_else(own)
+    placed.line(&field)
 }
 
 /// The pods that a workload of Kubernetes makes, as its controller would create them.
@@ -191,19 +190,15 @@ fn pods_of(object: &Object) -> Vec<Judged> {
 
 /// What is known of the cluster from the objects of the environment.
 struct Known<'a> {
-    namespaces: BTreeMap<&'a str, &'a Node>,
+    namespaces: BTreeMap<&'a str, &'a Object>,
     /// The resource of each kind that a CRD defines.
     resources: BTreeMap<(&'a str, &'a str), &'a str>,
 }
 
 impl<'a> Known<'a> {
     fn of(scene: &'a EnvironmentObjects<'_>) -> Known<'a> {
-        let objects = || scene.objects.iter().map(|it| &*it.object);
-        let namespaces = objects()
-            .filter(|it| it.kind() == "Namespace" && it.gvk().group.is_empty())
-            .map(|it| (it.name(), &it.node))
-            .collect();
-        let definitions = objects().filter(|it| it.kind() == "CustomResourceDefinition");
+        let objects = scene.objects.iter().map(|it| &*it.object);
+        let definitions = objects.filter(|it| it.kind() == "CustomResourceDefinition");
         let resources = definitions
             .filter_map(|it| {
                 let text = |keys: &[&str]| it.node.at_keys(keys).and_then(Node::as_str);
@@ -213,7 +208,7 @@ impl<'a> Known<'a> {
             })
             .collect();
         Known {
-            namespaces,
+            namespaces: scene.namespaces(),
             resources,
         }
     }
@@ -231,7 +226,7 @@ impl<'a> Known<'a> {
             node,
             name: text(&["metadata", "name"]),
             namespace: object.namespace(),
-            namespace_object: self.namespaces.get(object.namespace()).copied(),
+            namespace_object: self.namespaces.get(object.namespace()).map(|it| &it.node),
             gvk,
         }
     }

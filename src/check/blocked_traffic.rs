@@ -10,8 +10,8 @@ use self::target::{Client, Target, targets};
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults};
 use crate::diag::Severity;
-use crate::object::Selects;
-use crate::yaml::{FieldPath, Node};
+use crate::object::{Object, Selects};
+use crate::yaml::FieldPath;
 
 pub(super) const CHECK: Check = Check {
     code: "blocked-traffic",
@@ -51,10 +51,10 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     if policies.is_empty() || has_other_policies(scene) {
         return;
     }
-    let labels = namespace_labels(scene);
+    let namespaces = scene.namespaces();
     for target in targets(scene, |namespace| policies.contains_key(namespace)) {
         if let Some(policies) = policies.get(target.namespace) {
-            report(&target, policies, &labels, faults);
+            report(&target, policies, &namespaces, faults);
         }
     }
 }
@@ -63,7 +63,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
 fn report(
     target: &Target<'_>,
     policies: &[(&SourcedObject<'_>, Policy<'_>)],
-    labels: &BTreeMap<&str, Option<&Node>>,
+    namespaces: &BTreeMap<&str, &Object>,
     faults: &mut Faults,
 ) {
     let selecting: Vec<_> = policies
@@ -76,7 +76,9 @@ fn report(
     };
     let is_allowed = |port: &_| {
         let mut policies = selecting.iter();
-        policies.any(|it| it.1.allows(port, &target.client, target.namespace, labels))
+        policies.any(|it| {
+            it.1.allows(port, &target.client, target.namespace, namespaces)
+        })
     };
     let blocked: Vec<String> = target
         .ports
@@ -120,13 +122,4 @@ fn has_other_policies(scene: &EnvironmentObjects<'_>) -> bool {
     scene.objects.iter().any(|it| {
         it.object.kind().contains("NetworkPolicy") && &*it.object.gvk().group != policy::GROUP
     })
-}
-
-/// The labels of the namespaces that the environment makes. Kubernetes adds `kubernetes.io/metadata.name`.
-fn namespace_labels<'a>(scene: &'a EnvironmentObjects<'_>) -> BTreeMap<&'a str, Option<&'a Node>> {
-    let objects = scene.objects.iter().map(|it| &*it.object);
-    objects
-        .filter(|it| it.kind() == "Namespace" && it.gvk().group.is_empty())
-        .map(|it| (it.name(), it.node.at_keys(&["metadata", "labels"])))
-        .collect()
 }

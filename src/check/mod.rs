@@ -61,6 +61,17 @@ pub struct Check {
     judge: fn(&EnvironmentObjects<'_>, &mut Faults),
 }
 
+impl Check {
+    fn findings(&'static self, scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
+        let mut faults = Faults {
+            check: self,
+            found: Vec::new(),
+        };
+        (self.judge)(scene, &mut faults);
+        faults.found
+    }
+}
+
 impl std::fmt::Debug for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.code)
@@ -105,14 +116,7 @@ pub fn check(
         scene.given_namespaces = cluster.namespaces.clone();
     }
     for (name, scene) in &scenes {
-        for check in CHECKS {
-            let mut faults = Faults {
-                check,
-                found: Vec::new(),
-            };
-            (check.judge)(scene, &mut faults);
-            found.extend(faults.found);
-        }
+        found.extend(CHECKS.iter().flat_map(|it| it.findings(scene)));
         found.extend(dangers(scene));
         let cluster = clusters.get(name).unwrap_or(&unknown);
         found.extend(objects::findings(scene, cluster, demands, &budget));
@@ -151,17 +155,9 @@ pub fn check_deployed(
         scene.given_namespaces = cluster.namespaces.clone();
         scene.seen = seen.clone();
         let is_partial = deployed.unseen.contains(name);
-        for check in CHECKS {
-            if is_partial && OF_EXISTENCE.contains(&check.code) {
-                continue;
-            }
-            let mut faults = Faults {
-                check,
-                found: Vec::new(),
-            };
-            (check.judge)(scene, &mut faults);
-            found.extend(faults.found);
-        }
+        let checks = CHECKS.iter();
+        let checks = checks.filter(|it| !(is_partial && OF_EXISTENCE.contains(&it.code)));
+        found.extend(checks.flat_map(|it| it.findings(scene)));
         found.extend(dangers(scene));
         found.extend(objects::findings(scene, cluster, demands, &budget));
     }
@@ -238,9 +234,7 @@ impl Faults {
             severity: self.check.severity,
             ..Diagnostic::error(self.check.code, message)
         };
-        let span = placed.place(field);
-        let span = span.unwrap_or_else(|| placed.object.node.nearest_on_path(field).span().clone());
-        with_template(fault.at(span), placed.template(field))
+        with_template(fault.at(placed.line(field)), placed.template(field))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Edit, Fix, Severity, Span};
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 use crate::validate::{Catalog, Encoding, Finding, Lifecycle, RuleBudget, Verdict};
-use crate::yaml::{Node, parse};
+use crate::yaml::{FieldPath, Node, parse};
 
 /// How much is asked of an environment's objects.
 #[derive(Clone, Copy, Debug)]
@@ -156,15 +156,7 @@ fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, demands: Demands) -> Diagno
 }
 
 fn place(sourced: &SourcedObject<'_>) -> Span {
-    let field = crate::yaml::FieldPath::dotted("kind");
-    let kind = || {
-        sourced
-            .object
-            .node
-            .get("kind")
-            .map_or_else(|| sourced.object.span(), Node::span)
-    };
-    sourced.place(&field).unwrap_or_else(|| kind().clone())
+    sourced.line(&FieldPath::dotted("kind"))
 }
 
 /// What is deprecated in the cluster's Kubernetes, or not served any more by the next.

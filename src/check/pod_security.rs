@@ -1,11 +1,8 @@
 //! Pods that the Pod Security Standards of their namespace do not permit.
 
-use std::collections::BTreeMap;
-
 use super::pods::pods;
 use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Diagnostic, Severity};
-use crate::object::Object;
 use crate::validate::pod_security::{Level, violations};
 use crate::yaml::Node;
 
@@ -20,23 +17,20 @@ const MODES: [(&str, Severity); 3] = [
 
 /// What the labels of Namespaces say of the pods in them. `minor` is the newest version of the standards that the cluster knows.
 pub(super) fn findings(scene: &EnvironmentObjects<'_>, minor: u32) -> Vec<Diagnostic> {
-    let objects = scene.objects.iter().map(|it| &*it.object);
-    let labels: BTreeMap<&str, &Node> = objects
-        .filter(|it| is_core(it, "Namespace"))
-        .filter_map(|it| Some((it.name(), it.node.at_keys(&["metadata", "labels"])?)))
-        .collect();
+    let namespaces = scene.namespaces();
     let findings = scene.objects.iter().filter_map(|placed| {
         let object = &*placed.object;
         let is_workload = matches!(&*object.gvk().group, "apps" | "batch");
-        let labels = labels.get(object.namespace());
-        let labels = labels.filter(|_| is_workload || is_core(object, "Pod"))?;
-        judge(placed, labels, minor)
+        let is_pod = object.kind() == "Pod" && object.gvk().group.is_empty();
+        let namespace = namespaces.get(object.namespace());
+        let namespace = namespace.filter(|_| is_workload || is_pod)?;
+        judge(
+            placed,
+            namespace.node.at_keys(&["metadata", "labels"])?,
+            minor,
+        )
     });
     findings.collect()
-}
-
-fn is_core(object: &Object, kind: &str) -> bool {
-    object.kind() == kind && object.gvk().group.is_empty()
 }
 
 /// The first mode that the pods of an object violate.
@@ -69,9 +63,7 @@ fn judge(placed: &SourcedObject<'_>, labels: &Node, minor: u32) -> Option<Diagno
                 severity: *severity,
                 ..Diagnostic::error("pod-security", message)
             };
-            let place = placed.place(&pod.path);
-            let place = place.unwrap_or_else(|| object.node.nearest_on_path(&pod.path).span().clone());
-            let fault = fault.at(place);
+            let fault = fault.at(placed.line(&pod.path));
             Some(match *severity {
                 Severity::Error => fault.help(format!(
                     "change the template of the pod: the API server refuses it; or lower `{PREFIX}{mode}` of the namespace"

@@ -66,6 +66,12 @@ impl SourcedObject<'_> {
             false => place,
         }
     }
+
+    /// The line that a person wrote, or else the object's own text.
+    pub(super) fn line(&self, field: &FieldPath) -> Span {
+        let own = || self.object.node.nearest_on_path(field).span().clone();
+        self.place(field).unwrap_or_else(own)
+    }
 }
 
 /// Every environment's objects: those of claims and overlays, and those that tell the sync engine about them.
@@ -147,6 +153,15 @@ fn parse_cluster_file<'a>(
 }
 
 impl<'a> EnvironmentObjects<'a> {
+    /// The Namespaces that the environment makes, by name.
+    pub(super) fn namespaces(&self) -> BTreeMap<&str, &Object> {
+        let objects = self.objects.iter().map(|it| &*it.object);
+        objects
+            .filter(|it| it.kind() == "Namespace" && it.gvk().group.is_empty())
+            .map(|it| (it.name(), it))
+            .collect()
+    }
+
     /// The namespaces in which a chart is installed whose objects are not seen: nobody can tell from here what it makes.
     pub(super) fn opaque(&self) -> BTreeSet<&str> {
         self.chart_namespaces().collect()

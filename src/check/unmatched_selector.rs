@@ -7,7 +7,7 @@ use super::pods::pods;
 use super::scene::EnvironmentObjects;
 use super::{Check, Faults};
 use crate::diag::Severity;
-use crate::object::Object;
+use crate::object::{Label, Object, Selects, selects_by};
 use crate::yaml::{FieldPath, Node};
 
 pub(super) const CHECK: Check = Check {
@@ -129,11 +129,8 @@ fn namespaces(object: &Object) -> Option<Vec<&str>> {
 
 impl Selector<'_> {
     fn fits(&self, labels: Option<&Node>) -> bool {
-        let value = |key: &str| labels?.get(key)?.as_str();
-        let wanted = self.labels.and_then(Node::as_mapping);
-        let mut wanted = wanted.into_iter().flatten();
-        wanted.all(|it| value(it.key.as_str().unwrap_or("")) == it.value.as_str())
-            && self.expressions.iter().all(|it| holds(it, value))
+        let label = |key: &str| Label::of(labels, key);
+        selects_by(self.labels, self.expressions, label) != Selects::Never
     }
 
     /// Whether it may be about pods that an operator makes: by a label of its own, or by the name of a custom resource.
@@ -155,21 +152,4 @@ impl Selector<'_> {
 fn is_own_label(key: &str) -> bool {
     let domain = key.split_once('/').map(|it| it.0);
     domain.is_some_and(|it| !matches!(it, "app.kubernetes.io" | "helm.sh"))
-}
-
-fn holds<'a>(expression: &Node, value: impl Fn(&str) -> Option<&'a str>) -> bool {
-    let text = |key: &str| expression.get(key).and_then(Node::as_str);
-    let values = expression.get("values").and_then(Node::as_sequence);
-    let is_listed = |it: &str| {
-        let mut values = values.unwrap_or_default().iter();
-        values.any(|value| value.as_str() == Some(it))
-    };
-    let value = value(text("key").unwrap_or(""));
-    match text("operator") {
-        Some("In") => value.is_some_and(is_listed),
-        Some("NotIn") => !value.is_some_and(is_listed),
-        Some("Exists") => value.is_some(),
-        Some("DoesNotExist") => value.is_none(),
-        _ => true,
-    }
 }

@@ -45,14 +45,16 @@ impl<'a> Policy<'a> {
         port: &Port,
         client: &Client<'_>,
         namespace: &str,
-        labels: &BTreeMap<&str, Option<&Node>>,
+        namespaces: &BTreeMap<&str, &Object>,
     ) -> bool {
         self.rules.iter().any(|rule| {
             let ports = items(rule, "ports");
             let peers = items(rule, "from");
             (ports.is_empty() || ports.iter().any(|it| covers(it, port)))
                 && (peers.is_empty()
-                    || peers.iter().any(|it| admits(it, client, namespace, labels)))
+                    || peers
+                        .iter()
+                        .any(|it| admits(it, client, namespace, namespaces)))
         })
     }
 }
@@ -82,7 +84,7 @@ fn admits(
     peer: &Node,
     client: &Client<'_>,
     namespace: &str,
-    labels: &BTreeMap<&str, Option<&Node>>,
+    namespaces: &BTreeMap<&str, &Object>,
 ) -> bool {
     let selector = peer.get("namespaceSelector");
     match client {
@@ -96,11 +98,13 @@ fn admits(
         Client::Operator(spaces) => spaces.iter().any(|space| match selector {
             None => *space == namespace,
             Some(_) => {
-                let known = labels.get(space);
+                let known = namespaces.get(space);
                 let value = |key: &str| match (key, known) {
                     ("kubernetes.io/metadata.name", _) => Label::Is(space),
                     (_, None) => Label::Unknown,
-                    (key, Some(labels)) => Label::of(*labels, key),
+                    (key, Some(known)) => {
+                        Label::of(known.node.at_keys(&["metadata", "labels"]), key)
+                    }
                 };
                 selects(selector, value) != Selects::Never
             }

@@ -44,7 +44,5 @@ fn diagnostic(
         severity,
         ..Diagnostic::error(code, message)
     };
-    let span = object.place(field);
-    let own = || object.object.node.nearest_on_path(field).span().clone();
-    fault.at(span.unwrap_or_else(own))
+    fault.at(object.line(field))
 }

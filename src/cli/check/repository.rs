@@ -38,14 +38,13 @@ pub(super) fn check(
         repository.failure()?;
     }
     keep(&mut deployed, &selection.environments)?;
-    let (definitions, policies) = (check::definitions(&*files), check::policies(&*files));
+    let definitions = check::definitions(&*files);
     let names: BTreeSet<String> = environments(&deployed);
     let clusters: BTreeMap<String, check::Cluster> = names
         .iter()
         .map(|name| {
             let cluster = check::Cluster {
                 definitions: definitions.clone(),
-                policies: policies.clone(),
                 ..check::Cluster::default()
             };
             (name.clone(), cluster)

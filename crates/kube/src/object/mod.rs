@@ -4,7 +4,7 @@ mod quantity;
 mod selector;
 
 pub use quantity::{has_unit, is_binary, quantity, quantity_text};
-pub use selector::{Label, Selects, selects};
+pub use selector::{Label, Selects, selects, selects_by};
 
 use std::fmt;
 use std::sync::Arc;

@@ -34,16 +34,24 @@ pub enum Selects {
 
 /// Whether a selector with `matchLabels` and `matchExpressions` matches an object. A missing or empty selector matches everything.
 pub fn selects<'a>(selector: Option<&Node>, label: impl Fn(&str) -> Label<'a>) -> Selects {
-    let wanted = selector.and_then(|it| it.get("matchLabels"));
-    let wanted = wanted.and_then(Node::as_mapping).into_iter().flatten();
+    let labels = selector.and_then(|it| it.get("matchLabels"));
+    let expressions = selector.and_then(|it| it.get("matchExpressions")?.as_sequence());
+    selects_by(labels, expressions.unwrap_or_default(), label)
+}
+
+/// The same for the parts of a selector: the labels that an object must have, as a Service writes them, and expressions.
+pub fn selects_by<'a>(
+    labels: Option<&Node>,
+    expressions: &[Node],
+    label: impl Fn(&str) -> Label<'a>,
+) -> Selects {
+    let wanted = labels.and_then(Node::as_mapping).into_iter().flatten();
     let wanted = wanted.map(|it| match label(it.key.as_str().unwrap_or("")) {
         Label::Unknown => Selects::Perhaps,
         Label::Is(value) if it.value.as_str() == Some(value) => Selects::Always,
         Label::Is(_) | Label::Missing => Selects::Never,
     });
-    let expressions = selector.and_then(|it| it.get("matchExpressions")?.as_sequence());
-    let expressions = expressions.unwrap_or_default().iter();
-    let expressions = expressions.map(|it| matches(it, &label));
+    let expressions = expressions.iter().map(|it| matches(it, &label));
     wanted.chain(expressions).min().unwrap_or(Selects::Always)
 }
 

@@ -232,20 +232,41 @@ fn setters(is_pod: bool, containers: &[&str]) -> Option<String> {
     }
 }
 
-fn app_armor_profile(pod: &Pod<'_>) -> Option<Violation> {
-    const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
-    let keys = ["appArmorProfile", "type"];
+/// Profiles that are neither the runtime's own nor one of the node.
+struct Unsafe<'a> {
+    of_pod: bool,
+    containers: Vec<&'a str>,
+    values: BTreeSet<String>,
+}
+
+/// Where a field of security contexts sets such a profile.
+fn unsafe_profiles<'a>(pod: &Pod<'a>, key: &str) -> Unsafe<'a> {
     let mut values = BTreeSet::new();
-    let mut is_bad = |profile: Option<&Node>, kind: Option<&Node>| {
-        let kind = kind.and_then(Node::as_str).unwrap_or("");
+    let mut is_bad = |profile: Option<&Node>| {
+        let kind = profile.and_then(|it| at(it, &["type"])?.as_str());
+        let kind = kind.unwrap_or("");
         let bad = profile.is_some() && !matches!(kind, "RuntimeDefault" | "Localhost");
         if bad {
             values.insert(kind.to_owned());
         }
         bad
     };
-    let of_pod = is_bad(pod.security(&keys[..1]), pod.security(&keys));
-    let containers = pod.bad(|it| is_bad(it.security(&keys[..1]), it.security(&keys)));
+    let of_pod = is_bad(pod.security(&[key]));
+    let containers = pod.bad(|it| is_bad(it.security(&[key])));
+    Unsafe {
+        of_pod,
+        containers,
+        values,
+    }
+}
+
+fn app_armor_profile(pod: &Pod<'_>) -> Option<Violation> {
+    const ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+    let Unsafe {
+        of_pod,
+        containers,
+        values,
+    } = unsafe_profiles(pod, "appArmorProfile");
     let annotations = pod
         .metadata
         .and_then(|it| it.get("annotations")?.as_mapping());
@@ -541,20 +562,14 @@ fn se_linux_options(pod: &Pod<'_>) -> Option<Violation> {
 
 /// The places that set another profile than these two, and the containers that have none.
 fn seccomp<'a>(pod: &Pod<'a>) -> (Option<Violation>, Vec<&'a str>) {
-    let keys = ["seccompProfile", "type"];
-    let mut values = BTreeSet::new();
-    let mut is_bad = |profile: Option<&Node>, kind: Option<&Node>| {
-        let kind = kind.and_then(Node::as_str).unwrap_or("");
-        let bad = profile.is_some() && !matches!(kind, "RuntimeDefault" | "Localhost");
-        if bad {
-            values.insert(kind.to_owned());
-        }
-        bad
-    };
-    let of_pod = is_bad(pod.security(&keys[..1]), pod.security(&keys));
-    let containers = pod.bad(|it| is_bad(it.security(&keys[..1]), it.security(&keys)));
-    let is_set = !of_pod && pod.security(&keys[..1]).is_some();
-    let without = pod.bad(|it| !is_set && it.security(&keys[..1]).is_none());
+    const KEY: &str = "seccompProfile";
+    let Unsafe {
+        of_pod,
+        containers,
+        values,
+    } = unsafe_profiles(pod, KEY);
+    let is_set = !of_pod && pod.security(&[KEY]).is_some();
+    let without = pod.bad(|it| !is_set && it.security(&[KEY]).is_none());
     let violation = setters(of_pod, &containers).and_then(|setters| {
         let values = quoted(values.iter().map(String::as_str));
         let detail =

@@ -9,6 +9,9 @@ mod library;
 mod opaque;
 mod values;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use cel_core::{EvalError, EvalErrorKind, MapActivation, Program, Value};
@@ -228,13 +231,35 @@ pub(super) enum Answer {
     Unknown(String),
 }
 
+/// The expressions of policies, each compiled when it is first evaluated.
+#[derive(Debug, Default)]
+pub(super) struct Programs(RefCell<BTreeMap<String, Rc<Compiled>>>);
+
+impl Programs {
+    fn get(&self, expression: &str) -> Rc<Compiled> {
+        let mut known = self.0.borrow_mut();
+        if let Some(compiled) = known.get(expression) {
+            return compiled.clone();
+        }
+        let compiled = Rc::new(program(expression));
+        known.insert(expression.to_owned(), compiled.clone());
+        compiled
+    }
+}
+
 /// Evaluates an expression of a policy.
-pub(super) fn answer(expression: &str, activation: &MapActivation, budget: &RuleBudget) -> Answer {
-    let program = match program(expression).0 {
+pub(super) fn answer(
+    programs: &Programs,
+    expression: &str,
+    activation: &MapActivation,
+    budget: &RuleBudget,
+) -> Answer {
+    let compiled = programs.get(expression);
+    let program = match &compiled.0 {
         Ok(program) => program,
-        Err(fault) => return Answer::Unknown(fault),
+        Err(fault) => return Answer::Unknown(fault.clone()),
     };
-    match evaluate(&program, activation, budget) {
+    match evaluate(program, activation, budget) {
         None => Answer::Unknown(format!(
             "it costs more than {CALL_MAX} steps, or too much with others"
         )),

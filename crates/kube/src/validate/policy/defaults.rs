@@ -5,8 +5,7 @@
 use pleach_yaml::{Mapping, Node};
 
 /// An object with the defaults of its kind. Nulls are dropped, as the server drops them.
-pub fn defaulted(object: &Node) -> Node {
-    let mut object = object.clone();
+pub fn defaulted(mut object: Node) -> Node {
     drop_nulls(&mut object);
     let text = |key: &str| object.get(key).and_then(Node::as_str).unwrap_or("");
     let group = text("apiVersion").split_once('/').map_or("", |it| it.0);

@@ -7,7 +7,7 @@ use pleach_yaml::{FieldPath, Node};
 
 use super::Created;
 use crate::object::Object;
-use crate::validate::cel::{self, Answer, RuleBudget};
+use crate::validate::cel::{self, Answer, Programs, RuleBudget};
 use crate::validate::decode::Encoding;
 use crate::validate::fault::short;
 
@@ -15,6 +15,7 @@ use crate::validate::fault::short;
 pub(super) struct Evaluation<'a> {
     spec: Option<&'a Node>,
     activation: MapActivation,
+    programs: &'a Programs,
     budget: &'a RuleBudget,
     /// Whether an expression that fails is taken for true.
     ignores_failures: bool,
@@ -42,6 +43,7 @@ impl<'a> Evaluation<'a> {
         policy: &'a Object,
         created: &Created<'_>,
         parameter: Option<&Object>,
+        programs: &'a Programs,
         budget: &'a RuleBudget,
     ) -> Evaluation<'a> {
         let spec = policy.node.get("spec");
@@ -63,6 +65,7 @@ impl<'a> Evaluation<'a> {
         Evaluation {
             spec,
             activation,
+            programs,
             budget,
             ignores_failures: failures == Some("Ignore"),
         }
@@ -98,7 +101,7 @@ impl<'a> Evaluation<'a> {
 
     fn answer(&self, of: &Node, key: &str) -> Answer {
         let expression = of.get(key).and_then(Node::as_str).unwrap_or("");
-        cel::answer(expression, &self.activation, self.budget)
+        cel::answer(self.programs, expression, &self.activation, self.budget)
     }
 
     /// Evaluates the variables in their order. One that fails makes only those expressions fail that use it.

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use pleach_yaml::{FieldPath, Node};
 
-use super::cel::RuleBudget;
+use super::cel::{Programs, RuleBudget};
 use crate::object::{Gvk, Object, Selects};
 pub use defaults::defaulted;
 use evaluate::Evaluation;
@@ -25,6 +25,7 @@ pub struct Policies<'a> {
     bound: Vec<Bound<'a>>,
     /// All objects, for parameters.
     objects: Vec<&'a Object>,
+    programs: Programs,
 }
 
 /// A policy and one of its bindings; without one, it refuses everything that it matches.
@@ -104,7 +105,11 @@ impl<'a> Policies<'a> {
                 });
             }
         }
-        Policies { bound, objects }
+        Policies {
+            bound,
+            objects,
+            programs: Programs::default(),
+        }
     }
 
     /// Whether no policy is in effect.
@@ -155,7 +160,8 @@ impl<'a> Policies<'a> {
         };
         let outcome = action(bound.binding);
         for parameter in parameters {
-            let evaluation = Evaluation::new(bound.policy, created, parameter, budget);
+            let evaluation =
+                Evaluation::new(bound.policy, created, parameter, &self.programs, budget);
             for said in evaluation.run() {
                 let outcome = match said.is_unevaluated {
                     true => Outcome::Unevaluated,
