@@ -293,6 +293,37 @@ ClickHouseKubernetes/analytics  environments/base/databases.yaml:6, environments
     );
 }
 
+#[test_with::executable(git)]
+#[test]
+fn the_first_commit_of_a_workspace_is_compared_by_environment() {
+    let folder = repository("-- README.md --\nwords\n");
+    let folder = folder.path();
+    assert!(pleach(folder, &["init"]).status.success());
+    assert!(pleach(folder, &["render"]).status.success());
+    git(folder, &["add", "-A"]).unwrap();
+    git(folder, &["commit", "-q", "-m", "workspace"]).unwrap();
+    let objects = |arguments: &[&str]| {
+        let json = ["diff", "HEAD~1..HEAD", "--depth", "objects", "-o", "json"];
+        let output = pleach(folder, &[&json, arguments].concat());
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let groups = json["groups"].as_array().unwrap().iter();
+        let objects = groups.flat_map(|it| it["objects"].as_array().unwrap());
+        let names = objects.map(|it| {
+            let field = |name: &str| it[name].as_str().unwrap();
+            ["environment", "kind", "namespace", "name"].map(|it| field(it).to_string())
+        });
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let all = objects(&[]);
+    let environments: std::collections::BTreeSet<&str> = all.iter().map(|it| &*it[0]).collect();
+    assert_eq!(environments, ["prod", "stage", "test"].into());
+    let prod = all.iter().filter(|it| it[0] == "prod").cloned().collect();
+    assert_eq!(objects(&["--env", "prod"]), prod);
+    // The tree as it is committed is the same.
+    assert_eq!(objects(&["--committed"]), all);
+    assert_eq!(objects(&["--committed", "--env", "prod"]), prod);
+}
+
 /// Two environments with two claims each, one of them of base.
 const TWO_BY_TWO: &str = "\
 -- pleach.yaml --

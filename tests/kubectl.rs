@@ -82,7 +82,7 @@ fn plain_folders_build_to_their_objects() {
 }
 
 /// The folders of claims in the committed trees that have no kustomization.
-fn plain_folders() -> Vec<PathBuf> {
+pub(crate) fn plain_folders() -> Vec<PathBuf> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let files = walkdir::WalkDir::new(&golden)
         .sort_by_file_name()
@@ -123,7 +123,7 @@ fn program() -> Option<&'static [&'static str]> {
 }
 
 /// All folders of the committed trees that have a kustomization.
-fn folders() -> Vec<PathBuf> {
+pub(crate) fn folders() -> Vec<PathBuf> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let is_input = |it: &walkdir::DirEntry| it.depth() == 2 && it.file_name() == "input";
     let entries = walkdir::WalkDir::new(&golden)
@@ -137,7 +137,7 @@ fn folders() -> Vec<PathBuf> {
         .collect()
 }
 
-fn built(folder: &Path) -> Built {
+pub(crate) fn built(folder: &Path) -> Built {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let files = Folder::open(&root).unwrap();
     let path = folder.strip_prefix(&root).unwrap().to_string_lossy();

@@ -19,6 +19,7 @@ mod compare;
 mod check;
 mod chronik;
 mod cli;
+mod clickhouse_config;
 mod danger;
 mod deploy;
 mod diff;

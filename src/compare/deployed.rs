@@ -12,6 +12,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::Options;
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
+use crate::yaml::Node;
 use crate::yaml::parallel::each;
 
 /// One side of a comparison of deployments.
@@ -216,15 +217,16 @@ fn gather(
         }
         let environment = environment_of(sides[at], entry, unit);
         let mark = mark(*key);
+        let other = units[1 - at].get(key).map(|it| it.1);
         let marked = unit.objects.iter().map(|it| Object {
             mark: Some(mark.as_str().into()),
+            stays: outlives(it, unit, other.is_none()),
             ..it.clone()
         });
         objects
             .entry(environment.clone())
             .or_default()
             .extend(marked);
-        let other = units[1 - at].get(key).map(|it| it.1);
         let [old, new] = if at == 0 {
             [Some(*unit), other]
         } else {
@@ -241,6 +243,32 @@ fn gather(
             .collect(),
         origins: origins.into_iter().collect(),
     }
+}
+
+/// Whether an object of a unit stays in the cluster when it is gone from the tree, or when its unit is deleted.
+fn outlives(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
+    let annotation = |key: &str| {
+        let value = object.node.at_keys(&["metadata", "annotations", key]);
+        value.and_then(Node::as_str).unwrap_or("")
+    };
+    let is_retained = || annotation("helm.sh/resource-policy").trim() == "keep";
+    let keeps = match is_deleted {
+        true => unit.keeps.on_deletion,
+        false => unit.keeps.removed,
+    };
+    // `shouldBeDeleted` of Argo CD says what goes with an Application, `filterManifestsToKeep` of Helm what goes with a release.
+    let by_engine = match &*unit.id.kind {
+        "HelmRelease" => is_retained(),
+        "Application" if is_deleted => {
+            let options = annotation("argocd.argoproj.io/sync-options").to_lowercase();
+            let stays = |it: &str| it.trim() == "delete=false";
+            object.kind() == "CustomResourceDefinition"
+                || is_retained()
+                || options.split(',').any(stays)
+        }
+        _ => false,
+    };
+    object.stays || keeps || by_engine
 }
 
 /// The environment of a unit: that of its entry, with the cluster that it deploys to where that is another one.
@@ -345,12 +373,9 @@ fn keep_crds(
     notes: &mut Diagnostics,
 ) {
     let is_kept = |it: &mut Object| {
-        let is_definition = it.kind() == "CustomResourceDefinition";
-        is_definition
-            && it
-                .mark
-                .as_deref()
-                .is_some_and(|it| keeping.contains_key(it))
+        let mark = it.mark.as_deref();
+        let is_of_crds = it.stays && it.kind() == "CustomResourceDefinition";
+        is_of_crds && mark.is_some_and(|it| keeping.contains_key(it))
     };
     let [old, new] = [old, new].map(|it| it.extract_if(.., is_kept).collect::<Vec<_>>());
     let key = |it: &Object| (it.mark.clone(), it.name().to_string());

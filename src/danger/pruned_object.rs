@@ -178,8 +178,20 @@ fn stays(gone: &Object) -> Option<&'static str> {
         "Kustomization" if flag("suspend") == Some(true) => Some(
             "it is suspended, so everything that it applied stays; to delete that too, resume it first",
         ),
-        "Kustomization" if flag("prune") == Some(false) => {
-            Some("it does not prune, so everything that it applied stays")
+        "Kustomization" => {
+            let policy = gone.node.at_keys(&["spec", "deletionPolicy"]);
+            match policy.and_then(|it| it.as_str()) {
+                Some("Orphan") => {
+                    Some("its `deletionPolicy` is `Orphan`, so everything that it applied stays")
+                }
+                Some("Delete" | "WaitForTermination") => {
+                    Some("everything that it applied is deleted too")
+                }
+                _ if flag("prune") == Some(false) => {
+                    Some("it does not prune, so everything that it applied stays")
+                }
+                _ => None,
+            }
         }
         "HelmRelease" if flag("suspend") == Some(true) => {
             Some("it is suspended, so its release stays; to uninstall it too, resume it first")

@@ -205,6 +205,8 @@ pub(super) struct Install<'a> {
     pub(super) namespace: &'a str,
     pub(super) values: &'a Values,
     pub(super) with_crds: bool,
+    /// Whether Helm itself installs it. Then the CRDs of `crds/` are no part of the release, so they stay when it goes.
+    pub(super) by_helm: bool,
     pub(super) with_hooks: bool,
     pub(super) skip_schema: bool,
     /// The version of Kubernetes and API versions, where whoever installs it gives them.
@@ -271,7 +273,11 @@ fn objects(rendered: Rendered, install: &Install<'_>, facts: &Facts) -> Vec<Obje
     if install.with_crds {
         for file in &rendered.crds {
             let documents = objects_of(&file.text, &file.path).into_iter();
-            objects.extend(documents.filter(|it| it.kind() == "CustomResourceDefinition"));
+            let definitions = documents.filter(|it| it.kind() == "CustomResourceDefinition");
+            objects.extend(definitions.map(|it| Object {
+                stays: install.by_helm,
+                ..it
+            }));
         }
     }
     let hooks = rendered.hooks.into_iter();

@@ -284,6 +284,7 @@ impl<'a> Expansion<'a> {
             cluster: object.map(destination).unwrap_or_default(),
             wave: object.map(wave).unwrap_or(0),
             keeps_crds: object.is_some_and(flux::keeps_crds),
+            keeps: object.map(flux::keeps).unwrap_or_default(),
             trial: followed.trial,
             id,
             parent,

@@ -22,7 +22,7 @@ mod unit;
 mod world;
 
 pub use trial::{ReleaseValue, Trial, idle_changes, lost_values};
-pub use unit::{ChartTitle, Deployment, Entry, Origin, Status, Unit};
+pub use unit::{ChartTitle, Deployment, Entry, Keeps, Origin, Status, Unit};
 
 use std::collections::BTreeMap;
 

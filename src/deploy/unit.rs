@@ -63,10 +63,21 @@ pub struct Unit {
     pub trial: Option<Arc<Trial>>,
     /// Whether CRDs of its chart stay as they are where a cluster has them.
     pub keeps_crds: bool,
+    /// What of it stays in the cluster when it is gone from the tree.
+    pub keeps: Keeps,
     /// Whether that is all.
     pub status: Status,
     /// What its objects depend on in the repository.
     pub read_set: ReadSet,
+}
+
+/// What of a unit's objects stays in the cluster when it is gone from the tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keeps {
+    /// Objects that the unit no longer has.
+    pub removed: bool,
+    /// All of its objects, when the unit itself is deleted.
+    pub on_deletion: bool,
 }
 
 /// What a unit is made from.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Context, State, Unrendered};
+use super::{Context, State, Unrendered, environment_of};
 use crate::Compiled;
 use crate::chart::{Cache, Charts, Lock, Pin, Places, Request};
 use crate::compare::{
@@ -87,16 +87,8 @@ pub fn sync_folder(workspace: &WorkspaceConfig) -> TreePath {
     TreePath::new(&workspace.sync_path).unwrap_or_else(TreePath::root)
 }
 
-/// What is deployed from what a workspace renders to. `files` are the workspace's own. Errors: what is wrong with its configuration.
-pub fn deployed_from(
-    compiled: &Compiled,
-    files: &dyn Files,
-    cache: Option<Cache>,
-) -> Result<Deployment, Diagnostics> {
-    let workspace = WorkspaceConfig::read(files)?;
-    let charts = workspace_charts(&workspace, files, cache)?;
-    let folder = sync_folder(&workspace);
-    let tree = compiled.tree.under(&folder);
+/// The clusters of a workspace, by the folder that each applies; `folder` is where the tree lies.
+fn clusters(files: &dyn Files, folder: &TreePath) -> BTreeMap<TreePath, Cluster> {
     let clusters = load::environments(files).into_iter().filter_map(|name| {
         let known = load::cluster(files, &name).ok()?;
         let cluster = Cluster {
@@ -110,9 +102,22 @@ pub fn deployed_from(
         let entry = TreePath::new(&format!("clusters/{name}"))?;
         Some((folder.join(&entry), cluster))
     });
+    clusters.collect()
+}
+
+/// What is deployed from what a workspace renders to. `files` are the workspace's own. Errors: what is wrong with its configuration.
+pub fn deployed_from(
+    compiled: &Compiled,
+    files: &dyn Files,
+    cache: Option<Cache>,
+) -> Result<Deployment, Diagnostics> {
+    let workspace = WorkspaceConfig::read(files)?;
+    let charts = workspace_charts(&workspace, files, cache)?;
+    let folder = sync_folder(&workspace);
+    let tree = compiled.tree.under(&folder);
     let options = Options {
         charts: Some(&charts),
-        clusters: clusters.collect::<BTreeMap<_, _>>(),
+        clusters: clusters(files, &folder),
         urls: workspace.sync_url.iter().cloned().collect(),
         ..Options::default()
     };
@@ -130,7 +135,7 @@ pub fn workspace_origins(
     let found = Found {
         deployment: deployed_from(compiled, files, cache)?,
         origins: compiled.origins.clone(),
-        folder: sync_folder(&workspace),
+        folder: Some(sync_folder(&workspace)),
     };
     let origins = deployed_origins(&Deployed {
         deployment: &found.deployment,
@@ -161,16 +166,18 @@ pub fn repository_origins(
     (origins, deployment.warnings())
 }
 
-/// Compares what is deployed from two repositories, or from two states of one. What no engine deploys is compared as it is.
+/// Compares what is deployed from two repositories, or from two states of one. What no engine deploys is compared as it is. Of a
+/// workspace, its tree is compared as it is written, by environment.
 pub fn compare_repositories(
     [before, after]: [&State<'_>; 2],
     urls: &[String],
     context: &Context<'_>,
 ) -> Comparison {
-    let tops = [before, after].map(|it| Below::new(it.files, it.top.clone()));
     let deployments = {
-        let one = |at: usize| deployed(&tops[at], urls, context.cache.clone());
-        let (old, new) = join(|| one(0), || one(1));
+        let (old, new) = join(
+            || before.deployed_as_written(urls, context),
+            || after.deployed_as_written(urls, context),
+        );
         [old, new]
     };
     let owners = [before, after].map(|it| CodeOwners::find(it.files, it.top));
@@ -185,7 +192,16 @@ pub fn compare_repositories(
             }
         }
     });
-    let name = |entry: &Entry| folder_name(&entry.folder);
+    let trees = [before.tree(after), after.tree(before)];
+    let name = |entry: &Entry| {
+        let mut below = trees.iter().flatten();
+        let below = below.find_map(|tree| entry.folder.below(tree));
+        let below = below.unwrap_or_else(|| entry.folder.clone());
+        match trees.iter().all(Option::is_none) {
+            true => folder_name(&below),
+            false => environment_name(&below),
+        }
+    };
     let sides = [0, 1].map(|at| Deployed {
         deployment: &deployments[at],
         name: [before, after][at].name,
@@ -194,13 +210,72 @@ pub fn compare_repositories(
     });
     let mut comparison = compare_deployed([&sides[0], &sides[1]], &context.options);
     let rest = rest([before, after], &deployments, context);
-    comparison.environments.extend(rest.environments);
+    for environment in rest.environments {
+        let mut known = comparison.environments.iter_mut();
+        match known.find(|it| it.name == environment.name) {
+            Some(known) => {
+                known.objects.extend(environment.objects);
+                known.findings.extend(environment.findings);
+                known.clusters.extend(environment.clusters);
+            }
+            None => comparison.environments.push(environment),
+        }
+    }
     comparison.environments.sort_by(|a, b| a.name.cmp(&b.name));
     comparison.notes.extend(rest.notes);
     comparison
 }
 
-/// Compares what no unit is built from.
+impl State<'_> {
+    /// Where the tree of the workspace lies in the repository; `None` if neither state is a workspace.
+    fn tree(&self, other: &State<'_>) -> Option<TreePath> {
+        let is_workspace = self.is_workspace() || other.is_workspace();
+        let tree = || self.output(other).below(self.top);
+        is_workspace.then(|| tree().unwrap_or_else(TreePath::root))
+    }
+
+    /// What is deployed from the files as they are. A workspace says which charts and versions it has.
+    fn deployed_as_written(&self, urls: &[String], context: &Context<'_>) -> Deployment {
+        let top = Below::new(self.files, self.top.clone());
+        let Some(workspace) = self.config() else {
+            return deployed(&top, urls, context.cache.clone());
+        };
+        let own = self.below();
+        let mut diagnostics = Diagnostics::default();
+        let charts =
+            workspace_charts(&workspace, &own, context.cache.clone()).unwrap_or_else(|faults| {
+                diagnostics.extend(faults);
+                charts(&top, context.cache.clone(), &mut Diagnostics::default())
+            });
+        let below_top = |it: &TreePath| it.below(self.top).unwrap_or_else(TreePath::root);
+        let files = WithRemotes::new(&top, below_top(self.root), context.cache.clone());
+        let options = Options {
+            charts: Some(&charts),
+            clusters: clusters(&own, &below_top(&self.root.join(&workspace.output))),
+            urls: urls
+                .iter()
+                .cloned()
+                .chain(workspace.sync_url.clone())
+                .collect(),
+            ..Options::default()
+        };
+        let mut found = deploy(&files, &options);
+        // Claims and overlays are what the tree is rendered from, and applied by nothing.
+        let inputs = self.input_folders().into_iter();
+        let inputs: Vec<_> = inputs.filter_map(|it| it.below(self.top)).collect();
+        let is_input = |it: &TreePath| {
+            inputs
+                .iter()
+                .any(|input| it == input || it.below(input).is_some())
+        };
+        found.entries.retain(|it| !is_input(&it.folder));
+        found.diagnostics.extend(diagnostics);
+        found.diagnostics.extend(files.diagnostics());
+        found
+    }
+}
+
+/// Compares what no unit is built from; of a workspace, only in its tree.
 fn rest(
     states: [&State<'_>; 2],
     deployments: &[Deployment; 2],
@@ -210,17 +285,25 @@ fn rest(
     let units = entries.flat_map(|it| &it.units);
     let files = units.flat_map(|it| &it.read_set.files);
     let covered: BTreeSet<TreePath> = files.filter_map(TreePath::parent).collect();
-    let top = states[1].top;
-    let is_covered = |part: &TreePath, root: &TreePath| {
-        let folder = root.join(part).below(top).unwrap_or_else(TreePath::root);
-        covered.contains(&folder)
+    let [before, after] = states;
+    let is_workspace = before.is_workspace() || after.is_workspace();
+    let roots = match is_workspace {
+        true => [before.output(after), after.output(before)],
+        false => [before.root.clone(), after.root.clone()],
     };
-    let root = states[1].root;
-    let folder = |part: &TreePath| (!is_covered(part, root)).then(|| folder_name(part));
+    let is_covered = |part: &TreePath| {
+        let folder = roots[1].join(part).below(after.top);
+        covered.contains(&folder.unwrap_or_else(TreePath::root))
+    };
+    let name = |part: &TreePath| match is_workspace {
+        true => environment_of(part),
+        false => Some(folder_name(part)),
+    };
+    let folder = |part: &TreePath| name(part).filter(|_| !is_covered(part));
     let files = states.map(|it| it.with_remotes(context));
     let sides = [0, 1].map(|at| Side {
         files: &files[at],
-        root: states[at].root,
+        root: &roots[at],
         name: states[at].name,
         origins: None,
     });
@@ -229,6 +312,11 @@ fn rest(
         .iter()
         .for_each(|it| comparison.notes.extend(it.diagnostics()));
     comparison
+}
+
+/// The environment of a folder of a rendered tree; a folder of no environment is identified by its path.
+fn environment_name(folder: &TreePath) -> String {
+    environment(folder).map_or_else(|| folder_name(folder), str::to_string)
 }
 
 fn folder_name(folder: &TreePath) -> String {
@@ -265,11 +353,7 @@ pub fn compare_workspaces(
     let claims = found
         .each_ref()
         .map(|found| move |entry: &Entry, unit: &Unit| found.claim(entry, unit));
-    let is_of = |entry: &Entry| {
-        found
-            .iter()
-            .find(|it| entry.folder.below(&it.folder).is_some())
-    };
+    let is_of = |entry: &Entry| found.iter().find(|it| it.contains(entry));
     let name = |entry: &Entry| is_of(entry).unwrap_or(&found[1]).environment(entry);
     let sides = [0, 1].map(|at| Deployed {
         deployment: &found[at].deployment,
@@ -284,8 +368,8 @@ pub fn compare_workspaces(
 struct Found {
     deployment: Deployment,
     origins: Origins,
-    /// Where the rendered tree lies.
-    folder: TreePath,
+    /// Where the rendered tree lies; `None` of a state without a workspace.
+    folder: Option<TreePath>,
 }
 
 impl State<'_> {
@@ -298,7 +382,7 @@ impl State<'_> {
             return Ok(Found {
                 deployment: Deployment::default(),
                 origins: Origins::default(),
-                folder: TreePath::root(),
+                folder: None,
             });
         };
         if compiled.diagnostics.has_errors() {
@@ -309,17 +393,29 @@ impl State<'_> {
         Ok(Found {
             deployment: deployment.map_err(unrendered)?,
             origins: self.owned(compiled.origins),
-            folder: workspace.map_or_else(TreePath::root, |it| sync_folder(&it)),
+            folder: workspace.map(|it| sync_folder(&it)),
         })
     }
 }
 
 impl Found {
+    /// Whether an entry is of the rendered tree.
+    fn contains(&self, entry: &Entry) -> bool {
+        self.below(&entry.folder).is_some()
+    }
+
+    /// A folder relative to the rendered tree.
+    fn below(&self, folder: &TreePath) -> Option<TreePath> {
+        folder.below(self.folder.as_ref()?)
+    }
+
     /// The environment that an entry is for.
     fn environment(&self, entry: &Entry) -> String {
-        let below = entry.folder.below(&self.folder);
-        let folder = below.unwrap_or_else(|| entry.folder.clone());
-        environment(&folder).map_or_else(|| folder_name(&folder), str::to_string)
+        environment_name(
+            &self
+                .below(&entry.folder)
+                .unwrap_or_else(|| entry.folder.clone()),
+        )
     }
 
     /// The claim of the folder that a unit is built from, or that of the unit above it.
@@ -348,7 +444,7 @@ impl Found {
     }
 
     fn find(&self, folder: &TreePath, unit: &Unit) -> Option<Claim> {
-        let folder = folder.below(&self.folder)?;
+        let folder = self.below(folder)?;
         let origin = self.origins.find(&folder, &unit.id)?;
         Some(Claim::clone(&origin.claim))
     }

@@ -75,6 +75,7 @@ pub(super) fn objects(
         namespace: &namespace,
         values: &values,
         with_crds: !flag(helm, &["skipCrds"]),
+        by_helm: false,
         with_hooks: true,
         skip_schema: flag(helm, &["skipSchemaValidation"]),
         kube_version: text(helm, &["kubeVersion"]),

@@ -9,7 +9,7 @@ use super::super::chart::{
 };
 use super::super::sync::{flag, items, text};
 use super::super::trial::Trial;
-use super::super::unit::{ChartTitle, Origin, Status};
+use super::super::unit::{ChartTitle, Keeps, Origin, Status};
 use super::super::world::World;
 use super::post_render::post_render;
 use super::source::{Located, OwnSource, find};
@@ -157,6 +157,7 @@ impl<'a> Release<'a> {
             namespace: &namespace,
             values: &values,
             with_crds: text(node, &["spec", "install", "crds"]) != "Skip",
+            by_helm: true,
             with_hooks: !flag(node, &["spec", "install", "disableHooks"]),
             skip_schema: flag(node, &["spec", "install", "disableSchemaValidation"]),
             kube_version: "",
@@ -166,6 +167,31 @@ impl<'a> Release<'a> {
         let objects = install(&chart, &release, facts, cluster)
             .map_err(|error| not_rendered(&what, error, &self.at))?;
         post_render(self.object, objects).map_err(|it| not_shown(&what, it, self.object.span()))
+    }
+}
+
+/// Whether a Kustomization or HelmRelease leaves in the cluster what goes from it, and what it deployed when it is deleted itself
+/// (`prune` and `finalize` of kustomize-controller, `reconcileDelete` of helm-controller).
+pub(in crate::deploy) fn keeps(object: &Object) -> Keeps {
+    let is_suspended = flag(&object.node, &["spec", "suspend"]);
+    match &*object.gvk().group {
+        super::HELM_GROUP => Keeps {
+            removed: false,
+            on_deletion: is_suspended,
+        },
+        super::KUSTOMIZE_GROUP => {
+            let prunes = flag(&object.node, &["spec", "prune"]);
+            let deletes = match text(&object.node, &["spec", "deletionPolicy"]) {
+                "Delete" | "WaitForTermination" => true,
+                "Orphan" => false,
+                _ => prunes,
+            };
+            Keeps {
+                removed: !prunes,
+                on_deletion: is_suspended || !deletes,
+            }
+        }
+        _ => Keeps::default(),
     }
 }
 

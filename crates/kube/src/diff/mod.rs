@@ -65,7 +65,7 @@ impl ChangeKind {
     }
 }
 
-/// Whether an annotation has Flux or Argo CD leave an object in the cluster when it is gone from the tree.
+/// Whether Flux or Argo CD leave an object in the cluster when it is gone from the tree: an annotation says so, or what applies it.
 pub fn is_kept(object: &Object) -> bool {
     let annotation = |key: &str| {
         let value = object.node.at_keys(&["metadata", "annotations", key]);
@@ -73,7 +73,8 @@ pub fn is_kept(object: &Object) -> bool {
         value.to_lowercase()
     };
     let options = annotation("argocd.argoproj.io/sync-options");
-    annotation("kustomize.toolkit.fluxcd.io/prune") == "disabled"
+    object.stays
+        || annotation("kustomize.toolkit.fluxcd.io/prune") == "disabled"
         || options.split(',').any(|it| it.trim() == "prune=false")
 }
 

@@ -78,12 +78,18 @@ pub struct Object {
     pub node: Node,
     /// Whatever the maker wants to know it by later: it is carried through a build unchanged and never printed.
     pub mark: Option<Arc<str>>,
+    /// Whether it stays in the cluster when it is gone from the tree, for a reason that is not written in it.
+    pub stays: bool,
 }
 
 impl Object {
     /// Takes a node for an object; what is missing shows as empty text in its identity.
     pub fn new(node: Node) -> Object {
-        Object { node, mark: None }
+        Object {
+            node,
+            mark: None,
+            stays: false,
+        }
     }
 
     /// `apiVersion` as written: `group/version`, or a bare version of the core group.
