@@ -3,6 +3,7 @@
 //! A rule sees objects before and after, and nothing of a cluster: it tells the shape of a change and is no verdict of safety.
 //! What it says goes into reports, so it names no value of a Secret.
 
+mod app_project;
 mod blocked_eviction;
 mod clear_text_secret;
 mod downgrade;
@@ -14,6 +15,7 @@ mod fewer_replicas;
 mod fewer_shards;
 mod immutable_field;
 mod scalar_fields;
+mod lost_permission;
 mod major_step;
 mod no_replicas;
 mod prune_turned;
@@ -34,6 +36,7 @@ use crate::diff::Pair;
 use crate::object::{Object, ObjectId};
 use crate::yaml::{FieldPath, Node};
 
+pub use app_project::{Destination, permits, permits_source};
 pub use pruned_application::{GitPath, git_paths, lost_path};
 
 /// A rule that judges how an object changes.
@@ -80,6 +83,7 @@ pub const DANGERS: &[Danger] = &[
     pruned_object::DANGER,
     pruned_application::DANGER,
     removed_operator::DANGER,
+    lost_permission::DANGER,
     fewer_shards::DANGER,
     fewer_replicas::DANGER,
     fewer_keepers::DANGER,
