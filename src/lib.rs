@@ -434,7 +434,7 @@ pub struct ClaimCapabilities {
     pub requires: BTreeSet<String>,
 }
 
-/// Renders claims for whoever edits them: without overlays, without the proof, and without what only holds of a whole environment.
+/// Renders claims for an editor: without overlays, without the proof, and without the checks of a whole environment.
 /// With a closed scope the time is that of its claims, whatever else the workspace has.
 pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
     let mut diagnostics = Diagnostics::default();

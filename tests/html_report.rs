@@ -244,6 +244,9 @@ fn the_page_works_in_a_browser() {
                document.documentElement.scrollWidth > edge ? ['the page'] : [])",
         );
         assert_eq!(wide, json!([]), "wider than {width}");
+        // No column of the matrix is out of sight.
+        let hidden = browser.run("const table = document.querySelector('#matrix .scroll'); return table.scrollWidth - table.clientWidth");
+        assert_eq!(hidden, json!(0), "the matrix is wider than {width}");
         papers.push(browser.run("return getComputedStyle(document.body).backgroundColor"));
         browser.picture(&format!("{scheme}-{width}"));
     }

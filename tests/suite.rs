@@ -18,6 +18,7 @@ mod common_forms;
 mod compare;
 mod check;
 mod chronik;
+mod contributing;
 mod cli;
 mod clickhouse_config;
 mod danger;

@@ -12,7 +12,7 @@ use crate::validate::RuleBudget;
 use crate::validate::policy::{Created, GROUP, Outcome, Policies, PolicyFinding, defaulted};
 use crate::yaml::{FieldPath, Mapping, Node, parse};
 
-/// What the policies of an environment say of its objects, and of the pods of its workloads.
+/// Evaluates the policies of an environment for its objects and for the pods of its workloads.
 pub(super) fn findings(
     scene: &EnvironmentObjects<'_>,
     cluster: &Cluster,
@@ -71,7 +71,7 @@ pub(super) fn findings(
     found
 }
 
-/// An object, or a pod that would be made of it.
+/// An object, or a pod that would be created from it.
 struct Judged {
     title: String,
     node: Node,

@@ -51,6 +51,14 @@ impl<'a> Application<'a, '_> {
         })
     }
 
+    /// The folders of its sources.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &'a str> {
+        let one = self.spec.get("source").into_iter();
+        let many = self.spec.get("sources").and_then(Node::as_sequence);
+        let all = one.chain(many.unwrap_or_default());
+        all.filter_map(|it| known(it.get("path")?))
+    }
+
     /// The addresses of its sources, and the fields that hold them.
     pub(super) fn sources(&self) -> Vec<(&'a str, String)> {
         let one = self.spec.get("source").map(|it| (it, "source".to_string()));

@@ -28,6 +28,7 @@ mod refused_by_project;
 mod scene;
 mod substitution;
 mod determinism;
+mod too_large_to_apply;
 mod unmatched_selector;
 mod unset_variable;
 
@@ -93,6 +94,7 @@ pub const CHECKS: &[Check] = &[
     bad_sync_wave::CHECK,
     missing_project::CHECK,
     refused_by_project::CHECK,
+    too_large_to_apply::CHECK,
 ];
 
 /// Whether a code is one that is found in a tree without another one beside it; a misspelled code never occurs, and is reported.
@@ -130,7 +132,7 @@ pub fn check(
     found
 }
 
-/// Checks that look for what is not there: nobody can tell where a part of an environment is not seen.
+/// Checks for missing objects. They cannot run if a part of an environment is not known.
 const OF_EXISTENCE: [&str; 6] = [
     dangling_dependency::CHECK.code,
     missing_namespace::CHECK.code,
@@ -150,10 +152,12 @@ pub fn check_deployed(
     let (unknown, budget) = (Cluster::default(), RuleBudget::default());
     let mut scenes = scenes(&Tree::new(), &deployed.origins);
     let seen = Arc::new(deployed.seen.clone());
+    let sync_options = Arc::new(deployed.sync_options.clone());
     for (name, scene) in &mut scenes {
         let cluster = clusters.get(name).unwrap_or(&unknown);
         scene.given_namespaces = cluster.namespaces.clone();
         scene.seen = seen.clone();
+        scene.sync_options = sync_options.clone();
         let is_partial = deployed.unseen.contains(name);
         let checks = CHECKS.iter();
         let checks = checks.filter(|it| !(is_partial && OF_EXISTENCE.contains(&it.code)));

@@ -15,7 +15,7 @@ const MODES: [(&str, Severity); 3] = [
     ("audit", Severity::Note),
 ];
 
-/// What the labels of Namespaces say of the pods in them. `minor` is the newest version of the standards that the cluster knows.
+/// Checks pods against the labels of their Namespaces. `minor` is the newest version of the standards that the cluster knows.
 pub(super) fn findings(scene: &EnvironmentObjects<'_>, minor: u32) -> Vec<Diagnostic> {
     let namespaces = scene.namespaces();
     let findings = scene.objects.iter().filter_map(|placed| {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::applications;
+pub(super) use crate::compare::SyncOptions;
 use crate::compare::{Origin, Origins, Written, environment};
 use crate::diag::{Source, Span};
 use crate::object::{Object, ObjectId};
@@ -24,6 +25,8 @@ pub(super) struct EnvironmentObjects<'a> {
     pub(super) folders: Arc<BTreeSet<TreePath>>,
     /// The HelmReleases and Applications whose objects are among these.
     pub(super) seen: Arc<BTreeSet<ObjectId>>,
+    /// How Argo CD applies the objects of each folder, where that is known.
+    pub(super) sync_options: Arc<BTreeMap<TreePath, SyncOptions>>,
 }
 
 /// An object and where it came from.
@@ -162,7 +165,7 @@ impl<'a> EnvironmentObjects<'a> {
             .collect()
     }
 
-    /// The namespaces in which a chart is installed whose objects are not seen: nobody can tell from here what it makes.
+    /// The namespaces in which a chart is installed whose objects are not known here.
     pub(super) fn opaque(&self) -> BTreeSet<&str> {
         self.chart_namespaces().collect()
     }

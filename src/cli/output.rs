@@ -54,7 +54,7 @@ pub(super) fn printed(written: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Whether something that was printed did not arrive: whoever reads it would take a part for the whole.
+/// Whether something that was printed did not arrive: a reader would take a part for the whole.
 pub(super) fn has_failed() -> bool {
     FAILURE.get().is_some()
 }

@@ -114,7 +114,7 @@ fn run(mut words: String, received: &Receiver<String>, out: &mut impl Write) {
     clear(out);
 }
 
-/// Removes the line, if it is there: whoever prints to a terminal does this first.
+/// Removes the line, if it is there. Call this before printing to a terminal.
 pub(super) fn clear(out: &mut impl Write) {
     if IS_SHOWN.swap(false, Ordering::Relaxed) {
         let _ = write!(out, "\r\x1b[K");

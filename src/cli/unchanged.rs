@@ -187,7 +187,7 @@ impl Known {
 
 /// What has become of the last run.
 pub(super) enum State {
-    /// Nothing has changed since; so many files has the tree.
+    /// Nothing has changed since; the number of files of the tree.
     Same(usize),
     /// Something has.
     Changed(Box<Changed>),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::owners::path_fits;
 use super::part::{documents, is_yaml};
 use super::{Found, Side};
-use crate::danger::{GitPath, git_paths, lost_path};
+use crate::danger::{GitPath, git_paths, lost_names, lost_path, names_from_file};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::object::Object;
 use crate::tree::{Entry, EntryKind, TreePath};
@@ -13,7 +13,7 @@ use crate::tree::{Entry, EntryKind, TreePath};
 /// The entries of each folder of a side, by its path below the root.
 pub(super) type Listing = BTreeMap<TreePath, Vec<Entry>>;
 
-/// So many pairs of a path that is gone and one that an ApplicationSet reads are compared.
+/// The maximum number of pairs of a missing path and a path that an ApplicationSet reads that are compared.
 const COMPARED_MAX: usize = 2_000_000;
 
 /// What is gone, by the folder that it was in, and what is dangerous about that. Only where something is gone, the files after the
@@ -64,6 +64,64 @@ pub(super) fn lost(
     found
 }
 
+/// What is dangerous about changes of files from whose content an ApplicationSet generates Applications: by a new name, an Application is
+/// a new one. `kept` are the sets of both sides.
+pub(super) fn renamed(
+    [before, after]: [&Listing; 2],
+    [old, new]: [&Side<'_>; 2],
+    kept: &[[Object; 2]],
+) -> Vec<(TreePath, Found)> {
+    let mut found = Vec::new();
+    let mut room = COMPARED_MAX;
+    for sets in kept {
+        let paths = git_paths(&sets[1]);
+        let (excluded, read): (Vec<GitPath>, Vec<GitPath>) = paths
+            .into_iter()
+            .filter(|it| !it.is_folder)
+            .partition(|it| it.is_excluded);
+        if read.is_empty() {
+            continue;
+        }
+        let matches =
+            |list: &[GitPath], path: &TreePath| list.iter().any(|it| is_at(&it.pattern, path));
+        for (folder, entries) in after {
+            match room.checked_sub(read.len().saturating_mul(entries.len())) {
+                Some(left) => room = left,
+                None => return found,
+            }
+            let was_there = |name: &str| {
+                let mut earlier = before.get(folder).into_iter().flatten();
+                earlier.any(|it| &*it.name == name)
+            };
+            for entry in entries.iter().filter(|it| it.kind == EntryKind::File) {
+                let path = folder.child(&entry.name);
+                if !matches(&read, &path) || matches(&excluded, &path) || !was_there(&entry.name) {
+                    continue;
+                }
+                let names = [(old, &sets[0]), (new, &sets[1])].map(|(side, set)| {
+                    let documents = documents(side.files, &side.root.join(&path));
+                    names_from_file(set, &documents.unwrap_or_default())
+                });
+                let lost = names[0].difference(&names[1]);
+                let lost: Vec<String> = lost.map(|it| format!("`{it}`")).collect();
+                if !lost.is_empty() {
+                    let finding = lost_names(&sets[1], &lost, path.as_str());
+                    let (claim, place) = (None, None);
+                    found.push((
+                        folder.clone(),
+                        Found {
+                            finding,
+                            claim,
+                            place,
+                        },
+                    ));
+                }
+            }
+        }
+    }
+    found
+}
+
 fn too_many(set: &Object, paths: usize, gone: usize) -> Diagnostic {
     let message = format!(
         "{} is not compared: it reads {paths} paths of Git, and {gone} files and folders are gone, which is too much to be looked at one by one",
@@ -83,6 +141,13 @@ fn gone(before: &Listing, after: &Listing) -> Vec<(TreePath, EntryKind)> {
         let names: BTreeSet<&str> = now.iter().map(|it| &*it.name).collect();
         let lost = entries.iter().filter(|it| !names.contains(&*it.name));
         gone.extend(lost.map(|it| (folder.child(&it.name), it.kind)));
+        // Git keeps no empty folder, which may still be in a work tree.
+        let emptied = entries.iter().map(|it| folder.child(&it.name));
+        let emptied = emptied.filter(|it| {
+            let has = |side: &Listing| side.get(it).map(|it| !it.is_empty());
+            has(before) == Some(true) && has(after) == Some(false)
+        });
+        gone.extend(emptied.map(|it| (it, EntryKind::Folder)));
     }
     gone
 }

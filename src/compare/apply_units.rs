@@ -55,9 +55,12 @@ pub(super) fn units(sides: [&Side<'_>; 2], notes: &mut Diagnostics) -> Units {
         files.any(|it| is_referenced(&it))
     };
     let mut parts: BTreeMap<(TreePath, Form), [bool; 2]> = BTreeMap::new();
-    for (at, found) in [&before, &after].into_iter().enumerate() {
+    let sides = [(&before, &after), (&after, &before)];
+    for (at, (found, other)) in sides.into_iter().enumerate() {
         let kustomizations = found.kustomizations.iter();
-        let plain = found.plain.keys().filter(|it| !gives_files(it));
+        // What its own kustomization lists on the other side is still applied from the folder.
+        let is_applied = |it: &&TreePath| other.kustomizations.contains(*it) || !gives_files(it);
+        let plain = found.plain.keys().filter(is_applied);
         let all = kustomizations
             .map(|it| (it, Form::Kustomization))
             .chain(plain.map(|it| (it, Form::Plain)));

@@ -310,6 +310,17 @@ pub struct DeployedOrigins {
     pub seen: BTreeSet<ObjectId>,
     /// Environments with a unit that is not seen and is no chart, so that what it makes can be anywhere.
     pub unseen: BTreeSet<String>,
+    /// How Argo CD applies what its Applications deploy, by their places in `origins`.
+    pub sync_options: BTreeMap<TreePath, SyncOptions>,
+}
+
+/// How Argo CD applies what an Application deploys.
+#[derive(Clone, Debug)]
+pub struct SyncOptions {
+    /// The Application.
+    pub application: ObjectId,
+    /// Its options: `ServerSideApply=true`.
+    pub options: Vec<String>,
 }
 
 /// The origins of everything that is deployed.
@@ -327,6 +338,13 @@ pub fn deployed_origins(side: &Deployed<'_>) -> DeployedOrigins {
             _ => {}
         }
         found.seen.insert(unit.id.clone());
+        if &*unit.id.kind == "Application" {
+            let options = SyncOptions {
+                application: unit.id.clone(),
+                options: unit.sync_options.clone(),
+            };
+            found.sync_options.insert(mark(key), options);
+        }
         origins.push((mark(key), origin(side, (entry, unit), environment, "")));
     }
     found.origins = origins.into_iter().collect();

@@ -26,16 +26,20 @@ pub(super) fn compare(
     options: &Options<'_>,
     notes: &mut Diagnostics,
 ) -> Environment {
-    let (mut old, mut new) = (Vec::new(), Vec::new());
+    let (mut old, mut new, mut sets) = (Vec::new(), Vec::new(), Vec::new());
     for part in parts {
         let found = objects([before, after], part);
         let [before, after] = found.objects;
         old.extend(before);
         new.extend(after);
         notes.extend(found.notes);
+        sets.extend(found.sets);
     }
     let rest = || parts.iter().flat_map(|it| all_after(after, it)).collect();
-    judged(name, [&old, &new], &rest, [before, after], options)
+    Environment {
+        sets,
+        ..judged(name, [&old, &new], &rest, [before, after], options)
+    }
 }
 
 /// Compares objects, and judges what changes. `rest` gives all objects after the change.
@@ -93,7 +97,7 @@ fn drop_objects(change: &mut Change) {
     }
 }
 
-/// What a side knows of an object's folder.
+/// The origin of an object's folder on one side.
 fn origin<'a>(object: &Object, side: &Side<'a>) -> Option<&'a Origin> {
     let folder = TreePath::new(object.mark.as_deref()?)?;
     side.origins?.find(&folder, &object.id())

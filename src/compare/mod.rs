@@ -25,14 +25,14 @@ use std::sync::Arc;
 use crate::danger::Finding;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::diff::{Change, Options};
-use crate::object::ObjectId;
+use crate::object::{Object, ObjectId};
 use crate::topology::Cluster;
 use crate::tree::{Files, TreePath};
 use crate::yaml::parallel::each;
 use apply_units::units;
 use part::Part;
 
-pub use deployed::{Deployed, DeployedOrigins, compare_deployed, deployed_origins};
+pub use deployed::{Deployed, DeployedOrigins, SyncOptions, compare_deployed, deployed_origins};
 pub use group::{
     DangerGroup, Exception, FoundGroup, Group, Matrix, Place, Section, Variant, danger_groups,
     findings, matrix, sections,
@@ -134,6 +134,8 @@ pub struct Environment {
     pub clusters: Vec<ClusterChange>,
     /// The units whose objects change, in the order in which they are reconciled; empty where that is not known.
     pub steps: Vec<Step>,
+    /// The ApplicationSets on both sides.
+    pub(crate) sets: Vec<[Object; 2]>,
 }
 
 /// An object that changes.
@@ -198,7 +200,11 @@ pub fn compare(
     comparison.environments = with_moves(pairs, &environments, compared, options);
     source_users::add(&mut comparison.environments, &environments, after);
     let [old, new] = &units.listings;
-    for (folder, found) in application_sets::lost(old, new, pairs, &mut comparison.notes) {
+    let sets = comparison.environments.iter_mut();
+    let sets: Vec<_> = sets.flat_map(|it| std::mem::take(&mut it.sets)).collect();
+    let lost = application_sets::lost(old, new, pairs, &mut comparison.notes);
+    let renamed = application_sets::renamed([old, new], pairs, &sets);
+    for (folder, found) in lost.into_iter().chain(renamed) {
         if let Some(name) = environment(&folder) {
             comparison.environment(&name).findings.push(found);
         }

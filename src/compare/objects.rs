@@ -17,6 +17,8 @@ pub(super) struct Sides {
     pub(super) objects: [Vec<Object>; 2],
     /// Why something is not compared.
     pub(super) notes: Vec<Diagnostic>,
+    /// The ApplicationSets that are on both sides, also where nothing else of the part is compared.
+    pub(super) sets: Vec<[Object; 2]>,
 }
 
 /// A part's objects on both sides, each marked with the part's folder; none of them where the part reads the same files.
@@ -26,11 +28,13 @@ pub(super) fn objects(sides: [&Side<'_>; 2], part: &Part) -> Sides {
         mark: part.folder.as_str().into(),
         seen: BTreeSet::new(),
         notes: Vec::new(),
+        sets: Vec::new(),
     };
     let objects = search.part(part, None).objects;
     Sides {
         objects,
         notes: search.notes,
+        sets: search.sets,
     }
 }
 
@@ -39,12 +43,26 @@ pub(super) fn all_after(side: &Side<'_>, part: &Part) -> Vec<Object> {
     marked(&part.folder.as_str().into(), part.build(side, 1).objects)
 }
 
+/// The ApplicationSets of one side that the other side has too.
+fn kept_sets(old: &[Object], new: &[Object]) -> Vec<[Object; 2]> {
+    let sets = old.iter().filter(|it| it.kind() == "ApplicationSet");
+    let kept = sets.filter_map(|set| {
+        let id = set.id();
+        let now = new
+            .iter()
+            .find(|it| it.kind() == "ApplicationSet" && it.id() == id)?;
+        Some([set.clone(), now.clone()])
+    });
+    kept.collect()
+}
+
 struct Search<'a> {
     sides: [&'a Side<'a>; 2],
     mark: Arc<str>,
     /// Folders that were taken apart.
     seen: BTreeSet<TreePath>,
     notes: Vec<Diagnostic>,
+    sets: Vec<[Object; 2]>,
 }
 
 /// Objects of both sides.
@@ -63,9 +81,11 @@ impl Search<'_> {
         let is_sound = first_error(&old.diagnostics).is_none();
         let is_same = part.there == [true, true] && is_unchanged(&old.read_set, before, after);
         if is_same && (is_sound || part.form != Form::Kustomization) {
+            self.sets.extend(kept_sets(&old.objects, &old.objects));
             return Found::default();
         }
         let new = part.build(after, 1);
+        self.sets.extend(kept_sets(&old.objects, &new.objects));
         let faults = [first_error(&old.diagnostics), first_error(&new.diagnostics)];
         let (side, fault) = match faults {
             [None, None] => {

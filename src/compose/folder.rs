@@ -13,7 +13,7 @@ use crate::yaml::{Mapping, Node, emit_kustomize};
 /// The file that makes a folder a kustomization.
 pub(super) const KUSTOMIZATION: &str = "kustomization.yaml";
 
-/// What a kustomization says of all its objects instead of a patch for each.
+/// Settings of a kustomization that change all its objects, in place of a patch for each.
 #[derive(Clone, Default)]
 pub(super) struct Common {
     /// Entries of `labels`, none of which touches selectors.

@@ -106,7 +106,7 @@ fn is_common(node: &Node, common: &Common) -> bool {
     node.as_mapping().is_some_and(|it| it.keys().all(is_known))
 }
 
-/// What a kustomization says of `labels` and `commonAnnotations`.
+/// The `labels` and `commonAnnotations` of a kustomization.
 ///
 /// Nothing, where something that runs after them may look at what they set, or where they touch more than metadata: they are
 /// then applied with the rest, and end up in patches.

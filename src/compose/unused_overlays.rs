@@ -2,7 +2,7 @@
 
 use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::kustomize::FILE_NAMES;
-use crate::load::{BASE, environments};
+use crate::load::{BASE, environments, misnamed_folder};
 use crate::tree::{Entry, EntryKind, Files, TreePath, Walk};
 
 /// The folder of the user's overlays.
@@ -15,14 +15,45 @@ pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
     let folder = TreePath::root().child(OVERLAYS);
     let entries = files.list(&folder).unwrap_or_default();
     let is_environment = |name: &str| name == BASE || environments.iter().any(|it| it == name);
+    for name in ["Overlays", "overlay", "Overlay"] {
+        let is_overlay = |folder: &TreePath, entry: &Entry| {
+            let folder = folder.child(&entry.name);
+            let mut names = FILE_NAMES.iter();
+            let is_file =
+                |it: &&str| matches!(files.kind(&folder.child(it)), Ok(Some(EntryKind::File)));
+            is_environment(&entry.name) && names.any(is_file)
+        };
+        into.extend(misnamed_folder(files, OVERLAYS, name, &is_overlay));
+    }
     let unused = entries.iter().filter(|it| {
         it.kind == EntryKind::Folder && !it.name.starts_with('.') && !is_environment(&it.name)
     });
     let unused: Vec<&Entry> = unused.collect();
-    if unused.is_empty() {
+    let loose = entries.iter().filter(|it| {
+        let stem = it
+            .name
+            .rsplit_once('.')
+            .filter(|it| ["yaml", "yml"].contains(&it.1));
+        let is_overlay =
+            stem.is_some_and(|it| is_environment(it.0)) || FILE_NAMES.contains(&&*it.name);
+        it.kind == EntryKind::File && is_overlay
+    });
+    let loose: Vec<&Entry> = loose.collect();
+    if unused.is_empty() && loose.is_empty() {
         return;
     }
     let kustomizations = kustomizations(files, &folder);
+    for entry in loose {
+        let path = folder.child(&entry.name);
+        let mut others = kustomizations.iter().filter(|it| it.0 != path);
+        if !others.any(|(_, text)| text.contains(&*entry.name)) {
+            let message =
+                format!("`{path}` is not read: it is not in the folder of an environment");
+            let fault = Diagnostic::warning("unread-file", message);
+            let fault = fault.at(Span::new(&Source::new(path.clone(), ""), 0..0));
+            into.push(fault.help(format!("move it into `{OVERLAYS}/<environment>/`")));
+        }
+    }
     for entry in unused {
         let path = folder.child(&entry.name);
         let is_mentioned = |(place, text): &(TreePath, String)| {

@@ -37,7 +37,7 @@ use crate::object::{Object, ObjectId};
 use crate::yaml::{FieldPath, Node};
 
 pub use app_project::{Destination, permits, permits_source};
-pub use pruned_application::{GitPath, git_paths, lost_path};
+pub use pruned_application::{GitPath, git_paths, lost_names, lost_path, names_from_file};
 
 /// A rule that judges how an object changes.
 pub struct Danger {
@@ -243,7 +243,7 @@ fn shown(node: Option<&Node>) -> &str {
     node.and_then(Node::as_str).unwrap_or("nothing")
 }
 
-/// So many names are shown.
+/// The maximum number of names shown.
 const SHOWN: usize = 5;
 
 /// Some names, and how many more there are.

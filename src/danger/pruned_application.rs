@@ -74,6 +74,39 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         );
         faults.push(after, FieldPath::dotted("spec.generators"), message);
     }
+    let excluded = |it: &Object| {
+        let paths = git_paths(it).into_iter().filter(|it| it.is_excluded);
+        paths.collect::<BTreeSet<GitPath>>()
+    };
+    let (old, new) = (excluded(before), excluded(after));
+    for added in new.difference(&old) {
+        let message = format!(
+            "{} now excludes `{}`: the Applications generated from it are deleted, with everything that they applied",
+            after.id(),
+            added.pattern
+        );
+        faults.push(after, FieldPath::dotted("spec.generators"), message);
+    }
+}
+
+/// The names of the Applications that a set generates from the content of a file of Git, if they depend on it.
+pub fn names_from_file(set: &Object, documents: &[Node]) -> BTreeSet<String> {
+    let name = text(set, NAME).unwrap_or("");
+    let elements = documents.iter().flat_map(|it| match it.as_sequence() {
+        Some(items) => items.iter().collect(),
+        None => vec![it],
+    });
+    elements.filter_map(|it| rendered(name, it)).collect()
+}
+
+/// That an ApplicationSet no longer generates Applications since the content of a file has changed.
+pub fn lost_names(set: &Object, names: &[String], path: &str) -> Finding {
+    let message = format!(
+        "{} no longer generates {} from `{path}`: it is deleted, with everything that it applied",
+        set.id(),
+        some(names)
+    );
+    finding(set, message)
 }
 
 /// That an ApplicationSet no longer finds a file or folder that its Git generator read.
@@ -82,6 +115,10 @@ pub fn lost_path(set: &Object, path: &str) -> Finding {
         "{} no longer finds `{path}`: the Application generated from it is deleted, with everything that it applied",
         set.id()
     );
+    finding(set, message)
+}
+
+fn finding(set: &Object, message: String) -> Finding {
     let field = FieldPath::dotted("spec.generators");
     Finding {
         danger: &DANGER,
@@ -161,14 +198,14 @@ fn listed(set: &Object) -> BTreeSet<String> {
     visit(set, &mut |kind, generator| {
         let elements = generator.get("elements").filter(|_| kind == "list");
         for element in elements.and_then(Node::as_sequence).unwrap_or_default() {
-            names.insert(rendered(name, element));
+            names.insert(rendered(name, element).unwrap_or_else(|| scalars(element)));
         }
     });
     names
 }
 
-/// A name with an element's values in it. Where the template has none of them, the element itself is the name.
-fn rendered(name: &str, element: &Node) -> String {
+/// A name with an element's values in it; `None` where the template has none of them.
+fn rendered(name: &str, element: &Node) -> Option<String> {
     let (mut out, mut rest, mut is_used) = (String::new(), name, false);
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((inner, tail)) = after.split_once("}}") else {
@@ -188,10 +225,7 @@ fn rendered(name: &str, element: &Node) -> String {
         rest = tail;
     }
     out.push_str(rest);
-    match is_used {
-        true => out,
-        false => scalars(element),
-    }
+    is_used.then_some(out)
 }
 
 fn scalars(node: &Node) -> String {

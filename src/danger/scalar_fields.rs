@@ -10,7 +10,7 @@ pub(super) struct Leaf<'a> {
     pub(super) node: &'a Node,
 }
 
-/// The scalars for whose keys `wants` holds, by a path in which items of lists go by their names.
+/// The scalars whose keys satisfy `wants`, by a path in which list items are identified by name.
 pub(super) fn leaves<'a>(
     node: &'a Node,
     wants: &dyn Fn(&[&str]) -> bool,

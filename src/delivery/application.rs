@@ -205,7 +205,7 @@ impl<'a> ChartApplication<'a> {
         Node::string(self.chart.version.as_str()).at(at)
     }
 
-    /// What the claim says of the values.
+    /// The values of the claim.
     fn said(&self) -> &'a [Node] {
         let values = self.intent.field(&["values"]).and_then(Node::as_sequence);
         values.unwrap_or_default()

@@ -51,7 +51,7 @@ pub struct Delivery {
     pub services: Vec<Service>,
     /// The repositories that the cluster is synced from.
     pub roots: Vec<Root>,
-    /// Namespaces that must be there, whoever makes them.
+    /// Namespaces that must exist, no matter what creates them.
     pub namespaces: BTreeSet<String>,
     /// The folder that its files go to as they are, where that is not a folder of the claim's own.
     pub place: Option<TreePath>,

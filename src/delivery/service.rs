@@ -67,7 +67,7 @@ pub struct GitSource {
 }
 
 impl GitSource {
-    /// What the intent says of it.
+    /// The intent that it was created from.
     pub(super) fn of(intent: &Intent<'_>) -> Option<GitSource> {
         let url = intent.field(&["gitOps", "url"])?.as_str()?;
         let branch = intent.field(&["gitOps", "branch"]).and_then(Node::as_str);

@@ -209,7 +209,7 @@ pub(super) struct Install<'a> {
     pub(super) by_helm: bool,
     pub(super) with_hooks: bool,
     pub(super) skip_schema: bool,
-    /// The version of Kubernetes and API versions, where whoever installs it gives them.
+    /// The version of Kubernetes and the API versions, if the engine that installs it sets them.
     pub(super) kube_version: &'a str,
     pub(super) api_versions: Vec<String>,
     /// Values as written, for their places; what goes before others is last.

@@ -16,6 +16,7 @@ use super::{Cluster, argo, flux};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Files, ReadSet, TreePath};
+use crate::yaml::Node;
 use crate::yaml::parallel::each;
 
 /// How many units one entry may have: a repository whose units make ever more of themselves ends somewhere.
@@ -282,6 +283,7 @@ impl<'a> Expansion<'a> {
             depends_on: object.map(|it| dependencies(it, &id)).unwrap_or_default(),
             span: object.map(|it| it.span().outermost()),
             cluster: object.map(destination).unwrap_or_default(),
+            sync_options: object.map(sync_options).unwrap_or_default(),
             wave: object.map(wave).unwrap_or(0),
             keeps_crds: object.is_some_and(flux::keeps_crds),
             keeps: object.map(flux::keeps).unwrap_or_default(),
@@ -389,6 +391,13 @@ fn elsewhere(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Fo
         status: Status::NotBuilt(Box::new(fault)),
         read_set: ReadSet::default(),
     }
+}
+
+/// The options of an Application.
+fn sync_options(object: &Object) -> Vec<String> {
+    let options = items(&object.node, &["spec", "syncPolicy", "syncOptions"]);
+    let options = options.iter().filter_map(Node::as_str);
+    options.map(str::to_string).collect()
 }
 
 /// The cluster that an engine deploys to; empty for its own.

@@ -11,7 +11,7 @@ pub(super) enum Dialect {
     Tree,
 }
 
-/// Into so many alternatives `{a,b}` and `**/` may unfold.
+/// The maximum number of alternatives that `{a,b}` and `**/` may expand to.
 const ALTERNATIVES_MAX: usize = 64;
 
 /// Values that are longer keep their text: each end of them would have to be tried.

@@ -17,7 +17,7 @@ pub(super) struct Declared {
     pub(super) object: Object,
 }
 
-/// What the files of a repository say of themselves.
+/// The sync objects in the files of a repository.
 #[derive(Default)]
 pub(super) struct Scan {
     /// In the order of their files.
@@ -136,7 +136,7 @@ pub(super) fn is_yaml(entry: &Entry) -> bool {
     entry.kind == EntryKind::File && is_named
 }
 
-/// The documents of a file; none where it is no YAML: whoever builds it says so.
+/// The documents of a file; none if it is not YAML, which the build reports.
 pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Vec<Node> {
     let text = files.read(path).ok();
     let text = text.as_deref().and_then(|it| str::from_utf8(it).ok());

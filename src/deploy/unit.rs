@@ -55,6 +55,8 @@ pub struct Unit {
     pub wave: i64,
     /// The cluster that it deploys to: a name or an address, empty for the one that the engine runs in.
     pub cluster: String,
+    /// The options with which Argo CD syncs it: `ServerSideApply=true`. Empty for Flux.
+    pub sync_options: Vec<String>,
     /// Where it was written.
     pub span: Option<Span>,
     /// What it deploys; empty where that cannot be seen.

@@ -36,7 +36,7 @@ impl World {
             objects.filter_map(|(unit, at)| self.units.get(*unit)?.objects.get(*at))
         };
         let exact = objects().find(|it| it.namespace() == namespace);
-        // Where a namespace is not written, whoever applies the object decides it.
+        // If no namespace is written, the client that applies the object decides it.
         exact.or_else(|| objects().find(|it| it.namespace().is_empty() || namespace.is_empty()))
     }
 

@@ -147,7 +147,7 @@ impl Files for Folder {
         if metadata.len() > FILE_BYTES_MAX {
             return Err(too_large());
         }
-        // A file may grow meanwhile, and say that it is empty though it is not.
+        // A file may grow meanwhile, and some files report a size of 0 although they have content.
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
         let file = fs::File::open(place).map_err(refused)?;
         let mut limited = file.take(FILE_BYTES_MAX + 1);

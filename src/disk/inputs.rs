@@ -1,6 +1,6 @@
 //! The inputs of a run, kept for a later one: what has changed since, and what it was before.
 //!
-//! Where stat data say that an input is as it was, it is not read again: its bytes are here.
+//! If stat data show that an input is unchanged, it is not read again: its bytes are stored here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, ReadSet, TreePat
 /// The first bytes of the file. Another version's is not read.
 const HEAD: &[u8] = b"pleach inputs 1\n";
 
-/// Of a larger file no bytes are kept, and all of them together may have so many: charts are large, and seldom change.
+/// The bytes of a larger file are not kept, and this is also the limit for all files together: charts are large and rarely change.
 const FILE_BYTES_MAX: usize = 256 << 10;
 const BYTES_MAX: usize = 64 << 20;
 
@@ -290,7 +290,7 @@ impl<'a> Remembered<'a> {
 }
 
 impl Remembered<'_> {
-    /// What was at a path. Of what the run did not look for, the folder above may still say that it was not there.
+    /// What was at a path. If the run did not look for it, the listing of its folder may still show that it did not exist.
     fn known(&self, path: &TreePath) -> Option<&Known> {
         let is_missing = || {
             let entries = self.inputs.folders.get(&path.parent()?)?;

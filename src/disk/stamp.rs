@@ -26,7 +26,7 @@ const HEAD: &str = "pleach stamp 1";
 const TICK: Duration = Duration::from_millis(100);
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
-/// So many stamps are kept, one for each workspace and output folder; the oldest go first.
+/// The number of stamps kept, one for each workspace and output folder; the oldest are removed first.
 const STAMPS_MAX: usize = 64;
 
 /// What a run has read and written.
@@ -41,7 +41,7 @@ pub struct Stamp {
 enum Seen {
     Nothing,
     File(Stat, Option<Bytes>),
-    /// With whether it may have changed since, in which case its names are those of the entries below it.
+    /// With whether it may have changed since; then its names are those of the entries below it.
     Folder(Stat, bool),
 }
 

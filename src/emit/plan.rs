@@ -92,7 +92,7 @@ impl Plan {
         }
     }
 
-    /// A plan for so many files, all of which are up to date.
+    /// A plan for this number of files, all of which are up to date.
     pub fn up_to_date(files: usize) -> Plan {
         Plan {
             unchanged: files,

@@ -18,7 +18,7 @@ pub(super) fn reference(name: &str) -> String {
     format!("#/definitions/{}", name.replace(' ', "%20"))
 }
 
-/// The schema of what a claim says of a chart's values; `None` where the chart's files say nothing of them.
+/// The schema of the values that a claim can set for a chart; `None` if the chart's files do not describe them.
 pub(super) fn schema(chart: &Available, own: &str) -> Option<Json> {
     let text = |name: &str| {
         let bytes = chart.files.get(&TreePath::root().child(name))?;
@@ -59,7 +59,7 @@ fn described(node: &Node, depth: usize) -> Json {
     Json::Object(out)
 }
 
-/// Makes the schema of a chart's whole values one of what a claim says of them, at its place among other definitions.
+/// Turns the schema of all values of a chart into the schema of what a claim sets, at its place among other definitions.
 ///
 /// A claim says only what differs, so nothing is demanded, and what hangs on it is left out.
 fn settle(schema: &mut Json, own: &str) {

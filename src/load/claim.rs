@@ -36,7 +36,7 @@ pub(super) fn read(
     kinds: &Kinds,
     diagnostics: &mut Diagnostics,
 ) -> Option<Claim> {
-    // A kind that could not be read has had its say.
+    // A kind that could not be read is already reported.
     if node
         .get("kind")
         .and_then(Node::as_str)

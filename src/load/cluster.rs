@@ -1,4 +1,4 @@
-//! What an environment says of its cluster, without its claims: for commands that only render for it.
+//! The cluster settings of an environment, without its claims: for commands that only render for it.
 
 use super::environment::read_own_file;
 use super::environment_names;

@@ -130,7 +130,7 @@ fn builtin_kinds() -> &'static [Kind] {
     })
 }
 
-/// The kinds that look for others, by each of their names. What a kind looks for goes by all of its names.
+/// The kinds that look for others, by each of their names. A kind is found under each of its names.
 fn looking(own: &[Kind], builtin: &[Kind]) -> BTreeMap<String, Looks> {
     let all = || own.iter().chain(builtin);
     // A template that is included has its say too.

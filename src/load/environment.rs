@@ -22,7 +22,8 @@ use crate::yaml::{Mapping, Node, parse};
 pub(super) const FOLDER: &str = "environments";
 /// The environment that holds what the others share.
 pub const BASE: &str = "base";
-const FILE: &str = "environment.yaml";
+/// The file that defines an environment.
+pub(super) const FILE: &str = "environment.yaml";
 
 /// One environment, which is one cluster.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ pub struct Environment {
     pub values: Node,
     /// Its claims, in the order of files and documents.
     pub claims: Vec<Claim>,
-    /// What was meant to be a claim and has had its say.
+    /// Documents that should be claims but are invalid, which is already reported.
     pub broken: Vec<Broken>,
     /// Whether a file of claims cannot be read, so that some are not known.
     pub has_unread: bool,
@@ -287,10 +288,15 @@ pub(super) fn read(
 ) -> Option<Draft> {
     let folder = TreePath::new(FOLDER)?.child(name);
     let path = folder.child(FILE);
-    let paths = claim_files(files, &folder, diagnostics);
+    let mut found = Diagnostics::default();
+    let paths = claim_files(files, &folder, &mut found);
+    let mut places = found.iter().filter_map(|it| it.span.as_ref());
+    let is_misnamed = places.any(|it| is_misnamed(it.path()));
+    diagnostics.extend(found);
     files.expect(&paths);
     let environment = match files.kind(&path) {
         Ok(None) if name == BASE => Environment::base(),
+        Ok(None) if is_misnamed => return None,
         Ok(None) => {
             let fault = Diagnostic::error("no-environment", format!("`{folder}` has no `{FILE}`"));
             diagnostics.push(fault.help(format!("create one with `apiVersion: pleach.dev/v1`, `kind: Environment`, `metadata: {{name: {name}}}`")));
@@ -392,12 +398,18 @@ pub fn claim_files(
             match entry.kind {
                 EntryKind::Folder => folders.add(path),
                 EntryKind::File if path == folder.child(FILE) => {}
+                EntryKind::File if current == *folder && is_misnamed(&path) => {
+                    diagnostics.extend(unread::wrong_environment_file(&path));
+                }
                 EntryKind::File
                     if entry.name.ends_with(".yaml") || entry.name.ends_with(".yml") =>
                 {
                     found.push(path)
                 }
-                EntryKind::File => diagnostics.extend(unread::wrong_extension(&path)),
+                EntryKind::File => {
+                    diagnostics.extend(unread::wrong_extension(&path));
+                    diagnostics.extend(unread::json_claim(files, &path));
+                }
             }
         }
     }
@@ -407,7 +419,12 @@ pub fn claim_files(
     found
 }
 
-/// What `environment.yaml` is held against.
+/// Whether a file is named almost as the one that defines an environment.
+fn is_misnamed(path: &TreePath) -> bool {
+    unread::wrong_environment_file(path).is_some()
+}
+
+/// The schema of `environment.yaml`.
 pub fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| own_schema("environment.yaml", include_str!("schemas/environment.yaml")))

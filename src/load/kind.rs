@@ -127,7 +127,7 @@ pub struct Lookup {
     pub name: String,
     /// The kind of the claim that is looked for.
     pub kind: String,
-    /// An expression that says of `found` whether it is the one.
+    /// An expression that is true if `found` is the claim to use.
     pub when: String,
 }
 
@@ -298,7 +298,7 @@ struct Folder<'a> {
 }
 
 impl Folder<'_> {
-    /// Whether it may be wanted. A kind's file says all of its names, so one that does not say a word does not go by it.
+    /// Whether it may be wanted. A kind's file contains all of its names, so a file without a word cannot define a kind of that name.
     fn is_wanted(&self, wanted: Wanted<'_>) -> bool {
         let names = match wanted {
             Wanted::All => return true,
@@ -385,15 +385,16 @@ fn missing_folder(files: &dyn Files, folder: &TreePath, place: &Span) -> Diagnos
 
 /// The kinds of a folder whose file is not called `kind.yaml`.
 fn unread_kinds(files: &dyn Files, folder: &TreePath) -> Vec<Diagnostic> {
-    let entries = files.list(folder).unwrap_or_default().into_iter();
+    let entries = files.list(folder).unwrap_or_default();
+    let misplaced = unread::kind_without_folder(folder, &entries);
+    let entries = entries.into_iter();
     let folders = entries.filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
     let unread = |path: TreePath| match files.kind(&path.child(FILE)) {
         Ok(None) => unread::wrong_kind_file(&path, &files.list(&path).ok()?),
         _ => None,
     };
-    folders
-        .filter_map(|it| unread(folder.child(&it.name)))
-        .collect()
+    let unread = folders.filter_map(|it| unread(folder.child(&it.name)));
+    unread.chain(misplaced).collect()
 }
 
 fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, FilesError> {
@@ -729,7 +730,7 @@ fn envelope() -> &'static Node {
     })
 }
 
-/// What `kind.yaml` is held against.
+/// The schema of `kind.yaml`.
 pub fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| own_schema("claim-kind.yaml", include_str!("schemas/claim-kind.yaml")))

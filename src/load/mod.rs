@@ -40,6 +40,7 @@ pub use scope::Scope;
 pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
 pub use sync_path::check_sync_path;
+pub use unread::misnamed_folder;
 pub use workspace::FILE as WORKSPACE;
 pub use workspace::schema as workspace_schema;
 pub use workspace::{ChartSource, Mirror, WorkspaceConfig};
@@ -121,6 +122,7 @@ pub fn load_traced<'a>(
     workspace.trace = trace.cloned();
     let charts = Arc::new(charts(files, cache, &workspace, diagnostics));
     let names = environment_names(files, diagnostics);
+    unread::check_root(files, diagnostics);
     let wanted = |it: &String| it == environment::BASE || scope.has(it);
     let (names, others): (Vec<String>, Vec<String>) = names.into_iter().partition(wanted);
     let drafts = each(&names, diagnostics, |name, diagnostics| {

@@ -13,7 +13,7 @@ pub fn check_sync_path(
     environments: &[Environment],
     below_top: &TreePath,
 ) -> Option<Diagnostic> {
-    // Nobody can tell from here what an OCI artifact or a bucket holds.
+    // The contents of an OCI artifact or a bucket are not known here.
     let reads_git =
         |it: &Environment| it.engine == Engine::Argo || it.source.kind == "GitRepository";
     if !environments.iter().any(reads_git) {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::environment::FOLDER;
+use memchr::memmem;
+
+use super::environment::{self, FOLDER};
 use super::kind;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
-use crate::tree::{Entry, EntryKind, TreePath};
+use crate::tree::{Entry, EntryKind, Files, TreePath};
 
 fn place(path: &TreePath) -> Span {
     Span::new(&Source::new(path.clone(), ""), 0..0)
@@ -37,6 +39,106 @@ pub(super) fn wrong_kind_file(folder: &TreePath, entries: &[Entry]) -> Option<Di
     );
     let fault = Diagnostic::error("unread-file", message).at(place(&path));
     Some(fault.help(format!("rename it to `{}`", kind::FILE)))
+}
+
+/// A file of an environment that is named almost as its own file. Error: `unread-file`.
+pub(super) fn wrong_environment_file(path: &TreePath) -> Option<Diagnostic> {
+    let name = path.name().to_ascii_lowercase();
+    if !["environment.yaml", "environment.yml"].contains(&&*name) {
+        return None;
+    }
+    let right = environment::FILE;
+    let message = format!("`{path}` is not read: an environment is defined in `{right}`");
+    let fault = Diagnostic::error("unread-file", message).at(place(path));
+    Some(fault.help(format!("rename it to `{right}`")))
+}
+
+/// A JSON file that holds a claim. Error: `unread-file`.
+pub(super) fn json_claim(files: &dyn Files, path: &TreePath) -> Option<Diagnostic> {
+    let stem = path.name().strip_suffix(".json")?;
+    let bytes = files.read(path).ok()?;
+    let has = |word: &str| memmem::find(&bytes, word.as_bytes()).is_some();
+    if !(has("\"apiVersion\"") && has("\"kind\"")) {
+        return None;
+    }
+    let message = format!("`{path}` is not read: claims are files that end in `.yaml` or `.yml`");
+    let fault = Diagnostic::error("unread-file", message).at(place(path));
+    Some(fault.help(format!("rename it to `{stem}.yaml`; JSON is YAML too")))
+}
+
+/// The folders at the top of a workspace, and wrong names for them.
+const FOLDERS: [(&str, &str, [&str; 3]); 2] = [
+    (
+        FOLDER,
+        environment::FILE,
+        ["Environments", "environment", "Environment"],
+    ),
+    (
+        "templates",
+        kind::FILE,
+        ["Templates", "template", "Template"],
+    ),
+];
+
+/// Files and folders beside `pleach.yaml` that are named almost as those that are read. They are looked up one by one: a list of the
+/// whole folder would make everything depend on each file in it. Warnings: `unread-file`.
+pub(super) fn check_root(files: &dyn Files, into: &mut Diagnostics) {
+    let root = TreePath::root();
+    let file = root.child("pleach.yml");
+    if matches!(files.kind(&file), Ok(Some(EntryKind::File))) {
+        let message = format!("`{file}` is not read: a workspace is configured in `pleach.yaml`");
+        let fault = Diagnostic::warning("unread-file", message).at(place(&file));
+        into.push(fault.help("move its settings into `pleach.yaml`, or remove it"));
+    }
+    for (right, file, wrong) in FOLDERS {
+        for name in wrong {
+            let contains = |folder: &TreePath, entry: &Entry| {
+                let path = folder.child(&entry.name).child(file);
+                entry.kind == EntryKind::Folder
+                    && matches!(files.kind(&path), Ok(Some(EntryKind::File)))
+            };
+            into.extend(misnamed_folder(files, right, name, &contains));
+        }
+    }
+}
+
+/// A folder at the top of a workspace that is named almost as one that is read, if an entry is what belongs there.
+/// Warning: `unread-file`.
+pub fn misnamed_folder(
+    files: &dyn Files,
+    right: &str,
+    name: &str,
+    belongs: &dyn Fn(&TreePath, &Entry) -> bool,
+) -> Option<Diagnostic> {
+    let root = TreePath::root();
+    let folder = root.child(name);
+    if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
+        return None;
+    }
+    // The same folder, where the file system ignores case.
+    let is_same = right.eq_ignore_ascii_case(name);
+    if is_same && !matches!(files.kind(&root.child(right)), Ok(None)) {
+        return None;
+    }
+    let entries = files.list(&folder).unwrap_or_default();
+    if !entries.iter().any(|it| belongs(&folder, it)) {
+        return None;
+    }
+    let message = format!("`{folder}` is not read: the folder is called `{right}`");
+    let fault = Diagnostic::warning("unread-file", message).at(place(&folder));
+    Some(fault.help(format!(
+        "rename it to `{right}`, or move what it contains there"
+    )))
+}
+
+/// A kind that is not in a folder of its own. Error: `unread-file`.
+pub(super) fn kind_without_folder(folder: &TreePath, entries: &[Entry]) -> Option<Diagnostic> {
+    let is_kind =
+        |it: &&Entry| it.kind == EntryKind::File && ["kind.yaml", "kind.yml"].contains(&&*it.name);
+    let path = folder.child(&entries.iter().find(is_kind)?.name);
+    let message = format!("`{path}` is not read: it is not in the folder of a kind");
+    let fault = Diagnostic::error("unread-file", message).at(place(&path));
+    Some(fault.help(format!("move it to `{folder}/<Kind>/{}`", kind::FILE)))
 }
 
 /// What is wrong with the entries of `environments/`. Errors: `unread-file` for a YAML file, `names-differ-in-case` for two

@@ -305,7 +305,7 @@ fn check_version(node: &Node) -> Result<(), Diagnostic> {
         .help("install that version, or change `requires` and render with this one"))
 }
 
-/// What `pleach.yaml` is held against.
+/// The schema of `pleach.yaml`.
 pub fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| own_schema("workspace.yaml", include_str!("schemas/workspace.yaml")))

@@ -17,7 +17,7 @@ const ENVIRONMENTS_MAX: usize = 8;
 /// How many claims a claim may refer to, directly and through others, for them to be judged with it.
 const CLAIMS_MAX: usize = 300;
 
-/// The diagnostics of a file whose text has changed; `None` where only a check of the whole workspace can tell.
+/// The diagnostics of a file whose text has changed; `None` if the whole workspace must be checked.
 pub fn diagnostics(workspace: &Workspace, path: &TreePath) -> Option<Vec<Diagnostic>> {
     let found = if is_claim_file(path) {
         let names: BTreeSet<&str> = workspace

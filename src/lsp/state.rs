@@ -36,7 +36,7 @@ pub struct Workspace {
     charts: OnceLock<BTreeMap<String, Json>>,
 }
 
-/// What a document is held against.
+/// The schema that a document is validated against.
 pub enum DocumentKind {
     /// A claim.
     Claim(Arc<ClaimKind>),
@@ -269,7 +269,7 @@ fn is_case(path: &TreePath) -> bool {
     above == Some(&"cases") && ["claim.yaml", "environment.yaml"].contains(&path.name())
 }
 
-/// What the root of a document says of a key, as written.
+/// The value of a key at the root of a document, as written.
 pub(super) fn root_value<'t>(document: &'t str, key: &str) -> Option<&'t str> {
     document.lines().find_map(|line| {
         let value = line.strip_prefix(key)?.strip_prefix(':')?;

@@ -13,7 +13,7 @@ use crate::yaml::{Node, Step, parse_one};
 pub(super) struct ChartPlace<'a> {
     /// The chart's name.
     pub(super) chart: String,
-    /// What its schema says of the place.
+    /// The schema of this place.
     pub(super) shape: Shape<'a>,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn document_node(
         .or_else(known)
 }
 
-/// What JSON Schema says of one place: all schemas that hold there.
+/// All JSON Schemas that apply to one place.
 #[derive(Clone, Debug)]
 pub(super) struct Shape<'a> {
     root: &'a Json,

@@ -52,7 +52,7 @@ fn text(node: &Node, keys: &[&str]) -> Option<String> {
         .map(str::to_string)
 }
 
-/// The chart of a Flux HelmRelease, and what its values say of sizes.
+/// The chart of a Flux HelmRelease, and the sizes in its values.
 fn release(object: &Object, objects: &[Object], facts: &mut Facts) {
     let spec = |keys: &[&str]| text(&object.node, &[&["spec"], keys].concat());
     if let Some(chart) = spec(&["chart", "spec", "chart"]) {
@@ -192,7 +192,7 @@ fn resources(name: &str, node: &Node, facts: &mut Facts) {
     }
 }
 
-/// What a chart's values say of images, replicas and resources, each with the keys that lead to it.
+/// The images, replicas and resources in a chart's values, each with the keys that lead to it.
 fn chart_values(node: &Node, path: &mut Vec<String>, facts: &mut Facts) {
     let Some(mapping) = node.as_mapping() else {
         return;

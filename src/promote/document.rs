@@ -124,7 +124,7 @@ impl<'a> Draft<'a> {
                 let value = identified(missing, value);
                 set_in_text(&source, self.number, &path, &value)?
             }
-            // A null takes out what base says; what only this document says is taken out of it.
+            // A null removes a value of base; a value that only this document sets is removed from it.
             None if base.is_some_and(|it| says(it, &difference.steps)) => {
                 set_in_text(&source, self.number, &path, &Node::null())?
             }

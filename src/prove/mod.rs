@@ -102,7 +102,7 @@ fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {
     objects.iter().map(|it| (it.id(), it)).collect()
 }
 
-/// What is wrong with a value that kustomize cannot print, whoever wrote it.
+/// What is wrong with a value that kustomize cannot print.
 fn unprintable(object: &Object, built: &Object, expected: &Expected) -> Option<Diagnostic> {
     if builds_alike(&object.node, &built.node) {
         return None;

@@ -97,7 +97,7 @@ impl<'a> WithRemotes<'a> {
     }
 
     fn lock(&self) -> &(TreePath, Lock) {
-        // What is wrong with the lock is reported by whoever asks it for charts too; nothing is pinned then.
+        // A faulty lock is reported where charts are looked up; nothing is pinned then.
         self.lock.get_or_init(|| {
             let mut above = std::iter::successors(Some(self.root.clone()), TreePath::parent);
             let has_lock = |it: &TreePath| matches!(self.files.kind(&it.child(LOCK)), Ok(Some(_)));

@@ -131,7 +131,11 @@ fn render_files(instance: &Instance, templates: &Templates) -> Result<Vec<File>,
     let mut files: Vec<File> = Vec::new();
     let mut missing = Diagnostics::default();
     for file in &instance.kind.files {
-        let rendered = match render_file(instance, file, templates) {
+        let rendered = render_file(instance, file, templates).map_err(|mut faults| {
+            faults.extend(instance.context.claims().take_rest());
+            faults
+        });
+        let rendered = match rendered {
             // The other files may ask for charts that do not exist either: all of them are pulled in one go.
             Err(faults) if faults.iter().all(|it| it.code == MISSING_CHART) => {
                 missing.extend(faults);
@@ -180,7 +184,7 @@ fn render_file(
                 .collect()
         }
     };
-    let mut files = Vec::new();
+    let (mut files, mut missing) = (Vec::new(), Diagnostics::default());
     for item in items {
         let mut context = instance.context.child();
         if let Some(item) = &item {
@@ -200,7 +204,14 @@ fn render_file(
             .map(|name| templates.text(name, &context))
             .transpose()?;
         let name = file_name(&name.unwrap_or_else(|| file.default_name.clone()));
-        let mut documents = templates.render(&file.template, &context, &instance.span)?;
+        let rendered = templates.render(&file.template, &context, &instance.span);
+        let mut documents = match rendered {
+            Err(faults) if faults.iter().all(|it| it.code == MISSING_CHART) => {
+                missing.extend(faults);
+                continue;
+            }
+            rendered => rendered?,
+        };
         if documents.len() > 1 {
             let fault = Diagnostic::error(
                 "template-output",
@@ -220,7 +231,10 @@ fn render_file(
             files.push(File { name, node });
         }
     }
-    Ok(files)
+    match missing.is_empty() {
+        true => Ok(files),
+        false => Err(missing),
+    }
 }
 
 /// Refuses what no API server accepts as an object. Reported here, since all later stages rely on it.

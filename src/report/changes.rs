@@ -35,7 +35,7 @@ pub fn changes(comparison: &Comparison, view: &View<'_>, width: Option<usize>) -
     let dangers = danger_groups(comparison);
     out.dangers(&dangers, view);
     out.rollout(comparison);
-    // Of what could not be compared the notes say why; an empty output would say that nothing changes.
+    // The notes say why something was not compared. Empty output would mean that nothing changes.
     if !(sections.is_empty() && dangers.is_empty() && comparison.notes.is_empty()) {
         out.line(Ink::Bold, &count(comparison));
     }

@@ -68,23 +68,28 @@ impl Instance {
     }
 }
 
-/// Resolves all claims of an environment. A claim with faults is left out, and so is what refers to it.
+/// Resolves all claims of an environment. A claim with faults is left out, and so is what refers to it: of this only those faults are
+/// reported that do not depend on the other.
 pub(super) fn resolve_all(
     workspace: &Workspace<'_>,
     environment: &Environment,
     claims: Vec<Selected<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
-    let (mut drafts, mut failed) = (BTreeMap::new(), BTreeSet::new());
+    let (mut drafts, mut failed) = (BTreeMap::new(), BTreeMap::new());
+    let named = claims.iter().filter_map(Selected::claim);
+    let names: BTreeSet<String> = named.map(|it| it.name.clone()).collect();
     for selected in claims {
         match Draft::new(workspace, environment, &selected, diagnostics) {
             Some(draft) => drop(drafts.insert(draft.name.clone(), draft)),
-            None => failed.extend(selected.claim().map(|it| it.kind.name.clone())),
+            None => {
+                let claim = selected.claim();
+                failed.extend(claim.map(|it| (it.name.clone(), it.kind.clone())));
+            }
         }
     }
     let instances =
         reference::resolve_in_order(workspace, environment, drafts, failed, diagnostics);
-    let names: BTreeSet<String> = instances.iter().map(|it| it.name.clone()).collect();
     instances
         .into_iter()
         .map(|instance| with_dependencies(workspace, instance, &names, diagnostics))
@@ -115,6 +120,9 @@ pub(super) struct Links {
     pub(super) found: Vec<(String, Node)>,
     /// Those that its expressions have requested.
     pub(super) answers: Vec<Answer>,
+    /// Fields and names without a value, since what they refer to has faults: `spec.password`. The claim is then only checked as far
+    /// as it does not depend on them.
+    pub(super) unknown: Vec<String>,
 }
 
 /// A merged claim whose references are not yet followed.
@@ -198,6 +206,8 @@ impl Draft {
         links.answers.iter().for_each(|it| it.give(&context));
         let claims = context.claims().clone();
         let finished = self.finish_in(context, &workspace.templates, links, diagnostics);
+        let rest = claims.take_rest().into_iter();
+        diagnostics.extend(rest.map(|it| self.with_claim_context(it)));
         finished.ok_or_else(|| claims.take_question())
     }
 
@@ -208,6 +218,10 @@ impl Draft {
         links: &Links,
         diagnostics: &mut Diagnostics,
     ) -> Option<Instance> {
+        if !links.unknown.is_empty() {
+            self.check_known(&links.unknown, &mut context, templates, diagnostics);
+            return None;
+        }
         let before = diagnostics.errors();
         self.set_locals(&mut context, templates, diagnostics)?;
         self.check_rules(templates, &context, diagnostics);
@@ -279,24 +293,66 @@ impl Draft {
         (!is_missing).then_some(())
     }
 
+    /// Checks the rules that do not depend on what is unknown.
+    fn check_known(
+        &self,
+        unknown: &[String],
+        context: &mut Context,
+        templates: &Templates,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let mut unknown = unknown.to_vec();
+        for (name, expression) in &self.kind.locals {
+            if is_dependent(templates, expression, &unknown) {
+                unknown.push(name.clone());
+                continue;
+            }
+            match templates.evaluate(expression, context) {
+                Ok(value) => context.set(name, &value),
+                Err(fault) => {
+                    diagnostics.push(self.with_claim_context(fault));
+                    unknown.push(name.clone());
+                }
+            }
+        }
+        for rule in &self.kind.rules {
+            let optional = [&rule.for_each, &rule.help].into_iter().flatten();
+            let mut expressions = optional.chain([&rule.require, &rule.message]);
+            if !expressions.any(|it| is_dependent(templates, it, &unknown)) {
+                self.check_rule_of_list(rule, templates, context, diagnostics);
+            }
+        }
+    }
+
     fn check_rules(&self, templates: &Templates, context: &Context, diagnostics: &mut Diagnostics) {
         for rule in &self.kind.rules {
-            let Some(list) = &rule.for_each else {
-                self.check_rule(rule, (0, None), templates, context, diagnostics);
-                continue;
-            };
-            let list = templates.evaluate(list, context);
-            let Some(list) = diagnostics.keep(list.map_err(|fault| self.with_claim_context(fault)))
-            else {
-                continue;
-            };
-            for (position, item) in list.as_sequence().unwrap_or_default().iter().enumerate() {
-                let mut context = context.child();
-                context.set("item", item);
-                let place = Some(item).filter(|_| rule.at.as_deref() == Some(ITEM));
-                let place = place.filter(|it| it.has_origin()).map(Node::span);
-                self.check_rule(rule, (position, place), templates, &context, diagnostics);
-            }
+            self.check_rule_of_list(rule, templates, context, diagnostics);
+        }
+    }
+
+    /// Checks a rule, for each item of its list if it has one.
+    fn check_rule_of_list(
+        &self,
+        rule: &Rule,
+        templates: &Templates,
+        context: &Context,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let Some(list) = &rule.for_each else {
+            self.check_rule(rule, (0, None), templates, context, diagnostics);
+            return;
+        };
+        let list = templates.evaluate(list, context);
+        let Some(list) = diagnostics.keep(list.map_err(|fault| self.with_claim_context(fault)))
+        else {
+            return;
+        };
+        for (position, item) in list.as_sequence().unwrap_or_default().iter().enumerate() {
+            let mut context = context.child();
+            context.set("item", item);
+            let place = Some(item).filter(|_| rule.at.as_deref() == Some(ITEM));
+            let place = place.filter(|it| it.has_origin()).map(Node::span);
+            self.check_rule(rule, (position, place), templates, &context, diagnostics);
         }
     }
 
@@ -377,6 +433,20 @@ impl Draft {
     pub(super) fn with_claim_context(&self, fault: Diagnostic) -> Diagnostic {
         fault.related(&self.span, format!("for this {}", self.kind.name))
     }
+}
+
+/// Whether an expression reads one of the unknown fields or names, a part of one, or a map that contains one.
+fn is_dependent(templates: &Templates, expression: &str, unknown: &[String]) -> bool {
+    let contains = |whole: &str, part: &str| {
+        let rest = part.strip_prefix(whole);
+        rest.is_some_and(|it| it.is_empty() || it.starts_with('.'))
+    };
+    let names = templates.names(expression);
+    let mut paths = names.iter().map(|it| it.path.as_str());
+    paths.any(|path| {
+        let mut unknown = unknown.iter();
+        unknown.any(|it| contains(it, path) || contains(path, it))
+    })
 }
 
 /// CRDs that a claim brings or needs.

@@ -123,7 +123,7 @@ fn selections<'a>(
     Some(selections)
 }
 
-/// Base's own faults say that they are base's: what an environment adds does not help it.
+/// Adds to the faults of base that base must be valid alone: what an environment adds does not help.
 fn base_instances(
     workspace: &Workspace<'_>,
     base: &Environment,

@@ -4,19 +4,23 @@
 //! A kind may also look for claims of other kinds that its own build on, which the claims themselves do not name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::instance::{Answer, Draft, Instance, Links};
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::load::{Environment, Lookup, Reference, Workspace};
+use crate::load::{ClaimKind, Environment, Lookup, Reference, Workspace};
 use crate::template::{ClaimName, ClaimQuestion};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
+
+/// The function that asks for a claim, as expressions name it.
+const CLAIM: &str = "claim";
 
 /// Finishes every draft, each after those that it refers to.
 pub(super) fn resolve_in_order(
     workspace: &Workspace<'_>,
     environment: &Environment,
     drafts: BTreeMap<String, Draft>,
-    failed: BTreeSet<String>,
+    failed: BTreeMap<String, Arc<ClaimKind>>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
     let names: Vec<String> = drafts.keys().cloned().collect();
@@ -31,19 +35,31 @@ pub(super) fn resolve_in_order(
     for name in &names {
         order.finish(name, diagnostics);
     }
-    order.done.into_values().flatten().collect()
+    order.done.into_values().collect()
 }
 
 struct Order<'a> {
     workspace: &'a Workspace<'a>,
     environment: &'a Environment,
     drafts: BTreeMap<String, Draft>,
-    /// The kinds of claims that have faults and no draft.
-    failed: BTreeSet<String>,
+    /// The claims with faults, which are reported, and their kinds.
+    failed: BTreeMap<String, Arc<ClaimKind>>,
     /// The claims that are being finished, outermost first.
     open: Vec<String>,
-    /// `None` for a claim with faults.
-    done: BTreeMap<String, Option<Instance>>,
+    done: BTreeMap<String, Instance>,
+}
+
+/// Why a reference gives no value.
+enum Unresolved {
+    /// The referred claim has faults, which are reported: nothing is wrong with the reference itself.
+    Failed,
+    Fault(Box<Diagnostic>),
+}
+
+impl From<Diagnostic> for Unresolved {
+    fn from(fault: Diagnostic) -> Unresolved {
+        Unresolved::Fault(Box::new(fault))
+    }
 }
 
 impl Order<'_> {
@@ -64,25 +80,31 @@ impl Order<'_> {
             else {
                 continue;
             };
-            let resolved = self.value(&value, reference, &mut links.refers_to, diagnostics);
-            if let (Some(resolved), Some(place)) = (
-                diagnostics.keep(resolved),
-                at_path_mut(&mut draft.node, &path),
-            ) {
-                *place = resolved;
+            match self.value(&value, reference, &mut links.refers_to, diagnostics) {
+                Ok(resolved) => {
+                    if let Some(place) = at_path_mut(&mut draft.node, &path) {
+                        *place = resolved;
+                    }
+                }
+                Err(unresolved) => {
+                    if let Unresolved::Fault(fault) = unresolved {
+                        diagnostics.push(*fault);
+                    }
+                    links.unknown.push(reference.at.clone());
+                }
             }
         }
-        let mut is_whole = true;
         for lookup in &kind.lookups {
-            is_whole &= self.look_for(lookup, &draft, &mut links, diagnostics);
+            if !self.look_for(lookup, &draft, &mut links, diagnostics) {
+                links.unknown.push(lookup.name.clone());
+            }
         }
-        let instance = if diagnostics.errors() > before || !is_whole {
-            None
-        } else {
-            self.finish_draft(&draft, links, diagnostics)
-        };
+        let instance = self.finish_draft(&draft, links, diagnostics);
         self.open.pop();
-        self.done.insert(name.to_string(), instance);
+        match instance.filter(|_| diagnostics.errors() == before) {
+            Some(instance) => drop(self.done.insert(name.to_string(), instance)),
+            None => drop(self.failed.insert(name.to_string(), kind)),
+        }
     }
 
     /// Finishes a claim whose references are followed. What its expressions ask of other claims makes these finish first.
@@ -102,9 +124,11 @@ impl Order<'_> {
                         links.refers_to.insert(answer.claim.name.clone());
                         links.answers.push(answer);
                     }
-                    Err(fault) => {
-                        diagnostics.push(draft.with_claim_context(fault));
-                        return None;
+                    Err(unresolved) => {
+                        if let Unresolved::Fault(fault) = unresolved {
+                            diagnostics.push(draft.with_claim_context(*fault));
+                        }
+                        links.unknown.push(CLAIM.to_string());
                     }
                 }
                 continue;
@@ -120,17 +144,17 @@ impl Order<'_> {
         claim: ClaimName,
         place: &Span,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Answer, Diagnostic> {
+    ) -> Result<Answer, Unresolved> {
         let (kind, name) = (claim.kind.as_str(), claim.name.as_str());
         self.finish_referred(name, place, diagnostics)?;
-        let instance = self.done.get(name).and_then(Option::as_ref);
+        let instance = self.done.get(name);
         match instance.filter(|it| it.kind.has_name(kind)) {
             Some(instance) => Ok(instance.answer(claim.clone())),
             None => Err(self.unknown(name, Some(kind), place)),
         }
     }
 
-    /// Finds the claim that a lookup means. False where one that may be it has faults, which have had their say.
+    /// Finds the claim that a lookup means. False where it is not known: one that may be it has faults.
     fn look_for(
         &mut self,
         lookup: &Lookup,
@@ -140,26 +164,26 @@ impl Order<'_> {
     ) -> bool {
         let mut context = draft.context(self.workspace, self.environment);
         let mut found: Option<&Instance> = None;
-        let candidates = self.of_kind(&lookup.kind);
-        for name in &candidates {
+        for name in &self.of_kind(&lookup.kind) {
             self.finish(name, diagnostics);
         }
-        for name in &candidates {
-            let Some(Some(candidate)) = self.done.get(name) else {
-                return false;
-            };
+        let mut candidates = self.done.values();
+        let mut is_known = true;
+        while let Some(candidate) = candidates.find(|it| it.kind.has_name(&lookup.kind)) {
             context.set("found", &as_found(candidate));
             let fits = self.workspace.templates.holds(&lookup.when, &context);
-            if diagnostics.keep(fits) != Some(true) {
-                continue;
+            match (diagnostics.keep(fits), found) {
+                (None, _) => is_known = false,
+                (Some(false), _) => {}
+                (Some(true), None) => found = Some(candidate),
+                (Some(true), Some(other)) => {
+                    diagnostics.push(two_fit(draft, other, candidate));
+                    return false;
+                }
             }
-            if let Some(other) = found {
-                diagnostics.push(two_fit(draft, other, candidate));
-                return false;
-            }
-            found = Some(candidate);
         }
-        if found.is_none() && self.failed.contains(&lookup.kind) {
+        let mut failed = self.failed.values();
+        if found.is_none() && (!is_known || failed.any(|it| it.has_name(&lookup.kind))) {
             return false;
         }
         links.refers_to.extend(found.map(|it| it.name.clone()));
@@ -168,15 +192,10 @@ impl Order<'_> {
         true
     }
 
-    /// The claims of a kind that are not being finished, by name.
+    /// The claims of a kind that are not finished, by name.
     fn of_kind(&self, kind: &str) -> Vec<String> {
-        let open = self.drafts.values().map(|it| (&it.kind, &it.name));
-        let done = self.done.values().flatten().map(|it| (&it.kind, &it.name));
-        let mut names: Vec<String> = open
-            .chain(done)
-            .filter(|it| it.0.has_name(kind))
-            .map(|it| it.1.clone())
-            .collect();
+        let open = self.drafts.values().filter(|it| it.kind.has_name(kind));
+        let mut names: Vec<String> = open.map(|it| it.name.clone()).collect();
         names.sort();
         names
     }
@@ -187,11 +206,11 @@ impl Order<'_> {
         reference: &Reference,
         refers_to: &mut BTreeSet<String>,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Node, Diagnostic> {
+    ) -> Result<Node, Unresolved> {
         if let (Some(_), Some(from)) = (node.get("value"), node.get("valueFrom")) {
             let message = format!("`{}` has both `value` and `valueFrom`", reference.at);
             let fault = Diagnostic::error("invalid-value", message).at(from);
-            return Err(fault.help("keep one of the two"));
+            return Err(fault.help("keep one of the two").into());
         }
         if let Some(value) = node.get("value") {
             return Ok(value.clone());
@@ -201,7 +220,8 @@ impl Order<'_> {
                 "missing-field",
                 format!("`{}` has neither `value` nor `valueFrom`", reference.at),
             )
-            .at(node));
+            .at(node)
+            .into());
         };
         let text = |key: &str| {
             from.get(key)
@@ -218,11 +238,12 @@ impl Order<'_> {
             );
             return Err(fault
                 .at(from.get("env").unwrap_or(from))
-                .help("write the value itself"));
+                .help("write the value itself")
+                .into());
         }
         self.finish_referred(name, name_node.span(), diagnostics)?;
         let kind = text("kind").or(reference.kind.as_deref());
-        let instance = self.done.get(name).and_then(Option::as_ref);
+        let instance = self.done.get(name);
         let instance = instance
             .filter(|it| kind.is_none_or(|kind| it.kind.has_name(kind)))
             .ok_or_else(|| self.unknown(name, kind, name_node.span()))?;
@@ -248,6 +269,7 @@ impl Order<'_> {
                             .collect::<Vec<_>>()
                             .join(", ")
                     ))
+                    .into()
             })
     }
 
@@ -272,26 +294,28 @@ impl Order<'_> {
         Ok(())
     }
 
-    fn unknown(&self, name: &str, kind: Option<&str>, at: &Span) -> Diagnostic {
+    fn unknown(&self, name: &str, kind: Option<&str>, at: &Span) -> Unresolved {
         let what = kind.map_or("claim".to_string(), str::to_string);
-        if self.done.get(name).is_some_and(Option::is_none) {
-            return Diagnostic::error("unknown-reference", format!("claim `{name}` has errors"))
-                .at(at);
+        let failed = self.failed.get(name);
+        if failed.is_some_and(|it| kind.is_none_or(|kind| it.has_name(kind))) {
+            return Unresolved::Failed;
         }
-        if let Some(Some(other)) = self.done.get(name) {
-            let other = &other.kind.name;
+        if let Some(other) = self.done.get(name).map(|it| &it.kind).or(failed) {
+            let other = &other.name;
             let fault = Diagnostic::error(
                 "unknown-reference",
                 format!("`{name}` has kind {other}, not {what}"),
             );
             return fault
                 .at(at)
-                .help(format!("write the kind `{other}` with the name"));
+                .help(format!("write the kind `{other}` with the name"))
+                .into();
         }
         let known = || {
             self.done
                 .keys()
                 .chain(self.drafts.keys())
+                .chain(self.failed.keys())
                 .map(String::as_str)
         };
         let fault = Diagnostic::error(
@@ -305,6 +329,7 @@ impl Order<'_> {
         fault
             .did_you_mean(name, known())
             .help("refer to a claim of the same environment; in base, only to claims of base")
+            .into()
     }
 }
 

@@ -166,7 +166,7 @@ fn excluded_claim(claim: &Claim, entry: &Node) -> Diagnostic {
     .help("to replace the shared claim, use another name")
 }
 
-/// The entries of `exclude`, each with the claim that it takes out, by its name; an entry that names nothing is an error.
+/// The entries of `exclude`, each with the claim that it excludes, by its name. An entry that matches no claim is an error.
 fn excluded<'a>(
     environment: &'a Environment,
     base: &'a Environment,

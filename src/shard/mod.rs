@@ -178,7 +178,7 @@ struct Piece<'a> {
     cost: usize,
 }
 
-/// What a shard renders. The largest pieces are given out first, each to the shard that has the least so far.
+/// What a shard renders. The largest pieces are assigned first, each to the shard that has the least so far.
 pub fn split(files: &dyn Files, claims: &BTreeMap<String, BTreeSet<String>>, shard: Shard) -> Part {
     let mut pieces = pieces(files, claims, shard.of);
     // Of equal pieces the names decide, so that all machines see one order.

@@ -1,7 +1,7 @@
 //! `claim(kind, name)`: another claim of the environment, with its `metadata`, `spec` and `outputs`.
 //!
 //! Which claims an expression asks for is known only when it runs. A call without an answer leaves a question with the context
-//! and ends the rendering; whoever renders answers it and renders again. So the answer is the claim as it is finished, and the
+//! and ends the rendering; the caller answers it and renders again. So the answer is the claim as it is finished, and the
 //! one who answers learns of the order.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use minijinja::value::{Enumerator, Object};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
 use super::placeholder::current_claims;
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Span};
 
 /// Lookups of other claims made by expressions, and their cached results.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ struct State {
     answers: Vec<(ClaimName, Value)>,
     question: Option<ClaimQuestion>,
     missing: Option<MissingOutput>,
+    /// Faults of a rendering after its first one.
+    rest: Vec<Diagnostic>,
 }
 
 /// A claim as an expression names it.
@@ -70,6 +72,19 @@ impl Claims {
                 question.place = question.place.take().or(place);
             }
         });
+    }
+
+    /// The first fault of a rendering. The others are kept until [`Claims::take_rest`].
+    pub(super) fn keep_rest(&self, faults: Vec<Diagnostic>) -> Option<Diagnostic> {
+        let mut faults = faults.into_iter();
+        let first = faults.next()?;
+        self.with_state(|it| it.rest.extend(faults));
+        Some(first)
+    }
+
+    /// Faults of renderings that returned only their first one.
+    pub fn take_rest(&self) -> Vec<Diagnostic> {
+        self.with_state(|it| std::mem::take(&mut it.rest))
     }
 
     pub(super) fn take_missing(&self) -> Option<MissingOutput> {

@@ -1,5 +1,7 @@
 //! Our filters, beside minijinja's own.
 
+use std::collections::BTreeSet;
+
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, Value};
 use sha2::{Digest, Sha256};
@@ -18,6 +20,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
         ("merge", Value::from_function(merge)),
         ("without_empty", Value::from_function(without_empty)),
         ("flat", Value::from_function(flat)),
+        ("repeated", Value::from_function(repeated)),
         ("secrets", Value::from_function(secrets)),
         ("xml", Value::from_function(config::xml)),
         ("config_paths", Value::from_function(config::config_paths)),
@@ -99,7 +102,7 @@ fn flatten(
     into: &mut (Mapping, KeyIndex),
 ) -> Result<(), Error> {
     for Entry { key, value } in node.as_mapping().into_iter().flatten() {
-        let path = format!("{prefix}{}", key.as_str().unwrap_or(""));
+        let path = joined(prefix, key.as_str().unwrap_or(""), separator);
         charge(path.len())?;
         if value.as_mapping().is_some() && value.get("valueFrom").is_none() {
             flatten(value, &format!("{path}{separator}"), separator, into)?;
@@ -109,6 +112,35 @@ fn flatten(
         }
     }
     Ok(())
+}
+
+/// A path with a key below it. Altinity's operator ignores separators at the ends of a path and repeated ones.
+fn joined(prefix: &str, key: &str, separator: &str) -> String {
+    let parts = key.split(separator).filter(|it| !it.is_empty());
+    let parts: Vec<&str> = parts.collect();
+    match parts.is_empty() || separator.is_empty() {
+        true => format!("{prefix}{key}"),
+        false => format!("{prefix}{}", parts.join(separator)),
+    }
+}
+
+/// `map | repeated("/")`: the paths that `flat` finds more than once, each at its last place: only one of their values is kept.
+fn repeated(map: &Value, separator: &str) -> Result<Value, Error> {
+    fn collect(node: &Node, prefix: &str, separator: &str, into: &mut Vec<Node>) {
+        for Entry { key, value } in node.as_mapping().into_iter().flatten() {
+            let path = joined(prefix, key.as_str().unwrap_or(""), separator);
+            if value.as_mapping().is_some() && value.get("valueFrom").is_none() {
+                collect(value, &format!("{path}{separator}"), separator, into);
+            } else {
+                into.push(Node::string(path).at(key.span()));
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    collect(&node(map)?, "", separator, &mut paths);
+    let mut seen = BTreeSet::new();
+    paths.retain(|it| !seen.insert(it.as_str().unwrap_or("").to_string()));
+    Ok(from_node(&Node::sequence(paths)))
 }
 
 /// `map | secrets`: the keys of the entries that hold a password or a key, by their names or by the look of their values. What only

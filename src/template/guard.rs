@@ -247,7 +247,7 @@ impl Guard<'_> {
         self.charge_text(tag, bytes);
     }
 
-    /// Adds a tag before the end of a tag, so that what the end says of white space is reported after both.
+    /// Adds a tag before the end of a tag, so that the whitespace control at the end applies after both.
     fn charge_text(&mut self, tag: Option<usize>, bytes: usize) {
         let text = match (bytes, tag) {
             (0, _) => return,

@@ -214,7 +214,7 @@ pub(super) fn used(value: Value) -> Result<Value, Error> {
     Ok(value)
 }
 
-/// What an operand of `*` says of the size of the product.
+/// The size that an operand of `*` contributes to the product.
 #[derive(Clone, Copy, Debug)]
 enum Factor {
     Number(usize),
@@ -389,7 +389,7 @@ fn size_of_result(name: &str, arguments: &[Value]) -> usize {
         "split" => text(0).len().saturating_mul(VALUE_BYTES) / text(1).len().max(1),
         "lines" => text(0).split('\n').count().saturating_mul(VALUE_BYTES),
         "list" => text(0).len().saturating_mul(VALUE_BYTES),
-        "flat" => text(1).len().saturating_mul(DEPTH_MAX),
+        "flat" | "repeated" => text(1).len().saturating_mul(DEPTH_MAX),
         _ => 0,
     }
 }

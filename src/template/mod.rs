@@ -317,6 +317,7 @@ impl<'a> Templates<'a> {
         if self.is_over_limit() {
             return Err(self.run_limit(self.source_of(name)));
         }
+        let (mut failed, mut faults) = (Vec::new(), Vec::new());
         loop {
             let mut steps = meter::FAILED_STEPS;
             let render = || match template.render_captured(context.to_value()) {
@@ -331,13 +332,22 @@ impl<'a> Templates<'a> {
                     Err(error)
                 }
             };
-            let rendered = placeholder::collect(context, self.trace.as_ref(), render);
+            let rendered = placeholder::collect(context, self.trace.as_ref(), &failed, render);
             let steps = meter::run_steps(steps);
             self.steps.fetch_add(steps, Ordering::Relaxed);
             if self.is_over_limit() {
                 return Err(self.run_limit(self.source_of(name)));
             }
-            if let Some(missing) = context.claims().take_missing() {
+            let missing = context.claims().take_missing();
+            let is_finished = rendered.question.is_none();
+            if is_finished
+                && let Some(first) = context.claims().keep_rest(std::mem::take(&mut faults))
+            {
+                // What fails after this may follow from it.
+                context.claims().take_question();
+                return Err(first);
+            }
+            if let Some(missing) = missing {
                 return Err(self.missing_output(name, &missing));
             }
             match (rendered.result, rendered.question) {
@@ -355,12 +365,12 @@ impl<'a> Templates<'a> {
                     return Err(fault);
                 }
                 (Err(error), Some(question)) => {
-                    let answered = self.readers.answer(&question);
-                    answered.map_err(|fault| {
-                        let place = || question.place.or_else(|| report(error).span);
+                    if let Err(fault) = self.readers.answer(&question) {
+                        let place = || question.place.clone().or_else(|| report(error).span);
                         let span = fault.span.clone().or_else(place);
-                        Diagnostic { span, ..fault }
-                    })?;
+                        faults.push(Diagnostic { span, ..fault });
+                        failed.push(question);
+                    }
                 }
             }
         }

@@ -26,6 +26,8 @@ struct Current {
     values: Vec<Node>,
     last: LastRead,
     question: Option<LookupRequest>,
+    /// What earlier renderings requested and cannot get.
+    failed: Vec<LookupRequest>,
     claims: Claims,
     /// Of a traced rendering.
     record: Option<Record>,
@@ -45,12 +47,14 @@ pub(super) struct Collected<T> {
 pub(super) fn collect<T>(
     context: &Context,
     trace: Option<&Trace>,
+    failed: &[LookupRequest],
     render: impl FnOnce() -> T,
 ) -> Collected<T> {
     let current = Current {
         values: Vec::new(),
         last: context.last_read(),
         question: None,
+        failed: failed.to_vec(),
         claims: context.claims().clone(),
         record: trace.map(Record::new),
     };
@@ -76,6 +80,14 @@ pub(super) fn with_record<T>(act: impl FnOnce(&mut Record) -> T) -> Option<T> {
     CURRENT.with(|current| {
         let mut current = current.try_borrow_mut().ok()?;
         Some(act(current.as_mut()?.record.as_mut()?))
+    })
+}
+
+/// Whether an earlier rendering of the same text requested this and cannot get it.
+pub(super) fn has_failed(function: &str, arguments: &[String]) -> bool {
+    CURRENT.with_borrow(|current| {
+        let failed = current.as_ref().map_or(&[][..], |it| &it.failed);
+        failed.iter().any(|it| it.is_call(function, arguments))
     })
 }
 

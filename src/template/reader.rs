@@ -1,15 +1,17 @@
 //! Functions that read: `chart(repository, name, version)`.
 //!
 //! minijinja's functions cannot borrow, and what there is to read is borrowed. So a call without an answer leaves a question and
-//! ends the rendering; the question is answered and the rendering begins again. Each question is answered once.
+//! ends the rendering; the question is answered and the rendering begins again. Each question is answered once. Where the answer is
+//! an error, the rendering begins again too, to find what else cannot be read.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use minijinja::value::Rest;
+use minijinja::value::{Object, Rest};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use super::placeholder::ask;
+use super::placeholder::{ask, has_failed};
 use super::value::from_node;
 use crate::diag::{Diagnostic, Span};
 use crate::yaml::Node;
@@ -28,6 +30,10 @@ pub struct LookupRequest {
 }
 
 impl LookupRequest {
+    pub(super) fn is_call(&self, function: &str, arguments: &[String]) -> bool {
+        self.function == function && self.arguments == arguments
+    }
+
     /// An argument, counted from 0; empty where it is not given.
     pub fn argument(&self, at: usize) -> &str {
         self.arguments.get(at).map_or("", String::as_str)
@@ -62,6 +68,13 @@ impl<'a> Readers<'a> {
                 return Ok(value.clone());
             }
             drop(answers);
+            // The rest of the text may request more that cannot be read, and all of it is reported at once.
+            if has_failed(name, &arguments) {
+                return Ok(Value::from_object(Unread));
+            }
+            if arguments.iter().any(|it| it.contains(UNREAD)) {
+                return Err(Error::new(ErrorKind::InvalidOperation, "not read"));
+            }
             ask(|last| LookupRequest {
                 function: name,
                 place: place(last, &arguments),
@@ -79,6 +92,24 @@ impl<'a> Readers<'a> {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.insert((question.function, question.arguments.clone()), value);
         Ok(())
+    }
+}
+
+/// What is printed for a value that cannot be read, to recognize it in arguments. Only the program itself prints it: the rendering
+/// ends with an error.
+const UNREAD: &str = "\u{f0000}unread\u{f0000}";
+
+/// Takes the place of a value that cannot be read and for each of its fields.
+#[derive(Debug)]
+struct Unread;
+
+impl Object for Unread {
+    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
+        Some(Value::from_dyn_object(self.clone()))
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(UNREAD)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the templates of an installation say of a server.
+//! The settings of a server in the templates of an installation.
 
 use super::Replica;
 use crate::yaml::Node;

@@ -340,7 +340,7 @@ fn render_partly(
     partial::compile_sound([&old, &new], [before.name, after.name], &options)
 }
 
-/// From so many files the claim kinds are read before it is known what is rendered.
+/// From this number of files on, the claim kinds are read before it is known what is rendered.
 const AHEAD_MAX: usize = 16;
 
 /// What a change touches, rendered on both sides; nothing where it touches nothing.

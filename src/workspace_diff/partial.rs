@@ -37,7 +37,7 @@ pub(super) fn compile_sound(
     (!is_nothing).then(|| (search.merged(), search.notes(names)))
 }
 
-/// So many claims of an environment are rendered each by itself to see whether the fault is theirs; of more, none is compared. Each
+/// The maximum number of claims of an environment that are rendered one by one to find which have faults; with more, none is compared. Each
 /// takes as long as reading the environment.
 const ALONE_MAX: usize = 20;
 

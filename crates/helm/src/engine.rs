@@ -39,7 +39,7 @@ pub(crate) struct Executed {
 
 /// Parses all templates into one set and executes those that are no partials.
 ///
-/// Both go by the deepest path first, and within a depth by descending names: so the definitions of a parent replace those of a
+/// Both begin with the deepest paths, and within a depth sort by descending names: so the definitions of a parent replace those of a
 /// child, and what a child changes in its values is seen by its parent.
 pub(crate) fn execute(
     mut templates: Vec<Template>,

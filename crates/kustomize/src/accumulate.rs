@@ -46,7 +46,7 @@ pub(super) struct Context<'a> {
 /// From how many files on it pays to read them on all processors.
 const FILES_MANY: usize = 8;
 
-/// So many files are read before the errors among them are counted.
+/// The number of files read before the errors among them are counted.
 const BATCH: usize = 1_024;
 
 /// How deep kustomizations may be nested: each takes a part of the stack.

@@ -1,4 +1,4 @@
-//! Charts that a kustomization inflates: what the engine asks of whoever renders them.
+//! Charts that a kustomization inflates: what the engine requires of the renderer.
 //!
 //! The engine knows the fields of `helmCharts` and the rules of their values. Rendering a chart is left to the caller, so that
 //! this crate needs no Helm.

@@ -1,4 +1,4 @@
-//! `crds`: what the properties of custom resources say of names, labels and annotations in them.
+//! `crds`: names, labels and annotations in custom resources, as their properties declare them.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

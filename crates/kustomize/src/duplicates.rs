@@ -23,7 +23,7 @@ pub(super) fn warnings(duplicates: Diagnostics, keep: Keep) -> impl Iterator<Ite
     })
 }
 
-/// A map of a patch in which a key occurs twice, and what the reader says of that.
+/// A map of a patch in which a key occurs twice, and the fault that the reader reports.
 pub(super) struct DuplicateKey {
     map: Span,
     fault: Diagnostic,

@@ -283,7 +283,7 @@ impl Kustomization {
         self.get(field)?.as_mapping()
     }
 
-    /// Takes fields out, as if they had not been written: whoever carries their meaning elsewhere builds the rest.
+    /// Removes fields, as if they had not been written: for a caller that handles their meaning elsewhere and builds the rest.
     #[must_use]
     pub fn without(mut self, fields: &[&str]) -> Kustomization {
         self.fields

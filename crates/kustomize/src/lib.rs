@@ -26,10 +26,10 @@
 //! ```
 //!
 //! A kustomization is read, what it lists is built first, then its generators and transformers run; hashes, references to
-//! changed names and the order come last, once, on the outermost level. Charts are rendered by whoever calls
+//! changed names and the order come last, once, on the outermost level. Charts are rendered by the caller
 //! [`build_with_charts`]. What would run another program (functions, Go plugins) is refused, with words on what to do instead.
-//! Remote bases and files are read where [`remote::mount`] says, and whoever has them shows them there; nothing is fetched.
-//! Nothing here knows of claims, and nothing is written back.
+//! Remote bases and files are read at the path of [`remote::mount`], where the caller provides them; nothing is fetched.
+//! The engine does not depend on claims, and writes nothing back.
 
 mod accumulate;
 mod base64;

@@ -158,14 +158,14 @@ impl Mapping {
     }
 }
 
-/// Above so many keys, searching all of them for each key of another map takes too long.
+/// Above this number of keys, searching all of them for each key of another map takes too long.
 const INDEXED_MIN: usize = 32;
 
 /// Where the keys of a map are, for many searches in one map. Between the searches, entries may be appended, and none removed.
 #[derive(Debug, Default)]
 pub struct KeyIndex {
     positions: BTreeMap<Box<str>, usize>,
-    /// So many entries are in the index.
+    /// The number of entries in the index.
     indexed: usize,
 }
 

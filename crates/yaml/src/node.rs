@@ -335,7 +335,8 @@ impl Node {
         }
         if self.style() == Style::Flow && self.is_null() {
             *self = Node::null().at(self.span().clone());
-        } else if self.tag() == Tag::None && self.kind() == Kind::Timestamp {
+        } else if matches!(self.tag(), Tag::None | Tag::Timestamp) && self.kind() == Kind::Timestamp
+        {
             self.value.look_mut().1 = Tag::Str;
         }
     }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::diag::{Diagnostic, Diagnostics};
 
-/// From so many small items on it pays to share the work.
+/// From this number of small items on, sharing the work is faster.
 pub const MANY: usize = 256;
 
 /// A worker walks values as deep as the reader lets them be, so it has the stack of a main thread.

@@ -23,7 +23,7 @@ pub(super) fn is_clean(
     true
 }
 
-/// Whether there is nothing to say of a change: what is written is what it renders to, and nothing is wrong with the environments
+/// Whether a change has no findings: the written files are what it renders to, and nothing is wrong with the environments
 /// that it touches. Of some things only a run of the whole workspace knows that.
 fn is_silent(changed: &Changed, part: &Part, session: &Session<'_>, options: &Options) -> bool {
     // An AppProject may be another environment's, and a comment may be of use or not anywhere.

@@ -59,7 +59,7 @@ fn manual(page: Page, columns: usize) -> String {
     text
 }
 
-/// A paragraph in lines of at most so many columns.
+/// A paragraph in lines of at most `width` columns.
 fn wrapped(paragraph: &str, columns: usize) -> String {
     let (mut text, mut used) = (String::new(), 0);
     for word in paragraph.split_whitespace() {

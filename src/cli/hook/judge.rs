@@ -15,7 +15,7 @@ use crate::{Compiled, Options, compile};
 /// To render more environments as a whole takes longer than a commit may: `pleach check` judges all of them.
 const ENVIRONMENTS_MAX: usize = 4;
 
-/// So many files of claims, those of base counted once for each environment, are rendered as a whole in about a second.
+/// This number of claim files, with those of base counted once for each environment, is rendered as a whole in about a second.
 const CLAIM_FILES_MAX: usize = 1_000;
 
 /// Whether these environments can't be rendered as a whole in the time that a commit may take.

@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     depth: Depth,
 }
 
-/// So many files are listed.
+/// The maximum number of files listed.
 const LISTED_MAX: usize = 10;
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {

@@ -149,7 +149,7 @@ const FLAGS: &[HelmFlag] = &[
     flag("colour", Takes::Text, Answer::Refused("use `--color WHEN`")),
 ];
 
-/// Values that say of a flag that it is off.
+/// Values that switch a flag off.
 const OFF: [&str; 7] = ["false", "False", "FALSE", "f", "F", "0", "hookOnly"];
 
 /// The flags of [`FLAGS`] that were given.

@@ -210,7 +210,7 @@ fn user_values(arguments: &Arguments, current: &Path) -> Result<UserValues> {
     })
 }
 
-/// What the environment says of its cluster.
+/// The cluster settings of the environment.
 fn cluster_of(arguments: &Arguments, global: &Global) -> Result<Cluster> {
     let Some(environment) = &arguments.env else {
         return Ok(Cluster::default());

@@ -32,7 +32,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
     let is_reported = |it: &Diagnostic| matches!(it.code, "floating-version" | "stale-pin");
     let said = said.into_iter().filter(|it| !is_reported(it));
     let mut diagnostics: Diagnostics = said.map(session::raise).collect();
-    // What rendering says of a chart points at the claim; a name from a kind's default would point into the kind.
+    // A fault of a chart is reported at the claim; a name from a kind's default would point into the kind.
     let reported: BTreeSet<String> = diagnostics.iter().map(|it| it.message.clone()).collect();
     let unlocked = |it: &&Request| {
         let pin = lock.pin(it);

@@ -169,7 +169,7 @@ fn revision(folder: &Path, commit: &str) -> Result<Option<Revision>, DiskError> 
     Repository::find(folder)?.revision(commit)
 }
 
-/// What the disk or git says of a fetch.
+/// A fault that the disk or git reports for a fetch.
 fn fault(error: DiskError) -> Diagnostic {
     let fault = Diagnostic::error("missing-remote", error.to_string());
     match error.help {

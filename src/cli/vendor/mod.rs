@@ -281,7 +281,7 @@ impl Vendor<'_> {
         Ok(())
     }
 
-    /// Puts the archives into the workspace, and takes out those of pins that are gone.
+    /// Puts the archives into the workspace, and removes those without a pin.
     fn write_copies(&self, new: &Lock) -> Result<()> {
         refuse_links(&self.session.root, &self.workspace.chart_copies)?;
         let folder = self.session.files.locate(&self.workspace.chart_copies);

@@ -1,4 +1,4 @@
-//! What custom resources say of their own health, for Flux Kustomizations that wait for them.
+//! Health checks for custom resources, for Flux Kustomizations that wait for them.
 //!
 //! Without such expressions Flux takes a custom resource that has no status yet for ready (kstatus: an object without conditions is
 //! `Current`), so what waits for a database would start before its operator has seen it.

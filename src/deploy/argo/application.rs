@@ -149,7 +149,7 @@ fn unseen_origin(node: &Node) -> Origin {
     }
 }
 
-/// A source with what `.argocd-source.yaml` of its folder says of it.
+/// A source with the parameters that `.argocd-source.yaml` in its folder sets.
 fn overridden(node: &Node, application: &Object, files: &dyn Files) -> Node {
     let folder = TreePath::new(text(node, &["path"]).trim_start_matches('/'));
     let Some(folder) = folder.filter(|_| text(node, &["chart"]).is_empty()) else {

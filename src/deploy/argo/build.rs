@@ -99,7 +99,7 @@ enum Kind {
     Plugin,
 }
 
-/// What a source says of itself, else what its folder has.
+/// The type that a source declares, or else the type of its folder.
 fn kind(node: &Node, files: &dyn Files, folder: &TreePath) -> Kind {
     let has = |field: &str| node.get(field).is_some_and(|it| !it.is_null());
     let is_file = |name: &str| matches!(files.kind(&folder.child(name)), Ok(Some(EntryKind::File)));

@@ -413,7 +413,7 @@ impl Generators<'_> {
         Ok(sets)
     }
 
-    /// The sets of the first generator, with what the others say of those that have the same keys.
+    /// The parameter sets of the first generator, with the values of the others for equal keys.
     fn merged(&self, spec: &Node, depth: usize, said: &mut Diagnostics) -> Sets {
         let keys: Vec<&str> = items(spec, &["mergeKeys"])
             .iter()

@@ -23,7 +23,7 @@ pub(in crate::deploy) struct Build {
     pub(in crate::deploy) diagnostics: Diagnostics,
 }
 
-/// Builds a folder as Flux does, with what a Kustomization says of it.
+/// Builds a folder as Flux does, with the settings of a Kustomization.
 pub(in crate::deploy) fn build(
     files: &dyn Files,
     folder: &TreePath,

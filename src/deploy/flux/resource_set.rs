@@ -1,4 +1,4 @@
-//! A ResourceSet of the Flux operator: the objects that it makes of its templates, for each set of inputs that the repository says.
+//! A ResourceSet of the Flux operator: the objects that it renders from its templates, for each set of inputs in the repository.
 
 use std::collections::BTreeSet;
 

@@ -29,8 +29,10 @@ impl Repository {
     pub fn index(&self) -> Result<Index, DiskError> {
         let objects = self.objects();
         // While git lists, the other git finds HEAD.
+        // `diff-index` reads the index in whatever form it has (split, sparse, with extensions), and prints only what differs.
         let arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames"];
         let mut list = command(&self.root);
+        // What is dirty inside a submodule cannot be committed here, and looking for it would start git in each of them.
         list.args(arguments)
             .args(["--ignore-submodules=dirty", "HEAD", "--"]);
         list.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -91,6 +93,7 @@ fn changed(listed: &[u8], unmerged: &mut BTreeSet<TreePath>) -> Entries {
         let (Some(path), [_, mode, _, id, status]) = (TreePath::new(path), &*words) else {
             continue;
         };
+        // A conflict has no entry of stage 0, only those of the merged sides.
         if status.starts_with('U') {
             unmerged.insert(path.clone());
         }
@@ -151,6 +154,7 @@ impl Revision {
                 None => drop(items.remove(*name)),
             }
         }
+        // Paths below a folder sort after its name and a byte, so they are one range of the sorted map.
         let start = match folder.as_str() {
             "" => folder.clone(),
             _ => folder.child("\0"),
@@ -171,8 +175,10 @@ impl Revision {
             }
         }
         let items: Vec<Item> = items.into_values().collect();
+        // Git has no empty trees in a commit: a folder is gone with its last file.
         let is_empty = items.is_empty();
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        // No object has these names: Git writes trees when it commits, and this tree is only read.
         let id = match folder.as_str() {
             "" => self.root,
             _ => Id::made_up(trees.len() + 2),

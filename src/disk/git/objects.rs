@@ -15,10 +15,10 @@ use crate::disk::error::DiskError;
 use crate::disk::{FILE_BYTES_MAX, too_large};
 use crate::yaml::parallel::map;
 
-/// So many questions fit into a pipe, whose reader may still be busy with the answers.
+/// The number of requests that fit into a pipe while its reader is still busy with the answers.
 const QUESTIONS_MAX: usize = 256;
 
-/// To look for so many is shared by all processors.
+/// From this number of lookups on, all processors share them.
 const LOOKS_MANY: usize = 32;
 
 /// The objects of a repository.
@@ -67,7 +67,7 @@ impl Objects {
         })
     }
 
-    /// Notes a failure, for whoever takes what cannot be read for missing.
+    /// Records a failure: callers treat what cannot be read as missing.
     pub(super) fn failed(&self, error: DiskError) -> DiskError {
         self.failures.note(&error);
         error
@@ -116,6 +116,7 @@ impl Objects {
 
     /// Asks git, which gives an object or nothing for each question.
     fn ask(&self, names: &[String]) -> Result<Vec<Answer>, DiskError> {
+        // Git does not find such a cycle, and runs until its stack overflows.
         if let Some(words) = self.store.as_ref().and_then(Store::damage) {
             return Err(self.damaged(words));
         }
@@ -180,6 +181,7 @@ impl Batch {
     fn answers(&mut self, names: &[String]) -> io::Result<Vec<Answer>> {
         let ended = || io::Error::other("git has exited");
         let questions = self.questions.as_mut().ok_or_else(ended)?;
+        // All are written before the first answer is read, which is why their number is limited: git stops reading when its output is full.
         for name in names {
             questions.write_all(name.as_bytes())?;
             questions.write_all(b"\n")?;
@@ -194,6 +196,7 @@ impl Batch {
         if self.answers.read_line(&mut head)? == 0 {
             return Err(io::Error::other("git exited without an answer"));
         }
+        // From the end: the name of a revision that is missing may contain spaces.
         let mut words = head.trim_end().rsplit(' ');
         let size: Option<u64> = words.next().and_then(|it| it.parse().ok());
         let (Some(size), Some(id)) = (size, words.nth(1)) else {
@@ -206,6 +209,7 @@ impl Batch {
         }
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
         self.answers.read_exact(&mut bytes)?;
+        // The line end, which belongs to the protocol and not to the object.
         self.answers.read_exact(&mut [0])?;
         Ok(Id::read(id).map(|it| (it, bytes.into())))
     }

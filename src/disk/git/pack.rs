@@ -18,7 +18,7 @@ const CHUNK: usize = 4096;
 const HEAD: usize = 8;
 const TABLE: usize = 256 * 4;
 
-/// So many names are read at once where a search comes to its end.
+/// The number of names read at once at the end of a search.
 const NAMES: u64 = 64;
 
 /// An object's kind as a pack says it, and its bytes.
@@ -60,6 +60,7 @@ impl Pack {
         let index = File::open(index).ok()?;
         let mut counts = read(&index, 0, HEAD + TABLE)?;
         let head = counts.drain(..HEAD.min(counts.len()));
+        // Version 2, which Git has written since 1.6. Version 1 has no signature, and Git itself is asked.
         let is_known = head.as_slice() == b"\xfftOc\0\0\0\x02";
         drop(head);
         (is_known && counts.len() == TABLE).then(|| Pack {
@@ -89,11 +90,13 @@ impl Pack {
 
     /// Where an object of that name begins.
     fn find(&self, id: &Id) -> Option<u64> {
+        // An index of SHA-256 has names and checksums of other lengths.
         let name = Some(id.digest()).filter(|it| it.len() == 20)?;
         let (first, size) = (*name.first()?, name.len() as u64);
         let names = (HEAD + TABLE) as u64;
         let mut start = first.checked_sub(1).map_or(Some(0), |it| self.count(it))?;
         let mut end = self.count(first)?;
+        // Each step is a read of the file, so the last names are read together and not bisected further.
         while end.checked_sub(start)? > NAMES {
             let middle = start + (end - start) / 2;
             let found = read(&self.index, names + middle * size, name.len())?;
@@ -113,6 +116,7 @@ impl Pack {
         let count = self.count(u8::MAX)?;
         let places = (HEAD + TABLE) as u64 + count * (size + 4);
         let place = number(&read(&self.index, places + at * 4, 4)?)?;
+        // The highest bit marks an offset of 2 GiB or more: the rest is its number in the table of 64-bit offsets.
         let Some(large) = place.checked_sub(1 << 31) else {
             return Some(u64::from(place));
         };
@@ -123,6 +127,7 @@ impl Pack {
 
     /// The object that begins at a place.
     fn at(&self, place: u64) -> Option<Object> {
+        // A loop and not a recursion: nothing limits the length of a chain of deltas in a pack that other programs wrote.
         let (mut deltas, mut seen) = (Vec::new(), BTreeSet::new());
         let mut base = place;
         let mut object = loop {
@@ -175,7 +180,9 @@ impl Pack {
         }
         let kind = first >> 4 & 7;
         let below = match kind {
+            // OFS_DELTA: the base is earlier in the same pack.
             6 => Some(place.checked_sub(distance(&mut bytes)?)?),
+            // REF_DELTA: the base has a name. Git completes thin packs when it stores them, so the base is in this pack.
             7 => {
                 let name: Vec<u8> = bytes.by_ref().take(20).collect();
                 Some(self.find(&Id::new(&name)?)?)
@@ -190,6 +197,7 @@ impl Pack {
             Some(more)
         };
         let said = inflate(chunk.get(start..)?, more, size)?;
+        // A damaged entry: Git has the better message.
         if said.len() != size {
             return None;
         }
@@ -210,6 +218,7 @@ fn distance(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
     let mut distance = u64::from(byte & 0x7f);
     while byte & 0x80 != 0 {
         byte = bytes.next()?;
+        // Git adds one for each further byte, so that no distance has two encodings.
         distance = (distance + 1).checked_mul(128)? | u64::from(byte & 0x7f);
     }
     (distance > 0).then_some(distance)
@@ -219,6 +228,7 @@ fn distance(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
 fn applied(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
     let mut rest = delta.iter().copied();
     let (from, to) = (size(&mut rest)?, size(&mut rest)?);
+    // A delta for another base would give other bytes without any error.
     if from != base.len() || to > SIZE_MAX {
         return None;
     }
@@ -241,6 +251,7 @@ fn applied(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
             Some(number)
         };
         let (start, length) = (part(0..4)?, part(4..7)?);
+        // A copy of nothing is useless, so the format uses a length of 0 for 64 KiB.
         let length = if length == 0 { 1 << 16 } else { length };
         bytes.extend_from_slice(base.get(start..start.checked_add(length)?)?);
     }

@@ -77,7 +77,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// What to say of an answer that nobody expects.
+    /// The fault for an unexpected answer.
     pub(super) fn fault(&self) -> Diagnostic {
         let (url, status) = (self.url.shown(), self.status);
         let fault = match status {

@@ -267,7 +267,7 @@ pub struct Publication<'a> {
     pub config: &'a [u8],
     /// The chart as a gzipped tar archive: the manifest's only layer.
     pub archive: &'a [u8],
-    /// What the manifest says of it.
+    /// The layers of the manifest.
     pub annotations: BTreeMap<String, String>,
 }
 

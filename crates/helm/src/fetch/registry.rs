@@ -15,7 +15,7 @@ use pleach_yaml::diag::Diagnostic;
 const JSON_BYTES_MAX: u64 = 4 << 20;
 /// Beyond that a registry counts as one that goes round in a circle.
 const TAG_PAGES_MAX: usize = 100;
-/// So many tags no chart has.
+/// More tags than any chart has.
 const TAGS_MAX: usize = 100_000;
 
 pub(super) const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
@@ -30,7 +30,7 @@ pub(super) struct OciRepository<'a> {
     place: Url,
 }
 
-/// What a manifest says of a chart.
+/// The chart that a manifest describes.
 pub(super) struct Manifest {
     /// Of the manifest itself.
     pub(super) digest: String,

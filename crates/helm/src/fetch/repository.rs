@@ -95,7 +95,7 @@ impl Indexes {
         })?;
         Ok(Listed {
             version: version.clone(),
-            url: repository.below("index.yaml").join(written)?,
+            url: repository.chart(written)?,
             digest: entry
                 .get("digest")
                 .and_then(Node::as_str)

@@ -82,12 +82,30 @@ impl Url {
         ))
     }
 
-    /// The same place with more path.
+    /// The same place with more path, and with the same query: a repository may need it for each of its files.
     pub(super) fn below(&self, path: &str) -> Url {
+        let (own, query) = self.path.split_at(self.query_at());
         Url {
-            path: format!("{}/{path}", self.path.trim_end_matches('/')),
+            path: format!("{}/{path}{query}", own.trim_end_matches('/')),
             ..self.clone()
         }
+    }
+
+    /// The address of a chart as the index of this repository says it. As in Helm, a path takes the query of the repository; one on
+    /// another server does not, since the query may hold a token.
+    pub(super) fn chart(&self, reference: &str) -> Result<Url, Diagnostic> {
+        let mut url = self.below("index.yaml").join(reference)?;
+        let query = &self.path[self.query_at()..];
+        if !reference.contains("://") && !query.is_empty() && url.is_same_server(self) {
+            url.path.truncate(url.query_at());
+            url.path.push_str(query);
+        }
+        Ok(url)
+    }
+
+    /// Where the query begins in the path, or the path ends.
+    fn query_at(&self) -> usize {
+        self.path.find('?').unwrap_or(self.path.len())
     }
 
     /// Whether both are served by one server: credentials for one are for the other too.
@@ -172,6 +190,23 @@ mod tests {
             "https://y.io/b/c?d=../e",
         );
         check("https://x.io", "a", "https://x.io/a");
+    }
+
+    #[test]
+    fn charts_of_a_repository_with_a_query() {
+        let check = |repository: &str, reference: &str, expected: &str| {
+            let chart = Url::parse(repository).unwrap().chart(reference).unwrap();
+            assert_eq!(chart.to_string(), expected);
+        };
+        let repository = "https://x.io/charts/?token=t";
+        let index = Url::parse(repository).unwrap().below("index.yaml");
+        assert_eq!(index.to_string(), "https://x.io/charts/index.yaml?token=t");
+        check(repository, "a.tgz", "https://x.io/charts/a.tgz?token=t");
+        check(repository, "/a.tgz?k=v", "https://x.io/a.tgz?token=t");
+        check(repository, "https://y.io/a.tgz", "https://y.io/a.tgz");
+        check(repository, "//y.io/a.tgz", "https://y.io/a.tgz");
+        check("https://x.io?t=1", "a.tgz?k=v", "https://x.io/a.tgz?t=1");
+        check("https://x.io", "a.tgz?k=v", "https://x.io/a.tgz?k=v");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::value::Str;
 
-/// So many compiled patterns are kept.
+/// The maximum number of compiled patterns kept.
 const PATTERNS_MAX: usize = 100;
 
 /// What functions keep between calls, for all templates of one rendering.

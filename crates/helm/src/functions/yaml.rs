@@ -147,7 +147,7 @@ fn go_node(value: &Value, depth: usize) -> Option<Node> {
     })
 }
 
-/// The fields under their names in small letters, for want of tags for YAML.
+/// The fields under their lower-case names, because the structs have no tags for YAML.
 fn go_object(object: &Struct, depth: usize) -> Option<Node> {
     let mut mapping = Mapping::new();
     if let Type::Struct(fields) = &object.ty().underlying {

@@ -10,7 +10,7 @@ pub(crate) enum Scalar {
     /// A whole number above the range of `i64`.
     Uint(u64),
     Float(f64),
-    /// Text; timestamps too, which go-yaml v2 gives as text to whoever asks for no type.
+    /// Text; timestamps too, which go-yaml v2 decodes as text if no type is requested.
     Text,
     Merge,
 }

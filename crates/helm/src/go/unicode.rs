@@ -1,4 +1,4 @@
-//! Characters of Go strings and what Go's package `unicode` knows of them.
+//! Characters of Go strings, and their classes in Go's package `unicode`.
 
 use std::sync::LazyLock;
 

@@ -269,7 +269,7 @@ fn syntax_error(text: &str, faults: &Diagnostics) -> YamlError {
     YamlError::new(format_args!("yaml: {words}"), span)
 }
 
-/// What go-yaml says of a text that libyaml takes.
+/// The errors of go-yaml for texts that libyaml accepts.
 fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
     let shown = fault.span.as_ref().map_or("", Span::text);
     let name = shown.trim_start_matches('*');

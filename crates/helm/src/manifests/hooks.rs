@@ -43,7 +43,7 @@ const EVENTS: &[(&str, HookEvent)] = &[
     ("test-success", HookEvent::Test),
 ];
 
-/// What a document's annotations say of it as a hook.
+/// The hook settings in a document's annotations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
     /// The events that run it; one hook may have several.

@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 32;
 
 /// Loads a chart from its files. `place` is where it lies, for spans of faults.
 ///
-/// Errors: what Helm says of a chart that it cannot load; a chart that is nested too deep.
+/// Errors: Helm's error for a chart that it cannot load; a chart that is nested too deep.
 pub fn load(
     files: Vec<ChartFile>,
     place: &TreePath,

@@ -1,4 +1,4 @@
-//! `Chart.yaml`: what a chart says of itself, decoded and validated as Helm does it.
+//! `Chart.yaml`: the metadata of a chart, decoded and validated as Helm does it.
 
 use pleach_yaml::Node;
 use serde_json::{Map, Value as Json};

@@ -167,7 +167,7 @@ impl<'t> Renderer<'t> {
         }
     }
 
-    /// The output of a template, without each `<no value>`, which Helm takes out.
+    /// The output of a template, without each `<no value>`, which Helm removes.
     ///
     /// Errors: the first one. Output that was made before it is lost, as in Helm.
     pub fn render(&mut self, name: &str, data: &Value) -> Result<Vec<u8>, RenderError> {

@@ -1,4 +1,4 @@
-//! Values while they are computed with: what Go's reflection knows of them beside the value.
+//! Values during evaluation: with what Go's reflection knows about them beside the value.
 
 use crate::value::{Method, Type, Value};
 

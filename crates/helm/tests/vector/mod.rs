@@ -1,4 +1,4 @@
-//! A vector: one template with its surroundings, and what Helm makes of it.
+//! A vector: one template with its surroundings, and the output of Helm.
 #![allow(clippy::unwrap_used, reason = "a vector that is none fails the test")]
 
 use std::collections::BTreeMap;

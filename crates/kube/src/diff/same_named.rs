@@ -31,7 +31,7 @@ pub(super) fn pair(
             candidates.push((score, i, j));
         }
     }
-    // The sort is stable: what is as good in all of it goes by its order.
+    // The sort is stable: equally good pairs keep their order.
     candidates.sort_by_key(|it| std::cmp::Reverse(it.0));
     let (mut taken_old, mut taken_new) = (vec![false; old.len()], vec![false; new.len()]);
     let mut pairs = Vec::new();

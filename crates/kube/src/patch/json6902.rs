@@ -22,7 +22,7 @@ const DEPTH_MAX: usize = 1_000;
 /// How many operations a patch may have.
 const OPERATIONS_MAX: usize = 10_000;
 
-/// Of a long text so many bytes count as a value.
+/// This number of bytes of a long text counts as a value.
 const VALUE_BYTES: usize = 64;
 
 /// Applies a list of operations, in order. After an error the target is half changed.
@@ -426,7 +426,7 @@ fn bad_index(key: &str, path: &str, len: usize) -> Diagnostic {
     .help("the index of the first item is 0; use `-` to append")
 }
 
-/// The name that the value at a path goes by: `{name: DB_PASSWORD, value: …}` says it beside the value.
+/// The name of the value at a path: `{name: DB_PASSWORD, value: …}` has it beside the value.
 fn field_name(root: &mut Node, path: &str) -> String {
     let sibling = path
         .strip_suffix("/value")
@@ -496,7 +496,7 @@ fn json_number(node: &Node) -> Option<String> {
     Some(value.to_string())
 }
 
-/// Makes every number the nearest float, as JSON does, and every collection what Go's writer makes of it.
+/// Converts every number to the nearest float, as JSON does, and every collection to the form that Go's writer gives it.
 fn through_go(node: &mut Node) -> Result<(), Diagnostic> {
     if !node.is_scalar() {
         // Go writes an empty collection in brackets, and its reader remembers them.

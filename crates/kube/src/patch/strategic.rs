@@ -89,7 +89,7 @@ impl Directive {
     }
 }
 
-/// What a map of the patch says of itself.
+/// The directives of a map of the patch.
 fn directive(patch: &Node) -> Result<Option<Directive>, Diagnostic> {
     patch.get(DIRECTIVE).map(Directive::read).transpose()
 }
@@ -183,6 +183,7 @@ impl Merge<'_> {
         if pending.contains_key("") || entries.contains_key("") {
             return Err(empty_key().at(patch.map_or(span, |it| it.span().clone())));
         }
+        // `retain_mut` cannot be left early, so the first fault is returned after it.
         let mut fault = None;
         entries.retain_mut(|entry| {
             let key = entry.key.as_str().unwrap_or("");
@@ -201,6 +202,7 @@ impl Merge<'_> {
         if let Some(fault) = fault {
             return Err(fault);
         }
+        // New keys follow the old ones in the order of the patch, as kyaml appends them.
         for entry in patch.and_then(Node::as_mapping).into_iter().flatten() {
             let key = entry.key.as_str().unwrap_or("");
             if let Some(new) = pending.remove(key) {
@@ -347,6 +349,7 @@ impl Merge<'_> {
 
     fn own_items(&self, node: &mut Node, of: Option<TypeRef>) -> Result<(), Diagnostic> {
         let keys = match self.schemas.list_rule(of) {
+            // A list that is replaced as a whole is data to kyaml: nulls and directives in it stay.
             ListRule::Replace => return Ok(()),
             ListRule::MergeBy(keys) => keys,
             ListRule::Unite => &[],

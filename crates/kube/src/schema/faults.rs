@@ -50,10 +50,23 @@ pub(super) fn missing_field(
     };
     let fault = Diagnostic::error("missing-field", format!("missing field `{path}`")).at(span);
     let expected = schema.property(name).map_or("a value", expected_words);
-    fault.label(format!(
+    let fault = fault.label(format!(
         "`{}` requires `{name}`, {expected}",
         subject(root, trail)
-    ))
+    ));
+    match schema.property(name).is_some_and(is_optional_throughout) {
+        true => fault.help(format!("for its defaults, write `{name}: {{}}`")),
+        false => fault,
+    }
+}
+
+/// Whether a map has fields and requires none of them.
+fn is_optional_throughout(schema: &Schema) -> bool {
+    matches!(schema.types, Types::Object)
+        && !schema.properties.is_empty()
+        && schema.required.is_empty()
+        && schema.limits.is_none()
+        && schema.logic.is_none()
 }
 
 pub(super) fn wrong_type(

@@ -1,4 +1,4 @@
-//! Formats of texts: what `format` says of a string.
+//! Formats of strings: the values of `format` in a schema.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -89,7 +89,7 @@ impl Format {
         let unit = text.trim().get(number.len()..)?.trim();
         let value: f64 = number.parse().ok().filter(|it| *it > 0.0)?;
         if self == Format::Cpu {
-            let is_large = unit.is_empty() && value > CPU_MAX;
+            let is_large = text.chars().all(is_digit) && value > CPU_MAX;
             return is_large.then(|| {
                 format!("`{text}` means {text} whole CPUs; for millicores, write `{text}m`")
             });
@@ -214,7 +214,9 @@ fn is_hostname(text: &str) -> bool {
             && !it.starts_with('-')
             && !it.ends_with('-')
     };
-    text.len() <= 253 && text.split('.').all(label)
+    // The API server refuses an address as the host of an Ingress, and no DNS record has such a name.
+    let is_address = text.parse::<std::net::Ipv4Addr>().is_ok();
+    text.len() <= 253 && text.split('.').all(label) && !is_address
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ impl Schema {
         Schema::parse_as(node, Dialect::Claim)
     }
 
-    /// Reads a schema that comes with the program. Its patterns are compiled when a value is held against them.
+    /// Reads a schema that comes with the program. Its patterns are compiled when a value is validated.
     pub fn parse_own(node: &Node) -> Result<Schema, Diagnostics> {
         Schema::parse_as(node, Dialect::Own)
     }

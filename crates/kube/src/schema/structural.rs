@@ -1,6 +1,6 @@
 //! Structural schemas as Kubernetes' CRDs have them, with a few extensions for claim kinds.
 //!
-//! A schema is read once and only looked at afterwards. It knows nothing of the node that it is held against: that is
+//! A schema is read once and does not change afterwards. It is independent of the node that is validated against it: that is
 //! [`validate`](super::validate)'s, and filling in defaults is [`apply_defaults`](super::apply_defaults)'s.
 
 use indexmap::IndexMap;
@@ -256,7 +256,7 @@ impl Schema {
         self.aliases.iter().map(|name| &**name)
     }
 
-    /// The field that goes by another name, if any does.
+    /// The field with this alias, if there is one.
     pub fn field_of_alias(&self, alias: &str) -> Option<&str> {
         self.properties()
             .find(|(_, field)| field.aliases().any(|it| it == alias))

@@ -26,7 +26,7 @@ pub fn validate(node: &Node, schema: &Schema, root: &str) -> Vec<Diagnostic> {
 struct Walk<'a> {
     root: &'a str,
     faults: Vec<Diagnostic>,
-    /// The root's own: what it says of numbers in quotes holds everywhere below.
+    /// Of the root schema: whether numbers in quotes are accepted everywhere below.
     flags: Flags,
     /// Whether unknown fields are faults: not within `allOf` and its like, which only say more of known ones.
     strict: bool,

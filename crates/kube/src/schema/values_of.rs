@@ -41,7 +41,7 @@ impl ValuesOf {
         given.next().or_else(|| paths.iter().find_map(default))
     }
 
-    /// What JSON Schema says of a map whose field has the values of this chart; `true` where each does, `None` where none does.
+    /// The JSON Schema condition for a map whose field has the values of this chart; `true` if each does, `None` if none does.
     pub(super) fn condition(&self, schema: &Schema, chart: &str) -> Option<Json> {
         let paths = match self {
             ValuesOf::Chart(name) => return (**name == *chart).then_some(Json::Bool(true)),

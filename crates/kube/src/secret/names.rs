@@ -11,7 +11,7 @@ pub(super) enum Certainty {
 }
 
 /// Endings that are a password's or a key's name, however the words are joined: `dbpassword`, `DB_PASSWORD`, `dbPassword`.
-const ENDINGS: [&str; 23] = [
+const ENDINGS: [&str; 39] = [
     "password",
     "passwd",
     "passphrase",
@@ -34,18 +34,53 @@ const ENDINGS: [&str; 23] = [
     "dockerconfigjson",
     "dockercfg",
     "htpasswd",
+    "presharedkey",
+    "authkey",
+    "unsealkey",
+    "passcode",
+    "mnemonic",
+    "seedphrase",
+    "recoverycode",
+    "erlangcookie",
+    "bindpw",
+    "dbpass",
+    "rootpass",
+    "userpass",
+    "adminpass",
     // Of ClickHouse's encryption codecs.
     "keyhex",
+    // Of Rails.
+    "secretkeybase",
+    // Of a kubeconfig; of npm.
+    "clientkeydata",
+    "npmauth",
 ];
 
 /// Last words that are a password's name only by themselves: `DB_PASS`, but not `bypass`.
-const LAST_WORDS: [&str; 6] = ["pass", "pwd", "pw", "psw", "creds", "bearer"];
+const LAST_WORDS: [&str; 9] = [
+    "pass", "pwd", "pw", "psw", "psk", "creds", "bearer", "salt", "pepper",
+];
+
+/// Last words that are secret after another one.
+const PAIRS: [(&str, &str); 11] = [
+    ("github", "pat"),
+    ("gitlab", "pat"),
+    ("gh", "pat"),
+    ("azure", "pat"),
+    ("devops", "pat"),
+    ("stripe", "sk"),
+    ("twilio", "auth"),
+    ("registry", "auth"),
+    ("totp", "seed"),
+    ("otp", "seed"),
+    ("snmp", "community"),
+];
 
 /// Last words that also precede the name of a Secret.
 const AMBIGUOUS: [&str; 3] = ["secret", "credential", "authorization"];
 
 /// Words before `key` that make it a secret one.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 23] = [
     "encryption",
     "encrypt",
     "signing",
@@ -60,7 +95,19 @@ const KEYS: [&str; 14] = [
     "cookie",
     "ssh",
     "integration",
+    "jwt",
+    "aes",
+    "enc",
+    "crypt",
+    "crypto",
+    "cipher",
+    "deploy",
+    "nonce",
+    "wallet",
 ];
+
+/// The same in the name of a variable. In other names, such a key names an entry.
+const VARIABLE_KEYS: [&str; 4] = ["app", "auth", "admin", "security"];
 
 /// Words before `secret` that make it the name of a Secret.
 const OF_OBJECTS: [&str; 16] = [
@@ -87,7 +134,7 @@ pub fn is_secret_name(name: &str) -> bool {
     certainty(name) != Certainty::None
 }
 
-/// What a name says of its value.
+/// How certain it is from a name that its value is secret.
 pub(super) fn certainty(name: &str) -> Certainty {
     let words = words(name);
     let Some(last) = words.last() else {
@@ -100,10 +147,18 @@ pub(super) fn certainty(name: &str) -> Certainty {
     if is_innocent(&words, before, last, name) {
         return Certainty::None;
     }
-    if ENDINGS.iter().any(|it| singular.ends_with(it)) || LAST_WORDS.contains(&last.as_str()) {
+    let mut endings = ENDINGS.iter();
+    if endings.any(|it| singular.ends_with(it) || joined.ends_with(it))
+        || LAST_WORDS.contains(&last.as_str())
+    {
         return Certainty::Certain;
     }
-    if matches!(last.as_str(), "key" | "keys") && KEYS.contains(&before) {
+    let is_variable = name.chars().all(|it| !it.is_lowercase());
+    let is_key = KEYS.contains(&before) || is_variable && VARIABLE_KEYS.contains(&before);
+    if matches!(last.as_str(), "key" | "keys") && is_key
+        || PAIRS.contains(&(before, last.as_str()))
+        || is_variable && singular.ends_with("basicauth")
+    {
         return Certainty::Certain;
     }
     if !AMBIGUOUS.contains(&last.trim_end_matches('s')) {
@@ -113,7 +168,6 @@ pub(super) fn certainty(name: &str) -> Certainty {
     let is_annotation = name
         .rsplit_once('/')
         .is_some_and(|(domain, _)| domain.contains('.'));
-    let is_variable = name.chars().all(|it| !it.is_lowercase());
     match last.as_str() {
         _ if is_annotation || OF_OBJECTS.contains(&before) => Certainty::None,
         "secret" if is_variable || words.len() > 1 && !is_annotation => {
@@ -215,6 +269,32 @@ mod tests {
             ".dockerconfigjson",
             "cookieSecret",
             "COOKIE_SECRET",
+            "APP_KEY",
+            "JWT_KEY",
+            "AES_KEY",
+            "ENC_KEY",
+            "CRYPT_KEY",
+            "DEPLOY_KEY",
+            "unsealKeys",
+            "SECRET_KEY_BASE",
+            "TS_AUTHKEY",
+            "SECURE_AUTH_KEY",
+            "AUTH_SALT",
+            "wpa_psk",
+            "PRESHARED_KEY",
+            "dbpass",
+            "bindpw",
+            "passcode",
+            "SEED_PHRASE",
+            "recovery_codes",
+            "RABBITMQ_ERLANG_COOKIE",
+            "GITHUB_PAT",
+            "STRIPE_SK",
+            "TWILIO_AUTH",
+            "NPM_AUTH",
+            "BASIC_AUTH",
+            "TOTP_SEED",
+            "client-key-data",
         ];
         for name in names {
             assert_eq!(certainty(name), Certainty::Certain, "{name}");
@@ -258,6 +338,14 @@ mod tests {
             "author",
             "public_key",
             "publicKey",
+            "app-key",
+            "appKey",
+            "basic_auth",
+            "path",
+            "seed",
+            "community",
+            "default",
+            "topologyKey",
         ];
         for name in names {
             assert_eq!(certainty(name), Certainty::None, "{name}");

@@ -28,7 +28,7 @@ pub(super) trait Visitor {
 /// What a Secret may show. All else is hidden, also under names that no Secret has, since it may be a misspelt `data`.
 const OPEN: [&str; 5] = ["apiVersion", "kind", "metadata", "type", "immutable"];
 
-/// What a repository or a cluster of Argo CD says of itself beside the credentials.
+/// The fields of a repository or cluster of Argo CD other than credentials.
 const OPEN_OF_ARGO: [&str; 15] = [
     "type",
     "url",
@@ -302,7 +302,7 @@ impl Walk<'_> {
 /// The flag `--user`, whose value is a name and a password.
 const USER: &str = "--user";
 
-/// The name that a value goes by: in `passwords: {ann: …}` it is the map's.
+/// The name that describes a value: in `passwords: {ann: …}` it is the map's.
 fn child_name<'a>(name: &'a str, key: &'a str, node: &Node) -> &'a str {
     const OF_REFERENCES: [&str; 9] = [
         "name",

@@ -74,9 +74,15 @@ fn named(text: &str, name: &Regex, parts: &mut Vec<Range<usize>>) {
             continue;
         }
         let mut value = value_at(text, at, whole.start());
-        if text[..whole.start()].ends_with(['?', '&', ';']) {
+        let before = &text[..whole.start()];
+        if before.ends_with(['?', '&', ';']) {
+            // A DSN with semicolons may have spaces in a password; an address ends at the first one.
+            let is_end = |c: char| match before.ends_with(';') {
+                true => "&;".contains(c),
+                false => c.is_whitespace() || "&;#\"'`<>".contains(c),
+            };
             let inside = &text[value.clone()];
-            value.end = value.start + inside.find(['&', ';']).unwrap_or(inside.len());
+            value.end = value.start + inside.find(is_end).unwrap_or(inside.len());
         }
         // A map has names of its own. In a message, what is in backticks is shown as it is to be written.
         if !text[value.clone()].starts_with(['{', '`']) && !value.is_empty() {
@@ -171,8 +177,27 @@ fn may_be_secret(text: &str) -> bool {
         "$argon2",
         "{SSHA",
     ];
-    const WORDS: [&str; 8] = [
-        "pass", "pwd", "token", "key", "secret", "auth", "cred", "pw",
+    const WORDS: [&str; 20] = [
+        "pass",
+        "pwd",
+        "token",
+        "key",
+        "secret",
+        "auth",
+        "cred",
+        "pw",
+        "psk",
+        "psw",
+        "salt",
+        "pepper",
+        "bearer",
+        "mnemonic",
+        "seed",
+        "cookie",
+        "recovery",
+        "community",
+        "pat",
+        "sk",
     ];
     let is_named = || {
         let lower = text.to_ascii_lowercase();
@@ -259,8 +284,8 @@ const PART_TEXTS: &[&str] = &[
     r"://[^/\s:@]*:([^\s@\x22'<>]+)@",
     r"://([A-Za-z0-9_.~-]{20,})@",
     r"\b[A-Za-z0-9_.-]+:([^\s:@/\x22'<>]+)@(?:(?:tcp|udp|unix)?\(|[A-Za-z0-9])",
-    r"(?i)[?&;](?:[a-z0-9_.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|signature|api[_-]?key|access[_-]?key|account[_-]?key)|sig|pass|auth)=([^&\s\x22'#<>;]+)",
-    r"[?&](?:key|code)=([^&\s\x22'#<>;]{16,})",
+    r"(?i)[?&;](?:[a-z0-9_.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|signature|api[_-]?key|access[_-]?key|account[_-]?key)|sig|pass|auth)=([^&\s\x22'\x60#<>;]+)",
+    r"[?&](?:key|code)=([^&\s\x22'\x60#<>;]{16,})",
     // Headers, and the flag of curl.
     r"\b(?:Bearer|bearer)[ \t]+([A-Za-z0-9._~+/=-]{6,})",
     r"\bBasic[ \t]+([A-Za-z0-9+/]{8,}=*)",
@@ -306,6 +331,19 @@ mod tests {
                 "https://x.io/a?b=1&token=hunter2&c=2",
                 "https://x.io/a?b=1&token=●&c=2",
             ),
+            (
+                "`https://x.io/?token=hunter2` is not the address of a repository",
+                "`https://x.io/?token=●` is not the address of a repository",
+            ),
+            (
+                "https://x.io/?token=hunter2 was not found (404)",
+                "https://x.io/?token=● was not found (404)",
+            ),
+            (
+                "get 'https://x.io/?a=b&api_key=hunter2' first",
+                "get 'https://x.io/?a=b&api_key=●' first",
+            ),
+            ("Server=x;Password=a b;Id=1", "Server=x;Password=●;Id=1"),
             (
                 "https://hooks.slack.com/services/T0/B0/xyz",
                 "https://hooks.slack.com/services/●",

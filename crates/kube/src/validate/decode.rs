@@ -17,7 +17,7 @@ pub(super) struct Type<'a> {
 /// How the object reaches the server. In JSON, `1.0` is no integer; a YAML reader turns it into `1` first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
-    /// YAML, read by whoever applies it.
+    /// YAML, as the client that applies it reads it.
     #[default]
     Yaml,
     /// JSON, sent as it is.

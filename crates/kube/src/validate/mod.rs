@@ -1,4 +1,4 @@
-//! What a Kubernetes API server says of an object that is created: refused or taken, and why.
+//! Whether a Kubernetes API server accepts an object that is created, and why not.
 //!
 //! The rules are those of kube-apiserver: strict decoding, structural schemas of custom resources with their rules in CEL, and
 //! the validation that Kubernetes has in code for its own kinds. Nothing is asked of a cluster, so what depends on one (a

@@ -8,7 +8,7 @@ const NANO: i128 = 1_000_000_000;
 /// The greatest value that a quantity can hold; greater ones are cut down to it.
 const MAX: i128 = (i64::MAX as i128) * NANO;
 
-/// Digits after these are only counted: no quantity has so many that matter.
+/// Digits after these are only counted, since they cannot change the value of a quantity.
 const DIGITS_MAX: i128 = 10i128.pow(27);
 
 impl Quantity {

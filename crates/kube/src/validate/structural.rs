@@ -137,7 +137,7 @@ impl<'a> Structural<'a, '_> {
             .help(Help::nearest(key.as_str().unwrap_or(""), known));
     }
 
-    /// What a schema says of a value itself. `whole` is the schema that has the defaults, where this one is a part of it.
+    /// Validates a value itself against a schema. `whole` is the schema with the defaults, if this one is a part of it.
     fn assertions(&mut self, node: &'a Node, schema: &'a Schema, whole: &'a Schema) {
         let json = Json::of(node);
         if !self.has_type(&json, schema) {

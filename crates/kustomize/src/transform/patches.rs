@@ -379,7 +379,7 @@ impl Allow {
     }
 }
 
-/// Merges a patch into a resource. Tells whether that one goes by other names since.
+/// Merges a patch into a resource. Returns whether the resource has another identity since.
 fn merge(
     stage: &mut TransformContext<'_, '_>,
     at: usize,
@@ -454,7 +454,7 @@ fn merge(
     Ok(allow.any() || forgotten)
 }
 
-/// Whether a strategic merge has anything to say of annotations, among which kustomize keeps its notes.
+/// Whether a strategic merge changes annotations, among which kustomize keeps its internal ones.
 fn reaches_annotations(patch: &Node) -> bool {
     let directs = |it: &Node| it.get("$patch").is_some();
     let metadata = patch.get("metadata");

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-/// Of a name that is cut short, so many letters must be there.
+/// The minimum number of letters of a name that is cut short.
 const BEGINNING_MIN: usize = 4;
 
-/// A suggestion is looked for among so many names.
+/// The maximum number of names that a suggestion is looked for in.
 const KNOWN_MAX: usize = 500;
 /// Names are compared a machine word at a time: a longer one has no suggestion and is none.
 const LETTERS_MAX: usize = 64;

@@ -14,7 +14,7 @@ const NODES_MAX: usize = 2_000_000;
 /// How many values aliases may repeat in a file; of a long text each 64 bytes count as one.
 const ALIAS_NODES_MAX: usize = 1_000_000;
 
-/// Of a long text that is repeated so many bytes count as a value.
+/// This number of bytes of a long repeated text counts as a value.
 const VALUE_BYTES: usize = 64;
 /// After how many faults the reading of a file ends.
 const FAULTS_MAX: usize = 500;

@@ -2,7 +2,7 @@
 
 use crate::{Entry, Node};
 
-/// Up to here all keys are held against each other, after a glance that nearly always tells them apart.
+/// Up to this number, all keys are compared with each other, after a quick test that nearly always tells them apart.
 const FEW: usize = 24;
 
 /// Calls `found` with the first and the later key for each duplicate key.

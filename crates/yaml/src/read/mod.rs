@@ -31,7 +31,7 @@ pub struct Written {
     pub comments: Vec<Span>,
 }
 
-/// How much is read, and what is made of it.
+/// How much is read, and in which form.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     All,
@@ -53,7 +53,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
     read(source, 0..source.text.len(), Mode::All).map(|it| it.0)
 }
 
-/// Reads the first document of a file without making anything of it: for whoever wants to write it again. `None` where there is
+/// Reads the first document of a file without interpreting it, to write it again. `None` where there is
 /// no document.
 pub fn parse_as_written(source: &Arc<Source>) -> Result<Option<Written>, Diagnostics> {
     let (mut documents, comments) = read(source, 0..source.text.len(), Mode::Written)?;

@@ -158,7 +158,7 @@ fn stated_type(uri: &str) -> Tag {
         Some("float") => Tag::Float,
         Some("timestamp") => Tag::Timestamp,
         Some("binary") => Tag::Binary,
-        // `!!merge` says of `<<` what its text says already; a lone `!` says nothing.
+        // `!!merge` adds nothing to the text `<<`, and a lone `!` has no meaning.
         Some("merge") => Tag::None,
         None if uri == "!" => Tag::None,
         _ => Tag::Other,

@@ -50,7 +50,7 @@ impl Changes {
         self.wholes.insert(folder.clone());
     }
 
-    /// Notes a file that only one of the states has. `has_folder` says of a folder above it whether the other one has it.
+    /// Records a file that only one of the states has. `has_folder` is whether the other state has a folder above it.
     pub fn appear(&mut self, path: &TreePath, has_folder: impl Fn(&TreePath) -> bool) {
         self.paths.insert(path.clone());
         let mut above = path.parent();

@@ -38,7 +38,7 @@ const PATTERNS: [(&str, &str); 3] = [
 pub struct RuleBudget(Arc<AtomicU64>);
 
 impl RuleBudget {
-    /// A budget of so many parts of expressions.
+    /// A budget for this number of parts of expressions.
     pub fn new(units: u64) -> RuleBudget {
         RuleBudget(Arc::new(AtomicU64::new(units)))
     }

@@ -1,6 +1,6 @@
 //! Rules in CEL: those of custom resources are evaluated, those of admission policies compiled.
 //!
-//! The evaluator is `cel-core`, with Kubernetes' own functions; nothing outside of this folder knows of it.
+//! The evaluator is `cel-core`, with Kubernetes' own functions; nothing outside this folder depends on it.
 
 mod bounds;
 mod cost;

@@ -19,7 +19,7 @@ pub(super) struct Values<'p> {
 }
 
 impl Values<'_> {
-    /// The value of a node. Below a schema that is none, it is what JSON makes of it.
+    /// The value of a node. Without a schema, it is the JSON value.
     pub(super) fn of(self, node: &Node, schema: Option<&Schema>) -> Value {
         match Json::of(node) {
             Json::Null => Value::Null,

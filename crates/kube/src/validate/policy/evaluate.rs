@@ -21,7 +21,7 @@ pub(super) struct Evaluation<'a> {
     ignores_failures: bool,
 }
 
-/// What an expression of a policy says of an object.
+/// The result of an expression of a policy for an object.
 pub(super) struct Said {
     pub(super) is_unevaluated: bool,
     pub(super) message: String,
@@ -71,7 +71,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// What the policy says of the object; nothing where the object satisfies it.
+    /// The violations of the policy by the object; empty if the object satisfies it.
     pub(super) fn run(mut self) -> Vec<Said> {
         for condition in self.items("matchConditions") {
             match self.answer(condition, "expression") {
@@ -181,7 +181,7 @@ fn field(expression: &str) -> FieldPath {
     keys.fold(FieldPath::root(), |path, key| path.key(key))
 }
 
-/// An object without a type: the server evaluates policies on what JSON makes of it.
+/// An object without a type: the server evaluates policies on its JSON form.
 fn value(node: &Node) -> Value {
     cel::value(node, Encoding::Yaml)
 }

@@ -65,7 +65,7 @@ pub enum Outcome {
     Unevaluated,
 }
 
-/// What a policy says of an object.
+/// The result of a policy for an object.
 #[derive(Clone, Debug)]
 pub struct PolicyFinding<'a> {
     /// The policy that the object breaks, or that could not be evaluated.
@@ -117,7 +117,7 @@ impl<'a> Policies<'a> {
         self.bound.is_empty()
     }
 
-    /// What all policies say of an object. What their expressions cost is taken from the budget.
+    /// The results of all policies for an object. The cost of their expressions is taken from the budget.
     pub fn judge(&self, created: &Created<'_>, budget: &RuleBudget) -> Vec<PolicyFinding<'a>> {
         let mut found = Vec::new();
         for bound in &self.bound {

@@ -1,0 +1,188 @@
+//! Objects that are too large for the annotation in which client-side apply keeps them.
+
+use std::collections::BTreeMap;
+
+use super::applications::applications;
+use super::scene::{EnvironmentObjects, SourcedObject, SyncOptions};
+use super::{Check, Faults};
+use crate::diag::Severity;
+use crate::object::ObjectId;
+use crate::tree::TreePath;
+use crate::yaml::{Entry, FieldPath, Kind, Node, View};
+
+pub(super) const CHECK: Check = Check {
+    code: "too-large-to-apply",
+    severity: Severity::Warning,
+    summary: "an object is too large for the client-side apply of Argo CD",
+    explain: "\
+Without `ServerSideApply=true`, Argo CD applies objects as `kubectl apply` does: the whole object is stored as JSON in its annotation \
+`kubectl.kubernetes.io/last-applied-configuration`. The API server accepts at most 262,144 bytes of annotations, so it rejects a \
+larger object with `metadata.annotations: Too long`. ConfigMaps of dashboards and the CRDs of large operators are often larger. Flux \
+and the Applications that pleach writes use server-side apply, which stores no such annotation.
+
+Add `ServerSideApply=true` to `spec.syncPolicy.syncOptions` of the Application, or add the annotation \
+`argocd.argoproj.io/sync-options: ServerSideApply=true` to the object. With `Replace=true`, Argo CD also stores no annotation, but it \
+overwrites what controllers have set. No option helps a ConfigMap or Secret with more than 1 MiB: the API server rejects it.",
+    judge,
+};
+
+/// What the API server accepts of all annotations of an object together, keys and values, in bytes.
+const ANNOTATIONS_MAX: usize = 256 * 1024;
+/// The annotation that `kubectl apply` and Argo CD store an object in.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// The annotation that sets options of Argo CD for one object, separated by commas.
+const OPTIONS: &str = "argocd.argoproj.io/sync-options";
+
+/// The option for server-side apply.
+const SERVER_SIDE: &str = "ServerSideApply=true";
+
+fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let known = sync_options(scene);
+    for placed in &scene.objects {
+        let Some((application, options)) = known.get(&placed.folder) else {
+            continue;
+        };
+        let own = own_options(&placed.object.node);
+        let is_off = own.contains(&"ServerSideApply=false");
+        let has = |it: &str| own.contains(&it) || options.contains(&it);
+        if !is_off && has(SERVER_SIDE) || has("Replace=true") {
+            continue;
+        }
+        let size = annotations_size(&placed.object.node);
+        if size > ANNOTATIONS_MAX {
+            report(placed, application, size, is_off, faults);
+        }
+    }
+}
+
+/// The Application of each folder and its options: as deployments say, or as the Applications of the environment name folders of the
+/// rendered tree. Its place in the repository is not known here, so the end of a path decides.
+fn sync_options<'a>(
+    scene: &'a EnvironmentObjects<'_>,
+) -> BTreeMap<&'a TreePath, (ObjectId, Vec<&'a str>)> {
+    let mut found: BTreeMap<&TreePath, (ObjectId, Vec<&str>)> = BTreeMap::new();
+    for (
+        folder,
+        SyncOptions {
+            application,
+            options,
+        },
+    ) in &*scene.sync_options
+    {
+        let options = options.iter().map(String::as_str).collect();
+        found.insert(folder, (application.clone(), options));
+    }
+    for application in applications(scene) {
+        let options = application.spec.at_keys(&["syncPolicy", "syncOptions"]);
+        let options = options.and_then(Node::as_sequence).unwrap_or_default();
+        let options: Vec<&str> = options.iter().filter_map(Node::as_str).collect();
+        for path in application.paths() {
+            let mut start = Some(path.trim_matches('/'));
+            while let Some(rest) = start {
+                if let Some(folder) = TreePath::new(rest).and_then(|it| scene.folders.get(&it)) {
+                    let id = application.placed.object.id();
+                    // Of two Applications for a folder, the one with client-side apply fails.
+                    if !found.contains_key(folder) || !options.contains(&SERVER_SIDE) {
+                        found.insert(folder, (id, options.clone()));
+                    }
+                    break;
+                }
+                start = rest.split_once('/').map(|it| it.1);
+            }
+        }
+    }
+    found
+}
+
+fn own_options(object: &Node) -> Vec<&str> {
+    let options = object.at_keys(&["metadata", "annotations", OPTIONS]);
+    let options = options.and_then(Node::as_str).unwrap_or("");
+    options.split(',').map(str::trim).collect()
+}
+
+fn report(
+    placed: &SourcedObject<'_>,
+    application: &ObjectId,
+    size: usize,
+    is_off: bool,
+    faults: &mut Faults,
+) {
+    let message = format!(
+        "{} is too large for client-side apply: with its last applied configuration, it has {size} bytes of annotations, and the API server accepts {ANNOTATIONS_MAX}",
+        placed.object.id()
+    );
+    let help = match is_off {
+        true => format!("remove `ServerSideApply=false` from the annotation `{OPTIONS}`"),
+        false => format!(
+            "add `ServerSideApply=true` to `spec.syncPolicy.syncOptions` of {application}, or the annotation `{OPTIONS}: ServerSideApply=true` to the object"
+        ),
+    };
+    let field = largest(&placed.object.node);
+    faults.push(placed, &field, message, &help);
+}
+
+/// The largest value of a ConfigMap or Secret; of other objects, the name.
+fn largest(object: &Node) -> FieldPath {
+    let fields = ["data", "binaryData", "stringData"];
+    let entries = fields.iter().flat_map(|field| {
+        let entries = object.get(field).and_then(Node::as_mapping);
+        entries.into_iter().flatten().map(move |it| (field, it))
+    });
+    let largest = entries.max_by_key(|(_, it)| json_length(&it.value));
+    match largest {
+        Some((field, Entry { key, .. })) => FieldPath::root()
+            .key(*field)
+            .key(key.as_str().unwrap_or("")),
+        None => FieldPath::dotted("metadata.name"),
+    }
+}
+
+/// How many bytes of annotations an object has after client-side apply: its own, and itself as JSON without the last one.
+fn annotations_size(object: &Node) -> usize {
+    let annotations = object.at_keys(&["metadata", "annotations"]);
+    let entries = annotations.and_then(Node::as_mapping).into_iter().flatten();
+    let length = |it: &Node| it.as_str().unwrap_or("").len();
+    let (mut own, mut stored) = (0, 0);
+    for Entry { key, value } in entries {
+        if key.as_str() == Some(LAST_APPLIED) {
+            stored += json_length(key) + json_length(value) + 2;
+        } else {
+            own += length(key) + length(value);
+        }
+    }
+    // Where an object has no annotations, kubectl stores `"annotations":{},`; and it stores a line break at the end.
+    let added = if annotations.is_none() { 17 } else { 0 } + 1;
+    own + LAST_APPLIED.len() + json_length(object).saturating_sub(stored) + added
+}
+
+/// The length of a value as Go's encoder writes it in one line.
+fn json_length(node: &Node) -> usize {
+    match node.view() {
+        View::Scalar(_) if node.is_null() => 4,
+        View::Scalar(text) => match node.kind() {
+            Kind::Bool if node.as_bool() == Some(true) => 4,
+            Kind::Bool => 5,
+            Kind::Int | Kind::Float => text.len(),
+            _ => 2 + text.chars().map(escaped_length).sum::<usize>(),
+        },
+        View::Sequence(items) => {
+            let items_length: usize = items.iter().map(json_length).sum();
+            2 + items_length + items.len().saturating_sub(1)
+        }
+        View::Mapping(mapping) => {
+            let entries = mapping.iter();
+            let entries = entries.map(|it| json_length(&it.key) + 1 + json_length(&it.value));
+            2 + entries.sum::<usize>() + mapping.iter().count().saturating_sub(1)
+        }
+    }
+}
+
+/// Go's encoder escapes characters of HTML and the line separators of JavaScript too.
+fn escaped_length(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => 6,
+        c if (c as u32) < 0x20 => 6,
+        c => c.len_utf8(),
+    }
+}
