@@ -22,17 +22,121 @@ fn the_same_files_give_the_same_deployment() {
     assert_eq!(run(), run());
 }
 
+/// A workspace whose own kind makes a HelmRelease. The chart is a folder of the workspace.
+const WORKSPACE: &str = "\
+-- pleach.yaml --
+apiVersion: pleach.dev/v1
+kind: Workspace
+metadata: {name: shop}
+spec:
+  charts:
+    sources: [{prefix: 'oci://charts.example.com', folder: charts}]
+-- charts/web/Chart.yaml --
+apiVersion: v2
+name: web
+version: 1.0.0
+-- charts/web/templates/web.yaml --
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+spec:
+  ports: [{port: {{ .Values.port }}}]
+-- environments/prod/environment.yaml --
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata: {name: prod}
+-- environments/prod/web.yaml --
+apiVersion: example.com/v1
+kind: Web
+metadata: {name: web}
+spec: {port: 80}
+-- templates/Web/kind.yaml --
+apiVersion: pleach.dev/v1
+kind: ClaimKind
+metadata: {name: Web}
+spec:
+  apiVersions: [example.com/v1]
+  group: apps
+  schema:
+    type: object
+    properties:
+      spec:
+        type: object
+        properties: {port: {}}
+  files:
+  - template: repository.yaml.j2
+  - template: release.yaml.j2
+-- templates/Web/repository.yaml.j2 --
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: HelmRepository
+metadata: {name: charts, namespace: shop}
+spec: {type: oci, url: 'oci://charts.example.com', interval: 1h}
+-- templates/Web/release.yaml.j2 --
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: web, namespace: shop}
+spec:
+  interval: 10m
+  chart:
+    spec:
+      chart: web
+      version: 1.0.0
+      sourceRef: {kind: HelmRepository, name: charts}
+  values:
+    port: {{ spec.port }}
+";
+
+#[test]
+fn the_hook_looks_at_what_charts_make_of_a_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &Tree::from_text(WORKSPACE));
+    let pleach = |arguments: &[&str], code| {
+        run(folder.path(), env!("CARGO_BIN_EXE_pleach"), arguments, code)
+    };
+    let git = |arguments: &[&str]| run(folder.path(), "git", arguments, 0);
+    git(&["init", "-q"]);
+    pleach(&["render"], 0);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "first"]);
+    let installed = pleach(&["hook", "install", "--depth", "objects"], 0);
+    assert!(installed.contains("installed"), "{installed}");
+    let script = std::fs::read_to_string(folder.path().join(".git/hooks/pre-commit")).unwrap();
+    assert!(
+        script.contains("exec pleach hook run --depth objects\n"),
+        "{script}"
+    );
+
+    let claim = folder.path().join("environments/prod/web.yaml");
+    let text = std::fs::read_to_string(&claim).unwrap();
+    std::fs::write(&claim, text.replace("port: 80", "port: 80000")).unwrap();
+    pleach(&["render"], 0);
+    git(&["add", "-A"]);
+    pleach(&["hook", "run"], 0);
+    let said = pleach(&["hook", "run", "--depth", "objects"], 1);
+    assert!(said.contains("80000"), "{said}");
+    let units = pleach(&["affected", "--depth", "objects"], 0);
+    assert!(units.contains("prod: HelmRelease shop/web\n"), "{units}");
+    let table = pleach(&["matrix", "--depth", "objects"], 0);
+    assert!(table.contains("web"), "{table}");
+}
+
+fn write(folder: &std::path::Path, tree: &Tree) {
+    for (path, bytes) in tree {
+        let file = folder.join(path.as_str());
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
+    }
+}
+
 /// A repository with a release whose chart is in it.
 fn repository() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let case =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/deploy/flux-release.txt");
     let text = std::fs::read_to_string(case).unwrap();
-    for (path, bytes) in &Tree::from_text(&text).folder(&TreePath::new("in").unwrap()) {
-        let file = folder.path().join(path.as_str());
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, bytes).unwrap();
-    }
+    let tree = Tree::from_text(&text).folder(&TreePath::new("in").unwrap());
+    write(folder.path(), &tree);
     for arguments in [
         &["init", "-q"][..],
         &["add", "-A"],
@@ -96,6 +200,28 @@ fn a_repository_without_a_workspace_needs_nothing() {
     assert!(
         objects.contains("HelmRelease shop/web (chart web 1.2.3)"),
         "{objects}"
+    );
+    assert_eq!(
+        pleach(&["affected", "--depth", "objects"], 0),
+        "clusters/prod: HelmRelease shop/web\nclusters/prod: Kustomization flux-system/flux-system\n"
+    );
+    let json = pleach(&["affected", "--depth", "objects", "-o", "json"], 0);
+    assert!(
+        json.contains(r#"{"environment": "clusters/prod", "kind": "HelmRelease", "namespace": "shop", "name": "web"}"#),
+        "{json}"
+    );
+    let jobs = pleach(
+        &["affected", "--depth", "objects", "-o", "github-matrix"],
+        0,
+    );
+    assert_eq!(
+        jobs,
+        "{\"include\": [{\"environment\": \"clusters/prod\"}]}\n"
+    );
+    let table = pleach(&["matrix", "--depth", "objects"], 0);
+    assert!(
+        table.contains("HelmRelease shop/web") && table.contains("1.29"),
+        "{table}"
     );
     let objects = |revision| pleach(&["tree", "prod", "-o", "yaml", "--at", revision], 0);
     assert!(objects("HEAD").contains("replicas: 3"));

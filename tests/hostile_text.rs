@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use pleach::affected::{Affected, Touched};
 use pleach::diag::{Diagnostic, Diagnostics, Source, Span};
 use pleach::matrix::{Claim, Matrix, Row};
+use pleach::object::ObjectId;
 use pleach::report::{
-    Format, View, affected_json, affected_matrix, affected_names, matrix_json, matrix_markdown,
-    matrix_text, report, screened,
+    AffectedParts, Format, View, affected_json, affected_matrix, affected_names, matrix_json,
+    matrix_markdown, matrix_text, report, screened,
 };
 use pleach::tree::{Tree, TreePath};
 use proptest::prelude::*;
@@ -93,9 +94,21 @@ proptest! {
         let environments = BTreeMap::from([(name.clone(), claims)]);
         let affected = Affected { environments };
         let folders: BTreeSet<TreePath> = TreePath::new(&name).into_iter().collect();
-        is_tame("name", &affected_names(&affected, &folders));
-        is_tame("json", &affected_json(&affected, &folders));
-        is_tame("github-matrix", &affected_matrix(&affected));
+        let id = ObjectId {
+            group: "".into(),
+            kind: name.as_str().into(),
+            namespace: name.as_str().into(),
+            name: name.as_str().into(),
+        };
+        let units = BTreeMap::from([(name.clone(), BTreeSet::from([id]))]);
+        let parts = AffectedParts {
+            affected: &affected,
+            kustomizations: &folders,
+            units: Some(&units),
+        };
+        is_tame("name", &affected_names(&parts));
+        is_tame("json", &affected_json(&parts));
+        is_tame("github-matrix", &affected_matrix(&parts));
     }
 
     #[test]

@@ -12,16 +12,20 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
+use super::diff::{Depth, salt};
 use super::session::{WORKSPACE, directory};
+use super::tree::addresses;
 use super::{Global, Outcome, cache, output, revision};
 use crate::affected::{Affected, affected, kustomizations};
 use crate::chart::{Lock, RemotePin};
 use crate::disk::{Index, Repository, Revision, WorkTree, find_upwards};
 use crate::kustomize::remote::mount;
 use crate::load::{Scope, WorkspaceConfig};
+use crate::object::ObjectId;
 use crate::remote::WithRemotes;
-use crate::report::{affected_json, affected_matrix, affected_names};
+use crate::report::{AffectedParts, affected_json, affected_matrix, affected_names};
 use crate::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
+use crate::workspace_diff::{self, State, changed_units};
 use crate::{Options, compile};
 
 #[derive(Debug, Args)]
@@ -40,6 +44,10 @@ pub(super) struct Arguments {
     /// Compare the index instead of the work tree
     #[arg(long, conflicts_with_all = ["files", "since"])]
     staged: bool,
+    /// What is looked at: what is written, or also what Flux and Argo CD deploy: their Kustomizations, HelmReleases and Applications of
+    /// which the objects change
+    #[arg(long, value_name = "DEPTH", default_value = "sync")]
+    depth: Depth,
     /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "name")]
     output: Form,
@@ -47,9 +55,9 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Form {
-    /// One line for each environment, `environment/claim` or folder of a kustomization
+    /// One line for each environment, `environment/claim` or folder of a kustomization; for what is deployed `environment: Kind name`
     Name,
-    /// An object with a list of claims and a list of kustomizations
+    /// An object with a list of claims and a list of kustomizations; for what is deployed also a list of units
     Json,
     /// The environments as JSON for `strategy.matrix` of a GitHub job
     GithubMatrix,
@@ -60,6 +68,19 @@ struct Found {
     affected: Affected,
     kustomizations: BTreeSet<TreePath>,
 }
+
+impl Found {
+    fn with_units<'a>(&'a self, units: Option<&'a Units>) -> AffectedParts<'a> {
+        AffectedParts {
+            affected: &self.affected,
+            kustomizations: &self.kustomizations,
+            units,
+        }
+    }
+}
+
+/// Units of Flux and Argo CD, by environment or the folder of their entry.
+type Units = BTreeMap<String, BTreeSet<ObjectId>>;
 
 type Shared = Arc<dyn Files + Send + Sync>;
 
@@ -78,6 +99,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         side.kind(&workspace).with_context(failed)?;
     }
     let found = find(&sides, &changes, &root, global);
+    let units = match arguments.depth {
+        Depth::Sync => None,
+        Depth::Objects => Some(units(&sides, &root, &addresses(&repository), global)),
+    };
     repository.failure()?;
     for path in changes.within(&root).misnamed() {
         let path = root.join(path);
@@ -85,13 +110,32 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             "`{path}` is passed over: its name is not valid UTF-8; rename it\n"
         ));
     }
+    let parts = found.with_units(units.as_ref());
     let text = match arguments.output {
-        Form::Name => affected_names(&found.affected, &found.kustomizations),
-        Form::Json => affected_json(&found.affected, &found.kustomizations),
-        Form::GithubMatrix => affected_matrix(&found.affected),
+        Form::Name => affected_names(&parts),
+        Form::Json => affected_json(&parts),
+        Form::GithubMatrix => affected_matrix(&parts),
     };
     output::data(text.as_bytes())?;
     Ok(Outcome::Clean)
+}
+
+/// The units of which the objects differ.
+fn units(sides: &[Shared; 2], root: &TreePath, urls: &[String], global: &Global) -> Units {
+    let top = TreePath::root();
+    let [before, after] = [&sides[0], &sides[1]].map(|files| State {
+        files: &**files,
+        root,
+        top: &top,
+        name: "",
+        is_tree: true,
+    });
+    let salt = salt();
+    let context = workspace_diff::Context {
+        cache: cache::open(global),
+        options: crate::diff::Options::new(&salt),
+    };
+    changed_units([&before, &after], urls, &context)
 }
 
 fn below(folder: &Path, root: &Path) -> Result<TreePath> {

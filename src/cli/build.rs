@@ -15,18 +15,18 @@ use super::{Global, Outcome, Strict, cache, output, session};
 use crate::chart::{Charts, LOCK};
 use crate::disk::{self, Folder, find_upwards};
 use crate::inflate::Inflater;
-use crate::kustomize::remote::RemoteBase;
+use crate::kustomize::remote::{RemoteBase, mount};
 use crate::kustomize::{self, Built, LoadRestriction, Options, Reorder};
 use crate::load::charts_of;
 use crate::object::Object;
 use crate::remote::WithRemotes;
 use crate::schema::Schemas;
-use crate::tree::TreePath;
+use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::emit_kustomize;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder of the kustomization
+    /// The folder of the kustomization, or the address of a remote one that `pleach vendor` has pinned
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
     /// Write to this file, or one file per object into an existing folder
@@ -94,32 +94,20 @@ enum Order {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     refuse_foreign(arguments)?;
     let current = session::directory(global)?;
-    let target = current.join(&arguments.path);
-    let is_address = arguments
-        .path
-        .to_str()
-        .is_some_and(|it| RemoteBase::parse(it).is_some());
-    if is_address && !target.exists() {
-        bail!(
-            "`{}` is remote, and nothing is fetched in a build; name it under `resources` of a kustomization and run `pleach vendor`",
-            arguments.path.display()
-        );
-    }
-    let target = target
-        .canonicalize()
-        .with_context(|| format!("cannot read `{}`", arguments.path.display()))?;
-    if !target.is_dir() {
-        bail!(
-            "`{}` is a file; name the folder of the kustomization",
-            arguments.path.display()
-        );
-    }
+    let remote = remote(&arguments.path, &current);
+    let target = match remote {
+        Some(_) => current.canonicalize()?,
+        None => local(&arguments.path, &current)?,
+    };
     // Bases may lie anywhere; what a kustomization may read is the engine's to say.
     let files = Folder::open(Path::new("/"))?;
-    let path = tree_path(&target)?;
     let options = options(arguments, global);
     let pinning = pinning_folder(global, &target)?;
     let files = WithRemotes::new(&files, tree_path(&pinning)?, cache::open(global));
+    let path = match &remote {
+        Some(base) => pinned(base, &arguments.path, &files)?,
+        None => tree_path(&target)?,
+    };
     let mut built = match arguments.enable_helm {
         true => {
             let pinned = Folder::open(&pinning)?;
@@ -153,6 +141,44 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     // The process ends here: the system takes the memory back faster than a walk through the tree does.
     std::mem::forget(built);
     Ok(Outcome::Clean)
+}
+
+/// What is built, if it is an address and not a folder.
+fn remote(path: &Path, current: &Path) -> Option<RemoteBase> {
+    let base = path.to_str().and_then(RemoteBase::parse);
+    base.filter(|_| !current.join(path).exists())
+}
+
+/// The folder that is built.
+fn local(path: &Path, current: &Path) -> Result<PathBuf> {
+    let target = current.join(path).canonicalize();
+    let target = target.with_context(|| format!("cannot read `{}`", path.display()))?;
+    if !target.is_dir() {
+        bail!(
+            "`{}` is a file; name the folder of the kustomization",
+            path.display()
+        );
+    }
+    Ok(target)
+}
+
+/// The folder of a remote base, as far as it is pinned or in the cache.
+fn pinned(base: &RemoteBase, path: &Path, files: &dyn Files) -> Result<TreePath> {
+    let mount = mount(&base.address());
+    let name = path.display();
+    if !matches!(files.kind(&mount), Ok(Some(EntryKind::Folder))) {
+        bail!(
+            "`{name}` is not pinned, and nothing is fetched in a build; name it under `resources` of a kustomization and run `pleach vendor`"
+        );
+    }
+    let folder = TreePath::new(base.folder.trim_matches('/')).map(|it| mount.join(&it));
+    let is_there = |it: &TreePath| matches!(files.kind(it), Ok(Some(EntryKind::Folder)));
+    folder.filter(is_there).with_context(|| {
+        format!(
+            "folder `{}` is not among the pinned files of `{name}`; name `{name}` under `resources` of a kustomization and run `pleach vendor`",
+            base.folder
+        )
+    })
 }
 
 /// The folder whose `pleach.lock` pins what the kustomization needs: the workspace around it, else the nearest folder with a lock.

@@ -86,6 +86,32 @@ pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Com
     comparison
 }
 
+/// The units of which the objects differ, by the name of their environment; a unit that is not seen is one if its definition differs.
+pub fn units_that_differ(sides: [&Deployed<'_>; 2]) -> BTreeMap<String, BTreeSet<ObjectId>> {
+    let units = sides.map(by_key);
+    let keys: BTreeSet<Key<'_>> = units.iter().flat_map(|it| it.keys().copied()).collect();
+    let mut found: BTreeMap<String, BTreeSet<ObjectId>> = BTreeMap::new();
+    for key in keys {
+        let [old, new] = units.each_ref().map(|it| it.get(&key).copied());
+        let is_same = old.zip(new).is_some_and(|(old, new)| {
+            let same_definition = match (definition(old.0, old.1), definition(new.0, new.1)) {
+                (Some(old), Some(new)) => old.node.same_data(&new.node),
+                (None, None) => true,
+                _ => false,
+            };
+            let is_seen = |it: &Unit| it.status == Status::Built;
+            let is_known =
+                is_seen(old.1) && is_seen(new.1) || same_definition && old.1.status == new.1.status;
+            is_known && is_same_objects(&old.1.objects, &new.1.objects)
+        });
+        if let (false, Some((entry, _))) = (is_same, new.or(old)) {
+            let name = (sides[1].environment)(entry);
+            found.entry(name).or_default().insert(key.1.clone());
+        }
+    }
+    found
+}
+
 /// The units of a side.
 fn by_key<'a>(side: &Deployed<'a>) -> BTreeMap<Key<'a>, (&'a Entry, &'a Unit)> {
     let entries = side.deployment.entries.iter();
@@ -141,6 +167,16 @@ fn why_left_out(
         _ => None,
     };
     let (before, after) = (fault(old), fault(new));
+    // A source that is seen on one side only says nothing about what is to be deleted.
+    let partial = |it: Option<(&Entry, &Unit)>| match &it?.1.status {
+        Status::Partial(fault) => Some(fault.clone()),
+        _ => None,
+    };
+    let (before, after) = match (partial(old), partial(new)) {
+        (Some(fault), None) if new.is_some() => (before.or(Some(fault)), after),
+        (None, Some(fault)) if old.is_some() => (before, after.or(Some(fault))),
+        _ => (before, after),
+    };
     let is_unseen = (before.is_some() || old.is_none()) && (after.is_some() || new.is_none());
     if let Some((fault, at)) = after.map(|it| (it, 1)).or(before.map(|it| (it, 0))) {
         let [old, new] = [old, new].map(|it| it.and_then(|it| definition(it.0, it.1)));
@@ -495,8 +531,15 @@ fn values_without_effect([old, new]: &[Units<'_>; 2], left_out: &BTreeSet<Key<'_
     let pairs = new.iter().filter(|it| !left_out.contains(it.0));
     let pairs = pairs.filter_map(|(key, (_, unit))| {
         let before = old.get(key)?.1;
-        Some((*unit, before.trial.as_deref()?, unit.trial.as_deref()?))
+        let is_same = before.trials.len() == unit.trials.len();
+        let pairs = before
+            .trials
+            .iter()
+            .zip(&unit.trials)
+            .filter(move |_| is_same);
+        Some(pairs.map(|(before, after)| (*unit, &**before, &**after)))
     });
+    let pairs = pairs.flatten();
     let mut notes = Diagnostics::default();
     each(
         pairs.collect::<Vec<_>>(),

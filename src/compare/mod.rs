@@ -32,7 +32,9 @@ use crate::yaml::parallel::each;
 use apply_units::units;
 use part::Part;
 
-pub use deployed::{Deployed, DeployedOrigins, SyncOptions, compare_deployed, deployed_origins};
+pub use deployed::{
+    Deployed, DeployedOrigins, SyncOptions, compare_deployed, deployed_origins, units_that_differ,
+};
 pub use group::{
     DangerGroup, Exception, FoundGroup, Group, Matrix, Place, Section, Variant, danger_groups,
     findings, matrix, sections,

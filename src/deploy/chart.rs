@@ -14,7 +14,7 @@ use crate::object::Object;
 use crate::schema::Schemas;
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Entry, Mapping, Node, View, parse};
-use pleach_helm::manifests::{Rendered, ValueOrigin};
+use pleach_helm::manifests::{HookEvent, Rendered, RenderedObject, ValueOrigin, hook_events};
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::Values;
 use pleach_helm::{
@@ -204,10 +204,6 @@ pub(super) struct Install<'a> {
     pub(super) name: &'a str,
     pub(super) namespace: &'a str,
     pub(super) values: &'a Values,
-    pub(super) with_crds: bool,
-    /// Whether Helm itself installs it. Then the CRDs of `crds/` are no part of the release, so they stay when it goes.
-    pub(super) by_helm: bool,
-    pub(super) with_hooks: bool,
     pub(super) skip_schema: bool,
     /// The version of Kubernetes and the API versions, if the engine that installs it sets them.
     pub(super) kube_version: &'a str,
@@ -216,7 +212,45 @@ pub(super) struct Install<'a> {
     pub(super) written: &'a [Node],
 }
 
-/// The objects that installing a chart makes: CRDs, objects in Helm's order, hooks but those of tests.
+/// What a chart was rendered to. Nothing is put into a namespace that the chart does not name.
+pub(super) struct Installed {
+    /// The definitions of the chart's `crds/`.
+    pub(super) crds: Vec<Object>,
+    /// In Helm's order.
+    pub(super) objects: Vec<Object>,
+    /// Those of tests too.
+    pub(super) hooks: Vec<Object>,
+    /// Hooks for events that Helm does not know, which it drops.
+    pub(super) unknown_hooks: Vec<Object>,
+}
+
+impl Installed {
+    /// CRDs, objects, and the hooks that run.
+    pub(super) fn applied(self, with_crds: bool, with_hooks: bool) -> Vec<Object> {
+        let hooks = self.hooks.into_iter();
+        let hooks = hooks.filter(|it| with_hooks && runs(it));
+        let crds = self.crds.into_iter().filter(|_| with_crds);
+        crds.chain(self.objects).chain(hooks).collect()
+    }
+}
+
+/// Whether an object is one of the release, or a hook that installing or upgrading runs.
+pub(super) fn runs(object: &Object) -> bool {
+    match hook(object) {
+        None => true,
+        Some(names) => {
+            hook_events(names).is_some_and(|events| events.iter().any(|it| *it != HookEvent::Test))
+        }
+    }
+}
+
+/// The events of a hook as they are written; `None` for an object of the release.
+pub(super) fn hook(object: &Object) -> Option<&str> {
+    let path = ["metadata", "annotations", "helm.sh/hook"];
+    object.node.at_keys(&path).and_then(Node::as_str)
+}
+
+/// What installing a chart makes.
 ///
 /// Errors: Helm's.
 pub(super) fn install(
@@ -224,7 +258,7 @@ pub(super) fn install(
     install: &Install<'_>,
     facts: &Facts,
     cluster: &Cluster,
-) -> Result<Vec<Object>, HelmError> {
+) -> Result<Installed, HelmError> {
     let version = cluster.helm_version;
     let capabilities = capabilities(install.kube_version, &install.api_versions, facts, cluster)?;
     let release = Release::install(install.name, install.namespace);
@@ -242,7 +276,7 @@ pub(super) fn install(
         &render_options,
         &mut said,
     )?;
-    Ok(objects(rendered, install, facts))
+    Ok(installed(rendered, install.written))
 }
 
 /// What a chart sees of its cluster. `kube_version` and `api_versions` are those of the release itself.
@@ -268,32 +302,26 @@ pub(super) fn capabilities(
     Ok(capabilities)
 }
 
-fn objects(rendered: Rendered, install: &Install<'_>, facts: &Facts) -> Vec<Object> {
-    let mut objects = Vec::new();
-    if install.with_crds {
-        for file in &rendered.crds {
-            let documents = objects_of(&file.text, &file.path).into_iter();
-            let definitions = documents.filter(|it| it.kind() == "CustomResourceDefinition");
-            objects.extend(definitions.map(|it| Object {
-                stays: install.by_helm,
-                ..it
-            }));
-        }
+fn installed(rendered: Rendered, written: &[Node]) -> Installed {
+    let crds = rendered.crds.iter();
+    let crds = crds.flat_map(|it| objects_of(&it.text, &it.path));
+    let read = |all: Vec<RenderedObject>| {
+        let nodes = all.into_iter();
+        let nodes = nodes.filter_map(|it| Some((it.node?, it.origins)));
+        let placed = nodes.map(|(node, origins)| match origins.is_empty() {
+            true => node,
+            false => placed(node, &origins, written),
+        });
+        placed.flat_map(|it| flattened(Object::new(it))).collect()
+    };
+    Installed {
+        crds: crds
+            .filter(|it| it.kind() == "CustomResourceDefinition")
+            .collect(),
+        objects: read(rendered.objects),
+        hooks: read(rendered.hooks),
+        unknown_hooks: read(rendered.unknown_hooks),
     }
-    let hooks = rendered.hooks.into_iter();
-    let hooks =
-        hooks.filter(|it| install.with_hooks && !it.hook.as_ref().is_some_and(|it| it.is_test()));
-    let all = rendered.objects.into_iter().chain(hooks);
-    let nodes = all.filter_map(|it| Some((it.node?, it.origins)));
-    let placed = nodes.map(|(node, origins)| match origins.is_empty() {
-        true => node,
-        false => placed(node, &origins, install.written),
-    });
-    objects.extend(placed.flat_map(|it| flattened(Object::new(it))));
-    for object in &mut objects {
-        facts.default_namespace(object, install.namespace);
-    }
-    objects
 }
 
 /// A node whose values have the places where the user wrote them, as far as the chart printed them.

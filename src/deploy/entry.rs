@@ -7,7 +7,7 @@ use super::Options;
 use super::argo::source_paths;
 use super::chart::Charts;
 use super::expand::Expansion;
-use super::flux::{OwnSource, path, plain, synced};
+use super::flux::{OwnSource, in_artifact, path, plain, synced};
 use super::scan::{Declared, Scan};
 use super::sync::{SyncKind, text};
 use super::unit::Entry;
@@ -25,7 +25,7 @@ pub(super) fn expand_all(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Entry> {
     let charts = Charts::new(files, options);
-    let bootstraps = bootstraps(scan);
+    let bootstraps = bootstraps(files, scan);
     let mut entries = each(bootstraps, diagnostics, |it, diagnostics| {
         let own = own_source(Some(&it.object), scan, options);
         let mut expansion = Expansion::new(files, options.cluster(&it.folder), &charts, own);
@@ -58,7 +58,7 @@ struct Bootstrap {
 }
 
 /// Kustomizations that apply themselves: their file is below the folder that they build. One for each folder.
-fn bootstraps(scan: &Scan) -> Vec<Bootstrap> {
+fn bootstraps(files: &dyn Files, scan: &Scan) -> Vec<Bootstrap> {
     let mut found: Vec<Bootstrap> = Vec::new();
     for declared in &scan.declared {
         let object = match declared.kind {
@@ -69,7 +69,8 @@ fn bootstraps(scan: &Scan) -> Vec<Bootstrap> {
         let Some(object) = object else {
             continue;
         };
-        let folder = path(&object);
+        let reference = object.node.at_keys(&["spec", "sourceRef"]);
+        let folder = in_artifact(files, path(&object), reference, &declared.file);
         let is_own = declared.file.below(&folder).is_some();
         let is_instance = declared.kind == SyncKind::FluxInstance;
         if is_instance || is_own && is_bootstrapped(&object, &folder) {
@@ -117,7 +118,11 @@ fn loose(
     let own = own_source(None, scan, options);
     let paths: Vec<(&TreePath, TreePath)> = open
         .iter()
-        .flat_map(|it| written_paths(it).into_iter().map(|path| (&it.file, path)))
+        .flat_map(|it| {
+            written_paths(files, it)
+                .into_iter()
+                .map(|path| (&it.file, path))
+        })
         .collect();
     // What another unit plainly applies is found from there.
     let is_applied = |file: &TreePath| {
@@ -159,9 +164,13 @@ fn is_left_out(file: &TreePath, scan: &Scan, covered: &BTreeSet<&TreePath>) -> b
 }
 
 /// The folders that a sync object plainly names.
-fn written_paths(declared: &Declared) -> Vec<TreePath> {
+fn written_paths(files: &dyn Files, declared: &Declared) -> Vec<TreePath> {
+    let object = &declared.object;
+    let reference = object.node.at_keys(&["spec", "sourceRef"]);
     match declared.kind {
-        SyncKind::Kustomization => vec![path(&declared.object)],
+        SyncKind::Kustomization => {
+            vec![in_artifact(files, path(object), reference, &declared.file)]
+        }
         SyncKind::Application => source_paths(&declared.object),
         _ => Vec::new(),
     }

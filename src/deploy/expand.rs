@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::chart::{Charts, Facts};
 use super::flux::{
-    Build, Located, OwnSource, Release, Variables, build, find, is_waiting, path, resource_set,
-    synced, without_ignored,
+    Build, Located, OwnSource, Release, Variables, build, find, in_artifact, is_waiting, path,
+    resource_set, synced, without_ignored,
 };
 use super::sync::{SyncKind, items, text};
 use super::trial::Trial;
@@ -14,6 +14,7 @@ use super::unit::{Origin, Status, Unit};
 use super::world::World;
 use super::{Cluster, argo, flux};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::inflate::Inflater;
 use crate::object::{Object, ObjectId};
 use crate::tree::{Files, ReadSet, TreePath};
 use crate::yaml::Node;
@@ -42,7 +43,7 @@ pub(super) struct Expansion<'a> {
 
 /// What a sync object was followed to.
 struct Followed {
-    trial: Option<Arc<Trial>>,
+    trials: Vec<Arc<Trial>>,
     origin: Origin,
     objects: Vec<Object>,
     status: Status,
@@ -74,7 +75,13 @@ impl<'a> Expansion<'a> {
 
     /// Begins with a folder that is applied as it is.
     pub(super) fn begin_folder(&mut self, folder: &TreePath, diagnostics: &mut Diagnostics) {
-        let built = flux::build_plain(self.files, folder);
+        let inflater = Inflater {
+            version: self.cluster.helm_version,
+            kube_version: self.cluster.kube_version.clone(),
+            api_versions: self.cluster.api_versions.clone(),
+            charts: self.charts.pinned(),
+        };
+        let built = flux::build_plain(self.files, folder, &inflater);
         let id = ObjectId {
             group: "".into(),
             kind: "Folder".into(),
@@ -158,7 +165,7 @@ impl<'a> Expansion<'a> {
             SyncKind::Application => {
                 let applied = argo::apply(&pending.object, &setting, diagnostics);
                 let followed = Followed {
-                    trial: None,
+                    trials: applied.trials,
                     origin: applied.origin,
                     objects: applied.objects,
                     status: applied.status,
@@ -174,7 +181,7 @@ impl<'a> Expansion<'a> {
                 };
                 let objects = argo::applications(&pending.object, &setting, diagnostics);
                 let followed = Followed {
-                    trial: None,
+                    trials: Vec::new(),
                     origin: Origin::Generated,
                     objects,
                     status: Status::Built,
@@ -185,7 +192,7 @@ impl<'a> Expansion<'a> {
             SyncKind::ResourceSet => {
                 let followed = match resource_set(&pending.object, &self.world) {
                     Ok(objects) => Followed {
-                        trial: None,
+                        trials: Vec::new(),
                         origin: Origin::Generated,
                         objects,
                         status: Status::Built,
@@ -221,13 +228,14 @@ impl<'a> Expansion<'a> {
     }
 
     fn kustomization(&self, object: &Object, diagnostics: &mut Diagnostics) -> Followed {
-        let folder = path(object);
+        let reference = object.node.at_keys(&["spec", "sourceRef"]);
+        let file = object.span().outermost();
+        let folder = in_artifact(self.files, path(object), reference, file.path());
         let folder = match self.own.locate(object, &folder, &self.world, self.files) {
             Located::Own(folder) => folder,
             Located::Elsewhere(what) => return elsewhere(object, what, diagnostics),
         };
         let variables = Variables::of(object, &self.world);
-        let reference = object.node.at_keys(&["spec", "sourceRef"]);
         let source = reference.and_then(|it| find(it, object.namespace(), &self.world));
         let filtered = without_ignored(self.files, source);
         let files = filtered.as_ref().map_or(self.files, |it| it as &dyn Files);
@@ -250,7 +258,7 @@ impl<'a> Expansion<'a> {
             let trial = release.trial(&facts, cluster).map(Arc::new);
             let (objects, origin, status) = release.render(&facts, cluster, diagnostics);
             Followed {
-                trial,
+                trials: trial.into_iter().collect(),
                 origin,
                 objects,
                 status,
@@ -287,7 +295,7 @@ impl<'a> Expansion<'a> {
             wave: object.map(wave).unwrap_or(0),
             keeps_crds: object.is_some_and(flux::keeps_crds),
             keeps: object.map(flux::keeps).unwrap_or_default(),
-            trial: followed.trial,
+            trials: followed.trials,
             id,
             parent,
             origin: followed.origin,
@@ -345,7 +353,7 @@ fn followed(
     };
     diagnostics.extend(said.into_iter().map(|it| not_built(id, it)));
     Followed {
-        trial: None,
+        trials: Vec::new(),
         origin: Origin::Folder(folder.clone()),
         objects,
         status,
@@ -368,7 +376,7 @@ fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
 fn templated(fault: Diagnostic, diagnostics: &mut Diagnostics) -> Followed {
     diagnostics.push(fault.clone());
     Followed {
-        trial: None,
+        trials: Vec::new(),
         origin: Origin::Elsewhere("templates".to_string()),
         objects: Vec::new(),
         status: Status::NotBuilt(Box::new(fault)),
@@ -385,7 +393,7 @@ fn elsewhere(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Fo
     let fault = Diagnostic::warning("unseen-source", message).at(at.unwrap_or(&object.node));
     diagnostics.push(fault.clone());
     Followed {
-        trial: None,
+        trials: Vec::new(),
         origin: Origin::Elsewhere(what),
         objects: Vec::new(),
         status: Status::NotBuilt(Box::new(fault)),

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Cluster;
+use super::chart::{Facts, Install, capabilities};
 use crate::diag::Span;
 use crate::yaml::{Node, View};
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::Values;
-use pleach_helm::{Capabilities, HelmVersion, Release, RenderOptions, Warnings, render};
+use pleach_helm::{Capabilities, HelmError, HelmVersion, Release, RenderOptions, Warnings, render};
 use serde_json::Value as Json;
 
 /// How many values of a release are tried.
@@ -15,15 +17,15 @@ const TRIED_MAX: usize = 50;
 
 /// A chart and all that it was rendered with.
 pub struct Trial {
-    pub(super) chart: Arc<LoadedChart>,
-    pub(super) values: Values,
+    chart: Arc<LoadedChart>,
+    values: Values,
     /// The values as written; what goes before others is last.
-    pub(super) written: Vec<Node>,
-    pub(super) name: String,
-    pub(super) namespace: String,
-    pub(super) skip_schema: bool,
-    pub(super) version: HelmVersion,
-    pub(super) capabilities: Capabilities,
+    written: Vec<Node>,
+    name: String,
+    namespace: String,
+    skip_schema: bool,
+    version: HelmVersion,
+    capabilities: Capabilities,
 }
 
 impl fmt::Debug for Trial {
@@ -49,6 +51,27 @@ impl ReleaseValue {
 }
 
 impl Trial {
+    /// A chart as it is installed. Errors: Helm's, for a version of Kubernetes that is none.
+    pub(super) fn new(
+        chart: &Arc<LoadedChart>,
+        install: &Install<'_>,
+        facts: &Facts,
+        cluster: &Cluster,
+    ) -> Result<Trial, HelmError> {
+        let capabilities =
+            capabilities(install.kube_version, &install.api_versions, facts, cluster)?;
+        Ok(Trial {
+            chart: chart.clone(),
+            values: install.values.clone(),
+            written: install.written.to_vec(),
+            name: install.name.to_string(),
+            namespace: install.namespace.to_string(),
+            skip_schema: install.skip_schema,
+            version: cluster.helm_version,
+            capabilities,
+        })
+    }
+
     /// The values that are written and are no maps.
     fn leaves(&self) -> Vec<ReleaseValue> {
         let mut found: Vec<ReleaseValue> = Vec::new();

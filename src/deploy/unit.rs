@@ -61,8 +61,8 @@ pub struct Unit {
     pub span: Option<Span>,
     /// What it deploys; empty where that cannot be seen.
     pub objects: Vec<Object>,
-    /// Of a release of Flux: how its chart was rendered.
-    pub trial: Option<Arc<Trial>>,
+    /// How its charts were rendered.
+    pub trials: Vec<Arc<Trial>>,
     /// Whether CRDs of its chart stay as they are where a cluster has them.
     pub keeps_crds: bool,
     /// What of it stays in the cluster when it is gone from the tree.
@@ -109,6 +109,8 @@ pub struct ChartTitle {
 pub enum Status {
     /// All objects of the unit are known.
     Built,
+    /// Those of some of its sources. The diagnostic says why not of all.
+    Partial(Box<Diagnostic>),
     /// All of them, but the engine leaves the cluster as it is.
     Suspended,
     /// None of them. The diagnostic says why.

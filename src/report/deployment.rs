@@ -68,6 +68,7 @@ fn write_head(text: &mut String, unit: &Unit, indent: &str, view: &View<'_>) {
     }
     match &unit.status {
         Status::Built => {}
+        Status::Partial(_) => line.push_str("  \x1b[33mshown in part\x1b[0m"),
         Status::Suspended => line.push_str("  \x1b[33msuspended\x1b[0m"),
         Status::NotBuilt(_) => line.push_str("  \x1b[33mnot shown\x1b[0m"),
     }
@@ -188,6 +189,7 @@ fn unit_json(unit: &Unit, entry: &Entry, view: &View<'_>) -> String {
     let parent = parent.map_or("null".to_string(), |it| quoted(&it.id.to_string()));
     let (status, why) = match &unit.status {
         Status::Built => ("built", None),
+        Status::Partial(fault) => ("partial", Some(&fault.message)),
         Status::Suspended => ("suspended", None),
         Status::NotBuilt(fault) => ("not-built", Some(&fault.message)),
     };

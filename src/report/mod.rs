@@ -24,7 +24,7 @@ mod summary;
 mod unified;
 mod words;
 
-pub use affected::{affected_json, affected_matrix, affected_names};
+pub use affected::{AffectedParts, affected_json, affected_matrix, affected_names};
 pub use annotations::{annotations, at_existing_lines};
 pub use changes::changes;
 pub use changes_json::{TreeFile, changes_json};

@@ -7,11 +7,12 @@ use crate::Compiled;
 use crate::chart::{Cache, Charts, Lock, Pin, Places, Request};
 use crate::compare::{
     Claim, CodeOwners, Comparison, Deployed, DeployedOrigins, Origins, Side, compare,
-    compare_deployed, deployed_origins, environment,
+    compare_deployed, deployed_origins, environment, units_that_differ,
 };
 use crate::deploy::{Cluster, Deployment, Entry, Options, Origin, Unit, deploy};
 use crate::diag::{Diagnostics, Source, Span};
 use crate::load::{self, WorkspaceConfig};
+use crate::object::ObjectId;
 use crate::remote::WithRemotes;
 use crate::tree::{Below, Files, TreePath};
 use crate::yaml::parallel::join;
@@ -364,6 +365,43 @@ pub fn compare_workspaces(
     Ok(compare_deployed([&sides[0], &sides[1]], &context.options))
 }
 
+/// The units of which the objects differ between two states, by environment, or by the folder of their entry. A unit that cannot be
+/// seen is one of them if what makes an engine deploy it differs; of a state that does not render, all units are.
+pub fn changed_units(
+    states: [&State<'_>; 2],
+    urls: &[String],
+    context: &Context<'_>,
+) -> BTreeMap<String, BTreeSet<ObjectId>> {
+    let one = |at: usize| {
+        let state = states[at];
+        match state.is_workspace() {
+            true => state.deployed(context).unwrap_or_else(|_| Found::none()),
+            false => Found {
+                deployment: deployed(&state.below(), urls, context.cache.clone()),
+                ..Found::none()
+            },
+        }
+    };
+    let (old, new) = join(|| one(0), || one(1));
+    let none = |_: &Entry, _: &Unit| Claim {
+        title: String::new(),
+        owner: None,
+        span: None,
+    };
+    let is_workspace = states.iter().any(|it| it.is_workspace());
+    let name = |entry: &Entry| match is_workspace {
+        true => new.environment(entry),
+        false => folder_name(&entry.folder),
+    };
+    let sides = [&old, &new].map(|found| Deployed {
+        deployment: &found.deployment,
+        name: "",
+        claim: &none,
+        environment: &name,
+    });
+    units_that_differ([&sides[0], &sides[1]])
+}
+
 /// A state of a workspace and what is deployed from it.
 struct Found {
     deployment: Deployment,
@@ -379,11 +417,7 @@ impl State<'_> {
             diagnostics,
         };
         let Some(compiled) = self.render(context) else {
-            return Ok(Found {
-                deployment: Deployment::default(),
-                origins: Origins::default(),
-                folder: None,
-            });
+            return Ok(Found::none());
         };
         if compiled.diagnostics.has_errors() {
             return Err(unrendered(compiled.diagnostics));
@@ -399,6 +433,14 @@ impl State<'_> {
 }
 
 impl Found {
+    fn none() -> Found {
+        Found {
+            deployment: Deployment::default(),
+            origins: Origins::default(),
+            folder: None,
+        }
+    }
+
     /// Whether an entry is of the rendered tree.
     fn contains(&self, entry: &Entry) -> bool {
         self.below(&entry.folder).is_some()

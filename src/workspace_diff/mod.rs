@@ -8,8 +8,8 @@ mod partial;
 mod why;
 
 pub use deployed::{
-    chart_requests, compare_repositories, compare_workspaces, deployed, deployed_from,
-    repository_origins, sync_folder, workspace_origins,
+    changed_units, chart_requests, compare_repositories, compare_workspaces, deployed,
+    deployed_from, repository_origins, sync_folder, workspace_origins,
 };
 
 pub use why::add_causes;

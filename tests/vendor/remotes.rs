@@ -153,6 +153,15 @@ fn a_remote_base_is_pinned_and_read_offline() {
     fs::rename(case.path("web"), case.path("gone")).unwrap();
     let built = case.succeeds(&["build", "app"]);
     assert!(built.contains("name: my-web\n  namespace: shop"), "{built}");
+    let remote = |reference: &str| format!("{}/web//overlay?ref={reference}", case.origin());
+    let built = case.succeeds(&["build", &remote("v1")]);
+    assert!(built.contains("name: my-web\n"), "{built}");
+    let (code, _, said) = case.run(&["build", &remote("v2")]);
+    assert_eq!(code, 2);
+    assert!(said.contains("is not pinned"), "{said}");
+    let (code, _, said) = case.run(&["build", &remote("v1").replace("overlay", "README")]);
+    assert_eq!(code, 2);
+    assert!(said.contains("is not among the pinned files"), "{said}");
     case.succeeds(&["vendor", "--check"]);
     assert_eq!(case.succeeds(&["vendor"]), "");
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::cli::diff::Depth;
 use crate::cli::session::{WORKSPACE, directory};
 use crate::cli::{Global, Outcome, output};
 use crate::disk::{Repository, find_upwards, store_executable};
@@ -19,6 +20,9 @@ pub(super) struct Arguments {
     /// Let the hook write and stage the tree where it is out of date
     #[arg(long)]
     fix: bool,
+    /// What the hook checks: the objects that are synced, or also those that charts and other units deploy from them
+    #[arg(long, value_name = "DEPTH", default_value = "sync")]
+    depth: Depth,
     /// Replace a hook that somebody else made
     #[arg(long)]
     force: bool,
@@ -38,10 +42,10 @@ pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome>
         bail!(
             "`{}` is not a hook of pleach: add the line `{} || exit 1` to it, or replace it with `--force`",
             path.display(),
-            line(&workspace, &repository, arguments.fix)?
+            line(&workspace, &repository, arguments)?
         );
     }
-    let line = line(&workspace, &repository, arguments.fix)?;
+    let line = line(&workspace, &repository, arguments)?;
     store_executable(&path, script(&line).as_bytes())?;
     output::status(&format!(
         "`{}` installed: `git commit` runs it, `git commit --no-verify` does not\n",
@@ -80,7 +84,7 @@ fn is_foreign(path: &Path) -> bool {
 }
 
 /// The command that runs the hook. Git starts it in the work tree's top folder.
-fn line(workspace: &Path, repository: &Repository, fix: bool) -> Result<String> {
+fn line(workspace: &Path, repository: &Repository, arguments: &Arguments) -> Result<String> {
     let workspace = workspace.canonicalize()?;
     let below = workspace
         .strip_prefix(repository.root())
@@ -92,8 +96,12 @@ fn line(workspace: &Path, repository: &Repository, fix: bool) -> Result<String> 
         "" => String::new(),
         below => format!(" -C '{}'", below.replace('\'', r"'\''")),
     };
-    let fix = if fix { " --fix" } else { "" };
-    Ok(format!("pleach{folder} hook run{fix}"))
+    let fix = if arguments.fix { " --fix" } else { "" };
+    let depth = match arguments.depth {
+        Depth::Sync => "",
+        Depth::Objects => " --depth objects",
+    };
+    Ok(format!("pleach{folder} hook run{fix}{depth}"))
 }
 
 fn script(line: &str) -> String {

@@ -1,5 +1,7 @@
 //! An Application: all its sources, rendered and put together.
 
+use std::sync::Arc;
+
 use super::Setting;
 use super::build::{build, overrides};
 use super::environment::Environment;
@@ -8,6 +10,7 @@ use super::template::merge_patch;
 use crate::deploy::chart::not_shown;
 use crate::deploy::flux::plain;
 use crate::deploy::sync::{items, text};
+use crate::deploy::trial::Trial;
 use crate::deploy::unit::{Origin, Status};
 use crate::diag::{Diagnostics, Severity};
 use crate::object::Object;
@@ -19,6 +22,8 @@ pub(in crate::deploy) struct Applied {
     pub(in crate::deploy) objects: Vec<Object>,
     pub(in crate::deploy) origin: Origin,
     pub(in crate::deploy) status: Status,
+    /// How its charts were rendered.
+    pub(in crate::deploy) trials: Vec<Arc<Trial>>,
     pub(in crate::deploy) read_set: ReadSet,
 }
 
@@ -90,7 +95,8 @@ pub(in crate::deploy) fn apply(
 ) -> Applied {
     let files = Recorded::new(setting.files);
     let all = sources(application);
-    let (mut objects, mut origin, mut fault) = (Vec::new(), None, None);
+    let (mut objects, mut trials) = (Vec::new(), Vec::new());
+    let (mut origin, mut fault) = (None, None);
     for node in &all {
         let (path, chart) = (text(node, &["path"]), text(node, &["chart"]));
         if !text(node, &["ref"]).is_empty() && path.is_empty() && chart.is_empty() {
@@ -106,9 +112,10 @@ pub(in crate::deploy) fn apply(
             urls: setting.urls,
         };
         match build(&source, &files, setting, said) {
-            Ok((built, from)) => {
-                objects.extend(built);
-                origin.get_or_insert(from);
+            Ok(built) => {
+                objects.extend(built.objects);
+                trials.extend(built.trial.map(Arc::new));
+                origin.get_or_insert(built.origin);
             }
             Err(found) => {
                 let what = application.id().to_string();
@@ -131,8 +138,10 @@ pub(in crate::deploy) fn apply(
     Applied {
         status: match fault {
             Some(fault) if objects.is_empty() => Status::NotBuilt(Box::new(fault)),
-            _ => Status::Built,
+            Some(fault) => Status::Partial(Box::new(fault)),
+            None => Status::Built,
         },
+        trials,
         origin: origin.unwrap_or_else(|| Origin::Elsewhere("no source".to_string())),
         objects,
         read_set: files.finish(),

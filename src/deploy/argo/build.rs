@@ -8,6 +8,7 @@ use crate::deploy::chart::first_error;
 use crate::deploy::flux::read_fields;
 use crate::deploy::glob::{Dialect, is_match};
 use crate::deploy::sync::{flag, text};
+use crate::deploy::trial::Trial;
 use crate::deploy::unit::Origin;
 use crate::diag::{Diagnostic, Diagnostics, Source as Text};
 use crate::inflate::Inflater;
@@ -16,8 +17,14 @@ use crate::object::Object;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node, parse};
 
-/// What a source was rendered to, and what it is.
-pub(super) type Built = Result<(Vec<Object>, Origin), Diagnostic>;
+/// What a source was rendered to.
+pub(super) struct Built {
+    pub(super) objects: Vec<Object>,
+    /// What it is.
+    pub(super) origin: Origin,
+    /// How its chart was rendered.
+    pub(super) trial: Option<Trial>,
+}
 
 /// The objects of a source. Errors: what keeps Argo CD from rendering it, or cannot be seen.
 pub(super) fn build(
@@ -25,7 +32,7 @@ pub(super) fn build(
     files: &dyn Files,
     setting: &Setting<'_>,
     said: &mut Diagnostics,
-) -> Built {
+) -> Result<Built, Diagnostic> {
     let node = source.node;
     if !text(node, &["chart"]).is_empty() {
         let (place, _) = release::place(node, None);
@@ -35,8 +42,7 @@ pub(super) fn build(
             .unwrap_or(node);
         let chart = setting.charts.load(&place, setting.cluster.helm_version);
         let chart = chart.map_err(|it| moved(it, at))?;
-        let objects = release::objects(source, &chart, None, files, setting, said)?;
-        return Ok((objects, Origin::Chart(title(&chart))));
+        return release::build(source, &chart, None, files, setting, said);
     }
     let path = node.get("path").unwrap_or(node);
     if !source.is_own(node) {
@@ -63,24 +69,24 @@ pub(super) fn build(
             let (place, _) = release::place(node, Some(&folder));
             let chart = setting.charts.load(&place, setting.cluster.helm_version);
             let chart = chart.map_err(|it| moved(it, path))?;
-            let objects = release::objects(source, &chart, Some(&folder), files, setting, said)?;
-            Ok((objects, Origin::Chart(title(&chart))))
+            release::build(source, &chart, Some(&folder), files, setting, said)
         }
         Kind::Kustomize => {
             let objects = kustomized(source, files, &folder, setting)?;
-            Ok((objects, Origin::Folder(folder)))
+            Ok(of_folder(objects, folder))
         }
         Kind::Directory => {
             let objects = manifests(node, files, &folder, said)?;
-            Ok((objects, Origin::Folder(folder)))
+            Ok(of_folder(objects, folder))
         }
     }
 }
 
-fn title(chart: &pleach_helm::source::LoadedChart) -> crate::deploy::unit::ChartTitle {
-    crate::deploy::unit::ChartTitle {
-        name: chart.metadata.name.clone(),
-        version: chart.metadata.version.clone(),
+fn of_folder(objects: Vec<Object>, folder: TreePath) -> Built {
+    Built {
+        objects,
+        origin: Origin::Folder(folder),
+        trial: None,
     }
 }
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use super::Setting;
 use super::application::Source;
+use super::build::Built;
 use crate::chart::Request;
 use crate::deploy::chart::{Install, Place, install};
 use crate::deploy::flux::values_of;
 use crate::deploy::glob::{Dialect, is_match, is_pattern};
 use crate::deploy::sync::{flag, items, text};
-use crate::deploy::unit::ChartTitle;
+use crate::deploy::trial::Trial;
+use crate::deploy::unit::{ChartTitle, Origin};
 use crate::diag::{Diagnostic, Diagnostics, Source as Text};
-use crate::object::Object;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Node, parse_one};
 use pleach_helm::HelmError;
@@ -46,14 +47,14 @@ pub(super) fn place(source: &Node, folder: Option<&TreePath>) -> (Place, ChartTi
 }
 
 /// The objects of a chart.
-pub(super) fn objects(
+pub(super) fn build(
     source: &Source<'_>,
-    chart: &LoadedChart,
+    chart: &Arc<LoadedChart>,
     folder: Option<&TreePath>,
     files: &dyn Files,
     setting: &Setting<'_>,
     said: &mut Diagnostics,
-) -> Result<Vec<Object>, Diagnostic> {
+) -> Result<Built, Diagnostic> {
     let none = Node::null();
     let helm = source.node.get("helm").unwrap_or(&none);
     let (values, written) = values(source, helm, chart, folder, files, setting, said)?;
@@ -74,9 +75,6 @@ pub(super) fn objects(
         name: &name,
         namespace: &namespace,
         values: &values,
-        with_crds: !flag(helm, &["skipCrds"]),
-        by_helm: false,
-        with_hooks: true,
         skip_schema: flag(helm, &["skipSchemaValidation"]),
         kube_version: text(helm, &["kubeVersion"]),
         api_versions: versions
@@ -85,8 +83,22 @@ pub(super) fn objects(
             .collect(),
         written: &written,
     };
-    install(chart, &release, setting.facts, setting.cluster)
-        .map_err(|error| helm_fault(error, source.node))
+    let (facts, cluster) = (setting.facts, setting.cluster);
+    let fault = |error| helm_fault(error, source.node);
+    let installed = install(chart, &release, facts, cluster).map_err(fault)?;
+    let mut objects = installed.applied(!flag(helm, &["skipCrds"]), true);
+    for object in &mut objects {
+        facts.default_namespace(object, &namespace);
+    }
+    let title = ChartTitle {
+        name: chart.metadata.name.clone(),
+        version: chart.metadata.version.clone(),
+    };
+    Ok(Built {
+        objects,
+        origin: Origin::Chart(title),
+        trial: Trial::new(chart, &release, facts, cluster).ok(),
+    })
 }
 
 fn helm_fault(error: HelmError, at: &Node) -> Diagnostic {

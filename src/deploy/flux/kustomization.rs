@@ -7,7 +7,8 @@ use super::substitute::substitute;
 use super::variables::Variables;
 use super::{KUSTOMIZE_GROUP, generate};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::kustomize::{LoadRestriction, Options, build_given};
+use crate::inflate::Inflater;
+use crate::kustomize::{ChartRenderer, LoadRestriction, Options, build_given};
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
 use crate::yaml::Node;
@@ -30,9 +31,19 @@ pub(in crate::deploy) fn build(
     object: Option<&Object>,
     variables: Option<&Variables>,
 ) -> Build {
+    built(files, &|files, diagnostics| {
+        run(files, folder, object, variables, None, diagnostics)
+    })
+}
+
+/// What `run` makes of the files that it reads.
+fn built(
+    files: &dyn Files,
+    run: &dyn Fn(&dyn Files, &mut Diagnostics) -> Option<Vec<Object>>,
+) -> Build {
     let recorded = Recorded::new(files);
     let mut diagnostics = Diagnostics::default();
-    let objects = run(&recorded, folder, object, variables, &mut diagnostics);
+    let objects = run(&recorded, &mut diagnostics);
     let objects = match diagnostics.has_errors() {
         true => Vec::new(),
         false => objects.unwrap_or_default(),
@@ -44,10 +55,16 @@ pub(in crate::deploy) fn build(
     }
 }
 
-/// Builds a folder that no engine builds by itself: its kustomization, or the objects in its own YAML files.
-pub(in crate::deploy) fn build_plain(files: &dyn Files, folder: &TreePath) -> Build {
+/// Builds a folder that no engine builds by itself: its kustomization, with its charts, or the objects in its own YAML files.
+pub(in crate::deploy) fn build_plain(
+    files: &dyn Files,
+    folder: &TreePath,
+    charts: &Inflater<'_>,
+) -> Build {
     if generate::has_kustomization(files, folder) {
-        return build(files, folder, None, None);
+        return built(files, &|files, diagnostics| {
+            run(files, folder, None, None, Some(charts), diagnostics)
+        });
     }
     let recorded = Recorded::new(files);
     let entries = recorded.list(folder).unwrap_or_default().into_iter();
@@ -69,6 +86,7 @@ fn run(
     folder: &TreePath,
     object: Option<&Object>,
     variables: Option<&Variables>,
+    charts: Option<&Inflater<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<Object>> {
     let path = object.and_then(|it| it.node.at_keys(&["spec", "path"]));
@@ -94,7 +112,8 @@ fn run(
         ..Options::default()
     };
     let given = Node::mapping(fields);
-    let built = build_given(files, folder, &given, Vec::new(), &options, None);
+    let charts = charts.map(|it| it as &dyn ChartRenderer);
+    let built = build_given(files, folder, &given, Vec::new(), &options, charts);
     // Warnings on the files themselves are said by `pleach build`.
     let errors = built.diagnostics.into_iter();
     diagnostics.extend(errors.filter(|it| it.severity == crate::diag::Severity::Error));

@@ -20,7 +20,7 @@ pub(super) use instance::synced;
 pub(super) use kustomization::{Build, build, build_plain, is_suspended, path};
 pub(super) use release::{Release, keeps, keeps_crds};
 pub(super) use resource_set::resource_set;
-pub(super) use source::{Located, OwnSource, find, plain};
+pub(super) use source::{Located, OwnSource, find, in_artifact, plain};
 pub(super) use values::of_node as values_of;
 pub(super) use variables::{Variables, is_waiting};
 

@@ -1,38 +1,154 @@
 //! What helm-controller does with the objects of a chart before it applies them.
 
+use std::collections::BTreeMap;
+
+use super::super::chart::{Installed, hook, runs};
 use super::super::metadata::{entries, set};
-use super::super::sync::items;
+use super::super::sync::{flag, items, text};
 use super::HELM_GROUP;
 use crate::diag::Diagnostic;
 use crate::kustomize::{LoadRestriction, Options, build_given};
 use crate::object::Object;
 use crate::tree::{Tree, TreePath};
-use crate::yaml::{Entry, Mapping, Node, emit_canonical};
+use crate::yaml::{Entry, Mapping, Node, duplicate_key, emit_canonical};
+use pleach_helm::HelmVersion;
 
-/// Runs the post-renderers of a release, adds its common metadata and the labels of their origin.
+/// Which hooks the post-renderers get.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strategy {
+    /// Together with the objects of the release.
+    Combined,
+    /// By themselves.
+    Separate,
+    /// None: they stay as the chart makes them.
+    NoHooks,
+}
+
+/// What helm-controller applies of a chart: post-renderers, common metadata and the labels of the origin. CRDs only get the labels.
+///
+/// Errors: a patch that does not apply, and what kustomize does not read.
 pub(super) fn post_render(
     release: &Object,
-    mut objects: Vec<Object>,
+    installed: Installed,
+    version: HelmVersion,
 ) -> Result<Vec<Object>, Diagnostic> {
+    let node = &release.node;
+    let strategy = match text(node, &["spec", "postRenderStrategy"]) {
+        "separate" => Strategy::Separate,
+        "nohooks" => Strategy::NoHooks,
+        "" if version == HelmVersion::V3 => Strategy::NoHooks,
+        _ => Strategy::Combined,
+    };
+    let Installed {
+        mut crds,
+        mut objects,
+        mut hooks,
+        mut unknown_hooks,
+    } = installed;
+    match strategy {
+        Strategy::Combined => {
+            hooks.append(&mut unknown_hooks);
+            objects = rendered(release, objects, hooks)?;
+        }
+        Strategy::Separate => {
+            objects = rendered(release, objects, Vec::new())?;
+            objects.extend(rendered(release, Vec::new(), hooks)?);
+        }
+        Strategy::NoHooks => {
+            objects = rendered(release, objects, Vec::new())?;
+            objects.append(&mut hooks);
+        }
+    }
+    let has_hooks = !flag(node, &["spec", "install", "disableHooks"]);
+    objects.retain(|it| runs(it) && (has_hooks || hook(it).is_none()));
+    crds.retain(|_| text(node, &["spec", "install", "crds"]) != "Skip");
+    let origin = origin(release);
+    for definition in &mut crds {
+        set(definition, "labels", &origin);
+        // They are no part of the release, so they stay when it goes.
+        definition.stays = true;
+    }
+    crds.append(&mut objects);
+    Ok(crds)
+}
+
+/// What the post-renderers of a release make of objects and hooks.
+fn rendered(
+    release: &Object,
+    mut objects: Vec<Object>,
+    hooks: Vec<Object>,
+) -> Result<Vec<Object>, Diagnostic> {
+    objects.extend(hooks);
+    refuse_unreadable(&objects)?;
     for renderer in items(&release.node, &["spec", "postRenderers"]) {
         if let Some(kustomize) = renderer.get("kustomize") {
             objects = patched(kustomize, objects)?;
+            // The next step reads them again.
+            refuse_unreadable(&objects)?;
         }
     }
     for field in ["labels", "annotations"] {
         let common = entries(release.node.at_keys(&["spec", "commonMetadata", field]));
         objects.iter_mut().for_each(|it| set(it, field, &common));
     }
+    let origin = origin(release);
+    objects.iter_mut().for_each(|it| set(it, "labels", &origin));
+    Ok(objects)
+}
+
+/// The labels by which helm-controller finds what it has applied.
+fn origin(release: &Object) -> [(Node, Node); 2] {
     let label = |key: &str, value: &str| {
         let key = Node::string(format!("{HELM_GROUP}/{key}"));
         (key, Node::string(value).at(release.span()))
     };
-    let origin = [
+    [
         label("name", release.name()),
         label("namespace", release.namespace()),
-    ];
-    objects.iter_mut().for_each(|it| set(it, "labels", &origin));
-    Ok(objects)
+    ]
+}
+
+/// What kustomize does not read, with which helm-controller adds its labels: objects without a kind or a name, keys that are written
+/// twice in one map, and two objects of one name.
+fn refuse_unreadable(objects: &[Object]) -> Result<(), Diagnostic> {
+    let mut known = BTreeMap::new();
+    for object in objects {
+        let id = object.id();
+        if object.kind().is_empty() || object.name().is_empty() {
+            let message = match object.kind() {
+                "" => format!(
+                    "its chart makes an object without `kind`: {}",
+                    object.name()
+                ),
+                kind => format!("its chart makes a {kind} without `metadata.name`"),
+            };
+            return Err(Diagnostic::error("missing-name", message));
+        }
+        if let Some((_, key)) = duplicate_key(&object.node) {
+            let key = key.as_str().unwrap_or("");
+            let message = format!("its chart writes the key `{key}` of {id} twice in one map");
+            return Err(Diagnostic::error("duplicate-key", message));
+        }
+        let namespace = match object.namespace() {
+            "default" => "",
+            namespace => namespace,
+        };
+        let key = (object.gvk(), namespace, object.name());
+        let Some(first) = known.insert(key, object) else {
+            continue;
+        };
+        let fault = Diagnostic::error(
+            "duplicate-resource",
+            format!("its chart makes {id} twice, which helm-controller refuses"),
+        );
+        return Err(match hook(first).is_some() == hook(object).is_some() {
+            true => fault,
+            false => fault.help(
+                "one of them is a hook: set `spec.postRenderStrategy: separate`, which post-renders hooks by themselves",
+            ),
+        });
+    }
+    Ok(())
 }
 
 fn patched(kustomize: &Node, objects: Vec<Object>) -> Result<Vec<Object>, Diagnostic> {

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::super::chart::{
-    Charts, Facts, Install, Place, capabilities, install, not_rendered, not_shown,
-};
+use super::super::chart::{Charts, Facts, Install, Place, install, not_rendered, not_shown};
 use super::super::sync::{flag, items, text};
 use super::super::trial::Trial;
 use super::super::unit::{ChartTitle, Keeps, Origin, Status};
@@ -125,17 +123,27 @@ impl<'a> Release<'a> {
     /// The release, to be tried with other values.
     pub(in crate::deploy) fn trial(&self, facts: &Facts, cluster: &Cluster) -> Option<Trial> {
         let (values, written) = self.values.as_ref().ok()?;
+        let name = release_name(self.object);
+        let install = self.install(&name, values, written);
+        Trial::new(self.chart.as_ref().ok()?, &install, facts, cluster).ok()
+    }
+
+    fn install<'b>(
+        &'b self,
+        name: &'b str,
+        values: &'b Values,
+        written: &'b [Node],
+    ) -> Install<'b> {
         let node = &self.object.node;
-        Some(Trial {
-            chart: self.chart.as_ref().ok()?.clone(),
-            values: values.clone(),
-            written: written.clone(),
-            name: release_name(self.object),
-            namespace: self.namespace().to_string(),
+        Install {
+            name,
+            namespace: self.namespace(),
+            values,
             skip_schema: flag(node, &["spec", "install", "disableSchemaValidation"]),
-            version: cluster.helm_version,
-            capabilities: capabilities("", &[], facts, cluster).ok()?,
-        })
+            kube_version: "",
+            api_versions: Vec::new(),
+            written,
+        }
     }
 
     fn namespace(&self) -> &str {
@@ -145,28 +153,21 @@ impl<'a> Release<'a> {
         }
     }
 
-    fn objects(self, facts: &Facts, cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
+    fn objects(&self, facts: &Facts, cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
         let what = self.object.id().to_string();
-        let namespace = self.namespace().to_string();
-        let chart = self.chart.map_err(|it| not_shown(&what, it, &self.at))?;
-        let values = self.values;
-        let (values, written) = values.map_err(|it| not_shown(&what, it, self.object.span()))?;
-        let node = &self.object.node;
-        let release = Install {
-            name: &release_name(self.object),
-            namespace: &namespace,
-            values: &values,
-            with_crds: text(node, &["spec", "install", "crds"]) != "Skip",
-            by_helm: true,
-            with_hooks: !flag(node, &["spec", "install", "disableHooks"]),
-            skip_schema: flag(node, &["spec", "install", "disableSchemaValidation"]),
-            kube_version: "",
-            api_versions: Vec::new(),
-            written: &written,
-        };
-        let objects = install(&chart, &release, facts, cluster)
+        let chart = self.chart.as_ref();
+        let chart = chart.map_err(|it| not_shown(&what, it.clone(), &self.at))?;
+        let fault = |it: &Diagnostic| not_shown(&what, it.clone(), self.object.span());
+        let (values, written) = self.values.as_ref().map_err(fault)?;
+        let name = release_name(self.object);
+        let installed = install(chart, &self.install(&name, values, written), facts, cluster)
             .map_err(|error| not_rendered(&what, error, &self.at))?;
-        post_render(self.object, objects).map_err(|it| not_shown(&what, it, self.object.span()))
+        let applied = post_render(self.object, installed, cluster.helm_version);
+        let mut objects = applied.map_err(|it| fault(&it))?;
+        for object in &mut objects {
+            facts.default_namespace(object, self.namespace());
+        }
+        Ok(objects)
     }
 }
 
@@ -251,7 +252,35 @@ impl Reader<'_> {
                 let spec = source.node.get("spec").unwrap_or(&source.node);
                 self.of_chart(spec, source.namespace())
             }
+            ("ExternalArtifact", _) => self.of_artifact(reference),
             (kind, _) => Err(unseen(reference, kind, text(reference, &["name"]))),
+        }
+    }
+
+    /// An ExternalArtifact, where an ArtifactGenerator of the repository copies the chart into it.
+    fn of_artifact(&self, reference: &Node) -> Result<Wanted, NoChart> {
+        let (top, namespace) = (TreePath::root(), self.object.namespace());
+        let located = self
+            .own
+            .locate_reference(reference, namespace, &top, self.world, self.files);
+        let name = text(reference, &["name"]);
+        match located {
+            Located::Own(folder) => Ok(Wanted {
+                title: unknown(folder.name()),
+                place: Place::Folder(folder),
+                at: reference.span().clone(),
+                values_files: Vec::new(),
+                ignores_missing: false,
+                values_root: None,
+            }),
+            Located::Elsewhere(_) => {
+                let message = format!(
+                    "ExternalArtifact `{name}` is made by a controller in the cluster, and no ArtifactGenerator of the repository says what it holds"
+                );
+                let at = reference.get("name").unwrap_or(reference);
+                let fault = Diagnostic::error("unseen-source", message).at(at);
+                Err((unknown(name), Box::new(fault)))
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use super::super::metadata::{entries, set};
 use super::super::sync::{items, text};
 use super::super::world::World;
 use crate::diag::{Diagnostic, Source};
-use crate::object::Object;
+use crate::object::{Label, Object, Selects, selects};
 use crate::tree::TreePath;
 use crate::yaml::{Node, View, emit_kustomize, parse};
 use pleach_helm::value::{Str, Value};
@@ -74,17 +74,27 @@ fn inputs(object: &Object, world: &World) -> Result<Vec<Value>, Diagnostic> {
     let node = &object.node;
     let own = items(node, &["spec", "inputs"]).iter();
     let mut all: Vec<Value> = own.map(value).collect();
-    let strategy = text(node, &["spec", "inputStrategy", "name"]);
-    for reference in items(node, &["spec", "inputsFrom"]) {
-        let name = text(reference, &["name"]);
-        let provider = world.find("ResourceSetInputProvider", object.namespace(), name);
-        let provider = provider.filter(|it| text(&it.node, &["spec", "type"]) == "Static");
-        let given = provider.and_then(|it| it.node.at_keys(&["spec", "defaultValues"]));
-        match given {
-            Some(given) if strategy != "Permute" => all.push(value(given)),
-            _ => {
-                let words = "the Flux operator gathers its inputs in the cluster";
-                return Err(unseen(object, reference, words));
+    let references = items(node, &["spec", "inputsFrom"]);
+    let strategy = node.at_keys(&["spec", "inputStrategy", "name"]);
+    if let Some(strategy) =
+        strategy.filter(|it| it.as_str() == Some("Permute") && !references.is_empty())
+    {
+        let words = "pleach does not combine the inputs of several providers (Permute)";
+        return Err(unseen(object, strategy, words));
+    }
+    for reference in references {
+        for provider in providers(object, reference, world)? {
+            let kind = text(&provider.node, &["spec", "type"]);
+            let given = provider.node.at_keys(&["spec", "defaultValues"]);
+            match given.filter(|_| kind == "Static") {
+                Some(given) => all.push(value(given)),
+                None => {
+                    let words = format!(
+                        "its inputs are what ResourceSetInputProvider `{}` of type {kind} finds when it runs in the cluster",
+                        provider.name()
+                    );
+                    return Err(unseen(object, reference, &words));
+                }
             }
         }
     }
@@ -92,6 +102,44 @@ fn inputs(object: &Object, world: &World) -> Result<Vec<Value>, Diagnostic> {
         all.push(Value::map([]));
     }
     Ok(all)
+}
+
+/// The providers that a reference leads to: one by its name, or those with some labels. Errors: one that the repository does not have.
+fn providers<'a>(
+    object: &Object,
+    reference: &Node,
+    world: &'a World,
+) -> Result<Vec<&'a Object>, Diagnostic> {
+    const KIND: &str = "ResourceSetInputProvider";
+    let name = text(reference, &["name"]);
+    let Some(selector) = reference.get("selector").filter(|_| name.is_empty()) else {
+        return match world.find(KIND, object.namespace(), name) {
+            Some(provider) => Ok(vec![provider]),
+            None => {
+                let words = format!("{KIND} `{name}` is not in the repository");
+                Err(unseen(object, reference, &words))
+            }
+        };
+    };
+    let in_namespace = |it: &&Object| it.namespace() == object.namespace();
+    let is_selected = |it: &&Object| {
+        let labels = it.node.at_keys(&["metadata", "labels"]);
+        selects(Some(selector), |key| Label::of(labels, key)) == Selects::Always
+    };
+    let mut found: Vec<&Object> = world
+        .of_kind(KIND)
+        .filter(in_namespace)
+        .filter(is_selected)
+        .collect();
+    found.sort_by_key(|it| it.name());
+    match found.is_empty() {
+        false => Ok(found),
+        true => Err(unseen(
+            object,
+            selector,
+            "no ResourceSetInputProvider of the repository has these labels",
+        )),
+    }
 }
 
 /// An input as the operator reads it from JSON: whole numbers stay whole.

@@ -102,6 +102,8 @@ impl OwnSource {
             let from = copied_folder(from, &TreePath::new(to)?, folder)?;
             let mut sources = items(&generator.node, &["spec", "sources"]).iter();
             let source = sources.find(|it| text(it, &["alias"]) == alias)?;
+            let file = generator.span().outermost();
+            let from = in_artifact(files, from, Some(source), file.path());
             let is_folder = matches!(files.kind(&from), Ok(Some(EntryKind::Folder)));
             let located = self.locate_reference(source, namespace, &from, world, files);
             (is_folder || matches!(located, Located::Elsewhere(_))).then_some(located)
@@ -123,6 +125,27 @@ fn copied_folder(from: &str, to: &TreePath, folder: &TreePath) -> Option<TreePat
     let rest = to.below(folder)?;
     let above = from.as_str().strip_suffix(rest.as_str())?;
     TreePath::new(above.trim_end_matches('/'))
+}
+
+/// The folder of the repository that a folder of an artifact is. CI may push a part of a repository as an artifact: then the paths of
+/// `file`, which is in that part, begin there. It is the nearest folder above the file that has the wanted one.
+pub(in crate::deploy) fn in_artifact(
+    files: &dyn Files,
+    folder: TreePath,
+    source: Option<&Node>,
+    file: &TreePath,
+) -> TreePath {
+    let is_folder = |it: &TreePath| matches!(files.kind(it), Ok(Some(EntryKind::Folder)));
+    let kind = source.map_or("", |it| text(it, &["kind"]));
+    if !matches!(kind, "OCIRepository" | "Bucket")
+        || folder == TreePath::root()
+        || is_folder(&folder)
+    {
+        return folder;
+    }
+    let mut above = std::iter::successors(file.parent(), TreePath::parent);
+    let found = above.find_map(|it| Some(it.join(&folder)).filter(is_folder));
+    found.unwrap_or(folder)
 }
 
 /// The source that a `sourceRef` or a `chartRef` names.

@@ -10,6 +10,7 @@ use crate::tree::TreePath;
 use crate::yaml::{Node, emit_kustomize, parse_one};
 use pleach_helm::values::{Values, merge, parse, set};
 use pleach_helm::{HelmError, HelmVersion};
+use serde_json::Value as Json;
 
 /// What a reference leads to.
 enum Content {
@@ -31,8 +32,7 @@ pub(super) fn values(
     version: HelmVersion,
     diagnostics: &mut Diagnostics,
 ) -> Result<Written, Diagnostic> {
-    let inline = release.node.at_keys(&["spec", "values"]);
-    let inline = match inline {
+    let mut inline = match release.node.at_keys(&["spec", "values"]) {
         Some(node) => of_node(node, version)?,
         None => Values::new(),
     };
@@ -65,15 +65,60 @@ pub(super) fn values(
                 written.extend(document);
             }
             path => {
+                let shared = shared(&result, &inline);
                 merge(&mut result, inline.clone());
                 let is_literal = flag(reference, &["literal"]);
                 set_at(&mut result, path, &content, is_literal, version).map_err(fault)?;
+                for path in shared {
+                    copy_changes(&result, &mut inline, &path);
+                }
             }
         }
     }
     merge(&mut result, inline);
     written.extend(release.node.at_keys(&["spec", "values"]).cloned());
     Ok((result, written))
+}
+
+/// The paths at which a merge takes over a map or a list of `inline` as it is. The controller changes these in place when it sets a
+/// `targetPath`, so the change is in `spec.values` as well, which is merged again at the end.
+fn shared(result: &Values, inline: &Values) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (key, value) in inline {
+        match (result.get(key), value) {
+            (Some(Json::Object(below)), Json::Object(value)) => {
+                let paths = shared(below, value).into_iter();
+                found.extend(paths.map(|mut path| {
+                    path.insert(0, key.clone());
+                    path
+                }));
+            }
+            (_, Json::Object(_) | Json::Array(_)) => found.push(vec![key.clone()]),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Puts what is at a path of `result` into `inline`, if it is still the same map or list.
+fn copy_changes(result: &Values, inline: &mut Values, path: &[String]) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    let (Some(changed), Some(value)) = (result.get(first), inline.get_mut(first)) else {
+        return;
+    };
+    match (changed, value) {
+        (Json::Object(changed), Json::Object(value)) if !rest.is_empty() => {
+            copy_changes(changed, value, rest);
+        }
+        (Json::Object(changed), Json::Object(value)) => value.clone_from(changed),
+        // A list that grows is another one.
+        (Json::Array(changed), Json::Array(value)) if changed.len() == value.len() => {
+            value.clone_from(changed);
+        }
+        _ => {}
+    }
 }
 
 /// A node as values.
@@ -141,7 +186,8 @@ fn content(release: &Object, reference: &Node, world: &World) -> Content {
         false => field("data"),
     };
     let bytes = || {
-        let encoded: String = field(if is_secret { "data" } else { "binaryData" })?
+        // The controller does not read `binaryData` of ConfigMaps.
+        let encoded: String = field(Some("data").filter(|_| is_secret)?)?
             .as_str()?
             .split_whitespace()
             .collect();

@@ -61,6 +61,15 @@ impl Hook {
     }
 }
 
+/// The events that a value of the annotation `helm.sh/hook` names; `None` if Helm does not know one of them.
+pub fn hook_events(names: &str) -> Option<Vec<HookEvent>> {
+    let event = |name: &str| {
+        let name = name.trim().to_lowercase();
+        EVENTS.iter().find(|it| it.0 == name).map(|it| it.1)
+    };
+    names.split(',').map(event).collect()
+}
+
 /// What a document is.
 pub(crate) enum Role {
     /// An object of the release.
@@ -75,11 +84,7 @@ pub(crate) fn role(head: &Head) -> Role {
     let Some(names) = head.annotation(HOOK) else {
         return Role::Object;
     };
-    let event = |name: &str| {
-        let name = name.trim().to_lowercase();
-        EVENTS.iter().find(|it| it.0 == name).map(|it| it.1)
-    };
-    let Some(events) = names.split(',').map(event).collect() else {
+    let Some(events) = hook_events(names) else {
         return Role::UnknownHook(names.to_string());
     };
     let weight = head.annotation(WEIGHT).and_then(|it| it.parse().ok());

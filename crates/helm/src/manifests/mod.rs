@@ -8,7 +8,7 @@ mod sort;
 mod split;
 
 pub use head::Head;
-pub use hooks::{Hook, HookEvent};
+pub use hooks::{Hook, HookEvent, hook_events};
 pub use print::{PrintOptions, print};
 pub(crate) use sort::sort;
 
@@ -71,6 +71,8 @@ pub struct Rendered {
     pub objects: Vec<RenderedObject>,
     /// The hooks, in the same order.
     pub hooks: Vec<RenderedObject>,
+    /// Hooks for events that Helm does not know: it installs none of them, but its post-renderers get them.
+    pub unknown_hooks: Vec<RenderedObject>,
     /// The files of `crds/`, of subcharts after those of the chart.
     pub crds: Vec<CrdFile>,
     /// `NOTES.txt` of the chart itself.

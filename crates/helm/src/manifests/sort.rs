@@ -12,6 +12,15 @@ use crate::error::{HelmError, Warnings};
 use crate::go::strconv::quote;
 use crate::go::yaml::{YamlError, parse};
 
+/// The documents of rendered files.
+#[derive(Default)]
+pub(crate) struct Sorted {
+    pub(crate) objects: Vec<RenderedObject>,
+    pub(crate) hooks: Vec<RenderedObject>,
+    /// Hooks for events that Helm does not know.
+    pub(crate) unknown_hooks: Vec<RenderedObject>,
+}
+
 /// The objects and the hooks of rendered files, each stable by kind over the files in the order of their paths.
 ///
 /// Errors: the first document that is no YAML, or no map at its top.
@@ -19,9 +28,9 @@ pub(crate) fn sort(
     mut files: Vec<RenderedFile>,
     version: HelmVersion,
     warnings: &mut Warnings,
-) -> Result<(Vec<RenderedObject>, Vec<RenderedObject>), HelmError> {
+) -> Result<Sorted, HelmError> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let (mut objects, mut hooks) = (Vec::new(), Vec::new());
+    let mut sorted = Sorted::default();
     for file in files {
         let path = TreePath::new(&file.path).unwrap_or_else(TreePath::root);
         let failed = |error: YamlError| HelmError {
@@ -39,21 +48,16 @@ pub(crate) fn sort(
         let mut lines = LineCounter::new(&content);
         for piece in split(&content, version) {
             let (head, node) = read_head(piece.text, &path, version).map_err(failed)?;
-            let hook = match role(&head) {
-                Role::Object => None,
-                Role::Hook(hook) => Some(hook),
+            let (hook, list) = match role(&head) {
+                Role::Object => (None, &mut sorted.objects),
+                Role::Hook(hook) => (Some(hook), &mut sorted.hooks),
                 Role::UnknownHook(names) => {
                     warnings.push(format!(
                         "info: skipping unknown hook: {}",
                         quote(names.as_bytes())
                     ));
-                    continue;
+                    (None, &mut sorted.unknown_hooks)
                 }
-            };
-            let list = if hook.is_some() {
-                &mut hooks
-            } else {
-                &mut objects
             };
             list.push(RenderedObject {
                 path: file.path.clone(),
@@ -69,9 +73,9 @@ pub(crate) fn sort(
     }
     let by_kind =
         |a: &RenderedObject, b: &RenderedObject| compare(&a.head.kind, &b.head.kind, version);
-    objects.sort_by(by_kind);
-    hooks.sort_by(by_kind);
-    Ok((objects, hooks))
+    sorted.objects.sort_by(by_kind);
+    sorted.hooks.sort_by(by_kind);
+    Ok(sorted)
 }
 
 /// The origins of a part of a file, in that part.

@@ -368,21 +368,22 @@ fn finish(
         .into_iter()
         .partition(|it| it.path.ends_with(NOTES));
     let notes = notes.into_iter().find(|it| it.path == own_notes);
-    let (mut objects, mut hooks) = sort(files, version, warnings)?;
+    let mut sorted = sort(files, version, warnings)?;
     let made_anew = |object: &RenderedObject| {
         let mut values = executed.not_deterministic.iter();
         values.any(|it| it.value.to_str().is_some_and(|it| object.text.contains(it)))
     };
     if !executed.not_deterministic.is_empty() {
-        for object in objects.iter_mut().chain(&mut hooks) {
+        for object in sorted.objects.iter_mut().chain(&mut sorted.hooks) {
             object.not_deterministic = made_anew(object);
         }
     }
     let mut crds = Vec::new();
     collect_crds(charts, root, &mut crds);
     Ok(Rendered {
-        objects,
-        hooks,
+        objects: sorted.objects,
+        hooks: sorted.hooks,
+        unknown_hooks: sorted.unknown_hooks,
         crds,
         notes: notes.map(|it| String::from_utf8_lossy(&it.content).into_owned()),
     })

@@ -163,7 +163,15 @@ impl Parser<'_> {
                     Some(Json::Array(inner)) => std::mem::take(inner),
                     Some(other) => return fault(wrong_type(other, "[]interface {}")),
                 };
-                self.item(&mut inner, next, level)?;
+                let length = inner.len();
+                if let Err(stop) = self.item(&mut inner, next, level) {
+                    // What was changed in place stays, at the end of the text too.
+                    inner.truncate(length);
+                    if let Some(known) = list.get_mut(at).filter(|_| length > 0) {
+                        *known = Json::Array(inner);
+                    }
+                    return Err(stop);
+                }
                 Json::Array(inner)
             }
             Some(_) => {
@@ -171,7 +179,12 @@ impl Parser<'_> {
                     Some(Json::Object(inner)) => std::mem::take(inner),
                     _ => Map::new(),
                 };
-                self.key(&mut inner, level)?;
+                if let Err(stop) = self.key(&mut inner, level) {
+                    if let Some(known) = list.get_mut(at) {
+                        *known = Json::Object(inner);
+                    }
+                    return Err(stop);
+                }
                 Json::Object(inner)
             }
         };
@@ -432,6 +445,13 @@ mod tests {
             "a=null,a[0]=2",
             "unable to parse key: interface conversion: interface {} is nil, not []interface {}",
         );
+    }
+
+    #[test]
+    fn what_an_argument_changes_before_its_end_stays() {
+        typed_is("a={x,y},a[1].k=", r#"{"a":["x",{"k":""}]}"#);
+        typed_is("a[0].b=1,a[0].c=", r#"{"a":[{"b":1,"c":""}]}"#);
+        typed_is("a[0][0].b=1,a[0][0].c=", r#"{"a":[[{"b":1,"c":""}]]}"#);
     }
 
     #[test]

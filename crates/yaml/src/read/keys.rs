@@ -1,9 +1,30 @@
 //! Finds keys that occur twice in a map, in the time of reading them.
 
-use crate::{Entry, Node};
+use crate::{Entry, Node, View};
 
 /// Up to this number, all keys are compared with each other, after a quick test that nearly always tells them apart.
 const FEW: usize = 24;
+
+/// The first and the later key of a map below `node`, itself included, in which a key is written twice. What `<<` merges into a map is
+/// not written there.
+pub fn duplicate_key(node: &Node) -> Option<(&Node, &Node)> {
+    match node.view() {
+        View::Scalar(_) => None,
+        View::Sequence(items) => items.iter().find_map(duplicate_key),
+        View::Mapping(mapping) => {
+            let entries = mapping.iter().as_slice();
+            let written = node.span().range();
+            let is_written = |key: &Node| written.contains(&key.span().range().start);
+            let mut twice = None;
+            for_each_duplicate(entries, |first, later| {
+                if twice.is_none() && is_written(first) && is_written(later) {
+                    twice = Some((first, later));
+                }
+            });
+            twice.or_else(|| entries.iter().find_map(|it| duplicate_key(&it.value)))
+        }
+    }
+}
 
 /// Calls `found` with the first and the later key for each duplicate key.
 pub(super) fn for_each_duplicate<'a>(entries: &'a [Entry], found: impl FnMut(&'a Node, &'a Node)) {

@@ -12,6 +12,8 @@ mod property;
 mod scalar;
 mod scan;
 
+pub use keys::duplicate_key;
+
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -1,0 +1,609 @@
+//! Random HelmReleases beside helm-controller's own libraries and Helm 4.
+//!
+//! Needs the program of `tools/release-oracle`, whose path `RELEASE_ORACLE` says; without it the test is skipped. `RELEASE_CHARTS` is a
+//! folder with charts at any depth (default: those of the conformance corpus), `RANDOM_RELEASES` how many releases are tried,
+//! `RANDOM_SEED` where to begin.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test runs a program and reports"
+)]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use pleach::deploy::{Options, Status, deploy};
+use pleach::tree::{Tree, TreePath};
+use pleach::yaml::{Kind, Node, View, emit_kustomize};
+use serde_json::{Map, Value as Json, json};
+
+const NAMESPACE: &str = "shop";
+const KINDS: [&str; 6] = ["ConfigMap", "Deployment", "Service", "Job", "Secret", "Pod"];
+/// Texts of a value that `targetPath` sets.
+const TEXTS: [&str; 18] = [
+    "x",
+    "1",
+    "1.5",
+    "1e6",
+    "true",
+    "null",
+    "'5'",
+    "\"a,b\"",
+    "{a,b}",
+    "a=b",
+    "a\\,b",
+    "",
+    "'",
+    "☃ é",
+    "1234567890123",
+    "[1]",
+    "a: b",
+    "l1\nl2\n",
+];
+
+#[test]
+fn random_releases_deploy_as_with_helm_controller() {
+    let Ok(oracle) = std::env::var("RELEASE_ORACLE") else {
+        println!("skipped: RELEASE_ORACLE does not name the program of tools/release-oracle");
+        return;
+    };
+    let charts = charts();
+    let number = |name: &str, default: u64| {
+        let given = std::env::var(name).ok();
+        given.map_or(default, |it| it.parse().unwrap())
+    };
+    let (seed, count) = (number("RANDOM_SEED", 1), number("RANDOM_RELEASES", 1000));
+    let questions: Vec<Question> = (0..count)
+        .map(|round| Question::random(&charts, seed.wrapping_mul(1_000_003) + round))
+        .collect();
+    let answers = answers(&oracle, &questions);
+    let (mut failing, mut different) = (0, 0);
+    for (question, answer) in questions.iter().zip(answers) {
+        let expected = expected(&answer);
+        let found = question.found(&answer);
+        failing += usize::from(expected.is_err());
+        let same = match (&expected, &found) {
+            (Ok(expected), Ok(found)) => {
+                expected.len() == found.len()
+                    && expected.iter().zip(found).all(|(a, b)| same(&a.1, &b.1))
+            }
+            (Err(_), Err(_)) => true,
+            _ => false,
+        };
+        if !same {
+            different += 1;
+            println!("--- {}", question.chart);
+            println!("{}", json!(question.documents));
+            show(&expected, &found);
+        }
+    }
+    println!(
+        "{count} releases of {} charts, {failing} of them fail, {different} differ",
+        charts.len()
+    );
+    assert_eq!(different, 0);
+}
+
+/// Objects with a key that sorts them, or why there are none.
+type Outcome = Result<Vec<(String, Json)>, String>;
+
+fn show(expected: &Outcome, found: &Outcome) {
+    match (expected, found) {
+        (Ok(expected), Ok(found)) => {
+            for (name, side, other) in [("helm  ", expected, found), ("pleach", found, expected)] {
+                for (_, it) in side {
+                    if !other.iter().any(|(_, other)| same(it, other)) {
+                        println!("  {name} {it}");
+                    }
+                }
+            }
+        }
+        _ => println!("  helm   {expected:?}\n  pleach {found:?}"),
+    }
+}
+
+/// The files of each chart by name.
+fn charts() -> Vec<(String, BTreeMap<String, String>)> {
+    let corpus = || {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        root.join("../shared/conformance/helm/charts")
+    };
+    let root = std::env::var("RELEASE_CHARTS").map_or_else(|_| corpus(), PathBuf::from);
+    let mut found = Vec::new();
+    find(&root, &mut found);
+    let charts = found.into_iter().filter_map(|folder| {
+        let mut files = BTreeMap::new();
+        read(&folder, &folder, &mut files)?;
+        // Only folders have it, which the other side does not read.
+        files.remove(".helmignore");
+        let files = named(files);
+        let name = folder.strip_prefix(&root).unwrap();
+        Some((name.display().to_string(), files))
+    });
+    charts.collect()
+}
+
+/// The files with a name for each object that has no metadata, since helm-controller refuses it.
+fn named(files: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let kind = regex::Regex::new(r"(?m)^kind: *(\w+)\s*$").unwrap();
+    let files = files.into_iter();
+    let named = files.map(|(name, text)| {
+        if !name.contains("templates/") || text.contains("metadata:") {
+            return (name, text);
+        }
+        let number = name.len();
+        let with_name = |found: &regex::Captures<'_>| {
+            let lower = found[1].to_lowercase();
+            format!(
+                "apiVersion: v1\nkind: {}\nmetadata: {{name: {lower}-{number}}}\n",
+                &found[1]
+            )
+        };
+        let text = text.replace("apiVersion: v1\n", "");
+        let named = kind.replace_all(&text, with_name).into_owned();
+        (name, named)
+    });
+    named.collect()
+}
+
+fn find(folder: &Path, found: &mut Vec<PathBuf>) {
+    if folder.join("Chart.yaml").exists() {
+        found.push(folder.to_path_buf());
+        return;
+    }
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .map(|it| it.unwrap().path())
+        .collect();
+    entries.sort();
+    let folders = entries.iter().filter(|it| it.is_dir() && !it.is_symlink());
+    folders.for_each(|it| find(it, found));
+}
+
+/// Reads the files of a chart; `None` if one of them is no text.
+fn read(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -> Option<()> {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read(root, &path, files)?;
+        } else {
+            let name = path.strip_prefix(root).unwrap().display().to_string();
+            files.insert(name, String::from_utf8(std::fs::read(&path).ok()?).ok()?);
+        }
+    }
+    Some(())
+}
+
+/// A release and what it refers to.
+struct Question {
+    chart: String,
+    files: BTreeMap<String, String>,
+    /// The release, then ConfigMaps and Secrets.
+    documents: Vec<Json>,
+}
+
+fn answers(oracle: &str, questions: &[Question]) -> Vec<Json> {
+    let mut program = Command::new(oracle);
+    let program = program.stdin(Stdio::piped()).stdout(Stdio::piped());
+    // Helm's own warnings.
+    let program = program.stderr(Stdio::null());
+    let mut program = program.spawn().unwrap();
+    let mut input = program.stdin.take().unwrap();
+    let lines: String = questions.iter().map(Question::line).collect();
+    let feeder = std::thread::spawn(move || input.write_all(lines.as_bytes()));
+    let output = program.wait_with_output().unwrap();
+    feeder.join().unwrap().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let answers: Vec<Json> = text
+        .lines()
+        .map(|it| serde_json::from_str(it).unwrap())
+        .collect();
+    assert_eq!(answers.len(), questions.len());
+    answers
+}
+
+fn expected(answer: &Json) -> Outcome {
+    if let Some(error) = answer["error"].as_str() {
+        return Err(error.to_string());
+    }
+    let objects = answer["objects"].as_array().into_iter().flatten();
+    Ok(sorted(objects.cloned().collect()))
+}
+
+fn sorted(objects: Vec<Json>) -> Vec<(String, Json)> {
+    let key = |it: &Json| {
+        let name = &it["metadata"]["name"];
+        format!("{} {name} {}", it["kind"], it["metadata"]["namespace"])
+    };
+    let mut keyed: Vec<(String, Json)> = objects.into_iter().map(|it| (key(&it), it)).collect();
+    keyed.sort_by(|a, b| a.0.cmp(&b.0));
+    keyed
+}
+
+/// Whether two values are equal, whole numbers as floats too.
+fn same(a: &Json, b: &Json) -> bool {
+    match (a, b) {
+        (Json::Number(a), Json::Number(b)) => a.as_f64() == b.as_f64(),
+        (Json::Array(a), Json::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Json::Object(a), Json::Object(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+impl Question {
+    fn random(charts: &[(String, BTreeMap<String, String>)], seed: u64) -> Question {
+        let mut random = Random(2 * seed + 1);
+        let (name, files) = &charts[random.below(charts.len())];
+        let paths = paths(files);
+        Question {
+            chart: name.clone(),
+            files: files.clone(),
+            documents: random.documents(&paths),
+        }
+    }
+
+    fn line(&self) -> String {
+        let of_kind = |kind: &str| {
+            let found = self.documents.iter().filter(|it| it["kind"] == kind);
+            found.cloned().collect::<Vec<_>>()
+        };
+        let line = json!({
+            "release": self.documents[0],
+            "files": self.files,
+            "configMaps": of_kind("ConfigMap"),
+            "secrets": of_kind("Secret"),
+        });
+        format!("{line}\n")
+    }
+
+    /// What is deployed from a repository with the chart and the release.
+    fn found(&self, answer: &Json) -> Outcome {
+        let mut tree = Tree::new();
+        let mut add = |path: &str, text: String| {
+            tree.insert(TreePath::new(path).unwrap(), text.into_bytes());
+        };
+        for (name, text) in &self.files {
+            add(&format!("charts/app/{name}"), text.clone());
+        }
+        let sync = json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": {"name": "flux-system", "namespace": "flux-system"},
+            "spec": {"path": "./clusters/prod", "prune": true, "sourceRef": {"kind": "GitRepository", "name": "flux-system"}},
+        });
+        add("clusters/prod/flux-system/gotk-sync.yaml", sync.to_string());
+        let documents: Vec<String> = self.documents.iter().map(Json::to_string).collect();
+        add("clusters/prod/release.yaml", documents.join("\n---\n"));
+        let found = deploy(&tree, &Options::default());
+        let units = &found.entries.first().ok_or("nothing is deployed")?.units;
+        let unit = units.iter().find(|it| &*it.id.kind == "HelmRelease");
+        let unit = unit.ok_or_else(|| format!("no release: {:?}", found.diagnostics))?;
+        if let Status::NotBuilt(fault) = &unit.status {
+            return Err(fault.message.clone());
+        }
+        let spec = &self.documents[0]["spec"];
+        let namespace = spec["targetNamespace"].as_str().unwrap_or(NAMESPACE);
+        let mut objects: Vec<Json> = unit.objects.iter().map(|it| to_json(&it.node)).collect();
+        // The API server adds the namespace, not Helm.
+        let without = |it: &Json| {
+            let all = answer["objects"].as_array().into_iter().flatten();
+            all.filter(|other| {
+                other["kind"] == it["kind"] && other["metadata"]["name"] == it["metadata"]["name"]
+            })
+            .any(|other| other["metadata"].get("namespace").is_none())
+        };
+        for it in &mut objects {
+            if it["metadata"]["namespace"] == namespace && without(it) {
+                it["metadata"].as_object_mut().unwrap().remove("namespace");
+            }
+        }
+        Ok(sorted(objects))
+    }
+}
+
+fn to_json(node: &Node) -> Json {
+    match node.view() {
+        View::Mapping(entries) => {
+            let entries = entries.iter();
+            Json::Object(
+                entries
+                    .map(|it| {
+                        (
+                            it.key.as_str().unwrap_or("").to_string(),
+                            to_json(&it.value),
+                        )
+                    })
+                    .collect(),
+            )
+        }
+        View::Sequence(items) => items.iter().map(to_json).collect(),
+        View::Scalar(text) => match node.kind() {
+            // A missing value of a flow map is printed as an empty text.
+            Kind::Null => match emit_kustomize(node).is_ok_and(|it| it.trim() == "\"\"") {
+                true => Json::from(""),
+                false => Json::Null,
+            },
+            Kind::Bool => Json::from(node.as_bool()),
+            Kind::Int | Kind::Float => node.as_int().map_or_else(
+                || {
+                    let text = emit_kustomize(node).unwrap_or_else(|_| text.to_string());
+                    Json::from(text.trim().parse::<f64>().unwrap_or(f64::NAN))
+                },
+                Json::from,
+            ),
+            _ => Json::from(text),
+        },
+    }
+}
+
+/// The paths of values that the templates of a chart and of its subcharts read.
+fn paths(files: &BTreeMap<String, String>) -> Vec<Vec<String>> {
+    let reads = regex::Regex::new(r"\.Values((?:\.[A-Za-z_][A-Za-z0-9_]*)+)").unwrap();
+    let conditions =
+        regex::Regex::new(r"(?m)^ *(?:- )?(?:condition|alias): *([A-Za-z0-9_.]+)").unwrap();
+    let mut found = Vec::new();
+    for (name, text) in files {
+        let parts: Vec<&str> = name.split('/').collect();
+        let above: Vec<String> = parts
+            .windows(2)
+            .filter(|it| it[0] == "charts")
+            .map(|it| it[1].to_string())
+            .collect();
+        let all = reads
+            .captures_iter(text)
+            .chain(conditions.captures_iter(text));
+        for path in all {
+            let keys = path[1].split('.').filter(|it| !it.is_empty());
+            found.push(
+                above
+                    .iter()
+                    .cloned()
+                    .chain(keys.map(String::from))
+                    .collect(),
+            );
+        }
+    }
+    found.sort();
+    found.dedup();
+    found.push(vec!["global".into(), "g".into()]);
+    found
+}
+
+/// Marsaglia's xorshift for chance.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        for _ in 0..3 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+        }
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+
+    fn chance(&mut self, one_in: usize) -> bool {
+        self.below(one_in) == 0
+    }
+
+    fn value(&mut self) -> Json {
+        match self.below(14) {
+            0 => Json::Null,
+            1 => json!(true),
+            2 => json!(false),
+            3 => json!(self.below(4)),
+            4 => json!(1_000_000),
+            5 => json!(1.5),
+            6 => json!(1_234_567_890_123_u64),
+            7 => json!(["a", 1, null]),
+            8 => json!({"k": self.below(3), "l": {"m": "n"}}),
+            9 => json!({}),
+            10 => json!(self.pick(&[
+                "007",
+                "true",
+                "null",
+                "1e3",
+                "",
+                "a: b",
+                "- x",
+                "l1\nl2\n",
+                "☃",
+                "{{ .Release.Name }}"
+            ])),
+            _ => json!(self.pick(&["x", "nginx", "web", "1.2"])),
+        }
+    }
+
+    fn values(&mut self, paths: &[Vec<String>], most: usize) -> Json {
+        let mut values = Json::Object(Map::new());
+        for _ in 0..self.below(most + 1) {
+            let path = &paths[self.below(paths.len())];
+            let length = if self.chance(6) {
+                1 + self.below(path.len())
+            } else {
+                path.len()
+            };
+            let value = self.value();
+            put(&mut values, &path[..length], value);
+        }
+        values
+    }
+
+    fn documents(&mut self, paths: &[Vec<String>]) -> Vec<Json> {
+        let mut spec = json!({
+            "interval": "10m",
+            "chart": {"spec": {
+                "chart": "./charts/app",
+                "sourceRef": {"kind": "GitRepository", "name": "flux-system", "namespace": "flux-system"},
+            }},
+        });
+        let mut more = Vec::new();
+        let mut references = Vec::new();
+        for at in 0..self.below(4) {
+            references.push(self.reference(paths, at, &mut more));
+        }
+        if !references.is_empty() {
+            spec["valuesFrom"] = Json::Array(references);
+        }
+        if !self.chance(4) {
+            spec["values"] = self.values(paths, 4);
+        }
+        if self.chance(4) {
+            spec["targetNamespace"] = json!("front");
+        }
+        if self.chance(6) {
+            spec["releaseName"] = json!(self.pick(&[
+                "web",
+                "a-name-that-is-longer-than-what-helm-takes-which-is-53-letters"
+            ]));
+        }
+        self.options(&mut spec);
+        let release = json!({
+            "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
+            "metadata": {"name": "app", "namespace": NAMESPACE},
+            "spec": spec,
+        });
+        std::iter::once(release).chain(more).collect()
+    }
+
+    fn options(&mut self, spec: &mut Json) {
+        if self.chance(3) {
+            spec["install"] = json!({
+                "disableHooks": self.chance(3), "disableSchemaValidation": self.chance(3),
+                "crds": self.pick(&["Skip", "Create", "CreateReplace"]),
+            });
+        }
+        if self.chance(3) {
+            spec["commonMetadata"] = match self.below(3) {
+                0 => json!({"labels": {"team": "shop", "app": "5"}}),
+                1 => json!({"annotations": {"note": "a: b"}}),
+                _ => json!({"labels": {"helm.toolkit.fluxcd.io/name": "mine"}, "annotations": {}}),
+            };
+        }
+        if self.chance(3) {
+            spec["postRenderStrategy"] = json!(self.pick(&["combined", "separate", "nohooks"]));
+        }
+        if self.chance(2) {
+            let renderers: Vec<Json> = (0..=self.below(2)).map(|_| self.renderer()).collect();
+            spec["postRenderers"] = Json::Array(renderers);
+        }
+    }
+
+    fn renderer(&mut self) -> Json {
+        let mut kustomize = json!({});
+        if self.chance(2) {
+            kustomize["images"] =
+                json!([{"name": self.pick(&["nginx", "web", "x"]), "newTag": "9"}]);
+        }
+        let patches: Vec<Json> = (0..self.below(3)).map(|_| self.patch()).collect();
+        if !patches.is_empty() {
+            kustomize["patches"] = Json::Array(patches);
+        }
+        json!({"kustomize": kustomize})
+    }
+
+    fn patch(&mut self) -> Json {
+        let kind = self.pick(&KINDS);
+        let mut target = json!({"kind": kind});
+        if self.chance(5) {
+            target["name"] = json!("a.*");
+        }
+        if self.chance(8) {
+            target["namespace"] = json!(NAMESPACE);
+        }
+        if self.chance(8) {
+            target["labelSelector"] = json!("app=web");
+        }
+        let patch = match self.below(5) {
+            0 => json!([{"op": "add", "path": "/metadata/labels", "value": {"p": "5"}}]).to_string(),
+            1 => json!([{"op": "replace", "path": "/metadata/name", "value": "renamed"}]).to_string(),
+            2 => "apiVersion: v1\nkind: X\nmetadata:\n  name: any\n  annotations:\n    from: patch\n".to_string(),
+            3 => "apiVersion: v1\nkind: X\nmetadata:\n  name: any\ndata:\n  added: \"1\"\n  k: null\n".to_string(),
+            _ => "apiVersion: v1\nkind: X\nmetadata:\n  name: any\n$patch: delete\n".to_string(),
+        };
+        json!({"target": target, "patch": patch})
+    }
+
+    /// A reference of `valuesFrom`, and the object that it leads to.
+    fn reference(&mut self, paths: &[Vec<String>], at: usize, more: &mut Vec<Json>) -> Json {
+        let kind = self.pick(&["ConfigMap", "Secret"]);
+        let name = format!("values-{at}");
+        let mut reference = json!({"kind": kind, "name": name});
+        let key = self.pick(&["values.yaml", "other"]);
+        if key == "other" {
+            reference["valuesKey"] = json!(key);
+        }
+        if self.chance(5) {
+            reference["optional"] = json!(true);
+        }
+        let text = if self.chance(2) {
+            reference["targetPath"] = json!(self.target_path(paths));
+            if self.chance(4) {
+                reference["literal"] = json!(true);
+            }
+            self.pick(&TEXTS).to_string()
+        } else {
+            match self.below(8) {
+                0 => String::new(),
+                1 => "null".to_string(),
+                _ => self.values(paths, 4).to_string(),
+            }
+        };
+        if reference.get("optional").is_some() && self.chance(2) {
+            return reference;
+        }
+        let field = if kind == "Secret" {
+            "stringData"
+        } else {
+            "data"
+        };
+        more.push(json!({
+            "apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE},
+            field: {key: text},
+        }));
+        reference
+    }
+
+    fn target_path(&mut self, paths: &[Vec<String>]) -> String {
+        let path = &paths[self.below(paths.len())];
+        let length = if self.chance(4) {
+            1 + self.below(path.len())
+        } else {
+            path.len()
+        };
+        let mut text = path[..length].join(".");
+        match self.below(10) {
+            0 => text.push_str("[0]"),
+            1 => text.push_str("[1].k"),
+            2 => text.push_str(".a\\.b"),
+            3 => text.push_str(".k"),
+            _ => {}
+        }
+        text
+    }
+}
+
+fn put(values: &mut Json, path: &[String], value: Json) {
+    let Some((first, rest)) = path.split_first() else {
+        *values = value;
+        return;
+    };
+    if !values.is_object() {
+        *values = Json::Object(Map::new());
+    }
+    let map = values.as_object_mut().unwrap();
+    put(map.entry(first.clone()).or_insert(Json::Null), rest, value);
+}
