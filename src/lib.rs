@@ -353,9 +353,14 @@ fn run(
     }
     let is_conclusive =
         resolution.is_conclusive && environments.iter().all(EnvironmentManifests::is_by_itself);
-    let clusters = match options.with_clusters {
+    let mut clusters = match options.with_clusters {
         true => clusters(files, repository, &environments),
         false => BTreeMap::new(),
+    };
+    // Applications are in files of clusters, and know the lines of claims only here.
+    let releases = match options.with_clusters {
+        true => releases(&environments),
+        false => Vec::new(),
     };
     let input = compose::Input {
         is_whole: repository.scope.is_whole(),
@@ -371,11 +376,28 @@ fn run(
         prove::prove(&tree, &composition, diagnostics);
     }
     let bases = repository.bases.iter().map(|it| it.engine.base());
+    let origins = origins_of(composition.expected, composition.data);
+    if options.with_clusters && !diagnostics.has_errors() {
+        let objects = origins.iter().filter_map(|(_, origin)| {
+            let environment = origin.environment.as_deref()?;
+            Some(origin.objects.iter().map(move |it| (environment, it)))
+        });
+        let own: Vec<(&str, &object::Object)> = objects.flatten().collect();
+        let releases = releases.iter().map(|(name, it)| (&**name, it));
+        let workspace = &repository.workspace;
+        add_inputs(
+            &mut clusters,
+            own.into_iter().chain(releases),
+            files,
+            workspace,
+            options,
+        );
+    }
     Some(PipelineOutput {
         tree,
         bases: bases.collect(),
         interfaces: composition.interfaces,
-        origins: origins_of(composition.expected, composition.data),
+        origins,
         places: composition.places,
         clusters,
         claims,
@@ -408,6 +430,45 @@ fn clusters(
         (it.environment.name.clone(), cluster)
     };
     environments.iter().map(cluster).collect()
+}
+
+/// The releases of claims that are in no folder of their claim, by environment.
+fn releases(environments: &[EnvironmentManifests<'_>]) -> Vec<(String, object::Object)> {
+    let found = environments.iter().flat_map(|it| {
+        let releases = it.deliveries.iter().flat_map(|it| &it.releases);
+        releases.map(|release| (it.environment.name.clone(), release.object.clone()))
+    });
+    found.collect()
+}
+
+/// Adds the charts that releases install to what is known of clusters.
+fn add_inputs<'a>(
+    clusters: &mut BTreeMap<String, check::Cluster>,
+    objects: impl Iterator<Item = (&'a str, &'a object::Object)>,
+    files: &dyn Files,
+    workspace: &load::WorkspaceConfig,
+    options: &Options,
+) {
+    let mut environments: BTreeMap<String, Vec<&object::Object>> = BTreeMap::new();
+    for (name, object) in objects {
+        environments
+            .entry(name.to_string())
+            .or_default()
+            .push(object);
+    }
+    // A lock that cannot be read was reported when it was.
+    let Ok(charts) = load::rendered_charts(workspace, files, options.cache.clone()) else {
+        return;
+    };
+    let options = deploy::Options {
+        charts: Some(&charts),
+        ..deploy::Options::default()
+    };
+    for (name, inputs) in deploy::chart_inputs(environments, files, &options) {
+        if let Some(cluster) = clusters.get_mut(&name) {
+            cluster.inputs = inputs;
+        }
+    }
 }
 
 /// What some claims come to by themselves.
@@ -456,7 +517,13 @@ pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
     });
     let origins: Origins = delivered.collect();
     if options.with_clusters {
-        let clusters = clusters(files, &repository, &environments);
+        let mut clusters = clusters(files, &repository, &environments);
+        let objects = origins.iter().filter_map(|(_, origin)| {
+            let environment = origin.environment.as_deref()?;
+            Some(origin.objects.iter().map(move |it| (environment, it)))
+        });
+        let workspace = &repository.workspace;
+        add_inputs(&mut clusters, objects.flatten(), files, workspace, options);
         diagnostics.extend(check::check_objects(&origins, &clusters));
     }
     diagnostics.sort_and_dedup();

@@ -452,3 +452,41 @@ fn printed(faults: &[Diagnostic]) -> String {
     });
     lines.collect()
 }
+
+/// A chart's own values are never said to be unknown to it, and a key that it does not have is.
+#[test_with::path("../shared/conformance/helm/charts")]
+#[test]
+fn charts_know_their_own_values() {
+    use pleach::inflate::load_folder;
+    use pleach_helm::HelmVersion;
+    use pleach_helm::values::{KnownValues, Values};
+    let folder = Path::new("../shared/conformance/helm/charts");
+    let own = CHARTS.map(|it| Path::new("charts").join(it));
+    let others = std::fs::read_dir(folder).unwrap();
+    let others = others.map(|it| it.unwrap().path().join("chart"));
+    let (mut judged, mut closed) = (0, 0);
+    for path in own.into_iter().chain(others) {
+        let files = pleach::disk::Folder::open(&path).unwrap();
+        let root = pleach::tree::TreePath::root();
+        let mut said = pleach_helm::Warnings::default();
+        // Some cases are charts that cannot be loaded.
+        let Ok(chart) = load_folder(&files, &root, HelmVersion::V4, &mut said) else {
+            continue;
+        };
+        let known = KnownValues::of(&chart, &Values::new());
+        let read = |text: String| parse_one(&Source::internal("values", text)).unwrap();
+        let values = read(chart.values_text());
+        let unknown: Vec<_> = known
+            .unknown(&values)
+            .iter()
+            .map(|it| it.path.join("."))
+            .collect();
+        assert!(unknown.is_empty(), "{}: {unknown:?}", path.display());
+        judged += 1;
+        closed += usize::from(!known.unknown(&read("misspelled-key: 1".into())).is_empty());
+    }
+    assert!(
+        judged > 60 && closed > 30,
+        "{judged} charts, {closed} of them judged"
+    );
+}

@@ -41,10 +41,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("provenance", &["template", "compare", "load"]),
     ("matrix", &[]),
     // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
+    // `deploy` for the values that releases give to charts.
     // Charts and manifests for the definitions that an environment's cluster has.
     (
         "check",
-        &["operators", "danger", "compare", "chart", "load", "compose"],
+        &[
+            "operators",
+            "danger",
+            "deploy",
+            "compare",
+            "chart",
+            "load",
+            "compose",
+        ],
     ),
     // Renders whole workspaces, so it is above the pipeline.
     ("case", &["chart", "emit", "load", "compare"]),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::chart::Charts;
 use crate::compose::EnvironmentManifests;
+use crate::deploy::ChartInputs;
 use crate::diag::Source;
 use crate::load::BuiltinPolicies;
 use crate::tree::{EntryKind, Files, TreePath, Walk};
@@ -27,6 +28,8 @@ pub struct Cluster {
     pub policies: Vec<Arc<Source>>,
     /// The built-in policies that the workspace switches on.
     pub builtin_policies: BuiltinPolicies,
+    /// The charts that releases install, with their values.
+    pub inputs: ChartInputs,
     /// Namespaces that it has by other means: `namespaces/NAME` in the environment's `provides`.
     pub namespaces: BTreeSet<String>,
 }
@@ -52,6 +55,7 @@ impl Cluster {
             minor: version.and_then(Node::as_str).and_then(minor),
             definitions,
             policies: policies.to_vec(),
+            inputs: ChartInputs::new(),
             builtin_policies: BuiltinPolicies::default(),
         }
     }

@@ -7,6 +7,7 @@ mod allow;
 mod applications;
 mod bad_substitution;
 mod bad_sync_wave;
+mod chart_values;
 mod blocked_traffic;
 mod builtin_policies;
 mod cluster;
@@ -43,6 +44,7 @@ use crate::tree::Tree;
 use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Node};
 pub use allow::{ALLOW, allow};
+use chart_values::ChartKnowledge;
 pub use cluster::{Cluster, definitions, policies};
 pub use determinism::twice;
 pub use objects::Demands;
@@ -110,25 +112,82 @@ pub fn check(
     clusters: &BTreeMap<String, Cluster>,
     demands: Demands,
 ) -> Diagnostics {
-    let mut found = Diagnostics::default();
-    let (unknown, budget) = (Cluster::default(), RuleBudget::default());
     let mut scenes = scenes(tree, origins);
     for (name, scene) in &mut scenes {
-        let cluster = clusters.get(name).unwrap_or(&unknown);
-        scene.given_namespaces = cluster.namespaces.clone();
+        if let Some(cluster) = clusters.get(name) {
+            scene.inputs = cluster.inputs.clone();
+        }
     }
-    for (name, scene) in &scenes {
-        found.extend(CHECKS.iter().flat_map(|it| it.findings(scene)));
-        found.extend(dangers(scene));
-        let cluster = clusters.get(name).unwrap_or(&unknown);
-        found.extend(objects::findings(scene, cluster, demands, &budget));
-        found.extend(admission_policies::findings(scene, cluster, &budget));
-        let minor = Catalog::new(cluster.minor).minor();
-        found.extend(pod_security::findings(scene, minor));
-        let policies = &cluster.builtin_policies;
-        found.extend(builtin_policies::findings(name, scene, policies, minor));
+    judge_all(scenes, clusters, demands)
+}
+
+/// What all checks find in what is deployed, the objects of charts and remote bases included.
+pub fn check_deployed(
+    deployed: &DeployedOrigins,
+    clusters: &BTreeMap<String, Cluster>,
+    demands: Demands,
+) -> Diagnostics {
+    let mut scenes = scenes(&Tree::new(), &deployed.origins);
+    let seen = Arc::new(deployed.seen.clone());
+    let sync_options = Arc::new(deployed.sync_options.clone());
+    for (name, scene) in &mut scenes {
+        scene.seen = seen.clone();
+        scene.sync_options = sync_options.clone();
+        scene.is_partial = deployed.unseen.contains(name);
+        if let Some(inputs) = deployed.inputs.get(name) {
+            scene.inputs = inputs.clone();
+        }
+    }
+    judge_all(scenes, clusters, demands)
+}
+
+fn judge_all(
+    scenes: BTreeMap<String, EnvironmentObjects<'_>>,
+    clusters: &BTreeMap<String, Cluster>,
+    demands: Demands,
+) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let (unknown, shared) = (Cluster::default(), Shared::default());
+    for (name, mut scene) in scenes {
+        let cluster = clusters.get(&name).unwrap_or(&unknown);
+        scene.given_namespaces = cluster.namespaces.clone();
+        found.extend(judge(&name, &scene, cluster, demands, &shared));
     }
     found.sort_and_dedup();
+    found
+}
+
+/// What the environments of a run share.
+#[derive(Default)]
+struct Shared {
+    budget: RuleBudget,
+    charts: ChartKnowledge,
+}
+
+/// What is wrong with all objects of an environment.
+fn judge(
+    name: &str,
+    scene: &EnvironmentObjects<'_>,
+    cluster: &Cluster,
+    demands: Demands,
+    shared: &Shared,
+) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let checks = CHECKS.iter();
+    let checks = checks.filter(|it| !(scene.is_partial && OF_EXISTENCE.contains(&it.code)));
+    found.extend(checks.flat_map(|it| it.findings(scene)));
+    found.extend(dangers(scene));
+    let budget = &shared.budget;
+    found.extend(objects::findings(scene, cluster, demands, budget));
+    found.extend(chart_values::findings(scene, &shared.charts));
+    found.extend(admission_policies::findings(scene, cluster, budget));
+    let minor = Catalog::new(cluster.minor).minor();
+    found.extend(pod_security::findings(scene, minor));
+    let policies = &cluster.builtin_policies;
+    found.extend(match scene.is_partial {
+        true => builtin_policies::of_objects(scene, policies, minor),
+        false => builtin_policies::findings(name, scene, policies, minor),
+    });
     found
 }
 
@@ -142,44 +201,19 @@ const OF_EXISTENCE: [&str; 6] = [
     missing_project::CHECK.code,
 ];
 
-/// What all checks find in what is deployed, the objects of charts and remote bases included.
-pub fn check_deployed(
-    deployed: &DeployedOrigins,
-    clusters: &BTreeMap<String, Cluster>,
-    demands: Demands,
-) -> Diagnostics {
-    let mut found = Diagnostics::default();
-    let (unknown, budget) = (Cluster::default(), RuleBudget::default());
-    let mut scenes = scenes(&Tree::new(), &deployed.origins);
-    let seen = Arc::new(deployed.seen.clone());
-    let sync_options = Arc::new(deployed.sync_options.clone());
-    for (name, scene) in &mut scenes {
-        let cluster = clusters.get(name).unwrap_or(&unknown);
-        scene.given_namespaces = cluster.namespaces.clone();
-        scene.seen = seen.clone();
-        scene.sync_options = sync_options.clone();
-        let is_partial = deployed.unseen.contains(name);
-        let checks = CHECKS.iter();
-        let checks = checks.filter(|it| !(is_partial && OF_EXISTENCE.contains(&it.code)));
-        found.extend(checks.flat_map(|it| it.findings(scene)));
-        found.extend(dangers(scene));
-        found.extend(objects::findings(scene, cluster, demands, &budget));
-    }
-    found.sort_and_dedup();
-    found
-}
-
 /// What is wrong with objects by themselves, whatever else an environment has.
 pub fn check_objects(origins: &Origins, clusters: &BTreeMap<String, Cluster>) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let (unknown, budget) = (Cluster::default(), RuleBudget::default());
-    for (name, scene) in &scenes(&Tree::new(), origins) {
-        let cluster = clusters.get(name).unwrap_or(&unknown);
+    let (unknown, shared) = (Cluster::default(), Shared::default());
+    for (name, mut scene) in scenes(&Tree::new(), origins) {
+        let cluster = clusters.get(&name).unwrap_or(&unknown);
+        scene.inputs = cluster.inputs.clone();
         let demands = Demands::default();
-        found.extend(objects::findings(scene, cluster, demands, &budget));
+        found.extend(objects::findings(&scene, cluster, demands, &shared.budget));
+        found.extend(chart_values::findings(&scene, &shared.charts));
         let minor = Catalog::new(cluster.minor).minor();
         let policies = &cluster.builtin_policies;
-        found.extend(builtin_policies::of_objects(scene, policies, minor));
+        found.extend(builtin_policies::of_objects(&scene, policies, minor));
     }
     found
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::applications;
 pub(super) use crate::compare::SyncOptions;
 use crate::compare::{Origin, Origins, Written, environment};
+use crate::deploy::ChartInputs;
 use crate::diag::{Source, Span};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
@@ -19,10 +20,14 @@ pub(super) struct EnvironmentObjects<'a> {
     pub(super) objects: Vec<SourcedObject<'a>>,
     /// The AppProjects of all environments: one Argo CD may serve several.
     pub(super) projects: Arc<BTreeSet<String>>,
+    /// The charts that releases install, with their values.
+    pub(super) inputs: ChartInputs,
     /// Namespaces that the cluster has by other means.
     pub(super) given_namespaces: BTreeSet<String>,
     /// The folders of the tree.
     pub(super) folders: Arc<BTreeSet<TreePath>>,
+    /// Whether some units are not seen that may make any object.
+    pub(super) is_partial: bool,
     /// The HelmReleases and Applications whose objects are among these.
     pub(super) seen: Arc<BTreeSet<ObjectId>>,
     /// How Argo CD applies the objects of each folder, where that is known.
@@ -46,6 +51,17 @@ impl SourcedObject<'_> {
         let own = Some(node.span()).filter(|it| it.path() == file);
         let template = own.unwrap_or_else(|| self.object.span());
         (Some(template) != origin.claim.span.as_ref()).then(|| template.clone())
+    }
+
+    /// Whether a place is one that a person wrote, as far as that is known of the files that the object was made from.
+    pub(super) fn is_written(&self, span: &Span) -> bool {
+        match self.origin.map(|it| it.written) {
+            Some(Written::Inputs) => {
+                let folder = span.path().parts().next();
+                matches!(folder, Some("environments" | "overlays"))
+            }
+            _ => !span.path().as_str().starts_with('<') && !span.path().as_str().is_empty(),
+        }
     }
 
     /// Whether it belongs to the environment itself, not to a claim or an overlay.

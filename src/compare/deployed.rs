@@ -7,7 +7,9 @@ use super::environment::judged;
 use super::origin::Written;
 use super::rollout::Step;
 use super::{Changed, Claim, Comparison, Origin, Origins, Side, presence};
-use crate::deploy::{self, Deployment, Entry, Status, Unit, idle_changes, lost_values};
+use crate::deploy::{
+    self, ChartInputs, Deployment, Entry, Status, Unit, idle_changes, lost_values,
+};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::Options;
 use crate::object::{Object, ObjectId};
@@ -344,6 +346,8 @@ pub struct DeployedOrigins {
     pub origins: Origins,
     /// The objects that make an engine deploy units that are seen.
     pub seen: BTreeSet<ObjectId>,
+    /// The charts that units install, with their values, by environment.
+    pub inputs: BTreeMap<String, ChartInputs>,
     /// Environments with a unit that is not seen and is no chart, so that what it makes can be anywhere.
     pub unseen: BTreeSet<String>,
     /// How Argo CD applies what its Applications deploy, by their places in `origins`.
@@ -365,6 +369,9 @@ pub fn deployed_origins(side: &Deployed<'_>) -> DeployedOrigins {
     let mut origins: Vec<(TreePath, Origin)> = Vec::new();
     for (key, (entry, unit)) in by_key(side) {
         let environment = environment_of(side, entry, unit);
+        let inputs = unit.inputs.iter().map(|it| (unit.id.clone(), it.clone()));
+        let of_environment = found.inputs.entry(environment.clone()).or_default();
+        of_environment.extend(inputs);
         match (&unit.status, &unit.origin) {
             (Status::NotBuilt(_), deploy::Origin::Chart(_)) => continue,
             (Status::NotBuilt(_), _) => {

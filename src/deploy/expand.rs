@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::chart::{Charts, Facts};
+use super::chart_input::ChartInput;
 use super::flux::{
     Build, Located, OwnSource, Release, Variables, build, find, in_artifact, is_waiting, path,
     resource_set, synced, without_ignored,
@@ -43,6 +44,7 @@ pub(super) struct Expansion<'a> {
 
 /// What a sync object was followed to.
 struct Followed {
+    inputs: Vec<Arc<ChartInput>>,
     trials: Vec<Arc<Trial>>,
     origin: Origin,
     objects: Vec<Object>,
@@ -165,6 +167,7 @@ impl<'a> Expansion<'a> {
             SyncKind::Application => {
                 let applied = argo::apply(&pending.object, &setting, diagnostics);
                 let followed = Followed {
+                    inputs: applied.inputs,
                     trials: applied.trials,
                     origin: applied.origin,
                     objects: applied.objects,
@@ -181,6 +184,7 @@ impl<'a> Expansion<'a> {
                 };
                 let objects = argo::applications(&pending.object, &setting, diagnostics);
                 let followed = Followed {
+                    inputs: Vec::new(),
                     trials: Vec::new(),
                     origin: Origin::Generated,
                     objects,
@@ -192,6 +196,7 @@ impl<'a> Expansion<'a> {
             SyncKind::ResourceSet => {
                 let followed = match resource_set(&pending.object, &self.world) {
                     Ok(objects) => Followed {
+                        inputs: Vec::new(),
                         trials: Vec::new(),
                         origin: Origin::Generated,
                         objects,
@@ -255,9 +260,11 @@ impl<'a> Expansion<'a> {
         let charts = releases.iter().filter_map(Release::chart);
         charts.for_each(|it| facts.add_chart(it));
         each(releases, diagnostics, |release, diagnostics| {
+            let inputs = release.input(cluster).into_iter().collect();
             let trial = release.trial(&facts, cluster).map(Arc::new);
             let (objects, origin, status) = release.render(&facts, cluster, diagnostics);
             Followed {
+                inputs,
                 trials: trial.into_iter().collect(),
                 origin,
                 objects,
@@ -295,6 +302,7 @@ impl<'a> Expansion<'a> {
             wave: object.map(wave).unwrap_or(0),
             keeps_crds: object.is_some_and(flux::keeps_crds),
             keeps: object.map(flux::keeps).unwrap_or_default(),
+            inputs: followed.inputs,
             trials: followed.trials,
             id,
             parent,
@@ -353,6 +361,7 @@ fn followed(
     };
     diagnostics.extend(said.into_iter().map(|it| not_built(id, it)));
     Followed {
+        inputs: Vec::new(),
         trials: Vec::new(),
         origin: Origin::Folder(folder.clone()),
         objects,
@@ -376,6 +385,7 @@ fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
 fn templated(fault: Diagnostic, diagnostics: &mut Diagnostics) -> Followed {
     diagnostics.push(fault.clone());
     Followed {
+        inputs: Vec::new(),
         trials: Vec::new(),
         origin: Origin::Elsewhere("templates".to_string()),
         objects: Vec::new(),
@@ -393,6 +403,7 @@ fn elsewhere(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Fo
     let fault = Diagnostic::warning("unseen-source", message).at(at.unwrap_or(&object.node));
     diagnostics.push(fault.clone());
     Followed {
+        inputs: Vec::new(),
         trials: Vec::new(),
         origin: Origin::Elsewhere(what),
         objects: Vec::new(),

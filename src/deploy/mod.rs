@@ -10,6 +10,7 @@
 
 mod argo;
 mod chart;
+mod chart_input;
 mod entry;
 mod expand;
 mod flux;
@@ -21,6 +22,7 @@ mod trial;
 mod unit;
 mod world;
 
+pub use chart_input::{ChartInput, ChartInputs, chart_inputs};
 pub use trial::{ReleaseValue, Trial, idle_changes, lost_values};
 pub use unit::{ChartTitle, Deployment, Entry, Keeps, Origin, Status, Unit};
 

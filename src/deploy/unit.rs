@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::chart_input::ChartInput;
 use super::trial::Trial;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::object::{Object, ObjectId};
@@ -61,6 +62,8 @@ pub struct Unit {
     pub span: Option<Span>,
     /// What it deploys; empty where that cannot be seen.
     pub objects: Vec<Object>,
+    /// The charts that it installs, with their values.
+    pub inputs: Vec<Arc<ChartInput>>,
     /// How its charts were rendered.
     pub trials: Vec<Arc<Trial>>,
     /// Whether CRDs of its chart stay as they are where a cluster has them.

@@ -14,6 +14,7 @@ mod kind;
 mod links;
 mod names;
 mod policies;
+mod rendered_charts;
 mod scope;
 mod spelling;
 mod sync;
@@ -36,6 +37,7 @@ pub use kind::{
 };
 pub use links::check_links;
 pub use policies::BuiltinPolicies;
+pub use rendered_charts::rendered_charts;
 pub use scope::Scope;
 pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, State, Unrendered, environment_of};
 use crate::Compiled;
-use crate::chart::{Cache, Charts, Lock, Pin, Places, Request};
+use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::compare::{
     Claim, CodeOwners, Comparison, Deployed, DeployedOrigins, Origins, Side, compare,
     compare_deployed, deployed_origins, environment, units_that_differ,
@@ -62,27 +62,6 @@ fn charts<'a>(
     Charts::new(files, cache, places, lock.unwrap_or_default())
 }
 
-/// The charts of a workspace. What is rendered asks for those of mirrors, and the lock pins them by the addresses of claims.
-fn workspace_charts<'a>(
-    workspace: &WorkspaceConfig,
-    files: &'a dyn Files,
-    cache: Option<Cache>,
-) -> Result<Charts<'a>, Diagnostics> {
-    let lock = Lock::read(files)?;
-    let mirrored = lock.pins.iter().map(|it| Pin {
-        repository: workspace.mirrored(&it.repository),
-        ..it.clone()
-    });
-    let lock = Lock::new(lock.pins.iter().cloned().chain(mirrored));
-    let sources = workspace.sources.iter();
-    let folders = sources.filter_map(|it| Some((it.prefix.clone(), it.folder.clone()?)));
-    let places = Places {
-        copies: workspace.chart_copies.clone(),
-        folders: folders.collect(),
-    };
-    Ok(Charts::new(files, cache, places, lock))
-}
-
 /// Where a rendered tree lies for what syncs it: paths in its objects begin with this.
 pub fn sync_folder(workspace: &WorkspaceConfig) -> TreePath {
     TreePath::new(&workspace.sync_path).unwrap_or_else(TreePath::root)
@@ -113,7 +92,7 @@ pub fn deployed_from(
     cache: Option<Cache>,
 ) -> Result<Deployment, Diagnostics> {
     let workspace = WorkspaceConfig::read(files)?;
-    let charts = workspace_charts(&workspace, files, cache)?;
+    let charts = load::rendered_charts(&workspace, files, cache)?;
     let folder = sync_folder(&workspace);
     let tree = compiled.tree.under(&folder);
     let options = Options {
@@ -243,11 +222,12 @@ impl State<'_> {
         };
         let own = self.below();
         let mut diagnostics = Diagnostics::default();
-        let charts =
-            workspace_charts(&workspace, &own, context.cache.clone()).unwrap_or_else(|faults| {
+        let charts = load::rendered_charts(&workspace, &own, context.cache.clone()).unwrap_or_else(
+            |faults| {
                 diagnostics.extend(faults);
                 charts(&top, context.cache.clone(), &mut Diagnostics::default())
-            });
+            },
+        );
         let below_top = |it: &TreePath| it.below(self.top).unwrap_or_else(TreePath::root);
         let files = WithRemotes::new(&top, below_top(self.root), context.cache.clone());
         let options = Options {

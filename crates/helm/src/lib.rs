@@ -54,5 +54,5 @@ mod version;
 
 pub use capabilities::{Capabilities, KubeVersion};
 pub use error::{HelmError, Warnings};
-pub use render::{Release, RenderOptions, name_from_template, render, render_files};
+pub use render::{Release, RenderOptions, name_from_template, render, render_files, schema_faults};
 pub use version::HelmVersion;

@@ -8,6 +8,7 @@ use super::environment::Environment;
 use super::release;
 use super::template::merge_patch;
 use crate::deploy::chart::not_shown;
+use crate::deploy::chart_input::ChartInput;
 use crate::deploy::flux::plain;
 use crate::deploy::sync::{items, text};
 use crate::deploy::trial::Trial;
@@ -20,6 +21,7 @@ use crate::yaml::{Mapping, Node};
 /// What an Application deploys.
 pub(in crate::deploy) struct Applied {
     pub(in crate::deploy) objects: Vec<Object>,
+    pub(in crate::deploy) inputs: Vec<Arc<ChartInput>>,
     pub(in crate::deploy) origin: Origin,
     pub(in crate::deploy) status: Status,
     /// How its charts were rendered.
@@ -95,7 +97,7 @@ pub(in crate::deploy) fn apply(
 ) -> Applied {
     let files = Recorded::new(setting.files);
     let all = sources(application);
-    let (mut objects, mut trials) = (Vec::new(), Vec::new());
+    let (mut objects, mut trials, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
     let (mut origin, mut fault) = (None, None);
     for node in &all {
         let (path, chart) = (text(node, &["path"]), text(node, &["chart"]));
@@ -111,7 +113,7 @@ pub(in crate::deploy) fn apply(
             files: &files,
             urls: setting.urls,
         };
-        match build(&source, &files, setting, said) {
+        match build(&source, &files, setting, &mut inputs, said) {
             Ok(built) => {
                 objects.extend(built.objects);
                 trials.extend(built.trial.map(Arc::new));
@@ -144,8 +146,34 @@ pub(in crate::deploy) fn apply(
         trials,
         origin: origin.unwrap_or_else(|| Origin::Elsewhere("no source".to_string())),
         objects,
+        inputs,
         read_set: files.finish(),
     }
+}
+
+/// The charts of repositories that an Application installs, as far as they are available.
+pub(in crate::deploy) fn inputs(
+    application: &Object,
+    setting: &Setting<'_>,
+    said: &mut Diagnostics,
+) -> Vec<Arc<ChartInput>> {
+    let all = sources(application);
+    let charts = all.iter().filter(|it| !text(it, &["chart"]).is_empty());
+    let inputs = charts.filter_map(|node| {
+        let source = Source {
+            application,
+            node,
+            references: &all,
+            environment: Environment::of(application, node),
+            files: setting.files,
+            urls: setting.urls,
+        };
+        let (place, _) = release::place(node, None);
+        let chart = setting.charts.load(&place, setting.cluster.helm_version);
+        let input = release::input(&source, &chart.ok()?, None, setting.files, setting, said);
+        Some(Arc::new(input.ok()?))
+    });
+    inputs.collect()
 }
 
 fn unseen_origin(node: &Node) -> Origin {

@@ -1,10 +1,13 @@
 //! One source of an Application to its objects: a chart, a kustomization, or a folder of manifests.
 
+use std::sync::Arc;
+
 use super::Setting;
 use super::application::Source;
 use super::kustomize::edit;
 use super::release;
 use crate::deploy::chart::first_error;
+use crate::deploy::chart_input::ChartInput;
 use crate::deploy::flux::read_fields;
 use crate::deploy::glob::{Dialect, is_match};
 use crate::deploy::sync::{flag, text};
@@ -31,6 +34,7 @@ pub(super) fn build(
     source: &Source<'_>,
     files: &dyn Files,
     setting: &Setting<'_>,
+    inputs: &mut Vec<Arc<ChartInput>>,
     said: &mut Diagnostics,
 ) -> Result<Built, Diagnostic> {
     let node = source.node;
@@ -42,7 +46,8 @@ pub(super) fn build(
             .unwrap_or(node);
         let chart = setting.charts.load(&place, setting.cluster.helm_version);
         let chart = chart.map_err(|it| moved(it, at))?;
-        return release::build(source, &chart, None, files, setting, said);
+        let input = release::input(source, &chart, None, files, setting, said)?;
+        return installed(source, input, setting, inputs);
     }
     let path = node.get("path").unwrap_or(node);
     if !source.is_own(node) {
@@ -69,7 +74,8 @@ pub(super) fn build(
             let (place, _) = release::place(node, Some(&folder));
             let chart = setting.charts.load(&place, setting.cluster.helm_version);
             let chart = chart.map_err(|it| moved(it, path))?;
-            release::build(source, &chart, Some(&folder), files, setting, said)
+            let input = release::input(source, &chart, Some(&folder), files, setting, said)?;
+            installed(source, input, setting, inputs)
         }
         Kind::Kustomize => {
             let objects = kustomized(source, files, &folder, setting)?;
@@ -80,6 +86,18 @@ pub(super) fn build(
             Ok(of_folder(objects, folder))
         }
     }
+}
+
+/// A chart and its objects. Whatever Helm says of the values, they are kept for who judges them.
+fn installed(
+    source: &Source<'_>,
+    input: ChartInput,
+    setting: &Setting<'_>,
+    inputs: &mut Vec<Arc<ChartInput>>,
+) -> Result<Built, Diagnostic> {
+    let input = Arc::new(input);
+    inputs.push(input.clone());
+    release::build(source, &input, setting)
 }
 
 fn of_folder(objects: Vec<Object>, folder: TreePath) -> Built {

@@ -12,7 +12,7 @@ mod release;
 mod set;
 mod template;
 
-pub(super) use application::{apply, destination, source_paths};
+pub(super) use application::{apply, destination, inputs, source_paths};
 pub(super) use parameters::template_value;
 pub(super) use set::applications;
 pub(super) use template::go_template;

@@ -8,6 +8,7 @@ use super::application::Source;
 use super::build::Built;
 use crate::chart::Request;
 use crate::deploy::chart::{Install, Place, install};
+use crate::deploy::chart_input::ChartInput;
 use crate::deploy::flux::values_of;
 use crate::deploy::glob::{Dialect, is_match, is_pattern};
 use crate::deploy::sync::{flag, items, text};
@@ -15,7 +16,7 @@ use crate::deploy::trial::Trial;
 use crate::deploy::unit::{ChartTitle, Origin};
 use crate::diag::{Diagnostic, Diagnostics, Source as Text};
 use crate::tree::{EntryKind, Files, TreePath};
-use crate::yaml::{Node, parse_one};
+use crate::yaml::{Mapping, Node, parse_one};
 use pleach_helm::HelmError;
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::{Values, merge, parse, set};
@@ -46,18 +47,41 @@ pub(super) fn place(source: &Node, folder: Option<&TreePath>) -> (Place, ChartTi
     (Place::Remote(request), title)
 }
 
-/// The objects of a chart.
-pub(super) fn build(
+/// A chart with the values that a source gives it. Errors: values that cannot be read.
+pub(super) fn input(
     source: &Source<'_>,
     chart: &Arc<LoadedChart>,
     folder: Option<&TreePath>,
     files: &dyn Files,
     setting: &Setting<'_>,
     said: &mut Diagnostics,
+) -> Result<ChartInput, Diagnostic> {
+    let none = Node::null();
+    let helm = source.node.get("helm").unwrap_or(&none);
+    let mut unseen = Diagnostics::default();
+    let read = values(source, helm, chart, folder, files, setting, &mut unseen);
+    let is_partial = !unseen.is_empty();
+    said.extend(unseen);
+    let (values, written) = read?;
+    Ok(ChartInput {
+        chart: chart.clone(),
+        values,
+        written,
+        is_partial,
+        skip_schema: flag(helm, &["skipSchemaValidation"]),
+        version: setting.cluster.helm_version,
+    })
+}
+
+/// The objects of a chart.
+pub(super) fn build(
+    source: &Source<'_>,
+    input: &ChartInput,
+    setting: &Setting<'_>,
 ) -> Result<Built, Diagnostic> {
     let none = Node::null();
     let helm = source.node.get("helm").unwrap_or(&none);
-    let (values, written) = values(source, helm, chart, folder, files, setting, said)?;
+    let chart = &input.chart;
     let given = |field: &str, default: &str| match text(helm, &[field]) {
         "" => default.to_string(),
         given => given.to_string(),
@@ -74,14 +98,14 @@ pub(super) fn build(
     let release = Install {
         name: &name,
         namespace: &namespace,
-        values: &values,
-        skip_schema: flag(helm, &["skipSchemaValidation"]),
+        values: &input.values,
+        skip_schema: input.skip_schema,
         kube_version: text(helm, &["kubeVersion"]),
         api_versions: versions
             .filter_map(Node::as_str)
             .map(str::to_string)
             .collect(),
-        written: &written,
+        written: &input.written,
     };
     let (facts, cluster) = (setting.facts, setting.cluster);
     let fault = |error| helm_fault(error, source.node);
@@ -150,6 +174,7 @@ fn values(
             let argument = format!("{}={}", text(parameter, &["name"]), clean(&value));
             set(&mut all, &argument, is_text, version)
                 .map_err(|error| helm_fault(error, parameter))?;
+            documents.extend(parameter_as_node(parameter));
         }
     }
     for parameter in items(helm, &["fileParameters"]) {
@@ -165,6 +190,21 @@ fn values(
         set(&mut all, &argument, true, version).map_err(|error| helm_fault(error, parameter))?;
     }
     Ok((all, documents))
+}
+
+/// `a.b=c` as a map, for its place. Paths with numbers or escapes have none.
+fn parameter_as_node(parameter: &Node) -> Option<Node> {
+    let (name, value) = (parameter.get("name")?, parameter.get("value")?);
+    let path = name.as_str()?;
+    if path.contains(['[', '\\', '{']) {
+        return None;
+    }
+    let node = path.rsplit('.').fold(value.clone(), |inner, key| {
+        let mut mapping = Mapping::new();
+        mapping.push(Node::string(key).at(name.span()), inner);
+        Node::mapping(mapping).at(name.span())
+    });
+    Some(node)
 }
 
 /// Argo CD escapes commas that nobody escaped, but for those in braces.

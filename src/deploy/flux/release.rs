@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::super::chart::{Charts, Facts, Install, Place, install, not_rendered, not_shown};
+use super::super::chart_input::ChartInput;
 use super::super::sync::{flag, items, text};
 use super::super::trial::Trial;
 use super::super::unit::{ChartTitle, Keeps, Origin, Status};
@@ -33,6 +34,8 @@ pub(in crate::deploy) struct Release<'a> {
     title: ChartTitle,
     chart: Result<Arc<LoadedChart>, Diagnostic>,
     values: Result<Written, Diagnostic>,
+    /// Whether some values cannot be seen.
+    is_partial: bool,
 }
 
 /// A chart as a release asks for it.
@@ -59,7 +62,10 @@ impl<'a> Release<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Release<'a> {
         let version = cluster.helm_version;
-        let values = values(object, world, version, diagnostics);
+        let mut unseen = Diagnostics::default();
+        let values = values(object, world, version, &mut unseen);
+        let is_partial = !unseen.is_empty();
+        diagnostics.extend(unseen);
         let reader = Reader {
             object,
             world,
@@ -82,6 +88,7 @@ impl<'a> Release<'a> {
                     at: wanted.at,
                     chart,
                     values,
+                    is_partial,
                 }
             }
             Err((title, fault)) => Release {
@@ -90,6 +97,7 @@ impl<'a> Release<'a> {
                 title,
                 chart: Err(*fault),
                 values,
+                is_partial,
             },
         }
     }
@@ -126,6 +134,20 @@ impl<'a> Release<'a> {
         let name = release_name(self.object);
         let install = self.install(&name, values, written);
         Trial::new(self.chart.as_ref().ok()?, &install, facts, cluster).ok()
+    }
+
+    /// The chart and its values, where both are available.
+    pub(in crate::deploy) fn input(&self, cluster: &Cluster) -> Option<Arc<ChartInput>> {
+        let (values, written) = self.values.as_ref().ok()?;
+        let node = &self.object.node;
+        Some(Arc::new(ChartInput {
+            chart: self.chart.as_ref().ok()?.clone(),
+            values: values.clone(),
+            written: written.clone(),
+            is_partial: self.is_partial,
+            skip_schema: flag(node, &["spec", "install", "disableSchemaValidation"]),
+            version: cluster.helm_version,
+        }))
     }
 
     fn install<'b>(

@@ -14,7 +14,8 @@ use crate::manifests::{CrdFile, Rendered, RenderedFile, RenderedObject, sort};
 use crate::source::LoadedChart;
 use crate::value::{Map, Value};
 use crate::values::coalesce::{Coalescer, Nulls, table};
-use crate::values::{schema, to_json, to_map};
+use crate::values::schema::{self, SchemaFault};
+use crate::values::{to_json, to_map};
 use crate::{HelmVersion, objects};
 
 #[cfg(test)]
@@ -234,6 +235,56 @@ fn check_kube_version(chart: &LoadedChart, capabilities: &Capabilities) -> Resul
         "chart requires kubeVersion: {range} which is incompatible with Kubernetes {}",
         kube.version
     )))
+}
+
+/// All values of a user, or of the chart itself, that the schemas of a chart and its subcharts do not admit. What disabled subcharts
+/// say does not count.
+///
+/// Errors: Helm's message where the values cannot be laid over those of the charts.
+pub fn schema_faults(
+    chart: &LoadedChart,
+    values: &JsonMap<String, Json>,
+    version: HelmVersion,
+) -> Result<Vec<SchemaFault>, HelmError> {
+    let mut warnings = Warnings::default();
+    let (mut charts, root) = Charts::new(chart, version);
+    let user = to_map(values);
+    charts.process(root, &user, &mut warnings)?;
+    let mut coalescer = Coalescer {
+        charts: &charts,
+        version,
+        nulls: Nulls::Remove,
+        warnings: &mut warnings,
+    };
+    let values = coalescer.run(root, &user)?;
+    let mut found = Vec::new();
+    add_schema_faults(&charts, root, &values, &mut Vec::new(), &mut found);
+    Ok(found)
+}
+
+fn add_schema_faults(
+    charts: &Charts<'_>,
+    id: ChartId,
+    values: &Map,
+    path: &mut Vec<String>,
+    found: &mut Vec<SchemaFault>,
+) {
+    let chart = charts.get(id);
+    if let Some(text) = &chart.loaded.schema {
+        let own = schema::faults(&to_json(&Value::Map(values.clone())), text);
+        found.extend(own.into_iter().map(|it| SchemaFault {
+            path: path.iter().cloned().chain(it.path).collect(),
+            ..it
+        }));
+    }
+    for subchart in &chart.dependencies {
+        let name = &charts.get(*subchart).name;
+        if let Some(Value::Map(values)) = values.get(name.as_bytes()) {
+            path.push(name.clone());
+            add_schema_faults(charts, *subchart, &values, path, found);
+            path.pop();
+        }
+    }
 }
 
 fn check_schemas(

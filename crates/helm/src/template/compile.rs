@@ -261,7 +261,10 @@ impl Unit {
             };
             match slot {
                 Some(slot) => {
-                    self.emit(Op::Declare(slot));
+                    self.emit(match pipe.assigns {
+                        true => Op::Assign(slot),
+                        false => Op::Declare(slot),
+                    });
                     slots.push(slot);
                 }
                 None => self.undefined(source, name),

@@ -17,6 +17,7 @@ mod limits;
 mod literal;
 mod parse;
 mod program;
+mod reads;
 mod render;
 mod slot;
 mod syntax;
@@ -27,6 +28,7 @@ pub use error::{Cause, ExecError, ParseError};
 pub use function::{Arguments, Function, FunctionError, Functions, Returned, Signature};
 pub use limits::{Limits, MAX_INCLUDES, MAX_TEMPLATE_DEPTH};
 pub use parse::MAX_PARENTHESES;
+pub(crate) use reads::{GLOBAL, Path, ReadInput, reads};
 pub use render::{RenderError, Renderer, Templates};
 pub use trace::{Entry, Piece};
 

@@ -95,6 +95,8 @@ pub(super) enum Op {
     Unbox,
     /// Gives a new variable the value on top, which stays there.
     Declare(u32),
+    /// Gives a variable that exists the value on top, which stays there.
+    Assign(u32),
     /// Checks the argument on top against the type of its parameter.
     Check(&'static Type),
     /// Checks the argument on top against the parameter of the method that is about to be called.

@@ -47,6 +47,10 @@ impl Templates {
         self.by_name.get(name)
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Template>> {
+        self.by_name.values()
+    }
+
     pub(super) fn functions(&self) -> &Functions {
         &self.functions
     }
@@ -85,6 +89,11 @@ impl Nested {
     pub(super) fn parse(text: &Str, functions: &Functions) -> Result<Nested, ParseError> {
         let templates = parse(Nested::NAME, text, functions)?;
         Ok(Nested { templates })
+    }
+
+    /// The text and all that it defines.
+    pub(super) fn into_all(self) -> Vec<Arc<Template>> {
+        self.templates
     }
 
     pub(super) fn main(&self) -> Option<&Arc<Template>> {

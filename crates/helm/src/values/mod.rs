@@ -1,10 +1,13 @@
 //! Values: what users give, and how it is laid over what charts say.
 
 pub(crate) mod coalesce;
+mod known;
 pub(crate) mod schema;
 pub(crate) mod strvals;
 mod user;
 
+pub use known::{KnownValues, UnknownValue};
+pub use schema::SchemaFault;
 pub use user::{UserValues, ValuesFile};
 
 use pleach_yaml::tree::TreePath;

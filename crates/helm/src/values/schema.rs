@@ -8,7 +8,10 @@ use std::error::Error;
 use std::fmt::Write;
 use std::rc::Rc;
 
-use boon::{CompileError, Compiler, ErrorKind, Schemas, UrlLoader, ValidationError};
+use boon::{
+    CompileError, Compiler, ErrorKind, InstanceToken, SchemaIndex, Schemas, UrlLoader,
+    ValidationError,
+};
 use serde_json::{Number, Value as Json};
 
 use crate::go::strconv;
@@ -45,6 +48,19 @@ enum Fault {
 }
 
 fn check(values: &Json, schema: &[u8], unread: &Rc<RefCell<Vec<String>>>) -> Result<(), Fault> {
+    let (schemas, index) = compile(schema, unread)?;
+    schemas.validate(values, index).map_err(|error| {
+        let text = error_text(&error);
+        let head = format!("jsonschema validation failed with '{URL}#'\n");
+        let text = text.strip_prefix(&head).unwrap_or(&text);
+        Fault::Values(format!("{text}\n"))
+    })
+}
+
+fn compile(
+    schema: &[u8],
+    unread: &Rc<RefCell<Vec<String>>>,
+) -> Result<(Schemas, SchemaIndex), Fault> {
     let schema: Json = serde_json::from_slice(schema).map_err(|error| {
         Fault::Schema(match error.classify() {
             serde_json::error::Category::Eof => "unexpected EOF".to_string(),
@@ -60,12 +76,82 @@ fn check(values: &Json, schema: &[u8], unread: &Rc<RefCell<Vec<String>>>) -> Res
     compiler.add_resource(URL, schema).map_err(compiling)?;
     let mut schemas = Schemas::new();
     let index = compiler.compile(URL, &mut schemas).map_err(compiling)?;
-    schemas.validate(values, index).map_err(|error| {
-        let text = error_text(&error);
-        let head = format!("jsonschema validation failed with '{URL}#'\n");
-        let text = text.strip_prefix(&head).unwrap_or(&text);
-        Fault::Values(format!("{text}\n"))
-    })
+    Ok((schemas, index))
+}
+
+/// A value that a schema does not admit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SchemaFault {
+    /// Keys and numbers that lead to the value.
+    pub path: Vec<String>,
+    /// What is wrong, in the words of JSON Schema: `got string, want integer`.
+    pub words: String,
+}
+
+/// All values that a schema does not admit. What a schema says by references into others that are not read is not checked, and a
+/// schema that is itself wrong finds nothing here.
+pub(crate) fn faults(values: &Json, schema: &[u8]) -> Vec<SchemaFault> {
+    let Ok((schemas, index)) = compile(schema, &Rc::default()) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    if let Err(error) = schemas.validate(values, index) {
+        add_faults(&error, &mut found);
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn add_faults(error: &ValidationError<'_, '_>, found: &mut Vec<SchemaFault>) {
+    let is_choice = matches!(error.kind, ErrorKind::AnyOf | ErrorKind::OneOf(_));
+    if !error.causes.is_empty() && !is_choice {
+        return error.causes.iter().for_each(|it| add_faults(it, found));
+    }
+    let mut branches = Vec::new();
+    error
+        .causes
+        .iter()
+        .for_each(|it| add_faults(it, &mut branches));
+    let path = path_of(error);
+    if branches.is_empty() {
+        return match &error.kind {
+            ErrorKind::AdditionalProperties { got } => {
+                for key in got {
+                    let mut path = path.clone();
+                    path.push(key.to_string());
+                    let words = format!("additional property {} not allowed", quote(key));
+                    found.push(SchemaFault { path, words });
+                }
+            }
+            kind => found.push(SchemaFault {
+                path,
+                words: words(kind),
+            }),
+        };
+    }
+    // One place below all branches is more exact than the choice itself.
+    let deepest = branches.iter().map(|it| &it.path).max_by_key(|it| it.len());
+    let deepest = deepest.cloned().unwrap_or_default();
+    let path = match branches.iter().all(|it| deepest.starts_with(&it.path)) {
+        true => deepest,
+        false => path,
+    };
+    let mut all: Vec<String> = branches.into_iter().map(|it| it.words).collect();
+    all.dedup();
+    found.push(SchemaFault {
+        path,
+        words: all.join(", or "),
+    });
+}
+
+fn path_of(error: &ValidationError<'_, '_>) -> Vec<String> {
+    let tokens = error.instance_location.tokens.iter();
+    let token = |it: &InstanceToken<'_>| match it {
+        InstanceToken::Prop(key) => key.to_string(),
+        InstanceToken::Item(at) => at.to_string(),
+    };
+    tokens.map(token).collect()
 }
 
 /// Reads nothing: a chart must not reach the network or the file system.

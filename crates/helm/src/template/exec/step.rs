@@ -63,7 +63,7 @@ impl Machine<'_, '_> {
                 self.walk(template, value, path, place)?;
             }
             Op::Unbox => self.unbox(),
-            Op::Declare(slot) => {
+            Op::Declare(slot) | Op::Assign(slot) => {
                 let value = self.stack.last().cloned();
                 self.set_variable(slot, value);
             }

@@ -1,0 +1,225 @@
+//! What functions read of their arguments, and what their results are made of.
+
+use super::{Abstract, DEPTH_MAX, Place, Reading};
+use crate::value::Str;
+
+/// With how many dots the texts among values are executed.
+const DOTS_MAX: usize = 64;
+
+impl Reading<'_> {
+    /// Calls a function. What is not listed here reads its arguments whole.
+    pub(super) fn call(&mut self, name: &str, arguments: Vec<Abstract>) -> Abstract {
+        let name = name.strip_prefix("must").unwrap_or(name);
+        match name {
+            "include" => self.include(&arguments),
+            "tpl" => self.tpl(&arguments),
+            // One of the arguments, or a list of them, or of what they are lists of.
+            "default" | "coalesce" | "ternary" | "required" | "deepCopy" | "DeepCopy"
+            | "append" | "Append" | "prepend" | "Prepend" | "concat" | "uniq" | "Uniq"
+            | "compact" | "Compact" | "reverse" | "Reverse" | "rest" | "Rest" | "initial"
+            | "Initial" | "slice" | "Slice" | "without" | "Without" => {
+                let is_list = name.to_lowercase().ends_with("append") || name.ends_with("repend");
+                let mut all = Abstract::union(arguments);
+                // The numbers of its items may change.
+                if all.element.is_some() {
+                    all.fields.clear();
+                }
+                if is_list {
+                    let element = Abstract {
+                        element: None,
+                        ..all.clone()
+                    };
+                    all.join(list([element]));
+                }
+                self.bounded(all)
+            }
+            "list" | "tuple" => self.bounded(list(arguments)),
+            "dict" => self.dict(arguments),
+            "merge" | "Merge" | "mergeOverwrite" | "MergeOverwrite" => {
+                // The first map takes the values of the others in.
+                arguments.iter().skip(1).for_each(|it| self.free_values(it));
+                Abstract::union(arguments)
+            }
+            "index" | "get" => {
+                let (value, keys) = split_first(&arguments);
+                keys.iter()
+                    .fold(value, |value, key| self.indexed(&value, key))
+            }
+            "dig" => self.dig(&arguments),
+            "hasKey" => {
+                let (value, keys) = split_first(&arguments);
+                keys.iter().for_each(|it| _ = self.indexed(&value, it));
+                Abstract::result(&arguments)
+            }
+            "pluck" => {
+                let (key, maps) = split_first(&arguments);
+                list(maps.iter().map(|it| self.indexed(it, &key)))
+            }
+            "pick" => self.pick(&arguments),
+            "omit" | "unset" => split_first(&arguments).0,
+            "set" => {
+                let (value, rest) = split_first(&arguments);
+                if let [key, new] = rest {
+                    self.indexed(&value, key);
+                    self.free(new);
+                }
+                value
+            }
+            "first" | "First" | "last" | "Last" => {
+                let (value, _) = split_first(&arguments);
+                self.free_places(&value);
+                value.elements()
+            }
+            "values" => {
+                let (value, _) = split_first(&arguments);
+                self.free_places(&value);
+                list([value.elements()])
+            }
+            // These look at a value and not into it.
+            "not" | "empty" | "kindIs" | "kindOf" | "typeIs" | "typeOf" | "typeIsLike" | "eq"
+            | "ne" => Abstract::result(&arguments),
+            "keys" => {
+                arguments.iter().for_each(|it| self.free_values(it));
+                Abstract::result(&arguments)
+            }
+            _ => {
+                arguments.iter().for_each(|it| self.free(it));
+                Abstract::result(&arguments)
+            }
+        }
+    }
+
+    /// Everything below the places of a value is read, whatever else it is made of.
+    fn free_places(&mut self, value: &Abstract) {
+        self.free(&Abstract {
+            places: value.places.clone(),
+            ..Abstract::default()
+        });
+    }
+
+    /// Everything below the values in it is read; the dot of a chart that is merged is still found by its fields.
+    fn free_values(&mut self, value: &Abstract) {
+        let is_values = |it: &&Place| matches!(it, Place::Values(_));
+        self.free(&Abstract {
+            places: value.places.iter().filter(is_values).cloned().collect(),
+            ..Abstract::default()
+        });
+        let inner = value.fields.values().chain(value.element.as_deref());
+        inner.for_each(|it| self.free_values(it));
+    }
+
+    /// A value that is not too deep to be followed.
+    fn bounded(&mut self, value: Abstract) -> Abstract {
+        if value.depth() <= DEPTH_MAX {
+            return value;
+        }
+        self.free(&value);
+        Abstract::other()
+    }
+
+    fn include(&mut self, arguments: &[Abstract]) -> Abstract {
+        let [name, dot] = arguments else {
+            return Abstract::other();
+        };
+        match name.constants() {
+            Some(names) => names
+                .iter()
+                .for_each(|it| self.enter_named(it, dot.clone())),
+            None => self.enter_any(dot),
+        }
+        Abstract::result(arguments)
+    }
+
+    fn tpl(&mut self, arguments: &[Abstract]) -> Abstract {
+        let [text, dot] = arguments else {
+            return Abstract::other();
+        };
+        self.free(text);
+        for text in &text.texts {
+            let parsed = super::parsed([text], self.templates.functions());
+            for template in parsed.into_iter().flatten() {
+                let name = template.name.clone();
+                self.defined.entry(name).or_insert(template.clone());
+                self.enter(template, dot.clone());
+            }
+        }
+        if !self.dots.contains(dot) && self.dots.len() >= DOTS_MAX {
+            self.free(dot);
+            return Abstract::other();
+        }
+        self.dots.insert(dot.clone());
+        let files = self.files.iter().filter(|_| text.is_other);
+        let all: Vec<_> = self.texts.iter().chain(files).flatten().cloned().collect();
+        all.into_iter().for_each(|it| self.enter(it, dot.clone()));
+        Abstract::result(arguments)
+    }
+
+    fn dict(&mut self, arguments: Vec<Abstract>) -> Abstract {
+        let mut made = Abstract::default();
+        let mut arguments = arguments.into_iter();
+        while let Some(key) = arguments.next() {
+            let value = arguments.next().unwrap_or_default();
+            match key.constants() {
+                Some(keys) => {
+                    for key in keys {
+                        let field = made.fields.entry(key.clone()).or_default();
+                        field.join(value.clone());
+                    }
+                }
+                None => {
+                    self.free(&value);
+                    made.is_other = true;
+                }
+            }
+        }
+        self.bounded(made)
+    }
+
+    /// `dig "a" "b" DEFAULT MAP`
+    fn dig(&mut self, arguments: &[Abstract]) -> Abstract {
+        let [keys @ .., default, map] = arguments else {
+            return Abstract::other();
+        };
+        let mut found = keys
+            .iter()
+            .fold(map.clone(), |value, key| self.indexed(&value, key));
+        found.join(default.clone());
+        found
+    }
+
+    /// `pick MAP "a" "b"`
+    fn pick(&mut self, arguments: &[Abstract]) -> Abstract {
+        let (value, keys) = split_first(arguments);
+        let names: Option<Vec<&Str>> = keys
+            .iter()
+            .map(|it| Some(it.constants()?.iter()))
+            .collect::<Option<Vec<_>>>()
+            .map(|it| it.into_iter().flatten().collect());
+        let Some(names) = names else {
+            return value;
+        };
+        let mut made = Abstract::default();
+        for name in names {
+            let field = self.field(&value, name);
+            made.fields.insert(name.clone(), field);
+        }
+        made
+    }
+}
+
+fn split_first(arguments: &[Abstract]) -> (Abstract, &[Abstract]) {
+    match arguments.split_first() {
+        Some((first, rest)) => (first.clone(), rest),
+        None => (Abstract::other(), &[]),
+    }
+}
+
+fn list(elements: impl IntoIterator<Item = Abstract>) -> Abstract {
+    let elements: Vec<Abstract> = elements.into_iter().collect();
+    let numbers = (0..).map(|it: usize| Str::from(it.to_string()));
+    Abstract {
+        fields: numbers.zip(elements.iter().cloned()).collect(),
+        element: Some(Box::new(Abstract::union(elements))),
+        ..Abstract::default()
+    }
+}

@@ -1,0 +1,218 @@
+//! Values of charts that have no effect, and values that the charts' schemas do not admit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::scene::{EnvironmentObjects, SourcedObject};
+use crate::deploy::ChartInput;
+use crate::diag::{Diagnostic, Span};
+use crate::object::ObjectId;
+use crate::yaml::{Entry, FieldPath, Node, View};
+use pleach_helm::schema_faults;
+use pleach_helm::values::{KnownValues, SchemaFault, UnknownValue, Values};
+use serde_json::Value as Json;
+
+/// What charts know, found once for each chart of a run.
+#[derive(Default)]
+pub(super) struct ChartKnowledge(Mutex<BTreeMap<usize, Arc<KnownValues>>>);
+
+impl ChartKnowledge {
+    fn of(&self, input: &ChartInput) -> Arc<KnownValues> {
+        if input.values.values().any(has_template) {
+            return Arc::new(KnownValues::of(&input.chart, &input.values));
+        }
+        let key = Arc::as_ptr(&input.chart).addr();
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&key) {
+            return known.clone();
+        }
+        drop(known);
+        let found = Arc::new(KnownValues::of(&input.chart, &Values::new()));
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(key).or_insert(found).clone()
+    }
+}
+
+fn has_template(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.contains("{{"),
+        Json::Array(items) => items.iter().any(has_template),
+        Json::Object(map) => map.values().any(has_template),
+        _ => false,
+    }
+}
+
+/// What is wrong with the values that releases give to charts.
+pub(super) fn findings(
+    scene: &EnvironmentObjects<'_>,
+    knowledge: &ChartKnowledge,
+) -> Vec<Diagnostic> {
+    let names: BTreeSet<&ObjectId> = scene.inputs.iter().map(|it| &it.0).collect();
+    let objects = scene.objects.iter().map(|it| (it.object.id(), it));
+    let releases: BTreeMap<ObjectId, &SourcedObject<'_>> =
+        objects.filter(|it| names.contains(&it.0)).collect();
+    let mut found = Vec::new();
+    for (id, input) in &scene.inputs {
+        let release = ReleaseValues {
+            id,
+            input,
+            object: releases.get(id).copied(),
+        };
+        found.extend(release.invalid());
+        found.extend(release.unknown(knowledge));
+    }
+    found
+}
+
+/// The values that a release gives to a chart.
+struct ReleaseValues<'a> {
+    id: &'a ObjectId,
+    input: &'a ChartInput,
+    /// The release, where it is among the objects.
+    object: Option<&'a SourcedObject<'a>>,
+}
+
+impl ReleaseValues<'_> {
+    fn chart(&self) -> String {
+        let metadata = &self.input.chart.metadata;
+        format!("{} {}", metadata.name, metadata.version)
+    }
+
+    /// Values that a schema of the chart or of a subchart does not admit.
+    fn invalid(&self) -> Vec<Diagnostic> {
+        let input = self.input;
+        if input.skip_schema {
+            return Vec::new();
+        }
+        let faults = schema_faults(&input.chart, &input.values, input.version);
+        // What Helm says of values that cannot be merged is reported where the chart is rendered.
+        let faults = faults.unwrap_or_default().into_iter();
+        let is_seen = |it: &SchemaFault| !input.is_partial || !it.words.starts_with("missing ");
+        let found = faults.filter(is_seen).filter_map(|fault| {
+            let written = self.written(&fault.path);
+            let node = written.map(|it| &it.value);
+            let text = node.and_then(Node::as_str).unwrap_or("");
+            if text.contains("${") {
+                // Flux replaces it.
+                return None;
+            }
+            let message = format!(
+                "{}: {} of chart `{}`: {}",
+                self.id,
+                title(&fault.path),
+                self.chart(),
+                fault.words
+            );
+            let span = written.map(|it| match it.value.is_scalar() {
+                true => it.value.span(),
+                false => it.key.span(),
+            });
+            let place = self.place(&fault.path, span);
+            let found = Diagnostic::error("invalid-chart-value", message);
+            Some(at(found, place).help(
+                "change the value; Helm does not install the chart with it. See `values.schema.json` of the chart",
+            ))
+        });
+        found.collect()
+    }
+
+    /// Values that neither the chart nor its templates mention.
+    fn unknown(&self, knowledge: &ChartKnowledge) -> Vec<Diagnostic> {
+        if self.input.written.is_empty() {
+            return Vec::new();
+        }
+        let known = knowledge.of(self.input);
+        let all = self.input.written.iter();
+        let found = all.flat_map(|it| known.unknown(it));
+        found.map(|it| self.without_effect(&it)).collect()
+    }
+
+    fn without_effect(&self, value: &UnknownValue<'_>) -> Diagnostic {
+        let message = format!(
+            "{}: value {} has no effect: neither the templates of chart `{}` nor its own values mention it",
+            self.id,
+            title(&value.path),
+            self.chart()
+        );
+        let spans = [value.entry.key.span(), value.entry.value.span()];
+        let is_written = |it: &&Span| self.object.is_none_or(|object| object.is_written(it));
+        let span = spans.into_iter().find(is_written);
+        let place = self.place(&value.path, span);
+        let found = at(Diagnostic::warning("unknown-chart-value", message), place);
+        let key = value.path.last().map_or("", String::as_str);
+        let found = found.did_you_mean(key, value.known.iter().map(String::as_str));
+        match found.help.is_empty() {
+            true => found.help("remove it, or look up its name in the chart's `values.yaml`"),
+            false => found,
+        }
+    }
+
+    /// The last entry on a path that was written, in the document that goes before others.
+    fn written(&self, path: &[String]) -> Option<&Entry> {
+        let documents = self.input.written.iter().rev();
+        let found = documents.filter_map(|it| deepest(it, path));
+        found
+            .reduce(|best, it| if it.0 > best.0 { it } else { best })
+            .map(|it| it.1)
+    }
+
+    /// The line that a person wrote, or else what the release says there.
+    fn place(&self, path: &[String], span: Option<&Span>) -> Option<Span> {
+        let Some(object) = self.object else {
+            return span.map(Span::outermost);
+        };
+        match span.filter(|it| object.is_written(it)) {
+            Some(span) => Some(span.outermost()),
+            None => Some(object.line(&self.field(path))),
+        }
+    }
+
+    /// Where the release has a value.
+    fn field(&self, path: &[String]) -> FieldPath {
+        let above = match self.id.kind.as_ref() {
+            "HelmRelease" => "spec.values",
+            _ => "spec.source.helm.valuesObject",
+        };
+        path.iter()
+            .fold(FieldPath::dotted(above), |field, key| field.key(key))
+    }
+}
+
+fn at(found: Diagnostic, place: Option<Span>) -> Diagnostic {
+    match place {
+        Some(place) => found.at(place),
+        None => found,
+    }
+}
+
+/// `image.tag` in quotes, or words for the values as a whole.
+fn title(path: &[String]) -> String {
+    match path {
+        [] => "the values".to_string(),
+        path => format!("`{}`", path.join(".")),
+    }
+}
+
+/// The last entry on a path that a document has, and how far down it is.
+fn deepest<'n>(document: &'n Node, path: &[String]) -> Option<(usize, &'n Entry)> {
+    let (mut node, mut found) = (document, None);
+    for (depth, key) in path.iter().enumerate() {
+        match node.view() {
+            View::Mapping(mapping) => {
+                let Some(entry) = mapping.iter().find(|it| it.key.as_str() == Some(key)) else {
+                    break;
+                };
+                found = Some((depth, entry));
+                node = &entry.value;
+            }
+            View::Sequence(items) => {
+                let Some(item) = key.parse().ok().and_then(|it: usize| items.get(it)) else {
+                    break;
+                };
+                node = item;
+            }
+            View::Scalar(_) => break,
+        }
+    }
+    found
+}

@@ -1,0 +1,159 @@
+//! Charts with the values that releases give them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::argo;
+use super::chart::{Charts, Facts};
+use super::flux::{OwnSource, Release};
+use super::sync::SyncKind;
+use super::unit::{Origin, Status, Unit};
+use super::world::World;
+use super::{Cluster, Options};
+use crate::diag::Diagnostics;
+use crate::object::{Object, ObjectId};
+use crate::tree::{Files, ReadSet};
+use crate::yaml::Node;
+use crate::yaml::parallel::each;
+use pleach_helm::HelmVersion;
+use pleach_helm::source::LoadedChart;
+use pleach_helm::values::Values;
+
+/// A chart and the values that a release gives it.
+pub struct ChartInput {
+    /// The chart with its subcharts.
+    pub chart: Arc<LoadedChart>,
+    /// All values, merged.
+    pub values: Values,
+    /// The values as written; what goes before others is last.
+    pub written: Vec<Node>,
+    /// Whether some values cannot be seen, such as those of a Secret.
+    pub is_partial: bool,
+    /// Whether `values.schema.json` is left out of account.
+    pub skip_schema: bool,
+    /// Whose behaviour is wanted.
+    pub version: HelmVersion,
+}
+
+impl fmt::Debug for ChartInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChartInput {{ {} }}", self.chart.metadata.name)
+    }
+}
+
+/// The releases of an environment, with the charts that they install.
+pub type ChartInputs = Vec<(ObjectId, Arc<ChartInput>)>;
+
+/// The charts that releases among the objects of each environment install, as far as they are available. `files` are those of the
+/// repository. A chart is loaded once.
+pub fn chart_inputs(
+    environments: BTreeMap<String, Vec<&Object>>,
+    files: &dyn Files,
+    options: &Options<'_>,
+) -> BTreeMap<String, ChartInputs> {
+    let charts = Charts::new(files, options);
+    let reader = Reader {
+        files,
+        charts: &charts,
+        cluster: &options.cluster,
+    };
+    let environments: Vec<_> = environments.into_iter().collect();
+    // What cannot be seen is reported by who follows a repository from its entries.
+    let mut unseen = Diagnostics::default();
+    let found = each(environments, &mut unseen, |(name, objects), unseen| {
+        (name, reader.inputs(&objects, unseen))
+    });
+    found.into_iter().collect()
+}
+
+/// Whether an object is a release or may say something of one.
+fn is_part(object: &Object) -> bool {
+    matches!(
+        object.kind(),
+        "HelmRelease"
+            | "HelmRepository"
+            | "HelmChart"
+            | "OCIRepository"
+            | "GitRepository"
+            | "ConfigMap"
+            | "Application"
+    )
+}
+
+fn unit(objects: Vec<Object>) -> Unit {
+    Unit {
+        id: ObjectId {
+            group: "".into(),
+            kind: "Folder".into(),
+            namespace: "".into(),
+            name: "".into(),
+        },
+        parent: None,
+        origin: Origin::Generated,
+        depends_on: Vec::new(),
+        wave: 0,
+        cluster: String::new(),
+        span: None,
+        objects,
+        inputs: Vec::new(),
+        trials: Vec::new(),
+        keeps_crds: false,
+        keeps: Default::default(),
+        sync_options: Default::default(),
+        status: Status::Built,
+        read_set: ReadSet::default(),
+    }
+}
+
+struct Reader<'a> {
+    files: &'a dyn Files,
+    charts: &'a Charts<'a>,
+    cluster: &'a Cluster,
+}
+
+impl Reader<'_> {
+    fn inputs(&self, objects: &[&Object], unseen: &mut Diagnostics) -> ChartInputs {
+        let is_release = |it: &&&Object| {
+            let kind = SyncKind::of(it);
+            matches!(kind, Some(SyncKind::HelmRelease | SyncKind::Application))
+        };
+        let releases: Vec<&Object> = objects.iter().filter(is_release).copied().collect();
+        if releases.is_empty() {
+            return Vec::new();
+        }
+        let parts = objects.iter().filter(|it| is_part(it));
+        let mut world = World::default();
+        world.add(unit(parts.map(|it| (*it).clone()).collect()));
+        let mut seen = BTreeSet::new();
+        let releases = releases.iter().filter(|it| seen.insert(it.id()));
+        let found = releases.flat_map(|it| {
+            let inputs = self.inputs_of(it, &world, unseen).into_iter();
+            inputs.map(|input| (it.id(), input))
+        });
+        found.collect()
+    }
+
+    fn inputs_of(
+        &self,
+        object: &Object,
+        world: &World,
+        unseen: &mut Diagnostics,
+    ) -> Vec<Arc<ChartInput>> {
+        if SyncKind::of(object) == Some(SyncKind::HelmRelease) {
+            let own = OwnSource::default();
+            let (files, charts) = (self.files, self.charts);
+            let release = Release::read(object, world, &own, files, charts, self.cluster, unseen);
+            return release.input(self.cluster).into_iter().collect();
+        }
+        let setting = argo::Setting {
+            files: self.files,
+            world,
+            charts: self.charts,
+            facts: &Facts::default(),
+            cluster: self.cluster,
+            urls: &[],
+        };
+        argo::inputs(object, &setting, unseen)
+    }
+}

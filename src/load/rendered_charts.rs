@@ -1,0 +1,28 @@
+//! The charts that rendered objects install.
+
+use super::WorkspaceConfig;
+use crate::chart::{Cache, Charts, Lock, Pin, Places};
+use crate::diag::Diagnostics;
+use crate::tree::Files;
+
+/// The charts that rendered objects install: they name those of mirrors, and the lock pins them by the addresses of claims. Errors:
+/// what is wrong with the lock.
+pub fn rendered_charts<'a>(
+    workspace: &WorkspaceConfig,
+    files: &'a dyn Files,
+    cache: Option<Cache>,
+) -> Result<Charts<'a>, Diagnostics> {
+    let lock = Lock::read(files)?;
+    let mirrored = lock.pins.iter().map(|it| Pin {
+        repository: workspace.mirrored(&it.repository),
+        ..it.clone()
+    });
+    let lock = Lock::new(lock.pins.iter().cloned().chain(mirrored));
+    let sources = workspace.sources.iter();
+    let folders = sources.filter_map(|it| Some((it.prefix.clone(), it.folder.clone()?)));
+    let places = Places {
+        copies: workspace.chart_copies.clone(),
+        folders: folders.collect(),
+    };
+    Ok(Charts::new(files, cache, places, lock))
+}
