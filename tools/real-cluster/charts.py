@@ -1,0 +1,165 @@
+"""Small charts in place of the operators' own, which are not Go modules: what a release of them creates and what Helm keeps.
+
+Each has the CustomResourceDefinitions that the starter's claims need, without a schema, and a Deployment that uses the values which the
+claims set. Two ways to bring a CustomResourceDefinition matter for a removal, so each chart uses the way of its original: Altinity's and
+Pulumi's charts have a folder `crds/`, which Helm never deletes from; External Secrets' are templates, which go with the release.
+"""
+import hashlib
+import io
+import pathlib
+import tarfile
+
+CRD = """apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: {plural}.{group}
+spec:
+  group: {group}
+  scope: Namespaced
+  names: {{kind: {kind}, plural: {plural}, singular: {singular}, listKind: {kind}List}}
+  versions:
+  - name: {version}
+    served: true
+    storage: true
+    subresources: {{status: {{}}}}
+    schema:
+      openAPIV3Schema:
+        type: object
+        x-kubernetes-preserve-unknown-fields: true
+"""
+
+WORKLOAD = """apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ .Release.Name }}
+  namespace: {{ .Release.Namespace }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: {{ .Release.Name }}
+rules:
+- apiGroups: ["*"]
+  resources: ["*"]
+  verbs: ["*"]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {{ .Release.Name }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {{ .Release.Name }}
+subjects:
+- kind: ServiceAccount
+  name: {{ .Release.Name }}
+  namespace: {{ .Release.Namespace }}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+  namespace: {{ .Release.Namespace }}
+spec:
+  replicas: 1
+  selector:
+    matchLabels:
+      app: {{ .Release.Name }}
+  template:
+    metadata:
+      labels:
+        app: {{ .Release.Name }}
+        {{- with .Values.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+    spec:
+      serviceAccountName: {{ .Release.Name }}
+      containers:
+      - name: operator
+        image: {{ .Chart.Name }}:{{ .Chart.AppVersion }}
+        resources:
+          {{- toYaml RESOURCES | nindent 10 }}
+      {{- with .Values.nodeSelector }}
+      nodeSelector:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.tolerations }}
+      tolerations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+"""
+
+
+def definition(group, version, kind, plural):
+    return CRD.format(group=group, version=version, kind=kind, plural=plural, singular=kind.lower())
+
+
+CLICKHOUSE = [
+    ("clickhouse.altinity.com", "v1", "ClickHouseInstallation", "clickhouseinstallations"),
+    ("clickhouse.altinity.com", "v1", "ClickHouseInstallationTemplate", "clickhouseinstallationtemplates"),
+    ("clickhouse-keeper.altinity.com", "v1", "ClickHouseKeeperInstallation", "clickhousekeeperinstallations"),
+]
+EXTERNAL_SECRETS = [
+    ("external-secrets.io", "v1", "ExternalSecret", "externalsecrets"),
+    ("external-secrets.io", "v1", "SecretStore", "secretstores"),
+    ("generators.external-secrets.io", "v1alpha1", "Password", "passwords"),
+]
+PULUMI = [("pulumi.com", "v1", "Stack", "stacks")]
+
+
+def files(name, version, kinds, in_templates, resources):
+    """The files of a chart: path to text."""
+    definitions = "---\n".join(definition(*it) for it in kinds)
+    tree = {
+        "Chart.yaml": f"apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: {version}\n",
+        "values.yaml": "operator: {resources: {}}\nresources: {}\npodLabels: {}\nnodeSelector: {}\ntolerations: []\ninstallCRDs: true\n",
+        "templates/operator.yaml": WORKLOAD.replace("RESOURCES", resources),
+    }
+    if in_templates:
+        tree["templates/crds.yaml"] = "{{- if .Values.installCRDs }}\n" + definitions + "{{- end }}\n"
+    else:
+        tree["crds/crds.yaml"] = definitions
+    return tree
+
+
+CHARTS = [
+    ("altinity-clickhouse-operator", "0.25.6", CLICKHOUSE, False, ".Values.operator.resources"),
+    ("external-secrets", "2.9.0", EXTERNAL_SECRETS, True, ".Values.resources"),
+    ("pulumi-kubernetes-operator", "2.9.0", PULUMI, False, ".Values.resources"),
+]
+
+
+# Where the starter's claims get these charts from.
+ORIGINS = [
+    "https://docs.altinity.com/clickhouse-operator",
+    "https://charts.external-secrets.io",
+    "oci://ghcr.io/pulumi/helm-charts",
+]
+
+
+def archive(name, tree):
+    """A chart as a `.tgz`, with the same bytes in each run."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w:gz") as out:
+        for path, text in sorted(tree.items()):
+            info = tarfile.TarInfo(f"{name}/{path}")
+            info.size, info.mtime = len(text), 0
+            out.addfile(info, io.BytesIO(text.encode()))
+    return raw.getvalue()
+
+
+def write_repository(folder: pathlib.Path, address: str):
+    """Writes archives and `index.yaml` of a Helm repository that is served at `address`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    index = ["apiVersion: v1", "entries:"]
+    for name, version, *rest in CHARTS:
+        bytes_ = archive(name, files(name, version, *rest))
+        file = f"{name}-{version}.tgz"
+        (folder / file).write_bytes(bytes_)
+        index += [
+            f"  {name}:",
+            f"  - {{apiVersion: v2, name: {name}, version: {version}, appVersion: {version},"
+            f" digest: {hashlib.sha256(bytes_).hexdigest()}, urls: ['{address}/{file}']}}",
+        ]
+    (folder / "index.yaml").write_text("\n".join(index) + "\n")
