@@ -685,3 +685,47 @@ fn environments_have_an_order_and_can_be_named() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("`test` → `prod`"), "{text}");
 }
+
+/// Services show annotations only at lines of files after the change.
+#[test_with::executable(git)]
+#[test]
+fn annotations_are_at_lines_that_exist() {
+    let claim =
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: shop}\n";
+    let map = |name: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\n")
+    };
+    let (first, last) = (map("first"), map("last"));
+    let volume = claim
+        .replace("PersistentVolumeClaim", "Namespace")
+        .replace(", namespace: shop", "");
+    let repository = repository(&format!(
+        "-- app/all.yaml --\n{first}---\n{claim}---\n{last}-- app/end.yaml --\n{first}---\n{volume}-- other/claim.yaml --\n{claim}"
+    ));
+    let folder = repository.path();
+    std::fs::remove_file(folder.join("other/claim.yaml")).unwrap();
+    let text = format!(
+        "-- app/all.yaml --\n# A line more.\n{first}---\n{last}-- app/end.yaml --\n{first}"
+    );
+    write(folder, &text);
+    let output = pleach(folder, &["diff", "-o", "github"]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let mut places = Vec::new();
+    for line in printed.lines() {
+        let value = |name: &str| {
+            let rest = line.split_once(name).unwrap_or_else(|| panic!("{line}")).1;
+            rest.split([',', ':']).next().unwrap().to_string()
+        };
+        let (file, at) = (value("file="), value(",line=").parse::<usize>().unwrap());
+        let lines = std::fs::read_to_string(folder.join(&file)).map(|it| it.lines().count());
+        assert!(at <= lines.unwrap_or(1), "{line}");
+        places.push(format!("{file}:{at}"));
+    }
+    places.sort();
+    // What is gone is at the line that now follows it, or at the last one; a file that is gone is only named.
+    assert_eq!(
+        places,
+        ["app/all.yaml:6", "app/end.yaml:3", "other/claim.yaml:1"],
+        "{printed}"
+    );
+}

@@ -358,7 +358,8 @@ fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
                 "reserved-name",
                 format!("an environment cannot be named `{name}`"),
             )
-            .at(given),
+            .at(given)
+            .help("rename the folder and the environment"),
         );
     }
 }

@@ -193,7 +193,8 @@ pub(super) fn visit(
         Part::Bad => Err(Diagnostic::error(
             "bad-field-path",
             format!("expected `[field=value]`, found `{part}`"),
-        )),
+        )
+        .help("write a list item as `[name=web]`, or as its index")),
     }
 }
 
@@ -213,7 +214,8 @@ fn visit_key(
             "bad-field-path",
             format!("expected a map that contains `{key}`, found {words}"),
         )
-        .at(&*node));
+        .at(&*node)
+        .help("correct the field path: it goes through a value that has no fields"));
     };
     if !mapping.contains_key(key) {
         if create == Create::Nothing {
@@ -233,7 +235,8 @@ fn visit_key(
     let Some(mut inside) = inside.map(|it| it.document) else {
         let message =
             format!("the string in `{key}` is empty or not valid YAML, and has no fields");
-        return Err(Diagnostic::error("bad-field-path", message).at(&*field));
+        let fault = Diagnostic::error("bad-field-path", message).at(&*field);
+        return Err(fault.help(format!("end the field path at `{key}`")));
     };
     inside.state_types();
     visit(&mut inside, rest, create, act)
@@ -343,6 +346,8 @@ fn list(node: &mut Node) -> Result<&mut Vec<Node>, Diagnostic> {
     let words = node.kind().words();
     let span = node.span().clone();
     node.as_sequence_mut().ok_or_else(|| {
-        Diagnostic::error("bad-field-path", format!("expected a list, found {words}")).at(span)
+        let message = format!("expected a list, found {words}");
+        let fault = Diagnostic::error("bad-field-path", message).at(span);
+        fault.help("correct the field path: `*`, `-`, an index and `[field=value]` are for lists")
     })
 }

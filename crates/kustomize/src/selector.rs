@@ -31,14 +31,19 @@ pub(super) fn did_you_mean(fault: Diagnostic, wish: &Node, resources: &Resources
         field("name", Object::name),
         field("namespace", Object::namespace),
     ];
-    fields.into_iter().fold(fault, |fault, (field, known)| {
+    let fault = fields.into_iter().fold(fault, |fault, (field, known)| {
         let wanted = text(wish, field);
         let mut named = known.clone();
         match wanted.is_empty() || named.any(|it| it == wanted) {
             true => fault,
             false => fault.did_you_mean(wanted, known),
         }
-    })
+    });
+    match fault.help.is_empty() {
+        true => fault
+            .help("correct the kind, name, namespace, labels or annotations, or remove the entry"),
+        false => fault,
+    }
 }
 
 impl Selector {

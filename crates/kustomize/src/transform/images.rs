@@ -84,7 +84,7 @@ fn unmatched(entry: &Node, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnost
             let edit = Edit::rename(at.span(), wanted, near);
             fault.fix(format!("did you mean `{near}`?"), edit)
         }
-        None => fault,
+        None => fault.help("correct the name, or remove the entry"),
     }
 }
 

@@ -644,7 +644,8 @@ impl Places {
                 format!("the patch matches several resources: {id}"),
             )
             .at(patch.object.span())
-            .related(entry.span(), "the patch is listed here")),
+            .related(entry.span(), "the patch is listed here")
+            .help("add the namespace to the patch, or use a `target` that selects all of them")),
         }
     }
 }

@@ -100,7 +100,8 @@ fn load(
             let message = format!("expected replacements, found {}", document.kind().words());
             return Err(Diagnostic::error("bad-replacement", message)
                 .at(&document)
-                .related(at.span(), "listed here"));
+                .related(at.span(), "listed here")
+                .help("write a list of maps, each with `source` and `targets`"));
         }
     };
     for item in items {
@@ -203,13 +204,23 @@ impl Value {
 }
 
 fn value(entry: &Node, names: &Names, resources: &Resources) -> Result<Value, Diagnostic> {
-    let wrong = |message: &str| Err(Diagnostic::error("bad-replacement", message).at(entry));
+    let wrong = |message: &str, help: &str| {
+        let fault = Diagnostic::error("bad-replacement", message).at(entry);
+        Err(fault.help(help))
+    };
     if entry.get("targets").is_none() {
-        return wrong("the replacement has no `targets`");
+        let help = "add `targets`, a list of maps with `select` and `fieldPaths`";
+        return wrong("the replacement has no `targets`", help);
     }
     match (entry.get("source"), entry.get("sourceValue")) {
-        (None, None) => wrong("the replacement has no `source`"),
-        (Some(_), Some(_)) => wrong("the replacement has both `source` and `sourceValue`"),
+        (None, None) => {
+            let help = "add `source`, which selects a field, or `sourceValue`, a string";
+            wrong("the replacement has no `source`", help)
+        }
+        (Some(_), Some(_)) => {
+            let message = "the replacement has both `source` and `sourceValue`";
+            wrong(message, "keep one of the two")
+        }
         (None, Some(value)) => Ok(Value {
             node: Node::scalar(value.as_str().unwrap_or(""), Style::Plain, Tag::None).at(value),
             from: None,
@@ -250,7 +261,8 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
     };
     let Some(whole) = value.as_str() else {
         let message = format!("a delimiter cannot split {}", value.kind().words());
-        return Err(Diagnostic::error("bad-replacement", message).at(options));
+        let fault = Diagnostic::error("bad-replacement", message).at(options);
+        return Err(fault.help(NO_DELIMITER));
     };
     let index = index(options);
     let parts = whole.split(text(options, "delimiter"));
@@ -262,7 +274,8 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
                 true => format!("the value has no part {index}"),
                 false => format!("{} has no part {index}", quoted(value, field)),
             };
-            Diagnostic::error("bad-replacement", message).at(options)
+            let fault = Diagnostic::error("bad-replacement", message).at(options);
+            fault.help("parts are counted from 0: use a smaller `index`, or another `delimiter`")
         })?;
     Ok(Value {
         node: Node::scalar(part, value.style(), value.tag()).at(value),
@@ -336,7 +349,8 @@ fn fill(
     resources: &mut Resources,
 ) -> Result<bool, Diagnostic> {
     let Some(select) = target.get("select") else {
-        return Err(Diagnostic::error("bad-replacement", "the target has no `select`").at(target));
+        let fault = Diagnostic::error("bad-replacement", "the target has no `select`").at(target);
+        return Err(fault.help("add `select` with a kind, name, namespace or labels"));
     };
     let selector = Selector::read(select)?;
     let rejects = list(target, "reject")
@@ -373,7 +387,8 @@ fn fill(
                 let message = format!("the replacement leaves the object without `{lost}`");
                 return Err(Diagnostic::error("bad-replacement", message)
                     .at(field)
-                    .related(value.node.span(), "the value"));
+                    .related(value.node.span(), "the value")
+                    .help("copy a value that is not empty, or name another field"));
             }
         }
         renamed |= *name != *resource.object.name();
@@ -388,6 +403,8 @@ fn fill(
     }
     Ok(renamed)
 }
+
+const NO_DELIMITER: &str = "remove `delimiter`, or name a field that is a string";
 
 fn too_large() -> Diagnostic {
     let message = "replacements make the objects too large or too deep";
@@ -537,7 +554,8 @@ fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Dia
     if let Some(options) = options.filter(|it| !text(it, "delimiter").is_empty()) {
         let Some(old) = field.as_str() else {
             let message = format!("a delimiter cannot split {}", field.kind().words());
-            return Err(Diagnostic::error("bad-replacement", message).at(options));
+            let fault = Diagnostic::error("bad-replacement", message).at(options);
+            return Err(fault.help(NO_DELIMITER));
         };
         let delimiter = text(options, "delimiter");
         new = with_part(old, delimiter, index(options), &new);
