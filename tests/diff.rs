@@ -700,13 +700,12 @@ fn annotations_are_at_lines_that_exist() {
         .replace("PersistentVolumeClaim", "Namespace")
         .replace(", namespace: shop", "");
     let repository = repository(&format!(
-        "-- app/all.yaml --\n{first}---\n{claim}---\n{last}-- app/end.yaml --\n{first}---\n{volume}-- other/claim.yaml --\n{claim}"
+        "-- app/all.yaml --\n{first}---\n{claim}---\n{last}-- app/end.yaml --\n{first}---\n{volume}-- other/claim.yaml --\n{}",
+        claim.replace("name: data", "name: other")
     ));
     let folder = repository.path();
     std::fs::remove_file(folder.join("other/claim.yaml")).unwrap();
-    let text = format!(
-        "-- app/all.yaml --\n# A line more.\n{first}---\n{last}-- app/end.yaml --\n{first}"
-    );
+    let text = format!("-- app/all.yaml --\n{first}---\n{last}-- app/end.yaml --\n{first}");
     write(folder, &text);
     let output = pleach(folder, &["diff", "-o", "github"]);
     let printed = String::from_utf8(output.stdout).unwrap();

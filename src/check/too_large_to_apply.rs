@@ -130,9 +130,9 @@ fn largest(object: &Node) -> FieldPath {
     });
     let largest = entries.max_by_key(|(_, it)| json_length(&it.value));
     match largest {
-        Some((field, Entry { key, .. })) => FieldPath::root()
-            .key(field)
-            .key(key.as_str().unwrap_or("")),
+        Some((field, Entry { key, .. })) => {
+            FieldPath::root().key(field).key(key.as_str().unwrap_or(""))
+        }
         None => FieldPath::dotted("metadata.name"),
     }
 }

@@ -19,13 +19,25 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// As [`Deployment::warnings`], but what an engine rejects for certain stays an error.
+    pub fn faults(&self) -> Diagnostics {
+        let is_certain = |it: &Diagnostic| it.code == "bad-substitution";
+        let (certain, others): (Vec<_>, Vec<_>) =
+            self.diagnostics.iter().partition(|it| is_certain(it));
+        let warnings = others.into_iter().map(as_warning);
+        certain.into_iter().cloned().chain(warnings).collect()
+    }
+
     /// What cannot be seen, as warnings: it is no fault of the files.
     pub fn warnings(&self) -> Diagnostics {
-        let warning = |it: &Diagnostic| Diagnostic {
-            severity: it.severity.min(Severity::Warning),
-            ..it.clone()
-        };
-        self.diagnostics.iter().map(warning).collect()
+        self.diagnostics.iter().map(as_warning).collect()
+    }
+}
+
+fn as_warning(fault: &Diagnostic) -> Diagnostic {
+    Diagnostic {
+        severity: fault.severity.min(Severity::Warning),
+        ..fault.clone()
     }
 }
 

@@ -123,7 +123,7 @@ pub fn workspace_origins(
         claim: &|entry, unit| found.claim(entry, unit),
         environment: &|entry| found.environment(entry),
     });
-    Ok((origins, found.deployment.warnings()))
+    Ok((origins, found.deployment.faults()))
 }
 
 /// The same for a repository without a workspace, under the objects that make an engine deploy something.
@@ -143,7 +143,7 @@ pub fn repository_origins(
         },
         environment: &|entry| folder_name(&entry.folder),
     });
-    (origins, deployment.warnings())
+    (origins, deployment.faults())
 }
 
 /// Compares what is deployed from two repositories, or from two states of one. What no engine deploys is compared as it is. Of a

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::metadata;
 use super::KUSTOMIZE_GROUP;
-use super::envsubst::{Replaced, replace};
+use super::envsubst::{BadExpression, Replaced, replace};
 use super::variables::Variables;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::object::Object;
@@ -27,28 +27,63 @@ pub(super) fn substitute(
             report_unset(object, variables, &said, diagnostics);
             object.node = node;
         }
-        Err(fault) => diagnostics.push(fault),
+        Err(faults) => diagnostics.extend(faults),
     }
 }
 
-fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diagnostic> {
+fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diagnostics> {
     let text = emit_kustomize(node)?;
     let said = replace(&text, &|name| variables.get(name)).map_err(|fault| {
-        let line = text.get(fault.at..).and_then(|it| it.lines().next());
-        let message = format!("envsubst: {} before `{}`", fault.message, line.unwrap_or("").trim());
-        let place = first_with(node, "${").unwrap_or(node);
-        Diagnostic::error("bad-substitution", message)
-            .at(place)
-            .help("write `$${` for a literal `${`, or exclude the object with the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled`")
+        let mut found = Diagnostics::default();
+        find_bad(node, variables, &mut found);
+        // A fault that spans several values is in none of them.
+        if found.is_empty() {
+            let place = first_with(node, "${").unwrap_or(node);
+            found.push(bad_expression(&text, &fault, place));
+        }
+        found
     })?;
     let source = Source::internal("<substituted>", said.text.as_str());
     let parsed = parse(&source).ok().and_then(|it| it.into_iter().next());
     let Some(parsed) = parsed else {
         let message = "the object is not valid YAML after its variables are replaced";
         let place = first_with(node, "${").unwrap_or(node);
-        return Err(Diagnostic::error("bad-substitution", message).at(place));
+        let fault = Diagnostic::error("bad-substitution", message).at(place);
+        let help = "quote the value: what a variable contains becomes part of the YAML";
+        return Err(fault.help(help).into());
     };
     Ok((placed(parsed, node), said))
+}
+
+/// The first expression of each value that Flux cannot parse. Flux reports one and stops, which would need a commit for each.
+fn find_bad(node: &Node, variables: &Variables, found: &mut Diagnostics) {
+    match node.view() {
+        View::Scalar(text) if !text.contains("${") => {}
+        View::Scalar(text) => {
+            if let Err(fault) = replace(text, &|name| variables.get(name)) {
+                found.push(bad_expression(text, &fault, node));
+            }
+        }
+        View::Sequence(items) => items.iter().for_each(|it| find_bad(it, variables, found)),
+        View::Mapping(mapping) => {
+            for entry in mapping {
+                find_bad(&entry.key, variables, found);
+                find_bad(&entry.value, variables, found);
+            }
+        }
+    }
+}
+
+fn bad_expression(text: &str, fault: &BadExpression, place: &Node) -> Diagnostic {
+    let line = text.get(fault.at..).and_then(|it| it.lines().next());
+    let message = format!(
+        "envsubst: {} before `{}`",
+        fault.message,
+        line.unwrap_or("").trim()
+    );
+    Diagnostic::error("bad-substitution", message)
+        .at(place)
+        .help("write `$${` for a literal `${`, or exclude the object with the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled`")
 }
 
 /// A node that was read again, with the places of what it was made from.

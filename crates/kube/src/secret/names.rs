@@ -62,7 +62,7 @@ const LAST_WORDS: [&str; 9] = [
 ];
 
 /// Last words that are secret after another one.
-const PAIRS: [(&str, &str); 11] = [
+const PAIRS: [(&str, &str); 12] = [
     ("github", "pat"),
     ("gitlab", "pat"),
     ("gh", "pat"),
@@ -74,6 +74,8 @@ const PAIRS: [(&str, &str); 11] = [
     ("totp", "seed"),
     ("otp", "seed"),
     ("snmp", "community"),
+    // The user and the password, with a colon.
+    ("zookeeper", "identity"),
 ];
 
 /// Last words that also precede the name of a Secret.

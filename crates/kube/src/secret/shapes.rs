@@ -23,8 +23,13 @@ pub fn secret_parts(text: &str) -> Vec<Range<usize>> {
         parts.extend(part.filter(|it| !is_plain_word(&text[it.clone()]) && !is_digest(text, it)));
     }
     for found in patterns.element.captures_iter(text) {
-        let is_secret = found.get(1).is_some_and(|it| is_secret_name(it.as_str()));
-        parts.extend(found.get(2).filter(|_| is_secret).map(|it| it.range()));
+        let name = found.get(1).map_or("", |it| it.as_str());
+        let Some(value) = found.get(2).or(found.get(3)) else {
+            continue;
+        };
+        // ZooKeeper's user and password.
+        let is_identity = name == "identity" && value.as_str().contains(':');
+        parts.extend((is_identity || is_secret_name(name)).then(|| value.range()));
     }
     for found in patterns.flag.captures_iter(text) {
         let is_secret = found.get(1).is_some_and(|it| is_secret_name(it.as_str()));
@@ -177,7 +182,7 @@ fn may_be_secret(text: &str) -> bool {
         "$argon2",
         "{SSHA",
     ];
-    const WORDS: [&str; 20] = [
+    const WORDS: [&str; 21] = [
         "pass",
         "pwd",
         "token",
@@ -198,6 +203,7 @@ fn may_be_secret(text: &str) -> bool {
         "community",
         "pat",
         "sk",
+        "identity",
     ];
     let is_named = || {
         let lower = text.to_ascii_lowercase();
@@ -229,7 +235,9 @@ fn patterns() -> &'static Patterns {
         whole: pattern(WHOLE_TEXTS),
         parts: pattern(&PART_TEXTS.join("|")),
         // `<password>…</password>`, as ClickHouse's files have them.
-        element: pattern(r"<([A-Za-z0-9_.:-]+)(?:\s[^<>]*)?>([^<]+)<"),
+        element: pattern(
+            r"<([A-Za-z0-9_.:-]+)(?:\s[^<>]*)?>(?:\s*<!\[CDATA\[((?s:.+?))\]\]>|([^<]+))<",
+        ),
         // `--token X`, in one text.
         flag: pattern(
             r#"(?:^|[\s"'])--?([A-Za-z][A-Za-z0-9_-]*)[ \t]+("[^"\n]+|'[^'\n]+|[^\s"'-][^\s"']*)"#,
@@ -342,6 +350,14 @@ mod tests {
             (
                 "get 'https://x.io/?a=b&api_key=hunter2' first",
                 "get 'https://x.io/?a=b&api_key=●' first",
+            ),
+            (
+                "<password><![CDATA[a<b]]></password>",
+                "<password><![CDATA[●]]></password>",
+            ),
+            (
+                "<zookeeper><identity>ann:x</identity></zookeeper>",
+                "<zookeeper><identity>●</identity></zookeeper>",
             ),
             ("Server=x;Password=a b;Id=1", "Server=x;Password=●;Id=1"),
             (
