@@ -41,7 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("provenance", &["template", "compare", "load"]),
     ("matrix", &[]),
     // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
-    // `deploy` for the values that releases give to charts.
+    // `deploy` for the values that releases give to charts, `provenance` for lines of claims behind templates.
     // Charts and manifests for the definitions that an environment's cluster has.
     (
         "check",
@@ -50,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "danger",
             "deploy",
             "compare",
+            "provenance",
             "chart",
             "load",
             "compose",

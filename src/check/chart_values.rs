@@ -124,10 +124,11 @@ impl ReleaseValues<'_> {
         let known = knowledge.of(self.input);
         let all = self.input.written.iter();
         let found = all.flat_map(|it| known.unknown(it));
-        found.map(|it| self.without_effect(&it)).collect()
+        found.filter_map(|it| self.without_effect(&it)).collect()
     }
 
-    fn without_effect(&self, value: &UnknownValue<'_>) -> Diagnostic {
+    /// `None` for a value that nobody wrote, such as those that a built-in kind sets.
+    fn without_effect(&self, value: &UnknownValue<'_>) -> Option<Diagnostic> {
         let message = format!(
             "{}: value {} has no effect: neither the templates of chart `{}` nor its own values mention it",
             self.id,
@@ -136,15 +137,15 @@ impl ReleaseValues<'_> {
         );
         let spans = [value.entry.key.span(), value.entry.value.span()];
         let is_written = |it: &&Span| self.object.is_none_or(|object| object.is_written(it));
-        let span = spans.into_iter().find(is_written);
-        let place = self.place(&value.path, span);
+        let span = spans.into_iter().find(is_written)?;
+        let place = self.place(&value.path, Some(span));
         let found = at(Diagnostic::warning("unknown-chart-value", message), place);
         let key = value.path.last().map_or("", String::as_str);
         let found = found.did_you_mean(key, value.known.iter().map(String::as_str));
-        match found.help.is_empty() {
+        Some(match found.help.is_empty() {
             true => found.help("remove it, or look up its name in the chart's `values.yaml`"),
             false => found,
-        }
+        })
     }
 
     /// The last entry on a path that was written, in the document that goes before others.

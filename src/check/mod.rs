@@ -16,6 +16,7 @@ mod dangling_source;
 mod dependency_circle;
 mod envsubst;
 mod lfs_pointer;
+mod lines;
 mod missing_namespace;
 mod made;
 mod missing_project;
@@ -47,6 +48,8 @@ pub use allow::{ALLOW, allow};
 use chart_values::ChartKnowledge;
 pub use cluster::{Cluster, definitions, policies};
 pub use determinism::twice;
+use lines::Lines;
+pub use lines::check_workspace;
 pub use objects::Demands;
 pub use page::{Page, pages};
 use scene::{EnvironmentObjects, SourcedObject, scenes};
@@ -112,7 +115,17 @@ pub fn check(
     clusters: &BTreeMap<String, Cluster>,
     demands: Demands,
 ) -> Diagnostics {
-    let mut scenes = scenes(tree, origins);
+    check_at(tree, origins, clusters, demands, &Lines::default())
+}
+
+fn check_at(
+    tree: &Tree,
+    origins: &Origins,
+    clusters: &BTreeMap<String, Cluster>,
+    demands: Demands,
+    lines: &Lines<'_>,
+) -> Diagnostics {
+    let mut scenes = scenes(tree, origins, lines);
     for (name, scene) in &mut scenes {
         if let Some(cluster) = clusters.get(name) {
             scene.inputs = cluster.inputs.clone();
@@ -127,7 +140,8 @@ pub fn check_deployed(
     clusters: &BTreeMap<String, Cluster>,
     demands: Demands,
 ) -> Diagnostics {
-    let mut scenes = scenes(&Tree::new(), &deployed.origins);
+    let lines = Lines::default();
+    let mut scenes = scenes(&Tree::new(), &deployed.origins, &lines);
     let seen = Arc::new(deployed.seen.clone());
     let sync_options = Arc::new(deployed.sync_options.clone());
     for (name, scene) in &mut scenes {
@@ -205,7 +219,8 @@ const OF_EXISTENCE: [&str; 6] = [
 pub fn check_objects(origins: &Origins, clusters: &BTreeMap<String, Cluster>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let (unknown, shared) = (Cluster::default(), Shared::default());
-    for (name, mut scene) in scenes(&Tree::new(), origins) {
+    let lines = Lines::default();
+    for (name, mut scene) in scenes(&Tree::new(), origins, &lines) {
         let cluster = clusters.get(&name).unwrap_or(&unknown);
         scene.inputs = cluster.inputs.clone();
         let demands = Demands::default();

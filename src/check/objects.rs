@@ -119,7 +119,8 @@ fn placed(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
         .span
         .clone()
         .filter(is_input)
-        .map(|it| it.outermost());
+        .map(|it| it.outermost())
+        .filter(|it| !sourced.is_name_of_claim(it));
     let span = written
         .or_else(|| sourced.place(&field))
         .or_else(|| diagnostic.span.clone());

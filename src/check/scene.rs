@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::applications;
+use super::lines::Lines;
 pub(super) use crate::compare::SyncOptions;
 use crate::compare::{Origin, Origins, Written, environment};
 use crate::deploy::ChartInputs;
 use crate::diag::{Source, Span};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
-use crate::yaml::{FieldPath, Node, parse};
+use crate::yaml::{FieldPath, Node, Step, parse};
 
 /// The objects of one environment.
 #[derive(Default)]
@@ -40,6 +41,7 @@ pub(super) struct SourcedObject<'a> {
     /// The folder of the tree that it is in.
     pub(super) folder: TreePath,
     origin: Option<&'a Origin>,
+    lines: &'a Lines<'a>,
 }
 
 impl SourcedObject<'_> {
@@ -58,10 +60,16 @@ impl SourcedObject<'_> {
         match self.origin.map(|it| it.written) {
             Some(Written::Inputs) => {
                 let folder = span.path().parts().next();
-                matches!(folder, Some("environments" | "overlays"))
+                matches!(folder, Some("environments" | "overlays" | "templates"))
             }
             _ => !span.path().as_str().starts_with('<') && !span.path().as_str().is_empty(),
         }
+    }
+
+    /// Whether a place is the name of the claim, which fixed text of its templates has.
+    pub(super) fn is_name_of_claim(&self, span: &Span) -> bool {
+        self.origin
+            .is_some_and(|it| it.claim.span.as_ref() == Some(span))
     }
 
     /// Whether it belongs to the environment itself, not to a claim or an overlay.
@@ -72,17 +80,40 @@ impl SourcedObject<'_> {
     /// The line that a person wrote.
     pub(super) fn place(&self, field: &FieldPath) -> Option<Span> {
         let (origin, id) = (self.origin?, self.object.id());
+        // Of an object of the claim itself, nothing has to be looked for.
+        let own = match &self.object {
+            Cow::Borrowed(object) => Some(*object),
+            Cow::Owned(_) => origin.objects.iter().find(|it| it.id() == id),
+        };
+        let asked = field;
         let mut node = self.object.node.nearest_on_path(field);
         let mut field = field.clone();
-        // Of a mapping, its first value: its own place is not known once it is merged.
-        while let Some(entry) = node.as_mapping().and_then(|it| it.iter().next()) {
-            field = field.key(entry.key.as_str().unwrap_or(""));
-            node = &entry.value;
+        // Of a mapping or list, its first value: its own place is not known once it is merged.
+        loop {
+            let entry = node.as_mapping().and_then(|it| it.iter().next());
+            let item = node.as_sequence().and_then(|it| it.first());
+            (field, node) = match (entry, item) {
+                (Some(it), _) => (field.key(it.key.as_str().unwrap_or("")), &it.value),
+                (None, Some(it)) => (field.index(0), it),
+                (None, None) => break,
+            };
         }
-        let place = origin.place(&id, &field);
-        match place == origin.claim.span {
-            true => origin.place(&id, &FieldPath::dotted("metadata.name")),
-            false => place,
+        let place = origin.place_in(own, &field);
+        if place != origin.claim.span {
+            return place;
+        }
+        let traced = own.and_then(|_| self.traced_line(origin, &id, asked));
+        traced.or_else(|| origin.place_in(own, &FieldPath::dotted("metadata.name")))
+    }
+
+    /// The line of a value that a template of a kind makes of what a person wrote.
+    fn traced_line(&self, origin: &Origin, id: &ObjectId, field: &FieldPath) -> Option<Span> {
+        let is_made = origin.written == Written::Inputs;
+        let first = field.steps().first().filter(|_| is_made)?;
+        // What every object has says nothing of a claim.
+        match first {
+            Step::Key(key) if matches!(&**key, "kind" | "apiVersion") => None,
+            _ => self.lines.line(&self.folder, id, field),
         }
     }
 
@@ -97,6 +128,7 @@ impl SourcedObject<'_> {
 pub(super) fn scenes<'a>(
     tree: &Tree,
     origins: &'a Origins,
+    lines: &'a Lines<'a>,
 ) -> BTreeMap<String, EnvironmentObjects<'a>> {
     let mut scenes: BTreeMap<String, EnvironmentObjects<'a>> = BTreeMap::new();
     for (folder, origin) in origins.iter() {
@@ -107,6 +139,7 @@ pub(super) fn scenes<'a>(
             object: Cow::Borrowed(object),
             folder: folder.clone(),
             origin: Some(origin),
+            lines,
         });
         scenes
             .entry(name.clone())
@@ -124,7 +157,7 @@ pub(super) fn scenes<'a>(
         if let Some(scene) = scene {
             scene
                 .objects
-                .extend(parse_cluster_file(path, bytes, &folder, origins));
+                .extend(parse_cluster_file(path, bytes, &folder, origins, lines));
         }
     }
     let projects = scenes.values().flat_map(applications::projects);
@@ -157,6 +190,7 @@ fn parse_cluster_file<'a>(
     bytes: &[u8],
     folder: &TreePath,
     origins: &'a Origins,
+    lines: &'a Lines<'a>,
 ) -> Vec<SourcedObject<'a>> {
     let source = Source::new(path.clone(), String::from_utf8_lossy(bytes));
     let documents = parse(&source).unwrap_or_default();
@@ -167,6 +201,7 @@ fn parse_cluster_file<'a>(
             origin: origins.find(folder, &object.id()),
             object: Cow::Owned(object),
             folder: folder.clone(),
+            lines,
         })
         .collect()
 }

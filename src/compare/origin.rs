@@ -134,7 +134,11 @@ impl Origin {
     /// The line of the claim, the environment or the overlay that says an object's field; the claim's own line where a template
     /// says it.
     pub fn place(&self, id: &ObjectId, field: &FieldPath) -> Option<Span> {
-        let object = self.objects.iter().find(|it| it.id() == *id);
+        self.place_in(self.objects.iter().find(|it| it.id() == *id), field)
+    }
+
+    /// The same for one of its objects, without a search.
+    pub fn place_in(&self, object: Option<&Object>, field: &FieldPath) -> Option<Span> {
         let value = object.map(|it| it.node.nearest_on_path(field));
         let written = value
             .filter(|it| match self.written {

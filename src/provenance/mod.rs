@@ -88,6 +88,11 @@ impl<'a> Provenance<'a> {
         found.into_iter().map(explain).collect()
     }
 
+    /// The places that have a part in a value of one of the objects, by its span.
+    pub fn causes_of(&self, place: &Span) -> Vec<Cause> {
+        causes(&self.trace, place)
+    }
+
     fn causes(
         &self,
         folder: &TreePath,

@@ -1,9 +1,9 @@
 //! What `pleach check` finds in what environments would apply: a case with the full text for each check.
 
-use pleach::check::{Demands, allow, check, is_judged};
+use pleach::check::{Demands, allow, check_workspace, is_judged};
 use pleach::diag::{Diagnostics, Source};
 use pleach::report::{View, human};
-use pleach::tree::{Tree, TreePath};
+use pleach::tree::{Files, Tree, TreePath};
 use pleach::{Options, compile};
 
 use crate::claims::workspace;
@@ -31,9 +31,8 @@ pub(crate) fn options() -> Options {
     }
 }
 
-pub(crate) fn checked(compiled: &pleach::Compiled) -> Diagnostics {
-    let (tree, origins) = (&compiled.tree, &compiled.origins);
-    check(tree, origins, &compiled.clusters, Demands::default())
+pub(crate) fn checked(compiled: &pleach::Compiled, files: &dyn Files) -> Diagnostics {
+    check_workspace(compiled, files, None, Demands::default())
 }
 
 fn found(input: &Tree) -> Diagnostics {
@@ -44,6 +43,6 @@ fn found(input: &Tree) -> Diagnostics {
         .iter()
         .map(|(path, bytes)| Source::new(path.clone(), String::from_utf8_lossy(bytes)))
         .collect();
-    let found = checked(&compiled);
+    let found = checked(&compiled, input);
     allow(found, &inputs, &is_judged)
 }

@@ -63,7 +63,7 @@ pub(crate) fn check(input: &Path, output: &Path) -> Result<(), String> {
     }
     let committed = read_output(output).map_err(|error| error.to_string())?;
     first_difference(&compiled.tree, &committed).map_or(Ok(()), Err)?;
-    match checked(&compiled) {
+    match checked(&compiled, &files) {
         found if found.is_empty() => Ok(()),
         found => Err(human(&found, &VIEW)),
     }

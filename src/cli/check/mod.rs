@@ -197,13 +197,12 @@ pub(super) fn judged(
         return found;
     }
     let demands = demands(global);
-    let Compiled {
-        tree,
-        origins,
-        clusters,
-        ..
-    } = compiled;
-    found.extend(check::check(tree, origins, clusters, demands));
+    found.extend(check::check_workspace(
+        compiled,
+        files,
+        cache::open(global),
+        demands,
+    ));
     if depth == Depth::Objects {
         let known: BTreeSet<(&str, String)> = found
             .iter()
