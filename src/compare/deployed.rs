@@ -62,6 +62,7 @@ pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Com
             let of = |found: &Gathered| found.objects.get(name).cloned().unwrap_or_default();
             let (mut old, mut new) = (of(&old), of(&new));
             keep_crds(&mut old, &mut new, &keeping, notes);
+            keep_present(&old, &mut new, notes);
             let rest = || new.clone();
             judged(
                 name.clone(),
@@ -290,13 +291,18 @@ fn outlives(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
         value.and_then(Node::as_str).unwrap_or("")
     };
     let is_retained = || annotation("helm.sh/resource-policy").trim() == "keep";
+    let is_hook = || {
+        let policy = annotation("helm.sh/hook-delete-policy");
+        !annotation("helm.sh/hook").is_empty() && !policy.contains("hook-succeeded")
+    };
     let keeps = match is_deleted {
         true => unit.keeps.on_deletion,
         false => unit.keeps.removed,
     };
     // `shouldBeDeleted` of Argo CD says what goes with an Application, `filterManifestsToKeep` of Helm what goes with a release.
     let by_engine = match &*unit.id.kind {
-        "HelmRelease" => is_retained(),
+        // What a hook creates is no part of the release.
+        "HelmRelease" => is_retained() || is_hook(),
         "Application" if is_deleted => {
             let options = annotation("argocd.argoproj.io/sync-options").to_lowercase();
             let stays = |it: &str| it.trim() == "delete=false";
@@ -451,6 +457,39 @@ fn keep_crds(
     }
     for (mark, names) in changed {
         notes.extend(keeping.get(mark).map(|it| kept(it, &names)));
+    }
+}
+
+/// Takes back changes of objects that Flux only creates and never changes, and reports them.
+fn keep_present(old: &[Object], new: &mut [Object], notes: &mut Diagnostics) {
+    const KEY: &str = "kustomize.toolkit.fluxcd.io/ssa";
+    let is_for_creation = |it: &&mut Object| {
+        let mut fields = ["annotations", "labels"].iter();
+        fields.any(|field| {
+            let value = it.node.at_keys(&["metadata", field, KEY]);
+            let value = value.and_then(Node::as_str);
+            value.is_some_and(|it| it.eq_ignore_ascii_case("IfNotPresent"))
+        })
+    };
+    let mut known: BTreeMap<ObjectId, &Object> = BTreeMap::new();
+    for object in new.iter_mut().filter(is_for_creation) {
+        if known.is_empty() {
+            known = old.iter().map(|it| (it.id(), it)).collect();
+        }
+        let Some(before) = known.get(&object.id()) else {
+            continue;
+        };
+        if before.node.same_data(&object.node) {
+            continue;
+        }
+        let message = format!(
+            "Flux does not apply the change of {}, because it only creates this object if it does not exist",
+            object.id()
+        );
+        let help = format!("to change the object in the cluster, remove `{KEY}: IfNotPresent`");
+        let note = Diagnostic::warning("unapplied-change", message);
+        notes.push(note.at(object.node.span()).help(help));
+        object.node = before.node.clone();
     }
 }
 

@@ -107,6 +107,21 @@ EXTERNAL_SECRETS = [
 ]
 PULUMI = [("pulumi.com", "v1", "Stack", "stacks")]
 
+SETTINGS = """apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {name}
+  namespace: {{{{ .Release.Namespace }}}}
+  annotations: {{{annotations}}}
+data: {{version: "{{{{ .Chart.Version }}}}"}}
+"""
+# What an upgrade of this chart drops, keeps and adds: names and annotations of ConfigMaps by version.
+OF_VERSION = {
+    "2.9.0": [("settings", ""), ("dropped", ""), ("retained", "helm.sh/resource-policy: keep"), ("of-a-hook", "helm.sh/hook: post-install")],
+    "2.9.1": [("settings", ""), ("added", "")],
+}
+UPGRADED = "pulumi-kubernetes-operator"
+
 
 def files(name, version, kinds, in_templates, resources):
     """The files of a chart: path to text."""
@@ -120,13 +135,17 @@ def files(name, version, kinds, in_templates, resources):
         tree["templates/crds.yaml"] = "{{- if .Values.installCRDs }}\n" + definitions + "{{- end }}\n"
     else:
         tree["crds/crds.yaml"] = definitions
+    if name == UPGRADED:
+        own = [SETTINGS.format(name=name, annotations=annotations) for name, annotations in OF_VERSION[version]]
+        tree["templates/settings.yaml"] = "---\n".join(own)
     return tree
 
 
 CHARTS = [
     ("altinity-clickhouse-operator", "0.25.6", CLICKHOUSE, False, ".Values.operator.resources"),
     ("external-secrets", "2.9.0", EXTERNAL_SECRETS, True, ".Values.resources"),
-    ("pulumi-kubernetes-operator", "2.9.0", PULUMI, False, ".Values.resources"),
+    (UPGRADED, "2.9.0", PULUMI, False, ".Values.resources"),
+    (UPGRADED, "2.9.1", [*PULUMI, ("pulumi.com", "v1", "Program", "programs")], False, ".Values.resources"),
 ]
 
 
@@ -152,14 +171,14 @@ def archive(name, tree):
 def write_repository(folder: pathlib.Path, address: str):
     """Writes archives and `index.yaml` of a Helm repository that is served at `address`."""
     folder.mkdir(parents=True, exist_ok=True)
-    index = ["apiVersion: v1", "entries:"]
+    entries = {}
     for name, version, *rest in CHARTS:
         bytes_ = archive(name, files(name, version, *rest))
         file = f"{name}-{version}.tgz"
         (folder / file).write_bytes(bytes_)
-        index += [
-            f"  {name}:",
+        entries.setdefault(name, []).append(
             f"  - {{apiVersion: v2, name: {name}, version: {version}, appVersion: {version},"
-            f" digest: {hashlib.sha256(bytes_).hexdigest()}, urls: ['{address}/{file}']}}",
-        ]
-    (folder / "index.yaml").write_text("\n".join(index) + "\n")
+            f" digest: {hashlib.sha256(bytes_).hexdigest()}, urls: ['{address}/{file}']}}\n"
+        )
+    lists = [f"  {name}:\n" + "".join(lines) for name, lines in entries.items()]
+    (folder / "index.yaml").write_text("apiVersion: v1\nentries:\n" + "".join(lists))

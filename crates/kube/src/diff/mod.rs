@@ -67,14 +67,21 @@ impl ChangeKind {
 
 /// Whether Flux or Argo CD leave an object in the cluster when it is gone from the tree: an annotation says so, or what applies it.
 pub fn is_kept(object: &Object) -> bool {
-    let annotation = |key: &str| {
-        let value = object.node.at_keys(&["metadata", "annotations", key]);
+    let text = |field: &str, key: &str| {
+        let value = object.node.at_keys(&["metadata", field, key]);
         let value = value.and_then(Node::as_str).unwrap_or("");
         value.to_lowercase()
     };
-    let options = annotation("argocd.argoproj.io/sync-options");
+    // kustomize-controller looks at labels too (`Exclusions` of `deleteObjects`).
+    let flux = |key: &str, value: &str| {
+        let mut fields = ["annotations", "labels"].iter();
+        fields.any(|it| text(it, key) == value)
+    };
+    let options = text("annotations", "argocd.argoproj.io/sync-options");
     object.stays
-        || annotation("kustomize.toolkit.fluxcd.io/prune") == "disabled"
+        || flux("kustomize.toolkit.fluxcd.io/prune", "disabled")
+        || flux("kustomize.toolkit.fluxcd.io/reconcile", "disabled")
+        || flux("kustomize.toolkit.fluxcd.io/ssa", "ignore")
         || options.split(',').any(|it| it.trim() == "prune=false")
 }
 
