@@ -18,6 +18,7 @@ pub use pleach_kustomize as kustomize;
 pub use pleach_yaml as yaml;
 pub use pleach_yaml::{diag, tree};
 
+mod observer;
 pub mod template;
 pub mod inflate;
 pub mod remote;
@@ -37,6 +38,7 @@ pub mod promote;
 pub mod provenance;
 pub mod matrix;
 pub mod check;
+mod pipeline;
 pub mod case;
 pub mod json_schema;
 pub mod affected;
@@ -56,13 +58,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use compare::{Claim, Origin, Origins, Written};
-use compose::{Data, EnvironmentManifests, Expected, Exports, Form, RenderedTree};
+use compose::Exports;
 pub use load::Scope;
+pub use observer::{Event, Observer};
 use remote::WithRemotes;
 
 use diag::Diagnostics;
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
-use yaml::parallel::{each, join};
+use yaml::parallel::join;
 
 /// The folders of the tree in which environments have folders of their own.
 const GROUPS: [&str; 3] = ["clusters", "infrastructure", "apps"];
@@ -77,39 +80,17 @@ pub struct Options {
     /// For who compares what is applied, and builds the bytes anyway: leaves the proof out, and of a part of the workspace the base,
     /// so that its folders hold the objects as they are instead of patches.
     pub without_proof: bool,
+    /// For who needs nothing but files: the objects of an environment are dropped when its files are proven, so `origins` is empty, and
+    /// the memory of a run goes with its largest environment.
+    pub without_objects: bool,
     /// For who asks where values come from: what the templates read is noted here. The tree is the same.
     pub trace: Option<template::Trace>,
     /// For who judges objects: also reads what is known of the cluster of each environment.
     pub with_clusters: bool,
-    /// Hears of each stage of a compilation.
+    /// Hears of each stage of a compilation and of the work on each environment.
     pub observer: Observer,
     /// The path of the workspace below the top of its Git repository, to compare `sync.path` with; `None` where that is not known.
     pub below_top: Option<TreePath>,
-}
-
-/// Is called when a stage of a compilation begins, with words for a person. It changes nothing.
-#[derive(Clone, Default)]
-pub struct Observer(Option<Arc<Call>>);
-
-type Call = dyn Fn(&str) + Send + Sync;
-
-impl Observer {
-    /// Calls this function when a stage begins, with the stage's name.
-    pub fn new(call: impl Fn(&str) + Send + Sync + 'static) -> Observer {
-        Observer(Some(Arc::new(call)))
-    }
-
-    fn begins(&self, stage: &str) {
-        if let Some(call) = &self.0 {
-            call(stage);
-        }
-    }
-}
-
-impl std::fmt::Debug for Observer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Observer")
-    }
 }
 
 /// A workspace's tree, and everything that was found on the way to it.
@@ -217,7 +198,8 @@ fn compile_unmixed(
                     diagnostics.extend(load::check_sync_path(workspace, environments, below_top));
                 }
                 let files = &with_remotes;
-                let composed = run(files, &repository, options, is_proven, &mut diagnostics);
+                let composed =
+                    pipeline::run(files, &repository, options, is_proven, &mut diagnostics);
                 requests = repository.charts.requests();
                 (Some(repository.workspace.output.clone()), composed)
             }
@@ -318,159 +300,6 @@ fn compile_sides(
     [before, after]
 }
 
-/// What a workspace is composed to.
-#[derive(Default)]
-struct PipelineOutput {
-    tree: Tree,
-    bases: Vec<&'static str>,
-    interfaces: BTreeMap<(String, String), Exports>,
-    origins: Vec<(TreePath, Origin)>,
-    places: Vec<TreePath>,
-    clusters: BTreeMap<String, check::Cluster>,
-    claims: usize,
-    is_conclusive: bool,
-}
-
-fn run(
-    files: &dyn Files,
-    repository: &load::Workspace<'_>,
-    options: &Options,
-    is_proven: bool,
-    diagnostics: &mut Diagnostics,
-) -> Option<PipelineOutput> {
-    let resolution = resolve::resolve(repository, diagnostics);
-    let resolved = resolution.environments.iter();
-    let claims: usize = resolved.map(|it| it.instances.len()).sum();
-    let observer = &options.observer;
-    observer.begins(&format!("rendering {claims} claims"));
-    let (bases, environments) = deliver_all(repository, &resolution, diagnostics);
-    report_run_limit(repository, diagnostics);
-    if diagnostics.has_errors() {
-        return None;
-    }
-    if options.scope.is_whole() {
-        diagnostics.extend(delivery::unused_pins(&repository.charts));
-    }
-    let is_conclusive =
-        resolution.is_conclusive && environments.iter().all(EnvironmentManifests::is_by_itself);
-    let mut clusters = match options.with_clusters {
-        true => clusters(files, repository, &environments),
-        false => BTreeMap::new(),
-    };
-    // Applications are in files of clusters, and know the lines of claims only here.
-    let releases = match options.with_clusters {
-        true => releases(&environments),
-        false => Vec::new(),
-    };
-    let input = compose::Input {
-        is_whole: repository.scope.is_whole(),
-        charts: &repository.charts,
-        bases,
-        environments,
-    };
-    observer.begins("laying overlays over the claims");
-    let composition = compose::compose(files, &repository.workspace, input, diagnostics);
-    let tree = sign(&composition);
-    observer.begins(&format!("building {} files to prove them", tree.len()));
-    if !diagnostics.has_errors() && is_proven && !options.without_proof {
-        prove::prove(&tree, &composition, diagnostics);
-    }
-    let bases = repository.bases.iter().map(|it| it.engine.base());
-    let origins = origins_of(composition.expected, composition.data);
-    if options.with_clusters && !diagnostics.has_errors() {
-        let objects = origins.iter().filter_map(|(_, origin)| {
-            let environment = origin.environment.as_deref()?;
-            Some(origin.objects.iter().map(move |it| (environment, it)))
-        });
-        let own: Vec<(&str, &object::Object)> = objects.flatten().collect();
-        let releases = releases.iter().map(|(name, it)| (&**name, it));
-        let workspace = &repository.workspace;
-        add_inputs(
-            &mut clusters,
-            own.into_iter().chain(releases),
-            files,
-            workspace,
-            options,
-        );
-    }
-    Some(PipelineOutput {
-        tree,
-        bases: bases.collect(),
-        interfaces: composition.interfaces,
-        origins,
-        places: composition.places,
-        clusters,
-        claims,
-        is_conclusive: options.scope.is_whole() || is_conclusive && composition.is_conclusive,
-    })
-}
-
-/// One report in place of one for each claim that was rendered after the limit was met: which these are is chance.
-fn report_run_limit(repository: &load::Workspace<'_>, diagnostics: &mut Diagnostics) {
-    if repository.templates.is_over_limit() {
-        let at = repository.workspace.span.source.clone();
-        let fault = repository.templates.run_limit(at);
-        let all = std::mem::take(diagnostics).into_iter();
-        *diagnostics = all.filter(|it| it.message != fault.message).collect();
-        diagnostics.push(fault);
-    }
-}
-
-fn clusters(
-    files: &dyn Files,
-    repository: &load::Workspace<'_>,
-    environments: &[EnvironmentManifests<'_>],
-) -> BTreeMap<String, check::Cluster> {
-    let (definitions, policies) = (check::definitions(files), check::policies(files));
-    let cluster = |it: &EnvironmentManifests<'_>| {
-        let cluster = check::Cluster {
-            builtin_policies: repository.workspace.policies.clone(),
-            ..check::Cluster::of(it, &repository.charts, &definitions, &policies)
-        };
-        (it.environment.name.clone(), cluster)
-    };
-    environments.iter().map(cluster).collect()
-}
-
-/// The releases of claims that are in no folder of their claim, by environment.
-fn releases(environments: &[EnvironmentManifests<'_>]) -> Vec<(String, object::Object)> {
-    let found = environments.iter().flat_map(|it| {
-        let releases = it.deliveries.iter().flat_map(|it| &it.releases);
-        releases.map(|release| (it.environment.name.clone(), release.object.clone()))
-    });
-    found.collect()
-}
-
-/// Adds the charts that releases install to what is known of clusters.
-fn add_inputs<'a>(
-    clusters: &mut BTreeMap<String, check::Cluster>,
-    objects: impl Iterator<Item = (&'a str, &'a object::Object)>,
-    files: &dyn Files,
-    workspace: &load::WorkspaceConfig,
-    options: &Options,
-) {
-    let mut environments: BTreeMap<String, Vec<&object::Object>> = BTreeMap::new();
-    for (name, object) in objects {
-        environments
-            .entry(name.to_string())
-            .or_default()
-            .push(object);
-    }
-    // A lock that cannot be read was reported when it was.
-    let Ok(charts) = load::rendered_charts(workspace, files, options.cache.clone()) else {
-        return;
-    };
-    let options = deploy::Options {
-        charts: Some(&charts),
-        ..deploy::Options::default()
-    };
-    for (name, inputs) in deploy::chart_inputs(environments, files, &options) {
-        if let Some(cluster) = clusters.get_mut(&name) {
-            cluster.inputs = inputs;
-        }
-    }
-}
-
 /// What some claims come to by themselves.
 #[derive(Debug, Default)]
 pub struct JudgedClaims {
@@ -508,7 +337,7 @@ pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
         };
     };
     let resolution = resolve::resolve(&repository, &mut diagnostics);
-    let (_, environments) = deliver_all(&repository, &resolution, &mut diagnostics);
+    let environments = pipeline::deliver_all(&repository, &resolution, &mut diagnostics);
     let delivered = environments.iter().flat_map(|it| {
         let environment = it.environment;
         it.deliveries
@@ -517,13 +346,15 @@ pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
     });
     let origins: Origins = delivered.collect();
     if options.with_clusters {
-        let mut clusters = clusters(files, &repository, &environments);
-        let objects = origins.iter().filter_map(|(_, origin)| {
-            let environment = origin.environment.as_deref()?;
-            Some(origin.objects.iter().map(move |it| (environment, it)))
-        });
-        let workspace = &repository.workspace;
-        add_inputs(&mut clusters, objects.flatten(), files, workspace, options);
+        let mut clusters = pipeline::clusters(files, &repository, &environments);
+        pipeline::add_charts(
+            &mut clusters,
+            origins.iter(),
+            &[],
+            files,
+            &repository,
+            options,
+        );
         diagnostics.extend(check::check_objects(&origins, &clusters));
     }
     diagnostics.sort_and_dedup();
@@ -576,7 +407,7 @@ pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Dia
     let loaded = load::load(files, cache, &options.scope, &mut diagnostics);
     let requests = loaded.map(|repository| {
         let resolution = resolve::resolve(&repository, &mut diagnostics);
-        deliver_all(&repository, &resolution, &mut diagnostics);
+        pipeline::deliver_all(&repository, &resolution, &mut diagnostics);
         if !diagnostics.has_errors() {
             diagnostics.extend(delivery::unused_pins(&repository.charts));
         }
@@ -584,90 +415,4 @@ pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Dia
     });
     diagnostics.sort_and_dedup();
     (requests.unwrap_or_default(), diagnostics)
-}
-
-fn deliver_all<'a>(
-    repository: &load::Workspace<'_>,
-    resolution: &resolve::Resolution<'a>,
-    diagnostics: &mut Diagnostics,
-) -> (Vec<EnvironmentManifests<'a>>, Vec<EnvironmentManifests<'a>>) {
-    let bases = each(&resolution.bases, diagnostics, |base, diagnostics| {
-        deliver(repository, base, diagnostics)
-    });
-    let environments = each(
-        &resolution.environments,
-        diagnostics,
-        |resolved, diagnostics| deliver(repository, resolved, diagnostics),
-    );
-    (bases, environments)
-}
-
-/// The expected build of a folder names its claim. Files such as ApplicationSets belong to several claims.
-fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin)> {
-    let origin = |folder: &TreePath, title, owner, span, objects| Origin {
-        // Nothing is applied from base.
-        environment: compare::environment(folder)
-            .filter(|it| !load::is_base(it))
-            .map(str::to_string),
-        claim: Arc::new(Claim {
-            title,
-            owner,
-            span: Some(span),
-        }),
-        objects,
-        written: Written::Inputs,
-    };
-    let folders = expected.into_iter();
-    let folders = folders.filter(|it| !matches!(it.form, Form::Files(_)));
-    let mut origins: Vec<(TreePath, Origin)> = folders
-        .map(|it| {
-            let origin = origin(&it.folder, it.title, it.owner, it.span, it.objects);
-            (it.folder, origin)
-        })
-        .collect();
-    for it in data {
-        let object = compare::file_object(&it.path, it.node);
-        let folder = it.path.parent().unwrap_or_else(TreePath::root);
-        match origins.last_mut().filter(|last| last.0 == folder) {
-            Some((_, origin)) => origin.objects.push(object),
-            None => {
-                let origin = origin(&folder, it.title, it.owner, it.span, vec![object]);
-                origins.push((folder, origin));
-            }
-        }
-    }
-    origins
-}
-
-fn deliver<'a>(
-    repository: &load::Workspace<'_>,
-    resolved: &resolve::Resolved<'a>,
-    diagnostics: &mut Diagnostics,
-) -> EnvironmentManifests<'a> {
-    let environment = resolved.environment;
-    let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
-    let deliveries = manifests.iter().map(|it| {
-        let (workspace, charts) = (&repository.workspace, &*repository.charts);
-        delivery::lower(it, environment, workspace, charts, diagnostics)
-    });
-    EnvironmentManifests {
-        environment,
-        deliveries: deliveries.collect(),
-        is_partial: repository.scope.is_partial(&environment.name),
-    }
-}
-
-/// Puts the ownership line into each file.
-fn sign(composition: &RenderedTree) -> Tree {
-    let files = composition.files.iter();
-    files
-        .map(|(path, file)| {
-            (
-                path.clone(),
-                emit::sign(path, &file.title, &file.body)
-                    .into_bytes()
-                    .into(),
-            )
-        })
-        .collect()
 }

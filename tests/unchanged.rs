@@ -199,10 +199,33 @@ fn edits_give_the_bytes_of_a_run_without_the_cache() {
 fn said(root: &Path, cache: &str, arguments: &[&str]) -> (String, Vec<String>) {
     let common = ["--cache", cache, "--timings"];
     let text = run(root, PLEACH, &[arguments, &common].concat(), true);
-    let (stages, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(|it| it.contains(" ms "));
+    let lines = (text.lines()).take_while(|it| !it.starts_with("work on environments"));
+    let (stages, rest): (Vec<&str>, Vec<&str>) = lines.partition(|it| it.contains(" ms "));
     let rendered = stages.iter().filter_map(|it| it.split_once("rendering "));
     let rendered = rendered.map(|it| it.1.to_string()).collect();
     (rest.join("\n"), rendered)
+}
+
+/// Such a file is in no listing of its folder.
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_not_utf8_is_reported_after_a_run_without_findings() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().to_str().unwrap();
+    run(root, PLEACH, &["init"], true);
+    std::thread::sleep(TICK);
+    said(root, cache, &["render"]);
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.yaml");
+    // Not every file system takes such a name.
+    if fs::write(root.join("environments/prod").join(name), "a: b\n").is_err() {
+        return;
+    }
+    std::thread::sleep(TICK);
+    let printed = run(root, PLEACH, &["render", "--cache", cache], false);
+    assert!(printed.contains("is not read"), "{printed}");
 }
 
 #[test]

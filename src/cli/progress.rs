@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::Global;
 use super::timings::Timings;
-use crate::Observer;
 use crate::report::Format;
+use crate::{Event, Observer};
 
 /// How often the line is written anew.
 const TICK: Duration = Duration::from_millis(250);
@@ -73,9 +73,9 @@ impl Progress {
         if stages.is_none() && timings.is_none() {
             return Observer::default();
         }
-        Observer::new(move |words| {
-            timings.iter().for_each(|it| it.begins(words));
-            if let Some(stages) = &stages {
+        Observer::new(move |event| {
+            timings.iter().for_each(|it| it.hear(event));
+            if let (Event::Stage(words), Some(stages)) = (event, &stages) {
                 let _ = stages.send(words.to_string());
             }
         })

@@ -110,6 +110,7 @@ fn render(
         scope: Scope::of(environments),
         cache: cache::open(global),
         below_top: session.below_top(),
+        without_objects: true,
         ..Options::default()
     };
     if let (Some(known), Some(State::Changed(changed))) = (&known, state)

@@ -4,8 +4,11 @@
 )]
 //! `--timings`: how long each stage of a run took, as a table, and as a trace that browsers' tracing pages read.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +16,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::output;
+use crate::Event;
 use crate::disk::store;
 
 /// What is asked for. (Names of such structs are unique among the flags of a command.)
@@ -23,10 +27,39 @@ pub(super) struct TimingFlags {
     timings: Option<Option<PathBuf>>,
 }
 
-/// The stages of a run, by when they began.
+/// What a run has done, and when.
 pub(super) struct Timings {
     begin: Instant,
+    /// The stages, by when they began.
     stages: Mutex<Vec<(String, Duration)>>,
+    work: Mutex<Work>,
+}
+
+/// The work on environments.
+#[derive(Default)]
+struct Work {
+    /// What each thread has begun and not ended, innermost last.
+    begun: BTreeMap<usize, Vec<Begun>>,
+    ended: Vec<Part>,
+}
+
+struct Begun {
+    environment: String,
+    work: &'static str,
+    begin: Duration,
+    /// The time of the parts within it: a thread that waits for others works on another environment.
+    within: Duration,
+}
+
+/// A part of the work on one environment that has ended.
+struct Part {
+    environment: String,
+    work: &'static str,
+    thread: usize,
+    begin: Duration,
+    took: Duration,
+    /// Without the parts within it.
+    own: Duration,
 }
 
 impl TimingFlags {
@@ -47,6 +80,7 @@ impl TimingFlags {
             Arc::new(Timings {
                 begin: Instant::now(),
                 stages: Mutex::default(),
+                work: Mutex::default(),
             })
         })
     }
@@ -56,9 +90,10 @@ impl TimingFlags {
             return Ok(());
         };
         let stages = timings.stages();
-        output::note(&table(&stages));
+        let work = timings.work.lock().unwrap_or_else(PoisonError::into_inner);
+        output::note(&table(&stages, &work.ended));
         match file {
-            Some(file) => Ok(store(file, trace(&stages).as_bytes())?),
+            Some(file) => Ok(store(file, trace(&stages, &work.ended).as_bytes())?),
             None => Ok(()),
         }
     }
@@ -78,6 +113,16 @@ impl Timings {
         stages.push((words.to_string(), self.begin.elapsed()));
     }
 
+    /// The same for an event of a compilation.
+    pub(super) fn hear(&self, event: Event<'_>) {
+        if let Event::Stage(words) = event {
+            return self.begins(words);
+        }
+        let (now, thread) = (self.begin.elapsed(), thread_number());
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        work.hear(event, now, thread);
+    }
+
     fn stages(&self) -> Vec<Stage> {
         let now = self.begin.elapsed();
         let begun = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,9 +136,51 @@ impl Timings {
     }
 }
 
-/// A line for each stage: milliseconds, the part of the whole, and words.
-fn table(stages: &[Stage]) -> String {
-    let milliseconds = |it: Duration| it.as_secs_f64() * 1000.0;
+impl Work {
+    fn hear(&mut self, event: Event<'_>, now: Duration, thread: usize) {
+        let begun = self.begun.entry(thread).or_default();
+        if let Event::Begin { environment, work } = event {
+            begun.push(Begun {
+                environment: environment.to_string(),
+                work,
+                begin: now,
+                within: Duration::ZERO,
+            });
+            return;
+        }
+        let Some(it) = begun.pop() else {
+            return;
+        };
+        let took = now.saturating_sub(it.begin);
+        if let Some(outer) = begun.last_mut() {
+            outer.within += took;
+        }
+        self.ended.push(Part {
+            environment: it.environment,
+            work: it.work,
+            thread,
+            begin: it.begin,
+            took,
+            own: took.saturating_sub(it.within),
+        });
+    }
+}
+
+/// A number for the current thread, from 1 on.
+fn thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    thread_local! {
+        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    NUMBER.with(|it| *it)
+}
+
+fn milliseconds(it: Duration) -> f64 {
+    it.as_secs_f64() * 1000.0
+}
+
+/// A line for each stage: milliseconds, the part of the whole, and words. Then the work on environments, summed over all threads.
+fn table(stages: &[Stage], work: &[Part]) -> String {
     let whole = milliseconds(stages.iter().map(|it| it.took).sum());
     let mut text = String::new();
     for stage in stages {
@@ -102,17 +189,37 @@ fn table(stages: &[Stage]) -> String {
         _ = writeln!(text, "{took:>9.1} ms {part:>5.1} %  {}", stage.words);
     }
     _ = writeln!(text, "{whole:>9.1} ms 100.0 %  in all");
+    if work.is_empty() {
+        return text;
+    }
+    let mut sums: BTreeMap<&str, Duration> = BTreeMap::new();
+    for part in work {
+        *sums.entry(part.work).or_default() += part.own;
+    }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_by_key(|it| Reverse(it.1));
+    _ = writeln!(text, "work on environments, summed over all threads:");
+    for (work, took) in sums {
+        _ = writeln!(text, "{:>9.1} ms          {work}", milliseconds(took));
+    }
     text
 }
 
-/// The Trace Event Format: complete events (`X`) on one thread, in microseconds.
-fn trace(stages: &[Stage]) -> String {
-    let event = |stage: &Stage| {
+/// The Trace Event Format: complete events (`X`) in microseconds. The stages are thread 0.
+fn trace(stages: &[Stage], work: &[Part]) -> String {
+    let event = |name: &str, category: &str, thread: usize, begin: Duration, took: Duration| {
         serde_json::json!({
-            "name": stage.words, "cat": "stage", "ph": "X", "pid": 1, "tid": 1,
-            "ts": stage.begin.as_micros() as u64, "dur": stage.took.as_micros() as u64,
+            "name": name, "cat": category, "ph": "X", "pid": 1, "tid": thread,
+            "ts": begin.as_micros() as u64, "dur": took.as_micros() as u64,
         })
     };
-    let events: Vec<_> = stages.iter().map(event).collect();
+    let stages = stages
+        .iter()
+        .map(|it| event(&it.words, "stage", 0, it.begin, it.took));
+    let work = work.iter().map(|it| {
+        let name = format!("{}: {}", it.environment, it.work);
+        event(&name, "environment", it.thread, it.begin, it.took)
+    });
+    let events: Vec<_> = stages.chain(work).collect();
     serde_json::json!({"displayTimeUnit": "ms", "traceEvents": events}).to_string()
 }

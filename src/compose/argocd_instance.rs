@@ -2,24 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use super::{EnvironmentManifests, overlay};
+use super::{EnvironmentManifests, SharedNames, overlay};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Argo, Engine, Environment};
+use crate::load::{Argo, Environment};
 use crate::object::Object;
 
 /// Says the names that two environments give in one Argo CD. Errors: `two-owners`.
-pub(super) fn check(environments: &[EnvironmentManifests<'_>], diagnostics: &mut Diagnostics) {
+pub(super) fn check(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
     let mut owners = BTreeMap::new();
-    let by_argo = |it: &&EnvironmentManifests<'_>| it.environment.engine == Engine::Argo;
-    for delivered in environments.iter().filter(by_argo) {
-        let environment = delivered.environment;
-        for (kind, name) in names(delivered) {
-            let key = (environment.argo.namespace.as_str(), kind, name);
-            let Some(other) = owners.insert(key.clone(), environment) else {
+    for shared in environments {
+        let environment = shared.environment;
+        for (kind, name) in &shared.names {
+            let key = (environment.argo.namespace.as_str(), *kind, name.as_str());
+            let Some(other) = owners.insert(key, environment) else {
                 continue;
             };
             if other.name != environment.name && can_share(&other.argo, &environment.argo) {
-                diagnostics.push(taken(key.1, &key.2, other, environment));
+                diagnostics.push(taken(kind, name, other, environment));
             }
         }
     }
@@ -30,7 +29,8 @@ fn can_share(one: &Argo, other: &Argo) -> bool {
     !one.is_own_cluster() || !other.is_own_cluster()
 }
 
-fn names(delivered: &EnvironmentManifests<'_>) -> Vec<(&'static str, String)> {
+/// The names that an environment gives in its Argo CD, each with its kind.
+pub(super) fn names(delivered: &EnvironmentManifests<'_>) -> Vec<(&'static str, String)> {
     let environment = delivered.environment;
     let claims = delivered.deliveries.iter().flat_map(|it| {
         let charts = it.releases.iter().map(|it| &it.object);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::services::{SETS, texts};
-use super::{EnvironmentManifests, RenderedTree, in_repository};
+use super::{EnvironmentManifests, RenderedTree, SharedNames, in_repository};
 use crate::delivery::argo::{finalizers, object};
 use crate::delivery::{Delivery, FLUX_NAMESPACE, ManifestFile, Root, Tier};
 use crate::diag::{Diagnostic, Diagnostics};
@@ -26,7 +26,7 @@ struct Owner<'a> {
 }
 
 /// Says where two roots are in each other's way. Errors: `two-owners`.
-pub(super) fn check(environments: &[EnvironmentManifests<'_>], diagnostics: &mut Diagnostics) {
+pub(super) fn check(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
     let mut owners: BTreeMap<String, Owner<'_>> = BTreeMap::new();
     for delivered in environments {
         let environment = delivered.environment;

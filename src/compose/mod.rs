@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::chart::Charts;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::load::{Engine, Environment, Layout, Scope, WorkspaceConfig};
+use crate::load::{BASE, Engine, Environment, Layout, Scope, Workspace, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::yaml::parallel::each;
@@ -36,7 +36,7 @@ use crate::yaml::{Node, emit_canonical};
 use folder::Common;
 pub use interface::Exports;
 pub use missing_crds::MissingCrd;
-use overlay::Unmatched;
+use overlay::{Overlay, Unmatched};
 
 /// An environment and what its claims deliver.
 pub struct EnvironmentManifests<'a> {
@@ -73,8 +73,8 @@ pub struct RenderedTree {
     pub interfaces: BTreeMap<(String, String), Exports>,
     /// The CRDs that claims need and nothing brings.
     pub missing: Vec<MissingCrd>,
-    /// Whether it says all about the overlay of base: only all environments together show what matches nothing.
-    pub is_conclusive: bool,
+    /// What no entry of `overlays/base` matched, where only all environments together show that it matches nothing.
+    pub unmatched: Vec<Vec<Diagnostic>>,
 }
 
 impl RenderedTree {
@@ -93,32 +93,6 @@ impl RenderedTree {
     fn text(&mut self, path: TreePath, delivery: &Delivery, body: String) {
         let title = delivery.title.clone();
         self.files.insert(path, OutputFile { title, body });
-    }
-
-    /// Adds what an environment has. Errors: `two-owners` for a file that another one has otherwise.
-    fn add(
-        &mut self,
-        more: RenderedTree,
-        environment: &Environment,
-        diagnostics: &mut Diagnostics,
-    ) {
-        for (path, file) in more.files {
-            let is_other = |it: &OutputFile| it.body != file.body || it.title != file.title;
-            if self.files.get(&path).is_some_and(is_other) && !diagnostics.has_errors() {
-                let name = &environment.name;
-                let message = format!(
-                    "environment `{name}` renders a different `{path}` than other environments"
-                );
-                let fault = Diagnostic::error("two-owners", message).at(&environment.span);
-                diagnostics.push(fault.help("environments that share the file must have the same Argo CD settings and the same claim in base"));
-            }
-            self.files.insert(path, file);
-        }
-        self.expected.extend(more.expected);
-        self.data.extend(more.data);
-        self.places.extend(more.places);
-        self.interfaces.extend(more.interfaces);
-        self.missing.extend(more.missing);
     }
 }
 
@@ -185,83 +159,139 @@ impl Expected {
     }
 }
 
-/// What `compose` makes the tree from.
-pub struct Input<'a> {
-    /// What environments share, for each engine.
-    pub bases: Vec<EnvironmentManifests<'a>>,
-    /// The environments with the objects of their claims.
-    pub environments: Vec<EnvironmentManifests<'a>>,
-    /// Whether these are all environments of the workspace.
-    pub is_whole: bool,
-    /// The charts of the workspace.
-    pub charts: &'a Charts<'a>,
+/// Composes environments one by one, on the base that they share.
+pub struct Composer<'a> {
+    files: &'a dyn Files,
+    workspace: &'a WorkspaceConfig,
+    charts: &'a Charts<'a>,
+    /// Whether the environments are all of the workspace.
+    is_whole: bool,
+    base_overlay: Overlay,
+    bases: Vec<Overlaid<'a>>,
 }
 
-/// Composes the tree. `files` is where `overlays/` is read from.
-pub fn compose(
-    files: &dyn Files,
-    workspace: &WorkspaceConfig,
-    input: Input<'_>,
-    diagnostics: &mut Diagnostics,
-) -> RenderedTree {
-    let mut composition = RenderedTree::default();
-    argocd_instance::check(&input.environments, diagnostics);
-    bootstrap::check(&input.environments, diagnostics);
-    services::check(&input.environments, diagnostics);
-    if input.is_whole {
-        unused_overlays::check(files, diagnostics);
-    }
-    let base_overlay = overlay::read(files, "base", diagnostics);
-    composition.is_conclusive = input.is_whole || base_overlay.is_plain();
-    let bases = each(input.bases, diagnostics, |base, diagnostics| {
-        overlay::apply_overlays(
+impl<'a> Composer<'a> {
+    /// Lays `overlays/base` over what environments share, once for each engine, and composes it. `files` is where `overlays/` is
+    /// read from.
+    pub fn new(
+        files: &'a dyn Files,
+        repository: &'a Workspace<'_>,
+        bases: Vec<EnvironmentManifests<'a>>,
+        diagnostics: &mut Diagnostics,
+    ) -> (Composer<'a>, RenderedTree) {
+        let base_overlay = overlay::read(files, BASE, diagnostics);
+        let overlays = [(&base_overlay, Unmatched::Kept)];
+        let bases = each(bases, diagnostics, |base, diagnostics| {
+            overlay::apply_overlays(files, base, &overlays, diagnostics)
+        });
+        let (bases, unmatched): (Vec<_>, Vec<_>) = bases.into_iter().unzip();
+        let mut composition = RenderedTree {
+            unmatched,
+            ..RenderedTree::default()
+        };
+        for laid in &bases {
+            owners::check(laid, diagnostics);
+            for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
+                let place = folder::path(delivery, laid.environment);
+                let (into, common) = (&mut composition, &laid.common);
+                folder::plain(into, &place, delivery, common, diagnostics);
+            }
+        }
+        let composer = Composer {
             files,
-            base,
-            &[(&base_overlay, Unmatched::Kept)],
-            diagnostics,
-        )
-    });
-    let (bases, mut unmatched): (Vec<_>, Vec<_>) = bases.into_iter().unzip();
-    for laid in &bases {
-        owners::check(laid, diagnostics);
-        for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
-            let place = folder::path(delivery, laid.environment);
-            folder::plain(
-                &mut composition,
-                &place,
-                delivery,
-                &laid.common,
-                diagnostics,
-            );
+            workspace: &repository.workspace,
+            charts: &repository.charts,
+            is_whole: repository.scope.is_whole(),
+            base_overlay,
+            bases,
+        };
+        (composer, composition)
+    }
+
+    /// Whether a composition says all about the overlay of base: only all environments together show what matches nothing.
+    pub fn is_conclusive(&self) -> bool {
+        self.is_whole || self.base_overlay.is_plain()
+    }
+
+    /// Composes one environment.
+    pub fn compose(
+        &self,
+        environment: EnvironmentManifests<'a>,
+        diagnostics: &mut Diagnostics,
+    ) -> RenderedTree {
+        let own_overlay = overlay::read(self.files, &environment.environment.name, diagnostics);
+        let is_judge = self.is_whole && environment.environment.layout == Layout::Flat;
+        let of_base = match is_judge {
+            true => Unmatched::Kept,
+            false => Unmatched::PassedOver,
+        };
+        let overlays = [
+            (&self.base_overlay, of_base),
+            (&own_overlay, Unmatched::Refused),
+        ];
+        let environment = with_shared(environment, self.workspace, diagnostics);
+        let (laid, unmatched) =
+            overlay::apply_overlays(self.files, environment, &overlays, diagnostics);
+        let mut composition =
+            compose_environment(self.workspace, &laid, &self.bases, self.charts, diagnostics);
+        composition.unmatched.extend(is_judge.then_some(unmatched));
+        composition
+    }
+
+    /// Checks the names that environments have in common.
+    pub fn check_names(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
+        argocd_instance::check(environments, diagnostics);
+        bootstrap::check(environments, diagnostics);
+        services::check(environments, diagnostics);
+    }
+
+    /// Checks what nothing provides and what nothing matches, in all environments together.
+    pub fn check_unmatched(
+        &self,
+        missing: &[MissingCrd],
+        unmatched: Vec<Vec<Diagnostic>>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        if self.is_whole {
+            unused_overlays::check(self.files, diagnostics);
+        }
+        missing_crds::report(missing, self.files, diagnostics);
+        diagnostics.extend(unmatched_everywhere(unmatched));
+    }
+}
+
+/// What an environment has that another one may have too: names in an Argo CD that both use, services and roots.
+pub struct SharedNames<'a> {
+    environment: &'a Environment,
+    /// Its names in its Argo CD, each with its kind.
+    names: Vec<(&'static str, String)>,
+    /// The claims with services and roots, without their objects.
+    deliveries: Vec<Delivery>,
+}
+
+impl<'a> SharedNames<'a> {
+    /// Takes them from what the claims of an environment deliver.
+    pub fn of(manifests: &EnvironmentManifests<'a>) -> SharedNames<'a> {
+        let deliveries = manifests.deliveries.iter();
+        let shared = deliveries.filter(|it| !it.services.is_empty() || !it.roots.is_empty());
+        SharedNames {
+            environment: manifests.environment,
+            names: match manifests.environment.engine {
+                Engine::Argo => argocd_instance::names(manifests),
+                Engine::Flux => Vec::new(),
+            },
+            deliveries: shared.map(Delivery::without_objects).collect(),
         }
     }
-    let composed = each(
-        input.environments,
-        diagnostics,
-        |environment, diagnostics| {
-            let own_overlay = overlay::read(files, &environment.environment.name, diagnostics);
-            let is_judge = input.is_whole && environment.environment.layout == Layout::Flat;
-            let of_base = match is_judge {
-                true => Unmatched::Kept,
-                false => Unmatched::PassedOver,
-            };
-            let overlays = [(&base_overlay, of_base), (&own_overlay, Unmatched::Refused)];
-            let environment = with_shared(environment, workspace, diagnostics);
-            let (laid, unmatched) =
-                overlay::apply_overlays(files, environment, &overlays, diagnostics);
-            let composition =
-                compose_environment(workspace, &laid, &bases, input.charts, diagnostics);
-            let kept = is_judge.then_some(unmatched);
-            (laid.environment, composition, kept)
-        },
-    );
-    for (environment, more, kept) in composed {
-        composition.add(more, environment, diagnostics);
-        unmatched.extend(kept);
-    }
-    missing_crds::report(&composition.missing, files, diagnostics);
-    diagnostics.extend(unmatched_everywhere(unmatched));
-    composition
+}
+
+/// That an environment renders a file that others have otherwise.
+pub fn differing_file(path: &TreePath, environment: &Environment) -> Diagnostic {
+    let name = &environment.name;
+    let message =
+        format!("environment `{name}` renders a different `{path}` than other environments");
+    let fault = Diagnostic::error("two-owners", message).at(&environment.span);
+    fault.help("environments that share the file must have the same Argo CD settings and the same claim in base")
 }
 
 /// Adds what the claims of an environment have together.

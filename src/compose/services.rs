@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{EnvironmentManifests, RenderedTree, application_sets};
+use super::{EnvironmentManifests, RenderedTree, SharedNames, application_sets};
 use crate::delivery::{Delivery, GitSource, ManifestFile, Service, Tier};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Engine, Environment, Group, WorkspaceConfig};
@@ -42,7 +42,7 @@ fn folder(cluster_type: &str, environment: &str, tier: Tier) -> TreePath {
 }
 
 /// Says which environments of Argo CD would write one ApplicationSet. Errors: `two-owners`.
-pub(super) fn check(environments: &[EnvironmentManifests<'_>], diagnostics: &mut Diagnostics) {
+pub(super) fn check(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
     let mut owners: BTreeMap<TreePath, (&Environment, &Service)> = BTreeMap::new();
     for delivered in environments {
         let environment = delivered.environment;

@@ -104,6 +104,21 @@ impl Delivery {
         }
     }
 
+    /// The same without its objects, for who keeps it for long.
+    pub fn without_objects(&self) -> Delivery {
+        Delivery {
+            services: self.services.clone(),
+            roots: self.roots.clone(),
+            owner: self.owner.clone(),
+            ..Delivery::synthetic(
+                &self.name,
+                self.title.clone(),
+                self.group,
+                self.span.clone(),
+            )
+        }
+    }
+
     /// Of a traced run: what its place among the other claims depends on.
     pub fn conditions(&self) -> impl Iterator<Item = &Node> {
         let all = self.files.iter().chain(&self.releases);

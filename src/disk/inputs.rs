@@ -116,7 +116,8 @@ impl Inputs {
                 changes.mention(&inner);
             }
         }
-        Some((now, changes))
+        // A name that cannot be read changes no list, and only a run of the whole workspace reports it.
+        files.unlisted().is_empty().then_some((now, changes))
     }
 
     fn compare(&self, now: &Inputs, path: &TreePath, changes: &mut Changes) -> Option<()> {

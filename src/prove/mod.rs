@@ -9,16 +9,22 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, Source};
 use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
 use crate::secret::{is_secret, without_secrets};
-use crate::tree::{Tree, TreePath};
+use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::parallel::each;
 use crate::yaml::{Mapping, Node, builds_alike, emit_canonical, emit_kustomize, parse_one};
 
 const BUG: &str = "this is a bug in pleach: please report it with the claim; nothing was written";
 
-/// Proves each folder, and each file of data. Errors: `overlay-not-proven`.
-pub fn prove(tree: &Tree, composition: &RenderedTree, diagnostics: &mut Diagnostics) {
+/// Proves each folder, and each file of data. `tree` has the files of the composition, `files` also those that they refer to.
+/// Errors: `overlay-not-proven`.
+pub fn prove(
+    files: &dyn Files,
+    tree: &Tree,
+    composition: &RenderedTree,
+    diagnostics: &mut Diagnostics,
+) {
     each(&composition.expected, diagnostics, |folder, diagnostics| {
-        prove_one(tree, folder, diagnostics);
+        prove_one(files, tree, folder, diagnostics);
     });
     for data in &composition.data {
         diagnostics.extend(prove_data(tree, data));
@@ -40,9 +46,9 @@ fn prove_data(tree: &Tree, data: &Data) -> Option<Diagnostic> {
     Some(fault.help(BUG))
 }
 
-fn prove_one(tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
+fn prove_one(files: &dyn Files, tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
     let built = match &expected.form {
-        Form::Kustomization => kustomize::build(tree, &expected.folder, &Options::default()),
+        Form::Kustomization => kustomize::build(files, &expected.folder, &Options::default()),
         Form::Flat => build_flat(tree.folder(&expected.folder)),
         Form::Files(paths) => build_flat(only(tree, paths)),
     };

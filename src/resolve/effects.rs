@@ -14,7 +14,7 @@ use crate::yaml::{Entry, FieldPath, Node, Step};
 const OWNER: &str = "pleach.dev/owner";
 
 /// A field of one claim whose effect depends on something.
-pub(super) struct FieldEffect {
+pub struct FieldEffect {
     /// The place of its key.
     place: Span,
     /// What to say, where it has no effect.
@@ -148,16 +148,15 @@ fn fault(
 
 /// Reports the fields that have no effect in any of the environments that have them. Returns whether that is known of all fields: of a
 /// part of the workspace, the other environments are not.
-pub(super) fn report<'a>(
+pub fn report(
     workspace: &Workspace<'_>,
-    instances: impl Iterator<Item = &'a Instance> + Clone,
+    effects: &[FieldEffect],
     diagnostics: &mut Diagnostics,
 ) -> bool {
     let mut is_conclusive = true;
-    let effects = || instances.clone().flat_map(|it| &it.effects);
-    let effective = effects().filter(|it| it.fault.is_none());
+    let effective = effects.iter().filter(|it| it.fault.is_none());
     let effective: BTreeSet<_> = effective.map(|it| key(&it.place)).collect();
-    for effect in effects() {
+    for effect in effects {
         let is_shared = effect.place.path().parts().nth(1) == Some(crate::load::BASE);
         let is_known = workspace.scope.is_whole() || !is_shared;
         is_conclusive &= is_known || effect.fault.is_none();

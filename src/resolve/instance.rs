@@ -73,14 +73,14 @@ impl Instance {
 pub(super) fn resolve_all(
     workspace: &Workspace<'_>,
     environment: &Environment,
-    claims: Vec<Selected<'_>>,
+    claims: &[Selected<'_>],
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
     let (mut drafts, mut failed) = (BTreeMap::new(), BTreeMap::new());
     let named = claims.iter().filter_map(Selected::claim);
     let names: BTreeSet<String> = named.map(|it| it.name.clone()).collect();
     for selected in claims {
-        match Draft::new(workspace, environment, &selected, diagnostics) {
+        match Draft::new(workspace, environment, selected, diagnostics) {
             Some(draft) => drop(drafts.insert(draft.name.clone(), draft)),
             None => {
                 let claim = selected.claim();

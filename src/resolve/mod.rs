@@ -15,7 +15,9 @@ mod reference;
 mod select;
 mod written;
 
+pub use effects::{FieldEffect, report as report_effects};
 pub use instance::{Answer, Instance};
+pub use select::Selection;
 pub use written::{Written, written};
 
 use crate::diag::{Diagnostic, Diagnostics};
@@ -30,6 +32,16 @@ pub struct Resolved<'a> {
     pub instances: Vec<Instance>,
 }
 
+impl Resolved<'_> {
+    /// Takes the fields whose effect depends on something out of the instances: they are judged over all environments.
+    pub fn take_effects(&mut self) -> Vec<FieldEffect> {
+        let instances = self.instances.iter_mut();
+        instances
+            .flat_map(|it| std::mem::take(&mut it.effects))
+            .collect()
+    }
+}
+
 /// All environments, and base for what they share.
 #[derive(Default)]
 pub struct Resolution<'a> {
@@ -37,19 +49,42 @@ pub struct Resolution<'a> {
     pub bases: Vec<Resolved<'a>>,
     /// The environments requested.
     pub environments: Vec<Resolved<'a>>,
-    /// Whether what is asked for says all about the effect of its fields.
-    pub is_conclusive: bool,
 }
 
-/// Resolves what of the workspace is requested.
-pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) -> Resolution<'a> {
-    let Some(selections) = selections(workspace, diagnostics) else {
-        return Resolution::default();
-    };
+/// The claims of the environments requested, not resolved yet.
+pub struct Selections<'a>(Vec<select::Selection<'a>>);
+
+impl<'a> Selections<'a> {
+    /// Each environment with its claims.
+    pub fn environments(&self) -> &[Selection<'a>] {
+        &self.0
+    }
+
+    /// How many claims the environments have, those of base counted in each.
+    pub fn claims(&self) -> usize {
+        self.0.iter().map(|it| it.claims.len()).sum()
+    }
+}
+
+/// Selects the claims of the environments requested. `None` where there are too many.
+pub fn select<'a>(
+    workspace: &'a Workspace<'a>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Selections<'a>> {
+    let selections = selections(workspace, diagnostics)?;
     unknown_environments(workspace, diagnostics);
     select::check_base(&workspace.base, diagnostics);
+    Some(Selections(selections))
+}
+
+/// Resolves what environments share: base, once for each engine.
+pub fn resolve_bases<'a>(
+    workspace: &'a Workspace<'a>,
+    selections: &Selections<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Resolved<'a>> {
     let bases = workspace.bases.iter().map(|environment| {
-        let claims = select::base(workspace, environment, &selections);
+        let claims = select::base(workspace, environment, &selections.0);
         let mut instances = base_instances(workspace, environment, claims, diagnostics);
         instances.retain(|it| workspace.scope.has_base_claim(&it.name));
         Resolved {
@@ -57,31 +92,49 @@ pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) 
             instances,
         }
     });
-    let bases = bases.collect();
-    let environments = each(selections, diagnostics, |selection, diagnostics| {
-        let environment = selection.environment;
-        let mut instances =
-            instance::resolve_all(workspace, environment, selection.claims, diagnostics);
-        provided::check(environment, &instances, diagnostics);
-        provided::check_versions(environment, &instances, diagnostics);
-        if environment.has_unread || workspace.base.has_unread {
-            drop_consequences(diagnostics);
-        }
-        // The others were there to be referred to.
-        instances.retain(|it| workspace.scope.has_claim(&environment.name, &it.name));
-        Resolved {
-            environment,
-            instances,
-        }
-    });
-    let instances = environments
-        .iter()
-        .flat_map(|it: &Resolved<'_>| &it.instances);
-    let is_conclusive = effects::report(workspace, instances, diagnostics);
+    bases.collect()
+}
+
+/// Resolves the claims of one environment.
+pub fn resolve_environment<'a>(
+    workspace: &Workspace<'a>,
+    selection: &Selection<'a>,
+    diagnostics: &mut Diagnostics,
+) -> Resolved<'a> {
+    let environment = selection.environment;
+    let mut found = Diagnostics::default();
+    let mut instances =
+        instance::resolve_all(workspace, environment, &selection.claims, &mut found);
+    provided::check(environment, &instances, &mut found);
+    provided::check_versions(environment, &instances, &mut found);
+    if environment.has_unread || workspace.base.has_unread {
+        drop_consequences(&mut found);
+    }
+    diagnostics.extend(found);
+    // The others were there to be referred to.
+    instances.retain(|it| workspace.scope.has_claim(&environment.name, &it.name));
+    Resolved {
+        environment,
+        instances,
+    }
+}
+
+/// Resolves what of the workspace is requested, all of it at once.
+pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) -> Resolution<'a> {
+    let Some(selections) = select(workspace, diagnostics) else {
+        return Resolution::default();
+    };
+    let bases = resolve_bases(workspace, &selections, diagnostics);
+    let mut environments = each(
+        selections.environments(),
+        diagnostics,
+        |selection, diagnostics| resolve_environment(workspace, selection, diagnostics),
+    );
+    let effects = environments.iter_mut().flat_map(Resolved::take_effects);
+    report_effects(workspace, &effects.collect::<Vec<_>>(), diagnostics);
     Resolution {
         bases,
         environments,
-        is_conclusive,
     }
 }
 
@@ -132,7 +185,7 @@ fn base_instances(
 ) -> Vec<Instance> {
     const ALONE: &str = "set the field to a neutral value in `environments/base`, which must be valid alone, or move the whole claim to the environments";
     let mut faults = Diagnostics::default();
-    let instances = instance::resolve_all(workspace, base, claims, &mut faults);
+    let instances = instance::resolve_all(workspace, base, &claims, &mut faults);
     diagnostics.extend(faults.into_iter().map(|fault| {
         if fault.code == "missing-field" || fault.code == "broken-rule" {
             fault.help(ALONE)

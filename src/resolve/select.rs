@@ -32,8 +32,9 @@ impl<'a> Selected<'a> {
 }
 
 /// The claims of one environment, by name.
-pub(super) struct Selection<'a> {
-    pub(super) environment: &'a Environment,
+pub struct Selection<'a> {
+    /// The environment.
+    pub environment: &'a Environment,
     pub(super) claims: Vec<Selected<'a>>,
 }
 

@@ -9,9 +9,9 @@ use flate2::{Decompress, FlushDecompress, Status};
 pub(super) const SIZE_MAX: usize = 1 << 24;
 
 /// The bytes that a text in zlib's form represents, about `size` of them. `more` gives what follows, again and again.
-pub(super) fn inflate(
-    start: &[u8],
-    mut more: impl FnMut() -> Option<Vec<u8>>,
+pub(super) fn inflate<'a>(
+    start: &'a [u8],
+    mut more: impl FnMut() -> Option<Cow<'a, [u8]>>,
     size: usize,
 ) -> Option<Vec<u8>> {
     thread_local! {
@@ -34,7 +34,7 @@ pub(super) fn inflate(
             match status.ok()? {
                 Status::StreamEnd => return Some(bytes),
                 _ if at == text.len() => {
-                    text = more().filter(|it| !it.is_empty())?.into();
+                    text = more().filter(|it| !it.is_empty())?;
                     at = 0;
                 }
                 _ if read == 0 && written == bytes.len() => return None,

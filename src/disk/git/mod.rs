@@ -16,6 +16,7 @@ mod inflate;
 mod objects;
 mod owner;
 mod pack;
+mod parts_file;
 mod revision;
 mod stage;
 mod store;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::id::Id;
 use super::inflate::{SIZE_MAX, inflate};
+use super::parts_file::PartsFile;
 
 /// So much is read at once; most objects are smaller.
 const CHUNK: usize = 4096;
@@ -37,10 +38,10 @@ pub(super) enum Kind {
 }
 
 pub(super) struct Pack {
-    index: File,
+    index: PartsFile,
     /// How many names begin with each byte or one before it.
     counts: Vec<u8>,
-    data: File,
+    data: PartsFile,
     /// What was read, by place: others may be said by it.
     known: Mutex<BTreeMap<u64, Object>>,
     has_cycle: AtomicBool,
@@ -56,9 +57,9 @@ enum Entry {
 impl Pack {
     /// Opens the pack of an index.
     pub(super) fn open(index: &Path) -> Option<Pack> {
-        let data = File::open(index.with_extension("pack")).ok()?;
-        let index = File::open(index).ok()?;
-        let mut counts = read(&index, 0, HEAD + TABLE)?;
+        let data = PartsFile::new(File::open(index.with_extension("pack")).ok()?);
+        let index = PartsFile::new(File::open(index).ok()?);
+        let mut counts = index.read(0, HEAD + TABLE)?.into_owned();
         let head = counts.drain(..HEAD.min(counts.len()));
         // Version 2, which Git has written since 1.6. Version 1 has no signature, and Git itself is asked.
         let is_known = head.as_slice() == b"\xfftOc\0\0\0\x02";
@@ -99,14 +100,14 @@ impl Pack {
         // Each step is a read of the file, so the last names are read together and not bisected further.
         while end.checked_sub(start)? > NAMES {
             let middle = start + (end - start) / 2;
-            let found = read(&self.index, names + middle * size, name.len())?;
+            let found = self.index.read(names + middle * size, name.len())?;
             match *found <= *name {
                 true => start = middle,
                 false => end = middle,
             }
         }
         let length = usize::try_from((end - start) * size).ok()?;
-        let found = read(&self.index, names + start * size, length)?;
+        let found = self.index.read(names + start * size, length)?;
         let at = found.chunks(name.len()).position(|it| it == name)?;
         self.place(start + at as u64, size)
     }
@@ -115,14 +116,14 @@ impl Pack {
     fn place(&self, at: u64, size: u64) -> Option<u64> {
         let count = self.count(u8::MAX)?;
         let places = (HEAD + TABLE) as u64 + count * (size + 4);
-        let place = number(&read(&self.index, places + at * 4, 4)?)?;
+        let place = number(&self.index.read(places + at * 4, 4)?)?;
         // The highest bit marks an offset of 2 GiB or more: the rest is its number in the table of 64-bit offsets.
         let Some(large) = place.checked_sub(1 << 31) else {
             return Some(u64::from(place));
         };
         let place = places + count * 4 + u64::from(large) * 8;
-        let bytes = read(&self.index, place, 8)?;
-        Some(u64::from_be_bytes(bytes.try_into().ok()?))
+        let bytes = self.index.read(place, 8)?;
+        Some(u64::from_be_bytes((*bytes).try_into().ok()?))
     }
 
     /// The object that begins at a place.
@@ -169,7 +170,7 @@ impl Pack {
 
     /// The kind and the size, seven bits a byte behind the first four; what it is reported by; and what it says, compressed.
     fn entry(&self, place: u64) -> Option<Entry> {
-        let chunk = read(&self.data, place, CHUNK)?;
+        let chunk = self.data.read(place, CHUNK)?;
         let mut bytes = chunk.iter().copied();
         let first = bytes.next()?;
         let (mut size, mut byte, mut shift) = (usize::from(first & 15), first, 4);
@@ -192,7 +193,7 @@ impl Pack {
         let start = chunk.len() - bytes.len();
         let mut next = place + chunk.len() as u64;
         let more = || {
-            let more = read(&self.data, next, CHUNK * 16)?;
+            let more = self.data.read(next, CHUNK * 16)?;
             next += more.len() as u64;
             Some(more)
         };
@@ -272,33 +273,4 @@ fn size(bytes: &mut impl Iterator<Item = u8>) -> Option<usize> {
 
 fn number(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.try_into().ok()?))
-}
-
-/// The bytes at an offset of a file, as far as the file is that long.
-fn read(file: &File, place: u64, length: usize) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|it| !it.is_empty()) {
-        match read_at(file, rest, place + filled as u64).ok()? {
-            0 => break,
-            some => filled += some,
-        }
-    }
-    bytes.truncate(filled);
-    Some(bytes)
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], place: u64) -> std::io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, bytes, place)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, bytes: &mut [u8], place: u64) -> std::io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, bytes, place)
-}
-
-#[cfg(not(any(unix, windows)))]
-fn read_at(_file: &File, _bytes: &mut [u8], _place: u64) -> std::io::Result<usize> {
-    Err(std::io::ErrorKind::Unsupported.into())
 }

@@ -1,0 +1,77 @@
+//! A file of which parts are read: a few at a time, or all at once where many are wanted.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// From so many reads on, the file is read as a whole: the index and the pack of a workspace's claims are small, and a system call for
+/// each part of each claim takes most of the time of a comparison.
+const READS_MAX: usize = 256;
+
+/// Larger files are never read as a whole.
+const WHOLE_BYTES_MAX: u64 = 64 << 20;
+
+pub(super) struct PartsFile {
+    file: File,
+    reads: AtomicUsize,
+    /// All bytes; `None` where the file is too large.
+    whole: OnceLock<Option<Vec<u8>>>,
+}
+
+impl PartsFile {
+    pub(super) fn new(file: File) -> PartsFile {
+        PartsFile {
+            file,
+            reads: AtomicUsize::new(0),
+            whole: OnceLock::new(),
+        }
+    }
+
+    /// The bytes at an offset, as far as the file is that long. `None` where it cannot be read.
+    pub(super) fn read(&self, place: u64, length: usize) -> Option<Cow<'_, [u8]>> {
+        if self.reads.fetch_add(1, Ordering::Relaxed) >= READS_MAX
+            && let Some(whole) = self.whole.get_or_init(|| self.read_whole())
+        {
+            let rest = whole
+                .get(usize::try_from(place).ok()?..)
+                .unwrap_or_default();
+            return Some(Cow::Borrowed(rest.get(..length).unwrap_or(rest)));
+        }
+        read(&self.file, place, length).map(Cow::Owned)
+    }
+
+    fn read_whole(&self) -> Option<Vec<u8>> {
+        let length = self.file.metadata().ok()?.len();
+        let length = Some(length).filter(|it| *it <= WHOLE_BYTES_MAX)?;
+        read(&self.file, 0, usize::try_from(length).ok()?)
+    }
+}
+
+fn read(file: &File, place: u64, length: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|it| !it.is_empty()) {
+        match read_at(file, rest, place + filled as u64).ok()? {
+            0 => break,
+            some => filled += some,
+        }
+    }
+    bytes.truncate(filled);
+    Some(bytes)
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], place: u64) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, bytes, place)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, bytes: &mut [u8], place: u64) -> std::io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, bytes, place)
+}
+
+#[cfg(not(any(unix, windows)))]
+fn read_at(_file: &File, _bytes: &mut [u8], _place: u64) -> std::io::Result<usize> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}

@@ -1,0 +1,54 @@
+//! The charts that releases install, for who judges what is deployed.
+
+use std::collections::BTreeMap;
+
+use crate::check::Cluster;
+use crate::compare::Origin;
+use crate::compose::EnvironmentManifests;
+use crate::load::Workspace;
+use crate::object::Object;
+use crate::tree::{Files, TreePath};
+use crate::{Options, deploy, load};
+
+/// Applications of charts, by environment. They are in files of clusters, and know the lines of claims only here.
+pub(super) fn applications(manifests: &EnvironmentManifests<'_>) -> Vec<(String, Object)> {
+    let releases = manifests.deliveries.iter().flat_map(|it| &it.releases);
+    releases
+        .map(|it| (manifests.environment.name.clone(), it.object.clone()))
+        .collect()
+}
+
+/// Adds the charts that objects of claims and Applications install to what is known of clusters.
+pub(crate) fn add_charts<'a>(
+    clusters: &mut BTreeMap<String, Cluster>,
+    origins: impl IntoIterator<Item = (&'a TreePath, &'a Origin)>,
+    applications: &[(String, Object)],
+    files: &dyn Files,
+    repository: &Workspace<'_>,
+    options: &Options,
+) {
+    let mut environments: BTreeMap<String, Vec<&Object>> = BTreeMap::new();
+    for (_, origin) in origins {
+        if let Some(name) = &origin.environment {
+            let objects = environments.entry(name.clone()).or_default();
+            objects.extend(&origin.objects);
+        }
+    }
+    for (name, object) in applications {
+        environments.entry(name.clone()).or_default().push(object);
+    }
+    // A lock that cannot be read was reported when it was.
+    let workspace = &repository.workspace;
+    let Ok(charts) = load::rendered_charts(workspace, files, options.cache.clone()) else {
+        return;
+    };
+    let options = deploy::Options {
+        charts: Some(&charts),
+        ..deploy::Options::default()
+    };
+    for (name, inputs) in deploy::chart_inputs(environments, files, &options) {
+        if let Some(cluster) = clusters.get_mut(&name) {
+            cluster.inputs = inputs;
+        }
+    }
+}

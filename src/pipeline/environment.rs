@@ -1,0 +1,230 @@
+//! One environment, from its claims to its files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::origins::origins_of;
+use super::{Stages, charts};
+use crate::check::{self, Cluster};
+use crate::compare::Origin;
+use crate::compose::{
+    Composer, EnvironmentManifests, Exports, MissingCrd, RenderedTree, SharedNames,
+};
+use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::load::{Environment, Workspace};
+use crate::object::Object;
+use crate::resolve::{FieldEffect, Resolution, Resolved, Selection, resolve_environment};
+use crate::tree::{Files, Tree, TreePath};
+use crate::yaml::parallel::each;
+use crate::{Observer, delivery, emit, prove, render};
+
+/// What every environment is rendered with.
+pub(super) struct Pipeline<'a> {
+    pub(super) repository: &'a Workspace<'a>,
+    pub(super) composer: &'a Composer<'a>,
+    /// The files of base.
+    pub(super) base: &'a Tree,
+    pub(super) observer: &'a Observer,
+    /// What is known of all clusters, if it is requested.
+    pub(super) known: Option<Known>,
+    /// Whether claims are composed after they are rendered: not if base has errors.
+    pub(super) is_composed: bool,
+    pub(super) is_proven: bool,
+    /// Whether the objects are kept after they are proven.
+    pub(super) has_objects: bool,
+}
+
+/// The definitions and policies of the workspace, which all clusters have.
+pub(crate) struct Known {
+    definitions: Vec<Arc<Source>>,
+    policies: Vec<Arc<Source>>,
+}
+
+impl Known {
+    pub(crate) fn read(files: &dyn Files) -> Known {
+        Known {
+            definitions: check::definitions(files),
+            policies: check::policies(files),
+        }
+    }
+
+    /// What is known of the cluster of an environment.
+    fn cluster(&self, repository: &Workspace<'_>, manifests: &EnvironmentManifests<'_>) -> Cluster {
+        Cluster {
+            builtin_policies: repository.workspace.policies.clone(),
+            ..Cluster::of(
+                manifests,
+                &repository.charts,
+                &self.definitions,
+                &self.policies,
+            )
+        }
+    }
+}
+
+/// What an environment comes to.
+pub(super) struct EnvironmentOutput<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) parts: RenderedParts,
+    pub(super) shared: SharedNames<'a>,
+    pub(super) effects: Vec<FieldEffect>,
+    pub(super) cluster: Option<Cluster>,
+    /// Applications of charts, where what is known of clusters is requested.
+    pub(super) applications: Vec<(String, Object)>,
+    pub(super) claims: usize,
+    /// Whether no other environment can be in the way of its names.
+    pub(super) is_by_itself: bool,
+    pub(super) stages: Stages,
+}
+
+impl<'a> Pipeline<'a> {
+    pub(super) fn run(&self, selection: &Selection<'a>) -> EnvironmentOutput<'a> {
+        let (repository, mut stages) = (self.repository, Stages::default());
+        let name = selection.environment.name.as_str();
+        let mut resolved = self.observer.during(name, "resolving claims", || {
+            resolve_environment(repository, selection, &mut stages.claims)
+        });
+        let effects = resolved.take_effects();
+        let manifests = self.observer.during(name, "rendering claims", || {
+            deliver(repository, &resolved, &mut stages.claims)
+        });
+        let claims = resolved.instances.len();
+        drop(resolved);
+        let cluster = self.known.as_ref();
+        let mut output = EnvironmentOutput {
+            environment: manifests.environment,
+            parts: RenderedParts::default(),
+            shared: SharedNames::of(&manifests),
+            effects,
+            cluster: cluster.map(|it| it.cluster(repository, &manifests)),
+            applications: match cluster {
+                Some(_) => charts::applications(&manifests),
+                None => Vec::new(),
+            },
+            claims,
+            is_by_itself: manifests.is_by_itself(),
+            stages: Stages::default(),
+        };
+        if self.is_composed && !stages.claims.has_errors() {
+            output.parts = self.compose(manifests, &mut stages);
+        }
+        output.stages = stages;
+        output
+    }
+
+    fn compose(&self, manifests: EnvironmentManifests<'a>, stages: &mut Stages) -> RenderedParts {
+        let (observer, name) = (self.observer, &manifests.environment.name);
+        let (composition, tree) = observer.during(name, "writing files", || {
+            let composition = self.composer.compose(manifests, &mut stages.overlays);
+            let tree = sign(&composition);
+            (composition, tree)
+        });
+        if self.is_proven && !stages.has_errors() {
+            observer.during(name, "building the files to prove them", || {
+                let mut files = self.base.clone();
+                files.overlay(&tree);
+                prove::prove(&files, &tree, &composition, &mut stages.proof);
+            });
+        }
+        RenderedParts::new(composition, tree, self.has_objects)
+    }
+}
+
+/// What is kept of a composition once it is proven.
+#[derive(Default)]
+pub(super) struct RenderedParts {
+    pub(super) tree: Tree,
+    pub(super) origins: Vec<(TreePath, Origin)>,
+    pub(super) places: Vec<TreePath>,
+    pub(super) interfaces: BTreeMap<(String, String), Exports>,
+    pub(super) missing: Vec<MissingCrd>,
+    pub(super) unmatched: Vec<Vec<Diagnostic>>,
+}
+
+impl RenderedParts {
+    pub(super) fn new(composition: RenderedTree, tree: Tree, has_objects: bool) -> RenderedParts {
+        RenderedParts {
+            tree,
+            origins: match has_objects {
+                true => origins_of(composition.expected, composition.data),
+                false => Vec::new(),
+            },
+            places: composition.places,
+            interfaces: composition.interfaces,
+            missing: composition.missing,
+            unmatched: composition.unmatched,
+        }
+    }
+
+    /// The first file that another part has with other bytes.
+    pub(super) fn differing_file<'a>(&self, other: &'a RenderedParts) -> Option<&'a TreePath> {
+        let mut files = other.tree.iter();
+        let is_other =
+            |it: &(&TreePath, &Arc<[u8]>)| self.tree.get(it.0).is_some_and(|bytes| bytes != it.1);
+        files.find(is_other).map(|it| it.0)
+    }
+
+    pub(super) fn extend(&mut self, more: RenderedParts) {
+        self.tree.overlay(&more.tree);
+        self.origins.extend(more.origins);
+        self.places.extend(more.places);
+        self.interfaces.extend(more.interfaces);
+        self.missing.extend(more.missing);
+        self.unmatched.extend(more.unmatched);
+    }
+}
+
+/// Puts the ownership line into each file.
+pub(super) fn sign(composition: &RenderedTree) -> Tree {
+    let files = composition.files.iter();
+    files
+        .map(|(path, file)| {
+            let text = emit::sign(path, &file.title, &file.body);
+            (path.clone(), text.into_bytes().into())
+        })
+        .collect()
+}
+
+/// Renders the claims of an environment and lowers them to what its engine applies.
+pub(crate) fn deliver<'a>(
+    repository: &Workspace<'_>,
+    resolved: &Resolved<'a>,
+    diagnostics: &mut Diagnostics,
+) -> EnvironmentManifests<'a> {
+    let environment = resolved.environment;
+    let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
+    let deliveries = manifests.iter().map(|it| {
+        let (workspace, charts) = (&repository.workspace, &*repository.charts);
+        delivery::lower(it, environment, workspace, charts, diagnostics)
+    });
+    EnvironmentManifests {
+        environment,
+        deliveries: deliveries.collect(),
+        is_partial: repository.scope.is_partial(&environment.name),
+    }
+}
+
+/// Delivers everything that was resolved: bases, then environments.
+pub(crate) fn deliver_all<'a>(
+    repository: &Workspace<'_>,
+    resolution: &Resolution<'a>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<EnvironmentManifests<'a>> {
+    let deliver = |it, diagnostics: &mut Diagnostics| deliver(repository, it, diagnostics);
+    // The base has its own faults.
+    each(&resolution.bases, diagnostics, deliver);
+    each(&resolution.environments, diagnostics, deliver)
+}
+
+/// What is known of the cluster of each environment.
+pub(crate) fn clusters(
+    files: &dyn Files,
+    repository: &Workspace<'_>,
+    environments: &[EnvironmentManifests<'_>],
+) -> BTreeMap<String, Cluster> {
+    let known = Known::read(files);
+    let cluster = |it: &EnvironmentManifests<'_>| {
+        (it.environment.name.clone(), known.cluster(repository, it))
+    };
+    environments.iter().map(cluster).collect()
+}

@@ -1,0 +1,214 @@
+//! From the claims of a workspace to its tree, environment by environment.
+//!
+//! What environments share comes first. Each environment then goes all the way by itself, so that only its files are kept when the
+//! next one begins: the memory of a run goes with its largest environment. What only all of them together show is checked at the end.
+
+mod charts;
+mod environment;
+mod origins;
+
+use std::collections::BTreeMap;
+
+use crate::check::Cluster;
+use crate::compare::Origin;
+use crate::compose::{self, Composer, Exports};
+use crate::delivery;
+use crate::diag::Diagnostics;
+use crate::load::Workspace;
+use crate::object::Object;
+use crate::resolve::{self, Selections};
+use crate::tree::{Files, Tree, TreePath};
+use crate::yaml::parallel::each;
+use crate::{Options, prove};
+pub(crate) use charts::add_charts;
+use environment::{EnvironmentOutput, Known, Pipeline, RenderedParts, sign};
+pub(crate) use environment::{clusters, deliver, deliver_all};
+
+/// What a workspace is composed to.
+#[derive(Default)]
+pub(crate) struct PipelineOutput {
+    pub(crate) tree: Tree,
+    pub(crate) bases: Vec<&'static str>,
+    pub(crate) interfaces: BTreeMap<(String, String), Exports>,
+    pub(crate) origins: Vec<(TreePath, Origin)>,
+    pub(crate) places: Vec<TreePath>,
+    pub(crate) clusters: BTreeMap<String, Cluster>,
+    pub(crate) claims: usize,
+    pub(crate) is_conclusive: bool,
+}
+
+/// What was found, by the stage that found it. A later stage may only find what follows from the faults of an earlier one, in whichever
+/// environment those are, so its diagnostics count only where the earlier ones have no error.
+#[derive(Default)]
+struct Stages {
+    /// In claims, their kinds and their templates.
+    claims: Diagnostics,
+    /// In overlays, and in what environments share.
+    overlays: Diagnostics,
+    /// In the files, built again.
+    proof: Diagnostics,
+}
+
+impl Stages {
+    fn extend(&mut self, more: Stages) {
+        self.claims.extend(more.claims);
+        self.overlays.extend(more.overlays);
+        self.proof.extend(more.proof);
+    }
+
+    fn has_errors(&self) -> bool {
+        self.claims.has_errors() || self.overlays.has_errors()
+    }
+
+    /// The diagnostics that count.
+    fn finish(self) -> Diagnostics {
+        let mut found = self.claims;
+        for later in [self.overlays, self.proof] {
+            if !found.has_errors() {
+                found.extend(later);
+            }
+        }
+        found
+    }
+}
+
+/// Renders what of a workspace is requested. `None` where its claims have errors.
+pub(crate) fn run(
+    files: &dyn Files,
+    repository: &Workspace<'_>,
+    options: &Options,
+    is_proven: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<PipelineOutput> {
+    let mut stages = Stages::default();
+    std::mem::swap(&mut stages.claims, diagnostics);
+    let output = match resolve::select(repository, &mut stages.claims) {
+        Some(selections) => {
+            let is_proven = is_proven && !options.without_proof;
+            run_selected(
+                files,
+                repository,
+                options,
+                is_proven,
+                &selections,
+                &mut stages,
+            )
+        }
+        None => PipelineOutput::default(),
+    };
+    let has_output = !stages.claims.has_errors();
+    diagnostics.extend(stages.finish());
+    has_output.then_some(output)
+}
+
+fn run_selected(
+    files: &dyn Files,
+    repository: &Workspace<'_>,
+    options: &Options,
+    is_proven: bool,
+    selections: &Selections<'_>,
+    stages: &mut Stages,
+) -> PipelineOutput {
+    let words = format!("rendering {} claims", selections.claims());
+    options.observer.begins(&words);
+    let bases = resolve::resolve_bases(repository, selections, &mut stages.claims);
+    let bases = each(&bases, &mut stages.claims, |base, diagnostics| {
+        deliver(repository, base, diagnostics)
+    });
+    let (composer, base) = Composer::new(files, repository, bases, &mut stages.overlays);
+    let base_tree = sign(&base);
+    if is_proven && !stages.has_errors() {
+        prove::prove(&base_tree, &base_tree, &base, &mut stages.proof);
+    }
+    let base = RenderedParts::new(base, base_tree.clone(), !options.without_objects);
+    let pipeline = Pipeline {
+        repository,
+        composer: &composer,
+        base: &base_tree,
+        observer: &options.observer,
+        known: options.with_clusters.then(|| Known::read(files)),
+        is_composed: !stages.claims.has_errors(),
+        is_proven,
+        has_objects: !options.without_objects,
+    };
+    let outputs = each(
+        selections.environments(),
+        &mut Diagnostics::default(),
+        |selection, _| pipeline.run(selection),
+    );
+    let (mut output, applications) = join(repository, &composer, base, outputs, stages);
+    if options.with_clusters && !stages.has_errors() && !stages.proof.has_errors() {
+        let origins = output.origins.iter().map(|it| (&it.0, &it.1));
+        let clusters = &mut output.clusters;
+        add_charts(clusters, origins, &applications, files, repository, options);
+    }
+    output
+}
+
+/// Puts the environments together, and checks what only all of them show. Also gives their Applications of charts.
+fn join(
+    repository: &Workspace<'_>,
+    composer: &Composer<'_>,
+    base: RenderedParts,
+    environments: Vec<EnvironmentOutput<'_>>,
+    stages: &mut Stages,
+) -> (PipelineOutput, Vec<(String, Object)>) {
+    let (mut parts, mut effects, mut shared) = (base, Vec::new(), Vec::new());
+    let mut applications = Vec::new();
+    let mut output = PipelineOutput {
+        is_conclusive: true,
+        ..PipelineOutput::default()
+    };
+    let mut found = Vec::new();
+    for it in environments {
+        stages.extend(it.stages);
+        effects.extend(it.effects);
+        shared.push(it.shared);
+        applications.extend(it.applications);
+        output.claims += it.claims;
+        output.is_conclusive &= it.is_by_itself;
+        let name = &it.environment.name;
+        output
+            .clusters
+            .extend(it.cluster.map(|it| (name.clone(), it)));
+        found.push((it.environment, it.parts));
+    }
+    output.is_conclusive &= resolve::report_effects(repository, &effects, &mut stages.claims);
+    report_run_limit(repository, &mut stages.claims);
+    if !stages.claims.has_errors() && repository.scope.is_whole() {
+        stages
+            .claims
+            .extend(delivery::unused_pins(&repository.charts));
+    }
+    Composer::check_names(&shared, &mut stages.overlays);
+    for (environment, more) in found {
+        if let Some(path) = parts.differing_file(&more).filter(|_| !stages.has_errors()) {
+            let fault = compose::differing_file(path, environment);
+            stages.overlays.push(fault);
+        }
+        parts.extend(more);
+    }
+    composer.check_unmatched(&parts.missing, parts.unmatched, &mut stages.overlays);
+    output.is_conclusive &= composer.is_conclusive();
+    output.is_conclusive |= repository.scope.is_whole();
+    let output = PipelineOutput {
+        tree: parts.tree,
+        bases: repository.bases.iter().map(|it| it.engine.base()).collect(),
+        interfaces: parts.interfaces,
+        origins: parts.origins,
+        places: parts.places,
+        ..output
+    };
+    (output, applications)
+}
+
+/// One report in place of one for each claim that was rendered after the limit was met: which these are is chance.
+fn report_run_limit(repository: &Workspace<'_>, diagnostics: &mut Diagnostics) {
+    if repository.templates.is_over_limit() {
+        let at = repository.workspace.span.source.clone();
+        let fault = repository.templates.run_limit(at);
+        let all = std::mem::take(diagnostics).into_iter();
+        *diagnostics = all.filter(|it| it.message != fault.message).collect();
+        diagnostics.push(fault);
+    }
+}

@@ -1,0 +1,45 @@
+//! What the folders of a tree were made from.
+
+use std::sync::Arc;
+
+use crate::compare::{self, Claim, Origin, Written};
+use crate::compose::{Data, Expected, Form};
+use crate::load;
+use crate::tree::TreePath;
+
+/// The expected build of a folder names its claim. Files such as ApplicationSets belong to several claims.
+pub(super) fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin)> {
+    let origin = |folder: &TreePath, title, owner, span, objects| Origin {
+        // Nothing is applied from base.
+        environment: compare::environment(folder)
+            .filter(|it| !load::is_base(it))
+            .map(str::to_string),
+        claim: Arc::new(Claim {
+            title,
+            owner,
+            span: Some(span),
+        }),
+        objects,
+        written: Written::Inputs,
+    };
+    let folders = expected.into_iter();
+    let folders = folders.filter(|it| !matches!(it.form, Form::Files(_)));
+    let mut origins: Vec<(TreePath, Origin)> = folders
+        .map(|it| {
+            let origin = origin(&it.folder, it.title, it.owner, it.span, it.objects);
+            (it.folder, origin)
+        })
+        .collect();
+    for it in data {
+        let object = compare::file_object(&it.path, it.node);
+        let folder = it.path.parent().unwrap_or_else(TreePath::root);
+        match origins.last_mut().filter(|last| last.0 == folder) {
+            Some((_, origin)) => origin.objects.push(object),
+            None => {
+                let origin = origin(&folder, it.title, it.owner, it.span, vec![object]);
+                origins.push((folder, origin));
+            }
+        }
+    }
+    origins
+}
