@@ -7,27 +7,53 @@ use super::objects::is_applied;
 use super::pods::pods;
 use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Diagnostic, Severity, Span};
+use crate::load::OwnPolicy;
 use crate::object::{Gvk, Object};
 use crate::validate::RuleBudget;
-use crate::validate::policy::{Created, GROUP, Outcome, Policies, PolicyFinding, defaulted};
+use crate::validate::policy::{
+    Created, GROUP, Outcome, Policies, PolicyFinding, defaulted, resource_of,
+};
 use crate::yaml::{FieldPath, Mapping, Node, parse};
+
+/// The API group of policies in the short form.
+const OWN_GROUP: &str = "pleach.dev/";
 
 /// Evaluates the policies of an environment for its objects and for the pods of its workloads.
 pub(super) fn findings(
+    name: &str,
     scene: &EnvironmentObjects<'_>,
     cluster: &Cluster,
     budget: &RuleBudget,
 ) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = Vec::new();
     let mut of_workspace: Vec<Object> = Vec::new();
+    let mut own_policies: Vec<OwnPolicy> = Vec::new();
     for source in &cluster.policies {
         match parse(source) {
-            Ok(documents) => of_workspace.extend(documents.into_iter().map(Object::new)),
-            Err(faults) if source.text.contains(GROUP) => found.extend(faults),
+            Ok(documents) => {
+                for document in documents {
+                    if !OwnPolicy::is(&document) {
+                        of_workspace.push(Object::new(document));
+                        continue;
+                    }
+                    match OwnPolicy::read(document) {
+                        Ok(policy) => own_policies.push(policy),
+                        Err(faults) => found.extend(faults),
+                    }
+                }
+            }
+            Err(faults) if [GROUP, OWN_GROUP].iter().any(|it| source.text.contains(it)) => {
+                found.extend(faults);
+            }
             // The folder of a repository may hold texts for other programs.
             Err(_) => {}
         }
     }
+    own_policies
+        .retain(|it| it.environments.is_empty() || it.environments.iter().any(|it| it == name));
+    let of_own = own_policies.iter().flat_map(|it| it.objects.clone());
+    of_workspace.extend(of_own);
+    let help: Vec<&(Span, String)> = own_policies.iter().flat_map(|it| &it.help).collect();
     let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
     let own = scene.objects.iter().filter_map(|it| {
         let fault = other_policy(&it.object)?;
@@ -57,11 +83,18 @@ pub(super) fn findings(
         for Judged { title, node, path } in [whole].into_iter().chain(pods) {
             let node = defaulted(node);
             for finding in policies.judge(&known.created(object, &node), budget) {
-                if finding.outcome == Outcome::Unevaluated {
+                if finding.outcome == Outcome::Unevaluated && is_own(&finding) {
+                    found.push(not_evaluated_here(&finding));
+                } else if finding.outcome == Outcome::Unevaluated {
                     let key = (finding.policy.name(), finding.message);
                     unevaluated.entry(key).or_default().push(placed);
                 } else {
-                    found.push(broken(placed, &title, &path, &finding));
+                    let own = help.iter().find(|it| it.0 == finding.span);
+                    let fault = broken(placed, &title, &path, &finding);
+                    found.push(match own {
+                        Some((_, help)) => fault.help(help.clone()),
+                        None => fault,
+                    });
                 }
             }
         }
@@ -90,8 +123,12 @@ fn broken(
         Outcome::Warn => Severity::Warning,
         Outcome::Audit | Outcome::Unevaluated => Severity::Note,
     };
+    let kind = match is_own(finding) {
+        true => "policy",
+        false => "ValidatingAdmissionPolicy",
+    };
     let message = format!(
-        "{title} breaks ValidatingAdmissionPolicy `{}`: {}",
+        "{title} breaks {kind} `{}`: {}",
         finding.policy.name(),
         finding.message
     );
@@ -106,9 +143,26 @@ fn broken(
     });
     let fault = fault.at(place(placed, &field));
     match finding.outcome {
+        _ if is_own(finding) => fault.related(&finding.span, "the policy's rule"),
         Outcome::Deny => fault.help("change the object; the API server rejects it"),
         _ => fault,
     }
+}
+
+/// Whether a policy is one in the short form.
+fn is_own(finding: &PolicyFinding<'_>) -> bool {
+    !finding.policy.node.has_origin() && finding.span.path().parts().next() == Some("policies")
+}
+
+/// A policy of the workspace that cannot be evaluated, at its own line.
+fn not_evaluated_here(finding: &PolicyFinding<'_>) -> Diagnostic {
+    let message = format!(
+        "policy `{}` is not evaluated: {}",
+        finding.policy.name(),
+        finding.message
+    );
+    let fault = Diagnostic::warning("unevaluated-policy", message);
+    fault.at(&finding.span).help("correct the expression")
 }
 
 fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> Option<Diagnostic> {
@@ -222,7 +276,7 @@ impl<'a> Known<'a> {
         let gvk = Gvk::new(text(&["apiVersion"]), text(&["kind"]));
         let defined = self.resources.get(&(&*gvk.group, &*gvk.kind));
         Created {
-            resource: defined.map_or_else(|| plural(&gvk.kind).into(), |it| (*it).into()),
+            resource: defined.map_or_else(|| resource_of(&gvk.kind).into(), |it| (*it).into()),
             node,
             name: text(&["metadata", "name"]),
             namespace: object.namespace(),
@@ -232,21 +286,9 @@ impl<'a> Known<'a> {
     }
 }
 
-/// The resource of a kind by the rules of English, which those of Kubernetes follow.
-fn plural(kind: &str) -> String {
-    let kind = kind.to_lowercase();
-    let before_y = kind.strip_suffix('y');
-    match before_y.filter(|it| !it.ends_with(['a', 'e', 'i', 'o', 'u'])) {
-        Some(stem) => format!("{stem}ies"),
-        None if kind == "endpoints" => kind,
-        None if kind.ends_with(['s', 'x']) => format!("{kind}es"),
-        None => format!("{kind}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::plural;
+    use crate::validate::policy::resource_of;
 
     #[test]
     fn resources_of_kinds() {
@@ -257,7 +299,7 @@ mod tests {
             ("Gateway", "gateways"),
             ("Endpoints", "endpoints"),
         ] {
-            assert_eq!(plural(kind), expected);
+            assert_eq!(resource_of(kind), expected);
         }
     }
 }

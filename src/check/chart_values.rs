@@ -1,6 +1,7 @@
 //! Values of charts that have no effect, and values that the charts' schemas do not admit.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::scene::{EnvironmentObjects, SourcedObject};
@@ -9,28 +10,49 @@ use crate::diag::{Diagnostic, Span};
 use crate::object::ObjectId;
 use crate::yaml::{Entry, FieldPath, Node, View};
 use pleach_helm::schema_faults;
+use pleach_helm::source::LoadedChart;
 use pleach_helm::values::{KnownValues, SchemaFault, UnknownValue, Values};
 use serde_json::Value as Json;
 
-/// What charts know, found once for each chart of a run.
-#[derive(Default)]
-pub(super) struct ChartKnowledge(Mutex<BTreeMap<usize, Arc<KnownValues>>>);
+/// How many charts are remembered, for programs that judge again and again.
+const REMEMBERED_MAX: usize = 64;
 
-impl ChartKnowledge {
-    fn of(&self, input: &ChartInput) -> Arc<KnownValues> {
-        if input.values.values().any(has_template) {
-            return Arc::new(KnownValues::of(&input.chart, &input.values));
-        }
-        let key = Arc::as_ptr(&input.chart).addr();
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&key) {
-            return known.clone();
-        }
-        drop(known);
-        let found = Arc::new(KnownValues::of(&input.chart, &Values::new()));
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(key).or_insert(found).clone()
+/// What charts know, by their content: a language server asks for the same ones with every keystroke.
+fn known(input: &ChartInput) -> Arc<KnownValues> {
+    static KNOWN: Mutex<BTreeMap<u64, Arc<KnownValues>>> = Mutex::new(BTreeMap::new());
+    if input.values.values().any(has_template) {
+        return Arc::new(KnownValues::of(&input.chart, &input.values));
     }
+    let mut hasher = DefaultHasher::new();
+    hash(&input.chart, &mut hasher);
+    let key = hasher.finish();
+    let remembered = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = remembered.get(&key) {
+        return known.clone();
+    }
+    drop(remembered);
+    let found = Arc::new(KnownValues::of(&input.chart, &Values::new()));
+    let mut remembered = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if remembered.len() >= REMEMBERED_MAX {
+        remembered.clear();
+    }
+    remembered.insert(key, found.clone());
+    found
+}
+
+/// Takes in what the values of a chart are known by.
+fn hash(chart: &LoadedChart, into: &mut DefaultHasher) {
+    into.write(chart.values_text().as_bytes());
+    into.write(chart.schema.as_deref().unwrap_or(&[]));
+    for file in chart.templates.iter().chain(&chart.files) {
+        into.write(file.name.as_bytes());
+        into.write_usize(file.data.len());
+        into.write(&file.data);
+    }
+    // `Chart.yaml` itself is not among the files.
+    into.write(format!("{:?}", chart.metadata.dependencies).as_bytes());
+    into.write_usize(chart.dependencies.len());
+    chart.dependencies.iter().for_each(|it| hash(it, into));
 }
 
 fn has_template(value: &Json) -> bool {
@@ -43,10 +65,7 @@ fn has_template(value: &Json) -> bool {
 }
 
 /// What is wrong with the values that releases give to charts.
-pub(super) fn findings(
-    scene: &EnvironmentObjects<'_>,
-    knowledge: &ChartKnowledge,
-) -> Vec<Diagnostic> {
+pub(super) fn findings(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
     let names: BTreeSet<&ObjectId> = scene.inputs.iter().map(|it| &it.0).collect();
     let objects = scene.objects.iter().map(|it| (it.object.id(), it));
     let releases: BTreeMap<ObjectId, &SourcedObject<'_>> =
@@ -59,7 +78,7 @@ pub(super) fn findings(
             object: releases.get(id).copied(),
         };
         found.extend(release.invalid());
-        found.extend(release.unknown(knowledge));
+        found.extend(release.unknown());
     }
     found
 }
@@ -117,11 +136,11 @@ impl ReleaseValues<'_> {
     }
 
     /// Values that neither the chart nor its templates mention.
-    fn unknown(&self, knowledge: &ChartKnowledge) -> Vec<Diagnostic> {
+    fn unknown(&self) -> Vec<Diagnostic> {
         if self.input.written.is_empty() {
             return Vec::new();
         }
-        let known = knowledge.of(self.input);
+        let known = known(self.input);
         let all = self.input.written.iter();
         let found = all.flat_map(|it| known.unknown(it));
         found.filter_map(|it| self.without_effect(&it)).collect()

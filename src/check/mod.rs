@@ -45,7 +45,6 @@ use crate::tree::Tree;
 use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Node};
 pub use allow::{ALLOW, allow};
-use chart_values::ChartKnowledge;
 pub use cluster::{Cluster, definitions, policies};
 pub use determinism::twice;
 use lines::Lines;
@@ -161,21 +160,14 @@ fn judge_all(
     demands: Demands,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let (unknown, shared) = (Cluster::default(), Shared::default());
+    let (unknown, budget) = (Cluster::default(), RuleBudget::default());
     for (name, mut scene) in scenes {
         let cluster = clusters.get(&name).unwrap_or(&unknown);
         scene.given_namespaces = cluster.namespaces.clone();
-        found.extend(judge(&name, &scene, cluster, demands, &shared));
+        found.extend(judge(&name, &scene, cluster, demands, &budget));
     }
     found.sort_and_dedup();
     found
-}
-
-/// What the environments of a run share.
-#[derive(Default)]
-struct Shared {
-    budget: RuleBudget,
-    charts: ChartKnowledge,
 }
 
 /// What is wrong with all objects of an environment.
@@ -184,17 +176,16 @@ fn judge(
     scene: &EnvironmentObjects<'_>,
     cluster: &Cluster,
     demands: Demands,
-    shared: &Shared,
+    budget: &RuleBudget,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
     let checks = CHECKS.iter();
     let checks = checks.filter(|it| !(scene.is_partial && OF_EXISTENCE.contains(&it.code)));
     found.extend(checks.flat_map(|it| it.findings(scene)));
     found.extend(dangers(scene));
-    let budget = &shared.budget;
     found.extend(objects::findings(scene, cluster, demands, budget));
-    found.extend(chart_values::findings(scene, &shared.charts));
-    found.extend(admission_policies::findings(scene, cluster, budget));
+    found.extend(chart_values::findings(scene));
+    found.extend(admission_policies::findings(name, scene, cluster, budget));
     let minor = Catalog::new(cluster.minor).minor();
     found.extend(pod_security::findings(scene, minor));
     let policies = &cluster.builtin_policies;
@@ -218,14 +209,14 @@ const OF_EXISTENCE: [&str; 6] = [
 /// What is wrong with objects by themselves, whatever else an environment has.
 pub fn check_objects(origins: &Origins, clusters: &BTreeMap<String, Cluster>) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let (unknown, shared) = (Cluster::default(), Shared::default());
+    let (unknown, budget) = (Cluster::default(), RuleBudget::default());
     let lines = Lines::default();
     for (name, mut scene) in scenes(&Tree::new(), origins, &lines) {
         let cluster = clusters.get(&name).unwrap_or(&unknown);
         scene.inputs = cluster.inputs.clone();
         let demands = Demands::default();
-        found.extend(objects::findings(&scene, cluster, demands, &shared.budget));
-        found.extend(chart_values::findings(&scene, &shared.charts));
+        found.extend(objects::findings(&scene, cluster, demands, &budget));
+        found.extend(chart_values::findings(&scene));
         let minor = Catalog::new(cluster.minor).minor();
         let policies = &cluster.builtin_policies;
         found.extend(builtin_policies::of_objects(&scene, policies, minor));

@@ -15,7 +15,7 @@ use crate::tree::{Files, Tree, TreePath};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only this kind: a claim kind, Environment, Workspace or ClaimKind
+    /// Only this kind: a claim kind, Environment, Workspace, ClaimKind or Policy
     #[arg(value_name = "KIND", add = ArgValueCandidates::new(super::completions::kinds))]
     kind: Option<String>,
     /// Demand the required fields of claims. Without it a claim may be a part that is laid over the one in `environments/base`

@@ -97,7 +97,7 @@ impl Schemas {
         })
     }
 
-    /// The schema of one kind: a claim kind by any of its names, or `Environment`, `Workspace` or `ClaimKind`.
+    /// The schema of one kind: a claim kind by any of its names, or `Environment`, `Workspace`, `ClaimKind` or `Policy`.
     pub fn of(&self, name: &str, form: Form) -> Option<Json> {
         let own = own_documents("#").into_iter().find(|it| it.0 == name);
         let schema = match own {
@@ -148,10 +148,10 @@ impl Schemas {
 }
 
 /// The kinds of files that are pleach's own.
-const OWN: [&str; 3] = ["ClaimKind", "Environment", "Workspace"];
+const OWN: [&str; 4] = ["ClaimKind", "Environment", "Policy", "Workspace"];
 
 /// Their schemas. `place` is where they will be: the root, or the folder of definitions.
-fn own_documents(place: &str) -> [(&'static str, Json); 3] {
+fn own_documents(place: &str) -> [(&'static str, Json); 4] {
     let none = BTreeMap::new();
     let made = |schema| JsonSchema::new(Form::Whole, &none).of(schema);
     let place = match place {
@@ -164,7 +164,8 @@ fn own_documents(place: &str) -> [(&'static str, Json); 3] {
     [
         (OWN[0], claim_kind),
         (OWN[1], environment),
-        (OWN[2], workspace),
+        (OWN[2], made(load::policy_schema())),
+        (OWN[3], workspace),
     ]
 }
 

@@ -13,6 +13,7 @@ mod flux_settings;
 mod kind;
 mod links;
 mod names;
+mod own_policy;
 mod policies;
 mod rendered_charts;
 mod scope;
@@ -36,6 +37,8 @@ pub use kind::{
     Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling, read_ahead,
 };
 pub use links::check_links;
+pub use own_policy::OwnPolicy;
+pub use own_policy::schema as policy_schema;
 pub use policies::BuiltinPolicies;
 pub use rendered_charts::rendered_charts;
 pub use scope::Scope;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cel_core::{MapActivation, MapKey, Value, ValueMap};
+use pleach_yaml::diag::Span;
 use pleach_yaml::{FieldPath, Node};
 
 use super::Created;
@@ -26,6 +27,8 @@ pub(super) struct Said {
     pub(super) is_unevaluated: bool,
     pub(super) message: String,
     pub(super) field: FieldPath,
+    /// The place of the expression.
+    pub(super) span: Span,
 }
 
 impl Said {
@@ -34,6 +37,11 @@ impl Said {
             is_unevaluated: false,
             message,
             field: field(text(expression)),
+            span: expression
+                .get("expression")
+                .unwrap_or(expression)
+                .span()
+                .clone(),
         }
     }
 }
@@ -73,15 +81,22 @@ impl<'a> Evaluation<'a> {
 
     /// The violations of the policy by the object; empty if the object satisfies it.
     pub(super) fn run(mut self) -> Vec<Said> {
+        // One condition that is false decides, whatever the others come to.
+        let mut undecided = None;
         for condition in self.items("matchConditions") {
             match self.answer(condition, "expression") {
                 Answer::Is(Value::Bool(true)) => {}
                 Answer::Is(_) => return Vec::new(),
                 Answer::Fails(fault) => {
-                    return self.failure(condition, &fault).into_iter().collect();
+                    undecided = undecided.or(Some(self.failure(condition, &fault)));
                 }
-                Answer::Unknown(fault) => return vec![unevaluated(condition, &fault)],
+                Answer::Unknown(fault) => {
+                    undecided = undecided.or(Some(Some(unevaluated(condition, &fault))));
+                }
             }
+        }
+        if let Some(said) = undecided {
+            return said.into_iter().collect();
         }
         self.add_variables();
         let validations = self.items("validations");

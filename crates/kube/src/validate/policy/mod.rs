@@ -9,6 +9,7 @@ mod matching;
 
 use std::borrow::Cow;
 
+use pleach_yaml::diag::Span;
 use pleach_yaml::{FieldPath, Node};
 
 use super::cel::{Programs, RuleBudget};
@@ -76,6 +77,8 @@ pub struct PolicyFinding<'a> {
     pub message: String,
     /// The field that the expression reads first, as far as it names one; else the root.
     pub field: FieldPath,
+    /// The place of the expression in the policy; of the policy itself if no expression was evaluated.
+    pub span: Span,
 }
 
 impl<'a> Policies<'a> {
@@ -133,14 +136,16 @@ impl<'a> Policies<'a> {
         budget: &RuleBudget,
         found: &mut Vec<PolicyFinding<'a>>,
     ) {
-        let mut report = |outcome, message, field| {
+        let mut report = |outcome, message, field, span| {
             found.push(PolicyFinding {
                 policy: bound.policy,
                 outcome,
                 message,
                 field,
+                span,
             });
         };
+        let whole = || bound.policy.span().clone();
         match matching::matches(bound, created) {
             Selects::Never => return,
             Selects::Perhaps => {
@@ -148,14 +153,14 @@ impl<'a> Policies<'a> {
                     "the labels of the namespace `{}` are not known",
                     created.namespace
                 );
-                return report(Outcome::Unevaluated, message, FieldPath::root());
+                return report(Outcome::Unevaluated, message, FieldPath::root(), whole());
             }
             Selects::Always => {}
         }
         let parameters = match matching::parameters(bound, created, &self.objects) {
             Ok(parameters) => parameters,
             Err(message) => {
-                return report(Outcome::Unevaluated, message, FieldPath::root());
+                return report(Outcome::Unevaluated, message, FieldPath::root(), whole());
             }
         };
         let outcome = action(bound.binding);
@@ -167,9 +172,21 @@ impl<'a> Policies<'a> {
                     true => Outcome::Unevaluated,
                     false => outcome,
                 };
-                report(outcome, said.message, said.field);
+                report(outcome, said.message, said.field, said.span);
             }
         }
+    }
+}
+
+/// The resource of a kind by the rules of English, which those of Kubernetes follow.
+pub fn resource_of(kind: &str) -> String {
+    let kind = kind.to_lowercase();
+    let before_y = kind.strip_suffix('y');
+    match before_y.filter(|it| !it.ends_with(['a', 'e', 'i', 'o', 'u'])) {
+        Some(stem) => format!("{stem}ies"),
+        None if kind == "endpoints" => kind,
+        None if kind.ends_with(['s', 'x']) => format!("{kind}es"),
+        None => format!("{kind}s"),
     }
 }
 
