@@ -1,4 +1,4 @@
-//! The lines of findings that a template stands between: what a claim says and a template prints in other words.
+//! The lines of claims for values that a template prints in other words than the claim does.
 //!
 //! A normal compilation knows the line of a value that was printed as it is. For others, the claims are compiled once more so that their
 //! templates note what they read, and only if something is found in such a value.
