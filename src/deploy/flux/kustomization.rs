@@ -36,11 +36,11 @@ pub(in crate::deploy) fn build(
     })
 }
 
+/// Makes objects of files; `None` where it cannot.
+type Builder<'a> = dyn Fn(&dyn Files, &mut Diagnostics) -> Option<Vec<Object>> + 'a;
+
 /// What `run` makes of the files that it reads.
-fn built(
-    files: &dyn Files,
-    run: &dyn Fn(&dyn Files, &mut Diagnostics) -> Option<Vec<Object>>,
-) -> Build {
+fn built(files: &dyn Files, run: &Builder<'_>) -> Build {
     let recorded = Recorded::new(files);
     let mut diagnostics = Diagnostics::default();
     let objects = run(&recorded, &mut diagnostics);
