@@ -21,7 +21,7 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{Engine, Environment, Group, WorkspaceConfig};
 use crate::object::Object;
 use crate::render::{File, Manifest};
-use crate::secret::find_secret;
+use crate::secret::find_secrets;
 use crate::tree::TreePath;
 use crate::yaml::Node;
 use application::{ChartApplication, plain_secret};
@@ -158,8 +158,9 @@ pub fn lower(
             continue;
         };
         let values = intent.field(&["values"]);
-        if let Some(secret) = values.and_then(find_secret) {
-            diagnostics.push(plain_secret(&intent, secret));
+        let secrets = values.map(find_secrets).unwrap_or_default();
+        if !secrets.is_empty() {
+            diagnostics.extend(secrets.into_iter().map(|it| plain_secret(&intent, it)));
             continue;
         }
         match environment.engine {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 pub(super) use crate::schema::own_schema;
 use crate::schema::{Schema, validate};
+use crate::secret::find_secrets;
 use crate::tree::{Files, FilesError, TreePath};
 use crate::yaml::text_source;
 use crate::yaml::{Node, parse_one};
@@ -65,4 +66,20 @@ pub fn is_kubernetes_api(api_version: &str) -> bool {
         None => api_version.starts_with('v'),
         Some((group, _)) => !group.contains('.') || group.ends_with(".k8s.io"),
     }
+}
+
+/// The credentials in a file of the workspace, which would be committed to Git and copied into what clusters sync.
+/// Errors: `plain-secret`.
+pub(super) fn plain_secrets(node: &Node) -> Diagnostics {
+    let faults = find_secrets(node).into_iter().map(|secret| {
+        let message = "the value contains a credential that would be committed to Git";
+        let is_address = secret.as_str().is_some_and(|it| it.contains("://"));
+        Diagnostic::error("plain-secret", message)
+            .at(secret)
+            .help(match is_address {
+                true => "remove it from the address: Flux and Argo CD read credentials of repositories from Secrets",
+                false => "remove it; variables of Flux can come from a Secret: `substituteFrom: [{kind: Secret, name: …}]`",
+            })
+    });
+    faults.collect()
 }

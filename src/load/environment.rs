@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use memchr::memmem;
 
 use super::claim::{self, Claim};
-use super::document::{own_schema, read_checked, read_text, unreadable};
+use super::document::{own_schema, plain_secrets, read_checked, read_text, unreadable};
 use super::flux_settings::FluxSettings;
 use super::kind::{ClaimKind, Kinds};
 use super::links;
@@ -305,6 +305,7 @@ pub(super) fn read(
         _ => match read_checked(files, &path, schema(), "Environment") {
             Ok(node) => {
                 check_name(name, &node, diagnostics);
+                diagnostics.extend(plain_secrets(&node));
                 let environment = Environment::new(name, &node, Some(workspace));
                 check_sync(&environment, &node, diagnostics);
                 environment

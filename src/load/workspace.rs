@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::document::{own_schema, read_checked};
+use super::document::{own_schema, plain_secrets, read_checked};
 use super::policies::BuiltinPolicies;
 use super::sync::Layout;
 use crate::diag::{Diagnostic, Diagnostics, Span};
@@ -101,7 +101,11 @@ impl WorkspaceConfig {
         }
         let node = read_checked(files, &path, schema(), "Workspace")?;
         check_version(&node)?;
-        Ok(WorkspaceConfig::from_node(&node)?)
+        let secrets = plain_secrets(&node);
+        match secrets.is_empty() {
+            true => Ok(WorkspaceConfig::from_node(&node)?),
+            false => Err(secrets),
+        }
     }
 
     /// What holds where there is no `pleach.yaml`: a repository whose tree is written by hand.

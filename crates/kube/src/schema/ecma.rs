@@ -67,6 +67,8 @@ pub(super) fn of_format(format: Format) -> Option<&'static str> {
         Format::WildcardHostname => Some(
             r"^(\*\.)?[0-9A-Za-z]([-0-9A-Za-z]*[0-9A-Za-z])?(\.[0-9A-Za-z]([-0-9A-Za-z]*[0-9A-Za-z])?)*$",
         ),
+        Format::Image => Some(r"^[0-9A-Za-z][-0-9A-Za-z_.:/]*(@[0-9a-z]+:[0-9a-f]{32,})?$"),
+        Format::ImageRepository => Some(r"^[0-9A-Za-z][-0-9A-Za-z_.:/]*$"),
         Format::Ipv4 | Format::Ipv6 | Format::Date => None,
         Format::None | Format::Int32 | Format::Int64 | Format::Byte => None,
     }

@@ -31,6 +31,8 @@ impl Format {
             Format::Cpu => is_within(text, CPU_MIN, CPU_MAX),
             Format::Memory => is_within(text, BYTES_MIN, MEMORY_MAX) && is_whole(text),
             Format::Storage => is_within(text, BYTES_MIN, STORAGE_MAX) && is_whole(text),
+            Format::Image => is_image(text),
+            Format::ImageRepository => is_image_repository(text),
         }
     }
 
@@ -60,6 +62,8 @@ impl Format {
             Format::Cpu => "an amount of CPU such as `500m` or `2`",
             Format::Memory => "an amount of memory such as `512Mi` or `4Gi`",
             Format::Storage => "a size such as `50Gi`",
+            Format::Image => "an image such as `ghcr.io/org/app:1.2.3`",
+            Format::ImageRepository => "an image without a tag, such as `ghcr.io/org/app`",
         }
     }
 
@@ -79,8 +83,23 @@ impl Format {
                 (host != text && self.holds(&host)).then(|| format!("write `{host}`"))
             }
             Format::Cpu | Format::Memory | Format::Storage => self.amount_advice(text),
+            Format::Image | Format::ImageRepository => self.image_advice(text),
             _ => None,
         }
+    }
+
+    fn image_advice(self, text: &str) -> Option<String> {
+        let image = text.split_once("://").map_or(text, |it| it.1);
+        let image = image.trim().trim_end_matches('/').to_lowercase();
+        if self.holds(&image) {
+            return Some(format!("write `{image}`"));
+        }
+        let (repository, tag) = tagged(&image);
+        let is_tagged = self == Format::ImageRepository && is_image(&image);
+        is_tagged.then(|| match tag {
+            Some(tag) => format!("write `{repository}` here, and `{tag}` as the tag"),
+            None => format!("write `{repository}`"),
+        })
     }
 
     fn amount_advice(self, text: &str) -> Option<String> {
@@ -219,6 +238,72 @@ fn is_hostname(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label) && !is_address
 }
 
+/// The repository of an image and its tag, without a digest.
+fn tagged(image: &str) -> (&str, Option<&str>) {
+    let image = image.split('@').next().unwrap_or(image);
+    let name = image.rfind('/').map_or(0, |at| at + 1);
+    match image[name..].split_once(':') {
+        Some((last, tag)) => (&image[..name + last.len()], Some(tag)),
+        None => (image, None),
+    }
+}
+
+/// A reference as container runtimes parse it: a repository, and a tag, a digest or both.
+fn is_image(text: &str) -> bool {
+    let is_digest = |it: &str| {
+        let parts = it.split_once(':');
+        parts.is_some_and(|(algorithm, hex)| {
+            !algorithm.is_empty()
+                && hex.len() >= 32
+                && hex
+                    .bytes()
+                    .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'))
+        })
+    };
+    let is_tag = |it: &str| {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        it.len() <= 128
+            && it.starts_with(is_word)
+            && it.chars().all(|c| is_word(c) || c == '.' || c == '-')
+    };
+    let digest = text.split_once('@').map(|it| it.1);
+    let (repository, tag) = tagged(text);
+    is_image_repository(repository) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest)
+}
+
+/// Components in lower case, after the host of a registry if there is one.
+fn is_image_repository(text: &str) -> bool {
+    let is_plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    let is_component = |it: &&str| {
+        let bytes = it.as_bytes();
+        let ends = bytes.first().zip(bytes.last());
+        ends.is_some_and(|(first, last)| is_plain(*first) && is_plain(*last))
+            && bytes.iter().all(|it| is_plain(*it) || b"._-".contains(it))
+            // One dot, one or two underscores, or hyphens.
+            && !["..", "___", "._", "_.", ".-", "-.", "_-", "-_"].iter().any(|pair| it.contains(pair))
+    };
+    let parts: Vec<&str> = text.split('/').collect();
+    let rest = match parts.split_first() {
+        Some((host, rest)) if !rest.is_empty() && is_registry(host) => rest,
+        _ => &parts,
+    };
+    text.len() <= 255 && rest.iter().all(is_component)
+}
+
+fn is_registry(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    let is_port = |it: &str| it.parse::<u16>().is_ok();
+    let address = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let is_host = match address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => is_hostname(host) || host.parse::<Ipv4Addr>().is_ok(),
+    };
+    is_host && port.is_none_or(is_port)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +313,18 @@ mod tests {
         for (format, text, advice) in [
             (Format::Hostname, "https://a.b/", Some("write `a.b`")),
             (Format::Hostname, "a_b", None),
+            (Format::Image, "https://x.io/a", Some("write `x.io/a`")),
+            (
+                Format::ImageRepository,
+                "X.io/Web",
+                Some("write `x.io/web`"),
+            ),
+            (
+                Format::ImageRepository,
+                "x/web:1.0",
+                Some("write `x/web` here, and `1.0` as the tag"),
+            ),
+            (Format::Image, "a b", None),
             (
                 Format::Cpu,
                 "500",
@@ -292,5 +389,41 @@ mod tests {
             assert!(format.holds(yes), "{format:?} {yes}");
             assert!(!format.holds(no), "{format:?} {no}");
         }
+    }
+
+    #[test]
+    fn images() {
+        for image in [
+            "nginx",
+            "x/web:1.0",
+            "ghcr.io/org/app-name:v1.2.3-rc.1",
+            "localhost:5000/app",
+            "Registry.Example.com:5000/a__b/c--d@sha256:0123456789abcdef0123456789abcdef",
+            "[::1]:5000/a:1",
+            "10.0.0.1/a/b",
+        ] {
+            assert!(Format::Image.holds(image), "{image}");
+        }
+        for text in [
+            "",
+            "X/Web",
+            "https://x/web",
+            "x/web:",
+            "a b",
+            "/a",
+            "a/",
+            "a//b",
+            "a:1:2",
+            "a@sha256:12",
+            "-a",
+            "a..b",
+            "a:.1",
+        ] {
+            assert!(!Format::Image.holds(text), "{text}");
+        }
+        assert!(Format::ImageRepository.holds("x.io:5000/a/b"));
+        assert!(
+            !Format::ImageRepository.holds("x.io/a:1") && !Format::ImageRepository.holds("a@b")
+        );
     }
 }

@@ -259,6 +259,8 @@ impl Reader {
             "cpu" => Format::Cpu,
             "memory" => Format::Memory,
             "storage" => Format::Storage,
+            "image" => Format::Image,
+            "image-repository" => Format::ImageRepository,
             _ => Format::None,
         };
     }

@@ -103,6 +103,8 @@ pub(super) enum Format {
     Cpu,
     Memory,
     Storage,
+    Image,
+    ImageRepository,
 }
 
 #[derive(Clone, Copy, Debug, Default)]

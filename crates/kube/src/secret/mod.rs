@@ -89,6 +89,30 @@ pub fn find_secret(node: &Node) -> Option<&Node> {
     first_change(node, &places::hide_certain(node))
 }
 
+/// All secrets in a value, with the same certainty as [`find_secret`].
+pub fn find_secrets(node: &Node) -> Vec<&Node> {
+    let mut found = Vec::new();
+    all_changes(node, &places::hide_certain(node), &mut found);
+    found
+}
+
+fn all_changes<'a>(node: &'a Node, hidden: &Node, found: &mut Vec<&'a Node>) {
+    match (node.view(), hidden.view()) {
+        (View::Scalar(text), View::Scalar(hidden)) => {
+            found.extend((text != hidden).then_some(node))
+        }
+        (View::Sequence(items), View::Sequence(hidden)) => {
+            let pairs = items.iter().zip(hidden);
+            pairs.for_each(|(item, hidden)| all_changes(item, hidden, found));
+        }
+        (View::Mapping(entries), View::Mapping(hidden)) => {
+            let pairs = entries.iter().zip(hidden);
+            pairs.for_each(|(it, hidden)| all_changes(&it.value, &hidden.value, found));
+        }
+        _ => found.push(node),
+    }
+}
+
 /// Where the first secret is in the value of a field. Here an ambiguous name counts too, and of a text the place is the part of it
 /// that is secret.
 pub fn find_secret_field(value: &Node, name: &str) -> Option<Span> {

@@ -57,9 +57,10 @@ const ENDINGS: [&str; 39] = [
 ];
 
 /// Last words that are a password's name only by themselves: `DB_PASS`, but not `bypass`.
-const LAST_WORDS: [&str; 9] = [
-    "pass", "pwd", "pw", "psw", "psk", "creds", "bearer", "salt", "pepper",
-];
+const LAST_WORDS: [&str; 7] = ["pass", "pwd", "pw", "psw", "psk", "creds", "bearer"];
+
+/// The same in the name of a variable.
+const LAST_WORDS_OF_VARIABLES: [&str; 2] = ["salt", "pepper"];
 
 /// Last words that are secret after another one.
 const PAIRS: [(&str, &str); 12] = [
@@ -160,6 +161,7 @@ pub(super) fn certainty(name: &str) -> Certainty {
     if matches!(last.as_str(), "key" | "keys") && is_key
         || PAIRS.contains(&(before, last.as_str()))
         || is_variable && singular.ends_with("basicauth")
+        || is_variable && LAST_WORDS_OF_VARIABLES.contains(&last.as_str())
     {
         return Certainty::Certain;
     }
@@ -348,6 +350,7 @@ mod tests {
             "community",
             "default",
             "topologyKey",
+            "salt",
         ];
         for name in names {
             assert_eq!(certainty(name), Certainty::None, "{name}");
