@@ -1,6 +1,8 @@
 //! Versions.
 
 use super::{STRING, fail};
+use crate::HelmVersion;
+use crate::go::strconv::quote;
 use crate::semver::{Range, Version};
 use crate::template::{Arguments, Context, Function, FunctionError, Returned, Signature};
 use crate::value::{Display, Method, NamedType, Str, Struct, Type, UintType, Value};
@@ -20,8 +22,18 @@ fn compare(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let text = String::from_utf8_lossy(arguments.text(0));
     context.charge(text.len().saturating_mul(text.len()) / 64)?;
     match Range::parse(&text) {
-        Err(error) => fail(error.to_string()),
+        Err(error) => fail(in_words_of(context.version(), &error.to_string())),
         Ok(range) => Ok(Value::Bool(range.admits(&parse(arguments.text(1))?))),
+    }
+}
+
+/// The newer library, which Helm 4 has, puts the constraint in quotes.
+fn in_words_of(version: HelmVersion, words: &str) -> String {
+    match words.strip_prefix("improper constraint: ") {
+        Some(text) if version == HelmVersion::V4 => {
+            format!("improper constraint: {}", quote(text.as_bytes()))
+        }
+        _ => words.to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use pleach_yaml::diag::{Diagnostics, Source, Span};
 use pleach_yaml::tree::TreePath;
-use pleach_yaml::{Entry, Node, Style, Tag, View, parse_as_go_yaml_v2};
+use pleach_yaml::{Entry, Mapping, Node, Style, Tag, View, parse_as_go_yaml_v2};
 use serde_json::{Map, Number, Value as Json};
 
 use super::scalar::{Scalar, float32_text, resolve};
@@ -76,8 +76,12 @@ pub(crate) fn to_json(node: &Node) -> Result<Json, YamlError> {
         View::Mapping(mapping) => {
             let mut map = Map::new();
             for Entry { key, value } in mapping {
-                // A later key replaces an earlier one.
-                map.insert(key_text(key, value)?, to_json(value)?);
+                // A later key replaces an earlier one, in messages too.
+                let text = key_text(key, value).or_else(|error| match last_null(mapping) {
+                    Some(last) if is_null(key) => key_text(key, last),
+                    _ => Err(error),
+                });
+                map.insert(text?, to_json(value)?);
             }
             Ok(Json::Object(map))
         }
@@ -205,6 +209,19 @@ pub(crate) fn key_text(key: &Node, value: &Node) -> Result<String, YamlError> {
             )));
         }
     })
+}
+
+/// The last value of a map under a key that is null.
+fn last_null(mapping: &Mapping) -> Option<&Node> {
+    let mut entries = mapping.iter().rev();
+    entries.find(|it| is_null(&it.key)).map(|it| &it.value)
+}
+
+fn is_null(key: &Node) -> bool {
+    match key.view() {
+        View::Scalar(text) => matches!(scalar_of(key, text), Ok(Scalar::Null)),
+        _ => false,
+    }
 }
 
 /// A value in Go's syntax (`%#v`), as messages show it.

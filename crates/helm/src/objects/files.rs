@@ -1,5 +1,6 @@
 //! `.Files`: the files of a chart that are neither templates nor values.
 
+use crate::HelmVersion;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -74,12 +75,15 @@ fn get_bytes(_: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Retu
     ))
 }
 
-fn lines(_: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Returned {
+fn lines(context: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Returned {
     let Some(content) = content(receiver, arguments) else {
         return Ok(Value::strings(Vec::<Str>::new()));
     };
+    if content.is_empty() && context.version() == HelmVersion::V4 {
+        return Ok(Value::strings(Vec::<Str>::new()));
+    }
     if content.is_empty() {
-        // Helm looks at the last byte without asking whether there is one.
+        // Helm 3 looks at the last byte without asking whether there is one.
         return Err(FunctionError::new("runtime error: index out of range [-1]"));
     }
     let text = content.strip_suffix(b"\n").unwrap_or(&content);

@@ -3,7 +3,8 @@
 use super::super::dates::time_of;
 use super::decode::DATES;
 use super::{path_text, push_escaped, push_key};
-use crate::go::strconv::float_decimal;
+use crate::HelmVersion;
+use crate::go::strconv::{float_decimal, float_general};
 use crate::semver::Version;
 use crate::value::{Kind, Str, Struct, Type, Value};
 
@@ -12,8 +13,9 @@ const MAX_DEPTH: usize = 1000;
 /// Writes a value.
 ///
 /// Errors: the library's text.
-pub(super) fn encode(value: &Value) -> Result<Vec<u8>, String> {
-    let mut encoder = Encoder { out: Vec::new() };
+pub(super) fn encode(value: &Value, version: HelmVersion) -> Result<Vec<u8>, String> {
+    let out = Vec::new();
+    let mut encoder = Encoder { out, version };
     encoder.entry(&[], value)?;
     Ok(encoder.out)
 }
@@ -30,6 +32,7 @@ enum Form {
 
 struct Encoder {
     out: Vec<u8>,
+    version: HelmVersion,
 }
 
 impl Encoder {
@@ -135,7 +138,7 @@ impl Encoder {
                 self.quoted(text.as_bytes());
             }
             Value::Uint(_, value) => self.push(&value.to_string()),
-            Value::Float(value) => self.push(&float(*value)),
+            Value::Float(value) => self.push(&float(*value, self.version)),
             Value::Bytes(bytes) => {
                 let items: Vec<String> = bytes.iter().map(u8::to_string).collect();
                 self.push(&format!("[{}]", items.join(", ")));
@@ -294,15 +297,18 @@ fn form_at(value: &Value, depth: usize) -> Result<Form, String> {
     })
 }
 
-/// Without an exponent, and with a point.
-fn float(value: f64) -> String {
+/// With a point. Helm 4 writes very large and very small ones with an exponent instead, Helm 3 none.
+fn float(value: f64, version: HelmVersion) -> String {
     let sign = if value.is_sign_negative() { "-" } else { "" };
     match value {
         _ if value.is_nan() => format!("{sign}nan"),
         _ if value.is_infinite() => format!("{sign}inf"),
         _ => {
-            let text = float_decimal(value);
-            if text.contains('.') {
+            let text = match version {
+                HelmVersion::V3 => float_decimal(value),
+                HelmVersion::V4 => float_general(value),
+            };
+            if text.contains(['.', 'e']) {
                 text
             } else {
                 text + ".0"

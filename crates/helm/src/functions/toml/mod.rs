@@ -19,7 +19,8 @@ fn to_toml(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     if matches!(arguments.get(0), Value::Nil) {
         return fail("reflect: call of reflect.Value.Type on zero Value");
     }
-    let written = encode::encode(arguments.get(0)).unwrap_or_else(String::into_bytes);
+    let written =
+        encode::encode(arguments.get(0), context.version()).unwrap_or_else(String::into_bytes);
     context.charge(written.len())?;
     text(written)
 }
