@@ -10,6 +10,7 @@ use crate::diag::{Diagnostic, Severity, Span};
 use crate::load::OwnPolicy;
 use crate::object::{Gvk, Object};
 use crate::validate::RuleBudget;
+use crate::validate::kyverno::{self, KyvernoFinding, KyvernoPolicies};
 use crate::validate::policy::{
     Created, GROUP, Outcome, Policies, PolicyFinding, defaulted, resource_of,
 };
@@ -42,7 +43,11 @@ pub(super) fn findings(
                     }
                 }
             }
-            Err(faults) if [GROUP, OWN_GROUP].iter().any(|it| source.text.contains(it)) => {
+            Err(faults)
+                if [GROUP, OWN_GROUP, kyverno::GROUP]
+                    .iter()
+                    .any(|it| source.text.contains(it)) =>
+            {
                 found.extend(faults);
             }
             // The folder of a repository may hold texts for other programs.
@@ -62,8 +67,10 @@ pub(super) fn findings(
     found.extend(own);
     let others = of_workspace.iter();
     found.extend(others.filter_map(|it| Some(other_policy(it)?.at(it.span().clone()))));
+    let kyverno = KyvernoPolicies::among(objects.iter().copied().chain(&of_workspace));
+    found.extend(not_evaluated_kyverno(&kyverno, scene));
     let policies = Policies::among(objects, &of_workspace);
-    if policies.is_empty() {
+    if policies.is_empty() && kyverno.is_empty() {
         return found;
     }
     let known = Known::of(scene);
@@ -71,7 +78,7 @@ pub(super) fn findings(
     let judged = scene
         .objects
         .iter()
-        .filter(|it| is_applied(&it.object) && &*it.object.gvk().group != GROUP);
+        .filter(|it| is_applied(&it.object) && !is_policy(&it.object));
     for placed in judged {
         let object = &*placed.object;
         let pods = pods_of(object);
@@ -82,7 +89,10 @@ pub(super) fn findings(
         };
         for Judged { title, node, path } in [whole].into_iter().chain(pods) {
             let node = defaulted(node);
-            for finding in policies.judge(&known.created(object, &node), budget) {
+            let created = known.created(object, &node);
+            let broken_rules = kyverno.judge(&created).into_iter();
+            found.extend(broken_rules.map(|it| broken_rule(placed, &title, &path, &it)));
+            for finding in policies.judge(&created, budget) {
                 if finding.outcome == Outcome::Unevaluated && is_own(&finding) {
                     found.push(not_evaluated_here(&finding));
                 } else if finding.outcome == Outcome::Unevaluated {
@@ -102,6 +112,55 @@ pub(super) fn findings(
     let unevaluated = unevaluated.into_iter();
     found.extend(unevaluated.filter_map(|(key, objects)| not_evaluated(key.0, &key.1, &objects)));
     found
+}
+
+/// An object that a rule of Kyverno does not admit.
+fn broken_rule(
+    placed: &SourcedObject<'_>,
+    title: &str,
+    path: &FieldPath,
+    finding: &KyvernoFinding<'_>,
+) -> Diagnostic {
+    let is_denied = finding.outcome == Outcome::Deny;
+    let message = format!(
+        "{title} breaks rule `{}` of Kyverno's policy `{}`: {}",
+        finding.rule,
+        finding.policy.name(),
+        finding.message
+    );
+    let fault = Diagnostic {
+        severity: match is_denied {
+            true => Severity::Error,
+            false => Severity::Note,
+        },
+        ..Diagnostic::error("broken-policy", message)
+    };
+    let steps = finding.field.steps().iter();
+    let field = steps.fold(path.clone(), |mut path, step| {
+        path.push(step.clone());
+        path
+    });
+    let fault = fault.at(place(placed, &field));
+    match is_denied {
+        true => fault.help("change the object; Kyverno rejects it"),
+        false => fault,
+    }
+}
+
+/// Policies of Kyverno with rules that are not evaluated.
+fn not_evaluated_kyverno(
+    policies: &KyvernoPolicies<'_>,
+    scene: &EnvironmentObjects<'_>,
+) -> Vec<Diagnostic> {
+    let found = policies.unevaluated().map(|(policy, reason)| {
+        let message = format!("{} is not evaluated as a whole: {reason}", policy.id());
+        let fault = Diagnostic::note("unevaluated-policy", message);
+        let mut objects = scene.objects.iter();
+        let placed = objects.find(|it| std::ptr::eq(&*it.object, policy));
+        let at = placed.map(|it| place(it, &FieldPath::root()));
+        fault.at(at.unwrap_or_else(|| policy.span().clone()))
+    });
+    found.collect()
 }
 
 /// An object, or a pod that would be created from it.
@@ -178,13 +237,17 @@ fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> 
     Some(Diagnostic::warning("unevaluated-policy", message).at(place(first, &FieldPath::root())))
 }
 
+fn is_policy(object: &Object) -> bool {
+    matches!(&*object.gvk().group, GROUP | kyverno::GROUP)
+}
+
 /// A policy of a kind that is not evaluated.
 fn other_policy(object: &Object) -> Option<Diagnostic> {
     let why = match (&*object.gvk().group, object.kind()) {
         (GROUP, "MutatingAdmissionPolicy") => {
             "objects are checked without the changes that it makes"
         }
-        ("kyverno.io" | "policies.kyverno.io", "ClusterPolicy" | "Policy" | "ValidatingPolicy") => {
+        ("policies.kyverno.io", _) => {
             "write it as a ValidatingAdmissionPolicy to have objects checked by it"
         }
         _ => return None,

@@ -12,6 +12,7 @@ mod fault;
 mod format;
 mod json;
 mod kinds;
+pub mod kyverno;
 mod lifecycle;
 mod metadata;
 mod names;

@@ -1,0 +1,343 @@
+//! Policies of Kyverno, as far as they validate objects by patterns.
+//!
+//! Source: `pkg/engine` of Kyverno 1.18. Everything else that a rule may ask for (conditions, context, variables, loops, images,
+//! changes of objects) is not evaluated, and [`KyvernoPolicies::unevaluated`] says so.
+
+mod pattern;
+
+use pleach_yaml::diag::Span;
+use pleach_yaml::{FieldPath, Node};
+
+use super::policy::{Created, Outcome};
+use crate::object::{Label, Object, Selects, selects};
+use pattern::{Match, matches, wildcard};
+
+/// The API group of Kyverno's policies.
+pub const GROUP: &str = "kyverno.io";
+
+/// The policies of Kyverno among the objects of a cluster.
+#[derive(Debug)]
+pub struct KyvernoPolicies<'a> {
+    rules: Vec<Rule<'a>>,
+    unevaluated: Vec<(&'a Object, String)>,
+}
+
+#[derive(Debug)]
+struct Rule<'a> {
+    policy: &'a Object,
+    name: &'a str,
+    node: &'a Node,
+    /// One of them must match.
+    patterns: Vec<&'a Node>,
+    message: &'a str,
+    outcome: Outcome,
+}
+
+/// An object that does not match the pattern of a rule.
+#[derive(Clone, Debug)]
+pub struct KyvernoFinding<'a> {
+    /// The policy.
+    pub policy: &'a Object,
+    /// The name of the rule.
+    pub rule: &'a str,
+    /// What follows from it.
+    pub outcome: Outcome,
+    /// The rule's message.
+    pub message: String,
+    /// The first field that does not match.
+    pub field: FieldPath,
+    /// The place of the rule.
+    pub span: Span,
+}
+
+impl<'a> KyvernoPolicies<'a> {
+    /// The policies among objects.
+    pub fn among(objects: impl Iterator<Item = &'a Object>) -> KyvernoPolicies<'a> {
+        let mut found = KyvernoPolicies {
+            rules: Vec::new(),
+            unevaluated: Vec::new(),
+        };
+        let is_policy = |it: &&Object| {
+            &*it.gvk().group == GROUP && matches!(it.kind(), "ClusterPolicy" | "Policy")
+        };
+        for policy in objects.filter(is_policy) {
+            let rules = policy.node.at_keys(&["spec", "rules"]);
+            let mut reasons = Vec::new();
+            for node in rules.and_then(Node::as_sequence).unwrap_or_default() {
+                match rule(policy, node) {
+                    Ok(rule) => found.rules.push(rule),
+                    Err(reason) => reasons.push(format!("rule `{}` {reason}", name(node))),
+                }
+            }
+            if !reasons.is_empty() {
+                found.unevaluated.push((policy, reasons.join("; ")));
+            }
+        }
+        found
+    }
+
+    /// The policies with rules that are not evaluated, and why.
+    pub fn unevaluated(&self) -> impl Iterator<Item = (&'a Object, &str)> {
+        self.unevaluated.iter().map(|it| (it.0, it.1.as_str()))
+    }
+
+    /// Whether no rule is evaluated.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The rules that an object does not satisfy.
+    pub fn judge(&self, created: &Created<'_>) -> Vec<KyvernoFinding<'a>> {
+        let rules = self.rules.iter().filter(|it| it.is_about(created));
+        let found = rules.filter_map(|rule| {
+            let mut first = None;
+            for pattern in &rule.patterns {
+                match matches(created.node, pattern) {
+                    Match::Matches => return None,
+                    Match::Skipped => {}
+                    Match::Differs(field) => _ = first.get_or_insert(field),
+                }
+            }
+            let message = match rule.message {
+                "" => format!("rule `{}` does not admit the object", rule.name),
+                message => message.trim().to_string(),
+            };
+            Some(KyvernoFinding {
+                policy: rule.policy,
+                rule: rule.name,
+                outcome: rule.outcome,
+                message,
+                field: first?,
+                span: rule.node.span().clone(),
+            })
+        });
+        found.collect()
+    }
+}
+
+fn name(rule: &Node) -> &str {
+    rule.get("name").and_then(Node::as_str).unwrap_or("")
+}
+
+/// A rule that can be evaluated. Errors: why not.
+fn rule<'a>(policy: &'a Object, node: &'a Node) -> Result<Rule<'a>, String> {
+    let is_set = |node: &Node, key: &str| node.get(key).is_some_and(|it| !it.is_null());
+    let other = ["mutate", "generate", "verifyImages", "imageExtractors"];
+    if let Some(key) = other.iter().find(|it| is_set(node, it)) {
+        return Err(format!("has `{key}`"));
+    }
+    if let Some(key) = ["context", "preconditions", "celPreconditions"]
+        .iter()
+        .find(|it| is_set(node, it))
+    {
+        return Err(format!("depends on `{key}`"));
+    }
+    let validate = node.get("validate").ok_or("validates nothing")?;
+    let patterns: Vec<&Node> = match (validate.get("pattern"), validate.get("anyPattern")) {
+        (Some(pattern), _) if !pattern.is_null() => vec![pattern],
+        (_, Some(any)) => any.as_sequence().unwrap_or_default().iter().collect(),
+        _ => {
+            let keys = validate.as_mapping().into_iter().flatten();
+            let mut keys = keys.filter_map(|it| it.key.as_str());
+            let known = [
+                "message",
+                "failureAction",
+                "failureActionOverrides",
+                "allowExistingViolations",
+            ];
+            let key = keys.find(|it| !known.contains(it)).unwrap_or("validate");
+            return Err(format!("has `{key}` instead of a pattern"));
+        }
+    };
+    if patterns.iter().any(|it| has_variable(it)) {
+        return Err("has variables in its pattern".to_string());
+    }
+    for part in ["match", "exclude"] {
+        if let Some(key) = node.get(part).and_then(unknown_filter) {
+            return Err(format!("has `{key}` under `{part}`"));
+        }
+    }
+    let message = validate.get("message").and_then(Node::as_str).unwrap_or("");
+    let message = match message.contains("{{") {
+        true => "",
+        false => message,
+    };
+    let action = |node: &'a Node, key: &str| node.get(key).and_then(Node::as_str);
+    let of_policy = policy
+        .node
+        .get("spec")
+        .and_then(|it| action(it, "validationFailureAction"));
+    let action = action(validate, "failureAction").or(of_policy);
+    Ok(Rule {
+        policy,
+        name: name(node),
+        node,
+        patterns,
+        message,
+        outcome: match action.map(str::to_ascii_lowercase).as_deref() {
+            Some("enforce") => Outcome::Deny,
+            _ => Outcome::Audit,
+        },
+    })
+}
+
+fn has_variable(node: &Node) -> bool {
+    match (node.as_mapping(), node.as_sequence()) {
+        (Some(mapping), _) => mapping
+            .iter()
+            .any(|it| has_variable(&it.key) || has_variable(&it.value)),
+        (_, Some(items)) => items.iter().any(has_variable),
+        _ => node
+            .as_str()
+            .is_some_and(|it| it.contains("{{") || it.contains("$(")),
+    }
+}
+
+/// The filters of a `match` or `exclude`, and whether all of them must fit.
+fn filters(node: &Node) -> (Vec<&Node>, bool) {
+    let list = |key: &str| node.get(key).and_then(Node::as_sequence);
+    match (list("any"), list("all")) {
+        (Some(any), _) => (any.iter().collect(), false),
+        (_, Some(all)) => (all.iter().collect(), true),
+        _ => (vec![node], true),
+    }
+}
+
+/// A part of a filter that is not evaluated.
+fn unknown_filter(node: &Node) -> Option<&str> {
+    const KNOWN: [&str; 8] = [
+        "kinds",
+        "name",
+        "names",
+        "namespaces",
+        "selector",
+        "namespaceSelector",
+        "annotations",
+        "operations",
+    ];
+    let (filters, _) = filters(node);
+    let keys = |node: &'_ Node| {
+        let entries = node.as_mapping().into_iter().flatten();
+        entries
+            .filter_map(|it| it.key.as_str())
+            .map(str::to_string)
+            .collect::<Vec<_>>()
+    };
+    filters.into_iter().find_map(|filter| {
+        let entries = filter.as_mapping().into_iter().flatten();
+        let other = entries
+            .filter(|it| !it.value.is_null() && !it.value.is_empty_collection())
+            .filter_map(|it| it.key.as_str())
+            .find(|it| *it != "resources");
+        let resources = filter.get("resources");
+        let unknown = resources.and_then(|it| {
+            let known = keys(it);
+            known
+                .iter()
+                .position(|it| !KNOWN.contains(&it.as_str()))
+                .and_then(|at| {
+                    let entry = it.as_mapping()?.iter().nth(at)?;
+                    entry.key.as_str()
+                })
+        });
+        other.or(unknown)
+    })
+}
+
+impl Rule<'_> {
+    fn is_about(&self, created: &Created<'_>) -> bool {
+        if self.policy.kind() == "Policy" && self.policy.namespace() != created.namespace {
+            return false;
+        }
+        let fits = |key: &str| self.node.get(key).is_some_and(|it| fits(it, created));
+        fits("match") && !fits("exclude")
+    }
+}
+
+fn fits(node: &Node, created: &Created<'_>) -> bool {
+    let (filters, all) = filters(node);
+    let fits = |it: &&Node| {
+        it.get("resources")
+            .is_some_and(|it| fits_resources(it, created))
+    };
+    match all {
+        true => filters.iter().all(fits),
+        false => filters.iter().any(fits),
+    }
+}
+
+fn fits_resources(filter: &Node, created: &Created<'_>) -> bool {
+    let list = |key: &str| {
+        let list = filter.get(key).and_then(Node::as_sequence);
+        let list = list.filter(|it| !it.is_empty())?;
+        Some(list.iter().filter_map(Node::as_str).collect::<Vec<&str>>())
+    };
+    let any = |key: &str, fits: &dyn Fn(&str) -> bool| {
+        list(key).is_none_or(|it| it.iter().any(|it| fits(it)))
+    };
+    let metadata = |key: &'static str| created.node.at_keys(&["metadata", key]);
+    let annotations = filter.get("annotations").and_then(Node::as_mapping);
+    let has_annotation = |key: &str, wanted: &str| {
+        let own = metadata("annotations").and_then(Node::as_mapping);
+        own.into_iter().flatten().any(|it| {
+            let text = |node: &Node| node.as_str().unwrap_or("").to_string();
+            wildcard(key, &text(&it.key)) && wildcard(wanted, &text(&it.value))
+        })
+    };
+    let name = filter.get("name").and_then(Node::as_str).unwrap_or("");
+    // Of a Namespace, its own name counts.
+    let namespace = match &*created.gvk.kind {
+        "Namespace" => created.name,
+        _ => created.namespace,
+    };
+    any("kinds", &|it| fits_kind(it, created))
+        && (name.is_empty() || wildcard(name, created.name))
+        && any("names", &|it| wildcard(it, created.name))
+        && any("namespaces", &|it| wildcard(it, namespace))
+        && any("operations", &|it| it == "CREATE")
+        && annotations.into_iter().flatten().all(|it| {
+            has_annotation(
+                it.key.as_str().unwrap_or(""),
+                it.value.as_str().unwrap_or(""),
+            )
+        })
+        && filter
+            .get("selector")
+            .is_none_or(|it| selected(it, metadata("labels")))
+        && filter.get("namespaceSelector").is_none_or(|it| {
+            let labels = created
+                .namespace_object
+                .and_then(|it| it.at_keys(&["metadata", "labels"]));
+            !created.namespace.is_empty() && selected(it, labels)
+        })
+}
+
+fn selected(selector: &Node, labels: Option<&Node>) -> bool {
+    let label = |key: &str| match labels.and_then(|it| it.get(key)?.as_str()) {
+        Some(value) => Label::Is(value),
+        None => Label::Missing,
+    };
+    selects(Some(selector), label) == Selects::Always
+}
+
+/// `Pod`, `apps/v1/Deployment`, `apps/*/Deployment`, `v1/Pod`, `*`.
+fn fits_kind(pattern: &str, created: &Created<'_>) -> bool {
+    let gvk = &created.gvk;
+    let parts: Vec<&str> = pattern.split('/').collect();
+    let is_version = |it: &str| {
+        it == "*" || it.starts_with('v') && it.get(1..2).is_some_and(|it| it.parse::<u8>().is_ok())
+    };
+    match parts.as_slice() {
+        [kind] => wildcard(kind, &gvk.kind),
+        [version, kind] if is_version(version) => {
+            wildcard(version, &gvk.version) && wildcard(kind, &gvk.kind)
+        }
+        [group, version, kind] if is_version(version) => {
+            wildcard(group, &gvk.group)
+                && wildcard(version, &gvk.version)
+                && wildcard(kind, &gvk.kind)
+        }
+        // A subresource, which is not created.
+        _ => false,
+    }
+}
