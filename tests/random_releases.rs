@@ -217,7 +217,8 @@ fn expected(answer: &Json) -> Outcome {
 fn sorted(objects: Vec<Json>) -> Vec<(String, Json)> {
     let key = |it: &Json| {
         let name = &it["metadata"]["name"];
-        format!("{} {name} {}", it["kind"], it["metadata"]["namespace"])
+        let namespace = &it["metadata"]["namespace"];
+        format!("{} {name} {namespace} {}", it["kind"], it["apiVersion"])
     };
     let mut keyed: Vec<(String, Json)> = objects.into_iter().map(|it| (key(&it), it)).collect();
     keyed.sort_by(|a, b| a.0.cmp(&b.0));
