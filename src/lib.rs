@@ -314,9 +314,9 @@ pub struct JudgedClaims {
 /// The CRDs that a claim brings and needs.
 #[derive(Debug)]
 pub struct ClaimCapabilities {
-    /// The environment.
+    /// The name of the environment.
     pub environment: String,
-    /// The claim's name.
+    /// The name of the claim.
     pub claim: String,
     /// The names of the CRDs that it brings.
     pub provides: BTreeSet<String>,

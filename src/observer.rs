@@ -9,7 +9,7 @@ pub enum Event<'a> {
     Stage(&'a str),
     /// This thread begins a part of the work on one environment.
     Begin {
-        /// The environment's name.
+        /// The name of the environment.
         environment: &'a str,
         /// The part, in words for a person.
         work: &'static str,

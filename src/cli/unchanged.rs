@@ -189,7 +189,7 @@ impl Known {
 pub(super) enum State {
     /// Nothing has changed since; the number of files of the tree.
     Same(usize),
-    /// Something has.
+    /// Some inputs or outputs have changed.
     Changed(Box<Changed>),
 }
 

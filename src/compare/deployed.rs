@@ -363,9 +363,9 @@ pub struct DeployedOrigins {
 /// How Argo CD applies what an Application deploys.
 #[derive(Clone, Debug)]
 pub struct SyncOptions {
-    /// The Application.
+    /// The identity of the Application.
     pub application: ObjectId,
-    /// Its options: `ServerSideApply=true`.
+    /// Its sync options, such as `ServerSideApply=true`.
     pub options: Vec<String>,
 }
 

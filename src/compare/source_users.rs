@@ -56,7 +56,7 @@ struct User {
     kind: String,
     /// Its namespace, which may be set only where the object is applied.
     namespace: String,
-    /// Its name.
+    /// The name of the source.
     name: String,
 }
 

@@ -213,7 +213,7 @@ impl<'a> Composer<'a> {
         self.is_whole || self.base_overlay.is_plain()
     }
 
-    /// Composes one environment.
+    /// Lays the overlays over the claims of one environment and composes its files.
     pub fn compose(
         &self,
         environment: EnvironmentManifests<'a>,

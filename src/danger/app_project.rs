@@ -18,7 +18,7 @@ pub struct Destination<'a> {
     pub field: &'static str,
     /// Its address or name.
     pub cluster: &'a str,
-    /// The namespace.
+    /// The namespace of the destination.
     pub namespace: &'a str,
 }
 

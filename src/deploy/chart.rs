@@ -216,7 +216,7 @@ pub(super) struct Install<'a> {
 pub(super) struct Installed {
     /// The definitions of the chart's `crds/`.
     pub(super) crds: Vec<Object>,
-    /// In Helm's order.
+    /// The objects in the order in which Helm installs them.
     pub(super) objects: Vec<Object>,
     /// Those of tests too.
     pub(super) hooks: Vec<Object>,

@@ -24,7 +24,7 @@ use pleach_helm::values::Values;
 pub struct ChartInput {
     /// The chart with its subcharts.
     pub chart: Arc<LoadedChart>,
-    /// All values, merged.
+    /// All values, merged as the engine merges them.
     pub values: Values,
     /// The values as written; what goes before others is last.
     pub written: Vec<Node>,

@@ -44,7 +44,7 @@ pub struct ReleaseValue {
 }
 
 impl ReleaseValue {
-    /// `image.tag`
+    /// The name of the value, such as `image.tag`.
     pub fn name(&self) -> String {
         self.path.join(".")
     }

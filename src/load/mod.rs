@@ -82,7 +82,7 @@ pub struct Workspace<'a> {
     pub values: Node,
     /// The names of those that are not.
     pub others: Vec<String>,
-    /// What is requested.
+    /// The environments and claims that are requested.
     pub scope: &'a Scope,
     files: &'a dyn Files,
 }

@@ -14,7 +14,7 @@ pub struct BuiltinPolicies {
     pub pinned_images: Option<Severity>,
     /// Privileged containers, and pods in namespaces of the host.
     pub privileged: Option<Severity>,
-    /// Containers without probes.
+    /// Containers of long-running workloads without probes.
     pub probes: Option<Severity>,
     /// Workloads without some labels.
     pub labels: Option<(Severity, Vec<String>)>,

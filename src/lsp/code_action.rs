@@ -11,7 +11,7 @@ use crate::tree::TreePath;
 /// A fix that can be made.
 #[derive(Clone, Debug)]
 pub struct Action {
-    /// What it does.
+    /// What the action does, as the editor shows it.
     pub title: String,
     /// The diagnostic that it fixes.
     pub diagnostic: Diagnostic,

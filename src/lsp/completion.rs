@@ -19,7 +19,7 @@ use crate::yaml::{Node, Step};
 pub struct Item {
     /// What is shown, and compared with what is typed.
     pub label: String,
-    /// What it is.
+    /// What the item stands for, which editors show as an icon.
     pub kind: ItemKind,
     /// The bytes that it replaces.
     pub range: Range<usize>,
@@ -36,13 +36,13 @@ pub struct Item {
 /// What can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ItemKind {
-    /// A field.
+    /// A field of a claim, an environment or `pleach.yaml`.
     Field,
     /// One of the values that a field allows.
     Value,
     /// The name of something of the workspace: a claim, an environment, a chart.
     Name,
-    /// A claim kind.
+    /// The name of a claim kind.
     Kind,
 }
 

@@ -13,7 +13,7 @@ pub struct Cursor {
     pub document: Range<usize>,
     /// The map or list that the place is in; of a value, the value itself.
     pub path: Vec<Step>,
-    /// What is there.
+    /// What the cursor is on.
     pub place: Place,
 }
 
@@ -29,7 +29,7 @@ pub enum Place {
         /// Whether a colon follows.
         has_value: bool,
     },
-    /// A value.
+    /// The value of a field.
     Value {
         /// The bytes of the text.
         word: Range<usize>,

@@ -20,9 +20,9 @@ use crate::yaml::{FieldPath, Node, Step, View, parse};
 /// A place in a file of the workspace, or in one of a built-in kind, whose path begins with `<built-in>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// The file.
+    /// The file of the definition.
     pub path: TreePath,
-    /// The bytes.
+    /// The bytes of the definition in that file.
     pub range: Range<usize>,
 }
 
@@ -97,7 +97,7 @@ fn of_claim(
     readers(workspace, kind, &field)
 }
 
-/// `widgets.example.com`.
+/// Whether a word can be the name of a CRD, such as `widgets.example.com`.
 fn is_crd(word: &str) -> bool {
     word.matches('.').count() >= 2
         && word

@@ -16,9 +16,9 @@ use crate::yaml::Step;
 /// A text in Markdown, and the bytes that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hover {
-    /// The text.
+    /// The text to show, as Markdown.
     pub text: String,
-    /// The bytes.
+    /// The bytes that the text describes.
     pub range: Range<usize>,
 }
 

@@ -16,9 +16,9 @@ pub struct ClaimDocument {
     pub environment: String,
     /// The kind as written, which may be another name of it.
     pub kind: String,
-    /// `metadata.name`.
+    /// The claim's `metadata.name`.
     pub name: String,
-    /// The file.
+    /// The file that the claim is in.
     pub path: TreePath,
     /// The document as written.
     pub node: Node,

@@ -14,9 +14,9 @@ const ENVIRONMENTS_MAX: usize = 4;
 pub struct Lens {
     /// The bytes that it is shown above.
     pub range: Range<usize>,
-    /// The claim.
+    /// The name of the claim.
     pub claim: String,
-    /// The environment.
+    /// The environment that the claim is rendered for.
     pub environment: String,
 }
 

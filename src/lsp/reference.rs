@@ -14,11 +14,11 @@ use crate::yaml::{FieldPath, Node, View, parse_one};
 pub struct Site {
     /// The environment whose claims are meant.
     pub environment: String,
-    /// The file.
+    /// The file that the reference is in.
     pub path: TreePath,
     /// The bytes of the name alone.
     pub range: Range<usize>,
-    /// The claim's name.
+    /// The name of the claim that is referred to.
     pub name: String,
     /// Its kind, where it is reported.
     pub kind: Option<String>,

@@ -20,7 +20,7 @@ pub const SCHEME: &str = "pleach";
 /// The claim under a cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimAt {
-    /// Its name.
+    /// The name of the claim under the cursor.
     pub name: String,
     /// The environments that have it.
     pub environments: Vec<String>,

@@ -22,7 +22,7 @@ pub struct Workspace {
     pub files: Snapshot,
     /// Archives of charts, by digest.
     pub cache: Option<Cache>,
-    /// Its claims.
+    /// The claims of the workspace, by name and by file.
     pub index: Index,
     /// Its claim kinds, those built in among them.
     pub kinds: Vec<Arc<ClaimKind>>,
@@ -38,7 +38,7 @@ pub struct Workspace {
 
 /// The schema that a document is validated against.
 pub enum DocumentKind {
-    /// A claim.
+    /// A claim of this kind.
     Claim(Arc<ClaimKind>),
     /// One of pleach's own files.
     Own(&'static Schema),

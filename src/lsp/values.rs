@@ -11,7 +11,7 @@ use crate::yaml::{Node, Step, parse_one};
 
 /// A place in the values of a chart.
 pub(super) struct ChartPlace<'a> {
-    /// The chart's name.
+    /// The name of the chart that has the values.
     pub(super) chart: String,
     /// The schema of this place.
     pub(super) shape: Shape<'a>,

@@ -35,7 +35,7 @@ pub enum Writer {
     BaseClaim,
     /// The environment's own file.
     Environment,
-    /// `pleach.yaml`.
+    /// The settings in `pleach.yaml`.
     Workspace,
     /// A patch or another file below `overlays/`.
     Overlay,
@@ -47,7 +47,7 @@ pub enum Writer {
     Template,
     /// A file of a chart.
     Chart,
-    /// Another file.
+    /// Any other file of the workspace.
     Other,
 }
 

@@ -38,9 +38,9 @@ pub struct Provenance<'a> {
 /// A scalar of an object, and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Explained {
-    /// Its field.
+    /// The field of the object, as a path.
     pub field: FieldPath,
-    /// The value.
+    /// The value that the field has.
     pub value: Node,
     /// The places, the nearest first.
     pub causes: Vec<Cause>,

@@ -26,7 +26,7 @@ pub const COPIES: &str = "vendor/remotes";
 pub enum Remote {
     /// The files of a repository.
     Folder(Arc<dyn Files + Send + Sync>),
-    /// A file.
+    /// A file that a server gave.
     File(Arc<[u8]>),
 }
 
@@ -45,7 +45,7 @@ pub struct WithRemotes<'a> {
     record: Mutex<Record>,
 }
 
-/// What was requested.
+/// The remote bases and files that builds asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     /// Addresses of which nothing is here.

@@ -14,7 +14,7 @@ const INNER: &str = "files";
 pub enum Kept {
     /// The files of a repository that builds read.
     Folder(Tree),
-    /// A file.
+    /// A file, with its bytes.
     File(Arc<[u8]>),
 }
 

@@ -10,9 +10,9 @@ use crate::tree::TreePath;
 
 /// What a change touches.
 pub struct AffectedParts<'a> {
-    /// Environments and claims.
+    /// The environments and claims that a change affects.
     pub affected: &'a Affected,
-    /// Folders.
+    /// The folders of kustomizations that a change affects.
     pub kustomizations: &'a BTreeSet<TreePath>,
     /// Units of Flux and Argo CD by environment or folder; `None` where they are not looked at.
     pub units: Option<&'a BTreeMap<String, BTreeSet<ObjectId>>>,

@@ -18,9 +18,9 @@ pub struct Subject<'a> {
     pub environment: Option<&'a str>,
     /// The claim, or the unit that deploys it.
     pub claim: &'a str,
-    /// The object.
+    /// The object that is explained.
     pub object: &'a Object,
-    /// Its values.
+    /// The values of the object, each with its causes.
     pub values: &'a [Explained],
     /// What takes the place of secrets.
     pub salt: &'a Salt,

@@ -316,7 +316,7 @@ pub(super) fn all_rows(group: &Group<'_>) -> Vec<Row> {
     rows
 }
 
-/// `claim environments/prod/shop.yaml:6`
+/// A cause in a few words, such as `claim environments/prod/shop.yaml:6`.
 fn cause(cause: &FieldCause) -> String {
     let FieldCause { words, span } = cause;
     format!("{words} {}:{}", span.path(), span.position().line)

@@ -47,7 +47,7 @@ impl Resolved<'_> {
 pub struct Resolution<'a> {
     /// `environments/base`, for each engine: the shared claims that some environment of the engine takes.
     pub bases: Vec<Resolved<'a>>,
-    /// The environments requested.
+    /// The environments requested, sorted by name.
     pub environments: Vec<Resolved<'a>>,
 }
 

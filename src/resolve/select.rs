@@ -33,7 +33,7 @@ impl<'a> Selected<'a> {
 
 /// The claims of one environment, by name.
 pub struct Selection<'a> {
-    /// The environment.
+    /// The environment that the claims are selected for.
     pub environment: &'a Environment,
     pub(super) claims: Vec<Selected<'a>>,
 }

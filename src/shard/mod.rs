@@ -35,7 +35,7 @@ type Claims = BTreeMap<String, BTreeSet<String>>;
 /// What one shard renders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Part {
-    /// Environments and claims.
+    /// The environments and claims that the shard renders.
     pub scope: Scope,
     /// Cut environments of which it renders what belongs to no claim.
     pub heads: Vec<String>,

@@ -44,7 +44,7 @@ pub(super) fn of_object(
     print(&session, &provenance, &Target { field, ..target }, form)
 }
 
-/// `pleach explain deploy/apps/prod/shop/deployment.yaml:17`
+/// The value on a line: `pleach explain deploy/apps/prod/shop/deployment.yaml:17`.
 pub(super) fn at_line(file: &str, line: usize, form: Form, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let path = workspace_path(&session, file, global)?;

@@ -12,9 +12,9 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const PARSE_ERROR: i64 = -32700;
 const INVALID_REQUEST: i64 = -32600;
 
-/// What was read.
+/// What the client sent.
 pub(super) enum Received {
-    /// A message.
+    /// A valid message of JSON-RPC.
     Message(Message),
     /// What is to be answered to something that is no message.
     Malformed(Json),

@@ -11,7 +11,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 enum Takes {
     /// Nothing, or `=true` or `=false`.
     Bool,
-    /// A value.
+    /// A flag with a value.
     Text,
     /// Nothing, or `=VALUE`; this is the value of nothing.
     Optional(&'static str),

@@ -23,7 +23,7 @@ use crate::yaml::{Mapping, Node, parse};
 /// What a source was rendered to.
 pub(super) struct Built {
     pub(super) objects: Vec<Object>,
-    /// What it is.
+    /// The folder or chart that the objects are made from.
     pub(super) origin: Origin,
     /// How its chart was rendered.
     pub(super) trial: Option<Trial>,

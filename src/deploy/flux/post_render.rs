@@ -18,7 +18,7 @@ use pleach_helm::HelmVersion;
 enum Strategy {
     /// Together with the objects of the release.
     Combined,
-    /// By themselves.
+    /// Hooks are post-rendered apart from the other objects.
     Separate,
     /// None: they stay as the chart makes them.
     NoHooks,

@@ -49,7 +49,7 @@ struct Insertion {
 struct Instrument<'a> {
     name: &'a str,
     text: &'a str,
-    /// Where tags end.
+    /// The offsets at which tags end.
     ends: Vec<usize>,
     tags: &'a mut Vec<Tag>,
     insertions: Vec<Insertion>,

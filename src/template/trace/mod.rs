@@ -48,9 +48,9 @@ pub struct TraceStep {
 /// A condition or a loop of a template.
 #[derive(Clone, Debug)]
 pub struct TraceCondition {
-    /// Its expression.
+    /// The place of the expression in its template.
     pub at: Option<Span>,
-    /// What it read.
+    /// The places of the values that it read.
     pub reads: Vec<Span>,
 }
 

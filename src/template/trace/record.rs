@@ -293,7 +293,7 @@ pub(super) fn places(node: &Node, into: &mut Vec<Span>) {
     found.for_each(|it| push(into, it.span()));
 }
 
-/// Scalars and keys.
+/// Collects the scalars and keys of a node.
 pub(super) fn scalars(node: &Node, into: &mut Vec<Node>) {
     match node.view() {
         View::Scalar(_) => into.push(node.clone()),

@@ -8,11 +8,11 @@ use super::{Charts, read_source, unpack};
 /// A chart whose files are available.
 #[derive(Clone, Debug)]
 pub struct Available {
-    /// Its name.
+    /// The chart's name, as `Chart.yaml` gives it.
     pub name: String,
     /// Its version, as its `Chart.yaml` or the lock gives it.
     pub version: String,
-    /// Its files.
+    /// The files of the chart, by their paths below its folder.
     pub files: Tree,
 }
 

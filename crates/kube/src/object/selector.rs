@@ -28,7 +28,7 @@ pub enum Selects {
     Never,
     /// It depends on labels that are not known.
     Perhaps,
-    /// It matches.
+    /// It matches each object.
     Always,
 }
 

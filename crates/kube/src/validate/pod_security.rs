@@ -9,7 +9,7 @@ use pleach_yaml::Node;
 /// How much a pod may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Everything.
+    /// The level that allows everything.
     Privileged,
     /// Nothing that is known to give a pod more privileges.
     Baseline,
@@ -28,7 +28,7 @@ impl Level {
         }
     }
 
-    /// The level's name.
+    /// The level's name, as labels of namespaces have it.
     pub fn name(self) -> &'static str {
         match self {
             Level::Privileged => "privileged",

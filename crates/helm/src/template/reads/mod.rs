@@ -30,11 +30,11 @@ const PATH_MAX: usize = 24;
 
 /// The templates of a chart and its subcharts.
 pub(crate) struct ReadInput<'a> {
-    /// All of them.
+    /// The templates of the chart and of its subcharts.
     pub(crate) templates: &'a Templates,
     /// The names of those that are executed, with the chart whose dot they are given.
     pub(crate) executed: Vec<(String, Path)>,
-    /// The charts.
+    /// The paths of the chart and its subcharts.
     pub(crate) charts: &'a BTreeSet<Path>,
     /// Texts among values that may be given to `tpl`, with the chart that has them.
     pub(crate) texts: Vec<(Str, Path)>,
@@ -44,7 +44,7 @@ pub(crate) struct ReadInput<'a> {
     pub(crate) own: BTreeMap<Path, Vec<Str>>,
 }
 
-/// What is read.
+/// The values that templates read.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
     /// Paths of values, and whether everything below is read too.
@@ -97,14 +97,14 @@ fn parsed<'a>(
     texts.into_iter().map(parse).collect()
 }
 
-/// Data of charts.
+/// Data that a chart gives its templates.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     /// The dot of a chart.
     Dot(Path),
     /// The dots of a chart's subcharts, by name.
     Subcharts(Path),
-    /// Values.
+    /// Values below this path of `.Values`.
     Values(Path),
 }
 
@@ -112,7 +112,7 @@ enum Place {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Abstract {
     places: BTreeSet<Place>,
-    /// Constants.
+    /// The texts that it may be, where they are constants.
     texts: BTreeSet<Str>,
     /// Fields of maps that templates put together; of lists, by their numbers.
     fields: BTreeMap<Str, Abstract>,
@@ -212,7 +212,7 @@ impl Abstract {
     }
 }
 
-/// Reading under way.
+/// The state of reading one template.
 struct Reading<'a> {
     templates: &'a Templates,
     charts: &'a BTreeSet<Path>,
@@ -220,7 +220,7 @@ struct Reading<'a> {
     /// The templates of each text among values, and of each file.
     texts: Vec<Vec<Arc<Template>>>,
     files: Vec<Vec<Arc<Template>>>,
-    /// What these define.
+    /// The templates that the texts and files define, by name.
     defined: BTreeMap<Str, Arc<Template>>,
     found: Reads,
     /// Templates by address, and what they were given.

@@ -36,13 +36,13 @@ struct Rule<'a> {
 /// An object that does not match the pattern of a rule.
 #[derive(Clone, Debug)]
 pub struct KyvernoFinding<'a> {
-    /// The policy.
+    /// The policy, as an object of the cluster.
     pub policy: &'a Object,
     /// The name of the rule.
     pub rule: &'a str,
     /// What follows from it.
     pub outcome: Outcome,
-    /// The rule's message.
+    /// The message that the rule gives.
     pub message: String,
     /// The first field that does not match.
     pub field: FieldPath,

@@ -69,15 +69,15 @@ impl Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Anchor {
     None,
-    /// `(key)`
+    /// `(key)`: the rest is checked only if this matches.
     Condition,
-    /// `<(key)`
+    /// `<(key)`: the whole rule is checked only if this matches.
     Global,
-    /// `X(key)`
+    /// `X(key)`: the key must not exist.
     Negation,
-    /// `=(key)`
+    /// `=(key)`: the value is checked if the key exists.
     Equality,
-    /// `^(key)`
+    /// `^(key)`: at least one item of the list must match.
     Existence,
 }
 
@@ -344,7 +344,7 @@ fn condition(value: Option<&str>, is_bool: bool, pattern: &str) -> bool {
     compare_with(pattern, Operator::Equal)
 }
 
-/// `1Mi-2Gi`, `1!-5`
+/// The two ends of a range such as `1Mi-2Gi` or `1!-5`.
 fn range<'p>(pattern: &'p str, sign: &str) -> Option<(&'p str, &'p str)> {
     let is_bound = |it: &str| {
         let digits = it.trim_start_matches(['-', '+', '|']);
