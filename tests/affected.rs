@@ -764,6 +764,8 @@ fn submodules_and_conflicts() {
     assert!(git("main", &["commit", "-q", "-a", "-m", "two"]));
     let (text, _) = affected(&["--since", "HEAD~1..HEAD"]);
     assert!(text.contains("app") && !text.contains("other"), "{text}");
+    let (text, _) = affected(&["HEAD~1..HEAD"]);
+    assert!(text.contains("use `--since HEAD~1..HEAD`"), "{text}");
     assert!(git("main", &["checkout", "-q", "-b", "topic"]));
     write("main/other/kustomization.yaml", "namePrefix: b-\n");
     assert!(

@@ -201,6 +201,11 @@ fn inputs(files: &dyn Files, root: &TreePath) -> Vec<TreePath> {
     folders.iter().map(|it| root.join(it)).collect()
 }
 
+/// Whether a name looks like two revisions: `main..HEAD`.
+fn is_range(name: &str) -> bool {
+    name.contains("..") && !name.split('/').any(|it| it == "..")
+}
+
 /// What the user says: files of which only the names are known.
 fn listed(
     files: &[String],
@@ -225,6 +230,14 @@ fn listed(
         changes.mention(&path);
     }
     let after: Shared = Arc::new(WorkTree::open(repository)?);
+    for name in names.iter().filter(|it| is_range(it)) {
+        let path = above.resolve(name);
+        if path.is_some_and(|it| matches!(after.kind(&it), Ok(None))) {
+            output::note(&format!(
+                "`{name}` is taken for a changed file; to compare revisions, use `--since {name}`\n"
+            ));
+        }
+    }
     let before = Without {
         files: after.clone(),
         hidden: changes.clone(),
