@@ -81,11 +81,10 @@ def typed(server, path, keystrokes):
     text = path.read_text()
     document = {"uri": uri, "languageId": "yaml", "version": 1, "text": text}
     server.send("textDocument/didOpen", {"textDocument": document})
-    server.wait(diagnostics_of(uri, 1))
     times = []
-    for number in range(2, keystrokes + 2):
-        # A misspelled key and a right one in turn, so that diagnostics change.
-        changed = text.replace("diskSize", "diskSiz") if number % 2 else text
+    for number in range(2, keystrokes + 3):
+        # A misspelled key and a right one in turn: the server publishes only what has changed.
+        changed = text if number % 2 else text.replace("diskSize", "diskSiz")
         start = time.perf_counter()
         server.send(
             "textDocument/didChange",
@@ -93,7 +92,8 @@ def typed(server, path, keystrokes):
         )
         at, _ = server.wait(diagnostics_of(uri, number))
         times.append((at - start) * 1000)
-    return times
+    # The first one also waits for the workspace to be read.
+    return times[1:]
 
 
 def main():
