@@ -69,7 +69,8 @@ pub(super) fn findings(
     found.extend(others.filter_map(|it| Some(other_policy(it)?.at(it.span().clone()))));
     let kyverno = KyvernoPolicies::among(objects.iter().copied().chain(&of_workspace));
     found.extend(not_evaluated_kyverno(&kyverno, scene));
-    let policies = Policies::among(objects, &of_workspace);
+    let in_cel = kyverno.in_cel();
+    let policies = Policies::among(objects.into_iter().chain(in_cel).collect(), &of_workspace);
     if policies.is_empty() && kyverno.is_empty() {
         return found;
     }
@@ -93,18 +94,28 @@ pub(super) fn findings(
             let broken_rules = kyverno.judge(&created).into_iter();
             found.extend(broken_rules.map(|it| broken_rule(placed, &title, &path, &it)));
             for finding in policies.judge(&created, budget) {
-                if finding.outcome == Outcome::Unevaluated && is_own(&finding) {
-                    found.push(not_evaluated_here(&finding));
-                } else if finding.outcome == Outcome::Unevaluated {
-                    let key = (finding.policy.name(), finding.message);
-                    unevaluated.entry(key).or_default().push(placed);
-                } else {
-                    let own = help.iter().find(|it| it.0 == finding.span);
-                    let fault = broken(placed, &title, &path, &finding);
-                    found.push(match own {
-                        Some((_, help)) => fault.help(help.clone()),
-                        None => fault,
-                    });
+                let rule = kyverno.of_cel(&finding, &created);
+                match (rule, finding.outcome) {
+                    // The rule is not about the object.
+                    (Some(None), _) => {}
+                    (_, Outcome::Unevaluated) if is_own(&finding) => {
+                        found.push(not_evaluated_here(&finding));
+                    }
+                    (_, Outcome::Unevaluated) => {
+                        let key = (finding.policy.name(), finding.message);
+                        unevaluated.entry(key).or_default().push(placed);
+                    }
+                    (Some(Some(rule)), _) => {
+                        found.push(broken_rule(placed, &title, &path, &rule));
+                    }
+                    (None, _) => {
+                        let own = help.iter().find(|it| it.0 == finding.span);
+                        let fault = broken(placed, &title, &path, &finding);
+                        found.push(match own {
+                            Some((_, help)) => fault.help(help.clone()),
+                            None => fault,
+                        });
+                    }
                 }
             }
         }
@@ -230,8 +241,13 @@ fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> 
         0 => String::new(),
         more => format!(" and {more} more"),
     };
+    // No other policy has a slash in its name.
+    let kind = match policy.contains('/') {
+        true => "Kyverno's rule",
+        false => "ValidatingAdmissionPolicy",
+    };
     let message = format!(
-        "ValidatingAdmissionPolicy `{policy}` is not evaluated for {}{more}: {reason}",
+        "{kind} `{policy}` is not evaluated for {}{more}: {reason}",
         first.object.id()
     );
     Some(Diagnostic::warning("unevaluated-policy", message).at(place(first, &FieldPath::root())))

@@ -1,14 +1,15 @@
-//! Policies of Kyverno, as far as they validate objects by patterns.
+//! Policies of Kyverno, as far as they validate objects by patterns or in CEL.
 //!
 //! Source: `pkg/engine` of Kyverno 1.18. Everything else that a rule may ask for (conditions, context, variables, loops, images,
 //! changes of objects) is not evaluated, and [`KyvernoPolicies::unevaluated`] says so.
 
+mod cel;
 mod pattern;
 
 use pleach_yaml::diag::Span;
 use pleach_yaml::{FieldPath, Node};
 
-use super::policy::{Created, Outcome};
+use super::policy::{Created, Outcome, PolicyFinding};
 use crate::object::{Label, Object, Selects, selects};
 use pattern::{Match, matches, wildcard};
 
@@ -27,13 +28,15 @@ struct Rule<'a> {
     policy: &'a Object,
     name: &'a str,
     node: &'a Node,
-    /// One of them must match.
+    /// One of them must match; none if the rule is in CEL.
     patterns: Vec<&'a Node>,
+    /// A rule in CEL as the objects that represent it.
+    in_cel: Option<[Object; 2]>,
     message: &'a str,
     outcome: Outcome,
 }
 
-/// An object that does not match the pattern of a rule.
+/// An object that does not satisfy a rule.
 #[derive(Clone, Debug)]
 pub struct KyvernoFinding<'a> {
     /// The policy, as an object of the cluster.
@@ -44,7 +47,7 @@ pub struct KyvernoFinding<'a> {
     pub outcome: Outcome,
     /// The message that the rule gives.
     pub message: String,
-    /// The first field that does not match.
+    /// The first field that does not match a pattern, or that an expression reads.
     pub field: FieldPath,
     /// The place of the rule.
     pub span: Span,
@@ -86,7 +89,34 @@ impl<'a> KyvernoPolicies<'a> {
         self.rules.is_empty()
     }
 
-    /// The rules that an object does not satisfy.
+    /// The rules in CEL, each as a ValidatingAdmissionPolicy and its binding.
+    pub fn in_cel(&self) -> impl Iterator<Item = &Object> {
+        self.rules.iter().flat_map(|it| &it.in_cel).flatten()
+    }
+
+    /// What a finding of such a policy is for its rule: nothing where the rule is not about the object. `None` where the policy is
+    /// another one.
+    pub fn of_cel(
+        &self,
+        finding: &PolicyFinding<'_>,
+        created: &Created<'_>,
+    ) -> Option<Option<KyvernoFinding<'a>>> {
+        let is_policy = |it: &&Rule<'a>| {
+            let policy = it.in_cel.as_ref().map(|it| &it[0]);
+            policy.is_some_and(|it| std::ptr::eq(it, finding.policy))
+        };
+        let rule = self.rules.iter().find(is_policy)?;
+        Some(rule.is_about(created).then(|| KyvernoFinding {
+            policy: rule.policy,
+            rule: rule.name,
+            outcome: finding.outcome,
+            message: finding.message.clone(),
+            field: finding.field.clone(),
+            span: finding.span.clone(),
+        }))
+    }
+
+    /// The rules with patterns that an object does not satisfy.
     pub fn judge(&self, created: &Created<'_>) -> Vec<KyvernoFinding<'a>> {
         let rules = self.rules.iter().filter(|it| it.is_about(created));
         let found = rules.filter_map(|rule| {
@@ -126,14 +156,15 @@ fn rule<'a>(policy: &'a Object, node: &'a Node) -> Result<Rule<'a>, String> {
     if let Some(key) = other.iter().find(|it| is_set(node, it)) {
         return Err(format!("has `{key}`"));
     }
-    if let Some(key) = ["context", "preconditions", "celPreconditions"]
-        .iter()
-        .find(|it| is_set(node, it))
-    {
+    let validate = node.get("validate").ok_or("validates nothing")?;
+    let is_in_cel = is_set(validate, "cel");
+    let conditions = ["context", "preconditions", "celPreconditions"];
+    let mut conditions = conditions.iter().filter(|it| is_set(node, it));
+    if let Some(key) = conditions.find(|it| !is_in_cel || **it != "celPreconditions") {
         return Err(format!("depends on `{key}`"));
     }
-    let validate = node.get("validate").ok_or("validates nothing")?;
     let patterns: Vec<&Node> = match (validate.get("pattern"), validate.get("anyPattern")) {
+        _ if is_in_cel => Vec::new(),
         (Some(pattern), _) if !pattern.is_null() => vec![pattern],
         (_, Some(any)) => any.as_sequence().unwrap_or_default().iter().collect(),
         _ => {
@@ -168,16 +199,20 @@ fn rule<'a>(policy: &'a Object, node: &'a Node) -> Result<Rule<'a>, String> {
         .get("spec")
         .and_then(|it| action(it, "validationFailureAction"));
     let action = action(validate, "failureAction").or(of_policy);
+    let outcome = match action.map(str::to_ascii_lowercase).as_deref() {
+        Some("enforce") => Outcome::Deny,
+        _ => Outcome::Audit,
+    };
+    let title = format!("{}/{}", policy.name(), name(node));
+    let in_cel = is_in_cel.then(|| cel::objects(&title, node, outcome));
     Ok(Rule {
         policy,
         name: name(node),
         node,
         patterns,
+        in_cel: in_cel.transpose()?,
         message,
-        outcome: match action.map(str::to_ascii_lowercase).as_deref() {
-            Some("enforce") => Outcome::Deny,
-            _ => Outcome::Audit,
-        },
+        outcome,
     })
 }
 
