@@ -19,7 +19,7 @@ use crate::yaml::{Node, Step};
 pub struct Item {
     /// What is shown, and compared with what is typed.
     pub label: String,
-    /// What the item stands for, which editors show as an icon.
+    /// The sort of item, which editors show as an icon.
     pub kind: ItemKind,
     /// The bytes that it replaces.
     pub range: Range<usize>,
