@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, POLICIES};
 use super::objects::is_applied;
 use super::pods::pods;
 use super::scene::{EnvironmentObjects, SourcedObject};
@@ -14,10 +14,7 @@ use crate::validate::kyverno::{self, KyvernoFinding, KyvernoPolicies};
 use crate::validate::policy::{
     Created, GROUP, Outcome, Policies, PolicyFinding, defaulted, resource_of,
 };
-use crate::yaml::{FieldPath, Mapping, Node, parse};
-
-/// The API group of policies in the short form.
-const OWN_GROUP: &str = "pleach.dev/";
+use crate::yaml::{FieldPath, Mapping, Node};
 
 /// Evaluates the policies of an environment for its objects and for the pods of its workloads.
 pub(super) fn findings(
@@ -26,56 +23,30 @@ pub(super) fn findings(
     cluster: &Cluster,
     budget: &RuleBudget,
 ) -> Vec<Diagnostic> {
-    let mut found: Vec<Diagnostic> = Vec::new();
-    let mut of_workspace: Vec<Object> = Vec::new();
-    let mut own_policies: Vec<OwnPolicy> = Vec::new();
-    for source in &cluster.policies {
-        match parse(source) {
-            Ok(documents) => {
-                for document in documents {
-                    if !OwnPolicy::is(&document) {
-                        of_workspace.push(Object::new(document));
-                        continue;
-                    }
-                    match OwnPolicy::read(document) {
-                        Ok(policy) => own_policies.push(policy),
-                        Err(faults) => found.extend(faults),
-                    }
-                }
-            }
-            Err(faults)
-                if [GROUP, OWN_GROUP, kyverno::GROUP]
-                    .iter()
-                    .any(|it| source.text.contains(it)) =>
-            {
-                found.extend(faults);
-            }
-            // The folder of a repository may hold texts for other programs.
-            Err(_) => {}
-        }
-    }
-    own_policies
-        .retain(|it| it.environments.is_empty() || it.environments.iter().any(|it| it == name));
-    let of_own = own_policies.iter().flat_map(|it| it.objects.clone());
-    of_workspace.extend(of_own);
-    let help: Vec<&(Span, String)> = own_policies.iter().flat_map(|it| &it.help).collect();
+    let documents = &cluster.policies;
+    let mut found = documents.faults.clone();
+    let is_here =
+        |it: &&OwnPolicy| it.environments.is_empty() || it.environments.iter().any(|it| it == name);
+    let own_policies: Vec<&OwnPolicy> = documents.own.iter().filter(is_here).collect();
     let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
     let own = scene.objects.iter().filter_map(|it| {
         let fault = other_policy(&it.object)?;
         Some(fault.at(place(it, &FieldPath::root())))
     });
     found.extend(own);
-    let others = of_workspace.iter();
+    let others = documents.objects.iter();
     found.extend(others.filter_map(|it| Some(other_policy(it)?.at(it.span().clone()))));
-    let kyverno = KyvernoPolicies::among(objects.iter().copied().chain(&of_workspace));
+    let kyverno = KyvernoPolicies::among(objects.iter().copied().chain(&documents.objects));
     found.extend(not_evaluated_kyverno(&kyverno, scene));
-    let in_cel = kyverno.in_cel();
-    let policies = Policies::among(objects.into_iter().chain(in_cel).collect(), &of_workspace);
+    let of_own = own_policies.iter().flat_map(|it| &it.objects);
+    let objects = objects.into_iter().chain(of_own).collect();
+    let policies = Policies::among(objects, &documents.objects);
     if policies.is_empty() && kyverno.is_empty() {
         return found;
     }
+    let help: Vec<&(Span, String)> = own_policies.iter().flat_map(|it| &it.help).collect();
     let known = Known::of(scene);
-    let mut unevaluated: BTreeMap<(&str, String), Vec<&SourcedObject<'_>>> = BTreeMap::new();
+    let mut unevaluated: BTreeMap<(String, String), Vec<&SourcedObject<'_>>> = BTreeMap::new();
     let judged = scene
         .objects
         .iter()
@@ -88,29 +59,36 @@ pub(super) fn findings(
             node: object.node.clone(),
             path: FieldPath::root(),
         };
-        for Judged { title, node, path } in [whole].into_iter().chain(pods) {
-            let node = defaulted(node);
-            let created = known.created(object, &node);
-            let broken_rules = kyverno.judge(&created).into_iter();
-            found.extend(broken_rules.map(|it| broken_rule(placed, &title, &path, &it)));
-            for finding in policies.judge(&created, budget) {
-                let rule = kyverno.of_cel(&finding, &created);
-                match (rule, finding.outcome) {
-                    // The rule is not about the object.
-                    (Some(None), _) => {}
-                    (_, Outcome::Unevaluated) if is_own(&finding) => {
-                        found.push(not_evaluated_here(&finding));
+        for mut judged in [whole].into_iter().chain(pods) {
+            judged.node = defaulted(judged.node);
+            let created = known.created(object, &judged.node);
+            for finding in kyverno.judge(&created, budget) {
+                let title = format!("{}/{}", finding.policy.name(), finding.rule);
+                match finding.outcome {
+                    Outcome::Unevaluated if is_in_workspace(&finding.span) => {
+                        found.push(not_evaluated_here(&title, &finding.message, &finding.span));
                     }
-                    (_, Outcome::Unevaluated) => {
-                        let key = (finding.policy.name(), finding.message);
+                    Outcome::Unevaluated => {
+                        let key = (format!("Kyverno's rule `{title}`"), finding.message);
                         unevaluated.entry(key).or_default().push(placed);
                     }
-                    (Some(Some(rule)), _) => {
-                        found.push(broken_rule(placed, &title, &path, &rule));
+                    _ => found.push(broken_rule(placed, &judged, &finding)),
+                }
+            }
+            for finding in policies.judge(&created, budget) {
+                let name = finding.policy.name();
+                match finding.outcome {
+                    Outcome::Unevaluated if is_own(&finding) => {
+                        found.push(not_evaluated_here(name, &finding.message, &finding.span));
                     }
-                    (None, _) => {
+                    Outcome::Unevaluated => {
+                        let policy = format!("ValidatingAdmissionPolicy `{name}`");
+                        let key = (policy, finding.message);
+                        unevaluated.entry(key).or_default().push(placed);
+                    }
+                    _ => {
                         let own = help.iter().find(|it| it.0 == finding.span);
-                        let fault = broken(placed, &title, &path, &finding);
+                        let fault = broken(placed, &judged, &finding);
                         found.push(match own {
                             Some((_, help)) => fault.help(help.clone()),
                             None => fault,
@@ -121,40 +99,42 @@ pub(super) fn findings(
         }
     }
     let unevaluated = unevaluated.into_iter();
-    found.extend(unevaluated.filter_map(|(key, objects)| not_evaluated(key.0, &key.1, &objects)));
+    found.extend(unevaluated.filter_map(|(key, objects)| not_evaluated(&key.0, &key.1, &objects)));
     found
 }
 
 /// An object that a rule of Kyverno does not admit.
 fn broken_rule(
     placed: &SourcedObject<'_>,
-    title: &str,
-    path: &FieldPath,
+    judged: &Judged,
     finding: &KyvernoFinding<'_>,
 ) -> Diagnostic {
-    let is_denied = finding.outcome == Outcome::Deny;
-    let message = format!(
-        "{title} breaks rule `{}` of Kyverno's policy `{}`: {}",
+    let policy = format!(
+        "rule `{}` of Kyverno's policy `{}`",
         finding.rule,
-        finding.policy.name(),
-        finding.message
+        finding.policy.name()
     );
-    let fault = Diagnostic {
-        severity: match is_denied {
-            true => Severity::Error,
-            false => Severity::Note,
-        },
-        ..Diagnostic::error("broken-policy", message)
-    };
-    let steps = finding.field.steps().iter();
-    let field = steps.fold(path.clone(), |mut path, step| {
-        path.push(step.clone());
-        path
-    });
+    let field = judged.path.join(&finding.field);
+    let fault = violation(&judged.title, &policy, &finding.message, finding.outcome);
     let fault = fault.at(place(placed, &field));
-    match is_denied {
-        true => fault.help("change the object; Kyverno rejects it"),
-        false => fault,
+    match finding.outcome {
+        Outcome::Deny => fault.help("change the object; Kyverno rejects it"),
+        _ => fault,
+    }
+}
+
+fn violation(title: &str, policy: &str, message: &str, outcome: Outcome) -> Diagnostic {
+    let severity = match outcome {
+        Outcome::Deny => Severity::Error,
+        Outcome::Warn => Severity::Warning,
+        Outcome::Audit | Outcome::Unevaluated => Severity::Note,
+    };
+    Diagnostic {
+        severity,
+        ..Diagnostic::error(
+            "broken-policy",
+            format!("{title} breaks {policy}: {message}"),
+        )
     }
 }
 
@@ -182,35 +162,14 @@ struct Judged {
     path: FieldPath,
 }
 
-fn broken(
-    placed: &SourcedObject<'_>,
-    title: &str,
-    path: &FieldPath,
-    finding: &PolicyFinding<'_>,
-) -> Diagnostic {
-    let severity = match finding.outcome {
-        Outcome::Deny => Severity::Error,
-        Outcome::Warn => Severity::Warning,
-        Outcome::Audit | Outcome::Unevaluated => Severity::Note,
-    };
+fn broken(placed: &SourcedObject<'_>, judged: &Judged, finding: &PolicyFinding<'_>) -> Diagnostic {
     let kind = match is_own(finding) {
         true => "policy",
         false => "ValidatingAdmissionPolicy",
     };
-    let message = format!(
-        "{title} breaks {kind} `{}`: {}",
-        finding.policy.name(),
-        finding.message
-    );
-    let fault = Diagnostic {
-        severity,
-        ..Diagnostic::error("broken-policy", message)
-    };
-    let steps = finding.field.steps().iter();
-    let field = steps.fold(path.clone(), |mut path, step| {
-        path.push(step.clone());
-        path
-    });
+    let policy = format!("{kind} `{}`", finding.policy.name());
+    let field = judged.path.join(&finding.field);
+    let fault = violation(&judged.title, &policy, &finding.message, finding.outcome);
     let fault = fault.at(place(placed, &field));
     match finding.outcome {
         _ if is_own(finding) => fault.related(&finding.span, "the policy's rule"),
@@ -221,18 +180,19 @@ fn broken(
 
 /// Whether a policy is one in the short form.
 fn is_own(finding: &PolicyFinding<'_>) -> bool {
-    !finding.policy.node.has_origin() && finding.span.path().parts().next() == Some("policies")
+    !finding.policy.node.has_origin() && is_in_workspace(&finding.span)
+}
+
+/// Whether a place is in the folder of policies.
+fn is_in_workspace(span: &Span) -> bool {
+    span.path().parts().next() == Some(POLICIES)
 }
 
 /// A policy of the workspace that cannot be evaluated, at its own line.
-fn not_evaluated_here(finding: &PolicyFinding<'_>) -> Diagnostic {
-    let message = format!(
-        "policy `{}` is not evaluated: {}",
-        finding.policy.name(),
-        finding.message
-    );
+fn not_evaluated_here(policy: &str, reason: &str, span: &Span) -> Diagnostic {
+    let message = format!("policy `{policy}` is not evaluated: {reason}");
     let fault = Diagnostic::warning("unevaluated-policy", message);
-    fault.at(&finding.span).help("correct the expression")
+    fault.at(span).help("correct the expression")
 }
 
 fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> Option<Diagnostic> {
@@ -241,13 +201,8 @@ fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> 
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    // No other policy has a slash in its name.
-    let kind = match policy.contains('/') {
-        true => "Kyverno's rule",
-        false => "ValidatingAdmissionPolicy",
-    };
     let message = format!(
-        "{kind} `{policy}` is not evaluated for {}{more}: {reason}",
+        "{policy} is not evaluated for {}{more}: {reason}",
         first.object.id()
     );
     Some(Diagnostic::warning("unevaluated-policy", message).at(place(first, &FieldPath::root())))

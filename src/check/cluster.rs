@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::policy_documents::PolicyDocuments;
 use crate::chart::Charts;
 use crate::compose::EnvironmentManifests;
 use crate::deploy::ChartInputs;
@@ -15,7 +16,7 @@ use crate::yaml::Node;
 const CRDS: &str = "crds";
 
 /// The folder of a workspace for admission policies that clusters have by other means.
-const POLICIES: &str = "policies";
+pub(super) const POLICIES: &str = "policies";
 
 /// What a cluster serves beside Kubernetes' own kinds.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +25,8 @@ pub struct Cluster {
     pub minor: Option<u32>,
     /// Texts with CustomResourceDefinitions: those of the environment's charts, then those of the workspace.
     pub definitions: Vec<Arc<Source>>,
-    /// Texts with admission policies that it has by other means.
-    pub policies: Vec<Arc<Source>>,
+    /// Policies that it has by other means.
+    pub policies: Arc<PolicyDocuments>,
     /// The built-in policies that the workspace switches on.
     pub builtin_policies: BuiltinPolicies,
     /// The charts that releases install, with their values.
@@ -40,7 +41,7 @@ impl Cluster {
         manifests: &EnvironmentManifests<'_>,
         charts: &Charts<'_>,
         workspace: &[Arc<Source>],
-        policies: &[Arc<Source>],
+        policies: &Arc<PolicyDocuments>,
     ) -> Cluster {
         let deliveries = manifests.deliveries.iter();
         let requests = deliveries.flat_map(|it| &it.charts);
@@ -54,7 +55,7 @@ impl Cluster {
             namespaces: given.map(str::to_string).collect(),
             minor: version.and_then(Node::as_str).and_then(minor),
             definitions,
-            policies: policies.to_vec(),
+            policies: policies.clone(),
             inputs: ChartInputs::new(),
             builtin_policies: BuiltinPolicies::default(),
         }
@@ -75,9 +76,9 @@ pub fn definitions(files: &dyn Files) -> Vec<Arc<Source>> {
     files_below(files, CRDS)
 }
 
-/// The YAML files below the workspace's folder for admission policies.
-pub fn policies(files: &dyn Files) -> Vec<Arc<Source>> {
-    files_below(files, POLICIES)
+/// The policies below the workspace's folder for them.
+pub fn policies(files: &dyn Files) -> Arc<PolicyDocuments> {
+    Arc::new(PolicyDocuments::read(&files_below(files, POLICIES)))
 }
 
 fn files_below(files: &dyn Files, folder: &str) -> Vec<Arc<Source>> {

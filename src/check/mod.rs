@@ -25,6 +25,7 @@ mod objects;
 mod page;
 mod pod_security;
 mod pods;
+mod policy_documents;
 mod admission_policies;
 mod refused_by_project;
 mod scene;
@@ -51,6 +52,7 @@ use lines::Lines;
 pub use lines::check_workspace;
 pub use objects::Demands;
 pub use page::{Page, pages};
+pub use policy_documents::PolicyDocuments;
 use scene::{EnvironmentObjects, SourcedObject, scenes};
 
 /// A check of what one environment applies.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::origins::origins_of;
 use super::{Stages, charts};
-use crate::check::{self, Cluster};
+use crate::check::{self, Cluster, PolicyDocuments};
 use crate::compare::Origin;
 use crate::compose::{
     Composer, EnvironmentManifests, Exports, MissingCrd, RenderedTree, SharedNames,
@@ -37,7 +37,7 @@ pub(super) struct Pipeline<'a> {
 /// The definitions and policies of the workspace, which all clusters have.
 pub(crate) struct Known {
     definitions: Vec<Arc<Source>>,
-    policies: Vec<Arc<Source>>,
+    policies: Arc<PolicyDocuments>,
 }
 
 impl Known {

@@ -61,6 +61,14 @@ impl FieldPath {
         path
     }
 
+    /// This path, then another one that begins where this one ends.
+    #[must_use]
+    pub fn join(&self, below: &FieldPath) -> FieldPath {
+        let mut path = self.clone();
+        path.steps.extend_from_slice(&below.steps);
+        path
+    }
+
     /// Goes one step down.
     pub fn push(&mut self, step: Step) {
         self.steps.push(step);

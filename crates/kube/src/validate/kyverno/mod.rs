@@ -9,7 +9,8 @@ mod pattern;
 use pleach_yaml::diag::Span;
 use pleach_yaml::{FieldPath, Node};
 
-use super::policy::{Created, Outcome, PolicyFinding};
+use super::cel::{Programs, RuleBudget};
+use super::policy::{Created, Evaluation, Outcome};
 use crate::object::{Label, Object, Selects, selects};
 use pattern::{Match, matches, wildcard};
 
@@ -20,6 +21,7 @@ pub const GROUP: &str = "kyverno.io";
 #[derive(Debug)]
 pub struct KyvernoPolicies<'a> {
     rules: Vec<Rule<'a>>,
+    programs: Programs,
     unevaluated: Vec<(&'a Object, String)>,
 }
 
@@ -28,15 +30,21 @@ struct Rule<'a> {
     policy: &'a Object,
     name: &'a str,
     node: &'a Node,
-    /// One of them must match; none if the rule is in CEL.
-    patterns: Vec<&'a Node>,
-    /// A rule in CEL as the objects that represent it.
-    in_cel: Option<[Object; 2]>,
+    validation: Validation<'a>,
     message: &'a str,
     outcome: Outcome,
 }
 
-/// An object that does not satisfy a rule.
+/// How a rule validates objects.
+#[derive(Debug)]
+enum Validation<'a> {
+    /// One of the patterns must match.
+    Patterns(Vec<&'a Node>),
+    /// By the `spec` of a ValidatingAdmissionPolicy.
+    Cel(Node),
+}
+
+/// An object that does not satisfy a rule, or a rule that could not be evaluated for it.
 #[derive(Clone, Debug)]
 pub struct KyvernoFinding<'a> {
     /// The policy, as an object of the cluster.
@@ -45,7 +53,7 @@ pub struct KyvernoFinding<'a> {
     pub rule: &'a str,
     /// What follows from it.
     pub outcome: Outcome,
-    /// The message that the rule gives.
+    /// The message that the rule gives, or why it was not evaluated.
     pub message: String,
     /// The first field that does not match a pattern, or that an expression reads.
     pub field: FieldPath,
@@ -58,6 +66,7 @@ impl<'a> KyvernoPolicies<'a> {
     pub fn among(objects: impl Iterator<Item = &'a Object>) -> KyvernoPolicies<'a> {
         let mut found = KyvernoPolicies {
             rules: Vec::new(),
+            programs: Programs::default(),
             unevaluated: Vec::new(),
         };
         let is_policy = |it: &&Object| {
@@ -89,59 +98,21 @@ impl<'a> KyvernoPolicies<'a> {
         self.rules.is_empty()
     }
 
-    /// The rules in CEL, each as a ValidatingAdmissionPolicy and its binding.
-    pub fn in_cel(&self) -> impl Iterator<Item = &Object> {
-        self.rules.iter().flat_map(|it| &it.in_cel).flatten()
-    }
-
-    /// What a finding of such a policy is for its rule: nothing where the rule is not about the object. `None` where the policy is
-    /// another one.
-    pub fn of_cel(
-        &self,
-        finding: &PolicyFinding<'_>,
-        created: &Created<'_>,
-    ) -> Option<Option<KyvernoFinding<'a>>> {
-        let is_policy = |it: &&Rule<'a>| {
-            let policy = it.in_cel.as_ref().map(|it| &it[0]);
-            policy.is_some_and(|it| std::ptr::eq(it, finding.policy))
-        };
-        let rule = self.rules.iter().find(is_policy)?;
-        Some(rule.is_about(created).then(|| KyvernoFinding {
-            policy: rule.policy,
-            rule: rule.name,
-            outcome: finding.outcome,
-            message: finding.message.clone(),
-            field: finding.field.clone(),
-            span: finding.span.clone(),
-        }))
-    }
-
-    /// The rules with patterns that an object does not satisfy.
-    pub fn judge(&self, created: &Created<'_>) -> Vec<KyvernoFinding<'a>> {
-        let rules = self.rules.iter().filter(|it| it.is_about(created));
-        let found = rules.filter_map(|rule| {
-            let mut first = None;
-            for pattern in &rule.patterns {
-                match matches(created.node, pattern) {
-                    Match::Matches => return None,
-                    Match::Skipped => {}
-                    Match::Differs(field) => _ = first.get_or_insert(field),
+    /// The rules that an object does not satisfy. The cost of their expressions is taken from the budget.
+    pub fn judge(&self, created: &Created<'_>, budget: &RuleBudget) -> Vec<KyvernoFinding<'a>> {
+        let mut found = Vec::new();
+        for rule in self.rules.iter().filter(|it| it.is_about(created)) {
+            match &rule.validation {
+                Validation::Patterns(patterns) => {
+                    found.extend(rule.by_patterns(patterns, created));
+                }
+                Validation::Cel(spec) => {
+                    let evaluation = Evaluation::new(spec, created, None, &self.programs, budget);
+                    found.extend(rule.by_cel(evaluation));
                 }
             }
-            let message = match rule.message {
-                "" => format!("rule `{}` does not admit the object", rule.name),
-                message => message.trim().to_string(),
-            };
-            Some(KyvernoFinding {
-                policy: rule.policy,
-                rule: rule.name,
-                outcome: rule.outcome,
-                message,
-                field: first?,
-                span: rule.node.span().clone(),
-            })
-        });
-        found.collect()
+        }
+        found
     }
 }
 
@@ -163,26 +134,10 @@ fn rule<'a>(policy: &'a Object, node: &'a Node) -> Result<Rule<'a>, String> {
     if let Some(key) = conditions.find(|it| !is_in_cel || **it != "celPreconditions") {
         return Err(format!("depends on `{key}`"));
     }
-    let patterns: Vec<&Node> = match (validate.get("pattern"), validate.get("anyPattern")) {
-        _ if is_in_cel => Vec::new(),
-        (Some(pattern), _) if !pattern.is_null() => vec![pattern],
-        (_, Some(any)) => any.as_sequence().unwrap_or_default().iter().collect(),
-        _ => {
-            let keys = validate.as_mapping().into_iter().flatten();
-            let mut keys = keys.filter_map(|it| it.key.as_str());
-            let known = [
-                "message",
-                "failureAction",
-                "failureActionOverrides",
-                "allowExistingViolations",
-            ];
-            let key = keys.find(|it| !known.contains(it)).unwrap_or("validate");
-            return Err(format!("has `{key}` instead of a pattern"));
-        }
+    let validation = match is_in_cel {
+        true => Validation::Cel(cel::spec(node)?),
+        false => Validation::Patterns(patterns(validate)?),
     };
-    if patterns.iter().any(|it| has_variable(it)) {
-        return Err("has variables in its pattern".to_string());
-    }
     for part in ["match", "exclude"] {
         if let Some(key) = node.get(part).and_then(unknown_filter) {
             return Err(format!("has `{key}` under `{part}`"));
@@ -203,17 +158,38 @@ fn rule<'a>(policy: &'a Object, node: &'a Node) -> Result<Rule<'a>, String> {
         Some("enforce") => Outcome::Deny,
         _ => Outcome::Audit,
     };
-    let title = format!("{}/{}", policy.name(), name(node));
-    let in_cel = is_in_cel.then(|| cel::objects(&title, node, outcome));
     Ok(Rule {
         policy,
         name: name(node),
         node,
-        patterns,
-        in_cel: in_cel.transpose()?,
+        validation,
         message,
         outcome,
     })
+}
+
+/// The patterns of a rule. Errors: why they are not evaluated.
+fn patterns(validate: &Node) -> Result<Vec<&Node>, String> {
+    let patterns: Vec<&Node> = match (validate.get("pattern"), validate.get("anyPattern")) {
+        (Some(pattern), _) if !pattern.is_null() => vec![pattern],
+        (_, Some(any)) => any.as_sequence().unwrap_or_default().iter().collect(),
+        _ => {
+            let keys = validate.as_mapping().into_iter().flatten();
+            let mut keys = keys.filter_map(|it| it.key.as_str());
+            let known = [
+                "message",
+                "failureAction",
+                "failureActionOverrides",
+                "allowExistingViolations",
+            ];
+            let key = keys.find(|it| !known.contains(it)).unwrap_or("validate");
+            return Err(format!("has `{key}` instead of a pattern"));
+        }
+    };
+    match patterns.iter().any(|it| has_variable(it)) {
+        true => Err("has variables in its pattern".to_string()),
+        false => Ok(patterns),
+    }
 }
 
 fn has_variable(node: &Node) -> bool {
@@ -279,7 +255,44 @@ fn unknown_filter(node: &Node) -> Option<&str> {
     })
 }
 
-impl Rule<'_> {
+impl<'a> Rule<'a> {
+    fn by_patterns(&self, patterns: &[&Node], created: &Created<'_>) -> Option<KyvernoFinding<'a>> {
+        let mut first = None;
+        for pattern in patterns {
+            match matches(created.node, pattern) {
+                Match::Matches => return None,
+                Match::Skipped => {}
+                Match::Differs(field) => _ = first.get_or_insert(field),
+            }
+        }
+        let message = match self.message {
+            "" => format!("rule `{}` does not admit the object", self.name),
+            message => message.trim().to_string(),
+        };
+        Some(KyvernoFinding {
+            policy: self.policy,
+            rule: self.name,
+            outcome: self.outcome,
+            message,
+            field: first?,
+            span: self.node.span().clone(),
+        })
+    }
+
+    fn by_cel(&self, evaluation: Evaluation<'_>) -> impl Iterator<Item = KyvernoFinding<'a>> {
+        evaluation.run().into_iter().map(|said| KyvernoFinding {
+            policy: self.policy,
+            rule: self.name,
+            outcome: match said.is_unevaluated {
+                true => Outcome::Unevaluated,
+                false => self.outcome,
+            },
+            message: said.message,
+            field: said.field,
+            span: said.span,
+        })
+    }
+
     fn is_about(&self, created: &Created<'_>) -> bool {
         if self.policy.kind() == "Policy" && self.policy.namespace() != created.namespace {
             return false;

@@ -13,8 +13,8 @@ use crate::validate::decode::Encoding;
 use crate::validate::fault::short;
 
 /// A policy with the values of its variables.
-pub(super) struct Evaluation<'a> {
-    spec: Option<&'a Node>,
+pub(in crate::validate) struct Evaluation<'a> {
+    spec: &'a Node,
     activation: MapActivation,
     programs: &'a Programs,
     budget: &'a RuleBudget,
@@ -23,12 +23,12 @@ pub(super) struct Evaluation<'a> {
 }
 
 /// The result of an expression of a policy for an object.
-pub(super) struct Said {
-    pub(super) is_unevaluated: bool,
-    pub(super) message: String,
-    pub(super) field: FieldPath,
+pub(in crate::validate) struct Said {
+    pub(in crate::validate) is_unevaluated: bool,
+    pub(in crate::validate) message: String,
+    pub(in crate::validate) field: FieldPath,
     /// The place of the expression.
-    pub(super) span: Span,
+    pub(in crate::validate) span: Span,
 }
 
 impl Said {
@@ -47,15 +47,15 @@ impl Said {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(
-        policy: &'a Object,
+    /// `spec` is that of the policy.
+    pub(in crate::validate) fn new(
+        spec: &'a Node,
         created: &Created<'_>,
         parameter: Option<&Object>,
         programs: &'a Programs,
         budget: &'a RuleBudget,
     ) -> Evaluation<'a> {
-        let spec = policy.node.get("spec");
-        let failures = spec.and_then(|it| it.get("failurePolicy")?.as_str());
+        let failures = spec.get("failurePolicy").and_then(Node::as_str);
         let mut activation = MapActivation::new();
         activation.insert("object", value(created.node));
         activation.insert("oldObject", Value::Null);
@@ -80,7 +80,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The violations of the policy by the object; empty if the object satisfies it.
-    pub(super) fn run(mut self) -> Vec<Said> {
+    pub(in crate::validate) fn run(mut self) -> Vec<Said> {
         // One condition that is false decides, whatever the others come to.
         let mut undecided = None;
         for condition in self.items("matchConditions") {
@@ -110,7 +110,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn items(&self, key: &str) -> impl Iterator<Item = &'a Node> + use<'a> {
-        let items = self.spec.and_then(|it| it.get(key)?.as_sequence());
+        let items = self.spec.get(key).and_then(Node::as_sequence);
         items.unwrap_or_default().iter()
     }
 

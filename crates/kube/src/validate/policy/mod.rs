@@ -15,7 +15,7 @@ use pleach_yaml::{FieldPath, Node};
 use super::cel::{Programs, RuleBudget};
 use crate::object::{Gvk, Object, Selects};
 pub use defaults::defaulted;
-use evaluate::Evaluation;
+pub(super) use evaluate::Evaluation;
 
 /// The API group of policies and bindings.
 pub const GROUP: &str = "admissionregistration.k8s.io";
@@ -164,9 +164,11 @@ impl<'a> Policies<'a> {
             }
         };
         let outcome = action(bound.binding);
+        let Some(spec) = bound.policy.node.get("spec") else {
+            return;
+        };
         for parameter in parameters {
-            let evaluation =
-                Evaluation::new(bound.policy, created, parameter, &self.programs, budget);
+            let evaluation = Evaluation::new(spec, created, parameter, &self.programs, budget);
             for said in evaluation.run() {
                 let outcome = match said.is_unevaluated {
                     true => Outcome::Unevaluated,

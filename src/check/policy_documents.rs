@@ -1,0 +1,54 @@
+//! The policies of the folder `policies/`, read once for all environments.
+
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Source};
+use crate::load::OwnPolicy;
+use crate::object::Object;
+use crate::validate::{kyverno, policy};
+use crate::yaml::parse;
+
+/// The API group of policies in the short form.
+const OWN_GROUP: &str = "pleach.dev/";
+
+/// Policies that the cluster of each environment has by other means.
+#[derive(Debug, Default)]
+pub struct PolicyDocuments {
+    /// The objects of Kubernetes, policies or not.
+    pub(super) objects: Vec<Object>,
+    /// The policies in the short form.
+    pub(super) own: Vec<OwnPolicy>,
+    /// What is wrong with the files.
+    pub(super) faults: Vec<Diagnostic>,
+}
+
+impl PolicyDocuments {
+    pub(super) fn read(sources: &[Arc<Source>]) -> PolicyDocuments {
+        let mut found = PolicyDocuments::default();
+        for source in sources {
+            match parse(source) {
+                Ok(documents) => {
+                    for document in documents {
+                        if !OwnPolicy::is(&document) {
+                            found.objects.push(Object::new(document));
+                            continue;
+                        }
+                        match OwnPolicy::read(document) {
+                            Ok(policy) => found.own.push(policy),
+                            Err(faults) => found.faults.extend(faults),
+                        }
+                    }
+                }
+                // The folder of a repository may hold texts for other programs.
+                Err(faults) if is_about_policies(source) => found.faults.extend(faults),
+                Err(_) => {}
+            }
+        }
+        found
+    }
+}
+
+fn is_about_policies(source: &Source) -> bool {
+    let groups = [policy::GROUP, OWN_GROUP, kyverno::GROUP];
+    groups.iter().any(|it| source.text.contains(it))
+}
