@@ -4,6 +4,8 @@ use pleach::deploy::{Options, deploy};
 use pleach::report::{View, deployment, deployment_yaml, human};
 use pleach::tree::{Tree, TreePath};
 
+use crate::hook::{PLEACH, command, write};
+
 #[test]
 fn the_same_files_give_the_same_deployment() {
     let text = std::fs::read_to_string(
@@ -91,9 +93,7 @@ spec:
 fn the_hook_looks_at_what_charts_make_of_a_claim() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &Tree::from_text(WORKSPACE));
-    let pleach = |arguments: &[&str], code| {
-        run(folder.path(), env!("CARGO_BIN_EXE_pleach"), arguments, code)
-    };
+    let pleach = |arguments: &[&str], code| run(folder.path(), PLEACH, arguments, code);
     let git = |arguments: &[&str]| run(folder.path(), "git", arguments, 0);
     git(&["init", "-q"]);
     pleach(&["render"], 0);
@@ -121,14 +121,6 @@ fn the_hook_looks_at_what_charts_make_of_a_claim() {
     assert!(table.contains("web"), "{table}");
 }
 
-fn write(folder: &std::path::Path, tree: &Tree) {
-    for (path, bytes) in tree {
-        let file = folder.join(path.as_str());
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, bytes).unwrap();
-    }
-}
-
 /// A repository with a release whose chart is in it.
 fn repository() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -149,20 +141,7 @@ fn repository() -> tempfile::TempDir {
 
 #[track_caller]
 fn run(folder: &std::path::Path, program: &str, arguments: &[&str], code: i32) -> String {
-    let names = ["AUTHOR", "COMMITTER"].into_iter();
-    let names = names.flat_map(|it| {
-        [
-            (format!("GIT_{it}_NAME"), "a"),
-            (format!("GIT_{it}_EMAIL"), "a@b"),
-        ]
-    });
-    let output = std::process::Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .envs(names)
-        .output()
-        .unwrap();
+    let output = command(folder, program, arguments);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
     String::from_utf8(output.stdout).unwrap() + &said
@@ -171,9 +150,7 @@ fn run(folder: &std::path::Path, program: &str, arguments: &[&str], code: i32) -
 #[test]
 fn a_repository_without_a_workspace_needs_nothing() {
     let folder = repository();
-    let pleach = |arguments: &[&str], code| {
-        run(folder.path(), env!("CARGO_BIN_EXE_pleach"), arguments, code)
-    };
+    let pleach = |arguments: &[&str], code| run(folder.path(), PLEACH, arguments, code);
     let tree = pleach(&["tree"], 0);
     assert!(
         tree.contains("HelmRelease shop/web  chart web 1.2.3"),

@@ -152,11 +152,7 @@ fn pleach(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 fn write(folder: &Path, text: &str) {
-    for (path, bytes) in &Tree::from_text(text) {
-        let file = folder.join(path.as_str());
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, bytes).unwrap();
-    }
+    crate::hook::write(folder, &Tree::from_text(text));
 }
 
 /// A repository with one commit of `text`.

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use pleach::tree::Tree;
 use tempfile::TempDir;
 
 pub(crate) const PLEACH: &str = env!("CARGO_BIN_EXE_pleach");
 
 /// Runs a command with the program on the path, and without what the user or a hook around us has set.
-fn command(folder: &Path, program: &str, arguments: &[&str]) -> Output {
+pub(crate) fn command(folder: &Path, program: &str, arguments: &[&str]) -> Output {
     let bin = Path::new(PLEACH).parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new(program);
@@ -24,6 +25,15 @@ fn command(folder: &Path, program: &str, arguments: &[&str]) -> Output {
         command.env_remove(name);
     }
     command.output().unwrap()
+}
+
+/// Writes the files of a tree below a folder.
+pub(crate) fn write(folder: &Path, tree: &Tree) {
+    for (path, bytes) in tree {
+        let file = folder.join(path.as_str());
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
+    }
 }
 
 /// Runs a command, and gives what it said on both streams.

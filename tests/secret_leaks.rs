@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pleach::report::Format;
 use pleach::tree::Tree;
 
-use crate::hook::{PLEACH, git};
+use crate::hook::{PLEACH, git, write};
 use crate::vendor::server::{Answer, Asked, Server};
 
 const CANARY: [&str; 2] = ["Kanarie7Vogel", "S2FuYXJpZTdWb2dlb"];
@@ -66,14 +66,6 @@ const WRITING: [CommandLine; 6] = [
 const FORMS: [&str; 9] = [
     "text", "md", "html", "json", "patch", "github", "gitlab", "sarif", "junit",
 ];
-
-fn write(folder: &Path, tree: &Tree) {
-    for (path, bytes) in tree.iter() {
-        let file = folder.join(path.as_str());
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, bytes).unwrap();
-    }
-}
 
 fn leaks(name: &str) -> Tree {
     let file = format!(

@@ -206,17 +206,21 @@ fn said(root: &Path, cache: &str, arguments: &[&str]) -> (String, Vec<String>) {
     (rest.join("\n"), rendered)
 }
 
+/// The starter, not rendered yet, and an empty folder for the cache.
+fn starter() -> (TempDir, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), PLEACH, &["init"], true);
+    std::thread::sleep(TICK);
+    (folder, tempfile::tempdir().unwrap())
+}
+
 /// Such a file is in no listing of its folder.
 #[cfg(unix)]
 #[test]
 fn a_name_that_is_not_utf8_is_reported_after_a_run_without_findings() {
     use std::os::unix::ffi::OsStrExt;
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    let cache = tempfile::tempdir().unwrap();
-    let cache = cache.path().to_str().unwrap();
-    run(root, PLEACH, &["init"], true);
-    std::thread::sleep(TICK);
+    let (folder, cache) = starter();
+    let (root, cache) = (folder.path(), cache.path().to_str().unwrap());
     said(root, cache, &["render"]);
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9.yaml");
     // Not every file system takes such a name.
@@ -230,12 +234,8 @@ fn a_name_that_is_not_utf8_is_reported_after_a_run_without_findings() {
 
 #[test]
 fn a_change_of_one_claim_renders_that_claim() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    let cache = tempfile::tempdir().unwrap();
-    let cache = cache.path().to_str().unwrap();
-    run(root, PLEACH, &["init"], true);
-    std::thread::sleep(TICK);
+    let (folder, cache) = starter();
+    let (root, cache) = (folder.path(), cache.path().to_str().unwrap());
     let all = said(root, cache, &["render"]).1;
     std::thread::sleep(TICK);
     assert_eq!(said(root, cache, &["check"]).1.len(), 1);
@@ -261,12 +261,8 @@ fn a_change_of_one_claim_renders_that_claim() {
 
 #[test]
 fn what_was_edited_in_the_tree_is_seen_beside_a_change_of_a_claim() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    let cache = tempfile::tempdir().unwrap();
-    let cache = cache.path().to_str().unwrap();
-    run(root, PLEACH, &["init"], true);
-    std::thread::sleep(TICK);
+    let (folder, cache) = starter();
+    let (root, cache) = (folder.path(), cache.path().to_str().unwrap());
     run(root, PLEACH, &["render", "--cache", cache], true);
     std::thread::sleep(TICK);
     change(root, "203Gi");
