@@ -11,7 +11,7 @@ use crate::deploy::{
     self, ChartInputs, Deployment, Entry, Status, Unit, idle_changes, lost_values,
 };
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::diff::Options;
+use crate::diff::{Options, has_flux_setting};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
 use crate::yaml::Node;
@@ -463,14 +463,7 @@ fn keep_crds(
 /// Takes back changes of objects that Flux only creates and never changes, and reports them.
 fn keep_present(old: &[Object], new: &mut [Object], notes: &mut Diagnostics) {
     const KEY: &str = "kustomize.toolkit.fluxcd.io/ssa";
-    let is_for_creation = |it: &&mut Object| {
-        let mut fields = ["annotations", "labels"].iter();
-        fields.any(|field| {
-            let value = it.node.at_keys(&["metadata", field, KEY]);
-            let value = value.and_then(Node::as_str);
-            value.is_some_and(|it| it.eq_ignore_ascii_case("IfNotPresent"))
-        })
-    };
+    let is_for_creation = |it: &&mut Object| has_flux_setting(it, KEY, "IfNotPresent");
     let mut known: BTreeMap<ObjectId, &Object> = BTreeMap::new();
     for object in new.iter_mut().filter(is_for_creation) {
         if known.is_empty() {

@@ -1,6 +1,6 @@
 //! The objects of a part on both sides, as far as it can be built.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Side;
@@ -44,15 +44,13 @@ pub(super) fn all_after(side: &Side<'_>, part: &Part) -> Vec<Object> {
 }
 
 /// The ApplicationSets of one side that the other side has too.
-fn kept_sets(old: &[Object], new: &[Object]) -> Vec<[Object; 2]> {
-    let sets = old.iter().filter(|it| it.kind() == "ApplicationSet");
-    let kept = sets.filter_map(|set| {
-        let id = set.id();
-        let now = new
-            .iter()
-            .find(|it| it.kind() == "ApplicationSet" && it.id() == id)?;
-        Some([set.clone(), now.clone()])
-    });
+fn kept_sets<'a>(old: &'a [Object], new: &'a [Object]) -> Vec<[Object; 2]> {
+    let sets = |objects: &'a [Object]| objects.iter().filter(|it| it.kind() == "ApplicationSet");
+    let mut now: BTreeMap<ObjectId, &Object> = BTreeMap::new();
+    for set in sets(new) {
+        now.entry(set.id()).or_insert(set);
+    }
+    let kept = sets(old).filter_map(|set| Some([set.clone(), (*now.get(&set.id())?).clone()]));
     kept.collect()
 }
 

@@ -1,5 +1,7 @@
 //! What an engine may delete only with something that goes in the same change.
 
+use std::collections::BTreeMap;
+
 use super::app_project::{Destination, fits, list, permits};
 use super::{ChangeSet, Danger, Faults, Judge, some};
 use crate::diag::Severity;
@@ -23,12 +25,12 @@ remove what is deployed, wait until it is gone from the cluster, then remove the
 };
 
 fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
-    let gone: Vec<&Object> = scene.pairs.iter().filter_map(removed).collect();
-    for unit in &gone {
+    let lost = Lost::of(scene);
+    for unit in &lost.gone {
         match (&*unit.gvk().group, unit.kind()) {
             ("kustomize.toolkit.fluxcd.io", "Kustomization")
-            | ("helm.toolkit.fluxcd.io", "HelmRelease") => judge_flux(unit, &gone, faults),
-            ("argoproj.io", "Application") => judge_application(unit, scene, faults),
+            | ("helm.toolkit.fluxcd.io", "HelmRelease") => judge_flux(unit, &lost, faults),
+            ("argoproj.io", "Application") => judge_application(unit, &lost, faults),
             _ => {}
         }
     }
@@ -36,8 +38,53 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
         if let Pair::Same(before, after) = pair
             && is_project(after)
         {
-            judge_kinds(before, after, &gone, faults);
+            judge_kinds(before, after, &lost.gone, faults);
         }
+    }
+}
+
+/// What is deleted, and what permits to delete it.
+struct Lost<'a> {
+    gone: Vec<&'a Object>,
+    /// The ServiceAccounts that are deleted, by namespace and name.
+    accounts: BTreeMap<(&'a str, &'a str), &'a Object>,
+    /// The first binding of each ServiceAccount that is deleted, by namespace and name.
+    bindings: BTreeMap<(&'a str, &'a str), &'a Object>,
+    /// The AppProjects that were there before, by name.
+    projects: BTreeMap<&'a str, &'a Pair<'a>>,
+}
+
+impl<'a> Lost<'a> {
+    fn of(scene: &ChangeSet<'a>) -> Lost<'a> {
+        let mut lost = Lost {
+            gone: scene.pairs.iter().filter_map(removed).collect(),
+            accounts: BTreeMap::new(),
+            bindings: BTreeMap::new(),
+            projects: BTreeMap::new(),
+        };
+        for object in &lost.gone {
+            if object.kind() == "ServiceAccount" {
+                let key = (object.namespace(), object.name());
+                lost.accounts.entry(key).or_insert(object);
+            }
+            if !matches!(object.kind(), "RoleBinding" | "ClusterRoleBinding") {
+                continue;
+            }
+            let subjects = object.node.get("subjects").and_then(Node::as_sequence);
+            for subject in subjects.unwrap_or_default() {
+                let field = |key: &str| subject.get(key).and_then(Node::as_str).unwrap_or("");
+                if field("kind") == "ServiceAccount" {
+                    let key = (field("namespace"), field("name"));
+                    lost.bindings.entry(key).or_insert(object);
+                }
+            }
+        }
+        for pair in scene.pairs {
+            if let Some(project) = pair.before().filter(|it| is_project(it)) {
+                lost.projects.entry(project.name()).or_insert(pair);
+            }
+        }
+        lost
     }
 }
 
@@ -50,7 +97,7 @@ fn removed<'a>(pair: &Pair<'a>) -> Option<&'a Object> {
 }
 
 /// A Kustomization or HelmRelease, and its ServiceAccount or what gives it its rights.
-fn judge_flux(unit: &Object, gone: &[&Object], faults: &mut Faults) {
+fn judge_flux(unit: &Object, lost: &Lost<'_>, faults: &mut Faults) {
     let flag = |key: &str| unit.node.at_keys(&["spec", key]).and_then(Node::as_bool);
     let (name, namespace) = (
         text(unit, &["spec", "serviceAccountName"]),
@@ -61,21 +108,8 @@ fn judge_flux(unit: &Object, gone: &[&Object], faults: &mut Faults) {
     {
         return;
     }
-    let is_account = |it: &&&Object| {
-        it.kind() == "ServiceAccount" && it.name() == name && it.namespace() == namespace
-    };
-    let is_subject = |it: &Node| {
-        let field = |key: &str| it.get(key).and_then(Node::as_str).unwrap_or("");
-        field("kind") == "ServiceAccount"
-            && field("name") == name
-            && field("namespace") == namespace
-    };
-    let binds = |it: &&&Object| {
-        let subjects = it.node.get("subjects").and_then(Node::as_sequence);
-        matches!(it.kind(), "RoleBinding" | "ClusterRoleBinding")
-            && subjects.unwrap_or_default().iter().any(is_subject)
-    };
-    let (lost, words) = match (gone.iter().find(is_account), gone.iter().find(binds)) {
+    let key = (namespace, name);
+    let (lost, words) = match (lost.accounts.get(&key), lost.bindings.get(&key)) {
         (Some(account), _) => (account, "everything that it applied stays in the cluster"),
         (None, Some(binding)) => (
             binding,
@@ -92,13 +126,8 @@ fn judge_flux(unit: &Object, gone: &[&Object], faults: &mut Faults) {
 }
 
 /// An Application and its AppProject.
-fn judge_application(application: &Object, scene: &ChangeSet<'_>, faults: &mut Faults) {
-    let project = text(application, &["spec", "project"]);
-    let of_project = |it: &&Pair<'_>| {
-        it.before()
-            .is_some_and(|it| is_project(it) && it.name() == project)
-    };
-    let Some(pair) = scene.pairs.iter().find(of_project) else {
+fn judge_application(application: &Object, lost: &Lost<'_>, faults: &mut Faults) {
+    let Some(pair) = lost.projects.get(text(application, &["spec", "project"])) else {
         return;
     };
     let message = match (pair, destination(application)) {
@@ -139,6 +168,13 @@ fn destination(application: &Object) -> Option<Destination<'_>> {
 
 /// Cluster-scoped kinds that an AppProject no longer permits, and objects of them that are to be deleted.
 fn judge_kinds(before: &Object, after: &Object, gone: &[&Object], faults: &mut Faults) {
+    const FIELD: &str = "clusterResourceWhitelist";
+    // Of most projects, nothing has to be looked for.
+    let is_same = |(before, after): (&Node, &Node)| before.same_data(after);
+    let (old, new) = (list(before, FIELD), list(after, FIELD));
+    if old.len() == new.len() && old.iter().zip(new).all(is_same) {
+        return;
+    }
     let lost = gone.iter().filter(|it| {
         it.namespace().is_empty() && permits_kind(before, it) && !permits_kind(after, it)
     });

@@ -76,6 +76,35 @@ fn operators(count: usize) -> String {
     })
 }
 
+/// Units that delete as a ServiceAccount of their own, and what gives it its rights; Applications of one AppProject.
+fn permissions(count: usize) -> String {
+    let project = object("argoproj.io/v1alpha1", "AppProject", 0, "spec: {}");
+    let units = repeat(count, |at| {
+        let unit = format!("spec: {{serviceAccountName: other{at}, path: ./a}}");
+        let binding = format!("subjects: [{{kind: ServiceAccount, name: x{at}, namespace: n}}]");
+        object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", at, &unit)
+            + &object("rbac.authorization.k8s.io/v1", "RoleBinding", at, &binding)
+            + &object(
+                "argoproj.io/v1alpha1",
+                "Application",
+                at,
+                "spec: {project: x0}",
+            )
+    });
+    // The project comes last.
+    units + &project
+}
+
+/// ApplicationSets that read files of Git.
+fn application_sets(count: usize, path: &str) -> String {
+    repeat(count, |at| {
+        let spec = format!(
+            "spec: {{generators: [{{git: {{repoURL: a, files: [{{path: '{path}{at}.yaml'}}]}}}}], template: {{metadata: {{name: '{{{{a}}}}'}}}}}}"
+        );
+        object("argoproj.io/v1alpha1", "ApplicationSet", at, &spec)
+    })
+}
+
 fn definitions(count: usize, version: &str) -> String {
     repeat(count, |at| {
         let spec = format!(
@@ -134,6 +163,8 @@ hostile! {
     diff_of_many_rules_with_wildcards: change(&wildcards(15_000, "v"), &wildcards(15_000, "w"));
     diff_of_clusters_of_many_replicas: change(&clusters(2_000, 256), &clusters(2_000, 255));
     diff_of_many_operators_that_go: change(&operators(4_000), "");
+    diff_of_many_permissions_that_go: change(&permissions(4_000), "");
+    diff_of_many_application_sets: change(&application_sets(6_000, "a"), &application_sets(6_000, "b"));
     diff_of_many_definitions: change(&definitions(4_000, "v1"), &definitions(4_000, "v2"));
     diff_of_many_sources: change(&sources(4_000, "1.0.0"), &sources(4_000, "2.0.0"));
     diff_of_many_keys: change(&data(25_000, "k", "a"), &data(25_000, "k", "b"));

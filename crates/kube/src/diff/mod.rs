@@ -65,24 +65,28 @@ impl ChangeKind {
     }
 }
 
+/// Whether an object bears a setting of kustomize-controller, whose value may be in any case. The controller looks at annotations and
+/// at labels (`Exclusions` and `IfNotPresentSelector` of its options for apply, `Exclusions` of those for deletion).
+pub fn has_flux_setting(object: &Object, key: &str, value: &str) -> bool {
+    let mut fields = ["annotations", "labels"].iter();
+    fields.any(|field| {
+        let found = object.node.at_keys(&["metadata", field, key]);
+        let found = found.and_then(Node::as_str);
+        found.is_some_and(|it| it.eq_ignore_ascii_case(value))
+    })
+}
+
 /// Whether Flux or Argo CD leave an object in the cluster when it is gone from the tree: an annotation says so, or what applies it.
 pub fn is_kept(object: &Object) -> bool {
-    let text = |field: &str, key: &str| {
-        let value = object.node.at_keys(&["metadata", field, key]);
-        let value = value.and_then(Node::as_str).unwrap_or("");
-        value.to_lowercase()
-    };
-    // kustomize-controller looks at labels too (`Exclusions` of `deleteObjects`).
-    let flux = |key: &str, value: &str| {
-        let mut fields = ["annotations", "labels"].iter();
-        fields.any(|it| text(it, key) == value)
-    };
-    let options = text("annotations", "argocd.argoproj.io/sync-options");
+    let flux = |key: &str, value: &str| has_flux_setting(object, key, value);
+    let options = ["metadata", "annotations", "argocd.argoproj.io/sync-options"];
+    let options = object.node.at_keys(&options).and_then(Node::as_str);
+    let mut options = options.unwrap_or("").split(',');
     object.stays
         || flux("kustomize.toolkit.fluxcd.io/prune", "disabled")
         || flux("kustomize.toolkit.fluxcd.io/reconcile", "disabled")
         || flux("kustomize.toolkit.fluxcd.io/ssa", "ignore")
-        || options.split(',').any(|it| it.trim() == "prune=false")
+        || options.any(|it| it.trim().eq_ignore_ascii_case("prune=false"))
 }
 
 /// What became of one field.
