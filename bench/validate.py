@@ -3,7 +3,7 @@
 
 SWAGGER is Kubernetes' `swagger.json`, plain or as `.gz`; `tools/schemas.py fetch` downloads it. Both programs read the same file of
 Deployments, Services, Ingresses and ConfigMaps with the same schemas. kubeconform's figure is the CPU time of the process, the median of
-three runs; pleach's is that of `benches/validate.rs`, which reads the file and validates it on one core.
+three runs; pleach's is that of `crates/kube/benches/validate.rs`, which reads the file and validates it on one core.
 
     KUBECONFORM=…   the peer (default: `kubeconform` on the PATH)
 """
@@ -126,7 +126,7 @@ def main():
         file.write_text("---\n".join(objects))
         schemas(Path(sys.argv[1]), folder)
         theirs = kubeconform(os.environ.get("KUBECONFORM", "kubeconform"), folder, file)
-        command = ["cargo", "bench", "--quiet", "--bench", "validate", "--", str(file)]
+        command = ["cargo", "bench", "--quiet", "-p", "pleach-kube", "--bench", "validate", "--", str(file)]
         printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     print(printed.strip())
     rate = float(re.search(r"^read and validate: .* ([0-9]+) objects/s", printed, re.M)[1])

@@ -370,13 +370,20 @@ impl Node {
         }
     }
 
-    /// Whether this is a scalar of just this text. Most texts that are compared differ in length, which shows without a look at them.
+    /// Whether this is a scalar of just this text.
     pub(super) fn is_text(&self, text: &str) -> bool {
         match &self.value {
             Value::Slice(_, start, end) => {
                 let (start, end) = (*start as usize, *end as usize);
+                // Most texts that are compared differ in length, which shows without a look at them.
                 end.wrapping_sub(start) == text.len()
-                    && self.span.source.text.as_bytes().get(start..end) == Some(text.as_bytes())
+                    && self
+                        .span
+                        .source
+                        .text
+                        .as_bytes()
+                        .get(start..end)
+                        .is_some_and(|own| same_bytes(own, text.as_bytes()))
             }
             Value::Static(_, own) => *own == text,
             Value::Owned(_, own) => **own == *text,
@@ -399,7 +406,7 @@ impl Node {
         if self.style() != Style::Plain || self.tag() != Tag::None {
             return None;
         }
-        match self.as_str()? {
+        match self.as_str().filter(|it| it.len() <= 3)? {
             "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
             "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
             _ => None,
@@ -440,7 +447,15 @@ impl Node {
 
     /// Whether the value is null.
     pub fn is_null(&self) -> bool {
-        self.kind() == Kind::Null
+        match self.value.look() {
+            // No word for null is longer.
+            Presentation(style, Tag::None) => {
+                self.as_str().is_some_and(|it| it.len() <= 4)
+                    && !style.is_quoted()
+                    && self.kind() == Kind::Null
+            }
+            _ => self.kind() == Kind::Null,
+        }
     }
 
     /// Whether it is a scalar.
@@ -573,6 +588,19 @@ impl Node {
             (View::Mapping(a), View::Mapping(b)) => a.same_data(b),
             _ => false,
         }
+    }
+}
+
+/// Whether two texts of one length are the same. Up to 16 bytes, two overlapping numbers are all of a text.
+fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+        bytes.first_chunk().zip(bytes.last_chunk())
+    }
+    match a.len() {
+        0..4 => a.iter().eq(b),
+        4..8 => ends::<4>(a) == ends::<4>(b),
+        8..=16 => ends::<8>(a) == ends::<8>(b),
+        _ => a == b,
     }
 }
 

@@ -52,7 +52,7 @@ pub fn resolve(text: &str) -> Kind {
         return Kind::Null;
     };
     match first {
-        b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' => match text {
+        b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' if text.len() <= 5 => match text {
             "~" | "null" | "Null" | "NULL" => Kind::Null,
             "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Kind::Bool,
             _ => Kind::String,
@@ -63,10 +63,16 @@ pub fn resolve(text: &str) -> Kind {
 }
 
 fn resolve_number(text: &str) -> Kind {
+    if short_number(text).is_some() {
+        return Kind::Int;
+    }
     match text.trim_start_matches(['+', '-']) {
         ".inf" | ".Inf" | ".INF" if text.len() <= 5 => return Kind::Float,
         _ if matches!(text, ".nan" | ".NaN" | ".NAN") => return Kind::Float,
         _ => {}
+    }
+    if ends_as_word(text) {
+        return Kind::String;
     }
     if super::timestamp::rfc_3339(text).is_some() {
         return Kind::Timestamp;
@@ -81,6 +87,23 @@ fn resolve_number(text: &str) -> Kind {
     }
 }
 
+/// Whether a text that begins as a number ends in a letter as no number or date does: `100m`, `5Gi`, `10s`.
+fn ends_as_word(text: &str) -> bool {
+    let is_letter = |it: &u8| it.is_ascii_alphabetic() && !matches!(it, b'Z' | b'z');
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    text.as_bytes().last().is_some_and(is_letter) && !unsigned.starts_with(['0', '.'])
+}
+
+/// The value of a whole number as nearly all are written: a few digits, of which the first is no zero.
+fn short_number(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if bytes.is_empty() || bytes.len() > 18 || bytes.first() == Some(&b'0') && bytes.len() > 1 {
+        return None;
+    }
+    let add = |sum: i64, it: &u8| it.is_ascii_digit().then(|| sum * 10 + i64::from(it - b'0'));
+    bytes.iter().try_fold(0, add)
+}
+
 /// The value of a whole number that fits 64 signed bits.
 pub(super) fn int_value(text: &str) -> Option<i64> {
     int_value_wide(text).and_then(|value| i64::try_from(value).ok())
@@ -88,6 +111,9 @@ pub(super) fn int_value(text: &str) -> Option<i64> {
 
 /// The value of a whole number from −2^63 to 2^64−1: underscores dropped, then Go's base-0 syntax.
 pub(super) fn int_value_wide(text: &str) -> Option<i128> {
+    if let Some(number) = short_number(text) {
+        return Some(number.into());
+    }
     let plain: std::borrow::Cow<'_, str> = if text.contains('_') {
         text.replace('_', "").into()
     } else {

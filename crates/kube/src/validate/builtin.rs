@@ -5,6 +5,8 @@ use std::io::Read;
 use std::sync::OnceLock;
 
 use super::crd::CustomKind;
+use super::kinds::{self, Rules};
+use super::lookup::Lookup;
 use super::schema::{Pool, Schema};
 use crate::object::Gvk;
 
@@ -14,7 +16,8 @@ static PACK: &[u8] = include_bytes!("builtin.pack");
 #[derive(Debug)]
 pub(super) struct Kubernetes {
     pub(super) pool: Pool,
-    kinds: BTreeMap<Gvk, BuiltinKind>,
+    /// The groups and versions of each kind.
+    kinds: Lookup<Vec<(Gvk, BuiltinKind)>>,
     metadata: Vec<Span>,
     first: u32,
     last: u32,
@@ -25,6 +28,8 @@ pub(super) struct Kubernetes {
 pub(super) struct BuiltinKind {
     /// Whether its objects are in namespaces; unknown for what is no resource.
     pub(super) is_namespaced: Option<bool>,
+    /// What holds for it beyond its types.
+    pub(super) rules: Option<&'static Rules>,
     spans: Vec<Span>,
 }
 
@@ -53,11 +58,12 @@ impl Kubernetes {
         let (head, schemas) = text.split_once("\n\n").unwrap_or((text, ""));
         let mut kubernetes = Kubernetes {
             pool: Pool::new(schemas.lines().map(Box::from).collect()),
-            kinds: BTreeMap::new(),
+            kinds: Lookup::default(),
             metadata: Vec::new(),
             first: 0,
             last: 0,
         };
+        let mut kinds: BTreeMap<&str, Vec<(Gvk, BuiltinKind)>> = BTreeMap::new();
         for line in head.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             match words.as_slice() {
@@ -66,25 +72,28 @@ impl Kubernetes {
                     kubernetes.last = last.parse().unwrap_or(0);
                 }
                 ["meta", rest @ ..] => kubernetes.metadata = spans(rest),
-                [version, kind, scope, rest @ ..] => {
-                    let kind = Gvk::new(version, kind);
+                [version, name, scope, rest @ ..] => {
+                    let gvk = Gvk::new(version, name);
                     let is_namespaced = match *scope {
                         "n" => Some(true),
                         "c" => Some(false),
                         _ => None,
                     };
-                    let spans = spans(rest);
-                    kubernetes.kinds.insert(
-                        kind,
-                        BuiltinKind {
-                            is_namespaced,
-                            spans,
-                        },
-                    );
+                    let kind = BuiltinKind {
+                        is_namespaced,
+                        rules: kinds::find(&gvk),
+                        spans: spans(rest),
+                    };
+                    kinds.entry(name).or_default().push((gvk, kind));
                 }
                 _ => {}
             }
         }
+        for versions in kinds.values_mut() {
+            versions.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        let kinds = kinds.into_iter().map(|(name, it)| (name.into(), it));
+        kubernetes.kinds = Lookup::new(kinds.collect());
         kubernetes
     }
 
@@ -98,15 +107,22 @@ impl Kubernetes {
         self.last
     }
 
-    /// A kind, whether the chosen release serves it or not.
-    pub(super) fn kind(&self, gvk: &Gvk) -> Option<&BuiltinKind> {
-        self.kinds.get(gvk)
+    /// A kind and its schema in a release that serves it.
+    pub(super) fn served(
+        &self,
+        api_version: &str,
+        kind: &str,
+        minor: u32,
+    ) -> Option<(&BuiltinKind, &Schema)> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let mut versions = self.kinds.get(kind)?.iter();
+        let is_it = |gvk: &Gvk| *gvk.version == *version && *gvk.group == *group;
+        let (_, kind) = versions.find(|it| is_it(&it.0))?;
+        Some((kind, self.pool.shared(at(&kind.spans, minor)?)))
     }
 
-    /// The schema of a kind in a release.
-    pub(super) fn schema(&self, gvk: &Gvk, minor: u32) -> Option<&Schema> {
-        let number = at(&self.kinds.get(gvk)?.spans, minor)?;
-        Some(self.pool.shared(number))
+    fn all(&self) -> impl Iterator<Item = &(Gvk, BuiltinKind)> {
+        self.kinds.iter().flat_map(|it| it.1)
     }
 
     /// The type of `metadata` in a release.
@@ -124,16 +140,15 @@ impl Kubernetes {
         kind: &'k str,
         minor: u32,
     ) -> impl Iterator<Item = &'k Gvk> {
-        let all = self.kinds.iter();
-        let served = all.filter(move |(gvk, it)| {
-            &*gvk.group == group && &*gvk.kind == kind && at(&it.spans, minor).is_some()
-        });
-        served.map(|it| it.0)
+        let all = self.kinds.get(kind).into_iter().flatten();
+        let served =
+            all.filter(move |(gvk, it)| &*gvk.group == group && at(&it.spans, minor).is_some());
+        served.map(|it| &it.0)
     }
 
     /// Whether any version of a group is Kubernetes' own.
     pub(super) fn has_group(&self, group: &str) -> bool {
-        self.kinds.keys().any(|it| &*it.group == group)
+        self.all().any(|it| &*it.0.group == group)
     }
 
     /// The kinds of a group version in a release.
@@ -142,8 +157,7 @@ impl Kubernetes {
         version: &'k Gvk,
         minor: u32,
     ) -> impl Iterator<Item = &'k str> {
-        let all = self.kinds.iter();
-        let served = all.filter(move |(gvk, it)| {
+        let served = self.all().filter(move |(gvk, it)| {
             gvk.group == version.group
                 && gvk.version == version.version
                 && at(&it.spans, minor).is_some()
@@ -202,10 +216,10 @@ impl Pack {
     }
 }
 
-/// The CRDs that are built in, by group and kind. A definition is unpacked when an object of its kind is judged.
+/// The CRDs that are built in, by group and then kind. A definition is unpacked when an object of its kind is judged.
 #[derive(Debug)]
 pub(super) struct BuiltinCrds {
-    parts: BTreeMap<(&'static str, &'static str), Part>,
+    parts: BTreeMap<&'static str, BTreeMap<&'static str, Part>>,
 }
 
 #[derive(Debug)]
@@ -218,7 +232,7 @@ impl BuiltinCrds {
     pub(super) fn get() -> &'static BuiltinCrds {
         static CRDS: OnceLock<BuiltinCrds> = OnceLock::new();
         CRDS.get_or_init(|| {
-            let mut parts = BTreeMap::new();
+            let mut parts: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
             for (about, ..) in &Pack::get().index {
                 let mut words = about.split(' ');
                 if let (Some(group), Some(kind), Some(_)) =
@@ -228,7 +242,7 @@ impl BuiltinCrds {
                         about,
                         kind: OnceLock::new(),
                     };
-                    parts.insert((group, kind), part);
+                    parts.entry(group).or_default().insert(kind, part);
                 }
             }
             BuiltinCrds { parts }
@@ -237,15 +251,15 @@ impl BuiltinCrds {
 
     /// The definition of a kind.
     pub(super) fn kind(&'static self, group: &str, kind: &str) -> Option<&'static CustomKind> {
-        let part = self.parts.iter().find(|it| *it.0 == (group, kind))?.1;
+        let part = self.parts.get(group)?.get(kind)?;
         let read = || CustomKind::read_packed(&Pack::get().part(part.about)?);
         part.kind.get_or_init(read).as_ref()
     }
 
     /// The kinds of a group.
     pub(super) fn names(&self, group: &str) -> impl Iterator<Item = &'static str> {
-        let all = self.parts.keys();
-        all.filter(move |it| it.0 == group).map(|it| it.1)
+        let kinds = self.parts.get(group).into_iter();
+        kinds.flat_map(|it| it.keys().copied())
     }
 }
 
@@ -256,19 +270,21 @@ mod tests {
     #[test]
     fn kinds_and_releases() {
         let kubernetes = Kubernetes::builtin();
-        let deployment = Gvk::new("apps/v1", "Deployment");
-        let schema = kubernetes.schema(&deployment, 34).unwrap();
+        let (_, schema) = kubernetes.served("apps/v1", "Deployment", 34).unwrap();
         assert!(schema.properties.get("spec").is_some());
-        let flow = Gvk::new("flowcontrol.apiserver.k8s.io/v1beta3", "FlowSchema");
-        assert!(kubernetes.schema(&flow, 31).is_some());
-        assert!(kubernetes.schema(&flow, 32).is_none());
+        let flow =
+            |minor| kubernetes.served("flowcontrol.apiserver.k8s.io/v1beta3", "FlowSchema", minor);
+        assert!(flow(31).is_some());
+        assert!(flow(32).is_none());
     }
 
     #[test]
     fn every_part_can_be_read() {
-        for part in BuiltinCrds::get().parts.keys() {
-            let kind = BuiltinCrds::get().kind(part.0, part.1);
-            assert!(kind.is_some_and(|it| it.versions().count() > 0), "{part:?}");
+        for (group, kinds) in &BuiltinCrds::get().parts {
+            for name in kinds.keys() {
+                let kind = BuiltinCrds::get().kind(group, name);
+                assert!(kind.is_some_and(|it| it.versions().count() > 0), "{name}");
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod json;
 mod kinds;
 pub mod kyverno;
 mod lifecycle;
+mod lookup;
 mod metadata;
 mod names;
 pub mod pod_security;
@@ -43,8 +44,8 @@ use pleach_yaml::{FieldPath, Node};
 #[derive(Debug)]
 pub struct Catalog {
     minor: u32,
-    /// By group and kind.
-    custom: BTreeMap<(Box<str>, Box<str>), CustomKind>,
+    /// By group, and then by kind.
+    custom: BTreeMap<Box<str>, BTreeMap<Box<str>, CustomKind>>,
     budget: RuleBudget,
 }
 
@@ -96,8 +97,8 @@ impl Catalog {
     /// Adds the kind of a CustomResourceDefinition. A later one takes the place of an earlier, and of a built-in one.
     pub fn add_crd(&mut self, crd: &Node) {
         if let Some(kind) = CustomKind::read(crd) {
-            self.custom
-                .insert((kind.group.clone(), kind.kind.clone()), kind);
+            let kinds = self.custom.entry(kind.group.clone()).or_default();
+            kinds.insert(kind.kind.clone(), kind);
         }
     }
 
@@ -170,9 +171,9 @@ impl Catalog {
     }
 
     fn custom_kind(&self, gvk: &Gvk) -> Option<&CustomKind> {
-        let key = (gvk.group.clone(), gvk.kind.clone());
-        let builtin = || BuiltinCrds::get().kind(&gvk.group, &gvk.kind);
-        self.custom.get(&key).or_else(builtin)
+        let own = self.custom.get(&gvk.group);
+        let own = own.and_then(|it| it.get(&gvk.kind));
+        own.or_else(|| BuiltinCrds::get().kind(&gvk.group, &gvk.kind))
     }
 
     /// The kind of an object, or what is wrong with the fields that name it.
@@ -194,20 +195,18 @@ impl Catalog {
         if !is_named {
             return None;
         }
-        let gvk = Gvk::new(
-            object.text_or_empty("apiVersion"),
-            object.text_or_empty("kind"),
-        );
-        Some(self.kind(&gvk, object))
+        let version = object.text_or_empty("apiVersion");
+        let kind = object.text_or_empty("kind");
+        let builtin = Kubernetes::builtin().served(version, kind, self.minor);
+        Some(match builtin {
+            Some((kind, schema)) => Kind::Builtin(kind, schema),
+            None => self.other_kind(&Gvk::new(version, kind), object),
+        })
     }
 
-    fn kind<'a>(&'a self, gvk: &Gvk, object: &'a Node) -> Kind<'a> {
+    /// A kind that this release of Kubernetes does not serve itself.
+    fn other_kind<'a>(&'a self, gvk: &Gvk, object: &'a Node) -> Kind<'a> {
         let kubernetes = Kubernetes::builtin();
-        if let (Some(kind), Some(schema)) =
-            (kubernetes.kind(gvk), kubernetes.schema(gvk, self.minor))
-        {
-            return Kind::Builtin(kind, schema);
-        }
         if let Some(kind) = self.custom_kind(gvk) {
             return match kind.version(&gvk.version) {
                 Some(version) => Kind::Custom(kind, version),
@@ -249,8 +248,8 @@ impl Catalog {
     }
 
     fn names<'g>(&'g self, group: &'g str) -> impl Iterator<Item = &'g str> {
-        let all = self.custom.keys();
-        all.filter(move |it| &*it.0 == group).map(|it| &*it.1)
+        let kinds = self.custom.get(group).into_iter();
+        kinds.flat_map(|it| it.keys()).map(|it| &**it)
     }
 }
 
@@ -314,11 +313,7 @@ fn builtin<'a>(
         return;
     }
     report.faults.extend(missing.faults);
-    let gvk = Gvk::new(
-        object.text_or_empty("apiVersion"),
-        object.text_or_empty("kind"),
-    );
-    let rules = kinds::find(&gvk);
+    let rules = kind.rules;
     let metadata = metadata::Rules {
         name: rules.map_or(names::dns_subdomain, |it| it.name),
         is_name_optional: rules.is_some_and(|it| it.is_name_optional),

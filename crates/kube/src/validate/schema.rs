@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use super::json::Json;
+use super::lookup::Lookup;
 use super::structural::same;
 use crate::schema::pattern::Pattern;
 use pleach_yaml::Node;
@@ -211,38 +212,8 @@ pub(super) struct Rule {
     pub(super) program: OnceLock<super::cel::Compiled>,
 }
 
-/// Properties by name, in the order of their names.
-#[derive(Debug, Default)]
-pub(super) struct Properties(Box<[(Box<str>, Child)]>);
-
-impl Properties {
-    pub(super) fn new(mut list: Vec<(Box<str>, Child)>) -> Properties {
-        // By length first: most names that are compared differ in it.
-        list.sort_by(|a, b| order(&a.0, &b.0));
-        Properties(list.into())
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<&Child> {
-        let at = self.0.binary_search_by(|it| order(&it.0, name)).ok()?;
-        self.0.get(at).map(|it| &it.1)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Child)> {
-        self.0.iter().map(|it| (&*it.0, &it.1))
-    }
-
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|it| &*it.0)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-fn order(a: &str, b: &str) -> std::cmp::Ordering {
-    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
-}
+/// Properties by name.
+pub(super) type Properties = Lookup<Child>;
 
 impl Range {
     pub(super) fn holds(self, size: u64) -> bool {

@@ -197,15 +197,18 @@ impl<'s> Builder<'s> {
 
     /// Keys and values in turn become a mapping; what keys must not be is a fault.
     pub(super) fn mapping(&mut self, mut children: Drain<'_, Node>) -> Scan<Mapping> {
-        let mut entries = Vec::with_capacity(children.len() / 2);
         let mut merges = false;
-        while let (Some(key), Some(value)) = (children.next(), children.next()) {
-            merges |= is_merge(&key);
+        for key in children.as_slice().iter().step_by(2) {
+            merges |= is_merge(key);
             if !key.is_scalar() && !matches!(self.mode, Mode::Written | Mode::GoYamlV2) {
                 let fault =
-                    Diagnostic::error("yaml-syntax", "a map or list cannot be a key").at(&key);
+                    Diagnostic::error("yaml-syntax", "a map or list cannot be a key").at(key);
                 self.fault(fault.help("quote the key; template braces must be quoted too"))?;
             }
+        }
+        // Nothing else in this loop: nodes are moved, at best without a stop on the way.
+        let mut entries = Vec::with_capacity(children.len() / 2);
+        while let (Some(key), Some(value)) = (children.next(), children.next()) {
             entries.push(Entry { key, value });
         }
         match self.mode {
@@ -283,7 +286,7 @@ impl<'s> Builder<'s> {
 }
 
 fn is_merge(key: &Node) -> bool {
-    key.style() == Style::Plain && key.tag() == Tag::None && key.as_str() == Some("<<")
+    key.is_text("<<") && key.style() == Style::Plain && key.tag() == Tag::None
 }
 
 fn duplicate(first: &Node, second: &Node) -> Diagnostic {

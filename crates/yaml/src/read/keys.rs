@@ -37,25 +37,18 @@ pub(super) fn for_each_duplicate<'a>(entries: &'a [Entry], found: impl FnMut(&'a
 
 fn among_few<'a>(entries: &'a [Entry], mut found: impl FnMut(&'a Node, &'a Node)) {
     let mut seen = 0_u64;
-    let mut texts = [""; FEW];
     for (at, entry) in entries.iter().enumerate() {
         let Some(text) = entry.key.as_str() else {
             continue;
         };
         let glance = 1_u64 << (glance(text) & 63);
         if seen & glance != 0 {
-            let earlier = texts.iter().take(at).position(|it| *it == text);
-            let earlier = earlier
-                .and_then(|it| entries.get(it))
-                .filter(|it| it.key.as_str() == Some(text));
-            if let Some(first) = earlier {
+            let mut earlier = entries.iter().take(at);
+            if let Some(first) = earlier.find(|it| it.key.is_text(text)) {
                 found(&first.key, &entry.key);
             }
         }
         seen |= glance;
-        if let Some(place) = texts.get_mut(at) {
-            *place = text;
-        }
     }
 }
 

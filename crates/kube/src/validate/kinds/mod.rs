@@ -29,6 +29,7 @@ use crate::object::Gvk;
 use pleach_yaml::Node;
 
 /// What holds for a kind beyond its types.
+#[derive(Debug)]
 pub(super) struct Rules {
     group: &'static str,
     kind: &'static str,
