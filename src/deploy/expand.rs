@@ -182,29 +182,20 @@ impl<'a> Expansion<'a> {
                     files: &recorded,
                     ..setting
                 };
-                let objects = argo::applications(&pending.object, &setting, diagnostics);
-                let followed = Followed {
-                    inputs: Vec::new(),
-                    trials: Vec::new(),
-                    origin: Origin::Generated,
-                    objects,
-                    status: Status::Built,
-                    read_set: recorded.finish(),
-                };
-                (pending, followed)
+                let made = argo::applications(&pending.object, &setting, diagnostics);
+                let followed = generated(made, diagnostics);
+                let read_set = recorded.finish();
+                (
+                    pending,
+                    Followed {
+                        read_set,
+                        ..followed
+                    },
+                )
             }
             SyncKind::ResourceSet => {
-                let followed = match resource_set(&pending.object, &self.world) {
-                    Ok(objects) => Followed {
-                        inputs: Vec::new(),
-                        trials: Vec::new(),
-                        origin: Origin::Generated,
-                        objects,
-                        status: Status::Built,
-                        read_set: ReadSet::default(),
-                    },
-                    Err(fault) => templated(fault, diagnostics),
-                };
+                let made = resource_set(&pending.object, &self.world);
+                let followed = generated(made, diagnostics);
                 (pending, followed)
             }
             _ => self.settled(pending, diagnostics),
@@ -382,14 +373,22 @@ fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
 }
 
 /// A ResourceSet of which the repository does not say what it makes.
-fn templated(fault: Diagnostic, diagnostics: &mut Diagnostics) -> Followed {
-    diagnostics.push(fault.clone());
+/// What a set makes of its templates.
+fn generated(made: Result<Vec<Object>, Diagnostic>, diagnostics: &mut Diagnostics) -> Followed {
+    let (origin, objects, status) = match made {
+        Ok(objects) => (Origin::Generated, objects, Status::Built),
+        Err(fault) => {
+            diagnostics.push(fault.clone());
+            let origin = Origin::Elsewhere("templates".to_string());
+            (origin, Vec::new(), Status::NotBuilt(Box::new(fault)))
+        }
+    };
     Followed {
         inputs: Vec::new(),
         trials: Vec::new(),
-        origin: Origin::Elsewhere("templates".to_string()),
-        objects: Vec::new(),
-        status: Status::NotBuilt(Box::new(fault)),
+        origin,
+        objects,
+        status,
         read_set: ReadSet::default(),
     }
 }

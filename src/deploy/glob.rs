@@ -3,8 +3,10 @@
 /// What a pattern means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// `*` fits any text, slashes too: expressions of Flux, `include` and `exclude` of Argo CD, files that `git ls-files` lists.
+    /// `*` fits any text, slashes too: expressions of Flux, `include` and `exclude` of Argo CD.
     Text,
+    /// So it does, and braces have no meaning: files that `git ls-files` lists.
+    Pathspec,
     /// `*` and `?` stay within a part of a path: Go's `path.Match`.
     Path,
     /// So they do, and `**` fits any number of parts.
@@ -51,7 +53,9 @@ fn unfold(pattern: &str, dialect: Dialect) -> Vec<String> {
             let (inner, after) = rest.split_once('}')?;
             Some((before, inner, after))
         });
-        if let Some((before, inner, after)) = braces.filter(|_| dialect != Dialect::Path) {
+        if let Some((before, inner, after)) =
+            braces.filter(|_| !matches!(dialect, Dialect::Path | Dialect::Pathspec))
+        {
             open.extend(inner.split(',').map(|it| format!("{before}{it}{after}")));
         } else if let Some((before, after)) = pattern
             .split_once("**/")
@@ -99,7 +103,7 @@ pub(super) fn without(value: &str, pattern: &str, at_end: bool, longest: bool) -
 
 /// The terms of a pattern; `None` where it is not valid.
 fn terms(pattern: &[char], dialect: Dialect) -> Option<Vec<Term>> {
-    let crosses = dialect == Dialect::Text;
+    let crosses = matches!(dialect, Dialect::Text | Dialect::Pathspec);
     let mut rest = pattern.iter().copied().peekable();
     let mut terms = Vec::new();
     while let Some(next) = rest.next() {
@@ -113,7 +117,9 @@ fn terms(pattern: &[char], dialect: Dialect) -> Option<Vec<Term>> {
             '?' => Term::One(crosses),
             '\\' => Term::Char(rest.next()?),
             '[' => {
-                let is_negated = rest.next_if(|it| matches!(it, '^' | '!')).is_some();
+                // Go's `path.Match` does not know `[!…]`.
+                let negates = |it: &char| *it == '^' || *it == '!' && dialect != Dialect::Path;
+                let is_negated = rest.next_if(negates).is_some();
                 let mut ranges = Vec::new();
                 while ranges.is_empty() || rest.next_if_eq(&']').is_none() {
                     let low = escaped(&mut rest)?;

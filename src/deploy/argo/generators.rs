@@ -1,9 +1,13 @@
 //! What the generators of an ApplicationSet give: a set of parameters for each Application.
 
-use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+use pleach_helm::value::{Str, Value};
 
 use super::Setting;
-use super::parameters::{Parameters, flattened, json, merge, normalized, of_mapping, shown};
+use super::parameters::{
+    Parameters, combined, flattened, merge, normalized, of_mapping, shown, texts, value,
+};
 use super::template::{Language, filled};
 use crate::deploy::flux::plain;
 use crate::deploy::glob::{Dialect, is_match};
@@ -11,7 +15,7 @@ use crate::deploy::sync::{flag, items, text};
 use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::object::Object;
 use crate::tree::{EntryKind, TreePath};
-use crate::yaml::{Node, parse_one};
+use crate::yaml::{Node, parse, parse_one};
 
 /// Generators that ask other systems.
 const ELSEWHERE: [&str; 4] = [
@@ -21,8 +25,17 @@ const ELSEWHERE: [&str; 4] = [
     "clusterDecisionResource",
 ];
 
-/// How deep matrix and merge may be nested.
-const DEPTH_MAX: usize = 8;
+/// How deep generators may be nested: a matrix or merge in another one, and the generators in it.
+const DEPTH_MAX: usize = 2;
+
+/// Annotations of a cluster's Secret that are not parameters: Argo CD and kubectl keep their own state in them.
+const OWN_ANNOTATIONS: [&str; 5] = [
+    "argocd.argoproj.io/refresh",
+    "argocd.argoproj.io/hydrate",
+    "argocd.argoproj.io/tracking-id",
+    "argocd.argoproj.io/installation-id",
+    "kubectl.kubernetes.io/last-applied-configuration",
+];
 
 /// The cluster that Argo CD runs in.
 const IN_CLUSTER: [&str; 2] = ["in-cluster", "https://kubernetes.default.svc"];
@@ -42,69 +55,88 @@ pub(super) struct Generators<'a> {
 type Sets = Result<Vec<Parameters>, Diagnostic>;
 
 impl Generators<'_> {
-    /// What one of `spec.generators` gives.
+    /// What each generator of one of `spec.generators` gives.
     pub(super) fn run(
         &self,
         generator: &Node,
         template: &Node,
         said: &mut Diagnostics,
-    ) -> Result<Generated, Diagnostic> {
-        let own = generator.as_mapping().into_iter().flatten();
-        let own = own.filter_map(|it| it.value.get("template")).next();
-        let template = match own {
-            Some(own) => filled(own, template),
-            None => template.clone(),
-        };
-        Ok(Generated {
-            parameters: self.parameters(generator, &Parameters::new(), 0, said)?,
-            template,
-        })
+    ) -> Result<Vec<Generated>, Diagnostic> {
+        let entries = generator.as_mapping().into_iter().flatten();
+        let entries = entries.filter(|it| it.key.as_str() != Some("selector"));
+        let mut all = Vec::new();
+        for entry in entries.filter(|it| !it.value.is_null()) {
+            let template = match entry.value.get("template") {
+                Some(own) => filled(own, template),
+                None => template.clone(),
+            };
+            let name = entry.key.as_str().unwrap_or("");
+            let sets = self.sets(name, &entry.key, &entry.value, 0, said)?;
+            all.push(Generated {
+                parameters: selected(sets, generator.get("selector"))?,
+                template,
+            });
+        }
+        Ok(all)
     }
 
-    /// The parameters of a generator, with those of an outer one put into its texts.
-    fn parameters(
+    /// The parameters of a generator in a matrix or merge, with those of another one put into its texts.
+    fn nested(
         &self,
         generator: &Node,
         outer: &Parameters,
         depth: usize,
         said: &mut Diagnostics,
     ) -> Sets {
-        if depth > DEPTH_MAX {
-            let message = "generators are nested too deeply";
-            return Err(Diagnostic::error("invalid-value", message).at(generator));
-        }
-        let selector = generator.get("selector").cloned();
-        let replaced;
-        let generator = match outer.is_empty() {
-            true => generator,
-            false => {
-                replaced = self.language.node(generator, outer)?;
-                &replaced
-            }
+        // What Argo CD compares the parameters with is the selector as written.
+        let selector = generator.get("selector");
+        let replaced = match outer.is_empty() {
+            true => generator.clone(),
+            false => self.language.node(generator, outer)?,
         };
-        let mut sets = Vec::new();
-        for entry in generator.as_mapping().into_iter().flatten() {
-            let spec = &entry.value;
-            sets.extend(match entry.key.as_str().unwrap_or("") {
-                "list" => self.list(spec)?,
-                "git" => self.git(spec, said)?,
-                "clusters" => self.clusters(spec, said)?,
-                "matrix" => self.matrix(spec, outer, depth, said)?,
-                "merge" => self.merged(spec, depth, said)?,
-                name if ELSEWHERE.contains(&name) => {
-                    said.push(self.unseen(
-                        &entry.key,
-                        &format!("the generator `{name}` queries another system"),
-                    ));
-                    Vec::new()
-                }
-                _ => Vec::new(),
-            });
+        let entries = replaced.as_mapping().into_iter().flatten();
+        let mut entries =
+            entries.filter(|it| it.key.as_str() != Some("selector") && !it.value.is_null());
+        let (Some(entry), None) = (entries.next(), entries.next()) else {
+            let message = "a generator in a matrix or merge must be exactly one generator";
+            return Err(Diagnostic::error("invalid-value", message).at(generator));
+        };
+        let name = entry.key.as_str().unwrap_or("");
+        let sets = self.sets(name, &entry.key, &entry.value, depth, said)?;
+        selected(sets, selector)
+    }
+
+    fn sets(
+        &self,
+        name: &str,
+        at: &Node,
+        spec: &Node,
+        depth: usize,
+        said: &mut Diagnostics,
+    ) -> Sets {
+        match name {
+            "list" => self.list(spec),
+            "git" => self.git(spec, said),
+            "clusters" => self.clusters(spec, said),
+            "matrix" | "merge" if depth == DEPTH_MAX => {
+                let message = format!("`{name}` is nested too deeply");
+                let help = "Argo CD takes a matrix or merge in another one, and no more levels";
+                Err(Diagnostic::error("invalid-value", message)
+                    .at(at)
+                    .help(help))
+            }
+            "matrix" => self.matrix(spec, depth, said),
+            "merge" => self.merged(spec, depth, said),
+            name if ELSEWHERE.contains(&name) => {
+                let why = format!("the generator `{name}` queries another system");
+                said.push(self.unseen(at, &why));
+                Ok(Vec::new())
+            }
+            name => {
+                let message = format!("Argo CD does not have a generator `{name}`");
+                Err(Diagnostic::error("invalid-value", message).at(at))
+            }
         }
-        if let Some(selector) = selector.filter(|it| !it.is_null()) {
-            sets.retain(|it| is_selected(&selector, &|name| label(&flattened(it), name)));
-        }
-        Ok(sets)
     }
 
     fn unseen(&self, at: &Node, why: &str) -> Diagnostic {
@@ -115,19 +147,31 @@ impl Generators<'_> {
     fn list(&self, spec: &Node) -> Sets {
         let mut sets: Vec<Parameters> = Vec::new();
         for element in items(spec, &["elements"]) {
+            if !element.is_null() && element.as_mapping().is_none() {
+                return Err(not_allowed(element, "an element must be a mapping"));
+            }
             sets.push(match self.language.is_go {
                 true => of_mapping(element),
-                false => flat_element(element),
+                false => flat_element(element)?,
             });
         }
-        if let Some(text) = spec.get("elementsYaml") {
+        if let Some(text) = spec
+            .get("elementsYaml")
+            .filter(|it| it.as_str() != Some(""))
+        {
             let source = text.embedded_source();
             let parsed = parse_one(&source).map_err(|faults| {
                 let words = faults.iter().next().map_or("", |it| it.message.as_str());
-                Diagnostic::error("invalid-value", format!("elementsYaml: {words}")).at(text)
+                not_allowed(text, &format!("elementsYaml: {words}"))
             })?;
-            let elements = parsed.as_sequence().unwrap_or_default();
-            sets.extend(elements.iter().map(of_mapping));
+            let is_set = |it: &Node| it.is_null() || it.as_mapping().is_some();
+            match parsed.as_sequence() {
+                Some(elements) if elements.iter().all(is_set) => {
+                    sets.extend(elements.iter().map(of_mapping));
+                }
+                None if parsed.is_null() => {}
+                _ => return Err(not_allowed(text, "elementsYaml must be a list of mappings")),
+            }
         }
         Ok(sets)
     }
@@ -141,22 +185,21 @@ impl Generators<'_> {
             return Ok(Vec::new());
         }
         let (directories, files) = (items(spec, &["directories"]), items(spec, &["files"]));
+        if directories.is_empty() && files.is_empty() {
+            let message = "a git generator requires `directories` or `files`";
+            return Err(not_allowed(spec, message));
+        }
         let mut sets = Vec::new();
         if !directories.is_empty() {
             let folders = self.paths(EntryKind::Folder);
-            for folder in folders
-                .iter()
-                .filter(|it| is_listed(directories, it, Dialect::Path))
-            {
+            let fits = |pattern: &str, path: &str| is_match(pattern, path, Dialect::Path);
+            for folder in folders.iter().filter(|it| is_listed(directories, it, fits)) {
                 sets.push(self.with_path(Parameters::new(), spec, folder, None)?);
             }
         } else {
             let found = self.paths(EntryKind::File);
             // As `git ls-files` does, unless a setting of the controller says otherwise.
-            for file in found
-                .iter()
-                .filter(|it| is_listed(files, it, Dialect::Text))
-            {
+            for file in found.iter().filter(|it| is_listed(files, it, is_pathspec)) {
                 for content in self.file(file)? {
                     let folder = file.parent().unwrap_or_else(TreePath::root);
                     sets.push(self.with_path(content, spec, &folder, Some(file.name()))?);
@@ -177,17 +220,19 @@ impl Generators<'_> {
         let bytes = self.setting.files.read(file);
         let bytes = bytes.map_err(|it| failed(&it.to_string()))?;
         let text = str::from_utf8(&bytes).map_err(|_| failed("it is not valid UTF-8"))?;
-        if text.trim().is_empty() {
-            return Ok(vec![Parameters::new()]);
-        }
-        let parsed = parse_one(&Source::new(file.clone(), text));
-        let node = parsed.map_err(|faults| {
+        let parsed = parse(&Source::new(file.clone(), text));
+        let documents = parsed.map_err(|faults| {
             let fault = faults.into_iter().next();
             fault.unwrap_or_else(|| failed("it is not valid YAML"))
         })?;
-        let objects = match node.as_sequence() {
+        let node = documents.into_iter().next().unwrap_or_else(Node::null);
+        let objects: Vec<Parameters> = match node.as_sequence() {
             Some(items) => items.iter().map(of_mapping).collect(),
-            None => vec![of_mapping(&node)],
+            None if node.is_null() || node.as_mapping().is_some() => vec![of_mapping(&node)],
+            None => {
+                let message = "expected a mapping or a list of mappings";
+                return Err(Diagnostic::error("invalid-value", message).at(&node));
+            }
         };
         Ok(match self.language.is_go {
             true => objects,
@@ -195,14 +240,15 @@ impl Generators<'_> {
         })
     }
 
-    /// Folders or files of the repository, in order; what is hidden is left out.
+    /// Folders or files of the repository, in order. Hidden folders are left out, files in them are not.
     fn paths(&self, kind: EntryKind) -> Vec<TreePath> {
         let (mut open, mut found) = (vec![TreePath::root()], Vec::new());
         while let Some(folder) = open.pop() {
             for entry in self.setting.files.list(&folder).unwrap_or_default() {
                 let path = folder.child(&entry.name);
                 let is_folder = entry.kind == EntryKind::Folder;
-                if is_folder && entry.name.starts_with('.') {
+                let is_hidden = entry.name.starts_with('.') && kind == EntryKind::Folder;
+                if is_folder && (is_hidden || &*entry.name == ".git") {
                     continue;
                 }
                 if entry.kind == kind {
@@ -233,33 +279,36 @@ impl Generators<'_> {
         let base = path.rsplit('/').next().unwrap_or(path);
         let mut names = vec![("basename", base), ("filename", file.unwrap_or(""))];
         names.retain(|it| it.0 == "basename" || file.is_some());
-        let texts = names.iter().flat_map(|(name, value)| {
+        let names = names.iter().flat_map(|(name, value)| {
             let normal = (format!("{name}Normalized"), normalized(value));
             [(name.to_string(), value.to_string()), normal]
         });
-        let segments: Vec<&str> = path.split('/').collect();
+        let segments = path.split('/');
         if self.language.is_go {
-            let mut own: Parameters = texts.map(|it| (it.0, Json::String(it.1))).collect();
-            own.insert("path".to_string(), Json::from(path));
-            own.insert("segments".to_string(), Json::from(segments));
-            let mut outer = Parameters::new();
-            outer.insert("path".to_string(), Json::Object(own));
+            let names = names.map(|(name, value)| (Str::from(name), Value::string(value)));
+            let mut own: Parameters = names.collect();
+            own.insert("path".into(), Value::string(path));
+            own.insert("segments".into(), Value::strings(segments));
+            let own = ("path".into(), Value::map(own));
             match prefix {
-                "" => parameters.extend(outer),
-                prefix => _ = parameters.insert(prefix.to_string(), Json::Object(outer)),
+                "" => parameters.extend([own]),
+                prefix => parameters.extend([(prefix.into(), Value::map([own]))]),
             }
         } else {
             let name = match prefix {
                 "" => "path".to_string(),
                 prefix => format!("{prefix}.path"),
             };
-            parameters.insert(name.clone(), Json::from(path));
-            for (key, value) in texts {
-                parameters.insert(format!("{name}.{key}"), Json::String(value));
+            let mut add = |key: String, value: &str| {
+                parameters.insert(key.into(), Value::string(value));
+            };
+            for (key, value) in names {
+                add(format!("{name}.{key}"), &value);
             }
-            for (at, segment) in segments.iter().enumerate() {
-                parameters.insert(format!("{name}[{at}]"), Json::from(*segment));
+            for (at, segment) in segments.enumerate() {
+                add(format!("{name}[{at}]"), segment);
             }
+            add(name, path);
         }
         self.with_values(parameters, spec)
     }
@@ -278,12 +327,10 @@ impl Generators<'_> {
                 true => key.to_string(),
                 false => format!("values.{key}"),
             };
-            own.insert(key, Json::from(value));
+            own.insert(key.into(), Value::string(value));
         }
         match self.language.is_go {
-            true if !own.is_empty() => {
-                _ = parameters.insert("values".to_string(), Json::Object(own))
-            }
+            true if !own.is_empty() => _ = parameters.insert("values".into(), texts(own)),
             true => {}
             false => parameters.extend(own),
         }
@@ -299,6 +346,9 @@ impl Generators<'_> {
         let selector = spec
             .get("selector")
             .filter(|it| !it.is_null() && !it.is_empty_collection());
+        if let Some(fault) = selector.and_then(selector_fault) {
+            return Err(fault);
+        }
         let secrets = self.setting.world.of_kind("Secret").filter(|secret| {
             let kind = label_of(secret, "argocd.argoproj.io/secret-type");
             let is_selected =
@@ -309,8 +359,10 @@ impl Generators<'_> {
         for secret in secrets {
             sets.push(self.with_values(self.cluster(secret), spec)?);
         }
-        let is_own =
-            |it: &Parameters| it.get("server").and_then(Json::as_str) == Some(IN_CLUSTER[1]);
+        let is_own = |it: &Parameters| {
+            let server = it.get("server".as_bytes());
+            server.map(shown).as_deref() == Some(IN_CLUSTER[1])
+        };
         if selector.is_none() && !sets.iter().any(is_own) {
             let [name, server] = IN_CLUSTER;
             let pairs = [
@@ -319,7 +371,7 @@ impl Generators<'_> {
                 ("server", server),
                 ("project", ""),
             ];
-            let own = pairs.map(|(key, value)| (key.to_string(), Json::from(value)));
+            let own = pairs.map(|(key, value)| (Str::from(key), Value::string(value)));
             sets.push(self.with_values(own.into_iter().collect(), spec)?);
         }
         if sets.is_empty() || sets.len() == 1 && selector.is_none() {
@@ -328,13 +380,10 @@ impl Generators<'_> {
                 "no Secret in the repository registers a matching cluster",
             ));
         }
-        sets.sort_by_key(|it| it.get("name").map(shown));
+        sets.sort_by_key(|it| it.get("name".as_bytes()).map(shown));
         if flag(spec, &["flatList"]) {
-            let list = sets.into_iter().map(Json::Object).collect();
-            return Ok(vec![Parameters::from_iter([(
-                "clusters".to_string(),
-                Json::Array(list),
-            )])]);
+            let list = Value::list(sets.into_iter().map(Value::map).collect());
+            return Ok(vec![Parameters::from_iter([("clusters".into(), list)])]);
         }
         Ok(sets)
     }
@@ -357,55 +406,53 @@ impl Generators<'_> {
                 .unwrap_or_default()
         };
         let name = field("name");
-        let mut parameters = Parameters::from_iter([
-            (
-                "nameNormalized".to_string(),
-                Json::String(normalized(&name)),
-            ),
-            ("name".to_string(), Json::String(name)),
-            ("server".to_string(), Json::String(field("server"))),
-            ("project".to_string(), Json::String(field("project"))),
-        ]);
+        let pairs = [
+            ("nameNormalized", normalized(&name)),
+            ("name", name),
+            ("server", field("server")),
+            ("project", field("project")),
+        ];
+        let pairs = pairs.map(|(key, value)| (Str::from(key), Value::string(value)));
+        let mut parameters = Parameters::from_iter(pairs);
         let mut metadata = Parameters::new();
         for kind in ["annotations", "labels"] {
             let entries = secret.node.at_keys(&["metadata", kind]);
-            let entries = entries.map(of_mapping).unwrap_or_default();
+            let mut entries = entries.map(of_mapping).unwrap_or_default();
+            let has_any = !entries.is_empty();
+            if kind == "annotations" {
+                entries.retain(|it, _| !OWN_ANNOTATIONS.contains(&&*it.to_lossy()));
+            }
             match self.language.is_go {
-                true if !entries.is_empty() => {
-                    _ = metadata.insert(kind.to_string(), Json::Object(entries))
-                }
+                true if has_any => _ = metadata.insert(kind.into(), texts(entries)),
                 true => {}
-                false => parameters.extend(
-                    entries
-                        .into_iter()
-                        .map(|it| (format!("metadata.{kind}.{}", it.0), it.1)),
-                ),
+                false => parameters.extend(entries.into_iter().map(|(key, value)| {
+                    let key = format!("metadata.{kind}.{}", key.to_lossy());
+                    (Str::from(key), value)
+                })),
             }
         }
         if self.language.is_go {
-            parameters.insert("metadata".to_string(), Json::Object(metadata));
+            parameters.insert("metadata".into(), Value::map(metadata));
         }
         parameters
     }
 
     /// Each set of the first generator with each of the second, which may refer to the first one's.
-    fn matrix(
-        &self,
-        spec: &Node,
-        outer: &Parameters,
-        depth: usize,
-        said: &mut Diagnostics,
-    ) -> Sets {
+    fn matrix(&self, spec: &Node, depth: usize, said: &mut Diagnostics) -> Sets {
         let [first, second] = items(spec, &["generators"]) else {
-            let message = "a matrix generator requires two generators";
-            return Err(Diagnostic::error("invalid-value", message).at(spec));
+            return Err(not_allowed(
+                spec,
+                "a matrix generator requires two generators",
+            ));
         };
         let mut sets = Vec::new();
-        for own in self.parameters(first, outer, depth + 1, said)? {
-            for mut set in self.parameters(second, &own, depth + 1, said)? {
+        for own in self.nested(first, &Parameters::new(), depth + 1, said)? {
+            for mut set in self.nested(second, &own, depth + 1, said)? {
                 match self.language.is_go {
-                    true => merge(&mut set, &own),
-                    false => set.extend(own.clone()),
+                    true => merge(&mut set, &own).map_err(|words| not_allowed(spec, &words))?,
+                    false => {
+                        set = combined(&own, &set).map_err(|words| not_allowed(spec, &words))?;
+                    }
                 }
                 sets.push(set);
             }
@@ -415,63 +462,148 @@ impl Generators<'_> {
 
     /// The parameter sets of the first generator, with the values of the others for equal keys.
     fn merged(&self, spec: &Node, depth: usize, said: &mut Diagnostics) -> Sets {
-        let keys: Vec<&str> = items(spec, &["mergeKeys"])
-            .iter()
-            .filter_map(Node::as_str)
-            .collect();
+        let keys = items(spec, &["mergeKeys"]).iter();
+        let keys: Vec<&str> = keys.filter_map(Node::as_str).collect();
+        if keys.is_empty() {
+            return Err(not_allowed(spec, "a merge generator requires `mergeKeys`"));
+        }
         let [first, others @ ..] = items(spec, &["generators"]) else {
-            return Ok(Vec::new());
+            return Err(not_allowed(
+                spec,
+                "a merge generator requires two generators or more",
+            ));
         };
-        let none = Parameters::new();
-        let key = |set: &Parameters| -> Vec<Option<Json>> {
-            keys.iter().map(|it| set.get(*it).cloned()).collect()
+        if others.is_empty() {
+            return Err(not_allowed(
+                spec,
+                "a merge generator requires two generators or more",
+            ));
+        }
+        let mut by_key = |generator: &Node| {
+            let sets = self.nested(generator, &Parameters::new(), depth + 1, said)?;
+            let mut found: Vec<(String, Parameters)> = Vec::new();
+            let mut known = BTreeMap::new();
+            for set in sets {
+                let key = merge_key(&keys, &set);
+                if known.insert(key.clone(), ()).is_some() {
+                    let message = "two sets of parameters of one generator have the same values \
+                                   for `mergeKeys`";
+                    return Err(not_allowed(generator, message));
+                }
+                found.push((key, set));
+            }
+            Ok(found)
         };
-        let mut sets = self.parameters(first, &none, depth + 1, said)?;
+        let mut sets = by_key(first)?;
         for other in others {
-            for over in self.parameters(other, &none, depth + 1, said)? {
-                for set in sets.iter_mut().filter(|it| key(it) == key(&over)) {
-                    match self.language.is_go {
-                        true => merge(set, &over),
-                        false => set.extend(over.clone()),
+            let over: BTreeMap<String, Parameters> = by_key(other)?.into_iter().collect();
+            for (key, set) in &mut sets {
+                match over.get(key) {
+                    Some(over) if self.language.is_go => {
+                        merge(set, over).map_err(|words| not_allowed(spec, &words))?;
                     }
+                    Some(over) => set.extend(over.clone()),
+                    None => {}
                 }
             }
         }
-        Ok(sets)
+        Ok(sets.into_iter().map(|it| it.1).collect())
     }
+}
+
+fn not_allowed(at: &Node, message: &str) -> Diagnostic {
+    Diagnostic::error("invalid-value", message).at(at)
+}
+
+/// The values of the keys, with their types, so that 1 and "1" differ.
+fn merge_key(keys: &[&str], set: &Parameters) -> String {
+    let value = |key: &&str| {
+        let value = set.get(key.as_bytes()).cloned().unwrap_or_default();
+        format!("{}:{:?}", value.type_name(), shown(&value))
+    };
+    keys.iter().map(value).collect::<Vec<_>>().join("\n")
+}
+
+/// The sets that a selector of Kubernetes fits, by their flattened names.
+fn selected(mut sets: Vec<Parameters>, selector: Option<&Node>) -> Sets {
+    let Some(selector) = selector.filter(|it| !it.is_null()) else {
+        return Ok(sets);
+    };
+    if let Some(fault) = selector_fault(selector) {
+        return Err(fault);
+    }
+    sets.retain(|it| {
+        let flat = flattened(it);
+        is_selected(selector, &|name| flat.get(name.as_bytes()).map(shown))
+    });
+    Ok(sets)
+}
+
+/// What Kubernetes refuses in a selector.
+fn selector_fault(selector: &Node) -> Option<Diagnostic> {
+    items(selector, &["matchExpressions"])
+        .iter()
+        .find_map(|it| {
+            let has_values = !items(it, &["values"]).is_empty();
+            let message = match (text(it, &["operator"]), has_values) {
+                ("In" | "NotIn", true) | ("Exists" | "DoesNotExist", false) => return None,
+                ("In" | "NotIn", false) => "the operator requires `values`".to_string(),
+                ("Exists" | "DoesNotExist", true) => "the operator takes no `values`".to_string(),
+                (other, _) => format!("`{other}` is not an operator of selectors"),
+            };
+            Some(not_allowed(it, &message))
+        })
 }
 
 type OneSet = Result<Parameters, Diagnostic>;
 
-/// An element of a list as texts: `values` have a prefix.
-fn flat_element(element: &Node) -> Parameters {
+/// An element of a list where templates are no Go templates: texts, and `values` with a prefix.
+fn flat_element(element: &Node) -> OneSet {
     let mut flat = Parameters::new();
-    for (key, value) in of_mapping(element) {
-        match (&*key, value) {
-            ("values", Json::Object(values)) => {
-                flat.extend(
-                    values
-                        .into_iter()
-                        .map(|it| (format!("values.{}", it.0), it.1)),
-                );
-            }
-            (_, value) => _ = flat.insert(key, value),
+    for entry in element.as_mapping().into_iter().flatten() {
+        let key = entry.key.as_str().unwrap_or("");
+        if key != "values" {
+            flat.insert(key.into(), plain_text(&entry.value)?);
+            continue;
+        }
+        let Some(values) = entry.value.as_mapping() else {
+            return Err(not_allowed(&entry.value, "`values` must be a mapping"));
+        };
+        for entry in values {
+            let key = format!("values.{}", entry.key.as_str().unwrap_or(""));
+            flat.insert(key.into(), plain_text(&entry.value)?);
         }
     }
-    flat
+    Ok(flat)
+}
+
+fn plain_text(node: &Node) -> Result<Value, Diagnostic> {
+    match value(node) {
+        text @ Value::String(_) => Ok(text),
+        _ => {
+            let message = "a parameter must be a string where `goTemplate` is not true";
+            Err(not_allowed(node, message).help("write it in quotes, or set `goTemplate: true`"))
+        }
+    }
 }
 
 /// Whether some entry lists a path and none excludes it.
-fn is_listed(entries: &[Node], path: &TreePath, dialect: Dialect) -> bool {
-    let fits = |entry: &&Node| is_match(text(entry, &["path"]), path.as_str(), dialect);
+fn is_listed(entries: &[Node], path: &TreePath, fits: impl Fn(&str, &str) -> bool) -> bool {
+    let fits = |entry: &&Node| fits(text(entry, &["path"]), path.as_str());
     let is_excluded = |entry: &&Node| flag(entry, &["exclude"]);
     let mut fitting = entries.iter().filter(fits);
     let mut others = fitting.clone();
     fitting.any(|it| !is_excluded(&it)) && !others.any(|it| is_excluded(&it))
 }
 
-fn label(set: &Parameters, name: &str) -> Option<String> {
-    set.get(name).map(shown)
+/// Whether `git ls-files` lists a path for a pattern: `*` fits slashes too, and the path of a folder means all files in it.
+fn is_pathspec(pattern: &str, path: &str) -> bool {
+    let pattern = pattern.trim_start_matches("./");
+    let folder = pattern.trim_end_matches('/');
+    let below = path.strip_prefix(folder);
+    let is_below =
+        below.is_some_and(|it| folder.is_empty() || it.is_empty() || it.starts_with('/'));
+    is_below || is_match(pattern, path, Dialect::Pathspec)
 }
 
 /// Whether labels fit a selector of Kubernetes.
@@ -488,7 +620,7 @@ fn is_selected(selector: &Node, label: &dyn Fn(&str) -> Option<String>) -> bool 
             let values = items(it, &["values"]);
             let is_in = || {
                 let mut values = values.iter();
-                values.any(|it| json(it) != Json::Null && it.as_str() == value.as_deref())
+                values.any(|it| !it.is_null() && it.as_str() == value.as_deref())
             };
             match text(it, &["operator"]) {
                 "In" => value.is_some() && is_in(),

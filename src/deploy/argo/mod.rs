@@ -10,11 +10,13 @@ mod kustomize;
 mod parameters;
 mod release;
 mod set;
+mod slug;
 mod template;
 
 pub(super) use application::{apply, destination, inputs, source_paths};
-pub(super) use parameters::template_value;
+pub(super) use parameters::value;
 pub(super) use set::applications;
+pub(super) use slug::slug;
 pub(super) use template::go_template;
 
 use crate::deploy::Cluster;

@@ -1,68 +1,52 @@
-//! The parameters that generators give to templates.
+//! The parameters that generators give to templates, with the Go types that the controller has for them.
 
-use pleach_helm::value::{Str, Value};
-use serde_json::{Map, Value as Json};
+use pleach_helm::fmt::write_value;
+use pleach_helm::value::{Entries, Map, Str, Type, Value};
 
 use crate::yaml::{Kind, Node, View};
 
-/// Names and values. Where templates are no Go templates, names have dots and all values are texts.
-pub(super) type Parameters = Map<String, Json>;
+/// Names and values. Where templates are no Go templates, names have dots.
+pub(super) type Parameters = Entries;
 
-/// A node as JSON, its numbers as Go's decoder for interfaces has them.
-pub(super) fn json(node: &Node) -> Json {
+/// `map[string]string`: labels, annotations, `values` of a generator. Unlike other maps they are not flattened.
+static TEXTS: Type = Type::Map(&Type::String);
+
+/// A node as `encoding/json` decodes it: all numbers are `float64`.
+pub(in crate::deploy) fn value(node: &Node) -> Value {
     match node.view() {
-        View::Mapping(mapping) => Json::Object(fields(mapping)),
-        View::Sequence(items) => Json::Array(items.iter().map(json).collect()),
+        View::Mapping(_) => Value::map(of_mapping(node)),
+        View::Sequence(items) => Value::list(items.iter().map(value).collect()),
         View::Scalar(text) => match node.kind() {
-            Kind::Null => Json::Null,
-            Kind::Bool => Json::Bool(node.as_bool().unwrap_or(false)),
+            Kind::Null => Value::Nil,
+            Kind::Bool => Value::Bool(node.as_bool().unwrap_or(false)),
             Kind::Int => match node.as_int() {
-                Some(value) => Json::from(value),
+                Some(value) => Value::Float(value as f64),
                 None => number(text),
             },
             Kind::Float => number(text),
-            _ => Json::String(text.to_string()),
+            _ => Value::string(text),
         },
     }
 }
 
-fn number(text: &str) -> Json {
-    text.parse::<f64>().map_or(Json::Null, Json::from)
-}
-
-fn fields(mapping: &crate::yaml::Mapping) -> Parameters {
-    let entries = mapping.iter();
-    entries
-        .map(|it| (it.key.as_str().unwrap_or("").to_string(), json(&it.value)))
-        .collect()
+fn number(text: &str) -> Value {
+    text.parse::<f64>().map_or(Value::Nil, Value::Float)
 }
 
 /// The fields of a mapping; none of anything else.
 pub(super) fn of_mapping(node: &Node) -> Parameters {
-    node.as_mapping().map(fields).unwrap_or_default()
+    let entries = node.as_mapping().into_iter().flatten();
+    let pair =
+        |it: &crate::yaml::Entry| (Str::from(it.key.as_str().unwrap_or("")), value(&it.value));
+    entries.map(pair).collect()
 }
 
-/// A JSON value for Go templates: numbers are floats there.
-pub(super) fn value(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::Nil,
-        Json::Bool(value) => Value::Bool(*value),
-        Json::Number(number) => Value::Float(number.as_f64().unwrap_or(0.0)),
-        Json::String(text) => Value::string(text.as_str()),
-        Json::Array(items) => Value::list(items.iter().map(value).collect()),
-        Json::Object(map) => {
-            let entries = map.iter();
-            Value::map(entries.map(|(key, it)| (Str::from(key.as_str()), value(it))))
-        }
-    }
+/// A `map[string]string`.
+pub(super) fn texts(entries: impl IntoIterator<Item = (Str, Value)>) -> Value {
+    Value::Map(Map::of(&TEXTS, entries.into_iter().collect()))
 }
 
-/// A node as Go templates see it that get it as JSON.
-pub(in crate::deploy) fn template_value(node: &Node) -> Value {
-    value(&json(node))
-}
-
-/// All leaves by their dotted names, as texts.
+/// All leaves by their dotted names, as texts. Empty maps and lists have none.
 pub(super) fn flattened(parameters: &Parameters) -> Parameters {
     let mut flat = Parameters::new();
     for (key, value) in parameters {
@@ -71,30 +55,28 @@ pub(super) fn flattened(parameters: &Parameters) -> Parameters {
     flat
 }
 
-fn flatten(prefix: &str, json: &Json, flat: &mut Parameters) {
-    match json {
-        Json::Object(map) if !map.is_empty() => {
-            for (key, value) in map {
-                flatten(&format!("{prefix}.{key}"), value, flat);
+fn flatten(prefix: &Str, value: &Value, flat: &mut Parameters) {
+    let below = |key: &str| Str::from(format!("{}.{key}", prefix.to_lossy()));
+    match value {
+        Value::Map(map) if map.is_plain() => {
+            for (key, value) in map.snapshot() {
+                flatten(&below(&key.to_lossy()), &value, flat);
             }
         }
-        Json::Array(items) if !items.is_empty() => {
-            for (at, value) in items.iter().enumerate() {
-                flatten(&format!("{prefix}.{at}"), value, flat);
+        Value::List(list) if *list.item_type() == Type::Any => {
+            for (at, value) in list.to_vec().iter().enumerate() {
+                flatten(&below(&at.to_string()), value, flat);
             }
         }
-        leaf => _ = flat.insert(prefix.to_string(), Json::String(shown(leaf))),
+        leaf => _ = flat.insert(prefix.clone(), Value::string(shown(leaf))),
     }
 }
 
-pub(super) fn shown(json: &Json) -> String {
-    match json {
-        Json::Null => "<nil>".to_string(),
-        Json::String(text) => text.clone(),
-        Json::Array(_) => "[]".to_string(),
-        Json::Object(_) => "map[]".to_string(),
-        other => other.to_string(),
-    }
+/// A value as `%v` prints it.
+pub(super) fn shown(value: &Value) -> String {
+    let mut out = Vec::new();
+    write_value(&mut out, value);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// A text as a name of DNS: what Argo CD's `normalize` gives.
@@ -108,12 +90,55 @@ pub(super) fn normalized(name: &str) -> String {
     name.trim_matches(['-', '.']).to_string()
 }
 
-/// Lays parameters over others: maps in both are merged, all else is replaced.
-pub(super) fn merge(base: &mut Parameters, over: &Parameters) {
+/// Lays parameters over others, as mergo does with `WithOverride`: maps in both are merged, all else is replaced.
+///
+/// Errors: a map of anything over a map of texts, on which the controller panics.
+pub(super) fn merge(base: &mut Parameters, over: &Parameters) -> Result<(), String> {
     for (key, value) in over {
-        match (base.get_mut(key), value) {
-            (Some(Json::Object(base)), Json::Object(over)) => merge(base, over),
-            _ => _ = base.insert(key.clone(), value.clone()),
-        }
+        let merged = match (base.get(key), value) {
+            (Some(Value::Map(base)), Value::Map(over)) => {
+                if !base.is_plain() && over.is_plain() && !over.is_empty() {
+                    let key = key.to_lossy();
+                    return Err(format!(
+                        "Argo CD cannot merge `{key}` of a list or file into `{key}` of a generator"
+                    ));
+                }
+                let mut merged = entries(base);
+                merge(&mut merged, &entries(over))?;
+                Value::Map(Map::of(base.ty(), merged))
+            }
+            _ => value.clone(),
+        };
+        base.insert(key.clone(), merged);
     }
+    Ok(())
+}
+
+fn entries(map: &Map) -> Parameters {
+    map.snapshot().into_iter().collect()
+}
+
+/// Both sets as texts. Errors: a name that they give different values.
+pub(super) fn combined(first: &Parameters, second: &Parameters) -> Result<Parameters, String> {
+    let as_texts = |it: &Parameters| -> Parameters {
+        let pairs = it.iter();
+        pairs
+            .map(|(key, value)| (key.clone(), Value::string(shown(value))))
+            .collect()
+    };
+    let mut all = as_texts(first);
+    for (key, value) in as_texts(second) {
+        if let Some(known) = all.get(&key)
+            && shown(known) != shown(&value)
+        {
+            return Err(format!(
+                "both generators give the parameter `{}`, with the values `{}` and `{}`",
+                key.to_lossy(),
+                shown(known),
+                shown(&value)
+            ));
+        }
+        all.insert(key, value);
+    }
+    Ok(all)
 }

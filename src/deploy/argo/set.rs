@@ -1,19 +1,24 @@
 //! The Applications that an ApplicationSet makes.
 
+use std::collections::BTreeMap;
+
 use super::Setting;
 use super::generators::Generators;
-use super::template::{Language, merge_patch};
-use crate::deploy::sync::items;
-use crate::diag::Diagnostics;
+use super::parameters::Parameters;
+use super::template::{Language, bad_template, merge_patch};
+use crate::deploy::sync::{flag, items};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::object::Object;
 use crate::yaml::{Mapping, Node, parse_one};
 
-/// The Applications of a set, in the order of its generators. What cannot be known is reported, and what is at fault is left out.
+/// The Applications of a set, in the order of its generators. What cannot be known is reported.
+///
+/// Errors: the first fault of a generator or template; the controller then leaves all Applications of the set as they are.
 pub(in crate::deploy) fn applications(
     set: &Object,
     setting: &Setting<'_>,
     said: &mut Diagnostics,
-) -> Vec<Object> {
+) -> Result<Vec<Object>, Diagnostic> {
     let language = Language::of(&set.node);
     let generators = Generators {
         setting,
@@ -24,42 +29,98 @@ pub(in crate::deploy) fn applications(
     let template = template.cloned().unwrap_or_else(Node::null);
     let mut found = Vec::new();
     for generator in items(&set.node, &["spec", "generators"]) {
-        let generated = generators.run(generator, &template, said);
-        let Some(generated) = said.keep(generated) else {
-            continue;
-        };
-        for parameters in generated.parameters {
-            let rendered = language.node(&generated.template, &parameters);
-            let Some(mut node) = said.keep(rendered) else {
-                continue;
-            };
-            if let Some(patch) = set.node.at_keys(&["spec", "templatePatch"]) {
-                let text = language.text(patch.as_str().unwrap_or(""), &parameters);
-                let text = text.map_err(|words| {
-                    crate::diag::Diagnostic::error("bad-template", words).at(patch)
-                });
-                let Some(text) = said.keep(text) else {
-                    continue;
-                };
-                match patched(&node, patch, &text) {
-                    Ok(changed) => node = changed,
-                    Err(faults) => {
-                        said.extend(faults);
-                        continue;
-                    }
-                }
+        for generated in generators.run(generator, &template, said)? {
+            for parameters in generated.parameters {
+                let node = rendered(set, &language, &generated.template, &parameters)?;
+                found.push(application(set, &node));
             }
-            found.push(application(set, &node));
         }
     }
-    found
+    without_duplicates(&mut found, set, said);
+    Ok(found)
 }
 
-/// The project of an Application is the template's own, whatever a patch says.
-fn patched(node: &Node, patch: &Node, text: &str) -> Result<Node, Diagnostics> {
+/// The template with the parameters put in, and the patch over it.
+fn rendered(
+    set: &Object,
+    language: &Language,
+    template: &Node,
+    parameters: &Parameters,
+) -> Result<Node, Diagnostic> {
+    let mut node = template.clone();
+    // Without parameters the controller takes the template as it is.
+    if !parameters.is_empty() {
+        node = language.node(template, parameters)?;
+        add_finalizer(&mut node, set);
+    }
+    let Some(patch) = set.node.at_keys(&["spec", "templatePatch"]) else {
+        return Ok(node);
+    };
+    let text = language.text(patch.as_str().unwrap_or(""), parameters);
+    let text = text.map_err(|words| bad_template(words, patch))?;
+    patched(&node, patch, &text)
+}
+
+/// Deleting an Application deletes what it deployed, unless its set preserves that.
+fn add_finalizer(node: &mut Node, set: &Object) {
+    const FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
+    let is_preserved = flag(
+        &set.node,
+        &["spec", "syncPolicy", "preserveResourcesOnDeletion"],
+    );
+    let has_any = !items(node, &["metadata", "finalizers"]).is_empty();
+    let at = node.clone();
+    let metadata = node.get_mut("metadata").and_then(Node::as_mapping_mut);
+    if let Some(metadata) = metadata.filter(|_| !is_preserved && !has_any) {
+        let finalizers = vec![Node::constant(FINALIZER).at(&at)];
+        metadata.insert("finalizers", Node::sequence(finalizers).at(&at));
+    }
+}
+
+/// Two Applications of one name: the controller applies neither.
+fn without_duplicates(found: &mut Vec<Object>, set: &Object, said: &mut Diagnostics) {
+    let mut count: BTreeMap<String, usize> = BTreeMap::new();
+    for it in found.iter() {
+        *count.entry(it.name().to_string()).or_default() += 1;
+    }
+    count.retain(|_, count| *count > 1);
+    for (name, count) in &count {
+        let message = format!("{} makes {count} Applications `{name}`", set.id());
+        let help = "Argo CD applies none of them; make the name depend on all parameters";
+        said.push(
+            Diagnostic::error("duplicate-resource", message)
+                .at(&set.node)
+                .help(help),
+        );
+    }
+    found.retain(|it| !count.contains_key(it.name()));
+}
+
+/// A strategic merge by the types of Applications: maps are merged, lists replaced, but finalizers added. The project is the
+/// template's own, whatever a patch says.
+fn patched(node: &Node, patch: &Node, text: &str) -> Result<Node, Diagnostic> {
     let source = Node::string(text).at(patch).embedded_source();
-    let over = parse_one(&source)?;
+    let over = parse_one(&source).map_err(|faults| {
+        let fault = faults.into_iter().next();
+        fault.unwrap_or_else(|| bad_template("it is not valid YAML".to_string(), patch))
+    })?;
+    if over.is_null() {
+        return Ok(node.clone());
+    }
+    if over.as_mapping().is_none() {
+        let words = "templatePatch must be a mapping".to_string();
+        return Err(bad_template(words, patch));
+    }
     let mut changed = merge_patch(node, &over);
+    let path = ["metadata", "finalizers"];
+    let (own, added) = (items(node, &path), items(&over, &path));
+    let is_kept = |it: &&Node| !added.iter().any(|added| added.as_str() == it.as_str());
+    let kept = own.iter().filter(is_kept);
+    let all: Vec<Node> = added.iter().chain(kept).cloned().collect();
+    let metadata = changed.get_mut("metadata").and_then(Node::as_mapping_mut);
+    if let Some(metadata) = metadata.filter(|_| !added.is_empty()) {
+        metadata.insert("finalizers", Node::sequence(all).at(patch));
+    }
     let project = node.at_keys(&["spec", "project"]).cloned();
     let spec = changed.get_mut("spec").and_then(Node::as_mapping_mut);
     if let (Some(spec), Some(project)) = (spec, project) {

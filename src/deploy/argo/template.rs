@@ -2,10 +2,11 @@
 
 use pleach_helm::HelmVersion;
 use pleach_helm::functions::{State, groups};
-use pleach_helm::template::{Function, FunctionError, Renderer, Templates};
+use pleach_helm::template::{Function, FunctionError, MissingKey, Renderer, Templates};
 use pleach_helm::value::{Str, Type, Value};
 
-use super::parameters::{Parameters, normalized, value};
+use super::parameters::{Parameters, normalized};
+use super::slug::slug;
 use crate::deploy::sync::{flag, items};
 use crate::diag::Diagnostic;
 use crate::yaml::{Entry, Mapping, Node, View};
@@ -14,8 +15,7 @@ use crate::yaml::{Entry, Mapping, Node, View};
 pub(super) struct Language {
     /// Whether they are Go templates.
     pub(super) is_go: bool,
-    /// Whether a parameter that does not exist is an error.
-    is_strict: bool,
+    missing_key: MissingKey,
 }
 
 /// The functions that Argo CD adds to sprig's.
@@ -35,93 +35,61 @@ const OWN: &[Function] = &[
             _ => 50,
         };
         let is_smart = !matches!(arguments.0, [_, Value::Bool(false), _]);
-        Ok(Value::string(slug(&name.to_lossy(), max, is_smart)))
+        let slug = slug(&normalized(&name.to_lossy()), max, is_smart);
+        slug.map(Value::string).map_err(FunctionError::new)
     }),
 ];
 
-/// A name for an address: words joined by dashes, whole words where it has to be cut.
-fn slug(name: &str, max: usize, is_smart: bool) -> String {
-    let name = normalized(name).replace('.', "-");
-    let words: Vec<&str> = name.split('-').filter(|it| !it.is_empty()).collect();
-    let whole = words.join("-");
-    if max == 0 || whole.len() <= max {
-        return whole;
-    }
-    if !is_smart {
-        let cut: String = whole.chars().take(max).collect();
-        return cut.trim_matches('-').to_string();
-    }
-    let mut out = String::new();
-    for word in words {
-        let length = out.len() + word.len() + usize::from(!out.is_empty());
-        if length > max {
-            break;
-        }
-        if !out.is_empty() {
-            out.push('-');
-        }
-        out.push_str(word);
-    }
-    match out.is_empty() {
-        true => whole.chars().take(max).collect(),
-        false => out,
-    }
-}
-
-/// A Go template with sprig's functions. Errors: Go's words; where it is strict, a value that does not exist.
+/// A Go template with sprig's functions and those of a controller. Errors: Go's words.
 pub(in crate::deploy) fn go_template(
     text: &str,
     data: &Value,
-    is_strict: bool,
+    missing_key: MissingKey,
+    functions: &[Function],
 ) -> Result<String, String> {
     let mut all = groups();
-    all.push(OWN);
+    all.push(functions);
     let mut templates = Templates::new(&all);
     let parsed = templates.parse("base", &Str::from(text));
     parsed.map_err(|it| it.to_string())?;
     let mut renderer = Renderer::new(&templates, HelmVersion::V3, State::new(text));
+    renderer.missing_key = missing_key;
     let out = renderer.render_as_go("base", data);
-    let out = String::from_utf8_lossy(&out.map_err(|it| it.to_string())?).into_owned();
-    if is_strict && out.contains("<no value>") {
-        let line = out.lines().find(|it| it.contains("<no value>"));
-        return Err(format!(
-            "a value of `{}` does not exist",
-            line.unwrap_or(text).trim()
-        ));
-    }
-    Ok(out)
+    let out = out.map_err(|it| it.to_string())?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
 impl Language {
     /// The language of an ApplicationSet.
     pub(super) fn of(set: &Node) -> Language {
         let options = items(set, &["spec", "goTemplateOptions"]).iter();
-        let mut options = options.filter_map(Node::as_str);
+        let mut options = options.filter_map(|it| match it.as_str()? {
+            "missingkey=error" => Some(MissingKey::Error),
+            "missingkey=zero" => Some(MissingKey::Zero),
+            "missingkey=default" | "missingkey=invalid" => Some(MissingKey::Invalid),
+            _ => None,
+        });
         Language {
             is_go: flag(set, &["spec", "goTemplate"]),
-            is_strict: options.any(|it| it == "missingkey=error"),
+            missing_key: options.next_back().unwrap_or_default(),
         }
     }
 
     /// A text with its expressions replaced. Errors: Go's words.
     pub(super) fn text(&self, text: &str, parameters: &Parameters) -> Result<String, String> {
         match self.is_go {
-            _ if !text.contains("{{") => Ok(text.to_string()),
-            true => self.go(text, parameters),
-            false => Ok(replaced(text, parameters)),
+            true if !text.contains("{{") => Ok(text.to_string()),
+            true => {
+                let data = Value::map(parameters.clone());
+                go_template(text, &data, self.missing_key, OWN)
+            }
+            false => replaced(text, parameters),
         }
     }
 
-    fn go(&self, text: &str, parameters: &Parameters) -> Result<String, String> {
-        let data = Value::map(
-            parameters
-                .iter()
-                .map(|(key, it)| (Str::from(key.as_str()), value(it))),
-        );
-        go_template(text, &data, self.is_strict)
-    }
-
-    /// A node with the expressions of all its texts replaced, keys included. Errors: Go's words, at the text.
+    /// A node with the expressions of all its texts replaced, keys included. Keys without a value are dropped, as by the controller.
+    ///
+    /// Errors: Go's words, at the text.
     pub(super) fn node(&self, node: &Node, parameters: &Parameters) -> Result<Node, Diagnostic> {
         Ok(match node.view() {
             View::Scalar(text) if text.contains("{{") => {
@@ -135,7 +103,8 @@ impl Language {
                 Node::sequence(items.collect::<Result<Vec<_>, _>>()?).at(node)
             }
             View::Mapping(mapping) => {
-                let entries = mapping.iter().map(|it| {
+                let entries = mapping.iter().filter(|it| !it.value.is_null());
+                let entries = entries.map(|it| {
                     Ok(Entry {
                         key: self.node(&it.key, parameters)?,
                         value: self.node(&it.value, parameters)?,
@@ -147,28 +116,35 @@ impl Language {
     }
 }
 
-fn bad_template(words: String, at: &Node) -> Diagnostic {
+pub(super) fn bad_template(words: String, at: &Node) -> Diagnostic {
     Diagnostic::error("bad-template", words).at(at)
 }
 
-/// `{{ name }}` replaced by parameters that are texts; all others stay.
-fn replaced(text: &str, parameters: &Parameters) -> String {
+/// `{{ name }}` replaced by parameters that are texts; all others stay. A text with no expression on any line stays as it is.
+/// Errors: an expression that does not end.
+fn replaced(text: &str, parameters: &Parameters) -> Result<String, String> {
+    let has_expression = |line: &str| {
+        let after = line.split_once("{{");
+        after.is_some_and(|(_, after)| after.contains("}}"))
+    };
+    if !text.split('\n').any(has_expression) {
+        return Ok(text.to_string());
+    }
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((tag, after)) = after.split_once("}}") else {
-            break;
+            return Err(format!("`{{{{{after}` has no `}}}}`"));
         };
         out.push_str(before);
-        match parameters
-            .get(tag.trim())
-            .and_then(serde_json::Value::as_str)
-        {
-            Some(value) => out.push_str(value),
-            None => out.extend(["{{", tag, "}}"]),
+        match parameters.get(tag.trim().as_bytes()) {
+            Some(Value::String(value)) if !tag.trim().is_empty() => {
+                out.push_str(&value.to_lossy());
+            }
+            _ => out.extend(["{{", tag, "}}"]),
         }
         rest = after;
     }
-    out + rest
+    Ok(out + rest)
 }
 
 /// Lays a patch over a node: maps are merged, null takes a field away, all else is replaced.
@@ -192,15 +168,21 @@ pub(super) fn merge_patch(node: &Node, patch: &Node) -> Node {
     Node::mapping(fields).at(node)
 }
 
-/// A template with what it leaves empty taken from another.
+/// A template with what it leaves empty taken from another, as mergo fills structs: false and 0 are empty too, and JSON of any form
+/// (`valuesObject`) is one value.
 pub(super) fn filled(node: &Node, base: &Node) -> Node {
     let (Some(fields), Some(given)) = (node.as_mapping(), base.as_mapping()) else {
-        let is_empty = node.is_null() || node.is_empty_collection() || node.as_str() == Some("");
-        return if is_empty { base.clone() } else { node.clone() };
+        return if is_empty(node) {
+            base.clone()
+        } else {
+            node.clone()
+        };
     };
     let mut fields = fields.clone();
     for Entry { key, value } in given {
-        let merged = match fields.get(key.as_str().unwrap_or("")) {
+        let name = key.as_str().unwrap_or("");
+        let merged = match fields.get(name) {
+            Some(own) if name == "valuesObject" && !own.is_null() => own.clone(),
             Some(own) => filled(own, value),
             None => value.clone(),
         };
@@ -209,17 +191,7 @@ pub(super) fn filled(node: &Node, base: &Node) -> Node {
     Node::mapping(fields).at(node)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::slug;
-
-    #[test]
-    fn a_slug_ends_with_a_whole_word() {
-        assert_eq!(
-            slug("Feature/add_new things", 50, true),
-            "feature-add-new-things"
-        );
-        assert_eq!(slug("feature-add-new-things", 12, true), "feature-add");
-        assert_eq!(slug("feature-add-new-things", 13, false), "feature-add-n");
-    }
+fn is_empty(node: &Node) -> bool {
+    let is_zero = node.as_bool() == Some(false) || node.as_int() == Some(0);
+    node.is_null() || node.is_empty_collection() || node.as_str() == Some("") || is_zero
 }

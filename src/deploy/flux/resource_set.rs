@@ -1,16 +1,29 @@
 //! A ResourceSet of the Flux operator: the objects that it renders from its templates, for each set of inputs in the repository.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::argo::{go_template, template_value};
+use super::super::argo::{self, go_template, slug};
 use super::super::metadata::{entries, set};
-use super::super::sync::{items, text};
+use super::super::sync::{flag, items, text};
 use super::super::world::World;
 use crate::diag::{Diagnostic, Source};
 use crate::object::{Label, Object, Selects, selects};
 use crate::tree::TreePath;
 use crate::yaml::{Node, View, emit_kustomize, parse};
-use pleach_helm::value::{Str, Value};
+use pleach_helm::template::{Function, FunctionError, MissingKey};
+use pleach_helm::value::{Str, Type, Value};
+
+/// The functions that the operator adds to sprig's.
+const OWN: &[Function] = &[Function::fixed(
+    "slugify",
+    &[Type::String],
+    |_, arguments| {
+        let name = String::from_utf8_lossy(arguments.text(0)).into_owned();
+        // The maximum is that of a label's value.
+        let slug = slug(&name, 63, true);
+        slug.map(Value::string).map_err(FunctionError::new)
+    },
+)];
 
 /// The beginning of the labels of what a set makes.
 const OWNER: &str = "resourceset.fluxcd.controlplane.io";
@@ -69,39 +82,120 @@ fn unseen(object: &Object, at: &Node, words: &str) -> Diagnostic {
     Diagnostic::warning("unseen-source", message).at(at)
 }
 
-/// The sets of inputs: those of the set itself, and those of static providers. Without any there is one that is empty.
+/// The sets of inputs: those of the set itself, then those of static providers, one after the other or each with each. Without any
+/// there is one that is empty; none at all where providers are asked for and give nothing.
 fn inputs(object: &Object, world: &World) -> Result<Vec<Value>, Diagnostic> {
     let node = &object.node;
     let own = items(node, &["spec", "inputs"]).iter();
-    let mut all: Vec<Value> = own.map(value).collect();
+    let own = own.map(|it| with_provider(it, object)).collect();
+    let mut all = vec![(object.name().to_string(), own)];
     let references = items(node, &["spec", "inputsFrom"]);
-    let strategy = node.at_keys(&["spec", "inputStrategy", "name"]);
-    if let Some(strategy) =
-        strategy.filter(|it| it.as_str() == Some("Permute") && !references.is_empty())
-    {
-        let words = "pleach does not combine the inputs of several providers (Permute)";
-        return Err(unseen(object, strategy, words));
-    }
+    let mut chosen = BTreeMap::new();
     for reference in references {
         for provider in providers(object, reference, world)? {
-            let kind = text(&provider.node, &["spec", "type"]);
-            let given = provider.node.at_keys(&["spec", "defaultValues"]);
-            match given.filter(|_| kind == "Static") {
-                Some(given) => all.push(value(given)),
-                None => {
-                    let words = format!(
-                        "its inputs are what ResourceSetInputProvider `{}` of type {kind} finds when it runs in the cluster",
-                        provider.name()
-                    );
-                    return Err(unseen(object, reference, &words));
-                }
-            }
+            chosen.insert(provider.name(), (provider, reference));
         }
     }
-    if all.is_empty() {
-        all.push(Value::map([]));
+    for (provider, reference) in chosen.into_values() {
+        let kind = text(&provider.node, &["spec", "type"]);
+        let given = provider.node.at_keys(&["spec", "defaultValues"]);
+        let Some(given) = given.filter(|_| kind == "Static") else {
+            let words = format!(
+                "its inputs are what ResourceSetInputProvider `{}` of type {kind} finds when it runs in the cluster",
+                provider.name()
+            );
+            return Err(unseen(object, reference, &words));
+        };
+        let inputs = vec![with_provider(given, provider)];
+        all.push((provider.name().to_string(), inputs));
     }
-    Ok(all)
+    let strategy = node.at_keys(&["spec", "inputStrategy"]);
+    let mut combined = match strategy.map(|it| text(it, &["name"])) {
+        Some("Permute") => {
+            let includes_empty = strategy.is_some_and(|it| flag(it, &["includeEmptyProviders"]));
+            all.retain(|it| includes_empty || !it.1.is_empty());
+            permuted(&all).map_err(|words| unseen(object, strategy.unwrap_or(node), &words))?
+        }
+        _ => all.into_iter().flat_map(|it| it.1).collect(),
+    };
+    if combined.is_empty() && references.is_empty() {
+        combined.push(Value::map([]));
+    }
+    Ok(combined)
+}
+
+/// A set of inputs, and who provides it.
+fn with_provider(inputs: &Node, provider: &Object) -> Value {
+    let gvk = provider.gvk();
+    let text = |it: &str| Value::string(it);
+    let reference = Value::map([
+        (
+            "apiVersion".into(),
+            text(&format!("{}/{}", gvk.group, gvk.version)),
+        ),
+        ("kind".into(), text(&gvk.kind)),
+        ("name".into(), text(provider.name())),
+        ("namespace".into(), text(provider.namespace())),
+    ]);
+    let value = value(inputs);
+    if let Value::Map(map) = &value {
+        _ = map.insert("provider", reference);
+    }
+    value
+}
+
+/// The maximum number of combinations that the operator makes.
+const COMBINATIONS_MAX: usize = 10_000;
+
+/// Each inputs of each provider with each of all others, under the providers' names.
+fn permuted(providers: &[(String, Vec<Value>)]) -> Result<Vec<Value>, String> {
+    let count = providers
+        .iter()
+        .try_fold(1_usize, |count, it| count.checked_mul(it.1.len()));
+    if count.is_none_or(|it| it > COMBINATIONS_MAX) {
+        return Err(format!(
+            "its inputs have more than {COMBINATIONS_MAX} combinations, which the operator refuses"
+        ));
+    }
+    if providers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut all = vec![(Vec::new(), Vec::new())];
+    for (name, inputs) in providers {
+        let name = key(name);
+        let mut longer = Vec::new();
+        for (id, chosen) in &all {
+            for (at, input) in inputs.iter().enumerate() {
+                let (mut id, mut chosen) = (id.clone(), chosen.clone());
+                id.push(format!("{name}={at}"));
+                chosen.push((Str::from(name.as_str()), input.clone()));
+                longer.push((id, chosen));
+            }
+        }
+        all = longer;
+    }
+    let sets = all.into_iter().map(|(id, chosen)| {
+        let id = adler32(id.join("/").as_bytes()).to_string();
+        Value::map(chosen.into_iter().chain([("id".into(), Value::string(id))]))
+    });
+    Ok(sets.collect())
+}
+
+/// A name as templates can use it for a key: words of small letters and digits, joined by underscores.
+fn key(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let words = lower.split(|it: char| !it.is_ascii_alphanumeric());
+    let words: Vec<&str> = words.filter(|it| !it.is_empty()).collect();
+    words.join("_")
+}
+
+/// The checksum of RFC 1950, by which the operator names a combination.
+fn adler32(bytes: &[u8]) -> u32 {
+    let (low, high) = bytes.iter().fold((1_u32, 0_u32), |(low, high), byte| {
+        let low = (low + u32::from(*byte)) % 65_521;
+        (low, (high + low) % 65_521)
+    });
+    high << 16 | low
 }
 
 /// The providers that a reference leads to: one by its name, or those with some labels. Errors: one that the repository does not have.
@@ -152,7 +246,7 @@ fn value(node: &Node) -> Value {
         View::Sequence(items) => Value::list(items.iter().map(value).collect()),
         View::Scalar(_) => match node.as_int() {
             Some(number) => Value::int64(number),
-            None => template_value(node),
+            None => argo::value(node),
         },
     }
 }
@@ -175,7 +269,8 @@ fn made(
 ) -> Result<Vec<Object>, Diagnostic> {
     let fault = |words: &str| unseen(object, at, words);
     let data = Value::map([(Str::from("inputs"), inputs.clone())]);
-    let text = go_template(&as_go(template), &data, true).map_err(|it| fault(&it))?;
+    let text = go_template(&as_go(template), &data, MissingKey::Error, OWN);
+    let text = text.map_err(|it| fault(&it))?;
     let place = TreePath::root().child(&format!("<{}>", object.name().replace('/', "-")));
     let documents = parse(&Source::new(place, &*text));
     let documents = documents.map_err(|faults| {

@@ -29,7 +29,7 @@ pub use function::{Arguments, Function, FunctionError, Functions, Returned, Sign
 pub use limits::{Limits, MAX_INCLUDES, MAX_TEMPLATE_DEPTH};
 pub use parse::MAX_PARENTHESES;
 pub(crate) use reads::{GLOBAL, Path, ReadInput, reads};
-pub use render::{RenderError, Renderer, Templates};
+pub use render::{MissingKey, RenderError, Renderer, Templates};
 pub use trace::{Entry, Piece};
 
 #[cfg(test)]

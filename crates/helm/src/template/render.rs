@@ -120,11 +120,25 @@ pub struct Renderer<'t> {
     pub(super) templates: &'t Templates,
     /// What the functions keep between calls.
     pub state: State,
+    /// What a key is that a map does not have. Helm's renderings use [`MissingKey::Zero`].
+    pub missing_key: MissingKey,
     pub(super) version: HelmVersion,
     pub(super) budget: Budget,
     /// How often each template is open by `include`.
     pub(super) open: BTreeMap<Str, usize>,
     pub(super) nested: BTreeMap<Str, Rc<Nested>>,
+}
+
+/// The option `missingkey` of Go's `text/template`: what `.key` is if the map has no such key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingKey {
+    /// `default` or `invalid`: no value, whose fields are no values either.
+    #[default]
+    Invalid,
+    /// `zero`: the zero value of the map's items.
+    Zero,
+    /// `error`: the execution fails.
+    Error,
 }
 
 /// Why a template could not be rendered.
@@ -169,6 +183,7 @@ impl<'t> Renderer<'t> {
         Renderer {
             templates,
             state,
+            missing_key: MissingKey::Zero,
             version,
             budget: Budget::new(limits),
             open: BTreeMap::new(),

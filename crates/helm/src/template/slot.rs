@@ -1,5 +1,7 @@
 //! Values during evaluation: with what Go's reflection knows about them beside the value.
 
+use super::MissingKey;
+use super::program::quoted;
 use crate::value::{Method, Type, Value};
 
 /// A value and how it was come by.
@@ -71,10 +73,22 @@ impl Slot {
     }
 
     /// A field of a struct or the value of a map's key; or Go's words for why there is none.
-    pub(super) fn field(&self, name: &[u8], has_arguments: bool) -> Result<Slot, String> {
+    pub(super) fn field(
+        &self,
+        name: &[u8],
+        has_arguments: bool,
+        missing: MissingKey,
+    ) -> Result<Slot, String> {
         let shown = || String::from_utf8_lossy(name).into_owned();
         match &self.value {
-            Value::Nil if !self.is_boxed() => return Ok(Slot::own(Value::Nil)),
+            Value::Nil if !self.is_boxed() => {
+                return match missing {
+                    MissingKey::Error => {
+                        Err(format!("nil data; no entry for key {}", quoted(name)))
+                    }
+                    _ => Ok(Slot::own(Value::Nil)),
+                };
+            }
             Value::Nil => return Err(format!("nil pointer evaluating interface {{}}.{}", shown())),
             Value::Map(map) => {
                 if has_arguments {
@@ -84,8 +98,14 @@ impl Slot {
                     Type::Map(ty) => ty,
                     _ => &Type::Any,
                 };
-                let value = map.get(name).unwrap_or_else(|| Value::zero(ty));
-                return Ok(Slot::of_type(value, ty));
+                return match (map.get(name), missing) {
+                    (Some(value), _) => Ok(Slot::of_type(value, ty)),
+                    (None, MissingKey::Zero) => Ok(Slot::of_type(Value::zero(ty), ty)),
+                    (None, MissingKey::Invalid) => Ok(Slot::own(Value::Nil)),
+                    (None, MissingKey::Error) => {
+                        Err(format!("map has no entry for key {}", quoted(name)))
+                    }
+                };
             }
             Value::Struct(object) | Value::Pointer(object) => {
                 let found = object.ty().field(&shown());

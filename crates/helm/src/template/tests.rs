@@ -1,4 +1,4 @@
-use super::{Limits, RenderError, Renderer, Templates};
+use super::{Limits, MissingKey, RenderError, Renderer, Templates};
 use crate::HelmVersion;
 use crate::functions::{State, groups};
 use crate::value::{Map, Str, Value};
@@ -176,5 +176,34 @@ fn a_trace_says_which_template_and_which_value_printed_what() {
             "h:19 \"port: \" ",
             "h:28 \"80\\n  \" port",
         ]
+    );
+}
+
+#[test]
+fn a_missing_key_is_what_the_option_says() {
+    let data = Value::map([(Str::from("known"), Value::string("x"))]);
+    let rendered = |text: &str, missing_key| {
+        let set = set(&[("t", text)]);
+        let mut renderer = Renderer::new(&set, HelmVersion::V4, State::default());
+        renderer.missing_key = missing_key;
+        let out = renderer.render_as_go("t", &data);
+        let out = out.map(|it| String::from_utf8_lossy(&it).into_owned());
+        out.map_err(|it| it.to_string())
+    };
+    let text = "{{ .known }} {{ .missing }}";
+    for option in [MissingKey::Invalid, MissingKey::Zero] {
+        assert_eq!(rendered(text, option).unwrap(), "x <no value>");
+    }
+    let error = rendered(text, MissingKey::Error).unwrap_err();
+    assert!(
+        error.ends_with("<.missing>: map has no entry for key \"missing\""),
+        "{error}"
+    );
+    let nested = "{{ .missing.deep }}";
+    assert_eq!(rendered(nested, MissingKey::Invalid).unwrap(), "<no value>");
+    let error = rendered(nested, MissingKey::Zero).unwrap_err();
+    assert!(
+        error.contains("nil pointer evaluating interface {}.deep"),
+        "{error}"
     );
 }

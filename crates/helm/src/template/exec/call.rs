@@ -64,7 +64,7 @@ impl Machine<'_, '_> {
         let name = name_of(template, name);
         let Some(method) = slot.method(&name) else {
             // Only where there is no value this is no error; the arguments are not evaluated then.
-            let field = slot.field(&name, true);
+            let field = slot.field(&name, true, self.renderer.missing_key);
             let field = field.map_err(|it| Box::new(Cause::Message(it)))?;
             if piped {
                 self.pop();

@@ -293,7 +293,7 @@ impl<'r, 't> Machine<'r, 't> {
                     let receiver = receiver(method, slot.value);
                     self.invoke(method, &receiver, &[], place)?
                 }
-                None => match slot.field(name, false) {
+                None => match slot.field(name, false, self.renderer.missing_key) {
                     Ok(field) => {
                         if let Some(tracer) = &mut self.tracer {
                             tracer.read(&slot.value, name, &field.value);

@@ -1,0 +1,12 @@
+//! Random input beside the real controllers. Each test needs a program of `tools/`: run them with `--ignored`.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests run a program and report"
+)]
+
+mod application_sets;
+mod chance;
+mod json;
+mod releases;
