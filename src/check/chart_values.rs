@@ -155,7 +155,8 @@ impl ReleaseValues<'_> {
             self.chart()
         );
         let spans = [value.entry.key.span(), value.entry.value.span()];
-        let is_written = |it: &&Span| self.object.is_none_or(|object| object.is_written(it));
+        let object = self.object.filter(|_| self.input.asked.is_none());
+        let is_written = |it: &&Span| object.is_none_or(|object| object.is_written(it));
         let span = spans.into_iter().find(is_written)?;
         let place = self.place(&value.path, Some(span));
         let found = at(Diagnostic::warning("unknown-chart-value", message), place);
@@ -178,6 +179,9 @@ impl ReleaseValues<'_> {
 
     /// The line that a person wrote, or else what the release says there.
     fn place(&self, path: &[String], span: Option<&Span>) -> Option<Span> {
+        if self.input.asked.is_some() {
+            return span.or(self.input.asked.as_ref()).map(Span::outermost);
+        }
         let Some(object) = self.object else {
             return span.map(Span::outermost);
         };

@@ -207,12 +207,12 @@ fn charts<'a>(global: &Global, files: &'a Folder) -> Result<Charts<'a>> {
 
 /// Renders charts: those of the chart home, and pinned ones.
 fn inflater<'a>(arguments: &Arguments, charts: &'a Charts<'a>) -> Inflater<'a> {
-    Inflater {
-        version: arguments.helm_version.into(),
-        kube_version: arguments.helm_kube_version.clone().unwrap_or_default(),
-        api_versions: arguments.helm_api_versions.clone(),
-        charts: Some(charts),
-    }
+    Inflater::new(
+        arguments.helm_version.into(),
+        arguments.helm_kube_version.as_deref().unwrap_or_default(),
+        &arguments.helm_api_versions,
+        Some(charts),
+    )
 }
 
 fn options(arguments: &Arguments, global: &Global) -> Options {

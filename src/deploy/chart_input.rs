@@ -1,7 +1,6 @@
 //! Charts with the values that releases give them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use super::argo;
@@ -12,35 +11,10 @@ use super::unit::{Origin, Status, Unit};
 use super::world::World;
 use super::{Cluster, Options};
 use crate::diag::Diagnostics;
+use crate::inflate::ChartInput;
 use crate::object::{Object, ObjectId};
 use crate::tree::{Files, ReadSet};
-use crate::yaml::Node;
 use crate::yaml::parallel::each;
-use pleach_helm::HelmVersion;
-use pleach_helm::source::LoadedChart;
-use pleach_helm::values::Values;
-
-/// A chart and the values that a release gives it.
-pub struct ChartInput {
-    /// The chart with its subcharts.
-    pub chart: Arc<LoadedChart>,
-    /// All values, merged as the engine merges them.
-    pub values: Values,
-    /// The values as written; what goes before others is last.
-    pub written: Vec<Node>,
-    /// Whether some values cannot be seen, such as those of a Secret.
-    pub is_partial: bool,
-    /// Whether `values.schema.json` is left out of account.
-    pub skip_schema: bool,
-    /// Whose behaviour is wanted.
-    pub version: HelmVersion,
-}
-
-impl fmt::Debug for ChartInput {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChartInput {{ {} }}", self.chart.metadata.name)
-    }
-}
 
 /// The releases of an environment, with the charts that they install.
 pub type ChartInputs = Vec<(ObjectId, Arc<ChartInput>)>;

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::chart::{Charts, Facts};
-use super::chart_input::ChartInput;
 use super::flux::{
     Build, Located, OwnSource, Release, Variables, build, find, in_artifact, is_waiting, path,
     resource_set, synced, without_ignored,
@@ -15,7 +14,7 @@ use super::unit::{Origin, Status, Unit};
 use super::world::World;
 use super::{Cluster, argo, flux};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::inflate::Inflater;
+use crate::inflate::ChartInput;
 use crate::object::{Object, ObjectId};
 use crate::tree::{Files, ReadSet, TreePath};
 use crate::yaml::Node;
@@ -77,12 +76,7 @@ impl<'a> Expansion<'a> {
 
     /// Begins with a folder that is applied as it is.
     pub(super) fn begin_folder(&mut self, folder: &TreePath, diagnostics: &mut Diagnostics) {
-        let inflater = Inflater {
-            version: self.cluster.helm_version,
-            kube_version: self.cluster.kube_version.clone(),
-            api_versions: self.cluster.api_versions.clone(),
-            charts: self.charts.pinned(),
-        };
+        let inflater = self.cluster.inflater(self.charts);
         let built = flux::build_plain(self.files, folder, &inflater);
         let id = ObjectId {
             group: "".into(),
@@ -90,7 +84,8 @@ impl<'a> Expansion<'a> {
             namespace: "".into(),
             name: folder.as_str().into(),
         };
-        let followed = followed(folder, &id, built, false, diagnostics);
+        let mut followed = followed(folder, &id, built, false, diagnostics);
+        followed.inputs = inflater.into_inputs();
         self.add(id, None, None, followed);
     }
 

@@ -22,7 +22,8 @@ mod trial;
 mod unit;
 mod world;
 
-pub use chart_input::{ChartInput, ChartInputs, chart_inputs};
+pub use crate::inflate::ChartInput;
+pub use chart_input::{ChartInputs, chart_inputs};
 pub use trial::{ReleaseValue, Trial, idle_changes, lost_values};
 pub use unit::{ChartTitle, Deployment, Entry, Keeps, Origin, Status, Unit};
 
@@ -30,6 +31,7 @@ use std::collections::BTreeMap;
 
 use crate::chart::Charts;
 use crate::diag::Diagnostics;
+use crate::inflate::Inflater;
 use crate::tree::{Files, TreePath};
 use pleach_helm::HelmVersion;
 
@@ -55,6 +57,18 @@ pub struct Cluster {
     pub kube_version: String,
     /// API versions beside Helm's defaults and the custom resources that the repository defines.
     pub api_versions: Vec<String>,
+}
+
+impl Cluster {
+    /// Renders the charts of kustomizations for this cluster.
+    fn inflater<'a>(&self, charts: &'a chart::Charts<'a>) -> Inflater<'a> {
+        Inflater::new(
+            self.helm_version,
+            &self.kube_version,
+            &self.api_versions,
+            charts.pinned(),
+        )
+    }
 }
 
 impl Options<'_> {

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::chart_input::ChartInput;
 use super::trial::Trial;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
+use crate::inflate::ChartInput;
 use crate::object::{Object, ObjectId};
 use crate::tree::{ReadSet, TreePath};
 

@@ -1,6 +1,7 @@
 //! Helm charts rendered by the program itself: for `pleach template`, and for kustomizations that inflate charts.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::chart::{Charts, Request};
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
@@ -93,6 +94,30 @@ fn non_empty<'a>(text: &'a str, default: &'a str) -> &'a str {
     if text.is_empty() { default } else { text }
 }
 
+/// A chart and the values that a release, or a kustomization, gives it.
+pub struct ChartInput {
+    /// The chart with its subcharts.
+    pub chart: Arc<LoadedChart>,
+    /// All values, merged as the engine merges them.
+    pub values: Values,
+    /// The values as written; what goes before others is last.
+    pub written: Vec<Node>,
+    /// Whether some values cannot be seen, such as those of a Secret.
+    pub is_partial: bool,
+    /// Whether `values.schema.json` is left out of account.
+    pub skip_schema: bool,
+    /// Whose behaviour is wanted.
+    pub version: HelmVersion,
+    /// Where a kustomization asks for the chart; `None` for a release.
+    pub asked: Option<Span>,
+}
+
+impl fmt::Debug for ChartInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChartInput {{ {} }}", self.chart.metadata.name)
+    }
+}
+
 /// Loads the chart in a folder. Errors: Helm's message, with its place.
 pub fn load_folder(
     files: &dyn Files,
@@ -162,13 +187,54 @@ fn set_as_yaml(set: &str) -> String {
 /// Renders the charts of kustomizations.
 pub struct Inflater<'a> {
     /// Whose behaviour is wanted.
-    pub version: HelmVersion,
+    version: HelmVersion,
     /// The version of Kubernetes where a chart is given none; empty for Helm's default.
-    pub kube_version: String,
+    kube_version: String,
     /// API versions where a chart is given none.
-    pub api_versions: Vec<String>,
+    api_versions: Vec<String>,
     /// The charts of the workspace that the kustomization is in, if it is in one.
-    pub charts: Option<&'a Charts<'a>>,
+    charts: Option<&'a Charts<'a>>,
+    /// The charts that were rendered, with their values, for who judges these.
+    inputs: Mutex<Vec<Arc<ChartInput>>>,
+}
+
+impl<'a> Inflater<'a> {
+    /// Whose behaviour is wanted, the version of Kubernetes and API versions where a chart is given none, and the charts of the
+    /// workspace.
+    pub fn new(
+        version: HelmVersion,
+        kube_version: &str,
+        api_versions: &[String],
+        charts: Option<&'a Charts<'a>>,
+    ) -> Inflater<'a> {
+        Inflater {
+            version,
+            kube_version: kube_version.to_string(),
+            api_versions: api_versions.to_vec(),
+            charts,
+            inputs: Mutex::default(),
+        }
+    }
+
+    /// The charts that were rendered, also those that could not be.
+    pub fn into_inputs(self) -> Vec<Arc<ChartInput>> {
+        let inputs = self.inputs.into_inner();
+        inputs.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, inflation: &ChartInflation<'_>, chart: &Arc<LoadedChart>, values: &Values) {
+        let input = ChartInput {
+            chart: chart.clone(),
+            values: values.clone(),
+            written: inflation.written.clone(),
+            is_partial: false,
+            skip_schema: false,
+            version: self.version,
+            asked: Some(inflation.span.clone()),
+        };
+        let mut inputs = self.inputs.lock().unwrap_or_else(PoisonError::into_inner);
+        inputs.push(Arc::new(input));
+    }
 }
 
 impl ChartRenderer for Inflater<'_> {
@@ -206,7 +272,7 @@ impl ChartRenderer for Inflater<'_> {
             concealed.unwrap_or_else(|| Diagnostic::error("helm", "the chart cannot be rendered"))
         };
         let chart = load_folder(inflation.files, &inflation.folder, self.version, &mut said);
-        let chart = chart.map_err(|error| fault(error, None))?;
+        let chart = Arc::new(chart.map_err(|error| fault(error, None))?);
         let given = |text: &str, default: &str| non_empty(text, default).to_string();
         let api_versions = match &*inflation.api_versions {
             [] => self.api_versions.clone(),
@@ -229,7 +295,10 @@ impl ChartRenderer for Inflater<'_> {
         };
         let none = |name: &str| Err(format!("open {name}: no such file or directory"));
         user.merged(self.version, &none)
-            .and_then(|values| run.run(&chart, &values, &mut said))
+            .and_then(|values| {
+                self.keep(inflation, &chart, &values);
+                run.run(&chart, &values, &mut said)
+            })
             .map_err(|error| fault(error, Some(&chart)))
     }
 }

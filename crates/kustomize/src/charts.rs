@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use pleach_yaml::Node;
 use pleach_yaml::diag::{Diagnostic, Span};
 use pleach_yaml::tree::{Files, Tree, TreePath};
 
@@ -45,6 +46,8 @@ pub struct ChartInflation<'a> {
     pub namespace: &'a str,
     /// The values files in their order: their names for messages, and their contents.
     pub values: Vec<(String, Arc<[u8]>)>,
+    /// The values as the user wrote them, with their places, without the chart's own; what goes before others is last.
+    pub written: Vec<Node>,
     /// `--api-versions`: versions that templates see beside Helm's defaults.
     pub api_versions: Vec<&'a str>,
     /// `--kube-version`; empty where none is given.

@@ -7,14 +7,13 @@ use super::application::Source;
 use super::kustomize::edit;
 use super::release;
 use crate::deploy::chart::first_error;
-use crate::deploy::chart_input::ChartInput;
 use crate::deploy::flux::read_fields;
 use crate::deploy::glob::{Dialect, is_match};
 use crate::deploy::sync::{flag, text};
 use crate::deploy::trial::Trial;
 use crate::deploy::unit::Origin;
 use crate::diag::{Diagnostic, Diagnostics, Source as Text};
-use crate::inflate::Inflater;
+use crate::inflate::ChartInput;
 use crate::kustomize::{FILE_NAMES, LoadRestriction, Options, build_given};
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, TreePath};
@@ -78,7 +77,7 @@ pub(super) fn build(
             installed(source, input, setting, inputs)
         }
         Kind::Kustomize => {
-            let objects = kustomized(source, files, &folder, setting)?;
+            let objects = kustomized(source, files, &folder, setting, inputs)?;
             Ok(of_folder(objects, folder))
         }
         Kind::Directory => {
@@ -151,6 +150,7 @@ fn kustomized(
     files: &dyn Files,
     folder: &TreePath,
     setting: &Setting<'_>,
+    inputs: &mut Vec<Arc<ChartInput>>,
 ) -> Result<Vec<Object>, Diagnostic> {
     let read = read_fields(files, folder).map_err(|faults| {
         let fault = faults.into_iter().next();
@@ -170,14 +170,10 @@ fn kustomized(
         load_restriction: LoadRestriction::None,
         ..Options::default()
     };
-    let inflater = Inflater {
-        version: setting.cluster.helm_version,
-        kube_version: setting.cluster.kube_version.clone(),
-        api_versions: setting.cluster.api_versions.clone(),
-        charts: setting.charts.pinned(),
-    };
+    let inflater = setting.cluster.inflater(setting.charts);
     let given = Node::mapping(fields);
     let built = build_given(files, folder, &given, Vec::new(), &options, Some(&inflater));
+    inputs.extend(inflater.into_inputs());
     match first_error(&built.diagnostics) {
         Some(fault) => Err(fault),
         None => Ok(built.objects),

@@ -8,13 +8,13 @@ use super::application::Source;
 use super::build::Built;
 use crate::chart::Request;
 use crate::deploy::chart::{Install, Place, install};
-use crate::deploy::chart_input::ChartInput;
 use crate::deploy::flux::values_of;
 use crate::deploy::glob::{Dialect, is_match, is_pattern};
 use crate::deploy::sync::{flag, items, text};
 use crate::deploy::trial::Trial;
 use crate::deploy::unit::{ChartTitle, Origin};
 use crate::diag::{Diagnostic, Diagnostics, Source as Text};
+use crate::inflate::ChartInput;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node, parse_one};
 use pleach_helm::HelmError;
@@ -70,6 +70,7 @@ pub(super) fn input(
         is_partial,
         skip_schema: flag(helm, &["skipSchemaValidation"]),
         version: setting.cluster.helm_version,
+        asked: None,
     })
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::super::chart::{Charts, Facts, Install, Place, install, not_rendered, not_shown};
-use super::super::chart_input::ChartInput;
 use super::super::sync::{flag, items, text};
 use super::super::trial::Trial;
 use super::super::unit::{ChartTitle, Keeps, Origin, Status};
@@ -16,6 +15,7 @@ use super::values::{Written, values};
 use crate::chart::Request;
 use crate::deploy::Cluster;
 use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::inflate::ChartInput;
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::yaml::Node;
@@ -147,6 +147,7 @@ impl<'a> Release<'a> {
             is_partial: self.is_partial,
             skip_schema: flag(node, &["spec", "install", "disableSchemaValidation"]),
             version: cluster.helm_version,
+            asked: None,
         }))
     }
 

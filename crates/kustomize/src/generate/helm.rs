@@ -186,6 +186,7 @@ pub(in super::super) fn inflate(
         name_template: text(config, "nameTemplate"),
         namespace: text(config, "namespace"),
         values: chart.values(context, &folder, pulled.as_ref())?,
+        written: chart.written(context, &folder),
         api_versions: list(config, "apiVersions")
             .iter()
             .filter_map(Node::as_str)
@@ -413,6 +414,27 @@ impl<'a> Chart<'a> {
         };
         let (path, bytes) = context.loader.bytes(folder, name, at.span())?;
         Ok((context.loader.shown(&path), bytes))
+    }
+
+    /// The user's values with their places. What cannot be read is reported where the chart is rendered.
+    fn written(&self, context: &Context<'_>, folder: &TreePath) -> Vec<Node> {
+        let parsed = |entry: &Node| {
+            let name = entry.as_str().filter(|it| !it.is_empty())?;
+            let (path, bytes) = context.loader.bytes(folder, name, entry.span()).ok()?;
+            let source = Source::new(path, String::from_utf8_lossy(&bytes));
+            Some(parse_one_with_duplicates(&source).ok()?.0)
+        };
+        let inline = self.config.get("valuesInline");
+        let inline = inline.filter(|it| it.as_mapping().is_some_and(|it| !it.is_empty()));
+        let file = self.config.get("valuesFile").and_then(parsed);
+        let first = match (inline.cloned(), text(self.config, "valuesMerge")) {
+            (inline @ Some(_), "replace") => [None, inline],
+            (inline, "merge") => [inline, file],
+            (inline, _) => [file, inline],
+        };
+        let more = list(self.config, "additionalValuesFiles").iter();
+        let all = first.into_iter().flatten().chain(more.filter_map(parsed));
+        all.collect()
     }
 
     fn parse_values(&self, name: &str, bytes: &[u8]) -> Result<Node, Diagnostic> {
