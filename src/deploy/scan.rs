@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::flux::plain;
-use super::sync::{MARKS, SyncKind};
+use super::sync::{MARKS, SyncKind, items};
 use crate::diag::Source;
 use crate::kustomize::FILE_NAMES;
 use crate::object::Object;
@@ -29,6 +29,8 @@ pub(super) struct Scan {
     pub(super) named_by: BTreeMap<TreePath, BTreeSet<TreePath>>,
     /// The folders of kustomizations.
     pub(super) kustomizations: BTreeSet<TreePath>,
+    /// Files that kustomizations take as patches or as the content of ConfigMaps and Secrets.
+    parts: BTreeSet<TreePath>,
 }
 
 /// Looks through all folders but hidden ones and charts.
@@ -52,6 +54,10 @@ pub(super) fn scan(files: &dyn Files) -> Scan {
             }
         }
     }
+    let (parts, named_by) = (&scan.parts, &scan.named_by);
+    // A patch for a HelmRelease looks like one, and is none.
+    scan.declared
+        .retain(|it| !parts.contains(&it.file) || named_by.contains_key(&it.file));
     scan.declared.sort_by(|a, b| a.file.cmp(&b.file));
     scan
 }
@@ -60,11 +66,11 @@ impl Scan {
     fn kustomization(&mut self, files: &dyn Files, folder: &TreePath, path: &TreePath) {
         self.kustomizations.insert(folder.clone());
         let documents = documents(files, path);
+        let Some(kustomization) = documents.first() else {
+            return;
+        };
         for field in ["resources", "bases", "components"] {
-            let list = documents
-                .first()
-                .and_then(|it| it.get(field)?.as_sequence());
-            for item in list.unwrap_or_default() {
+            for item in items(kustomization, &[field]) {
                 if let Some(target) = item.as_str().and_then(|it| folder.resolve(it)) {
                     self.named_by
                         .entry(target)
@@ -73,6 +79,22 @@ impl Scan {
                 }
             }
         }
+        let patches = ["patches", "patchesJson6902", "patchesStrategicMerge"];
+        let patches = patches
+            .map(|it| items(kustomization, &[it]))
+            .into_iter()
+            .flatten();
+        let patches = patches.filter_map(|it| it.get("path").unwrap_or(it).as_str());
+        let generators = ["configMapGenerator", "secretGenerator"];
+        let generators = generators
+            .map(|it| items(kustomization, &[it]))
+            .into_iter()
+            .flatten();
+        let files = generators.flat_map(|it| items(it, &["files"]));
+        // `key=path`, or the path alone.
+        let files = files.filter_map(|it| it.as_str()?.rsplit('=').next());
+        let parts = patches.chain(files).filter_map(|it| folder.resolve(it));
+        self.parts.extend(parts);
     }
 
     fn file(&mut self, files: &dyn Files, path: TreePath) {

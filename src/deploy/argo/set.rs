@@ -99,6 +99,12 @@ fn without_duplicates(found: &mut Vec<Object>, set: &Object, said: &mut Diagnost
 /// A strategic merge by the types of Applications: maps are merged, lists replaced, but finalizers added. The project is the
 /// template's own, whatever a patch says.
 fn patched(node: &Node, patch: &Node, text: &str) -> Result<Node, Diagnostic> {
+    if text.trim_start().starts_with('{')
+        && let Err(fault) = serde_json::from_str::<serde_json::Value>(text)
+    {
+        let words = format!("templatePatch begins with `{{`, so it must be JSON: {fault}");
+        return Err(bad_template(words, patch));
+    }
     let source = Node::string(text).at(patch).embedded_source();
     let over = parse_one(&source).map_err(|faults| {
         let fault = faults.into_iter().next();

@@ -88,13 +88,7 @@ impl OwnSource {
         world: &World,
         files: &dyn Files,
     ) -> Option<Located> {
-        let name = text(reference, &["name"]);
-        let is_it = |it: &&Node| text(it, &["name"]) == name;
-        let mut generators = world.of_kind("ArtifactGenerator");
-        let (generator, artifact) = generators.find_map(|it| {
-            let mut artifacts = items(&it.node, &["spec", "artifacts"]).iter();
-            Some((it, artifacts.find(is_it)?))
-        })?;
+        let (generator, artifact) = artifact(reference, world)?;
         let mut copies = items(artifact, &["copy"]).iter();
         copies.find_map(|copy| {
             let (alias, from) = text(copy, &["from"]).strip_prefix('@')?.split_once('/')?;
@@ -109,6 +103,22 @@ impl OwnSource {
             (is_folder || matches!(located, Located::Elsewhere(_))).then_some(located)
         })
     }
+}
+
+/// The ArtifactGenerator that makes an ExternalArtifact, and its entry for it.
+fn artifact<'a>(reference: &Node, world: &'a World) -> Option<(&'a Object, &'a Node)> {
+    let name = text(reference, &["name"]);
+    let is_it = |it: &&Node| text(it, &["name"]) == name;
+    let mut generators = world.of_kind("ArtifactGenerator");
+    generators.find_map(|it| {
+        let mut artifacts = items(&it.node, &["spec", "artifacts"]).iter();
+        Some((it, artifacts.find(is_it)?))
+    })
+}
+
+/// Whether a source is an ExternalArtifact whose generator is not known yet.
+pub(super) fn is_unmade_artifact(reference: &Node, world: &World) -> bool {
+    text(reference, &["kind"]) == "ExternalArtifact" && artifact(reference, world).is_none()
 }
 
 /// Where a folder of an artifact was copied from, by the pattern of one copy and where it goes.

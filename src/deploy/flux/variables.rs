@@ -8,6 +8,7 @@ use base64::Engine;
 use super::super::sync::{flag, items, text};
 use super::super::world::World;
 use super::envsubst::Variable;
+use super::source::is_unmade_artifact;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::object::Object;
 use crate::yaml::Node;
@@ -26,10 +27,12 @@ pub(in crate::deploy) struct Variables {
     unset: Mutex<BTreeSet<String>>,
 }
 
-/// References of `substituteFrom` to objects that are not known yet.
+/// Whether a Kustomization refers to objects that are not known yet: those of `substituteFrom`, and what makes its source.
 pub(in crate::deploy) fn is_waiting(object: &Object, world: &World) -> bool {
     let mut references = items(&object.node, &["spec", "postBuild", "substituteFrom"]).iter();
+    let source = object.node.at_keys(&["spec", "sourceRef"]);
     references.any(|it| find(object, it, world).is_none())
+        || source.is_some_and(|it| is_unmade_artifact(it, world))
 }
 
 fn find<'a>(object: &Object, reference: &Node, world: &'a World) -> Option<&'a Object> {
