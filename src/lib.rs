@@ -19,6 +19,7 @@ pub use pleach_yaml as yaml;
 pub use pleach_yaml::{diag, tree};
 
 mod observer;
+pub mod layout;
 pub mod template;
 pub mod inflate;
 pub mod remote;
@@ -59,6 +60,7 @@ use std::sync::Arc;
 
 use compare::{Claim, Origin, Origins, Written};
 use compose::Exports;
+use layout::{Output, OutputPart, claim_folder};
 pub use load::Scope;
 pub use observer::{Event, Observer};
 use remote::WithRemotes;
@@ -66,9 +68,6 @@ use remote::WithRemotes;
 use diag::Diagnostics;
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 use yaml::parallel::join;
-
-/// The folders of the tree in which environments have folders of their own.
-const GROUPS: [&str; 3] = ["clusters", "infrastructure", "apps"];
 
 /// What to compile, and what to leave out.
 #[derive(Clone, Debug, Default)]
@@ -141,11 +140,17 @@ impl Compiled {
         if self.tree.get(file).is_some() || self.places.iter().any(is_place) {
             return true;
         }
-        let mut parts = file.parts();
-        let (group, folder, claim) = (parts.next(), parts.next().unwrap_or(""), parts.next());
-        match claim.filter(|_| group != Some("clusters")) {
-            // Files that several claims share are elsewhere, each on its own.
-            _ if !group.is_some_and(|it| GROUPS.contains(&it)) => false,
+        // Files that several claims share are elsewhere, each on its own.
+        let Some(Output::Own {
+            part,
+            folder,
+            claim,
+            ..
+        }) = Output::parse(file)
+        else {
+            return false;
+        };
+        match claim.filter(|_| part != OutputPart::Clusters) {
             Some(claim) if load::is_base(folder) => {
                 self.bases.contains(&folder) && self.scope.has_base_claim(claim)
             }
@@ -379,8 +384,7 @@ fn delivered_origin(
     environment: &load::Environment,
     delivery: &delivery::Delivery,
 ) -> (TreePath, Origin) {
-    let folder = TreePath::root().child(delivery.group.folder());
-    let folder = folder.child(environment.folder()).child(&delivery.name);
+    let folder = claim_folder(delivery.group, environment.folder(), &delivery.name);
     let files = delivery.files.iter().chain(&delivery.releases);
     let objects = files
         .map(|it| it.object.clone())

@@ -87,7 +87,7 @@ fn every_file_of_the_golden_workspaces_is_valid() {
             Judge::of(&files, Form::Partial),
             Judge::of(&files, Form::Whole),
         );
-        let (base, _) = load::environment_folder(load::BASE);
+        let (base, _) = load::environment_folder(pleach::layout::BASE);
         for path in own_files(&files) {
             for document in documents(&files, &path) {
                 let at = document.span();

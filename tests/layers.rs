@@ -10,6 +10,7 @@ const FROM_CRATES: [&str; 5] = ["chart", "patch", "kustomize", "diff", "fetch"];
 /// In layer order, as `src/lib.rs` declares them.
 const ROOMS: &[(&str, &[&str])] = &[
     ("observer", &[]),
+    ("layout", &[]),
     ("template", &[]),
     // `kustomize` because it asks for charts to be rendered.
     ("inflate", &["chart", "kustomize"]),
@@ -24,22 +25,38 @@ const ROOMS: &[(&str, &[&str])] = &[
     // `emit` for the ownership line, which says what a file was generated from.
     (
         "compare",
-        &["deploy", "emit", "kustomize", "diff", "topology", "danger"],
+        &[
+            "layout",
+            "deploy",
+            "emit",
+            "kustomize",
+            "diff",
+            "topology",
+            "danger",
+        ],
     ),
     // `diff` for what comparisons leave out, which `pleach.yaml` says.
-    ("load", &["template", "chart", "diff"]),
-    ("resolve", &["template", "load"]),
+    ("load", &["layout", "template", "chart", "diff"]),
+    ("resolve", &["layout", "template", "load"]),
     ("render", &["template", "load", "resolve"]),
     // `load` for mirrors and credentials of chart repositories in `pleach.yaml`.
-    ("delivery", &["chart", "load", "render"]),
+    ("delivery", &["layout", "chart", "load", "render"]),
     // `chart` for the CRDs of charts.
     (
         "compose",
-        &["chart", "patch", "kustomize", "load", "render", "delivery"],
+        &[
+            "layout",
+            "chart",
+            "patch",
+            "kustomize",
+            "load",
+            "render",
+            "delivery",
+        ],
     ),
     ("prove", &["kustomize", "render", "compose"]),
-    ("promote", &["load", "resolve"]),
-    ("provenance", &["template", "compare", "load"]),
+    ("promote", &["layout", "load", "resolve"]),
+    ("provenance", &["layout", "template", "compare", "load"]),
     ("matrix", &[]),
     // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
     // `deploy` for the values that releases give to charts, `provenance` for lines of claims behind templates.
@@ -47,6 +64,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "check",
         &[
+            "layout",
             "operators",
             "danger",
             "deploy",
@@ -61,28 +79,29 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "pipeline",
         &[
-            "deploy", "emit", "compare", "load", "resolve", "render", "delivery", "compose",
-            "prove", "check",
+            "layout", "deploy", "emit", "compare", "load", "resolve", "render", "delivery",
+            "compose", "prove", "check",
         ],
     ),
     // Renders whole workspaces, so it is above the pipeline.
-    ("case", &["chart", "emit", "load", "compare"]),
+    ("case", &["layout", "chart", "emit", "load", "compare"]),
     // `emit` because generated files are no input.
     // Describes what `load` reads, and the values of charts.
     ("json_schema", &["chart", "load"]),
     (
         "affected",
-        &["template", "chart", "kustomize", "load", "emit"],
+        &["layout", "template", "chart", "kustomize", "load", "emit"],
     ),
     // Renders a change.
-    ("incremental", &["load", "resolve", "affected"]),
+    ("incremental", &["layout", "load", "resolve", "affected"]),
     // Renders a part.
-    ("shard", &["load"]),
+    ("shard", &["layout", "load"]),
     // Renders both sides of a comparison.
     (
         "workspace_diff",
         // `resolve` for the code of a workspace that is too large, which is no fault of one claim.
         &[
+            "layout",
             "remote",
             "deploy",
             "chart",
@@ -97,6 +116,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "report",
         &[
+            "layout",
             "diff",
             "deploy",
             "topology",
@@ -113,12 +133,20 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Answers from all that a workspace is: its claims, kinds, templates, charts and what they render to.
     (
         "lsp",
-        &["template", "chart", "load", "check", "json_schema"],
+        &[
+            "layout",
+            "template",
+            "chart",
+            "load",
+            "check",
+            "json_schema",
+        ],
     ),
     // `load` for the output folder and for the claim kinds, which `kinds` describes; `danger` for the pages of codes.
     (
         "cli",
         &[
+            "layout",
             "template",
             "inflate",
             "remote",

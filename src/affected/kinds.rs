@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{Search, documents};
 use crate::diag::Source;
-use crate::load::{BASE, WorkspaceConfig};
+use crate::layout::{BASE, KIND};
+use crate::load::WorkspaceConfig;
 use crate::template::{BUILTIN, builtin};
 use crate::tree::{EntryKind, Files, TreePath, Walk};
 use crate::yaml::{Node, parse_one};
-
-const FILE: &str = "kind.yaml";
 
 /// Touches the claims of every kind whose folder changes, or includes something from one that does.
 pub(super) fn search(search: &mut Search<'_>, workspaces: [&WorkspaceConfig; 2]) {
@@ -80,7 +79,7 @@ fn gather(files: &dyn Files, folder: &TreePath, texts: &mut Vec<String>) {
 
 fn aliases(files: &dyn Files, folder: &TreePath) -> Vec<String> {
     let read = || {
-        let path = folder.child(FILE);
+        let path = folder.child(KIND);
         let bytes = files.read(&path).ok()?;
         let node = parse_one(&Source::new(path, str::from_utf8(&bytes).ok()?)).ok()?;
         let aliases = node.at_keys(&["spec", "aliases"])?.as_sequence()?.iter();

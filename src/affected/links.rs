@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Search, Touched, documents};
-use crate::load::BASE;
+use crate::layout::BASE;
 use crate::tree::Files;
 use crate::yaml::{Node, View};
 

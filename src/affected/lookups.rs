@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Search, Touched, documents, links};
-use crate::load::{BASE, Entanglement, Looks, WorkspaceConfig};
+use crate::layout::BASE;
+use crate::load::{Entanglement, Looks, WorkspaceConfig};
 use crate::yaml::Node;
 
 /// Touches what looks for touched claims, what refers to that, and so on. Such claims know the names of all environments, too.

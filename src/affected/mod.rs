@@ -16,8 +16,8 @@ pub use kustomizations::kustomizations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use crate::load::BASE;
-use crate::load::{self, Scope, WORKSPACE, WorkspaceConfig, environment_folder};
+pub use crate::layout::{BASE, Input, WORKSPACE, input_folders};
+use crate::load::{self, Scope, WorkspaceConfig, environment_folder};
 use crate::tree::{Changes, Files, ReadSet, TreePath};
 
 /// What of an environment is touched.
@@ -140,7 +140,7 @@ impl Search<'_> {
     /// Whether a folder of inputs, or what changes in one, cannot be read on one side, such as behind a link that leads outside. Of such
     /// a workspace nothing can be rendered. (Changes of claims are looked at when they are read.)
     fn has_unreadable_change(&self, workspaces: [&WorkspaceConfig; 2]) -> bool {
-        let own = ["environments", "overlays"].map(|it| TreePath::root().child(it));
+        let own = input_folders();
         let folders = workspaces.iter().flat_map(|it| {
             let charts = std::iter::once(&it.chart_copies);
             it.templates.iter().chain(charts)
@@ -148,8 +148,8 @@ impl Search<'_> {
         let folders: BTreeSet<&TreePath> = own.iter().chain(folders).collect();
         let is_unreadable = |path: &TreePath| self.sides.iter().any(|it| it.kind(path).is_err());
         let is_of_claim = |it: &&TreePath| {
-            it.below(&own[0])
-                .is_some_and(|it| it.parts().nth(1).is_some())
+            let input = Input::parse(it);
+            matches!(input, Some(Input::Environment(_) | Input::Claims { .. }))
         };
         let below = folders.iter().flat_map(|it| self.changes.below(it));
         let mut below = below.filter(|it| !is_of_claim(it));

@@ -2,7 +2,8 @@
 
 use super::{Search, Touched};
 use crate::emit::{Ownership, ownership};
-use crate::load::{BASE, Scope, WorkspaceConfig};
+use crate::layout::{BASE, Folder};
+use crate::load::{Scope, WorkspaceConfig};
 use crate::tree::{Changes, TreePath};
 
 /// Touches the environments whose rendering reads a changed file outside their own folders.
@@ -16,7 +17,7 @@ pub(super) fn search(
         return;
     }
     let is_chart = is_of_charts(search, &changes, workspaces);
-    let overlays = TreePath::root().child("overlays");
+    let overlays = Folder::Overlays.path();
     let has_overlay = |name: &str| {
         let folder = overlays.child(name);
         let mut sides = search.sides.iter();
@@ -46,7 +47,7 @@ pub(super) fn search(
 
 /// What changes outside of claims and kinds. Files that pleach wrote are no input: what they say comes from the rest.
 fn elsewhere(search: &Search<'_>, workspaces: [&WorkspaceConfig; 2]) -> Changes {
-    let environments = TreePath::root().child("environments");
+    let environments = Folder::Environments.path();
     let is_within = |it: &TreePath, folder: &TreePath| it == folder || it.below(folder).is_some();
     let is_known = |it: &TreePath| {
         let mut templates = workspaces.iter().flat_map(|it| &it.templates);

@@ -6,13 +6,13 @@
 use crate::chart::Cache;
 use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::emit::{Change, Step, same_but_for_line_ends};
+use crate::layout::{ENVIRONMENT, Folder, Input};
 use crate::load::WorkspaceConfig;
 use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
 use crate::yaml::{Node, emit_canonical, parse_one};
 use crate::{Compiled, Options, compile};
 
 const CLAIM: &str = "claim.yaml";
-const ENVIRONMENT: &str = "environment.yaml";
 const OBJECTS: &str = "expected.yaml";
 const FAULTS: &str = "expected.txt";
 
@@ -134,7 +134,7 @@ impl<'a> Staged<'a> {
             let text = "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata:\n  name: case\n";
             text.as_bytes().into()
         });
-        let place = TreePath::root().child("environments").child(&name);
+        let place = Folder::Environments.path().child(&name);
         let mut case = Tree::new();
         case.insert(place.child(ENVIRONMENT), environment);
         if let Some(claim) = read(files, &folder.child(CLAIM)) {
@@ -144,9 +144,9 @@ impl<'a> Staged<'a> {
     }
 
     fn of<'p>(&'p self, path: &TreePath) -> &'p dyn Files {
-        match path.parts().next() {
-            Some("environments" | "overlays") => &self.case,
-            _ => self.files,
+        match Input::is_of_environments(path) {
+            true => &self.case,
+            false => self.files,
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::cluster::{Cluster, POLICIES};
+use super::cluster::Cluster;
 use super::objects::is_applied;
 use super::pods::pods;
 use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Diagnostic, Severity, Span};
+use crate::layout::Folder;
 use crate::load::OwnPolicy;
 use crate::object::{Gvk, Object};
 use crate::validate::RuleBudget;
@@ -185,7 +186,7 @@ fn is_own(finding: &PolicyFinding<'_>) -> bool {
 
 /// Whether a place is in the folder of policies.
 fn is_in_workspace(span: &Span) -> bool {
-    span.path().parts().next() == Some(POLICIES)
+    Folder::of(span.path()) == Some(Folder::Policies)
 }
 
 /// A policy of the workspace that cannot be evaluated, at its own line.

@@ -8,15 +8,10 @@ use crate::chart::Charts;
 use crate::compose::EnvironmentManifests;
 use crate::deploy::ChartInputs;
 use crate::diag::Source;
+use crate::layout::Folder;
 use crate::load::BuiltinPolicies;
-use crate::tree::{EntryKind, Files, TreePath, Walk};
+use crate::tree::{EntryKind, Files, Walk};
 use crate::yaml::Node;
-
-/// The folder of a workspace for definitions that nothing else brings.
-const CRDS: &str = "crds";
-
-/// The folder of a workspace for admission policies that clusters have by other means.
-pub(super) const POLICIES: &str = "policies";
 
 /// What a cluster serves beside Kubernetes' own kinds.
 #[derive(Clone, Debug, Default)]
@@ -73,24 +68,17 @@ fn minor(version: &str) -> Option<u32> {
 
 /// The YAML files below the workspace's folder for definitions.
 pub fn definitions(files: &dyn Files) -> Vec<Arc<Source>> {
-    files_below(files, CRDS)
+    files_below(files, Folder::Crds)
 }
 
 /// The policies below the workspace's folder for them.
 pub fn policies(files: &dyn Files) -> Arc<PolicyDocuments> {
-    Arc::new(PolicyDocuments::read(&files_below(files, POLICIES)))
+    Arc::new(PolicyDocuments::read(&files_below(files, Folder::Policies)))
 }
 
-fn files_below(files: &dyn Files, folder: &str) -> Vec<Arc<Source>> {
+fn files_below(files: &dyn Files, folder: Folder) -> Vec<Arc<Source>> {
     let mut found = Vec::new();
-    if let Some(folder) = TreePath::new(folder) {
-        add_files(files, folder, &mut found);
-    }
-    found
-}
-
-fn add_files(files: &dyn Files, folder: TreePath, found: &mut Vec<Arc<Source>>) {
-    let mut folders = Walk::new(files, folder);
+    let mut folders = Walk::new(files, folder.path());
     while let Some(folder) = folders.next() {
         for entry in files.list(&folder).unwrap_or_default() {
             let path = folder.child(&entry.name);
@@ -106,6 +94,7 @@ fn add_files(files: &dyn Files, folder: TreePath, found: &mut Vec<Arc<Source>>) 
             }
         }
     }
+    found
 }
 
 #[cfg(test)]

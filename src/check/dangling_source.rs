@@ -6,6 +6,7 @@ use super::made::Made;
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults};
 use crate::diag::Severity;
+use crate::layout::Output;
 use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::{FieldPath, Node};
@@ -189,7 +190,7 @@ impl<'a> Known<'a> {
 
 /// Whether the object is one by which the rendered tree is applied.
 fn is_rendered(placed: &SourcedObject<'_>) -> bool {
-    placed.folder.parts().next() == Some("clusters")
+    Output::is_of_cluster(&placed.folder)
 }
 
 /// What a reference names; without a namespace that of the object itself.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cluster::Cluster;
 use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Diagnostic, Edit, Fix, Severity, Span};
+use crate::layout::Input;
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 use crate::validate::{Catalog, Encoding, Finding, Lifecycle, RuleBudget, Verdict};
@@ -134,10 +135,7 @@ fn placed(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
 
 /// Whether a place is in a file that is about an environment.
 fn is_input(span: &Span) -> bool {
-    matches!(
-        span.path().parts().next(),
-        Some("environments" | "overlays")
-    )
+    Input::is_of_environments(span.path())
 }
 
 fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, demands: Demands) -> Diagnostic {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::applications;
 use super::lines::Lines;
 pub(super) use crate::compare::SyncOptions;
-use crate::compare::{Origin, Origins, Written, environment};
+use crate::compare::{Origin, Origins, Written};
 use crate::deploy::ChartInputs;
 use crate::diag::{Source, Span};
+use crate::layout::{Folder, Output, environment_of};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
 use crate::yaml::{FieldPath, Node, Step, parse};
@@ -59,8 +60,8 @@ impl SourcedObject<'_> {
     pub(super) fn is_written(&self, span: &Span) -> bool {
         match self.origin.map(|it| it.written) {
             Some(Written::Inputs) => {
-                let folder = span.path().parts().next();
-                matches!(folder, Some("environments" | "overlays" | "templates"))
+                let folder = Folder::of(span.path());
+                folder.is_some_and(|it| it.is_of_environments() || it == Folder::Templates)
             }
             _ => !span.path().as_str().starts_with('<') && !span.path().as_str().is_empty(),
         }
@@ -150,10 +151,10 @@ pub(super) fn scenes<'a>(
     let known: BTreeSet<&TreePath> = origins.iter().map(|it| it.0).collect();
     for (path, bytes) in tree {
         let folder = path.parent().unwrap_or_else(TreePath::root);
-        if path.parts().next() != Some("clusters") || known.contains(&folder) {
+        if !Output::is_of_cluster(path) || known.contains(&folder) {
             continue;
         }
-        let scene = environment(&folder).and_then(|it| scenes.get_mut(it));
+        let scene = environment_of(&folder).and_then(|it| scenes.get_mut(it));
         if let Some(scene) = scene {
             scene
                 .objects

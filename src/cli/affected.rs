@@ -13,13 +13,14 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::diff::{Depth, salt};
-use super::session::{WORKSPACE, directory};
+use super::session::directory;
 use super::tree::addresses;
 use super::{Global, Outcome, cache, output, revision};
 use crate::affected::{Affected, affected, kustomizations};
 use crate::chart::{Lock, RemotePin};
 use crate::disk::{Index, Repository, Revision, WorkTree, find_upwards};
 use crate::kustomize::remote::mount;
+use crate::layout::{WORKSPACE, input_folders};
 use crate::load::{Scope, WorkspaceConfig};
 use crate::object::ObjectId;
 use crate::remote::WithRemotes;
@@ -197,7 +198,7 @@ fn between(before: Revision, after: Revision, root: &TreePath) -> Result<([Share
 fn inputs(files: &dyn Files, root: &TreePath) -> Vec<TreePath> {
     let workspace = WorkspaceConfig::read(&Below::new(files, root.clone())).ok();
     let mut folders = workspace.map(|it| it.templates).unwrap_or_default();
-    folders.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
+    folders.extend(input_folders());
     folders.iter().map(|it| root.join(it)).collect()
 }
 
@@ -311,7 +312,7 @@ fn find(
     let workspaces = [&old, &new].map(|it| WorkspaceConfig::read(it).ok());
     let mut without: Vec<TreePath> = Vec::new();
     for workspace in workspaces.into_iter().flatten() {
-        let own = ["environments", "overlays"].map(|it| TreePath::root().child(it));
+        let own = input_folders();
         let folders = own
             .into_iter()
             .chain(workspace.templates)

@@ -14,10 +14,11 @@ use clap::{Args, CommandFactory};
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, CompletionCandidate, Shell};
 
-use super::{Cli, Outcome, output, session};
+use super::{Cli, Outcome, output};
 use crate::check::pages;
 use crate::diag::Diagnostics;
 use crate::disk::{Folder, find_upwards};
+use crate::layout::WORKSPACE;
 use crate::load::{self, Scope};
 use crate::tree::Tree;
 
@@ -102,6 +103,6 @@ pub(super) fn codes() -> Vec<CompletionCandidate> {
 /// The workspace around the working directory. A completion reports no faults: without a workspace there are no candidates.
 fn workspace() -> Option<Folder> {
     let current = std::env::current_dir().ok()?;
-    let root = find_upwards(&current, session::WORKSPACE)?;
+    let root = find_upwards(&current, WORKSPACE)?;
     Folder::open(&root).ok()
 }

@@ -2,16 +2,14 @@
 
 use anyhow::Result;
 
-use super::session::{Session, WORKSPACE};
+use super::session::Session;
 use crate::Compiled;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::{apply, folders_with, read_output, remove_empty};
 use crate::emit::{Plan, earlier_tree, plan};
+use crate::layout::{CLUSTERS, Folder, WORKSPACE};
 use crate::load::WorkspaceConfig;
 use crate::tree::{Tree, TreePath};
-
-/// The folder of a tree that holds what each cluster applies: every tree has it.
-const CLUSTERS: &str = "clusters";
 
 /// A tree outside the output folder.
 pub(super) struct EarlierTree {
@@ -49,9 +47,15 @@ pub(super) fn is_beside(session: &Session<'_>, output: &TreePath) -> bool {
 
 /// Inputs and other workspaces.
 fn is_foreign(folder: &TreePath, files: &[String]) -> bool {
-    const INPUTS: [&str; 4] = ["environments", "overlays", "templates", "charts"];
-    let first = folder.parts().next();
-    first.is_some_and(|it| INPUTS.contains(&it) || files.iter().any(|it| it == WORKSPACE))
+    const INPUTS: [Folder; 4] = [
+        Folder::Environments,
+        Folder::Overlays,
+        Folder::Templates,
+        Folder::Charts,
+    ];
+    let is_workspace = || files.iter().any(|it| it == WORKSPACE);
+    let is_root = folder.parts().next().is_none();
+    !is_root && (Folder::of(folder).is_some_and(|it| INPUTS.contains(&it)) || is_workspace())
 }
 
 /// The files of the output folder without those of earlier trees in it.

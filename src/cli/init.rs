@@ -15,11 +15,12 @@ use crate::diag::Diagnostics;
 use crate::disk::apply;
 use crate::emit::{Change, Plan, Step};
 use crate::json_schema::{self, Form, Schemas};
+use crate::layout::{Folder, WORKSPACE};
 use crate::tree::{Tree, TreePath};
 
 static ENVIRONMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/environments");
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
-const WORKSPACE: &str = include_str!("starter/pleach.yaml");
+const WORKSPACE_TEXT: &str = include_str!("starter/pleach.yaml");
 
 /// What editors read, which a folder may have already: it is then left as it is.
 const SETTINGS: (&str, &str) = (
@@ -39,10 +40,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let root = session::directory(global)?.join(&arguments.folder);
     let root: PathBuf = root.components().collect();
     let workspace = workspace(&root);
-    let mut files: Vec<(PathBuf, Vec<u8>)> = vec![(PathBuf::from("pleach.yaml"), workspace.into())];
-    collect(Path::new("environments"), &ENVIRONMENTS, &mut files);
+    let mut files: Vec<(PathBuf, Vec<u8>)> = vec![(PathBuf::from(WORKSPACE), workspace.into())];
+    collect(
+        Path::new(Folder::Environments.name()),
+        &ENVIRONMENTS,
+        &mut files,
+    );
     files.iter_mut().try_for_each(name_schema)?;
-    collect(Path::new("overlays"), &OVERLAYS, &mut files);
+    collect(Path::new(Folder::Overlays.name()), &OVERLAYS, &mut files);
     let schemas = Schemas::read(&Tree::new(), None, &mut Diagnostics::default());
     let schema = schema::text(&schemas.all(Form::Partial))?;
     files.push((json_schema::FILE.into(), schema.into()));
@@ -52,7 +57,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     // The workspace begins to be one with its last file. Until then, what a run that was killed has written is taken for its own.
     files.rotate_left(1);
-    let is_there = root.join("pleach.yaml").exists();
+    let is_there = root.join(WORKSPACE).exists();
     let is_foreign = |(path, bytes): &&(PathBuf, Vec<u8>)| match std::fs::read(root.join(path)) {
         Ok(standing) => is_there || standing != *bytes,
         Err(_) => root.join(path).symlink_metadata().is_ok(),
@@ -99,8 +104,8 @@ fn workspace(root: &Path) -> String {
     let below = session::repository_top(&root).and_then(|top| root.strip_prefix(top).ok());
     let below = below.and_then(Path::to_str).and_then(TreePath::new);
     match below.filter(|it| *it != TreePath::root()) {
-        Some(below) => WORKSPACE.replace("path: ./deploy", &format!("path: ./{below}/deploy")),
-        None => WORKSPACE.to_string(),
+        Some(below) => WORKSPACE_TEXT.replace("path: ./deploy", &format!("path: ./{below}/deploy")),
+        None => WORKSPACE_TEXT.to_string(),
     }
 }
 

@@ -9,6 +9,7 @@ use super::session::Session;
 use super::{Global, Outcome, output, test};
 use crate::disk::{self, apply};
 use crate::emit::{Change, Plan, Step};
+use crate::layout::KIND;
 use crate::load::{self, WorkspaceConfig};
 use crate::tree::{EntryKind, Files, TreePath};
 
@@ -29,7 +30,7 @@ enum What {
 }
 
 const FILES: [(&str, &str); 5] = [
-    ("kind.yaml", include_str!("new_kind/kind.yaml")),
+    (KIND, include_str!("new_kind/kind.yaml")),
     (
         "deployment.yaml.j2",
         include_str!("new_kind/deployment.yaml.j2"),

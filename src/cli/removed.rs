@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::Session;
 use crate::Compiled;
-use crate::compare;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::disk::Repository;
 use crate::emit::{Change, Plan, origin};
-use crate::load::{self, BASE};
+use crate::layout::{BASE, environment_of};
+use crate::load::{self};
 use crate::tree::{Below, EntryKind, Files, TreePath};
 use crate::yaml::{Node, parse};
 
@@ -68,7 +68,7 @@ fn removed(compiled: &Compiled, plan: &Plan) -> BTreeMap<String, Removed> {
 /// The environment that applies a generated file, and what the file was made from; `None` for what environments share.
 fn key(path: &TreePath, bytes: &[u8]) -> Option<(String, String)> {
     let folder = path.parent()?;
-    let environment = compare::environment(&folder)?;
+    let environment = environment_of(&folder)?;
     let end = bytes.iter().position(|it| *it == b'\n');
     let line = str::from_utf8(&bytes[..end.unwrap_or(bytes.len())]).ok()?;
     let is_shared = load::is_base(environment);

@@ -12,11 +12,9 @@ use super::{Global, Outcome, output};
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::disk::{Folder, Lock, Repository, find_upwards, refuse_links};
 use crate::kustomize::remote;
+use crate::layout::WORKSPACE;
 use crate::report::{self, View};
 use crate::tree::{Files, TreePath};
-
-/// The file that makes a folder a workspace.
-pub(super) const WORKSPACE: &str = "pleach.yaml";
 
 /// Beyond it, `../..` says less than the whole path.
 const UP_MAX: usize = 3;

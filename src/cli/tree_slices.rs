@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 
 use super::session::Session;
 use super::{Outcome, cache};
-use crate::compare::environment;
 use crate::diag::{Source, nearest};
+use crate::layout::{CLUSTERS, Output, environment_of};
 use crate::load::is_base;
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::{Node, emit_canonical, parse_one};
@@ -46,16 +46,21 @@ pub(super) fn check_claims<'a>(
 
 /// Environment and claim of a folder of a rendered tree: `apps/prod/orders`, and `clusters/prod/orders` with its Applications.
 pub(super) fn owner(folder: &TreePath) -> Option<(String, String)> {
-    let mut parts = folder.parts();
-    let (part, environment, claim) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_claim = part != "environments" && !is_base(environment);
+    let (environment, claim) = match Output::parse(folder)? {
+        Output::Own { folder, claim, .. } => (folder, claim?),
+        Output::Sets {
+            cluster_type, tier, ..
+        } => (cluster_type, tier),
+        Output::Values { .. } | Output::Roots { .. } => return None,
+    };
+    let is_claim = !claim.is_empty() && !is_base(environment);
     is_claim.then(|| (environment.to_string(), claim.to_string()))
 }
 
 /// Environment and service of a folder of values: `environments/nonprod/dev/applications/orders`.
 pub(super) fn service(folder: &TreePath) -> Option<(String, String)> {
-    let is_values = folder.parts().next() == Some("environments");
-    let environment = environment(folder).filter(|_| is_values)?;
+    let is_values = matches!(Output::parse(folder), Some(Output::Values { .. }));
+    let environment = environment_of(folder).filter(|_| is_values)?;
     Some((environment.to_string(), folder.name().to_string()))
 }
 
@@ -76,7 +81,7 @@ pub(super) fn only(tree: &Tree, environment: &str) -> Tree {
         let start = TreePath::root().child(group).child(place);
         let path = parts.fold(start, |path, part| path.child(part));
         let bytes = match group {
-            "clusters" => neutral(&path, bytes, environment)?,
+            CLUSTERS => neutral(&path, bytes, environment)?,
             _ => bytes.clone(),
         };
         Some((path, bytes))

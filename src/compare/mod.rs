@@ -39,7 +39,7 @@ pub use group::{
     DangerGroup, Exception, FoundGroup, Group, Matrix, Place, Section, Variant, danger_groups,
     findings, matrix, sections,
 };
-pub use origin::{Claim, Origin, Origins, Written, environment};
+pub use origin::{Claim, Origin, Origins, Written};
 pub use owners::CodeOwners;
 pub use part::file_object;
 pub use rollout::{Restart, Rollout, Step};

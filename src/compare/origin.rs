@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use crate::diag::Span;
+use crate::layout::{Input, environment_of};
 use crate::object::{Object, ObjectId};
 use crate::tree::TreePath;
 use crate::yaml::{FieldPath, Node};
@@ -68,18 +69,6 @@ impl FromIterator<(TreePath, Origin)> for Origins {
     }
 }
 
-/// The environment of a folder of a rendered tree: `apps/prod/orders`. Of services in Argo CD it is the cluster type,
-/// `appsets/nonprod/apps`, or with it the environment, `environments/nonprod/dev`.
-pub fn environment(folder: &TreePath) -> Option<&str> {
-    let [part, first, second] = [0, 1, 2].map(|at| folder.parts().nth(at).unwrap_or(""));
-    let length = match part {
-        "environments" => first.len() + 1 + second.len(),
-        _ => first.len(),
-    };
-    let start = part.len() + 1;
-    folder.as_str().get(start..start + length)
-}
-
 impl Origins {
     /// The folders and what they were made from.
     pub fn iter(&self) -> impl Iterator<Item = (&TreePath, &Origin)> {
@@ -96,7 +85,7 @@ impl Origins {
     pub fn find(&self, folder: &TreePath, id: &ObjectId) -> Option<&Origin> {
         let own = self.folders.get(folder);
         own.or_else(|| {
-            let environment = environment(folder)?;
+            let environment = environment_of(folder)?;
             let named = |name: &str| {
                 let key = (environment.to_string(), name.to_string());
                 self.folders.get(self.names.get(&key)?)
@@ -155,6 +144,5 @@ impl Origin {
 
 /// Whether a value is in a file that belongs to an environment.
 fn is_input(node: &Node) -> bool {
-    let folder = node.span().path().parts().next();
-    node.is_scalar() && matches!(folder, Some("environments" | "overlays"))
+    node.is_scalar() && Input::is_of_environments(node.span().path())
 }

@@ -7,24 +7,20 @@ use std::collections::BTreeSet;
 
 use super::in_repository;
 use super::services::{Set, texts};
+use crate::delivery::Service;
 use crate::delivery::argo::{automated, destination, finalizers, object, sync_policy};
-use crate::delivery::{Service, Tier};
+use crate::layout::{SETS, Tier, set_file};
 use crate::load::{Environment, WorkspaceConfig};
+use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node};
 
 const LABELS: &str = "platform.infraforge.io";
 
 /// The set's file, below the folder of all sets.
 pub(super) fn file(set: &Set<'_>) -> String {
-    file_of(set.cluster_type, set.environment, set.tier)
-}
-
-pub(super) fn file_of(cluster_type: &str, environment: &str, tier: Tier) -> String {
-    let tier_name = tier.name();
-    match tier {
-        Tier::Apps => format!("{cluster_type}/{tier_name}/{environment}-appset.yaml"),
-        Tier::Platform => format!("{cluster_type}/{tier_name}/{environment}-platform-appset.yaml"),
-    }
+    let path = set_file(set.cluster_type, set.environment, set.tier);
+    let below = path.below(&TreePath::root().child(SETS));
+    below.unwrap_or(path).to_string()
 }
 
 /// What a generator gives for a service.

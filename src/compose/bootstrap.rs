@@ -5,18 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use super::services::{SETS, texts};
+use super::services::texts;
 use super::{EnvironmentManifests, RenderedTree, SharedNames, in_repository};
 use crate::delivery::argo::{finalizers, object};
-use crate::delivery::{Delivery, FLUX_NAMESPACE, ManifestFile, Root, Tier};
+use crate::delivery::{Delivery, FLUX_NAMESPACE, ManifestFile, Root};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Engine, Environment, Group, WorkspaceConfig};
+use crate::layout::{Group, ROOTS, Tier, cluster_folder, set_folder};
+use crate::load::{Engine, Environment, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node};
-
-/// The folder of them all.
-const FOLDER: &str = "root-apps";
 
 /// A root as one environment has it.
 struct Owner<'a> {
@@ -119,7 +117,7 @@ pub(super) fn with_roots<'a>(
             let span = delivery.span.clone();
             more.push(Delivery {
                 files,
-                place: Some(TreePath::root().child(FOLDER)),
+                place: Some(TreePath::root().child(ROOTS)),
                 ..Delivery::synthetic(&name, delivery.title.clone(), Group::Infrastructure, span)
             });
         }
@@ -132,15 +130,10 @@ pub(super) fn with_roots<'a>(
 pub(super) fn keep_folders(composition: &mut RenderedTree, delivery: &Delivery) {
     for root in &delivery.roots {
         for tier in Tier::ALL {
-            let path = set_folder(root, tier).child(".gitkeep");
+            let path = set_folder(&root.cluster_type, tier).child(".gitkeep");
             composition.text(path, delivery, String::new());
         }
     }
-}
-
-fn set_folder(root: &Root, tier: Tier) -> TreePath {
-    let sets = TreePath::root().child(SETS);
-    sets.child(&root.cluster_type).child(tier.name())
 }
 
 /// The Application of a tier's ApplicationSets.
@@ -154,7 +147,10 @@ fn application(
     let source = texts([
         ("repoURL", &root.repository.url),
         ("targetRevision", &root.repository.branch),
-        ("path", &in_repository(workspace, &set_folder(root, tier))),
+        (
+            "path",
+            &in_repository(workspace, &set_folder(&root.cluster_type, tier)),
+        ),
     ]);
     let destination = texts([
         ("server", "https://kubernetes.default.svc"),
@@ -213,7 +209,7 @@ fn sync(root: &Root, environment: &Environment, workspace: &WorkspaceConfig) -> 
     if let Some(secret) = root.access.get("secretRef") {
         repository.insert("secretRef", secret.clone());
     }
-    let folder = TreePath::root().child("clusters").child(&environment.name);
+    let folder = cluster_folder(&environment.name);
     let path = format!("{}/{folder}", workspace.sync_path);
     let mut kustomization = texts([("interval", "10m"), ("path", &path)]);
     kustomization.insert("prune", true);

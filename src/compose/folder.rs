@@ -3,6 +3,7 @@
 use super::{Expected, Form, OutputFile, RenderedTree, form, overlay};
 use crate::delivery::{Delivery, ManifestFile};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::layout::claim_folder;
 use crate::load::Environment;
 use crate::object::{Object, ObjectId};
 use crate::patch::{Patch, between, merge_key};
@@ -40,10 +41,7 @@ impl Common {
 }
 
 pub(super) fn path(delivery: &Delivery, environment: &Environment) -> TreePath {
-    TreePath::root()
-        .child(delivery.group.folder())
-        .child(environment.folder())
-        .child(&delivery.name)
+    claim_folder(delivery.group, environment.folder(), &delivery.name)
 }
 
 /// A folder that holds the objects themselves.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chart::Request;
 use crate::delivery::Delivery;
-use crate::load::Group;
+use crate::layout::Group;
 use crate::object::ObjectId;
 use crate::yaml::emit_canonical;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::EnvironmentManifests;
 use crate::delivery::{Delivery, FLUX_NAMESPACE, ManifestFile};
-use crate::load::Group;
+use crate::layout::Group;
 use crate::object::Object;
 use crate::yaml::{Mapping, Node};
 

@@ -11,7 +11,7 @@ use super::{EnvironmentManifests, Overlaid};
 use crate::delivery::{Delivery, ManifestFile};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::kustomize::{self, FILE_NAMES, Options, Reorder};
-use crate::load::Group;
+use crate::layout::{BASE, Folder, Group};
 use crate::object::Object;
 use crate::render::plain_name;
 use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
@@ -40,7 +40,7 @@ impl Overlay {
 
 /// The folder of an environment's overlay and its contents.
 pub(super) fn place(files: &dyn Files, environment: &str) -> Result<Option<EntryKind>, FilesError> {
-    files.kind(&TreePath::root().child("overlays").child(environment))
+    files.kind(&Folder::Overlays.path().child(environment))
 }
 
 /// Whether what an environment's overlay does to one claim may come from another. Labels and annotations for all objects do not.
@@ -63,7 +63,7 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
         is_common: false,
         span: None,
     };
-    let folder = TreePath::root().child("overlays").child(environment);
+    let folder = Folder::Overlays.path().child(environment);
     if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
         return overlay;
     }
@@ -164,7 +164,7 @@ pub(super) fn apply_overlays<'a>(
         is_partial,
     } = delivered;
     let mut common = Common::default();
-    if environment.name != "base" && !environment.labels.is_empty() {
+    if environment.name != BASE && !environment.labels.is_empty() {
         common.labels.push(Node::mapping(Mapping::from([(
             "pairs",
             Node::mapping(environment.labels.clone()),

@@ -6,15 +6,13 @@
 use std::collections::BTreeMap;
 
 use super::{EnvironmentManifests, RenderedTree, SharedNames, application_sets};
-use crate::delivery::{Delivery, GitSource, ManifestFile, Service, Tier};
+use crate::delivery::{Delivery, GitSource, ManifestFile, Service};
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::load::{Engine, Environment, Group, WorkspaceConfig};
+use crate::layout::{Group, SETS, Tier, set_file, values_folder};
+use crate::load::{Engine, Environment, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node};
-
-/// The folder of ApplicationSets.
-pub(super) const SETS: &str = "appsets";
 
 /// Services of one ApplicationSet.
 pub(super) struct Set<'a> {
@@ -29,16 +27,8 @@ pub(super) struct Set<'a> {
 impl Set<'_> {
     /// The folder of the services' values.
     pub(super) fn folder(&self) -> TreePath {
-        folder(self.cluster_type, self.environment, self.tier)
+        values_folder(self.cluster_type, self.environment, self.tier)
     }
-}
-
-fn folder(cluster_type: &str, environment: &str, tier: Tier) -> TreePath {
-    let place = TreePath::root().child("environments").child(cluster_type);
-    place.child(environment).child(match tier {
-        Tier::Apps => "applications",
-        Tier::Platform => "platform",
-    })
 }
 
 /// Says which environments of Argo CD would write one ApplicationSet. Errors: `two-owners`.
@@ -47,7 +37,7 @@ pub(super) fn check(environments: &[SharedNames<'_>], diagnostics: &mut Diagnost
     for delivered in environments {
         let environment = delivered.environment;
         for service in delivered.deliveries.iter().flat_map(|it| &it.services) {
-            let folder = folder(&service.cluster_type, &service.environment, service.tier);
+            let folder = values_folder(&service.cluster_type, &service.environment, service.tier);
             let (owner, first) = *owners.entry(folder).or_insert((environment, service));
             if owner.name == environment.name {
                 continue;
@@ -175,7 +165,7 @@ fn check_names(delivered: &EnvironmentManifests<'_>, diagnostics: &mut Diagnosti
 /// Writes what each service of a claim is made from: its values and, for the generator, its chart.
 pub(super) fn write(composition: &mut RenderedTree, delivery: &Delivery) {
     for service in &delivery.services {
-        let folder = folder(&service.cluster_type, &service.environment, service.tier);
+        let folder = values_folder(&service.cluster_type, &service.environment, service.tier);
         let place = folder.child(&service.name);
         if service.tier == Tier::Apps {
             let mut config = application_sets::element(service);
@@ -194,10 +184,8 @@ pub(super) fn own_places(deliveries: &[Delivery]) -> impl Iterator<Item = TreePa
         .iter()
         .flat_map(|it| &it.services)
         .flat_map(|it| {
-            let set = application_sets::file_of(&it.cluster_type, &it.environment, it.tier);
-            let set = TreePath::new(&format!("{SETS}/{set}"));
-            let values = folder(&it.cluster_type, &it.environment, it.tier);
-            [Some(values), set].into_iter().flatten()
+            let parts = (&*it.cluster_type, &*it.environment, it.tier);
+            [values_folder, set_file].map(|place| place(parts.0, parts.1, parts.2))
         })
 }
 

@@ -2,17 +2,16 @@
 
 use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::kustomize::FILE_NAMES;
-use crate::load::{BASE, environments, misnamed_folder};
+use crate::layout::{BASE, Folder};
+use crate::load::{environments, misnamed_folder};
 use crate::tree::{Entry, EntryKind, Files, TreePath, Walk};
-
-/// The folder of the user's overlays.
-const OVERLAYS: &str = "overlays";
 
 /// Warns of each folder of `overlays/` that belongs to no environment and that no other overlay mentions. An error where an
 /// environment with a similar name has no overlay, since what the overlay adds would then be removed. Code: `unused-overlay`.
 pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
     let environments = environments(files);
-    let folder = TreePath::root().child(OVERLAYS);
+    let overlays = Folder::Overlays.name();
+    let folder = Folder::Overlays.path();
     let entries = files.list(&folder).unwrap_or_default();
     let is_environment = |name: &str| name == BASE || environments.iter().any(|it| it == name);
     for name in ["Overlays", "overlay", "Overlay"] {
@@ -23,7 +22,7 @@ pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
                 |it: &&str| matches!(files.kind(&folder.child(it)), Ok(Some(EntryKind::File)));
             is_environment(&entry.name) && names.any(is_file)
         };
-        into.extend(misnamed_folder(files, OVERLAYS, name, &is_overlay));
+        into.extend(misnamed_folder(files, overlays, name, &is_overlay));
     }
     let unused = entries.iter().filter(|it| {
         it.kind == EntryKind::Folder && !it.name.starts_with('.') && !is_environment(&it.name)
@@ -51,7 +50,7 @@ pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
                 format!("`{path}` is not read: it is not in the folder of an environment");
             let fault = Diagnostic::warning("unread-file", message);
             let fault = fault.at(Span::new(&Source::new(path.clone(), ""), 0..0));
-            into.push(fault.help(format!("move it into `{OVERLAYS}/<environment>/`")));
+            into.push(fault.help(format!("move it into `{overlays}/<environment>/`")));
         }
     }
     for entry in unused {
@@ -73,7 +72,7 @@ pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
         into.push(match nearest(&entry.name, without) {
             Some(name) => Diagnostic::error("unused-overlay", message)
                 .at(Span::new(&Source::new(path.clone(), ""), 0..0))
-                .help(format!("did you mean `{OVERLAYS}/{name}`?")),
+                .help(format!("did you mean `{overlays}/{name}`?")),
             None => Diagnostic::warning("unused-overlay", message)
                 .at(Span::new(&Source::new(path.clone(), ""), 0..0))
                 .help("name it after an environment, or remove it"),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::argo::{Target, charts_address, check_access};
 use super::intent::{Intent, IntentKind};
 use super::resources;
-use super::service::{GitSource, Service, Tier};
+use super::service::{GitSource, Service};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
 use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::layout::{Folder, Tier};
 use crate::load::WorkspaceConfig;
 use crate::schema::validate;
 use crate::secret::find_secret;
@@ -86,7 +87,7 @@ impl<'a> ChartApplication<'a> {
             find_overridden(&before, last, "", &mut found);
         }
         let production = self.intent.field(&["production"]);
-        let is_in_claim = |it: &Node| it.span().path().as_str().starts_with("environments/");
+        let is_in_claim = |it: &Node| Folder::of(it.span().path()) == Some(Folder::Environments);
         let is_said = |it: &&Node| it.as_bool() == Some(true) && is_in_claim(it);
         if let Some(production) = production.filter(is_said)
             && self.chart.production.is_none()
@@ -109,7 +110,7 @@ impl<'a> ChartApplication<'a> {
         drop_nulls(&mut values);
         let in_claim = |it: &Diagnostic| {
             let span = it.span.as_ref();
-            span.is_some_and(|it| it.path().as_str().starts_with("environments/"))
+            span.is_some_and(|it| Folder::of(it.path()) == Some(Folder::Environments))
         };
         match validate(&values, schema, "values")
             .into_iter()

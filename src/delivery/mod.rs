@@ -18,7 +18,8 @@ use std::sync::Arc;
 
 use crate::chart::{Charts, Request};
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::load::{Engine, Environment, Group, WorkspaceConfig};
+use crate::layout::Group;
+use crate::load::{Engine, Environment, WorkspaceConfig};
 use crate::object::Object;
 use crate::render::{File, Manifest};
 use crate::secret::find_secrets;
@@ -29,7 +30,7 @@ use intent::{Intent, IntentKind};
 
 pub use flux::NAMESPACE as FLUX_NAMESPACE;
 pub use pin::unused_pins;
-pub use service::{GitSource, Root, Service, Tier};
+pub use service::{GitSource, Root, Service};
 
 /// A claim in the form that is applied.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! What pods ask for and may use: a request above its limit is refused by Kubernetes only when a pod is to start.
 
 use crate::diag::{Diagnostic, Span};
+use crate::layout::Folder;
 use crate::object::quantity;
 use crate::yaml::{Entry, Node};
 
@@ -31,7 +32,7 @@ fn above(service: &str, what: &str, request: &Node, limit: &Node, at: &Span) -> 
     );
     // A claim often says one of the two, and the chart the other.
     let in_claim =
-        |it: &&Node| it.has_origin() && it.span().path().as_str().starts_with("environments/");
+        |it: &&Node| it.has_origin() && Folder::of(it.span().path()) == Some(Folder::Environments);
     let said = [request, limit].into_iter().find(in_claim);
     let place = said.map_or(at, Node::span);
     let fault = Diagnostic::error("request-above-limit", message).at(place);

@@ -3,6 +3,7 @@
 use super::intent::Intent;
 use super::repository::access;
 use crate::diag::Span;
+use crate::layout::Tier;
 use crate::load::WorkspaceConfig;
 use crate::yaml::{Mapping, Node};
 
@@ -33,28 +34,6 @@ pub struct Service {
     pub repository: Option<GitSource>,
     /// The place of its name.
     pub span: Span,
-}
-
-/// Whose a service is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tier {
-    /// A team owns the service.
-    Apps,
-    /// The platform's, for others to use.
-    Platform,
-}
-
-impl Tier {
-    /// Both tiers, in the order of their folders.
-    pub const ALL: [Tier; 2] = [Tier::Apps, Tier::Platform];
-
-    /// As paths have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Tier::Apps => "apps",
-            Tier::Platform => "platform",
-        }
-    }
 }
 
 /// A Git repository that holds a tree.

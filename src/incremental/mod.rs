@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::affected::{Affected, BASE, Touched, affected, claim_titles};
+use crate::layout::{Folder, Input};
 use crate::load::{self, WorkspaceConfig};
 use crate::resolve::CLAIMS_MAX;
 use crate::tree::{Changes, Files, ReadSet, Tree, TreePath};
@@ -74,10 +75,11 @@ fn is_of_claims([before, after]: [&dyn Files; 2], changes: &Changes) -> bool {
     }
     let names: BTreeSet<&str> = names.iter().map(String::as_str).chain([BASE]).collect();
     changes.paths().all(|path| {
-        let mut parts = path.parts();
-        parts.next() == Some("environments")
-            && parts.next().is_some_and(|it| names.contains(it))
-            && parts.next().is_some()
+        let input = Input::parse(path);
+        let is_claim = matches!(input, Some(Input::Environment(_) | Input::Claims { .. }));
+        let environment = input.and_then(Input::environment);
+        is_claim
+            && environment.is_some_and(|it| names.contains(it))
             && (path.name().ends_with(".yaml") || path.name().ends_with(".yml"))
     })
 }
@@ -88,7 +90,7 @@ fn is_of_all([before, after]: [&dyn Files; 2], changes: &Changes, found: &Affect
     if touched == Some(&Touched::All) {
         return true;
     }
-    let base = TreePath::root().child("environments").child(BASE);
+    let base = Folder::Environments.path().child(BASE);
     let is_same = |path: &TreePath| {
         let titles = claim_titles(before, path);
         titles.is_some() && titles == claim_titles(after, path)

@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 
 use memchr::memmem::{Finder, find, find_iter};
 
-use super::environment::{BASE, claim_files, environment_folder};
+use super::environment::{claim_files, environment_folder};
 use super::{Scope, WorkspaceConfig};
 use crate::diag::{Diagnostics, Source};
+use crate::layout::{BASE, KIND};
 use crate::template::{BUILTIN, builtin};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Node, parse_one};
@@ -194,7 +195,7 @@ fn add_text(kind: &mut Kind, name: &str, text: &[u8], path: &TreePath) -> Option
     kind.includes |= ["include", "import", "extends"].into_iter().any(says);
     let asked = std::mem::replace(&mut kind.looks, Looks::ForAny);
     kind.looks = asked.and(asked_for(text));
-    if name == "kind.yaml" {
+    if name == KIND {
         let node = parse_one(&Source::new(path.clone(), str::from_utf8(text).ok()?)).ok()?;
         let texts = |keys: &[&str]| {
             node.at_keys(keys)

@@ -14,16 +14,10 @@ use super::sync::{self, Argo, Engine, Layout, SourceRef};
 use super::unread;
 use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span, nearest};
+use crate::layout::{BASE, ENVIRONMENT, Folder, Input};
 use crate::schema::Schema;
 use crate::tree::{EntryKind, Files, TreePath, Walk};
 use crate::yaml::{Mapping, Node, parse};
-
-/// The folder of environments.
-pub(super) const FOLDER: &str = "environments";
-/// The environment that holds what the others share.
-pub const BASE: &str = "base";
-/// The file that defines an environment.
-pub(super) const FILE: &str = "environment.yaml";
 
 /// One environment, which is one cluster.
 #[derive(Clone, Debug)]
@@ -252,8 +246,7 @@ fn is_about(source: &Source, names: &BTreeSet<String>) -> bool {
 
 /// The `environment.yaml` of an environment. Errors: the file is missing or at fault.
 pub(super) fn read_own_file(files: &dyn Files, name: &str) -> Result<Node, Diagnostics> {
-    let path = TreePath::new(FOLDER).map(|it| it.child(name).child(FILE));
-    let path = path.unwrap_or_else(TreePath::root);
+    let path = Input::Environment(name).path();
     read_checked(files, &path, schema(), "Environment")
 }
 
@@ -286,8 +279,8 @@ pub(super) fn read(
     workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
 ) -> Option<Draft> {
-    let folder = TreePath::new(FOLDER)?.child(name);
-    let path = folder.child(FILE);
+    let folder = Folder::Environments.path().child(name);
+    let path = folder.child(ENVIRONMENT);
     let mut found = Diagnostics::default();
     let paths = claim_files(files, &folder, &mut found);
     let mut places = found.iter().filter_map(|it| it.span.as_ref());
@@ -298,7 +291,10 @@ pub(super) fn read(
         Ok(None) if name == BASE => Environment::base(),
         Ok(None) if is_misnamed => return None,
         Ok(None) => {
-            let fault = Diagnostic::error("no-environment", format!("`{folder}` has no `{FILE}`"));
+            let fault = Diagnostic::error(
+                "no-environment",
+                format!("`{folder}` has no `{ENVIRONMENT}`"),
+            );
             diagnostics.push(fault.help(format!("create one with `apiVersion: pleach.dev/v1`, `kind: Environment`, `metadata: {{name: {name}}}`")));
             return None;
         }
@@ -367,8 +363,8 @@ fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
 
 /// An environment's folder and its own file.
 pub fn environment_folder(name: &str) -> (TreePath, TreePath) {
-    let folder = TreePath::root().child(FOLDER).child(name);
-    let file = folder.child(FILE);
+    let folder = Folder::Environments.path().child(name);
+    let file = folder.child(ENVIRONMENT);
     (folder, file)
 }
 
@@ -399,7 +395,7 @@ pub fn claim_files(
             let path = current.child(&entry.name);
             match entry.kind {
                 EntryKind::Folder => folders.add(path),
-                EntryKind::File if path == folder.child(FILE) => {}
+                EntryKind::File if path == folder.child(ENVIRONMENT) => {}
                 EntryKind::File if current == *folder && is_misnamed(&path) => {
                     diagnostics.extend(unread::wrong_environment_file(&path));
                 }

@@ -12,12 +12,11 @@ use super::names;
 use super::unread;
 use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics, Edit, Span};
+use crate::layout::{Group, KIND};
 use crate::schema::Schema;
 use crate::template::{BUILTIN, Templates, Texts, builtin};
 use crate::tree::{EntryKind, Files, FilesError, TreePath, Walk};
 use crate::yaml::{Node, View, parse_one};
-
-pub(super) const FILE: &str = "kind.yaml";
 
 /// A claim kind. Expressions and texts are names of what `Templates` has compiled.
 #[derive(Debug)]
@@ -71,25 +70,6 @@ pub enum Spelling {
     Exact,
     /// As in the schema, or in snake_case.
     Protojson,
-}
-
-/// A part of the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Group {
-    /// Infrastructure that other claims depend on.
-    Infrastructure,
-    /// Everything that is not infrastructure.
-    Apps,
-}
-
-impl Group {
-    /// The name of the group's folder in the tree.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Group::Infrastructure => "infrastructure",
-            Group::Apps => "apps",
-        }
-    }
 }
 
 /// Something that must hold for a claim.
@@ -305,7 +285,7 @@ impl Folder<'_> {
             Wanted::Own(_) if !self.is_builtin => return true,
             Wanted::Own(names) | Wanted::Named(names) => names,
         };
-        let Ok(text) = self.files.read(&self.path.child(FILE)) else {
+        let Ok(text) = self.files.read(&self.path.child(KIND)) else {
             return true;
         };
         // With an escape a name may be written otherwise.
@@ -389,7 +369,7 @@ fn unread_kinds(files: &dyn Files, folder: &TreePath) -> Vec<Diagnostic> {
     let misplaced = unread::kind_without_folder(folder, &entries);
     let entries = entries.into_iter();
     let folders = entries.filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
-    let unread = |path: TreePath| match files.kind(&path.child(FILE)) {
+    let unread = |path: TreePath| match files.kind(&path.child(KIND)) {
         Ok(None) => unread::wrong_kind_file(&path, &files.list(&path).ok()?),
         _ => None,
     };
@@ -404,7 +384,7 @@ fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, F
         .filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
     let folders = entries.map(|it| folder.child(&it.name));
     Ok(folders
-        .filter(|it| matches!(files.kind(&it.child(FILE)), Ok(Some(EntryKind::File))))
+        .filter(|it| matches!(files.kind(&it.child(KIND)), Ok(Some(EntryKind::File))))
         .collect())
 }
 
@@ -440,7 +420,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn document(&self) -> Result<Node, Diagnostics> {
-        let file = self.folder.child(FILE);
+        let file = self.folder.child(KIND);
         let node = match self.is_builtin {
             true => parse_one(&read_text(self.files, &file)?)?,
             false => read_checked(self.files, &file, schema(), "ClaimKind")?,

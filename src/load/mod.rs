@@ -30,11 +30,11 @@ pub use document::is_kubernetes_api;
 pub use effects::{Effect, Part};
 pub use entangled::{Entanglement, Looks, widen_entangled};
 pub use environment::schema as environment_schema;
-pub use environment::{BASE, Broken, Environment, claim_files, environment_folder};
+pub use environment::{Broken, Environment, claim_files, environment_folder};
 pub use flux_settings::FluxSettings;
 pub use kind::schema as claim_kind_schema;
 pub use kind::{
-    Capability, ClaimKind, FileTemplate, Group, Lookup, Reference, Rule, Spelling, read_ahead,
+    Capability, ClaimKind, FileTemplate, Lookup, Reference, Rule, Spelling, read_ahead,
 };
 pub use links::check_links;
 pub use own_policy::OwnPolicy;
@@ -46,7 +46,6 @@ pub use spelling::normalise;
 pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
 pub use sync_path::check_sync_path;
 pub use unread::misnamed_folder;
-pub use workspace::FILE as WORKSPACE;
 pub use workspace::schema as workspace_schema;
 pub use workspace::{ChartSource, Mirror, WorkspaceConfig};
 
@@ -55,6 +54,7 @@ use std::sync::Arc;
 
 use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::layout::{BASE, Folder, WORKSPACE};
 use crate::template::{LookupRequest, Templates, Trace};
 use crate::tree::{EntryKind, Files, Recorded, TreePath};
 use crate::yaml::parallel::each;
@@ -128,7 +128,7 @@ pub fn load_traced<'a>(
     let charts = Arc::new(charts(files, cache, &workspace, diagnostics));
     let names = environment_names(files, diagnostics);
     unread::check_root(files, diagnostics);
-    let wanted = |it: &String| it == environment::BASE || scope.has(it);
+    let wanted = |it: &String| it == BASE || scope.has(it);
     let (names, others): (Vec<String>, Vec<String>) = names.into_iter().partition(wanted);
     let drafts = each(&names, diagnostics, |name, diagnostics| {
         environment::read(files, name, &workspace, diagnostics)
@@ -159,7 +159,7 @@ pub fn load_traced<'a>(
     });
     let (mut base, mut environments) = (Environment::base(), Vec::new());
     for environment in finished {
-        if environment.name == environment::BASE {
+        if environment.name == BASE {
             base = environment
         } else {
             environments.push(environment)
@@ -270,10 +270,7 @@ fn chart_values(charts: &Charts<'_>, question: &LookupRequest) -> Result<Node, D
 /// Reads the claim kinds alone, by name: those of the workspace at the root of `files`, or the built-in ones where none is.
 pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimKind>> {
     let files = &Recorded::new(files);
-    let is_workspace = !matches!(
-        files.kind(&TreePath::root().child(workspace::FILE)),
-        Ok(None)
-    );
+    let is_workspace = !matches!(files.kind(&TreePath::root().child(WORKSPACE)), Ok(None));
     let workspace = is_workspace.then(|| WorkspaceConfig::read(files));
     let workspace = workspace.and_then(|it| it.map_err(|faults| diagnostics.extend(faults)).ok());
     let mut templates = Templates::default();
@@ -294,15 +291,13 @@ pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimK
 /// The names of the environments, base left out: the folders of `environments/`.
 pub fn environments(files: &dyn Files) -> Vec<String> {
     let mut names = environment_names(files, &mut Diagnostics::default());
-    names.retain(|it| it != environment::BASE);
+    names.retain(|it| it != BASE);
     names
 }
 
 /// The names of the folders of `environments/`, `base` among them, in order.
 pub fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<String> {
-    let Some(folder) = TreePath::new(environment::FOLDER) else {
-        return Vec::new();
-    };
+    let folder = Folder::Environments.path();
     match files.list(&folder) {
         Ok(entries) => {
             unread::check_environments(&folder, &entries, diagnostics);
@@ -314,7 +309,7 @@ pub fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Ve
         Err(error) => {
             let fault = Diagnostic::error(
                 "no-environment",
-                format!("cannot read `{}/`: {error}", environment::FOLDER),
+                format!("cannot read `{}/`: {error}", Folder::Environments.name()),
             );
             diagnostics
                 .push(fault.help("create a folder for each environment below `environments/`"));

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use memchr::memmem;
 
-use super::environment::{self, FOLDER};
-use super::kind;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::layout::{ENVIRONMENT, Folder, KIND, WORKSPACE};
 use crate::tree::{Entry, EntryKind, Files, TreePath};
 
 fn place(path: &TreePath) -> Span {
@@ -35,10 +34,10 @@ pub(super) fn wrong_kind_file(folder: &TreePath, entries: &[Entry]) -> Option<Di
     let path = folder.child(&entry.name);
     let message = format!(
         "`{path}` is not read: a claim kind is defined in `{}`",
-        kind::FILE
+        KIND
     );
     let fault = Diagnostic::error("unread-file", message).at(place(&path));
-    Some(fault.help(format!("rename it to `{}`", kind::FILE)))
+    Some(fault.help(format!("rename it to `{}`", KIND)))
 }
 
 /// A file of an environment that is named almost as its own file. Error: `unread-file`.
@@ -47,7 +46,7 @@ pub(super) fn wrong_environment_file(path: &TreePath) -> Option<Diagnostic> {
     if !["environment.yaml", "environment.yml"].contains(&&*name) {
         return None;
     }
-    let right = environment::FILE;
+    let right = ENVIRONMENT;
     let message = format!("`{path}` is not read: an environment is defined in `{right}`");
     let fault = Diagnostic::error("unread-file", message).at(place(path));
     Some(fault.help(format!("rename it to `{right}`")))
@@ -67,15 +66,15 @@ pub(super) fn json_claim(files: &dyn Files, path: &TreePath) -> Option<Diagnosti
 }
 
 /// The folders at the top of a workspace, and wrong names for them.
-const FOLDERS: [(&str, &str, [&str; 3]); 2] = [
+const FOLDERS: [(Folder, &str, [&str; 3]); 2] = [
     (
-        FOLDER,
-        environment::FILE,
+        Folder::Environments,
+        ENVIRONMENT,
         ["Environments", "environment", "Environment"],
     ),
     (
-        "templates",
-        kind::FILE,
+        Folder::Templates,
+        KIND,
         ["Templates", "template", "Template"],
     ),
 ];
@@ -86,7 +85,7 @@ pub(super) fn check_root(files: &dyn Files, into: &mut Diagnostics) {
     let root = TreePath::root();
     let file = root.child("pleach.yml");
     if matches!(files.kind(&file), Ok(Some(EntryKind::File))) {
-        let message = format!("`{file}` is not read: a workspace is configured in `pleach.yaml`");
+        let message = format!("`{file}` is not read: a workspace is configured in `{WORKSPACE}`");
         let fault = Diagnostic::warning("unread-file", message).at(place(&file));
         into.push(fault.help("move its settings into `pleach.yaml`, or remove it"));
     }
@@ -97,7 +96,7 @@ pub(super) fn check_root(files: &dyn Files, into: &mut Diagnostics) {
                 entry.kind == EntryKind::Folder
                     && matches!(files.kind(&path), Ok(Some(EntryKind::File)))
             };
-            into.extend(misnamed_folder(files, right, name, &contains));
+            into.extend(misnamed_folder(files, right.name(), name, &contains));
         }
     }
 }
@@ -138,7 +137,7 @@ pub(super) fn kind_without_folder(folder: &TreePath, entries: &[Entry]) -> Optio
     let path = folder.child(&entries.iter().find(is_kind)?.name);
     let message = format!("`{path}` is not read: it is not in the folder of a kind");
     let fault = Diagnostic::error("unread-file", message).at(place(&path));
-    Some(fault.help(format!("move it to `{folder}/<Kind>/{}`", kind::FILE)))
+    Some(fault.help(format!("move it to `{folder}/<Kind>/{}`", KIND)))
 }
 
 /// What is wrong with the entries of `environments/`. Errors: `unread-file` for a YAML file, `names-differ-in-case` for two
@@ -158,8 +157,8 @@ pub(super) fn check_environments(folder: &TreePath, entries: &[Entry], into: &mu
         let fault = Diagnostic::error("unread-file", message).at(place(&path));
         let environment = folders().find(|it| *it.name == *stem);
         into.push(fault.help(match environment {
-            Some(it) => format!("move its claims into `{FOLDER}/{}/`, or remove it", it.name),
-            None => format!("move it into `{FOLDER}/<environment>/`, or out of `{FOLDER}/`"),
+            Some(it) => format!("move its claims into `{folder}/{}/`, or remove it", it.name),
+            None => format!("move it into `{folder}/<environment>/`, or out of `{folder}/`"),
         }));
     }
     let mut seen = BTreeMap::new();

@@ -7,13 +7,11 @@ use super::policies::BuiltinPolicies;
 use super::sync::Layout;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::diff::Ignore;
+use crate::layout::{DEFAULT_OUTPUT, Folder, WORKSPACE, input_folders};
 use crate::schema::Schema;
 use crate::template::{Trace, TraceStep};
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Mapping, Node};
-
-/// The file that makes a folder a workspace.
-pub const FILE: &str = "pleach.yaml";
 
 /// The settings of a workspace.
 #[derive(Clone, Debug)]
@@ -89,11 +87,11 @@ impl WorkspaceConfig {
 
     /// Reads `pleach.yaml` at the root. Errors: `no-workspace`, `wrong-version`, and what the schema finds.
     pub fn read(files: &dyn Files) -> Result<WorkspaceConfig, Diagnostics> {
-        let path = TreePath::root().child(FILE);
+        let path = TreePath::root().child(WORKSPACE);
         if files.kind(&path) == Ok(None) {
             let fault = Diagnostic::error(
                 "no-workspace",
-                format!("no `{FILE}` in this folder or its parents"),
+                format!("no `{WORKSPACE}` in this folder or its parents"),
             );
             return Err(fault
                 .help("create a workspace with `pleach init`, or name another folder with `-C DIR`")
@@ -145,11 +143,11 @@ impl WorkspaceConfig {
         let written = text(&["spec", "templates"]).and_then(Node::as_sequence);
         let templates = match written {
             Some(items) => items.iter().map(folder).collect::<Result<_, _>>()?,
-            None => vec![TreePath::root().child("templates")],
+            None => vec![Folder::Templates.path()],
         };
         let output = match text(&["spec", "output"]) {
             Some(node) => output_folder(node, &templates)?,
-            None => TreePath::root().child("deploy"),
+            None => TreePath::root().child(DEFAULT_OUTPUT),
         };
         let sync_path_node = text(&["spec", "sync", "path"]);
         let sync_path = sync_path_node
@@ -251,7 +249,7 @@ fn folder(node: &Node) -> Result<TreePath, Diagnostic> {
 /// A folder for the tree alone: what is written among the inputs would be read as one of them.
 fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagnostic> {
     let path = folder(node)?;
-    let inputs = ["environments", "overlays"].map(|it| TreePath::root().child(it));
+    let inputs = input_folders();
     let mut inputs = inputs.iter().chain(templates);
     // Some file systems take `.GIT` for `.git`.
     let is_in = |it: &TreePath| {

@@ -8,7 +8,8 @@ use super::index::{ClaimDocument, environment_of, is_claim_file, words};
 use super::state::Workspace;
 use crate::check;
 use crate::diag::{Diagnostic, Diagnostics, Source};
-use crate::load::{self, BASE, Scope, WORKSPACE, WorkspaceConfig};
+use crate::layout::{BASE, ENVIRONMENT, KIND, WORKSPACE};
+use crate::load::{self, Scope, WorkspaceConfig};
 use crate::tree::{Files, TreePath};
 use crate::{JudgedClaims, Options, judge_claims};
 
@@ -27,7 +28,7 @@ pub fn diagnostics(workspace: &Workspace, path: &TreePath) -> Option<Vec<Diagnos
             .map(|it| &*it.name)
             .collect();
         judged(workspace, path, &names)?.diagnostics
-    } else if path.name() == "environment.yaml" && environment_of(path).is_some() {
+    } else if path.name() == ENVIRONMENT && environment_of(path).is_some() {
         judged(workspace, path, &BTreeSet::new())?.diagnostics
     } else if path.as_str() == WORKSPACE {
         WorkspaceConfig::read(&workspace.files)
@@ -37,7 +38,7 @@ pub fn diagnostics(workspace: &Workspace, path: &TreePath) -> Option<Vec<Diagnos
         .kinds
         .iter()
         .any(|it| is_in_folder_of(it.span.path(), path))
-        || path.name() == "kind.yaml"
+        || path.name() == KIND
     {
         let mut faults = Diagnostics::default();
         load::kinds(&workspace.files, &mut faults);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::load::{BASE, environment_folder};
+use crate::layout::{BASE, ENVIRONMENT};
+use crate::load::environment_folder;
 use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
 
 type Known<T> = Mutex<BTreeMap<TreePath, Result<T, FilesError>>>;
@@ -159,9 +160,7 @@ impl<'a> Narrowed<'a> {
         };
         let parts: Vec<&str> = below.parts().collect();
         // The environment's own file is in its folder.
-        parts.len() < 2
-            || parts.len() == 2 && parts[1] == "environment.yaml"
-            || self.kept.contains(path)
+        parts.len() < 2 || parts.len() == 2 && parts[1] == ENVIRONMENT || self.kept.contains(path)
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diag::{Diagnostics, Source, Span};
+use crate::layout::Input;
 use crate::load::{self, environment_folder};
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Node, View, parse};
@@ -47,9 +48,13 @@ pub struct Index {
 
 /// The environment of a file of claims, or of `environment.yaml`.
 pub fn environment_of(path: &TreePath) -> Option<&str> {
-    let mut parts = path.parts();
-    let (folder, name) = (parts.next()?, parts.next()?);
-    (folder == "environments" && parts.next().is_some()).then_some(name)
+    match Input::parse(path)? {
+        Input::Environment(name)
+        | Input::Claims {
+            environment: name, ..
+        } => Some(name),
+        _ => None,
+    }
 }
 
 /// Whether a path is of a file that may hold claims.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::index::ClaimDocument;
 use super::state::Workspace;
 use crate::diag::{Source, Span};
-use crate::load::{BASE, ClaimKind, environment_folder};
+use crate::layout::BASE;
+use crate::load::{ClaimKind, environment_folder};
 use crate::tree::{Files, TreePath};
 use crate::yaml::{FieldPath, Node, View, parse_one};
 

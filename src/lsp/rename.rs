@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::definition::{all_sites, claim_documents, environments_that_mean};
 use super::reference::{named_at, range_of};
 use super::state::Workspace;
-use crate::load::{BASE, fault_in_claim_name};
+use crate::layout::BASE;
+use crate::load::fault_in_claim_name;
 use crate::tree::TreePath;
 
 /// What is replaced by the new name, by file.

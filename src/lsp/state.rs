@@ -11,7 +11,8 @@ use super::index::{ClaimDocument, Index, environment_of, is_claim_file};
 use crate::chart::Cache;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::json_schema::Schemas;
-use crate::load::{self, BASE, ClaimKind, environment_folder};
+use crate::layout::{BASE, ENVIRONMENT, Folder, KIND, WORKSPACE};
+use crate::load::{self, ClaimKind, environment_folder};
 use crate::schema::Schema;
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::{FieldPath, Node, Step};
@@ -94,8 +95,8 @@ impl Workspace {
     pub fn reload(&mut self) {
         self.files.disk = Arc::new(self.files.disk.again());
         self.index = Index::read(&self.files);
-        self.refresh(&TreePath::root().child("environments"));
-        self.refresh(&TreePath::root().child(load::WORKSPACE));
+        self.refresh(&Folder::Environments.path());
+        self.refresh(&TreePath::root().child(WORKSPACE));
     }
 
     /// Takes the text of a file in place of what is on disk; `None` for the file on disk again.
@@ -127,7 +128,7 @@ impl Workspace {
             self.index.update(&self.files, path);
         }
         let mut faults = Diagnostics::default();
-        if matches!(path.parts().next(), Some("environments")) {
+        if Folder::of(path) == Some(Folder::Environments) {
             self.environments = load::environment_names(&self.files, &mut faults);
         } else {
             self.kinds = load::kinds(&self.files, &mut faults);
@@ -211,11 +212,9 @@ impl Workspace {
         cursor: &Cursor,
     ) -> Option<DocumentKind> {
         let own = match path.name() {
-            load::WORKSPACE if path.parent() == Some(TreePath::root()) => {
-                Some(load::workspace_schema())
-            }
-            "kind.yaml" => Some(load::claim_kind_schema()),
-            "environment.yaml" if environment_of(path).is_some() || is_case(path) => {
+            WORKSPACE if path.parent() == Some(TreePath::root()) => Some(load::workspace_schema()),
+            KIND => Some(load::claim_kind_schema()),
+            ENVIRONMENT if environment_of(path).is_some() || is_case(path) => {
                 Some(load::environment_schema())
             }
             _ => None,
@@ -266,7 +265,7 @@ impl Workspace {
 fn is_case(path: &TreePath) -> bool {
     let parts: Vec<&str> = path.parts().collect();
     let above = parts.len().checked_sub(3).and_then(|at| parts.get(at));
-    above == Some(&"cases") && ["claim.yaml", "environment.yaml"].contains(&path.name())
+    above == Some(&"cases") && ["claim.yaml", ENVIRONMENT].contains(&path.name())
 }
 
 /// The value of a key at the root of a document, as written.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::compare::{self, Claim, Origin, Written};
 use crate::compose::{Data, Expected, Form};
+use crate::layout::environment_of;
 use crate::load;
 use crate::tree::TreePath;
 
@@ -11,7 +12,7 @@ use crate::tree::TreePath;
 pub(super) fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin)> {
     let origin = |folder: &TreePath, title, owner, span, objects| Origin {
         // Nothing is applied from base.
-        environment: compare::environment(folder)
+        environment: environment_of(folder)
             .filter(|it| !load::is_base(it))
             .map(str::to_string),
         claim: Arc::new(Claim {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Difference, Step};
 use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::layout::Folder;
 use crate::load::{ClaimKind, normalise};
 use crate::resolve::Written;
 use crate::tree::{Files, TreePath};
@@ -56,7 +57,7 @@ pub(super) fn write(
 
 /// Where to put a claim file that the environment so far has from base alone.
 fn own_file(environment: &str, claim: &str) -> TreePath {
-    let folder = TreePath::root().child("environments").child(environment);
+    let folder = Folder::Environments.path().child(environment);
     folder.child(&format!("{claim}.yaml"))
 }
 

@@ -1,7 +1,7 @@
 //! The places that have a part in a value.
 
 use crate::diag::Span;
-use crate::load::{BASE, WORKSPACE};
+use crate::layout::{Input, KIND};
 use crate::template::{BUILTIN, Trace, TraceStep};
 
 /// A place that has a part in a value.
@@ -83,15 +83,18 @@ impl Cause {
 
 fn writer(place: &Span, role: Role) -> Writer {
     let path = place.path();
+    match Input::parse(path) {
+        Some(Input::Environment(_)) => return Writer::Environment,
+        Some(input @ Input::Claims { .. }) if input.is_base() => return Writer::BaseClaim,
+        Some(Input::Claims { .. }) => return Writer::Claim,
+        Some(Input::Overlay { .. }) => return Writer::Overlay,
+        Some(Input::Workspace) => return Writer::Workspace,
+        Some(Input::Other(..)) | None => {}
+    }
     let parts: Vec<&str> = path.parts().collect();
     match parts.as_slice() {
-        ["environments", .., "environment.yaml"] => Writer::Environment,
-        ["environments", BASE, ..] => Writer::BaseClaim,
-        ["environments", ..] => Writer::Claim,
-        ["overlays", ..] => Writer::Overlay,
-        [WORKSPACE] => Writer::Workspace,
-        [.., "kind.yaml"] if role == Role::Template => Writer::Kind,
-        [.., "kind.yaml"] => Writer::Schema,
+        [.., KIND] if role == Role::Template => Writer::Kind,
+        [.., KIND] => Writer::Schema,
         [BUILTIN, ..] => Writer::Template,
         _ if role == Role::Template || path.as_str().ends_with(".j2") => Writer::Template,
         [first, ..] if first.contains("charts") || path.as_str().contains("values") => {

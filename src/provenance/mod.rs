@@ -17,6 +17,7 @@ use std::sync::OnceLock;
 
 use crate::compare::Origin;
 use crate::diag::Span;
+use crate::layout::Folder;
 use crate::object::Object;
 use crate::template::Trace;
 use crate::tree::{Files, TreePath, Without};
@@ -119,7 +120,7 @@ impl<'a> Provenance<'a> {
     /// What the field is without overlays.
     fn before_overlays(&self, folder: &TreePath, object: &Object, field: &FieldPath) -> Vec<Span> {
         let (trace, compiled) = self.plain.get_or_init(|| {
-            let files = Without::new(self.files, TreePath::root().child("overlays"));
+            let files = Without::new(self.files, Folder::Overlays.path());
             traced(&files, &self.options)
         });
         let id = object.id();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diag::{Source, Span};
-use crate::load::BASE;
+use crate::layout::{BASE, Folder};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{FieldPath, Node, Step, parse};
 
@@ -14,7 +14,7 @@ pub(super) struct BaseClaims(Vec<Node>);
 
 impl BaseClaims {
     pub(super) fn read(files: &dyn Files) -> BaseClaims {
-        let mut folders = vec![TreePath::root().child("environments").child(BASE)];
+        let mut folders = vec![Folder::Environments.path().child(BASE)];
         let mut documents = Vec::new();
         while let Some(folder) = folders.pop() {
             for entry in files.list(&folder).unwrap_or_default() {

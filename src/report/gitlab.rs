@@ -1,5 +1,6 @@
 //! GitLab's Code Quality report: a JSON list that a merge request shows as findings that are new or fixed.
 
+use crate::layout::WORKSPACE;
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
@@ -30,7 +31,7 @@ fn one(it: &Diagnostic, view: &View<'_>, seen: &mut BTreeMap<String, usize>) -> 
     };
     let (path, line) = match &it.span {
         Some(span) => ((view.display)(span.path()), region(span).0.line),
-        None => ("pleach.yaml".to_string(), 1),
+        None => (WORKSPACE.to_string(), 1),
     };
     // Without the line, so that a finding that only moves is no new one. Equal ones are counted.
     let key = format!("{path}\n{}\n{}", it.code, it.message);

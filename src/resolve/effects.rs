@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::instance::Instance;
 use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::layout::Input;
 use crate::load::{Effect, Part, Workspace};
 use crate::template::{Context, Templates};
 use crate::yaml::{Entry, FieldPath, Node, Step};
@@ -157,7 +158,7 @@ pub fn report(
     let effective = effects.iter().filter(|it| it.fault.is_none());
     let effective: BTreeSet<_> = effective.map(|it| key(&it.place)).collect();
     for effect in effects {
-        let is_shared = effect.place.path().parts().nth(1) == Some(crate::load::BASE);
+        let is_shared = Input::parse(effect.place.path()).is_some_and(Input::is_base);
         let is_known = workspace.scope.is_whole() || !is_shared;
         is_conclusive &= is_known || effect.fault.is_none();
         if is_known && !effective.contains(&key(&effect.place)) {

@@ -8,10 +8,10 @@ use super::normalize::normalise_values;
 use super::reference;
 use super::select::Selected;
 use crate::diag::{Diagnostic, Diagnostics, Edit, Severity, Span};
-use crate::load::{BASE, Capability, ClaimKind, Environment, MISSING_CHART, Rule, Workspace};
+use crate::layout::Input;
+use crate::load::{Capability, ClaimKind, Environment, MISSING_CHART, Rule, Workspace};
 use crate::schema::{apply_defaults, validate};
 use crate::template::{ClaimName, ClaimQuestion, Context, Templates};
-use crate::tree::TreePath;
 use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// In a rule, `at: item` is the place of the item that it is held for, which need not be a field.
@@ -414,8 +414,7 @@ impl Draft {
 
     /// Whether a place is in one of the claim's own documents: not in its kind, nor in a claim that it refers to.
     fn is_own(&self, place: &Span) -> bool {
-        let is_base = |path: &TreePath| path.parts().take(2).eq(["environments", BASE]);
-        place.path() == self.span.path() || self.shared && is_base(place.path())
+        place.path() == self.span.path() || self.shared && is_of_base(place)
     }
 
     /// The key of a field, or where an item of a list begins.
@@ -489,12 +488,16 @@ fn capabilities(
     Ok(found)
 }
 
+fn is_of_base(place: &Span) -> bool {
+    Input::parse(place.path()).is_some_and(Input::is_base)
+}
+
 /// `metadata.env`, if given, is the environment's name; base belongs to none.
 fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Diagnostics) {
     let Some(env) = env.filter(|env| env.as_str() != Some(&environment.name)) else {
         return;
     };
-    let fault = if env.span().path().parts().nth(1) == Some("base") {
+    let fault = if is_of_base(env.span()) {
         Diagnostic::error(
             "wrong-environment",
             "`metadata.env` is not allowed in `environments/base`",

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::Diagnostics;
-use crate::load::{self, BASE, Scope, is_base};
+use crate::layout::{BASE, Output, OutputPart};
+use crate::load::{self, Scope, is_base};
 use crate::tree::{Files, TreePath};
-use crate::{Compiled, GROUPS, Options, compile, whole_where_mixed};
+use crate::{Compiled, Options, compile, whole_where_mixed};
 
 /// One of several shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +55,16 @@ pub struct Coverage {
 impl Coverage {
     /// Whether a file of the output folder is for this shard, as far as its path alone tells.
     pub fn covers(&self, file: &TreePath) -> bool {
-        let mut parts = file.parts();
-        let (group, folder, claim) = (parts.next(), parts.next().unwrap_or(""), parts.next());
-        if !group.is_some_and(|it| GROUPS.contains(&it)) {
+        let Some(Output::Own {
+            part,
+            folder,
+            claim,
+            ..
+        }) = Output::parse(file)
+        else {
             return self.has_rest;
-        }
-        let claim = claim.filter(|_| group != Some("clusters"));
+        };
+        let claim = claim.filter(|_| part != OutputPart::Clusters);
         if is_base(folder) {
             let is_claim = |it: &BTreeSet<String>| claim.is_none_or(|claim| it.contains(claim));
             return self.has_rest && !self.claims.get(BASE).is_some_and(is_claim);
@@ -72,14 +77,16 @@ impl Coverage {
     }
 
     fn is_of_head(&self, file: &TreePath) -> bool {
-        let folder = file.parts().nth(1).unwrap_or("");
-        !is_base(folder) && self.covers(file) || !self.is_of_environment(file)
+        let is_shared =
+            matches!(Output::parse(file), Some(Output::Own { folder, .. }) if is_base(folder));
+        !is_shared && self.covers(file) || !self.is_of_environment(file)
     }
 
     fn is_of_environment(&self, file: &TreePath) -> bool {
-        let is_group = file.parts().next().is_some_and(|it| GROUPS.contains(&it));
-        let folder = file.parts().nth(1).unwrap_or("");
-        is_group && (is_base(folder) || self.claims.contains_key(folder))
+        let Some(Output::Own { folder, .. }) = Output::parse(file) else {
+            return false;
+        };
+        is_base(folder) || self.claims.contains_key(folder)
     }
 
     /// The environments that the shard renders.

@@ -7,7 +7,7 @@ use crate::Compiled;
 use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::compare::{
     Claim, CodeOwners, Comparison, Deployed, DeployedOrigins, Origins, Side, compare,
-    compare_deployed, deployed_origins, environment, units_that_differ,
+    compare_deployed, deployed_origins, units_that_differ,
 };
 use crate::deploy::{Cluster, Deployment, Entry, Options, Origin, Unit, deploy};
 use crate::diag::{Diagnostics, Source, Span};
@@ -297,7 +297,7 @@ fn rest(
 
 /// The environment of a folder of a rendered tree; a folder of no environment is identified by its path.
 fn environment_name(folder: &TreePath) -> String {
-    environment(folder).map_or_else(|| folder_name(folder), str::to_string)
+    crate::layout::environment_of(folder).map_or_else(|| folder_name(folder), str::to_string)
 }
 
 fn folder_name(folder: &TreePath) -> String {
@@ -345,7 +345,7 @@ pub fn compare_workspaces(
     Ok(compare_deployed([&sides[0], &sides[1]], &context.options))
 }
 
-/// The units of which the objects differ between two states, by environment, or by the folder of their entry. A unit that cannot be
+/// The units of which the objects differ between two states, by or by the folder of their entry. A unit that cannot be
 /// seen is one of them if what makes an engine deploy it differs; of a state that does not render, all units are.
 pub fn changed_units(
     states: [&State<'_>; 2],

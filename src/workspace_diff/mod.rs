@@ -18,9 +18,10 @@ use std::sync::Arc;
 
 use crate::affected::{affected, claim_documents};
 use crate::chart::Cache;
-use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare, environment};
+use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
 use crate::diag::Diagnostics;
-use crate::load::{self, WORKSPACE, WorkspaceConfig, is_base};
+use crate::layout::{self, BASE, Folder, WORKSPACE, input_folders};
+use crate::load::{self, WorkspaceConfig, is_base};
 use crate::remote::WithRemotes;
 use crate::resolve::TOO_MANY_CLAIMS;
 use crate::tree::{Below, Changes, EntryKind, Files, FilesError, Tree, TreePath};
@@ -85,7 +86,7 @@ impl<'a> State<'a> {
     pub fn claims(&self) -> Vec<String> {
         let files = self.below();
         let mut names = self.environments();
-        names.push(load::BASE.to_string());
+        names.push(BASE.to_string());
         let documents = names.iter().flat_map(|it| claim_documents(&files, it));
         let claims = documents.filter_map(|it| {
             let name = it.at_keys(&["metadata", "name"])?.as_str()?.to_string();
@@ -98,7 +99,7 @@ impl<'a> State<'a> {
     /// The folders that hold inputs, and so may contain links to files that are read by another path.
     pub fn input_folders(&self) -> Vec<TreePath> {
         let mut folders = self.config().map(|it| it.templates).unwrap_or_default();
-        folders.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
+        folders.extend(input_folders());
         folders.iter().map(|it| self.root.join(it)).collect()
     }
 
@@ -199,7 +200,7 @@ impl Rendered<'_> {
 
 /// The environment of a folder of a rendered tree.
 fn environment_of(part: &TreePath) -> Option<String> {
-    let environment = environment(part).filter(|it| !is_base(it));
+    let environment = layout::environment_of(part).filter(|it| !is_base(it));
     environment.map(str::to_string)
 }
 
@@ -353,7 +354,7 @@ fn render_affected(
     let options = |scope: Scope| part_options(scope, context);
     let reads = |scope: &Scope| compile(&old, &options(scope.clone())).read_set;
     let changes = changes.within(before.root);
-    let inputs = TreePath::root().child("environments");
+    let inputs = Folder::Environments.path();
     let inputs: Vec<TreePath> = changes.below(&inputs).take(AHEAD_MAX).cloned().collect();
     let (mut found, ()) = join(
         || affected([&old, &new], &changes, &reads),

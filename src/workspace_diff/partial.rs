@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::compare::Origin;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
-use crate::load::{self, BASE, claim_files, environment_folder};
+use crate::layout::BASE;
+use crate::load::{self, claim_files, environment_folder};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Node, parse};
 use crate::{Compiled, Options, Scope, compile_sides, whole_where_mixed};

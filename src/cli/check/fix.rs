@@ -7,13 +7,14 @@ use anyhow::Result;
 
 use super::super::diff::salt;
 use super::super::output;
-use super::super::session::{Session, WORKSPACE};
+use super::super::session::Session;
 use super::judged;
 use crate::cli::Global;
 use crate::cli::diff::Depth;
 use crate::diag::{Diagnostics, Edit, apply_edits};
 use crate::disk::apply;
 use crate::emit::{Change, Plan, Step};
+use crate::layout::Input;
 use crate::load::WorkspaceConfig;
 use crate::report::{View, unified};
 use crate::tree::{Files, Over, Tree, TreePath};
@@ -86,9 +87,7 @@ fn mended(files: &dyn Files, find: &dyn Fn(&dyn Files) -> Diagnostics) -> Option
     let folders = WorkspaceConfig::read(files).map(|it| it.templates);
     let folders = folders.unwrap_or_default();
     let is_input = |path: &TreePath| {
-        let first = path.parts().next().unwrap_or("");
-        matches!(first, "environments" | "overlays" | WORKSPACE)
-            || folders.iter().any(|it| path.below(it).is_some())
+        Input::is_setting(path) || folders.iter().any(|it| path.below(it).is_some())
     };
     let (mut changed, mut mends) = (Tree::new(), 0);
     // A mend that undoes another would go on for ever.

@@ -13,15 +13,16 @@ use clap::Args;
 use super::diff::{Depth, salt};
 use super::progress::Progress;
 use super::render::Selection;
-use super::session::{Session, WORKSPACE};
+use super::session::Session;
 use super::timings::Timings;
 use super::unchanged::State;
 use super::{Global, Outcome, cache, earlier, output, removed, test};
 use crate::diag::{Diagnostics, Severity, Source};
 use crate::disk::{Folder, read_output};
 use crate::emit::plan;
+use crate::layout::Input;
 use crate::report::{Format, View, unified};
-use crate::tree::{Files, Recorded, TreePath};
+use crate::tree::{Files, Recorded};
 use crate::workspace_diff::workspace_origins;
 use crate::{Compiled, Options, Scope, check, compile};
 
@@ -265,13 +266,7 @@ fn allowed(
     is_judged: &dyn Fn(&str) -> bool,
 ) -> Diagnostics {
     let paths = compiled.read_set.files.iter();
-    let is_input = |it: &&TreePath| {
-        matches!(
-            it.parts().next(),
-            Some("environments" | "overlays" | WORKSPACE)
-        )
-    };
-    let sources = paths.filter(is_input).filter_map(|path| {
+    let sources = paths.filter(|it| Input::is_setting(it)).filter_map(|path| {
         let bytes = files.read(path).ok()?;
         Some(Source::new(
             path.clone(),

@@ -14,6 +14,7 @@ use super::{Global, Outcome, cache, output, session, tree_slices};
 use crate::compare::Comparison;
 use crate::diag::{Diagnostic, Source, Span, nearest};
 use crate::diff::Salt;
+use crate::layout::Input;
 use crate::report::{
     Format, MarkdownOptions, TreeFile, View, annotations, at_existing_lines, changes, changes_json,
     changes_patch, folded, html, markdown, report,
@@ -136,7 +137,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let is_rendered = is_workspace && !arguments.committed;
     let display = |path: &TreePath| {
         // Of a tree that is written, the files that it came from lie below the workspace too.
-        let is_input = matches!(path.parts().next(), Some("environments" | "overlays"));
+        let is_input = Input::is_of_environments(path);
         sides[1].display(path, is_rendered || is_workspace && is_input)
     };
     let config = sides.each_ref().map(|it| it.state().config());

@@ -12,10 +12,11 @@ use anyhow::{Context, Result};
 
 use super::super::output;
 use super::super::revision::{self, or_head};
-use super::super::session::{WORKSPACE, shown_path};
+use super::super::session::shown_path;
 use super::super::tree::addresses;
 use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use crate::kustomize::FILE_NAMES;
+use crate::layout::WORKSPACE;
 use crate::tree::{Changes, EntryKind, Files, TreePath, Unlisted, Walk};
 use crate::workspace_diff::State;
 

@@ -4,6 +4,7 @@
 )]
 //! `pleach hook install` and `uninstall`: a plain Git hook.
 
+use crate::layout::WORKSPACE;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::cli::diff::Depth;
-use crate::cli::session::{WORKSPACE, directory};
+use crate::cli::session::directory;
 use crate::cli::{Global, Outcome, output};
 use crate::disk::{Repository, find_upwards, store_executable};
 

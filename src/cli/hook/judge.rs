@@ -8,7 +8,8 @@ use crate::cli::check::judged;
 use crate::cli::diff::Depth;
 use crate::cli::{Global, cache};
 use crate::diag::Diagnostics;
-use crate::load::{self, BASE, Scope, claim_files, environment_folder};
+use crate::layout::BASE;
+use crate::load::{self, Scope, claim_files, environment_folder};
 use crate::tree::Files;
 use crate::{Compiled, Options, compile};
 

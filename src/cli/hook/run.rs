@@ -17,12 +17,13 @@ use super::stage::stage;
 use crate::affected::{Affected, affected};
 use crate::cli::check::with_allow_comments;
 use crate::cli::diff::Depth;
-use crate::cli::session::{Session, WORKSPACE};
+use crate::cli::session::Session;
 use crate::cli::{Global, Outcome, cache, output};
 use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
 use crate::disk::{Index, Repository, Revision};
 use crate::emit::{Change, Plan, plan};
-use crate::load::{self, BASE, Scope, WorkspaceConfig, is_base};
+use crate::layout::{BASE, Output, OutputPart, WORKSPACE, input_folders};
+use crate::load::{self, Scope, WorkspaceConfig, is_base};
 use crate::report::Format;
 use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
 use crate::{Compiled, Options, compile, compile_change};
@@ -151,7 +152,7 @@ fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
 fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Result<Changes> {
     let workspace = WorkspaceConfig::read(&Below::new(index, root.clone())).ok();
     let mut inputs = workspace.map(|it| it.templates).unwrap_or_default();
-    inputs.extend(["environments", "overlays"].map(|it| TreePath::root().child(it)));
+    inputs.extend(input_folders());
     let inputs: Vec<TreePath> = inputs.iter().map(|it| root.join(it)).collect();
     Ok(head.changes(index, &inputs)?.within(root))
 }
@@ -185,15 +186,22 @@ fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option
 fn touch_written(found: &mut Affected, files: &dyn Files, changes: &Changes, output: &TreePath) {
     let names = load::environments(files);
     for path in changes.below(output).filter_map(|it| it.below(output)) {
-        let parts: Vec<&str> = path.parts().collect();
-        match &*parts {
-            ["clusters", name, ..] if names.iter().any(|it| it == name) => found.touch(name),
-            [_, base, claim, _, ..] if is_base(base) => {
+        let Some(Output::Own {
+            part,
+            folder,
+            claim,
+            file,
+        }) = Output::parse(&path)
+        else {
+            continue;
+        };
+        let is_environment = names.iter().any(|it| it == folder);
+        match claim.filter(|_| !file.is_empty()) {
+            _ if part == OutputPart::Clusters && is_environment => found.touch(folder),
+            Some(claim) if is_base(folder) => {
                 names.iter().for_each(|it| found.touch_claim(it, claim));
             }
-            [_, name, claim, _, ..] if names.iter().any(|it| it == name) => {
-                found.touch_claim(name, claim);
-            }
+            Some(claim) if is_environment => found.touch_claim(folder, claim),
             _ => {}
         }
     }

@@ -12,7 +12,7 @@ use super::capabilities::{SHOW_DIFF, SHOW_RENDERED};
 use super::convert::{Converter, position};
 use super::head::difference_to_head;
 use super::uri;
-use crate::load::BASE;
+use crate::layout::BASE;
 use crate::lsp::{self as feature, Target, Workspace, text};
 use crate::tree::TreePath;
 

@@ -20,7 +20,7 @@ use super::{STACK_BYTES, uri, whole};
 use crate::chart::Cache;
 use crate::cli::{Global, Outcome};
 use crate::disk::{Folder, find_upwards};
-use crate::load::WORKSPACE;
+use crate::layout::WORKSPACE;
 use crate::lsp::{Workspace, diagnostics, text};
 use crate::tree::TreePath;
 

@@ -14,7 +14,7 @@ use crate::cli::check::judged;
 use crate::cli::diff::Depth;
 use crate::cli::session::repository_top;
 use crate::diag::Diagnostic;
-use crate::load::WORKSPACE;
+use crate::layout::WORKSPACE;
 use crate::lsp::{Snapshot, Workspace};
 use crate::tree::TreePath;
 use crate::{Options, compile};

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::{Order, health, put};
 use crate::compose::{Overlaid, RenderedTree, folder, form};
 use crate::delivery::{Delivery, FLUX_NAMESPACE};
-use crate::load::{Environment, Group, WorkspaceConfig};
+use crate::layout::Group;
+use crate::load::{Environment, WorkspaceConfig};
 use crate::object::Object;
 use crate::yaml::{Mapping, Node, emit_canonical};
 

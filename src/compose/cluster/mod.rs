@@ -9,6 +9,7 @@ mod waves;
 use super::order::Order;
 use super::{OutputFile, Overlaid, RenderedTree};
 use crate::diag::Diagnostics;
+use crate::layout::cluster_folder;
 use crate::load::{Engine, Environment, WorkspaceConfig};
 use crate::tree::TreePath;
 
@@ -26,7 +27,7 @@ pub(super) fn write(
 }
 
 fn folder(environment: &Environment) -> TreePath {
-    TreePath::root().child("clusters").child(&environment.name)
+    cluster_folder(&environment.name)
 }
 
 /// Puts a file of the environment itself into its folder.

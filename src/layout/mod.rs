@@ -1,0 +1,16 @@
+//! The names of files and folders, in one place: which path of a workspace is what ([`Input`]), and which path of the tree
+//! rendered from it ([`Output`]).
+
+mod input;
+mod output;
+
+pub use input::{ENVIRONMENT, Folder, Input, KIND, WORKSPACE, input_folders};
+pub use output::{
+    CLUSTERS, Group, Output, OutputPart, ROOTS, SETS, Tier, claim_folder, cluster_folder,
+    environment_of, set_file, set_folder, values_folder,
+};
+
+/// The environment that holds what the others share.
+pub const BASE: &str = "base";
+/// The folder of the tree, unless `pleach.yaml` names another.
+pub const DEFAULT_OUTPUT: &str = "deploy";
