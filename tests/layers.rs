@@ -99,7 +99,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Renders both sides of a comparison.
     (
         "workspace_diff",
-        // `resolve` for the code of a workspace that is too large, which is no fault of one claim.
         &[
             "layout",
             "remote",
@@ -108,7 +107,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diff",
             "compare",
             "load",
-            "resolve",
             "affected",
             "provenance",
         ],

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::Cluster;
 use super::scene::{EnvironmentObjects, SourcedObject};
-use crate::diag::{Diagnostic, Edit, Fix, Severity, Span};
+use crate::diag::{Class, Diagnostic, Edit, Fix, Severity, Span};
 use crate::layout::Input;
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
@@ -48,8 +48,8 @@ pub(super) fn findings(
                     .into_iter()
                     .filter(|it| !is_substituted(&sourced.object, it));
                 let findings = findings.map(|it| placed(it, sourced));
-                found.extend(findings.map(|it| match it.code {
-                    "removed-api" => with_newer_version(it, sourced, &catalog),
+                found.extend(findings.map(|it| match it.class {
+                    Class::RemovedApi => with_newer_version(it, sourced, &catalog),
                     _ => it,
                 }));
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Side;
 use super::listed::listed;
 use super::part::{Form, Part};
-use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Position, Severity};
+use crate::diag::{Class, Diagnostic, Diagnostics, Position, Severity};
 use crate::object::{Object, ObjectId};
 use crate::tree::{ReadSet, TreePath};
 
@@ -190,7 +190,7 @@ fn not_compared(
         fault.message
     );
     let mut note = Diagnostic::warning("not-compared", message);
-    if fault.code == MERGE_CONFLICT {
+    if fault.class == Class::MergeConflict {
         // The help of other diagnostics may quote the file.
         note.help.clone_from(&fault.help);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Side;
-use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source};
 use crate::emit::{Ownership, ownership};
 use crate::kustomize::{self, Built, LoadRestriction, Options, ParsedFiles};
 use crate::object::Object;
@@ -133,11 +133,12 @@ fn file(side: &Side<'_>, path: &TreePath) -> Built {
 
 /// The documents of a YAML file.
 pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Result<Vec<Node>, Diagnostics> {
-    let bytes = files
-        .read(path)
-        .map_err(|it| Diagnostic::error("unreadable-file", format!("`{path}`: {it}")))?;
+    let bytes = files.read(path).map_err(|it| {
+        Diagnostic::error("unreadable-file", format!("`{path}`: {it}")).class(Class::Unreadable)
+    })?;
     let text = str::from_utf8(&bytes).map_err(|_| {
         Diagnostic::error("unreadable-file", format!("`{path}` is not valid UTF-8"))
+            .class(Class::Unreadable)
     })?;
     parse(&Source::new(path.clone(), text))
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::folder::{Common, KUSTOMIZATION, kustomization};
 use super::{EnvironmentManifests, Overlaid};
 use crate::delivery::{Delivery, ManifestFile};
-use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::kustomize::{self, FILE_NAMES, Options, Reorder};
 use crate::layout::{BASE, Folder, Group};
 use crate::object::Object;
@@ -184,7 +184,7 @@ pub(super) fn apply_overlays<'a>(
             let own = *unmatched != Unmatched::PassedOver;
             deliveries = apply_overlay(files, name, deliveries, overlay, folder, own, &mut said);
             for fault in said {
-                match fault.code.starts_with("unmatched-") && *unmatched == Unmatched::Kept {
+                match fault.class == Class::Unmatched && *unmatched == Unmatched::Kept {
                     true => kept.push(fault),
                     false => diagnostics.push(fault),
                 }
@@ -261,12 +261,12 @@ fn apply_overlay(
 /// An object that two claims render is reported by [`owners`](super::owners).
 fn is_of_two_claims(fault: &Diagnostic, deliveries: &[Delivery]) -> bool {
     let is_claim = |span: &Span| deliveries.iter().any(|it| it.span == *span);
-    fault.code == "duplicate-resource" && fault.span.as_ref().is_some_and(is_claim)
+    fault.class == Class::DuplicateObject && fault.span.as_ref().is_some_and(is_claim)
 }
 
 /// An entry that names nothing is a warning to the engine.
 fn no_match_is_an_error(mut diagnostic: Diagnostic) -> Diagnostic {
-    if diagnostic.code.starts_with("unmatched-") {
+    if diagnostic.class == Class::Unmatched {
         diagnostic.severity = Severity::Error;
     }
     diagnostic

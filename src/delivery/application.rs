@@ -8,7 +8,7 @@ use super::resources;
 use super::service::{GitSource, Service};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::layout::{Folder, Tier};
 use crate::load::WorkspaceConfig;
 use crate::schema::validate;
@@ -27,7 +27,10 @@ fn find_overridden(fields: &Node, values: &Node, above: &str, found: &mut Vec<Di
             find_overridden(field, &entry.value, &path, found);
         } else if is_in_one_file(field, &entry.value) && !field.same_data(&entry.value) {
             let message = format!("this has no effect: `values{path}` overrides it");
-            let fault = Diagnostic::warning("no-effect", message).at(field);
+            let fault = Diagnostic::warning("no-effect", message)
+                .class(Class::NoEffect)
+                .class(Class::NoEffect)
+                .at(field);
             let fault = fault.related(entry.value.span(), "`values` is merged last");
             found.push(fault.help("keep one of the two"));
         }
@@ -96,7 +99,10 @@ impl<'a> ChartApplication<'a> {
                 "`production` has no effect: chart `{}` has no values-production.yaml",
                 self.chart.name
             );
-            let fault = Diagnostic::warning("no-effect", message).at(production);
+            let fault = Diagnostic::warning("no-effect", message)
+                .class(Class::NoEffect)
+                .class(Class::NoEffect)
+                .at(production);
             found.push(fault.help("remove it, and put the production settings in `values`"));
         }
         found

@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-use crate::diag::Diagnostic;
+use crate::diag::{Class, Diagnostic};
 use crate::schema::{Schema, own_schema, validate};
 use crate::yaml::Node;
 
@@ -87,6 +87,7 @@ impl<'a> Intent<'a> {
             None => Ok(Intent { kind, node }),
             Some(fault) => Err(Diagnostic {
                 code: "invalid-intent",
+                class: Class::Plain,
                 ..fault
             }),
         }

@@ -1,7 +1,7 @@
 //! A chart's version as the lock has it.
 
 use crate::chart::{Charts, Found, LOCK, Request, is_exact};
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::yaml::Node;
 
 /// The intent with the exact version of its chart, where something says which that is.
@@ -85,7 +85,7 @@ fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Dia
         let versions = versions.join(", ");
         let message =
             format!("`{LOCK}` has `{name}` {versions}, which does not match this version");
-        let fault = Diagnostic::warning("stale-pin", message);
+        let fault = Diagnostic::warning("stale-pin", message).class(Class::Pin);
         return Err(fault.help("run `pleach vendor` to update the pin"));
     }
     if is_exact(requested) || request.digest.is_some() {
@@ -101,7 +101,7 @@ fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Dia
             "no version is set: each new version of `{name}` is installed as soon as it is published"
         ),
     };
-    let fault = Diagnostic::warning("floating-version", message);
+    let fault = Diagnostic::warning("floating-version", message).class(Class::Pin);
     Err(fault.help("run `pleach vendor` to pin it, or write an exact version"))
 }
 

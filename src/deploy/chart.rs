@@ -8,7 +8,7 @@ use super::sync::{items, text};
 use super::world::World;
 use super::{Cluster, Options};
 use crate::chart::Request;
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::inflate::load_folder;
 use crate::object::Object;
 use crate::schema::Schemas;
@@ -130,7 +130,7 @@ impl<'a> Charts<'a> {
             Some(charts) => charts.files(request),
             None => {
                 let message = format!("chart `{}` is not in the repository", request.title());
-                Err(Diagnostic::error("missing-chart", message))
+                Err(Diagnostic::error("missing-chart", message).class(Class::MissingChart))
             }
         }
     }

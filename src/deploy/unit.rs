@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::trial::Trial;
-use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Span};
 use crate::inflate::ChartInput;
 use crate::object::{Object, ObjectId};
 use crate::tree::{ReadSet, TreePath};
@@ -21,7 +21,7 @@ pub struct Deployment {
 impl Deployment {
     /// As [`Deployment::warnings`], but what an engine rejects for certain stays an error.
     pub fn faults(&self) -> Diagnostics {
-        let is_certain = |it: &Diagnostic| it.code == "bad-substitution";
+        let is_certain = |it: &Diagnostic| it.class == Class::Refused;
         let (certain, others): (Vec<_>, Vec<_>) =
             self.diagnostics.iter().partition(|it| is_certain(it));
         let warnings = others.into_iter().map(as_warning);

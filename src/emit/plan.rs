@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, conflict_marker};
+use crate::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, conflict_marker};
 use crate::tree::{Tree, TreePath};
 
 use super::ownership::{Ownership, ownership, same_but_for_line_ends};
@@ -266,6 +266,8 @@ impl Kept {
         if self.ownership == Ownership::Conflicted {
             let message = "a generated file contains merge conflict markers";
             return Diagnostic::error(MERGE_CONFLICT, message)
+                .class(Class::MergeConflict)
+                .class(Class::MergeConflict)
                 .at(span)
                 .help("merge the claims, then run `pleach render --force`");
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::chart::{Charts, Request};
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::kustomize::{ChartInflation, ChartReference, ChartRenderer};
 use crate::secret::{conceal_with, is_secret_name};
 use crate::tree::{Files, Tree, TreePath};
@@ -248,7 +248,7 @@ impl ChartRenderer for Inflater<'_> {
                     "chart `{}` is not in the chart home, and a build does not pull charts",
                     request.title()
                 );
-                Err(Diagnostic::error("missing-chart", message)
+                Err(Diagnostic::error("missing-chart", message).class(Class::MissingChart)
                     .at(chart.span)
                     .help("put it there with `helm pull --untar`, or pin it in the `pleach.lock` of a workspace"))
             }

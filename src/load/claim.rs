@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::document::is_kubernetes_api;
 use super::kind::{ClaimKind, Kinds};
 use super::spelling::normalise;
-use crate::diag::{Diagnostic, Diagnostics, Edit, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Edit, Span};
 use crate::yaml::Node;
 
 /// A claim as one document says it, in its kind's spelling.
@@ -124,7 +124,9 @@ fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
         let fault = Diagnostic::error(
             "missing-field",
             format!("`{}` has no `metadata.name`", kind.name),
-        );
+        )
+        .class(Class::MissingField)
+        .class(Class::MissingField);
         return Err(fault
             .at(node.get("metadata").unwrap_or(node).span().start())
             .help("add a name"));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 pub(super) use crate::schema::own_schema;
 use crate::schema::{Schema, validate};
 use crate::secret::find_secrets;
@@ -24,7 +24,7 @@ pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
         _ => "make it a regular file or folder that you can read",
     };
     let message = format!("cannot read `{path}`: {error}");
-    let fault = Diagnostic::error("unreadable-file", message);
+    let fault = Diagnostic::error("unreadable-file", message).class(Class::Unreadable);
     let place = Span::new(&Source::new(path.clone(), ""), 0..0);
     fault.at(place).help(help)
 }

@@ -23,7 +23,6 @@ mod sync_path;
 mod unread;
 mod workspace;
 
-pub use crate::chart::MISSING_CHART;
 pub use claim::{Claim, NAME as CLAIM_NAME, NAME_MAX as CLAIM_NAME_MAX, fault_in_claim_name};
 pub use cluster::{Cluster, cluster};
 pub use document::is_kubernetes_api;

@@ -2,7 +2,7 @@
 
 use super::flux_settings::FluxSettings;
 use super::workspace::WorkspaceConfig;
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::yaml::Node;
 
 /// The sync engine that reconciles a tree.
@@ -234,7 +234,10 @@ fn check_argo(node: &Node, argo: &Argo, diagnostics: &mut Diagnostics) {
     if argo.url.is_empty() {
         let message = "`spec.source.url` is required for `engine: argo`: the address of the Git repository with the rendered tree";
         let at = spec(node, &["engine"]).unwrap_or(node);
-        let fault = Diagnostic::error("missing-field", message).at(at);
+        let fault = Diagnostic::error("missing-field", message)
+            .class(Class::MissingField)
+            .class(Class::MissingField)
+            .at(at);
         diagnostics.push(fault.help(
             "set `spec.sync.url` in pleach.yaml for all environments, or `spec.source.url` here",
         ));

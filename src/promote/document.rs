@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Difference, Step};
-use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source};
 use crate::layout::Folder;
 use crate::load::{ClaimKind, normalise};
 use crate::resolve::Written;
@@ -65,7 +65,9 @@ fn read(files: &dyn Files, path: &TreePath) -> Result<Option<String>, Diagnostic
     if !matches!(files.kind(path), Ok(Some(_))) {
         return Ok(None);
     }
-    let unreadable = |why: String| Diagnostic::error("unreadable-file", format!("`{path}`: {why}"));
+    let unreadable = |why: String| {
+        Diagnostic::error("unreadable-file", format!("`{path}`: {why}")).class(Class::Unreadable)
+    };
     let bytes = files.read(path).map_err(|it| unreadable(it.to_string()))?;
     match str::from_utf8(&bytes) {
         Ok(text) => Ok(Some(text.to_string())),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::compose::{Data, Expected, Form, RenderedTree};
-use crate::diag::{Diagnostic, Diagnostics, Severity, Source};
+use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Source};
 use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
 use crate::secret::{is_secret, without_secrets};
@@ -64,6 +64,7 @@ fn prove_one(files: &dyn Files, tree: &Tree, expected: &Expected, diagnostics: &
         return diagnostics.push(Diagnostic {
             message,
             code: "overlay-not-proven",
+            class: Class::Plain,
             ..fault
         });
     }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::chart::{Cache, LOCK, Lock, RemotePin};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::kustomize::remote::mount_of;
 use crate::tree::{Below, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
@@ -145,7 +145,7 @@ impl<'a> WithRemotes<'a> {
             let message = format!("the copy of `{}` is not what `{LOCK}` pins", pin.address);
             let fault = Diagnostic {
                 span: pin.span.clone(),
-                ..Diagnostic::warning("wrong-digest", message)
+                ..Diagnostic::warning("wrong-digest", message).class(Class::WrongDigest)
             };
             let fault = fault.help("run `pleach vendor`, which fetches it again");
             self.note(|it| it.diagnostics.push(fault));

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::load::{FileTemplate, MISSING_CHART};
+use crate::diag::{Class, Diagnostic, Diagnostics, Span};
+use crate::load::FileTemplate;
 use crate::resolve::Instance;
 use crate::template::{BUILTIN, ClaimName, ClaimQuestion, Templates};
 use crate::yaml::Node;
@@ -80,7 +80,7 @@ fn deciding(instance: &Instance, templates: &Templates) -> Vec<Node> {
 fn with_claim_context(fault: Diagnostic, instance: &Instance) -> Diagnostic {
     let place = fault.span.as_ref().map(|it| it.path().as_str());
     let is_builtin = place.is_some_and(|it| it.starts_with(BUILTIN));
-    if is_builtin && fault.code.ends_with("-chart") {
+    if is_builtin && matches!(fault.class, Class::InvalidChart | Class::MissingChart) {
         return fault.at(&instance.span);
     }
     fault.related(
@@ -122,6 +122,8 @@ fn find<'a>(
     of_kind().find(|it| it.name == *name).ok_or_else(|| {
         let message = format!("the environment has no other {kind} `{name}`");
         Diagnostic::error("unknown-reference", message)
+            .class(Class::UnknownReference)
+            .class(Class::UnknownReference)
             .did_you_mean(name, of_kind().map(|it| &*it.name))
             .help("use a claim of the same environment; in base, only claims of base")
     })
@@ -137,7 +139,7 @@ fn render_files(instance: &Instance, templates: &Templates) -> Result<Vec<File>,
         });
         let rendered = match rendered {
             // The other files may ask for charts that do not exist either: all of them are pulled in one go.
-            Err(faults) if faults.iter().all(|it| it.code == MISSING_CHART) => {
+            Err(faults) if faults.iter().all(|it| it.class == Class::MissingChart) => {
                 missing.extend(faults);
                 continue;
             }
@@ -206,7 +208,7 @@ fn render_file(
         let name = file_name(&name.unwrap_or_else(|| file.default_name.clone()));
         let rendered = templates.render(&file.template, &context, &instance.span);
         let mut documents = match rendered {
-            Err(faults) if faults.iter().all(|it| it.code == MISSING_CHART) => {
+            Err(faults) if faults.iter().all(|it| it.class == Class::MissingChart) => {
                 missing.extend(faults);
                 continue;
             }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::instance::Instance;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::layout::Input;
 use crate::load::{Effect, Part, Workspace};
 use crate::template::{Context, Templates};
@@ -139,7 +139,10 @@ fn fault(
         Some(_) => format!("`{path}` has no effect"),
         None => format!("`{path}` has no effect: no template of {kind} uses it"),
     };
-    let fault = Diagnostic::warning("no-effect", message).at(&field.entry.key);
+    let fault = Diagnostic::warning("no-effect", message)
+        .class(Class::NoEffect)
+        .class(Class::NoEffect)
+        .at(&field.entry.key);
     let help = match &effect.help {
         Some(help) => templates.text(help, &with_item(&instance.context, field))?,
         None => "remove it".to_string(),

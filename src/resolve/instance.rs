@@ -7,9 +7,9 @@ use super::effects::{self, FieldEffect};
 use super::normalize::normalise_values;
 use super::reference;
 use super::select::Selected;
-use crate::diag::{Diagnostic, Diagnostics, Edit, Severity, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Edit, Severity, Span};
 use crate::layout::Input;
-use crate::load::{Capability, ClaimKind, Environment, MISSING_CHART, Rule, Workspace};
+use crate::load::{Capability, ClaimKind, Environment, Rule, Workspace};
 use crate::schema::{apply_defaults, validate};
 use crate::template::{ClaimName, ClaimQuestion, Context, Templates};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
@@ -279,7 +279,7 @@ impl Draft {
         for (name, expression) in &self.kind.locals {
             match templates.evaluate(expression, context) {
                 Ok(value) => context.set(name, &value),
-                Err(fault) if fault.code == MISSING_CHART => {
+                Err(fault) if fault.class == Class::MissingChart => {
                     is_missing = true;
                     diagnostics.push(self.with_claim_context(fault));
                 }
@@ -382,7 +382,10 @@ impl Draft {
             Some(place) => place.clone(),
             None => self.place(&FieldPath::dotted_at(at, position)),
         };
-        let mut fault = Diagnostic::error("broken-rule", message).at(place);
+        let mut fault = Diagnostic::error("broken-rule", message)
+            .class(Class::BrokenRule)
+            .class(Class::BrokenRule)
+            .at(place);
         if rule.warning {
             fault.severity = Severity::Warning;
         }
@@ -541,6 +544,8 @@ fn with_dependencies(
                 "unknown-reference",
                 format!("the environment has no other claim `{name}`"),
             )
+            .class(Class::UnknownReference)
+            .class(Class::UnknownReference)
             .at(entry);
             diagnostics.push(
                 fault

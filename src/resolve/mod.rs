@@ -20,7 +20,7 @@ pub use instance::{Answer, Instance};
 pub use select::Selection;
 pub use written::{Written, written};
 
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::load::{Environment, Workspace};
 use crate::yaml::parallel::each;
 
@@ -142,14 +142,12 @@ pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) 
 fn drop_consequences(diagnostics: &mut Diagnostics) {
     let all = std::mem::take(diagnostics).into_iter();
     *diagnostics = all
-        .filter(|it| !["unknown-reference", "missing-field"].contains(&it.code))
+        .filter(|it| !matches!(it.class, Class::UnknownReference | Class::MissingField))
         .collect();
 }
 
 /// How many claims all environments together may have: a few files of base and many environments come to many.
 pub const CLAIMS_MAX: usize = 20_000;
-/// The code of that fault.
-pub const TOO_MANY_CLAIMS: &str = "too-many-claims";
 
 /// The claims of each environment; `None` where they are too many.
 fn selections<'a>(
@@ -166,7 +164,9 @@ fn selections<'a>(
             let message = format!(
                 "the environments together have more than {CLAIMS_MAX} claims, counting those of base in each"
             );
-            let fault = Diagnostic::error(TOO_MANY_CLAIMS, message).at(&environment.span);
+            let fault = Diagnostic::error("too-many-claims", message)
+                .class(Class::Unreadable)
+                .at(&environment.span);
             diagnostics.push(
                 fault.help("render one environment at a time with `--env`, or split the workspace"),
             );
@@ -186,12 +186,9 @@ fn base_instances(
     const ALONE: &str = "set the field to a neutral value in `environments/base`, which must be valid alone, or move the whole claim to the environments";
     let mut faults = Diagnostics::default();
     let instances = instance::resolve_all(workspace, base, &claims, &mut faults);
-    diagnostics.extend(faults.into_iter().map(|fault| {
-        if fault.code == "missing-field" || fault.code == "broken-rule" {
-            fault.help(ALONE)
-        } else {
-            fault
-        }
+    diagnostics.extend(faults.into_iter().map(|fault| match fault.class {
+        Class::MissingField | Class::BrokenRule => fault.help(ALONE),
+        _ => fault,
     }));
     instances
 }

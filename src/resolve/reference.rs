@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::instance::{Answer, Draft, Instance, Links};
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::load::{ClaimKind, Environment, Lookup, Reference, Workspace};
 use crate::template::{ClaimName, ClaimQuestion};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
@@ -220,6 +220,8 @@ impl Order<'_> {
                 "missing-field",
                 format!("`{}` has neither `value` nor `valueFrom`", reference.at),
             )
+            .class(Class::MissingField)
+            .class(Class::MissingField)
             .at(node)
             .into());
         };
@@ -235,7 +237,9 @@ impl Order<'_> {
             let fault = Diagnostic::error(
                 "unknown-reference",
                 format!("a claim cannot refer to another environment (`{env}`)"),
-            );
+            )
+            .class(Class::UnknownReference)
+            .class(Class::UnknownReference);
             return Err(fault
                 .at(from.get("env").unwrap_or(from))
                 .help("write the value itself")
@@ -257,7 +261,9 @@ impl Order<'_> {
                 let fault = Diagnostic::error(
                     "unknown-reference",
                     format!("{} has no `{path}`", instance.title()),
-                );
+                )
+                .class(Class::UnknownReference)
+                .class(Class::UnknownReference);
                 let outputs: Vec<&str> = instance.outputs.keys().collect();
                 fault
                     .at(from.get("fieldPath").unwrap_or(name_node))
@@ -305,7 +311,9 @@ impl Order<'_> {
             let fault = Diagnostic::error(
                 "unknown-reference",
                 format!("`{name}` has kind {other}, not {what}"),
-            );
+            )
+            .class(Class::UnknownReference)
+            .class(Class::UnknownReference);
             return fault
                 .at(at)
                 .help(format!("write the kind `{other}` with the name"))
@@ -325,6 +333,8 @@ impl Order<'_> {
                 self.environment.name
             ),
         )
+        .class(Class::UnknownReference)
+        .class(Class::UnknownReference)
         .at(at);
         fault
             .did_you_mean(name, known())

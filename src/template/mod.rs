@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{Kind, Node};
 use memo::{Condition, Memo};
 use texts::{Origin, Text};
@@ -418,7 +418,9 @@ impl<'a> Templates<'a> {
         let fault = Diagnostic::error(
             "unknown-reference",
             format!("{title} has no output `{output}`"),
-        );
+        )
+        .class(Class::UnknownReference)
+        .class(Class::UnknownReference);
         let advised = |fault: Diagnostic| {
             fault
                 .did_you_mean(output, known.iter().map(String::as_str))

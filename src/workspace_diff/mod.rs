@@ -19,11 +19,10 @@ use std::sync::Arc;
 use crate::affected::{affected, claim_documents};
 use crate::chart::Cache;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
-use crate::diag::Diagnostics;
+use crate::diag::{Class, Diagnostics};
 use crate::layout::{self, BASE, Folder, WORKSPACE, input_folders};
 use crate::load::{self, WorkspaceConfig, is_base};
 use crate::remote::WithRemotes;
-use crate::resolve::TOO_MANY_CLAIMS;
 use crate::tree::{Below, Changes, EntryKind, Files, FilesError, Tree, TreePath};
 use crate::yaml::parallel::join;
 use crate::{Compiled, Options, Scope, compile, compile_both};
@@ -302,7 +301,7 @@ pub fn compare_rendered(
 /// may hide anything, and so nothing is compared with it. On the side before, it can only be what the change repairs.
 fn has_unreadable(compiled: &Compiled) -> bool {
     let mut faults = compiled.diagnostics.iter();
-    faults.any(|it| matches!(it.code, "unreadable-file" | TOO_MANY_CLAIMS))
+    faults.any(|it| it.class == Class::Unreadable)
 }
 
 /// More may have been rendered than was requested. Where an object is that stays as it is can only be said of all environments, or

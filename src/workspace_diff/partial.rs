@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::compare::Origin;
-use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::layout::BASE;
 use crate::load::{self, claim_files, environment_folder};
 use crate::tree::{EntryKind, Files, TreePath};
@@ -222,6 +222,7 @@ impl Search<'_> {
             Diagnostic {
                 message,
                 code: "not-compared",
+                class: Class::Plain,
                 severity: Severity::Warning,
                 ..it.fault
             }

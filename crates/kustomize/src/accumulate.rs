@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pleach_kube::schema::Schemas;
-use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::parallel;
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Node, parse_one, parse_one_with_duplicates};
@@ -181,8 +181,9 @@ impl Context<'_> {
         let path = folder.child(name);
         let bytes = self.loader.files.read(&path).map_err(|error| {
             let message = format!("cannot read `{}`: {error}", self.loader.shown(&path));
-            self.diagnostics
-                .push(place(Diagnostic::error("unreadable-file", message)));
+            self.diagnostics.push(place(
+                Diagnostic::error("unreadable-file", message).class(Class::Unreadable),
+            ));
             Failed
         })?;
         let empty = Source::new(path.clone(), "");

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use pleach_kube::object::Object;
-use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::tree::{EntryKind, Files, FilesError, TreePath};
 use pleach_yaml::{Kind, Node, Style, View, parse_as_kustomize};
 
@@ -294,7 +294,9 @@ impl Loader<'_> {
 
     fn unreadable(&self, path: &TreePath, error: &FilesError, at: &Span) -> Diagnostic {
         let message = format!("cannot read `{}`: {error}", self.shown(path));
-        let fault = Diagnostic::error("unreadable-file", message).at(at);
+        let fault = Diagnostic::error("unreadable-file", message)
+            .class(Class::Unreadable)
+            .at(at);
         match error {
             FilesError::NotFound => self
                 .near(fault, path)

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use pleach_kube::object::Gvk;
 use pleach_kube::schema::Schemas;
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Class, Diagnostic};
 
 use super::resource::{Id, Resource};
 
@@ -134,6 +134,8 @@ impl Resources {
 fn twice(resource: &Resource, first: &Resource) -> Diagnostic {
     let message = format!("duplicate resource {}", resource.object.id());
     Diagnostic::error("duplicate-resource", message)
+        .class(Class::DuplicateObject)
+        .class(Class::DuplicateObject)
         .at(resource.object.span())
         .related(first.object.span(), "first defined here")
         .help("remove one of them, or change one with a patch")

@@ -19,7 +19,7 @@ use crate::cli::check::with_allow_comments;
 use crate::cli::diff::Depth;
 use crate::cli::session::Session;
 use crate::cli::{Global, Outcome, cache, output};
-use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
 use crate::disk::{Index, Repository, Revision};
 use crate::emit::{Change, Plan, plan};
 use crate::layout::{BASE, Output, OutputPart, WORKSPACE, input_folders};
@@ -142,6 +142,8 @@ fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
     let fault = |path: TreePath| {
         let span = Span::new(&Source::new(path, ""), 0..0);
         Diagnostic::error(MERGE_CONFLICT, "this file has unresolved merge conflicts")
+            .class(Class::MergeConflict)
+            .class(Class::MergeConflict)
             .at(span)
             .help("merge the claims, run `pleach render --force`, and `git add` both")
     };

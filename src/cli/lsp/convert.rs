@@ -7,7 +7,7 @@ use std::path::Path;
 use gen_lsp_types as lsp;
 
 use super::uri;
-use crate::diag::{Diagnostic, Severity, Span};
+use crate::diag::{Class, Diagnostic, Severity, Span};
 use crate::lsp::text::{Utf16Position, range, span_in};
 use crate::lsp::{Action, Item, ItemKind, Target, Workspace};
 use crate::template::{BUILTIN, builtin};
@@ -88,7 +88,7 @@ impl Converter<'_> {
             Severity::Warning => lsp::DiagnosticSeverity::Warning,
             Severity::Note => lsp::DiagnosticSeverity::Information,
         };
-        let is_idle = found.code == "no-effect";
+        let is_idle = found.class == Class::NoEffect;
         lsp::Diagnostic {
             range: found
                 .span

@@ -6,7 +6,7 @@ use super::super::session::{self, Session};
 use super::super::{Outcome, cache};
 use super::{copy, placed};
 use crate::chart::{LOCK, Lock, Request};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::disk::Folder;
 use crate::kustomize::remote::RemoteBase;
 use crate::load::WorkspaceConfig;
@@ -29,7 +29,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
         }
     };
     // That the lock lacks a chart is reported for every one below, for ranges and for exact versions alike.
-    let is_reported = |it: &Diagnostic| matches!(it.code, "floating-version" | "stale-pin");
+    let is_reported = |it: &Diagnostic| it.class == Class::Pin;
     let said = said.into_iter().filter(|it| !is_reported(it));
     let mut diagnostics: Diagnostics = said.map(session::raise).collect();
     // A fault of a chart is reported at the claim; a name from a kind's default would point into the kind.
@@ -43,7 +43,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
         if reported.contains(&message) {
             continue;
         }
-        let fault = Diagnostic::error("missing-chart", message);
+        let fault = Diagnostic::error("missing-chart", message).class(Class::MissingChart);
         diagnostics.push(placed(request, fault).help("run `pleach vendor` to pin it"));
     }
     diagnostics.extend(remotes(session, lock));
@@ -53,7 +53,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
         if !copies.as_ref().is_ok_and(is_there) {
             let (folder, title) = (&workspace.chart_copies, pin.title());
             let message = format!("`{folder}` has no copy of `{title}`");
-            let mut fault = Diagnostic::error("missing-chart", message);
+            let mut fault = Diagnostic::error("missing-chart", message).class(Class::MissingChart);
             fault.span = pin.span.clone();
             diagnostics.push(fault.help("run `pleach vendor` to add it"));
         }

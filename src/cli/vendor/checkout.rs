@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::TempDir;
 
-use crate::diag::Diagnostic;
+use crate::diag::{Class, Diagnostic};
 use crate::disk::{DiskError, Repository, Revision, fetch, submodule_commit, submodules};
 use crate::kustomize::remote::RemoteBase;
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
@@ -149,6 +149,7 @@ impl Module {
                 "unwritable-cache",
                 format!("no folder for `{address}`: {error}"),
             )
+            .class(Class::Unreachable)
         })?;
         let commit = fetch(folder.path(), address, reference, patience).map_err(fault)?;
         let files = revision(folder.path(), &commit).map_err(fault)?;

@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use crate::chart::{LOCK, Lock, Pin, RemotePin, Request, cache_path, copy_names, digest};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::disk::{self, Folder, refuse_links};
 use crate::fetch::Network;
 use crate::load::WorkspaceConfig;
@@ -84,10 +84,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     match lock {
         Some(lock) if found == Outcome::Clean => vendor.finish(&lock),
         // Another run may find what this one could not reach.
-        _ if diagnostics
-            .iter()
-            .any(|it| matches!(it.code, "unreachable" | "unwritable-cache")) =>
-        {
+        _ if diagnostics.iter().any(|it| it.class == Class::Unreachable) => {
             bail!("nothing was pinned")
         }
         _ => {

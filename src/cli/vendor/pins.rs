@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::{Vendor, copy, placed};
 use crate::chart::{Cache, LOCK, Lock, Pin, RemotePin, Request, cache_path, digest};
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::{Class, Diagnostic, Diagnostics, Severity};
 use crate::disk::{self, Folder};
 use crate::fetch::{Located, Place};
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
@@ -168,7 +168,7 @@ impl Vendor<'_> {
         }
         match self.have(request, place, &Located::of(pin)) {
             // An archive that is another one is what the digest is there to tell; any other fault may be one of the place.
-            Err(fault) if fault.code != "wrong-digest" => {}
+            Err(fault) if fault.class != Class::WrongDigest => {}
             had => return had.map(drop),
         }
         let exact = Request {
@@ -208,8 +208,9 @@ impl Vendor<'_> {
         self.pulled.fetch_add(1, Ordering::Relaxed);
         let digest = digest(&bytes);
         let file = self.folder.join(cache_path(&digest).as_str());
-        disk::store(&file, &bytes)
-            .map_err(|error| Diagnostic::error("unwritable-cache", error.to_string()))?;
+        disk::store(&file, &bytes).map_err(|error| {
+            Diagnostic::error("unwritable-cache", error.to_string()).class(Class::Unreachable)
+        })?;
         Ok(digest)
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use super::Vendor;
 use super::checkout::Checkout;
 use crate::chart::{Cache, Lock, RemotePin, Request};
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::{Class, Diagnostic, Diagnostics, Severity};
 use crate::disk::{self, Folder};
 use crate::kustomize::remote::RemoteBase;
 use crate::remote::{
@@ -159,6 +159,7 @@ impl Vendor<'_> {
                 let message = format!("`{text}` is not the file that was pinned");
                 diagnostics.push(
                     Diagnostic::error("wrong-digest", message)
+                        .class(Class::WrongDigest)
                         .at(&named.span)
                         .help("`pleach vendor --update` pins the new content, if it is meant"),
                 );

@@ -12,7 +12,7 @@ use crate::deploy::glob::{Dialect, is_match};
 use crate::deploy::sync::{flag, text};
 use crate::deploy::trial::Trial;
 use crate::deploy::unit::Origin;
-use crate::diag::{Diagnostic, Diagnostics, Source as Text};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source as Text};
 use crate::inflate::ChartInput;
 use crate::kustomize::{FILE_NAMES, LoadRestriction, Options, build_given};
 use crate::object::Object;
@@ -156,6 +156,7 @@ fn kustomized(
         let fault = faults.into_iter().next();
         fault.unwrap_or_else(|| {
             Diagnostic::error("unreadable-file", "the kustomization cannot be read")
+                .class(Class::Unreadable)
         })
     })?;
     let Some(mut fields) = read else {
@@ -233,6 +234,7 @@ fn list(files: &dyn Files, folder: &TreePath, recurses: bool, paths: &mut Vec<Tr
 fn objects_of(files: &dyn Files, path: &TreePath) -> Result<Vec<Object>, Diagnostic> {
     let bytes = files.read(path).map_err(|error| {
         Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {error}"))
+            .class(Class::Unreadable)
     })?;
     let text = String::from_utf8_lossy(&bytes);
     if text.contains(SKIPPED) {

@@ -4,7 +4,7 @@
 use super::super::scan::is_yaml;
 use super::super::sync::{flag, items, text};
 use super::ignore::Ignored;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::kustomize::FILE_NAMES;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node, parse_one};
@@ -55,6 +55,7 @@ pub(in crate::deploy) fn read_fields(
 fn read(files: &dyn Files, path: &TreePath) -> Result<Mapping, Diagnostics> {
     let bytes = files.read(path).map_err(|error| {
         Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {error}"))
+            .class(Class::Unreadable)
     })?;
     let source = crate::yaml::text_source(path, &bytes)?;
     let node = parse_one(&source)?;

@@ -6,7 +6,7 @@ use super::super::chart::{Installed, hook, runs};
 use super::super::metadata::{entries, set};
 use super::super::sync::{flag, items, text};
 use super::HELM_GROUP;
-use crate::diag::Diagnostic;
+use crate::diag::{Class, Diagnostic};
 use crate::kustomize::{LoadRestriction, Options, build_given};
 use crate::object::Object;
 use crate::tree::{Tree, TreePath};
@@ -127,7 +127,7 @@ fn refuse_unreadable(objects: &[Object]) -> Result<(), Diagnostic> {
         if let Some((_, key)) = duplicate_key(&object.node) {
             let key = key.as_str().unwrap_or("");
             let message = format!("its chart writes the key `{key}` of {id} twice in one map");
-            return Err(Diagnostic::error("duplicate-key", message));
+            return Err(Diagnostic::error("duplicate-key", message).class(Class::DuplicateKey));
         }
         let namespace = match object.namespace() {
             "default" => "",
@@ -140,7 +140,9 @@ fn refuse_unreadable(objects: &[Object]) -> Result<(), Diagnostic> {
         let fault = Diagnostic::error(
             "duplicate-resource",
             format!("its chart makes {id} twice, which helm-controller refuses"),
-        );
+        )
+        .class(Class::DuplicateObject)
+        .class(Class::DuplicateObject);
         return Err(match hook(first).is_some() == hook(object).is_some() {
             true => fault,
             false => fault.help(

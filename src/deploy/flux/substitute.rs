@@ -6,7 +6,7 @@ use super::super::metadata;
 use super::KUSTOMIZE_GROUP;
 use super::envsubst::{BadExpression, Replaced, replace};
 use super::variables::Variables;
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::object::Object;
 use crate::yaml::{Entry, KeyIndex, Mapping, Node, View, emit_kustomize, parse};
 
@@ -48,7 +48,10 @@ fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diag
     let Some(parsed) = parsed else {
         let message = "the object is not valid YAML after its variables are replaced";
         let place = first_with(node, "${").unwrap_or(node);
-        let fault = Diagnostic::error("bad-substitution", message).at(place);
+        let fault = Diagnostic::error("bad-substitution", message)
+            .class(Class::Refused)
+            .class(Class::Refused)
+            .at(place);
         let help = "quote the value: what a variable contains becomes part of the YAML";
         return Err(fault.help(help).into());
     };
@@ -81,7 +84,7 @@ fn bad_expression(text: &str, fault: &BadExpression, place: &Node) -> Diagnostic
         fault.message,
         line.unwrap_or("").trim()
     );
-    Diagnostic::error("bad-substitution", message)
+    Diagnostic::error("bad-substitution", message).class(Class::Refused)
         .at(place)
         .help("write `$${` for a literal `${`, or exclude the object with the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled`")
 }

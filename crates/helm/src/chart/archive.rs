@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Class, Diagnostic};
 use pleach_yaml::tree::{Tree, TreePath};
 
 /// What an archive may hold at most. Helm's own limits, and one on the number of files.
@@ -27,7 +27,9 @@ pub fn unpack(bytes: &[u8], name: &str) -> Result<Tree, Diagnostic> {
 /// The same in the order in which the files are packed.
 pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8>)>, Diagnostic> {
     let refused = |words: &str| {
-        let fault = Diagnostic::error("invalid-chart", format!("`{name}` {words}"));
+        let fault = Diagnostic::error("invalid-chart", format!("`{name}` {words}"))
+            .class(Class::InvalidChart)
+            .class(Class::InvalidChart);
         fault.help("create a chart archive with `helm package` or `pleach publish chart -o`")
     };
     let broken = |error: std::io::Error| refused(&format!("cannot be unpacked: {error}"));
@@ -111,6 +113,8 @@ pub fn pack(files: &Tree, name: &str) -> Result<Vec<u8>, Diagnostic> {
             "invalid-chart",
             format!("`{name}` cannot be packed: {error}"),
         )
+        .class(Class::InvalidChart)
+        .class(Class::InvalidChart)
     };
     let zipped = flate2::GzBuilder::new().mtime(0).operating_system(255);
     let mut builder = tar::Builder::new(zipped.write(Vec::new(), flate2::Compression::best()));

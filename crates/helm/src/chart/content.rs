@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::semver::Version;
 use pleach_kube::schema::Schema;
-use pleach_yaml::diag::{Diagnostic, Diagnostics};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics};
 use pleach_yaml::tree::{Files, FilesError, TreePath};
 use pleach_yaml::{Mapping, Node, parse_one};
 
@@ -35,6 +35,8 @@ impl Chart {
         let read = |name: &str| document(files, &folder.child(name), &place.child(name));
         let metadata = read("Chart.yaml")?.ok_or_else(|| {
             Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"))
+                .class(Class::InvalidChart)
+                .class(Class::InvalidChart)
         })?;
         let (name, version) = identity(&metadata)?;
         Ok(Chart {
@@ -75,7 +77,8 @@ fn open(node: &mut Node) {
 pub(super) fn identity(metadata: &Node) -> Result<(String, Version), Diagnostic> {
     let text = |key: &str| metadata.get(key).and_then(Node::as_str);
     let wrong = |words: &str, key: &str| {
-        let fault = Diagnostic::error("invalid-chart", words.to_string());
+        let fault =
+            Diagnostic::error("invalid-chart", words.to_string()).class(Class::InvalidChart);
         fault.at(metadata.get(key).unwrap_or(metadata))
     };
     let name = text("name").filter(|it| !it.is_empty() && !it.contains('/'));
@@ -97,14 +100,16 @@ pub(super) fn document(
         Err(FilesError::NotFound) => return Ok(None),
         Err(error) => {
             let message = format!("cannot read `{place}`: {error}");
-            return Err(Diagnostic::error("unreadable-file", message));
+            return Err(Diagnostic::error("unreadable-file", message).class(Class::Unreadable));
         }
     };
     let source = pleach_yaml::text_source(place, &bytes)?;
     let first = |faults: Diagnostics| faults.into_iter().next();
     let node = parse_one(&source).map_err(|faults| {
         let message = format!("`{place}` is not valid YAML");
-        first(faults).unwrap_or_else(|| Diagnostic::error("invalid-chart", message))
+        first(faults).unwrap_or_else(|| {
+            Diagnostic::error("invalid-chart", message).class(Class::InvalidChart)
+        })
     })?;
     if node.is_null() {
         return Ok(None);
@@ -115,7 +120,9 @@ pub(super) fn document(
             let fault = Diagnostic::error(
                 "invalid-chart",
                 format!("expected `{place}` to be a mapping"),
-            );
+            )
+            .class(Class::InvalidChart)
+            .class(Class::InvalidChart);
             Err(fault.at(&node))
         }
     }

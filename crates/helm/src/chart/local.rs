@@ -6,7 +6,7 @@ use super::content::{Chart, document, identity};
 use super::request::Request;
 use super::source::read_source;
 use crate::semver::Version;
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Class, Diagnostic};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
 
 /// Where a chart lies.
@@ -33,7 +33,7 @@ impl Place {
             Place::Archive(path) => {
                 let bytes = files.read(path).map_err(|error| {
                     let message = format!("cannot read `{path}`: {error}");
-                    Diagnostic::error("unreadable-file", message)
+                    Diagnostic::error("unreadable-file", message).class(Class::Unreadable)
                 })?;
                 unpack(&bytes, path.as_str())
             }
@@ -52,7 +52,7 @@ pub(super) fn find(files: &dyn Files, request: &Request) -> Result<(Place, Versi
     })?;
     find_in(files, &folder, request)?.ok_or_else(|| {
         let message = format!("chart `{}` not found in `{address}`", request.title());
-        let fault = Diagnostic::error(MISSING_CHART, message);
+        let fault = Diagnostic::error(MISSING_CHART, message).class(Class::MissingChart);
         match &*known(files, &folder).join(", ") {
             "" => fault.help(format!(
                 "add the folder `{address}/{}`, or an archive of the chart",

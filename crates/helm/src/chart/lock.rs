@@ -7,7 +7,7 @@ use super::request::Request;
 use crate::semver::Range;
 use crate::semver::Version;
 use pleach_kube::schema::{Schema, own_schema, validate};
-use pleach_yaml::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Span, conflict_marker};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Span, conflict_marker};
 use pleach_yaml::tree::{Files, TreePath};
 use pleach_yaml::{Mapping, Node, emit_canonical, parse_one};
 
@@ -115,6 +115,7 @@ impl Lock {
         }
         let bytes = files.read(&path).map_err(|error| {
             Diagnostic::error("unreadable-file", format!("cannot read `{LOCK}`: {error}"))
+                .class(Class::Unreadable)
         })?;
         let source = pleach_yaml::text_source(&path, &bytes)?;
         let faults = |faults: Diagnostics| {
@@ -125,7 +126,10 @@ impl Lock {
         };
         if let Some(marker) = conflict_marker(source.text.as_bytes()) {
             let message = format!("`{LOCK}` contains merge conflict markers");
-            let fault = Diagnostic::error(MERGE_CONFLICT, message).at(Span::new(&source, marker));
+            let fault = Diagnostic::error(MERGE_CONFLICT, message)
+                .class(Class::MergeConflict)
+                .class(Class::MergeConflict)
+                .at(Span::new(&source, marker));
             return Err(fault.help("take either side completely, then run `pleach vendor` to add missing pins and remove unused ones").into());
         }
         let node = parse_one(&source).map_err(faults)?;

@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use pleach_yaml::diag::{Diagnostic, Source};
+use pleach_yaml::diag::{Class, Diagnostic, Source};
 use pleach_yaml::tree::{Files, FilesError, Tree, TreePath};
 
 /// The chart whose files these are. `place` is its folder, as messages say it.
@@ -269,7 +269,10 @@ impl<'a> Charts<'a> {
                 "" => format!("chart `{title}` is not in `{LOCK}`"),
                 versions => format!("`{LOCK}` does not contain chart `{title}`, only {versions}"),
             };
-            Diagnostic::error(MISSING_CHART, message).help(VENDOR)
+            Diagnostic::error(MISSING_CHART, message)
+                .class(Class::MissingChart)
+                .class(Class::MissingChart)
+                .help(VENDOR)
         })
     }
 
@@ -279,7 +282,10 @@ impl<'a> Charts<'a> {
                 "chart `{}` is pinned, but its archive has not been pulled",
                 pin.title()
             );
-            Diagnostic::error(MISSING_CHART, message).help(VENDOR)
+            Diagnostic::error(MISSING_CHART, message)
+                .class(Class::MissingChart)
+                .class(Class::MissingChart)
+                .help(VENDOR)
         })
     }
 
@@ -294,7 +300,9 @@ impl<'a> Charts<'a> {
                 Err(FilesError::NotFound) => {}
                 Err(error) => {
                     let message = format!("cannot read `{path}`: {error}");
-                    return Err(Diagnostic::error("unreadable-file", message));
+                    return Err(
+                        Diagnostic::error("unreadable-file", message).class(Class::Unreadable)
+                    );
                 }
             }
         }
@@ -317,5 +325,6 @@ fn wrong_digest(pin: &Pin, what: String) -> Diagnostic {
         pin.title()
     );
     Diagnostic::error("wrong-digest", message)
+        .class(Class::WrongDigest)
         .help("run `pleach vendor` to pull the pinned archive again")
 }

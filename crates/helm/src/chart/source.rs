@@ -3,7 +3,7 @@
 use super::content::identity;
 use super::ignore::Ignore;
 use crate::semver::{Range, is_exact};
-use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath, Walk};
 use pleach_yaml::{Node, parse_one};
 
@@ -14,8 +14,10 @@ pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnos
     let mut open = Walk::new(files, folder.clone());
     while let Some(place) = open.next() {
         let inner = place.below(folder).unwrap_or_else(TreePath::root);
-        let unreadable =
-            |error| Diagnostic::error("unreadable-file", format!("cannot read `{place}`: {error}"));
+        let unreadable = |error| {
+            Diagnostic::error("unreadable-file", format!("cannot read `{place}`: {error}"))
+                .class(Class::Unreadable)
+        };
         for entry in files.list(&place).map_err(unreadable)? {
             let path = inner.child(&entry.name);
             let is_folder = entry.kind == EntryKind::Folder;
@@ -27,6 +29,7 @@ pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnos
             } else {
                 let bytes = files.read(&folder.join(&path)).map_err(|error| {
                     Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {error}"))
+                        .class(Class::Unreadable)
                 })?;
                 tree.insert(path, bytes);
             }
@@ -36,7 +39,7 @@ pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnos
         None => Ok(tree),
         Some(link) => {
             let message = format!("`{link}` leads to another folder of the chart");
-            let fault = Diagnostic::error("unreadable-file", message);
+            let fault = Diagnostic::error("unreadable-file", message).class(Class::Unreadable);
             Err(fault.help("remove the link, or replace it with a copy"))
         }
     }
@@ -53,7 +56,7 @@ fn ignore_rules(files: &dyn Files, folder: &TreePath) -> Result<Ignore, Diagnost
         let source = Source::new(path, text);
         let start: usize = text.split_inclusive('\n').take(bad.line).map(str::len).sum();
         let line = text.lines().nth(bad.line).unwrap_or("");
-        Diagnostic::error("invalid-chart", bad.words)
+        Diagnostic::error("invalid-chart", bad.words).class(Class::InvalidChart)
             .at(Span::new(&source, start..start + line.len()))
             .help("Helm does not load a chart with such a pattern: write out the folders, or one `*` for each")
     })
@@ -65,7 +68,9 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
     let Some(metadata) = faults.keep(read(chart, "Chart.yaml", place)).flatten() else {
         if faults.is_empty() {
             let fault =
-                Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"));
+                Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"))
+                    .class(Class::InvalidChart)
+                    .class(Class::InvalidChart);
             faults.push(
                 fault.help("name a folder with `Chart.yaml`, `values.yaml` and `templates/`"),
             );
@@ -97,6 +102,8 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
                     "invalid-chart",
                     format!("expected `{name}` to be a mapping"),
                 )
+                .class(Class::InvalidChart)
+                .class(Class::InvalidChart)
                 .at(&node),
             );
         }
@@ -109,7 +116,9 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
         let fault = Diagnostic::warning(
             "invalid-chart",
             "the chart has no templates and installs nothing",
-        );
+        )
+        .class(Class::InvalidChart)
+        .class(Class::InvalidChart);
         faults.push(fault.at(&metadata));
     }
     faults
@@ -118,7 +127,10 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
 fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
     let text = |key: &str| metadata.get(key).and_then(Node::as_str);
     let wrong = |key: &str, words: String| {
-        Diagnostic::error("invalid-chart", words).at(metadata.get(key).unwrap_or(metadata))
+        Diagnostic::error("invalid-chart", words)
+            .class(Class::InvalidChart)
+            .class(Class::InvalidChart)
+            .at(metadata.get(key).unwrap_or(metadata))
     };
     if !matches!(text("apiVersion"), Some("v1" | "v2")) {
         let fault = wrong(
@@ -168,7 +180,12 @@ fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
 
 fn lint_dependency(chart: &Tree, dependency: &Node, faults: &mut Diagnostics) {
     let Some(name) = dependency.get("name").and_then(Node::as_str) else {
-        faults.push(Diagnostic::error("invalid-chart", "a dependency has no name").at(dependency));
+        faults.push(
+            Diagnostic::error("invalid-chart", "a dependency has no name")
+                .class(Class::InvalidChart)
+                .class(Class::InvalidChart)
+                .at(dependency),
+        );
         return;
     };
     let charts = TreePath::root().child("charts");
@@ -182,7 +199,10 @@ fn lint_dependency(chart: &Tree, dependency: &Node, faults: &mut Diagnostics) {
         });
     if !is_there {
         let message = format!("the chart depends on `{name}`, which is not in `charts/`");
-        let fault = Diagnostic::error("invalid-chart", message).at(dependency);
+        let fault = Diagnostic::error("invalid-chart", message)
+            .class(Class::InvalidChart)
+            .class(Class::InvalidChart)
+            .at(dependency);
         faults.push(fault.help("run `helm dependency update`"));
     }
 }
@@ -195,7 +215,11 @@ fn read(chart: &Tree, name: &str, place: &TreePath) -> Result<Option<Node>, Diag
     let source = pleach_yaml::text_source(&place.child(name), bytes)?;
     let first = |faults: Diagnostics| faults.into_iter().next();
     let node = parse_one(&source).map_err(|faults| {
-        let unread = || Diagnostic::error("invalid-chart", format!("`{name}` is not valid YAML"));
+        let unread = || {
+            Diagnostic::error("invalid-chart", format!("`{name}` is not valid YAML"))
+                .class(Class::InvalidChart)
+                .class(Class::InvalidChart)
+        };
         first(faults).unwrap_or_else(unread)
     })?;
     Ok(Some(node).filter(|it| !it.is_null()))

@@ -16,7 +16,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody};
 
 use super::url::Url;
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Class, Diagnostic};
 
 const ATTEMPTS_MAX: u32 = 4;
 const REDIRECTS_MAX: usize = 10;
@@ -85,7 +85,9 @@ impl Answer {
                 "access-denied",
                 format!("`{url}`: not found or access denied ({status})"),
             ),
-            404 => Diagnostic::error("missing-chart", format!("`{url}`: not found (404)")),
+            404 => Diagnostic::error("missing-chart", format!("`{url}`: not found (404)"))
+                .class(Class::MissingChart)
+                .class(Class::MissingChart),
             429 => Diagnostic::error("unexpected-answer", format!("`{url}`: rate limited (429)")),
             _ => Diagnostic::error(
                 "unexpected-answer",
@@ -286,12 +288,14 @@ fn pause(answer: &Answer, call: &Call<'_>, wait: Duration) -> Option<Duration> {
 fn unreachable(url: &Url, words: &str) -> Diagnostic {
     let url = url.shown();
     if words.contains("certificate") {
-        let fault = Diagnostic::error("unreachable", format!("`{url}` is not trusted: {words}"));
+        let fault = Diagnostic::error("unreachable", format!("`{url}` is not trusted: {words}"))
+            .class(Class::Unreachable);
         return fault.help(
             "set `SSL_CERT_FILE` to a file with the certificates of your certificate authority",
         );
     }
-    let fault = Diagnostic::error("unreachable", format!("cannot reach `{url}`: {words}"));
+    let fault = Diagnostic::error("unreachable", format!("cannot reach `{url}`: {words}"))
+        .class(Class::Unreachable);
     fault.help(
         "check the address, the network and `HTTPS_PROXY`; rendering does not need the network",
     )

@@ -20,7 +20,7 @@ use crate::chart::{Pin, Request, Version, digest, is_exact, read_archive};
 use access::Access;
 use credentials::Credentials;
 use http::Call;
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Class, Diagnostic};
 use registry::OciRepository;
 use repository::{Indexes, Listed, no_version};
 use url::Url;
@@ -118,7 +118,7 @@ impl Network {
         if request.digest.is_some() {
             let manifest = repository.manifest(requested)?.ok_or_else(|| {
                 let message = format!("`{}` has no manifest `{requested}`", repository.shown());
-                Diagnostic::error("missing-chart", message)
+                Diagnostic::error("missing-chart", message).class(Class::MissingChart)
             })?;
             let version = repository.version(&manifest)?.unwrap_or_default();
             return Ok(located(&repository, version, manifest));
@@ -172,7 +172,7 @@ impl Network {
                 located.version,
                 digest(&bytes)
             );
-            return Err(Diagnostic::error("wrong-digest", message).help(
+            return Err(Diagnostic::error("wrong-digest", message).class(Class::WrongDigest).help(
                 "if this version was republished on purpose, run `pleach vendor --update`; the archive was discarded",
             ));
         }
@@ -204,7 +204,7 @@ impl Network {
         repository.archive(archive)?.ok_or_else(|| {
             let (place, version) = (repository.shown(), &located.version);
             let message = format!("`{place}` no longer has the archive of `{version}`");
-            Diagnostic::error("missing-chart", message)
+            Diagnostic::error("missing-chart", message).class(Class::MissingChart)
         })
     }
 

@@ -10,7 +10,7 @@ use super::http::{Answer, Call};
 use super::repository::ARCHIVE_BYTES_MAX;
 use super::url::Url;
 use crate::chart::digest;
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Class, Diagnostic};
 
 const JSON_BYTES_MAX: u64 = 4 << 20;
 /// Beyond that a registry counts as one that goes round in a circle.
@@ -189,7 +189,7 @@ impl<'a> OciRepository<'a> {
             "`{}`: digest mismatch of the {what}: found {found}, expected {wanted}",
             self.shown()
         );
-        Diagnostic::error("wrong-digest", message)
+        Diagnostic::error("wrong-digest", message).class(Class::WrongDigest)
             .help("the data was changed on its way from the registry and was discarded; check the network and proxies")
     }
 

@@ -8,7 +8,7 @@ use super::credentials::Credential;
 use super::http::{Answer, Call, Client};
 use super::url::Url;
 use crate::chart::{Range, Version};
-use pleach_yaml::diag::{Diagnostic, Source};
+use pleach_yaml::diag::{Class, Diagnostic, Source};
 use pleach_yaml::{Node, parse_one};
 
 /// Bitnami's, the largest, has twenty.
@@ -60,7 +60,10 @@ impl Indexes {
             let names = entries.and_then(Node::as_mapping);
             let names = names.into_iter().flat_map(|it| it.keys());
             let message = format!("`{}` has no chart `{name}`", repository.shown());
-            return Err(Diagnostic::error("missing-chart", message).did_you_mean(name, names));
+            return Err(Diagnostic::error("missing-chart", message)
+                .class(Class::MissingChart)
+                .class(Class::MissingChart)
+                .did_you_mean(name, names));
         };
         let version = |it: &Node| Version::parse(it.get("version")?.as_str()?).ok();
         let listed: Vec<(Version, &Node)> = entry
@@ -126,7 +129,9 @@ pub(super) fn no_version(
     let fault = Diagnostic::error(
         "missing-chart",
         format!("`{place}` has no version `{requested}` of `{name}`"),
-    );
+    )
+    .class(Class::MissingChart)
+    .class(Class::MissingChart);
     match &*newest {
         [] => fault,
         newest => fault.help(format!("the newest versions are {}", newest.join(", "))),
@@ -149,6 +154,8 @@ fn read(
             repository.shown()
         );
         return Err(Diagnostic::error("missing-chart", message)
+            .class(Class::MissingChart)
+            .class(Class::MissingChart)
             .help("begin the address of a registry with `oci://`"));
     }
     if !answer.is_success() {

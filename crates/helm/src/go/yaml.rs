@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use pleach_yaml::diag::{Diagnostics, Source, Span};
+use pleach_yaml::diag::{Class, Diagnostics, Source, Span};
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Entry, Mapping, Node, Style, Tag, View, parse_as_go_yaml_v2};
 use serde_json::{Map, Number, Value as Json};
@@ -275,7 +275,7 @@ fn write_go_syntax(node: &Node, out: &mut String) {
 fn syntax_error(text: &str, faults: &Diagnostics) -> YamlError {
     let span = faults.iter().find_map(|it| it.span.as_ref());
     // libyaml takes quadratic time for brackets in brackets.
-    let is_limit = faults.iter().any(|it| it.code == "yaml-limit");
+    let is_limit = faults.iter().any(|it| it.class == Class::Limit);
     let words = (!is_limit)
         .then(|| libyaml_words(text.as_bytes()))
         .flatten();
@@ -300,7 +300,7 @@ fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
         it if it.starts_with("`<<` expects a map") => {
             "map merge requires map or sequence of maps as the value".to_string()
         }
-        it if fault.code == "yaml-limit" && it.starts_with("aliases repeat") => {
+        it if fault.class == Class::Limit && it.starts_with("aliases repeat") => {
             "document contains excessive aliasing".to_string()
         }
         it => it.to_string(),

@@ -2,7 +2,7 @@
 
 use super::structural::{Format, Limits, Range, Schema, Types};
 use super::validate::{Trail, json_kind};
-use pleach_yaml::diag::{Diagnostic, Edit, Span};
+use pleach_yaml::diag::{Class, Diagnostic, Edit, Span};
 use pleach_yaml::{Kind, Node, View, quote, resolve, unquote};
 
 /// How many names a label lists before it only counts.
@@ -48,7 +48,10 @@ pub(super) fn missing_field(
         Some(span) if at.as_mapping().is_some() => span.clone(),
         _ => head(at.span()),
     };
-    let fault = Diagnostic::error("missing-field", format!("missing field `{path}`")).at(span);
+    let fault = Diagnostic::error("missing-field", format!("missing field `{path}`"))
+        .class(Class::MissingField)
+        .class(Class::MissingField)
+        .at(span);
     let expected = schema.property(name).map_or("a value", expected_words);
     let fault = fault.label(format!(
         "`{}` requires `{name}`, {expected}",

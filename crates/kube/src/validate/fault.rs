@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use pleach_yaml::diag::{Diagnostic, Edit, Severity, Span, nearest};
+use pleach_yaml::diag::{self, Diagnostic, Edit, Severity, Span, nearest};
 use pleach_yaml::{Entry, FieldPath, Node, Step, quote};
 
 /// One fault. It holds the node in question instead of a path: paths are made for faults alone, so that a valid object costs none.
@@ -250,6 +250,10 @@ impl Fault<'_> {
         let message = format!("{subject} {}", self.message);
         let diagnostic = Diagnostic {
             severity: self.class.severity,
+            class: match self.class {
+                class::REMOVED_API => diag::Class::RemovedApi,
+                _ => diag::Class::Plain,
+            },
             ..Diagnostic::error(self.class.code, message)
         };
         let diagnostic = diagnostic.at(first_line(self.at));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pleach_kube::object::Object;
-use pleach_yaml::diag::{Diagnostic, Span};
+use pleach_yaml::diag::{Class, Diagnostic, Span};
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Mapping, Node};
 
@@ -147,6 +147,7 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
         Some((_, first)) => {
             let message = format!("duplicate key `{key}`");
             Err(Diagnostic::error("duplicate-key", message)
+                .class(Class::DuplicateKey)
                 .at(at)
                 .related(first, "first defined here"))
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pleach_kube::object::Object;
-use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath, Walk};
 use pleach_yaml::{Entry, Mapping, Node, Style, Tag, parse_one_with_duplicates};
 
@@ -290,6 +290,8 @@ impl<'a> Chart<'a> {
             let shown = context.loader.shown(&own);
             let message = format!("no chart at `{shown}`, and no repository to pull it from");
             return Err(Diagnostic::error("missing-chart", message)
+                .class(Class::MissingChart)
+                .class(Class::MissingChart)
                 .at(self.config)
                 .help("put the folder of the chart there, or set `repo`"));
         }

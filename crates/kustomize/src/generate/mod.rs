@@ -9,7 +9,7 @@ pub(super) use iam::service_account;
 
 use indexmap::IndexMap;
 
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Class, Diagnostic};
 use pleach_yaml::{Mapping, Node, Style};
 
 use super::accumulate::{Context, KustomizationFrame};
@@ -157,6 +157,8 @@ impl Absorber<'_> {
         if behavior == Behavior::Create {
             let message = format!("{name} already exists");
             return Err(Diagnostic::error("duplicate-resource", message)
+                .class(Class::DuplicateObject)
+                .class(Class::DuplicateObject)
                 .at(entry)
                 .related(old.object.span(), "here")
                 .help("set `behavior: merge` or `behavior: replace`"));

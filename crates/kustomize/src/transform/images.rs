@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use pleach_re2::Regexp;
-use pleach_yaml::diag::{Diagnostic, Edit, Severity, nearest};
+use pleach_yaml::diag::{Class, Diagnostic, Edit, Severity, nearest};
 use pleach_yaml::parallel;
 use pleach_yaml::{Node, View};
 
@@ -78,7 +78,10 @@ fn unmatched(entry: &Node, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnost
         };
     }
     let message = format!("no container uses the image `{wanted}`");
-    let fault = Diagnostic::warning("unmatched-image", message).at(at);
+    let fault = Diagnostic::warning("unmatched-image", message)
+        .class(Class::Unmatched)
+        .class(Class::Unmatched)
+        .at(at);
     match meant(wanted, used) {
         Some(near) => {
             let edit = Edit::rename(at.span(), wanted, near);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use pleach_kube::patch::{self, Applied};
-use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source};
 use pleach_yaml::{Entry, Node, Style, Tag, View, parse_with_duplicates};
 
 use super::super::duplicates::{self, DuplicateKey, Keep, one_of_each, refused};
@@ -588,7 +588,10 @@ impl Places {
         };
         if found.is_empty() {
             let message = "the target of the patch matches no resource";
-            let warning = Diagnostic::warning("unmatched-patch", message).at(target);
+            let warning = Diagnostic::warning("unmatched-patch", message)
+                .class(Class::Unmatched)
+                .class(Class::Unmatched)
+                .at(target);
             let warning = did_you_mean(warning, target, resources);
             stage.context.diagnostics.push(warning);
         }
@@ -632,7 +635,7 @@ impl Places {
                     .filter(|it| it.object.kind() == &*id.kind)
                     .map(|it| it.object.name());
                 Err(
-                    Diagnostic::error("unmatched-patch", format!("the patch matches no resource: {id} does not exist"))
+                    Diagnostic::error("unmatched-patch", format!("the patch matches no resource: {id} does not exist")).class(Class::Unmatched)
                         .at(patch.object.span())
                         .related(entry.span(), "the patch is listed here")
                         .did_you_mean(&id.name, names)

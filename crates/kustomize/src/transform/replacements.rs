@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use pleach_kube::object::Gvk;
 use pleach_kube::secret::{is_secret, quoted};
-use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source};
 use pleach_yaml::{Node, Style, Tag, View, parse_as_written, parse_one};
 
 use super::super::config::gvk_of;
@@ -397,7 +397,9 @@ fn fill(
         let warning = Diagnostic::warning(
             "unmatched-replacement",
             "the target of the replacement matches no resource",
-        );
+        )
+        .class(Class::Unmatched)
+        .class(Class::Unmatched);
         let warning = did_you_mean(warning.at(select), select, resources);
         stage.context.diagnostics.push(warning);
     }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use pleach_kube::object::Gvk;
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Class, Diagnostic};
 use pleach_yaml::{Node, Tag};
 
 use super::super::config::specs_of;
@@ -107,6 +107,8 @@ fn set(
     let kinds: Vec<&str> = specs.iter().map(|it| &*it.gvk.kind).collect();
     let message = format!("no resource `{name}` of a kind with replicas");
     Err(Diagnostic::error("unmatched-replica", message)
+        .class(Class::Unmatched)
+        .class(Class::Unmatched)
         .at(entry.get("name").unwrap_or(entry))
         .help(format!("kinds with replicas are {}", kinds.join(", ")))
         .did_you_mean(name, names.keys().map(|it| &**it)))

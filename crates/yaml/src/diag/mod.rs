@@ -1,10 +1,12 @@
 //! What is wrong, where, and what to do about it: plain data. How it looks is `report`'s.
 
+mod class;
 mod conflict;
 mod fix;
 mod nearest;
 mod source;
 
+pub use class::Class;
 pub use conflict::{MERGE_CONFLICT, conflict_marker};
 pub use fix::{Edit, Fix, apply_edits};
 pub use nearest::nearest;
@@ -17,6 +19,8 @@ use std::borrow::Cow;
 pub struct Diagnostic {
     /// Stable name that reads after "allow": `unknown-claim-field`.
     pub code: &'static str,
+    /// What callers treat it as.
+    pub class: Class,
     /// Error, warning or note.
     pub severity: Severity,
     /// What was found and what was expected: lower case, no full stop.
@@ -49,6 +53,7 @@ impl Diagnostic {
     pub fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             code,
+            class: Class::Plain,
             severity: Severity::Error,
             message: message.into(),
             span: None,

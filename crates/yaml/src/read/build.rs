@@ -6,7 +6,7 @@ use std::vec::Drain;
 use super::Mode;
 use super::parse::DEPTH_MAX;
 use super::scan::Scan;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::{Entry, Mapping, Node, Style, Tag, View};
 
 /// How many values a file may have, those that aliases repeat included.
@@ -152,7 +152,7 @@ impl<'s> Builder<'s> {
             return Ok(());
         }
         let message = format!("the file has more than {FAULTS_MAX} errors");
-        let limit = Diagnostic::error("yaml-limit", message);
+        let limit = Diagnostic::error("yaml-limit", message).class(Class::Limit);
         let at = fault.span;
         let limit = limit.help("fix the listed ones first");
         Err(Box::new(Diagnostic { span: at, ..limit }))
@@ -168,6 +168,7 @@ impl<'s> Builder<'s> {
             format!("aliases repeat more than {ALIAS_NODES_MAX} values, or long strings too often");
         Err(Box::new(
             Diagnostic::error("yaml-limit", message)
+                .class(Class::Limit)
                 .at(span)
                 .help("write the values out, or reduce their number"),
         ))
@@ -181,6 +182,7 @@ impl<'s> Builder<'s> {
         let message = format!("more than {NODES_MAX} values in one file");
         Err(Box::new(
             Diagnostic::error("yaml-limit", message)
+                .class(Class::Limit)
                 .at(node)
                 .help("split the file"),
         ))
@@ -190,6 +192,7 @@ impl<'s> Builder<'s> {
         let message = format!("maps and lists are nested deeper than {depth_max} levels");
         Box::new(
             Diagnostic::error("yaml-limit", message)
+                .class(Class::Limit)
                 .at(span)
                 .help("reduce the nesting"),
         )
@@ -292,6 +295,7 @@ fn is_merge(key: &Node) -> bool {
 fn duplicate(first: &Node, second: &Node) -> Diagnostic {
     let key = second.as_str().unwrap_or("");
     Diagnostic::error("duplicate-key", format!("duplicate key `{key}`"))
+        .class(Class::DuplicateKey)
         .at(second)
         .related(first.span(), "first defined here")
         .help("remove one of the two")

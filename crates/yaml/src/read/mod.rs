@@ -21,7 +21,7 @@ use self::build::Anchors;
 use self::parse::Parser;
 use self::scan::Scanner;
 use super::Node;
-use crate::diag::{Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, conflict_marker};
+use crate::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, conflict_marker};
 
 /// A document as its author wrote it.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
 pub fn parse_with_duplicates(
     source: &Arc<Source>,
 ) -> Result<(Vec<Node>, Diagnostics), Diagnostics> {
-    let only_duplicates = |it: &Diagnostics| it.iter().all(|it| it.code == "duplicate-key");
+    let only_duplicates = |it: &Diagnostics| it.iter().all(|it| it.class == Class::DuplicateKey);
     match parse(source) {
         Err(faults) if only_duplicates(&faults) => {
             let anchors = Anchors::new(&source.text);
@@ -198,14 +198,18 @@ fn conflict(source: &Arc<Source>, documents: &[Node], faults: &Diagnostics) -> O
     let marker = conflict_marker(source.text.as_bytes())?;
     let message = "the file contains merge conflict markers";
     let help = "merge the two sides; write generated files again with `pleach render --force`";
-    let fault = Diagnostic::error(MERGE_CONFLICT, message).at(Span::new(source, marker));
+    let fault = Diagnostic::error(MERGE_CONFLICT, message)
+        .class(Class::MergeConflict)
+        .class(Class::MergeConflict)
+        .at(Span::new(source, marker));
     Some(fault.help(help))
 }
 
 /// Refuses characters that no YAML may hold: nearly all control characters.
 fn check_characters(source: &Arc<Source>, range: Range<usize>) -> Result<(), Diagnostics> {
     if u32::try_from(source.text.len()).is_err() {
-        let fault = Diagnostic::error("yaml-limit", "the file is larger than 4 GiB");
+        let fault =
+            Diagnostic::error("yaml-limit", "the file is larger than 4 GiB").class(Class::Limit);
         return Err(fault
             .at(Span::new(source, 0..0))
             .help("split the file")
