@@ -20,6 +20,7 @@ pub use pleach_yaml::{diag, tree};
 
 mod observer;
 pub mod layout;
+pub mod rules;
 pub mod template;
 pub mod inflate;
 pub mod remote;

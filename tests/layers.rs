@@ -11,6 +11,7 @@ const FROM_CRATES: [&str; 5] = ["chart", "patch", "kustomize", "diff", "fetch"];
 const ROOMS: &[(&str, &[&str])] = &[
     ("observer", &[]),
     ("layout", &[]),
+    ("rules", &[]),
     ("template", &[]),
     // `kustomize` because it asks for charts to be rendered.
     ("inflate", &["chart", "kustomize"]),
@@ -21,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("emit", &[]),
     ("topology", &[]),
     ("operators", &[]),
-    ("danger", &["diff", "topology", "operators"]),
+    ("danger", &["rules", "diff", "topology", "operators"]),
     // `emit` for the ownership line, which says what a file was generated from.
     (
         "compare",
@@ -64,6 +65,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "check",
         &[
+            "rules",
             "layout",
             "operators",
             "danger",
@@ -144,6 +146,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "rules",
             "layout",
             "template",
             "inflate",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::envsubst::{Fault, parse};
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::substitution::{is_settable, substitutions, texts, words};
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node};
 
@@ -22,7 +22,7 @@ scripts and configuration files. It supports less than a shell: `${NAME}`, `${NA
 Write `$${` instead of `${` to keep the text, or exclude the whole object with the annotation \
 `kustomize.toolkit.fluxcd.io/substitute: disabled`. Names of variables consist of letters, digits and `_`, and do not begin with \
 a digit.",
-    judge,
+    judge: Judge::Objects(judge),
 };
 
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {

@@ -1,7 +1,7 @@
 //! Sync waves that are no numbers.
 
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node};
 
@@ -14,7 +14,7 @@ Argo CD applies objects in the order of the annotation `argocd.argoproj.io/sync-
 an integer, and the object is in wave 0.
 
 As in all annotations, the value must be a string: `argocd.argoproj.io/sync-wave: \"-1\"`.",
-    judge,
+    judge: Judge::Objects(judge),
 };
 
 const WAVE: &str = "argocd.argoproj.io/sync-wave";

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use self::policy::Policy;
 use self::target::{Client, Target, targets};
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::object::{Object, Selects};
 use crate::yaml::FieldPath;
@@ -33,7 +33,7 @@ Elastic's operator 9200. Without it the database never becomes ready. Allow the 
 them. Allow their networks with `ipBlock`.
 
 Nothing is reported where a chart or another kind of network policy may allow the traffic.",
-    judge,
+    judge: Judge::Objects(judge),
 };
 
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {

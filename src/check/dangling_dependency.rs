@@ -1,7 +1,7 @@
 //! `dependsOn` on something that does not exist.
 
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
@@ -19,7 +19,7 @@ default of `namespace` is the namespace of the object.
 
 If it is created elsewhere, for example by `flux bootstrap`, add a comment: `# pleach: allow[dangling-dependency] made by flux \
 bootstrap`.",
-    judge,
+    judge: Judge::Whole(judge),
 };
 
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dangling_dependency::dependencies;
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::yaml::FieldPath;
 
@@ -17,7 +17,7 @@ Flux applies an object when all its dependencies are ready. In a cycle, each obj
 applied.
 
 Remove one of the dependencies. If two parts really need each other, merge them, or move what both need into a third part.",
-    judge,
+    judge: Judge::Objects(judge),
 };
 
 /// Kind, namespace and name.

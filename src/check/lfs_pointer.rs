@@ -1,7 +1,7 @@
 //! Data that is a pointer of Git LFS in place of the file itself.
 
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node};
 
@@ -15,7 +15,7 @@ only the pointer, and so does Flux unless its source is configured otherwise. A 
 ConfigMap.
 
 Run `git lfs pull` before `pleach render`, or do not use LFS for files that are deployed. An object can hold 1 MiB at most.",
-    judge,
+    judge: Judge::Objects(judge),
 };
 
 /// How a pointer begins, and the same in base64 as far as its last characters do not depend on what follows.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::made::{is_custom, names};
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
@@ -23,7 +23,7 @@ and nothing is reported.
 Add the Namespace, or correct the name. If it is created by other means, list it in environment.yaml:
 
     provides: [namespaces/monitoring]",
-    judge,
+    judge: Judge::Whole(judge),
 };
 
 /// Namespaces that every cluster has.

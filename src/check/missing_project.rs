@@ -2,7 +2,7 @@
 
 use super::applications::applications;
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 
 pub(super) const CHECK: Check = Check {
@@ -14,7 +14,7 @@ Argo CD does not sync an Application whose project does not exist, and reports `
 
 The AppProjects of all environments count, and `default`, which exists in every Argo CD. If the project is created by other \
 means, add a comment to the reference: `# pleach: allow[missing-project] made by Terraform`.",
-    judge,
+    judge: Judge::Whole(judge),
 };
 
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {

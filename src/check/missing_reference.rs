@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::made::Made;
 use super::pods::{Pod, pods};
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::object::ObjectId;
 use crate::yaml::{FieldPath, Node};
@@ -25,7 +25,7 @@ the chart creates. If an environment contains no Secrets at all, they are create
 checked.
 
 If it is created by other means, add a comment to the reference: `# pleach: allow[missing-reference] made by Terraform`.",
-    judge,
+    judge: Judge::Whole(judge),
 };
 
 /// Something that a pod refers to by its name.

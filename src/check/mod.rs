@@ -22,7 +22,6 @@ mod made;
 mod missing_project;
 mod missing_reference;
 mod objects;
-mod page;
 mod pod_security;
 mod pods;
 mod policy_documents;
@@ -40,8 +39,9 @@ use std::sync::Arc;
 
 use crate::compare::{DeployedOrigins, Origins};
 use crate::danger::{DANGERS, is_single_tree, judge_tree};
-use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::object::Object;
+use crate::rules::{self, Page, Rule};
 use crate::tree::Tree;
 use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Node};
@@ -51,38 +51,42 @@ pub use determinism::twice;
 use lines::Lines;
 pub use lines::check_workspace;
 pub use objects::Demands;
-pub use page::{Page, pages};
 pub use policy_documents::PolicyDocuments;
 use scene::{EnvironmentObjects, SourcedObject, scenes};
 
-/// A check of what one environment applies.
-pub struct Check {
-    /// Stable name that reads after "allow".
-    pub code: &'static str,
-    /// An error where the sync engine or the cluster refuses it for certain, else a warning.
-    pub severity: Severity,
-    /// What it finds, in one line.
-    pub summary: &'static str,
-    /// The manual page: why it is wrong and what to do.
-    pub explain: &'static str,
-    judge: fn(&EnvironmentObjects<'_>, &mut Faults),
+/// A rule about what one environment applies.
+pub type Check = Rule<Judge>;
+
+/// What a check looks at.
+pub enum Judge {
+    /// The objects of an environment, or as many of them as are known.
+    Objects(fn(&EnvironmentObjects<'_>, &mut Faults)),
+    /// All objects of an environment: it finds what does not exist, so a part that is not known would be missed.
+    Whole(fn(&EnvironmentObjects<'_>, &mut Faults)),
 }
 
-impl Check {
-    fn findings(&'static self, scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
-        let mut faults = Faults {
-            check: self,
-            found: Vec::new(),
-        };
-        (self.judge)(scene, &mut faults);
-        faults.found
+impl Judge {
+    /// The function, if it can run on these objects.
+    fn of(
+        &self,
+        scene: &EnvironmentObjects<'_>,
+    ) -> Option<fn(&EnvironmentObjects<'_>, &mut Faults)> {
+        match self {
+            Judge::Objects(judge) => Some(*judge),
+            Judge::Whole(judge) => (!scene.is_partial).then_some(*judge),
+        }
     }
 }
 
-impl std::fmt::Debug for Check {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.code)
+fn run(check: &'static Check, scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
+    let mut faults = Faults {
+        check,
+        found: Vec::new(),
+    };
+    if let Some(judge) = check.judge.of(scene) {
+        judge(scene, &mut faults);
     }
+    faults.found
 }
 
 /// All checks, in the order in which they run.
@@ -102,6 +106,15 @@ pub const CHECKS: &[Check] = &[
     refused_by_project::CHECK,
     too_large_to_apply::CHECK,
 ];
+
+/// The manual pages of all codes, in their order.
+pub fn pages() -> Vec<Page> {
+    let checks = CHECKS.iter().map(Rule::page);
+    let dangers = DANGERS.iter().map(Rule::page);
+    let mut pages: Vec<Page> = checks.chain(dangers).chain(rules::written()).collect();
+    pages.sort_by_key(|it| it.code);
+    pages
+}
 
 /// Whether a code is one that is found in a tree without another one beside it; a misspelled code never occurs, and is reported.
 pub fn is_judged(code: &str) -> bool {
@@ -181,9 +194,7 @@ fn judge(
     budget: &RuleBudget,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let checks = CHECKS.iter();
-    let checks = checks.filter(|it| !(scene.is_partial && OF_EXISTENCE.contains(&it.code)));
-    found.extend(checks.flat_map(|it| it.findings(scene)));
+    found.extend(CHECKS.iter().flat_map(|it| run(it, scene)));
     found.extend(dangers(scene));
     found.extend(objects::findings(scene, cluster, demands, budget));
     found.extend(chart_values::findings(scene));
@@ -197,16 +208,6 @@ fn judge(
     });
     found
 }
-
-/// Checks for missing objects. They cannot run if a part of an environment is not known.
-const OF_EXISTENCE: [&str; 6] = [
-    dangling_dependency::CHECK.code,
-    missing_namespace::CHECK.code,
-    dangling_source::CHECK.code,
-    missing_reference::CHECK.code,
-    unmatched_selector::CHECK.code,
-    missing_project::CHECK.code,
-];
 
 /// What is wrong with objects by themselves, whatever else an environment has.
 pub fn check_objects(origins: &Origins, clusters: &BTreeMap<String, Cluster>) -> Diagnostics {
@@ -244,7 +245,7 @@ fn dangers(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
 }
 
 /// Where a check puts what it finds.
-struct Faults {
+pub struct Faults {
     check: &'static Check,
     found: Vec<Diagnostic>,
 }

@@ -2,7 +2,7 @@
 
 use super::applications::{Application, applications, projects};
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::danger::{Destination, permits, permits_source};
 use crate::diag::Severity;
 use crate::object::Object;
@@ -19,7 +19,7 @@ The AppProject that pleach writes for an environment permits the sources of its 
 an Application of an overlay uses another source or cluster, add an AppProject for it, or set `project: default`. Only \
 AppProjects of the same environment are checked. A destination is only checked if the Application and the AppProject both use \
 `server`, or both use `name`.",
-    judge,
+    judge: Judge::Objects(judge),
 };
 
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {

@@ -17,7 +17,7 @@ use crate::yaml::{FieldPath, Node, Step, parse};
 
 /// The objects of one environment.
 #[derive(Default)]
-pub(super) struct EnvironmentObjects<'a> {
+pub struct EnvironmentObjects<'a> {
     /// All of them, in the order of their folders.
     pub(super) objects: Vec<SourcedObject<'a>>,
     /// The AppProjects of all environments: one Argo CD may serve several.

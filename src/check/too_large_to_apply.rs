@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::applications::applications;
 use super::scene::{EnvironmentObjects, SourcedObject, SyncOptions};
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::object::ObjectId;
 use crate::tree::TreePath;
@@ -23,7 +23,7 @@ and the Applications that pleach writes use server-side apply, which stores no s
 Add `ServerSideApply=true` to `spec.syncPolicy.syncOptions` of the Application, or add the annotation \
 `argocd.argoproj.io/sync-options: ServerSideApply=true` to the object. With `Replace=true`, Argo CD also stores no annotation, but it \
 overwrites what controllers have set. No option helps a ConfigMap or Secret with more than 1 MiB: the API server rejects it.",
-    judge,
+    judge: Judge::Objects(judge),
 };
 
 /// What the API server accepts of all annotations of an object together, keys and values, in bytes.

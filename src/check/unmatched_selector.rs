@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::made::is_custom;
 use super::pods::pods;
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::object::{Label, Object, Selects, selects_by};
 use crate::yaml::{FieldPath, Node};
@@ -22,7 +22,7 @@ misspelled label.
 The labels of all pod templates in the same namespace are compared. A selector is not checked if its pods may be created by an \
 operator or a chart: if it uses a label of an operator (`clickhouse.altinity.com/chi`), contains the name of a custom resource, \
 or is in a namespace with a chart.",
-    judge,
+    judge: Judge::Whole(judge),
 };
 
 /// Pairs of a selector and a pod that are compared in an environment.

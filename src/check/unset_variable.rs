@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::envsubst::parse;
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::substitution::{is_settable, substitutions, texts, words};
-use super::{Check, Faults};
+use super::{Check, Faults, Judge};
 use crate::diag::Severity;
 use crate::yaml::FieldPath;
 
@@ -21,7 +21,7 @@ feature gate StrictPostBuildSubstitutions is off, it is silently replaced by an 
 Set it under `postBuild.substitute`, or give it a default (`${NAME:=value}`). To keep the text, write `$${NAME}`, or exclude the \
 whole object with the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled`. If variables come from a ConfigMap or \
 Secret outside the repository, nothing is reported.",
-    judge,
+    judge: Judge::Objects(judge),
 };
 
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {

@@ -96,7 +96,7 @@ pub(super) fn kinds() -> Vec<CompletionCandidate> {
 /// The codes that `pleach explain` has a page for, with their summaries.
 pub(super) fn codes() -> Vec<CompletionCandidate> {
     let candidate =
-        |it: crate::check::Page| CompletionCandidate::new(it.code).help(Some(it.summary.into()));
+        |it: crate::rules::Page| CompletionCandidate::new(it.code).help(Some(it.summary.into()));
     pages().into_iter().map(candidate).collect()
 }
 

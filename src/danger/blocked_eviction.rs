@@ -17,7 +17,6 @@ and repairs wait until somebody deletes the pods manually.
 
 Allow at least one eviction: set `maxUnavailable: 1`, or a `minAvailable` below the number of replicas. If a workload runs as a \
 single pod and must not be disturbed, remove its budget or add a second replica.",
-    sees_secrets: false,
     judge: Judge::Tree(judge),
 };
 

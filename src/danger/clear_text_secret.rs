@@ -17,7 +17,6 @@ encryption. Treat a value that was committed once as compromised, and change it 
 Let the cluster fetch the Secret (External Secrets), seal it (Sealed Secrets), or encrypt it with SOPS. Not reported are values \
 encrypted by SOPS, empty values, placeholders, and values that another tool replaces (variables of Flux, `op://…`, \
 `ref+vault://…`, `vault:…`, `<path:…>`).",
-    sees_secrets: true,
     judge: Judge::Tree(judge),
 };
 

@@ -15,7 +15,6 @@ ClickHouse does not guarantee that a version can read the parts and metadata of 
 fields that are in use.
 
 Read the release notes of all versions between the two, and make a backup.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

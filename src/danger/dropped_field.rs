@@ -16,7 +16,6 @@ The API server silently drops fields that are not in the schema of a CRD, so the
 if they had never been set. Settings disappear although nobody changed them.
 
 Find out from the release notes of the operator what replaces the field, and set that before or with the upgrade.",
-    sees_secrets: false,
     judge: Judge::ChangeSet(judge),
 };
 

@@ -18,7 +18,6 @@ kind`. This happens when the upgrade of an operator brings new CRDs.
 Write the objects in a version that both the old and the new CRD serve, wait until that is applied, and then upgrade the CRD. \
 Objects in the cluster that are not in this tree are not checked. To see the stored versions, run `kubectl get crd NAME -o \
 jsonpath='{.status.storedVersions}'`.",
-    sees_secrets: false,
     judge: Judge::ChangeSet(judge),
 };
 

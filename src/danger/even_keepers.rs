@@ -13,7 +13,6 @@ pub(super) const DANGER: Danger = Danger {
     explain: "\
 Keeper needs more than half of its nodes. Two nodes tolerate no failure and four nodes tolerate one, the same as one and three \
 nodes. The additional node costs resources and is only one more node that can fail. Use 1, 3 or 5.",
-    sees_secrets: false,
     judge: Judge::Tree(judge),
 };
 

@@ -15,7 +15,6 @@ Keeper decides by majority. While nodes are removed, the remaining ones must sti
 it stops accepting writes and every replicated table becomes read-only. From three nodes to one, no such step exists.
 
 Remove one node at a time, and wait until `echo mntr | nc HOST 2181` shows one leader and all others as followers.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

@@ -17,7 +17,6 @@ fetched yet.
 
 Before the change, run `SYSTEM SYNC REPLICA` on the remaining replicas, and check `system.tables` for engines that do not begin \
 with `Replicated`. After the change, run `SYSTEM DROP REPLICA` for the deleted ones, so that Keeper forgets them.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

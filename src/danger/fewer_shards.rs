@@ -16,7 +16,6 @@ rows are not moved to the remaining shards, and distributed queries continue wit
 
 Move the rows first, for example with `INSERT INTO … SELECT` into a Distributed table over the remaining shards, or with \
 clickhouse-backup. Compare the row counts before the shards are deleted.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

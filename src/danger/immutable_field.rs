@@ -22,8 +22,7 @@ the object and its pods and creates it again.
 
 If the release name or namespace of a HelmRelease changes, the change is not rejected: the old release is uninstalled, and a new \
 one is installed.",
-    sees_secrets: true,
-    judge: Judge::Change(judge),
+    judge: Judge::ChangeOrSecret(judge),
 };
 
 const REFUSED: &str = "the API server rejects it";

@@ -20,7 +20,6 @@ ServiceAccount. If it no longer exists, the objects stay; if it has lost its rig
 
 Everything that is removed from the tree is deleted at once, or, in Argo CD, the AppProject is changed first. Use two changes: \
 remove what is deployed, wait until it is gone from the cluster, then remove the permission.",
-    sees_secrets: false,
     judge: Judge::ChangeSet(judge),
 };
 

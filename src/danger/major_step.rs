@@ -15,7 +15,6 @@ between 24.8 and 25.3, the defaults of some settings changed. The changelog of e
 changes.
 
 Read the release notes of all versions between the two. Upgrade one environment first.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

@@ -31,34 +31,17 @@ mod widened_privileges;
 
 use std::collections::BTreeSet;
 
-use crate::diag::{Diagnostic, Severity, Source, Span};
+use crate::diag::{Diagnostic, Source, Span};
 use crate::diff::Pair;
 use crate::object::{Object, ObjectId};
+use crate::rules::Rule;
 use crate::yaml::{FieldPath, Node};
 
 pub use app_project::{Destination, permits, permits_source};
 pub use pruned_application::{GitPath, git_paths, lost_names, lost_path, names_from_file};
 
-/// A rule that judges how an object changes.
-pub struct Danger {
-    /// Stable name that reads after "allow".
-    pub code: &'static str,
-    /// An error where data is lost or the change is refused, else a warning.
-    pub severity: Severity,
-    /// What it finds, in one line.
-    pub summary: &'static str,
-    /// The manual page: why it is dangerous and what to do.
-    pub explain: &'static str,
-    /// Whether it looks at Secrets too: then it must name no value.
-    sees_secrets: bool,
-    judge: Judge,
-}
-
-impl std::fmt::Debug for Danger {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.code)
-    }
-}
+/// A rule about how an environment changes.
+pub type Danger = Rule<Judge>;
 
 impl Danger {
     /// Its place in the table.
@@ -69,9 +52,11 @@ impl Danger {
 }
 
 /// What a rule looks at.
-enum Judge {
-    /// One object before and after.
+pub enum Judge {
+    /// One object before and after, Secrets left out.
     Change(fn(&Pair<'_>, &mut Faults)),
+    /// The same with Secrets: the rule must name no value.
+    ChangeOrSecret(fn(&Pair<'_>, &mut Faults)),
     /// Everything that changes in an environment, and what uses it.
     ChangeSet(fn(&ChangeSet<'_>, &mut Faults)),
     /// The objects of one tree: it needs no other side.
@@ -168,11 +153,11 @@ pub fn judge(scene: &ChangeSet<'_>) -> Vec<Finding> {
     for danger in DANGERS {
         match danger.judge {
             Judge::Change(judge) => findings.extend(run(danger, |faults| {
-                let pairs = scene
-                    .pairs
-                    .iter()
-                    .filter(|it| danger.sees_secrets || !is_secret(it));
+                let pairs = scene.pairs.iter().filter(|it| !is_secret(it));
                 pairs.for_each(|it| judge(it, faults));
+            })),
+            Judge::ChangeOrSecret(judge) => findings.extend(run(danger, |faults| {
+                scene.pairs.iter().for_each(|it| judge(it, faults));
             })),
             Judge::ChangeSet(judge) => findings.extend(run(danger, |faults| judge(scene, faults))),
             Judge::Tree(judge) => {
@@ -220,7 +205,7 @@ fn run(danger: &'static Danger, judge: impl FnOnce(&mut Faults)) -> Vec<Finding>
 }
 
 /// Where a rule puts what it finds.
-struct Faults {
+pub struct Faults {
     danger: &'static Danger,
     found: Vec<Finding>,
 }

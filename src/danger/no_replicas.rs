@@ -14,7 +14,6 @@ pub(super) const DANGER: Danger = Danger {
 A workload with `replicas: 0` serves no requests. This is a way to stop something for a while, and is easily forgotten. An \
 autoscaler does not scale up from zero. `stop: \"yes\"` in a ClickHouseInstallation has the same effect: its volumes are kept, \
 its servers are removed.",
-    sees_secrets: false,
     judge: Judge::Tree(judge),
 };
 

@@ -16,7 +16,6 @@ were left behind before may be deleted at once. If it is turned off, objects tha
 
 Before you turn it on, check what would be deleted: use `flux diff kustomization NAME --path FOLDER`, or the diff of the \
 Application in Argo CD.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

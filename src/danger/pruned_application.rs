@@ -19,7 +19,6 @@ changes. A renamed Application is a new one: the old one is deleted with its obj
 
 To keep the objects, set `spec.syncPolicy.preserveResourcesOnDeletion: true` in an earlier change. To keep the Applications, set \
 `spec.syncPolicy.applicationsSync: create-update`. ApplicationSets with either setting are not reported.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

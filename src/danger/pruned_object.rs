@@ -22,8 +22,7 @@ Renaming an object also deletes it.
 If the deletion is intended, make a backup first. To keep the object in the cluster and remove it only from the tree, add the \
 annotation `kustomize.toolkit.fluxcd.io/prune: disabled` (Argo CD: `argocd.argoproj.io/sync-options: Prune=false`) in an earlier \
 change. Objects with this annotation are not reported.",
-    sees_secrets: true,
-    judge: Judge::Change(judge),
+    judge: Judge::ChangeOrSecret(judge),
 };
 
 /// API group, kind, and what goes with an object.

@@ -20,7 +20,6 @@ earlier name.
 
 Change the reference together with the key, or keep both keys until nothing refers to the earlier one. References with \
 `optional: true` are not reported.",
-    sees_secrets: true,
     judge: Judge::ChangeSet(judge),
 };
 

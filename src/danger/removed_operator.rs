@@ -25,7 +25,6 @@ If it has already happened, install the operator again and let it finish, or rem
 
 An operator is recognised by its chart, or by a Deployment whose ServiceAccount has a role that can change objects of the API \
 group.",
-    sees_secrets: false,
     judge: Judge::ChangeSet(judge),
 };
 

@@ -15,7 +15,6 @@ A volume can grow but not shrink: Kubernetes rejects a smaller size in a Persist
 an operator either reports an error, or creates new volumes and leaves the data on the old ones.
 
 To move to smaller volumes, create a new cluster or a new replica next to the old one, copy the data, and remove the old one.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

@@ -16,7 +16,6 @@ StatefulSet. An operator keeps the old volumes of existing servers, or creates n
 the default class of the cluster, which may be a different one.
 
 To move data to another class, create new replicas with it, let them fetch the data, and remove the old ones.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

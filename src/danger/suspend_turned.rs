@@ -14,7 +14,6 @@ pub(super) const DANGER: Danger = Danger {
 A suspended Flux object, or an Application without automated sync, is not reconciled: changes of the tree do not reach the \
 cluster through it, and drift is not corrected. When it is resumed, all changes made meanwhile are applied at once. A suspended \
 CronJob does not start.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

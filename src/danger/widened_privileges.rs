@@ -19,7 +19,6 @@ become privileged, allow privilege escalation or get capabilities; hostPath volu
 namespace.
 
 Ask what needs the privileges, and whether narrower ones are enough: fewer verbs, one resource, one namespace.",
-    sees_secrets: false,
     judge: Judge::Change(judge),
 };
 

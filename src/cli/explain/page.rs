@@ -3,8 +3,9 @@
 use anyhow::{Result, bail};
 
 use super::super::output;
-use crate::check::{Page, pages};
+use crate::check::pages;
 use crate::diag::{Severity, nearest};
+use crate::rules::Page;
 
 /// Where standard output is no terminal.
 const COLUMNS: usize = 100;

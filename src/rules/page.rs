@@ -1,7 +1,5 @@
-//! The manual pages of codes: those of checks and dangers are next to their rules, all others in text files.
+//! The manual pages of codes that no rule has; those of rules are next to their judges.
 
-use super::CHECKS;
-use crate::danger::DANGERS;
 use crate::diag::Severity;
 
 /// By what they are about. A page is `# code`, a line `severity: summary`, and paragraphs; what is indented is an example.
@@ -30,30 +28,12 @@ pub struct Page {
     pub explain: &'static str,
 }
 
-/// All manual pages, by code.
-pub fn pages() -> Vec<Page> {
-    let checks = CHECKS.iter().map(|it| Page {
-        code: it.code,
-        severity: it.severity,
-        summary: it.summary,
-        explain: it.explain,
-    });
-    let dangers = DANGERS.iter().map(|it| Page {
-        code: it.code,
-        severity: it.severity,
-        summary: it.summary,
-        explain: it.explain,
-    });
-    let written = FILES.into_iter().flat_map(written);
-    let mut pages: Vec<Page> = checks.chain(dangers).chain(written).collect();
-    pages.sort_by_key(|it| it.code);
-    pages
-}
-
-/// The pages of a file.
-fn written(text: &'static str) -> impl Iterator<Item = Page> {
-    let text = text.strip_prefix("# ").unwrap_or(text);
-    text.split("\n# ").filter_map(page)
+/// The pages of the text files.
+pub fn written() -> impl Iterator<Item = Page> {
+    FILES.into_iter().flat_map(|text| {
+        let text = text.strip_prefix("# ").unwrap_or(text);
+        text.split("\n# ").filter_map(page)
+    })
 }
 
 fn page(text: &'static str) -> Option<Page> {
