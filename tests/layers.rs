@@ -11,7 +11,9 @@ const FROM_CRATES: [&str; 5] = ["chart", "patch", "kustomize", "diff", "fetch"];
 const ROOMS: &[(&str, &[&str])] = &[
     ("observer", &[]),
     ("layout", &[]),
-    ("rules", &[]),
+    // `diff` because rules about changes see pairs of objects.
+    ("rules", &["diff"]),
+    ("vendor", &["rules", "diff"]),
     ("template", &[]),
     // `kustomize` because it asks for charts to be rendered.
     ("inflate", &["chart", "kustomize"]),
@@ -20,9 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // `inflate` because units install charts, `kustomize` because they build folders.
     ("deploy", &["inflate", "chart", "kustomize"]),
     ("emit", &[]),
-    ("topology", &[]),
-    ("operators", &[]),
-    ("danger", &["rules", "diff", "topology", "operators"]),
+    ("danger", &["rules", "diff", "vendor"]),
     // `emit` for the ownership line, which says what a file was generated from.
     (
         "compare",
@@ -32,7 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "emit",
             "kustomize",
             "diff",
-            "topology",
+            "vendor",
             "danger",
         ],
     ),
@@ -46,6 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "compose",
         &[
+            "vendor",
             "layout",
             "chart",
             "patch",
@@ -58,7 +59,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("prove", &["kustomize", "render", "compose"]),
     ("promote", &["layout", "load", "resolve"]),
     ("provenance", &["layout", "template", "compare", "load"]),
-    ("matrix", &[]),
+    ("matrix", &["vendor"]),
     // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
     // `deploy` for the values that releases give to charts, `provenance` for lines of claims behind templates.
     // Charts and manifests for the definitions that an environment's cluster has.
@@ -67,7 +68,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "rules",
             "layout",
-            "operators",
+            "vendor",
             "danger",
             "deploy",
             "compare",
@@ -119,7 +120,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "layout",
             "diff",
             "deploy",
-            "topology",
+            "vendor",
             "danger",
             "compare",
             "promote",

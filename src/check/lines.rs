@@ -40,7 +40,7 @@ impl Lines<'_> {
             return None;
         };
         let object = traced.objects.get(&(folder, id.clone()))?;
-        let node = first_scalar(object.node.nearest_on_path(field));
+        let (_, node) = first_scalar(object.node.nearest_on_path(field), field);
         let causes = traced.provenance.causes_of(node.span());
         let is_written = |it: &&crate::provenance::Cause| {
             matches!(
@@ -57,16 +57,17 @@ impl Lines<'_> {
     }
 }
 
-/// A map has no place of its own once it is merged.
-fn first_scalar(node: &Node) -> &Node {
-    let mut node = node;
+/// The first value of a mapping or list, and its field: the place of the whole is not known once it is merged.
+pub(super) fn first_scalar<'n>(node: &'n Node, field: &FieldPath) -> (FieldPath, &'n Node) {
+    let (mut node, mut field) = (node, field.clone());
     loop {
-        let mapping = node.as_mapping().and_then(|it| it.iter().next());
-        let below = mapping.map(|it| &it.value);
-        match below.or_else(|| node.as_sequence().and_then(<[Node]>::first)) {
-            Some(below) => node = below,
-            None => return node,
-        }
+        let entry = node.as_mapping().and_then(|it| it.iter().next());
+        let item = node.as_sequence().and_then(|it| it.first());
+        (field, node) = match (entry, item) {
+            (Some(it), _) => (field.key(it.key.as_str().unwrap_or("")), &it.value),
+            (None, Some(it)) => (field.index(0), it),
+            (None, None) => return (field, node),
+        };
     }
 }
 

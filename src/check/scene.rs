@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::applications;
-use super::lines::Lines;
+use super::lines::{Lines, first_scalar};
 pub(super) use crate::compare::SyncOptions;
 use crate::compare::{Origin, Origins, Written};
 use crate::deploy::ChartInputs;
@@ -86,24 +86,12 @@ impl SourcedObject<'_> {
             Cow::Borrowed(object) => Some(*object),
             Cow::Owned(_) => origin.objects.iter().find(|it| it.id() == id),
         };
-        let asked = field;
-        let mut node = self.object.node.nearest_on_path(field);
-        let mut field = field.clone();
-        // Of a mapping or list, its first value: its own place is not known once it is merged.
-        loop {
-            let entry = node.as_mapping().and_then(|it| it.iter().next());
-            let item = node.as_sequence().and_then(|it| it.first());
-            (field, node) = match (entry, item) {
-                (Some(it), _) => (field.key(it.key.as_str().unwrap_or("")), &it.value),
-                (None, Some(it)) => (field.index(0), it),
-                (None, None) => break,
-            };
-        }
-        let place = origin.place_in(own, &field);
+        let (first, _) = first_scalar(self.object.node.nearest_on_path(field), field);
+        let place = origin.place_in(own, &first);
         if place != origin.claim.span {
             return place;
         }
-        let traced = own.and_then(|_| self.traced_line(origin, &id, asked));
+        let traced = own.and_then(|_| self.traced_line(origin, &id, field));
         traced.or_else(|| origin.place_in(own, &FieldPath::dotted("metadata.name")))
     }
 

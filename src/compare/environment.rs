@@ -15,8 +15,8 @@ use crate::emit::origin as signed_by;
 use crate::object::{Object, ObjectId};
 use crate::schema::Schemas;
 use crate::secret::hide_text;
-use crate::topology::{Cluster, clusters};
 use crate::tree::TreePath;
+use crate::vendor::{Cluster, clusters};
 
 pub(super) fn compare(
     before: &Side<'_>,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::{IndexMap, IndexSet};
 
 use super::{Changed, Claim, Comparison, Found};
+use crate::danger::rank;
 use crate::diag::Severity;
 use crate::diff::{Change, ChangeKind, FieldCause, FieldChange, fields, generator};
 use crate::object::{Gvk, ObjectId};
@@ -158,7 +159,7 @@ pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
     let mut groups: Vec<_> = groups.into_values().collect();
     groups.sort_by_key(|it| {
         let danger = it.found.finding.danger;
-        (danger.severity != Severity::Error, danger.rank())
+        (danger.severity != Severity::Error, rank(danger))
     });
     groups
 }

@@ -26,8 +26,8 @@ use crate::danger::Finding;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::diff::{Change, Options};
 use crate::object::{Object, ObjectId};
-use crate::topology::Cluster;
 use crate::tree::{Files, TreePath};
+use crate::vendor::Cluster;
 use crate::yaml::parallel::each;
 use apply_units::units;
 use part::Part;
@@ -132,7 +132,7 @@ pub struct Environment {
     pub objects: Vec<Changed>,
     /// What is dangerous about it.
     pub findings: Vec<Found>,
-    /// The ClickHouse clusters that change.
+    /// The clusters of servers that change.
     pub clusters: Vec<ClusterChange>,
     /// The units whose objects change, in the order in which they are reconciled; empty where that is not known.
     pub steps: Vec<Step>,
@@ -171,7 +171,7 @@ impl Found {
     }
 }
 
-/// A ClickHouse cluster before and after.
+/// A cluster of servers before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterChange {
     /// The cluster before the change; none for a new one.

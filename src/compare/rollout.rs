@@ -2,7 +2,7 @@
 
 use crate::diff::Pair;
 use crate::object::{Object, ObjectId};
-use crate::topology::{Cluster, clusters};
+use crate::vendor::{Cluster, clusters};
 use crate::yaml::Node;
 
 /// What becomes of the pods of an object.
@@ -21,7 +21,7 @@ pub struct Restart {
     pub pods: Option<u64>,
     /// How many of them are there at the least while they restart; `None` where that is not known.
     pub left: Option<u64>,
-    /// Pods that have to be there for the whole to work: the quorum of Keeper.
+    /// Pods that have to be there for the whole to work: the quorum of an ensemble.
     pub quorum: Option<u64>,
     /// Whether nothing restarts by itself: somebody has to delete the pods.
     pub is_manual: bool,
@@ -156,7 +156,7 @@ fn unavailable(node: &Node, replicas: u64) -> Option<u64> {
     Some(replicas.saturating_mul(percent) / 100)
 }
 
-/// The servers of Altinity's operator, which restarts them one by one.
+/// The servers of an operator, which restarts them one by one.
 fn of_clusters(before: &Object, after: &Object) -> Option<Rollout> {
     let (old, new) = (clusters(before), clusters(after));
     if new.is_empty() {

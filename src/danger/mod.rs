@@ -9,10 +9,6 @@ mod clear_text_secret;
 mod downgrade;
 mod dropped_field;
 mod dropped_version;
-mod even_keepers;
-mod fewer_keepers;
-mod fewer_replicas;
-mod fewer_shards;
 mod immutable_field;
 mod scalar_fields;
 mod lost_permission;
@@ -31,36 +27,21 @@ mod widened_privileges;
 
 use std::collections::BTreeSet;
 
-use crate::diag::{Diagnostic, Source, Span};
 use crate::diff::Pair;
-use crate::object::{Object, ObjectId};
-use crate::rules::Rule;
-use crate::yaml::{FieldPath, Node};
+use crate::object::Object;
+use crate::rules::run;
+use crate::vendor::clickhouse;
+use crate::yaml::Node;
 
+pub use crate::rules::{ChangeSet, Danger, Finding};
+use crate::rules::{Faults, Judge};
 pub use app_project::{Destination, permits, permits_source};
 pub use pruned_application::{GitPath, git_paths, lost_names, lost_path, names_from_file};
 
-/// A rule about how an environment changes.
-pub type Danger = Rule<Judge>;
-
-impl Danger {
-    /// Its place in the table.
-    pub fn rank(&self) -> usize {
-        let place = DANGERS.iter().position(|it| it.code == self.code);
-        place.unwrap_or(DANGERS.len())
-    }
-}
-
-/// What a rule looks at.
-pub enum Judge {
-    /// One object before and after, Secrets left out.
-    Change(fn(&Pair<'_>, &mut Faults)),
-    /// The same with Secrets: the rule must name no value.
-    ChangeOrSecret(fn(&Pair<'_>, &mut Faults)),
-    /// Everything that changes in an environment, and what uses it.
-    ChangeSet(fn(&ChangeSet<'_>, &mut Faults)),
-    /// The objects of one tree: it needs no other side.
-    Tree(fn(&[&Object], &mut Faults)),
+/// The place of a rule in the table.
+pub fn rank(danger: &Danger) -> usize {
+    let place = DANGERS.iter().position(|it| it.code == danger.code);
+    place.unwrap_or(DANGERS.len())
 }
 
 /// All rules, the gravest first.
@@ -69,9 +50,9 @@ pub const DANGERS: &[Danger] = &[
     pruned_application::DANGER,
     removed_operator::DANGER,
     lost_permission::DANGER,
-    fewer_shards::DANGER,
-    fewer_replicas::DANGER,
-    fewer_keepers::DANGER,
+    clickhouse::fewer_shards::DANGER,
+    clickhouse::fewer_replicas::DANGER,
+    clickhouse::fewer_keepers::DANGER,
     shrinking_volume::DANGER,
     storage_class_changed::DANGER,
     immutable_field::DANGER,
@@ -86,56 +67,12 @@ pub const DANGERS: &[Danger] = &[
     suspend_turned::DANGER,
     no_replicas::DANGER,
     blocked_eviction::DANGER,
-    even_keepers::DANGER,
+    clickhouse::even_keepers::DANGER,
 ];
 
 /// What a report says beside findings, so that nobody takes an empty list for more than it is.
 pub const DISCLAIMER: &str =
     "this list describes the change; it does not prove that the change is safe";
-
-/// One thing that a rule found.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    /// The rule that found it.
-    pub danger: &'static Danger,
-    /// The object that the finding is about.
-    pub id: ObjectId,
-    /// The field of it; the root for the object itself.
-    pub field: FieldPath,
-    /// What is dangerous, in one sentence.
-    pub message: String,
-    /// The place of the field in the tree.
-    pub span: Span,
-}
-
-impl Finding {
-    /// As a diagnostic; `place` is where a person wrote it, where that is known.
-    pub fn diagnostic(&self, place: Option<&Span>) -> Diagnostic {
-        Diagnostic {
-            severity: self.danger.severity,
-            ..Diagnostic::error(self.danger.code, self.message.as_str())
-        }
-        .at(match place.unwrap_or(&self.span) {
-            span if self.id.kind.eq_ignore_ascii_case("Secret") => concealed(span),
-            span => span.clone(),
-        })
-    }
-}
-
-/// The line without its content, for excerpts.
-fn concealed(span: &Span) -> Span {
-    let lines = "\n".repeat(span.position().line.saturating_sub(1));
-    let end = lines.len();
-    Span::new(&Source::new(span.path().clone(), lines), end..end)
-}
-
-/// A change of an environment as rules see it.
-pub struct ChangeSet<'a> {
-    /// The objects that differ.
-    pub pairs: &'a [Pair<'a>],
-    /// All objects of the environment after the change, where [`wants_rest`] asks for them.
-    pub rest: &'a [Object],
-}
 
 /// Whether a rule has to see the objects that do not differ too: it does where a definition changes that they may use, or a key goes
 /// that they may refer to.
@@ -193,34 +130,6 @@ fn is_secret(pair: &Pair<'_>) -> bool {
         .into_iter()
         .flatten()
         .any(is_secret)
-}
-
-fn run(danger: &'static Danger, judge: impl FnOnce(&mut Faults)) -> Vec<Finding> {
-    let mut faults = Faults {
-        danger,
-        found: Vec::new(),
-    };
-    judge(&mut faults);
-    faults.found
-}
-
-/// Where a rule puts what it finds.
-pub struct Faults {
-    danger: &'static Danger,
-    found: Vec<Finding>,
-}
-
-impl Faults {
-    /// A fault of an object's field.
-    fn push(&mut self, object: &Object, field: FieldPath, message: String) {
-        self.found.push(Finding {
-            danger: self.danger,
-            id: object.id(),
-            span: object.node.nearest_on_path(&field).span().clone(),
-            field,
-            message,
-        });
-    }
 }
 
 /// The text of a field; `nothing` for a missing one.

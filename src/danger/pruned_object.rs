@@ -5,6 +5,7 @@ use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::diff::{Pair, is_kept};
 use crate::object::Object;
+use crate::vendor::kind_of;
 use crate::yaml::FieldPath;
 
 pub(super) const DANGER: Danger = Danger {
@@ -25,7 +26,7 @@ change. Objects with this annotation are not reported.",
     judge: Judge::ChangeOrSecret(judge),
 };
 
-/// API group, kind, and what goes with an object.
+/// API group, kind, and what goes with an object; those of products are in their packs.
 const STATE: &[(&str, &str, &str)] = &[
     ("", "Namespace", "everything in it is deleted too"),
     (
@@ -43,16 +44,6 @@ const STATE: &[(&str, &str, &str)] = &[
         "apps",
         "StatefulSet",
         "its pods are deleted, and its volumes if its retention policy says so",
-    ),
-    (
-        "clickhouse.altinity.com",
-        "ClickHouseInstallation",
-        "the operator deletes its servers, and their volumes unless these are retained",
-    ),
-    (
-        "clickhouse-keeper.altinity.com",
-        "ClickHouseKeeperInstallation",
-        "replicated tables become read-only without their Keeper",
     ),
     (
         "helm.toolkit.fluxcd.io",
@@ -84,57 +75,6 @@ const STATE: &[(&str, &str, &str)] = &[
         "VolumeSnapshot",
         "the snapshot is deleted too, unless its class retains it",
     ),
-    (
-        "velero.io",
-        "Backup",
-        "the backup is no longer known to the cluster",
-    ),
-    (
-        "postgresql.cnpg.io",
-        "Cluster",
-        "the volumes of the database are deleted too",
-    ),
-    (
-        "acid.zalan.do",
-        "postgresql",
-        "the volumes of the database are deleted too",
-    ),
-    (
-        "kafka.strimzi.io",
-        "Kafka",
-        "the brokers are deleted, and their volumes if `deleteClaim` says so",
-    ),
-    (
-        "kafka.strimzi.io",
-        "KafkaNodePool",
-        "its nodes are deleted, and their volumes if `deleteClaim` says so",
-    ),
-    (
-        "kafka.strimzi.io",
-        "KafkaTopic",
-        "the messages of the topic are deleted too",
-    ),
-    (
-        "elasticsearch.k8s.elastic.co",
-        "Elasticsearch",
-        "its volumes are deleted too, unless the volume claims are retained",
-    ),
-    (
-        "psmdb.percona.com",
-        "PerconaServerMongoDB",
-        "its servers are deleted, and their volumes if a finalizer says so",
-    ),
-    (
-        "pxc.percona.com",
-        "PerconaXtraDBCluster",
-        "its servers are deleted, and their volumes if a finalizer says so",
-    ),
-    ("k8s.mariadb.com", "MariaDB", "its servers are deleted too"),
-    (
-        "rabbitmq.com",
-        "RabbitmqCluster",
-        "its queues are deleted too",
-    ),
 ];
 
 fn judge(pair: &Pair<'_>, faults: &mut Faults) {
@@ -145,7 +85,9 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     };
     let gvk = gone.gvk();
     let is_kind = |it: &&(&str, &str, &str)| it.0 == &*gvk.group && it.1 == &*gvk.kind;
-    let Some((_, _, words)) = STATE.iter().find(is_kind) else {
+    let of_vendor = || kind_of(gone)?.deletion.as_deref();
+    let known = STATE.iter().find(is_kind).map(|it| it.2);
+    let Some(words) = known.or_else(of_vendor) else {
         return;
     };
     if is_kept(gone) || gone.kind() == "ApplicationSet" && keeps_objects(gone) {

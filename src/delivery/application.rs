@@ -29,7 +29,6 @@ fn find_overridden(fields: &Node, values: &Node, above: &str, found: &mut Vec<Di
             let message = format!("this has no effect: `values{path}` overrides it");
             let fault = Diagnostic::warning("no-effect", message)
                 .class(Class::NoEffect)
-                .class(Class::NoEffect)
                 .at(field);
             let fault = fault.related(entry.value.span(), "`values` is merged last");
             found.push(fault.help("keep one of the two"));
@@ -100,7 +99,6 @@ impl<'a> ChartApplication<'a> {
                 self.chart.name
             );
             let fault = Diagnostic::warning("no-effect", message)
-                .class(Class::NoEffect)
                 .class(Class::NoEffect)
                 .at(production);
             found.push(fault.help("remove it, and put the production settings in `values`"));

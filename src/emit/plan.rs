@@ -267,7 +267,6 @@ impl Kept {
             let message = "a generated file contains merge conflict markers";
             return Diagnostic::error(MERGE_CONFLICT, message)
                 .class(Class::MergeConflict)
-                .class(Class::MergeConflict)
                 .at(span)
                 .help("merge the claims, then run `pleach render --force`");
         }

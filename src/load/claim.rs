@@ -125,7 +125,6 @@ fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
             "missing-field",
             format!("`{}` has no `metadata.name`", kind.name),
         )
-        .class(Class::MissingField)
         .class(Class::MissingField);
         return Err(fault
             .at(node.get("metadata").unwrap_or(node).span().start())

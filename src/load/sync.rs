@@ -236,7 +236,6 @@ fn check_argo(node: &Node, argo: &Argo, diagnostics: &mut Diagnostics) {
         let at = spec(node, &["engine"]).unwrap_or(node);
         let fault = Diagnostic::error("missing-field", message)
             .class(Class::MissingField)
-            .class(Class::MissingField)
             .at(at);
         diagnostics.push(fault.help(
             "set `spec.sync.url` in pleach.yaml for all environments, or `spec.source.url` here",

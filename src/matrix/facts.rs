@@ -1,6 +1,7 @@
 //! What an operator of a platform asks first of a claim's objects.
 
 use crate::object::Object;
+use crate::vendor::cluster_facts;
 use crate::yaml::{Mapping, Node, View};
 
 /// Names and values, in the order in which they are found: `("image clickhouse", "clickhouse-server:24.8")`. Where several
@@ -13,10 +14,9 @@ pub fn facts(objects: &[Object]) -> Vec<(String, String)> {
             "Application" => application(object, &mut facts),
             "GitRepository" => git_repository(object, &mut facts),
             "File" => file(object, &mut facts),
-            "ClickHouseInstallation" | "ClickHouseKeeperInstallation" => {
-                layout(object, &mut facts);
-            }
-            _ => {}
+            _ => cluster_facts(object)
+                .into_iter()
+                .for_each(|(name, value)| facts.add(name, value)),
         }
         if let Some(replicas) = text(&object.node, &["spec", "replicas"]) {
             facts.add(format!("replicas {}", object.name()), replicas);
@@ -115,19 +115,6 @@ fn git_repository(object: &Object, facts: &mut Facts) {
     for key in ["commit", "tag", "semver", "branch"] {
         if let Some(at) = text(&object.node, &["spec", "ref", key]) {
             facts.add(format!("git {}", object.name()), at);
-        }
-    }
-}
-
-/// Shards and replicas of the clusters of a ClickHouse or Keeper installation.
-fn layout(object: &Object, facts: &mut Facts) {
-    let clusters = object.node.at_keys(&["spec", "configuration", "clusters"]);
-    for cluster in clusters.and_then(Node::as_sequence).unwrap_or_default() {
-        let count = |key: &str| text(cluster, &["layout", key]);
-        let replicas = count("replicasCount").unwrap_or_else(|| "1".to_string());
-        match count("shardsCount") {
-            Some(shards) => facts.add("shards × replicas", format!("{shards} × {replicas}")),
-            None => facts.add("keeper replicas", replicas),
         }
     }
 }

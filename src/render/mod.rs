@@ -123,7 +123,6 @@ fn find<'a>(
         let message = format!("the environment has no other {kind} `{name}`");
         Diagnostic::error("unknown-reference", message)
             .class(Class::UnknownReference)
-            .class(Class::UnknownReference)
             .did_you_mean(name, of_kind().map(|it| &*it.name))
             .help("use a claim of the same environment; in base, only claims of base")
     })

@@ -141,7 +141,6 @@ fn fault(
     };
     let fault = Diagnostic::warning("no-effect", message)
         .class(Class::NoEffect)
-        .class(Class::NoEffect)
         .at(&field.entry.key);
     let help = match &effect.help {
         Some(help) => templates.text(help, &with_item(&instance.context, field))?,

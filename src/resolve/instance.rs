@@ -384,7 +384,6 @@ impl Draft {
         };
         let mut fault = Diagnostic::error("broken-rule", message)
             .class(Class::BrokenRule)
-            .class(Class::BrokenRule)
             .at(place);
         if rule.warning {
             fault.severity = Severity::Warning;
@@ -544,7 +543,6 @@ fn with_dependencies(
                 "unknown-reference",
                 format!("the environment has no other claim `{name}`"),
             )
-            .class(Class::UnknownReference)
             .class(Class::UnknownReference)
             .at(entry);
             diagnostics.push(

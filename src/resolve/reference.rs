@@ -221,7 +221,6 @@ impl Order<'_> {
                 format!("`{}` has neither `value` nor `valueFrom`", reference.at),
             )
             .class(Class::MissingField)
-            .class(Class::MissingField)
             .at(node)
             .into());
         };
@@ -238,7 +237,6 @@ impl Order<'_> {
                 "unknown-reference",
                 format!("a claim cannot refer to another environment (`{env}`)"),
             )
-            .class(Class::UnknownReference)
             .class(Class::UnknownReference);
             return Err(fault
                 .at(from.get("env").unwrap_or(from))
@@ -262,7 +260,6 @@ impl Order<'_> {
                     "unknown-reference",
                     format!("{} has no `{path}`", instance.title()),
                 )
-                .class(Class::UnknownReference)
                 .class(Class::UnknownReference);
                 let outputs: Vec<&str> = instance.outputs.keys().collect();
                 fault
@@ -312,7 +309,6 @@ impl Order<'_> {
                 "unknown-reference",
                 format!("`{name}` has kind {other}, not {what}"),
             )
-            .class(Class::UnknownReference)
             .class(Class::UnknownReference);
             return fault
                 .at(at)
@@ -333,7 +329,6 @@ impl Order<'_> {
                 self.environment.name
             ),
         )
-        .class(Class::UnknownReference)
         .class(Class::UnknownReference)
         .at(at);
         fault

@@ -2,9 +2,11 @@
 //!
 //! A rule is data and a judge. What it judges is the judge's type: a change or a tree in `danger`, an environment in `check`.
 
+mod change;
 mod page;
 
 use crate::diag::Severity;
+pub use change::{ChangeSet, Danger, Faults, Finding, Judge, run};
 pub use page::{Page, written};
 
 /// Something that must not be so, with its manual page and what finds it.

@@ -419,7 +419,6 @@ impl<'a> Templates<'a> {
             "unknown-reference",
             format!("{title} has no output `{output}`"),
         )
-        .class(Class::UnknownReference)
         .class(Class::UnknownReference);
         let advised = |fault: Diagnostic| {
             fault

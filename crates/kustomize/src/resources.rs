@@ -135,7 +135,6 @@ fn twice(resource: &Resource, first: &Resource) -> Diagnostic {
     let message = format!("duplicate resource {}", resource.object.id());
     Diagnostic::error("duplicate-resource", message)
         .class(Class::DuplicateObject)
-        .class(Class::DuplicateObject)
         .at(resource.object.span())
         .related(first.object.span(), "first defined here")
         .help("remove one of them, or change one with a patch")

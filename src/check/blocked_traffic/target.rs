@@ -6,7 +6,8 @@ use std::fmt;
 use crate::check::pods::{Pod, pods};
 use crate::check::scene::EnvironmentObjects;
 use crate::object::{Label, Object};
-use crate::operators::{self, Operators};
+use crate::vendor::operators::{self, Operators};
+use crate::vendor::{ManagedPods, kind_of};
 use crate::yaml::Node;
 
 /// Pods, and who must reach which ports of them.
@@ -69,62 +70,44 @@ impl<'a> Labels<'a> {
 /// A kind whose operator connects to the pods that it makes.
 struct Managed {
     group: &'static str,
-    kind: &'static str,
-    /// The labels that the operator puts on the pods: the first has the name of the object as its value.
-    name_label: &'static str,
-    ports: &'static [i64],
+    pods: &'static ManagedPods,
 }
 
-/// Sources: the operators' documents on network policies, and what Altinity's operator does in a running cluster.
-const MANAGED: [Managed; 3] = [
-    Managed {
-        group: "clickhouse.altinity.com",
-        kind: "ClickHouseInstallation",
-        name_label: "clickhouse.altinity.com/chi",
-        ports: &[8123],
-    },
-    Managed {
-        group: "elasticsearch.k8s.elastic.co",
-        kind: "Elasticsearch",
-        name_label: "elasticsearch.k8s.elastic.co/cluster-name",
-        ports: &[9200],
-    },
-    Managed {
-        group: "postgresql.cnpg.io",
-        kind: "Cluster",
-        name_label: "cnpg.io/cluster",
-        ports: &[8000, 5432],
-    },
-];
-
 impl Managed {
-    fn of(object: &Object) -> Option<&'static Managed> {
-        let group = object.gvk().group;
-        let mut kinds = MANAGED.iter();
-        kinds.find(|it| it.kind == object.kind() && it.group == &*group)
+    fn of(object: &Object) -> Option<Managed> {
+        let kind = kind_of(object)?;
+        Some(Managed {
+            group: &kind.group,
+            pods: kind.pods.as_ref()?,
+        })
     }
 
     fn labels<'a>(&self, object: &'a Object) -> Labels<'a> {
         let own = object.node.at_keys(&["metadata", "labels"]);
         let mut known = pairs(own);
-        known.push((self.name_label, object.name()));
+        known.push((&self.pods.label, object.name()));
         Labels {
             known,
             is_all: false,
         }
     }
 
-    /// The ports that the operator connects to. A ClickHouse server may be configured to listen on another one.
+    /// The ports that the operator connects to: the configured one, if the object can set one.
     fn ports(&self, object: &Object) -> Vec<Port> {
-        let settings = ["spec", "configuration", "settings", "http_port"];
-        let configured = object.node.at_keys(&settings);
+        let configured = field(object, &self.pods.port);
         let configured =
             configured.and_then(|it| it.as_int().or_else(|| it.as_str()?.parse().ok()));
-        match configured.filter(|_| self.kind == "ClickHouseInstallation") {
+        match configured {
             Some(number) => vec![tcp(number)],
-            None => self.ports.iter().map(|it| tcp(*it)).collect(),
+            None => self.pods.ports.iter().map(|it| tcp(*it)).collect(),
         }
     }
+}
+
+/// A field of an object; `None` for an empty path.
+fn field<'a>(object: &'a Object, path: &[String]) -> Option<&'a Node> {
+    let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+    object.node.at_keys(&keys).filter(|_| !keys.is_empty())
 }
 
 /// All targets in the namespaces that have policies.
@@ -155,7 +138,7 @@ pub(super) fn targets<'a>(
                 ports: managed.ports(object),
                 client: Client::Operator(namespaces_of(managed.group)),
             });
-            found.extend(load_balancers_of(object, managed));
+            found.extend(load_balancers_of(object, &managed));
         }
     }
     let services = in_reach.iter().filter(|it| is_load_balancer(&it.node));
@@ -163,10 +146,9 @@ pub(super) fn targets<'a>(
     found
 }
 
-/// The LoadBalancers that Altinity's operator makes for an installation by its `serviceTemplates`.
+/// The LoadBalancers that an operator makes for an object by its templates of Services.
 fn load_balancers_of<'a>(object: &'a Object, managed: &Managed) -> Vec<Target<'a>> {
-    let templates = ["spec", "templates", "serviceTemplates"];
-    let templates = object.node.at_keys(&templates).and_then(Node::as_sequence);
+    let templates = field(object, &managed.pods.services).and_then(Node::as_sequence);
     let templates = templates.unwrap_or_default().iter();
     let balancers = templates.filter(|it| is_type_load_balancer(it));
     balancers
@@ -202,7 +184,7 @@ fn behind<'a>(service: &'a Object, objects: &[&'a Object]) -> Vec<Target<'a>> {
             let labels = managed.labels(object);
             let is_selected = selector
                 .iter()
-                .any(|it| it.0 == managed.name_label && it.1 == object.name());
+                .any(|it| it.0 == managed.pods.label && it.1 == object.name());
             if is_selected {
                 let known = labels.known.into_iter().chain(selector.iter().copied());
                 let known = known.collect();

@@ -143,7 +143,6 @@ fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
         let span = Span::new(&Source::new(path, ""), 0..0);
         Diagnostic::error(MERGE_CONFLICT, "this file has unresolved merge conflicts")
             .class(Class::MergeConflict)
-            .class(Class::MergeConflict)
             .at(span)
             .help("merge the claims, run `pleach render --force`, and `git add` both")
     };

@@ -141,7 +141,6 @@ fn refuse_unreadable(objects: &[Object]) -> Result<(), Diagnostic> {
             "duplicate-resource",
             format!("its chart makes {id} twice, which helm-controller refuses"),
         )
-        .class(Class::DuplicateObject)
         .class(Class::DuplicateObject);
         return Err(match hook(first).is_some() == hook(object).is_some() {
             true => fault,

@@ -50,7 +50,6 @@ fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diag
         let place = first_with(node, "${").unwrap_or(node);
         let fault = Diagnostic::error("bad-substitution", message)
             .class(Class::Refused)
-            .class(Class::Refused)
             .at(place);
         let help = "quote the value: what a variable contains becomes part of the YAML";
         return Err(fault.help(help).into());

@@ -1,10 +1,10 @@
-//! A picture of each ClickHouse cluster: shards, replicas, their zones and volumes, before and after.
+//! A picture of each cluster of servers: shards, replicas, their zones and volumes, before and after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::compare::{ClusterChange, Comparison};
-use crate::topology::{Cluster, Replica, Shard, Volume, Zones};
+use crate::vendor::{Cluster, Replica, Shard, Volume, Zones};
 
 use super::super::summary::counted;
 use super::super::words::clipped;
@@ -45,7 +45,13 @@ pub(super) fn write(comparison: &Comparison, grave: &Grave<'_>, page: &mut Strin
     if pictures.is_empty() {
         return;
     }
-    page.push_str("<section data-of=\".cluster\" id=\"clusters\"><h2>ClickHouse clusters</h2><div class=\"clusters\">\n");
+    let products = pictures.iter().flat_map(|it| [&it.0.before, &it.0.after]);
+    let products: BTreeSet<&str> = products.flatten().map(|it| it.product).collect();
+    let products = products.into_iter().collect::<Vec<_>>().join(", ");
+    let _ = writeln!(
+        page,
+        "<section data-of=\".cluster\" id=\"clusters\"><h2>{products} clusters</h2><div class=\"clusters\">"
+    );
     for (change, environments, claims) in pictures {
         let is_grave = is_grave(change, &environments, grave);
         picture(change, &environments, &claims, is_grave, page);

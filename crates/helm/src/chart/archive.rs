@@ -28,7 +28,6 @@ pub fn unpack(bytes: &[u8], name: &str) -> Result<Tree, Diagnostic> {
 pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8>)>, Diagnostic> {
     let refused = |words: &str| {
         let fault = Diagnostic::error("invalid-chart", format!("`{name}` {words}"))
-            .class(Class::InvalidChart)
             .class(Class::InvalidChart);
         fault.help("create a chart archive with `helm package` or `pleach publish chart -o`")
     };
@@ -113,7 +112,6 @@ pub fn pack(files: &Tree, name: &str) -> Result<Vec<u8>, Diagnostic> {
             "invalid-chart",
             format!("`{name}` cannot be packed: {error}"),
         )
-        .class(Class::InvalidChart)
         .class(Class::InvalidChart)
     };
     let zipped = flate2::GzBuilder::new().mtime(0).operating_system(255);

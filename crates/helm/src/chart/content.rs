@@ -36,7 +36,6 @@ impl Chart {
         let metadata = read("Chart.yaml")?.ok_or_else(|| {
             Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"))
                 .class(Class::InvalidChart)
-                .class(Class::InvalidChart)
         })?;
         let (name, version) = identity(&metadata)?;
         Ok(Chart {
@@ -121,7 +120,6 @@ pub(super) fn document(
                 "invalid-chart",
                 format!("expected `{place}` to be a mapping"),
             )
-            .class(Class::InvalidChart)
             .class(Class::InvalidChart);
             Err(fault.at(&node))
         }

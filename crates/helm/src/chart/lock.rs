@@ -128,7 +128,6 @@ impl Lock {
             let message = format!("`{LOCK}` contains merge conflict markers");
             let fault = Diagnostic::error(MERGE_CONFLICT, message)
                 .class(Class::MergeConflict)
-                .class(Class::MergeConflict)
                 .at(Span::new(&source, marker));
             return Err(fault.help("take either side completely, then run `pleach vendor` to add missing pins and remove unused ones").into());
         }

@@ -271,7 +271,6 @@ impl<'a> Charts<'a> {
             };
             Diagnostic::error(MISSING_CHART, message)
                 .class(Class::MissingChart)
-                .class(Class::MissingChart)
                 .help(VENDOR)
         })
     }
@@ -283,7 +282,6 @@ impl<'a> Charts<'a> {
                 pin.title()
             );
             Diagnostic::error(MISSING_CHART, message)
-                .class(Class::MissingChart)
                 .class(Class::MissingChart)
                 .help(VENDOR)
         })

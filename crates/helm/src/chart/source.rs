@@ -69,7 +69,6 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
         if faults.is_empty() {
             let fault =
                 Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"))
-                    .class(Class::InvalidChart)
                     .class(Class::InvalidChart);
             faults.push(
                 fault.help("name a folder with `Chart.yaml`, `values.yaml` and `templates/`"),
@@ -103,7 +102,6 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
                     format!("expected `{name}` to be a mapping"),
                 )
                 .class(Class::InvalidChart)
-                .class(Class::InvalidChart)
                 .at(&node),
             );
         }
@@ -117,7 +115,6 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
             "invalid-chart",
             "the chart has no templates and installs nothing",
         )
-        .class(Class::InvalidChart)
         .class(Class::InvalidChart);
         faults.push(fault.at(&metadata));
     }
@@ -128,7 +125,6 @@ fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
     let text = |key: &str| metadata.get(key).and_then(Node::as_str);
     let wrong = |key: &str, words: String| {
         Diagnostic::error("invalid-chart", words)
-            .class(Class::InvalidChart)
             .class(Class::InvalidChart)
             .at(metadata.get(key).unwrap_or(metadata))
     };
@@ -183,7 +179,6 @@ fn lint_dependency(chart: &Tree, dependency: &Node, faults: &mut Diagnostics) {
         faults.push(
             Diagnostic::error("invalid-chart", "a dependency has no name")
                 .class(Class::InvalidChart)
-                .class(Class::InvalidChart)
                 .at(dependency),
         );
         return;
@@ -201,7 +196,6 @@ fn lint_dependency(chart: &Tree, dependency: &Node, faults: &mut Diagnostics) {
         let message = format!("the chart depends on `{name}`, which is not in `charts/`");
         let fault = Diagnostic::error("invalid-chart", message)
             .class(Class::InvalidChart)
-            .class(Class::InvalidChart)
             .at(dependency);
         faults.push(fault.help("run `helm dependency update`"));
     }
@@ -217,7 +211,6 @@ fn read(chart: &Tree, name: &str, place: &TreePath) -> Result<Option<Node>, Diag
     let node = parse_one(&source).map_err(|faults| {
         let unread = || {
             Diagnostic::error("invalid-chart", format!("`{name}` is not valid YAML"))
-                .class(Class::InvalidChart)
                 .class(Class::InvalidChart)
         };
         first(faults).unwrap_or_else(unread)

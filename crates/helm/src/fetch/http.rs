@@ -86,7 +86,6 @@ impl Answer {
                 format!("`{url}`: not found or access denied ({status})"),
             ),
             404 => Diagnostic::error("missing-chart", format!("`{url}`: not found (404)"))
-                .class(Class::MissingChart)
                 .class(Class::MissingChart),
             429 => Diagnostic::error("unexpected-answer", format!("`{url}`: rate limited (429)")),
             _ => Diagnostic::error(

@@ -62,7 +62,6 @@ impl Indexes {
             let message = format!("`{}` has no chart `{name}`", repository.shown());
             return Err(Diagnostic::error("missing-chart", message)
                 .class(Class::MissingChart)
-                .class(Class::MissingChart)
                 .did_you_mean(name, names));
         };
         let version = |it: &Node| Version::parse(it.get("version")?.as_str()?).ok();
@@ -130,7 +129,6 @@ pub(super) fn no_version(
         "missing-chart",
         format!("`{place}` has no version `{requested}` of `{name}`"),
     )
-    .class(Class::MissingChart)
     .class(Class::MissingChart);
     match &*newest {
         [] => fault,
@@ -154,7 +152,6 @@ fn read(
             repository.shown()
         );
         return Err(Diagnostic::error("missing-chart", message)
-            .class(Class::MissingChart)
             .class(Class::MissingChart)
             .help("begin the address of a registry with `oci://`"));
     }

@@ -50,7 +50,6 @@ pub(super) fn missing_field(
     };
     let fault = Diagnostic::error("missing-field", format!("missing field `{path}`"))
         .class(Class::MissingField)
-        .class(Class::MissingField)
         .at(span);
     let expected = schema.property(name).map_or("a value", expected_words);
     let fault = fault.label(format!(

@@ -291,7 +291,6 @@ impl<'a> Chart<'a> {
             let message = format!("no chart at `{shown}`, and no repository to pull it from");
             return Err(Diagnostic::error("missing-chart", message)
                 .class(Class::MissingChart)
-                .class(Class::MissingChart)
                 .at(self.config)
                 .help("put the folder of the chart there, or set `repo`"));
         }

@@ -158,7 +158,6 @@ impl Absorber<'_> {
             let message = format!("{name} already exists");
             return Err(Diagnostic::error("duplicate-resource", message)
                 .class(Class::DuplicateObject)
-                .class(Class::DuplicateObject)
                 .at(entry)
                 .related(old.object.span(), "here")
                 .help("set `behavior: merge` or `behavior: replace`"));

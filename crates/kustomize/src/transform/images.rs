@@ -80,7 +80,6 @@ fn unmatched(entry: &Node, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnost
     let message = format!("no container uses the image `{wanted}`");
     let fault = Diagnostic::warning("unmatched-image", message)
         .class(Class::Unmatched)
-        .class(Class::Unmatched)
         .at(at);
     match meant(wanted, used) {
         Some(near) => {

@@ -590,7 +590,6 @@ impl Places {
             let message = "the target of the patch matches no resource";
             let warning = Diagnostic::warning("unmatched-patch", message)
                 .class(Class::Unmatched)
-                .class(Class::Unmatched)
                 .at(target);
             let warning = did_you_mean(warning, target, resources);
             stage.context.diagnostics.push(warning);

@@ -398,7 +398,6 @@ fn fill(
             "unmatched-replacement",
             "the target of the replacement matches no resource",
         )
-        .class(Class::Unmatched)
         .class(Class::Unmatched);
         let warning = did_you_mean(warning.at(select), select, resources);
         stage.context.diagnostics.push(warning);

@@ -108,7 +108,6 @@ fn set(
     let message = format!("no resource `{name}` of a kind with replicas");
     Err(Diagnostic::error("unmatched-replica", message)
         .class(Class::Unmatched)
-        .class(Class::Unmatched)
         .at(entry.get("name").unwrap_or(entry))
         .help(format!("kinds with replicas are {}", kinds.join(", ")))
         .did_you_mean(name, names.keys().map(|it| &**it)))

@@ -200,7 +200,6 @@ fn conflict(source: &Arc<Source>, documents: &[Node], faults: &Diagnostics) -> O
     let help = "merge the two sides; write generated files again with `pleach render --force`";
     let fault = Diagnostic::error(MERGE_CONFLICT, message)
         .class(Class::MergeConflict)
-        .class(Class::MergeConflict)
         .at(Span::new(source, marker));
     Some(fault.help(help))
 }

@@ -4,38 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::packs;
 use crate::object::Object;
 use crate::yaml::Node;
-
-/// Charts of operators, and the API groups of the objects that they look after.
-const CHARTS: [(&str, &[&str]); 14] = [
-    (
-        "altinity-clickhouse-operator",
-        &["clickhouse.altinity.com", "clickhouse-keeper.altinity.com"],
-    ),
-    ("cert-manager", &["acme.cert-manager.io"]),
-    ("chronik-operator", &["chronik.stream", "chronik.io"]),
-    ("cloudnative-pg", &["postgresql.cnpg.io"]),
-    ("cluster-operator", &["rabbitmq.com"]),
-    ("community-operator", &["mongodbcommunity.mongodb.com"]),
-    (
-        "crossplane",
-        &["apiextensions.crossplane.io", "pkg.crossplane.io"],
-    ),
-    (
-        "eck-operator",
-        &["elasticsearch.k8s.elastic.co", "kibana.k8s.elastic.co"],
-    ),
-    ("mariadb-operator", &["k8s.mariadb.com"]),
-    ("postgres-operator", &["acid.zalan.do"]),
-    ("psmdb-operator", &["psmdb.percona.com"]),
-    (
-        "pulumi-kubernetes-operator",
-        &["pulumi.com", "auto.pulumi.com"],
-    ),
-    ("pxc-operator", &["pxc.percona.com"]),
-    ("strimzi-kafka-operator", &["kafka.strimzi.io"]),
-];
 
 /// The operators among some objects.
 #[derive(Debug)]
@@ -56,8 +27,11 @@ impl<'a> Operators<'a> {
         match object.kind() {
             "HelmRelease" | "Application" => {
                 let charts = charts(object);
-                let known = CHARTS.iter().filter(|it| charts.contains(it.0));
-                known.flat_map(|it| it.1.iter().copied()).collect()
+                let known = packs().iter().flat_map(|it| &it.charts);
+                let known = known.filter(|it| charts.contains(&*it.0));
+                known
+                    .flat_map(|it| it.1.iter().map(String::as_str))
+                    .collect()
             }
             "Deployment" => {
                 let account = ["spec", "template", "spec", "serviceAccountName"];

@@ -1,12 +1,14 @@
 //! ClickHouse clusters that lose shards.
 
-use super::{Danger, Faults, Judge};
+use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
-use crate::topology::{by_name, clusters};
+use crate::rules::{Danger, Faults, Judge};
+use crate::vendor::by_name;
 use crate::yaml::FieldPath;
 
-pub(super) const DANGER: Danger = Danger {
+/// The rule.
+pub const DANGER: Danger = Danger {
     code: "fewer-shards",
     severity: Severity::Error,
     summary: "a ClickHouse cluster loses shards, and the data on them",

@@ -3,15 +3,10 @@
 //!
 //! What is deliberately absent: what the operator adds by itself, such as the default template of a pod.
 
-mod pod;
-
-use std::collections::BTreeMap;
-
-use crate::object::{Object, ObjectId};
+use super::pod::Templates;
+use crate::object::Object;
+use crate::vendor::{Cluster, Shard};
 use crate::yaml::Node;
-
-use pod::Templates;
-pub use pod::{Volume, Zones};
 
 /// Shards of a cluster and replicas of a shard that are listed one by one. More are only counted: the number comes from a file
 /// that anybody may have written.
@@ -23,45 +18,8 @@ const REPLICAS_MAX: u64 = 65_536;
 /// Shards of an object that are listed one by one; of further clusters only the first shard is.
 const SHARDS_MAX: u64 = 65_536;
 
-/// A ClickHouse or Keeper cluster as its installation object describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cluster {
-    /// The object that says it.
-    pub id: ObjectId,
-    /// Its name within the object.
-    pub name: String,
-    /// Whether its nodes are Keepers, and not servers.
-    pub is_keeper: bool,
-    /// How many shards it has. A Keeper has one.
-    pub shard_count: u64,
-    /// The first of them.
-    pub shards: Vec<Shard>,
-    /// Whether the operator is to stop all of its servers.
-    pub is_stopped: bool,
-}
-
-/// A shard, with its replicas.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// How many replicas it has.
-    pub replica_count: u64,
-    /// The first of them.
-    pub replicas: Vec<Replica>,
-}
-
-/// One server: a pod with its volumes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Replica {
-    /// Where it may run.
-    pub zones: Zones,
-    /// The volumes that the server mounts.
-    pub volumes: Vec<Volume>,
-    /// The image of its first container.
-    pub image: Option<String>,
-}
-
 /// Whether the object is one of the operator's that hold clusters.
-pub fn is_installation(object: &Object) -> bool {
+fn is_installation(object: &Object) -> bool {
     let group = object.api_version().split('/').next();
     match object.kind() {
         "ClickHouseInstallation" => group == Some("clickhouse.altinity.com"),
@@ -88,10 +46,29 @@ pub fn clusters(object: &Object) -> Vec<Cluster> {
         .collect()
 }
 
-/// Where each cluster is, by its name; the first one of a name.
-pub fn by_name(clusters: &[Cluster]) -> BTreeMap<&str, usize> {
-    let places = clusters.iter().enumerate().rev();
-    places.map(|(at, it)| (&*it.name, at)).collect()
+/// Shards and replicas of each cluster as they are written, for a table of sizes.
+pub fn facts(object: &Object) -> Vec<(&'static str, String)> {
+    if !matches!(
+        object.kind(),
+        "ClickHouseInstallation" | "ClickHouseKeeperInstallation"
+    ) {
+        return Vec::new();
+    }
+    let listed = object.node.at_keys(&["spec", "configuration", "clusters"]);
+    let listed = listed.and_then(Node::as_sequence).unwrap_or_default();
+    let facts = listed.iter().map(|cluster| {
+        let count = |key: &str| {
+            let value = cluster.at_keys(&["layout", key])?;
+            let value = value.as_str().filter(|_| !value.is_null());
+            value.map(str::to_string)
+        };
+        let replicas = count("replicasCount").unwrap_or_else(|| "1".to_string());
+        match count("shardsCount") {
+            Some(shards) => ("shards × replicas", format!("{shards} × {replicas}")),
+            None => ("keeper replicas", replicas),
+        }
+    });
+    facts.collect()
 }
 
 /// How many shards and replicas may still be listed.
@@ -151,6 +128,7 @@ fn cluster(object: &Object, node: &Node, templates: &Templates<'_>, room: &mut R
             .and_then(Node::as_str)
             .unwrap_or("")
             .to_string(),
+        product: "ClickHouse",
         is_keeper,
         shard_count,
         shards: (0..listed_shards).map(shard).collect(),

@@ -1,33 +1,10 @@
 //! The settings of a server in the templates of an installation.
 
-use super::Replica;
+use crate::vendor::{Replica, Volume, Zones};
 use crate::yaml::Node;
 
 /// The label of a node that names its zone.
 const ZONE: &str = "topology.kubernetes.io/zone";
-
-/// Where a server may run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Zones {
-    /// The pod template does not restrict it.
-    #[default]
-    Any,
-    /// In each zone about as many.
-    Spread,
-    /// Only in these zones, by name.
-    Named(Vec<String>),
-}
-
-/// A volume of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Volume {
-    /// The name of its template.
-    pub name: String,
-    /// How much it asks for, as written.
-    pub size: String,
-    /// Its storage class; the cluster's default if there is none.
-    pub class: Option<String>,
-}
 
 /// The templates of an installation.
 pub(super) struct Templates<'a> {

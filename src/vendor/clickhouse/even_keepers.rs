@@ -1,12 +1,13 @@
 //! Keeper ensembles of an even number of nodes.
 
-use super::{Danger, Faults, Judge};
+use super::clusters;
 use crate::diag::Severity;
 use crate::object::Object;
-use crate::topology::clusters;
+use crate::rules::{Danger, Faults, Judge};
 use crate::yaml::FieldPath;
 
-pub(super) const DANGER: Danger = Danger {
+/// The rule.
+pub const DANGER: Danger = Danger {
     code: "even-keepers",
     severity: Severity::Warning,
     summary: "a Keeper ensemble has an even number of nodes",

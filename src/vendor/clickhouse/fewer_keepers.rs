@@ -1,12 +1,14 @@
 //! Keeper ensembles that lose nodes.
 
-use super::{Danger, Faults, Judge};
+use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
-use crate::topology::{Cluster, by_name, clusters};
+use crate::rules::{Danger, Faults, Judge};
+use crate::vendor::{Cluster, by_name};
 use crate::yaml::FieldPath;
 
-pub(super) const DANGER: Danger = Danger {
+/// The rule.
+pub const DANGER: Danger = Danger {
     code: "fewer-keepers",
     severity: Severity::Error,
     summary: "a Keeper ensemble loses nodes",

@@ -1,0 +1,220 @@
+//! What is known of products: one file of data each in `packs/`, and a folder for a product that needs code.
+//!
+//! All other rooms ask here, and name no product themselves.
+
+mod cluster;
+pub mod clickhouse;
+pub mod operators;
+
+use std::sync::OnceLock;
+
+use crate::diag::Source;
+use crate::object::{Gvk, Object};
+use crate::yaml::{Node, parse_one};
+pub use cluster::{Cluster, Replica, Shard, Volume, Zones, by_name};
+
+/// The packs, in the order in which their kinds are listed. The fields are those of [`Pack`].
+const PACKS: [&str; 10] = [
+    include_str!("packs/clickhouse.yaml"),
+    include_str!("packs/external-secrets.yaml"),
+    include_str!("packs/kafka.yaml"),
+    include_str!("packs/postgres.yaml"),
+    include_str!("packs/mongodb.yaml"),
+    include_str!("packs/pulumi.yaml"),
+    include_str!("packs/rabbitmq.yaml"),
+    include_str!("packs/elastic.yaml"),
+    include_str!("packs/mysql.yaml"),
+    include_str!("packs/platform.yaml"),
+];
+
+/// What is known of a product.
+#[derive(Debug)]
+pub struct Pack {
+    /// Charts of its operators, and the API groups of the objects that they look after.
+    pub charts: Vec<(String, Vec<String>)>,
+    /// The kinds of objects that describe installations of it.
+    pub kinds: Vec<VendorKind>,
+}
+
+/// A kind of objects of a product.
+#[derive(Debug)]
+pub struct VendorKind {
+    /// Its API group.
+    pub group: String,
+    /// Its name.
+    pub kind: String,
+    /// What its state means, for each version of its API.
+    pub health: Vec<Health>,
+    /// Whether objects become ready within seconds. Databases take minutes: volumes are made, and members start in turn.
+    pub is_fast: bool,
+    /// What goes with an object of it that is deleted.
+    pub deletion: Option<String>,
+    /// The pods that its operator connects to.
+    pub pods: Option<ManagedPods>,
+}
+
+/// Expressions of CEL over an object, as `spec.healthCheckExprs` of Flux Kustomizations has them (Flux 2.5). The states are those of
+/// the operators' own types and of Argo CD's health checks for the same kinds.
+#[derive(Debug)]
+pub struct Health {
+    /// The version of the API that they are for.
+    pub api_version: String,
+    /// True where the object is ready.
+    pub current: String,
+    /// True where it will not become ready; empty where no state is final.
+    pub failed: String,
+}
+
+/// Pods that an operator makes and connects to.
+#[derive(Debug)]
+pub struct ManagedPods {
+    /// The label that has the name of the object as its value.
+    pub label: String,
+    /// The ports that the operator connects to.
+    pub ports: Vec<i64>,
+    /// The field of the object that sets another port.
+    pub port: Vec<String>,
+    /// The field with the Services that the operator makes for the pods.
+    pub services: Vec<String>,
+}
+
+impl VendorKind {
+    /// Whether an object is of it, in any version.
+    pub fn is_of(&self, gvk: &Gvk) -> bool {
+        self.group == *gvk.group && self.kind == *gvk.kind
+    }
+}
+
+/// All packs.
+pub fn packs() -> &'static [Pack] {
+    static PARSED: OnceLock<Vec<Pack>> = OnceLock::new();
+    PARSED.get_or_init(|| PACKS.iter().filter_map(|it| Pack::parse(it)).collect())
+}
+
+/// The kinds of all packs.
+pub fn kinds() -> impl Iterator<Item = &'static VendorKind> {
+    packs().iter().flat_map(|it| &it.kinds)
+}
+
+/// What is known of an object's kind.
+pub fn kind_of(object: &Object) -> Option<&'static VendorKind> {
+    let gvk = object.gvk();
+    kinds().find(|it| it.is_of(&gvk))
+}
+
+/// Clusters of servers that an object describes; none where no product is known that has it.
+pub fn clusters(object: &Object) -> Vec<Cluster> {
+    READERS.iter().flat_map(|it| it(object)).collect()
+}
+
+/// What reads clusters, for each product.
+const READERS: [fn(&Object) -> Vec<Cluster>; 1] = [clickhouse::clusters];
+
+/// The sizes of the clusters that an object describes, by name and as they are written; none where it describes no cluster.
+pub fn cluster_facts(object: &Object) -> Vec<(&'static str, String)> {
+    clickhouse::facts(object)
+}
+
+impl Pack {
+    fn parse(text: &str) -> Option<Pack> {
+        let node = parse_one(&Source::internal("pack", text)).ok()?;
+        let charts = node.get("charts").and_then(Node::as_mapping);
+        let charts = charts.into_iter().flatten().filter_map(|it| {
+            let groups = texts(Some(&it.value)).map(str::to_string);
+            Some((it.key.as_str()?.to_string(), groups.collect()))
+        });
+        let kinds = items(node.get("kinds")).iter();
+        Some(Pack {
+            charts: charts.collect(),
+            kinds: kinds.map(VendorKind::parse).collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl VendorKind {
+    fn parse(node: &Node) -> Option<VendorKind> {
+        let health = items(node.get("health")).iter();
+        Some(VendorKind {
+            group: text(node, "group")?,
+            kind: text(node, "kind")?,
+            health: health.map(Health::parse).collect::<Option<_>>()?,
+            is_fast: node.get("fast").and_then(Node::as_bool) == Some(true),
+            deletion: text(node, "deletion"),
+            pods: match node.get("pods") {
+                Some(pods) => Some(ManagedPods::parse(pods)?),
+                None => None,
+            },
+        })
+    }
+}
+
+impl Health {
+    fn parse(node: &Node) -> Option<Health> {
+        Some(Health {
+            api_version: text(node, "apiVersion")?,
+            current: text(node, "current")?,
+            failed: text(node, "failed").unwrap_or_default(),
+        })
+    }
+}
+
+impl ManagedPods {
+    fn parse(node: &Node) -> Option<ManagedPods> {
+        let path = |key: &str| {
+            let field = text(node, key).unwrap_or_default();
+            let keys = field.split('.').filter(|it| !it.is_empty());
+            keys.map(str::to_string).collect()
+        };
+        let ports = items(node.get("ports")).iter().filter_map(Node::as_int);
+        Some(ManagedPods {
+            label: text(node, "label")?,
+            ports: ports.collect(),
+            port: path("port"),
+            services: path("services"),
+        })
+    }
+}
+
+fn text(node: &Node, key: &str) -> Option<String> {
+    Some(node.get(key)?.as_str()?.to_string())
+}
+
+fn items(node: Option<&Node>) -> &[Node] {
+    node.and_then(Node::as_sequence).unwrap_or_default()
+}
+
+fn texts(node: Option<&Node>) -> impl Iterator<Item = &str> {
+    items(node).iter().filter_map(Node::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A field with a misspelled name would be left out silently.
+    fn check_keys(node: &Node, known: &[&str]) {
+        for entry in node.as_mapping().unwrap() {
+            let key = entry.key.as_str().unwrap();
+            assert!(known.contains(&key), "unknown field `{key}`");
+        }
+    }
+
+    #[test]
+    fn each_pack_is_read_as_a_whole() {
+        assert_eq!(packs().len(), PACKS.len());
+        for text in PACKS {
+            let node = parse_one(&Source::internal("pack", text)).unwrap();
+            check_keys(&node, &["charts", "kinds"]);
+            for kind in items(node.get("kinds")) {
+                let fields = ["group", "kind", "health", "fast", "deletion", "pods"];
+                check_keys(kind, &fields);
+                for health in items(kind.get("health")) {
+                    check_keys(health, &["apiVersion", "current", "failed"]);
+                }
+                if let Some(pods) = kind.get("pods") {
+                    check_keys(pods, &["label", "ports", "port", "services"]);
+                }
+            }
+        }
+    }
+}
