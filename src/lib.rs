@@ -21,7 +21,7 @@ pub use pleach_yaml::{diag, tree};
 mod observer;
 pub mod layout;
 pub mod rules;
-pub mod vendor;
+pub mod products;
 pub mod template;
 pub mod inflate;
 pub mod remote;

@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("layout", &[]),
     // `diff` because rules about changes see pairs of objects.
     ("rules", &["diff"]),
-    ("vendor", &["rules", "diff"]),
+    ("products", &["rules", "diff"]),
     ("template", &[]),
     // `kustomize` because it asks for charts to be rendered.
     ("inflate", &["chart", "kustomize"]),
@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // `inflate` because units install charts, `kustomize` because they build folders.
     ("deploy", &["inflate", "chart", "kustomize"]),
     ("emit", &[]),
-    ("danger", &["rules", "diff", "vendor"]),
+    ("danger", &["rules", "diff", "products"]),
     // `emit` for the ownership line, which says what a file was generated from.
     (
         "compare",
@@ -32,7 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "emit",
             "kustomize",
             "diff",
-            "vendor",
+            "products",
             "danger",
         ],
     ),
@@ -46,7 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "compose",
         &[
-            "vendor",
+            "products",
             "layout",
             "chart",
             "patch",
@@ -59,7 +59,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("prove", &["kustomize", "render", "compose"]),
     ("promote", &["layout", "load", "resolve"]),
     ("provenance", &["layout", "template", "compare", "load"]),
-    ("matrix", &["vendor"]),
+    ("matrix", &["products"]),
     // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
     // `deploy` for the values that releases give to charts, `provenance` for lines of claims behind templates.
     // Charts and manifests for the definitions that an environment's cluster has.
@@ -68,7 +68,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "rules",
             "layout",
-            "vendor",
+            "products",
             "danger",
             "deploy",
             "compare",
@@ -120,7 +120,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "layout",
             "diff",
             "deploy",
-            "vendor",
+            "products",
             "danger",
             "compare",
             "promote",

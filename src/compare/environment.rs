@@ -13,10 +13,10 @@ use crate::diag::{Diagnostics, Span};
 use crate::diff::{Change, ChangeKind, Options, Pair, Salt, change, pair};
 use crate::emit::origin as signed_by;
 use crate::object::{Object, ObjectId};
+use crate::products::{Cluster, clusters};
 use crate::schema::Schemas;
 use crate::secret::hide_text;
 use crate::tree::TreePath;
-use crate::vendor::{Cluster, clusters};
 
 pub(super) fn compare(
     before: &Side<'_>,

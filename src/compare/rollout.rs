@@ -2,7 +2,7 @@
 
 use crate::diff::Pair;
 use crate::object::{Object, ObjectId};
-use crate::vendor::{Cluster, clusters};
+use crate::products::{Cluster, clusters};
 use crate::yaml::Node;
 
 /// What becomes of the pods of an object.

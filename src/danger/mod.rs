@@ -29,8 +29,8 @@ use std::collections::BTreeSet;
 
 use crate::diff::Pair;
 use crate::object::Object;
+use crate::products::clickhouse;
 use crate::rules::run;
-use crate::vendor::clickhouse;
 use crate::yaml::Node;
 
 pub use crate::rules::{ChangeSet, Danger, Finding};

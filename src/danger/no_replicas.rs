@@ -3,7 +3,7 @@
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::object::Object;
-use crate::vendor::clusters;
+use crate::products::clusters;
 use crate::yaml::{FieldPath, Node};
 
 pub(super) const DANGER: Danger = Danger {

@@ -5,7 +5,7 @@ use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
 use crate::diff::{Pair, is_kept};
 use crate::object::Object;
-use crate::vendor::kind_of;
+use crate::products::kind_of;
 use crate::yaml::FieldPath;
 
 pub(super) const DANGER: Danger = Danger {
@@ -85,9 +85,9 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     };
     let gvk = gone.gvk();
     let is_kind = |it: &&(&str, &str, &str)| it.0 == &*gvk.group && it.1 == &*gvk.kind;
-    let of_vendor = || kind_of(gone)?.deletion.as_deref();
+    let of_product = || kind_of(gone)?.deletion.as_deref();
     let known = STATE.iter().find(is_kind).map(|it| it.2);
-    let Some(words) = known.or_else(of_vendor) else {
+    let Some(words) = known.or_else(of_product) else {
         return;
     };
     if is_kept(gone) || gone.kind() == "ApplicationSet" && keeps_objects(gone) {

@@ -6,7 +6,7 @@ use super::{ChangeSet, Danger, Faults, Judge, SHOWN, some_of};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
-use crate::vendor::operators::Operators;
+use crate::products::operators::Operators;
 use crate::yaml::FieldPath;
 
 pub(super) const DANGER: Danger = Danger {

@@ -1,7 +1,7 @@
 //! What an operator of a platform asks first of a claim's objects.
 
 use crate::object::Object;
-use crate::vendor::cluster_facts;
+use crate::products::cluster_facts;
 use crate::yaml::{Mapping, Node, View};
 
 /// Names and values, in the order in which they are found: `("image clickhouse", "clickhouse-server:24.8")`. Where several

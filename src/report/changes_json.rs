@@ -5,8 +5,8 @@ use crate::compare::{Claim, Comparison, FoundGroup, Group, Place, findings, sect
 use crate::danger::DISCLAIMER;
 use crate::diag::{Diagnostic, Span};
 use crate::diff::{ChangeKind, Difference, FieldCause, FieldChange, Line};
+use crate::products::{Cluster, Zones};
 use crate::tree::TreePath;
-use crate::vendor::{Cluster, Zones};
 use crate::yaml::{Kind, Node, View as Value};
 
 use super::View;

@@ -6,8 +6,8 @@ use std::fmt;
 use crate::check::pods::{Pod, pods};
 use crate::check::scene::EnvironmentObjects;
 use crate::object::{Label, Object};
-use crate::vendor::operators::{self, Operators};
-use crate::vendor::{ManagedPods, kind_of};
+use crate::products::operators::{self, Operators};
+use crate::products::{ManagedPods, kind_of};
 use crate::yaml::Node;
 
 /// Pods, and who must reach which ports of them.

@@ -4,14 +4,14 @@
 //! `Current`), so what waits for a database would start before its operator has seen it.
 
 use crate::object::Object;
-use crate::vendor::{Health, VendorKind, kinds};
+use crate::products::{Health, ProductKind, kinds};
 use crate::yaml::{Mapping, Node};
 
 /// The expressions for the kinds among some objects. `own` are those that the environment gives: its expression for a kind
 /// replaces ours.
 pub(super) fn expressions(objects: &[&Object], own: Option<&Node>) -> Vec<Node> {
     let own = own.and_then(Node::as_sequence).unwrap_or_default();
-    let is_given = |kind: &VendorKind, health: &Health| {
+    let is_given = |kind: &ProductKind, health: &Health| {
         own.iter().any(|it| {
             let has = |key: &str, text: &str| it.get(key).and_then(Node::as_str) == Some(text);
             has("apiVersion", &health.api_version) && has("kind", &kind.kind)
@@ -32,12 +32,12 @@ pub(super) fn is_slow(objects: &[&Object]) -> bool {
     })
 }
 
-fn is_among(kind: &VendorKind, health: &Health, objects: &[&Object]) -> bool {
+fn is_among(kind: &ProductKind, health: &Health, objects: &[&Object]) -> bool {
     let mut objects = objects.iter();
     objects.any(|it| it.kind() == kind.kind && it.api_version() == health.api_version)
 }
 
-fn expression(kind: &'static VendorKind, health: &'static Health) -> Node {
+fn expression(kind: &'static ProductKind, health: &'static Health) -> Node {
     let mut fields = Mapping::from([
         ("apiVersion", Node::constant(&health.api_version)),
         ("kind", Node::constant(&kind.kind)),

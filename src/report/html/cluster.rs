@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::compare::{ClusterChange, Comparison};
-use crate::vendor::{Cluster, Replica, Shard, Volume, Zones};
+use crate::products::{Cluster, Replica, Shard, Volume, Zones};
 
 use super::super::summary::counted;
 use super::super::words::clipped;

@@ -3,8 +3,8 @@
 use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
+use crate::products::{Cluster, by_name};
 use crate::rules::{Danger, Faults, Judge};
-use crate::vendor::{Cluster, by_name};
 use crate::yaml::FieldPath;
 
 /// The rule.

@@ -5,7 +5,7 @@
 
 use super::pod::Templates;
 use crate::object::Object;
-use crate::vendor::{Cluster, Shard};
+use crate::products::{Cluster, Shard};
 use crate::yaml::Node;
 
 /// Shards of a cluster and replicas of a shard that are listed one by one. More are only counted: the number comes from a file

@@ -33,12 +33,12 @@ pub struct Pack {
     /// Charts of its operators, and the API groups of the objects that they look after.
     pub charts: Vec<(String, Vec<String>)>,
     /// The kinds of objects that describe installations of it.
-    pub kinds: Vec<VendorKind>,
+    pub kinds: Vec<ProductKind>,
 }
 
 /// A kind of objects of a product.
 #[derive(Debug)]
-pub struct VendorKind {
+pub struct ProductKind {
     /// Its API group.
     pub group: String,
     /// Its name.
@@ -78,7 +78,7 @@ pub struct ManagedPods {
     pub services: Vec<String>,
 }
 
-impl VendorKind {
+impl ProductKind {
     /// Whether an object is of it, in any version.
     pub fn is_of(&self, gvk: &Gvk) -> bool {
         self.group == *gvk.group && self.kind == *gvk.kind
@@ -92,12 +92,12 @@ pub fn packs() -> &'static [Pack] {
 }
 
 /// The kinds of all packs.
-pub fn kinds() -> impl Iterator<Item = &'static VendorKind> {
+pub fn kinds() -> impl Iterator<Item = &'static ProductKind> {
     packs().iter().flat_map(|it| &it.kinds)
 }
 
 /// What is known of an object's kind.
-pub fn kind_of(object: &Object) -> Option<&'static VendorKind> {
+pub fn kind_of(object: &Object) -> Option<&'static ProductKind> {
     let gvk = object.gvk();
     kinds().find(|it| it.is_of(&gvk))
 }
@@ -126,15 +126,15 @@ impl Pack {
         let kinds = items(node.get("kinds")).iter();
         Some(Pack {
             charts: charts.collect(),
-            kinds: kinds.map(VendorKind::parse).collect::<Option<_>>()?,
+            kinds: kinds.map(ProductKind::parse).collect::<Option<_>>()?,
         })
     }
 }
 
-impl VendorKind {
-    fn parse(node: &Node) -> Option<VendorKind> {
+impl ProductKind {
+    fn parse(node: &Node) -> Option<ProductKind> {
         let health = items(node.get("health")).iter();
-        Some(VendorKind {
+        Some(ProductKind {
             group: text(node, "group")?,
             kind: text(node, "kind")?,
             health: health.map(Health::parse).collect::<Option<_>>()?,

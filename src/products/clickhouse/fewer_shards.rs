@@ -3,8 +3,8 @@
 use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
+use crate::products::by_name;
 use crate::rules::{Danger, Faults, Judge};
-use crate::vendor::by_name;
 use crate::yaml::FieldPath;
 
 /// The rule.

@@ -1,6 +1,6 @@
 //! The settings of a server in the templates of an installation.
 
-use crate::vendor::{Replica, Volume, Zones};
+use crate::products::{Replica, Volume, Zones};
 use crate::yaml::Node;
 
 /// The label of a node that names its zone.
