@@ -14,7 +14,7 @@ use pleach::report::Format;
 use pleach::tree::Tree;
 
 use crate::hook::{PLEACH, git, write};
-use crate::products::server::{Answer, Asked, Server};
+use crate::vendor::server::{Answer, Asked, Server};
 
 const CANARY: [&str; 2] = ["Kanarie7Vogel", "S2FuYXJpZTdWb2dlb"];
 

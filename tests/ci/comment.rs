@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::{assert_tells, script};
-use crate::products::server::{Answer, Asked, Server};
+use crate::vendor::server::{Answer, Asked, Server};
 
 /// A service that keeps comments, as GitHub's and GitLab's APIs show them.
 pub(super) struct Forge {

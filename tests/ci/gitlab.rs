@@ -9,7 +9,7 @@ use super::files::{read_yaml, text};
 use super::install::Release;
 use super::{Checkout, Ran, assert_tells, command, finish};
 use crate::hook::PLEACH;
-use crate::products::server::Server;
+use crate::vendor::server::Server;
 
 /// The template's job, with its inputs put in.
 fn job() -> (Node, BTreeMap<String, String>) {

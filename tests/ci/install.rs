@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::{Ran, assert_tells, command, finish, root};
-use crate::products::server::{Answer, Server};
+use crate::vendor::server::{Answer, Server};
 
 /// The version that is installed.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");

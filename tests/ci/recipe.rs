@@ -7,8 +7,8 @@ use super::files::{blocks, keys, read_yaml};
 use super::install::Release;
 use super::{Checkout, assert_tells, command, finish, root, script};
 use crate::hook::{PLEACH, change, git, run};
-use crate::products::http::repository;
-use crate::products::place::write;
+use crate::vendor::http::repository;
+use crate::vendor::place::write;
 
 #[test]
 fn a_change_is_reported() {

@@ -7,7 +7,7 @@ use super::generators::Generators;
 use super::parameters::Parameters;
 use super::template::{Language, bad_template, merge_patch};
 use crate::deploy::sync::{flag, items};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::object::Object;
 use crate::yaml::{Mapping, Node, parse_one};
 
@@ -89,6 +89,7 @@ fn without_duplicates(found: &mut Vec<Object>, set: &Object, said: &mut Diagnost
         let help = "Argo CD applies none of them; make the name depend on all parameters";
         said.push(
             Diagnostic::error("duplicate-resource", message)
+                .class(Class::DuplicateObject)
                 .at(&set.node)
                 .help(help),
         );
