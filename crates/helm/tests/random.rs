@@ -1,7 +1,6 @@
 //! Random templates beside a real Helm 4.
 //!
-//! Needs the program of `tools/helm-oracle`, whose path `HELM_ORACLE` says; without it the test is skipped. `RANDOM_TEMPLATES` is
-//! how many templates are tried, `RANDOM_SEED` where to begin.
+//! Needs the program of `tools/helm-oracle`, whose path `HELM_ORACLE` says. `RANDOM_TEMPLATES` is how many templates are tried, `RANDOM_SEED` where to begin.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -42,11 +41,9 @@ maps: [{n: x, v: 1}, {n: z, v: null}]
 "#;
 
 #[test]
+#[ignore = "needs HELM_ORACLE: the program of tools/helm-oracle"]
 fn random_templates_render_as_with_helm_4() {
-    let Ok(oracle) = std::env::var("HELM_ORACLE") else {
-        println!("skipped: HELM_ORACLE does not name the program of tools/helm-oracle");
-        return;
-    };
+    let oracle = std::env::var("HELM_ORACLE").unwrap();
     let number = |name: &str, default: u64| {
         let given = std::env::var(name).ok();
         given.map_or(default, |it| it.parse().unwrap())
