@@ -218,8 +218,54 @@ pub fn run() -> ExitCode {
     exit_code(outcome)
 }
 
+/// The flags of each subcommand, added to a parser.
+const SUBCOMMANDS: [(&str, fn(clap::Command) -> clap::Command); 23] = [
+    ("init", init::Arguments::augment_args),
+    ("render", render::Arguments::augment_args),
+    ("check", check::Arguments::augment_args),
+    ("diff", diff::Arguments::augment_args),
+    ("tree", tree::Arguments::augment_args),
+    ("matrix", matrix::Arguments::augment_args),
+    ("compare", compare::Arguments::augment_args),
+    ("promote", promote::Arguments::augment_args),
+    ("affected", affected::Arguments::augment_args),
+    ("hook", hook::Arguments::augment_args),
+    ("build", build::Arguments::augment_args),
+    ("template", |it| {
+        template::Arguments::augment_args(it).disable_version_flag(true)
+    }),
+    ("verify", verify::Arguments::augment_args),
+    ("vendor", vendor::Arguments::augment_args),
+    ("publish", publish::Arguments::augment_args),
+    ("new", new::Arguments::augment_args),
+    ("test", test::Arguments::augment_args),
+    ("kinds", kinds::Arguments::augment_args),
+    ("schema", schema::Arguments::augment_args),
+    ("lsp", lsp::Arguments::augment_args),
+    ("explain", explain::Arguments::augment_args),
+    ("completions", completions::Arguments::augment_args),
+    ("man", man::Arguments::augment_args),
+];
+
+/// A parser that knows one subcommand only: building that of all takes longer than a small build takes.
+fn parser_of(name: &str) -> Option<clap::Command> {
+    let (name, add_flags) = SUBCOMMANDS.iter().find(|it| it.0 == name)?;
+    let subcommand = add_flags(clap::Command::new(*name));
+    Some(Global::augment_args(clap::Command::new("pleach")).subcommand(subcommand))
+}
+
+/// The arguments, if they begin with a subcommand and are right.
+fn quickly_read_arguments() -> Option<Cli> {
+    let name = std::env::args_os().nth(1)?;
+    let matches = parser_of(name.to_str()?)?.try_get_matches().ok()?;
+    Cli::from_arg_matches(&matches).ok()
+}
+
 /// The arguments; where there is something to print in place of a run, prints it.
 fn read_arguments() -> Result<Cli, ExitCode> {
+    if let Some(cli) = quickly_read_arguments() {
+        return Ok(cli);
+    }
     // Examples are only shown where there is nothing to run.
     let matches = Cli::command().try_get_matches();
     let matches = matches.or_else(|_| examples::add(Cli::command()).try_get_matches());
@@ -246,6 +292,32 @@ fn exit_code(outcome: anyhow::Result<Outcome>) -> ExitCode {
                 output::help(help);
             }
             ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::{Cli, SUBCOMMANDS, parser_of};
+
+    fn flags(command: &clap::Command) -> Vec<String> {
+        let own = command.get_arguments().map(|it| format!("{it:?}"));
+        let below = command.get_subcommands().flat_map(flags);
+        own.chain(below).collect()
+    }
+
+    #[test]
+    fn a_parser_of_one_subcommand_has_all_its_flags() {
+        let all = Cli::command();
+        assert_eq!(all.get_subcommands().count(), SUBCOMMANDS.len());
+        for whole in all.get_subcommands() {
+            let alone = parser_of(whole.get_name()).unwrap();
+            let alone = alone.get_subcommands().next().unwrap();
+            assert_eq!(flags(alone), flags(whole), "{}", whole.get_name());
+            let flag = |it: &clap::Command| it.is_disable_version_flag_set();
+            assert_eq!(flag(alone), flag(whole));
         }
     }
 }
