@@ -4,7 +4,7 @@
 //! `emit`'s to say.
 #![allow(
     clippy::disallowed_methods,
-    reason = "this room is where the file system is touched"
+    reason = "only this module touches the file system"
 )]
 
 mod apply;
