@@ -34,6 +34,7 @@ pub mod resolve;
 pub mod render;
 pub mod delivery;
 pub mod compose;
+mod engine;
 pub mod prove;
 pub mod promote;
 pub mod provenance;

@@ -56,6 +56,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "delivery",
         ],
     ),
+    // Each engine implements what `delivery` and `compose` leave to it.
+    (
+        "engine",
+        &[
+            "layout", "products", "chart", "load", "render", "delivery", "compose",
+        ],
+    ),
     ("prove", &["kustomize", "render", "compose"]),
     ("promote", &["layout", "load", "resolve"]),
     ("provenance", &["layout", "template", "compare", "load"]),
@@ -83,7 +90,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "pipeline",
         &[
             "layout", "deploy", "emit", "compare", "load", "resolve", "render", "delivery",
-            "compose", "prove", "check",
+            "engine", "compose", "prove", "check",
         ],
     ),
     // Renders whole workspaces, so it is above the pipeline.

@@ -5,11 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Overlaid, overlay};
+use super::{Overlaid, SyncEngine, overlay};
 use crate::chart::Charts;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::load::Engine;
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 
@@ -20,7 +19,7 @@ pub(super) fn check(laid: &Overlaid<'_>, charts: &Charts<'_>, diagnostics: &mut 
         for object in delivery.files.iter().map(|it| &it.object) {
             let gvk = object.gvk();
             // Of nearly all objects this is everything that is asked.
-            if is_of_cluster(&gvk, laid.environment.engine) {
+            if is_of_cluster(&gvk, laid.engine) {
                 continue;
             }
             let kind = (gvk.group.to_string(), gvk.kind.to_string());
@@ -66,15 +65,8 @@ pub(super) fn check(laid: &Overlaid<'_>, charts: &Charts<'_>, diagnostics: &mut 
 const HELP: &str = "add the claim of the operator, or the CRD; if the cluster gets the CRD by other means, list it under `spec.provides` in environment.yaml";
 
 /// Whether a cluster has a kind by itself, or by its sync engine.
-fn is_of_cluster(gvk: &Gvk, engine: Engine) -> bool {
-    let is_of_engine = match engine {
-        Engine::Flux => gvk.group.ends_with(".toolkit.fluxcd.io"),
-        Engine::Argo => {
-            let kinds = ["Application", "ApplicationSet", "AppProject"];
-            &*gvk.group == "argoproj.io" && kinds.contains(&&*gvk.kind)
-        }
-    };
-    is_of_engine || Schemas::is_own_group(&gvk.group)
+fn is_of_cluster(gvk: &Gvk, engine: &dyn SyncEngine) -> bool {
+    engine.serves(gvk) || Schemas::is_own_group(&gvk.group)
 }
 
 /// Group and kind of the CRDs among a delivery's objects.

@@ -16,7 +16,7 @@ pub(super) const KUSTOMIZATION: &str = "kustomization.yaml";
 
 /// Settings of a kustomization that change all its objects, in place of a patch for each.
 #[derive(Clone, Default)]
-pub(super) struct Common {
+pub(crate) struct Common {
     /// Entries of `labels`, none of which touches selectors.
     pub(super) labels: Vec<Node>,
     pub(super) annotations: Mapping,
@@ -40,7 +40,7 @@ impl Common {
     }
 }
 
-pub(super) fn path(delivery: &Delivery, environment: &Environment) -> TreePath {
+pub(crate) fn path(delivery: &Delivery, environment: &Environment) -> TreePath {
     claim_folder(delivery.group, environment.folder(), &delivery.name)
 }
 
@@ -105,7 +105,7 @@ pub(super) fn overlay(
     writer.finish(common, diagnostics);
 }
 
-pub(super) fn check_merge_key(object: &Object, delivery: &Delivery, diagnostics: &mut Diagnostics) {
+pub(crate) fn check_merge_key(object: &Object, delivery: &Delivery, diagnostics: &mut Diagnostics) {
     if let Some(key) = merge_key(&object.node) {
         let message = "kustomize treats a key `<<` as a merge key, even if it is quoted";
         let fault = Diagnostic::error("merge-key", message).at(key);

@@ -3,7 +3,7 @@
 use crate::yaml::{Mapping, Node, emit_canonical};
 
 /// An object's text: apiVersion, kind, metadata (name, namespace, labels, annotations), then the rest in its own order.
-pub(super) fn object(node: &Node) -> String {
+pub(crate) fn object(node: &Node) -> String {
     let mut node = node.clone();
     if let Some(mapping) = node.as_mapping_mut() {
         put_first(mapping, &["apiVersion", "kind", "metadata"]);

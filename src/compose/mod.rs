@@ -4,22 +4,19 @@
 //! is new a file, what is gone a deletion. Objects are first laid under the user's `overlays/`, so the tree needs nothing
 //! outside itself.
 
-mod cluster;
 mod crds;
+mod engine;
 mod flat;
-mod folder;
+pub(crate) mod folder;
 mod interface;
 mod missing_crds;
-mod form;
-mod argocd_instance;
+pub(crate) mod form;
 mod namespaces;
 mod order;
-mod overlay;
+pub(crate) mod overlay;
 mod owners;
 mod plain;
 mod bootstrap;
-mod services;
-mod application_sets;
 mod unused_overlays;
 
 use std::collections::BTreeMap;
@@ -28,21 +25,25 @@ use std::sync::Arc;
 use crate::chart::Charts;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::layout::BASE;
+use crate::layout::{BASE, cluster_folder};
 use crate::load::{Engine, Environment, Layout, Scope, Workspace, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::yaml::parallel::each;
-use crate::yaml::{Node, emit_canonical};
+use crate::yaml::{Mapping, Node, emit_canonical};
+pub(crate) use engine::SyncEngine;
 use folder::Common;
 pub use interface::Exports;
 pub use missing_crds::MissingCrd;
+pub(crate) use order::Order;
 use overlay::{Overlay, Unmatched};
 
 /// An environment and what its claims deliver.
 pub struct EnvironmentManifests<'a> {
     /// The environment; base is one too.
     pub environment: &'a Environment,
+    /// What its sync engine does.
+    pub(crate) engine: &'static dyn SyncEngine,
     /// Its claims, by name.
     pub deliveries: Vec<Delivery>,
     /// Whether it has claims that are not here.
@@ -55,7 +56,7 @@ impl EnvironmentManifests<'_> {
     pub fn is_by_itself(&self) -> bool {
         let mut deliveries = self.deliveries.iter();
         let is_shared = deliveries.any(|it| !it.services.is_empty() || !it.roots.is_empty());
-        !is_shared && (self.is_partial || self.environment.engine == Engine::Flux)
+        !is_shared && (self.is_partial || !self.engine.shares_names())
     }
 }
 
@@ -79,8 +80,15 @@ pub struct RenderedTree {
 }
 
 impl RenderedTree {
+    /// Puts a file of an environment itself into its folder of `clusters`.
+    pub(crate) fn put(&mut self, environment: &Environment, file: &str, body: String) {
+        let title = format!("Environment/{}", environment.name);
+        let path = cluster_folder(&environment.name).child(file);
+        self.files.insert(path, OutputFile { title, body });
+    }
+
     /// Adds a file of data.
-    fn data(&mut self, path: TreePath, delivery: &Delivery, node: Node) {
+    pub(crate) fn data(&mut self, path: TreePath, delivery: &Delivery, node: Node) {
         self.text(path.clone(), delivery, emit_canonical(&node));
         self.data.push(Data {
             path,
@@ -91,7 +99,7 @@ impl RenderedTree {
         });
     }
 
-    fn text(&mut self, path: TreePath, delivery: &Delivery, body: String) {
+    pub(crate) fn text(&mut self, path: TreePath, delivery: &Delivery, body: String) {
         let title = delivery.title.clone();
         self.files.insert(path, OutputFile { title, body });
     }
@@ -148,7 +156,12 @@ pub struct Data {
 
 impl Expected {
     /// What a folder of a claim must build to.
-    fn of(delivery: &Delivery, folder: TreePath, objects: Vec<Object>, form: Form) -> Expected {
+    pub(crate) fn of(
+        delivery: &Delivery,
+        folder: TreePath,
+        objects: Vec<Object>,
+        form: Form,
+    ) -> Expected {
         Expected {
             folder,
             objects,
@@ -241,9 +254,14 @@ impl<'a> Composer<'a> {
 
     /// Checks the names that environments have in common.
     pub fn check_names(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
-        argocd_instance::check(environments, diagnostics);
         bootstrap::check(environments, diagnostics);
-        services::check(environments, diagnostics);
+        for engine in Engine::ALL {
+            let of_engine = |it: &&SharedNames<'_>| it.environment.engine == engine;
+            let own: Vec<&SharedNames<'_>> = environments.iter().filter(of_engine).collect();
+            if let Some(first) = own.first() {
+                first.engine.check_names(&own, diagnostics);
+            }
+        }
     }
 
     /// Checks what nothing provides and what nothing matches, in all environments together.
@@ -261,13 +279,14 @@ impl<'a> Composer<'a> {
     }
 }
 
-/// What an environment has that another one may have too: names in an Argo CD that both use, services and roots.
+/// What an environment has that another one may have too: names in an instance of the engine that both use, services and roots.
 pub struct SharedNames<'a> {
-    environment: &'a Environment,
-    /// Its names in its Argo CD, each with its kind.
-    names: Vec<(&'static str, String)>,
+    pub(crate) environment: &'a Environment,
+    engine: &'static dyn SyncEngine,
+    /// Its names in its instance of the engine, each with its kind.
+    pub(crate) names: Vec<(&'static str, String)>,
     /// The claims with services and roots, without their objects.
-    deliveries: Vec<Delivery>,
+    pub(crate) deliveries: Vec<Delivery>,
 }
 
 impl<'a> SharedNames<'a> {
@@ -277,10 +296,8 @@ impl<'a> SharedNames<'a> {
         let shared = deliveries.filter(|it| !it.services.is_empty() || !it.roots.is_empty());
         SharedNames {
             environment: manifests.environment,
-            names: match manifests.environment.engine {
-                Engine::Argo => argocd_instance::names(manifests),
-                Engine::Flux => Vec::new(),
-            },
+            engine: manifests.engine,
+            names: manifests.engine.names(manifests),
             deliveries: shared.map(Delivery::without_objects).collect(),
         }
     }
@@ -301,17 +318,24 @@ fn with_shared<'a>(
     workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
 ) -> EnvironmentManifests<'a> {
-    let environment = namespaces::with_namespaces(environment);
-    let environment = services::with_sets(environment, workspace, diagnostics);
+    let mut environment = namespaces::with_namespaces(environment);
+    let engine = environment.engine;
+    engine.add_shared(&mut environment, workspace, diagnostics);
     bootstrap::with_roots(environment, workspace)
 }
 
 /// A path of the tree as it is from the root of the repository.
-fn in_repository(workspace: &WorkspaceConfig, path: &TreePath) -> String {
+pub(crate) fn in_repository(workspace: &WorkspaceConfig, path: &TreePath) -> String {
     match workspace.sync_path.trim_start_matches("./") {
         "" | "." => path.to_string(),
         above => format!("{above}/{path}"),
     }
+}
+
+/// A map of texts.
+pub(crate) fn texts<const N: usize>(entries: [(&'static str, &str); N]) -> Mapping {
+    let entries = entries.map(|(key, text)| (key, Node::string(text)));
+    Mapping::from(entries)
 }
 
 /// A scope in which no environment is partial whose objects an overlay may mix: what it does to one claim may come from another.
@@ -344,10 +368,11 @@ fn unmatched_everywhere(sides: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
 }
 
 /// An environment's claims after the user's overlays, and what is left for each kustomization to say.
-struct Overlaid<'a> {
-    environment: &'a Environment,
-    deliveries: Vec<Delivery>,
-    common: Common,
+pub(crate) struct Overlaid<'a> {
+    pub(crate) environment: &'a Environment,
+    engine: &'static dyn SyncEngine,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) common: Common,
     is_partial: bool,
 }
 
@@ -391,12 +416,9 @@ fn compose_environment(
         }
     }
     for delivery in &laid.deliveries {
-        services::write(&mut composition, delivery);
-        if laid.environment.engine == Engine::Argo {
-            bootstrap::keep_folders(&mut composition, delivery);
-        }
+        laid.engine.write_shared(&mut composition, delivery);
     }
-    composition.places = services::own_places(&laid.deliveries).collect();
+    composition.places = laid.engine.places(&laid.deliveries);
     if laid.is_partial {
         composition.interfaces = interface::all(&laid.environment.name, &laid.deliveries);
         return composition;
@@ -404,6 +426,7 @@ fn compose_environment(
     crds::check(laid, charts, diagnostics);
     let missing = &mut composition.missing;
     let order = order::order(laid.environment, &laid.deliveries, missing, diagnostics);
-    cluster::write(&mut composition, workspace, laid, &order, diagnostics);
+    laid.engine
+        .write_cluster(&mut composition, workspace, laid, &order, diagnostics);
     composition
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::EnvironmentManifests;
-use crate::delivery::{Delivery, FLUX_NAMESPACE, ManifestFile};
+use crate::delivery::{Delivery, ManifestFile};
 use crate::layout::Group;
+use crate::load::FLUX_NAMESPACE;
 use crate::object::Object;
 use crate::yaml::{Mapping, Node};
 

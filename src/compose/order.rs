@@ -12,7 +12,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Environment;
 
 /// For each claim, the claims that must be ready first.
-pub(super) type Order = BTreeMap<String, BTreeSet<String>>;
+pub(crate) type Order = BTreeMap<String, BTreeSet<String>>;
 
 /// Works out the order, and adds the CRDs that nothing brings to `missing`. Errors: `dependency-cycle`.
 pub(super) fn order(

@@ -18,7 +18,7 @@ use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
 use crate::yaml::{Mapping, Node, parse_one};
 
 /// The folder of what overlays add, and its Flux Kustomization.
-pub(super) const NAME: &str = "overlay";
+pub(crate) const NAME: &str = "overlay";
 
 /// A user's overlay as found.
 pub(super) struct Overlay {
@@ -160,6 +160,7 @@ pub(super) fn apply_overlays<'a>(
 ) -> (Overlaid<'a>, Vec<Diagnostic>) {
     let EnvironmentManifests {
         environment,
+        engine,
         mut deliveries,
         is_partial,
     } = delivered;
@@ -193,6 +194,7 @@ pub(super) fn apply_overlays<'a>(
     }
     let laid = Overlaid {
         environment,
+        engine,
         deliveries,
         common,
         is_partial,
@@ -326,7 +328,7 @@ fn file_name(object: &Object, taken: &[ManifestFile]) -> Arc<str> {
 }
 
 /// Objects as a kustomization that says `common` builds them.
-pub(super) fn with_common(
+pub(crate) fn with_common(
     objects: Vec<Object>,
     common: &Common,
     diagnostics: &mut Diagnostics,

@@ -47,13 +47,11 @@ pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
 
 /// A claim has one of the engine's objects of its own name; what comes before it, and its charts, must have other names.
 fn taken_name(delivery: &Delivery, other: &Delivery, engine: Engine) -> Diagnostic {
-    let what = match engine {
-        Engine::Flux => "an additional Flux Kustomization with that name",
-        Engine::Argo => "an additional Application with that name",
-    };
     let message = format!(
-        "the name `{}` is taken: {} has {what}",
-        other.name, delivery.title
+        "the name `{}` is taken: {} has an additional {} with that name",
+        other.name,
+        delivery.title,
+        engine.words().claim_title
     );
     let fault = Diagnostic::error("duplicate-claim", message).at(&other.span);
     fault

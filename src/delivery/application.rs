@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use super::argo::{Target, charts_address, check_access};
 use super::intent::{Intent, IntentKind};
 use super::resources;
-use super::service::{GitSource, Service};
 use super::values::layered;
 use crate::chart::{Chart, Charts, Request};
-use crate::diag::{Class, Diagnostic, Diagnostics, Span};
-use crate::layout::{Folder, Tier};
+use crate::diag::{Class, Diagnostic, Span};
+use crate::layout::Folder;
 use crate::load::WorkspaceConfig;
 use crate::schema::validate;
 use crate::secret::find_secret;
@@ -50,15 +48,15 @@ fn drop_nulls(node: &mut Node) {
 }
 
 /// The intent and its chart.
-pub(super) struct ChartApplication<'a> {
-    intent: &'a Intent<'a>,
-    chart: Arc<Chart>,
+pub(crate) struct ChartApplication<'a> {
+    pub(crate) intent: &'a Intent<'a>,
+    pub(crate) chart: Arc<Chart>,
 }
 
 impl<'a> ChartApplication<'a> {
     /// Opens the chart. Errors: what opening it finds; `plain-secret` where the claim's values hold a password;
     /// `request-above-limit`.
-    pub(super) fn new(
+    pub(crate) fn new(
         intent: &'a Intent<'a>,
         charts: &Charts<'_>,
     ) -> Result<ChartApplication<'a>, Diagnostic> {
@@ -82,7 +80,7 @@ impl<'a> ChartApplication<'a> {
     }
 
     /// Fields of the claim that have no effect: `values` say something else, and are merged last, or the chart has nothing for them.
-    pub(super) fn without_effect(&self) -> Vec<Diagnostic> {
+    pub(crate) fn without_effect(&self) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         if let Some((last, before)) = self.said().split_last() {
             let before = layered(before, &Node::null());
@@ -126,40 +124,13 @@ impl<'a> ChartApplication<'a> {
     }
 
     /// All values: the chart's own, and what is laid over them.
-    pub(super) fn values(&self) -> Node {
+    pub(crate) fn values(&self) -> Node {
         let own = &self.chart.values;
         layered([own].into_iter().chain(self.layers()), own)
     }
 
-    /// The service with all its values.
-    pub(super) fn service(&self, target: &Target<'_>, diagnostics: &mut Diagnostics) -> Service {
-        let intent = self.intent;
-        let text = |key: &str| intent.text(&[key]).to_string();
-        let address = intent.text(&["chart", "repository"]);
-        let address = target.workspace.mirrored(address);
-        check_access(intent, target, &address, diagnostics);
-        let name = intent.metadata("name").unwrap_or(intent.node());
-        Service {
-            name: intent.text_of_metadata("name").to_string(),
-            tier: match intent.text(&["tier"]) {
-                "platform" => Tier::Platform,
-                _ => Tier::Apps,
-            },
-            cluster_type: text("clusterType"),
-            environment: text("environment"),
-            namespace: intent.text_of_metadata("namespace").to_string(),
-            charts: charts_address(&address),
-            chart: self.chart.name.clone(),
-            version: self.chart.version.as_str().to_string(),
-            values: self.traced(self.values(), target.workspace),
-            annotations: intent.metadata("annotations").cloned(),
-            repository: GitSource::of(intent),
-            span: name.span().clone(),
-        }
-    }
-
     /// The installation with the values that differ from the chart's own.
-    pub(super) fn helm_install(&self, workspace: &WorkspaceConfig) -> Node {
+    pub(crate) fn helm_install(&self, workspace: &WorkspaceConfig) -> Node {
         let intent = self.intent;
         let values = layered(self.layers(), &self.chart.values);
         let repository = intent.field(&["chart", "repository"]);
@@ -191,7 +162,7 @@ impl<'a> ChartApplication<'a> {
     }
 
     /// Of a traced run: values for production are there because the claim says so.
-    fn traced(&self, values: Node, workspace: &WorkspaceConfig) -> Node {
+    pub(crate) fn traced(&self, values: Node, workspace: &WorkspaceConfig) -> Node {
         let said = self.intent.field(&["production"]);
         match (&workspace.trace, &self.chart.production, said) {
             (Some(trace), Some(production), Some(said)) => {

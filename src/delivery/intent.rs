@@ -16,7 +16,7 @@ pub(super) fn is_intent(node: &Node) -> bool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IntentKind {
+pub(crate) enum IntentKind {
     /// A Helm chart is to be installed.
     HelmInstall,
     /// A folder of a Git repository is to be applied first.
@@ -65,14 +65,14 @@ impl IntentKind {
 }
 
 /// The fields of a checked intent.
-pub(super) struct Intent<'a> {
+pub(crate) struct Intent<'a> {
     kind: IntentKind,
     node: &'a Node,
 }
 
 impl<'a> Intent<'a> {
     /// Errors: what the intent's schema finds, which is the template's fault.
-    pub(super) fn new(node: &'a Node) -> Result<Intent<'a>, Diagnostic> {
+    pub(crate) fn new(node: &'a Node) -> Result<Intent<'a>, Diagnostic> {
         let Some(kind) = IntentKind::of(node) else {
             let name = node.get("kind").and_then(Node::as_str).unwrap_or("");
             let fault = Diagnostic::error("invalid-intent", format!("unknown intent `{name}`"));
@@ -93,12 +93,12 @@ impl<'a> Intent<'a> {
         }
     }
 
-    pub(super) fn kind(&self) -> IntentKind {
+    pub(crate) fn kind(&self) -> IntentKind {
         self.kind
     }
 
     /// A field of `spec`, if it is given and not null.
-    pub(super) fn field(&self, keys: &[&str]) -> Option<&'a Node> {
+    pub(crate) fn field(&self, keys: &[&str]) -> Option<&'a Node> {
         self.node
             .get("spec")?
             .at_keys(keys)
@@ -106,21 +106,21 @@ impl<'a> Intent<'a> {
     }
 
     /// A field of `spec` as text; empty where it is not given.
-    pub(super) fn text(&self, keys: &[&str]) -> &'a str {
+    pub(crate) fn text(&self, keys: &[&str]) -> &'a str {
         self.field(keys).and_then(Node::as_str).unwrap_or("")
     }
 
     /// A field of `metadata`.
-    pub(super) fn metadata(&self, key: &str) -> Option<&'a Node> {
+    pub(crate) fn metadata(&self, key: &str) -> Option<&'a Node> {
         self.node.at_keys(&["metadata", key])
     }
 
     /// A field of `metadata` as text; empty where it is not given.
-    pub(super) fn text_of_metadata(&self, key: &str) -> &'a str {
+    pub(crate) fn text_of_metadata(&self, key: &str) -> &'a str {
         self.metadata(key).and_then(Node::as_str).unwrap_or("")
     }
 
-    pub(super) fn node(&self) -> &'a Node {
+    pub(crate) fn node(&self) -> &'a Node {
         self.node
     }
 }

@@ -1,11 +1,9 @@
-//! Intents to the sync engine's own objects; one file an engine.
+//! Intents to the sync engine's own objects, as each engine makes them (`engine`).
 //!
 //! A template says what is wanted (`HelmInstall`, `GitManifests`), the environment's engine decides the form. An intent lives
 //! between `render` and `compose` only and is never written.
 
 mod application;
-pub mod argo;
-mod flux;
 mod intent;
 mod pin;
 mod repository;
@@ -17,18 +15,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chart::{Charts, Request};
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostics, Span};
 use crate::layout::Group;
-use crate::load::{Engine, Environment, WorkspaceConfig};
+use crate::load::{Environment, WorkspaceConfig};
 use crate::object::Object;
 use crate::render::{File, Manifest};
 use crate::secret::find_secrets;
 use crate::tree::TreePath;
 use crate::yaml::Node;
-use application::{ChartApplication, plain_secret};
-use intent::{Intent, IntentKind};
+pub(crate) use application::ChartApplication;
+use application::plain_secret;
+pub(crate) use intent::{Intent, IntentKind};
+pub(crate) use repository::access;
 
-pub use flux::NAMESPACE as FLUX_NAMESPACE;
 pub use pin::unused_pins;
 pub use service::{GitSource, Root, Service};
 
@@ -139,9 +138,36 @@ impl Delivery {
     }
 }
 
+/// What a sync engine makes of intents.
+pub(crate) trait Lowering: Sync + std::fmt::Debug {
+    /// Adds the objects that an intent becomes.
+    fn lower(
+        &self,
+        intent: &Intent<'_>,
+        place: &IntentPlace<'_>,
+        into: &mut Lowered,
+        diagnostics: &mut Diagnostics,
+    );
+
+    /// Says to the engine what an object says to another one.
+    fn translate(&self, _object: &mut Node) {}
+}
+
+/// Where an intent was found.
+pub(crate) struct IntentPlace<'a> {
+    pub(crate) environment: &'a Environment,
+    pub(crate) workspace: &'a WorkspaceConfig,
+    pub(crate) charts: &'a Charts<'a>,
+    /// The name of the claim.
+    pub(crate) claim: &'a str,
+    /// The name of the file that the template makes.
+    pub(crate) file: &'a str,
+}
+
 /// Turns a claim's manifest into the objects that the environment's engine applies.
-pub fn lower(
+pub(crate) fn lower(
     manifest: &Manifest<'_>,
+    engine: &dyn Lowering,
     environment: &Environment,
     workspace: &WorkspaceConfig,
     charts: &Charts<'_>,
@@ -164,25 +190,17 @@ pub fn lower(
             diagnostics.extend(secrets.into_iter().map(|it| plain_secret(&intent, it)));
             continue;
         }
-        match environment.engine {
-            Engine::Flux => {
-                let kept = lowered.for_flux(&intent, workspace, charts, diagnostics);
-                diagnostics.keep(kept);
-            }
-            Engine::Argo => {
-                let target = argo::Target {
-                    argo: &environment.argo,
-                    workspace,
-                    claim: &manifest.instance.name,
-                };
-                lowered.for_argo(&intent, &target, charts, &file.name, diagnostics);
-            }
-        }
+        let place = IntentPlace {
+            environment,
+            workspace,
+            charts,
+            claim: &manifest.instance.name,
+            file: &file.name,
+        };
+        engine.lower(&intent, &place, &mut lowered, diagnostics);
     }
-    if environment.engine == Engine::Argo {
-        let nodes = lowered.files.iter_mut().map(|it| &mut it.node);
-        nodes.for_each(argo::translate);
-    }
+    let nodes = lowered.files.iter_mut().map(|it| &mut it.node);
+    nodes.for_each(|it| engine.translate(it));
     let delivered = |File { name, node }| ManifestFile {
         name: name.into(),
         object: Object::new(node),
@@ -208,69 +226,14 @@ pub fn lower(
 
 /// What a manifest becomes.
 #[derive(Default)]
-struct Lowered {
-    files: Vec<File>,
-    releases: Vec<File>,
-    first: Vec<Node>,
-    charts: Vec<Request>,
-    services: Vec<Service>,
-    roots: Vec<Root>,
-    namespaces: BTreeSet<String>,
-}
-
-impl Lowered {
-    fn for_flux(
-        &mut self,
-        intent: &Intent<'_>,
-        workspace: &WorkspaceConfig,
-        charts: &Charts<'_>,
-        diagnostics: &mut Diagnostics,
-    ) -> Result<(), Diagnostic> {
-        match intent.kind() {
-            IntentKind::HelmInstall => self.files.extend(flux::helm_install(intent, workspace)?),
-            IntentKind::GitManifests => self.first.extend(flux::git_manifests(intent, workspace)),
-            IntentKind::ChartApplication => {
-                let application = ChartApplication::new(intent, charts)?;
-                diagnostics.extend(application.without_effect());
-                let files = flux::chart_application(&application, workspace)?;
-                self.files.extend(files);
-                let namespace = intent.text_of_metadata("namespace");
-                self.namespaces.insert(namespace.to_string());
-            }
-            IntentKind::GitOpsRoot => self.roots.push(Root::new(intent, workspace)),
-        }
-        Ok(())
-    }
-
-    fn for_argo(
-        &mut self,
-        intent: &Intent<'_>,
-        target: &argo::Target<'_>,
-        charts: &Charts<'_>,
-        file: &str,
-        diagnostics: &mut Diagnostics,
-    ) {
-        match intent.kind() {
-            IntentKind::HelmInstall => self.releases.push(File {
-                name: file.to_string(),
-                node: argo::helm_install(intent, file, target, diagnostics),
-            }),
-            IntentKind::GitManifests => {
-                let node = argo::git_manifests(intent, target, diagnostics);
-                self.first.push(node);
-            }
-            IntentKind::ChartApplication => {
-                let application = ChartApplication::new(intent, charts);
-                let application = diagnostics.keep(application);
-                let service = application.map(|it| {
-                    diagnostics.extend(it.without_effect());
-                    it.service(target, diagnostics)
-                });
-                self.services.extend(service);
-            }
-            IntentKind::GitOpsRoot => self.roots.push(Root::new(intent, target.workspace)),
-        }
-    }
+pub(crate) struct Lowered {
+    pub(crate) files: Vec<File>,
+    pub(crate) releases: Vec<File>,
+    pub(crate) first: Vec<Node>,
+    pub(crate) charts: Vec<Request>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) roots: Vec<Root>,
+    pub(crate) namespaces: BTreeSet<String>,
 }
 
 /// The annotation `pleach.dev/owner`, else `spec.owner.team`.

@@ -5,7 +5,7 @@ use crate::load::WorkspaceConfig;
 use crate::yaml::Mapping;
 
 /// The intent's own access, else what `pleach.yaml` says for the longest prefix of the address.
-pub(super) fn access(intent: &Intent<'_>, workspace: &WorkspaceConfig, address: &str) -> Mapping {
+pub(crate) fn access(intent: &Intent<'_>, workspace: &WorkspaceConfig, address: &str) -> Mapping {
     let configured = workspace.source(address).map(|it| &it.access);
     let mut access = Mapping::new();
     for key in ["secretRef", "certSecretRef", "insecure"] {

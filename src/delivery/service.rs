@@ -47,7 +47,7 @@ pub struct GitSource {
 
 impl GitSource {
     /// The intent that it was created from.
-    pub(super) fn of(intent: &Intent<'_>) -> Option<GitSource> {
+    pub(crate) fn of(intent: &Intent<'_>) -> Option<GitSource> {
         let url = intent.field(&["gitOps", "url"])?.as_str()?;
         let branch = intent.field(&["gitOps", "branch"]).and_then(Node::as_str);
         Some(GitSource {
@@ -69,7 +69,7 @@ pub struct Root {
 }
 
 impl Root {
-    pub(super) fn new(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Root {
+    pub(crate) fn new(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Root {
         let text = |key: &str| intent.text(&[key]).to_string();
         Root {
             cluster_type: text("clusterType"),

@@ -42,7 +42,9 @@ pub use policies::BuiltinPolicies;
 pub use rendered_charts::rendered_charts;
 pub use scope::Scope;
 pub use spelling::normalise;
-pub use sync::{Argo, Destination, Engine, Layout, OWN_CLUSTER, SourceRef, is_base};
+pub use sync::{
+    Argo, Destination, Engine, FLUX_NAMESPACE, Layout, OWN_CLUSTER, SourceRef, is_base,
+};
 pub use sync_path::check_sync_path;
 pub use unread::misnamed_folder;
 pub use workspace::schema as workspace_schema;

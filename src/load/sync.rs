@@ -19,31 +19,77 @@ impl Engine {
     /// All engines, in the order of their declaration.
     pub const ALL: [Engine; 2] = [Engine::Flux, Engine::Argo];
 
+    /// What is read and written of it.
+    pub(crate) fn words(self) -> &'static EngineWords {
+        match self {
+            Engine::Flux => &FLUX,
+            Engine::Argo => &ARGO,
+        }
+    }
+
     /// As `environment.yaml` has it.
     pub fn name(self) -> &'static str {
-        match self {
-            Engine::Flux => "flux",
-            Engine::Argo => "argo",
-        }
+        self.words().name
     }
 
     /// The kind of the object that applies a claim's folder.
     pub fn of_claim(self) -> &'static str {
-        match self {
-            Engine::Flux => "Kustomization",
-            Engine::Argo => "Application",
-        }
+        self.words().claim_kind
     }
 
     /// The folder of what the engine's environments share. Each engine has one of its own, whichever of them are in use: an
     /// environment of the other engine moves no file.
     pub fn base(self) -> &'static str {
-        match self {
-            Engine::Flux => "base",
-            Engine::Argo => "base-argo",
-        }
+        self.words().base
     }
 }
+
+/// The words and the configuration of an engine.
+pub(crate) struct EngineWords {
+    name: &'static str,
+    title: &'static str,
+    claim_kind: &'static str,
+    /// The kind as messages have it.
+    pub(crate) claim_title: &'static str,
+    base: &'static str,
+    /// The fields below `spec` of an environment that it alone reads.
+    fields: &'static [&'static [&'static str]],
+    /// What to do about a field that it does not read.
+    not_read: &'static str,
+    /// Whether it reads the tree from Git.
+    pub(super) reads_git: fn(&SourceRef) -> bool,
+    check: fn(&Node, &Argo, &mut Diagnostics),
+}
+
+const FLUX: EngineWords = EngineWords {
+    name: "flux",
+    title: "Flux",
+    claim_kind: "Kustomization",
+    claim_title: "Flux Kustomization",
+    base: "base",
+    fields: &[
+        &["flux"],
+        &["source", "kind"],
+        &["source", "name"],
+        &["source", "namespace"],
+    ],
+    not_read: "remove it, or set `engine: argo`; Flux gets the address from the source that `flux bootstrap` creates",
+    // The contents of an OCI artifact or a bucket are not known here.
+    reads_git: |source| source.kind == "GitRepository",
+    check: |_, _, _| {},
+};
+
+const ARGO: EngineWords = EngineWords {
+    name: "argo",
+    title: "Argo CD",
+    claim_kind: "Application",
+    claim_title: "Application",
+    base: "base-argo",
+    fields: &[&["source", "url"], &["source", "revision"], &["argo"]],
+    not_read: "remove it, or set `engine: flux`; for Argo CD, use `spec.argo`, and `url` and `revision` of the source",
+    reads_git: |_| true,
+    check: check_argo,
+};
 
 /// Whether a folder of the tree holds what environments share.
 pub fn is_base(folder: &str) -> bool {
@@ -69,6 +115,9 @@ impl Layout {
         }
     }
 }
+
+/// Where Flux Kustomizations live: the namespace that `flux bootstrap` makes.
+pub const FLUX_NAMESPACE: &str = "flux-system";
 
 /// A reference to a Flux source.
 #[derive(Clone, Debug)]
@@ -137,10 +186,9 @@ pub enum Destination {
 
 /// Which engine an environment names.
 pub(super) fn engine(environment: &Node) -> Engine {
-    match spec(environment, &["engine"]).and_then(Node::as_str) {
-        Some("argo") => Engine::Argo,
-        _ => Engine::Flux,
-    }
+    let name = spec(environment, &["engine"]).and_then(Node::as_str);
+    let found = Engine::ALL.into_iter().find(|it| Some(it.name()) == name);
+    found.unwrap_or_default()
 }
 
 /// The Flux source, with the defaults of `flux bootstrap`.
@@ -195,16 +243,8 @@ pub(super) fn argo(name: &str, environment: &Node, workspace: Option<&WorkspaceC
 
 /// What one engine would not read, and what Argo CD cannot do without.
 pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut Diagnostics) {
-    let foreign: &[&[&str]] = match engine {
-        Engine::Flux => &[&["source", "url"], &["source", "revision"], &["argo"]],
-        Engine::Argo => &[
-            &["flux"],
-            &["source", "kind"],
-            &["source", "name"],
-            &["source", "namespace"],
-        ],
-    };
-    for keys in foreign {
+    let others = Engine::ALL.into_iter().filter(|it| *it != engine);
+    for keys in others.flat_map(|it| it.words().fields) {
         if let Some(found) = spec(node, keys) {
             diagnostics.push(not_read(found, keys, engine));
         }
@@ -219,9 +259,7 @@ pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut 
         );
     }
     FluxSettings::check(node, diagnostics);
-    if engine == Engine::Argo {
-        check_argo(node, argo, diagnostics);
-    }
+    (engine.words().check)(node, argo, diagnostics);
 }
 
 fn check_argo(node: &Node, argo: &Argo, diagnostics: &mut Diagnostics) {
@@ -252,16 +290,8 @@ fn is_object_name(name: &str) -> bool {
 
 fn not_read(found: &Node, keys: &[&str], engine: Engine) -> Diagnostic {
     let field = format!("spec.{}", keys.join("."));
-    let (message, help) = match engine {
-        Engine::Flux => (
-            format!("Flux does not read `{field}`"),
-            "remove it, or set `engine: argo`; Flux gets the address from the source that `flux bootstrap` creates",
-        ),
-        Engine::Argo => (
-            format!("Argo CD does not read `{field}`"),
-            "remove it, or set `engine: flux`; for Argo CD, use `spec.argo`, and `url` and `revision` of the source",
-        ),
-    };
+    let message = format!("{} does not read `{field}`", engine.words().title);
+    let help = engine.words().not_read;
     Diagnostic::error("invalid-value", message)
         .at(found)
         .help(help)

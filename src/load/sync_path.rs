@@ -1,7 +1,6 @@
 //! Whether the paths that Flux and Argo CD are given lead to the tree.
 
 use super::environment::Environment;
-use super::sync::Engine;
 use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Edit, Span};
 use crate::tree::TreePath;
@@ -13,9 +12,7 @@ pub fn check_sync_path(
     environments: &[Environment],
     below_top: &TreePath,
 ) -> Option<Diagnostic> {
-    // The contents of an OCI artifact or a bucket are not known here.
-    let reads_git =
-        |it: &Environment| it.engine == Engine::Argo || it.source.kind == "GitRepository";
+    let reads_git = |it: &Environment| (it.engine.words().reads_git)(&it.source);
     if !environments.iter().any(reads_git) {
         return None;
     }

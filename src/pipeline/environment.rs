@@ -16,7 +16,7 @@ use crate::object::Object;
 use crate::resolve::{FieldEffect, Resolution, Resolved, Selection, resolve_environment};
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::parallel::each;
-use crate::{Observer, delivery, emit, prove, render};
+use crate::{Observer, delivery, emit, engine, prove, render};
 
 /// What every environment is rendered with.
 pub(super) struct Pipeline<'a> {
@@ -192,13 +192,15 @@ pub(crate) fn deliver<'a>(
     diagnostics: &mut Diagnostics,
 ) -> EnvironmentManifests<'a> {
     let environment = resolved.environment;
+    let engine = engine::of(environment.engine);
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
         let (workspace, charts) = (&repository.workspace, &*repository.charts);
-        delivery::lower(it, environment, workspace, charts, diagnostics)
+        delivery::lower(it, engine, environment, workspace, charts, diagnostics)
     });
     EnvironmentManifests {
         environment,
+        engine,
         deliveries: deliveries.collect(),
         is_partial: repository.scope.is_partial(&environment.name),
     }

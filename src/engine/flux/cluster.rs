@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Order, health, put};
-use crate::compose::{Overlaid, RenderedTree, folder, form};
-use crate::delivery::{Delivery, FLUX_NAMESPACE};
+use super::health;
+use crate::compose::{Order, Overlaid, RenderedTree, folder, form};
+use crate::delivery::Delivery;
 use crate::layout::Group;
-use crate::load::{Environment, WorkspaceConfig};
+use crate::load::{Environment, FLUX_NAMESPACE, WorkspaceConfig};
 use crate::object::Object;
 use crate::yaml::{Mapping, Node, emit_canonical};
 
@@ -19,12 +19,12 @@ pub(super) fn write(
     order: &Order,
 ) {
     let environment = laid.environment;
-    for group in [Group::Infrastructure, Group::Apps] {
+    for group in Group::ALL {
         let members = members(&laid.deliveries, group);
         if !members.is_empty() {
             let body = documents(workspace, environment, &members, order).join("---\n");
             let file = format!("{}.yaml", group.folder());
-            put(composition, environment, &file, body);
+            composition.put(environment, &file, body);
         }
     }
 }

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use super::in_repository;
-use super::services::{Set, texts};
+use super::lowering::{automated, destination, finalizers, object, sync_policy};
+use super::services::Set;
+use crate::compose::{in_repository, texts};
 use crate::delivery::Service;
-use crate::delivery::argo::{automated, destination, finalizers, object, sync_policy};
 use crate::layout::{SETS, Tier, set_file};
 use crate::load::{Environment, WorkspaceConfig};
 use crate::tree::TreePath;

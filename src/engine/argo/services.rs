@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{EnvironmentManifests, RenderedTree, SharedNames, application_sets};
+use super::application_sets;
+use crate::compose::{EnvironmentManifests, RenderedTree, SharedNames};
 use crate::delivery::{Delivery, GitSource, ManifestFile, Service};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::layout::{Group, SETS, Tier, set_file, values_folder};
-use crate::load::{Engine, Environment, WorkspaceConfig};
+use crate::load::{Environment, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::TreePath;
-use crate::yaml::{Mapping, Node};
+use crate::yaml::Node;
 
 /// Services of one ApplicationSet.
 pub(super) struct Set<'a> {
@@ -32,7 +33,7 @@ impl Set<'_> {
 }
 
 /// Says which environments of Argo CD would write one ApplicationSet. Errors: `two-owners`.
-pub(super) fn check(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
+pub(super) fn check(environments: &[&SharedNames<'_>], diagnostics: &mut Diagnostics) {
     let mut owners: BTreeMap<TreePath, (&Environment, &Service)> = BTreeMap::new();
     for delivered in environments {
         let environment = delivered.environment;
@@ -58,16 +59,13 @@ pub(super) fn check(environments: &[SharedNames<'_>], diagnostics: &mut Diagnost
 }
 
 /// Adds the ApplicationSets of an environment's services. Errors: `duplicate-service`, `two-repositories`.
-pub(super) fn with_sets<'a>(
-    mut delivered: EnvironmentManifests<'a>,
+pub(super) fn add_sets(
+    delivered: &mut EnvironmentManifests<'_>,
     workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
-) -> EnvironmentManifests<'a> {
+) {
     let environment = delivered.environment;
-    if environment.engine != Engine::Argo {
-        return delivered;
-    }
-    check_names(&delivered, diagnostics);
+    check_names(delivered, diagnostics);
     let files = sets(environment, &delivered.deliveries, diagnostics)
         .iter()
         .map(|set| ManifestFile {
@@ -87,7 +85,6 @@ pub(super) fn with_sets<'a>(
         place: Some(TreePath::root().child(SETS)),
         ..Delivery::synthetic("ApplicationSets", title, Group::Apps, span)
     });
-    delivered
 }
 
 /// The services in the order of cluster types, environments, tiers and names.
@@ -187,10 +184,4 @@ pub(super) fn own_places(deliveries: &[Delivery]) -> impl Iterator<Item = TreePa
             let parts = (&*it.cluster_type, &*it.environment, it.tier);
             [values_folder, set_file].map(|place| place(parts.0, parts.1, parts.2))
         })
-}
-
-/// A map of texts.
-pub(super) fn texts<const N: usize>(entries: [(&'static str, &str); N]) -> Mapping {
-    let entries = entries.map(|(key, text)| (key, Node::string(text)));
-    Mapping::from(entries)
 }

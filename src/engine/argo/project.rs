@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::lowering::{destination, object};
 use super::waves::WAVE;
 use crate::compose::Overlaid;
-use crate::delivery::argo::{destination, object};
 use crate::object::Object;
 use crate::schema::Schemas;
 use crate::yaml::{Mapping, Node};

@@ -3,17 +3,18 @@
 //! An Application names none that it waits for; the waves of the root Application are the order. A wave begins when the one
 //! before is healthy.
 
-use super::waves::{WAVE, waves};
-use super::{Order, folder, project, put};
-use crate::compose::folder::check_merge_key;
-use crate::compose::{
-    self, Expected, Form, OutputFile, Overlaid, RenderedTree, form, in_repository, overlay,
-};
-use crate::delivery::Delivery;
-use crate::delivery::argo::{
+use super::lowering::{
     SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
 };
+use super::project;
+use super::waves::{WAVE, waves};
+use crate::compose::folder::check_merge_key;
+use crate::compose::{
+    self, Expected, Form, Order, OutputFile, Overlaid, RenderedTree, form, in_repository, overlay,
+};
+use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
+use crate::layout::cluster_folder;
 use crate::load::{Environment, OWN_CLUSTER, WorkspaceConfig};
 use crate::object::Object;
 use crate::render::plain_name;
@@ -38,7 +39,7 @@ pub(super) fn write(
     for delivery in laid.deliveries.iter().filter(is_claim) {
         let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
         let objects = of_claim(workspace, laid, delivery, wave, diagnostics);
-        let path = folder(environment).child(&delivery.name);
+        let path = cluster_folder(&environment.name).child(&delivery.name);
         let names = objects.iter().map(|it| short_name(it, environment));
         for (object, name) in objects.iter().zip(names) {
             check_merge_key(object, delivery, diagnostics);
@@ -57,7 +58,7 @@ pub(super) fn write(
     let project = project::project(laid, &all);
     let root = root(workspace, environment);
     for (file, object) in [("project.yaml", project), (ROOT, root)] {
-        put(composition, environment, file, form::object(&object));
+        composition.put(environment, file, form::object(&object));
     }
 }
 
@@ -164,7 +165,7 @@ fn short_name(object: &Object, environment: &Environment) -> String {
 /// The Application that brings the others. It is not among them, for it would wait for itself; and without a finalizer, for
 /// its deletion would take the whole cluster down.
 fn root(workspace: &WorkspaceConfig, environment: &Environment) -> Node {
-    let mut source = source(workspace, environment, &folder(environment));
+    let mut source = source(workspace, environment, &cluster_folder(&environment.name));
     let directory = [
         ("recurse", Node::bool(true)),
         ("exclude", Node::constant(ROOT)),

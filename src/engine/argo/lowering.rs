@@ -4,14 +4,14 @@
 //! beside the claim's own objects and never among them. Of what an intent says, `interval`, `timeout` and `cleanupOnFail` have
 //! no counterpart: Argo CD has one interval for all, and neither waits for a sync nor cleans up after one.
 
-use super::intent::Intent;
-use super::repository::access;
+use crate::delivery::{ChartApplication, GitSource, Intent, Service, access};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::layout::Tier;
 use crate::load::{Argo, Destination, WorkspaceConfig};
 use crate::yaml::{Mapping, Node, View, emit_canonical};
 
 /// Flux applies so too, and a CRD can be larger than the annotation that client-side apply writes.
-pub const SERVER_SIDE_APPLY: &str = "ServerSideApply=true";
+pub(super) const SERVER_SIDE_APPLY: &str = "ServerSideApply=true";
 
 /// What every Application needs to know.
 pub(super) struct Target<'a> {
@@ -120,7 +120,7 @@ fn application(intent: &Intent<'_>, target: &Target<'_>, name: Node, spec: Mappi
 }
 
 /// An object in Argo CD's namespace.
-pub fn object(argo: &Argo, kind: &'static str, name: Node, spec: Mapping) -> Node {
+pub(super) fn object(argo: &Argo, kind: &'static str, name: Node, spec: Mapping) -> Node {
     let metadata = Mapping::from([
         ("name", name),
         (
@@ -138,7 +138,7 @@ pub fn object(argo: &Argo, kind: &'static str, name: Node, spec: Mapping) -> Nod
 
 /// The annotation by which the API server says what differs. Argo CD's own way with server-side apply takes the defaults of
 /// a CRD for changes, and so heals what is sound.
-pub fn server_side_diff() -> Mapping {
+pub(super) fn server_side_diff() -> Mapping {
     let value = Node::constant("ServerSideDiff=true");
     Mapping::from([("argocd.argoproj.io/compare-options", value)])
 }
@@ -153,12 +153,17 @@ fn chart_name(claim: &str, file: &str) -> String {
 }
 
 /// What makes the deletion of an Application delete its objects too, as Flux does.
-pub fn finalizers() -> Node {
+pub(super) fn finalizers() -> Node {
     Node::sequence([Node::constant("resources-finalizer.argocd.argoproj.io")])
 }
 
 /// The spec of an Application of the environment's project.
-pub fn spec(argo: &Argo, source: Mapping, namespace: Option<Node>, policy: Mapping) -> Mapping {
+pub(super) fn spec(
+    argo: &Argo,
+    source: Mapping,
+    namespace: Option<Node>,
+    policy: Mapping,
+) -> Mapping {
     Mapping::from([
         ("project", argo.node(&argo.project, &["argo", "project"])),
         ("source", Node::mapping(source)),
@@ -168,7 +173,7 @@ pub fn spec(argo: &Argo, source: Mapping, namespace: Option<Node>, policy: Mappi
 }
 
 /// The cluster, and a namespace that the project permits.
-pub fn destination(argo: &Argo, namespace: Option<Node>) -> Mapping {
+pub(super) fn destination(argo: &Argo, namespace: Option<Node>) -> Mapping {
     let mut destination = match &argo.destination {
         Destination::Server(server) => {
             let server = argo.node(server, &["argo", "destination", "server"]);
@@ -185,13 +190,13 @@ pub fn destination(argo: &Argo, namespace: Option<Node>) -> Mapping {
 }
 
 /// `syncPolicy.automated` of an Application.
-pub fn automated(prune: bool, heal: bool) -> Mapping {
+pub(super) fn automated(prune: bool, heal: bool) -> Mapping {
     Mapping::from([("prune", Node::bool(prune)), ("selfHeal", Node::bool(heal))])
 }
 
 /// A sync policy. Without a count, some twenty minutes of attempts: forever would hold on to a revision that cannot be
 /// applied, and never look at the next one.
-pub fn sync_policy(
+pub(super) fn sync_policy(
     automated: Option<Mapping>,
     options: &[&'static str],
     retries: Option<Node>,
@@ -247,7 +252,7 @@ fn chart_source(intent: &Intent<'_>, address: &str) -> Mapping {
 }
 
 /// A repository of charts as Argo CD writes it.
-pub(super) fn charts_address(address: &str) -> String {
+fn charts_address(address: &str) -> String {
     match address.strip_prefix("oci://") {
         Some(registry) => registry.trim_end_matches('/').to_string(),
         None => address.to_string(),
@@ -339,7 +344,7 @@ fn check_meaning(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
 }
 
 /// Argo CD takes access from Secrets of its own, which only people can make.
-pub(super) fn check_access(
+fn check_access(
     intent: &Intent<'_>,
     target: &Target<'_>,
     address: &str,
@@ -362,6 +367,37 @@ pub(super) fn check_access(
 
 fn refused(at: &Node, message: &str) -> Diagnostic {
     Diagnostic::error("not-for-argo", message).at(at)
+}
+
+/// The service with all its values.
+pub(super) fn service(
+    application: &ChartApplication<'_>,
+    target: &Target<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Service {
+    let (intent, chart) = (application.intent, &application.chart);
+    let text = |key: &str| intent.text(&[key]).to_string();
+    let address = intent.text(&["chart", "repository"]);
+    let address = target.workspace.mirrored(address);
+    check_access(intent, target, &address, diagnostics);
+    let name = intent.metadata("name").unwrap_or(intent.node());
+    Service {
+        name: intent.text_of_metadata("name").to_string(),
+        tier: match intent.text(&["tier"]) {
+            "platform" => Tier::Platform,
+            _ => Tier::Apps,
+        },
+        cluster_type: text("clusterType"),
+        environment: text("environment"),
+        namespace: intent.text_of_metadata("namespace").to_string(),
+        charts: charts_address(&address),
+        chart: chart.name.clone(),
+        version: chart.version.as_str().to_string(),
+        values: application.traced(application.values(), target.workspace),
+        annotations: intent.metadata("annotations").cloned(),
+        repository: GitSource::of(intent),
+        span: name.span().clone(),
+    }
 }
 
 /// Says to Argo CD what an object says to Flux: what is never pruned.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{EnvironmentManifests, SharedNames, overlay};
+use crate::compose::{EnvironmentManifests, SharedNames, overlay};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Argo, Environment};
 use crate::object::Object;
 
 /// Says the names that two environments give in one Argo CD. Errors: `two-owners`.
-pub(super) fn check(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
+pub(super) fn check(environments: &[&SharedNames<'_>], diagnostics: &mut Diagnostics) {
     let mut owners = BTreeMap::new();
     for shared in environments {
         let environment = shared.environment;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Order;
+use crate::compose::Order;
 use crate::delivery::Delivery;
 
 /// The annotation of an object's wave.

@@ -1,17 +1,12 @@
 //! Flux: HelmRepository or OCIRepository, and HelmRelease (source.toolkit.fluxcd.io/v1, helm.toolkit.fluxcd.io/v2); for a
 //! folder in Git, GitRepository and Flux Kustomization (kustomize.toolkit.fluxcd.io/v1).
 
-use super::application::ChartApplication;
-use super::intent::Intent;
-use super::repository::access;
 use crate::chart::is_exact;
+use crate::delivery::{ChartApplication, Intent, access};
 use crate::diag::Diagnostic;
-use crate::load::WorkspaceConfig;
+use crate::load::{FLUX_NAMESPACE, WorkspaceConfig};
 use crate::render::File;
 use crate::yaml::{Mapping, Node};
-
-/// Where Flux Kustomizations live: the namespace that `flux bootstrap` makes.
-pub const NAMESPACE: &str = "flux-system";
 
 /// The source of the chart and the release.
 pub(super) fn helm_install(
@@ -93,7 +88,7 @@ pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &WorkspaceConfig) ->
 /// Puts an object beside the claims' Flux Kustomizations.
 fn in_flux_system(mut object: Node) -> Node {
     if let Some(metadata) = object.get_mut("metadata").and_then(Node::as_mapping_mut) {
-        metadata.insert("namespace", Node::constant(NAMESPACE));
+        metadata.insert("namespace", Node::constant(FLUX_NAMESPACE));
     }
     object
 }

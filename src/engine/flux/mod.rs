@@ -1,0 +1,89 @@
+//! Flux: kustomize-controller and helm-controller.
+
+mod bootstrap;
+mod cluster;
+mod health;
+mod lowering;
+
+use crate::compose::{Order, Overlaid, RenderedTree, SyncEngine};
+use crate::delivery::{
+    ChartApplication, Intent, IntentKind, IntentPlace, Lowered, Lowering, ManifestFile, Root,
+};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::load::{Environment, WorkspaceConfig};
+use crate::object::Gvk;
+
+/// The engine.
+#[derive(Debug)]
+pub(super) struct Flux;
+
+impl Lowering for Flux {
+    fn lower(
+        &self,
+        intent: &Intent<'_>,
+        place: &IntentPlace<'_>,
+        into: &mut Lowered,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let lowered = lower(intent, place, into, diagnostics);
+        diagnostics.keep(lowered);
+    }
+}
+
+fn lower(
+    intent: &Intent<'_>,
+    place: &IntentPlace<'_>,
+    into: &mut Lowered,
+    diagnostics: &mut Diagnostics,
+) -> Result<(), Diagnostic> {
+    let workspace = place.workspace;
+    match intent.kind() {
+        IntentKind::HelmInstall => into
+            .files
+            .extend(lowering::helm_install(intent, workspace)?),
+        IntentKind::GitManifests => into
+            .first
+            .extend(lowering::git_manifests(intent, workspace)),
+        IntentKind::ChartApplication => {
+            let application = ChartApplication::new(intent, place.charts)?;
+            diagnostics.extend(application.without_effect());
+            let files = lowering::chart_application(&application, workspace)?;
+            into.files.extend(files);
+            let namespace = intent.text_of_metadata("namespace");
+            into.namespaces.insert(namespace.to_string());
+        }
+        IntentKind::GitOpsRoot => into.roots.push(Root::new(intent, workspace)),
+    }
+    Ok(())
+}
+
+impl SyncEngine for Flux {
+    fn serves(&self, gvk: &Gvk) -> bool {
+        gvk.group.ends_with(".toolkit.fluxcd.io")
+    }
+
+    // Flux syncs a cluster from one folder, so its roots belong to environments.
+    fn root_key(&self, _root: &Root, environment: &Environment) -> String {
+        format!("Flux/{}", environment.name)
+    }
+
+    fn root_files(
+        &self,
+        root: &Root,
+        environment: &Environment,
+        workspace: &WorkspaceConfig,
+    ) -> Vec<ManifestFile> {
+        bootstrap::sync(root, environment, workspace)
+    }
+
+    fn write_cluster(
+        &self,
+        composition: &mut RenderedTree,
+        workspace: &WorkspaceConfig,
+        laid: &Overlaid<'_>,
+        order: &Order,
+        _diagnostics: &mut Diagnostics,
+    ) {
+        cluster::write(composition, workspace, laid, order);
+    }
+}
