@@ -1,7 +1,6 @@
 //! What Argo CD's Applications say, those too that ApplicationSets make.
 
-use super::scene::{EnvironmentObjects, SourcedObject};
-use crate::object::Object;
+use super::scene::{EnvironmentObjects, SourcedObject, is_of_argo};
 use crate::yaml::{FieldPath, Node};
 
 pub(super) struct Application<'a, 'b> {
@@ -24,16 +23,6 @@ pub(super) fn applications<'a, 'b>(
         let spec = placed.object.node.at_path(&path)?;
         is_of_argo(&placed.object).then_some(Application { placed, spec, path })
     })
-}
-
-/// All AppProjects of an environment.
-pub(super) fn projects<'a>(scene: &'a EnvironmentObjects<'_>) -> impl Iterator<Item = &'a Object> {
-    let objects = scene.objects.iter().map(|it| &*it.object);
-    objects.filter(|it| it.kind() == "AppProject" && is_of_argo(it))
-}
-
-fn is_of_argo(object: &Object) -> bool {
-    &*object.gvk().group == "argoproj.io"
 }
 
 impl<'a> Application<'a, '_> {

@@ -1,7 +1,7 @@
 //! Applications that their AppProject refuses.
 
-use super::applications::{Application, applications, projects};
-use super::scene::EnvironmentObjects;
+use super::applications::{Application, applications};
+use super::scene::{EnvironmentObjects, projects};
 use super::{Check, Faults, Judge};
 use crate::danger::{Destination, permits, permits_source};
 use crate::diag::Severity;

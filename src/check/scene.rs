@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::applications;
 use super::lines::{Lines, first_scalar};
 pub(super) use crate::compare::SyncOptions;
 use crate::compare::{Origin, Origins, Written};
@@ -149,7 +148,7 @@ pub(super) fn scenes<'a>(
                 .extend(parse_cluster_file(path, bytes, &folder, origins, lines));
         }
     }
-    let projects = scenes.values().flat_map(applications::projects);
+    let projects = scenes.values().flat_map(projects);
     let projects: BTreeSet<String> = projects.map(|it| it.name().to_string()).collect();
     let projects = Arc::new(projects);
     let folders = Arc::new(folders(tree));
@@ -225,4 +224,15 @@ impl<'a> EnvironmentObjects<'a> {
             }
         })
     }
+}
+
+/// All AppProjects of an environment.
+pub(super) fn projects<'a>(scene: &'a EnvironmentObjects<'_>) -> impl Iterator<Item = &'a Object> {
+    let objects = scene.objects.iter().map(|it| &*it.object);
+    objects.filter(|it| it.kind() == "AppProject" && is_of_argo(it))
+}
+
+/// Whether an object is one of Argo CD's own.
+pub(super) fn is_of_argo(object: &Object) -> bool {
+    &*object.gvk().group == "argoproj.io"
 }

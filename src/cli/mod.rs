@@ -28,6 +28,7 @@ mod removed;
 mod render;
 mod revision;
 mod schema;
+mod selection;
 mod session;
 mod template;
 mod test;

@@ -1,23 +1,21 @@
 //! `pleach render`
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use clap_complete::ArgValueCandidates;
 
 use super::check::with_allow_comments;
 use super::earlier::{self, EarlierTree};
 use super::progress::Progress;
+use super::selection::Selection;
 use super::session::Session;
-use super::timings::{TimingFlags, Timings};
-use super::unchanged::{Known, State};
+use super::timings::Timings;
+use super::unchanged::State;
 use super::{Global, Outcome, cache, output, removed};
 use crate::diag::Diagnostics;
 use crate::disk::{apply, read_output};
 use crate::emit::{Plan, plan};
-use crate::load::WorkspaceConfig;
 use crate::report::plan_summary;
 use crate::shard::{Shard, compile_shard};
 use crate::tree::ReadSet;
@@ -40,45 +38,6 @@ pub(super) struct Arguments {
 
 fn shard(text: &str) -> Result<Shard, String> {
     Shard::read(text).ok_or_else(|| "expected I/N with I from 1 to N, such as 2/5".to_string())
-}
-
-/// What to render, and where the tree is.
-#[derive(Debug, Args)]
-pub(super) struct Selection {
-    /// Only this environment and base (repeatable)
-    #[arg(long = "env", value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
-    pub(super) environments: Vec<String>,
-    /// The output folder, instead of the one in pleach.yaml
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
-    /// Render even if no file has changed since the last run, by stat data
-    #[arg(long)]
-    pub(super) no_cache: bool,
-    #[command(flatten)]
-    pub(super) timings: TimingFlags,
-}
-
-impl Selection {
-    /// What a run of a command is known by. `None` where only some environments are selected, with `--no-cache`, and where the
-    /// workspace is at fault, which the run says.
-    pub(super) fn known(
-        &self,
-        command: &str,
-        session: &Session<'_>,
-        global: &Global,
-        timings: Option<&Arc<Timings>>,
-    ) -> Option<Known> {
-        let timings = timings.into_iter();
-        timings.for_each(|it| it.begins("looking for changes"));
-        if self.no_cache || !self.environments.is_empty() {
-            return None;
-        }
-        let workspace = WorkspaceConfig::read(&session.files).ok()?;
-        let folder = session
-            .output(self.out.as_deref(), &workspace.output)
-            .ok()?;
-        Known::new(command, global, session, &folder, &workspace.output)
-    }
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::folder::{Common, check_merge_key};
-use super::{Expected, Form, OutputFile, RenderedTree, form, overlay};
+use super::common::{Common, with_common};
+use super::folder::check_merge_key;
+use super::{Expected, Form, OutputFile, RenderedTree, form};
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
 use crate::kustomize::FILE_NAMES;
@@ -27,7 +28,7 @@ pub(super) fn write(
     for object in &objects {
         check_merge_key(object, delivery, diagnostics);
     }
-    let objects = overlay::with_common(objects, common, diagnostics);
+    let objects = with_common(objects, common, diagnostics);
     for (object, name) in objects.iter().zip(names(&objects)) {
         let composed = OutputFile {
             title: delivery.title.clone(),

@@ -1,6 +1,7 @@
 //! A claim's folder: a kustomization, and its objects or what differs from base.
 
-use super::{Expected, Form, OutputFile, RenderedTree, form, overlay};
+use super::common::{Common, kustomization, with_common};
+use super::{Expected, Form, OutputFile, RenderedTree, form};
 use crate::delivery::{Delivery, ManifestFile};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::layout::claim_folder;
@@ -13,32 +14,6 @@ use crate::yaml::{Mapping, Node, emit_kustomize};
 
 /// The file that makes a folder a kustomization.
 pub(super) const KUSTOMIZATION: &str = "kustomization.yaml";
-
-/// Settings of a kustomization that change all its objects, in place of a patch for each.
-#[derive(Clone, Default)]
-pub(crate) struct Common {
-    /// Entries of `labels`, none of which touches selectors.
-    pub(super) labels: Vec<Node>,
-    pub(super) annotations: Mapping,
-}
-
-impl Common {
-    pub(super) fn is_empty(&self) -> bool {
-        self.labels.is_empty() && self.annotations.is_empty()
-    }
-
-    /// The two fields as a kustomization has them.
-    pub(super) fn fields(&self) -> Mapping {
-        let mut fields = Mapping::new();
-        if !self.labels.is_empty() {
-            fields.insert("labels", Node::sequence(self.labels.clone()));
-        }
-        if !self.annotations.is_empty() {
-            fields.insert("commonAnnotations", self.annotations.clone());
-        }
-        fields
-    }
-}
 
 pub(crate) fn path(delivery: &Delivery, environment: &Environment) -> TreePath {
     claim_folder(delivery.group, environment.folder(), &delivery.name)
@@ -198,7 +173,7 @@ impl Writer<'_> {
             .iter()
             .map(|it| it.object.clone())
             .collect();
-        let objects = overlay::with_common(objects, common, diagnostics);
+        let objects = with_common(objects, common, diagnostics);
         let expected = Expected::of(
             self.delivery,
             self.folder.clone(),
@@ -207,17 +182,6 @@ impl Writer<'_> {
         );
         self.composition.expected.push(expected);
     }
-}
-
-/// A kustomization without content.
-pub(super) fn kustomization() -> Mapping {
-    Mapping::from([
-        (
-            "apiVersion",
-            Node::constant("kustomize.config.k8s.io/v1beta1"),
-        ),
-        ("kind", Node::constant("Kustomization")),
-    ])
 }
 
 /// A JSON 6902 patch names the one object it is for.

@@ -4,6 +4,7 @@
 //! is new a file, what is gone a deletion. Objects are first laid under the user's `overlays/`, so the tree needs nothing
 //! outside itself.
 
+pub(crate) mod common;
 mod crds;
 mod engine;
 mod flat;
@@ -31,8 +32,8 @@ use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::yaml::parallel::each;
 use crate::yaml::{Mapping, Node, emit_canonical};
+use common::Common;
 pub(crate) use engine::SyncEngine;
-use folder::Common;
 pub use interface::Exports;
 pub use missing_crds::MissingCrd;
 pub(crate) use order::Order;

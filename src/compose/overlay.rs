@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::folder::{Common, KUSTOMIZATION, kustomization};
+use super::common::Common;
+use super::folder::KUSTOMIZATION;
 use super::{EnvironmentManifests, Overlaid};
 use crate::delivery::{Delivery, ManifestFile};
 use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Source, Span};
@@ -14,7 +15,7 @@ use crate::kustomize::{self, FILE_NAMES, Options, Reorder};
 use crate::layout::{BASE, Folder, Group};
 use crate::object::Object;
 use crate::render::plain_name;
-use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath};
+use crate::tree::{EntryKind, Files, FilesError, TreePath};
 use crate::yaml::{Mapping, Node, parse_one};
 
 /// The folder of what overlays add, and its Flux Kustomization.
@@ -325,30 +326,4 @@ fn file_name(object: &Object, taken: &[ManifestFile]) -> Arc<str> {
         .find(|name| taken.iter().all(|it| *it.name != **name) && name != KUSTOMIZATION)
         .unwrap_or_default()
         .into()
-}
-
-/// Objects as a kustomization that says `common` builds them.
-pub(crate) fn with_common(
-    objects: Vec<Object>,
-    common: &Common,
-    diagnostics: &mut Diagnostics,
-) -> Vec<Object> {
-    if common.is_empty() {
-        return objects;
-    }
-    let mut fields = kustomization();
-    for entry in common.fields() {
-        fields.insert(entry.key, entry.value);
-    }
-    // Given as a node, its values keep the places where people wrote them.
-    let (folder, options) = (TreePath::root(), Options::default());
-    let fields = Node::mapping(fields);
-    let built = kustomize::build_given(&Tree::new(), &folder, &fields, objects, &options, None);
-    diagnostics.extend(
-        built
-            .diagnostics
-            .into_iter()
-            .filter(|it| it.severity == Severity::Error),
-    );
-    built.objects
 }

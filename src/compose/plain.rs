@@ -1,7 +1,7 @@
 //! Whole objects in the tree, next to others, that no kustomization lists.
 
-use super::folder::Common;
-use super::{Expected, Form, RenderedTree, form, overlay};
+use super::common::{Common, with_common};
+use super::{Expected, Form, RenderedTree, form};
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
 use crate::tree::TreePath;
@@ -19,7 +19,7 @@ pub(super) fn write(
             continue;
         };
         let object = vec![file.object.clone()];
-        for object in overlay::with_common(object, common, diagnostics) {
+        for object in with_common(object, common, diagnostics) {
             composition.text(path.clone(), delivery, form::object(&object.node));
             objects.push(object);
         }

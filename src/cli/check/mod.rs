@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::diff::{Depth, salt};
 use super::progress::Progress;
-use super::render::Selection;
+use super::selection::Selection;
 use super::session::Session;
 use super::timings::Timings;
 use super::unchanged::State;

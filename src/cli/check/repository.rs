@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 
-use super::super::render::Selection;
+use super::super::selection::Selection;
 use super::super::session::{self, Session};
 use super::super::tree::addresses;
 use super::super::{Global, Outcome, cache, output};

@@ -6,15 +6,31 @@
 use std::collections::BTreeSet;
 
 use super::lowering::{automated, destination, finalizers, object, sync_policy};
-use super::services::Set;
 use crate::compose::{in_repository, texts};
-use crate::delivery::Service;
-use crate::layout::{SETS, Tier, set_file};
+use crate::delivery::{GitSource, Service};
+use crate::layout::{SETS, Tier, set_file, values_folder};
 use crate::load::{Environment, WorkspaceConfig};
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node};
 
 const LABELS: &str = "platform.infraforge.io";
+
+/// Services of one ApplicationSet.
+pub(super) struct Set<'a> {
+    pub(super) cluster_type: &'a str,
+    pub(super) environment: &'a str,
+    pub(super) tier: Tier,
+    pub(super) services: Vec<&'a Service>,
+    /// The repository of the tree.
+    pub(super) repository: GitSource,
+}
+
+impl Set<'_> {
+    /// The folder of the services' values.
+    pub(super) fn folder(&self) -> TreePath {
+        values_folder(self.cluster_type, self.environment, self.tier)
+    }
+}
 
 /// The set's file, below the folder of all sets.
 pub(super) fn file(set: &Set<'_>) -> String {

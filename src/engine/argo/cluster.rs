@@ -8,9 +8,10 @@ use super::lowering::{
 };
 use super::project;
 use super::waves::{WAVE, waves};
+use crate::compose::common::with_common;
 use crate::compose::folder::check_merge_key;
 use crate::compose::{
-    self, Expected, Form, Order, OutputFile, Overlaid, RenderedTree, form, in_repository, overlay,
+    self, Expected, Form, Order, OutputFile, Overlaid, RenderedTree, form, in_repository,
 };
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
@@ -71,7 +72,7 @@ fn of_claim(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Object> {
     let charts = delivery.releases.iter().map(|it| it.object.clone());
-    let charts = overlay::with_common(charts.collect(), &laid.common, diagnostics);
+    let charts = with_common(charts.collect(), &laid.common, diagnostics);
     let own =
         (!delivery.files.is_empty()).then(|| of_folder(workspace, laid.environment, delivery));
     let steps = [delivery.first.clone(), own.into_iter().collect(), charts];

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::application_sets;
+use super::application_sets::{self, Set};
 use crate::compose::{EnvironmentManifests, RenderedTree, SharedNames};
 use crate::delivery::{Delivery, GitSource, ManifestFile, Service};
 use crate::diag::{Diagnostic, Diagnostics, Span};
@@ -14,23 +14,6 @@ use crate::load::{Environment, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::Node;
-
-/// Services of one ApplicationSet.
-pub(super) struct Set<'a> {
-    pub(super) cluster_type: &'a str,
-    pub(super) environment: &'a str,
-    pub(super) tier: Tier,
-    pub(super) services: Vec<&'a Service>,
-    /// The repository of the tree.
-    pub(super) repository: GitSource,
-}
-
-impl Set<'_> {
-    /// The folder of the services' values.
-    pub(super) fn folder(&self) -> TreePath {
-        values_folder(self.cluster_type, self.environment, self.tier)
-    }
-}
 
 /// Says which environments of Argo CD would write one ApplicationSet. Errors: `two-owners`.
 pub(super) fn check(environments: &[&SharedNames<'_>], diagnostics: &mut Diagnostics) {

@@ -1,0 +1,52 @@
+//! The flags of commands that render a workspace and look at its tree.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+
+use super::Global;
+use super::session::Session;
+use super::timings::{TimingFlags, Timings};
+use super::unchanged::Known;
+use crate::load::WorkspaceConfig;
+
+/// What to render, and where the tree is.
+#[derive(Debug, Args)]
+pub(super) struct Selection {
+    /// Only this environment and base (repeatable)
+    #[arg(long = "env", value_name = "ENV", add = ArgValueCandidates::new(super::completions::environments))]
+    pub(super) environments: Vec<String>,
+    /// The output folder, instead of the one in pleach.yaml
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Render even if no file has changed since the last run, by stat data
+    #[arg(long)]
+    pub(super) no_cache: bool,
+    #[command(flatten)]
+    pub(super) timings: TimingFlags,
+}
+
+impl Selection {
+    /// What a run of a command is known by. `None` where only some environments are selected, with `--no-cache`, and where the
+    /// workspace is at fault, which the run says.
+    pub(super) fn known(
+        &self,
+        command: &str,
+        session: &Session<'_>,
+        global: &Global,
+        timings: Option<&Arc<Timings>>,
+    ) -> Option<Known> {
+        let timings = timings.into_iter();
+        timings.for_each(|it| it.begins("looking for changes"));
+        if self.no_cache || !self.environments.is_empty() {
+            return None;
+        }
+        let workspace = WorkspaceConfig::read(&session.files).ok()?;
+        let folder = session
+            .output(self.out.as_deref(), &workspace.output)
+            .ok()?;
+        Known::new(command, global, session, &folder, &workspace.output)
+    }
+}
