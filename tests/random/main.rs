@@ -9,4 +9,5 @@
 mod application_sets;
 mod chance;
 mod json;
+mod patterns;
 mod releases;

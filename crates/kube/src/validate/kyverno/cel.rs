@@ -1,6 +1,6 @@
 //! Rules in CEL, which Kyverno evaluates as a ValidatingAdmissionPolicy.
 //!
-//! Source: `pkg/engine/handlers/validation/validate_cel.go` of Kyverno 1.18.
+//! Source: `pkg/engine/handlers/validation/validate_cel.go` of Kyverno 1.19.
 
 use pleach_yaml::{Mapping, Node};
 

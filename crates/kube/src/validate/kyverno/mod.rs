@@ -1,6 +1,6 @@
 //! Policies of Kyverno, as far as they validate objects by patterns or in CEL.
 //!
-//! Source: `pkg/engine` of Kyverno 1.18. Everything else that a rule may ask for (conditions, context, variables, loops, images,
+//! Source: `pkg/engine` of Kyverno 1.19. Everything else that a rule may ask for (conditions, context, variables, loops, images,
 //! changes of objects) is not evaluated, and [`KyvernoPolicies::unevaluated`] says so.
 
 mod cel;

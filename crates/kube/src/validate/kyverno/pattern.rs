@@ -1,6 +1,6 @@
 //! Patterns of Kyverno: a tree that an object must match, with anchors and operators.
 //!
-//! Source: `pkg/engine/validate`, `pkg/engine/anchor` and `pkg/engine/pattern` of Kyverno 1.18.
+//! Source: `pkg/engine/validate`, `pkg/engine/anchor` and `pkg/engine/pattern` of Kyverno 1.19.
 
 use std::cmp::Ordering;
 
@@ -145,15 +145,12 @@ fn map(value: &Node, pattern: &Node, at: &FieldPath) -> Result<(), Fault> {
     if !skips.is_empty() && (applied == 0 || skips.iter().any(|it| !it.is_below)) {
         return Err(Fault::condition(at, true));
     }
-    let mut rest: Vec<_> = keys.iter().filter(|it| !is_anchor(it)).collect();
-    // Conditions first, wherever they are.
-    rest.sort_by_key(|it| match anchor(it.0).0 {
-        Anchor::Global => 0,
-        _ if has_anchors(it.1) => 1,
-        _ => 2,
-    });
-    rest.into_iter()
-        .try_for_each(|(key, pattern)| entry(value, key, pattern, at))
+    // Conditions first, wherever they are, and of these the last one first.
+    let rest = keys.iter().filter(|it| !is_anchor(it));
+    let (first, last): (Vec<_>, Vec<_>) =
+        rest.partition(|it| anchor(it.0).0 == Anchor::Global || has_anchors(it.1));
+    let mut rest = first.into_iter().rev().chain(last);
+    rest.try_for_each(|(key, pattern)| entry(value, key, pattern, at))
 }
 
 fn has_anchors(pattern: &Node) -> bool {
@@ -492,6 +489,17 @@ mod tests {
             ("{l: [{n: a}, {n: b}]}", "{^(l): [{n: b}]}", ""),
             ("{l: [{n: a}]}", "{^(l): [{n: b}]}", "l"),
             ("{l: []}", "{l: [{n: b}]}", ""),
+            // The last of the keys with conditions goes first, and a global one is no exception.
+            (
+                "{a: {x: 1, y: 2}, c: 1}",
+                "{<(c): 2, a: {(x): 1, y: 3}}",
+                "a.y",
+            ),
+            (
+                "{a: {x: 1, y: 2}, b: {x: 1}}",
+                "{a: {(x): 1, y: 3}, b: {(x): 2}}",
+                skipped,
+            ),
             ("{a: x}", "{a: {b: 1}}", "a"),
             (
                 "{metadata: {labels: {app.kubernetes.io/name: x}}}",
