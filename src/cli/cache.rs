@@ -58,5 +58,5 @@ fn named(name: &str) -> Option<PathBuf> {
 /// The cache, if anything was ever put there.
 pub(super) fn open(global: &Global) -> Option<Cache> {
     let folder = Folder::open(&folder(global)?).ok()?;
-    Some(Cache(Arc::new(folder)))
+    Some(Cache::new(Arc::new(folder)))
 }

@@ -61,26 +61,30 @@ impl<'a> Charts<'a> {
             return known.clone();
         }
         drop(known);
-        let loaded = self.read(place, version).map(Arc::new);
+        let loaded = self.read(place, version);
         let mut known = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(key).or_insert(loaded).clone()
     }
 
-    fn read(&self, place: &Place, version: HelmVersion) -> Result<LoadedChart, Diagnostic> {
+    fn read(&self, place: &Place, version: HelmVersion) -> Loaded {
         let mut said = Warnings::default();
-        let loaded = match place {
-            Place::Folder(folder) => load_folder(self.files, folder, version, &mut said)
-                .map(|it| self.with_dependencies(it, folder, version)),
-            Place::Remote(request) => {
-                let files = self.pulled(request)?;
+        match (place, self.options.charts) {
+            (Place::Folder(folder), _) => load_folder(self.files, folder, version, &mut said)
+                .map(|it| Arc::new(self.with_dependencies(it, folder, version)))
+                .map_err(crate::inflate::diagnostic),
+            (Place::Remote(request), Some(charts)) => charts.load(request, version, |files| {
                 let place = TreePath::root().child(&format!("<chart {}>", file_name(request)));
-                let files = pleach_helm::source::folder_files(&files, &TreePath::root());
-                files
+                let files = pleach_helm::source::folder_files(files, &TreePath::root());
+                let loaded = files
                     .map_err(HelmError::from)
-                    .and_then(|files| pleach_helm::source::load(files, &place, version, &mut said))
+                    .and_then(|files| pleach_helm::source::load(files, &place, version, &mut said));
+                loaded.map_err(crate::inflate::diagnostic)
+            }),
+            (Place::Remote(request), None) => {
+                let message = format!("chart `{}` is not in the repository", request.title());
+                Err(Diagnostic::error("missing-chart", message).class(Class::MissingChart))
             }
-        };
-        loaded.map_err(crate::inflate::diagnostic)
+        }
     }
 
     /// A chart of the repository with the dependencies that are not in its `charts/`, as engines pull them. What is not available stays
@@ -123,16 +127,6 @@ impl<'a> Charts<'a> {
     /// The charts of the lock and the cache.
     pub(super) fn pinned(&self) -> Option<&'a crate::chart::Charts<'a>> {
         self.options.charts
-    }
-
-    fn pulled(&self, request: &Request) -> Result<crate::tree::Tree, Diagnostic> {
-        match self.options.charts {
-            Some(charts) => charts.files(request),
-            None => {
-                let message = format!("chart `{}` is not in the repository", request.title());
-                Err(Diagnostic::error("missing-chart", message).class(Class::MissingChart))
-            }
-        }
     }
 }
 

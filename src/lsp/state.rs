@@ -21,7 +21,7 @@ use crate::yaml::{FieldPath, Node, Step};
 pub struct Workspace {
     /// Its files, with the unsaved texts over them.
     pub files: Snapshot,
-    /// Archives of charts, by digest.
+    /// Archives of charts, by digest, with a memory: between two keystrokes they do not change.
     pub cache: Option<Cache>,
     /// The claims of the workspace, by name and by file.
     pub index: Index,
@@ -68,7 +68,11 @@ impl Workspace {
             kinds: load::kinds(&files, &mut faults),
             environments: load::environment_names(&files, &mut faults),
             files,
-            cache,
+            cache: Some(
+                cache
+                    .unwrap_or_else(|| Cache::new(Arc::new(Tree::new())))
+                    .with_memory(),
+            ),
             checked: BTreeMap::new(),
             typed: BTreeMap::new(),
             schemas: OnceLock::new(),

@@ -137,7 +137,7 @@ impl<'a> WithRemotes<'a> {
     fn pinned(&self, pin: &RemotePin) -> Option<Remote> {
         let copy = TreePath::new(COPIES)?.child(&copy_name(pin));
         let copy = self.files.read(&self.lock().0.join(&copy)).ok();
-        let cached = || self.cache.as_ref()?.0.read(&kept_path(pin)).ok();
+        let cached = || self.cache.as_ref()?.files().read(&kept_path(pin)).ok();
         let is_here = copy.is_some();
         let read = |bytes: Arc<[u8]>| Kept::read(&bytes, pin);
         let kept = copy.and_then(read).or_else(|| cached().and_then(read));
@@ -156,9 +156,9 @@ impl<'a> WithRemotes<'a> {
     /// What the cache has of an address that nothing pins.
     fn floating(&self, address: &str) -> Option<Remote> {
         let cache = self.cache.as_ref().filter(|_| self.may_float)?;
-        let text = cache.0.read(&floating_path(address)).ok()?;
+        let text = cache.files().read(&floating_path(address)).ok()?;
         let pin = store::floating_pin(address, &text)?;
-        let kept = Kept::read(&cache.0.read(&kept_path(&pin)).ok()?, &pin)?;
+        let kept = Kept::read(&cache.files().read(&kept_path(&pin)).ok()?, &pin)?;
         let at = match &pin.commit {
             Some(commit) => format!(" at commit {}", commit.get(..12).unwrap_or(commit)),
             None => String::new(),

@@ -111,7 +111,7 @@ impl Vendor<'_> {
             text: lock.to_text().into_bytes().into(),
         };
         let cache = Folder::open(&self.folder).ok();
-        let cache = cache.map(|it| Cache(Arc::new(it)));
+        let cache = cache.map(|it| Cache::new(Arc::new(it)));
         if !self.session.is_workspace() {
             return Ok((chart_requests(&files, cache), Diagnostics::default()));
         }

@@ -116,7 +116,7 @@ impl Vendor<'_> {
 
     fn round(&self, fetches: &Fetches) -> Round {
         let cache = Folder::open(&self.folder).ok();
-        let cache = cache.map(|it| Cache(Arc::new(it)));
+        let cache = cache.map(|it| Cache::new(Arc::new(it)));
         let fetched = fetches.fetched.iter();
         let fetched = fetched.map(|(address, it)| (address.clone(), it.remote()));
         let files = WithRemotes::new(&self.session.files, TreePath::root(), cache)

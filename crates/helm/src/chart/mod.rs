@@ -10,6 +10,7 @@ mod crds;
 mod ignore;
 mod local;
 mod lock;
+mod memory;
 mod request;
 mod source;
 
@@ -22,12 +23,16 @@ pub use source::{lint, read_source};
 
 pub use crate::semver::{Range, Version, is_exact};
 
+use memory::Memory;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use crate::HelmVersion;
+use crate::source::LoadedChart;
 use pleach_yaml::diag::{Class, Diagnostic, Source};
 use pleach_yaml::tree::{Files, FilesError, Tree, TreePath};
 
@@ -44,7 +49,34 @@ pub fn read_archive(bytes: &[u8], title: &str) -> Result<Chart, Diagnostic> {
 
 /// Archives by their digests, outside the workspace: files `charts/<digest>.tgz`.
 #[derive(Clone)]
-pub struct Cache(pub Arc<dyn Files + Send + Sync>);
+pub struct Cache {
+    files: Arc<dyn Files + Send + Sync>,
+    memory: Option<Memory>,
+}
+
+impl Cache {
+    /// The cache in a folder.
+    pub fn new(files: Arc<dyn Files + Send + Sync>) -> Cache {
+        Cache {
+            files,
+            memory: None,
+        }
+    }
+
+    /// The same cache, with a memory of the archives that were unpacked: for a program that asks for the same charts again and again.
+    #[must_use]
+    pub fn with_memory(self) -> Cache {
+        Cache {
+            memory: Some(Memory::default()),
+            ..self
+        }
+    }
+
+    /// The files of the cache.
+    pub fn files(&self) -> &dyn Files {
+        &*self.files
+    }
+}
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,6 +224,27 @@ impl<'a> Charts<'a> {
         self.content(request)
     }
 
+    /// A chart as Helm loads its files. Errors: as [`open`](Charts::open) and `load` give them.
+    pub fn load(
+        &self,
+        request: &Request,
+        version: HelmVersion,
+        load: impl FnOnce(&Tree) -> Result<LoadedChart, Diagnostic>,
+    ) -> Result<Arc<LoadedChart>, Diagnostic> {
+        let in_workspace = self.in_workspace(request).is_some();
+        self.note(request, in_workspace);
+        let load = || load(&self.content(request)?);
+        match self.memory().filter(|_| !in_workspace) {
+            Some(memory) => {
+                let pin = self.pin(request)?;
+                // Whether it is there, and still the pinned one, may change at any time.
+                self.archive_of(pin)?;
+                memory.chart(&pin.digest, version == HelmVersion::V3, load)
+            }
+            None => load().map(Arc::new),
+        }
+    }
+
     /// The definitions of custom resources that a chart brings as they are; none where it is not available.
     pub fn definitions(&self, request: &Request) -> Vec<Arc<Source>> {
         let content = self.content(request);
@@ -201,10 +254,7 @@ impl<'a> Charts<'a> {
     fn content(&self, request: &Request) -> Result<Tree, Diagnostic> {
         match self.in_workspace(request) {
             Some(found) => found.and_then(|(place, _)| place.content(self.files)),
-            None => {
-                let pin = self.pin(request)?;
-                unpack(&self.archive_of(pin)?, &pin.title())
-            }
+            None => self.unpacked(self.pin(request)?),
         }
     }
 
@@ -258,7 +308,22 @@ impl<'a> Charts<'a> {
 
     fn locked(&self, request: &Request) -> Result<Chart, Diagnostic> {
         let pin = self.pin(request)?;
-        read_archive(&self.archive_of(pin)?, &pin.title())
+        let place = TreePath::root().child(&format!("<chart {}>", pin.title()));
+        read_chart(&self.unpacked(pin)?, &place)
+    }
+
+    /// The files in the archive of a pin.
+    fn unpacked(&self, pin: &Pin) -> Result<Tree, Diagnostic> {
+        let bytes = self.archive_of(pin)?;
+        let unpack = || unpack(&bytes, &pin.title());
+        match self.memory() {
+            Some(memory) => memory.tree(&pin.digest, unpack),
+            None => unpack(),
+        }
+    }
+
+    fn memory(&self) -> Option<&Memory> {
+        self.cache.as_ref()?.memory.as_ref()
     }
 
     fn pin(&self, request: &Request) -> Result<&Pin, Diagnostic> {
@@ -307,7 +372,7 @@ impl<'a> Charts<'a> {
         let cached = self
             .cache
             .as_ref()
-            .map(|it| it.0.read(&cache_path(&pin.digest)));
+            .map(|it| it.files.read(&cache_path(&pin.digest)));
         match (cached.and_then(Result::ok), wrong) {
             (Some(bytes), _) if digest(&bytes) == pin.digest => Ok(Some(bytes)),
             (Some(_), _) => Err(wrong_digest(pin, "the archive in the cache".to_string())),
