@@ -45,63 +45,95 @@ pub(super) fn findings(
     if policies.is_empty() && kyverno.is_empty() {
         return found;
     }
-    let help: Vec<&(Span, String)> = own_policies.iter().flat_map(|it| &it.help).collect();
+    let help = own_policies.iter().flat_map(|it| &it.help).collect();
+    let mut evaluation = Evaluation {
+        policies: &policies,
+        kyverno: &kyverno,
+        help,
+        budget,
+        found,
+        unevaluated: BTreeMap::new(),
+    };
     let known = Known::of(scene);
-    let mut unevaluated: BTreeMap<(String, String), Vec<&SourcedObject<'_>>> = BTreeMap::new();
-    let judged = scene
-        .objects
-        .iter()
-        .filter(|it| is_applied(&it.object) && !is_policy(&it.object));
-    for placed in judged {
+    let is_judged = |it: &Object| is_applied(it) && !is_policy(it);
+    for placed in scene.objects.iter().filter(|it| is_judged(&it.object)) {
         let object = &*placed.object;
-        let pods = pods_of(object);
         let whole = Judged {
             title: object.id().to_string(),
             node: object.node.clone(),
             path: FieldPath::root(),
         };
-        for mut judged in [whole].into_iter().chain(pods) {
+        for mut judged in [whole].into_iter().chain(pods_of(object)) {
             judged.node = defaulted(judged.node);
             let created = known.created(object, &judged.node);
-            for finding in kyverno.judge(&created, budget) {
-                let title = format!("{}/{}", finding.policy.name(), finding.rule);
-                match finding.outcome {
-                    Outcome::Unevaluated if is_in_workspace(&finding.span) => {
-                        found.push(not_evaluated_here(&title, &finding.message, &finding.span));
-                    }
-                    Outcome::Unevaluated => {
-                        let key = (format!("Kyverno's rule `{title}`"), finding.message);
-                        unevaluated.entry(key).or_default().push(placed);
-                    }
-                    _ => found.push(broken_rule(placed, &judged, &finding)),
+            evaluation.kyverno(placed, &judged, &created);
+            evaluation.admission(placed, &judged, &created);
+        }
+    }
+    evaluation.finish()
+}
+
+/// Policies that are evaluated for one object after another.
+struct Evaluation<'a> {
+    policies: &'a Policies<'a>,
+    kyverno: &'a KyvernoPolicies<'a>,
+    /// The help of rules in the short form, by their places.
+    help: Vec<&'a (Span, String)>,
+    budget: &'a RuleBudget,
+    found: Vec<Diagnostic>,
+    /// Rules of other sources that cannot be evaluated, by their names and the reasons, with the objects.
+    unevaluated: BTreeMap<(String, String), Vec<&'a SourcedObject<'a>>>,
+}
+
+impl<'a> Evaluation<'a> {
+    fn kyverno(&mut self, placed: &'a SourcedObject<'a>, judged: &Judged, created: &Created<'_>) {
+        for finding in self.kyverno.judge(created, self.budget) {
+            let title = format!("{}/{}", finding.policy.name(), finding.rule);
+            match finding.outcome {
+                Outcome::Unevaluated if is_in_workspace(&finding.span) => {
+                    let fault = not_evaluated_here(&title, &finding.message, &finding.span);
+                    self.found.push(fault);
                 }
+                Outcome::Unevaluated => {
+                    let key = (format!("Kyverno's rule `{title}`"), finding.message);
+                    self.unevaluated.entry(key).or_default().push(placed);
+                }
+                _ => self.found.push(broken_rule(placed, judged, &finding)),
             }
-            for finding in policies.judge(&created, budget) {
-                let name = finding.policy.name();
-                match finding.outcome {
-                    Outcome::Unevaluated if is_own(&finding) => {
-                        found.push(not_evaluated_here(name, &finding.message, &finding.span));
-                    }
-                    Outcome::Unevaluated => {
-                        let policy = format!("ValidatingAdmissionPolicy `{name}`");
-                        let key = (policy, finding.message);
-                        unevaluated.entry(key).or_default().push(placed);
-                    }
-                    _ => {
-                        let own = help.iter().find(|it| it.0 == finding.span);
-                        let fault = broken(placed, &judged, &finding);
-                        found.push(match own {
-                            Some((_, help)) => fault.help(help.clone()),
-                            None => fault,
-                        });
-                    }
+        }
+    }
+
+    fn admission(&mut self, placed: &'a SourcedObject<'a>, judged: &Judged, created: &Created<'_>) {
+        for finding in self.policies.judge(created, self.budget) {
+            let name = finding.policy.name();
+            match finding.outcome {
+                Outcome::Unevaluated if is_own(&finding) => {
+                    let fault = not_evaluated_here(name, &finding.message, &finding.span);
+                    self.found.push(fault);
+                }
+                Outcome::Unevaluated => {
+                    let policy = format!("ValidatingAdmissionPolicy `{name}`");
+                    let key = (policy, finding.message);
+                    self.unevaluated.entry(key).or_default().push(placed);
+                }
+                _ => {
+                    let own = self.help.iter().find(|it| it.0 == finding.span);
+                    let fault = broken(placed, judged, &finding);
+                    self.found.push(match own {
+                        Some((_, help)) => fault.help(help.clone()),
+                        None => fault,
+                    });
                 }
             }
         }
     }
-    let unevaluated = unevaluated.into_iter();
-    found.extend(unevaluated.filter_map(|(key, objects)| not_evaluated(&key.0, &key.1, &objects)));
-    found
+
+    fn finish(self) -> Vec<Diagnostic> {
+        let mut found = self.found;
+        let rest = self.unevaluated.into_iter();
+        found.extend(rest.filter_map(|(key, objects)| not_evaluated(&key.0, &key.1, &objects)));
+        found
+    }
 }
 
 /// An object that a rule of Kyverno does not admit.

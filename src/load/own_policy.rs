@@ -59,20 +59,7 @@ fn as_objects(node: &Node) -> OwnPolicy {
         .at_keys(&["metadata", "name"])
         .cloned()
         .unwrap_or_else(|| Node::string(""));
-    let metadata = || Node::mapping([("name", name.clone())]);
-    let rules = list("rules").iter().map(|it| {
-        let mut rule = Mapping::new();
-        for (own, key) in [
-            ("require", "expression"),
-            ("message", "message"),
-            ("messageExpression", "messageExpression"),
-        ] {
-            if let Some(value) = it.get(own) {
-                rule.insert(key, value.clone());
-            }
-        }
-        Node::mapping(rule)
-    });
+    let rules = list("rules").iter().map(validation);
     let mut policy = Mapping::from([
         ("failurePolicy", Node::constant("Fail")),
         ("matchConstraints", constraints(spec)),
@@ -105,17 +92,6 @@ fn as_objects(node: &Node) -> OwnPolicy {
             Node::sequence([Node::constant(action)]),
         ),
     ]);
-    let object = |kind: &'static str, spec: Node| {
-        Object::new(Node::mapping([
-            (
-                "apiVersion",
-                Node::constant("admissionregistration.k8s.io/v1"),
-            ),
-            ("kind", Node::constant(kind)),
-            ("metadata", metadata()),
-            ("spec", spec),
-        ]))
-    };
     let help = list("rules").iter().filter_map(|it| {
         let text = it.get("help")?.as_str()?.to_string();
         Some((it.get("require")?.span().clone(), text))
@@ -127,11 +103,39 @@ fn as_objects(node: &Node) -> OwnPolicy {
             .map(str::to_string)
             .collect(),
         objects: vec![
-            object("ValidatingAdmissionPolicy", Node::mapping(policy)),
-            object("ValidatingAdmissionPolicyBinding", binding),
+            object("ValidatingAdmissionPolicy", &name, Node::mapping(policy)),
+            object("ValidatingAdmissionPolicyBinding", &name, binding),
         ],
         help: help.collect(),
     }
+}
+
+/// A rule as Kubernetes has it.
+fn validation(rule: &Node) -> Node {
+    let fields = [
+        ("require", "expression"),
+        ("message", "message"),
+        ("messageExpression", "messageExpression"),
+    ];
+    let mut validation = Mapping::new();
+    for (own, key) in fields {
+        if let Some(value) = rule.get(own) {
+            validation.insert(key, value.clone());
+        }
+    }
+    Node::mapping(validation)
+}
+
+fn object(kind: &'static str, name: &Node, spec: Node) -> Object {
+    Object::new(Node::mapping([
+        (
+            "apiVersion",
+            Node::constant("admissionregistration.k8s.io/v1"),
+        ),
+        ("kind", Node::constant(kind)),
+        ("metadata", Node::mapping([("name", name.clone())])),
+        ("spec", spec),
+    ]))
 }
 
 fn constraints(spec: &Node) -> Node {

@@ -19,10 +19,10 @@ use super::unchanged::State;
 use super::{Global, Outcome, cache, earlier, output, removed, test};
 use crate::diag::{Diagnostics, Severity, Source};
 use crate::disk::{Folder, read_output};
-use crate::emit::plan;
+use crate::emit::{Plan, plan};
 use crate::layout::Input;
 use crate::report::{Format, View, unified};
-use crate::tree::{Files, Recorded};
+use crate::tree::{Files, Recorded, TreePath};
 use crate::workspace_diff::workspace_origins;
 use crate::{Compiled, Options, Scope, check, compile};
 
@@ -57,7 +57,7 @@ fn check_all(
     timings: Option<&Arc<Timings>>,
 ) -> Result<Outcome> {
     let is_deep = arguments.depth == Depth::Objects;
-    let session = match is_deep {
+    let mut session = match is_deep {
         true => Session::open_any(global)?,
         false => Session::open(global)?,
     };
@@ -67,12 +67,9 @@ fn check_all(
             fix::Mended::Nothing if arguments.dry_run => return Ok(Outcome::Clean),
             fix::Mended::Nothing | fix::Mended::Written => {}
         }
+        // What was mended is read anew.
+        session = Session::open(global)?;
     }
-    // What was mended is read anew.
-    let session = match arguments.fix {
-        true => Session::open(global)?,
-        false => session,
-    };
     if !session.is_workspace() {
         return repository::check(&session, &arguments.selection, global);
     }
@@ -102,16 +99,15 @@ fn check_all(
         return Ok(session.report(&Diagnostics::default()));
     }
     let compiled = compile(&session.files, &options);
-    let (is_human, mut found) = (global.format == Format::Human, compiled.diagnostics.clone());
     let Some(output_path) = compiled.output.clone() else {
-        session.report(&found);
+        session.report(&compiled.diagnostics);
         return Ok(Outcome::Findings);
     };
-    if found.has_errors() {
-        return Ok(session.report(&found));
+    if compiled.diagnostics.has_errors() {
+        return Ok(session.report(&compiled.diagnostics));
     }
     progress.set(format!("checking {} files", compiled.tree.len()));
-    found = judged(&compiled, &session.files, arguments.depth, global);
+    let mut found = judged(&compiled, &session.files, arguments.depth, global);
     if arguments.twice {
         let again = compile(&Folder::open(&session.root)?, &options);
         found.extend(check::twice(&compiled.tree, &again.tree, &compiled.origins));
@@ -123,6 +119,7 @@ fn check_all(
         Some(_) => Vec::new(),
     };
     found.extend(earlier::findings(&session, &earlier));
+    let is_human = global.format == Format::Human;
     let is_clean = !is_human || session.report(&found) == Outcome::Clean;
     let folder = session.output(out.as_deref(), &output_path)?;
     progress.set("comparing with the tree");
@@ -134,39 +131,50 @@ fn check_all(
         let compiled = (&compiled, files.finish());
         known.keep(&session, compiled, &standing, &plan);
     }
-    if is_human && !plan.is_clean() {
-        let display = |path: &_| session.display(path);
-        output::text(&unified(
-            &plan,
-            &output_path,
-            &View {
-                display: &display,
-                color: true,
-            },
-            &salt(),
-        ))?;
-        let mut faults = plan.faults(&output_path);
-        faults.extend(removed::findings(&session, &compiled, &plan));
-        session.report(&faults);
-        let mend = match plan.kept() {
-            0 => ": run `pleach render`",
-            // Each of these has its own help.
-            _ => "",
-        };
-        output::error(&format!("the tree is out of date{mend}"));
-    }
-    if !is_human {
-        // Whoever reads it wants one document.
-        found.extend(plan.findings(&output_path));
-        found.extend(removed::findings(&session, &compiled, &plan));
-        if session.report(&found) == Outcome::Findings {
-            return Ok(Outcome::Findings);
+    let of_removed = || removed::findings(&session, &compiled, &plan);
+    let is_clean = match is_human {
+        true => {
+            report_plan(&session, &plan, &output_path, of_removed)?;
+            is_clean
         }
-    }
+        // Whoever reads it wants one document.
+        false => {
+            found.extend(plan.findings(&output_path));
+            found.extend(of_removed());
+            session.report(&found) == Outcome::Clean
+        }
+    };
     Ok(match plan.is_clean() && is_clean {
         true => Outcome::Clean,
         false => Outcome::Findings,
     })
+}
+
+/// Shows people what differs between the tree and what it should be.
+fn report_plan(
+    session: &Session<'_>,
+    plan: &Plan,
+    output: &TreePath,
+    of_removed: impl FnOnce() -> Diagnostics,
+) -> Result<()> {
+    if plan.is_clean() {
+        return Ok(());
+    }
+    let view = View {
+        display: &|path: &_| session.display(path),
+        color: true,
+    };
+    output::text(&unified(plan, output, &view, &salt()))?;
+    let mut faults = plan.faults(output);
+    faults.extend(of_removed());
+    session.report(&faults);
+    let mend = match plan.kept() {
+        0 => ": run `pleach render`",
+        // Each of these has its own help.
+        _ => "",
+    };
+    output::error(&format!("the tree is out of date{mend}"));
+    Ok(())
 }
 
 fn fix_all(arguments: &Arguments, session: &Session<'_>, global: &Global) -> Result<fix::Mended> {

@@ -69,13 +69,34 @@ impl Machine<'_, '_> {
             }
             Op::Check(ty) => self.check_type(Some(ty))?,
             Op::MethodCheck(index) => self.check_type(self.method_parameter(index))?,
+            Op::Call { .. } | Op::CallValue { .. } | Op::Method { .. } | Op::CallMethod { .. } => {
+                return self.called(template, op);
+            }
+            Op::FindTemplate { name, place } => self.check_template(template, name, place)?,
+            Op::Template { name } => return Ok(self.enter_template(template, name)),
+            Op::Fail(words) => return fault(name_of(template, words).to_lossy()),
+            Op::ShortCircuit { .. }
+            | Op::Jump(_)
+            | Op::JumpIfFalse(_)
+            | Op::With { .. }
+            | Op::RestoreDot(_)
+            | Op::Range { .. }
+            | Op::Next { .. }
+            | Op::Leave => self.branch(op)?,
+        }
+        Ok(false)
+    }
+
+    /// Executes an instruction that calls a function, a value or a method.
+    fn called(&mut self, template: &Template, op: Op) -> Step<bool> {
+        match op {
             Op::Call {
                 function,
                 arguments,
                 piped,
                 place,
             } => {
-                if let Some(function) = source.functions.get(function as usize) {
+                if let Some(function) = template.source.functions.get(function as usize) {
                     return self.call(*function, arguments as usize, piped, place);
                 }
             }
@@ -98,17 +119,7 @@ impl Machine<'_, '_> {
                 piped,
                 place,
             } => self.call_method(arguments as usize, piped, place)?,
-            Op::FindTemplate { name, place } => self.check_template(template, name, place)?,
-            Op::Template { name } => return Ok(self.enter_template(template, name)),
-            Op::Fail(words) => return fault(name_of(template, words).to_lossy()),
-            Op::ShortCircuit { .. }
-            | Op::Jump(_)
-            | Op::JumpIfFalse(_)
-            | Op::With { .. }
-            | Op::RestoreDot(_)
-            | Op::Range { .. }
-            | Op::Next { .. }
-            | Op::Leave => self.branch(op)?,
+            _ => {}
         }
         Ok(false)
     }

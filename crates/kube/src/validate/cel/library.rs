@@ -154,6 +154,12 @@ fn ordering(args: &[Value]) -> Option<Ordering> {
 // Addresses and networks.
 
 fn addresses() -> Vec<FunctionDecl> {
+    let mut all = of_ip();
+    all.extend(of_cidr());
+    all
+}
+
+fn of_ip() -> Vec<FunctionDecl> {
     let (ip, cidr) = (|| type_of(IP), || type_of(CIDR));
     let of_ip = [ip()];
     let is = |name, run| method(name, &[(&[type_of(IP)], CelType::Bool)], run);
@@ -193,6 +199,12 @@ fn addresses() -> Vec<FunctionDecl> {
         }),
         is("isLinkLocalUnicast", |args| about(args, is_link_local)),
         is("isGlobalUnicast", |args| about(args, is_global)),
+    ]
+}
+
+fn of_cidr() -> Vec<FunctionDecl> {
+    let (ip, cidr) = (|| type_of(IP), || type_of(CIDR));
+    vec![
         function("cidr", &[(&[CelType::String], cidr())], |args| {
             let parsed = text(args, 0).and_then(scalars::cidr);
             parsed.map_or_else(
