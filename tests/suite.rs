@@ -53,6 +53,7 @@ mod patch;
 mod rebase;
 mod removed_claims;
 mod schema_validation;
+mod scale_examples;
 mod shards;
 mod silent_fields;
 mod report;
