@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::envsubst::{Fault, parse};
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::substitution::{is_settable, substitutions, texts, words};
 use super::{Check, Faults, Judge};
+use crate::deploy::envsubst::{Fault, mentions};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node};
 
@@ -31,7 +31,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         for target in &substitution.targets {
             let mut reported = BTreeSet::new();
             texts(&target.object.node, &mut |text, field| {
-                for fault in parse(text).1 {
+                for fault in mentions(text).1 {
                     if reported.insert(fault.text) {
                         report(target, field, &fault, text, faults);
                     }

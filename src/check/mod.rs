@@ -14,7 +14,6 @@ mod cluster;
 mod dangling_dependency;
 mod dangling_source;
 mod dependency_circle;
-mod envsubst;
 mod lfs_pointer;
 mod lines;
 mod missing_namespace;

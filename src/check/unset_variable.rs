@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::envsubst::parse;
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::substitution::{is_settable, substitutions, texts, words};
 use super::{Check, Faults, Judge};
+use crate::deploy::envsubst::mentions;
 use crate::diag::Severity;
 use crate::yaml::FieldPath;
 
@@ -29,7 +29,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         for target in &substitution.targets {
             let mut reported = BTreeSet::new();
             texts(&target.object.node, &mut |text, field| {
-                let variables = parse(text).0.into_iter();
+                let variables = mentions(text).0.into_iter();
                 for variable in variables.filter(|it| !it.has_default) {
                     let name = variable.name;
                     // What cannot be set is not set by another object either.

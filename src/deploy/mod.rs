@@ -14,6 +14,7 @@ mod chart_input;
 mod entry;
 mod expand;
 mod flux;
+pub(crate) use flux::envsubst;
 mod glob;
 mod metadata;
 mod scan;

@@ -1,6 +1,6 @@
 //! Flux: Kustomizations and HelmReleases as its controllers build them (kustomize-controller 1.9, helm-controller 1.6).
 
-mod envsubst;
+pub(crate) mod envsubst;
 mod generate;
 mod ignore;
 

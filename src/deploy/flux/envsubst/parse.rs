@@ -1,52 +1,137 @@
-//! The variables of a text as Flux puts them in: the syntax of `fluxcd/pkg/envsubst`, which knows less than a shell.
+//! The expressions of a text: the syntax of `fluxcd/pkg/envsubst`, which knows less than a shell.
+//!
+//! Every step follows Flux's own reader, so that what it refuses is refused here, with its words.
 
-/// How deep variables may be nested in the words of others.
+use std::ops::Range;
+
+/// How deep expressions may be nested in the words of others.
 const DEPTH_MAX: usize = 100;
+
+/// A part of a text.
+#[derive(Debug)]
+pub(super) enum Piece<'t> {
+    /// Plain text as written, and which characters may be escaped in it.
+    Text(&'t str, &'static str),
+    Expression(Box<Expression<'t>>),
+}
+
+/// `${NAME}` and its like.
+#[derive(Debug)]
+pub(super) struct Expression<'t> {
+    pub(super) name: &'t str,
+    pub(super) function: Function<'t>,
+    /// Where it is in the text.
+    pub(super) range: Range<usize>,
+}
+
+/// What an expression makes of the value.
+#[derive(Debug)]
+pub(super) enum Function<'t> {
+    /// `${NAME}`
+    Value,
+    /// `${#NAME}`
+    Length,
+    /// `${NAME:=word}`, and the other operators that Flux takes for the same.
+    Default(Vec<Piece<'t>>),
+    /// `${NAME:offset:length}`
+    Part(Piece<'t>, Option<Piece<'t>>),
+    /// `${NAME,}`, `${NAME,,}`, `${NAME^}` and `${NAME^^}`, by their signs.
+    LetterCase(&'t str),
+    /// `${NAME/old/new}`, with a second sign `/` for all, `#` at the start and `%` at the end.
+    Replace {
+        signs: &'t str,
+        old: Piece<'t>,
+        new: Option<Piece<'t>>,
+    },
+    /// `${NAME#pattern}`, `${NAME##pattern}`, `${NAME%pattern}` and `${NAME%%pattern}`, by their signs.
+    Remove(&'t str, Piece<'t>),
+}
 
 /// A variable that a text names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Variable<'a> {
-    pub(super) name: &'a str,
+pub(crate) struct Mention<'t> {
+    pub(crate) name: &'t str,
     /// Whether a word is there for a variable that is not set, as in `${NAME:=word}`.
-    pub(super) has_default: bool,
+    pub(crate) has_default: bool,
 }
 
 /// What Flux cannot parse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fault<'a> {
+pub(crate) struct Fault<'t> {
     /// From its `${` on, up to the end of its braces or of its line.
-    pub(super) text: &'a str,
+    pub(crate) text: &'t str,
     /// In Flux's own words.
-    pub(super) reason: &'static str,
+    pub(crate) reason: &'static str,
+    /// The byte of the text at which its reader stopped.
+    pub(super) at: usize,
 }
 
 /// How many faults of a text are looked for: after each, what was read is read again.
 const FAULTS_MAX: usize = 20;
 
-/// The variables of a text, and what cannot be parsed. Flux stops at the first fault; here the text is read on after it.
-pub(super) fn parse(text: &str) -> (Vec<Variable<'_>>, Vec<Fault<'_>>) {
-    let mut parser = Parser {
-        text,
-        at: 0,
-        variables: Vec::new(),
-    };
-    let mut faults = Vec::new();
+/// The parts of a text, and what cannot be parsed. Flux stops at the first fault; here the text is read on after it.
+pub(super) fn parse(text: &str) -> (Vec<Piece<'_>>, Vec<Fault<'_>>) {
+    let mut parser = Parser { text, at: 0 };
+    let (mut pieces, mut faults) = (Vec::new(), Vec::new());
     loop {
+        let start = parser.at;
         match parser.scan(Mode::TEXT, |_, _| true) {
             Token::Open => {
-                let (inside, known) = (parser.at, parser.variables.len());
-                if let Err(reason) = parser.function(0) {
-                    parser.variables.truncate(known);
-                    let text = shown(text.get(inside - 2..).unwrap_or(""));
-                    faults.push(Fault { text, reason });
-                    if faults.len() == FAULTS_MAX {
-                        return (parser.variables, faults);
+                let inside = parser.at;
+                match parser.expression(0) {
+                    Ok(expression) => pieces.push(Piece::Expression(Box::new(expression))),
+                    Err(reason) => {
+                        let excerpt = shown(text.get(inside - 2..).unwrap_or(""));
+                        faults.push(Fault {
+                            text: excerpt,
+                            reason,
+                            at: parser.at,
+                        });
+                        if faults.len() == FAULTS_MAX {
+                            return (pieces, faults);
+                        }
+                        parser.at = inside;
                     }
-                    parser.at = inside;
                 }
             }
-            Token::Word => {}
-            _ => return (parser.variables, faults),
+            Token::Word => pieces.push(Piece::Text(
+                text.get(start..parser.at).unwrap_or(""),
+                Mode::TEXT.escapes,
+            )),
+            _ => return (pieces, faults),
+        }
+    }
+}
+
+/// The variables that a text names, in their order, and what cannot be parsed.
+pub(crate) fn mentions(text: &str) -> (Vec<Mention<'_>>, Vec<Fault<'_>>) {
+    let (pieces, faults) = parse(text);
+    let mut found = Vec::new();
+    pieces.iter().for_each(|it| it.mention(&mut found));
+    (found, faults)
+}
+
+impl<'t> Piece<'t> {
+    fn mention(&self, found: &mut Vec<Mention<'t>>) {
+        let Piece::Expression(expression) = self else {
+            return;
+        };
+        found.push(Mention {
+            name: expression.name,
+            has_default: matches!(expression.function, Function::Default(_)),
+        });
+        match &expression.function {
+            Function::Value | Function::Length | Function::LetterCase(_) => {}
+            Function::Default(pieces) => pieces.iter().for_each(|it| it.mention(found)),
+            Function::Part(one, other) => {
+                one.mention(found);
+                other.iter().for_each(|it| it.mention(found));
+            }
+            Function::Replace { old, new, .. } => {
+                old.mention(found);
+                new.iter().for_each(|it| it.mention(found));
+            }
+            Function::Remove(_, pattern) => pattern.mention(found),
         }
     }
 }
@@ -133,13 +218,12 @@ impl Mode {
     };
 }
 
-struct Parser<'a> {
-    text: &'a str,
+struct Parser<'t> {
+    text: &'t str,
     at: usize,
-    variables: Vec<Variable<'a>>,
 }
 
-impl<'a> Parser<'a> {
+impl<'t> Parser<'t> {
     fn peek(&self) -> Option<char> {
         self.text.get(self.at..)?.chars().next()
     }
@@ -205,50 +289,75 @@ impl<'a> Parser<'a> {
         &mut self,
         accept: impl Fn(char, usize) -> bool,
         otherwise: &'static str,
-    ) -> Result<&'a str, &'static str> {
+    ) -> Result<&'t str, &'static str> {
         let start = self.at;
         match self.scan(Mode::WORD, accept) {
             Token::Word => Ok(self.text.get(start..self.at).unwrap_or("")),
-            _ => Err(otherwise),
+            _ => {
+                self.at = start;
+                Err(otherwise)
+            }
         }
     }
 
     fn close(&mut self) -> Result<(), &'static str> {
+        let start = self.at;
         match self.scan(Mode::CLOSE, |_, _| false) {
             Token::Close => Ok(()),
-            _ => Err(BAD),
+            _ => {
+                self.at = start;
+                Err(BAD)
+            }
         }
     }
 
     /// What follows a `${`, with its `}`.
-    fn function(&mut self, depth: usize) -> Result<(), &'static str> {
+    fn expression(&mut self, depth: usize) -> Result<Expression<'t>, &'static str> {
         if depth > DEPTH_MAX {
             return Err("variables are nested too deeply");
         }
-        if self.peek() == Some('#') {
-            return self.length();
-        }
-        let name = self.expect(is_name, NO_NAME)?;
-        let index = self.variables.len();
-        self.variables.push(Variable {
+        let start = self.at - 2;
+        let (name, function) = match self.peek() {
+            Some('#') => {
+                self.expect(|c, length| c == '#' && length == 1, BAD)?;
+                let name = self.expect(is_name, BAD)?;
+                self.close()?;
+                (name, Function::Length)
+            }
+            _ => {
+                let name = self.expect(is_name, NO_NAME)?;
+                (name, self.function(depth)?)
+            }
+        };
+        Ok(Expression {
             name,
-            has_default: false,
-        });
+            function,
+            range: start..self.at,
+        })
+    }
+
+    /// What follows the name, with the `}`.
+    fn function(&mut self, depth: usize) -> Result<Function<'t>, &'static str> {
         match self.peek() {
-            Some(':') if self.has_word() => self.default(index, depth),
-            Some('=') => self.default(index, depth),
+            Some(':') if self.has_word() => self.default(depth),
+            Some('=') => self.default(depth),
             Some(':') => self.part(depth),
             Some(',' | '^') => {
-                self.expect(|c, length| (c == ',' || c == '^') && length < 3, BAD)?;
-                self.close()
+                let signs = self.expect(|c, length| (c == ',' || c == '^') && length < 3, BAD)?;
+                self.close()?;
+                Ok(Function::LetterCase(signs))
             }
             Some('/') => self.replace(depth),
             Some(sign @ ('#' | '%')) => {
-                self.expect(|c, length| c == sign && length < 3, BAD)?;
-                self.parameter(Mode::PARAMETER, |c| c != '}', depth)?;
-                self.close()
+                let signs = self.expect(|c, length| c == sign && length < 3, BAD)?;
+                let pattern = self.parameter(Mode::PARAMETER, |c| c != '}', depth)?;
+                self.close()?;
+                Ok(Function::Remove(signs, pattern))
             }
-            _ => self.close().map_err(|_| NO_BRACE),
+            _ => {
+                self.close().map_err(|_| NO_BRACE)?;
+                Ok(Function::Value)
+            }
         }
     }
 
@@ -258,18 +367,8 @@ impl<'a> Parser<'a> {
         rest.starts_with(['=', '-', '?', '+'])
     }
 
-    fn length(&mut self) -> Result<(), &'static str> {
-        self.expect(|c, length| c == '#' && length == 1, BAD)?;
-        let name = self.expect(is_name, BAD)?;
-        self.variables.push(Variable {
-            name,
-            has_default: false,
-        });
-        self.close()
-    }
-
-    /// `${NAME:=word}` and its like. The word may hold variables.
-    fn default(&mut self, index: usize, depth: usize) -> Result<(), &'static str> {
+    /// `${NAME:=word}` and its like. The word may hold expressions.
+    fn default(&mut self, depth: usize) -> Result<Function<'t>, &'static str> {
         let is_sign = |c: char| ['=', '-', '?', '+'].contains(&c);
         if self.peek() == Some('=') {
             self.expect(|_, length| length == 1, NO_DEFAULT)?;
@@ -277,41 +376,47 @@ impl<'a> Parser<'a> {
             let accept = |c, length| length == 1 || length == 2 && is_sign(c);
             self.expect(accept, NO_DEFAULT)?;
         }
-        if let Some(variable) = self.variables.get_mut(index) {
-            variable.has_default = true;
-        }
+        let mut pieces = Vec::new();
         while self.peek() != Some('}') {
-            self.parameter(Mode::PARAMETER, |c| c != '}', depth)?;
+            pieces.push(self.parameter(Mode::PARAMETER, |c| c != '}', depth)?);
         }
-        self.close()
+        self.close()?;
+        Ok(Function::Default(pieces))
     }
 
-    fn part(&mut self, depth: usize) -> Result<(), &'static str> {
+    fn part(&mut self, depth: usize) -> Result<Function<'t>, &'static str> {
         self.expect(|c, length| c == ':' && length == 1, BAD)?;
         // Flux goes back by the length of the next character, in place of the colon's.
         if self.peek().is_none_or(|it| !it.is_ascii()) {
             return Err(BAD);
         }
-        self.parameter(Mode::PARAMETER, |c| c != ':' && c != '}', depth)?;
+        let offset = self.parameter(Mode::PARAMETER, |c| c != ':' && c != '}', depth)?;
+        let start = self.at;
         match self.scan(Mode::WORD_OR_CLOSE, |c, _| c == ':') {
-            Token::Close => return Ok(()),
+            Token::Close => return Ok(Function::Part(offset, None)),
             Token::Word => {}
-            _ => return Err(BAD),
+            _ => {
+                self.at = start;
+                return Err(BAD);
+            }
         }
-        self.parameter(Mode::PARAMETER, |c| c != '}', depth)?;
-        self.close()
+        let length = self.parameter(Mode::PARAMETER, |c| c != '}', depth)?;
+        self.close()?;
+        Ok(Function::Part(offset, Some(length)))
     }
 
     /// `${NAME/pattern/word}`, with `//`, `/#` or `/%` too.
-    fn replace(&mut self, depth: usize) -> Result<(), &'static str> {
+    fn replace(&mut self, depth: usize) -> Result<Function<'t>, &'static str> {
         let accept = |c, length| length == 1 || length == 2 && ['/', '#', '%'].contains(&c);
-        self.expect(accept, BAD)?;
-        self.parameter(Mode::ESCAPED_PARAMETER, |c| c != '/', depth)?;
+        let signs = self.expect(accept, BAD)?;
+        let old = self.parameter(Mode::ESCAPED_PARAMETER, |c| c != '/', depth)?;
         self.expect(|c, _| c == '/', BAD)?;
-        if self.peek() != Some('}') {
-            self.parameter(Mode::ESCAPED_PARAMETER, |c| c != '}', depth)?;
-        }
-        self.close()
+        let new = match self.peek() {
+            Some('}') => None,
+            _ => Some(self.parameter(Mode::ESCAPED_PARAMETER, |c| c != '}', depth)?),
+        };
+        self.close()?;
+        Ok(Function::Replace { signs, old, new })
     }
 
     fn parameter(
@@ -319,11 +424,18 @@ impl<'a> Parser<'a> {
         mode: Mode,
         accept: impl Fn(char) -> bool,
         depth: usize,
-    ) -> Result<(), &'static str> {
+    ) -> Result<Piece<'t>, &'static str> {
+        let start = self.at;
         match self.scan(mode, |c, _| accept(c)) {
-            Token::Open => self.function(depth + 1),
-            Token::Word => Ok(()),
-            _ => Err(NO_WORD),
+            Token::Open => Ok(Piece::Expression(Box::new(self.expression(depth + 1)?))),
+            Token::Word => Ok(Piece::Text(
+                self.text.get(start..self.at).unwrap_or(""),
+                mode.escapes,
+            )),
+            _ => {
+                self.at = start;
+                Err(NO_WORD)
+            }
         }
     }
 }
@@ -336,11 +448,11 @@ fn is_name(c: char, _: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::mentions;
 
     /// The names, with `!` behind those that have a default; or Flux's words for what is wrong.
     fn summary(text: &str) -> String {
-        let (variables, faults) = parse(text);
+        let (variables, faults) = mentions(text);
         if let Some(fault) = faults.first() {
             return fault.reason.to_string();
         }
