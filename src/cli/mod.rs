@@ -175,6 +175,9 @@ enum Outcome {
 /// Runs the program with the process's own arguments.
 pub fn run() -> ExitCode {
     completions::answer();
+    if let Some(version) = requested_version() {
+        return exit_code(output::data(version.as_bytes()).map(|()| Outcome::Clean));
+    }
     let Cli { global, command } = match read_arguments() {
         Ok(cli) => cli,
         Err(code) => return code,
@@ -260,6 +263,20 @@ fn quickly_read_arguments() -> Option<Cli> {
     let name = std::env::args_os().nth(1)?;
     let matches = parser_of(name.to_str()?)?.try_get_matches().ok()?;
     Cli::from_arg_matches(&matches).ok()
+}
+
+/// What `--version` or `-V` alone prints. Scripts ask for it before each run, and it takes half as long without a parser of all flags.
+fn requested_version() -> Option<String> {
+    let mut arguments = std::env::args_os().skip(1);
+    let (flag, None) = (arguments.next()?, arguments.next()) else {
+        return None;
+    };
+    let version = match flag.to_str()? {
+        "--version" => LONG_VERSION,
+        "-V" => env!("CARGO_PKG_VERSION"),
+        _ => return None,
+    };
+    Some(format!("pleach {version}\n"))
 }
 
 /// The arguments; where there is something to print in place of a run, prints it.

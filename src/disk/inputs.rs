@@ -12,7 +12,7 @@ use super::store_private;
 use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, ReadSet, TreePath, Unlisted};
 
 /// The first bytes of the file. Another version's is not read.
-const HEAD: &[u8] = b"pleach inputs 1\n";
+const HEAD: &[u8] = b"pleach inputs 2\n";
 
 /// The bytes of a larger file are not kept, and this is also the limit for all files together: charts are large and rarely change.
 const FILE_BYTES_MAX: usize = 256 << 10;
@@ -21,10 +21,13 @@ const BYTES_MAX: usize = 64 << 20;
 /// What a run has read.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
-    /// The bytes of all files, one after the other.
-    text: Vec<u8>,
+    /// Those of a run before, which are most of them.
+    loaded: Arc<Loaded>,
+    /// What was looked at since, which counts in their place.
     files: BTreeMap<TreePath, Known>,
     folders: BTreeMap<TreePath, Vec<Entry>>,
+    /// The bytes of these files, one after the other.
+    text: Vec<u8>,
 }
 
 /// What was at a path.
@@ -38,27 +41,19 @@ enum Known {
     Large,
 }
 
+/// What was at a path, with the bytes.
+#[derive(PartialEq, Eq)]
+enum Found<'a> {
+    Nothing,
+    Folder,
+    File(&'a [u8]),
+    Large,
+}
+
 impl Inputs {
     /// What a run has read, read once more. `None` where something can't be read, or is too much to keep.
     pub fn of(files: &Folder, read: &ReadSet) -> Option<Inputs> {
-        let mut inputs = Inputs::default();
-        inputs.add(files, read)?;
-        Some(inputs)
-    }
-
-    /// Adds what is not known yet.
-    fn add(&mut self, files: &Folder, read: &ReadSet) -> Option<()> {
-        for path in &read.files {
-            if !self.files.contains_key(path) {
-                self.look(files, path)?;
-            }
-        }
-        for folder in &read.folders {
-            if !self.folders.contains_key(folder) {
-                self.list(files, folder)?;
-            }
-        }
-        Some(())
+        Inputs::default().with(files, read)
     }
 
     fn look(&mut self, files: &Folder, path: &TreePath) -> Option<()> {
@@ -77,7 +72,8 @@ impl Inputs {
         }
         let start = self.text.len();
         self.text.extend_from_slice(bytes);
-        (self.text.len() <= BYTES_MAX).then_some(Known::File(start..self.text.len()))
+        let all = self.text.len() + self.loaded.bytes.len();
+        (all <= BYTES_MAX).then_some(Known::File(start..self.text.len()))
     }
 
     /// A folder that is not there has no entry among the folders: its path says so.
@@ -95,19 +91,18 @@ impl Inputs {
     pub fn now(&self, files: &Folder, changed: &BTreeSet<TreePath>) -> Option<(Inputs, Changes)> {
         let (mut now, mut changes) = (self.clone(), Changes::new());
         for path in changed {
-            if self.files.contains_key(path) {
+            if self.file(path).is_some() {
                 now.look(files, path)?;
                 self.compare(&now, path, &mut changes)?;
             }
-            let Some(before) = self.folders.get(path) else {
+            let Some(before) = self.folder(path) else {
                 continue;
             };
             now.list(files, path)?;
-            let after = now.folders.get(path)?;
+            let after = now.folder(path)?;
             let gone = before.iter().filter(|it| !after.contains(it));
             let come = after.iter().filter(|it| !before.contains(it));
-            let differing: Vec<Entry> = gone.chain(come).cloned().collect();
-            for entry in differing {
+            for entry in gone.chain(come) {
                 if entry.kind == EntryKind::Folder {
                     return None;
                 }
@@ -121,14 +116,14 @@ impl Inputs {
     }
 
     fn compare(&self, now: &Inputs, path: &TreePath, changes: &mut Changes) -> Option<()> {
-        match (self.files.get(path)?, now.files.get(path)?) {
-            (Known::File(before), Known::File(after)) => {
-                if self.text.get(before.clone()) != now.text.get(after.clone()) {
+        match (self.file(path)?, now.file(path)?) {
+            (Found::File(before), Found::File(after)) => {
+                if before != after {
                     changes.change(path);
                 }
             }
-            (Known::Nothing, Known::Nothing) | (Known::Folder, Known::Folder) => {}
-            (Known::Nothing, Known::File(_)) | (Known::File(_), Known::Nothing) => {
+            (Found::Nothing, Found::Nothing) | (Found::Folder, Found::Folder) => {}
+            (Found::Nothing, Found::File(_)) | (Found::File(_), Found::Nothing) => {
                 changes.mention(path);
             }
             _ => return None,
@@ -136,96 +131,224 @@ impl Inputs {
         Some(())
     }
 
-    /// The paths and folders that are known.
-    pub fn paths(&self) -> impl Iterator<Item = &TreePath> {
-        self.files.keys().chain(self.folders.keys())
-    }
-
     /// Adds what a later run has read besides.
     pub fn with(mut self, files: &Folder, read: &ReadSet) -> Option<Inputs> {
-        self.add(files, read)?;
+        for path in &read.files {
+            if self.file(path).is_none() {
+                self.look(files, path)?;
+            }
+        }
+        for folder in &read.folders {
+            if !self.is_folder(folder) {
+                self.list(files, folder)?;
+            }
+        }
         Some(self)
     }
 
     /// Whether any file holds a text.
     pub fn has_text(&self, text: &str) -> bool {
-        memchr::memmem::find(&self.text, text.as_bytes()).is_some()
+        let has = |bytes: &[u8]| memchr::memmem::find(bytes, text.as_bytes()).is_some();
+        has(&self.loaded.bytes) || has(&self.text)
+    }
+
+    fn file(&self, path: &TreePath) -> Option<Found<'_>> {
+        let (known, text) = match self.files.get(path) {
+            Some(known) => (known, &self.text),
+            None => (self.loaded.file(path)?, &self.loaded.bytes),
+        };
+        Some(known.found(text))
+    }
+
+    fn folder(&self, path: &TreePath) -> Option<Vec<Entry>> {
+        match self.folders.get(path) {
+            Some(entries) => Some(entries.clone()),
+            None => self.loaded.entries(path),
+        }
+    }
+
+    fn is_folder(&self, path: &TreePath) -> bool {
+        self.folders.contains_key(path) || self.loaded.folder(path).is_some()
+    }
+
+    /// Whether a folder whose names are known has one of that name.
+    fn has_name(&self, folder: &TreePath, name: &str) -> Option<bool> {
+        match self.folders.get(folder) {
+            Some(entries) => Some(entries.iter().any(|it| *it.name == *name)),
+            None => self.loaded.has_name(folder, name),
+        }
     }
 
     /// Writes them to a file. `id` names the run that they belong to.
     pub fn store(&self, file: &Path, id: &str) -> Option<()> {
-        let mut bytes = Vec::with_capacity(self.text.len() + 64 * self.files.len());
+        let mut bytes = Vec::with_capacity(self.text.len() + self.loaded.bytes.len() + 4096);
         bytes.extend_from_slice(HEAD);
         let mut writer = Writer(&mut bytes);
         writer.text(id.as_bytes())?;
-        writer.number(self.files.len())?;
-        for (path, known) in &self.files {
-            writer.text(path.as_str().as_bytes())?;
-            match known {
-                Known::Nothing => writer.0.push(b'-'),
-                Known::Folder => writer.0.push(b'd'),
-                Known::Large => writer.0.push(b'l'),
-                Known::File(range) => {
-                    writer.0.push(b'f');
-                    writer.text(self.text.get(range.clone())?)?;
-                }
-            }
-        }
-        writer.number(self.folders.len())?;
-        for (path, entries) in &self.folders {
-            writer.text(path.as_str().as_bytes())?;
-            writer.number(entries.len())?;
-            for entry in entries {
-                let is_folder = entry.kind == EntryKind::Folder;
-                writer.0.push(if is_folder { b'd' } else { b'f' });
-                writer.text(entry.name.as_bytes())?;
-            }
-        }
+        self.store_files(&mut writer)?;
+        self.store_folders(&mut writer)?;
         writer.0.extend_from_slice(HEAD);
         store_private(file, &bytes).ok()
     }
 
+    fn store_files(&self, writer: &mut Writer<'_>) -> Option<()> {
+        let loaded = self.loaded.files.iter();
+        let loaded = loaded.map(|(path, known)| (self.loaded.text(path), known, &self.loaded.bytes));
+        let own = self.files.iter();
+        let own = own.map(|(path, known)| (path.as_str().as_bytes(), known, &self.text));
+        let all = merged(loaded.collect(), own.collect(), |it| it.0);
+        writer.number(all.len())?;
+        for (path, known, text) in all {
+            writer.text(path)?;
+            match known.found(text) {
+                Found::Nothing => writer.0.push(b'-'),
+                Found::Folder => writer.0.push(b'd'),
+                Found::Large => writer.0.push(b'l'),
+                Found::File(bytes) => {
+                    writer.0.push(b'f');
+                    writer.text(bytes)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn store_folders(&self, writer: &mut Writer<'_>) -> Option<()> {
+        let loaded = self.loaded.folders.iter();
+        let loaded = loaded.map(|(path, entries)| (self.loaded.text(path), Err(entries)));
+        let own = self.folders.iter();
+        let own = own.map(|(path, entries)| (path.as_str().as_bytes(), Ok(entries)));
+        let all = merged(loaded.collect(), own.collect(), |it| it.0);
+        writer.number(all.len())?;
+        for (path, entries) in all {
+            writer.text(path)?;
+            match entries {
+                Ok(entries) => writer.entries(entries)?,
+                Err(entries) => writer.text(self.loaded.text(entries))?,
+            }
+        }
+        Some(())
+    }
+
     /// Reads them; `None` where they are of another run, or not whole.
-    #[allow(clippy::disallowed_methods, reason = "a file of the cache")]
     pub fn load(file: &Path, id: &str) -> Option<Inputs> {
+        Some(Inputs {
+            loaded: Arc::new(Loaded::read(file, id)?),
+            ..Inputs::default()
+        })
+    }
+}
+
+impl Known {
+    fn found<'a>(&self, text: &'a [u8]) -> Found<'a> {
+        match self {
+            Known::Nothing => Found::Nothing,
+            Known::Folder => Found::Folder,
+            Known::Large => Found::Large,
+            Known::File(range) => Found::File(text.get(range.clone()).unwrap_or_default()),
+        }
+    }
+}
+
+/// Two lists in one order, of which the second one counts where both have an item.
+fn merged<'a, T: Clone>(first: Vec<T>, second: Vec<T>, key: impl Fn(&T) -> &'a [u8]) -> Vec<T> {
+    let mut all = Vec::with_capacity(first.len() + second.len());
+    let mut rest = second.into_iter().peekable();
+    for item in first {
+        while let Some(own) = rest.next_if(|it| key(it) < key(&item)) {
+            all.push(own);
+        }
+        all.push(rest.next_if(|it| key(it) == key(&item)).unwrap_or(item));
+    }
+    all.extend(rest);
+    all
+}
+
+/// Inputs as they are in a file: nothing is copied from it, for few of them are asked for.
+#[derive(Debug, Default)]
+struct Loaded {
+    bytes: Vec<u8>,
+    /// Where each path is, in the order of the paths.
+    files: Vec<(Range<usize>, Known)>,
+    /// Where each path and the names of its entries are.
+    folders: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Loaded {
+    #[allow(clippy::disallowed_methods, reason = "a file of the cache")]
+    fn read(file: &Path, id: &str) -> Option<Loaded> {
         let bytes = std::fs::read(file).ok()?;
-        let body = bytes.strip_prefix(HEAD)?.strip_suffix(HEAD)?;
-        let start = HEAD.len();
-        let mut reader = Reader { bytes: body, at: 0 };
-        if reader.text()? != id {
+        let end = bytes.len().checked_sub(HEAD.len())?;
+        let is_whole = bytes.starts_with(HEAD) && bytes.get(end..)? == HEAD;
+        let mut reader = Reader {
+            bytes: bytes.get(..end)?,
+            at: HEAD.len(),
+        };
+        if !is_whole || reader.text()? != id.as_bytes() {
             return None;
         }
-        let mut inputs = Inputs::default();
+        let (mut files, mut folders) = (Vec::new(), Vec::new());
         for _ in 0..reader.number()? {
-            let path = TreePath::new(reader.text()?)?;
+            let path = reader.range()?;
             let known = match reader.byte()? {
                 b'-' => Known::Nothing,
                 b'd' => Known::Folder,
                 b'l' => Known::Large,
-                b'f' => {
-                    let range = reader.range()?;
-                    Known::File(start + range.start..start + range.end)
-                }
+                b'f' => Known::File(reader.range()?),
                 _ => return None,
             };
-            inputs.files.insert(path, known);
+            files.push((path, known));
         }
         for _ in 0..reader.number()? {
-            let path = TreePath::new(reader.text()?)?;
-            let mut entries = Vec::new();
-            for _ in 0..reader.number()? {
-                let kind = match reader.byte()? {
-                    b'd' => EntryKind::Folder,
-                    _ => EntryKind::File,
-                };
-                let name = reader.text()?.into();
-                entries.push(Entry { name, kind });
-            }
-            inputs.folders.insert(path, entries);
+            folders.push((reader.range()?, reader.range()?));
         }
-        let is_whole = reader.at == body.len();
-        inputs.text = bytes;
-        is_whole.then_some(inputs)
+        let is_whole = reader.at == end;
+        let loaded = Loaded {
+            bytes,
+            files,
+            folders,
+        };
+        let is_sorted = loaded.files.is_sorted_by_key(|it| loaded.text(&it.0))
+            && loaded.folders.is_sorted_by_key(|it| loaded.text(&it.0));
+        (is_whole && is_sorted).then_some(loaded)
+    }
+
+    fn text(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
+    }
+
+    fn file(&self, path: &TreePath) -> Option<&Known> {
+        let path = path.as_str().as_bytes();
+        let at = self.files.partition_point(|it| self.text(&it.0) < path);
+        let (found, known) = self.files.get(at)?;
+        (self.text(found) == path).then_some(known)
+    }
+
+    /// The kinds and names of a folder's entries, as they are written.
+    fn folder(&self, path: &TreePath) -> Option<impl Iterator<Item = &[u8]>> {
+        let path = path.as_str().as_bytes();
+        let at = self.folders.partition_point(|it| self.text(&it.0) < path);
+        let (found, entries) = self.folders.get(at)?;
+        let entries = self.text(entries).split(|it| *it == 0);
+        (self.text(found) == path).then(|| entries.filter(|it| !it.is_empty()))
+    }
+
+    fn entries(&self, path: &TreePath) -> Option<Vec<Entry>> {
+        let entries = self.folder(path)?.filter_map(|it| {
+            let (kind, name) = it.split_first()?;
+            let kind = match kind {
+                b'd' => EntryKind::Folder,
+                _ => EntryKind::File,
+            };
+            let name = str::from_utf8(name).ok()?.into();
+            Some(Entry { name, kind })
+        });
+        Some(entries.collect())
+    }
+
+    fn has_name(&self, folder: &TreePath, name: &str) -> Option<bool> {
+        let mut names = self.folder(folder)?;
+        Some(names.any(|it| it.get(1..) == Some(name.as_bytes())))
     }
 }
 
@@ -242,6 +365,18 @@ impl Writer<'_> {
         self.number(text.len())?;
         self.0.extend_from_slice(text);
         Some(())
+    }
+
+    /// A letter and a name for each, with a zero byte, which no name has, behind it.
+    fn entries(&mut self, entries: &[Entry]) -> Option<()> {
+        let mut text = Vec::new();
+        for entry in entries {
+            let is_folder = entry.kind == EntryKind::Folder;
+            text.push(if is_folder { b'd' } else { b'f' });
+            text.extend_from_slice(entry.name.as_bytes());
+            text.push(0);
+        }
+        self.text(&text)
     }
 }
 
@@ -271,9 +406,9 @@ impl<'a> Reader<'a> {
         Some(range)
     }
 
-    fn text(&mut self) -> Option<&'a str> {
+    fn text(&mut self) -> Option<&'a [u8]> {
         let range = self.range()?;
-        str::from_utf8(self.bytes.get(range)?).ok()
+        self.bytes.get(range)
     }
 }
 
@@ -292,43 +427,41 @@ impl<'a> Remembered<'a> {
 
 impl Remembered<'_> {
     /// What was at a path. If the run did not look for it, the listing of its folder may still show that it did not exist.
-    fn known(&self, path: &TreePath) -> Option<&Known> {
+    fn known(&self, path: &TreePath) -> Option<Found<'_>> {
         let is_missing = || {
-            let entries = self.inputs.folders.get(&path.parent()?)?;
-            let is_there = entries.iter().any(|it| *it.name == *path.name());
-            (!is_there).then_some(&Known::Nothing)
+            let is_there = self.inputs.has_name(&path.parent()?, path.name())?;
+            (!is_there).then_some(Found::Nothing)
         };
-        self.inputs.files.get(path).or_else(is_missing)
+        self.inputs.file(path).or_else(is_missing)
     }
 }
 
 impl Files for Remembered<'_> {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
         match self.known(path) {
-            Some(Known::Nothing) => Err(FilesError::NotFound),
-            Some(Known::Folder) => Err(FilesError::NotAFile),
-            Some(Known::File(range)) => {
-                let bytes = self.inputs.text.get(range.clone());
-                Ok(bytes.unwrap_or_default().into())
-            }
-            Some(Known::Large) | None => self.files.read(path),
+            Some(Found::Nothing) => Err(FilesError::NotFound),
+            Some(Found::Folder) => Err(FilesError::NotAFile),
+            Some(Found::File(bytes)) => Ok(bytes.into()),
+            Some(Found::Large) | None => self.files.read(path),
         }
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
-        match (self.inputs.folders.get(folder), self.known(folder)) {
-            (Some(entries), _) => Ok(entries.clone()),
-            (None, Some(Known::Nothing)) => Err(FilesError::NotFound),
-            (None, _) => self.files.list(folder),
+        if let Some(entries) = self.inputs.folder(folder) {
+            return Ok(entries);
+        }
+        match self.known(folder) {
+            Some(Found::Nothing) => Err(FilesError::NotFound),
+            _ => self.files.list(folder),
         }
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         match self.known(path) {
-            Some(Known::Nothing) => Ok(None),
-            Some(Known::Folder) => Ok(Some(EntryKind::Folder)),
-            Some(Known::File(_) | Known::Large) => Ok(Some(EntryKind::File)),
-            None if self.inputs.folders.contains_key(path) => Ok(Some(EntryKind::Folder)),
+            Some(Found::Nothing) => Ok(None),
+            Some(Found::Folder) => Ok(Some(EntryKind::Folder)),
+            Some(Found::File(_) | Found::Large) => Ok(Some(EntryKind::File)),
+            None if self.inputs.is_folder(path) => Ok(Some(EntryKind::Folder)),
             None => self.files.kind(path),
         }
     }
@@ -336,8 +469,8 @@ impl Files for Remembered<'_> {
     /// No link leads to what is known.
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         match self.kind(path)? {
-            Some(_) if self.inputs.files.contains_key(path) => Ok(path.clone()),
-            Some(_) if self.inputs.folders.contains_key(path) => Ok(path.clone()),
+            Some(_) if self.inputs.file(path).is_some() => Ok(path.clone()),
+            Some(_) if self.inputs.is_folder(path) => Ok(path.clone()),
             Some(_) => self.files.real(path),
             None => Err(FilesError::NotFound),
         }

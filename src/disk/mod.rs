@@ -15,6 +15,7 @@ mod inputs;
 mod links;
 mod output;
 mod search;
+mod seen;
 mod stamp;
 mod work_tree;
 

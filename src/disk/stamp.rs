@@ -5,21 +5,21 @@
 //! which the stamp was made may change again within the same tick of the clock: such a file is identified by its bytes and such a folder
 //! by its names, and an unknown one makes no stamp.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::error::DiskError;
+use super::seen::{Digest, Seen, SeenPaths, Stat, see};
 use super::store;
 use crate::tree::TreePath;
 
 /// The first line of the file of a stamp. Another version's is not read.
-const HEAD: &str = "pleach stamp 1";
+const HEAD: &str = "pleach stamp 2";
 
 /// What changed in so short a time before a run begins may change again with the same times. Clocks of file systems tick in
 /// milliseconds; those that count whole seconds are known by it.
@@ -32,25 +32,9 @@ const STAMPS_MAX: usize = 64;
 /// What a run has read and written.
 #[derive(Debug, Default)]
 pub struct Stamp {
-    /// Absolute paths and what is there.
-    entries: BTreeMap<PathBuf, Seen>,
+    /// By absolute paths.
+    entries: SeenPaths,
 }
-
-/// What is at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Seen {
-    Nothing,
-    File(Stat, Option<Bytes>),
-    /// With whether it may have changed since; then its names are those of the entries below it.
-    Folder(Stat, bool),
-}
-
-/// The digest of a file's bytes.
-type Bytes = [u8; 32];
-
-/// Device, inode, mode, size, and the times of the last change of the bytes and of the inode, in nanoseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stat([i128; 6]);
 
 /// When a run began: what changed later may be newer than what the run has read.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +49,7 @@ impl Begin {
 
     /// Whether something may have changed since.
     fn is_before(self, stat: &Stat) -> bool {
-        let Stat([.., modified, changed]) = *stat;
+        let [modified, changed] = stat.times.map(i128::from);
         let is_coarse = |it: i128| it % nanoseconds(Duration::from_secs(1)) == 0;
         let tick = match is_coarse(modified) && is_coarse(changed) {
             true => COARSE_TICK,
@@ -91,8 +75,8 @@ impl Stamp {
         let paths: BTreeSet<TreePath> = paths.into_iter().collect();
         for path in &paths {
             self.folders_to(root, path)?;
-            let place = root.join(path.as_str());
-            let seen = see(&place)?;
+            let place = place(root, path)?;
+            let seen = see(Path::new(&place))?;
             if let Seen::File(stat, _) | Seen::Folder(stat, _) = &seen
                 && begin.is_before(stat)
             {
@@ -107,11 +91,11 @@ impl Stamp {
     fn folders_to(&self, root: &Path, path: &TreePath) -> Option<()> {
         let above = std::iter::successors(path.parent(), TreePath::parent);
         for folder in above.filter(|it| *it != TreePath::root()) {
-            let place = root.join(folder.as_str());
-            if self.entries.contains_key(&place) {
+            let place = place(root, &folder)?;
+            if self.entries.get(&place).is_some() {
                 continue;
             }
-            match see(&place)? {
+            match see(Path::new(&place))? {
                 Seen::File(..) => return None,
                 Seen::Folder(..) | Seen::Nothing => {}
             }
@@ -128,45 +112,46 @@ impl Stamp {
     ) -> Option<()> {
         let mut folders = BTreeSet::from([TreePath::root()]);
         for (path, bytes) in files {
-            let place = root.join(path.as_str());
-            let Seen::File(stat, _) = see(&place)? else {
+            let place = place(root, path)?;
+            let Seen::File(stat, _) = see(Path::new(&place))? else {
                 return None;
             };
             let digest = begin.is_before(&stat).then(|| digest(bytes));
             self.entries.insert(place, Seen::File(stat, digest));
-            folders.extend(std::iter::successors(path.parent(), TreePath::parent));
+            add_above(path, &mut folders);
         }
         for folder in folders {
-            let place = root.join(folder.as_str());
-            let Seen::Folder(stat, _) = see(&place)? else {
+            let place = place(root, &folder)?;
+            let Seen::Folder(stat, _) = see(Path::new(&place))? else {
                 return None;
             };
             let is_new = begin.is_before(&stat);
             self.entries.insert(place, Seen::Folder(stat, is_new));
         }
-        let mut new = self
-            .entries
-            .iter()
-            .filter(|it| matches!(it.1, Seen::Folder(_, true)));
+        let all = self.entries.all();
+        let mut new = all.iter().filter(|it| matches!(it.1, Seen::Folder(_, true)));
         new.all(|it| self.has_names(it.0)).then_some(())
     }
 
     /// Whether a folder holds what is known of it, and nothing else.
-    fn has_names(&self, folder: &Path) -> bool {
+    fn has_names(&self, folder: &str) -> bool {
         let Ok(entries) = fs::read_dir(folder) else {
             return false;
         };
         let mut names = 0;
         for entry in entries {
-            let known = entry.is_ok_and(|it| self.entries.contains_key(&it.path()));
+            let path = entry.map(|it| it.path());
+            let known = path.is_ok_and(|it| it.to_str().is_some_and(|it| self.entries.get(it).is_some()));
             if !known {
                 return false;
             }
             names += 1;
         }
-        let below = self.entries.range(folder.to_path_buf()..).skip(1);
-        let below = below.take_while(|it| it.0.starts_with(folder));
-        let own = below.filter(|it| it.0.parent() == Some(folder) && *it.1 != Seen::Nothing);
+        let below = self.entries.below(folder).into_iter();
+        let own = below.filter(|(path, seen)| {
+            let rest = path.get(folder.len() + 1..).unwrap_or("");
+            !rest.contains('/') && **seen != Seen::Nothing
+        });
         own.count() == names
     }
 
@@ -174,10 +159,10 @@ impl Stamp {
     /// data, if it is old enough by then; with whether there was such a thing.
     fn changed(&mut self, begin: Begin) -> Option<(Vec<PathBuf>, bool)> {
         let (mut changed, mut learned) = (Vec::new(), Vec::new());
-        for (path, seen) in &self.entries {
-            let now = see(path)?;
+        for (path, seen) in self.entries.all() {
+            let now = see(Path::new(path))?;
             if !self.is_same(path, seen, &now) {
-                changed.push(path.clone());
+                changed.push(PathBuf::from(path));
                 continue;
             }
             let stat = match seen {
@@ -185,15 +170,17 @@ impl Stamp {
                 _ => continue,
             };
             if !begin.is_before(stat) {
-                learned.push((path.clone(), now));
+                learned.push((path.to_string(), now));
             }
         }
         let has_learned = !learned.is_empty();
-        self.entries.extend(learned);
+        for (path, seen) in learned {
+            self.entries.insert(path, seen);
+        }
         Some((changed, has_learned))
     }
 
-    fn is_same(&self, path: &Path, seen: &Seen, now: &Seen) -> bool {
+    fn is_same(&self, path: &str, seen: &Seen, now: &Seen) -> bool {
         match (seen, now) {
             (Seen::File(old, None), Seen::File(new, _)) => old == new,
             (Seen::File(old, Some(known)), Seen::File(new, _)) => {
@@ -208,56 +195,55 @@ impl Stamp {
 
     /// Keeps the stamp, with words that come back with it. A stamp that cannot be kept costs time, and nothing else.
     pub fn keep(&self, file: &Path, key: &str, words: &str) {
-        let Some(text) = self.text(key, words) else {
+        let Some(bytes) = self.bytes(key, words) else {
             return;
         };
         if let Some(folder) = file.parent() {
             remove_oldest(folder);
         }
-        let _: Result<(), DiskError> = store(file, text.as_bytes());
+        let _: Result<(), DiskError> = store(file, &bytes);
     }
 
-    fn text(&self, key: &str, words: &str) -> Option<String> {
-        let mut text = format!("{HEAD}\n{key}\n{words}\n");
-        for (path, seen) in &self.entries {
-            let path = path.to_str().filter(|it| !it.contains('\n'))?;
-            let (letter, stat) = match seen {
-                Seen::Nothing => ('-', None),
-                Seen::File(stat, None) => ('f', Some(stat)),
-                Seen::File(stat, Some(_)) => ('b', Some(stat)),
-                Seen::Folder(stat, false) => ('d', Some(stat)),
-                Seen::Folder(stat, true) => ('n', Some(stat)),
-            };
-            text.push(letter);
-            for number in stat.iter().flat_map(|it| it.0) {
-                _ = write!(text, " {number}");
-            }
-            if let Seen::File(_, Some(bytes)) = seen {
-                text.push(' ');
-                bytes.iter().for_each(|it| _ = write!(text, "{it:02x}"));
-            }
-            _ = writeln!(text, "\t{path}");
-        }
-        let whole = hex(&digest(text.as_bytes()));
-        _ = writeln!(text, "{whole}");
-        Some(text)
+    fn bytes(&self, key: &str, words: &str) -> Option<Vec<u8>> {
+        let mut bytes = format!("{HEAD}\n{key}\n{words}\n").into_bytes();
+        self.entries.write(&mut bytes)?;
+        // The end says that the file is whole.
+        let whole = digest(&bytes);
+        bytes.extend(whole);
+        Some(bytes)
     }
 
     fn read(file: &Path, key: &str) -> Option<(Stamp, String)> {
-        let text = fs::read_to_string(file).ok()?;
-        // The last line says that the file is whole.
-        let (text, whole) = text.strip_suffix('\n')?.rsplit_once('\n')?;
-        let body = format!("{text}\n");
-        if hex(&digest(body.as_bytes())) != whole {
+        let bytes = fs::read(file).ok()?;
+        let (body, whole) = bytes.split_last_chunk()?;
+        if digest(body) != *whole {
             return None;
         }
-        let mut lines = text.lines();
-        if lines.next()? != HEAD || lines.next()? != key {
+        let mut lines = body.splitn(4, |it| *it == b'\n');
+        if lines.next()? != HEAD.as_bytes() || lines.next()? != key.as_bytes() {
             return None;
         }
-        let words = lines.next()?.to_string();
-        let entries: Option<BTreeMap<PathBuf, Seen>> = lines.map(entry).collect();
-        Some((Stamp { entries: entries? }, words))
+        let words = str::from_utf8(lines.next()?).ok()?.to_string();
+        let entries = SeenPaths::read(lines.next()?)?;
+        Some((Stamp { entries }, words))
+    }
+}
+
+/// The path of a file or folder below another, which must be text.
+fn place(root: &Path, path: &TreePath) -> Option<String> {
+    let root = root.to_str()?;
+    match path.as_str() {
+        "" => Some(root.to_string()),
+        path => Some(format!("{root}/{path}")),
+    }
+}
+
+/// The folders that lead to a path.
+fn add_above(path: &TreePath, folders: &mut BTreeSet<TreePath>) {
+    for folder in std::iter::successors(path.parent(), TreePath::parent) {
+        if !folders.insert(folder) {
+            break;
+        }
     }
 }
 
@@ -294,7 +280,7 @@ pub fn unchanged(file: &Path, key: &str, begin: Begin) -> Option<String> {
 impl Difference {
     /// Whether the stamp has seen something at a path.
     pub fn has(&self, path: &Path) -> bool {
-        let seen = self.stamp.entries.get(path);
+        let seen = path.to_str().and_then(|it| self.stamp.entries.get(it));
         seen.is_some_and(|it| *it != Seen::Nothing)
     }
 
@@ -310,7 +296,7 @@ impl Difference {
 
     /// Whether an input is known.
     pub fn has_input(&self, path: &Path) -> bool {
-        self.stamp.entries.contains_key(path)
+        path.to_str().is_some_and(|it| self.stamp.entries.get(it).is_some())
     }
 
     /// The stamp after some files of the output folder were written or removed. `None` where one of their folders holds what nobody
@@ -323,28 +309,27 @@ impl Difference {
     ) -> Option<Stamp> {
         let mut folders = BTreeSet::from([TreePath::root()]);
         for (path, bytes) in files {
-            let place = root.join(path.as_str());
-            match (see(&place)?, bytes) {
+            let place = place(root, &path)?;
+            match (see(Path::new(&place))?, bytes) {
                 (Seen::File(stat, _), Some(bytes)) => {
                     let digest = begin.is_before(&stat).then(|| digest(&bytes));
                     self.stamp.entries.insert(place, Seen::File(stat, digest));
                 }
-                (Seen::Nothing, None) => drop(self.stamp.entries.remove(&place)),
+                (Seen::Nothing, None) => self.stamp.entries.remove(&place),
                 _ => return None,
             }
-            folders.extend(std::iter::successors(path.parent(), TreePath::parent));
+            add_above(&path, &mut folders);
         }
         let mut new = Vec::new();
         for folder in folders {
-            let place = root.join(folder.as_str());
-            match see(&place)? {
+            let place = place(root, &folder)?;
+            match see(Path::new(&place))? {
                 Seen::Folder(stat, _) => {
                     let is_new = begin.is_before(&stat);
-                    let seen = Seen::Folder(stat, is_new);
-                    self.stamp.entries.insert(place.clone(), seen);
-                    new.extend(is_new.then_some(place));
+                    new.extend(is_new.then(|| place.clone()));
+                    self.stamp.entries.insert(place, Seen::Folder(stat, is_new));
                 }
-                Seen::Nothing => drop(self.stamp.entries.remove(&place)),
+                Seen::Nothing => self.stamp.entries.remove(&place),
                 Seen::File(..) => return None,
             }
         }
@@ -353,78 +338,8 @@ impl Difference {
     }
 }
 
-fn entry(line: &str) -> Option<(PathBuf, Seen)> {
-    let (fields, path) = line.split_once('\t')?;
-    let mut fields = fields.split(' ');
-    let letter = fields.next()?;
-    let mut numbers = [0; 6];
-    if letter != "-" {
-        for number in &mut numbers {
-            *number = fields.next()?.parse().ok()?;
-        }
-    }
-    let stat = Stat(numbers);
-    let seen = match letter {
-        "-" => Seen::Nothing,
-        "f" => Seen::File(stat, None),
-        "b" => Seen::File(stat, Some(bytes(fields.next()?)?)),
-        "d" => Seen::Folder(stat, false),
-        "n" => Seen::Folder(stat, true),
-        _ => return None,
-    };
-    Some((PathBuf::from(path), seen))
-}
-
-fn bytes(hex: &str) -> Option<Bytes> {
-    let mut bytes = [0; 32];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    (hex.len() == 64).then_some(bytes)
-}
-
-fn hex(bytes: &Bytes) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
-}
-
-fn digest(bytes: &[u8]) -> Bytes {
+fn digest(bytes: &[u8]) -> Digest {
     Sha256::digest(bytes).into()
-}
-
-/// What is at a path; `None` for a link, for what is neither file nor folder, and where it cannot be known.
-fn see(path: &Path) -> Option<Seen> {
-    let metadata = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Seen::Nothing),
-        Err(_) => return None,
-    };
-    let stat = stat(&metadata)?;
-    match metadata.file_type() {
-        it if it.is_file() => Some(Seen::File(stat, None)),
-        it if it.is_dir() => Some(Seen::Folder(stat, false)),
-        _ => None,
-    }
-}
-
-#[cfg(unix)]
-fn stat(metadata: &fs::Metadata) -> Option<Stat> {
-    use std::os::unix::fs::MetadataExt;
-    let nanoseconds =
-        |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-    Some(Stat([
-        metadata.dev().into(),
-        metadata.ino().into(),
-        metadata.mode().into(),
-        metadata.size().into(),
-        nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-        nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-    ]))
-}
-
-/// Elsewhere nothing but the bytes says whether a file is the same.
-#[cfg(not(unix))]
-fn stat(_metadata: &fs::Metadata) -> Option<Stat> {
-    None
 }
 
 /// Makes room for one more stamp.

@@ -9,7 +9,6 @@ use super::environment::{claim_files, environment_folder};
 use super::{Scope, WorkspaceConfig};
 use crate::diag::{Diagnostics, Source};
 use crate::layout::{BASE, KIND};
-use crate::template::{BUILTIN, builtin};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Node, parse_one};
 
@@ -66,7 +65,7 @@ impl<'a> Entanglement<'a> {
             .map(|it| it.concat());
         Entanglement {
             files,
-            kinds: own.map(|own| looking(&own, builtin_kinds())),
+            kinds: own.map(|own| looking(&own, &builtin_kinds())),
             base: OnceLock::new(),
         }
     }
@@ -114,7 +113,7 @@ pub fn widen_entangled(files: &dyn Files, scope: &Scope) -> Scope {
 }
 
 /// A kind as far as its texts say without being read as templates.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Kind {
     /// Its name and its aliases.
     names: BTreeSet<String>,
@@ -123,12 +122,28 @@ struct Kind {
     includes: bool,
 }
 
-fn builtin_kinds() -> &'static [Kind] {
-    static KINDS: OnceLock<Vec<Kind>> = OnceLock::new();
-    KINDS.get_or_init(|| {
-        let folder = TreePath::root().child(BUILTIN);
-        kinds_of(builtin(), &folder).unwrap_or_default()
-    })
+/// What the texts of the built-in kinds say: the names of each, the kinds that it looks for, and whether it includes something. A test
+/// reads them; a run that renders a few claims would take longer for that than for the claims.
+const BUILTIN_KINDS: [(&[&str], &[&str], bool); 8] = [
+    (&["ApplicationClaim"], &["BootstrapClaim"], false),
+    (&["BootstrapClaim"], &[], false),
+    (&["ChronikCluster"], &["ChronikOperator"], false),
+    (&["ChronikOperator"], &[], false),
+    (&["ClickHouseKubernetes", "KubernetesClickHouse"], &[], true),
+    (&["KubernetesAltinityOperator"], &[], false),
+    (&["OperatorInstall"], &[], false),
+    (&["PlatformApplicationClaim"], &["BootstrapClaim"], false),
+];
+
+fn builtin_kinds() -> Vec<Kind> {
+    let texts = |it: &[&str]| it.iter().map(|it| it.to_string()).collect();
+    let kinds = BUILTIN_KINDS.into_iter();
+    let kind = |(names, wanted, includes): (&[&str], &[&str], bool)| Kind {
+        names: texts(names),
+        looks: Looks::For(texts(wanted)),
+        includes,
+    };
+    kinds.map(kind).collect()
 }
 
 /// The kinds that look for others, by each of their names. A kind is found under each of its names.
@@ -252,4 +267,16 @@ fn asked_for(text: &[u8]) -> Looks {
         }
     }
     Looks::For(kinds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::{BUILTIN, builtin};
+
+    #[test]
+    fn built_in_kinds_are_what_their_texts_say() {
+        let read = kinds_of(builtin(), &TreePath::root().child(BUILTIN));
+        assert_eq!(read, Some(builtin_kinds()));
+    }
 }

@@ -90,13 +90,7 @@ pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>
     let Ok(tree) = parse(text, "template", syntax.clone()) else {
         return Ok(None);
     };
-    let mut guard = Guard {
-        text,
-        added: Vec::new(),
-    };
-    guard.printed_text(syntax);
-    each_expression(&tree, &mut |it| guard.expression(it));
-    let guarded = guard.finish();
+    let guarded = Guard::of(text, &tree, syntax).finish();
     let whole = 0..text.len();
     let refused = |range| Refused {
         message: "an expression cannot be limited in this form",
@@ -113,6 +107,12 @@ pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>
             Err(refused(place(span.start_offset)..place(span.end_offset)))
         }
     }
+}
+
+/// Adds the bounds to a text in which there is nothing to refuse: one that comes with the program.
+pub(super) fn guard_own(text: &str, syntax: &SyntaxConfig) -> Option<Guarded> {
+    let tree = parse(text, "template", syntax.clone()).ok()?;
+    Some(Guard::of(text, &tree, syntax).finish())
 }
 
 /// What a text includes, imports or extends; `None` for each name that is no plain text.
@@ -229,7 +229,18 @@ struct Added {
     text: String,
 }
 
-impl Guard<'_> {
+impl<'a> Guard<'a> {
+    /// What is to be added to a text.
+    fn of(text: &'a str, tree: &Stmt<'_>, syntax: &SyntaxConfig) -> Guard<'a> {
+        let mut guard = Guard {
+            text,
+            added: Vec::new(),
+        };
+        guard.printed_text(syntax);
+        each_expression(tree, &mut |it| guard.expression(it));
+        guard
+    }
+
     /// Lets each tag, and the beginning of the file, charge for the text up to the next tag.
     fn printed_text(&mut self, syntax: &SyntaxConfig) {
         let (mut tag, mut bytes) = (None, 0);

@@ -93,7 +93,8 @@ impl<'a> Templates<'a> {
         let (texts, trace) = (shared.clone(), trace.cloned());
         let (syntax, loading) = (whole_line_blocks(), trace.clone());
         environment.set_loader(move |name| {
-            let guarded = find(&texts, name).map(|it| it.guarded(name, loading.as_ref(), &syntax));
+            let text = find(&texts, name);
+            let guarded = text.map(|it| it.guarded_own(name, loading.as_ref(), &syntax));
             let refused = |it: guard::Refused| Error::new(ErrorKind::SyntaxError, it.message);
             guarded.transpose().map_err(refused)
         });

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use minijinja::syntax::SyntaxConfig;
 
-use super::guard::{Insertions, Refused, guard};
+use super::guard::{Insertions, Refused, guard, guard_own};
 use super::trace::Trace;
 use crate::diag::{Source, Span};
 use crate::yaml::{Node, View};
@@ -19,6 +19,8 @@ pub struct Texts(BTreeMap<String, Text>);
 pub(super) struct Text {
     pub(super) text: String,
     pub(super) origin: Origin,
+    /// Of a text that comes with the program: itself with its bounds, for all runs of a process.
+    own: OnceLock<String>,
 }
 
 /// Where a template's text was read from: the byte at `offset` of the text is the first of the span.
@@ -53,7 +55,8 @@ impl Texts {
     }
 
     fn insert(&mut self, name: &str, text: String, origin: Origin) {
-        self.0.insert(name.to_string(), Text { text, origin });
+        let own = OnceLock::new();
+        self.0.insert(name.to_string(), Text { text, origin, own });
     }
 
     /// Whether there is a text of that name.
@@ -91,6 +94,26 @@ impl Text {
         };
         let _ = self.origin.insertions.set(guarded.insertions);
         Ok(guarded.text)
+    }
+
+    /// The same for a text that comes with the program, of which a test knows that nothing in it is refused.
+    pub(super) fn guarded_own(
+        &self,
+        name: &str,
+        trace: Option<&Trace>,
+        syntax: &SyntaxConfig,
+    ) -> Result<String, Refused> {
+        if trace.is_some() {
+            return self.guarded(name, trace, syntax);
+        }
+        let add = || match guard_own(&self.text, syntax) {
+            Some(guarded) => {
+                let _ = self.origin.insertions.set(guarded.insertions);
+                guarded.text
+            }
+            None => self.text.clone(),
+        };
+        Ok(self.own.get_or_init(add).clone())
     }
 }
 

@@ -1,0 +1,261 @@
+//! What was at paths: thousands of them, read in one go and written in one go, and few of them changed in between.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+
+/// The digest of a file's bytes.
+pub(super) type Digest = [u8; 32];
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Nothing,
+    /// With the digest of its bytes if it may have changed since.
+    File(Stat, Option<Digest>),
+    /// With whether it may have changed since; then its names are those of the entries below it.
+    Folder(Stat, bool),
+}
+
+/// Device, inode, mode and size, and the times of the last change of the bytes and of the inode, in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stat {
+    numbers: [u64; 4],
+    pub(super) times: [i64; 2],
+}
+
+/// What is at a path; `None` for a link, for what is neither file nor folder, and where it cannot be known.
+pub(super) fn see(path: &Path) -> Option<Seen> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Seen::Nothing),
+        Err(_) => return None,
+    };
+    let stat = stat(&metadata)?;
+    match metadata.file_type() {
+        it if it.is_file() => Some(Seen::File(stat, None)),
+        it if it.is_dir() => Some(Seen::Folder(stat, false)),
+        _ => None,
+    }
+}
+
+#[cfg(unix)]
+fn stat(metadata: &fs::Metadata) -> Option<Stat> {
+    use std::os::unix::fs::MetadataExt;
+    let nanoseconds = |seconds: i64, rest: i64| seconds.checked_mul(1_000_000_000)?.checked_add(rest);
+    Some(Stat {
+        numbers: [
+            metadata.dev(),
+            metadata.ino(),
+            metadata.mode().into(),
+            metadata.size(),
+        ],
+        times: [
+            nanoseconds(metadata.mtime(), metadata.mtime_nsec())?,
+            nanoseconds(metadata.ctime(), metadata.ctime_nsec())?,
+        ],
+    })
+}
+
+/// Elsewhere nothing but the bytes says whether a file is the same.
+#[cfg(not(unix))]
+fn stat(_metadata: &fs::Metadata) -> Option<Stat> {
+    None
+}
+
+/// What was seen at absolute paths, in the order of the paths' bytes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SeenPaths {
+    /// The paths of what was read, one after the other: a text of its own for each would take longer than all else.
+    text: String,
+    read: Vec<(Range<u32>, Seen)>,
+    /// What was added or removed since.
+    changed: BTreeMap<String, Option<Seen>>,
+}
+
+impl SeenPaths {
+    pub(super) fn get(&self, path: &str) -> Option<&Seen> {
+        match self.changed.get(path) {
+            Some(changed) => changed.as_ref(),
+            None => {
+                let at = self.start(path);
+                let (range, seen) = self.read.get(at)?;
+                (self.path(range) == path).then_some(seen)
+            }
+        }
+    }
+
+    pub(super) fn insert(&mut self, path: String, seen: Seen) {
+        self.changed.insert(path, Some(seen));
+    }
+
+    pub(super) fn remove(&mut self, path: &str) {
+        self.changed.insert(path.to_string(), None);
+    }
+
+    /// All of them, in order.
+    pub(super) fn all(&self) -> Vec<(&str, &Seen)> {
+        self.merged(0, "")
+    }
+
+    /// Those below a folder.
+    pub(super) fn below(&self, folder: &str) -> Vec<(&str, &Seen)> {
+        let prefix = format!("{folder}/");
+        self.merged(self.start(&prefix), &prefix)
+    }
+
+    fn merged(&self, start: usize, prefix: &str) -> Vec<(&str, &Seen)> {
+        let read = self.read.get(start..).unwrap_or_default().iter();
+        let read = read.map(|(range, seen)| (self.path(range), seen));
+        let read = read.take_while(|it| it.0.starts_with(prefix));
+        let changed = self.changed.range(prefix.to_string()..);
+        let changed = changed.take_while(|it| it.0.starts_with(prefix));
+        let mut all: Vec<(&str, &Seen)> = read
+            .filter(|it| !self.changed.contains_key(it.0))
+            .collect();
+        if !self.changed.is_empty() {
+            all.extend(changed.filter_map(|(path, seen)| Some((path.as_str(), seen.as_ref()?))));
+            all.sort_by_key(|it| it.0);
+        }
+        all
+    }
+
+    /// Where a path is among those that were read, or would be.
+    fn start(&self, path: &str) -> usize {
+        self.read.partition_point(|it| self.path(&it.0) < path)
+    }
+
+    fn path(&self, range: &Range<u32>) -> &str {
+        let range = range.start as usize..range.end as usize;
+        self.text.get(range).unwrap_or("")
+    }
+
+    /// Appends them to bytes: each path as what it shares with the one before it and the rest.
+    pub(super) fn write(&self, bytes: &mut Vec<u8>) -> Option<()> {
+        let mut last = "";
+        for (path, seen) in self.all() {
+            let pairs = path.bytes().zip(last.bytes());
+            let shared = pairs.take_while(|(a, b)| a == b).count();
+            let rest = path.as_bytes().get(shared..)?;
+            bytes.extend(u16::try_from(shared).ok()?.to_le_bytes());
+            bytes.extend(u16::try_from(rest.len()).ok()?.to_le_bytes());
+            bytes.extend(rest);
+            seen.write(bytes);
+            last = path;
+        }
+        Some(())
+    }
+
+    /// Reads what [`SeenPaths::write`] wrote; `None` for anything else.
+    pub(super) fn read(bytes: &[u8]) -> Option<SeenPaths> {
+        let (mut text, mut read) = (Vec::with_capacity(bytes.len()), Vec::new());
+        let (mut rest, mut last) = (bytes, 0..0);
+        while !rest.is_empty() {
+            let shared = usize::from(u16::from_le_bytes(take(&mut rest)?));
+            let own = usize::from(u16::from_le_bytes(take(&mut rest)?));
+            let (own, next) = rest.split_at_checked(own)?;
+            rest = next;
+            let start = text.len();
+            let prefix = last.start..last.start + shared;
+            if prefix.end > last.end {
+                return None;
+            }
+            text.extend_from_within(prefix);
+            text.extend_from_slice(own);
+            last = start..text.len();
+            let range = u32::try_from(last.start).ok()?..u32::try_from(last.end).ok()?;
+            read.push((range, Seen::read(&mut rest)?));
+        }
+        Some(SeenPaths {
+            text: String::from_utf8(text).ok()?,
+            read,
+            changed: BTreeMap::new(),
+        })
+    }
+}
+
+impl Seen {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let (letter, stat, digest) = match self {
+            Seen::Nothing => (b'-', None, None),
+            Seen::File(stat, None) => (b'f', Some(stat), None),
+            Seen::File(stat, Some(digest)) => (b'b', Some(stat), Some(digest)),
+            Seen::Folder(stat, false) => (b'd', Some(stat), None),
+            Seen::Folder(stat, true) => (b'n', Some(stat), None),
+        };
+        bytes.push(letter);
+        if let Some(stat) = stat {
+            bytes.extend(stat.numbers.iter().flat_map(|it| it.to_le_bytes()));
+            bytes.extend(stat.times.iter().flat_map(|it| it.to_le_bytes()));
+        }
+        bytes.extend(digest.into_iter().flatten());
+    }
+
+    fn read(rest: &mut &[u8]) -> Option<Seen> {
+        let [letter] = take(rest)?;
+        if letter == b'-' {
+            return Some(Seen::Nothing);
+        }
+        let mut stat = Stat {
+            numbers: [0; 4],
+            times: [0; 2],
+        };
+        for number in &mut stat.numbers {
+            *number = u64::from_le_bytes(take(rest)?);
+        }
+        for time in &mut stat.times {
+            *time = i64::from_le_bytes(take(rest)?);
+        }
+        Some(match letter {
+            b'f' => Seen::File(stat, None),
+            b'b' => Seen::File(stat, Some(take(rest)?)),
+            b'd' => Seen::Folder(stat, false),
+            b'n' => Seen::Folder(stat, true),
+            _ => return None,
+        })
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, next) = rest.split_first_chunk()?;
+    *rest = next;
+    Some(*taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(number: u64) -> Seen {
+        let stat = Stat {
+            numbers: [number; 4],
+            times: [-1, 1],
+        };
+        Seen::File(stat, (number % 2 == 0).then_some([7; 32]))
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut paths = SeenPaths::default();
+        for (at, path) in ["/a", "/a/b", "/a-b", "/a/bé", "/a/bè", "/z"].into_iter().enumerate() {
+            paths.insert(path.to_string(), seen(at as u64));
+        }
+        paths.insert("/n".to_string(), Seen::Nothing);
+        let mut bytes = Vec::new();
+        paths.write(&mut bytes).unwrap();
+        let mut again = SeenPaths::read(&bytes).unwrap();
+        assert_eq!(again.all(), paths.all());
+        assert_eq!(again.get("/a/bé"), Some(&seen(3)));
+        assert_eq!(again.get("/a/b/"), None);
+        again.remove("/a/b");
+        again.insert("/a/c".to_string(), seen(9));
+        let below: Vec<&str> = again.below("/a").into_iter().map(|it| it.0).collect();
+        assert_eq!(below, ["/a/bè", "/a/bé", "/a/c"]);
+        assert_eq!(again.get("/a/b"), None);
+        for end in 0..bytes.len() {
+            let part = SeenPaths::read(&bytes[..end]);
+            assert!(part.is_none_or(|it| it.all().len() < paths.all().len()));
+        }
+    }
+}
