@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Touched;
 use crate::diag::{Diagnostics, Source};
 use crate::load::{claim_files, environment_folder};
-use crate::tree::{Changes, EntryKind, Files, TreePath};
+use crate::tree::{Changes, EntryKind, Files, TreePath, says};
 use crate::yaml::{Node, View, parse, parse_one};
 
 /// The claims of an environment whose documents are not the same on both sides.
@@ -86,16 +86,14 @@ pub fn of_environment(files: &dyn Files, environment: &str) -> Vec<Node> {
     documents.flatten().collect()
 }
 
-/// The documents of those files of an environment that hold a text.
-pub(super) fn with_text(files: &dyn Files, environment: &str, text: &str) -> Vec<Node> {
+/// The documents of those files of an environment that say a word.
+pub(super) fn with_word(files: &dyn Files, environment: &str, word: &str) -> Vec<Node> {
     let (folder, _) = environment_folder(environment);
-    let paths = claim_files(files, &folder, &mut Diagnostics::default());
+    let paths = files.saying(&folder, &[word]);
+    let paths = paths.unwrap_or_else(|| claim_files(files, &folder, &mut Diagnostics::default()));
     files.expect(&paths);
-    let has_text = |it: &TreePath| {
-        let bytes = files.read(it).unwrap_or_default();
-        memchr::memmem::find(&bytes, text.as_bytes()).is_some()
-    };
-    let paths = paths.iter().filter(|it| has_text(it));
+    let has_word = |it: &TreePath| says(&files.read(it).unwrap_or_default(), word);
+    let paths = paths.iter().filter(|it| has_word(it));
     let documents = paths.filter_map(|it| documents(files, it));
     documents.flatten().collect()
 }

@@ -41,7 +41,7 @@ pub(super) fn search(search: &mut Search<'_>) {
 
 /// The claims of an environment that refer to others, each with every word in its references.
 fn references(files: &dyn Files, environment: &str) -> Vec<(String, BTreeSet<String>)> {
-    let documents = documents::with_text(files, environment, "valueFrom");
+    let documents = documents::with_word(files, environment, "valueFrom");
     let named = documents.iter().filter_map(|it| {
         let mut words = BTreeSet::new();
         gather(it, false, &mut words);

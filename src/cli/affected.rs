@@ -133,6 +133,7 @@ fn units(sides: &[Shared; 2], root: &TreePath, urls: &[String], global: &Global)
     });
     let salt = salt();
     let context = workspace_diff::Context {
+        memory: None,
         cache: cache::open(global),
         options: crate::diff::Options::new(&salt),
     };

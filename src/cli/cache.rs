@@ -4,13 +4,14 @@
 )]
 //! What lies outside any workspace: pulled charts, and the credentials that Docker and Helm keep.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Global;
 use crate::chart::Cache;
-use crate::disk::Folder;
+use crate::disk::{Folder, Memory};
 use crate::fetch::CredentialFiles;
+use crate::workspace_diff;
 
 /// The folder: `--cache`, else `pleach` below the user's folder for caches. `None` where the system names none.
 pub(super) fn folder(global: &Global) -> Option<PathBuf> {
@@ -59,4 +60,20 @@ fn named(name: &str) -> Option<PathBuf> {
 pub(super) fn open(global: &Global) -> Option<Cache> {
     let folder = Folder::open(&folder(global)?).ok()?;
     Some(Cache::new(Arc::new(folder)))
+}
+
+/// What comparisons remember of a repository; `None` where the system names no folder for caches.
+pub(super) fn memory(global: &Global, repository: &Path) -> Option<Memory> {
+    let folder = folder(global)?.join("words");
+    Some(Memory::new(&folder, repository))
+}
+
+impl workspace_diff::Memory for Memory {
+    fn load(&self, name: &str) -> Option<Vec<u8>> {
+        Memory::load(self, name)
+    }
+
+    fn keep(&self, name: &str, bytes: Vec<u8>) {
+        Memory::keep(self, name, bytes);
+    }
 }

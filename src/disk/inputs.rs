@@ -193,7 +193,8 @@ impl Inputs {
 
     fn store_files(&self, writer: &mut Writer<'_>) -> Option<()> {
         let loaded = self.loaded.files.iter();
-        let loaded = loaded.map(|(path, known)| (self.loaded.text(path), known, &self.loaded.bytes));
+        let loaded =
+            loaded.map(|(path, known)| (self.loaded.text(path), known, &self.loaded.bytes));
         let own = self.files.iter();
         let own = own.map(|(path, known)| (path.as_str().as_bytes(), known, &self.text));
         let all = merged(loaded.collect(), own.collect(), |it| it.0);

@@ -43,7 +43,8 @@ pub(super) fn see(path: &Path) -> Option<Seen> {
 #[cfg(unix)]
 fn stat(metadata: &fs::Metadata) -> Option<Stat> {
     use std::os::unix::fs::MetadataExt;
-    let nanoseconds = |seconds: i64, rest: i64| seconds.checked_mul(1_000_000_000)?.checked_add(rest);
+    let nanoseconds =
+        |seconds: i64, rest: i64| seconds.checked_mul(1_000_000_000)?.checked_add(rest);
     Some(Stat {
         numbers: [
             metadata.dev(),
@@ -110,14 +111,21 @@ impl SeenPaths {
         let read = read.map(|(range, seen)| (self.path(range), seen));
         let read = read.take_while(|it| it.0.starts_with(prefix));
         let changed = self.changed.range(prefix.to_string()..);
-        let changed = changed.take_while(|it| it.0.starts_with(prefix));
-        let mut all: Vec<(&str, &Seen)> = read
-            .filter(|it| !self.changed.contains_key(it.0))
-            .collect();
-        if !self.changed.is_empty() {
-            all.extend(changed.filter_map(|(path, seen)| Some((path.as_str(), seen.as_ref()?))));
-            all.sort_by_key(|it| it.0);
+        let mut changed = changed
+            .take_while(|it| it.0.starts_with(prefix))
+            .map(|(path, seen)| (path.as_str(), seen))
+            .peekable();
+        let mut all = Vec::with_capacity(self.read.len().saturating_sub(start));
+        for entry in read {
+            while let Some((path, seen)) = changed.next_if(|it| it.0 < entry.0) {
+                all.extend(seen.as_ref().map(|it| (path, it)));
+            }
+            match changed.next_if(|it| it.0 == entry.0) {
+                Some((path, seen)) => all.extend(seen.as_ref().map(|it| (path, it))),
+                None => all.push(entry),
+            }
         }
+        all.extend(changed.filter_map(|(path, seen)| Some((path, seen.as_ref()?))));
         all
     }
 
@@ -238,7 +246,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let mut paths = SeenPaths::default();
-        for (at, path) in ["/a", "/a/b", "/a-b", "/a/bé", "/a/bè", "/z"].into_iter().enumerate() {
+        for (at, path) in ["/a", "/a/b", "/a-b", "/a/bé", "/a/bè", "/z"]
+            .into_iter()
+            .enumerate()
+        {
             paths.insert(path.to_string(), seen(at as u64));
         }
         paths.insert("/n".to_string(), Seen::Nothing);

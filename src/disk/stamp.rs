@@ -129,7 +129,9 @@ impl Stamp {
             self.entries.insert(place, Seen::Folder(stat, is_new));
         }
         let all = self.entries.all();
-        let mut new = all.iter().filter(|it| matches!(it.1, Seen::Folder(_, true)));
+        let mut new = all
+            .iter()
+            .filter(|it| matches!(it.1, Seen::Folder(_, true)));
         new.all(|it| self.has_names(it.0)).then_some(())
     }
 
@@ -141,7 +143,8 @@ impl Stamp {
         let mut names = 0;
         for entry in entries {
             let path = entry.map(|it| it.path());
-            let known = path.is_ok_and(|it| it.to_str().is_some_and(|it| self.entries.get(it).is_some()));
+            let known =
+                path.is_ok_and(|it| it.to_str().is_some_and(|it| self.entries.get(it).is_some()));
             if !known {
                 return false;
             }
@@ -296,7 +299,8 @@ impl Difference {
 
     /// Whether an input is known.
     pub fn has_input(&self, path: &Path) -> bool {
-        path.to_str().is_some_and(|it| self.stamp.entries.get(it).is_some())
+        path.to_str()
+            .is_some_and(|it| self.stamp.entries.get(it).is_some())
     }
 
     /// The stamp after some files of the output folder were written or removed. `None` where one of their folders holds what nobody

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use memchr::memmem::{Finder, find, find_iter};
+use memchr::memmem::{find, find_iter};
 
 use super::environment::{claim_files, environment_folder};
 use super::{Scope, WorkspaceConfig};
 use crate::diag::{Diagnostics, Source};
 use crate::layout::{BASE, KIND};
-use crate::tree::{EntryKind, Files, TreePath};
+use crate::tree::{EntryKind, Files, TreePath, says};
 use crate::yaml::{Node, parse_one};
 
 /// For which kinds of claims the templates and expressions of a kind look.
@@ -93,12 +93,13 @@ fn has_claims_of(files: &dyn Files, environment: &str, kinds: &BTreeMap<String, 
     if kinds.is_empty() {
         return false;
     }
-    let kinds: Vec<_> = kinds.keys().map(Finder::new).collect();
+    let kinds: Vec<&str> = kinds.keys().map(String::as_str).collect();
     let folder = environment_folder(environment).0;
-    let paths = claim_files(files, &folder, &mut Diagnostics::default());
+    let paths = files.saying(&folder, &kinds);
+    let paths = paths.unwrap_or_else(|| claim_files(files, &folder, &mut Diagnostics::default()));
     files.expect(&paths);
     let mut texts = paths.iter().filter_map(|it| files.read(it).ok());
-    texts.any(|text| kinds.iter().any(|it| it.find(&text).is_some()))
+    texts.any(|text| kinds.iter().any(|it| says(&text, it)))
 }
 
 /// A scope in which no environment is partial whose claims are entangled.

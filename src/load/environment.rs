@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use memchr::memmem;
-
 use super::claim::{self, Claim};
 use super::document::{own_schema, plain_secrets, read_checked, read_text, unreadable};
 use super::flux_settings::FluxSettings;
@@ -12,11 +10,12 @@ use super::kind::{ClaimKind, Kinds};
 use super::links;
 use super::sync::{self, Argo, Engine, Layout, SourceRef};
 use super::unread;
+use super::word_index::ESCAPE;
 use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span, nearest};
 use crate::layout::{BASE, ENVIRONMENT, Folder, Input};
 use crate::schema::Schema;
-use crate::tree::{EntryKind, Files, TreePath, Walk};
+use crate::tree::{EntryKind, Files, TreePath, Walk, says};
 use crate::yaml::{Mapping, Node, parse};
 
 /// One environment, which is one cluster.
@@ -179,9 +178,15 @@ pub(super) struct Draft {
     environment: Environment,
     sources: Vec<Arc<Source>>,
     documents: Vec<Node>,
+    /// Whether files were left out.
+    is_partial: bool,
 }
 
 impl Draft {
+    pub(super) fn is_partial(&self) -> bool {
+        self.is_partial
+    }
+
     /// Whether a file that names one of these claims holds a reference to others.
     pub(super) fn may_refer(&self, names: &BTreeSet<String>) -> bool {
         let mut sources = self.sources.iter();
@@ -240,8 +245,7 @@ fn is_asked_for(document: &Node, names: Option<&BTreeSet<String>>) -> bool {
 fn is_about(source: &Source, names: &BTreeSet<String>) -> bool {
     let text = source.text.as_bytes();
     let mut names = names.iter();
-    names.any(|it| memmem::find(text, it.as_bytes()).is_some())
-        || memchr::memchr(b'\\', text).is_some()
+    names.any(|it| says(text, it)) || memchr::memchr(b'\\', text).is_some()
 }
 
 /// The `environment.yaml` of an environment. Errors: the file is missing or at fault.
@@ -272,17 +276,32 @@ pub(super) fn takes(
     !environment.exclude.iter().any(excludes)
 }
 
-/// Reads an environment's folder; `None` where its own file is at fault, claims are then not looked at.
+/// The files that may be about some claims, where an index knows them.
+fn files_about(
+    files: &dyn Files,
+    folder: &TreePath,
+    names: &BTreeSet<String>,
+) -> Option<Vec<TreePath>> {
+    let names = names.iter().map(String::as_str);
+    let words: Vec<&str> = names.chain([ESCAPE]).collect();
+    files.saying(folder, &words)
+}
+
+/// Reads an environment's folder; with `names`, some files may be left out that are about no claim of such a name. `None` where its own
+/// file is at fault, claims are then not looked at.
 pub(super) fn read(
     files: &dyn Files,
     name: &str,
     workspace: &WorkspaceConfig,
+    names: Option<&BTreeSet<String>>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Draft> {
     let folder = Folder::Environments.path().child(name);
     let path = folder.child(ENVIRONMENT);
     let mut found = Diagnostics::default();
-    let paths = claim_files(files, &folder, &mut found);
+    let paths = names.and_then(|it| files_about(files, &folder, it));
+    let is_partial = paths.is_some();
+    let paths = paths.unwrap_or_else(|| claim_files(files, &folder, &mut found));
     let mut places = found.iter().filter_map(|it| it.span.as_ref());
     let is_misnamed = places.any(|it| is_misnamed(it.path()));
     diagnostics.extend(found);
@@ -318,6 +337,7 @@ pub(super) fn read(
         environment,
         sources,
         documents: Vec::new(),
+        is_partial,
     })
 }
 
@@ -415,6 +435,21 @@ pub fn claim_files(
     diagnostics.extend(repeated.iter().map(|it| links::repeated(files, it)));
     found.sort();
     found
+}
+
+/// Whether a path below an environment's folder is that of a file of claims. `None` where there may be something to be reported of it.
+pub(super) fn is_claim_file(path: &TreePath) -> Option<bool> {
+    let is_yaml = path.name().ends_with(".yaml") || path.name().ends_with(".yml");
+    let is_hidden = path.parts().any(|it| it.starts_with('.'));
+    let is_inner = path.parts().nth(1).is_some();
+    match path.as_str() {
+        _ if is_hidden => Some(false),
+        FILE => Some(false),
+        _ if !is_inner && is_misnamed(path) => None,
+        _ if is_yaml => Some(true),
+        _ if path.name().ends_with(".json") || unread::wrong_extension(path).is_some() => None,
+        _ => Some(false),
+    }
 }
 
 /// Whether a file is named almost as the one that defines an environment.

@@ -21,6 +21,7 @@ mod spelling;
 mod sync;
 mod sync_path;
 mod unread;
+mod word_index;
 mod workspace;
 
 pub use claim::{Claim, NAME as CLAIM_NAME, NAME_MAX as CLAIM_NAME_MAX, fault_in_claim_name};
@@ -47,6 +48,7 @@ pub use sync::{
 };
 pub use sync_path::check_sync_path;
 pub use unread::misnamed_folder;
+pub use word_index::WordIndex;
 pub use workspace::schema as workspace_schema;
 pub use workspace::{ChartSource, Mirror, WorkspaceConfig};
 
@@ -131,11 +133,7 @@ pub fn load_traced<'a>(
     unread::check_root(files, diagnostics);
     let wanted = |it: &String| it == BASE || scope.has(it);
     let (names, others): (Vec<String>, Vec<String>) = names.into_iter().partition(wanted);
-    let drafts = each(&names, diagnostics, |name, diagnostics| {
-        environment::read(files, name, &workspace, diagnostics)
-    });
-    let mut drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
-    read_documents(&mut drafts, scope, diagnostics);
+    let drafts = read_drafts(files, &names, &workspace, scope, diagnostics);
     let read = |wanted: Wanted<'_>| {
         let (mut templates, mut faults) = (Templates::new(trace), Diagnostics::default());
         let charts = charts.clone();
@@ -206,16 +204,38 @@ fn values(workspace: &WorkspaceConfig, environments: &[Environment], others: &[S
     ]))
 }
 
-/// Parses the claims. Where only some are requested, those files that name none of them are left out, unless what is requested
-/// may refer to more.
-fn read_documents(drafts: &mut [Draft], scope: &Scope, diagnostics: &mut Diagnostics) {
+/// Reads environments and parses their claims. Where only some are requested, those files that name none of them are left out, unless
+/// what is requested may refer to more.
+fn read_drafts(
+    files: &dyn Files,
+    environments: &[String],
+    workspace: &WorkspaceConfig,
+    scope: &Scope,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Draft> {
+    let read = |names: Option<&BTreeSet<String>>| {
+        let mut found = Diagnostics::default();
+        let drafts = each(environments, &mut found, |name, found| {
+            environment::read(files, name, workspace, names, found)
+        });
+        let drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
+        (drafts, found)
+    };
     let names = scope.names();
-    let names = names.as_ref();
-    let refers = |it: &Draft| names.is_some_and(|names| it.may_refer(names));
-    let names = names.filter(|_| scope.is_closed || !drafts.iter().any(refers));
-    each(drafts, diagnostics, |draft, diagnostics| {
-        draft.parse(names, diagnostics);
+    let (mut drafts, mut found) = read(names.as_ref());
+    let refers = |it: &Draft| names.as_ref().is_some_and(|names| it.may_refer(names));
+    let mut wanted = names.as_ref();
+    if !scope.is_closed && drafts.iter().any(refers) {
+        wanted = None;
+        if drafts.iter().any(Draft::is_partial) {
+            (drafts, found) = read(None);
+        }
+    }
+    diagnostics.extend(found);
+    each(&mut drafts, diagnostics, |draft, diagnostics| {
+        draft.parse(wanted, diagnostics);
     });
+    drafts
 }
 
 /// The charts of a workspace or repository whose lock is at the root of `files`. Errors: faults of `pleach.yaml` and of the lock.

@@ -254,6 +254,11 @@ impl Files for WithRemotes<'_> {
         }
     }
 
+    /// No mount is below what an index knows: nothing there is a folder of a remote's name.
+    fn saying(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
+        self.files.saying(folder, words)
+    }
+
     fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
         self.files.unlisted()
     }

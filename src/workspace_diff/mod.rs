@@ -4,6 +4,7 @@
 //! Where the states come from (revisions, folders) and how the result is printed is not known here.
 
 mod deployed;
+mod indexed;
 mod partial;
 mod why;
 
@@ -12,9 +13,12 @@ pub use deployed::{
     deployed_from, repository_origins, sync_folder, workspace_origins,
 };
 
+pub use indexed::Memory;
 pub use why::add_causes;
 
 use std::sync::Arc;
+
+use indexed::Indexed;
 
 use crate::affected::{affected, claim_documents};
 use crate::chart::Cache;
@@ -43,10 +47,12 @@ pub struct State<'a> {
 }
 
 /// What comparisons need besides the two states.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Context<'a> {
     /// Archives of charts, by digest.
     pub cache: Option<Cache>,
+    /// What is remembered from run to run, if anything may be.
+    pub memory: Option<&'a dyn Memory>,
     /// How objects are compared.
     pub options: crate::diff::Options<'a>,
 }
@@ -349,10 +355,13 @@ fn render_affected(
     changes: &Changes,
     context: &Context<'_>,
 ) -> Option<([Option<Compiled>; 2], Scope)> {
-    let [old, new] = [before, after].map(State::below);
+    let changes = changes.within(before.root);
+    let [old, new] = match context.memory {
+        Some(memory) => Indexed::of([before, after], &changes, memory),
+        None => Indexed::plain([before, after]),
+    };
     let options = |scope: Scope| part_options(scope, context);
     let reads = |scope: &Scope| compile(&old, &options(scope.clone())).read_set;
-    let changes = changes.within(before.root);
     let inputs = Folder::Environments.path();
     let inputs: Vec<TreePath> = changes.below(&inputs).take(AHEAD_MAX).cloned().collect();
     let (mut found, ()) = join(

@@ -22,6 +22,7 @@ pub(crate) fn make(tree: &mut Tree) {
     };
     let salt = Salt::new(b"salt");
     let context = Context {
+        memory: None,
         cache: None,
         options: Options::new(&salt),
     };

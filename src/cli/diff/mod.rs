@@ -21,7 +21,7 @@ use crate::report::{
 };
 use crate::tree::{Changes, TreePath};
 use crate::workspace_diff::{
-    Context, State, Unrendered, add_causes, compare_folders, compare_rendered,
+    Context, Memory, State, Unrendered, add_causes, compare_folders, compare_rendered,
     compare_repositories, compare_workspaces, compare_written,
 };
 
@@ -49,6 +49,9 @@ pub(super) struct Arguments {
     /// Show below each changed field the lines that it is because of: of claims, environments, overlays, templates and defaults
     #[arg(long, conflicts_with = "committed")]
     why: bool,
+    /// Neither use nor write what is remembered of earlier comparisons
+    #[arg(long)]
+    no_cache: bool,
     #[command(flatten)]
     comparing: Comparing,
     /// A link or command to print in `md` where the report is cut short
@@ -96,8 +99,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let salt = salt();
     let workspace = after.config().or_else(|| before.config());
     let ignore = arguments.comparing.ignored(workspace.as_ref());
+    let repository = sides[0].repository_root().filter(|_| !arguments.no_cache);
+    let memory = repository.and_then(|it| cache::memory(global, it));
     let context = Context {
         cache: cache::open(global),
+        memory: memory.as_ref().map(|it| it as &dyn Memory),
         options: arguments.comparing.options(&salt, &ignore),
     };
     let comparison = match (is_workspace, arguments.committed) {

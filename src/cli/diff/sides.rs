@@ -73,6 +73,11 @@ impl Opened {
         repository.map(addresses).unwrap_or_default()
     }
 
+    /// The top folder of its repository.
+    pub(super) fn repository_root(&self) -> Option<&Path> {
+        self.repository.as_ref().map(|it| it.root())
+    }
+
     /// An error where git could not read something of this side.
     pub(super) fn failure(&self) -> Result<()> {
         let repository = self.repository.as_ref();

@@ -1,9 +1,11 @@
 //! What differs between two revisions, found by the names of their trees: what has one name is never read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::id::Id;
 use super::revision::{Item, Mode, Revision};
+use super::tree_object;
 use crate::disk::FOLDERS_MAX;
 use crate::tree::{Changes, FilesError, TreePath};
 use crate::yaml::parallel::join;
@@ -60,6 +62,25 @@ impl Revision {
             open = deeper;
         }
         Ok(changes)
+    }
+
+    /// What differs from this revision to another one, links taken as they are. `None` where a tree of this one is not here any more.
+    pub(super) fn changes_to(&self, after: &Revision) -> Option<Changes> {
+        let mut changes = Changes::new();
+        let mut open = vec![Pair {
+            folder: TreePath::root(),
+            sides: [Some(self.root), Some(after.root)],
+        }];
+        let mut walked = 0;
+        while let Some(pair) = open.pop() {
+            walked += 1;
+            let is_here = pair.sides[0].is_none_or(|it| self.objects.has(&it));
+            if !is_here || walked > FOLDERS_MAX {
+                return None;
+            }
+            pair.compare([self, after], &mut changes, &mut open).ok()?;
+        }
+        Some(changes)
     }
 
     /// Adds what is seen to differ through the links of this revision below some folders.
@@ -162,6 +183,25 @@ fn changes_through(
 }
 
 impl Pair {
+    /// What the sides do not have in common; or all of them, where that is not known.
+    fn differing(&self, revisions: [&Revision; 2]) -> Result<[Arc<[Item]>; 2], FilesError> {
+        if let [Some(old), Some(new)] = &self.sides
+            && !old.digest().is_empty()
+            && old.digest().len() == new.digest().len()
+        {
+            let (before, after) = (revisions[0].object(old)?, revisions[1].object(new)?);
+            let found = tree_object::differing([&before, &after], old.digest().len());
+            if let Some(found) = found {
+                return Ok(found.map(Arc::from));
+            }
+        }
+        let all = |at: usize| match &self.sides[at] {
+            Some(id) => revisions[at].tree(id),
+            None => Ok(Arc::from([])),
+        };
+        Ok([all(0)?, all(1)?])
+    }
+
     fn compare(
         &self,
         revisions: [&Revision; 2],
@@ -170,11 +210,10 @@ impl Pair {
     ) -> Result<(), FilesError> {
         // Names that are not valid UTF-8 may look the same: they count by their order.
         let mut names: BTreeMap<(Box<str>, usize), [Option<Item>; 2]> = BTreeMap::new();
-        for (at, (revision, id)) in revisions.iter().zip(&self.sides).enumerate() {
-            let items = id.as_ref().map(|it| revision.tree(it)).transpose()?;
+        for (at, items) in self.differing(revisions)?.iter().enumerate() {
             let mut last: Option<&str> = None;
             let mut alike = 0;
-            for item in items.iter().flat_map(|it| it.iter()) {
+            for item in items.iter() {
                 alike = match last {
                     Some(last) if *last == *item.name => alike + 1,
                     _ => 0,

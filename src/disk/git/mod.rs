@@ -20,6 +20,7 @@ mod parts_file;
 mod revision;
 mod stage;
 mod store;
+mod tree_object;
 
 pub use fetch::{fetch, submodule_commit, submodules};
 pub use index::Index;

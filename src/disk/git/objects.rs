@@ -80,7 +80,7 @@ impl Objects {
 
     /// Reads many at once, so that git, where it is needed, and this program wait for each other once and not each time.
     pub(super) fn prefetch(&self, ids: &[Id]) -> Result<(), DiskError> {
-        let found = map(LOOKS_MANY, ids, |it| self.is_known(it) || self.find(it));
+        let found = map(LOOKS_MANY, ids, |it| self.has(it));
         let missing: Vec<&Id> = ids
             .iter()
             .zip(found)
@@ -94,6 +94,11 @@ impl Objects {
             }
         }
         Ok(())
+    }
+
+    /// Whether an object lies in the repository's own folder.
+    pub(super) fn has(&self, id: &Id) -> bool {
+        self.is_known(id) || self.find(id)
     }
 
     fn is_known(&self, id: &Id) -> bool {

@@ -1,13 +1,14 @@
 //! The files of one revision.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::id::Id;
 use super::objects::Objects;
+use super::tree_object::{self, items};
 use crate::disk::{FOLDERS_MAX, PATH_BYTES_MAX};
-use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
+use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
 /// Links that lead to links are followed so often.
 const LINKS_MAX: usize = 40;
@@ -23,6 +24,8 @@ pub struct Revision {
     listed_folders: AtomicUsize,
     /// Those that were looked at, and those that are in no object: the index's.
     pub(super) trees: Mutex<BTreeMap<Id, Arc<[Item]>>>,
+    /// Names that were looked for in others.
+    found: Mutex<BTreeMap<(Id, Box<str>), Option<Item>>>,
 }
 
 /// A name in a tree.
@@ -68,6 +71,7 @@ impl Revision {
             root,
             listed_folders: AtomicUsize::new(0),
             trees: Mutex::default(),
+            found: Mutex::default(),
         }
     }
 
@@ -98,16 +102,41 @@ impl Revision {
         if let Some(items) = known(&self.trees.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(items);
         }
-        let mut items = items(&self.object(id)?, id.digest().len()).ok_or_else(|| {
+        let items = items(&self.object(id)?, id.digest().len()).ok_or_else(|| {
             let words = format!("the tree {id} is corrupt: it contains an invalid file name");
             FilesError::Other(self.objects.damaged(&words).source.to_string())
         })?;
-        // Git sorts folders as if their names ended in `/`.
-        items.sort_by(|a, b| a.name.cmp(&b.name));
         let items: Arc<[Item]> = items.into();
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         trees.insert(*id, items.clone());
         Ok(items)
+    }
+
+    /// A name in a folder.
+    fn item(&self, id: &Id, name: &str) -> Result<Option<Item>, FilesError> {
+        let in_known = |items: &[Item]| {
+            let item = items.get(items.partition_point(|it| *it.name < *name));
+            item.filter(|it| *it.name == *name).cloned()
+        };
+        let trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(items) = trees.get(id) {
+            return Ok(in_known(items));
+        }
+        drop(trees);
+        let key = (*id, name.into());
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(item) = found.get(&key) {
+            return Ok(item.clone());
+        }
+        drop(found);
+        match tree_object::find(&self.object(id)?, id.digest().len(), name) {
+            Some(item) => {
+                let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+                found.insert(key, item.clone());
+                Ok(item)
+            }
+            None => Ok(in_known(&self.tree(id)?)),
+        }
     }
 
     /// Where a folder really is, and its tree.
@@ -139,10 +168,8 @@ impl Revision {
             Err(FilesError::NotAFolder) => return Err(FilesError::NotFound),
             folder => folder?,
         };
-        let (name, items) = (path.name(), self.tree(&id)?);
-        let item = items.get(items.partition_point(|it| *it.name < *name));
-        let item = item.filter(|it| *it.name == *name);
-        let item = item.ok_or(FilesError::NotFound)?;
+        let name = path.name();
+        let item = self.item(&id, name)?.ok_or(FilesError::NotFound)?;
         match item.mode {
             Mode::File => Ok((EntryKind::File, parent.child(name), item.id)),
             Mode::Folder => Ok((EntryKind::Folder, parent.child(name), item.id)),
@@ -239,6 +266,19 @@ impl Files for Revision {
         unlisted.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn id(&self, folder: &TreePath) -> Option<String> {
+        let (real, id) = self.folder(folder, 0).ok()?;
+        let is_object = !id.digest().is_empty();
+        (real == *folder && is_object).then(|| id.to_string())
+    }
+
+    fn since(&self, folder: &TreePath, id: &str) -> Option<Changes> {
+        let (real, now) = self.folder(folder, 0).ok()?;
+        let before = Id::read(id).filter(|_| real == *folder)?;
+        Revision::new(self.objects.clone(), before)
+            .changes_to(&Revision::new(self.objects.clone(), now))
+    }
+
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         match self.find(path, 0) {
             Ok((kind, ..)) => Ok(Some(kind)),
@@ -246,33 +286,4 @@ impl Files for Revision {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Reads a tree object: `<mode> <name>\0<id>` again and again. Submodules are passed over. `None` for what
-/// git would not write: a part of an entry, a name that is no plain name, or the same name twice, of which a checkout would
-/// have either.
-fn items(bytes: &[u8], id_bytes: usize) -> Option<Vec<Item>> {
-    let mut items = Vec::new();
-    let mut names: BTreeSet<&[u8]> = BTreeSet::new();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let end = memchr::memchr(0, rest)?;
-        let (head, tail) = rest.split_at_checked(end)?;
-        let (id, next) = tail.get(1..)?.split_at_checked(id_bytes)?;
-        rest = next;
-        let space = memchr::memchr(b' ', head)?;
-        let (mode, name) = (head.get(..space)?, head.get(space + 1..)?);
-        let is_plain = !matches!(name, b"" | b"." | b".." | b".git") && !name.contains(&b'/');
-        if !is_plain || !names.insert(name) {
-            return None;
-        }
-        let mode = Mode::read(str::from_utf8(mode).ok()?);
-        let mode = str::from_utf8(name).map_or(Mode::NotUtf8, |_| mode);
-        items.push(Item {
-            name: String::from_utf8_lossy(name).into(),
-            mode,
-            id: Id::new(id)?,
-        });
-    }
-    Some(items)
 }

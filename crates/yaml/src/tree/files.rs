@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Tree, TreePath};
+use super::{Changes, Tree, TreePath};
 
 /// Where input comes from: a [`Tree`] in memory, a folder on disk, a Git revision. Confined to one root.
 pub trait Files: Sync {
@@ -25,6 +25,24 @@ pub trait Files: Sync {
     /// The names that listings have left out so far.
     fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
         BTreeMap::new()
+    }
+
+    /// The files below a folder that may say one of some words, where an index knows that; a few more may be among them. Then all files
+    /// below it are YAML and text, and there is nothing to be reported of their names. What is found so depends on the whole folder,
+    /// which no record of reads shows.
+    fn saying(&self, _folder: &TreePath, _words: &[&str]) -> Option<Vec<TreePath>> {
+        None
+    }
+
+    /// What a folder with all below it is known by, where it costs nothing to know: two folders of one name hold the same. No link leads
+    /// to it.
+    fn id(&self, _folder: &TreePath) -> Option<String> {
+        None
+    }
+
+    /// What differs below a folder from the folder that an id is the name of, by paths relative to it. `None` where nobody can know.
+    fn since(&self, _folder: &TreePath, _id: &str) -> Option<Changes> {
+        None
     }
 
     /// What is at a path; `None` for nothing.
@@ -207,6 +225,19 @@ impl Files for Below<'_> {
         self.files.list(&self.confined(folder)?)
     }
 
+    fn saying(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
+        let found = self.files.saying(&self.folder.join(folder), words)?;
+        found.iter().map(|it| it.below(&self.folder)).collect()
+    }
+
+    fn id(&self, folder: &TreePath) -> Option<String> {
+        self.files.id(&self.folder.join(folder))
+    }
+
+    fn since(&self, folder: &TreePath, id: &str) -> Option<Changes> {
+        self.files.since(&self.folder.join(folder), id)
+    }
+
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         let real = self.files.real(&self.folder.join(path))?;
         let folder = self.files.real(&self.folder)?;
@@ -386,6 +417,11 @@ impl Files for Recorded<'_> {
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
         self.note(|set| _ = set.folders.insert(folder.clone()));
         self.answered(folder, self.files.list(folder))
+    }
+
+    fn saying(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
+        self.note(|set| _ = set.folders.insert(folder.clone()));
+        self.files.saying(folder, words)
     }
 
     fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {

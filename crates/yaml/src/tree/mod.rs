@@ -8,6 +8,7 @@ mod files;
 mod path;
 mod text;
 mod walk;
+mod words;
 
 pub use changes::Changes;
 pub use files::{
@@ -15,6 +16,7 @@ pub use files::{
 };
 pub use path::TreePath;
 pub use walk::Walk;
+pub use words::{is_word, says, words};
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;

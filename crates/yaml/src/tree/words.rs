@@ -1,0 +1,57 @@
+//! The words of texts, by which the files that are about something are found before any of them is read as YAML.
+//!
+//! A word is a run of letters, digits, `.`, `_` and `-`, as long as it goes: a plain or quoted scalar that is one word is one in the
+//! text too, unless it is written with an escape.
+
+use memchr::memmem::Finder;
+
+/// The words of a text. What is not ASCII separates them.
+pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let parts = text.split(|it| !is_part(*it));
+    parts.filter(|it| !it.is_empty())
+}
+
+/// Whether a word may be looked for as one.
+pub fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_part)
+}
+
+/// Whether a text says a word; anything else is looked for as it is.
+pub fn says(text: &[u8], word: &str) -> bool {
+    let is_end = |it: Option<&u8>| !it.is_some_and(|it| is_part(*it));
+    let is_whole = |at: usize| {
+        let before = at.checked_sub(1).and_then(|it| text.get(it));
+        is_end(before) && is_end(text.get(at + word.len()))
+    };
+    let finder = Finder::new(word);
+    let mut places = finder.find_iter(text);
+    match is_word(word) {
+        true => places.any(is_whole),
+        false => places.next().is_some(),
+    }
+}
+
+fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_end_at_what_is_no_part_of_them() {
+        let text = "name: 'web-1'\nkind: {Door}# a.b ü";
+        let found: Vec<_> = words(text.as_bytes()).collect();
+        assert_eq!(found, [&b"name"[..], b"web-1", b"kind", b"Door", b"a.b"]);
+        for (word, is_there) in [
+            ("web-1", true),
+            ("web", false),
+            ("Door}", true),
+            ("b", false),
+        ] {
+            assert_eq!(says(text.as_bytes(), word), is_there, "{word}");
+        }
+        assert!(says(b"webs web", "web"));
+    }
+}

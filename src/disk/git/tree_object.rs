@@ -1,0 +1,215 @@
+//! Tree objects: `<mode> <name>\0<id>` again and again, in an order in which the names of folders end in `/`.
+//!
+//! A folder of thousands of names is read in each comparison and few of its names are asked for, so most entries are only passed over.
+
+use std::cmp::Ordering;
+
+use super::id::Id;
+use super::revision::{Item, Mode};
+
+/// An entry as it is written.
+#[derive(Clone, Copy)]
+struct RawEntry<'a> {
+    mode: &'a [u8],
+    name: &'a [u8],
+    id: &'a [u8],
+}
+
+impl RawEntry<'_> {
+    fn item(&self) -> Option<Item> {
+        let mode = Mode::read(str::from_utf8(self.mode).ok()?);
+        let mode = str::from_utf8(self.name).map_or(Mode::NotUtf8, |_| mode);
+        Some(Item {
+            name: String::from_utf8_lossy(self.name).into(),
+            mode,
+            id: Id::new(self.id)?,
+        })
+    }
+
+    fn is_plain(&self) -> bool {
+        let is_place = matches!(self.name, b"" | b"." | b".." | b".git");
+        !is_place && memchr::memchr(b'/', self.name).is_none()
+    }
+
+    fn order(&self, other: &RawEntry<'_>) -> Ordering {
+        let shared = self.name.len().min(other.name.len());
+        let (own, others) = (self.name.split_at(shared), other.name.split_at(shared));
+        let end = |rest: &[u8], mode: &[u8]| match rest.first() {
+            Some(byte) => Some(*byte),
+            None => (mode == b"40000").then_some(b'/'),
+        };
+        own.0
+            .cmp(others.0)
+            .then_with(|| end(own.1, self.mode).cmp(&end(others.1, other.mode)))
+            .then_with(|| self.name.len().cmp(&other.name.len()))
+    }
+}
+
+/// The entries of a tree, up to its end or to what git would not write: a part of an entry, or a name that is no plain name.
+struct RawEntries<'a> {
+    rest: &'a [u8],
+    id_bytes: usize,
+    is_corrupt: bool,
+    last: Option<RawEntry<'a>>,
+    /// Whether each entry came after the one before it.
+    is_ordered: bool,
+}
+
+impl<'a> RawEntries<'a> {
+    fn new(bytes: &'a [u8], id_bytes: usize) -> RawEntries<'a> {
+        RawEntries {
+            rest: bytes,
+            id_bytes,
+            is_corrupt: false,
+            last: None,
+            is_ordered: true,
+        }
+    }
+
+    fn take(&mut self) -> Option<RawEntry<'a>> {
+        let end = memchr::memchr(0, self.rest)?;
+        let (head, tail) = self.rest.split_at_checked(end)?;
+        let (id, next) = tail.get(1..)?.split_at_checked(self.id_bytes)?;
+        self.rest = next;
+        let space = memchr::memchr(b' ', head)?;
+        let (mode, name) = (head.get(..space)?, head.get(space + 1..)?);
+        Some(RawEntry { mode, name, id }).filter(RawEntry::is_plain)
+    }
+
+    fn is_sound(&self) -> bool {
+        self.is_ordered && !self.is_corrupt
+    }
+}
+
+impl<'a> Iterator for RawEntries<'a> {
+    type Item = RawEntry<'a>;
+
+    fn next(&mut self) -> Option<RawEntry<'a>> {
+        if self.rest.is_empty() || self.is_corrupt {
+            return None;
+        }
+        let entry = self.take();
+        match (&entry, &self.last) {
+            (None, _) => self.is_corrupt = true,
+            (Some(entry), Some(last)) if last.order(entry) != Ordering::Less => {
+                self.is_ordered = false;
+            }
+            _ => {}
+        }
+        self.last = entry;
+        entry
+    }
+}
+
+/// Reads a tree object; in the order of the names. `None` for what git would not write, and for the same name twice, of which a
+/// checkout would have either.
+pub(super) fn items(bytes: &[u8], id_bytes: usize) -> Option<Vec<Item>> {
+    let mut entries = RawEntries::new(bytes, id_bytes);
+    let mut found: Vec<RawEntry<'_>> = entries.by_ref().collect();
+    found.sort_by(|a, b| a.name.cmp(b.name));
+    let is_same = |it: &[RawEntry<'_>]| matches!(it, [a, b] if a.name == b.name);
+    if entries.is_corrupt || found.windows(2).any(is_same) {
+        return None;
+    }
+    let items: Option<Vec<Item>> = found.iter().map(RawEntry::item).collect();
+    let mut items = items?;
+    // What is in place of bytes that are no text may sort otherwise.
+    items.sort_by(|a, b| a.name.cmp(&b.name));
+    Some(items)
+}
+
+/// The entry of a name, or that there is none; `None` where the whole tree has to be looked at.
+pub(super) fn find(bytes: &[u8], id_bytes: usize, name: &str) -> Option<Option<Item>> {
+    let mut entries = RawEntries::new(bytes, id_bytes);
+    let mut found = entries.by_ref().filter(|it| it.name == name.as_bytes());
+    let (first, second) = (found.next(), found.next());
+    if second.is_some() || !entries.is_sound() {
+        return None;
+    }
+    match first {
+        Some(entry) => entry.item().map(Some),
+        None => Some(None),
+    }
+}
+
+/// The entries that two trees do not have in common; `None` where the whole trees have to be looked at.
+pub(super) fn differing(trees: [&[u8]; 2], id_bytes: usize) -> Option<[Vec<Item>; 2]> {
+    let [mut before, mut after] = trees.map(|it| RawEntries::new(it, id_bytes));
+    let (mut old, mut new) = (before.next(), after.next());
+    let mut found = [Vec::new(), Vec::new()];
+    loop {
+        let order = match (&old, &new) {
+            (None, None) => break,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => a.order(b),
+        };
+        let is_same = |(a, b): (&RawEntry<'_>, &RawEntry<'_>)| a.id == b.id && a.mode == b.mode;
+        let is_common =
+            order == Ordering::Equal && old.as_ref().zip(new.as_ref()).is_some_and(is_same);
+        if order != Ordering::Greater {
+            let item = old.filter(|_| !is_common).map(|it| it.item());
+            found[0].extend(item.map_or(Some(None), |it| it.map(Some))?);
+            old = before.next();
+        }
+        if order != Ordering::Less {
+            let item = new.filter(|_| !is_common).map(|it| it.item());
+            found[1].extend(item.map_or(Some(None), |it| it.map(Some))?);
+            new = after.next();
+        }
+    }
+    for items in &mut found {
+        items.sort_by(|a, b| a.name.cmp(&b.name));
+        // A file and a folder of one name.
+        let is_same = |it: &[Item]| matches!(it, [a, b] if a.name == b.name);
+        if items.windows(2).any(is_same) {
+            return None;
+        }
+    }
+    (before.is_sound() && after.is_sound()).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(entries: &[(&str, &str, u8)]) -> Vec<u8> {
+        let entry = |(mode, name, id): &(&str, &str, u8)| {
+            [format!("{mode} {name}\0").as_bytes(), &[*id; 20]].concat()
+        };
+        entries.iter().flat_map(entry).collect()
+    }
+
+    fn names(items: &[Item]) -> Vec<&str> {
+        items.iter().map(|it| &*it.name).collect()
+    }
+
+    #[test]
+    fn trees_are_compared_by_their_entries() {
+        let before = tree(&[("100644", "a", 1), ("40000", "a.b", 2), ("100644", "c", 3)]);
+        let after = tree(&[("100644", "a", 1), ("40000", "a.b", 9), ("100644", "d", 3)]);
+        let [old, new] = differing([&before, &after], 20).unwrap();
+        assert_eq!(
+            (names(&old), names(&new)),
+            (vec!["a.b", "c"], vec!["a.b", "d"])
+        );
+        assert_eq!(find(&before, 20, "c"), Some(Some(old[1].clone())));
+        assert_eq!(find(&before, 20, "d"), Some(None));
+    }
+
+    #[test]
+    fn trees_that_git_would_not_write_are_looked_at_as_a_whole() {
+        let sound = tree(&[("100644", "a", 1)]);
+        for entries in [
+            &[("100644", "b", 1), ("100644", "a", 2)][..],
+            &[("100644", "a", 1), ("100644", "a", 2)],
+            &[("100644", "a", 1), ("100644", "a.b", 1), ("40000", "a", 2)],
+            &[("100644", "..", 1)],
+        ] {
+            let bytes = tree(entries);
+            assert!(differing([&sound, &bytes], 20).is_none_or(|it| it[1].len() < 2));
+            assert_eq!(find(&bytes, 20, "a"), None, "{entries:?}");
+        }
+        assert_eq!(find(&sound[..sound.len() - 1], 20, "a"), None);
+    }
+}
