@@ -57,8 +57,16 @@ pub struct Templates<'a> {
     trace: Option<Trace>,
 }
 
-/// A rendered text with its placeholders, their values, and what a traced rendering has noted.
-type Output = (String, Vec<Node>, Option<trace::Record>);
+/// A rendered text with its placeholders.
+struct Output {
+    text: String,
+    /// The values of the placeholders.
+    slots: Vec<Node>,
+    /// What a traced rendering has noted.
+    record: Option<trace::Record>,
+    /// The value of an expression, if it is to be kept.
+    made: Option<placeholder::Made>,
+}
 
 /// Texts that come with the program: each is compiled when it is first needed.
 type Shared = Arc<Mutex<Vec<&'static Texts>>>;
@@ -209,7 +217,12 @@ impl<'a> Templates<'a> {
         context: &Context,
         origin: &Span,
     ) -> Result<Vec<Node>, Diagnostics> {
-        let (mut text, mut slots, record) = self.run(name, context)?;
+        let Output {
+            mut text,
+            mut slots,
+            record,
+            ..
+        } = self.run(name, context, false)?;
         let traced =
             record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.place(tag)));
         // The engine drops a template's last line break, and a block text at the end would lose its own with it.
@@ -234,10 +247,47 @@ impl<'a> Templates<'a> {
 
     /// The value of an expression. Errors: `template-error`.
     pub fn evaluate(&self, name: &str, context: &Context) -> Result<Node, Diagnostic> {
-        let (mut text, mut slots, record) = self.run(name, context)?;
+        let input = self.input(name, context);
+        if let Some(known) = input.as_ref().and_then(|it| it.value(context)) {
+            return Ok(known);
+        }
+        self.evaluate_anew(name, context, input)
+    }
+
+    /// What an expression reads, where its value may be remembered.
+    fn input(&self, name: &str, context: &Context) -> Option<memo::Input> {
+        let read = || {
+            let is_function = |name: &str| self.functions().any(|it| it == name);
+            match self.environment.get_template(name) {
+                Ok(template) => Condition::of(&template, is_function),
+                Err(_) => Condition::unknown(),
+            }
+        };
+        match self.trace {
+            Some(_) => None,
+            None => self.memo.input(name, context, read),
+        }
+    }
+
+    fn evaluate_anew(
+        &self,
+        name: &str,
+        context: &Context,
+        input: Option<memo::Input>,
+    ) -> Result<Node, Diagnostic> {
+        context.begin_expression();
+        let Output {
+            mut text,
+            mut slots,
+            record,
+            made,
+        } = self.run(name, context, input.is_some())?;
         let traced =
             record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.place(tag)));
         if let Some(value) = placeholder::whole(&text, &slots) {
+            if let Some(input) = input {
+                self.memo.keep(input, is_true(value), made, context);
+            }
             return Ok(value.clone());
         }
         let node = Node::string(placeholder::text(&text, &slots));
@@ -280,38 +330,29 @@ impl<'a> Templates<'a> {
 
     /// Whether an expression has a value that templates take for true. Errors: `template-error`.
     pub fn holds(&self, name: &str, context: &Context) -> Result<bool, Diagnostic> {
-        let read = || {
-            let is_function = |name: &str| self.functions().any(|it| it == name);
-            match self.environment.get_template(name) {
-                Ok(template) => Condition::of(&template, is_function),
-                Err(_) => Condition::unknown(),
-            }
-        };
-        if self.trace.is_some() {
-            return Ok(is_true(&self.evaluate(name, context)?));
-        }
-        let input = self.memo.input(name, context, read);
-        if let Some(known) = input.as_ref().and_then(memo::Input::result) {
+        let input = self.input(name, context);
+        if let Some(known) = input.as_ref().and_then(memo::Input::truth) {
             context.forget_last_read();
             return Ok(known);
         }
-        let holds = is_true(&self.evaluate(name, context)?);
-        if let Some(input) = input {
-            self.memo.keep(input, holds);
-        }
-        Ok(holds)
+        Ok(is_true(&self.evaluate_anew(name, context, input)?))
     }
 
     /// A text with its expressions filled in. Errors: `template-error`.
     pub fn text(&self, name: &str, context: &Context) -> Result<String, Diagnostic> {
-        let (mut text, mut slots, record) = self.run(name, context)?;
+        let Output {
+            mut text,
+            mut slots,
+            record,
+            ..
+        } = self.run(name, context, false)?;
         if let Some(record) = record {
             Traced::new(record, &mut text, &mut slots, &|_| None);
         }
         Ok(placeholder::text(&text, &slots))
     }
 
-    fn run(&self, name: &str, context: &Context) -> Result<Output, Diagnostic> {
+    fn run(&self, name: &str, context: &Context, is_kept: bool) -> Result<Output, Diagnostic> {
         let report = |error: Error| self.diagnostic("template-error", name, &error);
         let template = self.environment.get_template(name).map_err(report)?;
         // What is rendered after the limit was met costs time and changes nothing.
@@ -333,7 +374,8 @@ impl<'a> Templates<'a> {
                     Err(error)
                 }
             };
-            let rendered = placeholder::collect(context, self.trace.as_ref(), &failed, render);
+            let trace = self.trace.as_ref();
+            let rendered = placeholder::collect(context, trace, is_kept, &failed, render);
             let steps = meter::run_steps(steps);
             self.steps.fetch_add(steps, Ordering::Relaxed);
             if self.is_over_limit() {
@@ -358,7 +400,12 @@ impl<'a> Templates<'a> {
                     if self.is_over_limit() {
                         return Err(self.run_limit(self.source_of(name)));
                     }
-                    return Ok((text, rendered.values, rendered.record));
+                    return Ok(Output {
+                        text,
+                        slots: rendered.values,
+                        record: rendered.record,
+                        made: rendered.made,
+                    });
                 }
                 (Err(error), None) => {
                     let fault = report(error);

@@ -9,7 +9,7 @@ use super::claims::Claims;
 use super::meter::{self, weight};
 use super::reader::LookupRequest;
 use super::trace::{Record, Trace, Traced};
-use super::value::{Context, LastRead, to_node};
+use super::value::{Context, Last, LastRead, to_new_node, to_node};
 use crate::diag::{Source, Span};
 use crate::yaml::{
     Entry, KeyIndex, Kind, Mapping, Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN,
@@ -31,6 +31,15 @@ struct Current {
     claims: Claims,
     /// Of a traced rendering.
     record: Option<Record>,
+    /// Of an expression whose value may be remembered.
+    made: Option<Made>,
+    is_kept: bool,
+}
+
+/// A value that is new in all its parts, without its place, and the scalar that was read last before it.
+pub(super) struct Made {
+    pub(super) node: Node,
+    pub(super) last: Option<Last>,
 }
 
 /// What a rendering came to.
@@ -42,11 +51,15 @@ pub(super) struct Collected<T> {
     pub(super) question: Option<LookupRequest>,
     /// What a traced rendering has noted.
     pub(super) record: Option<Record>,
+    /// The value that it printed last, if it was to be kept.
+    pub(super) made: Option<Made>,
 }
 
+/// Collects what a rendering prints; with `is_kept`, also the value itself.
 pub(super) fn collect<T>(
     context: &Context,
     trace: Option<&Trace>,
+    is_kept: bool,
     failed: &[LookupRequest],
     render: impl FnOnce() -> T,
 ) -> Collected<T> {
@@ -57,20 +70,23 @@ pub(super) fn collect<T>(
         failed: failed.to_vec(),
         claims: context.claims().clone(),
         record: trace.map(Record::new),
+        made: None,
+        is_kept,
     };
     CURRENT.set(Some(current));
     meter::begin();
     let result = render();
     let current = CURRENT.take();
-    let (values, question, record) = match current {
-        Some(it) => (it.values, it.question, it.record),
-        None => (Vec::new(), None, None),
+    let (values, question, record, made) = match current {
+        Some(it) => (it.values, it.question, it.record, it.made),
+        None => (Vec::new(), None, None, None),
     };
     Collected {
         result,
         values,
         question,
         record,
+        made,
     }
 }
 
@@ -96,7 +112,7 @@ pub(super) fn ask(make: impl FnOnce(Option<&Node>) -> LookupRequest) {
     CURRENT.with_borrow_mut(|current| {
         if let Some(current) = current {
             let last = current.last.lock().unwrap_or_else(PoisonError::into_inner);
-            current.question = Some(make(last.as_ref()));
+            current.question = Some(make(last.as_ref().map(|it| &it.node)));
         }
     });
 }
@@ -130,9 +146,12 @@ fn print(out: &mut Output<'_>, value: &Value, current: &mut Current) -> Result<(
             .map_err(Error::from);
     }
     meter::charge(weight(value)?)?;
-    let node = to_node(value, last.as_ref())
+    let node = to_node(value, last.as_ref().map(|it| &it.node))
         .map_err(|words| Error::new(ErrorKind::UndefinedError, words))?;
     current.values.push(node);
+    if current.is_kept {
+        current.made = to_new_node(value).map(|node| Made { node, last });
+    }
     if let Some(record) = &mut current.record {
         record.print();
     }

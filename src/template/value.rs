@@ -67,7 +67,34 @@ impl Object for Names {
 }
 
 /// The scalar that was read last.
-pub(super) type LastRead = Arc<Mutex<Option<Node>>>;
+pub(super) type LastRead = Arc<Mutex<Option<Last>>>;
+
+/// A scalar that was read.
+#[derive(Debug)]
+pub(super) struct Last {
+    pub(super) node: Node,
+    /// Where it was read; `None` for a name whose value it is.
+    read: Option<(Arc<Root>, Box<[u32]>)>,
+    /// Whether it was read since the expression began.
+    is_new: bool,
+}
+
+/// Where the scalar lies that an expression read last.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// None was read by then.
+    Nowhere,
+    /// It was read before the expression began.
+    Before,
+    /// Below a name, by keys and positions.
+    Below(Box<str>, Box<[Step]>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Key(Box<str>),
+    Item(usize),
+}
 
 impl Context {
     /// A context in which no name is defined.
@@ -131,7 +158,7 @@ impl Context {
             node: node.clone(),
             last: self.last.clone(),
         });
-        to_value(&root, &[], node)
+        to_value(&root, Box::default(), node)
     }
 
     pub(super) fn to_value(&self) -> Value {
@@ -144,7 +171,63 @@ impl Context {
 
     /// Forgets the scalar that was read last, as printing an expression does.
     pub(super) fn forget_last_read(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.take_last();
+    }
+
+    fn take_last(&self) -> Option<Last> {
+        let last = self.last.lock();
+        last.unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Begins an expression: what was read last was read before it.
+    pub(super) fn begin_expression(&self) {
+        let last = self.last.lock();
+        if let Some(last) = &mut *last.unwrap_or_else(PoisonError::into_inner) {
+            last.is_new = false;
+        }
+    }
+
+    /// The place of a scalar that an expression read last, among what these names are. `None` where it is none of them.
+    pub(super) fn place_of<'a>(
+        &self,
+        last: Option<&Last>,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Option<Place> {
+        let Some(last) = last else {
+            return Some(Place::Nowhere);
+        };
+        if !last.is_new {
+            return Some(Place::Before);
+        }
+        let (root, path) = last.read.as_ref()?;
+        let has_root = |name: &&str| {
+            let value = self.names.get(name).map(|it| &it.value);
+            let collection = value.and_then(Value::downcast_object_ref::<Collection>);
+            collection.is_some_and(|it| Arc::ptr_eq(&it.root, root) && it.path.is_empty())
+        };
+        let name = { names }.find(has_root)?;
+        Some(Place::Below(name.into(), steps(&root.node, path)?))
+    }
+
+    /// A value that an expression makes, at the place of what it read last, as printing gives it.
+    pub(super) fn at_place(&self, node: &Node, place: &Place) -> Option<Node> {
+        let below = match place {
+            Place::Below(name, steps) => {
+                let value = self.names.get(name).map(|it| &it.value)?;
+                let root = value.downcast_object_ref::<Collection>()?.node()?;
+                Some(steps.iter().try_fold(root, Step::follow)?)
+            }
+            Place::Nowhere | Place::Before => None,
+        };
+        let before = self.take_last();
+        let last = match place {
+            Place::Before => before.as_ref().map(|it| &it.node),
+            _ => below,
+        };
+        Some(match last {
+            Some(last) => placed(node.clone(), last),
+            None => node.clone(),
+        })
     }
 
     /// Writes what an expression reads at a name and fields below it. Equal bytes are equal data: the kinds and texts of scalars,
@@ -224,8 +307,35 @@ fn write_length(length: usize, to: &mut Vec<u8>) {
     to.extend_from_slice(&length.to_le_bytes());
 }
 
+impl Step {
+    fn follow<'a>(node: &'a Node, step: &Step) -> Option<&'a Node> {
+        match step {
+            Step::Key(key) => node.get(key),
+            Step::Item(at) => node.as_sequence()?.get(*at),
+        }
+    }
+}
+
+/// The keys and positions on the way to a node. A key that its map has twice leads elsewhere.
+fn steps(root: &Node, path: &[u32]) -> Option<Box<[Step]>> {
+    let (mut node, mut steps) = (root, Vec::with_capacity(path.len()));
+    for at in path {
+        let at = *at as usize;
+        steps.push(match node.as_mapping() {
+            Some(entries) => Step::Key(entries.as_slice().get(at)?.key.as_str()?.into()),
+            None => Step::Item(at),
+        });
+        let next = child(node, at)?;
+        if !std::ptr::eq(Step::follow(node, steps.last()?)?, next) {
+            return None;
+        }
+        node = next;
+    }
+    Some(steps.into())
+}
+
 #[derive(Debug)]
-struct Root {
+pub(super) struct Root {
     node: Node,
     last: LastRead,
 }
@@ -237,14 +347,19 @@ pub(super) struct Collection {
     path: Box<[u32]>,
 }
 
-fn to_value(root: &Arc<Root>, path: &[u32], node: &Node) -> Value {
+fn to_value(root: &Arc<Root>, path: Box<[u32]>, node: &Node) -> Value {
     let View::Scalar(text) = node.view() else {
         return Value::from_object(Collection {
             root: root.clone(),
-            path: path.into(),
+            path,
         });
     };
-    *root.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(node.clone());
+    let last = Last {
+        node: node.clone(),
+        read: (!path.is_empty()).then(|| (root.clone(), path)),
+        is_new: true,
+    };
+    *root.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     match node.kind() {
         Kind::Null => Value::from(()),
         Kind::Bool => Value::from(node.as_bool().unwrap_or(false)),
@@ -268,10 +383,10 @@ impl Collection {
     }
 
     fn value(&self, at: usize, node: &Node) -> Value {
-        let mut path = self.path.to_vec();
-        path.push(u32::try_from(at).unwrap_or(u32::MAX));
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        let path = self.path.iter().copied().chain([at]).collect();
         with_record(|record| record.read(self.node(), node));
-        to_value(&self.root, &path, node)
+        to_value(&self.root, path, node)
     }
 }
 
@@ -384,11 +499,49 @@ pub(super) fn to_node(value: &Value, last: Option<&Node>) -> Result<Node, String
         }
         kind => return Err(format!("a {kind} cannot be written as YAML")),
     };
-    match last {
-        // The text as written: `1.10` stays `1.10`, though minijinja knows it as a number.
-        Some(last) if node.is_scalar() && is_same_scalar(&node, last) => Ok(last.clone()),
-        Some(last) => Ok(node.at(last.span())),
-        None => Ok(node),
+    Ok(match last {
+        Some(last) => placed_alone(node, last),
+        None => node,
+    })
+}
+
+/// A new node at the place of the scalar that was read last.
+fn placed_alone(node: Node, last: &Node) -> Node {
+    // The text as written: `1.10` stays `1.10`, though minijinja knows it as a number.
+    match node.is_scalar() && is_same_scalar(&node, last) {
+        true => last.clone(),
+        false => node.at(last.span()),
+    }
+}
+
+/// The same for all that is in it.
+fn placed(mut node: Node, last: &Node) -> Node {
+    let place = |it: &mut Node| *it = placed(std::mem::replace(it, Node::null()), last);
+    if let Some(items) = node.as_sequence_mut() {
+        items.iter_mut().for_each(place);
+    } else if let Some(entries) = node.as_mapping_mut() {
+        entries.iter_mut().for_each(|it| place(&mut it.value));
+    }
+    placed_alone(node, last)
+}
+
+/// The node of a value that is new in all its parts, without a place.
+pub(super) fn to_new_node(value: &Value) -> Option<Node> {
+    is_new(value).then(|| to_node(value, None).ok()).flatten()
+}
+
+fn is_new(value: &Value) -> bool {
+    let is_item_new = |key: &Value| value.get_item(key).is_ok_and(|it| is_new(&it));
+    match value.kind() {
+        ValueKind::None | ValueKind::Bool | ValueKind::Number | ValueKind::String => true,
+        _ if value.downcast_object_ref::<Collection>().is_some() => false,
+        ValueKind::Seq => value
+            .try_iter()
+            .is_ok_and(|mut it| it.all(|it| is_new(&it))),
+        ValueKind::Map => value
+            .try_iter()
+            .is_ok_and(|mut it| it.all(|it| is_item_new(&it))),
+        _ => false,
     }
 }
 
@@ -410,7 +563,7 @@ pub(super) fn from_node(node: &Node) -> Value {
         last: LastRead::default(),
     });
     match node.view() {
-        View::Scalar(_) => to_value(&root, &[], node),
+        View::Scalar(_) => to_value(&root, Box::default(), node),
         _ => Value::from_dyn_object(DynObject::new(Arc::new(Collection {
             root,
             path: Box::default(),
