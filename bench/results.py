@@ -3,9 +3,11 @@
 
 Two workspaces, one of many environments and one of many claims, each in a Git repository with its rendered tree. Each command runs in
 turn with what it is compared with, after one run that is not counted. CPU seconds (user and system) of the finished process are
-compared, so that a busy machine disturbs less; the median of the runs and of the ratios pair by pair is printed.
+compared, so that a busy machine disturbs less; the median of the runs and of the ratios pair by pair is printed. Then the same for
+what kustomize, kubectl, helm, flate, kubeconform and dyff do, as far as they are installed (`bench/programs.py`).
 
     PLEACH=…      the program (default: target/release/pleach)
+    --swagger     Kubernetes' `swagger.json`, which kubeconform's schemas are made of
     --write       writes the table to bench/RESULTS.md
 """
 
@@ -22,6 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import programs
 from workspace import CLAIM, workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,18 +76,20 @@ def version(command):
 
 
 class Table:
-    def __init__(self):
-        self.lines = [
-            "| workspace | command | CPU s | beside | CPU s | ratio | bar |",
-            "|---|---|---:|---|---:|---:|---:|",
-        ]
-        print("\n".join(self.lines), flush=True)
+    """Lines that are printed as soon as they are known."""
+
+    def __init__(self, *heads):
+        self.lines = []
+        self.line(" | ".join(heads))
+        self.line("|".join("---:" if it.endswith("s") or it in ("ratio", "bar") else "---" for it in heads))
+
+    def line(self, text):
+        self.lines.append(f"| {text} |")
+        print(self.lines[-1], flush=True)
 
     def add(self, where, what, beside, found, bar):
         mine, theirs, ratio = found
-        line = f"| {where} | `{what}` | {mine:.2f} | `{beside}` | {theirs:.2f} | {ratio:.2f} | {bar} |"
-        self.lines.append(line)
-        print(line, flush=True)
+        self.line(f"{where} | `{what}` | {mine:.3f} | `{beside}` | {theirs:.3f} | {ratio:.2f} | {bar}")
 
 
 def many_environments(root, program, given, table):
@@ -145,8 +150,39 @@ def many_claims(root, program, given, table):
     table.add(where, "pleach hook run, a claim of base", "git status", found, 2)
     subprocess.run([*GIT, "commit", "--quiet", "-m", "one"], cwd=root, check=True)
     subprocess.run([*GIT, "tag", "B"], cwd=root, check=True)
-    found = compare(root, given.runs, [program, "diff", "A", "B"], ["git", "diff", "--stat", "A", "B"])
-    table.add(where, "pleach diff A B, a claim of base", "git diff --stat A B", found, 3)
+    for what, folder in (("base", "base"), ("an environment", "env001")):
+        found = fresh_diffs(root, program, given.runs, folder)
+        table.add(where, f"pleach diff A B, a claim of {what}", "git diff --stat A B", found, 3)
+
+
+def fresh_diffs(root, program, runs, folder):
+    """Compares a commit with the one before: each is new, so that no comparison can know anything of it."""
+    claim = root / "environments" / folder / "database3.yaml"
+    sizes = itertools.count(2000)
+
+    def commit_change():
+        claim.write_text(CLAIM.format(name="database3", size=next(sizes), memory=2))
+        subprocess.run([*GIT, "commit", "--quiet", "--all", "-m", "change"], cwd=root, check=True)
+
+    sides = ["HEAD~1", "HEAD"]
+    return compare(root, runs, [program, "diff", *sides], ["git", "diff", "--stat", *sides], prepare=commit_change)
+
+
+def other_programs(folder, program, given):
+    """How many times the CPU seconds of pleach other programs take, and their versions."""
+    found = {name: programs.find(name) for name in programs.VERSIONS}
+    versions = [f"{name} {programs.version(name, path) if path else 'not found'}" for name, path in found.items()]
+    table = Table("command", "CPU s", "beside", "CPU s", "times", "bar")
+    notes = []
+    for task in programs.tasks(folder, program, found, given.swagger):
+        if isinstance(task, str):
+            notes.append(task)
+            continue
+        what, beside, mine, theirs, place, bar = task
+        pairs = [(cpu(mine, place, (0, 1)), cpu(theirs, place, (0, 1))) for _ in range(min(given.runs, 3))]
+        mine, theirs = (statistics.median(it) for it in zip(*pairs))
+        table.line(f"`{what}` | {mine:.3f} | `{beside}` | {theirs:.3f} | {theirs / max(mine, 0.001):.0f} | {bar or ''}")
+    return table, versions, notes
 
 
 def main():
@@ -155,6 +191,7 @@ def main():
     parser.add_argument("--claims", type=int, default=50)
     parser.add_argument("--large", type=int, default=5000, help="claims of the other workspace")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--swagger", type=Path)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     program = os.environ.get("PLEACH", str(ROOT / "target/release/pleach"))
@@ -164,20 +201,25 @@ def main():
         roots = [Path(folder) / name / "workspace" for name in ("environments", "claims")]
         for root in roots:
             root.mkdir(parents=True)
-        table = Table()
+        table = Table("workspace", "command", "CPU s", "beside", "CPU s", "ratio", "bar")
         mib = many_environments(roots[0], program, given, table)
         many_claims(roots[1], program, given, table)
+        others = Path(folder) / "programs"
+        others.mkdir()
+        beside, more_versions, notes = other_programs(others, program, given)
     lines = [
         "# Results",
         "",
         f"Made by `bench/results.py` on {datetime.date.today()} on {os.cpu_count()} processors; medians of {given.runs} runs, CPU seconds.",
-        f"Versions: {', '.join(it for it in versions if it)}.",
+        f"Versions: {', '.join(it for it in [*versions, *more_versions] if it)}.",
         "",
         *table.lines,
         "",
     ]
     if mib is not None:
         lines += [f"Peak memory of `pleach render` of {given.environments} × {given.claims}: {mib:.0f} MiB (bar: 100).", ""]
+    lines += ["Other programs, in CPU seconds and as many times those of pleach:", "", *beside.lines, ""]
+    lines += [f"{note[0].upper()}{note[1:]}.\n" for note in notes]
     if given.write:
         RESULTS.write_text("\n".join(lines))
     return 0
