@@ -68,7 +68,6 @@ use remote::WithRemotes;
 
 use diag::Diagnostics;
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
-use yaml::parallel::join;
 
 /// What to compile, and what to leave out.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +86,8 @@ pub struct Options {
     pub trace: Option<template::Trace>,
     /// For who judges objects: also reads what is known of the cluster of each environment.
     pub with_clusters: bool,
+    /// What an earlier compilation with the same options has left to this one.
+    pub shelf: template::Shelf,
     /// Hears of each stage of a compilation and of the work on each environment.
     pub observer: Observer,
     /// The path of the workspace below the top of its Git repository, to compare `sync.path` with; `None` where that is not known.
@@ -191,9 +192,9 @@ fn compile_unmixed(
     let cache = options.cache.clone();
     let with_remotes = WithRemotes::new(&files, TreePath::root(), cache.clone());
     options.observer.begins("reading claims");
-    let trace = options.trace.as_ref();
+    let kept = (options.trace.as_ref(), &options.shelf);
     let (output, composed) =
-        match load::load_traced(&with_remotes, cache, &scope, trace, &mut diagnostics) {
+        match load::load_traced(&with_remotes, cache, &scope, kept, &mut diagnostics) {
             Some(mut repository) => {
                 if options.without_proof && !scope.is_whole() {
                     repository.bases.clear();
@@ -207,6 +208,7 @@ fn compile_unmixed(
                 let composed =
                     pipeline::run(files, &repository, options, is_proven, &mut diagnostics);
                 requests = repository.charts.requests();
+                repository.templates.put_on(&options.shelf);
                 (Some(repository.workspace.output.clone()), composed)
             }
             None => (None, None),
@@ -301,9 +303,10 @@ fn compile_sides(
             compile_unmixed(files, scope, options, is_proven)
         })
     };
+    // One after the other: the second one takes what the first one has compiled.
     let [before, after] = sides;
-    let (before, after) = join(|| one(before, is_first_proven), || one(after, true));
-    [before, after]
+    let before = one(before, is_first_proven);
+    [before, one(after, true)]
 }
 
 /// What some claims come to by themselves.

@@ -58,7 +58,7 @@ use std::sync::Arc;
 use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::layout::{BASE, Folder, WORKSPACE};
-use crate::template::{LookupRequest, Templates, Trace};
+use crate::template::{LookupRequest, Shelf, Templates, Trace};
 use crate::tree::{EntryKind, Files, Recorded, TreePath};
 use crate::yaml::parallel::each;
 use crate::yaml::{Mapping, Node};
@@ -113,15 +113,16 @@ pub fn load<'a>(
     scope: &'a Scope,
     diagnostics: &mut Diagnostics,
 ) -> Option<Workspace<'a>> {
-    load_traced(files, cache, scope, None, diagnostics)
+    load_traced(files, cache, scope, (None, &Shelf::default()), diagnostics)
 }
 
-/// The same; with a trace, its templates note where each value of their outputs comes from.
+/// The same; with a trace, its templates note where each value of their outputs comes from. On the shelf may be what an earlier run has
+/// compiled.
 pub fn load_traced<'a>(
     files: &'a dyn Files,
     cache: Option<Cache>,
     scope: &'a Scope,
-    trace: Option<&Trace>,
+    (trace, shelf): (Option<&Trace>, &Shelf),
     diagnostics: &mut Diagnostics,
 ) -> Option<Workspace<'a>> {
     let mut workspace = WorkspaceConfig::read(files)
@@ -151,7 +152,8 @@ pub fn load_traced<'a>(
         // The message about a wrong word says which ones there are.
         found = read(Wanted::All);
     }
-    let (kinds, templates, faults) = found;
+    let (kinds, mut templates, faults) = found;
+    templates.take_from(shelf);
     diagnostics.extend(faults);
     let finished = each(drafts, diagnostics, |draft, diagnostics| {
         draft.finish(&kinds, diagnostics)

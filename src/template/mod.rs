@@ -14,6 +14,7 @@ mod memo;
 mod meter;
 mod placeholder;
 mod reader;
+mod shelf;
 mod texts;
 mod trace;
 mod value;
@@ -22,6 +23,7 @@ pub use builtin::{BUILTIN, builtin};
 pub use claims::{ClaimName, ClaimQuestion, Claims};
 
 pub use reader::{LookupRequest, Reader};
+pub use shelf::Shelf;
 pub use texts::Texts;
 pub use trace::{Trace, TraceCondition, TraceStep};
 pub use value::Context;
@@ -52,7 +54,7 @@ pub struct Templates<'a> {
     made: AtomicUsize,
     /// Steps that long renderings took so far.
     steps: AtomicUsize,
-    memo: Memo,
+    memo: Arc<Memo>,
     /// Of a traced run.
     trace: Option<Trace>,
 }
@@ -118,7 +120,7 @@ impl<'a> Templates<'a> {
             readers: reader::Readers::default(),
             made: AtomicUsize::new(0),
             steps: AtomicUsize::new(0),
-            memo: Memo::default(),
+            memo: Arc::default(),
             trace,
         }
     }
@@ -161,6 +163,38 @@ impl<'a> Templates<'a> {
     pub fn share(&mut self, texts: &'static Texts) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.push(texts);
+    }
+
+    /// Takes what an earlier run has compiled of the same texts, if all of them come with the program.
+    pub fn take_from(&mut self, shelf: &Shelf) {
+        if !self.is_plain() {
+            return;
+        }
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = shelf.take(&shared);
+        drop(shared);
+        if let Some(kept) = kept {
+            self.environment = kept.environment;
+            self.memo = kept.memo;
+            self.readers.register_all(&mut self.environment);
+        }
+    }
+
+    /// Leaves what this run has compiled to a later one.
+    pub fn put_on(&self, shelf: &Shelf) {
+        if self.is_plain() {
+            let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            shelf.put(shelf::Kept {
+                texts: shared.clone(),
+                environment: self.environment.clone(),
+                memo: self.memo.clone(),
+            });
+        }
+    }
+
+    /// Whether there are no texts but those that come with the program, and nothing is noted about their values.
+    fn is_plain(&self) -> bool {
+        self.origins.is_empty() && self.trace.is_none()
     }
 
     fn origin(&self, name: &str) -> Option<&Origin> {

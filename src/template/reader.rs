@@ -56,6 +56,16 @@ impl<'a> Readers<'a> {
         reader: Reader<'a>,
     ) {
         self.readers.insert(name, reader);
+        self.register(environment, name);
+    }
+
+    /// Makes an environment that was another's ask these readers.
+    pub(super) fn register_all(&self, environment: &mut Environment<'static>) {
+        let names = self.readers.keys();
+        names.for_each(|it| self.register(environment, it));
+    }
+
+    fn register(&self, environment: &mut Environment<'static>, name: &'static str) {
         let answers = self.answers.clone();
         environment.add_function(name, move |arguments: Rest<Value>| {
             let text = |it: &Value| match it.is_undefined() || it.is_none() {

@@ -11,6 +11,7 @@ use super::command::{command, failure, not_started};
 use super::failures::Failures;
 use super::id::Id;
 use super::store::Store;
+use super::tree_object::Layout;
 use crate::disk::error::DiskError;
 use crate::disk::{FILE_BYTES_MAX, too_large};
 use crate::yaml::parallel::map;
@@ -26,6 +27,8 @@ pub(super) struct Objects {
     root: PathBuf,
     store: Option<Store>,
     known: Mutex<BTreeMap<Id, Arc<[u8]>>>,
+    /// Of trees in which names were looked up; `None` for one that has to be looked at as a whole.
+    layouts: Mutex<BTreeMap<Id, Option<Arc<Layout>>>>,
     /// Started when it is first needed.
     git: Mutex<Option<Batch>>,
     failures: Arc<Failures>,
@@ -38,6 +41,7 @@ impl Objects {
             root: root.to_path_buf(),
             store: Store::open(root),
             known: Mutex::default(),
+            layouts: Mutex::default(),
             git: Mutex::default(),
         }
     }
@@ -65,6 +69,19 @@ impl Objects {
             let words = format!("the object {id} is missing");
             self.failed(failure(&self.root, &words))
         })
+    }
+
+    /// Where the entries of a tree are, whose bytes are these.
+    pub(super) fn layout(&self, id: &Id, bytes: &[u8]) -> Option<Arc<Layout>> {
+        let layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = layouts.get(id) {
+            return known.clone();
+        }
+        drop(layouts);
+        let layout = Layout::of(bytes, id.digest().len()).map(Arc::new);
+        let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
+        layouts.insert(*id, layout.clone());
+        layout
     }
 
     /// Records a failure: callers treat what cannot be read as missing.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::id::Id;
 use super::objects::Objects;
-use super::tree_object::{self, items};
+use super::tree_object::items;
 use crate::disk::{FOLDERS_MAX, PATH_BYTES_MAX};
 use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
@@ -24,8 +24,6 @@ pub struct Revision {
     listed_folders: AtomicUsize,
     /// Those that were looked at, and those that are in no object: the index's.
     pub(super) trees: Mutex<BTreeMap<Id, Arc<[Item]>>>,
-    /// Names that were looked for in others.
-    found: Mutex<BTreeMap<(Id, Box<str>), Option<Item>>>,
 }
 
 /// A name in a tree.
@@ -71,7 +69,6 @@ impl Revision {
             root,
             listed_folders: AtomicUsize::new(0),
             trees: Mutex::default(),
-            found: Mutex::default(),
         }
     }
 
@@ -123,18 +120,10 @@ impl Revision {
             return Ok(in_known(items));
         }
         drop(trees);
-        let key = (*id, name.into());
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(item) = found.get(&key) {
-            return Ok(item.clone());
-        }
-        drop(found);
-        match tree_object::find(&self.object(id)?, id.digest().len(), name) {
-            Some(item) => {
-                let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-                found.insert(key, item.clone());
-                Ok(item)
-            }
+        let bytes = self.object(id)?;
+        let layout = self.objects.layout(id, &bytes);
+        match layout.and_then(|it| it.find(&bytes, name)) {
+            Some(item) => Ok(item),
             None => Ok(in_known(&self.tree(id)?)),
         }
     }

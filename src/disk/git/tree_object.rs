@@ -7,6 +7,9 @@ use std::cmp::Ordering;
 use super::id::Id;
 use super::revision::{Item, Mode};
 
+/// The mode of a folder.
+const FOLDER: &[u8] = b"40000";
+
 /// An entry as it is written.
 #[derive(Clone, Copy)]
 struct RawEntry<'a> {
@@ -36,7 +39,7 @@ impl RawEntry<'_> {
         let (own, others) = (self.name.split_at(shared), other.name.split_at(shared));
         let end = |rest: &[u8], mode: &[u8]| match rest.first() {
             Some(byte) => Some(*byte),
-            None => (mode == b"40000").then_some(b'/'),
+            None => (mode == FOLDER).then_some(b'/'),
         };
         own.0
             .cmp(others.0)
@@ -118,17 +121,49 @@ pub(super) fn items(bytes: &[u8], id_bytes: usize) -> Option<Vec<Item>> {
     Some(items)
 }
 
-/// The entry of a name, or that there is none; `None` where the whole tree has to be looked at.
-pub(super) fn find(bytes: &[u8], id_bytes: usize, name: &str) -> Option<Option<Item>> {
-    let mut entries = RawEntries::new(bytes, id_bytes);
-    let mut found = entries.by_ref().filter(|it| it.name == name.as_bytes());
-    let (first, second) = (found.next(), found.next());
-    if second.is_some() || !entries.is_sound() {
-        return None;
+/// Where the entries of a tree begin, which is enough to find one by its name.
+pub(super) struct Layout {
+    starts: Vec<u32>,
+    id_bytes: usize,
+}
+
+impl Layout {
+    /// `None` where the whole tree has to be looked at: its order is not Git's, or it is corrupt.
+    pub(super) fn of(bytes: &[u8], id_bytes: usize) -> Option<Layout> {
+        let mut entries = RawEntries::new(bytes, id_bytes);
+        let mut starts = Vec::with_capacity(bytes.len() / 40);
+        while !entries.rest.is_empty() && !entries.is_corrupt {
+            starts.push(u32::try_from(bytes.len() - entries.rest.len()).ok()?);
+            entries.next();
+        }
+        entries.is_sound().then_some(Layout { starts, id_bytes })
     }
-    match first {
-        Some(entry) => entry.item().map(Some),
-        None => Some(None),
+
+    /// The entry of a name, or that there is none; `None` where the whole tree has to be looked at.
+    pub(super) fn find(&self, bytes: &[u8], name: &str) -> Option<Option<Item>> {
+        let entry = |start: u32| {
+            let rest = bytes.get(start as usize..)?;
+            RawEntries::new(rest, self.id_bytes).next()
+        };
+        // Its place is another one if it is a folder.
+        let find = |mode: &'static [u8]| {
+            let wanted = RawEntry {
+                mode,
+                name: name.as_bytes(),
+                id: &[],
+            };
+            let is_before = |it: &u32| entry(*it).is_some_and(|it| it.order(&wanted).is_lt());
+            let at = self.starts.partition_point(is_before);
+            let found = self.starts.get(at).and_then(|it| entry(*it))?;
+            (found.name == wanted.name).then_some(found)
+        };
+        let is_folder = |it: &RawEntry<'_>| it.mode == FOLDER;
+        let file = find(b"100644").filter(|it| !is_folder(it));
+        match (file, find(FOLDER).filter(is_folder)) {
+            (Some(_), Some(_)) => None,
+            (Some(found), None) | (None, Some(found)) => found.item().map(Some),
+            (None, None) => Some(None),
+        }
     }
 }
 
@@ -193,8 +228,12 @@ mod tests {
             (names(&old), names(&new)),
             (vec!["a.b", "c"], vec!["a.b", "d"])
         );
-        assert_eq!(find(&before, 20, "c"), Some(Some(old[1].clone())));
-        assert_eq!(find(&before, 20, "d"), Some(None));
+        let layout = Layout::of(&before, 20).unwrap();
+        assert_eq!(layout.find(&before, "c"), Some(Some(old[1].clone())));
+        assert_eq!(layout.find(&before, "a.b"), Some(Some(old[0].clone())));
+        for name in ["d", "a.", "b", ""] {
+            assert_eq!(layout.find(&before, name), Some(None));
+        }
     }
 
     #[test]
@@ -208,8 +247,9 @@ mod tests {
         ] {
             let bytes = tree(entries);
             assert!(differing([&sound, &bytes], 20).is_none_or(|it| it[1].len() < 2));
-            assert_eq!(find(&bytes, 20, "a"), None, "{entries:?}");
+            let found = Layout::of(&bytes, 20).and_then(|it| it.find(&bytes, "a"));
+            assert_eq!(found, None, "{entries:?}");
         }
-        assert_eq!(find(&sound[..sound.len() - 1], 20, "a"), None);
+        assert!(Layout::of(&sound[..sound.len() - 1], 20).is_none());
     }
 }
