@@ -13,7 +13,7 @@ use crate::affected::{EDITS, Edit, WORKSPACE as SMALL, edited};
 pub(crate) const MORE: &str = include_str!("incremental/workspace.txt");
 
 /// More edits: a path, the text there, its replacement.
-const MORE_EDITS: &[Edit] = &[
+pub(crate) const MORE_EDITS: &[Edit] = &[
     (
         "environments/one/door.yaml",
         Some("mode: open"),

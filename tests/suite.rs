@@ -63,6 +63,7 @@ mod secret_leaks;
 mod unchanged;
 mod vendor;
 mod why;
+mod word_index;
 mod workspaces;
 mod yaml_conformance;
 mod yaml_faults;
