@@ -81,7 +81,7 @@ class Table:
     def __init__(self, *heads):
         self.lines = []
         self.line(" | ".join(heads))
-        self.line("|".join("---:" if it.endswith("s") or it in ("ratio", "bar") else "---" for it in heads))
+        self.line(" | ".join("---:" if it.endswith("s") or it in ("ratio", "bar") else "---" for it in heads))
 
     def line(self, text):
         self.lines.append(f"| {text} |")
@@ -195,6 +195,7 @@ def main():
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     program = os.environ.get("PLEACH", str(ROOT / "target/release/pleach"))
+    load = os.getloadavg()[1]
     versions = [version([program, "--version"]), version(["git", "--version"]), version(["cp", "--version"])]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["PLEACH_CACHE"] = str(Path(folder) / "cache")
@@ -210,7 +211,8 @@ def main():
     lines = [
         "# Results",
         "",
-        f"Made by `bench/results.py` on {datetime.date.today()} on {os.cpu_count()} processors; medians of {given.runs} runs, CPU seconds.",
+        f"Made by `bench/results.py` on {datetime.date.today()} on {os.cpu_count()} processors; medians of {given.runs} runs, CPU seconds;"
+        f" {load:.1f} other processes were running on average.",
         f"Versions: {', '.join(it for it in [*versions, *more_versions] if it)}.",
         "",
         *table.lines,

@@ -444,7 +444,7 @@ pub(super) fn is_claim_file(path: &TreePath) -> Option<bool> {
     let is_inner = path.parts().nth(1).is_some();
     match path.as_str() {
         _ if is_hidden => Some(false),
-        FILE => Some(false),
+        ENVIRONMENT => Some(false),
         _ if !is_inner && is_misnamed(path) => None,
         _ if is_yaml => Some(true),
         _ if path.name().ends_with(".json") || unread::wrong_extension(path).is_some() => None,

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::State;
-use crate::load::{self, BASE, WordIndex, environment_folder};
+use crate::layout::BASE;
+use crate::load::{self, WordIndex, environment_folder};
 use crate::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 use crate::yaml::parallel::map;
 
