@@ -240,7 +240,7 @@ mod tests {
             numbers: [number; 4],
             times: [-1, 1],
         };
-        Seen::File(stat, (number % 2 == 0).then_some([7; 32]))
+        Seen::File(stat, number.is_multiple_of(2).then_some([7; 32]))
     }
 
     #[test]
