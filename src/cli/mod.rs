@@ -222,8 +222,11 @@ pub fn run() -> ExitCode {
     exit_code(outcome)
 }
 
-/// The flags of each subcommand, added to a parser.
-const SUBCOMMANDS: [(&str, fn(clap::Command) -> clap::Command); 23] = [
+/// Adds the flags of a subcommand to a parser.
+type AddFlags = fn(clap::Command) -> clap::Command;
+
+/// The flags of each subcommand.
+const SUBCOMMANDS: [(&str, AddFlags); 23] = [
     ("init", init::Arguments::augment_args),
     ("render", render::Arguments::augment_args),
     ("check", check::Arguments::augment_args),
