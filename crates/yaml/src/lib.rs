@@ -8,6 +8,8 @@
 mod comment;
 mod edit;
 mod embedded;
+#[doc(hidden)]
+pub mod literal;
 mod mapping;
 mod mend;
 mod node;

@@ -644,6 +644,12 @@ impl From<i64> for Node {
     }
 }
 
+impl From<Vec<Node>> for Node {
+    fn from(items: Vec<Node>) -> Node {
+        Node::sequence(items)
+    }
+}
+
 impl From<Mapping> for Node {
     fn from(mapping: Mapping) -> Node {
         Node::mapping(mapping)

@@ -1,0 +1,123 @@
+//! Nodes written as they are written in YAML's flow style.
+
+use super::Node;
+
+/// A node as a literal, like `serde_json::json!`: maps, lists, and expressions that [`Node::from`] takes. A key with a `?` takes an
+/// `Option`, and is left out where that is `None`. A key is a string literal or a constant; no key may occur twice.
+///
+/// ```
+/// use pleach_yaml::{emit_canonical, node};
+///
+/// let (name, namespace, labels) = ("web", None::<&str>, node!({"team": "shop"}));
+/// let object = node!({
+///     "kind": "Service",
+///     "metadata": {"name": name, "namespace"?: namespace, "labels": labels},
+///     "spec": {"ports": [{"port": 80}], "selector": {}},
+/// });
+/// assert_eq!(emit_canonical(&object), "\
+/// kind: Service
+/// metadata:
+///   name: web
+///   labels:
+///     team: shop
+/// spec:
+///   ports:
+///   - port: 80
+///   selector: {}
+/// ");
+/// ```
+#[macro_export]
+macro_rules! node {
+    ({ $($entries:tt)* }) => { $crate::Node::mapping($crate::map!($($entries)*)) };
+    ([ $($items:tt)* ]) => { $crate::Node::sequence($crate::__items!([] $($items)*)) };
+    (null) => { $crate::Node::null() };
+    ($literal:literal) => { $crate::literal::Literal::into_node($literal) };
+    ($value:expr) => { $crate::Node::from($value) };
+}
+
+/// The entries of a [`node!`](crate::node) in braces, as a [`Mapping`](crate::Mapping).
+#[macro_export]
+macro_rules! map {
+    () => { $crate::Mapping::new() };
+    ($($entries:tt)*) => {{
+        let mut mapping = $crate::Mapping::new();
+        $crate::__entries!(mapping $($entries)*);
+        mapping
+    }};
+}
+
+// Entries and items are taken off one by one: a macro cannot repeat over values of which some are maps and some expressions.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __entries {
+    ($mapping:ident) => {};
+    ($mapping:ident $key:tt ? : $value:expr $(, $($rest:tt)*)?) => {
+        if let Some(value) = $value {
+            $mapping.push($crate::Node::constant($key), $crate::Node::from(value));
+        }
+        $crate::__entries!($mapping $($($rest)*)?);
+    };
+    ($mapping:ident $key:tt : { $($value:tt)* } $(, $($rest:tt)*)?) => {
+        $mapping.push($crate::Node::constant($key), $crate::node!({ $($value)* }));
+        $crate::__entries!($mapping $($($rest)*)?);
+    };
+    ($mapping:ident $key:tt : [ $($value:tt)* ] $(, $($rest:tt)*)?) => {
+        $mapping.push($crate::Node::constant($key), $crate::node!([ $($value)* ]));
+        $crate::__entries!($mapping $($($rest)*)?);
+    };
+    ($mapping:ident $key:tt : null $(, $($rest:tt)*)?) => {
+        $mapping.push($crate::Node::constant($key), $crate::Node::null());
+        $crate::__entries!($mapping $($($rest)*)?);
+    };
+    ($mapping:ident $key:tt : $value:literal $(, $($rest:tt)*)?) => {
+        $mapping.push($crate::Node::constant($key), $crate::node!($value));
+        $crate::__entries!($mapping $($($rest)*)?);
+    };
+    ($mapping:ident $key:tt : $value:expr $(, $($rest:tt)*)?) => {
+        $mapping.push($crate::Node::constant($key), $crate::Node::from($value));
+        $crate::__entries!($mapping $($($rest)*)?);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __items {
+    ([$($done:expr,)*]) => { [$($done,)*] };
+    ([$($done:expr,)*] { $($value:tt)* } $(, $($rest:tt)*)?) => {
+        $crate::__items!([$($done,)* $crate::node!({ $($value)* }),] $($($rest)*)?)
+    };
+    ([$($done:expr,)*] [ $($value:tt)* ] $(, $($rest:tt)*)?) => {
+        $crate::__items!([$($done,)* $crate::node!([ $($value)* ]),] $($($rest)*)?)
+    };
+    ([$($done:expr,)*] $value:literal $(, $($rest:tt)*)?) => {
+        $crate::__items!([$($done,)* $crate::node!($value),] $($($rest)*)?)
+    };
+    ([$($done:expr,)*] $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__items!([$($done,)* $crate::Node::from($value),] $($($rest)*)?)
+    };
+}
+
+/// A literal of Rust. Of a string nothing is copied, unlike with [`Node::from`].
+#[doc(hidden)]
+pub trait Literal {
+    /// The literal as a node.
+    fn into_node(self) -> Node;
+}
+
+impl Literal for &'static str {
+    fn into_node(self) -> Node {
+        Node::constant(self)
+    }
+}
+
+impl Literal for bool {
+    fn into_node(self) -> Node {
+        Node::bool(self)
+    }
+}
+
+impl Literal for i64 {
+    fn into_node(self) -> Node {
+        Node::int(self)
+    }
+}
