@@ -10,6 +10,8 @@ pub fn comment_above(place: &Span) -> Option<String> {
     for line in above.rsplit('\n') {
         match line.trim().strip_prefix('#') {
             Some(comment) => lines.push(plain(comment)),
+            // An empty line ends the comment: above it is the comment of a section, not of this
+            // key.
             None => break,
         }
     }
@@ -22,6 +24,8 @@ pub fn comment_above(place: &Span) -> Option<String> {
 /// Without the marks of the tools that make tables of values: `# -- words`, `## words`, `## @param name words`.
 fn plain(comment: &str) -> &str {
     let words = comment.trim_start_matches('#').trim();
+    // The marks are those of helm-docs (`# --`) and of the readme generator of Bitnami (`##
+    // @param`).
     let words = words.strip_prefix("-- ").unwrap_or(words);
     match words.strip_prefix("@param ") {
         Some(rest) => rest.split_once(' ').map_or("", |it| it.1),

@@ -23,6 +23,7 @@ pub fn set_in_text(
     let Some(root) = documents.get(document) else {
         return Err(uneditable(path, Span::new(source, 0..0)).into());
     };
+    // Kept before the document is changed, for the fault that is only known afterwards.
     let place = root.nearest_on_path(path).span().clone();
     let edit = Draft::of(root).descend(path.steps(), value);
     if let Some(root) = documents.get_mut(document) {
@@ -49,6 +50,7 @@ pub fn remove_from_text(
     let Some(mapping) = root.at_path(&parent).and_then(Node::as_mapping) else {
         return Ok(source.text.to_string());
     };
+    // A block mapping without entries has no text: its key would read as null.
     if mapping.len() == 1 && mapping.contains_key(&key) {
         return set_in_text(source, document, &parent, &Node::mapping(Mapping::new()));
     }
@@ -65,6 +67,8 @@ fn applied(source: &Source, edit: Option<Edit>, wanted: &[Node]) -> Option<Strin
     let before = source.text.get(..range.start)?;
     let after = source.text.get(range.end..)?;
     let edited = format!("{before}{text}{after}");
+    // The proof: whatever the layout was, the edited text must read as the changed data. An edit
+    // below an alias, for instance, changes the anchor's value too and is refused here.
     let read = parse(&Source::new(source.path.clone(), edited.as_str())).ok()?;
     let is_as_wanted =
         read.len() == wanted.len() && read.iter().zip(wanted).all(|(a, b)| a.same_data(b));
@@ -149,17 +153,21 @@ impl<'a> Draft<'a> {
         }
         let written = emit_canonical(value);
         let written = written.trim_end_matches('\n');
+        // Then a comment on the line stays where it is.
         if one_line(self.node) && !range.is_empty() && !written.contains('\n') && one_line(value) {
             let text = written.to_string();
             return Some(Edit { range, text });
         }
         match self.owner {
+            // A document has no key to start from; what replaces all of it is not an edit.
             Owner::Document => None,
             Owner::Entry(key) => {
                 let start = key.span().range().start;
                 let entry = single(key.as_str()?, value.clone());
                 let text = indented(&entry, column(self.text, start));
                 Some(Edit {
+                    // The key is written again as well, since a list and a scalar begin at
+                    // different places behind it.
                     range: start..range.end.max(after_colon(self.text, key)),
                     text: text.trim_start().to_string(),
                 })
@@ -183,6 +191,8 @@ impl<'a> Draft<'a> {
         };
         if self.in_flow || is_flow(self.node) {
             let inner = flow(&entry);
+            // Inside braces an entry needs the quotes of flow style, which the flow form of a whole
+            // map has.
             let inner = inner.strip_prefix('{')?.strip_suffix('}')?;
             let end = trimmed(self.text, &last.value).end;
             let end = end.max(last.key.span().range().end);
@@ -209,6 +219,8 @@ impl<'a> Draft<'a> {
             return Some(behind(end, format!(", {}", flow(value))));
         }
         let before = self.text.get(..first.span().range().start)?;
+        // The dash of the first item shows how the list is indented: both `- a` below a key and ` -
+        // a` are valid.
         let column = column(self.text, before.rfind('-')?);
         Some(behind(
             line_end(self.text, end),
@@ -236,10 +248,13 @@ fn removal(text: &str, parent: Option<&Node>, key: &str) -> Option<Edit> {
         .max(after_colon(text, &entry.key));
     let next = entries.get(at + 1).map(|it| it.key.span().range().start);
     let line_start = start - column(text, start);
+    // The first key of a list item shares its line with the dash, which must stay.
     let is_own_line = text.get(line_start..start)?.trim().is_empty();
     let range = match next {
         _ if !is_flow(parent) && is_own_line => {
             let end = line_end(text, end);
+            // With its comment on the line, which describes what is removed; comments above are
+            // kept, since they may belong to several keys.
             line_start..(end + 1).min(text.len())
         }
         Some(next) => start..next,
@@ -306,6 +321,8 @@ fn is_flow(node: &Node) -> bool {
 fn trimmed(text: &str, node: &Node) -> Range<usize> {
     let range = node.span().range();
     let last = match node.view() {
+        // The span of a flow collection ends at its bracket. That of a block collection may reach
+        // over blank lines and comments.
         _ if is_flow(node) => None,
         View::Mapping(mapping) => mapping
             .as_slice()
@@ -344,6 +361,7 @@ fn column(text: &str, at: usize) -> usize {
 fn indented(node: &Node, columns: usize) -> String {
     let text = emit_canonical(node);
     let lines = text.lines().map(|line| match line {
+        // An empty line of a block text stays empty: trailing blanks would be a part of the text.
         "" => String::new(),
         line => format!("{:columns$}{line}", ""),
     });
@@ -367,6 +385,8 @@ fn flow(node: &Node) -> String {
             let written = written.trim_end_matches('\n');
             let is_safe = !written.contains(['\n', ',', '[', ']', '{', '}']);
             match node.kind() {
+                // A comma or a bracket ends a plain scalar in flow style, which the block form does
+                // not have to avoid.
                 Kind::String if !is_safe => quoted(text),
                 _ => written.to_string(),
             }
@@ -382,6 +402,8 @@ fn quoted(text: &str) -> String {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
+            // Escaped by code: the editor's font may not show it, and some of these are line breaks
+            // to YAML.
             c if c.is_control() || !c.is_ascii() && !c.is_alphanumeric() => {
                 out.push_str(&format!("\\U{:08X}", u32::from(c)));
             }

@@ -19,6 +19,7 @@ impl Node {
         let text = self.as_str().unwrap_or("");
         let kept = text.trim_start();
         let (before, _) = text.split_at(text.len() - kept.len());
+        // Lines that are trimmed away have places too, and would shift all that follow.
         let (dropped, indent) = match before.rsplit_once('\n') {
             Some((lines, indent)) => (lines.matches('\n').count() + 1, indent),
             None => (0, before),
@@ -36,6 +37,7 @@ impl Node {
         let span = self.span();
         match self.style() {
             Style::Literal => literal_lines(self, text),
+            // Only on one line, where the text is a slice of the file.
             Style::Plain if span.text() == text => vec![span.start],
             _ => Vec::new(),
         }
@@ -47,6 +49,7 @@ impl Node {
 fn literal_lines(node: &Node, text: &str) -> Vec<u32> {
     let file = &node.span().source.text;
     let start = node.span().start as usize;
+    // The text begins on the line after `|`, whatever signs and comment are behind it.
     let Some(header) = file.get(start..).and_then(|rest| rest.find('\n')) else {
         return Vec::new();
     };
@@ -60,6 +63,7 @@ fn literal_lines(node: &Node, text: &str) -> Vec<u32> {
         let content = written.trim_end_matches(['\n', '\r']);
         // The indentation is what the file's line has more.
         let indentation = content.len().saturating_sub(line.len());
+        // A wrong place is worse than none: the diagnostic then points at the whole value.
         if !content.ends_with(line) && !content.trim().is_empty() {
             return Vec::new();
         }

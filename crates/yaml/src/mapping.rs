@@ -47,6 +47,8 @@ impl Mapping {
 
     /// The entry of a key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
+        // A search: most mappings have fewer than ten keys, and a hash table for each would take
+        // more memory and time than it saves.
         self.entries.iter().find(|it| it.key.is_text(key))
     }
 
@@ -172,11 +174,13 @@ pub struct KeyIndex {
 impl KeyIndex {
     /// Where a key is.
     pub fn position(&mut self, mapping: &Mapping, key: &str) -> Option<usize> {
+        // The index is only worth its memory for large maps, such as the data of a ConfigMap.
         if mapping.len() <= INDEXED_MIN {
             return mapping.position(key);
         }
         for (at, entry) in mapping.entries.iter().enumerate().skip(self.indexed) {
             let key = entry.key.as_str().unwrap_or("");
+            // The first of equal keys, as a search would find it.
             self.positions.entry(key.into()).or_insert(at);
         }
         self.indexed = mapping.len();

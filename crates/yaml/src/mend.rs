@@ -7,6 +7,8 @@ use crate::diag::Edit;
 pub fn quote(node: &Node) -> Option<Edit> {
     let text = node.as_str()?;
     let is_plain = node.style() == Style::Plain && node.span().text() == text;
+    // These would need escapes inside the quotes, and then the fix would not show the text as it
+    // is.
     let is_simple = !text.contains(['"', '\\']);
     (is_plain && is_simple && !text.is_empty())
         .then(|| Edit::new(node.span(), format!("\"{text}\"")))
@@ -16,6 +18,7 @@ pub fn quote(node: &Node) -> Option<Edit> {
 pub fn unquote(node: &Node) -> Option<Edit> {
     let (text, written) = (node.as_str()?, node.span().text());
     let is_quoted = matches!(node.style(), Style::SingleQuoted | Style::DoubleQuoted);
+    // With an escape in it, the text inside the quotes is not the value.
     let is_same = written.get(1..written.len().saturating_sub(1)) == Some(text);
     (is_quoted && is_same).then(|| Edit::new(node.span(), text))
 }

@@ -8,9 +8,11 @@ use rayon::prelude::*;
 use crate::diag::{Diagnostic, Diagnostics};
 
 /// From this number of small items on, sharing the work is faster.
+// Waking a worker takes some microseconds, about what it takes to emit a small object.
 pub const MANY: usize = 256;
 
 /// A worker walks values as deep as the reader lets them be, so it has the stack of a main thread.
+// Rust gives its threads 2 MiB, which may be too little for a document of a thousand levels.
 const STACK_BYTES: usize = 8 << 20;
 
 /// The thread that works along.
@@ -19,6 +21,7 @@ static OWN: OnceLock<ThreadId> = OnceLock::new();
 /// Makes the calling thread one of the workers, instead of a thread more that waits for them. It is to be the only one that has work
 /// done.
 pub fn use_current_thread() {
+    // Set twice it stays the first thread, which is the one that the pool has been built with.
     let _ = OWN.set(std::thread::current().id());
 }
 
@@ -32,6 +35,7 @@ fn start() {
             true => workers.use_current_thread(),
             false => workers,
         };
+        // Fails where the embedding program has built the global pool, which is then used.
         let _ = workers.build_global();
     });
 }
@@ -43,6 +47,8 @@ pub fn each<T: Send, R: Send>(
     run: impl Fn(T, &mut Diagnostics) -> R + Sync + Send,
 ) -> Vec<R> {
     let run = |item| {
+        // Each run collects on its own: a shared list would need a lock, and its order would depend
+        // on timing.
         let mut said = Diagnostics::default();
         (run(item, &mut said), said)
     };

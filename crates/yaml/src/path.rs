@@ -95,6 +95,7 @@ impl FieldPath {
         for step in &self.steps {
             text.push('/');
             match step {
+                // `~` first, or the tilde of a new `~1` would be escaped again.
                 Step::Key(key) => text.push_str(&key.replace('~', "~0").replace('/', "~1")),
                 Step::Index(index) => text.push_str(&index.to_string()),
             }
@@ -112,6 +113,7 @@ impl fmt::Display for FieldPath {
                 Step::Key(key)
                     if key
                         .chars()
+                        // `$` for `$patch`; a dot or a slash would be read as a separator.
                         .all(|c| c.is_alphanumeric() || c == '-' || c == '_' || c == '$')
                         && !key.is_empty() =>
                 {

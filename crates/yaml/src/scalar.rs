@@ -48,6 +48,7 @@ impl Kind {
 /// Only the first byte decides whether anything but a string is tried; then fixed words, dates, whole numbers and
 /// fractions, in this order.
 pub fn resolve(text: &str) -> Kind {
+    // Nothing between a colon and the end of its line is null in YAML.
     let Some(first) = text.bytes().next() else {
         return Kind::Null;
     };
@@ -67,6 +68,7 @@ fn resolve_number(text: &str) -> Kind {
         return Kind::Int;
     }
     match text.trim_start_matches(['+', '-']) {
+        // At most one sign, while the trimming above takes any number of them.
         ".inf" | ".Inf" | ".INF" if text.len() <= 5 => return Kind::Float,
         _ if matches!(text, ".nan" | ".NaN" | ".NAN") => return Kind::Float,
         _ => {}
@@ -119,6 +121,7 @@ pub(super) fn int_value_wide(text: &str) -> Option<i128> {
     } else {
         text.into()
     };
+    // go-yaml drops underscores anywhere but looks at the first character before, so `_1` is text.
     if text.starts_with('_') {
         return None;
     }
@@ -132,14 +135,18 @@ pub(super) fn int_value_wide(text: &str) -> Option<i128> {
         [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
         [b'0', b'b' | b'B', ..] => (2, &digits[2..]),
         [b'0', b'o' | b'O', ..] => (8, &digits[2..]),
+        // Base 0 in Go: a leading zero alone means octal, as in YAML 1.1. `08` is therefore no
+        // integer, and becomes a float.
         [b'0', _, ..] => (8, &digits[1..]),
         _ => (10, digits),
     };
+    // `from_str_radix` would take a second sign.
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return None;
     }
     let magnitude = i128::from_str_radix(digits, radix).ok()?;
     let value = if negative { -magnitude } else { magnitude };
+    // go-yaml tries `int64` and then `uint64`; what exceeds both is a float.
     (i128::from(i64::MIN)..=i128::from(u64::MAX))
         .contains(&value)
         .then_some(value)
@@ -159,6 +166,8 @@ pub(super) fn float_value(text: &str) -> Option<f64> {
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    // go-yaml checks with a pattern before it parses: `ParseFloat` alone would accept `infinity`
+    // and hexadecimal floats.
     if !digits(whole) || !digits(fraction) || whole.len() + fraction.len() == 0 {
         return None;
     }
@@ -168,6 +177,7 @@ pub(super) fn float_value(text: &str) -> Option<f64> {
             return None;
         }
     }
+    // Go reports an overflow as an error, and the text stays a string; Rust returns infinity.
     plain.parse::<f64>().ok().filter(|value| value.is_finite())
 }
 

@@ -25,10 +25,12 @@ fn find_reserved(text: &str) -> impl Iterator<Item = (usize, char)> {
 /// The text of a file. Errors: `not-utf8`, `reserved-character`.
 pub fn text_source(path: &TreePath, bytes: &[u8]) -> Result<Arc<Source>, Diagnostic> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
+        // The excerpt shows the line up to the first wrong byte, which has no character to show.
         let readable = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let source = Source::new(path.clone(), String::from_utf8_lossy(readable));
         let end = source.text.len();
         let fault = Diagnostic::error("not-utf8", "the file is not valid UTF-8");
+        // PowerShell's `>` writes UTF-16 with a mark: the most common reason.
         let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
         fault.at(Span::new(&source, end..end)).help(match is_utf16 {
             true => "the file is UTF-16: save it as UTF-8",

@@ -4,6 +4,8 @@
 pub(super) fn rfc_3339(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let looks_so =
+        // go-yaml makes the same quick check before it tries its layouts, so a year has exactly
+        // four digits.
         bytes.len() >= 8 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-';
     if !looks_so {
         return None;
@@ -18,6 +20,7 @@ pub(super) fn rfc_3339(text: &str) -> Option<String> {
     let time = match time.as_bytes().first() {
         None => "00:00:00Z".to_string(),
         Some(b'T' | b't') => clock_and_zone(&time[1..])?,
+        // The layout with a blank has no zone in go-yaml, and means UTC.
         Some(b' ') => clock(&time[1..])? + "Z",
         Some(_) => return None,
     };
@@ -54,6 +57,7 @@ fn clock(text: &str) -> Option<String> {
     }
     let fraction = match fraction {
         Some(it) if it.is_empty() || !it.bytes().all(|byte| byte.is_ascii_digit()) => return None,
+        // Go's time has nanoseconds, and prints a fraction without zeros at its end.
         Some(it) => it[..it.len().min(9)].trim_end_matches('0'),
         None => "",
     };
@@ -70,6 +74,7 @@ fn clock_and_zone(text: &str) -> Option<String> {
     let (text, zone) = text.split_at(text.rfind(['+', '-'])?);
     let (hours, minutes) = zone[1..].split_once(':')?;
     let valid =
+        // Go accepts a zone of 24 hours.
         hours.len() == 2 && minutes.len() == 2 && number(hours)? <= 24 && number(minutes)? <= 59;
     let zone = if zone[1..] == *"00:00" { "Z" } else { zone };
     valid.then(|| clock(text).map(|clock| clock + zone))?

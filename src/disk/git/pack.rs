@@ -57,6 +57,8 @@ enum Entry {
 impl Pack {
     /// Opens the pack of an index.
     pub(super) fn open(index: &Path) -> Option<Pack> {
+        // Git writes a pack before its index: an index without a pack was left over when the pack
+        // was removed, and has no objects.
         let data = PartsFile::new(File::open(index.with_extension("pack")).ok()?);
         let index = PartsFile::new(File::open(index).ok()?);
         let mut counts = index.read(0, HEAD + TABLE)?.into_owned();
@@ -101,6 +103,7 @@ impl Pack {
         while end.checked_sub(start)? > NAMES {
             let middle = start + (end - start) / 2;
             let found = self.index.read(names + middle * size, name.len())?;
+            // Keeps the name between both ends, also where it is the one in the middle.
             match *found <= *name {
                 true => start = middle,
                 false => end = middle,

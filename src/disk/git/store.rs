@@ -70,6 +70,7 @@ impl Store {
     fn packs(&self) -> Vec<Pack> {
         let entries = fs::read_dir(self.folder.join("objects/pack"));
         let paths = entries.into_iter().flatten().flatten().map(|it| it.path());
+        // A pack without an index is still being written.
         let indexes = paths.filter(|it| it.extension().is_some_and(|it| it == "idx"));
         indexes.filter_map(|it| Pack::open(&it)).collect()
     }
@@ -80,6 +81,7 @@ impl Store {
         let (folder, file) = name.split_at_checked(2)?;
         let path = self.folder.join("objects").join(folder).join(file);
         let text = fs::read(path).ok()?;
+        // Text compresses to about a quarter; a wrong guess only costs another allocation.
         let all = inflate(&text, || None, text.len().saturating_mul(4))?;
         let end = memchr::memchr(0, &all)?;
         let (head, bytes) = (str::from_utf8(all.get(..end)?).ok()?, all.get(end + 1..)?);
@@ -91,6 +93,7 @@ impl Store {
             "tag" => Kind::Tag,
             _ => return None,
         };
+        // A file that was cut off in a crash inflates without an error up to where it ends.
         let is_whole = size.parse() == Ok(bytes.len());
         let bytes: Arc<[u8]> = bytes.into();
         is_whole.then_some(Object { kind, bytes })

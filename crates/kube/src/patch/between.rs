@@ -40,6 +40,7 @@ pub fn between(
         return Err(impossible("a patch cannot contain a key `<<`").at(key));
     }
     let mut written = as_emitted(&before.node);
+    // The base is applied as kustomize reads the file, where every scalar has a tag.
     written.state_types();
     let makes_after = |patch: &Patch| {
         let mut node = written.clone();
@@ -62,6 +63,8 @@ pub fn between(
     if is_natural && merge.is_some() {
         return Ok(merge);
     }
+    // Also where a merge would do, if that depends on quotes in the base or repeats much:
+    // operations say only what changes.
     let operations = Patch::Json6902(operations(&before.node, &after.node));
     if makes_after(&operations) {
         return Ok(Some(operations));

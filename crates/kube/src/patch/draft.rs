@@ -73,6 +73,7 @@ struct Drafter<'a> {
 impl Drafter<'_> {
     /// The patch for a value that is there and differs.
     fn change(&mut self, before: &Node, after: &Node, of: Option<TypeRef>) -> Option<Node> {
+        // A merge into a null puts the value there as if it were new.
         if before.is_null() {
             return self.add(after);
         }
@@ -105,6 +106,7 @@ impl Drafter<'_> {
             let of = of.and_then(|of| self.schemas.field(of, name));
             let value = match olds.remove(name) {
                 Some(before) if same(before, value) => continue,
+                // A field of this name would be read as a directive.
                 _ if name == DIRECTIVE => return None,
                 Some(before) => self.change(before, value, of)?,
                 None => self.add(value)?,
@@ -116,6 +118,7 @@ impl Drafter<'_> {
                 if key.as_str() == Some(DIRECTIVE) {
                     return None;
                 }
+                // Null is the only word for a removal.
                 patch.push(key.clone(), Node::null());
             }
         }
@@ -153,6 +156,8 @@ impl Drafter<'_> {
         let mut tries = patch.into_iter().chain(std::iter::once_with(whole));
         tries.find_map(|items| {
             let patch = Node::sequence(items).at(after.span());
+            // Tried at once: the next form is only needed where this one does not give the wanted
+            // list.
             let (mut merged, mut stated) = (as_emitted(before), patch.clone());
             merged.state_types();
             stated.state_types();
@@ -183,6 +188,8 @@ impl Drafter<'_> {
         }
         let mut listed = news.len();
         let mut next = olds.len();
+        // kustomize puts the patch's items first and the rest behind them in their old order, so an
+        // unchanged end of the list need not be repeated.
         for item in news.iter().rev() {
             let Some(at) = place(item).filter(|at| *at < next && same(&olds[*at], item)) else {
                 break;

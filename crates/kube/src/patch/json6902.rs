@@ -27,8 +27,12 @@ const VALUE_BYTES: usize = 64;
 
 /// Applies a list of operations, in order. After an error the target is half changed.
 pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> {
+    // kustomize marshals the object to JSON before it calls the library, so this happens even for a
+    // patch without operations.
     json_round_trip(target)?;
     let mut copied = 0;
+    // Asked before the first operation, which could change the kind and so reveal what a test
+    // compares.
     let is_secret = is_secret(target);
     let list = operations.as_sequence().unwrap_or_default();
     if let Some(operation) = list.get(OPERATIONS_MAX) {
@@ -43,6 +47,7 @@ pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> 
             None => fault.at(operation),
         })?;
     }
+    // Once at the end: in between, numbers keep the text that `test` compares.
     through_go(target)
 }
 
@@ -65,6 +70,7 @@ pub fn parse_patch(source: &Arc<Source>) -> Result<PatchText, Diagnostic> {
         return operations(source, documents.swap_remove(0)).map(PatchText::Json6902);
     }
     documents.retain(|it| !it.is_null());
+    // Merging looks at tags, which go-yaml's reader puts on all scalars.
     documents.iter_mut().for_each(Node::state_types);
     Ok(PatchText::Strategic(documents))
 }
@@ -101,6 +107,8 @@ fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
             .at(&node)
             .help("write a list of maps with `op`, `path` and `value`"));
     }
+    // kustomize decides by the first character: JSON goes to the library as it is, YAML through
+    // `sigs.k8s.io/yaml`.
     if source.text.trim_start().starts_with('[') {
         check_json(&node)?;
     } else {
@@ -143,6 +151,7 @@ fn as_yaml_1_1(node: &mut Node) -> Result<(), Diagnostic> {
         return items.iter_mut().try_for_each(as_yaml_1_1);
     }
     if let Some(entries) = node.as_mapping_mut() {
+        // Only keys that were converted can collide; the others were checked by the reader.
         let mut are_strings = true;
         for entry in entries.iter_mut() {
             if let Some(it) = json_key(&entry.key) {
@@ -161,6 +170,7 @@ fn as_yaml_1_1(node: &mut Node) -> Result<(), Diagnostic> {
         Kind::Int | Kind::Float => {
             json_number(node).map(|it| Node::scalar(it, Style::Plain, Tag::None))
         }
+        // `sigs.k8s.io/yaml` has no dates: what is written without quotes stays that text.
         Kind::Timestamp => node.as_str().map(Node::from),
         Kind::Null => Some(Node::null()),
         _ => node.as_old_bool().map(Node::bool),
@@ -229,6 +239,7 @@ fn apply(
         "move" => {
             let value = place(root, path("from")?)?.remove()?;
             let path = path("path")?;
+            // A move adds nothing, but it can nest a value ever deeper.
             *copied += size(&value, parts(path))?;
             if *copied > COPIED_MAX {
                 return Err(too_large());
@@ -300,6 +311,7 @@ fn fault(message: String) -> Diagnostic {
 
 fn replace_root(root: &mut Node, value: Option<&Node>) -> Result<(), Diagnostic> {
     match value {
+        // The library parses the result as an object or a list; a scalar would end the program.
         Some(value) if !value.is_scalar() => {
             *root = value.clone();
             Ok(())
@@ -322,6 +334,7 @@ fn place<'a>(root: &'a mut Node, path: &'a str) -> Result<Place<'a>, Diagnostic>
         fault(format!("`{path}` does not exist in the object"))
             .help("add the parent maps first: an operation does not create them")
     };
+    // What is before the first slash is dropped without a look, by RFC an error.
     let mut parts = path.split('/').skip(1).map(unescape);
     let mut key = parts.next().ok_or_else(missing)?;
     let mut within = root;
@@ -336,6 +349,7 @@ fn place<'a>(root: &'a mut Node, path: &'a str) -> Result<Place<'a>, Diagnostic>
 }
 
 fn unescape(part: &str) -> String {
+    // In this order: `~01` is the text `~1`.
     part.replace("~1", "/").replace("~0", "~")
 }
 
@@ -354,6 +368,7 @@ fn child<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Node> {
 fn index(key: &str, len: usize) -> Option<usize> {
     let index: i64 = key.parse().ok()?;
     let len = i64::try_from(len).ok()?;
+    // An option of evanphx/json-patch that is on by default, and that kustomize leaves on.
     let index = if index < 0 { index + len } else { index };
     usize::try_from(index).ok()
 }
@@ -379,6 +394,7 @@ impl<'a> Place<'a> {
         let len = items.len();
         let at = match &*key {
             "-" => Some(len),
+            // Counted from behind the last item, so that -1 appends.
             key => index(key, len + 1).filter(|at| *at <= len),
         };
         let at = at.ok_or_else(|| bad_index(&key, path, len))?;
@@ -458,6 +474,7 @@ fn same(found: &Node, wanted: &Node) -> bool {
     match (found.view(), wanted.view()) {
         (View::Scalar(a), View::Scalar(b)) => match (found.kind(), wanted.kind()) {
             (Kind::Int | Kind::Float, Kind::Int | Kind::Float) => {
+                // The library compares the bytes of both JSON texts, so `1` and `1.0` differ.
                 json_number(found).is_some_and(|it| it == b)
             }
             (Kind::Null, Kind::Null) => true,
@@ -528,6 +545,7 @@ fn through_go(node: &mut Node) -> Result<(), Diagnostic> {
                     .at(&*node)
                     .help("use a strategic merge patch"));
             };
+            // The way back from JSON is a float64 and its shortest text, whatever the number was.
             let text = float_general(value);
             let tag = match resolve(&text) {
                 Kind::Int => Tag::Int,

@@ -22,6 +22,8 @@ pub(super) fn merge(
 ) -> Result<Vec<Node>, Diagnostic> {
     if let [key] = keys {
         let patch = patch.as_deref().unwrap_or_default();
+        // Nearly all lists: every item has its key, and no two the same. One pass gives what the
+        // steps would.
         if let (Some(wanted), true) = (texts(patch, key), texts(&target, key).is_some()) {
             return in_shape(merge, target, patch, key, &wanted, of);
         }
@@ -48,6 +50,7 @@ fn texts<'a>(items: &'a [Node], key: &str) -> Option<BTreeMap<&'a str, usize>> {
     let mut texts = BTreeMap::new();
     for (at, item) in items.iter().enumerate() {
         let value = item.get(key).filter(|it| !it.is_tagged_null())?.as_str()?;
+        // An empty key counts as missing in kustomize, and such items follow other rules.
         if value.is_empty() || texts.insert(value, at).is_some() {
             return None;
         }
@@ -148,6 +151,7 @@ impl<'a> Lists<'a> {
             keys.iter().map(|key| &**key).collect()
         };
         let mut wanted = self.values(&keys);
+        // A Service may list port 80 without a protocol, which is the same as 80 with TCP.
         if keys.len() > 1 {
             unite(&mut wanted);
         }
@@ -293,6 +297,8 @@ impl<'a> Lists<'a> {
         keys: &[&str],
         values: &[String],
     ) -> Result<(), Diagnostic> {
+        // kyaml's setter passes over items of another kind while it looks for a value, and fails on
+        // them while it looks for none.
         let maps_only = keys != [""] && values.first().is_some_and(|it| !it.is_empty());
         let mut kept = Vec::with_capacity(list.len() + 1);
         let mut found = false;
@@ -353,6 +359,7 @@ fn taken(mut pool: Vec<Node>, places: &[usize]) -> Vec<Node> {
     let mut uses = vec![0_usize; pool.len()];
     places.iter().for_each(|at| uses[*at] += 1);
     let take = |at: &usize| {
+        // The last use takes the node itself; only items that occur twice are copied.
         uses[*at] -= 1;
         if uses[*at] > 0 {
             pool[*at].clone()

@@ -140,6 +140,7 @@ impl Merge<'_> {
             Some(patch) if target.is_tagged_null() => return self.put(target, patch, of),
             Some(patch) => Some(patch),
         };
+        // kyaml's walker compares node kinds first and refuses to merge a map into a list.
         if let Some(patch) = patch.filter(|it| shape(it) != shape(target)) {
             return Err(wrong_kind(target, patch));
         }
@@ -148,6 +149,8 @@ impl Merge<'_> {
             Kind::Sequence => self.merge_list(target, patch, of),
             _ => {
                 if let Some(patch) = patch {
+                    // go-yaml keeps the style of the node that is set, as written in the object and
+                    // not in the patch.
                     *target = patch.clone().styled(target.style());
                 }
                 Ok(true)
@@ -164,6 +167,7 @@ impl Merge<'_> {
         match patch.map(directive).transpose()?.flatten() {
             Some(Directive::Delete) => return Ok(false),
             Some(Directive::Replace) => {
+                // Not merged: but the directive itself and nulls are taken out as for a new value.
                 return patch.map_or(Ok(true), |it| self.put(target, it, of));
             }
             _ => {}
@@ -180,6 +184,8 @@ impl Merge<'_> {
         }
         // Directives have been read; what an object of its own holds by that name is data.
         pending.remove(DIRECTIVE);
+        // kyaml looks fields up by name and takes the empty name for none; what it prints then is
+        // not the object.
         if pending.contains_key("") || entries.contains_key("") {
             return Err(empty_key().at(patch.map_or(span, |it| it.span().clone())));
         }
@@ -231,6 +237,7 @@ impl Merge<'_> {
                 return Ok(true);
             }
             ListRule::MergeBy(keys) => keys,
+            // Scalars merge as items whose whole text is the key, such as `finalizers`.
             ListRule::Unite => &[],
         };
         let items = patch.and_then(Node::as_sequence);

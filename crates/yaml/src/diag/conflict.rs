@@ -14,6 +14,8 @@ pub fn conflict_marker(text: &[u8]) -> Option<Range<usize>> {
         match opening {
             None if bare.starts_with(b"<<<<<<< ") => opening = Some(start..start + bare.len()),
             Some(_) if bare == b"=======" => is_parted = true,
+            // All three in order: a document about Git, or a heading underlined with `=======`, is
+            // no conflict.
             Some(_) if is_parted && bare.starts_with(b">>>>>>> ") => return opening,
             _ => {}
         }

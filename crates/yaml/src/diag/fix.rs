@@ -46,6 +46,7 @@ impl Edit {
     pub fn rename(place: &Span, wrong: &str, name: &str) -> Option<Edit> {
         let text = place.text();
         let at = only_word(text, wrong)?;
+        // In quotes any word is a string; without, `true` or `1e3` would change the type.
         let is_quoted = text.starts_with(['"', '\'']);
         let is_plain = starts_as_word(name) && !is_yaml_word(name);
         if wrong == name || !name.chars().all(is_of_name) || !(is_quoted || is_plain) {
@@ -70,6 +71,8 @@ impl Edit {
         let start = offset(text, self.span.position())?;
         let end = offset(text, Span::new(&self.span.source, end..end).position())?;
         let is_same = text.get(start..end)? == self.span.text();
+        // The number of lines too: with another one, the same words at this place may belong to
+        // something else.
         (is_same && known.lines().count() == text.lines().count()).then_some(start..end)
     }
 }
@@ -81,6 +84,8 @@ fn offset(text: &str, position: Position) -> Option<usize> {
         line_start += text.get(line_start..)?.find('\n')? + 1;
     }
     let line = text.get(line_start..)?;
+    // By characters, since a masked secret has as many characters as the real one, and perhaps
+    // fewer bytes.
     let mut columns = line.char_indices().map(|it| it.0).chain([line.len()]);
     let at = columns.nth(position.column.checked_sub(1)?)?;
     line.get(..at)
@@ -140,6 +145,7 @@ pub fn apply_edits<'a>(text: &str, edits: impl IntoIterator<Item = &'a Edit>) ->
         }
         let before = made.range(..=key).next_back();
         let after = made.range(key..).next();
+        // Two insertions at one place count as overlapping: nothing says which comes first.
         let is_free = before.is_none_or(|it| it.0.1 <= key.0 && *it.0 != key)
             && after.is_none_or(|it| it.0.0 >= key.1 && *it.0 != key);
         match is_free {

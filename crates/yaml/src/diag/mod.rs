@@ -220,11 +220,13 @@ impl Diagnostics {
                 .as_ref()
                 .map(|span| (span.source.path.clone(), span.start))
         };
+        // Stable: of several at one place, the order of finding is the order of their causes.
         self.list.sort_by_key(|a| place(a));
         let mut kept: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
         for diagnostic in self.list.drain(..) {
             // Of very many at one place some may be said twice.
             let near = kept.iter().rev().take(SAME_PLACE_MAX);
+            // Sorted by place, so equal ones are neighbours.
             let same_place = near.take_while(|it| place(it) == place(&diagnostic));
             let same = same_place.enumerate().find(|it| it.1.is_same(&diagnostic));
             let at = same.map(|it| kept.len() - 1 - it.0);

@@ -13,10 +13,12 @@ const LETTERS_MAX: usize = 64;
 /// The known name with the fewest edits from `wrong`, if they are few enough to be a typo of the pen; else one that it begins.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let pattern = Pattern::new(wrong);
+    // A third of the letters may be wrong: with more, short names would match anything.
     let limit = (wrong.chars().count() / 3).max(1) + usize::from(wrong.len() > 3);
     let (mut near, mut begun) = (None, None);
     for name in known.into_iter().take(KNOWN_MAX) {
         let edits = pattern.as_ref().and_then(|it| it.distance(name));
+        // A name whose every letter was replaced has nothing in common with the wrong one.
         let edits = edits.filter(|it| *it <= limit && *it < name.len());
         if let Some(edits) = edits.filter(|it| near.is_none_or(|(least, _)| it < &least)) {
             near = Some((edits, name));

@@ -87,6 +87,7 @@ pub struct Position {
 impl Span {
     /// A range of a source.
     pub fn new(source: &Arc<Source>, range: Range<usize>) -> Span {
+        // Spans are in every node, so 32 bits a side; larger files are refused by the reader.
         let clip = |at: usize| u32::try_from(at.min(source.text.len())).unwrap_or(u32::MAX);
         Span {
             source: source.clone(),
@@ -120,6 +121,8 @@ impl Span {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Position {
             line: memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
+            // Characters and not bytes, as editors and SARIF count; nothing here knows the width of
+            // a character.
             column: before[line_start..].chars().count() + 1,
         }
     }
@@ -156,6 +159,8 @@ impl PartialEq for Span {
     fn eq(&self, other: &Span) -> bool {
         self.start == other.start
             && self.end == other.end
+            // The pointers first: comparing paths takes longer, and most spans of one run share
+            // their source.
             && (Arc::ptr_eq(&self.source, &other.source) || self.source.path == other.source.path)
     }
 }

@@ -11,6 +11,8 @@ impl Scanner<'_> {
         let (chomp, increment) = self.block_header(start)?;
         let mut indent = match increment {
             0 => 0,
+            // Counted from the collection around it, not from the line of the sign; outside of all
+            // collections libyaml counts from 0.
             increment => self.indent.max(0) + increment,
         };
         self.buffer.clear();
@@ -24,6 +26,8 @@ impl Scanner<'_> {
             if let Some(line) = alone.take() {
                 self.buffer.push_str(&self.text[line]);
             }
+            // A line that begins with a blank is a block within a folded text, and keeps the breaks
+            // around it.
             let blank = matches!(self.byte(), b' ' | b'\t');
             let folds = style == Style::Folded && !was_blank && !blank;
             self.push_line_break(ended, folds);
@@ -40,6 +44,7 @@ impl Scanner<'_> {
             self.breaks.clear();
             self.block_breaks(start, &mut indent)?;
         }
+        // A block text ends at a line break, and behind a line break a key may begin.
         self.key_allowed = true;
         let text = self.chomped(chomp, ended, alone);
         Ok(self.finish(start, end, style, text))
@@ -48,6 +53,7 @@ impl Scanner<'_> {
     /// What is between two lines; of a folded text, a blank in place of one break and one break fewer in place of more.
     fn push_line_break(&mut self, ended: Option<&str>, folds: bool) {
         match ended {
+            // Only a line feed folds: U+2028 and U+2029 are line breaks that libyaml keeps.
             Some("\n") if folds && self.breaks.is_empty() => self.buffer.push(' '),
             Some("\n") if folds => {}
             ended => self.buffer.push_str(ended.unwrap_or("")),
@@ -94,6 +100,7 @@ impl Scanner<'_> {
                 return Err(self.zero_indentation());
             }
             self.at += 1;
+            // Both orders are allowed, `|2-` and `|-2`.
             if chomp.is_none() {
                 chomp = self.chomping();
             }
@@ -130,6 +137,7 @@ impl Scanner<'_> {
                 self.at += 1;
             }
             deepest = deepest.max(self.column());
+            // A tab has no width in YAML, so nobody could say how deep the text is.
             if (*indent == 0 || self.column() < *indent) && self.byte() == b'\t' {
                 return Err(self.tab_in_block(start));
             }
@@ -139,6 +147,8 @@ impl Scanner<'_> {
             }
         }
         if *indent == 0 {
+            // Blank lines before the first one with text count too: libyaml takes the deepest of
+            // them.
             *indent = deepest.max(self.indent + 1).max(1);
         }
         Ok(())

@@ -10,8 +10,11 @@ use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::{Entry, Mapping, Node, Style, Tag, View};
 
 /// How many values a file may have, those that aliases repeat included.
+// A bound on memory: each value takes some 50 bytes, and what is made of it takes more.
 const NODES_MAX: usize = 2_000_000;
 /// How many values aliases may repeat in a file; of a long text each 64 bytes count as one.
+// The "billion laughs": ten levels that repeat the one below ten times, in a file of 500 bytes. go-
+// yaml has such a limit too.
 const ALIAS_NODES_MAX: usize = 1_000_000;
 
 /// This number of bytes of a long repeated text counts as a value.
@@ -55,6 +58,7 @@ impl<'s> Anchors<'s> {
 
     fn is_wanted(&mut self, name: &str) -> bool {
         let text = self.text;
+        // A word behind any asterisk, also in a comment: too many names only cost memory.
         let words = || text.split('*').skip(1);
         let wanted = self
             .wanted
@@ -86,6 +90,7 @@ impl<'s> Builder<'s> {
 
     /// An alias cannot reach into the document before.
     pub(super) fn begin_document(&mut self) {
+        // In YAML 1.1 anchors end with their document, and go-yaml resets them.
         self.anchors.named.clear();
     }
 
@@ -96,6 +101,8 @@ impl<'s> Builder<'s> {
     pub(super) fn close_anchor(&mut self, name: &'s str, node: &Node) -> Scan<()> {
         if self.mode != Mode::Written && self.anchors.is_wanted(name) {
             let size = size(node);
+            // The copy that is kept counts as well: a thousand anchors of one deep value would be a
+            // thousand copies.
             self.repeat(size.values, node.span())?;
             self.anchors
                 .named
@@ -116,6 +123,7 @@ impl<'s> Builder<'s> {
             Some(Named::Done(node, size)) => {
                 let (node, size) = (node.clone(), *size);
                 self.repeat(size.values, &span)?;
+                // An alias inside of an alias grows deeper than anything in the text.
                 if depth + size.depth > DEPTH_MAX {
                     return Err(self.too_deep(span, DEPTH_MAX));
                 }
@@ -140,6 +148,7 @@ impl<'s> Builder<'s> {
                     .did_you_mean(name, names)
                     .help("quote a string that begins with `*`");
                 self.fault(fault)?;
+                // Read on: one missing anchor must not hide the faults behind it.
                 Ok(Node::null())
             }
         }
@@ -153,6 +162,8 @@ impl<'s> Builder<'s> {
         }
         let message = format!("the file has more than {FAULTS_MAX} errors");
         let limit = Diagnostic::error("yaml-limit", message).class(Class::Limit);
+        // At the place of the first fault that is not listed, so that the reader knows how far this
+        // went.
         let at = fault.span;
         let limit = limit.help("fix the listed ones first");
         Err(Box::new(Diagnostic { span: at, ..limit }))
@@ -203,6 +214,8 @@ impl<'s> Builder<'s> {
         let mut merges = false;
         for key in children.as_slice().iter().step_by(2) {
             merges |= is_merge(key);
+            // JSON has no such keys, and neither has Kubernetes. Most often it is a template, `{{
+            // .Values.x }}`, without quotes.
             if !key.is_scalar() && !matches!(self.mode, Mode::Written | Mode::GoYamlV2) {
                 let fault =
                     Diagnostic::error("yaml-syntax", "a map or list cannot be a key").at(key);
@@ -220,6 +233,7 @@ impl<'s> Builder<'s> {
             Mode::GoYamlV2 => return Ok(Mapping::from_entries(entries)),
             Mode::All | Mode::First => {}
         }
+        // A closure cannot return early; the first failure is kept for afterwards.
         let mut faults = Ok(());
         super::keys::for_each_duplicate(&entries, |first, second| {
             if faults.is_ok() {
@@ -260,6 +274,7 @@ impl<'s> Builder<'s> {
 
     /// Own keys win, and of several sources the first.
     fn merged(&mut self, entries: Vec<Entry>) -> Scan<Mapping> {
+        // The place of `<<` among the keys has no meaning, in contrast to go-yaml v2.
         let (merges, mut entries): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(|it| is_merge(&it.key));
         let mut known: BTreeSet<String> = entries
@@ -289,6 +304,7 @@ impl<'s> Builder<'s> {
 }
 
 fn is_merge(key: &Node) -> bool {
+    // In quotes it is an ordinary key.
     key.is_text("<<") && key.style() == Style::Plain && key.tag() == Tag::None
 }
 

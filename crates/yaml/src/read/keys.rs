@@ -14,6 +14,7 @@ pub fn duplicate_key(node: &Node) -> Option<(&Node, &Node)> {
         View::Mapping(mapping) => {
             let entries = mapping.iter().as_slice();
             let written = node.span().range();
+            // A merged key has its place in the map of the anchor.
             let is_written = |key: &Node| written.contains(&key.span().range().start);
             let mut twice = None;
             for_each_duplicate(entries, |first, later| {
@@ -42,6 +43,7 @@ fn among_few<'a>(entries: &'a [Entry], mut found: impl FnMut(&'a Node, &'a Node)
             continue;
         };
         let glance = 1_u64 << (glance(text) & 63);
+        // Collisions are rare: 64 bits for the few keys of a usual map.
         if seen & glance != 0 {
             let mut earlier = entries.iter().take(at);
             if let Some(first) = earlier.find(|it| it.key.is_text(text)) {
@@ -72,6 +74,7 @@ fn among_many<'a>(entries: &'a [Entry], mut found: impl FnMut(&'a Node, &'a Node
     for same in sorted.chunk_by(|a, b| a.0 == b.0) {
         pairs.extend(same.iter().skip(1).map(|later| (later.1, same[0].1)));
     }
+    // Back in the order of the file, in which the faults are to be reported.
     pairs.sort_unstable();
     for (later, first) in pairs {
         if let (Some(first), Some(later)) = (entries.get(first), entries.get(later)) {

@@ -103,6 +103,7 @@ pub fn parse_with_duplicates(
 ) -> Result<(Vec<Node>, Diagnostics), Diagnostics> {
     let only_duplicates = |it: &Diagnostics| it.iter().all(|it| it.class == Class::DuplicateKey);
     match parse(source) {
+        // Read twice only in this rare case: the reader gives up its documents with any fault.
         Err(faults) if only_duplicates(&faults) => {
             let anchors = Anchors::new(&source.text);
             let scanner = Scanner::new(source, 0..source.text.len(), false);
@@ -129,6 +130,8 @@ pub fn parse_as_kustomize(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics
     for line in source.text.split_inclusive('\n') {
         let start = piece.end;
         piece.end += line.len();
+        // kyaml splits with the pattern `\n---.*\n`, so a marker on the first line does not cut,
+        // and one without a line break at the end of the file neither.
         let cuts = start > piece.start && line.starts_with("---") && line.ends_with('\n');
         if !cuts {
             continue;
@@ -161,6 +164,7 @@ fn gather(
     documents: &mut Vec<Node>,
     faults: &mut Diagnostics,
 ) {
+    // Spans keep counting in the whole file, since only a range of it is read.
     match read(source, piece, Mode::First) {
         Ok((read, _)) => documents.extend(read.into_iter().filter(|it| !it.is_null())),
         Err(more) => faults.extend(more),
@@ -178,6 +182,7 @@ fn read(
     let anchors = Anchors::new(scanner.text.get(scanner.at..).unwrap_or(""));
     let mut parser = Parser::new(scanner, anchors, mode);
     let (documents, faults) = parser.documents();
+    // Before other faults: a marker makes many of them, and none of them says what happened.
     if let Some(conflict) = conflict(source, &documents, &faults) {
         return Err(conflict.into());
     }
@@ -192,6 +197,7 @@ fn read(
 /// What is behind faults, or behind a document that is a marker, in a file that a merge has left unfinished.
 fn conflict(source: &Arc<Source>, documents: &[Node], faults: &Diagnostics) -> Option<Diagnostic> {
     let is_marker = |it: &Node| it.as_str().is_some_and(|it| it.starts_with("<<<<<<< "));
+    // A file with markers nearly always has faults, so others are not searched.
     if faults.is_empty() && !documents.iter().any(is_marker) {
         return None;
     }
@@ -222,6 +228,8 @@ fn check_characters(source: &Arc<Source>, range: Range<usize>) -> Result<(), Dia
     let suspect = text
         .bytes()
         .fold(false, |found, byte| found | control(byte));
+    // The forbidden characters beyond ASCII begin with these bytes: U+0080 to U+009F, and U+FFFE
+    // and U+FFFF.
     let mut leads = memchr::memchr2_iter(0xC2, 0xEF, text.as_bytes());
     let refused = |at: usize| {
         text.get(at..)

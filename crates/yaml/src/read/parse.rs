@@ -9,6 +9,7 @@ use crate::diag::{Diagnostics, Source, Span};
 use crate::{Node, Style, Tag};
 
 /// How deep collections may be nested.
+// Everything behind the reader walks values recursively, on a stack of 8 MiB.
 pub(super) const DEPTH_MAX: usize = 1_000;
 
 pub(super) struct Parser<'s> {
@@ -88,6 +89,7 @@ impl<'s> Parser<'s> {
             TokenKind::DocumentStart,
             TokenKind::StreamEnd,
         ];
+        // The first document needs no `---`, and any other does.
         if !starts.contains(&self.token.kind) {
             documents.push(self.document()?);
         }
@@ -114,6 +116,7 @@ impl<'s> Parser<'s> {
                     | TokenKind::StreamEnd
             );
             documents.push(if ends {
+                // `---` with nothing behind it is a document, and null.
                 self.empty(self.token.start)
             } else {
                 self.document()?
@@ -160,6 +163,7 @@ impl<'s> Parser<'s> {
                 self.advance()?;
                 self.go(State::BlockValue);
                 match self.token.kind {
+                    // By far the most common case, without the look at anchors and tags.
                     TokenKind::Scalar => self.scalar(self.token.start, Tag::None, None),
                     TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
                         self.push_empty(mark)
@@ -178,6 +182,7 @@ impl<'s> Parser<'s> {
     fn block_value(&mut self) -> Scan<()> {
         self.go(State::BlockKey);
         if self.token.kind != TokenKind::Value {
+            // A `?` key may have no `:` at all.
             return self.push_empty(self.token.start);
         }
         let mark = self.token.end;
@@ -208,6 +213,7 @@ impl<'s> Parser<'s> {
     }
 
     fn dash_item(&mut self) -> Scan<()> {
+        // There is no token for the end of such a list: the next key of the map around it ends it.
         if self.token.kind != TokenKind::BlockEntry {
             return self.close_sequence(self.end_of_last(), Style::Plain);
         }
@@ -288,6 +294,7 @@ impl<'s> Parser<'s> {
                 }
                 TokenKind::FlowMappingEnd => {}
                 _ => {
+                    // `{a, b: 1}`: whether the key has a value is only known behind it.
                     self.go(State::FlowNoValue);
                     return self.node(false, false);
                 }
@@ -339,12 +346,16 @@ impl<'s> Parser<'s> {
             TokenKind::Scalar => {
                 return self.scalar(properties.start, properties.tag, properties.anchor);
             }
+            // `key:` and `- a` in the same column; the scanner opens no collection there, since the
+            // column is not deeper.
             TokenKind::BlockEntry if dashes => return self.open(State::DashItem, properties),
             TokenKind::BlockSequenceStart if block => State::BlockItem,
             TokenKind::BlockMappingStart if block => State::BlockKey,
             TokenKind::FlowSequenceStart => State::FlowFirstItem,
             TokenKind::FlowMappingStart => State::FlowFirstKey,
             _ => match mark {
+                // `&a` or `!!str` with nothing behind it is a value: an empty one with these
+                // properties.
                 Some(end) => {
                     let style = self.empty_style();
                     let node = Node::slice(
@@ -436,6 +447,8 @@ impl<'s> Parser<'s> {
         else {
             return Ok(());
         };
+        // Collected at their exact number: one allocation for each collection, and none while it
+        // grows.
         let items: Vec<Node> = self.children.drain(base..).collect();
         let node = Node::items(
             self.span(properties.start, end),
@@ -455,6 +468,7 @@ impl<'s> Parser<'s> {
         else {
             return Ok(());
         };
+        // The state says which kind of mapping ends: only a block mapping waits for a block key.
         let style = if state == State::BlockKey {
             Style::Plain
         } else {
@@ -508,6 +522,7 @@ impl<'s> Parser<'s> {
 
     /// Where the last value of the innermost collection ends.
     fn end_of_last(&self) -> u32 {
+        // A collection without a value, such as `- ` alone, ends where it begins.
         let start = self.frames.last().map_or(0, |it| it.properties.start);
         self.children
             .last()

@@ -13,6 +13,7 @@ impl Scanner<'_> {
         self.skip_word();
         let ends = matches!(
             self.byte(),
+            // The characters that libyaml allows right behind a name; YAML 1.2 allows others.
             b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`'
         ) || self.is_blank_or_end(self.at);
         if self.at == start + 1 || !ends {
@@ -33,6 +34,7 @@ impl Scanner<'_> {
         let uri = if self.byte_at(start + 1) == b'<' {
             self.at += 2;
             let uri = self.uri()?;
+            // A verbatim tag, `!<tag:yaml.org,2002:str>`, is not expanded.
             if self.byte() != b'>' || uri.is_empty() {
                 return Err(self.bad_tag(start));
             }
@@ -105,6 +107,8 @@ impl Scanner<'_> {
                 {
                     self.at += 1
                 }
+                // Escapes are left as they are: only tags of YAML itself are looked at, and they
+                // have none.
                 _ => return Ok(self.text[start..self.at].to_string()),
             }
         }
@@ -123,8 +127,10 @@ impl Scanner<'_> {
         let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
         match (words.next(), words.next(), words.next(), words.next()) {
             (Some("%YAML"), Some("1.1"), None, None) if !self.versioned => self.versioned = true,
+            // go-yaml reads YAML 1.1 and refuses all other versions, though it reads much of 1.2.
             (Some("%YAML"), Some(_), None, None) => return Err(self.other_version(start, end)),
             (Some("%TAG"), Some(handle), Some(prefix), None) if is_handle(handle) => {
+                // libyaml refuses it: the tags before and after would differ.
                 if self.handle(handle).is_some() {
                     return Err(self.fault(start..end, format!("duplicate tag handle `{handle}`")));
                 }

@@ -63,11 +63,13 @@ impl Scanner<'_> {
             let fold = self.plain_break(start)?;
             self.key_allowed = true;
             let place = if self.flow.is_empty() { BLOCK } else { FLOW };
+            // In flow style the brackets say where a text ends, whatever the indentation is.
             let indented = place == FLOW || self.column() > self.indent;
             let marker = self.column() == 0 && self.at_document_marker();
             if !indented || marker || self.byte() == b'#' || self.stops_plain(self.at, place) {
                 break;
             }
+            // Only now is a copy needed: a text on one line is a range of the source.
             if !folded {
                 self.buffer.clear();
                 self.buffer.push_str(&self.text[start..end]);
@@ -93,6 +95,8 @@ impl Scanner<'_> {
         let start = self.at;
         let mut at = start;
         loop {
+            // Values of manifests are mostly ASCII and without flow style; memchr looks at 16 and
+            // more bytes at once.
             at = if self.simple && place == BLOCK {
                 let rest = self.bytes.get(at..).unwrap_or(&[]);
                 at + memchr::memchr3(b':', b'\n', b'#', rest).unwrap_or(rest.len())
@@ -117,7 +121,9 @@ impl Scanner<'_> {
     fn stops_plain(&self, at: usize, place: u8) -> bool {
         match self.byte_at(at) {
             0 => true,
+            // `http://` and `a:b` are ordinary text.
             b':' => self.is_blank_or_end(at + 1),
+            // A `#` inside a word is text, as in `a#b`.
             b'#' => matches!(self.bytes.get(at.wrapping_sub(1)), Some(b' ' | b'\t')),
             0xC2 | 0xE2 => self.break_len(at) > 0,
             byte => SPECIAL[byte as usize] & place != 0,
@@ -131,6 +137,7 @@ impl Scanner<'_> {
         loop {
             match self.byte() {
                 b' ' => self.at += 1,
+                // libyaml refuses a tab only where indentation could count.
                 b'\t' if self.column() <= self.indent => {
                     return Err(self.tab_in_plain(start));
                 }
@@ -146,6 +153,7 @@ impl Scanner<'_> {
     /// What line breaks between two lines of a flowing text come to: one is a blank, more are one fewer.
     fn push_fold(&mut self, first: Option<&str>) {
         match first {
+            // A single line break is a blank; an empty line is a break.
             Some("\n") if self.breaks.is_empty() => self.buffer.push(' '),
             Some("\n") | None => self.buffer.push_str(&self.breaks),
             Some(first) => {
@@ -166,6 +174,7 @@ impl Scanner<'_> {
     fn quoted(&mut self, quote: u8, place: u8, style: Style) -> Scan<Token> {
         let start = self.at;
         let mut end = self.special(start + 1, place);
+        // These bytes begin many other characters too, from `é` to `–`.
         while matches!(self.byte_at(end), 0xC2 | 0xE2) && self.break_len(end) == 0 {
             end = self.special(end + 1, place);
         }
@@ -198,6 +207,7 @@ impl Scanner<'_> {
                     self.at += 1;
                     return Ok(());
                 }
+                // An escaped line break joins two lines without a blank.
                 b'\\' if quote == b'"' && self.break_len(self.at + 1) > 0 => {
                     self.at += 1;
                     self.take_break();
@@ -236,6 +246,7 @@ impl Scanner<'_> {
             }
         }
         self.push_fold(first);
+        // libyaml refuses it, since the quote was most likely never meant to reach so far.
         if self.column() == 0 && self.at_document_marker() {
             return Err(self.marker_in_quotes(start));
         }
@@ -262,6 +273,7 @@ impl Scanner<'_> {
             .filter(|it| it.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let meant = code
             .and_then(|it| u32::from_str_radix(it, 16).ok())
+            // Halves of surrogate pairs are no characters; JSON's pairs of escapes are not YAML.
             .and_then(char::from_u32);
         self.buffer
             .push(meant.ok_or_else(|| self.bad_code(from, digits))?);

@@ -98,6 +98,8 @@ impl<'s> Scanner<'s> {
             source,
             text,
             bytes: text.as_bytes(),
+            // Found out once for a file, so that nearly all files skip the checks for rare line
+            // breaks.
             simple: own.is_ascii() && !own.contains(&b'\r'),
             at: start,
             line_start: start,
@@ -131,12 +133,15 @@ impl<'s> Scanner<'s> {
         let column = self.column();
         let byte = self.byte();
         if self.flow.is_empty()
+            // One token for each collection that ends, as the parser takes one off its stack for
+            // each.
             && (column < self.indent || self.at_boundary(column, byte))
             && self.indent >= 0
         {
             self.indent = self.indents.pop().unwrap_or(-1);
             return Ok(self.token(TokenKind::BlockEnd, self.at));
         }
+        // Directives and markers only count at the very beginning of a line, even inside of braces.
         if column == 0 {
             match byte {
                 b'%' => {
@@ -164,6 +169,7 @@ impl<'s> Scanner<'s> {
     fn fetch_at(&mut self, column: i32, byte: u8) -> Scan<Token> {
         let in_flow = !self.flow.is_empty();
         match byte {
+            // Control characters were refused before, so a zero can only be the end.
             0 => Ok(self.token(TokenKind::StreamEnd, self.at)),
             b'[' => self.flow_start(TokenKind::FlowSequenceStart, column),
             b'{' => self.flow_start(TokenKind::FlowMappingStart, column),
@@ -211,8 +217,10 @@ impl<'s> Scanner<'s> {
                 b'\n' => {
                     self.at += 1;
                     self.line_start = self.at;
+                    // In flow style a line break means nothing.
                     self.key_allowed |= self.flow.is_empty();
                 }
+                // Tabs separate, but never where the column of a key would depend on them.
                 b'\t' if !self.flow.is_empty() || !self.key_allowed => self.at += 1,
                 b'#' => self.comment(),
                 b'\r' | 0xC2 | 0xE2 => {
@@ -271,6 +279,8 @@ impl<'s> Scanner<'s> {
             let kind = TokenKind::BlockMappingStart;
             return Ok(if rolled { Token { kind, ..key } } else { key });
         }
+        // libyaml expects a simple key in the column of the other keys, and reports the missing `:`
+        // much later.
         if self.key_allowed && self.flow.is_empty() && self.indent == column {
             return Err(self.collection_in_place_of_key());
         }
@@ -283,6 +293,7 @@ impl<'s> Scanner<'s> {
     /// asks for one: a key that is no scalar is refused otherwise, with better words where it is met.
     fn colon_behind_collection(&self) -> Option<usize> {
         self.comments.as_ref().filter(|_| self.key_allowed)?;
+        // libyaml allows a simple key on one line only, which also bounds the search.
         let line = self.at..self.line_end(self.at);
         let mut ahead = Scanner::new(self.source, line, false);
         let mut depth = 0;
@@ -316,6 +327,7 @@ impl<'s> Scanner<'s> {
             if !self.key_allowed {
                 return Err(self.stray_dash());
             }
+            // The first item opens the list. The same dash is scanned again, then as an item.
             if self.roll_indent(column) {
                 return Ok(self.token(TokenKind::BlockSequenceStart, self.at));
             }
@@ -333,12 +345,14 @@ impl<'s> Scanner<'s> {
                 return Ok(self.token(TokenKind::BlockMappingStart, self.at));
             }
         }
+        // Behind a `?` or a `:` in block style, a compact collection may begin on the same line.
         self.key_allowed = self.flow.is_empty();
         Ok(self.take(TokenKind::Key, 1))
     }
 
     /// A `:` with no key of its own line before it.
     fn value(&mut self, column: i32) -> Scan<Token> {
+        // Its key token was given out when the collection began.
         if self.collection_key == Some(self.at) {
             return Ok(self.take(TokenKind::Value, 1));
         }
@@ -357,6 +371,7 @@ impl<'s> Scanner<'s> {
     /// A scalar or an alias, with the anchor and the tag before it, and the `:` behind it if there is one.
     fn content(&mut self, column: i32) -> Scan<Token> {
         let (start, line) = (self.at, self.line_start);
+        // Scanning the scalar changes the flag.
         let may_be_key = self.key_allowed;
         self.last_scalar = start;
         let first = self.content_part()?;
@@ -400,6 +415,7 @@ impl<'s> Scanner<'s> {
     /// The first part begins a key: tokens for a key come before it, and the `:` after it is taken.
     fn as_key(&mut self, first: Token, column: i32) -> Token {
         let key = self.token(TokenKind::Key, first.start as usize);
+        // The parser must see the key token before the scalar, which is scanned already.
         self.queue.push_front(first);
         self.key_allowed = false;
         let value = self.take(TokenKind::Value, 1);
@@ -447,6 +463,7 @@ impl<'s> Scanner<'s> {
 
     /// Opens a block collection where the column is deeper than the one around it.
     fn roll_indent(&mut self, column: i32) -> bool {
+        // An equal column continues the collection, and a smaller one has ended it before.
         let deeper = self.indent < column;
         if deeper {
             self.indents.push(self.indent);
@@ -457,6 +474,7 @@ impl<'s> Scanner<'s> {
 
     /// Whether what begins at `start` is short enough to be a key: 1024 characters.
     fn is_short(&self, start: usize) -> bool {
+        // Bytes first: they are an upper bound of the characters, and counting those takes time.
         self.at - start <= 1024 || self.text[start..self.at].chars().count() <= 1024
     }
 

@@ -55,7 +55,9 @@ impl Changes {
         self.paths.insert(path.clone());
         let mut above = path.parent();
         while let Some(folder) = above {
+            // A listing of the folder differs, which matters to whoever reads all files in it.
             self.folders.insert(folder.clone());
+            // Up to the first folder that both states have: above it, no listing changes.
             if folder == TreePath::root() || has_folder(&folder) {
                 break;
             }
@@ -71,6 +73,7 @@ impl Changes {
 
     /// Whether a result that read this may be another one.
     pub fn touches(&self, read: &ReadSet) -> bool {
+        // The smaller set is walked: a change of one file is asked about read sets of thousands.
         let meets = |a: &BTreeSet<TreePath>, b: &BTreeSet<TreePath>| match a.len() < b.len() {
             true => a.iter().any(|it| b.contains(it)),
             false => b.iter().any(|it| a.contains(it)),
@@ -116,6 +119,8 @@ impl Changes {
     /// The paths below a folder that differ.
     pub fn below(&self, folder: &TreePath) -> impl Iterator<Item = &TreePath> {
         let start = match folder.as_str() {
+            // Paths sort byte by byte, so all below a folder are contiguous from its name with a
+            // slash on.
             "" => folder.clone(),
             _ => folder.child("\0"),
         };

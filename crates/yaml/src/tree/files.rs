@@ -145,7 +145,10 @@ impl Files for Tree {
             });
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
+        // A folder appears once for each file below it, and sorting has put these beside each
+        // other.
         entries.dedup();
+        // A tree has no empty folders, as Git has none; only the root exists by itself.
         if entries.is_empty() && *folder != TreePath::root() {
             return Err(FilesError::NotFound);
         }
@@ -203,6 +206,8 @@ impl Below<'_> {
         while let Some(path) = above {
             match self.real(&path) {
                 Err(FilesError::NotFound) => above = path.parent(),
+                // A link that leads out must be reported as such even where the file behind it does
+                // not exist.
                 Err(FilesError::Outside) => return Err(FilesError::Outside),
                 _ => break,
             }
@@ -410,6 +415,8 @@ impl Files for Recorded<'_> {
     }
 
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        // Also of a file that is missing: the result depends on that, and its appearance must count
+        // as a change.
         self.note(|set| _ = set.files.insert(path.clone()));
         self.answered(path, self.files.read(path))
     }

@@ -30,6 +30,8 @@ impl TreePath {
             match part {
                 "" | "." => {}
                 ".." => {
+                    // Never above the root: with that, no path in a file can name anything outside
+                    // of it.
                     parts.pop()?;
                 }
                 part => parts.push(part),
@@ -82,6 +84,7 @@ impl TreePath {
         if folder.0.is_empty() {
             return Some(self.clone());
         }
+        // With the slash, or `apps-old` would be below `apps`.
         let rest = self.0.strip_prefix(&*folder.0)?.strip_prefix('/')?;
         Some(TreePath(rest.into()))
     }
