@@ -7,7 +7,7 @@ use pleach_kube::schema::Schemas;
 use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::parallel;
 use pleach_yaml::tree::TreePath;
-use pleach_yaml::{Node, parse_one, parse_one_with_duplicates};
+use pleach_yaml::{parse_one, parse_one_with_duplicates};
 
 use super::charts::ChartRenderer;
 use super::config::Config;
@@ -16,6 +16,7 @@ use super::kustomization::{FILE_NAMES, Kustomization};
 use super::limits::{self, ERRORS_MAX, REPEATS_MAX};
 use super::load::{Loaded, Loader, Place};
 use super::origin::Origin;
+use super::record::Text;
 use super::resource::Resource;
 use super::resources::Resources;
 use super::vars::Variable;
@@ -50,6 +51,7 @@ const FILES_MANY: usize = 8;
 const BATCH: usize = 1_024;
 
 /// How deep kustomizations may be nested: each takes a part of the stack.
+// Real chains are a handful deep; without a bound, generated folders could overflow the stack.
 const CHAIN_MAX: usize = 100;
 
 /// Something failed; the diagnostics say what.
@@ -98,6 +100,8 @@ impl Accumulated {
     }
 
     fn absorb(&mut self, other: Accumulated, schemas: &Schemas, diagnostics: &mut Diagnostics) {
+        // Most kustomizations have a single base. Its resources were checked against each other
+        // already, and are moved as they are.
         if self.resources.is_empty() {
             self.resources = other.resources;
         } else {
@@ -168,6 +172,7 @@ impl Context<'_> {
                 .push(place(Diagnostic::error("missing-kustomization", message)).help(help));
             return Err(Failed);
         };
+        // kustomize refuses to choose: with two files, editing one of them might have no effect.
         if let Some(other) = names.next() {
             let message = format!(
                 "two kustomization files in `{}`: `{name}` and `{other}`",
@@ -196,6 +201,7 @@ impl Context<'_> {
         let (node, duplicates) = parsed.ok_or(Failed)?;
         let node = match duplicates.is_empty() {
             true => node,
+            // `sigs.k8s.io/yaml` converts the file to JSON, and Go keeps the last of equal keys.
             false => one_of_each(&node, Keep::Last),
         };
         let warnings = duplicates::warnings(duplicates, Keep::Last);
@@ -204,7 +210,7 @@ impl Context<'_> {
     }
 
     /// Runs something that an entry led to, and adds the entry to its diagnostics.
-    fn below<T>(&mut self, entry: &Node, run: impl FnOnce(&mut Self) -> T) -> T {
+    fn below<T>(&mut self, entry: &Text, run: impl FnOnce(&mut Self) -> T) -> T {
         let outer = std::mem::take(&mut self.diagnostics);
         let result = run(self);
         let inner = std::mem::replace(&mut self.diagnostics, outer);
@@ -224,11 +230,13 @@ impl Context<'_> {
     ) -> Result<Accumulated, Failed> {
         let before = self.diagnostics.errors();
         let kustomization = level.kustomization;
-        self.add_resources(level, &mut sum, kustomization.list("resources"));
+        self.add_resources(level, &mut sum, &kustomization.fields.resources);
+        // After the resources: kustomize merges the configuration of bases first, and a conflict is
+        // reported at the overlay.
         let config = self.configuration(level);
         let merged = sum.merge_config(&config);
         self.keep(merged);
-        for entry in kustomization.list("crds") {
+        for entry in &kustomization.fields.crds {
             if self.diagnostics.errors() - before >= ERRORS_MAX {
                 break;
             }
@@ -238,12 +246,17 @@ impl Context<'_> {
         }
         generate::run(self, level, &mut sum.resources);
         self.check(before)?;
-        for entry in kustomization.list("components") {
+        for entry in &kustomization.fields.components {
+            // A component changes what is there already, so it starts from the resources of its
+            // parent, generated ones included.
             sum = self.add_component(level, sum, entry)?;
         }
         transform::run(self, level, &mut sum)?;
-        plugins::transform(self, level, &mut sum, "transformers")?;
+        plugins::transform(self, level, &mut sum, &kustomization.fields.transformers)?;
+        // Validators see the result of every transformer, which is what will be applied.
         plugins::validate(self, level, &mut sum)?;
+        // Last: a variable is found by the names that its own kustomization gave, and resolved on
+        // the outermost level.
         vars::add(self, level, &mut sum);
         self.check(before)?;
         Ok(sum)
@@ -254,7 +267,7 @@ impl Context<'_> {
         &mut self,
         level: &KustomizationFrame<'_>,
         sum: &mut Accumulated,
-        entries: &[Node],
+        entries: &[Text],
     ) {
         let (loader, folder) = (self.loader, level.folder());
         let before = self.diagnostics.errors();
@@ -287,12 +300,10 @@ impl Context<'_> {
         &mut self,
         level: &KustomizationFrame<'_>,
         sum: &mut Accumulated,
-        entry: &Node,
+        entry: &Text,
         resources: Vec<Resource>,
     ) {
-        let origin = self
-            .track
-            .then(|| Box::new(level.origin.join(entry.as_str().unwrap_or(""))));
+        let origin = self.track.then(|| Box::new(level.origin.join(entry)));
         for mut resource in resources {
             resource.origin.clone_from(&origin);
             if self.repeats > 0 {
@@ -313,7 +324,7 @@ impl Context<'_> {
     fn add_folder(
         &mut self,
         level: &KustomizationFrame<'_>,
-        entry: &Node,
+        entry: &Text,
         folder: &TreePath,
     ) -> Result<Accumulated, Failed> {
         let kustomization = self.enter(level, entry, folder, false)?;
@@ -325,14 +336,16 @@ impl Context<'_> {
         &mut self,
         level: &KustomizationFrame<'_>,
         sum: Accumulated,
-        entry: &Node,
+        entry: &Text,
     ) -> Result<Accumulated, Failed> {
-        let name = entry.as_str().unwrap_or("");
         let Place::Folder(folder) = self
-            .keep(self.loader.place(&level.folder(), name, entry.span()))
+            .keep(self.loader.place(&level.folder(), entry, entry.span()))
             .ok_or(Failed)?
         else {
-            let message = format!("expected the folder of a component, found the file `{name}`");
+            let message = format!(
+                "expected the folder of a component, found the file `{}`",
+                &**entry
+            );
             self.diagnostics
                 .push(Diagnostic::error("not-a-component", message).at(entry));
             return Err(Failed);
@@ -348,13 +361,15 @@ impl Context<'_> {
     fn enter(
         &mut self,
         level: &KustomizationFrame<'_>,
-        entry: &Node,
+        entry: &Text,
         folder: &TreePath,
         component: bool,
     ) -> Result<Kustomization, Failed> {
         if let Some(seen) = level
             .folders
             .iter()
+            // Also a folder above counts: kustomize refuses a base that contains the kustomization
+            // that names it.
             .find(|it| *it == folder || it.below(folder).is_some())
         {
             let message = format!(
@@ -375,6 +390,8 @@ impl Context<'_> {
         }
         self.count_entry(folder, entry)?;
         let kustomization = self.kustomization(folder, Some(entry.span()))?;
+        // Before anything is read with the schema: the first kustomization that brings one decides
+        // for the build.
         openapi::enter(self, &kustomization)?;
         if kustomization.component != component {
             let (code, message) = match component {
@@ -403,7 +420,9 @@ impl Context<'_> {
     }
 
     /// Kustomizations that name each other in the shape of a diamond are built once for each way that leads to them.
-    fn count_entry(&mut self, folder: &TreePath, entry: &Node) -> Result<(), Failed> {
+    fn count_entry(&mut self, folder: &TreePath, entry: &Text) -> Result<(), Failed> {
+        // Only entering again is counted, so a large build of distinct folders never meets the
+        // bound.
         if self.entered.insert(folder.clone()) {
             return Ok(());
         }
@@ -424,17 +443,17 @@ impl Context<'_> {
         &self,
         level: &KustomizationFrame<'_>,
         kustomization: &'k Kustomization,
-        entry: &Node,
+        entry: &Text,
     ) -> KustomizationFrame<'k> {
         let mut folders = level.folders.clone();
         folders.push(kustomization.folder());
-        let outer_namespace = match level.kustomization.text("namespace") {
+        let outer_namespace = match &*level.kustomization.fields.namespace {
             "" => level.outer_namespace.clone(),
             namespace => namespace.to_string(),
         };
         KustomizationFrame {
             kustomization,
-            origin: level.origin.join(entry.as_str().unwrap_or("")),
+            origin: level.origin.join(entry),
             folders,
             outer_namespace,
         }
@@ -442,7 +461,7 @@ impl Context<'_> {
 
     /// kustomize's own field specs, with those of the `configurations`.
     fn configuration(&mut self, level: &KustomizationFrame<'_>) -> Arc<Config> {
-        let entries = level.kustomization.list("configurations");
+        let entries = &level.kustomization.fields.configurations;
         if entries.is_empty() {
             return defaults::config().clone();
         }
@@ -452,16 +471,17 @@ impl Context<'_> {
             if self.diagnostics.errors() - before >= ERRORS_MAX {
                 break;
             }
-            let name = entry.as_str().unwrap_or("");
-            let read = self.loader.source(&level.folder(), name, entry.span());
+            let read = self.loader.source(&level.folder(), entry, entry.span());
             let text = self.keep(read);
             let Some(node) = text.and_then(|it| self.keep_all(parse_one(&it))) else {
                 continue;
             };
-            let config = Config::read(&node, &mut self.diagnostics);
+            let config = Config::read_file(&node, &mut self.diagnostics);
             let merged = custom.merge(&config).map_err(|it| it.at(entry));
             self.keep(merged);
         }
+        // A configuration adds to the defaults; the files are merged among themselves first, so
+        // that a conflict between two of them names the file.
         let mut config = Config::clone(defaults::config());
         let merged = config.merge(&custom);
         self.keep(merged);
@@ -477,6 +497,7 @@ pub(super) fn mark(resources: &mut Resources, origin: &Arc<Origin>) {
 }
 
 fn note(resource: &mut Resource, origin: &Arc<Origin>) {
+    // The first step that touches a resource made it; all later ones only transformed it.
     if resource.origin.is_some() {
         resource.transformations.push(origin.clone());
     } else {

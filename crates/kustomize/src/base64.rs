@@ -1,11 +1,15 @@
 //! Base64 as kustomize writes it.
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+// The width of `encodeBase64` in kustomize. Another one would change the hash in the name of every
+// generated Secret, since the line breaks are hashed too.
 const LINE: usize = 70;
 
 /// Text of the bytes; one of 70 characters or more is broken after every 70, and ends in a newline.
 pub(super) fn encode_lines(bytes: &[u8]) -> String {
     let text = encode(bytes);
+    // A text of exactly one line gets its newline as well: kustomize counts the lines that it has
+    // begun, not those that it has to break.
     if text.len() < LINE {
         return text;
     }
@@ -27,6 +31,8 @@ fn encode(bytes: &[u8]) -> String {
         let bits = at(0) << 16 | at(1) << 8 | at(2);
         for digit in 0..4 {
             let value = (bits >> (18 - 6 * digit)) & 63;
+            // Three bytes are four digits: a chunk of n bytes fills n + 1 of them, and `=` fills
+            // the rest.
             let shown = digit <= chunk.len();
             text.push(if shown {
                 char::from(DIGITS[value as usize])

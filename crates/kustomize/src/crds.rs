@@ -11,15 +11,18 @@ use super::accumulate::Context;
 use super::config::{Config, NameReference};
 use super::fieldspec::FieldSpec;
 use super::limits::limit;
+use super::record::Text;
 
 /// Reads an OpenAPI document of types by name: `{name: {Schema: {properties: …}}}`.
-pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Node) -> Option<Config> {
-    let name = entry.as_str().unwrap_or("");
-    let read = context.loader.source(folder, name, entry.span());
+pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Text) -> Option<Config> {
+    let read = context.loader.source(folder, entry, entry.span());
     let source = context.keep(read)?;
     let document = context.keep_all(parse_one(&source))?;
     let mut types = BTreeMap::new();
     for entry in document.as_mapping().into_iter().flatten() {
+        // The file is what `openapi-gen` makes of Go types, not a CustomResourceDefinition:
+        // kustomize unmarshals it into `map[string]common.OpenAPIDefinition`, whose fields are
+        // `Schema` and `Dependencies`.
         let schema = field(&entry.value, "schema");
         let properties = schema.and_then(|it| field(it, "properties"));
         if let (Some(name), Some(properties)) = (entry.key.as_str(), properties) {
@@ -30,7 +33,10 @@ pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Node) -
     let walked = Cell::new(0);
     for (name, properties) in &types {
         let is_kind = |it: &&str| properties.get(it).is_some();
+        // Other types are only parts of kinds, and are visited where a kind refers to them.
         if ["kind", "apiVersion", "metadata"].iter().all(is_kind) {
+            // Types are named as in OpenAPI, `io.example.v1.Bee`; kustomize takes the kind from the
+            // last part and leaves the group open.
             let kind = name.rsplit('.').next().unwrap_or(name);
             let walk = Walk {
                 kind,
@@ -79,6 +85,8 @@ impl<'a> Walk<'a> {
             // A type that holds itself would never end.
             let walked = self.walked.get() + 1;
             self.walked.set(walked);
+            // kustomize follows such a type until its stack overflows; nothing that refers to
+            // itself can be reproduced.
             if path.len() > 32 || walked > WALKED_MAX {
                 return;
             }
@@ -97,13 +105,16 @@ impl<'a> Walk<'a> {
             config.common_labels.push(self.spec(path));
         }
         if text("x-kubernetes-identity").is_some() {
+            // Only the prefix: kustomize forgets the suffix here, so a CRD cannot ask for both.
             config.name_prefix.push(self.spec(path));
         }
         let version = text("x-kubernetes-object-ref-api-version");
         if let (Some(version), Some(kind)) = (version, text("x-kubernetes-object-ref-kind")) {
+            // The property is an object reference; the name is in a field of it.
             path.push(text("x-kubernetes-object-ref-name-key").unwrap_or("name"));
             config.name_references.push(NameReference {
                 target: Gvk {
+                    // The annotations have no word for a group: kustomize matches any.
                     group: "".into(),
                     version: version.into(),
                     kind: kind.into(),

@@ -12,6 +12,8 @@ pub(super) enum Keep {
 
 /// What the reader said of such keys, as warnings.
 pub(super) fn warnings(duplicates: Diagnostics, keep: Keep) -> impl Iterator<Item = Diagnostic> {
+    // Not an error, since kustomize builds such files; but only one of the two values has an
+    // effect, and nothing says which.
     let taken = match keep {
         Keep::First => "first",
         Keep::Last => "last",
@@ -36,6 +38,8 @@ pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<Dup
     }
     for entry in node.as_mapping().into_iter().flatten() {
         let is_reported = |it: &&Diagnostic| it.span.as_ref() == Some(entry.key.span());
+        // The key's span identifies it: the reader reports the second of two equal keys, and a
+        // document may have many.
         found.extend(
             duplicates
                 .iter()
@@ -55,6 +59,8 @@ pub(super) fn refused(object: &Node, doubled: &[DuplicateKey]) -> Option<Diagnos
     if doubled.is_empty() {
         return None;
     }
+    // A map that was merged has the span of the resource's own map. Only one that was copied from
+    // the patch as a whole still has the span that it had there.
     if object.as_mapping().is_some()
         && let Some(found) = doubled.iter().find(|it| it.map == *object.span())
     {

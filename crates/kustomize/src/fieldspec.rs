@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use pleach_kube::object::Gvk;
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Diagnostic, Span};
 use pleach_yaml::{FieldPath, Mapping, Node};
 
 use super::resource::plain_key;
@@ -21,6 +21,7 @@ pub(super) struct FieldSpec {
 }
 
 /// As deep as a document that is read may be.
+// A path makes what is missing, and each of its parts is a level that is walked recursively.
 pub(super) const DEPTH_MAX: usize = 1_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,8 @@ impl FieldSpec {
 
     /// Whether merging `other` in would say this again.
     fn covers(&self, other: &FieldSpec) -> bool {
+        // The direction is the one in kustomize: a spec for all kinds is dropped if one of a single
+        // kind is there already.
         self.path == other.path && selects(&other.gvk, &self.gvk)
     }
 
@@ -83,7 +86,9 @@ impl FieldSpec {
         leaf: Leaf,
         set: &mut Set<'_>,
     ) -> Result<(), Diagnostic> {
-        check_parts(self.parts().len(), object)?;
+        check_parts(self.parts().len(), object.span())?;
+        // Both must allow it: `create` in the specification, and a transformer that creates at all.
+        // Images never do.
         let leaf = if self.create { leaf } else { Leaf::Never };
         walk(object, self.parts(), leaf, &Trail::Root, set).map_err(|it| self.named(it, object))
     }
@@ -100,11 +105,11 @@ impl FieldSpec {
 }
 
 /// Refuses a path that would go as deep as no document may.
-pub(super) fn check_parts(parts: usize, at: &Node) -> Result<(), Diagnostic> {
+pub(super) fn check_parts(parts: usize, at: &Span) -> Result<(), Diagnostic> {
     match parts > DEPTH_MAX {
         true => {
             let message = format!("a field's path has more than {DEPTH_MAX} parts");
-            let fault = Diagnostic::error("path-too-long", message).at(at.span().start());
+            let fault = Diagnostic::error("path-too-long", message).at(at.start());
             Err(fault.help("shorten the path in the kustomization or its configuration"))
         }
         false => Ok(()),
@@ -150,6 +155,7 @@ fn walk(
     let Some((part, rest)) = parts.split_first() else {
         return set(node, trail);
     };
+    // kustomize leaves what is below a null alone, rather than to report it.
     if node.is_tagged_null() {
         return Ok(());
     }
@@ -158,12 +164,14 @@ fn walk(
         return items
             .try_for_each(|(at, item)| walk(item, parts, leaf, &Trail::Index(trail, at), set));
     }
+    // An empty part comes from `a//b`, which no map can have as a key.
     if node.as_mapping().is_none() || part.key.is_empty() {
         return Err(type_mismatch(node, &part.key));
     }
     let Some(mapping) = node.as_mapping_mut() else {
         return Ok(());
     };
+    // Only replacements know `*`.
     if &*part.key == "*" {
         let place = trail.path();
         let message = format!("a configured path has `*` where `{place}` is a map");
@@ -185,6 +193,7 @@ fn walk(
         let Some(field) = mapping.get_mut(&part.key) else {
             return Ok(());
         };
+        // `[]` in a path states that a list is expected, and kustomize makes one of the null.
         if part.list && field.is_tagged_null() {
             *field = Node::sequence([]);
         }
@@ -221,6 +230,8 @@ fn type_mismatch(node: &Node, key: &str) -> Diagnostic {
 pub(super) fn merge(specs: &mut Vec<FieldSpec>, more: &[FieldSpec]) -> Result<(), Diagnostic> {
     for spec in more {
         match specs.iter().find(|it| it.covers(spec)) {
+            // kustomize refuses this as well: which of the two would win depends on the order of
+            // files.
             Some(known) if known.create != spec.create => {
                 let message = format!(
                     "the field `{}` is configured both with and without `create`",
@@ -244,6 +255,8 @@ pub(super) fn split_path(path: &str, delimiter: char) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     for part in path.split(delimiter) {
         match parts.last_mut() {
+            // A label such as `example.com/team` has a slash, and is written
+            // `metadata/labels/example.com\/team`.
             Some(last) if last.ends_with('\\') => {
                 last.pop();
                 last.push(delimiter);

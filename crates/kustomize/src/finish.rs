@@ -54,6 +54,7 @@ pub(super) fn finish(
 ) -> Result<Resources, Failed> {
     let before = context.diagnostics.errors();
     let schemas = context.schemas.clone();
+    // Hashes first, since a reference must get the name with the hash.
     let warnings = hash::append(&mut sum.resources, &schemas);
     context.diagnostics.extend(warnings);
     let config = sum.config.clone();
@@ -64,17 +65,20 @@ pub(super) fn finish(
     context
         .diagnostics
         .extend(sum.resources.iter().filter_map(unused));
+    // After the references, so that a variable that reads a name reads the final one.
     let replaced = vars::replace(&mut sum.resources, &sum.variables, &config.variables);
     let unused = context.keep(replaced).ok_or(Failed)?;
     context.diagnostics.extend(unused);
     let mut resources = sum.resources;
     resources
         .list_mut()
+        // Not earlier: such a resource may be the source of a replacement or a variable.
         .retain(|it| it.annotation(LOCAL).is_none_or(|value| value == "false"));
     let sorted = sort::sort(resources.list_mut(), kustomization, context.loader.options);
     context.keep(sorted).ok_or(Failed)?;
     let printable = limits::check_output(&resources);
     context.keep(printable).ok_or(Failed)?;
+    // Transformers can make two resources equal, and kubectl would apply the second over the first.
     let unique = resources.check_unique(&schemas);
     context.keep(unique).ok_or(Failed)?;
     let metadata = Metadata::of(kustomization, context.loader.options);
@@ -106,10 +110,8 @@ struct Metadata {
 impl Metadata {
     fn of(kustomization: &Kustomization, options: &Options) -> Metadata {
         let wished = |name: &str| {
-            kustomization
-                .list("buildMetadata")
-                .iter()
-                .any(|it| it.as_str() == Some(name))
+            let names = &kustomization.fields.build_metadata;
+            names.iter().any(|it| **it == *name)
         };
         Metadata {
             origins: wished("originAnnotations"),
@@ -144,6 +146,8 @@ impl Metadata {
             return;
         };
         if annotations.is_empty() {
+            // kustomize prints no empty map where only its own annotations were, and none where
+            // somebody wrote `annotations: {}`.
             metadata.remove("annotations");
         } else {
             annotations

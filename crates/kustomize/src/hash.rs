@@ -18,7 +18,9 @@ pub(super) fn append(resources: &mut Resources, schemas: &Schemas) -> Vec<Diagno
     }
     for resource in resources.list_mut().iter_mut().filter(|it| it.needs_hash) {
         warnings.extend(other_hash(resource));
+        // After prefix and suffix, as in kustomize: the hash is the last part of the name.
         let name = format!("{}-{}", resource.object.name(), hash(resource.node()));
+        // References still use the name without the hash, and find the resource by it.
         record_previous_id(resource, schemas);
         resource.set_metadata("name", &name);
     }
@@ -28,6 +30,8 @@ pub(super) fn append(resources: &mut Resources, schemas: &Schemas) -> Vec<Diagno
 /// Of other kinds kustomize hashes what its YAML parser keeps of the text: lines, columns, styles. A patch has to make them.
 fn other_hash(resource: &Resource) -> Option<Diagnostic> {
     let id = resource.object.id();
+    // kustomize encodes other kinds with `json.Marshal` of the whole yaml.Node, with its line and
+    // column numbers. They are not reproducible without go-yaml's own parser state.
     let is_usual = matches!(resource.object.kind(), "ConfigMap" | "Secret");
     (!is_usual).then(|| {
         let message = format!("the hash in the name of {id} differs from the one of kustomize");
@@ -53,12 +57,16 @@ pub(super) fn record_previous_id(resource: &mut Resource, schemas: &Schemas) {
 fn hash(object: &Node) -> String {
     let digest = Sha256::digest(content(object).as_bytes());
     let hex = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    // Ten digits are enough against chance, and leave room in a name of at most 253 characters;
+    // kubectl's hasher, from which kustomize copied this, does the same.
     hex.take(10).map(digit).collect()
 }
 
 /// A hexadecimal digit, those replaced that could make a word.
 fn digit(value: u8) -> char {
     match value {
+        // Vowels and digits that look like vowels are replaced, so that a name never contains a
+        // word that somebody is offended by. The table is kubectl's.
         0 => 'g',
         1 => 'h',
         3 => 'k',
@@ -85,6 +93,8 @@ fn through_floats(node: &mut Node) {
             .iter_mut()
             .for_each(|it| through_floats(&mut it.value));
     } else if let Some(value) = node.as_float() {
+        // `encoding/json` unmarshals every number into a float64, so large integers lose digits
+        // before they are hashed.
         *node = Node::scalar(float_general(value), Style::Plain, Tag::Float);
     }
 }
@@ -107,15 +117,20 @@ fn content(object: &Node) -> String {
     let kind = object.get("kind").and_then(Node::as_str).unwrap_or("");
     let mut fields = Mapping::from([
         ("kind", Node::string(kind)),
+        // Always empty: kustomize reads the name with a path that no object has, and a fixed name
+        // would change every hash that clusters already use.
         ("name", empty()),
         ("data", field("data")),
     ]);
     let more = match kind {
         "ConfigMap" => optional("binaryData").map(|it| ("binaryData", it)),
         "Secret" => {
+            // The type of a Secret is immutable, so a Secret of another type needs another name
+            // too.
             fields.insert("type", field("type"));
             optional("stringData").map(|it| ("stringData", it))
         }
+        // Reported as `other-hash`; the name is at least stable as long as the content is.
         _ => return json::write(object, None),
     };
     if let Some((name, value)) = more {

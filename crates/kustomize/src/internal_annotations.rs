@@ -23,6 +23,8 @@ impl Resource {
     /// An object as it was read. It may have internal annotations: somebody may have saved an intermediate result.
     pub(super) fn read(object: Object) -> Resource {
         let mut resource = Resource::new(object);
+        // kustomize removes these annotations from what it prints, and believes any that it finds
+        // in a file.
         if resource.metadata_map("annotations").is_some() {
             resource.restore();
         }
@@ -31,6 +33,8 @@ impl Resource {
 
     /// Writes the notes among the annotations, where a patch finds them. [`hide_notes`](Resource::strip) wants what is given.
     pub(super) fn inject(&mut self) -> Vec<Note> {
+        // Most patches never look at annotations, so kustomize's bookkeeping is only written where
+        // a patch could see or change it.
         let notes = self.notes();
         if notes.is_empty() {
             return notes;
@@ -53,6 +57,8 @@ impl Resource {
         if forget {
             self.restore();
         }
+        // kustomize keeps the origin only as an annotation: a patch that deletes all annotations
+        // deletes it for good.
         if self.annotation(ORIGIN).is_none() {
             self.origin = None;
             self.transformations.clear();
@@ -68,6 +74,8 @@ impl Resource {
             let key = entry.key.as_str();
             shown.iter().all(|(name, _)| Some(*name) != key)
         });
+        // A patch may have created the map for the notes alone; an empty `annotations: {}` in the
+        // output would be ours.
         if annotations.is_empty()
             && let Some(metadata) = metadata.as_mapping_mut()
         {
@@ -79,8 +87,11 @@ impl Resource {
     fn restore(&mut self) {
         let list = |name: &str| -> Vec<Arc<str>> {
             let text = self.annotation(name);
+            // The comma is kustomize's own separator; names of Kubernetes objects cannot contain
+            // one.
             text.map_or(Vec::new(), |it| it.split(',').map(Arc::from).collect())
         };
+        // kustomize panics where the three lists differ in length; here the shortest decides.
         let ids = list(NAMES)
             .into_iter()
             .zip(list(NAMESPACES))
@@ -118,6 +129,8 @@ impl Resource {
             notes.push((HASH, "enabled".into()));
         }
         if self.generated {
+            // Only whether it is there matters: a patch that removes it makes an ordinary resource
+            // of a generated one.
             notes.push((BEHAVIOR, "unspecified".into()));
         }
         if let Some(origin) = &self.origin {

@@ -43,6 +43,8 @@ impl Writer {
                     .iter()
                     .map(|it| (it.key.as_str().unwrap_or(""), &it.value));
                 let mut entries: Vec<(&str, &Node)> = entries.collect();
+                // Go writes maps in the order of their keys' bytes, and the hash of a ConfigMap
+                // depends on it.
                 entries.sort_by_key(|it| it.0);
                 self.text.push('{');
                 for (at, (key, value)) in entries.iter().enumerate() {
@@ -80,8 +82,11 @@ impl Writer {
 
     fn number(&mut self, node: &Node, text: &str) {
         match (node.as_int_wide(), node.as_float()) {
+            // Written in decimal whatever its base was: Go has parsed the number before it writes
+            // it.
             (Some(value), _) => self.text.push_str(&value.to_string()),
             (None, Some(value)) => self.text.push_str(&float(value)),
+            // Infinities and NaN, for which JSON has no word.
             (None, None) => self.text.push_str(text),
         }
     }
@@ -97,6 +102,8 @@ impl Writer {
                 '\t' => self.text.push_str("\\t"),
                 '\u{8}' => self.text.push_str("\\b"),
                 '\u{c}' => self.text.push_str("\\f"),
+                // `encoding/json` escapes HTML by default, and kustomize does not turn it off: the
+                // hash covers `\u003c`, not `<`.
                 '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..'\u{20}' => {
                     self.text.push_str(&format!("\\u{:04x}", u32::from(char)));
                 }
@@ -110,6 +117,7 @@ impl Writer {
 /// Shortest digits; an exponent below 1e-6 and from 1e21 on.
 fn float(value: f64) -> String {
     let magnitude = value.abs();
+    // The bounds are those of ECMAScript, which Go's encoder follows.
     if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
         let text = format!("{value:e}");
         return match text.split_once('e') {

@@ -6,202 +6,239 @@ use pleach_yaml::diag::{Diagnostic, Diagnostics, Edit, Span};
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Entry, Mapping, Node};
 
+use super::config::FieldSpecs;
+use super::record::{List, Number, Pairs, Record, Text, key_of, read_record, record};
 use super::resource::new_key;
-use super::shape::{Fields, Shape, TEXTS, read_record};
 
 /// The names a kustomization file may have.
 pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// A kustomization file that was read: known fields of the right types, deprecated ones put where they belong now.
+/// A kustomization file that was read: deprecated fields are where they belong now.
 #[derive(Clone, Debug)]
-pub struct Kustomization {
+pub(super) struct Kustomization {
     /// The path of the file, one of kustomize's three names.
-    pub path: TreePath,
+    pub(super) path: TreePath,
     /// Whether it is a component.
-    pub component: bool,
-    fields: Mapping,
-    span: Span,
+    pub(super) component: bool,
+    pub(super) fields: KustomizationFields,
 }
 
-const GVK_NAME: Fields = SELECTOR;
-const SELECTOR: Fields = &[
-    ("group", Shape::Text),
-    ("version", Shape::Text),
-    ("kind", Shape::Text),
-    ("name", Shape::Text),
-    ("namespace", Shape::Text),
-    ("annotationSelector", Shape::Text),
-    ("labelSelector", Shape::Text),
-];
-const FIELD_SPEC: Fields = &[
-    ("group", Shape::Text),
-    ("version", Shape::Text),
-    ("kind", Shape::Text),
-    ("path", Shape::Text),
-    ("create", Shape::Bool),
-];
-/// A list of field specs.
-pub(super) const FIELD_SPECS: Shape = Shape::List(&Shape::Record(FIELD_SPEC));
-pub(super) const TARGET: Shape = Shape::Record(SELECTOR);
-const PATCH_OPTIONS: Fields = &[
-    ("allowNameChange", Shape::Bool),
-    ("allowKindChange", Shape::Bool),
-];
-const PATCH: Fields = &[
-    ("path", Shape::Text),
-    ("patch", Shape::Text),
-    ("target", Shape::Record(GVK_NAME)),
-    ("options", Shape::Record(PATCH_OPTIONS)),
-];
-/// Options of a patch.
-pub(super) const PATCH_ARGS: Shape = Shape::Record(PATCH_OPTIONS);
-/// An entry of `images`.
-pub(super) const IMAGE: Fields = &[
-    ("name", Shape::Text),
-    ("newName", Shape::Text),
-    ("tagSuffix", Shape::Text),
-    ("newTag", Shape::Text),
-    ("digest", Shape::Text),
-];
-/// An entry of `replicas`.
-pub(super) const REPLICA: Fields = &[("name", Shape::Text), ("count", Shape::Int)];
-const FIELD_OPTIONS: Shape = Shape::Record(&[
-    ("delimiter", Shape::Text),
-    ("index", Shape::Int),
-    ("encoding", Shape::Text),
-    ("create", Shape::Bool),
-]);
-/// An entry of `replacements`.
-pub(super) const REPLACEMENT: Fields = &[
-    ("path", Shape::Text),
-    ("sourceValue", Shape::Text),
-    (
-        "source",
-        Shape::Record(&[
-            ("group", Shape::Text),
-            ("version", Shape::Text),
-            ("kind", Shape::Text),
-            ("name", Shape::Text),
-            ("namespace", Shape::Text),
-            ("fieldPath", Shape::Text),
-            ("options", FIELD_OPTIONS),
-        ]),
-    ),
-    (
-        "targets",
-        Shape::List(&Shape::Record(&[
-            ("select", TARGET),
-            ("reject", Shape::List(&TARGET)),
-            ("fieldPaths", TEXTS),
-            ("options", FIELD_OPTIONS),
-        ])),
-    ),
-];
-const LABEL: Fields = &[
-    ("pairs", Shape::Pairs),
-    ("includeSelectors", Shape::Bool),
-    ("includeTemplates", Shape::Bool),
-    ("includeVolumeClaimTemplates", Shape::Bool),
-    ("fields", FIELD_SPECS),
-];
-const GENERATOR_OPTIONS: Shape = Shape::Record(&[
-    ("labels", Shape::Pairs),
-    ("annotations", Shape::Pairs),
-    ("disableNameSuffixHash", Shape::Bool),
-    ("immutable", Shape::Bool),
-]);
-/// An entry of `configMapGenerator`.
-pub(super) const CONFIG_MAP: Fields = &[
-    ("namespace", Shape::Text),
-    ("name", Shape::Text),
-    ("behavior", Shape::Text),
-    ("literals", TEXTS),
-    ("files", TEXTS),
-    ("envs", TEXTS),
-    ("env", Shape::Text),
-    ("options", GENERATOR_OPTIONS),
-];
-/// An entry of `secretGenerator`.
-pub(super) const SECRET: Fields = &[
-    ("namespace", Shape::Text),
-    ("name", Shape::Text),
-    ("behavior", Shape::Text),
-    ("literals", TEXTS),
-    ("files", TEXTS),
-    ("envs", TEXTS),
-    ("env", Shape::Text),
-    ("options", GENERATOR_OPTIONS),
-    ("type", Shape::Text),
-];
-const VAR: Fields = &[
-    ("name", Shape::Text),
-    (
-        "objref",
-        Shape::Record(&[
-            ("apiVersion", Shape::Text),
-            ("group", Shape::Text),
-            ("version", Shape::Text),
-            ("kind", Shape::Text),
-            ("name", Shape::Text),
-            ("namespace", Shape::Text),
-        ]),
-    ),
-    ("fieldref", Shape::Record(&[("fieldPath", Shape::Text)])),
-];
-const OBJECT_META: Shape = Shape::Record(&[
-    ("name", Shape::Text),
-    ("namespace", Shape::Text),
-    ("labels", Shape::Pairs),
-    ("annotations", Shape::Pairs),
-]);
-const SORT_OPTIONS: Shape = Shape::Record(&[
-    ("order", Shape::Text),
-    (
-        "legacySortOptions",
-        Shape::Record(&[("orderFirst", TEXTS), ("orderLast", TEXTS)]),
-    ),
-]);
+record! {
+    pub(super) struct KustomizationFields {
+        api_version: Text = "apiVersion",
+        kind: Text = "kind",
+        metadata: Option<ObjectMeta> = "metadata",
+        openapi: Option<Pairs> = "openapi",
+        name_prefix: Text = "namePrefix",
+        name_suffix: Text = "nameSuffix",
+        namespace: Text = "namespace",
+        common_labels: Pairs = "commonLabels",
+        labels: List<Labels> = "labels",
+        common_annotations: Pairs = "commonAnnotations",
+        patches_strategic_merge: List<Text> = "patchesStrategicMerge",
+        patches_json6902: List<Patch> = "patchesJson6902",
+        patches: List<Patch> = "patches",
+        images: List<Image> = "images",
+        image_tags: List<Image> = "imageTags",
+        replacements: List<Replacement> = "replacements",
+        replicas: List<Replica> = "replicas",
+        vars: List<Var> = "vars",
+        sort_options: Option<SortOptions> = "sortOptions",
+        resources: List<Text> = "resources",
+        components: List<Text> = "components",
+        crds: List<Text> = "crds",
+        bases: List<Text> = "bases",
+        config_map_generator: List<GeneratorArgs> = "configMapGenerator",
+        secret_generator: List<SecretArgs> = "secretGenerator",
+        helm_globals: Option<Node> = "helmGlobals",
+        helm_charts: Option<Node> = "helmCharts",
+        helm_chart_inflation_generator: Option<Node> = "helmChartInflationGenerator",
+        generator_options: Option<GeneratorOptions> = "generatorOptions",
+        configurations: List<Text> = "configurations",
+        generators: List<Text> = "generators",
+        transformers: List<Text> = "transformers",
+        validators: List<Text> = "validators",
+        build_metadata: List<Text> = "buildMetadata",
+    }
+}
 
-/// All fields of a kustomization.
-const KUSTOMIZATION: Fields = &[
-    ("apiVersion", Shape::Text),
-    ("kind", Shape::Text),
-    ("metadata", OBJECT_META),
-    ("openapi", Shape::Pairs),
-    ("namePrefix", Shape::Text),
-    ("nameSuffix", Shape::Text),
-    ("namespace", Shape::Text),
-    ("commonLabels", Shape::Pairs),
-    ("labels", Shape::List(&Shape::Record(LABEL))),
-    ("commonAnnotations", Shape::Pairs),
-    ("patchesStrategicMerge", TEXTS),
-    ("patchesJson6902", Shape::List(&Shape::Record(PATCH))),
-    ("patches", Shape::List(&Shape::Record(PATCH))),
-    ("images", Shape::List(&Shape::Record(IMAGE))),
-    ("imageTags", Shape::List(&Shape::Record(IMAGE))),
-    ("replacements", Shape::List(&Shape::Record(REPLACEMENT))),
-    ("replicas", Shape::List(&Shape::Record(REPLICA))),
-    ("vars", Shape::List(&Shape::Record(VAR))),
-    ("sortOptions", SORT_OPTIONS),
-    ("resources", TEXTS),
-    ("components", TEXTS),
-    ("crds", TEXTS),
-    ("bases", TEXTS),
-    (
-        "configMapGenerator",
-        Shape::List(&Shape::Record(CONFIG_MAP)),
-    ),
-    ("secretGenerator", Shape::List(&Shape::Record(SECRET))),
-    ("helmGlobals", Shape::Any),
-    ("helmCharts", Shape::Any),
-    ("helmChartInflationGenerator", Shape::Any),
-    ("generatorOptions", GENERATOR_OPTIONS),
-    ("configurations", TEXTS),
-    ("generators", TEXTS),
-    ("transformers", TEXTS),
-    ("validators", TEXTS),
-    ("buildMetadata", TEXTS),
-];
+record! {
+    pub(super) struct ObjectMeta {
+        name: Text = "name",
+        namespace: Text = "namespace",
+        labels: Pairs = "labels",
+        annotations: Pairs = "annotations",
+    }
+}
+
+record! {
+    /// A kind; what is empty matches everything.
+    pub(super) struct KindPattern {
+        group: Text = "group",
+        version: Text = "version",
+        kind: Text = "kind",
+    }
+}
+
+record! {
+    /// What a patch or a replacement selects resources by.
+    pub(super) struct Target {
+        ..gvk: KindPattern,
+        name: Text = "name",
+        namespace: Text = "namespace",
+        annotation_selector: Text = "annotationSelector",
+        label_selector: Text = "labelSelector",
+    }
+}
+
+record! {
+    pub(super) struct Patch {
+        path: Text = "path",
+        patch: Text = "patch",
+        target: Option<Target> = "target",
+        options: Option<PatchOptions> = "options",
+    }
+}
+
+record! {
+    pub(super) struct PatchOptions {
+        allow_name_change: bool = "allowNameChange",
+        allow_kind_change: bool = "allowKindChange",
+    }
+}
+
+record! {
+    pub(super) struct Image {
+        name: Text = "name",
+        new_name: Text = "newName",
+        tag_suffix: Text = "tagSuffix",
+        new_tag: Text = "newTag",
+        digest: Text = "digest",
+    }
+}
+
+record! {
+    pub(super) struct Replica {
+        name: Text = "name",
+        count: Number = "count",
+    }
+}
+
+record! {
+    pub(super) struct Replacement {
+        path: Text = "path",
+        source_value: Option<Text> = "sourceValue",
+        source: Option<ReplacementSource> = "source",
+        targets: List<ReplacementTarget> = "targets",
+    }
+}
+
+record! {
+    pub(super) struct ReplacementSource {
+        ..gvk: KindPattern,
+        name: Text = "name",
+        namespace: Text = "namespace",
+        field_path: Text = "fieldPath",
+        options: Option<FieldOptions> = "options",
+    }
+}
+
+record! {
+    pub(super) struct ReplacementTarget {
+        select: Option<Target> = "select",
+        reject: List<Target> = "reject",
+        field_paths: List<Text> = "fieldPaths",
+        options: Option<FieldOptions> = "options",
+    }
+}
+
+record! {
+    pub(super) struct FieldOptions {
+        delimiter: Text = "delimiter",
+        index: Number = "index",
+        encoding: Text = "encoding",
+        create: bool = "create",
+    }
+}
+
+record! {
+    /// An entry of `labels`.
+    pub(super) struct Labels {
+        pairs: Pairs = "pairs",
+        include_selectors: bool = "includeSelectors",
+        include_templates: bool = "includeTemplates",
+        include_claim_templates: bool = "includeVolumeClaimTemplates",
+        fields: FieldSpecs = "fields",
+    }
+}
+
+record! {
+    pub(super) struct GeneratorOptions {
+        labels: Pairs = "labels",
+        annotations: Pairs = "annotations",
+        disable_name_suffix_hash: bool = "disableNameSuffixHash",
+        immutable: bool = "immutable",
+    }
+}
+
+record! {
+    /// What a ConfigMap or a Secret is generated from.
+    pub(super) struct GeneratorArgs {
+        namespace: Text = "namespace",
+        name: Text = "name",
+        behavior: Text = "behavior",
+        literals: List<Text> = "literals",
+        files: List<Text> = "files",
+        envs: List<Text> = "envs",
+        env: Text = "env",
+        options: Option<GeneratorOptions> = "options",
+    }
+}
+
+record! {
+    pub(super) struct SecretArgs {
+        ..args: GeneratorArgs,
+        kind: Text = "type",
+    }
+}
+
+record! {
+    /// An entry of `vars`.
+    pub(super) struct Var {
+        name: Text = "name",
+        objref: Option<VarObject> = "objref",
+        fieldref: Option<VarField> = "fieldref",
+    }
+}
+
+record! {
+    pub(super) struct VarObject {
+        ..gvk: KindPattern,
+        api_version: Text = "apiVersion",
+        name: Text = "name",
+        namespace: Text = "namespace",
+    }
+}
+
+record! {
+    pub(super) struct VarField {
+        field_path: Text = "fieldPath",
+    }
+}
+
+record! {
+    pub(super) struct SortOptions {
+        order: Text = "order",
+        legacy: Option<LegacySortOptions> = "legacySortOptions",
+    }
+}
+
+record! {
+    pub(super) struct LegacySortOptions {
+        order_first: List<Text> = "orderFirst",
+        order_last: List<Text> = "orderLast",
+    }
+}
 
 /// Deprecated fields, their replacements, and whether kustomize warns of them too.
 const DEPRECATED: &[(&str, &str)] = &[
@@ -214,25 +251,21 @@ const DEPRECATED: &[(&str, &str)] = &[
 ];
 
 impl Kustomization {
-    /// A fault of a field, at its place.
-    pub(super) fn at_field(&self, fault: Diagnostic, field: &str) -> Diagnostic {
-        match (&fault.span, self.get(field)) {
-            (None, Some(node)) => fault.at(node),
-            _ => fault,
-        }
-    }
-
     /// Reads the document of a kustomization file. All its faults are found at once.
-    pub fn read(
+    pub(super) fn read(
         path: &TreePath,
         node: &Node,
         diagnostics: &mut Diagnostics,
     ) -> Option<Kustomization> {
         let mut faults = Diagnostics::default();
-        let mut fields = read_record(node, KUSTOMIZATION, "a kustomization", &mut faults);
+        let mut fields: KustomizationFields = read_record(node, "a kustomization", &mut faults);
         let component = check_type(&fields, &mut faults);
-        diagnostics.extend(deprecated(&fields));
-        if fields.keys().all(|it| matches!(it, "apiVersion" | "kind")) && faults.is_empty() {
+        let written = written_fields(node);
+        diagnostics.extend(deprecated(&written));
+        let is_empty = written
+            .iter()
+            .all(|it| matches!(it.0, "apiVersion" | "kind"));
+        if is_empty && faults.is_empty() {
             let help = "list the files to build under `resources`";
             faults.push(
                 Diagnostic::error("empty-kustomization", "the kustomization is empty")
@@ -240,142 +273,109 @@ impl Kustomization {
                     .help(help),
             );
         }
-        append(&mut fields, "bases", "resources");
-        append(&mut fields, "imageTags", "images");
+        let bases = std::mem::take(&mut fields.bases);
+        fields.resources.append(bases);
+        let image_tags = std::mem::take(&mut fields.image_tags);
+        fields.images.append(image_tags);
         let failed = faults.has_errors();
         diagnostics.extend(faults);
-        let span = node.span().clone();
         (!failed).then(|| Kustomization {
             path: path.clone(),
             component,
             fields,
-            span,
         })
     }
 
     /// The folder of the file.
-    pub fn folder(&self) -> TreePath {
+    pub(super) fn folder(&self) -> TreePath {
         self.path.parent().unwrap_or_else(TreePath::root)
     }
 
-    /// The span of the whole file, for faults that no field has.
-    pub fn span(&self) -> &Span {
-        &self.span
-    }
-
-    /// A field as it was read.
-    pub fn get(&self, field: &str) -> Option<&Node> {
-        self.fields.get(field)
-    }
-
-    /// A field of text; empty where it is not there.
-    pub fn text(&self, field: &str) -> &str {
-        self.get(field).and_then(Node::as_str).unwrap_or("")
-    }
-
-    /// The entries of a list.
-    pub fn list(&self, field: &str) -> &[Node] {
-        self.get(field).and_then(Node::as_sequence).unwrap_or(&[])
-    }
-
-    /// A map of strings.
-    pub fn pairs(&self, field: &str) -> Option<&Mapping> {
-        self.get(field)?.as_mapping()
-    }
-
-    /// Removes fields, as if they had not been written: for a caller that handles their meaning elsewhere and builds the rest.
+    /// Makes fields absent: for a caller that handles their meaning elsewhere and builds the rest.
     #[must_use]
-    pub fn without(mut self, fields: &[&str]) -> Kustomization {
-        self.fields
-            .retain(|entry| !entry.key.as_str().is_some_and(|it| fields.contains(&it)));
-        self
-    }
-
-    /// Returns the kustomization with another value in this field.
-    #[must_use]
-    pub fn with(mut self, field: &str, value: Node) -> Kustomization {
-        self.fields.insert(field, value);
+    pub(super) fn without(mut self, fields: &[&str]) -> Kustomization {
+        for field in fields {
+            self.fields.clear(field);
+        }
         self
     }
 }
 
-fn deprecated(fields: &Mapping) -> impl Iterator<Item = Diagnostic> {
-    let own = DEPRECATED.iter().map(|it| (fields.entry(it.0), it.1));
+/// A fault at a place, unless it has one.
+pub(super) fn placed(fault: Diagnostic, at: &Span) -> Diagnostic {
+    match fault.span {
+        None => fault.at(at),
+        Some(_) => fault,
+    }
+}
+
+/// The fields of a kustomization that are written and not null, by their proper names.
+fn written_fields(node: &Node) -> Vec<(&'static str, &Entry)> {
+    let keys = KustomizationFields::keys();
+    let entries = node.as_mapping().into_iter().flatten();
+    let entries = entries.filter(|it| !it.value.is_null());
+    entries
+        .filter_map(|it| Some((key_of(it.key.as_str()?, &keys)?, it)))
+        .collect()
+}
+
+fn deprecated(fields: &[(&'static str, &Entry)]) -> Vec<Diagnostic> {
+    let entry = |name: &str| fields.iter().rfind(|it| it.0 == name).map(|it| it.1);
+    let own = DEPRECATED
+        .iter()
+        .filter_map(|(old, new)| Some((*old, *new, &entry(old)?.key)));
     let generators = ["configMapGenerator", "secretGenerator"].into_iter();
-    let generated = generators.filter_map(|it| fields.get(it)?.as_sequence());
-    let singular = generated.flatten().filter_map(Node::as_mapping);
-    let all = own.chain(singular.map(|it| (it.entry("env"), "envs")));
-    all.filter_map(|(entry, instead)| {
-        let key = &entry?.key;
-        let field = key.as_str().unwrap_or("");
+    let generated = generators.filter_map(|it| entry(it)?.value.as_sequence());
+    let singular = generated.flatten().filter_map(|it| {
+        let mut entries = it.as_mapping()?.iter();
+        let is_env = |it: &&Entry| {
+            !it.value.is_null()
+                && it
+                    .key
+                    .as_str()
+                    .is_some_and(|it| it.eq_ignore_ascii_case("env"))
+        };
+        Some(("env", "envs", &entries.rfind(is_env)?.key))
+    });
+    let warning = |(field, instead, key): (&str, &str, &Node)| {
         let message = format!("the field `{field}` is deprecated; use `{instead}`");
         let fault = Diagnostic::warning("deprecated-field", message).at(key);
-        // Other fields have another shape.
-        let is_rename = matches!(field, "bases" | "imageTags") && !fields.contains_key(instead);
-        Some(match is_rename {
+        // The other replacements have another form, which renaming the key does not give.
+        match matches!(field, "bases" | "imageTags") && entry(instead).is_none() {
             true => fault.fix(
                 format!("write `{instead}`"),
                 Edit::rename(key.span(), field, instead),
             ),
             false => fault,
-        })
-    })
+        }
+    };
+    own.chain(singular).map(warning).collect()
 }
 
-fn check_type(fields: &Mapping, faults: &mut Diagnostics) -> bool {
-    let kind = fields.get("kind").and_then(Node::as_str).unwrap_or("");
+fn check_type(fields: &KustomizationFields, faults: &mut Diagnostics) -> bool {
+    let kind = &*fields.kind;
     let component = kind == "Component";
-    if let Some(node) = fields
-        .get("kind")
-        .filter(|_| !matches!(kind, "" | "Kustomization" | "Component"))
-    {
+    if !matches!(kind, "" | "Kustomization" | "Component") {
         let message = format!("expected the kind `Kustomization` or `Component`, found `{kind}`");
-        faults.push(Diagnostic::error("wrong-kustomization-kind", message).at(node));
+        let fault = Diagnostic::error("wrong-kustomization-kind", message);
+        faults.push(fault.at(fields.kind.span()));
     }
     let wanted = if component {
         "kustomize.config.k8s.io/v1alpha1"
     } else {
         "kustomize.config.k8s.io/v1beta1"
     };
-    let version = fields
-        .get("apiVersion")
-        .filter(|it| !matches!(it.as_str(), Some("")));
-    if let Some(node) = version.filter(|it| it.as_str() != Some(wanted)) {
-        let found = node.as_str().unwrap_or("");
+    let found = &*fields.api_version;
+    if !found.is_empty() && found != wanted {
+        let at = fields.api_version.span();
         let message = format!("expected the apiVersion `{wanted}`, found `{found}`");
-        let fault = Diagnostic::error("wrong-kustomization-kind", message).at(node);
+        let fault = Diagnostic::error("wrong-kustomization-kind", message).at(at);
         faults.push(fault.fix(
             format!("write `apiVersion: {wanted}`"),
-            Edit::rename(node.span(), found, wanted),
+            Edit::rename(at, found, wanted),
         ));
     }
     component
-}
-
-/// Moves the entries of one list to the end of another.
-fn append(fields: &mut Mapping, from: &str, to: &'static str) {
-    let Some(Entry { key, value }) = fields.remove(from) else {
-        return;
-    };
-    match fields.get_mut(to).and_then(Node::as_sequence_mut) {
-        Some(items) => items.extend(value.into_sequence().unwrap_or_default()),
-        None => _ = fields.insert(Node::constant(to).at(&key), value),
-    }
-}
-
-/// Text that a field of a record holds; empty where it is not there.
-pub(super) fn text<'a>(record: &'a Node, field: &str) -> &'a str {
-    record.get(field).and_then(Node::as_str).unwrap_or("")
-}
-
-/// Whether a field of a record is true.
-pub(super) fn flag(record: &Node, field: &str) -> bool {
-    record.get(field).and_then(Node::as_bool).unwrap_or(false)
-}
-
-/// The entries of a record's list.
-pub(super) fn list<'a>(record: &'a Node, field: &str) -> &'a [Node] {
-    record.get(field).and_then(Node::as_sequence).unwrap_or(&[])
 }
 
 /// A label or an annotation to set.

@@ -53,12 +53,12 @@ mod parsed;
 mod path;
 mod pattern;
 mod plugins;
+mod record;
 mod references;
 pub mod remote;
 mod resource;
 mod resources;
 mod selector;
-mod shape;
 mod shared;
 mod sort;
 mod structured;
@@ -66,7 +66,7 @@ mod transform;
 mod vars;
 
 pub use charts::{ChartInflation, ChartReference, ChartRenderer};
-pub use kustomization::{FILE_NAMES, Kustomization};
+pub use kustomization::FILE_NAMES;
 pub use parsed::ParsedFiles;
 
 use std::sync::Arc;
@@ -81,6 +81,7 @@ use pleach_yaml::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
 use pleach_yaml::{Node, emit_kustomize};
 
 use accumulate::{Accumulated, Context, Failed, KustomizationFrame};
+use kustomization::Kustomization;
 use load::Loader;
 use resource::Resource;
 use resources::Resources;
@@ -330,7 +331,7 @@ fn build_all(
     };
     let kustomization = kustomization.without(&without);
     openapi::enter(context, &kustomization)?;
-    context.track = kustomization.get("buildMetadata").is_some();
+    context.track = kustomization.fields.build_metadata.span.is_some();
     let mut sum = Accumulated::default();
     for mut object in initial {
         object.node = as_emitted(&object.node);

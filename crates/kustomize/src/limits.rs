@@ -7,18 +7,26 @@ use pleach_yaml::{Node, View};
 use super::resources::Resources;
 
 /// After how many errors a build ends.
+// A list of ten thousand wrong entries has one cause; reading them all would only delay the
+// message.
 pub(super) const ERRORS_MAX: usize = 100;
 
 /// How many values transformers may add to the objects of a build; of a long text each 64 bytes count as one.
+// Each field can be harmless by itself: 1,000 labels on 10,000 objects are ten million values from
+// a file of a few kilobytes.
 const ADDED_MAX: usize = 1_000_000;
 
 /// How often a build may enter kustomizations that it has entered before.
+// Twenty levels that each include the one below twice are a million builds of the lowest one, from
+// twenty short files.
 pub(super) const REPEATS_MAX: usize = 1_000;
 
 /// How many labels or annotations an entry may set. The API server takes 256 KiB of annotations of an object.
 const PAIRS_MAX: usize = 5_000;
 
 /// Bytes of long texts that a build may print.
+// An alias or a variable costs nothing until it is printed: a text of 1 MiB behind 100,000 aliases
+// would be 100 GiB of output.
 const TEXT_BYTES_MAX: usize = 64 << 20;
 
 /// A text that is as long counts as another value.
@@ -34,6 +42,8 @@ pub(super) struct Added(usize);
 impl Added {
     /// Counts values that are about to be added.
     pub(super) fn add(&mut self, values: usize) -> Result<(), Diagnostic> {
+        // Never overflows: the product of two bounded lengths may still exceed the type on 32-bit
+        // platforms.
         self.0 = self.0.saturating_add(values);
         match self.0 > ADDED_MAX {
             true => Err(limit(format!(
@@ -56,6 +66,7 @@ impl Added {
 
     /// Counts a text that goes into each of some objects.
     pub(super) fn add_text(&mut self, text: &str, objects: usize) -> Result<(), Diagnostic> {
+        // A short text replaces another of about its size and adds nothing.
         self.add((text.len() / VALUE_BYTES).saturating_mul(objects))
     }
 
@@ -118,6 +129,7 @@ fn take(node: &Node, left: &mut usize) -> Option<()> {
 
 fn take_text(text: &str, left: &mut usize) -> Option<()> {
     if text.len() > VALUE_BYTES {
+        // Short texts are not counted, since the number of values is bounded where they are added.
         *left = left.checked_sub(text.len())?;
     }
     Some(())

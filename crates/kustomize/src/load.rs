@@ -11,6 +11,7 @@ use pleach_yaml::{Kind, Node, Style, View, parse_as_kustomize};
 use super::kustomization::FILE_NAMES;
 use super::limits::check_path;
 use super::parsed::ParsedFiles;
+use super::record::Text;
 use super::remote::{self, RemoteBase};
 use super::resource::Resource;
 use super::{LoadRestriction, Options};
@@ -43,6 +44,7 @@ impl Loader<'_> {
     /// A path as messages say it: from the folder that is built, so that it is the same wherever the tree's root lies.
     pub(super) fn shown(&self, path: &TreePath) -> String {
         match remote::mount_of(path) {
+            // The name of a mount is escaped; the address is what the kustomization has.
             Some((mount, address)) => {
                 let below = path.as_str().get(mount.as_str().len()..);
                 format!("<{address}>{}", below.unwrap_or(""))
@@ -52,8 +54,8 @@ impl Loader<'_> {
     }
 
     /// Reads what an entry of `resources` leads to; a folder is left to the caller.
-    pub(super) fn load(&self, folder: &TreePath, entry: &Node) -> Loaded {
-        let name = entry.as_str().unwrap_or("");
+    pub(super) fn load(&self, folder: &TreePath, entry: &Text) -> Loaded {
+        let name = &**entry;
         match self.place(folder, name, entry.span()) {
             Ok(Place::Folder(folder)) => Loaded::Folder(folder),
             Ok(Place::File(path)) => match self.resources(folder, &path, entry) {
@@ -68,9 +70,11 @@ impl Loader<'_> {
         &self,
         folder: &TreePath,
         path: &TreePath,
-        entry: &Node,
+        entry: &Text,
     ) -> Result<Vec<Resource>, Diagnostics> {
-        let name = entry.as_str().unwrap_or("");
+        let name = &**entry;
+        // kustomize refuses a kustomization among the resources, where it would be applied to the
+        // cluster as an object of an unknown kind.
         if FILE_NAMES.contains(&path.name()) {
             let message = format!("`{name}` is a kustomization file, not a resource");
             let fault = Diagnostic::error("kustomization-as-resource", message);
@@ -78,6 +82,7 @@ impl Loader<'_> {
         }
         let (path, bytes) = self.bytes(folder, name, entry.span())?;
         let parse = || {
+            // The source is made only where the file is not parsed yet: it copies the text.
             let source = self.text(path.clone(), &bytes, entry.span())?;
             resources_of(&source).map_err(|faults| {
                 let mut own = Diagnostics::default();
@@ -120,7 +125,10 @@ impl Loader<'_> {
 
     /// The path of a file that a kustomization in `folder` may read.
     fn file(&self, folder: &TreePath, name: &str, at: &Span) -> Result<TreePath, Diagnostic> {
+        // Before the path is normalised, which takes time in proportion to its length.
         check_path(name, at)?;
+        // An `https://` address is a file where a field wants one, and may be a repository only
+        // under `resources`.
         if remote::is_file_address(name) {
             return match self.remote_file(name) {
                 Some(path) => Ok(path),
@@ -146,6 +154,8 @@ impl Loader<'_> {
         if path.below(folder).is_none() {
             return false;
         }
+        // kustomize resolves links before it compares, so a link inside the folder that leads out
+        // of it is refused.
         match (self.files.real(folder), self.files.real(path)) {
             (Ok(folder), Ok(path)) => path.below(&folder).is_some(),
             _ => true,
@@ -160,6 +170,8 @@ impl Loader<'_> {
         at: &Span,
     ) -> Result<Place, Diagnostic> {
         check_path(name, at)?;
+        // Before the disk is looked at, as in kustomize, where `github.com/a/b` is an address also
+        // beside a folder of that name.
         if let Some(place) = self.remote_place(folder, name, at)? {
             return Ok(place);
         }
@@ -186,6 +198,8 @@ impl Loader<'_> {
     ) -> Result<TreePath, Diagnostic> {
         let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
         match remote::mount_of(folder) {
+            // kustomize clones into a temporary folder, and `../..` from there would read the
+            // machine of whoever builds.
             Some((mount, address)) if path != mount && path.below(&mount).is_none() => {
                 let message = format!("the path `{name}` leads out of `{address}`");
                 Err(Diagnostic::error("file-outside-root", message).at(at))
@@ -197,6 +211,7 @@ impl Loader<'_> {
     /// The file of an address, where it is there.
     fn remote_file(&self, name: &str) -> Option<TreePath> {
         let mount = remote::mount(name);
+        // Not pinned and unreadable are the same here: the caller says what to do about both.
         matches!(self.files.kind(&mount), Ok(Some(EntryKind::File))).then_some(mount)
     }
 
@@ -207,6 +222,8 @@ impl Loader<'_> {
         name: &str,
         at: &Span,
     ) -> Result<Option<Place>, Diagnostic> {
+        // First, and without the name: an error message with the address would be printed in the
+        // log of a CI job.
         if remote::has_password(name) {
             let message = "an address contains a password".to_string();
             return Err(
@@ -223,11 +240,13 @@ impl Loader<'_> {
                 false => refuse_remote(name, at).map(|()| None),
             };
         };
+        // kustomize tries a file of that name before it clones, so `git@host:path` can be a file.
         let own = folder.resolve(name).filter(|_| !is_file);
         let is_own = |it| matches!(self.files.kind(&it), Ok(Some(EntryKind::File)));
         if own.is_some_and(is_own) {
             return Ok(None);
         }
+        // A `file://` address means another repository on each machine, and somebody else chose it.
         if base.is_local() && remote::mount_of(folder).is_some() {
             let message =
                 format!("a fetched kustomization refers to a repository on this machine, `{name}`");
@@ -242,6 +261,7 @@ impl Loader<'_> {
         if !matches!(self.files.kind(&mount), Ok(Some(EntryKind::Folder))) {
             return Err(not_pinned(name, at));
         }
+        // `repo///folder` is read by kustomize, which joins the parts with `filepath.Join`.
         let folder = TreePath::new(base.folder.trim_start_matches('/'));
         let path = mount.join(&folder.ok_or_else(|| outside(name, at))?);
         match self.files.kind(&path) {
@@ -321,6 +341,7 @@ impl Loader<'_> {
         let Some(parent) = path.parent() else {
             return fault;
         };
+        // A missing folder has no entries: then there is simply nothing to suggest.
         let entries = self.files.list(&parent).unwrap_or_default();
         fault.did_you_mean(path.name(), entries.iter().map(|it| &*it.name))
     }
@@ -351,6 +372,8 @@ fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
         return Err(remote_resource(message, at)
             .help("use `https://` or `http://`: kustomize fetches files only with these"));
     }
+    // Hosts and schemes are case-insensitive; without this a misspelt address would be reported as
+    // a missing file.
     let lower = name.to_ascii_lowercase();
     let host = lower.split('/').next().unwrap_or("");
     let remote = lower.contains("://")
@@ -377,16 +400,22 @@ pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagno
     let mut faults = Diagnostics::default();
     let mut queue: VecDeque<Node> = VecDeque::new();
     for mut document in documents {
+        // go-yaml puts a tag on each scalar when it reads. Patches compare tags, and a scalar
+        // without one would take the type of whatever text replaces it.
         document.state_types();
         let list =
             matches!(kind(&document), "List" | "ResourceList") && document.get("items").is_some();
         match document.get("items").and_then(Node::as_sequence) {
+            // kyaml unwraps a `List` only if it is the whole stream, and then without a detour
+            // through JSON.
             Some(items) if alone && list => queue.extend(items.iter().cloned()),
             _ => queue.push_back(document),
         }
     }
     let mut resources = Vec::new();
     while let Some(node) = queue.pop_front() {
+        // A file of comments, or `---` at the end, is an empty document; templates often leave
+        // such.
         if node.is_null() || node.is_empty_collection() {
             continue;
         }
@@ -394,8 +423,11 @@ pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagno
             faults.push(fault);
             continue;
         }
+        // Any kind that ends so, custom ones included: kustomize has no list of list kinds.
         let items = node.get("items").filter(|_| kind(&node).ends_with("List"));
         match items.map(Node::view) {
+            // At the end of the queue, so the items of a list come after the documents behind it,
+            // as in kustomize.
             Some(View::Sequence(items)) => queue.extend(items.iter().map(as_json)),
             Some(_) if items.is_some_and(Node::is_null) => {}
             Some(_) => faults.push(not_a_list(&node)),
@@ -410,6 +442,7 @@ pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagno
 }
 
 fn kind(node: &Node) -> &str {
+    // `kind: null` is as good as absent to Go, which unmarshals it into an empty string.
     let kind = node.get("kind").filter(|it| !it.is_null());
     kind.and_then(Node::as_str).unwrap_or("")
 }
@@ -436,6 +469,7 @@ fn check_identity(node: &Node) -> Result<(), Diagnostic> {
         .at_keys(&["metadata", "name"])
         .filter(|it| !it.is_null())
         .and_then(Node::as_str);
+    // A list needs no name of its own, since its items are the objects.
     if name.is_none_or(str::is_empty) && !kind(node).ends_with("List") {
         return Err(missing("metadata.name"));
     }
@@ -455,6 +489,7 @@ fn not_a_list(node: &Node) -> Diagnostic {
 /// An item of a typed list: kustomize reads it from JSON, where every string is in quotes.
 fn as_json(node: &Node) -> Node {
     match node.view() {
+        // The quotes stay: a number that later replaces such a string is printed as a string.
         View::Scalar(_) if node.kind() == Kind::String => node.clone().styled(Style::DoubleQuoted),
         View::Scalar(_) => node.clone(),
         View::Sequence(items) => Node::sequence(items.iter().map(as_json)).at(node),

@@ -29,7 +29,7 @@ pub(super) fn enter(
     context: &mut Context<'_>,
     kustomization: &Kustomization,
 ) -> Result<(), Failed> {
-    let Some(field) = kustomization.get("openapi") else {
+    let Some(field) = &kustomization.fields.openapi else {
         return Ok(());
     };
     let schemas = match (field.get("path"), field.get("version")) {
@@ -40,6 +40,8 @@ pub(super) fn enter(
                 path.span(),
             );
             let text = context.keep(read).ok_or(Failed)?;
+            // The file must be readable even where it has no effect: kustomize loads it before it
+            // looks.
             if context.custom_schema {
                 return Ok(());
             }
@@ -47,7 +49,7 @@ pub(super) fn enter(
                 let message = "`openapi` has both `path` and `version`";
                 context
                     .diagnostics
-                    .push(Diagnostic::error("openapi-twice", message).at(field));
+                    .push(Diagnostic::error("openapi-twice", message).at(field.span()));
                 return Err(Failed);
             }
             let document = context.keep_all(parse_one(&text)).ok_or(Failed)?;

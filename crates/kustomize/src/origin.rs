@@ -50,6 +50,8 @@ impl Origin {
     pub(super) fn join(&self, entry: &str) -> Origin {
         match RemoteBase::parse(entry) {
             Some(base) => Origin {
+                // kustomize counts paths of a remote base from the top of the clone, which has a
+                // random name on disk.
                 path: join("", &base.folder),
                 repository: base.repository,
                 reference: base.reference,
@@ -79,6 +81,8 @@ impl Origin {
             put(&mut fields, "kind", &by.kind);
             put(&mut fields, "name", &by.name);
             put(&mut fields, "namespace", &by.namespace);
+            // Pushed and not inserted: the keys are distinct, and their order is that of the Go
+            // struct.
             entries.entries_mut().push(Entry {
                 key: Node::constant("configuredBy"),
                 value: Node::mapping(fields),
@@ -89,6 +93,7 @@ impl Origin {
 }
 
 fn put(mapping: &mut Mapping, key: &'static str, text: &str) {
+    // The fields have `omitempty` in Go, and origins are compared as text by other tools.
     if !text.is_empty() {
         mapping.entries_mut().push(Entry {
             key: Node::constant(key),
@@ -103,6 +108,8 @@ fn join(folder: &str, path: &str) -> String {
     for part in folder.split('/').chain(path.split('/')) {
         match part {
             "" | "." => {}
+            // As `path.Join`, purely textual: the annotation must not depend on links of the
+            // machine that builds.
             ".." if parts.last().is_some_and(|it| *it != "..") => _ = parts.pop(),
             part => parts.push(part),
         }

@@ -9,6 +9,8 @@ use pleach_yaml::tree::TreePath;
 use super::resource::Resource;
 
 /// So much text is kept parsed. Its values take many times as much memory.
+// Comparing two revisions builds the same bases for many overlays, and memory must not grow with
+// their number.
 const BYTES_MAX: usize = 16 << 20;
 
 /// What builds have parsed. Only what is read a second time is kept: most files belong to one kustomization.
@@ -56,8 +58,10 @@ impl ParsedFiles {
 
     /// What is known of a file; `None` where it is requested the first time.
     fn find(&self, path: &TreePath, bytes: &Arc<[u8]>) -> Option<Option<Arc<Vec<Resource>>>> {
+        // A panic in another thread leaves the map complete: entries are inserted whole.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(found) = known.files.get(path) else {
+            // Only noted: resources that are used once are moved into the build, not copied.
             known.files.insert(path.clone(), None);
             return None;
         };

@@ -15,6 +15,8 @@ pub(super) fn split(path: &str) -> Vec<String> {
     let mut parts = Vec::new();
     let mut split = split_path(path, '.').into_iter();
     while let Some(part) = split.next() {
+        // `[name=a.b]` was split at its dot, which is part of the value; kustomize joins such parts
+        // again.
         if !part.starts_with('[') || part.ends_with(']') {
             parts.push(part);
             continue;
@@ -27,6 +29,7 @@ pub(super) fn split(path: &str) -> Vec<String> {
                 break;
             }
         }
+        // Brackets without `=` quote a key that has dots: `metadata.annotations.[example.com/a]`.
         let plain = !bracketed.contains('=');
         parts.push(if plain {
             bracketed.trim_matches(['[', ']']).to_string()
@@ -49,6 +52,7 @@ enum Part<'a> {
 
 impl<'a> Part<'a> {
     fn read(part: &'a str) -> Part<'a> {
+        // Go's `strconv.Atoi` accepts a plus sign, and kustomize calls it to recognise an index.
         let unsigned = part.strip_prefix('+').unwrap_or(part);
         if let Ok(index) = unsigned.parse::<usize>() {
             return Part::Index(index);
@@ -69,6 +73,8 @@ impl<'a> Part<'a> {
 pub(super) fn lookup<'a>(node: &'a Node, parts: &[String]) -> Option<&'a Node> {
     let mut parts = parts.iter().map(|it| it.trim()).filter(|it| !it.is_empty());
     parts.try_fold(node, |node, part| match Part::read(part) {
+        // JSON Pointer takes `-` for the place after the last item; kyaml's lookup takes it for the
+        // last one.
         _ if part == "-" => node.as_sequence()?.last(),
         Part::Key(key) => node.get(key),
         Part::Index(index) => node.as_sequence()?.get(index),
@@ -76,6 +82,7 @@ pub(super) fn lookup<'a>(node: &'a Node, parts: &[String]) -> Option<&'a Node> {
             .as_sequence()?
             .iter()
             .find(|it| is_item(it, field, value)),
+        // A source is one value; a pattern that finds several would leave open which.
         Part::Every | Part::Bad => None,
     })
 }
@@ -126,6 +133,7 @@ impl Create {
     /// The value before the next part of a path.
     fn before(self, next: Option<&String>) -> Node {
         let kind = match next.map(|it| Part::read(it)) {
+            // The last part holds the value, so it is made in the value's own form.
             None => self,
             Some(Part::Index(_) | Part::Item(..) | Part::Bad) => Create::Sequence,
             Some(Part::Key(_) | Part::Every) => Create::Mapping,
@@ -150,6 +158,7 @@ pub(super) fn visit(
     let Some((part, rest)) = parts.split_first() else {
         return act(node).map(|()| 1);
     };
+    // Each part is a level of recursion, and a path from a file may have any length.
     if parts.len() > DEPTH_MAX {
         let message = format!("a field's path has more than {DEPTH_MAX} parts");
         return Err(Diagnostic::error("path-too-long", message));
@@ -166,6 +175,8 @@ pub(super) fn visit(
         }
         Part::Item(field, pattern) => {
             let count = visit_items(node, field, pattern, rest, create, act)?;
+            // Only a list without any match grows: `create` appends one item that would have
+            // matched.
             if count > 0 || create == Create::Nothing {
                 return Ok(count);
             }
@@ -180,6 +191,8 @@ pub(super) fn visit(
                 ),
             };
             let mut made = Node::sequence([]);
+            // The null itself is not replaced, as in kustomize, which appends to a detached list
+            // and loses it.
             let list = if node.is_tagged_null() {
                 &mut made
             } else {
@@ -226,6 +239,7 @@ fn visit_key(
     let Some(field) = mapping.get_mut(key) else {
         return Ok(0);
     };
+    // A path that goes on below a scalar leads into structured text, such as JSON in an annotation.
     if !field.is_scalar() || rest.is_empty() {
         return visit(field, rest, create, act);
     }
@@ -238,6 +252,7 @@ fn visit_key(
         let fault = Diagnostic::error("bad-field-path", message).at(&*field);
         return Err(fault.help(format!("end the field path at `{key}`")));
     };
+    // A replaced value keeps its tag, which kyaml states for all scalars that it reads.
     inside.state_types();
     visit(&mut inside, rest, create, act)
 }
@@ -261,12 +276,14 @@ fn visit_index(
     create: Create,
     act: &mut Act<'_>,
 ) -> Result<usize, Diagnostic> {
+    // A null has the length 0, and 0 is then the next free index.
     if node.is_tagged_null() && index == 0 {
         return visit_below_null(rest, create, act);
     }
     let place = node.has_origin().then(|| node.span().clone());
     if create != Create::Nothing {
         let items = list(node)?;
+        // The one index beyond the end that kustomize appends at; further ones would leave holes.
         if items.len() == index {
             items.push(create.before(rest.first()));
         }
@@ -306,6 +323,7 @@ fn visit_items(
             item.get(field)
         };
         if regexp.is_none() {
+            // Compiled once, at the first item.
             let compiled = Regexp::new(pattern);
             regexp = Some(compiled.map_err(|it| invalid(pattern, &it))?);
         }
@@ -327,6 +345,8 @@ fn visit_items(
 /// A value as kustomize matches it: as written, quotes and all.
 fn shown(node: &Node) -> String {
     match node.as_str() {
+        // kustomize matches the YAML text of a node, so `port: "80"` only matches a pattern with
+        // the quotes.
         Some(text) if node.style() == Style::Plain && node.kind() != Kind::String => {
             text.to_string()
         }

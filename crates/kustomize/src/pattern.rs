@@ -1,8 +1,9 @@
 //! Regular expressions of selectors, field paths and image names, in Go's dialect as kustomize reads them.
 
 use pleach_re2::{Error, Regexp};
-use pleach_yaml::Node;
 use pleach_yaml::diag::Diagnostic;
+
+use super::record::Text;
 
 /// The fault of a text that Go does not take for a regular expression, with Go's reason.
 pub(super) fn invalid(text: &str, error: &Error) -> Diagnostic {
@@ -27,19 +28,17 @@ pub(super) enum Pattern {
 
 impl Pattern {
     /// Reads the pattern in a field of a selector.
-    pub(super) fn read(record: &Node, field: &str) -> Result<Pattern, Diagnostic> {
-        let Some(node) = record.get(field) else {
-            return Ok(Pattern::Any);
-        };
-        let text = node.as_str().unwrap_or("");
+    pub(super) fn read(field: &Text) -> Result<Pattern, Diagnostic> {
+        let text = &**field;
         if text.is_empty() {
             return Ok(Pattern::Any);
         }
         if let Some(pattern) = Pattern::without_regexp(text) {
             return Ok(pattern);
         }
+        // kustomize anchors patterns, so `web` does not select `web-2`.
         let regexp = Regexp::new(&format!("^(?:{text})$"));
-        let regexp = regexp.map_err(|it| invalid(text, &it).at(node))?;
+        let regexp = regexp.map_err(|it| invalid(text, &it).at(field))?;
         Ok(Pattern::Regexp(regexp))
     }
 

@@ -5,16 +5,15 @@
 use std::sync::Arc;
 
 use pleach_yaml::diag::{Diagnostic, Diagnostics};
-use pleach_yaml::{Mapping, Node};
 
 use super::accumulate::{Accumulated, Context, Failed, KustomizationFrame, mark};
 use super::generate::{self, Absorber, Made, helm};
-use super::kustomization::{CONFIG_MAP, SECRET, text};
+use super::kustomization::{GeneratorArgs, SecretArgs};
 use super::limits::ERRORS_MAX;
 use super::load::resources_of;
 use super::origin::{Configured, Origin};
+use super::record::{Record, Text, read_lenient};
 use super::resource::Resource;
-use super::shape::{Fields, Shape, read_lenient};
 use super::transform;
 
 /// Runs the generators that a kustomization lists.
@@ -23,11 +22,11 @@ pub(super) fn generate(
     level: &KustomizationFrame<'_>,
     absorber: &mut Absorber<'_>,
 ) {
-    for config in configurations(context, level, "generators") {
+    for config in configurations(context, level, &level.kustomization.fields.generators) {
         if builtin_kind(&config).is_ok_and(|it| it == helm::PLUGIN) {
             let origin = origin(&config);
-            match configuration(&config, helm::PLUGIN_FIELDS) {
-                Ok(record) => generate::inflate(context, level, &record, &origin, absorber),
+            match configuration(&config) {
+                Ok(chart) => generate::inflate(context, level, &chart, &origin, absorber),
                 Err(fault) => context.diagnostics.push(fault),
             }
             continue;
@@ -37,7 +36,7 @@ pub(super) fn generate(
             if context.track {
                 made.resource.origin = Some(Box::new(origin(&config)));
             }
-            absorber.absorb(made, config.node(), context)
+            absorber.absorb(made, config.node().span(), context)
         });
         context.keep(absorbed);
     }
@@ -48,10 +47,10 @@ pub(super) fn transform(
     context: &mut Context<'_>,
     level: &KustomizationFrame<'_>,
     sum: &mut Accumulated,
-    field: &str,
+    entries: &[Text],
 ) -> Result<(), Failed> {
     let before = context.diagnostics.errors();
-    for config in configurations(context, level, field) {
+    for config in configurations(context, level, entries) {
         let ran = run_transformer(context, level, sum, &config);
         context.keep(ran);
         context.check(before)?;
@@ -68,11 +67,13 @@ pub(super) fn validate(
     level: &KustomizationFrame<'_>,
     sum: &mut Accumulated,
 ) -> Result<(), Failed> {
-    if level.kustomization.list("validators").is_empty() {
+    let validators = &level.kustomization.fields.validators;
+    if validators.is_empty() {
         return Ok(());
     }
+    // A copy of everything, but validators are rare.
     let original = sum.resources.clone();
-    transform(context, level, sum, "validators")?;
+    transform(context, level, sum, validators)?;
     let same = original.len() == sum.resources.len()
         && original
             .iter()
@@ -83,14 +84,12 @@ pub(super) fn validate(
         sum.resources = original;
         return Ok(());
     }
-    let at = level
-        .kustomization
-        .get("validators")
-        .unwrap_or(&level.kustomization.list("validators")[0]);
     let message = "a validator changed resources, but must only check them";
-    context
-        .diagnostics
-        .push(Diagnostic::error("validator-changes", message).at(at));
+    let fault = Diagnostic::error("validator-changes", message);
+    context.diagnostics.push(match &validators.span {
+        Some(span) => fault.at(span),
+        None => fault,
+    });
     Err(Failed)
 }
 
@@ -98,19 +97,20 @@ pub(super) fn validate(
 fn configurations(
     context: &mut Context<'_>,
     level: &KustomizationFrame<'_>,
-    field: &str,
+    entries: &[Text],
 ) -> Vec<Resource> {
     let mut gathered = Accumulated::default();
     let mut paths = Vec::new();
     let before = context.diagnostics.errors();
-    for entry in level.kustomization.list(field) {
+    for entry in entries {
         if context.diagnostics.errors() - before >= ERRORS_MAX {
             break;
         }
-        let words = entry.as_str().unwrap_or("");
-        let resources = match resources_of(&entry.embedded_source()) {
+        let resources = match resources_of(&entry.node().embedded_source()) {
             Ok(resources) => resources,
-            Err(faults) if words.contains('\n') => {
+            // A path has no line break, so this was meant as an object, and its syntax error is
+            // what helps.
+            Err(faults) if entry.contains('\n') => {
                 context
                     .diagnostics
                     .extend(faults.into_iter().map(|it| it.at(entry)));
@@ -152,8 +152,7 @@ fn run_transformer(
 ) -> Result<(), Diagnostic> {
     let kind = builtin_kind(config)?;
     let transform = transform::by_plugin(kind).ok_or_else(|| unknown(config, "transformer"))?;
-    let record = configuration(config, transform.fields)?;
-    transform::run_plugin(context, level, sum, transform, &record)
+    transform::run_plugin(context, level, sum, transform, config)
 }
 
 fn run_generator(
@@ -161,36 +160,26 @@ fn run_generator(
     level: &KustomizationFrame<'_>,
     config: &Resource,
 ) -> Result<Made, Diagnostic> {
-    let make = match builtin_kind(config)? {
+    match builtin_kind(config)? {
         "ConfigMapGenerator" => {
-            let entry = named(config, &configuration(config, CONFIG_MAP)?);
-            return generate::config_map(context.loader, &level.folder(), &entry, None);
+            let mut args: GeneratorArgs = configuration(config)?;
+            name_as(config, &mut args);
+            generate::config_map(context.loader, &level.folder(), &args, None)
         }
         "SecretGenerator" => {
-            let entry = named(config, &configuration(config, SECRET)?);
-            return generate::secret(context.loader, &level.folder(), &entry, None);
+            let mut secret: SecretArgs = configuration(config)?;
+            name_as(config, &mut secret.args);
+            generate::secret(context.loader, &level.folder(), &secret, None)
         }
-        "IAMPolicyGenerator" => generate::service_account,
-        _ => return Err(unknown(config, "generator")),
-    };
-    make(&configuration(config, ACCOUNT)?)
+        "IAMPolicyGenerator" => generate::service_account(&configuration(config)?),
+        _ => Err(unknown(config, "generator")),
+    }
 }
-
-const ACCOUNT: Fields = &[
-    ("cloud", Shape::Text),
-    (
-        "kubernetesService",
-        Shape::Record(&[("name", Shape::Text), ("namespace", Shape::Text)]),
-    ),
-    (
-        "serviceAccount",
-        Shape::Record(&[("name", Shape::Text), ("projectId", Shape::Text)]),
-    ),
-];
 
 /// The kind of one of kustomize's own plugins.
 fn builtin_kind(config: &Resource) -> Result<&str, Diagnostic> {
     let object = &config.object;
+    // Anything else names a program or a container image that kustomize would run.
     if object.api_version() == "builtin" {
         return Ok(object.kind());
     }
@@ -213,27 +202,26 @@ fn unknown(config: &Resource, what: &str) -> Diagnostic {
     .at(at)
 }
 
-/// The fields of a plugin's configuration.
-fn configuration(config: &Resource, fields: Fields) -> Result<Node, Diagnostic> {
+/// Reads a plugin's configuration.
+pub(super) fn configuration<R: Record>(config: &Resource) -> Result<R, Diagnostic> {
     let mut faults = Diagnostics::default();
     let what = format!("a {}", config.object.kind());
-    let record: Mapping = read_lenient(config.node(), fields, &what, &mut faults);
+    let record = read_lenient(config.node(), &what, &mut faults);
     match faults.into_iter().next() {
         Some(fault) => Err(fault),
-        None => Ok(Node::mapping(record).at(config.node())),
+        None => Ok(record),
     }
 }
 
-/// A generator's entry, with the name and namespace of the object itself where it gives none.
-fn named(config: &Resource, record: &Node) -> Node {
-    let mut entry = record.clone();
-    for field in ["name", "namespace"] {
-        let own = config.node().at_keys(&["metadata", field]);
-        if let (true, Some(own), Some(fields)) =
-            (text(record, field).is_empty(), own, entry.as_mapping_mut())
-        {
-            fields.insert(field, own.clone());
+/// A generator makes an object of the name and namespace of its configuration where it gives none.
+fn name_as(config: &Resource, args: &mut GeneratorArgs) {
+    let GeneratorArgs {
+        name, namespace, ..
+    } = args;
+    for (field, key) in [(name, "name"), (namespace, "namespace")] {
+        let own = config.node().at_keys(&["metadata", key]);
+        if let (true, Some(own)) = (field.is_empty(), own) {
+            *field = Text::of(own.clone());
         }
     }
-    entry
 }

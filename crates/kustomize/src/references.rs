@@ -22,9 +22,13 @@ pub(super) fn fix(
     config: &Config,
     schemas: &Schemas,
 ) -> Vec<Diagnostic> {
+    // kustomize compares each reference with all resources; the index by former name leaves a few
+    // candidates for each.
     let candidates = Candidates::of(resources, schemas);
     let fields = Fields::of(config);
     let referred: Vec<AtomicBool> = resources.iter().map(|_| AtomicBool::default()).collect();
+    // Each resource is changed on its own, against identities that were collected before, so the
+    // order of work cannot change the result.
     let work = |resource: &mut Resource| {
         let fixed = fix_one(resource, &fields, &candidates, schemas, &referred);
         resource.settle();
@@ -44,6 +48,8 @@ fn fix_one(
     schemas: &Schemas,
     referred: &[AtomicBool],
 ) -> Result<(), Diagnostic> {
+    // kustomize matches field specs with the kind that the resource had at first, so a patch that
+    // changes the kind keeps the references of the old one.
     let original = resource.original_gvk();
     let wanted = fields.of_kind(&original);
     if wanted.is_empty() {
@@ -80,6 +86,7 @@ impl<'a> Fields<'a> {
         };
         for reference in &config.name_references {
             for spec in &reference.referrers {
+                // Nearly all specs are of a single kind, and looking up by kind skips them.
                 match &*spec.gvk.kind {
                     "" => fields.everywhere.push((&reference.target, spec)),
                     kind => fields
@@ -134,12 +141,15 @@ impl Candidates {
             by_name: IndexMap::new(),
             now_by_original: IndexMap::new(),
         };
+        // Nothing was renamed, as in most leaves: no reference can need a change.
         if resources.iter().all(|it| it.previous.is_empty()) {
             return candidates;
         }
         for (at, resource) in resources.iter().enumerate() {
             let gvk = resource.object.gvk();
             let space: Box<str> = resource.effective_namespace(schemas).into();
+            // kustomize compares a referrer's namespace with the one written in the resource, where
+            // `""` and `default` differ.
             let written = match &*space {
                 CLUSTER => CLUSTER,
                 _ => resource.object.namespace(),
@@ -163,6 +173,7 @@ impl Candidates {
             for previous in &resource.previous {
                 let spaces = candidates.by_name.entry(previous.name.clone()).or_default();
                 let places = spaces.entry(written.into()).or_default();
+                // A change of the namespace records the same name once more.
                 if places.last() != Some(&place) {
                     places.push(place);
                 }
@@ -195,6 +206,8 @@ impl Candidates {
                 .copied()
                 .collect(),
         };
+        // The order of resources decides which of several equal names is taken, and which one an
+        // error names first.
         places.sort_unstable();
         places.dedup();
         places
@@ -232,13 +245,18 @@ impl Referrer {
     fn of(resource: &Resource, schemas: &Schemas) -> Result<Referrer, Diagnostic> {
         let gvk = resource.object.gvk();
         let space = resource.effective_namespace(schemas);
+        // An object can refer to its own namespace and to what has none.
         let mut spaces: Vec<Box<str>> = vec![CLUSTER.into(), space.into()];
+        // `default` may be written or left out, and both mean the same namespace to the API server.
         if space == "default" {
             spaces.push("".into());
         }
+        // Its subjects may be service accounts of other namespaces.
         if &*gvk.kind == "RoleBinding" {
             spaces.extend(account_namespaces(resource.node())?);
         }
+        // A Role and a ClusterRole may have the same name; `roleRef` says which one is meant, and
+        // both fields are in the table.
         let role = resource.node().get("roleRef").and_then(|role| {
             Some(Gvk {
                 group: role.get("apiGroup")?.as_str()?.into(),
@@ -289,6 +307,7 @@ struct Seek<'a> {
 
 impl Seek<'_> {
     fn set(&mut self, field: &mut Node) -> Result<(), Diagnostic> {
+        // kustomize's filter passes over nulls instead of reporting them.
         if field.is_tagged_null() {
             return Ok(());
         }
@@ -321,6 +340,7 @@ impl Seek<'_> {
         let Some(found) = self.choose(reachable, field, |a, b| a.id.name == b.id.name)? else {
             return Ok(());
         };
+        // Setting the same text would still drop the type that is stated for it.
         if *found.id.name != *name {
             set_text(field, &found.id.name);
         }
@@ -337,6 +357,9 @@ impl Seek<'_> {
         let mut reachable = self.candidates.reachable(&name, self.referrer);
         if let Some(namespace) = field.get("namespace").filter(|it| !it.is_null()) {
             let namespace = namespace.as_str().unwrap_or("");
+            // A reference is usually written with the namespace of the source files, but may
+            // already have the new one. kustomize takes it for the former if any resource came from
+            // there.
             let original = self.candidates.has_original(namespace, self.referrer);
             reachable.retain(|it| {
                 *namespace
@@ -357,11 +380,13 @@ impl Seek<'_> {
         let Some(mapping) = field.as_mapping_mut() else {
             return Ok(());
         };
+        // Without a namespace nothing can be filled in beside the name.
         if *new_name == *name && namespace.is_empty() {
             return Ok(());
         }
         for (key, value) in [("name", &new_name), ("namespace", &namespace)] {
             match mapping.get_mut(key) {
+                // kustomize never removes a namespace from a reference.
                 _ if value.is_empty() => {}
                 Some(field) => set_tagged(field, value, Tag::None),
                 None => _ = mapping.insert(plain_key(key), new_text(&**value)),
@@ -399,7 +424,11 @@ impl Seek<'_> {
                     || &*it.gvk.kind == "ServiceAccount"
                     || it.space == self.referrer.space)
         });
+        // Only then do prefixes and suffixes decide: two copies of a base with different prefixes
+        // have the same former names.
         if found.len() != 1 {
+            // First leniently: a resource without a prefix may refer to one with a prefix, as an
+            // overlay does that adds to a prefixed base.
             found.retain(|it| self.same_affixes(it, true));
             if found.len() > 1 {
                 found.retain(|it| self.same_affixes(it, false));
@@ -408,10 +437,13 @@ impl Seek<'_> {
         let Some((first, rest)) = found.split_first() else {
             return Ok(None);
         };
+        // Several resources of one name, such as two API versions of a CRD's objects, give the same
+        // text, whichever is taken.
         if !rest.iter().all(|it| same(first, it)) {
             return Err(self.ambiguous(&found, field));
         }
         if let Some(referred) = self.referred.get(first.at) {
+            // Only read after all threads have ended, so the order of these writes does not matter.
             referred.store(true, Ordering::Relaxed);
         }
         Ok(Some(first))
@@ -444,6 +476,8 @@ impl Seek<'_> {
 
 /// Whether one list is the end of the other; an empty one only of an empty one.
 fn same_ending(a: &[Arc<str>], b: &[Arc<str>]) -> bool {
+    // The last prefixes are those of the outer kustomizations, which a referrer and its target
+    // share if they come from the same one.
     let shorter = a.len().min(b.len());
     if shorter == 0 {
         return a.len() == b.len();

@@ -98,6 +98,8 @@ impl Resource {
     /// The namespace it really is in: [`CLUSTER`] for what has none, `default` where none is written.
     pub(super) fn effective_namespace(&self, schemas: &Schemas) -> &str {
         match self.object.namespace() {
+            // A Namespace with `metadata.namespace` written is still one object in the cluster, and
+            // a second one a duplicate.
             _ if self.is_cluster_scoped(schemas) => CLUSTER,
             "" => "default",
             namespace => namespace,
@@ -110,9 +112,12 @@ impl Resource {
         let known = self
             .scope
             .as_ref()
+            // A patch may have changed the kind since it was looked up.
             .filter(|it| *it.api_version == *object.api_version() && *it.kind == *object.kind());
         match known {
             Some(scope) => scope.cluster,
+            // A kind that is not known counts as namespaced, as in kustomize: most custom resources
+            // are.
             None => schemas.is_cluster_scoped(&object.gvk()) == Some(true),
         }
     }
@@ -137,6 +142,8 @@ impl Resource {
     pub(super) fn original_gvk(&self) -> Gvk {
         let mut gvk = self.object.gvk();
         if let Some(first) = self.previous.first() {
+            // Group and version are those of now: kustomize notes only former kinds, names and
+            // namespaces.
             gvk.kind = first.kind.as_ref().into();
         }
         gvk
@@ -145,6 +152,7 @@ impl Resource {
     /// The field without which it is no object any more, if a change took it away.
     pub(super) fn lost(&self) -> Option<&'static str> {
         match (self.object.kind(), self.object.name()) {
+            // `apiVersion` is not checked: kustomize builds objects without one.
             ("", _) => Some("kind"),
             (_, "") => Some("metadata.name"),
             _ => None,
@@ -190,6 +198,8 @@ pub(super) fn map_at<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Mappin
     let field = node
         .as_mapping_mut()?
         .get_or_insert_with(key, || Node::mapping(Mapping::new()));
+    // `metadata: null` and `labels: null` are common leftovers of templates; kustomize fills them
+    // as if they were absent.
     if field.is_tagged_null() {
         *field = Node::mapping(Mapping::new());
     }
@@ -212,6 +222,8 @@ pub(super) fn set_text(node: &mut Node, text: &str) {
 
 /// Writes text of a stated type into a scalar; the style that stood there stays.
 pub(super) fn set_tagged(node: &mut Node, text: &str, tag: Tag) {
+    // go-yaml keeps the style of a node whose value is set, so `"8080"` in quotes stays a string
+    // when its digits change.
     *node = Node::scalar(text, node.style(), tag).at(node.span());
 }
 
@@ -232,6 +244,7 @@ pub(super) fn set_field(mapping: &mut Mapping, key: &str, text: &str) {
 
 /// A new key. kustomize writes it without quotes, and cannot read back what is no string then.
 pub(super) fn new_key(key: &str, at: &Span) -> Result<Node, Diagnostic> {
+    // `true` or `1` would be printed without quotes, and read back as a key that is not a string.
     let node = plain_key(key).at(at);
     if node.kind() == Kind::String {
         return Ok(node);
@@ -246,6 +259,8 @@ pub(super) fn new_key(key: &str, at: &Span) -> Result<Node, Diagnostic> {
 /// The text of a new field.
 pub(super) fn new_text(text: impl Into<Arc<str>>) -> Node {
     let mut node = Node::string(text);
+    // kyaml's `FieldSetter` quotes what YAML 1.1 would misread, also where the text comes from a
+    // field that needed no quotes.
     node.quote_as_field();
     node
 }

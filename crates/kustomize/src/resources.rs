@@ -37,6 +37,7 @@ impl Resources {
     }
 
     pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Resource> {
+        // Whoever gets a mutable resource may change its identity, and nothing here sees it.
         self.current = None;
         self.list.get_mut(at)
     }
@@ -57,14 +58,18 @@ impl Resources {
         mut resource: Resource,
         schemas: &Schemas,
     ) -> Result<(), Diagnostic> {
+        // Before the identity is computed, which depends on it.
         resource.note_scope(schemas);
         let id = id_of(&resource, schemas);
         let index = self.current_index(schemas);
         let known = index.get(&id).and_then(|at| at.first()).copied();
         if let Some(first) = known.and_then(|at| self.list.get(at)) {
+            // kustomize refuses this too, though kubectl would apply both and keep the last: an
+            // overlay that names a base twice would change twice.
             return Err(twice(&resource, first));
         }
         let at = self.list.len();
+        // Keeps the index valid, so that adding n resources takes n steps.
         if let Some(index) = &mut self.current {
             index.insert(id, vec![at]);
         }
@@ -97,6 +102,7 @@ impl Resources {
         for (at, resource) in self.list.iter().enumerate() {
             for id in all_ids(resource, schemas) {
                 let places = index.entry(id).or_default();
+                // A resource that had the same identity twice must not look like two.
                 if places.last() != Some(&at) {
                     places.push(at);
                 }
@@ -125,6 +131,8 @@ impl Resources {
     pub(super) fn drop_deleted(&mut self) -> bool {
         let any = self.list.iter().any(|it| it.deleted);
         if any {
+            // Deleted resources stay in place until a transformer ends, so that positions in the
+            // indexes of patches stay valid.
             self.list_mut().retain(|it| !it.deleted);
         }
         any

@@ -2,11 +2,12 @@
 
 use pleach_kube::object::{Gvk, Object};
 use pleach_kube::schema::Schemas;
+use pleach_yaml::Mapping;
 use pleach_yaml::diag::Diagnostic;
-use pleach_yaml::{Mapping, Node};
 
-use super::kustomization::text;
+use super::kustomization::Target;
 use super::pattern::Pattern;
+use super::record::Text;
 use super::resource::Resource;
 use super::resources::Resources;
 
@@ -21,18 +22,26 @@ pub(super) struct Selector {
     annotations: Vec<Requirement>,
 }
 
+/// What somebody has written of the identity of a resource.
+pub(super) struct Identity<'a> {
+    pub(super) kind: &'a str,
+    pub(super) name: &'a str,
+    pub(super) namespace: &'a str,
+}
+
 /// Offers, for a name, kind or namespace that no resource has, the nearest that one has.
-pub(super) fn did_you_mean(fault: Diagnostic, wish: &Node, resources: &Resources) -> Diagnostic {
-    let field = |field: &'static str, of: fn(&Object) -> &str| {
-        (field, resources.iter().map(move |it| of(&it.object)))
-    };
+pub(super) fn did_you_mean(
+    fault: Diagnostic,
+    wish: &Identity<'_>,
+    resources: &Resources,
+) -> Diagnostic {
+    let known = |of: fn(&Object) -> &str| resources.iter().map(move |it| of(&it.object));
     let fields = [
-        field("kind", Object::kind),
-        field("name", Object::name),
-        field("namespace", Object::namespace),
+        (wish.kind, known(Object::kind)),
+        (wish.name, known(Object::name)),
+        (wish.namespace, known(Object::namespace)),
     ];
-    let fault = fields.into_iter().fold(fault, |fault, (field, known)| {
-        let wanted = text(wish, field);
+    let fault = fields.into_iter().fold(fault, |fault, (wanted, known)| {
         let mut named = known.clone();
         match wanted.is_empty() || named.any(|it| it == wanted) {
             true => fault,
@@ -47,19 +56,16 @@ pub(super) fn did_you_mean(fault: Diagnostic, wish: &Node, resources: &Resources
 }
 
 impl Selector {
-    pub(super) fn read(record: &Node) -> Result<Selector, Diagnostic> {
-        let requirements = |field| {
-            requirements(text(record, field))
-                .map_err(|it| it.at(record.get(field).unwrap_or(record)))
-        };
+    pub(super) fn new(target: &Target) -> Result<Selector, Diagnostic> {
+        let requirements = |field: &Text| requirements(field).map_err(|it| it.at(field));
         Ok(Selector {
-            group: Pattern::read(record, "group")?,
-            version: Pattern::read(record, "version")?,
-            kind: Pattern::read(record, "kind")?,
-            name: Pattern::read(record, "name")?,
-            namespace: Pattern::read(record, "namespace")?,
-            labels: requirements("labelSelector")?,
-            annotations: requirements("annotationSelector")?,
+            group: Pattern::read(&target.gvk.group)?,
+            version: Pattern::read(&target.gvk.version)?,
+            kind: Pattern::read(&target.gvk.kind)?,
+            name: Pattern::read(&target.name)?,
+            namespace: Pattern::read(&target.namespace)?,
+            labels: requirements(&target.label_selector)?,
+            annotations: requirements(&target.annotation_selector)?,
         })
     }
 
@@ -92,6 +98,7 @@ impl Selector {
     /// Whether it selects a resource, by the name and the namespace it came with or by those it has now.
     pub(super) fn matches(&self, resource: &Resource, schemas: &Schemas) -> bool {
         let object = &resource.object;
+        // An overlay may select by the name in the base's files or by the one with prefixes.
         (self.name.matches(resource.original_name()) || self.name.matches(object.name()))
             && self.kind.matches(object.kind())
             && self.matches_api_version(object.api_version())
@@ -110,6 +117,7 @@ impl Selector {
     }
 
     fn matches_api_version(&self, api_version: &str) -> bool {
+        // The core group has no name and no slash: `v1`.
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         self.group.matches(group) && self.version.matches(version)
     }
@@ -237,4 +245,15 @@ fn requirement(part: &str) -> Option<Requirement> {
         };
     }
     made(part, Test::Exists)
+}
+
+impl Target {
+    /// The identity that it names, for suggestions.
+    pub(super) fn identity(&self) -> Identity<'_> {
+        Identity {
+            kind: &self.gvk.kind,
+            name: &self.name,
+            namespace: &self.namespace,
+        }
+    }
 }

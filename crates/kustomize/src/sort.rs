@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 
 use pleach_kube::object::Gvk;
-use pleach_yaml::Node;
 use pleach_yaml::diag::Diagnostic;
 
-use super::kustomization::{Kustomization, list, text};
+use super::kustomization::Kustomization;
+use super::record::Text;
 use super::resource::Resource;
 use super::{Options, Reorder};
 
@@ -47,36 +47,38 @@ pub(super) fn sort(
     kustomization: &Kustomization,
     options: &Options,
 ) -> Result<(), Diagnostic> {
-    let Some(wish) = kustomization.get("sortOptions") else {
+    let Some(wish) = &kustomization.fields.sort_options else {
         if options.reorder != Reorder::None {
             legacy(resources, &FIRST, &LAST);
         }
         return Ok(());
     };
-    let lists = wish.get("legacySortOptions");
-    match (text(wish, "order"), lists) {
+    match (&*wish.order, &wish.legacy) {
         ("fifo", None) => {}
         ("fifo", Some(lists)) => {
             let message = "`legacySortOptions` requires `order: legacy`, found `fifo`";
-            return Err(Diagnostic::error("bad-sort-options", message).at(lists));
+            return Err(Diagnostic::error("bad-sort-options", message).at(&lists.span));
         }
         ("legacy", None) => legacy(resources, &FIRST, &LAST),
         ("legacy", Some(lists)) => {
-            let kinds = |field| {
-                list(lists, field)
-                    .iter()
-                    .filter_map(Node::as_str)
-                    .collect::<Vec<_>>()
-            };
-            legacy(resources, &kinds("orderFirst"), &kinds("orderLast"));
+            legacy(
+                resources,
+                &kinds(&lists.order_first),
+                &kinds(&lists.order_last),
+            );
         }
         (order, _) => {
             let message = format!("expected the order `legacy` or `fifo`, found `{order}`");
-            return Err(Diagnostic::error("bad-sort-options", message)
-                .at(wish.get("order").unwrap_or(wish)));
+            return Err(
+                Diagnostic::error("bad-sort-options", message).at(wish.order.span_or(&wish.span))
+            );
         }
     }
     Ok(())
+}
+
+fn kinds(list: &[Text]) -> Vec<&str> {
+    list.iter().map(|it| &**it).collect()
 }
 
 fn legacy(resources: &mut [Resource], first: &[&str], last: &[&str]) {
@@ -85,6 +87,7 @@ fn legacy(resources: &mut [Resource], first: &[&str], last: &[&str]) {
         let gvk = object.gvk();
         let group = GroupKey {
             namespace: &*gvk.kind == "Namespace",
+            // Kept apart from the text, which has `~G` for the core group.
             core: gvk.group.is_empty(),
             text: joined(&gvk),
         };
@@ -124,9 +127,12 @@ fn rank(kind: &str, first: &[&str], last: &[&str]) -> isize {
     let place = |kinds: &[&str]| {
         kinds
             .iter()
+            // Of a kind that is listed twice, the later place counts: kustomize fills a map.
             .rposition(|it| *it == kind)
             .and_then(|at| isize::try_from(at).ok())
     };
+    // A kind that is in both lists comes last, as in kustomize, where the second list overwrites
+    // the first in one map.
     if let Some(at) = place(last) {
         return 1 + at;
     }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pleach_kube::object::Gvk;
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Diagnostic, Span};
 use pleach_yaml::{Kind, Node, Style, Tag, View};
 
 use super::accumulate::{Accumulated, Context, KustomizationFrame};
-use super::config::gvk_of;
 use super::fieldspec::{FieldSpec, Leaf};
-use super::kustomization::text;
+use super::kustomization::{Var, VarObject};
 use super::limits;
 use super::path;
+use super::record::Record;
 use super::resources::Resources;
 
 #[derive(Clone, Debug)]
@@ -23,15 +23,15 @@ pub(super) struct Variable {
     namespace: String,
     field: String,
     /// Where it is defined.
-    node: Node,
+    span: Span,
 }
 
 impl Variable {
-    fn read(node: &Node) -> Variable {
-        let empty = Node::null();
-        let object = node.get("objref").unwrap_or(&empty);
-        let mut kind = gvk_of(object);
-        match text(object, "apiVersion").split('/').collect::<Vec<_>>()[..] {
+    fn new(var: &Var) -> Variable {
+        let unnamed = || VarObject::new(var.span.clone());
+        let object = var.objref.clone().unwrap_or_else(unnamed);
+        let mut kind = object.gvk.to_gvk();
+        match object.api_version.split('/').collect::<Vec<_>>()[..] {
             [""] => {}
             [version] => kind.version = version.into(),
             [group, version] => {
@@ -40,17 +40,18 @@ impl Variable {
             }
             _ => {}
         }
-        let field = match node.get("fieldref").map_or("", |it| text(it, "fieldPath")) {
+        let field = match var.fieldref.as_ref().map_or("", |it| &*it.field_path) {
+            // kustomize defaults to the name, which is what most variables read.
             "" => "metadata.name",
             field => field,
         };
         Variable {
-            name: text(node, "name").into(),
+            name: (*var.name).into(),
             kind,
-            object: text(object, "name").to_string(),
-            namespace: text(object, "namespace").to_string(),
+            object: object.name.to_string(),
+            namespace: object.namespace.to_string(),
             field: field.to_string(),
-            node: node.clone(),
+            span: var.span.clone(),
         }
     }
 }
@@ -61,8 +62,8 @@ pub(super) fn add(
     level: &KustomizationFrame<'_>,
     sum: &mut Accumulated,
 ) {
-    let entries = level.kustomization.list("vars");
-    let variables: Vec<Variable> = entries.iter().map(Variable::read).collect();
+    let entries = &level.kustomization.fields.vars;
+    let variables: Vec<Variable> = entries.iter().map(Variable::new).collect();
     for variable in &variables {
         let noted = note(variable, &mut sum.resources);
         context.keep(noted);
@@ -75,6 +76,8 @@ fn note(variable: &Variable, resources: &mut Resources) -> Result<(), Diagnostic
     let space = |it: &str| if it.is_empty() { "default" } else { it }.to_string();
     let fits = |gvk: &Gvk, name: &str, namespace: &str| {
         name == variable.object
+            // Exactly, and not as a pattern: kustomize compares whole identities here, so `objref`
+            // needs the API version.
             && *gvk == variable.kind
             && (variable.namespace.is_empty() || space(&variable.namespace) == space(namespace))
     };
@@ -108,7 +111,7 @@ fn note(variable: &Variable, resources: &mut Resources) -> Result<(), Diagnostic
                 variable.name
             );
             Err(Diagnostic::error("ambiguous-variable", message)
-                .at(&variable.node)
+                .at(&variable.span)
                 .help("make its `objref` more specific, for example with a namespace"))
         }
     }
@@ -120,8 +123,8 @@ pub(super) fn merge(known: &mut Vec<Variable>, more: Vec<Variable>) -> Result<()
         if let Some(first) = known.iter().find(|it| it.name == variable.name) {
             let message = format!("duplicate variable `{}`", variable.name);
             return Err(Diagnostic::error("duplicate-variable", message)
-                .at(&variable.node)
-                .related(first.node.span(), "first defined here"));
+                .at(&variable.span)
+                .related(&first.span, "first defined here"));
         }
         known.push(variable);
     }
@@ -173,7 +176,7 @@ pub(super) fn replace(
         .filter(|it| values.known.get(&it.name).is_some_and(|it| !it.used));
     let warning = |it: &Variable| {
         let message = format!("no field uses the variable `{}`", it.name);
-        Diagnostic::warning("unused-variable", message).at(&it.node)
+        Diagnostic::warning("unused-variable", message).at(&it.span)
     };
     Ok(unused.map(warning).collect())
 }
@@ -194,7 +197,7 @@ fn value(variable: &Variable, resources: &Resources) -> Result<Node, Diagnostic>
             variable.name
         );
         return Err(Diagnostic::error("missing-variable-source", message)
-            .at(&variable.node)
+            .at(&variable.span)
             .help("correct `objref`, or add the resource; use the name in its file"));
     };
     let found = path::lookup(resource.node(), &fields(&variable.field));
@@ -205,7 +208,7 @@ fn value(variable: &Variable, resources: &Resources) -> Result<Node, Diagnostic>
             variable.field, variable.name
         );
         Diagnostic::error("missing-variable-source", message)
-            .at(&variable.node)
+            .at(&variable.span)
             .related(resource.object.span(), "the resource")
             .help("set the field in the resource, or name another one with `fieldref`")
     })
@@ -235,6 +238,7 @@ struct Values {
 }
 
 fn set(field: &mut Node, values: &mut Values) -> Result<(), Diagnostic> {
+    // A field that is null holds no variable, and kustomize does not report it.
     if field.is_null() {
         return Ok(());
     }
@@ -291,12 +295,16 @@ fn replaced(text: &str, values: &mut Values) -> Result<Node, Diagnostic> {
         result.push_str(before);
         let name = after.strip_prefix('(').and_then(|it| it.split_once(')'));
         match (next, name) {
+            // `$$` is an escaped dollar, as in the `command` of a container: `$$(A)` stays `$(A)`
+            // for Kubernetes.
             ('$', _) => {
                 result.push('$');
                 rest = &after[1..];
             }
             ('(', Some((name, more))) => {
                 let value = known(name, values);
+                // `$(PORT)` alone becomes the number, so that a variable can fill a field that is
+                // no string.
                 if let Some(value) = value.filter(|_| text.len() == name.len() + 3) {
                     return Ok(value);
                 }
@@ -334,6 +342,7 @@ fn string(text: &str) -> Node {
 fn known(name: &str, values: &mut Values) -> Option<Node> {
     let value = values.known.get_mut(name)?;
     let node = &value.node;
+    // A variable that reads a map or a list is left as it is written, and so counts as unused.
     let text = node.as_str()?;
     value.used = true;
     Some(match node.kind() {

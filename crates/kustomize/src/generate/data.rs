@@ -8,8 +8,9 @@ use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Mapping, Node};
 
 use super::super::base64;
-use super::super::kustomization::{flag, list, sorted_pairs, text};
+use super::super::kustomization::{GeneratorArgs, GeneratorOptions, SecretArgs};
 use super::super::load::Loader;
+use super::super::record::{Pairs, Text};
 use super::super::resource::{Resource, new_key, new_text};
 use super::{Made, behavior, data_text};
 
@@ -17,14 +18,16 @@ use super::{Made, behavior, data_text};
 pub(crate) fn config_map(
     loader: Loader<'_>,
     folder: &TreePath,
-    entry: &Node,
-    options: Option<&Node>,
+    entry: &GeneratorArgs,
+    options: Option<&GeneratorOptions>,
 ) -> Result<Made, Diagnostic> {
     let pairs = pairs(loader, folder, entry)?;
     let (mut data, mut binary) = (Mapping::new(), Mapping::new());
     for (key, (value, at)) in pairs {
         match String::from_utf8(value) {
             Ok(text) => data.push(new_key(&key, &at)?, data_text(&text).at(&at)),
+            // The API server takes only UTF-8 in `data`. kustomize decides by the content, not by
+            // the name of the file.
             Err(bytes) => binary.push(
                 new_key(&key, &at)?,
                 data_text(&base64::encode_lines(bytes.as_bytes())).at(&at),
@@ -44,9 +47,10 @@ pub(crate) fn config_map(
 pub(crate) fn secret(
     loader: Loader<'_>,
     folder: &TreePath,
-    entry: &Node,
-    options: Option<&Node>,
+    secret: &SecretArgs,
+    options: Option<&GeneratorOptions>,
 ) -> Result<Made, Diagnostic> {
+    let entry = &secret.args;
     let mut data = Mapping::new();
     for (key, (value, at)) in pairs(loader, folder, entry)? {
         data.push(
@@ -55,7 +59,8 @@ pub(crate) fn secret(
         );
     }
     let mut fields = base("Secret", entry)?;
-    let kind = match text(entry, "type") {
+    let kind = match &*secret.kind {
+        // The default of the API server, written out since it is part of the hash.
         "" => "Opaque",
         kind => kind,
     };
@@ -64,24 +69,16 @@ pub(crate) fn secret(
     finish(fields, entry, options)
 }
 
-fn base(kind: &'static str, entry: &Node) -> Result<Mapping, Diagnostic> {
-    let name = entry
-        .get("name")
-        .filter(|it| !it.as_str().unwrap_or("").is_empty());
-    let name = name.ok_or_else(|| {
+fn base(kind: &'static str, entry: &GeneratorArgs) -> Result<Mapping, Diagnostic> {
+    if entry.name.is_empty() {
         let message = format!("the generator of a {kind} has no `name`");
-        Diagnostic::error("missing-name", message).at(entry)
-    })?;
+        return Err(Diagnostic::error("missing-name", message).at(&entry.span));
+    }
     let mut metadata = Mapping::new();
-    metadata.insert(
-        Node::constant("name"),
-        new_text(name.as_str().unwrap_or("")).at(name),
-    );
-    if let Some(namespace) = entry.get("namespace").filter(|it| it.as_str() != Some("")) {
-        metadata.insert(
-            Node::constant("namespace"),
-            new_text(namespace.as_str().unwrap_or("")).at(namespace),
-        );
+    for (key, text) in [("name", &entry.name), ("namespace", &entry.namespace)] {
+        if !text.is_empty() {
+            metadata.insert(Node::constant(key), new_text(&**text).at(text.span()));
+        }
     }
     Ok(Mapping::from([
         ("apiVersion", Node::constant("v1")),
@@ -90,27 +87,28 @@ fn base(kind: &'static str, entry: &Node) -> Result<Mapping, Diagnostic> {
     ]))
 }
 
-fn finish(mut fields: Mapping, entry: &Node, options: Option<&Node>) -> Result<Made, Diagnostic> {
-    let own = entry.get("options");
-    for field in ["labels", "annotations"] {
-        let pairs = merged_pairs(own, options, field)?;
+fn finish(
+    mut fields: Mapping,
+    entry: &GeneratorArgs,
+    options: Option<&GeneratorOptions>,
+) -> Result<Made, Diagnostic> {
+    // The entry's own pairs replace those of `generatorOptions`.
+    let options = || options.into_iter().chain(&entry.options);
+    let labels = merged_pairs(options().map(|it| &it.labels))?;
+    let annotations = merged_pairs(options().map(|it| &it.annotations))?;
+    for (field, pairs) in [("labels", labels), ("annotations", annotations)] {
         if !pairs.is_empty()
             && let Some(metadata) = fields.get_mut("metadata").and_then(Node::as_mapping_mut)
         {
             metadata.insert(field, pairs);
         }
     }
-    let either = |name| {
-        [own, options]
-            .into_iter()
-            .flatten()
-            .any(|it| flag(it, name))
-    };
-    if either("immutable") {
+    // kustomize combines both with `or`, so an entry cannot take back what `generatorOptions` says.
+    if options().any(|it| it.immutable) {
         fields.insert("immutable", true);
     }
-    let mut resource = Resource::new(Object::new(Node::mapping(fields).at(entry)));
-    resource.needs_hash = !either("disableNameSuffixHash");
+    let mut resource = Resource::new(Object::new(Node::mapping(fields).at(&entry.span)));
+    resource.needs_hash = !options().any(|it| it.disable_name_suffix_hash);
     resource.generated = true;
     Ok(Made {
         resource,
@@ -118,19 +116,10 @@ fn finish(mut fields: Mapping, entry: &Node, options: Option<&Node>) -> Result<M
     })
 }
 
-/// The entry's own pairs, and those of `generatorOptions` that it does not have.
-fn merged_pairs(
-    own: Option<&Node>,
-    options: Option<&Node>,
-    field: &str,
-) -> Result<Mapping, Diagnostic> {
-    let mut pairs = BTreeMap::new();
-    for source in [options, own].into_iter().flatten() {
-        if let Some(mapping) = source.get(field).and_then(Node::as_mapping) {
-            let sorted = sorted_pairs(mapping).into_iter();
-            pairs.extend(sorted.map(|it| (it.key.clone(), it)));
-        }
-    }
+/// All pairs, of equal keys the last.
+fn merged_pairs<'a>(maps: impl Iterator<Item = &'a Pairs>) -> Result<Mapping, Diagnostic> {
+    let sorted = maps.flat_map(Pairs::sorted);
+    let pairs: BTreeMap<_, _> = sorted.map(|it| (it.key.clone(), it)).collect();
     let mut merged = Mapping::new();
     for pair in pairs.into_values() {
         merged.insert(pair.new_key()?, new_text(pair.value));
@@ -138,12 +127,16 @@ fn merged_pairs(
     Ok(merged)
 }
 
-type Pairs = BTreeMap<String, (Vec<u8>, Span)>;
+type DataPairs = BTreeMap<String, (Vec<u8>, Span)>;
 
 /// Keys and values of an entry. Keys are unique.
-fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, Diagnostic> {
-    let mut pairs = Pairs::new();
-    let mut add = |key: String, value: Vec<u8>, at: &Node| match pairs.get(&key) {
+fn pairs(
+    loader: Loader<'_>,
+    folder: &TreePath,
+    entry: &GeneratorArgs,
+) -> Result<DataPairs, Diagnostic> {
+    let mut pairs = DataPairs::new();
+    let mut add = |key: String, value: Vec<u8>, at: &Text| match pairs.get(&key) {
         Some((_, first)) => {
             let message = format!("duplicate key `{key}`");
             Err(Diagnostic::error("duplicate-key", message)
@@ -156,11 +149,9 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
             Ok(())
         }
     };
-    for source in list(entry, "envs")
-        .iter()
-        .chain(entry.get("env").filter(|it| it.as_str() != Some("")))
-    {
-        let (path, bytes) = loader.bytes(folder, source.as_str().unwrap_or(""), source.span())?;
+    let env = Some(&entry.env).filter(|it| !it.is_empty());
+    for source in entry.envs.iter().chain(env) {
+        let (path, bytes) = loader.bytes(folder, source, source.span())?;
         let lines = std::str::from_utf8(&bytes).map_err(|_| loader.not_text(&path).at(source))?;
         for (key, value) in env_lines(lines) {
             // A line without `=` may be the rest of a value: no message names it.
@@ -175,11 +166,11 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
             })?;
         }
     }
-    for source in list(entry, "literals") {
+    for source in &entry.literals {
         let (key, value) = literal(source)?;
         add(key.to_string(), value.as_bytes().to_vec(), source)?;
     }
-    for source in list(entry, "files") {
+    for source in &entry.files {
         let (key, path) = file_source(source)?;
         let (_, bytes) = loader.bytes(folder, path, source.span())?;
         add(key.to_string(), bytes.to_vec(), source)?;
@@ -189,6 +180,8 @@ fn pairs(loader: Loader<'_>, folder: &TreePath, entry: &Node) -> Result<Pairs, D
 
 /// The pairs of an env file: one per line, blank lines and comments left out.
 fn env_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    // Editors on Windows write a byte order mark, and kustomize drops it instead of making it a
+    // part of the first key.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = text
         .split('\n')
@@ -200,8 +193,8 @@ fn env_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// `key=value`, one pair of quotes round the value taken off.
-fn literal(source: &Node) -> Result<(&str, &str), Diagnostic> {
-    let text = source.as_str().unwrap_or("");
+fn literal(source: &Text) -> Result<(&str, &str), Diagnostic> {
+    let text = &**source;
     let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
     let (key, value) = pair.ok_or_else(|| {
         let message = format!("expected `key=value`, found `{text}`");
@@ -209,13 +202,14 @@ fn literal(source: &Node) -> Result<(&str, &str), Diagnostic> {
     })?;
     let unquoted = ['"', '\'']
         .into_iter()
+        // One pair only, and only where both ends have it: a quote inside belongs to the value.
         .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
     Ok((key, unquoted.unwrap_or(value)))
 }
 
 /// `key=path`, or a path whose last part is the key.
-fn file_source(source: &Node) -> Result<(&str, &str), Diagnostic> {
-    let text = source.as_str().unwrap_or("");
+fn file_source(source: &Text) -> Result<(&str, &str), Diagnostic> {
+    let text = &**source;
     let bad = |message: String| Err(Diagnostic::error("bad-file-source", message).at(source));
     match text.split_once('=') {
         None => Ok((

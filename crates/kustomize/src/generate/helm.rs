@@ -3,93 +3,107 @@
 use std::sync::Arc;
 
 use pleach_kube::object::Object;
-use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath, Walk};
 use pleach_yaml::{Entry, Mapping, Node, Style, Tag, parse_one_with_duplicates};
 
 use super::super::accumulate::{Context, KustomizationFrame};
 use super::super::charts::{ChartInflation, ChartReference, ChartRenderer};
 use super::super::json;
-use super::super::kustomization::{flag, list, text};
 use super::super::load::resources_of;
+use super::super::record::{List, Record, Text, read_record, record};
 use super::super::resource::Resource;
-use super::super::shape::{Fields, Shape, TEXTS, read_record};
 
 pub(in super::super) const PLUGIN: &str = "HelmChartInflationGenerator";
 
-/// The fields of an entry of `helmCharts`.
-const CHART: Fields = &[
-    ("name", Shape::Text),
-    ("version", Shape::Text),
-    ("repo", Shape::Text),
-    ("releaseName", Shape::Text),
-    ("namespace", Shape::Text),
-    ("additionalValuesFiles", TEXTS),
-    ("valuesFile", Shape::Text),
-    ("valuesInline", Shape::Any),
-    ("valuesMerge", Shape::Text),
-    ("includeCRDs", Shape::Bool),
-    ("skipHooks", Shape::Bool),
-    ("apiVersions", TEXTS),
-    ("kubeVersion", Shape::Text),
-    ("nameTemplate", Shape::Text),
-    ("skipTests", Shape::Bool),
-    ("debug", Shape::Bool),
-    ("devel", Shape::Bool),
-];
+record! {
+    /// An entry of `helmCharts`.
+    pub(in super::super) struct ChartEntry {
+        name: Text = "name",
+        version: Text = "version",
+        repository: Text = "repo",
+        release_name: Text = "releaseName",
+        namespace: Text = "namespace",
+        additional_values_files: List<Text> = "additionalValuesFiles",
+        values_file: Text = "valuesFile",
+        values_inline: Option<Node> = "valuesInline",
+        values_merge: Text = "valuesMerge",
+        include_crds: bool = "includeCRDs",
+        skip_hooks: bool = "skipHooks",
+        api_versions: List<Text> = "apiVersions",
+        kube_version: Text = "kubeVersion",
+        name_template: Text = "nameTemplate",
+        skip_tests: bool = "skipTests",
+        debug: bool = "debug",
+        devel: bool = "devel",
+    }
+}
 
-const GLOBALS: Fields = &[("chartHome", Shape::Text), ("configHome", Shape::Text)];
+record! {
+    /// `helmGlobals`.
+    pub(in super::super) struct ChartGlobals {
+        chart_home: Text = "chartHome",
+        config_home: Text = "configHome",
+    }
+}
 
-/// The fields of the plugin's configuration: an entry's and the globals together.
-pub(in super::super) const PLUGIN_FIELDS: Fields = &[
-    ("name", Shape::Text),
-    ("version", Shape::Text),
-    ("repo", Shape::Text),
-    ("releaseName", Shape::Text),
-    ("namespace", Shape::Text),
-    ("additionalValuesFiles", TEXTS),
-    ("valuesFile", Shape::Text),
-    ("valuesInline", Shape::Any),
-    ("valuesMerge", Shape::Text),
-    ("includeCRDs", Shape::Bool),
-    ("skipHooks", Shape::Bool),
-    ("apiVersions", TEXTS),
-    ("kubeVersion", Shape::Text),
-    ("nameTemplate", Shape::Text),
-    ("skipTests", Shape::Bool),
-    ("debug", Shape::Bool),
-    ("devel", Shape::Bool),
-    ("chartHome", Shape::Text),
-    ("configHome", Shape::Text),
-];
+record! {
+    /// What the plugin is configured by.
+    pub(in super::super) struct ChartPlugin {
+        ..chart: ChartEntry,
+        ..globals: ChartGlobals,
+    }
+}
 
-/// The fields of an entry of `helmChartInflationGenerator`, and what they are called in `helmCharts`.
-const OLD_CHART: Fields = &[
-    ("chartName", Shape::Text),
-    ("chartVersion", Shape::Text),
-    ("chartRepoUrl", Shape::Text),
-    ("chartHome", Shape::Text),
-    ("chartRepoName", Shape::Text),
-    ("helmBin", Shape::Text),
-    ("helmHome", Shape::Text),
-    ("values", Shape::Text),
-    ("valuesLocal", Shape::Any),
-    ("valuesMerge", Shape::Text),
-    ("releaseName", Shape::Text),
-    ("releaseNamespace", Shape::Text),
-    ("extraArgs", TEXTS),
-];
-const NEW_NAMES: &[(&str, &str)] = &[
-    ("chartName", "name"),
-    ("chartVersion", "version"),
-    ("chartRepoUrl", "repo"),
-    ("values", "valuesFile"),
-    ("valuesLocal", "valuesInline"),
-    ("valuesMerge", "valuesMerge"),
-    ("releaseName", "releaseName"),
-];
-/// What kustomize reads of an old entry and then forgets.
-const FORGOTTEN: &[&str] = &["chartRepoName", "helmBin", "releaseNamespace", "extraArgs"];
+record! {
+    /// An entry of `helmChartInflationGenerator`.
+    struct OldChartEntry {
+        name: Text = "chartName",
+        version: Text = "chartVersion",
+        repository: Text = "chartRepoUrl",
+        chart_home: Text = "chartHome",
+        repository_name: Option<Text> = "chartRepoName",
+        helm_bin: Option<Text> = "helmBin",
+        helm_home: Text = "helmHome",
+        values_file: Text = "values",
+        values_inline: Option<Node> = "valuesLocal",
+        values_merge: Text = "valuesMerge",
+        release_name: Text = "releaseName",
+        release_namespace: Option<Text> = "releaseNamespace",
+        extra_args: List<Text> = "extraArgs",
+    }
+}
+
+impl OldChartEntry {
+    /// Warnings about what kustomize reads of an old entry and then forgets.
+    fn unused(&self) -> impl Iterator<Item = Diagnostic> {
+        let text = |field: &Option<Text>| field.as_ref().map(|it| it.span().clone());
+        let unused = [
+            ("chartRepoName", text(&self.repository_name)),
+            ("helmBin", text(&self.helm_bin)),
+            ("releaseNamespace", text(&self.release_namespace)),
+            ("extraArgs", self.extra_args.span.clone()),
+        ];
+        unused.into_iter().filter_map(|(field, span)| {
+            let message = format!("kustomize does not use `{field}`");
+            let warning = Diagnostic::warning("unused-field", message).at(span?);
+            Some(warning.help("use `helmCharts` instead"))
+        })
+    }
+
+    fn into_entry(self) -> ChartEntry {
+        ChartEntry {
+            name: self.name,
+            version: self.version,
+            repository: self.repository,
+            release_name: self.release_name,
+            values_file: self.values_file,
+            values_inline: self.values_inline,
+            values_merge: self.values_merge,
+            ..ChartEntry::new(self.span)
+        }
+    }
+}
 
 /// The charts of a kustomization as the plugin's configurations.
 ///
@@ -97,112 +111,97 @@ const FORGOTTEN: &[&str] = &["chartRepoName", "helmBin", "releaseNamespace", "ex
 pub(super) fn configurations(
     frame: &KustomizationFrame<'_>,
     diagnostics: &mut Diagnostics,
-) -> Vec<Node> {
-    let kustomization = frame.kustomization;
-    let namespace = match kustomization.text("namespace") {
-        "" => &frame.outer_namespace,
+) -> Vec<ChartPlugin> {
+    let fields = &frame.kustomization.fields;
+    let namespace = match &*fields.namespace {
+        "" => &*frame.outer_namespace,
         namespace => namespace,
     };
-    let globals = kustomization.get("helmGlobals");
-    let mut globals = globals.map(|it| read_record(it, GLOBALS, "`helmGlobals`", diagnostics));
-    let mut charts = Vec::new();
-    for entry in kustomization.list("helmCharts") {
-        let record = read_record(entry, CHART, "an entry of `helmCharts`", diagnostics);
-        charts.push(Node::mapping(record).at(entry));
+    let globals = fields.helm_globals.as_ref();
+    let globals: Option<ChartGlobals> =
+        globals.map(|it| read_record(it, "`helmGlobals`", diagnostics));
+    let mut charts: Vec<ChartEntry> = Vec::new();
+    for entry in entries(&fields.helm_charts) {
+        charts.push(read_record(entry, "an entry of `helmCharts`", diagnostics));
     }
-    let mut old_globals = Mapping::new();
-    for entry in kustomization.list("helmChartInflationGenerator") {
+    let mut old_globals = ChartGlobals::new(Node::null().span().clone());
+    for entry in entries(&fields.helm_chart_inflation_generator) {
         let what = "an entry of `helmChartInflationGenerator`";
-        let record = read_record(entry, OLD_CHART, what, diagnostics);
-        for field in FORGOTTEN {
-            if let Some(value) = record.get(field) {
-                let message = format!("kustomize does not use `{field}`");
-                let warning = Diagnostic::warning("unused-field", message).at(value);
-                diagnostics.push(warning.help("use `helmCharts` instead"));
+        let mut old: OldChartEntry = read_record(entry, what, diagnostics);
+        diagnostics.extend(old.unused());
+        for (global, own) in [
+            (&mut old_globals.chart_home, &mut old.chart_home),
+            (&mut old_globals.config_home, &mut old.helm_home),
+        ] {
+            if !own.is_empty() {
+                *global = std::mem::take(own);
             }
         }
-        for (old, new) in [("chartHome", "chartHome"), ("helmHome", "configHome")] {
-            if let Some(value) = record.get(old) {
-                old_globals.insert(new, value.clone());
-            }
-        }
-        let mut renamed = Mapping::new();
-        for (old, new) in NEW_NAMES {
-            if let Some(value) = record.get(old) {
-                renamed.insert(*new, value.clone());
-            }
-        }
-        charts.push(Node::mapping(renamed).at(entry));
+        charts.push(old.into_entry());
     }
-    if globals.is_none() && !old_globals.is_empty() {
-        globals = Some(old_globals);
-    }
-    for chart in &mut charts {
-        if let Some(fields) = chart.as_mapping_mut()
-            && !namespace.is_empty()
-            && fields
-                .get("namespace")
-                .and_then(Node::as_str)
-                .unwrap_or("")
-                .is_empty()
-        {
-            fields.insert("namespace", Node::string(namespace));
+    let globals = globals.unwrap_or(old_globals);
+    let plugin = |mut chart: ChartEntry| {
+        if chart.namespace.is_empty() {
+            chart.namespace = Text::of(Node::string(namespace));
         }
-        for entry in globals.iter().flatten() {
-            if let (Some(fields), Some(key)) = (chart.as_mapping_mut(), entry.key.as_str()) {
-                fields.insert(key.to_string().as_str(), entry.value.clone());
-            }
+        ChartPlugin {
+            span: chart.span.clone(),
+            chart,
+            globals: globals.clone(),
         }
-    }
-    charts
+    };
+    charts.into_iter().map(plugin).collect()
+}
+
+fn entries(list: &Option<Node>) -> &[Node] {
+    let items = list.as_ref().and_then(Node::as_sequence);
+    items.unwrap_or_default()
 }
 
 /// The objects of one chart.
 pub(in super::super) fn inflate(
     context: &Context<'_>,
     frame: &KustomizationFrame<'_>,
-    config: &Node,
+    config: &ChartPlugin,
 ) -> Result<Vec<Resource>, Diagnostics> {
-    let chart = Chart::new(config)?;
+    config.check()?;
+    let chart = &config.chart;
     let folder = frame.folder();
     let renderer = match context.charts {
         Some(renderer) => renderer,
         None if context.loader.options.charts_as_objects => {
-            let mut resource = Resource::new(Object::new(chart.described(context, &folder)?));
+            let mut resource = Resource::new(Object::new(config.described(context, &folder)?));
             resource.from_chart = true;
             return Ok(vec![resource]);
         }
-        None => return Err(disabled(config).into()),
+        None => return Err(disabled(&config.span).into()),
     };
-    let pulled = chart.pulled(context, renderer, &folder)?;
+    let pulled = config.pulled(context, renderer, &folder)?;
     let (files, chart_folder): (&dyn Files, TreePath) = match &pulled {
         Some(tree) => (tree, TreePath::root()),
-        None => (context.loader.files, chart.folder(context, &folder)?),
+        None => (context.loader.files, config.folder(context, &folder)?),
     };
     let inflation = ChartInflation {
         files,
         folder: chart_folder,
-        release_name: text(config, "releaseName"),
-        name_template: text(config, "nameTemplate"),
-        namespace: text(config, "namespace"),
-        values: chart.values(context, &folder, pulled.as_ref())?,
-        written: chart.written(context, &folder),
-        api_versions: list(config, "apiVersions")
-            .iter()
-            .filter_map(Node::as_str)
-            .collect(),
-        kube_version: text(config, "kubeVersion"),
-        include_crds: flag(config, "includeCRDs"),
-        skip_tests: flag(config, "skipTests"),
-        skip_hooks: flag(config, "skipHooks"),
-        span: config.span(),
+        release_name: &chart.release_name,
+        name_template: &chart.name_template,
+        namespace: &chart.namespace,
+        values: config.values(context, &folder, pulled.as_ref())?,
+        written: config.written(context, &folder),
+        api_versions: chart.api_versions.iter().map(|it| &**it).collect(),
+        kube_version: &chart.kube_version,
+        include_crds: chart.include_crds,
+        skip_tests: chart.skip_tests,
+        skip_hooks: chart.skip_hooks,
+        span: &config.span,
     };
     let manifests = renderer.render(&inflation)?;
-    let source = Source::internal(&format!("<chart {}>", chart.name), manifests);
+    let source = Source::internal(&format!("<chart {}>", &*chart.name), manifests);
     let mut resources = resources_of(&source).map_err(|faults| {
         let mut reported = Diagnostics::default();
         let faults = faults.into_iter();
-        reported.extend(faults.map(|it| it.related(config.span(), "the chart is used here")));
+        reported.extend(faults.map(|it| it.related(&config.span, "the chart is used here")));
         reported
     })?;
     for resource in &mut resources {
@@ -211,7 +210,7 @@ pub(in super::super) fn inflate(
     Ok(resources)
 }
 
-fn disabled(config: &Node) -> Diagnostic {
+fn disabled(config: &Span) -> Diagnostic {
     Diagnostic::error("helm-chart", "Helm charts are not enabled")
         .at(config)
         .help("pass `--enable-helm` to render charts, without running helm; with Flux, install the chart with a HelmRelease, because Flux does not support `helmCharts`")
@@ -220,59 +219,52 @@ fn disabled(config: &Node) -> Diagnostic {
 /// A values file's name and content.
 type ValuesFile = (String, Arc<[u8]>);
 
-/// A chart's fields that decide where it is.
-struct Chart<'a> {
-    config: &'a Node,
-    name: &'a str,
-    version: &'a str,
-    repository: &'a str,
-}
-
-impl<'a> Chart<'a> {
-    fn new(config: &'a Node) -> Result<Chart<'a>, Diagnostic> {
-        let name = text(config, "name");
-        let invalid = |field: &str, words: String| {
-            let at = config.get(field).unwrap_or(config);
-            Err(Diagnostic::error("invalid-value", words).at(at))
+impl ChartPlugin {
+    fn check(&self) -> Result<(), Diagnostic> {
+        let ChartEntry {
+            name,
+            release_name: release,
+            values_merge: merge,
+            ..
+        } = &self.chart;
+        let invalid = |field: &Text, words: String| {
+            Err(Diagnostic::error("invalid-value", words).at(field.span_or(&self.span)))
         };
         if name.is_empty() {
-            return invalid("name", "the chart has no name".to_string());
+            return invalid(name, "the chart has no name".to_string());
         }
-        if name.starts_with('-') || name.contains('/') || matches!(name, "." | "..") {
-            return invalid("name", format!("invalid chart name `{name}`"));
+        if name.starts_with('-') || name.contains('/') || matches!(&**name, "." | "..") {
+            return invalid(name, format!("invalid chart name `{}`", &**name));
         }
-        let release = text(config, "releaseName");
         if release.starts_with('-') {
-            return invalid("releaseName", format!("invalid release name `{release}`"));
+            return invalid(release, format!("invalid release name `{}`", &**release));
         }
-        let merge = text(config, "valuesMerge");
-        if !matches!(merge, "" | "merge" | "override" | "replace") {
-            let words = format!("expected `merge`, `override` or `replace`, found `{merge}`");
-            return invalid("valuesMerge", words);
+        if !matches!(&**merge, "" | "merge" | "override" | "replace") {
+            let words = format!(
+                "expected `merge`, `override` or `replace`, found `{}`",
+                &**merge
+            );
+            return invalid(merge, words);
         }
-        Ok(Chart {
-            config,
-            name,
-            version: text(config, "version"),
-            repository: text(config, "repo"),
-        })
+        Ok(())
     }
 
     /// The chart's folder in the chart home, relative to the kustomization.
     fn place(&self) -> String {
-        let home = match text(self.config, "chartHome") {
+        let home = match &*self.globals.chart_home {
             "" => "charts",
             home => home,
         };
-        match (self.version, self.repository) {
-            ("", _) | (_, "") => format!("{home}/{}", self.name),
-            (version, _) => format!("{home}/{0}-{version}/{0}", self.name),
+        let name = &*self.chart.name;
+        match (&*self.chart.version, &*self.chart.repository) {
+            ("", _) | (_, "") => format!("{home}/{name}"),
+            (version, _) => format!("{home}/{name}-{version}/{name}"),
         }
     }
 
     fn folder(&self, context: &Context<'_>, folder: &TreePath) -> Result<TreePath, Diagnostic> {
-        let at = self.config.get("chartHome").unwrap_or(self.config);
-        context.loader.resolve(folder, &self.place(), at.span())
+        let at = self.globals.chart_home.span_or(&self.span);
+        context.loader.resolve(folder, &self.place(), at)
     }
 
     /// The chart's files where it is not in the chart home.
@@ -286,19 +278,19 @@ impl<'a> Chart<'a> {
         if let Ok(Some(EntryKind::Folder)) = context.loader.files.kind(&own) {
             return Ok(None);
         }
-        if self.repository.is_empty() {
+        if self.chart.repository.is_empty() {
             let shown = context.loader.shown(&own);
             let message = format!("no chart at `{shown}`, and no repository to pull it from");
             return Err(Diagnostic::error("missing-chart", message)
                 .class(Class::MissingChart)
-                .at(self.config)
+                .at(&self.span)
                 .help("put the folder of the chart there, or set `repo`"));
         }
         let reference = ChartReference {
-            repository: self.repository,
-            name: self.name,
-            version: self.version,
-            span: self.config.span(),
+            repository: &self.chart.repository,
+            name: &self.chart.name,
+            version: &self.chart.version,
+            span: &self.span,
         };
         renderer.find(&reference).map(Some)
     }
@@ -306,30 +298,29 @@ impl<'a> Chart<'a> {
     /// Everything that decides what the chart is rendered to, as an object: its configuration, the values files, and the chart's own files
     /// where it is in the chart home.
     fn described(&self, context: &Context<'_>, folder: &TreePath) -> Result<Node, Diagnostic> {
-        let name = match text(self.config, "releaseName") {
-            "" => self.name,
+        let chart = &self.chart;
+        let name = match &*chart.release_name {
+            "" => &*chart.name,
             release => release,
         };
         let mut metadata = Mapping::from([("name", Node::string(name))]);
-        let namespace = text(self.config, "namespace");
-        if !namespace.is_empty() {
-            metadata.insert("namespace", Node::string(namespace));
+        if !chart.namespace.is_empty() {
+            metadata.insert("namespace", &*chart.namespace);
         }
         let mut object = Mapping::from([
             ("apiVersion", Node::constant("builtin")),
             ("kind", Node::constant(PLUGIN)),
             ("metadata", Node::mapping(metadata)),
         ]);
-        for Entry { key, value } in self.config.as_mapping().into_iter().flatten() {
-            object.insert(key.clone(), value.clone());
+        for (key, value) in self.nodes() {
+            object.insert(key, value);
         }
         let mut files = Mapping::new();
-        let given = self.config.get("valuesFile").into_iter();
-        for entry in given.chain(list(self.config, "additionalValuesFiles")) {
-            let name = entry.as_str().unwrap_or("");
+        let named = [&chart.values_file].into_iter();
+        for name in named.chain(&chart.additional_values_files) {
             if !name.is_empty() {
-                let (_, bytes) = context.loader.bytes(folder, name, entry.span())?;
-                files.insert(name, file_text(&bytes));
+                let (_, bytes) = context.loader.bytes(folder, name, name.span())?;
+                files.insert(&**name, file_text(&bytes));
             }
         }
         let own = self.folder(context, folder)?;
@@ -351,7 +342,7 @@ impl<'a> Chart<'a> {
         if !files.is_empty() {
             object.insert("files", Node::mapping(files));
         }
-        Ok(Node::mapping(object).at(self.config))
+        Ok(Node::mapping(object).at(&self.span))
     }
 
     /// The values files that Helm is given: their names for messages, and their contents.
@@ -361,9 +352,9 @@ impl<'a> Chart<'a> {
         folder: &TreePath,
         pulled: Option<&Tree>,
     ) -> Result<Vec<ValuesFile>, Diagnostic> {
-        let inline = self.config.get("valuesInline").map(with_old_booleans);
+        let inline = self.chart.values_inline.as_ref().map(with_old_booleans);
         let inline = inline.filter(|it| !it.is_empty_collection());
-        let merge = text(self.config, "valuesMerge");
+        let merge = &*self.chart.values_merge;
         let first = match inline {
             None => self.values_file(context, folder, pulled)?,
             Some(inline) => {
@@ -383,9 +374,8 @@ impl<'a> Chart<'a> {
             }
         };
         let mut values = vec![first];
-        for entry in list(self.config, "additionalValuesFiles") {
-            let name = entry.as_str().unwrap_or("");
-            let (path, bytes) = context.loader.bytes(folder, name, entry.span())?;
+        for name in &self.chart.additional_values_files {
+            let (path, bytes) = context.loader.bytes(folder, name, name.span())?;
             values.push((context.loader.shown(&path), bytes));
         }
         Ok(values)
@@ -398,49 +388,46 @@ impl<'a> Chart<'a> {
         folder: &TreePath,
         pulled: Option<&Tree>,
     ) -> Result<ValuesFile, Diagnostic> {
-        let given = self
-            .config
-            .get("valuesFile")
-            .filter(|it| it.as_str() != Some(""));
+        let given = Some(&self.chart.values_file).filter(|it| !it.is_empty());
         if let (None, Some(tree)) = (given, pulled) {
             let own = tree.get(&TreePath::root().child("values.yaml"));
             let empty = || Arc::from(*b"");
-            let name = format!("{}/values.yaml", self.name);
+            let name = format!("{}/values.yaml", &*self.chart.name);
             return Ok((name, own.cloned().unwrap_or_else(empty)));
         }
         let own = format!("{}/values.yaml", self.place());
         let (name, at) = match given {
-            Some(node) => (node.as_str().unwrap_or(""), node),
-            None => (&*own, self.config),
+            Some(file) => (&**file, file.span()),
+            None => (&*own, &self.span),
         };
-        let (path, bytes) = context.loader.bytes(folder, name, at.span())?;
+        let (path, bytes) = context.loader.bytes(folder, name, at)?;
         Ok((context.loader.shown(&path), bytes))
     }
 
     /// The user's values with their places. What cannot be read is reported where the chart is rendered.
     fn written(&self, context: &Context<'_>, folder: &TreePath) -> Vec<Node> {
-        let parsed = |entry: &Node| {
-            let name = entry.as_str().filter(|it| !it.is_empty())?;
-            let (path, bytes) = context.loader.bytes(folder, name, entry.span()).ok()?;
+        let parsed = |name: &Text| {
+            let name = Some(name).filter(|it| !it.is_empty())?;
+            let (path, bytes) = context.loader.bytes(folder, name, name.span()).ok()?;
             let source = Source::new(path, String::from_utf8_lossy(&bytes));
             Some(parse_one_with_duplicates(&source).ok()?.0)
         };
-        let inline = self.config.get("valuesInline");
+        let inline = self.chart.values_inline.as_ref();
         let inline = inline.filter(|it| it.as_mapping().is_some_and(|it| !it.is_empty()));
-        let file = self.config.get("valuesFile").and_then(parsed);
-        let first = match (inline.cloned(), text(self.config, "valuesMerge")) {
+        let file = parsed(&self.chart.values_file);
+        let first = match (inline.cloned(), &*self.chart.values_merge) {
             (inline @ Some(_), "replace") => [None, inline],
             (inline, "merge") => [inline, file],
             (inline, _) => [file, inline],
         };
-        let more = list(self.config, "additionalValuesFiles").iter();
+        let more = self.chart.additional_values_files.iter();
         let all = first.into_iter().flatten().chain(more.filter_map(parsed));
         all.collect()
     }
 
     fn parse_values(&self, name: &str, bytes: &[u8]) -> Result<Node, Diagnostic> {
         let message = || format!("the values file `{name}` is not valid YAML");
-        let failed = || Diagnostic::error("yaml-syntax", message()).at(self.config);
+        let failed = || Diagnostic::error("yaml-syntax", message()).at(&self.span);
         let text = std::str::from_utf8(bytes).map_err(|_| failed())?;
         let source = Source::internal(name, text);
         match parse_one_with_duplicates(&source) {

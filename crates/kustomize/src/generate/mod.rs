@@ -9,12 +9,13 @@ pub(super) use iam::service_account;
 
 use indexmap::IndexMap;
 
-use pleach_yaml::diag::{Class, Diagnostic};
+use pleach_yaml::diag::{Class, Diagnostic, Span};
 use pleach_yaml::{Mapping, Node, Style};
 
 use super::accumulate::{Context, KustomizationFrame};
-use super::kustomization::text;
+use super::kustomization::GeneratorArgs;
 use super::limits::ERRORS_MAX;
+use super::load::Loader;
 use super::origin::Origin;
 use super::plugins;
 use super::resource::{Resource, map_at, new_text};
@@ -44,36 +45,29 @@ pub(super) fn run(
     resources: &mut Resources,
 ) {
     let kustomization = level.kustomization;
-    let options = kustomization.get("generatorOptions");
+    let fields = &kustomization.fields;
+    let options = fields.generator_options.as_ref();
     let mut absorber = Absorber {
         index: None,
         resources,
     };
-    for (field, kind) in [
-        ("configMapGenerator", "ConfigMapGenerator"),
-        ("secretGenerator", "SecretGenerator"),
-    ] {
-        let before = context.diagnostics.errors();
-        for entry in kustomization.list(field) {
-            let has_many = context.diagnostics.errors() - before >= ERRORS_MAX;
-            if has_many || context.added.is_spent() {
-                break;
-            }
-            let make = if field == "secretGenerator" {
-                secret
-            } else {
-                config_map
-            };
-            let made = make(context.loader, &level.folder(), entry, options).map(|mut made| {
-                if context.track {
-                    made.resource.origin = Some(Box::new(Origin::builtin(&level.file(), kind)));
-                }
-                made
-            });
-            let absorbed = made.and_then(|made| absorber.absorb(made, entry, context));
-            context.keep(absorbed);
-        }
-    }
+    let folder = level.folder();
+    let config_maps = fields.config_map_generator.iter().map(|entry| {
+        let made = |loader: Loader<'_>| config_map(loader, &folder, entry, options);
+        (&entry.span, made)
+    });
+    absorb_all(
+        context,
+        level,
+        "ConfigMapGenerator",
+        config_maps,
+        &mut absorber,
+    );
+    let secrets = fields.secret_generator.iter().map(|entry| {
+        let made = |loader: Loader<'_>| secret(loader, &folder, entry, options);
+        (&entry.span, made)
+    });
+    absorb_all(context, level, "SecretGenerator", secrets, &mut absorber);
     for config in helm::configurations(level, &mut context.diagnostics) {
         let origin = Origin::builtin(&level.file(), helm::PLUGIN);
         inflate(context, level, &config, &origin, &mut absorber);
@@ -81,11 +75,35 @@ pub(super) fn run(
     plugins::generate(context, level, &mut absorber);
 }
 
+/// Makes the objects of one field's entries, each with its place.
+fn absorb_all<'e, M: Fn(Loader<'_>) -> Result<Made, Diagnostic>>(
+    context: &mut Context<'_>,
+    level: &KustomizationFrame<'_>,
+    plugin: &str,
+    entries: impl Iterator<Item = (&'e Span, M)>,
+    absorber: &mut Absorber<'_>,
+) {
+    let before = context.diagnostics.errors();
+    for (at, make) in entries {
+        let has_many = context.diagnostics.errors() - before >= ERRORS_MAX;
+        if has_many || context.added.is_spent() {
+            break;
+        }
+        let absorbed = make(context.loader).and_then(|mut made| {
+            if context.track {
+                made.resource.origin = Some(Box::new(Origin::builtin(&level.file(), plugin)));
+            }
+            absorber.absorb(made, at, context)
+        });
+        context.keep(absorbed);
+    }
+}
+
 /// Puts the objects of a chart among the resources.
 pub(super) fn inflate(
     context: &mut Context<'_>,
     frame: &KustomizationFrame<'_>,
-    config: &Node,
+    config: &helm::ChartPlugin,
     origin: &Origin,
     absorber: &mut Absorber<'_>,
 ) {
@@ -100,7 +118,7 @@ pub(super) fn inflate(
                     resource,
                     behavior: Behavior::Create,
                 };
-                let absorbed = absorber.absorb(made, config, context);
+                let absorbed = absorber.absorb(made, &config.span, context);
                 context.keep(absorbed);
             }
         }
@@ -117,7 +135,7 @@ impl Absorber<'_> {
     pub(super) fn absorb(
         &mut self,
         made: Made,
-        entry: &Node,
+        entry: &Span,
         context: &mut Context<'_>,
     ) -> Result<(), Diagnostic> {
         let Made {
@@ -132,6 +150,8 @@ impl Absorber<'_> {
         let found = index.get(&id).map(Vec::as_slice).unwrap_or_default();
         let name = resource.object.id();
         let (at, old) = match (found, behavior) {
+            // No former identity either: a generator without `behavior` must not take the place of
+            // a renamed resource.
             ([], Behavior::Create) => {
                 index.insert(id, vec![self.resources.len()]);
                 return self
@@ -183,6 +203,7 @@ fn take_over(resource: &mut Resource, old: &Resource, merge: bool) {
         merge_maps(resource, old, &["data"]);
         merge_maps(resource, old, &["binaryData"]);
     }
+    // Either side can turn the hash off, and nobody can turn it on again for the other.
     resource.needs_hash &= old.needs_hash;
     resource.previous.clone_from(&old.previous);
     resource.prefixes.clone_from(&old.prefixes);
@@ -228,14 +249,16 @@ fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
 /// The text of an entry of `data`: a block where it has several lines.
 pub(super) fn data_text(text: &str) -> Node {
     match text.contains('\n') {
+        // kustomize sets this style for readers; the printer falls back to quotes where a block
+        // cannot hold the text.
         true => Node::string(text).styled(Style::Literal),
         false => new_text(text),
     }
 }
 
 /// The `behavior` of an entry.
-pub(super) fn behavior(entry: &Node) -> Behavior {
-    match text(entry, "behavior") {
+pub(super) fn behavior(entry: &GeneratorArgs) -> Behavior {
+    match &*entry.behavior {
         "merge" => Behavior::Merge,
         "replace" => Behavior::Replace,
         _ => Behavior::Create,

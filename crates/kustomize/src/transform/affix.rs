@@ -1,40 +1,40 @@
 //! `namePrefix` and `nameSuffix`.
 
-use pleach_yaml::Node;
 use pleach_yaml::diag::Diagnostic;
 
-use super::super::config::specs_of;
+use super::super::config::FieldSpecs;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::hash::record_previous_id;
-use super::super::kustomization::{FIELD_SPECS, list, text};
+use super::super::kustomization::{KustomizationFields, placed};
+use super::super::plugins::configuration;
+use super::super::record::{Text, record};
 use super::super::resource::{Resource, only_scalar, set_text};
 use super::super::resources::Resources;
-use super::super::shape::Shape;
 use super::{Transform, TransformContext};
 
 pub(super) const PREFIX: Transform = Transform {
     plugin: "PrefixTransformer",
     apply: |stage, resources| {
-        let affix = Affix::Prefix(stage.kustomization.text("namePrefix").to_string());
+        let affix = Affix::Prefix(stage.fields.name_prefix.to_string());
         apply(stage, &affix, resources)
     },
-    fields: &[("prefix", Shape::Text), ("fieldSpecs", FIELD_SPECS)],
     run: |stage, config, resources| {
-        let affix = Affix::Prefix(text(config, "prefix").to_string());
-        put(stage, &affix, &specs(config)?, resources)
+        let config: AffixPlugin = configuration(config)?;
+        let affix = Affix::Prefix(config.prefix.to_string());
+        put(stage, &affix, config.specs()?, resources)
     },
 };
 
 pub(super) const SUFFIX: Transform = Transform {
     plugin: "SuffixTransformer",
     apply: |stage, resources| {
-        let affix = Affix::Suffix(stage.kustomization.text("nameSuffix").to_string());
+        let affix = Affix::Suffix(stage.fields.name_suffix.to_string());
         apply(stage, &affix, resources)
     },
-    fields: &[("suffix", Shape::Text), ("fieldSpecs", FIELD_SPECS)],
     run: |stage, config, resources| {
-        let affix = Affix::Suffix(text(config, "suffix").to_string());
-        put(stage, &affix, &specs(config)?, resources)
+        let config: AffixPlugin = configuration(config)?;
+        let affix = Affix::Suffix(config.suffix.to_string());
+        put(stage, &affix, config.specs()?, resources)
     },
 };
 
@@ -42,16 +42,31 @@ pub(super) const SUFFIX: Transform = Transform {
 pub(super) const BOTH: Transform = Transform {
     plugin: "PrefixSuffixTransformer",
     apply: |_, _| Ok(()),
-    fields: &[
-        ("prefix", Shape::Text),
-        ("suffix", Shape::Text),
-        ("fieldSpecs", FIELD_SPECS),
-    ],
     run: |stage, config, resources| {
         (PREFIX.run)(stage, config, resources)?;
         (SUFFIX.run)(stage, config, resources)
     },
 };
+
+record! {
+    /// What the three plugins are configured by. The one for prefixes ignores a suffix, as it ignores every unknown field.
+    struct AffixPlugin {
+        prefix: Text = "prefix",
+        suffix: Text = "suffix",
+        specs: Option<FieldSpecs> = "fieldSpecs",
+    }
+}
+
+impl AffixPlugin {
+    fn specs(&self) -> Result<&[FieldSpec], Diagnostic> {
+        self.specs.as_deref().ok_or_else(|| {
+            let message = "the transformer has no `fieldSpecs`";
+            Diagnostic::error("missing-field-specs", message)
+                .at(&self.span)
+                .help("add `fieldSpecs: [{path: metadata/name}]`")
+        })
+    }
+}
 
 enum Affix {
     Prefix(String),
@@ -64,10 +79,10 @@ impl Affix {
         text
     }
 
-    fn field(&self) -> &'static str {
+    fn field<'a>(&self, fields: &'a KustomizationFields) -> &'a Text {
         match self {
-            Affix::Prefix(_) => "namePrefix",
-            Affix::Suffix(_) => "nameSuffix",
+            Affix::Prefix(_) => &fields.name_prefix,
+            Affix::Suffix(_) => &fields.name_suffix,
         }
     }
 
@@ -84,16 +99,6 @@ impl Affix {
             Affix::Suffix(suffix) => format!("{name}{suffix}"),
         }
     }
-}
-
-fn specs(config: &Node) -> Result<Vec<FieldSpec>, Diagnostic> {
-    if config.get("fieldSpecs").is_none() {
-        let message = "the transformer has no `fieldSpecs`";
-        return Err(Diagnostic::error("missing-field-specs", message)
-            .at(config)
-            .help("add `fieldSpecs: [{path: metadata/name}]`"));
-    }
-    Ok(specs_of(list(config, "fieldSpecs")))
 }
 
 fn apply(
@@ -121,10 +126,18 @@ fn put(
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
     let added = stage.context.added.add_text(affix.text(), resources.len());
-    added.map_err(|it| stage.kustomization.at_field(it, affix.field()))?;
+    added.map_err(|it| {
+        let field = affix.field(stage.fields);
+        match field.is_empty() {
+            true => it,
+            false => placed(it, field.span()),
+        }
+    })?;
     for resource in resources.list_mut() {
         let original = resource.original_gvk();
         let skipped = match &*original.kind {
+            // The name of a CRD must be `<plural>.<group>`, and a prefixed Namespace would leave
+            // all objects outside of it.
             "CustomResourceDefinition" | "Namespace" => true,
             "APIService" => &*original.group == "apiregistration.k8s.io",
             _ => false,
@@ -134,6 +147,7 @@ fn put(
         }
         for spec in specs.iter().filter(|it| it.selects(&original)) {
             if &*spec.path == "metadata/name" {
+                // Once for each spec that names the field, as in kustomize.
                 note(resource, affix);
                 if !affix.text().is_empty() {
                     record_previous_id(resource, &stage.context.schemas);

@@ -4,44 +4,48 @@ use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::parallel;
 use pleach_yaml::{FieldPath, Tag};
 
-use super::super::config::specs_of;
+use super::super::config::FieldSpecs;
 use super::super::fieldspec::{FieldSpec, Leaf};
-use super::super::kustomization::{FIELD_SPECS, Pair, list, sorted_pairs};
+use super::super::kustomization::{Pair, placed};
+use super::super::plugins::configuration;
+use super::super::record::{Pairs, record};
 use super::super::resource::{Resource, new_text, replaced_at, set_tagged};
 use super::super::resources::Resources;
-use super::super::shape::Shape;
-use super::labels::pairs;
 use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "AnnotationsTransformer",
     apply,
-    fields: &[("annotations", Shape::Pairs), ("fieldSpecs", FIELD_SPECS)],
     run: |stage, config, resources| {
+        let config: AnnotationsPlugin = configuration(config)?;
         set_pairs(
             stage,
             resources,
-            &pairs(config, "annotations"),
-            &specs_of(list(config, "fieldSpecs")),
+            &config.annotations.sorted(),
+            &config.specs,
         )
     },
 };
+
+record! {
+    struct AnnotationsPlugin {
+        annotations: Pairs = "annotations",
+        specs: FieldSpecs = "fieldSpecs",
+    }
+}
 
 fn apply(
     stage: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let pairs = stage
-        .kustomization
-        .pairs("commonAnnotations")
-        .map(sorted_pairs)
-        .unwrap_or_default();
+    let written = &stage.fields.common_annotations;
+    let pairs = written.sorted();
     if pairs.is_empty() {
         return Ok(());
     }
     let config = stage.config;
     set_pairs(stage, resources, &pairs, &config.common_annotations)
-        .map_err(|it| stage.kustomization.at_field(it, "commonAnnotations"))?;
+        .map_err(|it| placed(it, written.span()))?;
     stage.done(TRANSFORM.plugin, resources);
     Ok(())
 }
@@ -60,6 +64,7 @@ pub(super) fn set_pairs(
     stage.context.added.add_pairs(values, resources.len())?;
     let set = |resource: &mut Resource| {
         let gvk = resource.object.gvk();
+        // Once for all pairs: most of the default specs are for other kinds.
         let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();
         pairs
             .iter()
@@ -73,6 +78,7 @@ fn set_pair(resource: &mut Resource, pair: &Pair, specs: &[&FieldSpec]) -> Resul
     let mut added: Vec<FieldPath> = Vec::new();
     for spec in specs {
         spec.visit(resource.node_mut(), Leaf::Mapping, &mut |field, trail| {
+            // A null that no spec may create stays null, as in kustomize.
             if field.is_tagged_null() {
                 return Ok(());
             }
@@ -94,6 +100,7 @@ fn set_pair(resource: &mut Resource, pair: &Pair, specs: &[&FieldSpec]) -> Resul
             Ok(())
         })?;
     }
+    // Setting one label may change fields that share its value with an earlier one.
     resource.settle();
     resource.shared.add(added, &node);
     Ok(())

@@ -5,38 +5,44 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use pleach_re2::Regexp;
-use pleach_yaml::diag::{Class, Diagnostic, Edit, Severity, nearest};
+use pleach_yaml::diag::{Class, Diagnostic, Edit, Severity, Span, nearest};
 use pleach_yaml::parallel;
 use pleach_yaml::{Node, View};
 
-use super::super::config::specs_of;
+use super::super::config::FieldSpecs;
 use super::super::fieldspec::{FieldSpec, Leaf};
-use super::super::kustomization::{FIELD_SPECS, IMAGE, list, text};
+use super::super::kustomization::Image;
 use super::super::pattern::invalid;
+use super::super::plugins::configuration;
+use super::super::record::{Record, Text, record};
 use super::super::resource::{Resource, replaced_at, set_text};
 use super::super::resources::Resources;
-use super::super::shape::Shape;
 use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ImageTagTransformer",
     apply,
-    fields: &[
-        ("imageTag", Shape::Record(IMAGE)),
-        ("fieldSpecs", FIELD_SPECS),
-    ],
     run: |_, config, resources| {
-        let image = Image::read(config.get("imageTag").unwrap_or(config));
-        let specs = specs_of(list(config, "fieldSpecs"));
-        parallel::try_map(resources.list_mut(), |it| image.change(it, &specs)).map(drop)
+        let config: ImagePlugin = configuration(config)?;
+        let unnamed = || Image::new(config.span.clone());
+        let entry = config.image.clone().unwrap_or_else(unnamed);
+        let change = ImageChange::new(&entry);
+        parallel::try_map(resources.list_mut(), |it| change.apply(it, &config.specs)).map(drop)
     },
 };
+
+record! {
+    struct ImagePlugin {
+        image: Option<Image> = "imageTag",
+        specs: FieldSpecs = "fieldSpecs",
+    }
+}
 
 fn apply(
     stage: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let entries = stage.kustomization.list("images");
+    let entries = &stage.fields.images;
     if entries.is_empty() {
         return Ok(());
     }
@@ -44,11 +50,11 @@ fn apply(
     let mut places = Places::of(resources, specs)?;
     let mut known = None;
     for entry in entries {
-        let image = Image::read(entry);
+        let image = ImageChange::new(entry);
         let mut matched = false;
         for at in places.of_name(&image.name) {
             if let Some(resource) = resources.get_mut(at)
-                && image.change(resource, specs)?
+                && image.apply(resource, specs)?
             {
                 matched = true;
                 places.add(at, resource, specs)?;
@@ -65,9 +71,9 @@ fn apply(
 }
 
 /// The warning about an image that no container uses. kustomize lets a name that is not a valid regular expression match nothing.
-fn unmatched(entry: &Node, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnostic {
-    let at = entry.get("name").unwrap_or(entry);
-    let wanted = text(entry, "name");
+fn unmatched(entry: &Image, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnostic {
+    let at = entry.name.span_or(&entry.span);
+    let wanted = &*entry.name;
     if let Name::Pattern(Err(error)) = name {
         let fault = invalid(wanted, error).at(at);
         let message = format!("{}; the entry has no effect", fault.message);
@@ -83,7 +89,7 @@ fn unmatched(entry: &Node, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnost
         .at(at);
     match meant(wanted, used) {
         Some(near) => {
-            let edit = Edit::rename(at.span(), wanted, near);
+            let edit = Edit::rename(at, wanted, near);
             fault.fix(format!("did you mean `{near}`?"), edit)
         }
         None => fault.help("correct the name, or remove the entry"),
@@ -194,6 +200,8 @@ fn each(
     specs: &[FieldSpec],
     set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
 ) -> Result<(), Diagnostic> {
+    // Its schema may have properties named `containers` and `image`, which describe images and are
+    // none.
     if resource.object.kind() == "CustomResourceDefinition" {
         return Ok(());
     }
@@ -226,6 +234,8 @@ fn each_container(
     }
     let entries = node.as_mapping_mut().map(|it| it.iter_mut());
     for entry in entries.into_iter().flatten() {
+        // Below first: kustomize walks every map, since custom resources keep pod templates at
+        // places of their own.
         each_container(&mut entry.value, set)?;
         if matches!(entry.key.as_str(), Some("containers" | "initContainers")) {
             for container in entry.value.as_sequence_mut().into_iter().flatten() {
@@ -308,9 +318,9 @@ fn is_tag_and_digest(text: &str) -> bool {
 }
 
 /// What becomes of one image.
-struct Image<'a> {
-    /// What says most of the new reference.
-    written: &'a Node,
+struct ImageChange<'a> {
+    /// Where the most specific part of the new reference is written.
+    written: &'a Span,
     name: Name<'a>,
     new_name: &'a str,
     suffix: &'a str,
@@ -318,23 +328,22 @@ struct Image<'a> {
     digest: &'a str,
 }
 
-impl<'a> Image<'a> {
-    fn read(entry: &'a Node) -> Image<'a> {
-        let name = text(entry, "name");
-        let fields = ["digest", "newTag", "newName"];
-        let written = fields.into_iter().find_map(|it| entry.get(it));
-        Image {
-            written: written.unwrap_or(entry),
-            name: Name::read(name),
-            new_name: text(entry, "newName"),
-            suffix: text(entry, "tagSuffix"),
-            tag: text(entry, "newTag"),
-            digest: text(entry, "digest"),
+impl<'a> ImageChange<'a> {
+    fn new(entry: &'a Image) -> ImageChange<'a> {
+        let fields = [&entry.digest, &entry.new_tag, &entry.new_name];
+        let written = fields.into_iter().find(|it| it.node().has_origin());
+        ImageChange {
+            written: written.map_or(&entry.span, Text::span),
+            name: Name::read(&entry.name),
+            new_name: &entry.new_name,
+            suffix: &entry.tag_suffix,
+            tag: &entry.new_tag,
+            digest: &entry.digest,
         }
     }
 
     /// Changes a resource's references to the image. Tells whether it had any.
-    fn change(&self, resource: &mut Resource, specs: &[FieldSpec]) -> Result<bool, Diagnostic> {
+    fn apply(&self, resource: &mut Resource, specs: &[FieldSpec]) -> Result<bool, Diagnostic> {
         let mut matched = false;
         each(resource, specs, &mut |field| {
             let value = field.as_str().unwrap_or("");
@@ -359,6 +368,7 @@ impl<'a> Image<'a> {
         let suffixed = format!("{tag}{}", self.suffix);
         let (tag, digest) = match (self.tag, self.digest) {
             ("", "") if self.suffix.is_empty() => (tag, digest),
+            // A suffix makes another tag, and the digest of the old one would contradict it.
             ("", "") => (suffixed.as_str(), ""),
             given => given,
         };
@@ -382,6 +392,7 @@ fn split(reference: &str) -> (&str, &str, &str) {
     let path = &reference[host_len..];
     match (path.find('@'), path.find(':')) {
         (None, None) => (reference, "", ""),
+        // A colon behind the `@` belongs to the digest: `name@sha256:…`.
         (Some(at), colon) if colon.is_none_or(|it| at < it) => (
             &reference[..host_len + at],
             "",

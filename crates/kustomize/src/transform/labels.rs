@@ -1,81 +1,71 @@
 //! `labels` and `commonLabels`.
 
-use pleach_yaml::Node;
 use pleach_yaml::diag::Diagnostic;
 
-use super::super::config::{Config, specs_of};
+use super::super::config::{Config, FieldSpecs};
 use super::super::fieldspec::{self, FieldSpec};
-use super::super::kustomization::{FIELD_SPECS, Pair, flag, list, sorted_pairs};
+use super::super::kustomization::{Labels, placed};
+use super::super::plugins::configuration;
+use super::super::record::{Pairs, record};
 use super::super::resources::Resources;
-use super::super::shape::Shape;
 use super::annotations::set_pairs;
 use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "LabelTransformer",
     apply,
-    fields: &[("labels", Shape::Pairs), ("fieldSpecs", FIELD_SPECS)],
     run: |stage, config, resources| {
-        set_pairs(
-            stage,
-            resources,
-            &pairs(config, "labels"),
-            &specs_of(list(config, "fieldSpecs")),
-        )
+        let config: LabelPlugin = configuration(config)?;
+        set_pairs(stage, resources, &config.labels.sorted(), &config.specs)
     },
 };
+
+record! {
+    struct LabelPlugin {
+        labels: Pairs = "labels",
+        specs: FieldSpecs = "fieldSpecs",
+    }
+}
 
 fn apply(
     stage: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let kustomization = stage.kustomization;
-    let common = kustomization
-        .pairs("commonLabels")
-        .map(sorted_pairs)
-        .unwrap_or_default();
-    if kustomization.list("labels").is_empty() && common.is_empty() {
+    let fields = stage.fields;
+    let common = fields.common_labels.sorted();
+    if fields.labels.is_empty() && common.is_empty() {
         return Ok(());
     }
-    for entry in kustomization.list("labels") {
-        let specs = specs(stage.config, entry).map_err(|it| it.at(entry))?;
-        set_pairs(stage, resources, &pairs(entry, "pairs"), &specs).map_err(|it| {
-            match it.span {
-                None => it.at(entry),
-                Some(_) => it,
-            }
-        })?;
+    for entry in &fields.labels {
+        let specs = specs(stage.config, entry).map_err(|it| it.at(&entry.span))?;
+        set_pairs(stage, resources, &entry.pairs.sorted(), &specs)
+            .map_err(|it| placed(it, &entry.span))?;
         stage.done(TRANSFORM.plugin, resources);
     }
     let config = stage.config;
     set_pairs(stage, resources, &common, &config.common_labels)
-        .map_err(|it| stage.kustomization.at_field(it, "commonLabels"))?;
+        .map_err(|it| placed(it, fields.common_labels.span()))?;
     stage.done(TRANSFORM.plugin, resources);
     Ok(())
 }
 
 /// The fields that an entry of `labels` sets.
-fn specs(config: &Config, entry: &Node) -> Result<Vec<FieldSpec>, Diagnostic> {
-    let mut specs = specs_of(list(entry, "fields"));
+fn specs(config: &Config, entry: &Labels) -> Result<Vec<FieldSpec>, Diagnostic> {
+    // The entry's own fields come first, so that a default that covers one of them adds nothing.
+    let mut specs = entry.fields.clone();
     fieldspec::merge(&mut specs, &config.labels)?;
-    if flag(entry, "includeSelectors") {
+    // Selectors include templates: a selector that its own pods do not match makes an invalid
+    // Deployment.
+    if entry.include_selectors {
         fieldspec::merge(&mut specs, &config.common_labels)?;
         return Ok(specs);
     }
-    if flag(entry, "includeTemplates") {
+    if entry.include_templates {
         fieldspec::merge(&mut specs, &config.template_labels)?;
     }
-    if flag(entry, "includeVolumeClaimTemplates") {
+    if entry.include_claim_templates {
         fieldspec::merge(&mut specs, &config.claim_labels)?;
     }
     fieldspec::merge(&mut specs, &[FieldSpec::everywhere("metadata/labels")])?;
     Ok(specs)
-}
-
-pub(super) fn pairs(record: &Node, field: &str) -> Vec<Pair> {
-    record
-        .get(field)
-        .and_then(Node::as_mapping)
-        .map(sorted_pairs)
-        .unwrap_or_default()
 }

@@ -15,28 +15,25 @@ mod value_add;
 
 use std::sync::Arc;
 
-use pleach_yaml::Node;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::tree::TreePath;
 
 use super::accumulate::{Accumulated, Context, Failed, KustomizationFrame, mark};
 use super::config::Config;
 use super::hash;
-use super::kustomization::Kustomization;
+use super::kustomization::KustomizationFields;
 use super::origin::Origin;
+use super::resource::Resource;
 use super::resources::Resources;
-use super::shape::Fields;
 
 pub(super) struct Transform {
     /// Its name as a plugin.
     pub(super) plugin: &'static str,
     /// Works through its field of a kustomization.
     apply: fn(&mut TransformContext<'_, '_>, &mut Resources) -> Result<(), Diagnostic>,
-    /// The fields of its configuration as a plugin.
-    pub(super) fields: Fields,
     /// Works by its configuration as a plugin.
     pub(super) run:
-        fn(&mut TransformContext<'_, '_>, &Node, &mut Resources) -> Result<(), Diagnostic>,
+        fn(&mut TransformContext<'_, '_>, &Resource, &mut Resources) -> Result<(), Diagnostic>,
 }
 
 /// In the order kustomize runs them.
@@ -61,7 +58,6 @@ const PLUGINS: &[Transform] = &[affix::BOTH, value_add::TRANSFORM, HASH];
 const HASH: Transform = Transform {
     plugin: "HashTransformer",
     apply: |_, _| Ok(()),
-    fields: &[],
     run: |stage, _, resources| {
         hash::append(resources, &stage.context.schemas);
         Ok(())
@@ -76,7 +72,7 @@ pub(super) fn by_plugin(kind: &str) -> Option<&'static Transform> {
 /// What a transformer knows.
 pub(super) struct TransformContext<'a, 'b> {
     pub(super) context: &'a mut Context<'b>,
-    pub(super) kustomization: &'a Kustomization,
+    pub(super) fields: &'a KustomizationFields,
     pub(super) config: &'a Config,
     pub(super) folder: TreePath,
     /// The kustomization file as origins name it.
@@ -109,10 +105,9 @@ pub(super) fn run(
     let before = context.diagnostics.errors();
     let config = sum.config.clone();
     let config = config.unwrap_or_else(|| super::defaults::config().clone());
-    let kustomization = level.kustomization;
     let mut stage = TransformContext {
         context,
-        kustomization,
+        fields: &level.kustomization.fields,
         config: &config,
         folder: level.folder(),
         file: level.file(),
@@ -120,6 +115,8 @@ pub(super) fn run(
     for transform in ORDER {
         let result = (transform.apply)(&mut stage, &mut sum.resources);
         stage.keep(result);
+        // Between transformers, as in kustomize: the next one must not find what a patch has
+        // deleted.
         sum.resources.drop_deleted();
         stage.context.check(before)?;
     }
@@ -132,14 +129,13 @@ pub(super) fn run_plugin(
     level: &KustomizationFrame<'_>,
     sum: &mut Accumulated,
     transform: &Transform,
-    config: &Node,
+    config: &Resource,
 ) -> Result<(), Diagnostic> {
     let specs = sum.config.clone();
     let specs = specs.unwrap_or_else(|| super::defaults::config().clone());
-    let kustomization = level.kustomization;
     let mut stage = TransformContext {
         context,
-        kustomization,
+        fields: &level.kustomization.fields,
         config: &specs,
         folder: level.folder(),
         file: level.file(),

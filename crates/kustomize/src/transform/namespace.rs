@@ -5,26 +5,35 @@ use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::parallel;
 use pleach_yaml::{Kind, Mapping, Node, Tag};
 
-use super::super::config::specs_of;
+use super::super::config::FieldSpecs;
 use super::super::fieldspec::{FieldSpec, Leaf};
 use super::super::hash::record_previous_id;
-use super::super::kustomization::{FIELD_SPECS, flag, list, text};
+use super::super::plugins::configuration;
+use super::super::record::{Text, record};
 use super::super::resource::{Resource, only_scalar, plain_key, replaced_at, set_tagged};
 use super::super::resources::Resources;
-use super::super::shape::Shape;
 use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "NamespaceTransformer",
     apply,
-    fields: &[
-        ("metadata", Shape::Record(&[("namespace", Shape::Text)])),
-        ("fieldSpecs", FIELD_SPECS),
-        ("unsetOnly", Shape::Bool),
-        ("setRoleBindingSubjects", Shape::Text),
-    ],
     run,
 };
+
+record! {
+    struct NamespacePlugin {
+        metadata: Option<NamespaceOnly> = "metadata",
+        specs: FieldSpecs = "fieldSpecs",
+        unset_only: bool = "unsetOnly",
+        role_binding_subjects: Text = "setRoleBindingSubjects",
+    }
+}
+
+record! {
+    struct NamespaceOnly {
+        namespace: Text = "namespace",
+    }
+}
 
 /// Which subjects of role bindings move along.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,7 +46,7 @@ enum Subjects {
 struct Namespace<'a> {
     name: &'a str,
     /// Where the name is written.
-    at: Option<&'a Node>,
+    at: Option<&'a Text>,
     /// The resource's own namespace.
     own: FieldSpec,
     specs: &'a [FieldSpec],
@@ -49,13 +58,13 @@ fn apply(
     stage: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let name = stage.kustomization.text("namespace");
+    let name = &stage.fields.namespace;
     if name.is_empty() {
         return Ok(());
     }
     let namespace = Namespace {
         name,
-        at: stage.kustomization.get("namespace"),
+        at: Some(name),
         own: FieldSpec::everywhere("metadata/namespace"),
         specs: &stage.config.namespace,
         unset_only: false,
@@ -68,33 +77,31 @@ fn apply(
 
 fn run(
     stage: &mut TransformContext<'_, '_>,
-    config: &Node,
+    config: &Resource,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let subjects = match text(config, "setRoleBindingSubjects") {
+    let config: NamespacePlugin = configuration(config)?;
+    let subjects = match &*config.role_binding_subjects {
         "" | "defaultOnly" => Subjects::Default,
         "allServiceAccounts" => Subjects::ServiceAccounts,
         "none" => Subjects::None,
         other => {
             let message =
                 format!("expected `defaultOnly`, `allServiceAccounts` or `none`, found `{other}`");
-            let at = config.get("setRoleBindingSubjects").unwrap_or(config);
+            let at = &config.role_binding_subjects;
             return Err(Diagnostic::error("bad-subjects", message).at(at));
         }
     };
-    let name = config
-        .get("metadata")
-        .map_or("", |it| text(it, "namespace"));
+    let name = config.metadata.map(|it| it.namespace).unwrap_or_default();
     if name.is_empty() {
         return Ok(());
     }
-    let specs = specs_of(list(config, "fieldSpecs"));
     let namespace = Namespace {
-        name,
-        at: config.at_keys(&["metadata", "namespace"]),
+        name: &name,
+        at: Some(&name),
         own: FieldSpec::everywhere("metadata/namespace"),
-        specs: &specs,
-        unset_only: flag(config, "unsetOnly"),
+        specs: &config.specs,
+        unset_only: config.unset_only,
         subjects,
     };
     namespace.move_all(stage, resources)
@@ -125,6 +132,7 @@ impl Namespace<'_> {
     ) -> Result<(), Diagnostic> {
         let schemas = &stage.context.schemas;
         parallel::try_map(resources.list_mut(), |resource| {
+            // Helm has put the chart's objects where they belong, and kustomize leaves them there.
             if resource.from_chart {
                 return Ok(());
             }
@@ -151,11 +159,15 @@ impl Namespace<'_> {
                 })?;
         }
         let binding = matches!(&*gvk.kind, "RoleBinding" | "ClusterRoleBinding");
+        // kustomize does not use field specs for subjects: they move by their name, not by their
+        // place.
         if binding {
             self.move_subjects(resource.node_mut())?;
         }
         let unneeded = |spec: &FieldSpec| match &*spec.path {
             "metadata/namespace" => true,
+            // The default specification for `Namespace` names no group, but only the core kind is a
+            // namespace.
             "metadata/name" => !core,
             "subjects/namespace" => {
                 binding && matches!(&*spec.gvk.kind, "RoleBinding" | "ClusterRoleBinding")

@@ -1,25 +1,25 @@
 //! `patches`, and the older `patchesStrategicMerge` and `patchesJson6902`.
 
-use std::iter::once;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use pleach_kube::patch::{self, Applied};
-use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::{Entry, Node, Style, Tag, View, parse_with_duplicates};
 
 use super::super::duplicates::{self, DuplicateKey, Keep, one_of_each, refused};
 use super::super::generate::data_text;
 use super::super::hash::record_previous_id;
-use super::super::kustomization::{PATCH_ARGS, TARGET, flag, text};
+use super::super::kustomization::{Patch as PatchEntry, Target};
 use super::super::limits::ERRORS_MAX;
 use super::super::load::{resources_in, resources_of};
 use super::super::openapi::SchemaUse;
+use super::super::plugins::configuration;
+use super::super::record::{List, Text, record};
 use super::super::resource::{Resource, plain_key, set_field};
 use super::super::resources::{AnyId, Resources, id_of};
 use super::super::selector::{Selector, did_you_mean};
-use super::super::shape::{Shape, TEXTS};
 use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
@@ -27,29 +27,32 @@ pub(super) const TRANSFORM: Transform = Transform {
     apply: |stage, resources| {
         let mut places = Places::default();
         let before = stage.context.diagnostics.errors();
-        for entry in stage.kustomization.list("patches") {
+        for entry in &stage.fields.patches {
+            // A wrong indentation breaks every entry of a list, and reading thousands of patch
+            // files would only repeat it.
             if stage.context.diagnostics.errors() - before >= ERRORS_MAX {
                 break;
             }
             let applied = apply_entry(stage, entry, resources, &mut places);
-            stage.keep(applied.map_err(|it| named(it, entry)));
+            stage.keep(applied.map_err(|it| named(it, &entry.span)));
             places.invalidate(stage.done(TRANSFORM.plugin, resources));
         }
         Ok(())
     },
-    fields: &[
-        ("path", Shape::Text),
-        ("patch", Shape::Text),
-        ("target", TARGET),
-        ("options", PATCH_ARGS),
-    ],
-    run: |stage, config, resources| apply_entry(stage, config, resources, &mut Places::default()),
+    run: |stage, config, resources| {
+        apply_entry(
+            stage,
+            &configuration(config)?,
+            resources,
+            &mut Places::default(),
+        )
+    },
 };
 
 pub(super) const STRATEGIC_MERGE: Transform = Transform {
     plugin: "PatchStrategicMergeTransformer",
     apply: |stage, resources| {
-        let entries = stage.kustomization.list("patchesStrategicMerge");
+        let entries = &stage.fields.patches_strategic_merge;
         if entries.is_empty() {
             return Ok(());
         }
@@ -57,50 +60,83 @@ pub(super) const STRATEGIC_MERGE: Transform = Transform {
         stage.done(STRATEGIC_MERGE.plugin, resources);
         merged
     },
-    fields: &[("paths", TEXTS), ("patches", Shape::Text)],
     run: |stage, config, resources| {
-        let paths = config
-            .get("paths")
-            .and_then(Node::as_sequence)
-            .unwrap_or(&[]);
-        let inline = config.get("patches").filter(|it| it.as_str() != Some(""));
-        if paths.is_empty() && inline.is_none() {
+        let config: StrategicMergePlugin = configuration(config)?;
+        let mut entries = config.paths.items;
+        entries.extend(Some(config.patches).filter(|it| !it.is_empty()));
+        if entries.is_empty() {
             return Err(Diagnostic::error(
                 "empty-patch",
                 "the transformer has neither `paths` nor `patches`",
             )
-            .at(config));
+            .at(&config.span));
         }
-        let mut entries = paths.to_vec();
-        entries.extend(inline.cloned());
         merge_all(stage, &entries, resources)
     },
 };
+
+record! {
+    struct StrategicMergePlugin {
+        paths: List<Text> = "paths",
+        patches: Text = "patches",
+    }
+}
 
 pub(super) const JSON_6902: Transform = Transform {
     plugin: "PatchJson6902Transformer",
     apply: |stage, resources| {
         let mut places = Places::default();
         let before = stage.context.diagnostics.errors();
-        for entry in stage.kustomization.list("patchesJson6902") {
+        for entry in &stage.fields.patches_json6902 {
             if stage.context.diagnostics.errors() - before >= ERRORS_MAX {
                 break;
             }
-            let applied = apply_json_entry(stage, entry, "patch", resources, &mut places);
-            stage.keep(applied.map_err(|it| named(it, entry)));
+            let patch = WrittenPatch::of(entry);
+            let applied = apply_json_entry(stage, &patch, resources, &mut places);
+            stage.keep(applied.map_err(|it| named(it, &entry.span)));
             stage.done(JSON_6902.plugin, resources);
         }
         Ok(())
     },
-    fields: &[
-        ("path", Shape::Text),
-        ("jsonOp", Shape::Text),
-        ("target", TARGET),
-    ],
     run: |stage, config, resources| {
-        apply_json_entry(stage, config, "jsonOp", resources, &mut Places::default())
+        let config: JsonPlugin = configuration(config)?;
+        let patch = WrittenPatch {
+            inline: ("jsonOp", &config.operations),
+            path: &config.path,
+            target: config.target.as_ref(),
+            span: &config.span,
+        };
+        apply_json_entry(stage, &patch, resources, &mut Places::default())
     },
 };
+
+record! {
+    struct JsonPlugin {
+        path: Text = "path",
+        operations: Text = "jsonOp",
+        target: Option<Target> = "target",
+    }
+}
+
+/// A patch in an entry of a kustomization, or in the configuration of a plugin.
+struct WrittenPatch<'a> {
+    /// Its text in place, after the name of the field.
+    inline: (&'static str, &'a Text),
+    path: &'a Text,
+    target: Option<&'a Target>,
+    span: &'a Span,
+}
+
+impl WrittenPatch<'_> {
+    fn of(entry: &PatchEntry) -> WrittenPatch<'_> {
+        WrittenPatch {
+            inline: ("patch", &entry.patch),
+            path: &entry.path,
+            target: entry.target.as_ref(),
+            span: &entry.span,
+        }
+    }
+}
 
 /// A patch that was read.
 enum Patch {
@@ -119,41 +155,42 @@ struct Places {
 
 fn apply_entry(
     stage: &mut TransformContext<'_, '_>,
-    entry: &Node,
+    entry: &PatchEntry,
     resources: &mut Resources,
     places: &mut Places,
 ) -> Result<(), Diagnostic> {
     // kustomize takes the white space off, and with it the last line break of a text that ends the patch.
-    let source = content(stage, entry, "patch", Node::trimmed_source)?;
-    let options = entry.get("options");
-    let allowed = |name| options.is_some_and(|it| flag(it, name));
+    let source = WrittenPatch::of(entry).source(stage, Node::trimmed_source)?;
+    let options = entry.options.as_ref();
     let allow = Allow {
-        name: allowed("allowNameChange"),
-        kind: allowed("allowKindChange"),
+        name: options.is_some_and(|it| it.allow_name_change),
+        kind: options.is_some_and(|it| it.allow_kind_change),
     };
-    match (read(stage, &source, entry)?, entry.get("target")) {
+    let at = &entry.span;
+    match (read(stage, &source, at)?, &entry.target) {
         (Patch::Strategic(patches, doubled), None) => {
             for patch in &patches {
                 warn_of_directives(stage, patch.node());
                 let marked = allow.any().then(|| with_strings(patch, &["annotations"]));
                 let patch = marked.as_ref().unwrap_or(patch);
-                let Some(at) = places.find(patch, entry, stage, resources)? else {
+                let Some(at) = places.find(patch, &entry.span, stage, resources)? else {
                     continue;
                 };
                 places.invalidate(merge(stage, at, patch, allow, false, resources)?);
-                check_doubled(stage, resources.get(at), &doubled, entry)?;
+                check_doubled(stage, resources.get(at), &doubled, &entry.span)?;
             }
             Ok(())
         }
         (Patch::Strategic(patches, doubled), Some(target)) => {
-            let Some(patch) = only(&patches, entry)? else {
+            let Some(patch) = only(&patches, at)? else {
                 return Ok(());
             };
             warn_of_directives(stage, patch.node());
+            // kustomize copies a patch for each target, and copying writes these maps anew.
             let patch = with_strings(patch, METADATA);
             for at in places.selected(stage, target, resources)? {
                 places.invalidate(merge(stage, at, &patch, allow, true, resources)?);
-                check_doubled(stage, resources.get(at), &doubled, entry)?;
+                check_doubled(stage, resources.get(at), &doubled, &entry.span)?;
             }
             if allow.any() {
                 resources.check_unique(&stage.context.schemas)?;
@@ -164,11 +201,12 @@ fn apply_entry(
             "patch-target",
             "a JSON 6902 patch needs a `target`",
         )
-        .at(entry)
+        .at(at)
         .help("add `target:` with the kind and name of the object to patch")),
         (Patch::Json(operations), Some(target)) => {
             for at in places.selected(stage, target, resources)? {
                 if let Some(resource) = resources.get_mut(at) {
+                    // Operations may rename the object, and references still have the old name.
                     record_previous_id(resource, &stage.context.schemas);
                     places.invalidate(apply_json(resource, &operations)?);
                 }
@@ -183,7 +221,7 @@ fn check_doubled(
     stage: &mut TransformContext<'_, '_>,
     resource: Option<&Resource>,
     doubled: &[DuplicateKey],
-    entry: &Node,
+    entry: &Span,
 ) -> Result<(), Diagnostic> {
     let Some(fault) = resource.and_then(|it| refused(it.node(), doubled)) else {
         return Ok(());
@@ -192,11 +230,11 @@ fn check_doubled(
     stage.context.diagnostics = warnings
         .filter(|it| it.code != fault.code || it.span != fault.span)
         .collect();
-    Err(fault.related(entry.span(), "the patch is listed here"))
+    Err(fault.related(entry, "the patch is listed here"))
 }
 
 /// The one patch that an entry with a target may hold.
-fn only<'a>(patches: &'a [Resource], entry: &Node) -> Result<Option<&'a Resource>, Diagnostic> {
+fn only<'a>(patches: &'a [Resource], entry: &Span) -> Result<Option<&'a Resource>, Diagnostic> {
     let Some(second) = patches.get(1) else {
         return Ok(patches.first());
     };
@@ -209,28 +247,22 @@ fn only<'a>(patches: &'a [Resource], entry: &Node) -> Result<Option<&'a Resource
 
 fn apply_json_entry(
     stage: &mut TransformContext<'_, '_>,
-    entry: &Node,
-    inline: &str,
+    patch: &WrittenPatch<'_>,
     resources: &mut Resources,
     places: &mut Places,
 ) -> Result<(), Diagnostic> {
-    let target = entry
-        .get("target")
-        .filter(|it| !text(it, "name").is_empty())
-        .ok_or_else(|| {
-            Diagnostic::error(
-                "patch-target",
-                "a JSON 6902 patch needs a `target` with a `name`",
-            )
-            .at(entry)
-        })?;
-    let source = content(stage, entry, inline, Node::embedded_source)?;
-    let Patch::Json(operations) = read(stage, &source, entry)? else {
+    let target = patch.target.filter(|it| !it.name.is_empty());
+    let target = target.ok_or_else(|| {
+        let message = "a JSON 6902 patch needs a `target` with a `name`";
+        Diagnostic::error("patch-target", message).at(patch.span)
+    })?;
+    let source = patch.source(stage, Node::embedded_source)?;
+    let Patch::Json(operations) = read(stage, &source, patch.span)? else {
         let message = "expected a list of JSON 6902 operations, found an object";
-        return Err(Diagnostic::error("not-a-patch", message).at(entry));
+        return Err(Diagnostic::error("not-a-patch", message).at(patch.span));
     };
     if operations.is_empty_collection() {
-        return Err(Diagnostic::error("empty-patch", "the patch has no operations").at(entry));
+        return Err(Diagnostic::error("empty-patch", "the patch has no operations").at(patch.span));
     }
     for at in places.selected(stage, target, resources)? {
         if let Some(resource) = resources.get_mut(at) {
@@ -242,7 +274,7 @@ fn apply_json_entry(
 
 fn merge_all(
     stage: &mut TransformContext<'_, '_>,
-    entries: &[Node],
+    entries: &[Text],
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
     let mut places = Places::default();
@@ -253,7 +285,7 @@ fn merge_all(
         }
     }
     if patches.is_empty() {
-        let at = entries.first().map(Node::span).cloned();
+        let at = entries.first().map(Text::span).cloned();
         let empty = Diagnostic::error("empty-patch", "the patches are empty");
         return Err(match at {
             Some(span) => empty.at(span),
@@ -262,7 +294,7 @@ fn merge_all(
     }
     for (entry, patch) in &patches {
         warn_of_directives(stage, patch.node());
-        let Some(at) = places.find(patch, entry, stage, resources)? else {
+        let Some(at) = places.find(patch, entry.span(), stage, resources)? else {
             continue;
         };
         let patch = with_strings(patch, METADATA);
@@ -274,16 +306,17 @@ fn merge_all(
 /// An entry is a patch itself if it can be read as one, else the path of a file of patches.
 fn strategic_patches(
     stage: &TransformContext<'_, '_>,
-    entry: &Node,
+    entry: &Text,
 ) -> Result<Vec<Resource>, Diagnostic> {
-    let words = entry.as_str().unwrap_or("");
+    let words = &**entry;
     if words.trim().is_empty() {
         let message = "expected a patch or its path, found an empty entry";
         let fault = Diagnostic::error("empty-patch", message).at(entry);
         return Err(fault.help("remove the entry"));
     }
+    // A path never has these, and most entries are paths: they are not parsed as YAML first.
     if (words.contains('\n') || words.contains(": "))
-        && let Ok(patches) = resources_of(&entry.embedded_source())
+        && let Ok(patches) = resources_of(&entry.node().embedded_source())
     {
         return Ok(patches);
     }
@@ -291,33 +324,34 @@ fn strategic_patches(
         .context
         .loader
         .source(&stage.folder, words, entry.span())?;
-    resources_of(&source).map_err(|faults| first(faults, entry))
+    resources_of(&source).map_err(|faults| first(faults, entry.span()))
 }
 
-/// The text of an entry's patch, inline or out of its file.
-fn content(
-    stage: &TransformContext<'_, '_>,
-    entry: &Node,
-    field: &str,
-    source_of: fn(&Node) -> Arc<Source>,
-) -> Result<Arc<Source>, Diagnostic> {
-    let (patch, path) = (text(entry, field).trim(), text(entry, "path"));
-    match (patch.is_empty(), path.is_empty()) {
-        (true, true) => Err(Diagnostic::error(
-            "empty-patch",
-            format!("the patch has neither `{field}` nor `path`"),
-        )
-        .at(entry)),
-        (false, false) => Err(Diagnostic::error(
-            "patch-twice",
-            format!("the patch has both `{field}` and `path`"),
-        )
-        .at(entry)
-        .help("remove one of them")),
-        (false, true) => Ok(source_of(entry.get(field).unwrap_or(entry))),
-        (true, false) => {
-            let at = entry.get("path").unwrap_or(entry);
-            stage.context.loader.source(&stage.folder, path, at.span())
+impl WrittenPatch<'_> {
+    /// The text of the patch, in place or out of its file.
+    fn source(
+        &self,
+        stage: &TransformContext<'_, '_>,
+        source_of: fn(&Node) -> Arc<Source>,
+    ) -> Result<Arc<Source>, Diagnostic> {
+        let (field, inline) = self.inline;
+        match (inline.trim().is_empty(), self.path.is_empty()) {
+            (true, true) => Err(Diagnostic::error(
+                "empty-patch",
+                format!("the patch has neither `{field}` nor `path`"),
+            )
+            .at(self.span)),
+            (false, false) => Err(Diagnostic::error(
+                "patch-twice",
+                format!("the patch has both `{field}` and `path`"),
+            )
+            .at(self.span)
+            .help("remove one of them")),
+            (false, true) => Ok(source_of(inline.node())),
+            (true, false) => {
+                let loader = stage.context.loader;
+                loader.source(&stage.folder, self.path, self.path.span())
+            }
         }
     }
 }
@@ -326,7 +360,7 @@ fn content(
 fn read(
     stage: &mut TransformContext<'_, '_>,
     source: &Arc<Source>,
-    entry: &Node,
+    entry: &Span,
 ) -> Result<Patch, Diagnostic> {
     let (documents, duplicates) = parse_with_duplicates(source).unwrap_or_default();
     let is_list = documents
@@ -342,7 +376,7 @@ fn read(
         }
     }
     let warnings = duplicates::warnings(duplicates, keep);
-    let warnings = warnings.map(|it| it.related(entry.span(), "the patch is listed here"));
+    let warnings = warnings.map(|it| it.related(entry, "the patch is listed here"));
     stage.context.diagnostics.extend(warnings);
     let mut single = documents.iter().map(|it| one_of_each(it, keep));
     match (is_list, twice) {
@@ -358,12 +392,12 @@ fn read(
     .map_err(|faults| first(faults, entry))
 }
 
-fn first(faults: pleach_yaml::diag::Diagnostics, entry: &Node) -> Diagnostic {
+fn first(faults: Diagnostics, entry: &Span) -> Diagnostic {
     let fault = faults.into_iter().next();
     let fault = fault.unwrap_or_else(|| {
         Diagnostic::error("not-a-patch", "the patch cannot be parsed").at(entry)
     });
-    fault.related(entry.span(), "the patch is listed here")
+    fault.related(entry, "the patch is listed here")
 }
 
 /// Which parts of an identity a patch may change.
@@ -407,6 +441,8 @@ fn merge(
     } else {
         let mut copy = patch.node().clone();
         if let Some(fields) = copy.as_mapping_mut() {
+            // The patch must not change the version of its target: kustomize gives it the version
+            // that the target has.
             set_field(fields, "apiVersion", resource.object.api_version());
         }
         fitted = copy;
@@ -431,6 +467,7 @@ fn merge(
         }
     }
     if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
+        // Only marked: other entries hold positions of resources.
         resource.deleted = true;
         return Ok(false);
     }
@@ -444,6 +481,7 @@ fn merge(
         }
     }
     if !allow.name {
+        // A patch may name a former name of its target, which must not come back.
         resource.set_metadata("name", &name);
     }
     match namespace.as_str() {
@@ -499,6 +537,8 @@ fn with_strings(patch: &Resource, fields: &[&str]) -> Resource {
 fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagnostic> {
     let identity = |it: &Resource| (it.object.id(), it.object.gvk());
     let before = identity(resource);
+    // kustomize writes the object as JSON for the operations and reads it again, after which no two
+    // fields share a node.
     resource.shared.clear();
     let notes =
         match list_of_paths(operations).any(|it| it.is_empty() || it.starts_with("/metadata")) {
@@ -530,19 +570,20 @@ fn patched(fault: Diagnostic, resource: &Resource) -> Diagnostic {
 }
 
 /// Says where the patch is named, unless that has been said.
-fn named(fault: Diagnostic, entry: &Node) -> Diagnostic {
-    let said = fault.related.iter().any(|(span, _)| span == entry.span());
-    if said || fault.span.as_ref() == Some(entry.span()) {
+fn named(fault: Diagnostic, entry: &Span) -> Diagnostic {
+    let said = fault.related.iter().any(|(span, _)| span == entry);
+    if said || fault.span.as_ref() == Some(entry) {
         return fault;
     }
-    fault.related(entry.span(), "the patch is listed here")
+    fault.related(entry, "the patch is listed here")
 }
 
 fn list_of_paths(operations: &Node) -> impl Iterator<Item = &str> {
     let operations = operations.as_sequence().unwrap_or(&[]);
     operations
         .iter()
-        .flat_map(|it| once(text(it, "path")).chain(it.get("from").and_then(Node::as_str)))
+        .flat_map(|it| ["path", "from"].map(|field| it.get(field).and_then(Node::as_str)))
+        .flatten()
 }
 
 fn by_name(resources: &Resources) -> IndexMap<Box<str>, Vec<usize>> {
@@ -569,10 +610,10 @@ impl Places {
     fn selected(
         &mut self,
         stage: &mut TransformContext<'_, '_>,
-        target: &Node,
+        target: &Target,
         resources: &Resources,
     ) -> Result<Vec<usize>, Diagnostic> {
-        let selector = Selector::read(target)?;
+        let selector = Selector::new(target)?;
         let schemas = &stage.context.schemas;
         let fits = |at: &usize| {
             let resource = resources.get(*at);
@@ -590,8 +631,8 @@ impl Places {
             let message = "the target of the patch matches no resource";
             let warning = Diagnostic::warning("unmatched-patch", message)
                 .class(Class::Unmatched)
-                .at(target);
-            let warning = did_you_mean(warning, target, resources);
+                .at(&target.span);
+            let warning = did_you_mean(warning, &target.identity(), resources);
             stage.context.diagnostics.push(warning);
         }
         Ok(found)
@@ -601,7 +642,7 @@ impl Places {
     fn find(
         &mut self,
         patch: &Resource,
-        entry: &Node,
+        entry: &Span,
         stage: &TransformContext<'_, '_>,
         resources: &Resources,
     ) -> Result<Option<usize>, Diagnostic> {
@@ -636,7 +677,7 @@ impl Places {
                 Err(
                     Diagnostic::error("unmatched-patch", format!("the patch matches no resource: {id} does not exist")).class(Class::Unmatched)
                         .at(patch.object.span())
-                        .related(entry.span(), "the patch is listed here")
+                        .related(entry, "the patch is listed here")
                         .did_you_mean(&id.name, names)
                         .help("correct the kind, name or namespace, or use a `target` to select by fewer fields"),
                 )
@@ -646,7 +687,7 @@ impl Places {
                 format!("the patch matches several resources: {id}"),
             )
             .at(patch.object.span())
-            .related(entry.span(), "the patch is listed here")
+            .related(entry, "the patch is listed here")
             .help("add the namespace to the patch, or use a `target` that selects all of them")),
         }
     }

@@ -7,21 +7,23 @@ use pleach_kube::secret::{is_secret, quoted};
 use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source};
 use pleach_yaml::{Node, Style, Tag, View, parse_as_written, parse_one};
 
-use super::super::config::gvk_of;
 use super::super::fieldspec::selects;
-use super::super::kustomization::{REPLACEMENT, flag, list, text};
+use super::super::kustomization::{
+    FieldOptions, Replacement, ReplacementSource, ReplacementTarget,
+};
 use super::super::path::{self, Create};
+use super::super::plugins::configuration;
+use super::super::record::{List, Text, read_lenient, record};
 use super::super::resource::Resource;
 use super::super::resources::Resources;
-use super::super::selector::{Selector, did_you_mean};
-use super::super::shape::{Shape, read_lenient};
+use super::super::selector::{Identity, Selector, did_you_mean};
 use super::super::structured;
 use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ReplacementTransformer",
     apply: |stage, resources| {
-        let entries = stage.kustomization.list("replacements");
+        let entries = &stage.fields.replacements;
         if entries.is_empty() {
             return Ok(());
         }
@@ -29,16 +31,24 @@ pub(super) const TRANSFORM: Transform = Transform {
         stage.done(TRANSFORM.plugin, resources);
         Ok(())
     },
-    fields: &[("replacements", Shape::List(&Shape::Record(REPLACEMENT)))],
-    run: |stage, config, resources| replace_all(stage, list(config, "replacements"), resources),
+    run: |stage, config, resources| {
+        let config: ReplacementPlugin = configuration(config)?;
+        replace_all(stage, &config.replacements, resources)
+    },
 };
+
+record! {
+    struct ReplacementPlugin {
+        replacements: List<Replacement> = "replacements",
+    }
+}
 
 /// Where a name goes when none is given.
 const NAME: &str = "metadata.name";
 
 fn replace_all(
     stage: &mut TransformContext<'_, '_>,
-    entries: &[Node],
+    entries: &[Replacement],
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
     let mut replacements = Vec::new();
@@ -49,9 +59,11 @@ fn replace_all(
     for entry in &replacements {
         let index = names.get_or_insert_with(|| Names::of(resources));
         let mut value = value(entry, index, resources)?;
-        for target in list(entry, "targets") {
+        for target in &entry.targets {
             let index = names.get_or_insert_with(|| Names::of(resources));
             if fill(stage, target, &mut value, index, resources)? {
+                // A replacement can write `metadata.name`, and the next one may look for the new
+                // name.
                 names = None;
             }
         }
@@ -62,27 +74,26 @@ fn replace_all(
 /// The replacements of an entry: itself, or those in its file.
 fn load(
     stage: &TransformContext<'_, '_>,
-    entry: &Node,
-    replacements: &mut Vec<Node>,
+    entry: &Replacement,
+    replacements: &mut Vec<Replacement>,
 ) -> Result<(), Diagnostic> {
-    let path = text(entry, "path");
+    let path = &entry.path;
     if path.is_empty() {
         replacements.push(entry.clone());
         return Ok(());
     }
-    if entry.get("source").is_some() || !list(entry, "targets").is_empty() {
+    if entry.source.is_some() || !entry.targets.is_empty() {
         let message = "the replacement has both `path` and a `source` or `targets`";
-        return Err(Diagnostic::error("replacement-twice", message).at(entry));
+        return Err(Diagnostic::error("replacement-twice", message).at(&entry.span));
     }
-    let at = entry.get("path").unwrap_or(entry);
     let source = stage
         .context
         .loader
-        .source(&stage.folder, path, at.span())?;
+        .source(&stage.folder, path, path.span())?;
     let faulty = |faults: Diagnostics| {
         let fault = faults.into_iter().next();
         fault.unwrap_or_else(|| {
-            Diagnostic::error("bad-replacement", "the file cannot be parsed").at(at)
+            Diagnostic::error("bad-replacement", "the file cannot be parsed").at(path)
         })
     };
     let document = parse_one(&source).map_err(faulty)?;
@@ -100,19 +111,13 @@ fn load(
             let message = format!("expected replacements, found {}", document.kind().words());
             return Err(Diagnostic::error("bad-replacement", message)
                 .at(&document)
-                .related(at.span(), "listed here")
+                .related(path.span(), "listed here")
                 .help("write a list of maps, each with `source` and `targets`"));
         }
     };
     for item in items {
         let mut faults = Diagnostics::default();
-        let record = Node::mapping(read_lenient(
-            item,
-            REPLACEMENT,
-            "a replacement",
-            &mut faults,
-        ))
-        .at(item);
+        let record = read_lenient(item, "a replacement", &mut faults);
         if faults.has_errors() {
             return Err(faulty(faults));
         }
@@ -189,12 +194,12 @@ impl Value {
         &mut self,
         at: usize,
         resource: &mut Resource,
-        field: &Node,
-        options: Option<&Node>,
+        field: &Text,
+        options: Option<&FieldOptions>,
     ) {
         let is_same = self.from.as_ref().is_some_and(|(from, _)| *from == at);
-        if is_same && options.is_some_and(|it| flag(it, "create")) {
-            let parts = path::split(field.as_str().unwrap_or(""));
+        if is_same && options.is_some_and(|it| it.create) {
+            let parts = path::split(field);
             let create = Create::like(&self.node);
             // A fault of the path is reported when the value is copied.
             let _ = path::visit(resource.node_mut(), &parts, create, &mut |_| Ok(()));
@@ -203,16 +208,16 @@ impl Value {
     }
 }
 
-fn value(entry: &Node, names: &Names, resources: &Resources) -> Result<Value, Diagnostic> {
+fn value(entry: &Replacement, names: &Names, resources: &Resources) -> Result<Value, Diagnostic> {
     let wrong = |message: &str, help: &str| {
-        let fault = Diagnostic::error("bad-replacement", message).at(entry);
+        let fault = Diagnostic::error("bad-replacement", message).at(&entry.span);
         Err(fault.help(help))
     };
-    if entry.get("targets").is_none() {
+    if entry.targets.span.is_none() {
         let help = "add `targets`, a list of maps with `select` and `fieldPaths`";
         return wrong("the replacement has no `targets`", help);
     }
-    match (entry.get("source"), entry.get("sourceValue")) {
+    match (&entry.source, &entry.source_value) {
         (None, None) => {
             let help = "add `source`, which selects a field, or `sourceValue`, a string";
             wrong("the replacement has no `source`", help)
@@ -222,26 +227,32 @@ fn value(entry: &Node, names: &Names, resources: &Resources) -> Result<Value, Di
             wrong(message, "keep one of the two")
         }
         (None, Some(value)) => Ok(Value {
-            node: Node::scalar(value.as_str().unwrap_or(""), Style::Plain, Tag::None).at(value),
+            node: Node::scalar(&**value, Style::Plain, Tag::None).at(value.span()),
             from: None,
         }),
         (Some(source), None) => source_value(source, names, resources),
     }
 }
 
-fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<Value, Diagnostic> {
+fn source_value(
+    source: &ReplacementSource,
+    names: &Names,
+    resources: &Resources,
+) -> Result<Value, Diagnostic> {
     let (at, resource) = source_resource(source, names, resources)?;
-    let field = match text(source, "fieldPath") {
+    let field = match &*source.field_path {
         "" => NAME,
         field => field,
     };
     let path = path::split(field);
     let value = path::lookup(resource.node(), &path)
+        // kustomize reports an empty source as missing, since copying it would silently clear the
+        // targets.
         .filter(|it| !it.is_tagged_null() && !it.is_empty_collection())
         .ok_or_else(|| {
             let message = format!("{} has no field `{field}` to copy", resource.object.id());
             Diagnostic::error("missing-replacement-source", message)
-                .at(source.get("fieldPath").unwrap_or(source))
+                .at(source.field_path.span_or(&source.span))
                 .related(resource.object.span(), "the resource")
                 .help(match path.iter().any(|it| it == "*") {
                     true => "name a single field, without `*`",
@@ -250,9 +261,8 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
                     }
                 })
         })?;
-    let options = source
-        .get("options")
-        .filter(|it| !text(it, "delimiter").is_empty());
+    let options = source.options.as_ref();
+    let options = options.filter(|it| !it.delimiter.is_empty());
     let Some(options) = options else {
         return Ok(Value {
             node: value.clone(),
@@ -261,11 +271,11 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
     };
     let Some(whole) = value.as_str() else {
         let message = format!("a delimiter cannot split {}", value.kind().words());
-        let fault = Diagnostic::error("bad-replacement", message).at(options);
+        let fault = Diagnostic::error("bad-replacement", message).at(&options.span);
         return Err(fault.help(NO_DELIMITER));
     };
-    let index = index(options);
-    let parts = whole.split(text(options, "delimiter"));
+    let index = options.index.value();
+    let parts = whole.split(&*options.delimiter);
     let part = usize::try_from(index)
         .ok()
         .and_then(|at| parts.into_iter().nth(at))
@@ -274,7 +284,7 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
                 true => format!("the value has no part {index}"),
                 false => format!("{} has no part {index}", quoted(value, field)),
             };
-            let fault = Diagnostic::error("bad-replacement", message).at(options);
+            let fault = Diagnostic::error("bad-replacement", message).at(&options.span);
             fault.help("parts are counted from 0: use a smaller `index`, or another `delimiter`")
         })?;
     Ok(Value {
@@ -284,15 +294,11 @@ fn source_value(source: &Node, names: &Names, resources: &Resources) -> Result<V
 }
 
 fn source_resource<'a>(
-    source: &Node,
+    source: &ReplacementSource,
     names: &Names,
     resources: &'a Resources,
 ) -> Result<(usize, &'a Resource), Diagnostic> {
-    let (pattern, name, namespace) = (
-        gvk_of(source),
-        text(source, "name"),
-        text(source, "namespace"),
-    );
+    let (pattern, name, namespace) = (source.gvk.to_gvk(), &*source.name, &*source.namespace);
     let space = |it: &str| {
         if it.is_empty() {
             "default".to_string()
@@ -302,6 +308,7 @@ fn source_resource<'a>(
     };
     let wanted = |(_, resource): &(usize, &Resource)| {
         ids(resource).any(|(gvk, has_name, has_namespace)| {
+            // Exact texts, unlike in targets, which select by regular expressions.
             (name.is_empty() || name == has_name)
                 && (namespace.is_empty() || space(namespace) == space(has_namespace))
                 && selects(&pattern, &gvk)
@@ -325,15 +332,20 @@ fn source_resource<'a>(
                 }
             };
             let fault = Diagnostic::error("missing-replacement-source", message)
-                .at(source)
+                .at(&source.span)
                 .help("use the current or an earlier name of a resource in this kustomization");
-            Err(did_you_mean(fault, source, resources))
+            let wish = Identity {
+                kind: &source.gvk.kind,
+                name,
+                namespace,
+            };
+            Err(did_you_mean(fault, &wish, resources))
         }
         (Some((_, one)), Some((_, other))) => Err(Diagnostic::error(
             "ambiguous-replacement-source",
             "the source of the replacement matches several resources",
         )
-        .at(source)
+        .at(&source.span)
         .related(one.object.span(), "one of them")
         .related(other.object.span(), "another")
         .help("add `group`, `version`, `kind`, `name` or `namespace`")),
@@ -343,25 +355,27 @@ fn source_resource<'a>(
 /// Copies the value into everything that a target selects. Tells whether one of them has another name now.
 fn fill(
     stage: &mut TransformContext<'_, '_>,
-    target: &Node,
+    target: &ReplacementTarget,
     value: &mut Value,
     names: &Names,
     resources: &mut Resources,
 ) -> Result<bool, Diagnostic> {
-    let Some(select) = target.get("select") else {
-        let fault = Diagnostic::error("bad-replacement", "the target has no `select`").at(target);
+    let Some(select) = &target.select else {
+        let message = "the target has no `select`";
+        let fault = Diagnostic::error("bad-replacement", message).at(&target.span);
         return Err(fault.help("add `select` with a kind, name, namespace or labels"));
     };
-    let selector = Selector::read(select)?;
-    let rejects = list(target, "reject")
-        .iter()
-        .map(Selector::read)
+    let selector = Selector::new(select)?;
+    let rejects = target.reject.iter();
+    let rejects = rejects
+        .map(Selector::new)
         .collect::<Result<Vec<Selector>, Diagnostic>>()?;
-    let default = [Node::constant(NAME)];
-    let fields = match list(target, "fieldPaths") {
+    let default = [Text::of(Node::constant(NAME))];
+    let fields = match &*target.field_paths {
         [] => &default,
         fields => fields,
     };
+    let options = target.options.as_ref();
     let (mut matched, mut renamed) = (false, false);
     for at in names.places(selector.exact_name(), resources.len()) {
         let wanted = resources
@@ -373,11 +387,11 @@ fn fill(
         matched = true;
         let name: Box<str> = resource.object.name().into();
         for field in fields {
-            value.follow_created(at, resource, field, target.get("options"));
+            value.follow_created(at, resource, field, options);
             let added = stage.context.added.add_copies(&value.node, 1);
             added.map_err(|_| too_large().at(field))?;
-            let copied = copy(resource, field, value, at, target.get("options"))
-                .map_err(|it| it.related(target.span(), "the target"))?;
+            let copied = copy(resource, field, value, at, options)
+                .map_err(|it| it.related(&target.span, "the target"))?;
             if !copied {
                 stage.context.diagnostics.push(lost(resource, field));
             }
@@ -397,9 +411,12 @@ fn fill(
         let warning = Diagnostic::warning(
             "unmatched-replacement",
             "the target of the replacement matches no resource",
-        )
-        .class(Class::Unmatched);
-        let warning = did_you_mean(warning.at(select), select, resources);
+        );
+        let warning = did_you_mean(
+            warning.class(Class::Unmatched).at(&select.span),
+            &select.identity(),
+            resources,
+        );
         stage.context.diagnostics.push(warning);
     }
     Ok(renamed)
@@ -432,19 +449,20 @@ fn is_wanted(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> 
 /// resource's position.
 fn copy(
     resource: &mut Resource,
-    field: &Node,
+    field: &Text,
     value: &mut Value,
     at: usize,
-    options: Option<&Node>,
+    options: Option<&FieldOptions>,
 ) -> Result<bool, Diagnostic> {
-    let parts = path::split(field.as_str().unwrap_or(""));
+    let parts = path::split(field);
     let create = match options {
-        Some(options) if flag(options, "create") => Create::like(&value.node),
+        Some(options) if options.create => Create::like(&value.node),
         _ => Create::Nothing,
     };
     let own = value.from.as_ref().filter(|(from, _)| *from == at);
     let own = own.and_then(|(_, path)| path::lookup(resource.node(), path));
     // What is to be made was made before, so no field moves.
+    // By address, since equal values elsewhere in the object are not the source.
     let own = own.map(std::ptr::from_ref::<Node>);
     let current = &mut value.node;
     let mut set = |field: &mut Node| {
@@ -473,7 +491,7 @@ fn copy(
         };
         return Ok(!(1..parts.len()).any(is_scalar));
     }
-    let message = format!("{id} has no field `{}`", field.as_str().unwrap_or(""));
+    let message = format!("{id} has no field `{}`", &**field);
     Err(Diagnostic::error("missing-replacement-target", message)
         .at(field)
         .related(span, "the resource")
@@ -483,8 +501,8 @@ fn copy(
         }))
 }
 
-fn lost(resource: &Resource, field: &Node) -> Diagnostic {
-    let path = field.as_str().unwrap_or("");
+fn lost(resource: &Resource, field: &Text) -> Diagnostic {
+    let path = &**field;
     let id = resource.object.id();
     let parts = path::split(path);
     let above = (1..parts.len()).find_map(|count| {
@@ -545,21 +563,16 @@ fn is_structured(node: &Node) -> bool {
         .is_some_and(|text| parse_as_written(&Source::internal("text", text)).is_ok())
 }
 
-fn index(options: &Node) -> i64 {
-    options.get("index").and_then(Node::as_int).unwrap_or(0)
-}
-
 /// Writes a value. An existing scalar gets only the text and keeps its own type.
-fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Diagnostic> {
+fn set(field: &mut Node, value: &Node, options: Option<&FieldOptions>) -> Result<(), Diagnostic> {
     let mut new = value.as_str().unwrap_or("").to_string();
-    if let Some(options) = options.filter(|it| !text(it, "delimiter").is_empty()) {
+    if let Some(options) = options.filter(|it| !it.delimiter.is_empty()) {
         let Some(old) = field.as_str() else {
             let message = format!("a delimiter cannot split {}", field.kind().words());
-            let fault = Diagnostic::error("bad-replacement", message).at(options);
+            let fault = Diagnostic::error("bad-replacement", message).at(&options.span);
             return Err(fault.help(NO_DELIMITER));
         };
-        let delimiter = text(options, "delimiter");
-        new = with_part(old, delimiter, index(options), &new);
+        new = with_part(old, &options.delimiter, options.index.value(), &new);
     }
     if field.is_scalar() && !is_alias(field) {
         *field = Node::scalar(new, field.style(), field.tag()).at(field.span());
@@ -571,6 +584,7 @@ fn set(field: &mut Node, value: &Node, options: Option<&Node>) -> Result<(), Dia
 
 /// The text with one of its parts replaced; an index that has no part adds one, before or behind.
 fn with_part(text: &str, delimiter: &str, index: i64, new: &str) -> String {
+    // kustomize prepends for a negative index, and appends behind the last part.
     let Ok(index) = usize::try_from(index) else {
         return [new, delimiter, text].concat();
     };

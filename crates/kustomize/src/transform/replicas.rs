@@ -3,21 +3,22 @@
 use indexmap::IndexMap;
 
 use pleach_kube::object::Gvk;
-use pleach_yaml::diag::{Class, Diagnostic};
-use pleach_yaml::{Node, Tag};
+use pleach_yaml::Tag;
+use pleach_yaml::diag::Diagnostic;
 
-use super::super::config::specs_of;
+use super::super::config::FieldSpecs;
 use super::super::fieldspec::{FieldSpec, Leaf};
-use super::super::kustomization::{FIELD_SPECS, REPLICA, list, text};
+use super::super::kustomization::Replica;
+use super::super::plugins::configuration;
+use super::super::record::{Record, record};
 use super::super::resource::{only_scalar, replaced_at, set_tagged};
 use super::super::resources::Resources;
-use super::super::shape::Shape;
 use super::Transform;
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ReplicaCountTransformer",
     apply: |stage, resources| {
-        let entries = stage.kustomization.list("replicas");
+        let entries = &stage.fields.replicas;
         let names = if entries.is_empty() {
             Names::new()
         } else {
@@ -30,21 +31,20 @@ pub(super) const TRANSFORM: Transform = Transform {
         }
         Ok(())
     },
-    fields: &[
-        ("replica", Shape::Record(REPLICA)),
-        ("fieldSpecs", FIELD_SPECS),
-    ],
     run: |_, config, resources| {
-        let names = names(resources);
-        let entry = config.get("replica").unwrap_or(config);
-        set(
-            entry,
-            &specs_of(list(config, "fieldSpecs")),
-            &names,
-            resources,
-        )
+        let config: ReplicaPlugin = configuration(config)?;
+        let unnamed = || Replica::new(config.span.clone());
+        let replica = config.replica.clone().unwrap_or_else(unnamed);
+        set(&replica, &config.specs, &names(resources), resources)
     },
 };
+
+record! {
+    struct ReplicaPlugin {
+        replica: Option<Replica> = "replica",
+        specs: FieldSpecs = "fieldSpecs",
+    }
+}
 
 /// Resources by the names and kinds they have and had.
 type Names = IndexMap<Box<str>, Vec<(usize, Gvk)>>;
@@ -53,6 +53,7 @@ fn names(resources: &Resources) -> Names {
     let mut names = Names::new();
     for (at, resource) in resources.iter().enumerate() {
         let gvk = resource.object.gvk();
+        // An overlay writes the name of its base, also where a prefix changed it since.
         for previous in &resource.previous {
             let gvk = Gvk {
                 kind: previous.kind.as_ref().into(),
@@ -72,17 +73,13 @@ fn names(resources: &Resources) -> Names {
 }
 
 fn set(
-    entry: &Node,
+    entry: &Replica,
     specs: &[FieldSpec],
     names: &Names,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let name = text(entry, "name");
-    let count = entry
-        .get("count")
-        .and_then(Node::as_int)
-        .unwrap_or(0)
-        .to_string();
+    let name = &*entry.name;
+    let count = entry.count.value().to_string();
     let known = names.get(name).map(Vec::as_slice).unwrap_or_default();
     let mut found = false;
     for spec in specs {
@@ -95,7 +92,7 @@ fn set(
                 spec.visit(resource.node_mut(), Leaf::Scalar, &mut |field, _| {
                     only_scalar(field, "a number of replicas")?;
                     set_tagged(field, &count, Tag::Int);
-                    replaced_at(field, entry.get("count").unwrap_or(entry));
+                    replaced_at(field, entry.count.span_or(&entry.span));
                     Ok(())
                 })?;
             }
@@ -108,7 +105,7 @@ fn set(
     let message = format!("no resource `{name}` of a kind with replicas");
     Err(Diagnostic::error("unmatched-replica", message)
         .class(Class::Unmatched)
-        .at(entry.get("name").unwrap_or(entry))
+        .at(entry.name.span_or(&entry.span))
         .help(format!("kinds with replicas are {}", kinds.join(", ")))
         .did_you_mean(name, names.keys().map(|it| &**it)))
 }

@@ -4,54 +4,55 @@ use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::{Entry, Mapping, Node, Style, Tag, parse_one};
 
 use super::super::fieldspec::{check_parts, split_path};
-use super::super::kustomization::{TARGET, list, text};
-use super::super::resource::{plain_key, set_text};
+use super::super::kustomization::Target;
+use super::super::plugins::configuration;
+use super::super::record::{List, Number, Text, read_lenient, record};
+use super::super::resource::{Resource, plain_key, set_text};
 use super::super::resources::Resources;
 use super::super::selector::Selector;
-use super::super::shape::{Fields, Shape, read_lenient};
 use super::namespace;
 use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ValueAddTransformer",
     apply: |_, _| Ok(()),
-    fields: FIELDS,
     run,
 };
 
-const FIELDS: Fields = &[
-    ("value", Shape::Text),
-    ("targetFilePath", Shape::Text),
-    (
-        "targets",
-        Shape::List(&Shape::Record(&[
-            ("selector", TARGET),
-            ("fieldPath", Shape::Text),
-            ("filePathPosition", Shape::Int),
-        ])),
-    ),
-];
+record! {
+    struct ValueAddPlugin {
+        value: Text = "value",
+        target_file_path: Text = "targetFilePath",
+        targets: List<ValueTarget> = "targets",
+    }
+}
+
+record! {
+    struct ValueTarget {
+        selector: Option<Target> = "selector",
+        field_path: Text = "fieldPath",
+        file_path_position: Number = "filePathPosition",
+    }
+}
 
 fn run(
     stage: &mut TransformContext<'_, '_>,
-    config: &Node,
+    config: &Resource,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let value = match text(config, "value").trim() {
+    let config: ValueAddPlugin = configuration(config)?;
+    let value = match config.value.trim() {
+        // As kustomize documents it: the name of the folder is the default value.
         "" => stage.folder.name(),
         value => value,
     };
-    let mut targets = list(config, "targets").to_vec();
-    if let Some(path) = config
-        .get("targetFilePath")
-        .filter(|it| it.as_str() != Some(""))
-    {
-        targets.extend(shared_targets(stage, path)?);
+    let mut targets = config.targets.items;
+    if !config.target_file_path.is_empty() {
+        targets.extend(shared_targets(stage, &config.target_file_path)?);
     }
     if targets.is_empty() {
-        return Err(
-            Diagnostic::error("missing-target", "the transformer has no `targets`").at(config),
-        );
+        let message = "the transformer has no `targets`";
+        return Err(Diagnostic::error("missing-target", message).at(&config.span));
     }
     for target in &targets {
         add(stage, target, value, resources)?;
@@ -60,12 +61,14 @@ fn run(
 }
 
 /// Targets in a separate file.
-fn shared_targets(stage: &TransformContext<'_, '_>, path: &Node) -> Result<Vec<Node>, Diagnostic> {
-    let name = path.as_str().unwrap_or("");
+fn shared_targets(
+    stage: &TransformContext<'_, '_>,
+    path: &Text,
+) -> Result<Vec<ValueTarget>, Diagnostic> {
     let source = stage
         .context
         .loader
-        .source(&stage.folder, name, path.span())?;
+        .source(&stage.folder, path, path.span())?;
     let first = |faults: Diagnostics| {
         let fault = faults.into_iter().next();
         fault.unwrap_or_else(|| {
@@ -74,35 +77,27 @@ fn shared_targets(stage: &TransformContext<'_, '_>, path: &Node) -> Result<Vec<N
     };
     let document = parse_one(&source).map_err(first)?;
     let mut faults = Diagnostics::default();
-    let record = Node::mapping(read_lenient(
-        &document,
-        FIELDS,
-        "a file of targets",
-        &mut faults,
-    ));
+    let file: ValueAddPlugin = read_lenient(&document, "a file of targets", &mut faults);
     if faults.has_errors() {
         return Err(first(faults));
     }
-    Ok(list(&record, "targets").to_vec())
+    Ok(file.targets.items)
 }
 
 fn add(
     stage: &TransformContext<'_, '_>,
-    target: &Node,
+    target: &ValueTarget,
     value: &str,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let path = text(target, "fieldPath");
-    let position = target
-        .get("filePathPosition")
-        .and_then(Node::as_int)
-        .unwrap_or(0);
+    let path = &*target.field_path;
+    let position = target.file_path_position.value();
     if path.is_empty() || position < 0 {
         let message =
             "the target requires `fieldPath`, and `filePathPosition` must not be negative";
-        return Err(Diagnostic::error("bad-target", message).at(target));
+        return Err(Diagnostic::error("bad-target", message).at(&target.span));
     }
-    let selector = target.get("selector").map(Selector::read).transpose()?;
+    let selector = target.selector.as_ref().map(Selector::new).transpose()?;
     let schemas = &stage.context.schemas;
     for resource in resources.list_mut() {
         if selector
@@ -116,7 +111,7 @@ fn add(
             continue;
         }
         let parts = split_path(path, '/');
-        check_parts(parts.len(), target)?;
+        check_parts(parts.len(), &target.span)?;
         let field = reach(resource.node_mut(), &parts)?;
         let old = field.as_str().unwrap_or("");
         let new = match usize::try_from(position) {
