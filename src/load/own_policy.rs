@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::object::Object;
 use crate::schema::{Schema, apply_defaults, validate};
 use crate::validate::policy::resource_of;
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Mapping, Node, node};
 
 /// A policy in the short form, as objects of Kubernetes.
 #[derive(Clone, Debug)]
@@ -60,38 +60,27 @@ fn as_objects(node: &Node) -> OwnPolicy {
         .cloned()
         .unwrap_or_else(|| Node::string(""));
     let rules = list("rules").iter().map(validation);
-    let mut policy = Mapping::from([
-        ("failurePolicy", Node::constant("Fail")),
-        ("matchConstraints", constraints(spec)),
-        ("validations", Node::sequence(rules)),
-    ]);
-    if let Some(when) = spec.get("when") {
-        let condition = Node::mapping([
-            ("name", Node::constant("when")),
-            ("expression", when.clone()),
-        ]);
-        policy.insert("matchConditions", Node::sequence([condition]));
-    }
+    let condition = |it: &Node| node!([{"name": "when", "expression": it.clone()}]);
     let variables = spec
         .get("variables")
         .and_then(Node::as_mapping)
         .into_iter()
         .flatten();
-    let variables = variables
-        .map(|it| Node::mapping([("name", it.key.clone()), ("expression", it.value.clone())]));
-    policy.insert("variables", Node::sequence(variables));
+    let variables =
+        variables.map(|it| node!({"name": it.key.clone(), "expression": it.value.clone()}));
+    let policy = node!({
+        "failurePolicy": "Fail",
+        "matchConstraints": constraints(spec),
+        "validations": Node::sequence(rules),
+        "matchConditions"?: spec.get("when").map(condition),
+        "variables": Node::sequence(variables),
+    });
     let action = match spec.get("severity").and_then(Node::as_str) {
         Some("note") => "Audit",
         Some("warning") => "Warn",
         _ => "Deny",
     };
-    let binding = Node::mapping([
-        ("policyName", name.clone()),
-        (
-            "validationActions",
-            Node::sequence([Node::constant(action)]),
-        ),
-    ]);
+    let binding = node!({"policyName": name.clone(), "validationActions": [action]});
     let help = list("rules").iter().filter_map(|it| {
         let text = it.get("help")?.as_str()?.to_string();
         Some((it.get("require")?.span().clone(), text))
@@ -103,7 +92,7 @@ fn as_objects(node: &Node) -> OwnPolicy {
             .map(str::to_string)
             .collect(),
         objects: vec![
-            object("ValidatingAdmissionPolicy", &name, Node::mapping(policy)),
+            object("ValidatingAdmissionPolicy", &name, policy),
             object("ValidatingAdmissionPolicyBinding", &name, binding),
         ],
         help: help.collect(),
@@ -112,41 +101,31 @@ fn as_objects(node: &Node) -> OwnPolicy {
 
 /// A rule as Kubernetes has it.
 fn validation(rule: &Node) -> Node {
-    let fields = [
-        ("require", "expression"),
-        ("message", "message"),
-        ("messageExpression", "messageExpression"),
-    ];
-    let mut validation = Mapping::new();
-    for (own, key) in fields {
-        if let Some(value) = rule.get(own) {
-            validation.insert(key, value.clone());
-        }
-    }
-    Node::mapping(validation)
+    node!({
+        "expression"?: rule.get("require").cloned(),
+        "message"?: rule.get("message").cloned(),
+        "messageExpression"?: rule.get("messageExpression").cloned(),
+    })
 }
 
 fn object(kind: &'static str, name: &Node, spec: Node) -> Object {
-    Object::new(Node::mapping([
-        (
-            "apiVersion",
-            Node::constant("admissionregistration.k8s.io/v1"),
-        ),
-        ("kind", Node::constant(kind)),
-        ("metadata", Node::mapping([("name", name.clone())])),
-        ("spec", spec),
-    ]))
+    Object::new(node!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": name.clone()},
+        "spec": spec,
+    }))
 }
 
 fn constraints(spec: &Node) -> Node {
-    let all = || Node::sequence([Node::constant("*")]);
+    let all = || node!(["*"]);
     let rule = |group: Node, resources: Node| {
-        Node::mapping([
-            ("apiGroups", group),
-            ("apiVersions", all()),
-            ("operations", Node::sequence([Node::constant("CREATE")])),
-            ("resources", resources),
-        ])
+        node!({
+            "apiGroups": group,
+            "apiVersions": all(),
+            "operations": ["CREATE"],
+            "resources": resources,
+        })
     };
     let kinds = spec
         .get("kinds")
@@ -168,19 +147,18 @@ fn constraints(spec: &Node) -> Node {
                 .collect()
         }
     };
-    let mut constraints = Mapping::from([("resourceRules", Node::sequence(rules))]);
     let namespaces = spec
         .get("namespaces")
         .and_then(Node::as_sequence)
         .unwrap_or_default();
-    if !namespaces.is_empty() {
-        let expression = Node::mapping([
-            ("key", Node::constant("kubernetes.io/metadata.name")),
-            ("operator", Node::constant("In")),
-            ("values", Node::sequence(namespaces.iter().cloned())),
-        ]);
-        let selector = Node::mapping([("matchExpressions", Node::sequence([expression]))]);
-        constraints.insert("namespaceSelector", selector);
-    }
-    Node::mapping(constraints)
+    let selector = (!namespaces.is_empty()).then(|| {
+        node!({
+            "matchExpressions": [{
+                "key": "kubernetes.io/metadata.name",
+                "operator": "In",
+                "values": namespaces.to_vec(),
+            }],
+        })
+    });
+    node!({"resourceRules": rules, "namespaceSelector"?: selector})
 }

@@ -8,7 +8,7 @@ use crate::delivery::{ChartApplication, GitSource, Intent, Service, access};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::layout::Tier;
 use crate::load::{Argo, Destination, WorkspaceConfig};
-use crate::yaml::{Mapping, Node, View, emit_canonical};
+use crate::yaml::{Mapping, Node, View, emit_canonical, map, node};
 
 /// Flux applies so too, and a CRD can be larger than the annotation that client-side apply writes.
 pub(super) const SERVER_SIDE_APPLY: &str = "ServerSideApply=true";
@@ -80,14 +80,11 @@ pub(super) fn git_manifests(
     let references = ["commit", "name", "tag", "semver", "branch"];
     let revision = references.iter().find_map(|it| intent.field(&["ref", it]));
     let path = intent.text(&["path"]).trim_start_matches("./");
-    let source = Mapping::from([
-        ("repoURL", Node::string(address)),
-        (
-            "targetRevision",
-            revision.cloned().unwrap_or_else(|| Node::constant("HEAD")),
-        ),
-        ("path", Node::string(path)),
-    ]);
+    let source = map! {
+        "repoURL": address,
+        "targetRevision": revision.cloned().unwrap_or_else(|| Node::constant("HEAD")),
+        "path": path,
+    };
     let prune = intent.field(&["prune"]).and_then(Node::as_bool) != Some(false);
     let policy = sync_policy(Some(automated(prune, true)), &[SERVER_SIDE_APPLY], None);
     let namespace = Some(Node::constant("default"));
@@ -121,26 +118,19 @@ fn application(intent: &Intent<'_>, target: &Target<'_>, name: Node, spec: Mappi
 
 /// An object in Argo CD's namespace.
 pub(super) fn object(argo: &Argo, kind: &'static str, name: Node, spec: Mapping) -> Node {
-    let metadata = Mapping::from([
-        ("name", name),
-        (
-            "namespace",
-            argo.node(&argo.namespace, &["argo", "namespace"]),
-        ),
-    ]);
-    Node::mapping(Mapping::from([
-        ("apiVersion", Node::constant("argoproj.io/v1alpha1")),
-        ("kind", Node::constant(kind)),
-        ("metadata", Node::mapping(metadata)),
-        ("spec", Node::mapping(spec)),
-    ]))
+    let namespace = argo.node(&argo.namespace, &["argo", "namespace"]);
+    node!({
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    })
 }
 
 /// The annotation by which the API server says what differs. Argo CD's own way with server-side apply takes the defaults of
 /// a CRD for changes, and so heals what is sound.
 pub(super) fn server_side_diff() -> Mapping {
-    let value = Node::constant("ServerSideDiff=true");
-    Mapping::from([("argocd.argoproj.io/compare-options", value)])
+    map! {"argocd.argoproj.io/compare-options": "ServerSideDiff=true"}
 }
 
 /// A chart's name beside the claim's own, which is that of the folder's Application: made from the name of the file alone,
@@ -154,44 +144,36 @@ fn chart_name(claim: &str, file: &str) -> String {
 
 /// What makes the deletion of an Application delete its objects too, as Flux does.
 pub(super) fn finalizers() -> Node {
-    Node::sequence([Node::constant("resources-finalizer.argocd.argoproj.io")])
+    node!(["resources-finalizer.argocd.argoproj.io"])
 }
 
 /// The spec of an Application of the environment's project.
-pub(super) fn spec(
-    argo: &Argo,
-    source: Mapping,
-    namespace: Option<Node>,
-    policy: Mapping,
-) -> Mapping {
-    Mapping::from([
-        ("project", argo.node(&argo.project, &["argo", "project"])),
-        ("source", Node::mapping(source)),
-        ("destination", Node::mapping(destination(argo, namespace))),
-        ("syncPolicy", Node::mapping(policy)),
-    ])
+pub(super) fn spec(argo: &Argo, source: Mapping, namespace: Option<Node>, policy: Mapping) -> Mapping {
+    map! {
+        "project": argo.node(&argo.project, &["argo", "project"]),
+        "source": source,
+        "destination": destination(argo, namespace),
+        "syncPolicy": policy,
+    }
 }
 
 /// The cluster, and a namespace that the project permits.
 pub(super) fn destination(argo: &Argo, namespace: Option<Node>) -> Mapping {
-    let mut destination = match &argo.destination {
-        Destination::Server(server) => {
-            let server = argo.node(server, &["argo", "destination", "server"]);
-            Mapping::from([("server", server)])
-        }
-        Destination::Name(name) => {
-            Mapping::from([("name", argo.node(name, &["argo", "destination", "name"]))])
-        }
-    };
-    if let Some(namespace) = namespace {
-        destination.insert("namespace", namespace);
+    match &argo.destination {
+        Destination::Server(server) => map! {
+            "server": argo.node(server, &["argo", "destination", "server"]),
+            "namespace"?: namespace,
+        },
+        Destination::Name(name) => map! {
+            "name": argo.node(name, &["argo", "destination", "name"]),
+            "namespace"?: namespace,
+        },
     }
-    destination
 }
 
 /// `syncPolicy.automated` of an Application.
 pub(super) fn automated(prune: bool, heal: bool) -> Mapping {
-    Mapping::from([("prune", Node::bool(prune)), ("selfHeal", Node::bool(heal))])
+    map! {"prune": prune, "selfHeal": heal}
 }
 
 /// A sync policy. Without a count, some twenty minutes of attempts: forever would hold on to a revision that cannot be
@@ -201,23 +183,14 @@ pub(super) fn sync_policy(
     options: &[&'static str],
     retries: Option<Node>,
 ) -> Mapping {
-    let mut policy = Mapping::new();
-    if let Some(automated) = automated {
-        policy.insert("automated", automated);
+    map! {
+        "automated"?: automated,
+        "syncOptions": Node::sequence(options.iter().map(|it| Node::constant(it))),
+        "retry": {
+            "limit": retries.unwrap_or_else(|| Node::int(10)),
+            "backoff": {"duration": "10s", "factor": 2, "maxDuration": "3m"},
+        },
     }
-    let options = options.iter().map(|it| Node::constant(it));
-    policy.insert("syncOptions", Node::sequence(options));
-    let backoff = Mapping::from([
-        ("duration", Node::constant("10s")),
-        ("factor", Node::int(2)),
-        ("maxDuration", Node::constant("3m")),
-    ]);
-    let retry = Mapping::from([
-        ("limit", retries.unwrap_or_else(|| Node::int(10))),
-        ("backoff", Node::mapping(backoff)),
-    ]);
-    policy.insert("retry", retry);
-    policy
 }
 
 /// The repository, the chart and its version. Argo CD writes an OCI registry without `oci://`; a digest it takes only of an
@@ -231,24 +204,18 @@ fn chart_source(intent: &Intent<'_>, address: &str) -> Mapping {
     let registry = address.starts_with("oci://");
     let registry = registry.then(|| charts_address(address));
     if let (Some(registry), Some(digest)) = (registry, intent.field(&["chart", "digest"])) {
-        return Mapping::from([
-            (
-                "repoURL",
-                Node::string(format!("oci://{registry}/{chart}")).at(at),
-            ),
-            ("path", Node::constant(".")),
-            ("targetRevision", digest.clone()),
-        ]);
+        return map! {
+            "repoURL": Node::string(format!("oci://{registry}/{chart}")).at(at),
+            "path": ".",
+            "targetRevision": digest.clone(),
+        };
     }
     let version = intent.field(&["chart", "version"]).cloned();
-    Mapping::from([
-        ("repoURL", Node::string(charts_address(address)).at(at)),
-        ("chart", Node::string(chart)),
-        (
-            "targetRevision",
-            version.unwrap_or_else(|| Node::constant("*")),
-        ),
-    ])
+    map! {
+        "repoURL": Node::string(charts_address(address)).at(at),
+        "chart": chart,
+        "targetRevision": version.unwrap_or_else(|| Node::constant("*")),
+    }
 }
 
 /// A repository of charts as Argo CD writes it.
@@ -263,10 +230,10 @@ fn charts_address(address: &str) -> String {
 /// (argoproj/argo-cd#16312), so values with one are given as text.
 fn helm(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Mapping {
     let name = intent.field(&["releaseName"]).or(intent.metadata("name"));
-    let mut helm = Mapping::from([("releaseName", name.cloned().unwrap_or_else(Node::null))]);
-    if intent.text(&["crds"]) == "Skip" {
-        helm.insert("skipCrds", true);
-    }
+    let mut helm = map! {
+        "releaseName": name.cloned().unwrap_or_else(Node::null),
+        "skipCrds"?: (intent.text(&["crds"]) == "Skip").then_some(true),
+    };
     match intent
         .field(&["values"])
         .filter(|it| !it.is_empty_collection())
@@ -304,16 +271,13 @@ fn ignored_differences(intent: &Intent<'_>, diagnostics: &mut Diagnostics) -> Ve
         }
         let word = |key: &str| target.and_then(|it| it.get(key)).cloned();
         let or_any = |key: &str| word(key).unwrap_or_else(|| Node::constant("*"));
-        let mut difference = Mapping::from([("group", or_any("group")), ("kind", or_any("kind"))]);
-        for key in ["name", "namespace"] {
-            if let Some(value) = word(key) {
-                difference.insert(key, value);
-            }
-        }
-        if let Some(paths) = entry.get("paths") {
-            difference.insert("jsonPointers", paths.clone());
-        }
-        ignored.push(Node::mapping(difference));
+        ignored.push(node!({
+            "group": or_any("group"),
+            "kind": or_any("kind"),
+            "name"?: word("name"),
+            "namespace"?: word("namespace"),
+            "jsonPointers"?: entry.get("paths").cloned(),
+        }));
     }
     ignored
 }

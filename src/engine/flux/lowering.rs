@@ -6,7 +6,7 @@ use crate::delivery::{ChartApplication, Intent, access};
 use crate::diag::Diagnostic;
 use crate::load::{FLUX_NAMESPACE, WorkspaceConfig};
 use crate::render::File;
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Mapping, Node, map, node};
 
 /// The source of the chart and the release.
 pub(super) fn helm_install(
@@ -42,36 +42,25 @@ pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &WorkspaceConfig) ->
     let address = workspace.mirrored(intent.text(&["url"]));
     let access = access(intent, workspace, &address);
     let at = intent.field(&["url"]).unwrap_or(intent.node()).span();
-    let mut repository = Mapping::from([
-        ("interval", interval(intent)),
-        ("url", Node::string(address).at(at)),
-    ]);
-    let copy = |to: &mut Mapping, key: &str, value: Option<&Node>| {
-        if let Some(value) = value {
-            to.insert(key, value.clone());
-        }
+    let repository = map! {
+        "interval": interval(intent),
+        "url": Node::string(address).at(at),
+        "ref"?: intent.field(&["ref"]).cloned(),
+        "secretRef"?: access.get("secretRef").cloned(),
     };
-    copy(&mut repository, "ref", intent.field(&["ref"]));
-    copy(&mut repository, "secretRef", access.get("secretRef"));
-    let reference = Mapping::from([
-        ("kind", Node::constant("GitRepository")),
-        (
-            "name",
-            intent.metadata("name").cloned().unwrap_or_else(Node::null),
-        ),
-    ]);
+    let name = intent.metadata("name").cloned().unwrap_or_else(Node::null);
     let or = |key: &str, default: Node| intent.field(&[key]).cloned().unwrap_or(default);
     let path = intent.text(&["path"]).trim_start_matches("./");
     let path_at = intent.field(&["path"]).unwrap_or(intent.node()).span();
-    let kustomization = Mapping::from([
-        ("interval", interval(intent)),
-        ("retryInterval", Node::constant("1m")),
-        ("timeout", or("timeout", Node::constant("10m"))),
-        ("path", Node::string(format!("./{path}")).at(path_at)),
-        ("prune", or("prune", Node::bool(true))),
-        ("wait", or("wait", Node::bool(true))),
-        ("sourceRef", Node::mapping(reference)),
-    ]);
+    let kustomization = map! {
+        "interval": interval(intent),
+        "retryInterval": "1m",
+        "timeout": or("timeout", Node::constant("10m")),
+        "path": Node::string(format!("./{path}")).at(path_at),
+        "prune": or("prune", Node::bool(true)),
+        "wait": or("wait", Node::bool(true)),
+        "sourceRef": {"kind": "GitRepository", "name": name},
+    };
     let objects = [
         ("source.toolkit.fluxcd.io/v1", "GitRepository", repository),
         (
@@ -145,14 +134,11 @@ impl Source {
                 Node::string(format!("{}/{chart}", self.address.trim_end_matches('/'))).at(at),
             );
             spec.insert("ref", reference(intent));
-            let layer = [
-                (
-                    "mediaType",
-                    Node::constant("application/vnd.cncf.helm.chart.content.v1.tar+gzip"),
-                ),
-                ("operation", Node::constant("copy")),
-            ];
-            spec.insert("layerSelector", Mapping::from(layer));
+            let layer = map! {
+                "mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+                "operation": "copy",
+            };
+            spec.insert("layerSelector", layer);
         } else {
             spec.insert("url", Node::string(self.address.as_str()).at(at));
         }
@@ -218,11 +204,11 @@ fn release(intent: &Intent<'_>, source: &Source) -> Node {
     spec.insert("install", action(intent, "install"));
     spec.insert("upgrade", action(intent, "upgrade"));
     if let Some(mode) = intent.field(&["drift"]) {
-        let mut drift = Mapping::from([("mode", mode.clone())]);
-        if let Some(ignore) = intent.field(&["driftIgnore"]) {
-            drift.insert("ignore", ignore.clone());
-        }
-        spec.insert("driftDetection", drift);
+        let ignore = intent.field(&["driftIgnore"]).cloned();
+        spec.insert(
+            "driftDetection",
+            map! {"mode": mode.clone(), "ignore"?: ignore},
+        );
     }
     for key in ["valuesFrom", "values"] {
         if let Some(value) = intent.field(&[key]).filter(|it| !it.is_empty_collection()) {
@@ -234,25 +220,23 @@ fn release(intent: &Intent<'_>, source: &Source) -> Node {
 
 fn chart(intent: &Intent<'_>, source: &Source) -> (&'static str, Mapping) {
     let text = |node: Option<&Node>| node.cloned().unwrap_or_else(Node::null);
-    let (name, namespace) = (
-        text(intent.metadata("name")),
-        text(intent.metadata("namespace")),
-    );
-    let reference = Mapping::from([
-        ("kind", Node::constant(source.kind())),
-        ("name", name),
-        ("namespace", namespace),
-    ]);
+    let reference = map! {
+        "kind": source.kind(),
+        "name": text(intent.metadata("name")),
+        "namespace": text(intent.metadata("namespace")),
+    };
     if source.by_reference {
         return ("chartRef", reference);
     }
-    let mut spec = Mapping::from([("chart", text(intent.field(&["chart", "name"])))]);
-    if let Some(version) = intent.field(&["chart", "version"]) {
-        spec.insert("version", version.clone());
-    }
-    spec.insert("interval", interval(intent));
-    spec.insert("sourceRef", reference);
-    ("chart", Mapping::from([("spec", Node::mapping(spec))]))
+    let chart = map! {
+        "spec": {
+            "chart": text(intent.field(&["chart", "name"])),
+            "version"?: intent.field(&["chart", "version"]).cloned(),
+            "interval": interval(intent),
+            "sourceRef": reference,
+        },
+    };
+    ("chart", chart)
 }
 
 /// `install` or `upgrade`: CRDs, waiting, and what happens on failure.
@@ -261,28 +245,16 @@ fn action(intent: &Intent<'_>, which: &str) -> Mapping {
         .field(&["retries"])
         .cloned()
         .unwrap_or_else(|| Node::int(3));
-    let mut action = Mapping::new();
-    if let Some(crds) = intent.field(&["crds"]) {
-        action.insert("crds", crds.clone());
+    let waits = intent.field(&["waitForJobs"]).and_then(Node::as_bool) != Some(false);
+    let cleanup = || intent.field(&["cleanupOnFail"]).cloned();
+    let is_upgrade = which == "upgrade";
+    map! {
+        "crds"?: intent.field(&["crds"]).cloned(),
+        "disableWaitForJobs"?: (!waits).then_some(true),
+        "createNamespace"?: (!is_upgrade).then_some(false),
+        "cleanupOnFail"?: is_upgrade.then(|| cleanup().unwrap_or_else(|| Node::bool(true))),
+        "remediation": {"retries": retries, "strategy"?: is_upgrade.then_some("rollback")},
     }
-    if intent.field(&["waitForJobs"]).and_then(Node::as_bool) == Some(false) {
-        action.insert("disableWaitForJobs", Node::bool(true));
-    }
-    let mut remediation = Mapping::from([("retries", retries)]);
-    if which == "install" {
-        action.insert("createNamespace", Node::bool(false));
-    } else {
-        action.insert(
-            "cleanupOnFail",
-            intent
-                .field(&["cleanupOnFail"])
-                .cloned()
-                .unwrap_or_else(|| Node::bool(true)),
-        );
-        remediation.insert("strategy", Node::constant("rollback"));
-    }
-    action.insert("remediation", remediation);
-    action
 }
 
 fn interval(intent: &Intent<'_>) -> Node {
@@ -304,11 +276,11 @@ fn object(
         .get("metadata")
         .cloned()
         .unwrap_or_else(Node::null);
-    let object = [
-        ("apiVersion", Node::constant(api_version)),
-        ("kind", Node::constant(kind)),
-        ("metadata", metadata),
-        ("spec", Node::mapping(spec)),
-    ];
-    Node::mapping(Mapping::from(object)).at(intent.node().span())
+    let object = node!({
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": metadata,
+        "spec": spec,
+    });
+    object.at(intent.node().span())
 }
