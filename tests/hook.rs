@@ -1,10 +1,12 @@
 //! The hook in real Git repositories, run by Git itself and by a real pre-commit.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use pleach::tree::Tree;
+use pleach::tree::{Tree, TreePath};
 use tempfile::TempDir;
 
 pub(crate) const PLEACH: &str = env!("CARGO_BIN_EXE_pleach");
@@ -63,6 +65,21 @@ fn hook(folder: &Path, is_fine: bool) -> String {
 /// A repository with the starter and its tree committed, the workspace in a folder of it.
 pub(crate) fn repository(below: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &committed_starter(below));
+    // The index has the times of the files that were copied. Without this, plumbing commands take all files for changed.
+    git(folder.path(), &["status", "--short"]);
+    let workspace = folder.path().join(below);
+    (folder, workspace)
+}
+
+/// The files of such a repository. Made once, because dozens of tests start from it.
+fn committed_starter(below: &str) -> Arc<Tree> {
+    static MADE: Mutex<BTreeMap<String, Arc<Tree>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(files) = made.get(below) {
+        return files.clone();
+    }
+    let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["init", "--quiet", "--initial-branch=main"]);
     let workspace = folder.path().join(below);
     fs::create_dir_all(&workspace).unwrap();
@@ -70,7 +87,23 @@ pub(crate) fn repository(below: &str) -> (TempDir, PathBuf) {
     run(&workspace, PLEACH, &["render"], true);
     git(folder.path(), &["add", "."]);
     git(folder.path(), &["commit", "--quiet", "-m", "all"]);
-    (folder, workspace)
+    let files = Arc::new(read(folder.path()));
+    made.insert(below.to_string(), files.clone());
+    files
+}
+
+/// The files below a folder.
+fn read(folder: &Path) -> Tree {
+    let entries = walkdir::WalkDir::new(folder)
+        .into_iter()
+        .map(Result::unwrap);
+    let files = entries.filter(|it| it.file_type().is_file());
+    let files = files.map(|it| {
+        let path = it.path().strip_prefix(folder).unwrap();
+        let path = TreePath::new(path.to_str().unwrap()).unwrap();
+        (path, fs::read(it.path()).unwrap().into())
+    });
+    files.collect()
 }
 
 /// Changes a claim of prod; gives the file.
