@@ -20,7 +20,7 @@ use crate::load::{Environment, OWN_CLUSTER, WorkspaceConfig};
 use crate::object::Object;
 use crate::render::plain_name;
 use crate::tree::TreePath;
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Mapping, Node, map};
 
 /// The only file of the folder that a person applies with kubectl.
 const ROOT: &str = "root.yaml";
@@ -131,14 +131,11 @@ fn main_namespace(delivery: &Delivery) -> Node {
 /// A folder of the tree, as a source.
 fn source(workspace: &WorkspaceConfig, environment: &Environment, folder: &TreePath) -> Mapping {
     let (path, argo) = (in_repository(workspace, folder), &environment.argo);
-    Mapping::from([
-        ("repoURL", argo.node(&argo.url, &["source", "url"])),
-        (
-            "targetRevision",
-            argo.node(&argo.revision, &["source", "revision"]),
-        ),
-        ("path", Node::string(path)),
-    ])
+    map! {
+        "repoURL": argo.node(&argo.url, &["source", "url"]),
+        "targetRevision": argo.node(&argo.revision, &["source", "revision"]),
+        "path": path,
+    }
 }
 
 /// Gives an Application its full name and its wave.
@@ -167,28 +164,16 @@ fn short_name(object: &Object, environment: &Environment) -> String {
 /// its deletion would take the whole cluster down.
 fn root(workspace: &WorkspaceConfig, environment: &Environment) -> Node {
     let mut source = source(workspace, environment, &cluster_folder(&environment.name));
-    let directory = [
-        ("recurse", Node::bool(true)),
-        ("exclude", Node::constant(ROOT)),
-    ];
-    source.insert("directory", Mapping::from(directory));
-    let destination = Mapping::from([
-        ("server", Node::constant(OWN_CLUSTER)),
-        (
-            "namespace",
-            Node::string(environment.argo.namespace.as_str()),
-        ),
-    ]);
+    let directory = map! {"recurse": true, "exclude": Node::constant(ROOT)};
+    source.insert("directory", directory);
     let policy = sync_policy(Some(automated(true, true)), &[SERVER_SIDE_APPLY], None);
-    let spec = Mapping::from([
-        (
-            "project",
-            Node::string(environment.argo.root_project.as_str()),
-        ),
-        ("source", Node::mapping(source)),
-        ("destination", Node::mapping(destination)),
-        ("syncPolicy", Node::mapping(policy)),
-    ]);
+    let argo = &environment.argo;
+    let spec = map! {
+        "project": argo.root_project.as_str(),
+        "source": source,
+        "destination": {"server": Node::constant(OWN_CLUSTER), "namespace": argo.namespace.as_str()},
+        "syncPolicy": policy,
+    };
     let name = Node::string(environment.name.as_str());
     let mut node = object(&environment.argo, "Application", name, spec);
     if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {

@@ -148,7 +148,12 @@ pub(super) fn finalizers() -> Node {
 }
 
 /// The spec of an Application of the environment's project.
-pub(super) fn spec(argo: &Argo, source: Mapping, namespace: Option<Node>, policy: Mapping) -> Mapping {
+pub(super) fn spec(
+    argo: &Argo,
+    source: Mapping,
+    namespace: Option<Node>,
+    policy: Mapping,
+) -> Mapping {
     map! {
         "project": argo.node(&argo.project, &["argo", "project"]),
         "source": source,

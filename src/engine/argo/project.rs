@@ -7,7 +7,7 @@ use super::waves::WAVE;
 use crate::compose::Overlaid;
 use crate::object::Object;
 use crate::schema::Schemas;
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Node, map, node};
 
 /// The AppProject: the sources that the Applications use, every namespace of their cluster, and its cluster-scoped kinds.
 ///
@@ -17,29 +17,24 @@ use crate::yaml::{Mapping, Node};
 pub(super) fn project(laid: &Overlaid<'_>, applications: &[Object]) -> Node {
     let argo = &laid.environment.argo;
     let everywhere = destination(argo, Some(Node::constant("*")));
-    let kinds = cluster_kinds(laid).into_iter().map(|(group, kind)| {
-        let kind = [("group", Node::string(group)), ("kind", Node::string(kind))];
-        Node::mapping(Mapping::from(kind))
-    });
+    let kinds = cluster_kinds(laid)
+        .into_iter()
+        .map(|(group, kind)| node!({"group": group, "kind": kind}));
     let sources = sources(applications);
     let description = format!(
         "The claims of environment {}: their sources, and their whole cluster.",
         laid.environment.name
     );
-    let spec = Mapping::from([
-        ("description", Node::string(description)),
-        (
-            "sourceRepos",
-            Node::sequence(sources.into_iter().map(Node::string)),
-        ),
-        ("destinations", Node::sequence([Node::mapping(everywhere)])),
-        ("clusterResourceWhitelist", Node::sequence(kinds)),
-    ]);
+    let spec = map! {
+        "description": description,
+        "sourceRepos": Node::sequence(sources.into_iter().map(Node::string)),
+        "destinations": [everywhere],
+        "clusterResourceWhitelist": Node::sequence(kinds),
+    };
     let name = Node::string(argo.project.as_str());
     let mut node = object(argo, "AppProject", name, spec);
     if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
-        let wave = [(WAVE, Node::constant("-1"))];
-        metadata.insert("annotations", Mapping::from(wave));
+        metadata.insert("annotations", map! {WAVE: "-1"});
     }
     node
 }
